@@ -1,0 +1,81 @@
+//! The encryption of the frame: AES in counter or cipher feedback mode.
+//!
+//! The key schedule is computed once per key. Neither mode authenticates
+//! anything: the MAC of the frame does, and comes first.
+
+use aes::cipher::{BlockCipherEncrypt, BlockSizeUser, InnerIvInit, StreamCipher, consts::U16};
+use aes::{Aes128Enc, Aes192Enc, Aes256Enc};
+use ctr::{CtrCore, flavors::Ctr128BE};
+
+use super::keys::BlockKeyBytes;
+use super::{BlockKey, Cipher};
+
+/// Bytes of the IV that stands before each ciphertext: one AES block.
+pub(super) const IV: usize = 16;
+
+/// A block key made ready to encrypt and decrypt, in its mode.
+pub(super) struct Encryptor {
+    mode: Cipher,
+    schedule: KeySchedule,
+}
+
+/// Both modes run AES forwards only, also when they decrypt.
+enum KeySchedule {
+    Aes128(Aes128Enc),
+    Aes192(Aes192Enc),
+    Aes256(Aes256Enc),
+}
+
+#[derive(Clone, Copy)]
+enum Direction {
+    Encrypt,
+    Decrypt,
+}
+
+impl Encryptor {
+    pub(super) fn new(mode: Cipher, key: &BlockKey) -> Self {
+        use aes::cipher::KeyInit as _;
+        let schedule = match &key.0 {
+            BlockKeyBytes::Aes128(key) => KeySchedule::Aes128(Aes128Enc::new((&**key).into())),
+            BlockKeyBytes::Aes192(key) => KeySchedule::Aes192(Aes192Enc::new((&**key).into())),
+            BlockKeyBytes::Aes256(key) => KeySchedule::Aes256(Aes256Enc::new((&**key).into())),
+        };
+        Encryptor { mode, schedule }
+    }
+
+    /// Encrypts in place.
+    pub(super) fn encrypt(&self, iv: &[u8; IV], text: &mut [u8]) {
+        self.run(Direction::Encrypt, iv, text);
+    }
+
+    /// Decrypts in place.
+    pub(super) fn decrypt(&self, iv: &[u8; IV], text: &mut [u8]) {
+        self.run(Direction::Decrypt, iv, text);
+    }
+
+    fn run(&self, direction: Direction, iv: &[u8; IV], text: &mut [u8]) {
+        match &self.schedule {
+            KeySchedule::Aes128(aes) => run(aes, self.mode, direction, iv, text),
+            KeySchedule::Aes192(aes) => run(aes, self.mode, direction, iv, text),
+            KeySchedule::Aes256(aes) => run(aes, self.mode, direction, iv, text),
+        }
+    }
+}
+
+fn run<C>(aes: &C, mode: Cipher, direction: Direction, iv: &[u8; IV], text: &mut [u8])
+where
+    C: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16>,
+{
+    match (mode, direction) {
+        (Cipher::AesCtr, _) => {
+            let core = CtrCore::<&C, Ctr128BE>::inner_iv_init(aes, iv.into());
+            aes::cipher::StreamCipherCoreWrapper::from_core(core).apply_keystream(text);
+        }
+        (Cipher::AesCfb, Direction::Encrypt) => {
+            cfb_mode::Encryptor::inner_iv_init(aes, iv.into()).encrypt(text);
+        }
+        (Cipher::AesCfb, Direction::Decrypt) => {
+            cfb_mode::Decryptor::inner_iv_init(aes, iv.into()).decrypt(text);
+        }
+    }
+}

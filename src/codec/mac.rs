@@ -1,0 +1,81 @@
+//! The MAC of the frame: HMAC (RFC 2104) under one of five hash functions.
+//!
+//! HMAC's inner and outer states are computed once per key and cloned for each
+//! cookie; that is most of what makes the codec fast.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha1::Sha1;
+use sha2::{Sha256, Sha384, Sha512, Sha512_256};
+use subtle::ConstantTimeEq;
+
+use super::{HashFunction, HashKey};
+
+/// The longest MAC of any hash function of ours, in bytes.
+const LONGEST_MAC: usize = 64;
+
+/// A hash key made ready to authenticate.
+pub(super) enum Authenticator {
+    Sha1(Hmac<Sha1>),
+    Sha256(Hmac<Sha256>),
+    Sha384(Hmac<Sha384>),
+    Sha512(Hmac<Sha512>),
+    Sha512_256(Hmac<Sha512_256>),
+}
+
+impl Authenticator {
+    pub(super) fn new(function: HashFunction, key: &HashKey) -> Self {
+        match function {
+            HashFunction::Sha1 => Authenticator::Sha1(keyed(key)),
+            HashFunction::Sha256 => Authenticator::Sha256(keyed(key)),
+            HashFunction::Sha384 => Authenticator::Sha384(keyed(key)),
+            HashFunction::Sha512 => Authenticator::Sha512(keyed(key)),
+            HashFunction::Sha512_256 => Authenticator::Sha512_256(keyed(key)),
+        }
+    }
+
+    /// How many bytes its MACs have.
+    pub(super) fn mac_length(&self) -> usize {
+        match self {
+            Authenticator::Sha1(_) => 20,
+            Authenticator::Sha256(_) | Authenticator::Sha512_256(_) => 32,
+            Authenticator::Sha384(_) => 48,
+            Authenticator::Sha512(_) => 64,
+        }
+    }
+
+    /// Writes the MAC of `message`; `mac` has [`mac_length`](Self::mac_length) bytes.
+    pub(super) fn sign(&self, message: &[u8], mac: &mut [u8]) {
+        match self {
+            Authenticator::Sha1(key) => write_mac(key, message, mac),
+            Authenticator::Sha256(key) => write_mac(key, message, mac),
+            Authenticator::Sha384(key) => write_mac(key, message, mac),
+            Authenticator::Sha512(key) => write_mac(key, message, mac),
+            Authenticator::Sha512_256(key) => write_mac(key, message, mac),
+        }
+    }
+
+    /// Whether `mac` is, whole and exactly, the MAC of `message`, in a time that
+    /// tells nothing of how much of it is right.
+    pub(super) fn verifies(&self, message: &[u8], mac: &[u8]) -> bool {
+        let mut right = [0; LONGEST_MAC];
+        let Some(right) = right.get_mut(..self.mac_length()) else {
+            return false;
+        };
+        self.sign(message, right);
+        right.ct_eq(mac).into()
+    }
+}
+
+fn keyed<M: Mac + KeyInit>(key: &HashKey) -> M {
+    #[expect(
+        clippy::expect_used,
+        reason = "RFC 2104, section 2: HMAC takes a key of any length"
+    )]
+    <M as KeyInit>::new_from_slice(key.expose()).expect("HMAC takes a key of any length")
+}
+
+fn write_mac<M: Mac + Clone>(keyed: &M, message: &[u8], mac: &mut [u8]) {
+    let mut hmac = keyed.clone();
+    hmac.update(message);
+    mac.copy_from_slice(&hmac.finalize().into_bytes());
+}

@@ -1,0 +1,210 @@
+//! [`CodecOptions`]: what gorilla sets with `MaxAge`, `HashFunc` and so on, said
+//! once for a codec or a whole chain, before it is built.
+
+use std::time::Duration;
+
+use super::randomness::IvSource;
+use super::{Error, Serializer, UnixTime};
+
+/// The hash function under the MAC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[doc(alias = "HashFunc")]
+pub enum HashFunction {
+    /// HMAC-SHA-256, gorilla's default: MACs of 32 bytes.
+    #[default]
+    Sha256,
+    /// HMAC-SHA-384: MACs of 48 bytes.
+    Sha384,
+    /// HMAC-SHA-512: MACs of 64 bytes.
+    Sha512,
+    /// HMAC-SHA-512/256: MACs of 32 bytes.
+    Sha512_256,
+    /// HMAC-SHA-1: MACs of 20 bytes. Opens what an older service sealed; a codec
+    /// with it refuses to seal.
+    Sha1,
+}
+
+/// How a block key encrypts. Both modes put 16 random bytes (the IV) before the
+/// ciphertext, which is as long as the plaintext.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Cipher {
+    /// AES in counter mode with a 128-bit big-endian counter (NIST SP 800-38A,
+    /// section 6.5), as gorilla does.
+    #[default]
+    AesCtr,
+    /// AES in cipher feedback mode over whole blocks (CFB-128; NIST SP 800-38A,
+    /// section 6.3).
+    AesCfb,
+}
+
+/// The settings of a codec; gorilla's defaults unless changed.
+///
+/// They are checked when the codec is built, so that no codec is built wrong.
+///
+/// ```
+/// use std::time::Duration;
+/// use silverback::codec::{CodecOptions, Codecs, HashFunction, KeyPairs};
+///
+/// let options = CodecOptions::new()
+///     .max_age(Duration::from_secs(12 * 60 * 60))
+///     .hash(HashFunction::Sha512_256);
+/// let codecs = Codecs::from_pairs_with(KeyPairs::generate(2)?, &options)?;
+/// # Ok::<(), silverback::codec::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct CodecOptions {
+    pub(super) hash: HashFunction,
+    pub(super) cipher: Cipher,
+    pub(super) serializer: Serializer,
+    pub(super) max_length: usize,
+    pub(super) ages: Ages,
+    pub(super) iv_source: IvSource,
+}
+
+/// The ages a cookie may have when it is opened.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ages {
+    max: Duration,
+    min: Duration,
+    skew: Duration,
+}
+
+impl CodecOptions {
+    /// gorilla's defaults: SHA-256, AES-CTR, gob, 30 days, 4096 bytes.
+    #[must_use]
+    pub fn new() -> Self {
+        CodecOptions {
+            hash: HashFunction::default(),
+            cipher: Cipher::default(),
+            serializer: Serializer::default(),
+            max_length: 4096,
+            ages: Ages {
+                max: Duration::from_secs(30 * 24 * 60 * 60),
+                min: Duration::ZERO,
+                skew: Duration::from_secs(60),
+            },
+            iv_source: IvSource::System,
+        }
+    }
+
+    /// How old a cookie may be, in whole seconds; zero means any age. Default: 30 days.
+    #[must_use]
+    #[doc(alias = "MaxAge")]
+    pub fn max_age(mut self, max_age: Duration) -> Self {
+        self.ages.max = max_age;
+        self
+    }
+
+    /// How old a cookie must be, in whole seconds; zero, the default, means no minimum.
+    #[must_use]
+    #[doc(alias = "MinAge")]
+    pub fn min_age(mut self, min_age: Duration) -> Self {
+        self.ages.min = min_age;
+        self
+    }
+
+    /// How far in the future, in whole seconds, a cookie may be dated by a
+    /// machine whose clock is ahead of ours. Default: 60 s; zero means not at all.
+    /// (gorilla allows any future.)
+    #[must_use]
+    pub fn clock_skew(mut self, clock_skew: Duration) -> Self {
+        self.ages.skew = clock_skew;
+        self
+    }
+
+    /// How many bytes a cookie's value may have, sealed or opened; zero means any
+    /// number. Default: 4096.
+    ///
+    /// Unless it is zero, sealing also refuses a name and value of more than 4096
+    /// bytes together, which is what browsers keep (RFC 6265, section 6.1).
+    #[must_use]
+    #[doc(alias = "MaxLength")]
+    pub fn max_length(mut self, max_length: usize) -> Self {
+        self.max_length = max_length;
+        self
+    }
+
+    /// The hash function under the MAC. Default: SHA-256.
+    #[must_use]
+    #[doc(alias = "HashFunc")]
+    pub fn hash(mut self, hash: HashFunction) -> Self {
+        self.hash = hash;
+        self
+    }
+
+    /// How a block key encrypts. Default: AES-CTR.
+    #[must_use]
+    #[doc(alias = "BlockFunc")]
+    pub fn cipher(mut self, cipher: Cipher) -> Self {
+        self.cipher = cipher;
+        self
+    }
+
+    /// How typed values become bytes. Default: gob.
+    #[must_use]
+    #[doc(alias = "SetSerializer")]
+    pub fn serializer(mut self, serializer: Serializer) -> Self {
+        self.serializer = serializer;
+        self
+    }
+
+    /// Draws IVs for many cookies with one system call, and keeps them by thread.
+    ///
+    /// Sealing an encrypted cookie gets faster by most of a system call. The
+    /// price: up to 512 bytes of future IVs lie in each thread's memory. A forked
+    /// process throws its copy away (it has another process ID), but a virtual
+    /// machine resumed twice from one snapshot, or a fork into a PID namespace
+    /// that hands out the parent's ID again, would use IVs twice; two values
+    /// sealed under one key and IV give away the XOR of each other. Leave it off
+    /// where that can happen.
+    #[must_use]
+    pub fn buffered_randomness(mut self) -> Self {
+        self.iv_source = IvSource::Buffered;
+        self
+    }
+
+    /// Refuses settings that cannot be meant.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let Ages { max, min, skew } = self.ages;
+        for (name, age) in [("max_age", max), ("min_age", min), ("clock_skew", skew)] {
+            if age.subsec_nanos() != 0 {
+                return Err(Error::usage(format!("{name} is not in whole seconds")));
+            }
+        }
+        if !max.is_zero() && min > max {
+            return Err(Error::usage(
+                "min_age is over max_age: nothing could be opened",
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Default for CodecOptions {
+    fn default() -> Self {
+        CodecOptions::new()
+    }
+}
+
+impl Ages {
+    /// Refuses a cookie that is too new or expired at `now`. Equality passes, as
+    /// in gorilla; no sum or difference can wrap.
+    pub(super) fn check(&self, issued_at: UnixTime, now: UnixTime) -> Result<(), Error> {
+        let (date, now) = (issued_at.as_secs(), now.as_secs());
+        let latest_by_age = if self.min.is_zero() {
+            Some(u64::MAX)
+        } else {
+            now.checked_sub(self.min.as_secs())
+        };
+        let latest_by_skew = now.saturating_add(self.skew.as_secs());
+        if latest_by_age.is_none_or(|latest| date > latest) || date > latest_by_skew {
+            return Err(Error::too_new());
+        }
+        if !self.max.is_zero() && date < now.saturating_sub(self.max.as_secs()) {
+            return Err(Error::expired());
+        }
+        Ok(())
+    }
+}

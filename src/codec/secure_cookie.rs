@@ -1,0 +1,275 @@
+//! [`SecureCookie`]: one key pair and its settings, gorilla's own codec.
+
+use std::fmt;
+
+use super::cipher::{Encryptor, IV};
+use super::frame::{self, Frame, Layout, with_frame, with_scratch};
+use super::mac::Authenticator;
+use super::options::Ages;
+use super::randomness::IvSource;
+use super::{
+    Codec, CodecOptions, Error, HashFunction, HashKey, KeyPair, Opened, Serializer, UnixTime,
+};
+
+/// What browsers keep of a cookie's name and value together (RFC 6265, section 6.1).
+const BROWSER_LIMIT: usize = 4096;
+
+/// Seals and opens cookies with one key pair, byte for byte as gorilla does.
+///
+/// It is immutable, shared freely between threads, and cannot be built wrong.
+///
+/// ```
+/// use silverback::codec::{Codec, KeyPair, SecureCookie};
+///
+/// let codec = SecureCookie::new(KeyPair::generate()?)?;
+/// let cookie = codec.encode("sid", "silverback")?;
+/// assert_eq!(codec.decode::<String>("sid", &cookie)?, "silverback");
+/// assert!(codec.decode::<String>("other", &cookie).is_err(), "the name is part of the seal");
+/// # Ok::<(), silverback::codec::Error>(())
+/// ```
+pub struct SecureCookie {
+    hash_key: HashKey,
+    authenticator: Authenticator,
+    encryptor: Option<Encryptor>,
+    seals: bool,
+    ages: Ages,
+    max_length: usize,
+    serializer: Serializer,
+    iv_source: IvSource,
+}
+
+impl SecureCookie {
+    /// A codec with gorilla's defaults.
+    ///
+    /// # Errors
+    /// None today; the settings of [`with_options`](Self::with_options) are checked.
+    #[doc(alias = "New")]
+    pub fn new(keys: KeyPair) -> Result<Self, Error> {
+        SecureCookie::with_options(keys, &CodecOptions::new())
+    }
+
+    /// A codec with settings of your own.
+    ///
+    /// # Errors
+    /// Usage, for settings that cannot be meant: ages not in whole seconds, a
+    /// minimum over the maximum.
+    pub fn with_options(keys: KeyPair, options: &CodecOptions) -> Result<Self, Error> {
+        options.check()?;
+        let encryptor = keys
+            .block()
+            .map(|block| Encryptor::new(options.cipher, block));
+        Ok(SecureCookie {
+            authenticator: Authenticator::new(options.hash, keys.hash()),
+            hash_key: keys.hash().clone(),
+            encryptor,
+            seals: options.hash != HashFunction::Sha1,
+            ages: options.ages,
+            max_length: options.max_length,
+            serializer: options.serializer.clone(),
+            iv_source: options.iv_source,
+        })
+    }
+
+    /// Whether the two would open each other's cookies, or may: they share a hash key.
+    pub(super) fn shares_hash_key_with(&self, other: &SecureCookie) -> bool {
+        self.hash_key.is_same_key_as(&other.hash_key)
+    }
+
+    /// Refuses a cookie longer than this codec opens.
+    pub(super) fn check_length(&self, cookie: &str) -> Result<(), Error> {
+        if self.max_length != 0 && cookie.len() > self.max_length {
+            return Err(Error::too_long_to_open(cookie.len(), self.max_length));
+        }
+        Ok(())
+    }
+
+    /// Opens a frame of permitted length: MAC, date, ages, inner base64, decryption.
+    pub(super) fn open_frame(
+        &self,
+        frame: &Frame<'_>,
+        now: UnixTime,
+        out: &mut Vec<u8>,
+    ) -> Result<Opened, Error> {
+        if !self.authenticator.verifies(frame.signed, frame.mac) {
+            return Err(Error::not_valid());
+        }
+        let issued_at = frame.date().ok_or_else(Error::not_valid_though_authentic)?;
+        self.ages.check(issued_at, now)?;
+        self.read_value(frame.value, out)
+            .ok_or_else(Error::not_valid_though_authentic)?;
+        Ok(Opened::new(issued_at, now).with_serializer(self.serializer.clone()))
+    }
+
+    /// Appends what `v` holds to `out`, which is left as it was if that fails.
+    fn read_value(&self, value: &[u8], out: &mut Vec<u8>) -> Option<()> {
+        let start = out.len();
+        out.resize(start + frame::room_to_decode(value.len()), 0);
+        let length = out
+            .get_mut(start..)
+            .and_then(|room| frame::decode(value, room));
+        out.truncate(start + length.unwrap_or(0));
+        length?;
+        let Some(encryptor) = &self.encryptor else {
+            return Some(());
+        };
+        let Some((iv, text)) = out.get_mut(start..).and_then(<[u8]>::split_first_chunk_mut) else {
+            out.truncate(start);
+            return None;
+        };
+        encryptor.decrypt(iv, text);
+        out.drain(start..start + IV);
+        Some(())
+    }
+
+    /// Refuses what would not be opened again: a bad name, too many bytes.
+    fn check_sealing(&self, name: &str, layout: &Layout) -> Result<(), Error> {
+        if !self.seals {
+            return Err(Error::usage(
+                "a codec with SHA-1 opens only, it does not seal",
+            ));
+        }
+        if !is_token(name) {
+            return Err(Error::usage(
+                "the cookie name is not a token of RFC 7230: letters, digits and !#$%&'*+-.^_`|~",
+            ));
+        }
+        if self.max_length == 0 {
+            return Ok(());
+        }
+        if layout.cookie > self.max_length {
+            return Err(Error::too_long_to_seal(layout.cookie, self.max_length));
+        }
+        let whole = name.len().saturating_add(layout.cookie);
+        if whole > BROWSER_LIMIT {
+            return Err(Error::too_long_to_seal(whole, BROWSER_LIMIT));
+        }
+        Ok(())
+    }
+
+    /// Writes frame and cookie to `scratch`, and answers with the cookie.
+    fn write_cookie<'s>(
+        &self,
+        name: &str,
+        date: &str,
+        payload: &[u8],
+        layout: &Layout,
+        scratch: &'s mut [u8],
+    ) -> Result<&'s str, Error> {
+        let impossible = || Error::internal("the frame does not fit its own layout");
+        let (frame, cookie) = scratch
+            .split_at_mut_checked(layout.frame)
+            .ok_or_else(impossible)?;
+
+        let mut room = &mut *frame;
+        for part in [name, "|", date, "|"] {
+            let part_of_frame = room.split_off_mut(..part.len()).ok_or_else(impossible)?;
+            part_of_frame.copy_from_slice(part.as_bytes());
+        }
+        // The cookie's place is free until the frame is whole: `v` is prepared there.
+        let value = room.split_off_mut(..layout.value).ok_or_else(impossible)?;
+        let raw = cookie.get_mut(..layout.raw).ok_or_else(impossible)?;
+        self.write_value(payload, raw, value)?
+            .ok_or_else(impossible)?;
+
+        let (signed, tail) = frame.split_at_mut(layout.signed);
+        let (separator, mac) = tail.split_first_mut().ok_or_else(impossible)?;
+        *separator = b'|';
+        self.authenticator.sign(signed, mac);
+
+        let inner = frame.get(name.len() + 1..).ok_or_else(impossible)?;
+        frame::encode(inner, cookie).ok_or_else(impossible)?;
+        std::str::from_utf8(cookie).map_err(|_| impossible())
+    }
+
+    /// Writes `v`: the payload, encrypted in `raw` if there is a block key, as base64.
+    fn write_value(
+        &self,
+        payload: &[u8],
+        raw: &mut [u8],
+        value: &mut [u8],
+    ) -> Result<Option<()>, Error> {
+        let Some(encryptor) = &self.encryptor else {
+            return Ok(frame::encode(payload, value));
+        };
+        let Some((iv, text)) = raw.split_first_chunk_mut() else {
+            return Ok(None);
+        };
+        self.iv_source.fill(iv)?;
+        text.copy_from_slice(payload);
+        encryptor.encrypt(iv, text);
+        Ok(frame::encode(raw, value))
+    }
+
+    /// The codec with a given IV, for byte-exact tests.
+    #[cfg(test)]
+    pub(super) fn with_fixed_iv(mut self, iv: [u8; IV]) -> Self {
+        self.iv_source = IvSource::Fixed(iv);
+        self
+    }
+}
+
+impl Codec for SecureCookie {
+    fn seal_into(
+        &self,
+        name: &str,
+        payload: &[u8],
+        now: UnixTime,
+        out: &mut String,
+    ) -> Result<(), Error> {
+        if now > UnixTime::LAST_DATE {
+            return Err(Error::usage("the date is past what Go's int64 can hold"));
+        }
+        let mut digits = itoa::Buffer::new();
+        let date = digits.format(now.as_secs());
+        let iv = if self.encryptor.is_some() { IV } else { 0 };
+        let mac = self.authenticator.mac_length();
+        let sizes = payload.len().checked_add(iv).and_then(|raw| {
+            let layout = Layout::new(name.len(), date.len(), raw, mac)?;
+            Some((layout, layout.scratch()?))
+        });
+        let (layout, scratch) =
+            sizes.ok_or_else(|| Error::too_long_to_seal(usize::MAX, self.max_length))?;
+        self.check_sealing(name, &layout)?;
+        with_scratch(scratch, |scratch| {
+            out.push_str(self.write_cookie(name, date, payload, &layout, scratch)?);
+            Ok(())
+        })
+    }
+
+    fn open_into(
+        &self,
+        name: &str,
+        cookie: &str,
+        now: UnixTime,
+        out: &mut Vec<u8>,
+    ) -> Result<Opened, Error> {
+        self.check_length(cookie)?;
+        with_frame(name, cookie, |frame| {
+            let frame = frame.ok_or_else(Error::not_valid)?;
+            self.open_frame(&frame, now, out)
+        })
+    }
+
+    fn serializer(&self) -> Serializer {
+        self.serializer.clone()
+    }
+}
+
+impl fmt::Debug for SecureCookie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecureCookie")
+            .field("keys", &"redacted")
+            .field("encrypts", &self.encryptor.is_some())
+            .field("seals", &self.seals)
+            .field("ages", &self.ages)
+            .field("max_length", &self.max_length)
+            .field("serializer", &self.serializer)
+            .finish()
+    }
+}
+
+/// RFC 7230, section 3.2.6; what RFC 6265 lets a cookie be named.
+fn is_token(name: &str) -> bool {
+    let in_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.bytes().all(in_token)
+}

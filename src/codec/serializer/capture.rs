@@ -1,0 +1,197 @@
+//! Sees through a `Serialize` to the text or bytes it holds, for the formats
+//! that take nothing else.
+
+use std::fmt;
+
+use serde::ser::{self, Impossible, Serialize};
+
+/// What was found.
+pub(super) enum Captured {
+    Text(String),
+    Bytes(Vec<u8>),
+    Byte(u8),
+}
+
+/// Neither text nor bytes.
+#[derive(Debug)]
+pub(super) struct Neither;
+
+/// Captures a string, bytes, or a sequence of `u8` (which is how serde sees
+/// `Vec<u8>` and `[u8; N]`).
+pub(super) fn capture<T: Serialize + ?Sized>(value: &T) -> Result<Captured, Neither> {
+    value.serialize(Capture)
+}
+
+impl fmt::Display for Neither {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("neither text nor bytes")
+    }
+}
+
+impl std::error::Error for Neither {}
+
+impl ser::Error for Neither {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Neither
+    }
+}
+
+struct Capture;
+
+/// The elements of a sequence, all of which must be bytes.
+struct Elements(Vec<u8>);
+
+impl Elements {
+    fn push<T: Serialize + ?Sized>(&mut self, element: &T) -> Result<(), Neither> {
+        match capture(element)? {
+            Captured::Byte(byte) => {
+                self.0.push(byte);
+                Ok(())
+            }
+            _ => Err(Neither),
+        }
+    }
+}
+
+impl ser::SerializeSeq for Elements {
+    type Ok = Captured;
+    type Error = Neither;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, element: &T) -> Result<(), Neither> {
+        self.push(element)
+    }
+
+    fn end(self) -> Result<Captured, Neither> {
+        Ok(Captured::Bytes(self.0))
+    }
+}
+
+impl ser::SerializeTuple for Elements {
+    type Ok = Captured;
+    type Error = Neither;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, element: &T) -> Result<(), Neither> {
+        self.push(element)
+    }
+
+    fn end(self) -> Result<Captured, Neither> {
+        Ok(Captured::Bytes(self.0))
+    }
+}
+
+/// The scalar methods that find neither text nor bytes.
+macro_rules! neither {
+    ($($method:ident($($argument:ty),*))+) => {$(
+        fn $method(self, $(_: $argument),*) -> Result<Captured, Neither> {
+            Err(Neither)
+        }
+    )+};
+}
+
+impl ser::Serializer for Capture {
+    type Ok = Captured;
+    type Error = Neither;
+    type SerializeSeq = Elements;
+    type SerializeTuple = Elements;
+    type SerializeTupleStruct = Impossible<Captured, Neither>;
+    type SerializeTupleVariant = Impossible<Captured, Neither>;
+    type SerializeMap = Impossible<Captured, Neither>;
+    type SerializeStruct = Impossible<Captured, Neither>;
+    type SerializeStructVariant = Impossible<Captured, Neither>;
+
+    fn serialize_str(self, text: &str) -> Result<Captured, Neither> {
+        Ok(Captured::Text(text.to_owned()))
+    }
+
+    fn serialize_bytes(self, bytes: &[u8]) -> Result<Captured, Neither> {
+        Ok(Captured::Bytes(bytes.to_vec()))
+    }
+
+    fn serialize_u8(self, byte: u8) -> Result<Captured, Neither> {
+        Ok(Captured::Byte(byte))
+    }
+
+    fn serialize_seq(self, length: Option<usize>) -> Result<Elements, Neither> {
+        Ok(Elements(Vec::with_capacity(length.unwrap_or(0))))
+    }
+
+    fn serialize_tuple(self, length: usize) -> Result<Elements, Neither> {
+        Ok(Elements(Vec::with_capacity(length)))
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<Captured, Neither> {
+        capture(value)
+    }
+
+    neither! {
+        serialize_bool(bool)
+        serialize_i8(i8)
+        serialize_i16(i16)
+        serialize_i32(i32)
+        serialize_i64(i64)
+        serialize_u16(u16)
+        serialize_u32(u32)
+        serialize_u64(u64)
+        serialize_f32(f32)
+        serialize_f64(f64)
+        serialize_char(char)
+        serialize_none()
+        serialize_unit()
+        serialize_unit_struct(&'static str)
+        serialize_unit_variant(&'static str, u32, &'static str)
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<Captured, Neither> {
+        Err(Neither)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: &T,
+    ) -> Result<Captured, Neither> {
+        Err(Neither)
+    }
+
+    fn serialize_tuple_struct(
+        self,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeTupleStruct, Neither> {
+        Err(Neither)
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeTupleVariant, Neither> {
+        Err(Neither)
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, Neither> {
+        Err(Neither)
+    }
+
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeStruct, Neither> {
+        Err(Neither)
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeStructVariant, Neither> {
+        Err(Neither)
+    }
+}

@@ -1,0 +1,92 @@
+//! [`CustomSerializer`]: a format of the user's own.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Error;
+
+/// A format of your own, for [`Serializer::custom`](super::Serializer::custom).
+///
+/// It is object-safe, by way of [erased_serde](super::erased_serde), so that a
+/// chain can mix serializers. The text of its errors becomes the
+/// [source](StdError::source) of the codec's: it must not quote values.
+///
+/// ```
+/// use std::error::Error;
+/// use silverback::codec::{CustomSerializer, Serializer, erased_serde};
+///
+/// #[derive(Debug)]
+/// struct PrettyJson;
+///
+/// impl CustomSerializer for PrettyJson {
+///     fn serialize(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
+///         Ok(serde_json::to_vec_pretty(value)?)
+///     }
+///
+///     fn deserialize(
+///         &self,
+///         bytes: &[u8],
+///         read: &mut dyn FnMut(&mut dyn erased_serde::Deserializer<'_>) -> Result<(), erased_serde::Error>,
+///     ) -> Result<(), Box<dyn Error + Send + Sync>> {
+///         let mut json = serde_json::Deserializer::from_slice(bytes);
+///         read(&mut <dyn erased_serde::Deserializer<'_>>::erase(&mut json)).map_err(|_| "not this type")?;
+///         Ok(json.end()?)
+///     }
+/// }
+///
+/// let serializer = Serializer::custom(PrettyJson);
+/// let bytes = serializer.serialize(&[1, 2])?;
+/// assert_eq!(bytes, b"[\n  1,\n  2\n]");
+/// assert_eq!(serializer.deserialize::<Vec<u8>>(&bytes)?, [1, 2]);
+/// # Ok::<(), silverback::codec::Error>(())
+/// ```
+pub trait CustomSerializer: fmt::Debug + Send + Sync {
+    /// Turns `value` into bytes.
+    ///
+    /// # Errors
+    /// For a value the format cannot hold.
+    fn serialize(
+        &self,
+        value: &dyn erased_serde::Serialize,
+    ) -> Result<Vec<u8>, Box<dyn StdError + Send + Sync>>;
+
+    /// Hands `read` a deserializer over `bytes`, exactly once, and checks that
+    /// all bytes were used.
+    ///
+    /// # Errors
+    /// For bytes that are not this format, and whatever `read` answers.
+    fn deserialize(
+        &self,
+        bytes: &[u8],
+        read: &mut dyn FnMut(
+            &mut dyn erased_serde::Deserializer<'_>,
+        ) -> Result<(), erased_serde::Error>,
+    ) -> Result<(), Box<dyn StdError + Send + Sync>>;
+}
+
+pub(super) fn serialize<T: Serialize + ?Sized>(
+    custom: &dyn CustomSerializer,
+    value: &T,
+) -> Result<Vec<u8>, Error> {
+    custom
+        .serialize(&value)
+        .map_err(|error| Error::usage("the value cannot be serialized").with_source(error))
+}
+
+pub(super) fn deserialize<T: DeserializeOwned>(
+    custom: &dyn CustomSerializer,
+    bytes: &[u8],
+) -> Result<T, Error> {
+    let mut value = None;
+    let mut read = |deserializer: &mut dyn erased_serde::Deserializer<'_>| {
+        value = Some(erased_serde::deserialize(deserializer)?);
+        Ok(())
+    };
+    custom
+        .deserialize(bytes, &mut read)
+        .map_err(|error| Error::not_valid_though_authentic().with_source(error))?;
+    value.ok_or_else(|| Error::internal("the custom serializer read nothing"))
+}

@@ -1,0 +1,17 @@
+//! Go's `encoding/gob`, the serializer gorilla uses by default.
+//!
+//! So far it holds strings, which is what a session ID travels as in gorilla's
+//! server stores; the rest of gob comes next. This room uses std only, and knows
+//! nothing of cookies.
+//!
+//! The wire, from the package documentation of Go's `encoding/gob`: a message is
+//! its length and that many bytes; a string at the top level is the type id 6 (a
+//! signed integer), a zero byte, because a value that is no struct is sent as a
+//! lone field, the length, and the bytes, which need not be UTF-8.
+
+mod error;
+mod string;
+mod wire;
+
+pub use error::Error;
+pub use string::{string_from_slice, string_to_vec};
