@@ -166,20 +166,21 @@ impl Codecs {
 
     /// Asks each member in turn, until one's MAC holds.
     fn ask_each(&self, attempt: &Attempt<'_>, out: &mut Vec<u8>) -> Result<Opened, Error> {
-        let mut refusals = Vec::new();
+        let mut refusals = Refusals::default();
         for (key, member) in self.members().enumerate() {
             match attempt.by(member, out) {
                 Ok(opened) => {
                     self.count(key);
                     return Ok(opened.in_chain(key));
                 }
+                Err(refusal) if refusal.is_final() => {
+                    refusals.push(refusal);
+                    break;
+                }
                 Err(refusal) => refusals.push(refusal),
             }
-            if refusals.last().is_some_and(Error::is_final) {
-                break;
-            }
         }
-        Err(Error::of_chain(refusals))
+        Err(Error::of_chain(refusals.into_vec()))
     }
 
     /// Counts an opening, unless it is the primary's.
@@ -190,6 +191,30 @@ impl Codecs {
         {
             openings.fetch_add(1, Ordering::Relaxed);
         }
+    }
+}
+
+/// What the members said that did not open a cookie. As long as all say no more
+/// than *not valid* it is only counted, so that opening by an older key allocates
+/// nothing.
+#[derive(Default)]
+struct Refusals {
+    not_valid: usize,
+    after_those: Vec<Error>,
+}
+
+impl Refusals {
+    fn push(&mut self, refusal: Error) {
+        if self.after_those.is_empty() && refusal.says_only_not_valid() {
+            self.not_valid += 1;
+        } else {
+            self.after_those.push(refusal);
+        }
+    }
+
+    fn into_vec(self) -> Vec<Error> {
+        let not_valid = std::iter::repeat_with(Error::not_valid).take(self.not_valid);
+        not_valid.chain(self.after_those).collect()
     }
 }
 

@@ -194,6 +194,11 @@ impl Error {
         &self.keys
     }
 
+    /// Whether this is [`Error::not_valid`] and holds nothing else.
+    pub(super) fn says_only_not_valid(&self) -> bool {
+        self.is_not_valid() && !self.final_ && self.source.is_none() && self.keys.is_empty()
+    }
+
     /// Whether the MAC held, so that no other key may be tried.
     pub(super) fn is_final(&self) -> bool {
         self.final_

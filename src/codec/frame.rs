@@ -12,6 +12,7 @@ use std::sync::LazyLock;
 use base64::Engine;
 use base64::engine::general_purpose::PAD;
 use base64::engine::simd::Simd;
+use memchr::memchr;
 
 use super::UnixTime;
 
@@ -97,8 +98,8 @@ impl<'a> Frame<'a> {
 
         let frame: &'a [u8] = scratch.get(..name.len() + 1 + inner_length)?;
         let inner = frame.get(name.len() + 1..)?;
-        let mut parts = inner.splitn(3, |byte| *byte == b'|');
-        let (date, value, mac) = (parts.next()?, parts.next()?, parts.next()?);
+        let (date, rest) = split_at_bar(inner)?;
+        let (value, mac) = split_at_bar(rest)?;
         let signed = frame.get(..frame.len() - mac.len() - 1)?;
         Some(Frame {
             signed,
@@ -122,6 +123,12 @@ impl<'a> Frame<'a> {
     }
 }
 
+/// What stands before and after the first `|`.
+fn split_at_bar(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (before, bar_and_after) = bytes.split_at_checked(memchr(b'|', bytes)?)?;
+    Some((before, bar_and_after.get(1..)?))
+}
+
 /// Decodes `cookie` under `name` and hands the frame, if it is one, to `read`.
 pub(super) fn with_frame<R>(
     name: &str,
@@ -135,16 +142,20 @@ pub(super) fn with_frame<R>(
 /// Lends `length` bytes of zeros: from the stack for what a cookie may have by
 /// default, so that the codec allocates nothing, else from the heap.
 ///
-/// The small size keeps small cookies from paying for the clearing of the large.
+/// The smaller sizes keep small cookies from paying for the clearing of the large.
 pub(super) fn with_scratch<R>(length: usize, work: impl FnOnce(&mut [u8]) -> R) -> R {
-    const SMALL: usize = 1280;
+    const SMALL: usize = 384;
+    const MEDIUM: usize = 1536;
     // A name and value of 4096 bytes as text, and the same again as a frame.
     const LARGE: usize = 2 * 4096 + 64;
 
-    let (mut small, mut large, mut heap);
+    let (mut small, mut medium, mut large, mut heap);
     let room: &mut [u8] = if length <= SMALL {
         small = [0; SMALL];
         &mut small
+    } else if length <= MEDIUM {
+        medium = [0; MEDIUM];
+        &mut medium
     } else if length <= LARGE {
         large = [0; LARGE];
         &mut large

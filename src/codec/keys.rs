@@ -86,27 +86,26 @@ impl HashKey {
     /// Whether HMAC takes the two keys for one, under any hash function of ours:
     /// RFC 2104 pads a key with zeros to the block, and hashes a longer one first.
     pub(super) fn is_same_key_as(&self, other: &HashKey) -> bool {
-        let same_under = |normalize: fn(&[u8]) -> Zeroizing<Vec<u8>>| {
-            bool::from(normalize(self.expose()).ct_eq(&normalize(other.expose())))
-        };
-        same_under(normalized::<Sha256, 64>)
-            || same_under(normalized::<Sha384, 128>)
-            || same_under(normalized::<Sha512, 128>)
-            || same_under(normalized::<Sha512_256, 128>)
-            || same_under(normalized::<Sha1, 64>)
+        let same_under =
+            |pad: fn(&HashKey) -> Zeroizing<Vec<u8>>| bool::from(pad(self).ct_eq(&pad(other)));
+        same_under(HashKey::padded_to_block::<Sha256, 64>)
+            || same_under(HashKey::padded_to_block::<Sha384, 128>)
+            || same_under(HashKey::padded_to_block::<Sha512, 128>)
+            || same_under(HashKey::padded_to_block::<Sha512_256, 128>)
+            || same_under(HashKey::padded_to_block::<Sha1, 64>)
     }
-}
 
-/// The key as HMAC sees it: one block of the hash function.
-fn normalized<D: Digest, const BLOCK: usize>(key: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut block = Zeroizing::new(Vec::with_capacity(BLOCK));
-    if key.len() > BLOCK {
-        block.extend_from_slice(&D::digest(key));
-    } else {
-        block.extend_from_slice(key);
+    /// The key as HMAC sees it: one block of the hash function.
+    pub(super) fn padded_to_block<D: Digest, const BLOCK: usize>(&self) -> Zeroizing<Vec<u8>> {
+        let mut block = Zeroizing::new(Vec::with_capacity(BLOCK));
+        if self.0.len() > BLOCK {
+            block.extend_from_slice(&D::digest(&self.0));
+        } else {
+            block.extend_from_slice(&self.0);
+        }
+        block.resize(BLOCK, 0);
+        block
     }
-    block.resize(BLOCK, 0);
-    block
 }
 
 impl fmt::Debug for HashKey {

@@ -10,7 +10,7 @@
 //! | `keys.rs`, `key_pairs.rs` | typed keys, and their text form |
 //! | `serializer/` | [`Serializer`]: typed values become bytes |
 //! | `opened.rs`, `error.rs`, `time.rs` | what opening answers |
-//! | `frame.rs`, `mac.rs`, `cipher.rs`, `randomness.rs` | the wire, private |
+//! | `frame.rs`, `mac.rs`, `hmac_sha256.rs`, `cipher.rs`, `randomness.rs` | the wire, private |
 //! | `legacy.rs` | formats that were never safe, to be read only (feature `legacy`) |
 //!
 //! No HTTP lives here, no I/O but the key file, and no clock but
@@ -50,6 +50,7 @@ mod chain;
 mod cipher;
 mod error;
 mod frame;
+mod hmac_sha256;
 mod key_pairs;
 mod keys;
 #[cfg(feature = "legacy")]

@@ -1,0 +1,42 @@
+//! gorilla/securecookie, timed by itself in the Go program of `tests/interop`.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+pub(crate) struct Gorilla(PathBuf);
+
+impl Gorilla {
+    /// Builds the Go program; says so and goes on without it where there is no Go.
+    pub(crate) fn find() -> Option<Self> {
+        let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("interop-bench");
+        let built = Command::new("go")
+            .args(["build", "-o"])
+            .arg(&program)
+            .arg(".")
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop"))
+            .status();
+        if built.is_ok_and(|status| status.success()) {
+            return Some(Gorilla(program));
+        }
+        eprintln!("gorilla is left out: `go build` in tests/interop did not work");
+        None
+    }
+
+    /// Workload names and nanoseconds per operation.
+    pub(crate) fn measure(&self) -> Vec<(String, f64)> {
+        let output = Command::new(&self.0).arg("bench").output();
+        let lines = output.expect("the program was built").stdout;
+        let measured = |line: &str| {
+            let line: serde_json::Value = serde_json::from_str(line).ok()?;
+            Some((
+                line["name"].as_str()?.to_owned(),
+                line["nanoseconds"].as_f64()?,
+            ))
+        };
+        let lines = String::from_utf8(lines).expect("JSON is UTF-8");
+        lines
+            .lines()
+            .map(|line| measured(line).expect("a measurement"))
+            .collect()
+    }
+}

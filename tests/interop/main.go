@@ -1,0 +1,148 @@
+// Command interop plays the Go side of Silverback's tests: the original
+// gorilla/securecookie, asked over standard input and output.
+//
+//	interop        one JSON request a line in, one JSON answer a line out
+//	interop bench  gorilla's time per operation, one JSON object a line out
+package main
+
+import (
+	"bufio"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"os"
+
+	"github.com/gorilla/securecookie"
+)
+
+// A request asks gorilla to seal a payload or to open a cookie, now.
+type request struct {
+	Op         string `json:"op"` // "seal" or "open"
+	HashKey    string `json:"hash_key"`
+	BlockKey   string `json:"block_key"` // empty: sign only
+	Hash       string `json:"hash"`
+	Serializer string `json:"serializer"` // "raw", "json" or "gob" (strings)
+	Name       string `json:"name"`
+	Cookie     string `json:"cookie"`  // to open
+	Payload    string `json:"payload"` // to seal: hex of what the serializer takes
+}
+
+// An answer carries what was sealed or opened, or gorilla's error.
+type answer struct {
+	Cookie  string `json:"cookie,omitempty"`
+	Payload string `json:"payload,omitempty"` // hex
+	Error   string `json:"error,omitempty"`
+}
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "bench" {
+		bench()
+		return
+	}
+	in := bufio.NewScanner(os.Stdin)
+	in.Buffer(nil, 1<<24)
+	out := bufio.NewWriter(os.Stdout)
+	defer out.Flush()
+	for in.Scan() {
+		var asked request
+		if err := json.Unmarshal(in.Bytes(), &asked); err != nil {
+			fmt.Fprintln(os.Stderr, "interop: no request:", err)
+			os.Exit(2)
+		}
+		given, err := json.Marshal(serve(asked))
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "interop:", err)
+			os.Exit(2)
+		}
+		out.Write(append(given, '\n'))
+		out.Flush()
+	}
+}
+
+func serve(asked request) answer {
+	codec, err := newCodec(asked)
+	if err != nil {
+		return answer{Error: err.Error()}
+	}
+	switch asked.Op {
+	case "seal":
+		return seal(codec, asked)
+	case "open":
+		return open(codec, asked)
+	}
+	return answer{Error: "no such op: " + asked.Op}
+}
+
+func newCodec(asked request) (*securecookie.SecureCookie, error) {
+	hashKey, err := hex.DecodeString(asked.HashKey)
+	if err != nil {
+		return nil, err
+	}
+	var blockKey []byte
+	if asked.BlockKey != "" {
+		if blockKey, err = hex.DecodeString(asked.BlockKey); err != nil {
+			return nil, err
+		}
+	}
+	hashes := map[string]func() hash.Hash{
+		"sha1": sha1.New, "sha256": sha256.New, "sha384": sha512.New384,
+		"sha512": sha512.New, "sha512_256": sha512.New512_256,
+	}
+	serializers := map[string]securecookie.Serializer{
+		"raw": securecookie.NopEncoder{}, "json": securecookie.JSONEncoder{}, "gob": securecookie.GobEncoder{},
+	}
+	if hashes[asked.Hash] == nil || serializers[asked.Serializer] == nil {
+		return nil, fmt.Errorf("no such hash or serializer: %q %q", asked.Hash, asked.Serializer)
+	}
+	codec := securecookie.New(hashKey, blockKey)
+	return codec.HashFunc(hashes[asked.Hash]).SetSerializer(serializers[asked.Serializer]), nil
+}
+
+func seal(codec *securecookie.SecureCookie, asked request) answer {
+	payload, err := hex.DecodeString(asked.Payload)
+	if err != nil {
+		return answer{Error: err.Error()}
+	}
+	var value any
+	switch asked.Serializer {
+	case "raw":
+		value = payload
+	case "gob":
+		value = string(payload)
+	case "json":
+		if err := json.Unmarshal(payload, &value); err != nil {
+			return answer{Error: err.Error()}
+		}
+	}
+	cookie, err := codec.Encode(asked.Name, value)
+	if err != nil {
+		return answer{Error: err.Error()}
+	}
+	return answer{Cookie: cookie}
+}
+
+func open(codec *securecookie.SecureCookie, asked request) answer {
+	var payload []byte
+	var err error
+	switch asked.Serializer {
+	case "raw":
+		err = codec.Decode(asked.Name, asked.Cookie, &payload)
+	case "gob":
+		var text string
+		err = codec.Decode(asked.Name, asked.Cookie, &text)
+		payload = []byte(text)
+	case "json":
+		var value any
+		if err = codec.Decode(asked.Name, asked.Cookie, &value); err == nil {
+			payload, err = json.Marshal(value)
+		}
+	}
+	if err != nil {
+		return answer{Error: err.Error()}
+	}
+	return answer{Payload: hex.EncodeToString(payload)}
+}
