@@ -10,7 +10,7 @@ use hmac::digest::Digest;
 use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512, Sha512_256};
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::{Error, randomness};
 
@@ -108,6 +108,8 @@ impl HashKey {
     }
 }
 
+impl ZeroizeOnDrop for HashKey {}
+
 impl fmt::Debug for HashKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("HashKey(redacted)")
@@ -194,6 +196,8 @@ impl From<[u8; 32]> for BlockKey {
         BlockKey(BlockKeyBytes::Aes256(Zeroizing::new(key)))
     }
 }
+
+impl ZeroizeOnDrop for BlockKey {}
 
 impl fmt::Debug for BlockKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,8 @@
 //! What only the codec's own room can test: sealing with a given IV, byte for
 //! byte, and the MAC alone. All else is tested from outside, in `tests/codec/`.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::mac::Authenticator;
@@ -145,30 +147,32 @@ fn a_mac_is_verified_whole() {
     }
 }
 
-/// Sealing with the machinery of the codec under any date text, to see which dates are refused
-/// although their MAC holds.
-fn sealed_with_date(codec: &SecureCookie, key: &[u8], date: &str) -> Result<(), Error> {
-    let signed = format!("sid|{date}|YXBl");
+const KEY: [u8; 32] = [7; 32];
+const NOW: UnixTime = UnixTime::from_secs(1_000_000);
+
+/// A cookie named `sid` with a right MAC over whatever date and value.
+fn authentic(date: &str, value: &str) -> String {
+    let signed = format!("sid|{date}|{value}");
     let mut mac = [0; 32];
-    Authenticator::new(HashFunction::Sha256, &HashKey::legacy(key))
+    Authenticator::new(HashFunction::Sha256, &HashKey::legacy(&KEY))
         .sign(signed.as_bytes(), &mut mac);
-    let inner = [signed.strip_prefix("sid|").unwrap().as_bytes(), b"|", &mac].concat();
+    let inner = [&signed.as_bytes()["sid|".len()..], b"|", &mac].concat();
     let mut cookie = vec![0; base64::encoded_len(inner.len(), true).unwrap()];
     frame::encode(&inner, &mut cookie).unwrap();
-    let cookie = String::from_utf8(cookie).unwrap();
-    codec
-        .open_at("sid", &cookie, UnixTime::from_secs(1_000_000))
-        .map(drop)
+    String::from_utf8(cookie).unwrap()
+}
+
+fn codec_with(options: CodecOptions) -> SecureCookie {
+    let keys = KeyPair::sign_only(HashKey::new(&KEY).unwrap());
+    SecureCookie::with_options(keys, &options).unwrap()
 }
 
 #[test]
 fn a_date_is_digits_in_the_one_way_there_is() {
-    let key = [7; 32];
-    let options = CodecOptions::new().max_age(std::time::Duration::ZERO);
-    let keys = KeyPair::sign_only(HashKey::new(&key).unwrap());
-    let codec = SecureCookie::with_options(keys, &options).unwrap();
+    let codec = codec_with(CodecOptions::new().max_age(Duration::ZERO));
+    let open = |date| codec.open_at("sid", &authentic(date, "YXBl"), NOW);
     for date in ["0", "1", "10", "999999", "1000000", "1000060"] {
-        sealed_with_date(&codec, &key, date).unwrap();
+        assert_eq!(open(date).unwrap().value(), b"ape");
     }
     for date in [
         "",
@@ -190,15 +194,93 @@ fn a_date_is_digits_in_the_one_way_there_is() {
         "18446744073709551616",
         "99999999999999999999999999",
     ] {
-        let refused = sealed_with_date(&codec, &key, date).unwrap_err();
+        let refused = open(date).unwrap_err();
         assert!(refused.is_not_valid(), "{date:?}: {refused}");
     }
     for date in ["1000061", "9223372036854775807"] {
-        assert!(
-            sealed_with_date(&codec, &key, date)
-                .unwrap_err()
-                .is_too_new(),
-            "{date}"
-        );
+        assert!(open(date).unwrap_err().is_too_new(), "{date}");
     }
+}
+
+#[test]
+fn the_inner_base64_is_as_strict_as_the_outer() {
+    let codec = codec_with(CodecOptions::new());
+    let open = |value| codec.open_at("sid", &authentic("1000000", value), NOW);
+    assert_eq!(open("YXBlcw==").unwrap().value(), b"apes");
+    for value in [
+        "YXBlcw",
+        "YXBlcw=",
+        "YXBlcx==",
+        "YXBlcw===",
+        "YXBl\ncw==",
+        "YXBlcw==\n",
+        " YXBlcw==",
+        "YXBl+w==",
+        "YXBl/w==",
+        "=",
+        "A",
+        "YXBlcw==YXBl",
+    ] {
+        let refused = open(value).unwrap_err();
+        assert!(refused.is_not_valid() && refused.is_final(), "{value:?}");
+    }
+}
+
+#[test]
+fn what_the_mac_covers_is_checked_in_gorillas_order() {
+    let min = Duration::from_secs(10);
+    let max = Duration::from_secs(100);
+    let codec = codec_with(
+        CodecOptions::new()
+            .min_age(min)
+            .max_age(max)
+            .max_length(200),
+    );
+    let open = |cookie: &str| codec.open_at("sid", cookie, NOW).unwrap_err();
+    // Each cookie is wrong in all that comes later, too.
+    let bad_value = "not base64";
+    assert!(open(&"!".repeat(201)).is_too_long());
+    let mut unauthentic = authentic("999999", bad_value).into_bytes();
+    unauthentic[8] ^= 1;
+    assert!(open(std::str::from_utf8(&unauthentic).unwrap()).is_not_valid());
+    assert!(open(&authentic("0999999", bad_value)).is_not_valid());
+    assert!(open(&authentic("999999", bad_value)).is_too_new());
+    assert!(open(&authentic("1", bad_value)).is_expired());
+    assert!(open(&authentic("999950", bad_value)).is_not_valid());
+}
+
+/// A ciphertext shorter than its IV can only be made by who holds the key; it is
+/// refused all the same.
+#[test]
+fn an_encrypted_value_needs_its_iv() {
+    let keys = KeyPair::new(HashKey::new(&KEY).unwrap(), BlockKey::from([7; 16]));
+    let codec = SecureCookie::new(keys).unwrap();
+    let mut out = b"before".to_vec();
+    for value in ["", "YXBl", "AAAAAAAAAAAAAAAAAAAA"] {
+        let cookie = authentic("1000000", value);
+        let refused = codec.open_into("sid", &cookie, NOW, &mut out).unwrap_err();
+        assert!(refused.is_not_valid());
+        assert_eq!(out, b"before");
+    }
+    let empty = authentic("1000000", "AAAAAAAAAAAAAAAAAAAAAA==");
+    assert_eq!(codec.open_at("sid", &empty, NOW).unwrap().value(), b"");
+}
+
+/// All that is computed from keys and kept wipes itself; this fails to compile if
+/// a dependency loses its `zeroize` feature.
+#[test]
+fn what_holds_keys_is_zeroized_on_drop() {
+    fn zeroizes<T: zeroize::ZeroizeOnDrop>() {}
+
+    zeroizes::<HashKey>();
+    zeroizes::<BlockKey>();
+    zeroizes::<zeroize::Zeroizing<[u32; 8]>>(); // HmacSha256
+    // An Hmac is two of these states, and drops as they do.
+    zeroizes::<sha1::Sha1>();
+    zeroizes::<sha2::Sha384>();
+    zeroizes::<sha2::Sha512>();
+    zeroizes::<sha2::Sha512_256>();
+    zeroizes::<aes::Aes128Enc>();
+    zeroizes::<aes::Aes192Enc>();
+    zeroizes::<aes::Aes256Enc>();
 }

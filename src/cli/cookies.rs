@@ -1,0 +1,65 @@
+//! The cookies a command is given: one as an argument, or one a line on standard
+//! input, each answered by one line.
+
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
+
+use clap::Args;
+use silverback::codec;
+
+use super::{Failure, refusal};
+
+/// The cookie argument.
+#[derive(Args)]
+pub(super) struct Cookies {
+    /// The cookie's value; - or none reads one a line from standard input
+    #[arg(value_name = "COOKIE", allow_hyphen_values = true)]
+    cookie: Option<OsString>,
+}
+
+impl Cookies {
+    /// Answers each cookie with a line on standard output.
+    ///
+    /// A single cookie that is refused ends the command with the reason; one of
+    /// many is answered by `!` and the kind, and the others go on.
+    pub(super) fn answer(
+        &self,
+        answer: impl Fn(&str) -> Result<String, codec::Error>,
+    ) -> Result<(), Failure> {
+        match &self.cookie {
+            Some(cookie) if cookie != "-" => {
+                let cookie = cookie.to_str().ok_or_else(codec::Error::not_valid)?;
+                writeln!(io::stdout(), "{}", answer(cookie)?)?;
+                Ok(())
+            }
+            None if io::stdin().is_terminal() => Err(Failure::usage(
+                "give a COOKIE, or - to read cookies from standard input",
+            )),
+            _ => answer_lines(answer),
+        }
+    }
+}
+
+fn answer_lines(answer: impl Fn(&str) -> Result<String, codec::Error>) -> Result<(), Failure> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut any_refused = false;
+    for line in io::stdin().lock().split(b'\n') {
+        let line = line?;
+        let answered = std::str::from_utf8(&line)
+            .map_err(|_| codec::Error::not_valid())
+            .and_then(&answer);
+        match answered {
+            Ok(answered) => writeln!(out, "{answered}")?,
+            Err(error) => {
+                let kind = refusal(&error).ok_or_else(|| Failure::usage(&error))?;
+                any_refused = true;
+                writeln!(out, "!{kind}")?;
+            }
+        }
+    }
+    out.flush()?;
+    if any_refused {
+        return Err(Failure::Refused(String::new()));
+    }
+    Ok(())
+}

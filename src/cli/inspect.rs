@@ -1,0 +1,112 @@
+//! `silverback inspect`: what a cookie says to anyone.
+
+use std::fmt::Write as _;
+use std::time::{Duration, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE;
+use clap::Args;
+use silverback::codec::{Error, UnixTime};
+
+use super::Failure;
+use super::cookies::Cookies;
+use super::settings::Clock;
+
+/// Show what a cookie says without any key.
+///
+/// Its date and age, the sizes of payload and MAC, and what the payload looks
+/// like. Nothing of it is verified.
+#[derive(Args)]
+pub(super) struct Inspect {
+    #[command(flatten)]
+    clock: Clock,
+
+    #[command(flatten)]
+    cookies: Cookies,
+}
+
+impl Inspect {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let now = self.clock.now();
+        self.cookies.answer(|cookie| describe(cookie, now))
+    }
+}
+
+fn describe(cookie: &str, now: UnixTime) -> Result<String, Error> {
+    let inner = URL_SAFE.decode(cookie).map_err(|_| Error::not_valid())?;
+    let mut parts = inner.splitn(3, |byte| *byte == b'|');
+    let (Some(date), Some(value), Some(mac)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(Error::not_valid());
+    };
+    let date = std::str::from_utf8(date)
+        .ok()
+        .and_then(|digits| digits.parse().ok())
+        .map(UnixTime::from_secs)
+        .ok_or_else(Error::not_valid)?;
+    let payload = URL_SAFE.decode(value).map_err(|_| Error::not_valid())?;
+
+    let mut lines = String::new();
+    // Writing to a String cannot fail.
+    let _ = writeln!(lines, "date: {} ({})", readable(date), date.as_secs());
+    let _ = writeln!(lines, "age: {}", age(date, now));
+    let _ = writeln!(
+        lines,
+        "payload: {} bytes, {}",
+        payload.len(),
+        looks_like(&payload)
+    );
+    let _ = write!(
+        lines,
+        "mac: {} bytes, {}, not verified",
+        mac.len(),
+        hash_of(mac.len())
+    );
+    Ok(lines)
+}
+
+/// The date as RFC 3339, which ends with the year 9999.
+fn readable(date: UnixTime) -> String {
+    let last = Duration::from_secs(253_402_300_799);
+    let since_epoch = Duration::from_secs(date.as_secs());
+    if since_epoch > last {
+        return "after the year 9999".to_owned();
+    }
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + since_epoch).to_string()
+}
+
+fn age(date: UnixTime, now: UnixTime) -> String {
+    if date > now {
+        return format!(
+            "dated {} in the future",
+            humantime::format_duration(date.since(now))
+        );
+    }
+    humantime::format_duration(now.since(date)).to_string()
+}
+
+fn hash_of(mac_length: usize) -> &'static str {
+    match mac_length {
+        20 => "as of SHA-1",
+        32 => "as of SHA-256 or SHA-512/256",
+        48 => "as of SHA-384",
+        64 => "as of SHA-512",
+        _ => "as of no hash function of gorilla's",
+    }
+}
+
+/// A guess, by the first bytes; encrypted bytes look like any others.
+fn looks_like(payload: &[u8]) -> &'static str {
+    if payload.is_empty() {
+        "empty"
+    } else if silverback::gob::string_from_slice(payload).is_ok() {
+        "a gob string"
+    } else if serde_json::from_slice::<serde::de::IgnoredAny>(payload).is_ok() {
+        "JSON"
+    } else if std::str::from_utf8(payload).is_ok() {
+        "text"
+    } else if payload.len() >= 16 {
+        "encrypted, gob or other bytes"
+    } else {
+        "bytes, too few to be encrypted"
+    }
+}

@@ -1,0 +1,39 @@
+//! `silverback keygen`: new keys.
+
+use std::io::{self, Write};
+
+use clap::Args;
+use silverback::codec::{KeyPair, KeyPairs};
+
+use super::Failure;
+
+/// Print new keys.
+///
+/// Each pair is a hash key of 64 bytes and an AES-256 key, in hex.
+#[derive(Args)]
+pub(super) struct Keygen {
+    /// How many pairs
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pairs: u16,
+
+    /// Leave the block keys out: cookies are signed, and can be read by who holds them
+    #[arg(long)]
+    sign_only: bool,
+}
+
+impl Keygen {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let pairs = KeyPairs::generate(self.pairs.into())?;
+        let specs: Vec<String> = pairs.iter().map(|pair| self.spec(pair)).collect();
+        writeln!(io::stdout(), "{}", specs.join(","))?;
+        Ok(())
+    }
+
+    fn spec(&self, pair: &KeyPair) -> String {
+        let hash = base16ct::lower::encode_string(pair.hash().expose());
+        match pair.block().filter(|_| !self.sign_only) {
+            Some(block) => format!("{hash}:{}", base16ct::lower::encode_string(block.expose())),
+            None => hash,
+        }
+    }
+}

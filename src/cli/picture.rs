@@ -1,0 +1,102 @@
+//! Payloads as JSON, for people and other programs, and JSON as payloads.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::IgnoredAny;
+use silverback::codec::{self, Serializer};
+
+use super::Failure;
+use super::settings::Format;
+
+/// The payload that `input` stands for.
+pub(super) fn payload(format: Format, input: Vec<u8>) -> Result<Vec<u8>, Failure> {
+    if format == Format::Raw {
+        return Ok(input);
+    }
+    let no_json = |why: &dyn std::fmt::Display| {
+        Failure::usage(format!("standard input holds no JSON document: {why}"))
+    };
+    let document = std::str::from_utf8(&input).map_err(|error| no_json(&error))?;
+    let compact = compact(document).map_err(|error| {
+        no_json(&format_args!(
+            "line {} column {}",
+            error.line(),
+            error.column()
+        ))
+    })?;
+    let payload = match format {
+        Format::Json | Format::Raw => Ok(compact.into_bytes()),
+        Format::Bincode => Serializer::Bincode.serialize(&compact),
+        Format::Gob => {
+            let string: String = serde_json::from_str(&compact).map_err(|_| {
+                Failure::usage("gob takes a JSON string so far; try --serializer json")
+            })?;
+            Serializer::Gob.serialize(&string)
+        }
+    };
+    payload.map_err(Failure::usage)
+}
+
+/// The picture of a payload that came out of a cookie: one line of JSON.
+pub(super) fn picture(format: Format, payload: &[u8]) -> Result<String, codec::Error> {
+    let unreadable = |_| codec::Error::not_valid_though_authentic();
+    match format {
+        Format::Raw => Ok(quoted(&STANDARD.encode(payload))),
+        Format::Json => {
+            let text = std::str::from_utf8(payload);
+            compact(text.map_err(|_| codec::Error::not_valid_though_authentic())?)
+                .map_err(unreadable)
+        }
+        Format::Bincode => {
+            let text: String = Serializer::Bincode.deserialize(payload)?;
+            compact(&text).map_err(unreadable)
+        }
+        Format::Gob => {
+            let string = silverback::gob::string_from_slice(payload)
+                .map_err(|_| codec::Error::not_valid_though_authentic())?;
+            Ok(quoted(&String::from_utf8_lossy(string)))
+        }
+    }
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// One JSON document without the white space around its tokens, and otherwise as
+/// it was: numbers keep their digits, objects their order and duplicates.
+fn compact(document: &str) -> Result<String, serde_json::Error> {
+    serde_json::from_str::<IgnoredAny>(document)?;
+    let (mut in_string, mut escaped) = (false, false);
+    let keep = |character: &char| {
+        let kept = in_string || !character.is_ascii_whitespace();
+        in_string ^= *character == '"' && !escaped;
+        escaped = in_string && *character == '\\' && !escaped;
+        kept
+    };
+    Ok(document.chars().filter(keep).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::compact;
+
+    #[test]
+    fn compact_touches_nothing_but_white_space() {
+        let cases = [
+            (
+                "{ \"a b\" :\t[1, 2.50 ,1e5],\n\"a b\": null}\n",
+                "{\"a b\":[1,2.50,1e5],\"a b\":null}",
+            ),
+            (r#" "quote \" and \\" "#, r#""quote \" and \\""#),
+            (
+                r#"[ "\\\" x " , 18446744073709551616 ]"#,
+                r#"["\\\" x ",18446744073709551616]"#,
+            ),
+        ];
+        for (document, expected) in cases {
+            assert_eq!(compact(document).unwrap(), expected);
+        }
+        assert!(compact("{").is_err() && compact("1 2").is_err() && compact("").is_err());
+    }
+}

@@ -1,0 +1,66 @@
+//! `silverback reseal`: cookies of any key become cookies of the newest.
+
+use clap::Args;
+use silverback::codec::{Codec, Codecs, Error, HashFunction, Opened, UnixTime};
+
+use super::Failure;
+use super::cookies::Cookies;
+use super::settings::{Ages, Clock, Frame, Keys, OpeningHash};
+
+/// Open cookies with any key; print them sealed by the newest.
+///
+/// Each keeps its date, so it expires when it would have. What an older service
+/// sealed with SHA-1 is opened too, and sealed with the --hash (SHA-256 for sha1).
+#[derive(Args)]
+pub(super) struct Reseal {
+    #[command(flatten)]
+    keys: Keys,
+
+    #[command(flatten)]
+    frame: Frame,
+
+    /// The hash function under the MAC
+    #[arg(long, value_enum, default_value_t)]
+    hash: OpeningHash,
+
+    #[command(flatten)]
+    ages: Ages,
+
+    #[command(flatten)]
+    clock: Clock,
+
+    #[command(flatten)]
+    cookies: Cookies,
+}
+
+impl Reseal {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let pairs = self.keys.read()?;
+        let chain = |hash| self.frame.codecs(pairs.clone(), hash, &self.ages);
+        let sealer = match self.hash {
+            OpeningHash::Sha1 => chain(HashFunction::Sha256)?,
+            hash => chain(hash.into())?,
+        };
+        let older = chain(HashFunction::Sha1)?;
+        let (name, now) = (&self.frame.name, self.clock.now());
+        self.cookies.answer(|cookie| {
+            let opened = open(&sealer, &older, name, cookie, now)?;
+            sealer.seal_at(name, opened.value(), opened.issued_at())
+        })
+    }
+}
+
+/// A key under two hash functions does not fit in one chain, so there are two; a
+/// cookie that is none of the first's is shown to the second.
+fn open(
+    sealer: &Codecs,
+    older: &Codecs,
+    name: &str,
+    cookie: &str,
+    now: UnixTime,
+) -> Result<Opened<Vec<u8>>, Error> {
+    match sealer.open_at(name, cookie, now) {
+        Err(refused) if refused.is_not_valid() => older.open_at(name, cookie, now),
+        answered => answered,
+    }
+}

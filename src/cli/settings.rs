@@ -1,0 +1,235 @@
+//! The options that several commands share, and the codecs they make.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use silverback::codec::{
+    Cipher, CodecOptions, Codecs, HashFunction, KeyPairs, Serializer, UnixTime,
+};
+
+use super::Failure;
+
+/// The variable that holds the keys when no option names them.
+const KEYS_VARIABLE: &str = "SILVERBACK_KEYS";
+
+/// Which keys.
+#[derive(Args)]
+pub(super) struct Keys {
+    /// The keys: HASH[:BLOCK] pairs, newest first
+    #[arg(long, value_name = "SPEC", conflicts_with = "keys_file")]
+    keys: Option<String>,
+
+    /// A file that holds the keys
+    #[arg(long, value_name = "PATH")]
+    keys_file: Option<PathBuf>,
+
+    /// Admit hash keys shorter than 32 bytes
+    #[arg(long)]
+    allow_weak_keys: bool,
+}
+
+/// How cookies are framed.
+#[derive(Args)]
+pub(super) struct Frame {
+    /// The cookie's name, which is part of its seal
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: String,
+
+    /// How the payload is serialized
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) serializer: Format,
+
+    /// How a block key encrypts
+    #[arg(long, value_enum, default_value_t)]
+    cipher: CipherName,
+
+    /// How many bytes a cookie may have; 0 means any number
+    #[arg(long, value_name = "BYTES", default_value_t = 4096)]
+    max_length: usize,
+}
+
+/// When it is.
+#[derive(Args)]
+pub(super) struct Clock {
+    /// Take this for now, in seconds since 1970
+    #[arg(long, value_name = "UNIX")]
+    at: Option<u64>,
+}
+
+/// How old a cookie may be.
+#[derive(Args)]
+pub(super) struct Ages {
+    /// The oldest age that is opened, in seconds; 0 means any
+    #[arg(long, value_name = "SECONDS", default_value_t = 30 * 24 * 60 * 60)]
+    max_age: u64,
+
+    /// The youngest age that is opened, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    min_age: u64,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// Go's encoding/gob (strings so far)
+    #[default]
+    Gob,
+    /// JSON
+    Json,
+    /// The JSON text as one bincode string
+    Bincode,
+    /// Bytes as they are
+    Raw,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum CipherName {
+    /// AES in counter mode, as gorilla does
+    #[default]
+    Ctr,
+    /// AES in cipher feedback mode
+    Cfb,
+}
+
+/// The hash functions that seal.
+#[derive(Clone, Copy, Default, ValueEnum)]
+pub(super) enum SealingHash {
+    #[default]
+    Sha256,
+    Sha384,
+    Sha512,
+    #[value(name = "sha512_256")]
+    Sha512_256,
+}
+
+/// The hash functions that open.
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum OpeningHash {
+    #[default]
+    Sha256,
+    Sha384,
+    Sha512,
+    #[value(name = "sha512_256")]
+    Sha512_256,
+    /// What an older service sealed
+    Sha1,
+}
+
+impl Keys {
+    /// Reads the keys from where they are.
+    pub(super) fn read(&self) -> Result<KeyPairs, Failure> {
+        if let Some(path) = &self.keys_file {
+            let pairs = match self.allow_weak_keys {
+                true => KeyPairs::from_legacy_file(path),
+                false => KeyPairs::from_file(path),
+            };
+            return pairs.map_err(Failure::usage);
+        }
+        let spec = match &self.keys {
+            Some(spec) => spec.clone(),
+            None => std::env::var(KEYS_VARIABLE).map_err(|_| {
+                Failure::usage(format!(
+                    "there are no keys: give --keys, --keys-file or {KEYS_VARIABLE}"
+                ))
+            })?,
+        };
+        let pairs = match self.allow_weak_keys {
+            true => KeyPairs::from_legacy_spec(&spec),
+            false => spec.parse(),
+        };
+        pairs.map_err(Failure::usage)
+    }
+}
+
+impl Clock {
+    pub(super) fn now(&self) -> UnixTime {
+        self.at.map_or_else(UnixTime::now, UnixTime::from_secs)
+    }
+}
+
+impl Frame {
+    /// The chain of these keys under this hash function.
+    pub(super) fn codecs(
+        &self,
+        pairs: KeyPairs,
+        hash: HashFunction,
+        ages: &Ages,
+    ) -> Result<Codecs, Failure> {
+        let cipher = match self.cipher {
+            CipherName::Ctr => Cipher::AesCtr,
+            CipherName::Cfb => Cipher::AesCfb,
+        };
+        let options = CodecOptions::new()
+            .hash(hash)
+            .cipher(cipher)
+            .serializer(Serializer::Raw)
+            .max_length(self.max_length)
+            .max_age(Duration::from_secs(ages.max_age))
+            .min_age(Duration::from_secs(ages.min_age));
+        Codecs::from_pairs_with(pairs, &options).map_err(Failure::usage)
+    }
+}
+
+impl Ages {
+    /// For sealing, where ages play no part.
+    pub(super) const ANY: Ages = Ages {
+        max_age: 0,
+        min_age: 0,
+    };
+}
+
+impl From<SealingHash> for HashFunction {
+    fn from(hash: SealingHash) -> Self {
+        match hash {
+            SealingHash::Sha256 => HashFunction::Sha256,
+            SealingHash::Sha384 => HashFunction::Sha384,
+            SealingHash::Sha512 => HashFunction::Sha512,
+            SealingHash::Sha512_256 => HashFunction::Sha512_256,
+        }
+    }
+}
+
+impl From<OpeningHash> for HashFunction {
+    fn from(hash: OpeningHash) -> Self {
+        match hash {
+            OpeningHash::Sha256 => HashFunction::Sha256,
+            OpeningHash::Sha384 => HashFunction::Sha384,
+            OpeningHash::Sha512 => HashFunction::Sha512,
+            OpeningHash::Sha512_256 => HashFunction::Sha512_256,
+            OpeningHash::Sha1 => HashFunction::Sha1,
+        }
+    }
+}
+
+/// clap's error in one line, without the values it quotes: one may be a key that
+/// ended up in the wrong place.
+pub(super) fn without_values(error: &clap::Error) -> String {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
+        _ => None,
+    };
+    let argument = context(ContextKind::InvalidArg).unwrap_or_default();
+    let what = match error.kind() {
+        ErrorKind::MissingRequiredArgument => format!("this is missing: {argument}"),
+        ErrorKind::InvalidSubcommand => "there is no such command".to_owned(),
+        ErrorKind::InvalidValue => match context(ContextKind::ValidValue) {
+            Some(valid) if !valid.is_empty() => format!("{argument} is one of: {valid}"),
+            _ => format!("{argument} needs a value"),
+        },
+        ErrorKind::ValueValidation => format!("{argument} has a value that does not fit"),
+        ErrorKind::ArgumentConflict => {
+            let other = context(ContextKind::PriorArg).unwrap_or_default();
+            format!("{argument} does not go with {other}")
+        }
+        // An option of ours misspelt is worth repeating; a value is not one.
+        ErrorKind::UnknownArgument => match context(ContextKind::SuggestedArg) {
+            Some(known) => format!("there is no such option; did you mean {known}?"),
+            None => "there is an argument that does not belong here".to_owned(),
+        },
+        _ => "the arguments are not as they should be".to_owned(),
+    };
+    format!("{what} (see --help)")
+}
