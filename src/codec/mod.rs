@@ -90,8 +90,9 @@ pub use time::UnixTime;
 /// | now | [`seal`](Codec::seal), [`open`](Codec::open) | [`encode`](Codec::encode), [`decode`](Codec::decode) |
 /// | at a given time | [`seal_at`](Codec::seal_at), [`open_at`](Codec::open_at) | [`encode_at`](Codec::encode_at), [`decode_at`](Codec::decode_at) |
 ///
-/// The trait is object-safe, and `Box<dyn Codec>`, `Arc<dyn Codec>` and `&dyn
-/// Codec` are codecs too, so the typed forms work on them.
+/// The trait is object-safe. `Box<dyn Codec>`, `Arc<dyn Codec>` and `&dyn Codec`
+/// are codecs too, so the typed forms work on them (on the last as
+/// `Codec::decode(&codec, ..)`, since its dot means the unsized codec behind it).
 ///
 /// # A codec of your own
 ///

@@ -1,2 +1,12 @@
-//! x
-fn main() {}
+//! The codec from outside: its laws, its vectors, its errors.
+
+mod allocations;
+mod chain;
+mod errors;
+mod keys;
+mod properties;
+mod redaction;
+mod sealing;
+mod serializers;
+mod support;
+mod vectors;

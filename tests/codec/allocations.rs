@@ -1,0 +1,77 @@
+//! The promise of one allocation, and of none for the `_into` forms, counted.
+
+use silverback::codec::{Codec, CodecOptions, Codecs, SecureCookie, Serializer};
+
+use crate::support::{NOW, codec, encrypting, signing};
+
+fn allocations(work: impl FnMut()) -> u64 {
+    let mut work = work;
+    work(); // what is built on first use is built now
+    allocation_counter::measure(work).count_total
+}
+
+#[test]
+fn sealing_and_opening_allocate_once_and_the_into_forms_never() {
+    for size in [0, 32, 256, 2048] {
+        for keys in [signing(1), encrypting(1)] {
+            for options in [
+                CodecOptions::new(),
+                CodecOptions::new().buffered_randomness(),
+            ] {
+                let codec = codec(keys.clone(), options);
+                counts_as_promised(&codec, &codec, &vec![7; size]);
+            }
+        }
+    }
+}
+
+#[test]
+fn so_does_a_chain_whichever_key_is_right() {
+    let pairs = || (1..=5).map(encrypting);
+    let codecs = Codecs::from_pairs(pairs()).unwrap();
+    for right in pairs() {
+        let sealer = SecureCookie::new(right).unwrap();
+        counts_as_promised(&sealer, &codecs, &[7; 256]);
+    }
+}
+
+#[track_caller]
+fn counts_as_promised(sealer: &dyn Codec, opener: &dyn Codec, payload: &[u8]) {
+    let cookie = sealer.seal_at("sid", payload, NOW).unwrap();
+    let sealed = allocations(|| drop(sealer.seal_at("sid", payload, NOW).unwrap()));
+    assert!(sealed <= 1, "sealing {} bytes: {sealed}", payload.len());
+    let opened = allocations(|| drop(opener.open_at("sid", &cookie, NOW).unwrap()));
+    assert!(opened <= 1, "opening {} bytes: {opened}", payload.len());
+
+    let (mut text, mut bytes) = (
+        String::with_capacity(4096),
+        Vec::with_capacity(cookie.len()),
+    );
+    let into = allocations(|| {
+        text.clear();
+        bytes.clear();
+        sealer.seal_into("sid", payload, NOW, &mut text).unwrap();
+        opener.open_into("sid", &cookie, NOW, &mut bytes).unwrap();
+    });
+    assert_eq!(into, 0, "the into forms, {} bytes", payload.len());
+}
+
+#[test]
+fn a_refusal_by_one_key_allocates_nothing() {
+    let codec = SecureCookie::new(encrypting(1)).unwrap();
+    let mut bytes = Vec::with_capacity(4096);
+    let forged = codec.seal_at("other", &[7; 256], NOW).unwrap();
+    for refused in [&*forged, "no cookie", "", &"x".repeat(5000)] {
+        let count = allocations(|| {
+            assert!(codec.open_into("sid", refused, NOW, &mut bytes).is_err());
+        });
+        assert_eq!(count, 0);
+    }
+}
+
+#[test]
+fn typed_values_add_the_serializers_own_only() {
+    let codec = codec(signing(1), CodecOptions::new().serializer(Serializer::Json));
+    let encoded = allocations(|| drop(codec.encode_at("sid", &[1, 2, 3], NOW).unwrap()));
+    assert!(encoded <= 2, "{encoded}");
+}

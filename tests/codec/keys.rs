@@ -1,0 +1,181 @@
+//! Keys, and their text form.
+
+use silverback::codec::{BlockKey, HashKey, KeyPair, KeyPairs, generate_random_key};
+
+#[test]
+fn hash_keys_are_long_unless_they_are_called_legacy() {
+    for length in 0..32 {
+        assert!(HashKey::new(&vec![7; length]).unwrap_err().is_usage());
+        assert_eq!(HashKey::legacy(&vec![7; length]).expose(), vec![7; length]);
+    }
+    for length in [32, 33, 64, 128, 129, 1000] {
+        assert_eq!(
+            HashKey::new(&vec![7; length]).unwrap().expose(),
+            vec![7; length]
+        );
+    }
+}
+
+#[test]
+fn block_keys_have_a_length_of_aes() {
+    for length in 0..70 {
+        let key = BlockKey::new(&vec![7; length]);
+        match length {
+            16 | 24 | 32 => assert_eq!(key.unwrap().expose(), vec![7; length]),
+            _ => assert!(
+                key.unwrap_err()
+                    .to_string()
+                    .contains(&format!("has {length} bytes"))
+            ),
+        }
+    }
+}
+
+#[test]
+fn generated_keys_differ() {
+    let pairs = KeyPairs::generate(3).unwrap();
+    let mut keys: Vec<&[u8]> = pairs
+        .iter()
+        .flat_map(|pair| [pair.hash().expose(), pair.block().unwrap().expose()])
+        .collect();
+    assert!(keys.iter().all(|key| key.len() == 64 || key.len() == 32));
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!(keys.len(), 6);
+    assert_eq!(generate_random_key(0).unwrap().len(), 0);
+    assert_ne!(
+        *generate_random_key(32).unwrap(),
+        *generate_random_key(32).unwrap()
+    );
+    assert!(KeyPairs::generate(0).unwrap_err().is_usage());
+}
+
+#[test]
+fn a_spec_takes_hex_and_both_base64_alphabets() {
+    let key = [0xfb; 32];
+    let hex = "fb".repeat(32);
+    let specs = [
+        hex.clone(),
+        hex.to_uppercase(),
+        format!("b64={}=", "-_v7".repeat(10) + "-_s"),
+        format!("b64={}", "-_v7".repeat(10) + "-_s"),
+        format!("b64={}=", "+/v7".repeat(10) + "+/s"),
+        format!("b64={}", "+/v7".repeat(10) + "+/s"),
+        format!(" \t{hex}\r\n"),
+    ];
+    for spec in specs {
+        let pairs: KeyPairs = spec.parse().unwrap();
+        let pair: KeyPair = pairs.into_iter().next().unwrap();
+        assert_eq!(pair.hash().expose(), key, "{spec}");
+        assert!(pair.block().is_none());
+    }
+    let pairs: KeyPairs = format!("{hex}:{},{}", "00".repeat(24), "01".repeat(32))
+        .parse()
+        .unwrap();
+    let blocks: Vec<_> = pairs
+        .iter()
+        .map(|pair| pair.block().map(|key| key.expose().len()))
+        .collect();
+    assert_eq!(blocks, [Some(24), None]);
+}
+
+#[test]
+fn a_wrong_spec_is_named_by_place_and_never_quoted() {
+    let good = "5e".repeat(32);
+    for (spec, says) in [
+        (String::new(), "key pair 1: the hash key is missing"),
+        (",".into(), "key pair 1: the hash key is missing"),
+        (format!("{good},"), "key pair 2: the hash key is missing"),
+        (format!(":{good}"), "key pair 1: the hash key is missing"),
+        (
+            format!("{good},{good}a"),
+            "key pair 2: the hash key has an odd number of hex digits",
+        ),
+        (format!("{good},5g"), "key pair 2: the hash key is not hex"),
+        (
+            format!("{good}:5e5"),
+            "key pair 1: the block key has an odd number of hex digits",
+        ),
+        (
+            format!("{good}:{}", "5e".repeat(17)),
+            "key pair 1: the block key has 17 bytes, it needs 16, 24 or 32",
+        ),
+        (
+            format!("{good}:"),
+            "key pair 1: the block key has 0 bytes, it needs 16, 24 or 32",
+        ),
+        (
+            format!("{good}:{good}:{good}"),
+            "key pair 1: the block key has an odd number of hex digits",
+        ),
+        (
+            "5e5e".into(),
+            "key pair 1: the hash key has 2 bytes, it needs 32 or more",
+        ),
+        (
+            "b64=5e5e5e=".into(),
+            "key pair 1: the hash key is not base64",
+        ),
+        (
+            "b64=".into(),
+            "key pair 1: the hash key has 0 bytes, it needs 32 or more",
+        ),
+        (
+            format!("{good} {good}"),
+            "key pair 1: the hash key has an odd number of hex digits",
+        ),
+        (
+            "5é5e".into(),
+            "key pair 1: the hash key has an odd number of hex digits",
+        ),
+    ] {
+        let error = spec.parse::<KeyPairs>().unwrap_err();
+        assert!(error.is_usage());
+        assert_eq!(error.to_string(), says, "{spec}");
+    }
+    let weak = KeyPairs::from_legacy_spec("5e5e").unwrap();
+    assert_eq!(weak.into_iter().next().unwrap().hash().expose(), [0x5e; 2]);
+    assert!(KeyPairs::from_legacy_spec(&format!("5e5e:{}", "5e".repeat(17))).is_err());
+}
+
+#[test]
+fn a_key_file_is_text_of_bounded_size() {
+    let path = std::env::temp_dir().join(format!("silverback-key-file-{}", std::process::id()));
+    let read = |content: &[u8]| {
+        std::fs::write(&path, content).unwrap();
+        KeyPairs::from_file(&path)
+    };
+    assert_eq!(
+        read(format!("{}\n", "5e".repeat(32)).as_bytes())
+            .unwrap()
+            .len(),
+        1
+    );
+    for wrong in [&b""[..], b"\xff\xfe", b"nonsense", &[b'5'; 70_000]] {
+        let error = read(wrong).unwrap_err();
+        assert!(error.is_usage() && !error.to_string().contains("nonsense"));
+    }
+    std::fs::write(&path, "5e5e").unwrap();
+    assert!(KeyPairs::from_file(&path).is_err() && KeyPairs::from_legacy_file(&path).is_ok());
+    std::fs::remove_file(&path).unwrap();
+    let missing = KeyPairs::from_file(&path).unwrap_err();
+    assert!(missing.is_usage() && std::error::Error::source(&missing).is_some());
+    assert!(
+        KeyPairs::from_file(std::env::temp_dir())
+            .unwrap_err()
+            .is_usage()
+    );
+}
+
+#[test]
+fn keys_from_the_environment_are_set_or_an_error() {
+    let missing = KeyPairs::from_env("SILVERBACK_TEST_NO_SUCH_VARIABLE").unwrap_err();
+    assert!(
+        missing.is_usage()
+            && missing
+                .to_string()
+                .contains("SILVERBACK_TEST_NO_SUCH_VARIABLE")
+    );
+    // PATH is set, and holds no keys.
+    assert!(KeyPairs::from_env("PATH").unwrap_err().is_usage());
+}

@@ -1,0 +1,112 @@
+//! The Go program, built once and asked line by line.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+
+use crate::cases::Case;
+
+/// A running Go program; it ends with its standard input.
+pub(crate) struct Gorilla {
+    child: Child,
+    questions: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Gorilla {
+    /// Starts it; none, with a word on why, where there is no `go` and none is required.
+    pub(crate) fn start() -> Option<Self> {
+        static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+        let program = match PROGRAM.get_or_init(build) {
+            Ok(program) => program,
+            Err(why) => {
+                let required = std::env::var("SILVERBACK_REQUIRE").unwrap_or_default();
+                assert!(
+                    !required.split(',').any(|name| name == "go"),
+                    "go is required: {why}"
+                );
+                // Past the capture of the test harness: a test that does not run says so.
+                let _ = writeln!(std::io::stderr(), "interop: not run, there is no go: {why}");
+                return None;
+            }
+        };
+        let mut child = Command::new(program)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let questions = child.stdin.take();
+        let answers = BufReader::new(child.stdout.take().unwrap());
+        Some(Gorilla {
+            child,
+            questions,
+            answers,
+        })
+    }
+
+    /// Lets gorilla open a cookie of ours.
+    pub(crate) fn open(&mut self, case: &Case, cookie: &str) -> Vec<u8> {
+        let answer = self.ask("open", case, cookie);
+        assert_eq!(answer.get("error"), None, "{case:?}: {cookie}");
+        let payload = answer
+            .get("payload")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        base16ct::lower::decode_vec(payload).unwrap()
+    }
+
+    /// Expects gorilla to refuse a cookie.
+    pub(crate) fn refuses(&mut self, case: &Case, cookie: &str) {
+        let answer = self.ask("open", case, cookie);
+        assert!(answer.get("error").is_some(), "{case:?}: {cookie}");
+    }
+
+    /// Lets gorilla seal.
+    pub(crate) fn seal(&mut self, case: &Case) -> String {
+        let answer = self.ask("seal", case, "");
+        assert_eq!(answer.get("error"), None, "{case:?}");
+        answer["cookie"].as_str().unwrap().to_owned()
+    }
+
+    fn ask(&mut self, op: &str, case: &Case, cookie: &str) -> Value {
+        let question = json!({
+            "op": op,
+            "hash_key": base16ct::lower::encode_string(&case.hash_key),
+            "block_key": base16ct::lower::encode_string(&case.block_key),
+            "hash": case.hash,
+            "serializer": case.serializer,
+            "name": case.name,
+            "cookie": cookie,
+            "payload": base16ct::lower::encode_string(&case.payload),
+        });
+        writeln!(self.questions.as_mut().unwrap(), "{question}").unwrap();
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer).unwrap();
+        serde_json::from_str(&answer).unwrap()
+    }
+}
+
+impl Drop for Gorilla {
+    fn drop(&mut self) {
+        drop(self.questions.take());
+        let _ = self.child.wait();
+    }
+}
+
+fn build() -> Result<PathBuf, String> {
+    let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("interop");
+    let built = Command::new("go")
+        .args(["build", "-o"])
+        .arg(&program)
+        .arg(".")
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop"))
+        .output()
+        .map_err(|error| error.to_string())?;
+    if !built.status.success() {
+        return Err(String::from_utf8_lossy(&built.stderr).into_owned());
+    }
+    Ok(program)
+}

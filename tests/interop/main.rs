@@ -1,0 +1,86 @@
+//! gorilla/securecookie itself on the other side: thousands of random cookies of
+//! ours opened by the Go program in this folder, and as many of its opened by us.
+//!
+//! It runs wherever `go` is. Where it is not, the tests say so and pass, unless
+//! `SILVERBACK_REQUIRE` names `go`, as CI's does. The seed is printed; set
+//! `SILVERBACK_SEED` to run the same cases again, `SILVERBACK_CASES` for more.
+
+mod cases;
+mod gorilla;
+
+use cases::{Case, Cases};
+use gorilla::Gorilla;
+use silverback::codec::Codec;
+
+/// How many cookies go each way.
+const CASES: u64 = 4000;
+
+#[test]
+fn gorilla_opens_what_we_seal() {
+    let Some(mut gorilla) = Gorilla::start() else {
+        return;
+    };
+    for case in Cases::from_environment(CASES) {
+        let cookie = case.codec().seal(&case.name, &case.serialized()).unwrap();
+        let opened = gorilla.open(&case, &cookie);
+        assert_eq!(
+            case.compared(&opened),
+            case.compared(&case.payload),
+            "{case:?}"
+        );
+    }
+}
+
+#[test]
+fn we_open_what_gorilla_seals() {
+    let Some(mut gorilla) = Gorilla::start() else {
+        return;
+    };
+    for case in Cases::from_environment(CASES) {
+        let cookie = gorilla.seal(&case);
+        let opened = case.codec().open(&case.name, &cookie).unwrap();
+        assert!(opened.age().as_secs() < 60);
+        let payload = case.deserialized(opened.value());
+        assert_eq!(
+            case.compared(&payload),
+            case.compared(&case.payload),
+            "{case:?}"
+        );
+    }
+}
+
+#[test]
+fn gorilla_refuses_what_we_seal_under_another_key_or_name() {
+    let Some(mut gorilla) = Gorilla::start() else {
+        return;
+    };
+    for case in Cases::from_environment(200) {
+        let cookie = case.codec().seal(&case.name, &case.serialized()).unwrap();
+        let renamed = Case {
+            name: format!("{}x", case.name),
+            ..case.clone()
+        };
+        gorilla.refuses(&renamed, &cookie);
+        let mut other_key = case.clone();
+        other_key.hash_key[0] ^= 1;
+        gorilla.refuses(&other_key, &cookie);
+    }
+}
+
+/// The one thing we seal and gorilla does not open (codec law 1).
+#[test]
+fn gorilla_refuses_an_empty_plaintext_under_encryption() {
+    let Some(mut gorilla) = Gorilla::start() else {
+        return;
+    };
+    let case = Case {
+        name: "sid".into(),
+        hash_key: vec![7; 32],
+        block_key: vec![7; 32],
+        hash: "sha256",
+        serializer: "raw",
+        payload: Vec::new(),
+    };
+    let cookie = case.codec().seal("sid", b"").unwrap();
+    gorilla.refuses(&case, &cookie);
+}
