@@ -1,0 +1,91 @@
+//! Writes seeds for the fuzz targets, made of `tests/vectors`, to `corpus/`.
+
+use std::fs;
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use silverback::codec::Codec;
+use silverback_fuzz::Attempt;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |file: &str| -> Result<Vec<Value>, Box<dyn std::error::Error>> {
+        let path = fuzz.join("../tests/vectors").join(file);
+        Ok(serde_json::from_slice(&fs::read(path)?)?)
+    };
+    let mut attempts = Vec::new();
+    for case in read("gorilla_valid.json")? {
+        let text = |field: &str| case[field].as_str().unwrap_or_default();
+        let at = case["timestamp"].to_string();
+        attempts.push(Attempt::write([
+            text("hash_key"),
+            text("block_key"),
+            text("hash"),
+            "ctr",
+            &at,
+            text("name"),
+            text("cookie"),
+        ]));
+    }
+    for case in read("gorilla_frame_cfb.json")? {
+        let text = |field: &str| case[field].as_str().unwrap_or_default();
+        let at = case["timestamp"].to_string();
+        attempts.push(Attempt::write([
+            text("hash_key"),
+            text("block_key"),
+            "sha256",
+            "cfb",
+            &at,
+            text("name"),
+            text("cookie"),
+        ]));
+    }
+    for group in read("gorilla_verdicts.json")? {
+        let text = |field: &str| group[field].as_str().unwrap_or_default();
+        let at = group["now"].to_string();
+        for case in group["cases"].as_array().into_iter().flatten() {
+            let value = STANDARD.decode(case["value_b64"].as_str().unwrap_or_default())?;
+            attempts.push(Attempt::write([
+                text("hash_key"),
+                text("block_key"),
+                "sha256",
+                "ctr",
+                &at,
+                text("name"),
+                &String::from_utf8(value)?,
+            ]));
+        }
+    }
+    for target in ["decode", "forge", "roundtrip", "chain"] {
+        fs::create_dir_all(fuzz.join("corpus").join(target))?;
+    }
+    let mut written = 0;
+    for (index, attempt) in attempts.iter().enumerate() {
+        let mut write = |target: &str, seed: &[u8]| {
+            written += 1;
+            fs::write(
+                fuzz.join("corpus")
+                    .join(target)
+                    .join(format!("vector-{index}")),
+                seed,
+            )
+        };
+        write("decode", attempt.as_bytes())?;
+        let attempt = Attempt::read(attempt.as_bytes()).ok_or("a vector is no attempt")?;
+        let Ok(opened) = attempt
+            .codec
+            .open_at(&attempt.name, &attempt.cookie, attempt.now)
+        else {
+            continue;
+        };
+        // The other targets seal their own cookies, of these payloads.
+        let head = [index as u8, (index >> 3) as u8, (index >> 1) as u8, 0];
+        for target in ["forge", "roundtrip", "chain"] {
+            write(target, &[&head[..], opened.value()].concat())?;
+        }
+    }
+    println!("{written} seeds from {} vectors", attempts.len());
+    Ok(())
+}
