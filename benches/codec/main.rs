@@ -24,7 +24,7 @@ const ROUNDS: usize = 7;
 fn main() {
     let is_benchmark = std::env::args().any(|argument| argument == "--bench");
     let rounds = if is_benchmark { ROUNDS } else { 1 };
-    let gorilla = gorilla::Gorilla::find();
+    let gorilla = is_benchmark.then(gorilla::Gorilla::find).flatten();
     let mut table = Table::default();
     let mut criterion = Criterion::default()
         .warm_up_time(Duration::from_millis(40))
@@ -53,7 +53,7 @@ fn main() {
                 table.add(workload.name.clone(), contender, samples);
             }
         }
-        if let Some(gorilla) = gorilla.as_ref().filter(|_| is_benchmark) {
+        if let Some(gorilla) = &gorilla {
             for (name, nanoseconds) in gorilla.measure() {
                 table.add(name, "gorilla (Go)", vec![nanoseconds]);
             }

@@ -1,0 +1,85 @@
+//! The arrows of the house: which room may use which. `gob` uses nothing of ours,
+//! `codec` uses `gob`, the program uses the public API only.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each room, and the rooms it may name.
+const ARROWS: [(&str, &[&str]); 2] = [("gob", &[]), ("codec", &["gob"])];
+
+/// The rooms and files at the top of `src` that are no library rooms.
+const NO_ROOMS: [&str; 3] = ["cli", "lib.rs", "main.rs"];
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn files_under(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                files_under(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
+/// The lines of a file that are no comments.
+fn code_of(file: &Path) -> String {
+    let text = fs::read_to_string(file).unwrap();
+    let code = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    code.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_room_is_known() {
+    for entry in fs::read_dir(source()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let known = ARROWS.iter().any(|(room, _)| *room == name) || NO_ROOMS.contains(&&*name);
+        assert!(known, "src/{name} has no arrows: add it to this test");
+    }
+}
+
+#[test]
+fn the_arrows_point_one_way() {
+    let mut checked = 0;
+    for (room, may_use) in ARROWS {
+        for file in files_under(&source().join(room)) {
+            let code = code_of(&file);
+            for (other, _) in ARROWS {
+                let named = code.contains(&format!("crate::{other}"));
+                let allowed = other == room || may_use.contains(&other);
+                assert!(!named || allowed, "{} uses {other}", file.display());
+            }
+            // Nor by another road than `crate::`.
+            assert!(!code.contains("silverback::"), "{}", file.display());
+            checked += 1;
+        }
+    }
+    assert!(checked > 10, "only {checked} files were checked");
+}
+
+#[test]
+fn the_codec_room_has_no_network_and_no_runtime() {
+    for file in files_under(&source().join("codec")) {
+        let code = code_of(&file);
+        for foreign in ["tokio", "std::net", "http::", "println!", "dbg!"] {
+            assert!(!code.contains(foreign), "{} uses {foreign}", file.display());
+        }
+    }
+}
+
+#[test]
+fn no_file_outgrows_its_reader() {
+    for file in files_under(&source()) {
+        let lines = code_of(&file).lines().count();
+        assert!(lines <= 500, "{} has {lines} lines of code", file.display());
+    }
+}
