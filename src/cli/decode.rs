@@ -4,7 +4,7 @@ use clap::Args;
 use silverback::codec::{Codec, Opened};
 
 use super::cookies::Cookies;
-use super::settings::{Ages, Clock, Frame, Keys, OpeningHash};
+use super::settings::Opening;
 use super::{Failure, picture};
 
 /// Open cookies; print each payload as one line of JSON.
@@ -14,20 +14,7 @@ use super::{Failure, picture};
 #[derive(Args)]
 pub(super) struct Decode {
     #[command(flatten)]
-    keys: Keys,
-
-    #[command(flatten)]
-    frame: Frame,
-
-    /// The hash function under the MAC
-    #[arg(long, value_enum, default_value_t)]
-    hash: OpeningHash,
-
-    #[command(flatten)]
-    ages: Ages,
-
-    #[command(flatten)]
-    clock: Clock,
+    opening: Opening,
 
     /// Say on standard error which key opened each cookie, its age, and whether it is stale
     #[arg(long)]
@@ -39,13 +26,18 @@ pub(super) struct Decode {
 
 impl Decode {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let codecs = self
-            .frame
-            .codecs(self.keys.read()?, self.hash.into(), &self.ages)?;
-        let now = self.clock.now();
+        let Opening {
+            keys,
+            frame,
+            hash,
+            clock,
+            ..
+        } = &self.opening;
+        let codecs = self.opening.codecs(keys.read()?, (*hash).into())?;
+        let now = clock.now();
         self.cookies.answer(|cookie| {
-            let opened = codecs.open_at(&self.frame.name, cookie, now)?;
-            let picture = picture::picture(self.frame.serializer, opened.value())?;
+            let opened = codecs.open_at(&frame.name, cookie, now)?;
+            let picture = picture::picture(frame.serializer, opened.value())?;
             if self.verbose {
                 explain(&opened);
             }

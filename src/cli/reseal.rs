@@ -5,7 +5,7 @@ use silverback::codec::{Codec, Codecs, Error, HashFunction, Opened, UnixTime};
 
 use super::Failure;
 use super::cookies::Cookies;
-use super::settings::{Ages, Clock, Frame, Keys, OpeningHash};
+use super::settings::{Opening, OpeningHash};
 
 /// Open cookies with any key; print them sealed by the newest.
 ///
@@ -14,20 +14,7 @@ use super::settings::{Ages, Clock, Frame, Keys, OpeningHash};
 #[derive(Args)]
 pub(super) struct Reseal {
     #[command(flatten)]
-    keys: Keys,
-
-    #[command(flatten)]
-    frame: Frame,
-
-    /// The hash function under the MAC
-    #[arg(long, value_enum, default_value_t)]
-    hash: OpeningHash,
-
-    #[command(flatten)]
-    ages: Ages,
-
-    #[command(flatten)]
-    clock: Clock,
+    opening: Opening,
 
     #[command(flatten)]
     cookies: Cookies,
@@ -35,14 +22,21 @@ pub(super) struct Reseal {
 
 impl Reseal {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let pairs = self.keys.read()?;
-        let chain = |hash| self.frame.codecs(pairs.clone(), hash, &self.ages);
-        let sealer = match self.hash {
+        let Opening {
+            keys,
+            frame,
+            hash,
+            clock,
+            ..
+        } = &self.opening;
+        let pairs = keys.read()?;
+        let chain = |hash| self.opening.codecs(pairs.clone(), hash);
+        let sealer = match *hash {
             OpeningHash::Sha1 => chain(HashFunction::Sha256)?,
             hash => chain(hash.into())?,
         };
         let older = chain(HashFunction::Sha1)?;
-        let (name, now) = (&self.frame.name, self.clock.now());
+        let (name, now) = (&frame.name, clock.now());
         self.cookies.answer(|cookie| {
             let opened = open(&sealer, &older, name, cookie, now)?;
             sealer.seal_at(name, opened.value(), opened.issued_at())

@@ -49,6 +49,26 @@ pub(super) struct Frame {
     max_length: usize,
 }
 
+/// All that opening takes but the cookies.
+#[derive(Args)]
+pub(super) struct Opening {
+    #[command(flatten)]
+    pub(super) keys: Keys,
+
+    #[command(flatten)]
+    pub(super) frame: Frame,
+
+    /// The hash function under the MAC
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) hash: OpeningHash,
+
+    #[command(flatten)]
+    ages: Ages,
+
+    #[command(flatten)]
+    pub(super) clock: Clock,
+}
+
 /// When it is.
 #[derive(Args)]
 pub(super) struct Clock {
@@ -138,6 +158,13 @@ impl Keys {
             false => spec.parse(),
         };
         pairs.map_err(Failure::usage)
+    }
+}
+
+impl Opening {
+    /// The chain of these keys, under a hash function that need not be the option's.
+    pub(super) fn codecs(&self, pairs: KeyPairs, hash: HashFunction) -> Result<Codecs, Failure> {
+        self.frame.codecs(pairs, hash, &self.ages)
     }
 }
 

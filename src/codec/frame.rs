@@ -145,7 +145,7 @@ pub(super) fn with_frame<R>(
 /// The smaller sizes keep small cookies from paying for the clearing of the large.
 pub(super) fn with_scratch<R>(length: usize, work: impl FnOnce(&mut [u8]) -> R) -> R {
     const SMALL: usize = 384;
-    const MEDIUM: usize = 1536;
+    const MEDIUM: usize = 1024;
     // A name and value of 4096 bytes as text, and the same again as a frame.
     const LARGE: usize = 2 * 4096 + 64;
 
