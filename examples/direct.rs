@@ -2,7 +2,7 @@
 //!
 //! `cargo run --example direct`
 
-use silverback::codec::{Codec, Codecs, Error, KeyPair};
+use silverback::codec::{Codec, Codecs, Error, KeyPair, UnixTime};
 
 fn main() -> Result<(), Error> {
     // A pair signs and encrypts. Real keys come from `silverback keygen` and are
@@ -25,7 +25,7 @@ fn main() -> Result<(), Error> {
 
     // A new key goes to the front. It seals from now on; the old one still opens.
     let codecs = Codecs::from_pairs([KeyPair::generate()?, old])?;
-    let opened = codecs.open("sid", &cookie)?;
+    let opened = codecs.decode_at::<String>("sid", &cookie, UnixTime::now())?;
     println!(
         "rotate   opened by key {}, stale: {}",
         opened.key(),
@@ -33,7 +33,7 @@ fn main() -> Result<(), Error> {
     );
 
     // A stale cookie is sealed anew with its own date, so that it ages as before.
-    let renewed = codecs.seal_at("sid", opened.value(), opened.issued_at())?;
+    let renewed = codecs.encode_at("sid", opened.value(), opened.issued_at())?;
     println!(
         "renew    opened by key {}",
         codecs.open("sid", &renewed)?.key()

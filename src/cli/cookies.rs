@@ -2,7 +2,7 @@
 //! input, each answered by one line.
 
 use std::ffi::OsString;
-use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 
 use clap::Args;
 use silverback::codec;
@@ -27,6 +27,10 @@ impl Cookies {
         answer: impl Fn(&str) -> Result<String, codec::Error>,
     ) -> Result<(), Failure> {
         match &self.cookie {
+            // No cookie begins like this: the date, in base64, comes first.
+            Some(cookie) if cookie.as_encoded_bytes().starts_with(b"--") => {
+                Err(Failure::usage("there is no such option (see --help)"))
+            }
             Some(cookie) if cookie != "-" => {
                 let cookie = cookie.to_str().ok_or_else(codec::Error::not_valid)?;
                 writeln!(io::stdout(), "{}", answer(cookie)?)?;
@@ -40,24 +44,29 @@ impl Cookies {
     }
 }
 
+/// Answers line by line, so that a program on the other side can wait for each.
 fn answer_lines(answer: impl Fn(&str) -> Result<String, codec::Error>) -> Result<(), Failure> {
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = io::stdout().lock();
     let mut any_refused = false;
     for line in io::stdin().lock().split(b'\n') {
         let line = line?;
         let answered = std::str::from_utf8(&line)
             .map_err(|_| codec::Error::not_valid())
             .and_then(&answer);
-        match answered {
-            Ok(answered) => writeln!(out, "{answered}")?,
+        let written = match answered {
+            Ok(answered) => writeln!(out, "{answered}"),
             Err(error) => {
                 let kind = refusal(&error).ok_or_else(|| Failure::usage(&error))?;
                 any_refused = true;
-                writeln!(out, "!{kind}")?;
+                writeln!(out, "!{kind}")
             }
+        };
+        match written {
+            // Nobody reads on; what was refused until then still counts.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+            written => written?,
         }
     }
-    out.flush()?;
     if any_refused {
         return Err(Failure::Refused(String::new()));
     }

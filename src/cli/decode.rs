@@ -5,7 +5,7 @@ use silverback::codec::{Codec, Opened};
 
 use super::cookies::Cookies;
 use super::settings::Opening;
-use super::{Failure, picture};
+use super::{Failure, picture, tell};
 
 /// Open cookies; print each payload as one line of JSON.
 ///
@@ -49,5 +49,8 @@ impl Decode {
 fn explain<T>(opened: &Opened<T>) {
     let age = humantime::format_duration(opened.age());
     let stale = if opened.is_stale() { "yes" } else { "no" };
-    eprintln!("key: {}, age: {age}, stale: {stale}", opened.key());
+    tell(format_args!(
+        "key: {}, age: {age}, stale: {stale}",
+        opened.key()
+    ));
 }

@@ -38,16 +38,19 @@ fn describe(cookie: &str, now: UnixTime) -> Result<String, Error> {
     let (Some(date), Some(value), Some(mac)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(Error::not_valid());
     };
-    let date = std::str::from_utf8(date)
-        .ok()
-        .and_then(|digits| digits.parse().ok())
-        .map(UnixTime::from_secs)
-        .ok_or_else(Error::not_valid)?;
+    let digits = std::str::from_utf8(date).map_err(|_| Error::not_valid())?;
+    let seconds: u64 = digits.parse().map_err(|_| Error::not_valid())?;
+    let date = UnixTime::from_secs(seconds);
+    let strange = if seconds.to_string() == digits {
+        ""
+    } else {
+        ", written as no codec does"
+    };
     let payload = URL_SAFE.decode(value).map_err(|_| Error::not_valid())?;
 
     let mut lines = String::new();
     // Writing to a String cannot fail.
-    let _ = writeln!(lines, "date: {} ({})", readable(date), date.as_secs());
+    let _ = writeln!(lines, "date: {} ({digits}{strange})", readable(date));
     let _ = writeln!(lines, "age: {}", age(date, now));
     let _ = writeln!(
         lines,

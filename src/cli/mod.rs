@@ -13,6 +13,7 @@
 mod cookies;
 mod decode;
 mod encode;
+mod gob;
 mod inspect;
 mod keygen;
 mod picture;
@@ -20,7 +21,7 @@ mod reseal;
 mod settings;
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -83,7 +84,7 @@ fn answer_parse(help_or_error: &clap::Error) -> ExitCode {
         };
     }
     if help_or_error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        eprint!("{help_or_error}");
+        tell(help_or_error);
         return ExitCode::from(2);
     }
     Failure::usage(settings::without_values(help_or_error)).answer()
@@ -111,7 +112,7 @@ impl Failure {
             Failure::Usage(message) => (2, message),
         };
         if !message.is_empty() {
-            eprintln!("silverback: {message}");
+            tell(format_args!("silverback: {message}"));
         }
         ExitCode::from(status)
     }
@@ -133,6 +134,11 @@ impl From<io::Error> for Failure {
         }
         Failure::usage(error)
     }
+}
+
+/// Says something on standard error; where nobody can hear it, there is nobody to tell.
+fn tell(message: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{message}");
 }
 
 /// The kind of a refusal in the words of the contract; none if the error is not one.

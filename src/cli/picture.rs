@@ -4,9 +4,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::IgnoredAny;
 use silverback::codec::{self, Serializer};
+use silverback::gob::Value;
 
-use super::Failure;
 use super::settings::Format;
+use super::{Failure, gob};
 
 /// The payload that `input` stands for.
 pub(super) fn payload(format: Format, input: Vec<u8>) -> Result<Vec<u8>, Failure> {
@@ -28,10 +29,11 @@ pub(super) fn payload(format: Format, input: Vec<u8>) -> Result<Vec<u8>, Failure
         Format::Json | Format::Raw => Ok(compact.into_bytes()),
         Format::Bincode => Serializer::Bincode.serialize(&compact),
         Format::Gob => {
-            let string: String = serde_json::from_str(&compact).map_err(|_| {
-                Failure::usage("gob takes a JSON string so far; try --serializer json")
-            })?;
-            Serializer::Gob.serialize(&string)
+            let document: serde_json::Value = serde_json::from_str(&compact)
+                .map_err(|error| no_json(&format_args!("{error}")))?;
+            let value = gob::value(&document)
+                .ok_or_else(|| Failure::usage("gob has no value for null at the top level"))?;
+            return Ok(value.to_vec());
         }
     };
     payload.map_err(Failure::usage)
@@ -52,9 +54,10 @@ pub(super) fn picture(format: Format, payload: &[u8]) -> Result<String, codec::E
             compact(&text).map_err(unreadable)
         }
         Format::Gob => {
-            let string = silverback::gob::string_from_slice(payload)
-                .map_err(|_| codec::Error::not_valid_though_authentic())?;
-            Ok(quoted(&String::from_utf8_lossy(string)))
+            let value = Value::from_slice(payload);
+            value
+                .map(|value| gob::picture(&value))
+                .map_err(|_| codec::Error::not_valid_though_authentic())
         }
     }
 }

@@ -8,6 +8,8 @@ use silverback::codec::{
     Cipher, CodecOptions, Codecs, HashFunction, KeyPairs, Serializer, UnixTime,
 };
 
+use zeroize::Zeroizing;
+
 use super::Failure;
 
 /// The variable that holds the keys when no option names them.
@@ -147,12 +149,9 @@ impl Keys {
         }
         let spec = match &self.keys {
             Some(spec) => spec.clone(),
-            None => std::env::var(KEYS_VARIABLE).map_err(|_| {
-                Failure::usage(format!(
-                    "there are no keys: give --keys, --keys-file or {KEYS_VARIABLE}"
-                ))
-            })?,
+            None => keys_from_environment()?,
         };
+        let spec = Zeroizing::new(spec);
         let pairs = match self.allow_weak_keys {
             true => KeyPairs::from_legacy_spec(&spec),
             false => spec.parse(),
@@ -166,6 +165,17 @@ impl Opening {
     pub(super) fn codecs(&self, pairs: KeyPairs, hash: HashFunction) -> Result<Codecs, Failure> {
         self.frame.codecs(pairs, hash, &self.ages)
     }
+}
+
+fn keys_from_environment() -> Result<String, Failure> {
+    use std::env::VarError;
+
+    std::env::var(KEYS_VARIABLE).map_err(|error| match error {
+        VarError::NotPresent => Failure::usage(format!(
+            "there are no keys: give --keys, --keys-file or {KEYS_VARIABLE}"
+        )),
+        VarError::NotUnicode(_) => Failure::usage(format!("{KEYS_VARIABLE} is no text")),
+    })
 }
 
 impl Clock {
@@ -249,7 +259,11 @@ pub(super) fn without_values(error: &clap::Error) -> String {
         ErrorKind::ValueValidation => format!("{argument} has a value that does not fit"),
         ErrorKind::ArgumentConflict => {
             let other = context(ContextKind::PriorArg).unwrap_or_default();
-            format!("{argument} does not go with {other}")
+            if other == argument {
+                format!("{argument} is given twice")
+            } else {
+                format!("{argument} does not go with {other}")
+            }
         }
         // An option of ours misspelt is worth repeating; a value is not one.
         ErrorKind::UnknownArgument => match context(ContextKind::SuggestedArg) {

@@ -50,9 +50,8 @@ struct Chain {
 
 /// What a chain is made of: a [`SecureCookie`] or a codec of your own.
 ///
-/// The chain knows its own `SecureCookie`s: it decodes the outer base64 once for
-/// all of them, and refuses two that share a hash key. Of another codec it knows
-/// only what the trait says.
+/// The chain decodes the outer base64 once for all its `SecureCookie`s. Of another
+/// codec it knows only what the trait says.
 ///
 /// ```
 /// use silverback::codec::{Codecs, KeyPair, Member, SecureCookie};
@@ -66,7 +65,7 @@ struct Chain {
 pub struct Member(MemberKind);
 
 enum MemberKind {
-    SecureCookie(Box<SecureCookie>),
+    SecureCookie(SecureCookie),
     Custom(Box<dyn Codec>),
 }
 
@@ -78,7 +77,7 @@ impl Member {
 
     fn codec(&self) -> &dyn Codec {
         match &self.0 {
-            MemberKind::SecureCookie(codec) => codec.as_ref(),
+            MemberKind::SecureCookie(codec) => codec,
             MemberKind::Custom(codec) => codec.as_ref(),
         }
     }
@@ -93,7 +92,7 @@ impl Member {
 
 impl From<SecureCookie> for Member {
     fn from(codec: SecureCookie) -> Self {
-        Member(MemberKind::SecureCookie(Box::new(codec)))
+        Member(MemberKind::SecureCookie(codec))
     }
 }
 
@@ -113,7 +112,8 @@ impl Codecs {
     /// # Errors
     /// Usage, for no members at all, or two that share a hash key: one key, one
     /// meaning. HMAC pads a short key with zeros and hashes a long one, so `k` and
-    /// `k` with a zero byte are one key, as are a key over a block and its hash.
+    /// `k` with a zero byte are one key, as are a key over a block and its hash. So
+    /// a new block key or hash function wants a new hash key with it.
     pub fn new<M: Into<Member>>(members: impl IntoIterator<Item = M>) -> Result<Self, Error> {
         let members: Vec<Member> = members.into_iter().map(Into::into).collect();
         refuse_shared_hash_keys(&members)?;
@@ -166,6 +166,7 @@ impl Codecs {
 
     /// Asks each member in turn, until one's MAC holds.
     fn ask_each(&self, attempt: &Attempt<'_>, out: &mut Vec<u8>) -> Result<Opened, Error> {
+        let start = out.len();
         let mut refusals = Refusals::default();
         for (key, member) in self.members().enumerate() {
             match attempt.by(member, out) {
@@ -173,11 +174,15 @@ impl Codecs {
                     self.count(key);
                     return Ok(opened.in_chain(key));
                 }
-                Err(refusal) if refusal.is_final() => {
+                Err(refusal) => {
+                    let is_final = refusal.is_final();
                     refusals.push(refusal);
-                    break;
+                    // A codec of the user's own may have left something behind.
+                    out.truncate(start);
+                    if is_final {
+                        break;
+                    }
                 }
-                Err(refusal) => refusals.push(refusal),
             }
         }
         Err(Error::of_chain(refusals.into_vec()))
@@ -290,6 +295,12 @@ impl Codec for Codecs {
     fn serializer(&self) -> Serializer {
         self.0.primary.codec().serializer()
     }
+
+    fn secure_cookies(&self) -> Vec<&SecureCookie> {
+        self.members()
+            .flat_map(|member| member.codec().secure_cookies())
+            .collect()
+    }
 }
 
 impl fmt::Debug for Codecs {
@@ -298,19 +309,22 @@ impl fmt::Debug for Codecs {
     }
 }
 
+/// Looks into members that are made of `SecureCookie`s, too.
 fn refuse_shared_hash_keys(members: &[Member]) -> Result<(), Error> {
-    let codecs = members.iter().map(Member::secure_cookie);
-    for (newer, one) in codecs.clone().enumerate() {
-        for (older, other) in codecs.clone().enumerate().skip(newer + 1) {
-            let shared =
-                matches!((one, other), (Some(one), Some(other)) if one.shares_hash_key_with(other));
-            if shared {
+    let mut seen: Vec<(usize, &SecureCookie)> = Vec::new();
+    for (older, member) in members.iter().enumerate() {
+        for codec in member.codec().secure_cookies() {
+            let twin = seen
+                .iter()
+                .find(|(newer, other)| *newer != older && other.shares_hash_key_with(codec));
+            if let Some((newer, _)) = twin {
                 return Err(Error::usage(format!(
                     "key pairs {} and {} share a hash key: one key, one meaning",
                     newer + 1,
                     older + 1
                 )));
             }
+            seen.push((older, codec));
         }
     }
     Ok(())

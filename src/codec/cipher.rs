@@ -3,11 +3,12 @@
 //! The key schedule is computed once per key. Neither mode authenticates
 //! anything: the MAC of the frame does, and comes first.
 
-use aes::cipher::{BlockCipherEncrypt, BlockSizeUser, InnerIvInit, StreamCipher, consts::U16};
+use aes::cipher::{
+    BlockCipherEncrypt, BlockSizeUser, InnerIvInit, KeyInit, StreamCipher, consts::U16,
+};
 use aes::{Aes128Enc, Aes192Enc, Aes256Enc};
 use ctr::{CtrCore, flavors::Ctr128BE};
 
-use super::keys::BlockKeyBytes;
 use super::{BlockKey, Cipher};
 
 /// Bytes of the IV that stands before each ciphertext: one AES block.
@@ -34,12 +35,13 @@ enum Direction {
 
 impl Encryptor {
     pub(super) fn new(mode: Cipher, key: &BlockKey) -> Self {
-        use aes::cipher::KeyInit as _;
-        let schedule = match &key.0 {
-            BlockKeyBytes::Aes128(key) => KeySchedule::Aes128(Aes128Enc::new((&**key).into())),
-            BlockKeyBytes::Aes192(key) => KeySchedule::Aes192(Aes192Enc::new((&**key).into())),
-            BlockKeyBytes::Aes256(key) => KeySchedule::Aes256(Aes256Enc::new((&**key).into())),
-        };
+        let key = key.expose();
+        let schedule = None
+            .or_else(|| Aes128Enc::new_from_slice(key).ok().map(KeySchedule::Aes128))
+            .or_else(|| Aes192Enc::new_from_slice(key).ok().map(KeySchedule::Aes192))
+            .or_else(|| Aes256Enc::new_from_slice(key).ok().map(KeySchedule::Aes256));
+        #[expect(clippy::expect_used, reason = "a BlockKey has 16, 24 or 32 bytes")]
+        let schedule = schedule.expect("a block key has a length of AES");
         Encryptor { mode, schedule }
     }
 

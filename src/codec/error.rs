@@ -28,7 +28,9 @@ pub struct Error {
     /// Whether the MAC held before the refusal: a chain then tries no other key.
     final_: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    /// A chain's: what each key said, and which of them has the word.
     keys: Vec<Error>,
+    verdict: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +52,7 @@ impl Error {
             final_: false,
             source: None,
             keys: Vec::new(),
+            verdict: 0,
         }
     }
 
@@ -120,17 +123,19 @@ impl Error {
     /// has the last word; then an outage, since it may hide a valid cookie; then
     /// not valid, unless every key found the cookie too long to look at.
     pub(super) fn of_chain(keys: Vec<Error>) -> Self {
-        let first = |of: fn(&Error) -> bool| keys.iter().find(|error| of(error));
+        let first = |of: fn(&Error) -> bool| keys.iter().position(of);
         let verdict = first(Error::is_final)
             .or_else(|| first(Error::is_internal))
             .or_else(|| first(Error::is_usage))
             .or_else(|| first(Error::is_not_valid))
-            .or_else(|| keys.last());
+            .unwrap_or(0);
+        let speaker = keys.get(verdict);
         Error {
-            kind: verdict.map_or(Kind::NotValid, |error| error.kind.clone()),
-            final_: verdict.is_some_and(Error::is_final),
+            kind: speaker.map_or(Kind::NotValid, |error| error.kind.clone()),
+            final_: speaker.is_some_and(Error::is_final),
             source: None,
             keys,
+            verdict,
         }
     }
 }
@@ -243,10 +248,9 @@ impl StdError for Error {
     /// The cause, where there is one to act on: the system's error, or what the
     /// serializer said of bytes whose MAC holds.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        let of_keys = || self.keys.iter().find_map(StdError::source);
-        self.source
-            .as_deref()
-            .map(|source| source as _)
-            .or_else(of_keys)
+        match &self.source {
+            Some(source) => Some(source.as_ref()),
+            None => self.keys.get(self.verdict)?.source(),
+        }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! It computes what `hmac::Hmac<Sha256>` does, and the tests hold it against that
 //! and Wycheproof. It stands apart because it is the default of every cookie: the
-//! general one clones and wipes buffers for each message, which costs half as much
-//! again as the hashing at 256 bytes. Here the two states computed from the key
+//! general one clones and wipes buffers for each message, which made each MAC of a
+//! cookie of 256 bytes a fifth slower. Here the two states computed from the key
 //! are copied to the stack, and the compression overwrites the copies.
 
 use sha2::block_api::compress256;

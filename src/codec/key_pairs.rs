@@ -87,8 +87,11 @@ impl KeyPairs {
     pub fn from_env(variable: &str) -> Result<Self, Error> {
         match std::env::var(variable) {
             Ok(spec) => Zeroizing::new(spec).parse(),
-            // The variable's error quotes the value: it must not become the source.
-            Err(_) => Err(Error::usage(format!("{variable} is not set, or no text"))),
+            // The variable's error quotes its value, and its name may be a key by
+            // mistake: neither is passed on.
+            Err(_) => Err(Error::usage(
+                "the variable for the keys is not set, or no text",
+            )),
         }
     }
 
@@ -136,10 +139,11 @@ fn parse_pair(text: &str, hash_key: fn(&[u8]) -> Result<HashKey, Error>) -> Resu
         Some((hash, block)) => (hash, Some(block)),
         None => (text, None),
     };
+    let hash = parse_key("hash", hash)?;
     if hash.is_empty() {
         return Err(Error::usage("the hash key is missing"));
     }
-    let hash = hash_key(&parse_key("hash", hash)?)?;
+    let hash = hash_key(&hash)?;
     let Some(block) = block else {
         return Ok(KeyPair::sign_only(hash));
     };
@@ -147,27 +151,30 @@ fn parse_pair(text: &str, hash_key: fn(&[u8]) -> Result<HashKey, Error>) -> Resu
     Ok(KeyPair::new(hash, block))
 }
 
+/// Decodes into memory that is wiped, also where it turns out to be no key.
 fn parse_key(which: &str, text: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
-    if let Some(text) = text.strip_prefix("b64=") {
-        return URL_SAFE_PAD_INDIFFERENT
-            .decode(text)
-            .or_else(|_| STANDARD_PAD_INDIFFERENT.decode(text))
-            .map(Zeroizing::new)
-            .map_err(|_| Error::usage(format!("the {which} key is not base64")));
-    }
-    if text.len() % 2 == 1 {
-        return Err(Error::usage(format!(
-            "the {which} key has an odd number of hex digits"
-        )));
-    }
-    base16ct::mixed::decode_vec(text)
-        .map(Zeroizing::new)
-        .map_err(|_| Error::usage(format!("the {which} key is not hex")))
+    let mut key = Zeroizing::new(vec![0; text.len()]);
+    let wrong = |how: &str| Error::usage(format!("the {which} key {how}"));
+    let length = if let Some(text) = text.strip_prefix("b64=") {
+        URL_SAFE_PAD_INDIFFERENT
+            .decode_slice(text, &mut key)
+            .or_else(|_| STANDARD_PAD_INDIFFERENT.decode_slice(text, &mut key))
+            .map_err(|_| wrong("is not base64"))?
+    } else if text.len() % 2 == 1 {
+        return Err(wrong("has an odd number of hex digits"));
+    } else {
+        let decoded = base16ct::mixed::decode(text, &mut key);
+        decoded.map_err(|_| wrong("is not hex"))?.len()
+    };
+    key.truncate(length);
+    Ok(key)
 }
 
+/// Errors name no path: on a command line it may be a key by mistake.
 fn read_key_file(path: &Path) -> Result<Zeroizing<String>, Error> {
-    let refused = |why: &str| Error::usage(format!("the key file {}: {why}", path.display()));
-    let mut text = Zeroizing::new(String::new());
+    let refused = |why: &str| Error::usage(format!("the key file cannot be read: {why}"));
+    // A buffer that grew would leave keys behind.
+    let mut text = Zeroizing::new(String::with_capacity(LONGEST_KEY_FILE as usize + 2));
     File::open(path)
         .and_then(|file| file.take(LONGEST_KEY_FILE + 1).read_to_string(&mut text))
         .map_err(|error| refused(&error.to_string()).with_source(error))?;

@@ -10,7 +10,7 @@ use hmac::digest::Digest;
 use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512, Sha512_256};
 use subtle::ConstantTimeEq;
-use zeroize::{ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::{Error, randomness};
 
@@ -20,7 +20,7 @@ const SHORTEST_HASH_KEY: usize = 32;
 /// `length` random bytes from the operating system, for keys.
 ///
 /// # Errors
-/// Internal, if the system has no randomness to give.
+/// Internal, if the system has no randomness to give; usage, for more than memory.
 ///
 /// ```
 /// let key = silverback::codec::generate_random_key(64)?;
@@ -29,7 +29,10 @@ const SHORTEST_HASH_KEY: usize = 32;
 /// ```
 #[doc(alias = "GenerateRandomKey")]
 pub fn generate_random_key(length: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let mut key = Zeroizing::new(vec![0; length]);
+    let mut key = Zeroizing::new(Vec::new());
+    key.try_reserve_exact(length)
+        .map_err(|_| Error::usage("the key is longer than memory"))?;
+    key.resize(length, 0);
     randomness::fill_from_system(&mut key)?;
     Ok(key)
 }
@@ -108,8 +111,6 @@ impl HashKey {
     }
 }
 
-impl ZeroizeOnDrop for HashKey {}
-
 impl fmt::Debug for HashKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("HashKey(redacted)")
@@ -129,14 +130,8 @@ impl fmt::Debug for HashKey {
 /// # Ok::<(), silverback::codec::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct BlockKey(pub(super) BlockKeyBytes);
-
-#[derive(Clone)]
-pub(super) enum BlockKeyBytes {
-    Aes128(Zeroizing<[u8; 16]>),
-    Aes192(Zeroizing<[u8; 24]>),
-    Aes256(Zeroizing<[u8; 32]>),
-}
+// On the heap, so that moving a key leaves no copy of it behind.
+pub struct BlockKey(Zeroizing<Vec<u8>>);
 
 impl BlockKey {
     /// A key of 16, 24 or 32 bytes.
@@ -144,15 +139,13 @@ impl BlockKey {
     /// # Errors
     /// Usage, for any other length.
     pub fn new(key: &[u8]) -> Result<Self, Error> {
-        None.or_else(|| Some(<[u8; 16]>::try_from(key).ok()?.into()))
-            .or_else(|| Some(<[u8; 24]>::try_from(key).ok()?.into()))
-            .or_else(|| Some(<[u8; 32]>::try_from(key).ok()?.into()))
-            .ok_or_else(|| {
-                Error::usage(format!(
-                    "the block key has {} bytes, it needs 16, 24 or 32",
-                    key.len()
-                ))
-            })
+        if !matches!(key.len(), 16 | 24 | 32) {
+            return Err(Error::usage(format!(
+                "the block key has {} bytes, it needs 16, 24 or 32",
+                key.len()
+            )));
+        }
+        Ok(BlockKey(Zeroizing::new(key.to_vec())))
     }
 
     /// A new AES-256 key from the operating system.
@@ -160,44 +153,36 @@ impl BlockKey {
     /// # Errors
     /// Internal, if the system has no randomness to give.
     pub fn generate() -> Result<Self, Error> {
-        let mut key = Zeroizing::new([0; 32]);
-        randomness::fill_from_system(&mut *key)?;
-        Ok(BlockKey(BlockKeyBytes::Aes256(key)))
+        generate_random_key(32).map(BlockKey)
     }
 
     /// The key's bytes. They are a secret: never log them.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
-        match &self.0 {
-            BlockKeyBytes::Aes128(key) => key.as_slice(),
-            BlockKeyBytes::Aes192(key) => key.as_slice(),
-            BlockKeyBytes::Aes256(key) => key.as_slice(),
-        }
+        &self.0
     }
 }
 
 /// AES-128.
 impl From<[u8; 16]> for BlockKey {
     fn from(key: [u8; 16]) -> Self {
-        BlockKey(BlockKeyBytes::Aes128(Zeroizing::new(key)))
+        BlockKey(Zeroizing::new(Zeroizing::new(key).to_vec()))
     }
 }
 
 /// AES-192.
 impl From<[u8; 24]> for BlockKey {
     fn from(key: [u8; 24]) -> Self {
-        BlockKey(BlockKeyBytes::Aes192(Zeroizing::new(key)))
+        BlockKey(Zeroizing::new(Zeroizing::new(key).to_vec()))
     }
 }
 
 /// AES-256.
 impl From<[u8; 32]> for BlockKey {
     fn from(key: [u8; 32]) -> Self {
-        BlockKey(BlockKeyBytes::Aes256(Zeroizing::new(key)))
+        BlockKey(Zeroizing::new(Zeroizing::new(key).to_vec()))
     }
 }
-
-impl ZeroizeOnDrop for BlockKey {}
 
 impl fmt::Debug for BlockKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

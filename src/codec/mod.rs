@@ -27,24 +27,12 @@
 //! # Ok::<(), silverback::codec::Error>(())
 //! ```
 //!
-//! # Where it is stricter than gorilla
+//! # Compatible, and stricter
 //!
 //! Everything gorilla seals, this opens (dates over a minute in the future
 //! apart); everything this seals, gorilla opens (an empty plaintext under
-//! encryption apart). Beyond that it accepts exactly one text for each cookie:
-//!
-//! | | gorilla/securecookie v1.1.2 | here |
-//! |---|---|---|
-//! | CR and LF inside the base64, stray trailing bits | accepted | refused |
-//! | dates such as `+1`, `-1`, `007` | accepted (under a valid MAC) | refused |
-//! | a date in the future | accepted | refused beyond 60 s ([`CodecOptions::clock_skew`]) |
-//! | a hash key of 1 byte | accepted | only through [`HashKey::legacy`] |
-//! | two codecs of a chain with one hash key | accepted | refused |
-//! | `EncodeMulti` when the first codec fails | falls back to an older key | an error |
-//! | a name that is no token, a name and value over 4096 bytes | sealed | refused when sealing |
-//! | the caller's buffer under encryption | overwritten | untouched |
-//! | a negative max age | expires everything | cannot be said |
-//! | an empty plaintext under encryption | sealed, then refused | sealed and opened |
+//! encryption and an empty hash key apart). Beyond that it accepts exactly one
+//! text for each cookie. The README has the table of differences.
 
 mod chain;
 mod cipher;
@@ -138,10 +126,12 @@ pub trait Codec: Send + Sync {
 
     /// Appends the payload of `cookie`, sent under `name`, to `out`, if it was
     /// sealed by this codec and its age is right at `now`. Allocates nothing if
-    /// `out` has room: `cookie.len()` bytes are enough.
+    /// `out` has room, for which `cookie.len()` bytes are enough; only the refusal
+    /// of a chain allocates, to say what each key said.
     ///
     /// # Errors
-    /// The ways a cookie is refused ([`Error::is_decode`]).
+    /// The ways a cookie is refused ([`Error::is_decode`]). A codec of your own may
+    /// also answer usage or internal.
     fn open_into(
         &self,
         name: &str,
@@ -154,6 +144,12 @@ pub trait Codec: Send + Sync {
     /// [`Opened`] says so: in a chain it depends on the key.
     fn serializer(&self) -> Serializer {
         Serializer::default()
+    }
+
+    /// The [`SecureCookie`]s this codec is made of, so that a chain it becomes part
+    /// of can refuse two that share a hash key. A codec that wraps one names it.
+    fn secure_cookies(&self) -> Vec<&SecureCookie> {
+        Vec::new()
     }
 
     /// Seals `payload` at the time `now`.
@@ -273,6 +269,10 @@ macro_rules! codec_behind {
 
             fn serializer(&self) -> Serializer {
                 (**self).serializer()
+            }
+
+            fn secure_cookies(&self) -> Vec<&SecureCookie> {
+                (**self).secure_cookies()
             }
         }
     )+};

@@ -95,8 +95,9 @@ impl<T> Opened<T> {
         self.stale
     }
 
-    /// The serializer of the codec that opened it.
-    pub(super) fn serializer(&self) -> &Serializer {
+    /// The serializer of the codec that opened it: in a chain that mixes them, not
+    /// the one that [`Codec::serializer`](super::Codec::serializer) seals with.
+    pub fn serializer(&self) -> &Serializer {
         &self.serializer
     }
 

@@ -27,7 +27,11 @@ const BROWSER_LIMIT: usize = 4096;
 /// assert!(codec.decode::<String>("other", &cookie).is_err(), "the name is part of the seal");
 /// # Ok::<(), silverback::codec::Error>(())
 /// ```
-pub struct SecureCookie {
+pub struct SecureCookie(Box<Inner>);
+
+/// On the heap, so that moving a codec leaves no copy of what is computed from its
+/// keys behind.
+struct Inner {
     hash_key: HashKey,
     authenticator: Authenticator,
     encryptor: Option<Encryptor>,
@@ -58,7 +62,7 @@ impl SecureCookie {
         let encryptor = keys
             .block()
             .map(|block| Encryptor::new(options.cipher, block));
-        Ok(SecureCookie {
+        Ok(SecureCookie(Box::new(Inner {
             authenticator: Authenticator::new(options.hash, keys.hash()),
             hash_key: keys.hash().clone(),
             encryptor,
@@ -67,18 +71,18 @@ impl SecureCookie {
             max_length: options.max_length,
             serializer: options.serializer.clone(),
             iv_source: options.iv_source,
-        })
+        })))
     }
 
     /// Whether the two would open each other's cookies, or may: they share a hash key.
     pub(super) fn shares_hash_key_with(&self, other: &SecureCookie) -> bool {
-        self.hash_key.is_same_key_as(&other.hash_key)
+        self.0.hash_key.is_same_key_as(&other.0.hash_key)
     }
 
     /// Refuses a cookie longer than this codec opens.
     pub(super) fn check_length(&self, cookie: &str) -> Result<(), Error> {
-        if self.max_length != 0 && cookie.len() > self.max_length {
-            return Err(Error::too_long_to_open(cookie.len(), self.max_length));
+        if self.0.max_length != 0 && cookie.len() > self.0.max_length {
+            return Err(Error::too_long_to_open(cookie.len(), self.0.max_length));
         }
         Ok(())
     }
@@ -90,14 +94,14 @@ impl SecureCookie {
         now: UnixTime,
         out: &mut Vec<u8>,
     ) -> Result<Opened, Error> {
-        if !self.authenticator.verifies(frame.signed, frame.mac) {
+        if !self.0.authenticator.verifies(frame.signed, frame.mac) {
             return Err(Error::not_valid());
         }
         let issued_at = frame.date().ok_or_else(Error::not_valid_though_authentic)?;
-        self.ages.check(issued_at, now)?;
+        self.0.ages.check(issued_at, now)?;
         self.read_value(frame.value, out)
             .ok_or_else(Error::not_valid_though_authentic)?;
-        Ok(Opened::new(issued_at, now).with_serializer(self.serializer.clone()))
+        Ok(Opened::new(issued_at, now).with_serializer(self.0.serializer.clone()))
     }
 
     /// Appends what `v` holds to `out`, which is left as it was if that fails.
@@ -109,7 +113,7 @@ impl SecureCookie {
             .and_then(|room| frame::decode(value, room));
         out.truncate(start + length.unwrap_or(0));
         length?;
-        let Some(encryptor) = &self.encryptor else {
+        let Some(encryptor) = &self.0.encryptor else {
             return Some(());
         };
         let Some((iv, text)) = out.get_mut(start..).and_then(<[u8]>::split_first_chunk_mut) else {
@@ -123,7 +127,7 @@ impl SecureCookie {
 
     /// Refuses what would not be opened again: a bad name, too many bytes.
     fn check_sealing(&self, name: &str, layout: &Layout) -> Result<(), Error> {
-        if !self.seals {
+        if !self.0.seals {
             return Err(Error::usage(
                 "a codec with SHA-1 opens only, it does not seal",
             ));
@@ -133,11 +137,11 @@ impl SecureCookie {
                 "the cookie name is not a token of RFC 7230: letters, digits and !#$%&'*+-.^_`|~",
             ));
         }
-        if self.max_length == 0 {
+        if self.0.max_length == 0 {
             return Ok(());
         }
-        if layout.cookie > self.max_length {
-            return Err(Error::too_long_to_seal(layout.cookie, self.max_length));
+        if layout.cookie > self.0.max_length {
+            return Err(Error::too_long_to_seal(layout.cookie, self.0.max_length));
         }
         let whole = name.len().saturating_add(layout.cookie);
         if whole > BROWSER_LIMIT {
@@ -174,7 +178,7 @@ impl SecureCookie {
         let (signed, tail) = frame.split_at_mut(layout.signed);
         let (separator, mac) = tail.split_first_mut().ok_or_else(impossible)?;
         *separator = b'|';
-        self.authenticator.sign(signed, mac);
+        self.0.authenticator.sign(signed, mac);
 
         let inner = frame.get(name.len() + 1..).ok_or_else(impossible)?;
         frame::encode(inner, cookie).ok_or_else(impossible)?;
@@ -188,13 +192,13 @@ impl SecureCookie {
         raw: &mut [u8],
         value: &mut [u8],
     ) -> Result<Option<()>, Error> {
-        let Some(encryptor) = &self.encryptor else {
+        let Some(encryptor) = &self.0.encryptor else {
             return Ok(frame::encode(payload, value));
         };
         let Some((iv, text)) = raw.split_first_chunk_mut() else {
             return Ok(None);
         };
-        self.iv_source.fill(iv)?;
+        self.0.iv_source.fill(iv)?;
         text.copy_from_slice(payload);
         encryptor.encrypt(iv, text);
         Ok(frame::encode(raw, value))
@@ -203,7 +207,7 @@ impl SecureCookie {
     /// The codec with a given IV, for byte-exact tests.
     #[cfg(test)]
     pub(super) fn with_fixed_iv(mut self, iv: [u8; IV]) -> Self {
-        self.iv_source = IvSource::Fixed(iv);
+        self.0.iv_source = IvSource::Fixed(iv);
         self
     }
 }
@@ -221,14 +225,14 @@ impl Codec for SecureCookie {
         }
         let mut digits = itoa::Buffer::new();
         let date = digits.format(now.as_secs());
-        let iv = if self.encryptor.is_some() { IV } else { 0 };
-        let mac = self.authenticator.mac_length();
+        let iv = if self.0.encryptor.is_some() { IV } else { 0 };
+        let mac = self.0.authenticator.mac_length();
         let sizes = payload.len().checked_add(iv).and_then(|raw| {
             let layout = Layout::new(name.len(), date.len(), raw, mac)?;
             Some((layout, layout.scratch()?))
         });
         let (layout, scratch) =
-            sizes.ok_or_else(|| Error::too_long_to_seal(usize::MAX, self.max_length))?;
+            sizes.ok_or_else(|| Error::too_long_to_seal(usize::MAX, self.0.max_length))?;
         self.check_sealing(name, &layout)?;
         with_scratch(scratch, |scratch| {
             out.push_str(self.write_cookie(name, date, payload, &layout, scratch)?);
@@ -251,7 +255,11 @@ impl Codec for SecureCookie {
     }
 
     fn serializer(&self) -> Serializer {
-        self.serializer.clone()
+        self.0.serializer.clone()
+    }
+
+    fn secure_cookies(&self) -> Vec<&SecureCookie> {
+        vec![self]
     }
 }
 
@@ -259,11 +267,11 @@ impl fmt::Debug for SecureCookie {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SecureCookie")
             .field("keys", &"redacted")
-            .field("encrypts", &self.encryptor.is_some())
-            .field("seals", &self.seals)
-            .field("ages", &self.ages)
-            .field("max_length", &self.max_length)
-            .field("serializer", &self.serializer)
+            .field("encrypts", &self.0.encryptor.is_some())
+            .field("seals", &self.0.seals)
+            .field("ages", &self.0.ages)
+            .field("max_length", &self.0.max_length)
+            .field("serializer", &self.0.serializer)
             .finish()
     }
 }

@@ -266,21 +266,36 @@ fn an_encrypted_value_needs_its_iv() {
     assert_eq!(codec.open_at("sid", &empty, NOW).unwrap().value(), b"");
 }
 
-/// All that is computed from keys and kept wipes itself; this fails to compile if
-/// a dependency loses its `zeroize` feature.
+/// A date is looked at after the MAC, and then no other key is asked.
 #[test]
-fn what_holds_keys_is_zeroized_on_drop() {
-    fn zeroizes<T: zeroize::ZeroizeOnDrop>() {}
+fn a_bad_date_is_final_only_under_a_mac_that_holds() {
+    struct OpensAll;
 
-    zeroizes::<HashKey>();
-    zeroizes::<BlockKey>();
-    zeroizes::<zeroize::Zeroizing<[u32; 8]>>(); // HmacSha256
-    // An Hmac is two of these states, and drops as they do.
-    zeroizes::<sha1::Sha1>();
-    zeroizes::<sha2::Sha384>();
-    zeroizes::<sha2::Sha512>();
-    zeroizes::<sha2::Sha512_256>();
-    zeroizes::<aes::Aes128Enc>();
-    zeroizes::<aes::Aes192Enc>();
-    zeroizes::<aes::Aes256Enc>();
+    impl Codec for OpensAll {
+        fn seal_into(&self, _: &str, _: &[u8], _: UnixTime, _: &mut String) -> Result<(), Error> {
+            Ok(())
+        }
+
+        fn open_into(
+            &self,
+            _: &str,
+            _: &str,
+            now: UnixTime,
+            _: &mut Vec<u8>,
+        ) -> Result<Opened, Error> {
+            Ok(Opened::new(now, now))
+        }
+    }
+
+    let ours = codec_with(CodecOptions::new());
+    let codecs = Codecs::new([Member::from(ours), Member::custom(OpensAll)]).unwrap();
+    let bad_date = authentic("007", "YXBl");
+    assert!(
+        codecs
+            .open_at("sid", &bad_date, NOW)
+            .unwrap_err()
+            .is_not_valid()
+    );
+    let unauthentic = authentic("007", "YXBl").replace("MDA3", "MDA4");
+    assert_eq!(codecs.open_at("sid", &unauthentic, NOW).unwrap().key(), 1);
 }

@@ -9,9 +9,19 @@
 //! signed integer), a zero byte, because a value that is no struct is sent as a
 //! lone field, the length, and the bytes, which need not be UTF-8.
 
+mod build;
+mod decode;
+mod encode;
 mod error;
+mod registered;
 mod string;
+mod time;
+mod types;
+mod value;
 mod wire;
 
 pub use error::Error;
 pub use string::{string_from_slice, string_to_vec};
+pub use time::Time;
+pub use types::{Defined, SelfEncoder, Shape, Type};
+pub use value::{Composite, GoString, Interface, Value};

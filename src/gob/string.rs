@@ -68,6 +68,7 @@ mod tests {
             assert!(string_from_slice(&message[..end]).is_err(), "cut at {end}");
         }
         assert!(string_from_slice(&[&message[..], &[0]].concat()).is_err());
+        assert!(string_from_slice(&[0, 12, 0, 3, b'a', b'p', b'e']).is_err());
         // An int, a string with the lone-field byte set, and no type at all.
         assert!(string_from_slice(&[3, 4, 0, 6]).is_err());
         assert!(string_from_slice(&[4, 12, 1, 1, b'a']).is_err());

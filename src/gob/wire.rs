@@ -1,23 +1,26 @@
-//! gob's unsigned integers: below 128 one byte, else the count of bytes,
-//! negated, and the bytes, most significant first. Only the shortest form is read.
+//! gob's smallest pieces: integers, floats, byte strings.
+//!
+//! An unsigned integer below 128 is one byte; else it is the count of bytes,
+//! negated, and the bytes, most significant first. A signed one is an unsigned
+//! one whose lowest bit says to complement the rest. A float is its IEEE bits,
+//! byte-reversed, as an unsigned integer. Only the shortest form is read: Go
+//! writes no other.
 
 use super::Error;
 
-/// Appends `value`.
+/// Appends an unsigned integer.
 pub(super) fn put_uint(out: &mut Vec<u8>, value: u64) {
-    let bytes = value.to_be_bytes();
-    match u8::try_from(value) {
-        Ok(small @ 0..128) => out.push(small),
-        _ => {
-            let skipped = (value.leading_zeros() / 8) as usize;
-            let significant = bytes.get(skipped..).unwrap_or(&bytes);
-            out.push((significant.len() as u8).wrapping_neg());
-            out.extend_from_slice(significant);
-        }
+    if value < 128 {
+        return out.push(value as u8);
     }
+    let bytes = value.to_be_bytes();
+    let skipped = (value.leading_zeros() / 8) as usize;
+    let significant = bytes.get(skipped..).unwrap_or(&bytes);
+    out.push((significant.len() as u8).wrapping_neg());
+    out.extend_from_slice(significant);
 }
 
-/// Takes an integer from the front of `bytes`.
+/// Takes an unsigned integer from the front of `bytes`.
 pub(super) fn take_uint(bytes: &mut &[u8]) -> Result<u64, Error> {
     let cut_off = || Error::new("an integer is cut off");
     let first = *bytes.split_off_first().ok_or_else(cut_off)?;
@@ -36,6 +39,31 @@ pub(super) fn take_uint(bytes: &mut &[u8]) -> Result<u64, Error> {
         return Err(Error::new("an integer is not in its shortest form"));
     }
     Ok(value)
+}
+
+/// A signed integer as the unsigned one that is written.
+pub(super) fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+/// Takes a signed integer from the front of `bytes`.
+pub(super) fn take_int(bytes: &mut &[u8]) -> Result<i64, Error> {
+    let written = take_uint(bytes)?;
+    Ok((written >> 1) as i64 ^ -((written & 1) as i64))
+}
+
+/// Takes so many bytes, told by the integer before them, from the front of `bytes`.
+pub(super) fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], Error> {
+    let length = take_uint(bytes)?;
+    usize::try_from(length)
+        .ok()
+        .and_then(|length| bytes.split_off(..length))
+        .ok_or(Error::new("a byte string is cut off"))
+}
+
+/// A float's bits as the unsigned integer that is written, and back.
+pub(super) fn swap_float(bits: u64) -> u64 {
+    bits.swap_bytes()
 }
 
 #[cfg(test)]
@@ -62,6 +90,17 @@ mod tests {
     }
 
     #[test]
+    fn signed_integers_come_back() {
+        for value in [0, 1, -1, 63, -64, 64, -65, i64::MAX, i64::MIN] {
+            let mut out = Vec::new();
+            put_uint(&mut out, zigzag(value));
+            assert_eq!(take_int(&mut &*out), Ok(value));
+        }
+        // -129 is the example of Go's package documentation.
+        assert_eq!(take_int(&mut &[0xfe, 1, 1][..]), Ok(-129));
+    }
+
+    #[test]
     fn only_the_shortest_form_is_read() {
         for long in [
             &[0xff, 7][..],
@@ -71,6 +110,18 @@ mod tests {
             &[],
         ] {
             assert!(take_uint(&mut &*long).is_err(), "{long:?}");
+        }
+    }
+
+    #[test]
+    fn a_byte_string_is_whole() {
+        assert_eq!(take_bytes(&mut &[2, 7, 8, 9][..]), Ok(&[7, 8][..]));
+        for cut in [
+            &[3, 7, 8][..],
+            &[0xf8, 255, 255, 255, 255, 255, 255, 255, 255],
+            &[],
+        ] {
+            assert!(take_bytes(&mut &*cut).is_err());
         }
     }
 }

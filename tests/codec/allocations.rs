@@ -75,3 +75,17 @@ fn typed_values_add_the_serializers_own_only() {
     let encoded = allocations(|| drop(codec.encode_at("sid", &[1, 2, 3], NOW).unwrap()));
     assert!(encoded <= 2, "{encoded}");
 }
+
+/// A chain says what each key said: that is the one thing `open_into` allocates.
+#[test]
+fn a_refusal_by_a_chain_allocates_once() {
+    let codecs = Codecs::from_pairs((1..=5).map(encrypting)).unwrap();
+    let forged = codecs.seal_at("other", &[7; 256], NOW).unwrap();
+    let mut bytes = Vec::with_capacity(4096);
+    for refused in [&*forged, "no cookie", ""] {
+        let count = allocations(|| {
+            assert!(codecs.open_into("sid", refused, NOW, &mut bytes).is_err());
+        });
+        assert_eq!(count, 1);
+    }
+}

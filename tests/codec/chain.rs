@@ -174,16 +174,21 @@ fn a_chain_needs_a_key() {
 
 #[test]
 fn one_key_has_one_meaning() {
-    use sha2::{Digest, Sha256, Sha512};
+    use sha1::Sha1;
+    use sha2::{Digest, Sha256, Sha384, Sha512, Sha512_256};
 
     let short = vec![7; 40];
     let long = vec![7; 150];
-    let same: [(Vec<u8>, Vec<u8>); 5] = [
+    let same: [(Vec<u8>, Vec<u8>); 8] = [
         (short.clone(), short.clone()),
         (short.clone(), [&short[..], &[0]].concat()),
         (short.clone(), [&short[..], &[0; 24]].concat()),
         (long.clone(), Sha256::digest(&long).to_vec()),
+        (long.clone(), Sha384::digest(&long).to_vec()),
         (long.clone(), Sha512::digest(&long).to_vec()),
+        (long.clone(), Sha512_256::digest(&long).to_vec()),
+        // A SHA-1 has 20 bytes: only with a dozen zeros is it no weak key.
+        (long.clone(), [&Sha1::digest(&long)[..], &[0; 12]].concat()),
     ];
     for (one, other) in same {
         let pair = |key: &[u8]| KeyPair::sign_only(HashKey::new(key).unwrap());
@@ -251,7 +256,7 @@ fn once_a_mac_holds_no_other_key_is_asked() {
     // A cookie of another key goes on to the next.
     assert!(codecs.open_at("sid", "no cookie", NOW).is_ok());
     assert_eq!(later.asked(), 1);
-    // So it does if a codec of the user's own says the MAC held.
+    // It stops, too, if a codec of the user's own says the MAC held.
     let authentic = Told::to(|| Err(Error::not_valid_though_authentic()));
     let codecs = Codecs::new([Member::custom(authentic), Member::custom(later.clone())]).unwrap();
     assert!(
@@ -306,4 +311,117 @@ fn a_member_opens_by_its_own_limits() {
     let old = lenient.seal_at("sid", &[7; 5000], at(1)).unwrap();
     let codecs = Codecs::new([strict, lenient]).unwrap();
     assert_eq!(codecs.open_at("sid", &old, NOW).unwrap().key(), 1);
+}
+
+#[test]
+fn nor_may_a_key_hide_in_a_codec_within() {
+    struct Wrapper(SecureCookie);
+
+    impl Codec for Wrapper {
+        fn seal_into(
+            &self,
+            name: &str,
+            payload: &[u8],
+            now: UnixTime,
+            out: &mut String,
+        ) -> Result<(), Error> {
+            self.0.seal_into(name, payload, now, out)
+        }
+
+        fn open_into(
+            &self,
+            name: &str,
+            cookie: &str,
+            now: UnixTime,
+            out: &mut Vec<u8>,
+        ) -> Result<Opened, Error> {
+            self.0.open_into(name, cookie, now, out)
+        }
+
+        fn secure_cookies(&self) -> Vec<&SecureCookie> {
+            vec![&self.0]
+        }
+    }
+
+    let plain = || Member::from(SecureCookie::new(signing(1)).unwrap());
+    let boxed: Box<dyn Codec> = Box::new(SecureCookie::new(encrypting(1)).unwrap());
+    let hidden = [
+        Member::custom(SecureCookie::new(encrypting(1)).unwrap()),
+        Member::custom(Codecs::from_pairs([signing(2), encrypting(1)]).unwrap()),
+        Member::custom(Wrapper(SecureCookie::new(encrypting(1)).unwrap())),
+        Member::custom(boxed),
+    ];
+    for member in hidden {
+        assert!(Codecs::new([plain(), member]).unwrap_err().is_usage());
+    }
+}
+
+#[test]
+fn what_a_refusing_member_leaves_behind_is_dropped() {
+    struct Litters;
+
+    impl Codec for Litters {
+        fn seal_into(&self, _: &str, _: &[u8], _: UnixTime, _: &mut String) -> Result<(), Error> {
+            Ok(())
+        }
+
+        fn open_into(
+            &self,
+            _: &str,
+            _: &str,
+            _: UnixTime,
+            out: &mut Vec<u8>,
+        ) -> Result<Opened, Error> {
+            out.extend_from_slice(b"litter");
+            Err(Error::not_valid())
+        }
+    }
+
+    let key = || SecureCookie::new(signing(1)).unwrap();
+    let cookie = key().seal_at("sid", b"ape", NOW).unwrap();
+    let codecs = Codecs::new([Member::custom(Litters), key().into()]).unwrap();
+    let mut out = b"before ".to_vec();
+    codecs.open_into("sid", &cookie, NOW, &mut out).unwrap();
+    assert_eq!(out, b"before ape");
+    assert!(codecs.open_into("sid", "x", NOW, &mut out).is_err());
+    assert_eq!(out, b"before ape");
+}
+
+#[test]
+fn a_stale_cookie_is_renewed_in_the_primarys_serializer() {
+    let old = codec(signing(2), CodecOptions::new().serializer(Serializer::Gob));
+    let cookie = old.encode_at("sid", "ape", at(1000)).unwrap();
+    let new = codec(signing(1), CodecOptions::new().serializer(Serializer::Json));
+    let codecs = Codecs::new([new, old]).unwrap();
+    let opened = codecs
+        .decode_at::<String>("sid", &cookie, at(1010))
+        .unwrap();
+    assert!(matches!(opened.serializer(), Serializer::Gob));
+    assert!(matches!(codecs.serializer(), Serializer::Json));
+    let renewed = codecs
+        .encode_at("sid", opened.value(), opened.issued_at())
+        .unwrap();
+    let opened = codecs
+        .decode_at::<String>("sid", &renewed, at(1010))
+        .unwrap();
+    assert_eq!(
+        (opened.key(), &**opened.value(), opened.issued_at()),
+        (0, "ape", at(1000))
+    );
+}
+
+#[test]
+fn the_source_of_a_chains_error_is_its_verdicts() {
+    use std::error::Error as _;
+
+    let first = Told::to(|| Err(Error::not_valid().with_source("of the first")));
+    let second = Told::to(|| Err(Error::expired()));
+    let codecs = Codecs::new([Member::custom(first.clone()), Member::custom(second)]).unwrap();
+    let error = codecs.open("sid", "x").unwrap_err();
+    assert!(error.is_expired() && error.source().is_none());
+    let third = Told::to(|| Err(Error::usage("set up wrongly").with_source("of the third")));
+    let codecs = Codecs::new([Member::custom(first), Member::custom(third)]).unwrap();
+    let error = codecs.open("sid", "x").unwrap_err();
+    assert!(error.is_usage());
+    assert_eq!(error.source().unwrap().to_string(), "of the third");
 }

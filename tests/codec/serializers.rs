@@ -102,6 +102,83 @@ fn gob_is_a_string_so_far() {
 }
 
 #[test]
+fn text_and_bytes_come_back_in_every_form_that_is_written() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Id(String);
+
+    for serializer in [Serializer::Gob, Serializer::Raw] {
+        let id = serializer.serialize(&Id("ape".into())).unwrap();
+        assert_eq!(serializer.deserialize::<Id>(&id).unwrap(), Id("ape".into()));
+        let letter = serializer.serialize(&'é').unwrap();
+        assert_eq!(serializer.deserialize::<char>(&letter).unwrap(), 'é');
+        assert_eq!(
+            serializer.deserialize::<serde_json::Value>(&id).unwrap(),
+            "ape"
+        );
+    }
+    // Go's strings need not be UTF-8.
+    let bytes: Vec<u8> = Serializer::Gob
+        .deserialize(b"\x06\x0c\0\x03ap\xff")
+        .unwrap();
+    assert_eq!(bytes, b"ap\xff");
+}
+
+/// What a type's own implementation says may quote the value, and be many lines.
+#[test]
+fn the_words_of_a_type_are_not_passed_on() {
+    use std::error::Error as _;
+
+    struct Talks;
+
+    impl Serialize for Talks {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("hunter2\nhunter2"))
+        }
+    }
+
+    impl<'de> Deserialize<'de> for Talks {
+        fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+            Err(serde::de::Error::custom("missing field `hunter2\nhunter2`"))
+        }
+    }
+
+    for serializer in [
+        Serializer::Json,
+        Serializer::Bincode,
+        Serializer::Raw,
+        Serializer::Gob,
+    ] {
+        let written = serializer.serialize(&Talks).unwrap_err();
+        let bytes = serializer.serialize("ape").unwrap();
+        let read = serializer.deserialize::<Talks>(&bytes).err().unwrap();
+        for error in [written, read] {
+            let source = error.source().unwrap().to_string();
+            assert!(!format!("{error} {source}").contains("hunter2"), "{source}");
+        }
+    }
+    let map = std::collections::BTreeMap::from([((1, 2), 3)]);
+    let refused = Serializer::Json.serialize(&map).unwrap_err();
+    assert_eq!(
+        refused.source().unwrap().to_string(),
+        "json: key must be a string"
+    );
+}
+
+#[test]
+fn a_length_that_a_value_claims_is_not_allocated() {
+    struct Claims;
+
+    impl Serialize for Claims {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            use serde::ser::SerializeSeq;
+            serializer.serialize_seq(Some(usize::MAX))?.end()
+        }
+    }
+
+    assert_eq!(Serializer::Raw.serialize(&Claims).unwrap(), b"");
+}
+
+#[test]
 fn bincode_has_a_size_limit() {
     let bincode = Serializer::Bincode;
     assert!(bincode.serialize(&"x".repeat(1 << 20)).is_err());

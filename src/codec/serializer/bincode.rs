@@ -18,7 +18,7 @@ fn config() -> impl Config {
 
 pub(super) fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
     let bytes = bincode::serde::encode_to_vec(value, config())
-        .map_err(|error| unwritable(format!("bincode: {error}")))?;
+        .map_err(|_| unwritable("bincode: the value refuses"))?;
     if bytes.len() > LIMIT {
         return Err(Error::too_long_to_seal(bytes.len(), LIMIT));
     }

@@ -42,6 +42,11 @@ struct Capture;
 struct Elements(Vec<u8>);
 
 impl Elements {
+    /// The length is what the value says of itself, so it is believed within reason.
+    fn expecting(length: usize) -> Self {
+        Elements(Vec::with_capacity(length.min(4096)))
+    }
+
     fn push<T: Serialize + ?Sized>(&mut self, element: &T) -> Result<(), Neither> {
         match capture(element)? {
             Captured::Byte(byte) => {
@@ -103,6 +108,10 @@ impl ser::Serializer for Capture {
         Ok(Captured::Text(text.to_owned()))
     }
 
+    fn serialize_char(self, character: char) -> Result<Captured, Neither> {
+        Ok(Captured::Text(character.to_string()))
+    }
+
     fn serialize_bytes(self, bytes: &[u8]) -> Result<Captured, Neither> {
         Ok(Captured::Bytes(bytes.to_vec()))
     }
@@ -112,11 +121,11 @@ impl ser::Serializer for Capture {
     }
 
     fn serialize_seq(self, length: Option<usize>) -> Result<Elements, Neither> {
-        Ok(Elements(Vec::with_capacity(length.unwrap_or(0))))
+        Ok(Elements::expecting(length.unwrap_or(0)))
     }
 
     fn serialize_tuple(self, length: usize) -> Result<Elements, Neither> {
-        Ok(Elements(Vec::with_capacity(length)))
+        Ok(Elements::expecting(length))
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -138,7 +147,6 @@ impl ser::Serializer for Capture {
         serialize_u64(u64)
         serialize_f32(f32)
         serialize_f64(f64)
-        serialize_char(char)
         serialize_none()
         serialize_unit()
         serialize_unit_struct(&'static str)

@@ -17,15 +17,11 @@ pub(super) fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Err
 
 #[cfg(feature = "gob")]
 pub(super) fn deserialize<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    use serde::de::value::{Error as ValueError, StrDeserializer};
-
     use super::unreadable;
 
-    let text =
+    let string =
         crate::gob::string_from_slice(bytes).map_err(|error| unreadable(error.to_string()))?;
-    let text = std::str::from_utf8(text).map_err(|_| unreadable("the gob string is not UTF-8"))?;
-    T::deserialize(StrDeserializer::<ValueError>::new(text))
-        .map_err(|_| unreadable("gob gives strings only, so far"))
+    super::raw::offer(string).map_err(|_| unreadable("gob gives strings only, so far"))
 }
 
 #[cfg(not(feature = "gob"))]

@@ -17,16 +17,31 @@ pub(super) fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Err
 }
 
 pub(super) fn deserialize<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    T::deserialize(Raw(bytes)).map_err(|_| unreadable("raw gives text and bytes only"))
+    offer(bytes).map_err(|_| unreadable("raw gives text and bytes only"))
 }
 
 /// Offers bytes as whatever form of text or bytes is asked for.
+pub(super) fn offer<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ValueError> {
+    T::deserialize(Raw(bytes))
+}
+
 struct Raw<'a>(&'a [u8]);
 
 impl<'de> Deserializer<'de> for Raw<'_> {
     type Error = ValueError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+        match std::str::from_utf8(self.0) {
+            Ok(text) => visitor.visit_str(text),
+            Err(_) => visitor.visit_bytes(self.0),
+        }
+    }
+
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+        visitor.visit_bytes(self.0)
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         visitor.visit_bytes(self.0)
     }
 
@@ -63,7 +78,7 @@ impl<'de> Deserializer<'de> for Raw<'_> {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char
-        bytes byte_buf option unit unit_struct
+        option unit unit_struct
         tuple_struct map struct enum identifier ignored_any
     }
 }

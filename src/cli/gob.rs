@@ -1,0 +1,195 @@
+//! gob's picture as JSON, and JSON as gob.
+
+use std::fmt::Write;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value as Json;
+use silverback::gob::{GoString, Interface, Time, Value};
+
+/// The picture of a value: one line of JSON.
+pub(super) fn picture(value: &Value) -> String {
+    let mut picture = Picture::default();
+    picture.tasks.push(Task::Value(value, None));
+    picture.run();
+    picture.out
+}
+
+/// Values may be nested deeper than the stack, so what is still to be written is
+/// kept in a list, the next task last.
+#[derive(Default)]
+struct Picture<'v> {
+    tasks: Vec<Task<'v>>,
+    out: String,
+}
+
+enum Task<'v> {
+    Text(&'static str),
+    Name(&'v GoString),
+    /// A map key: its own text if it is a string, else its picture, as a string.
+    Key(&'v Value),
+    /// A value, and the name it is registered with, which tells a float's width.
+    Value(&'v Value, Option<&'v GoString>),
+}
+
+impl<'v> Picture<'v> {
+    fn run(&mut self) {
+        while let Some(task) = self.tasks.pop() {
+            match task {
+                Task::Text(text) => self.out.push_str(text),
+                Task::Name(name) => self.string(&name.to_string_lossy()),
+                Task::Key(key) => {
+                    // A key holds no map, so this goes one level deep only.
+                    let picture = picture(key);
+                    match serde_json::from_str(&picture) {
+                        Ok(Json::String(_)) => self.out.push_str(&picture),
+                        _ => self.string(&picture),
+                    }
+                }
+                Task::Value(value, registered) => self.value(value, registered),
+            }
+        }
+    }
+
+    fn value(&mut self, value: &'v Value, registered: Option<&'v GoString>) {
+        let is_single = |name: &str| registered.is_some_and(|registered| *registered == *name);
+        match value {
+            Value::Bool(bool) => self.display(bool),
+            Value::Int(int) => self.display(int),
+            Value::Uint(uint) => self.display(uint),
+            Value::Float(float) => {
+                self.float(*float, is_single("float32") || is_single("[]float32"))
+            }
+            Value::Complex(re, im) => {
+                let single = is_single("complex64") || is_single("[]complex64");
+                self.out.push('[');
+                self.float(*re, single);
+                self.out.push(',');
+                self.float(*im, single);
+                self.out.push(']');
+            }
+            Value::Bytes(bytes) => self.string(&STANDARD.encode(bytes)),
+            Value::String(string) => self.string(&string.to_string_lossy()),
+            Value::Interface(interface) => match interface.value() {
+                None => self.out.push_str("null"),
+                Some(value) => self.value_later(value, Some(interface.name())),
+            },
+            Value::SelfEncoded(of, bytes) => match Time::of(value) {
+                Some(time) => self.string(&time.to_string()),
+                None => {
+                    let name = registered.unwrap_or(of.name()).to_string_lossy();
+                    let opaque =
+                        serde_json::json!({ "$type": name, "$bytes": STANDARD.encode(bytes) });
+                    self.display(&opaque);
+                }
+            },
+            Value::Composite(composite) => {
+                let mut parts: Vec<Task<'v>> = Vec::new();
+                let (open, close) = if composite.is_sequence() {
+                    for element in composite.elements() {
+                        parts.extend([Task::Text(","), Task::Value(element, registered)]);
+                    }
+                    ("[", "]")
+                } else {
+                    for (key, value) in composite.entries() {
+                        parts.extend([
+                            Task::Text(","),
+                            Task::Key(key),
+                            Task::Text(":"),
+                            Task::Value(value, None),
+                        ]);
+                    }
+                    for (name, value) in composite.fields() {
+                        parts.extend([
+                            Task::Text(","),
+                            Task::Name(name),
+                            Task::Text(":"),
+                            Task::Value(value, None),
+                        ]);
+                    }
+                    ("{", "}")
+                };
+                self.out.push_str(open);
+                self.tasks.push(Task::Text(close));
+                // The first comma stands before nothing.
+                self.tasks.extend(parts.into_iter().skip(1).rev());
+            }
+            _ => self.out.push_str("null"),
+        }
+    }
+
+    fn value_later(&mut self, value: &'v Value, registered: Option<&'v GoString>) {
+        self.tasks.push(Task::Value(value, registered));
+    }
+
+    fn display(&mut self, value: &impl std::fmt::Display) {
+        // Writing to a String cannot fail.
+        let _ = write!(self.out, "{value}");
+    }
+
+    fn string(&mut self, text: &str) {
+        self.display(&Json::from(text));
+    }
+
+    fn float(&mut self, float: f64, is_single: bool) {
+        if float.is_nan() {
+            self.string("NaN");
+        } else if float.is_infinite() {
+            self.string(if float > 0.0 { "+Inf" } else { "-Inf" });
+        } else if is_single {
+            self.finite(float as f32, float.abs());
+        } else {
+            self.finite(float, float.abs());
+        }
+    }
+
+    /// The shortest digits that say the number, as Go's encoding/json prints them:
+    /// with an exponent only below 1e-6 and from 1e21 on.
+    fn finite<F: std::fmt::Display + std::fmt::LowerExp>(&mut self, float: F, size: f64) {
+        if size == 0.0 || (1e-6..1e21).contains(&size) {
+            return self.display(&float);
+        }
+        let number = format!("{float:e}");
+        let sign = if size < 1.0 { "e" } else { "e+" };
+        self.display(&number.replacen('e', sign, 1));
+    }
+}
+
+/// The value that a JSON document stands for at the top level; none for null.
+pub(super) fn value(document: &Json) -> Option<Value> {
+    Some(match document {
+        Json::Null => return None,
+        Json::Object(entries) => Value::map_of_interfaces(
+            entries
+                .iter()
+                .map(|(key, value)| (key.as_str(), interface(value))),
+        ),
+        other => interface(other).value()?.clone(),
+    })
+}
+
+/// What a JSON value stands for in an interface: Go's `int` for what fits one,
+/// `float64`, `string`, `bool`, `[]interface {}`, `map[string]interface {}`.
+pub(super) fn interface(value: &Json) -> Interface {
+    match value {
+        Json::Null => Interface::nil(),
+        Json::Bool(bool) => (*bool).into(),
+        Json::Number(number) => match number.as_i64() {
+            Some(int) => Interface::of("int", Value::Int(int)),
+            None => number.as_f64().unwrap_or(f64::NAN).into(),
+        },
+        Json::String(text) => text.as_str().into(),
+        Json::Array(elements) => Interface::of(
+            "[]interface {}",
+            Value::slice_of_interfaces(elements.iter().map(interface)),
+        ),
+        Json::Object(entries) => Interface::of(
+            "map[string]interface {}",
+            Value::map_of_strings(
+                entries
+                    .iter()
+                    .map(|(key, value)| (key.as_str(), interface(value))),
+            ),
+        ),
+    }
+}

@@ -1,0 +1,95 @@
+//! Values made here, not read: Rust's basic types, and Go's three common
+//! collections of interfaces, under the names Go registers them with.
+
+use std::sync::LazyLock;
+
+use super::types::{Defined, Shape};
+use super::value::{Composite, Interface};
+use super::{GoString, Type, Value};
+
+static SLICE_OF_INTERFACES: LazyLock<Defined> =
+    LazyLock::new(|| Defined::of_basics(&Shape::Slice(Type::Interface)));
+
+static MAP_OF_STRINGS: LazyLock<Defined> = LazyLock::new(|| {
+    Defined::of_basics(&Shape::Map {
+        key: Type::String,
+        value: Type::Interface,
+    })
+});
+
+static MAP_OF_INTERFACES: LazyLock<Defined> = LazyLock::new(|| {
+    Defined::of_basics(&Shape::Map {
+        key: Type::Interface,
+        value: Type::Interface,
+    })
+});
+
+impl Value {
+    /// Go's `[]interface {}`.
+    ///
+    /// In an interface Go knows it only where the program registered it, as
+    /// gorilla/sessions does.
+    #[must_use]
+    pub fn slice_of_interfaces(elements: impl IntoIterator<Item = Interface>) -> Self {
+        let elements = elements.into_iter().map(Value::Interface).collect();
+        Value::Composite(Composite::new(SLICE_OF_INTERFACES.clone(), elements))
+    }
+
+    /// Go's `map[string]interface {}`.
+    ///
+    /// In an interface Go knows it only where the program registered it.
+    #[must_use]
+    pub fn map_of_strings<K: Into<GoString>>(
+        entries: impl IntoIterator<Item = (K, Interface)>,
+    ) -> Self {
+        let entries = entries
+            .into_iter()
+            .flat_map(|(key, value)| [Value::String(key.into()), Value::Interface(value)]);
+        Value::Composite(Composite::new(MAP_OF_STRINGS.clone(), entries.collect()))
+    }
+
+    /// Go's `map[interface {}]interface {}`, with string keys: the values of a
+    /// gorilla session.
+    #[must_use]
+    pub fn map_of_interfaces<K: Into<GoString>>(
+        entries: impl IntoIterator<Item = (K, Interface)>,
+    ) -> Self {
+        let entries = entries.into_iter().flat_map(|(key, value)| {
+            let key = Interface::of("string", Value::String(key.into()));
+            [Value::Interface(key), Value::Interface(value)]
+        });
+        Value::Composite(Composite::new(MAP_OF_INTERFACES.clone(), entries.collect()))
+    }
+}
+
+/// Rust's type, Go's name for it, and the value.
+macro_rules! interface_from {
+    ($($rust:ty, $go:literal, |$value:ident| $make:expr;)+) => {$(
+        #[doc = concat!("Go's `", $go, "`.")]
+        impl From<$rust> for Interface {
+            fn from($value: $rust) -> Self {
+                Interface::of($go, $make)
+            }
+        }
+    )+};
+}
+
+interface_from! {
+    bool, "bool", |value| Value::Bool(value);
+    i8, "int8", |value| Value::Int(value.into());
+    i16, "int16", |value| Value::Int(value.into());
+    i32, "int32", |value| Value::Int(value.into());
+    i64, "int64", |value| Value::Int(value);
+    isize, "int", |value| Value::Int(value as i64);
+    u8, "uint8", |value| Value::Uint(value.into());
+    u16, "uint16", |value| Value::Uint(value.into());
+    u32, "uint32", |value| Value::Uint(value.into());
+    u64, "uint64", |value| Value::Uint(value);
+    usize, "uint", |value| Value::Uint(value as u64);
+    f32, "float32", |value| Value::Float(value.into());
+    f64, "float64", |value| Value::Float(value);
+    &str, "string", |value| Value::String(value.into());
+    String, "string", |value| Value::String(value.into_bytes().into());
+    GoString, "string", |value| Value::String(value);
+    Vec<u8>, "[]uint8", |value| Value::Bytes(value);
+}

@@ -1,0 +1,518 @@
+//! Bytes become a [`Value`].
+//!
+//! Go's `encoding/gob`, `decoder.go` and `decode.go`, read strictly: what Go
+//! accepts but never writes is refused. Values are read with a stack of our own,
+//! so that nesting costs no more than memory in proportion to the input.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::registered;
+use super::types::{Defined, Definition, Definitions, Reference, SelfEncoder, Shape};
+use super::value::{Composite, Interface};
+use super::wire::{swap_float, take_bytes, take_int, take_uint};
+use super::{Error, GoString, Value};
+
+/// How deep values may be nested. A slice of itself fits 2,207 levels in a cookie.
+const DEEPEST: usize = 10_000;
+
+/// How many types one message may define; a session has a dozen.
+const MOST_DEFINITIONS: usize = 1_000;
+
+/// How long the registered name of a type may be, in bytes: Go's own limit.
+const LONGEST_NAME: usize = 1024;
+
+/// Ids below are Go's own; the highest is an `int32`'s.
+const DEFINED_IDS: std::ops::RangeInclusive<i64> = 64..=i32::MAX as i64;
+
+/// Reads the one value in `bytes`, definitions and all.
+pub(super) fn decode(bytes: &[u8]) -> Result<Value, Error> {
+    let mut decoder = Decoder {
+        input: bytes,
+        ..Decoder::default()
+    };
+    let of = decoder.type_of_value(false)?;
+    if of == Reference::Basic(8) {
+        return Err(Error::new("an interface at the top level"));
+    }
+    decoder.leading_zero(of)?;
+    let value = decoder.value(of)?;
+    if !decoder.message.is_empty() || !decoder.input.is_empty() {
+        return Err(Error::new("bytes after the value"));
+    }
+    decoder.shared.fill(decoder.definitions);
+    check(&value)?;
+    Ok(value)
+}
+
+/// What needs whole types to be seen: that registered names say what is there, and
+/// that keys can be keys.
+fn check(value: &Value) -> Result<(), Error> {
+    let mut pending = vec![value];
+    while let Some(value) = pending.pop() {
+        match value {
+            Value::Interface(interface) => registered::check(interface)?,
+            Value::Composite(composite) => {
+                composite
+                    .entries()
+                    .try_for_each(|(key, _)| check_key(key))?;
+            }
+            _ => {}
+        }
+        pending.extend(value.children());
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Decoder<'a> {
+    /// What follows the current message.
+    input: &'a [u8],
+    /// What is left of the current message.
+    message: &'a [u8],
+    /// The place of each id that was defined or referred to.
+    places: HashMap<i64, u32>,
+    definitions: Vec<Option<Definition>>,
+    /// Whether all that a definition reaches is known to be defined.
+    complete: HashSet<u32>,
+    /// What the values refer to; filled at the end.
+    shared: Arc<Definitions>,
+    /// The values that are being read, outermost first.
+    stack: Vec<Unfinished>,
+}
+
+/// A value of which parts are still to be read.
+enum Unfinished {
+    /// An array, slice or map: so many children, of types that take turns.
+    Children {
+        of: u32,
+        types: [Reference; 2],
+        count: usize,
+        done: Vec<Value>,
+    },
+    /// A struct, of which the fields up to `field` are read.
+    Struct {
+        of: u32,
+        field: usize,
+        done: Vec<Value>,
+    },
+    Interface {
+        name: GoString,
+        of: Reference,
+        done: Option<Value>,
+    },
+}
+
+/// What comes next.
+enum Step {
+    /// A value is read.
+    Read(Value),
+    /// A value of this type is to be read.
+    Need(Reference),
+}
+
+impl<'a> Decoder<'a> {
+    fn value(&mut self, of: Reference) -> Result<Value, Error> {
+        let mut step = Step::Need(of);
+        loop {
+            step = match step {
+                Step::Need(of) => self.start(of)?,
+                Step::Read(value) => {
+                    let Some(outer) = self.stack.last_mut() else {
+                        return Ok(value);
+                    };
+                    outer.push(value);
+                    self.go_on()?
+                }
+            };
+        }
+    }
+
+    /// Reads a value without parts, or the beginning of one with.
+    fn start(&mut self, of: Reference) -> Result<Step, Error> {
+        let place = match of {
+            Reference::Basic(8) => return self.start_interface(),
+            Reference::Basic(id) => return Ok(Step::Read(self.basic(id)?)),
+            Reference::Defined(place) => place,
+        };
+        let shape = match self.definitions.get(place as usize) {
+            Some(Some(definition)) => &definition.shape,
+            _ => return Err(Error::new("a type is not defined")),
+        };
+        let (types, is_map) = match shape {
+            Shape::SelfEncoder(_) => {
+                let bytes = take_bytes(&mut self.message)?.to_vec();
+                let of = Defined::new(self.shared.clone(), place);
+                return Ok(Step::Read(Value::SelfEncoded(of, bytes)));
+            }
+            Shape::Struct(_) => {
+                self.push(Unfinished::Struct {
+                    of: place,
+                    field: 0,
+                    done: Vec::new(),
+                })?;
+                return self.go_on();
+            }
+            Shape::Array { element, .. } | Shape::Slice(element) => ([*element; 2], false),
+            Shape::Map { key, value } => ([*key, *value], true),
+        };
+        let expected = match shape {
+            Shape::Array { length, .. } => Some(*length),
+            _ => None,
+        };
+        let count = self.count(1 + usize::from(is_map))?;
+        if expected.is_some_and(|length| length != count) {
+            return Err(Error::new("an array has another length than its type"));
+        }
+        self.push(Unfinished::Children {
+            of: place,
+            types,
+            count: if is_map { 2 * count } else { count },
+            done: Vec::new(),
+        })?;
+        self.go_on()
+    }
+
+    /// How many elements follow. Each has a byte or more.
+    fn count(&mut self, per_element: usize) -> Result<usize, Error> {
+        let count = take_uint(&mut self.message)?;
+        let bytes = self.message.len() + self.input.len();
+        usize::try_from(count)
+            .ok()
+            .filter(|count| *count <= bytes / per_element)
+            .ok_or(Error::new("more elements than bytes"))
+    }
+
+    fn push(&mut self, unfinished: Unfinished) -> Result<(), Error> {
+        if self.stack.len() == DEEPEST {
+            return Err(Error::new("values are nested too deep"));
+        }
+        self.stack.push(unfinished);
+        Ok(())
+    }
+
+    /// Goes on with the innermost unfinished value.
+    fn go_on(&mut self) -> Result<Step, Error> {
+        let need = match self.stack.last_mut() {
+            Some(Unfinished::Children {
+                types: [first, second],
+                count,
+                done,
+                ..
+            }) => {
+                let turn = if done.len() % 2 == 0 { *first } else { *second };
+                (done.len() < *count).then_some(turn)
+            }
+            Some(Unfinished::Struct { of, field, done }) => {
+                let of = *of as usize;
+                let Some(Some(Definition {
+                    shape: Shape::Struct(fields),
+                    ..
+                })) = self.definitions.get(of)
+                else {
+                    return Err(Error::new("a type is not defined"));
+                };
+                next_field(&mut self.message, field, fields.len())?.map(|number| {
+                    done.push(Value::Uint(number as u64));
+                    fields
+                        .get(number)
+                        .map_or(Reference::Basic(0), |(_, of)| *of)
+                })
+            }
+            Some(Unfinished::Interface { of, done, .. }) => done.is_none().then_some(*of),
+            None => return Err(Error::new("there is no value to go on with")),
+        };
+        match need {
+            Some(of) => Ok(Step::Need(of)),
+            None => self.finish(),
+        }
+    }
+
+    fn finish(&mut self) -> Result<Step, Error> {
+        let value = match self.stack.pop() {
+            Some(Unfinished::Children { of, done, .. } | Unfinished::Struct { of, done, .. }) => {
+                let of = Defined::new(self.shared.clone(), of);
+                Value::Composite(Composite::new(of, done))
+            }
+            Some(Unfinished::Interface {
+                name,
+                done: Some(value),
+                ..
+            }) => Value::Interface(Interface::of(name, value)),
+            _ => return Err(Error::new("there is no value to finish")),
+        };
+        Ok(Step::Read(value))
+    }
+
+    fn basic(&mut self, id: i64) -> Result<Value, Error> {
+        let message = &mut self.message;
+        Ok(match id {
+            1 => match take_uint(message)? {
+                0 => Value::Bool(false),
+                1 => Value::Bool(true),
+                _ => return Err(Error::new("a bool is over 1")),
+            },
+            2 => Value::Int(take_int(message)?),
+            3 => Value::Uint(take_uint(message)?),
+            4 => Value::Float(take_float(message)?),
+            5 => Value::Bytes(take_bytes(message)?.to_vec()),
+            6 => Value::String(take_bytes(message)?.into()),
+            7 => Value::Complex(take_float(message)?, take_float(message)?),
+            _ => return Err(Error::new("a type is not defined")),
+        })
+    }
+
+    /// Reads the name, type and byte count of what an interface holds. The count
+    /// is not believed: where Go splits a message it covers a part only.
+    fn start_interface(&mut self) -> Result<Step, Error> {
+        let name = take_bytes(&mut self.message)?;
+        if name.is_empty() {
+            return Ok(Step::Read(Value::Interface(Interface::nil())));
+        }
+        if name.len() > LONGEST_NAME {
+            return Err(Error::new("the name of a type is too long"));
+        }
+        let of = self.type_of_value(true)?;
+        if of == Reference::Basic(8) {
+            return Err(Error::new("an interface in an interface"));
+        }
+        take_uint(&mut self.message)?;
+        self.leading_zero(of)?;
+        self.push(Unfinished::Interface {
+            name: name.into(),
+            of,
+            done: None,
+        })?;
+        self.go_on()
+    }
+
+    /// What stands alone and is no struct is sent as a lone field: a zero goes first.
+    fn leading_zero(&mut self, of: Reference) -> Result<(), Error> {
+        let is_struct = match of {
+            Reference::Basic(_) => false,
+            Reference::Defined(place) => matches!(
+                self.definitions.get(place as usize),
+                Some(Some(Definition {
+                    shape: Shape::Struct(_),
+                    ..
+                }))
+            ),
+        };
+        if !is_struct && take_uint(&mut self.message)? != 0 {
+            return Err(Error::new("the byte before a lone value is not zero"));
+        }
+        Ok(())
+    }
+
+    /// Reads definitions, and then the type of the value that follows them.
+    ///
+    /// At the top level each has a message of its own. In an interface, what is
+    /// left of the message goes on after the count of its next part.
+    fn type_of_value(&mut self, in_interface: bool) -> Result<Reference, Error> {
+        loop {
+            if self.message.is_empty() {
+                self.next_message()?;
+            }
+            let id = take_int(&mut self.message)?;
+            if id >= 0 {
+                return self.defined_reference(id);
+            }
+            let id = id.checked_neg().unwrap_or(0);
+            self.define(id)?;
+            if !self.message.is_empty() {
+                if !in_interface {
+                    return Err(Error::new("bytes after a definition"));
+                }
+                take_uint(&mut self.message)?;
+            }
+        }
+    }
+
+    fn next_message(&mut self) -> Result<(), Error> {
+        self.message = take_bytes(&mut self.input)?;
+        if self.message.is_empty() {
+            return Err(Error::new("a message is empty"));
+        }
+        Ok(())
+    }
+
+    /// What an id stands for in a definition, which may come before its own.
+    fn reference(&mut self, id: i64) -> Result<Reference, Error> {
+        if (1..=8).contains(&id) {
+            return Ok(Reference::Basic(id));
+        }
+        if !DEFINED_IDS.contains(&id) {
+            return Err(Error::new("there is no type with this id"));
+        }
+        if let Some(place) = self.places.get(&id) {
+            return Ok(Reference::Defined(*place));
+        }
+        if self.definitions.len() == MOST_DEFINITIONS {
+            return Err(Error::new("too many types are defined"));
+        }
+        let place = self.definitions.len() as u32;
+        self.places.insert(id, place);
+        self.definitions.push(None);
+        Ok(Reference::Defined(place))
+    }
+
+    /// What an id stands for where a value follows: all it reaches must be defined.
+    fn defined_reference(&mut self, id: i64) -> Result<Reference, Error> {
+        let reference = self.reference(id)?;
+        let mut pending = vec![reference];
+        while let Some(next) = pending.pop() {
+            let Reference::Defined(place) = next else {
+                continue;
+            };
+            if !self.complete.insert(place) {
+                continue;
+            }
+            let Some(Some(definition)) = self.definitions.get(place as usize) else {
+                return Err(Error::new("a type is not defined"));
+            };
+            definition.shape.map(|of| pending.push(*of));
+        }
+        Ok(reference)
+    }
+
+    /// Reads the definition of `id`: Go's `wireType`, a struct with one field set.
+    fn define(&mut self, id: i64) -> Result<(), Error> {
+        let place = match self.reference(id)? {
+            Reference::Defined(place) => place,
+            Reference::Basic(_) => return Err(Error::new("a basic type is defined")),
+        };
+        let mut defined = None;
+        let mut field = 0;
+        while let Some(kind) = next_field(&mut self.message, &mut field, 7)? {
+            if defined.is_some() {
+                return Err(Error::new("a definition is of several kinds"));
+            }
+            defined = Some(self.definition(kind)?);
+        }
+        let defined = defined.ok_or(Error::new("a definition is of no kind"))?;
+        match self.definitions.get_mut(place as usize) {
+            Some(empty @ None) => *empty = Some(defined),
+            _ => return Err(Error::new("a type is defined twice")),
+        }
+        Ok(())
+    }
+
+    /// The field `kind` of a `wireType`: `arrayType` and so on, which begin with
+    /// a `CommonType`.
+    fn definition(&mut self, kind: usize) -> Result<Definition, Error> {
+        let (mut name, mut first, mut second) = (GoString::new(), 0, 0);
+        let mut fields = Vec::new();
+        let field_count = [3, 2, 2, 3, 1, 1, 1].get(kind).copied().unwrap_or(0);
+        let mut field = 0;
+        while let Some(number) = next_field(&mut self.message, &mut field, field_count)? {
+            match (number, kind) {
+                (0, _) => name = self.common_type()?,
+                (1, 2) => fields = self.struct_fields()?,
+                (1, _) => first = take_int(&mut self.message)?,
+                _ => second = take_int(&mut self.message)?,
+            }
+        }
+        let shape = match kind {
+            0 => Shape::Array {
+                element: self.reference(first)?,
+                length: usize::try_from(second)
+                    .map_err(|_| Error::new("an array has a negative length"))?,
+            },
+            1 => Shape::Slice(self.reference(first)?),
+            2 => Shape::Struct(fields),
+            3 => Shape::Map {
+                key: self.reference(first)?,
+                value: self.reference(second)?,
+            },
+            4 => Shape::SelfEncoder(SelfEncoder::Gob),
+            5 => Shape::SelfEncoder(SelfEncoder::Binary),
+            _ => Shape::SelfEncoder(SelfEncoder::Text),
+        };
+        Ok(Definition { name, shape })
+    }
+
+    /// A `CommonType`: the name, and an id that nobody reads.
+    fn common_type(&mut self) -> Result<GoString, Error> {
+        let mut name = GoString::new();
+        let mut field = 0;
+        while let Some(number) = next_field(&mut self.message, &mut field, 2)? {
+            match number {
+                0 => name = take_bytes(&mut self.message)?.into(),
+                _ => drop(take_int(&mut self.message)?),
+            }
+        }
+        Ok(name)
+    }
+
+    /// The fields of a struct: names that are not empty and differ.
+    fn struct_fields(&mut self) -> Result<Vec<(GoString, Reference)>, Error> {
+        let count = self.count(1)?;
+        let mut fields = Vec::new();
+        let mut names = HashSet::new();
+        for _ in 0..count {
+            let (mut name, mut id) = (GoString::new(), 0);
+            let mut field = 0;
+            while let Some(number) = next_field(&mut self.message, &mut field, 2)? {
+                match number {
+                    0 => name = take_bytes(&mut self.message)?.into(),
+                    _ => id = take_int(&mut self.message)?,
+                }
+            }
+            if name.as_bytes().is_empty() || !names.insert(name.clone()) {
+                return Err(Error::new("a field has no name, or that of another"));
+            }
+            fields.push((name, self.reference(id)?));
+        }
+        Ok(fields)
+    }
+}
+
+impl Unfinished {
+    fn push(&mut self, value: Value) {
+        match self {
+            Unfinished::Children { done, .. } | Unfinished::Struct { done, .. } => done.push(value),
+            Unfinished::Interface { done, .. } => *done = Some(value),
+        }
+    }
+}
+
+/// Reads which field of a struct comes next, counted from zero; none at the end.
+fn next_field(
+    message: &mut &[u8],
+    field: &mut usize,
+    fields: usize,
+) -> Result<Option<usize>, Error> {
+    let skip = take_uint(message)?;
+    if skip == 0 {
+        return Ok(None);
+    }
+    let next = usize::try_from(skip)
+        .ok()
+        .and_then(|skip| field.checked_add(skip));
+    *field = next
+        .filter(|next| *next <= fields)
+        .ok_or(Error::new("there is no field with this number"))?;
+    Ok(Some(*field - 1))
+}
+
+fn take_float(message: &mut &[u8]) -> Result<f64, Error> {
+    Ok(f64::from_bits(swap_float(take_uint(message)?)))
+}
+
+/// Go panics on a map key it cannot hash: one that is, or holds, a slice, a map or
+/// `[]byte`.
+pub(super) fn check_key(key: &Value) -> Result<(), Error> {
+    let mut pending = vec![key];
+    while let Some(value) = pending.pop() {
+        let hashable = match value {
+            Value::Bytes(_) => false,
+            Value::Composite(composite) => composite.is_hashable(),
+            _ => true,
+        };
+        if !hashable {
+            return Err(Error::new("a map key is, or holds, a slice or a map"));
+        }
+        pending.extend(value.children());
+    }
+    Ok(())
+}

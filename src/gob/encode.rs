@@ -1,0 +1,269 @@
+//! A [`Value`] becomes bytes: a message per definition, then one for the value.
+//!
+//! The value is written back to front, because an interface says how many bytes
+//! it holds before it holds them; and with a stack of our own, as it was read.
+
+use std::collections::HashMap;
+
+use super::types::{Defined, Definition, Reference, SelfEncoder, Shape};
+use super::value::{Composite, Interface};
+use super::wire::{put_uint, swap_float, zigzag};
+use super::{Type, Value};
+
+/// The first id Go gives to a type that is not its own.
+const FIRST_ID: i64 = 64;
+
+/// Writes `value` as Go's `Encoder` would, definitions first.
+pub(super) fn encode(value: &Value) -> Vec<u8> {
+    let mut ids = Ids::default();
+    ids.collect(value);
+    let mut out = Vec::new();
+    for index in 0..ids.in_order.len() {
+        put_message(&mut out, &ids.definition_message(index));
+    }
+    put_message(&mut out, &value_message(&ids, value));
+    out
+}
+
+fn put_message(out: &mut Vec<u8>, message: &[u8]) {
+    put_uint(out, message.len() as u64);
+    out.extend_from_slice(message);
+}
+
+/// The ids of the types that a value uses, and all that they reach.
+#[derive(Default)]
+struct Ids {
+    in_order: Vec<Defined>,
+    by_identity: HashMap<(usize, u32), i64>,
+}
+
+impl Ids {
+    fn collect(&mut self, value: &Value) {
+        let mut pending = vec![value];
+        while let Some(value) = pending.pop() {
+            if let Type::Defined(defined) = value.value_type() {
+                self.add(defined);
+            }
+            pending.extend(value.children());
+        }
+    }
+
+    fn add(&mut self, defined: Defined) {
+        let mut pending = vec![defined];
+        while let Some(defined) = pending.pop() {
+            let next = FIRST_ID + self.in_order.len() as i64;
+            if self.by_identity.contains_key(&identity(&defined)) {
+                continue;
+            }
+            self.by_identity.insert(identity(&defined), next);
+            if let Some(definition) = defined.definition() {
+                definition.shape.map(|of| {
+                    if let Type::Defined(reached) = defined.resolve(*of) {
+                        pending.push(reached);
+                    }
+                });
+            }
+            self.in_order.push(defined);
+        }
+    }
+
+    fn id(&self, of: &Type) -> i64 {
+        match of {
+            Type::Defined(defined) => self
+                .by_identity
+                .get(&identity(defined))
+                .copied()
+                .unwrap_or(0),
+            basic => basic.basic_id().unwrap_or(0),
+        }
+    }
+
+    /// The message that defines a type: its id, negated, and a `wireType`.
+    fn definition_message(&self, index: usize) -> Vec<u8> {
+        let mut out = Vec::new();
+        let Some(defined) = self.in_order.get(index) else {
+            return out;
+        };
+        let Some(Definition { name, shape }) = defined.definition() else {
+            return out;
+        };
+        let id = FIRST_ID + index as i64;
+        put_uint(&mut out, zigzag(-id));
+        let kind = match shape {
+            Shape::Array { .. } => 1,
+            Shape::Slice(_) => 2,
+            Shape::Struct(_) => 3,
+            Shape::Map { .. } => 4,
+            Shape::SelfEncoder(SelfEncoder::Gob) => 5,
+            Shape::SelfEncoder(SelfEncoder::Binary) => 6,
+            Shape::SelfEncoder(SelfEncoder::Text) => 7,
+        };
+        let put_id = |out: &mut Vec<u8>, of: &Reference| {
+            put_uint(out, zigzag(self.id(&defined.resolve(*of))));
+        };
+        // wireType { kind: { CommonType { Name, Id } .. } }
+        out.extend_from_slice(&[kind, 1]);
+        if name.as_bytes().is_empty() {
+            out.push(2);
+        } else {
+            out.push(1);
+            put_message(&mut out, name.as_bytes());
+            out.push(1);
+        }
+        put_uint(&mut out, zigzag(id));
+        out.push(0);
+        match shape {
+            Shape::Array { element, length } => {
+                out.push(1);
+                put_id(&mut out, element);
+                if *length > 0 {
+                    out.push(1);
+                    put_uint(&mut out, zigzag(*length as i64));
+                }
+            }
+            Shape::Slice(element) => {
+                out.push(1);
+                put_id(&mut out, element);
+            }
+            Shape::Struct(fields) if fields.is_empty() => {}
+            Shape::Struct(fields) => {
+                out.push(1);
+                put_uint(&mut out, fields.len() as u64);
+                for (name, of) in fields {
+                    out.push(1);
+                    put_message(&mut out, name.as_bytes());
+                    out.push(1);
+                    put_id(&mut out, of);
+                    out.push(0);
+                }
+            }
+            Shape::Map { key, value } => {
+                out.push(1);
+                put_id(&mut out, key);
+                out.push(1);
+                put_id(&mut out, value);
+            }
+            Shape::SelfEncoder(_) => {}
+        }
+        out.extend_from_slice(&[0, 0]);
+        out
+    }
+}
+
+fn identity(defined: &Defined) -> (usize, u32) {
+    let (definitions, place) = defined.identity();
+    (definitions.addr(), place)
+}
+
+/// The message of a value that stands alone: type, zero unless a struct, value.
+fn value_message(ids: &Ids, value: &Value) -> Vec<u8> {
+    let mut writer = Backwards::default();
+    writer.tasks.extend(lone(ids, value));
+    writer.run(ids);
+    writer.out.reverse();
+    writer.out
+}
+
+/// Type and value, as they stand at the top level.
+fn lone<'v>(ids: &Ids, value: &'v Value) -> impl Iterator<Item = Task<'v>> {
+    let id = Task::Uint(zigzag(ids.id(&value.value_type())));
+    let zero = (!value.is_struct()).then_some(Task::Uint(0));
+    [Some(id), zero, Some(Task::Value(value))]
+        .into_iter()
+        .flatten()
+}
+
+/// Writes from the end to the beginning. The tasks are those still to be done, the
+/// last one first.
+#[derive(Default)]
+struct Backwards<'v> {
+    tasks: Vec<Task<'v>>,
+    out: Vec<u8>,
+}
+
+enum Task<'v> {
+    Uint(u64),
+    Bytes(&'v [u8]),
+    Value(&'v Value),
+    /// The count of bytes written since there were so many.
+    CountSince(usize),
+}
+
+impl<'v> Backwards<'v> {
+    fn run(&mut self, ids: &Ids) {
+        while let Some(task) = self.tasks.pop() {
+            match task {
+                Task::Uint(value) => self.uint(value),
+                Task::Bytes(bytes) => self.bytes(bytes),
+                Task::CountSince(start) => self.uint((self.out.len() - start) as u64),
+                Task::Value(value) => self.value(ids, value),
+            }
+        }
+    }
+
+    fn uint(&mut self, value: u64) {
+        let start = self.out.len();
+        put_uint(&mut self.out, value);
+        if let Some(written) = self.out.get_mut(start..) {
+            written.reverse();
+        }
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.out.extend(bytes.iter().rev());
+        self.uint(bytes.len() as u64);
+    }
+
+    fn value(&mut self, ids: &Ids, value: &'v Value) {
+        match value {
+            Value::Bool(bool) => self.uint((*bool).into()),
+            Value::Int(int) => self.uint(zigzag(*int)),
+            Value::Uint(uint) => self.uint(*uint),
+            Value::Float(float) => self.uint(swap_float(float.to_bits())),
+            Value::Complex(re, im) => {
+                self.uint(swap_float(im.to_bits()));
+                self.uint(swap_float(re.to_bits()));
+            }
+            Value::Bytes(bytes) | Value::SelfEncoded(_, bytes) => self.bytes(bytes),
+            Value::String(string) => self.bytes(string.as_bytes()),
+            Value::Interface(interface) => self.interface(ids, interface),
+            Value::Composite(composite) => self.composite(composite),
+        }
+    }
+
+    /// Name, type, count, and what it counts: a zero unless a struct, and the value.
+    fn interface(&mut self, ids: &Ids, interface: &'v Interface) {
+        let Some(value) = interface.value() else {
+            return self.uint(0);
+        };
+        let mut parts = lone(ids, value);
+        self.tasks.push(Task::Bytes(interface.name().as_bytes()));
+        self.tasks.extend(parts.next());
+        self.tasks.push(Task::CountSince(self.out.len()));
+        self.tasks.extend(parts);
+    }
+
+    fn composite(&mut self, composite: &'v Composite) {
+        let children = composite.children();
+        if composite.is_struct() {
+            // Field numbers and values in turn; each number is written as the step
+            // from the one before.
+            let mut before = -1;
+            for [number, value] in children.as_chunks().0 {
+                let Value::Uint(number) = number else {
+                    continue;
+                };
+                let number = *number as i64;
+                self.tasks.push(Task::Uint((number - before) as u64));
+                self.tasks.push(Task::Value(value));
+                before = number;
+            }
+            self.tasks.push(Task::Uint(0));
+            return;
+        }
+        let per_element = if composite.is_map() { 2 } else { 1 };
+        self.tasks
+            .push(Task::Uint((children.len() / per_element) as u64));
+        self.tasks.extend(children.iter().map(Task::Value));
+    }
+}

@@ -1,0 +1,110 @@
+//! The names Go's own types are registered with, which say what the wire does
+//! not: the width of a number, and that it is one.
+//!
+//! Go's `encoding/gob`, `type.go`, `registerBasics`.
+
+use super::types::Shape;
+use super::{Error, Interface, Type, Value};
+
+/// What a registered name of Go's own means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Basic {
+    Bool,
+    /// Signed, of so many bits.
+    Int(u32),
+    /// Unsigned, of so many bits.
+    Uint(u32),
+    /// Floating, of so many bits.
+    Float(u32),
+    /// Complex, its parts of so many bits.
+    Complex(u32),
+    String,
+    Bytes,
+}
+
+fn basic(name: &str) -> Option<Basic> {
+    Some(match name {
+        "bool" => Basic::Bool,
+        "int" | "int64" => Basic::Int(64),
+        "int32" => Basic::Int(32),
+        "int16" => Basic::Int(16),
+        "int8" => Basic::Int(8),
+        "uint" | "uint64" | "uintptr" => Basic::Uint(64),
+        "uint32" => Basic::Uint(32),
+        "uint16" => Basic::Uint(16),
+        "uint8" => Basic::Uint(8),
+        "float64" => Basic::Float(64),
+        "float32" => Basic::Float(32),
+        "complex128" => Basic::Complex(64),
+        "complex64" => Basic::Complex(32),
+        "string" => Basic::String,
+        "[]uint8" | "[]byte" => Basic::Bytes,
+        _ => return None,
+    })
+}
+
+impl Basic {
+    fn has_type(self, of: &Type) -> bool {
+        let own = match self {
+            Basic::Bool => Type::Bool,
+            Basic::Int(_) => Type::Int,
+            Basic::Uint(_) => Type::Uint,
+            Basic::Float(_) => Type::Float,
+            Basic::Complex(_) => Type::Complex,
+            Basic::String => Type::String,
+            Basic::Bytes => Type::Bytes,
+        };
+        *of == own
+    }
+
+    /// Whether a value of the right type fits the width.
+    fn holds(self, value: &Value) -> bool {
+        match (self, value) {
+            (Basic::Int(bits), Value::Int(int)) => {
+                let unused = 64 - bits;
+                int << unused >> unused == *int
+            }
+            (Basic::Uint(bits), Value::Uint(uint)) => {
+                let unused = 64 - bits;
+                uint << unused >> unused == *uint
+            }
+            (Basic::Float(32), Value::Float(float)) => fits_f32(*float),
+            (Basic::Complex(32), Value::Complex(re, im)) => fits_f32(*re) && fits_f32(*im),
+            _ => true,
+        }
+    }
+}
+
+/// As Go decides: infinities and NaN fit, finite numbers up to the largest float32.
+fn fits_f32(float: f64) -> bool {
+    !float.is_finite() || float.abs() <= f64::from(f32::MAX)
+}
+
+/// Refuses a value that is not of the Go type its registered name says.
+pub(super) fn check(interface: &Interface) -> Result<(), Error> {
+    let (Some(name), Some(value)) = (interface.name().to_str(), interface.value()) else {
+        return Ok(());
+    };
+    let mismatch = Error::new("a registered name and its type differ");
+    if let Some(of) = basic(name) {
+        return match of.has_type(&value.value_type()) {
+            true if of.holds(value) => Ok(()),
+            true => Err(Error::new("a number is too large for its type")),
+            false => Err(mismatch),
+        };
+    }
+    let Some(of) = name.strip_prefix("[]").and_then(basic) else {
+        return Ok(());
+    };
+    let Value::Composite(slice) = value else {
+        return Err(mismatch);
+    };
+    match slice.defined().shape() {
+        Shape::Slice(element) if of.has_type(&element) => {}
+        _ => return Err(mismatch),
+    }
+    match slice.elements().iter().all(|element| of.holds(element)) {
+        true => Ok(()),
+        false => Err(Error::new("a number is too large for its type")),
+    }
+}

@@ -1,0 +1,311 @@
+//! [`Value`]: any gob value, without loss.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::types::{Defined, Reference, Shape};
+use super::{Error, Type};
+
+/// A Go string: any bytes, mostly UTF-8.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct GoString(Vec<u8>);
+
+impl GoString {
+    /// The empty string.
+    #[must_use]
+    pub const fn new() -> Self {
+        GoString(Vec::new())
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The text, if it is UTF-8.
+    #[must_use]
+    pub fn to_str(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0).ok()
+    }
+
+    /// The text, with U+FFFD for what is not UTF-8.
+    #[must_use]
+    pub fn to_string_lossy(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.0)
+    }
+}
+
+impl From<&str> for GoString {
+    fn from(text: &str) -> Self {
+        GoString(text.as_bytes().to_vec())
+    }
+}
+
+impl From<Vec<u8>> for GoString {
+    fn from(bytes: Vec<u8>) -> Self {
+        GoString(bytes)
+    }
+}
+
+impl From<&[u8]> for GoString {
+    fn from(bytes: &[u8]) -> Self {
+        GoString(bytes.to_vec())
+    }
+}
+
+impl PartialEq<str> for GoString {
+    fn eq(&self, text: &str) -> bool {
+        self.0 == text.as_bytes()
+    }
+}
+
+impl fmt::Debug for GoString {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_string_lossy().fmt(f)
+    }
+}
+
+/// Any gob value, as it was on the wire: what this program does not know of Go's
+/// types it keeps, and writes back.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Value {
+    /// `bool`.
+    Bool(bool),
+    /// Any signed integer.
+    Int(i64),
+    /// Any unsigned integer.
+    Uint(u64),
+    /// `float32` or `float64`, with its bits.
+    Float(f64),
+    /// `complex64` or `complex128`: real and imaginary part.
+    Complex(f64, f64),
+    /// `[]byte`.
+    Bytes(Vec<u8>),
+    /// `string`.
+    String(GoString),
+    /// The contents of an interface.
+    Interface(Interface),
+    /// An array, slice, map or struct.
+    Composite(Composite),
+    /// A Go type that encodes itself, and its bytes.
+    SelfEncoded(Defined, Vec<u8>),
+}
+
+/// What an interface holds: nothing, or a value under the name that its concrete
+/// type was registered with (`int8`, `map[string]interface {}`, `*pkg.T`).
+#[derive(Clone)]
+pub struct Interface {
+    name: GoString,
+    content: Children,
+}
+
+/// An array, slice, map or struct: its type, and the values in it.
+#[derive(Clone)]
+pub struct Composite {
+    of: Defined,
+    /// Elements; or keys and values in turn; or field numbers and values in turn.
+    children: Children,
+}
+
+/// The values inside a value. Values may be nested deeper than the stack; dropping
+/// them here takes one frame.
+#[derive(Clone, Default)]
+struct Children(Option<Arc<Vec<Value>>>);
+
+impl Interface {
+    /// The nil interface.
+    #[must_use]
+    pub fn nil() -> Self {
+        Interface {
+            name: GoString::new(),
+            content: Children::default(),
+        }
+    }
+
+    /// `value`, whose concrete type is registered as `name`.
+    #[must_use]
+    pub fn of(name: impl Into<GoString>, value: Value) -> Self {
+        Interface {
+            name: name.into(),
+            content: Children::new(vec![value]),
+        }
+    }
+
+    /// The name the concrete type is registered with; empty for nil.
+    #[must_use]
+    pub fn name(&self) -> &GoString {
+        &self.name
+    }
+
+    /// The value; none for nil.
+    #[must_use]
+    pub fn value(&self) -> Option<&Value> {
+        self.content.as_slice().first()
+    }
+}
+
+impl Composite {
+    pub(super) fn new(of: Defined, children: Vec<Value>) -> Self {
+        Composite {
+            of,
+            children: Children::new(children),
+        }
+    }
+
+    /// The type.
+    #[must_use]
+    pub fn defined(&self) -> &Defined {
+        &self.of
+    }
+
+    pub(super) fn children(&self) -> &[Value] {
+        self.children.as_slice()
+    }
+
+    fn kind(&self) -> Option<&Shape<Reference>> {
+        self.of.definition().map(|definition| &definition.shape)
+    }
+
+    /// Whether Go can hash a value of this type, if it can hash what is inside.
+    pub(super) fn is_hashable(&self) -> bool {
+        matches!(self.kind(), Some(Shape::Array { .. } | Shape::Struct(_)))
+    }
+
+    pub(super) fn is_struct(&self) -> bool {
+        matches!(self.kind(), Some(Shape::Struct(_)))
+    }
+
+    /// Whether it is an array or slice.
+    #[must_use]
+    pub fn is_sequence(&self) -> bool {
+        matches!(self.kind(), Some(Shape::Array { .. } | Shape::Slice(_)))
+    }
+
+    /// Whether it is a map.
+    #[must_use]
+    pub fn is_map(&self) -> bool {
+        matches!(self.kind(), Some(Shape::Map { .. }))
+    }
+
+    /// The elements of an array or slice; empty for others.
+    pub fn elements(&self) -> &[Value] {
+        if self.is_sequence() {
+            self.children()
+        } else {
+            &[]
+        }
+    }
+
+    /// The entries of a map, in the order of the wire; empty for others.
+    pub fn entries(&self) -> impl Iterator<Item = (&Value, &Value)> {
+        let children = if self.is_map() { self.children() } else { &[] };
+        children
+            .as_chunks()
+            .0
+            .iter()
+            .map(|[key, value]| (key, value))
+    }
+
+    /// The fields of a struct that are on the wire, by name, in order; empty for
+    /// others. A field that is not there is zero.
+    pub fn fields(&self) -> impl Iterator<Item = (&GoString, &Value)> {
+        let names = match self.kind() {
+            Some(Shape::Struct(fields)) => fields.as_slice(),
+            _ => &[],
+        };
+        self.children()
+            .as_chunks()
+            .0
+            .iter()
+            .filter_map(move |[number, value]| {
+                let Value::Uint(number) = number else {
+                    return None;
+                };
+                let (name, _) = names.get(usize::try_from(*number).ok()?)?;
+                Some((name, value))
+            })
+    }
+}
+
+impl Value {
+    /// The type of the value on the wire.
+    #[must_use]
+    pub fn value_type(&self) -> Type {
+        match self {
+            Value::Bool(_) => Type::Bool,
+            Value::Int(_) => Type::Int,
+            Value::Uint(_) => Type::Uint,
+            Value::Float(_) => Type::Float,
+            Value::Complex(..) => Type::Complex,
+            Value::Bytes(_) => Type::Bytes,
+            Value::String(_) => Type::String,
+            Value::Interface(_) => Type::Interface,
+            Value::Composite(composite) => Type::Defined(composite.of.clone()),
+            Value::SelfEncoded(of, _) => Type::Defined(of.clone()),
+        }
+    }
+
+    pub(super) fn is_struct(&self) -> bool {
+        matches!(self, Value::Composite(composite) if composite.is_struct())
+    }
+
+    /// Reads one value, with all the types it defines.
+    ///
+    /// # Errors
+    /// For anything Go would not have written.
+    pub fn from_slice(bytes: &[u8]) -> Result<Self, Error> {
+        super::decode::decode(bytes)
+    }
+
+    /// Writes the value as Go's `Encoder` would, its types first.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<u8> {
+        super::encode::encode(self)
+    }
+
+    /// The values inside: elements, keys, field numbers and so on.
+    pub(super) fn children(&self) -> &[Value] {
+        match self {
+            Value::Interface(interface) => interface.content.as_slice(),
+            Value::Composite(composite) => composite.children(),
+            _ => &[],
+        }
+    }
+
+    /// The values inside, to be taken out.
+    fn children_mut(&mut self) -> Option<&mut Children> {
+        match self {
+            Value::Interface(interface) => Some(&mut interface.content),
+            Value::Composite(composite) => Some(&mut composite.children),
+            _ => None,
+        }
+    }
+}
+
+impl Children {
+    fn new(values: Vec<Value>) -> Self {
+        Children((!values.is_empty()).then(|| Arc::new(values)))
+    }
+
+    fn as_slice(&self) -> &[Value] {
+        self.0.as_ref().map_or(&[], |values| values)
+    }
+
+    /// The values, if nobody else holds them.
+    fn take(&mut self) -> Vec<Value> {
+        self.0.take().and_then(Arc::into_inner).unwrap_or_default()
+    }
+}
+
+impl Drop for Children {
+    fn drop(&mut self) {
+        let mut pending = self.take();
+        while let Some(mut value) = pending.pop() {
+            if let Some(children) = value.children_mut() {
+                pending.append(&mut children.take());
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Keys leave no copy behind: an allocator looks through every block of memory as
+//! it is freed for bytes of the test's keys, raw or as text.
+#![allow(unsafe_code)] // an allocator is what this test is
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::OnceLock;
+
+use silverback::codec::{
+    BlockKey, Cipher, Codec, CodecOptions, Codecs, HashFunction, HashKey, KeyPair, KeyPairs,
+    SecureCookie,
+};
+
+/// What every key of this test is made of. An AES key schedule begins with it.
+const KEY: u8 = 0xC7;
+
+/// The states that HMAC-SHA-256 computes from a key of 64 such bytes.
+static STATES: OnceLock<[[u8; 32]; 2]> = OnceLock::new();
+
+fn states() -> [[u8; 32]; 2] {
+    // SHA-256's initial state: FIPS 180-4, section 5.3.3.
+    let initial = [
+        0x6a09_e667,
+        0xbb67_ae85,
+        0x3c6e_f372,
+        0xa54f_f53a,
+        0x510e_527f,
+        0x9b05_688c,
+        0x1f83_d9ab,
+        0x5be0_cd19,
+    ];
+    [0x36, 0x5c].map(|pad| {
+        let mut state = initial;
+        sha2::block_api::compress256(&mut state, &[[KEY ^ pad; 64]]);
+        let mut bytes = [0; 32];
+        for (bytes, word) in bytes.chunks_mut(4).zip(state) {
+            bytes.copy_from_slice(&u32::to_ne_bytes(word));
+        }
+        bytes
+    })
+}
+
+thread_local! {
+    static LOOKING: Cell<bool> = const { Cell::new(false) };
+    static FOUND: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Looks;
+
+// SAFETY: every call is passed on to the system's allocator as it came. A block is
+// read only while it is still allocated, and whole blocks asked for here are
+// initialised by `alloc_zeroed`.
+unsafe impl GlobalAlloc for Looks {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        let looking = LOOKING.try_with(Cell::get).unwrap_or(false);
+        if looking {
+            let bytes = unsafe { std::slice::from_raw_parts(block, layout.size()) };
+            let holds_key = bytes
+                .windows(12)
+                .any(|bytes| bytes.iter().all(|byte| *byte == KEY));
+            let holds_text = [&b"C7C7C7C7C7C7"[..], b"c7c7c7c7c7c7", b"x8fHx8fHx8fH"]
+                .iter()
+                .any(|text| bytes.windows(text.len()).any(|bytes| bytes == *text));
+            let holds_state = STATES.get().is_some_and(|states| {
+                bytes
+                    .windows(32)
+                    .any(|bytes| states.iter().any(|s| s == bytes))
+            });
+            if holds_key || holds_text || holds_state {
+                let _ = FOUND.try_with(|found| found.set(found.get() + 1));
+            }
+        }
+        unsafe { System.dealloc(block, layout) }
+    }
+    // `realloc` is not passed on: by default it allocates, copies and frees, which
+    // is when a growing buffer leaves its old bytes behind.
+}
+
+#[global_allocator]
+static ALLOCATOR: Looks = Looks;
+
+/// How many blocks were freed with a key in them while `work` ran.
+fn left_behind(work: impl FnOnce()) -> usize {
+    STATES.get_or_init(states);
+    FOUND.set(0);
+    LOOKING.set(true);
+    work();
+    LOOKING.set(false);
+    FOUND.get()
+}
+
+fn pair() -> KeyPair {
+    KeyPair::new(HashKey::new(&[KEY; 64]).unwrap(), BlockKey::from([KEY; 32]))
+}
+
+#[test]
+fn the_allocator_finds_what_is_left_behind() {
+    assert_eq!(left_behind(|| drop(vec![KEY; 40])), 1);
+    assert_eq!(left_behind(|| drop("c7".repeat(32))), 1);
+    let mut growing = vec![KEY; 40];
+    assert_eq!(left_behind(|| growing.reserve(4000)), 1);
+    assert_eq!(left_behind(|| drop(vec![KEY; 8])), 0);
+    assert_eq!(left_behind(|| drop(states()[1].to_vec())), 1);
+}
+
+#[test]
+fn keys_are_wiped_wherever_they_were() {
+    assert_eq!(left_behind(|| drop(pair())), 0, "a pair");
+    assert_eq!(
+        left_behind(|| drop(vec![pair().clone(), pair()])),
+        0,
+        "a list of pairs"
+    );
+    assert_eq!(
+        left_behind(|| drop(HashKey::legacy(&[KEY; 20]))),
+        0,
+        "a legacy key"
+    );
+    for (length, name) in [(16, "AES-128"), (24, "AES-192"), (32, "AES-256")] {
+        let block = || BlockKey::new(&[KEY; 32][..length]).unwrap();
+        assert_eq!(left_behind(|| drop(block())), 0, "{name}");
+    }
+}
+
+/// A codec, and a chain that many codecs were moved into, used and dropped.
+#[test]
+fn codecs_wipe_what_they_hold() {
+    for cipher in [Cipher::AesCtr, Cipher::AesCfb] {
+        for hash in [
+            HashFunction::Sha256,
+            HashFunction::Sha384,
+            HashFunction::Sha512,
+        ] {
+            let options = CodecOptions::new().cipher(cipher).hash(hash);
+            let found = left_behind(|| {
+                let codec = SecureCookie::with_options(pair(), &options).unwrap();
+                let cookie = codec.seal("sid", b"ape").unwrap();
+                codec.open("sid", &cookie).unwrap();
+            });
+            assert_eq!(found, 0, "{cipher:?} {hash:?}");
+        }
+    }
+    let found = left_behind(|| {
+        let others = (1..9).map(|byte| KeyPair::sign_only(HashKey::new(&[byte; 32]).unwrap()));
+        let codecs = Codecs::from_pairs(others.chain([pair()])).unwrap();
+        let cookie = SecureCookie::new(pair())
+            .unwrap()
+            .seal("sid", b"ape")
+            .unwrap();
+        codecs.open("sid", &cookie).unwrap();
+    });
+    assert_eq!(found, 0, "a chain");
+}
+
+#[test]
+fn the_text_of_keys_is_read_without_a_trace() {
+    let hex = "c7".repeat(64);
+    let base64 = format!("b64={}", "x8fH".repeat(16));
+    let standard = format!("b64={}/+//", "x8fH".repeat(16));
+    let wrong = [
+        format!("{hex}:{}zz", "c7".repeat(15)),
+        format!("b64={}!", "x8fH".repeat(16)),
+        format!("{hex}:{}", "c7".repeat(17)),
+        format!("{hex},{hex}0"),
+    ];
+    let many: Vec<String> = (0..9_u8)
+        .map(|byte| format!("{hex}{byte:02x}:{}", "c7".repeat(32)))
+        .collect();
+    for spec in [&hex, &base64, &standard, &many.join(",")]
+        .into_iter()
+        .chain(&wrong)
+    {
+        assert_eq!(left_behind(|| drop(spec.parse::<KeyPairs>())), 0, "{spec}");
+    }
+    let path = std::env::temp_dir().join(format!("silverback-freed-{}", std::process::id()));
+    std::fs::write(&path, many.join(",")).unwrap();
+    let found = left_behind(|| drop(KeyPairs::from_file(&path).unwrap()));
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(found, 0, "a key file");
+}

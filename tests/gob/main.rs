@@ -1,0 +1,3 @@
+//! gob from outside: what Go wrote is read, and written back.
+
+mod vectors;
