@@ -13,21 +13,26 @@ use super::value::{Composite, Interface};
 use super::wire::{swap_float, take_bytes, take_int, take_uint};
 use super::{Error, GoString, Value};
 
-/// How deep values may be nested. A slice of itself fits 2,207 levels in a cookie.
-const DEEPEST: usize = 10_000;
+/// How deep values may be nested. A slice of itself fits 2,207 levels in a cookie,
+/// and refusing a deeper one should not take 64 KiB first.
+const DEEPEST: usize = 2_300;
 
 /// How many types one message may define; a session has a dozen.
 const MOST_DEFINITIONS: usize = 1_000;
 
 /// How long the registered name of a type may be, in bytes: Go's own limit.
-const LONGEST_NAME: usize = 1024;
+const LONGEST_NAME: u16 = 1024;
 
 /// Ids below are Go's own; the highest is an `int32`'s.
 const DEFINED_IDS: std::ops::RangeInclusive<i64> = 64..=i32::MAX as i64;
 
 /// Reads the one value in `bytes`, definitions and all.
 pub(super) fn decode(bytes: &[u8]) -> Result<Value, Error> {
+    if u32::try_from(bytes.len()).is_err() {
+        return Err(Error::new("the input is over 4 GiB"));
+    }
     let mut decoder = Decoder {
+        whole: bytes,
         input: bytes,
         ..Decoder::default()
     };
@@ -66,6 +71,7 @@ fn check(value: &Value) -> Result<(), Error> {
 
 #[derive(Default)]
 struct Decoder<'a> {
+    whole: &'a [u8],
     /// What follows the current message.
     input: &'a [u8],
     /// What is left of the current message.
@@ -79,28 +85,19 @@ struct Decoder<'a> {
     shared: Arc<Definitions>,
     /// The values that are being read, outermost first.
     stack: Vec<Unfinished>,
+    /// Their parts that are read.
+    parts: Vec<Value>,
 }
 
-/// A value of which parts are still to be read.
+/// A value of which parts are still to be read. Small, since it is all that a
+/// level of nesting takes.
 enum Unfinished {
-    /// An array, slice or map: so many children, of types that take turns.
-    Children {
-        of: u32,
-        types: [Reference; 2],
-        count: usize,
-        done: Vec<Value>,
-    },
-    /// A struct, of which the fields up to `field` are read.
-    Struct {
-        of: u32,
-        field: usize,
-        done: Vec<Value>,
-    },
-    Interface {
-        name: GoString,
-        of: Reference,
-        done: Option<Value>,
-    },
+    /// An array, slice or map: `left` more parts, those read from `start` on.
+    Parts { of: u32, left: u32, start: u32 },
+    /// A struct, of which the fields before `field` are read.
+    Struct { of: u32, field: u32, start: u32 },
+    /// An interface; its name is so many bytes at a place of the input.
+    Interface { name: u32, length: u16 },
 }
 
 /// What comes next.
@@ -117,75 +114,73 @@ impl<'a> Decoder<'a> {
         loop {
             step = match step {
                 Step::Need(of) => self.start(of)?,
+                Step::Read(value) if self.stack.is_empty() => return Ok(value),
                 Step::Read(value) => {
-                    let Some(outer) = self.stack.last_mut() else {
-                        return Ok(value);
-                    };
-                    outer.push(value);
+                    self.parts.push(value);
                     self.go_on()?
                 }
             };
         }
     }
 
+    fn shape(&self, place: u32) -> Result<&Shape<Reference>, Error> {
+        match self.definitions.get(place as usize) {
+            Some(Some(definition)) => Ok(&definition.shape),
+            _ => Err(Error::new("a type is not defined")),
+        }
+    }
+
     /// Reads a value without parts, or the beginning of one with.
     fn start(&mut self, of: Reference) -> Result<Step, Error> {
-        let place = match of {
+        let of = match of {
             Reference::Basic(8) => return self.start_interface(),
             Reference::Basic(id) => return Ok(Step::Read(self.basic(id)?)),
             Reference::Defined(place) => place,
         };
-        let shape = match self.definitions.get(place as usize) {
-            Some(Some(definition)) => &definition.shape,
-            _ => return Err(Error::new("a type is not defined")),
-        };
-        let (types, is_map) = match shape {
+        let start = self.parts.len() as u32;
+        let (per_element, expected) = match self.shape(of)? {
             Shape::SelfEncoder(_) => {
                 let bytes = take_bytes(&mut self.message)?.to_vec();
-                let of = Defined::new(self.shared.clone(), place);
+                let of = Defined::new(self.shared.clone(), of);
                 return Ok(Step::Read(Value::SelfEncoded(of, bytes)));
             }
             Shape::Struct(_) => {
                 self.push(Unfinished::Struct {
-                    of: place,
+                    of,
                     field: 0,
-                    done: Vec::new(),
+                    start,
                 })?;
                 return self.go_on();
             }
-            Shape::Array { element, .. } | Shape::Slice(element) => ([*element; 2], false),
-            Shape::Map { key, value } => ([*key, *value], true),
+            Shape::Array { length, .. } => (1, Some(*length)),
+            Shape::Slice(_) => (1, None),
+            Shape::Map { .. } => (2, None),
         };
-        let expected = match shape {
-            Shape::Array { length, .. } => Some(*length),
-            _ => None,
-        };
-        let count = self.count(1 + usize::from(is_map))?;
-        if expected.is_some_and(|length| length != count) {
+        let count = self.count(per_element)?;
+        if expected.is_some_and(|length| length != count as usize) {
             return Err(Error::new("an array has another length than its type"));
         }
-        self.push(Unfinished::Children {
-            of: place,
-            types,
-            count: if is_map { 2 * count } else { count },
-            done: Vec::new(),
-        })?;
+        let left = count * per_element;
+        self.push(Unfinished::Parts { of, left, start })?;
         self.go_on()
     }
 
     /// How many elements follow. Each has a byte or more.
-    fn count(&mut self, per_element: usize) -> Result<usize, Error> {
+    fn count(&mut self, per_element: u32) -> Result<u32, Error> {
         let count = take_uint(&mut self.message)?;
-        let bytes = self.message.len() + self.input.len();
-        usize::try_from(count)
+        let bytes = (self.message.len() + self.input.len()) as u32;
+        u32::try_from(count)
             .ok()
             .filter(|count| *count <= bytes / per_element)
             .ok_or(Error::new("more elements than bytes"))
     }
 
     fn push(&mut self, unfinished: Unfinished) -> Result<(), Error> {
-        if self.stack.len() == DEEPEST {
-            return Err(Error::new("values are nested too deep"));
+        match self.stack.len() {
+            DEEPEST => return Err(Error::new("values are nested too deep")),
+            // From here on it grows no more.
+            1024 => self.stack.reserve_exact(DEEPEST - 1024),
+            _ => {}
         }
         self.stack.push(unfinished);
         Ok(())
@@ -194,32 +189,31 @@ impl<'a> Decoder<'a> {
     /// Goes on with the innermost unfinished value.
     fn go_on(&mut self) -> Result<Step, Error> {
         let need = match self.stack.last_mut() {
-            Some(Unfinished::Children {
-                types: [first, second],
-                count,
-                done,
-                ..
-            }) => {
-                let turn = if done.len() % 2 == 0 { *first } else { *second };
-                (done.len() < *count).then_some(turn)
-            }
-            Some(Unfinished::Struct { of, field, done }) => {
-                let of = *of as usize;
-                let Some(Some(Definition {
-                    shape: Shape::Struct(fields),
-                    ..
-                })) = self.definitions.get(of)
-                else {
-                    return Err(Error::new("a type is not defined"));
-                };
-                next_field(&mut self.message, field, fields.len())?.map(|number| {
-                    done.push(Value::Uint(number as u64));
-                    fields
-                        .get(number)
-                        .map_or(Reference::Basic(0), |(_, of)| *of)
+            Some(Unfinished::Parts { left: 0, .. } | Unfinished::Interface { .. }) => None,
+            Some(Unfinished::Parts { of, left, .. }) => {
+                let (of, is_last_of_pair) = (*of, *left % 2 == 1);
+                *left -= 1;
+                Some(match self.shape(of)? {
+                    Shape::Array { element, .. } | Shape::Slice(element) => *element,
+                    Shape::Map { value, .. } if is_last_of_pair => *value,
+                    Shape::Map { key, .. } => *key,
+                    _ => return Err(Error::new("a type is not defined")),
                 })
             }
-            Some(Unfinished::Interface { of, done, .. }) => done.is_none().then_some(*of),
+            Some(Unfinished::Struct { of, field, .. }) => {
+                let Some(Some(definition)) = self.definitions.get(*of as usize) else {
+                    return Err(Error::new("a type is not defined"));
+                };
+                let Shape::Struct(fields) = &definition.shape else {
+                    return Err(Error::new("a type is not defined"));
+                };
+                let number = next_field(&mut self.message, field, fields.len())?;
+                let need = number.and_then(|number| Some((number, fields.get(number)?.1)));
+                need.map(|(number, of)| {
+                    self.parts.push(Value::Uint(number as u64));
+                    of
+                })
+            }
             None => return Err(Error::new("there is no value to go on with")),
         };
         match need {
@@ -230,16 +224,20 @@ impl<'a> Decoder<'a> {
 
     fn finish(&mut self) -> Result<Step, Error> {
         let value = match self.stack.pop() {
-            Some(Unfinished::Children { of, done, .. } | Unfinished::Struct { of, done, .. }) => {
+            Some(Unfinished::Parts { of, start, .. } | Unfinished::Struct { of, start, .. }) => {
                 let of = Defined::new(self.shared.clone(), of);
-                Value::Composite(Composite::new(of, done))
+                let parts = self.parts.split_off((start as usize).min(self.parts.len()));
+                Value::Composite(Composite::new(of, parts))
             }
-            Some(Unfinished::Interface {
-                name,
-                done: Some(value),
-                ..
-            }) => Value::Interface(Interface::of(name, value)),
-            _ => return Err(Error::new("there is no value to finish")),
+            Some(Unfinished::Interface { name, length }) => {
+                let (from, to) = (name as usize, name as usize + usize::from(length));
+                let name = self.whole.get(from..to).unwrap_or_default();
+                let value = self.parts.pop();
+                Value::Interface(
+                    value.map_or_else(Interface::nil, |value| Interface::of(name, value)),
+                )
+            }
+            None => return Err(Error::new("there is no value to finish")),
         };
         Ok(Step::Read(value))
     }
@@ -269,21 +267,21 @@ impl<'a> Decoder<'a> {
         if name.is_empty() {
             return Ok(Step::Read(Value::Interface(Interface::nil())));
         }
-        if name.len() > LONGEST_NAME {
-            return Err(Error::new("the name of a type is too long"));
-        }
+        let length = u16::try_from(name.len())
+            .ok()
+            .filter(|length| *length <= LONGEST_NAME);
+        let length = length.ok_or(Error::new("the name of a type is too long"))?;
+        // The name ends where the rest of the message begins.
+        let ends = self.whole.len() - self.input.len() - self.message.len();
+        let name = (ends - name.len()) as u32;
         let of = self.type_of_value(true)?;
         if of == Reference::Basic(8) {
             return Err(Error::new("an interface in an interface"));
         }
         take_uint(&mut self.message)?;
         self.leading_zero(of)?;
-        self.push(Unfinished::Interface {
-            name: name.into(),
-            of,
-            done: None,
-        })?;
-        self.go_on()
+        self.push(Unfinished::Interface { name, length })?;
+        Ok(Step::Need(of))
     }
 
     /// What stands alone and is no struct is sent as a lone field: a zero goes first.
@@ -467,32 +465,18 @@ impl<'a> Decoder<'a> {
     }
 }
 
-impl Unfinished {
-    fn push(&mut self, value: Value) {
-        match self {
-            Unfinished::Children { done, .. } | Unfinished::Struct { done, .. } => done.push(value),
-            Unfinished::Interface { done, .. } => *done = Some(value),
-        }
-    }
-}
-
 /// Reads which field of a struct comes next, counted from zero; none at the end.
-fn next_field(
-    message: &mut &[u8],
-    field: &mut usize,
-    fields: usize,
-) -> Result<Option<usize>, Error> {
+fn next_field(message: &mut &[u8], field: &mut u32, fields: usize) -> Result<Option<usize>, Error> {
     let skip = take_uint(message)?;
     if skip == 0 {
         return Ok(None);
     }
-    let next = usize::try_from(skip)
-        .ok()
-        .and_then(|skip| field.checked_add(skip));
-    *field = next
-        .filter(|next| *next <= fields)
-        .ok_or(Error::new("there is no field with this number"))?;
-    Ok(Some(*field - 1))
+    let next = u64::from(*field)
+        .checked_add(skip)
+        .filter(|next| *next <= fields as u64);
+    let next = next.and_then(|next| u32::try_from(next).ok());
+    *field = next.ok_or(Error::new("there is no field with this number"))?;
+    Ok(Some(*field as usize - 1))
 }
 
 fn take_float(message: &mut &[u8]) -> Result<f64, Error> {

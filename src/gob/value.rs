@@ -247,6 +247,17 @@ impl Value {
         }
     }
 
+    /// Whether this is that string, or an interface that holds it.
+    pub(super) fn is_string(&self, text: &str) -> bool {
+        match self {
+            Value::String(string) => *string == *text,
+            Value::Interface(interface) => {
+                matches!(interface.value(), Some(Value::String(string)) if *string == *text)
+            }
+            _ => false,
+        }
+    }
+
     pub(super) fn is_struct(&self) -> bool {
         matches!(self, Value::Composite(composite) if composite.is_struct())
     }
@@ -307,5 +318,37 @@ impl Drop for Children {
                 pending.append(&mut children.take());
             }
         }
+    }
+}
+
+/// The type, and how much is inside: a session's values are nobody's business, and
+/// may be nested deeper than the stack.
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Interface(interface) => interface.fmt(f),
+            Value::Composite(composite) => composite.fmt(f),
+            other => write!(f, "Value({:?})", other.value_type()),
+        }
+    }
+}
+
+impl fmt::Debug for Interface {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.value() {
+            None => f.write_str("Interface(nil)"),
+            Some(_) => write!(f, "Interface({})", self.name.to_string_lossy()),
+        }
+    }
+}
+
+impl fmt::Debug for Composite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Composite({:?}, {} parts)",
+            self.of,
+            self.children().len()
+        )
     }
 }

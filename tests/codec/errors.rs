@@ -60,7 +60,7 @@ fn each_kind_has_its_inputs() {
         "too long"
     );
     assert_eq!(kind(&codec.seal("s;d", b"ape").unwrap_err()), "usage");
-    assert_eq!(kind(&codec.encode("sid", &7).unwrap_err()), "usage");
+    assert_eq!(kind(&codec.encode("sid", &()).unwrap_err()), "usage");
     assert_eq!(
         kind(
             &codec

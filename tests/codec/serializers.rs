@@ -20,7 +20,7 @@ fn visitor() -> Visitor {
 
 #[test]
 fn structs_come_back() {
-    for serializer in [Serializer::Json, Serializer::Bincode] {
+    for serializer in [Serializer::Json, Serializer::Bincode, Serializer::Gob] {
         let bytes = serializer.serialize(&visitor()).unwrap();
         assert_eq!(
             serializer.deserialize::<Visitor>(&bytes).unwrap(),
@@ -81,14 +81,15 @@ fn raw_is_any_form_of_bytes_as_they_are() {
 struct Wrapped(Vec<u8>);
 
 #[test]
-fn gob_is_a_string_so_far() {
+fn gob_is_what_go_writes() {
     let gob = Serializer::Gob;
     assert_eq!(gob.serialize("ape").unwrap(), b"\x06\x0c\0\x03ape");
     assert_eq!(
         gob.deserialize::<String>(b"\x06\x0c\0\x03ape").unwrap(),
         "ape"
     );
-    assert!(gob.serialize(&7).unwrap_err().is_usage());
+    assert_eq!(gob.serialize(&7).unwrap(), b"\x03\x04\0\x0e");
+    assert!(gob.serialize(&()).unwrap_err().is_usage());
     assert!(
         gob.deserialize::<u64>(b"\x06\x0c\0\x03ape")
             .unwrap_err()

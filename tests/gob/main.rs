@@ -1,3 +1,6 @@
-//! gob from outside: what Go wrote is read, and written back.
+//! gob from outside: what Go wrote is read, changed and written back; what Go would
+//! not write is refused, within bounds; serde types go both ways.
 
+mod malformed;
+mod serde_types;
 mod vectors;

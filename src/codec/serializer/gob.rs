@@ -7,21 +7,12 @@ use super::Error;
 
 #[cfg(feature = "gob")]
 pub(super) fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
-    use super::capture::{Captured, capture};
-
-    match capture(value) {
-        Ok(Captured::Text(text)) => Ok(crate::gob::string_to_vec(text.as_bytes())),
-        _ => Err(super::unwritable("gob takes strings only, so far")),
-    }
+    crate::gob::to_vec(value).map_err(|error| super::unwritable(error.to_string()))
 }
 
 #[cfg(feature = "gob")]
 pub(super) fn deserialize<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    use super::unreadable;
-
-    let string =
-        crate::gob::string_from_slice(bytes).map_err(|error| unreadable(error.to_string()))?;
-    super::raw::offer(string).map_err(|_| unreadable("gob gives strings only, so far"))
+    crate::gob::from_slice(bytes).map_err(|error| super::unreadable(error.to_string()))
 }
 
 #[cfg(not(feature = "gob"))]

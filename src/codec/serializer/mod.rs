@@ -38,8 +38,8 @@ use super::Error;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Serializer {
-    /// Go's encoding/gob, gorilla's default (strings so far). Without the feature
-    /// `gob` it answers every value with a usage error.
+    /// Go's encoding/gob, gorilla's default. Without the feature `gob` it answers
+    /// every value with a usage error.
     #[default]
     #[doc(alias = "GobEncoder")]
     Gob,

@@ -1,0 +1,267 @@
+//! Any `Serialize` becomes a [`Value`], as Go would send the type of that shape.
+
+use serde::Serialize;
+use serde::ser::{
+    self, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant,
+};
+
+use super::schema::{Tree, Writer};
+use super::{Error, GoString, Value};
+
+/// How deep a serde value may be nested.
+const DEEPEST: usize = 128;
+
+/// Turns any `Serialize` into the gob that Go sends for such a type: see
+/// [`to_vec`](super::to_vec).
+///
+/// # Errors
+/// For what Go has no value for: nothing at the top level, integers over 64 bits,
+/// values nested over 128 deep.
+pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, Error> {
+    Writer::default().write(&value.serialize(Trees { depth: DEEPEST })?)
+}
+
+#[derive(Clone, Copy)]
+struct Trees {
+    depth: usize,
+}
+
+impl Trees {
+    fn inner(self) -> Result<Self, Error> {
+        let depth = self.depth.checked_sub(1);
+        let depth = depth.ok_or(Error::new("values are nested too deep"))?;
+        Ok(Trees { depth })
+    }
+}
+
+/// The parts of a sequence, tuple, map or struct.
+struct Parts<P> {
+    inner: Trees,
+    parts: Vec<P>,
+    key: Option<Tree>,
+    name: &'static str,
+    /// The variant, if this is an enum's.
+    variant: Option<&'static str>,
+}
+
+impl<P> Parts<P> {
+    fn new(trees: Trees, name: &'static str, variant: Option<&'static str>) -> Result<Self, Error> {
+        Ok(Parts {
+            inner: trees.inner()?,
+            parts: Vec::new(),
+            key: None,
+            name,
+            variant,
+        })
+    }
+}
+
+fn string(text: &str) -> Tree {
+    Tree::Basic("string", Value::String(text.into()))
+}
+
+/// A variant with content is a map from its name.
+fn tagged(variant: Option<&'static str>, content: Tree) -> Tree {
+    match variant {
+        Some(variant) => Tree::Map(vec![(string(variant), content)]),
+        None => content,
+    }
+}
+
+macro_rules! basics {
+    ($($method:ident($rust:ty) = $go:literal $make:expr;)+) => {$(
+        fn $method(self, value: $rust) -> Result<Tree, Error> {
+            Ok(Tree::Basic($go, ($make)(value)))
+        }
+    )+};
+}
+
+impl ser::Serializer for Trees {
+    type Ok = Tree;
+    type Error = Error;
+    type SerializeSeq = Parts<Tree>;
+    type SerializeTuple = Parts<Tree>;
+    type SerializeTupleStruct = Parts<Tree>;
+    type SerializeTupleVariant = Parts<Tree>;
+    type SerializeMap = Parts<(Tree, Tree)>;
+    type SerializeStruct = Parts<(&'static str, Tree)>;
+    type SerializeStructVariant = Parts<(&'static str, Tree)>;
+
+    basics! {
+        serialize_bool(bool) = "bool" Value::Bool;
+        serialize_i8(i8) = "int8" |value| Value::Int(i64::from(value));
+        serialize_i16(i16) = "int16" |value| Value::Int(i64::from(value));
+        serialize_i32(i32) = "int32" |value| Value::Int(i64::from(value));
+        serialize_i64(i64) = "int64" Value::Int;
+        serialize_u8(u8) = "uint8" |value| Value::Uint(u64::from(value));
+        serialize_u16(u16) = "uint16" |value| Value::Uint(u64::from(value));
+        serialize_u32(u32) = "uint32" |value| Value::Uint(u64::from(value));
+        serialize_u64(u64) = "uint64" Value::Uint;
+        serialize_f32(f32) = "float32" |value| Value::Float(f64::from(value));
+        serialize_f64(f64) = "float64" Value::Float;
+        serialize_char(char) = "string" |value: char| Value::String(value.to_string().as_str().into());
+        serialize_str(&str) = "string" |value: &str| Value::String(GoString::from(value));
+        serialize_bytes(&[u8]) = "[]uint8" |value: &[u8]| Value::Bytes(value.to_vec());
+    }
+
+    fn serialize_none(self) -> Result<Tree, Error> {
+        Ok(Tree::Nothing)
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Tree, Error> {
+        value.serialize(self)
+    }
+
+    fn serialize_unit(self) -> Result<Tree, Error> {
+        Ok(Tree::Nothing)
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<Tree, Error> {
+        Ok(Tree::Nothing)
+    }
+
+    fn serialize_unit_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+    ) -> Result<Tree, Error> {
+        Ok(string(variant))
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<Tree, Error> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<Tree, Error> {
+        Ok(tagged(Some(variant), value.serialize(self.inner()?)?))
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<Parts<Tree>, Error> {
+        Parts::new(self, "", None)
+    }
+
+    fn serialize_tuple(self, _: usize) -> Result<Parts<Tree>, Error> {
+        Parts::new(self, "", None)
+    }
+
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Parts<Tree>, Error> {
+        Parts::new(self, "", None)
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<Parts<Tree>, Error> {
+        Parts::new(self, "", Some(variant))
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<Parts<(Tree, Tree)>, Error> {
+        Parts::new(self, "", None)
+    }
+
+    fn serialize_struct(
+        self,
+        name: &'static str,
+        _: usize,
+    ) -> Result<Parts<(&'static str, Tree)>, Error> {
+        Parts::new(self, name, None)
+    }
+
+    fn serialize_struct_variant(
+        self,
+        name: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<Parts<(&'static str, Tree)>, Error> {
+        Parts::new(self, name, Some(variant))
+    }
+}
+
+/// The traits of the parts, which differ in their names only.
+macro_rules! elements {
+    ($($of:ident :: $method:ident => $tree:expr;)+) => {$(
+        impl $of for Parts<Tree> {
+            type Ok = Tree;
+            type Error = Error;
+
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+                self.parts.push(value.serialize(self.inner)?);
+                Ok(())
+            }
+
+            fn end(self) -> Result<Tree, Error> {
+                Ok(tagged(self.variant, ($tree)(self.parts)))
+            }
+        }
+    )+};
+}
+
+elements! {
+    SerializeSeq::serialize_element => Tree::Sequence;
+    SerializeTuple::serialize_element => Tree::Tuple;
+    SerializeTupleStruct::serialize_field => Tree::Tuple;
+    SerializeTupleVariant::serialize_field => Tree::Tuple;
+}
+
+impl SerializeMap for Parts<(Tree, Tree)> {
+    type Ok = Tree;
+    type Error = Error;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
+        self.key = Some(key.serialize(self.inner)?);
+        Ok(())
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        let key = self
+            .key
+            .take()
+            .ok_or(Error::new("a map value has no key"))?;
+        self.parts.push((key, value.serialize(self.inner)?));
+        Ok(())
+    }
+
+    fn end(self) -> Result<Tree, Error> {
+        Ok(Tree::Map(self.parts))
+    }
+}
+
+macro_rules! fields {
+    ($($of:ident)+) => {$(
+        impl $of for Parts<(&'static str, Tree)> {
+            type Ok = Tree;
+            type Error = Error;
+
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                name: &'static str,
+                value: &T,
+            ) -> Result<(), Error> {
+                self.parts.push((name, value.serialize(self.inner)?));
+                Ok(())
+            }
+
+            fn end(self) -> Result<Tree, Error> {
+                Ok(tagged(self.variant, Tree::Struct(self.name, self.parts)))
+            }
+        }
+    )+};
+}
+
+fields! { SerializeStruct SerializeStructVariant }

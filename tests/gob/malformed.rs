@@ -1,0 +1,279 @@
+//! What Go would not write is refused, within bounds of memory and stack.
+
+use silverback::gob::Value;
+
+/// A message, with its length before it.
+fn message(body: &[u8]) -> Vec<u8> {
+    [&uint(body.len() as u64), body].concat()
+}
+
+/// gob's unsigned integers.
+fn uint(value: u64) -> Vec<u8> {
+    let bytes = value.to_be_bytes();
+    match value {
+        0..128 => vec![value as u8],
+        _ => {
+            let significant = &bytes[value.leading_zeros() as usize / 8..];
+            [&[(significant.len() as u8).wrapping_neg()], significant].concat()
+        }
+    }
+}
+
+/// The definition of id 65 (sent as -65) as a slice of the type with this id.
+fn slice_of(element: &[u8]) -> Vec<u8> {
+    let head = [0xff, 0x81, 2, 1, 2, 0xff, 0x82, 0, 1];
+    message(&[&head[..], element, &[0, 0]].concat())
+}
+
+/// The id of [`slice_of`], as a value's.
+const SLICE: [u8; 2] = [0xff, 0x82];
+
+fn value_of_slice(body: &[u8]) -> Vec<u8> {
+    message(&[&SLICE[..], &[0], body].concat())
+}
+
+fn refusal(bytes: &[u8]) -> String {
+    Value::from_slice(bytes).err().expect("refused").to_string()
+}
+
+fn allocated_while_refusing(bytes: &[u8]) -> u64 {
+    let info = allocation_counter::measure(|| drop(Value::from_slice(bytes).unwrap_err()));
+    info.bytes_max
+}
+
+#[test]
+fn a_slice_of_itself_is_read_as_deep_as_a_cookie_can_hold_it() {
+    let recursive = slice_of(&SLICE);
+    for depth in [1, 127, 128, 2207] {
+        let nested = [
+            recursive.clone(),
+            value_of_slice(&[vec![1; depth], vec![0]].concat()),
+        ]
+        .concat();
+        let value = Value::from_slice(&nested).unwrap();
+        assert_eq!(
+            Value::from_slice(&value.to_vec()).unwrap().to_vec(),
+            value.to_vec()
+        );
+        drop(value.clone());
+    }
+}
+
+#[test]
+fn bombs_are_refused_within_64_kib() {
+    let recursive = slice_of(&SLICE);
+    let deep = [
+        recursive.clone(),
+        value_of_slice(&[vec![1; 100_000], vec![0]].concat()),
+    ]
+    .concat();
+    assert_eq!(refusal(&deep), "gob: values are nested too deep");
+    assert!(
+        allocated_while_refusing(&deep) <= 64 * 1024,
+        "{}",
+        allocated_while_refusing(&deep)
+    );
+
+    let long = [0xfb, 1, 0, 0, 0, 0];
+    assert!(allocated_while_refusing(&long) <= 64 * 1024);
+    let long_string = message(&[&[12, 0][..], &long].concat());
+    assert!(allocated_while_refusing(&long_string) <= 64 * 1024);
+    let long_slice = [slice_of(&[4]), value_of_slice(&long)].concat();
+    assert_eq!(refusal(&long_slice), "gob: more elements than bytes");
+    assert!(allocated_while_refusing(&long_slice) <= 64 * 1024);
+
+    // A type that is nothing but itself, where a value is none of it.
+    let cut = [recursive, value_of_slice(&[1])].concat();
+    assert!(allocated_while_refusing(&cut) <= 64 * 1024);
+}
+
+#[test]
+fn every_cut_and_every_addition_is_refused() {
+    let whole = [slice_of(&[4]), value_of_slice(&[2, 2, 4])].concat();
+    assert!(Value::from_slice(&whole).is_ok());
+    for end in 0..whole.len() {
+        assert!(Value::from_slice(&whole[..end]).is_err(), "cut at {end}");
+    }
+    for more in [&[0][..], &[1, 0], &[3, 4, 0, 6], &whole] {
+        assert!(Value::from_slice(&[&whole[..], more].concat()).is_err());
+    }
+}
+
+#[test]
+fn what_go_refuses_or_never_writes_is_refused() {
+    let int_slice = slice_of(&[4]);
+    let one = value_of_slice(&[0]);
+    let head = [0xff, 0x81];
+    let cases: [(&str, Vec<u8>); 24] = [
+        ("an empty message", vec![0]),
+        ("a type that is not defined", one.clone()),
+        (
+            "a type defined twice",
+            [&int_slice[..], &int_slice, &one].concat(),
+        ),
+        (
+            "bytes after a definition",
+            [message(&[&int_slice[1..], &[0]].concat()), one.clone()].concat(),
+        ),
+        (
+            "two definitions in a message",
+            message(&[&int_slice[1..], &int_slice[1..]].concat()),
+        ),
+        ("a low id", message(&[0x7f, 2, 1, 2, 0x42, 0, 1, 4, 0, 0])),
+        ("an id that is Go's own", message(&[32, 0, 0])),
+        ("an interface at the top level", message(&[16, 0, 0])),
+        ("type id zero", message(&[0, 0, 0])),
+        ("no zero before a lone value", message(&[4, 1, 6])),
+        ("a bool over one", message(&[2, 0, 2])),
+        (
+            "an integer of nine bytes",
+            message(&[6, 0, 0xf7, 1, 1, 1, 1, 1, 1, 1, 1, 1]),
+        ),
+        ("an integer in a longer form", message(&[6, 0, 0xff, 7])),
+        (
+            "a definition of no kind",
+            message(&[&head[..], &[0]].concat()),
+        ),
+        (
+            "a definition of two kinds",
+            message(&[&head[..], &[2, 1, 2, 2, 0, 1, 4, 0, 1, 0, 0]].concat()),
+        ),
+        (
+            "a definition of an unknown kind",
+            message(&[&head[..], &[8, 0, 0]].concat()),
+        ),
+        (
+            "a slice of nothing",
+            [
+                message(&[&head[..], &[2, 1, 2, 2, 0, 0, 0]].concat()),
+                one.clone(),
+            ]
+            .concat(),
+        ),
+        (
+            "a slice of what is not defined",
+            [slice_of(&[0xff, 0x84]), one.clone()].concat(),
+        ),
+        // struct { "" int } and struct { A, A int }
+        (
+            "a field without a name",
+            message(&[&head[..], &[3, 2, 1, 2, 4, 0, 0, 0]].concat()),
+        ),
+        (
+            "a field name twice",
+            message(
+                &[
+                    &head[..],
+                    &[3, 2, 2, 1, 1, b'A', 1, 4, 0, 1, 1, b'A', 1, 4, 0, 0, 0],
+                ]
+                .concat(),
+            ),
+        ),
+        // [-1]int and [2]int with three elements
+        (
+            "a negative length",
+            message(&[&head[..], &[1, 2, 4, 1, 1, 0, 0]].concat()),
+        ),
+        (
+            "an array of another length",
+            [
+                message(&[&head[..], &[1, 2, 4, 1, 4, 0, 0]].concat()),
+                value_of_slice(&[3, 2, 2, 2]),
+            ]
+            .concat(),
+        ),
+        (
+            "a field that is not there",
+            [
+                message(&[&head[..], &[3, 2, 1, 1, 1, b'A', 1, 4, 0, 0, 0]].concat()),
+                message(&[0xff, 0x82, 2, 2, 0]),
+            ]
+            .concat(),
+        ),
+        (
+            "an empty struct without its end",
+            [
+                message(&[&head[..], &[3, 0, 0]].concat()),
+                message(&[0xff, 0x82]),
+            ]
+            .concat(),
+        ),
+    ];
+    for (what, bytes) in cases {
+        assert!(Value::from_slice(&bytes).is_err(), "{what} is read");
+    }
+}
+
+/// An interface with this name, type and value, in a slice of interfaces.
+fn interface(name: &str, value: &[u8]) -> Vec<u8> {
+    let name = [&[name.len() as u8], name.as_bytes()].concat();
+    let value = [&value[..1], &[value.len() as u8], &value[1..]].concat();
+    [
+        slice_of(&[16]),
+        value_of_slice(&[&[1][..], &name, &value].concat()),
+    ]
+    .concat()
+}
+
+#[test]
+fn a_registered_name_says_the_truth() {
+    let int = |name, int: &[u8]| Value::from_slice(&interface(name, &[&[4, 0][..], int].concat()));
+    assert!(int("int", &[6]).is_ok() && int("main.UserID", &[6]).is_ok());
+    assert!(int("int8", &[0xff, 254]).is_ok(), "127");
+    assert!(int("int8", &[0xfe, 1, 0]).is_err(), "128");
+    assert!(int("int8", &[0xff, 255]).is_ok(), "-128");
+    assert!(
+        int("uint", &[6]).is_err() && int("string", &[6]).is_err() && int("bool", &[2]).is_err()
+    );
+    let uint =
+        |name, uint: &[u8]| Value::from_slice(&interface(name, &[&[6, 0][..], uint].concat()));
+    assert!(uint("uint8", &[0xff, 255]).is_ok() && uint("uint8", &[0xfe, 1, 0]).is_err());
+    let float = |name, bits: f64| {
+        let written = [&[8, 0, 0xf8][..], &bits.to_le_bytes()].concat();
+        Value::from_slice(&interface(name, &written))
+    };
+    assert!(float("float64", 1.1e300).is_ok() && float("float32", 1.1e300).is_err());
+    assert!(float("[]uint8", 1.1e300).is_err());
+}
+
+#[test]
+fn a_key_that_go_cannot_hash_is_refused() {
+    // map[interface{}]interface{} with one key of []byte.
+    let define = message(&[0xff, 0x81, 4, 1, 2, 0xff, 0x82, 0, 1, 16, 1, 16, 0, 0]);
+    let entry = |key: &[u8]| {
+        let body = [&SLICE[..], &[0, 1], key, &[0]].concat();
+        Value::from_slice(&[define.clone(), message(&body)].concat())
+    };
+    assert!(entry(b"\x06string\x0c\x03\x00\x01a").is_ok());
+    assert!(entry(b"\x00").is_ok(), "a nil key");
+    assert!(entry(b"\x07[]uint8\x0a\x03\x00\x01a").is_err());
+    // A key that is the map itself, in an interface.
+    assert!(entry(b"\x01M\xff\x82\x02\x00\x00").is_err());
+}
+
+#[test]
+fn names_have_at_most_1024_bytes() {
+    let named = |length: usize| {
+        let name = message(&vec![b'n'; length]);
+        let element = [&name[..], &[4, 2, 0, 6]].concat();
+        Value::from_slice(
+            &[
+                slice_of(&[16]),
+                value_of_slice(&[&[1][..], &element].concat()),
+            ]
+            .concat(),
+        )
+    };
+    assert!(named(1024).is_ok() && named(1025).is_err());
+}
+
+#[test]
+fn more_than_a_thousand_types_are_refused() {
+    let mut bytes = Vec::new();
+    for id in 64..1065 {
+        let negative = uint((id - 1) << 1 | 1);
+        bytes.extend(message(&[&negative[..], &[2, 2, 4, 0, 0]].concat()));
+    }
+    bytes.extend(message(&[4, 0, 2]));
+    assert_eq!(refusal(&bytes), "gob: too many types are defined");
+}

@@ -1,0 +1,244 @@
+//! serde types as gob, and back.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use silverback::gob::{
+    Interface, Shape, Time, Type, Value, from_slice, from_value, to_value, to_vec,
+};
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "web.User")]
+struct User {
+    #[serde(rename = "Name")]
+    name: String,
+    #[serde(rename = "Age")]
+    age: u8,
+    #[serde(rename = "Balance")]
+    balance: i64,
+    #[serde(rename = "Ratio")]
+    ratio: f64,
+    #[serde(rename = "Admin")]
+    admin: bool,
+    #[serde(rename = "Key")]
+    key: Vec<u8>,
+    #[serde(rename = "Tags")]
+    tags: Vec<String>,
+    #[serde(rename = "Boss")]
+    boss: Option<Box<User>>,
+    #[serde(rename = "Grid", default)]
+    grid: [u16; 3],
+    #[serde(rename = "Scores", default)]
+    scores: BTreeMap<String, i32>,
+}
+
+fn user() -> User {
+    User {
+        name: "ape".into(),
+        age: 7,
+        balance: -1 << 40,
+        ratio: 0.5,
+        admin: true,
+        key: vec![0, 255],
+        tags: vec!["a".into(), String::new()],
+        boss: Some(Box::new(User {
+            name: "boss".into(),
+            tags: vec!["b".into()],
+            scores: BTreeMap::from([("x".into(), 1)]),
+            ..User::default()
+        })),
+        grid: [0, 1, 2],
+        scores: BTreeMap::from([("a".into(), -1), ("b".into(), 0)]),
+    }
+}
+
+#[test]
+fn structs_come_back() {
+    let bytes = to_vec(&user()).unwrap();
+    assert_eq!(from_slice::<User>(&bytes).unwrap(), user());
+    let all_zero = User::default();
+    assert_eq!(
+        from_slice::<User>(&to_vec(&all_zero).unwrap())
+            .unwrap()
+            .grid,
+        [0; 3]
+    );
+}
+
+#[test]
+fn a_struct_is_gos_by_name_and_fields() {
+    let Value::Composite(composite) = to_value(&user()).unwrap() else {
+        panic!("a struct")
+    };
+    assert_eq!(*composite.defined().name(), *"User");
+    let Shape::Struct(fields) = composite.defined().shape() else {
+        panic!("a struct")
+    };
+    let of = |name: &str| {
+        let field = fields.iter().find(|(field, _)| *field == *name);
+        field.map(|(_, of)| of.clone())
+    };
+    assert_eq!(of("Name"), Some(Type::String));
+    assert_eq!(of("Age"), Some(Type::Uint));
+    assert_eq!(of("Key"), Some(Type::Bytes));
+    assert!(
+        matches!(of("Tags"), Some(Type::Defined(of)) if of.shape() == Shape::Slice(Type::String))
+    );
+}
+
+#[test]
+fn zeros_are_left_out_and_come_back() {
+    let boss = User {
+        name: "boss".into(),
+        ..User::default()
+    };
+    let Value::Composite(composite) = to_value(&boss).unwrap() else {
+        panic!("a struct")
+    };
+    let sent: Vec<_> = composite
+        .fields()
+        .map(|(name, _)| name.to_string_lossy())
+        .collect();
+    assert_eq!(
+        sent,
+        ["Name", "Grid", "Scores"],
+        "Go sends arrays and empty maps"
+    );
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+enum Event {
+    Login,
+    Visit(String),
+    Move { x: i32, y: i32 },
+    Pair(u8, String),
+}
+
+#[test]
+fn other_shapes_come_back() {
+    fn comes_back<T: Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug>(
+        value: T,
+    ) {
+        let bytes = to_vec(&value).unwrap();
+        assert_eq!(from_slice::<T>(&bytes).unwrap(), value);
+    }
+
+    comes_back(String::from("ape"));
+    comes_back('é');
+    comes_back(i64::MIN);
+    comes_back(u64::MAX);
+    comes_back(0.1_f32);
+    comes_back(vec![1_u16, 2]);
+    comes_back(vec![0_u8, 255]);
+    comes_back(Vec::<String>::new());
+    comes_back(vec![vec!["a".to_string()], vec![]]);
+    comes_back([1_i8, -1]);
+    comes_back((1_u8, "two".to_string(), 3.5));
+    comes_back(Some(7));
+    comes_back(vec![Some(7), None]);
+    comes_back(BTreeMap::from([
+        (1_u32, "one".to_string()),
+        (2, "two".into()),
+    ]));
+    comes_back(vec![
+        Event::Login,
+        Event::Visit("/".into()),
+        Event::Move { x: 1, y: 0 },
+        Event::Pair(1, "one".into()),
+    ]);
+    comes_back(serde_json::json!({ "a": [1, "two", 0.5, null, { "b": true }], "c": {} }));
+}
+
+#[test]
+fn what_go_has_no_value_for_is_an_error() {
+    assert!(to_vec(&()).is_err());
+    assert!(to_vec(&None::<u8>).is_err());
+    assert!(to_vec(&(1_i128 << 100)).is_err());
+    let mut deep = serde_json::json!(1);
+    for _ in 0..200 {
+        deep = serde_json::json!([deep]);
+    }
+    assert!(to_vec(&deep).is_err());
+}
+
+#[test]
+fn integers_are_read_by_value_and_overflow_is_an_error() {
+    let bytes = to_vec(&300_i64).unwrap();
+    assert_eq!(from_slice::<u16>(&bytes).unwrap(), 300);
+    assert!(from_slice::<u8>(&bytes).is_err() && from_slice::<i8>(&bytes).is_err());
+    assert!(from_slice::<u64>(&to_vec(&-1).unwrap()).is_err());
+}
+
+#[test]
+fn unknown_fields_are_skipped_and_missing_ones_are_zero() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Less {
+        #[serde(rename = "Name")]
+        name: String,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct More {
+        #[serde(rename = "Name", alias = "FullName")]
+        name: String,
+        #[serde(rename = "Elsewhere")]
+        elsewhere: String,
+        #[serde(rename = "Pair")]
+        pair: (u8, [i32; 2]),
+        #[serde(rename = "Inner")]
+        inner: Less,
+    }
+
+    let bytes = to_vec(&user()).unwrap();
+    assert_eq!(from_slice::<Less>(&bytes).unwrap().name, "ape");
+    let more = from_slice::<More>(&bytes).unwrap();
+    assert_eq!(
+        (&*more.name, &*more.elsewhere, more.pair),
+        ("ape", "", (0, [0, 0]))
+    );
+    assert_eq!(
+        more.inner,
+        Less {
+            name: String::new()
+        }
+    );
+}
+
+#[test]
+fn interfaces_are_read_as_what_they_hold() {
+    let session = Value::map_of_interfaces([
+        ("name", Interface::from("ape")),
+        ("visits", Interface::from(7_isize)),
+        ("gone", Interface::nil()),
+        (
+            "flashes",
+            Interface::of("[]interface {}", Value::slice_of_interfaces(["hi".into()])),
+        ),
+    ]);
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Session {
+        name: String,
+        visits: u32,
+        gone: Option<String>,
+        flashes: Vec<String>,
+    }
+
+    let read: Session = from_value(&Value::from_slice(&session.to_vec()).unwrap()).unwrap();
+    let expected = Session {
+        name: "ape".into(),
+        visits: 7,
+        gone: None,
+        flashes: vec!["hi".into()],
+    };
+    assert_eq!(read, expected);
+}
+
+#[test]
+fn a_time_is_read_as_text_or_bytes() {
+    let mut bytes = vec![1, 0, 0, 0, 14];
+    bytes.extend([0xe8, 0xb7, 0x87, 0xcf, 0, 0, 0, 0, 255, 255]);
+    let time = Time::from_bytes(&bytes).unwrap();
+    assert_eq!(time.to_string(), "2030-02-25T22:01:51Z");
+    assert_eq!(time.unix_seconds(), Some(1_898_287_311));
+}
