@@ -5,13 +5,14 @@
 //! | `mod.rs` | the commands, and the three exit codes |
 //! | `settings.rs` | the options that several commands share: keys, name, serializer |
 //! | `cookies.rs` | the cookie arguments: one on the line, or one a line on standard input |
-//! | `picture.rs` | payloads as JSON, and JSON as payloads |
-//! | `keygen.rs`, `encode.rs`, `decode.rs`, `inspect.rs`, `reseal.rs` | a command each |
+//! | `picture.rs`, `gob.rs` | payloads as JSON, and JSON as payloads |
+//! | `keygen.rs`, `encode.rs`, `decode.rs`, `inspect.rs`, `reseal.rs`, `edit.rs` | a command each |
 //!
 //! Results go to standard output, all else to standard error. Keys are never echoed.
 
 mod cookies;
 mod decode;
+mod edit;
 mod encode;
 mod gob;
 mod inspect;
@@ -54,6 +55,7 @@ enum Command {
     Decode(decode::Decode),
     Inspect(inspect::Inspect),
     Reseal(reseal::Reseal),
+    Edit(edit::Edit),
 }
 
 /// Runs the program and says how it ended.
@@ -68,6 +70,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Decode(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Reseal(command) => command.run(),
+        Command::Edit(command) => command.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

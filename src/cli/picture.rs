@@ -25,18 +25,22 @@ pub(super) fn payload(format: Format, input: Vec<u8>) -> Result<Vec<u8>, Failure
             error.column()
         ))
     })?;
-    let payload = match format {
-        Format::Json | Format::Raw => Ok(compact.into_bytes()),
+    if format == Format::Gob {
+        let document: serde_json::Value =
+            serde_json::from_str(&compact).map_err(|error| no_json(&error))?;
+        let value = gob::value(&document)
+            .ok_or_else(|| Failure::usage("gob has no value for null at the top level"))?;
+        return Ok(value.to_vec());
+    }
+    serialize(format, compact).map_err(Failure::usage)
+}
+
+/// The payload of a compact JSON text, in the formats that carry text.
+pub(super) fn serialize(format: Format, compact: String) -> Result<Vec<u8>, codec::Error> {
+    match format {
         Format::Bincode => Serializer::Bincode.serialize(&compact),
-        Format::Gob => {
-            let document: serde_json::Value = serde_json::from_str(&compact)
-                .map_err(|error| no_json(&format_args!("{error}")))?;
-            let value = gob::value(&document)
-                .ok_or_else(|| Failure::usage("gob has no value for null at the top level"))?;
-            return Ok(value.to_vec());
-        }
-    };
-    payload.map_err(Failure::usage)
+        _ => Ok(compact.into_bytes()),
+    }
 }
 
 /// The picture of a payload that came out of a cookie: one line of JSON.

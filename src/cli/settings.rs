@@ -93,7 +93,7 @@ pub(super) struct Ages {
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// Go's encoding/gob (strings so far)
+    /// Go's encoding/gob
     #[default]
     Gob,
     /// JSON

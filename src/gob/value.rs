@@ -208,6 +208,72 @@ impl Composite {
             .map(|[key, value]| (key, value))
     }
 
+    /// The value of a string key of a map, if it is there.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.entries()
+            .find(|(of, _)| of.is_string(key))
+            .map(|(_, value)| value)
+    }
+
+    /// Sets a string key of a map, and leaves all else as it is. What an interface
+    /// cannot hold because the map's values are of one type is taken out of it.
+    ///
+    /// # Errors
+    /// If this is no map with string keys, or its values are of another type.
+    ///
+    /// ```
+    /// use silverback::gob::{Interface, Value};
+    ///
+    /// let Value::Composite(mut session) = Value::map_of_interfaces([("visits", Interface::from(7_i64))])
+    ///     else { unreachable!() };
+    /// session.insert("visits", 8_i64.into())?;
+    /// session.insert("name", "ape".into())?;
+    /// assert_eq!(session.entries().count(), 2);
+    /// # Ok::<(), silverback::gob::Error>(())
+    /// ```
+    pub fn insert(&mut self, key: &str, value: Interface) -> Result<(), Error> {
+        let Shape::Map {
+            key: of_keys,
+            value: of_values,
+        } = self.of.shape()
+        else {
+            return Err(Error::new("the value is no map"));
+        };
+        let key_value = match of_keys {
+            Type::Interface => Value::Interface(Interface::from(key)),
+            Type::String => Value::String(key.into()),
+            _ => return Err(Error::new("the map's keys are no strings")),
+        };
+        let value = match (of_values, value.value()) {
+            (Type::Interface, _) => Value::Interface(value),
+            (of, Some(held)) if of == held.value_type() => held.clone(),
+            _ => return Err(Error::new("the map's values are of another type")),
+        };
+        self.children.change(|children| {
+            let place = children
+                .as_chunks()
+                .0
+                .iter()
+                .position(|[of, _]: &[Value; 2]| of.is_string(key));
+            match place.and_then(|place| children.get_mut(2 * place + 1)) {
+                Some(there) => *there = value,
+                None => children.extend([key_value, value]),
+            }
+        });
+        Ok(())
+    }
+
+    /// Removes a string key of a map, and says whether it was there.
+    pub fn remove(&mut self, key: &str) -> bool {
+        let Some(place) = self.entries().position(|(of, _)| of.is_string(key)) else {
+            return false;
+        };
+        self.children
+            .change(|children| drop(children.drain(2 * place..2 * place + 2)));
+        true
+    }
+
     /// The fields of a struct that are on the wire, by name, in order; empty for
     /// others. A field that is not there is zero.
     pub fn fields(&self) -> impl Iterator<Item = (&GoString, &Value)> {
@@ -302,6 +368,11 @@ impl Children {
 
     fn as_slice(&self) -> &[Value] {
         self.0.as_ref().map_or(&[], |values| values)
+    }
+
+    /// Changes the values, and only here if others hold them too.
+    fn change(&mut self, change: impl FnOnce(&mut Vec<Value>)) {
+        change(Arc::make_mut(self.0.get_or_insert_default()));
     }
 
     /// The values, if nobody else holds them.

@@ -589,7 +589,7 @@ fn reseal_reads_sha1_too() {
 
 #[test]
 fn every_command_has_help() {
-    for name in ["keygen", "encode", "decode", "inspect", "reseal"] {
+    for name in ["keygen", "encode", "decode", "inspect", "reseal", "edit"] {
         let help = silverback([name, "--help"], "").ok();
         assert!(help.contains("Usage: silverback"), "{help}");
     }
@@ -661,4 +661,79 @@ fn a_full_disk_is_an_error_and_no_panic() {
     assert_eq!(run(&["nonsense"], false), Some(1));
     assert_eq!(run(&["--verbose", &cookie], false), Some(0));
     assert_eq!(run(&[&cookie], true), Some(2));
+}
+
+#[test]
+fn gob_holds_what_json_does() {
+    for (document, picture) in [
+        (
+            "{\"b\": [1, 2.5, null, {\"c\": true}], \"a\": \"x\"}",
+            "{\"a\":\"x\",\"b\":[1,2.5,null,{\"c\":true}]}",
+        ),
+        ("9223372036854775807", "9223372036854775807"),
+        // No int: a float64, in the digits Go prints.
+        ("9223372036854775808", "9223372036854776000"),
+        ("-9223372036854775808", "-9223372036854775808"),
+        ("[]", "[]"),
+        ("{}", "{}"),
+        ("true", "true"),
+    ] {
+        let cookie = seal(&[], document);
+        assert_eq!(decode(&[], &cookie).ok(), format!("{picture}\n"));
+    }
+}
+
+#[test]
+fn edit_changes_its_keys_and_nothing_else() {
+    let edit = |extra: &[&str], cookie: &str| {
+        let arguments = ["edit", "--keys", KEYS, "--name", "sid", "--at", "1500"];
+        silverback(arguments.iter().chain(extra).chain(&[cookie]), "")
+    };
+    for serializer in ["gob", "json", "bincode"] {
+        let with = ["--serializer", serializer];
+        let cookie = seal(
+            &[&with[..], &["--at", "1000"]].concat(),
+            "{\"a\":1,\"b\":\"x\",\"c\":[true]}",
+        );
+        let changes = [
+            "--set",
+            "a=2",
+            "--set",
+            "d={\"e\":\"=\"}",
+            "--unset",
+            "b",
+            "--unset",
+            "z",
+        ];
+        let edited = edit(&[&with[..], &changes].concat(), &cookie).ok();
+        let opened = decode(
+            &[&with[..], &["--at", "1500", "--verbose"]].concat(),
+            edited.trim_end(),
+        );
+        assert!(
+            opened.stderr.contains("age: 8m 20s"),
+            "the date stays: {}",
+            opened.stderr
+        );
+        let picture: serde_json::Value = serde_json::from_str(&opened.ok()).unwrap();
+        assert_eq!(
+            picture,
+            serde_json::json!({"a": 2, "c": [true], "d": {"e": "="}})
+        );
+    }
+    let string = seal(&["--at", "1500"], "\"no map\"");
+    assert!(edit(&["--set", "a=1"], &string).fails(2).contains("no map"));
+    let map = seal(&["--at", "1500"], "{}");
+    assert!(edit(&["--set", "a"], &map).fails(2).contains("KEY=JSON"));
+    assert!(edit(&["--set", "a={"], &map).fails(2).contains("no JSON"));
+    assert!(
+        edit(&["--hash", "sha1", "--set", "a=1"], &map)
+            .fails(2)
+            .contains("reseal")
+    );
+    assert!(
+        edit(&["--set", "a=1"], "nonsense")
+            .fails(1)
+            .contains("not valid")
+    );
 }

@@ -1,0 +1,122 @@
+//! `silverback edit`: some keys of a cookie's map change, all else stays.
+
+use clap::Args;
+use serde_json::{Map, Value as Json};
+use silverback::codec::{Codec, Error};
+use silverback::gob::Value;
+
+use super::cookies::Cookies;
+use super::settings::{Format, Opening, OpeningHash};
+use super::{Failure, gob, picture};
+
+/// Change keys of a cookie that holds a map; print it sealed again.
+///
+/// All else stays as it was: with gob also the values of types this program does
+/// not know, and the cookie's date in any case.
+#[derive(Args)]
+pub(super) struct Edit {
+    #[command(flatten)]
+    opening: Opening,
+
+    /// Set a key to a JSON value
+    #[arg(long, value_name = "KEY=JSON")]
+    set: Vec<String>,
+
+    /// Remove a key
+    #[arg(long, value_name = "KEY")]
+    unset: Vec<String>,
+
+    #[command(flatten)]
+    cookies: Cookies,
+}
+
+/// The changes, in the order of the options: first what is set, then what is not.
+struct Changes<'a> {
+    set: Vec<(&'a str, Json)>,
+    unset: &'a [String],
+}
+
+impl Edit {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let Opening {
+            keys,
+            frame,
+            hash,
+            clock,
+            ..
+        } = &self.opening;
+        if *hash == OpeningHash::Sha1 {
+            return Err(Failure::usage("SHA-1 opens only; reseal the cookie first"));
+        }
+        let changes = Changes {
+            set: self
+                .set
+                .iter()
+                .map(|set| parse_set(set))
+                .collect::<Result<_, _>>()?,
+            unset: &self.unset,
+        };
+        let codecs = self.opening.codecs(keys.read()?, (*hash).into())?;
+        let now = clock.now();
+        self.cookies.answer(|cookie| {
+            let opened = codecs.open_at(&frame.name, cookie, now)?;
+            let edited = changes.apply(frame.serializer, opened.value())?;
+            codecs.seal_at(&frame.name, &edited, opened.issued_at())
+        })
+    }
+}
+
+fn parse_set(set: &str) -> Result<(&str, Json), Failure> {
+    let (key, json) = set
+        .split_once('=')
+        .ok_or_else(|| Failure::usage("--set takes KEY=JSON"))?;
+    let value = serde_json::from_str(json)
+        .map_err(|_| Failure::usage(format!("the value set for {key} is no JSON")))?;
+    Ok((key, value))
+}
+
+impl Changes<'_> {
+    /// The payload with its map changed.
+    fn apply(&self, format: Format, payload: &[u8]) -> Result<Vec<u8>, Error> {
+        match format {
+            Format::Gob => self.apply_to_gob(payload),
+            Format::Raw => Err(Error::usage("raw bytes are no map")),
+            Format::Json | Format::Bincode => {
+                let document = picture::picture(format, payload)?;
+                picture::serialize(format, self.apply_to_json(&document)?)
+            }
+        }
+    }
+
+    fn apply_to_gob(&self, payload: &[u8]) -> Result<Vec<u8>, Error> {
+        let no_map = || Error::usage("the cookie holds no map");
+        let value = Value::from_slice(payload);
+        let value = value.map_err(|_| Error::not_valid_though_authentic())?;
+        let Value::Composite(mut map) = value else {
+            return Err(no_map());
+        };
+        if !map.is_map() {
+            return Err(no_map());
+        }
+        for (key, json) in &self.set {
+            map.insert(key, gob::interface(json))
+                .map_err(|error| Error::usage(error.to_string()))?;
+        }
+        for key in self.unset {
+            map.remove(key);
+        }
+        Ok(Value::Composite(map).to_vec())
+    }
+
+    fn apply_to_json(&self, document: &str) -> Result<String, Error> {
+        let mut map: Map<String, Json> =
+            serde_json::from_str(document).map_err(|_| Error::usage("the cookie holds no map"))?;
+        for (key, json) in &self.set {
+            map.insert((*key).to_owned(), json.clone());
+        }
+        for key in self.unset {
+            map.remove(key);
+        }
+        Ok(Json::Object(map).to_string())
+    }
+}
