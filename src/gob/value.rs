@@ -208,6 +208,31 @@ impl Composite {
             .map(|[key, value]| (key, value))
     }
 
+    /// The value of a struct's field, if it is on the wire.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&Value> {
+        self.fields()
+            .find(|(of, _)| **of == *name)
+            .map(|(_, value)| value)
+    }
+
+    /// Sets the value of a struct's field that is on the wire to another of the same
+    /// type, and says whether that could be done.
+    pub fn set_field(&mut self, name: &str, value: Value) -> bool {
+        let place = self
+            .fields()
+            .position(|(of, there)| *of == *name && there.value_type() == value.value_type());
+        let Some(place) = place else {
+            return false;
+        };
+        self.children.change(|children| {
+            if let Some(there) = children.get_mut(2 * place + 1) {
+                *there = value;
+            }
+        });
+        true
+    }
+
     /// The value of a string key of a map, if it is there.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {

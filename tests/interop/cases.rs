@@ -68,6 +68,25 @@ impl Case {
     }
 }
 
+/// What `SILVERBACK_SEED` says, or a new seed; it is printed, to run the same again.
+pub(crate) fn seed() -> u64 {
+    let seed = from_environment("SILVERBACK_SEED").unwrap_or_else(|| {
+        let since_epoch = std::time::UNIX_EPOCH.elapsed().unwrap();
+        since_epoch.as_nanos() as u64
+    });
+    println!("SILVERBACK_SEED={seed}");
+    seed
+}
+
+/// How many cases are run: what `SILVERBACK_CASES` says, or `default`.
+pub(crate) fn count(default: u64) -> u64 {
+    from_environment("SILVERBACK_CASES").unwrap_or(default)
+}
+
+fn from_environment(variable: &str) -> Option<u64> {
+    Some(std::env::var(variable).ok()?.parse().unwrap())
+}
+
 /// So many random cases.
 pub(crate) struct Cases {
     runner: TestRunner,
@@ -77,18 +96,13 @@ pub(crate) struct Cases {
 impl Cases {
     /// As many as `SILVERBACK_CASES` says, or `default`, from `SILVERBACK_SEED` or a new seed.
     pub(crate) fn from_environment(default: u64) -> Self {
-        let number = |variable: &str| Some(std::env::var(variable).ok()?.parse::<u64>().unwrap());
-        let seed = number("SILVERBACK_SEED").unwrap_or_else(|| {
-            let since_epoch = std::time::UNIX_EPOCH.elapsed().unwrap();
-            since_epoch.as_nanos() as u64
-        });
-        println!("SILVERBACK_SEED={seed}");
+        let seed = seed();
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
         Cases {
             runner: TestRunner::new_with_rng(Config::default(), rng),
-            left: number("SILVERBACK_CASES").unwrap_or(default),
+            left: count(default),
         }
     }
 }
@@ -128,7 +142,7 @@ fn any_case() -> impl Strategy<Value = Case> {
 }
 
 /// JSON whose numbers survive Go's float64.
-fn any_json() -> impl Strategy<Value = serde_json::Value> {
+pub(crate) fn any_json() -> impl Strategy<Value = serde_json::Value> {
     use serde_json::Value;
 
     let leaf = prop_oneof![

@@ -51,11 +51,7 @@ impl Gorilla {
     pub(crate) fn open(&mut self, case: &Case, cookie: &str) -> Vec<u8> {
         let answer = self.ask("open", case, cookie);
         assert_eq!(answer.get("error"), None, "{case:?}: {cookie}");
-        let payload = answer
-            .get("payload")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        base16ct::lower::decode_vec(payload).unwrap()
+        payload(&answer)
     }
 
     /// Expects gorilla to refuse a cookie.
@@ -72,7 +68,7 @@ impl Gorilla {
     }
 
     fn ask(&mut self, op: &str, case: &Case, cookie: &str) -> Value {
-        let question = json!({
+        self.send(&json!({
             "op": op,
             "hash_key": base16ct::lower::encode_string(&case.hash_key),
             "block_key": base16ct::lower::encode_string(&case.block_key),
@@ -81,12 +77,28 @@ impl Gorilla {
             "name": case.name,
             "cookie": cookie,
             "payload": base16ct::lower::encode_string(&case.payload),
-        });
+        }))
+    }
+
+    /// Sends a question, and returns the answer, which must be no error.
+    pub(crate) fn must(&mut self, question: &Value) -> Value {
+        let answer = self.send(question);
+        assert_eq!(answer.get("error"), None, "{question}");
+        answer
+    }
+
+    fn send(&mut self, question: &Value) -> Value {
         writeln!(self.questions.as_mut().unwrap(), "{question}").unwrap();
         let mut answer = String::new();
         self.answers.read_line(&mut answer).unwrap();
         serde_json::from_str(&answer).unwrap()
     }
+}
+
+/// The bytes an answer carries.
+pub(crate) fn payload(answer: &Value) -> Vec<u8> {
+    let payload = answer.get("payload").and_then(Value::as_str);
+    base16ct::lower::decode_vec(payload.unwrap_or_default()).unwrap()
 }
 
 impl Drop for Gorilla {

@@ -1,5 +1,6 @@
 // Command interop plays the Go side of Silverback's tests: the original
-// gorilla/securecookie, asked over standard input and output.
+// gorilla/securecookie, gorilla/sessions and alexedwards/scs, asked over standard
+// input and output.
 //
 //	interop        one JSON request a line in, one JSON answer a line out
 //	interop bench  gorilla's time per operation, one JSON object a line out
@@ -7,9 +8,11 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
+	"encoding/gob"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -17,11 +20,12 @@ import (
 	"os"
 
 	"github.com/gorilla/securecookie"
+	"github.com/gorilla/sessions"
 )
 
-// A request asks gorilla to seal a payload or to open a cookie, now.
+// A request asks for something to be made, sealed, opened or compared, now.
 type request struct {
-	Op         string `json:"op"` // "seal" or "open"
+	Op         string `json:"op"` // one of the cases of serve
 	HashKey    string `json:"hash_key"`
 	BlockKey   string `json:"block_key"` // empty: sign only
 	Hash       string `json:"hash"`
@@ -29,6 +33,11 @@ type request struct {
 	Name       string `json:"name"`
 	Cookie     string `json:"cookie"`  // to open
 	Payload    string `json:"payload"` // to seal: hex of what the serializer takes
+	Kind       string `json:"kind"`    // of gob: "session" or "scs"
+	Seed       int64  `json:"seed"`    // of what is made
+	Before     string `json:"before"`  // to compare: gob in hex, as it was
+	After      string `json:"after"`   // and as it is now
+	Changed    string `json:"changed"` // the key that may differ
 }
 
 // An answer carries what was sealed or opened, or gorilla's error.
@@ -64,17 +73,96 @@ func main() {
 }
 
 func serve(asked request) answer {
-	codec, err := newCodec(asked)
+	given, err := serveOr(asked)
 	if err != nil {
 		return answer{Error: err.Error()}
 	}
+	return given
+}
+
+func serveOr(asked request) (answer, error) {
+	switch asked.Op {
+	case "gob-make":
+		payload, err := makeGob(asked)
+		return answer{Payload: hex.EncodeToString(payload)}, err
+	case "gob-same":
+		after, err := decodeHex(asked.Kind, asked.After)
+		if err != nil {
+			return answer{}, err
+		}
+		return answer{}, compare(asked, after)
+	case "gob-picture":
+		var values map[string]interface{}
+		payload, err := hex.DecodeString(asked.Payload)
+		if err != nil {
+			return answer{}, err
+		}
+		if err := gob.NewDecoder(bytes.NewReader(payload)).Decode(&values); err != nil {
+			return answer{}, err
+		}
+		picture, err := json.Marshal(values)
+		return answer{Payload: hex.EncodeToString(picture)}, err
+	case "http-make":
+		store, err := newStore(asked)
+		if err != nil {
+			return answer{}, err
+		}
+		cookie, held, err := makeCookie(asked, store)
+		return answer{Cookie: cookie, Payload: hex.EncodeToString(held)}, err
+	case "http-same":
+		store, err := newStore(asked)
+		if err != nil {
+			return answer{}, err
+		}
+		after, err := readCookie(asked, store)
+		if err != nil {
+			return answer{}, err
+		}
+		return answer{}, compare(asked, after)
+	}
+	codec, err := newCodec(asked)
+	if err != nil {
+		return answer{}, err
+	}
 	switch asked.Op {
 	case "seal":
-		return seal(codec, asked)
+		return seal(codec, asked), nil
 	case "open":
-		return open(codec, asked)
+		return open(codec, asked), nil
 	}
-	return answer{Error: "no such op: " + asked.Op}
+	return answer{}, fmt.Errorf("no such op: %q", asked.Op)
+}
+
+func compare(asked request, after map[interface{}]interface{}) error {
+	before, err := decodeHex(asked.Kind, asked.Before)
+	if err != nil {
+		return err
+	}
+	return sameBut(asked.Changed, before, after)
+}
+
+func decodeHex(kind, text string) (map[interface{}]interface{}, error) {
+	data, err := hex.DecodeString(text)
+	if err != nil {
+		return nil, err
+	}
+	return decodeGob(kind, data)
+}
+
+func newStore(asked request) (*sessions.CookieStore, error) {
+	hashKey, err := hex.DecodeString(asked.HashKey)
+	if err != nil {
+		return nil, err
+	}
+	blockKey, err := hex.DecodeString(asked.BlockKey)
+	if err != nil {
+		return nil, err
+	}
+	store := sessions.NewCookieStore(hashKey, blockKey)
+	for _, codec := range store.Codecs {
+		codec.(*securecookie.SecureCookie).MaxLength(0)
+	}
+	return store, nil
 }
 
 func newCodec(asked request) (*securecookie.SecureCookie, error) {

@@ -1,5 +1,6 @@
-//! gorilla/securecookie itself on the other side: thousands of random cookies of
-//! ours opened by the Go program in this folder, and as many of its opened by us.
+//! gorilla and scs themselves on the other side: thousands of random cookies of ours
+//! opened by the Go program in this folder, and as many of its opened by us; and as
+//! many sessions of Go's, read here, changed, and compared by Go.
 //!
 //! It runs wherever `go` is. Where it is not, the tests say so and pass, unless
 //! `SILVERBACK_REQUIRE` names `go`, as CI's does. The seed is printed; set
@@ -7,6 +8,7 @@
 
 mod cases;
 mod gorilla;
+mod sessions;
 
 use cases::{Case, Cases};
 use gorilla::Gorilla;

@@ -1,0 +1,223 @@
+//! gob, live: sessions of registered Go types, read, changed in one key and written
+//! back here; Go finds the rest deep-equal.
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use serde_json::{Value as Json, json};
+use silverback::codec::{BlockKey, Codec, CodecOptions, HashKey, KeyPair, SecureCookie};
+use silverback::gob::{Composite, Interface, Value};
+
+use crate::cases::{any_json, count, seed};
+use crate::gorilla::{Gorilla, payload};
+
+/// How many sessions, and rows, go through here.
+const CASES: u64 = 3000;
+
+fn hex(bytes: &[u8]) -> String {
+    base16ct::lower::encode_string(bytes)
+}
+
+/// A seed of Go's for each case.
+fn seeds(default: u64) -> impl Iterator<Item = i64> {
+    let first = seed() as i64 >> 1;
+    (0..count(default) as i64).map(move |number| first.wrapping_add(number))
+}
+
+/// The map of a session: the whole value.
+fn change_session(value: Value) -> Value {
+    let Value::Composite(mut session) = value else {
+        panic!("a session is a map")
+    };
+    session.insert("changed", 42_i64.into()).unwrap();
+    Value::Composite(session)
+}
+
+/// The map of an scs row: its field `Values`.
+fn change_row(value: Value) -> Value {
+    let Value::Composite(mut row) = value else {
+        panic!("a row is a struct")
+    };
+    let Some(Value::Composite(values)) = row.field("Values").cloned() else {
+        panic!("a row has values")
+    };
+    let mut values: Composite = values;
+    values.insert("changed", 42_i64.into()).unwrap();
+    assert!(row.set_field("Values", Value::Composite(values)));
+    Value::Composite(row)
+}
+
+fn go_finds_the_rest_equal(kind: &str, change: fn(Value) -> Value) {
+    let Some(mut gorilla) = Gorilla::start() else {
+        return;
+    };
+    for seed in seeds(CASES) {
+        let made = gorilla.must(&json!({ "op": "gob-make", "kind": kind, "seed": seed }));
+        let before = payload(&made);
+        let value = Value::from_slice(&before).unwrap_or_else(|error| {
+            panic!("seed {seed}: {error}: {}", hex(&before));
+        });
+        let mut same = |after: Vec<u8>, changed: &str| {
+            gorilla.must(&json!({
+                "op": "gob-same",
+                "kind": kind,
+                "before": hex(&before),
+                "after": hex(&after),
+                "changed": changed,
+                "seed": seed,
+            }));
+        };
+        same(value.to_vec(), "");
+        same(change(value).to_vec(), "changed");
+    }
+}
+
+#[test]
+fn go_finds_the_rest_of_a_gorilla_session_equal() {
+    go_finds_the_rest_equal("session", change_session);
+}
+
+#[test]
+fn go_finds_the_rest_of_an_scs_row_equal() {
+    go_finds_the_rest_equal("scs", change_row);
+}
+
+/// gorilla's own CookieStore, over real HTTP, both ways.
+#[test]
+fn a_cookie_store_reads_its_cookie_after_we_changed_it() {
+    let Some(mut gorilla) = Gorilla::start() else {
+        return;
+    };
+    let (hash_key, block_key) = ([7; 64], [9; 32]);
+    let keys = KeyPair::new(HashKey::new(&hash_key).unwrap(), BlockKey::from(block_key));
+    let options = CodecOptions::new().max_length(0);
+    let codec = SecureCookie::with_options(keys, &options).unwrap();
+    let (hash_key, block_key) = (hex(&hash_key), hex(&block_key));
+    for seed in seeds(300) {
+        let made = gorilla.must(&json!({
+            "op": "http-make", "seed": seed, "hash_key": hash_key, "block_key": block_key,
+        }));
+        let cookie = made["cookie"].as_str().unwrap();
+        let opened = codec.open("session", cookie).unwrap();
+        let session = change_session(Value::from_slice(opened.value()).unwrap());
+        let changed = codec.seal("session", &session.to_vec()).unwrap();
+        gorilla.must(&json!({
+            "op": "http-same",
+            "kind": "session",
+            "hash_key": hash_key,
+            "block_key": block_key,
+            "cookie": changed,
+            "before": hex(&payload(&made)),
+            "changed": "changed",
+        }));
+    }
+}
+
+/// What is made here, Go reads as what it is.
+#[test]
+fn go_pictures_what_we_encode() {
+    let Some(mut gorilla) = Gorilla::start() else {
+        return;
+    };
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed().to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let documents = proptest::collection::btree_map(".{0,6}", any_json(), 0..6);
+    for _ in 0..count(CASES) {
+        let document = documents.new_tree(&mut runner).unwrap().current();
+        let entries = document
+            .iter()
+            .map(|(key, value)| (key.as_str(), interface(value)));
+        let value = Value::map_of_strings(entries);
+        let question = json!({ "op": "gob-picture", "payload": hex(&value.to_vec()) });
+        let picture: Json = serde_json::from_slice(&payload(&gorilla.must(&question))).unwrap();
+        assert_eq!(
+            without_empty_lists(picture),
+            without_empty_lists(json!(document))
+        );
+    }
+}
+
+/// Go reads an empty slice as nil, which JSON says as null.
+fn without_empty_lists(json: Json) -> Json {
+    match json {
+        Json::Array(elements) if elements.is_empty() => Json::Null,
+        Json::Array(elements) => elements.into_iter().map(without_empty_lists).collect(),
+        Json::Object(entries) => {
+            let entries = entries.into_iter();
+            entries
+                .map(|(key, value)| (key, without_empty_lists(value)))
+                .collect()
+        }
+        other => other,
+    }
+}
+
+/// JSON as Go types that every program registers, or this one does.
+fn interface(value: &Json) -> Interface {
+    match value {
+        Json::Null => Interface::nil(),
+        Json::Bool(bool) => (*bool).into(),
+        Json::Number(number) => number.as_i64().unwrap().into(),
+        Json::String(text) => text.as_str().into(),
+        Json::Array(elements) => {
+            let elements = elements.iter().map(interface);
+            Interface::of("[]interface {}", Value::slice_of_interfaces(elements))
+        }
+        Json::Object(entries) => {
+            let entries = entries
+                .iter()
+                .map(|(key, value)| (key.as_str(), interface(value)));
+            Interface::of("map[string]interface {}", Value::map_of_strings(entries))
+        }
+    }
+}
+
+#[derive(serde::Serialize)]
+#[serde(rename = "main.Member")]
+struct Member {
+    #[serde(rename = "Name")]
+    name: String,
+    #[serde(rename = "Age")]
+    age: i8,
+    #[serde(rename = "Tags")]
+    tags: Vec<String>,
+    #[serde(rename = "Grid")]
+    grid: [u16; 3],
+    #[serde(rename = "Boss")]
+    boss: Option<Box<Member>>,
+}
+
+/// A serde struct is the Go struct it is named for, where Go registered that.
+#[test]
+fn go_reads_a_serde_struct_as_its_own() {
+    let Some(mut gorilla) = Gorilla::start() else {
+        return;
+    };
+    let boss = Member {
+        name: "boss".into(),
+        age: 0,
+        tags: vec![],
+        grid: [0; 3],
+        boss: None,
+    };
+    let user = Member {
+        name: "ape".into(),
+        age: -7,
+        tags: vec!["a".into()],
+        grid: [0, 1, 0],
+        boss: Some(Box::new(boss)),
+    };
+    let user = silverback::gob::to_value(&user).unwrap();
+    let value = Value::map_of_strings([("user", Interface::of("main.Member", user))]);
+    let question = json!({ "op": "gob-picture", "payload": hex(&value.to_vec()) });
+    let picture: Json = serde_json::from_slice(&payload(&gorilla.must(&question))).unwrap();
+    let user = &picture["user"];
+    assert_eq!((&user["Name"], &user["Age"]), (&json!("ape"), &json!(-7)));
+    assert_eq!(
+        (&user["Tags"], &user["Grid"]),
+        (&json!(["a"]), &json!([0, 1, 0]))
+    );
+    assert_eq!(user["Boss"]["Name"], "boss");
+}
