@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use silverback::codec::{
     BlockKey, Codec, CodecOptions, Codecs, HashKey, KeyPair, SecureCookie, Serializer, UnixTime,
 };
+use silverback::gob::{Interface, Value};
 
 use crate::floor::Floor;
 use crate::table::OURS;
@@ -35,6 +36,7 @@ pub(crate) fn all() -> Vec<Workload> {
     }
     all.extend(typed("json", Serializer::Json));
     all.extend(typed("bincode", Serializer::Bincode));
+    all.extend(gob());
     all
 }
 
@@ -263,6 +265,32 @@ fn typed(format: &str, serializer: Serializer) -> [Workload; 2] {
         Workload {
             name: format!("decode {format}, 5 fields"),
             contenders: decode,
+        },
+    ]
+}
+
+/// A session of five keys, as gob values, beside Go's `encoding/gob`: reading as a
+/// program does that changes one key, and writing it back.
+fn gob() -> [Workload; 2] {
+    let session = Value::map_of_interfaces([
+        ("user", Interface::from("silverback")),
+        ("id", Interface::from(1_i64 << 40)),
+        ("admin", Interface::from(false)),
+        ("visits", Interface::from(1000_isize)),
+        ("ratio", Interface::from(0.5_f64)),
+    ]);
+    let bytes = session.to_vec();
+    [
+        Workload {
+            name: "encode gob, 5 keys".to_owned(),
+            contenders: vec![(OURS, Box::new(move || session.to_vec().len()))],
+        },
+        Workload {
+            name: "decode gob, 5 keys".to_owned(),
+            contenders: vec![(
+                OURS,
+                Box::new(move || usize::from(Value::from_slice(&bytes).unwrap().is_map())),
+            )],
         },
     ]
 }

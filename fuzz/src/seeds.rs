@@ -58,7 +58,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             ]));
         }
     }
-    for target in ["decode", "forge", "roundtrip", "chain"] {
+    for target in ["decode", "forge", "roundtrip", "chain", "gob_value"] {
         fs::create_dir_all(fuzz.join("corpus").join(target))?;
     }
     let mut written = 0;
@@ -85,6 +85,36 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for target in ["forge", "roundtrip", "chain"] {
             write(target, &[&head[..], opened.value()].concat())?;
         }
+    }
+    let lines = fs::read_to_string(fuzz.join("../tests/vectors/go_values.jsonl"))?;
+    for (index, line) in lines.lines().enumerate() {
+        let case: Value = serde_json::from_str(line)?;
+        let text = |field: &str| case[field].as_str().unwrap_or_default();
+        let message = if text("Kind") == "scs-row" {
+            STANDARD.decode(text("Cookie"))?
+        } else {
+            let at = case["At"].to_string();
+            let attempt = Attempt::write([
+                text("HashKey"),
+                text("BlockKey"),
+                text("Hash"),
+                "ctr",
+                &at,
+                text("Name"),
+                text("Cookie"),
+            ]);
+            let attempt = Attempt::read(attempt.as_bytes()).ok_or("a vector is no attempt")?;
+            attempt
+                .codec
+                .open_at(&attempt.name, &attempt.cookie, attempt.now)?
+                .into_value()
+        };
+        written += 1;
+        fs::write(
+            fuzz.join("corpus/gob_value")
+                .join(format!("vector-{index}")),
+            message,
+        )?;
     }
     println!("{written} seeds from {} vectors", attempts.len());
     Ok(())

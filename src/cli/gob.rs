@@ -5,12 +5,12 @@ use std::fmt::Write;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value as Json;
-use silverback::gob::{GoString, Interface, Time, Value};
+use silverback::gob::{Composite, GoString, Interface, Time, Value};
 
 /// The picture of a value: one line of JSON.
 pub(super) fn picture(value: &Value) -> String {
     let mut picture = Picture::default();
-    picture.tasks.push(Task::Value(value, None));
+    picture.tasks.push(Task::Value(value, Context::default()));
     picture.run();
     picture.out
 }
@@ -28,8 +28,31 @@ enum Task<'v> {
     Name(&'v GoString),
     /// A map key: its own text if it is a string, else its picture, as a string.
     Key(&'v Value),
-    /// A value, and the name it is registered with, which tells a float's width.
-    Value(&'v Value, Option<&'v GoString>),
+    Value(&'v Value, Context<'v>),
+}
+
+/// What is known of a value from where it stands.
+#[derive(Clone, Copy, Default)]
+struct Context<'v> {
+    /// The name it is registered with, if it stands in an interface.
+    name: Option<&'v GoString>,
+    /// Whether its floats are of 32 bits, which only such a name tells.
+    is_single: bool,
+}
+
+impl<'v> Context<'v> {
+    fn of(name: &'v GoString) -> Self {
+        let text = name.to_string_lossy();
+        Context {
+            name: Some(name),
+            is_single: text.ends_with("float32") || text.ends_with("complex64"),
+        }
+    }
+
+    /// For what is in a list or a map.
+    fn inside(self) -> Self {
+        Context { name: None, ..self }
+    }
 }
 
 impl<'v> Picture<'v> {
@@ -46,80 +69,68 @@ impl<'v> Picture<'v> {
                         _ => self.string(&picture),
                     }
                 }
-                Task::Value(value, registered) => self.value(value, registered),
+                Task::Value(value, context) => self.value(value, context),
             }
         }
     }
 
-    fn value(&mut self, value: &'v Value, registered: Option<&'v GoString>) {
-        let is_single = |name: &str| registered.is_some_and(|registered| *registered == *name);
+    fn value(&mut self, value: &'v Value, context: Context<'v>) {
         match value {
             Value::Bool(bool) => self.display(bool),
             Value::Int(int) => self.display(int),
             Value::Uint(uint) => self.display(uint),
-            Value::Float(float) => {
-                self.float(*float, is_single("float32") || is_single("[]float32"))
-            }
+            Value::Float(float) => self.float(*float, context.is_single),
             Value::Complex(re, im) => {
-                let single = is_single("complex64") || is_single("[]complex64");
                 self.out.push('[');
-                self.float(*re, single);
+                self.float(*re, context.is_single);
                 self.out.push(',');
-                self.float(*im, single);
+                self.float(*im, context.is_single);
                 self.out.push(']');
             }
             Value::Bytes(bytes) => self.string(&STANDARD.encode(bytes)),
             Value::String(string) => self.string(&string.to_string_lossy()),
             Value::Interface(interface) => match interface.value() {
                 None => self.out.push_str("null"),
-                Some(value) => self.value_later(value, Some(interface.name())),
+                Some(held) => {
+                    let context = Context::of(interface.name());
+                    self.tasks.push(Task::Value(held, context));
+                }
             },
             Value::SelfEncoded(of, bytes) => match Time::of(value) {
                 Some(time) => self.string(&time.to_string()),
                 None => {
-                    let name = registered.unwrap_or(of.name()).to_string_lossy();
-                    let opaque =
-                        serde_json::json!({ "$type": name, "$bytes": STANDARD.encode(bytes) });
-                    self.display(&opaque);
+                    let name = context.name.unwrap_or(of.name()).to_string_lossy();
+                    let bytes = STANDARD.encode(bytes);
+                    self.display(&serde_json::json!({ "$type": name, "$bytes": bytes }));
                 }
             },
-            Value::Composite(composite) => {
-                let mut parts: Vec<Task<'v>> = Vec::new();
-                let (open, close) = if composite.is_sequence() {
-                    for element in composite.elements() {
-                        parts.extend([Task::Text(","), Task::Value(element, registered)]);
-                    }
-                    ("[", "]")
-                } else {
-                    for (key, value) in composite.entries() {
-                        parts.extend([
-                            Task::Text(","),
-                            Task::Key(key),
-                            Task::Text(":"),
-                            Task::Value(value, None),
-                        ]);
-                    }
-                    for (name, value) in composite.fields() {
-                        parts.extend([
-                            Task::Text(","),
-                            Task::Name(name),
-                            Task::Text(":"),
-                            Task::Value(value, None),
-                        ]);
-                    }
-                    ("{", "}")
-                };
-                self.out.push_str(open);
-                self.tasks.push(Task::Text(close));
-                // The first comma stands before nothing.
-                self.tasks.extend(parts.into_iter().skip(1).rev());
-            }
+            Value::Composite(composite) => self.composite(composite, context.inside()),
             _ => self.out.push_str("null"),
         }
     }
 
-    fn value_later(&mut self, value: &'v Value, registered: Option<&'v GoString>) {
-        self.tasks.push(Task::Value(value, registered));
+    fn composite(&mut self, composite: &'v Composite, inside: Context<'v>) {
+        let mut parts: Vec<Task<'v>> = Vec::new();
+        for element in composite.elements() {
+            parts.extend([Task::Text(","), Task::Value(element, inside)]);
+        }
+        for (key, value) in composite.entries() {
+            let value = Task::Value(value, inside);
+            parts.extend([Task::Text(","), Task::Key(key), Task::Text(":"), value]);
+        }
+        for (name, value) in composite.fields() {
+            let value = Task::Value(value, Context::default());
+            parts.extend([Task::Text(","), Task::Name(name), Task::Text(":"), value]);
+        }
+        let (open, close) = if composite.is_sequence() {
+            ("[", "]")
+        } else {
+            ("{", "}")
+        };
+        self.out.push_str(open);
+        self.tasks.push(Task::Text(close));
+        // The first comma stands before nothing.
+        self.tasks.extend(parts.into_iter().skip(1).rev());
     }
 
     fn display(&mut self, value: &impl std::fmt::Display) {

@@ -68,7 +68,7 @@ macro_rules! interface_from {
         #[doc = concat!("Go's `", $go, "`.")]
         impl From<$rust> for Interface {
             fn from($value: $rust) -> Self {
-                Interface::of($go, $make)
+                Interface::of(GoString::from_static($go), $make)
             }
         }
     )+};

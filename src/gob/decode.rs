@@ -52,7 +52,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Value, Error> {
 
 /// What needs whole types to be seen: that registered names say what is there, and
 /// that keys can be keys.
-fn check(value: &Value) -> Result<(), Error> {
+pub(super) fn check(value: &Value) -> Result<(), Error> {
     let mut pending = vec![value];
     while let Some(value) = pending.pop() {
         match value {
@@ -80,7 +80,7 @@ struct Decoder<'a> {
     places: HashMap<i64, u32>,
     definitions: Vec<Option<Definition>>,
     /// Whether all that a definition reaches is known to be defined.
-    complete: HashSet<u32>,
+    complete: Vec<bool>,
     /// What the values refer to; filled at the end.
     shared: Arc<Definitions>,
     /// The values that are being read, outermost first.
@@ -233,9 +233,9 @@ impl<'a> Decoder<'a> {
                 let (from, to) = (name as usize, name as usize + usize::from(length));
                 let name = self.whole.get(from..to).unwrap_or_default();
                 let value = self.parts.pop();
-                Value::Interface(
-                    value.map_or_else(Interface::nil, |value| Interface::of(name, value)),
-                )
+                Value::Interface(value.map_or_else(Interface::nil, |value| {
+                    Interface::of(registered::name(name), value)
+                }))
             }
             None => return Err(Error::new("there is no value to finish")),
         };
@@ -362,8 +362,13 @@ impl<'a> Decoder<'a> {
             let Reference::Defined(place) = next else {
                 continue;
             };
-            if !self.complete.insert(place) {
-                continue;
+            match self.complete.get_mut(place as usize) {
+                Some(false) | None => {}
+                Some(true) => continue,
+            }
+            self.complete.resize(self.definitions.len(), false);
+            if let Some(complete) = self.complete.get_mut(place as usize) {
+                *complete = true;
             }
             let Some(Some(definition)) = self.definitions.get(place as usize) else {
                 return Err(Error::new("a type is not defined"));
@@ -485,9 +490,10 @@ fn take_float(message: &mut &[u8]) -> Result<f64, Error> {
 
 /// Go panics on a map key it cannot hash: one that is, or holds, a slice, a map or
 /// `[]byte`.
-pub(super) fn check_key(key: &Value) -> Result<(), Error> {
-    let mut pending = vec![key];
-    while let Some(value) = pending.pop() {
+fn check_key(key: &Value) -> Result<(), Error> {
+    let mut next = Some(key);
+    let mut pending = Vec::new();
+    while let Some(value) = next {
         let hashable = match value {
             Value::Bytes(_) => false,
             Value::Composite(composite) => composite.is_hashable(),
@@ -496,7 +502,13 @@ pub(super) fn check_key(key: &Value) -> Result<(), Error> {
         if !hashable {
             return Err(Error::new("a map key is, or holds, a slice or a map"));
         }
-        pending.extend(value.children());
+        // The common key, a string in an interface, needs no list.
+        let (first, others) = match value.children().split_first() {
+            Some((first, others)) => (Some(first), others),
+            None => (None, &[][..]),
+        };
+        pending.extend(others);
+        next = first.or_else(|| pending.pop());
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! Go's `encoding/gob`, `type.go`, `registerBasics`.
 
 use super::types::Shape;
-use super::{Error, Interface, Type, Value};
+use super::{Error, GoString, Interface, Type, Value};
 
 /// What a registered name of Go's own means.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,26 @@ fn basic(name: &str) -> Option<Basic> {
         "[]uint8" | "[]byte" => Basic::Bytes,
         _ => return None,
     })
+}
+
+/// The registered name; without memory of its own if it is common.
+pub(super) fn name(bytes: &[u8]) -> GoString {
+    const COMMON: [&str; 12] = [
+        "string",
+        "int",
+        "int64",
+        "bool",
+        "float64",
+        "time.Time",
+        "uint",
+        "int32",
+        "[]uint8",
+        "[]string",
+        "[]interface {}",
+        "map[string]interface {}",
+    ];
+    let common = COMMON.into_iter().find(|common| common.as_bytes() == bytes);
+    common.map_or_else(|| bytes.into(), GoString::from_static)
 }
 
 impl Basic {

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::decode::check;
 use super::types::{Defined, Definition, Definitions, Reference, Shape};
 use super::value::{Composite, Interface};
 use super::{Error, GoString, Value};
@@ -179,6 +180,7 @@ impl Writer {
         }
         let value = self.value(tree, &schema)?;
         self.shared.fill(self.definitions);
+        check(&value)?;
         Ok(value)
     }
 

@@ -1,5 +1,6 @@
 //! [`Value`]: any gob value, without loss.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,13 +9,18 @@ use super::{Error, Type};
 
 /// A Go string: any bytes, mostly UTF-8.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub struct GoString(Vec<u8>);
+pub struct GoString(Cow<'static, [u8]>);
 
 impl GoString {
     /// The empty string.
     #[must_use]
     pub const fn new() -> Self {
-        GoString(Vec::new())
+        GoString(Cow::Borrowed(&[]))
+    }
+
+    /// A string of the program's own, which takes no memory.
+    pub(super) const fn from_static(text: &'static str) -> Self {
+        GoString(Cow::Borrowed(text.as_bytes()))
     }
 
     /// The bytes.
@@ -31,32 +37,32 @@ impl GoString {
 
     /// The text, with U+FFFD for what is not UTF-8.
     #[must_use]
-    pub fn to_string_lossy(&self) -> std::borrow::Cow<'_, str> {
+    pub fn to_string_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.0)
     }
 }
 
 impl From<&str> for GoString {
     fn from(text: &str) -> Self {
-        GoString(text.as_bytes().to_vec())
+        GoString(Cow::Owned(text.as_bytes().to_vec()))
     }
 }
 
 impl From<Vec<u8>> for GoString {
     fn from(bytes: Vec<u8>) -> Self {
-        GoString(bytes)
+        GoString(Cow::Owned(bytes))
     }
 }
 
 impl From<&[u8]> for GoString {
     fn from(bytes: &[u8]) -> Self {
-        GoString(bytes.to_vec())
+        GoString(Cow::Owned(bytes.to_vec()))
     }
 }
 
 impl PartialEq<str> for GoString {
     fn eq(&self, text: &str) -> bool {
-        self.0 == text.as_bytes()
+        *self.0 == *text.as_bytes()
     }
 }
 
@@ -336,6 +342,12 @@ impl Value {
             Value::Composite(composite) => Type::Defined(composite.of.clone()),
             Value::SelfEncoded(of, _) => Type::Defined(of.clone()),
         }
+    }
+
+    /// Whether this is a map.
+    #[must_use]
+    pub fn is_map(&self) -> bool {
+        matches!(self, Value::Composite(composite) if composite.is_map())
     }
 
     /// Whether this is that string, or an interface that holds it.

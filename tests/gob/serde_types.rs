@@ -154,6 +154,9 @@ fn what_go_has_no_value_for_is_an_error() {
     assert!(to_vec(&()).is_err());
     assert!(to_vec(&None::<u8>).is_err());
     assert!(to_vec(&(1_i128 << 100)).is_err());
+    // Go panics on a map key that is a slice.
+    assert!(to_vec(&BTreeMap::from([(vec![1_u8], 1)])).is_err());
+    assert!(to_vec(&BTreeMap::from([(vec!["a"], 1)])).is_err());
     let mut deep = serde_json::json!(1);
     for _ in 0..200 {
         deep = serde_json::json!([deep]);

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding/gob"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -16,8 +18,9 @@ const (
 	batchTime = 10 * time.Millisecond
 )
 
-// bench prints what gorilla takes for the operations of benches/codec.rs.
+// bench prints what gorilla and gob take for the operations of benches/codec.
 func bench() {
+	benchGob()
 	hashKey := make([]byte, 64)
 	for _, size := range []int{32, 256, 2048} {
 		payload := make([]byte, size)
@@ -72,4 +75,23 @@ func check(err error) {
 		fmt.Fprintln(os.Stderr, "interop:", err)
 		os.Exit(1)
 	}
+}
+
+// benchGob prints what Go takes for a session of five keys: encode and decode, with
+// a new encoder each time, as securecookie does.
+func benchGob() {
+	session := map[interface{}]interface{}{
+		"user": "silverback", "id": int64(1) << 40, "admin": false, "visits": 1000, "ratio": 0.5,
+	}
+	encode := func() []byte {
+		var out bytes.Buffer
+		check(gob.NewEncoder(&out).Encode(session))
+		return out.Bytes()
+	}
+	encoded := encode()
+	report("encode gob, 5 keys", func() { encode() })
+	report("decode gob, 5 keys", func() {
+		decoded := map[interface{}]interface{}{}
+		check(gob.NewDecoder(bytes.NewReader(encoded)).Decode(&decoded))
+	})
 }

@@ -102,6 +102,13 @@ func serveOr(asked request) (answer, error) {
 		}
 		picture, err := json.Marshal(values)
 		return answer{Payload: hex.EncodeToString(picture)}, err
+	case "gob-draw":
+		payload, err := hex.DecodeString(asked.Payload)
+		if err != nil {
+			return answer{}, err
+		}
+		drawn, err := pictureOf("session", payload)
+		return answer{Payload: hex.EncodeToString(drawn)}, err
 	case "http-make":
 		store, err := newStore(asked)
 		if err != nil {

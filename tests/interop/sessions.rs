@@ -82,6 +82,59 @@ fn go_finds_the_rest_of_an_scs_row_equal() {
     go_finds_the_rest_equal("scs", change_row);
 }
 
+/// The program pictures Go's sessions as Go itself does.
+#[cfg(feature = "cli")]
+#[test]
+fn the_program_pictures_what_go_encodes() {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    let Some(mut gorilla) = Gorilla::start() else {
+        return;
+    };
+    let keys = KeyPair::sign_only(HashKey::new(&[7; 32]).unwrap());
+    let options = CodecOptions::new().max_length(0);
+    let codec = SecureCookie::with_options(keys, &options).unwrap();
+    let (mut cookies, mut pictures) = (String::new(), Vec::new());
+    for seed in seeds(CASES) {
+        let made = gorilla.must(&json!({ "op": "gob-make", "kind": "session", "seed": seed }));
+        let made = payload(&made);
+        let drawn = gorilla.must(&json!({ "op": "gob-draw", "payload": hex(&made) }));
+        pictures.push((
+            seed,
+            serde_json::from_slice::<Json>(&payload(&drawn)).unwrap(),
+        ));
+        cookies.push_str(&codec.seal("sid", &made).unwrap());
+        cookies.push('\n');
+    }
+    let mut program = Command::new(env!("CARGO_BIN_EXE_silverback"))
+        .args([
+            "decode",
+            "--name",
+            "sid",
+            "--max-length",
+            "0",
+            "--keys",
+            &"07".repeat(32),
+            "-",
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = program.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || input.write_all(cookies.as_bytes()).unwrap());
+    let output = program.wait_with_output().unwrap();
+    writer.join().unwrap();
+    assert!(output.status.success());
+    let output = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.lines().count(), pictures.len());
+    for (line, (seed, picture)) in output.lines().zip(&pictures) {
+        let ours: Json = serde_json::from_str(line).unwrap();
+        assert_eq!(&ours, picture, "SILVERBACK_SEED: {}", seed << 1);
+    }
+}
+
 /// gorilla's own CookieStore, over real HTTP, both ways.
 #[test]
 fn a_cookie_store_reads_its_cookie_after_we_changed_it() {
