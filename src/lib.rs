@@ -7,7 +7,7 @@
 //! | module | what it is for |
 //! |---|---|
 //! | [`codec`] | bytes, a name and a key pair become cookie text, and back: [`SecureCookie`](codec::SecureCookie), the key chain [`Codecs`](codec::Codecs), keys, serializers |
-//! | [`gob`] | Go's `encoding/gob`, the serializer gorilla uses by default (strings so far) |
+//! | [`gob`] | Go's `encoding/gob`, the serializer gorilla uses by default: a lossless `Value`, and serde types |
 //!
 //! Arrows point one way only: `codec` uses `gob`, and nothing else of ours.
 //!

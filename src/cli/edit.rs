@@ -70,7 +70,7 @@ fn parse_set(set: &str) -> Result<(&str, Json), Failure> {
     let (key, json) = set
         .split_once('=')
         .ok_or_else(|| Failure::usage("--set takes KEY=JSON"))?;
-    let value = serde_json::from_str(json)
+    let value = gob::parse(json)
         .map_err(|_| Failure::usage(format!("the value set for {key} is no JSON")))?;
     Ok((key, value))
 }

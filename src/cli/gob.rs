@@ -166,6 +166,26 @@ impl<'v> Picture<'v> {
     }
 }
 
+/// Reads a compact JSON document. serde_json takes the token `-0` for a float, where
+/// it is an integer: it has neither `.` nor `e`.
+pub(super) fn parse(compact: &str) -> Result<Json, serde_json::Error> {
+    let (mut plain, mut rest) = (String::with_capacity(compact.len()), compact);
+    let (mut in_string, mut escaped) = (false, false);
+    while let Some(character) = rest.chars().next() {
+        let is_minus_zero = !in_string
+            && rest
+                .strip_prefix("-0")
+                .is_some_and(|after| !after.starts_with(['.', 'e', 'E']));
+        if !is_minus_zero {
+            plain.push(character);
+        }
+        in_string ^= character == '"' && !escaped;
+        escaped = in_string && character == '\\' && !escaped;
+        rest = rest.get(character.len_utf8()..).unwrap_or_default();
+    }
+    serde_json::from_str(&plain)
+}
+
 /// The value that a JSON document stands for at the top level; none for null.
 pub(super) fn value(document: &Json) -> Option<Value> {
     Some(match document {

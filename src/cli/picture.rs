@@ -26,8 +26,7 @@ pub(super) fn payload(format: Format, input: Vec<u8>) -> Result<Vec<u8>, Failure
         ))
     })?;
     if format == Format::Gob {
-        let document: serde_json::Value =
-            serde_json::from_str(&compact).map_err(|error| no_json(&error))?;
+        let document = gob::parse(&compact).map_err(|error| no_json(&error))?;
         let value = gob::value(&document)
             .ok_or_else(|| Failure::usage("gob has no value for null at the top level"))?;
         return Ok(value.to_vec());

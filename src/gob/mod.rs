@@ -1,13 +1,62 @@
-//! Go's `encoding/gob`, the serializer gorilla uses by default.
-//!
-//! So far it holds strings, which is what a session ID travels as in gorilla's
-//! server stores; the rest of gob comes next. This room uses std only, and knows
+//! Go's `encoding/gob`, the serializer gorilla uses by default: a lossless
+//! [`Value`], and serde types by Go's rules. It uses std and serde only, and knows
 //! nothing of cookies.
 //!
-//! The wire, from the package documentation of Go's `encoding/gob`: a message is
-//! its length and that many bytes; a string at the top level is the type id 6 (a
-//! signed integer), a zero byte, because a value that is no struct is sent as a
-//! lone field, the length, and the bytes, which need not be UTF-8.
+//! | file | what lives there |
+//! |---|---|
+//! | `value.rs`, `build.rs` | [`Value`]: any gob value; values made here |
+//! | `types.rs` | [`Type`]: what a message says of its types |
+//! | `decode.rs`, `encode.rs`, `wire.rs` | bytes to value, and back |
+//! | `registered.rs` | the names Go's own types are registered with |
+//! | `ser.rs`, `schema.rs`, `de.rs` | serde types: [`to_vec`], [`from_slice`] |
+//! | `time.rs` | [`Time`]: what is in a `time.Time` |
+//! | `string.rs` | a lone string, as gorilla's server stores seal an ID |
+//!
+//! # Change one key of a Go session
+//!
+//! Structs, pointers and types that encode themselves, which this program does not
+//! know, stay as they were:
+//!
+//! ```
+//! use silverback::gob::{Value, from_value};
+//!
+//! # let from_go = Value::map_of_interfaces([("visits", 7_isize.into()), ("user", "ape".into())]).to_vec();
+//! let Value::Composite(mut session) = Value::from_slice(&from_go)? else { panic!("a session is a map") };
+//! let visits: i64 = session.get("visits").map(from_value).transpose()?.unwrap_or_default();
+//! session.insert("visits", (visits + 1).into())?;
+//! let for_go = Value::Composite(session).to_vec();
+//! # let again = Value::from_slice(&for_go)?;
+//! # let Value::Composite(again) = again else { panic!() };
+//! # assert_eq!(from_value::<i64>(again.get("visits").unwrap())?, 8);
+//! # assert_eq!(from_value::<String>(again.get("user").unwrap())?, "ape");
+//! # Ok::<(), silverback::gob::Error>(())
+//! ```
+//!
+//! # Serde types
+//!
+//! | Rust | Go |
+//! |---|---|
+//! | `bool`, integers to 64 bits, floats, `String`, `char` | `bool`, `intN`, `uintN`, `floatN`, `string` |
+//! | `Vec<u8>`, bytes | `[]byte` |
+//! | `Vec<T>`, sets | `[]T`; `[]interface {}` where elements differ or some are `None` |
+//! | `[T; N]`, tuples of one type | `[N]T`; other tuples `[]interface {}` |
+//! | maps | `map[K]V`; interfaces where keys or values differ |
+//! | structs | a struct of that name (`#[serde(rename = "pkg.Name")]`), fields by name |
+//! | `Option` | a pointer: `None` is left out of a struct |
+//! | enums | the variant's name as a string; with content, a map from it |
+//!
+//! As in Go, a struct's zero fields are not sent, a field that is not there is
+//! zero, an unknown one is skipped, and an integer that does not fit is an error. So
+//! `Some(0)` in a struct comes back as `None`, as a pointer to zero does in Go. Go
+//! decodes an interface only if it holds a type that the program registered, and
+//! asserts on the width the name says: `7_isize` is Go's `int`.
+//!
+//! # Strictness
+//!
+//! What Go writes is read; what Go refuses, or accepts and never writes, is refused:
+//! integers in a longer form, bytes after the value, several kinds of one type, map
+//! keys Go cannot hash. Values may be nested 2,300 deep and a message may define
+//! 1,000 types; memory is a small multiple of the input.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -38,6 +87,12 @@ pub use value::{Composite, GoString, Interface, Value};
 ///
 /// # Errors
 /// As [`to_value`].
+///
+/// ```
+/// let bytes = silverback::gob::to_vec(&7_i64)?;
+/// assert_eq!(bytes, [3, 4, 0, 14]);
+/// # Ok::<(), silverback::gob::Error>(())
+/// ```
 pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
     Ok(to_value(value)?.to_vec())
 }
@@ -46,6 +101,17 @@ pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
 ///
 /// # Errors
 /// As [`Value::from_slice`] and [`from_value`].
+///
+/// ```
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// #[serde(rename = "web.User", rename_all = "PascalCase")]
+/// struct User { name: String, visits: u32 }
+///
+/// let bytes = silverback::gob::to_vec(&User { name: "ape".into(), visits: 0 })?;
+/// let user: User = silverback::gob::from_slice(&bytes)?;
+/// assert_eq!((&*user.name, user.visits), ("ape", 0));
+/// # Ok::<(), silverback::gob::Error>(())
+/// ```
 pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     from_value(&Value::from_slice(bytes)?)
 }

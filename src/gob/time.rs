@@ -11,6 +11,15 @@ use super::types::{SelfEncoder, Shape};
 /// A moment as Go sends it, to the nanosecond, with its zone's offset.
 ///
 /// It prints as Go's `time.RFC3339Nano`.
+///
+/// ```
+/// use silverback::gob::Time;
+///
+/// let bytes = [1, 0, 0, 0, 14, 0xe8, 0xb7, 0x87, 0xcf, 0, 0, 0, 0, 0, 60];
+/// let time = Time::from_bytes(&bytes).expect("a time.Time");
+/// assert_eq!(time.to_string(), "2030-02-25T23:01:51+01:00");
+/// assert_eq!((time.unix_seconds(), time.offset_seconds()), (Some(1_898_287_311), 3600));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Time {
     /// Since 0001-01-01T00:00:00Z.

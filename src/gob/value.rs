@@ -74,6 +74,17 @@ impl fmt::Debug for GoString {
 
 /// Any gob value, as it was on the wire: what this program does not know of Go's
 /// types it keeps, and writes back.
+///
+/// A clone is cheap: what is inside is shared until it is changed.
+///
+/// ```
+/// use silverback::gob::Value;
+///
+/// let value = Value::from_slice(&[3, 4, 0, 14])?;
+/// assert!(matches!(value, Value::Int(7)));
+/// assert_eq!(value.to_vec(), [3, 4, 0, 14]);
+/// # Ok::<(), silverback::gob::Error>(())
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Value {
@@ -101,6 +112,15 @@ pub enum Value {
 
 /// What an interface holds: nothing, or a value under the name that its concrete
 /// type was registered with (`int8`, `map[string]interface {}`, `*pkg.T`).
+///
+/// ```
+/// use silverback::gob::{Interface, Value};
+///
+/// let width = Interface::from(7_i8);
+/// assert_eq!(*width.name(), *"int8");
+/// let named = Interface::of("main.UserID", Value::Int(7));
+/// assert!(Interface::nil().value().is_none() && named.value().is_some());
+/// ```
 #[derive(Clone)]
 pub struct Interface {
     name: GoString,

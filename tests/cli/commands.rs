@@ -677,6 +677,7 @@ fn gob_holds_what_json_does() {
         ("[]", "[]"),
         ("{}", "{}"),
         ("true", "true"),
+        ("[-0, -0.0, \"-0\"]", "[0,-0,\"-0\"]"),
     ] {
         let cookie = seal(&[], document);
         assert_eq!(decode(&[], &cookie).ok(), format!("{picture}\n"));

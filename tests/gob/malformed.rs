@@ -279,3 +279,52 @@ fn more_than_a_thousand_types_are_refused() {
     bytes.extend(message(&[4, 0, 2]));
     assert_eq!(refusal(&bytes), "gob: too many types are defined");
 }
+
+#[test]
+fn what_gos_own_tests_refuse_is_refused() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/go_bad_gob.txt");
+    let lines = std::fs::read_to_string(path).unwrap();
+    let inputs: Vec<_> = lines
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .collect();
+    assert_eq!(inputs.len(), 8);
+    for input in inputs {
+        let bytes = base16ct::mixed::decode_vec(input).unwrap();
+        assert!(Value::from_slice(&bytes).is_err(), "{input}");
+    }
+    assert!(Value::from_slice(&[]).is_err());
+}
+
+/// The worst that a byte can become is a value of its own.
+#[test]
+fn memory_is_a_small_multiple_of_the_input() {
+    let multiple = |bytes: &[u8]| {
+        let mut value = None;
+        let info = allocation_counter::measure(|| value = Some(Value::from_slice(bytes)));
+        assert!(value.unwrap().is_ok());
+        info.bytes_max as f64 / bytes.len() as f64
+    };
+    let count = uint(100_000);
+    let bools = [
+        slice_of(&[2]),
+        value_of_slice(&[&count[..], &[1; 100_000]].concat()),
+    ]
+    .concat();
+    // An empty string in an interface each: the shortest thing that has a name.
+    let element = b"\x06string\x0c\x02\x00\x00";
+    let strings = [
+        slice_of(&[16]),
+        value_of_slice(&[&count[..], &element.repeat(100_000)].concat()),
+    ]
+    .concat();
+    // A slice of empty slices.
+    let slices = [
+        slice_of(&SLICE),
+        value_of_slice(&[&count[..], &[0; 100_000]].concat()),
+    ]
+    .concat();
+    for (what, bytes) in [("bools", bools), ("strings", strings), ("slices", slices)] {
+        assert!(multiple(&bytes) <= 128.0, "{what}: {}", multiple(&bytes));
+    }
+}
