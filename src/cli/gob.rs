@@ -147,22 +147,48 @@ impl<'v> Picture<'v> {
             self.string("NaN");
         } else if float.is_infinite() {
             self.string(if float > 0.0 { "+Inf" } else { "-Inf" });
-        } else if is_single {
-            self.finite(float as f32, float.abs());
         } else {
-            self.finite(float, float.abs());
+            let shortest = if is_single {
+                serde_json::to_string(&(float as f32))
+            } else {
+                serde_json::to_string(&float)
+            };
+            let laid_out = shortest.ok().map(|shortest| go_number(&shortest));
+            self.out.push_str(&laid_out.unwrap_or_default());
         }
     }
+}
 
-    /// The shortest digits that say the number, as Go's encoding/json prints them:
-    /// with an exponent only below 1e-6 and from 1e21 on.
-    fn finite<F: std::fmt::Display + std::fmt::LowerExp>(&mut self, float: F, size: f64) {
-        if size == 0.0 || (1e-6..1e21).contains(&size) {
-            return self.display(&float);
+/// The digits of a JSON number laid out as Go's encoding/json does: with an exponent
+/// below 1e-6 and from 1e21 on only.
+fn go_number(number: &str) -> String {
+    let (sign, number) = match number.strip_prefix('-') {
+        Some(number) => ("-", number),
+        None => ("", number),
+    };
+    let (mantissa, exponent) = number.split_once('e').unwrap_or((number, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = format!("{whole}{fraction}");
+    let digits = all.trim_start_matches('0');
+    // The point stands after so many digits.
+    let leading_zeros = (all.len() - digits.len()) as i32;
+    let point = whole.len() as i32 - leading_zeros + exponent.parse::<i32>().unwrap_or(0);
+    let digits = digits.trim_end_matches('0');
+    let count = digits.len() as i32;
+    let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or(0));
+    match (
+        digits.split_at_checked(usize::try_from(point).unwrap_or(0)),
+        point,
+    ) {
+        _ if digits.is_empty() => format!("{sign}0"),
+        (_, point @ 22..) | (_, point @ ..=-6) => {
+            let (first, rest) = digits.split_at(1);
+            let dot = if rest.is_empty() { "" } else { "." };
+            format!("{sign}{first}{dot}{rest}e{:+}", point - 1)
         }
-        let number = format!("{float:e}");
-        let sign = if size < 1.0 { "e" } else { "e+" };
-        self.display(&number.replacen('e', sign, 1));
+        (_, point) if point <= 0 => format!("{sign}0.{}{digits}", zeros(-point)),
+        (Some((whole, fraction)), _) if !fraction.is_empty() => format!("{sign}{whole}.{fraction}"),
+        (_, point) => format!("{sign}{digits}{}", zeros(point - count)),
     }
 }
 
@@ -222,5 +248,35 @@ pub(super) fn interface(value: &Json) -> Interface {
                     .map(|(key, value)| (key.as_str(), interface(value))),
             ),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::go_number;
+
+    #[test]
+    fn numbers_are_laid_out_as_go_does() {
+        // What Go's encoding/json prints of the same float64.
+        let cases = [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (1.0, "1"),
+            (-4923330634178313.0 / 4.0, "-1230832658544578.2"),
+            (0.1, "0.1"),
+            (123.456, "123.456"),
+            (1e20, "100000000000000000000"),
+            (1e21, "1e+21"),
+            (1.5e300, "1.5e+300"),
+            (1e-6, "0.000001"),
+            (9.99e-7, "9.99e-7"),
+            (1e-7, "1e-7"),
+            (-3260520327009307648.0, "-3260520327009307600"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (5e-324, "5e-324"),
+        ];
+        for (float, text) in cases {
+            assert_eq!(go_number(&serde_json::to_string(&float).unwrap()), text);
+        }
     }
 }

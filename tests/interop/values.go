@@ -117,7 +117,8 @@ func randomValue(r *rand.Rand, depth int) interface{} {
 		func() interface{} { return []interface{}{nested(), nil, nested()} },
 		func() interface{} { return map[string]interface{}{randomString(r): nested(), "nil": nil} },
 		func() interface{} {
-			return map[interface{}]interface{}{r.Intn(9): nested(), randomString(r): nested(), Point{1, 1}: nil}
+			// The letter keeps a string from being pictured as an int is.
+			return map[interface{}]interface{}{r.Intn(9): nested(), "s" + randomString(r): nested(), Point{1, 1}: nil}
 		},
 		func() interface{} { return randomUser(r, depth-1) },
 		func() interface{} {
