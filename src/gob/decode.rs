@@ -2,29 +2,24 @@
 //!
 //! Go's `encoding/gob`, `decoder.go` and `decode.go`, read strictly: what Go
 //! accepts but never writes is refused. Values are read with a stack of our own,
-//! so that nesting costs no more than memory in proportion to the input.
+//! so that nesting costs no more than memory in proportion to the input. The
+//! definitions among them are read in `define.rs`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::registered;
-use super::types::{Defined, Definition, Definitions, Reference, SelfEncoder, Shape};
+use super::types::{Defined, Definition, Definitions, Reference, Shape};
 use super::value::{Composite, Interface};
 use super::wire::{swap_float, take_bytes, take_int, take_uint};
-use super::{Error, GoString, Value};
+use super::{Error, Value};
 
 /// How deep values may be nested. A slice of itself fits 2,207 levels in a cookie,
 /// and refusing a deeper one should not take 64 KiB first.
 const DEEPEST: usize = 2_300;
 
-/// How many types one message may define; a session has a dozen.
-const MOST_DEFINITIONS: usize = 1_000;
-
 /// How long the registered name of a type may be, in bytes: Go's own limit.
 const LONGEST_NAME: u16 = 1024;
-
-/// Ids below are Go's own; the highest is an `int32`'s.
-const DEFINED_IDS: std::ops::RangeInclusive<i64> = 64..=i32::MAX as i64;
 
 /// Reads the one value in `bytes`, definitions and all.
 pub(super) fn decode(bytes: &[u8]) -> Result<Value, Error> {
@@ -70,17 +65,17 @@ pub(super) fn check(value: &Value) -> Result<(), Error> {
 }
 
 #[derive(Default)]
-struct Decoder<'a> {
+pub(super) struct Decoder<'a> {
     whole: &'a [u8],
     /// What follows the current message.
     input: &'a [u8],
     /// What is left of the current message.
-    message: &'a [u8],
+    pub(super) message: &'a [u8],
     /// The place of each id that was defined or referred to.
-    places: HashMap<i64, u32>,
-    definitions: Vec<Option<Definition>>,
+    pub(super) places: HashMap<i64, u32>,
+    pub(super) definitions: Vec<Option<Definition>>,
     /// Whether all that a definition reaches is known to be defined.
-    complete: Vec<bool>,
+    pub(super) complete: Vec<bool>,
     /// What the values refer to; filled at the end.
     shared: Arc<Definitions>,
     /// The values that are being read, outermost first.
@@ -166,7 +161,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// How many elements follow. Each has a byte or more.
-    fn count(&mut self, per_element: u32) -> Result<u32, Error> {
+    pub(super) fn count(&mut self, per_element: u32) -> Result<u32, Error> {
         let count = take_uint(&mut self.message)?;
         let bytes = (self.message.len() + self.input.len()) as u32;
         u32::try_from(count)
@@ -333,145 +328,14 @@ impl<'a> Decoder<'a> {
         }
         Ok(())
     }
-
-    /// What an id stands for in a definition, which may come before its own.
-    fn reference(&mut self, id: i64) -> Result<Reference, Error> {
-        if (1..=8).contains(&id) {
-            return Ok(Reference::Basic(id));
-        }
-        if !DEFINED_IDS.contains(&id) {
-            return Err(Error::new("there is no type with this id"));
-        }
-        if let Some(place) = self.places.get(&id) {
-            return Ok(Reference::Defined(*place));
-        }
-        if self.definitions.len() == MOST_DEFINITIONS {
-            return Err(Error::new("too many types are defined"));
-        }
-        let place = self.definitions.len() as u32;
-        self.places.insert(id, place);
-        self.definitions.push(None);
-        Ok(Reference::Defined(place))
-    }
-
-    /// What an id stands for where a value follows: all it reaches must be defined.
-    fn defined_reference(&mut self, id: i64) -> Result<Reference, Error> {
-        let reference = self.reference(id)?;
-        let mut pending = vec![reference];
-        while let Some(next) = pending.pop() {
-            let Reference::Defined(place) = next else {
-                continue;
-            };
-            match self.complete.get_mut(place as usize) {
-                Some(false) | None => {}
-                Some(true) => continue,
-            }
-            self.complete.resize(self.definitions.len(), false);
-            if let Some(complete) = self.complete.get_mut(place as usize) {
-                *complete = true;
-            }
-            let Some(Some(definition)) = self.definitions.get(place as usize) else {
-                return Err(Error::new("a type is not defined"));
-            };
-            definition.shape.map(|of| pending.push(*of));
-        }
-        Ok(reference)
-    }
-
-    /// Reads the definition of `id`: Go's `wireType`, a struct with one field set.
-    fn define(&mut self, id: i64) -> Result<(), Error> {
-        let place = match self.reference(id)? {
-            Reference::Defined(place) => place,
-            Reference::Basic(_) => return Err(Error::new("a basic type is defined")),
-        };
-        let mut defined = None;
-        let mut field = 0;
-        while let Some(kind) = next_field(&mut self.message, &mut field, 7)? {
-            if defined.is_some() {
-                return Err(Error::new("a definition is of several kinds"));
-            }
-            defined = Some(self.definition(kind)?);
-        }
-        let defined = defined.ok_or(Error::new("a definition is of no kind"))?;
-        match self.definitions.get_mut(place as usize) {
-            Some(empty @ None) => *empty = Some(defined),
-            _ => return Err(Error::new("a type is defined twice")),
-        }
-        Ok(())
-    }
-
-    /// The field `kind` of a `wireType`: `arrayType` and so on, which begin with
-    /// a `CommonType`.
-    fn definition(&mut self, kind: usize) -> Result<Definition, Error> {
-        let (mut name, mut first, mut second) = (GoString::new(), 0, 0);
-        let mut fields = Vec::new();
-        let field_count = [3, 2, 2, 3, 1, 1, 1].get(kind).copied().unwrap_or(0);
-        let mut field = 0;
-        while let Some(number) = next_field(&mut self.message, &mut field, field_count)? {
-            match (number, kind) {
-                (0, _) => name = self.common_type()?,
-                (1, 2) => fields = self.struct_fields()?,
-                (1, _) => first = take_int(&mut self.message)?,
-                _ => second = take_int(&mut self.message)?,
-            }
-        }
-        let shape = match kind {
-            0 => Shape::Array {
-                element: self.reference(first)?,
-                length: usize::try_from(second)
-                    .map_err(|_| Error::new("an array has a negative length"))?,
-            },
-            1 => Shape::Slice(self.reference(first)?),
-            2 => Shape::Struct(fields),
-            3 => Shape::Map {
-                key: self.reference(first)?,
-                value: self.reference(second)?,
-            },
-            4 => Shape::SelfEncoder(SelfEncoder::Gob),
-            5 => Shape::SelfEncoder(SelfEncoder::Binary),
-            _ => Shape::SelfEncoder(SelfEncoder::Text),
-        };
-        Ok(Definition { name, shape })
-    }
-
-    /// A `CommonType`: the name, and an id that nobody reads.
-    fn common_type(&mut self) -> Result<GoString, Error> {
-        let mut name = GoString::new();
-        let mut field = 0;
-        while let Some(number) = next_field(&mut self.message, &mut field, 2)? {
-            match number {
-                0 => name = take_bytes(&mut self.message)?.into(),
-                _ => drop(take_int(&mut self.message)?),
-            }
-        }
-        Ok(name)
-    }
-
-    /// The fields of a struct: names that are not empty and differ.
-    fn struct_fields(&mut self) -> Result<Vec<(GoString, Reference)>, Error> {
-        let count = self.count(1)?;
-        let mut fields = Vec::new();
-        let mut names = HashSet::new();
-        for _ in 0..count {
-            let (mut name, mut id) = (GoString::new(), 0);
-            let mut field = 0;
-            while let Some(number) = next_field(&mut self.message, &mut field, 2)? {
-                match number {
-                    0 => name = take_bytes(&mut self.message)?.into(),
-                    _ => id = take_int(&mut self.message)?,
-                }
-            }
-            if name.as_bytes().is_empty() || !names.insert(name.clone()) {
-                return Err(Error::new("a field has no name, or that of another"));
-            }
-            fields.push((name, self.reference(id)?));
-        }
-        Ok(fields)
-    }
 }
 
 /// Reads which field of a struct comes next, counted from zero; none at the end.
-fn next_field(message: &mut &[u8], field: &mut u32, fields: usize) -> Result<Option<usize>, Error> {
+pub(super) fn next_field(
+    message: &mut &[u8],
+    field: &mut u32,
+    fields: usize,
+) -> Result<Option<usize>, Error> {
     let skip = take_uint(message)?;
     if skip == 0 {
         return Ok(None);

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `value.rs`, `build.rs` | [`Value`]: any gob value; values made here |
 //! | `types.rs` | [`Type`]: what a message says of its types |
-//! | `decode.rs`, `encode.rs`, `wire.rs` | bytes to value, and back |
+//! | `decode.rs`, `define.rs`, `encode.rs`, `wire.rs` | bytes to value, and back |
 //! | `registered.rs` | the names Go's own types are registered with |
 //! | `ser.rs`, `schema.rs`, `de.rs` | serde types: [`to_vec`], [`from_slice`] |
 //! | `time.rs` | [`Time`]: what is in a `time.Time` |
@@ -64,6 +64,7 @@ use serde::de::DeserializeOwned;
 mod build;
 mod de;
 mod decode;
+mod define;
 mod encode;
 mod error;
 mod registered;
