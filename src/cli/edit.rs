@@ -1,7 +1,11 @@
 //! `silverback edit`: some keys of a cookie's map change, all else stays.
 
+use std::fmt;
+
 use clap::Args;
-use serde_json::{Map, Value as Json};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value as Json;
+use serde_json::value::RawValue;
 use silverback::codec::{Codec, Error};
 use silverback::gob::Value;
 
@@ -109,14 +113,49 @@ impl Changes<'_> {
     }
 
     fn apply_to_json(&self, document: &str) -> Result<String, Error> {
-        let mut map: Map<String, Json> =
+        let Entries(mut entries) =
             serde_json::from_str(document).map_err(|_| Error::usage("the cookie holds no map"))?;
         for (key, json) in &self.set {
-            map.insert((*key).to_owned(), json.clone());
+            let value = RawValue::from_string(json.to_string())
+                .map_err(|_| Error::internal("JSON that was read is none"))?;
+            // Of a key that is there twice the last one counts.
+            match entries.iter_mut().rfind(|(of, _)| of == key) {
+                Some((_, there)) => *there = value,
+                None => entries.push(((*key).to_owned(), value)),
+            }
         }
-        for key in self.unset {
-            map.remove(key);
+        entries.retain(|(key, _)| !self.unset.contains(key));
+        let entries: Vec<String> = entries
+            .iter()
+            .map(|(key, value)| format!("{}:{value}", Json::from(key.as_str())))
+            .collect();
+        Ok(format!("{{{}}}", entries.join(",")))
+    }
+}
+
+/// The entries of a JSON object in their order, each value as it was written.
+struct Entries(Vec<(String, Box<RawValue>)>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Entries;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
         }
-        Ok(Json::Object(map).to_string())
+
+        deserializer.deserialize_map(InOrder)
     }
 }

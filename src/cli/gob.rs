@@ -43,10 +43,21 @@ struct Context<'v> {
 impl<'v> Context<'v> {
     fn of(name: &'v GoString) -> Self {
         let text = name.to_string_lossy();
+        // Not main.Myfloat32, which may be of 64.
+        let is_single = |of: &str| {
+            let before = text.strip_suffix(of);
+            before.is_some_and(|before| before.is_empty() || before.ends_with(']'))
+        };
         Context {
             name: Some(name),
-            is_single: text.ends_with("float32") || text.ends_with("complex64"),
+            is_single: is_single("float32") || is_single("complex64"),
         }
+    }
+
+    /// Unless a registered name says otherwise.
+    fn may_be_time(self) -> bool {
+        self.name
+            .is_none_or(|name| *name == *"time.Time" || *name == *"*time.Time")
     }
 
     /// For what is in a list or a map.
@@ -96,14 +107,16 @@ impl<'v> Picture<'v> {
                     self.tasks.push(Task::Value(held, context));
                 }
             },
-            Value::SelfEncoded(of, bytes) => match Time::of(value) {
-                Some(time) => self.string(&time.to_string()),
-                None => {
-                    let name = context.name.unwrap_or(of.name()).to_string_lossy();
-                    let bytes = STANDARD.encode(bytes);
-                    self.display(&serde_json::json!({ "$type": name, "$bytes": bytes }));
+            Value::SelfEncoded(of, bytes) => {
+                match Time::of(value).filter(|_| context.may_be_time()) {
+                    Some(time) => self.string(&time.to_string()),
+                    None => {
+                        let name = context.name.unwrap_or(of.name()).to_string_lossy();
+                        let bytes = STANDARD.encode(bytes);
+                        self.display(&serde_json::json!({ "$type": name, "$bytes": bytes }));
+                    }
                 }
-            },
+            }
             Value::Composite(composite) => self.composite(composite, context.inside()),
             _ => self.out.push_str("null"),
         }

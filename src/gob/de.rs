@@ -8,9 +8,10 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::types::Shape;
+use super::registered::fits_f32;
+use super::types::{Reference, Shape};
 use super::value::Composite;
-use super::{Error, GoString, Time, Value};
+use super::{Error, GoString, Time, Type, Value};
 
 /// How deep a serde type may go into a value; deeper ones are for [`Value`].
 const DEEPEST: usize = 128;
@@ -22,8 +23,9 @@ const DEEPEST: usize = 128;
 /// # Errors
 /// Where the value is of another shape, or an integer is too large.
 pub fn from_value<T: DeserializeOwned>(value: &Value) -> Result<T, Error> {
-    // serde knows which names are one field's only by trying: a field is given as
-    // zero after it has been missed.
+    // What Go left out of a struct is zero by its type. A field that the type does
+    // not have is zero, too, but which names are one field's only serde knows: so it
+    // is given as zero after it has been missed.
     let mut zeros = Vec::new();
     loop {
         match T::deserialize(Reader::new(value, DEEPEST, &zeros)) {
@@ -108,7 +110,19 @@ impl<'v> Deserializer<'v> for Reader<'v> {
             Value::Composite(composite) if composite.is_sequence() => {
                 self.sequence(visitor, composite.elements())
             }
-            Value::Composite(composite) => visitor.visit_map(Entries::new(self, composite, &[])),
+            Value::Composite(composite) => {
+                visitor.visit_map(Entries::new(self, composite, Vec::new()))
+            }
+        }
+    }
+
+    /// A float that is too large for 32 bits is an error, as an integer is.
+    fn deserialize_f32<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.value {
+            Value::Float(float) if !fits_f32(*float) => {
+                Err(Error::new("a number is too large for its type"))
+            }
+            _ => self.deserialize_any(visitor),
         }
     }
 
@@ -187,7 +201,7 @@ impl<'v> Deserializer<'v> for Reader<'v> {
             .iter()
             .filter_map(|(within, field)| (*within == name).then_some(*field))
             .collect();
-        let entries = Entries::new(self, composite, &zeros);
+        let entries = Entries::new(self, composite, zeros);
         visitor
             .visit_map(entries)
             .map_err(|error| error.within(name))
@@ -213,7 +227,8 @@ impl<'v> Deserializer<'v> for Reader<'v> {
                 };
                 visitor.visit_enum(Variant {
                     name: self.part(name)?,
-                    content: self.part(content)?,
+                    // What is in the variant is a level deeper, not the variant.
+                    content: Reader::new(content, self.depth, self.zeros),
                 })
             }
             _ => Err(no_variant),
@@ -226,7 +241,7 @@ impl<'v> Deserializer<'v> for Reader<'v> {
 
     forward_to_deserialize_any! {
         <V: Visitor<'v>>
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f64 char str string
         unit unit_struct map identifier
     }
 }
@@ -261,34 +276,55 @@ impl<'v> SeqAccess<'v> for Elements<'v> {
     }
 }
 
-/// The entries of a map, or the fields of a struct and then those given as zero.
+/// The entries of a map; or the fields of a struct, in order, those that Go left
+/// out as zeros, and after them those that its type does not have and that are
+/// wanted as zero.
 struct Entries<'v> {
     whole: Reader<'v>,
+    of: &'v Composite,
     children: std::slice::Iter<'v, [Value; 2]>,
-    /// The names of a struct's fields; none for a map.
-    names: Option<Vec<GoString>>,
-    zeros: Vec<&'static str>,
-    /// The value of the key that was read last; none for a zero.
-    next: Option<&'v Value>,
+    /// The fields of a struct's type that are still to come; none for a map.
+    fields: Option<std::iter::Enumerate<std::slice::Iter<'v, (GoString, Reference)>>>,
+    wanted: Vec<&'static str>,
+    next: Next<'v>,
+}
+
+/// The value of the key that was read last.
+enum Next<'v> {
+    There(&'v Value),
+    Zero(Option<Type>),
 }
 
 impl<'v> Entries<'v> {
-    fn new(whole: Reader<'v>, of: &'v Composite, zeros: &[&'static str]) -> Self {
-        let names: Option<Vec<GoString>> = match of.defined().shape() {
-            Shape::Struct(fields) => Some(fields.into_iter().map(|(name, _)| name).collect()),
-            _ => None,
-        };
-        let there = |zero: &str| match &names {
-            Some(_) => of.fields().any(|(name, _)| *name == *zero),
-            None => of.entries().any(|(key, _)| key.is_string(zero)),
-        };
+    /// `wanted` are names of fields that were missed, whether or not they are there.
+    fn new(whole: Reader<'v>, of: &'v Composite, mut wanted: Vec<&'static str>) -> Self {
+        let fields = of.struct_fields();
+        wanted.retain(|zero| match fields {
+            Some(fields) => !fields.iter().any(|(name, _)| *name == **zero),
+            None => of.get(zero).is_none(),
+        });
         Entries {
             whole,
-            zeros: zeros.iter().copied().filter(|zero| !there(zero)).collect(),
+            of,
             children: of.children().as_chunks().0.iter(),
-            names,
-            next: None,
+            fields: fields.map(|fields| fields.iter().enumerate()),
+            wanted,
+            next: Next::Zero(None),
         }
+    }
+
+    /// The next field of a struct, with its value or its zero.
+    fn next_field(&mut self) -> Option<&'v GoString> {
+        let (number, (name, of)) = self.fields.as_mut()?.next()?;
+        let there = self.children.as_slice().first();
+        self.next = match there {
+            Some([Value::Uint(there), value]) if *there == number as u64 => {
+                self.children.next();
+                Next::There(value)
+            }
+            _ => Next::Zero(Some(self.of.defined().resolve(*of))),
+        };
+        Some(name)
     }
 }
 
@@ -299,40 +335,36 @@ impl<'v> MapAccess<'v> for Entries<'v> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Error> {
-        let Some([key, value]) = self.children.next() else {
-            self.next = None;
-            let Some(zero) = self.zeros.pop() else {
-                return Ok(None);
-            };
-            let name: StrDeserializer<'_, Error> = zero.into_deserializer();
-            return seed.deserialize(name).map(Some);
-        };
-        self.next = Some(value);
-        let Some(names) = &self.names else {
+        if self.fields.is_none()
+            && let Some([key, value]) = self.children.next()
+        {
+            self.next = Next::There(value);
             return seed.deserialize(self.whole.part(key)?).map(Some);
+        }
+        if let Some(name) = self.next_field() {
+            let name = name.to_string_lossy();
+            let name: StrDeserializer<'_, Error> = (&*name).into_deserializer();
+            return seed.deserialize(name).map(Some);
+        }
+        let Some(zero) = self.wanted.pop() else {
+            return Ok(None);
         };
-        let name = match key {
-            Value::Uint(number) => names.get(*number as usize),
-            _ => None,
-        };
-        let name = name
-            .ok_or(Error::new("a field has no name"))?
-            .to_string_lossy();
-        let name: StrDeserializer<'_, Error> = (&*name).into_deserializer();
+        self.next = Next::Zero(None);
+        let name: StrDeserializer<'_, Error> = zero.into_deserializer();
         seed.deserialize(name).map(Some)
     }
 
     fn next_value_seed<T: DeserializeSeed<'v>>(&mut self, seed: T) -> Result<T::Value, Error> {
-        match self.next.take() {
-            Some(value) => seed.deserialize(self.whole.part(value)?),
-            None => seed.deserialize(Zero),
+        match std::mem::replace(&mut self.next, Next::Zero(None)) {
+            Next::There(value) => seed.deserialize(self.whole.part(value)?),
+            Next::Zero(of) => seed.deserialize(Zero(of)),
         }
     }
 }
 
-/// Go's zero, of whatever type is asked for.
-#[derive(Clone, Copy)]
-struct Zero;
+/// Go's zero, of whatever type is asked for; where none is, of the type on the
+/// wire, if that is known.
+struct Zero(Option<Type>);
 
 /// What each type that can be asked for has as its zero.
 macro_rules! zeros {
@@ -346,8 +378,26 @@ macro_rules! zeros {
 impl<'v> Deserializer<'v> for Zero {
     type Error = Error;
 
+    fn deserialize_any<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.0 {
+            Some(Type::Bool) => visitor.visit_bool(false),
+            Some(Type::Int) => visitor.visit_i64(0),
+            Some(Type::Uint) => visitor.visit_u64(0),
+            Some(Type::Float) => visitor.visit_f64(0.0),
+            Some(Type::Bytes) => visitor.visit_bytes(&[]),
+            Some(Type::String) => visitor.visit_str(""),
+            Some(Type::Complex) => visitor.visit_seq(ZeroParts(2)),
+            Some(Type::Defined(of)) => match of.shape() {
+                Shape::Slice(_) => visitor.visit_seq(ZeroParts(0)),
+                Shape::Map { .. } => visitor.visit_map(ZeroParts(0)),
+                // A nil pointer: what is no pointer is always sent.
+                _ => visitor.visit_unit(),
+            },
+            Some(Type::Interface) | None => visitor.visit_unit(),
+        }
+    }
+
     zeros! {
-        deserialize_any => visit_unit();
         deserialize_bool => visit_bool(false);
         deserialize_i8 => visit_i8(0);
         deserialize_i16 => visit_i16(0);
@@ -422,7 +472,7 @@ impl<'v> SeqAccess<'v> for ZeroParts {
             return Ok(None);
         };
         self.0 = left;
-        seed.deserialize(Zero).map(Some)
+        seed.deserialize(Zero(None)).map(Some)
     }
 }
 
@@ -434,7 +484,7 @@ impl<'v> MapAccess<'v> for ZeroParts {
     }
 
     fn next_value_seed<T: DeserializeSeed<'v>>(&mut self, seed: T) -> Result<T::Value, Error> {
-        seed.deserialize(Zero)
+        seed.deserialize(Zero(None))
     }
 }
 
@@ -475,6 +525,6 @@ impl<'v> VariantAccess<'v> for Reader<'v> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        self.deserialize_struct("", fields, visitor)
+        self.deserialize_struct("a variant", fields, visitor)
     }
 }

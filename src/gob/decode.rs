@@ -5,14 +5,14 @@
 //! so that nesting costs no more than memory in proportion to the input. The
 //! definitions among them are read in `define.rs`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::registered;
 use super::types::{Defined, Definition, Definitions, Reference, Shape};
 use super::value::{Composite, Interface};
 use super::wire::{swap_float, take_bytes, take_int, take_uint};
-use super::{Error, Value};
+use super::{Error, Type, Value};
 
 /// How deep values may be nested. A slice of itself fits 2,207 levels in a cookie,
 /// and refusing a deeper one should not take 64 KiB first.
@@ -49,19 +49,70 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Value, Error> {
 /// that keys can be keys.
 pub(super) fn check(value: &Value) -> Result<(), Error> {
     let mut pending = vec![value];
+    let mut hashable = Hashable::default();
     while let Some(value) = pending.pop() {
         match value {
             Value::Interface(interface) => registered::check(interface)?,
             Value::Composite(composite) => {
-                composite
-                    .entries()
-                    .try_for_each(|(key, _)| check_key(key))?;
+                let mut keys = composite.entries().map(|(key, _)| key);
+                keys.try_for_each(|key| hashable.check_key(key))?;
             }
             _ => {}
         }
         pending.extend(value.children());
     }
     Ok(())
+}
+
+/// Go panics on a map key it cannot hash: one whose type is, or holds, a slice, a
+/// map or `[]byte`. (A pointer to such a type can be hashed, but the wire does not
+/// tell it from the type.)
+#[derive(Default)]
+struct Hashable {
+    /// Types that were found right.
+    types: HashSet<(*const Definitions, u32)>,
+}
+
+impl Hashable {
+    fn check_key(&mut self, key: &Value) -> Result<(), Error> {
+        let mut next = Some(key);
+        let mut pending = Vec::new();
+        while let Some(value) = next {
+            self.check_type(value.value_type())?;
+            // The common key, a string in an interface, needs no list.
+            let (first, others) = match value.children().split_first() {
+                Some((first, others)) => (Some(first), others),
+                None => (None, &[][..]),
+            };
+            pending.extend(others);
+            next = first.or_else(|| pending.pop());
+        }
+        Ok(())
+    }
+
+    fn check_type(&mut self, of: Type) -> Result<(), Error> {
+        let unhashable = Error::new("a map key is, or holds, a slice or a map");
+        let mut next = Some(of);
+        let mut pending = Vec::new();
+        while let Some(of) = next {
+            match of {
+                Type::Bytes => return Err(unhashable),
+                Type::Defined(defined) if self.types.insert(defined.identity()) => {
+                    match defined.shape() {
+                        Shape::Slice(_) | Shape::Map { .. } => return Err(unhashable),
+                        Shape::Array { element, .. } => pending.push(element),
+                        Shape::Struct(fields) => {
+                            pending.extend(fields.into_iter().map(|(_, of)| of))
+                        }
+                        Shape::SelfEncoder(_) => {}
+                    }
+                }
+                _ => {}
+            }
+            next = pending.pop();
+        }
+        Ok(())
+    }
 }
 
 #[derive(Default)]
@@ -350,29 +401,4 @@ pub(super) fn next_field(
 
 fn take_float(message: &mut &[u8]) -> Result<f64, Error> {
     Ok(f64::from_bits(swap_float(take_uint(message)?)))
-}
-
-/// Go panics on a map key it cannot hash: one that is, or holds, a slice, a map or
-/// `[]byte`.
-fn check_key(key: &Value) -> Result<(), Error> {
-    let mut next = Some(key);
-    let mut pending = Vec::new();
-    while let Some(value) = next {
-        let hashable = match value {
-            Value::Bytes(_) => false,
-            Value::Composite(composite) => composite.is_hashable(),
-            _ => true,
-        };
-        if !hashable {
-            return Err(Error::new("a map key is, or holds, a slice or a map"));
-        }
-        // The common key, a string in an interface, needs no list.
-        let (first, others) = match value.children().split_first() {
-            Some((first, others)) => (Some(first), others),
-            None => (None, &[][..]),
-        };
-        pending.extend(others);
-        next = first.or_else(|| pending.pop());
-    }
-    Ok(())
 }

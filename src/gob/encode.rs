@@ -35,6 +35,8 @@ fn put_message(out: &mut Vec<u8>, message: &[u8]) {
 struct Ids {
     in_order: Vec<Defined>,
     by_identity: HashMap<(usize, u32), i64>,
+    /// Slices, arrays and maps of basic types are the same wherever they come from.
+    of_basics: HashMap<Shape<Reference>, i64>,
 }
 
 impl Ids {
@@ -53,6 +55,12 @@ impl Ids {
         while let Some(defined) = pending.pop() {
             let next = FIRST_ID + self.in_order.len() as i64;
             if self.by_identity.contains_key(&identity(&defined)) {
+                continue;
+            }
+            let twin =
+                of_basics(&defined).map(|shape| *self.of_basics.entry(shape).or_insert(next));
+            if let Some(twin) = twin.filter(|twin| *twin != next) {
+                self.by_identity.insert(identity(&defined), twin);
                 continue;
             }
             self.by_identity.insert(identity(&defined), next);
@@ -148,6 +156,20 @@ impl Ids {
         out.extend_from_slice(&[0, 0]);
         out
     }
+}
+
+/// The shape of a type without a name, if only basic types are in it.
+fn of_basics(defined: &Defined) -> Option<Shape<Reference>> {
+    let Definition { name, shape } = defined.definition()?;
+    let mut is_basic = name.as_bytes().is_empty();
+    if !matches!(
+        shape,
+        Shape::Slice(_) | Shape::Array { .. } | Shape::Map { .. }
+    ) {
+        return None;
+    }
+    shape.map(|of| is_basic &= matches!(of, Reference::Basic(_)));
+    is_basic.then(|| shape.clone())
 }
 
 fn identity(defined: &Defined) -> (usize, u32) {

@@ -46,16 +46,23 @@
 //! | enums | the variant's name as a string; with content, a map from it |
 //!
 //! As in Go, a struct's zero fields are not sent, a field that is not there is
-//! zero, an unknown one is skipped, and an integer that does not fit is an error. So
-//! `Some(0)` in a struct comes back as `None`, as a pointer to zero does in Go. Go
-//! decodes an interface only if it holds a type that the program registered, and
+//! zero, an unknown one is skipped, and a number that does not fit is an error. So
+//! `Some(0)` in a struct comes back as `None`, as a pointer to zero does in Go.
+//!
+//! serde shows values, and not the types of what is empty. An empty map or list in
+//! a struct is left out, which Go reads as nil; where one must be sent (in a list, or
+//! alone) it is of interfaces, and a Go type that wants others refuses it.
+//!
+//! In an interface, a map with string keys is sent as `map[string]interface {}`, and
+//! a list of anything but one basic type as `[]interface {}`, which Go programs
+//! register. Go decodes an interface only if it holds a type that the program registered, and
 //! asserts on the width the name says: `7_isize` is Go's `int`.
 //!
 //! # Strictness
 //!
 //! What Go writes is read; what Go refuses, or accepts and never writes, is refused:
 //! integers in a longer form, bytes after the value, several kinds of one type, map
-//! keys Go cannot hash. Values may be nested 2,300 deep and a message may define
+//! keys Go cannot hash (and pointers to such, which the wire does not tell apart). Values may be nested 2,300 deep and a message may define
 //! 1,000 types; memory is a small multiple of the input.
 
 use serde::Serialize;

@@ -96,7 +96,7 @@ impl Basic {
 }
 
 /// As Go decides: infinities and NaN fit, finite numbers up to the largest float32.
-fn fits_f32(float: f64) -> bool {
+pub(super) fn fits_f32(float: f64) -> bool {
     !float.is_finite() || float.abs() <= f64::from(f32::MAX)
 }
 

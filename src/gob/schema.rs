@@ -64,7 +64,32 @@ impl Tree {
         }
     }
 
-    /// Whether Go leaves it out of a struct: a zero, a nil, an empty slice.
+    /// The type in an interface, where Go must have registered it: what all programs
+    /// register, if it can be, whatever the values happen to be.
+    fn schema_in_interface(&self) -> Schema {
+        let interface = || Box::new(Schema::Interface);
+        match (self, self.schema()) {
+            (_, schema @ (Schema::Basic(_) | Schema::Struct(..))) => schema,
+            (Tree::Sequence(_), Schema::Slice(element))
+                if matches!(*element, Schema::Basic(1..=6)) =>
+            {
+                Schema::Slice(element)
+            }
+            (Tree::Map(entries), _) => {
+                let is_string = |(key, _): &(Tree, Tree)| matches!(key, Tree::Basic("string", _));
+                let key = match entries.iter().all(is_string) {
+                    true => Box::new(Schema::Basic(6)),
+                    false => interface(),
+                };
+                Schema::Map(key, interface())
+            }
+            _ => Schema::Slice(interface()),
+        }
+    }
+
+    /// Whether it is left out of a struct: a zero, a nil, an empty slice. Go sends an
+    /// empty map that is not nil; here it is left out too, since nothing shows of
+    /// what type it is.
     fn is_zero(&self) -> bool {
         match self {
             Tree::Nothing => true,
@@ -78,6 +103,7 @@ impl Tree {
                 _ => false,
             },
             Tree::Sequence(elements) => elements.is_empty(),
+            Tree::Map(entries) => entries.is_empty(),
             _ => false,
         }
     }
@@ -192,7 +218,7 @@ impl Writer {
             }
             (Tree::Nothing, _) => return Err(Error::new("a nil among values that are not")),
             (Tree::Basic(_, value), _) => return Ok(value.clone()),
-            (Tree::Sequence(elements), Schema::Basic(_)) => {
+            (Tree::Sequence(elements), Schema::Basic(5)) => {
                 let byte = |tree: &Tree| match tree {
                     Tree::Basic(_, Value::Uint(byte)) => *byte as u8,
                     _ => 0,
@@ -236,7 +262,7 @@ impl Writer {
             Tree::Nothing => Interface::nil(),
             Tree::Basic(name, value) => Interface::of(*name, value.clone()),
             tree => {
-                let schema = tree.schema();
+                let schema = tree.schema_in_interface();
                 let name = schema.registered_name();
                 Interface::of(name.as_str(), self.value(tree, &schema)?)
             }
@@ -296,11 +322,12 @@ fn known_fields<'s>(
 }
 
 impl Schema {
-    /// Whether no value showed the type, or that of the elements.
+    /// Whether no value showed the type: there was none, or empty ones only.
     fn is_unknown(&self) -> bool {
         match self {
             Schema::Unknown => true,
-            Schema::Slice(element) => element.is_unknown(),
+            Schema::Slice(element) => **element == Schema::Unknown,
+            Schema::Map(key, _) => **key == Schema::Unknown,
             _ => false,
         }
     }

@@ -39,13 +39,15 @@ enum Offset {
 const UNIX_EPOCH: i64 = 62_135_596_800;
 
 impl Time {
-    /// The time in a value that is a `time.Time`: a self-encoder of that name.
+    /// The time in a value that is a `time.Time`: a self-encoder of that name, or of
+    /// none, as Go sends it for a pointer.
     #[must_use]
     pub fn of(value: &Value) -> Option<Self> {
         let Value::SelfEncoded(of, bytes) = value else {
             return None;
         };
-        let is_time = *of.name() == *"Time" && of.shape() == Shape::SelfEncoder(SelfEncoder::Gob);
+        let is_named = *of.name() == *"Time" || of.name().as_bytes().is_empty();
+        let is_time = is_named && of.shape() == Shape::SelfEncoder(SelfEncoder::Gob);
         is_time.then(|| Time::from_bytes(bytes))?
     }
 
@@ -101,10 +103,11 @@ impl fmt::Display for Time {
         let local = i128::from(self.seconds) + i128::from(offset);
         let (days, second) = (local.div_euclid(86_400), local.rem_euclid(86_400));
         let (year, month, day) = civil(days);
+        let (sign, year) = (if year < 0 { "-" } else { "" }, year.unsigned_abs());
         let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
         write!(
             f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
+            "{sign}{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
         )?;
         if self.nanoseconds > 0 {
             let digits = format!("{:09}", self.nanoseconds);
@@ -113,10 +116,8 @@ impl fmt::Display for Time {
         if offset == 0 {
             return f.write_str("Z");
         }
-        let (sign, minutes) = (
-            if offset < 0 { '-' } else { '+' },
-            offset.unsigned_abs() / 60,
-        );
+        let minutes = offset / 60;
+        let (sign, minutes) = (if minutes < 0 { '-' } else { '+' }, minutes.unsigned_abs());
         write!(f, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)
     }
 }
@@ -184,6 +185,8 @@ mod tests {
             ((2, UNIX_EPOCH, 0, 1, &[30]), "1970-01-01T00:01:30+00:01"),
             ((2, UNIX_EPOCH, 0, -60, &[246]), "1969-12-31T22:59:50-01:00"),
             ((1, -1, 0, -1, &[]), "0000-12-31T23:59:59Z"),
+            ((1, -366 * 86_400 - 1, 0, -1, &[]), "-0001-12-31T23:59:59Z"),
+            ((2, UNIX_EPOCH, 0, 0, &[226]), "1969-12-31T23:59:30+00:00"),
         ];
         for ((version, seconds, nanoseconds, minutes, extra), printed) in cases {
             let time = time(version, seconds, nanoseconds, minutes, extra);

@@ -81,7 +81,7 @@ pub(super) struct Definition {
 }
 
 /// What a defined type is, in terms of other types.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Shape<T = Type> {
     /// So many elements of one type.
@@ -118,7 +118,7 @@ pub enum SelfEncoder {
 }
 
 /// A type as a definition refers to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Reference {
     /// By the id of a basic type.
     Basic(i64),

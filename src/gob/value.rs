@@ -150,7 +150,8 @@ impl Interface {
         }
     }
 
-    /// `value`, whose concrete type is registered as `name`.
+    /// `value`, whose concrete type is registered as `name`. The name must say what
+    /// the value is; [`Value::check`] tells.
     #[must_use]
     pub fn of(name: impl Into<GoString>, value: Value) -> Self {
         Interface {
@@ -194,9 +195,12 @@ impl Composite {
         self.of.definition().map(|definition| &definition.shape)
     }
 
-    /// Whether Go can hash a value of this type, if it can hash what is inside.
-    pub(super) fn is_hashable(&self) -> bool {
-        matches!(self.kind(), Some(Shape::Array { .. } | Shape::Struct(_)))
+    /// The fields of a struct's type.
+    pub(super) fn struct_fields(&self) -> Option<&[(GoString, Reference)]> {
+        match self.kind() {
+            Some(Shape::Struct(fields)) => Some(fields),
+            _ => None,
+        }
     }
 
     pub(super) fn is_struct(&self) -> bool {
@@ -259,12 +263,12 @@ impl Composite {
         true
     }
 
-    /// The value of a string key of a map, if it is there.
+    /// The value of a string key of a map, if it is there. Where a key is there
+    /// twice the last one counts, as in Go.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.entries()
-            .find(|(of, _)| of.is_string(key))
-            .map(|(_, value)| value)
+        let entries = self.entries().filter(|(of, _)| of.is_string(key));
+        entries.last().map(|(_, value)| value)
     }
 
     /// Sets a string key of a map, and leaves all else as it is. What an interface
@@ -306,7 +310,7 @@ impl Composite {
                 .as_chunks()
                 .0
                 .iter()
-                .position(|[of, _]: &[Value; 2]| of.is_string(key));
+                .rposition(|[of, _]: &[Value; 2]| of.is_string(key));
             match place.and_then(|place| children.get_mut(2 * place + 1)) {
                 Some(there) => *there = value,
                 None => children.extend([key_value, value]),
@@ -317,11 +321,16 @@ impl Composite {
 
     /// Removes a string key of a map, and says whether it was there.
     pub fn remove(&mut self, key: &str) -> bool {
-        let Some(place) = self.entries().position(|(of, _)| of.is_string(key)) else {
+        if self.get(key).is_none() {
             return false;
-        };
-        self.children
-            .change(|children| drop(children.drain(2 * place..2 * place + 2)));
+        }
+        self.children.change(|children| {
+            let (pairs, _) = children.as_chunks();
+            let kept = pairs
+                .iter()
+                .filter(|[of, _]: &&[Value; 2]| !of.is_string(key));
+            *children = kept.flatten().cloned().collect();
+        });
         true
     }
 
@@ -374,7 +383,8 @@ impl Value {
     pub(super) fn is_string(&self, text: &str) -> bool {
         match self {
             Value::String(string) => *string == *text,
-            Value::Interface(interface) => {
+            // Another name is another type: a named string is another key.
+            Value::Interface(interface) if *interface.name() == *"string" => {
                 matches!(interface.value(), Some(Value::String(string)) if *string == *text)
             }
             _ => false,
@@ -393,7 +403,21 @@ impl Value {
         super::decode::decode(bytes)
     }
 
-    /// Writes the value as Go's `Encoder` would, its types first.
+    /// Refuses what Go would not read: names that do not say what is there, map keys
+    /// that cannot be hashed, an interface at the top level. Values that were read
+    /// are right; ones made with [`Interface::of`] may be not.
+    ///
+    /// # Errors
+    /// For the first thing that is wrong.
+    pub fn check(&self) -> Result<(), Error> {
+        if matches!(self, Value::Interface(_)) {
+            return Err(Error::new("an interface at the top level"));
+        }
+        super::decode::check(self)
+    }
+
+    /// Writes the value as Go's `Encoder` would, its types first. What
+    /// [`check`](Value::check) refuses becomes bytes that nobody reads.
     #[must_use]
     pub fn to_vec(&self) -> Vec<u8> {
         super::encode::encode(self)

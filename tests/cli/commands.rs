@@ -722,6 +722,12 @@ fn edit_changes_its_keys_and_nothing_else() {
             serde_json::json!({"a": 2, "c": [true], "d": {"e": "="}})
         );
     }
+    // What is not named keeps its order and its digits.
+    let exact = "{\"z\":1.10,\"big\":12345678901234567890123,\"b\":1,\"e\":1e2}";
+    let cookie = seal(&["--serializer", "json", "--at", "1000"], exact);
+    let edited = edit(&["--serializer", "json", "--set", "b=2"], &cookie).ok();
+    let opened = decode(&["--serializer", "json", "--at", "1500"], edited.trim_end()).ok();
+    assert_eq!(opened.trim_end(), exact.replace("\"b\":1", "\"b\":2"));
     let string = seal(&["--at", "1500"], "\"no map\"");
     assert!(edit(&["--set", "a=1"], &string).fails(2).contains("no map"));
     let map = seal(&["--at", "1500"], "{}");

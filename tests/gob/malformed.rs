@@ -328,3 +328,83 @@ fn memory_is_a_small_multiple_of_the_input() {
         assert!(multiple(&bytes) <= 128.0, "{what}: {}", multiple(&bytes));
     }
 }
+
+/// map[interface{}]interface{} with these entries, each key and value an interface.
+fn map_of(entries: &[(&[u8], &[u8])]) -> Value {
+    let define = message(&[0xff, 0x81, 4, 1, 2, 0xff, 0x82, 0, 1, 16, 1, 16, 0, 0]);
+    let mut body = [&SLICE[..], &[0, entries.len() as u8]].concat();
+    for (key, value) in entries {
+        body.extend([*key, *value].concat());
+    }
+    Value::from_slice(&[define, message(&body)].concat()).unwrap()
+}
+
+#[test]
+fn a_key_is_its_type_too_and_the_last_of_two_counts() {
+    let plain = &b"\x06string\x0c\x03\x00\x01a"[..];
+    let named = &b"\x01K\x0c\x03\x00\x01a"[..];
+    let int = |n: u8| [&b"\x03int\x04\x02\x00"[..], &[2 * n]].concat();
+    let [one, two, three] = [1, 2, 3].map(int);
+    let Value::Composite(mut map) = map_of(&[(named, &one), (plain, &two), (plain, &three)]) else {
+        panic!("a map")
+    };
+    let held = |value: Option<&Value>| match value {
+        Some(Value::Interface(held)) => matches!(held.value(), Some(Value::Int(3))),
+        _ => false,
+    };
+    assert!(held(map.get("a")), "of the two plain ones the last");
+    map.insert("a", 9_i64.into()).unwrap();
+    assert_eq!(map.entries().count(), 3);
+    assert!(map.remove("a"));
+    assert_eq!(map.entries().count(), 1, "the named one stays");
+    assert!(!map.remove("a"));
+}
+
+#[test]
+fn a_key_whose_type_holds_a_slice_is_refused_where_the_slice_is_left_out() {
+    // type K struct { A []int }, sent with A empty: Go panics on it.
+    let slice = message(&[0xff, 0x83, 2, 1, 2, 0xff, 0x84, 0, 1, 4, 0, 0]);
+    let with_slice = message(&[
+        0xff, 0x85, 3, 1, 1, 1, b'K', 1, 0xff, 0x86, 0, 1, 1, 1, 1, b'A', 1, 0xff, 0x84, 0, 0, 0,
+    ]);
+    let define = message(&[0xff, 0x81, 4, 1, 2, 0xff, 0x82, 0, 1, 16, 1, 16, 0, 0]);
+    let key = [&b"\x06main.K\xff\x86\x01\x00"[..], &[0]].concat();
+    let map = message(&[&SLICE[..], &[0, 1], &key].concat());
+    let refused = refusal(&[slice, with_slice, define, map].concat());
+    assert_eq!(refused, "gob: a map key is, or holds, a slice or a map");
+}
+
+#[test]
+fn editing_does_not_define_a_type_again() {
+    let Value::Composite(mut session) = Value::map_of_interfaces([("a", 1_i64.into())]) else {
+        panic!("a map")
+    };
+    let mut sizes = Vec::new();
+    for round in 0..4_i64 {
+        let inner = Value::map_of_strings([("n", round.into())]);
+        let held = silverback::gob::Interface::of("map[string]interface {}", inner);
+        session.insert(&format!("k{round}"), held).unwrap();
+        let bytes = Value::Composite(session).to_vec();
+        sizes.push(bytes.len());
+        let Value::Composite(again) = Value::from_slice(&bytes).unwrap() else {
+            panic!("a map")
+        };
+        session = again;
+    }
+    let steps: Vec<_> = sizes.windows(2).map(|sizes| sizes[1] - sizes[0]).collect();
+    // A length may take a byte more; a definition takes a dozen.
+    assert!(
+        steps.iter().all(|step| step.abs_diff(steps[0]) <= 2),
+        "{sizes:?}"
+    );
+}
+
+#[test]
+fn what_is_made_by_hand_can_be_checked() {
+    use silverback::gob::Interface;
+
+    let held = |interface| Value::slice_of_interfaces([interface]).check();
+    assert!(held(Interface::of("int", Value::Int(1))).is_ok());
+    assert!(held(Interface::of("int", Value::String("1".into()))).is_err());
+    assert!(Value::Interface(Interface::nil()).check().is_err());
+}
