@@ -1,6 +1,8 @@
 //! A [`Value`] becomes any `Deserialize`, as Go's decoder would fill such a type:
 //! fields by name, integers by value, zero for what Go left out.
 
+use std::cell::Cell;
+
 use serde::de::value::{SeqDeserializer, StrDeserializer};
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess,
@@ -26,11 +28,12 @@ pub fn from_value<T: DeserializeOwned>(value: &Value) -> Result<T, Error> {
     // What Go left out of a struct is zero by its type. A field that the type does
     // not have is zero, too, but which names are one field's only serde knows: so it
     // is given as zero after it has been missed.
-    let mut zeros = Vec::new();
+    let mut zeros = Zeros::default();
     loop {
+        zeros.given.set(0);
         match T::deserialize(Reader::new(value, DEEPEST, &zeros)) {
             Err(error) => match error.missing_field() {
-                Some(missed) if !zeros.contains(&missed) => zeros.push(missed),
+                Some(missed) if !zeros.missed.contains(&missed) => zeros.missed.push(missed),
                 _ => return Err(error),
             },
             read => return read,
@@ -38,19 +41,38 @@ pub fn from_value<T: DeserializeOwned>(value: &Value) -> Result<T, Error> {
     }
 }
 
-/// Fields to be given as zero where they are not there: struct and field.
-type Zeros<'v> = &'v [(&'static str, &'static str)];
+/// How many fields may be given as zero in all: a type of a thousand fields, and a
+/// thousand values of a byte each that leave them all out, would give a million.
+const MOST_ZEROS: usize = 1 << 18;
+
+#[derive(Default)]
+struct Zeros {
+    /// Fields to be given as zero where the type does not have them: struct and field.
+    missed: Vec<(&'static str, &'static str)>,
+    /// How many fields have been given as zero.
+    given: Cell<usize>,
+}
+
+impl Zeros {
+    fn give(&self) -> Result<(), Error> {
+        self.given.set(self.given.get() + 1);
+        match self.given.get() > MOST_ZEROS {
+            true => Err(Error::new("too many fields are left out")),
+            false => Ok(()),
+        }
+    }
+}
 
 #[derive(Clone, Copy)]
 struct Reader<'v> {
     value: &'v Value,
     depth: usize,
-    zeros: Zeros<'v>,
+    zeros: &'v Zeros,
 }
 
 impl<'v> Reader<'v> {
     /// What an interface holds is read as if it stood there itself.
-    fn new(mut value: &'v Value, depth: usize, zeros: Zeros<'v>) -> Self {
+    fn new(mut value: &'v Value, depth: usize, zeros: &'v Zeros) -> Self {
         while let Value::Interface(interface) = value {
             match interface.value() {
                 Some(held) => value = held,
@@ -198,6 +220,7 @@ impl<'v> Deserializer<'v> for Reader<'v> {
         }
         let zeros: Vec<&'static str> = self
             .zeros
+            .missed
             .iter()
             .filter_map(|(within, field)| (*within == name).then_some(*field))
             .collect();
@@ -357,7 +380,10 @@ impl<'v> MapAccess<'v> for Entries<'v> {
     fn next_value_seed<T: DeserializeSeed<'v>>(&mut self, seed: T) -> Result<T::Value, Error> {
         match std::mem::replace(&mut self.next, Next::Zero(None)) {
             Next::There(value) => seed.deserialize(self.whole.part(value)?),
-            Next::Zero(of) => seed.deserialize(Zero(of)),
+            Next::Zero(of) => {
+                self.whole.zeros.give()?;
+                seed.deserialize(Zero(of))
+            }
         }
     }
 }

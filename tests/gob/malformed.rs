@@ -408,3 +408,28 @@ fn what_is_made_by_hand_can_be_checked() {
     assert!(held(Interface::of("int", Value::String("1".into()))).is_err());
     assert!(Value::Interface(Interface::nil()).check().is_err());
 }
+
+/// A type of many fields, and many values of a byte each that leave them all out.
+#[test]
+fn zeros_are_given_within_bounds() {
+    let mut fields = Vec::new();
+    for number in 0..1000 {
+        let name = format!("F{number}");
+        fields.extend([&[1, name.len() as u8], name.as_bytes(), &[1, 4, 0]].concat());
+    }
+    let of = [
+        &[0xff, 0x83, 3, 1, 2, 0xff, 0x84, 0, 1][..],
+        &uint(1000),
+        &fields,
+        &[0, 0],
+    ]
+    .concat();
+    let list = [slice_of(&[0xff, 0x84]), message(&of)].concat();
+    let read = |count: usize| {
+        let values = value_of_slice(&[uint(count as u64), vec![0; count]].concat());
+        let value = Value::from_slice(&[list.clone(), values].concat()).unwrap();
+        silverback::gob::from_value::<Vec<std::collections::BTreeMap<String, i64>>>(&value)
+    };
+    assert_eq!(read(100).unwrap()[99].len(), 1000);
+    assert!(read(10_000).is_err());
+}
