@@ -5,7 +5,7 @@
 //! so that nesting costs no more than memory in proportion to the input. The
 //! definitions among them are read in `define.rs`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::registered;
@@ -29,6 +29,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Value, Error> {
     let mut decoder = Decoder {
         whole: bytes,
         input: bytes,
+        parts: Vec::with_capacity(bytes.len().min(16)),
         ..Decoder::default()
     };
     let of = decoder.type_of_value(false)?;
@@ -122,8 +123,8 @@ pub(super) struct Decoder<'a> {
     input: &'a [u8],
     /// What is left of the current message.
     pub(super) message: &'a [u8],
-    /// The place of each id that was defined or referred to.
-    pub(super) places: HashMap<i64, u32>,
+    /// The place of each id that was defined or referred to, sorted by id.
+    pub(super) places: Vec<(i64, u32)>,
     pub(super) definitions: Vec<Option<Definition>>,
     /// Whether all that a definition reaches is known to be defined.
     pub(super) complete: Vec<bool>,
@@ -272,7 +273,10 @@ impl<'a> Decoder<'a> {
         let value = match self.stack.pop() {
             Some(Unfinished::Parts { of, start, .. } | Unfinished::Struct { of, start, .. }) => {
                 let of = Defined::new(self.shared.clone(), of);
-                let parts = self.parts.split_off((start as usize).min(self.parts.len()));
+                let parts = match start as usize {
+                    0 => std::mem::take(&mut self.parts),
+                    start => self.parts.split_off(start.min(self.parts.len())),
+                };
                 Value::Composite(Composite::new(of, parts))
             }
             Some(Unfinished::Interface { name, length }) => {

@@ -26,14 +26,21 @@ impl Decoder<'_> {
         if !DEFINED_IDS.contains(&id) {
             return Err(Error::new("there is no type with this id"));
         }
-        if let Some(place) = self.places.get(&id) {
-            return Ok(Reference::Defined(*place));
-        }
+        let slot = match self.places.binary_search_by_key(&id, |(known, _)| *known) {
+            Ok(slot) => {
+                return self
+                    .places
+                    .get(slot)
+                    .map(|(_, place)| Reference::Defined(*place))
+                    .ok_or(Error::new("there is no type with this id"));
+            }
+            Err(slot) => slot,
+        };
         if self.definitions.len() == MOST_DEFINITIONS {
             return Err(Error::new("too many types are defined"));
         }
         let place = self.definitions.len() as u32;
-        self.places.insert(id, place);
+        self.places.insert(slot, (id, place));
         self.definitions.push(None);
         Ok(Reference::Defined(place))
     }
@@ -41,6 +48,13 @@ impl Decoder<'_> {
     /// What an id stands for where a value follows: all it reaches must be defined.
     pub(super) fn defined_reference(&mut self, id: i64) -> Result<Reference, Error> {
         let reference = self.reference(id)?;
+        let is_known = match reference {
+            Reference::Basic(_) => true,
+            Reference::Defined(place) => self.complete.get(place as usize) == Some(&true),
+        };
+        if is_known {
+            return Ok(reference);
+        }
         let mut pending = vec![reference];
         while let Some(next) = pending.pop() {
             let Reference::Defined(place) = next else {

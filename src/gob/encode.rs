@@ -3,8 +3,6 @@
 //! The value is written back to front, because an interface says how many bytes
 //! it holds before it holds them; and with a stack of our own, as it was read.
 
-use std::collections::HashMap;
-
 use super::types::{Defined, Definition, Reference, SelfEncoder, Shape};
 use super::value::{Composite, Interface};
 use super::wire::{put_uint, swap_float, zigzag};
@@ -34,36 +32,43 @@ fn put_message(out: &mut Vec<u8>, message: &[u8]) {
 #[derive(Default)]
 struct Ids {
     in_order: Vec<Defined>,
-    by_identity: HashMap<(usize, u32), i64>,
+    /// Sorted by identity.
+    by_identity: Vec<(Identity, i64)>,
     /// Slices, arrays and maps of basic types are the same wherever they come from.
-    of_basics: HashMap<Shape<Reference>, i64>,
+    of_basics: Vec<(Shape<Reference>, i64)>,
 }
+
+/// What tells a type from others in memory.
+type Identity = (usize, u32);
 
 impl Ids {
     fn collect(&mut self, value: &Value) {
         let mut pending = vec![value];
         while let Some(value) = pending.pop() {
-            if let Type::Defined(defined) = value.value_type() {
-                self.add(defined);
+            match value {
+                Value::Composite(composite) => self.add(composite.defined()),
+                Value::SelfEncoded(of, _) => self.add(of),
+                _ => {}
             }
             pending.extend(value.children());
         }
     }
 
-    fn add(&mut self, defined: Defined) {
-        let mut pending = vec![defined];
+    fn add(&mut self, defined: &Defined) {
+        if self.find(defined).is_ok() {
+            return;
+        }
+        let mut pending = vec![defined.clone()];
         while let Some(defined) = pending.pop() {
+            let Err(slot) = self.find(&defined) else {
+                continue;
+            };
             let next = FIRST_ID + self.in_order.len() as i64;
-            if self.by_identity.contains_key(&identity(&defined)) {
+            let id = self.twin(&defined, next);
+            self.by_identity.insert(slot, (identity(&defined), id));
+            if id != next {
                 continue;
             }
-            let twin =
-                of_basics(&defined).map(|shape| *self.of_basics.entry(shape).or_insert(next));
-            if let Some(twin) = twin.filter(|twin| *twin != next) {
-                self.by_identity.insert(identity(&defined), twin);
-                continue;
-            }
-            self.by_identity.insert(identity(&defined), next);
             if let Some(definition) = defined.definition() {
                 definition.shape.map(|of| {
                     if let Type::Defined(reached) = defined.resolve(*of) {
@@ -75,13 +80,35 @@ impl Ids {
         }
     }
 
+    fn find(&self, defined: &Defined) -> Result<usize, usize> {
+        let wanted = identity(defined);
+        self.by_identity
+            .binary_search_by_key(&wanted, |(known, _)| *known)
+    }
+
+    /// The id of the same type from elsewhere, if there is one; else `next`.
+    fn twin(&mut self, defined: &Defined, next: i64) -> i64 {
+        let Some(shape) = of_basics(defined) else {
+            return next;
+        };
+        match self.of_basics.iter().find(|(known, _)| known == shape) {
+            Some((_, id)) => *id,
+            None => {
+                self.of_basics.push((shape.clone(), next));
+                next
+            }
+        }
+    }
+
     fn id(&self, of: &Type) -> i64 {
         match of {
-            Type::Defined(defined) => self
-                .by_identity
-                .get(&identity(defined))
-                .copied()
-                .unwrap_or(0),
+            Type::Defined(defined) => {
+                let found = self
+                    .find(defined)
+                    .ok()
+                    .and_then(|slot| self.by_identity.get(slot));
+                found.map_or(0, |(_, id)| *id)
+            }
             basic => basic.basic_id().unwrap_or(0),
         }
     }
@@ -159,7 +186,7 @@ impl Ids {
 }
 
 /// The shape of a type without a name, if only basic types are in it.
-fn of_basics(defined: &Defined) -> Option<Shape<Reference>> {
+fn of_basics(defined: &Defined) -> Option<&Shape<Reference>> {
     let Definition { name, shape } = defined.definition()?;
     let mut is_basic = name.as_bytes().is_empty();
     if !matches!(
@@ -169,17 +196,20 @@ fn of_basics(defined: &Defined) -> Option<Shape<Reference>> {
         return None;
     }
     shape.map(|of| is_basic &= matches!(of, Reference::Basic(_)));
-    is_basic.then(|| shape.clone())
+    is_basic.then_some(shape)
 }
 
-fn identity(defined: &Defined) -> (usize, u32) {
+fn identity(defined: &Defined) -> Identity {
     let (definitions, place) = defined.identity();
     (definitions.addr(), place)
 }
 
 /// The message of a value that stands alone: type, zero unless a struct, value.
 fn value_message(ids: &Ids, value: &Value) -> Vec<u8> {
-    let mut writer = Backwards::default();
+    let mut writer = Backwards {
+        tasks: Vec::with_capacity(32),
+        out: Vec::with_capacity(256),
+    };
     writer.tasks.extend(lone(ids, value));
     writer.run(ids);
     writer.out.reverse();
@@ -197,7 +227,6 @@ fn lone<'v>(ids: &Ids, value: &'v Value) -> impl Iterator<Item = Task<'v>> {
 
 /// Writes from the end to the beginning. The tasks are those still to be done, the
 /// last one first.
-#[derive(Default)]
 struct Backwards<'v> {
     tasks: Vec<Task<'v>>,
     out: Vec<u8>,
@@ -224,6 +253,9 @@ impl<'v> Backwards<'v> {
     }
 
     fn uint(&mut self, value: u64) {
+        if value < 128 {
+            return self.out.push(value as u8);
+        }
         let start = self.out.len();
         put_uint(&mut self.out, value);
         if let Some(written) = self.out.get_mut(start..) {

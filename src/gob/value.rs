@@ -124,7 +124,7 @@ pub enum Value {
 #[derive(Clone)]
 pub struct Interface {
     name: GoString,
-    content: Children,
+    held: Held,
 }
 
 /// An array, slice, map or struct: its type, and the values in it.
@@ -140,13 +140,17 @@ pub struct Composite {
 #[derive(Clone, Default)]
 struct Children(Option<Arc<Vec<Value>>>);
 
+/// The one value in an interface, likewise.
+#[derive(Clone, Default)]
+struct Held(Option<Arc<Value>>);
+
 impl Interface {
     /// The nil interface.
     #[must_use]
     pub fn nil() -> Self {
         Interface {
             name: GoString::new(),
-            content: Children::default(),
+            held: Held::default(),
         }
     }
 
@@ -156,7 +160,7 @@ impl Interface {
     pub fn of(name: impl Into<GoString>, value: Value) -> Self {
         Interface {
             name: name.into(),
-            content: Children::new(vec![value]),
+            held: Held(Some(Arc::new(value))),
         }
     }
 
@@ -169,7 +173,7 @@ impl Interface {
     /// The value; none for nil.
     #[must_use]
     pub fn value(&self) -> Option<&Value> {
-        self.content.as_slice().first()
+        self.held.0.as_deref()
     }
 }
 
@@ -426,18 +430,21 @@ impl Value {
     /// The values inside: elements, keys, field numbers and so on.
     pub(super) fn children(&self) -> &[Value] {
         match self {
-            Value::Interface(interface) => interface.content.as_slice(),
+            Value::Interface(interface) => interface.value().map_or(&[], std::slice::from_ref),
             Value::Composite(composite) => composite.children(),
             _ => &[],
         }
     }
 
-    /// The values inside, to be taken out.
-    fn children_mut(&mut self) -> Option<&mut Children> {
+    /// Moves the values inside to `pending`, those that nobody else holds.
+    fn take_children(&mut self, pending: &mut Vec<Value>) {
         match self {
-            Value::Interface(interface) => Some(&mut interface.content),
-            Value::Composite(composite) => Some(&mut composite.children),
-            _ => None,
+            Value::Interface(interface) => {
+                let held = interface.held.take();
+                pending.extend(held.filter(|value| !value.children().is_empty()));
+            }
+            Value::Composite(composite) => pending.append(&mut composite.children.take()),
+            _ => {}
         }
     }
 }
@@ -462,14 +469,30 @@ impl Children {
     }
 }
 
+impl Held {
+    fn take(&mut self) -> Option<Value> {
+        self.0.take().and_then(Arc::into_inner)
+    }
+}
+
 impl Drop for Children {
     fn drop(&mut self) {
-        let mut pending = self.take();
-        while let Some(mut value) = pending.pop() {
-            if let Some(children) = value.children_mut() {
-                pending.append(&mut children.take());
-            }
+        drop_flat(self.take());
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(value) = self.take().filter(|value| !value.children().is_empty()) {
+            drop_flat(vec![value]);
         }
+    }
+}
+
+/// Drops values without a stack frame for each level of them.
+fn drop_flat(mut pending: Vec<Value>) {
+    while let Some(mut value) = pending.pop() {
+        value.take_children(&mut pending);
     }
 }
 
