@@ -4,11 +4,11 @@
 //!
 //! | file | what lives there |
 //! |---|---|
-//! | `value.rs`, `build.rs` | [`Value`]: any gob value; values made here |
+//! | `value.rs`, `go_string.rs`, `build.rs` | [`Value`]: any gob value; values made here |
 //! | `types.rs` | [`Type`]: what a message says of its types |
 //! | `decode.rs`, `define.rs`, `encode.rs`, `wire.rs` | bytes to value, and back |
 //! | `registered.rs` | the names Go's own types are registered with |
-//! | `ser.rs`, `schema.rs`, `de.rs` | serde types: [`to_vec`], [`from_slice`] |
+//! | `ser.rs`, `schema.rs`, `de.rs`, `zero.rs` | serde types: [`to_vec`], [`from_slice`] |
 //! | `time.rs` | [`Time`]: what is in a `time.Time` |
 //! | `string.rs` | a lone string, as gorilla's server stores seal an ID |
 //!
@@ -74,6 +74,7 @@ mod decode;
 mod define;
 mod encode;
 mod error;
+mod go_string;
 mod registered;
 mod schema;
 mod ser;
@@ -82,14 +83,16 @@ mod time;
 mod types;
 mod value;
 mod wire;
+mod zero;
 
 pub use de::from_value;
 pub use error::Error;
+pub use go_string::GoString;
 pub use ser::to_value;
 pub use string::{string_from_slice, string_to_vec};
 pub use time::Time;
 pub use types::{Defined, SelfEncoder, Shape, Type};
-pub use value::{Composite, GoString, Interface, Value};
+pub use value::{Composite, Interface, Value};
 
 /// Writes any `Serialize` as the gob that Go sends for a type of that shape.
 ///
