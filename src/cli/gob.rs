@@ -7,6 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value as Json;
 use silverback::gob::{Composite, GoString, Interface, Time, Value};
 
+use super::picture::Quotes;
+
 /// The picture of a value: one line of JSON.
 pub(super) fn picture(value: &Value) -> String {
     let mut picture = Picture::default();
@@ -209,17 +211,15 @@ fn go_number(number: &str) -> String {
 /// it is an integer: it has neither `.` nor `e`.
 pub(super) fn parse(compact: &str) -> Result<Json, serde_json::Error> {
     let (mut plain, mut rest) = (String::with_capacity(compact.len()), compact);
-    let (mut in_string, mut escaped) = (false, false);
+    let mut quotes = Quotes::default();
     while let Some(character) = rest.chars().next() {
-        let is_minus_zero = !in_string
+        let is_minus_zero = !quotes.pass(character)
             && rest
                 .strip_prefix("-0")
                 .is_some_and(|after| !after.starts_with(['.', 'e', 'E']));
         if !is_minus_zero {
             plain.push(character);
         }
-        in_string ^= character == '"' && !escaped;
-        escaped = in_string && character == '\\' && !escaped;
         rest = rest.get(character.len_utf8()..).unwrap_or_default();
     }
     serde_json::from_str(&plain)

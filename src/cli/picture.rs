@@ -73,14 +73,26 @@ fn quoted(text: &str) -> String {
 /// it was: numbers keep their digits, objects their order and duplicates.
 fn compact(document: &str) -> Result<String, serde_json::Error> {
     serde_json::from_str::<IgnoredAny>(document)?;
-    let (mut in_string, mut escaped) = (false, false);
-    let keep = |character: &char| {
-        let kept = in_string || !character.is_ascii_whitespace();
-        in_string ^= *character == '"' && !escaped;
-        escaped = in_string && *character == '\\' && !escaped;
-        kept
-    };
+    let mut quotes = Quotes::default();
+    let keep = |character: &char| quotes.pass(*character) || !character.is_ascii_whitespace();
     Ok(document.chars().filter(keep).collect())
+}
+
+/// Where the strings of a JSON text begin and end.
+#[derive(Default)]
+pub(super) struct Quotes {
+    in_string: bool,
+    escaped: bool,
+}
+
+impl Quotes {
+    /// Goes past a character, and says whether it stood in a string, or ended one.
+    pub(super) fn pass(&mut self, character: char) -> bool {
+        let was_in_string = self.in_string;
+        self.in_string ^= character == '"' && !self.escaped;
+        self.escaped = self.in_string && character == '\\' && !self.escaped;
+        was_in_string
+    }
 }
 
 #[cfg(test)]

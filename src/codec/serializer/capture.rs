@@ -1,5 +1,5 @@
-//! Sees through a `Serialize` to the text or bytes it holds, for the formats
-//! that take nothing else.
+//! Sees through a `Serialize` to the text or bytes it holds, for `raw.rs`, which
+//! takes nothing else.
 
 use std::fmt;
 
