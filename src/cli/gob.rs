@@ -213,7 +213,9 @@ pub(super) fn parse(compact: &str) -> Result<Json, serde_json::Error> {
     let (mut plain, mut rest) = (String::with_capacity(compact.len()), compact);
     let mut quotes = Quotes::default();
     while let Some(character) = rest.chars().next() {
+        // Not in an exponent: 1e-05 is a number, too.
         let is_minus_zero = !quotes.pass(character)
+            && !plain.ends_with(['e', 'E'])
             && rest
                 .strip_prefix("-0")
                 .is_some_and(|after| !after.starts_with(['.', 'e', 'E']));
