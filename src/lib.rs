@@ -37,6 +37,10 @@
 
 pub mod codec;
 pub mod gob;
+#[cfg(feature = "session")]
+pub mod session;
+#[cfg(any(feature = "tower", feature = "actix"))]
+pub mod web;
 
 /// The README's examples, compiled and run as documentation tests.
 #[cfg(all(doctest, feature = "json"))]

@@ -1,11 +1,17 @@
 //! The arrows of the house: which room may use which. `gob` uses nothing of ours,
-//! `codec` uses `gob`, the program uses the public API only.
+//! `codec` uses `gob`, sessions use both, `web` uses sessions, and the program uses the
+//! public API only.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room, and the rooms it may name.
-const ARROWS: [(&str, &[&str]); 2] = [("gob", &[]), ("codec", &["gob"])];
+const ARROWS: [(&str, &[&str]); 4] = [
+    ("gob", &[]),
+    ("codec", &["gob"]),
+    ("session", &["codec", "gob"]),
+    ("web", &["session"]),
+];
 
 /// The rooms and files at the top of `src` that are no library rooms.
 const NO_ROOMS: [&str; 3] = ["cli", "lib.rs", "main.rs"];
@@ -71,6 +77,17 @@ fn the_codec_room_has_no_network_and_no_runtime() {
     for file in files_under(&source().join("codec")) {
         let code = code_of(&file);
         for foreign in ["tokio", "std::net", "http::", "println!", "dbg!"] {
+            assert!(!code.contains(foreign), "{} uses {foreign}", file.display());
+        }
+    }
+}
+
+#[test]
+fn the_session_room_knows_no_web_framework() {
+    for file in files_under(&source().join("session")) {
+        let code = code_of(&file);
+        for foreign in ["http::", "tower", "axum", "actix_web", "std::net::Tcp"] {
+            let code = code.replace("feature = \"tower\"", "");
             assert!(!code.contains(foreign), "{} uses {foreign}", file.display());
         }
     }

@@ -189,6 +189,10 @@ impl Default for CodecOptions {
 }
 
 impl Ages {
+    pub(super) fn max(&self) -> Duration {
+        self.max
+    }
+
     /// Refuses a cookie that is too new or expired at `now`. Equality passes, as
     /// in gorilla; no sum or difference can wrap.
     pub(super) fn check(&self, issued_at: UnixTime, now: UnixTime) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! [`SecureCookie`]: one key pair and its settings, gorilla's own codec.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::cipher::{Encryptor, IV};
 use super::frame::{self, Frame, Layout, with_frame, with_scratch};
@@ -72,6 +73,12 @@ impl SecureCookie {
             serializer: options.serializer.clone(),
             iv_source: options.iv_source,
         })))
+    }
+
+    /// How old a cookie may be when it is opened; zero means any age.
+    #[must_use]
+    pub fn max_age(&self) -> Duration {
+        self.0.ages.max()
     }
 
     /// Whether the two would open each other's cookies, or may: they share a hash key.

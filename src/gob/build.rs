@@ -62,6 +62,28 @@ impl Value {
     }
 }
 
+impl Composite {
+    /// An empty `map[interface {}]interface {}`, as a gorilla session begins.
+    ///
+    /// ```
+    /// let mut session = silverback::gob::Composite::map_of_interfaces();
+    /// session.insert("visits", 1_isize.into())?;
+    /// assert_eq!(session.entries().count(), 1);
+    /// # Ok::<(), silverback::gob::Error>(())
+    /// ```
+    #[must_use]
+    pub fn map_of_interfaces() -> Self {
+        Composite::new(MAP_OF_INTERFACES.clone(), Vec::new())
+    }
+}
+
+impl Default for Interface {
+    /// The nil interface.
+    fn default() -> Self {
+        Interface::nil()
+    }
+}
+
 /// Rust's type, Go's name for it, and the value.
 macro_rules! interface_from {
     ($($rust:ty, $go:literal, |$value:ident| $make:expr;)+) => {$(

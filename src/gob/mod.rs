@@ -88,7 +88,7 @@ mod zero;
 pub use de::from_value;
 pub use error::Error;
 pub use go_string::GoString;
-pub use ser::to_value;
+pub use ser::{to_interface, to_value};
 pub use string::{string_from_slice, string_to_vec};
 pub use time::Time;
 pub use types::{Defined, SelfEncoder, Shape, Type};

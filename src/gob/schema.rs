@@ -210,6 +210,16 @@ impl Writer {
         Ok(value)
     }
 
+    /// The tree in an interface.
+    pub(super) fn write_interface(mut self, tree: &Tree) -> Result<Interface, Error> {
+        let interface = self.interface(tree)?;
+        if let Some(Value::Composite(_)) = interface.value() {
+            self.shared.fill(self.definitions);
+            check(&Value::Interface(interface.clone()))?;
+        }
+        Ok(interface)
+    }
+
     fn value(&mut self, tree: &Tree, schema: &Schema) -> Result<Value, Error> {
         let mut parts = Vec::new();
         match (tree, schema) {

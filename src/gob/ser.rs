@@ -7,7 +7,7 @@ use serde::ser::{
 };
 
 use super::schema::{Tree, Writer};
-use super::{Error, GoString, Value};
+use super::{Error, GoString, Interface, Value};
 
 /// How deep a serde value may be nested.
 const DEEPEST: usize = 128;
@@ -20,6 +20,21 @@ const DEEPEST: usize = 128;
 /// values nested over 128 deep.
 pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, Error> {
     Writer::default().write(&value.serialize(Trees { depth: DEEPEST })?)
+}
+
+/// Turns any `Serialize` into what an interface holds, under the name that Go
+/// registers such a type with. This is how a session's values are made.
+///
+/// # Errors
+/// As [`to_value`]; but nothing is the nil interface.
+///
+/// ```
+/// let interface = silverback::gob::to_interface(&["ape", "gorilla"].as_slice())?;
+/// assert_eq!(*interface.name(), *"[]string");
+/// # Ok::<(), silverback::gob::Error>(())
+/// ```
+pub fn to_interface<T: Serialize + ?Sized>(value: &T) -> Result<Interface, Error> {
+    Writer::default().write_interface(&value.serialize(Trees { depth: DEEPEST })?)
 }
 
 #[derive(Clone, Copy)]

@@ -1,0 +1,109 @@
+//! The Cookie fields of a request, read as Go's net/http does: which values came
+//! under a name, and whether there are more than one browser sends.
+//!
+//! Source: `readCookies` in Go's `net/http/cookie.go`; the limits are our own.
+
+/// How much of a request's Cookie fields is read at all.
+const MOST_BYTES: usize = 64 * 1024;
+const MOST_PAIRS: usize = 256;
+/// How many cookies of one name are looked at.
+const MOST_OF_A_NAME: usize = 8;
+
+/// All Cookie fields of a request.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CookieHeader {
+    /// The fields, joined as RFC 9113, section 8.2.3 joins them.
+    text: Vec<u8>,
+    /// Whether there are more bytes than are read.
+    too_long: bool,
+}
+
+/// There are too many cookies to trust any.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct TooMany;
+
+impl CookieHeader {
+    pub(super) fn new<'f>(fields: impl IntoIterator<Item = &'f [u8]>) -> Self {
+        let mut header = CookieHeader::default();
+        let mut bytes = 0;
+        for field in fields {
+            bytes += field.len();
+            if bytes > MOST_BYTES {
+                return CookieHeader {
+                    text: Vec::new(),
+                    too_long: true,
+                };
+            }
+            if !header.text.is_empty() {
+                header.text.extend_from_slice(b"; ");
+            }
+            header.text.extend_from_slice(field);
+        }
+        header
+    }
+
+    /// The different values that came under `name`, in order.
+    pub(super) fn values<'h>(&'h self, name: &str) -> Result<Vec<&'h str>, TooMany> {
+        if self.too_long {
+            return Err(TooMany);
+        }
+        let mut pairs = 0;
+        let mut of_name = 0;
+        let mut values = Vec::new();
+        for pair in self.text.split(|byte| *byte == b';').map(trim) {
+            if pair.is_empty() {
+                continue;
+            }
+            pairs += 1;
+            if pairs > MOST_PAIRS {
+                return Err(TooMany);
+            }
+            let Some(value) = value_under(name, pair) else {
+                continue;
+            };
+            of_name += 1;
+            if of_name > MOST_OF_A_NAME {
+                return Err(TooMany);
+            }
+            if let Some(value) = readable(value)
+                && !values.contains(&value)
+            {
+                values.push(value);
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// The value of a pair, if it has that name. Names are compared as they are: never
+/// decoded, nor in another case.
+fn value_under<'p>(name: &str, pair: &'p [u8]) -> Option<&'p [u8]> {
+    let end = memchr::memchr(b'=', pair).unwrap_or(pair.len());
+    let (of, value) = pair.split_at_checked(end)?;
+    (trim(of) == name.as_bytes()).then(|| value.get(1..).unwrap_or_default())
+}
+
+/// The value without one pair of double quotes; none if it holds a byte that no
+/// cookie value has.
+fn readable(value: &[u8]) -> Option<&str> {
+    let value = match value {
+        [b'"', inner @ .., b'"'] => inner,
+        value => value,
+    };
+    let is_fine = |byte: &u8| matches!(byte, 0x20..=0x7e) && !matches!(byte, b'"' | b'\\');
+    value
+        .iter()
+        .all(is_fine)
+        .then(|| std::str::from_utf8(value).ok())?
+}
+
+/// Without spaces and tabs at its ends.
+fn trim(bytes: &[u8]) -> &[u8] {
+    let is_text = |byte: &u8| !matches!(byte, b' ' | b'\t');
+    let start = bytes.iter().position(is_text).unwrap_or(bytes.len());
+    let end = bytes
+        .iter()
+        .rposition(is_text)
+        .map_or(start, |last| last + 1);
+    bytes.get(start..end).unwrap_or_default()
+}

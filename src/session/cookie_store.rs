@@ -1,0 +1,251 @@
+//! [`CookieStore`]: the whole session lives in the cookie, and no server keeps
+//! anything.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::codec::{Codec, Opened, UnixTime};
+
+use super::metadata::{Login, Metadata};
+use super::store::{Backing, Clock, Loaded, Record, Save, Saved, Setup};
+use super::{CookieOptions, Epoch, Epochs, Error, Lifetime, Refusal, Values};
+
+/// Keeps each session in its cookie, sealed by a codec: gorilla's `CookieStore`, byte
+/// for byte, so that a Go program with the same keys and cookie name shares the
+/// sessions.
+///
+/// ```
+/// use silverback::codec::{Codecs, KeyPairs};
+/// use silverback::session::CookieStore;
+///
+/// let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?; // or KeyPairs::from_env("SILVERBACK_KEYS")?
+/// let store = CookieStore::new(codecs)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # What it cannot do
+///
+/// Nothing here remembers what was given to whom. So
+/// - **logging out removes the cookie from that browser only**; a copy of it made
+///   before keeps working until it has been idle for too long or is past its absolute
+///   limit. With [`epochs`](CookieStore::epochs) all sessions of an owner can be ended;
+/// - **of two requests at once, the one that answers last wins**: what the other wrote
+///   is lost, and a slow answer can bring back what a fast one changed, a logout too;
+/// - a client that sends an old cookie again is back in the old session.
+///
+/// Put nothing in such a session that must not be replayed or lost: no balances, no
+/// one-time tokens. Without a block key, clients can read their sessions, too.
+///
+/// Never use one cookie name and key for this and for a gorilla store that keeps its
+/// sessions in a server: the text of a row would be a valid cookie.
+///
+/// # Dates
+///
+/// A session's cookie keeps the date it began with (a [login](super::Session::login)
+/// begins anew), whoever seals it again: so the codec's `max_age` bounds the whole
+/// session, also for a Go program that reads it. What a Go program writes is dated
+/// then; it counts as use.
+///
+/// A cookie sealed by an older key, or not used for a tenth of the idle limit, is sealed
+/// anew when the session is saved; the latter also without being written to.
+#[derive(Clone)]
+#[doc(alias = "NewCookieStore")]
+pub struct CookieStore {
+    codec: Arc<dyn Codec>,
+    setup: Setup,
+    epochs: Option<Arc<dyn Epochs>>,
+}
+
+impl CookieStore {
+    /// A store with the default cookie and lifetime: `__Host-id`, 30 minutes idle and
+    /// 12 hours in all.
+    ///
+    /// # Errors
+    /// As [`with_options`](CookieStore::with_options).
+    pub fn new(codec: impl Codec + 'static) -> Result<Self, Error> {
+        CookieStore::with_options(codec, CookieOptions::new(), Lifetime::new())
+    }
+
+    /// A store with a cookie and a lifetime of your own.
+    ///
+    /// # Errors
+    /// Usage, for options that do not go together; for a codec whose `max_age` is shorter
+    /// than the absolute limit, or whose serializer cannot hold a session: gob and JSON
+    /// can, and formats of your own that say what they hold.
+    pub fn with_options(
+        codec: impl Codec + 'static,
+        cookie: CookieOptions,
+        lifetime: Lifetime,
+    ) -> Result<Self, Error> {
+        let setup = Setup::new(cookie, lifetime)?;
+        for secure_cookie in codec.secure_cookies() {
+            setup.lifetime.check_max_age(secure_cookie.max_age())?;
+        }
+        Values::check(&codec.serializer())?;
+        Ok(CookieStore {
+            codec: Arc::new(codec),
+            setup,
+            epochs: None,
+        })
+    }
+
+    /// Asks `epochs` about each session that somebody is logged in to, so that all
+    /// sessions of an owner can be ended at once. Each such request then waits for an
+    /// answer, and gets 503 if there is none.
+    ///
+    /// Sessions that somebody logged in to before are refused: they have no epoch. So are
+    /// those with one where a store has no `epochs` to ask.
+    #[must_use]
+    pub fn epochs(mut self, epochs: impl Epochs) -> Self {
+        self.epochs = Some(Arc::new(epochs));
+        self
+    }
+
+    /// Ends all sessions of an owner: after a password was changed, or an account closed.
+    ///
+    /// # Errors
+    /// Usage, without [`epochs`](CookieStore::epochs); unavailable, if they do not answer.
+    pub async fn revoke(&self, owner: &str) -> Result<(), Error> {
+        let epochs = self.epochs_to_ask()?;
+        let lifetime = &self.setup.lifetime;
+        let longest = [false, true].map(|kind| lifetime.limits(kind).deadline(self.setup.now()));
+        let until = match longest {
+            [Some(usual), Some(remembered)] => Some(usual.max(remembered)),
+            _ => None,
+        };
+        epochs.revoke(owner, until).await.map(drop)
+    }
+
+    /// Takes the time from `clock` instead of the system: for tests of what happens when
+    /// time passes.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Fn() -> UnixTime + Send + Sync + 'static) -> Self {
+        self.setup.clock = Arc::new(clock) as Clock;
+        self
+    }
+
+    fn epochs_to_ask(&self) -> Result<&dyn Epochs, Error> {
+        let none = || Error::usage("the store has no epochs, which revocation needs");
+        self.epochs.as_deref().ok_or_else(none)
+    }
+
+    /// The session in a cookie, if it is one and still lives. Not asked yet is whether it
+    /// was revoked.
+    fn open(&self, cookie: &str) -> Result<Loaded, Error> {
+        let now = self.setup.now();
+        let mut payload = Vec::with_capacity(cookie.len());
+        let opened = self
+            .codec
+            .open_into(self.setup.cookie.name(), cookie, now, &mut payload);
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                return match Refusal::of_codec(&error) {
+                    Some(refusal) => Ok(Loaded::Refused(refusal)),
+                    None => Err(Error::unavailable("the codec failed").with_source(error)),
+                };
+            }
+        };
+        Ok(match self.read(&opened, &payload, now) {
+            Ok(record) => Loaded::Live(Box::new(record)),
+            Err(refusal) => Loaded::Refused(refusal),
+        })
+    }
+
+    fn read(&self, opened: &Opened, payload: &[u8], now: UnixTime) -> Result<Record, Refusal> {
+        let lifetime = &self.setup.lifetime;
+        let sealed_at = opened.issued_at();
+        let (values, metadata) =
+            Values::deserialize(opened.serializer(), payload).ok_or(Refusal::NotValid)?;
+        let metadata =
+            Metadata::loaded(metadata.as_deref(), sealed_at, lifetime).ok_or(Refusal::NotValid)?;
+        metadata.check(lifetime, now)?;
+        Ok(Record {
+            values,
+            metadata,
+            sealed_at,
+        })
+    }
+
+    fn seal(&self, save: &Save) -> Result<String, Error> {
+        let metadata = save.metadata.to_text();
+        let payload = save.values.serialize(&self.codec.serializer(), &metadata)?;
+        let name = self.setup.cookie.name();
+        let sealed = self.codec.seal_at(name, &payload, save.sealed_at);
+        sealed.map_err(Error::of_codec)
+    }
+
+    /// Whether the owner's sessions of that epoch were revoked.
+    async fn is_revoked(&self, login: &Login) -> Result<bool, Error> {
+        match &self.epochs {
+            None => Ok(login.epoch.is_some()),
+            Some(epochs) => {
+                let current = epochs.current(&login.owner).await?;
+                Ok(current.is_none() || current != login.epoch)
+            }
+        }
+    }
+
+    /// The epoch that a session to be saved is of.
+    async fn epoch(&self, save: &Save) -> Result<Option<Epoch>, Error> {
+        let Metadata {
+            deadline, login, ..
+        } = &save.metadata;
+        let Some(Login { owner, epoch, .. }) = login else {
+            return Ok(None);
+        };
+        if save.revokes_others {
+            let epochs = self.epochs_to_ask()?;
+            return epochs.revoke(owner, *deadline).await.map(Some);
+        }
+        match (&self.epochs, epoch) {
+            (Some(epochs), None) => epochs.begin(owner, *deadline).await.map(Some),
+            (_, epoch) => Ok(epoch.clone()),
+        }
+    }
+}
+
+#[async_trait]
+impl Backing for CookieStore {
+    fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    async fn load(&self, cookie: &str) -> Result<Loaded, Error> {
+        let loaded = self.open(cookie)?;
+        let Loaded::Live(record) = &loaded else {
+            return Ok(loaded);
+        };
+        if let Some(login) = &record.metadata.login
+            && self.is_revoked(login).await?
+        {
+            return Ok(Loaded::Refused(Refusal::Revoked));
+        }
+        Ok(loaded)
+    }
+
+    async fn save(&self, mut save: Save) -> Result<Saved, Error> {
+        if save.revokes_others {
+            // What cannot be sealed revokes nobody.
+            self.seal(&save)?;
+        }
+        let epoch = self.epoch(&save).await?;
+        if let Some(login) = &mut save.metadata.login {
+            login.epoch.clone_from(&epoch);
+        }
+        let cookie = self.seal(&save)?;
+        Ok(Saved { cookie, epoch })
+    }
+}
+
+/// The cookie's name; nothing of keys.
+impl fmt::Debug for CookieStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CookieStore")
+            .field("name", &self.setup.cookie.name())
+            .field("lifetime", &self.setup.lifetime)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,199 @@
+//! [`Error`]: what can go wrong with a session that is not the client's doing.
+//!
+//! A cookie that is refused is no error: it is a new session, with a
+//! [`Refusal`](super::Refusal). What never lives here: a session's values.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+
+use crate::{codec, gob};
+
+/// Why a session could not be loaded, read, changed or saved.
+///
+/// ```
+/// use silverback::session::{CookieOptions, Error};
+///
+/// let error: Error = CookieOptions::new().name("two words").unwrap_err();
+/// assert!(error.is_usage());
+/// ```
+pub struct Error {
+    kind: Kind,
+    message: Cow<'static, str>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Usage,
+    WrongType,
+    TooLarge,
+    Unavailable,
+    Closed,
+    NotFresh,
+    Internal,
+}
+
+impl Error {
+    fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
+        Error {
+            kind,
+            message: message.into(),
+            source: None,
+        }
+    }
+
+    /// The program asked for something that cannot be done. The message is one
+    /// line and holds no secret.
+    #[must_use]
+    pub fn usage(message: impl Into<Cow<'static, str>>) -> Self {
+        Error::new(Kind::Usage, message)
+    }
+
+    /// A server that sessions need did not answer, or not as it should. For
+    /// [`Epochs`](super::Epochs) of your own.
+    #[must_use]
+    pub fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
+        Error::new(Kind::Unavailable, message)
+    }
+
+    pub(super) fn closed() -> Self {
+        let why = "the response has begun: the session cannot be changed any more";
+        Error::new(Kind::Closed, why)
+    }
+
+    pub(super) fn destroyed() -> Self {
+        let why = "the session was destroyed: only a login may follow";
+        Error::new(Kind::Closed, why)
+    }
+
+    pub(super) fn not_fresh() -> Self {
+        Error::new(
+            Kind::NotFresh,
+            "the last login is too long ago, or none was",
+        )
+    }
+
+    pub(super) fn wrong_type(source: gob::Error) -> Self {
+        Error::new(Kind::WrongType, "the session's value is of another type").with_source(source)
+    }
+
+    pub(super) fn no_flashes() -> Self {
+        Error::new(Kind::WrongType, "under the flashes' key is something else")
+    }
+
+    /// Sealing failed.
+    pub(super) fn of_codec(error: codec::Error) -> Self {
+        let kind = match () {
+            () if error.is_too_long() => Kind::TooLarge,
+            () if error.is_internal() => Kind::Internal,
+            () => Kind::Usage,
+        };
+        let message = match kind {
+            Kind::TooLarge => format!("the session does not fit its cookie: {error}"),
+            _ => format!("the session cannot be sealed: {error}"),
+        };
+        Error::new(kind, message).with_source(error)
+    }
+
+    /// The same error, with what caused it. The cause's text must hold no secret.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The program asked for something impossible: a bad option, a value that
+    /// cannot be serialized, an unknown session name.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        self.kind == Kind::Usage
+    }
+
+    /// The value under that key is of another type than the one asked for.
+    #[must_use]
+    pub fn is_wrong_type(&self) -> bool {
+        self.kind == Kind::WrongType
+    }
+
+    /// The session does not fit a cookie. The message gives both figures.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        self.kind == Kind::TooLarge
+    }
+
+    /// A server behind the sessions failed. The client's cookie may well be good,
+    /// and must not be touched; the answer to it is 503.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        self.kind == Kind::Unavailable
+    }
+
+    /// The session takes no more changes: the response's head has left, or it was
+    /// destroyed.
+    #[must_use]
+    #[doc(alias = "Closed")]
+    pub fn is_closed(&self) -> bool {
+        self.kind == Kind::Closed
+    }
+
+    /// [`require_fresh`](super::Session::require_fresh) wants a new login.
+    #[must_use]
+    pub fn is_not_fresh(&self) -> bool {
+        self.kind == Kind::NotFresh
+    }
+
+    /// The system failed: no randomness.
+    #[must_use]
+    pub fn is_internal(&self) -> bool {
+        self.kind == Kind::Internal
+    }
+
+    /// The HTTP status to answer with where nobody handled the error: 503 if a
+    /// server [is unavailable](Error::is_unavailable), 403 if a login
+    /// [is not fresh](Error::is_not_fresh), else 500.
+    ///
+    /// ```
+    /// assert_eq!(silverback::session::Error::unavailable("no answer").status(), 503);
+    /// ```
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self.kind {
+            Kind::Unavailable => 503,
+            Kind::NotFresh => 403,
+            _ => 500,
+        }
+    }
+}
+
+impl Error {
+    /// Tells the operator, since the client is told nothing.
+    #[cfg(any(feature = "tower", feature = "actix"))]
+    pub(crate) fn log(&self) {
+        let source = self.source().map(ToString::to_string);
+        tracing::error!(error = %self, source, "session error");
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_tuple("session::Error");
+        shown.field(&self.kind).field(&self.message);
+        if let Some(source) = &self.source {
+            shown.field(&format_args!("{source}"));
+        }
+        shown.finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,231 @@
+//! [`Lifetime`]: how long a session may be idle, and how long it may last at all.
+
+use std::time::Duration;
+
+use crate::codec::UnixTime;
+
+use super::Error;
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+/// What browsers keep of a Max-Age (RFC 6265bis, section 5.5).
+const LONGEST_MAX_AGE: Duration = Duration::from_secs(400 * DAY);
+
+/// How long sessions live: an idle limit, an absolute limit, and other limits for
+/// sessions that are remembered. Both limits hold together, and are judged whenever
+/// a session is loaded. In whole seconds.
+///
+/// | | idle | absolute |
+/// |---|---|---|
+/// | [`new`](Lifetime::new) | 30 minutes | 12 hours |
+/// | [`nist_aal1`](Lifetime::nist_aal1) | none | 30 days |
+/// | [`nist_aal2`](Lifetime::nist_aal2) | 30 minutes | 12 hours |
+/// | [`nist_aal3`](Lifetime::nist_aal3) | 15 minutes | 12 hours |
+/// | remembered, by [`remember_me`](Lifetime::remember_me) | 14 days | 30 days |
+///
+/// ```
+/// use std::time::Duration;
+/// use silverback::session::Lifetime;
+///
+/// let bank = Lifetime::nist_aal3();
+/// let forum = Lifetime::new().idle(Duration::from_secs(2 * 60 * 60)).remember_me();
+/// assert_ne!(bank, forum);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lifetime {
+    usual: Limits,
+    remembered: Option<Limits>,
+}
+
+/// The limits of one kind of session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Limits {
+    idle: Option<Duration>,
+    absolute: Option<Duration>,
+}
+
+impl Limits {
+    const fn of_secs(idle: u64, absolute: u64) -> Self {
+        Limits {
+            idle: Some(Duration::from_secs(idle)),
+            absolute: Some(Duration::from_secs(absolute)),
+        }
+    }
+
+    /// Whether a session last used at `seen` has been idle for too long.
+    pub(super) fn is_idle(&self, seen: UnixTime, now: UnixTime) -> bool {
+        self.idle.is_some_and(|idle| now.since(seen) >= idle)
+    }
+
+    /// Whether a tenth of the idle limit has passed, so that use is worth noting.
+    pub(super) fn wants_touch(&self, seen: UnixTime, now: UnixTime) -> bool {
+        self.idle.is_some_and(|idle| now.since(seen) >= idle / 10)
+    }
+
+    /// When a session that began at `created` ends, whatever happens.
+    pub(super) fn deadline(&self, created: UnixTime) -> Option<UnixTime> {
+        let absolute = self.absolute?.as_secs();
+        Some(UnixTime::from_secs(
+            created.as_secs().saturating_add(absolute),
+        ))
+    }
+}
+
+impl Lifetime {
+    /// 30 minutes idle, 12 hours in all, nothing remembered.
+    #[must_use]
+    pub const fn new() -> Self {
+        Lifetime {
+            usual: Limits::of_secs(30 * MINUTE, 12 * HOUR),
+            remembered: None,
+        }
+    }
+
+    /// What NIST SP 800-63B asks of authenticator assurance level 1: 30 days in all.
+    #[must_use]
+    pub const fn nist_aal1() -> Self {
+        Lifetime {
+            usual: Limits {
+                idle: None,
+                absolute: Some(Duration::from_secs(30 * DAY)),
+            },
+            remembered: None,
+        }
+    }
+
+    /// What NIST SP 800-63B asks of authenticator assurance level 2: 30 minutes
+    /// idle, 12 hours in all (revision 3, the stricter; revision 4 allows an hour
+    /// and a day).
+    #[must_use]
+    pub const fn nist_aal2() -> Self {
+        Lifetime::new()
+    }
+
+    /// What NIST SP 800-63B asks of authenticator assurance level 3: 15 minutes
+    /// idle, 12 hours in all.
+    #[must_use]
+    pub const fn nist_aal3() -> Self {
+        Lifetime {
+            usual: Limits::of_secs(15 * MINUTE, 12 * HOUR),
+            remembered: None,
+        }
+    }
+
+    /// How long a session may go unused.
+    #[must_use]
+    pub const fn idle(mut self, idle: Duration) -> Self {
+        self.usual.idle = Some(idle);
+        self
+    }
+
+    /// Sessions may go unused as long as they like.
+    #[must_use]
+    pub const fn without_idle(mut self) -> Self {
+        self.usual.idle = None;
+        self
+    }
+
+    /// How long a session lasts at most, from its login or, if there was none, its
+    /// beginning. The codec's `max_age` must not be shorter.
+    #[must_use]
+    pub const fn absolute(mut self, absolute: Duration) -> Self {
+        self.usual.absolute = Some(absolute);
+        self
+    }
+
+    /// Sessions last as long as they are used. The codec's `max_age` must be zero,
+    /// which lifts it.
+    #[must_use]
+    pub const fn without_absolute(mut self) -> Self {
+        self.usual.absolute = None;
+        self
+    }
+
+    /// Lets sessions be [remembered](super::Session::remember) for 30 days, while
+    /// they are used at least every 14.
+    #[must_use]
+    pub const fn remember_me(self) -> Self {
+        self.remembered(Duration::from_secs(14 * DAY), Duration::from_secs(30 * DAY))
+    }
+
+    /// Lets sessions be [remembered](super::Session::remember), with limits of their
+    /// own: `absolute` at most 400 days, beyond which browsers forget.
+    #[must_use]
+    pub const fn remembered(mut self, idle: Duration, absolute: Duration) -> Self {
+        self.remembered = Some(Limits {
+            idle: Some(idle),
+            absolute: Some(absolute),
+        });
+        self
+    }
+
+    /// Whether sessions can be remembered.
+    pub(super) fn remembers(&self) -> bool {
+        self.remembered.is_some()
+    }
+
+    /// The limits of a session that is to be remembered, or not.
+    pub(super) fn limits(&self, remembered: bool) -> &Limits {
+        match &self.remembered {
+            Some(limits) if remembered => limits,
+            _ => &self.usual,
+        }
+    }
+
+    /// Refuses limits that cannot be meant.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let kinds = [("", Some(self.usual)), ("remembered ", self.remembered)];
+        for (kind, limits) in kinds {
+            let Some(Limits { idle, absolute }) = limits else {
+                continue;
+            };
+            for (name, limit) in [("idle", idle), ("absolute", absolute)] {
+                let Some(limit) = limit else { continue };
+                if limit.subsec_nanos() != 0 || limit.is_zero() {
+                    return Err(Error::usage(format!(
+                        "the {kind}{name} limit is not one or more whole seconds"
+                    )));
+                }
+            }
+        }
+        match self.remembered.and_then(|limits| limits.absolute) {
+            Some(absolute) if absolute > LONGEST_MAX_AGE => Err(Error::usage(
+                "the remembered absolute limit is over 400 days, beyond which browsers forget",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a codec whose cookies expire before the sessions in them do.
+    pub(super) fn check_max_age(&self, max_age: Duration) -> Result<(), Error> {
+        let kinds = std::iter::once(self.usual).chain(self.remembered);
+        for Limits { absolute, .. } in kinds.filter(|_| !max_age.is_zero()) {
+            let max_age = max_age.as_secs();
+            match absolute {
+                Some(absolute) if absolute.as_secs() <= max_age => {}
+                Some(absolute) => {
+                    return Err(Error::usage(format!(
+                        "the codec's max_age of {max_age} s is shorter than the session's \
+                         absolute limit of {} s",
+                        absolute.as_secs()
+                    )));
+                }
+                None => {
+                    return Err(Error::usage(format!(
+                        "the codec's max_age of {max_age} s ends sessions that have no absolute \
+                         limit: set it to zero"
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Default for Lifetime {
+    fn default() -> Self {
+        Lifetime::new()
+    }
+}

@@ -1,0 +1,235 @@
+//! What a session knows of itself: when it began, when it was last used, until when
+//! it lasts at most, whose it is.
+//!
+//! It travels among the values, as one string under a reserved key, since that is
+//! what Go programs that share the cookie can carry along.
+
+use crate::codec::UnixTime;
+
+use super::{Epoch, Lifetime, Refusal};
+
+/// Which form the text has; another one is no session of ours.
+const FORM: &str = "1";
+
+/// What stands for a field that is not there.
+const NONE: &str = "-";
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Metadata {
+    pub(super) created: UnixTime,
+    pub(super) seen: UnixTime,
+    /// The absolute limit; none, if the lifetime has none.
+    pub(super) deadline: Option<UnixTime>,
+    pub(super) remembered: bool,
+    pub(super) login: Option<Login>,
+}
+
+/// Who logged in, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Login {
+    pub(super) owner: String,
+    pub(super) at: UnixTime,
+    /// None where revocation is not asked for, or not asked yet.
+    pub(super) epoch: Option<Epoch>,
+}
+
+impl Metadata {
+    /// Of a session that begins at `now`.
+    pub(super) fn new(lifetime: &Lifetime, now: UnixTime) -> Self {
+        Metadata {
+            created: now,
+            seen: now,
+            deadline: lifetime.limits(false).deadline(now),
+            remembered: false,
+            login: None,
+        }
+    }
+
+    /// Sets the limits of sessions that are remembered, or of those that are not.
+    pub(super) fn remember(&mut self, remembered: bool, lifetime: &Lifetime) {
+        self.remembered = remembered;
+        self.deadline = lifetime.limits(remembered).deadline(self.created);
+    }
+
+    /// What a session sealed at `date` knows of itself after a Go program, or another
+    /// service with other limits, may have written it: used at `date` at least, and
+    /// never past the limits that hold here.
+    pub(super) fn loaded(text: Option<&str>, date: UnixTime, lifetime: &Lifetime) -> Option<Self> {
+        let mut metadata = match text {
+            Some(text) => Metadata::parse(text)?,
+            None => Metadata::new(lifetime, date),
+        };
+        metadata.seen = metadata.seen.max(date);
+        metadata.remembered &= lifetime.remembers();
+        let limit = lifetime
+            .limits(metadata.remembered)
+            .deadline(metadata.created);
+        metadata.deadline = match (metadata.deadline, limit) {
+            (Some(deadline), Some(limit)) => Some(deadline.min(limit)),
+            (deadline, limit) => deadline.or(limit),
+        };
+        Some(metadata)
+    }
+
+    /// Refuses a session that is over.
+    pub(super) fn check(&self, lifetime: &Lifetime, now: UnixTime) -> Result<(), Refusal> {
+        if self.deadline.is_some_and(|deadline| now >= deadline) {
+            return Err(Refusal::Expired);
+        }
+        if lifetime.limits(self.remembered).is_idle(self.seen, now) {
+            return Err(Refusal::Idle);
+        }
+        Ok(())
+    }
+
+    /// Whether its use at `now` is worth noting.
+    pub(super) fn wants_touch(&self, lifetime: &Lifetime, now: UnixTime) -> bool {
+        lifetime.limits(self.remembered).wants_touch(self.seen, now)
+    }
+
+    /// The text: form, created, seen, deadline, flags, and of a login the time, the
+    /// epoch and, last since it may hold spaces, the owner.
+    pub(super) fn to_text(&self) -> String {
+        let mut text = String::with_capacity(64);
+        text.push_str(FORM);
+        push(&mut text, Some(self.created));
+        push(&mut text, Some(self.seen));
+        push(&mut text, self.deadline);
+        text.push_str(if self.remembered { " r" } else { " -" });
+        if let Some(login) = &self.login {
+            push(&mut text, Some(login.at));
+            text.push(' ');
+            text.push_str(login.epoch.as_ref().map_or(NONE, Epoch::as_str));
+            text.push(' ');
+            text.push_str(&login.owner);
+        }
+        text
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut fields = text.splitn(8, ' ');
+        let mut next = || fields.next();
+        if next()? != FORM {
+            return None;
+        }
+        let created = time(next()?)?;
+        let seen = time(next()?)?;
+        let deadline = optional(next()?, time)?;
+        let remembered = match next()? {
+            "r" => true,
+            NONE => false,
+            _ => return None,
+        };
+        let login = match next() {
+            None => None,
+            Some(at) => Some(Login {
+                at: time(at)?,
+                epoch: optional(next()?, |epoch| Epoch::parse(epoch).ok())?,
+                owner: next()?.to_owned(),
+            }),
+        };
+        Some(Metadata {
+            created,
+            seen,
+            deadline,
+            remembered,
+            login,
+        })
+    }
+}
+
+fn push(text: &mut String, time: Option<UnixTime>) {
+    text.push(' ');
+    match time {
+        Some(time) => text.push_str(itoa::Buffer::new().format(time.as_secs())),
+        None => text.push_str(NONE),
+    }
+}
+
+fn time(text: &str) -> Option<UnixTime> {
+    text.parse().ok().map(UnixTime::from_secs)
+}
+
+/// None outside is a text that is wrong; none inside a field that is not there.
+#[expect(clippy::option_option)]
+fn optional<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
+    match text {
+        NONE => Some(None),
+        text => parse(text).map(Some),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> UnixTime {
+        UnixTime::from_secs(seconds)
+    }
+
+    #[test]
+    fn every_metadata_comes_back_from_its_text() {
+        let login = |owner: &str, epoch: Option<Epoch>| {
+            Some(Login {
+                owner: owner.to_owned(),
+                at: at(9),
+                epoch,
+            })
+        };
+        let logins = [
+            None,
+            login("", None),
+            login("-", None),
+            login("two words  and - more ", Some(Epoch::random().unwrap())),
+            login("ünï\ncode", Some(Epoch::parse("-x-").unwrap())),
+        ];
+        for login in logins {
+            for deadline in [None, Some(at(0)), Some(at(u64::MAX))] {
+                for remembered in [false, true] {
+                    let metadata = Metadata {
+                        created: at(7),
+                        seen: at(8),
+                        deadline,
+                        remembered,
+                        login: login.clone(),
+                    };
+                    assert_eq!(Metadata::parse(&metadata.to_text()), Some(metadata));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn any_other_text_is_no_metadata() {
+        let whole = "1 7 8 9 r 10 - ape";
+        assert!(Metadata::parse(whole).is_some());
+        for wrong in [
+            "",
+            "1",
+            "2 7 8 9 r",
+            "1 7 8 9",
+            "1 7 8 9 x",
+            "1 7 8 9 r 10",
+            "1 7 8 9 r 10 -",
+            "1 -7 8 9 r",
+            "1 7  9 r",
+        ] {
+            assert_eq!(Metadata::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_deadline_is_never_past_the_limits_of_here() {
+        let lifetime = Lifetime::new();
+        let loaded = |text| Metadata::loaded(Some(text), at(1_000), &lifetime).unwrap();
+        assert_eq!(
+            loaded("1 100 200 999999 -").deadline,
+            Some(at(100 + 43_200))
+        );
+        assert_eq!(loaded("1 100 200 - -").deadline, Some(at(100 + 43_200)));
+        assert_eq!(loaded("1 100 200 5000 -").deadline, Some(at(5_000)));
+        // Nothing is remembered here, and the cookie's date is later than its last use.
+        let loaded = loaded("1 100 200 999999 r");
+        assert!(!loaded.remembered && loaded.seen == at(1_000));
+    }
+}

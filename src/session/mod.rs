@@ -1,0 +1,66 @@
+//! Sessions: what a web application remembers of a browser between requests, in a
+//! signed cookie.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `session.rs`, `state.rs` | [`Session`]: the handle of a handler, and what happens to it in one request |
+//! | `sessions.rs`, `response_fields.rs` | [`Sessions`]: a request's sessions by name, and what its response carries |
+//! | `values.rs`, `flashes.rs`, `self_describing.rs` | [`Values`]: what a session holds, as gob or in other formats |
+//! | `metadata.rs`, `lifetime.rs` | how long it lives: [`Lifetime`] |
+//! | `cookie_options.rs`, `cookie_header.rs` | the cookie as it is set and as it is read: [`CookieOptions`] |
+//! | `store.rs`, `cookie_store.rs`, `epochs.rs` | [`Store`], [`CookieStore`], and revoking what lives in cookies: [`Epochs`] |
+//! | `error.rs`, `refusal.rs` | what goes wrong here, and what is wrong with a cookie |
+//! | `testing.rs` | [`testing`]: for tests of your own |
+//!
+//! No web framework lives here: `web` moves the fields.
+//!
+//! # The laws
+//!
+//! 1. **Nothing written, nothing sent.** A session that nobody wrote to costs no
+//!    Set-Cookie. One that is written to is saved once, before the response's head
+//!    leaves. Reading costs no write until a tenth of the idle limit has passed.
+//! 2. **Absent, refused and broken are three answers.** No cookie: a new session. A cookie
+//!    that is refused: a new session, and a [`Refusal`] for the handler and the log. A
+//!    server that does not answer: 503, never an empty session, never a touched cookie.
+//! 3. **Idle and absolute limits hold together**, and are judged whenever a session is
+//!    loaded, from what is sealed within.
+//! 4. **Cookies are safe by default**: `__Host-id`, HttpOnly, Secure, SameSite=Lax, gone
+//!    with the browser. Caches keep no response that has to do with a session.
+//! 5. **Two valid cookies of a name are none**, and so is any in a heap of them. A removal
+//!    goes out, so that nobody is stuck.
+//! 6. **Owners' sessions end at once**, where [`Epochs`] are asked.
+//! 7. **Keys rotate silently**: a cookie sealed by an older key is sealed anew when its
+//!    session is saved, with its old date.
+//!
+//! What a session in a cookie can *not* keep, [`CookieStore`] says.
+
+mod cookie_header;
+mod cookie_options;
+mod cookie_store;
+mod epochs;
+mod error;
+mod flashes;
+mod lifetime;
+mod metadata;
+mod refusal;
+mod response_fields;
+mod self_describing;
+#[allow(clippy::module_inception)] // the handle is what the room is about
+mod session;
+mod sessions;
+mod state;
+mod store;
+pub mod testing;
+mod values;
+
+pub use cookie_options::{CookieOptions, SameSite};
+pub use cookie_store::CookieStore;
+pub use epochs::{Epoch, Epochs};
+pub use error::Error;
+pub use lifetime::Lifetime;
+pub use refusal::Refusal;
+pub use response_fields::ResponseFields;
+pub use session::Session;
+pub use sessions::Sessions;
+pub use store::{Store, Stores};
+pub use values::Values;

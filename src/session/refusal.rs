@@ -1,0 +1,63 @@
+//! [`Refusal`]: why a client's cookie did not become a session.
+
+use std::fmt;
+
+use crate::codec;
+
+/// Why the cookie that came with a request was refused, so that the request got a
+/// new session. For the handler and the log; a client learns nothing from it
+/// unless you tell it.
+///
+/// [`Session::refusal`](super::Session::refusal) has it, and so have the request's
+/// extensions once the session was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Not sealed by one of the keys under that name, or tampered with, or sealed
+    /// and yet no session.
+    NotValid,
+    /// Longer than the codec opens.
+    TooLong,
+    /// Past the codec's `max_age` or the session's absolute limit.
+    Expired,
+    /// Dated in the future, or younger than the codec's `min_age`.
+    TooNew,
+    /// Not used for as long as the idle limit.
+    Idle,
+    /// Of another epoch than its owner's: all sessions of that owner were revoked.
+    Revoked,
+    /// Several different valid cookies of the name came, and nothing says which is
+    /// the right one. Removals for all of them go out.
+    Ambiguous,
+    /// More cookies came than one browser sends: over 8 of the name, or over 256 or
+    /// 64 KiB in all. Removals go out.
+    TooMany,
+}
+
+impl Refusal {
+    /// Why the codec refused the cookie; none if it is the system that failed.
+    pub(super) fn of_codec(error: &codec::Error) -> Option<Self> {
+        match () {
+            () if !error.is_decode() => None,
+            () if error.is_expired() => Some(Refusal::Expired),
+            () if error.is_too_new() => Some(Refusal::TooNew),
+            () if error.is_too_long() => Some(Refusal::TooLong),
+            () => Some(Refusal::NotValid),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refusal::NotValid => "not valid",
+            Refusal::TooLong => "too long",
+            Refusal::Expired => "expired",
+            Refusal::TooNew => "too new",
+            Refusal::Idle => "idle for too long",
+            Refusal::Revoked => "revoked",
+            Refusal::Ambiguous => "several valid cookies",
+            Refusal::TooMany => "too many cookies",
+        })
+    }
+}

@@ -1,0 +1,180 @@
+//! Values in formats other than gob that say what they hold, such as JSON: the
+//! bridge between [`gob::Value`](crate::gob::Value) and serde.
+//!
+//! Go's types are told in plain terms there: structs and maps are maps, integers of
+//! all widths integers.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Error as _, Serialize, SerializeMap, SerializeSeq, Serializer};
+
+use crate::gob::{Composite, GoString, Interface, Time, Value};
+
+/// How deep values may be nested on the way out; on the way in it is the format's
+/// own business to bound this, as JSON's reader does.
+const DEEPEST: usize = 128;
+
+/// A value, to be written in any format.
+pub(super) struct ToAnyFormat<'v>(pub(super) &'v Value);
+
+/// A value that was read from any format: maps as `map[string]interface {}`, lists as
+/// `[]interface {}`, integers as Go's `int` where they fit.
+pub(super) struct FromAnyFormat(pub(super) Value);
+
+impl Serialize for ToAnyFormat<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Part(self.0, DEEPEST).serialize(serializer)
+    }
+}
+
+/// A part of a value, and how much deeper it may go.
+struct Part<'v>(&'v Value, usize);
+
+impl Serialize for Part<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Part(value, depth) = *self;
+        let Some(deeper) = depth.checked_sub(1) else {
+            return Err(S::Error::custom("the values are nested too deep"));
+        };
+        match value {
+            Value::Bool(bool) => serializer.serialize_bool(*bool),
+            Value::Int(int) => serializer.serialize_i64(*int),
+            Value::Uint(uint) => serializer.serialize_u64(*uint),
+            Value::Float(float) => serializer.serialize_f64(*float),
+            Value::Complex(re, im) => [*re, *im].serialize(serializer),
+            Value::Bytes(bytes) => serializer.serialize_bytes(bytes),
+            Value::String(string) => write_string(string, serializer),
+            Value::Interface(interface) => match interface.value() {
+                Some(held) => Part(held, deeper).serialize(serializer),
+                None => serializer.serialize_unit(),
+            },
+            Value::SelfEncoded(..) => match Time::of(value) {
+                Some(time) => serializer.serialize_str(&time.to_string()),
+                None => Err(S::Error::custom(
+                    "a Go type that encodes itself is gob only",
+                )),
+            },
+            Value::Composite(composite) => write_composite(composite, deeper, serializer),
+        }
+    }
+}
+
+fn write_string<S: Serializer>(string: &GoString, serializer: S) -> Result<S::Ok, S::Error> {
+    match string.to_str() {
+        Some(text) => serializer.serialize_str(text),
+        None => Err(S::Error::custom(
+            "a Go string that is not UTF-8 is gob only",
+        )),
+    }
+}
+
+fn write_composite<S: Serializer>(
+    composite: &Composite,
+    deeper: usize,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    if composite.is_sequence() {
+        let elements = composite.elements();
+        let mut sequence = serializer.serialize_seq(Some(elements.len()))?;
+        for element in elements {
+            sequence.serialize_element(&Part(element, deeper))?;
+        }
+        return sequence.end();
+    }
+    let length = composite.entries().count() + composite.fields().count();
+    let mut map = serializer.serialize_map(Some(length))?;
+    for (key, value) in composite.entries() {
+        map.serialize_entry(&Part(key, deeper), &Part(value, deeper))?;
+    }
+    for (name, value) in composite.fields() {
+        map.serialize_entry(&name.to_string_lossy(), &Part(value, deeper))?;
+    }
+    map.end()
+}
+
+impl<'de> Deserialize<'de> for FromAnyFormat {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let interface = deserializer.deserialize_any(Reader)?;
+        let value = interface.value().cloned();
+        value
+            .map(FromAnyFormat)
+            .ok_or_else(|| D::Error::custom("there is nothing"))
+    }
+}
+
+/// Anything, as what a Go interface holds.
+struct Anything(Interface);
+
+impl<'de> Deserialize<'de> for Anything {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Reader).map(Anything)
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Interface;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a session's value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Interface, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Interface, E> {
+        Ok(Interface::of("int", Value::Int(value)))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Interface, E> {
+        match i64::try_from(value) {
+            Ok(value) => Ok(Interface::of("int", Value::Int(value))),
+            Err(_) => Ok(value.into()),
+        }
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Interface, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Interface, E> {
+        Ok(value.into())
+    }
+
+    fn visit_bytes<E>(self, value: &[u8]) -> Result<Interface, E> {
+        Ok(value.to_vec().into())
+    }
+
+    fn visit_unit<E>(self) -> Result<Interface, E> {
+        Ok(Interface::nil())
+    }
+
+    fn visit_none<E>(self) -> Result<Interface, E> {
+        Ok(Interface::nil())
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Interface, D::Error> {
+        inner.deserialize_any(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Interface, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Anything(element)) = elements.next_element()? {
+            list.push(element);
+        }
+        let list = Value::slice_of_interfaces(list);
+        Ok(Interface::of("[]interface {}", list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Interface, A::Error> {
+        let mut map = Vec::new();
+        while let Some((key, Anything(value))) = entries.next_entry::<String, _>()? {
+            map.push((key.into_bytes(), value));
+        }
+        let map = Value::map_of_strings(map);
+        Ok(Interface::of("map[string]interface {}", map))
+    }
+}

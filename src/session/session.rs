@@ -1,0 +1,476 @@
+//! [`Session`]: the handle that a request's handler holds.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::codec::UnixTime;
+
+use super::flashes::FLASHES;
+use super::state::{Outgoing, State};
+use super::store::{Setup, Store};
+use super::values::to_interface;
+use super::{Error, Refusal, Values};
+
+/// A request's session: typed values under string keys, flashes, and who is logged in.
+///
+/// It is a handle: clones, and all handles of that name in one request, are the same
+/// session. It is saved once, before the response's head leaves, and only if something
+/// was written; after that, changes are refused as [closed](Error::is_closed).
+///
+/// ```
+/// # use silverback::session::{Error, Session};
+/// fn visit(session: &Session) -> Result<String, Error> {
+///     let visits = session.update("visits", |visits: &mut u64| *visits += 1)?;
+///     Ok(format!("visit {visits} of {}", session.owner().unwrap_or("nobody".into())))
+/// }
+/// # use silverback::{codec::{Codecs, KeyPairs}, session::{CookieStore, testing::Jar}};
+/// # let store = CookieStore::new(Codecs::from_pairs(KeyPairs::generate(1)?)?)?;
+/// # let jar = futures_lite(Jar::with(store.clone(), |session| visit(session).map(drop)))?;
+/// # let session = futures_lite(jar.session(store))?;
+/// # assert_eq!(visit(&session)?, "visit 2 of nobody");
+/// # fn futures_lite<F: Future>(future: F) -> F::Output {
+/// #     let mut future = std::pin::pin!(future);
+/// #     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+/// #     loop { if let std::task::Poll::Ready(done) = future.as_mut().poll(&mut context) { return done } }
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Session(Arc<Shared>);
+
+struct Shared {
+    store: Arc<dyn Store>,
+    is_loopback: bool,
+    /// Never held across an await, nor while code of the user's runs.
+    state: Mutex<State>,
+}
+
+impl Session {
+    pub(super) fn new(store: Arc<dyn Store>, is_loopback: bool, state: State) -> Self {
+        Session(Arc::new(Shared {
+            store,
+            is_loopback,
+            state: Mutex::new(state),
+        }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing of the user's runs under the lock, so nobody panics there.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn setup(&self) -> &Setup {
+        self.0.store.setup()
+    }
+}
+
+/// Values.
+impl Session {
+    /// The value under `key`; none if there is none.
+    ///
+    /// # Errors
+    /// [Wrong type](Error::is_wrong_type), if it is no `T`.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        self.values().get(key)
+    }
+
+    /// Puts `value` under `key`, in place of what was there.
+    ///
+    /// # Errors
+    /// As [`Values::insert`], and [closed](Error::is_closed).
+    pub fn insert<T: Serialize>(&self, key: &str, value: T) -> Result<(), Error> {
+        let value = to_interface(&value)?;
+        self.state().changing()?.values.insert_interface(key, value)
+    }
+
+    /// Removes what is under `key`, and says whether there was anything. Removing nothing
+    /// is no change.
+    ///
+    /// # Errors
+    /// [Closed](Error::is_closed).
+    pub fn remove(&self, key: &str) -> Result<bool, Error> {
+        let mut state = self.state();
+        state.check_open()?;
+        Ok(state.values.contains(key) && state.changing()?.values.remove(key))
+    }
+
+    /// Changes the value under `key`, from its default if there is none, and answers with
+    /// what it is now.
+    ///
+    /// The change may run again on a fresher value, where another task or request has
+    /// changed the session meanwhile: it must do nothing else.
+    ///
+    /// # Errors
+    /// As [`get`](Session::get) and [`insert`](Session::insert).
+    pub fn update<T>(
+        &self,
+        key: &str,
+        change: impl Fn(&mut T) + Send + Sync + 'static,
+    ) -> Result<T, Error>
+    where
+        T: Serialize + DeserializeOwned + Default,
+    {
+        self.change(|values| {
+            let mut value = values.get::<T>(key)?.unwrap_or_default();
+            change(&mut value);
+            values.insert(key, &value)?;
+            Ok(value)
+        })
+    }
+
+    /// Changes several values at once, and saves them now. What `change` returns is
+    /// returned; if it fails, nothing is changed. It may run again, as in
+    /// [`update`](Session::update).
+    ///
+    /// # Errors
+    /// Those of `change`, and of [`save`](Session::save).
+    pub async fn transact<R>(
+        &self,
+        change: impl Fn(&mut Values) -> Result<R, Error> + Send + Sync + 'static,
+    ) -> Result<R, Error> {
+        let answer = self.change(change)?;
+        self.save().await?;
+        Ok(answer)
+    }
+
+    /// Runs `change` on a copy, and takes it over unless the session has changed since.
+    fn change<R>(&self, change: impl Fn(&mut Values) -> Result<R, Error>) -> Result<R, Error> {
+        loop {
+            let (version, mut values) = {
+                let state = self.state();
+                state.check_open()?;
+                (state.version(), state.values.clone())
+            };
+            let answer = change(&mut values)?;
+            let mut state = self.state();
+            if state.version() == version {
+                state.changing()?.values = values;
+                return Ok(answer);
+            }
+        }
+    }
+
+    /// Whether there is anything under `key`.
+    #[must_use]
+    pub fn contains(&self, key: &str) -> bool {
+        self.state().values.contains(key)
+    }
+
+    /// The string keys.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        self.values().keys().map(str::to_owned).collect()
+    }
+
+    /// All values, as they are now.
+    #[must_use]
+    pub fn values(&self) -> Values {
+        self.state().values.clone()
+    }
+
+    /// Removes all values. Who is logged in stays so.
+    ///
+    /// # Errors
+    /// [Closed](Error::is_closed).
+    pub fn clear(&self) -> Result<(), Error> {
+        let mut state = self.state();
+        state.check_open()?;
+        if !state.values.is_empty() {
+            state.changing()?.values.clear();
+        }
+        Ok(())
+    }
+
+    /// Adds a message that is kept until it is read once, under gorilla's key `_flash`.
+    ///
+    /// # Errors
+    /// As [`insert`](Session::insert), and [wrong type](Error::is_wrong_type) if something
+    /// else is under that key.
+    #[doc(alias = "AddFlash")]
+    pub fn add_flash<T: Serialize>(&self, flash: T) -> Result<(), Error> {
+        self.add_flash_to(FLASHES, flash)
+    }
+
+    /// [`add_flash`](Session::add_flash) under a key of your own.
+    ///
+    /// # Errors
+    /// As [`add_flash`](Session::add_flash).
+    pub fn add_flash_to<T: Serialize>(&self, key: &str, flash: T) -> Result<(), Error> {
+        let flash = to_interface(&flash)?;
+        self.change(|values| values.add_flash(key, flash.clone()))
+    }
+
+    /// Takes the messages under gorilla's key `_flash`, oldest first: the next call has
+    /// none. Taking none is no change.
+    ///
+    /// # Errors
+    /// [Closed](Error::is_closed), and [wrong type](Error::is_wrong_type) if one is no `T`;
+    /// then all stay.
+    #[doc(alias = "Flashes")]
+    pub fn flashes<T: DeserializeOwned>(&self) -> Result<Vec<T>, Error> {
+        self.flashes_from(FLASHES)
+    }
+
+    /// [`flashes`](Session::flashes) under a key of your own.
+    ///
+    /// # Errors
+    /// As [`flashes`](Session::flashes).
+    pub fn flashes_from<T: DeserializeOwned>(&self, key: &str) -> Result<Vec<T>, Error> {
+        if !self.contains(key) {
+            return Ok(Vec::new());
+        }
+        self.change(|values| values.take_flashes(key))
+    }
+}
+
+/// Who is logged in, and for how long.
+impl Session {
+    /// The session's name, which is its cookie's.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.store.name()
+    }
+
+    /// Whether the request brought no session that could be taken, so that this one
+    /// began with it.
+    #[must_use]
+    #[doc(alias = "IsNew")]
+    pub fn is_new(&self) -> bool {
+        self.state().is_new()
+    }
+
+    /// Why the cookie that came with the request was refused, if one was.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.state().refusal()
+    }
+
+    /// Logs `owner` in: a new session, whose limits count from now. What an anonymous
+    /// session brought is dropped, so that nobody can plant values in somebody else's
+    /// session; [`login_keeping_values`](Session::login_keeping_values) keeps it.
+    ///
+    /// It is not [remembered](Session::remember) unless you say so afterwards. This is the
+    /// one thing that may follow [`destroy`](Session::destroy).
+    ///
+    /// # Errors
+    /// [Closed](Error::is_closed).
+    pub fn login(&self, owner: impl Into<String>) -> Result<(), Error> {
+        let (owner, setup) = (owner.into(), self.setup());
+        self.state().login(owner, Values::new(), setup)
+    }
+
+    /// [`login`](Session::login), and the values stay: a cart filled before. Keep in mind
+    /// who may have put them there.
+    ///
+    /// # Errors
+    /// [Closed](Error::is_closed).
+    pub fn login_keeping_values(&self, owner: impl Into<String>) -> Result<(), Error> {
+        let (owner, setup) = (owner.into(), self.setup());
+        let mut state = self.state();
+        let values = state.values.clone();
+        state.login(owner, values, setup)
+    }
+
+    /// Who is logged in.
+    #[must_use]
+    pub fn owner(&self) -> Option<String> {
+        let state = self.state();
+        state
+            .metadata
+            .login
+            .as_ref()
+            .map(|login| login.owner.clone())
+    }
+
+    /// When the owner logged in.
+    #[must_use]
+    pub fn authenticated_at(&self) -> Option<UnixTime> {
+        let state = self.state();
+        state.metadata.login.as_ref().map(|login| login.at)
+    }
+
+    /// Wants a login not longer ago than `age`: before a password is changed, or money is
+    /// sent.
+    ///
+    /// # Errors
+    /// [Not fresh](Error::is_not_fresh), if it is, or nobody is logged in.
+    pub fn require_fresh(&self, age: Duration) -> Result<(), Error> {
+        let now = self.setup().now();
+        match self.authenticated_at() {
+            Some(at) if now.since(at) <= age => Ok(()),
+            _ => Err(Error::not_fresh()),
+        }
+    }
+
+    /// A new cookie for the same session, values and limits: after a change of rights.
+    /// The session in the old one stays good where sessions live in cookies
+    /// ([`CookieStore`](super::CookieStore) says why).
+    ///
+    /// # Errors
+    /// [Closed](Error::is_closed).
+    pub fn renew(&self) -> Result<(), Error> {
+        self.state().changing().map(drop)
+    }
+
+    /// Ends the session: its values are gone, and the cookie is removed if the client has
+    /// one.
+    ///
+    /// # Errors
+    /// [Closed](Error::is_closed).
+    pub fn destroy(&self) -> Result<(), Error> {
+        self.state().destroy(self.setup())
+    }
+
+    /// Ends all other sessions of the owner when this one is saved.
+    ///
+    /// # Errors
+    /// [Closed](Error::is_closed); usage, if nobody is logged in; and, when it is saved,
+    /// usage for a store without [`epochs`](super::CookieStore::epochs).
+    pub fn destroy_others(&self) -> Result<(), Error> {
+        self.state().revoke_others()
+    }
+
+    /// Keeps the cookie when the browser closes, and applies the lifetime's remembered
+    /// limits; or neither.
+    ///
+    /// # Errors
+    /// [Closed](Error::is_closed); usage, to remember with a
+    /// [lifetime](super::Lifetime::remember_me) that has no such limits.
+    pub fn remember(&self, remembered: bool) -> Result<(), Error> {
+        let lifetime = &self.setup().lifetime;
+        if remembered && !lifetime.remembers() {
+            return Err(Error::usage(
+                "the store's lifetime has no limits for remembered sessions: see \
+                 Lifetime::remember_me",
+            ));
+        }
+        let mut state = self.state();
+        state.check_open()?;
+        if state.metadata.remembered != remembered {
+            state.changing()?.metadata.remember(remembered, lifetime);
+        }
+        Ok(())
+    }
+
+    /// Whether the session is [remembered](Session::remember).
+    #[must_use]
+    pub fn is_remembered(&self) -> bool {
+        self.state().metadata.remembered
+    }
+
+    /// When the session ends, however much it is used; none, if the lifetime has no
+    /// absolute limit.
+    #[must_use]
+    pub fn deadline(&self) -> Option<UnixTime> {
+        self.state().metadata.deadline
+    }
+
+    /// Ends the session at `deadline`, if it does not end before by its idle limit.
+    ///
+    /// # Errors
+    /// [Closed](Error::is_closed); usage, for a time after the lifetime's absolute limit.
+    pub fn set_deadline(&self, deadline: UnixTime) -> Result<(), Error> {
+        let mut state = self.state();
+        let metadata = &state.metadata;
+        let limits = self.setup().lifetime.limits(metadata.remembered);
+        let limit = limits.deadline(metadata.created);
+        if limit.is_some_and(|limit| deadline > limit) {
+            return Err(Error::usage(
+                "the deadline is after the lifetime's absolute limit",
+            ));
+        }
+        state.changing()?.metadata.deadline = Some(deadline);
+        Ok(())
+    }
+}
+
+/// Saving.
+impl Session {
+    /// Saves the session now, where the response is long in coming or something must not
+    /// happen unless the session was saved. The cookie still travels with the response's
+    /// head, and later changes are saved before that leaves.
+    ///
+    /// Without it the session is saved by itself.
+    ///
+    /// # Errors
+    /// [Too large](Error::is_too_large), with both figures;
+    /// [unavailable](Error::is_unavailable); [closed](Error::is_closed); usage, for values
+    /// the codec's serializer cannot hold, or a host that
+    /// [`insecure_http`](super::CookieOptions::insecure_http) is not for.
+    #[doc(alias = "Save")]
+    pub async fn save(&self) -> Result<(), Error> {
+        self.state().check_not_closed()?;
+        self.commit().await
+    }
+
+    /// Saves what there is to save.
+    pub(super) async fn commit(&self) -> Result<(), Error> {
+        let setup = self.setup();
+        let now = setup.now();
+        let prepared = self.state().prepare(&setup.lifetime, now);
+        let Some((version, save)) = prepared else {
+            return Ok(());
+        };
+        setup.cookie.check_host(self.0.is_loopback)?;
+        let saved = self.0.store.save(save.clone()).await?;
+        let max_age = match save.metadata.deadline {
+            Some(deadline) if save.metadata.remembered => Some(deadline.since(now)),
+            _ => None,
+        };
+        if !saved.cookie.bytes().all(is_cookie_byte) {
+            return Err(Error::usage(
+                "the codec made a text that no cookie can hold",
+            ));
+        }
+        let cookie = setup.cookie.set(&saved.cookie, max_age);
+        self.state().settle(version, &save, saved, cookie);
+        Ok(())
+    }
+
+    /// Takes no more changes, from now on.
+    pub(super) fn close(&self) {
+        self.state().close();
+    }
+
+    /// Appends the Set-Cookies that the response is to carry for this session.
+    pub(super) fn set_cookies_into(&self, all: &mut Vec<String>) {
+        let cookie = &self.setup().cookie;
+        let (refusal, outgoing) = {
+            let state = self.state();
+            (state.refusal(), state.outgoing())
+        };
+        let is_stuck = matches!(refusal, Some(Refusal::Ambiguous | Refusal::TooMany));
+        let mut removals = cookie.removals();
+        match outgoing {
+            Outgoing::Cookie(cookie) => {
+                removals.next();
+                if is_stuck {
+                    all.extend(removals.cloned());
+                }
+                all.push(cookie);
+            }
+            _ if is_stuck => all.extend(removals.cloned()),
+            Outgoing::Removal => all.extend(removals.next().cloned()),
+            Outgoing::Nothing => {}
+        }
+    }
+}
+
+/// What a cookie's value is made of (RFC 6265, section 4.1.1).
+fn is_cookie_byte(byte: u8) -> bool {
+    matches!(byte, 0x21..=0x7e) && !matches!(byte, b'"' | b',' | b';' | b'\\')
+}
+
+/// The name, and nothing of what is in it.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("name", &self.name())
+            .field("is_new", &self.is_new())
+            .finish_non_exhaustive()
+    }
+}

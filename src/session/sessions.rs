@@ -1,0 +1,243 @@
+//! [`Sessions`]: the sessions of one request, by name, and the [`ResponseFields`] they
+//! come to. Gorilla's registry, and all that a web framework's adapter needs.
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::cookie_header::CookieHeader;
+use super::state::State;
+use super::store::{Loaded, Store, Stores};
+use super::{Error, Refusal, ResponseFields, Session};
+
+/// The sessions of one request. Each is loaded when it is first asked for, and is the
+/// same for all who ask; those nobody asks for cost nothing.
+///
+/// In a handler of axum or actix-web it is an extractor; the layer does the rest. For
+/// another framework: make one [of the request](Sessions::of_request), put it where
+/// handlers find it, and [`finish`](Sessions::finish) it before the response's head
+/// leaves.
+///
+/// ```
+/// # use silverback::codec::{Codecs, KeyPairs};
+/// # use silverback::session::{CookieStore, Sessions, Stores};
+/// # async fn handle() -> Result<(), Box<dyn std::error::Error>> {
+/// let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
+/// let stores = Stores::from(CookieStore::new(codecs)?);
+///
+/// let sessions = Sessions::of_request(&stores, [b"__Host-id=.."].map(|field| &field[..]), Some(b"example.com"));
+/// sessions.session().await?.insert("visits", 1)?;
+/// let fields = sessions.finish().await?.expect("a session was asked for");
+/// assert_eq!(fields.set_cookies().len(), 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[doc(alias = "Registry")]
+pub struct Sessions(Arc<Shared>);
+
+struct Shared {
+    stores: Stores,
+    cookies: CookieHeader,
+    is_loopback: bool,
+    /// The sessions that were asked for, by the place of their store.
+    loaded: Mutex<Vec<(usize, Session)>>,
+}
+
+impl Sessions {
+    /// The sessions of a request with these Cookie fields and this Host (`:authority` in
+    /// HTTP/2).
+    #[must_use]
+    pub fn of_request<'f>(
+        stores: &Stores,
+        cookies: impl IntoIterator<Item = &'f [u8]>,
+        host: Option<&[u8]>,
+    ) -> Self {
+        Sessions(Arc::new(Shared {
+            stores: stores.clone(),
+            cookies: CookieHeader::new(cookies),
+            is_loopback: host.is_some_and(is_loopback),
+            loaded: Mutex::default(),
+        }))
+    }
+
+    fn loaded(&self) -> MutexGuard<'_, Vec<(usize, Session)>> {
+        // Nothing of the user's runs under the lock, so nobody panics there.
+        self.0.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The session of the first store.
+    ///
+    /// # Errors
+    /// [Unavailable](Error::is_unavailable), if nobody can tell what the client's cookie
+    /// is good for.
+    pub async fn session(&self) -> Result<Session, Error> {
+        self.load(self.0.stores.first(), "the first").await
+    }
+
+    /// The session of that cookie name.
+    ///
+    /// # Errors
+    /// As [`session`](Sessions::session), and usage for a name that no store has.
+    pub async fn get(&self, name: &str) -> Result<Session, Error> {
+        self.load(self.0.stores.find(name), name).await
+    }
+
+    async fn load(
+        &self,
+        found: Option<(usize, &Arc<dyn Store>)>,
+        name: &str,
+    ) -> Result<Session, Error> {
+        let no_store = || Error::usage(format!("no store has the cookie name {name}"));
+        let (place, store) = found.ok_or_else(no_store)?;
+        if let Some(session) = self.find(place) {
+            return Ok(session);
+        }
+        let state = self.open(store.as_ref()).await?;
+        if let Some(refusal) = state.refusal() {
+            tracing::info!(cookie = store.name(), reason = %refusal, "session cookie refused");
+        }
+        let mut loaded = self.loaded();
+        // Somebody else may have loaded it meanwhile; the first counts.
+        if let Some((_, session)) = loaded.iter().find(|(of, _)| *of == place) {
+            return Ok(session.clone());
+        }
+        let session = Session::new(store.clone(), self.0.is_loopback, state);
+        loaded.push((place, session.clone()));
+        Ok(session)
+    }
+
+    fn find(&self, place: usize) -> Option<Session> {
+        let loaded = self.loaded();
+        let found = loaded.iter().find(|(of, _)| *of == place);
+        found.map(|(_, session)| session.clone())
+    }
+
+    /// What the request's cookies of that store are good for.
+    async fn open(&self, store: &dyn Store) -> Result<State, Error> {
+        let setup = store.setup();
+        let Ok(values) = self.0.cookies.values(store.name()) else {
+            return Ok(State::new(setup, true, Some(Refusal::TooMany)));
+        };
+        let mut record = None;
+        let mut refused = None;
+        for value in &values {
+            match store.load(value).await? {
+                Loaded::Refused(refusal) => refused = refused.or(Some(refusal)),
+                Loaded::Live(_) if record.is_some() => {
+                    return Ok(State::new(setup, true, Some(Refusal::Ambiguous)));
+                }
+                Loaded::Live(live) => record = Some(live),
+            }
+        }
+        Ok(match record {
+            Some(record) => State::loaded(setup, *record),
+            None => State::new(setup, !values.is_empty(), refused),
+        })
+    }
+
+    /// Saves the sessions that were written to, and says what the response is to carry;
+    /// nothing, if no session was asked for. From now on they take no more changes.
+    ///
+    /// # Errors
+    /// Those of [`Session::save`]. Then the response must not leave, and
+    /// [`Error::status`] says what is to leave instead.
+    pub async fn finish(&self) -> Result<Option<ResponseFields>, Error> {
+        let sessions = self.close();
+        if sessions.is_empty() {
+            return Ok(None);
+        }
+        let mut set_cookies = Vec::new();
+        for session in sessions {
+            session.commit().await?;
+            session.set_cookies_into(&mut set_cookies);
+        }
+        Ok(Some(ResponseFields::new(set_cookies)))
+    }
+
+    /// The sessions that were asked for, which take no more changes.
+    fn close(&self) -> Vec<Session> {
+        let sessions: Vec<Session> = {
+            let loaded = self.loaded();
+            loaded.iter().map(|(_, session)| session.clone()).collect()
+        };
+        sessions.iter().for_each(Session::close);
+        sessions
+    }
+
+    /// Saves nothing: the response that leaves is another one. The sessions take no more
+    /// changes.
+    pub fn abandon(&self) {
+        self.close();
+    }
+
+    /// Whether a session was asked for, so that [`finish`](Sessions::finish) has something
+    /// to do.
+    #[must_use]
+    pub fn were_asked_for(&self) -> bool {
+        !self.loaded().is_empty()
+    }
+}
+
+/// Whether a Host names this machine itself.
+fn is_loopback(host: &[u8]) -> bool {
+    let Ok(host) = std::str::from_utf8(host) else {
+        return false;
+    };
+    if let Some(address) = host.strip_prefix('[') {
+        let address = address.split_once(']').map(|(address, _)| address.parse());
+        return matches!(address, Some(Ok(address)) if Ipv6Addr::is_loopback(&address));
+    }
+    let name = host.split_once(':').map_or(host, |(name, _)| name);
+    let name = name.to_ascii_lowercase();
+    let is_address = name
+        .parse()
+        .is_ok_and(|address: Ipv4Addr| address.is_loopback());
+    is_address || name == "localhost" || name.ends_with(".localhost")
+}
+
+/// The names of the sessions that were asked for.
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let loaded = self.loaded();
+        f.debug_list()
+            .entries(loaded.iter().map(|(_, session)| session.name()))
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback;
+
+    #[test]
+    fn loopback_is_what_browsers_take_for_it() {
+        for host in [
+            "localhost",
+            "LocalHost:3000",
+            "app.localhost:80",
+            "127.0.0.1",
+            "127.9.9.9:8080",
+            "[::1]",
+            "[::1]:3000",
+        ] {
+            assert!(is_loopback(host.as_bytes()), "{host}");
+        }
+        for host in [
+            "",
+            "example.com",
+            "localhost.example.com",
+            "notlocalhost",
+            "127.0.0.1.example.com",
+            "128.0.0.1",
+            "[::2]",
+            "[::1",
+            "::1",
+            "0.0.0.0",
+            "\u{fffd}",
+        ] {
+            assert!(!is_loopback(host.as_bytes()), "{host}");
+        }
+        assert!(!is_loopback(b"\xff"));
+    }
+}

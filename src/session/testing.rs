@@ -1,0 +1,109 @@
+//! For tests of your own: requests with a session in them, and the session a response
+//! sets. It needs no server and no framework.
+
+use super::{Error, Session, Sessions, Stores};
+
+/// A browser's cookies, as far as one test needs them: by name alone, whatever their
+/// path, domain and flags are.
+///
+/// ```
+/// # async fn test() -> Result<(), Box<dyn std::error::Error>> {
+/// use silverback::codec::{Codecs, KeyPairs};
+/// use silverback::session::{CookieStore, testing::Jar};
+///
+/// let store = CookieStore::new(Codecs::from_pairs(KeyPairs::generate(1)?)?)?;
+/// let mut jar = Jar::with(store.clone(), |session| session.login("ape")).await?;
+///
+/// // Send `Cookie: {jar.cookie()}` to the application under test, and for each Set-Cookie:
+/// jar.receive("theme=dark; Path=/");
+///
+/// assert_eq!(jar.session(store).await?.owner().as_deref(), Some("ape"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Jar(Vec<(String, String)>);
+
+impl Jar {
+    /// A jar without cookies.
+    #[must_use]
+    pub fn new() -> Self {
+        Jar::default()
+    }
+
+    /// A jar with the cookie of a session of the first of `stores`, with which was done
+    /// what `fill` does.
+    ///
+    /// # Errors
+    /// Those of `fill`, and of saving.
+    pub async fn with(
+        stores: impl Into<Stores>,
+        fill: impl FnOnce(&Session) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        let mut jar = Jar::new();
+        let sessions = jar.sessions(stores);
+        fill(&sessions.session().await?)?;
+        for set_cookie in sessions
+            .finish()
+            .await?
+            .iter()
+            .flat_map(|fields| fields.set_cookies())
+        {
+            jar.receive(set_cookie);
+        }
+        Ok(jar)
+    }
+
+    /// The value of the Cookie field to send.
+    #[must_use]
+    pub fn cookie(&self) -> String {
+        let pairs = self.0.iter().map(|(name, value)| format!("{name}={value}"));
+        pairs.collect::<Vec<_>>().join("; ")
+    }
+
+    /// Takes a Set-Cookie in: keeps the cookie, or removes it (`Max-Age=0`).
+    pub fn receive(&mut self, set_cookie: &str) {
+        let mut parts = set_cookie.split(';').map(str::trim);
+        let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else {
+            return;
+        };
+        match parts.any(|attribute| attribute.eq_ignore_ascii_case("max-age=0")) {
+            true => self.remove(name),
+            false => self.set(name, value),
+        }
+    }
+
+    /// The value of a cookie.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let mut cookies = self.0.iter();
+        let found = cookies.find(|(of, _)| of == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// Sets a cookie: to tamper with it, say.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.remove(name);
+        self.0.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Removes a cookie.
+    pub fn remove(&mut self, name: &str) {
+        self.0.retain(|(of, _)| of != name);
+    }
+
+    /// The session of the first of `stores` that a request with these cookies would have.
+    ///
+    /// # Errors
+    /// As [`Sessions::session`].
+    pub async fn session(&self, stores: impl Into<Stores>) -> Result<Session, Error> {
+        self.sessions(stores).session().await
+    }
+
+    /// All sessions of a request with these cookies, to a loopback host.
+    pub fn sessions(&self, stores: impl Into<Stores>) -> Sessions {
+        let cookie = self.cookie();
+        let fields = (!cookie.is_empty()).then_some(cookie.as_bytes());
+        Sessions::of_request(&stores.into(), fields, Some(b"localhost"))
+    }
+}

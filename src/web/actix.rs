@@ -1,0 +1,236 @@
+//! [`SessionMiddleware`]: sessions for actix-web, with [`Session`] and [`Sessions`] as
+//! extractors.
+
+use std::fmt;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    CACHE_CONTROL, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, VARY,
+};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
+
+use crate::session::{Error, ResponseFields, Session, Sessions, Stores};
+
+type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// Gives each request its [`Sessions`], and saves them before the response's head leaves.
+///
+/// ```
+/// use actix_web::{App, web};
+/// use silverback::codec::{Codecs, KeyPairs};
+/// use silverback::session::{CookieStore, Error, Session};
+/// use silverback::web::actix::SessionMiddleware;
+///
+/// async fn visit(session: Session) -> Result<String, Error> {
+///     let visits = session.update("visits", |visits: &mut u64| *visits += 1)?;
+///     Ok(format!("visit {visits}"))
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = CookieStore::new(Codecs::from_pairs(KeyPairs::generate(1)?)?)?;
+/// let app = App::new().wrap(SessionMiddleware::new(store)).route("/", web::get().to(visit));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct SessionMiddleware {
+    stores: Stores,
+    on_error: Option<OnError>,
+}
+
+/// Makes a response of a session error.
+type OnError = Arc<dyn Fn(&Error) -> HttpResponse + Send + Sync>;
+
+impl SessionMiddleware {
+    /// Sessions of these stores: a [`CookieStore`](crate::session::CookieStore), or
+    /// [several](Stores::and).
+    pub fn new(stores: impl Into<Stores>) -> Self {
+        SessionMiddleware {
+            stores: stores.into(),
+            on_error: None,
+        }
+    }
+
+    /// What a client gets when a session cannot be loaded or saved, instead of an empty
+    /// response with [the error's status](Error::status). It is sent with
+    /// `Cache-Control: no-store`. What the error says is for you, not for the client.
+    #[must_use]
+    pub fn on_error(
+        mut self,
+        respond: impl Fn(&Error) -> HttpResponse + Send + Sync + 'static,
+    ) -> Self {
+        self.on_error = Some(Arc::new(respond));
+        self
+    }
+
+    fn refuse(&self, error: &Error) -> HttpResponse {
+        error.log();
+        let mut response = match &self.on_error {
+            Some(respond) => respond(error),
+            None => error.error_response(),
+        };
+        let no_store = HeaderValue::from_static("no-store");
+        response.headers_mut().insert(CACHE_CONTROL, no_store);
+        response
+    }
+
+    /// Saves the sessions that were asked for, and moves their fields to the response.
+    async fn finish<B>(
+        &self,
+        sessions: &Sessions,
+        mut response: ServiceResponse<B>,
+    ) -> ServiceResponse<EitherBody<B>> {
+        let failed = response.response().error();
+        if let Some(error) = failed.and_then(|error| error.as_error::<Error>()) {
+            sessions.abandon();
+            let refused = self.refuse(error);
+            return response.into_response(refused.map_into_right_body());
+        }
+        match sessions.finish().await {
+            Ok(fields) => {
+                if let Some(fields) = fields {
+                    add(&fields, response.headers_mut());
+                }
+                response.map_into_left_body()
+            }
+            Err(error) => {
+                let refused = self.refuse(&error);
+                response.into_response(refused.map_into_right_body())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for SessionMiddleware {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_tuple("SessionMiddleware");
+        shown.field(&self.stores).finish()
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for SessionMiddleware
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
+    S::Future: 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = actix_web::Error;
+    type Transform = SessionService<S>;
+    type InitError = ();
+    type Future = std::future::Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        std::future::ready(Ok(SessionService {
+            service,
+            middleware: Rc::new(self.clone()),
+        }))
+    }
+}
+
+/// What [`SessionMiddleware`] makes of a service.
+#[derive(Debug)]
+pub struct SessionService<S> {
+    service: S,
+    middleware: Rc<SessionMiddleware>,
+}
+
+impl<S, B> Service<ServiceRequest> for SessionService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
+    S::Future: 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = actix_web::Error;
+    type Future = LocalFuture<Result<Self::Response, Self::Error>>;
+
+    forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let middleware = self.middleware.clone();
+        let sessions = sessions_of(&middleware.stores, request.headers(), &request);
+        request.extensions_mut().insert(sessions.clone());
+        let response = self.service.call(request);
+        Box::pin(async move { Ok(middleware.finish(&sessions, response.await?).await) })
+    }
+}
+
+fn sessions_of(stores: &Stores, headers: &HeaderMap, request: &ServiceRequest) -> Sessions {
+    let cookies = headers.get_all(COOKIE).map(HeaderValue::as_bytes);
+    let host = match request.uri().authority() {
+        Some(authority) => Some(authority.as_str().as_bytes()),
+        None => headers.get(HOST).map(HeaderValue::as_bytes),
+    };
+    Sessions::of_request(stores, cookies, host)
+}
+
+/// Moves the sessions' fields to the response.
+fn add(fields: &ResponseFields, headers: &mut HeaderMap) {
+    for set_cookie in fields.set_cookies() {
+        if let Ok(value) = HeaderValue::try_from(set_cookie) {
+            headers.append(SET_COOKIE, value);
+        }
+    }
+    if let Some(cache_control) = fields.cache_control(texts(headers, &CACHE_CONTROL)) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache_control));
+    }
+    if fields.wants_vary(texts(headers, &VARY)) {
+        headers.append(VARY, HeaderValue::from_static("Cookie"));
+    }
+}
+
+/// The values of a field that are text.
+fn texts<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h str> {
+    headers
+        .get_all(name)
+        .filter_map(|value| value.to_str().ok())
+}
+
+/// All sessions of the request. Not one is loaded yet.
+impl FromRequest for Sessions {
+    type Error = Error;
+    type Future = std::future::Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let sessions = request.extensions().get::<Sessions>().cloned();
+        let missing = || Error::usage("there is no SessionMiddleware around this handler");
+        std::future::ready(sessions.ok_or_else(missing))
+    }
+}
+
+/// The session of the first store. If the client's cookie was refused, the
+/// [`Refusal`](crate::session::Refusal) is among the request's extensions from then on.
+impl FromRequest for Session {
+    type Error = Error;
+    type Future = LocalFuture<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let sessions = Sessions::from_request(request, payload);
+        let request = request.clone();
+        Box::pin(async move {
+            let session = sessions.await?.session().await?;
+            if let Some(refusal) = session.refusal() {
+                request.extensions_mut().insert(refusal);
+            }
+            Ok(session)
+        })
+    }
+}
+
+/// [Its status](Error::status) and no body, and what the middleware's
+/// [`on_error`](SessionMiddleware::on_error) makes of it.
+impl ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        HttpResponse::new(self.status_code())
+    }
+}
