@@ -25,7 +25,7 @@ impl Epoch {
     /// 128 random bits of the operating system, as 32 hex digits.
     ///
     /// # Errors
-    /// Internal, if the system has no randomness.
+    /// [Unavailable](Error::is_unavailable), if the system has no randomness.
     pub fn random() -> Result<Self, Error> {
         let bits = generate_random_key(16).map_err(Error::of_codec)?;
         let digits = bits.iter().map(|byte| format!("{byte:02x}"));
@@ -62,9 +62,8 @@ impl Epoch {
 /// ```
 /// use std::collections::HashMap;
 /// use std::sync::Mutex;
-/// use async_trait::async_trait;
 /// use silverback::codec::{Codecs, KeyPairs, UnixTime};
-/// use silverback::session::{CookieStore, Epoch, Epochs, Error};
+/// use silverback::session::{CookieStore, Epoch, Epochs, Error, async_trait};
 ///
 /// #[derive(Default)]
 /// struct InMemory(Mutex<HashMap<String, Epoch>>);

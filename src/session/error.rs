@@ -31,7 +31,6 @@ enum Kind {
     Unavailable,
     Closed,
     NotFresh,
-    Internal,
 }
 
 impl Error {
@@ -86,7 +85,7 @@ impl Error {
     pub(super) fn of_codec(error: codec::Error) -> Self {
         let kind = match () {
             () if error.is_too_long() => Kind::TooLarge,
-            () if error.is_internal() => Kind::Internal,
+            () if error.is_internal() => Kind::Unavailable,
             () => Kind::Usage,
         };
         let message = match kind {
@@ -122,8 +121,8 @@ impl Error {
         self.kind == Kind::TooLarge
     }
 
-    /// A server behind the sessions failed. The client's cookie may well be good,
-    /// and must not be touched; the answer to it is 503.
+    /// A server behind the sessions failed, or the system has no randomness. The
+    /// client's cookie may well be good, and must not be touched; the answer is 503.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         self.kind == Kind::Unavailable
@@ -141,12 +140,6 @@ impl Error {
     #[must_use]
     pub fn is_not_fresh(&self) -> bool {
         self.kind == Kind::NotFresh
-    }
-
-    /// The system failed: no randomness.
-    #[must_use]
-    pub fn is_internal(&self) -> bool {
-        self.kind == Kind::Internal
     }
 
     /// The HTTP status to answer with where nobody handled the error: 503 if a

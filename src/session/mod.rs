@@ -53,6 +53,8 @@ mod store;
 pub mod testing;
 mod values;
 
+/// For implementations of [`Epochs`].
+pub use async_trait::async_trait;
 pub use cookie_options::{CookieOptions, SameSite};
 pub use cookie_store::CookieStore;
 pub use epochs::{Epoch, Epochs};

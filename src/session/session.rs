@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::codec::UnixTime;
+use crate::gob::Interface;
 
 use super::flashes::FLASHES;
 use super::state::{Outgoing, State};
@@ -84,7 +85,18 @@ impl Session {
     /// As [`Values::insert`], and [closed](Error::is_closed).
     pub fn insert<T: Serialize>(&self, key: &str, value: T) -> Result<(), Error> {
         let value = to_interface(&value)?;
-        self.state().changing()?.values.insert_interface(key, value)
+        self.state()
+            .change(|session| session.values.insert_interface(key, value))
+    }
+
+    /// Puts a value of just this Go type under `key`: see [`Values::insert_gob`].
+    ///
+    /// # Errors
+    /// As [`Values::insert_gob`], and [closed](Error::is_closed).
+    pub fn insert_gob(&self, key: &str, value: impl Into<Interface>) -> Result<(), Error> {
+        let value = value.into();
+        self.state()
+            .change(|session| session.values.insert_gob(key, value))
     }
 
     /// Removes what is under `key`, and says whether there was anything. Removing nothing
@@ -95,7 +107,10 @@ impl Session {
     pub fn remove(&self, key: &str) -> Result<bool, Error> {
         let mut state = self.state();
         state.check_open()?;
-        Ok(state.values.contains(key) && state.changing()?.values.remove(key))
+        match state.values.contains(key) {
+            true => state.change(|session| Ok(session.values.remove(key))),
+            false => Ok(false),
+        }
     }
 
     /// Changes the value under `key`, from its default if there is none, and answers with
@@ -148,8 +163,10 @@ impl Session {
             let answer = change(&mut values)?;
             let mut state = self.state();
             if state.version() == version {
-                state.changing()?.values = values;
-                return Ok(answer);
+                return state.change(|session| {
+                    session.values = values;
+                    Ok(answer)
+                });
             }
         }
     }
@@ -179,10 +196,13 @@ impl Session {
     pub fn clear(&self) -> Result<(), Error> {
         let mut state = self.state();
         state.check_open()?;
-        if !state.values.is_empty() {
-            state.changing()?.values.clear();
+        match state.values.is_empty() {
+            true => Ok(()),
+            false => state.change(|session| {
+                session.values.clear();
+                Ok(())
+            }),
         }
-        Ok(())
     }
 
     /// Adds a message that is kept until it is read once, under gorilla's key `_flash`.
@@ -313,7 +333,7 @@ impl Session {
     /// # Errors
     /// [Closed](Error::is_closed).
     pub fn renew(&self) -> Result<(), Error> {
-        self.state().changing().map(drop)
+        self.state().change(|_| Ok(()))
     }
 
     /// Ends the session: its values are gone, and the cookie is removed if the client has
@@ -350,10 +370,13 @@ impl Session {
         }
         let mut state = self.state();
         state.check_open()?;
-        if state.metadata.remembered != remembered {
-            state.changing()?.metadata.remember(remembered, lifetime);
+        match state.metadata.remembered == remembered {
+            true => Ok(()),
+            false => state.change(|session| {
+                session.metadata.remember(remembered, lifetime);
+                Ok(())
+            }),
         }
-        Ok(())
     }
 
     /// Whether the session is [remembered](Session::remember).
@@ -374,17 +397,19 @@ impl Session {
     /// # Errors
     /// [Closed](Error::is_closed); usage, for a time after the lifetime's absolute limit.
     pub fn set_deadline(&self, deadline: UnixTime) -> Result<(), Error> {
-        let mut state = self.state();
-        let metadata = &state.metadata;
-        let limits = self.setup().lifetime.limits(metadata.remembered);
-        let limit = limits.deadline(metadata.created);
-        if limit.is_some_and(|limit| deadline > limit) {
-            return Err(Error::usage(
-                "the deadline is after the lifetime's absolute limit",
-            ));
-        }
-        state.changing()?.metadata.deadline = Some(deadline);
-        Ok(())
+        let lifetime = &self.setup().lifetime;
+        self.state().change(|session| {
+            let metadata = &mut session.metadata;
+            let limits = lifetime.limits(metadata.remembered);
+            let limit = limits.deadline(metadata.created);
+            if limit.is_some_and(|limit| deadline > limit) {
+                return Err(Error::usage(
+                    "the deadline is after the lifetime's absolute limit",
+                ));
+            }
+            metadata.deadline = Some(deadline);
+            Ok(())
+        })
     }
 }
 

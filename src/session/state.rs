@@ -102,11 +102,15 @@ impl State {
         }
     }
 
-    /// The session, to be changed.
-    pub(super) fn changing(&mut self) -> Result<&mut Self, Error> {
+    /// Changes the session, unless that fails.
+    pub(super) fn change<R>(
+        &mut self,
+        change: impl FnOnce(&mut Self) -> Result<R, Error>,
+    ) -> Result<R, Error> {
         self.check_open()?;
+        let answer = change(self)?;
         self.version += 1;
-        Ok(self)
+        Ok(answer)
     }
 
     /// Begins anew, with `owner` logged in. It may follow destroying.
@@ -142,12 +146,13 @@ impl State {
     }
 
     pub(super) fn revoke_others(&mut self) -> Result<(), Error> {
-        let session = self.changing()?;
-        if session.metadata.login.is_none() {
-            return Err(Error::usage("nobody is logged in: there are no others"));
-        }
-        session.revokes_others = true;
-        Ok(())
+        self.change(|session| {
+            if session.metadata.login.is_none() {
+                return Err(Error::usage("nobody is logged in: there are no others"));
+            }
+            session.revokes_others = true;
+            Ok(())
+        })
     }
 
     /// Takes no more changes.

@@ -54,7 +54,7 @@ impl Values {
     }
 
     /// Puts `value` under `key`, in place of what was there. Go finds the type that
-    /// [`gob::to_interface`] says: `7_isize` is Go's `int`.
+    /// [`gob::to_interface`] says: `i64` is Go's `int64`.
     ///
     /// # Errors
     /// Usage, for a value gob cannot hold, or the key `_session`, which is the
@@ -63,7 +63,26 @@ impl Values {
         self.insert_interface(key, to_interface(&value)?)
     }
 
-    /// The same, of a value that is gob already.
+    /// Puts a value of just this Go type under `key`. serde has no word for some that Go
+    /// programs assert on, such as `int`:
+    ///
+    /// ```
+    /// # let mut values = silverback::session::Values::new();
+    /// values.insert_gob("visits", 7_isize)?; // an `int` to Go
+    /// assert_eq!(values.get::<u64>("visits")?, Some(7));
+    /// # Ok::<(), silverback::session::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Usage, for a type name that does not say what the value is, or the key `_session`.
+    pub fn insert_gob(&mut self, key: &str, value: impl Into<Interface>) -> Result<(), Error> {
+        let value = value.into();
+        let alone = Value::slice_of_interfaces([value.clone()]);
+        alone.check().map_err(unwritable)?;
+        self.insert_interface(key, value)
+    }
+
+    /// The same, of a value that is known to be right.
     pub(super) fn insert_interface(&mut self, key: &str, value: Interface) -> Result<(), Error> {
         if key == METADATA {
             return Err(Error::usage("the key `_session` is the session's own"));

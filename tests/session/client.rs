@@ -1,0 +1,81 @@
+//! A browser as far as it matters: it keeps cookies by name, and sends them again.
+
+use silverback::session::testing::Jar;
+
+#[derive(Clone)]
+pub(crate) struct Browser {
+    address: String,
+    agent: ureq::Agent,
+    pub(crate) jar: Jar,
+}
+
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+    fields: Vec<(String, String)>,
+}
+
+impl Browser {
+    pub(crate) fn new(address: &str) -> Self {
+        let config = ureq::Agent::config_builder().http_status_as_error(false);
+        Browser {
+            address: address.to_owned(),
+            agent: config.max_redirects(0).build().into(),
+            jar: Jar::new(),
+        }
+    }
+
+    /// Another one that looks at the same site, without cookies.
+    pub(crate) fn another(&self) -> Self {
+        Browser::new(&self.address)
+    }
+
+    /// Gets a page with the cookies of the jar, and takes those of the response in.
+    pub(crate) fn get(&mut self, path: &str) -> Response {
+        let cookie = self.jar.cookie();
+        let fields = (!cookie.is_empty()).then_some(("Cookie", cookie.as_str()));
+        let response = self.get_with(path, fields);
+        for set_cookie in response.all("set-cookie") {
+            self.jar.receive(set_cookie);
+        }
+        response
+    }
+
+    /// Gets a page with just these fields.
+    pub(crate) fn get_with<'f>(
+        &self,
+        path: &str,
+        fields: impl IntoIterator<Item = (&'f str, &'f str)>,
+    ) -> Response {
+        let mut request = self.agent.get(format!("http://{}{path}", self.address));
+        for field in fields {
+            request = request.header(field.0, field.1);
+        }
+        let mut response = request.call().unwrap();
+        let fields = response.headers().iter().map(|(name, value)| {
+            let value = value.to_str().unwrap().to_owned();
+            (name.as_str().to_owned(), value)
+        });
+        Response {
+            status: response.status().as_u16(),
+            fields: fields.collect(),
+            body: response.body_mut().read_to_string().unwrap(),
+        }
+    }
+}
+
+impl Response {
+    /// All fields of a name.
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+        let fields = self.fields.iter().filter(|(of, _)| of == name);
+        fields.map(|(_, value)| value.as_str()).collect()
+    }
+
+    pub(crate) fn set_cookies(&self) -> Vec<&str> {
+        self.all("set-cookie")
+    }
+
+    pub(crate) fn cache_control(&self) -> Vec<&str> {
+        self.all("cache-control")
+    }
+}

@@ -1,0 +1,178 @@
+//! What is logged when something is refused or fails, and that it holds no secret.
+
+use std::io::Write;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use silverback::codec::{Codec, Error as CodecError, Opened, Serializer, UnixTime};
+use silverback::session::{CookieOptions, CookieStore, Lifetime};
+
+use super::site::{Framework, Site};
+use super::support::{Clock, TestEpochs, store_with};
+
+for_each_framework!(
+    refusals_and_failures_are_logged_without_secrets,
+    a_codec_that_fails_is_an_outage,
+    a_codec_cannot_inject_fields,
+);
+
+/// All events of the test program, as text.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+static LOG: LazyLock<Log> = LazyLock::new(|| {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone());
+    subscriber.init();
+    log
+});
+
+/// The lines about a cookie name, or with a text.
+fn lines(about: &str) -> Vec<String> {
+    let log = String::from_utf8(LOG.0.lock().unwrap().clone()).unwrap();
+    let lines = log.lines().filter(|line| line.contains(about));
+    lines.map(str::to_owned).collect()
+}
+
+fn refusals_and_failures_are_logged_without_secrets(framework: Framework) {
+    LazyLock::force(&LOG);
+    let name = format!("logged-{framework:?}");
+    let clock = Clock::new();
+    let epochs = TestEpochs::default();
+    let options = CookieOptions::new().name(&*name).unwrap();
+    let store = clock
+        .of(store_with(options, Lifetime::new()))
+        .epochs(epochs.clone());
+    let mut browser = Site::new(store)
+        .on("/login", async |sessions| {
+            sessions.session().await?.login("owner-secret")?;
+            Ok("")
+        })
+        .on("/read", async |sessions| {
+            sessions.session().await?;
+            Ok("")
+        })
+        .browse(framework);
+    browser.get("/login");
+    browser.get("/read");
+    assert_eq!(lines(&name).len(), 0, "nothing to say");
+    let cookie = browser.jar.get(&name).unwrap().to_owned();
+    browser
+        .another()
+        .get_with("/read", [("Cookie", &*format!("{name}=cookie-secret"))]);
+    clock.pass(1_800);
+    browser.get("/read");
+    let said = lines(&name);
+    assert_eq!(said.len(), 2);
+    assert!(
+        said[0].contains("INFO") && said[0].contains("reason=not valid"),
+        "{}",
+        said[0]
+    );
+    assert!(said[1].contains("reason=idle for too long"), "{}", said[1]);
+
+    epochs
+        .is_down
+        .store(true, std::sync::atomic::Ordering::SeqCst);
+    browser.get("/login");
+    let failed = lines("the epochs do not answer");
+    assert!(failed.iter().any(|line| line.contains("ERROR")));
+    let log = lines("");
+    assert!(
+        log.iter()
+            .all(|line| !line.contains("secret") && !line.contains(&cookie))
+    );
+}
+
+/// A codec that asks a service which is not there.
+struct Failing;
+
+impl Codec for Failing {
+    fn seal_into(&self, _: &str, _: &[u8], _: UnixTime, _: &mut String) -> Result<(), CodecError> {
+        Err(CodecError::internal("the key service does not answer"))
+    }
+
+    fn open_into(
+        &self,
+        _: &str,
+        _: &str,
+        _: UnixTime,
+        _: &mut Vec<u8>,
+    ) -> Result<Opened, CodecError> {
+        Err(CodecError::internal("the key service does not answer"))
+    }
+
+    fn serializer(&self) -> Serializer {
+        Serializer::Gob
+    }
+}
+
+fn a_codec_that_fails_is_an_outage(framework: Framework) {
+    let site = Site::new(CookieStore::new(Failing).unwrap());
+    let mut browser = site
+        .on("/read", async |sessions| {
+            sessions.session().await?;
+            Ok("")
+        })
+        .on("/write", async |sessions| {
+            sessions.session().await?.insert("a", 1)?;
+            Ok("")
+        })
+        .browse(framework);
+    assert_eq!(browser.get("/read").status, 200, "there is nothing to open");
+    assert_eq!(browser.get("/write").status, 503);
+    browser.jar.set("__Host-id", "perhaps-good");
+    let broken = browser.get("/read");
+    assert_eq!((broken.status, broken.set_cookies().len()), (503, 0));
+}
+
+/// A codec whose text would be more than a value.
+struct Injecting;
+
+impl Codec for Injecting {
+    fn seal_into(
+        &self,
+        _: &str,
+        _: &[u8],
+        _: UnixTime,
+        out: &mut String,
+    ) -> Result<(), CodecError> {
+        out.push_str("v; Domain=example.com\r\nX: y");
+        Ok(())
+    }
+
+    fn open_into(
+        &self,
+        _: &str,
+        _: &str,
+        _: UnixTime,
+        _: &mut Vec<u8>,
+    ) -> Result<Opened, CodecError> {
+        Err(CodecError::not_valid())
+    }
+}
+
+fn a_codec_cannot_inject_fields(framework: Framework) {
+    let site = Site::new(CookieStore::new(Injecting).unwrap());
+    let mut browser = site
+        .on("/write", async |sessions| {
+            sessions.session().await?.insert("a", 1)?;
+            Ok("")
+        })
+        .browse(framework);
+    let refused = browser.get("/write");
+    assert_eq!((refused.status, refused.set_cookies().len()), (500, 0));
+}

@@ -1,0 +1,73 @@
+//! The one place where the frameworks differ: how a route becomes a handler.
+
+use std::sync::Arc;
+
+use silverback::session::{Error, Refusal, Session, Sessions};
+
+use super::site::{Reply, Site};
+
+/// What `/extracted` answers: whether the session is new, and the refusal among the
+/// request's extensions.
+fn extracted(session: &Session, refusal: Option<Refusal>) -> String {
+    assert_eq!(session.refusal(), refusal);
+    format!("{} {refusal:?}", session.is_new())
+}
+
+pub(crate) fn axum_routes(site: Arc<Site>) -> axum::Router {
+    use axum::extract::{FromRequestParts, Request};
+    use axum::http::Uri;
+    use axum::response::{IntoResponse, Response};
+
+    async fn extract(request: Request) -> Result<String, Error> {
+        let (mut parts, _) = request.into_parts();
+        let session = Session::from_request_parts(&mut parts, &()).await?;
+        Ok(extracted(&session, parts.extensions.get().copied()))
+    }
+
+    fn response(reply: Reply) -> Response {
+        let mut response = reply.body.into_response();
+        *response.status_mut() = reply.status.try_into().unwrap();
+        for (name, value) in reply.fields {
+            response
+                .headers_mut()
+                .append(name, value.try_into().unwrap());
+        }
+        response
+    }
+
+    let fallback = async move |uri: Uri, sessions: Sessions| {
+        let route = site.route(uri.path()).expect("the test has such a route");
+        Ok::<_, Error>(response(route(sessions).await?))
+    };
+    axum::Router::new()
+        .route("/extracted", axum::routing::get(extract))
+        .merge(super::long_responses::axum_routes())
+        .fallback(fallback)
+}
+
+pub(crate) fn actix_routes(config: &mut actix_web::web::ServiceConfig, site: Arc<Site>) {
+    use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+
+    async fn extract(request: HttpRequest, session: Session) -> String {
+        extracted(&session, request.extensions().get().copied())
+    }
+
+    fn response(reply: Reply) -> HttpResponse {
+        let mut response = HttpResponse::build(reply.status.try_into().unwrap());
+        for field in reply.fields {
+            response.append_header(field);
+        }
+        response.body(reply.body)
+    }
+
+    let fallback = move |request: HttpRequest, sessions: Sessions| {
+        let route = site
+            .route(request.path())
+            .expect("the test has such a route");
+        async move { Ok::<_, Error>(response(route(sessions).await?)) }
+    };
+    config
+        .route("/extracted", web::get().to(extract))
+        .configure(super::long_responses::actix_routes)
+        .default_service(web::to(fallback));
+}

@@ -1,0 +1,17 @@
+//! Sessions from outside: every law of a session in a cookie, through real HTTP, for axum
+//! and actix-web alike.
+
+#[macro_use]
+mod table;
+
+mod client;
+mod concurrency;
+mod cookie_header;
+mod errors;
+mod frameworks;
+mod gorilla;
+mod laws;
+mod long_responses;
+mod site;
+mod support;
+mod values;

@@ -1,0 +1,144 @@
+//! A web site for a test: routes that are closures over the request's sessions, served by
+//! axum or actix-web on a free port of loopback.
+
+use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock};
+
+use silverback::session::{Error, Sessions, Stores};
+use silverback::web::actix::SessionMiddleware;
+use silverback::web::tower::SessionLayer;
+
+use super::client::Browser;
+use super::frameworks;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Framework {
+    Axum,
+    Actix,
+}
+
+/// What a route answers: a body, and perhaps fields and another status.
+#[derive(Default)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) fields: Vec<(&'static str, &'static str)>,
+    pub(crate) body: String,
+}
+
+impl<S: ToString> From<S> for Reply {
+    fn from(body: S) -> Self {
+        Reply {
+            status: 200,
+            body: body.to_string(),
+            fields: Vec::new(),
+        }
+    }
+}
+
+impl Reply {
+    pub(crate) fn with(mut self, name: &'static str, value: &'static str) -> Self {
+        self.fields.push((name, value));
+        self
+    }
+}
+
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>;
+pub(crate) type Route = Arc<dyn Fn(Sessions) -> Answer + Send + Sync>;
+
+/// The site before it is served.
+pub(crate) struct Site {
+    pub(crate) stores: Stores,
+    pub(crate) routes: Vec<(&'static str, Route)>,
+    /// The body of the page that stands for a session error, if not the default one.
+    pub(crate) error_page: Option<&'static str>,
+}
+
+impl Site {
+    pub(crate) fn new(stores: impl Into<Stores>) -> Self {
+        Site {
+            stores: stores.into(),
+            routes: Vec::new(),
+            error_page: None,
+        }
+    }
+
+    pub(crate) fn on<F, A, R>(mut self, path: &'static str, answer: F) -> Self
+    where
+        F: Fn(Sessions) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<R, Error>> + Send + 'static,
+        R: Into<Reply>,
+    {
+        let route = move |sessions| {
+            let answer = answer(sessions);
+            Box::pin(async move { Ok(answer.await?.into()) }) as Answer
+        };
+        self.routes.push((path, Arc::new(route)));
+        self
+    }
+
+    pub(crate) fn error_page(mut self, body: &'static str) -> Self {
+        self.error_page = Some(body);
+        self
+    }
+
+    /// Serves the site until the tests end, and answers with a browser that looks at it.
+    pub(crate) fn browse(self, framework: Framework) -> Browser {
+        Browser::new(&self.serve(framework).to_string())
+    }
+
+    pub(crate) fn serve(self, framework: Framework) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let site = Arc::new(self);
+        match framework {
+            Framework::Axum => serve_with_axum(listener, site),
+            Framework::Actix => serve_with_actix(listener, site),
+        }
+        address
+    }
+
+    pub(crate) fn route(&self, path: &str) -> Option<Route> {
+        let found = self.routes.iter().find(|(of, _)| *of == path);
+        found.map(|(_, route)| route.clone())
+    }
+}
+
+pub(crate) static RUNTIME: LazyLock<tokio::runtime::Runtime> =
+    LazyLock::new(|| tokio::runtime::Runtime::new().unwrap());
+
+fn serve_with_axum(listener: TcpListener, site: Arc<Site>) {
+    let mut layer = SessionLayer::new(site.stores.clone());
+    if let Some(page) = site.error_page {
+        layer = layer.on_error(move |error| {
+            let mut response = axum::response::Response::new(axum::body::Body::from(page));
+            *response.status_mut() = error.status().try_into().unwrap();
+            response
+        });
+    }
+    let app = frameworks::axum_routes(site).layer(layer);
+    listener.set_nonblocking(true).unwrap();
+    RUNTIME.spawn(async move {
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        axum::serve(listener, app).await.unwrap();
+    });
+}
+
+fn serve_with_actix(listener: TcpListener, site: Arc<Site>) {
+    let mut middleware = SessionMiddleware::new(site.stores.clone());
+    if let Some(page) = site.error_page {
+        middleware = middleware.on_error(move |error| {
+            let status = error.status().try_into().unwrap();
+            actix_web::HttpResponse::build(status).body(page)
+        });
+    }
+    let app = move || {
+        let app = actix_web::App::new().wrap(middleware.clone());
+        app.configure(|config| frameworks::actix_routes(config, site.clone()))
+    };
+    std::thread::spawn(move || {
+        let server = actix_web::HttpServer::new(app).workers(2).disable_signals();
+        let server = server.listen(listener).unwrap().run();
+        actix_web::rt::System::new().block_on(server).unwrap();
+    });
+}

@@ -1,0 +1,96 @@
+//! Keys, stores, clocks and epochs for the tests.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use silverback::codec::{CodecOptions, Codecs, KeyPair, UnixTime};
+use silverback::session::{
+    CookieOptions, CookieStore, Epoch, Epochs, Error, Lifetime, async_trait,
+};
+
+/// The chain of these keys, opening cookies of any age.
+pub(crate) fn codecs(keys: impl IntoIterator<Item = KeyPair>) -> Codecs {
+    let options = CodecOptions::new().max_age(std::time::Duration::ZERO);
+    Codecs::from_pairs_with(keys, &options).unwrap()
+}
+
+pub(crate) fn fresh_codecs() -> Codecs {
+    codecs([KeyPair::generate().unwrap()])
+}
+
+pub(crate) fn store() -> CookieStore {
+    CookieStore::new(fresh_codecs()).unwrap()
+}
+
+pub(crate) fn store_with(cookie: CookieOptions, lifetime: Lifetime) -> CookieStore {
+    CookieStore::with_options(fresh_codecs(), cookie, lifetime).unwrap()
+}
+
+/// A clock that stands still unless it is told otherwise.
+#[derive(Clone)]
+pub(crate) struct Clock(Arc<AtomicU64>);
+
+impl Clock {
+    pub(crate) fn new() -> Self {
+        Clock(Arc::new(AtomicU64::new(1_800_000_000)))
+    }
+
+    pub(crate) fn now(&self) -> UnixTime {
+        UnixTime::from_secs(self.0.load(Ordering::SeqCst))
+    }
+
+    pub(crate) fn pass(&self, seconds: u64) {
+        self.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// The store, by this clock.
+    pub(crate) fn of(&self, store: CookieStore) -> CookieStore {
+        let clock = self.clone();
+        store.clock(move || clock.now())
+    }
+}
+
+/// Epochs in memory, which can be made to fail.
+#[derive(Clone, Default)]
+pub(crate) struct TestEpochs {
+    pub(crate) records: Arc<Mutex<HashMap<String, (Epoch, Option<UnixTime>)>>>,
+    pub(crate) is_down: Arc<AtomicBool>,
+    pub(crate) asked: Arc<AtomicU64>,
+}
+
+impl TestEpochs {
+    fn answer(&self) -> Result<(), Error> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        match self.is_down.load(Ordering::SeqCst) {
+            true => Err(Error::unavailable("the epochs do not answer")),
+            false => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Epochs for TestEpochs {
+    async fn current(&self, owner: &str) -> Result<Option<Epoch>, Error> {
+        self.answer()?;
+        let records = self.records.lock().unwrap();
+        Ok(records.get(owner).map(|(epoch, _)| epoch.clone()))
+    }
+
+    async fn begin(&self, owner: &str, until: Option<UnixTime>) -> Result<Epoch, Error> {
+        self.answer()?;
+        let fresh = Epoch::random()?;
+        let mut records = self.records.lock().unwrap();
+        let record = records.entry(owner.to_owned()).or_insert((fresh, until));
+        record.1 = record.1.zip(until).map(|(one, other)| one.max(other));
+        Ok(record.0.clone())
+    }
+
+    async fn revoke(&self, owner: &str, until: Option<UnixTime>) -> Result<Epoch, Error> {
+        self.answer()?;
+        let fresh = Epoch::random()?;
+        let mut records = self.records.lock().unwrap();
+        records.insert(owner.to_owned(), (fresh.clone(), until));
+        Ok(fresh)
+    }
+}

@@ -1,0 +1,231 @@
+//! Values: types, other serializers, what Go put there; and what no output may show.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use silverback::codec::{
+    Codec, CodecOptions, Codecs, CustomSerializer, KeyPair, SecureCookie, Serializer, erased_serde,
+};
+use silverback::gob::{Interface, Value};
+use silverback::session::testing::Jar;
+use silverback::session::{CookieOptions, CookieStore, Error, Lifetime, Session, Values};
+
+use super::site::RUNTIME;
+use super::support::{codecs, fresh_codecs, store};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Cart {
+    items: Vec<Item>,
+    coupon: Option<String>,
+    by_name: BTreeMap<String, f64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Item {
+    id: u64,
+    count: i8,
+}
+
+fn cart() -> Cart {
+    let item = |id, count| Item { id, count };
+    Cart {
+        items: vec![item(7, 1), item(u64::MAX, -1), item(0, 0)],
+        coupon: None,
+        by_name: BTreeMap::from([("banana".into(), 0.5), ("leaf".into(), 2.0)]),
+    }
+}
+
+fn fill(session: &Session) -> Result<(), Error> {
+    session.insert("cart", cart())?;
+    session.insert("text", "gorilla")?;
+    session.insert("bytes", vec![0_u8, 255])?;
+    session.insert("nothing", None::<u8>)?;
+    session.insert("list", vec!["a", "b"])?;
+    session.add_flash("seen once")
+}
+
+fn check(session: &Session) -> Result<(), Error> {
+    assert_eq!(session.get::<Cart>("cart")?, Some(cart()));
+    assert_eq!(session.get::<String>("text")?.as_deref(), Some("gorilla"));
+    assert_eq!(session.get::<Vec<u8>>("bytes")?, Some(vec![0, 255]));
+    assert_eq!(session.get::<u8>("nothing")?, None);
+    assert_eq!(session.get::<Vec<String>>("list")?.unwrap(), ["a", "b"]);
+    assert_eq!(session.flashes::<String>()?, ["seen once"]);
+    assert!(session.get::<u64>("text").unwrap_err().is_wrong_type());
+    Ok(())
+}
+
+fn through(store: &CookieStore) {
+    RUNTIME.block_on(async {
+        let jar = Jar::with(store.clone(), fill).await.unwrap();
+        let session = jar.session(store.clone()).await.unwrap();
+        assert_eq!(session.refusal(), None);
+        check(&session).unwrap();
+    });
+}
+
+fn with_serializer(keys: KeyPair, serializer: Serializer) -> SecureCookie {
+    let options = CodecOptions::new().serializer(serializer);
+    SecureCookie::with_options(keys, &options).unwrap()
+}
+
+#[test]
+fn values_of_all_types_come_back_in_gob_and_in_json() {
+    through(&store());
+    let json = with_serializer(KeyPair::generate().unwrap(), Serializer::Json);
+    through(&CookieStore::new(json).unwrap());
+}
+
+/// JSON under another name, as a format of the user's own.
+#[derive(Debug)]
+struct OwnJson;
+
+impl CustomSerializer for OwnJson {
+    fn serialize(
+        &self,
+        value: &dyn erased_serde::Serialize,
+    ) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(serde_json::to_vec(value)?)
+    }
+
+    fn deserialize(
+        &self,
+        bytes: &[u8],
+        read: &mut dyn FnMut(
+            &mut dyn erased_serde::Deserializer<'_>,
+        ) -> Result<(), erased_serde::Error>,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let mut json = serde_json::Deserializer::from_slice(bytes);
+        Ok(read(&mut <dyn erased_serde::Deserializer<'_>>::erase(
+            &mut json,
+        ))?)
+    }
+}
+
+#[test]
+fn formats_of_ones_own_hold_sessions_if_they_say_what_they_hold() {
+    let own = with_serializer(KeyPair::generate().unwrap(), Serializer::custom(OwnJson));
+    through(&CookieStore::new(own).unwrap());
+    let raw = with_serializer(KeyPair::generate().unwrap(), Serializer::Raw);
+    assert!(CookieStore::new(raw).unwrap_err().is_usage());
+    #[cfg(feature = "bincode")]
+    {
+        let bincode = with_serializer(KeyPair::generate().unwrap(), Serializer::Bincode);
+        assert!(CookieStore::new(bincode).unwrap_err().is_usage());
+    }
+}
+
+#[test]
+fn a_chain_that_mixes_serializers_moves_sessions_from_one_to_the_other() {
+    for (from, to) in [
+        (Serializer::Json, Serializer::Gob),
+        (Serializer::Gob, Serializer::Json),
+    ] {
+        let (old, new) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let before = CookieStore::new(with_serializer(old.clone(), from.clone())).unwrap();
+        let after = Codecs::new([
+            with_serializer(new.clone(), to.clone()),
+            with_serializer(old, from),
+        ]);
+        let after = CookieStore::new(after.unwrap()).unwrap();
+        let alone = CookieStore::new(with_serializer(new, to)).unwrap();
+        RUNTIME.block_on(async {
+            let mut jar = Jar::with(before, fill).await.unwrap();
+            let sessions = jar.sessions(after);
+            sessions.session().await.unwrap().renew().unwrap();
+            for set_cookie in sessions.finish().await.unwrap().unwrap().set_cookies() {
+                jar.receive(set_cookie);
+            }
+            check(&jar.session(alone).await.unwrap()).unwrap();
+        });
+    }
+}
+
+/// A Go interface that holds one or the other.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(untagged)]
+enum Either {
+    Int(i16),
+    Text(&'static str),
+}
+
+#[test]
+fn what_a_go_program_put_there_stays() {
+    let codecs = fresh_codecs();
+    let entries = BTreeMap::from([
+        (Either::Int(5), Either::Text("five")),
+        (Either::Text("width"), Either::Int(7)),
+    ]);
+    let Value::Composite(mut map) = silverback::gob::to_value(&entries).unwrap() else {
+        panic!("a map is a map");
+    };
+    map.insert("named", Interface::of("main.UserID", Value::Int(42)))
+        .unwrap();
+    let cookie = codecs
+        .seal("__Host-id", &Value::Composite(map).to_vec())
+        .unwrap();
+    let store = CookieStore::new(codecs).unwrap();
+    let mut jar = Jar::new();
+    jar.set("__Host-id", &cookie);
+    RUNTIME.block_on(async {
+        let sessions = jar.sessions(store.clone());
+        let session = sessions.session().await.unwrap();
+        assert!(!session.is_new());
+        assert_eq!(session.get::<i16>("width").unwrap(), Some(7));
+        assert_eq!(session.keys(), ["width", "named"]);
+        session.insert("ours", true).unwrap();
+        for set_cookie in sessions.finish().await.unwrap().unwrap().set_cookies() {
+            jar.receive(set_cookie);
+        }
+        let values = jar.session(store).await.unwrap().values();
+        assert_eq!(values.keys().count(), 3);
+        assert_eq!(
+            values.as_gob().entries().count(),
+            4,
+            "the int key is still there"
+        );
+        let Some(Value::Interface(named)) = values.as_gob().get("named") else {
+            panic!("it is gone");
+        };
+        assert_eq!(*named.name(), *"main.UserID");
+    });
+}
+
+#[test]
+fn the_sessions_own_key_is_nobody_elses() {
+    let mut values = Values::new();
+    assert!(values.insert("_session", 1).unwrap_err().is_usage());
+    RUNTIME.block_on(async {
+        let jar = Jar::with(store(), |session| {
+            assert!(session.insert("_session", 1).unwrap_err().is_usage());
+            assert!(session.add_flash_to("_session", 1).unwrap_err().is_usage());
+            assert!(!session.remove("_session")?);
+            session.insert("a", 1)
+        });
+        assert!(jar.await.is_ok());
+    });
+}
+
+#[test]
+fn nothing_shows_what_is_in_a_session() {
+    let keys = KeyPair::generate().unwrap();
+    let lifetime = Lifetime::new();
+    let store = CookieStore::with_options(codecs([keys]), CookieOptions::new(), lifetime).unwrap();
+    RUNTIME.block_on(async {
+        let mut shown = format!("{store:?}");
+        let jar = Jar::with(store.clone(), |session| {
+            session.login("owner-secret")?;
+            session.insert("key-secret", "value-secret")?;
+            let wrong = session.get::<u64>("key-secret").unwrap_err();
+            assert!(!format!("{wrong} {wrong:?}").contains("secret"));
+            Ok(())
+        });
+        let sessions = jar.await.unwrap().sessions(store);
+        let session = sessions.session().await.unwrap();
+        shown.push_str(&format!("{session:?} {sessions:?} {:?}", session.values()));
+        assert!(
+            shown.contains("__Host-id") && !shown.contains("secret"),
+            "{shown}"
+        );
+    });
+}
