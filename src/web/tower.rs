@@ -50,7 +50,9 @@ use crate::session::{Error, ResponseFields, Sessions, Stores};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = CookieStore::new(Codecs::from_pairs(KeyPairs::generate(1)?)?)?;
-/// let service = SessionLayer::new(store).layer(Visits);
+/// let mut service = SessionLayer::new(store).layer(Visits);
+/// let response = service.call(Request::new(()));
+/// # drop(response);
 /// # Ok(())
 /// # }
 /// ```

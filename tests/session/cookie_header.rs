@@ -42,8 +42,7 @@ fn values(name: &str, fields: &[&[u8]]) -> Vec<String> {
     let store = CookieStore::with_options(asked.clone(), options, Lifetime::new()).unwrap();
     let sessions = Sessions::of_request(&Stores::from(store), fields.iter().copied(), None);
     RUNTIME.block_on(sessions.session()).unwrap();
-    let values = asked.0.lock().unwrap().clone();
-    values
+    std::mem::take(&mut *asked.0.lock().unwrap())
 }
 
 #[derive(Deserialize)]

@@ -51,10 +51,13 @@ impl Clock {
     }
 }
 
+/// An owner's epoch, and how long the record is kept.
+type OwnerRecord = (Epoch, Option<UnixTime>);
+
 /// Epochs in memory, which can be made to fail.
 #[derive(Clone, Default)]
 pub(crate) struct TestEpochs {
-    pub(crate) records: Arc<Mutex<HashMap<String, (Epoch, Option<UnixTime>)>>>,
+    pub(crate) records: Arc<Mutex<HashMap<String, OwnerRecord>>>,
     pub(crate) is_down: Arc<AtomicBool>,
     pub(crate) asked: Arc<AtomicU64>,
 }
