@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 
 use crate::cases::Case;
+use crate::required::not_run;
 
 /// A running Go program; it ends with its standard input.
 pub(crate) struct Gorilla {
@@ -23,13 +24,7 @@ impl Gorilla {
         let program = match PROGRAM.get_or_init(build) {
             Ok(program) => program,
             Err(why) => {
-                let required = std::env::var("SILVERBACK_REQUIRE").unwrap_or_default();
-                assert!(
-                    !required.split(',').any(|name| name == "go"),
-                    "go is required: {why}"
-                );
-                // Past the capture of the test harness: a test that does not run says so.
-                let _ = writeln!(std::io::stderr(), "interop: not run, there is no go: {why}");
+                not_run("go", why);
                 return None;
             }
         };

@@ -44,10 +44,39 @@ func makeCookie(asked request, store *sessions.CookieStore) (string, []byte, err
 // the values that the handler sees.
 func readCookie(asked request, store *sessions.CookieStore) (map[interface{}]interface{}, error) {
 	var values map[interface{}]interface{}
+	_, err := visit(asked, store, func(session *sessions.Session) bool {
+		values = session.Values
+		return false
+	})
+	return values, err
+}
+
+// editCookie sends a cookie to a gorilla CookieStore over real HTTP, where the
+// handler adds a value, and returns the cookie that comes back.
+func editCookie(asked request, store *sessions.CookieStore) (string, error) {
+	cookies, err := visit(asked, store, func(session *sessions.Session) bool {
+		session.Values["go"] = "was here"
+		return true
+	})
+	if err != nil {
+		return "", err
+	}
+	if len(cookies) != 1 {
+		return "", errors.New("no cookie was set")
+	}
+	return cookies[0].Value, nil
+}
+
+// visit sends a cookie over real HTTP to a handler that saves the session if asked
+// to, and returns what the response sets.
+func visit(asked request, store *sessions.CookieStore, handle func(*sessions.Session) bool) ([]*http.Cookie, error) {
 	var failure error
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		session, err := store.Get(r, sessionName)
-		values, failure = session.Values, err
+		failure = err
+		if err == nil && handle(session) {
+			failure = session.Save(r, w)
+		}
 	}))
 	defer server.Close()
 	sent, err := http.NewRequest("GET", server.URL, nil)
@@ -60,5 +89,5 @@ func readCookie(asked request, store *sessions.CookieStore) (map[interface{}]int
 		return nil, err
 	}
 	response.Body.Close()
-	return values, failure
+	return response.Cookies(), failure
 }

@@ -116,6 +116,13 @@ func serveOr(asked request) (answer, error) {
 		}
 		cookie, held, err := makeCookie(asked, store)
 		return answer{Cookie: cookie, Payload: hex.EncodeToString(held)}, err
+	case "http-edit":
+		store, err := newStore(asked)
+		if err != nil {
+			return answer{}, err
+		}
+		cookie, err := editCookie(asked, store)
+		return answer{Cookie: cookie}, err
 	case "http-same":
 		store, err := newStore(asked)
 		if err != nil {

@@ -8,7 +8,11 @@
 
 mod cases;
 mod gorilla;
+#[path = "../support/required.rs"]
+mod required;
 mod sessions;
+#[cfg(feature = "session")]
+mod store;
 
 use cases::{Case, Cases};
 use gorilla::Gorilla;

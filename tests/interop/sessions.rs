@@ -14,12 +14,12 @@ use crate::gorilla::{Gorilla, payload};
 /// How many sessions, and rows, go through here.
 const CASES: u64 = 3000;
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     base16ct::lower::encode_string(bytes)
 }
 
 /// A seed of Go's for each case.
-fn seeds(default: u64) -> impl Iterator<Item = i64> {
+pub(crate) fn seeds(default: u64) -> impl Iterator<Item = i64> {
     let first = seed() as i64 >> 1;
     (0..count(default) as i64).map(move |number| first.wrapping_add(number))
 }
