@@ -8,17 +8,10 @@ use silverback::codec::{
 use silverback::gob::{Interface, Value};
 
 use crate::floor::Floor;
-use crate::table::OURS;
+use crate::support::{OURS, Operation, Workload};
 
 const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 const NAME: &str = "sid";
-
-type Operation = Box<dyn FnMut() -> usize>;
-
-pub(crate) struct Workload {
-    pub(crate) name: String,
-    pub(crate) contenders: Vec<(&'static str, Operation)>,
-}
 
 /// Everything, in the order of the table.
 pub(crate) fn all() -> Vec<Workload> {

@@ -264,10 +264,13 @@ impl Composite {
         }
         self.children.change(|children| {
             let (pairs, _) = children.as_chunks();
-            let kept = pairs
-                .iter()
-                .filter(|[of, _]: &&[Value; 2]| !of.is_string(key));
-            *children = kept.flatten().cloned().collect();
+            let place = |pairs: &[[Value; 2]]| pairs.iter().rposition(|[of, _]| of.is_string(key));
+            // Where a key is there twice, both go.
+            let mut next = place(pairs);
+            while let Some(place_of_pair) = next {
+                children.drain(2 * place_of_pair..2 * place_of_pair + 2);
+                next = place(children.as_chunks().0);
+            }
         });
         true
     }

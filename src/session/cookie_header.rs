@@ -50,7 +50,7 @@ impl CookieHeader {
         let mut pairs = 0;
         let mut of_name = 0;
         let mut values = Vec::new();
-        for pair in self.text.split(|byte| *byte == b';').map(trim) {
+        for pair in pairs_of(&self.text).map(trim) {
             if pair.is_empty() {
                 continue;
             }
@@ -75,6 +75,18 @@ impl CookieHeader {
     }
 }
 
+/// What stands between the semicolons.
+fn pairs_of(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = memchr::memchr(b';', text).unwrap_or(text.len());
+        let (pair, after) = text.split_at_checked(end)?;
+        rest = after.get(1..);
+        Some(pair)
+    })
+}
+
 /// The value of a pair, if it has that name. Names are compared as they are: never
 /// decoded, nor in another case.
 fn value_under<'p>(name: &str, pair: &'p [u8]) -> Option<&'p [u8]> {
@@ -90,11 +102,12 @@ fn readable(value: &[u8]) -> Option<&str> {
         [b'"', inner @ .., b'"'] => inner,
         value => value,
     };
-    let is_fine = |byte: &u8| matches!(byte, 0x20..=0x7e) && !matches!(byte, b'"' | b'\\');
-    value
-        .iter()
-        .all(is_fine)
-        .then(|| std::str::from_utf8(value).ok())?
+    let is_wrong = |byte: u8| !matches!(byte, 0x20 | 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+    // All bytes are looked at, since that is faster than to stop at the first wrong one.
+    match value.iter().fold(false, |any, byte| any | is_wrong(*byte)) {
+        true => None,
+        false => std::str::from_utf8(value).ok(),
+    }
 }
 
 /// Without spaces and tabs at its ends.

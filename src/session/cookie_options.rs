@@ -344,6 +344,14 @@ fn is_http_prefix(prefix: &str) -> bool {
     prefix.to_ascii_lowercase().ends_with("http-")
 }
 
+/// Whether a cookie's value is made of nothing else (RFC 6265, section 4.1.1). All bytes
+/// are looked at, since that is faster than to stop at the first wrong one.
+pub(super) fn is_cookie_value(value: &str) -> bool {
+    let is_wrong =
+        |byte: u8| !matches!(byte, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e);
+    !value.bytes().fold(false, |any, byte| any | is_wrong(byte))
+}
+
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

@@ -10,10 +10,11 @@ use serde::de::DeserializeOwned;
 use crate::codec::UnixTime;
 use crate::gob::Interface;
 
+use super::cookie_options::is_cookie_value;
 use super::flashes::FLASHES;
 use super::state::{Outgoing, State};
 use super::store::{Setup, Store};
-use super::values::to_interface;
+use super::values::{read, to_interface};
 use super::{Error, Refusal, Values};
 
 /// A request's session: typed values under string keys, flashes, and who is logged in.
@@ -129,12 +130,24 @@ impl Session {
     where
         T: Serialize + DeserializeOwned + Default,
     {
-        self.change(|values| {
-            let mut value = values.get::<T>(key)?.unwrap_or_default();
+        loop {
+            let (version, there) = {
+                let state = self.state();
+                state.check_open()?;
+                (state.version(), state.values.value(key).cloned())
+            };
+            let mut value = match &there {
+                Some(there) => read(there)?.unwrap_or_default(),
+                None => T::default(),
+            };
             change(&mut value);
-            values.insert(key, &value)?;
-            Ok(value)
-        })
+            let changed = to_interface(&value)?;
+            let mut state = self.state();
+            if state.version() == version {
+                state.change(|session| session.values.insert_interface(key, changed))?;
+                return Ok(value);
+            }
+        }
     }
 
     /// Changes several values at once, and saves them now. What `change` returns is
@@ -446,7 +459,7 @@ impl Session {
             Some(deadline) if save.metadata.remembered => Some(deadline.since(now)),
             _ => None,
         };
-        if !saved.cookie.bytes().all(is_cookie_byte) {
+        if !is_cookie_value(&saved.cookie) {
             return Err(Error::usage(
                 "the codec made a text that no cookie can hold",
             ));
@@ -483,11 +496,6 @@ impl Session {
             Outgoing::Nothing => {}
         }
     }
-}
-
-/// What a cookie's value is made of (RFC 6265, section 4.1.1).
-fn is_cookie_byte(byte: u8) -> bool {
-    matches!(byte, 0x21..=0x7e) && !matches!(byte, b'"' | b',' | b';' | b'\\')
 }
 
 /// The name, and nothing of what is in it.

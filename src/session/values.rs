@@ -47,10 +47,12 @@ impl Values {
     /// # Errors
     /// [Wrong type](Error::is_wrong_type), if it is no `T`.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        let Some(value) = self.0.get(key).filter(|value| !is_nil(value)) else {
-            return Ok(None);
-        };
-        gob::from_value(value).map(Some).map_err(Error::wrong_type)
+        self.value(key).map_or(Ok(None), read)
+    }
+
+    /// What is under `key`, as gob.
+    pub(super) fn value(&self, key: &str) -> Option<&Value> {
+        self.0.get(key)
     }
 
     /// Puts `value` under `key`, in place of what was there. Go finds the type that
@@ -104,13 +106,7 @@ impl Values {
     /// The string keys. A Go program may have put values under other keys, which only
     /// [`as_gob`](Values::as_gob) shows.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.0.entries().filter_map(|(key, _)| match key {
-            Value::Interface(interface) => match interface.value() {
-                Some(Value::String(key)) if *interface.name() == *"string" => key.to_str(),
-                _ => None,
-            },
-            _ => None,
-        })
+        self.0.entries().filter_map(|(key, _)| text_of(key))
     }
 
     /// Whether there is nothing at all.
@@ -154,7 +150,7 @@ impl Values {
         let Some(metadata) = values.0.get(METADATA) else {
             return Some((values, None));
         };
-        let metadata = gob::from_value(metadata).ok()?;
+        let metadata = text_of(metadata)?.to_owned();
         values.0.remove(METADATA);
         Some((values, Some(metadata)))
     }
@@ -205,6 +201,17 @@ impl Values {
     }
 }
 
+/// The text that a Go interface holds.
+fn text_of(value: &Value) -> Option<&str> {
+    match value {
+        Value::Interface(interface) if *interface.name() == *"string" => match interface.value() {
+            Some(Value::String(text)) => text.to_str(),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// What a Go interface holds of `value`.
 pub(super) fn to_interface<T: Serialize>(value: &T) -> Result<Interface, Error> {
     gob::to_interface(value).map_err(unwritable)
@@ -214,8 +221,12 @@ fn unwritable(error: gob::Error) -> Error {
     Error::usage("the value cannot be serialized").with_source(error)
 }
 
-fn is_nil(value: &Value) -> bool {
-    matches!(value, Value::Interface(interface) if interface.value().is_none())
+/// A value as a `T`; none for the nil interface.
+pub(super) fn read<T: DeserializeOwned>(value: &Value) -> Result<Option<T>, Error> {
+    match value {
+        Value::Interface(interface) if interface.value().is_none() => Ok(None),
+        value => gob::from_value(value).map(Some).map_err(Error::wrong_type),
+    }
 }
 
 impl Default for Values {
