@@ -9,6 +9,7 @@ pub(crate) const OURS: &str = "silverback";
 /// The nanoseconds of each contender of one workload in one round.
 pub(crate) struct Round(BTreeMap<&'static str, f64>);
 
+#[allow(dead_code)] // not every table asks for everything
 impl Round {
     /// A contender's nanoseconds, if it took part.
     pub(crate) fn of(&self, contender: &str) -> Option<f64> {
@@ -21,7 +22,6 @@ impl Round {
     }
 
     /// How many nanoseconds longer one took than another.
-    #[allow(dead_code)] // not every table asks
     pub(crate) fn difference(&self, longer: &str, shorter: &str) -> Option<f64> {
         Some(self.of(longer)? - self.of(shorter)?)
     }

@@ -10,6 +10,7 @@
 //! | `registered.rs` | the names Go's own types are registered with |
 //! | `ser.rs`, `schema.rs`, `de.rs`, `zero.rs` | serde types: [`to_vec`], [`from_slice`] |
 //! | `time.rs` | [`Time`]: what is in a `time.Time` |
+//! | `flat.rs` | a session's map as its bytes, private (feature `session`) |
 //! | `string.rs` | a lone string, as gorilla's server stores seal an ID |
 //!
 //! # Change one key of a Go session
@@ -74,6 +75,8 @@ mod decode;
 mod define;
 mod encode;
 mod error;
+#[cfg(feature = "session")]
+mod flat;
 mod go_string;
 mod registered;
 mod schema;
@@ -87,6 +90,8 @@ mod zero;
 
 pub use de::from_value;
 pub use error::Error;
+#[cfg(feature = "session")]
+pub(crate) use flat::FlatMap;
 pub use go_string::GoString;
 pub use ser::{to_interface, to_value};
 pub use string::{string_from_slice, string_to_vec};

@@ -8,7 +8,7 @@ use super::{Error, GoString, Interface, Type, Value};
 
 /// What a registered name of Go's own means.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Basic {
+pub(super) enum Basic {
     Bool,
     /// Signed, of so many bits.
     Int(u32),
@@ -22,7 +22,7 @@ enum Basic {
     Bytes,
 }
 
-fn basic(name: &str) -> Option<Basic> {
+pub(super) fn basic(name: &str) -> Option<Basic> {
     Some(match name {
         "bool" => Basic::Bool,
         "int" | "int64" => Basic::Int(64),
@@ -64,7 +64,7 @@ pub(super) fn name(bytes: &[u8]) -> GoString {
 }
 
 impl Basic {
-    fn has_type(self, of: &Type) -> bool {
+    pub(super) fn has_type(self, of: &Type) -> bool {
         let own = match self {
             Basic::Bool => Type::Bool,
             Basic::Int(_) => Type::Int,
@@ -77,8 +77,21 @@ impl Basic {
         *of == own
     }
 
+    /// The id of the type on the wire.
+    pub(super) fn id(self) -> i64 {
+        match self {
+            Basic::Bool => 1,
+            Basic::Int(_) => 2,
+            Basic::Uint(_) => 3,
+            Basic::Float(_) => 4,
+            Basic::Bytes => 5,
+            Basic::String => 6,
+            Basic::Complex(_) => 7,
+        }
+    }
+
     /// Whether a value of the right type fits the width.
-    fn holds(self, value: &Value) -> bool {
+    pub(super) fn holds(self, value: &Value) -> bool {
         match (self, value) {
             (Basic::Int(bits), Value::Int(int)) => {
                 let unused = 64 - bits;

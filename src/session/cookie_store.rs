@@ -148,13 +148,13 @@ impl CookieStore {
                 };
             }
         };
-        Ok(match self.read(&opened, &payload, now) {
+        Ok(match self.read(&opened, payload, now) {
             Ok(record) => Loaded::Live(Box::new(record)),
             Err(refusal) => Loaded::Refused(refusal),
         })
     }
 
-    fn read(&self, opened: &Opened, payload: &[u8], now: UnixTime) -> Result<Record, Refusal> {
+    fn read(&self, opened: &Opened, payload: Vec<u8>, now: UnixTime) -> Result<Record, Refusal> {
         let lifetime = &self.setup.lifetime;
         let sealed_at = opened.issued_at();
         let (values, metadata) =

@@ -34,12 +34,10 @@ impl Values {
     }
 
     fn flash_list(&self, key: &str) -> Result<Vec<Interface>, Error> {
-        let list = match self.as_gob().get(key) {
-            None => return Ok(Vec::new()),
-            Some(Value::Interface(list)) => list.value(),
-            Some(_) => None,
+        let Some(list) = self.interface(key) else {
+            return Ok(Vec::new());
         };
-        let list = match list {
+        let list = match list.value() {
             Some(Value::Composite(list)) if list.is_sequence() => list,
             _ => return Err(Error::no_flashes()),
         };

@@ -134,7 +134,7 @@ impl Session {
             let (version, there) = {
                 let state = self.state();
                 state.check_open()?;
-                (state.version(), state.values.value(key).cloned())
+                (state.version(), state.values.interface(key))
             };
             let mut value = match &there {
                 Some(there) => read(there)?.unwrap_or_default(),

@@ -1,15 +1,17 @@
 //! [`Values`]: what a session holds.
 //!
 //! In memory they are always gob, whatever the codec's serializer is: so everything
-//! a Go program put there stays, types and all. What never lives here: cookies.
+//! a Go program put there stays, types and all. As long as they are basic values they
+//! stay the bytes they came as. What never lives here: cookies.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::codec::Serializer;
-use crate::gob::{self, Composite, Interface, Value};
+use crate::gob::{self, Composite, FlatMap, Interface, Value};
 
 use super::Error;
 use super::self_describing::{FromAnyFormat, ToAnyFormat};
@@ -32,14 +34,28 @@ const METADATA: &str = "_session";
 /// assert!(values.get::<String>("visits").unwrap_err().is_wrong_type());
 /// # Ok::<(), silverback::session::Error>(())
 /// ```
+#[derive(Clone, Default)]
+pub struct Values(Form);
+
 #[derive(Clone)]
-pub struct Values(Composite);
+enum Form {
+    /// Basic values only, as most sessions have.
+    Flat(Arc<FlatMap>),
+    /// Whatever a Go map can hold.
+    Map(Composite),
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        Form::Flat(Arc::default())
+    }
+}
 
 impl Values {
     /// No values.
     #[must_use]
     pub fn new() -> Self {
-        Values(Composite::map_of_interfaces())
+        Values::default()
     }
 
     /// The value under `key`; none if there is none, or a nil interface.
@@ -47,12 +63,18 @@ impl Values {
     /// # Errors
     /// [Wrong type](Error::is_wrong_type), if it is no `T`.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        self.value(key).map_or(Ok(None), read)
+        self.interface(key).map_or(Ok(None), |value| read(&value))
     }
 
     /// What is under `key`, as gob.
-    pub(super) fn value(&self, key: &str) -> Option<&Value> {
-        self.0.get(key)
+    pub(super) fn interface(&self, key: &str) -> Option<Interface> {
+        match &self.0 {
+            Form::Flat(map) => map.get(key),
+            Form::Map(map) => match map.get(key)? {
+                Value::Interface(interface) => Some(interface.clone()),
+                _ => None,
+            },
+        }
     }
 
     /// Puts `value` under `key`, in place of what was there. Go finds the type that
@@ -89,30 +111,59 @@ impl Values {
         if key == METADATA {
             return Err(Error::usage("the key `_session` is the session's own"));
         }
-        self.0.insert(key, value).map_err(unwritable)
+        if let Form::Flat(map) = &mut self.0
+            && Arc::make_mut(map).insert(key, &value)
+        {
+            return Ok(());
+        }
+        let mut map = self.to_gob();
+        map.insert(key, value).map_err(unwritable)?;
+        self.0 = Form::Map(map);
+        Ok(())
     }
 
     /// Removes what is under `key`, and says whether there was anything.
     pub fn remove(&mut self, key: &str) -> bool {
-        key != METADATA && self.0.remove(key)
+        match &mut self.0 {
+            Form::Flat(map) => Arc::make_mut(map).remove(key),
+            Form::Map(map) => map.remove(key),
+        }
     }
 
     /// Whether there is anything under `key`.
     #[must_use]
     pub fn contains(&self, key: &str) -> bool {
-        self.0.get(key).is_some()
+        match &self.0 {
+            Form::Flat(map) => map.contains(key),
+            Form::Map(map) => map.get(key).is_some(),
+        }
     }
 
-    /// The string keys. A Go program may have put values under other keys, which only
-    /// [`as_gob`](Values::as_gob) shows.
+    /// The string keys, in the order of the wire. A Go program may have put values under
+    /// other keys, which only [`to_gob`](Values::to_gob) shows.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.0.entries().filter_map(|(key, _)| text_of(key))
+        let (flat, map) = match &self.0 {
+            Form::Flat(map) => (Some(map.keys()), None),
+            Form::Map(map) => (None, Some(map.entries())),
+        };
+        let others = map.into_iter().flatten();
+        let others = others.filter_map(|(key, _)| text_of(key));
+        flat.into_iter().flatten().chain(others)
+    }
+
+    /// How many values there are, under keys of all types.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Form::Flat(map) => map.len(),
+            Form::Map(map) => map.entries().count(),
+        }
     }
 
     /// Whether there is nothing at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.entries().next().is_none()
+        self.len() == 0
     }
 
     /// Removes everything, also what is under keys that are no strings.
@@ -120,50 +171,62 @@ impl Values {
         *self = Values::new();
     }
 
-    /// The Go map itself.
+    /// The Go map that a Go program would find.
     #[must_use]
-    pub fn as_gob(&self) -> &Composite {
-        &self.0
+    pub fn to_gob(&self) -> Composite {
+        match &self.0 {
+            // It is read back as what it was checked to be.
+            Form::Flat(map) => map
+                .to_composite()
+                .unwrap_or_else(|_| Composite::map_of_interfaces()),
+            Form::Map(map) => map.clone(),
+        }
     }
 
     /// Reads authentic bytes, and takes out what the session knows of itself. None if
     /// they hold no session.
     pub(super) fn deserialize(
         serializer: &Serializer,
-        bytes: &[u8],
+        bytes: Vec<u8>,
     ) -> Option<(Self, Option<String>)> {
-        let value = match serializer {
-            Serializer::Gob => Value::from_slice(bytes).ok()?,
-            other => other.deserialize::<FromAnyFormat>(bytes).ok()?.0,
+        let mut values = match serializer {
+            Serializer::Gob => Values::from_gob(bytes)?,
+            other => Values::from_strings(&other.deserialize::<FromAnyFormat>(&bytes).ok()?.0)?,
         };
-        let Value::Composite(map) = value else {
-            return None;
+        let metadata = match &values.0 {
+            _ if !values.contains(METADATA) => return Some((values, None)),
+            Form::Flat(map) => map.text(METADATA)?.to_owned(),
+            Form::Map(map) => text_of(map.get(METADATA)?)?.to_owned(),
         };
-        let mut values = Values::new();
-        if map.defined().shape() == values.0.defined().shape() {
-            values.0 = map;
-        } else if let Serializer::Gob = serializer {
-            return None;
-        } else {
-            values.adopt(&map)?;
-        }
-        let Some(metadata) = values.0.get(METADATA) else {
-            return Some((values, None));
-        };
-        let metadata = text_of(metadata)?.to_owned();
-        values.0.remove(METADATA);
+        values.remove(METADATA);
         Some((values, Some(metadata)))
     }
 
-    /// Takes over the entries of a map with string keys.
-    fn adopt(&mut self, map: &Composite) -> Option<()> {
+    fn from_gob(bytes: Vec<u8>) -> Option<Self> {
+        let bytes = match FlatMap::from_vec(bytes) {
+            Ok(map) => return Some(Values(Form::Flat(Arc::new(map)))),
+            Err(bytes) => bytes,
+        };
+        let Value::Composite(map) = Value::from_slice(&bytes).ok()? else {
+            return None;
+        };
+        let shape = Composite::map_of_interfaces().defined().shape();
+        (map.defined().shape() == shape).then_some(Values(Form::Map(map)))
+    }
+
+    /// The values of a map with string keys.
+    fn from_strings(value: &Value) -> Option<Self> {
+        let Value::Composite(map) = value else {
+            return None;
+        };
+        let mut values = Composite::map_of_interfaces();
         for (key, value) in map.entries() {
             let (Value::String(key), Value::Interface(value)) = (key, value) else {
                 return None;
             };
-            self.0.insert(key.to_str()?, value.clone()).ok()?;
+            values.insert(key.to_str()?, value.clone()).ok()?;
         }
-        map.is_map().then_some(())
+        map.is_map().then_some(Values(Form::Map(values)))
     }
 
     /// The bytes to be sealed, with what the session knows of itself.
@@ -172,12 +235,18 @@ impl Values {
         serializer: &Serializer,
         metadata: &str,
     ) -> Result<Vec<u8>, Error> {
-        let mut map = self.0.clone();
-        map.insert(METADATA, metadata.into()).map_err(unwritable)?;
-        let map = Value::Composite(map);
-        match serializer {
-            Serializer::Gob => Ok(map.to_vec()),
-            other => other.serialize(&ToAnyFormat(&map)).map_err(Error::of_codec),
+        let metadata = Interface::from(metadata);
+        match (serializer, &self.0) {
+            (Serializer::Gob, Form::Flat(map)) => Ok(map.to_vec(Some((METADATA, &metadata)))),
+            (serializer, _) => {
+                let mut map = self.to_gob();
+                map.insert(METADATA, metadata).map_err(unwritable)?;
+                let map = Value::Composite(map);
+                match serializer {
+                    Serializer::Gob => Ok(map.to_vec()),
+                    other => other.serialize(&ToAnyFormat(&map)).map_err(Error::of_codec),
+                }
+            }
         }
     }
 
@@ -187,7 +256,7 @@ impl Values {
             let mut values = Values::new();
             values.insert("list", ["text"]).ok()?;
             let bytes = values.serialize(serializer, "probe").ok()?;
-            let (again, metadata) = Values::deserialize(serializer, &bytes)?;
+            let (again, metadata) = Values::deserialize(serializer, bytes)?;
             let list: Option<Vec<String>> = again.get("list").ok()?;
             Some(list? == ["text"] && metadata? == "probe")
         };
@@ -222,22 +291,14 @@ fn unwritable(error: gob::Error) -> Error {
 }
 
 /// A value as a `T`; none for the nil interface.
-pub(super) fn read<T: DeserializeOwned>(value: &Value) -> Result<Option<T>, Error> {
-    match value {
-        Value::Interface(interface) if interface.value().is_none() => Ok(None),
-        value => gob::from_value(value).map(Some).map_err(Error::wrong_type),
-    }
-}
-
-impl Default for Values {
-    fn default() -> Self {
-        Values::new()
-    }
+pub(super) fn read<T: DeserializeOwned>(interface: &Interface) -> Result<Option<T>, Error> {
+    let value = interface.value().map(gob::from_value).transpose();
+    value.map_err(Error::wrong_type)
 }
 
 /// How many values there are, and none of them.
 impl fmt::Debug for Values {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Values({} entries)", self.0.entries().count())
+        write!(f, "Values({} entries)", self.len())
     }
 }
