@@ -193,6 +193,10 @@ impl Ages {
         self.max
     }
 
+    pub(super) fn min(&self) -> Duration {
+        self.min
+    }
+
     /// Refuses a cookie that is too new or expired at `now`. Equality passes, as
     /// in gorilla; no sum or difference can wrap.
     pub(super) fn check(&self, issued_at: UnixTime, now: UnixTime) -> Result<(), Error> {

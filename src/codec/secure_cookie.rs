@@ -81,6 +81,12 @@ impl SecureCookie {
         self.0.ages.max()
     }
 
+    /// How old a cookie must be when it is opened; zero means no minimum.
+    #[must_use]
+    pub fn min_age(&self) -> Duration {
+        self.0.ages.min()
+    }
+
     /// Whether the two would open each other's cookies, or may: they share a hash key.
     pub(super) fn shares_hash_key_with(&self, other: &SecureCookie) -> bool {
         self.0.hash_key.is_same_key_as(&other.0.hash_key)

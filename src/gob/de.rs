@@ -165,7 +165,7 @@ impl<'v> Deserializer<'v> for Reader<'v> {
         };
         match bytes {
             Some(bytes) => {
-                let mut bytes = SeqDeserializer::<_, Error>::new(bytes.iter().copied());
+                let mut bytes = SeqDeserializer::new(bytes.iter().copied().map(Byte));
                 let value = visitor.visit_seq(&mut bytes)?;
                 bytes.end()?;
                 Ok(value)
@@ -267,6 +267,42 @@ impl<'v> Deserializer<'v> for Reader<'v> {
         <V: Visitor<'v>>
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f64 char str string
         unit unit_struct map identifier
+    }
+}
+
+/// An element of `[]byte`, which may also be an option or a type of its own to serde.
+struct Byte(u8);
+
+impl IntoDeserializer<'_, Error> for Byte {
+    type Deserializer = Byte;
+
+    fn into_deserializer(self) -> Byte {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for Byte {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_u8(self.0)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
+        unit unit_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }
 

@@ -93,6 +93,8 @@ pub use error::Error;
 #[cfg(feature = "session")]
 pub(crate) use flat::FlatMap;
 pub use go_string::GoString;
+#[cfg(feature = "session")]
+pub(crate) use ser::to_plain_interface;
 pub use ser::{to_interface, to_value};
 pub use string::{string_from_slice, string_to_vec};
 pub use time::Time;

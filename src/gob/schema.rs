@@ -87,6 +87,37 @@ impl Tree {
         }
     }
 
+    /// The same, of what every format has: structs as maps, keys as strings.
+    #[cfg(feature = "session")]
+    pub(super) fn into_plain(self) -> Result<Tree, Error> {
+        let all = |trees: Vec<Tree>| {
+            let plain = trees.into_iter().map(Tree::into_plain);
+            plain.collect::<Result<Vec<_>, _>>()
+        };
+        Ok(match self {
+            Tree::Basic(_, Value::Float(float)) if !float.is_finite() => {
+                return Err(Error::new("a number is not finite"));
+            }
+            Tree::Nothing | Tree::Basic(..) => self,
+            Tree::Sequence(elements) => Tree::Sequence(all(elements)?),
+            Tree::Tuple(elements) => Tree::Tuple(all(elements)?),
+            Tree::Map(entries) => {
+                let plain = |(key, value): (Tree, Tree)| match key {
+                    Tree::Basic("string", _) => Ok((key, value.into_plain()?)),
+                    _ => Err(Error::new("a map's key is no string")),
+                };
+                Tree::Map(entries.into_iter().map(plain).collect::<Result<_, _>>()?)
+            }
+            Tree::Struct(_, fields) => {
+                let entry = |(name, value): (&'static str, Tree)| {
+                    let key = Tree::Basic("string", Value::String(name.into()));
+                    Ok::<_, Error>((key, value.into_plain()?))
+                };
+                Tree::Map(fields.into_iter().map(entry).collect::<Result<_, _>>()?)
+            }
+        })
+    }
+
     /// Whether it is left out of a struct: a zero, a nil, an empty slice. Go sends an
     /// empty map that is not nil; here it is left out too, since nothing shows of
     /// what type it is.

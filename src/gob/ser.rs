@@ -37,6 +37,17 @@ pub fn to_interface<T: Serialize + ?Sized>(value: &T) -> Result<Interface, Error
     Writer::default().write_interface(&value.serialize(Trees { depth: DEEPEST })?)
 }
 
+/// [`to_interface`] for formats that know no Go types: structs become maps with all their
+/// fields, and what such formats would change is refused.
+///
+/// # Errors
+/// As [`to_value`], and for map keys that are no strings and numbers that are not finite.
+#[cfg(feature = "session")]
+pub(crate) fn to_plain_interface<T: Serialize + ?Sized>(value: &T) -> Result<Interface, Error> {
+    let tree = value.serialize(Trees { depth: DEEPEST })?;
+    Writer::default().write_interface(&tree.into_plain()?)
+}
+
 #[derive(Clone, Copy)]
 struct Trees {
     depth: usize,

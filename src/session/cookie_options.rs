@@ -202,6 +202,9 @@ impl CookieOptions {
             return Err(Error::usage("Partitioned needs Secure"));
         }
         let prefix = prefix(&self.name);
+        if self.name.is_empty() {
+            return Err(Error::usage("the cookie name is nothing but a prefix"));
+        }
         if prefix.is_empty() {
             return Ok(());
         }
@@ -218,6 +221,9 @@ impl CookieOptions {
             }
             if self.scope.path != "/" {
                 return broken("has the path /: give it another name");
+            }
+            if !self.former_scopes.is_empty() {
+                return broken("never had another path or domain");
             }
         }
         Ok(())
@@ -466,6 +472,36 @@ mod tests {
         for name in PREFIXES {
             let options = CookieOptions::new().insecure_http().name(name).unwrap();
             assert!(refused(options), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_host_cookie_has_no_former_scopes() {
+        let options = CookieOptions::new().former_scope("/old", None).unwrap();
+        assert!(CookieWriter::new(options.clone()).is_err());
+        let options = options.name("id").unwrap();
+        let twice = options.former_scope("/old", None).unwrap();
+        let all = twice.former_scope("/", None).unwrap();
+        assert_eq!(
+            CookieWriter::new(all).unwrap().removals().count(),
+            2,
+            "each once"
+        );
+    }
+
+    #[test]
+    fn a_name_is_more_than_a_prefix() {
+        let options = CookieOptions::new().name("__Host-").unwrap();
+        assert!(CookieWriter::new(options.insecure_http()).is_err());
+    }
+
+    #[test]
+    fn a_cookie_value_is_made_of_what_rfc_6265_says() {
+        assert!(is_cookie_value("") && is_cookie_value("!#$%&'()*+-./:<=>?@[]^_`{|}~aZ09"));
+        for wrong in [
+            "\"", ",", ";", "\\", " ", "\r", "\n", "\0", "\x7f", "\u{e4}",
+        ] {
+            assert!(!is_cookie_value(&format!("a{wrong}b")), "{wrong:?}");
         }
     }
 

@@ -10,6 +10,7 @@ use crate::codec::{Codec, Opened, UnixTime};
 
 use super::metadata::{Login, Metadata};
 use super::store::{Backing, Clock, Loaded, Record, Save, Saved, Setup};
+use super::values::Terms;
 use super::{CookieOptions, Epoch, Epochs, Error, Lifetime, Refusal, Values};
 
 /// Keeps each session in its cookie, sealed by a codec: gorilla's `CookieStore`, byte
@@ -72,18 +73,26 @@ impl CookieStore {
     ///
     /// # Errors
     /// Usage, for options that do not go together; for a codec whose `max_age` is shorter
-    /// than the absolute limit, or whose serializer cannot hold a session: gob and JSON
-    /// can, and formats of your own that say what they hold.
+    /// than the absolute limit or that has a `min_age` (as far as it names its
+    /// [`secure_cookies`](Codec::secure_cookies); a codec of your own that has none must see
+    /// to it), or whose serializer cannot hold a session: gob and JSON can, and formats of
+    /// your own that say what they hold.
     pub fn with_options(
         codec: impl Codec + 'static,
         cookie: CookieOptions,
         lifetime: Lifetime,
     ) -> Result<Self, Error> {
-        let setup = Setup::new(cookie, lifetime)?;
+        let serializer = codec.serializer();
+        let setup = Setup::new(cookie, lifetime, Terms::of(&serializer))?;
         for secure_cookie in codec.secure_cookies() {
             setup.lifetime.check_max_age(secure_cookie.max_age())?;
+            if !secure_cookie.min_age().is_zero() {
+                return Err(Error::usage(
+                    "the codec's min_age refuses each new session until it has passed",
+                ));
+            }
         }
-        Values::check(&codec.serializer())?;
+        Values::check(&serializer)?;
         Ok(CookieStore {
             codec: Arc::new(codec),
             setup,
@@ -108,14 +117,7 @@ impl CookieStore {
     /// # Errors
     /// Usage, without [`epochs`](CookieStore::epochs); unavailable, if they do not answer.
     pub async fn revoke(&self, owner: &str) -> Result<(), Error> {
-        let epochs = self.epochs_to_ask()?;
-        let lifetime = &self.setup.lifetime;
-        let longest = [false, true].map(|kind| lifetime.limits(kind).deadline(self.setup.now()));
-        let until = match longest {
-            [Some(usual), Some(remembered)] => Some(usual.max(remembered)),
-            _ => None,
-        };
-        epochs.revoke(owner, until).await.map(drop)
+        Backing::revoke(self, owner).await
     }
 
     /// Takes the time from `clock` instead of the system: for tests of what happens when
@@ -163,7 +165,7 @@ impl CookieStore {
             Metadata::loaded(metadata.as_deref(), sealed_at, lifetime).ok_or(Refusal::NotValid)?;
         metadata.check(lifetime, now)?;
         Ok(Record {
-            values,
+            values: values.told_in(self.setup.terms),
             metadata,
             sealed_at,
         })
@@ -202,6 +204,11 @@ impl CookieStore {
         }
         match (&self.epochs, epoch) {
             (Some(epochs), None) => epochs.begin(owner, *deadline).await.map(Some),
+            (Some(epochs), Some(_)) if save.lasts_longer => {
+                // If the owner was revoked meanwhile, the session stays of its own epoch.
+                epochs.begin(owner, *deadline).await?;
+                Ok(epoch.clone())
+            }
             (_, epoch) => Ok(epoch.clone()),
         }
     }
@@ -229,14 +236,22 @@ impl Backing for CookieStore {
     async fn save(&self, mut save: Save) -> Result<Saved, Error> {
         if save.revokes_others {
             // What cannot be sealed revokes nobody.
-            self.seal(&save)?;
+            self.seal(&save.clone().of_epoch(Some(Epoch::longest())))?;
         }
         let epoch = self.epoch(&save).await?;
-        if let Some(login) = &mut save.metadata.login {
-            login.epoch.clone_from(&epoch);
-        }
+        save = save.of_epoch(epoch.clone());
         let cookie = self.seal(&save)?;
         Ok(Saved { cookie, epoch })
+    }
+
+    async fn revoke(&self, owner: &str) -> Result<(), Error> {
+        let lifetime = &self.setup.lifetime;
+        let longest = [false, true].map(|kind| lifetime.limits(kind).deadline(self.setup.now()));
+        let until = match longest {
+            [Some(usual), Some(remembered)] => Some(usual.max(remembered)),
+            _ => None,
+        };
+        self.epochs_to_ask()?.revoke(owner, until).await.map(drop)
     }
 }
 

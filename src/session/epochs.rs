@@ -21,6 +21,9 @@ use super::Error;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Epoch(Box<str>);
 
+/// How many characters an epoch may have.
+const LONGEST: usize = 64;
+
 impl Epoch {
     /// 128 random bits of the operating system, as 32 hex digits.
     ///
@@ -32,16 +35,24 @@ impl Epoch {
         Ok(Epoch(digits.collect::<String>().into()))
     }
 
-    /// An epoch as [`as_str`](Epoch::as_str) wrote it: 1 to 64 printable ASCII
-    /// characters, no spaces.
+    /// The longest there is.
+    pub(super) fn longest() -> Self {
+        Epoch("x".repeat(LONGEST).into())
+    }
+
+    /// An epoch as [`as_str`](Epoch::as_str) wrote it, or one of another kind: 1 to 64
+    /// printable ASCII characters, no spaces, and not `-`.
     ///
     /// # Errors
     /// Usage, for any other text.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        if (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let is_printable = text.bytes().all(|byte| byte.is_ascii_graphic());
+        if (1..=LONGEST).contains(&text.len()) && is_printable && text != "-" {
             return Ok(Epoch(text.into()));
         }
-        Err(Error::usage("an epoch is 1 to 64 printable characters"))
+        Err(Error::usage(
+            "an epoch is 1 to 64 printable characters, and not -",
+        ))
     }
 
     /// The epoch's text.

@@ -6,10 +6,11 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::{codec, gob};
 
-/// Why a session could not be loaded, read, changed or saved.
+/// Why a session could not be loaded, read, changed or saved. A clone is cheap.
 ///
 /// ```
 /// use silverback::session::{CookieOptions, Error};
@@ -17,10 +18,11 @@ use crate::{codec, gob};
 /// let error: Error = CookieOptions::new().name("two words").unwrap_err();
 /// assert!(error.is_usage());
 /// ```
+#[derive(Clone)]
 pub struct Error {
     kind: Kind,
     message: Cow<'static, str>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +100,7 @@ impl Error {
     /// The same error, with what caused it. The cause's text must hold no secret.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
+        self.source = Some(Arc::from(source.into()));
         self
     }
 
@@ -164,7 +166,11 @@ impl Error {
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn log(&self) {
         let source = self.source().map(ToString::to_string);
-        tracing::error!(error = %self, source, "session error");
+        match self.kind {
+            // Every visitor can cause it.
+            Kind::NotFresh => tracing::debug!(error = %self, "session not fresh"),
+            _ => tracing::error!(error = %self, source, "session error"),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
 /// What browsers keep of a Max-Age (RFC 6265bis, section 5.5).
-const LONGEST_MAX_AGE: Duration = Duration::from_secs(400 * DAY);
+pub(super) const LONGEST_MAX_AGE: Duration = Duration::from_secs(400 * DAY);
 
 /// How long sessions live: an idle limit, an absolute limit, and other limits for
 /// sessions that are remembered. Both limits hold together, and are judged whenever

@@ -20,6 +20,8 @@ pub(super) struct Metadata {
     pub(super) seen: UnixTime,
     /// The absolute limit; none, if the lifetime has none.
     pub(super) deadline: Option<UnixTime>,
+    /// Whether the program set the deadline, so that other limits only shorten it.
+    pub(super) own_deadline: bool,
     pub(super) remembered: bool,
     pub(super) login: Option<Login>,
 }
@@ -40,6 +42,7 @@ impl Metadata {
             created: now,
             seen: now,
             deadline: lifetime.limits(false).deadline(now),
+            own_deadline: false,
             remembered: false,
             login: None,
         }
@@ -48,7 +51,11 @@ impl Metadata {
     /// Sets the limits of sessions that are remembered, or of those that are not.
     pub(super) fn remember(&mut self, remembered: bool, lifetime: &Lifetime) {
         self.remembered = remembered;
-        self.deadline = lifetime.limits(remembered).deadline(self.created);
+        let limit = lifetime.limits(remembered).deadline(self.created);
+        self.deadline = match self.own_deadline {
+            true => earlier(self.deadline, limit),
+            false => limit,
+        };
     }
 
     /// What a session sealed at `date` knows of itself after a Go program, or another
@@ -64,10 +71,7 @@ impl Metadata {
         let limit = lifetime
             .limits(metadata.remembered)
             .deadline(metadata.created);
-        metadata.deadline = match (metadata.deadline, limit) {
-            (Some(deadline), Some(limit)) => Some(deadline.min(limit)),
-            (deadline, limit) => deadline.or(limit),
-        };
+        metadata.deadline = earlier(metadata.deadline, limit);
         Some(metadata)
     }
 
@@ -95,7 +99,12 @@ impl Metadata {
         push(&mut text, Some(self.created));
         push(&mut text, Some(self.seen));
         push(&mut text, self.deadline);
-        text.push_str(if self.remembered { " r" } else { " -" });
+        text.push_str(match (self.remembered, self.own_deadline) {
+            (false, false) => " -",
+            (true, false) => " r",
+            (false, true) => " d",
+            (true, true) => " rd",
+        });
         if let Some(login) = &self.login {
             push(&mut text, Some(login.at));
             text.push(' ');
@@ -115,9 +124,11 @@ impl Metadata {
         let created = time(next()?)?;
         let seen = time(next()?)?;
         let deadline = optional(next()?, time)?;
-        let remembered = match next()? {
-            "r" => true,
-            NONE => false,
+        let (remembered, own_deadline) = match next()? {
+            NONE => (false, false),
+            "r" => (true, false),
+            "d" => (false, true),
+            "rd" => (true, true),
             _ => return None,
         };
         let login = match next() {
@@ -132,9 +143,18 @@ impl Metadata {
             created,
             seen,
             deadline,
+            own_deadline,
             remembered,
             login,
         })
+    }
+}
+
+/// The earlier of two deadlines, of which either may be missing.
+fn earlier(one: Option<UnixTime>, other: Option<UnixTime>) -> Option<UnixTime> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 
@@ -181,15 +201,18 @@ mod tests {
             login("", None),
             login("-", None),
             login("two words  and - more ", Some(Epoch::random().unwrap())),
-            login("ünï\ncode", Some(Epoch::parse("-x-").unwrap())),
+            login("ünï\ncode", Some(Epoch::parse("--").unwrap())),
         ];
         for login in logins {
             for deadline in [None, Some(at(0)), Some(at(u64::MAX))] {
-                for remembered in [false, true] {
+                for (remembered, own_deadline) in
+                    [(false, false), (false, true), (true, false), (true, true)]
+                {
                     let metadata = Metadata {
                         created: at(7),
                         seen: at(8),
                         deadline,
+                        own_deadline,
                         remembered,
                         login: login.clone(),
                     };

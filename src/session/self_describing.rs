@@ -2,7 +2,7 @@
 //! bridge between [`gob::Value`](crate::gob::Value) and serde.
 //!
 //! Go's types are told in plain terms there: structs and maps are maps, integers of
-//! all widths integers.
+//! all widths integers. What cannot be told is refused, not changed.
 
 use std::fmt;
 
@@ -10,6 +10,8 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use serde::ser::{Error as _, Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use crate::gob::{Composite, GoString, Interface, Time, Value};
+
+use super::values::text_of;
 
 /// How deep values may be nested on the way out; on the way in it is the format's
 /// own business to bound this, as JSON's reader does.
@@ -41,7 +43,8 @@ impl Serialize for Part<'_> {
             Value::Bool(bool) => serializer.serialize_bool(*bool),
             Value::Int(int) => serializer.serialize_i64(*int),
             Value::Uint(uint) => serializer.serialize_u64(*uint),
-            Value::Float(float) => serializer.serialize_f64(*float),
+            Value::Float(float) if float.is_finite() => serializer.serialize_f64(*float),
+            Value::Float(_) => Err(S::Error::custom("a number that is not finite is gob only")),
             Value::Complex(re, im) => [*re, *im].serialize(serializer),
             Value::Bytes(bytes) => serializer.serialize_bytes(bytes),
             Value::String(string) => write_string(string, serializer),
@@ -85,7 +88,10 @@ fn write_composite<S: Serializer>(
     let length = composite.entries().count() + composite.fields().count();
     let mut map = serializer.serialize_map(Some(length))?;
     for (key, value) in composite.entries() {
-        map.serialize_entry(&Part(key, deeper), &Part(value, deeper))?;
+        let Some(key) = text_of(key) else {
+            return Err(S::Error::custom("a key that is no string is gob only"));
+        };
+        map.serialize_entry(key, &Part(value, deeper))?;
     }
     for (name, value) in composite.fields() {
         map.serialize_entry(&name.to_string_lossy(), &Part(value, deeper))?;

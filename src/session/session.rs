@@ -12,9 +12,10 @@ use crate::gob::Interface;
 
 use super::cookie_options::is_cookie_value;
 use super::flashes::FLASHES;
-use super::state::{Outgoing, State};
+use super::lifetime::LONGEST_MAX_AGE;
+use super::state::{Outgoing, Saving, State, Work};
 use super::store::{Setup, Store};
-use super::values::{read, to_interface};
+use super::values::read;
 use super::{Error, Refusal, Values};
 
 /// A request's session: typed values under string keys, flashes, and who is logged in.
@@ -70,6 +71,10 @@ impl Session {
     }
 }
 
+/// How often a change is tried while others change the session at the same time.
+const MOST_ATTEMPTS: usize = 10_000;
+const CHANGES_ITSELF: &str = "the change is never done: it changes the session itself";
+
 /// Values.
 impl Session {
     /// The value under `key`; none if there is none.
@@ -85,7 +90,7 @@ impl Session {
     /// # Errors
     /// As [`Values::insert`], and [closed](Error::is_closed).
     pub fn insert<T: Serialize>(&self, key: &str, value: T) -> Result<(), Error> {
-        let value = to_interface(&value)?;
+        let value = self.setup().terms.interface(&value)?;
         self.state()
             .change(|session| session.values.insert_interface(key, value))
     }
@@ -130,7 +135,7 @@ impl Session {
     where
         T: Serialize + DeserializeOwned + Default,
     {
-        loop {
+        for _ in 0..MOST_ATTEMPTS {
             let (version, there) = {
                 let state = self.state();
                 state.check_open()?;
@@ -141,17 +146,19 @@ impl Session {
                 None => T::default(),
             };
             change(&mut value);
-            let changed = to_interface(&value)?;
+            let changed = self.setup().terms.interface(&value)?;
             let mut state = self.state();
             if state.version() == version {
                 state.change(|session| session.values.insert_interface(key, changed))?;
                 return Ok(value);
             }
         }
+        Err(Error::usage(CHANGES_ITSELF))
     }
 
     /// Changes several values at once, and saves them now. What `change` returns is
-    /// returned; if it fails, nothing is changed. It may run again, as in
+    /// returned; if it fails, or the session cannot be saved, nothing is changed (unless
+    /// another task has changed the session after). It may run again, as in
     /// [`update`](Session::update).
     ///
     /// # Errors
@@ -160,14 +167,21 @@ impl Session {
         &self,
         change: impl Fn(&mut Values) -> Result<R, Error> + Send + Sync + 'static,
     ) -> Result<R, Error> {
+        let before = self.values();
         let answer = self.change(change)?;
-        self.save().await?;
-        Ok(answer)
+        let version = self.state().version();
+        match self.save().await {
+            Ok(()) => Ok(answer),
+            Err(error) => {
+                self.state().take_back(version, before);
+                Err(error)
+            }
+        }
     }
 
     /// Runs `change` on a copy, and takes it over unless the session has changed since.
     fn change<R>(&self, change: impl Fn(&mut Values) -> Result<R, Error>) -> Result<R, Error> {
-        loop {
+        for _ in 0..MOST_ATTEMPTS {
             let (version, mut values) = {
                 let state = self.state();
                 state.check_open()?;
@@ -182,6 +196,7 @@ impl Session {
                 });
             }
         }
+        Err(Error::usage(CHANGES_ITSELF))
     }
 
     /// Whether there is anything under `key`.
@@ -233,7 +248,7 @@ impl Session {
     /// # Errors
     /// As [`add_flash`](Session::add_flash).
     pub fn add_flash_to<T: Serialize>(&self, key: &str, flash: T) -> Result<(), Error> {
-        let flash = to_interface(&flash)?;
+        let flash = self.setup().terms.interface(&flash)?;
         self.change(|values| values.add_flash(key, flash.clone()))
     }
 
@@ -241,8 +256,8 @@ impl Session {
     /// none. Taking none is no change.
     ///
     /// # Errors
-    /// [Closed](Error::is_closed), and [wrong type](Error::is_wrong_type) if one is no `T`;
-    /// then all stay.
+    /// [Closed](Error::is_closed), if there are any; [wrong type](Error::is_wrong_type) if
+    /// one is no `T`, or under the key is no `[]interface {}`; then all stay.
     #[doc(alias = "Flashes")]
     pub fn flashes<T: DeserializeOwned>(&self) -> Result<Vec<T>, Error> {
         self.flashes_from(FLASHES)
@@ -253,10 +268,10 @@ impl Session {
     /// # Errors
     /// As [`flashes`](Session::flashes).
     pub fn flashes_from<T: DeserializeOwned>(&self, key: &str) -> Result<Vec<T>, Error> {
-        if !self.contains(key) {
-            return Ok(Vec::new());
+        match self.contains(key) {
+            true => self.change(|values| values.take_flashes(key)),
+            false => Ok(Vec::new()),
         }
-        self.change(|values| values.take_flashes(key))
     }
 }
 
@@ -292,8 +307,9 @@ impl Session {
     /// # Errors
     /// [Closed](Error::is_closed).
     pub fn login(&self, owner: impl Into<String>) -> Result<(), Error> {
-        let (owner, setup) = (owner.into(), self.setup());
-        self.state().login(owner, Values::new(), setup)
+        let (owner, now) = (owner.into(), self.setup().now());
+        let lifetime = &self.setup().lifetime;
+        self.state().login(owner, false, lifetime, now)
     }
 
     /// [`login`](Session::login), and the values stay: a cart filled before. Keep in mind
@@ -302,10 +318,30 @@ impl Session {
     /// # Errors
     /// [Closed](Error::is_closed).
     pub fn login_keeping_values(&self, owner: impl Into<String>) -> Result<(), Error> {
-        let (owner, setup) = (owner.into(), self.setup());
-        let mut state = self.state();
-        let values = state.values.clone();
-        state.login(owner, values, setup)
+        let (owner, now) = (owner.into(), self.setup().now());
+        let lifetime = &self.setup().lifetime;
+        self.state().login(owner, true, lifetime, now)
+    }
+
+    /// Logs the owner out: the session's values are gone, and its cookie is removed if the
+    /// client has one. What is written after that, such as a farewell flash, is in a new
+    /// session, whose cookie then takes the place of the old.
+    ///
+    /// # Errors
+    /// [Closed](Error::is_closed).
+    pub fn logout(&self) -> Result<(), Error> {
+        let now = self.setup().now();
+        self.state().logout(&self.setup().lifetime, now)
+    }
+
+    /// Ends the session as [`logout`](Session::logout) does, and takes no more changes: for
+    /// when nothing must follow. Only a [`login`](Session::login) may.
+    ///
+    /// # Errors
+    /// [Closed](Error::is_closed).
+    pub fn destroy(&self) -> Result<(), Error> {
+        let now = self.setup().now();
+        self.state().destroy(&self.setup().lifetime, now)
     }
 
     /// Who is logged in.
@@ -349,26 +385,21 @@ impl Session {
         self.state().change(|_| Ok(()))
     }
 
-    /// Ends the session: its values are gone, and the cookie is removed if the client has
-    /// one.
+    /// Ends all other sessions of the owner when this one is saved; and with
+    /// [`logout`](Session::logout) or [`destroy`](Session::destroy) after it, all of them.
     ///
-    /// # Errors
-    /// [Closed](Error::is_closed).
-    pub fn destroy(&self) -> Result<(), Error> {
-        self.state().destroy(self.setup())
-    }
-
-    /// Ends all other sessions of the owner when this one is saved.
+    /// The response must reach the client: the cookie it has is of the sessions that end.
     ///
     /// # Errors
     /// [Closed](Error::is_closed); usage, if nobody is logged in; and, when it is saved,
     /// usage for a store without [`epochs`](super::CookieStore::epochs).
     pub fn destroy_others(&self) -> Result<(), Error> {
-        self.state().revoke_others()
+        self.state().destroy_others()
     }
 
     /// Keeps the cookie when the browser closes, and applies the lifetime's remembered
-    /// limits; or neither.
+    /// limits; or neither. The limits count from the beginning of the session: one that is
+    /// remembered no longer may so be over.
     ///
     /// # Errors
     /// [Closed](Error::is_closed); usage, to remember with a
@@ -381,15 +412,7 @@ impl Session {
                  Lifetime::remember_me",
             ));
         }
-        let mut state = self.state();
-        state.check_open()?;
-        match state.metadata.remembered == remembered {
-            true => Ok(()),
-            false => state.change(|session| {
-                session.metadata.remember(remembered, lifetime);
-                Ok(())
-            }),
-        }
+        self.state().remember(remembered, lifetime)
     }
 
     /// Whether the session is [remembered](Session::remember).
@@ -405,7 +428,8 @@ impl Session {
         self.state().metadata.deadline
     }
 
-    /// Ends the session at `deadline`, if it does not end before by its idle limit.
+    /// Ends the session at `deadline`, if it does not end before by its idle limit. It
+    /// stays when the session is [remembered](Session::remember), and goes with a login.
     ///
     /// # Errors
     /// [Closed](Error::is_closed); usage, for a time after the lifetime's absolute limit.
@@ -421,6 +445,7 @@ impl Session {
                 ));
             }
             metadata.deadline = Some(deadline);
+            metadata.own_deadline = true;
             Ok(())
         })
     }
@@ -430,7 +455,8 @@ impl Session {
 impl Session {
     /// Saves the session now, where the response is long in coming or something must not
     /// happen unless the session was saved. The cookie still travels with the response's
-    /// head, and later changes are saved before that leaves.
+    /// head, and later changes are saved before that leaves. If the response is an error
+    /// of a session's in the end, the cookie does not reach the client.
     ///
     /// Without it the session is saved by itself.
     ///
@@ -445,27 +471,45 @@ impl Session {
         self.commit().await
     }
 
-    /// Saves what there is to save.
+    /// Does what there is to do.
     pub(super) async fn commit(&self) -> Result<(), Error> {
         let setup = self.setup();
         let now = setup.now();
-        let prepared = self.state().prepare(&setup.lifetime, now);
-        let Some((version, save)) = prepared else {
+        let Work { revoke, save } = self.state().work(&setup.lifetime, now);
+        if let Some(owner) = revoke {
+            self.0.store.revoke(&owner).await?;
+            self.state().revoked(&owner);
+        }
+        let Some(saving) = save else {
             return Ok(());
         };
+        let is_touch = saving.is_touch;
+        match self.keep(saving, now).await {
+            // Nobody asked for it to be saved, and the client's cookie is still good.
+            Err(error) if is_touch && !error.is_unavailable() => {
+                tracing::warn!(cookie = self.name(), %error, "session not touched");
+                Ok(())
+            }
+            kept => kept,
+        }
+    }
+
+    async fn keep(&self, saving: Saving, now: UnixTime) -> Result<(), Error> {
+        let setup = self.setup();
         setup.cookie.check_host(self.0.is_loopback)?;
-        let saved = self.0.store.save(save.clone()).await?;
-        let max_age = match save.metadata.deadline {
-            Some(deadline) if save.metadata.remembered => Some(deadline.since(now)),
-            _ => None,
-        };
+        let saved = self.0.store.save(saving.save.clone()).await?;
         if !is_cookie_value(&saved.cookie) {
             return Err(Error::usage(
                 "the codec made a text that no cookie can hold",
             ));
         }
+        let metadata = &saving.save.metadata;
+        let max_age = match metadata.deadline {
+            Some(deadline) if metadata.remembered => Some(deadline.since(now).min(LONGEST_MAX_AGE)),
+            _ => None,
+        };
         let cookie = setup.cookie.set(&saved.cookie, max_age);
-        self.state().settle(version, &save, saved, cookie);
+        self.state().settle(saving, saved, cookie);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::cookie_header::CookieHeader;
 use super::state::State;
-use super::store::{Loaded, Store, Stores};
+use super::store::{self, Store, Stores};
 use super::{Error, Refusal, ResponseFields, Session};
 
 /// The sessions of one request. Each is loaded when it is first asked for, and is the
@@ -40,8 +40,25 @@ struct Shared {
     stores: Stores,
     cookies: CookieHeader,
     is_loopback: bool,
-    /// The sessions that were asked for, by the place of their store.
-    loaded: Mutex<Vec<(usize, Session)>>,
+    loaded: Mutex<Loaded>,
+}
+
+/// The sessions that were asked for.
+#[derive(Default)]
+struct Loaded {
+    /// By the place of their store.
+    sessions: Vec<(usize, Session)>,
+    /// Whether any was asked for, also in vain.
+    is_asked: bool,
+    /// Whether the response has begun.
+    is_closed: bool,
+}
+
+impl Loaded {
+    fn find(&self, place: usize) -> Option<Session> {
+        let found = self.sessions.iter().find(|(of, _)| *of == place);
+        found.map(|(_, session)| session.clone())
+    }
 }
 
 impl Sessions {
@@ -61,7 +78,7 @@ impl Sessions {
         }))
     }
 
-    fn loaded(&self) -> MutexGuard<'_, Vec<(usize, Session)>> {
+    fn loaded(&self) -> MutexGuard<'_, Loaded> {
         // Nothing of the user's runs under the lock, so nobody panics there.
         self.0.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -90,8 +107,12 @@ impl Sessions {
     ) -> Result<Session, Error> {
         let no_store = || Error::usage(format!("no store has the cookie name {name}"));
         let (place, store) = found.ok_or_else(no_store)?;
-        if let Some(session) = self.find(place) {
-            return Ok(session);
+        {
+            let mut loaded = self.loaded();
+            loaded.is_asked = true;
+            if let Some(session) = loaded.find(place) {
+                return Ok(session);
+            }
         }
         let state = self.open(store.as_ref()).await?;
         if let Some(refusal) = state.refusal() {
@@ -99,18 +120,15 @@ impl Sessions {
         }
         let mut loaded = self.loaded();
         // Somebody else may have loaded it meanwhile; the first counts.
-        if let Some((_, session)) = loaded.iter().find(|(of, _)| *of == place) {
-            return Ok(session.clone());
+        if let Some(session) = loaded.find(place) {
+            return Ok(session);
         }
         let session = Session::new(store.clone(), self.0.is_loopback, state);
-        loaded.push((place, session.clone()));
+        if loaded.is_closed {
+            session.close();
+        }
+        loaded.sessions.push((place, session.clone()));
         Ok(session)
-    }
-
-    fn find(&self, place: usize) -> Option<Session> {
-        let loaded = self.loaded();
-        let found = loaded.iter().find(|(of, _)| *of == place);
-        found.map(|(_, session)| session.clone())
     }
 
     /// What the request's cookies of that store are good for.
@@ -123,15 +141,15 @@ impl Sessions {
         let mut refused = None;
         for value in &values {
             match store.load(value).await? {
-                Loaded::Refused(refusal) => refused = refused.or(Some(refusal)),
-                Loaded::Live(_) if record.is_some() => {
+                store::Loaded::Refused(refusal) => refused = refused.or(Some(refusal)),
+                store::Loaded::Live(_) if record.is_some() => {
                     return Ok(State::new(setup, true, Some(Refusal::Ambiguous)));
                 }
-                Loaded::Live(live) => record = Some(live),
+                store::Loaded::Live(live) => record = Some(live),
             }
         }
         Ok(match record {
-            Some(record) => State::loaded(setup, *record),
+            Some(record) => State::loaded(*record),
             None => State::new(setup, !values.is_empty(), refused),
         })
     }
@@ -144,7 +162,7 @@ impl Sessions {
     /// [`Error::status`] says what is to leave instead.
     pub async fn finish(&self) -> Result<Option<ResponseFields>, Error> {
         let sessions = self.close();
-        if sessions.is_empty() {
+        if !self.were_asked_for() {
             return Ok(None);
         }
         let mut set_cookies = Vec::new();
@@ -157,16 +175,17 @@ impl Sessions {
 
     /// The sessions that were asked for, which take no more changes.
     fn close(&self) -> Vec<Session> {
-        let sessions: Vec<Session> = {
-            let loaded = self.loaded();
-            loaded.iter().map(|(_, session)| session.clone()).collect()
-        };
-        sessions.iter().for_each(Session::close);
+        let mut loaded = self.loaded();
+        loaded.is_closed = true;
+        let sessions = loaded.sessions.iter().map(|(_, session)| session);
         sessions
+            .inspect(|session| session.close())
+            .cloned()
+            .collect()
     }
 
-    /// Saves nothing: the response that leaves is another one. The sessions take no more
-    /// changes.
+    /// Saves nothing: the response that leaves is another one, or there was nothing to
+    /// save. The sessions take no more changes.
     pub fn abandon(&self) {
         self.close();
     }
@@ -175,7 +194,7 @@ impl Sessions {
     /// to do.
     #[must_use]
     pub fn were_asked_for(&self) -> bool {
-        !self.loaded().is_empty()
+        self.loaded().is_asked
     }
 }
 
@@ -201,7 +220,7 @@ impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let loaded = self.loaded();
         f.debug_list()
-            .entries(loaded.iter().map(|(_, session)| session.name()))
+            .entries(loaded.sessions.iter().map(|(_, session)| session.name()))
             .finish()
     }
 }

@@ -1,5 +1,5 @@
 //! A session within one request: what it was loaded as, what was done to it, and what
-//! is to be sent for that. No locks, no I/O.
+//! is to be sent for that. No locks, no I/O, no clock.
 
 use crate::codec::UnixTime;
 
@@ -14,27 +14,31 @@ pub(super) struct State {
     version: u64,
     /// The version that the cookie in `outgoing`, or else the client's, holds.
     saved: u64,
+    /// Counts the sessions that this handle has been: each login and end begins another.
+    incarnation: u64,
     /// The date of its cookie; none before the first save.
     sealed_at: Option<UnixTime>,
     /// Whether the client sent a cookie of that name, good or bad.
     came: bool,
-    /// Whether it was loaded, and not made for this request.
     is_new: bool,
     refusal: Option<Refusal>,
-    revokes_others: bool,
+    /// Whose other sessions are to end with the next save.
+    revokes: Option<String>,
+    /// Whether the deadline was set later than the owner's epoch was asked for.
+    lasts_longer: bool,
     phase: Phase,
+    is_closed: bool,
     outgoing: Outgoing,
 }
 
-/// Whether the session can still be changed.
+/// Whether there is a session.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    Open,
+    Live,
+    /// Nothing until something is written, which begins a new one.
+    LoggedOut,
+    /// Nothing, and only a login begins a new one.
     Destroyed,
-    /// The response's head has left. It may have been destroyed before.
-    Closed {
-        destroyed: bool,
-    },
 }
 
 /// What is to be sent.
@@ -45,31 +49,59 @@ pub(super) enum Outgoing {
     Removal,
 }
 
+/// What a commit has to do.
+pub(super) struct Work {
+    /// Whose sessions end, none of which is this one.
+    pub(super) revoke: Option<String>,
+    pub(super) save: Option<Saving>,
+}
+
+/// A session to be saved as it is now.
+pub(super) struct Saving {
+    pub(super) save: Save,
+    version: u64,
+    incarnation: u64,
+    /// Whether nobody wrote to it: only its use is to be noted.
+    pub(super) is_touch: bool,
+}
+
 impl State {
+    /// A session that begins now.
     pub(super) fn new(setup: &Setup, came: bool, refusal: Option<Refusal>) -> Self {
-        let now = setup.now();
         State {
-            values: Values::new(),
-            metadata: Metadata::new(&setup.lifetime, now),
-            version: 0,
-            saved: 0,
-            sealed_at: None,
-            came,
             is_new: true,
             refusal,
-            revokes_others: false,
-            phase: Phase::Open,
-            outgoing: Outgoing::Nothing,
+            ..State::of(
+                Values::in_terms(setup.terms),
+                Metadata::new(&setup.lifetime, setup.now()),
+                came,
+            )
         }
     }
 
-    pub(super) fn loaded(setup: &Setup, record: Record) -> Self {
+    pub(super) fn loaded(record: Record) -> Self {
         State {
-            values: record.values,
-            metadata: record.metadata,
             sealed_at: Some(record.sealed_at),
+            ..State::of(record.values, record.metadata, true)
+        }
+    }
+
+    fn of(values: Values, metadata: Metadata, came: bool) -> Self {
+        State {
+            values,
+            metadata,
+            version: 0,
+            saved: 0,
+            incarnation: 0,
+            sealed_at: None,
+            came,
             is_new: false,
-            ..State::new(setup, true, None)
+            refusal: None,
+            revokes: None,
+            lasts_longer: false,
+            phase: Phase::Live,
+            is_closed: false,
+            outgoing: Outgoing::Nothing,
         }
     }
 
@@ -88,17 +120,17 @@ impl State {
     /// Refuses a change that could not be sent any more.
     pub(super) fn check_open(&self) -> Result<(), Error> {
         match self.phase {
-            Phase::Open => Ok(()),
+            _ if self.is_closed => Err(Error::closed()),
             Phase::Destroyed => Err(Error::destroyed()),
-            Phase::Closed { .. } => Err(Error::closed()),
+            Phase::Live | Phase::LoggedOut => Ok(()),
         }
     }
 
     /// Refuses to do anything more once the response's head has left.
     pub(super) fn check_not_closed(&self) -> Result<(), Error> {
-        match self.phase {
-            Phase::Closed { .. } => Err(Error::closed()),
-            Phase::Open | Phase::Destroyed => Ok(()),
+        match self.is_closed {
+            true => Err(Error::closed()),
+            false => Ok(()),
         }
     }
 
@@ -110,24 +142,33 @@ impl State {
         self.check_open()?;
         let answer = change(self)?;
         self.version += 1;
+        self.phase = Phase::Live;
         Ok(answer)
+    }
+
+    /// Takes a change back that led to `version`, unless others have followed.
+    pub(super) fn take_back(&mut self, version: u64, values: Values) {
+        if self.version == version {
+            self.values = values;
+            self.version = version.saturating_sub(1);
+        }
     }
 
     /// Begins anew, with `owner` logged in. It may follow destroying.
     pub(super) fn login(
         &mut self,
         owner: String,
-        values: Values,
-        setup: &Setup,
+        keeps_values: bool,
+        lifetime: &Lifetime,
+        now: UnixTime,
     ) -> Result<(), Error> {
         self.check_not_closed()?;
-        let now = setup.now();
-        self.phase = Phase::Open;
+        let values = self.values.clone();
+        self.begin_anew(Phase::Live, lifetime, now);
+        if keeps_values {
+            self.values = values;
+        }
         self.version += 1;
-        self.values = values;
-        self.sealed_at = None;
-        self.revokes_others = false;
-        self.metadata = Metadata::new(&setup.lifetime, now);
         self.metadata.login = Some(Login {
             owner,
             at: now,
@@ -136,74 +177,123 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn destroy(&mut self, setup: &Setup) -> Result<(), Error> {
-        self.check_not_closed()?;
-        self.phase = Phase::Destroyed;
-        self.values.clear();
-        self.metadata = Metadata::new(&setup.lifetime, setup.now());
-        self.revokes_others = false;
+    /// Ends the session. What is written after begins a new one.
+    pub(super) fn logout(&mut self, lifetime: &Lifetime, now: UnixTime) -> Result<(), Error> {
+        self.check_open()?;
+        self.begin_anew(Phase::LoggedOut, lifetime, now);
         Ok(())
     }
 
-    pub(super) fn revoke_others(&mut self) -> Result<(), Error> {
+    /// Ends the session for good.
+    pub(super) fn destroy(&mut self, lifetime: &Lifetime, now: UnixTime) -> Result<(), Error> {
+        self.check_not_closed()?;
+        self.begin_anew(Phase::Destroyed, lifetime, now);
+        Ok(())
+    }
+
+    /// Forgets all but whose sessions are to end.
+    fn begin_anew(&mut self, phase: Phase, lifetime: &Lifetime, now: UnixTime) {
+        self.phase = phase;
+        self.incarnation += 1;
+        self.values.clear();
+        self.metadata = Metadata::new(lifetime, now);
+        self.sealed_at = None;
+        self.lasts_longer = false;
+    }
+
+    pub(super) fn destroy_others(&mut self) -> Result<(), Error> {
+        let Some(login) = &self.metadata.login else {
+            self.check_open()?;
+            return Err(Error::usage("nobody is logged in: there are no others"));
+        };
+        let owner = login.owner.clone();
         self.change(|session| {
-            if session.metadata.login.is_none() {
-                return Err(Error::usage("nobody is logged in: there are no others"));
-            }
-            session.revokes_others = true;
+            session.revokes = Some(owner);
+            Ok(())
+        })
+    }
+
+    pub(super) fn remember(&mut self, remembered: bool, lifetime: &Lifetime) -> Result<(), Error> {
+        self.check_open()?;
+        if self.metadata.remembered == remembered {
+            return Ok(());
+        }
+        self.change(|session| {
+            let before = session.metadata.deadline;
+            session.metadata.remember(remembered, lifetime);
+            session.lasts_longer |= match (session.metadata.deadline, before) {
+                (Some(deadline), Some(before)) => deadline > before,
+                (deadline, _) => deadline.is_none(),
+            };
             Ok(())
         })
     }
 
     /// Takes no more changes.
     pub(super) fn close(&mut self) {
-        let destroyed = self.is_destroyed();
-        self.phase = Phase::Closed { destroyed };
+        self.is_closed = true;
     }
 
-    fn is_destroyed(&self) -> bool {
-        matches!(
-            self.phase,
-            Phase::Destroyed | Phase::Closed { destroyed: true }
-        )
-    }
-
-    /// What is to be saved, and which version it is: nothing, if nothing was done and
-    /// the session's use needs no noting yet.
-    pub(super) fn prepare(&mut self, lifetime: &Lifetime, now: UnixTime) -> Option<(u64, Save)> {
-        if self.is_destroyed() {
+    /// What there is to do for a response that leaves now: nothing, if nothing was done
+    /// and the session's use needs no noting yet.
+    pub(super) fn work(&mut self, lifetime: &Lifetime, now: UnixTime) -> Work {
+        if self.phase != Phase::Live {
             self.outgoing = match self.came {
                 true => Outgoing::Removal,
                 false => Outgoing::Nothing,
             };
-            return None;
+            return Work {
+                revoke: self.revokes.clone(),
+                save: None,
+            };
         }
+        let owner = self.metadata.login.as_ref().map(|login| &login.owner);
+        let revokes_others = self.revokes.is_some() && self.revokes.as_ref() == owner;
+        let revoke = self.revokes.clone().filter(|_| !revokes_others);
         let touches = self.sealed_at.is_some() && self.metadata.wants_touch(lifetime, now);
-        if self.version == self.saved && !touches {
-            return None;
+        let is_touch = self.version == self.saved;
+        if is_touch && !touches {
+            return Work { revoke, save: None };
         }
-        self.metadata.seen = self.metadata.seen.max(now);
+        let mut metadata = self.metadata.clone();
+        metadata.seen = metadata.seen.max(now);
         let save = Save {
             values: self.values.clone(),
-            metadata: self.metadata.clone(),
+            metadata,
             sealed_at: self.sealed_at.unwrap_or(now),
-            revokes_others: self.revokes_others,
+            revokes_others,
+            lasts_longer: self.lasts_longer,
         };
-        Some((self.version, save))
+        let save = Some(Saving {
+            save,
+            version: self.version,
+            incarnation: self.incarnation,
+            is_touch,
+        });
+        Work { revoke, save }
     }
 
-    /// The session was saved as it was at `version`.
-    pub(super) fn settle(&mut self, version: u64, save: &Save, saved: Saved, cookie: String) {
-        self.saved = version;
-        self.sealed_at = Some(save.sealed_at);
-        self.outgoing = Outgoing::Cookie(cookie);
-        if let (Some(login), Some(of_save)) = (&mut self.metadata.login, &save.metadata.login)
-            && login.owner == of_save.owner
-            && login.at == of_save.at
-        {
-            login.epoch = saved.epoch;
-            self.revokes_others &= version != self.version;
+    /// The owner's sessions have ended.
+    pub(super) fn revoked(&mut self, owner: &str) {
+        self.revokes.take_if(|revokes| *revokes == owner);
+    }
+
+    /// The session was saved, unless a later save came first or it is another by now.
+    pub(super) fn settle(&mut self, saving: Saving, saved: Saved, cookie: String) {
+        if saving.version < self.saved || saving.incarnation != self.incarnation {
+            return;
         }
+        self.saved = saving.version;
+        self.sealed_at = Some(saving.save.sealed_at);
+        self.metadata.seen = saving.save.metadata.seen;
+        self.outgoing = Outgoing::Cookie(cookie);
+        if let Some(login) = &mut self.metadata.login {
+            login.epoch = saved.epoch;
+            if saving.save.revokes_others {
+                self.revokes.take_if(|revokes| *revokes == login.owner);
+            }
+        }
+        self.lasts_longer &= saving.version != self.version;
     }
 
     pub(super) fn outgoing(&self) -> Outgoing {

@@ -10,6 +10,7 @@ use crate::codec::UnixTime;
 
 use super::cookie_options::CookieWriter;
 use super::metadata::Metadata;
+use super::values::Terms;
 use super::{CookieOptions, CookieStore, Epoch, Error, Lifetime, Refusal, Values};
 
 /// Where sessions live between requests: in the cookie ([`CookieStore`]), or in a
@@ -37,6 +38,9 @@ pub(super) trait Backing: Send + Sync + 'static {
 
     /// Keeps a session, and answers with what its cookie is to hold from now on.
     async fn save(&self, save: Save) -> Result<Saved, Error>;
+
+    /// Ends all sessions of an owner.
+    async fn revoke(&self, owner: &str) -> Result<(), Error>;
 }
 
 /// What stores have in common.
@@ -45,18 +49,24 @@ pub(super) struct Setup {
     pub(super) cookie: CookieWriter,
     pub(super) lifetime: Lifetime,
     pub(super) clock: Clock,
+    pub(super) terms: Terms,
 }
 
 /// Where `now` comes from.
 pub(super) type Clock = Arc<dyn Fn() -> UnixTime + Send + Sync>;
 
 impl Setup {
-    pub(super) fn new(cookie: CookieOptions, lifetime: Lifetime) -> Result<Self, Error> {
+    pub(super) fn new(
+        cookie: CookieOptions,
+        lifetime: Lifetime,
+        terms: Terms,
+    ) -> Result<Self, Error> {
         lifetime.check()?;
         Ok(Setup {
             cookie: CookieWriter::new(cookie)?,
             lifetime,
             clock: Arc::new(UnixTime::now),
+            terms,
         })
     }
 
@@ -87,6 +97,18 @@ pub(super) struct Save {
     pub(super) sealed_at: UnixTime,
     /// Whether all other sessions of the owner end with this.
     pub(super) revokes_others: bool,
+    /// Whether it lasts longer than when the owner's epoch was asked for.
+    pub(super) lasts_longer: bool,
+}
+
+impl Save {
+    /// The same, of that epoch of its owner.
+    pub(super) fn of_epoch(mut self, epoch: Option<Epoch>) -> Self {
+        if let Some(login) = &mut self.metadata.login {
+            login.epoch = epoch;
+        }
+        self
+    }
 }
 
 /// What became of a session that was saved.

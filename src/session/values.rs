@@ -35,7 +35,38 @@ const METADATA: &str = "_session";
 /// # Ok::<(), silverback::session::Error>(())
 /// ```
 #[derive(Clone, Default)]
-pub struct Values(Form);
+pub struct Values {
+    form: Form,
+    terms: Terms,
+}
+
+/// In what terms a codec's serializer tells values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Terms {
+    /// Go's types.
+    #[default]
+    Gob,
+    /// Those that every format has: structs are maps, with all their fields.
+    Plain,
+}
+
+impl Terms {
+    pub(super) fn of(serializer: &Serializer) -> Self {
+        match serializer {
+            Serializer::Gob => Terms::Gob,
+            _ => Terms::Plain,
+        }
+    }
+
+    /// What a Go interface holds of `value`.
+    pub(super) fn interface<T: Serialize>(self, value: &T) -> Result<Interface, Error> {
+        let interface = match self {
+            Terms::Gob => gob::to_interface(value),
+            Terms::Plain => gob::to_plain_interface(value),
+        };
+        interface.map_err(unwritable)
+    }
+}
 
 #[derive(Clone)]
 enum Form {
@@ -58,6 +89,12 @@ impl Values {
         Values::default()
     }
 
+    /// No values yet, told in these terms.
+    pub(super) fn in_terms(terms: Terms) -> Self {
+        let form = Form::default();
+        Values { form, terms }
+    }
+
     /// The value under `key`; none if there is none, or a nil interface.
     ///
     /// # Errors
@@ -68,7 +105,7 @@ impl Values {
 
     /// What is under `key`, as gob.
     pub(super) fn interface(&self, key: &str) -> Option<Interface> {
-        match &self.0 {
+        match &self.form {
             Form::Flat(map) => map.get(key),
             Form::Map(map) => match map.get(key)? {
                 Value::Interface(interface) => Some(interface.clone()),
@@ -80,11 +117,16 @@ impl Values {
     /// Puts `value` under `key`, in place of what was there. Go finds the type that
     /// [`gob::to_interface`] says: `i64` is Go's `int64`.
     ///
+    /// In a struct, as in Go, zero and nothing are the same: `Some(0)`, `Some(false)` and
+    /// `Some("")` in a field come back as `None`. (Where the codec's serializer is JSON or
+    /// another, they come back as they were.)
+    ///
     /// # Errors
-    /// Usage, for a value gob cannot hold, or the key `_session`, which is the
-    /// session's own.
+    /// Usage, for a value that cannot be written (under other serializers than gob that is
+    /// also a map with keys that are no strings, and a number that is not finite), or the
+    /// key `_session`, which is the session's own.
     pub fn insert<T: Serialize>(&mut self, key: &str, value: T) -> Result<(), Error> {
-        self.insert_interface(key, to_interface(&value)?)
+        self.insert_interface(key, self.terms.interface(&value)?)
     }
 
     /// Puts a value of just this Go type under `key`. serde has no word for some that Go
@@ -111,20 +153,20 @@ impl Values {
         if key == METADATA {
             return Err(Error::usage("the key `_session` is the session's own"));
         }
-        if let Form::Flat(map) = &mut self.0
+        if let Form::Flat(map) = &mut self.form
             && Arc::make_mut(map).insert(key, &value)
         {
             return Ok(());
         }
         let mut map = self.to_gob();
         map.insert(key, value).map_err(unwritable)?;
-        self.0 = Form::Map(map);
+        self.form = Form::Map(map);
         Ok(())
     }
 
     /// Removes what is under `key`, and says whether there was anything.
     pub fn remove(&mut self, key: &str) -> bool {
-        match &mut self.0 {
+        match &mut self.form {
             Form::Flat(map) => Arc::make_mut(map).remove(key),
             Form::Map(map) => map.remove(key),
         }
@@ -133,7 +175,7 @@ impl Values {
     /// Whether there is anything under `key`.
     #[must_use]
     pub fn contains(&self, key: &str) -> bool {
-        match &self.0 {
+        match &self.form {
             Form::Flat(map) => map.contains(key),
             Form::Map(map) => map.get(key).is_some(),
         }
@@ -142,7 +184,7 @@ impl Values {
     /// The string keys, in the order of the wire. A Go program may have put values under
     /// other keys, which only [`to_gob`](Values::to_gob) shows.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        let (flat, map) = match &self.0 {
+        let (flat, map) = match &self.form {
             Form::Flat(map) => (Some(map.keys()), None),
             Form::Map(map) => (None, Some(map.entries())),
         };
@@ -154,7 +196,7 @@ impl Values {
     /// How many values there are, under keys of all types.
     #[must_use]
     pub fn len(&self) -> usize {
-        match &self.0 {
+        match &self.form {
             Form::Flat(map) => map.len(),
             Form::Map(map) => map.entries().count(),
         }
@@ -168,13 +210,13 @@ impl Values {
 
     /// Removes everything, also what is under keys that are no strings.
     pub fn clear(&mut self) {
-        *self = Values::new();
+        self.form = Form::default();
     }
 
     /// The Go map that a Go program would find.
     #[must_use]
     pub fn to_gob(&self) -> Composite {
-        match &self.0 {
+        match &self.form {
             // It is read back as what it was checked to be.
             Form::Flat(map) => map
                 .to_composite()
@@ -193,7 +235,7 @@ impl Values {
             Serializer::Gob => Values::from_gob(bytes)?,
             other => Values::from_strings(&other.deserialize::<FromAnyFormat>(&bytes).ok()?.0)?,
         };
-        let metadata = match &values.0 {
+        let metadata = match &values.form {
             _ if !values.contains(METADATA) => return Some((values, None)),
             Form::Flat(map) => map.text(METADATA)?.to_owned(),
             Form::Map(map) => text_of(map.get(METADATA)?)?.to_owned(),
@@ -202,16 +244,26 @@ impl Values {
         Some((values, Some(metadata)))
     }
 
+    fn of(form: Form, terms: Terms) -> Self {
+        Values { form, terms }
+    }
+
+    /// The same, to be sealed by a codec that tells values in these terms.
+    pub(super) fn told_in(mut self, terms: Terms) -> Self {
+        self.terms = terms;
+        self
+    }
+
     fn from_gob(bytes: Vec<u8>) -> Option<Self> {
         let bytes = match FlatMap::from_vec(bytes) {
-            Ok(map) => return Some(Values(Form::Flat(Arc::new(map)))),
+            Ok(map) => return Some(Values::of(Form::Flat(Arc::new(map)), Terms::Gob)),
             Err(bytes) => bytes,
         };
         let Value::Composite(map) = Value::from_slice(&bytes).ok()? else {
             return None;
         };
         let shape = Composite::map_of_interfaces().defined().shape();
-        (map.defined().shape() == shape).then_some(Values(Form::Map(map)))
+        (map.defined().shape() == shape).then(|| Values::of(Form::Map(map), Terms::Gob))
     }
 
     /// The values of a map with string keys.
@@ -226,7 +278,8 @@ impl Values {
             };
             values.insert(key.to_str()?, value.clone()).ok()?;
         }
-        map.is_map().then_some(Values(Form::Map(values)))
+        map.is_map()
+            .then(|| Values::of(Form::Map(values), Terms::Plain))
     }
 
     /// The bytes to be sealed, with what the session knows of itself.
@@ -236,7 +289,7 @@ impl Values {
         metadata: &str,
     ) -> Result<Vec<u8>, Error> {
         let metadata = Interface::from(metadata);
-        match (serializer, &self.0) {
+        match (serializer, &self.form) {
             (Serializer::Gob, Form::Flat(map)) => Ok(map.to_vec(Some((METADATA, &metadata)))),
             (serializer, _) => {
                 let mut map = self.to_gob();
@@ -253,7 +306,7 @@ impl Values {
     /// Whether a session's values can be written and read again by `serializer`.
     pub(super) fn check(serializer: &Serializer) -> Result<(), Error> {
         let probe = || -> Option<bool> {
-            let mut values = Values::new();
+            let mut values = Values::in_terms(Terms::of(serializer));
             values.insert("list", ["text"]).ok()?;
             let bytes = values.serialize(serializer, "probe").ok()?;
             let (again, metadata) = Values::deserialize(serializer, bytes)?;
@@ -270,20 +323,16 @@ impl Values {
     }
 }
 
-/// The text that a Go interface holds.
-fn text_of(value: &Value) -> Option<&str> {
+/// The text of a string, or of an interface that holds one.
+pub(super) fn text_of(value: &Value) -> Option<&str> {
     match value {
-        Value::Interface(interface) if *interface.name() == *"string" => match interface.value() {
-            Some(Value::String(text)) => text.to_str(),
+        Value::String(text) => text.to_str(),
+        Value::Interface(interface) => match interface.value() {
+            Some(Value::String(text)) if *interface.name() == *"string" => text.to_str(),
             _ => None,
         },
         _ => None,
     }
-}
-
-/// What a Go interface holds of `value`.
-pub(super) fn to_interface<T: Serialize>(value: &T) -> Result<Interface, Error> {
-    gob::to_interface(value).map_err(unwritable)
 }
 
 fn unwritable(error: gob::Error) -> Error {

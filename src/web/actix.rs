@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CACHE_CONTROL, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, VARY,
@@ -15,6 +16,8 @@ use actix_web::http::header::{
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 
 use crate::session::{Error, ResponseFields, Session, Sessions, Stores};
+
+use super::Failed;
 
 type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
@@ -80,30 +83,62 @@ impl SessionMiddleware {
     }
 
     /// Saves the sessions that were asked for, and moves their fields to the response.
+    /// Answers with another response if that fails, or the response stands for a session
+    /// error.
     async fn finish<B>(
         &self,
         sessions: &Sessions,
-        mut response: ServiceResponse<B>,
-    ) -> ServiceResponse<EitherBody<B>> {
-        let failed = response.response().error();
-        if let Some(error) = failed.and_then(|error| error.as_error::<Error>()) {
-            sessions.abandon();
-            let refused = self.refuse(error);
-            return response.into_response(refused.map_into_right_body());
-        }
-        match sessions.finish().await {
-            Ok(fields) => {
-                if let Some(fields) = fields {
-                    add(&fields, response.headers_mut());
+        response: &mut HttpResponse<B>,
+    ) -> Option<HttpResponse> {
+        let failed = match session_error(response) {
+            Some(error) => Some(error),
+            None => match sessions.finish().await {
+                Ok(fields) => {
+                    if let Some(fields) = fields {
+                        add(&fields, response.headers_mut());
+                    }
+                    return None;
                 }
-                response.map_into_left_body()
-            }
-            Err(error) => {
-                let refused = self.refuse(&error);
-                response.into_response(refused.map_into_right_body())
-            }
-        }
+                Err(error) => Some(error),
+            },
+        };
+        sessions.abandon();
+        failed.map(|error| self.refuse(&error))
     }
+
+    async fn finish_response<B>(
+        &self,
+        sessions: &Sessions,
+        response: ServiceResponse<B>,
+    ) -> ServiceResponse<EitherBody<B>> {
+        let (request, mut response) = response.into_parts();
+        let response = match self.finish(sessions, &mut response).await {
+            Some(other) => other.map_into_right_body(),
+            None => response.map_into_left_body(),
+        };
+        ServiceResponse::new(request, response)
+    }
+
+    /// The same for an error of a middleware within, which will become a response.
+    async fn finish_error(&self, sessions: &Sessions, error: actix_web::Error) -> actix_web::Error {
+        if error.as_error::<Error>().is_none() && !sessions.were_asked_for() {
+            sessions.abandon();
+            return error;
+        }
+        let mut response = error.error_response();
+        let other = self.finish(sessions, &mut response).await;
+        InternalError::from_response(error, other.unwrap_or(response)).into()
+    }
+}
+
+/// The session error that a response stands for.
+fn session_error<B>(response: &HttpResponse<B>) -> Option<Error> {
+    let marked = response
+        .extensions()
+        .get::<Failed>()
+        .map(|Failed(error)| error.clone());
+    let caught = || response.error()?.as_error::<Error>().cloned();
+    marked.or_else(caught)
 }
 
 impl fmt::Debug for SessionMiddleware {
@@ -157,7 +192,12 @@ where
         let sessions = sessions_of(&middleware.stores, request.headers(), &request);
         request.extensions_mut().insert(sessions.clone());
         let response = self.service.call(request);
-        Box::pin(async move { Ok(middleware.finish(&sessions, response.await?).await) })
+        Box::pin(async move {
+            match response.await {
+                Ok(response) => Ok(middleware.finish_response(&sessions, response).await),
+                Err(error) => Err(middleware.finish_error(&sessions, error).await),
+            }
+        })
     }
 }
 
@@ -173,7 +213,9 @@ fn sessions_of(stores: &Stores, headers: &HeaderMap, request: &ServiceRequest) -
 /// Moves the sessions' fields to the response.
 fn add(fields: &ResponseFields, headers: &mut HeaderMap) {
     for set_cookie in fields.set_cookies() {
-        if let Ok(value) = HeaderValue::try_from(set_cookie) {
+        if let Ok(mut value) = HeaderValue::try_from(set_cookie) {
+            // Neither logged nor kept in compression tables.
+            value.set_sensitive(true);
             headers.append(SET_COOKIE, value);
         }
     }
@@ -199,7 +241,12 @@ impl FromRequest for Sessions {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let sessions = request.extensions().get::<Sessions>().cloned();
-        let missing = || Error::usage("there is no SessionMiddleware around this handler");
+        let missing = || {
+            let error = Error::usage("there is no SessionMiddleware around this handler");
+            // No middleware will.
+            error.log();
+            error
+        };
         std::future::ready(sessions.ok_or_else(missing))
     }
 }
@@ -231,6 +278,8 @@ impl ResponseError for Error {
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        HttpResponse::new(self.status_code())
+        let mut response = HttpResponse::new(self.status_code());
+        response.extensions_mut().insert(Failed(self.clone()));
+        response
     }
 }

@@ -1,16 +1,13 @@
 //! axum: [`Session`] and [`Sessions`] as extractors, and a session error as a response.
 //! They work below a [`SessionLayer`](super::tower::SessionLayer).
 
-use std::sync::Arc;
-
-use axum_core::body::Body;
 use axum_core::extract::FromRequestParts;
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 
 use crate::session::{Error, Session, Sessions};
 
-use super::tower::{Failed, status};
+use super::tower::failed;
 
 /// All sessions of the request. Not one is loaded yet.
 impl<S: Send + Sync> FromRequestParts<S> for Sessions {
@@ -18,7 +15,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Sessions {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
         let sessions = parts.extensions.get::<Sessions>().cloned();
-        sessions.ok_or_else(|| Error::usage("there is no SessionLayer around this handler"))
+        sessions.ok_or_else(|| {
+            let error = Error::usage("there is no SessionLayer around this handler");
+            // No layer will.
+            error.log();
+            error
+        })
     }
 }
 
@@ -41,9 +43,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Session {
 /// [`on_error`](super::tower::SessionLayer::on_error) makes of it.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = status(&self);
-        response.extensions_mut().insert(Failed(Arc::new(self)));
-        response
+        failed(self)
     }
 }

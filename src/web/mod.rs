@@ -41,6 +41,11 @@
 //! application was stricter; else nothing. Bodies stream, connections upgrade: the
 //! session is saved when the head is ready, and takes no changes after.
 //!
+//! # Cross-site requests
+//!
+//! `SameSite=Lax` keeps the cookie out of what other sites post. A handler that changes
+//! something in answer to a GET is open to links from anywhere: let it be a POST.
+//!
 //! # When something fails
 //!
 //! A session error that reaches the layer, from a handler that returns it, from an
@@ -48,6 +53,17 @@
 //! status](crate::session::Error::status) and no body: 503, if a server behind the
 //! sessions is unavailable. `on_error` makes another response of it. No session is saved
 //! then, and no cookie touched; the error is logged as a `tracing` event.
+//!
+//! # Where the layer goes
+//!
+//! Around the handlers: in axum, `.layer(..)` after the routes it is for. A handler outside
+//! of it that asks for a session gets a usage error, and the log says so.
+
+use crate::session::Error;
+
+/// Marks a response that stands for a session error, for the layer to make its own of it.
+#[derive(Clone)]
+struct Failed(Error);
 
 #[cfg(feature = "actix")]
 pub mod actix;

@@ -14,6 +14,8 @@ use tower_service::Service;
 
 use crate::session::{Error, ResponseFields, Sessions, Stores};
 
+use super::Failed;
+
 /// Gives each request its [`Sessions`], as an extension, and saves them before the
 /// response's head leaves.
 ///
@@ -21,8 +23,8 @@ use crate::session::{Error, ResponseFields, Sessions, Stores};
 /// use std::convert::Infallible;
 /// use http::{Request, Response};
 /// use silverback::codec::{Codecs, KeyPairs};
-/// use silverback::session::{CookieStore, Sessions};
-/// use silverback::web::tower::SessionLayer;
+/// use silverback::session::{CookieStore, Error, Sessions};
+/// use silverback::web::tower::{SessionLayer, failed};
 /// use tower_layer::Layer;
 /// use tower_service::Service;
 ///
@@ -32,8 +34,8 @@ use crate::session::{Error, ResponseFields, Sessions, Stores};
 ///
 /// impl Service<Request<()>> for Visits {
 ///     type Response = Response<String>;
-///     type Error = silverback::session::Error;
-///     type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response<String>, Self::Error>>>>;
+///     type Error = Infallible;
+///     type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response<String>, Infallible>>>>;
 /// #   fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Self::Error>> {
 /// #       std::task::Poll::Ready(Ok(()))
 /// #   }
@@ -41,11 +43,15 @@ use crate::session::{Error, ResponseFields, Sessions, Stores};
 ///     fn call(&mut self, request: Request<()>) -> Self::Future {
 ///         Box::pin(async move {
 ///             let sessions: &Sessions = request.extensions().get().expect("the layer is there");
-///             let session = sessions.session().await?;
-///             let visits = session.update("visits", |visits: &mut u64| *visits += 1)?;
-///             Ok(Response::new(format!("visit {visits}")))
+///             Ok(visit(sessions).await.unwrap_or_else(failed))
 ///         })
 ///     }
+/// }
+///
+/// async fn visit(sessions: &Sessions) -> Result<Response<String>, Error> {
+///     let session = sessions.session().await?;
+///     let visits = session.update("visits", |visits: &mut u64| *visits += 1)?;
+///     Ok(Response::new(format!("visit {visits}")))
 /// }
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -70,11 +76,7 @@ impl<B: Default> SessionLayer<B> {
     pub fn new(stores: impl Into<Stores>) -> Self {
         SessionLayer {
             stores: stores.into(),
-            on_error: Arc::new(|error| {
-                let mut response = Response::new(B::default());
-                *response.status_mut() = status(error);
-                response
-            }),
+            on_error: Arc::new(|error| failed(error.clone())),
         }
     }
 
@@ -91,9 +93,16 @@ impl<B: Default> SessionLayer<B> {
     }
 }
 
-/// The error's status.
-pub(super) fn status(error: &Error) -> StatusCode {
-    StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+/// The response that stands for a session error: [its status](Error::status) and no body.
+/// The layer makes its own of it, as [`SessionLayer::on_error`] says, and saves no session.
+///
+/// In axum, returning the error does the same.
+pub fn failed<B: Default>(error: Error) -> Response<B> {
+    let status = StatusCode::from_u16(error.status());
+    let mut response = Response::new(B::default());
+    *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.extensions_mut().insert(Failed(error));
+    response
 }
 
 impl<B> Clone for SessionLayer<B> {
@@ -194,12 +203,14 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         if this.finish.is_none() {
-            let response = ready!(this.response.poll(context))?;
+            let response = ready!(this.response.poll(context));
+            let response = response.inspect_err(|_| this.sessions.abandon())?;
             if let Some(Failed(error)) = response.extensions().get() {
                 this.sessions.abandon();
                 return Poll::Ready(Ok(refuse(error, this.on_error)));
             }
             if !this.sessions.were_asked_for() {
+                this.sessions.abandon();
                 return Poll::Ready(Ok(response));
             }
             let sessions = this.sessions.clone();
@@ -230,10 +241,6 @@ impl<F, B> fmt::Debug for ResponseFuture<F, B> {
     }
 }
 
-/// Marks a response that stands for a session error, for the layer to make its own of it.
-#[derive(Clone)]
-pub(super) struct Failed(pub(super) Arc<Error>);
-
 fn refuse<B>(error: &Error, on_error: &OnError<B>) -> Response<B> {
     error.log();
     let mut response = on_error(error);
@@ -245,7 +252,9 @@ fn refuse<B>(error: &Error, on_error: &OnError<B>) -> Response<B> {
 /// Moves the sessions' fields to the response.
 fn add(fields: &ResponseFields, headers: &mut HeaderMap) {
     for set_cookie in fields.set_cookies() {
-        if let Ok(value) = HeaderValue::try_from(set_cookie) {
+        if let Ok(mut value) = HeaderValue::try_from(set_cookie) {
+            // Neither logged nor kept in compression tables.
+            value.set_sensitive(true);
             headers.append(SET_COOKIE, value);
         }
     }

@@ -11,6 +11,8 @@ use super::support::{Clock, TestEpochs, store_with};
 
 for_each_framework!(
     refusals_and_failures_are_logged_without_secrets,
+    failures_are_logged_by_each_framework,
+    a_missing_layer_is_logged,
     a_codec_that_fails_is_an_outage,
     a_codec_cannot_inject_fields,
 );
@@ -95,6 +97,56 @@ fn refusals_and_failures_are_logged_without_secrets(framework: Framework) {
         log.iter()
             .all(|line| !line.contains("secret") && !line.contains(&cookie))
     );
+}
+
+fn failures_are_logged_by_each_framework(framework: Framework) {
+    LazyLock::force(&LOG);
+    let name: &'static str = format!("unknown-{framework:?}").leak();
+    let epochs = TestEpochs::default();
+    let options = CookieOptions::new().name("id").unwrap();
+    let mut browser = Site::new(store_with(options, Lifetime::new()).epochs(epochs))
+        .on("/get", async |sessions| {
+            sessions.get(name).await?;
+            Ok("")
+        })
+        .on("/fresh", async |sessions| {
+            sessions
+                .session()
+                .await?
+                .require_fresh(std::time::Duration::ZERO)?;
+            Ok("")
+        })
+        .browse(framework);
+    assert_eq!(browser.get("/get").status, 500);
+    assert!(lines(name).iter().any(|line| line.contains("ERROR")));
+    // Anybody can cause this one.
+    assert_eq!(browser.get("/fresh").status, 403);
+    let fresh = lines("the last login is too long ago");
+    assert!(fresh.iter().all(|line| !line.contains("ERROR")));
+}
+
+fn a_missing_layer_is_logged(framework: Framework) {
+    LazyLock::force(&LOG);
+    let (error, word) = match framework {
+        Framework::Axum => {
+            use axum::extract::FromRequestParts;
+            let (mut parts, ()) = axum::http::Request::new(()).into_parts();
+            let extracted = silverback::session::Session::from_request_parts(&mut parts, &());
+            (
+                super::site::RUNTIME.block_on(extracted).unwrap_err(),
+                "SessionLayer",
+            )
+        }
+        Framework::Actix => {
+            use actix_web::FromRequest;
+            let request = actix_web::test::TestRequest::default().to_http_request();
+            let extracted = silverback::session::Session::extract(&request);
+            let extracted = super::site::RUNTIME.block_on(extracted);
+            (extracted.unwrap_err(), "SessionMiddleware")
+        }
+    };
+    assert!(error.is_usage());
+    assert!(lines(word).iter().any(|line| line.contains("ERROR")));
 }
 
 /// A codec that asks a service which is not there.

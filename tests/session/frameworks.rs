@@ -6,6 +6,15 @@ use silverback::session::{Error, Refusal, Session, Sessions};
 
 use super::site::{Reply, Site};
 
+/// What a guard before a handler does: it writes, and lets nobody in; or wants a fresh
+/// login, which nobody has.
+fn guard(session: &Session, path: &str) -> Result<(), Error> {
+    match path {
+        "/guarded" => session.insert("guarded", true),
+        _ => session.require_fresh(std::time::Duration::from_secs(60)),
+    }
+}
+
 /// What `/extracted` answers: whether the session is new, and the refusal among the
 /// request's extensions.
 fn extracted(session: &Session, refusal: Option<Refusal>) -> String {
@@ -22,6 +31,11 @@ pub(crate) fn axum_routes(site: Arc<Site>) -> axum::Router {
         let (mut parts, _) = request.into_parts();
         let session = Session::from_request_parts(&mut parts, &()).await?;
         Ok(extracted(&session, parts.extensions.get().copied()))
+    }
+
+    async fn guarded(session: Session, request: Request) -> Result<Response, Error> {
+        guard(&session, request.uri().path())?;
+        Ok(axum::http::StatusCode::UNAUTHORIZED.into_response())
     }
 
     fn response(reply: Reply) -> Response {
@@ -41,6 +55,8 @@ pub(crate) fn axum_routes(site: Arc<Site>) -> axum::Router {
     };
     axum::Router::new()
         .route("/extracted", axum::routing::get(extract))
+        .route("/guarded", axum::routing::get(guarded))
+        .route("/guarded-fresh", axum::routing::get(guarded))
         .merge(super::long_responses::axum_routes())
         .fallback(fallback)
 }
@@ -50,6 +66,15 @@ pub(crate) fn actix_routes(config: &mut actix_web::web::ServiceConfig, site: Arc
 
     async fn extract(request: HttpRequest, session: Session) -> String {
         extracted(&session, request.extensions().get().copied())
+    }
+
+    async fn guarded(
+        session: Session,
+        request: actix_web::dev::ServiceRequest,
+        _: actix_web::middleware::Next<actix_web::body::BoxBody>,
+    ) -> Result<actix_web::dev::ServiceResponse, actix_web::Error> {
+        guard(&session, request.path())?;
+        Err(actix_web::error::ErrorUnauthorized(""))
     }
 
     fn response(reply: Reply) -> HttpResponse {
@@ -66,7 +91,13 @@ pub(crate) fn actix_routes(config: &mut actix_web::web::ServiceConfig, site: Arc
             .expect("the test has such a route");
         async move { Ok::<_, Error>(response(route(sessions).await?)) }
     };
+    let guard_of = |path| {
+        let guarded = actix_web::middleware::from_fn(guarded);
+        web::resource(path).wrap(guarded).to(HttpResponse::Ok)
+    };
     config
+        .service(guard_of("/guarded"))
+        .service(guard_of("/guarded-fresh"))
         .route("/extracted", web::get().to(extract))
         .configure(super::long_responses::actix_routes)
         .default_service(web::to(fallback));

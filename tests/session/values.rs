@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use silverback::codec::{
     Codec, CodecOptions, Codecs, CustomSerializer, KeyPair, SecureCookie, Serializer, erased_serde,
 };
-use silverback::gob::{Interface, Value};
+use silverback::gob::{self, Interface, Value};
 use silverback::session::testing::Jar;
-use silverback::session::{CookieOptions, CookieStore, Error, Lifetime, Session, Values};
+use silverback::session::{CookieOptions, CookieStore, Error, Lifetime, Refusal, Session, Values};
 
 use super::site::RUNTIME;
 use super::support::{codecs, fresh_codecs, store};
@@ -65,7 +65,7 @@ fn through(store: &CookieStore) {
 }
 
 fn with_serializer(keys: KeyPair, serializer: Serializer) -> SecureCookie {
-    let options = CodecOptions::new().serializer(serializer);
+    let options = CodecOptions::new().serializer(serializer).max_length(0);
     SecureCookie::with_options(keys, &options).unwrap()
 }
 
@@ -156,7 +156,7 @@ fn what_a_go_program_put_there_stays() {
         (Either::Int(5), Either::Text("five")),
         (Either::Text("width"), Either::Int(7)),
     ]);
-    let Value::Composite(mut map) = silverback::gob::to_value(&entries).unwrap() else {
+    let Value::Composite(mut map) = gob::to_value(&entries).unwrap() else {
         panic!("a map is a map");
     };
     map.insert("named", Interface::of("main.UserID", Value::Int(42)))
@@ -188,6 +188,135 @@ fn what_a_go_program_put_there_stays() {
     });
 }
 
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default = "Settings::usual")]
+struct Settings {
+    on: bool,
+    count: u32,
+    consent: Option<bool>,
+    limit: Option<u8>,
+    list: Vec<Settings>,
+}
+
+impl Settings {
+    fn usual() -> Self {
+        Settings {
+            on: true,
+            count: 10,
+            consent: Some(true),
+            ..Settings::default()
+        }
+    }
+}
+
+#[test]
+fn plain_formats_keep_zero_and_nothing_apart() {
+    let json = with_serializer(KeyPair::generate().unwrap(), Serializer::Json);
+    let store = CookieStore::new(json).unwrap();
+    let settings = Settings {
+        consent: Some(false),
+        limit: Some(0),
+        list: vec![Settings::default(), Settings::usual()],
+        ..Settings::default()
+    };
+    RUNTIME.block_on(async {
+        let jar = Jar::with(store.clone(), |session| {
+            session.insert("settings", &settings)?;
+            // What would not come back is refused at once.
+            let refused = [
+                session
+                    .insert("keys", BTreeMap::from([(1, "a")]))
+                    .unwrap_err(),
+                session
+                    .insert("bool", BTreeMap::from([(true, "a")]))
+                    .unwrap_err(),
+                session.insert("float", f64::NAN).unwrap_err(),
+                session.insert("floats", [0.5, f64::INFINITY]).unwrap_err(),
+            ];
+            assert!(refused.iter().all(Error::is_usage));
+            Ok(())
+        });
+        let session = jar.await.unwrap().session(store).await.unwrap();
+        assert_eq!(session.get("settings").unwrap(), Some(settings));
+        assert_eq!(session.keys(), ["settings"]);
+    });
+}
+
+#[test]
+fn what_only_gob_can_hold_is_not_changed_into_something_else() {
+    let (old, new) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let before = CookieStore::new(with_serializer(old.clone(), Serializer::Gob)).unwrap();
+    let after = Codecs::new([
+        with_serializer(new, Serializer::Json),
+        with_serializer(old, Serializer::Gob),
+    ]);
+    let after = CookieStore::new(after.unwrap()).unwrap();
+    let deep = (0..200).fold(Interface::nil(), |inner, _| {
+        Interface::of("[]interface {}", Value::slice_of_interfaces([inner]))
+    });
+    let latin = gob::GoString::from(vec![0xe4]);
+    for only in [f64::NAN.into(), deep, Interface::from(latin)] {
+        RUNTIME.block_on(async {
+            let jar = Jar::with(before.clone(), |session| session.insert_gob("only", only));
+            let sessions = jar.await.unwrap().sessions(after.clone());
+            let session = sessions.session().await.unwrap();
+            assert!(!session.is_new());
+            session.renew().unwrap();
+            assert!(session.save().await.unwrap_err().is_usage());
+        });
+    }
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Small(u8);
+
+#[test]
+fn lists_of_bytes_of_all_kinds_come_back() {
+    RUNTIME.block_on(async {
+        let store = store();
+        let jar = Jar::with(store.clone(), |session| {
+            session.insert("own", vec![Small(0), Small(255)])?;
+            session.insert("options", vec![Some(0_u8), Some(7)])?;
+            session.insert("some", vec![Some(0_u8), None])
+        });
+        let session = jar.await.unwrap().session(store).await.unwrap();
+        assert_eq!(
+            session.get("own").unwrap(),
+            Some(vec![Small(0), Small(255)])
+        );
+        assert_eq!(
+            session.get("options").unwrap(),
+            Some(vec![Some(0_u8), Some(7)])
+        );
+        assert_eq!(session.get("some").unwrap(), Some(vec![Some(0_u8), None]));
+    });
+}
+
+#[test]
+fn gob_that_is_no_session_is_refused() {
+    let codecs = fresh_codecs();
+    let store = CookieStore::new(codecs.clone()).unwrap();
+    let others = [
+        Value::map_of_strings([("a", 1_i64.into())]),
+        Value::slice_of_interfaces([]),
+        Value::Int(7),
+    ];
+    for other in others {
+        let mut jar = Jar::new();
+        jar.set(
+            "__Host-id",
+            &codecs.seal("__Host-id", &other.to_vec()).unwrap(),
+        );
+        let session = RUNTIME.block_on(jar.session(store.clone())).unwrap();
+        assert_eq!(session.refusal(), Some(Refusal::NotValid));
+    }
+    let mut values = Values::new();
+    let wrong = Interface::of("int8", Value::Int(1_000));
+    assert!(values.insert_gob("a", wrong).unwrap_err().is_usage());
+    let named = Interface::of("main.UserID", Value::Int(1_000));
+    assert!(values.insert_gob("a", named).is_ok());
+}
+
 #[test]
 fn the_sessions_own_key_is_nobody_elses() {
     let mut values = Values::new();
@@ -217,9 +346,17 @@ fn nothing_shows_what_is_in_a_session() {
             assert!(!format!("{wrong} {wrong:?}").contains("secret"));
             Ok(())
         });
-        let sessions = jar.await.unwrap().sessions(store);
+        let jar = jar.await.unwrap();
+        let sessions = jar.sessions(store);
         let session = sessions.session().await.unwrap();
-        shown.push_str(&format!("{session:?} {sessions:?} {:?}", session.values()));
+        session.renew().unwrap();
+        let values = session.values();
+        let fields = sessions.finish().await.unwrap();
+        shown.push_str(&format!(
+            "{session:?} {sessions:?} {values:?} {fields:?} {jar:?}"
+        ));
+        let cookie = jar.get("__Host-id").unwrap();
+        assert!(!shown.contains(cookie) && !shown.contains("=M"), "{shown}");
         assert!(
             shown.contains("__Host-id") && !shown.contains("secret"),
             "{shown}"

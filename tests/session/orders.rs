@@ -1,0 +1,453 @@
+//! The store alone, without HTTP: things done in other orders than one would think, and
+//! at the same time.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
+use std::time::Duration;
+
+use silverback::codec::{
+    Codec, CodecOptions, Codecs, Error as CodecError, KeyPair, Opened, SecureCookie, UnixTime,
+};
+use silverback::session::testing::Jar;
+use silverback::session::{
+    CookieOptions, CookieStore, Epoch, Epochs, Error, Lifetime, Refusal, Session, Sessions,
+    async_trait,
+};
+use tokio::sync::Notify;
+
+use super::site::RUNTIME;
+use super::support::{Clock, TestEpochs, fresh_codecs, store, store_with};
+
+/// A request with the cookies of the jar, in which `handle` has the session.
+async fn visit<R>(jar: &mut Jar, store: &CookieStore, handle: impl FnOnce(&Session) -> R) -> R {
+    let sessions = jar.sessions(store.clone());
+    let answer = handle(&sessions.session().await.unwrap());
+    receive(jar, &sessions).await.unwrap();
+    answer
+}
+
+async fn receive(jar: &mut Jar, sessions: &Sessions) -> Result<(), Error> {
+    let fields = sessions.finish().await?.unwrap();
+    for set_cookie in fields.set_cookies() {
+        jar.receive(set_cookie);
+    }
+    Ok(())
+}
+
+fn remembering() -> CookieStore {
+    store_with(CookieOptions::new(), Lifetime::new().remember_me())
+}
+
+#[test]
+fn the_first_of_several_refusals_is_the_one() {
+    let clock = Clock::new();
+    let store = clock.of(store());
+    RUNTIME.block_on(async {
+        let mut jar = Jar::new();
+        visit(&mut jar, &store, |session| session.login("ape").unwrap()).await;
+        clock.pass(1_800);
+        let idle = jar.cookie();
+        let stores = store.clone().into();
+        let first = |text: String| Sessions::of_request(&stores, [text.as_bytes()], None);
+        let one = first(format!("{idle}; __Host-id=x"))
+            .session()
+            .await
+            .unwrap();
+        assert_eq!(one.refusal(), Some(Refusal::Idle));
+        let other = first(format!("__Host-id=x; {idle}"))
+            .session()
+            .await
+            .unwrap();
+        assert_eq!(other.refusal(), Some(Refusal::NotValid));
+    });
+}
+
+#[test]
+fn a_deadline_of_its_own_survives_being_remembered() {
+    let clock = Clock::new();
+    let store = clock.of(remembering());
+    let soon = UnixTime::from_secs(clock.now().as_secs() + 60);
+    RUNTIME.block_on(async {
+        let mut jar = Jar::new();
+        visit(&mut jar, &store, |session| {
+            session.set_deadline(soon).unwrap();
+            session.remember(true).unwrap();
+            assert_eq!(session.deadline(), Some(soon));
+        })
+        .await;
+        visit(&mut jar, &store, |session| {
+            session.remember(false).unwrap();
+            assert_eq!(session.deadline(), Some(soon));
+            session.remember(true).unwrap();
+            // The limits of remembered sessions are those that hold now.
+            let month = UnixTime::from_secs(clock.now().as_secs() + 30 * 86_400);
+            session.set_deadline(month).unwrap();
+            let beyond = UnixTime::from_secs(month.as_secs() + 1);
+            assert!(session.set_deadline(beyond).unwrap_err().is_usage());
+            session.login("ape").unwrap();
+            let day = UnixTime::from_secs(clock.now().as_secs() + 43_200);
+            assert_eq!(session.deadline(), Some(day));
+        })
+        .await;
+        visit(&mut Jar::new(), &super::support::store(), |session| {
+            let refused = session.remember(true).unwrap_err();
+            assert!(refused.is_usage(), "there are no such limits");
+        })
+        .await;
+    });
+}
+
+#[test]
+fn max_age_is_never_over_400_days() {
+    let clock = Clock::new();
+    let days = |days: u64| Duration::from_secs(days * 86_400);
+    let lifetime = Lifetime::new().remembered(days(400), days(400));
+    let store = store_with(CookieOptions::new(), lifetime);
+    RUNTIME.block_on(async {
+        let mut jar = Jar::new();
+        visit(&mut jar, &clock.of(store.clone()), |session| {
+            session.remember(true).unwrap();
+        })
+        .await;
+        // Another machine, whose clock is a minute behind.
+        let behind = UnixTime::from_secs(clock.now().as_secs() - 60);
+        let sessions = jar.sessions(store.clock(move || behind));
+        sessions.session().await.unwrap().insert("a", 1).unwrap();
+        let fields = sessions.finish().await.unwrap().unwrap();
+        assert!(fields.set_cookies()[0].ends_with("; Max-Age=34560000"));
+    });
+}
+
+#[test]
+fn a_clock_that_goes_back_shortens_nothing() {
+    let clock = Clock::new();
+    let store = clock.of(store());
+    RUNTIME.block_on(async {
+        let mut jar = Jar::new();
+        visit(&mut jar, &store, |session| session.insert("a", 1).unwrap()).await;
+        let before = UnixTime::from_secs(clock.now().as_secs() - 30);
+        visit(&mut jar, &store.clone().clock(move || before), |session| {
+            session.insert("a", 2).unwrap();
+        })
+        .await;
+        clock.pass(1_799);
+        assert_eq!(jar.session(store).await.unwrap().refusal(), None);
+    });
+}
+
+#[test]
+fn a_change_that_never_ends_is_an_error() {
+    RUNTIME.block_on(async {
+        visit(&mut Jar::new(), &store(), |session| {
+            let inner = session.clone();
+            let endless = session.update("a", move |a: &mut u64| {
+                inner.insert("b", *a).unwrap();
+                *a += 1;
+            });
+            assert!(endless.unwrap_err().is_usage());
+        })
+        .await;
+    });
+}
+
+#[test]
+fn no_update_is_lost_between_tasks() {
+    RUNTIME.block_on(async {
+        visit(&mut Jar::new(), &store(), |session| {
+            // Both have read before either writes.
+            let barrier = Arc::new(Barrier::new(2));
+            let tasks = [session.clone(), session.clone()].map(|session| {
+                let barrier = barrier.clone();
+                std::thread::spawn(move || {
+                    let first = AtomicU64::new(0);
+                    session.update("a", move |a: &mut u64| {
+                        if first.fetch_add(1, Ordering::SeqCst) == 0 {
+                            barrier.wait();
+                        }
+                        *a += 1;
+                    })
+                })
+            });
+            let mut answers = tasks.map(|task| task.join().unwrap().unwrap());
+            answers.sort_unstable();
+            assert_eq!(answers, [1, 2]);
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_transaction_that_cannot_be_saved_did_not_happen() {
+    RUNTIME.block_on(async {
+        let mut jar = Jar::new();
+        let store = store();
+        let sessions = jar.sessions(store.clone());
+        let session = sessions.session().await.unwrap();
+        session.insert("a", 1).unwrap();
+        let large = session.transact(|values| values.insert("large", "x".repeat(4_000)));
+        assert!(large.await.unwrap_err().is_too_large());
+        let refused = session.transact(|values| {
+            values.insert("b", 1)?;
+            values.insert("_session", 1)
+        });
+        assert!(refused.await.unwrap_err().is_usage());
+        receive(&mut jar, &sessions).await.unwrap();
+        assert_eq!(jar.session(store).await.unwrap().keys(), ["a"]);
+    });
+}
+
+/// Counts how often it seals.
+#[derive(Clone)]
+struct Counting(Arc<AtomicU64>, Codecs);
+
+impl Codec for Counting {
+    fn seal_into(
+        &self,
+        name: &str,
+        payload: &[u8],
+        now: UnixTime,
+        out: &mut String,
+    ) -> Result<(), CodecError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        self.1.seal_into(name, payload, now, out)
+    }
+
+    fn open_into(
+        &self,
+        name: &str,
+        cookie: &str,
+        now: UnixTime,
+        out: &mut Vec<u8>,
+    ) -> Result<Opened, CodecError> {
+        self.1.open_into(name, cookie, now, out)
+    }
+}
+
+#[test]
+fn what_is_saved_is_not_saved_again() {
+    let seals = Arc::new(AtomicU64::new(0));
+    let clock = Clock::new();
+    let store = CookieStore::new(Counting(seals.clone(), fresh_codecs())).unwrap();
+    let store = clock.of(store);
+    RUNTIME.block_on(async {
+        let mut jar = Jar::new();
+        let sessions = jar.sessions(store.clone());
+        let session = sessions.session().await.unwrap();
+        session.insert("a", 1).unwrap();
+        for _ in 0..3 {
+            session.save().await.unwrap();
+        }
+        clock.pass(60);
+        receive(&mut jar, &sessions).await.unwrap();
+        assert_eq!(seals.load(Ordering::SeqCst), 1);
+        // One that was touched is not touched again.
+        clock.pass(600);
+        let sessions = jar.sessions(store.clone());
+        let session = sessions.session().await.unwrap();
+        session.save().await.unwrap();
+        receive(&mut jar, &sessions).await.unwrap();
+        assert_eq!(seals.load(Ordering::SeqCst), 2);
+        // Nor is one that was never written to.
+        let sessions = Jar::new().sessions(store);
+        let session = sessions.session().await.unwrap();
+        clock.pass(600);
+        session.save().await.unwrap();
+        assert_eq!(seals.load(Ordering::SeqCst), 2);
+    });
+}
+
+#[test]
+fn an_owners_record_is_kept_as_long_as_the_longest_session() {
+    let epochs = TestEpochs::default();
+    let clock = Clock::new();
+    let store = clock.of(remembering()).epochs(epochs.clone());
+    let until = || epochs.records.lock().unwrap()["ape"].1.unwrap().as_secs();
+    let begin = clock.now().as_secs();
+    RUNTIME.block_on(async {
+        let mut jar = Jar::new();
+        let sessions = jar.sessions(store.clone());
+        let session = sessions.session().await.unwrap();
+        session.login("ape").unwrap();
+        session.save().await.unwrap();
+        session.insert("a", 1).unwrap();
+        session.save().await.unwrap();
+        assert_eq!(epochs.asked.load(Ordering::SeqCst), 1, "once at login");
+        assert_eq!(until(), begin + 43_200);
+        receive(&mut jar, &sessions).await.unwrap();
+
+        visit(&mut jar, &store, |session| session.remember(true).unwrap()).await;
+        assert_eq!(until(), begin + 30 * 86_400);
+        assert!(!jar.session(store.clone()).await.unwrap().is_new());
+
+        store.revoke("ape").await.unwrap();
+        assert_eq!(until(), begin + 30 * 86_400, "the longest there may be");
+        assert!(jar.session(store).await.unwrap().is_new());
+    });
+}
+
+#[test]
+fn a_revocation_between_load_and_a_longer_deadline_is_kept() {
+    let epochs = TestEpochs::default();
+    let store = remembering().epochs(epochs.clone());
+    RUNTIME.block_on(async {
+        let mut jar = Jar::new();
+        visit(&mut jar, &store, |session| session.login("ape").unwrap()).await;
+        let sessions = jar.sessions(store.clone());
+        let session = sessions.session().await.unwrap();
+        store.revoke("ape").await.unwrap();
+        session.remember(true).unwrap();
+        receive(&mut jar, &sessions).await.unwrap();
+        let refusal = jar.session(store).await.unwrap().refusal();
+        assert_eq!(refusal, Some(Refusal::Revoked));
+    });
+}
+
+#[test]
+fn what_cannot_be_sealed_revokes_nobody() {
+    let epochs = TestEpochs::default();
+    let store = store().epochs(epochs);
+    RUNTIME.block_on(async {
+        let mut phone = Jar::new();
+        visit(&mut phone, &store, |session| session.login("ape").unwrap()).await;
+        let (mut fits, mut does_not) = (0, 0);
+        // Around the size that just fits, byte by byte.
+        for size in 1_950..2_150 {
+            let sessions = Jar::new().sessions(store.clone());
+            let session = sessions.session().await.unwrap();
+            session.login("ape").unwrap();
+            session.insert("large", "x".repeat(size)).unwrap();
+            session.destroy_others().unwrap();
+            let ended = session.save().await.is_ok();
+            let refusal = phone.session(store.clone()).await.unwrap().refusal();
+            assert_eq!(refusal.is_some(), ended, "{size}");
+            if ended {
+                fits += 1;
+                phone = Jar::new();
+                visit(&mut phone, &store, |session| session.login("ape").unwrap()).await;
+            } else {
+                does_not += 1;
+            }
+        }
+        assert!(fits > 10 && does_not > 10, "{fits} {does_not}");
+    });
+}
+
+/// Epochs that answer the first `begin` only when told to, and count.
+#[derive(Clone, Default)]
+struct Slow {
+    inner: TestEpochs,
+    go_on: Arc<Notify>,
+    begins: Arc<AtomicU64>,
+}
+
+#[async_trait]
+impl Epochs for Slow {
+    async fn current(&self, owner: &str) -> Result<Option<Epoch>, Error> {
+        tokio::task::yield_now().await;
+        self.inner.current(owner).await
+    }
+
+    async fn begin(&self, owner: &str, until: Option<UnixTime>) -> Result<Epoch, Error> {
+        let epoch = self.inner.begin(owner, until).await;
+        if self.begins.fetch_add(1, Ordering::SeqCst) == 0 {
+            self.go_on.notified().await;
+        }
+        epoch
+    }
+
+    async fn revoke(&self, owner: &str, until: Option<UnixTime>) -> Result<Epoch, Error> {
+        self.inner.revoke(owner, until).await
+    }
+}
+
+#[test]
+fn a_save_that_comes_late_undoes_nothing() {
+    type Later = fn(&Session) -> Result<(), Error>;
+    let later: [(Later, Option<&str>); 3] = [
+        (|session| session.destroy_others(), Some("ape")),
+        (|session| session.login("bonobo"), Some("bonobo")),
+        (|session| session.logout(), None),
+    ];
+    for (later, owner) in later {
+        let slow = Slow::default();
+        let store = store().epochs(slow.clone());
+        RUNTIME.block_on(async {
+            let mut jar = Jar::new();
+            let sessions = jar.sessions(store.clone());
+            let session = sessions.session().await.unwrap();
+            session.login("ape").unwrap();
+            let first = tokio::spawn({
+                let session = session.clone();
+                async move { session.save().await }
+            });
+            while slow.begins.load(Ordering::SeqCst) == 0 {
+                tokio::task::yield_now().await;
+            }
+            later(&session).unwrap();
+            session.save().await.unwrap();
+            slow.go_on.notify_one();
+            first.await.unwrap().unwrap();
+            receive(&mut jar, &sessions).await.unwrap();
+            let session = jar.session(store).await.unwrap();
+            assert_eq!(
+                (session.refusal(), session.owner().as_deref()),
+                (None, owner)
+            );
+        });
+    }
+}
+
+#[test]
+fn who_asks_at_the_same_time_gets_the_same_session() {
+    let slow = Slow::default();
+    slow.begins.store(1, Ordering::SeqCst);
+    let store = store().epochs(slow);
+    RUNTIME.block_on(async {
+        let mut jar = Jar::new();
+        visit(&mut jar, &store, |session| session.login("ape").unwrap()).await;
+        let sessions = jar.sessions(store);
+        let (one, other) = tokio::join!(sessions.session(), sessions.session());
+        one.unwrap().insert("a", 1).unwrap();
+        assert_eq!(other.unwrap().get::<u64>("a").unwrap(), Some(1));
+    });
+}
+
+#[test]
+fn a_codec_that_refuses_fresh_cookies_builds_no_store() {
+    let options = CodecOptions::new().min_age(Duration::from_secs(1));
+    let codec = SecureCookie::with_options(KeyPair::generate().unwrap(), &options).unwrap();
+    assert!(CookieStore::new(codec).unwrap_err().is_usage());
+}
+
+#[test]
+fn an_epoch_is_a_word() {
+    for wrong in ["", "-", "two words", "a\n", "ä", &"x".repeat(65)] {
+        assert!(Epoch::parse(wrong).unwrap_err().is_usage(), "{wrong:?}");
+    }
+    assert!(Epoch::parse(&"x".repeat(64)).is_ok());
+}
+
+/// The clock is the user's: it may look at the session.
+#[test]
+fn no_lock_is_held_while_the_clock_is_asked() {
+    let seen: Arc<Mutex<Option<Session>>> = Arc::default();
+    let looking = seen.clone();
+    let store = store().clock(move || {
+        if let Some(session) = looking.lock().unwrap().clone() {
+            let _ = session.keys();
+        }
+        UnixTime::now()
+    });
+    RUNTIME.block_on(async {
+        visit(&mut Jar::new(), &store, |session| {
+            *seen.lock().unwrap() = Some(session.clone());
+            session.login("ape").unwrap();
+            session.logout().unwrap();
+            session.login("ape").unwrap();
+            session.require_fresh(Duration::from_secs(60)).unwrap();
+            session.destroy().unwrap();
+        })
+        .await;
+        *seen.lock().unwrap() = None;
+    });
+}
