@@ -8,8 +8,27 @@
 //! |---|---|
 //! | [`codec`] | bytes, a name and a key pair become cookie text, and back: [`SecureCookie`](codec::SecureCookie), the key chain [`Codecs`](codec::Codecs), keys, serializers |
 //! | [`gob`] | Go's `encoding/gob`, the serializer gorilla uses by default: a lossless `Value`, and serde types |
+//! | `session` | what a web application remembers of a browser: `Session`, `CookieStore`, lifetimes, flashes (feature `session`) |
+//! | `web` | sessions in tower, axum and actix-web (features `tower`, `axum`, `actix`) |
 //!
-//! Arrows point one way only: `codec` uses `gob`, and nothing else of ours.
+//! Arrows point one way only: `codec` uses `gob`, `session` uses both, and `web` uses
+//! `session`.
+//!
+//! # A session in five lines
+//!
+//! ```
+//! # #[cfg(feature = "axum")] {
+//! use silverback::{codec::{Codecs, KeyPairs}, session::{CookieStore, Error, Session}, web::tower::SessionLayer};
+//!
+//! async fn visit(session: Session) -> Result<String, Error> {
+//!     Ok(format!("visit {}", session.update("visits", |visits: &mut u64| *visits += 1)?))
+//! }
+//! # fn app() -> Result<axum::Router, Box<dyn std::error::Error>> {
+//! let store = CookieStore::new(Codecs::from_pairs(KeyPairs::generate(1)?)?)?; // or KeyPairs::from_env(..)
+//! let app = axum::Router::new().route("/", axum::routing::get(visit)).layer(SessionLayer::new(store));
+//! # Ok(app) }
+//! # app().unwrap(); }
+//! ```
 //!
 //! # Features
 //!
@@ -20,6 +39,10 @@
 //! | `gob` | yes | [`Serializer::Gob`](codec::Serializer) works; without it, it answers with a usage error |
 //! | `json` | yes | `Serializer::Json` |
 //! | `bincode` | no | `Serializer::Bincode` (an unmaintained format, read only after the MAC holds) |
+//! | `session` | no | `session`: sessions in cookies |
+//! | `tower` | no | `web::tower`: a layer for any tower service; brings `session` |
+//! | `axum` | no | axum's extractors on top of it; brings `tower` |
+//! | `actix` | no | `web::actix`: middleware and extractors for actix-web; brings `session` |
 //! | `legacy` | no | `codec::legacy`: readers for formats that were never safe |
 //! | `cli` | no | the `silverback` program |
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -43,6 +66,6 @@ pub mod session;
 pub mod web;
 
 /// The README's examples, compiled and run as documentation tests.
-#[cfg(all(doctest, feature = "json"))]
+#[cfg(all(doctest, feature = "json", feature = "axum"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,5 +1,7 @@
 //! What the fuzz targets share: the shapes of their inputs.
 
+use std::task::{Context, Poll, Waker};
+
 use silverback::codec::{
     BlockKey, Cipher, CodecOptions, HashFunction, HashKey, KeyPair, SecureCookie, UnixTime,
 };
@@ -84,4 +86,13 @@ pub fn codec(bits: u8, salt: u8) -> SecureCookie {
         _ => KeyPair::new(hash_key, BlockKey::from([salt; 32])),
     };
     SecureCookie::with_options(keys, &options).expect("settings that can be meant")
+}
+
+/// What a future answers that waits for nothing: sessions in cookies need no server.
+pub fn at_once<F: Future>(future: F) -> F::Output {
+    let mut context = Context::from_waker(Waker::noop());
+    match std::pin::pin!(future).poll(&mut context) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("it waits"),
+    }
 }

@@ -58,7 +58,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             ]));
         }
     }
-    for target in ["decode", "forge", "roundtrip", "chain", "gob_value"] {
+    let targets = [
+        "decode",
+        "forge",
+        "roundtrip",
+        "chain",
+        "gob_value",
+        "session",
+        "cookie_header",
+    ];
+    for target in targets {
         fs::create_dir_all(fuzz.join("corpus").join(target))?;
     }
     let mut written = 0;
@@ -109,12 +118,25 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 .open_at(&attempt.name, &attempt.cookie, attempt.now)?
                 .into_value()
         };
+        for target in ["gob_value", "session"] {
+            written += 1;
+            let folder = fuzz.join("corpus").join(target);
+            fs::write(folder.join(format!("vector-{index}")), &message)?;
+        }
+    }
+    for (index, case) in read("http_state_parser.json")?.iter().enumerate() {
+        let pair = |pair: &Value| {
+            Some(format!(
+                "{}={}",
+                pair["name"].as_str()?,
+                pair["value"].as_str()?
+            ))
+        };
+        let pairs = case["sent"].as_array().into_iter().flatten();
+        let pairs: Vec<String> = pairs.filter_map(pair).collect();
         written += 1;
-        fs::write(
-            fuzz.join("corpus/gob_value")
-                .join(format!("vector-{index}")),
-            message,
-        )?;
+        let folder = fuzz.join("corpus/cookie_header");
+        fs::write(folder.join(format!("vector-{index}")), pairs.join("; "))?;
     }
     println!("{written} seeds from {} vectors", attempts.len());
     Ok(())

@@ -225,6 +225,21 @@ fn take_value<'a>(rest: &mut &'a [u8]) -> Option<Option<(&'a str, Plain<'a>)>> {
     held.is_empty().then_some(Some((name, value)))
 }
 
+impl Basic {
+    /// The id of the type on the wire.
+    fn id(self) -> i64 {
+        match self {
+            Basic::Bool => 1,
+            Basic::Int(_) => 2,
+            Basic::Uint(_) => 3,
+            Basic::Float(_) => 4,
+            Basic::Bytes => 5,
+            Basic::String => 6,
+            Basic::Complex(_) => 7,
+        }
+    }
+}
+
 /// A basic value, where it stands.
 enum Plain<'a> {
     Number(Value),

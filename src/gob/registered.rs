@@ -77,19 +77,6 @@ impl Basic {
         *of == own
     }
 
-    /// The id of the type on the wire.
-    pub(super) fn id(self) -> i64 {
-        match self {
-            Basic::Bool => 1,
-            Basic::Int(_) => 2,
-            Basic::Uint(_) => 3,
-            Basic::Float(_) => 4,
-            Basic::Bytes => 5,
-            Basic::String => 6,
-            Basic::Complex(_) => 7,
-        }
-    }
-
     /// Whether a value of the right type fits the width.
     pub(super) fn holds(self, value: &Value) -> bool {
         match (self, value) {

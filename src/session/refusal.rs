@@ -8,8 +8,8 @@ use crate::codec;
 /// new session. For the handler and the log; a client learns nothing from it
 /// unless you tell it.
 ///
-/// [`Session::refusal`](super::Session::refusal) has it, and so have the request's
-/// extensions once the session was asked for.
+/// [`Session::refusal`](super::Session::refusal) has it. Where axum's or actix-web's
+/// extractor `Session` found it, the request's extensions have it, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Refusal {

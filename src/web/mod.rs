@@ -11,26 +11,40 @@
 //! business of [`session`](crate::session); how its values travel is that of
 //! [`codec`](crate::codec).
 //!
-//! # axum in five lines
+//! # Logging in and out
 //!
 //! ```
 //! # #[cfg(feature = "axum")] {
-//! use silverback::codec::{Codecs, KeyPairs};
-//! use silverback::session::{CookieStore, Error, Session};
-//! use silverback::web::tower::SessionLayer;
+//! use axum::{Form, response::Redirect};
+//! use silverback::session::{Error, Session};
 //!
-//! async fn visit(session: Session) -> Result<String, Error> {
-//!     let visits = session.update("visits", |visits: &mut u64| *visits += 1)?;
-//!     Ok(format!("visit {visits}"))
+//! #[derive(serde::Deserialize)]
+//! struct Login { name: String, password: String, remember: Option<String> }
+//!
+//! async fn login(session: Session, Form(form): Form<Login>) -> Result<Redirect, Error> {
+//!     if !password_is_right(&form.name, &form.password) {
+//!         session.add_flash("That is not the password.")?;
+//!         return Ok(Redirect::to("/login"));
+//!     }
+//!     session.login(form.name)?; // a new session: nothing planted before is in it
+//!     session.remember(form.remember.is_some())?;
+//!     Ok(Redirect::to("/"))
 //! }
 //!
-//! # fn app() -> Result<axum::Router, Box<dyn std::error::Error>> {
-//! let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?; // or KeyPairs::from_env("SILVERBACK_KEYS")?
-//! let store = CookieStore::new(codecs)?;
-//! let app = axum::Router::new().route("/", axum::routing::get(visit)).layer(SessionLayer::new(store));
-//! # Ok(app)
-//! # }
-//! # app().unwrap();
+//! async fn logout(session: Session) -> Result<Redirect, Error> {
+//!     session.logout()?;
+//!     session.add_flash("You are logged out.")?;
+//!     Ok(Redirect::to("/"))
+//! }
+//!
+//! async fn page(session: Session) -> Result<String, Error> {
+//!     let flashes = session.flashes::<String>()?;
+//!     let owner = session.owner().unwrap_or_else(|| "stranger".to_owned());
+//!     Ok(format!("{} Hello, {owner}.", flashes.join(" ")))
+//! }
+//! # fn password_is_right(_: &str, _: &str) -> bool { true }
+//! # let app: axum::Router = axum::Router::new().route("/", axum::routing::get(page))
+//! #     .route("/login", axum::routing::post(login)).route("/logout", axum::routing::post(logout));
 //! # }
 //! ```
 //!
