@@ -10,7 +10,7 @@ use silverback::codec::{
 };
 use silverback::session::testing::Jar;
 use silverback::session::{
-    CookieOptions, CookieStore, Epoch, Epochs, Error, Lifetime, Refusal, Session, Sessions,
+    CookieOptions, CookieStore, Epoch, Epochs, Error, Lifetime, Refusal, Session, Sessions, Values,
     async_trait,
 };
 use tokio::sync::Notify;
@@ -125,9 +125,11 @@ fn a_clock_that_goes_back_shortens_nothing() {
     RUNTIME.block_on(async {
         let mut jar = Jar::new();
         visit(&mut jar, &store, |session| session.insert("a", 1).unwrap()).await;
+        clock.pass(600);
+        visit(&mut jar, &store, |session| session.insert("a", 2).unwrap()).await;
         let before = UnixTime::from_secs(clock.now().as_secs() - 30);
         visit(&mut jar, &store.clone().clock(move || before), |session| {
-            session.insert("a", 2).unwrap();
+            session.insert("a", 3).unwrap();
         })
         .await;
         clock.pass(1_799);
@@ -156,6 +158,24 @@ fn no_update_is_lost_between_tasks() {
         visit(&mut Jar::new(), &store(), |session| {
             // Both have read before either writes.
             let barrier = Arc::new(Barrier::new(2));
+            let transactions = [session.clone(), session.clone()].map(|session| {
+                let barrier = barrier.clone();
+                std::thread::spawn(move || {
+                    let first = AtomicU64::new(0);
+                    let change = move |values: &mut Values| {
+                        let before = values.get::<u64>("b")?.unwrap_or_default();
+                        if first.fetch_add(1, Ordering::SeqCst) == 0 {
+                            barrier.wait();
+                        }
+                        values.insert("b", before + 1)
+                    };
+                    RUNTIME.block_on(session.transact(change))
+                })
+            });
+            for transaction in transactions {
+                transaction.join().unwrap().unwrap();
+            }
+            assert_eq!(session.get::<u64>("b").unwrap(), Some(2));
             let tasks = [session.clone(), session.clone()].map(|session| {
                 let barrier = barrier.clone();
                 std::thread::spawn(move || {
@@ -368,7 +388,10 @@ fn a_save_that_comes_late_undoes_nothing() {
         (|session| session.login("bonobo"), Some("bonobo")),
         (|session| session.logout(), None),
     ];
-    for (later, owner) in later {
+    for ((later, owner), saves) in later
+        .into_iter()
+        .flat_map(|later| [(later, true), (later, false)])
+    {
         let slow = Slow::default();
         let store = store().epochs(slow.clone());
         RUNTIME.block_on(async {
@@ -384,7 +407,9 @@ fn a_save_that_comes_late_undoes_nothing() {
                 tokio::task::yield_now().await;
             }
             later(&session).unwrap();
-            session.save().await.unwrap();
+            if saves {
+                session.save().await.unwrap();
+            }
             slow.go_on.notify_one();
             first.await.unwrap().unwrap();
             receive(&mut jar, &sessions).await.unwrap();
