@@ -9,10 +9,11 @@
 //! | [`codec`] | bytes, a name and a key pair become cookie text, and back: [`SecureCookie`](codec::SecureCookie), the key chain [`Codecs`](codec::Codecs), keys, serializers |
 //! | [`gob`] | Go's `encoding/gob`, the serializer gorilla uses by default: a lossless `Value`, and serde types |
 //! | `session` | what a web application remembers of a browser: `Session`, `CookieStore`, lifetimes, flashes (feature `session`) |
+//! | `backend` | where records live, for sessions in servers, which come next: the trait and its laws (feature `backend`) |
 //! | `web` | sessions in tower, axum and actix-web (features `tower`, `axum`, `actix`) |
 //!
-//! Arrows point one way only: `codec` uses `gob`, `session` uses both, and `web` uses
-//! `session`.
+//! Arrows point one way only: `codec` uses `gob`, `session` uses both, `web` uses
+//! `session`, and `backend` uses nothing of ours.
 //!
 //! # A session in five lines
 //!
@@ -43,6 +44,8 @@
 //! | `tower` | no | `web::tower`: a layer for any tower service; brings `session` |
 //! | `axum` | no | axum's extractors on top of it; brings `tower` |
 //! | `actix` | no | `web::actix`: middleware and extractors for actix-web; brings `session` |
+//! | `backend` | no | `backend`: records, their laws, and a backend in memory |
+//! | `conformance` | no | `backend::conformance`: the laws as code, for backends of your own |
 //! | `legacy` | no | `codec::legacy`: readers for formats that were never safe |
 //! | `cli` | no | the `silverback` program |
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -58,6 +61,8 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+#[cfg(feature = "backend")]
+pub mod backend;
 pub mod codec;
 pub mod gob;
 #[cfg(feature = "session")]

@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room, and the rooms it may name.
-const ARROWS: [(&str, &[&str]); 4] = [
+const ARROWS: [(&str, &[&str]); 5] = [
+    ("backend", &[]),
     ("gob", &[]),
     ("codec", &["gob"]),
     ("session", &["codec", "gob"]),

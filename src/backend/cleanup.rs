@@ -1,0 +1,191 @@
+//! [`Cleanup`]: a task that purges expired records, again and again, where the server does
+//! not by itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use super::{Backend, Error};
+
+/// How many records one purge takes, so that none holds a lock for long.
+const BATCH: usize = 1_000;
+
+/// Purges a backend at an interval, as long as it is kept: dropping it ends the task, after
+/// the batch it is at.
+///
+/// ```
+/// # async fn start() {
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use silverback::backend::{Cleanup, Memory};
+///
+/// let backend = Arc::new(Memory::new());
+/// let cleanup = Cleanup::every(Duration::from_secs(300), backend, |error| eprintln!("{error}"));
+/// // .. serve ..
+/// cleanup.stop().await;
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Cleanup {
+    stop: tokio::sync::watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Cleanup {
+    /// Purges `backend` now and then `interval` after each purge has ended. An error goes to
+    /// `on_error`, and the next purge is tried all the same. A backend that cannot
+    /// [scan](Backend::scan) needs no cleanup, and gets none.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn every(
+        interval: Duration,
+        backend: Arc<dyn Backend>,
+        on_error: impl Fn(&Error) + Send + 'static,
+    ) -> Self {
+        let (stop, mut stopped) = tokio::sync::watch::channel(false);
+        let task = tokio::spawn(async move {
+            while !*stopped.borrow_and_update() {
+                if let Err(error) = purge(backend.as_ref(), &stopped).await {
+                    on_error(&error);
+                }
+                // An error here is that nobody is left to say stop.
+                tokio::select! {
+                    () = tokio::time::sleep(interval) => {}
+                    changed = stopped.changed() => if changed.is_err() { return },
+                }
+            }
+        });
+        Cleanup { stop, task }
+    }
+
+    /// Ends the task, and waits until it has ended.
+    pub async fn stop(self) {
+        let _ = self.stop.send(true);
+        let _ = self.task.await;
+    }
+}
+
+/// Purges batch by batch until there is nothing more, or it is to stop.
+async fn purge(
+    backend: &dyn Backend,
+    stopped: &tokio::sync::watch::Receiver<bool>,
+) -> Result<(), Error> {
+    let Some(scan) = backend.scan() else {
+        return Ok(());
+    };
+    while scan.purge(BATCH).await? == BATCH {
+        if *stopped.borrow() || stopped.has_changed().is_err() {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use async_trait::async_trait;
+
+    use super::super::{
+        Created, Entry, Expiry, Key, Memory, Outcome, Record, Revision, Scan, Stored,
+    };
+    use super::*;
+
+    /// Fails every other purge; all else is somebody else's.
+    #[derive(Default)]
+    struct Failing {
+        inner: Memory,
+        purges: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl Scan for Failing {
+        async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, Error> {
+            self.inner.page(after, limit).await
+        }
+
+        async fn purge(&self, limit: usize) -> Result<usize, Error> {
+            match self.purges.fetch_add(1, Ordering::SeqCst) % 2 {
+                0 => Err(Error::unavailable("not now")),
+                _ => self.inner.purge(limit).await,
+            }
+        }
+    }
+
+    #[async_trait]
+    impl Backend for Failing {
+        async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
+            self.inner.load(key).await
+        }
+
+        async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
+            self.inner.create(key, record).await
+        }
+
+        async fn swap(
+            &self,
+            key: &Key,
+            seen: &Revision,
+            record: &Record,
+        ) -> Result<Outcome<Revision>, Error> {
+            self.inner.swap(key, seen, record).await
+        }
+
+        async fn touch(
+            &self,
+            key: &Key,
+            seen: &Revision,
+            until: Expiry,
+        ) -> Result<Outcome<Revision>, Error> {
+            self.inner.touch(key, seen, until).await
+        }
+
+        async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
+            self.inner.remove(key, seen).await
+        }
+
+        fn scan(&self) -> Option<&dyn Scan> {
+            Some(self)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_survives_errors_and_stops_when_told() {
+        let backend = Arc::new(Failing::default());
+        let expired = Record::new("v", Expiry::from_millis(0));
+        for number in 0..10_usize {
+            let key = Key::new(number.to_string()).unwrap();
+            backend.create(&key, &expired).await.unwrap();
+        }
+        let errors = Arc::new(AtomicUsize::new(0));
+        let counted = errors.clone();
+        let interval = Duration::from_secs(60);
+        let cleanup = Cleanup::every(interval, backend.clone(), move |error| {
+            assert!(error.is_unavailable());
+            counted.fetch_add(1, Ordering::SeqCst);
+        });
+        tokio::time::sleep(10 * interval).await;
+        assert!((4..=6).contains(&errors.load(Ordering::SeqCst)));
+        assert_eq!(format!("{:?}", backend.inner), "Memory(0 records)");
+        cleanup.stop().await;
+        let purges = backend.purges.load(Ordering::SeqCst);
+        tokio::time::sleep(10 * interval).await;
+        assert_eq!(backend.purges.load(Ordering::SeqCst), purges);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_ends_with_who_keeps_it() {
+        let backend = Arc::new(Failing::default());
+        let interval = Duration::from_secs(60);
+        let cleanup = Cleanup::every(interval, backend.clone(), |_| {});
+        tokio::time::sleep(interval / 2).await;
+        drop(cleanup);
+        tokio::time::sleep(10 * interval).await;
+        assert_eq!(backend.purges.load(Ordering::SeqCst), 1);
+        assert_eq!(Arc::strong_count(&backend), 1);
+    }
+}

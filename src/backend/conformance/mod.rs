@@ -1,0 +1,155 @@
+//! The laws of a [`Backend`] as code: for ours, and for yours.
+//!
+//! Each law is a function of a backend and a key space of its own, so that all of them can
+//! run at the same time on one server. It panics where the law is broken.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! use std::sync::Arc;
+//! use silverback::backend::Memory;
+//! use silverback::backend::conformance::{KeySpace, LAWS};
+//!
+//! for law in LAWS {
+//!     (law.run)(Arc::new(Memory::new()), KeySpace::new().unwrap()).await; // better: a test per law.name
+//! }
+//! # });
+//! ```
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // these are tests
+
+mod owners;
+mod records;
+mod scans;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Barrier;
+
+use super::{Backend, Created, Error, Expiry, Generation, Key, Outcome, Record, Revision, Stored};
+
+/// A law, or a part of one.
+#[derive(Clone, Copy, Debug)]
+pub struct Law {
+    /// Its number in the [module](super)'s list.
+    pub number: u8,
+    /// Its name, as a test's.
+    pub name: &'static str,
+    /// Panics if the backend breaks it.
+    pub run: fn(Arc<dyn Backend>, KeySpace) -> Running,
+}
+
+/// A law that is being tried.
+pub type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Keys and owners that nobody else has.
+#[derive(Clone, Debug)]
+pub struct KeySpace(String);
+
+impl KeySpace {
+    /// Another one each time.
+    ///
+    /// # Errors
+    /// Unavailable, if the system has no randomness.
+    pub fn new() -> Result<Self, Error> {
+        let random = Generation::random()?;
+        let digits = random.as_bytes().iter().map(|byte| format!("{byte:02x}"));
+        Ok(KeySpace(digits.collect()))
+    }
+
+    fn key(&self, name: &str) -> Key {
+        Key::new(format!("{}-{name}", self.0)).unwrap()
+    }
+
+    fn owner(&self, name: &str) -> String {
+        format!("{}-{name}", self.0)
+    }
+}
+
+macro_rules! laws {
+    ($($number:literal $group:ident::$name:ident;)+) => {
+        /// All of them, in the order of the [module](super)'s list.
+        pub const LAWS: &[Law] = &[$(Law {
+            number: $number,
+            name: stringify!($name),
+            run: |backend, keys| Box::pin($group::$name(backend, keys)),
+        }),+];
+    };
+}
+
+laws! {
+    1 records::missing_is_missing;
+    2 records::expired_is_missing;
+    2 records::a_record_expires_by_itself;
+    3 records::create_has_one_winner;
+    4 records::a_stale_revision_is_a_conflict;
+    4 records::swap_has_one_winner;
+    4 records::no_update_is_lost;
+    4 records::no_revision_comes_back;
+    5 records::update_after_remove_is_gone;
+    5 records::a_second_remove_is_gone;
+    5 records::remove_and_swap_have_one_winner;
+    6 records::touch_moves_the_expiry_only;
+    7 records::all_bytes_survive;
+    7 records::keys_are_opaque;
+    8 records::far_expiries_are_right;
+    9 scans::purge_takes_the_expired_only;
+    9 scans::a_scan_sees_the_living;
+    10 owners::a_revoked_owner_has_no_records;
+    10 owners::a_kept_key_outlives_a_revocation;
+    10 owners::without_an_owners_record_there_is_none;
+    10 owners::an_owner_is_kept_as_long_as_asked;
+    10 owners::a_revocation_and_a_write_agree;
+    10 owners::two_thousand_records_of_an_owner_die_together;
+}
+
+/// Longer than any test takes.
+fn soon() -> Expiry {
+    Expiry::after(Duration::from_secs(600))
+}
+
+fn record(value: &[u8]) -> Record {
+    Record::new(value, soon())
+}
+
+async fn created(backend: &dyn Backend, key: &Key, record: &Record) -> Revision {
+    match backend.create(key, record).await.unwrap() {
+        Created::Saved(revision) => revision,
+        Created::Exists => panic!("the key is new"),
+    }
+}
+
+fn done<T>(outcome: Result<Outcome<T>, Error>) -> T {
+    match outcome.unwrap() {
+        Outcome::Done(answer) => answer,
+        Outcome::Conflict => panic!("a conflict with nobody"),
+        Outcome::Gone => panic!("it is gone, and nobody removed it"),
+    }
+}
+
+async fn loaded(backend: &dyn Backend, key: &Key) -> Option<Stored> {
+    backend.load(key).await.unwrap()
+}
+
+/// Runs `task` so many times at once, all of them from the same moment on.
+async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    times: usize,
+    task: impl Fn(usize) -> F,
+) -> Vec<T> {
+    let barrier = Arc::new(Barrier::new(times));
+    let tasks: Vec<_> = (0..times)
+        .map(|number| {
+            let (barrier, task) = (barrier.clone(), task(number));
+            tokio::spawn(async move {
+                barrier.wait().await;
+                task.await
+            })
+        })
+        .collect();
+    let mut answers = Vec::new();
+    for task in tasks {
+        answers.push(task.await.unwrap());
+    }
+    answers
+}

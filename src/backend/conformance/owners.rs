@@ -1,0 +1,173 @@
+//! Law 10: of records that are owned.
+
+use std::collections::BTreeSet;
+use std::slice;
+use std::sync::Arc;
+
+use super::super::{Backend, Expiry, Generation, Key, Outcome, Owner, Record};
+use super::{KeySpace, at_once, created, done, loaded, record, soon};
+
+fn owned(owner: &str, generation: Generation) -> Record {
+    record(b"v").owned_by(Owner {
+        name: owner.to_owned(),
+        generation,
+    })
+}
+
+pub(super) async fn a_revoked_owner_has_no_records(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let Some(owners) = backend.owners() else {
+        return;
+    };
+    let (ape, other) = (keys.owner("ape"), keys.owner("Ape"));
+    let generation = owners.begin(&ape, soon()).await.unwrap();
+    let others = owners.begin(&other, soon()).await.unwrap();
+    let (key, others_key, nobodys) = (keys.key("a"), keys.key("b"), keys.key("c"));
+    let seen = created(&*backend, &key, &owned(&ape, generation)).await;
+    created(&*backend, &others_key, &owned(&other, others)).await;
+    created(&*backend, &nobodys, &record(b"v")).await;
+    let stored = loaded(&*backend, &key).await.unwrap();
+    assert_eq!(stored.record.owner().unwrap().name, ape);
+    assert_eq!(owners.keys(&ape).await.unwrap(), slice::from_ref(&key));
+
+    let next = owners.revoke(&ape, soon(), None).await.unwrap();
+    assert_ne!(next, generation);
+    assert_eq!(owners.generation(&ape).await.unwrap(), Some(next));
+    assert_eq!(loaded(&*backend, &key).await, None);
+    let outcomes = [
+        backend
+            .swap(&key, &seen, &owned(&ape, generation))
+            .await
+            .unwrap(),
+        backend.touch(&key, &seen, soon()).await.unwrap(),
+    ];
+    assert_eq!(outcomes, [Outcome::Gone, Outcome::Gone]);
+    assert_eq!(owners.keys(&ape).await.unwrap(), []);
+    assert!(loaded(&*backend, &others_key).await.is_some());
+    assert!(loaded(&*backend, &nobodys).await.is_some());
+    // What is written after lives; what is written of the old generation does not.
+    created(&*backend, &keys.key("new"), &owned(&ape, next)).await;
+    created(&*backend, &keys.key("late"), &owned(&ape, generation)).await;
+    assert!(loaded(&*backend, &keys.key("new")).await.is_some());
+    assert_eq!(loaded(&*backend, &keys.key("late")).await, None);
+}
+
+pub(super) async fn a_kept_key_outlives_a_revocation(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let Some(owners) = backend.owners() else {
+        return;
+    };
+    let ape = keys.owner("ape");
+    let generation = owners.begin(&ape, soon()).await.unwrap();
+    let (kept, other) = (keys.key("kept"), keys.key("other"));
+    for key in [&kept, &other] {
+        created(&*backend, key, &owned(&ape, generation)).await;
+    }
+    let next = owners.revoke(&ape, soon(), Some(&kept)).await.unwrap();
+    let stored = loaded(&*backend, &kept).await.unwrap();
+    assert_eq!(loaded(&*backend, &other).await, None);
+    assert_eq!(owners.keys(&ape).await.unwrap(), slice::from_ref(&kept));
+    // Written anew it is of the new generation; kept by another key only, it dies.
+    done(
+        backend
+            .swap(&kept, &stored.revision, &owned(&ape, next))
+            .await,
+    );
+    assert!(loaded(&*backend, &kept).await.is_some());
+    owners.revoke(&ape, soon(), Some(&other)).await.unwrap();
+    assert_eq!(loaded(&*backend, &kept).await, None);
+}
+
+pub(super) async fn without_an_owners_record_there_is_none(
+    backend: Arc<dyn Backend>,
+    keys: KeySpace,
+) {
+    let Some(owners) = backend.owners() else {
+        return;
+    };
+    let ape = keys.owner("ape");
+    assert_eq!(owners.generation(&ape).await.unwrap(), None);
+    let generation = Generation::random().unwrap();
+    created(&*backend, &keys.key("a"), &owned(&ape, generation)).await;
+    assert_eq!(loaded(&*backend, &keys.key("a")).await, None);
+    // A record that has expired is none.
+    let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
+    let generation = owners.begin(&ape, past).await.unwrap();
+    assert_eq!(owners.generation(&ape).await.unwrap(), None);
+    created(&*backend, &keys.key("b"), &owned(&ape, generation)).await;
+    assert_eq!(loaded(&*backend, &keys.key("b")).await, None);
+}
+
+pub(super) async fn an_owner_is_kept_as_long_as_asked(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let Some(owners) = backend.owners() else {
+        return;
+    };
+    let ape = keys.owner("ape");
+    let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
+    let generation = owners.begin(&ape, soon()).await.unwrap();
+    // Neither begins shorten it, nor do revocations.
+    assert_eq!(owners.begin(&ape, past).await.unwrap(), generation);
+    assert_eq!(owners.generation(&ape).await.unwrap(), Some(generation));
+    let next = owners.revoke(&ape, past, None).await.unwrap();
+    assert_eq!(owners.generation(&ape).await.unwrap(), Some(next));
+    // All who begin at once begin the same.
+    let begun = at_once(16, |_| {
+        let (backend, bonobo) = (backend.clone(), keys.owner("bonobo"));
+        async move {
+            let owners = backend.owners().unwrap();
+            *owners.begin(&bonobo, soon()).await.unwrap().as_bytes()
+        }
+    });
+    let begun: BTreeSet<[u8; 16]> = begun.await.into_iter().collect();
+    assert_eq!(begun.len(), 1);
+}
+
+pub(super) async fn a_revocation_and_a_write_agree(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let Some(owners) = backend.owners() else {
+        return;
+    };
+    let ape = keys.owner("ape");
+    for round in 0..20 {
+        let generation = owners.begin(&ape, soon()).await.unwrap();
+        let key = keys.key(&round.to_string());
+        let seen = created(&*backend, &key, &owned(&ape, generation)).await;
+        at_once(2, |number| {
+            let (backend, key, seen, ape) =
+                (backend.clone(), key.clone(), seen.clone(), ape.clone());
+            async move {
+                if number == 0 {
+                    let owners = backend.owners().unwrap();
+                    owners.revoke(&ape, soon(), None).await.unwrap();
+                } else {
+                    let record = owned(&ape, generation);
+                    backend.swap(&key, &seen, &record).await.unwrap();
+                }
+            }
+        })
+        .await;
+        assert_eq!(loaded(&*backend, &key).await, None, "whoever was first");
+    }
+}
+
+pub(super) async fn two_thousand_records_of_an_owner_die_together(
+    backend: Arc<dyn Backend>,
+    keys: KeySpace,
+) {
+    const MANY: usize = 2_000;
+    let Some(owners) = backend.owners() else {
+        return;
+    };
+    let ape = keys.owner("ape");
+    let generation = owners.begin(&ape, soon()).await.unwrap();
+    let mut expected = BTreeSet::new();
+    for number in 0..MANY {
+        let key = keys.key(&number.to_string());
+        created(&*backend, &key, &owned(&ape, generation)).await;
+        expected.insert(key);
+    }
+    let found: BTreeSet<Key> = owners.keys(&ape).await.unwrap().into_iter().collect();
+    assert_eq!(found, expected);
+    owners.revoke(&ape, soon(), None).await.unwrap();
+    assert_eq!(owners.keys(&ape).await.unwrap(), []);
+    for key in expected {
+        assert_eq!(loaded(&*backend, &key).await, None);
+    }
+}

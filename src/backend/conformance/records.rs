@@ -1,0 +1,338 @@
+//! Laws 1 to 8: of a record.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::{Backend, Created, Expiry, Key, Outcome, Record, Stored};
+use super::{KeySpace, at_once, created, done, loaded, record, soon};
+
+pub(super) async fn missing_is_missing(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let key = keys.key("a");
+    assert_eq!(loaded(&*backend, &key).await, None);
+    let seen = created(&*backend, &key, &record(b"v")).await;
+    assert_eq!(loaded(&*backend, &key).await.unwrap().record.value(), b"v");
+    done(backend.remove(&key, &seen).await);
+    assert_eq!(loaded(&*backend, &key).await, None);
+}
+
+pub(super) async fn expired_is_missing(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
+    for (name, until) in [("past", past), ("epoch", Expiry::from_millis(0))] {
+        let key = keys.key(name);
+        let seen = created(&*backend, &key, &Record::new("v", until)).await;
+        assert_eq!(loaded(&*backend, &key).await, None);
+        let outcomes = [
+            backend.swap(&key, &seen, &record(b"w")).await.unwrap(),
+            backend.touch(&key, &seen, soon()).await.unwrap(),
+        ];
+        assert_eq!(outcomes, [Outcome::Gone, Outcome::Gone]);
+        assert_eq!(backend.remove(&key, &seen).await.unwrap(), Outcome::Gone);
+        created(&*backend, &key, &record(b"new")).await;
+        assert_eq!(
+            loaded(&*backend, &key).await.unwrap().record.value(),
+            b"new"
+        );
+    }
+    // A record that is touched or swapped into the past is missing from then on.
+    let key = keys.key("touched");
+    let seen = created(&*backend, &key, &record(b"v")).await;
+    done(backend.touch(&key, &seen, past).await);
+    assert_eq!(loaded(&*backend, &key).await, None);
+    let seen = created(&*backend, &key, &record(b"v")).await;
+    done(backend.swap(&key, &seen, &Record::new("w", past)).await);
+    assert_eq!(loaded(&*backend, &key).await, None);
+}
+
+pub(super) async fn a_record_expires_by_itself(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let key = keys.key("a");
+    let until = Expiry::after(Duration::from_millis(300));
+    let seen = created(&*backend, &key, &Record::new("v", until)).await;
+    // Loaded while it lives by our clock, unless this machine is slower than that.
+    if let Some(stored) = loaded(&*backend, &key).await {
+        assert_eq!(stored.record.expiry(), until);
+    }
+    while Expiry::now() < until {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // The server's clock may be a little behind ours.
+    let watchdog = Expiry::after(Duration::from_secs(60));
+    while loaded(&*backend, &key).await.is_some() {
+        assert!(Expiry::now() < watchdog, "it never expires");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let swapped = backend.swap(&key, &seen, &record(b"w")).await.unwrap();
+    assert_eq!(swapped, Outcome::Gone);
+}
+
+pub(super) async fn create_has_one_winner(backend: Arc<dyn Backend>, keys: KeySpace) {
+    for round in 0..20 {
+        let key = keys.key(&round.to_string());
+        let answers = at_once(16, |number| {
+            let (backend, key) = (backend.clone(), key.clone());
+            async move {
+                let record = record(number.to_string().as_bytes());
+                (number, backend.create(&key, &record).await.unwrap())
+            }
+        });
+        let answers = answers.await;
+        let winners: Vec<_> = answers
+            .iter()
+            .filter(|(_, answer)| *answer != Created::Exists)
+            .collect();
+        let [(winner, Created::Saved(revision))] = winners[..] else {
+            panic!("{} winners", winners.len());
+        };
+        let stored = loaded(&*backend, &key).await.unwrap();
+        assert_eq!(stored.record.value(), winner.to_string().as_bytes());
+        assert_eq!(stored.revision, *revision);
+    }
+}
+
+pub(super) async fn a_stale_revision_is_a_conflict(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let key = keys.key("a");
+    let stale = created(&*backend, &key, &record(b"v")).await;
+    let seen = done(backend.swap(&key, &stale, &record(b"w")).await);
+    let swapped = backend.swap(&key, &stale, &record(b"x")).await.unwrap();
+    assert_eq!(swapped, Outcome::Conflict);
+    let touched = backend.touch(&key, &stale, soon()).await.unwrap();
+    assert_eq!(touched, Outcome::Conflict);
+    assert_eq!(
+        backend.remove(&key, &stale).await.unwrap(),
+        Outcome::Conflict
+    );
+    let stored = loaded(&*backend, &key).await.unwrap();
+    assert_eq!(
+        (stored.record.value(), &stored.revision),
+        (&b"w"[..], &seen)
+    );
+    // The same bytes again are another state.
+    let again = done(backend.swap(&key, &seen, &record(b"w")).await);
+    assert_eq!(
+        backend.remove(&key, &seen).await.unwrap(),
+        Outcome::Conflict
+    );
+    done(backend.remove(&key, &again).await);
+}
+
+pub(super) async fn swap_has_one_winner(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let key = keys.key("a");
+    let mut seen = created(&*backend, &key, &record(b"v")).await;
+    for _ in 0..20 {
+        let answers = at_once(16, |number| {
+            let (backend, key, seen) = (backend.clone(), key.clone(), seen.clone());
+            async move {
+                let record = record(number.to_string().as_bytes());
+                backend.swap(&key, &seen, &record).await.unwrap()
+            }
+        });
+        let answers = answers.await;
+        let mut winners = Vec::new();
+        for (number, answer) in answers.into_iter().enumerate() {
+            match answer {
+                Outcome::Done(revision) => winners.push((number, revision)),
+                Outcome::Conflict => {}
+                Outcome::Gone => panic!("nobody removed it"),
+            }
+        }
+        assert_eq!(winners.len(), 1);
+        let (winner, revision) = winners.remove(0);
+        let stored = loaded(&*backend, &key).await.unwrap();
+        assert_eq!(stored.record.value(), winner.to_string().as_bytes());
+        assert_eq!(stored.revision, revision);
+        seen = revision;
+    }
+}
+
+pub(super) async fn no_update_is_lost(backend: Arc<dyn Backend>, keys: KeySpace) {
+    const TASKS: usize = 8;
+    const EACH: u64 = 25;
+    let key = keys.key("a");
+    created(&*backend, &key, &record(&0_u64.to_be_bytes())).await;
+    let number = |stored: &Stored| u64::from_be_bytes(stored.record.value().try_into().unwrap());
+    at_once(TASKS, |_| {
+        let (backend, key) = (backend.clone(), key.clone());
+        async move {
+            let mut left = EACH;
+            while left > 0 {
+                let stored = loaded(&*backend, &key).await.unwrap();
+                let next = record(&(number(&stored) + 1).to_be_bytes());
+                match backend.swap(&key, &stored.revision, &next).await.unwrap() {
+                    Outcome::Done(_) => left -= 1,
+                    Outcome::Conflict => {}
+                    Outcome::Gone => panic!("nobody removed it"),
+                }
+            }
+        }
+    })
+    .await;
+    let stored = loaded(&*backend, &key).await.unwrap();
+    assert_eq!(number(&stored), TASKS as u64 * EACH);
+}
+
+pub(super) async fn no_revision_comes_back(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let key = keys.key("a");
+    let first = created(&*backend, &key, &record(b"v")).await;
+    done(backend.remove(&key, &first).await);
+    // The same record once more: who saw the first must not change the second.
+    created(&*backend, &key, &record(b"v")).await;
+    let outcomes = [
+        backend.swap(&key, &first, &record(b"w")).await.unwrap(),
+        backend.touch(&key, &first, soon()).await.unwrap(),
+    ];
+    assert_eq!(outcomes, [Outcome::Conflict, Outcome::Conflict]);
+    assert_eq!(
+        backend.remove(&key, &first).await.unwrap(),
+        Outcome::Conflict
+    );
+}
+
+pub(super) async fn update_after_remove_is_gone(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let key = keys.key("a");
+    let seen = created(&*backend, &key, &record(b"v")).await;
+    done(backend.remove(&key, &seen).await);
+    let outcomes = [
+        backend.swap(&key, &seen, &record(b"w")).await.unwrap(),
+        backend.touch(&key, &seen, soon()).await.unwrap(),
+    ];
+    assert_eq!(outcomes, [Outcome::Gone, Outcome::Gone]);
+    assert_eq!(loaded(&*backend, &key).await, None);
+}
+
+pub(super) async fn a_second_remove_is_gone(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let key = keys.key("a");
+    let seen = created(&*backend, &key, &record(b"v")).await;
+    let answers = at_once(8, |_| {
+        let (backend, key, seen) = (backend.clone(), key.clone(), seen.clone());
+        async move { backend.remove(&key, &seen).await.unwrap() }
+    });
+    let answers = answers.await;
+    let removed = answers
+        .iter()
+        .filter(|answer| **answer == Outcome::Done(()));
+    assert_eq!(removed.count(), 1);
+    let gone = answers.iter().filter(|answer| **answer == Outcome::Gone);
+    assert_eq!(gone.count(), 7);
+    assert_eq!(backend.remove(&key, &seen).await.unwrap(), Outcome::Gone);
+}
+
+pub(super) async fn remove_and_swap_have_one_winner(backend: Arc<dyn Backend>, keys: KeySpace) {
+    for round in 0..20 {
+        let key = keys.key(&round.to_string());
+        let seen = created(&*backend, &key, &record(b"v")).await;
+        let answers = at_once(2, |number| {
+            let (backend, key, seen) = (backend.clone(), key.clone(), seen.clone());
+            async move {
+                if number == 0 {
+                    return backend.remove(&key, &seen).await.unwrap() == Outcome::Done(());
+                }
+                let swapped = backend.swap(&key, &seen, &record(b"w")).await.unwrap();
+                matches!(swapped, Outcome::Done(_))
+            }
+        });
+        let answers = answers.await;
+        let [removed, swapped] = answers[..] else {
+            panic!("two answers");
+        };
+        assert_ne!(removed, swapped, "one of them, and one only");
+        assert_eq!(loaded(&*backend, &key).await.is_some(), swapped);
+    }
+}
+
+pub(super) async fn touch_moves_the_expiry_only(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let key = keys.key("a");
+    let seen = created(&*backend, &key, &record(b"v")).await;
+    let later = Expiry::after(Duration::from_secs(3_600));
+    let touched = done(backend.touch(&key, &seen, later).await);
+    assert_ne!(touched, seen);
+    let stored = loaded(&*backend, &key).await.unwrap();
+    assert_eq!(stored.record, Record::new("v", later));
+    assert_eq!(stored.revision, touched);
+    let swapped = backend.swap(&key, &seen, &record(b"w")).await.unwrap();
+    assert_eq!(swapped, Outcome::Conflict);
+}
+
+pub(super) async fn all_bytes_survive(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let every: Vec<u8> = (0..=255).collect();
+    let large = every.repeat(128);
+    for (name, value) in [("every", &every[..]), ("empty", b""), ("large", &large)] {
+        let key = keys.key(name);
+        let seen = created(&*backend, &key, &record(value)).await;
+        assert_eq!(loaded(&*backend, &key).await.unwrap().record.value(), value);
+        done(backend.swap(&key, &seen, &record(value)).await);
+        assert_eq!(loaded(&*backend, &key).await.unwrap().record.value(), value);
+    }
+}
+
+pub(super) async fn keys_are_opaque(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let every: Vec<u8> = (0..=255).collect();
+    let (low, high) = every.split_at(128);
+    let endings: [&[u8]; 20] = [
+        b"a",
+        b"A",
+        b"a ",
+        b" a",
+        b"a\0",
+        b"a\0b",
+        b"a%",
+        b"a_",
+        b"a'",
+        b"a' OR '1'='1",
+        b"a\"",
+        b"a;b",
+        b"../a",
+        b"a/b",
+        b"a\\b",
+        b"a\r\nb",
+        b"*",
+        "ä".as_bytes(),
+        low,
+        high,
+    ];
+    let longest = [&keys.0.as_bytes()[..32], &[b'x'; 218]].concat();
+    let mut all: Vec<Key> = vec![Key::new(longest).unwrap()];
+    for ending in endings {
+        let key = [keys.0.as_bytes(), ending].concat();
+        all.push(Key::new(key).unwrap());
+    }
+    for (number, key) in all.iter().enumerate() {
+        created(&*backend, key, &record(number.to_string().as_bytes())).await;
+    }
+    for (number, key) in all.iter().enumerate() {
+        let stored = loaded(&*backend, key).await.unwrap();
+        assert_eq!(stored.record.value(), number.to_string().as_bytes());
+        done(backend.remove(key, &stored.revision).await);
+    }
+    for key in &all {
+        assert_eq!(loaded(&*backend, key).await, None);
+    }
+}
+
+pub(super) async fn far_expiries_are_right(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let day = Duration::from_secs(86_400);
+    let far = [
+        ("31 days", Expiry::after(31 * day)),
+        ("2038", Expiry::from_millis(2_147_483_648_000)),
+        ("2106", Expiry::from_millis(4_294_967_296_001)),
+        (
+            "a millisecond",
+            Expiry::from_millis(soon().as_millis() / 1_000 * 1_000 + 1),
+        ),
+        ("never", Expiry::NEVER),
+    ];
+    for (name, until) in far {
+        let key = keys.key(name);
+        let seen = created(&*backend, &key, &Record::new("v", until)).await;
+        assert_eq!(
+            loaded(&*backend, &key).await.unwrap().record.expiry(),
+            until,
+            "{name}"
+        );
+        let seen = done(backend.touch(&key, &seen, soon()).await);
+        done(backend.touch(&key, &seen, until).await);
+        assert_eq!(
+            loaded(&*backend, &key).await.unwrap().record.expiry(),
+            until,
+            "{name}"
+        );
+    }
+}

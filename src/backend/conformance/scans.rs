@@ -1,0 +1,66 @@
+//! Law 9: of looking at all records, and purging.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::super::{Backend, Expiry, Key, Record};
+use super::{KeySpace, created, loaded, soon};
+
+pub(super) async fn purge_takes_the_expired_only(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let Some(scan) = backend.scan() else {
+        return;
+    };
+    let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
+    for number in 0..30 {
+        let until = if number % 3 == 0 { soon() } else { past };
+        let key = keys.key(&number.to_string());
+        created(&*backend, &key, &Record::new(number.to_string(), until)).await;
+    }
+    // Others may use the server too: there are twenty of ours, and perhaps more.
+    let first = scan.purge(7).await.unwrap();
+    assert!(first <= 7);
+    while scan.purge(7).await.unwrap() == 7 {}
+    for number in 0..30 {
+        let stored = loaded(&*backend, &keys.key(&number.to_string())).await;
+        assert_eq!(stored.is_some(), number % 3 == 0, "{number}");
+    }
+}
+
+pub(super) async fn a_scan_sees_the_living(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let Some(scan) = backend.scan() else {
+        return;
+    };
+    let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
+    let mut expected = BTreeSet::new();
+    for number in 0..20 {
+        let key = keys.key(&format!("{number:02}"));
+        let until = if number % 2 == 0 { soon() } else { past };
+        created(&*backend, &key, &Record::new("four", until)).await;
+        if number % 2 == 0 {
+            expected.insert(key);
+        }
+    }
+    let mut found = BTreeSet::new();
+    let mut after: Option<Key> = None;
+    loop {
+        let page = scan.page(after.as_ref(), 7).await.unwrap();
+        assert!(page.len() <= 7 && page.is_sorted_by(|one, other| one.key < other.key));
+        for entry in &page {
+            assert!(after.as_ref().is_none_or(|after| entry.key > *after));
+            if expected.contains(&entry.key) {
+                assert_eq!((entry.size, &entry.owner), (4, &None));
+                found.insert(entry.key.clone());
+            } else {
+                assert!(
+                    !entry.key.as_bytes().starts_with(keys.0.as_bytes()),
+                    "an expired one"
+                );
+            }
+        }
+        match page.last() {
+            Some(last) if page.len() == 7 => after = Some(last.key.clone()),
+            _ => break,
+        }
+    }
+    assert_eq!(found, expected);
+}

@@ -1,0 +1,408 @@
+//! [`Memory`]: records in this process, gone with it.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::{
+    Backend, Created, Entry, Error, Expiry, Generation, Key, Outcome, Owners, Record, Revision,
+    Scan, Stored,
+};
+
+/// Into how many parts the records are divided, each with a lock of its own.
+const SHARDS: usize = 64;
+
+/// How many records there may be unless it is said.
+const CAPACITY: usize = 1_000_000;
+
+/// Keeps records in memory: for tests, for trying things out, for one process whose
+/// sessions may end with it.
+///
+/// It purges itself: writes look for expired records now and then, so that there are never
+/// many more of those than of living ones. It never evicts a living record: when it is
+/// full, creating one is an error, [unavailable](Error::is_unavailable).
+pub struct Memory {
+    shards: Box<[Mutex<Shard>; SHARDS]>,
+    owners: Mutex<HashMap<String, OwnerRecord>>,
+    hasher: RandomState,
+    revisions: AtomicU64,
+    records: AtomicUsize,
+    capacity: usize,
+}
+
+#[derive(Default)]
+struct Shard {
+    records: HashMap<Key, Kept>,
+    /// How many may be created before the expired are looked for.
+    until_purge: usize,
+}
+
+struct Kept {
+    record: Record,
+    revision: u64,
+}
+
+struct OwnerRecord {
+    generation: Generation,
+    keep: Option<Key>,
+    until: Expiry,
+    /// Those that were written as this owner's, some of which may be gone.
+    keys: HashSet<Key>,
+}
+
+impl OwnerRecord {
+    fn new(generation: Generation, until: Expiry, keep: Option<&Key>) -> Self {
+        OwnerRecord {
+            generation,
+            keep: keep.cloned(),
+            until,
+            keys: keep.cloned().into_iter().collect(),
+        }
+    }
+
+    fn lets_live(&self, key: &Key, generation: Generation) -> bool {
+        self.generation == generation || self.keep.as_ref() == Some(key)
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing under the locks panics.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Memory {
+    /// No records yet, and room for a million.
+    #[must_use]
+    pub fn new() -> Self {
+        Memory::with_capacity(CAPACITY)
+    }
+
+    /// Room for so many records, expired ones that are not purged yet included.
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Memory {
+            shards: Box::new(std::array::from_fn(|_| Mutex::default())),
+            owners: Mutex::default(),
+            hasher: RandomState::new(),
+            revisions: AtomicU64::new(0),
+            records: AtomicUsize::new(0),
+            capacity,
+        }
+    }
+
+    #[expect(clippy::indexing_slicing)] // the place is less than there are shards
+    fn shard(&self, key: &Key) -> MutexGuard<'_, Shard> {
+        let place = self.hasher.hash_one(key) as usize % self.shards.len();
+        locked(&self.shards[place])
+    }
+
+    fn next_revision(&self) -> u64 {
+        self.revisions.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Whether a record's owner lets it live.
+    fn owner_lets_live(&self, key: &Key, record: &Record, now: Expiry) -> bool {
+        let Some(owner) = record.owner() else {
+            return true;
+        };
+        let owners = locked(&self.owners);
+        let current = owners.get(&owner.name).filter(|of| of.until > now);
+        current.is_some_and(|of| of.lets_live(key, owner.generation))
+    }
+
+    fn is_live(&self, key: &Key, record: &Record, now: Expiry) -> bool {
+        record.expiry() > now && self.owner_lets_live(key, record, now)
+    }
+
+    /// Notes a record with its owner, so that it can be listed.
+    fn note_owner(&self, key: &Key, record: &Record) {
+        if let Some(owner) = record.owner()
+            && let Some(of) = locked(&self.owners).get_mut(&owner.name)
+        {
+            of.keys.insert(key.clone());
+        }
+    }
+
+    /// Changes the living record that was seen, or removes it.
+    fn change<T>(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        change: impl FnOnce(&mut Shard) -> T,
+    ) -> Outcome<T> {
+        let mut shard = self.shard(key);
+        let kept = shard.records.get(key);
+        let Some(kept) = kept.filter(|kept| self.is_live(key, &kept.record, Expiry::now())) else {
+            return Outcome::Gone;
+        };
+        match seen.as_bytes() == kept.revision.to_be_bytes() {
+            true => Outcome::Done(change(&mut shard)),
+            false => Outcome::Conflict,
+        }
+    }
+
+    /// Removes at most `limit` records that are expired.
+    fn purge_shard(&self, shard: &mut Shard, limit: usize) -> usize {
+        let now = Expiry::now();
+        let before = shard.records.len();
+        let mut left = limit;
+        shard.records.retain(|key, kept| {
+            let stays = left == 0 || self.is_live(key, &kept.record, now);
+            left -= usize::from(!stays);
+            stays
+        });
+        let purged = before - shard.records.len();
+        self.records.fetch_sub(purged, Ordering::Relaxed);
+        shard.until_purge = shard.records.len() / 2 + 64;
+        purged
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Memory::new()
+    }
+}
+
+fn revision(number: u64) -> Revision {
+    Revision::new(number.to_be_bytes())
+}
+
+#[async_trait]
+impl Backend for Memory {
+    async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
+        let shard = self.shard(key);
+        let kept = shard.records.get(key);
+        let live = kept.filter(|kept| self.is_live(key, &kept.record, Expiry::now()));
+        Ok(live.map(|kept| Stored {
+            record: kept.record.clone(),
+            revision: revision(kept.revision),
+        }))
+    }
+
+    async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
+        let mut shard = self.shard(key);
+        match shard.until_purge.checked_sub(1) {
+            Some(left) => shard.until_purge = left,
+            None => drop(self.purge_shard(&mut shard, usize::MAX)),
+        }
+        match shard.records.get(key) {
+            Some(kept) if self.is_live(key, &kept.record, Expiry::now()) => {
+                return Ok(Created::Exists);
+            }
+            Some(_) => {}
+            None if self.records.load(Ordering::Relaxed) >= self.capacity => {
+                return Err(Error::unavailable("the memory backend is full"));
+            }
+            None => drop(self.records.fetch_add(1, Ordering::Relaxed)),
+        }
+        let number = self.next_revision();
+        let kept = Kept {
+            record: record.clone(),
+            revision: number,
+        };
+        shard.records.insert(key.clone(), kept);
+        self.note_owner(key, record);
+        Ok(Created::Saved(revision(number)))
+    }
+
+    async fn swap(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        record: &Record,
+    ) -> Result<Outcome<Revision>, Error> {
+        let number = self.next_revision();
+        Ok(self.change(key, seen, |shard| {
+            let kept = Kept {
+                record: record.clone(),
+                revision: number,
+            };
+            shard.records.insert(key.clone(), kept);
+            self.note_owner(key, record);
+            revision(number)
+        }))
+    }
+
+    async fn touch(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        until: Expiry,
+    ) -> Result<Outcome<Revision>, Error> {
+        let number = self.next_revision();
+        Ok(self.change(key, seen, |shard| {
+            if let Some(kept) = shard.records.get_mut(key) {
+                kept.record = kept.record.clone().until(until);
+                kept.revision = number;
+            }
+            revision(number)
+        }))
+    }
+
+    async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
+        Ok(self.change(key, seen, |shard| {
+            shard.records.remove(key);
+            self.records.fetch_sub(1, Ordering::Relaxed);
+        }))
+    }
+
+    fn owners(&self) -> Option<&dyn Owners> {
+        Some(self)
+    }
+
+    fn scan(&self) -> Option<&dyn Scan> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Owners for Memory {
+    async fn generation(&self, owner: &str) -> Result<Option<Generation>, Error> {
+        let owners = locked(&self.owners);
+        let record = owners.get(owner).filter(|of| of.until > Expiry::now());
+        Ok(record.map(|of| of.generation))
+    }
+
+    async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+        let fresh = Generation::random()?;
+        let mut owners = locked(&self.owners);
+        if let Some(of) = owners.get_mut(owner)
+            && of.until > Expiry::now()
+        {
+            of.until = of.until.max(until);
+            return Ok(of.generation);
+        }
+        owners.insert(owner.to_owned(), OwnerRecord::new(fresh, until, None));
+        Ok(fresh)
+    }
+
+    async fn revoke(
+        &self,
+        owner: &str,
+        until: Expiry,
+        keep: Option<&Key>,
+    ) -> Result<Generation, Error> {
+        let generation = Generation::random()?;
+        let mut owners = locked(&self.owners);
+        let before = owners.remove(owner);
+        let until = before.map_or(until, |of| of.until.max(until));
+        owners.insert(owner.to_owned(), OwnerRecord::new(generation, until, keep));
+        Ok(generation)
+    }
+
+    async fn keys(&self, owner: &str) -> Result<Vec<Key>, Error> {
+        let keys: Vec<Key> = match locked(&self.owners).get(owner) {
+            Some(of) => of.keys.iter().cloned().collect(),
+            None => Vec::new(),
+        };
+        let now = Expiry::now();
+        let is_live = |key: &Key| {
+            let shard = self.shard(key);
+            let kept = shard.records.get(key);
+            kept.is_some_and(|kept| {
+                let of = kept.record.owner().map(|of| of.name.as_str());
+                of == Some(owner) && self.is_live(key, &kept.record, now)
+            })
+        };
+        let (live, gone): (Vec<Key>, Vec<Key>) = keys.into_iter().partition(is_live);
+        if let Some(of) = locked(&self.owners).get_mut(owner) {
+            of.keys.retain(|key| !gone.contains(key));
+        }
+        Ok(live)
+    }
+}
+
+#[async_trait]
+impl Scan for Memory {
+    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, Error> {
+        let now = Expiry::now();
+        let mut entries = Vec::new();
+        for shard in self.shards.iter() {
+            let shard = locked(shard);
+            let live = shard.records.iter().filter(|(key, kept)| {
+                after.is_none_or(|after| *key > after) && self.is_live(key, &kept.record, now)
+            });
+            entries.extend(live.map(|(key, kept)| Entry {
+                key: key.clone(),
+                expiry: kept.record.expiry(),
+                owner: kept.record.owner().map(|of| of.name.clone()),
+                size: kept.record.value().len(),
+            }));
+        }
+        entries.sort_by(|one, other| one.key.cmp(&other.key));
+        entries.truncate(limit);
+        Ok(entries)
+    }
+
+    async fn purge(&self, limit: usize) -> Result<usize, Error> {
+        let now = Expiry::now();
+        locked(&self.owners).retain(|_, of| of.until > now);
+        let mut purged = 0;
+        for shard in self.shards.iter() {
+            purged += self.purge_shard(&mut locked(shard), limit - purged);
+            if purged == limit {
+                break;
+            }
+        }
+        Ok(purged)
+    }
+}
+
+/// How many records there are.
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let records = self.records.load(Ordering::Relaxed);
+        write!(f, "Memory({records} records)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn key(number: usize) -> Key {
+        Key::new(number.to_string()).unwrap()
+    }
+
+    async fn create(backend: &Memory, number: usize, until: Expiry) -> Result<Created, Error> {
+        backend.create(&key(number), &Record::new("v", until)).await
+    }
+
+    #[tokio::test]
+    async fn it_purges_itself() {
+        let backend = Memory::new();
+        for number in 0..50_000 {
+            let created = create(&backend, number, Expiry::from_millis(0)).await;
+            assert!(matches!(created, Ok(Created::Saved(_))));
+        }
+        let left = backend.records.load(Ordering::Relaxed);
+        assert!(left < 20_000, "{left} expired records");
+        backend.purge(usize::MAX).await.unwrap();
+        assert_eq!(backend.records.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn a_full_one_refuses_and_evicts_nobody() {
+        let backend = Memory::with_capacity(100);
+        let soon = Expiry::after(Duration::from_secs(600));
+        for number in 0..100 {
+            create(&backend, number, soon).await.unwrap();
+        }
+        let refused = create(&backend, 100, soon).await.unwrap_err();
+        assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
+        assert_eq!(create(&backend, 7, soon).await.unwrap(), Created::Exists);
+        let stored = backend.load(&key(7)).await.unwrap().unwrap();
+        backend.remove(&key(7), &stored.revision).await.unwrap();
+        create(&backend, 100, soon).await.unwrap();
+        for number in (0..=100).filter(|number| *number != 7) {
+            assert!(backend.load(&key(number)).await.unwrap().is_some());
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Where records live: bytes with an expiry under a key, in some server or in memory.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `mod.rs` | [`Backend`], and what its operations answer |
+//! | `record.rs` | [`Key`], [`Record`], [`Revision`], [`Expiry`] |
+//! | `owners.rs` | [`Owners`]: whose records are whose, and ending all of an owner's |
+//! | `scan.rs` | [`Scan`]: looking at all records, and purging the expired |
+//! | `cleanup.rs` | [`Cleanup`]: a task that purges, again and again |
+//! | `memory.rs` | [`Memory`]: records in this process |
+//! | `conformance.rs` | [`conformance`]: the laws as code, for backends of your own (feature `conformance`) |
+//! | `error.rs` | [`Error`] |
+//!
+//! What a record's bytes mean is nobody's business here: sessions, tombstones and write
+//! IDs are bytes of the layer above.
+//!
+//! # The laws
+//!
+//! What every backend keeps, whatever else asks it at the same time. [`conformance`] has a
+//! test for each.
+//!
+//! 1. **Missing is missing.** A key that was never created, or was removed, loads as
+//!    nothing. That is an answer; not to know is an error.
+//! 2. **Expired is missing**, from its expiry on, also while it has not been purged:
+//!    [`load`](Backend::load) finds nothing, [`swap`](Backend::swap),
+//!    [`touch`](Backend::touch) and [`remove`](Backend::remove) are
+//!    [`Gone`](Outcome::Gone), and [`create`](Backend::create) finds the place free.
+//! 3. **Create has one winner.** Of any number at once, one is saved.
+//! 4. **Swap compares.** It is saved only where the record still has the revision that was
+//!    seen; else it is a [`Conflict`](Outcome::Conflict). Of any number at once that saw
+//!    the same revision, one is saved. So do touch and remove.
+//! 5. **Gone stays gone.** Nothing but create brings a removed record back: swap and touch
+//!    answer Gone. So does a second remove, and that is no failure.
+//! 6. **Touch moves the expiry and nothing else**, and is a new revision.
+//! 7. **Bytes are bytes.** All of 0x00 to 0xFF survive in values and keys, and empty values
+//!    do. Keys are not folded, trimmed or interpreted.
+//! 8. **Expiries are exact** to the millisecond, or say in their documentation to what, and
+//!    right beyond 2038 and beyond 30 days.
+//! 9. **Purging takes the expired only**, in batches.
+//! 10. **An owned record lives by its owner's word**: only while the owner's record exists
+//!     and has the record's generation, or keeps its key. Else it is missing, as if expired.
+
+mod cleanup;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod error;
+mod memory;
+mod owners;
+mod record;
+mod scan;
+
+use async_trait::async_trait;
+
+pub use cleanup::Cleanup;
+pub use error::Error;
+pub use memory::Memory;
+pub use owners::{Generation, Owner, Owners};
+pub use record::{Expiry, Key, Record, Revision, Stored};
+pub use scan::{Entry, Scan};
+
+/// What became of an operation on a record that was seen at a revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome<T> {
+    /// It was done.
+    Done(T),
+    /// The record has another revision by now: nothing was done.
+    Conflict,
+    /// There is no such record any more: nothing was done.
+    Gone,
+}
+
+/// What became of a creation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// The record is there, at this revision.
+    Saved(Revision),
+    /// There is one already: nothing was done.
+    Exists,
+}
+
+/// Keeps records: the one trait a server has to answer for. Its laws are those of the
+/// [module](self).
+///
+/// An error means that nobody can tell, not even, if it
+/// [says so](Error::is_outcome_unknown), whether a write was done. No operation is tried
+/// again by itself: the layer above knows what a second try would do.
+///
+/// ```
+/// use std::time::Duration;
+/// use silverback::backend::{Backend, Created, Error, Expiry, Key, Memory, Outcome, Record};
+///
+/// # fn at_once<F: Future>(future: F) -> F::Output {
+/// #     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+/// #     match std::pin::pin!(future).poll(&mut context) {
+/// #         std::task::Poll::Ready(done) => done, std::task::Poll::Pending => panic!() }
+/// # }
+/// # at_once(async {
+/// let backend = Memory::new();
+/// let key = Key::new("some key")?;
+/// let record = Record::new("some bytes", Expiry::after(Duration::from_secs(60)));
+/// let Created::Saved(seen) = backend.create(&key, &record).await? else { panic!("it is the first") };
+/// let later = Record::new("others", record.expiry());
+/// assert!(matches!(backend.swap(&key, &seen, &later).await?, Outcome::Done(_)));
+/// assert_eq!(backend.swap(&key, &seen, &later).await?, Outcome::Conflict);
+/// # Ok::<(), Error>(())
+/// # })?;
+/// # Ok::<(), Error>(())
+/// ```
+#[async_trait]
+pub trait Backend: Send + Sync + 'static {
+    /// The living record under `key`.
+    ///
+    /// # Errors
+    /// [Unavailable](Error::is_unavailable), if nobody can tell.
+    async fn load(&self, key: &Key) -> Result<Option<Stored>, Error>;
+
+    /// Puts a record where there is none.
+    ///
+    /// # Errors
+    /// Unavailable; [too large](Error::is_too_large);
+    /// [outcome unknown](Error::is_outcome_unknown).
+    async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error>;
+
+    /// Puts a record in place of the one that was `seen`.
+    ///
+    /// # Errors
+    /// As [`create`](Backend::create).
+    async fn swap(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        record: &Record,
+    ) -> Result<Outcome<Revision>, Error>;
+
+    /// Gives the record that was `seen` another expiry.
+    ///
+    /// # Errors
+    /// As [`create`](Backend::create).
+    async fn touch(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        until: Expiry,
+    ) -> Result<Outcome<Revision>, Error>;
+
+    /// Removes the record that was `seen`.
+    ///
+    /// # Errors
+    /// As [`create`](Backend::create).
+    async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error>;
+
+    /// Whose records are whose; none for a backend that cannot know.
+    fn owners(&self) -> Option<&dyn Owners> {
+        None
+    }
+
+    /// All records; none for a backend that cannot list them, where the server lets them
+    /// expire by itself.
+    fn scan(&self) -> Option<&dyn Scan> {
+        None
+    }
+}

@@ -1,0 +1,36 @@
+//! [`Scan`]: looking at all records, and purging the expired.
+
+use async_trait::async_trait;
+
+use super::{Error, Expiry, Key};
+
+/// What a scan says of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Where it is.
+    pub key: Key,
+    /// From when on it is missing.
+    pub expiry: Expiry,
+    /// Whose it is.
+    pub owner: Option<String>,
+    /// How many bytes it holds.
+    pub size: usize,
+}
+
+/// All records of a backend, page by page, for operators; and the end of the expired ones.
+#[async_trait]
+pub trait Scan: Send + Sync {
+    /// At most `limit` living records after the key `after`, in the order of keys. Fewer
+    /// than `limit` are the last.
+    ///
+    /// # Errors
+    /// As [`Backend::load`](super::Backend::load).
+    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, Error>;
+
+    /// Removes at most `limit` records that are expired, and says how many it removed. Fewer
+    /// than `limit` are all there were.
+    ///
+    /// # Errors
+    /// As [`Backend::create`](super::Backend::create).
+    async fn purge(&self, limit: usize) -> Result<usize, Error>;
+}
