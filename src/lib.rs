@@ -45,6 +45,7 @@
 //! | `axum` | no | axum's extractors on top of it; brings `tower` |
 //! | `actix` | no | `web::actix`: middleware and extractors for actix-web; brings `session` |
 //! | `backend` | no | `backend`: records, their laws, and a backend in memory |
+//! | `files` | no | `backend::Files`: records in files |
 //! | `conformance` | no | `backend::conformance`: the laws as code, for backends of your own |
 //! | `legacy` | no | `codec::legacy`: readers for formats that were never safe |
 //! | `cli` | no | the `silverback` program |

@@ -8,7 +8,8 @@
 //! | `scan.rs` | [`Scan`]: looking at all records, and purging the expired |
 //! | `cleanup.rs` | [`Cleanup`]: a task that purges, again and again |
 //! | `memory.rs` | [`Memory`]: records in this process |
-//! | `conformance.rs` | [`conformance`]: the laws as code, for backends of your own (feature `conformance`) |
+//! | `files/` | `Files`: a file per record (feature `files`) |
+//! | `conformance/` | [`conformance`]: the laws as code, for backends of your own (feature `conformance`) |
 //! | `error.rs` | [`Error`] |
 //!
 //! What a record's bytes mean is nobody's business here: sessions, tombstones and write
@@ -44,6 +45,8 @@ mod cleanup;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
+#[cfg(feature = "files")]
+mod files;
 mod memory;
 mod owners;
 mod record;
@@ -53,6 +56,8 @@ use async_trait::async_trait;
 
 pub use cleanup::Cleanup;
 pub use error::Error;
+#[cfg(feature = "files")]
+pub use files::Files;
 pub use memory::Memory;
 pub use owners::{Generation, Owner, Owners};
 pub use record::{Expiry, Key, Record, Revision, Stored};

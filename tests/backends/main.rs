@@ -1,5 +1,8 @@
 //! The laws of a backend, tried on each backend: a named test per backend and law.
 
+#[cfg(feature = "files")]
+mod files;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -11,13 +14,17 @@ use silverback::backend::{Backend, Memory};
 /// its own key space.
 type Contestant = (&'static str, fn() -> Arc<dyn Backend>);
 
-const BACKENDS: [Contestant; 1] = [("memory", || Arc::new(Memory::new()))];
+const BACKENDS: &[Contestant] = &[
+    ("memory", || Arc::new(Memory::new())),
+    #[cfg(feature = "files")]
+    ("files", || Arc::new(files::fresh())),
+];
 
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let runtime = Arc::new(runtime);
     let mut trials = Vec::new();
-    for (name, make) in BACKENDS {
+    for (name, make) in BACKENDS.iter().copied() {
         let backend = make();
         for law in LAWS {
             let (runtime, backend) = (runtime.clone(), backend.clone());

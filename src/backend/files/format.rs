@@ -1,0 +1,216 @@
+//! What is in a file: a record or an owner, in a form that tells a torn or foreign file
+//! from a whole one. Every part has its length before it, and a SHA-256 of all stands at
+//! the end.
+
+use sha2::{Digest, Sha256};
+
+use super::super::{Entry, Error, Expiry, Generation, Key, Owner, Record, Revision, Stored};
+
+const RECORD: &[u8] = b"silverback record 1\n";
+const OWNER: &[u8] = b"silverback owner 1\n";
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct RecordFile {
+    pub(super) key: Key,
+    pub(super) revision: [u8; 16],
+    pub(super) record: Record,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct OwnerFile {
+    pub(super) name: String,
+    pub(super) generation: Generation,
+    pub(super) until: Expiry,
+    pub(super) keep: Option<Key>,
+}
+
+impl RecordFile {
+    pub(super) fn revision(&self) -> Revision {
+        Revision::new(self.revision)
+    }
+
+    pub(super) fn into_stored(self) -> Stored {
+        Stored {
+            revision: self.revision(),
+            record: self.record,
+        }
+    }
+
+    pub(super) fn into_entry(self) -> Entry {
+        Entry {
+            key: self.key,
+            expiry: self.record.expiry(),
+            owner: self.record.owner().map(|of| of.name.clone()),
+            size: self.record.value().len(),
+        }
+    }
+
+    pub(super) fn to_vec(&self) -> Vec<u8> {
+        let mut writer = Writer::new(RECORD);
+        writer.put(self.key.as_bytes());
+        writer.put(&self.revision);
+        writer.put(&self.record.expiry().as_millis().to_be_bytes());
+        let owner = self.record.owner();
+        writer.put(owner.map_or(&[], |owner| owner.generation.as_bytes()));
+        writer.put(owner.map_or(&[], |owner| owner.name.as_bytes()));
+        writer.put(self.record.value());
+        writer.finish()
+    }
+
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new(RECORD, bytes).ok_or_else(no_record)?;
+        reader.record().ok_or_else(no_record)
+    }
+}
+
+impl OwnerFile {
+    pub(super) fn to_vec(&self) -> Vec<u8> {
+        let mut writer = Writer::new(OWNER);
+        writer.put(self.name.as_bytes());
+        writer.put(self.generation.as_bytes());
+        writer.put(&self.until.as_millis().to_be_bytes());
+        writer.put(self.keep.as_ref().map_or(&[], Key::as_bytes));
+        writer.finish()
+    }
+
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new(OWNER, bytes).ok_or_else(no_record)?;
+        reader.owner().ok_or_else(no_record)
+    }
+}
+
+fn no_record() -> Error {
+    Error::corrupt("a file is no record, or not whole")
+}
+
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn new(kind: &[u8]) -> Self {
+        Writer(kind.to_vec())
+    }
+
+    fn put(&mut self, part: &[u8]) {
+        self.0.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        self.0.extend_from_slice(part);
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        let digest = Sha256::digest(&self.0);
+        self.0.extend_from_slice(&digest);
+        self.0
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    /// The parts of a whole file of that kind.
+    fn new(kind: &[u8], bytes: &'a [u8]) -> Option<Self> {
+        let (parts, digest) = bytes.split_last_chunk::<32>()?;
+        let is_whole = Sha256::digest(parts).as_slice() == digest;
+        is_whole.then(|| parts.strip_prefix(kind).map(Reader))?
+    }
+
+    fn take(&mut self) -> Option<&'a [u8]> {
+        let length = u64::from_be_bytes(*self.0.split_off(..8)?.first_chunk()?);
+        self.0.split_off(..usize::try_from(length).ok()?)
+    }
+
+    fn take_array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.take()?.try_into().ok()
+    }
+
+    fn take_text(&mut self) -> Option<String> {
+        String::from_utf8(self.take()?.to_vec()).ok()
+    }
+
+    fn take_expiry(&mut self) -> Option<Expiry> {
+        let millis = i64::from_be_bytes(self.take_array()?);
+        Some(Expiry::from_millis(millis))
+    }
+
+    fn record(&mut self) -> Option<RecordFile> {
+        let key = Key::new(self.take()?).ok()?;
+        let revision = self.take_array()?;
+        let expiry = self.take_expiry()?;
+        let generation = self.take()?;
+        let name = self.take_text()?;
+        let mut record = Record::new(self.take()?, expiry);
+        if !generation.is_empty() {
+            let generation = Generation::from_bytes(generation.try_into().ok()?);
+            record = record.owned_by(Owner { name, generation });
+        }
+        self.0.is_empty().then_some(RecordFile {
+            key,
+            revision,
+            record,
+        })
+    }
+
+    fn owner(&mut self) -> Option<OwnerFile> {
+        let name = self.take_text()?;
+        let generation = Generation::from_bytes(self.take_array()?);
+        let until = self.take_expiry()?;
+        let keep = match self.take()? {
+            [] => None,
+            key => Some(Key::new(key).ok()?),
+        };
+        self.0.is_empty().then_some(OwnerFile {
+            name,
+            generation,
+            until,
+            keep,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record_file(owner: Option<Owner>) -> RecordFile {
+        let record = Record::new([0, 1, 255], Expiry::from_millis(-7));
+        RecordFile {
+            key: Key::new([0, 255]).unwrap(),
+            revision: [7; 16],
+            record: match owner {
+                Some(owner) => record.owned_by(owner),
+                None => record,
+            },
+        }
+    }
+
+    #[test]
+    fn files_come_back_whole_and_only_whole() {
+        let generation = Generation::random().unwrap();
+        let owner = |name: &str| {
+            let name = name.to_owned();
+            Some(Owner { name, generation })
+        };
+        for file in [
+            record_file(None),
+            record_file(owner("")),
+            record_file(owner("ünï")),
+        ] {
+            let bytes = file.to_vec();
+            assert_eq!(RecordFile::parse(&bytes).unwrap(), file);
+            for end in 0..bytes.len() {
+                assert!(RecordFile::parse(&bytes[..end]).unwrap_err().is_corrupt());
+                let mut torn = bytes.clone();
+                torn[end] ^= 1;
+                assert!(RecordFile::parse(&torn).unwrap_err().is_corrupt());
+            }
+            assert!(OwnerFile::parse(&bytes).is_err());
+        }
+        for keep in [None, Some(Key::new("k").unwrap())] {
+            let file = OwnerFile {
+                name: "ape".to_owned(),
+                generation,
+                until: Expiry::NEVER,
+                keep,
+            };
+            assert_eq!(OwnerFile::parse(&file.to_vec()).unwrap(), file);
+        }
+    }
+}
