@@ -6,6 +6,7 @@
 //! | `record.rs` | [`Key`], [`Record`], [`Revision`], [`Expiry`] |
 //! | `owners.rs` | [`Owners`]: whose records are whose, and ending all of an owner's |
 //! | `scan.rs` | [`Scan`]: looking at all records, and purging the expired |
+//! | `connect.rs` | [`connect`]: a backend chosen by a URL |
 //! | `cleanup.rs` | [`Cleanup`]: a task that purges, again and again |
 //! | `memory.rs` | [`Memory`]: records in this process |
 //! | `files/` | `Files`: a file per record (feature `files`) |
@@ -44,6 +45,7 @@
 mod cleanup;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod connect;
 mod error;
 #[cfg(feature = "files")]
 mod files;
@@ -55,6 +57,7 @@ mod scan;
 use async_trait::async_trait;
 
 pub use cleanup::Cleanup;
+pub use connect::connect;
 pub use error::Error;
 #[cfg(feature = "files")]
 pub use files::Files;
