@@ -13,7 +13,7 @@ use axum::response::{AppendHeaders, Html, IntoResponse, Redirect};
 use axum::routing::{get, post};
 use axum::{Form, Router};
 use serde::Deserialize;
-use silverback::codec::{self, Codec, Codecs, KeyPair, Opened, UnixTime};
+use silverback::codec::{self, Codec, Codecs, KeyPair, Opened, Serializer, UnixTime};
 use silverback::session::{self, CookieOptions, CookieStore, Lifetime, Session};
 use silverback::web::tower::SessionLayer;
 
@@ -203,6 +203,10 @@ impl Codec for Keys {
         out: &mut Vec<u8>,
     ) -> Result<Opened, codec::Error> {
         self.codecs().open_into(name, cookie, now, out)
+    }
+
+    fn serializer(&self) -> Serializer {
+        self.codecs().serializer()
     }
 }
 

@@ -141,7 +141,8 @@ pub trait Codec: Send + Sync {
     ) -> Result<Opened, Error>;
 
     /// How typed values become bytes when this codec seals. When it opens,
-    /// [`Opened`] says so: in a chain it depends on the key.
+    /// [`Opened`] says so: in a chain it depends on the key. A codec that wraps one names
+    /// its serializer.
     fn serializer(&self) -> Serializer {
         Serializer::default()
     }

@@ -87,11 +87,45 @@ impl Tree {
         }
     }
 
+    /// Refuses names that Go has not, and so nobody reads: of a struct or field that has
+    /// none, of two fields that have the same.
+    fn check_names(&self) -> Result<(), Error> {
+        match self {
+            Tree::Nothing | Tree::Basic(..) => Ok(()),
+            Tree::Sequence(trees) | Tree::Tuple(trees) => {
+                trees.iter().try_for_each(Tree::check_names)
+            }
+            Tree::Map(entries) => entries.iter().try_for_each(|(key, value)| {
+                key.check_names()?;
+                value.check_names()
+            }),
+            Tree::Struct(name, fields) => {
+                if name.is_empty() || name.ends_with('.') {
+                    return Err(Error::new("a struct has no name"));
+                }
+                for (number, (name, value)) in fields.iter().enumerate() {
+                    let is_twice = fields.iter().take(number).any(|(other, _)| other == name);
+                    if name.is_empty() || is_twice {
+                        return Err(Error::new("a field has no name, or another's"));
+                    }
+                    value.check_names()?;
+                }
+                Ok(())
+            }
+        }
+    }
+
     /// The same, of what every format has: structs as maps, keys as strings.
     #[cfg(feature = "session")]
     pub(super) fn into_plain(self) -> Result<Tree, Error> {
+        self.check_names()?;
+        self.into_plain_terms()
+    }
+
+    #[cfg(feature = "session")]
+    fn into_plain_terms(self) -> Result<Tree, Error> {
         let all = |trees: Vec<Tree>| {
-            let plain = trees.into_iter().map(Tree::into_plain);
+            let plain = trees.into_iter().map(Tree::into_plain_terms);
             plain.collect::<Result<Vec<_>, _>>()
         };
         Ok(match self {
@@ -103,7 +137,7 @@ impl Tree {
             Tree::Tuple(elements) => Tree::Tuple(all(elements)?),
             Tree::Map(entries) => {
                 let plain = |(key, value): (Tree, Tree)| match key {
-                    Tree::Basic("string", _) => Ok((key, value.into_plain()?)),
+                    Tree::Basic("string", _) => Ok((key, value.into_plain_terms()?)),
                     _ => Err(Error::new("a map's key is no string")),
                 };
                 Tree::Map(entries.into_iter().map(plain).collect::<Result<_, _>>()?)
@@ -111,7 +145,7 @@ impl Tree {
             Tree::Struct(_, fields) => {
                 let entry = |(name, value): (&'static str, Tree)| {
                     let key = Tree::Basic("string", Value::String(name.into()));
-                    Ok::<_, Error>((key, value.into_plain()?))
+                    Ok::<_, Error>((key, value.into_plain_terms()?))
                 };
                 Tree::Map(fields.into_iter().map(entry).collect::<Result<_, _>>()?)
             }
@@ -231,6 +265,7 @@ pub(super) struct Writer {
 impl Writer {
     /// The value of a tree at the top level.
     pub(super) fn write(mut self, tree: &Tree) -> Result<Value, Error> {
+        tree.check_names()?;
         let schema = tree.schema();
         if matches!(schema, Schema::Unknown) {
             return Err(Error::new("nothing has no value at the top level"));
@@ -243,6 +278,7 @@ impl Writer {
 
     /// The tree in an interface.
     pub(super) fn write_interface(mut self, tree: &Tree) -> Result<Interface, Error> {
+        tree.check_names()?;
         let interface = self.interface(tree)?;
         if let Some(Value::Composite(_)) = interface.value() {
             self.shared.fill(self.definitions);

@@ -12,6 +12,10 @@ use super::{Error, GoString, Interface, Value};
 /// How deep a serde value may be nested.
 const DEEPEST: usize = 128;
 
+/// The same for formats that read no deeper than that themselves.
+#[cfg(feature = "session")]
+const DEEPEST_PLAIN: usize = 100;
+
 /// Turns any `Serialize` into the gob that Go sends for such a type: see
 /// [`to_vec`](super::to_vec).
 ///
@@ -44,7 +48,9 @@ pub fn to_interface<T: Serialize + ?Sized>(value: &T) -> Result<Interface, Error
 /// As [`to_value`], and for map keys that are no strings and numbers that are not finite.
 #[cfg(feature = "session")]
 pub(crate) fn to_plain_interface<T: Serialize + ?Sized>(value: &T) -> Result<Interface, Error> {
-    let tree = value.serialize(Trees { depth: DEEPEST })?;
+    let tree = value.serialize(Trees {
+        depth: DEEPEST_PLAIN,
+    })?;
     Writer::default().write_interface(&tree.into_plain()?)
 }
 

@@ -92,7 +92,7 @@ impl CookieStore {
                 ));
             }
         }
-        Values::check(&serializer)?;
+        Values::check(&codec, setup.cookie.name(), setup.now())?;
         Ok(CookieStore {
             codec: Arc::new(codec),
             setup,

@@ -49,7 +49,8 @@ impl Serialize for Part<'_> {
             Value::Bytes(bytes) => serializer.serialize_bytes(bytes),
             Value::String(string) => write_string(string, serializer),
             Value::Interface(interface) => match interface.value() {
-                Some(held) => Part(held, deeper).serialize(serializer),
+                // Not a level of the format's.
+                Some(held) => Part(held, depth).serialize(serializer),
                 None => serializer.serialize_unit(),
             },
             Value::SelfEncoded(..) => match Time::of(value) {

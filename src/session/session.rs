@@ -13,7 +13,7 @@ use crate::gob::Interface;
 use super::cookie_options::is_cookie_value;
 use super::flashes::FLASHES;
 use super::lifetime::LONGEST_MAX_AGE;
-use super::state::{Outgoing, Saving, State, Work};
+use super::state::{Before, Outgoing, Saving, State, Work};
 use super::store::{Setup, Store};
 use super::values::read;
 use super::{Error, Refusal, Values};
@@ -50,6 +50,8 @@ struct Shared {
     is_loopback: bool,
     /// Never held across an await, nor while code of the user's runs.
     state: Mutex<State>,
+    /// Whoever saves: one at a time, so that none overtakes another.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Session {
@@ -58,6 +60,7 @@ impl Session {
             store,
             is_loopback,
             state: Mutex::new(state),
+            turn: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -74,6 +77,29 @@ impl Session {
 /// How often a change is tried while others change the session at the same time.
 const MOST_ATTEMPTS: usize = 10_000;
 const CHANGES_ITSELF: &str = "the change is never done: it changes the session itself";
+
+/// Takes a change back when it is dropped: also where whoever waits for it to be saved
+/// waits no more.
+struct Undo<'s> {
+    session: &'s Session,
+    version: u64,
+    before: Option<Before>,
+}
+
+impl Undo<'_> {
+    /// The change stays.
+    fn no_more(mut self) {
+        self.before = None;
+    }
+}
+
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        if let Some(before) = self.before.take() {
+            self.session.state().take_back(self.version, before);
+        }
+    }
+}
 
 /// Values.
 impl Session {
@@ -157,9 +183,9 @@ impl Session {
     }
 
     /// Changes several values at once, and saves them now. What `change` returns is
-    /// returned; if it fails, or the session cannot be saved, nothing is changed (unless
-    /// another task has changed the session after). It may run again, as in
-    /// [`update`](Session::update).
+    /// returned. If it fails, or the session cannot be saved, or nobody waits for it any
+    /// more, nothing is changed, unless another task has changed the session after. It may
+    /// run again, as in [`update`](Session::update).
     ///
     /// # Errors
     /// Those of `change`, and of [`save`](Session::save).
@@ -167,20 +193,26 @@ impl Session {
         &self,
         change: impl Fn(&mut Values) -> Result<R, Error> + Send + Sync + 'static,
     ) -> Result<R, Error> {
-        let before = self.values();
-        let answer = self.change(change)?;
-        let version = self.state().version();
-        match self.save().await {
-            Ok(()) => Ok(answer),
-            Err(error) => {
-                self.state().take_back(version, before);
-                Err(error)
-            }
-        }
+        let _turn = self.0.turn.lock().await;
+        let (answer, undo) = self.change_for_now(change)?;
+        self.state().check_not_closed()?;
+        self.commit_in_turn().await?;
+        undo.no_more();
+        Ok(answer)
     }
 
     /// Runs `change` on a copy, and takes it over unless the session has changed since.
     fn change<R>(&self, change: impl Fn(&mut Values) -> Result<R, Error>) -> Result<R, Error> {
+        let (answer, undo) = self.change_for_now(change)?;
+        undo.no_more();
+        Ok(answer)
+    }
+
+    /// The same, to be undone unless it is said otherwise.
+    fn change_for_now<R>(
+        &self,
+        change: impl Fn(&mut Values) -> Result<R, Error>,
+    ) -> Result<(R, Undo<'_>), Error> {
         for _ in 0..MOST_ATTEMPTS {
             let (version, mut values) = {
                 let state = self.state();
@@ -190,10 +222,17 @@ impl Session {
             let answer = change(&mut values)?;
             let mut state = self.state();
             if state.version() == version {
-                return state.change(|session| {
+                let before = state.before();
+                state.change(|session| {
                     session.values = values;
-                    Ok(answer)
-                });
+                    Ok(())
+                })?;
+                let undo = Undo {
+                    session: self,
+                    version: state.version(),
+                    before: Some(before),
+                };
+                return Ok((answer, undo));
             }
         }
         Err(Error::usage(CHANGES_ITSELF))
@@ -324,8 +363,8 @@ impl Session {
     }
 
     /// Logs the owner out: the session's values are gone, and its cookie is removed if the
-    /// client has one. What is written after that, such as a farewell flash, is in a new
-    /// session, whose cookie then takes the place of the old.
+    /// client has one. What is written after that, such as a farewell flash (or a renewal,
+    /// or a deadline), is in a new session, whose cookie then takes the place of the old.
     ///
     /// # Errors
     /// [Closed](Error::is_closed).
@@ -434,20 +473,7 @@ impl Session {
     /// # Errors
     /// [Closed](Error::is_closed); usage, for a time after the lifetime's absolute limit.
     pub fn set_deadline(&self, deadline: UnixTime) -> Result<(), Error> {
-        let lifetime = &self.setup().lifetime;
-        self.state().change(|session| {
-            let metadata = &mut session.metadata;
-            let limits = lifetime.limits(metadata.remembered);
-            let limit = limits.deadline(metadata.created);
-            if limit.is_some_and(|limit| deadline > limit) {
-                return Err(Error::usage(
-                    "the deadline is after the lifetime's absolute limit",
-                ));
-            }
-            metadata.deadline = Some(deadline);
-            metadata.own_deadline = true;
-            Ok(())
-        })
+        self.state().set_deadline(deadline, &self.setup().lifetime)
     }
 }
 
@@ -473,10 +499,15 @@ impl Session {
 
     /// Does what there is to do.
     pub(super) async fn commit(&self) -> Result<(), Error> {
+        let _turn = self.0.turn.lock().await;
+        self.commit_in_turn().await
+    }
+
+    async fn commit_in_turn(&self) -> Result<(), Error> {
         let setup = self.setup();
         let now = setup.now();
         let Work { revoke, save } = self.state().work(&setup.lifetime, now);
-        if let Some(owner) = revoke {
+        for owner in revoke {
             self.0.store.revoke(&owner).await?;
             self.state().revoked(&owner);
         }

@@ -154,6 +154,13 @@ impl Sessions {
         })
     }
 
+    /// Whether these are sessions of all the names that `stores` have, so that a second
+    /// layer within the first has nothing to do.
+    #[must_use]
+    pub fn cover(&self, stores: &Stores) -> bool {
+        self.0.stores.cover(stores)
+    }
+
     /// Saves the sessions that were written to, and says what the response is to carry;
     /// nothing, if no session was asked for. From now on they take no more changes.
     ///

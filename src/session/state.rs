@@ -23,7 +23,7 @@ pub(super) struct State {
     is_new: bool,
     refusal: Option<Refusal>,
     /// Whose other sessions are to end with the next save.
-    revokes: Option<String>,
+    revokes: Vec<String>,
     /// Whether the deadline was set later than the owner's epoch was asked for.
     lasts_longer: bool,
     phase: Phase,
@@ -41,6 +41,13 @@ enum Phase {
     Destroyed,
 }
 
+/// A session before a change.
+pub(super) struct Before {
+    values: Values,
+    phase: Phase,
+    was_saved: bool,
+}
+
 /// What is to be sent.
 #[derive(Clone)]
 pub(super) enum Outgoing {
@@ -52,7 +59,7 @@ pub(super) enum Outgoing {
 /// What a commit has to do.
 pub(super) struct Work {
     /// Whose sessions end, none of which is this one.
-    pub(super) revoke: Option<String>,
+    pub(super) revoke: Vec<String>,
     pub(super) save: Option<Saving>,
 }
 
@@ -97,7 +104,7 @@ impl State {
             came,
             is_new: false,
             refusal: None,
-            revokes: None,
+            revokes: Vec::new(),
             lasts_longer: false,
             phase: Phase::Live,
             is_closed: false,
@@ -146,11 +153,25 @@ impl State {
         Ok(answer)
     }
 
-    /// Takes a change back that led to `version`, unless others have followed.
-    pub(super) fn take_back(&mut self, version: u64, values: Values) {
+    /// What a change can be taken back to.
+    pub(super) fn before(&self) -> Before {
+        Before {
+            values: self.values.clone(),
+            phase: self.phase,
+            was_saved: self.version == self.saved,
+        }
+    }
+
+    /// Takes the change back that led to `version`, unless others have followed.
+    pub(super) fn take_back(&mut self, version: u64, before: Before) {
         if self.version == version {
-            self.values = values;
-            self.version = version.saturating_sub(1);
+            self.values = before.values;
+            self.phase = before.phase;
+            // Never a version that was in use.
+            self.version += 1;
+            if before.was_saved {
+                self.saved = self.version;
+            }
         }
     }
 
@@ -168,7 +189,6 @@ impl State {
         if keeps_values {
             self.values = values;
         }
-        self.version += 1;
         self.metadata.login = Some(Login {
             owner,
             at: now,
@@ -195,6 +215,8 @@ impl State {
     fn begin_anew(&mut self, phase: Phase, lifetime: &Lifetime, now: UnixTime) {
         self.phase = phase;
         self.incarnation += 1;
+        // Whoever has read the session has read another.
+        self.version += 1;
         self.values.clear();
         self.metadata = Metadata::new(lifetime, now);
         self.sealed_at = None;
@@ -208,7 +230,9 @@ impl State {
         };
         let owner = login.owner.clone();
         self.change(|session| {
-            session.revokes = Some(owner);
+            if !session.revokes.contains(&owner) {
+                session.revokes.push(owner);
+            }
             Ok(())
         })
     }
@@ -219,14 +243,40 @@ impl State {
             return Ok(());
         }
         self.change(|session| {
-            let before = session.metadata.deadline;
-            session.metadata.remember(remembered, lifetime);
-            session.lasts_longer |= match (session.metadata.deadline, before) {
-                (Some(deadline), Some(before)) => deadline > before,
-                (deadline, _) => deadline.is_none(),
-            };
+            session.move_deadline(|metadata| metadata.remember(remembered, lifetime));
             Ok(())
         })
+    }
+
+    pub(super) fn set_deadline(
+        &mut self,
+        deadline: UnixTime,
+        lifetime: &Lifetime,
+    ) -> Result<(), Error> {
+        self.change(|session| {
+            let limits = lifetime.limits(session.metadata.remembered);
+            let limit = limits.deadline(session.metadata.created);
+            if limit.is_some_and(|limit| deadline > limit) {
+                return Err(Error::usage(
+                    "the deadline is after the lifetime's absolute limit",
+                ));
+            }
+            session.move_deadline(|metadata| {
+                metadata.deadline = Some(deadline);
+                metadata.own_deadline = true;
+            });
+            Ok(())
+        })
+    }
+
+    /// Notes whether the session lasts longer than before.
+    fn move_deadline(&mut self, change: impl FnOnce(&mut Metadata)) {
+        let before = self.metadata.deadline;
+        change(&mut self.metadata);
+        self.lasts_longer |= match (self.metadata.deadline, before) {
+            (Some(deadline), Some(before)) => deadline > before,
+            (deadline, _) => deadline.is_none(),
+        };
     }
 
     /// Takes no more changes.
@@ -248,8 +298,9 @@ impl State {
             };
         }
         let owner = self.metadata.login.as_ref().map(|login| &login.owner);
-        let revokes_others = self.revokes.is_some() && self.revokes.as_ref() == owner;
-        let revoke = self.revokes.clone().filter(|_| !revokes_others);
+        let revokes_others = owner.is_some_and(|owner| self.revokes.contains(owner));
+        let others = self.revokes.iter().filter(|of| Some(*of) != owner);
+        let revoke = others.cloned().collect();
         let touches = self.sealed_at.is_some() && self.metadata.wants_touch(lifetime, now);
         let is_touch = self.version == self.saved;
         if is_touch && !touches {
@@ -275,12 +326,12 @@ impl State {
 
     /// The owner's sessions have ended.
     pub(super) fn revoked(&mut self, owner: &str) {
-        self.revokes.take_if(|revokes| *revokes == owner);
+        self.revokes.retain(|of| of != owner);
     }
 
-    /// The session was saved, unless a later save came first or it is another by now.
+    /// The session was saved, unless it is another by now.
     pub(super) fn settle(&mut self, saving: Saving, saved: Saved, cookie: String) {
-        if saving.version < self.saved || saving.incarnation != self.incarnation {
+        if saving.incarnation != self.incarnation {
             return;
         }
         self.saved = saving.version;
@@ -290,7 +341,7 @@ impl State {
         if let Some(login) = &mut self.metadata.login {
             login.epoch = saved.epoch;
             if saving.save.revokes_others {
-                self.revokes.take_if(|revokes| *revokes == login.owner);
+                self.revokes.retain(|of| *of != login.owner);
             }
         }
         self.lasts_longer &= saving.version != self.version;

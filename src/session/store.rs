@@ -158,6 +158,14 @@ impl Stores {
         stores.find(|(_, store)| store.name() == name)
     }
 
+    /// Whether there is a store here for each name there.
+    pub(super) fn cover(&self, others: &Stores) -> bool {
+        others
+            .0
+            .iter()
+            .all(|store| self.find(store.name()).is_some())
+    }
+
     /// The store of sessions that are asked for without a name.
     pub(super) fn first(&self) -> Option<(usize, &Arc<dyn Store>)> {
         self.0.first().map(|store| (0, store))

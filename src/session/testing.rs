@@ -1,5 +1,8 @@
 //! For tests of your own: requests with a session in them, and the session a response
 //! sets. It needs no server and no framework.
+//!
+//! A store with [`insecure_http`](super::CookieOptions::insecure_http) sets cookies for
+//! loopback only: requests that tests make by hand need `Host: localhost`.
 
 use std::fmt;
 

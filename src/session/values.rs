@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::codec::Serializer;
+use crate::codec::{Codec, Serializer, UnixTime};
 use crate::gob::{self, Composite, FlatMap, Interface, Value};
 
 use super::Error;
@@ -118,8 +118,9 @@ impl Values {
     /// [`gob::to_interface`] says: `i64` is Go's `int64`.
     ///
     /// In a struct, as in Go, zero and nothing are the same: `Some(0)`, `Some(false)` and
-    /// `Some("")` in a field come back as `None`. (Where the codec's serializer is JSON or
-    /// another, they come back as they were.)
+    /// `Some("")` in a field come back as `None`; and an enum with a `#[serde(tag)]`, or
+    /// untagged, does not come back with an empty list or map in it. Where the codec's
+    /// serializer is JSON or another, all of these come back as they were.
     ///
     /// # Errors
     /// Usage, for a value that cannot be written (under other serializers than gob that is
@@ -303,23 +304,38 @@ impl Values {
         }
     }
 
-    /// Whether a session's values can be written and read again by `serializer`.
-    pub(super) fn check(serializer: &Serializer) -> Result<(), Error> {
-        let probe = || -> Option<bool> {
-            let mut values = Values::in_terms(Terms::of(serializer));
-            values.insert("list", ["text"]).ok()?;
-            let bytes = values.serialize(serializer, "probe").ok()?;
-            let (again, metadata) = Values::deserialize(serializer, bytes)?;
-            let list: Option<Vec<String>> = again.get("list").ok()?;
-            Some(list? == ["text"] && metadata? == "probe")
-        };
-        match probe() {
-            Some(true) => Ok(()),
-            _ => Err(Error::usage(
+    /// Refuses a codec that writes sessions which it does not read again. One that cannot
+    /// seal just now is not refused for that.
+    pub(super) fn check(codec: &dyn Codec, name: &str, now: UnixTime) -> Result<(), Error> {
+        let no_session = || {
+            Error::usage(
                 "the codec's serializer cannot hold a session: gob and JSON can, and other \
-                 formats that say what they hold",
-            )),
-        }
+                 formats that say what they hold; a codec that wraps another one names its \
+                 serializer",
+            )
+        };
+        let (list, half) = (["text"], 0.5);
+        let serializer = codec.serializer();
+        let mut values = Values::in_terms(Terms::of(&serializer));
+        values.insert("list", list)?;
+        values.insert("half", half)?;
+        let bytes = values.serialize(&serializer, "probe");
+        let bytes = bytes.map_err(|error| no_session().with_source(error))?;
+        let Ok(cookie) = codec.seal_at(name, &bytes, now) else {
+            return Ok(());
+        };
+        let Ok(opened) = codec.open_at(name, &cookie, now) else {
+            return Ok(());
+        };
+        let serializer = opened.serializer().clone();
+        let read = Values::deserialize(&serializer, opened.into_value());
+        let (again, metadata) = read.ok_or_else(no_session)?;
+        let is_same = again
+            .get::<Vec<String>>("list")?
+            .is_some_and(|again| again == list)
+            && again.get::<f64>("half")? == Some(half)
+            && metadata.as_deref() == Some("probe");
+        is_same.then_some(()).ok_or_else(no_session)
     }
 }
 

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
-use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CACHE_CONTROL, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, VARY,
@@ -71,8 +70,7 @@ impl SessionMiddleware {
         self
     }
 
-    fn refuse(&self, error: &Error) -> HttpResponse {
-        error.log();
+    fn respond(&self, error: &Error) -> HttpResponse {
         let mut response = match &self.on_error {
             Some(respond) => respond(error),
             None => error.error_response(),
@@ -82,52 +80,102 @@ impl SessionMiddleware {
         response
     }
 
-    /// Saves the sessions that were asked for, and moves their fields to the response.
-    /// Answers with another response if that fails, or the response stands for a session
-    /// error.
-    async fn finish<B>(
-        &self,
-        sessions: &Sessions,
-        response: &mut HttpResponse<B>,
-    ) -> Option<HttpResponse> {
-        let failed = match session_error(response) {
-            Some(error) => Some(error),
-            None => match sessions.finish().await {
-                Ok(fields) => {
-                    if let Some(fields) = fields {
-                        add(&fields, response.headers_mut());
-                    }
-                    return None;
-                }
-                Err(error) => Some(error),
-            },
-        };
-        sessions.abandon();
-        failed.map(|error| self.refuse(&error))
-    }
-
     async fn finish_response<B>(
         &self,
         sessions: &Sessions,
         response: ServiceResponse<B>,
     ) -> ServiceResponse<EitherBody<B>> {
         let (request, mut response) = response.into_parts();
-        let response = match self.finish(sessions, &mut response).await {
-            Some(other) => other.map_into_right_body(),
-            None => response.map_into_left_body(),
+        let finished = finish(sessions, session_error(&response)).await;
+        let response = match finished {
+            Ok(fields) => {
+                if let Some(fields) = fields {
+                    add(&fields, response.headers_mut());
+                }
+                response.map_into_left_body()
+            }
+            Err(error) => {
+                error.log();
+                self.respond(&error).map_into_right_body()
+            }
         };
         ServiceResponse::new(request, response)
     }
 
     /// The same for an error of a middleware within, which will become a response.
-    async fn finish_error(&self, sessions: &Sessions, error: actix_web::Error) -> actix_web::Error {
-        if error.as_error::<Error>().is_none() && !sessions.were_asked_for() {
-            sessions.abandon();
-            return error;
+    async fn finish_error(
+        self: Rc<Self>,
+        sessions: &Sessions,
+        error: actix_web::Error,
+    ) -> actix_web::Error {
+        match finish(sessions, session_error(&error.error_response())).await {
+            Ok(None) => error,
+            Ok(Some(fields)) => Finished::Error(error, fields).into(),
+            Err(error) => {
+                error.log();
+                Finished::Refused(error, self).into()
+            }
         }
-        let mut response = error.error_response();
-        let other = self.finish(sessions, &mut response).await;
-        InternalError::from_response(error, other.unwrap_or(response)).into()
+    }
+}
+
+/// Saves the sessions that were asked for, unless a session error stands in the way.
+async fn finish(
+    sessions: &Sessions,
+    failed: Option<Error>,
+) -> Result<Option<ResponseFields>, Error> {
+    match failed {
+        None => sessions.finish().await,
+        Some(error) => {
+            sessions.abandon();
+            Err(error)
+        }
+    }
+}
+
+/// An error on its way out, which becomes a response as often as somebody wants to see it.
+enum Finished {
+    /// With the fields of the sessions that were saved.
+    Error(actix_web::Error, ResponseFields),
+    /// A session's.
+    Refused(Error, Rc<SessionMiddleware>),
+}
+
+impl Finished {
+    fn error(&self) -> &dyn ResponseError {
+        match self {
+            Finished::Error(error, _) => error.as_response_error(),
+            Finished::Refused(error, _) => error,
+        }
+    }
+}
+
+impl fmt::Debug for Finished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.error(), f)
+    }
+}
+
+impl fmt::Display for Finished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.error(), f)
+    }
+}
+
+impl ResponseError for Finished {
+    fn status_code(&self) -> StatusCode {
+        self.error().status_code()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        match self {
+            Finished::Error(error, fields) => {
+                let mut response = error.error_response();
+                add(fields, response.headers_mut());
+                response
+            }
+            Finished::Refused(error, middleware) => middleware.respond(error),
+        }
     }
 }
 
@@ -189,6 +237,12 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let middleware = self.middleware.clone();
+        let outer = request.extensions().get::<Sessions>().cloned();
+        if outer.is_some_and(|outer| outer.cover(&middleware.stores)) {
+            // The middleware around this one does it all.
+            let response = self.service.call(request);
+            return Box::pin(async move { Ok(response.await?.map_into_left_body()) });
+        }
         let sessions = sessions_of(&middleware.stores, request.headers(), &request);
         request.extensions_mut().insert(sessions.clone());
         let response = self.service.call(request);

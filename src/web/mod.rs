@@ -71,7 +71,8 @@
 //! # Where the layer goes
 //!
 //! Around the handlers: in axum, `.layer(..)` after the routes it is for. A handler outside
-//! of it that asks for a session gets a usage error, and the log says so.
+//! of it that asks for a session gets a usage error, and the log says so. A second layer
+//! within, for sessions of the same names, leaves everything to the first.
 
 use crate::session::Error;
 

@@ -160,8 +160,16 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let sessions = sessions_of(&self.layer.stores, &request);
-        request.extensions_mut().insert(sessions.clone());
+        let outer = request.extensions().get::<Sessions>();
+        let sessions = match outer.is_some_and(|outer| outer.cover(&self.layer.stores)) {
+            // The layer around this one does it all.
+            true => None,
+            false => {
+                let sessions = sessions_of(&self.layer.stores, &request);
+                request.extensions_mut().insert(sessions.clone());
+                Some(sessions)
+            }
+        };
         ResponseFuture {
             response: self.inner.call(request),
             sessions,
@@ -186,7 +194,7 @@ pin_project! {
     pub struct ResponseFuture<F, B> {
         #[pin]
         response: F,
-        sessions: Sessions,
+        sessions: Option<Sessions>,
         on_error: OnError<B>,
         finish: Option<(Response<B>, Finish)>,
     }
@@ -202,18 +210,21 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let Some(sessions) = this.sessions else {
+            return this.response.poll(context);
+        };
         if this.finish.is_none() {
             let response = ready!(this.response.poll(context));
-            let response = response.inspect_err(|_| this.sessions.abandon())?;
+            let response = response.inspect_err(|_| sessions.abandon())?;
             if let Some(Failed(error)) = response.extensions().get() {
-                this.sessions.abandon();
+                sessions.abandon();
                 return Poll::Ready(Ok(refuse(error, this.on_error)));
             }
-            if !this.sessions.were_asked_for() {
-                this.sessions.abandon();
+            if !sessions.were_asked_for() {
+                sessions.abandon();
                 return Poll::Ready(Ok(response));
             }
-            let sessions = this.sessions.clone();
+            let sessions = sessions.clone();
             *this.finish = Some((response, Box::pin(async move { sessions.finish().await })));
         }
         let Some((_, finish)) = this.finish else {

@@ -10,7 +10,7 @@ use silverback::codec::{
 };
 use silverback::session::testing::Jar;
 use silverback::session::{
-    CookieOptions, CookieStore, Epoch, Epochs, Error, Lifetime, Refusal, Session, Sessions, Values,
+    CookieOptions, CookieStore, Epoch, Epochs, Error, Lifetime, Refusal, Session, Sessions,
     async_trait,
 };
 use tokio::sync::Notify;
@@ -158,24 +158,6 @@ fn no_update_is_lost_between_tasks() {
         visit(&mut Jar::new(), &store(), |session| {
             // Both have read before either writes.
             let barrier = Arc::new(Barrier::new(2));
-            let transactions = [session.clone(), session.clone()].map(|session| {
-                let barrier = barrier.clone();
-                std::thread::spawn(move || {
-                    let first = AtomicU64::new(0);
-                    let change = move |values: &mut Values| {
-                        let before = values.get::<u64>("b")?.unwrap_or_default();
-                        if first.fetch_add(1, Ordering::SeqCst) == 0 {
-                            barrier.wait();
-                        }
-                        values.insert("b", before + 1)
-                    };
-                    RUNTIME.block_on(session.transact(change))
-                })
-            });
-            for transaction in transactions {
-                transaction.join().unwrap().unwrap();
-            }
-            assert_eq!(session.get::<u64>("b").unwrap(), Some(2));
             let tasks = [session.clone(), session.clone()].map(|session| {
                 let barrier = barrier.clone();
                 std::thread::spawn(move || {
@@ -251,6 +233,8 @@ fn what_is_saved_is_not_saved_again() {
     let store = clock.of(store);
     RUNTIME.block_on(async {
         let mut jar = Jar::new();
+        // Building a store seals once, to see whether it can.
+        seals.store(0, Ordering::SeqCst);
         let sessions = jar.sessions(store.clone());
         let session = sessions.session().await.unwrap();
         session.insert("a", 1).unwrap();
@@ -407,11 +391,15 @@ fn a_save_that_comes_late_undoes_nothing() {
                 tokio::task::yield_now().await;
             }
             later(&session).unwrap();
-            if saves {
-                session.save().await.unwrap();
-            }
+            let second = saves.then(|| {
+                let session = session.clone();
+                tokio::spawn(async move { session.save().await })
+            });
             slow.go_on.notify_one();
             first.await.unwrap().unwrap();
+            if let Some(second) = second {
+                second.await.unwrap().unwrap();
+            }
             receive(&mut jar, &sessions).await.unwrap();
             let session = jar.session(store).await.unwrap();
             assert_eq!(
@@ -420,6 +408,188 @@ fn a_save_that_comes_late_undoes_nothing() {
             );
         });
     }
+}
+
+/// A change that a transaction of several tasks is in the middle of.
+async fn large(session: &Session) -> Result<(), Error> {
+    session
+        .transact(|values| values.insert("large", "x".repeat(4_000)))
+        .await
+}
+
+#[test]
+fn a_transaction_that_fails_undoes_no_logout() {
+    let store = store();
+    RUNTIME.block_on(async {
+        let mut jar = Jar::new();
+        visit(&mut jar, &store, |session| session.login("ape").unwrap()).await;
+        let sessions = jar.sessions(store);
+        let session = sessions.session().await.unwrap();
+        session.logout().unwrap();
+        assert!(large(&session).await.unwrap_err().is_too_large());
+        receive(&mut jar, &sessions).await.unwrap();
+        assert_eq!(jar.cookie(), "");
+    });
+}
+
+#[test]
+fn nothing_of_an_ended_session_gets_into_the_next() {
+    RUNTIME.block_on(async {
+        let sessions = Jar::new().sessions(store());
+        let session = sessions.session().await.unwrap();
+        session.insert("secret", 41).unwrap();
+        // Another task logs out while each of these is between reading and writing.
+        let once = AtomicU64::new(0);
+        let inner = session.clone();
+        let counted = session.update("secret", move |secret: &mut u64| {
+            if once.fetch_add(1, Ordering::SeqCst) == 0 {
+                inner.logout().unwrap();
+            }
+            *secret += 1;
+        });
+        assert_eq!(counted.unwrap(), 1);
+        session.insert("secret", 41).unwrap();
+        let once = AtomicU64::new(0);
+        let inner = session.clone();
+        let transaction = session.transact(move |values| {
+            if once.fetch_add(1, Ordering::SeqCst) == 0 {
+                inner.logout().unwrap();
+            }
+            values.insert("x", 1)
+        });
+        transaction.await.unwrap();
+        assert_eq!(session.keys(), ["x"]);
+    });
+}
+
+#[test]
+fn a_transaction_that_nobody_waits_for_did_not_happen() {
+    let slow = Slow::default();
+    let store = store().epochs(slow.clone());
+    RUNTIME.block_on(async {
+        let mut jar = Jar::new();
+        let sessions = jar.sessions(store.clone());
+        let session = sessions.session().await.unwrap();
+        session.login("ape").unwrap();
+        let transaction = session.transact(|values| values.insert("money", 1));
+        let late = tokio::time::timeout(Duration::from_millis(20), transaction);
+        assert!(late.await.is_err());
+        assert!(!session.contains("money"));
+        receive(&mut jar, &sessions).await.unwrap();
+        let session = jar.session(store).await.unwrap();
+        assert_eq!(
+            (session.owner().as_deref(), session.contains("money")),
+            (Some("ape"), false)
+        );
+    });
+}
+
+#[test]
+fn a_transaction_that_fails_keeps_what_others_did_before() {
+    RUNTIME.block_on(async {
+        let sessions = Jar::new().sessions(store());
+        let session = sessions.session().await.unwrap();
+        let once = AtomicU64::new(0);
+        let inner = session.clone();
+        let transaction = session.transact(move |values| {
+            if once.fetch_add(1, Ordering::SeqCst) == 0 {
+                inner.insert("cart", 1).unwrap();
+            }
+            values.insert("large", "x".repeat(4_000))
+        });
+        assert!(transaction.await.unwrap_err().is_too_large());
+        assert_eq!(session.keys(), ["cart"]);
+    });
+}
+
+#[test]
+fn all_owners_whose_others_were_to_end_are_revoked() {
+    let store = store().epochs(TestEpochs::default());
+    RUNTIME.block_on(async {
+        let mut phones = [Jar::new(), Jar::new()];
+        for (phone, owner) in phones.iter_mut().zip(["ape", "bonobo"]) {
+            visit(phone, &store, |session| session.login(owner).unwrap()).await;
+        }
+        let mut jar = Jar::new();
+        visit(&mut jar, &store, |session| {
+            session.login("ape").unwrap();
+            session.destroy_others().unwrap();
+            session.login("bonobo").unwrap();
+            session.destroy_others().unwrap();
+        })
+        .await;
+        for phone in phones {
+            let refusal = phone.session(store.clone()).await.unwrap().refusal();
+            assert_eq!(refusal, Some(Refusal::Revoked));
+        }
+        let session = jar.session(store).await.unwrap();
+        assert_eq!(session.owner().as_deref(), Some("bonobo"));
+    });
+}
+
+/// Revocations, of which the first answers last.
+#[derive(Clone, Default)]
+struct SlowRevoke(TestEpochs, Arc<AtomicU64>);
+
+#[async_trait]
+impl Epochs for SlowRevoke {
+    async fn current(&self, owner: &str) -> Result<Option<Epoch>, Error> {
+        self.0.current(owner).await
+    }
+
+    async fn begin(&self, owner: &str, until: Option<UnixTime>) -> Result<Epoch, Error> {
+        self.0.begin(owner, until).await
+    }
+
+    async fn revoke(&self, owner: &str, until: Option<UnixTime>) -> Result<Epoch, Error> {
+        let epoch = self.0.revoke(owner, until).await;
+        if self.1.fetch_add(1, Ordering::SeqCst) == 0 {
+            for _ in 0..50 {
+                tokio::task::yield_now().await;
+            }
+        }
+        epoch
+    }
+}
+
+#[test]
+fn two_saves_at_once_revoke_once() {
+    let epochs = SlowRevoke::default();
+    let store = store().epochs(epochs.clone());
+    RUNTIME.block_on(async {
+        let mut jar = Jar::new();
+        let sessions = jar.sessions(store.clone());
+        let session = sessions.session().await.unwrap();
+        session.login("ape").unwrap();
+        session.destroy_others().unwrap();
+        let (one, other) = tokio::join!(session.save(), session.save());
+        one.and(other).unwrap();
+        receive(&mut jar, &sessions).await.unwrap();
+        assert_eq!(epochs.1.load(Ordering::SeqCst), 1);
+        assert_eq!(jar.session(store).await.unwrap().refusal(), None);
+    });
+}
+
+#[test]
+fn a_later_deadline_keeps_the_owners_record() {
+    let epochs = TestEpochs::default();
+    let clock = Clock::new();
+    let store = clock.of(store()).epochs(epochs.clone());
+    let after = |seconds| UnixTime::from_secs(clock.now().as_secs() + seconds);
+    RUNTIME.block_on(async {
+        let mut jar = Jar::new();
+        visit(&mut jar, &store, |session| {
+            session.login("ape").unwrap();
+            session.set_deadline(after(600)).unwrap();
+        })
+        .await;
+        visit(&mut jar, &store, |session| {
+            session.set_deadline(after(3_600)).unwrap()
+        })
+        .await;
+        let until = epochs.records.lock().unwrap()["ape"].1;
+        assert_eq!(until, Some(after(3_600)));
+    });
 }
 
 #[test]

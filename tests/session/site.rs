@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 
+use actix_web::middleware::Condition;
 use silverback::session::{Error, Sessions, Stores};
 use silverback::web::actix::SessionMiddleware;
 use silverback::web::tower::SessionLayer;
@@ -52,6 +53,8 @@ pub(crate) struct Site {
     pub(crate) routes: Vec<(&'static str, Route)>,
     /// The body of the page that stands for a session error, if not the default one.
     pub(crate) error_page: Option<&'static str>,
+    /// Whether there is a second layer within the first.
+    pub(crate) has_two_layers: bool,
 }
 
 impl Site {
@@ -60,6 +63,7 @@ impl Site {
             stores: stores.into(),
             routes: Vec::new(),
             error_page: None,
+            has_two_layers: false,
         }
     }
 
@@ -79,6 +83,11 @@ impl Site {
 
     pub(crate) fn error_page(mut self, body: &'static str) -> Self {
         self.error_page = Some(body);
+        self
+    }
+
+    pub(crate) fn with_two_layers(mut self) -> Self {
+        self.has_two_layers = true;
         self
     }
 
@@ -116,7 +125,12 @@ fn serve_with_axum(listener: TcpListener, site: Arc<Site>) {
             response
         });
     }
-    let app = frameworks::axum_routes(site).layer(layer);
+    let second = site.has_two_layers.then(|| layer.clone());
+    let app = frameworks::axum_routes(site);
+    let app = match second {
+        Some(second) => app.layer(second).layer(layer),
+        None => app.layer(layer),
+    };
     listener.set_nonblocking(true).unwrap();
     RUNTIME.spawn(async move {
         let listener = tokio::net::TcpListener::from_std(listener).unwrap();
@@ -133,7 +147,8 @@ fn serve_with_actix(listener: TcpListener, site: Arc<Site>) {
         });
     }
     let app = move || {
-        let app = actix_web::App::new().wrap(middleware.clone());
+        let second = Condition::new(site.has_two_layers, middleware.clone());
+        let app = actix_web::App::new().wrap(second).wrap(middleware.clone());
         app.configure(|config| frameworks::actix_routes(config, site.clone()))
     };
     std::thread::spawn(move || {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use silverback::codec::{
-    Codec, CodecOptions, Codecs, CustomSerializer, KeyPair, SecureCookie, Serializer, erased_serde,
+    Codec, CodecOptions, Codecs, CustomSerializer, KeyPair, Opened, SecureCookie, Serializer,
+    UnixTime, erased_serde,
 };
 use silverback::gob::{self, Interface, Value};
 use silverback::session::testing::Jar;
@@ -315,6 +316,113 @@ fn gob_that_is_no_session_is_refused() {
     assert!(values.insert_gob("a", wrong).unwrap_err().is_usage());
     let named = Interface::of("main.UserID", Value::Int(1_000));
     assert!(values.insert_gob("a", named).is_ok());
+}
+
+#[derive(Serialize)]
+struct Unnamed {
+    #[serde(rename = "")]
+    field: u8,
+}
+
+#[derive(Serialize)]
+#[serde(rename = "")]
+struct NoName {
+    field: u8,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "t")]
+enum Tagged {
+    Variant(Tag),
+}
+
+#[derive(Serialize)]
+struct Tag {
+    t: u8,
+}
+
+#[test]
+fn what_nobody_could_read_is_refused_when_it_is_inserted() {
+    let json = with_serializer(KeyPair::generate().unwrap(), Serializer::Json);
+    for store in [store(), CookieStore::new(json).unwrap()] {
+        RUNTIME.block_on(async {
+            let jar = Jar::with(store.clone(), |session| {
+                let refused = [
+                    session.insert("a", Unnamed { field: 1 }).unwrap_err(),
+                    session.insert("b", vec![NoName { field: 1 }]).unwrap_err(),
+                    session
+                        .insert("c", Tagged::Variant(Tag { t: 1 }))
+                        .unwrap_err(),
+                ];
+                assert!(refused.iter().all(Error::is_usage));
+                session.insert("fine", 1)
+            });
+            let session = jar.await.unwrap().session(store).await.unwrap();
+            assert_eq!(session.get("fine").unwrap(), Some(1));
+        });
+    }
+}
+
+#[test]
+fn plain_formats_keep_floats_and_depth() {
+    let json = with_serializer(KeyPair::generate().unwrap(), Serializer::Json);
+    let store = CookieStore::new(json).unwrap();
+    let floats = [
+        6.641_569_101_694_668e-8,
+        5e-324,
+        f64::MAX,
+        -0.0,
+        0.1 + 0.2,
+        1e21,
+    ];
+    let deep = (0..95).fold(serde_json::json!(1), |inner, _| serde_json::json!([inner]));
+    RUNTIME.block_on(async {
+        let jar = Jar::with(store.clone(), |session| {
+            session.insert("floats", floats)?;
+            session.insert("f32", f32::MAX)?;
+            let deeper = (0..110).fold(serde_json::json!(1), |inner, _| serde_json::json!([inner]));
+            assert!(session.insert("deeper", deeper).unwrap_err().is_usage());
+            session.insert("deep", &deep)
+        });
+        let session = jar.await.unwrap().session(store).await.unwrap();
+        let again: [f64; 6] = session.get("floats").unwrap().unwrap();
+        assert_eq!(again.map(f64::to_bits), floats.map(f64::to_bits));
+        assert_eq!(session.get("f32").unwrap(), Some(f32::MAX));
+        assert_eq!(session.get("deep").unwrap(), Some(deep));
+    });
+}
+
+/// Wraps a chain, and forgets to name its serializer.
+struct Forgetful(SecureCookie);
+
+impl Codec for Forgetful {
+    fn seal_into(
+        &self,
+        name: &str,
+        payload: &[u8],
+        now: UnixTime,
+        out: &mut String,
+    ) -> Result<(), silverback::codec::Error> {
+        self.0.seal_into(name, payload, now, out)
+    }
+
+    fn open_into(
+        &self,
+        name: &str,
+        cookie: &str,
+        now: UnixTime,
+        out: &mut Vec<u8>,
+    ) -> Result<Opened, silverback::codec::Error> {
+        self.0.open_into(name, cookie, now, out)
+    }
+}
+
+#[test]
+fn a_codec_that_reads_not_what_it_writes_builds_no_store() {
+    let json = with_serializer(KeyPair::generate().unwrap(), Serializer::Json);
+    assert!(CookieStore::new(Forgetful(json)).unwrap_err().is_usage());
+    let gob = with_serializer(KeyPair::generate().unwrap(), Serializer::Gob);
+    assert!(CookieStore::new(Forgetful(gob)).is_ok());
 }
 
 #[test]
