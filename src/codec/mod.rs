@@ -65,6 +65,8 @@ pub use keys::{BlockKey, HashKey, KeyPair, generate_random_key};
 pub use opened::Opened;
 pub use options::{Cipher, CodecOptions, HashFunction};
 pub use secure_cookie::SecureCookie;
+#[cfg(feature = "session")]
+pub(crate) use secure_cookie::check_name;
 pub use serializer::{CustomSerializer, Serializer, erased_serde};
 pub use time::UnixTime;
 

@@ -145,11 +145,7 @@ impl SecureCookie {
                 "a codec with SHA-1 opens only, it does not seal",
             ));
         }
-        if !is_token(name) {
-            return Err(Error::usage(
-                "the cookie name is not a token of RFC 7230: letters, digits and !#$%&'*+-.^_`|~",
-            ));
-        }
+        check_name(name)?;
         if self.0.max_length == 0 {
             return Ok(());
         }
@@ -289,8 +285,14 @@ impl fmt::Debug for SecureCookie {
     }
 }
 
-/// RFC 7230, section 3.2.6; what RFC 6265 lets a cookie be named.
-fn is_token(name: &str) -> bool {
+/// Refuses what is no token of RFC 7230, section 3.2.6, which is what RFC 6265 lets a
+/// cookie be named.
+pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     let in_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !name.is_empty() && name.bytes().all(in_token)
+    if name.is_empty() || !name.bytes().all(in_token) {
+        return Err(Error::usage(
+            "the cookie name is not a token of RFC 7230: letters, digits and !#$%&'*+-.^_`|~",
+        ));
+    }
+    Ok(())
 }

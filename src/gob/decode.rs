@@ -181,7 +181,7 @@ impl<'a> Decoder<'a> {
     fn start(&mut self, of: Reference) -> Result<Step, Error> {
         let of = match of {
             Reference::Basic(8) => return self.start_interface(),
-            Reference::Basic(id) => return Ok(Step::Read(self.basic(id)?)),
+            Reference::Basic(id) => return Ok(Step::Read(take_basic(id, &mut self.message)?)),
             Reference::Defined(place) => place,
         };
         let start = self.parts.len() as u32;
@@ -292,24 +292,6 @@ impl<'a> Decoder<'a> {
         Ok(Step::Read(value))
     }
 
-    fn basic(&mut self, id: i64) -> Result<Value, Error> {
-        let message = &mut self.message;
-        Ok(match id {
-            1 => match take_uint(message)? {
-                0 => Value::Bool(false),
-                1 => Value::Bool(true),
-                _ => return Err(Error::new("a bool is over 1")),
-            },
-            2 => Value::Int(take_int(message)?),
-            3 => Value::Uint(take_uint(message)?),
-            4 => Value::Float(take_float(message)?),
-            5 => Value::Bytes(take_bytes(message)?.to_vec()),
-            6 => Value::String(take_bytes(message)?.into()),
-            7 => Value::Complex(take_float(message)?, take_float(message)?),
-            _ => return Err(Error::new("a type is not defined")),
-        })
-    }
-
     /// Reads the name, type and byte count of what an interface holds. The count
     /// is not believed: where Go splits a message it covers a part only.
     fn start_interface(&mut self) -> Result<Step, Error> {
@@ -401,6 +383,24 @@ pub(super) fn next_field(
     let next = next.and_then(|next| u32::try_from(next).ok());
     *field = next.ok_or(Error::new("there is no field with this number"))?;
     Ok(Some(*field as usize - 1))
+}
+
+/// Takes a value of the basic type with that id from the front of `message`.
+pub(super) fn take_basic(id: i64, message: &mut &[u8]) -> Result<Value, Error> {
+    Ok(match id {
+        1 => match take_uint(message)? {
+            0 => Value::Bool(false),
+            1 => Value::Bool(true),
+            _ => return Err(Error::new("a bool is over 1")),
+        },
+        2 => Value::Int(take_int(message)?),
+        3 => Value::Uint(take_uint(message)?),
+        4 => Value::Float(take_float(message)?),
+        5 => Value::Bytes(take_bytes(message)?.to_vec()),
+        6 => Value::String(take_bytes(message)?.into()),
+        7 => Value::Complex(take_float(message)?, take_float(message)?),
+        _ => return Err(Error::new("a type is not defined")),
+    })
 }
 
 fn take_float(message: &mut &[u8]) -> Result<f64, Error> {

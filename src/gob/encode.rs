@@ -5,7 +5,7 @@
 
 use super::types::{Defined, Definition, Reference, SelfEncoder, Shape};
 use super::value::{Composite, Interface};
-use super::wire::{put_uint, swap_float, zigzag};
+use super::wire::{put_message, put_uint, swap_float, zigzag};
 use super::{Type, Value};
 
 /// The first id Go gives to a type that is not its own.
@@ -21,11 +21,6 @@ pub(super) fn encode(value: &Value) -> Vec<u8> {
     }
     put_message(&mut out, &value_message(&ids, value));
     out
-}
-
-fn put_message(out: &mut Vec<u8>, message: &[u8]) {
-    put_uint(out, message.len() as u64);
-    out.extend_from_slice(message);
 }
 
 /// The ids of the types that a value uses, and all that they reach.

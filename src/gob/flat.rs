@@ -9,9 +9,10 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use super::decode::take_basic;
 use super::registered::{Basic, basic, name};
 use super::value::Composite;
-use super::wire::{put_uint, swap_float, take_bytes, take_int, take_uint, zigzag};
+use super::wire::{put_message, put_uint, swap_float, take_bytes, take_int, take_uint, zigzag};
 use super::{Error, Interface, Value};
 
 /// How many entries are looked through one by one.
@@ -31,11 +32,6 @@ static HEAD: LazyLock<(Vec<u8>, Vec<u8>)> = LazyLock::new(|| {
     let of = message.split_last().map_or(message, |(_, of)| of);
     (definition, of.to_vec())
 });
-
-fn put_message(out: &mut Vec<u8>, message: &[u8]) {
-    put_uint(out, message.len() as u64);
-    out.extend_from_slice(message);
-}
 
 /// A map whose entries are ranges of its bytes. Bytes between them are of entries that
 /// were replaced or removed.
@@ -119,10 +115,14 @@ impl FlatMap {
         place.map(|place| self.entries.remove(place)).is_some()
     }
 
+    /// How many bytes are of entries.
+    fn live(&self) -> usize {
+        self.entries.iter().map(|entry| entry.whole.len()).sum()
+    }
+
     /// Writes the entries anew where most bytes are of none.
     fn compact(&mut self) {
-        let live: usize = self.entries.iter().map(|entry| entry.whole.len()).sum();
-        if self.bytes.len() > 2 * live + 1024
+        if self.bytes.len() > 2 * self.live() + 1024
             && let Ok(map) = FlatMap::from_vec(self.to_vec(None))
         {
             *self = map;
@@ -141,8 +141,7 @@ impl FlatMap {
             &mut count,
             (self.entries.len() + usize::from(more.is_some())) as u64,
         );
-        let live: usize = self.entries.iter().map(|entry| entry.whole.len()).sum();
-        let length = of.len() + count.len() + live + last.len();
+        let length = of.len() + count.len() + self.live() + last.len();
         let mut out = Vec::with_capacity(definition.len() + length + 9);
         out.extend_from_slice(definition);
         put_uint(&mut out, length as u64);
@@ -249,19 +248,10 @@ enum Plain<'a> {
 
 impl<'a> Plain<'a> {
     fn take(of: Basic, held: &mut &'a [u8]) -> Option<Self> {
-        let float = |held: &mut &[u8]| take_uint(held).map(swap_float).map(f64::from_bits);
         let number = match of {
             Basic::String => return take_bytes(held).ok().map(Plain::String),
             Basic::Bytes => return take_bytes(held).ok().map(Plain::Bytes),
-            Basic::Bool => match take_uint(held).ok()? {
-                0 => Value::Bool(false),
-                1 => Value::Bool(true),
-                _ => return None,
-            },
-            Basic::Int(_) => Value::Int(take_int(held).ok()?),
-            Basic::Uint(_) => Value::Uint(take_uint(held).ok()?),
-            Basic::Float(_) => Value::Float(float(held).ok()?),
-            Basic::Complex(_) => Value::Complex(float(held).ok()?, float(held).ok()?),
+            number => take_basic(number.id(), held).ok()?,
         };
         of.holds(&number).then_some(Plain::Number(number))
     }

@@ -61,6 +61,12 @@ pub(super) fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], Error> {
         .ok_or(Error::new("a byte string is cut off"))
 }
 
+/// Appends bytes, after the integer that tells how many: a message, or a byte string.
+pub(super) fn put_message(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_uint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
 /// A float's bits as the unsigned integer that is written, and back.
 pub(super) fn swap_float(bits: u64) -> u64 {
     bits.swap_bytes()

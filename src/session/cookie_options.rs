@@ -10,6 +10,8 @@
 
 use std::time::Duration;
 
+use crate::codec;
+
 use super::Error;
 
 /// When a browser sends the cookie with requests that other sites cause.
@@ -99,11 +101,7 @@ impl CookieOptions {
     /// Usage, if it is no token of RFC 7230.
     pub fn name(mut self, name: impl Into<String>) -> Result<Self, Error> {
         self.name = name.into();
-        if self.name.is_empty() || !self.name.bytes().all(is_token_byte) {
-            return Err(Error::usage(
-                "the cookie name is not a token of RFC 7230: letters, digits and !#$%&'*+-.^_`|~",
-            ));
-        }
+        codec::check_name(&self.name).map_err(|error| Error::usage(error.to_string()))?;
         Ok(self)
     }
 
@@ -356,10 +354,6 @@ pub(super) fn is_cookie_value(value: &str) -> bool {
     let is_wrong =
         |byte: u8| !matches!(byte, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e);
     !value.bytes().fold(false, |any, byte| any | is_wrong(byte))
-}
-
-fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 fn checked_path(path: String) -> Result<String, Error> {

@@ -31,8 +31,7 @@ impl Epoch {
     /// [Unavailable](Error::is_unavailable), if the system has no randomness.
     pub fn random() -> Result<Self, Error> {
         let bits = generate_random_key(16).map_err(Error::of_codec)?;
-        let digits = bits.iter().map(|byte| format!("{byte:02x}"));
-        Ok(Epoch(digits.collect::<String>().into()))
+        Ok(Epoch(base16ct::lower::encode_string(&bits).into()))
     }
 
     /// The longest there is.

@@ -76,7 +76,6 @@ impl Session {
 
 /// How often a change is tried while others change the session at the same time.
 const MOST_ATTEMPTS: usize = 10_000;
-const CHANGES_ITSELF: &str = "the change is never done: it changes the session itself";
 
 /// Takes a change back when it is dropped: also where whoever waits for it to be saved
 /// waits no more.
@@ -161,25 +160,21 @@ impl Session {
     where
         T: Serialize + DeserializeOwned + Default,
     {
-        for _ in 0..MOST_ATTEMPTS {
-            let (version, there) = {
-                let state = self.state();
-                state.check_open()?;
-                (state.version(), state.values.interface(key))
-            };
-            let mut value = match &there {
-                Some(there) => read(there)?.unwrap_or_default(),
-                None => T::default(),
-            };
-            change(&mut value);
-            let changed = self.setup().terms.interface(&value)?;
-            let mut state = self.state();
-            if state.version() == version {
+        self.attempt(
+            |state| state.values.interface(key),
+            |there| {
+                let mut value = match &there {
+                    Some(there) => read(there)?.unwrap_or_default(),
+                    None => T::default(),
+                };
+                change(&mut value);
+                Ok((self.setup().terms.interface(&value)?, value))
+            },
+            |state, (changed, value)| {
                 state.change(|session| session.values.insert_interface(key, changed))?;
-                return Ok(value);
-            }
-        }
-        Err(Error::usage(CHANGES_ITSELF))
+                Ok(value)
+            },
+        )
     }
 
     /// Changes several values at once, and saves them now. What `change` returns is
@@ -213,15 +208,10 @@ impl Session {
         &self,
         change: impl Fn(&mut Values) -> Result<R, Error>,
     ) -> Result<(R, Undo<'_>), Error> {
-        for _ in 0..MOST_ATTEMPTS {
-            let (version, mut values) = {
-                let state = self.state();
-                state.check_open()?;
-                (state.version(), state.values.clone())
-            };
-            let answer = change(&mut values)?;
-            let mut state = self.state();
-            if state.version() == version {
+        self.attempt(
+            |state| state.values.clone(),
+            |mut values| Ok((change(&mut values)?, values)),
+            |state, (answer, values)| {
                 let before = state.before();
                 state.change(|session| {
                     session.values = values;
@@ -232,10 +222,34 @@ impl Session {
                     version: state.version(),
                     before: Some(before),
                 };
-                return Ok((answer, undo));
+                Ok((answer, undo))
+            },
+        )
+    }
+
+    /// Looks at the session, runs the user's code on what was seen, without the lock, and
+    /// applies what came of it, unless the session has changed since: then once more.
+    fn attempt<Seen, Changed, R>(
+        &self,
+        look: impl Fn(&State) -> Seen,
+        run: impl Fn(Seen) -> Result<Changed, Error>,
+        apply: impl Fn(&mut State, Changed) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        for _ in 0..MOST_ATTEMPTS {
+            let (version, seen) = {
+                let state = self.state();
+                state.check_open()?;
+                (state.version(), look(&state))
+            };
+            let changed = run(seen)?;
+            let mut state = self.state();
+            if state.version() == version {
+                return apply(&mut state, changed);
             }
         }
-        Err(Error::usage(CHANGES_ITSELF))
+        Err(Error::usage(
+            "the change is never done: it changes the session itself",
+        ))
     }
 
     /// Whether there is anything under `key`.

@@ -215,11 +215,11 @@ fn is_loopback(host: &[u8]) -> bool {
         return matches!(address, Some(Ok(address)) if Ipv6Addr::is_loopback(&address));
     }
     let name = host.split_once(':').map_or(host, |(name, _)| name);
-    let name = name.to_ascii_lowercase();
     let is_address = name
         .parse()
         .is_ok_and(|address: Ipv4Addr| address.is_loopback());
-    is_address || name == "localhost" || name.ends_with(".localhost")
+    let last_label = name.rsplit_once('.').map_or(name, |(_, last)| last);
+    is_address || last_label.eq_ignore_ascii_case("localhost")
 }
 
 /// The names of the sessions that were asked for.

@@ -91,8 +91,7 @@ impl Values {
 
     /// No values yet, told in these terms.
     pub(super) fn in_terms(terms: Terms) -> Self {
-        let form = Form::default();
-        Values { form, terms }
+        Values::of(Form::default(), terms)
     }
 
     /// The value under `key`; none if there is none, or a nil interface.

@@ -54,8 +54,7 @@ impl KeySpace {
     /// Unavailable, if the system has no randomness.
     pub fn new() -> Result<Self, Error> {
         let random = Generation::random()?;
-        let digits = random.as_bytes().iter().map(|byte| format!("{byte:02x}"));
-        Ok(KeySpace(digits.collect()))
+        Ok(KeySpace(base16ct::lower::encode_string(random.as_bytes())))
     }
 
     fn key(&self, name: &str) -> Key {
