@@ -36,6 +36,8 @@
 
 mod chain;
 mod cipher;
+#[cfg(feature = "session")]
+mod derive;
 mod error;
 mod frame;
 mod hmac_sha256;
@@ -59,6 +61,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use chain::{Codecs, Member, decode_multi, encode_multi};
+#[cfg(feature = "session")]
+pub(crate) use derive::derive_chain;
 pub use error::Error;
 pub use key_pairs::KeyPairs;
 pub use keys::{BlockKey, HashKey, KeyPair, generate_random_key};

@@ -87,6 +87,11 @@ impl SecureCookie {
         self.0.ages.min()
     }
 
+    #[cfg(feature = "session")]
+    pub(super) fn hash_key(&self) -> &HashKey {
+        &self.0.hash_key
+    }
+
     /// Whether the two would open each other's cookies, or may: they share a hash key.
     pub(super) fn shares_hash_key_with(&self, other: &SecureCookie) -> bool {
         self.0.hash_key.is_same_key_as(&other.0.hash_key)

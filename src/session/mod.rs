@@ -42,6 +42,7 @@ mod error;
 mod flashes;
 mod lifetime;
 mod metadata;
+mod protocol;
 mod refusal;
 mod response_fields;
 mod self_describing;

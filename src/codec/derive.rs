@@ -1,0 +1,115 @@
+//! Keys for another purpose, derived from those of a chain: what one seals, the other does
+//! not open.
+
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::hmac_sha256::HmacSha256;
+use super::{BlockKey, Codec, CodecOptions, Codecs, Error, HashKey, KeyPair, SecureCookie};
+
+impl SecureCookie {
+    /// HMAC-SHA-256 of the purpose under the hash key, once for each of the new keys: the
+    /// expansion of HKDF (RFC 5869, section 2.3), whose key is random already. It encrypts
+    /// whether this one does or not, and knows neither ages nor a longest length.
+    fn derive(&self, purpose: &str) -> Result<SecureCookie, Error> {
+        let key = HmacSha256::new(self.hash_key());
+        // No cookie's MAC is over such a text: there are no spaces in a cookie's name.
+        let part = |part: &str| {
+            let text = format!("silverback derived {part} key\0{purpose}");
+            Zeroizing::new(key.mac(text.as_bytes()))
+        };
+        let hash = HashKey::new(&*part("hash"))?;
+        let keys = KeyPair::new(hash, BlockKey::new(&*part("block"))?);
+        let options = CodecOptions::new()
+            .max_age(Duration::ZERO)
+            .max_length(0)
+            .serializer(self.serializer());
+        SecureCookie::with_options(keys, &options)
+    }
+}
+
+/// A chain with keys derived from those of `codec`, in their order; none, if it does not
+/// name its [`secure_cookies`](Codec::secure_cookies).
+pub(crate) fn derive_chain(codec: &dyn Codec, purpose: &str) -> Result<Option<Codecs>, Error> {
+    let members = codec.secure_cookies();
+    if members.is_empty() {
+        return Ok(None);
+    }
+    let derived = members.into_iter().map(|member| member.derive(purpose));
+    Codecs::new(derived.collect::<Result<Vec<_>, _>>()?).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Opened, UnixTime};
+    use super::*;
+
+    fn chain(keys: &[u8]) -> Codecs {
+        let pairs = keys.iter().map(|key| {
+            let hash = HashKey::new(&[*key; 32]).unwrap();
+            KeyPair::new(hash, BlockKey::from([*key; 16]))
+        });
+        Codecs::from_pairs(pairs).unwrap()
+    }
+
+    fn derived(keys: &[u8], purpose: &str) -> Codecs {
+        derive_chain(&chain(keys), purpose).unwrap().unwrap()
+    }
+
+    #[test]
+    fn each_purpose_and_each_key_is_apart() {
+        let sealed = derived(&[1], "a").encode("sid", "text").unwrap();
+        let again = derived(&[1], "a").decode::<String>("sid", &sealed);
+        assert_eq!(again.unwrap(), "text");
+        for other in [derived(&[1], "b"), derived(&[2], "a"), chain(&[1])] {
+            let opened = other.decode::<String>("sid", &sealed);
+            assert!(opened.unwrap_err().is_not_valid());
+        }
+    }
+
+    #[test]
+    fn an_older_key_still_opens_and_the_newest_seals() {
+        let sealed = derived(&[1], "a").encode("sid", "text").unwrap();
+        let chain = derived(&[2, 1], "a");
+        assert!(chain.open("sid", &sealed).unwrap().is_stale());
+        let sealed = chain.encode("sid", "text").unwrap();
+        assert!(derived(&[1], "a").open("sid", &sealed).is_err());
+    }
+
+    #[test]
+    fn what_it_seals_may_be_long_and_of_any_age() {
+        let codec = derived(&[1], "a");
+        let long = "x".repeat(100_000);
+        let sealed = codec
+            .encode_at("sid", &long, UnixTime::from_secs(0))
+            .unwrap();
+        assert_eq!(codec.decode::<String>("sid", &sealed).unwrap(), long);
+    }
+
+    #[test]
+    fn a_codec_that_names_no_keys_has_none_to_derive_from() {
+        struct Own;
+        impl Codec for Own {
+            fn seal_into(
+                &self,
+                _: &str,
+                _: &[u8],
+                _: UnixTime,
+                _: &mut String,
+            ) -> Result<(), Error> {
+                Err(Error::internal("not here"))
+            }
+            fn open_into(
+                &self,
+                _: &str,
+                _: &str,
+                _: UnixTime,
+                _: &mut Vec<u8>,
+            ) -> Result<Opened, Error> {
+                Err(Error::not_valid())
+            }
+        }
+        assert!(derive_chain(&Own, "a").unwrap().is_none());
+    }
+}

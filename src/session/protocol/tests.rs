@@ -1,0 +1,445 @@
+//! The protocol alone, over every interleaving of its calls: of each pair and each three of
+//! intents on one session, and of each pair with replies lost and requests cut off at each
+//! call.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+/// Who is logged in, and how often each request's change is in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    login: u8,
+    of: BTreeMap<usize, u32>,
+}
+
+impl Content for Counts {
+    type Login = u8;
+
+    fn login(&self) -> u8 {
+        self.login
+    }
+}
+
+/// What a request does to the session that all of them have loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    Save,
+    Renew,
+    Login,
+    LoginKeeping,
+    End,
+}
+
+const WISHES: [Wish; 5] = [
+    Wish::Save,
+    Wish::Renew,
+    Wish::Login,
+    Wish::LoginKeeping,
+    Wish::End,
+];
+
+/// Rows and their revisions, as a backend has them.
+#[derive(Clone, Default)]
+struct Rows {
+    rows: BTreeMap<Key, Found<Counts>>,
+    revisions: u64,
+}
+
+impl Rows {
+    fn revision(&mut self) -> Revision {
+        self.revisions += 1;
+        Revision::new(self.revisions.to_be_bytes())
+    }
+
+    fn answer(&mut self, call: Call<Counts>, write: WriteId) -> Answer<Counts> {
+        match call {
+            Call::Load(key) => Answer::Loaded(self.rows.get(&key).cloned()),
+            Call::Create(key, row) => {
+                if self.rows.contains_key(&key) {
+                    return Answer::Exists;
+                }
+                Answer::Created(self.put(key, row, write))
+            }
+            Call::Swap(key, seen, row) => {
+                Answer::Swapped(match self.rows.get(&key).map(|found| &found.revision) {
+                    None => Outcome::Gone,
+                    Some(current) if *current != seen => Outcome::Conflict,
+                    Some(_) => Outcome::Done(self.put(key, row, write)),
+                })
+            }
+            Call::Remove(key, seen) => {
+                if self
+                    .rows
+                    .get(&key)
+                    .is_some_and(|found| found.revision == seen)
+                {
+                    self.rows.remove(&key);
+                }
+                Answer::Removed
+            }
+        }
+    }
+
+    fn put(&mut self, key: Key, row: Row<Counts>, write: WriteId) -> Revision {
+        let revision = self.revision();
+        let found = Found {
+            row,
+            revision: revision.clone(),
+            write,
+        };
+        self.rows.insert(key, found);
+        revision
+    }
+
+    fn live(&self, key: &Key) -> Option<&Counts> {
+        match self.rows.get(key).map(|found| &found.row) {
+            Some(Row::Live(counts)) => Some(counts),
+            _ => None,
+        }
+    }
+}
+
+/// The key that all requests came with, and those that they make.
+fn key(name: &str) -> Key {
+    Key::new(name).unwrap()
+}
+
+/// One request, and where it stands.
+#[derive(Clone)]
+struct Request<'w> {
+    number: usize,
+    wish: Wish,
+    protocol: Protocol<'w, Counts>,
+    step: Step<Counts>,
+    cut_off: bool,
+}
+
+impl Request<'_> {
+    fn write(&self) -> WriteId {
+        [u8::try_from(self.number).unwrap(); 16]
+    }
+
+    fn pending(&self) -> Option<&Call<Counts>> {
+        match &self.step {
+            Step::Ask(call) if !self.cut_off => Some(call),
+            _ => None,
+        }
+    }
+
+    fn verdict(&self) -> Option<&Verdict<Counts>> {
+        match &self.step {
+            Step::Done(verdict) if !self.cut_off => Some(verdict),
+            _ => None,
+        }
+    }
+
+    /// The ID that a client is told, and who was told.
+    fn released(&self) -> Option<&Key> {
+        match self.verdict() {
+            Some(Verdict::Saved(key, ..)) => Some(key),
+            _ => None,
+        }
+    }
+
+    fn is_acknowledged(&self) -> bool {
+        matches!(self.verdict(), Some(Verdict::Saved(..) | Verdict::Ended))
+    }
+}
+
+type Change = Box<dyn Fn(Option<&Counts>) -> Result<Counts, Error> + Send + Sync>;
+
+/// Each request's change: it counts itself. A login is of somebody new.
+fn changes(wishes: &[Wish]) -> Vec<Change> {
+    let of = |(number, wish): (usize, &Wish)| -> Change {
+        let wish = *wish;
+        Box::new(move |fresh| {
+            let mut counts = match (wish, fresh) {
+                (Wish::Login, _) | (_, None) => Counts::default(),
+                (_, Some(fresh)) => fresh.clone(),
+            };
+            if matches!(wish, Wish::Login | Wish::LoginKeeping) {
+                counts.login = 10 + u8::try_from(number).unwrap();
+            }
+            *counts.of.entry(number).or_default() += 1;
+            Ok(counts)
+        })
+    };
+    wishes.iter().enumerate().map(of).collect()
+}
+
+fn requests<'w>(wishes: &[Wish], changes: &'w [Change], seen: &Found<Counts>) -> Vec<Request<'w>> {
+    let request = |(number, (wish, change)): (usize, (&Wish, &'w Change))| {
+        let seen_row = Seen {
+            key: key("A"),
+            revision: Some(seen.revision.clone()),
+            login: 0,
+        };
+        let to = key(&format!("N{number}"));
+        let seen = seen_row;
+        let intent = match wish {
+            Wish::Save => Intent::Save { seen },
+            Wish::Renew => Intent::Renew { seen, to },
+            Wish::Login | Wish::LoginKeeping => Intent::Replace {
+                seen,
+                to,
+                keeps: *wish == Wish::LoginKeeping,
+            },
+            Wish::End => Intent::End { seen },
+        };
+        let work = (*wish != Wish::End).then(|| Work {
+            content: change(Some(&Counts::default())).unwrap(),
+            again: change.as_ref(),
+        });
+        let write = [u8::try_from(number).unwrap(); 16];
+        let mut protocol = Protocol::new(intent, work, write);
+        let step = protocol.begin();
+        Request {
+            number,
+            wish: *wish,
+            protocol,
+            step,
+            cut_off: false,
+        }
+    };
+    wishes
+        .iter()
+        .zip(changes)
+        .enumerate()
+        .map(request)
+        .collect()
+}
+
+/// What may go wrong, so many times in all.
+#[derive(Clone, Copy)]
+struct Faults {
+    lost_replies: usize,
+    cuts: usize,
+}
+
+const NONE: Faults = Faults {
+    lost_replies: 0,
+    cuts: 0,
+};
+
+/// Runs everything that can happen, and answers with how many ways there are.
+fn explore(
+    rows: &Rows,
+    requests: &[Request<'_>],
+    faults: Faults,
+    check: &dyn Fn(&Rows, &[Request<'_>]),
+    depth: usize,
+) -> usize {
+    assert!(depth < 200, "it never ends");
+    let mut ways = 0;
+    for (place, request) in requests.iter().enumerate() {
+        let Some(call) = request.pending() else {
+            continue;
+        };
+        let (call, write) = (call.clone(), request.write());
+        let mut go = |rows: Rows, answer: Option<Answer<Counts>>, faults: Faults| {
+            let mut requests = requests.to_vec();
+            let request = &mut requests[place];
+            match answer {
+                Some(answer) => request.step = request.protocol.next(answer),
+                None => request.cut_off = true,
+            }
+            ways += explore(&rows, &requests, faults, check, depth + 1);
+        };
+        let mut applied = rows.clone();
+        let answer = applied.answer(call.clone(), write);
+        go(applied.clone(), Some(answer), faults);
+        let is_write = !matches!(call, Call::Load(_) | Call::Remove(..));
+        if faults.lost_replies > 0 && is_write {
+            let fewer = Faults {
+                lost_replies: faults.lost_replies - 1,
+                ..faults
+            };
+            go(applied.clone(), Some(Answer::Unknown), fewer);
+            go(rows.clone(), Some(Answer::Unknown), fewer);
+            go(rows.clone(), Some(Answer::Failed), fewer);
+        }
+        if faults.cuts > 0 {
+            let fewer = Faults {
+                cuts: faults.cuts - 1,
+                ..faults
+            };
+            go(applied, None, fewer);
+            go(rows.clone(), None, fewer);
+        }
+    }
+    if ways == 0 {
+        check(rows, requests);
+        return 1;
+    }
+    ways
+}
+
+fn explore_all(wishes: &[Wish], faults: Faults) -> usize {
+    let mut rows = Rows::default();
+    rows.put(key("A"), Row::Live(Counts::default()), [0xff; 16]);
+    let seen = rows.rows.get(&key("A")).unwrap().clone();
+    let changes = changes(wishes);
+    let requests = requests(wishes, &changes, &seen);
+    let is_faultless = faults.lost_replies + faults.cuts == 0;
+    let check = |rows: &Rows, requests: &[Request<'_>]| {
+        check_safety(rows, requests);
+        if is_faultless {
+            check_progress(rows, requests);
+        }
+    };
+    explore(&rows, &requests, faults, &check, 0)
+}
+
+/// The sessions that somebody has an ID of.
+fn open<'r>(rows: &'r Rows, requests: &[Request<'_>]) -> Vec<(Key, &'r Counts)> {
+    let mut keys = vec![key("A")];
+    keys.extend(requests.iter().filter_map(Request::released).cloned());
+    keys.sort();
+    keys.dedup();
+    let open = keys.into_iter().filter_map(|key| {
+        let counts = rows.live(&key)?;
+        Some((key, counts))
+    });
+    open.collect()
+}
+
+fn story(requests: &[Request<'_>]) -> String {
+    let of = |request: &Request<'_>| format!("{:?} {:?}", request.wish, request.verdict());
+    requests.iter().map(of).collect::<Vec<_>>().join("; ")
+}
+
+/// What holds whatever goes wrong.
+fn check_safety(rows: &Rows, requests: &[Request<'_>]) {
+    let open = open(rows, requests);
+    let story = story(requests);
+    let has = |wish: Wish| requests.iter().any(|of| of.wish == wish);
+    // Of two logins after an end, neither has to do with the other.
+    let are_apart = has(Wish::End) && open.iter().all(|(_, counts)| counts.login >= 10);
+    assert!(open.len() <= 1 || are_apart, "two IDs open it: {story}");
+    let logs_in = has(Wish::Login) || has(Wish::LoginKeeping);
+    let ended = |of: &Request<'_>| of.wish == Wish::End && of.is_acknowledged();
+    if requests.iter().any(ended) && !logs_in {
+        assert!(open.is_empty(), "it came back: {story}");
+    }
+    for (_, counts) in open {
+        assert!(
+            counts.of.values().all(|count| *count == 1),
+            "twice: {story}"
+        );
+        for request in requests {
+            let is_in = counts.of.contains_key(&request.number);
+            match request.wish {
+                // What somebody logged in with afterwards need not hold it.
+                Wish::Save | Wish::Renew if !logs_in => {
+                    let is_in_as_told = is_in || !request.is_acknowledged();
+                    assert!(is_in_as_told, "lost: {story}");
+                }
+                // Nothing of a session that ended is in one that a login begins.
+                _ if counts.login >= 10 && usize::from(counts.login) - 10 != request.number => {
+                    let is_kept = has(Wish::LoginKeeping);
+                    assert!(!is_in || is_kept, "mixed: {story}");
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// What holds where nothing goes wrong.
+fn check_progress(rows: &Rows, requests: &[Request<'_>]) {
+    let open = open(rows, requests);
+    let story = story(requests);
+    let is_told = |of: &Request<'_>| {
+        matches!(
+            of.verdict(),
+            Some(Verdict::Saved(..) | Verdict::Ended | Verdict::Gone)
+        )
+    };
+    assert!(requests.iter().all(is_told), "{story}");
+    let has = |wish: Wish| requests.iter().any(|of| of.wish == wish);
+    if !has(Wish::End) {
+        assert_eq!(open.len(), 1, "nobody has it: {story}");
+    }
+    for request in requests {
+        let logs_in = matches!(request.wish, Wish::Login | Wish::LoginKeeping);
+        assert!(request.is_acknowledged() || !logs_in, "{story}");
+        for (_, counts) in &open {
+            let is_in = counts.of.contains_key(&request.number);
+            assert!(request.is_acknowledged() || !is_in, "silently: {story}");
+        }
+    }
+    // What nobody was told an ID of is not there.
+    let released = 1 + requests.iter().filter(|of| of.released().is_some()).count();
+    let live = rows
+        .rows
+        .values()
+        .filter(|of| matches!(of.row, Row::Live(_)));
+    assert!(live.count() <= released, "a row of nobody's: {story}");
+    let orphans = rows.rows.iter().filter(|(of, found)| {
+        let is_known = open.iter().any(|(key, _)| key == *of);
+        matches!(found.row, Row::Live(_)) && !is_known
+    });
+    assert_eq!(orphans.count(), 0, "a row of nobody's: {story}");
+}
+
+#[test]
+fn alone_each_does_what_it_says() {
+    for wish in WISHES {
+        assert_eq!(explore_all(&[wish], NONE), 1);
+    }
+}
+
+#[test]
+fn every_interleaving_of_two() {
+    let mut ways = 0;
+    for one in WISHES {
+        for other in WISHES {
+            ways += explore_all(&[one, other], NONE);
+        }
+    }
+    assert!(ways > 90, "{ways}");
+}
+
+#[test]
+fn every_interleaving_of_three() {
+    let mut ways = 0;
+    for one in WISHES {
+        for other in WISHES {
+            for third in WISHES {
+                ways += explore_all(&[one, other, third], NONE);
+            }
+        }
+    }
+    assert!(ways > 10_000, "{ways}");
+}
+
+#[test]
+fn every_interleaving_of_two_with_lost_replies() {
+    let faults = Faults {
+        lost_replies: 2,
+        cuts: 0,
+    };
+    let mut ways = 0;
+    for one in WISHES {
+        for other in WISHES {
+            ways += explore_all(&[one, other], faults);
+        }
+    }
+    assert!(ways > 10_000, "{ways}");
+}
+
+#[test]
+fn every_interleaving_of_two_with_requests_cut_off() {
+    let faults = Faults {
+        lost_replies: 1,
+        cuts: 1,
+    };
+    let mut ways = 0;
+    for one in WISHES {
+        for other in WISHES {
+            ways += explore_all(&[one, other], faults);
+        }
+    }
+    assert!(ways > 10_000, "{ways}");
+}
