@@ -10,7 +10,7 @@ const ARROWS: [(&str, &[&str]); 5] = [
     ("backend", &[]),
     ("gob", &[]),
     ("codec", &["gob"]),
-    ("session", &["codec", "gob"]),
+    ("session", &["codec", "gob", "backend"]),
     ("web", &["session"]),
 ];
 

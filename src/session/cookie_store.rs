@@ -8,8 +8,9 @@ use async_trait::async_trait;
 
 use crate::codec::{Codec, Opened, UnixTime};
 
+use super::content::Content;
 use super::metadata::{Login, Metadata};
-use super::store::{Backing, Clock, Loaded, Record, Save, Saved, Setup};
+use super::store::{Backing, Clock, Kept, Loaded, Record, Save, Saved, Setup};
 use super::values::Terms;
 use super::{CookieOptions, Epoch, Epochs, Error, Lifetime, Refusal, Values};
 
@@ -84,14 +85,7 @@ impl CookieStore {
     ) -> Result<Self, Error> {
         let serializer = codec.serializer();
         let setup = Setup::new(cookie, lifetime, Terms::of(&serializer))?;
-        for secure_cookie in codec.secure_cookies() {
-            setup.lifetime.check_max_age(secure_cookie.max_age())?;
-            if !secure_cookie.min_age().is_zero() {
-                return Err(Error::usage(
-                    "the codec's min_age refuses each new session until it has passed",
-                ));
-            }
-        }
+        setup.check_codec(&codec)?;
         Values::check(&codec, setup.cookie.name(), setup.now())?;
         Ok(CookieStore {
             codec: Arc::new(codec),
@@ -143,12 +137,7 @@ impl CookieStore {
             .open_into(self.setup.cookie.name(), cookie, now, &mut payload);
         let opened = match opened {
             Ok(opened) => opened,
-            Err(error) => {
-                return match Refusal::of_codec(&error) {
-                    Some(refusal) => Ok(Loaded::Refused(refusal)),
-                    None => Err(Error::unavailable("the codec failed").with_source(error)),
-                };
-            }
+            Err(error) => return Refusal::of_codec(error).map(Loaded::Refused),
         };
         Ok(match self.read(&opened, payload, now) {
             Ok(record) => Loaded::Live(Box::new(record)),
@@ -164,18 +153,20 @@ impl CookieStore {
         let metadata =
             Metadata::loaded(metadata.as_deref(), sealed_at, lifetime).ok_or(Refusal::NotValid)?;
         metadata.check(lifetime, now)?;
+        let values = values.told_in(self.setup.terms);
         Ok(Record {
-            values: values.told_in(self.setup.terms),
-            metadata,
+            content: Content { values, metadata },
             sealed_at,
+            kept: None,
         })
     }
 
-    fn seal(&self, save: &Save) -> Result<String, Error> {
-        let metadata = save.metadata.to_text();
-        let payload = save.values.serialize(&self.codec.serializer(), &metadata)?;
+    fn seal(&self, content: &Content, at: UnixTime) -> Result<String, Error> {
+        let Content { values, metadata } = content;
+        let metadata = metadata.to_text();
+        let payload = values.serialize(&self.codec.serializer(), &metadata)?;
         let name = self.setup.cookie.name();
-        let sealed = self.codec.seal_at(name, &payload, save.sealed_at);
+        let sealed = self.codec.seal_at(name, &payload, at);
         sealed.map_err(Error::of_codec)
     }
 
@@ -194,7 +185,7 @@ impl CookieStore {
     async fn epoch(&self, save: &Save) -> Result<Option<Epoch>, Error> {
         let Metadata {
             deadline, login, ..
-        } = &save.metadata;
+        } = &save.content.metadata;
         let Some(Login { owner, epoch, .. }) = login else {
             return Ok(None);
         };
@@ -225,7 +216,7 @@ impl Backing for CookieStore {
         let Loaded::Live(record) = &loaded else {
             return Ok(loaded);
         };
-        if let Some(login) = &record.metadata.login
+        if let Some(login) = &record.content.metadata.login
             && self.is_revoked(login).await?
         {
             return Ok(Loaded::Refused(Refusal::Revoked));
@@ -233,24 +224,29 @@ impl Backing for CookieStore {
         Ok(loaded)
     }
 
-    async fn save(&self, mut save: Save) -> Result<Saved, Error> {
+    async fn save(&self, save: Save) -> Result<Saved, Error> {
         if save.revokes_others {
             // What cannot be sealed revokes nobody.
-            self.seal(&save.clone().of_epoch(Some(Epoch::longest())))?;
+            let content = save.content.clone().of_epoch(Some(&Epoch::longest()));
+            self.seal(&content, save.sealed_at)?;
         }
         let epoch = self.epoch(&save).await?;
-        save = save.of_epoch(epoch.clone());
-        let cookie = self.seal(&save)?;
-        Ok(Saved { cookie, epoch })
+        let content = save.content.of_epoch(epoch.as_ref());
+        Ok(Saved {
+            cookie: Some(self.seal(&content, save.sealed_at)?),
+            epoch,
+            kept: None,
+            merged: None,
+        })
+    }
+
+    /// Nothing is kept anywhere.
+    async fn end(&self, _: &Kept) -> Result<bool, Error> {
+        Ok(true)
     }
 
     async fn revoke(&self, owner: &str) -> Result<(), Error> {
-        let lifetime = &self.setup.lifetime;
-        let longest = [false, true].map(|kind| lifetime.limits(kind).deadline(self.setup.now()));
-        let until = match longest {
-            [Some(usual), Some(remembered)] => Some(usual.max(remembered)),
-            _ => None,
-        };
+        let until = self.setup.lifetime.longest_deadline(self.setup.now());
         self.epochs_to_ask()?.revoke(owner, until).await.map(drop)
     }
 }

@@ -3,6 +3,7 @@
 
 use async_trait::async_trait;
 
+use crate::backend::Generation;
 use crate::codec::{UnixTime, generate_random_key};
 
 use super::Error;
@@ -32,6 +33,23 @@ impl Epoch {
     pub fn random() -> Result<Self, Error> {
         let bits = generate_random_key(16).map_err(Error::of_codec)?;
         Ok(Epoch(base16ct::lower::encode_string(&bits).into()))
+    }
+
+    /// A backend's generation, as 32 hex digits.
+    pub(super) fn of_generation(generation: Generation) -> Self {
+        Epoch(base16ct::lower::encode_string(generation.as_bytes()).into())
+    }
+
+    /// The generation; none, if it is an epoch of another kind.
+    pub(super) fn generation(&self) -> Option<Generation> {
+        let mut bytes = [0; 16];
+        let decoded = base16ct::lower::decode(self.as_str(), &mut bytes).ok()?;
+        (decoded.len() == 16).then(|| Generation::from_bytes(bytes))
+    }
+
+    /// An epoch as long as all of a backend's are.
+    pub(super) fn longest_generation() -> Self {
+        Epoch::of_generation(Generation::from_bytes([0; 16]))
     }
 
     /// The longest there is.

@@ -8,7 +8,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{codec, gob};
+use crate::{backend, codec, gob};
 
 /// Why a session could not be loaded, read, changed or saved. A clone is cheap.
 ///
@@ -31,7 +31,10 @@ enum Kind {
     WrongType,
     TooLarge,
     Unavailable,
+    InDoubt,
     Closed,
+    Gone,
+    Conflict,
     NotFresh,
 }
 
@@ -66,6 +69,33 @@ impl Error {
     pub(super) fn destroyed() -> Self {
         let why = "the session was destroyed: only a login may follow";
         Error::new(Kind::Closed, why)
+    }
+
+    pub(super) fn gone() -> Self {
+        let why = "the session has ended meanwhile: nothing was saved";
+        Error::new(Kind::Gone, why)
+    }
+
+    pub(super) fn conflict() -> Self {
+        let why = "others saved the session again and again: nothing was saved";
+        Error::new(Kind::Conflict, why)
+    }
+
+    pub(super) fn in_doubt() -> Self {
+        let why = "nobody can tell whether the session was saved";
+        Error::new(Kind::InDoubt, why)
+    }
+
+    /// What a backend could not do.
+    pub(super) fn of_backend(error: backend::Error) -> Self {
+        let kind = match () {
+            () if error.is_usage() => Kind::Usage,
+            () if error.is_too_large() => Kind::TooLarge,
+            () if error.is_outcome_unknown() => Kind::InDoubt,
+            () => Kind::Unavailable,
+        };
+        let message = format!("the sessions' backend: {error}");
+        Error::new(kind, message).with_source(error)
     }
 
     pub(super) fn not_fresh() -> Self {
@@ -117,7 +147,7 @@ impl Error {
         self.kind == Kind::WrongType
     }
 
-    /// The session does not fit a cookie. The message gives both figures.
+    /// The session does not fit its cookie, or its record. The message gives both figures.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
         self.kind == Kind::TooLarge
@@ -127,7 +157,29 @@ impl Error {
     /// client's cookie may well be good, and must not be touched; the answer is 503.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
-        self.kind == Kind::Unavailable
+        matches!(self.kind, Kind::Unavailable | Kind::InDoubt)
+    }
+
+    /// A server did not answer a write, and afterwards nobody could tell whether it was
+    /// done. It [is unavailable](Error::is_unavailable) too; the session takes no more
+    /// changes in this request, since saving it again might do everything twice.
+    #[must_use]
+    pub fn is_outcome_unknown(&self) -> bool {
+        self.kind == Kind::InDoubt
+    }
+
+    /// Another request ended the session, or moved it to another ID, while this one was
+    /// at work. Nothing was saved, and the response goes out without a cookie.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.kind == Kind::Gone
+    }
+
+    /// Other requests saved the session again and again, so that this one's turn never
+    /// came. Nothing was saved; trying again later may do.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        self.kind == Kind::Conflict
     }
 
     /// The session takes no more changes: the response's head has left, or it was
@@ -145,8 +197,9 @@ impl Error {
     }
 
     /// The HTTP status to answer with where nobody handled the error: 503 if a
-    /// server [is unavailable](Error::is_unavailable), 403 if a login
-    /// [is not fresh](Error::is_not_fresh), else 500.
+    /// server [is unavailable](Error::is_unavailable), 409 for a
+    /// [conflict](Error::is_conflict) or a session that [is gone](Error::is_gone), 403 if
+    /// a login [is not fresh](Error::is_not_fresh), else 500.
     ///
     /// ```
     /// assert_eq!(silverback::session::Error::unavailable("no answer").status(), 503);
@@ -154,7 +207,8 @@ impl Error {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self.kind {
-            Kind::Unavailable => 503,
+            Kind::Unavailable | Kind::InDoubt => 503,
+            Kind::Conflict | Kind::Gone => 409,
             Kind::NotFresh => 403,
             _ => 500,
         }
@@ -169,6 +223,7 @@ impl Error {
         match self.kind {
             // Every visitor can cause it.
             Kind::NotFresh => tracing::debug!(error = %self, "session not fresh"),
+            Kind::Gone | Kind::Conflict => tracing::info!(error = %self, "session not saved"),
             _ => tracing::error!(error = %self, source, "session error"),
         }
     }

@@ -7,6 +7,14 @@ use crate::gob::{self, Interface, Value};
 
 use super::{Error, Values};
 
+/// Flashes as what they are.
+pub(super) fn read_flashes<T: DeserializeOwned>(flashes: &[Interface]) -> Result<Vec<T>, Error> {
+    let read = |flash: &Interface| {
+        gob::from_value(&Value::Interface(flash.clone())).map_err(Error::wrong_type)
+    };
+    flashes.iter().map(read).collect()
+}
+
 /// gorilla's own key.
 pub(super) const FLASHES: &str = "_flash";
 
@@ -22,18 +30,27 @@ impl Values {
         self.insert_interface(key, Interface::of(LIST, list))
     }
 
-    /// Takes the list under `key`. If one is no `T`, all stay.
-    pub(super) fn take_flashes<T: DeserializeOwned>(&mut self, key: &str) -> Result<Vec<T>, Error> {
+    /// Takes those from the list under `key` that were read: they are its first, if nobody
+    /// else has taken them meanwhile.
+    pub(super) fn take_flashes(&mut self, key: &str, read: &[Interface]) -> Result<(), Error> {
         let flashes = self.flash_list(key)?;
-        let flashes = flashes
-            .into_iter()
-            .map(|flash| gob::from_value(&Value::Interface(flash)).map_err(Error::wrong_type))
-            .collect::<Result<_, _>>()?;
-        self.remove(key);
-        Ok(flashes)
+        let bytes = |flash: &Interface| Value::slice_of_interfaces([flash.clone()]).to_vec();
+        let is_read = |(flash, read): &(&Interface, &Interface)| bytes(flash) == bytes(read);
+        let taken = flashes.iter().zip(read).take_while(is_read).count();
+        match flashes.get(taken..) {
+            Some([]) | None => {
+                self.remove(key);
+                Ok(())
+            }
+            Some(left) => {
+                let list = Value::slice_of_interfaces(left.to_vec());
+                self.insert_interface(key, Interface::of(LIST, list))
+            }
+        }
     }
 
-    fn flash_list(&self, key: &str) -> Result<Vec<Interface>, Error> {
+    /// The list under `key`; empty, if there is none.
+    pub(super) fn flash_list(&self, key: &str) -> Result<Vec<Interface>, Error> {
         let Some(list) = self.interface(key) else {
             return Ok(Vec::new());
         };

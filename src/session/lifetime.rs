@@ -59,6 +59,19 @@ impl Limits {
         self.idle.is_some_and(|idle| now.since(seen) >= idle)
     }
 
+    /// When a session last used at `seen` has been idle for too long; none for never.
+    pub(super) fn idle_end(&self, seen: UnixTime) -> Option<UnixTime> {
+        let idle = self.idle?.as_secs();
+        Some(UnixTime::from_secs(seen.as_secs().saturating_add(idle)))
+    }
+
+    /// When a session was last used that has been idle for too long at `end`; none without
+    /// an idle limit.
+    pub(super) fn last_seen(&self, end: UnixTime) -> Option<UnixTime> {
+        let idle = self.idle?.as_secs();
+        Some(UnixTime::from_secs(end.as_secs().saturating_sub(idle)))
+    }
+
     /// Whether a tenth of the idle limit has passed, so that use is worth noting.
     pub(super) fn wants_touch(&self, seen: UnixTime, now: UnixTime) -> bool {
         self.idle.is_some_and(|idle| now.since(seen) >= idle / 10)
@@ -172,6 +185,13 @@ impl Lifetime {
             Some(limits) if remembered => limits,
             _ => &self.usual,
         }
+    }
+
+    /// When the last session that begins at `now` ends, whatever happens; none for never.
+    pub(super) fn longest_deadline(&self, now: UnixTime) -> Option<UnixTime> {
+        let kinds = [false, true].map(|remembered| self.limits(remembered).deadline(now));
+        let [usual, remembered] = kinds;
+        Some(usual?.max(remembered?))
     }
 
     /// Refuses limits that cannot be meant.

@@ -6,7 +6,7 @@
 
 use crate::codec::UnixTime;
 
-use super::{Epoch, Lifetime, Refusal};
+use super::{Epoch, Error, Lifetime, Refusal};
 
 /// Which form the text has; another one is no session of ours.
 const FORM: &str = "1";
@@ -56,6 +56,23 @@ impl Metadata {
             true => earlier(self.deadline, limit),
             false => limit,
         };
+    }
+
+    /// Ends the session at `deadline`, which is not after the limit.
+    pub(super) fn set_deadline(
+        &mut self,
+        deadline: UnixTime,
+        lifetime: &Lifetime,
+    ) -> Result<(), Error> {
+        let limit = lifetime.limits(self.remembered).deadline(self.created);
+        if limit.is_some_and(|limit| deadline > limit) {
+            return Err(Error::usage(
+                "the deadline is after the lifetime's absolute limit",
+            ));
+        }
+        self.deadline = Some(deadline);
+        self.own_deadline = true;
+        Ok(())
     }
 
     /// What a session sealed at `date` knows of itself after a Go program, or another

@@ -3,12 +3,16 @@
 //!
 //! | file | what lives there |
 //! |---|---|
-//! | `session.rs`, `state.rs` | [`Session`]: the handle of a handler, and what happens to it in one request |
+//! | `session.rs`, `state.rs`, `saving.rs` | [`Session`]: the handle of a handler, what happens to it in one request, and how it is saved |
 //! | `sessions.rs`, `response_fields.rs` | [`Sessions`]: a request's sessions by name, and what its response carries |
 //! | `values.rs`, `flashes.rs`, `self_describing.rs` | [`Values`]: what a session holds, as gob or in other formats |
 //! | `metadata.rs`, `lifetime.rs` | how long it lives: [`Lifetime`] |
 //! | `cookie_options.rs`, `cookie_header.rs` | the cookie as it is set and as it is read: [`CookieOptions`] |
 //! | `store.rs`, `cookie_store.rs`, `epochs.rs` | [`Store`], [`CookieStore`], and revoking what lives in cookies: [`Epochs`] |
+//! | `server_store.rs`, `server_options.rs`, `owned_session.rs` | [`ServerStore`]: sessions that live in a server, and lists of an owner's |
+//! | `protocol/`, `rows.rs` | who was first: what is asked of a backend to save, move or end a session, and the asking |
+//! | `dialect/`, `id.rs` | whose bytes are spoken above a backend |
+//! | `content.rs` | what is saved, and a request's changes to it, to be made again on what others saved |
 //! | `error.rs`, `refusal.rs` | what goes wrong here, and what is wrong with a cookie |
 //! | `testing.rs` | [`testing`]: for tests of your own |
 //!
@@ -34,18 +38,26 @@
 //!
 //! What a session in a cookie can *not* keep, [`CookieStore`] says.
 
+mod content;
 mod cookie_header;
 mod cookie_options;
 mod cookie_store;
+mod dialect;
 mod epochs;
 mod error;
 mod flashes;
+mod id;
 mod lifetime;
 mod metadata;
+mod owned_session;
 mod protocol;
 mod refusal;
 mod response_fields;
+mod rows;
+mod saving;
 mod self_describing;
+mod server_options;
+mod server_store;
 #[allow(clippy::module_inception)] // the handle is what the room is about
 mod session;
 mod sessions;
@@ -61,8 +73,11 @@ pub use cookie_store::CookieStore;
 pub use epochs::{Epoch, Epochs};
 pub use error::Error;
 pub use lifetime::Lifetime;
+pub use owned_session::OwnedSession;
 pub use refusal::Refusal;
 pub use response_fields::ResponseFields;
+pub use server_options::ServerOptions;
+pub use server_store::ServerStore;
 pub use session::Session;
 pub use sessions::Sessions;
 pub use store::{Store, Stores};

@@ -4,6 +4,8 @@ use std::fmt;
 
 use crate::codec;
 
+use super::Error;
+
 /// Why the cookie that came with a request was refused, so that the request got a
 /// new session. For the handler and the log; a client learns nothing from it
 /// unless you tell it.
@@ -26,6 +28,9 @@ pub enum Refusal {
     Idle,
     /// Of another epoch than its owner's: all sessions of that owner were revoked.
     Revoked,
+    /// Authentic, and yet there is no such session any more: it expired, was ended or
+    /// revoked, or goes on under another ID.
+    Gone,
     /// Several different valid cookies of the name came, and nothing says which is
     /// the right one. Removals for all of them go out.
     Ambiguous,
@@ -35,14 +40,19 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Why the codec refused the cookie; none if it is the system that failed.
-    pub(super) fn of_codec(error: &codec::Error) -> Option<Self> {
+    /// Why the codec refused the cookie.
+    ///
+    /// # Errors
+    /// Unavailable, if it is the system that failed.
+    pub(super) fn of_codec(error: codec::Error) -> Result<Self, Error> {
         match () {
-            () if !error.is_decode() => None,
-            () if error.is_expired() => Some(Refusal::Expired),
-            () if error.is_too_new() => Some(Refusal::TooNew),
-            () if error.is_too_long() => Some(Refusal::TooLong),
-            () => Some(Refusal::NotValid),
+            () if !error.is_decode() => {
+                Err(Error::unavailable("the codec failed").with_source(error))
+            }
+            () if error.is_expired() => Ok(Refusal::Expired),
+            () if error.is_too_new() => Ok(Refusal::TooNew),
+            () if error.is_too_long() => Ok(Refusal::TooLong),
+            () => Ok(Refusal::NotValid),
         }
     }
 }
@@ -56,6 +66,7 @@ impl fmt::Display for Refusal {
             Refusal::TooNew => "too new",
             Refusal::Idle => "idle for too long",
             Refusal::Revoked => "revoked",
+            Refusal::Gone => "gone",
             Refusal::Ambiguous => "several valid cookies",
             Refusal::TooMany => "too many cookies",
         })

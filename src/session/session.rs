@@ -10,12 +10,11 @@ use serde::de::DeserializeOwned;
 use crate::codec::UnixTime;
 use crate::gob::Interface;
 
-use super::cookie_options::is_cookie_value;
-use super::flashes::FLASHES;
-use super::lifetime::LONGEST_MAX_AGE;
-use super::state::{Before, Outgoing, Saving, State, Work};
+use super::content::{Change, Content};
+use super::flashes::{FLASHES, read_flashes};
+use super::state::{Before, State};
 use super::store::{Setup, Store};
-use super::values::read;
+use super::values::{Terms, read};
 use super::{Error, Refusal, Values};
 
 /// A request's session: typed values under string keys, flashes, and who is logged in.
@@ -43,15 +42,15 @@ use super::{Error, Refusal, Values};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Session(Arc<Shared>);
+pub struct Session(pub(super) Arc<Shared>);
 
-struct Shared {
-    store: Arc<dyn Store>,
-    is_loopback: bool,
+pub(super) struct Shared {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) is_loopback: bool,
     /// Never held across an await, nor while code of the user's runs.
     state: Mutex<State>,
     /// Whoever saves: one at a time, so that none overtakes another.
-    turn: tokio::sync::Mutex<()>,
+    pub(super) turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Session {
@@ -60,16 +59,16 @@ impl Session {
             store,
             is_loopback,
             state: Mutex::new(state),
-            turn: tokio::sync::Mutex::default(),
+            turn: Arc::default(),
         }))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         // Nothing of the user's runs under the lock, so nobody panics there.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn setup(&self) -> &Setup {
+    pub(super) fn setup(&self) -> &Setup {
         self.0.store.setup()
     }
 }
@@ -79,25 +78,39 @@ const MOST_ATTEMPTS: usize = 10_000;
 
 /// Takes a change back when it is dropped: also where whoever waits for it to be saved
 /// waits no more.
-struct Undo<'s> {
-    session: &'s Session,
+struct Undo {
+    session: Session,
     version: u64,
     before: Option<Before>,
 }
 
-impl Undo<'_> {
+impl Undo {
     /// The change stays.
     fn no_more(mut self) {
         self.before = None;
     }
 }
 
-impl Drop for Undo<'_> {
+impl Drop for Undo {
     fn drop(&mut self) {
         if let Some(before) = self.before.take() {
             self.session.state().take_back(self.version, before);
         }
     }
+}
+
+/// What a value is after `change`, as gob and as it is.
+fn updated<T: Serialize + DeserializeOwned + Default>(
+    there: Option<&Interface>,
+    terms: Terms,
+    change: &impl Fn(&mut T),
+) -> Result<(Interface, T), Error> {
+    let mut value = match there {
+        Some(there) => read(there)?.unwrap_or_default(),
+        None => T::default(),
+    };
+    change(&mut value);
+    Ok((terms.interface(&value)?, value))
 }
 
 /// Values.
@@ -116,8 +129,9 @@ impl Session {
     /// As [`Values::insert`], and [closed](Error::is_closed).
     pub fn insert<T: Serialize>(&self, key: &str, value: T) -> Result<(), Error> {
         let value = self.setup().terms.interface(&value)?;
+        let key = key.to_owned();
         self.state()
-            .change(|session| session.values.insert_interface(key, value))
+            .change(move |content| content.values.insert_interface(&key, value.clone()))
     }
 
     /// Puts a value of just this Go type under `key`: see [`Values::insert_gob`].
@@ -125,9 +139,9 @@ impl Session {
     /// # Errors
     /// As [`Values::insert_gob`], and [closed](Error::is_closed).
     pub fn insert_gob(&self, key: &str, value: impl Into<Interface>) -> Result<(), Error> {
-        let value = value.into();
+        let (key, value) = (key.to_owned(), value.into());
         self.state()
-            .change(|session| session.values.insert_gob(key, value))
+            .change(move |content| content.values.insert_gob(&key, value.clone()))
     }
 
     /// Removes what is under `key`, and says whether there was anything. Removing nothing
@@ -138,10 +152,15 @@ impl Session {
     pub fn remove(&self, key: &str) -> Result<bool, Error> {
         let mut state = self.state();
         state.check_open()?;
-        match state.values.contains(key) {
-            true => state.change(|session| Ok(session.values.remove(key))),
-            false => Ok(false),
+        let is_there = state.content.values.contains(key);
+        if is_there {
+            let key = key.to_owned();
+            state.change(move |content| {
+                content.values.remove(&key);
+                Ok(())
+            })?;
         }
+        Ok(is_there)
     }
 
     /// Changes the value under `key`, from its default if there is none, and answers with
@@ -160,69 +179,79 @@ impl Session {
     where
         T: Serialize + DeserializeOwned + Default,
     {
+        let (terms, change) = (self.setup().terms, Arc::new(change));
         self.attempt(
-            |state| state.values.interface(key),
-            |there| {
-                let mut value = match &there {
-                    Some(there) => read(there)?.unwrap_or_default(),
-                    None => T::default(),
+            |state| state.content.values.interface(key),
+            |there| updated(there.as_ref(), terms, &*change),
+            |state, (updated_value, value)| {
+                let again = || -> Change {
+                    let (key, change) = (key.to_owned(), change.clone());
+                    Arc::new(move |content| {
+                        let there = content.values.interface(&key);
+                        let (value, _) = updated(there.as_ref(), terms, &*change)?;
+                        content.values.insert_interface(&key, value)
+                    })
                 };
-                change(&mut value);
-                Ok((self.setup().terms.interface(&value)?, value))
-            },
-            |state, (changed, value)| {
-                state.change(|session| session.values.insert_interface(key, changed))?;
+                state.apply(
+                    |content| content.values.insert_interface(key, updated_value),
+                    again,
+                )?;
                 Ok(value)
             },
         )
     }
 
     /// Changes several values at once, and saves them now. What `change` returns is
-    /// returned. If it fails, or the session cannot be saved, or nobody waits for it any
-    /// more, nothing is changed, unless another task has changed the session after. It may
-    /// run again, as in [`update`](Session::update).
+    /// returned. If it fails, or the session cannot be saved, nothing is changed, unless
+    /// another task has changed the session after; nor if nobody waits for it any more,
+    /// unless it is being saved in a server already. It may run again, as in
+    /// [`update`](Session::update); what it returned the last time counts.
     ///
     /// # Errors
     /// Those of `change`, and of [`save`](Session::save).
-    pub async fn transact<R>(
+    pub async fn transact<R: Send + 'static>(
         &self,
         change: impl Fn(&mut Values) -> Result<R, Error> + Send + Sync + 'static,
     ) -> Result<R, Error> {
-        let _turn = self.0.turn.lock().await;
-        let (answer, undo) = self.change_for_now(change)?;
-        self.state().check_not_closed()?;
-        self.commit_in_turn().await?;
-        undo.no_more();
-        Ok(answer)
+        let answer = Arc::new(Mutex::new(None));
+        let latest = answer.clone();
+        let change: Change = Arc::new(move |content| {
+            let answer = change(&mut content.values)?;
+            *latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+            Ok(())
+        });
+        let session = self.clone();
+        self.in_turn(async move {
+            let undo = session.change_for_now(change)?;
+            session.commit_in_turn().await?;
+            undo.no_more();
+            let answer = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+            answer.ok_or_else(|| Error::unavailable("the change was never made"))
+        })
+        .await
     }
 
-    /// Runs `change` on a copy, and takes it over unless the session has changed since.
-    fn change<R>(&self, change: impl Fn(&mut Values) -> Result<R, Error>) -> Result<R, Error> {
-        let (answer, undo) = self.change_for_now(change)?;
-        undo.no_more();
-        Ok(answer)
-    }
-
-    /// The same, to be undone unless it is said otherwise.
-    fn change_for_now<R>(
-        &self,
-        change: impl Fn(&mut Values) -> Result<R, Error>,
-    ) -> Result<(R, Undo<'_>), Error> {
+    /// Makes a change on a copy, and takes it over unless the session has changed since; to
+    /// be undone unless it is said otherwise.
+    fn change_for_now(&self, change: Change) -> Result<Undo, Error> {
         self.attempt(
-            |state| state.values.clone(),
-            |mut values| Ok((change(&mut values)?, values)),
-            |state, (answer, values)| {
+            |state| state.content.clone(),
+            |mut content| {
+                change(&mut content)?;
+                Ok(content)
+            },
+            |state, changed| {
                 let before = state.before();
-                state.change(|session| {
-                    session.values = values;
+                let take_over = |content: &mut Content| {
+                    *content = changed;
                     Ok(())
-                })?;
-                let undo = Undo {
-                    session: self,
+                };
+                state.apply(take_over, || change.clone())?;
+                Ok(Undo {
+                    session: self.clone(),
                     version: state.version(),
                     before: Some(before),
-                };
-                Ok((answer, undo))
+                })
             },
         )
     }
@@ -255,7 +284,7 @@ impl Session {
     /// Whether there is anything under `key`.
     #[must_use]
     pub fn contains(&self, key: &str) -> bool {
-        self.state().values.contains(key)
+        self.state().content.values.contains(key)
     }
 
     /// The string keys.
@@ -267,7 +296,7 @@ impl Session {
     /// All values, as they are now.
     #[must_use]
     pub fn values(&self) -> Values {
-        self.state().values.clone()
+        self.state().content.values.clone()
     }
 
     /// Removes all values. Who is logged in stays so.
@@ -277,10 +306,10 @@ impl Session {
     pub fn clear(&self) -> Result<(), Error> {
         let mut state = self.state();
         state.check_open()?;
-        match state.values.is_empty() {
+        match state.content.values.is_empty() {
             true => Ok(()),
-            false => state.change(|session| {
-                session.values.clear();
+            false => state.change(|content| {
+                content.values.clear();
                 Ok(())
             }),
         }
@@ -302,7 +331,9 @@ impl Session {
     /// As [`add_flash`](Session::add_flash).
     pub fn add_flash_to<T: Serialize>(&self, key: &str, flash: T) -> Result<(), Error> {
         let flash = self.setup().terms.interface(&flash)?;
-        self.change(|values| values.add_flash(key, flash.clone()))
+        let key = key.to_owned();
+        self.state()
+            .change(move |content| content.values.add_flash(&key, flash.clone()))
     }
 
     /// Takes the messages under gorilla's key `_flash`, oldest first: the next call has
@@ -321,10 +352,21 @@ impl Session {
     /// # Errors
     /// As [`flashes`](Session::flashes).
     pub fn flashes_from<T: DeserializeOwned>(&self, key: &str) -> Result<Vec<T>, Error> {
-        match self.contains(key) {
-            true => self.change(|values| values.take_flashes(key)),
-            false => Ok(Vec::new()),
+        if !self.contains(key) {
+            return Ok(Vec::new());
         }
+        self.attempt(
+            |state| state.content.values.flash_list(key),
+            |list| {
+                let list = list?;
+                Ok((read_flashes(&list)?, list))
+            },
+            |state, (flashes, list)| {
+                let key = key.to_owned();
+                state.change(move |content| content.values.take_flashes(&key, &list))?;
+                Ok(flashes)
+            },
+        )
     }
 }
 
@@ -334,6 +376,16 @@ impl Session {
     #[must_use]
     pub fn name(&self) -> &str {
         self.0.store.name()
+    }
+
+    /// What the session is called where it is kept, for logs and lists: it tells two sessions
+    /// apart, and nobody can open one with it. None for a session that lives in its cookie,
+    /// or was never saved; another after a [login](Session::login) or
+    /// [renewal](Session::renew) was saved.
+    #[must_use]
+    #[doc(alias = "ID")]
+    pub fn id(&self) -> Option<String> {
+        self.state().kept().map(|kept| kept.name())
     }
 
     /// Whether the request brought no session that could be taken, so that this one
@@ -402,6 +454,7 @@ impl Session {
     pub fn owner(&self) -> Option<String> {
         let state = self.state();
         state
+            .content
             .metadata
             .login
             .as_ref()
@@ -412,7 +465,7 @@ impl Session {
     #[must_use]
     pub fn authenticated_at(&self) -> Option<UnixTime> {
         let state = self.state();
-        state.metadata.login.as_ref().map(|login| login.at)
+        state.content.metadata.login.as_ref().map(|login| login.at)
     }
 
     /// Wants a login not longer ago than `age`: before a password is changed, or money is
@@ -428,14 +481,14 @@ impl Session {
         }
     }
 
-    /// A new cookie for the same session, values and limits: after a change of rights.
-    /// The session in the old one stays good where sessions live in cookies
-    /// ([`CookieStore`](super::CookieStore) says why).
+    /// A new ID and cookie for the same session, values and limits: after a change of
+    /// rights. From the moment the new one is good, the old one is not; but where sessions
+    /// live in cookies the old one stays good ([`CookieStore`](super::CookieStore) says why).
     ///
     /// # Errors
     /// [Closed](Error::is_closed).
     pub fn renew(&self) -> Result<(), Error> {
-        self.state().change(|_| Ok(()))
+        self.state().renew()
     }
 
     /// Ends all other sessions of the owner when this one is saved; and with
@@ -471,14 +524,14 @@ impl Session {
     /// Whether the session is [remembered](Session::remember).
     #[must_use]
     pub fn is_remembered(&self) -> bool {
-        self.state().metadata.remembered
+        self.state().content.metadata.remembered
     }
 
     /// When the session ends, however much it is used; none, if the lifetime has no
     /// absolute limit.
     #[must_use]
     pub fn deadline(&self) -> Option<UnixTime> {
-        self.state().metadata.deadline
+        self.state().content.metadata.deadline
     }
 
     /// Ends the session at `deadline`, if it does not end before by its idle limit. It
@@ -488,102 +541,6 @@ impl Session {
     /// [Closed](Error::is_closed); usage, for a time after the lifetime's absolute limit.
     pub fn set_deadline(&self, deadline: UnixTime) -> Result<(), Error> {
         self.state().set_deadline(deadline, &self.setup().lifetime)
-    }
-}
-
-/// Saving.
-impl Session {
-    /// Saves the session now, where the response is long in coming or something must not
-    /// happen unless the session was saved. The cookie still travels with the response's
-    /// head, and later changes are saved before that leaves. If the response is an error
-    /// of a session's in the end, the cookie does not reach the client.
-    ///
-    /// Without it the session is saved by itself.
-    ///
-    /// # Errors
-    /// [Too large](Error::is_too_large), with both figures;
-    /// [unavailable](Error::is_unavailable); [closed](Error::is_closed); usage, for values
-    /// the codec's serializer cannot hold, or a host that
-    /// [`insecure_http`](super::CookieOptions::insecure_http) is not for.
-    #[doc(alias = "Save")]
-    pub async fn save(&self) -> Result<(), Error> {
-        self.state().check_not_closed()?;
-        self.commit().await
-    }
-
-    /// Does what there is to do.
-    pub(super) async fn commit(&self) -> Result<(), Error> {
-        let _turn = self.0.turn.lock().await;
-        self.commit_in_turn().await
-    }
-
-    async fn commit_in_turn(&self) -> Result<(), Error> {
-        let setup = self.setup();
-        let now = setup.now();
-        let Work { revoke, save } = self.state().work(&setup.lifetime, now);
-        for owner in revoke {
-            self.0.store.revoke(&owner).await?;
-            self.state().revoked(&owner);
-        }
-        let Some(saving) = save else {
-            return Ok(());
-        };
-        let is_touch = saving.is_touch;
-        match self.keep(saving, now).await {
-            // Nobody asked for it to be saved, and the client's cookie is still good.
-            Err(error) if is_touch && !error.is_unavailable() => {
-                tracing::warn!(cookie = self.name(), %error, "session not touched");
-                Ok(())
-            }
-            kept => kept,
-        }
-    }
-
-    async fn keep(&self, saving: Saving, now: UnixTime) -> Result<(), Error> {
-        let setup = self.setup();
-        setup.cookie.check_host(self.0.is_loopback)?;
-        let saved = self.0.store.save(saving.save.clone()).await?;
-        if !is_cookie_value(&saved.cookie) {
-            return Err(Error::usage(
-                "the codec made a text that no cookie can hold",
-            ));
-        }
-        let metadata = &saving.save.metadata;
-        let max_age = match metadata.deadline {
-            Some(deadline) if metadata.remembered => Some(deadline.since(now).min(LONGEST_MAX_AGE)),
-            _ => None,
-        };
-        let cookie = setup.cookie.set(&saved.cookie, max_age);
-        self.state().settle(saving, saved, cookie);
-        Ok(())
-    }
-
-    /// Takes no more changes, from now on.
-    pub(super) fn close(&self) {
-        self.state().close();
-    }
-
-    /// Appends the Set-Cookies that the response is to carry for this session.
-    pub(super) fn set_cookies_into(&self, all: &mut Vec<String>) {
-        let cookie = &self.setup().cookie;
-        let (refusal, outgoing) = {
-            let state = self.state();
-            (state.refusal(), state.outgoing())
-        };
-        let is_stuck = matches!(refusal, Some(Refusal::Ambiguous | Refusal::TooMany));
-        let mut removals = cookie.removals();
-        match outgoing {
-            Outgoing::Cookie(cookie) => {
-                removals.next();
-                if is_stuck {
-                    all.extend(removals.cloned());
-                }
-                all.push(cookie);
-            }
-            _ if is_stuck => all.extend(removals.cloned()),
-            Outgoing::Removal => all.extend(removals.next().cloned()),
-            Outgoing::Nothing => {}
-        }
     }
 }
 

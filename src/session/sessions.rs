@@ -137,19 +137,20 @@ impl Sessions {
         let Ok(values) = self.0.cookies.values(store.name()) else {
             return Ok(State::new(setup, true, Some(Refusal::TooMany)));
         };
-        let mut record = None;
+        let mut record: Option<Box<store::Record>> = None;
         let mut refused = None;
         for value in &values {
             match store.load(value).await? {
                 store::Loaded::Refused(refusal) => refused = refused.or(Some(refusal)),
-                store::Loaded::Live(_) if record.is_some() => {
-                    return Ok(State::new(setup, true, Some(Refusal::Ambiguous)));
-                }
-                store::Loaded::Live(live) => record = Some(live),
+                store::Loaded::Live(live) => match &record {
+                    None => record = Some(live),
+                    Some(first) if first.is_same_as(&live) => {}
+                    Some(_) => return Ok(State::new(setup, true, Some(Refusal::Ambiguous))),
+                },
             }
         }
         Ok(match record {
-            Some(record) => State::loaded(*record),
+            Some(record) => State::loaded(*record, setup),
             None => State::new(setup, !values.is_empty(), refused),
         })
     }
@@ -174,7 +175,13 @@ impl Sessions {
         }
         let mut set_cookies = Vec::new();
         for session in sessions {
-            session.commit().await?;
+            match session.commit().await {
+                // Somebody else ended it. The response may go, without its cookie.
+                Err(error) if error.is_gone() => {
+                    tracing::info!(cookie = session.name(), "session gone, not saved");
+                }
+                committed => committed?,
+            }
             session.set_cookies_into(&mut set_cookies);
         }
         Ok(Some(ResponseFields::new(set_cookies)))

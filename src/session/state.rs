@@ -1,15 +1,19 @@
 //! A session within one request: what it was loaded as, what was done to it, and what
 //! is to be sent for that. No locks, no I/O, no clock.
 
+use std::sync::Arc;
+
 use crate::codec::UnixTime;
 
+use super::content::{Change, Content, Log};
 use super::metadata::{Login, Metadata};
-use super::store::{Record, Save, Saved, Setup};
+use super::store::{Fate, Kept, Record, Save, Saved, Setup};
 use super::{Error, Lifetime, Refusal, Values};
 
 pub(super) struct State {
-    pub(super) values: Values,
-    pub(super) metadata: Metadata,
+    pub(super) content: Content,
+    /// The changes that are not saved yet, where the store may have to make them again.
+    log: Option<Log>,
     /// Counts changes, of values or else.
     version: u64,
     /// The version that the cookie in `outgoing`, or else the client's, holds.
@@ -18,6 +22,14 @@ pub(super) struct State {
     incarnation: u64,
     /// The date of its cookie; none before the first save.
     sealed_at: Option<UnixTime>,
+    /// Where it is kept, if not in its cookie: this session, or the one that it takes the
+    /// place of.
+    kept: Option<Arc<Kept>>,
+    fate: Fate,
+    /// The version that the fate was decided in.
+    fated: u64,
+    /// How long the client keeps its cookie, as far as anybody knows.
+    cookie_terms: CookieTerms,
     /// Whether the client sent a cookie of that name, good or bad.
     came: bool,
     is_new: bool,
@@ -32,18 +44,31 @@ pub(super) struct State {
 }
 
 /// Whether there is a session.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Phase {
     Live,
     /// Nothing until something is written, which begins a new one.
     LoggedOut,
     /// Nothing, and only a login begins a new one.
     Destroyed,
+    /// Somebody else ended it. Only a login begins a new one.
+    Gone,
+    /// Nobody knows whether it was saved: nothing more can be done with it.
+    InDoubt,
+}
+
+/// What a cookie's Max-Age comes from: whether the session is remembered, and to when.
+type CookieTerms = (bool, Option<UnixTime>);
+
+fn cookie_terms(metadata: &Metadata) -> CookieTerms {
+    let deadline = metadata.deadline.filter(|_| metadata.remembered);
+    (metadata.remembered, deadline)
 }
 
 /// A session before a change.
 pub(super) struct Before {
-    values: Values,
+    content: Content,
+    log_end: usize,
     phase: Phase,
     was_saved: bool,
 }
@@ -60,7 +85,14 @@ pub(super) enum Outgoing {
 pub(super) struct Work {
     /// Whose sessions end, none of which is this one.
     pub(super) revoke: Vec<String>,
-    pub(super) save: Option<Saving>,
+    pub(super) task: Task,
+}
+
+pub(super) enum Task {
+    Nothing,
+    /// It ends where it is kept.
+    End(Arc<Kept>),
+    Save(Box<Saving>),
 }
 
 /// A session to be saved as it is now.
@@ -68,39 +100,44 @@ pub(super) struct Saving {
     pub(super) save: Save,
     version: u64,
     incarnation: u64,
-    /// Whether nobody wrote to it: only its use is to be noted.
-    pub(super) is_touch: bool,
+    log_end: usize,
 }
 
 impl State {
     /// A session that begins now.
     pub(super) fn new(setup: &Setup, came: bool, refusal: Option<Refusal>) -> Self {
+        let content = Content {
+            values: Values::in_terms(setup.terms),
+            metadata: Metadata::new(&setup.lifetime, setup.now()),
+        };
         State {
             is_new: true,
             refusal,
-            ..State::of(
-                Values::in_terms(setup.terms),
-                Metadata::new(&setup.lifetime, setup.now()),
-                came,
-            )
+            ..State::of(content, setup, came)
         }
     }
 
-    pub(super) fn loaded(record: Record) -> Self {
+    pub(super) fn loaded(record: Record, setup: &Setup) -> Self {
         State {
             sealed_at: Some(record.sealed_at),
-            ..State::of(record.values, record.metadata, true)
+            cookie_terms: cookie_terms(&record.content.metadata),
+            kept: record.kept,
+            ..State::of(record.content, setup, true)
         }
     }
 
-    fn of(values: Values, metadata: Metadata, came: bool) -> Self {
+    fn of(content: Content, setup: &Setup, came: bool) -> Self {
         State {
-            values,
-            metadata,
+            content,
+            log: setup.replays.then(Log::default),
             version: 0,
             saved: 0,
             incarnation: 0,
             sealed_at: None,
+            kept: None,
+            fate: Fate::Stays,
+            fated: 0,
+            cookie_terms: (false, None),
             came,
             is_new: false,
             refusal: None,
@@ -124,55 +161,92 @@ impl State {
         self.version
     }
 
+    /// Where the session is kept; none, if it is not, or not yet.
+    pub(super) fn kept(&self) -> Option<Arc<Kept>> {
+        let is_itself = !matches!(self.fate, Fate::Replaced { .. });
+        self.kept.clone().filter(|_| is_itself)
+    }
+
     /// Refuses a change that could not be sent any more.
     pub(super) fn check_open(&self) -> Result<(), Error> {
+        self.check_not_closed()?;
         match self.phase {
-            _ if self.is_closed => Err(Error::closed()),
             Phase::Destroyed => Err(Error::destroyed()),
-            Phase::Live | Phase::LoggedOut => Ok(()),
+            Phase::Gone => Err(Error::gone()),
+            Phase::Live | Phase::LoggedOut | Phase::InDoubt => Ok(()),
         }
     }
 
     /// Refuses to do anything more once the response's head has left.
     pub(super) fn check_not_closed(&self) -> Result<(), Error> {
-        match self.is_closed {
-            true => Err(Error::closed()),
-            false => Ok(()),
+        match self.phase {
+            _ if self.is_closed => Err(Error::closed()),
+            Phase::InDoubt => Err(Error::in_doubt()),
+            _ => Ok(()),
         }
     }
 
-    /// Changes the session, unless that fails.
-    pub(super) fn change<R>(
+    /// Changes the session, unless that fails, in a way that can be made again.
+    pub(super) fn change(
         &mut self,
-        change: impl FnOnce(&mut Self) -> Result<R, Error>,
-    ) -> Result<R, Error> {
+        change: impl Fn(&mut Content) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> Result<(), Error> {
         self.check_open()?;
-        let answer = change(self)?;
+        change(&mut self.content)?;
+        self.changed(|| Arc::new(change));
+        Ok(())
+    }
+
+    /// Changes the session in a way that was worked out already, and notes how it would be
+    /// made again.
+    pub(super) fn apply(
+        &mut self,
+        apply: impl FnOnce(&mut Content) -> Result<(), Error>,
+        again: impl FnOnce() -> Change,
+    ) -> Result<(), Error> {
+        self.check_open()?;
+        apply(&mut self.content)?;
+        self.changed(again);
+        Ok(())
+    }
+
+    fn changed(&mut self, again: impl FnOnce() -> Change) {
+        if let Some(log) = &mut self.log {
+            log.push(again());
+        }
         self.version += 1;
         self.phase = Phase::Live;
-        Ok(answer)
     }
 
     /// What a change can be taken back to.
     pub(super) fn before(&self) -> Before {
         Before {
-            values: self.values.clone(),
-            phase: self.phase,
+            content: self.content.clone(),
+            log_end: self.log_end(),
+            phase: self.phase.clone(),
             was_saved: self.version == self.saved,
         }
     }
 
     /// Takes the change back that led to `version`, unless others have followed.
     pub(super) fn take_back(&mut self, version: u64, before: Before) {
-        if self.version == version {
-            self.values = before.values;
-            self.phase = before.phase;
-            // Never a version that was in use.
-            self.version += 1;
-            if before.was_saved {
-                self.saved = self.version;
-            }
+        if self.version != version || matches!(self.phase, Phase::Gone | Phase::InDoubt) {
+            return;
         }
+        self.content = before.content;
+        self.phase = before.phase;
+        if let Some(log) = &mut self.log {
+            log.take_back_to(before.log_end);
+        }
+        // Never a version that was in use.
+        self.version += 1;
+        if before.was_saved {
+            self.saved = self.version;
+        }
+    }
+
+    fn log_end(&self) -> usize {
+        self.log.as_ref().map_or(0, Log::end)
     }
 
     /// Begins anew, with `owner` logged in. It may follow destroying.
@@ -184,12 +258,17 @@ impl State {
         now: UnixTime,
     ) -> Result<(), Error> {
         self.check_not_closed()?;
-        let values = self.values.clone();
+        // What ended has left nothing to keep.
+        let keeps = keeps_values && self.phase == Phase::Live;
+        let kept = keeps.then(|| (self.content.values.clone(), self.log.clone()));
+        let keeps_fate = !matches!(self.fate, Fate::Replaced { keeps: false });
         self.begin_anew(Phase::Live, lifetime, now);
-        if keeps_values {
-            self.values = values;
+        if let Some((values, log)) = kept {
+            self.content.values = values;
+            self.log = log;
+            self.fate = Fate::Replaced { keeps: keeps_fate };
         }
-        self.metadata.login = Some(Login {
+        self.content.metadata.login = Some(Login {
             owner,
             at: now,
             epoch: None,
@@ -207,43 +286,65 @@ impl State {
     /// Ends the session for good.
     pub(super) fn destroy(&mut self, lifetime: &Lifetime, now: UnixTime) -> Result<(), Error> {
         self.check_not_closed()?;
-        self.begin_anew(Phase::Destroyed, lifetime, now);
+        if self.phase != Phase::Gone {
+            self.begin_anew(Phase::Destroyed, lifetime, now);
+        }
         Ok(())
     }
 
-    /// Forgets all but whose sessions are to end.
+    /// Forgets all but whose sessions are to end, and which one this takes the place of.
     fn begin_anew(&mut self, phase: Phase, lifetime: &Lifetime, now: UnixTime) {
         self.phase = phase;
         self.incarnation += 1;
         // Whoever has read the session has read another.
         self.version += 1;
-        self.values.clear();
-        self.metadata = Metadata::new(lifetime, now);
+        self.content.values.clear();
+        self.content.metadata = Metadata::new(lifetime, now);
+        if let Some(log) = &mut self.log {
+            log.clear();
+        }
         self.sealed_at = None;
         self.lasts_longer = false;
+        self.decide(Fate::Replaced { keeps: false });
+    }
+
+    /// Decides what becomes of the session where it is kept.
+    fn decide(&mut self, fate: Fate) {
+        self.fate = fate;
+        self.fated = self.version;
+    }
+
+    /// The same session under another ID.
+    pub(super) fn renew(&mut self) -> Result<(), Error> {
+        self.change(|_| Ok(()))?;
+        match self.fate {
+            Fate::Stays => self.decide(Fate::Renewed),
+            Fate::Renewed | Fate::Replaced { .. } => {}
+        }
+        Ok(())
     }
 
     pub(super) fn destroy_others(&mut self) -> Result<(), Error> {
-        let Some(login) = &self.metadata.login else {
+        let Some(login) = &self.content.metadata.login else {
             self.check_open()?;
             return Err(Error::usage("nobody is logged in: there are no others"));
         };
         let owner = login.owner.clone();
-        self.change(|session| {
-            if !session.revokes.contains(&owner) {
-                session.revokes.push(owner);
-            }
-            Ok(())
-        })
+        self.change(|_| Ok(()))?;
+        if !self.revokes.contains(&owner) {
+            self.revokes.push(owner);
+        }
+        Ok(())
     }
 
     pub(super) fn remember(&mut self, remembered: bool, lifetime: &Lifetime) -> Result<(), Error> {
         self.check_open()?;
-        if self.metadata.remembered == remembered {
+        if self.content.metadata.remembered == remembered {
             return Ok(());
         }
-        self.change(|session| {
-            session.move_deadline(|metadata| metadata.remember(remembered, lifetime));
+        let lifetime = lifetime.clone();
+        self.move_deadline(move |content| {
+            content.metadata.remember(remembered, &lifetime);
             Ok(())
         })
     }
@@ -253,30 +354,22 @@ impl State {
         deadline: UnixTime,
         lifetime: &Lifetime,
     ) -> Result<(), Error> {
-        self.change(|session| {
-            let limits = lifetime.limits(session.metadata.remembered);
-            let limit = limits.deadline(session.metadata.created);
-            if limit.is_some_and(|limit| deadline > limit) {
-                return Err(Error::usage(
-                    "the deadline is after the lifetime's absolute limit",
-                ));
-            }
-            session.move_deadline(|metadata| {
-                metadata.deadline = Some(deadline);
-                metadata.own_deadline = true;
-            });
-            Ok(())
-        })
+        let lifetime = lifetime.clone();
+        self.move_deadline(move |content| content.metadata.set_deadline(deadline, &lifetime))
     }
 
     /// Notes whether the session lasts longer than before.
-    fn move_deadline(&mut self, change: impl FnOnce(&mut Metadata)) {
-        let before = self.metadata.deadline;
-        change(&mut self.metadata);
-        self.lasts_longer |= match (self.metadata.deadline, before) {
+    fn move_deadline(
+        &mut self,
+        change: impl Fn(&mut Content) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> Result<(), Error> {
+        let before = self.content.metadata.deadline;
+        self.change(change)?;
+        self.lasts_longer |= match (self.content.metadata.deadline, before) {
             (Some(deadline), Some(before)) => deadline > before,
             (deadline, _) => deadline.is_none(),
         };
+        Ok(())
     }
 
     /// Takes no more changes.
@@ -286,42 +379,59 @@ impl State {
 
     /// What there is to do for a response that leaves now: nothing, if nothing was done
     /// and the session's use needs no noting yet.
-    pub(super) fn work(&mut self, lifetime: &Lifetime, now: UnixTime) -> Work {
-        if self.phase != Phase::Live {
-            self.outgoing = match self.came {
-                true => Outgoing::Removal,
-                false => Outgoing::Nothing,
-            };
-            return Work {
-                revoke: self.revokes.clone(),
-                save: None,
-            };
+    pub(super) fn work(&mut self, lifetime: &Lifetime, now: UnixTime) -> Result<Work, Error> {
+        match self.phase {
+            Phase::Live => Ok(self.work_to_save(lifetime, now)),
+            Phase::LoggedOut | Phase::Destroyed => Ok(self.work_to_end()),
+            Phase::Gone => Err(Error::gone()),
+            Phase::InDoubt => Err(Error::in_doubt()),
         }
-        let owner = self.metadata.login.as_ref().map(|login| &login.owner);
+    }
+
+    fn work_to_end(&mut self) -> Work {
+        self.outgoing = match self.came {
+            true => Outgoing::Removal,
+            false => Outgoing::Nothing,
+        };
+        Work {
+            revoke: self.revokes.clone(),
+            task: self.kept.clone().map_or(Task::Nothing, Task::End),
+        }
+    }
+
+    fn work_to_save(&mut self, lifetime: &Lifetime, now: UnixTime) -> Work {
+        let metadata = &self.content.metadata;
+        let owner = metadata.login.as_ref().map(|login| &login.owner);
         let revokes_others = owner.is_some_and(|owner| self.revokes.contains(owner));
         let others = self.revokes.iter().filter(|of| Some(*of) != owner);
         let revoke = others.cloned().collect();
-        let touches = self.sealed_at.is_some() && self.metadata.wants_touch(lifetime, now);
+        let touches = self.sealed_at.is_some() && metadata.wants_touch(lifetime, now);
         let is_touch = self.version == self.saved;
         if is_touch && !touches {
-            return Work { revoke, save: None };
+            let task = Task::Nothing;
+            return Work { revoke, task };
         }
-        let mut metadata = self.metadata.clone();
-        metadata.seen = metadata.seen.max(now);
+        let mut content = self.content.clone();
+        content.metadata.seen = content.metadata.seen.max(now);
         let save = Save {
-            values: self.values.clone(),
-            metadata,
+            wants_cookie: self.cookie_terms != cookie_terms(&content.metadata),
+            content,
             sealed_at: self.sealed_at.unwrap_or(now),
             revokes_others,
             lasts_longer: self.lasts_longer,
+            is_touch,
+            kept: self.kept.clone(),
+            fate: self.fate,
+            log: self.log.clone().unwrap_or_default(),
         };
-        let save = Some(Saving {
+        let saving = Saving {
             save,
             version: self.version,
             incarnation: self.incarnation,
-            is_touch,
-        });
-        Work { revoke, save }
+            log_end: self.log_end(),
+        };
+        let task = Task::Save(Box::new(saving));
+        Work { revoke, task }
     }
 
     /// The owner's sessions have ended.
@@ -329,25 +439,80 @@ impl State {
         self.revokes.retain(|of| of != owner);
     }
 
+    /// The session has ended where it was kept; or had already, and then its cookie may be
+    /// another's by now.
+    pub(super) fn ended(&mut self, by_us: bool) {
+        self.kept = None;
+        self.fate = Fate::Stays;
+        if !by_us && matches!(self.phase, Phase::LoggedOut | Phase::Destroyed) {
+            self.came = false;
+            self.outgoing = Outgoing::Nothing;
+        }
+    }
+
+    /// Somebody else ended the session: nothing is saved, and nothing sent.
+    pub(super) fn gone(&mut self, incarnation: u64) {
+        self.kept = None;
+        self.fate = Fate::Stays;
+        if self.incarnation == incarnation {
+            self.phase = Phase::Gone;
+            self.came = false;
+            self.outgoing = Outgoing::Nothing;
+        }
+    }
+
+    /// Nobody knows whether the session was saved: saving it once more might do everything
+    /// twice.
+    pub(super) fn in_doubt(&mut self) {
+        self.phase = Phase::InDoubt;
+        self.outgoing = Outgoing::Nothing;
+    }
+
     /// The session was saved, unless it is another by now.
-    pub(super) fn settle(&mut self, saving: Saving, saved: Saved, cookie: String) {
+    pub(super) fn settle(&mut self, saving: Saving, saved: Saved, cookie: Option<String>) {
+        let is_latest = saving.version == self.version;
+        if let Some(log) = &mut self.log {
+            log.forget_to(saving.log_end);
+        }
         if saving.incarnation != self.incarnation {
+            // What is there now is what the present one takes the place of.
+            self.kept = saved.kept;
             return;
         }
         self.saved = saving.version;
         self.sealed_at = Some(saving.save.sealed_at);
-        self.metadata.seen = saving.save.metadata.seen;
-        self.outgoing = Outgoing::Cookie(cookie);
-        if let Some(login) = &mut self.metadata.login {
+        self.content.metadata.seen = saving.save.content.metadata.seen;
+        if let Some(cookie) = cookie {
+            self.cookie_terms = cookie_terms(&saving.save.content.metadata);
+            self.outgoing = Outgoing::Cookie(cookie);
+        }
+        self.kept = match (saved.kept, &saved.merged) {
+            // What others saved is in no value here: the next save has to look again.
+            (Some(kept), Some(_)) if !is_latest => Some(Arc::new(kept.outdated())),
+            (kept, _) => kept,
+        };
+        if self.fated <= saving.version {
+            self.fate = Fate::Stays;
+        }
+        if is_latest && let Some(merged) = saved.merged {
+            self.content = merged;
+        }
+        if let Some(login) = &mut self.content.metadata.login {
             login.epoch = saved.epoch;
             if saving.save.revokes_others {
                 self.revokes.retain(|of| *of != login.owner);
             }
         }
-        self.lasts_longer &= saving.version != self.version;
+        self.lasts_longer &= !is_latest;
     }
 
     pub(super) fn outgoing(&self) -> Outgoing {
         self.outgoing.clone()
+    }
+}
+
+impl Saving {
+    pub(super) fn incarnation(&self) -> u64 {
+        self.incarnation
     }
 }

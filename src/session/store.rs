@@ -5,16 +5,21 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio_util::task::TaskTracker;
 
-use crate::codec::UnixTime;
+use crate::backend::{Expiry, Key, Revision};
+use crate::codec::{Codec, UnixTime};
 
+use super::content::{Content, Log};
 use super::cookie_options::CookieWriter;
-use super::metadata::Metadata;
+use super::id::Id;
+use super::metadata::Login;
+use super::protocol::Seen;
 use super::values::Terms;
-use super::{CookieOptions, CookieStore, Epoch, Error, Lifetime, Refusal, Values};
+use super::{CookieOptions, CookieStore, Epoch, Error, Lifetime, Refusal, ServerStore};
 
 /// Where sessions live between requests: in the cookie ([`CookieStore`]), or in a
-/// server behind it.
+/// server behind it ([`ServerStore`]).
 ///
 /// There are only ours: what is yours to plug in is the codec, and what answers for
 /// [`Epochs`](super::Epochs).
@@ -37,10 +42,21 @@ pub(super) trait Backing: Send + Sync + 'static {
     async fn load(&self, cookie: &str) -> Result<Loaded, Error>;
 
     /// Keeps a session, and answers with what its cookie is to hold from now on.
+    ///
+    /// [Gone](Error::is_gone), if somebody else ended it: then nothing is kept.
     async fn save(&self, save: Save) -> Result<Saved, Error>;
+
+    /// Ends a session where it is kept. False, if somebody else had done so.
+    async fn end(&self, kept: &Kept) -> Result<bool, Error>;
 
     /// Ends all sessions of an owner.
     async fn revoke(&self, owner: &str) -> Result<(), Error>;
+
+    /// Where saves are finished though nobody waits for them any more; none, if a save may
+    /// be left off.
+    fn saves(&self) -> Option<&TaskTracker> {
+        None
+    }
 }
 
 /// What stores have in common.
@@ -50,6 +66,8 @@ pub(super) struct Setup {
     pub(super) lifetime: Lifetime,
     pub(super) clock: Clock,
     pub(super) terms: Terms,
+    /// Whether changes may have to be made again, on what others saved.
+    pub(super) replays: bool,
 }
 
 /// Where `now` comes from.
@@ -67,11 +85,25 @@ impl Setup {
             lifetime,
             clock: Arc::new(UnixTime::now),
             terms,
+            replays: false,
         })
     }
 
     pub(super) fn now(&self) -> UnixTime {
         (self.clock)()
+    }
+
+    /// Refuses a codec whose cookies are not good as long as sessions live.
+    pub(super) fn check_codec(&self, codec: &dyn Codec) -> Result<(), Error> {
+        for secure_cookie in codec.secure_cookies() {
+            self.lifetime.check_max_age(secure_cookie.max_age())?;
+            if !secure_cookie.min_age().is_zero() {
+                return Err(Error::usage(
+                    "the codec's min_age refuses each new session until it has passed",
+                ));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -83,38 +115,95 @@ pub(super) enum Loaded {
 
 /// A session as it was loaded.
 pub(super) struct Record {
-    pub(super) values: Values,
-    pub(super) metadata: Metadata,
+    pub(super) content: Content,
     /// The date of its cookie, which stays.
     pub(super) sealed_at: UnixTime,
+    pub(super) kept: Option<Arc<Kept>>,
+}
+
+impl Record {
+    /// Whether both are one session, by its ID. Sessions that live in their cookies are
+    /// never two cookies.
+    pub(super) fn is_same_as(&self, other: &Record) -> bool {
+        match (&self.kept, &other.kept) {
+            (Some(one), Some(other)) => one.key == other.key,
+            _ => false,
+        }
+    }
+}
+
+/// Where a session is kept, and the state it was seen in there.
+#[derive(Clone)]
+pub(super) struct Kept {
+    pub(super) id: Id,
+    pub(super) key: Key,
+    /// None, if others have saved since.
+    pub(super) revision: Option<Revision>,
+    pub(super) login: Option<Login>,
+    pub(super) expiry: Expiry,
+    /// Whether an older key sealed its cookie.
+    pub(super) is_stale: bool,
+}
+
+impl Kept {
+    /// The same, of which others have saved more than is known here.
+    pub(super) fn outdated(&self) -> Self {
+        Kept {
+            revision: None,
+            ..self.clone()
+        }
+    }
+
+    /// The same, as the protocol sees it.
+    pub(super) fn seen(&self) -> Seen<Option<Login>> {
+        Seen {
+            key: self.key.clone(),
+            revision: self.revision.clone(),
+            login: self.login.clone(),
+        }
+    }
+}
+
+/// What becomes of a session where it is kept, when it is next saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Stays,
+    /// It goes on under another ID.
+    Renewed,
+    /// It ends, and another takes its place, with its values or without.
+    Replaced {
+        keeps: bool,
+    },
 }
 
 /// A session to be saved.
 #[derive(Clone)]
 pub(super) struct Save {
-    pub(super) values: Values,
-    pub(super) metadata: Metadata,
+    pub(super) content: Content,
     pub(super) sealed_at: UnixTime,
     /// Whether all other sessions of the owner end with this.
     pub(super) revokes_others: bool,
     /// Whether it lasts longer than when the owner's epoch was asked for.
     pub(super) lasts_longer: bool,
-}
-
-impl Save {
-    /// The same, of that epoch of its owner.
-    pub(super) fn of_epoch(mut self, epoch: Option<Epoch>) -> Self {
-        if let Some(login) = &mut self.metadata.login {
-            login.epoch = epoch;
-        }
-        self
-    }
+    /// Whether nobody wrote to it: only its use is to be noted.
+    pub(super) is_touch: bool,
+    /// Whether the client is to keep its cookie for another time than it was told.
+    pub(super) wants_cookie: bool,
+    /// Where it is kept, or what it takes the place of.
+    pub(super) kept: Option<Arc<Kept>>,
+    pub(super) fate: Fate,
+    /// The changes that are not saved yet.
+    pub(super) log: Log,
 }
 
 /// What became of a session that was saved.
 pub(super) struct Saved {
-    pub(super) cookie: String,
+    /// What the cookie is to hold; none, if the client's holds it.
+    pub(super) cookie: Option<String>,
     pub(super) epoch: Option<Epoch>,
+    pub(super) kept: Option<Arc<Kept>>,
+    /// What it holds, if others had saved it too.
+    pub(super) merged: Option<Content>,
 }
 
 /// The stores of an application, each with a cookie of its own. The first is the one
@@ -180,6 +269,12 @@ impl From<Arc<dyn Store>> for Stores {
 
 impl From<CookieStore> for Stores {
     fn from(store: CookieStore) -> Self {
+        Stores::from(Arc::new(store) as Arc<dyn Store>)
+    }
+}
+
+impl From<ServerStore> for Stores {
+    fn from(store: ServerStore) -> Self {
         Stores::from(Arc::new(store) as Arc<dyn Store>)
     }
 }

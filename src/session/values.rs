@@ -94,6 +94,10 @@ impl Values {
         Values::of(Form::default(), terms)
     }
 
+    pub(super) fn terms(&self) -> Terms {
+        self.terms
+    }
+
     /// The value under `key`; none if there is none, or a nil interface.
     ///
     /// # Errors

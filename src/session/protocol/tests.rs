@@ -13,7 +13,7 @@ struct Counts {
     of: BTreeMap<usize, u32>,
 }
 
-impl Content for Counts {
+impl Authenticated for Counts {
     type Login = u8;
 
     fn login(&self) -> u8 {

@@ -1,0 +1,191 @@
+//! Our own dialect: the cookie holds 32 random bytes, sealed; the row is found by their
+//! hash, and is sealed under keys of its own together with its place.
+//!
+//! A row is, before it is sealed:
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 1 | the version, 1 |
+//! | 1 | 0 for a session, 1 for a tombstone |
+//! | 16 | the write ID |
+//! | rest | of a session: its values, serialized, with what it knows of itself among them; of a tombstone: the key that the session moved to, or nothing |
+//!
+//! It is sealed as a cookie would be (gorilla's frame, dated 0, encrypted), named by its key.
+//! The keys are derived for the cookie's name and the store's. So a row that is copied to
+//! another place, store or cookie name does not open there.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+
+use crate::backend::Key;
+use crate::codec::{self, Codec, UnixTime, derive_chain};
+
+use super::super::content::Content;
+use super::super::id::{ID_LENGTH, Id};
+use super::super::lifetime::Lifetime;
+use super::super::metadata::Metadata;
+use super::super::protocol::{Row, WriteId};
+use super::super::values::Terms;
+use super::super::{Error, Refusal, Values};
+use super::{Dialect, OpenedId, ReadRow};
+
+const VERSION: u8 = 1;
+const SESSION: u8 = 0;
+const TOMBSTONE: u8 = 1;
+
+/// The date of all rows: how long they live is said within.
+const NO_DATE: UnixTime = UnixTime::from_secs(0);
+
+pub(in super::super) struct Native {
+    cookies: Arc<dyn Codec>,
+    rows: Arc<dyn Codec>,
+    cookie_name: String,
+    terms: Terms,
+    lifetime: Lifetime,
+}
+
+impl Native {
+    /// Rows are sealed by `rows`, or by keys derived from those of the cookies.
+    pub(in super::super) fn new(
+        cookies: Arc<dyn Codec>,
+        rows: Option<Arc<dyn Codec>>,
+        cookie_name: &str,
+        store_name: &str,
+        lifetime: &Lifetime,
+    ) -> Result<Self, Error> {
+        let rows = match rows {
+            Some(rows) => rows,
+            None => {
+                let purpose = format!("session rows 1\0{store_name}\0{cookie_name}");
+                let derived = derive_chain(&*cookies, &purpose).map_err(Error::of_codec)?;
+                let derived = derived.ok_or_else(|| {
+                    Error::usage(
+                        "the codec does not name its keys, so none can be derived for the rows: \
+                         give ServerOptions::row_codec one of its own",
+                    )
+                })?;
+                Arc::new(derived)
+            }
+        };
+        let probe = row_name(&Id::new([0; ID_LENGTH]));
+        Values::check(&*rows, &probe, NO_DATE)?;
+        Ok(Native {
+            terms: Terms::of(&rows.serializer()),
+            cookies,
+            rows,
+            cookie_name: cookie_name.to_owned(),
+            lifetime: lifetime.clone(),
+        })
+    }
+
+    pub(in super::super) fn terms(&self) -> Terms {
+        self.terms
+    }
+
+    fn payload(&self, row: &Row<Content>, write: WriteId) -> Result<Vec<u8>, Error> {
+        let (kind, rest) = match row {
+            Row::Live(Content { values, metadata }) => {
+                let metadata = metadata.to_text();
+                (
+                    SESSION,
+                    values.serialize(&self.rows.serializer(), &metadata)?,
+                )
+            }
+            Row::Tombstone {
+                moved_to: Some(key),
+            } => (TOMBSTONE, key.as_bytes().to_vec()),
+            Row::Tombstone { moved_to: None } => (TOMBSTONE, Vec::new()),
+        };
+        Ok([&[VERSION, kind], &write[..], &rest[..]].concat())
+    }
+
+    fn parse(&self, payload: &[u8], opened: &codec::Opened) -> Option<ReadRow> {
+        let (&[VERSION, kind], rest) = payload.split_first_chunk()? else {
+            return None;
+        };
+        let (write, rest) = rest.split_first_chunk::<16>()?;
+        let row = match kind {
+            SESSION => {
+                let (values, metadata) = Values::deserialize(opened.serializer(), rest.to_vec())?;
+                // It was not written by a Go program: it knows when it began.
+                let metadata = Metadata::loaded(Some(&metadata?), NO_DATE, &self.lifetime)?;
+                let values = values.told_in(self.terms);
+                Row::Live(Content { values, metadata })
+            }
+            TOMBSTONE if rest.is_empty() => Row::Tombstone { moved_to: None },
+            TOMBSTONE => Row::Tombstone {
+                moved_to: Some(Key::new(rest).ok()?),
+            },
+            _ => return None,
+        };
+        let write = *write;
+        Some(ReadRow { row, write })
+    }
+}
+
+/// The key of a row, as text: a token, so that it can be the name that the row is sealed
+/// under.
+pub(in super::super) fn row_name(id: &Id) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(id.as_bytes()))
+}
+
+fn key_text(key: &Key) -> Option<&str> {
+    std::str::from_utf8(key.as_bytes()).ok()
+}
+
+impl Dialect for Native {
+    fn new_id(&self) -> Result<Id, Error> {
+        Id::random()
+    }
+
+    fn seal_id(&self, id: &Id, at: UnixTime) -> Result<String, Error> {
+        let sealed = self.cookies.seal_at(&self.cookie_name, id.as_bytes(), at);
+        sealed.map_err(Error::of_codec)
+    }
+
+    fn open_id(&self, cookie: &str, now: UnixTime) -> Result<Result<OpenedId, Refusal>, Error> {
+        let opened = match self.cookies.open_at(&self.cookie_name, cookie, now) {
+            Ok(opened) => opened,
+            Err(error) => return Refusal::of_codec(error).map(Err),
+        };
+        if opened.value().len() != ID_LENGTH {
+            return Ok(Err(Refusal::NotValid));
+        }
+        Ok(Ok(OpenedId {
+            sealed_at: opened.issued_at(),
+            is_stale: opened.is_stale(),
+            id: Id::new(opened.into_value()),
+        }))
+    }
+
+    fn key(&self, id: &Id) -> Result<Key, Error> {
+        Key::new(row_name(id)).map_err(Error::of_backend)
+    }
+
+    fn write(
+        &self,
+        key: &Key,
+        row: &Row<Content>,
+        write: WriteId,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let name = key_text(key).ok_or_else(|| Error::usage("the row's key is no text"))?;
+        let payload = self.payload(row, write)?;
+        let sealed = self.rows.seal_at(name, &payload, NO_DATE);
+        sealed
+            .map(|text| Some(text.into_bytes()))
+            .map_err(Error::of_codec)
+    }
+
+    fn read(&self, key: &Key, bytes: &[u8]) -> Option<ReadRow> {
+        let (name, text) = (key_text(key)?, std::str::from_utf8(bytes).ok()?);
+        let mut payload = Vec::new();
+        let opened = self
+            .rows
+            .open_into(name, text, NO_DATE, &mut payload)
+            .ok()?;
+        self.parse(&payload, &opened)
+    }
+}

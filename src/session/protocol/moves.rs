@@ -1,0 +1,214 @@
+//! A session that ends, or goes on under a new key: the new row is made, and the swap of the
+//! old one to a tombstone is the commit.
+
+use crate::backend::{Key, Outcome, Revision};
+
+use super::{
+    Answer, Asked, Authenticated, Call, Doubt, Intent, LONGEST_TRAIL, Place, Protocol, Row, Step,
+    Verdict,
+};
+
+/// A session under a new key, and the end of the one before.
+impl<C: Authenticated> Protocol<'_, C> {
+    pub(super) fn after_create(&mut self, answer: Answer<C>) -> Step<C> {
+        match answer {
+            Answer::Created(revision) => self.made(revision),
+            Answer::Unknown => match self.new_key().cloned() {
+                Some(key) => self.ask(Asked::LookForNew, Call::Load(key)),
+                None => Step::Done(Verdict::Failed),
+            },
+            // The key is random: somebody else's row under it is nothing to build on.
+            _ => Step::Done(Verdict::Failed),
+        }
+    }
+
+    pub(super) fn after_look_for_new(&mut self, answer: Answer<C>) -> Step<C> {
+        match answer {
+            Answer::Loaded(Some(found)) if found.write == self.write => self.made(found.revision),
+            Answer::Loaded(None) if !self.too_many_repeats() => self.create_new(),
+            _ => Step::Done(Verdict::Unknown),
+        }
+    }
+
+    /// The new row is there; now the old one ends.
+    fn made(&mut self, revision: Revision) -> Step<C> {
+        self.made = Some(revision);
+        match &self.intent {
+            Intent::Renew { seen, .. } | Intent::Replace { seen, .. } => {
+                let (key, revision) = (seen.key.clone(), seen.revision.clone());
+                match revision {
+                    Some(revision) => self.bury(key, revision),
+                    None => self.load_buried(key, None),
+                }
+            }
+            _ => self.moved(),
+        }
+    }
+
+    /// The new row is all there is.
+    fn moved(&mut self) -> Step<C> {
+        match (self.made.take(), self.new_key().cloned()) {
+            (Some(revision), key) => self.saved(key, revision),
+            (None, _) => Step::Done(Verdict::Ended),
+        }
+    }
+
+    pub(super) fn after_bury(&mut self, old: Place, answer: Answer<C>) -> Step<C> {
+        match answer {
+            Answer::Swapped(Outcome::Done(_)) => self.moved(),
+            Answer::Swapped(Outcome::Gone) => self.nothing_to_bury(),
+            Answer::Swapped(Outcome::Conflict) if self.too_many_conflicts() => {
+                self.give_up(Step::Done(Verdict::Conflict))
+            }
+            Answer::Swapped(Outcome::Conflict) => self.load_buried(old.key, None),
+            Answer::Unknown => self.load_buried(old.key, Some(old.revision)),
+            _ => self.give_up(Step::Done(Verdict::Failed)),
+        }
+    }
+
+    pub(super) fn after_load_buried(
+        &mut self,
+        key: Key,
+        doubt: Doubt,
+        answer: Answer<C>,
+    ) -> Step<C> {
+        let found = match (answer, &doubt) {
+            (Answer::Loaded(found), _) => found,
+            (_, None) => return self.give_up(Step::Done(Verdict::Failed)),
+            (_, Some(_)) => return self.give_up(Step::Done(Verdict::Unknown)),
+        };
+        let Some(found) = found else {
+            // Removed rather than buried: who did it, nobody can tell.
+            return match doubt {
+                Some(_) if self.made.is_some() => self.give_up(Step::Done(Verdict::Unknown)),
+                _ => self.nothing_to_bury(),
+            };
+        };
+        match found.row {
+            // A tombstone is never written to: ours is there, or it was never written.
+            Row::Tombstone { .. } if found.write == self.write => self.moved(),
+            Row::Tombstone { moved_to } => self.follow(moved_to),
+            Row::Live(fresh) => self.bury_fresh(key, found.revision, &fresh, doubt),
+        }
+    }
+
+    /// The row that ends still lives: as it was, or with what somebody else saved.
+    fn bury_fresh(&mut self, key: Key, revision: Revision, fresh: &C, doubt: Doubt) -> Step<C> {
+        if matches!(doubt, Some(_)) && self.too_many_repeats() {
+            return self.give_up(Step::Done(Verdict::Unknown));
+        }
+        let is_as_it_was = matches!(&doubt, Some(on) if *on == revision);
+        let is_first = self.seen().is_some_and(|seen| seen.key == key);
+        let keeps = match &self.intent {
+            Intent::Renew { .. } => true,
+            Intent::Replace { keeps, .. } => *keeps && is_first,
+            _ => false,
+        };
+        if is_as_it_was || !keeps {
+            return self.bury(key, revision);
+        }
+        match self.do_again(fresh) {
+            Ok(true) => self.swap_new(Some(Place { key, revision })),
+            // A login does not go on with what another login left.
+            Ok(false) => match self.intent {
+                Intent::Replace { .. } => self.forget(Some(Place { key, revision })),
+                _ => self.give_up(Step::Done(Verdict::Gone)),
+            },
+            Err(error) => self.give_up(Step::Refused(error)),
+        }
+    }
+
+    /// The session that was to end is a tombstone by now.
+    fn follow(&mut self, moved_to: Option<Key>) -> Step<C> {
+        if matches!(self.intent, Intent::Renew { .. }) {
+            return self.give_up(Step::Done(Verdict::Gone));
+        }
+        self.trail += 1;
+        match moved_to {
+            Some(key) if self.trail <= LONGEST_TRAIL => self.load_buried(key, None),
+            Some(_) => self.give_up(Step::Done(Verdict::Conflict)),
+            None => self.nothing_to_bury(),
+        }
+    }
+
+    /// There is nothing left of the session that was to end.
+    fn nothing_to_bury(&mut self) -> Step<C> {
+        match &self.intent {
+            Intent::Replace { keeps: true, .. } => self.forget(None),
+            Intent::Replace { .. } => self.moved(),
+            // Somebody else ended it.
+            _ => self.give_up(Step::Done(Verdict::Gone)),
+        }
+    }
+}
+
+/// The new row, written again before the old one ends.
+impl<C: Authenticated> Protocol<'_, C> {
+    /// Takes back what was to be kept of the session that ends.
+    fn forget(&mut self, then: Option<Place>) -> Step<C> {
+        if let Intent::Replace { keeps, .. } = &mut self.intent {
+            *keeps = false;
+        }
+        if let Some(work) = &mut self.work {
+            match (work.again)(None) {
+                Ok(content) => {
+                    work.content = content;
+                    self.merged = true;
+                }
+                Err(error) => return self.give_up(Step::Refused(error)),
+            }
+        }
+        self.swap_new(then)
+    }
+
+    fn swap_new(&mut self, then: Option<Place>) -> Step<C> {
+        match (self.new_key().cloned(), self.made.clone()) {
+            (Some(key), Some(revision)) => {
+                let call = Call::Swap(key, revision, self.live_row());
+                self.ask(Asked::SwapNew(then), call)
+            }
+            _ => Step::Done(Verdict::Failed),
+        }
+    }
+
+    pub(super) fn after_swap_new(&mut self, then: Option<Place>, answer: Answer<C>) -> Step<C> {
+        match answer {
+            Answer::Swapped(Outcome::Done(revision)) => self.swapped_new(revision, then),
+            // Nobody knows its ID, but its owner's sessions may have ended.
+            Answer::Swapped(_) => self.give_up(Step::Done(Verdict::Gone)),
+            Answer::Unknown => match self.new_key().cloned() {
+                Some(key) => self.ask(Asked::LookForNewAgain(then), Call::Load(key)),
+                None => Step::Done(Verdict::Failed),
+            },
+            _ => self.give_up(Step::Done(Verdict::Failed)),
+        }
+    }
+
+    pub(super) fn after_look_for_new_again(
+        &mut self,
+        then: Option<Place>,
+        answer: Answer<C>,
+    ) -> Step<C> {
+        match answer {
+            Answer::Loaded(Some(found)) if self.made.as_ref() == Some(&found.revision) => {
+                match self.too_many_repeats() {
+                    true => self.give_up(Step::Done(Verdict::Unknown)),
+                    false => self.swap_new(then),
+                }
+            }
+            Answer::Loaded(Some(found)) if found.write == self.write => {
+                self.swapped_new(found.revision, then)
+            }
+            Answer::Loaded(_) => self.give_up(Step::Done(Verdict::Gone)),
+            _ => self.give_up(Step::Done(Verdict::Unknown)),
+        }
+    }
+
+    fn swapped_new(&mut self, revision: Revision, then: Option<Place>) -> Step<C> {
+        self.made = Some(revision);
+        match then {
+            Some(old) => self.bury(old.key, old.revision),
+            None => self.moved(),
+        }
+    }
+}

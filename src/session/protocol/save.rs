@@ -1,0 +1,53 @@
+//! A session that stays where it is: swapped, and where somebody else was first, read and
+//! swapped again.
+
+use crate::backend::{Outcome, Revision};
+
+use super::{Answer, Authenticated, Doubt, Protocol, Row, Step, Verdict};
+
+impl<C: Authenticated> Protocol<'_, C> {
+    pub(super) fn after_swap_own(&mut self, on: Revision, answer: Answer<C>) -> Step<C> {
+        match answer {
+            Answer::Swapped(Outcome::Done(revision)) => self.saved_own(revision),
+            Answer::Swapped(Outcome::Gone) => Step::Done(Verdict::Gone),
+            Answer::Swapped(Outcome::Conflict) if self.too_many_conflicts() => {
+                Step::Done(Verdict::Conflict)
+            }
+            Answer::Swapped(Outcome::Conflict) => self.load_own(None),
+            Answer::Unknown => self.load_own(Some(on)),
+            _ => Step::Done(Verdict::Failed),
+        }
+    }
+
+    pub(super) fn after_load_own(&mut self, doubt: Doubt, answer: Answer<C>) -> Step<C> {
+        let found = match (answer, &doubt) {
+            (Answer::Loaded(found), _) => found,
+            (_, None) => return Step::Done(Verdict::Failed),
+            (_, Some(_)) => return Step::Done(Verdict::Unknown),
+        };
+        let Some(found) = found else {
+            return Step::Done(Verdict::Gone);
+        };
+        let Row::Live(fresh) = found.row else {
+            return Step::Done(Verdict::Gone);
+        };
+        match doubt {
+            Some(on) if on == found.revision => match self.too_many_repeats() {
+                true => Step::Done(Verdict::Unknown),
+                false => self.swap_own(on),
+            },
+            Some(_) if found.write == self.write => self.saved_own(found.revision),
+            Some(_) => Step::Done(Verdict::Unknown),
+            None => match self.do_again(&fresh) {
+                Ok(true) => self.swap_own(found.revision),
+                Ok(false) => Step::Done(Verdict::Gone),
+                Err(error) => Step::Refused(error),
+            },
+        }
+    }
+
+    fn saved_own(&mut self, revision: Revision) -> Step<C> {
+        let key = self.seen().map(|seen| seen.key.clone());
+        self.saved(key, revision)
+    }
+}

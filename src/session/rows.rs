@@ -1,0 +1,296 @@
+//! [`Rows`]: sessions as rows of a backend, in a dialect; and the driver of the
+//! [`Protocol`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::backend::{
+    self, Backend, Created, Expiry, Key, Outcome, Owner, Record, Revision, Stored,
+};
+use crate::codec::UnixTime;
+
+use super::content::Content;
+use super::dialect::{Dialect, ReadRow};
+use super::metadata::Metadata;
+use super::protocol::{Answer, Call, Found, Intent, Protocol, Row, Step, Verdict, Work, WriteId};
+use super::store::Clock;
+use super::{Epoch, Error, Lifetime};
+
+/// The longest pause before a conflict is tried to be resolved again.
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+
+pub(super) struct Rows {
+    pub(super) backend: Arc<dyn Backend>,
+    pub(super) dialect: Box<dyn Dialect>,
+    pub(super) lifetime: Lifetime,
+    pub(super) clock: Clock,
+    /// How long a tombstone is kept: longer than any request that saw the session.
+    pub(super) longest_request: Duration,
+}
+
+/// A session as it was found in its row.
+pub(super) struct LiveRow {
+    pub(super) content: Content,
+    pub(super) revision: Revision,
+    pub(super) expiry: Expiry,
+}
+
+/// What a key leads to.
+pub(super) enum Lookup {
+    Live(Box<LiveRow>),
+    /// Nothing, or a tombstone.
+    Gone,
+    /// Something that is no session of ours.
+    NotValid,
+}
+
+/// A time as backends have it.
+pub(super) fn expiry_at(time: UnixTime) -> Expiry {
+    let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    Expiry::from_millis(seconds.saturating_mul(1_000))
+}
+
+fn unix_time(expiry: Expiry) -> UnixTime {
+    UnixTime::from_secs(u64::try_from(expiry.as_millis() / 1_000).unwrap_or(0))
+}
+
+impl Rows {
+    /// When a session's row is missing: idle for too long, or past its deadline.
+    pub(super) fn expiry(&self, metadata: &Metadata) -> Expiry {
+        let limits = self.lifetime.limits(metadata.remembered);
+        let ends = [limits.idle_end(metadata.seen), metadata.deadline];
+        let end = ends.into_iter().flatten().min();
+        end.map_or(Expiry::NEVER, expiry_at)
+    }
+
+    /// The session of that key.
+    pub(super) async fn look_up(&self, key: &Key) -> Result<Lookup, Error> {
+        let stored = match self.backend.load(key).await {
+            Ok(Some(stored)) => stored,
+            Ok(None) => return Ok(Lookup::Gone),
+            Err(error) if error.is_corrupt() => return Ok(Lookup::NotValid),
+            Err(error) => return Err(Error::of_backend(error)),
+        };
+        let expiry = stored.record.expiry();
+        Ok(match self.read(key, stored) {
+            None => Lookup::NotValid,
+            Some(Found { row, revision, .. }) => match row {
+                Row::Tombstone { .. } => Lookup::Gone,
+                Row::Live(content) => Lookup::Live(Box::new(LiveRow {
+                    content,
+                    revision,
+                    expiry,
+                })),
+            },
+        })
+    }
+
+    /// What a record says, if it is one of that key, and its owner the one that is sealed
+    /// within.
+    fn read(&self, key: &Key, stored: Stored) -> Option<Found<Content>> {
+        let Stored { record, revision } = stored;
+        let ReadRow { mut row, write } = self.dialect.read(key, record.value())?;
+        if let Row::Live(Content { metadata, .. }) = &mut row {
+            if record.owner() != owner_of(metadata).ok()?.as_ref() {
+                return None;
+            }
+            // A touch moves the expiry and nothing else.
+            let limits = self.lifetime.limits(metadata.remembered);
+            let last_seen = limits.last_seen(unix_time(record.expiry()));
+            metadata.seen = metadata.seen.max(last_seen.unwrap_or(metadata.seen));
+        }
+        Some(Found {
+            row,
+            revision,
+            write,
+        })
+    }
+
+    /// The record of a row; none for a tombstone in a dialect that has none.
+    fn record(
+        &self,
+        key: &Key,
+        row: &Row<Content>,
+        write: WriteId,
+    ) -> Result<Option<Record>, Error> {
+        let Some(bytes) = self.dialect.write(key, row, write)? else {
+            return Ok(None);
+        };
+        Ok(Some(match row {
+            Row::Tombstone { .. } => {
+                let now = (self.clock)().as_secs();
+                let kept_to = now.saturating_add(self.longest_request.as_secs());
+                Record::new(bytes, expiry_at(UnixTime::from_secs(kept_to)))
+            }
+            Row::Live(Content { metadata, .. }) => {
+                let record = Record::new(bytes, self.expiry(metadata));
+                match owner_of(metadata)? {
+                    Some(owner) => record.owned_by(owner),
+                    None => record,
+                }
+            }
+        }))
+    }
+
+    /// Whether a session can be written at all.
+    pub(super) fn check(&self, key: &Key, content: Content) -> Result<(), Error> {
+        let written = self
+            .dialect
+            .write(key, &Row::Live(content), WriteId::default());
+        written.map(drop)
+    }
+
+    /// Does what the protocol says, to its end.
+    pub(super) async fn drive(
+        &self,
+        intent: Intent<Content>,
+        work: Option<Work<'_, Content>>,
+    ) -> Result<Driven, Error> {
+        let write: WriteId = *backend::Generation::random()
+            .map_err(Error::of_backend)?
+            .as_bytes();
+        let mut protocol = Protocol::new(intent, work, write);
+        let mut conflicts = 0;
+        let mut failure = None;
+        let mut step = protocol.begin();
+        loop {
+            let call = match step {
+                Step::Ask(call) => call,
+                Step::Refused(error) => return Err(error),
+                Step::Done(verdict) => return said(verdict, protocol.is_merged(), failure),
+            };
+            if protocol.conflicts() > conflicts {
+                conflicts = protocol.conflicts();
+                pause(conflicts).await;
+            }
+            let answer = match self.ask(call, write).await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    let is_unknown = error.is_outcome_unknown();
+                    failure = Some(error);
+                    match is_unknown {
+                        true => Answer::Unknown,
+                        false => Answer::Failed,
+                    }
+                }
+            };
+            step = protocol.next(answer);
+        }
+    }
+
+    async fn ask(&self, call: Call<Content>, write: WriteId) -> Result<Answer<Content>, Error> {
+        Ok(match call {
+            Call::Load(key) => match self.backend.load(&key).await.map_err(Error::of_backend)? {
+                None => Answer::Loaded(None),
+                Some(stored) => {
+                    let found = self.read(&key, stored);
+                    let no_row = || Error::unavailable("the row is none of ours");
+                    Answer::Loaded(Some(found.ok_or_else(no_row)?))
+                }
+            },
+            Call::Create(key, row) => {
+                let Some(record) = self.record(&key, &row, write)? else {
+                    return Ok(Answer::Failed);
+                };
+                match self.backend.create(&key, &record).await {
+                    Ok(Created::Saved(revision)) => Answer::Created(revision),
+                    Ok(Created::Exists) => Answer::Exists,
+                    Err(error) => return Err(Error::of_backend(error)),
+                }
+            }
+            Call::Swap(key, seen, row) => {
+                let swapped = match self.record(&key, &row, write)? {
+                    Some(record) => self.backend.swap(&key, &seen, &record).await,
+                    None => self.remove(&key, &seen).await,
+                };
+                Answer::Swapped(swapped.map_err(Error::of_backend)?)
+            }
+            Call::Remove(key, seen) => {
+                if let Err(error) = self.backend.remove(&key, &seen).await {
+                    tracing::warn!(%error, "a session that nobody has an ID of was left behind");
+                }
+                Answer::Removed
+            }
+        })
+    }
+
+    /// What stands for a tombstone where there are none.
+    async fn remove(
+        &self,
+        key: &Key,
+        seen: &Revision,
+    ) -> Result<Outcome<Revision>, backend::Error> {
+        Ok(match self.backend.remove(key, seen).await? {
+            Outcome::Done(()) => Outcome::Done(seen.clone()),
+            Outcome::Conflict => Outcome::Conflict,
+            Outcome::Gone => Outcome::Gone,
+        })
+    }
+}
+
+/// What the protocol came to.
+pub(super) enum Driven {
+    Saved {
+        key: Key,
+        revision: Revision,
+        content: Content,
+        /// Whether others had saved it too.
+        is_merged: bool,
+    },
+    Ended,
+    Gone,
+}
+
+fn said(
+    verdict: Verdict<Content>,
+    is_merged: bool,
+    failure: Option<Error>,
+) -> Result<Driven, Error> {
+    match verdict {
+        Verdict::Saved(key, revision, content) => Ok(Driven::Saved {
+            key,
+            revision,
+            content,
+            is_merged,
+        }),
+        Verdict::Ended => Ok(Driven::Ended),
+        Verdict::Gone => Ok(Driven::Gone),
+        Verdict::Conflict => Err(Error::conflict()),
+        Verdict::Failed => {
+            Err(failure.unwrap_or_else(|| Error::unavailable("the session was not saved")))
+        }
+        Verdict::Unknown => {
+            let error = Error::in_doubt();
+            Err(match failure {
+                Some(cause) => error.with_source(cause),
+                None => error,
+            })
+        }
+    }
+}
+
+/// Whose the row is, where owners are kept.
+fn owner_of(metadata: &Metadata) -> Result<Option<Owner>, Error> {
+    let Some(login) = &metadata.login else {
+        return Ok(None);
+    };
+    let Some(generation) = login.epoch.as_ref().map(Epoch::generation) else {
+        return Ok(None);
+    };
+    let no_generation = || Error::unavailable("the session's epoch is none of the backend's");
+    Ok(Some(Owner {
+        name: login.owner.clone(),
+        generation: generation.ok_or_else(no_generation)?,
+    }))
+}
+
+/// Lets others go first: a random part of a time that grows.
+async fn pause(conflicts: usize) {
+    if tokio::runtime::Handle::try_current().is_err() {
+        return;
+    }
+    let growth = u32::try_from(conflicts.min(10)).unwrap_or(10);
+    let longest = LONGEST_PAUSE.min(Duration::from_micros(50) * 2_u32.saturating_pow(growth));
+    let part = f64::from(getrandom::u32().unwrap_or(u32::MAX)) / f64::from(u32::MAX);
+    tokio::time::sleep(longest.mul_f64(part)).await;
+}

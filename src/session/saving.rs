@@ -1,0 +1,147 @@
+//! How a [`Session`] is saved: one at a time, and where it is kept in a server to the end,
+//! whoever waits for it.
+
+use std::time::Duration;
+
+use crate::codec::UnixTime;
+
+use super::content::Content;
+use super::cookie_options::is_cookie_value;
+use super::lifetime::LONGEST_MAX_AGE;
+use super::state::{Outgoing, Saving, Task, Work};
+use super::{Error, Refusal, Session};
+
+impl Session {
+    /// Saves the session now, where the response is long in coming or something must not
+    /// happen unless the session was saved. The cookie still travels with the response's
+    /// head, and later changes are saved before that leaves. If the response is an error
+    /// of a session's in the end, the cookie does not reach the client.
+    ///
+    /// Without it the session is saved by itself.
+    ///
+    /// # Errors
+    /// [Too large](Error::is_too_large), with both figures;
+    /// [unavailable](Error::is_unavailable); [closed](Error::is_closed); usage, for values
+    /// the codec's serializer cannot hold, or a host that
+    /// [`insecure_http`](super::CookieOptions::insecure_http) is not for.
+    #[doc(alias = "Save")]
+    pub async fn save(&self) -> Result<(), Error> {
+        self.state().check_not_closed()?;
+        self.commit().await
+    }
+
+    /// Does what there is to do.
+    pub(super) async fn commit(&self) -> Result<(), Error> {
+        let session = self.clone();
+        self.in_turn(async move { session.commit_in_turn().await })
+            .await
+    }
+
+    /// Does `work` alone, and to its end, though whoever waits for it may wait no more.
+    pub(super) async fn in_turn<R: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<R, Error>> + Send + 'static,
+    ) -> Result<R, Error> {
+        let turn = self.0.turn.clone().lock_owned().await;
+        let work = async move {
+            let _turn = turn;
+            work.await
+        };
+        match (self.0.store.saves(), tokio::runtime::Handle::try_current()) {
+            (Some(saves), Ok(_)) => {
+                let done = saves.spawn(work).await;
+                done.unwrap_or_else(|error| Err(Error::in_doubt().with_source(error)))
+            }
+            _ => work.await,
+        }
+    }
+
+    pub(super) async fn commit_in_turn(&self) -> Result<(), Error> {
+        let setup = self.setup();
+        let now = setup.now();
+        let Work { revoke, task } = self.state().work(&setup.lifetime, now)?;
+        for owner in revoke {
+            self.0.store.revoke(&owner).await?;
+            self.state().revoked(&owner);
+        }
+        match task {
+            Task::Nothing => Ok(()),
+            Task::End(kept) => {
+                let by_us = self.0.store.end(&kept).await?;
+                self.state().ended(by_us);
+                Ok(())
+            }
+            Task::Save(saving) => self.save_in_turn(*saving, now).await,
+        }
+    }
+
+    async fn save_in_turn(&self, saving: Saving, now: UnixTime) -> Result<(), Error> {
+        let (is_touch, incarnation) = (saving.save.is_touch, saving.incarnation());
+        let kept = self.keep(saving, now).await;
+        match &kept {
+            Err(error) if error.is_gone() => self.state().gone(incarnation),
+            Err(error) if error.is_outcome_unknown() && !is_touch => self.state().in_doubt(),
+            _ => {}
+        }
+        match kept {
+            // Nobody asked for it to be saved, and the client's cookie is still good.
+            Err(error) if is_touch && !error.is_unavailable() => {
+                tracing::warn!(cookie = self.name(), %error, "session not touched");
+                Ok(())
+            }
+            kept => kept,
+        }
+    }
+
+    async fn keep(&self, saving: Saving, now: UnixTime) -> Result<(), Error> {
+        let setup = self.setup();
+        setup.cookie.check_host(self.0.is_loopback)?;
+        let saved = self.0.store.save(saving.save.clone()).await?;
+        let cookie = match &saved.cookie {
+            Some(text) if !is_cookie_value(text) => {
+                return Err(Error::usage(
+                    "the codec made a text that no cookie can hold",
+                ));
+            }
+            Some(text) => Some(setup.cookie.set(text, max_age(&saving.save.content, now))),
+            None => None,
+        };
+        self.state().settle(saving, saved, cookie);
+        Ok(())
+    }
+
+    /// Takes no more changes, from now on.
+    pub(super) fn close(&self) {
+        self.state().close();
+    }
+
+    /// Appends the Set-Cookies that the response is to carry for this session.
+    pub(super) fn set_cookies_into(&self, all: &mut Vec<String>) {
+        let cookie = &self.setup().cookie;
+        let (refusal, outgoing) = {
+            let state = self.state();
+            (state.refusal(), state.outgoing())
+        };
+        let is_stuck = matches!(refusal, Some(Refusal::Ambiguous | Refusal::TooMany));
+        let mut removals = cookie.removals();
+        match outgoing {
+            Outgoing::Cookie(cookie) => {
+                removals.next();
+                if is_stuck {
+                    all.extend(removals.cloned());
+                }
+                all.push(cookie);
+            }
+            _ if is_stuck => all.extend(removals.cloned()),
+            Outgoing::Removal => all.extend(removals.next().cloned()),
+            Outgoing::Nothing => {}
+        }
+    }
+}
+
+/// How long the client is to keep the cookie; none, to the end of the browser's session.
+fn max_age(content: &Content, now: UnixTime) -> Option<Duration> {
+    let metadata = &content.metadata;
+    let deadline = metadata.deadline.filter(|_| metadata.remembered)?;
+    Some(deadline.since(now).min(LONGEST_MAX_AGE))
+}

@@ -1,0 +1,509 @@
+//! [`ServerStore`]: the cookie carries a signed ID, and the session lives in a server.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio_util::task::TaskTracker;
+
+use crate::backend::{Backend, Expiry, Key, Outcome, Owners};
+use crate::codec::{Codec, UnixTime};
+
+use super::content::Content;
+use super::dialect::{Native, OpenedId};
+use super::metadata::Login;
+use super::protocol::{Intent, Work};
+use super::rows::{Driven, LiveRow, Lookup, Rows, expiry_at};
+use super::server_options::ServerOptions;
+use super::store::{Backing, Fate, Kept, Loaded, Record, Save, Saved, Setup};
+use super::{Epoch, Error, OwnedSession, Refusal, Values};
+
+/// How much longer an owner is known than the last of the owner's sessions lives.
+const OWNERS_OUTLIVE: Duration = Duration::from_secs(60);
+
+/// Keeps each session in a [`Backend`], and in the cookie no more than a random ID, sealed by
+/// a codec.
+///
+/// ```
+/// use std::sync::Arc;
+/// use silverback::backend::Memory;
+/// use silverback::codec::{Codecs, KeyPairs};
+/// use silverback::session::ServerStore;
+///
+/// let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?; // or KeyPairs::from_env("SILVERBACK_KEYS")?
+/// let store = ServerStore::new(codecs, Arc::new(Memory::new()))?; // or backend::connect(url).await?
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # What it keeps, whatever happens at the same time
+///
+/// - **Logout sticks.** What was saved, touched or sealed anew by a request that began before
+///   a [logout](super::Session::logout) and ends after it is not saved, and its response has
+///   no cookie ([gone](Error::is_gone)). What ends leaves a tombstone, for as long as the
+///   [longest request](ServerOptions::longest_request) takes.
+/// - **At most one ID opens a session.** A [renewal](super::Session::renew) is one
+///   compare-and-swap: before it the old ID is good, after it the new one, and never both.
+/// - **No update is lost.** Where another request has saved the session meanwhile, this
+///   one's [changes](super::Session::update) are made again on what is there. Where somebody
+///   else logged in or out meanwhile, it is gone instead.
+/// - **Nothing is done twice.** A write whose answer was lost is looked for, by a random
+///   mark. Where nobody can tell whether it was done, that is the
+///   [error](Error::is_outcome_unknown).
+/// - **Unknown IDs are never adopted**: a session that is written to gets a fresh one.
+/// - **A vanished client leaves a whole save or none**: saves run in tasks of their own;
+///   [`drain`](ServerStore::drain) waits for them.
+///
+/// It wants a backend with one primary: not a replica to read from, and nothing that forgets
+/// what it acknowledged.
+///
+/// # What the server learns
+///
+/// A row's key is the hash of the ID, and the row is encrypted and sealed to its place under
+/// keys of its own, so whoever reads or writes the server's rows can neither use nor make a
+/// session, nor move one to another ID. They see who is logged in (owners are listed in the
+/// clear), when a row expires and how long it is, and could put an older state of a row back.
+#[derive(Clone)]
+pub struct ServerStore(Arc<Shared>);
+
+struct Shared {
+    setup: Setup,
+    rows: Rows,
+    at_most: Option<usize>,
+    saves: TaskTracker,
+}
+
+impl ServerStore {
+    /// A store with the default cookie and lifetime: `__Host-id`, 30 minutes idle and 12
+    /// hours in all.
+    ///
+    /// # Errors
+    /// As [`with_options`](ServerStore::with_options).
+    pub fn new(codec: impl Codec + 'static, backend: Arc<dyn Backend>) -> Result<Self, Error> {
+        ServerStore::with_options(codec, backend, ServerOptions::new())
+    }
+
+    /// A store with options of your own.
+    ///
+    /// # Errors
+    /// Usage, for options that do not go together, and for a codec as in
+    /// [`CookieStore::with_options`](super::CookieStore::with_options); for one that does not
+    /// name its [`secure_cookies`](Codec::secure_cookies), unless there is a
+    /// [`row_codec`](ServerOptions::row_codec); and to limit the sessions of an owner in a
+    /// backend that knows no owners.
+    pub fn with_options(
+        codec: impl Codec + 'static,
+        backend: Arc<dyn Backend>,
+        options: ServerOptions,
+    ) -> Result<Self, Error> {
+        let codec: Arc<dyn Codec> = Arc::new(codec);
+        let ServerOptions {
+            cookie,
+            lifetime,
+            store_name,
+            row_codec,
+            at_most,
+            longest_request,
+            clock,
+        } = options;
+        if at_most.is_some() && backend.owners().is_none() {
+            return Err(no_owners());
+        }
+        let mut setup = Setup::new(cookie, lifetime, super::values::Terms::Gob)?;
+        setup.check_codec(&*codec)?;
+        let name = setup.cookie.name();
+        let dialect = Native::new(codec, row_codec, name, &store_name, &setup.lifetime)?;
+        setup.terms = dialect.terms();
+        setup.replays = true;
+        setup.clock = clock;
+        let rows = Rows {
+            backend,
+            dialect: Box::new(dialect),
+            lifetime: setup.lifetime.clone(),
+            clock: setup.clock.clone(),
+            longest_request,
+        };
+        Ok(ServerStore(Arc::new(Shared {
+            setup,
+            rows,
+            at_most,
+            saves: TaskTracker::new(),
+        })))
+    }
+
+    /// The backend, to purge it, say.
+    #[must_use]
+    pub fn backend(&self) -> &Arc<dyn Backend> {
+        &self.0.rows.backend
+    }
+
+    /// The living sessions of an owner, the latest login first: their devices, as far as the
+    /// values say. One may come or go while they are listed.
+    ///
+    /// # Errors
+    /// Unavailable; usage, for a backend that knows no owners.
+    pub async fn list(&self, owner: &str) -> Result<Vec<OwnedSession>, Error> {
+        self.0.list(owner).await
+    }
+
+    /// Ends one of an owner's sessions, by its [ID in the list](OwnedSession::id). False, if
+    /// the owner has no such session.
+    ///
+    /// # Errors
+    /// Unavailable; [outcome unknown](Error::is_outcome_unknown).
+    pub async fn end(&self, owner: &str, id: &str) -> Result<bool, Error> {
+        let Ok(key) = Key::new(id) else {
+            return Ok(false);
+        };
+        match self.0.rows.look_up(&key).await? {
+            Lookup::Live(row) if owner_name(&row.content) == Some(owner) => {
+                self.0.end_row(key, *row).await
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Ends all sessions of an owner at once: after a password was changed, or an account
+    /// closed. [`Session::destroy_others`](super::Session::destroy_others) spares one.
+    ///
+    /// # Errors
+    /// Unavailable; usage, for a backend that knows no owners.
+    pub async fn revoke(&self, owner: &str) -> Result<(), Error> {
+        Backing::revoke(self, owner).await
+    }
+
+    /// Waits until nothing is being saved any more: before the program ends, after the last
+    /// request has.
+    pub async fn drain(&self) {
+        self.0.saves.close();
+        self.0.saves.wait().await;
+        self.0.saves.reopen();
+    }
+}
+
+fn no_owners() -> Error {
+    Error::usage("the backend does not know whose sessions are whose")
+}
+
+fn owner_name(content: &Content) -> Option<&str> {
+    let login = content.metadata.login.as_ref()?;
+    Some(&login.owner)
+}
+
+/// How long an owner's record is kept for sessions that end at `deadline`.
+fn owners_expiry(deadline: Option<UnixTime>) -> Expiry {
+    let after = |deadline: UnixTime| {
+        let seconds = deadline.as_secs().saturating_add(OWNERS_OUTLIVE.as_secs());
+        expiry_at(UnixTime::from_secs(seconds))
+    };
+    deadline.map_or(Expiry::NEVER, after)
+}
+
+impl Shared {
+    fn owners(&self) -> Result<&dyn Owners, Error> {
+        self.rows.backend.owners().ok_or_else(no_owners)
+    }
+
+    async fn list(&self, owner: &str) -> Result<Vec<OwnedSession>, Error> {
+        let keys = self.owners()?.keys(owner).await;
+        let mut found = Vec::new();
+        for key in keys.map_err(Error::of_backend)? {
+            if let Lookup::Live(row) = self.rows.look_up(&key).await?
+                && owner_name(&row.content) == Some(owner)
+                && let Some(session) = OwnedSession::new(&key, row.content)
+            {
+                found.push(session);
+            }
+        }
+        found.sort_by(|one, other| other.order().cmp(&one.order()));
+        Ok(found)
+    }
+
+    async fn end_row(&self, key: Key, row: LiveRow) -> Result<bool, Error> {
+        let seen = super::protocol::Seen {
+            key,
+            revision: Some(row.revision),
+            login: row.content.metadata.login,
+        };
+        let driven = self.rows.drive(Intent::End { seen }, None).await?;
+        Ok(matches!(driven, Driven::Ended))
+    }
+
+    /// The session of an ID that a client sent.
+    async fn load(&self, opened: OpenedId) -> Result<Loaded, Error> {
+        let OpenedId {
+            id,
+            sealed_at,
+            is_stale,
+        } = opened;
+        let key = self.rows.dialect.key(&id)?;
+        let LiveRow {
+            content,
+            revision,
+            expiry,
+        } = match self.rows.look_up(&key).await? {
+            Lookup::Live(row) => *row,
+            Lookup::Gone => return Ok(Loaded::Refused(Refusal::Gone)),
+            Lookup::NotValid => {
+                tracing::error!(
+                    cookie = self.setup.cookie.name(),
+                    "a session's row is not valid"
+                );
+                return Ok(Loaded::Refused(Refusal::NotValid));
+            }
+        };
+        let judged = content
+            .metadata
+            .check(&self.setup.lifetime, self.setup.now());
+        if let Err(refusal) = judged {
+            return Ok(Loaded::Refused(refusal));
+        }
+        let kept = Kept {
+            id,
+            key,
+            revision: Some(revision),
+            login: content.metadata.login.clone(),
+            expiry,
+            is_stale,
+        };
+        Ok(Loaded::Live(Box::new(Record {
+            content,
+            sealed_at,
+            kept: Some(Arc::new(kept)),
+        })))
+    }
+
+    /// Notes that a session was used.
+    async fn touch(&self, save: &Save, kept: &Kept) -> Result<Saved, Error> {
+        let until = self.rows.expiry(&save.content.metadata);
+        let saved = |kept: Kept, cookie: Option<String>| Saved {
+            cookie,
+            epoch: epoch_of(&save.content),
+            kept: Some(Arc::new(kept)),
+            merged: None,
+        };
+        // Its deadline is near: it lives as long as it may.
+        let (true, Some(seen)) = (until > kept.expiry, &kept.revision) else {
+            return Ok(saved(kept.clone(), None));
+        };
+        let touched = self.rows.backend.touch(&kept.key, seen, until).await;
+        match touched.map_err(Error::of_backend)? {
+            Outcome::Gone => Err(Error::gone()),
+            // Whoever saved it meanwhile has noted it, too.
+            Outcome::Conflict => Ok(saved(kept.outdated(), None)),
+            Outcome::Done(revision) => {
+                let cookie = match kept.is_stale {
+                    true => Some(self.rows.dialect.seal_id(&kept.id, save.sealed_at)?),
+                    false => None,
+                };
+                let touched = Kept {
+                    revision: Some(revision),
+                    expiry: until,
+                    is_stale: false,
+                    ..kept.clone()
+                };
+                Ok(saved(touched, cookie))
+            }
+        }
+    }
+
+    async fn save(&self, save: &Save) -> Result<Saved, Error> {
+        let (id, is_new) = match (&save.kept, save.fate) {
+            (Some(kept), Fate::Stays) => (kept.id.clone(), false),
+            _ => (self.rows.dialect.new_id()?, true),
+        };
+        let key = self.rows.dialect.key(&id)?;
+        // What cannot be written ends nothing.
+        let longest = save
+            .content
+            .clone()
+            .of_epoch(Some(&Epoch::longest_generation()));
+        self.rows.check(&key, longest)?;
+        let is_stale = save.kept.as_ref().is_some_and(|kept| kept.is_stale);
+        let cookie = match is_new || is_stale || save.wants_cookie {
+            true => Some(self.rows.dialect.seal_id(&id, save.sealed_at)?),
+            false => None,
+        };
+        let epoch = self.epoch(save).await?;
+        let content = save.content.clone().of_epoch(epoch.as_ref());
+        let again = |fresh: Option<&Content>| merge(save, epoch.as_ref(), fresh);
+        let work = Work {
+            content,
+            again: &again,
+        };
+        let driven = self.rows.drive(intent(save, key), Some(work)).await?;
+        let Driven::Saved {
+            key,
+            revision,
+            content,
+            is_merged,
+        } = driven
+        else {
+            return Err(Error::gone());
+        };
+        let kept = Kept {
+            id,
+            key,
+            revision: Some(revision),
+            login: content.metadata.login.clone(),
+            expiry: self.rows.expiry(&content.metadata),
+            is_stale: false,
+        };
+        if is_new {
+            self.end_the_oldest(&content, &kept).await?;
+        }
+        Ok(Saved {
+            cookie,
+            epoch,
+            kept: Some(Arc::new(kept)),
+            merged: is_merged.then_some(content),
+        })
+    }
+
+    /// The generation that a session to be saved is of.
+    async fn epoch(&self, save: &Save) -> Result<Option<Epoch>, Error> {
+        let metadata = &save.content.metadata;
+        let Some(Login { owner, epoch, .. }) = &metadata.login else {
+            return Ok(None);
+        };
+        let Some(owners) = self.rows.backend.owners() else {
+            return match save.revokes_others {
+                true => Err(no_owners()),
+                false => Ok(None),
+            };
+        };
+        let until = owners_expiry(metadata.deadline);
+        let generation = match epoch {
+            _ if save.revokes_others => {
+                let spared = save.kept.as_ref().map(|kept| &kept.key);
+                owners.revoke(owner, until, spared).await
+            }
+            None => owners.begin(owner, until).await,
+            // What was spared by a revocation goes on under a key that was not.
+            Some(_) if save.fate != Fate::Stays => match owners.generation(owner).await {
+                Ok(Some(generation)) => Ok(generation),
+                Ok(None) => return Err(Error::gone()),
+                Err(error) => Err(error),
+            },
+            Some(epoch) => {
+                if save.lasts_longer {
+                    let begun = owners.begin(owner, until).await;
+                    begun.map_err(Error::of_backend)?;
+                }
+                return Ok(Some(epoch.clone()));
+            }
+        };
+        let generation = generation.map_err(Error::of_backend)?;
+        Ok(Some(Epoch::of_generation(generation)))
+    }
+
+    /// Ends sessions of an owner that are too many, once a login has made another.
+    async fn end_the_oldest(&self, content: &Content, kept: &Kept) -> Result<(), Error> {
+        let (Some(at_most), Some(owner)) = (self.at_most, owner_name(content)) else {
+            return Ok(());
+        };
+        for session in self.list(owner).await?.into_iter().skip(at_most) {
+            let key = Key::new(session.id()).map_err(Error::of_backend)?;
+            if key != kept.key
+                && let Lookup::Live(row) = self.rows.look_up(&key).await?
+            {
+                self.end_row(key, *row).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn epoch_of(content: &Content) -> Option<Epoch> {
+    content.metadata.login.as_ref()?.epoch.clone()
+}
+
+/// What there is to do for a session, and where it is from now on.
+fn intent(save: &Save, key: Key) -> Intent<Content> {
+    match (&save.kept, save.fate) {
+        (None, _) => Intent::Create { key },
+        (Some(kept), Fate::Stays) => Intent::Save { seen: kept.seen() },
+        (Some(kept), Fate::Renewed) => Intent::Renew {
+            seen: kept.seen(),
+            to: key,
+        },
+        (Some(kept), Fate::Replaced { keeps }) => Intent::Replace {
+            seen: kept.seen(),
+            to: key,
+            keeps,
+        },
+    }
+}
+
+/// What a session holds where this request's changes are made again: on what others saved,
+/// or on nothing.
+fn merge(save: &Save, epoch: Option<&Epoch>, fresh: Option<&Content>) -> Result<Content, Error> {
+    let mut content = fresh.cloned().unwrap_or_else(|| Content {
+        values: Values::in_terms(save.content.values.terms()),
+        metadata: save.content.metadata.clone(),
+    });
+    save.log.replay(&mut content)?;
+    match save.fate {
+        Fate::Replaced { .. } => content.metadata = save.content.metadata.clone(),
+        Fate::Stays | Fate::Renewed => {
+            let seen = save.content.metadata.seen;
+            content.metadata.seen = content.metadata.seen.max(seen);
+        }
+    }
+    Ok(content.of_epoch(epoch))
+}
+
+#[async_trait]
+impl Backing for ServerStore {
+    fn setup(&self) -> &Setup {
+        &self.0.setup
+    }
+
+    async fn load(&self, cookie: &str) -> Result<Loaded, Error> {
+        match self.0.rows.dialect.open_id(cookie, self.0.setup.now())? {
+            Ok(opened) => self.0.load(opened).await,
+            Err(refusal) => Ok(Loaded::Refused(refusal)),
+        }
+    }
+
+    async fn save(&self, save: Save) -> Result<Saved, Error> {
+        match &save.kept {
+            Some(kept) if save.is_touch => self.0.touch(&save, kept).await,
+            _ => self.0.save(&save).await,
+        }
+    }
+
+    async fn end(&self, kept: &Kept) -> Result<bool, Error> {
+        let seen = kept.seen();
+        let driven = self.0.rows.drive(Intent::End { seen }, None).await?;
+        Ok(matches!(driven, Driven::Ended))
+    }
+
+    async fn revoke(&self, owner: &str) -> Result<(), Error> {
+        let longest = self.0.setup.lifetime.longest_deadline(self.0.setup.now());
+        let owners = self.0.owners()?;
+        let revoked = owners.revoke(owner, owners_expiry(longest), None).await;
+        revoked.map(drop).map_err(Error::of_backend)
+    }
+
+    fn saves(&self) -> Option<&TaskTracker> {
+        Some(&self.0.saves)
+    }
+}
+
+/// The cookie's name and the lifetime; nothing of keys.
+impl fmt::Debug for ServerStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerStore")
+            .field("name", &self.0.setup.cookie.name())
+            .field("lifetime", &self.0.setup.lifetime)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Kept {
+    /// What the session is called where nobody can open it with that.
+    pub(super) fn name(&self) -> String {
+        super::dialect::row_name(&self.id)
+    }
+}
