@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `mod.rs` | [`Backend`], and what its operations answer |
 //! | `record.rs` | [`Key`], [`Record`], [`Revision`], [`Expiry`] |
+//! | `layout.rs` | [`Layout`]: whose rows a backend's records are |
 //! | `owners.rs` | [`Owners`]: whose records are whose, and ending all of an owner's |
 //! | `scan.rs` | [`Scan`]: looking at all records, and purging the expired |
 //! | `connect.rs` | [`connect`]: a backend chosen by a URL |
@@ -49,6 +50,7 @@ mod connect;
 mod error;
 #[cfg(feature = "files")]
 mod files;
+mod layout;
 mod memory;
 mod owners;
 mod record;
@@ -60,7 +62,8 @@ pub use cleanup::Cleanup;
 pub use connect::connect;
 pub use error::Error;
 #[cfg(feature = "files")]
-pub use files::Files;
+pub use files::{Files, GorillaFiles};
+pub use layout::Layout;
 pub use memory::Memory;
 pub use owners::{Generation, Owner, Owners};
 pub use record::{Expiry, Key, Record, Revision, Stored};
@@ -156,6 +159,11 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// As [`create`](Backend::create).
     async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error>;
+
+    /// Whose rows the records are.
+    fn layout(&self) -> Layout {
+        Layout::Native
+    }
 
     /// Whose records are whose; none for a backend that cannot know.
     fn owners(&self) -> Option<&dyn Owners> {

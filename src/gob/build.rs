@@ -1,9 +1,15 @@
 //! Values made here, not read: Rust's basic types, and Go's three common
 //! collections of interfaces, under the names Go registers them with.
 
+#[cfg(feature = "session")]
+use std::sync::Arc;
 use std::sync::LazyLock;
 
+#[cfg(feature = "session")]
+use super::Time;
 use super::types::{Defined, Shape};
+#[cfg(feature = "session")]
+use super::types::{Definition, Definitions, Reference, SelfEncoder};
 use super::value::{Composite, Interface};
 use super::{GoString, Type, Value};
 
@@ -74,6 +80,56 @@ impl Composite {
     #[must_use]
     pub fn map_of_interfaces() -> Self {
         Composite::new(MAP_OF_INTERFACES.clone(), Vec::new())
+    }
+}
+
+#[cfg(feature = "session")]
+static DEADLINE_AND_VALUES: LazyLock<Arc<Definitions>> = LazyLock::new(|| {
+    let unnamed = |shape| {
+        Some(Definition {
+            name: GoString::new(),
+            shape,
+        })
+    };
+    let fields = vec![
+        ("Deadline".into(), Reference::Defined(1)),
+        ("Values".into(), Reference::Defined(2)),
+    ];
+    let time = Definition {
+        name: "Time".into(),
+        shape: Shape::SelfEncoder(SelfEncoder::Gob),
+    };
+    let map = Shape::Map {
+        key: Reference::Basic(Type::String.basic_id().unwrap_or(8)),
+        value: Reference::Basic(Type::Interface.basic_id().unwrap_or(8)),
+    };
+    let definitions = Definitions::default();
+    definitions.fill(vec![
+        unnamed(Shape::Struct(fields)),
+        Some(time),
+        unnamed(map),
+    ]);
+    Arc::new(definitions)
+});
+
+#[cfg(feature = "session")]
+impl Composite {
+    /// The unnamed `struct { Deadline time.Time; Values map[string]interface {} }` that scs
+    /// keeps; the deadline in UTC, in seconds since 1970-01-01T00:00:00Z.
+    pub(crate) fn deadline_and_values(
+        deadline: i64,
+        values: impl IntoIterator<Item = (GoString, Interface)>,
+    ) -> Self {
+        let of = |place| Defined::new(DEADLINE_AND_VALUES.clone(), place);
+        let entries = values
+            .into_iter()
+            .flat_map(|(key, value)| [Value::String(key), Value::Interface(value)]);
+        let values = Composite::new(of(2), entries.collect());
+        let deadline = Value::SelfEncoded(of(1), Time::utc(deadline).into());
+        let fields = [deadline, Value::Composite(values)];
+        let numbered = fields.into_iter().zip(0..);
+        let numbered = numbered.flat_map(|(field, number)| [Value::Uint(number), field]);
+        Composite::new(of(0), numbered.collect())
     }
 }
 

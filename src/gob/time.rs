@@ -75,6 +75,15 @@ impl Time {
         })
     }
 
+    /// What `MarshalBinary` writes of a whole second in UTC, counted from
+    /// 1970-01-01T00:00:00Z: version 1, without a zone.
+    #[cfg(feature = "session")]
+    pub(super) fn utc(unix_seconds: i64) -> Vec<u8> {
+        let seconds = unix_seconds.saturating_add(UNIX_EPOCH);
+        let no_zone = (-1_i16).to_be_bytes();
+        [&[1][..], &seconds.to_be_bytes(), &[0; 4], &no_zone].concat()
+    }
+
     /// Whole seconds since 1970-01-01T00:00:00Z; none where that is beyond an `i64`.
     #[must_use]
     pub fn unix_seconds(self) -> Option<i64> {

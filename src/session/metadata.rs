@@ -168,7 +168,7 @@ impl Metadata {
 }
 
 /// The earlier of two deadlines, of which either may be missing.
-fn earlier(one: Option<UnixTime>, other: Option<UnixTime>) -> Option<UnixTime> {
+pub(super) fn earlier(one: Option<UnixTime>, other: Option<UnixTime>) -> Option<UnixTime> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),

@@ -70,6 +70,7 @@ mod values;
 pub use async_trait::async_trait;
 pub use cookie_options::{CookieOptions, SameSite};
 pub use cookie_store::CookieStore;
+pub use dialect::Dialect;
 pub use epochs::{Epoch, Epochs};
 pub use error::Error;
 pub use lifetime::Lifetime;

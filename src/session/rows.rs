@@ -1,4 +1,4 @@
-//! [`Rows`]: sessions as rows of a backend, in a dialect; and the driver of the
+//! [`Rows`]: sessions as rows of a backend, in the format of a dialect; and the driver of the
 //! [`Protocol`].
 
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::backend::{
 use crate::codec::UnixTime;
 
 use super::content::Content;
-use super::dialect::{Dialect, ReadRow};
+use super::dialect::{ReadRow, RowFormat};
 use super::metadata::Metadata;
 use super::protocol::{Answer, Call, Found, Intent, Protocol, Row, Step, Verdict, Work, WriteId};
 use super::store::Clock;
@@ -21,7 +21,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
 pub(super) struct Rows {
     pub(super) backend: Arc<dyn Backend>,
-    pub(super) dialect: Box<dyn Dialect>,
+    pub(super) format: Box<dyn RowFormat>,
     pub(super) lifetime: Lifetime,
     pub(super) clock: Clock,
     /// How long a tombstone is kept: longer than any request that saw the session.
@@ -89,7 +89,7 @@ impl Rows {
     /// within.
     fn read(&self, key: &Key, stored: Stored) -> Option<Found<Content>> {
         let Stored { record, revision } = stored;
-        let ReadRow { mut row, write } = self.dialect.read(key, record.value())?;
+        let ReadRow { mut row, write } = self.format.read(key, record.value(), (self.clock)())?;
         if let Row::Live(Content { metadata, .. }) = &mut row {
             if record.owner() != owner_of(metadata).ok()?.as_ref() {
                 return None;
@@ -113,7 +113,7 @@ impl Rows {
         row: &Row<Content>,
         write: WriteId,
     ) -> Result<Option<Record>, Error> {
-        let Some(bytes) = self.dialect.write(key, row, write)? else {
+        let Some(bytes) = self.format.write(key, row, write, (self.clock)())? else {
             return Ok(None);
         };
         Ok(Some(match row {
@@ -134,9 +134,9 @@ impl Rows {
 
     /// Whether a session can be written at all.
     pub(super) fn check(&self, key: &Key, content: Content) -> Result<(), Error> {
-        let written = self
-            .dialect
-            .write(key, &Row::Live(content), WriteId::default());
+        let written =
+            self.format
+                .write(key, &Row::Live(content), WriteId::default(), (self.clock)());
         written.map(drop)
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::codec::{Codec, UnixTime};
 
 use super::store::Clock;
-use super::{CookieOptions, Lifetime};
+use super::{CookieOptions, Dialect, Lifetime};
 
 /// What a [`ServerStore`](super::ServerStore) can be told: all has a default.
 ///
@@ -29,6 +29,7 @@ pub struct ServerOptions {
     pub(super) at_most: Option<usize>,
     pub(super) longest_request: Duration,
     pub(super) clock: Clock,
+    pub(super) dialect: Dialect,
 }
 
 impl ServerOptions {
@@ -44,7 +45,15 @@ impl ServerOptions {
             at_most: None,
             longest_request: Duration::from_secs(60),
             clock: Arc::new(UnixTime::now),
+            dialect: Dialect::Native,
         }
+    }
+
+    /// Whose bytes the cookie and the rows are, to share sessions with a Go program: it must
+    /// be that of the backend's [layout](crate::backend::Layout).
+    #[must_use]
+    pub fn dialect(self, dialect: Dialect) -> Self {
+        ServerOptions { dialect, ..self }
     }
 
     /// The cookie that the ID travels in.

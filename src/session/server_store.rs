@@ -11,7 +11,7 @@ use crate::backend::{Backend, Expiry, Key, Outcome, Owners};
 use crate::codec::{Codec, UnixTime};
 
 use super::content::Content;
-use super::dialect::{Native, OpenedId};
+use super::dialect::OpenedId;
 use super::metadata::Login;
 use super::protocol::{Intent, Work};
 use super::rows::{Driven, LiveRow, Lookup, Rows, expiry_at};
@@ -105,20 +105,21 @@ impl ServerStore {
             at_most,
             longest_request,
             clock,
+            dialect,
         } = options;
         if at_most.is_some() && backend.owners().is_none() {
             return Err(no_owners());
         }
         let mut setup = Setup::new(cookie, lifetime, super::values::Terms::Gob)?;
-        setup.check_codec(&*codec)?;
-        let name = setup.cookie.name();
-        let dialect = Native::new(codec, row_codec, name, &store_name, &setup.lifetime)?;
-        setup.terms = dialect.terms();
-        setup.replays = true;
         setup.clock = clock;
+        setup.replays = true;
+        setup.check_codec(&*codec)?;
+        dialect.check_layout(backend.layout())?;
+        let (format, terms) = dialect.format(codec, row_codec, &store_name, &setup)?;
+        setup.terms = terms;
         let rows = Rows {
             backend,
-            dialect: Box::new(dialect),
+            format,
             lifetime: setup.lifetime.clone(),
             clock: setup.clock.clone(),
             longest_request,
@@ -236,7 +237,7 @@ impl Shared {
             sealed_at,
             is_stale,
         } = opened;
-        let key = self.rows.dialect.key(&id)?;
+        let key = self.rows.format.key(&id)?;
         let LiveRow {
             content,
             revision,
@@ -293,7 +294,7 @@ impl Shared {
             Outcome::Conflict => Ok(saved(kept.outdated(), None)),
             Outcome::Done(revision) => {
                 let cookie = match kept.is_stale {
-                    true => Some(self.rows.dialect.seal_id(&kept.id, save.sealed_at)?),
+                    true => Some(self.rows.format.seal_id(&kept.id, save.sealed_at)?),
                     false => None,
                 };
                 let touched = Kept {
@@ -310,9 +311,9 @@ impl Shared {
     async fn save(&self, save: &Save) -> Result<Saved, Error> {
         let (id, is_new) = match (&save.kept, save.fate) {
             (Some(kept), Fate::Stays) => (kept.id.clone(), false),
-            _ => (self.rows.dialect.new_id()?, true),
+            _ => (self.rows.format.new_id()?, true),
         };
-        let key = self.rows.dialect.key(&id)?;
+        let key = self.rows.format.key(&id)?;
         // What cannot be written ends nothing.
         let longest = save
             .content
@@ -321,7 +322,7 @@ impl Shared {
         self.rows.check(&key, longest)?;
         let is_stale = save.kept.as_ref().is_some_and(|kept| kept.is_stale);
         let cookie = match is_new || is_stale || save.wants_cookie {
-            true => Some(self.rows.dialect.seal_id(&id, save.sealed_at)?),
+            true => Some(self.rows.format.seal_id(&id, save.sealed_at)?),
             false => None,
         };
         let epoch = self.epoch(save).await?;
@@ -460,7 +461,7 @@ impl Backing for ServerStore {
     }
 
     async fn load(&self, cookie: &str) -> Result<Loaded, Error> {
-        match self.0.rows.dialect.open_id(cookie, self.0.setup.now())? {
+        match self.0.rows.format.open_id(cookie, self.0.setup.now())? {
             Ok(opened) => self.0.load(opened).await,
             Err(refusal) => Ok(Loaded::Refused(refusal)),
         }
@@ -468,7 +469,10 @@ impl Backing for ServerStore {
 
     async fn save(&self, save: Save) -> Result<Saved, Error> {
         match &save.kept {
-            Some(kept) if save.is_touch => self.0.touch(&save, kept).await,
+            // Without an expiry beside the row, use is noted within.
+            Some(kept) if save.is_touch && self.0.rows.backend.layout().keeps_expiries() => {
+                self.0.touch(&save, kept).await
+            }
             _ => self.0.save(&save).await,
         }
     }

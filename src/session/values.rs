@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::codec::{Codec, Serializer, UnixTime};
-use crate::gob::{self, Composite, FlatMap, Interface, Value};
+use crate::gob::{self, Composite, FlatMap, GoString, Interface, Value};
 
 use super::Error;
 use super::self_describing::{FromAnyFormat, ToAnyFormat};
@@ -235,10 +235,20 @@ impl Values {
         serializer: &Serializer,
         bytes: Vec<u8>,
     ) -> Option<(Self, Option<String>)> {
-        let mut values = match serializer {
+        match serializer {
             Serializer::Gob => Values::from_gob(bytes)?,
             other => Values::from_strings(&other.deserialize::<FromAnyFormat>(&bytes).ok()?.0)?,
-        };
+        }
+        .take_metadata()
+    }
+
+    /// The same of a Go map with string keys.
+    pub(super) fn from_string_map(map: &Value) -> Option<(Self, Option<String>)> {
+        Values::from_strings(map)?.take_metadata()
+    }
+
+    fn take_metadata(self) -> Option<(Self, Option<String>)> {
+        let mut values = self;
         let metadata = match &values.form {
             _ if !values.contains(METADATA) => return Some((values, None)),
             Form::Flat(map) => map.text(METADATA)?.to_owned(),
@@ -305,6 +315,23 @@ impl Values {
                 }
             }
         }
+    }
+
+    /// The entries of a Go map with string keys, with what the session knows of itself.
+    pub(super) fn to_string_entries(
+        &self,
+        metadata: &str,
+    ) -> Result<Vec<(GoString, Interface)>, Error> {
+        let no_string = || Error::usage("a session with keys that are no strings is none of scs's");
+        let mut entries = Vec::new();
+        for (key, value) in self.to_gob().entries() {
+            let (Some(key), Value::Interface(value)) = (text_of(key), value) else {
+                return Err(no_string());
+            };
+            entries.push((key.into(), value.clone()));
+        }
+        entries.push((METADATA.into(), Interface::from(metadata)));
+        Ok(entries)
     }
 
     /// Refuses a codec that writes sessions which it does not read again. One that cannot

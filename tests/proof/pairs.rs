@@ -164,7 +164,10 @@ async fn check(store: &ServerStore, cookie: &String, pair: Pair, answers: &[Answ
         if *wish == Wish::Destroy && answer.removes && !has(Wish::Login) {
             assert!(open.is_empty(), "it came back: {story}");
         }
-        assert!(*wish != Wish::Touch || !sets, "a cookie for a touch: {story}");
+        assert!(
+            *wish != Wish::Touch || !sets,
+            "a cookie for a touch: {story}"
+        );
         let is_told = matches!(wish, Wish::Renew | Wish::Login | Wish::Reissue);
         if is_told && answer.outcome == Outcome::Done {
             assert!(answer.cookie.is_some(), "it was not told: {story}");

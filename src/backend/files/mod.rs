@@ -12,10 +12,12 @@
 //! | `folder.rs` | the same, one by one and waiting for the disk |
 //! | `disk.rs` | files read and written whole |
 //! | `format.rs` | what is in a file |
+//! | `gorilla.rs` | [`GorillaFiles`]: another folder, that of gorilla's `FilesystemStore` |
 
 mod disk;
 mod folder;
 mod format;
+mod gorilla;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +34,7 @@ use super::{
 use disk::{paths_in, read};
 use folder::{Folder, Name};
 use format::{OwnerFile, RecordFile};
+pub use gorilla::GorillaFiles;
 
 /// Keeps each record in a file of its own: for one machine, and sessions that outlive the
 /// process. Several processes may share the folder, as long as its file system has locks

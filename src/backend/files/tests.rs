@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::*;
 
 /// A folder that is removed in the end.
-struct Temporary(PathBuf);
+pub(super) struct Temporary(pub(super) PathBuf);
 
 impl Temporary {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let name = base16ct::lower::encode_string(Generation::random().unwrap().as_bytes());
         Temporary(std::env::temp_dir().join(format!("silverback-{name}")))
     }

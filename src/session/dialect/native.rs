@@ -28,9 +28,10 @@ use super::super::id::{ID_LENGTH, Id};
 use super::super::lifetime::Lifetime;
 use super::super::metadata::Metadata;
 use super::super::protocol::{Row, WriteId};
+use super::super::store::Setup;
 use super::super::values::Terms;
 use super::super::{Error, Refusal, Values};
-use super::{Dialect, OpenedId, ReadRow};
+use super::{OpenedId, ReadRow, RowFormat};
 
 const VERSION: u8 = 1;
 const SESSION: u8 = 0;
@@ -39,7 +40,7 @@ const TOMBSTONE: u8 = 1;
 /// The date of all rows: how long they live is said within.
 const NO_DATE: UnixTime = UnixTime::from_secs(0);
 
-pub(in super::super) struct Native {
+pub(super) struct Native {
     cookies: Arc<dyn Codec>,
     rows: Arc<dyn Codec>,
     cookie_name: String,
@@ -49,13 +50,13 @@ pub(in super::super) struct Native {
 
 impl Native {
     /// Rows are sealed by `rows`, or by keys derived from those of the cookies.
-    pub(in super::super) fn new(
+    pub(super) fn new(
         cookies: Arc<dyn Codec>,
         rows: Option<Arc<dyn Codec>>,
-        cookie_name: &str,
         store_name: &str,
-        lifetime: &Lifetime,
+        setup: &Setup,
     ) -> Result<Self, Error> {
+        let cookie_name = setup.cookie.name();
         let rows = match rows {
             Some(rows) => rows,
             None => {
@@ -77,11 +78,11 @@ impl Native {
             cookies,
             rows,
             cookie_name: cookie_name.to_owned(),
-            lifetime: lifetime.clone(),
+            lifetime: setup.lifetime.clone(),
         })
     }
 
-    pub(in super::super) fn terms(&self) -> Terms {
+    pub(super) fn terms(&self) -> Terms {
         self.terms
     }
 
@@ -136,7 +137,7 @@ fn key_text(key: &Key) -> Option<&str> {
     std::str::from_utf8(key.as_bytes()).ok()
 }
 
-impl Dialect for Native {
+impl RowFormat for Native {
     fn new_id(&self) -> Result<Id, Error> {
         Id::random()
     }
@@ -170,6 +171,7 @@ impl Dialect for Native {
         key: &Key,
         row: &Row<Content>,
         write: WriteId,
+        _: UnixTime,
     ) -> Result<Option<Vec<u8>>, Error> {
         let name = key_text(key).ok_or_else(|| Error::usage("the row's key is no text"))?;
         let payload = self.payload(row, write)?;
@@ -179,7 +181,7 @@ impl Dialect for Native {
             .map_err(Error::of_codec)
     }
 
-    fn read(&self, key: &Key, bytes: &[u8]) -> Option<ReadRow> {
+    fn read(&self, key: &Key, bytes: &[u8], _: UnixTime) -> Option<ReadRow> {
         let (name, text) = (key_text(key)?, std::str::from_utf8(bytes).ok()?);
         let mut payload = Vec::new();
         let opened = self

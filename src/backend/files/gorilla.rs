@@ -1,0 +1,283 @@
+//! [`GorillaFiles`]: the folder of gorilla/sessions' `FilesystemStore`.
+
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sha2::{Digest, Sha256};
+
+use super::super::{
+    Backend, Created, Error, Expiry, Generation, Key, Layout, Outcome, Record, Revision, Stored,
+};
+use super::disk::{make_folder, private, read, remove, unavailable, write};
+
+/// What the names of its files begin with (gorilla/sessions v1.4.0 `store.go`).
+const PREFIX: &str = "session_";
+
+/// Our own files in the folder: locks, and what is being written.
+const OURS: &str = ".silverback";
+
+/// Keeps records as gorilla/sessions' `FilesystemStore` does, which may use the folder at the
+/// same time: a file `session_` and the key, for its owner only, with nothing but the value in
+/// it.
+///
+/// So there are no expiries: nothing is ever missing but what was removed, and whoever reads
+/// a session judges it by what is sealed within. There are no owners. A revision is the hash
+/// of the file.
+///
+/// Ours are written whole beside their place and renamed into it, under a lock between the
+/// processes that use this. A Go program knows no such lock, and writes in place: what it
+/// writes at the same moment may be lost, or found by half, which is no valid session.
+///
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+/// use silverback::backend::GorillaFiles;
+/// # #[cfg(feature = "session")] {
+/// use silverback::codec::{Codecs, KeyPairs};
+/// use silverback::session::{CookieOptions, Dialect, ServerOptions, ServerStore};
+///
+/// let codecs = Codecs::from_pairs(KeyPairs::from_env("SESSION_KEYS")?)?;
+/// let backend = Arc::new(GorillaFiles::open("/var/lib/shop/sessions")?);
+/// let cookie = CookieOptions::new().name("session")?;
+/// let options = ServerOptions::new().cookie(cookie).dialect(Dialect::Gorilla);
+/// let store = ServerStore::with_options(codecs, backend, options)?;
+/// # }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct GorillaFiles(Arc<PathBuf>);
+
+impl GorillaFiles {
+    /// The records in `folder`, which is made if there is none.
+    ///
+    /// # Errors
+    /// [Unavailable](Error::is_unavailable), if it cannot be made or written to.
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self, Error> {
+        let folder = folder.as_ref().to_owned();
+        make_folder(&folder).map_err(unavailable)?;
+        make_folder(&folder.join(OURS)).map_err(unavailable)?;
+        Ok(GorillaFiles(Arc::new(folder)))
+    }
+
+    /// Runs `work` on a file where waiting for the disk keeps nobody else waiting, to its end.
+    async fn run<T: Send + 'static>(
+        &self,
+        key: &Key,
+        work: impl FnOnce(&Place) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let place = Place::new(self.0.clone(), key)?;
+        let done = tokio::task::spawn_blocking(move || work(&place)).await;
+        done.unwrap_or_else(|error| {
+            Err(Error::outcome_unknown("the work was not finished").with_source(error))
+        })
+    }
+
+    async fn change(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        change: impl FnOnce(&Place) -> Result<(), Error> + Send + 'static,
+    ) -> Result<Outcome<Revision>, Error> {
+        let seen = seen.clone();
+        self.run(key, move |place| {
+            let _lock = place.lock()?;
+            match place.read()? {
+                None => Ok(Outcome::Gone),
+                Some(bytes) if revision(&bytes) != seen => Ok(Outcome::Conflict),
+                Some(_) => {
+                    change(place)?;
+                    let bytes = place.read()?.unwrap_or_default();
+                    Ok(Outcome::Done(revision(&bytes)))
+                }
+            }
+        })
+        .await
+    }
+}
+
+fn revision(bytes: &[u8]) -> Revision {
+    Revision::new(Sha256::digest(bytes).to_vec())
+}
+
+/// A file, and the folder that it is in.
+struct Place {
+    folder: Arc<PathBuf>,
+    name: String,
+}
+
+impl Place {
+    /// Refuses keys that could lead out of the folder, or be another file's name.
+    fn new(folder: Arc<PathBuf>, key: &Key) -> Result<Self, Error> {
+        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let name = std::str::from_utf8(key.as_bytes()).ok();
+        match name.filter(|name| name.as_bytes().iter().all(is_plain)) {
+            Some(name) => Ok(Place {
+                folder,
+                name: name.to_owned(),
+            }),
+            None => Err(Error::usage(
+                "the name of a file has letters, digits, - and _ only",
+            )),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join(format!("{PREFIX}{}", self.name))
+    }
+
+    fn lock(&self) -> Result<File, Error> {
+        let part: u8 = Sha256::digest(&self.name).first().copied().unwrap_or(0);
+        let path = self.folder.join(OURS).join(format!("lock-{part:02x}"));
+        let file = private()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path);
+        let file = file.map_err(unavailable)?;
+        file.lock().map_err(unavailable)?;
+        Ok(file)
+    }
+
+    fn read(&self) -> Result<Option<Vec<u8>>, Error> {
+        read(&self.path())
+    }
+
+    fn write(&self, bytes: &[u8]) -> Result<(), Error> {
+        let random = base16ct::lower::encode_string(Generation::random()?.as_bytes());
+        write(&self.path(), &self.folder.join(OURS).join(random), bytes)
+    }
+}
+
+#[async_trait]
+impl Backend for GorillaFiles {
+    async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
+        self.run(key, |place| {
+            Ok(place.read()?.map(|bytes| Stored {
+                revision: revision(&bytes),
+                record: Record::new(bytes, Expiry::NEVER),
+            }))
+        })
+        .await
+    }
+
+    async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
+        let record = record.clone();
+        self.run(key, move |place| {
+            let _lock = place.lock()?;
+            match place.read()? {
+                Some(_) => Ok(Created::Exists),
+                None => {
+                    place.write(record.value())?;
+                    Ok(Created::Saved(revision(record.value())))
+                }
+            }
+        })
+        .await
+    }
+
+    async fn swap(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        record: &Record,
+    ) -> Result<Outcome<Revision>, Error> {
+        let record = record.clone();
+        self.change(key, seen, move |place| place.write(record.value()))
+            .await
+    }
+
+    /// Compares, and changes nothing: there are no expiries.
+    async fn touch(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        _: Expiry,
+    ) -> Result<Outcome<Revision>, Error> {
+        self.change(key, seen, |_| Ok(())).await
+    }
+
+    async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
+        let removed = self
+            .change(key, seen, |place| remove(&place.path()))
+            .await?;
+        Ok(match removed {
+            Outcome::Done(_) => Outcome::Done(()),
+            Outcome::Conflict => Outcome::Conflict,
+            Outcome::Gone => Outcome::Gone,
+        })
+    }
+
+    fn layout(&self) -> Layout {
+        Layout::Gorilla {
+            keeps_expiries: false,
+        }
+    }
+}
+
+/// The folder's path.
+impl fmt::Debug for GorillaFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("GorillaFiles").field(&self.0).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Temporary;
+    use super::*;
+
+    #[tokio::test]
+    async fn no_key_leads_out_of_the_folder() {
+        let folder = Temporary::new();
+        let backend = GorillaFiles::open(&folder.0).unwrap();
+        for name in ["../x", "a/b", ".", "..", "a\0b", "*", "a b", "ä"] {
+            let record = Record::new("v", Expiry::NEVER);
+            let refused = backend.create(&Key::new(name).unwrap(), &record).await;
+            assert!(refused.unwrap_err().is_usage(), "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_is_what_gorilla_would_have_written() {
+        let folder = Temporary::new();
+        let backend = GorillaFiles::open(&folder.0).unwrap();
+        let key = Key::new("ABC234").unwrap();
+        let record = Record::new("text", Expiry::NEVER);
+        let Created::Saved(seen) = backend.create(&key, &record).await.unwrap() else {
+            panic!("it is the first");
+        };
+        let again = backend.create(&key, &record).await.unwrap();
+        assert_eq!(again, Created::Exists);
+        let path = folder.0.join("session_ABC234");
+        assert_eq!(std::fs::read(&path).unwrap(), b"text");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        // What a Go program wrote meanwhile is another revision.
+        std::fs::write(&path, "other").unwrap();
+        let other = Record::new("mine", Expiry::NEVER);
+        let swapped = backend.swap(&key, &seen, &other).await.unwrap();
+        assert_eq!(swapped, Outcome::Conflict);
+        let removed = backend.remove(&key, &seen).await.unwrap();
+        assert_eq!(removed, Outcome::Conflict);
+        let stored = backend.load(&key).await.unwrap().unwrap();
+        let swapped = backend.swap(&key, &stored.revision, &other).await.unwrap();
+        let Outcome::Done(seen) = swapped else {
+            panic!("nobody else has changed it");
+        };
+        assert_eq!(std::fs::read(&path).unwrap(), b"mine");
+        assert_eq!(
+            backend.remove(&key, &seen).await.unwrap(),
+            Outcome::Done(())
+        );
+        assert!(!path.exists());
+        assert_eq!(backend.load(&key).await.unwrap(), None);
+    }
+}

@@ -1,0 +1,130 @@
+//! The dialect of gorilla/sessions' server stores (gorilla/sessions v1.4.0 `store.go`,
+//! `FilesystemStore`): the cookie is a securecookie of the ID as a string, the row a
+//! securecookie of the values, both of the session's name and by the same codecs. The ID is
+//! 32 random bytes in base32 without padding, and the row's key.
+
+use std::sync::Arc;
+
+use crate::backend::Key;
+use crate::codec::{Codec, UnixTime};
+
+use super::super::content::Content;
+use super::super::id::Id;
+use super::super::lifetime::Lifetime;
+use super::super::protocol::{Row, WriteId};
+use super::super::store::Setup;
+use super::super::values::Terms;
+use super::super::{Error, Refusal, Values};
+use super::{OpenedId, ReadRow, RowFormat, carried};
+
+/// RFC 4648, section 6.
+const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+/// How long an ID may be: gorilla's are 52 characters, dynastore's and others' shorter.
+const LONGEST_ID: usize = 63;
+
+pub(super) struct Gorilla {
+    codec: Arc<dyn Codec>,
+    name: String,
+    lifetime: Lifetime,
+}
+
+impl Gorilla {
+    pub(super) fn new(codec: Arc<dyn Codec>, setup: &Setup) -> Result<Self, Error> {
+        let name = setup.cookie.name().to_owned();
+        Values::check(&*codec, &name, setup.now())?;
+        Ok(Gorilla {
+            codec,
+            name,
+            lifetime: setup.lifetime.clone(),
+        })
+    }
+}
+
+/// Five bits a letter, the highest first.
+pub(super) fn base32(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().div_ceil(5) * 8);
+    for group in bytes.chunks(5) {
+        let mut bits = [0; 8];
+        for (place, byte) in bits.iter_mut().skip(3).zip(group) {
+            *place = *byte;
+        }
+        let bits = u64::from_be_bytes(bits);
+        let letters = (group.len() * 8).div_ceil(5);
+        for place in 0..letters {
+            let letter = (bits >> (35 - 5 * place)) & 31;
+            let letter = BASE32.get(usize::try_from(letter).unwrap_or(0));
+            text.extend(letter.map(|letter| char::from(*letter)));
+        }
+    }
+    text
+}
+
+/// Whether it is a name that no store takes for anything else: no path, no wildcard.
+fn is_id(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(is_plain)
+}
+
+impl RowFormat for Gorilla {
+    fn new_id(&self) -> Result<Id, Error> {
+        Ok(Id::new(base32(Id::random()?.as_bytes())))
+    }
+
+    fn seal_id(&self, id: &Id, at: UnixTime) -> Result<String, Error> {
+        let text = std::str::from_utf8(id.as_bytes());
+        let text = text.map_err(|_| Error::usage("the ID is no text"))?;
+        let payload = self.codec.serializer().serialize(text);
+        let sealed = payload.and_then(|payload| self.codec.seal_at(&self.name, &payload, at));
+        sealed.map_err(Error::of_codec)
+    }
+
+    fn open_id(&self, cookie: &str, now: UnixTime) -> Result<Result<OpenedId, Refusal>, Error> {
+        let opened = match self.codec.open_at(&self.name, cookie, now) {
+            Ok(opened) => opened,
+            Err(error) => return Refusal::of_codec(error).map(Err),
+        };
+        let id = opened.serializer().deserialize::<String>(opened.value());
+        Ok(match id {
+            Ok(id) if is_id(&id) => Ok(OpenedId {
+                id: Id::new(id),
+                sealed_at: opened.issued_at(),
+                is_stale: opened.is_stale(),
+            }),
+            _ => Err(Refusal::NotValid),
+        })
+    }
+
+    fn key(&self, id: &Id) -> Result<Key, Error> {
+        Key::new(id.as_bytes()).map_err(Error::of_backend)
+    }
+
+    fn write(
+        &self,
+        _: &Key,
+        row: &Row<Content>,
+        write: WriteId,
+        now: UnixTime,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let Row::Live(Content { values, metadata }) = row else {
+            return Ok(None);
+        };
+        let carried = carried::to_text(write, metadata);
+        let payload = values.serialize(&self.codec.serializer(), &carried)?;
+        let sealed = self.codec.seal_at(&self.name, &payload, now);
+        sealed
+            .map(|text| Some(text.into_bytes()))
+            .map_err(Error::of_codec)
+    }
+
+    fn read(&self, _: &Key, bytes: &[u8], now: UnixTime) -> Option<ReadRow> {
+        let text = std::str::from_utf8(bytes).ok()?;
+        let opened = self.codec.open_at(&self.name, text, now).ok()?;
+        let (date, serializer) = (opened.issued_at(), opened.serializer().clone());
+        let (values, carried) = Values::deserialize(&serializer, opened.into_value())?;
+        let (write, metadata) = carried::parse(carried.as_deref(), date, &self.lifetime)?;
+        let values = values.told_in(Terms::of(&self.codec.serializer()));
+        let row = Row::Live(Content { values, metadata });
+        Some(ReadRow { row, write })
+    }
+}
