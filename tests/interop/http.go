@@ -14,9 +14,9 @@ import (
 
 const sessionName = "session"
 
-// makeCookie lets a gorilla CookieStore set a random session over real HTTP, and
+// makeCookie lets a gorilla store set a random session over real HTTP, and
 // returns the cookie and the gob of what it holds.
-func makeCookie(asked request, store *sessions.CookieStore) (string, []byte, error) {
+func makeCookie(asked request, store sessions.Store) (string, []byte, error) {
 	values := randomSession(rand.New(rand.NewSource(asked.Seed)))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		session, _ := store.Get(r, sessionName)
@@ -40,9 +40,9 @@ func makeCookie(asked request, store *sessions.CookieStore) (string, []byte, err
 	return response.Cookies()[0].Value, held.Bytes(), err
 }
 
-// readCookie sends a cookie to a gorilla CookieStore over real HTTP, and returns
+// readCookie sends a cookie to a gorilla store over real HTTP, and returns
 // the values that the handler sees.
-func readCookie(asked request, store *sessions.CookieStore) (map[interface{}]interface{}, error) {
+func readCookie(asked request, store sessions.Store) (map[interface{}]interface{}, error) {
 	var values map[interface{}]interface{}
 	_, err := visit(asked, store, func(session *sessions.Session) bool {
 		values = session.Values
@@ -51,9 +51,9 @@ func readCookie(asked request, store *sessions.CookieStore) (map[interface{}]int
 	return values, err
 }
 
-// editCookie sends a cookie to a gorilla CookieStore over real HTTP, where the
+// editCookie sends a cookie to a gorilla store over real HTTP, where the
 // handler adds a value, and returns the cookie that comes back.
-func editCookie(asked request, store *sessions.CookieStore) (string, error) {
+func editCookie(asked request, store sessions.Store) (string, error) {
 	cookies, err := visit(asked, store, func(session *sessions.Session) bool {
 		session.Values["go"] = "was here"
 		return true
@@ -69,7 +69,7 @@ func editCookie(asked request, store *sessions.CookieStore) (string, error) {
 
 // visit sends a cookie over real HTTP to a handler that saves the session if asked
 // to, and returns what the response sets.
-func visit(asked request, store *sessions.CookieStore, handle func(*sessions.Session) bool) ([]*http.Cookie, error) {
+func visit(asked request, store sessions.Store, handle func(*sessions.Session) bool) ([]*http.Cookie, error) {
 	var failure error
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		session, err := store.Get(r, sessionName)

@@ -38,6 +38,7 @@ type request struct {
 	Before     string `json:"before"`  // to compare: gob in hex, as it was
 	After      string `json:"after"`   // and as it is now
 	Changed    string `json:"changed"` // the key that may differ
+	Folder     string `json:"folder"`  // of a FilesystemStore; empty: a CookieStore
 }
 
 // An answer carries what was sealed or opened, or gorilla's error.
@@ -163,7 +164,8 @@ func decodeHex(kind, text string) (map[interface{}]interface{}, error) {
 	return decodeGob(kind, data)
 }
 
-func newStore(asked request) (*sessions.CookieStore, error) {
+// newStore makes the gorilla store that is asked for: of cookies, or of files in a folder.
+func newStore(asked request) (sessions.Store, error) {
 	hashKey, err := hex.DecodeString(asked.HashKey)
 	if err != nil {
 		return nil, err
@@ -171,6 +173,11 @@ func newStore(asked request) (*sessions.CookieStore, error) {
 	blockKey, err := hex.DecodeString(asked.BlockKey)
 	if err != nil {
 		return nil, err
+	}
+	if asked.Folder != "" {
+		store := sessions.NewFilesystemStore(asked.Folder, hashKey, blockKey)
+		store.MaxLength(0)
+		return store, nil
 	}
 	store := sessions.NewCookieStore(hashKey, blockKey)
 	for _, codec := range store.Codecs {

@@ -11,7 +11,7 @@ mod gorilla;
 #[path = "../support/required.rs"]
 mod required;
 mod sessions;
-#[cfg(feature = "session")]
+#[cfg(all(feature = "session", feature = "files"))]
 mod store;
 
 use cases::{Case, Cases};

@@ -1,11 +1,16 @@
-//! The two CookieStores, live: a gorilla program and ours share a browser's session.
+//! The stores of gorilla/sessions, live: a Go program and ours share a browser's session, in
+//! its cookie (CookieStore) and in files (FilesystemStore).
 
-use std::task::{Context, Poll, Waker};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
+use silverback::backend::GorillaFiles;
 use silverback::codec::{BlockKey, CodecOptions, HashKey, KeyPair, SecureCookie, UnixTime};
 use silverback::session::testing::Jar;
-use silverback::session::{CookieOptions, CookieStore, Lifetime, Session};
+use silverback::session::{
+    CookieOptions, CookieStore, Dialect, Lifetime, ServerOptions, ServerStore, Session, Stores,
+};
 
 use crate::gorilla::{Gorilla, payload};
 use crate::sessions::{hex, seeds};
@@ -13,85 +18,148 @@ use crate::sessions::{hex, seeds};
 const HASH_KEY: [u8; 64] = [7; 64];
 const BLOCK_KEY: [u8; 32] = [9; 32];
 
-fn store() -> CookieStore {
+/// Where the sessions are, to both programs.
+struct Shared {
+    stores: Stores,
+    /// Of the files; none where sessions live in cookies.
+    folder: Option<PathBuf>,
+}
+
+fn codec() -> SecureCookie {
     let keys = KeyPair::new(HashKey::new(&HASH_KEY).unwrap(), BlockKey::from(BLOCK_KEY));
-    let codec = SecureCookie::with_options(keys, &CodecOptions::new().max_length(0));
-    let options = CookieOptions::new().name("session").unwrap();
-    CookieStore::with_options(codec.unwrap(), options, Lifetime::new()).unwrap()
+    SecureCookie::with_options(keys, &CodecOptions::new().max_length(0)).unwrap()
 }
 
-/// A store of cookies waits for nothing.
-fn at_once<F: Future>(future: F) -> F::Output {
-    let mut context = Context::from_waker(Waker::noop());
-    match std::pin::pin!(future).poll(&mut context) {
-        Poll::Ready(answer) => answer,
-        Poll::Pending => panic!("it waits"),
+fn cookie() -> CookieOptions {
+    CookieOptions::new().name("session").unwrap()
+}
+
+impl Shared {
+    fn in_cookies() -> Self {
+        let store = CookieStore::with_options(codec(), cookie(), Lifetime::new()).unwrap();
+        Shared {
+            stores: store.into(),
+            folder: None,
+        }
     }
-}
 
-/// A request with the cookies of the jar, in which `handle` has the session.
-fn visit(jar: &mut Jar, handle: impl FnOnce(&Session)) {
-    let sessions = jar.sessions(store());
-    handle(&at_once(sessions.session()).unwrap());
-    let fields = at_once(sessions.finish()).unwrap().unwrap();
-    for set_cookie in fields.set_cookies() {
-        jar.receive(set_cookie);
+    fn in_files(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let backend = Arc::new(GorillaFiles::open(&folder).unwrap());
+        let options = ServerOptions::new()
+            .cookie(cookie())
+            .dialect(Dialect::Gorilla);
+        let store = ServerStore::with_options(codec(), backend, options).unwrap();
+        Shared {
+            stores: store.into(),
+            folder: Some(folder),
+        }
+    }
+
+    /// Asks the Go program to do something with a session.
+    fn ask(&self, gorilla: &mut Gorilla, op: &str, jar: &Jar, more: &Value) -> Value {
+        let mut question = json!({
+            "op": op,
+            "kind": "session",
+            "hash_key": hex(&HASH_KEY),
+            "block_key": hex(&BLOCK_KEY),
+            "cookie": jar.get("session").unwrap_or_default(),
+            "folder": self.folder.as_deref().unwrap_or(Path::new("")),
+        });
+        for (name, value) in more.as_object().unwrap() {
+            question[name] = value.clone();
+        }
+        gorilla.must(&question)
+    }
+
+    /// A request with the cookies of the jar, in which `handle` has the session.
+    fn visit(&self, jar: &mut Jar, handle: impl FnOnce(&Session)) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(async {
+            let sessions = jar.sessions(self.stores.clone());
+            handle(&sessions.session().await.unwrap());
+            let fields = sessions.finish().await.unwrap().unwrap();
+            for set_cookie in fields.set_cookies() {
+                jar.receive(set_cookie);
+            }
+        });
+    }
+
+    fn share_sessions(&self) {
+        let Some(mut gorilla) = Gorilla::start() else {
+            return;
+        };
+        for seed in seeds(300) {
+            let mut jar = Jar::new();
+            let made = self.ask(&mut gorilla, "http-make", &jar, &json!({"seed": seed}));
+            jar.set("session", made["cookie"].as_str().unwrap());
+            self.visit(&mut jar, |session| {
+                assert_eq!(session.refusal(), None, "seed {seed}");
+                session.insert("changed", 42_i64).unwrap();
+            });
+            let before = json!({"before": hex(&payload(&made)), "changed": "changed"});
+            self.ask(&mut gorilla, "http-same", &jar, &before);
+        }
+    }
+
+    fn carry_limits_along(&self) {
+        let Some(mut gorilla) = Gorilla::start() else {
+            return;
+        };
+        let mut jar = Jar::new();
+        let deadline = UnixTime::from_secs(UnixTime::now().as_secs() + 600);
+        self.visit(&mut jar, |session| {
+            session.login("ape").unwrap();
+            session.set_deadline(deadline).unwrap();
+        });
+        let edited = self.ask(&mut gorilla, "http-edit", &jar, &json!({}));
+        jar.set("session", edited["cookie"].as_str().unwrap());
+        self.visit(&mut jar, |session| {
+            let go: Option<String> = session.get("go").unwrap();
+            assert_eq!(go.as_deref(), Some("was here"));
+            assert_eq!(session.owner().as_deref(), Some("ape"));
+            assert_eq!(session.deadline(), Some(deadline));
+        });
     }
 }
 
 #[test]
 fn a_go_program_and_ours_share_a_session() {
-    let Some(mut gorilla) = Gorilla::start() else {
-        return;
-    };
-    let (hash_key, block_key) = (hex(&HASH_KEY), hex(&BLOCK_KEY));
-    for seed in seeds(300) {
-        let made = gorilla.must(&json!({
-            "op": "http-make", "seed": seed, "hash_key": hash_key, "block_key": block_key,
-        }));
-        let mut jar = Jar::new();
-        jar.set("session", made["cookie"].as_str().unwrap());
-        visit(&mut jar, |session| {
-            assert_eq!(session.refusal(), None, "seed {seed}");
-            session.insert("changed", 42_i64).unwrap();
-        });
-        gorilla.must(&json!({
-            "op": "http-same",
-            "kind": "session",
-            "hash_key": hash_key,
-            "block_key": block_key,
-            "cookie": jar.get("session").unwrap(),
-            "before": hex(&payload(&made)),
-            "changed": "changed",
-        }));
-    }
+    Shared::in_cookies().share_sessions();
 }
 
 /// What the session knows of itself travels through a Go program.
 #[test]
 fn a_go_program_carries_the_limits_along() {
-    let Some(mut gorilla) = Gorilla::start() else {
-        return;
-    };
+    Shared::in_cookies().carry_limits_along();
+}
+
+#[test]
+fn a_go_program_and_ours_share_a_session_in_files() {
+    Shared::in_files("interop-sessions").share_sessions();
+}
+
+#[test]
+fn a_go_program_carries_the_limits_along_in_files() {
+    Shared::in_files("interop-limits").carry_limits_along();
+}
+
+/// What one of them ends is no session to the other.
+#[test]
+fn a_session_in_files_that_ended_is_gone() {
+    let shared = Shared::in_files("interop-ended");
     let mut jar = Jar::new();
-    let deadline = UnixTime::from_secs(UnixTime::now().as_secs() + 600);
-    visit(&mut jar, |session| {
-        session.login("ape").unwrap();
-        session.set_deadline(deadline).unwrap();
+    shared.visit(&mut jar, |session| session.insert("here", true).unwrap());
+    let mut copy = jar.clone();
+    shared.visit(&mut copy, |session| {
+        session.renew().unwrap();
     });
-    let edited = gorilla.must(&json!({
-        "op": "http-edit",
-        "hash_key": hex(&HASH_KEY),
-        "block_key": hex(&BLOCK_KEY),
-        "cookie": jar.get("session").unwrap(),
-    }));
-    jar.set("session", edited["cookie"].as_str().unwrap());
-    visit(&mut jar, |session| {
-        assert_eq!(
-            session.get::<String>("go").unwrap().as_deref(),
-            Some("was here")
-        );
-        assert_eq!(session.owner().as_deref(), Some("ape"));
-        assert_eq!(session.deadline(), Some(deadline));
-    });
+    assert_ne!(copy.get("session"), jar.get("session"));
+    shared.visit(&mut jar, |session| assert!(session.is_new()));
+    let mut late = copy.clone();
+    shared.visit(&mut copy, |session| session.destroy().unwrap());
+    assert_eq!(copy.get("session"), None);
+    shared.visit(&mut late, |session| assert!(session.is_new()));
 }
