@@ -8,7 +8,7 @@
 //! | `values.rs`, `flashes.rs`, `self_describing.rs` | [`Values`]: what a session holds, as gob or in other formats |
 //! | `metadata.rs`, `lifetime.rs` | how long it lives: [`Lifetime`] |
 //! | `cookie_options.rs`, `cookie_header.rs` | the cookie as it is set and as it is read: [`CookieOptions`] |
-//! | `store.rs`, `cookie_store.rs`, `epochs.rs` | [`Store`], [`CookieStore`], and revoking what lives in cookies: [`Epochs`] |
+//! | `store.rs`, `cookie_store.rs`, `epochs.rs`, `backend_epochs.rs` | [`Store`], [`CookieStore`], and revoking what lives in cookies: [`Epochs`] |
 //! | `server_store.rs`, `server_options.rs`, `owned_session.rs` | [`ServerStore`]: sessions that live in a server, and lists of an owner's |
 //! | `protocol/`, `rows.rs` | who was first: what is asked of a backend to save, move or end a session, and the asking |
 //! | `dialect/`, `id.rs` | whose bytes are spoken above a backend |
@@ -38,6 +38,7 @@
 //!
 //! What a session in a cookie can *not* keep, [`CookieStore`] says.
 
+mod backend_epochs;
 mod content;
 mod cookie_header;
 mod cookie_options;
@@ -68,6 +69,7 @@ mod values;
 
 /// For implementations of [`Epochs`].
 pub use async_trait::async_trait;
+pub use backend_epochs::BackendEpochs;
 pub use cookie_options::{CookieOptions, SameSite};
 pub use cookie_store::CookieStore;
 pub use dialect::Dialect;

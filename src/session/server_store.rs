@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::backend::{Backend, Expiry, Key, Outcome, Owners};
 use crate::codec::{Codec, UnixTime};
 
+use super::backend_epochs::no_owners;
 use super::content::Content;
 use super::dialect::OpenedId;
 use super::metadata::Login;
@@ -180,10 +181,6 @@ impl ServerStore {
         self.0.saves.wait().await;
         self.0.saves.reopen();
     }
-}
-
-fn no_owners() -> Error {
-    Error::usage("the backend does not know whose sessions are whose")
 }
 
 fn owner_name(content: &Content) -> Option<&str> {
