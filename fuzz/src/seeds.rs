@@ -65,6 +65,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "chain",
         "gob_value",
         "session",
+        "row",
         "cookie_header",
     ];
     for target in targets {
@@ -118,7 +119,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 .open_at(&attempt.name, &attempt.cookie, attempt.now)?
                 .into_value()
         };
-        for target in ["gob_value", "session"] {
+        for target in ["gob_value", "session", "row"] {
             written += 1;
             let folder = fuzz.join("corpus").join(target);
             fs::write(folder.join(format!("vector-{index}")), &message)?;

@@ -125,7 +125,7 @@ impl Composite {
             .into_iter()
             .flat_map(|(key, value)| [Value::String(key), Value::Interface(value)]);
         let values = Composite::new(of(2), entries.collect());
-        let deadline = Value::SelfEncoded(of(1), Time::utc(deadline).into());
+        let deadline = Value::SelfEncoded(of(1), Time::utc(deadline));
         let fields = [deadline, Value::Composite(values)];
         let numbered = fields.into_iter().zip(0..);
         let numbered = numbered.flat_map(|(field, number)| [Value::Uint(number), field]);

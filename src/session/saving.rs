@@ -8,8 +8,12 @@ use crate::codec::UnixTime;
 use super::content::Content;
 use super::cookie_options::is_cookie_value;
 use super::lifetime::LONGEST_MAX_AGE;
+use super::session::Undo;
 use super::state::{Outgoing, Saving, Task, Work};
 use super::{Error, Refusal, Session};
+
+/// The right to save a session, which one has at a time.
+pub(super) struct Turn(#[expect(dead_code)] tokio::sync::OwnedMutexGuard<()>);
 
 impl Session {
     /// Saves the session now, where the response is long in coming or something must not
@@ -17,11 +21,14 @@ impl Session {
     /// head, and later changes are saved before that leaves. If the response is an error
     /// of a session's in the end, the cookie does not reach the client.
     ///
-    /// Without it the session is saved by itself.
+    /// Without it the session is saved by itself. Where it lives in a server, what is being
+    /// saved is saved to the end, though the request may be dropped.
     ///
     /// # Errors
     /// [Too large](Error::is_too_large), with both figures;
-    /// [unavailable](Error::is_unavailable); [closed](Error::is_closed); usage, for values
+    /// [unavailable](Error::is_unavailable), and then perhaps of
+    /// [unknown outcome](Error::is_outcome_unknown); [gone](Error::is_gone);
+    /// [conflict](Error::is_conflict); [closed](Error::is_closed); usage, for values
     /// the codec's serializer cannot hold, or a host that
     /// [`insecure_http`](super::CookieOptions::insecure_http) is not for.
     #[doc(alias = "Save")]
@@ -32,34 +39,43 @@ impl Session {
 
     /// Does what there is to do.
     pub(super) async fn commit(&self) -> Result<(), Error> {
-        let session = self.clone();
-        self.in_turn(async move { session.commit_in_turn().await })
-            .await
+        let turn = self.turn().await;
+        self.commit_in(turn, None).await
     }
 
-    /// Does `work` alone, and to its end, though whoever waits for it may wait no more.
-    pub(super) async fn in_turn<R: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<R, Error>> + Send + 'static,
-    ) -> Result<R, Error> {
-        let turn = self.0.turn.clone().lock_owned().await;
+    /// Waits for whoever saves this session at the moment.
+    pub(super) async fn turn(&self) -> Turn {
+        Turn(self.0.turn.clone().lock_owned().await)
+    }
+
+    /// Does what there is to do, to its end, though whoever waits for it may wait no more.
+    /// What is to be undone is undone unless it was saved.
+    pub(super) async fn commit_in(&self, turn: Turn, undo: Option<Undo>) -> Result<(), Error> {
+        let setup = self.setup();
+        let now = setup.now();
+        let work = self.state().work(&setup.lifetime, now)?;
+        let session = self.clone();
+        let is_nothing = work.is_nothing();
         let work = async move {
             let _turn = turn;
-            work.await
+            session.perform(work, now).await?;
+            if let Some(undo) = undo {
+                undo.no_more();
+            }
+            Ok(())
         };
         match (self.0.store.saves(), tokio::runtime::Handle::try_current()) {
-            (Some(saves), Ok(_)) => {
-                let done = saves.spawn(work).await;
-                done.unwrap_or_else(|error| Err(Error::in_doubt().with_source(error)))
+            (Some(saves), Ok(_)) if !is_nothing => {
+                saves.spawn(work).await.unwrap_or_else(|error| {
+                    self.state().in_doubt();
+                    Err(Error::in_doubt().with_source(error))
+                })
             }
             _ => work.await,
         }
     }
 
-    pub(super) async fn commit_in_turn(&self) -> Result<(), Error> {
-        let setup = self.setup();
-        let now = setup.now();
-        let Work { revoke, task } = self.state().work(&setup.lifetime, now)?;
+    async fn perform(&self, Work { revoke, task }: Work, now: UnixTime) -> Result<(), Error> {
         for owner in revoke {
             self.0.store.revoke(&owner).await?;
             self.state().revoked(&owner);

@@ -311,12 +311,12 @@ impl Shared {
             _ => (self.rows.format.new_id()?, true),
         };
         let key = self.rows.format.key(&id)?;
-        // What cannot be written ends nothing.
-        let longest = save
-            .content
-            .clone()
-            .of_epoch(Some(&Epoch::longest_generation()));
-        self.rows.check(&key, longest)?;
+        if save.revokes_others {
+            // What cannot be written revokes nobody.
+            let longest = Epoch::longest_generation();
+            let content = save.content.clone().of_epoch(Some(&longest));
+            self.rows.check(&key, content)?;
+        }
         let is_stale = save.kept.as_ref().is_some_and(|kept| kept.is_stale);
         let cookie = match is_new || is_stale || save.wants_cookie {
             true => Some(self.rows.format.seal_id(&id, save.sealed_at)?),

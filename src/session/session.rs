@@ -78,7 +78,7 @@ const MOST_ATTEMPTS: usize = 10_000;
 
 /// Takes a change back when it is dropped: also where whoever waits for it to be saved
 /// waits no more.
-struct Undo {
+pub(super) struct Undo {
     session: Session,
     version: u64,
     before: Option<Before>,
@@ -86,7 +86,7 @@ struct Undo {
 
 impl Undo {
     /// The change stays.
-    fn no_more(mut self) {
+    pub(super) fn no_more(mut self) {
         self.before = None;
     }
 }
@@ -220,15 +220,11 @@ impl Session {
             *latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
             Ok(())
         });
-        let session = self.clone();
-        self.in_turn(async move {
-            let undo = session.change_for_now(change)?;
-            session.commit_in_turn().await?;
-            undo.no_more();
-            let answer = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
-            answer.ok_or_else(|| Error::unavailable("the change was never made"))
-        })
-        .await
+        let turn = self.turn().await;
+        let undo = self.change_for_now(change)?;
+        self.commit_in(turn, Some(undo)).await?;
+        let answer = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        answer.ok_or_else(|| Error::unavailable("the change was never made"))
     }
 
     /// Makes a change on a copy, and takes it over unless the session has changed since; to

@@ -88,6 +88,12 @@ pub(super) struct Work {
     pub(super) task: Task,
 }
 
+impl Work {
+    pub(super) fn is_nothing(&self) -> bool {
+        self.revoke.is_empty() && matches!(self.task, Task::Nothing)
+    }
+}
+
 pub(super) enum Task {
     Nothing,
     /// It ends where it is kept.

@@ -94,7 +94,7 @@ impl<C: Authenticated> Protocol<'_, C> {
 
     /// The row that ends still lives: as it was, or with what somebody else saved.
     fn bury_fresh(&mut self, key: Key, revision: Revision, fresh: &C, doubt: Doubt) -> Step<C> {
-        if matches!(doubt, Some(_)) && self.too_many_repeats() {
+        if doubt.is_some() && self.too_many_repeats() {
             return self.give_up(Step::Done(Verdict::Unknown));
         }
         let is_as_it_was = matches!(&doubt, Some(on) if *on == revision);

@@ -1,0 +1,95 @@
+//! Any bytes as a row of an unsealed dialect (scs): loading never panics, and what is loaded
+//! is saved and loaded again with all that was in it.
+#![no_main]
+
+use std::sync::{Arc, Mutex};
+
+use libfuzzer_sys::fuzz_target;
+use silverback::backend::{
+    Backend, Created, Error, Expiry, Key, Layout, Outcome, Record, Revision, Stored,
+};
+use silverback::codec::{HashKey, KeyPair, SecureCookie, UnixTime};
+use silverback::session::testing::Jar;
+use silverback::session::{
+    CookieOptions, Dialect, Lifetime, Refusal, ServerOptions, ServerStore, async_trait,
+};
+use silverback_fuzz::at_once;
+
+/// A backend that has one record, under each key.
+struct One(Mutex<Record>);
+
+#[async_trait]
+impl Backend for One {
+    async fn load(&self, _: &Key) -> Result<Option<Stored>, Error> {
+        Ok(Some(Stored {
+            record: self.0.lock().expect("nobody panics").clone(),
+            revision: Revision::new("1"),
+        }))
+    }
+
+    async fn create(&self, _: &Key, _: &Record) -> Result<Created, Error> {
+        Ok(Created::Exists)
+    }
+
+    async fn swap(
+        &self,
+        _: &Key,
+        seen: &Revision,
+        record: &Record,
+    ) -> Result<Outcome<Revision>, Error> {
+        *self.0.lock().expect("nobody panics") = record.clone();
+        Ok(Outcome::Done(seen.clone()))
+    }
+
+    async fn touch(&self, _: &Key, seen: &Revision, _: Expiry) -> Result<Outcome<Revision>, Error> {
+        Ok(Outcome::Done(seen.clone()))
+    }
+
+    async fn remove(&self, _: &Key, _: &Revision) -> Result<Outcome<()>, Error> {
+        Ok(Outcome::Gone)
+    }
+
+    fn layout(&self) -> Layout {
+        Layout::Scs
+    }
+}
+
+fn store(bytes: &[u8]) -> ServerStore {
+    let keys = KeyPair::sign_only(HashKey::new(&[7; 64]).expect("it is long enough"));
+    let record = Mutex::new(Record::new(bytes, Expiry::NEVER));
+    let cookie = CookieOptions::new().name("a").expect("a token");
+    let lifetime = Lifetime::new().without_idle();
+    let options = ServerOptions::new()
+        .dialect(Dialect::Scs)
+        .cookie(cookie)
+        .lifetime(lifetime)
+        .clock(|| UnixTime::from_secs(1_800_000_000));
+    let codec = SecureCookie::new(keys).expect("right options");
+    let backend = Arc::new(One(record));
+    ServerStore::with_options(codec, backend, options).expect("right options")
+}
+
+fuzz_target!(|row: &[u8]| {
+    let mut jar = Jar::new();
+    jar.set("a", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    let scs = store(row);
+    let sessions = jar.sessions(scs.clone());
+    let session = at_once(sessions.session()).expect("nothing fails");
+    if let Some(refusal) = session.refusal() {
+        assert!(matches!(
+            refusal,
+            Refusal::NotValid | Refusal::Expired | Refusal::Idle
+        ));
+        return;
+    }
+    let before = session.values();
+    let expected = before.len() + usize::from(!before.contains("fuzz"));
+    session.insert("fuzz", 7).expect("a number is a value");
+    at_once(sessions.finish()).expect("it is saved");
+    let again = at_once(jar.session(scs)).expect("nothing fails");
+    assert_eq!(again.refusal(), None);
+    assert_eq!(again.get("fuzz").expect("a number"), Some(7));
+    assert_eq!(again.values().len(), expected);
+    assert_eq!(again.owner(), session.owner());
+    assert_eq!(again.deadline(), session.deadline());
+});
