@@ -60,7 +60,7 @@ async fn visit(
 async fn begin(store: &ServerStore, round: usize) -> String {
     let sessions = silverback::session::testing::Jar::new().sessions(store.clone());
     let session: Session = sessions.session().await.unwrap();
-    if round % 2 == 0 {
+    if round.is_multiple_of(2) {
         session.login(format!("ape {round}")).unwrap();
     }
     session.insert("before", round).unwrap();
@@ -209,7 +209,7 @@ pub(crate) fn with_one_cut_off(backend: Arc<dyn Backend>, pair: Pair) -> String 
             // The first call is the load, before the barrier.
             cutting.cut(Some(Cut {
                 calls_left: 1 + round / 2 % MOST_CALLS,
-                is_done: round % 2 == 0,
+                is_done: round.is_multiple_of(2),
             }));
             let barrier = Arc::new(Barrier::new(2));
             let run = |store: &ServerStore, wish, mark| {

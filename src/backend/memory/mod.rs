@@ -1,12 +1,16 @@
 //! [`Memory`]: records in this process, gone with it.
 
-use std::collections::{HashMap, HashSet};
+mod expiring;
+
+use std::collections::HashSet;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+
+use expiring::{Expires, Expiring};
 
 use super::{
     Backend, Created, Entry, Error, Expiry, Generation, Key, Outcome, Owners, Record, Revision,
@@ -16,34 +20,38 @@ use super::{
 /// Into how many parts the records are divided, each with a lock of its own.
 const SHARDS: usize = 64;
 
+/// How many expired records each new one takes away: more than one, so that they get fewer.
+const PURGED_BY_EACH: usize = 2;
+
 /// How many records there may be unless it is said.
 const CAPACITY: usize = 1_000_000;
 
 /// Keeps records in memory: for tests, for trying things out, for one process whose
 /// sessions may end with it.
 ///
-/// It purges itself: writes look for expired records now and then, so that there are never
-/// many more of those than of living ones. It never evicts a living record: when it is
+/// It purges itself: each record that is created takes two away that have expired, if there
+/// are any. It never evicts a living record: when it is
 /// full, creating one is an error, [unavailable](Error::is_unavailable).
 pub struct Memory {
     shards: Box<[Mutex<Shard>; SHARDS]>,
-    owners: Mutex<HashMap<String, OwnerRecord>>,
+    owners: Mutex<Expiring<String, OwnerRecord>>,
     hasher: RandomState,
     revisions: AtomicU64,
     records: AtomicUsize,
     capacity: usize,
 }
 
-#[derive(Default)]
-struct Shard {
-    records: HashMap<Key, Kept>,
-    /// How many may be created before the expired are looked for.
-    until_purge: usize,
-}
+type Shard = Expiring<Key, Kept>;
 
 struct Kept {
     record: Record,
     revision: u64,
+}
+
+impl Expires for Kept {
+    fn expiry(&self) -> Expiry {
+        self.record.expiry()
+    }
 }
 
 struct OwnerRecord {
@@ -52,6 +60,12 @@ struct OwnerRecord {
     until: Expiry,
     /// Those that were written as this owner's, some of which may be gone.
     keys: HashSet<Key>,
+}
+
+impl Expires for OwnerRecord {
+    fn expiry(&self) -> Expiry {
+        self.until
+    }
 }
 
 impl OwnerRecord {
@@ -135,7 +149,7 @@ impl Memory {
         change: impl FnOnce(&mut Shard) -> T,
     ) -> Outcome<T> {
         let mut shard = self.shard(key);
-        let kept = shard.records.get(key);
+        let kept = shard.get(key);
         let Some(kept) = kept.filter(|kept| self.is_live(key, &kept.record, Expiry::now())) else {
             return Outcome::Gone;
         };
@@ -147,17 +161,8 @@ impl Memory {
 
     /// Removes at most `limit` records that are expired.
     fn purge_shard(&self, shard: &mut Shard, limit: usize) -> usize {
-        let now = Expiry::now();
-        let before = shard.records.len();
-        let mut left = limit;
-        shard.records.retain(|key, kept| {
-            let stays = left == 0 || self.is_live(key, &kept.record, now);
-            left -= usize::from(!stays);
-            stays
-        });
-        let purged = before - shard.records.len();
+        let purged = shard.purge(Expiry::now(), limit);
         self.records.fetch_sub(purged, Ordering::Relaxed);
-        shard.until_purge = shard.records.len() / 2 + 64;
         purged
     }
 }
@@ -176,7 +181,7 @@ fn revision(number: u64) -> Revision {
 impl Backend for Memory {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
         let shard = self.shard(key);
-        let kept = shard.records.get(key);
+        let kept = shard.get(key);
         let live = kept.filter(|kept| self.is_live(key, &kept.record, Expiry::now()));
         Ok(live.map(|kept| Stored {
             record: kept.record.clone(),
@@ -186,11 +191,8 @@ impl Backend for Memory {
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
         let mut shard = self.shard(key);
-        match shard.until_purge.checked_sub(1) {
-            Some(left) => shard.until_purge = left,
-            None => drop(self.purge_shard(&mut shard, usize::MAX)),
-        }
-        match shard.records.get(key) {
+        self.purge_shard(&mut shard, PURGED_BY_EACH);
+        match shard.get(key) {
             Some(kept) if self.is_live(key, &kept.record, Expiry::now()) => {
                 return Ok(Created::Exists);
             }
@@ -205,7 +207,7 @@ impl Backend for Memory {
             record: record.clone(),
             revision: number,
         };
-        shard.records.insert(key.clone(), kept);
+        shard.insert(key.clone(), kept);
         self.note_owner(key, record);
         Ok(Created::Saved(revision(number)))
     }
@@ -222,7 +224,7 @@ impl Backend for Memory {
                 record: record.clone(),
                 revision: number,
             };
-            shard.records.insert(key.clone(), kept);
+            shard.insert(key.clone(), kept);
             self.note_owner(key, record);
             revision(number)
         }))
@@ -236,9 +238,10 @@ impl Backend for Memory {
     ) -> Result<Outcome<Revision>, Error> {
         let number = self.next_revision();
         Ok(self.change(key, seen, |shard| {
-            if let Some(kept) = shard.records.get_mut(key) {
-                kept.record = kept.record.clone().until(until);
-                kept.revision = number;
+            if let Some(kept) = shard.remove(key) {
+                let record = kept.record.until(until);
+                let revision = number;
+                shard.insert(key.clone(), Kept { record, revision });
             }
             revision(number)
         }))
@@ -246,7 +249,7 @@ impl Backend for Memory {
 
     async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
         Ok(self.change(key, seen, |shard| {
-            shard.records.remove(key);
+            shard.remove(key);
             self.records.fetch_sub(1, Ordering::Relaxed);
         }))
     }
@@ -271,14 +274,16 @@ impl Owners for Memory {
     async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
         let fresh = Generation::random()?;
         let mut owners = locked(&self.owners);
-        if let Some(of) = owners.get_mut(owner)
-            && of.until > Expiry::now()
-        {
-            of.until = of.until.max(until);
-            return Ok(of.generation);
-        }
-        owners.insert(owner.to_owned(), OwnerRecord::new(fresh, until, None));
-        Ok(fresh)
+        let begun = match owners.remove(owner) {
+            Some(of) if of.until > Expiry::now() => OwnerRecord {
+                until: of.until.max(until),
+                ..of
+            },
+            _ => OwnerRecord::new(fresh, until, None),
+        };
+        let generation = begun.generation;
+        owners.insert(owner.to_owned(), begun);
+        Ok(generation)
     }
 
     async fn revoke(
@@ -303,7 +308,7 @@ impl Owners for Memory {
         let now = Expiry::now();
         let is_live = |key: &Key| {
             let shard = self.shard(key);
-            let kept = shard.records.get(key);
+            let kept = shard.get(key);
             kept.is_some_and(|kept| {
                 let of = kept.record.owner().map(|of| of.name.as_str());
                 of == Some(owner) && self.is_live(key, &kept.record, now)
@@ -324,7 +329,7 @@ impl Scan for Memory {
         let mut entries = Vec::new();
         for shard in self.shards.iter() {
             let shard = locked(shard);
-            let live = shard.records.iter().filter(|(key, kept)| {
+            let live = shard.iter().filter(|(key, kept)| {
                 after.is_none_or(|after| *key > after) && self.is_live(key, &kept.record, now)
             });
             entries.extend(live.map(|(key, kept)| Entry {
@@ -340,8 +345,7 @@ impl Scan for Memory {
     }
 
     async fn purge(&self, limit: usize) -> Result<usize, Error> {
-        let now = Expiry::now();
-        locked(&self.owners).retain(|_, of| of.until > now);
+        locked(&self.owners).purge(Expiry::now(), usize::MAX);
         let mut purged = 0;
         for shard in self.shards.iter() {
             purged += self.purge_shard(&mut locked(shard), limit - purged);

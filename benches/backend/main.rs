@@ -1,0 +1,240 @@
+//! What each backend does in a second, and how that changes with the number of its sessions:
+//! `cargo bench --features files --bench backend [KIND...] [-- --sizes 1000,10000]`.
+//!
+//! For each backend and size: records are created until there are so many, each tenth of them
+//! about to expire; then records are loaded, swapped and touched at random, an owner's are
+//! listed, and the expired are purged. Medians of seven rounds, with the lowest and the
+//! highest. The records have 700 bytes, as a sealed session of five values has.
+//!
+//! Backends on a disk are below `SILVERBACK_BENCH_FOLDER`, or the target folder: what is
+//! measured then is that disk.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use silverback::backend::{
+    Backend, Created, Expiry, Files, Generation, Key, Memory, Outcome, Owner, Record,
+};
+
+const ROUNDS: usize = 7;
+/// How many operations make a round.
+const OPERATIONS: usize = 500;
+/// How many sessions an owner has.
+const OWNED: usize = 10;
+const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
+
+/// A backend's name, how to have one, and how many records it is measured with at most.
+type Contestant = (&'static str, fn() -> Arc<dyn Backend>, usize);
+
+const BACKENDS: &[Contestant] = &[
+    (
+        "memory",
+        || Arc::new(Memory::with_capacity(2_000_000)),
+        1_000_000,
+    ),
+    (
+        "files",
+        || Arc::new(Files::open(folder("files")).expect("a folder")),
+        100_000,
+    ),
+];
+
+fn folder(name: &str) -> PathBuf {
+    let below = std::env::var_os("SILVERBACK_BENCH_FOLDER");
+    let below = below.map_or_else(|| env!("CARGO_TARGET_TMPDIR").into(), PathBuf::from);
+    let random = Generation::random().expect("randomness");
+    let random = u64::from_be_bytes(*random.as_bytes().first_chunk().expect("16 bytes"));
+    below.join(format!("bench-{name}-{random:x}"))
+}
+
+fn key(number: usize) -> Key {
+    // As long as the hashes that native rows are under.
+    Key::new(format!(
+        "{:043}",
+        number.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    ))
+    .expect("43 bytes")
+}
+
+/// A number below `size` that looks like chance.
+fn somewhere(turn: usize, size: usize) -> usize {
+    turn.wrapping_mul(0x9e37_79b9_7f4a_7c15) % size
+}
+
+/// Microseconds per operation, one figure a round.
+struct Figures(Vec<f64>);
+
+impl Figures {
+    fn add(&mut self, elapsed: Duration, operations: usize) {
+        self.0.push(elapsed.as_secs_f64() * 1e6 / operations as f64);
+    }
+
+    fn text(&mut self) -> String {
+        self.0.sort_by(f64::total_cmp);
+        let (Some(low), Some(high)) = (self.0.first(), self.0.last()) else {
+            return "-".to_owned();
+        };
+        let median = self.0[self.0.len() / 2];
+        let per_second = 1e6 / median;
+        match self.0.len() {
+            1 => format!("{median:.2}"),
+            _ => format!("{per_second:.0}/s {median:.2} [{low:.2}-{high:.2}]"),
+        }
+    }
+}
+
+/// The memory that the process has in use, in bytes; none where nobody says.
+fn memory_in_use() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let kilobytes: usize = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+async fn fill(backend: &dyn Backend, size: usize, soon: Expiry) {
+    let owners = backend.owners().expect("it knows owners");
+    let mut generation = None;
+    for number in 0..size {
+        if number % OWNED == 0 {
+            let begun = owners.begin(&owner(number), Expiry::NEVER).await;
+            generation = Some(begun.expect("it answers"));
+        }
+        let until = match number % 10 {
+            0 => soon,
+            _ => Expiry::after(Duration::from_secs(3_600)),
+        };
+        let owner = Owner {
+            name: owner(number),
+            generation: generation.expect("it has begun"),
+        };
+        let record = Record::new(vec![7; 700], until).owned_by(owner);
+        let created = backend.create(&key(number), &record).await;
+        assert!(matches!(created, Ok(Created::Saved(_))));
+    }
+}
+
+fn owner(number: usize) -> String {
+    format!("owner {}", number / OWNED)
+}
+
+/// One that does not expire soon.
+fn lasting(turn: usize, size: usize) -> usize {
+    let number = somewhere(turn, size);
+    number - number % 10 + 1 + number % 9
+}
+
+async fn measure(name: &str, make: fn() -> Arc<dyn Backend>, size: usize) -> String {
+    let before = memory_in_use();
+    let backend = make();
+    let patience = Duration::from_secs(30 + size as u64 / 500);
+    let soon = Expiry::after(patience);
+    let began = Instant::now();
+    fill(&*backend, size, soon).await;
+    let filled = began.elapsed();
+    let grown = before.zip(memory_in_use());
+    let grown = grown.map(|(before, after)| after.saturating_sub(before) / size);
+    let mut all = [(); 4].map(|()| Figures(Vec::new()));
+    let [loads, swaps, touches, lists] = &mut all;
+    for round in 0..ROUNDS {
+        let turns = || (0..OPERATIONS).map(|turn| lasting(round * OPERATIONS + turn, size));
+        let mut seen = Vec::new();
+        let began = Instant::now();
+        for number in turns() {
+            seen.push(
+                backend
+                    .load(&key(number))
+                    .await
+                    .expect("it answers")
+                    .expect("it lives"),
+            );
+        }
+        loads.add(began.elapsed(), OPERATIONS);
+        // The same number may come twice: then the second finds a conflict, which costs as much.
+        let began = Instant::now();
+        for (number, stored) in turns().zip(&mut seen) {
+            let swapped = backend
+                .swap(&key(number), &stored.revision, &stored.record)
+                .await;
+            if let Ok(Outcome::Done(revision)) = swapped {
+                stored.revision = revision;
+            }
+        }
+        swaps.add(began.elapsed(), OPERATIONS);
+        let began = Instant::now();
+        for (number, stored) in turns().zip(&seen) {
+            let until = Expiry::after(Duration::from_secs(7_200));
+            let _ = backend.touch(&key(number), &stored.revision, until).await;
+        }
+        touches.add(began.elapsed(), OPERATIONS);
+        let owners = backend.owners().expect("it knows owners");
+        let began = Instant::now();
+        for number in turns().take(100) {
+            let keys = owners.keys(&owner(number)).await.expect("it answers");
+            assert!((OWNED - 1..=OWNED).contains(&keys.len()));
+        }
+        lists.add(began.elapsed(), 100);
+    }
+    let left = soon.as_millis().saturating_sub(Expiry::now().as_millis());
+    tokio::time::sleep(Duration::from_millis(u64::try_from(left).unwrap_or(0) + 10)).await;
+    let scan = backend.scan().expect("it can be scanned");
+    let mut purge = Figures(Vec::new());
+    let (mut purged, began) = (0, Instant::now());
+    loop {
+        let batch = scan.purge(1_000).await.expect("it answers");
+        purged += batch;
+        if batch < 1_000 {
+            break;
+        }
+    }
+    purge.add(began.elapsed(), purged.max(1));
+    let mut line = format!("{name:<8} {size:>9}");
+    let _ = write!(line, " {:>10.2}", filled.as_secs_f64() * 1e6 / size as f64);
+    for figures in &mut all {
+        let _ = write!(line, " {:>34}", figures.text());
+    }
+    let grown = grown.filter(|_| name == "memory");
+    let grown = grown.map_or("-".to_owned(), |bytes| bytes.to_string());
+    let _ = write!(line, " {:>8} x {:>6} {grown:>8}", purge.text(), purged);
+    line
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let is_bench = arguments.iter().any(|argument| argument == "--bench");
+    let sizes = arguments
+        .iter()
+        .skip_while(|argument| *argument != "--sizes")
+        .nth(1);
+    let sizes: Vec<usize> = match sizes {
+        Some(sizes) => sizes
+            .split(',')
+            .map(|size| size.parse().expect("a number"))
+            .collect(),
+        None if is_bench => SIZES.to_vec(),
+        // A test that it works.
+        None => vec![100],
+    };
+    let kinds: Vec<&str> = BACKENDS.iter().map(|(name, ..)| *name).collect();
+    let named = |name: &str| arguments.iter().any(|argument| argument == name);
+    let all = !kinds.iter().any(|name| named(name));
+    println!(
+        "{:<8} {:>9} {:>10} {:>34} {:>34} {:>34} {:>34} {:>17} {:>8}",
+        "backend",
+        "sessions",
+        "create us",
+        "load us",
+        "swap us",
+        "touch us",
+        "list of 10 us",
+        "purge us x",
+        "bytes"
+    );
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    for (name, make, most) in BACKENDS.iter().filter(|(name, ..)| all || named(name)) {
+        for size in sizes.iter().filter(|size| *size <= most) {
+            println!("{}", runtime.block_on(measure(name, *make, *size)));
+        }
+    }
+}

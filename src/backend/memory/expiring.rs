@@ -1,0 +1,121 @@
+//! [`Expiring`]: a map that knows which of its values expires first, so that finding the
+//! expired costs what there is of them, and not of the living.
+
+use std::borrow::Borrow;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
+
+use super::super::Expiry;
+
+/// A value that knows its expiry. That changes only by [`Expiring::insert`].
+pub(super) trait Expires {
+    fn expiry(&self) -> Expiry;
+}
+
+pub(super) struct Expiring<K, V> {
+    values: HashMap<K, V>,
+    /// Those that expire at all, the first to expire first.
+    by_expiry: BTreeSet<(Expiry, K)>,
+}
+
+impl<K: Hash + Ord + Clone, V: Expires> Expiring<K, V> {
+    pub(super) fn get<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        self.values.get(key)
+    }
+
+    /// A value to change, but for its expiry.
+    pub(super) fn get_mut<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        self.values.get_mut(key)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.values.iter()
+    }
+
+    /// Puts a value in place of what was there, and answers with that.
+    pub(super) fn insert(&mut self, key: K, value: V) -> Option<V> {
+        let expiry = value.expiry();
+        let before = self.values.insert(key.clone(), value);
+        if before.as_ref().map(V::expiry) != Some(expiry) {
+            if let Some(before) = &before {
+                self.by_expiry.remove(&(before.expiry(), key.clone()));
+            }
+            if expiry != Expiry::NEVER {
+                self.by_expiry.insert((expiry, key));
+            }
+        }
+        before
+    }
+
+    pub(super) fn remove<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        let (key, value) = self.values.remove_entry(key)?;
+        self.by_expiry.remove(&(value.expiry(), key));
+        Some(value)
+    }
+
+    /// Removes at most `limit` values that have expired, and says how many it removed.
+    pub(super) fn purge(&mut self, now: Expiry, limit: usize) -> usize {
+        let mut purged = 0;
+        while purged < limit
+            && self
+                .by_expiry
+                .first()
+                .is_some_and(|(first, _)| *first <= now)
+        {
+            if let Some((_, key)) = self.by_expiry.pop_first() {
+                self.values.remove(&key);
+                purged += 1;
+            }
+        }
+        purged
+    }
+}
+
+impl<K, V> Default for Expiring<K, V> {
+    fn default() -> Self {
+        Expiring {
+            values: HashMap::new(),
+            by_expiry: BTreeSet::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Expires for i64 {
+        fn expiry(&self) -> Expiry {
+            Expiry::from_millis(*self)
+        }
+    }
+
+    #[test]
+    fn the_expired_go_first_and_the_index_holds_no_more_than_the_values() {
+        let mut all = Expiring::default();
+        for expiry in [5, 1, 9, 3, i64::MAX] {
+            assert_eq!(all.insert(expiry, expiry), None);
+        }
+        // Moved, put again as it was, and removed.
+        assert_eq!(all.insert(9, 2), Some(9));
+        assert_eq!(all.insert(9, 2), Some(2));
+        assert_eq!(all.remove(&3), Some(3));
+        assert_eq!(all.remove(&3), None);
+        let at = Expiry::from_millis;
+        assert_eq!(all.purge(at(0), 9), 0);
+        assert_eq!(all.purge(at(4), 1), 1, "1 was the first");
+        assert_eq!((all.get(&1), all.get(&9)), (None, Some(&2)));
+        assert_eq!(all.purge(at(5), 9), 2);
+        assert_eq!(all.iter().collect::<Vec<_>>(), [(&i64::MAX, &i64::MAX)]);
+        assert!(all.by_expiry.is_empty());
+    }
+}
