@@ -44,6 +44,15 @@ pub(crate) fn all() -> Vec<Contestant> {
     ]
 }
 
+/// The kinds that keep records on this machine's disk.
+#[cfg(unix)]
+pub(crate) const ON_DISK: &[&str] = &[
+    #[cfg(feature = "files")]
+    "files",
+    #[cfg(feature = "sqlite")]
+    "sqlite",
+];
+
 /// A backend that needs no server: one that cannot be had is no reason to ignore its laws.
 async fn always(url: String) -> Made {
     Ok(connect(&url)

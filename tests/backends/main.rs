@@ -1,9 +1,13 @@
-//! The laws of a backend, tried on each backend: a named test per backend and law.
+//! The laws of a backend, tried on each backend: a named test per backend and law. Of the
+//! backends that keep records on a disk also what a killed process leaves there, and that
+//! acknowledged writes are synced.
 //!
 //! What cannot be tried is ignored, with the reason; `SILVERBACK_REQUIRE` with the backend's
 //! name turns that into failure.
 
 mod contestants;
+#[cfg(unix)]
+mod disk;
 #[path = "../support/required.rs"]
 mod required;
 
@@ -18,6 +22,10 @@ use contestants::Contestant;
 
 fn main() -> ExitCode {
     let runtime = Arc::new(Runtime::new().expect("a runtime"));
+    #[cfg(unix)]
+    if disk::is_writer(&runtime) {
+        return ExitCode::SUCCESS;
+    }
     let mut trials = Vec::new();
     for contestant in contestants::all() {
         let contestant = Arc::new(contestant);
@@ -29,6 +37,8 @@ fn main() -> ExitCode {
         }
     }
     assert!(trials.len() >= 20, "there is nothing to try");
+    #[cfg(unix)]
+    trials.extend(disk::trials(&runtime));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
