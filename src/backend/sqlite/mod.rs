@@ -51,8 +51,9 @@ const LARGEST: usize = 1_000_000_000;
 /// Records expire by this machine's clock, which is SQLite's too; expired ones stay until
 /// they are purged ([`Cleanup`](super::Cleanup)). Purging costs what it removes: records are
 /// found by their expiry, and when an owner is revoked, or purged, the owner's records
-/// expire in the same statement (a trigger does that). The space is used again by later
-/// records; the file does not shrink unless you `VACUUM` it.
+/// expire in the same statement (a trigger does that), which no later revocation that keeps
+/// one of them undoes. The space is used again by later records; the file does not shrink
+/// unless you `VACUUM` it.
 ///
 /// A busy database is [unavailable](Error::is_unavailable) after 5 seconds, and so is a file
 /// that is damaged or no database: [corrupt](Error::is_corrupt) is a row that is no record.

@@ -355,3 +355,16 @@ async fn every_statement_finds_its_rows_by_an_index() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_url_names_its_file() {
+    let folder = Temporary::new();
+    for (prefix, name) in [("sqlite:", "a.db"), ("sqlite://", "b.db")] {
+        let path = folder.0.join(name);
+        let url = format!("{prefix}{}", path.display());
+        super::super::connect(&url).await.unwrap();
+        assert!(path.is_file());
+        let backend = Sqlite::open(&path).await.unwrap();
+        assert_eq!(format!("{backend:?}"), format!("Sqlite({path:?})"));
+    }
+}

@@ -59,7 +59,7 @@ pub(super) async fn try_rounds(kind: &str, rounds: usize) -> Result<(), Failed> 
 fn killed(url: &str, round: usize) -> Result<Vec<Step>, Failed> {
     let mut child = writer("forever", url).spawn()?;
     let (first, lines) = listen(&mut child);
-    if round % 4 != 0 {
+    if !round.is_multiple_of(4) {
         // At any moment of its writing; else at any moment, that of its start too.
         let heard = first.recv_timeout(Duration::from_secs(60));
         heard.expect("a writer that can go on where the last one was killed");
