@@ -368,3 +368,20 @@ async fn a_url_names_its_file() {
         assert_eq!(format!("{backend:?}"), format!("Sqlite({path:?})"));
     }
 }
+
+#[tokio::test]
+async fn a_dead_record_is_not_brought_back_by_keeping_it() {
+    let folder = Temporary::new();
+    let backend = folder.open().await;
+    let generation = backend.begin("ape", soon()).await.unwrap();
+    for name in ["one", "other"] {
+        let created = backend.create(&key(name), &owned("ape", generation)).await;
+        created.unwrap();
+    }
+    for name in ["one", "other"] {
+        let revoked = backend.revoke("ape", soon(), Some(&key(name))).await;
+        revoked.unwrap();
+        assert_eq!(backend.load(&key("other")).await.unwrap(), None);
+    }
+    assert_eq!(backend.keys("ape").await.unwrap(), []);
+}
