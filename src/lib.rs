@@ -48,7 +48,7 @@
 //! | `files` | no | `backend::Files`: records in files |
 //! | `conformance` | no | `backend::conformance`: the laws as code, for backends of your own |
 //! | `legacy` | no | `codec::legacy`: readers for formats that were never safe |
-//! | `cli` | no | the `silverback` program |
+//! | `cli` | no | the `silverback` program; brings `session` and `files` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(test),
