@@ -49,7 +49,7 @@
 //! | `sqlite` | no | `backend::Sqlite`: records in an SQLite database, with SQLite itself; needs Rust 1.94 |
 //! | `conformance` | no | `backend::conformance`: the laws as code, for backends of your own |
 //! | `legacy` | no | `codec::legacy`: readers for formats that were never safe |
-//! | `cli` | no | the `silverback` program |
+//! | `cli` | no | the `silverback` program; brings `session` and `files` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(test),

@@ -1,7 +1,6 @@
 //! `silverback inspect`: what a cookie says to anyone.
 
 use std::fmt::Write as _;
-use std::time::{Duration, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
@@ -10,6 +9,7 @@ use silverback::codec::{Error, UnixTime};
 
 use super::Failure;
 use super::cookies::Cookies;
+use super::dates::readable;
 use super::settings::Clock;
 
 /// Show what a cookie says without any key.
@@ -65,16 +65,6 @@ fn describe(cookie: &str, now: UnixTime) -> Result<String, Error> {
         hash_of(mac.len())
     );
     Ok(lines)
-}
-
-/// The date as RFC 3339, which ends with the year 9999.
-fn readable(date: UnixTime) -> String {
-    let last = Duration::from_secs(253_402_300_799);
-    let since_epoch = Duration::from_secs(date.as_secs());
-    if since_epoch > last {
-        return "after the year 9999".to_owned();
-    }
-    humantime::format_rfc3339_seconds(UNIX_EPOCH + since_epoch).to_string()
 }
 
 fn age(date: UnixTime, now: UnixTime) -> String {

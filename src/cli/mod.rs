@@ -6,11 +6,15 @@
 //! | `settings.rs` | the options that several commands share: keys, name, serializer |
 //! | `cookies.rs` | the cookie arguments: one on the line, or one a line on standard input |
 //! | `picture.rs`, `gob.rs` | payloads as JSON, and JSON as payloads |
+//! | `dates.rs` | dates as text |
 //! | `keygen.rs`, `encode.rs`, `decode.rs`, `inspect.rs`, `reseal.rs`, `edit.rs` | a command each |
+//! | `sessions/` | the commands for sessions that live in a server |
 //!
-//! Results go to standard output, all else to standard error. Keys are never echoed.
+//! Results go to standard output, all else to standard error. Keys are never echoed, nor are
+//! URLs.
 
 mod cookies;
+mod dates;
 mod decode;
 mod edit;
 mod encode;
@@ -19,16 +23,18 @@ mod inspect;
 mod keygen;
 mod picture;
 mod reseal;
+mod sessions;
 mod settings;
 
+use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use silverback::codec;
+use silverback::{backend, codec, session};
 
-/// Seal, open and rotate gorilla/securecookie cookies.
+/// Seal, open and rotate gorilla/securecookie cookies; look after sessions in servers.
 #[derive(Parser)]
 #[command(name = "silverback", version, after_help = AFTER_HELP)]
 struct Arguments {
@@ -41,8 +47,8 @@ Keys are HASH[:BLOCK] pairs, comma-separated, newest first: the first seals, all
 Each part is hex, or b64= and base64. They come from --keys, --keys-file or the
 variable SILVERBACK_KEYS; on the command line other users of the machine can see them.
 
-Exit status: 0 done; 1 a cookie was refused (expired, too new, not valid, too long);
-2 the command was used wrongly.
+Exit status: 0 done; 1 a cookie was refused (expired, too new, not valid, too long), or a
+session is not there; 2 the command was used wrongly, or a server does not answer.
 
 Example:
   export SILVERBACK_KEYS=$(silverback keygen)
@@ -56,11 +62,12 @@ enum Command {
     Inspect(inspect::Inspect),
     Reseal(reseal::Reseal),
     Edit(edit::Edit),
+    Sessions(sessions::Sessions),
 }
 
 /// Runs the program and says how it ended.
 pub(crate) fn run() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::try_parse_from(sessions::with_keys_last(std::env::args_os())) {
         Ok(arguments) => arguments,
         Err(help_or_error) => return answer_parse(&help_or_error),
     };
@@ -71,6 +78,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Inspect(command) => command.run(),
         Command::Reseal(command) => command.run(),
         Command::Edit(command) => command.run(),
+        Command::Sessions(command) => command.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -95,7 +103,8 @@ fn answer_parse(help_or_error: &clap::Error) -> ExitCode {
 
 /// Why a command did not do all it was asked.
 enum Failure {
-    /// A cookie was refused; exit 1. Empty if the refusals are printed already.
+    /// A cookie was refused, or a session is not there; exit 1. Empty if that is printed
+    /// already.
     Refused(String),
     /// Wrong use, or a machine that fails; exit 2.
     Usage(String),
@@ -127,6 +136,32 @@ impl From<codec::Error> for Failure {
             Some(_) => Failure::Refused(format!("the cookie is refused: {error}")),
             None => Failure::usage(error),
         }
+    }
+}
+
+impl From<backend::Error> for Failure {
+    fn from(error: backend::Error) -> Self {
+        Failure::usage(with_cause(&error))
+    }
+}
+
+impl From<session::Error> for Failure {
+    fn from(error: session::Error) -> Self {
+        Failure::usage(with_cause(&error))
+    }
+}
+
+/// An error in one line, with what caused it all.
+fn with_cause(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    let (error, cause) = (error.to_string(), cause.to_string());
+    let cause = cause.lines().next().unwrap_or_default();
+    match error.ends_with(cause) {
+        true => error,
+        false => format!("{error}: {cause}"),
     }
 }
 

@@ -105,7 +105,7 @@ pub(super) enum Format {
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
-enum CipherName {
+pub(super) enum CipherName {
     /// AES in counter mode, as gorilla does
     #[default]
     Ctr,
@@ -138,6 +138,11 @@ pub(super) enum OpeningHash {
 }
 
 impl Keys {
+    /// Whether an option names them.
+    pub(super) fn are_given(&self) -> bool {
+        self.keys.is_some() || self.keys_file.is_some()
+    }
+
     /// Reads the keys from where they are.
     pub(super) fn read(&self) -> Result<KeyPairs, Failure> {
         if let Some(path) = &self.keys_file {
@@ -149,7 +154,10 @@ impl Keys {
         }
         let spec = match &self.keys {
             Some(spec) => spec.clone(),
-            None => keys_from_environment()?,
+            None => from_environment(KEYS_VARIABLE)?.ok_or_else(|| {
+                let missing = "there are no keys: give --keys, --keys-file or";
+                Failure::usage(format!("{missing} {KEYS_VARIABLE}"))
+            })?,
         };
         let spec = Zeroizing::new(spec);
         let pairs = match self.allow_weak_keys {
@@ -167,15 +175,15 @@ impl Opening {
     }
 }
 
-fn keys_from_environment() -> Result<String, Failure> {
+/// A variable's text; none, if it is not set.
+pub(super) fn from_environment(variable: &str) -> Result<Option<String>, Failure> {
     use std::env::VarError;
 
-    std::env::var(KEYS_VARIABLE).map_err(|error| match error {
-        VarError::NotPresent => Failure::usage(format!(
-            "there are no keys: give --keys, --keys-file or {KEYS_VARIABLE}"
-        )),
-        VarError::NotUnicode(_) => Failure::usage(format!("{KEYS_VARIABLE} is no text")),
-    })
+    match std::env::var(variable) {
+        Ok(text) => Ok(Some(text)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(Failure::usage(format!("{variable} is no text"))),
+    }
 }
 
 impl Clock {
@@ -192,13 +200,9 @@ impl Frame {
         hash: HashFunction,
         ages: &Ages,
     ) -> Result<Codecs, Failure> {
-        let cipher = match self.cipher {
-            CipherName::Ctr => Cipher::AesCtr,
-            CipherName::Cfb => Cipher::AesCfb,
-        };
         let options = CodecOptions::new()
             .hash(hash)
-            .cipher(cipher)
+            .cipher(self.cipher.into())
             .serializer(Serializer::Raw)
             .max_length(self.max_length)
             .max_age(Duration::from_secs(ages.max_age))
@@ -213,6 +217,15 @@ impl Ages {
         max_age: 0,
         min_age: 0,
     };
+}
+
+impl From<CipherName> for Cipher {
+    fn from(cipher: CipherName) -> Self {
+        match cipher {
+            CipherName::Ctr => Cipher::AesCtr,
+            CipherName::Cfb => Cipher::AesCfb,
+        }
+    }
 }
 
 impl From<SealingHash> for HashFunction {

@@ -9,7 +9,7 @@
 //! | `metadata.rs`, `lifetime.rs` | how long it lives: [`Lifetime`] |
 //! | `cookie_options.rs`, `cookie_header.rs` | the cookie as it is set and as it is read: [`CookieOptions`] |
 //! | `store.rs`, `cookie_store.rs`, `epochs.rs`, `backend_epochs.rs` | [`Store`], [`CookieStore`], and revoking what lives in cookies: [`Epochs`] |
-//! | `server_store.rs`, `server_options.rs`, `owned_session.rs` | [`ServerStore`]: sessions that live in a server, and lists of an owner's |
+//! | `server_store.rs`, `server_options.rs`, `stored_session.rs` | [`ServerStore`]: sessions that live in a server, and [`StoredSession`]: one of them outside of any request |
 //! | `protocol/`, `rows.rs` | who was first: what is asked of a backend to save, move or end a session, and the asking |
 //! | `dialect/`, `id.rs` | whose bytes are spoken above a backend |
 //! | `content.rs` | what is saved, and a request's changes to it, to be made again on what others saved |
@@ -50,7 +50,6 @@ mod flashes;
 mod id;
 mod lifetime;
 mod metadata;
-mod owned_session;
 mod protocol;
 mod refusal;
 mod response_fields;
@@ -64,6 +63,7 @@ mod session;
 mod sessions;
 mod state;
 mod store;
+mod stored_session;
 pub mod testing;
 mod values;
 
@@ -76,7 +76,6 @@ pub use dialect::Dialect;
 pub use epochs::{Epoch, Epochs};
 pub use error::Error;
 pub use lifetime::Lifetime;
-pub use owned_session::OwnedSession;
 pub use refusal::Refusal;
 pub use response_fields::ResponseFields;
 pub use server_options::ServerOptions;
@@ -84,4 +83,5 @@ pub use server_store::ServerStore;
 pub use session::Session;
 pub use sessions::Sessions;
 pub use store::{Store, Stores};
+pub use stored_session::StoredSession;
 pub use values::Values;

@@ -50,7 +50,7 @@ pub(super) fn expiry_at(time: UnixTime) -> Expiry {
     Expiry::from_millis(seconds.saturating_mul(1_000))
 }
 
-fn unix_time(expiry: Expiry) -> UnixTime {
+pub(super) fn unix_time(expiry: Expiry) -> UnixTime {
     UnixTime::from_secs(u64::try_from(expiry.as_millis() / 1_000).unwrap_or(0))
 }
 

@@ -18,7 +18,7 @@ use super::protocol::{Intent, Work};
 use super::rows::{Driven, LiveRow, Lookup, Rows, expiry_at};
 use super::server_options::ServerOptions;
 use super::store::{Backing, Fate, Kept, Loaded, Record, Save, Saved, Setup};
-use super::{Epoch, Error, OwnedSession, Refusal, Values};
+use super::{Epoch, Error, Refusal, StoredSession, Values};
 
 /// How much longer an owner is known than the last of the owner's sessions lives.
 const OWNERS_OUTLIVE: Duration = Duration::from_secs(60);
@@ -144,11 +144,11 @@ impl ServerStore {
     ///
     /// # Errors
     /// Unavailable; usage, for a backend that knows no owners.
-    pub async fn list(&self, owner: &str) -> Result<Vec<OwnedSession>, Error> {
+    pub async fn list(&self, owner: &str) -> Result<Vec<StoredSession>, Error> {
         self.0.list(owner).await
     }
 
-    /// Ends one of an owner's sessions, by its [ID in the list](OwnedSession::id). False, if
+    /// Ends one of an owner's sessions, by its [ID in the list](StoredSession::id). False, if
     /// the owner has no such session.
     ///
     /// # Errors
@@ -172,6 +172,63 @@ impl ServerStore {
     /// Unavailable; usage, for a backend that knows no owners.
     pub async fn revoke(&self, owner: &str) -> Result<(), Error> {
         Backing::revoke(self, owner).await
+    }
+
+    /// The session under a row's key, whosever it is: for operators, who have keys from a
+    /// [scan](crate::backend::Scan). A [refusal](Refusal::Gone) where there is none that
+    /// lives, or what is there is not this store's.
+    ///
+    /// ```
+    /// # use silverback::session::ServerStore;
+    /// # async fn look(store: ServerStore) -> Result<(), Box<dyn std::error::Error>> {
+    /// let scan = store.backend().scan().ok_or("it cannot list its records")?;
+    /// for entry in scan.page(None, 100).await? {
+    ///     if let Ok(session) = store.find(&entry.key).await? {
+    ///         println!("{:?} was here at {:?}", session.owner(), session.last_seen());
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn find(&self, key: &Key) -> Result<Result<StoredSession, Refusal>, Error> {
+        let found = self.0.find(key).await?;
+        Ok(found.map(|row| StoredSession::new(key, row)))
+    }
+
+    /// The session that a cookie's value stands for, outside of any request: nothing is noted
+    /// of its use. As [`find`](ServerStore::find).
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn find_by_cookie(
+        &self,
+        cookie: &str,
+    ) -> Result<Result<StoredSession, Refusal>, Error> {
+        let rows = &self.0.rows;
+        match rows.format.open_id(cookie, self.0.setup.now())? {
+            Ok(opened) => self.find(&rows.format.key(&opened.id)?).await,
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    }
+
+    /// Ends the session under a row's key, whosever it is, wherever it goes on meanwhile: for
+    /// operators. A handler, who has an ID from a client, [ends](ServerStore::end) only what
+    /// is its owner's. A refusal, if there was none to end, as in [`find`](ServerStore::find).
+    ///
+    /// # Errors
+    /// Unavailable; [outcome unknown](Error::is_outcome_unknown).
+    pub async fn end_found(&self, key: &Key) -> Result<Result<(), Refusal>, Error> {
+        let row = match self.0.find(key).await? {
+            Ok(row) => row,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        Ok(match self.0.end_row(key.clone(), row).await? {
+            true => Ok(()),
+            false => Err(Refusal::Gone),
+        })
     }
 
     /// Waits until nothing is being saved any more: before the program ends, after the last
@@ -202,15 +259,14 @@ impl Shared {
         self.rows.backend.owners().ok_or_else(no_owners)
     }
 
-    async fn list(&self, owner: &str) -> Result<Vec<OwnedSession>, Error> {
+    async fn list(&self, owner: &str) -> Result<Vec<StoredSession>, Error> {
         let keys = self.owners()?.keys(owner).await;
         let mut found = Vec::new();
         for key in keys.map_err(Error::of_backend)? {
             if let Lookup::Live(row) = self.rows.look_up(&key).await?
                 && owner_name(&row.content) == Some(owner)
-                && let Some(session) = OwnedSession::new(&key, row.content)
             {
-                found.push(session);
+                found.push(StoredSession::new(&key, *row));
             }
         }
         found.sort_by(|one, other| other.order().cmp(&one.order()));
@@ -227,6 +283,24 @@ impl Shared {
         Ok(matches!(driven, Driven::Ended))
     }
 
+    /// The session under that key, if it is one that lives.
+    async fn find(&self, key: &Key) -> Result<Result<LiveRow, Refusal>, Error> {
+        let row = match self.rows.look_up(key).await? {
+            Lookup::Live(row) => *row,
+            Lookup::Gone => return Ok(Err(Refusal::Gone)),
+            Lookup::NotValid => {
+                tracing::error!(
+                    cookie = self.setup.cookie.name(),
+                    "a session's row is not valid"
+                );
+                return Ok(Err(Refusal::NotValid));
+            }
+        };
+        let Setup { lifetime, .. } = &self.setup;
+        let judged = row.content.metadata.check(lifetime, self.setup.now());
+        Ok(judged.map(|()| row))
+    }
+
     /// The session of an ID that a client sent.
     async fn load(&self, opened: OpenedId) -> Result<Loaded, Error> {
         let OpenedId {
@@ -239,23 +313,10 @@ impl Shared {
             content,
             revision,
             expiry,
-        } = match self.rows.look_up(&key).await? {
-            Lookup::Live(row) => *row,
-            Lookup::Gone => return Ok(Loaded::Refused(Refusal::Gone)),
-            Lookup::NotValid => {
-                tracing::error!(
-                    cookie = self.setup.cookie.name(),
-                    "a session's row is not valid"
-                );
-                return Ok(Loaded::Refused(Refusal::NotValid));
-            }
+        } = match self.find(&key).await? {
+            Ok(row) => row,
+            Err(refusal) => return Ok(Loaded::Refused(refusal)),
         };
-        let judged = content
-            .metadata
-            .check(&self.setup.lifetime, self.setup.now());
-        if let Err(refusal) = judged {
-            return Ok(Loaded::Refused(refusal));
-        }
         let kept = Kept {
             id,
             key,

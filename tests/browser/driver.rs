@@ -33,6 +33,15 @@ impl Drop for Driver {
 impl Browser {
     /// Starts one; none, with a word on why, where there is none and none is required.
     pub(crate) async fn start() -> Option<Self> {
+        Browser::start_with(&[]).await
+    }
+
+    /// Starts one that says it is another.
+    pub(crate) async fn start_as(user_agent: &str) -> Option<Self> {
+        Browser::start_with(&[format!("--user-agent={user_agent}")]).await
+    }
+
+    async fn start_with(more: &[String]) -> Option<Self> {
         let mut driver = Command::new("chromedriver");
         driver
             .arg("--port=0")
@@ -46,11 +55,10 @@ impl Browser {
             }
         };
         let port = port(&mut driver.0);
-        let options = json!({
-            "goog:chromeOptions": { "args": [
-                "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-            ] }
-        });
+        let usual = "--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage";
+        let arguments = usual.split(' ').chain(more.iter().map(String::as_str));
+        let arguments: Vec<&str> = arguments.collect();
+        let options = json!({ "goog:chromeOptions": { "args": arguments } });
         let mut builder = ClientBuilder::new(HttpConnector::new());
         builder.capabilities(options.as_object().cloned().unwrap());
         let client = builder.connect(&format!("http://127.0.0.1:{port}")).await;

@@ -6,20 +6,22 @@
 //! directory's `tmp`.
 
 mod driver;
-#[path = "../../examples/login.rs"]
+#[path = "../../examples/login/main.rs"]
 #[allow(dead_code)] // its `main`
 mod login;
 #[path = "../support/required.rs"]
 mod required;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
 use cookie::SameSite;
 use driver::Browser;
 use fantoccini::cookies::Cookie;
+use silverback::backend::{Backend, Memory};
 use silverback::codec::{Codecs, KeyPairs};
-use silverback::session::{CookieStore, Error, Lifetime, Session};
+use silverback::session::{CookieStore, Error, Session};
 use silverback::web::tower::SessionLayer;
 
 async fn serve(app: Router) -> SocketAddr {
@@ -27,6 +29,12 @@ async fn serve(app: Router) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await });
     address
+}
+
+/// The example, with keys of its own.
+fn demo(backend: Option<Arc<dyn Backend>>) -> Router {
+    let keys = login::Keys::new(KeyPairs::generate(1).unwrap()).unwrap();
+    login::app(keys, backend).unwrap()
 }
 
 /// A page that counts, with the default cookie, and can end the session.
@@ -54,8 +62,7 @@ async fn a_person_logs_in_and_out() {
     let Some(browser) = Browser::start().await else {
         return;
     };
-    let app = login::app(Lifetime::new().remember_me()).unwrap();
-    let address = serve(app).await;
+    let address = serve(demo(None)).await;
     let home = format!("http://{address}/");
 
     browser.open(&home).await;
@@ -131,4 +138,82 @@ async fn the_default_cookie_is_what_the_browser_says_it_is() {
     browser.open(&format!("{home}logout")).await;
     assert_eq!(browser.cookie("__Host-id").await, None);
     browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_logs_other_devices_out() {
+    let Some(laptop) = Browser::start().await else {
+        return;
+    };
+    let home = format!(
+        "http://{}/",
+        serve(demo(Some(Arc::new(Memory::new())))).await
+    );
+    log_in(&laptop, &home).await;
+    laptop.screenshot("in-a-server", 900, 700).await;
+    laptop.click("#devices").await;
+    laptop.sees("Chrome on Linux").await;
+    laptop.sees("this device").await;
+    laptop.sees_no("Log out").await;
+
+    let phone = Browser::start_as(PHONE).await.unwrap();
+    let tablet = Browser::start_as(TABLET).await.unwrap();
+    log_in(&phone, &home).await;
+    log_in(&tablet, &home).await;
+
+    phone.click("#devices").await;
+    for device in [
+        "Chrome on Linux",
+        "Safari on an iPhone",
+        "Firefox on Android",
+    ] {
+        phone.sees(device).await;
+    }
+    phone.screenshot("devices-on-a-phone", 390, 844).await;
+    phone
+        .click("button[aria-label='Log out Firefox on Android']")
+        .await;
+    phone.sees("That device is logged out").await;
+    phone.sees_no("Firefox on Android").await;
+    tablet.click("#again").await;
+    tablet
+        .sees("You are logged out: your session has ended")
+        .await;
+    tablet.screenshot("ended", 900, 700).await;
+
+    log_in(&tablet, &home).await;
+    tablet.click("#rotate").await;
+    tablet
+        .sees("came sealed by key 1 and leaves sealed by key 2")
+        .await;
+    laptop.open(&format!("{home}devices")).await;
+    laptop.sees("Firefox on Android").await;
+    laptop.screenshot("devices", 900, 700).await;
+    laptop.click("#end-others").await;
+    laptop.sees("You are logged out everywhere else").await;
+    laptop.screenshot("alone", 900, 700).await;
+    for other in [&phone, &tablet] {
+        other.open(&format!("{home}devices")).await;
+        other
+            .sees("You are logged out: your session has ended")
+            .await;
+        other.sees("Who are you?").await;
+        other.sees_no("came sealed").await;
+    }
+    laptop.click("#back").await;
+    laptop.sees("Hello, Koko").await;
+    for browser in [laptop, phone, tablet] {
+        browser.close().await;
+    }
+}
+
+const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 26_0 like Mac OS X) AppleWebKit/605.1.15 \
+                     (KHTML, like Gecko) Version/26.0 Mobile/15E148 Safari/604.1";
+const TABLET: &str = "Mozilla/5.0 (Android 16; Tablet; rv:145.0) Gecko/145.0 Firefox/145.0";
+
+async fn log_in(browser: &Browser, home: &str) {
+    browser.open(home).await;
+    browser.type_into("input[name=name]", "Koko").await;
+    browser.click("#login").await;
+    browser.sees("Hello, Koko").await;
 }

@@ -3,4 +3,5 @@
 
 mod commands;
 mod program;
+mod sessions;
 mod vectors;

@@ -30,7 +30,7 @@ impl Run {
 }
 
 /// Runs `silverback` with these arguments and this standard input, and no keys
-/// from outside.
+/// or store from outside.
 pub(crate) fn silverback<S: AsRef<std::ffi::OsStr>>(
     arguments: impl IntoIterator<Item = S>,
     input: impl AsRef<[u8]>,
@@ -43,7 +43,10 @@ pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(
     arguments: impl IntoIterator<Item = S>,
 ) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_silverback"));
-    command.args(arguments).env_remove("SILVERBACK_KEYS");
+    for variable in ["SILVERBACK_KEYS", "SILVERBACK_STORE"] {
+        command.env_remove(variable);
+    }
+    command.args(arguments);
     command
 }
 

@@ -1,0 +1,130 @@
+//! `silverback sessions list`: the records that live.
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::Args;
+use serde_json::json;
+use silverback::backend::{Backend, Entry, Expiry, Key};
+use silverback::codec::UnixTime;
+
+use super::super::Failure;
+use super::super::dates::readable;
+use super::store::Place;
+
+/// How many records are asked for, and in memory, at once.
+const PAGE: usize = 1_000;
+
+/// List the records that live: key, expiry, size and owner, a line each.
+///
+/// The fields are separated by tabs; on a terminal a line above says what they are. An
+/// owner's control characters are written as \u{..}. A key opens nothing. No keys are needed,
+/// and so what a session that has just ended leaves for a minute is listed like any other.
+#[derive(Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    place: Place,
+
+    /// Only the sessions of this owner
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    owner: Option<String>,
+
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = usize::MAX, hide_default_value = true)]
+    limit: usize,
+
+    /// Print a JSON object for each, with null for no owner, and for no expiry
+    #[arg(long)]
+    json: bool,
+}
+
+impl List {
+    pub(super) async fn run(&self) -> Result<(), Failure> {
+        let backend = self.place.connect().await?;
+        if !self.json && io::stdout().is_terminal() {
+            writeln!(io::stdout(), "{:43}\t{:20}\tSIZE\tOWNER", "KEY", "EXPIRES")?;
+        }
+        match &self.owner {
+            Some(owner) => self.list_of(owner, &*backend).await,
+            None => self.list_all(&*backend).await,
+        }
+    }
+
+    /// Prints page by page.
+    async fn list_all(&self, backend: &dyn Backend) -> Result<(), Failure> {
+        let no_scan = || Failure::usage("this store cannot list its records");
+        let scan = backend.scan().ok_or_else(no_scan)?;
+        let (mut after, mut left) = (None, self.limit);
+        while left > 0 {
+            let asked = left.min(PAGE);
+            let page = scan.page(after.as_ref(), asked).await?;
+            self.print(&page)?;
+            if page.len() < asked {
+                break;
+            }
+            left -= page.len();
+            after = page.into_iter().next_back().map(|entry| entry.key);
+        }
+        Ok(())
+    }
+
+    async fn list_of(&self, owner: &str, backend: &dyn Backend) -> Result<(), Failure> {
+        let no_owners = || Failure::usage("this store does not know whose sessions are whose");
+        let owners = backend.owners().ok_or_else(no_owners)?;
+        let mut keys = owners.keys(owner).await?;
+        keys.sort();
+        for key in keys.into_iter().take(self.limit) {
+            // It may have ended since.
+            if let Some(stored) = backend.load(&key).await? {
+                self.print(&[Entry {
+                    key,
+                    expiry: stored.record.expiry(),
+                    owner: Some(owner.to_owned()),
+                    size: stored.record.value().len(),
+                }])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn print(&self, entries: &[Entry]) -> Result<(), Failure> {
+        let line = match self.json {
+            true => json_line,
+            false => plain_line,
+        };
+        let lines: String = entries.iter().map(line).collect();
+        io::stdout().write_all(lines.as_bytes())?;
+        Ok(())
+    }
+}
+
+fn plain_line(entry: &Entry) -> String {
+    let expires = expires(entry.expiry).unwrap_or_else(|| "never".to_owned());
+    let owner = entry.owner.as_deref().map(on_one_line).unwrap_or_default();
+    let (key, size) = (key_text(&entry.key), entry.size);
+    format!("{key}\t{expires}\t{size}\t{owner}\n")
+}
+
+fn json_line(entry: &Entry) -> String {
+    let line = json!({
+        "key": key_text(&entry.key),
+        "expires": expires(entry.expiry),
+        "size": entry.size,
+        "owner": entry.owner,
+    });
+    format!("{line}\n")
+}
+
+fn expires(expiry: Expiry) -> Option<String> {
+    let seconds = u64::try_from(expiry.as_millis() / 1_000).unwrap_or(0);
+    (expiry != Expiry::NEVER).then(|| readable(UnixTime::from_secs(seconds)))
+}
+
+fn key_text(key: &Key) -> String {
+    on_one_line(&String::from_utf8_lossy(key.as_bytes()))
+}
+
+/// The text without what would end the line or command the terminal.
+pub(super) fn on_one_line(text: &str) -> String {
+    let escaped = text.escape_debug().to_string();
+    escaped.replace("\\'", "'").replace("\\\"", "\"")
+}

@@ -1,0 +1,538 @@
+//! `silverback sessions`, on records that a service's store has written.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::Value as Json;
+use silverback::backend::{self, Backend, Expiry, Key, Record};
+use silverback::codec::{CodecOptions, Codecs, KeyPairs, Serializer};
+use silverback::session::testing::Jar;
+use silverback::session::{CookieOptions, Error, Lifetime, ServerOptions, ServerStore, Session};
+
+use crate::program::{Run, command, run, silverback};
+
+const KEYS: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f:00112233445566778899aabbccddeeff";
+const OTHER: &str = "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeffe0e1e2e3e4e5e6e7e8e9eaebecedeeef";
+const NOBODY: &str = "-NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNN";
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A service whose records are in a folder of its own.
+struct Service {
+    folder: PathBuf,
+    store: ServerStore,
+}
+
+impl Service {
+    async fn new() -> Self {
+        let shop = ServerOptions::new().lifetime(Lifetime::new().remember_me());
+        Service::with(&CodecOptions::new(), shop).await
+    }
+
+    async fn with(codec: &CodecOptions, options: ServerOptions) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = format!("cli-sessions-{}-{number}", std::process::id());
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(folder);
+        let backend = backend::connect(&url_of(&folder)).await.unwrap();
+        let pairs: KeyPairs = KEYS.parse().unwrap();
+        let codecs = Codecs::from_pairs_with(pairs, codec).unwrap();
+        let store = ServerStore::with_options(codecs, backend, options).unwrap();
+        Service { folder, store }
+    }
+
+    /// A browser with a session, and the session's key.
+    async fn session(&self, fill: impl FnOnce(&Session) -> Result<(), Error>) -> (Jar, String) {
+        let jar = Jar::with(self.store.clone(), fill).await.unwrap();
+        let session = jar.session(self.store.clone()).await.unwrap();
+        (jar, session.id().unwrap())
+    }
+
+    async fn is_gone(&self, jar: &Jar) -> bool {
+        jar.session(self.store.clone()).await.unwrap().is_new()
+    }
+
+    /// Runs `sessions COMMAND` on it.
+    fn run(&self, command: &str, arguments: &[&str]) -> Run {
+        let url = url_of(&self.folder);
+        let before = ["sessions", command, "--store", &url];
+        silverback(before.iter().chain(arguments), "")
+    }
+
+    /// The same, with what opens its records.
+    fn run_with_keys(&self, command: &str, arguments: &[&str]) -> Run {
+        let keys = ["--keys", KEYS, "--name", "__Host-id"];
+        self.run(command, &[&keys, arguments].concat())
+    }
+
+    fn backend(&self) -> &Arc<dyn Backend> {
+        self.store.backend()
+    }
+
+    /// Puts a record there that is no session.
+    async fn put(&self, key: &str, value: &str, expiry: Expiry) {
+        let (key, record) = (Key::new(key).unwrap(), Record::new(value, expiry));
+        self.backend().create(&key, &record).await.unwrap();
+    }
+}
+
+/// They would pile up.
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn url_of(folder: &std::path::Path) -> String {
+    format!("files:{}", folder.display())
+}
+
+fn json(line: &str) -> Json {
+    serde_json::from_str(line).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn list_prints_a_line_for_each_that_lives() {
+    let service = Service::new().await;
+    assert_eq!(service.run("list", &[]).ok(), "");
+    let (_, ape) = service.session(|session| session.login("ape")).await;
+    let (_, anonymous) = service.session(|session| session.insert("n", 1)).await;
+    let past = Expiry::from_millis(1_000);
+    service.put("over", "v", past).await;
+    service.put("for ever", "12345", Expiry::NEVER).await;
+
+    let listed = service.run("list", &[]).ok();
+    let mut keys = vec!["for ever", &ape, &anonymous];
+    keys.sort_unstable();
+    let lines: Vec<Vec<&str>> = listed
+        .lines()
+        .map(|line| line.split('\t').collect())
+        .collect();
+    let listed_keys: Vec<&str> = lines.iter().map(|fields| fields[0]).collect();
+    assert_eq!(listed_keys, keys, "in the order of keys");
+    for fields in lines {
+        let [key, expires, size, owner] = fields[..] else {
+            panic!("{fields:?}")
+        };
+        assert_eq!(owner, if key == ape { "ape" } else { "" });
+        match key {
+            "for ever" => assert_eq!((expires, size), ("never", "5")),
+            _ => assert!(expires.len() == 20 && expires.ends_with('Z'), "{expires}"),
+        }
+    }
+    let objects = service.run("list", &["--json"]).ok();
+    let objects: Vec<Json> = objects.lines().map(json).collect();
+    let of = |key: &str| objects.iter().find(|object| object["key"] == key).unwrap();
+    assert_eq!(of(&ape)["owner"], "ape");
+    assert_eq!(of(&anonymous)["owner"], Json::Null);
+    assert_eq!(of("for ever")["expires"], Json::Null);
+    assert_eq!(of("for ever")["size"], 5);
+    assert_eq!(
+        service.run("list", &["--limit", "2"]).ok().lines().count(),
+        2
+    );
+    assert_eq!(service.run("list", &["--limit", "0"]).ok(), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn list_knows_whose_sessions_are_whose() {
+    let service = Service::new().await;
+    let tricky = "-ape\n\t\"O'Neil\" \u{1b}[2J\\ हिन्दी";
+    let (_, first) = service.session(|session| session.login(tricky)).await;
+    let (_, second) = service.session(|session| session.login(tricky)).await;
+    service.session(|session| session.login("other")).await;
+
+    let listed = service.run("list", &["--owner", tricky]).ok();
+    let mut keys = [first, second];
+    keys.sort_unstable();
+    let listed_keys: Vec<&str> = listed.lines().map(|line| &line[..43]).collect();
+    assert_eq!(listed_keys, keys);
+    let written = "-ape\\n\\t\"O'Neil\" \\u{1b}[2J\\\\ हिन्दी";
+    assert!(
+        listed.lines().all(|line| line.ends_with(written)),
+        "{listed}"
+    );
+    let one = service.run("list", &["--owner", tricky, "--limit", "1", "--json"]);
+    assert_eq!(json(&one.ok())["owner"], tricky);
+    assert_eq!(service.run("list", &["--owner", "nobody"]).ok(), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn list_goes_on_beyond_a_page_and_ends_with_its_reader() {
+    let service = Service::new().await;
+    for number in 0..1_203 {
+        service
+            .put(&format!("{number:04}"), "v", Expiry::after(MINUTE))
+            .await;
+    }
+    let listed = service.run("list", &[]).ok();
+    assert_eq!(listed.lines().count(), 1_203);
+    assert!(listed.lines().map(|line| &line[..4]).is_sorted());
+    assert_eq!(
+        service
+            .run("list", &["--limit", "1001"])
+            .ok()
+            .lines()
+            .count(),
+        1_001
+    );
+
+    let url = url_of(&service.folder);
+    let mut list = command(["sessions", "list", "--store", &url]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(list.stdout(writer).status().unwrap().code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn show_opens_a_session() {
+    let service = Service::new().await;
+    let (jar, key) = service
+        .session(|session| {
+            session.login("user 42")?;
+            session.remember(true)?;
+            session.insert("visits", 7)?;
+            session.insert("words", ["a", "b"])
+        })
+        .await;
+
+    let shown = service.run_with_keys("show", &[&key]).ok();
+    let lines: Vec<(&str, &str)> = shown
+        .lines()
+        .map(|line| line.split_once(": ").unwrap())
+        .collect();
+    let names: Vec<&str> = lines.iter().map(|(name, _)| *name).collect();
+    let expected = "key owner login created saved expires deadline remembered values";
+    assert_eq!(names.join(" "), expected);
+    assert_eq!(lines[0].1, key);
+    assert_eq!((lines[1].1, lines[7].1), ("user 42", "yes"));
+    assert_eq!(
+        json(lines[8].1),
+        serde_json::json!({"visits": 7, "words": ["a", "b"]})
+    );
+
+    let object = json(&service.run_with_keys("show", &["--json", &key]).ok());
+    assert_eq!(object["key"], key);
+    assert_eq!(object["remembered"], true);
+    assert_eq!(object["values"]["visits"], 7);
+    let session = service
+        .store
+        .find(&Key::new(&*key).unwrap())
+        .await
+        .unwrap()
+        .unwrap();
+    let deadline = session.deadline().unwrap().since(session.created());
+    assert_eq!(deadline, 30 * 24 * 60 * MINUTE);
+    assert_eq!(object["login"], object["created"]);
+    // By the cookie of somebody who asks for help, which is not repeated.
+    let cookie = jar.get("__Host-id").unwrap();
+    let by_cookie = service
+        .run_with_keys("show", &["--json", "--cookie", cookie])
+        .ok();
+    assert_eq!(json(&by_cookie), object);
+    let url = url_of(&service.folder);
+    let keys = [
+        "--keys",
+        KEYS,
+        "--name",
+        "__Host-id",
+        "--cookie",
+        "-",
+        "--json",
+    ];
+    let from_input = silverback(
+        ["sessions", "show", "--store", &url].iter().chain(&keys),
+        cookie,
+    );
+    assert_eq!(json(&from_input.ok()), object);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn show_opens_what_services_of_other_settings_wrote() {
+    let options = ServerOptions::new()
+        .store_name("staging")
+        .cookie(CookieOptions::new().name("shop").unwrap());
+    let codec = CodecOptions::new().serializer(Serializer::Json);
+    let service = Service::with(&codec, options).await;
+    let (_, key) = service.session(|session| session.insert("half", 0.5)).await;
+    let settings = [
+        "--keys",
+        KEYS,
+        "--name",
+        "shop",
+        "--store-name",
+        "staging",
+        "--serializer",
+        "json",
+    ];
+    let show = |arguments: &[&str]| service.run("show", &[arguments, &["--json", &key]].concat());
+    let object = json(&show(&settings).ok());
+    assert_eq!(object["values"], serde_json::json!({"half": 0.5}));
+    assert_eq!(
+        (&object["owner"], &object["login"]),
+        (&Json::Null, &Json::Null)
+    );
+    for wrong in [
+        &[
+            "--keys",
+            OTHER,
+            "--name",
+            "shop",
+            "--store-name",
+            "staging",
+            "--serializer",
+            "json",
+        ],
+        &[
+            "--keys",
+            KEYS,
+            "--name",
+            "id",
+            "--store-name",
+            "staging",
+            "--serializer",
+            "json",
+        ],
+        &[
+            "--keys",
+            KEYS,
+            "--name",
+            "shop",
+            "--store-name",
+            "prod",
+            "--serializer",
+            "json",
+        ],
+        &[
+            "--keys",
+            KEYS,
+            "--name",
+            "shop",
+            "--store-name",
+            "staging",
+            "--serializer",
+            "gob",
+        ],
+    ] {
+        assert!(show(wrong).fails(1).contains("not valid"), "{wrong:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_exits_with_1() {
+    let service = Service::new().await;
+    let (jar, key) = service.session(|session| session.login("ape")).await;
+    let cookie = jar.get("__Host-id").unwrap().to_owned();
+    service.store.revoke("ape").await.unwrap();
+    for missing in [key.as_str(), NOBODY] {
+        let error = service.run_with_keys("show", &[missing]).fails(1);
+        assert!(error.contains("there is no such session"), "{error}");
+    }
+    let by_cookie = service
+        .run_with_keys("show", &["--cookie", &cookie])
+        .fails(1);
+    assert!(!by_cookie.contains(&cookie), "{by_cookie}");
+    let by_cookie = service
+        .run_with_keys("show", &["--cookie", "nonsense"])
+        .fails(1);
+    assert!(by_cookie.contains("not valid") && !by_cookie.contains("nonsense"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn delete_with_keys_ends_sessions_and_without_removes_records() {
+    let service = Service::new().await;
+    let (one, one_key) = service.session(|session| session.login("ape")).await;
+    let (other, other_key) = service.session(|session| session.insert("n", 1)).await;
+    let (third, _) = service.session(|session| session.login("ape")).await;
+
+    assert_eq!(service.run_with_keys("delete", &[&one_key]).ok(), "");
+    assert!(service.is_gone(&one).await);
+    let tombstone = service.backend().load(&Key::new(&*one_key).unwrap()).await;
+    assert!(tombstone.unwrap().is_some(), "it ended as by a logout");
+    let again = service.run_with_keys("delete", &[&one_key]).fails(1);
+    assert!(again.contains(&one_key) && again.contains("no such session"));
+
+    assert_eq!(service.run("delete", &[&other_key]).ok(), "");
+    assert!(service.is_gone(&other).await);
+    let record = service
+        .backend()
+        .load(&Key::new(&*other_key).unwrap())
+        .await;
+    assert!(record.unwrap().is_none(), "nothing is left");
+
+    assert!(!service.is_gone(&third).await, "nobody asked for that");
+    let wrong = ["--keys", OTHER, "--name", "__Host-id"];
+    let (_, key) = service.session(|session| session.insert("n", 1)).await;
+    let wrong = [&wrong[..], &[&key]].concat();
+    assert!(service.run("delete", &wrong).fails(1).contains("not valid"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn delete_says_which_were_not_there_and_goes_on() {
+    let service = Service::new().await;
+    let (one, one_key) = service.session(|session| session.insert("n", 1)).await;
+    let (other, other_key) = service.session(|session| session.insert("n", 2)).await;
+    let deleted = service.run("delete", &[&one_key, NOBODY, &other_key]);
+    assert_eq!((deleted.status, &*deleted.stdout), (1, ""));
+    let said = format!("silverback: {NOBODY}: there is no such session\n");
+    assert_eq!(deleted.stderr, said);
+    assert!(service.is_gone(&one).await && service.is_gone(&other).await);
+}
+
+#[test]
+fn a_key_that_begins_as_an_option_does_is_a_key() {
+    let keys = ["-h", "-V", "--", "---"].map(|begin| format!("{begin:A<43}"));
+    let store = ["--store", "memory:"].map(str::to_owned);
+    for line in [[&store[..], &keys].concat(), [&keys, &store[..]].concat()] {
+        let command = ["sessions", "delete"].map(str::to_owned);
+        let deleted = silverback(command.iter().chain(&line), "");
+        assert_eq!((deleted.status, deleted.stderr.lines().count()), (1, 4));
+        let said = deleted.stderr.lines().zip(&keys);
+        said.for_each(|(line, key)| assert!(line.contains(key.as_str()), "{line}"));
+    }
+    let show = [
+        "sessions", "show", &keys[0], "--store", "memory:", "--name", "id",
+    ];
+    let show = show.iter().chain(&["--keys", KEYS]);
+    assert!(silverback(show, "").fails(1).contains("no such session"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_moves_meanwhile_ends_where_it_is() {
+    let service = Service::new().await;
+    let (mut jar, before) = service.session(|session| session.login("ape")).await;
+    let sessions = jar.sessions(service.store.clone());
+    sessions.session().await.unwrap().renew().unwrap();
+    if let Some(fields) = sessions.finish().await.unwrap() {
+        for cookie in fields.set_cookies() {
+            jar.receive(cookie);
+        }
+    }
+    // The key from before is a tombstone's.
+    service.run_with_keys("delete", &[&before]).fails(1);
+    assert!(!service.is_gone(&jar).await);
+    let now = jar
+        .session(service.store.clone())
+        .await
+        .unwrap()
+        .id()
+        .unwrap();
+    service.run_with_keys("delete", &[&now]).ok();
+    assert!(service.is_gone(&jar).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn purge_removes_what_is_expired_and_nothing_else() {
+    let service = Service::new().await;
+    let (jar, _) = service.session(|session| session.login("ape")).await;
+    for number in 0..1_001 {
+        let key = format!("over {number}");
+        service.put(&key, "v", Expiry::from_millis(1_000)).await;
+    }
+    assert_eq!(service.run("purge", &[]).ok(), "1001\n");
+    assert_eq!(service.run("purge", &[]).ok(), "0\n");
+    assert!(!service.is_gone(&jar).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_may_be_named_by_a_variable() {
+    let service = Service::new().await;
+    let (_, key) = service.session(|session| session.login("ape")).await;
+    let with_variables = |arguments: &[&str]| {
+        let mut command = command(arguments);
+        command.env("SILVERBACK_STORE", url_of(&service.folder));
+        command.env("SILVERBACK_KEYS", KEYS);
+        run(command, "").ok()
+    };
+    assert!(with_variables(&["sessions", "list"]).starts_with(&key));
+    let shown = with_variables(&["sessions", "show", "--name", "__Host-id", &key]);
+    assert!(shown.contains("owner: ape\n"));
+    // Keys in the variable alone do not ask for a name.
+    with_variables(&["sessions", "delete", &key]);
+    assert_eq!(
+        with_variables(&["sessions", "list", "--dialect", "native"]),
+        ""
+    );
+}
+
+#[test]
+fn wrong_use_exits_with_2_and_repeats_nothing() {
+    let secret = "gopher://user:secret@host";
+    for (arguments, expected) in [
+        (&["list"][..], "there is no store"),
+        (&["purge"], "SILVERBACK_STORE"),
+        (&["list", "--store", secret], "no backend is known"),
+        (&["list", "--store", "secret"], "URL"),
+        (
+            &["list", "--store", "memory:", "--dialect", "secret"],
+            "native",
+        ),
+        (
+            &["list", "--store", "memory:", "--limit", "secret"],
+            "does not fit",
+        ),
+        (&["show", "--store", "memory:", "--name", "id"], "KEY"),
+        (
+            &["show", "--store", "memory:", "--name", "id", NOBODY],
+            "there are no keys",
+        ),
+        (&["show", "--store", "memory:", NOBODY], "--name"),
+        (
+            &["show", "--store", "memory:", "--keys", KEYS, NOBODY],
+            "--name",
+        ),
+        (
+            &[
+                "show", "--store", "memory:", "--keys", KEYS, "--name", "a b", NOBODY,
+            ],
+            "name",
+        ),
+        (
+            &[
+                "show", "--store", "memory:", "--name", "id", "--cookie", "x", NOBODY,
+            ],
+            "--cookie",
+        ),
+        (&["show", "--store", "memory:", "secret"], "43 characters"),
+        (
+            &["delete", "--store", "memory:", "--secret"],
+            "no such option",
+        ),
+        (&["delete", "--store", "memory:", "secret"], "43 characters"),
+        (
+            &["delete", "--store", "memory:", "--keys", KEYS, NOBODY],
+            "--name",
+        ),
+        (&["delete", "--store", "memory:"], "KEY"),
+        (&["secret"], "no such command"),
+    ] {
+        let error = silverback(["sessions"].iter().chain(arguments), "").fails(2);
+        assert!(error.contains(expected), "{arguments:?}: {error}");
+        assert!(!error.contains("secret"), "{arguments:?}: {error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_store_that_cannot_be_used_exits_with_2() {
+    let error = silverback(["sessions", "list", "--store", "files:/dev/null/x"], "").fails(2);
+    assert!(error.contains("the folder cannot be used: "), "{error}");
+    assert!(!error.contains("/dev/null"), "{error}");
+}
+
+#[test]
+fn the_help_shows_how_it_is_done() {
+    let help = silverback(["sessions", "--help"], "").ok();
+    for part in [
+        "list",
+        "show",
+        "delete",
+        "purge",
+        "SILVERBACK_STORE",
+        "Examples:",
+    ] {
+        assert!(help.contains(part), "{part}: {help}");
+    }
+    assert_eq!(silverback(["sessions"], "").status, 2);
+}
