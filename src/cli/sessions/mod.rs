@@ -33,6 +33,7 @@ pub(super) struct Sessions {
 const AFTER_HELP: &str = "\
 Stores:
   files:PATH   records in files below a folder
+  sqlite:PATH  records in an SQLite database (built with the feature sqlite)
 
 Examples:
   export SILVERBACK_STORE=files:/var/lib/shop/sessions
