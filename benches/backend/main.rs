@@ -1,5 +1,5 @@
 //! What each backend does in a second, and how that changes with the number of its sessions:
-//! `cargo bench --features files --bench backend [KIND...] [-- --sizes 1000,10000]`.
+//! `cargo bench --features files,sqlite --bench backend -- [KIND...] [--sizes 1000,10000]`.
 //!
 //! For each backend and size: records are created until there are so many, each tenth of them
 //! about to expire; then records are loaded, swapped and touched at random, an owner's are
@@ -10,12 +10,12 @@
 //! measured then is that disk.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use silverback::backend::{
-    Backend, Created, Expiry, Files, Generation, Key, Memory, Outcome, Owner, Record,
+    Backend, Created, Expiry, Generation, Key, Outcome, Owner, Record, connect,
 };
 
 const ROUNDS: usize = 7;
@@ -25,28 +25,37 @@ const OPERATIONS: usize = 500;
 const OWNED: usize = 10;
 const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 
-/// A backend's name, how to have one, and how many records it is measured with at most.
-type Contestant = (&'static str, fn() -> Arc<dyn Backend>, usize);
+/// A backend's name, its URL in a folder, and how many records it is measured with at most.
+type Contestant = (&'static str, fn(&Path) -> String, usize);
 
 const BACKENDS: &[Contestant] = &[
-    (
-        "memory",
-        || Arc::new(Memory::with_capacity(2_000_000)),
-        1_000_000,
-    ),
+    ("memory", |_| "memory:".to_owned(), 1_000_000),
     (
         "files",
-        || Arc::new(Files::open(folder("files")).expect("a folder")),
+        |folder| format!("files:{}", folder.display()),
         100_000,
+    ),
+    (
+        "sqlite",
+        |folder| format!("sqlite:{}/bench.db", folder.display()),
+        1_000_000,
     ),
 ];
 
-fn folder(name: &str) -> PathBuf {
+async fn backend(url: fn(&Path) -> String) -> Arc<dyn Backend> {
+    let folder = folder();
+    std::fs::create_dir_all(&folder).expect("a folder");
+    connect(&url(&folder))
+        .await
+        .expect("a backend in a folder of its own")
+}
+
+fn folder() -> PathBuf {
     let below = std::env::var_os("SILVERBACK_BENCH_FOLDER");
     let below = below.map_or_else(|| env!("CARGO_TARGET_TMPDIR").into(), PathBuf::from);
     let random = Generation::random().expect("randomness");
     let random = u64::from_be_bytes(*random.as_bytes().first_chunk().expect("16 bytes"));
-    below.join(format!("bench-{name}-{random:x}"))
+    below.join(format!("bench-{random:x}"))
 }
 
 fn key(number: usize) -> Key {
@@ -125,9 +134,9 @@ fn lasting(turn: usize, size: usize) -> usize {
     number - number % 10 + 1 + number % 9
 }
 
-async fn measure(name: &str, make: fn() -> Arc<dyn Backend>, size: usize) -> String {
+async fn measure(name: &str, url: fn(&Path) -> String, size: usize) -> String {
     let before = memory_in_use();
-    let backend = make();
+    let backend = backend(url).await;
     let patience = Duration::from_secs(30 + size as u64 / 500);
     let soon = Expiry::after(patience);
     let began = Instant::now();
@@ -232,9 +241,9 @@ fn main() {
         "bytes"
     );
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    for (name, make, most) in BACKENDS.iter().filter(|(name, ..)| all || named(name)) {
+    for (name, url, most) in BACKENDS.iter().filter(|(name, ..)| all || named(name)) {
         for size in sizes.iter().filter(|size| *size <= most) {
-            println!("{}", runtime.block_on(measure(name, *make, *size)));
+            println!("{}", runtime.block_on(measure(name, *url, *size)));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The hard laws of sessions in a server, proved by numbers: whatever two requests do to one
 //! session at the same time, whatever breaks meanwhile, on every backend.
 //!
-//! A named trial per backend and law. `SILVERBACK_ROUNDS` says how often each is tried, 200
+//! A named trial per backend and law. `SILVERBACK_ROUNDS` says how often each is tried, 100
 //! times unless said; `scripts/proof` runs the full counts.
 
 mod cancelled;
@@ -12,30 +12,40 @@ mod pairs;
 mod perturbed;
 mod requests;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, LazyLock};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use silverback::backend::{Backend, Files, Memory};
+use silverback::backend::{Backend, connect};
 
 /// How often each pair is tried.
 static ROUNDS: LazyLock<usize> = LazyLock::new(|| {
-    let rounds = std::env::var("SILVERBACK_ROUNDS").unwrap_or_else(|_| "200".to_owned());
+    let rounds = std::env::var("SILVERBACK_ROUNDS").unwrap_or_else(|_| "100".to_owned());
     rounds.parse().expect("SILVERBACK_ROUNDS is a number")
 });
 
 static RUNTIME: LazyLock<tokio::runtime::Runtime> =
     LazyLock::new(|| tokio::runtime::Runtime::new().expect("a runtime"));
 
-/// A backend's name, and a fresh one.
-type Contestant = (&'static str, fn() -> Arc<dyn Backend>);
+/// A backend's URL, if it is in this folder.
+type Url = fn(&Path) -> String;
 
-const BACKENDS: &[Contestant] = &[
-    ("memory", || Arc::new(Memory::new())),
-    ("files", || {
-        Arc::new(Files::open(folder()).expect("a folder"))
+const BACKENDS: &[(&str, Url)] = &[
+    ("memory", |_| "memory:".to_owned()),
+    ("files", |folder| format!("files:{}", folder.display())),
+    ("sqlite", |folder| {
+        format!("sqlite:{}/proof.db", folder.display())
     }),
 ];
+
+/// A fresh backend.
+fn backend(url: Url) -> Arc<dyn Backend> {
+    let folder = folder();
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let connected = RUNTIME.block_on(connect(&url(&folder)));
+    connected.expect("a backend in a folder of its own")
+}
 
 /// A folder of a trial's own; below `SILVERBACK_PROOF_FOLDER`, if the full counts are to run
 /// on another disk.
@@ -53,15 +63,14 @@ fn folder() -> std::path::PathBuf {
 type Proof = fn(Arc<dyn Backend>) -> String;
 
 fn trial(
-    backend: &Contestant,
+    (kind, url): (&str, Url),
     name: &str,
     proof: impl Fn(Arc<dyn Backend>) -> String + Send + 'static,
 ) -> Trial {
-    let (kind, make) = *backend;
     let name = format!("{kind}::{name}");
     let told = name.clone();
     Trial::test(name, move || {
-        let said = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| proof(make())));
+        let said = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| proof(backend(url))));
         match said {
             Ok(said) => {
                 eprintln!("{told}: {said}");
@@ -89,7 +98,7 @@ fn main() -> ExitCode {
         ),
     ];
     let mut trials = Vec::new();
-    for backend in BACKENDS {
+    for backend in BACKENDS.iter().copied() {
         for (name, proof) in PROOFS {
             trials.push(trial(backend, name, proof));
         }
