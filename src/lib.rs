@@ -8,12 +8,12 @@
 //! |---|---|
 //! | [`codec`] | bytes, a name and a key pair become cookie text, and back: [`SecureCookie`](codec::SecureCookie), the key chain [`Codecs`](codec::Codecs), keys, serializers |
 //! | [`gob`] | Go's `encoding/gob`, the serializer gorilla uses by default: a lossless `Value`, and serde types |
-//! | `session` | what a web application remembers of a browser: `Session`, `CookieStore`, lifetimes, flashes (feature `session`) |
-//! | `backend` | where records live, for sessions in servers, which come next: the trait and its laws (feature `backend`) |
+//! | `session` | what a web application remembers of a browser: `Session`, lifetimes, flashes; in its cookie (`CookieStore`) or in a server (`ServerStore`) (feature `session`) |
+//! | `backend` | where records live, for sessions in servers: the trait and its laws, memory, files, SQLite (feature `backend`) |
 //! | `web` | sessions in tower, axum and actix-web (features `tower`, `axum`, `actix`) |
 //!
-//! Arrows point one way only: `codec` uses `gob`, `session` uses both, `web` uses
-//! `session`, and `backend` uses nothing of ours.
+//! Arrows point one way only: `codec` uses `gob`, `session` uses both and `backend`, `web`
+//! uses `session`, and `backend` uses nothing of ours.
 //!
 //! # A session in five lines
 //!
@@ -40,7 +40,7 @@
 //! | `gob` | yes | [`Serializer::Gob`](codec::Serializer) works; without it, it answers with a usage error |
 //! | `json` | yes | `Serializer::Json` |
 //! | `bincode` | no | `Serializer::Bincode` (an unmaintained format, read only after the MAC holds) |
-//! | `session` | no | `session`: sessions in cookies |
+//! | `session` | no | `session`: sessions in cookies and in servers; brings `backend` |
 //! | `tower` | no | `web::tower`: a layer for any tower service; brings `session` |
 //! | `axum` | no | axum's extractors on top of it; brings `tower` |
 //! | `actix` | no | `web::actix`: middleware and extractors for actix-web; brings `session` |
