@@ -46,6 +46,7 @@
 //! | `actix` | no | `web::actix`: middleware and extractors for actix-web; brings `session` |
 //! | `backend` | no | `backend`: records, their laws, and a backend in memory |
 //! | `files` | no | `backend::Files`: records in files |
+//! | `sqlite` | no | `backend::Sqlite`: records in an SQLite database, with SQLite itself; needs Rust 1.94 |
 //! | `conformance` | no | `backend::conformance`: the laws as code, for backends of your own |
 //! | `legacy` | no | `codec::legacy`: readers for formats that were never safe |
 //! | `cli` | no | the `silverback` program |

@@ -10,6 +10,10 @@ use super::{Backend, Error, Memory};
 /// |---|---|---|
 /// | `memory:` | [`Memory`] | `backend` |
 /// | `files:PATH` | `Files`, below that folder | `files` |
+/// | `sqlite:PATH`, `sqlite:///PATH` | `Sqlite`, in that file, which is made if there is none | `sqlite` |
+///
+/// A path is taken as it is, without escapes, and from the working directory unless it
+/// begins with a `/`.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -25,13 +29,14 @@ use super::{Backend, Error, Memory};
 pub async fn connect(url: &str) -> Result<Arc<dyn Backend>, Error> {
     let Some((scheme, rest)) = url.split_once(':') else {
         return Err(Error::usage(
-            "a backend's URL begins with memory: or files:",
+            "a backend's URL begins with memory:, files: or sqlite:",
         ));
     };
     match scheme {
         "memory" if rest.is_empty() => Ok(Arc::new(Memory::new())),
         "memory" => Err(Error::usage("nothing follows memory: in a backend's URL")),
         "files" => files(rest),
+        "sqlite" => sqlite(rest).await,
         _ => Err(Error::usage("no backend is known by the scheme of the URL")),
     }
 }
@@ -49,6 +54,29 @@ fn files(_: &str) -> Result<Arc<dyn Backend>, Error> {
     Err(Error::usage("files: needs silverback's feature `files`"))
 }
 
+#[cfg(feature = "sqlite")]
+async fn sqlite(rest: &str) -> Result<Arc<dyn Backend>, Error> {
+    let path = match rest.strip_prefix("//") {
+        Some(path) if path.starts_with('/') => path,
+        Some(_) => return Err(Error::usage("no server's name follows sqlite:// in a URL")),
+        None => rest,
+    };
+    // What other programs take for options, and for a database that each connection has
+    // another of.
+    match path {
+        "" => Err(Error::usage("a path follows sqlite: in a backend's URL")),
+        path if path.contains('?') || path.starts_with(':') => Err(Error::usage(
+            "a path and nothing else follows sqlite: in a backend's URL",
+        )),
+        path => Ok(Arc::new(super::Sqlite::open(path).await?)),
+    }
+}
+
+#[cfg(not(feature = "sqlite"))]
+async fn sqlite(_: &str) -> Result<Arc<dyn Backend>, Error> {
+    Err(Error::usage("sqlite: needs silverback's feature `sqlite`"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,6 +88,10 @@ mod tests {
             "memory",
             "memory:x",
             "files:",
+            "sqlite:",
+            "sqlite::memory:",
+            "sqlite://host/file.db",
+            "sqlite:file.db?mode=memory",
             "secret://user:secret@host",
         ] {
             let error = connect(url).await.err().unwrap();

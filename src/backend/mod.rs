@@ -11,6 +11,7 @@
 //! | `cleanup.rs` | [`Cleanup`]: a task that purges, again and again |
 //! | `memory.rs` | [`Memory`]: records in this process |
 //! | `files/` | `Files`: a file per record (feature `files`) |
+//! | `sqlite/` | `Sqlite`: a table of an SQLite database (feature `sqlite`) |
 //! | `conformance/` | [`conformance`]: the laws as code, for backends of your own (feature `conformance`) |
 //! | `error.rs` | [`Error`] |
 //!
@@ -55,6 +56,8 @@ mod memory;
 mod owners;
 mod record;
 mod scan;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use async_trait::async_trait;
 
@@ -68,6 +71,8 @@ pub use memory::Memory;
 pub use owners::{Generation, Owner, Owners};
 pub use record::{Expiry, Key, Record, Revision, Stored};
 pub use scan::{Entry, Scan};
+#[cfg(feature = "sqlite")]
+pub use sqlite::Sqlite;
 
 /// What became of an operation on a record that was seen at a revision.
 #[derive(Clone, Debug, PartialEq, Eq)]

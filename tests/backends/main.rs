@@ -1,42 +1,60 @@
-//! The laws of a backend, tried on each backend: a named test per backend and law.
+//! The laws of a backend, tried on each backend: a named test per backend and law. Of the
+//! backends that keep records on a disk also what a killed process leaves there, and that
+//! acknowledged writes are synced.
+//!
+//! What cannot be tried is ignored, with the reason; `SILVERBACK_REQUIRE` with the backend's
+//! name turns that into failure.
 
-#[cfg(feature = "files")]
-mod files;
+mod contestants;
+#[cfg(unix)]
+mod disk;
+#[path = "../support/required.rs"]
+mod required;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use silverback::backend::conformance::{KeySpace, LAWS, Law};
-use silverback::backend::{Backend, Memory};
+use tokio::runtime::Runtime;
 
-/// A backend's name, and how to have one. All laws of a server's run on one server, each in
-/// its own key space.
-type Contestant = (&'static str, fn() -> Arc<dyn Backend>);
-
-const BACKENDS: &[Contestant] = &[
-    ("memory", || Arc::new(Memory::new())),
-    #[cfg(feature = "files")]
-    ("files", || Arc::new(files::fresh())),
-];
+use contestants::Contestant;
 
 fn main() -> ExitCode {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let runtime = Arc::new(runtime);
+    let runtime = Arc::new(Runtime::new().expect("a runtime"));
+    #[cfg(unix)]
+    if disk::is_writer(&runtime) {
+        return ExitCode::SUCCESS;
+    }
     let mut trials = Vec::new();
-    for (name, make) in BACKENDS.iter().copied() {
-        let backend = make();
+    for contestant in contestants::all() {
+        let contestant = Arc::new(contestant);
         for law in LAWS {
-            let (runtime, backend) = (runtime.clone(), backend.clone());
-            let run = move || runtime.block_on(hold(law, backend));
-            trials.push(Trial::test(format!("{name}::{}", law.name), run));
+            let (runtime, contestant) = (runtime.clone(), contestant.clone());
+            let name = format!("{}::{}", contestant.name, law.name);
+            let run = move || runtime.block_on(hold(law, &contestant));
+            trials.push(Trial::ignorable_test(name, run));
         }
     }
     assert!(trials.len() >= 20, "there is nothing to try");
+    #[cfg(unix)]
+    trials.extend(disk::trials(&runtime));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
-async fn hold(law: &Law, backend: Arc<dyn Backend>) -> Result<(), Failed> {
+async fn hold(law: &Law, contestant: &Contestant) -> Result<Completion, Failed> {
+    let name = contestant.name;
+    let backend = match contestant.backend().await {
+        Ok(backend) => backend,
+        Err(why) if required::is_required(name) => {
+            return Err(format!("{name} is required: {why}").into());
+        }
+        Err(why) => return Ok(Completion::ignored_with(why)),
+    };
+    if !law.applies_to(&*backend) {
+        let why = format!("{name} does not have what it needs: {:?}", law.needs);
+        return Ok(Completion::ignored_with(why));
+    }
     (law.run)(backend, KeySpace::new()?).await;
-    Ok(())
+    Ok(Completion::Completed)
 }

@@ -4,12 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::{Backend, Expiry, Key, Record};
-use super::{KeySpace, created, loaded, soon};
+use super::{KeySpace, created, loaded, scan_of, soon};
 
 pub(super) async fn purge_takes_the_expired_only(backend: Arc<dyn Backend>, keys: KeySpace) {
-    let Some(scan) = backend.scan() else {
-        return;
-    };
+    let scan = scan_of(&*backend);
     let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
     for number in 0..30 {
         let until = if number % 3 == 0 { soon() } else { past };
@@ -27,9 +25,7 @@ pub(super) async fn purge_takes_the_expired_only(backend: Arc<dyn Backend>, keys
 }
 
 pub(super) async fn a_scan_sees_the_living(backend: Arc<dyn Backend>, keys: KeySpace) {
-    let Some(scan) = backend.scan() else {
-        return;
-    };
+    let scan = scan_of(&*backend);
     let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
     let mut expected = BTreeSet::new();
     for number in 0..20 {

@@ -1,0 +1,65 @@
+//! What SQLite could not do, as a backend's error. Its texts name tables and never values.
+
+use std::io;
+
+use super::super::Error;
+
+/// SQLite's primary result codes, <https://www.sqlite.org/rescode.html>.
+const BUSY: i32 = 5;
+const LOCKED: i32 = 6;
+const READONLY: i32 = 8;
+const IOERR: i32 = 10;
+const CORRUPT: i32 = 11;
+const FULL: i32 = 13;
+const CANTOPEN: i32 = 14;
+const NOTADB: i32 = 26;
+
+/// The primary code: the lowest byte of what SQLite says.
+fn code(error: &sqlx::Error) -> Option<i32> {
+    let code = error.as_database_error()?.code()?;
+    Some(code.parse::<i32>().ok()? & 0xFF)
+}
+
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    matches!(code(error), Some(BUSY | LOCKED))
+}
+
+/// Of a file that cannot be made.
+pub(super) fn unusable(error: io::Error) -> Error {
+    Error::unavailable("the database's file cannot be made").with_source(error)
+}
+
+/// Of a statement that writes nothing, or had no connection.
+///
+/// A damaged file is no [corrupt](Error::is_corrupt) record: that is said of one key.
+pub(super) fn reading(error: sqlx::Error) -> Error {
+    Error::unavailable(message(&error)).with_source(error)
+}
+
+/// Of a statement that writes. SQLite has undone what it says has failed. After a disk's
+/// failure the log may hold the write all the same, and who recovers it may find it whole.
+pub(super) fn writing(error: sqlx::Error) -> Error {
+    let may_be_done = match &error {
+        sqlx::Error::Database(_) => code(&error) == Some(IOERR),
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => false,
+        _ => true,
+    };
+    match may_be_done {
+        true => Error::outcome_unknown(message(&error)).with_source(error),
+        false => reading(error),
+    }
+}
+
+fn message(error: &sqlx::Error) -> &'static str {
+    match code(error) {
+        Some(BUSY | LOCKED) => "the database is busy",
+        Some(READONLY) => "the database is for reading only",
+        Some(IOERR) => "the database's disk failed",
+        Some(CORRUPT | NOTADB) => "the database's file is none, or damaged",
+        Some(FULL) => "the database's disk is full",
+        Some(CANTOPEN) => "the database cannot be opened",
+        Some(_) => "the database refused the statement",
+        None if matches!(error, sqlx::Error::PoolTimedOut) => "the database is busy",
+        None => "the database does not answer",
+    }
+}

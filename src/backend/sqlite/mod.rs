@@ -1,0 +1,350 @@
+//! [`Sqlite`]: records in an SQLite database.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `mod.rs` | [`Sqlite`]: the operations of a backend |
+//! | `statements.rs` | their SQL |
+//! | `connections.rs` | who writes, and who reads |
+//! | `rows.rs` | what is in a row |
+//! | `schema.rs`, `schema.sql` | the file and its tables |
+//! | `errors.rs` | what SQLite could not do |
+
+mod connections;
+mod errors;
+mod rows;
+mod schema;
+mod statements;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::SqlitePool;
+
+use super::{
+    Backend, Created, Entry, Error, Expiry, Generation, Key, Outcome, Owners, Record, Revision,
+    Scan, Stored,
+};
+use connections::{Connections, Statement};
+use errors::{reading, writing};
+use rows::{entry_of, generation_of, key_of, stored_of};
+
+/// How long is waited for others who write, and for a connection.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// What SQLite takes in one row, unless it was built to take less.
+const LARGEST: usize = 1_000_000_000;
+
+/// Keeps records in an SQLite database (3.37 or newer): for one machine, and sessions that
+/// outlive the process. Several processes may share the file, as long as its file system has
+/// locks (network file systems often do not).
+///
+/// Each operation is one statement, which also asks whether the record's owner lets it live:
+/// it is done whole or not at all, also when nobody waits for it any more. Who writes waits
+/// for the others who do, in this process in the order they came; who reads waits for
+/// nobody.
+///
+/// Records expire by this machine's clock, which is SQLite's too; expired ones stay until
+/// they are purged ([`Cleanup`](super::Cleanup)). Purging costs what it removes: records are
+/// found by their expiry, and when an owner is revoked, or purged, the owner's records
+/// expire in the same statement (a trigger does that), which no later revocation that keeps
+/// one of them undoes. The space is used again by later records; the file does not shrink
+/// unless you `VACUUM` it.
+///
+/// A busy database is [unavailable](Error::is_unavailable) after 5 seconds, and so is a file
+/// that is damaged or no database: [corrupt](Error::is_corrupt) is a row that is no record.
+///
+/// Needs tokio, and the Rust that sqlx 0.9 needs: 1.94.
+///
+/// ```no_run
+/// # async fn open() -> Result<(), silverback::backend::Error> {
+/// let backend = silverback::backend::Sqlite::open("/var/lib/shop/sessions.db").await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Sqlite(Arc<Connections>);
+
+impl Sqlite {
+    /// The tables, their indexes and triggers, as SQL: [`open`](Sqlite::open) makes what is
+    /// missing, for a pool of your own you do. What is there already is left as it is.
+    ///
+    #[doc = concat!("```sql\n", include_str!("schema.sql"), "```")]
+    pub const SCHEMA: &str = schema::SCHEMA;
+
+    /// Records in the file at `path`. It is made if there is none, for its owner only (0600)
+    /// where the system has modes, and so are the tables.
+    ///
+    /// The database keeps a write-ahead log beside the file, and every acknowledged write is
+    /// synced to the disk before the answer (`journal_mode = WAL`, `synchronous = FULL`).
+    ///
+    /// # Errors
+    /// [Unavailable](Error::is_unavailable), if the file cannot be made or opened, is no
+    /// database, or lacks tables and is for reading only.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = schema::make_file(path.as_ref())?;
+        let connections = Connections::open(&path);
+        let mut writer = connections.writer().await?;
+        schema::make_tables(&mut writer).await?;
+        drop(writer);
+        Ok(Sqlite(Arc::new(connections)))
+    }
+
+    /// Records in the database of a pool of your own, which has the tables of
+    /// [`SCHEMA`](Sqlite::SCHEMA) already.
+    ///
+    /// The pool's options are yours: without `synchronous = FULL` (or `EXTRA`) an
+    /// acknowledged write may be lost when the power is, and without
+    /// `journal_mode = WAL` readers and writers wait for each other.
+    ///
+    /// ```no_run
+    /// # async fn open(pool: sqlx::SqlitePool) -> Result<(), sqlx::Error> {
+    /// use silverback::backend::Sqlite;
+    ///
+    /// sqlx::raw_sql(Sqlite::SCHEMA).execute(&pool).await?; // or in a migration
+    /// let backend = Sqlite::with_pool(pool);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_pool(pool: SqlitePool) -> Self {
+        Sqlite(Arc::new(Connections::of_pool(pool)))
+    }
+
+    /// Does something to a row that was seen, if it still is as it was.
+    async fn change<T>(
+        &self,
+        key: &Key,
+        now: Expiry,
+        statement: Statement,
+        done: T,
+    ) -> Result<Outcome<T>, Error> {
+        let mut writer = self.0.writer().await?;
+        let changed = statement.execute(&mut *writer).await.map_err(writing)?;
+        if changed.rows_affected() > 0 {
+            return Ok(Outcome::Done(done));
+        }
+        // A revision never comes back, so what was not as it had been seen is not so again:
+        // whatever lives here now is another state, and nothing is as good as gone.
+        let living = sqlx::query(statements::FIND)
+            .bind(now.as_millis())
+            .bind(key.as_bytes())
+            .fetch_optional(&mut *writer)
+            .await;
+        match living.map_err(reading)? {
+            Some(_) => Ok(Outcome::Conflict),
+            None => Ok(Outcome::Gone),
+        }
+    }
+}
+
+/// Refuses what no row can hold, before it is copied.
+fn check_size(key: &Key, record: &Record) -> Result<(), Error> {
+    const REST: usize = 100; // revision, generation, expiry, and how long the parts are
+    let owner = record.owner().map_or(0, |owner| owner.name.len());
+    let size = key.as_bytes().len() + owner + record.value().len() + REST;
+    match size <= LARGEST {
+        true => Ok(()),
+        false => Err(Error::too_large(size, LARGEST)),
+    }
+}
+
+/// Random, so that none comes back, whatever is removed or restored from a copy.
+fn new_revision() -> Result<Revision, Error> {
+    Ok(Revision::new(*Generation::random()?.as_bytes()))
+}
+
+/// A limit as SQL has it.
+fn sql_limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+#[async_trait]
+impl Backend for Sqlite {
+    async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
+        let row = sqlx::query(statements::LOAD)
+            .bind(Expiry::now().as_millis())
+            .bind(key.as_bytes())
+            .fetch_optional(&self.0.readers)
+            .await;
+        row.map_err(reading)?.as_ref().map(stored_of).transpose()
+    }
+
+    async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
+        check_size(key, record)?;
+        let revision = new_revision()?;
+        let mut writer = self.0.writer().await?;
+        let owner = record.owner();
+        let created = sqlx::query(statements::CREATE)
+            .bind(Expiry::now().as_millis())
+            .bind(key.as_bytes())
+            .bind(revision.as_bytes())
+            .bind(record.expiry().as_millis())
+            .bind(owner.map(|owner| owner.name.as_bytes()))
+            .bind(owner.map(|owner| &owner.generation.as_bytes()[..]))
+            .bind(record.value())
+            .execute(&mut *writer)
+            .await;
+        match created.map_err(writing)?.rows_affected() {
+            0 => Ok(Created::Exists),
+            _ => Ok(Created::Saved(revision)),
+        }
+    }
+
+    async fn swap(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        record: &Record,
+    ) -> Result<Outcome<Revision>, Error> {
+        check_size(key, record)?;
+        let (now, revision) = (Expiry::now(), new_revision()?);
+        let owner = record.owner();
+        let swap = sqlx::query(statements::SWAP)
+            .bind(now.as_millis())
+            .bind(key.as_bytes())
+            .bind(seen.as_bytes())
+            .bind(record.expiry().as_millis())
+            .bind(owner.map(|owner| owner.name.as_bytes()))
+            .bind(owner.map(|owner| &owner.generation.as_bytes()[..]))
+            .bind(record.value())
+            .bind(revision.as_bytes());
+        self.change(key, now, swap, revision).await
+    }
+
+    async fn touch(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        until: Expiry,
+    ) -> Result<Outcome<Revision>, Error> {
+        let (now, revision) = (Expiry::now(), new_revision()?);
+        let touch = sqlx::query(statements::TOUCH)
+            .bind(now.as_millis())
+            .bind(key.as_bytes())
+            .bind(seen.as_bytes())
+            .bind(revision.as_bytes())
+            .bind(until.as_millis());
+        self.change(key, now, touch, revision).await
+    }
+
+    async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
+        let now = Expiry::now();
+        let remove = sqlx::query(statements::REMOVE)
+            .bind(now.as_millis())
+            .bind(key.as_bytes())
+            .bind(seen.as_bytes());
+        self.change(key, now, remove, ()).await
+    }
+
+    fn owners(&self) -> Option<&dyn Owners> {
+        Some(self)
+    }
+
+    fn scan(&self) -> Option<&dyn Scan> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Owners for Sqlite {
+    async fn generation(&self, owner: &str) -> Result<Option<Generation>, Error> {
+        let row = sqlx::query(statements::GENERATION)
+            .bind(Expiry::now().as_millis())
+            .bind(owner.as_bytes())
+            .fetch_optional(&self.0.readers)
+            .await;
+        let row = row.map_err(reading)?;
+        row.as_ref().map(generation_of).transpose()
+    }
+
+    async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+        let fresh = Generation::random()?;
+        let mut writer = self.0.writer().await?;
+        // All rows, though there is one: who stops at the first does not hear of it when the
+        // write behind it fails.
+        let rows = sqlx::query(statements::BEGIN)
+            .bind(Expiry::now().as_millis())
+            .bind(owner.as_bytes())
+            .bind(&fresh.as_bytes()[..])
+            .bind(until.as_millis())
+            .fetch_all(&mut *writer)
+            .await;
+        match rows.map_err(writing)?.as_slice() {
+            [row] => generation_of(row),
+            _ => Err(Error::corrupt("an owner has not one row")),
+        }
+    }
+
+    async fn revoke(
+        &self,
+        owner: &str,
+        until: Expiry,
+        keep: Option<&Key>,
+    ) -> Result<Generation, Error> {
+        let generation = Generation::random()?;
+        let mut writer = self.0.writer().await?;
+        let revoked = sqlx::query(statements::REVOKE)
+            .bind(owner.as_bytes())
+            .bind(&generation.as_bytes()[..])
+            .bind(until.as_millis())
+            .bind(keep.map(Key::as_bytes))
+            .execute(&mut *writer)
+            .await;
+        revoked.map_err(writing)?;
+        Ok(generation)
+    }
+
+    async fn keys(&self, owner: &str) -> Result<Vec<Key>, Error> {
+        let rows = sqlx::query(statements::KEYS)
+            .bind(Expiry::now().as_millis())
+            .bind(owner.as_bytes())
+            .fetch_all(&self.0.readers)
+            .await;
+        rows.map_err(reading)?.iter().map(key_of).collect()
+    }
+}
+
+#[async_trait]
+impl Scan for Sqlite {
+    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, Error> {
+        let rows = sqlx::query(statements::PAGE)
+            .bind(Expiry::now().as_millis())
+            .bind(after.map_or(&[][..], Key::as_bytes)) // no key is empty
+            .bind(sql_limit(limit))
+            .fetch_all(&self.0.readers)
+            .await;
+        rows.map_err(reading)?.iter().map(entry_of).collect()
+    }
+
+    /// Owners that are over go first, all of them: their records are then over too.
+    async fn purge(&self, limit: usize) -> Result<usize, Error> {
+        let owners = limit.max(1);
+        while self.purge_some(statements::PURGE_OWNERS, owners).await? == owners {}
+        self.purge_some(statements::PURGE, limit).await
+    }
+}
+
+impl Sqlite {
+    async fn purge_some(&self, statement: &'static str, limit: usize) -> Result<usize, Error> {
+        let mut writer = self.0.writer().await?;
+        let purged = sqlx::query(statement)
+            .bind(Expiry::now().as_millis())
+            .bind(sql_limit(limit))
+            .execute(&mut *writer)
+            .await;
+        let purged = purged.map_err(writing)?.rows_affected();
+        Ok(usize::try_from(purged).unwrap_or(limit))
+    }
+}
+
+/// The file's path.
+impl fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Sqlite").field(&self.0.path()).finish()
+    }
+}

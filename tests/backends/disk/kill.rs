@@ -1,0 +1,134 @@
+//! A writer is killed, and what it leaves is looked at, again and again in one place.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::Child;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use libtest_mimic::Failed;
+use silverback::backend::{Backend, Created, Expiry, Generation, Key, Outcome, Record, connect};
+
+use super::super::contestants::on_disk;
+use super::record::{KEYS, OWNER, State, Step, is_owned, key};
+use super::{report, writer};
+
+/// What is known of a key: what was acknowledged, and what was tried after that.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    state: Option<State>,
+    tried: Option<Option<State>>,
+}
+
+/// What was seen in all rounds.
+#[derive(Default)]
+struct Seen {
+    acknowledged: usize,
+    unfinished: usize,
+    unfinished_and_done: usize,
+}
+
+pub(super) async fn try_rounds(kind: &str, rounds: usize) -> Result<(), Failed> {
+    let url = on_disk(kind);
+    let mut known = [Known::default(); KEYS];
+    let mut seen = Seen::default();
+    for round in 0..rounds {
+        for step in killed(&url, round)? {
+            let of = &mut known[step.key];
+            if step.is_done {
+                seen.acknowledged += 1;
+                (of.state, of.tried) = (step.state, None);
+            } else {
+                of.tried = Some(step.state);
+            }
+        }
+        let backend = connect(&url).await?;
+        look(&*backend, &mut known, &mut seen).await?;
+        go_on(&*backend).await?;
+    }
+    assert!(seen.acknowledged > rounds, "the writers wrote nothing");
+    report(&format!(
+        "{kind}: {rounds} writers killed, {} writes acknowledged and all of them there, \
+         {} begun and not acknowledged, of which {} were done",
+        seen.acknowledged, seen.unfinished, seen.unfinished_and_done
+    ));
+    Ok(())
+}
+
+/// Starts a writer, kills it, and says what it said.
+fn killed(url: &str, round: usize) -> Result<Vec<Step>, Failed> {
+    let mut child = writer("forever", url).spawn()?;
+    let (first, lines) = listen(&mut child);
+    if !round.is_multiple_of(4) {
+        // At any moment of its writing; else at any moment, that of its start too.
+        let heard = first.recv_timeout(Duration::from_secs(60));
+        heard.expect("a writer that can go on where the last one was killed");
+    }
+    let chance = u16::from_be_bytes(*Generation::random()?.as_bytes().first_chunk().unwrap());
+    std::thread::sleep(Duration::from_millis(u64::from(chance % 250)));
+    assert!(child.try_wait()?.is_none(), "the writer ended by itself");
+    child.kill()?;
+    child.wait()?;
+    let text = lines.join().expect("what the writer said");
+    let (whole, _) = text.rsplit_once('\n').unwrap_or_default();
+    let steps = whole.lines().map(|line| Step::parse(line).expect(line));
+    Ok(steps.collect())
+}
+
+/// Reads to the end what the child says, and tells of the first line.
+fn listen(child: &mut Child) -> (Receiver<()>, JoinHandle<String>) {
+    let out = child.stdout.take().expect("a pipe");
+    let (first, heard) = channel();
+    let lines = std::thread::spawn(move || {
+        let (mut out, mut text) = (BufReader::new(out), String::new());
+        out.read_line(&mut text).expect("text");
+        let _ = first.send(());
+        out.read_to_string(&mut text).expect("text");
+        text
+    });
+    (heard, lines)
+}
+
+/// Each record is whole and what was acknowledged, or tried last; and what lists records
+/// lists these.
+async fn look(backend: &dyn Backend, known: &mut [Known], seen: &mut Seen) -> Result<(), Failed> {
+    for (number, known) in known.iter_mut().enumerate() {
+        let found = backend.load(&key(number)).await?.as_ref().map(State::of);
+        if let Some(tried) = known.tried {
+            seen.unfinished += 1;
+            seen.unfinished_and_done += usize::from(found == tried);
+        }
+        let is_known = found == known.state || Some(found) == known.tried;
+        assert!(
+            is_known,
+            "key {number} is {found:?}, of {:?} or {:?}",
+            known.state, known.tried
+        );
+        *known = Known {
+            state: found,
+            tried: None,
+        };
+    }
+    let living = || (0..KEYS).filter(|number| known[*number].state.is_some());
+    let scan = backend.scan().expect("a scan");
+    let page = scan.page(None, 2 * KEYS).await?;
+    let listed: Vec<Key> = page.into_iter().map(|entry| entry.key).collect();
+    assert_eq!(listed, living().map(key).collect::<Vec<_>>());
+    let owners = backend.owners().expect("owners");
+    let mut owned = owners.keys(OWNER).await?;
+    owned.sort();
+    let expected = living().filter(|number| is_owned(*number)).map(key);
+    assert_eq!(owned, expected.collect::<Vec<_>>());
+    while scan.purge(10).await? == 10 {}
+    Ok(())
+}
+
+/// Nothing is locked.
+async fn go_on(backend: &dyn Backend) -> Result<(), Failed> {
+    let (key, record) = (Key::new("next")?, Record::new("v", Expiry::NEVER));
+    let Created::Saved(revision) = backend.create(&key, &record).await? else {
+        panic!("it was removed the last time");
+    };
+    assert_eq!(backend.remove(&key, &revision).await?, Outcome::Done(()));
+    Ok(())
+}

@@ -1,0 +1,206 @@
+//! The process that writes: this program, told so by a variable of its environment.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use silverback::backend::{
+    Backend, Created, Error, Expiry, Generation, Key, Outcome, Record, Revision, connect,
+};
+use tokio::runtime::Runtime;
+
+use super::record::{KEYS, OWNER, State, Step, key};
+
+/// What is to be done, a space, and the backend's URL.
+pub(super) const VARIABLE: &str = "SILVERBACK_TEST_WRITER";
+
+/// How often each of those who add adds one.
+pub(super) const ADDED: u64 = 50;
+
+/// How many tasks write at once, each to keys of its own.
+const TASKS: usize = 4;
+
+/// Does what the environment asks for, if it asks.
+pub(crate) fn is_writer(runtime: &Runtime) -> bool {
+    let Ok(asked) = std::env::var(VARIABLE) else {
+        return false;
+    };
+    let (work, url) = asked.split_once(' ').expect("work and a URL");
+    runtime.block_on(async {
+        let backend = connect(url).await.expect("the backend");
+        match work {
+            "forever" => write_forever(backend).await,
+            "add" => add(&*backend).await.expect("additions"),
+            times => write(&*backend, times.parse().expect("a number")).await,
+        }
+    });
+    true
+}
+
+struct Writer {
+    backend: Arc<dyn Backend>,
+    generation: Generation,
+    writes: AtomicU64,
+}
+
+async fn write_forever(backend: Arc<dyn Backend>) {
+    let owners = backend.owners().expect("owners");
+    let generation = owners.begin(OWNER, Expiry::NEVER).await;
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    let start = since_epoch.expect("a time after 1970").as_micros();
+    let writer = Arc::new(Writer {
+        generation: generation.expect("a generation"),
+        // Later than those of the process before, and as milliseconds very far away.
+        writes: AtomicU64::new(start.try_into().expect("a time before 500000")),
+        backend,
+    });
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|task| {
+            let writer = writer.clone();
+            tokio::spawn(async move { writer.run(task).await.expect("no error") })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("a task that never ends");
+    }
+}
+
+impl Writer {
+    /// Writes to each of the task's keys in turn.
+    async fn run(&self, task: usize) -> Result<(), Error> {
+        loop {
+            for number in (task..KEYS).step_by(TASKS) {
+                let choice = Generation::random()?.as_bytes()[0];
+                self.change(number, choice % 6).await?;
+            }
+            self.purge().await?;
+        }
+    }
+
+    async fn change(&self, number: usize, choice: u8) -> Result<(), Error> {
+        let write = self.writes.fetch_add(1, Ordering::SeqCst);
+        let state = State {
+            value: write,
+            until: write,
+        };
+        let record = state.record(number, self.generation);
+        let key = key(number);
+        let Some(stored) = self.backend.load(&key).await? else {
+            let saved = announced(number, Some(state), self.backend.create(&key, &record));
+            assert!(matches!(saved.await?, Created::Saved(_)));
+            return Ok(());
+        };
+        let (seen, before) = (&stored.revision, State::of(&stored));
+        let is_done = match choice {
+            0 => {
+                let remove = self.backend.remove(&key, seen);
+                announced(number, None, remove).await? == Outcome::Done(())
+            }
+            1 | 2 => {
+                let value = before.value;
+                let state = State { value, ..state };
+                let touch = self.backend.touch(&key, seen, state.expiry());
+                let outcome = announced(number, Some(state), touch).await?;
+                matches!(outcome, Outcome::Done(_))
+            }
+            _ => {
+                let swap = self.backend.swap(&key, seen, &record);
+                let outcome = announced(number, Some(state), swap).await?;
+                matches!(outcome, Outcome::Done(_))
+            }
+        };
+        assert!(is_done, "nobody else writes to this key");
+        Ok(())
+    }
+
+    /// Gives a purge something to do, and does it.
+    async fn purge(&self) -> Result<(), Error> {
+        let write = self.writes.fetch_add(1, Ordering::SeqCst);
+        let key = Key::new(format!("over-{write}"))?;
+        let record = Record::new("v", Expiry::from_millis(0));
+        self.backend.create(&key, &record).await?;
+        self.backend.scan().expect("a scan").purge(10).await?;
+        Ok(())
+    }
+}
+
+/// Says what is about to be done, and then that it was acknowledged.
+async fn announced<T>(
+    key: usize,
+    state: Option<State>,
+    write: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    say(Step {
+        is_done: false,
+        key,
+        state,
+    });
+    let answer = write.await?;
+    say(Step {
+        is_done: true,
+        key,
+        state,
+    });
+    Ok(answer)
+}
+
+/// A line, in one piece.
+fn say(step: Step) {
+    let line = step.to_string();
+    let mut out = std::io::stdout().lock();
+    let said = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+    said.expect("somebody listens");
+}
+
+/// Creates so many records, and swaps each.
+async fn write(backend: &dyn Backend, times: usize) {
+    let record = Record::new([b'v'; 500], Expiry::NEVER);
+    let mut seen: Vec<Revision> = Vec::new();
+    for number in 0..times {
+        let key = key(number);
+        let created = announced(number, None, backend.create(&key, &record)).await;
+        match created.expect("an answer") {
+            Created::Saved(revision) => seen.push(revision),
+            Created::Exists => panic!("the place is new"),
+        }
+    }
+    for (number, seen) in seen.iter().enumerate() {
+        let key = key(number);
+        let swapped = announced(number, None, backend.swap(&key, seen, &record)).await;
+        assert!(matches!(swapped.expect("an answer"), Outcome::Done(_)));
+    }
+}
+
+fn sum_key() -> Key {
+    Key::new("sum").expect("a short key")
+}
+
+/// What all who added have added up to.
+pub(super) async fn sum(backend: &dyn Backend) -> Result<Option<u64>, Error> {
+    let stored = backend.load(&sum_key()).await?;
+    Ok(stored.map(|stored| {
+        let bytes = stored.record.value().try_into();
+        u64::from_be_bytes(bytes.expect("a number"))
+    }))
+}
+
+/// Adds one, again and again, while others do.
+async fn add(backend: &dyn Backend) -> Result<(), Error> {
+    let record = |sum: u64| Record::new(sum.to_be_bytes(), Expiry::NEVER);
+    let mut left = ADDED;
+    while left > 0 {
+        let is_added = match backend.load(&sum_key()).await? {
+            None => backend.create(&sum_key(), &record(1)).await? != Created::Exists,
+            Some(stored) => {
+                let bytes = stored.record.value().try_into();
+                let sum = u64::from_be_bytes(bytes.expect("a number"));
+                let next = record(sum + 1);
+                let swapped = backend.swap(&sum_key(), &stored.revision, &next).await?;
+                matches!(swapped, Outcome::Done(_))
+            }
+        };
+        left -= u64::from(is_added);
+    }
+    Ok(())
+}
