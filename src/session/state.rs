@@ -482,7 +482,10 @@ impl State {
         }
         if saving.incarnation != self.incarnation {
             // What is there now is what the present one takes the place of.
-            self.kept = saved.kept;
+            self.kept = match (saved.kept, saved.merged) {
+                (Some(kept), Some(_)) => Some(Arc::new(kept.outdated())),
+                (kept, _) => kept,
+            };
             return;
         }
         self.saved = saving.version;
