@@ -456,11 +456,12 @@ impl State {
         }
     }
 
-    /// Somebody else ended the session: nothing is saved, and nothing sent.
+    /// Somebody else ended the session: nothing is saved, and nothing sent. One that takes
+    /// its place by now finds that out by itself, and what it kept with it.
     pub(super) fn gone(&mut self, incarnation: u64) {
-        self.kept = None;
-        self.fate = Fate::Stays;
         if self.incarnation == incarnation {
+            self.kept = None;
+            self.fate = Fate::Stays;
             self.phase = Phase::Gone;
             self.came = false;
             self.outgoing = Outgoing::Nothing;
