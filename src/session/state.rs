@@ -323,10 +323,11 @@ impl State {
     /// The same session under another ID.
     pub(super) fn renew(&mut self) -> Result<(), Error> {
         self.change(|_| Ok(()))?;
-        match self.fate {
-            Fate::Stays => self.decide(Fate::Renewed),
-            Fate::Renewed | Fate::Replaced { .. } => {}
-        }
+        // Where another is made already, it has a new ID: unless it is saved before that.
+        self.decide(match self.fate {
+            Fate::Stays => Fate::Renewed,
+            fate => fate,
+        });
         Ok(())
     }
 
@@ -501,9 +502,11 @@ impl State {
             (Some(kept), Some(_)) if !is_latest => Some(Arc::new(kept.outdated())),
             (kept, _) => kept,
         };
-        if self.fated <= saving.version {
-            self.fate = Fate::Stays;
-        }
+        self.fate = match self.fated <= saving.version {
+            true => Fate::Stays,
+            // Nothing else is decided of the same session.
+            false => Fate::Renewed,
+        };
         if is_latest && let Some(merged) = saved.merged {
             self.content = merged;
         }

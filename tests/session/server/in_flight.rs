@@ -143,19 +143,30 @@ fn a_renewal_while_it_is_saved_comes_next() {
 }
 
 #[test]
-fn a_renewal_while_it_is_renewed_is_one_more() {
-    RUNTIME.block_on(async {
-        let server = Server::new();
-        let store = server.store();
-        let mut jar = jar_with(&store, |session| session.insert("a", 1)).await;
-        let request = Request::of(&jar, &store).await;
-        request.session.renew().unwrap();
-        let saved = while_saving(&server, &request, 1, |session| session.renew().unwrap());
-        saved.await.unwrap();
-        let first = request.session.id();
-        request.finish_into(&mut jar).await;
-        assert_ne!(jar.session(store).await.unwrap().id(), first);
-    });
+fn a_renewal_while_its_id_is_made_makes_another() {
+    type Change = fn(&Session) -> Result<(), Error>;
+    let changes: [Change; 2] = [|session| session.renew(), |session| session.login("ape")];
+    for change in changes {
+        RUNTIME.block_on(async {
+            let server = Server::new();
+            let store = server.store();
+            let mut jar = jar_with(&store, |session| session.insert("a", 1)).await;
+            let request = Request::of(&jar, &store).await;
+            change(&request.session).unwrap();
+            request.session.insert("b", 1).unwrap();
+            let saved = while_saving(&server, &request, 1, |session| session.renew().unwrap());
+            saved.await.unwrap();
+            let first = request.session.id();
+            assert_eq!(
+                read(&jar, &store, ["a"]).await,
+                None,
+                "the old ID is good no more"
+            );
+            request.finish_into(&mut jar).await;
+            assert_ne!(jar.session(store.clone()).await.unwrap().id(), first);
+            assert_eq!(read(&jar, &store, ["b"]).await, Some([Some(1)]));
+        });
+    }
 }
 
 #[test]
