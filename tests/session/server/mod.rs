@@ -2,6 +2,7 @@
 //! alike, and through the store alone. The numbers are those of the design's list.
 
 mod in_flight;
+mod orders;
 mod watched;
 
 use std::sync::Arc;
