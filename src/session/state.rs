@@ -350,10 +350,11 @@ impl State {
             return Ok(());
         }
         let lifetime = lifetime.clone();
-        self.move_deadline(move |content| {
+        let change = move |content: &mut Content| {
             content.metadata.remember(remembered, &lifetime);
             Ok(())
-        })
+        };
+        self.move_deadline(change.clone(), || Arc::new(change))
     }
 
     pub(super) fn set_deadline(
@@ -361,17 +362,28 @@ impl State {
         deadline: UnixTime,
         lifetime: &Lifetime,
     ) -> Result<(), Error> {
-        let lifetime = lifetime.clone();
-        self.move_deadline(move |content| content.metadata.set_deadline(deadline, &lifetime))
+        // Where others have set other limits meanwhile, it is the earlier of both.
+        let again = || -> Change {
+            let lifetime = lifetime.clone();
+            Arc::new(move |content| {
+                content.metadata.cut_deadline(deadline, &lifetime);
+                Ok(())
+            })
+        };
+        self.move_deadline(
+            |content| content.metadata.set_deadline(deadline, lifetime),
+            again,
+        )
     }
 
     /// Notes whether the session lasts longer than before.
     fn move_deadline(
         &mut self,
-        change: impl Fn(&mut Content) -> Result<(), Error> + Send + Sync + 'static,
+        apply: impl FnOnce(&mut Content) -> Result<(), Error>,
+        again: impl FnOnce() -> Change,
     ) -> Result<(), Error> {
         let before = self.content.metadata.deadline;
-        self.change(change)?;
+        self.apply(apply, again)?;
         self.lasts_longer |= match (self.content.metadata.deadline, before) {
             (Some(deadline), Some(before)) => deadline > before,
             (deadline, _) => deadline.is_none(),
