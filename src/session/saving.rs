@@ -119,7 +119,11 @@ impl Session {
                     "the codec made a text that no cookie can hold",
                 ));
             }
-            Some(text) => Some(setup.cookie.set(text, max_age(&saving.save.content, now))),
+            Some(text) => {
+                // As others have left it, if they have saved it too.
+                let content = saved.merged.as_ref().unwrap_or(&saving.save.content);
+                Some(setup.cookie.set(text, max_age(content, now)))
+            }
             None => None,
         };
         self.state().settle(saving, saved, cookie);

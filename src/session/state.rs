@@ -506,7 +506,8 @@ impl State {
         self.sealed_at = Some(saving.save.sealed_at);
         self.content.metadata.seen = saving.save.content.metadata.seen;
         if let Some(cookie) = cookie {
-            self.cookie_terms = cookie_terms(&saving.save.content.metadata);
+            let content = saved.merged.as_ref().unwrap_or(&saving.save.content);
+            self.cookie_terms = cookie_terms(&content.metadata);
             self.outgoing = Outgoing::Cookie(cookie);
         }
         self.kept = match (saved.kept, &saved.merged) {
