@@ -3,6 +3,7 @@
 
 mod in_flight;
 mod orders;
+mod owners;
 mod watched;
 
 use std::sync::Arc;
