@@ -373,7 +373,7 @@ impl Shared {
         let until = owners_expiry(metadata.deadline);
         let generation = match epoch {
             _ if save.revokes_others => {
-                let spared = save.kept.as_ref().map(|kept| &kept.key);
+                let spared = self.spared(save).await?;
                 owners.revoke(owner, until, spared).await
             }
             None => owners.begin(owner, until).await,
@@ -393,6 +393,19 @@ impl Shared {
         };
         let generation = generation.map_err(Error::of_backend)?;
         Ok(Some(Epoch::of_generation(generation)))
+    }
+
+    /// What a revocation of all others is not to end. A session that has ended already, or
+    /// was revoked, spares nothing and revokes nobody, unless there is a login in its place.
+    async fn spared<'s>(&self, save: &'s Save) -> Result<Option<&'s Key>, Error> {
+        let Some(kept) = &save.kept else {
+            return Ok(None);
+        };
+        match (self.rows.look_up(&kept.key).await?, save.fate) {
+            (Lookup::Live(_), _) => Ok(Some(&kept.key)),
+            (_, Fate::Replaced { .. }) => Ok(None),
+            _ => Err(Error::gone()),
+        }
     }
 
     /// Ends sessions of an owner that are too many, once a login has made another.
