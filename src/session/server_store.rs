@@ -413,11 +413,12 @@ impl Shared {
         let (Some(at_most), Some(owner)) = (self.at_most, owner_name(content)) else {
             return Ok(());
         };
-        for session in self.list(owner).await?.into_iter().skip(at_most) {
+        let mut others = self.list(owner).await?;
+        // Of two that logged in in the same second, this is the latest.
+        others.retain(|session| session.id().as_bytes() != kept.key.as_bytes());
+        for session in others.iter().skip(at_most.saturating_sub(1)) {
             let key = Key::new(session.id()).map_err(Error::of_backend)?;
-            if key != kept.key
-                && let Lookup::Live(row) = self.rows.look_up(&key).await?
-            {
+            if let Lookup::Live(row) = self.rows.look_up(&key).await? {
                 self.end_row(key, *row).await?;
             }
         }
