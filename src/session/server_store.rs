@@ -208,6 +208,7 @@ impl Shared {
         for key in keys.map_err(Error::of_backend)? {
             if let Lookup::Live(row) = self.rows.look_up(&key).await?
                 && owner_name(&row.content) == Some(owner)
+                && self.judge(&row.content).is_ok()
                 && let Some(session) = OwnedSession::new(&key, row.content)
             {
                 found.push(session);
@@ -225,6 +226,12 @@ impl Shared {
         };
         let driven = self.rows.drive(Intent::End { seen }, None).await?;
         Ok(matches!(driven, Driven::Ended))
+    }
+
+    /// Refuses a session that is over by our clock, though not yet by the server's.
+    fn judge(&self, content: &Content) -> Result<(), Refusal> {
+        let Setup { lifetime, .. } = &self.setup;
+        content.metadata.check(lifetime, self.setup.now())
     }
 
     /// The session of an ID that a client sent.
@@ -250,10 +257,7 @@ impl Shared {
                 return Ok(Loaded::Refused(Refusal::NotValid));
             }
         };
-        let judged = content
-            .metadata
-            .check(&self.setup.lifetime, self.setup.now());
-        if let Err(refusal) = judged {
+        if let Err(refusal) = self.judge(&content) {
             return Ok(Loaded::Refused(refusal));
         }
         let kept = Kept {
