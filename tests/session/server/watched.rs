@@ -68,24 +68,36 @@ impl Watched {
         }))
     }
 
-    /// What was asked since this was asked last, in order.
+    /// What was asked since this was asked last, in order. Nothing is to be done any more.
     pub(crate) fn calls(&self) -> String {
         let mut state = self.0.state.lock().unwrap();
         state.faults.clear();
         std::mem::take(&mut state.calls).join(" ")
     }
 
-    /// Does that to the n-th call from now, from 0, and forgets what was asked before.
+    /// Does that to the n-th call from now, from 0, and forgets what was to be done before.
     pub(crate) fn at(&self, call: usize, fault: Fault) {
+        self.calls();
+        self.and_at(call, fault);
+    }
+
+    /// Does that, too.
+    pub(crate) fn and_at(&self, call: usize, fault: Fault) {
         let mut state = self.0.state.lock().unwrap();
-        state.calls.clear();
-        state.faults.insert(call, fault);
+        let place = state.calls.len() + call;
+        state.faults.insert(place, fault);
     }
 
     /// Lets the n-th call from now wait.
     pub(crate) fn waits_at(&self, call: usize) -> Gate {
+        self.calls();
+        self.and_waits_at(call)
+    }
+
+    /// Lets that one wait, too.
+    pub(crate) fn and_waits_at(&self, call: usize) -> Gate {
         let gate = Gate::default();
-        self.at(call, Fault::Waits(gate.clone()));
+        self.and_at(call, Fault::Waits(gate.clone()));
         gate
     }
 
