@@ -11,6 +11,7 @@ use silverback::session::{
 
 use super::super::client::Browser;
 use super::super::site::{Framework, Site};
+use super::watched::Fault;
 use super::{ABSOLUTE, COOKIE, RUNTIME, Request, Server, count, jar_with, read, visit};
 
 for_each_framework!(
@@ -192,6 +193,31 @@ fn law_11_a_login_ends_the_oldest_of_too_many(framework: Framework) {
             assert_eq!(who, "gone gone gone gone gone ape ape ape");
         }
     }
+}
+
+#[test]
+fn law_11_a_login_stands_though_the_oldest_cannot_be_ended() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store_with(ServerOptions::new().at_most(1));
+        let first = jar_with(&store, login("ape")).await;
+        server.backend.calls();
+        // Begin, create, keys, and for each of them load; load and swap for the oldest.
+        let calls = 2..7;
+        for (call, fault) in calls.flat_map(|call| [(call, Fault::Fails), (call, Fault::IsLost)]) {
+            server.backend.at(call, fault);
+            let mut jar = Jar::new();
+            visit(&mut jar, &store, |session| session.login("ape").unwrap()).await;
+            assert!(read(&jar, &store, []).await.is_some(), "{call}");
+        }
+        jar_with(&store, login("ape")).await;
+        assert_eq!(
+            store.list("ape").await.unwrap().len(),
+            1,
+            "the next does it"
+        );
+        assert_eq!(read(&first, &store, []).await, None);
+    });
 }
 
 #[test]
