@@ -351,8 +351,10 @@ impl Shared {
             expiry: self.rows.expiry(&content.metadata),
             is_stale: false,
         };
-        if is_new {
-            self.end_the_oldest(&content, &kept).await?;
+        if is_new && let Err(error) = self.end_the_oldest(&content, &kept).await {
+            // The session is there, and its client is to have it.
+            let cookie = self.setup.cookie.name();
+            tracing::error!(cookie, %error, "an owner may have more sessions than allowed");
         }
         Ok(Saved {
             cookie,
