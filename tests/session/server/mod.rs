@@ -3,6 +3,7 @@
 
 mod faults;
 mod in_flight;
+mod laws;
 mod orders;
 mod owners;
 mod watched;
@@ -14,7 +15,7 @@ use silverback::codec::{Codecs, KeyPair, UnixTime};
 use silverback::session::testing::Jar;
 use silverback::session::{Error, ServerOptions, ServerStore, Session, Sessions};
 
-use super::site::{RUNTIME, Site};
+use super::site::RUNTIME;
 use super::support::{Clock, codecs};
 use watched::Watched;
 
