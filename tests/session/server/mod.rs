@@ -4,8 +4,10 @@
 mod faults;
 mod in_flight;
 mod laws;
+mod merging;
 mod orders;
 mod owners;
+mod rows;
 mod watched;
 
 use std::sync::Arc;
