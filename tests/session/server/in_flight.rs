@@ -195,6 +195,25 @@ fn an_end_while_it_is_saved_ends_it() {
 }
 
 #[test]
+fn an_end_while_it_turns_out_to_be_gone_removes_no_cookie() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let jar = jar_with(&store, |session| session.insert("a", 1)).await;
+        let request = Request::of(&jar, &store).await;
+        request.session.insert("a", 2).unwrap();
+        visit(&mut jar.clone(), &store, |session| {
+            session.destroy().unwrap()
+        })
+        .await;
+        let saved = while_saving(&server, &request, 0, |session| session.logout().unwrap());
+        assert!(saved.await.unwrap_err().is_gone());
+        // The browser may have another by now.
+        assert_eq!(request.finish().await.unwrap(), [""; 0]);
+    });
+}
+
+#[test]
 fn what_is_written_after_a_logout_in_flight_is_in_another_session() {
     RUNTIME.block_on(async {
         let server = Server::new();

@@ -4,6 +4,7 @@
 mod faults;
 mod in_flight;
 mod laws;
+mod limits;
 mod merging;
 mod orders;
 mod owners;
