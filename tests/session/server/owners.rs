@@ -312,6 +312,33 @@ fn law_11_an_owned_session_without_its_owners_record_is_refused() {
 }
 
 #[test]
+fn law_11_an_owner_is_known_longer_than_the_last_session_lives() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let lifetime = Lifetime::new().remember_me();
+        let store = server.store_with(ServerOptions::new().lifetime(lifetime));
+        let begin = server.now().as_secs();
+        let known_for = || {
+            let until = server.backend.known_until().unwrap().as_millis() / 1_000;
+            u64::try_from(until).unwrap() - begin
+        };
+        let month = 30 * 86_400;
+        let mut jar = jar_with(&store, login("ape")).await;
+        assert_eq!(known_for(), ABSOLUTE + 60);
+        visit(&mut jar, &store, |session| session.remember(true).unwrap()).await;
+        assert_eq!(known_for(), month + 60);
+        visit(&mut jar, &store, |session| {
+            session.remember(false).unwrap();
+            session.destroy_others().unwrap();
+        })
+        .await;
+        assert_eq!(known_for(), ABSOLUTE + 60);
+        store.revoke("ape").await.unwrap();
+        assert_eq!(known_for(), month + 60, "the longest there may be");
+    });
+}
+
+#[test]
 fn law_11_saved_by_others_between_a_revocation_and_what_it_spares() {
     RUNTIME.block_on(async {
         let server = Server::new();
@@ -320,7 +347,7 @@ fn law_11_saved_by_others_between_a_revocation_and_what_it_spares() {
         let late = Request::of(&jar, &store).await;
         let request = Request::of(&jar, &store).await;
         request.session.destroy_others().unwrap();
-        // Load, revoke, and then the swap.
+        // Look, revoke, and then the swap.
         let gate = server.backend.waits_at(2);
         let finished = tokio::spawn(async move { request.finish().await });
         gate.is_reached().await;
@@ -359,6 +386,58 @@ fn law_11_who_loaded_before_a_revocation_is_gone() {
             assert_eq!(store.list("ape").await.unwrap().len(), 1);
             store.revoke("ape").await.unwrap();
         }
+    });
+}
+
+#[test]
+fn law_11_a_revocation_is_not_overtaken_by_one_that_spares() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        // Whatever it waits for: to look, to revoke, or to save.
+        for call in 0..3 {
+            let jar = jar_with(&store, login("ape")).await;
+            let request = Request::of(&jar, &store).await;
+            request.session.destroy_others().unwrap();
+            let gate = server.backend.waits_at(call);
+            let finished = tokio::spawn(async move { request.finish().await });
+            gate.is_reached().await;
+            store.revoke("ape").await.unwrap();
+            let since = jar_with(&store, login("ape")).await;
+            gate.open();
+            assert_eq!(finished.await.unwrap().unwrap(), [""; 0]);
+            assert_eq!(read(&jar, &store, []).await, None, "{call}");
+            let lives = read(&since, &store, []).await.is_some();
+            assert_eq!(
+                lives,
+                call != 1,
+                "who came between may be one of the others"
+            );
+        }
+    });
+}
+
+#[test]
+fn law_11_two_requests_of_one_session_end_the_others() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let mut jar = jar_with(&store, login("ape")).await;
+        let phone = jar_with(&store, login("ape")).await;
+        let request = Request::of(&jar, &store).await;
+        request.session.destroy_others().unwrap();
+        // It revokes after the other did.
+        let gate = server.backend.waits_at(1);
+        let finished = tokio::spawn(async move { request.finish().await });
+        gate.is_reached().await;
+        visit(&mut jar, &store, |session| {
+            session.destroy_others().unwrap()
+        })
+        .await;
+        gate.open();
+        assert_eq!(finished.await.unwrap().unwrap(), [""; 0]);
+        assert!(read(&jar, &store, []).await.is_some());
+        assert_eq!(read(&phone, &store, []).await, None);
     });
 }
 

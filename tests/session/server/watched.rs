@@ -55,6 +55,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     calls: Vec<&'static str>,
+    /// How long the last owner that was begun or revoked is to be known.
+    known_until: Option<Expiry>,
     /// By how many calls there were before.
     faults: HashMap<usize, Fault>,
     is_down: bool,
@@ -104,6 +106,14 @@ impl Watched {
     /// Fails every call, until it is told otherwise.
     pub(crate) fn is_down(&self, is_down: bool) {
         self.0.state.lock().unwrap().is_down = is_down;
+    }
+
+    pub(crate) fn known_until(&self) -> Option<Expiry> {
+        self.0.state.lock().unwrap().known_until
+    }
+
+    fn owner_until(&self, until: Expiry) {
+        self.0.state.lock().unwrap().known_until = Some(until);
     }
 
     fn fault(&self, call: &'static str) -> Option<Fault> {
@@ -188,6 +198,7 @@ impl Owners for Watched {
     }
 
     async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+        self.owner_until(until);
         let begin = self.inner_owners().begin(owner, until);
         self.call("begin", begin).await
     }
@@ -198,6 +209,7 @@ impl Owners for Watched {
         until: Expiry,
         keep: Option<&Key>,
     ) -> Result<Generation, Error> {
+        self.owner_until(until);
         let revoke = self.inner_owners().revoke(owner, until, keep);
         self.call("revoke", revoke).await
     }
