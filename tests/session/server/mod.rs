@@ -8,6 +8,7 @@ mod limits;
 mod merging;
 mod orders;
 mod owners;
+mod revocations;
 mod rows;
 mod watched;
 

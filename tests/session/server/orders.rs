@@ -9,7 +9,7 @@ use silverback::codec::UnixTime;
 use silverback::session::testing::Jar;
 use silverback::session::{Epoch, Error, Lifetime, Refusal, ServerOptions, ServerStore, Session};
 
-use super::{ABSOLUTE, RUNTIME, Request, Server, count, jar_with, read, visit};
+use super::{ABSOLUTE, IDLE, RUNTIME, Request, Server, count, jar_with, read, visit};
 
 /// Runs a test with records in memory, and with records in files.
 fn on_each_backend(test: impl AsyncFn(Server)) {
@@ -337,5 +337,40 @@ fn law_7_a_deadline_is_cut_to_the_limit_that_others_have_set() {
         request.finish_into(&mut jar).await;
         let session = jar.session(store.clone()).await.unwrap();
         assert_eq!(session.deadline(), Some(after(ABSOLUTE)));
+    });
+}
+
+#[test]
+fn law_6_who_was_overtaken_by_a_touch_or_touching_looks_again() {
+    on_each_backend(async |server| {
+        let store = server.store();
+        let theirs: [Change; 2] = [|session| session.insert("theirs", 1), |_| Ok(())];
+        for theirs in theirs {
+            let mut jar = jar_with(&store, |session| session.insert("visits", 1)).await;
+            let request = Request::of(&jar, &store).await;
+            server.clock.pass(600);
+            visit(&mut jar, &store, |session| theirs(session).unwrap()).await;
+            server.backend.calls();
+            request.session.save().await.unwrap();
+            count(&request.session, "visits").unwrap();
+            request.finish_into(&mut jar).await;
+            assert_eq!(server.backend.calls(), "touch load swap");
+            assert_eq!(read(&jar, &store, ["visits"]).await, Some([Some(2)]));
+        }
+    });
+}
+
+#[test]
+fn law_7_the_later_of_two_uses_counts() {
+    on_each_backend(async |server| {
+        let store = server.store();
+        let (mut jar, request, _) =
+            loaded_before(&store, |session| session.insert("theirs", 1)).await;
+        server.clock.pass(600);
+        request.session.insert("ours", 1).unwrap();
+        request.finish_into(&mut jar).await;
+        server.clock.pass(IDLE - 1);
+        let keys = ["ours", "theirs"];
+        assert_eq!(read(&jar, &store, keys).await, Some([Some(1); 2]));
     });
 }

@@ -3,12 +3,16 @@
 
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use silverback::backend::{Backend, Expiry, Key, Memory, Outcome, Owner, Record};
 use silverback::codec::{Codec, Codecs, KeyPair};
 use silverback::session::testing::Jar;
 use silverback::session::{CookieOptions, Refusal, ServerOptions, ServerStore};
 
+use super::super::site::{Framework, Site};
 use super::super::support::codecs;
+use super::watched::Fault;
 use super::{COOKIE, RUNTIME, Request, Server, jar_with, read, visit};
 
 /// Puts other bytes, or another owner, in place of a session's row.
@@ -30,8 +34,6 @@ fn id(jar: &Jar, codecs: &Codecs) -> Vec<u8> {
 
 #[test]
 fn law_8_the_key_is_the_hash_of_the_id() {
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use sha2::Digest;
     RUNTIME.block_on(async {
         let server = Server::new();
@@ -230,6 +232,68 @@ fn what_is_printed_holds_no_secret() {
             assert!(!printed.contains(secret), "{printed}");
         }
     });
+}
+
+for_each_framework!(what_is_logged_holds_no_secret);
+
+fn what_is_logged_holds_no_secret(framework: Framework) {
+    use super::super::errors::lines;
+    lines("");
+    let server = Server::new();
+    let name = format!("logged-server-{framework:?}");
+    let cookie = CookieOptions::new().name(&*name).unwrap();
+    let store = server.store_with(ServerOptions::new().cookie(cookie));
+    let mut browser = Site::new(store.clone())
+        .on("/login", async |sessions| {
+            let session = sessions.session().await?;
+            session.login("owner-secret")?;
+            session.insert("key-secret", "value-secret")?;
+            Ok("")
+        })
+        .on("/renew", async |sessions| {
+            sessions.session().await?.renew()?;
+            Ok("")
+        })
+        .browse(framework);
+    browser.get("/login");
+    assert_eq!(lines(&name), [""; 0], "nothing to say");
+    let jar = browser.jar.clone();
+    let cookie = jar.get(&name).unwrap();
+    let id = server.codecs().open(&name, cookie).unwrap().into_value();
+    let id = URL_SAFE_NO_PAD.encode(id);
+    // A new row is left behind, an outage, a row that is none, one that is gone.
+    server.backend.at(3, Fault::Fails);
+    server.backend.and_at(4, Fault::Fails);
+    assert_eq!(browser.get("/renew").status, 503);
+    let left = lines("a session that nobody has an ID of was left behind");
+    assert!(!left.is_empty());
+    server.backend.at(0, Fault::Fails);
+    assert_eq!(browser.get("/renew").status, 503);
+    let key = RUNTIME.block_on(async {
+        let (key, stored) = server.row(&jar, &store).await;
+        put(
+            &server,
+            &key,
+            Record::new("row-secret", stored.record.expiry()),
+        )
+        .await;
+        key
+    });
+    browser.get("/login");
+    browser.jar = jar.clone();
+    server.backend.calls();
+    let said = lines(&name);
+    assert!(
+        said.iter()
+            .any(|line| line.contains("a session's row is not valid"))
+    );
+    assert!(said.iter().any(|line| line.contains("reason=not valid")));
+    let key = std::str::from_utf8(key.as_bytes()).unwrap();
+    for line in lines("") {
+        for secret in ["secret", cookie, &id, key] {
+            assert!(!line.contains(secret), "{line}");
+        }
+    }
 }
 
 #[test]
