@@ -80,7 +80,8 @@ pub trait Owners: Send + Sync {
     async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error>;
 
     /// Gives the owner another generation: all records of the one before are missing from
-    /// now on, but for that under `keep`. The record is kept as in [`begin`](Owners::begin).
+    /// now on, but for that under `keep`, if it lives: what was revoked before is not brought
+    /// back by being kept now. The record is kept as in [`begin`](Owners::begin).
     ///
     /// # Errors
     /// As [`Backend::create`](super::Backend::create).

@@ -70,9 +70,15 @@ impl Metadata {
                 "the deadline is after the lifetime's absolute limit",
             ));
         }
-        self.deadline = Some(deadline);
-        self.own_deadline = true;
+        self.cut_deadline(deadline, lifetime);
         Ok(())
+    }
+
+    /// Ends the session at `deadline`, or at the limit if that is before.
+    pub(super) fn cut_deadline(&mut self, deadline: UnixTime, lifetime: &Lifetime) {
+        let limit = lifetime.limits(self.remembered).deadline(self.created);
+        self.deadline = earlier(Some(deadline), limit);
+        self.own_deadline = true;
     }
 
     /// What a session sealed at `date` knows of itself after a Go program, or another

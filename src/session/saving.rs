@@ -76,15 +76,20 @@ impl Session {
     }
 
     async fn perform(&self, Work { revoke, task }: Work, now: UnixTime) -> Result<(), Error> {
-        for owner in revoke {
-            self.0.store.revoke(&owner).await?;
-            self.state().revoked(&owner);
+        for owner in &revoke {
+            self.0.store.revoke(owner).await?;
+            self.state().revoked(owner);
         }
         match task {
             Task::Nothing => Ok(()),
             Task::End(kept) => {
                 let by_us = self.0.store.end(&kept).await?;
-                self.state().ended(by_us);
+                // Or with all others of its owner.
+                let with_all = kept
+                    .login
+                    .as_ref()
+                    .is_some_and(|of| revoke.contains(&of.owner));
+                self.state().ended(by_us || with_all);
                 Ok(())
             }
             Task::Save(saving) => self.save_in_turn(*saving, now).await,
@@ -119,7 +124,11 @@ impl Session {
                     "the codec made a text that no cookie can hold",
                 ));
             }
-            Some(text) => Some(setup.cookie.set(text, max_age(&saving.save.content, now))),
+            Some(text) => {
+                // As others have left it, if they have saved it too.
+                let content = saved.merged.as_ref().unwrap_or(&saving.save.content);
+                Some(setup.cookie.set(text, max_age(content, now)))
+            }
             None => None,
         };
         self.state().settle(saving, saved, cookie);

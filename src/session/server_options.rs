@@ -91,7 +91,8 @@ impl ServerOptions {
     }
 
     /// How many sessions an owner has at most: a login ends those whose logins are the
-    /// longest ago. The backend must know owners.
+    /// longest ago; or, if the backend fails just then, the next one does. The backend must
+    /// know owners.
     #[must_use]
     pub fn at_most(self, sessions: usize) -> Self {
         ServerOptions {

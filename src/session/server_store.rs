@@ -263,10 +263,10 @@ impl Shared {
         let keys = self.owners()?.keys(owner).await;
         let mut found = Vec::new();
         for key in keys.map_err(Error::of_backend)? {
-            if let Lookup::Live(row) = self.rows.look_up(&key).await?
+            if let Ok(row) = self.find(&key).await?
                 && owner_name(&row.content) == Some(owner)
             {
-                found.push(StoredSession::new(&key, *row));
+                found.push(StoredSession::new(&key, row));
             }
         }
         found.sort_by(|one, other| other.order().cmp(&one.order()));
@@ -408,8 +408,10 @@ impl Shared {
             expiry: self.rows.expiry(&content.metadata),
             is_stale: false,
         };
-        if is_new {
-            self.end_the_oldest(&content, &kept).await?;
+        if is_new && let Err(error) = self.end_the_oldest(&content, &kept).await {
+            // The session is there, and its client is to have it.
+            let cookie = self.setup.cookie.name();
+            tracing::error!(cookie, %error, "an owner may have more sessions than allowed");
         }
         Ok(Saved {
             cookie,
@@ -434,7 +436,7 @@ impl Shared {
         let until = owners_expiry(metadata.deadline);
         let generation = match epoch {
             _ if save.revokes_others => {
-                let spared = save.kept.as_ref().map(|kept| &kept.key);
+                let spared = self.spared(save).await?;
                 owners.revoke(owner, until, spared).await
             }
             None => owners.begin(owner, until).await,
@@ -456,16 +458,30 @@ impl Shared {
         Ok(Some(Epoch::of_generation(generation)))
     }
 
+    /// What a revocation of all others is not to end. A session that has ended already, or
+    /// was revoked, spares nothing and revokes nobody, unless there is a login in its place.
+    async fn spared<'s>(&self, save: &'s Save) -> Result<Option<&'s Key>, Error> {
+        let Some(kept) = &save.kept else {
+            return Ok(None);
+        };
+        match (self.rows.look_up(&kept.key).await?, save.fate) {
+            (Lookup::Live(_), _) => Ok(Some(&kept.key)),
+            (_, Fate::Replaced { .. }) => Ok(None),
+            _ => Err(Error::gone()),
+        }
+    }
+
     /// Ends sessions of an owner that are too many, once a login has made another.
     async fn end_the_oldest(&self, content: &Content, kept: &Kept) -> Result<(), Error> {
         let (Some(at_most), Some(owner)) = (self.at_most, owner_name(content)) else {
             return Ok(());
         };
-        for session in self.list(owner).await?.into_iter().skip(at_most) {
+        let mut others = self.list(owner).await?;
+        // Of two that logged in in the same second, this is the latest.
+        others.retain(|session| session.id().as_bytes() != kept.key.as_bytes());
+        for session in others.iter().skip(at_most.saturating_sub(1)) {
             let key = Key::new(session.id()).map_err(Error::of_backend)?;
-            if key != kept.key
-                && let Lookup::Live(row) = self.rows.look_up(&key).await?
-            {
+            if let Lookup::Live(row) = self.rows.look_up(&key).await? {
                 self.end_row(key, *row).await?;
             }
         }

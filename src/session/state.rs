@@ -323,10 +323,11 @@ impl State {
     /// The same session under another ID.
     pub(super) fn renew(&mut self) -> Result<(), Error> {
         self.change(|_| Ok(()))?;
-        match self.fate {
-            Fate::Stays => self.decide(Fate::Renewed),
-            Fate::Renewed | Fate::Replaced { .. } => {}
-        }
+        // Where another is made already, it has a new ID: unless it is saved before that.
+        self.decide(match self.fate {
+            Fate::Stays => Fate::Renewed,
+            fate => fate,
+        });
         Ok(())
     }
 
@@ -349,10 +350,11 @@ impl State {
             return Ok(());
         }
         let lifetime = lifetime.clone();
-        self.move_deadline(move |content| {
+        let change = move |content: &mut Content| {
             content.metadata.remember(remembered, &lifetime);
             Ok(())
-        })
+        };
+        self.move_deadline(change.clone(), || Arc::new(change))
     }
 
     pub(super) fn set_deadline(
@@ -360,17 +362,28 @@ impl State {
         deadline: UnixTime,
         lifetime: &Lifetime,
     ) -> Result<(), Error> {
-        let lifetime = lifetime.clone();
-        self.move_deadline(move |content| content.metadata.set_deadline(deadline, &lifetime))
+        // Where others have set other limits meanwhile, it is the earlier of both.
+        let again = || -> Change {
+            let lifetime = lifetime.clone();
+            Arc::new(move |content| {
+                content.metadata.cut_deadline(deadline, &lifetime);
+                Ok(())
+            })
+        };
+        self.move_deadline(
+            |content| content.metadata.set_deadline(deadline, lifetime),
+            again,
+        )
     }
 
     /// Notes whether the session lasts longer than before.
     fn move_deadline(
         &mut self,
-        change: impl Fn(&mut Content) -> Result<(), Error> + Send + Sync + 'static,
+        apply: impl FnOnce(&mut Content) -> Result<(), Error>,
+        again: impl FnOnce() -> Change,
     ) -> Result<(), Error> {
         let before = self.content.metadata.deadline;
-        self.change(change)?;
+        self.apply(apply, again)?;
         self.lasts_longer |= match (self.content.metadata.deadline, before) {
             (Some(deadline), Some(before)) => deadline > before,
             (deadline, _) => deadline.is_none(),
@@ -456,11 +469,12 @@ impl State {
         }
     }
 
-    /// Somebody else ended the session: nothing is saved, and nothing sent.
+    /// Somebody else ended the session: nothing is saved, and nothing sent. One that takes
+    /// its place by now finds that out by itself, and what it kept with it.
     pub(super) fn gone(&mut self, incarnation: u64) {
-        self.kept = None;
-        self.fate = Fate::Stays;
         if self.incarnation == incarnation {
+            self.kept = None;
+            self.fate = Fate::Stays;
             self.phase = Phase::Gone;
             self.came = false;
             self.outgoing = Outgoing::Nothing;
@@ -482,14 +496,18 @@ impl State {
         }
         if saving.incarnation != self.incarnation {
             // What is there now is what the present one takes the place of.
-            self.kept = saved.kept;
+            self.kept = match (saved.kept, saved.merged) {
+                (Some(kept), Some(_)) => Some(Arc::new(kept.outdated())),
+                (kept, _) => kept,
+            };
             return;
         }
         self.saved = saving.version;
         self.sealed_at = Some(saving.save.sealed_at);
         self.content.metadata.seen = saving.save.content.metadata.seen;
         if let Some(cookie) = cookie {
-            self.cookie_terms = cookie_terms(&saving.save.content.metadata);
+            let content = saved.merged.as_ref().unwrap_or(&saving.save.content);
+            self.cookie_terms = cookie_terms(&content.metadata);
             self.outgoing = Outgoing::Cookie(cookie);
         }
         self.kept = match (saved.kept, &saved.merged) {
@@ -497,9 +515,11 @@ impl State {
             (Some(kept), Some(_)) if !is_latest => Some(Arc::new(kept.outdated())),
             (kept, _) => kept,
         };
-        if self.fated <= saving.version {
-            self.fate = Fate::Stays;
-        }
+        self.fate = match self.fated <= saving.version {
+            true => Fate::Stays,
+            // Nothing else is decided of the same session.
+            false => Fate::Renewed,
+        };
         if is_latest && let Some(merged) = saved.merged {
             self.content = merged;
         }

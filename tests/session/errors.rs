@@ -42,8 +42,9 @@ static LOG: LazyLock<Log> = LazyLock::new(|| {
     log
 });
 
-/// The lines about a cookie name, or with a text.
-fn lines(about: &str) -> Vec<String> {
+/// The lines about a cookie name, or with a text, since this was asked first.
+pub(crate) fn lines(about: &str) -> Vec<String> {
+    LazyLock::force(&LOG);
     let log = String::from_utf8(LOG.0.lock().unwrap().clone()).unwrap();
     let lines = log.lines().filter(|line| line.contains(about));
     lines.map(str::to_owned).collect()

@@ -1,5 +1,5 @@
-//! Sessions from outside: every law of a session in a cookie, through real HTTP, for axum
-//! and actix-web alike.
+//! Sessions from outside: every law of a session, in a cookie or in a server, through real
+//! HTTP, for axum and actix-web alike.
 
 #[macro_use]
 mod table;
@@ -14,6 +14,7 @@ mod gorilla;
 mod laws;
 mod long_responses;
 mod orders;
+mod server;
 mod site;
 mod support;
 mod values;

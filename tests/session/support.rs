@@ -36,6 +36,11 @@ impl Clock {
         Clock(Arc::new(AtomicU64::new(1_800_000_000)))
     }
 
+    /// For what lives in a backend, which has a clock of its own.
+    pub(crate) fn starting_now() -> Self {
+        Clock(Arc::new(AtomicU64::new(UnixTime::now().as_secs())))
+    }
+
     pub(crate) fn now(&self) -> UnixTime {
         UnixTime::from_secs(self.0.load(Ordering::SeqCst))
     }

@@ -72,6 +72,26 @@ pub(super) async fn a_kept_key_outlives_a_revocation(backend: Arc<dyn Backend>, 
     assert_eq!(loaded(&*backend, &kept).await, None);
 }
 
+pub(super) async fn what_was_revoked_is_not_kept(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let Some(owners) = backend.owners() else {
+        return;
+    };
+    let ape = keys.owner("ape");
+    let generation = owners.begin(&ape, soon()).await.unwrap();
+    let (one, other) = (keys.key("one"), keys.key("other"));
+    for key in [&one, &other] {
+        created(&*backend, key, &owned(&ape, generation)).await;
+    }
+    owners.revoke(&ape, soon(), Some(&one)).await.unwrap();
+    // Kept again, though of an older generation, it lives; the other has died.
+    owners.revoke(&ape, soon(), Some(&one)).await.unwrap();
+    assert!(loaded(&*backend, &one).await.is_some());
+    owners.revoke(&ape, soon(), Some(&other)).await.unwrap();
+    assert_eq!(loaded(&*backend, &one).await, None);
+    assert_eq!(loaded(&*backend, &other).await, None);
+    assert_eq!(owners.keys(&ape).await.unwrap(), []);
+}
+
 pub(super) async fn without_an_owners_record_there_is_none(
     backend: Arc<dyn Backend>,
     keys: KeySpace,

@@ -193,6 +193,11 @@ impl Owners for Files {
         self.run(move |folder| {
             let _lock = folder.lock("owners", &Name::of(name.as_bytes()))?;
             let before = folder.read_owner(&name)?.map(|of| of.until);
+            let keep = match keep.map(|key| (folder.read(&Name::of(key.as_bytes()), &key), key)) {
+                Some((Ok(Some(_)), key)) => Some(key),
+                Some((Err(error), _)) if !error.is_corrupt() => return Err(error),
+                _ => None,
+            };
             let file = OwnerFile {
                 name,
                 generation: Generation::random()?,

@@ -293,8 +293,19 @@ impl Owners for Memory {
         keep: Option<&Key>,
     ) -> Result<Generation, Error> {
         let generation = Generation::random()?;
+        let shard = keep.map(|key| self.shard(key));
         let mut owners = locked(&self.owners);
         let before = owners.remove(owner);
+        let now = Expiry::now();
+        let lives = |key: &&Key| {
+            let record = shard.as_ref().and_then(|shard| shard.get(key));
+            let of = record.and_then(|kept| kept.record.owner().filter(|of| of.name == owner));
+            let before = before.as_ref().filter(|before| before.until > now);
+            before
+                .zip(of)
+                .is_some_and(|(before, of)| before.lets_live(key, of.generation))
+        };
+        let keep = keep.filter(lives);
         let until = before.map_or(until, |of| of.until.max(until));
         owners.insert(owner.to_owned(), OwnerRecord::new(generation, until, keep));
         Ok(generation)

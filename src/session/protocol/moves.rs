@@ -98,10 +98,9 @@ impl<C: Authenticated> Protocol<'_, C> {
             return self.give_up(Step::Done(Verdict::Unknown));
         }
         let is_as_it_was = matches!(&doubt, Some(on) if *on == revision);
-        let is_first = self.seen().is_some_and(|seen| seen.key == key);
         let keeps = match &self.intent {
             Intent::Renew { .. } => true,
-            Intent::Replace { keeps, .. } => *keeps && is_first,
+            Intent::Replace { keeps, .. } => *keeps,
             _ => false,
         };
         if is_as_it_was || !keeps {

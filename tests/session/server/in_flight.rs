@@ -1,0 +1,252 @@
+//! What is done to a session while it is being saved.
+
+use silverback::session::testing::Jar;
+use silverback::session::{Error, Session};
+
+use super::{RUNTIME, Request, Server, count, jar_with, read, visit};
+
+/// A request that saves, and is stopped before its n-th call; then `meanwhile`.
+async fn while_saving(
+    server: &Server,
+    request: &Request,
+    call: usize,
+    meanwhile: impl FnOnce(&Session),
+) -> Result<(), Error> {
+    let gate = server.backend.waits_at(call);
+    let saving = tokio::spawn({
+        let session = request.session.clone();
+        async move { session.save().await }
+    });
+    gate.is_reached().await;
+    meanwhile(&request.session);
+    gate.open();
+    saving.await.unwrap()
+}
+
+#[test]
+fn a_change_while_it_is_saved_is_saved_next() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let mut jar = jar_with(&store, |session| session.insert("a", 1)).await;
+        let request = Request::of(&jar, &store).await;
+        count(&request.session, "a").unwrap();
+        let saved = while_saving(&server, &request, 0, |session| {
+            count(session, "a").unwrap();
+            count(session, "b").unwrap();
+        });
+        saved.await.unwrap();
+        request.finish_into(&mut jar).await;
+        assert_eq!(
+            read(&jar, &store, ["a", "b"]).await,
+            Some([Some(3), Some(1)])
+        );
+    });
+}
+
+#[test]
+fn a_change_while_a_conflict_is_resolved_loses_nothing() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let mut jar = jar_with(&store, |session| session.insert("a", 1)).await;
+        let request = Request::of(&jar, &store).await;
+        count(&request.session, "a").unwrap();
+        visit(&mut jar, &store, |session| {
+            count(session, "a").unwrap();
+            count(session, "theirs").unwrap();
+        })
+        .await;
+        // Swap, load, and the swap of what came of both.
+        let saved = while_saving(&server, &request, 2, |session| {
+            count(session, "a").unwrap();
+        });
+        saved.await.unwrap();
+        visit(&mut jar, &store, |session| {
+            count(session, "theirs").unwrap()
+        })
+        .await;
+        request.finish_into(&mut jar).await;
+        let read = read(&jar, &store, ["a", "theirs"]).await;
+        assert_eq!(read, Some([Some(4), Some(2)]));
+    });
+}
+
+#[test]
+fn a_login_while_it_is_saved_keeps_what_others_saved() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let mut jar = jar_with(&store, |session| session.insert("a", 1)).await;
+        let request = Request::of(&jar, &store).await;
+        count(&request.session, "a").unwrap();
+        visit(&mut jar, &store, |session| {
+            count(session, "theirs").unwrap()
+        })
+        .await;
+        let saved = while_saving(&server, &request, 2, |session| {
+            session.login_keeping_values("ape").unwrap();
+            count(session, "a").unwrap();
+        });
+        saved.await.unwrap();
+        request.finish_into(&mut jar).await;
+        let read = read(&jar, &store, ["a", "theirs"]).await;
+        assert_eq!(read, Some([Some(3), Some(1)]));
+    });
+}
+
+#[test]
+fn a_login_while_it_turns_out_to_be_gone_keeps_nothing_of_it() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let mut jar = jar_with(&store, |session| session.insert("theirs", 1)).await;
+        let request = Request::of(&jar, &store).await;
+        count(&request.session, "a").unwrap();
+        visit(&mut jar.clone(), &store, |session| {
+            session.destroy().unwrap()
+        })
+        .await;
+        let saved = while_saving(&server, &request, 0, |session| {
+            session.login_keeping_values("ape").unwrap();
+        });
+        assert!(saved.await.unwrap_err().is_gone());
+        request.finish_into(&mut jar).await;
+        let read = read(&jar, &store, ["theirs"]).await;
+        assert_eq!(read, Some([None]), "it begins from empty values");
+    });
+}
+
+#[test]
+fn a_renewal_while_it_is_saved_comes_next() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let mut jar = jar_with(&store, |session| session.insert("a", 1)).await;
+        let old = jar.clone();
+        let request = Request::of(&jar, &store).await;
+        count(&request.session, "a").unwrap();
+        visit(&mut jar, &store, |session| {
+            count(session, "theirs").unwrap()
+        })
+        .await;
+        let saved = while_saving(&server, &request, 2, |session| {
+            session.renew().unwrap();
+            count(session, "a").unwrap();
+        });
+        saved.await.unwrap();
+        request.finish_into(&mut jar).await;
+        assert_eq!(read(&old, &store, ["a"]).await, None);
+        let read = read(&jar, &store, ["a", "theirs"]).await;
+        assert_eq!(read, Some([Some(3), Some(1)]));
+    });
+}
+
+#[test]
+fn a_renewal_while_its_id_is_made_makes_another() {
+    type Change = fn(&Session) -> Result<(), Error>;
+    let changes: [Change; 2] = [|session| session.renew(), |session| session.login("ape")];
+    for change in changes {
+        RUNTIME.block_on(async {
+            let server = Server::new();
+            let store = server.store();
+            let mut jar = jar_with(&store, |session| session.insert("a", 1)).await;
+            let request = Request::of(&jar, &store).await;
+            change(&request.session).unwrap();
+            request.session.insert("b", 1).unwrap();
+            let saved = while_saving(&server, &request, 1, |session| session.renew().unwrap());
+            saved.await.unwrap();
+            let first = request.session.id();
+            assert_eq!(
+                read(&jar, &store, ["a"]).await,
+                None,
+                "the old ID is good no more"
+            );
+            request.finish_into(&mut jar).await;
+            assert_ne!(jar.session(store.clone()).await.unwrap().id(), first);
+            assert_eq!(read(&jar, &store, ["b"]).await, Some([Some(1)]));
+        });
+    }
+}
+
+#[test]
+fn an_end_while_it_is_saved_ends_it() {
+    type End = fn(&Session) -> Result<(), Error>;
+    let ends: [End; 2] = [|session| session.logout(), |session| session.destroy()];
+    for (end, is_login) in ends.into_iter().flat_map(|end| [(end, false), (end, true)]) {
+        RUNTIME.block_on(async {
+            let server = Server::new();
+            let store = server.store();
+            let jar = jar_with(&store, |session| session.insert("a", 1)).await;
+            let request = Request::of(&jar, &store).await;
+            match is_login {
+                true => request.session.login("ape").unwrap(),
+                false => request.session.insert("a", 2).unwrap(),
+            }
+            let saved = while_saving(&server, &request, 0, |session| end(session).unwrap());
+            saved.await.unwrap();
+            let set = request.finish().await.unwrap();
+            assert!(set.len() == 1 && set[0].contains("Max-Age=0"), "{set:?}");
+            assert_eq!(read(&jar, &store, ["a"]).await, None);
+            let left = store.list("ape").await.unwrap();
+            assert!(left.is_empty(), "{left:?}");
+        });
+    }
+}
+
+#[test]
+fn an_end_while_it_turns_out_to_be_gone_removes_no_cookie() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let jar = jar_with(&store, |session| session.insert("a", 1)).await;
+        let request = Request::of(&jar, &store).await;
+        request.session.insert("a", 2).unwrap();
+        visit(&mut jar.clone(), &store, |session| {
+            session.destroy().unwrap()
+        })
+        .await;
+        let saved = while_saving(&server, &request, 0, |session| session.logout().unwrap());
+        assert!(saved.await.unwrap_err().is_gone());
+        // The browser may have another by now.
+        assert_eq!(request.finish().await.unwrap(), [""; 0]);
+    });
+}
+
+#[test]
+fn what_is_written_after_a_logout_in_flight_is_in_another_session() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let mut jar = jar_with(&store, |session| session.insert("a", 1)).await;
+        let old = jar.clone();
+        let request = Request::of(&jar, &store).await;
+        request.session.logout().unwrap();
+        let saved = while_saving(&server, &request, 0, |session| {
+            session.insert("b", 1).unwrap();
+        });
+        saved.await.unwrap();
+        request.finish_into(&mut jar).await;
+        assert_eq!(read(&old, &store, ["a"]).await, None);
+        assert_eq!(read(&jar, &store, ["a", "b"]).await, Some([None, Some(1)]));
+    });
+}
+
+#[test]
+fn a_login_while_another_is_saved_is_the_one_that_stays() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let mut jar = Jar::new();
+        let request = Request::of(&jar, &store).await;
+        request.session.login("ape").unwrap();
+        let saved = while_saving(&server, &request, 1, |session| {
+            session.login("bonobo").unwrap();
+        });
+        saved.await.unwrap();
+        request.finish_into(&mut jar).await;
+        let session = jar.session(store.clone()).await.unwrap();
+        assert_eq!(session.owner().as_deref(), Some("bonobo"));
+        assert!(store.list("ape").await.unwrap().is_empty());
+    });
+}

@@ -1,0 +1,337 @@
+//! Law 7: how long a session lives; law 1: who vanishes; and the options of a store.
+
+use std::io::Write;
+use std::time::Duration;
+
+use silverback::backend::{Backend, Expiry};
+use silverback::codec::{
+    Codec, CodecOptions, Codecs, Error as CodecError, KeyPair, Opened, SecureCookie, UnixTime,
+};
+use silverback::session::testing::Jar;
+use silverback::session::{
+    CookieOptions, Error, Lifetime, Refusal, ServerOptions, ServerStore, Session,
+};
+
+use super::super::client::Browser;
+use super::super::site::{Framework, Site};
+use super::{ABSOLUTE, IDLE, RUNTIME, Request, Server, count, jar_with, read, visit};
+
+for_each_framework!(
+    law_1_a_vanished_client_leaves_a_whole_save,
+    law_7_the_idle_limit_counts_from_the_last_use,
+    law_7_the_absolute_limit_holds_however_much_it_is_used,
+    law_7_login_begins_anew_and_renewal_does_not,
+    law_7_remembered_sessions_have_limits_of_their_own,
+);
+
+const DAY: u64 = 86_400;
+
+fn site(store: ServerStore) -> Site {
+    type Change = fn(&Session) -> Result<(), Error>;
+    let changes: [(&str, Change); 5] = [
+        ("/count", |session| count(session, "count").map(drop)),
+        ("/login", |session| session.login_keeping_values("ape")),
+        ("/renew", |session| session.renew()),
+        ("/remember", |session| session.remember(true)),
+        ("/forget", |session| session.remember(false)),
+    ];
+    let site = Site::new(store).on("/read", async |sessions| {
+        let session = sessions.session().await?;
+        let refusal = session.refusal().map(|refusal| refusal.to_string());
+        Ok(refusal.unwrap_or_else(|| session.keys().concat()))
+    });
+    changes.into_iter().fold(site, |site, (path, change)| {
+        site.on(path, move |sessions| async move {
+            change(&sessions.session().await?)?;
+            Ok("")
+        })
+    })
+}
+
+fn browse(server: &Server, framework: Framework) -> Browser {
+    let lifetime = Lifetime::new().remember_me();
+    site(server.store_with(ServerOptions::new().lifetime(lifetime))).browse(framework)
+}
+
+const IDLE_FOR_TOO_LONG: &str = "idle for too long";
+
+fn law_7_the_idle_limit_counts_from_the_last_use(framework: Framework) {
+    let server = Server::new();
+    let mut browser = browse(&server, framework);
+    browser.get("/count");
+    for _ in 0..5 {
+        server.clock.pass(IDLE - 1);
+        assert_eq!(browser.get("/read").body, "count");
+    }
+    let mut other = browser.clone();
+    server.clock.pass(IDLE);
+    assert_eq!(browser.get("/read").body, IDLE_FOR_TOO_LONG);
+    // It is not brought back by writing to it.
+    browser.get("/count");
+    assert_eq!(other.get("/read").body, IDLE_FOR_TOO_LONG);
+}
+
+fn law_7_the_absolute_limit_holds_however_much_it_is_used(framework: Framework) {
+    let server = Server::new();
+    let mut browser = browse(&server, framework);
+    browser.get("/count");
+    let step = IDLE / 2;
+    for passed in (step..ABSOLUTE).step_by(usize::try_from(step).unwrap()) {
+        server.clock.pass(step);
+        let path = ["/read", "/count", "/renew"][usize::try_from(passed / step % 3).unwrap()];
+        assert_eq!(browser.get(path).status, 200);
+        assert_eq!(browser.get("/read").body, "count", "{passed}");
+    }
+    server.clock.pass(step);
+    assert_eq!(browser.get("/read").body, "expired");
+}
+
+fn law_7_login_begins_anew_and_renewal_does_not(framework: Framework) {
+    let server = Server::new();
+    let mut browser = browse(&server, framework);
+    for path in ["/renew", "/login"] {
+        browser.get("/remember");
+        browser.get("/forget");
+        browser.get("/count");
+        for _ in 0..ABSOLUTE / IDLE {
+            server.clock.pass(IDLE - 1);
+            assert_eq!(browser.get("/read").body, "count");
+        }
+        browser.get(path);
+        server.clock.pass(ABSOLUTE / IDLE);
+        let expected = match path {
+            "/renew" => "expired",
+            _ => "count",
+        };
+        assert_eq!(browser.get("/read").body, expected);
+    }
+}
+
+fn law_7_remembered_sessions_have_limits_of_their_own(framework: Framework) {
+    let server = Server::new();
+    let mut browser = browse(&server, framework);
+    browser.get("/count");
+    browser.get("/remember");
+    server.clock.pass(14 * DAY - 1);
+    assert_eq!(browser.get("/read").body, "count");
+    let mut idle = browser.clone();
+    server.clock.pass(14 * DAY - 1);
+    assert_eq!(browser.get("/read").body, "count");
+    server.clock.pass(2 * DAY + 2);
+    assert_eq!(browser.get("/read").body, "expired");
+    assert_eq!(idle.get("/read").body, "expired");
+    // Remembered no longer, it is over at once.
+    let mut browser = browser.another();
+    browser.get("/count");
+    browser.get("/remember");
+    server.clock.pass(DAY);
+    browser.get("/forget");
+    assert_ne!(browser.get("/read").body, "count");
+}
+
+#[test]
+fn law_7_a_touch_never_passes_the_deadline() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let begin = server.now().as_secs();
+        let deadline = begin + 2 * IDLE;
+        let mut jar = jar_with(&store, |session| {
+            session.set_deadline(UnixTime::from_secs(begin + 2 * IDLE))
+        })
+        .await;
+        let expiry = async |jar: &Jar| {
+            let (_, stored) = server.row(jar, &store).await;
+            u64::try_from(stored.record.expiry().as_millis() / 1_000).unwrap()
+        };
+        assert_eq!(expiry(&jar).await, begin + IDLE);
+        for passed in [600, 1_200, 1_800, 2_400, 3_000, 3_599] {
+            let now = server.now().as_secs();
+            server.clock.pass(begin + passed - now);
+            visit(&mut jar, &store, |_| ()).await;
+            assert_eq!(expiry(&jar).await, deadline.min(begin + passed + IDLE));
+        }
+        visit(&mut jar, &store, |session| session.insert("a", 1).unwrap()).await;
+        visit(&mut jar, &store, |session| session.renew().unwrap()).await;
+        assert_eq!(expiry(&jar).await, deadline);
+        server.clock.pass(1);
+        let refusal = jar.session(store.clone()).await.unwrap().refusal();
+        assert_eq!(refusal, Some(Refusal::Expired));
+    });
+}
+
+#[test]
+fn law_7_what_the_server_says_is_over_is_over() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let jar = jar_with(&store, |session| session.insert("a", 1)).await;
+        let request = Request::of(&jar, &store).await;
+        let (key, stored) = server.row(&jar, &store).await;
+        let touched = server.backend.touch(&key, &stored.revision, Expiry::now());
+        touched.await.unwrap();
+        let refusal = jar.session(store.clone()).await.unwrap().refusal();
+        assert_eq!(refusal, Some(Refusal::Gone));
+        request.session.insert("late", 1).unwrap();
+        assert_eq!(request.finish().await.unwrap(), [""; 0]);
+    });
+}
+
+#[test]
+fn law_4_a_tombstone_is_kept_as_long_as_a_request_takes() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        for seconds in [60, 300] {
+            let options = ServerOptions::new().longest_request(Duration::from_secs(seconds));
+            let store = server.store_with(options);
+            let jar = jar_with(&store, |session| session.login("ape")).await;
+            let (key, _) = server.row(&jar, &store).await;
+            visit(&mut jar.clone(), &store, |session| {
+                session.destroy().unwrap()
+            })
+            .await;
+            let record = server.backend.load(&key).await.unwrap().unwrap().record;
+            let until = server.now().as_secs() + seconds;
+            let until = Expiry::from_millis(i64::try_from(until).unwrap() * 1_000);
+            assert_eq!((record.expiry(), record.owner()), (until, None));
+        }
+    });
+}
+
+fn law_1_a_vanished_client_leaves_a_whole_save(framework: Framework) {
+    let server = Server::new();
+    let store = server.store();
+    let jar = RUNTIME.block_on(jar_with(&store, |session| session.insert("a", 1)));
+    let address = Site::new(store.clone())
+        .on("/both", async |sessions| {
+            let session = sessions.session().await?;
+            session.insert("a", 2)?;
+            session.insert("b", 2)?;
+            Ok("")
+        })
+        .serve(framework);
+    // Load, and the swap.
+    let gate = server.backend.waits_at(1);
+    let mut connection = std::net::TcpStream::connect(address).unwrap();
+    let request = format!(
+        "GET /both HTTP/1.1\r\nHost: a\r\nCookie: {}\r\n\r\n",
+        jar.cookie()
+    );
+    connection.write_all(request.as_bytes()).unwrap();
+    RUNTIME.block_on(async {
+        gate.is_reached().await;
+        drop(connection);
+        // The server notices, or not.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let drained = tokio::time::timeout(Duration::from_millis(20), store.drain());
+        assert!(drained.await.is_err(), "it waits");
+        gate.open();
+        store.drain().await;
+        assert_eq!(read(&jar, &store, ["a", "b"]).await, Some([Some(2); 2]));
+    });
+}
+
+#[test]
+fn law_1_a_request_that_is_dropped_while_it_saves_saves_all() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        for call in 0..2 {
+            let jar = jar_with(&store, |session| session.insert("a", 1)).await;
+            let request = Request::of(&jar, &store).await;
+            request.session.insert("b", 1).unwrap();
+            request.session.renew().unwrap();
+            let session = request.session.clone();
+            let gate = server.backend.waits_at(call);
+            let finished = tokio::spawn(async move { request.finish().await });
+            gate.is_reached().await;
+            finished.abort();
+            assert!(finished.await.unwrap_err().is_cancelled());
+            gate.open();
+            store.drain().await;
+            assert_eq!(read(&jar, &store, []).await, None, "it was renewed");
+            assert!(session.id().is_some());
+        }
+        // Drained, it still saves.
+        let jar = jar_with(&store, |session| session.insert("a", 1)).await;
+        assert!(read(&jar, &store, []).await.is_some());
+    });
+}
+
+/// A codec that does not say which keys it has.
+struct Nameless(Codecs);
+
+impl Codec for Nameless {
+    fn seal_into(
+        &self,
+        name: &str,
+        payload: &[u8],
+        now: UnixTime,
+        out: &mut String,
+    ) -> Result<(), CodecError> {
+        self.0.seal_into(name, payload, now, out)
+    }
+
+    fn open_into(
+        &self,
+        name: &str,
+        cookie: &str,
+        now: UnixTime,
+        out: &mut Vec<u8>,
+    ) -> Result<Opened, CodecError> {
+        self.0.open_into(name, cookie, now, out)
+    }
+}
+
+#[test]
+fn options_that_do_not_go_together_build_no_store() {
+    let server = Server::new();
+    let build = |options| {
+        let backend = std::sync::Arc::new(server.backend.clone());
+        ServerStore::with_options(server.codecs(), backend, options).map(drop)
+    };
+    assert!(build(ServerOptions::new()).is_ok());
+    let refused = [
+        ServerOptions::new().cookie(CookieOptions::new().path("/a").unwrap()),
+        ServerOptions::new().cookie(CookieOptions::new().domain("example.com").unwrap()),
+        ServerOptions::new().lifetime(Lifetime::new().idle(Duration::ZERO)),
+        ServerOptions::new().lifetime(Lifetime::new().absolute(Duration::from_millis(1_500))),
+    ];
+    for options in refused {
+        assert!(build(options).unwrap_err().is_usage());
+    }
+}
+
+#[test]
+fn a_codec_that_does_not_go_with_the_lifetime_builds_no_store() {
+    let server = Server::new();
+    let build = |options: &CodecOptions| {
+        let backend = std::sync::Arc::new(server.backend.clone());
+        let codec = SecureCookie::with_options(server.pair.clone(), options).unwrap();
+        ServerStore::new(codec, backend).map(drop)
+    };
+    let seconds = Duration::from_secs;
+    assert!(build(&CodecOptions::new().max_age(seconds(ABSOLUTE))).is_ok());
+    for options in [
+        CodecOptions::new().max_age(seconds(ABSOLUTE - 1)),
+        CodecOptions::new().min_age(seconds(1)),
+    ] {
+        assert!(build(&options).unwrap_err().is_usage());
+    }
+}
+
+#[test]
+fn a_codec_that_names_no_keys_needs_another_for_the_rows() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let backend = std::sync::Arc::new(server.backend.clone());
+        let build = |options| {
+            ServerStore::with_options(Nameless(server.codecs()), backend.clone(), options)
+        };
+        assert!(build(ServerOptions::new()).unwrap_err().is_usage());
+        let rows = super::super::support::codecs([KeyPair::generate().unwrap()]);
+        let store = build(ServerOptions::new().row_codec(rows)).unwrap();
+        let jar = jar_with(&store, |session| session.insert("a", 1)).await;
+        assert_eq!(read(&jar, &store, ["a"]).await, Some([Some(1)]));
+    });
+}

@@ -1,0 +1,135 @@
+//! Sessions that live in a server: every law, through real HTTP for axum and actix-web
+//! alike, and through the store alone. The numbers are those of the design's list.
+
+mod faults;
+mod in_flight;
+mod laws;
+mod limits;
+mod merging;
+mod orders;
+mod owners;
+mod revocations;
+mod rows;
+mod watched;
+
+use std::sync::Arc;
+
+use silverback::backend::{Backend, Key, Memory, Stored};
+use silverback::codec::{Codecs, KeyPair, UnixTime};
+use silverback::session::testing::Jar;
+use silverback::session::{Error, ServerOptions, ServerStore, Session, Sessions};
+
+use super::site::RUNTIME;
+use super::support::{Clock, codecs};
+use watched::Watched;
+
+const IDLE: u64 = 30 * 60;
+const ABSOLUTE: u64 = 12 * 60 * 60;
+const COOKIE: &str = "__Host-id";
+
+/// A backend that is watched, the keys of those who use it, and their clock.
+#[derive(Clone)]
+struct Server {
+    backend: Watched,
+    pair: KeyPair,
+    clock: Clock,
+}
+
+impl Server {
+    fn new() -> Self {
+        Server::over(Arc::new(Memory::new()))
+    }
+
+    fn over(backend: Arc<dyn Backend>) -> Self {
+        Server {
+            backend: Watched::new(backend),
+            pair: KeyPair::generate().unwrap(),
+            clock: Clock::starting_now(),
+        }
+    }
+
+    fn codecs(&self) -> Codecs {
+        codecs([self.pair.clone()])
+    }
+
+    fn store(&self) -> ServerStore {
+        self.store_with(ServerOptions::new())
+    }
+
+    fn store_with(&self, options: ServerOptions) -> ServerStore {
+        self.store_of(self.codecs(), options)
+    }
+
+    fn store_of(&self, codecs: Codecs, options: ServerOptions) -> ServerStore {
+        let clock = self.clock.clone();
+        let options = options.clock(move || clock.now());
+        ServerStore::with_options(codecs, Arc::new(self.backend.clone()), options).unwrap()
+    }
+
+    /// The row of the session in a jar.
+    async fn row(&self, jar: &Jar, store: &ServerStore) -> (Key, Stored) {
+        let id = jar.session(store.clone()).await.unwrap().id().unwrap();
+        let key = Key::new(id).unwrap();
+        let stored = self.backend.load(&key).await.unwrap().unwrap();
+        (key, stored)
+    }
+
+    fn now(&self) -> UnixTime {
+        self.clock.now()
+    }
+}
+
+/// A request that has loaded its session, and is not finished.
+struct Request {
+    sessions: Sessions,
+    session: Session,
+}
+
+impl Request {
+    async fn of(jar: &Jar, store: &ServerStore) -> Self {
+        let sessions = jar.sessions(store.clone());
+        let session = sessions.session().await.unwrap();
+        Request { sessions, session }
+    }
+
+    /// The Set-Cookies of its response.
+    async fn finish(&self) -> Result<Vec<String>, Error> {
+        let fields = self.sessions.finish().await?.unwrap();
+        Ok(fields.set_cookies().to_vec())
+    }
+
+    /// Finishes it, and lets the jar take in what the response sets.
+    async fn finish_into(&self, jar: &mut Jar) {
+        for set_cookie in self.finish().await.unwrap() {
+            jar.receive(&set_cookie);
+        }
+    }
+}
+
+/// A whole request with the cookies of the jar, in which `handle` has the session.
+async fn visit<R>(jar: &mut Jar, store: &ServerStore, handle: impl FnOnce(&Session) -> R) -> R {
+    let request = Request::of(jar, store).await;
+    let answer = handle(&request.session);
+    request.finish_into(jar).await;
+    answer
+}
+
+/// A jar with a session in which was done what `fill` does.
+async fn jar_with(store: &ServerStore, fill: impl FnOnce(&Session) -> Result<(), Error>) -> Jar {
+    Jar::with(store.clone(), fill).await.unwrap()
+}
+
+/// Counts.
+fn count(session: &Session, key: &str) -> Result<u64, Error> {
+    session.update(key, |count: &mut u64| *count += 1)
+}
+
+/// What is under these keys in the session that a jar opens; none, if it opens none.
+async fn read<const N: usize>(
+    jar: &Jar,
+    store: &ServerStore,
+    keys: [&str; N],
+) -> Option<[Option<u64>; N]> {
+    let session = jar.session(store.clone()).await.unwrap();
+    (!session.is_new()).then(|| keys.map(|key| session.get(key).unwrap()))
+}

@@ -1,0 +1,365 @@
+//! Law 11: whose sessions are whose, and ending all of an owner's.
+
+use std::sync::Arc;
+
+use silverback::backend::{Backend, Memory};
+use silverback::session::testing::Jar;
+use silverback::session::{
+    CookieOptions, Error, Lifetime, Refusal, ServerOptions, ServerStore, Session, StoredSession,
+    Stores,
+};
+
+use super::super::client::Browser;
+use super::super::site::{Framework, Site};
+use super::watched::Fault;
+use super::{ABSOLUTE, COOKIE, RUNTIME, Server, count, jar_with, read, visit};
+
+for_each_framework!(
+    law_11_a_revoked_owner_is_logged_out_everywhere,
+    law_11_destroy_others_keeps_this_one,
+    law_11_others_end_whatever_becomes_of_this_one,
+    law_11_a_list_of_devices_ends_one,
+    law_11_a_login_ends_the_oldest_of_too_many,
+);
+
+fn login(owner: &'static str) -> impl FnOnce(&Session) -> Result<(), Error> {
+    move |session| session.login(owner)
+}
+
+fn site(store: &ServerStore) -> Site {
+    let of_list = store.clone();
+    let of_end = store.clone();
+    Site::new(store.clone())
+        .on("/login", async |sessions| {
+            sessions.session().await?.login("ape")?;
+            Ok("")
+        })
+        .on("/who", async |sessions| {
+            let session = sessions.session().await?;
+            Ok(match session.refusal() {
+                Some(refusal) => refusal.to_string(),
+                None => session.owner().unwrap_or_default(),
+            })
+        })
+        .on("/others", async |sessions| {
+            sessions.session().await?.destroy_others()?;
+            Ok("")
+        })
+        .on("/renew", async |sessions| {
+            sessions.session().await?.renew()?;
+            Ok("")
+        })
+        .on("/count", async |sessions| {
+            count(&sessions.session().await?, "count")
+        })
+        .on("/devices", move |_| {
+            let store = of_list.clone();
+            async move { Ok(store.list("ape").await?.len()) }
+        })
+        .on("/end-the-last", move |_| {
+            let store = of_end.clone();
+            async move {
+                let last = store.list("ape").await?.pop().unwrap();
+                let stranger = store.end("bonobo", last.id()).await?;
+                let ended = store.end("ape", last.id()).await?;
+                let again = store.end("ape", last.id()).await?;
+                let nobody = store.end("ape", "").await?;
+                Ok(format!("{stranger} {ended} {again} {nobody}"))
+            }
+        })
+}
+
+fn who(browser: &mut Browser) -> String {
+    browser.get("/who").body
+}
+
+fn law_11_a_revoked_owner_is_logged_out_everywhere(framework: Framework) {
+    let store = Server::new().store();
+    let mut browser = site(&store).browse(framework);
+    let mut phone = browser.another();
+    let mut anonymous = browser.another();
+    anonymous.get("/count");
+    for one in [&mut browser, &mut phone] {
+        one.get("/login");
+        assert_eq!(who(one), "ape");
+    }
+    assert_eq!(anonymous.get("/devices").body, "2");
+    RUNTIME.block_on(store.revoke("ape")).unwrap();
+    assert_eq!(anonymous.get("/devices").body, "0");
+    for one in [&mut browser, &mut phone] {
+        assert_eq!(who(one), "gone");
+        one.get("/login");
+        assert_eq!(who(one), "ape");
+    }
+    assert_eq!(anonymous.get("/count").body, "2");
+}
+
+fn law_11_destroy_others_keeps_this_one(framework: Framework) {
+    let server = Server::new();
+    let store = server.store();
+    let mut browser = site(&store).browse(framework);
+    assert_eq!(browser.get("/others").status, 500, "nobody is logged in");
+    let mut phone = browser.another();
+    browser.get("/login");
+    for _ in 0..2 {
+        phone.get("/login");
+        let others = browser.get("/others");
+        assert_eq!((others.status, others.set_cookies().len()), (200, 0));
+        assert_eq!(
+            (who(&mut browser), who(&mut phone)),
+            ("ape".into(), "gone".into())
+        );
+        // Whatever is done with it after that.
+        assert_eq!(browser.get("/count").status, 200);
+        server.clock.pass(600);
+        assert_eq!(who(&mut browser), "ape");
+        assert_eq!(browser.get("/renew").set_cookies().len(), 1);
+        assert_eq!(who(&mut browser), "ape");
+        assert_eq!(browser.get("/devices").body, "1");
+    }
+    // What it was spared as does not spare it again.
+    RUNTIME.block_on(store.revoke("ape")).unwrap();
+    assert_eq!(who(&mut browser), "gone");
+}
+
+fn law_11_others_end_whatever_becomes_of_this_one(framework: Framework) {
+    type Ending = fn(&Session) -> Result<(), Error>;
+    let endings: [(&str, Ending, &str, bool); 6] = [
+        ("/stay", |_| Ok(()), "ape", false),
+        ("/renewed", |session| session.renew(), "ape", true),
+        ("/leave", |session| session.logout(), "", true),
+        ("/destroy", |session| session.destroy(), "", true),
+        ("/again", |session| session.login("ape"), "ape", true),
+        ("/other", |session| session.login("bonobo"), "bonobo", true),
+    ];
+    for (path, ending, owner, sets_cookie) in endings {
+        let mut browser = site(&Server::new().store())
+            .on(path, move |sessions| async move {
+                let session = sessions.session().await?;
+                session.destroy_others()?;
+                ending(&session)?;
+                Ok("")
+            })
+            .browse(framework);
+        let mut phone = browser.another();
+        for one in [&mut browser, &mut phone] {
+            one.get("/login");
+        }
+        let response = browser.get(path);
+        assert_eq!(response.status, 200, "{path}");
+        assert_eq!(!response.set_cookies().is_empty(), sets_cookie, "{path}");
+        assert_eq!(
+            (who(&mut browser), who(&mut phone)),
+            (owner.into(), "gone".into())
+        );
+        let devices = usize::from(owner == "ape").to_string();
+        assert_eq!(browser.get("/devices").body, devices, "{path}");
+    }
+}
+
+fn law_11_a_list_of_devices_ends_one(framework: Framework) {
+    let server = Server::new();
+    let mut browser = site(&server.store()).browse(framework);
+    browser.get("/login");
+    server.clock.pass(60);
+    let mut phone = browser.another();
+    phone.get("/login");
+    // Nobody else's, and each once.
+    let ended = phone.get("/end-the-last").body;
+    assert_eq!(ended, "false true false false");
+    assert_eq!(
+        (who(&mut browser), who(&mut phone)),
+        ("gone".into(), "ape".into())
+    );
+}
+
+fn law_11_a_login_ends_the_oldest_of_too_many(framework: Framework) {
+    for seconds_between in [0, 1] {
+        let server = Server::new();
+        let store = server.store_with(ServerOptions::new().at_most(3));
+        let first = site(&store).browse(framework);
+        let mut browsers: Vec<Browser> = Vec::new();
+        for number in 0..8 {
+            let mut browser = first.another();
+            browser.get("/login");
+            assert_eq!(who(&mut browser), "ape", "the latest stays");
+            browsers.push(browser);
+            server.clock.pass(seconds_between);
+            let devices = (number + 1).min(3).to_string();
+            assert_eq!(first.get_with("/devices", []).body, devices);
+        }
+        if seconds_between > 0 {
+            let who = browsers.iter_mut().map(who).collect::<Vec<_>>().join(" ");
+            assert_eq!(who, "gone gone gone gone gone ape ape ape");
+        }
+    }
+}
+
+#[test]
+fn law_11_a_login_stands_though_the_oldest_cannot_be_ended() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store_with(ServerOptions::new().at_most(1));
+        let first = jar_with(&store, login("ape")).await;
+        server.backend.calls();
+        // Begin, create, keys, and for each of them load; load and swap for the oldest.
+        let calls = 2..7;
+        for (call, fault) in calls.flat_map(|call| [(call, Fault::Fails), (call, Fault::IsLost)]) {
+            server.backend.at(call, fault);
+            let mut jar = Jar::new();
+            visit(&mut jar, &store, |session| session.login("ape").unwrap()).await;
+            assert!(read(&jar, &store, []).await.is_some(), "{call}");
+        }
+        jar_with(&store, login("ape")).await;
+        assert_eq!(
+            store.list("ape").await.unwrap().len(),
+            1,
+            "the next does it"
+        );
+        assert_eq!(read(&first, &store, []).await, None);
+    });
+}
+
+#[test]
+fn law_11_a_renewal_ends_nobody() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store_with(ServerOptions::new().at_most(2));
+        let mut jars = Vec::new();
+        for _ in 0..2 {
+            jars.push(jar_with(&store, login("ape")).await);
+        }
+        for jar in &mut jars {
+            visit(jar, &store, |session| session.renew().unwrap()).await;
+        }
+        for jar in &jars {
+            assert!(read(jar, &store, []).await.is_some());
+        }
+    });
+}
+
+#[test]
+fn law_11_a_list_says_what_is_known_of_each() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let lifetime = Lifetime::new().remember_me();
+        let store = server.store_with(ServerOptions::new().lifetime(lifetime));
+        let begin = server.now();
+        let laptop = jar_with(&store, |session| {
+            session.login("ape")?;
+            session.insert("device", "laptop")
+        })
+        .await;
+        server.clock.pass(100);
+        jar_with(&store, |session| {
+            session.login("ape")?;
+            session.remember(true)?;
+            session.insert("device", "phone")
+        })
+        .await;
+        jar_with(&store, login("bonobo")).await;
+        let list = store.list("ape").await.unwrap();
+        let device = |of: &StoredSession| of.values().get::<String>("device").unwrap().unwrap();
+        let devices: Vec<String> = list.iter().map(device).collect();
+        assert_eq!(devices, ["phone", "laptop"], "the latest login first");
+        let [phone, ours] = &list[..] else { panic!() };
+        assert_eq!((phone.is_remembered(), ours.is_remembered()), (true, false));
+        assert_eq!(ours.authenticated_at(), Some(begin));
+        assert_eq!(
+            ours.deadline().unwrap().as_secs(),
+            begin.as_secs() + ABSOLUTE
+        );
+        let session = laptop.session(store.clone()).await.unwrap();
+        assert!(ours.is(&session) && !phone.is(&session));
+        // Its use is noted.
+        assert_eq!(ours.last_seen(), begin);
+        server.clock.pass(600);
+        visit(&mut laptop.clone(), &store, |_| ()).await;
+        let seen = store.list("ape").await.unwrap()[1].last_seen();
+        assert_eq!(seen, server.now());
+    });
+}
+
+#[test]
+fn law_11_what_is_over_is_in_no_list() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let jar = jar_with(&store, login("ape")).await;
+        server.clock.pass(super::IDLE);
+        let refusal = jar.session(store.clone()).await.unwrap().refusal();
+        assert_eq!(refusal, Some(Refusal::Idle));
+        assert!(store.list("ape").await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn law_11_an_owned_session_without_its_owners_record_is_refused() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let jar = jar_with(&server.store(), login("ape")).await;
+        let (key, stored) = server.row(&jar, &server.store()).await;
+        // The row is there, and the owner's record is not.
+        let bare = Arc::new(Memory::new());
+        bare.create(&key, &stored.record).await.unwrap();
+        let other = Server {
+            backend: super::Watched::new(bare),
+            ..server.clone()
+        };
+        let refusal = jar.session(other.store()).await.unwrap().refusal();
+        assert_eq!(refusal, Some(Refusal::Gone));
+    });
+}
+
+#[test]
+fn law_11_an_owner_is_known_longer_than_the_last_session_lives() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let lifetime = Lifetime::new().remember_me();
+        let store = server.store_with(ServerOptions::new().lifetime(lifetime));
+        let begin = server.now().as_secs();
+        let known_for = || {
+            let until = server.backend.known_until().unwrap().as_millis() / 1_000;
+            u64::try_from(until).unwrap() - begin
+        };
+        let month = 30 * 86_400;
+        let mut jar = jar_with(&store, login("ape")).await;
+        assert_eq!(known_for(), ABSOLUTE + 60);
+        visit(&mut jar, &store, |session| session.remember(true).unwrap()).await;
+        assert_eq!(known_for(), month + 60);
+        visit(&mut jar, &store, |session| {
+            session.remember(false).unwrap();
+            session.destroy_others().unwrap();
+        })
+        .await;
+        assert_eq!(known_for(), ABSOLUTE + 60);
+        store.revoke("ape").await.unwrap();
+        assert_eq!(known_for(), month + 60, "the longest there may be");
+    });
+}
+
+#[test]
+fn law_11_one_revocation_ends_an_owners_sessions_of_all_stores() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let cookie = CookieOptions::new().name("__Host-admin").unwrap();
+        let admin = server.store_with(ServerOptions::new().cookie(cookie));
+        let users = server.store();
+        let jars = [
+            jar_with(&admin, login("ape")).await,
+            jar_with(&users, login("ape")).await,
+        ];
+        // Each lists its own.
+        assert_eq!(users.list("ape").await.unwrap().len(), 1);
+        let id = admin.list("ape").await.unwrap()[0].id().to_owned();
+        assert!(!users.end("ape", &id).await.unwrap());
+        users.revoke("ape").await.unwrap();
+        assert_eq!(read(&jars[0], &admin, []).await, None);
+        assert_eq!(read(&jars[1], &users, []).await, None);
+        let stores = Stores::from(users).and(admin).unwrap();
+        assert_eq!(
+            format!("{stores:?}"),
+            format!("[{COOKIE:?}, \"__Host-admin\"]")
+        );
+    });
+}

@@ -1,0 +1,162 @@
+//! Law 11: an owner's sessions are revoked while their requests are at work.
+
+use silverback::session::testing::Jar;
+use silverback::session::{Error, Session};
+
+use super::{RUNTIME, Request, Server, jar_with, read, visit};
+
+fn login(session: &Session) -> Result<(), Error> {
+    session.login("ape")
+}
+
+#[test]
+fn law_11_saved_by_others_between_a_revocation_and_what_it_spares() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let jar = jar_with(&store, login).await;
+        let late = Request::of(&jar, &store).await;
+        let request = Request::of(&jar, &store).await;
+        request.session.destroy_others().unwrap();
+        // Look, revoke, and then the swap.
+        let gate = server.backend.waits_at(2);
+        let finished = tokio::spawn(async move { request.finish().await });
+        gate.is_reached().await;
+        late.session.insert("late", 1).unwrap();
+        late.finish().await.unwrap();
+        gate.open();
+        finished.await.unwrap().unwrap();
+        assert_eq!(read(&jar, &store, ["late"]).await, Some([Some(1)]));
+        store.revoke("ape").await.unwrap();
+        assert_eq!(read(&jar, &store, []).await, None);
+    });
+}
+
+#[test]
+fn law_11_who_loaded_before_a_revocation_is_gone() {
+    type Change = fn(&Session) -> Result<(), Error>;
+    let changes: [Change; 4] = [
+        |session| session.insert("late", 1),
+        |session| session.renew(),
+        |session| session.destroy_others(),
+        |_| Ok(()),
+    ];
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        for change in changes {
+            let jar = jar_with(&store, login).await;
+            let request = Request::of(&jar, &store).await;
+            store.revoke("ape").await.unwrap();
+            let since = jar_with(&store, login).await;
+            server.clock.pass(600);
+            change(&request.session).unwrap();
+            assert_eq!(request.finish().await.unwrap(), [""; 0]);
+            assert_eq!(read(&jar, &store, []).await, None);
+            assert!(read(&since, &store, []).await.is_some(), "it ends nobody");
+            assert_eq!(store.list("ape").await.unwrap().len(), 1);
+            store.revoke("ape").await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn law_11_a_revocation_is_not_overtaken_by_one_that_spares() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        // Whatever it waits for: to look, to revoke, or to save.
+        for call in 0..3 {
+            let jar = jar_with(&store, login).await;
+            let request = Request::of(&jar, &store).await;
+            request.session.destroy_others().unwrap();
+            let gate = server.backend.waits_at(call);
+            let finished = tokio::spawn(async move { request.finish().await });
+            gate.is_reached().await;
+            store.revoke("ape").await.unwrap();
+            let since = jar_with(&store, login).await;
+            gate.open();
+            assert_eq!(finished.await.unwrap().unwrap(), [""; 0]);
+            assert_eq!(read(&jar, &store, []).await, None, "{call}");
+            let lives = read(&since, &store, []).await.is_some();
+            assert_eq!(
+                lives,
+                call != 1,
+                "who came between may be one of the others"
+            );
+        }
+    });
+}
+
+#[test]
+fn law_11_two_requests_of_one_session_end_the_others() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let mut jar = jar_with(&store, login).await;
+        let phone = jar_with(&store, login).await;
+        let request = Request::of(&jar, &store).await;
+        request.session.destroy_others().unwrap();
+        // It revokes after the other did.
+        let gate = server.backend.waits_at(1);
+        let finished = tokio::spawn(async move { request.finish().await });
+        gate.is_reached().await;
+        visit(&mut jar, &store, |session| {
+            session.destroy_others().unwrap()
+        })
+        .await;
+        gate.open();
+        assert_eq!(finished.await.unwrap().unwrap(), [""; 0]);
+        assert!(read(&jar, &store, []).await.is_some());
+        assert_eq!(read(&phone, &store, []).await, None);
+    });
+}
+
+#[test]
+fn law_11_who_loaded_before_destroy_others_is_gone() {
+    RUNTIME.block_on(async {
+        let store = Server::new().store();
+        let mut jar = jar_with(&store, login).await;
+        let request = Request::of(&jar, &store).await;
+        visit(&mut jar, &store, |session| {
+            session.destroy_others().unwrap()
+        })
+        .await;
+        request.session.insert("late", 1).unwrap();
+        assert!(request.session.save().await.unwrap_err().is_gone());
+        assert_eq!(read(&jar, &store, ["late"]).await, Some([None]));
+    });
+}
+
+#[test]
+fn law_11_destroy_others_and_a_login_keep_the_new_session() {
+    RUNTIME.block_on(async {
+        let store = Server::new().store();
+        let other = jar_with(&store, login).await;
+        let mut jar = Jar::new();
+        visit(&mut jar, &store, |session| {
+            session.login("ape").unwrap();
+            session.destroy_others().unwrap();
+        })
+        .await;
+        assert_eq!(read(&other, &store, []).await, None);
+        assert_eq!(store.list("ape").await.unwrap().len(), 1);
+        visit(&mut jar, &store, |session| session.login("bonobo").unwrap()).await;
+        assert!(store.list("ape").await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn law_11_who_only_reads_finds_that_it_was_revoked_when_it_is_touched() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let jar = jar_with(&store, login).await;
+        let request = Request::of(&jar, &store).await;
+        server.clock.pass(600);
+        store.revoke("ape").await.unwrap();
+        request.session.save().await.unwrap();
+        assert!(request.session.insert("late", 1).unwrap_err().is_gone());
+        assert_eq!(request.finish().await.unwrap(), [""; 0]);
+    });
+}

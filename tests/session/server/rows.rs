@@ -1,0 +1,356 @@
+//! Law 8: what a row says, and that it is good in its place alone. And what is said of it
+//! elsewhere: nothing.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use silverback::backend::{Backend, Expiry, Key, Memory, Outcome, Owner, Record};
+use silverback::codec::{Codec, Codecs, KeyPair};
+use silverback::session::testing::Jar;
+use silverback::session::{CookieOptions, Refusal, ServerOptions, ServerStore};
+
+use super::super::site::{Framework, Site};
+use super::super::support::codecs;
+use super::watched::Fault;
+use super::{COOKIE, RUNTIME, Request, Server, jar_with, read, visit};
+
+/// Puts other bytes, or another owner, in place of a session's row.
+async fn put(server: &Server, key: &Key, record: Record) {
+    let stored = server.backend.load(key).await.unwrap().unwrap();
+    let swapped = server.backend.swap(key, &stored.revision, &record).await;
+    assert!(matches!(swapped.unwrap(), Outcome::Done(_)));
+}
+
+async fn refusal(jar: &Jar, store: &ServerStore) -> Option<Refusal> {
+    jar.session(store.clone()).await.unwrap().refusal()
+}
+
+/// The ID in a jar's cookie.
+fn id(jar: &Jar, codecs: &Codecs) -> Vec<u8> {
+    let cookie = jar.get(COOKIE).unwrap();
+    codecs.open(COOKIE, cookie).unwrap().into_value()
+}
+
+#[test]
+fn law_8_the_key_is_the_hash_of_the_id() {
+    use sha2::Digest;
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let jar = jar_with(&store, |session| session.insert("a", 1)).await;
+        let (key, stored) = server.row(&jar, &store).await;
+        let id = id(&jar, &server.codecs());
+        assert_eq!(id.len(), 32);
+        let hash = URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(&id));
+        assert_eq!(key.as_bytes(), hash.as_bytes());
+        // Neither the ID nor its texts are in the row, nor is what the session holds.
+        let row = stored.record.value();
+        let texts = [
+            id.clone(),
+            URL_SAFE_NO_PAD.encode(&id).into_bytes(),
+            jar.get(COOKIE).unwrap().as_bytes().to_vec(),
+        ];
+        for text in texts {
+            assert!(!row.windows(text.len()).any(|part| part == text));
+        }
+    });
+}
+
+#[test]
+fn law_8_a_row_is_good_in_its_place_alone() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let rich = jar_with(&store, |session| session.insert("money", 1)).await;
+        let poor = jar_with(&store, |session| session.insert("a", 1)).await;
+        let (_, stored) = server.row(&rich, &store).await;
+        let (key, own) = server.row(&poor, &store).await;
+        put(&server, &key, stored.record).await;
+        assert_eq!(refusal(&poor, &store).await, Some(Refusal::NotValid));
+        put(&server, &key, own.record).await;
+        assert_eq!(read(&poor, &store, ["a"]).await, Some([Some(1)]));
+    });
+}
+
+#[test]
+fn law_8_a_row_is_good_in_its_store_and_under_its_name_alone() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let jar = jar_with(&server.store(), |session| session.insert("a", 1)).await;
+        let other = server.store_with(ServerOptions::new().store_name("other"));
+        assert_eq!(refusal(&jar, &other).await, Some(Refusal::NotValid));
+        // The same ID, under the name of another cookie.
+        let cookie = CookieOptions::new().name("other").unwrap();
+        let named = server.store_with(ServerOptions::new().cookie(cookie));
+        let id = id(&jar, &server.codecs());
+        let mut forged = Jar::new();
+        forged.set("other", &server.codecs().seal("other", &id).unwrap());
+        assert_eq!(refusal(&forged, &named).await, Some(Refusal::NotValid));
+        // Other keys for rows.
+        let keys = codecs([KeyPair::generate().unwrap()]);
+        let own = server.store_with(ServerOptions::new().row_codec(keys));
+        assert_eq!(refusal(&jar, &own).await, Some(Refusal::NotValid));
+        // And the cookie's own keys do not open a row.
+        let (key, stored) = server.row(&jar, &server.store()).await;
+        let name = std::str::from_utf8(key.as_bytes()).unwrap();
+        let row = std::str::from_utf8(stored.record.value()).unwrap();
+        assert!(server.codecs().open(name, row).is_err());
+    });
+}
+
+#[test]
+fn law_8_a_row_that_was_tampered_with_is_refused() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let jar = jar_with(&store, |session| session.insert("a", 1)).await;
+        let (key, stored) = server.row(&jar, &store).await;
+        let (row, expiry) = (stored.record.value(), stored.record.expiry());
+        let mut others = vec![Vec::new(), row[1..].to_vec(), b"\xff".to_vec()];
+        for place in 0..row.len() {
+            let mut other = row.to_vec();
+            other[place] = if other[place] == b'A' { b'B' } else { b'A' };
+            others.push(other);
+        }
+        for other in others {
+            put(&server, &key, Record::new(other, expiry)).await;
+            assert_eq!(refusal(&jar, &store).await, Some(Refusal::NotValid));
+        }
+    });
+}
+
+#[test]
+fn law_8_the_owner_beside_a_row_is_the_one_within() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let ape = jar_with(&store, |session| session.login("ape")).await;
+        let nobody = jar_with(&store, |session| session.insert("a", 1)).await;
+        jar_with(&store, |session| session.login("bonobo")).await;
+        let owners = server.backend.owners().unwrap();
+        let bonobo = Owner {
+            name: "bonobo".to_owned(),
+            generation: owners.generation("bonobo").await.unwrap().unwrap(),
+        };
+        for jar in [&ape, &nobody] {
+            let (key, stored) = server.row(jar, &store).await;
+            let record = stored.record.clone();
+            put(&server, &key, record.clone().owned_by(bonobo.clone())).await;
+            assert_eq!(refusal(jar, &store).await, Some(Refusal::NotValid));
+            assert_eq!(store.list("bonobo").await.unwrap().len(), 1);
+            // Nobody's, so that no revocation would end it.
+            let bare = Record::new(record.value(), record.expiry());
+            put(&server, &key, bare).await;
+            let is_nobodys = record.owner().is_none();
+            assert_eq!(refusal(jar, &store).await.is_none(), is_nobodys);
+        }
+    });
+}
+
+#[test]
+fn law_8_an_expiry_that_was_moved_ends_no_later_than_the_deadline() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let jar = jar_with(&store, |session| session.insert("a", 1)).await;
+        let (key, stored) = server.row(&jar, &store).await;
+        put(&server, &key, stored.record.until(Expiry::NEVER)).await;
+        server.clock.pass(super::ABSOLUTE - 1);
+        assert_eq!(refusal(&jar, &store).await, None);
+        server.clock.pass(1);
+        assert_eq!(refusal(&jar, &store).await, Some(Refusal::Expired));
+    });
+}
+
+#[test]
+fn law_2_a_row_that_is_none_of_ours_while_it_is_saved_is_an_outage() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let jar = jar_with(&store, |session| session.insert("a", 1)).await;
+        for ends in [false, true] {
+            let request = Request::of(&jar, &store).await;
+            let (key, stored) = server.row(&jar, &store).await;
+            put(
+                &server,
+                &key,
+                Record::new("foreign", stored.record.expiry()),
+            )
+            .await;
+            match ends {
+                true => request.session.destroy().unwrap(),
+                false => request.session.insert("a", 2).unwrap(),
+            }
+            assert!(request.finish().await.unwrap_err().is_unavailable());
+            put(&server, &key, stored.record).await;
+        }
+    });
+}
+
+#[test]
+fn rows_are_as_long_as_they_need_to_be() {
+    RUNTIME.block_on(async {
+        let store = Server::new().store();
+        let long = "x".repeat(500_000);
+        let mut jar = jar_with(&store, |session| session.insert("long", &long)).await;
+        assert!(jar.cookie().len() < 300);
+        visit(&mut jar, &store, |session| {
+            assert_eq!(session.get::<String>("long").unwrap().unwrap(), long);
+            session.renew().unwrap();
+        })
+        .await;
+        assert!(read(&jar, &store, []).await.is_some());
+    });
+}
+
+#[test]
+fn what_is_printed_holds_no_secret() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let jar = jar_with(&store, |session| {
+            session.login("owner-secret")?;
+            session.insert("key-secret", "value-secret")
+        })
+        .await;
+        let session = jar.session(store.clone()).await.unwrap();
+        let list = store.list("owner-secret").await.unwrap();
+        let (key, stored) = server.row(&jar, &store).await;
+        let printed = [
+            format!(
+                "{store:?} {session:?} {list:?} {:?}",
+                jar.sessions(store.clone())
+            ),
+            format!("{key:?} {stored:?} {:?}", stored.record.owner()),
+            format!("{:?}", ServerOptions::new().row_codec(server.codecs())),
+            format!("{:?} {jar:?}", list[0].values()),
+        ];
+        let printed = printed.concat();
+        let cookie = jar.get(COOKIE).unwrap();
+        for secret in ["secret", cookie, &cookie[..20]] {
+            assert!(!printed.contains(secret), "{printed}");
+        }
+    });
+}
+
+for_each_framework!(what_is_logged_holds_no_secret);
+
+fn what_is_logged_holds_no_secret(framework: Framework) {
+    use super::super::errors::lines;
+    lines("");
+    let server = Server::new();
+    let name = format!("logged-server-{framework:?}");
+    let cookie = CookieOptions::new().name(&*name).unwrap();
+    let store = server.store_with(ServerOptions::new().cookie(cookie));
+    let mut browser = Site::new(store.clone())
+        .on("/login", async |sessions| {
+            let session = sessions.session().await?;
+            session.login("owner-secret")?;
+            session.insert("key-secret", "value-secret")?;
+            Ok("")
+        })
+        .on("/renew", async |sessions| {
+            sessions.session().await?.renew()?;
+            Ok("")
+        })
+        .browse(framework);
+    browser.get("/login");
+    assert_eq!(lines(&name), [""; 0], "nothing to say");
+    let jar = browser.jar.clone();
+    let cookie = jar.get(&name).unwrap();
+    let id = server.codecs().open(&name, cookie).unwrap().into_value();
+    let id = URL_SAFE_NO_PAD.encode(id);
+    // A new row is left behind, an outage, a row that is none, one that is gone.
+    server.backend.at(3, Fault::Fails);
+    server.backend.and_at(4, Fault::Fails);
+    assert_eq!(browser.get("/renew").status, 503);
+    let left = lines("a session that nobody has an ID of was left behind");
+    assert!(!left.is_empty());
+    server.backend.at(0, Fault::Fails);
+    assert_eq!(browser.get("/renew").status, 503);
+    let key = RUNTIME.block_on(async {
+        let (key, stored) = server.row(&jar, &store).await;
+        put(
+            &server,
+            &key,
+            Record::new("row-secret", stored.record.expiry()),
+        )
+        .await;
+        key
+    });
+    browser.get("/login");
+    browser.jar = jar.clone();
+    server.backend.calls();
+    let said = lines(&name);
+    assert!(
+        said.iter()
+            .any(|line| line.contains("a session's row is not valid"))
+    );
+    assert!(said.iter().any(|line| line.contains("reason=not valid")));
+    let key = std::str::from_utf8(key.as_bytes()).unwrap();
+    for line in lines("") {
+        for secret in ["secret", cookie, &id, key] {
+            assert!(!line.contains(secret), "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_backend_without_owners_knows_who_is_logged_in_all_the_same() {
+    use silverback::backend::{Created, Error, Revision, Stored};
+    use silverback::session::async_trait;
+
+    struct Ownerless(Memory);
+
+    #[async_trait]
+    impl Backend for Ownerless {
+        async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
+            self.0.load(key).await
+        }
+        async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
+            assert!(record.owner().is_none());
+            self.0.create(key, record).await
+        }
+        async fn swap(
+            &self,
+            key: &Key,
+            seen: &Revision,
+            record: &Record,
+        ) -> Result<Outcome<Revision>, Error> {
+            self.0.swap(key, seen, record).await
+        }
+        async fn touch(
+            &self,
+            key: &Key,
+            seen: &Revision,
+            until: Expiry,
+        ) -> Result<Outcome<Revision>, Error> {
+            self.0.touch(key, seen, until).await
+        }
+        async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
+            self.0.remove(key, seen).await
+        }
+    }
+
+    RUNTIME.block_on(async {
+        let server = Server::over(Arc::new(Ownerless(Memory::new())));
+        let store = server.store();
+        let mut jar = jar_with(&store, |session| session.login("ape")).await;
+        visit(&mut jar, &store, |session| {
+            assert_eq!(session.owner().as_deref(), Some("ape"));
+            session.renew().unwrap();
+        })
+        .await;
+        assert!(store.list("ape").await.unwrap_err().is_usage());
+        assert!(store.revoke("ape").await.unwrap_err().is_usage());
+        let request = Request::of(&jar, &store).await;
+        request.session.destroy_others().unwrap();
+        assert!(request.finish().await.unwrap_err().is_usage());
+        assert!(read(&jar, &store, []).await.is_some());
+        let backend = store.backend().clone();
+        let limited = ServerOptions::new().at_most(3);
+        let limited = ServerStore::with_options(server.codecs(), backend, limited);
+        assert!(limited.unwrap_err().is_usage());
+    });
+}

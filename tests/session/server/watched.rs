@@ -1,0 +1,220 @@
+//! A backend between a store and the real one: it counts what is asked, and the n-th call
+//! from now can be made to fail, to lose its reply, or to wait.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use silverback::backend::{
+    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owners, Record, Revision, Stored,
+};
+use silverback::session::async_trait;
+use tokio::sync::Notify;
+
+/// What becomes of a call.
+#[derive(Clone)]
+pub(crate) enum Fault {
+    /// It is not done, and says so.
+    Fails,
+    /// It is not done, and nobody can tell.
+    IsLost,
+    /// It is done, and nobody can tell.
+    LosesItsReply,
+    /// It is done once it is let go on.
+    Waits(Gate),
+}
+
+/// Where a call waits.
+#[derive(Clone, Default)]
+pub(crate) struct Gate(Arc<(Notify, Notify)>);
+
+impl Gate {
+    /// Ends when a call has come.
+    pub(crate) async fn is_reached(&self) {
+        self.0.0.notified().await;
+    }
+
+    /// Lets the call go on.
+    pub(crate) fn open(&self) {
+        self.0.1.notify_one();
+    }
+
+    async fn pass(&self) {
+        self.0.0.notify_one();
+        self.0.1.notified().await;
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Watched(Arc<Shared>);
+
+struct Shared {
+    inner: Arc<dyn Backend>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    calls: Vec<&'static str>,
+    /// How long the last owner that was begun or revoked is to be known.
+    known_until: Option<Expiry>,
+    /// By how many calls there were before.
+    faults: HashMap<usize, Fault>,
+    is_down: bool,
+}
+
+impl Watched {
+    pub(crate) fn new(inner: Arc<dyn Backend>) -> Self {
+        Watched(Arc::new(Shared {
+            inner,
+            state: Mutex::default(),
+        }))
+    }
+
+    /// What was asked since this was asked last, in order. Nothing is to be done any more.
+    pub(crate) fn calls(&self) -> String {
+        let mut state = self.0.state.lock().unwrap();
+        state.faults.clear();
+        std::mem::take(&mut state.calls).join(" ")
+    }
+
+    /// Does that to the n-th call from now, from 0, and forgets what was to be done before.
+    pub(crate) fn at(&self, call: usize, fault: Fault) {
+        self.calls();
+        self.and_at(call, fault);
+    }
+
+    /// Does that, too.
+    pub(crate) fn and_at(&self, call: usize, fault: Fault) {
+        let mut state = self.0.state.lock().unwrap();
+        let place = state.calls.len() + call;
+        state.faults.insert(place, fault);
+    }
+
+    /// Lets the n-th call from now wait.
+    pub(crate) fn waits_at(&self, call: usize) -> Gate {
+        self.calls();
+        self.and_waits_at(call)
+    }
+
+    /// Lets that one wait, too.
+    pub(crate) fn and_waits_at(&self, call: usize) -> Gate {
+        let gate = Gate::default();
+        self.and_at(call, Fault::Waits(gate.clone()));
+        gate
+    }
+
+    /// Fails every call, until it is told otherwise.
+    pub(crate) fn is_down(&self, is_down: bool) {
+        self.0.state.lock().unwrap().is_down = is_down;
+    }
+
+    pub(crate) fn known_until(&self) -> Option<Expiry> {
+        self.0.state.lock().unwrap().known_until
+    }
+
+    fn owner_until(&self, until: Expiry) {
+        self.0.state.lock().unwrap().known_until = Some(until);
+    }
+
+    fn fault(&self, call: &'static str) -> Option<Fault> {
+        let mut state = self.0.state.lock().unwrap();
+        let place = state.calls.len();
+        state.calls.push(call);
+        match state.is_down {
+            true => Some(Fault::Fails),
+            false => state.faults.remove(&place),
+        }
+    }
+
+    async fn call<T>(
+        &self,
+        name: &'static str,
+        call: impl Future<Output = Result<T, Error>> + Send,
+    ) -> Result<T, Error> {
+        match self.fault(name) {
+            None => call.await,
+            Some(Fault::Fails) => Err(Error::unavailable("the server does not answer")),
+            Some(Fault::IsLost) => Err(Error::outcome_unknown("the request was lost")),
+            Some(Fault::LosesItsReply) => {
+                call.await?;
+                Err(Error::outcome_unknown("the reply was lost"))
+            }
+            Some(Fault::Waits(gate)) => {
+                gate.pass().await;
+                call.await
+            }
+        }
+    }
+
+    fn inner_owners(&self) -> &dyn Owners {
+        self.0.inner.owners().expect("the backend knows owners")
+    }
+}
+
+#[async_trait]
+impl Backend for Watched {
+    async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
+        self.call("load", self.0.inner.load(key)).await
+    }
+
+    async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
+        self.call("create", self.0.inner.create(key, record)).await
+    }
+
+    async fn swap(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        record: &Record,
+    ) -> Result<Outcome<Revision>, Error> {
+        let swap = self.0.inner.swap(key, seen, record);
+        self.call("swap", swap).await
+    }
+
+    async fn touch(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        until: Expiry,
+    ) -> Result<Outcome<Revision>, Error> {
+        let touch = self.0.inner.touch(key, seen, until);
+        self.call("touch", touch).await
+    }
+
+    async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
+        self.call("remove", self.0.inner.remove(key, seen)).await
+    }
+
+    fn owners(&self) -> Option<&dyn Owners> {
+        self.0.inner.owners().is_some().then_some(self)
+    }
+}
+
+#[async_trait]
+impl Owners for Watched {
+    async fn generation(&self, owner: &str) -> Result<Option<Generation>, Error> {
+        let generation = self.inner_owners().generation(owner);
+        self.call("generation", generation).await
+    }
+
+    async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+        self.owner_until(until);
+        let begin = self.inner_owners().begin(owner, until);
+        self.call("begin", begin).await
+    }
+
+    async fn revoke(
+        &self,
+        owner: &str,
+        until: Expiry,
+        keep: Option<&Key>,
+    ) -> Result<Generation, Error> {
+        self.owner_until(until);
+        let revoke = self.inner_owners().revoke(owner, until, keep);
+        self.call("revoke", revoke).await
+    }
+
+    async fn keys(&self, owner: &str) -> Result<Vec<Key>, Error> {
+        self.call("keys", self.inner_owners().keys(owner)).await
+    }
+}
