@@ -10,7 +10,7 @@
 //! | [`gob`] | Go's `encoding/gob`, the serializer gorilla uses by default: a lossless `Value`, and serde types |
 //! | `session` | what a web application remembers of a browser: `Session`, lifetimes, flashes; in its cookie (`CookieStore`) or in a server (`ServerStore`) (feature `session`) |
 //! | `backend` | where records live, for sessions in servers: the trait and its laws, memory, files, SQLite (feature `backend`) |
-//! | `web` | sessions in tower, axum and actix-web (features `tower`, `axum`, `actix`) |
+//! | `web` | sessions in tower, axum and actix-web (features `tower`, `axum`, `actix`; `tower-sessions` for applications on that crate) |
 //!
 //! Arrows point one way only: `codec` uses `gob`, `session` uses both and `backend`, `web`
 //! uses `session`, and `backend` uses nothing of ours.
@@ -44,6 +44,7 @@
 //! | `tower` | no | `web::tower`: a layer for any tower service; brings `session` |
 //! | `axum` | no | axum's extractors on top of it; brings `tower` |
 //! | `actix` | no | `web::actix`: middleware and extractors for actix-web; brings `session` |
+//! | `tower-sessions` | no | `web::tower_sessions`: our backends beneath an application on the `tower-sessions` crate |
 //! | `backend` | no | `backend`: records, their laws, and a backend in memory |
 //! | `files` | no | `backend::Files`: records in files |
 //! | `sqlite` | no | `backend::Sqlite`: records in an SQLite database, with SQLite itself; needs Rust 1.94 |
@@ -69,7 +70,7 @@ pub mod codec;
 pub mod gob;
 #[cfg(feature = "session")]
 pub mod session;
-#[cfg(any(feature = "tower", feature = "actix"))]
+#[cfg(any(feature = "tower", feature = "actix", feature = "tower-sessions"))]
 pub mod web;
 
 /// The README's examples, compiled and run as documentation tests.

@@ -11,7 +11,7 @@ const ARROWS: [(&str, &[&str]); 5] = [
     ("gob", &[]),
     ("codec", &["gob"]),
     ("session", &["codec", "gob", "backend"]),
-    ("web", &["session"]),
+    ("web", &["session", "backend"]), // backend: for the adapter of tower-sessions
 ];
 
 /// The rooms and files at the top of `src` that are no library rooms.

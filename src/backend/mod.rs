@@ -85,6 +85,17 @@ pub enum Outcome<T> {
     Gone,
 }
 
+impl<T> Outcome<T> {
+    /// The same, of what `with` makes of the answer.
+    pub fn map<U>(self, with: impl FnOnce(T) -> U) -> Outcome<U> {
+        match self {
+            Outcome::Done(answer) => Outcome::Done(with(answer)),
+            Outcome::Conflict => Outcome::Conflict,
+            Outcome::Gone => Outcome::Gone,
+        }
+    }
+}
+
 /// What became of a creation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Created {

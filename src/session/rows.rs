@@ -220,11 +220,8 @@ impl Rows {
         key: &Key,
         seen: &Revision,
     ) -> Result<Outcome<Revision>, backend::Error> {
-        Ok(match self.backend.remove(key, seen).await? {
-            Outcome::Done(()) => Outcome::Done(seen.clone()),
-            Outcome::Conflict => Outcome::Conflict,
-            Outcome::Gone => Outcome::Gone,
-        })
+        let removed = self.backend.remove(key, seen).await?;
+        Ok(removed.map(|()| seen.clone()))
     }
 }
 

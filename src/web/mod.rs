@@ -6,6 +6,7 @@
 //! | [`tower`] | any tower service: [`SessionLayer`](tower::SessionLayer) | `tower` |
 //! | `axum.rs` | axum: the extractors `Session` and `Sessions`, on top of the layer | `axum` |
 //! | [`actix`] | actix-web: [`SessionMiddleware`](actix::SessionMiddleware) and the same extractors | `actix` |
+//! | [`tower_sessions`] | applications on the `tower-sessions` crate: [`BackendStore`](tower_sessions::BackendStore) | `tower-sessions` |
 //!
 //! What a session is, which cookies count and what a response must carry is the
 //! business of [`session`](crate::session); how its values travel is that of
@@ -86,3 +87,5 @@ pub mod actix;
 mod axum;
 #[cfg(feature = "tower")]
 pub mod tower;
+#[cfg(feature = "tower-sessions")]
+pub mod tower_sessions;

@@ -17,4 +17,6 @@ mod orders;
 mod server;
 mod site;
 mod support;
+#[cfg(feature = "tower-sessions")]
+mod tower_sessions;
 mod values;

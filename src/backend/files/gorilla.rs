@@ -204,11 +204,7 @@ impl Backend for GorillaFiles {
         let removed = self
             .change(key, seen, |place| remove(&place.path()))
             .await?;
-        Ok(match removed {
-            Outcome::Done(_) => Outcome::Done(()),
-            Outcome::Conflict => Outcome::Conflict,
-            Outcome::Gone => Outcome::Gone,
-        })
+        Ok(removed.map(drop))
     }
 
     fn layout(&self) -> Layout {
