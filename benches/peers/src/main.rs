@@ -1,0 +1,292 @@
+//! What a session in a server adds to a request, beside tower-sessions with its memory store
+//! and with its SQLite store, in one run:
+//! `cargo run --release --manifest-path benches/peers/Cargo.toml`.
+//!
+//! Each request goes through a tower layer to a service that reads one value of the session,
+//! or reads and writes one; it holds five. What the service takes alone is subtracted. All
+//! SQLite databases have a write-ahead log and sync each write (`synchronous = FULL`), but
+//! for the last table, where the peer's is as its pool makes it.
+//!
+//! The work differs in what is promised: tower-sessions' cookie is a bare ID, its rows are in
+//! the clear, and its save puts the whole row there whatever happened meanwhile; ours opens a
+//! sealed ID and a sealed row, and saves by comparing.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::str::FromStr;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use http::header::{COOKIE, SET_COOKIE};
+use http::{HeaderValue, Request, Response};
+use silverback::backend::connect;
+use silverback::codec::{Codecs, KeyPairs};
+use silverback::session::{ServerStore, Sessions};
+use silverback::web::tower::SessionLayer;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use tower_layer::Layer;
+use tower_service::Service;
+use tower_sessions::{MemoryStore, SessionManagerLayer};
+use tower_sessions_sqlx_store::SqliteStore;
+
+const ROUNDS: usize = 7;
+
+/// What the session holds besides the counter.
+const VALUES: [(&str, &str); 4] = [
+    ("user", "0196f5b4-54a4-7a31-a4ff-52d60e4c3b0d"),
+    ("name", "Koko"),
+    ("theme", "dark"),
+    ("csrf", "kL9wZ0dJYb3oV1xq7uQmT2c5nEr8sAhG"),
+];
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<String>, Infallible>> + Send>>;
+
+#[derive(Clone)]
+struct Handler(fn(Request<()>) -> Answer);
+
+impl Service<Request<()>> for Handler {
+    type Response = Response<String>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<()>) -> Answer {
+        self.0(request)
+    }
+}
+
+fn done() -> Result<Response<String>, Infallible> {
+    Ok(Response::new(String::new()))
+}
+
+fn nothing(_: Request<()>) -> Answer {
+    Box::pin(async { done() })
+}
+
+/// What each library's handlers do: begin a session, read it, write it.
+struct Handlers {
+    begin: Handler,
+    read: Handler,
+    write: Handler,
+}
+
+async fn ours(request: &Request<()>) -> silverback::session::Session {
+    let sessions: &Sessions = request.extensions().get().expect("there is a layer");
+    sessions.session().await.expect("the backend answers")
+}
+
+fn our_handlers() -> Handlers {
+    Handlers {
+        begin: Handler(|request| {
+            Box::pin(async move {
+                let session = ours(&request).await;
+                session.insert("visits", 7_u64).expect("a value");
+                for (key, value) in VALUES {
+                    session.insert(key, value).expect("a value");
+                }
+                done()
+            })
+        }),
+        read: Handler(|request| {
+            Box::pin(async move {
+                let visits = ours(&request).await.get::<u64>("visits");
+                assert!(visits.expect("a number") >= Some(7));
+                done()
+            })
+        }),
+        write: Handler(|request| {
+            Box::pin(async move {
+                let session = ours(&request).await;
+                let visits = session.update("visits", |visits: &mut u64| *visits += 1);
+                assert!(visits.expect("a number") > 7);
+                done()
+            })
+        }),
+    }
+}
+
+fn theirs(request: &Request<()>) -> tower_sessions::Session {
+    let session = request.extensions().get::<tower_sessions::Session>();
+    session.expect("there is a layer").clone()
+}
+
+fn their_handlers() -> Handlers {
+    Handlers {
+        begin: Handler(|request| {
+            Box::pin(async move {
+                let session = theirs(&request);
+                session.insert("visits", 7_u64).await.expect("a value");
+                for (key, value) in VALUES {
+                    session.insert(key, value).await.expect("a value");
+                }
+                done()
+            })
+        }),
+        read: Handler(|request| {
+            Box::pin(async move {
+                let visits = theirs(&request).get::<u64>("visits").await;
+                assert!(visits.expect("a number") >= Some(7));
+                done()
+            })
+        }),
+        write: Handler(|request| {
+            Box::pin(async move {
+                let session = theirs(&request);
+                let visits: Option<u64> = session.get("visits").await.expect("a number");
+                let visits = visits.expect("it has begun") + 1;
+                session.insert("visits", visits).await.expect("a value");
+                done()
+            })
+        }),
+    }
+}
+
+fn request(cookie: Option<&HeaderValue>) -> Request<()> {
+    let mut request = Request::new(());
+    if let Some(cookie) = cookie {
+        request.headers_mut().insert(COOKIE, cookie.clone());
+    }
+    request
+}
+
+/// Microseconds of one request.
+async fn measure<S>(service: &mut S, cookie: &HeaderValue, requests: usize) -> f64
+where
+    S: Service<Request<()>, Response = Response<String>, Error: std::fmt::Debug>,
+{
+    let began = Instant::now();
+    for _ in 0..requests {
+        let response = service.call(request(Some(cookie))).await;
+        assert_eq!(response.expect("it answers").status(), 200);
+    }
+    began.elapsed().as_secs_f64() * 1e6 / requests as f64
+}
+
+/// What reading and writing add to a request, in a round.
+async fn measure_layer<L>(layer: &L, handlers: &Handlers, requests: usize) -> [f64; 2]
+where
+    L: Layer<Handler>,
+    L::Service: Service<Request<()>, Response = Response<String>, Error: std::fmt::Debug>,
+{
+    let mut begin = layer.layer(handlers.begin.clone());
+    let response = begin.call(request(None)).await.expect("it answers");
+    let set_cookie = response.headers()[SET_COOKIE].to_str().expect("text");
+    let cookie = set_cookie.split(';').next().expect("a cookie");
+    let cookie = HeaderValue::from_str(cookie).expect("a value");
+    let mut read = layer.layer(handlers.read.clone());
+    let mut write = layer.layer(handlers.write.clone());
+    // Connections are made, and caches filled.
+    measure(&mut write, &cookie, 10).await;
+    let bare = measure(&mut Handler(nothing), &cookie, requests).await;
+    let read = measure(&mut read, &cookie, requests).await;
+    let write = measure(&mut write, &cookie, requests).await;
+    [read - bare, write - bare]
+}
+
+async fn our_layer(url: &str) -> SessionLayer<String> {
+    let codecs = Codecs::from_pairs(KeyPairs::generate(1).expect("randomness")).expect("keys");
+    let backend = connect(url).await.expect("a backend");
+    SessionLayer::new(ServerStore::new(codecs, backend).expect("a store"))
+}
+
+async fn their_layer(path: &str, syncs_each: bool) -> SessionManagerLayer<SqliteStore> {
+    let mut options = SqliteConnectOptions::from_str(&format!("sqlite:{path}"))
+        .expect("a path")
+        .create_if_missing(true);
+    if syncs_each {
+        options = options
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+    }
+    let pool = SqlitePoolOptions::new().connect_with(options).await;
+    let store = SqliteStore::new(pool.expect("a database"));
+    store.migrate().await.expect("tables");
+    SessionManagerLayer::new(store)
+}
+
+/// The median, the lowest and the highest.
+fn spread(mut figures: Vec<f64>) -> String {
+    figures.sort_by(f64::total_cmp);
+    let median = figures[figures.len() / 2];
+    format!(
+        "{median:.2} [{:.2}-{:.2}]",
+        figures[0],
+        figures[figures.len() - 1]
+    )
+}
+
+fn print(name: &str, rounds: &[([f64; 2], [f64; 2])]) {
+    for (place, how) in ["read", "write"].into_iter().enumerate() {
+        let of = |figure: fn(f64, f64) -> f64| {
+            let rounds = rounds
+                .iter()
+                .map(|(ours, theirs)| figure(ours[place], theirs[place]));
+            spread(rounds.collect())
+        };
+        println!(
+            "{:<36} {:>24} {:>24} {:>24}",
+            format!("{name}, {how}"),
+            of(|ours, _| ours),
+            of(|_, theirs| theirs),
+            of(|ours, theirs| theirs / ours),
+        );
+    }
+}
+
+fn folder() -> PathBuf {
+    let below = std::env::var_os("SILVERBACK_BENCH_FOLDER");
+    let below = below.map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target"),
+        PathBuf::from,
+    );
+    let folder = below.join(format!("peers-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+async fn run() {
+    let folder = folder();
+    let path = |name: &str| folder.join(name).display().to_string();
+    let (our_handlers, their_handlers) = (our_handlers(), their_handlers());
+    println!(
+        "{:<36} {:>24} {:>24} {:>24}",
+        "", "silverback adds, us", "tower-sessions adds, us", "theirs / ours"
+    );
+    let memory = our_layer("memory:").await;
+    let their_memory = SessionManagerLayer::new(MemoryStore::default());
+    let mut rounds = Vec::new();
+    for _ in 0..ROUNDS {
+        let ours = measure_layer(&memory, &our_handlers, 10_000).await;
+        let theirs = measure_layer(&their_memory, &their_handlers, 10_000).await;
+        rounds.push((ours, theirs));
+    }
+    print("memory", &rounds);
+    let sqlite = our_layer(&format!("sqlite:{}", path("ours.db"))).await;
+    for (name, file, syncs_each) in [
+        ("sqlite, each write synced", "synced.db", true),
+        ("sqlite, theirs as it comes", "default.db", false),
+    ] {
+        let their_sqlite = their_layer(&path(file), syncs_each).await;
+        let mut rounds = Vec::new();
+        for _ in 0..ROUNDS {
+            let ours = measure_layer(&sqlite, &our_handlers, 500).await;
+            let theirs = measure_layer(&their_sqlite, &their_handlers, 500).await;
+            rounds.push((ours, theirs));
+        }
+        print(name, &rounds);
+    }
+    std::fs::remove_dir_all(folder).expect("the folder");
+}
+
+fn main() {
+    // One thread, so that what is measured is work and not who wakes whom.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime").block_on(run());
+}
