@@ -374,3 +374,19 @@ fn law_7_the_later_of_two_uses_counts() {
         assert_eq!(read(&jar, &store, keys).await, Some([Some(1); 2]));
     });
 }
+
+#[test]
+fn law_1_what_follows_a_touch_is_one_swap() {
+    on_each_backend(async |server| {
+        let store = server.store();
+        let jar = jar_with(&store, |session| session.insert("visits", 1)).await;
+        let request = Request::of(&jar, &store).await;
+        server.clock.pass(600);
+        server.backend.calls();
+        request.session.save().await.unwrap();
+        request.session.save().await.unwrap();
+        count(&request.session, "visits").unwrap();
+        request.finish().await.unwrap();
+        assert_eq!(server.backend.calls(), "touch swap");
+    });
+}
