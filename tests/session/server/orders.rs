@@ -335,6 +335,7 @@ fn law_7_a_deadline_is_cut_to_the_limit_that_others_have_set() {
         request.session.set_deadline(week).unwrap();
         visit(&mut jar, &store, |session| session.remember(false).unwrap()).await;
         request.finish_into(&mut jar).await;
+        assert_eq!(request.session.deadline(), Some(after(ABSOLUTE)));
         let session = jar.session(store.clone()).await.unwrap();
         assert_eq!(session.deadline(), Some(after(ABSOLUTE)));
     });
