@@ -212,6 +212,20 @@ impl Sessions {
     }
 }
 
+/// Once a request is over, nothing of it is saved. A change that was to be made again may hold
+/// the very session that holds it.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let loaded = self.loaded.get_mut();
+        let loaded = loaded.unwrap_or_else(PoisonError::into_inner);
+        for (_, session) in loaded.sessions.iter().filter(|_| loaded.is_closed) {
+            // What is the user's is dropped without the lock.
+            let changes = session.state().forget_changes();
+            drop(changes);
+        }
+    }
+}
+
 /// Whether a Host names this machine itself.
 fn is_loopback(host: &[u8]) -> bool {
     let Ok(host) = std::str::from_utf8(host) else {

@@ -391,6 +391,11 @@ impl State {
         Ok(())
     }
 
+    /// Lets go of the changes that nobody can save any more.
+    pub(super) fn forget_changes(&mut self) -> Option<Log> {
+        self.log.take()
+    }
+
     /// Takes no more changes.
     pub(super) fn close(&mut self) {
         self.is_closed = true;

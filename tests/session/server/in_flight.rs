@@ -3,6 +3,7 @@
 use silverback::session::testing::Jar;
 use silverback::session::{Error, Session};
 
+use super::watched::Fault;
 use super::{RUNTIME, Request, Server, count, jar_with, read, visit};
 
 /// A request that saves, and is stopped before its n-th call; then `meanwhile`.
@@ -60,8 +61,10 @@ fn a_change_while_a_conflict_is_resolved_loses_nothing() {
         // Swap, load, and the swap of what came of both.
         let saved = while_saving(&server, &request, 2, |session| {
             count(session, "a").unwrap();
+            session.insert("mine", 1).unwrap();
         });
         saved.await.unwrap();
+        assert!(request.session.contains("mine"), "it is not saved yet");
         visit(&mut jar, &store, |session| {
             count(session, "theirs").unwrap()
         })
@@ -248,5 +251,85 @@ fn a_login_while_another_is_saved_is_the_one_that_stays() {
         let session = jar.session(store.clone()).await.unwrap();
         assert_eq!(session.owner().as_deref(), Some("bonobo"));
         assert!(store.list("ape").await.unwrap().is_empty());
+    });
+}
+
+/// A transaction that is stopped at its n-th call; then `meanwhile`.
+async fn while_transacting(
+    server: &Server,
+    request: &Request,
+    call: usize,
+    meanwhile: impl FnOnce(&Session),
+) -> Result<(), Error> {
+    let gate = server.backend.and_waits_at(call);
+    let saving = tokio::spawn({
+        let session = request.session.clone();
+        async move { session.transact(|values| values.insert("bought", 1)).await }
+    });
+    gate.is_reached().await;
+    meanwhile(&request.session);
+    gate.open();
+    saving.await.unwrap()
+}
+
+#[test]
+fn a_transaction_that_fails_takes_back_nothing_that_came_after() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let mut jar = jar_with(&store, |session| session.insert("a", 1)).await;
+        let request = Request::of(&jar, &store).await;
+        visit(&mut jar, &store, |session| {
+            session.insert("a", "text").unwrap()
+        })
+        .await;
+        count(&request.session, "a").unwrap();
+        // Swap, load, and then the change cannot be made again.
+        server.backend.calls();
+        let failed = while_transacting(&server, &request, 1, |session| {
+            session.insert("mine", 1).unwrap();
+        });
+        assert!(failed.await.unwrap_err().is_wrong_type());
+        assert!(request.session.contains("mine"));
+    });
+}
+
+#[test]
+fn a_transaction_on_a_session_that_is_gone_brings_nothing_back() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let jar = jar_with(&store, |session| session.insert("a", 1)).await;
+        let request = Request::of(&jar, &store).await;
+        visit(&mut jar.clone(), &store, |session| {
+            session.destroy().unwrap()
+        })
+        .await;
+        let session = &request.session;
+        let gone = session.transact(|values| values.insert("bought", 1)).await;
+        assert!(gone.unwrap_err().is_gone());
+        assert!(session.insert("late", 1).unwrap_err().is_gone());
+        assert_eq!(request.finish().await.unwrap(), [""; 0]);
+    });
+}
+
+#[test]
+fn a_transaction_that_nobody_knows_of_is_not_tried_again() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let jar = jar_with(&store, |session| session.insert("a", 1)).await;
+        let request = Request::of(&jar, &store).await;
+        server.backend.at(0, Fault::LosesItsReply);
+        server.backend.and_at(1, Fault::Fails);
+        let session = &request.session;
+        let unknown = session.transact(|values| values.insert("bought", 1)).await;
+        assert!(unknown.unwrap_err().is_outcome_unknown());
+        assert!(session.insert("late", 1).unwrap_err().is_outcome_unknown());
+        assert!(request.finish().await.unwrap_err().is_outcome_unknown());
+        assert_eq!(
+            read(&jar, &store, ["bought", "late"]).await,
+            Some([Some(1), None])
+        );
     });
 }

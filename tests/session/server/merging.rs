@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use silverback::codec::UnixTime;
+use silverback::codec::{CodecOptions, Codecs, Serializer, UnixTime};
 use silverback::session::{Error, Lifetime, ServerOptions, Session, Values};
 
 use super::{RUNTIME, Request, Server, count, jar_with, read, visit};
@@ -27,10 +28,21 @@ fn told(session: &Session) -> String {
 /// Ours is made again on theirs, and theirs on ours: what both come to.
 #[track_caller]
 fn merged(ours: Change, theirs: Change, expected: &str) {
+    for serializer in [Serializer::Gob, Serializer::Json] {
+        merged_in(serializer, ours, theirs, expected);
+    }
+}
+
+#[track_caller]
+fn merged_in(serializer: Serializer, ours: Change, theirs: Change, expected: &str) {
     RUNTIME.block_on(async {
         let server = Server::new();
         let lifetime = Lifetime::new().remember_me();
-        let store = server.store_with(ServerOptions::new().lifetime(lifetime));
+        let options = CodecOptions::new()
+            .max_age(Duration::ZERO)
+            .serializer(serializer);
+        let codecs = Codecs::from_pairs_with([server.pair.clone()], &options).unwrap();
+        let store = server.store_of(codecs, ServerOptions::new().lifetime(lifetime));
         let mut jar = jar_with(&store, |session| {
             session.insert("count", 10)?;
             session.insert("left", 1)?;
@@ -325,5 +337,43 @@ fn a_change_that_panics_when_it_is_made_again_is_an_error() {
         assert!(request.finish().await.unwrap_err().is_unavailable());
         assert_eq!(read(&jar, &store, ["count"]).await, Some([Some(7)]));
         store.drain().await;
+    });
+}
+
+#[test]
+fn changes_that_are_never_saved_are_forgotten() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let jar = jar_with(&store, |session| session.insert("count", 1)).await;
+        for ends in ["abandoned", "failed", "gone"] {
+            let request = Request::of(&jar, &store).await;
+            let token = Arc::new(());
+            let left = Arc::downgrade(&token);
+            let (inner, moved) = (request.session.clone(), token);
+            // It holds the session, which holds it.
+            let change = move |count: &mut u64| {
+                let _ = (&moved, inner.keys());
+                *count += 1;
+            };
+            request.session.update("count", change).unwrap();
+            match ends {
+                "abandoned" => request.sessions.abandon(),
+                "failed" => {
+                    server.backend.is_down(true);
+                    request.finish().await.unwrap_err();
+                    server.backend.is_down(false);
+                }
+                _ => {
+                    visit(&mut jar.clone(), &store, |session| {
+                        session.destroy().unwrap()
+                    })
+                    .await;
+                    request.finish().await.unwrap();
+                }
+            }
+            drop(request);
+            assert!(left.upgrade().is_none(), "{ends}");
+        }
     });
 }

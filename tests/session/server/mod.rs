@@ -10,6 +10,7 @@ mod orders;
 mod owners;
 mod revocations;
 mod rows;
+mod turns;
 mod watched;
 
 use std::sync::Arc;

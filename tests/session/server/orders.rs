@@ -335,6 +335,7 @@ fn law_7_a_deadline_is_cut_to_the_limit_that_others_have_set() {
         request.session.set_deadline(week).unwrap();
         visit(&mut jar, &store, |session| session.remember(false).unwrap()).await;
         request.finish_into(&mut jar).await;
+        assert_eq!(request.session.deadline(), Some(after(ABSOLUTE)));
         let session = jar.session(store.clone()).await.unwrap();
         assert_eq!(session.deadline(), Some(after(ABSOLUTE)));
     });
@@ -372,5 +373,21 @@ fn law_7_the_later_of_two_uses_counts() {
         server.clock.pass(IDLE - 1);
         let keys = ["ours", "theirs"];
         assert_eq!(read(&jar, &store, keys).await, Some([Some(1); 2]));
+    });
+}
+
+#[test]
+fn law_1_what_follows_a_touch_is_one_swap() {
+    on_each_backend(async |server| {
+        let store = server.store();
+        let jar = jar_with(&store, |session| session.insert("visits", 1)).await;
+        let request = Request::of(&jar, &store).await;
+        server.clock.pass(600);
+        server.backend.calls();
+        request.session.save().await.unwrap();
+        request.session.save().await.unwrap();
+        count(&request.session, "visits").unwrap();
+        request.finish().await.unwrap();
+        assert_eq!(server.backend.calls(), "touch swap");
     });
 }

@@ -1,7 +1,8 @@
 //! Law 11: an owner's sessions are revoked while their requests are at work.
 
+use silverback::codec::{Codecs, KeyPair};
 use silverback::session::testing::Jar;
-use silverback::session::{Error, Session};
+use silverback::session::{Error, ServerOptions, Session};
 
 use super::{RUNTIME, Request, Server, jar_with, read, visit};
 
@@ -158,5 +159,23 @@ fn law_11_who_only_reads_finds_that_it_was_revoked_when_it_is_touched() {
         request.session.save().await.unwrap();
         assert!(request.session.insert("late", 1).unwrap_err().is_gone());
         assert_eq!(request.finish().await.unwrap(), [""; 0]);
+    });
+}
+
+#[test]
+fn law_11_what_cannot_be_written_revokes_nobody() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let short = Codecs::from_pairs([KeyPair::generate().unwrap()]).unwrap();
+        let store = server.store_with(ServerOptions::new().row_codec(short));
+        let phone = jar_with(&store, login).await;
+        let jar = jar_with(&store, login).await;
+        let request = Request::of(&jar, &store).await;
+        request.session.destroy_others().unwrap();
+        request.session.insert("large", "x".repeat(5_000)).unwrap();
+        assert!(request.finish().await.unwrap_err().is_too_large());
+        for jar in [&phone, &jar] {
+            assert!(read(jar, &store, []).await.is_some());
+        }
     });
 }

@@ -164,6 +164,23 @@ fn law_8_an_expiry_that_was_moved_ends_no_later_than_the_deadline() {
 }
 
 #[test]
+fn law_2_what_is_no_record_is_not_valid() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let mut jar = jar_with(&store, |session| session.insert("a", 1)).await;
+        server.backend.at(0, Fault::IsCorrupt);
+        assert_eq!(refusal(&jar, &store).await, Some(Refusal::NotValid));
+        let request = Request::of(&jar, &store).await;
+        request.session.insert("a", 2).unwrap();
+        visit(&mut jar, &store, |session| session.insert("a", 3).unwrap()).await;
+        server.backend.at(1, Fault::IsCorrupt);
+        assert!(request.finish().await.unwrap_err().is_unavailable());
+        assert_eq!(read(&jar, &store, ["a"]).await, Some([Some(3)]));
+    });
+}
+
+#[test]
 fn law_2_a_row_that_is_none_of_ours_while_it_is_saved_is_an_outage() {
     RUNTIME.block_on(async {
         let server = Server::new();

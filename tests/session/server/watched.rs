@@ -15,6 +15,8 @@ use tokio::sync::Notify;
 pub(crate) enum Fault {
     /// It is not done, and says so.
     Fails,
+    /// What is there is no record.
+    IsCorrupt,
     /// It is not done, and nobody can tell.
     IsLost,
     /// It is done, and nobody can tell.
@@ -134,6 +136,7 @@ impl Watched {
         match self.fault(name) {
             None => call.await,
             Some(Fault::Fails) => Err(Error::unavailable("the server does not answer")),
+            Some(Fault::IsCorrupt) => Err(Error::corrupt("half of a file")),
             Some(Fault::IsLost) => Err(Error::outcome_unknown("the request was lost")),
             Some(Fault::LosesItsReply) => {
                 call.await?;
