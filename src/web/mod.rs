@@ -75,11 +75,10 @@
 //! of it that asks for a session gets a usage error, and the log says so. A second layer
 //! within, for sessions of the same names, leaves everything to the first.
 
-use crate::session::Error;
-
 /// Marks a response that stands for a session error, for the layer to make its own of it.
+#[cfg(any(feature = "tower", feature = "actix"))]
 #[derive(Clone)]
-struct Failed(Error);
+struct Failed(crate::session::Error);
 
 #[cfg(feature = "actix")]
 pub mod actix;
