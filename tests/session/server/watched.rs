@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use silverback::backend::{
     Backend, Created, Error, Expiry, Generation, Key, Outcome, Owners, Record, Revision, Stored,
@@ -32,7 +33,9 @@ pub(crate) struct Gate(Arc<(Notify, Notify)>);
 impl Gate {
     /// Ends when a call has come.
     pub(crate) async fn is_reached(&self) {
-        self.0.0.notified().await;
+        let reached = self.0.0.notified();
+        let reached = tokio::time::timeout(Duration::from_secs(20), reached).await;
+        reached.expect("such a call comes");
     }
 
     /// Lets the call go on.
