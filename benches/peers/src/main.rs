@@ -3,9 +3,14 @@
 //! `cargo run --release --manifest-path benches/peers/Cargo.toml`.
 //!
 //! Each request goes through a tower layer to a service that reads one value of the session,
-//! or reads and writes one; it holds five. What the service takes alone is subtracted. All
-//! SQLite databases have a write-ahead log and sync each write (`synchronous = FULL`), but
-//! for the last table, where the peer's is as its pool makes it.
+//! or reads and writes one; it holds five. What the service takes alone is subtracted. The two
+//! take turns, each first in every other round, and a ratio compares neighbours in time. That
+//! every write was saved is looked at, since not saving is fast.
+//!
+//! Both have the same SQLite. Its databases have a write-ahead log and sync each write
+//! (`synchronous = FULL`), and no connection is tested before it is used, which is how ours
+//! are; but for the last lines, where the peer's are as its pool makes them: with a rollback
+//! journal, synced too, and tested.
 //!
 //! The work differs in what is promised: tower-sessions' cookie is a bare ID, its rows are in
 //! the clear, and its save puts the whole row there whatever happened meanwhile; ours opens a
@@ -28,10 +33,13 @@ use silverback::web::tower::SessionLayer;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use tower_layer::Layer;
 use tower_service::Service;
-use tower_sessions::{MemoryStore, SessionManagerLayer};
+use tower_sessions::{MemoryStore, SessionManagerLayer, SessionStore};
 use tower_sessions_sqlx_store::SqliteStore;
 
 const ROUNDS: usize = 7;
+
+/// Requests before the measured ones: connections are made, and caches filled.
+const FIRST_REQUESTS: usize = 10;
 
 /// What the session holds besides the counter.
 const VALUES: [(&str, &str); 4] = [
@@ -64,15 +72,20 @@ fn done() -> Result<Response<String>, Infallible> {
     Ok(Response::new(String::new()))
 }
 
+fn told(visits: Option<u64>) -> Result<Response<String>, Infallible> {
+    Ok(Response::new(visits.expect("it has begun").to_string()))
+}
+
 fn nothing(_: Request<()>) -> Answer {
     Box::pin(async { done() })
 }
 
-/// What each library's handlers do: begin a session, read it, write it.
+/// What each library's handlers do: begin a session, read it, write it, tell its counter.
 struct Handlers {
     begin: Handler,
     read: Handler,
     write: Handler,
+    tell: Handler,
 }
 
 async fn ours(request: &Request<()>) -> silverback::session::Session {
@@ -105,6 +118,12 @@ fn our_handlers() -> Handlers {
                 let visits = session.update("visits", |visits: &mut u64| *visits += 1);
                 assert!(visits.expect("a number") > 7);
                 done()
+            })
+        }),
+        tell: Handler(|request| {
+            Box::pin(async move {
+                let visits = ours(&request).await.get::<u64>("visits");
+                told(visits.expect("a number"))
             })
         }),
     }
@@ -141,6 +160,12 @@ fn their_handlers() -> Handlers {
                 let visits = visits.expect("it has begun") + 1;
                 session.insert("visits", visits).await.expect("a value");
                 done()
+            })
+        }),
+        tell: Handler(|request| {
+            Box::pin(async move {
+                let visits = theirs(&request).get::<u64>("visits").await;
+                told(visits.expect("a number"))
             })
         }),
     }
@@ -180,12 +205,40 @@ where
     let cookie = HeaderValue::from_str(cookie).expect("a value");
     let mut read = layer.layer(handlers.read.clone());
     let mut write = layer.layer(handlers.write.clone());
-    // Connections are made, and caches filled.
-    measure(&mut write, &cookie, 10).await;
+    measure(&mut write, &cookie, FIRST_REQUESTS).await;
     let bare = measure(&mut Handler(nothing), &cookie, requests).await;
     let read = measure(&mut read, &cookie, requests).await;
     let write = measure(&mut write, &cookie, requests).await;
+    let mut tell = layer.layer(handlers.tell.clone());
+    let visits = tell.call(request(Some(&cookie))).await.expect("it answers");
+    let saved = 7 + FIRST_REQUESTS + requests;
+    assert_eq!(*visits.body(), saved.to_string(), "a write was not saved");
     [read - bare, write - bare]
+}
+
+/// What each of the two adds in each round; who is first takes turns.
+async fn measure_both<T>(
+    ours: &SessionLayer<String>,
+    theirs: &SessionManagerLayer<T>,
+    requests: usize,
+) -> Vec<([f64; 2], [f64; 2])>
+where
+    T: SessionStore + Clone,
+{
+    let (our_handlers, their_handlers) = (our_handlers(), their_handlers());
+    let mut rounds = Vec::new();
+    for round in 0..ROUNDS {
+        let we_first = round % 2 == 0;
+        let mut both = [[0.0; 2]; 2];
+        for ours_now in [we_first, !we_first] {
+            both[usize::from(!ours_now)] = match ours_now {
+                true => measure_layer(ours, &our_handlers, requests).await,
+                false => measure_layer(theirs, &their_handlers, requests).await,
+            };
+        }
+        rounds.push((both[0], both[1]));
+    }
+    rounds
 }
 
 async fn our_layer(url: &str) -> SessionLayer<String> {
@@ -194,16 +247,19 @@ async fn our_layer(url: &str) -> SessionLayer<String> {
     SessionLayer::new(ServerStore::new(codecs, backend).expect("a store"))
 }
 
-async fn their_layer(path: &str, syncs_each: bool) -> SessionManagerLayer<SqliteStore> {
+async fn their_layer(path: &str, as_ours: bool) -> SessionManagerLayer<SqliteStore> {
     let mut options = SqliteConnectOptions::from_str(&format!("sqlite:{path}"))
         .expect("a path")
         .create_if_missing(true);
-    if syncs_each {
+    let mut pool = SqlitePoolOptions::new();
+    if as_ours {
         options = options
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
+        // Else each use of a connection begins with a question to it.
+        pool = pool.test_before_acquire(false).max_lifetime(None);
     }
-    let pool = SqlitePoolOptions::new().connect_with(options).await;
+    let pool = pool.connect_with(options).await;
     let store = SqliteStore::new(pool.expect("a database"));
     store.migrate().await.expect("tables");
     SessionManagerLayer::new(store)
@@ -252,33 +308,23 @@ fn folder() -> PathBuf {
 async fn run() {
     let folder = folder();
     let path = |name: &str| folder.join(name).display().to_string();
-    let (our_handlers, their_handlers) = (our_handlers(), their_handlers());
     println!(
         "{:<36} {:>24} {:>24} {:>24}",
         "", "silverback adds, us", "tower-sessions adds, us", "theirs / ours"
     );
     let memory = our_layer("memory:").await;
     let their_memory = SessionManagerLayer::new(MemoryStore::default());
-    let mut rounds = Vec::new();
-    for _ in 0..ROUNDS {
-        let ours = measure_layer(&memory, &our_handlers, 10_000).await;
-        let theirs = measure_layer(&their_memory, &their_handlers, 10_000).await;
-        rounds.push((ours, theirs));
-    }
-    print("memory", &rounds);
+    print(
+        "memory",
+        &measure_both(&memory, &their_memory, 10_000).await,
+    );
     let sqlite = our_layer(&format!("sqlite:{}", path("ours.db"))).await;
-    for (name, file, syncs_each) in [
+    for (name, file, as_ours) in [
         ("sqlite, each write synced", "synced.db", true),
         ("sqlite, theirs as it comes", "default.db", false),
     ] {
-        let their_sqlite = their_layer(&path(file), syncs_each).await;
-        let mut rounds = Vec::new();
-        for _ in 0..ROUNDS {
-            let ours = measure_layer(&sqlite, &our_handlers, 500).await;
-            let theirs = measure_layer(&their_sqlite, &their_handlers, 500).await;
-            rounds.push((ours, theirs));
-        }
-        print(name, &rounds);
+        let their_sqlite = their_layer(&path(file), as_ours).await;
+        print(name, &measure_both(&sqlite, &their_sqlite, 500).await);
     }
     std::fs::remove_dir_all(folder).expect("the folder");
 }
