@@ -265,7 +265,10 @@ fn law_6_a_change_that_cannot_be_made_again_is_an_error_and_writes_nothing() {
 
 #[test]
 fn law_6_who_loses_again_and_again_is_told() {
-    RUNTIME.block_on(async {
+    // The pauses between the tries take no time.
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
         let server = Server::new();
         let store = server.store();
         let jar = jar_with(&store, |session| session.insert("count", 0)).await;
@@ -295,7 +298,7 @@ fn law_6_who_loses_again_and_again_is_told() {
         let error = request.session.save().await.unwrap_err();
         assert!(error.is_conflict() && error.status() == 409);
         let made = tries.load(Ordering::SeqCst);
-        assert!((50..1_000).contains(&made), "{made}");
+        assert!((500..10_000).contains(&made), "{made}");
         let [count, theirs] = read(&jar, &store, ["count", "theirs"]).await.unwrap();
         assert_eq!((count, theirs), (Some(0), Some(made)));
     });
