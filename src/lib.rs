@@ -13,7 +13,8 @@
 //! | `web` | sessions in tower, axum and actix-web (features `tower`, `axum`, `actix`; `tower-sessions` for applications on that crate) |
 //!
 //! Arrows point one way only: `codec` uses `gob`, `session` uses both and `backend`, `web`
-//! uses `session`, and `backend` uses nothing of ours.
+//! uses `session`, and `backend` beneath other crates' sessions, and `backend` uses nothing
+//! of ours.
 //!
 //! # A session in five lines
 //!
@@ -44,7 +45,7 @@
 //! | `tower` | no | `web::tower`: a layer for any tower service; brings `session` |
 //! | `axum` | no | axum's extractors on top of it; brings `tower` |
 //! | `actix` | no | `web::actix`: middleware and extractors for actix-web; brings `session` |
-//! | `tower-sessions` | no | `web::tower_sessions`: our backends beneath an application on the `tower-sessions` crate |
+//! | `tower-sessions` | no | `web::tower_sessions`: our backends beneath an application on the `tower-sessions` crate; brings `backend` and `json` |
 //! | `backend` | no | `backend`: records, their laws, and a backend in memory |
 //! | `files` | no | `backend::Files`: records in files |
 //! | `sqlite` | no | `backend::Sqlite`: records in an SQLite database, with SQLite itself; needs Rust 1.94 |

@@ -1,5 +1,6 @@
 //! Sessions in web frameworks: what moves header fields between a framework and
-//! [`Sessions`](crate::session::Sessions), and nothing else.
+//! [`Sessions`](crate::session::Sessions), and nothing else; and, for applications that
+//! stay with another crate's sessions, our backends beneath those.
 //!
 //! | module | framework | feature |
 //! |---|---|---|
