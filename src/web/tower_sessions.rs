@@ -7,19 +7,27 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use tower_sessions_core::SessionStore;
 use tower_sessions_core::session::{Id, Record as SessionRecord};
 use tower_sessions_core::session_store::{Error, Result};
 
-use crate::backend::{self, Backend, Created, Expiry, Key, Outcome, Record};
+use crate::backend::{self, Backend, Created, Expiry, Key, Layout, Outcome, Record};
 
 /// The first byte of each value; another one is no session of this store.
 const VERSION: u8 = 1;
 
-/// How often a change is tried while others change the same session.
+/// How often a change is tried while others change the same session. Each time one of them
+/// gets through, so that as many may do so at once.
 const MOST_ATTEMPTS: usize = 64;
+
+/// How many new IDs are tried. That one of them is taken happens to nobody.
+const MOST_IDS: usize = 8;
+
+/// How many lists and maps may be within each other in a value: what serde_json reads again.
+const MOST_LEVELS: usize = 126;
 
 /// A store for `tower-sessions`, in any of our backends.
 ///
@@ -29,24 +37,45 @@ const MOST_ATTEMPTS: usize = 64;
 /// use silverback::web::tower_sessions::BackendStore;
 /// use tower_sessions::SessionManagerLayer;
 ///
-/// let store = BackendStore::new(Arc::new(Memory::new())); // or backend::connect(url).await?
+/// let store = BackendStore::new(Arc::new(Memory::new()))?; // or backend::connect(url).await?
 /// let app: axum::Router = axum::Router::new().layer(SessionManagerLayer::new(store));
+/// # Ok::<(), silverback::backend::Error>(())
 /// ```
 ///
 /// A row's key is the hash of the session's ID, so that a copy of the rows opens no session.
-/// The values are in it as JSON, in the clear. Expired rows go with a
-/// [`Cleanup`](crate::backend::Cleanup); `ExpiredDeletion` is not there.
+/// The values are in it as JSON, in the clear: who can write rows can write sessions. A
+/// session expires to the millisecond, by the backend's clock; expired rows go with a
+/// [`Cleanup`](crate::backend::Cleanup), so `ExpiredDeletion` is not there.
+///
+/// An ID opens its session in every layer that has the same backend, whatever the name of
+/// its cookie: give layers whose sessions differ a backend each.
+///
+/// # What it does that other stores do not
+///
+/// - **A session that was deleted is not brought back** by a request that saves it late, nor
+///   one that was renewed or is over: saving is an error, and the layer answers 500 and sets
+///   no cookie.
+/// - **A client chooses no ID.** [`create`](SessionStore::create) always takes a new one,
+///   since `flush` leaves in the record what the client sent, which somebody else may have
+///   planted.
+///
+/// So end a session with `flush`, and begin one with `flush` or `cycle_id`. `clear` keeps the
+/// client's ID without looking whether there is such a session: where there is none, saving
+/// is that error.
 ///
 /// # What it cannot do
 ///
 /// A `SessionStore` is not told what was loaded, so nothing can be compared:
-/// - **of two requests that change one session, the one that answers last wins**, and what
-///   the other wrote is lost;
-/// - **a new ID (`cycle_id`) is not one step**: the old session is deleted, and the new one
-///   made when the request ends. A request that fails between leaves neither.
-///
-/// One thing it does that other stores do not: a session that was deleted meanwhile is not
-/// brought back by a request that saves it late. That request's save fails.
+/// - **Of two requests that change one session, the one that saves last wins**, and what the
+///   other wrote is lost.
+/// - **A new ID (`cycle_id`) is not one step**: the old session is deleted, and the new one
+///   made when the request ends. A request that fails or is cut off between leaves neither,
+///   and two at once leave two.
+/// - A write whose answer was lost is an error, and may have been done.
+/// - The cookie is the bare ID of 128 bits, unless the layer signs it; no session knows its
+///   owner, so none are listed or ended for one; there is no absolute limit.
+/// - Behind the cache of a `CachingSessionStore`, what was ended elsewhere stays open. And it
+///   cannot be that cache itself, which has to take over IDs.
 ///
 /// [`ServerStore`](crate::session::ServerStore) with [`SessionLayer`](super::tower::SessionLayer)
 /// can do all of it, and signs its cookie.
@@ -55,8 +84,16 @@ pub struct BackendStore(Arc<dyn Backend>);
 
 impl BackendStore {
     /// Sessions in that backend.
-    pub fn new(backend: Arc<dyn Backend>) -> Self {
-        BackendStore(backend)
+    ///
+    /// # Errors
+    /// Usage, for a backend whose rows are those of a Go package.
+    pub fn new(backend: Arc<dyn Backend>) -> std::result::Result<Self, backend::Error> {
+        match backend.layout() {
+            Layout::Native => Ok(BackendStore(backend)),
+            layout => Err(backend::Error::usage(format!(
+                "sessions of tower-sessions do not fit the backend's rows, which are {layout:?}"
+            ))),
+        }
     }
 
     /// Puts another record in place of the living one of that ID, or nothing. False, if
@@ -87,7 +124,11 @@ impl BackendStore {
 }
 
 fn of_backend(error: backend::Error) -> Error {
-    Error::Backend(error.to_string())
+    let message = error.to_string();
+    match error.is_corrupt() {
+        true => Error::Decode(message),
+        false => Error::Backend(message),
+    }
 }
 
 fn key(id: &Id) -> Result<Key> {
@@ -96,18 +137,41 @@ fn key(id: &Id) -> Result<Key> {
 }
 
 fn record(session: &SessionRecord) -> Result<Record> {
+    if session
+        .data
+        .values()
+        .any(|value| is_deeper(value, MOST_LEVELS))
+    {
+        let why = format!("a value has more than {MOST_LEVELS} lists and maps within each other");
+        return Err(Error::Encode(why));
+    }
     let mut value = vec![VERSION];
     let written = serde_json::to_writer(&mut value, &session.data);
-    // serde_json's errors quote no values, but for the keys' types.
     written.map_err(|_| Error::Encode("a value is no JSON".to_owned()))?;
-    let millis = session.expiry_date.unix_timestamp_nanos() / 1_000_000;
-    let expiry = Expiry::from_millis(i64::try_from(millis).unwrap_or(i64::MAX));
-    Ok(Record::new(value, expiry))
+    Ok(Record::new(value, expiry(session.expiry_date)?))
+}
+
+/// Whether more lists and maps are within each other than that.
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(_) | Value::Object(_) if levels == 0 => true,
+        Value::Array(items) => items.iter().any(|item| is_deeper(item, levels - 1)),
+        Value::Object(fields) => fields.values().any(|field| is_deeper(field, levels - 1)),
+        _ => false,
+    }
+}
+
+fn expiry(date: OffsetDateTime) -> Result<Expiry> {
+    // Rounded down: what is over is over.
+    let millis = i64::try_from(date.unix_timestamp_nanos().div_euclid(1_000_000));
+    let millis = millis.map_err(|_| Error::Encode("the expiry is out of range".to_owned()))?;
+    Ok(Expiry::from_millis(millis))
 }
 
 fn read(id: Id, record: &Record) -> Result<SessionRecord> {
+    // What serde_json says of it may quote it.
     let no_session = || Error::Decode("the row is no session of this store".to_owned());
-    let data: HashMap<String, serde_json::Value> = match record.value().split_first() {
+    let data: HashMap<String, Value> = match record.value().split_first() {
         Some((&VERSION, json)) => serde_json::from_slice(json).map_err(|_| no_session())?,
         _ => return Err(no_session()),
     };
@@ -123,11 +187,20 @@ fn read(id: Id, record: &Record) -> Result<SessionRecord> {
 #[async_trait::async_trait]
 impl SessionStore for BackendStore {
     async fn create(&self, session: &mut SessionRecord) -> Result<()> {
-        for _ in 0..MOST_ATTEMPTS {
-            let created = self.0.create(&key(&session.id)?, &record(session)?).await;
-            match created.map_err(of_backend)? {
-                Created::Saved(_) => return Ok(()),
-                Created::Exists => session.id = Id::default(),
+        let record = record(session)?;
+        for _ in 0..MOST_IDS {
+            let id = Id::default();
+            match self
+                .0
+                .create(&key(&id)?, &record)
+                .await
+                .map_err(of_backend)?
+            {
+                Created::Saved(_) => {
+                    session.id = id;
+                    return Ok(());
+                }
+                Created::Exists => {}
             }
         }
         Err(Error::Backend("each new ID was there already".to_owned()))
@@ -156,5 +229,20 @@ impl SessionStore for BackendStore {
 impl fmt::Debug for BackendStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("BackendStore(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn expiries_are_rounded_down_before_1970_too() {
+        for (nanoseconds, millis) in [(1_999_999, 1), (0, 0), (-1, -1), (-1_000_000, -1)] {
+            let date = OffsetDateTime::UNIX_EPOCH + Duration::nanoseconds(nanoseconds);
+            assert_eq!(expiry(date).unwrap(), Expiry::from_millis(millis));
+        }
     }
 }

@@ -1,39 +1,86 @@
-//! Applications on `tower-sessions`, with our backends beneath.
+//! Applications on `tower-sessions`, with our backends beneath: through real HTTP, and
+//! through the store alone.
 
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Once};
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::routing::get;
-use silverback::backend::{Backend, Expiry, Files, Memory, Record};
+use serde_json::{Value, json};
+use silverback::backend::{
+    Backend, Created, Error, Expiry, Files, GorillaFiles, Key, Memory, Outcome, Record, Revision,
+    Stored,
+};
+use silverback::session::async_trait;
 use silverback::web::tower_sessions::BackendStore;
+use time::{Duration, OffsetDateTime};
 use tower_sessions::session::{Id, Record as SessionRecord};
-use tower_sessions::{Session, SessionManagerLayer, SessionStore};
+use tower_sessions::session_store::Error as StoreError;
+use tower_sessions::{Expiry as SessionExpiry, Session, SessionManagerLayer, SessionStore};
 
 use super::client::Browser;
+use super::server::watched::{Fault, Watched};
 use super::site::RUNTIME;
 
-async fn count(session: Session) -> String {
-    let count = session.get::<usize>("count").await.unwrap().unwrap_or(0) + 1;
-    session.insert("count", count).await.unwrap();
-    count.to_string()
+type Answer = Result<String, (StatusCode, String)>;
+
+fn failed(error: tower_sessions::session::Error) -> (StatusCode, String) {
+    (StatusCode::SERVICE_UNAVAILABLE, error.to_string())
 }
 
-async fn renew(session: Session) {
-    session.cycle_id().await.unwrap();
+async fn count(session: Session) -> Answer {
+    let count = session.get::<usize>("count").await.map_err(failed)?;
+    let count = count.unwrap_or(0) + 1;
+    session.insert("count", count).await.map_err(failed)?;
+    Ok(count.to_string())
 }
 
-async fn end(session: Session) {
-    session.flush().await.unwrap();
+async fn renew(session: Session) -> Answer {
+    session.cycle_id().await.map_err(failed)?;
+    Ok("renewed".to_owned())
 }
 
-/// The same application on each backend.
+async fn end(session: Session) -> Answer {
+    session.flush().await.map_err(failed)?;
+    Ok("ended".to_owned())
+}
+
+/// Begins a session without looking at the one before.
+async fn login(session: Session) -> Answer {
+    session.flush().await.map_err(failed)?;
+    session.insert("user", "Koko").await.map_err(failed)?;
+    Ok("welcome".to_owned())
+}
+
+/// The same, but it keeps the client's ID.
+async fn careless_login(session: Session) -> Answer {
+    session.clear().await;
+    session.insert("user", "Koko").await.map_err(failed)?;
+    Ok("welcome".to_owned())
+}
+
+async fn user(session: Session) -> Answer {
+    let user = session.get::<String>("user").await.map_err(failed)?;
+    Ok(user.unwrap_or_else(|| "nobody".to_owned()))
+}
+
+/// Looks at the application on that backend.
 fn browse(backend: Arc<dyn Backend>) -> Browser {
-    let layer = SessionManagerLayer::new(BackendStore::new(backend)).with_secure(false);
+    let store = BackendStore::new(backend).unwrap();
+    browse_by(SessionManagerLayer::new(store))
+}
+
+fn browse_by(layer: SessionManagerLayer<BackendStore>) -> Browser {
     let app = Router::new()
         .route("/count", get(count))
         .route("/renew", get(renew))
         .route("/end", get(end))
-        .layer(layer);
+        .route("/login", get(login))
+        .route("/careless-login", get(careless_login))
+        .route("/user", get(user))
+        .layer(layer.with_secure(false));
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -44,18 +91,57 @@ fn browse(backend: Arc<dyn Backend>) -> Browser {
     Browser::new(&address.to_string())
 }
 
+/// A folder that nobody else uses, until the tests run again.
+fn folder() -> PathBuf {
+    static CLEARED: Once = Once::new();
+    static MADE: AtomicUsize = AtomicUsize::new(0);
+    let folders = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tower-sessions");
+    CLEARED.call_once(|| drop(std::fs::remove_dir_all(&folders)));
+    folders.join(MADE.fetch_add(1, Ordering::SeqCst).to_string())
+}
+
 fn backends() -> [Arc<dyn Backend>; 2] {
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("tower-sessions");
     [
         Arc::new(Memory::new()),
-        Arc::new(Files::open(folder).unwrap()),
+        Arc::new(Files::open(folder()).unwrap()),
     ]
+}
+
+fn store(backend: Arc<dyn Backend>) -> BackendStore {
+    BackendStore::new(backend).unwrap()
+}
+
+fn session() -> SessionRecord {
+    SessionRecord {
+        id: Id::default(),
+        data: [("user".to_owned(), "Koko".into())].into(),
+        expiry_date: OffsetDateTime::now_utc() + Duration::minutes(5),
+    }
+}
+
+/// A session that the store has.
+async fn saved(store: &BackendStore) -> SessionRecord {
+    let mut session = session();
+    store.create(&mut session).await.unwrap();
+    session
+}
+
+/// The key of the only row, and the row.
+async fn only_row(backend: &dyn Backend) -> (Key, Stored) {
+    let page = backend.scan().unwrap().page(None, 10).await.unwrap();
+    let [entry] = page.as_slice() else {
+        panic!("there are {} rows", page.len());
+    };
+    let stored = backend.load(&entry.key).await.unwrap().unwrap();
+    (entry.key.clone(), stored)
 }
 
 #[test]
 fn a_session_lasts_is_renewed_and_ends() {
     for backend in backends() {
         let mut browser = browse(backend);
+        assert_eq!(browser.get("/user").body, "nobody");
+        assert_eq!(browser.jar.cookie(), "", "nobody wrote anything");
         assert_eq!(browser.get("/count").body, "1");
         assert_eq!(browser.get("/count").body, "2");
         let before = browser.clone();
@@ -65,87 +151,388 @@ fn a_session_lasts_is_renewed_and_ends() {
         assert_eq!(before.clone().get("/count").body, "1", "the old ID is dead");
         let late = browser.clone();
         browser.get("/end");
+        assert_eq!(browser.jar.cookie(), "");
         assert_eq!(late.clone().get("/count").body, "1");
     }
 }
 
-fn session() -> SessionRecord {
-    SessionRecord {
-        id: Id::default(),
-        data: [("user".to_owned(), "Koko".into())].into(),
-        expiry_date: time::OffsetDateTime::now_utc() + time::Duration::minutes(5),
+#[test]
+fn a_session_is_over_in_time() {
+    for backend in backends() {
+        let idle = SessionExpiry::OnInactivity(Duration::milliseconds(500));
+        let layer = SessionManagerLayer::new(store(backend)).with_expiry(idle);
+        let browser = browse_by(layer);
+        let first = browser.get_with("/count", []);
+        let cookie = first.set_cookies()[0].split(';').next().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(600));
+        let later = browser.get_with("/count", [("Cookie", cookie)]);
+        assert_eq!(later.body, "1");
+        assert!(!later.set_cookies()[0].starts_with(cookie));
     }
+}
+
+#[test]
+fn a_planted_id_is_nobodys() {
+    for backend in backends() {
+        let browser = browse(backend);
+        let planted = format!("id={}", Id::default());
+        for path in ["/login", "/count"] {
+            let response = browser.get_with(path, [("Cookie", planted.as_str())]);
+            assert_eq!(response.status, 200);
+            assert!(!response.set_cookies()[0].starts_with(&planted), "{path}");
+        }
+        let careless = browser.get_with("/careless-login", [("Cookie", planted.as_str())]);
+        assert_eq!((careless.status, careless.set_cookies().len()), (500, 0));
+        let thief = browser.get_with("/user", [("Cookie", planted.as_str())]);
+        assert_eq!(thief.body, "nobody");
+    }
+}
+
+#[test]
+fn a_login_has_another_id_than_the_session_before() {
+    for backend in backends() {
+        let mut browser = browse(backend);
+        browser.get("/count");
+        let mut before = browser.clone();
+        assert_eq!(browser.get("/login").body, "welcome");
+        assert_eq!(browser.get("/user").body, "Koko");
+        assert_ne!(browser.jar.cookie(), before.jar.cookie());
+        assert_eq!(before.get("/user").body, "nobody");
+    }
+}
+
+/// Sends a request whose n-th call of the backend waits until `meanwhile` is done.
+fn send_late(
+    browser: &Browser,
+    path: &'static str,
+    backend: &Watched,
+    call: usize,
+    meanwhile: impl FnOnce(),
+) -> (u16, usize) {
+    let gate = backend.waits_at(call);
+    let mut late = browser.clone();
+    let sent = std::thread::spawn(move || {
+        let response = late.get(path);
+        (response.status, response.set_cookies().len())
+    });
+    RUNTIME.block_on(gate.is_reached());
+    meanwhile();
+    gate.open();
+    sent.join().unwrap()
+}
+
+#[test]
+fn what_has_ended_is_not_brought_back_by_a_late_request() {
+    for inner in backends() {
+        for (path, is_open) in [("/end", false), ("/renew", true)] {
+            // It has loaded the session; it is about to save it; it has compared it.
+            for call in [1, 2] {
+                let backend = Watched::new(inner.clone());
+                let mut browser = browse(Arc::new(backend.clone()));
+                browser.get("/count");
+                let late = browser.clone();
+                let answer = send_late(&late, "/count", &backend, call, || {
+                    browser.get(path);
+                });
+                assert_eq!(answer, (500, 0), "{path} {call}");
+                assert_eq!(late.clone().get("/count").body, "1", "{path} {call}");
+                let expected = if is_open { "2" } else { "1" };
+                assert_eq!(browser.get("/count").body, expected, "{path} {call}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_session_that_is_saved_meanwhile_ends_all_the_same() {
+    for inner in backends() {
+        let backend = Watched::new(inner);
+        let mut browser = browse(Arc::new(backend.clone()));
+        browser.get("/count");
+        let mut other = browser.clone();
+        let answer = send_late(&browser, "/end", &backend, 1, || {
+            assert_eq!(other.get("/count").body, "2");
+        });
+        assert_eq!(answer, (200, 1));
+        assert_eq!(browser.get("/count").body, "1");
+    }
+}
+
+#[test]
+fn of_two_requests_the_one_that_saves_last_wins() {
+    for inner in backends() {
+        let backend = Watched::new(inner);
+        let mut browser = browse(Arc::new(backend.clone()));
+        browser.get("/count");
+        let mut other = browser.clone();
+        let answer = send_late(&browser, "/count", &backend, 2, || {
+            assert_eq!(other.get("/count").body, "2");
+        });
+        assert_eq!(answer, (200, 1));
+        assert_eq!(backend.calls(), "load load swap load load swap load swap");
+        assert_eq!(browser.get("/count").body, "3");
+    }
+}
+
+#[test]
+fn as_many_save_at_once_as_there_are() {
+    RUNTIME.block_on(async {
+        for backend in backends() {
+            let store = store(backend);
+            let session = saved(&store).await;
+            let saving: Vec<_> = (0..32)
+                .map(|number| {
+                    let (store, mut session) = (store.clone(), session.clone());
+                    session.data.insert("number".to_owned(), number.into());
+                    tokio::spawn(async move { store.save(&session).await })
+                })
+                .collect();
+            for saving in saving {
+                saving.await.unwrap().unwrap();
+            }
+        }
+    });
+}
+
+#[test]
+fn a_backend_that_does_not_answer_is_an_error_and_no_new_session() {
+    let backend = Watched::new(Arc::new(Memory::new()));
+    let mut browser = browse(Arc::new(backend.clone()));
+    browser.get("/count");
+    let cookie = browser.jar.cookie();
+    backend.is_down(true);
+    let response = browser.get("/count");
+    assert_eq!(response.status, 503);
+    assert_eq!(response.body, "the server does not answer");
+    assert!(response.set_cookies().is_empty());
+    backend.is_down(false);
+    for fault in [Fault::Fails, Fault::IsLost, Fault::LosesItsReply] {
+        backend.at(2, fault);
+        let response = browser.get("/count");
+        assert_eq!((response.status, response.set_cookies().len()), (500, 0));
+    }
+    // The last one was saved.
+    assert_eq!(browser.get("/count").body, "3");
+    assert_eq!(browser.jar.cookie(), cookie);
 }
 
 #[test]
 fn nothing_is_overwritten_and_nothing_brought_back() {
     RUNTIME.block_on(async {
         for backend in backends() {
-            let store = BackendStore::new(backend);
-            let mut first = session();
-            store.create(&mut first).await.unwrap();
+            let store = store(backend);
+            let mut first = saved(&store).await;
             let mut second = session();
             second.id = first.id;
             second.data.clear();
             store.create(&mut second).await.unwrap();
             assert_ne!(second.id, first.id);
             let loaded = store.load(&first.id).await.unwrap().unwrap();
+            assert_eq!((loaded.id, &loaded.data), (first.id, &first.data));
+            first.data.insert("visits".to_owned(), 7.into());
+            first.expiry_date += Duration::minutes(5);
+            store.save(&first).await.unwrap();
+            let loaded = store.load(&first.id).await.unwrap().unwrap();
             assert_eq!(loaded.data, first.data);
             // To the millisecond.
             let late = first.expiry_date - loaded.expiry_date;
             assert!((0..1_000_000).contains(&late.whole_nanoseconds()));
-            first.data.insert("visits".to_owned(), 7.into());
-            store.save(&first).await.unwrap();
-            let loaded = store.load(&first.id).await.unwrap().unwrap();
-            assert_eq!(loaded.data, first.data);
             store.delete(&first.id).await.unwrap();
             store.delete(&first.id).await.unwrap();
-            assert!(store.save(&first).await.is_err());
+            assert!(matches!(
+                store.save(&first).await,
+                Err(StoreError::Backend(_))
+            ));
             assert!(store.load(&first.id).await.unwrap().is_none());
             assert!(store.load(&Id::default()).await.unwrap().is_none());
+            assert!(store.load(&second.id).await.unwrap().is_some());
         }
     });
 }
 
 #[test]
-fn what_is_over_is_not_loaded() {
+fn expiries_are_right_to_the_ends_of_time() {
     RUNTIME.block_on(async {
+        let epoch = OffsetDateTime::UNIX_EPOCH;
+        let end = OffsetDateTime::now_utc().saturating_add(Duration::MAX);
         for backend in backends() {
-            let store = BackendStore::new(backend);
-            let mut over = session();
-            over.expiry_date = time::OffsetDateTime::now_utc() - time::Duration::seconds(1);
-            store.create(&mut over).await.unwrap();
-            assert!(store.load(&over.id).await.unwrap().is_none());
-        }
-    });
-}
-
-#[test]
-fn rows_hold_no_id_and_what_is_no_row_is_an_error() {
-    RUNTIME.block_on(async {
-        let backend = Arc::new(Memory::new());
-        let store = BackendStore::new(backend.clone());
-        let mut session = session();
-        store.create(&mut session).await.unwrap();
-        let page = backend.scan().unwrap().page(None, 10).await.unwrap();
-        let [entry] = page.as_slice() else {
-            panic!("there is one row");
-        };
-        let stored = backend.load(&entry.key).await.unwrap().unwrap();
-        let secrets = [session.id.to_string(), session.id.0.to_string()];
-        for secret in secrets {
-            for bytes in [entry.key.as_bytes(), stored.record.value()] {
-                let text = String::from_utf8_lossy(bytes).into_owned();
-                assert!(!text.contains(&secret), "{text}");
+            let store = store(backend);
+            let second_ago = OffsetDateTime::now_utc() - Duration::seconds(1);
+            let beginning = epoch.saturating_add(Duration::MIN);
+            for over in [second_ago, epoch, beginning] {
+                let mut session = session();
+                session.expiry_date = over;
+                store.create(&mut session).await.unwrap();
+                assert!(store.load(&session.id).await.unwrap().is_none(), "{over}");
+            }
+            for later in [epoch + Duration::days(365 * 100), end] {
+                let mut session = session();
+                session.expiry_date = later;
+                store.create(&mut session).await.unwrap();
+                let loaded = store.load(&session.id).await.unwrap().unwrap();
+                assert!(later - loaded.expiry_date < Duration::MILLISECOND);
             }
         }
-        assert_eq!(entry.key.as_bytes().len(), 43);
-        for bytes in ["", "\u{1}", "\u{1}[]", "\u{2}{}", "{}"] {
-            let other = Record::new(bytes, Expiry::NEVER);
-            let swapped = backend.load(&entry.key).await.unwrap().unwrap();
-            let swapped = backend.swap(&entry.key, &swapped.revision, &other).await;
-            assert!(swapped.is_ok());
-            assert!(store.load(&session.id).await.is_err(), "{bytes:?}");
+    });
+}
+
+#[test]
+fn rows_hold_no_id() {
+    RUNTIME.block_on(async {
+        for backend in backends() {
+            let session = saved(&store(backend.clone())).await;
+            let (key, stored) = only_row(&*backend).await;
+            assert_eq!(key.as_bytes().len(), 43);
+            let value = stored.record.value();
+            assert_eq!(value, b"\x01{\"user\":\"Koko\"}");
+            let id = session.id;
+            let secrets = [
+                id.to_string().into_bytes(),
+                id.0.to_string().into_bytes(),
+                id.0.to_le_bytes().to_vec(),
+                id.0.to_be_bytes().to_vec(),
+            ];
+            for secret in secrets {
+                for bytes in [key.as_bytes(), value] {
+                    assert!(!bytes.windows(secret.len()).any(|part| part == secret));
+                }
+            }
         }
+    });
+}
+
+#[test]
+fn what_is_no_row_is_an_error_that_quotes_nothing() {
+    RUNTIME.block_on(async {
+        for backend in backends() {
+            let mut browser = browse(backend.clone());
+            browser.get("/count");
+            let bytes = [
+                "",
+                "\u{1}",
+                "\u{1}[]",
+                "\u{2}{}",
+                "{}",
+                "\u{1}\"secret\"",
+                "secret",
+            ];
+            for bytes in bytes {
+                let (key, stored) = only_row(&*backend).await;
+                let other = Record::new(bytes, stored.record.expiry());
+                let swapped = backend.swap(&key, &stored.revision, &other).await;
+                assert!(matches!(swapped, Ok(Outcome::Done(_))));
+                let response = browser.get("/count");
+                assert_eq!(response.status, 503, "{bytes:?}");
+                assert!(response.body.starts_with("Decoding failed"), "{bytes:?}");
+                assert!(!response.body.contains("secret"));
+            }
+            let (key, stored) = only_row(&*backend).await;
+            let eternal = Record::new("\u{1}{}", Expiry::NEVER);
+            backend
+                .swap(&key, &stored.revision, &eternal)
+                .await
+                .unwrap();
+            assert_eq!(browser.get("/count").status, 503, "no such date");
+            assert_eq!(browser.get("/end").status, 200, "it can be ended");
+            assert_eq!(browser.get("/count").body, "1");
+        }
+    });
+}
+
+#[test]
+fn a_row_that_the_disk_lost_is_an_error() {
+    fn tear(folder: &Path) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => tear(&path),
+                false => std::fs::write(path, "torn").unwrap(),
+            }
+        }
+    }
+
+    let folder = folder();
+    let store = store(Arc::new(Files::open(&folder).unwrap()));
+    RUNTIME.block_on(async {
+        let session = saved(&store).await;
+        tear(&folder);
+        let loaded = store.load(&session.id).await;
+        assert!(matches!(loaded, Err(StoreError::Decode(_))), "{loaded:?}");
+    });
+}
+
+/// That many lists within each other.
+fn nested(levels: usize) -> Value {
+    (0..levels).fold(json!(1), |within, level| match level % 2 {
+        0 => json!([within]),
+        _ => json!({ "within": within }),
+    })
+}
+
+#[test]
+fn what_could_not_be_read_again_is_not_saved() {
+    RUNTIME.block_on(async {
+        for backend in backends() {
+            let store = store(backend);
+            let mut session = saved(&store).await;
+            session.data.insert("deep".to_owned(), nested(126));
+            store.save(&session).await.unwrap();
+            let loaded = store.load(&session.id).await.unwrap().unwrap();
+            assert_eq!(loaded.data, session.data);
+            session.data.insert("deep".to_owned(), nested(127));
+            let saved = store.save(&session).await;
+            assert!(matches!(saved, Err(StoreError::Encode(_))));
+            let created = store.create(&mut session).await;
+            assert!(matches!(created, Err(StoreError::Encode(_))));
+            assert!(store.load(&session.id).await.is_ok());
+        }
+    });
+}
+
+#[test]
+fn the_rows_of_go_programs_are_left_alone() {
+    let backend = Arc::new(GorillaFiles::open(folder()).unwrap());
+    let error = BackendStore::new(backend).unwrap_err();
+    assert!(error.is_usage(), "{error}");
+}
+
+/// A backend in which others are always faster, and each key is taken.
+struct Contended(Arc<Memory>);
+
+#[async_trait]
+impl Backend for Contended {
+    async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
+        self.0.load(key).await
+    }
+
+    async fn create(&self, _: &Key, _: &Record) -> Result<Created, Error> {
+        Ok(Created::Exists)
+    }
+
+    async fn swap(&self, _: &Key, _: &Revision, _: &Record) -> Result<Outcome<Revision>, Error> {
+        Ok(Outcome::Conflict)
+    }
+
+    async fn touch(&self, _: &Key, _: &Revision, _: Expiry) -> Result<Outcome<Revision>, Error> {
+        Ok(Outcome::Conflict)
+    }
+
+    async fn remove(&self, _: &Key, _: &Revision) -> Result<Outcome<()>, Error> {
+        Ok(Outcome::Conflict)
+    }
+}
+
+#[test]
+fn nothing_is_tried_for_ever() {
+    RUNTIME.block_on(async {
+        let memory = Arc::new(Memory::new());
+        let session = saved(&store(memory.clone())).await;
+        let store = store(Arc::new(Contended(memory)));
+        let is_error = |done| matches!(done, Err(StoreError::Backend(_)));
+        let mut another = session.clone();
+        assert!(is_error(store.create(&mut another).await));
+        assert_eq!(another, session);
+        assert!(is_error(store.save(&session).await));
+        assert!(is_error(store.delete(&session.id).await));
     });
 }

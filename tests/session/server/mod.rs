@@ -11,7 +11,7 @@ mod owners;
 mod revocations;
 mod rows;
 mod turns;
-mod watched;
+pub(super) mod watched;
 
 use std::sync::Arc;
 
