@@ -10,13 +10,16 @@
 //! measured then is that disk.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use silverback::backend::{
-    Backend, Created, Expiry, Generation, Key, Memory, Outcome, Owner, Record, connect,
-};
+use silverback::backend::{Backend, Created, Expiry, Key, Memory, Outcome, Owner, Record, connect};
+
+#[path = "../../tests/support/scratch.rs"]
+mod scratch;
+
+use scratch::Scratch;
 
 const ROUNDS: usize = 7;
 /// How many operations make a round.
@@ -42,24 +45,14 @@ const BACKENDS: &[Contestant] = &[
     ),
 ];
 
-async fn backend(url: fn(&Path) -> String) -> Arc<dyn Backend> {
-    let folder = folder();
-    let url = url(&folder);
+async fn backend(url: fn(&Path) -> String, folder: &Path) -> Arc<dyn Backend> {
+    let url = url(folder);
     if url == "memory:" {
         // Room for the largest size, and the expired besides.
         return Arc::new(Memory::with_capacity(2_000_000));
     }
-    std::fs::create_dir_all(&folder).expect("a folder");
     let connected = connect(&url).await;
     connected.expect("a backend in a folder of its own")
-}
-
-fn folder() -> PathBuf {
-    let below = std::env::var_os("SILVERBACK_BENCH_FOLDER");
-    let below = below.map_or_else(|| env!("CARGO_TARGET_TMPDIR").into(), PathBuf::from);
-    let random = Generation::random().expect("randomness");
-    let random = u64::from_be_bytes(*random.as_bytes().first_chunk().expect("16 bytes"));
-    below.join(format!("bench-{random:x}"))
 }
 
 fn key(number: usize) -> Key {
@@ -131,7 +124,8 @@ fn owner(number: usize) -> String {
 
 async fn measure(name: &str, url: fn(&Path) -> String, size: usize) -> String {
     let before = memory_in_use();
-    let backend = backend(url).await;
+    let folder = Scratch::new("SILVERBACK_BENCH_FOLDER");
+    let backend = backend(url, folder.path()).await;
     let began = Instant::now();
     fill(
         &*backend,

@@ -11,6 +11,8 @@ mod lost_replies;
 mod pairs;
 mod perturbed;
 mod requests;
+#[path = "../support/scratch.rs"]
+mod scratch;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -18,6 +20,8 @@ use std::sync::{Arc, LazyLock};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use silverback::backend::{Backend, connect};
+
+use scratch::Scratch;
 
 /// How often each pair is tried.
 static ROUNDS: LazyLock<usize> = LazyLock::new(|| {
@@ -40,23 +44,9 @@ const BACKENDS: &[(&str, Url)] = &[
 ];
 
 /// A fresh backend.
-fn backend(url: Url) -> Arc<dyn Backend> {
-    let folder = folder();
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let connected = RUNTIME.block_on(connect(&url(&folder)));
+fn backend(url: Url, folder: &Path) -> Arc<dyn Backend> {
+    let connected = RUNTIME.block_on(connect(&url(folder)));
     connected.expect("a backend in a folder of its own")
-}
-
-/// A folder of a trial's own; below `SILVERBACK_PROOF_FOLDER`, if the full counts are to run
-/// on another disk.
-fn folder() -> std::path::PathBuf {
-    let below = std::env::var_os("SILVERBACK_PROOF_FOLDER");
-    let below = below.map_or_else(
-        || env!("CARGO_TARGET_TMPDIR").into(),
-        std::path::PathBuf::from,
-    );
-    let number = dice::Dice::new().roll(usize::MAX);
-    below.join(format!("proof-{number:x}"))
 }
 
 /// What is proved of a backend, and what it says at its end.
@@ -70,7 +60,9 @@ fn trial(
     let name = format!("{kind}::{name}");
     let told = name.clone();
     Trial::test(name, move || {
-        let said = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| proof(backend(url))));
+        let folder = Scratch::new("SILVERBACK_PROOF_FOLDER");
+        let prove = std::panic::AssertUnwindSafe(|| proof(backend(url, folder.path())));
+        let said = std::panic::catch_unwind(prove);
         match said {
             Ok(said) => {
                 eprintln!("{told}: {said}");

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::slice;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::{Backend, Expiry, Generation, Key, Outcome, Owner, Record};
 use super::{KeySpace, at_once, created, done, loaded, owners_of, record, soon};
@@ -73,9 +74,7 @@ pub(super) async fn a_kept_key_outlives_a_revocation(backend: Arc<dyn Backend>, 
 }
 
 pub(super) async fn what_was_revoked_is_not_kept(backend: Arc<dyn Backend>, keys: KeySpace) {
-    let Some(owners) = backend.owners() else {
-        return;
-    };
+    let owners = owners_of(&*backend);
     let ape = keys.owner("ape");
     let generation = owners.begin(&ape, soon()).await.unwrap();
     let (one, other) = (keys.key("one"), keys.key("other"));
@@ -90,6 +89,26 @@ pub(super) async fn what_was_revoked_is_not_kept(backend: Arc<dyn Backend>, keys
     assert_eq!(loaded(&*backend, &one).await, None);
     assert_eq!(loaded(&*backend, &other).await, None);
     assert_eq!(owners.keys(&ape).await.unwrap(), []);
+}
+
+pub(super) async fn what_was_over_is_not_kept(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let owners = owners_of(&*backend);
+    let (ape, bonobo) = (keys.owner("ape"), keys.owner("bonobo"));
+    let (late, early) = (keys.key("late"), keys.key("early"));
+    // Of an owner whose record has expired, and of one who never had a record.
+    let over = Expiry::after(Duration::from_millis(300));
+    let generation = owners.begin(&ape, over).await.unwrap();
+    created(&*backend, &late, &owned(&ape, generation)).await;
+    created(&*backend, &early, &owned(&bonobo, generation)).await;
+    let watchdog = Expiry::after(Duration::from_secs(60));
+    while loaded(&*backend, &late).await.is_some() {
+        assert!(Expiry::now() < watchdog, "the owner's record never expires");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    for (owner, key) in [(&ape, &late), (&bonobo, &early)] {
+        owners.revoke(owner, soon(), Some(key)).await.unwrap();
+        assert_eq!(loaded(&*backend, key).await, None);
+    }
 }
 
 pub(super) async fn without_an_owners_record_there_is_none(

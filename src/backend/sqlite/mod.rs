@@ -289,6 +289,7 @@ impl Owners for Sqlite {
         let generation = Generation::random()?;
         let mut writer = self.0.writer().await?;
         let revoked = sqlx::query(statements::REVOKE)
+            .bind(Expiry::now().as_millis())
             .bind(owner.as_bytes())
             .bind(&generation.as_bytes()[..])
             .bind(until.as_millis())

@@ -103,11 +103,11 @@ pub(super) const BEGIN: &str = concat!(
     " RETURNING generation"
 );
 
+/// None of an owner's records lives where the owner's does not: nothing is kept then.
 pub(super) const REVOKE: &str = concat!(
-    "INSERT INTO silverback_owners AS o (name, generation, expiry, kept)",
-    " VALUES (?1, ?2, ?3, ?4)",
+    "INSERT INTO silverback_owners AS o (name, generation, expiry) VALUES (?2, ?3, ?4)",
     " ON CONFLICT (name) DO UPDATE SET generation = excluded.generation,",
-    " expiry = max(o.expiry, excluded.expiry), kept = excluded.kept"
+    " expiry = max(o.expiry, excluded.expiry), kept = CASE WHEN o.expiry > ?1 THEN ?5 END"
 );
 
 pub(super) const KEYS: &str = concat!(
