@@ -11,6 +11,7 @@ use super::{Backend, Error, Memory};
 /// | `memory:` | [`Memory`] | `backend` |
 /// | `files:PATH` | `Files`, below that folder | `files` |
 /// | `sqlite:PATH`, `sqlite:///PATH` | `Sqlite`, in that file, which is made if there is none | `sqlite` |
+/// | `postgres://USER:PASSWORD@HOST:PORT/DATABASE?OPTIONS` | `Postgres`, as `libpq` and sqlx read it | `postgres` |
 ///
 /// A path is taken as it is, without escapes, and from the working directory unless it
 /// begins with a `/`.
@@ -29,7 +30,7 @@ use super::{Backend, Error, Memory};
 pub async fn connect(url: &str) -> Result<Arc<dyn Backend>, Error> {
     let Some((scheme, rest)) = url.split_once(':') else {
         return Err(Error::usage(
-            "a backend's URL begins with memory:, files: or sqlite:",
+            "a backend's URL begins with memory:, files:, sqlite: or postgres:",
         ));
     };
     match scheme {
@@ -37,6 +38,7 @@ pub async fn connect(url: &str) -> Result<Arc<dyn Backend>, Error> {
         "memory" => Err(Error::usage("nothing follows memory: in a backend's URL")),
         "files" => files(rest),
         "sqlite" => sqlite(rest).await,
+        "postgres" | "postgresql" => postgres(url).await,
         _ => Err(Error::usage("no backend is known by the scheme of the URL")),
     }
 }
@@ -75,6 +77,18 @@ async fn sqlite(rest: &str) -> Result<Arc<dyn Backend>, Error> {
 #[cfg(not(feature = "sqlite"))]
 async fn sqlite(_: &str) -> Result<Arc<dyn Backend>, Error> {
     Err(Error::usage("sqlite: needs silverback's feature `sqlite`"))
+}
+
+#[cfg(feature = "postgres")]
+async fn postgres(url: &str) -> Result<Arc<dyn Backend>, Error> {
+    Ok(Arc::new(super::Postgres::connect(url).await?))
+}
+
+#[cfg(not(feature = "postgres"))]
+async fn postgres(_: &str) -> Result<Arc<dyn Backend>, Error> {
+    Err(Error::usage(
+        "postgres: needs silverback's feature `postgres`",
+    ))
 }
 
 #[cfg(test)]

@@ -11,7 +11,10 @@
 //! | `cleanup.rs` | [`Cleanup`]: a task that purges, again and again |
 //! | `memory.rs` | [`Memory`]: records in this process |
 //! | `files/` | `Files`: a file per record (feature `files`) |
+//! | `postgres/` | `Postgres`: a table of a PostgreSQL database (feature `postgres`) |
 //! | `sqlite/` | `Sqlite`: a table of an SQLite database (feature `sqlite`) |
+//! | `go_table.rs` | `GoTable`: what tables of Go's session stores look like |
+//! | `sql.rs` | what rows of SQL databases have in common |
 //! | `conformance/` | [`conformance`]: the laws as code, for backends of your own (feature `conformance`) |
 //! | `error.rs` | [`Error`] |
 //!
@@ -51,11 +54,17 @@ mod connect;
 mod error;
 #[cfg(feature = "files")]
 mod files;
+#[cfg(feature = "postgres")]
+mod go_table;
 mod layout;
 mod memory;
 mod owners;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod record;
 mod scan;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -66,9 +75,13 @@ pub use connect::connect;
 pub use error::Error;
 #[cfg(feature = "files")]
 pub use files::{Files, GorillaFiles};
+#[cfg(feature = "postgres")]
+pub use go_table::GoTable;
 pub use layout::Layout;
 pub use memory::Memory;
 pub use owners::{Generation, Owner, Owners};
+#[cfg(feature = "postgres")]
+pub use postgres::{GoPostgres, Postgres, PostgresOptions};
 pub use record::{Expiry, Key, Record, Revision, Stored};
 pub use scan::{Entry, Scan};
 #[cfg(feature = "sqlite")]

@@ -205,7 +205,9 @@ impl Composite {
     /// twice the last one counts, as in Go.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
-        let entries = self.entries().filter(|(of, _)| of.is_string(key));
+        let entries = self
+            .entries()
+            .filter(|(of, _)| of.is_string(key.as_bytes()));
         entries.last().map(|(_, value)| value)
     }
 
@@ -226,6 +228,11 @@ impl Composite {
     /// # Ok::<(), silverback::gob::Error>(())
     /// ```
     pub fn insert(&mut self, key: &str, value: Interface) -> Result<(), Error> {
+        self.insert_string(key.into(), value)
+    }
+
+    /// As [`insert`](Composite::insert), of a key that need not be text.
+    pub(crate) fn insert_string(&mut self, key: GoString, value: Interface) -> Result<(), Error> {
         let Shape::Map {
             key: of_keys,
             value: of_values,
@@ -234,8 +241,8 @@ impl Composite {
             return Err(Error::new("the value is no map"));
         };
         let key_value = match of_keys {
-            Type::Interface => Value::Interface(Interface::from(key)),
-            Type::String => Value::String(key.into()),
+            Type::Interface => Value::Interface(Interface::from(key.clone())),
+            Type::String => Value::String(key.clone()),
             _ => return Err(Error::new("the map's keys are no strings")),
         };
         let value = match (of_values, value.value()) {
@@ -248,7 +255,7 @@ impl Composite {
                 .as_chunks()
                 .0
                 .iter()
-                .rposition(|[of, _]: &[Value; 2]| of.is_string(key));
+                .rposition(|[of, _]: &[Value; 2]| of.is_string(key.as_bytes()));
             match place.and_then(|place| children.get_mut(2 * place + 1)) {
                 Some(there) => *there = value,
                 None => children.extend([key_value, value]),
@@ -264,7 +271,11 @@ impl Composite {
         }
         self.children.change(|children| {
             let (pairs, _) = children.as_chunks();
-            let place = |pairs: &[[Value; 2]]| pairs.iter().rposition(|[of, _]| of.is_string(key));
+            let place = |pairs: &[[Value; 2]]| {
+                pairs
+                    .iter()
+                    .rposition(|[of, _]| of.is_string(key.as_bytes()))
+            };
             // Where a key is there twice, both go.
             let mut next = place(pairs);
             while let Some(place_of_pair) = next {
@@ -321,12 +332,12 @@ impl Value {
     }
 
     /// Whether this is that string, or an interface that holds it.
-    pub(super) fn is_string(&self, text: &str) -> bool {
+    pub(super) fn is_string(&self, text: &[u8]) -> bool {
         match self {
-            Value::String(string) => *string == *text,
+            Value::String(string) => string.as_bytes() == text,
             // Another name is another type: a named string is another key.
             Value::Interface(interface) if *interface.name() == *"string" => {
-                matches!(interface.value(), Some(Value::String(string)) if *string == *text)
+                matches!(interface.value(), Some(Value::String(string)) if string.as_bytes() == text)
             }
             _ => false,
         }

@@ -290,7 +290,7 @@ impl Values {
             let (Value::String(key), Value::Interface(value)) = (key, value) else {
                 return None;
             };
-            values.insert(key.to_str()?, value.clone()).ok()?;
+            values.insert_string(key.clone(), value.clone()).ok()?;
         }
         map.is_map()
             .then(|| Values::of(Form::Map(values), Terms::Plain))
@@ -325,10 +325,10 @@ impl Values {
         let no_string = || Error::usage("a session with keys that are no strings is none of scs's");
         let mut entries = Vec::new();
         for (key, value) in self.to_gob().entries() {
-            let (Some(key), Value::Interface(value)) = (text_of(key), value) else {
+            let (Some(key), Value::Interface(value)) = (string_of(key), value) else {
                 return Err(no_string());
             };
-            entries.push((key.into(), value.clone()));
+            entries.push((key.clone(), value.clone()));
         }
         entries.push((METADATA.into(), Interface::from(metadata)));
         Ok(entries)
@@ -371,10 +371,15 @@ impl Values {
 
 /// The text of a string, or of an interface that holds one.
 pub(super) fn text_of(value: &Value) -> Option<&str> {
+    string_of(value)?.to_str()
+}
+
+/// A Go string, which need not be text.
+fn string_of(value: &Value) -> Option<&GoString> {
     match value {
-        Value::String(text) => text.to_str(),
+        Value::String(string) => Some(string),
         Value::Interface(interface) => match interface.value() {
-            Some(Value::String(text)) if *interface.name() == *"string" => text.to_str(),
+            Some(Value::String(string)) if *interface.name() == *"string" => Some(string),
             _ => None,
         },
         _ => None,

@@ -7,22 +7,25 @@ use silverback::backend::{Backend, connect};
 use tokio::sync::OnceCell;
 
 /// The backend, or why there is none: a server's program is not here, say.
-type Made = Result<Arc<dyn Backend>, String>;
+pub(crate) type Made = Result<Arc<dyn Backend>, String>;
 
-type Making = Pin<Box<dyn Future<Output = Made> + Send>>;
+pub(crate) type Making = Pin<Box<dyn Future<Output = Made> + Send>>;
 
 /// A backend that is made when the first trial needs it. All laws are tried on the one, each
 /// in its own key space.
 pub(crate) struct Contestant {
     pub(crate) name: &'static str,
+    /// What `SILVERBACK_REQUIRE` calls the server.
+    pub(crate) requirement: &'static str,
     make: fn() -> Making,
     made: OnceCell<Made>,
 }
 
 impl Contestant {
-    fn new(name: &'static str, make: fn() -> Making) -> Self {
+    pub(crate) fn new(name: &'static str, requirement: &'static str, make: fn() -> Making) -> Self {
         Contestant {
             name,
+            requirement,
             make,
             made: OnceCell::new(),
         }
@@ -35,13 +38,23 @@ impl Contestant {
 
 /// All of this build.
 pub(crate) fn all() -> Vec<Contestant> {
-    vec![
-        Contestant::new("memory", || Box::pin(always("memory:".to_owned()))),
+    let embedded = vec![
+        Contestant::new("memory", "memory", || {
+            Box::pin(always("memory:".to_owned()))
+        }),
         #[cfg(feature = "files")]
-        Contestant::new("files", || Box::pin(always(on_disk("files")))),
+        Contestant::new("files", "files", || Box::pin(always(on_disk("files")))),
         #[cfg(feature = "sqlite")]
-        Contestant::new("sqlite", || Box::pin(always(on_disk("sqlite")))),
-    ]
+        Contestant::new("sqlite", "sqlite", || Box::pin(always(on_disk("sqlite")))),
+    ];
+    #[cfg(feature = "postgres")]
+    let all = embedded
+        .into_iter()
+        .chain(super::postgres::contestants())
+        .collect();
+    #[cfg(not(feature = "postgres"))]
+    let all = embedded;
+    all
 }
 
 /// The kinds that keep records on this machine's disk.

@@ -8,8 +8,13 @@
 mod contestants;
 #[cfg(unix)]
 mod disk;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[path = "../support/required.rs"]
 mod required;
+#[cfg(feature = "postgres")]
+#[path = "../support/servers/mod.rs"]
+mod servers;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -39,6 +44,8 @@ fn main() -> ExitCode {
     assert!(trials.len() >= 20, "there is nothing to try");
     #[cfg(unix)]
     trials.extend(disk::trials(&runtime));
+    #[cfg(feature = "postgres")]
+    trials.extend(postgres::trials(&runtime));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
@@ -46,10 +53,7 @@ async fn hold(law: &Law, contestant: &Contestant) -> Result<Completion, Failed> 
     let name = contestant.name;
     let backend = match contestant.backend().await {
         Ok(backend) => backend,
-        Err(why) if required::is_required(name) => {
-            return Err(format!("{name} is required: {why}").into());
-        }
-        Err(why) => return Ok(Completion::ignored_with(why)),
+        Err(why) => return absent(contestant.requirement, why),
     };
     if !law.applies_to(&*backend) {
         let why = format!("{name} does not have what it needs: {:?}", law.needs);
@@ -57,4 +61,12 @@ async fn hold(law: &Law, contestant: &Contestant) -> Result<Completion, Failed> 
     }
     (law.run)(backend, KeySpace::new()?).await;
     Ok(Completion::Completed)
+}
+
+/// What becomes of a trial of a server that is not there.
+fn absent(server: &str, why: String) -> Result<Completion, Failed> {
+    match required::is_required(server) {
+        true => Err(format!("{server} is required: {why}").into()),
+        false => Ok(Completion::ignored_with(why)),
+    }
 }

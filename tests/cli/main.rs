@@ -3,5 +3,11 @@
 
 mod commands;
 mod program;
+#[cfg(feature = "postgres")]
+#[path = "../support/required.rs"]
+mod required;
+#[cfg(feature = "postgres")]
+#[path = "../support/servers/mod.rs"]
+mod servers;
 mod sessions;
 mod vectors;

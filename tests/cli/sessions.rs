@@ -18,9 +18,10 @@ const OTHER: &str = "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeffe0e1e2e3e4e5e6e7e8e9eaebece
 const NOBODY: &str = "-NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNN";
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A service whose records are in a folder of its own.
+/// A service whose records are in a folder of its own, or in a server.
 struct Service {
-    folder: PathBuf,
+    folder: Option<PathBuf>,
+    url: String,
     store: ServerStore,
 }
 
@@ -35,11 +36,21 @@ impl Service {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = format!("cli-sessions-{}-{number}", std::process::id());
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(folder);
-        let backend = backend::connect(&url_of(&folder)).await.unwrap();
+        let mut service = Service::at(url_of(&folder), codec, options).await;
+        service.folder = Some(folder);
+        service
+    }
+
+    async fn at(url: String, codec: &CodecOptions, options: ServerOptions) -> Self {
+        let backend = backend::connect(&url).await.unwrap();
         let pairs: KeyPairs = KEYS.parse().unwrap();
         let codecs = Codecs::from_pairs_with(pairs, codec).unwrap();
         let store = ServerStore::with_options(codecs, backend, options).unwrap();
-        Service { folder, store }
+        Service {
+            folder: None,
+            url,
+            store,
+        }
     }
 
     /// A browser with a session, and the session's key.
@@ -55,8 +66,7 @@ impl Service {
 
     /// Runs `sessions COMMAND` on it.
     fn run(&self, command: &str, arguments: &[&str]) -> Run {
-        let url = url_of(&self.folder);
-        let before = ["sessions", command, "--store", &url];
+        let before = ["sessions", command, "--store", &self.url];
         silverback(before.iter().chain(arguments), "")
     }
 
@@ -80,7 +90,9 @@ impl Service {
 /// They would pile up.
 impl Drop for Service {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
+        if let Some(folder) = &self.folder {
+            let _ = std::fs::remove_dir_all(folder);
+        }
     }
 }
 
@@ -178,8 +190,8 @@ async fn list_goes_on_beyond_a_page_and_ends_with_its_reader() {
         1_001
     );
 
-    let url = url_of(&service.folder);
-    let mut list = command(["sessions", "list", "--store", &url]);
+    let url = &service.url;
+    let mut list = command(["sessions", "list", "--store", url]);
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     assert_eq!(list.stdout(writer).status().unwrap().code(), Some(0));
@@ -231,7 +243,7 @@ async fn show_opens_a_session() {
         .run_with_keys("show", &["--json", "--cookie", cookie])
         .ok();
     assert_eq!(json(&by_cookie), object);
-    let url = url_of(&service.folder);
+    let url = &service.url;
     let keys = [
         "--keys",
         KEYS,
@@ -242,7 +254,7 @@ async fn show_opens_a_session() {
         "--json",
     ];
     let from_input = silverback(
-        ["sessions", "show", "--store", &url].iter().chain(&keys),
+        ["sessions", "show", "--store", url].iter().chain(&keys),
         cookie,
     );
     assert_eq!(json(&from_input.ok()), object);
@@ -441,7 +453,7 @@ async fn the_store_may_be_named_by_a_variable() {
     let (_, key) = service.session(|session| session.login("ape")).await;
     let with_variables = |arguments: &[&str]| {
         let mut command = command(arguments);
-        command.env("SILVERBACK_STORE", url_of(&service.folder));
+        command.env("SILVERBACK_STORE", &service.url);
         command.env("SILVERBACK_KEYS", KEYS);
         run(command, "").ok()
     };
@@ -535,4 +547,30 @@ fn the_help_shows_how_it_is_done() {
         assert!(help.contains(part), "{part}: {help}");
     }
     assert_eq!(silverback(["sessions"], "").status, 2);
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread")]
+async fn all_commands_work_on_a_server() {
+    let server = match crate::servers::postgres::PostgresServer::start() {
+        Ok(server) => server,
+        Err(why) => return crate::required::not_run("postgres", &why),
+    };
+    let shop = ServerOptions::new();
+    let service = Service::at(server.url(), &CodecOptions::new(), shop).await;
+    let (jar, ape) = service.session(|session| session.login("ape")).await;
+    service.put("over", "v", Expiry::from_millis(1_000)).await;
+    let listed = service.run("list", &["--owner", "ape"]).ok();
+    assert_eq!(listed.split('\t').next(), Some(&*ape));
+    let shown = service.run_with_keys("show", &[&ape]).ok();
+    assert!(shown.contains("owner: ape\n"), "{shown}");
+    assert!(service.run("purge", &[]).ok().contains('1'));
+    service.run_with_keys("delete", &[&ape]).ok();
+    assert!(service.is_gone(&jar).await);
+    assert_eq!(service.run("list", &["--owner", "ape"]).ok(), "");
+    // A server that is not there is an outage, and its URL is not told.
+    let port = crate::servers::free_port().unwrap();
+    let nowhere = format!("postgres://ape:secret@127.0.0.1:{port}/nowhere");
+    let refused = silverback(["sessions", "list", "--store", &nowhere], "").fails(2);
+    assert!(!refused.contains("secret"), "{refused}");
 }

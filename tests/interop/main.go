@@ -1,6 +1,6 @@
 // Command interop plays the Go side of Silverback's tests: the original
-// gorilla/securecookie, gorilla/sessions and alexedwards/scs, asked over standard
-// input and output.
+// gorilla/securecookie, gorilla/sessions, antonlindstrom/pgstore and alexedwards/scs, asked
+// over standard input and output.
 //
 //	interop        one JSON request a line in, one JSON answer a line out
 //	interop bench  gorilla's time per operation, one JSON object a line out
@@ -19,6 +19,7 @@ import (
 	"hash"
 	"os"
 
+	"github.com/antonlindstrom/pgstore"
 	"github.com/gorilla/securecookie"
 	"github.com/gorilla/sessions"
 )
@@ -31,14 +32,15 @@ type request struct {
 	Hash       string `json:"hash"`
 	Serializer string `json:"serializer"` // "raw", "json" or "gob" (strings)
 	Name       string `json:"name"`
-	Cookie     string `json:"cookie"`  // to open
-	Payload    string `json:"payload"` // to seal: hex of what the serializer takes
-	Kind       string `json:"kind"`    // of gob: "session" or "scs"
-	Seed       int64  `json:"seed"`    // of what is made
-	Before     string `json:"before"`  // to compare: gob in hex, as it was
-	After      string `json:"after"`   // and as it is now
-	Changed    string `json:"changed"` // the key that may differ
-	Folder     string `json:"folder"`  // of a FilesystemStore; empty: a CookieStore
+	Cookie     string `json:"cookie"`   // to open
+	Payload    string `json:"payload"`  // to seal: hex of what the serializer takes
+	Kind       string `json:"kind"`     // of gob: "session" or "scs"
+	Seed       int64  `json:"seed"`     // of what is made
+	Before     string `json:"before"`   // to compare: gob in hex, as it was
+	After      string `json:"after"`    // and as it is now
+	Changed    string `json:"changed"`  // the key that may differ
+	Folder     string `json:"folder"`   // of a FilesystemStore; empty: a CookieStore
+	Database   string `json:"database"` // URL: of a PGStore, or of scs
 }
 
 // An answer carries what was sealed or opened, or gorilla's error.
@@ -124,6 +126,30 @@ func serveOr(asked request) (answer, error) {
 		}
 		cookie, err := editCookie(asked, store)
 		return answer{Cookie: cookie}, err
+	case "scs-make":
+		manager, err := newManager(asked)
+		if err != nil {
+			return answer{}, err
+		}
+		cookie, held, err := makeToken(asked, manager)
+		return answer{Cookie: cookie, Payload: hex.EncodeToString(held)}, err
+	case "scs-edit":
+		manager, err := newManager(asked)
+		if err != nil {
+			return answer{}, err
+		}
+		cookie, err := editToken(asked, manager)
+		return answer{Cookie: cookie}, err
+	case "scs-same":
+		manager, err := newManager(asked)
+		if err != nil {
+			return answer{}, err
+		}
+		after, err := readToken(asked, manager)
+		if err != nil {
+			return answer{}, err
+		}
+		return answer{}, compare(asked, after)
 	case "http-same":
 		store, err := newStore(asked)
 		if err != nil {
@@ -164,7 +190,8 @@ func decodeHex(kind, text string) (map[interface{}]interface{}, error) {
 	return decodeGob(kind, data)
 }
 
-// newStore makes the gorilla store that is asked for: of cookies, or of files in a folder.
+// newStore makes the gorilla store that is asked for: of cookies, of files in a folder, or of
+// rows in a database.
 func newStore(asked request) (sessions.Store, error) {
 	hashKey, err := hex.DecodeString(asked.HashKey)
 	if err != nil {
@@ -173,6 +200,18 @@ func newStore(asked request) (sessions.Store, error) {
 	blockKey, err := hex.DecodeString(asked.BlockKey)
 	if err != nil {
 		return nil, err
+	}
+	if asked.Database != "" {
+		database, err := databaseOf(asked.Database)
+		if err != nil {
+			return nil, err
+		}
+		store, err := pgstore.NewPGStoreFromPool(database, hashKey, blockKey)
+		if err != nil {
+			return nil, err
+		}
+		store.MaxLength(0)
+		return store, nil
 	}
 	if asked.Folder != "" {
 		store := sessions.NewFilesystemStore(asked.Folder, hashKey, blockKey)

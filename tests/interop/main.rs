@@ -7,9 +7,14 @@
 //! `SILVERBACK_SEED` to run the same cases again, `SILVERBACK_CASES` for more.
 
 mod cases;
+#[cfg(all(feature = "session", feature = "files", feature = "postgres"))]
+mod database;
 mod gorilla;
 #[path = "../support/required.rs"]
 mod required;
+#[cfg(all(feature = "session", feature = "files", feature = "postgres"))]
+#[path = "../support/servers/mod.rs"]
+mod servers;
 mod sessions;
 #[cfg(all(feature = "session", feature = "files"))]
 mod store;

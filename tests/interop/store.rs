@@ -1,8 +1,9 @@
-//! The stores of gorilla/sessions, live: a Go program and ours share a browser's session, in
-//! its cookie (CookieStore) and in files (FilesystemStore).
+//! The stores of gorilla/sessions and of scs, live: a Go program and ours share a browser's
+//! session, in its cookie (CookieStore), in files (FilesystemStore) and in PostgreSQL (pgstore,
+//! scs's postgresstore).
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
 use silverback::backend::GorillaFiles;
@@ -18,19 +19,27 @@ use crate::sessions::{hex, seeds};
 const HASH_KEY: [u8; 64] = [7; 64];
 const BLOCK_KEY: [u8; 32] = [9; 32];
 
+/// One for all: connections to a database die with theirs.
+pub(crate) static RUNTIME: LazyLock<tokio::runtime::Runtime> =
+    LazyLock::new(|| tokio::runtime::Runtime::new().unwrap());
+
 /// Where the sessions are, to both programs.
-struct Shared {
-    stores: Stores,
-    /// Of the files; none where sessions live in cookies.
-    folder: Option<PathBuf>,
+pub(crate) struct Shared {
+    pub(crate) stores: Stores,
+    /// Which of the Go program's stores is asked: `http`, gorilla's, or `scs`.
+    pub(crate) go: &'static str,
+    /// Of the files; none where sessions live elsewhere.
+    pub(crate) folder: Option<PathBuf>,
+    /// The URL of the database; none where sessions live elsewhere.
+    pub(crate) database: Option<String>,
 }
 
-fn codec() -> SecureCookie {
+pub(crate) fn codec() -> SecureCookie {
     let keys = KeyPair::new(HashKey::new(&HASH_KEY).unwrap(), BlockKey::from(BLOCK_KEY));
     SecureCookie::with_options(keys, &CodecOptions::new().max_length(0)).unwrap()
 }
 
-fn cookie() -> CookieOptions {
+pub(crate) fn cookie() -> CookieOptions {
     CookieOptions::new().name("session").unwrap()
 }
 
@@ -39,7 +48,9 @@ impl Shared {
         let store = CookieStore::with_options(codec(), cookie(), Lifetime::new()).unwrap();
         Shared {
             stores: store.into(),
+            go: "http",
             folder: None,
+            database: None,
         }
     }
 
@@ -52,19 +63,22 @@ impl Shared {
         let store = ServerStore::with_options(codec(), backend, options).unwrap();
         Shared {
             stores: store.into(),
+            go: "http",
             folder: Some(folder),
+            database: None,
         }
     }
 
     /// Asks the Go program to do something with a session.
-    fn ask(&self, gorilla: &mut Gorilla, op: &str, jar: &Jar, more: &Value) -> Value {
+    pub(crate) fn ask(&self, gorilla: &mut Gorilla, op: &str, jar: &Jar, more: &Value) -> Value {
         let mut question = json!({
-            "op": op,
+            "op": format!("{}-{op}", self.go),
             "kind": "session",
             "hash_key": hex(&HASH_KEY),
             "block_key": hex(&BLOCK_KEY),
             "cookie": jar.get("session").unwrap_or_default(),
             "folder": self.folder.as_deref().unwrap_or(Path::new("")),
+            "database": self.database.as_deref().unwrap_or_default(),
         });
         for (name, value) in more.as_object().unwrap() {
             question[name] = value.clone();
@@ -74,10 +88,7 @@ impl Shared {
 
     /// A request with the cookies of the jar, in which `handle` has the session.
     fn visit(&self, jar: &mut Jar, handle: impl FnOnce(&Session)) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        runtime.unwrap().block_on(async {
+        RUNTIME.block_on(async {
             let sessions = jar.sessions(self.stores.clone());
             handle(&sessions.session().await.unwrap());
             let fields = sessions.finish().await.unwrap().unwrap();
@@ -87,24 +98,24 @@ impl Shared {
         });
     }
 
-    fn share_sessions(&self) {
+    pub(crate) fn share_sessions(&self) {
         let Some(mut gorilla) = Gorilla::start() else {
             return;
         };
         for seed in seeds(300) {
             let mut jar = Jar::new();
-            let made = self.ask(&mut gorilla, "http-make", &jar, &json!({"seed": seed}));
+            let made = self.ask(&mut gorilla, "make", &jar, &json!({"seed": seed}));
             jar.set("session", made["cookie"].as_str().unwrap());
             self.visit(&mut jar, |session| {
                 assert_eq!(session.refusal(), None, "seed {seed}");
                 session.insert("changed", 42_i64).unwrap();
             });
             let before = json!({"before": hex(&payload(&made)), "changed": "changed"});
-            self.ask(&mut gorilla, "http-same", &jar, &before);
+            self.ask(&mut gorilla, "same", &jar, &before);
         }
     }
 
-    fn carry_limits_along(&self) {
+    pub(crate) fn carry_limits_along(&self) {
         let Some(mut gorilla) = Gorilla::start() else {
             return;
         };
@@ -114,7 +125,7 @@ impl Shared {
             session.login("ape").unwrap();
             session.set_deadline(deadline).unwrap();
         });
-        let edited = self.ask(&mut gorilla, "http-edit", &jar, &json!({}));
+        let edited = self.ask(&mut gorilla, "edit", &jar, &json!({}));
         jar.set("session", edited["cookie"].as_str().unwrap());
         self.visit(&mut jar, |session| {
             let go: Option<String> = session.get("go").unwrap();
@@ -122,6 +133,22 @@ impl Shared {
             assert_eq!(session.owner().as_deref(), Some("ape"));
             assert_eq!(session.deadline(), Some(deadline));
         });
+    }
+
+    /// What one of them ends is no session to the other.
+    pub(crate) fn end_sessions(&self) {
+        let mut jar = Jar::new();
+        self.visit(&mut jar, |session| session.insert("here", true).unwrap());
+        let mut copy = jar.clone();
+        self.visit(&mut copy, |session| {
+            session.renew().unwrap();
+        });
+        assert_ne!(copy.get("session"), jar.get("session"));
+        self.visit(&mut jar, |session| assert!(session.is_new()));
+        let mut late = copy.clone();
+        self.visit(&mut copy, |session| session.destroy().unwrap());
+        assert_eq!(copy.get("session"), None);
+        self.visit(&mut late, |session| assert!(session.is_new()));
     }
 }
 
@@ -146,20 +173,7 @@ fn a_go_program_carries_the_limits_along_in_files() {
     Shared::in_files("interop-limits").carry_limits_along();
 }
 
-/// What one of them ends is no session to the other.
 #[test]
 fn a_session_in_files_that_ended_is_gone() {
-    let shared = Shared::in_files("interop-ended");
-    let mut jar = Jar::new();
-    shared.visit(&mut jar, |session| session.insert("here", true).unwrap());
-    let mut copy = jar.clone();
-    shared.visit(&mut copy, |session| {
-        session.renew().unwrap();
-    });
-    assert_ne!(copy.get("session"), jar.get("session"));
-    shared.visit(&mut jar, |session| assert!(session.is_new()));
-    let mut late = copy.clone();
-    shared.visit(&mut copy, |session| session.destroy().unwrap());
-    assert_eq!(copy.get("session"), None);
-    shared.visit(&mut late, |session| assert!(session.is_new()));
+    Shared::in_files("interop-ended").end_sessions();
 }

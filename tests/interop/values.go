@@ -176,14 +176,20 @@ func randomSession(r *rand.Rand) map[interface{}]interface{} {
 	return session
 }
 
+// randomValues is what a scs session holds.
+func randomValues(r *rand.Rand) map[string]interface{} {
+	values := map[string]interface{}{}
+	for key, value := range randomSession(r) {
+		values[fmt.Sprint(key)] = value
+	}
+	return values
+}
+
 // makeGob encodes a random session or scs row.
 func makeGob(asked request) ([]byte, error) {
 	r := rand.New(rand.NewSource(asked.Seed))
 	if asked.Kind == "scs" {
-		values := map[string]interface{}{}
-		for key, value := range randomSession(r) {
-			values[fmt.Sprint(key)] = value
-		}
+		values := randomValues(r)
 		return scs.GobCodec{}.Encode(randomTime(r), values)
 	}
 	var out bytes.Buffer

@@ -25,13 +25,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::SqlitePool;
 
+use super::sql::{check_size, entry_of, generation_of, key_of, new_revision, sql_limit, stored_of};
 use super::{
     Backend, Created, Entry, Error, Expiry, Generation, Key, Outcome, Owners, Record, Revision,
     Scan, Stored,
 };
 use connections::{Connections, Statement};
 use errors::{reading, writing};
-use rows::{entry_of, generation_of, key_of, stored_of};
 
 /// How long is waited for others who write, and for a connection.
 const WAIT: Duration = Duration::from_secs(5);
@@ -142,27 +142,6 @@ impl Sqlite {
     }
 }
 
-/// Refuses what no row can hold, before it is copied.
-fn check_size(key: &Key, record: &Record) -> Result<(), Error> {
-    const REST: usize = 100; // revision, generation, expiry, and how long the parts are
-    let owner = record.owner().map_or(0, |owner| owner.name.len());
-    let size = key.as_bytes().len() + owner + record.value().len() + REST;
-    match size <= LARGEST {
-        true => Ok(()),
-        false => Err(Error::too_large(size, LARGEST)),
-    }
-}
-
-/// Random, so that none comes back, whatever is removed or restored from a copy.
-fn new_revision() -> Result<Revision, Error> {
-    Ok(Revision::new(*Generation::random()?.as_bytes()))
-}
-
-/// A limit as SQL has it.
-fn sql_limit(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
-}
-
 #[async_trait]
 impl Backend for Sqlite {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
@@ -175,7 +154,7 @@ impl Backend for Sqlite {
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
-        check_size(key, record)?;
+        check_size(key, record, LARGEST)?;
         let revision = new_revision()?;
         let mut writer = self.0.writer().await?;
         let owner = record.owner();
@@ -201,7 +180,7 @@ impl Backend for Sqlite {
         seen: &Revision,
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
-        check_size(key, record)?;
+        check_size(key, record, LARGEST)?;
         let (now, revision) = (Expiry::now(), new_revision()?);
         let owner = record.owner();
         let swap = sqlx::query(statements::SWAP)

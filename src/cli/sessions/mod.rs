@@ -34,6 +34,8 @@ const AFTER_HELP: &str = "\
 Stores:
   files:PATH   records in files below a folder
   sqlite:PATH  records in an SQLite database (built with the feature sqlite)
+  postgres://USER:PASSWORD@HOST:PORT/DATABASE
+               records in a PostgreSQL database (built with the feature postgres)
 
 Examples:
   export SILVERBACK_STORE=files:/var/lib/shop/sessions

@@ -20,7 +20,7 @@ use super::contestants::{ON_DISK, on_disk};
 pub(super) use writer::is_writer;
 
 /// How often what chance decides is tried.
-fn rounds() -> usize {
+pub(super) fn rounds() -> usize {
     let asked = std::env::var("SILVERBACK_ROUNDS").ok();
     asked.map_or(5, |rounds| {
         rounds.parse().expect("SILVERBACK_ROUNDS is a number")
@@ -28,7 +28,7 @@ fn rounds() -> usize {
 }
 
 /// Says what was seen, to who asked for many rounds.
-fn report(text: &str) {
+pub(super) fn report(text: &str) {
     if std::env::var_os("SILVERBACK_ROUNDS").is_some() {
         eprintln!("{text}");
     }

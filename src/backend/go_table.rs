@@ -1,0 +1,145 @@
+//! [`GoTable`]: what the tables of Go's session stores look like.
+
+use super::{Error, Layout};
+
+/// A table that a Go package keeps its sessions in: which columns it has, and what they are
+/// called.
+///
+/// ```
+/// use silverback::backend::GoTable;
+///
+/// let table = GoTable::scs().named("web_sessions").in_schema("shop");
+/// assert_ne!(table, GoTable::scs());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct GoTable {
+    pub(super) schema: Option<String>,
+    pub(super) name: String,
+    pub(super) key: String,
+    pub(super) value: String,
+    pub(super) expiry: String,
+    /// When the row was made, and when it was written last.
+    pub(super) dates: Option<[String; 2]>,
+    pub(super) kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// rafaelespinoza/pgstore: the key is text.
+    Pgstore,
+    /// antonlindstrom/pgstore: a number of its own is the primary key, and the key is bytes,
+    /// of which there may be two alike.
+    AntonlindstromPgstore,
+    /// alexedwards/scs's own stores.
+    Scs,
+    /// alexedwards/scs/gormstore.
+    Gorm,
+}
+
+impl GoTable {
+    fn new(kind: Kind, name: &str, [key, expiry]: [&str; 2], dates: Option<[&str; 2]>) -> Self {
+        GoTable {
+            schema: None,
+            name: name.to_owned(),
+            key: key.to_owned(),
+            value: "data".to_owned(),
+            expiry: expiry.to_owned(),
+            dates: dates.map(|dates| dates.map(str::to_owned)),
+            kind,
+        }
+    }
+
+    /// `http_sessions` of rafaelespinoza/pgstore, for the dialect
+    /// [`Gorilla`](Layout::Gorilla).
+    pub fn pgstore() -> Self {
+        GoTable::http_sessions(Kind::Pgstore)
+    }
+
+    /// `http_sessions` of antonlindstrom/pgstore, for the dialect
+    /// [`Gorilla`](Layout::Gorilla).
+    ///
+    /// The table itself does not refuse a second row of the same key: of two creations at the
+    /// same moment both may win, unless you add a unique index on the column `key`. IDs are
+    /// random, so that none is created twice.
+    pub fn antonlindstrom_pgstore() -> Self {
+        GoTable::http_sessions(Kind::AntonlindstromPgstore)
+    }
+
+    fn http_sessions(kind: Kind) -> Self {
+        let dates = Some(["created_on", "modified_on"]);
+        GoTable::new(kind, "http_sessions", ["key", "expires_on"], dates)
+    }
+
+    /// `sessions` of alexedwards/scs's `postgresstore` and `pgxstore`, for the dialect
+    /// [`Scs`](Layout::Scs).
+    pub fn scs() -> Self {
+        GoTable::new(Kind::Scs, "sessions", ["token", "expiry"], None)
+    }
+
+    /// `sessions` of alexedwards/scs's `gormstore`, for the dialect [`Scs`](Layout::Scs).
+    pub fn gorm() -> Self {
+        GoTable::new(Kind::Gorm, "sessions", ["token", "expiry"], None)
+    }
+
+    /// The same table by another name, which is taken as it is: nothing in it needs to be
+    /// quoted, and it is folded to no case.
+    pub fn named(self, name: impl Into<String>) -> Self {
+        GoTable {
+            name: name.into(),
+            ..self
+        }
+    }
+
+    /// The same table in that schema, and not in the first of the search path that has it.
+    pub fn in_schema(self, schema: impl Into<String>) -> Self {
+        GoTable {
+            schema: Some(schema.into()),
+            ..self
+        }
+    }
+
+    /// The same table with other names for the columns of the key, the value and the expiry.
+    pub fn with_columns(
+        self,
+        key: impl Into<String>,
+        value: impl Into<String>,
+        expiry: impl Into<String>,
+    ) -> Self {
+        GoTable {
+            key: key.into(),
+            value: value.into(),
+            expiry: expiry.into(),
+            ..self
+        }
+    }
+
+    /// Whose rows these are.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        match self.kind {
+            Kind::Pgstore | Kind::AntonlindstromPgstore => Layout::Gorilla {
+                keeps_expiries: true,
+            },
+            Kind::Scs | Kind::Gorm => Layout::Scs,
+        }
+    }
+
+    /// Refuses names that a database would cut or not take: none has more than 63 bytes.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let dates = self.dates.iter().flatten();
+        let names = [&self.name, &self.key, &self.value, &self.expiry];
+        let is_name = |name: &String| (1..=63).contains(&name.len()) && !name.contains('\0');
+        match names
+            .into_iter()
+            .chain(&self.schema)
+            .chain(dates)
+            .all(is_name)
+        {
+            true => Ok(()),
+            false => Err(Error::usage(
+                "the name of a table or column has 1 to 63 bytes, and no zero byte",
+            )),
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Statements sent over connections of a pool, each within a time.
+
+use std::fmt::Write;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, SqlSafeStr, SqlStr};
+use tokio::time::{Instant, timeout_at};
+
+use super::super::Error;
+use super::errors::{reading, too_late, writing};
+use super::options::PostgresOptions;
+use super::trust::Trust;
+
+/// How many connections a pool of ours has at most.
+const MOST: u32 = 10;
+
+/// What a URL says, in sqlx's words, where no statements are to be prepared.
+const UNPREPARED: &str = "statement-cache-capacity=0";
+
+/// What a statement's `$1`, `$2` and so on stand for.
+#[derive(Clone, Copy)]
+pub(super) enum Value<'a> {
+    Integer(i64),
+    Bytes(&'a [u8]),
+    MaybeBytes(Option<&'a [u8]>),
+}
+
+/// Whether a statement changes anything: what was sent and not answered may then be done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    Reads,
+    Writes,
+}
+
+pub(super) struct Connections {
+    pub(super) pool: PgPool,
+    pub(super) timeout: Duration,
+    /// Whether the server, or the pooler before it, keeps statements for a connection.
+    pub(super) prepares: bool,
+    pub(super) trust: Arc<Trust>,
+}
+
+impl Connections {
+    /// Connections to the database that the URL names, opened when they are needed.
+    pub(super) fn open(url: &str, options: &PostgresOptions) -> Result<Self, Error> {
+        let connect = PgConnectOptions::from_str(url)
+            .map_err(|_| Error::usage("the URL of the Postgres database cannot be read"))?;
+        let trust = Arc::new(Trust::default());
+        let trusted = trust.clone();
+        let pool = PgPoolOptions::new()
+            .max_connections(MOST)
+            .acquire_timeout(options.timeout)
+            .test_before_acquire(false)
+            .before_acquire(move |connection, held| {
+                let trust = trusted.clone();
+                Box::pin(async move { Ok(trust.may_be_used(connection, &held).await) })
+            });
+        let said = url.split_once('?').unwrap_or_default().1;
+        let prepares = !said.split('&').any(|option| option == UNPREPARED);
+        Ok(Connections {
+            pool: pool.connect_lazy_with(connect),
+            timeout: options.timeout,
+            prepares: options.prepares && prepares,
+            trust,
+        })
+    }
+
+    pub(super) fn of_pool(pool: PgPool, options: &PostgresOptions) -> Self {
+        Connections {
+            pool,
+            timeout: options.timeout,
+            prepares: options.prepares,
+            trust: Arc::default(),
+        }
+    }
+
+    /// What makes the tables, within the time that any operation has.
+    pub(super) async fn make(
+        &self,
+        make: impl AsyncFnOnce(&mut PgConnection) -> Result<(), sqlx::Error>,
+    ) -> Result<(), Error> {
+        let give_up = Instant::now() + self.timeout;
+        let mut lease = self.lease(give_up).await?;
+        let made = timeout_at(give_up, make(&mut lease.connection)).await;
+        let made = made.map_err(|_| too_late(false))?;
+        lease.is_answered = made.is_ok();
+        made.map_err(reading)
+    }
+
+    /// The rows that the statement answers with.
+    pub(super) async fn rows(
+        &self,
+        effect: Effect,
+        statement: impl SqlSafeStr,
+        values: &[Value<'_>],
+    ) -> Result<Vec<PgRow>, Error> {
+        let statement = statement.into_sql_str();
+        let give_up = Instant::now() + self.timeout;
+        let mut lease = self.lease(give_up).await?;
+        let sent = async {
+            let connection = &mut *lease.connection;
+            match self.prepares {
+                true => prepared(statement, values).fetch_all(connection).await,
+                false => {
+                    let whole = AssertSqlSafe(in_one_text(statement.as_str(), values));
+                    sqlx::raw_sql(whole).fetch_all(connection).await
+                }
+            }
+        };
+        let Ok(answer) = timeout_at(give_up, sent).await else {
+            self.trust.lose();
+            return Err(too_late(effect == Effect::Writes));
+        };
+        match &answer {
+            Err(error) if error.as_database_error().is_none() => self.trust.lose(),
+            _ => lease.is_answered = true,
+        }
+        answer.map_err(|error| match effect {
+            Effect::Reads => reading(error),
+            Effect::Writes => writing(error),
+        })
+    }
+
+    async fn lease(&self, give_up: Instant) -> Result<Lease, Error> {
+        match timeout_at(give_up, self.pool.acquire()).await {
+            Ok(connection) => Ok(Lease {
+                connection: connection.map_err(reading)?,
+                is_answered: false,
+            }),
+            Err(_) => Err(too_late(false)),
+        }
+    }
+}
+
+/// A connection that goes back to the pool once it is answered, and is closed else: one whose
+/// answer is still to come would keep the next waiting, perhaps for ever.
+pub(super) struct Lease {
+    pub(super) connection: PoolConnection<Postgres>,
+    pub(super) is_answered: bool,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+fn prepared<'q>(statement: SqlStr, values: &'q [Value<'q>]) -> Query<'q, Postgres, PgArguments> {
+    values
+        .iter()
+        .fold(sqlx::query(statement), |query, value| match *value {
+            Value::Integer(number) => query.bind(number),
+            Value::Bytes(bytes) => query.bind(bytes),
+            Value::MaybeBytes(bytes) => query.bind(bytes),
+        })
+}
+
+/// The statement with its values in it: digits and hex digits, which end no literal.
+fn in_one_text(statement: &str, values: &[Value<'_>]) -> String {
+    let mut parts = statement.split('$');
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, rest) = part.split_at(digits);
+        let value = number
+            .parse::<usize>()
+            .ok()
+            .and_then(|number| values.get(number.wrapping_sub(1)));
+        match value {
+            Some(Value::Integer(number)) => {
+                let _ = write!(whole, "({number})");
+            }
+            Some(Value::Bytes(bytes) | Value::MaybeBytes(Some(bytes))) => {
+                let _ = write!(
+                    whole,
+                    "decode('{}', 'hex')",
+                    base16ct::lower::encode_string(bytes)
+                );
+            }
+            Some(Value::MaybeBytes(None)) | None => whole.push_str("NULL::bytea"),
+        }
+        whole.push_str(rest);
+    }
+    whole
+}

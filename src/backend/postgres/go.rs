@@ -1,0 +1,277 @@
+//! [`GoPostgres`]: records in a table that a Go package keeps.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row};
+
+use super::super::go_table::GoTable;
+use super::super::sql::{Columns, check_size, entry_of, sql_limit, stored_of};
+use super::super::{
+    Backend, Created, Entry, Error, Expiry, Key, Layout, Outcome, Record, Revision, Scan, Stored,
+};
+use super::connections::Connections;
+use super::connections::Effect::{Reads, Writes};
+use super::connections::Value::{self, Bytes, Integer};
+use super::errors::{is_not_unique, reading};
+use super::go_statements::GoStatements;
+use super::options::PostgresOptions;
+use super::rows::left_of;
+use super::{LARGEST, schema};
+
+/// Keeps records in a table of a Go package, which may use it at the same time: for a
+/// [`ServerStore`](crate::session::ServerStore) of the dialect that the
+/// [table's layout](GoTable::layout) names.
+///
+/// The row has what Go gives it, and nothing else: so there are no owners, and a revision is
+/// Postgres' own for the row (`xmin` and `ctid`), which changes with every write, Go's too.
+/// Go programs compare nothing: what they write at the same moment wins, and they put back
+/// what was removed. Each operation of ours is one statement, and compares.
+///
+/// Rows whose expiry has passed are missing, also to those of the Go packages that would still
+/// read them, once they are purged ([`Cleanup`](super::super::Cleanup)). What never expires is
+/// kept until the end of the year 9999.
+///
+/// ```no_run
+/// # #[cfg(feature = "session")]
+/// # async fn open() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+/// use silverback::backend::{GoPostgres, GoTable};
+/// use silverback::codec::{Codecs, KeyPairs};
+/// use silverback::session::{CookieOptions, Dialect, ServerOptions, ServerStore};
+///
+/// let codecs = Codecs::from_pairs(KeyPairs::from_env("SESSION_KEYS")?)?;
+/// let backend = GoPostgres::connect("postgres://shop@db.example/shop", GoTable::pgstore()).await?;
+/// let cookie = CookieOptions::new().name("session")?;
+/// let options = ServerOptions::new().cookie(cookie).dialect(Dialect::Gorilla);
+/// let store = ServerStore::with_options(codecs, Arc::new(backend), options)?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct GoPostgres(Arc<Inner>);
+
+struct Inner {
+    connections: Connections,
+    table: GoTable,
+    statements: GoStatements,
+}
+
+impl GoPostgres {
+    /// Records in that table of the database that the URL names. The table is made as the Go
+    /// package would make it, if it is missing; where it is there, no right to create is
+    /// needed. Connections are those of [`Postgres::connect`](super::Postgres::connect).
+    ///
+    /// # Errors
+    /// [Usage](Error::is_usage), for a URL that cannot be read or names that no table has;
+    /// [unavailable](Error::is_unavailable), if the database cannot be reached or used.
+    pub async fn connect(url: &str, table: GoTable) -> Result<Self, Error> {
+        let backend = GoPostgres::new(Connections::open(url, &PostgresOptions::new())?, table)?;
+        backend.make_table().await?;
+        Ok(backend)
+    }
+
+    /// Records in that table of the database of a pool of your own. It is there already, or
+    /// is [made](GoPostgres::make_table).
+    ///
+    /// # Errors
+    /// [Usage](Error::is_usage), for names that no table has.
+    pub fn with_pool(
+        pool: PgPool,
+        table: GoTable,
+        options: PostgresOptions,
+    ) -> Result<Self, Error> {
+        GoPostgres::new(Connections::of_pool(pool, &options), table)
+    }
+
+    fn new(connections: Connections, table: GoTable) -> Result<Self, Error> {
+        table.check()?;
+        Ok(GoPostgres(Arc::new(Inner {
+            connections,
+            statements: GoStatements::of(&table),
+            table,
+        })))
+    }
+
+    /// Makes the table as the Go package would, if it is missing.
+    ///
+    /// # Errors
+    /// [Unavailable](Error::is_unavailable), if the database cannot be reached, or does not
+    /// let its user create tables.
+    pub async fn make_table(&self) -> Result<(), Error> {
+        let Inner {
+            connections,
+            statements,
+            ..
+        } = &*self.0;
+        let make = async |connection: &mut PgConnection| {
+            let find = AssertSqlSafe(statements.find_table.clone());
+            let found = sqlx::raw_sql(find).fetch_one(&mut *connection).await?;
+            if found.try_get::<i32, _>(0)? == 1 {
+                return Ok(());
+            }
+            schema::take_turn_and_run(connection, &statements.make_table).await
+        };
+        connections.make(make).await
+    }
+
+    async fn rows(&self, statement: &Arc<str>, values: &[Value<'_>]) -> Result<Vec<PgRow>, Error> {
+        let statement = AssertSqlSafe(statement.clone());
+        self.0.connections.rows(Reads, statement, values).await
+    }
+
+    async fn written(
+        &self,
+        statement: &Arc<str>,
+        values: &[Value<'_>],
+    ) -> Result<Option<PgRow>, Error> {
+        let statement = AssertSqlSafe(statement.clone());
+        let rows = self.0.connections.rows(Writes, statement, values).await?;
+        Ok(rows.into_iter().next())
+    }
+
+    /// Does something to a row that was seen, if it still is as it was.
+    async fn change(
+        &self,
+        key: &Key,
+        statement: &Arc<str>,
+        values: &[Value<'_>],
+    ) -> Result<Outcome<PgRow>, Error> {
+        if let Some(row) = self.written(statement, values).await? {
+            return Ok(Outcome::Done(row));
+        }
+        let key = [Bytes(key.as_bytes())];
+        match self.rows(&self.0.statements.find, &key).await?.is_empty() {
+            false => Ok(Outcome::Conflict),
+            true => Ok(Outcome::Gone),
+        }
+    }
+}
+
+/// Of the column with the new revision.
+fn revision_of(row: &PgRow) -> Result<Revision, Error> {
+    let bytes = row.bytes(0).map_err(reading)?;
+    bytes
+        .map(Revision::new)
+        .ok_or_else(|| Error::corrupt("a row of the database has no revision"))
+}
+
+/// Refuses what is no key of such a table: all of them are letters, digits, `-` and `_`.
+fn check_key(key: &Key) -> Result<(), Error> {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    match key.as_bytes().len() <= 63 && key.as_bytes().iter().all(is_plain) {
+        true => Ok(()),
+        false => Err(Error::usage(
+            "the key of a row has at most 63 letters, digits, - and _",
+        )),
+    }
+}
+
+fn changed(outcome: Outcome<PgRow>) -> Result<Outcome<Revision>, Error> {
+    match outcome {
+        Outcome::Done(row) => Ok(Outcome::Done(revision_of(&row)?)),
+        Outcome::Conflict => Ok(Outcome::Conflict),
+        Outcome::Gone => Ok(Outcome::Gone),
+    }
+}
+
+#[async_trait]
+impl Backend for GoPostgres {
+    async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
+        check_key(key)?;
+        let key = [Bytes(key.as_bytes())];
+        let rows = self.rows(&self.0.statements.load, &key).await?;
+        rows.first().map(stored_of).transpose()
+    }
+
+    async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
+        check_key(key)?;
+        check_size(key, record, LARGEST)?;
+        let values = [
+            Bytes(key.as_bytes()),
+            Bytes(record.value()),
+            Integer(left_of(record.expiry())),
+        ];
+        match self.written(&self.0.statements.create, &values).await {
+            Ok(Some(row)) => Ok(Created::Saved(revision_of(&row)?)),
+            Ok(None) => Ok(Created::Exists),
+            Err(error) if is_not_unique(&error) => Ok(Created::Exists),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn swap(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        record: &Record,
+    ) -> Result<Outcome<Revision>, Error> {
+        check_key(key)?;
+        check_size(key, record, LARGEST)?;
+        let values = [
+            Bytes(key.as_bytes()),
+            Bytes(record.value()),
+            Integer(left_of(record.expiry())),
+            Bytes(seen.as_bytes()),
+        ];
+        changed(self.change(key, &self.0.statements.swap, &values).await?)
+    }
+
+    async fn touch(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        until: Expiry,
+    ) -> Result<Outcome<Revision>, Error> {
+        check_key(key)?;
+        let values = [
+            Bytes(key.as_bytes()),
+            Integer(left_of(until)),
+            Bytes(seen.as_bytes()),
+        ];
+        changed(self.change(key, &self.0.statements.touch, &values).await?)
+    }
+
+    async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
+        check_key(key)?;
+        let values = [Bytes(key.as_bytes()), Bytes(seen.as_bytes())];
+        let removed = self.change(key, &self.0.statements.remove, &values).await?;
+        Ok(removed.map(drop))
+    }
+
+    fn layout(&self) -> Layout {
+        self.0.table.layout()
+    }
+
+    fn scan(&self) -> Option<&dyn Scan> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Scan for GoPostgres {
+    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, Error> {
+        let after = after.map_or(&[][..], Key::as_bytes); // no key is empty
+        let values = [Bytes(after), Integer(sql_limit(limit))];
+        let rows = self.rows(&self.0.statements.page, &values).await?;
+        rows.iter().map(entry_of).collect()
+    }
+
+    async fn purge(&self, limit: usize) -> Result<usize, Error> {
+        let values = [Integer(sql_limit(limit))];
+        let purged = self.written(&self.0.statements.purge, &values).await?;
+        let purged = purged
+            .map(|row| row.integer(0).map_err(reading))
+            .transpose()?;
+        Ok(usize::try_from(purged.unwrap_or(0)).unwrap_or(limit))
+    }
+}
+
+/// The table.
+impl fmt::Debug for GoPostgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("GoPostgres").field(&self.0.table).finish()
+    }
+}

@@ -1,0 +1,306 @@
+//! The SQL of each operation on a table of a Go package, made for its names.
+//!
+//! Go keeps no revision in a row. Postgres does: which transaction wrote it, and where it is.
+
+use std::sync::Arc;
+
+use super::super::go_table::{GoTable, Kind};
+
+/// What no time of a row is later than, for whoever never expires: Go reads no `infinity`.
+const NEVER: &str = "'9999-12-31 00:00:00Z'::timestamptz";
+
+/// As an identifier: within quotes nothing but a quote means anything.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The statements, of which `$1` is the key unless they say another.
+pub(super) struct GoStatements {
+    pub(super) load: Arc<str>,
+    pub(super) find: Arc<str>,
+    /// Of a value and the milliseconds left.
+    pub(super) create: Arc<str>,
+    /// Of a value, the milliseconds left, and the revision that was seen.
+    pub(super) swap: Arc<str>,
+    /// Of the milliseconds left, and the revision that was seen.
+    pub(super) touch: Arc<str>,
+    /// Of the revision that was seen.
+    pub(super) remove: Arc<str>,
+    /// Of the key before, and how many at most.
+    pub(super) page: Arc<str>,
+    /// Of how many at most, alone.
+    pub(super) purge: Arc<str>,
+    /// Whether the table is there, and what makes it as Go would. Of nothing.
+    pub(super) find_table: Arc<str>,
+    pub(super) make_table: Arc<str>,
+}
+
+impl GoStatements {
+    pub(super) fn of(table: &GoTable) -> Self {
+        let names = Names::of(table);
+        GoStatements {
+            load: names.load().into(),
+            find: names.find().into(),
+            create: names.create().into(),
+            swap: names.swap().into(),
+            touch: names.touch().into(),
+            remove: names.remove().into(),
+            page: names.page().into(),
+            purge: names.purge().into(),
+            find_table: names.find_table().into(),
+            make_table: names.make_table().into(),
+        }
+    }
+}
+
+/// What stands in the statements, quoted.
+struct Names {
+    kind: Kind,
+    /// As it is called, without its schema.
+    plain: String,
+    table: String,
+    key: String,
+    value: String,
+    expiry: String,
+    dates: Option<[String; 2]>,
+}
+
+/// The revision of the row `t`.
+const REVISION: &str = "convert_to(t.xmin::text || ' ' || t.ctid::text, 'UTF8')";
+
+/// The time that is so many milliseconds from now, given as SQL.
+fn until(left: &str) -> String {
+    format!(
+        "(CASE WHEN {left}::bigint = 9223372036854775807 THEN {NEVER} \
+         ELSE LEAST({NEVER}, statement_timestamp() + {left}::bigint * interval '1 millisecond') END)"
+    )
+}
+
+impl Names {
+    fn of(table: &GoTable) -> Self {
+        let schema = table.schema.as_deref().map(|schema| quoted(schema) + ".");
+        Names {
+            kind: table.kind,
+            plain: table.name.clone(),
+            table: schema.unwrap_or_default() + &quoted(&table.name),
+            key: quoted(&table.key),
+            value: quoted(&table.value),
+            expiry: quoted(&table.expiry),
+            dates: table
+                .dates
+                .as_ref()
+                .map(|dates| dates.each_ref().map(|name| quoted(name))),
+        }
+    }
+
+    /// The key that is given as bytes, as the column has it.
+    fn given(&self, number: usize) -> String {
+        match self.kind {
+            Kind::AntonlindstromPgstore => format!("${number}::bytea"),
+            _ => format!("convert_from(${number}::bytea, 'UTF8')"),
+        }
+    }
+
+    /// The key of the row `t`, in an order that does not depend on a language.
+    fn key_in_order(&self) -> String {
+        match self.kind {
+            Kind::AntonlindstromPgstore => format!("t.{}", self.key),
+            _ => format!("t.{} COLLATE \"C\"", self.key),
+        }
+    }
+
+    /// The same, as bytes.
+    fn key_as_bytes(&self) -> String {
+        match self.kind {
+            Kind::AntonlindstromPgstore => format!("t.{}", self.key),
+            _ => format!("convert_to(t.{}, 'UTF8')", self.key),
+        }
+    }
+
+    /// How many milliseconds the row `t` has left.
+    fn left(&self) -> String {
+        let expiry = &self.expiry;
+        format!(
+            "(CASE WHEN t.{expiry} >= {NEVER} THEN 9223372036854775807 \
+             ELSE floor(extract(epoch FROM t.{expiry} - statement_timestamp()) * 1000)::bigint END)"
+        )
+    }
+
+    /// Whether the row `t` is the key's, and lives. A row without an expiry, which Go would not
+    /// read, does not.
+    fn living(&self) -> String {
+        let Names { key, expiry, .. } = self;
+        let given = self.given(1);
+        format!("t.{key} = {given} AND t.{expiry} > statement_timestamp()")
+    }
+
+    /// Whether it is as it was seen, too.
+    fn seen(&self, number: usize) -> String {
+        format!("{} AND {REVISION} = ${number}::bytea", self.living())
+    }
+
+    fn load(&self) -> String {
+        let Names { table, value, .. } = self;
+        let (left, living) = (self.left(), self.living());
+        format!(
+            "SELECT t.{value}, {left}, NULL::bytea, NULL::bytea, {REVISION} \
+             FROM {table} AS t WHERE {living} LIMIT 1"
+        )
+    }
+
+    fn find(&self) -> String {
+        format!("SELECT 1 FROM {} AS t WHERE {}", self.table, self.living())
+    }
+
+    fn create(&self) -> String {
+        let Names {
+            table,
+            key,
+            value,
+            expiry,
+            ..
+        } = self;
+        let (given, until) = (self.given(1), until("$3"));
+        let (dates, now) = match &self.dates {
+            Some([made, written]) => (
+                format!(", {made}, {written}"),
+                ", statement_timestamp(), statement_timestamp()",
+            ),
+            None => (String::new(), ""),
+        };
+        let insert = format!("INSERT INTO {table} AS t ({key}, {value}, {expiry}{dates})");
+        if self.kind == Kind::AntonlindstromPgstore {
+            // No row's place can be taken: what is over is removed, which is asked for first.
+            return format!(
+                "WITH over AS (DELETE FROM {table} AS o WHERE o.{key} = {given} \
+                 AND o.{expiry} <= statement_timestamp() RETURNING 1) \
+                 {insert} SELECT {given}, $2::bytea, {until}{now} \
+                 WHERE (SELECT count(*) FROM over) >= 0 \
+                 AND NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {}) RETURNING {REVISION}",
+                self.living()
+            );
+        }
+        let columns = [value, expiry]
+            .into_iter()
+            .chain(self.dates.iter().flatten());
+        let columns: Vec<String> = columns
+            .map(|column| format!("{column} = excluded.{column}"))
+            .collect();
+        format!(
+            "{insert} VALUES ({given}, $2::bytea, {until}{now}) ON CONFLICT ({key}) DO UPDATE SET {} \
+             WHERE (t.{expiry} > statement_timestamp()) IS NOT TRUE RETURNING {REVISION}",
+            columns.join(", ")
+        )
+    }
+
+    fn swap(&self) -> String {
+        let Names {
+            table,
+            value,
+            expiry,
+            ..
+        } = self;
+        let written = match &self.dates {
+            Some([_, written]) => format!(", {written} = statement_timestamp()"),
+            None => String::new(),
+        };
+        let (until, seen) = (until("$3"), self.seen(4));
+        format!(
+            "UPDATE {table} AS t SET {value} = $2::bytea, {expiry} = {until}{written} \
+             WHERE {seen} RETURNING {REVISION}"
+        )
+    }
+
+    fn touch(&self) -> String {
+        let Names { table, expiry, .. } = self;
+        let (until, seen) = (until("$2"), self.seen(3));
+        format!("UPDATE {table} AS t SET {expiry} = {until} WHERE {seen} RETURNING {REVISION}")
+    }
+
+    fn remove(&self) -> String {
+        let seen = self.seen(2);
+        format!("DELETE FROM {} AS t WHERE {seen} RETURNING 1", self.table)
+    }
+
+    fn page(&self) -> String {
+        let Names {
+            table,
+            value,
+            expiry,
+            ..
+        } = self;
+        let (bytes, order, left) = (self.key_as_bytes(), self.key_in_order(), self.left());
+        let after = self.given(1);
+        format!(
+            "SELECT {bytes}, {left}, NULL::bytea, octet_length(t.{value})::bigint FROM {table} AS t \
+             WHERE {order} > {after} AND t.{expiry} > statement_timestamp() ORDER BY {order} LIMIT $2"
+        )
+    }
+
+    /// See `purge` of our own tables.
+    fn purge(&self) -> String {
+        let Names { table, expiry, .. } = self;
+        format!(
+            "WITH purged AS (DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} \
+             WHERE {expiry} <= statement_timestamp() ORDER BY {expiry} LIMIT $1 \
+             FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) FROM purged"
+        )
+    }
+
+    fn find_table(&self) -> String {
+        let name = self.table.replace('\'', "''");
+        format!(
+            "SELECT (to_regclass(E'{}') IS NOT NULL)::int",
+            name.replace('\\', "\\\\")
+        )
+    }
+
+    fn make_table(&self) -> String {
+        let Names {
+            table,
+            key,
+            value,
+            expiry,
+            plain,
+            ..
+        } = self;
+        let [made, written] = match &self.dates {
+            Some(dates) => dates.clone(),
+            None => Default::default(),
+        };
+        let columns = match self.kind {
+            Kind::Pgstore => format!(
+                "{key} VARCHAR(63) PRIMARY KEY, {value} BYTEA, \
+                 {made} TIMESTAMPTZ DEFAULT CURRENT_TIMESTAMP, {written} TIMESTAMPTZ, {expiry} TIMESTAMPTZ"
+            ),
+            Kind::AntonlindstromPgstore => format!(
+                "id BIGSERIAL PRIMARY KEY, {key} BYTEA, {value} BYTEA, \
+                 {made} TIMESTAMPTZ DEFAULT CURRENT_TIMESTAMP, {written} TIMESTAMPTZ, {expiry} TIMESTAMPTZ"
+            ),
+            Kind::Scs => format!(
+                "{key} TEXT PRIMARY KEY, {value} BYTEA NOT NULL, {expiry} TIMESTAMPTZ NOT NULL"
+            ),
+            Kind::Gorm => {
+                format!("{key} VARCHAR(43) PRIMARY KEY, {value} BYTEA, {expiry} TIMESTAMPTZ")
+            }
+        };
+        let index = match self.kind {
+            Kind::Gorm => format!("idx_{plain}_expiry"),
+            _ => format!("{plain}_expiry_idx"),
+        };
+        let keys = match self.kind {
+            Kind::AntonlindstromPgstore => {
+                format!(
+                    "; CREATE INDEX IF NOT EXISTS {} ON {table} ({key})",
+                    quoted(&format!("{plain}_key_idx"))
+                )
+            }
+            _ => String::new(),
+        };
+        format!(
+            "CREATE TABLE IF NOT EXISTS {table} ({columns}); \
+             CREATE INDEX IF NOT EXISTS {} ON {table} ({expiry}){keys}",
+            quoted(&index)
+        )
+    }
+}

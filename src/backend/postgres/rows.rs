@@ -1,0 +1,41 @@
+//! What is in a row of Postgres.
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::super::Expiry;
+use super::super::sql::Columns;
+
+impl Columns for PgRow {
+    fn integer(&self, index: usize) -> Result<i64, sqlx::Error> {
+        self.try_get(index)
+    }
+
+    fn bytes(&self, index: usize) -> Result<Option<Vec<u8>>, sqlx::Error> {
+        self.try_get(index)
+    }
+
+    fn expiry(&self, index: usize) -> Result<Expiry, sqlx::Error> {
+        Ok(expiry_of(self.try_get(index)?))
+    }
+}
+
+/// How many milliseconds a record has left; the largest number for ever.
+pub(super) fn left_of(expiry: Expiry) -> i64 {
+    match expiry {
+        Expiry::NEVER => i64::MAX,
+        expiry => {
+            let left = expiry.as_millis().saturating_sub(Expiry::now().as_millis());
+            // Whatever is over for thousands of years is over; no date is computed before them.
+            left.max(-100_000_000_000_000)
+        }
+    }
+}
+
+/// When a record expires that has so many milliseconds left.
+fn expiry_of(left: i64) -> Expiry {
+    match left {
+        i64::MAX => Expiry::NEVER,
+        left => Expiry::from_millis(Expiry::now().as_millis().saturating_add(left)),
+    }
+}

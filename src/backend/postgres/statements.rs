@@ -1,0 +1,218 @@
+//! The SQL of each operation: one statement, so that what it compares and what it writes are
+//! one step, and whoever stops waiting for it leaves it done or undone.
+//!
+//! The time is the server's, when the statement came in. Expiries go there and come back as
+//! milliseconds left, so that nobody's clock is compared with another's.
+//!
+//! A statement that waited for another's row lock compares that row anew, and everything
+//! else as it was when it began (read committed). What is compared with other rows therefore
+//! stands beside a comparison of the row's own revision.
+
+/// The time, in milliseconds since 1970-01-01T00:00:00Z.
+macro_rules! now {
+    () => {
+        "floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint"
+    };
+}
+
+/// When a record expires that has so many milliseconds left, given as SQL. The largest number
+/// is never.
+macro_rules! expiry {
+    ($left:literal) => {
+        concat!(
+            "(",
+            now!(),
+            " + LEAST(",
+            $left,
+            ", 9223372036854775807 - ",
+            now!(),
+            "))"
+        )
+    };
+}
+
+/// How many milliseconds are left, the largest number for never.
+macro_rules! left {
+    () => {
+        concat!(
+            "(CASE WHEN s.expiry = 9223372036854775807 THEN s.expiry ELSE s.expiry - ",
+            now!(),
+            " END)"
+        )
+    };
+}
+
+/// Whether the owner lets a row live: its name, generation and key are given as SQL.
+macro_rules! owner_lets_live {
+    ($name:literal, $generation:literal, $key:literal) => {
+        concat!(
+            "(",
+            $name,
+            " IS NULL OR EXISTS (SELECT 1 FROM silverback_owners AS o",
+            " WHERE o.name = ",
+            $name,
+            " AND o.expiry > ",
+            now!(),
+            " AND (o.generation = ",
+            $generation,
+            " OR o.kept = ",
+            $key,
+            ")))"
+        )
+    };
+}
+
+macro_rules! lives {
+    () => {
+        concat!(
+            "(s.expiry > ",
+            now!(),
+            " AND ",
+            owner_lets_live!("s.owner", "s.generation", "s.key"),
+            ")"
+        )
+    };
+}
+
+/// The expiry of a row that is written under the key `$1` with `$3` milliseconds left, owned
+/// by `$4` at the generation `$5`. What its owner does not let live when it is written is
+/// expired from the start: nothing could bring it back, and a purge finds it.
+macro_rules! new_expiry {
+    () => {
+        concat!(
+            "CASE WHEN ",
+            owner_lets_live!("$4::bytea", "$5::bytea", "$1"),
+            " THEN ",
+            expiry!("$3::bigint"),
+            " ELSE 0 END"
+        )
+    };
+}
+
+/// Of a row that was seen: under the key `$1`, at the revision `$2`.
+macro_rules! as_seen {
+    () => {
+        concat!(" WHERE s.key = $1 AND s.revision = $2 AND ", lives!())
+    };
+}
+
+/// Of the key `$1`.
+pub(super) const LOAD: &str = concat!(
+    "SELECT value, ",
+    left!(),
+    ", owner, generation, revision FROM silverback_sessions AS s WHERE s.key = $1 AND ",
+    lives!()
+);
+
+/// Whether there is a living row under the key `$1`.
+pub(super) const FIND: &str = concat!(
+    "SELECT 1 FROM silverback_sessions AS s WHERE s.key = $1 AND ",
+    lives!()
+);
+
+/// Of the key `$1`, the new revision `$2`, and a record. It takes the place of a row that does
+/// not live and that no other creation took meanwhile.
+pub(super) const CREATE: &str = concat!(
+    "INSERT INTO silverback_sessions AS s (key, revision, expiry, owner, generation, value)",
+    " VALUES ($1, $2, ",
+    new_expiry!(),
+    ", $4, $5, $6)",
+    " ON CONFLICT (key) DO UPDATE SET revision = excluded.revision, expiry = excluded.expiry,",
+    " owner = excluded.owner, generation = excluded.generation, value = excluded.value",
+    " WHERE NOT ",
+    lives!(),
+    " AND s.revision = (SELECT b.revision FROM silverback_sessions AS b WHERE b.key = $1)",
+    " RETURNING 1"
+);
+
+/// Of the key `$1`, the revision that was seen, a record, and the new revision `$7`.
+pub(super) const SWAP: &str = concat!(
+    "UPDATE silverback_sessions AS s SET revision = $7, expiry = ",
+    new_expiry!(),
+    ", owner = $4, generation = $5, value = $6",
+    as_seen!(),
+    " RETURNING 1"
+);
+
+/// Of the key `$1`, the revision that was seen, the milliseconds left, and the new revision.
+pub(super) const TOUCH: &str = concat!(
+    "UPDATE silverback_sessions AS s SET revision = $4, expiry = ",
+    expiry!("$3::bigint"),
+    as_seen!(),
+    " RETURNING 1"
+);
+
+pub(super) const REMOVE: &str = concat!(
+    "DELETE FROM silverback_sessions AS s",
+    as_seen!(),
+    " RETURNING 1"
+);
+
+/// Of the owner `$1`.
+pub(super) const GENERATION: &str = concat!(
+    "SELECT generation FROM silverback_owners WHERE name = $1 AND expiry > ",
+    now!()
+);
+
+/// Of the owner `$1`, a fresh generation, and the milliseconds that it is kept at least.
+pub(super) const BEGIN: &str = concat!(
+    "INSERT INTO silverback_owners AS o (name, generation, expiry) VALUES ($1, $2, ",
+    expiry!("$3::bigint"),
+    ") ON CONFLICT (name) DO UPDATE SET expiry = greatest(o.expiry, excluded.expiry),",
+    " generation = CASE WHEN o.expiry > ",
+    now!(),
+    " THEN o.generation ELSE excluded.generation END,",
+    " kept = CASE WHEN o.expiry > ",
+    now!(),
+    " THEN o.kept END",
+    " RETURNING generation"
+);
+
+/// As [`BEGIN`], and the key that is kept, if the owner's record lives: else none of its
+/// records does.
+pub(super) const REVOKE: &str = concat!(
+    "INSERT INTO silverback_owners AS o (name, generation, expiry) VALUES ($1, $2, ",
+    expiry!("$3::bigint"),
+    ") ON CONFLICT (name) DO UPDATE SET generation = excluded.generation,",
+    " expiry = greatest(o.expiry, excluded.expiry),",
+    " kept = CASE WHEN o.expiry > ",
+    now!(),
+    " THEN $4::bytea END",
+    " RETURNING 1"
+);
+
+/// Of the owner `$1`.
+pub(super) const KEYS: &str = concat!(
+    "SELECT key FROM silverback_sessions AS s WHERE s.owner = $1 AND ",
+    lives!()
+);
+
+/// At most `$2` after the key `$1`.
+pub(super) const PAGE: &str = concat!(
+    "SELECT key, ",
+    left!(),
+    ", owner, octet_length(value)::bigint FROM silverback_sessions AS s WHERE s.key > $1 AND ",
+    lives!(),
+    " ORDER BY s.key LIMIT $2"
+);
+
+/// The places are found once and locked; those that others have locked, who purge too or
+/// write there, are left to them.
+macro_rules! purge {
+    ($table:literal) => {
+        concat!(
+            "WITH purged AS (DELETE FROM ",
+            $table,
+            " WHERE ctid = ANY (ARRAY(SELECT ctid FROM ",
+            $table,
+            " WHERE expiry <= ",
+            now!(),
+            " ORDER BY expiry LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING 1)",
+            " SELECT count(*) FROM purged"
+        )
+    };
+}
+
+pub(super) const PURGE_OWNERS: &str = purge!("silverback_owners");
+
+pub(super) const PURGE: &str = purge!("silverback_sessions");

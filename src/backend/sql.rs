@@ -1,0 +1,102 @@
+//! What rows of SQL databases have in common, whichever database they come from.
+
+use super::{Entry, Error, Expiry, Generation, Key, Owner, Record, Revision, Stored};
+
+/// A row, of which the columns are counted from 0.
+pub(super) trait Columns {
+    fn integer(&self, index: usize) -> Result<i64, sqlx::Error>;
+
+    /// None for NULL.
+    fn bytes(&self, index: usize) -> Result<Option<Vec<u8>>, sqlx::Error>;
+
+    /// When the record is missing, from how the database has it.
+    fn expiry(&self, index: usize) -> Result<Expiry, sqlx::Error>;
+}
+
+fn no_record() -> Error {
+    Error::corrupt("a row of the database is no record")
+}
+
+fn undecodable(error: sqlx::Error) -> Error {
+    no_record().with_source(error)
+}
+
+fn bytes(row: &impl Columns, index: usize) -> Result<Option<Vec<u8>>, Error> {
+    row.bytes(index).map_err(undecodable)
+}
+
+fn some_bytes(row: &impl Columns, index: usize) -> Result<Vec<u8>, Error> {
+    bytes(row, index)?.ok_or_else(no_record)
+}
+
+fn expiry(row: &impl Columns, index: usize) -> Result<Expiry, Error> {
+    row.expiry(index).map_err(undecodable)
+}
+
+fn name(bytes: Vec<u8>) -> Result<String, Error> {
+    String::from_utf8(bytes).map_err(|_| no_record())
+}
+
+fn generation(bytes: &[u8]) -> Result<Generation, Error> {
+    let bytes = bytes.try_into().map_err(|_| no_record())?;
+    Ok(Generation::from_bytes(bytes))
+}
+
+/// Of the columns value, expiry, owner, generation, revision.
+pub(super) fn stored_of(row: &impl Columns) -> Result<Stored, Error> {
+    let record = Record::new(some_bytes(row, 0)?, expiry(row, 1)?);
+    let record = match (bytes(row, 2)?, bytes(row, 3)?) {
+        (None, None) => record,
+        (Some(owner), Some(bytes)) => record.owned_by(Owner {
+            name: name(owner)?,
+            generation: generation(&bytes)?,
+        }),
+        _ => return Err(no_record()),
+    };
+    Ok(Stored {
+        record,
+        revision: Revision::new(some_bytes(row, 4)?),
+    })
+}
+
+/// Of the column generation.
+pub(super) fn generation_of(row: &impl Columns) -> Result<Generation, Error> {
+    generation(&some_bytes(row, 0)?)
+}
+
+/// Of the column key.
+pub(super) fn key_of(row: &impl Columns) -> Result<Key, Error> {
+    Key::new(some_bytes(row, 0)?).map_err(|_| no_record())
+}
+
+/// Of the columns key, expiry, owner, and the value's length.
+pub(super) fn entry_of(row: &impl Columns) -> Result<Entry, Error> {
+    let size = row.integer(3).map_err(undecodable)?;
+    Ok(Entry {
+        key: key_of(row)?,
+        expiry: expiry(row, 1)?,
+        owner: bytes(row, 2)?.map(name).transpose()?,
+        size: usize::try_from(size).map_err(|_| no_record())?,
+    })
+}
+
+/// Random, so that none comes back, whatever is removed or restored from a copy.
+pub(super) fn new_revision() -> Result<Revision, Error> {
+    Ok(Revision::new(*Generation::random()?.as_bytes()))
+}
+
+/// Refuses what no row can hold, before it is copied.
+pub(super) fn check_size(key: &Key, record: &Record, largest: usize) -> Result<(), Error> {
+    const REST: usize = 100; // revision, generation, expiry, and how long the parts are
+    let owner = record.owner().map_or(0, |owner| owner.name.len());
+    let size = key.as_bytes().len() + owner + record.value().len() + REST;
+    match size <= largest {
+        true => Ok(()),
+        false => Err(Error::too_large(size, largest)),
+    }
+}
+
+/// A limit as SQL has it.
+pub(super) fn sql_limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}

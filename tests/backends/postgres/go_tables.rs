@@ -1,0 +1,163 @@
+//! Tables of Go packages: the laws of records, which are tried on keys that such a table has;
+//! and what is in the rows. That Go programs read and write them is tried in `tests/interop`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+use silverback::backend::{
+    Backend, Created, Error, Expiry, Generation, GoPostgres, GoTable, Key, Layout, Outcome,
+    PostgresOptions, Record, Revision, Scan, Stored,
+};
+use sqlx::{AssertSqlSafe, PgPool, Row};
+
+use super::super::contestants::Made;
+use super::super::servers::postgres::PostgresServer;
+use super::{Tried, server};
+
+/// Takes any key, and has no owners and no scan: those are not asked for by any key.
+struct Hashed(GoPostgres);
+
+pub(super) async fn hashed(table: GoTable) -> Made {
+    let random = Generation::random().expect("randomness");
+    let number = u64::from_be_bytes(*random.as_bytes().first_chunk().expect("16 bytes"));
+    let table = table.named(format!("table {number:x}"));
+    let index = format!("CREATE UNIQUE INDEX ON \"table {number:x}\" (key)");
+    let needs_index = table.layout() == GoTable::antonlindstrom_pgstore().layout();
+    let server = server()?;
+    let connected = GoPostgres::connect(&server.url(), table).await;
+    let backend = connected.expect("a table of its own");
+    if needs_index {
+        // antonlindstrom's does not itself refuse a second row of a key.
+        let pool = PgPool::connect(&server.url()).await.expect("a server");
+        let made = sqlx::raw_sql(AssertSqlSafe(index)).execute(&pool).await;
+        made.expect("an index");
+    }
+    Ok(Arc::new(Hashed(backend)))
+}
+
+fn hash(key: &Key) -> Key {
+    let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(key.as_bytes()));
+    Key::new(hash).expect("43 bytes")
+}
+
+#[async_trait]
+impl Backend for Hashed {
+    async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
+        self.0.load(&hash(key)).await
+    }
+
+    async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
+        self.0.create(&hash(key), record).await
+    }
+
+    async fn swap(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        record: &Record,
+    ) -> Result<Outcome<Revision>, Error> {
+        self.0.swap(&hash(key), seen, record).await
+    }
+
+    async fn touch(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        until: Expiry,
+    ) -> Result<Outcome<Revision>, Error> {
+        self.0.touch(&hash(key), seen, until).await
+    }
+
+    async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
+        self.0.remove(&hash(key), seen).await
+    }
+
+    fn layout(&self) -> Layout {
+        self.0.layout()
+    }
+}
+
+/// Names that would do something else, if they were not quoted.
+pub(super) async fn names_are_quoted(server: &PostgresServer) -> Tried {
+    let odd = "a\"; DROP TABLE x; --'\\$1 Ä";
+    let tables = [
+        GoTable::pgstore().named(format!("1 {odd}")),
+        GoTable::antonlindstrom_pgstore().named(format!("2 {odd}")),
+        GoTable::scs().named(format!("3 {odd}")),
+    ];
+    for table in tables {
+        let table = table.with_columns("key\"", "select", odd);
+        let backend = GoPostgres::connect(&server.url(), table).await?;
+        // The table is there by now.
+        backend.make_table().await?;
+        let key = Key::new("ABC234")?;
+        let until = Expiry::after(Duration::from_secs(600));
+        let created = backend.create(&key, &Record::new("v", until)).await?;
+        let Created::Saved(seen) = created else {
+            panic!("it is the first");
+        };
+        let touched = backend.touch(&key, &seen, until).await?;
+        let Outcome::Done(seen) = touched else {
+            panic!("nobody else has changed it");
+        };
+        let page = backend.page(None, 10).await?;
+        assert_eq!(page.len(), 1);
+        assert_eq!(page[0].key, key);
+        assert_eq!(backend.page(Some(&key), 10).await?, []);
+        assert_eq!(backend.purge(10).await?, 0);
+        assert_eq!(backend.remove(&key, &seen).await?, Outcome::Done(()));
+        let over = Record::new("v", Expiry::from_millis(1_000));
+        backend.create(&key, &over).await?;
+        assert_eq!((backend.purge(10).await?, backend.purge(10).await?), (1, 0));
+    }
+    let pool = PgPool::connect(&server.url()).await?;
+    for name in ["", "a\0b", &"x".repeat(64)] {
+        let table = GoTable::scs().named(name);
+        let refused = GoPostgres::with_pool(pool.clone(), table, PostgresOptions::new());
+        assert!(refused.unwrap_err().is_usage(), "{name:?}");
+    }
+    Ok(())
+}
+
+/// All columns, and no NULL, which Go's `Scan` does not take.
+pub(super) async fn a_row_is_what_go_would_have_written(server: &PostgresServer) -> Tried {
+    let pool = PgPool::connect(&server.url()).await?;
+    let backend = GoPostgres::connect(&server.url(), GoTable::pgstore()).await?;
+    let key = Key::new("ABC234")?;
+    let Created::Saved(seen) = backend
+        .create(&key, &Record::new("text", Expiry::NEVER))
+        .await?
+    else {
+        panic!("it is the first");
+    };
+    let next = Record::new("next", Expiry::after(Duration::from_secs(3_600)));
+    let swapped = backend.swap(&key, &seen, &next).await?;
+    assert!(matches!(swapped, Outcome::Done(_)));
+    let row = sqlx::query(
+        "SELECT key, data, created_on <= modified_on,
+            expires_on - now() BETWEEN interval '59 minutes' AND interval '60 minutes'
+         FROM http_sessions",
+    )
+    .fetch_one(&pool)
+    .await?;
+    assert_eq!(row.try_get::<String, _>(0)?, "ABC234");
+    assert_eq!(row.try_get::<Vec<u8>, _>(1)?, b"next");
+    assert!(row.try_get::<bool, _>(2)? && row.try_get::<bool, _>(3)?);
+    // What a Go program wrote meanwhile is another revision.
+    let stored = backend.load(&key).await?.expect("it is there");
+    sqlx::query("UPDATE http_sessions SET data = data")
+        .execute(&pool)
+        .await?;
+    let swapped = backend.swap(&key, &stored.revision, &next).await?;
+    assert_eq!(swapped, Outcome::Conflict);
+    // No key that is none of such a table's gets there.
+    for key in ["ä", "a b", "a\0", &"x".repeat(64)] {
+        let refused = backend.create(&Key::new(key)?, &next).await;
+        assert!(refused.unwrap_err().is_usage());
+    }
+    Ok(())
+}

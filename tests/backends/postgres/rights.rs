@@ -1,0 +1,88 @@
+//! Who may make the tables, and who may only use them.
+
+use silverback::backend::{
+    Backend, Created, Expiry, GoPostgres, GoTable, Key, Postgres, Record, Scan,
+};
+use sqlx::{AssertSqlSafe, PgPool};
+
+use super::super::servers::postgres::PostgresServer;
+use super::Tried;
+
+/// A fresh database of that server, and the URL of a user in it.
+async fn database(server: &PostgresServer, name: &str) -> Result<(PgPool, String), sqlx::Error> {
+    let pool = PgPool::connect(&server.url()).await?;
+    for statement in [
+        format!("DROP DATABASE IF EXISTS {name}"),
+        format!("CREATE DATABASE {name}"),
+        format!("DROP ROLE IF EXISTS {name}_user"),
+        format!("CREATE ROLE {name}_user LOGIN"),
+    ] {
+        sqlx::raw_sql(AssertSqlSafe(statement))
+            .execute(&pool)
+            .await?;
+    }
+    let url = server.url().replace("/postgres", &format!("/{name}"));
+    let user = url.replace("silverback@", &format!("{name}_user@"));
+    Ok((PgPool::connect(&url).await?, user))
+}
+
+pub(super) async fn who_may_not_create_uses_what_is_there(server: &PostgresServer) -> Tried {
+    let (pool, user) = database(server, "rights").await?;
+    // Without tables there is nothing to use.
+    let refused = Postgres::connect(&user).await.unwrap_err();
+    assert!(refused.is_unavailable(), "{refused:?}");
+    assert!(refused.to_string().contains("rights"), "{refused}");
+    let owner = Postgres::with_pool(pool.clone());
+    owner.make_tables().await?;
+    // Without rights neither.
+    let backend = Postgres::connect(&user).await?;
+    let refused = backend.load(&Key::new("a")?).await.unwrap_err();
+    assert!(refused.to_string().contains("rights"), "{refused}");
+    sqlx::raw_sql(
+        "GRANT SELECT, INSERT, UPDATE, DELETE
+         ON silverback_sessions, silverback_owners TO rights_user",
+    )
+    .execute(&pool)
+    .await?;
+    let backend = Postgres::connect(&user).await?;
+    let record = Record::new("v", Expiry::NEVER);
+    let created = backend.create(&Key::new("a")?, &record).await?;
+    assert!(matches!(created, Created::Saved(_)));
+    let stored = owner.load(&Key::new("a")?).await?;
+    assert_eq!(stored.expect("it is there").record, record);
+    Ok(())
+}
+
+pub(super) async fn all_who_make_the_tables_at_once_make_them_once(
+    server: &PostgresServer,
+) -> Tried {
+    let (pool, _) = database(server, "at_once").await?;
+    let url = server.url().replace("/postgres", "/at_once");
+    let tasks: Vec<_> = (0..8)
+        .map(|number| {
+            let url = url.clone();
+            tokio::spawn(async move {
+                let backend = Postgres::connect(&url).await?;
+                let key = Key::new(format!("key {number}"))?;
+                backend.create(&key, &Record::new("v", Expiry::NEVER)).await
+            })
+        })
+        .collect();
+    for task in tasks {
+        assert!(matches!(task.await??, Created::Saved(_)));
+    }
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let url = url.clone();
+            tokio::spawn(async move { GoPostgres::connect(&url, GoTable::pgstore()).await })
+        })
+        .collect();
+    for task in tasks {
+        assert_eq!(task.await??.page(None, 1).await?, []);
+    }
+    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM silverback_sessions")
+        .fetch_one(&pool)
+        .await?;
+    assert_eq!(rows, 8);
+    Ok(())
+}

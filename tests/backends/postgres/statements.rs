@@ -1,0 +1,143 @@
+//! What the operations cost the server.
+
+use silverback::backend::{
+    Backend, Created, Expiry, Generation, Key, Outcome, Owner, Owners, Postgres, Record, Scan,
+};
+use sqlx::{AssertSqlSafe, PgPool};
+
+use super::super::servers::postgres::PostgresServer;
+use super::Tried;
+
+/// A backend in a fresh database of that server, which logs the statements sent to it
+/// and their plans.
+async fn backend(
+    server: &PostgresServer,
+    name: &str,
+) -> Result<(PgPool, Postgres), libtest_mimic::Failed> {
+    let pool = PgPool::connect(&server.url()).await?;
+    for statement in [
+        format!("DROP DATABASE IF EXISTS {name}"),
+        format!("CREATE DATABASE {name}"),
+        format!("ALTER DATABASE {name} SET log_statement = 'all'"),
+        format!("ALTER DATABASE {name} SET session_preload_libraries = 'auto_explain'"),
+        format!("ALTER DATABASE {name} SET auto_explain.log_min_duration = 0"),
+        format!("ALTER DATABASE {name} SET auto_explain.log_nested_statements = on"),
+    ] {
+        sqlx::raw_sql(AssertSqlSafe(statement))
+            .execute(&pool)
+            .await?;
+    }
+    let url = server.url().replace("/postgres", &format!("/{name}"));
+    Ok((PgPool::connect(&url).await?, Postgres::connect(&url).await?))
+}
+
+fn soon() -> Expiry {
+    Expiry::after(std::time::Duration::from_secs(600))
+}
+
+/// Every operation once, by name; of an owner's record with its owner.
+macro_rules! every_operation {
+    ($backend:ident, $counted:ident) => {{
+        let generation = $counted!("begin", $backend.begin("ape", soon()).await?);
+        let owner = Owner {
+            name: "ape".to_owned(),
+            generation,
+        };
+        let record = Record::new(vec![7; 700], soon()).owned_by(owner);
+        let key = Key::new("a key")?;
+        let Created::Saved(seen) = $counted!("create", $backend.create(&key, &record).await?)
+        else {
+            panic!("it is the first");
+        };
+        let loaded = $counted!("load", $backend.load(&key).await?);
+        assert!(loaded.is_some());
+        let Outcome::Done(seen) = $counted!("swap", $backend.swap(&key, &seen, &record).await?)
+        else {
+            panic!("nobody else has changed it");
+        };
+        let Outcome::Done(seen) = $counted!("touch", $backend.touch(&key, &seen, soon()).await?)
+        else {
+            panic!("nobody else has changed it");
+        };
+        let of = $counted!("generation", $backend.generation("ape").await?);
+        assert_eq!(of, Some(generation));
+        let keys = $counted!("keys", $backend.keys("ape").await?);
+        assert_eq!(keys.len(), 1);
+        let page = $counted!("page", $backend.page(None, 10).await?);
+        assert!(!page.is_empty());
+        let removed = $counted!("remove", $backend.remove(&key, &seen).await?);
+        assert_eq!(removed, Outcome::Done(()));
+        $counted!("revoke", $backend.revoke("ape", soon(), Some(&key)).await?);
+    }};
+}
+
+pub(super) async fn each_operation_is_one_statement(server: &PostgresServer) -> Tried {
+    let (_, backend) = backend(server, "counted").await?;
+    let statements = || {
+        let log = server.log();
+        let ours = log.lines().filter(|line| line.starts_with("counted "));
+        let executed = ours
+            .filter(|line| line.contains("LOG:  execute ") || line.contains("LOG:  statement: "));
+        executed.map(str::to_owned).collect::<Vec<_>>()
+    };
+    macro_rules! counted {
+        ($name:literal, $operation:expr) => {{
+            let before = statements().len();
+            let answer = $operation;
+            let sent = statements().split_off(before);
+            assert_eq!(sent.len(), 1, "{}: {sent:#?}", $name);
+            answer
+        }};
+    }
+    every_operation!(backend, counted);
+    Ok(())
+}
+
+pub(super) async fn no_operation_reads_a_whole_table(server: &PostgresServer) -> Tried {
+    let (pool, backend) = backend(server, "scanned").await?;
+    // Enough of everything for an index to be worth it.
+    sqlx::raw_sql(
+        "INSERT INTO silverback_owners (name, generation, expiry)
+         SELECT convert_to('owner ' || n, 'UTF8'), sha256('g'), 9223372036854775807
+         FROM generate_series(1, 2000) AS n;
+         INSERT INTO silverback_sessions (key, revision, expiry, owner, generation, value)
+         SELECT sha256(convert_to('key ' || n, 'UTF8')), sha256('r'), 9223372036854775807,
+         convert_to('owner ' || n / 10, 'UTF8'), sha256('g'), sha256('v')
+         FROM generate_series(1, 20000) AS n;
+         ANALYZE",
+    )
+    .execute(&pool)
+    .await?;
+    let before = server.log().len();
+    macro_rules! explained {
+        ($name:literal, $operation:expr) => {
+            $operation
+        };
+    }
+    // A statement that was prepared is planned anew some times, and then once and for all.
+    for _ in 0..10 {
+        every_operation!(backend, explained);
+        assert_eq!(backend.purge(100).await?, 0);
+    }
+    let log = server.log().split_off(before);
+    assert!(log.contains("Index Scan using silverback_sessions_pkey"));
+    if let Some(place) = log.find("Seq Scan") {
+        let (start, end) = (place.saturating_sub(2_000), log.len().min(place + 500));
+        panic!("{}", &log[start..end]);
+    }
+    Ok(())
+}
+
+pub(super) async fn values_of_all_sizes_are_kept(server: &PostgresServer) -> Tried {
+    let backend = Postgres::connect(&server.url()).await?;
+    let random = Generation::random()?;
+    for size in [0, 65_536, 1_000_000] {
+        let key = Key::new([&random.as_bytes()[..], &usize::to_be_bytes(size)].concat())?;
+        let value: Vec<u8> = (0..size).map(|place| (place * 31 % 251) as u8).collect();
+        let record = Record::new(value, Expiry::NEVER);
+        backend.create(&key, &record).await?;
+        let stored = backend.load(&key).await?.expect("it is there");
+        assert!(stored.record == record, "{size} bytes are others");
+    }
+    Ok(())
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/gob"
+	"errors"
+	"io"
+	"math/rand"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/alexedwards/scs/postgresstore"
+	"github.com/alexedwards/scs/v2"
+)
+
+// newManager makes a scs session manager whose sessions are in the database that is asked for.
+func newManager(asked request) (*scs.SessionManager, error) {
+	database, err := databaseOf(asked.Database)
+	if err != nil {
+		return nil, err
+	}
+	manager := scs.New()
+	manager.Cookie.Name = sessionName
+	manager.Lifetime = time.Hour
+	manager.Store = postgresstore.NewWithCleanupInterval(database, 0)
+	return manager, nil
+}
+
+// makeToken lets scs set a random session over real HTTP, and returns the cookie and the gob
+// of what it holds.
+func makeToken(asked request, manager *scs.SessionManager) (string, []byte, error) {
+	values := map[interface{}]interface{}{}
+	for key, value := range randomValues(rand.New(rand.NewSource(asked.Seed))) {
+		values[key] = value
+	}
+	asked.Cookie = ""
+	cookies, err := visitManager(asked, manager, func(session context.Context) {
+		for key, value := range values {
+			manager.Put(session, key.(string), value)
+		}
+	})
+	if err != nil {
+		return "", nil, err
+	}
+	if len(cookies) != 1 {
+		return "", nil, errors.New("no cookie was set")
+	}
+	var held bytes.Buffer
+	err = gob.NewEncoder(&held).Encode(values)
+	return cookies[0].Value, held.Bytes(), err
+}
+
+// readToken sends a cookie to scs over real HTTP, and returns the values that the handler sees.
+func readToken(asked request, manager *scs.SessionManager) (map[interface{}]interface{}, error) {
+	values := map[interface{}]interface{}{}
+	_, err := visitManager(asked, manager, func(session context.Context) {
+		for _, key := range manager.Keys(session) {
+			values[key] = manager.Get(session, key)
+		}
+	})
+	return values, err
+}
+
+// editToken sends a cookie to scs over real HTTP, where the handler adds a value, and returns
+// the cookie that comes back.
+func editToken(asked request, manager *scs.SessionManager) (string, error) {
+	cookies, err := visitManager(asked, manager, func(session context.Context) {
+		manager.Put(session, "go", "was here")
+	})
+	if err != nil {
+		return "", err
+	}
+	if len(cookies) != 1 {
+		return "", errors.New("no cookie was set")
+	}
+	return cookies[0].Value, nil
+}
+
+func visitManager(asked request, manager *scs.SessionManager, handle func(context.Context)) ([]*http.Cookie, error) {
+	var failure error
+	manager.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) { failure = err }
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handle(r.Context()) })
+	server := httptest.NewServer(manager.LoadAndSave(handler))
+	defer server.Close()
+	sent, err := http.NewRequest("GET", server.URL, nil)
+	if err != nil {
+		return nil, err
+	}
+	if asked.Cookie != "" {
+		sent.AddCookie(&http.Cookie{Name: sessionName, Value: asked.Cookie})
+	}
+	response, err := http.DefaultClient.Do(sent)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	return response.Cookies(), errors.Join(failure, err)
+}
+
+var databases = map[string]*sql.DB{}
+
+// databaseOf opens a database once.
+func databaseOf(url string) (*sql.DB, error) {
+	if database := databases[url]; database != nil {
+		return database, nil
+	}
+	database, err := sql.Open("postgres", url)
+	if err == nil {
+		databases[url] = database
+	}
+	return database, err
+}

@@ -1,0 +1,105 @@
+//! A program in the background, in a folder of its own, that ends with the test process.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Who runs servers where the tests run as root, which some servers refuse: nobody.
+#[cfg(unix)]
+const NOBODY: u32 = 65_534;
+
+/// Runs the program until standard input says a word or ends, which it does with the test
+/// process, and then stops it, and removes its folder unless it was told to keep that.
+const KEEPER: &str = r#"
+"$0" "$@" & program=$!
+read -r word
+kill -INT $program 2> /dev/null
+wait $program
+[ "$word" = keep ] || rm -rf "$PWD"
+"#;
+
+pub(super) struct Kept(Child);
+
+impl Kept {
+    /// Runs `program` in `folder`, which is its own. What it says is in the file `log` there.
+    pub(super) fn run(
+        folder: &Path,
+        program: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<Self, String> {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(folder.join("log"))
+            .map_err(|error| error.to_string())?;
+        let errors = log.try_clone().map_err(|error| error.to_string())?;
+        let child = as_nobody("sh", folder)
+            .args(["-c", KEEPER])
+            .arg(program)
+            .args(arguments)
+            .envs(environment.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(log)
+            .stderr(errors)
+            .spawn()
+            .map_err(|error| format!("{}: {error}", program.display()))?;
+        Ok(Kept(child))
+    }
+
+    /// Stops it, and leaves its folder.
+    pub(super) fn stop(mut self) {
+        self.end("keep");
+    }
+
+    fn end(&mut self, word: &str) {
+        if let Some(mut told) = self.0.stdin.take() {
+            let _ = writeln!(told, "{word}");
+        }
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.end("remove");
+    }
+}
+
+/// A program in a folder of the user that it runs as.
+pub(super) fn as_nobody(program: impl AsRef<OsStr>, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(folder);
+    #[cfg(unix)]
+    if is_root() {
+        use std::os::unix::process::CommandExt;
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command
+}
+
+/// A fresh folder of that user.
+pub(super) fn own_folder(name: &str) -> Result<PathBuf, String> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let unique = format!("silverback-{name}-{}-{count}", std::process::id());
+    let folder = std::env::temp_dir().join(unique);
+    // What a process of the same number left when it was killed.
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir(&folder).map_err(|error| error.to_string())?;
+    #[cfg(unix)]
+    if is_root() {
+        std::os::unix::fs::chown(&folder, Some(NOBODY), Some(NOBODY))
+            .map_err(|error| error.to_string())?;
+    }
+    Ok(folder)
+}
+
+#[cfg(unix)]
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|this| this.uid() == 0)
+}

@@ -1,0 +1,38 @@
+//! Servers of the tests' own: real ones, on loopback, on free ports, with their data in
+//! temporary folders. They end with the test process, whatever becomes of that.
+
+#![allow(dead_code)] // not every test does everything to them
+
+mod kept;
+pub(crate) mod pgbouncer;
+pub(crate) mod postgres;
+pub(crate) mod proxy;
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+
+/// A port that nobody listened on a moment ago.
+pub(crate) fn free_port() -> Result<u16, String> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let port = listener.and_then(|listener| listener.local_addr());
+    port.map(|address| address.port())
+        .map_err(|error| error.to_string())
+}
+
+/// The first of the folders, and then of those on the path, that has all the programs.
+fn folder_with(programs: &[&str], folders: Vec<PathBuf>) -> Result<PathBuf, String> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = folders
+        .into_iter()
+        .chain(std::env::split_paths(&path))
+        .find(|folder| {
+            let mut programs = programs.iter();
+            programs.all(|program| folder.join(program).is_file())
+        });
+    found.ok_or_else(|| {
+        format!(
+            "not all of these programs are here: {}",
+            programs.join(", ")
+        )
+    })
+}

@@ -1,0 +1,55 @@
+//! A PgBouncer in transaction mode, which hands each transaction to another connection.
+
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use super::kept::{Kept, own_folder};
+use super::postgres::PostgresServer;
+use super::{folder_with, free_port};
+
+/// Longer than any start takes.
+const WATCHDOG: Duration = Duration::from_secs(60);
+
+pub(crate) struct PgBouncer {
+    port: u16,
+    _kept: Kept,
+}
+
+impl PgBouncer {
+    /// One before that server, or why there is none.
+    pub(crate) fn start(server: &PostgresServer) -> Result<Self, String> {
+        let sbin = vec!["/usr/sbin".into()];
+        let program = folder_with(&["pgbouncer"], sbin)?.join("pgbouncer");
+        let (folder, port) = (own_folder("pgbouncer")?, free_port()?);
+        let settings = format!(
+            "[databases]\n\
+             postgres = host=127.0.0.1 port={} user=silverback dbname=postgres\n\
+             [pgbouncer]\n\
+             listen_addr = 127.0.0.1\n\
+             listen_port = {port}\n\
+             unix_socket_dir =\n\
+             auth_type = any\n\
+             pool_mode = transaction\n\
+             default_pool_size = 4\n\
+             server_round_robin = 1\n\
+             ignore_startup_parameters = extra_float_digits\n",
+            server.port()
+        );
+        let written = std::fs::write(folder.join("settings.ini"), settings);
+        written.map_err(|error| error.to_string())?;
+        let kept = Kept::run(&folder, &program, &["settings.ini"], &[])?;
+        let watchdog = Instant::now() + WATCHDOG;
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            if Instant::now() > watchdog {
+                let log = std::fs::read_to_string(folder.join("log"));
+                return Err(format!("the pooler does not answer: {log:?}"));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(PgBouncer { port, _kept: kept })
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+}

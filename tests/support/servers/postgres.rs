@@ -1,0 +1,166 @@
+//! A PostgreSQL server.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use super::kept::{Kept, as_nobody, own_folder};
+use super::{folder_with, free_port};
+
+/// Longer than any start takes.
+const WATCHDOG: Duration = Duration::from_secs(60);
+
+/// Debian's, which lets a program live at another time.
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+
+pub(crate) struct PostgresServer {
+    programs: PathBuf,
+    folder: PathBuf,
+    port: u16,
+    /// How its clock differs from ours, as faketime has it.
+    skew: Option<String>,
+    kept: Option<Kept>,
+}
+
+impl PostgresServer {
+    /// A server with an empty database, or why there is none.
+    pub(crate) fn start() -> Result<Self, String> {
+        PostgresServer::start_with(None)
+    }
+
+    /// One whose clock differs from ours by such as `+1h`.
+    pub(crate) fn start_skewed(skew: &str) -> Result<Self, String> {
+        match Path::new(FAKETIME).exists() {
+            true => PostgresServer::start_with(Some(skew.to_owned())),
+            false => Err("faketime is not here".to_owned()),
+        }
+    }
+
+    fn start_with(skew: Option<String>) -> Result<Self, String> {
+        let mut server = PostgresServer {
+            programs: programs()?,
+            folder: own_folder("postgres")?,
+            port: free_port()?,
+            skew,
+            kept: None,
+        };
+        server.make_data()?;
+        server.start_again()?;
+        Ok(server)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.url_at(self.port)
+    }
+
+    /// The same database behind another port: a pooler's, or a proxy's.
+    pub(crate) fn url_at(&self, port: u16) -> String {
+        format!("postgres://silverback@127.0.0.1:{port}/postgres")
+    }
+
+    /// All that it has said so far.
+    pub(crate) fn log(&self) -> String {
+        let log = std::fs::read(self.folder.join("log")).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
+    fn make_data(&self) -> Result<(), String> {
+        let made = as_nobody(self.programs.join("initdb"), &self.folder)
+            .args(["--username=silverback", "--auth=trust", "--encoding=UTF8"])
+            .args(["--no-locale", "--no-sync", "--pgdata=data"])
+            .output()
+            .map_err(|error| format!("initdb: {error}"))?;
+        match made.status.success() {
+            true => Ok(()),
+            false => Err(String::from_utf8_lossy(&made.stderr).into_owned()),
+        }
+    }
+
+    /// Starts it on the data that is there, and waits until it answers.
+    pub(crate) fn start_again(&mut self) -> Result<(), String> {
+        let watchdog = Instant::now() + WATCHDOG;
+        self.run()?;
+        while !self.answers() {
+            if Instant::now() > watchdog {
+                return Err(format!("the server does not answer: {}", self.log()));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+            // What is left of a killed one may still hold its memory.
+            if self.has_ended() {
+                self.stop();
+                self.run()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn run(&mut self) -> Result<(), String> {
+        let port = self.port.to_string();
+        let arguments = ["-D", "data", "-p", &port]
+            .into_iter()
+            .chain(["-c", "listen_addresses=127.0.0.1"])
+            .chain(["-c", "unix_socket_directories="])
+            .chain(["-c", "max_connections=400"])
+            .chain(["-c", "log_line_prefix=%d "]); // the database's name
+        let environment = match &self.skew {
+            Some(skew) => vec![("LD_PRELOAD", FAKETIME), ("FAKETIME", skew.as_str())],
+            None => Vec::new(),
+        };
+        let arguments: Vec<&str> = arguments.collect();
+        let program = self.programs.join("postgres");
+        self.kept = Some(Kept::run(&self.folder, &program, &arguments, &environment)?);
+        Ok(())
+    }
+
+    fn stop(&mut self) {
+        if let Some(kept) = self.kept.take() {
+            kept.stop();
+        }
+    }
+
+    fn answers(&self) -> bool {
+        let ready = Command::new(self.programs.join("pg_isready"))
+            .args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()])
+            .status();
+        ready.is_ok_and(|status| status.success())
+    }
+
+    /// Whether the server's own process is there no more.
+    fn has_ended(&self) -> bool {
+        let pid = self.pid();
+        pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
+    }
+
+    fn pid(&self) -> Option<u32> {
+        let file = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).ok()?;
+        file.lines().next()?.parse().ok()
+    }
+
+    /// Kills the server as a crash would, and leaves what it wrote.
+    pub(crate) fn kill(&mut self) {
+        let pid = self.pid().expect("the server runs");
+        let killed = Command::new("kill")
+            .args(["-KILL", &pid.to_string()])
+            .status();
+        assert!(killed.expect("kill").success());
+        self.stop();
+    }
+}
+
+/// Where the server's programs are: Debian does not have them on the path.
+fn programs() -> Result<PathBuf, String> {
+    let debian = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten();
+    let mut versions: Vec<_> = debian
+        .flatten()
+        .map(|version| version.path().join("bin"))
+        .collect();
+    versions.sort();
+    versions.reverse();
+    folder_with(&["initdb", "postgres", "pg_isready"], versions)
+}
