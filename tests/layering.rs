@@ -1,18 +1,19 @@
 //! The arrows of the house: which room may use which. `gob` uses nothing of ours,
 //! `codec` uses `gob`, sessions use both and backends, `web` uses sessions, and the program
-//! uses the public API only. In `web` only the adapters of other crates' sessions, which
+//! uses the public API only. `compat` puts together what the others build. In `web` only the adapters of other crates' sessions, which
 //! know nothing of ours, use backends.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room, and the rooms it may name.
-const ARROWS: [(&str, &[&str]); 5] = [
+const ARROWS: [(&str, &[&str]); 6] = [
     ("backend", &[]),
     ("gob", &[]),
     ("codec", &["gob"]),
     ("session", &["codec", "gob", "backend"]),
     ("web", &["session", "backend"]),
+    ("compat", &["codec", "session", "backend"]),
 ];
 
 /// The files of `web` that put our backends beneath another crate's sessions.

@@ -87,7 +87,7 @@ impl Error {
     }
 
     /// What a backend could not do.
-    pub(super) fn of_backend(error: backend::Error) -> Self {
+    pub(crate) fn of_backend(error: backend::Error) -> Self {
         let kind = match () {
             () if error.is_usage() => Kind::Usage,
             () if error.is_too_large() => Kind::TooLarge,
@@ -114,7 +114,7 @@ impl Error {
     }
 
     /// Sealing failed.
-    pub(super) fn of_codec(error: codec::Error) -> Self {
+    pub(crate) fn of_codec(error: codec::Error) -> Self {
         let kind = match () {
             () if error.is_too_long() => Kind::TooLarge,
             () if error.is_internal() => Kind::Unavailable,

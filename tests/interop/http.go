@@ -79,15 +79,52 @@ func visit(asked request, store sessions.Store, handle func(*sessions.Session) b
 		}
 	}))
 	defer server.Close()
-	sent, err := http.NewRequest("GET", server.URL, nil)
+	cookies, err := get(server.URL, asked.Cookie)
+	return cookies, errors.Join(failure, err)
+}
+
+// get sends a cookie, if there is one, and returns those that the response sets.
+func get(url, cookie string) ([]*http.Cookie, error) {
+	sent, err := http.NewRequest("GET", url, nil)
 	if err != nil {
 		return nil, err
 	}
-	sent.AddCookie(&http.Cookie{Name: sessionName, Value: asked.Cookie})
+	if cookie != "" {
+		sent.AddCookie(&http.Cookie{Name: sessionName, Value: cookie})
+	}
 	response, err := http.DefaultClient.Do(sent)
 	if err != nil {
 		return nil, err
 	}
-	response.Body.Close()
-	return response.Cookies(), failure
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	return response.Cookies(), err
+}
+
+// changeSession sends a cookie to a gorilla store over real HTTP, where the handler changes the
+// session, if it is to; and returns the cookie and the strings that the session holds.
+func changeSession(asked request, store sessions.Store) (answer, error) {
+	given := answer{Cookie: asked.Cookie, Values: map[string]string{}}
+	wants := asked.Change
+	cookies, err := visit(asked, store, func(session *sessions.Session) bool {
+		for key, value := range wants.Set {
+			session.Values[key] = value
+		}
+		for _, key := range wants.Unset {
+			delete(session.Values, key)
+		}
+		if wants.End {
+			session.Options.MaxAge = -1
+		}
+		for key, value := range session.Values {
+			if text, ok := value.(string); ok {
+				given.Values[key.(string)] = text
+			}
+		}
+		return wants.End || len(wants.Set)+len(wants.Unset) > 0
+	})
+	for _, cookie := range cookies {
+		given.Cookie = cookie.Value
+	}
+	return given, err
 }

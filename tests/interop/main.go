@@ -40,14 +40,23 @@ type request struct {
 	After      string `json:"after"`    // and as it is now
 	Changed    string `json:"changed"`  // the key that may differ
 	Folder     string `json:"folder"`   // of a FilesystemStore; empty: a CookieStore
+	Change     change `json:"change"`   // of a session of strings
 	Database   string `json:"database"` // URL: of a PGStore, or of scs
+}
+
+// A change is what a handler does to a session of strings.
+type change struct {
+	Set   map[string]string `json:"set"`
+	Unset []string          `json:"unset"`
+	End   bool              `json:"end"`
 }
 
 // An answer carries what was sealed or opened, or gorilla's error.
 type answer struct {
-	Cookie  string `json:"cookie,omitempty"`
-	Payload string `json:"payload,omitempty"` // hex
-	Error   string `json:"error,omitempty"`
+	Cookie  string            `json:"cookie,omitempty"`
+	Payload string            `json:"payload,omitempty"` // hex
+	Error   string            `json:"error,omitempty"`
+	Values  map[string]string `json:"values,omitempty"` // the strings of a session
 }
 
 func main() {
@@ -126,6 +135,18 @@ func serveOr(asked request) (answer, error) {
 		}
 		cookie, err := editCookie(asked, store)
 		return answer{Cookie: cookie}, err
+	case "http-change":
+		store, err := newStore(asked)
+		if err != nil {
+			return answer{}, err
+		}
+		return changeSession(asked, store)
+	case "scs-change":
+		manager, err := newManager(asked)
+		if err != nil {
+			return answer{}, err
+		}
+		return changeToken(asked, manager)
 	case "scs-make":
 		manager, err := newManager(asked)
 		if err != nil {

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"encoding/gob"
 	"errors"
-	"io"
 	"math/rand"
 	"net/http"
 	"net/http/httptest"
@@ -79,26 +78,42 @@ func editToken(asked request, manager *scs.SessionManager) (string, error) {
 	return cookies[0].Value, nil
 }
 
+// changeToken does to a scs session what changeSession does to gorilla's.
+func changeToken(asked request, manager *scs.SessionManager) (answer, error) {
+	given := answer{Cookie: asked.Cookie, Values: map[string]string{}}
+	wants := asked.Change
+	cookies, err := visitManager(asked, manager, func(session context.Context) {
+		for key, value := range wants.Set {
+			manager.Put(session, key, value)
+		}
+		for _, key := range wants.Unset {
+			manager.Remove(session, key)
+		}
+		for _, key := range manager.Keys(session) {
+			if text, ok := manager.Get(session, key).(string); ok {
+				given.Values[key] = text
+			}
+		}
+		if wants.End {
+			if err := manager.Destroy(session); err != nil {
+				panic(err)
+			}
+		}
+	})
+	for _, cookie := range cookies {
+		given.Cookie = cookie.Value
+	}
+	return given, err
+}
+
 func visitManager(asked request, manager *scs.SessionManager, handle func(context.Context)) ([]*http.Cookie, error) {
 	var failure error
 	manager.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) { failure = err }
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handle(r.Context()) })
 	server := httptest.NewServer(manager.LoadAndSave(handler))
 	defer server.Close()
-	sent, err := http.NewRequest("GET", server.URL, nil)
-	if err != nil {
-		return nil, err
-	}
-	if asked.Cookie != "" {
-		sent.AddCookie(&http.Cookie{Name: sessionName, Value: asked.Cookie})
-	}
-	response, err := http.DefaultClient.Do(sent)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	_, err = io.Copy(io.Discard, response.Body)
-	return response.Cookies(), errors.Join(failure, err)
+	cookies, err := get(server.URL, asked.Cookie)
+	return cookies, errors.Join(failure, err)
 }
 
 var databases = map[string]*sql.DB{}

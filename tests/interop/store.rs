@@ -16,8 +16,8 @@ use silverback::session::{
 use crate::gorilla::{Gorilla, payload};
 use crate::sessions::{hex, seeds};
 
-const HASH_KEY: [u8; 64] = [7; 64];
-const BLOCK_KEY: [u8; 32] = [9; 32];
+pub(crate) const HASH_KEY: [u8; 64] = [7; 64];
+pub(crate) const BLOCK_KEY: [u8; 32] = [9; 32];
 
 /// One for all: connections to a database die with theirs.
 pub(crate) static RUNTIME: LazyLock<tokio::runtime::Runtime> =
@@ -87,7 +87,7 @@ impl Shared {
     }
 
     /// A request with the cookies of the jar, in which `handle` has the session.
-    fn visit(&self, jar: &mut Jar, handle: impl FnOnce(&Session)) {
+    pub(crate) fn visit(&self, jar: &mut Jar, handle: impl FnOnce(&Session)) {
         RUNTIME.block_on(async {
             let sessions = jar.sessions(self.stores.clone());
             handle(&sessions.session().await.unwrap());

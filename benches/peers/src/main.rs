@@ -1,5 +1,5 @@
 //! What a session in a server adds to a request, beside tower-sessions with its memory store
-//! and with its SQLite store, in one run:
+//! and with its SQLite and Postgres stores, in one run:
 //! `cargo run --release --manifest-path benches/peers/Cargo.toml`.
 //!
 //! Each request goes through a tower layer to a service that reads one value of the session,
@@ -11,6 +11,10 @@
 //! (`synchronous = FULL`), and no connection is tested before it is used, which is how ours
 //! are; but for the last lines, where the peer's are as its pool makes them: with a rollback
 //! journal, synced too, and tested.
+//!
+//! The Postgres is one of this run's own, on loopback; where there is none its lines are
+//! left out. There, too, the peer's pool is once as ours, which tests no connection that was
+//! used a moment ago, and once as it comes.
 //!
 //! The work differs in what is promised: tower-sessions' cookie is a bare ID, its rows are in
 //! the clear, and its save puts the whole row there whatever happened meanwhile; ours opens a
@@ -26,15 +30,20 @@ use std::time::Instant;
 
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderValue, Request, Response};
+use servers::postgres::PostgresServer;
 use silverback::backend::connect;
 use silverback::codec::{Codecs, KeyPairs};
 use silverback::session::{ServerStore, Sessions};
 use silverback::web::tower::SessionLayer;
+use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use tower_layer::Layer;
 use tower_service::Service;
 use tower_sessions::{MemoryStore, SessionManagerLayer, SessionStore};
-use tower_sessions_sqlx_store::SqliteStore;
+use tower_sessions_sqlx_store::{PostgresStore, SqliteStore};
+
+#[path = "../../../tests/support/servers/mod.rs"]
+mod servers;
 
 const ROUNDS: usize = 7;
 
@@ -265,6 +274,14 @@ async fn their_layer(path: &str, as_ours: bool) -> SessionManagerLayer<SqliteSto
     SessionManagerLayer::new(store)
 }
 
+async fn their_postgres(url: &str, as_ours: bool) -> SessionManagerLayer<PostgresStore> {
+    let pool = PgPoolOptions::new().test_before_acquire(!as_ours);
+    let pool = pool.connect(url).await;
+    let store = PostgresStore::new(pool.expect("a database"));
+    store.migrate().await.expect("tables");
+    SessionManagerLayer::new(store)
+}
+
 /// The median, the lowest and the highest.
 fn spread(mut figures: Vec<f64>) -> String {
     figures.sort_by(f64::total_cmp);
@@ -327,6 +344,15 @@ async fn run() {
         print(name, &measure_both(&sqlite, &their_sqlite, 500).await);
     }
     std::fs::remove_dir_all(folder).expect("the folder");
+    let server = match PostgresServer::start() {
+        Ok(server) => server,
+        Err(why) => return println!("not measured, there is no Postgres: {why}"),
+    };
+    let postgres = our_layer(&server.url()).await;
+    for (name, as_ours) in [("postgres", true), ("postgres, theirs as it comes", false)] {
+        let theirs = their_postgres(&server.url(), as_ours).await;
+        print(name, &measure_both(&postgres, &theirs, 500).await);
+    }
 }
 
 fn main() {

@@ -164,29 +164,63 @@ fn prepared<'q>(statement: SqlStr, values: &'q [Value<'q>]) -> Query<'q, Postgre
 
 /// The statement with its values in it: digits and hex digits, which end no literal.
 fn in_one_text(statement: &str, values: &[Value<'_>]) -> String {
-    let mut parts = statement.split('$');
-    let mut whole = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, rest) = part.split_at(digits);
-        let value = number
-            .parse::<usize>()
-            .ok()
-            .and_then(|number| values.get(number.wrapping_sub(1)));
-        match value {
-            Some(Value::Integer(number)) => {
-                let _ = write!(whole, "({number})");
-            }
-            Some(Value::Bytes(bytes) | Value::MaybeBytes(Some(bytes))) => {
-                let _ = write!(
-                    whole,
-                    "decode('{}', 'hex')",
-                    base16ct::lower::encode_string(bytes)
-                );
-            }
-            Some(Value::MaybeBytes(None)) | None => whole.push_str("NULL::bytea"),
+    let mut whole = String::with_capacity(statement.len());
+    // Every other part stands within the quotes of a name, where a `$` is a letter. A quote in
+    // a name is two of them, and so a part of nothing.
+    for (number, part) in statement.split('"').enumerate() {
+        if number > 0 {
+            whole.push('"');
         }
-        whole.push_str(rest);
+        match number % 2 {
+            0 => push_with_values(&mut whole, part, values),
+            _ => whole.push_str(part),
+        }
     }
     whole
+}
+
+fn push_with_values(whole: &mut String, part: &str, values: &[Value<'_>]) {
+    let mut pieces = part.split('$');
+    whole.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let digits = piece.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, rest) = piece.split_at(digits);
+        let place = number.parse().unwrap_or(0_usize).checked_sub(1);
+        push_value(whole, place.and_then(|place| values.get(place)));
+        whole.push_str(rest);
+    }
+}
+
+fn push_value(whole: &mut String, value: Option<&Value<'_>>) {
+    let written = match value {
+        Some(Value::Integer(number)) => write!(whole, "({number})"),
+        Some(Value::Bytes(bytes) | Value::MaybeBytes(Some(bytes))) => {
+            let hex = base16ct::lower::encode_string(bytes);
+            write!(whole, "decode('{hex}', 'hex')")
+        }
+        Some(Value::MaybeBytes(None)) | None => write!(whole, "NULL::bytea"),
+    };
+    debug_assert!(written.is_ok(), "a text takes all that is written to it");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_end_no_literal_and_names_keep_their_letters() {
+        let values = [
+            Value::Bytes(b"'; DROP"),
+            Value::Integer(-7),
+            Value::MaybeBytes(None),
+        ];
+        let whole = in_one_text(
+            r#"SELECT "a""$1" FROM t WHERE k = $1 AND n > $2::bigint AND o = $3"#,
+            &values,
+        );
+        assert_eq!(
+            whole,
+            r#"SELECT "a""$1" FROM t WHERE k = decode('273b2044524f50', 'hex') AND n > (-7)::bigint AND o = NULL::bytea"#
+        );
+    }
 }

@@ -117,6 +117,12 @@ impl GoPostgres {
         connections.make(make).await
     }
 
+    /// Where the connections come from.
+    #[must_use]
+    pub fn pool(&self) -> &PgPool {
+        &self.0.connections.pool
+    }
+
     async fn rows(&self, statement: &Arc<str>, values: &[Value<'_>]) -> Result<Vec<PgRow>, Error> {
         let statement = AssertSqlSafe(statement.clone());
         self.0.connections.rows(Reads, statement, values).await

@@ -286,6 +286,7 @@ impl Names {
         };
         let index = match self.kind {
             Kind::Gorm => format!("idx_{plain}_expiry"),
+            Kind::Pgstore => format!("{plain}_expires_on"),
             _ => format!("{plain}_expiry_idx"),
         };
         let keys = match self.kind {

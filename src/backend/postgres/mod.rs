@@ -33,8 +33,8 @@ use super::sql::{
     Columns, check_size, entry_of, generation_of, key_of, new_revision, sql_limit, stored_of,
 };
 use super::{
-    Backend, Created, Entry, Error, Expiry, Generation, Key, Outcome, Owners, Record, Revision,
-    Scan, Stored,
+    Backend, Created, Entry, Error, Expiry, Generation, Key, Outcome, Owner, Owners, Record,
+    Revision, Scan, Stored,
 };
 use connections::Effect::{Reads, Writes};
 use connections::Value::{Bytes, Integer, MaybeBytes};
@@ -63,6 +63,12 @@ const LARGEST: usize = 256 * 1024 * 1024;
 /// Acknowledged writes outlive a crash of the server unless `fsync` or `synchronous_commit` is
 /// off there. It must be one server that is written to and read from: a replica that lags
 /// brings back sessions that were ended.
+///
+/// # TLS
+/// As the URL's `sslmode` says. Without it, TLS is used where both sides have it, and nobody's
+/// certificate is looked at: on a network that others are on, say `sslmode=verify-full` (and
+/// `sslrootcert=FILE`, for an authority of your own). Needs the feature `tls`, or one of sqlx's
+/// in your own program; without, `require` and more are refused.
 ///
 /// # Poolers
 /// Statements are prepared once for each connection. Behind a pooler that hands each
@@ -191,12 +197,9 @@ impl Postgres {
 }
 
 /// The owner's name and generation.
-fn owner_of(record: &Record) -> [Value<'_>; 2] {
-    let owner = record.owner();
-    [
-        MaybeBytes(owner.map(|owner| owner.name.as_bytes())),
-        MaybeBytes(owner.map(|owner| &owner.generation.as_bytes()[..])),
-    ]
+fn owner_of(owner: &Owner) -> (Value<'_>, Value<'_>) {
+    let Owner { name, generation } = owner;
+    (Bytes(name.as_bytes()), Bytes(generation.as_bytes()))
 }
 
 #[async_trait]
@@ -212,16 +215,20 @@ impl Backend for Postgres {
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
         check_size(key, record, LARGEST)?;
         let revision = new_revision()?;
-        let [owner, generation] = owner_of(record);
-        let values = [
-            Bytes(key.as_bytes()),
-            Bytes(revision.as_bytes()),
-            Integer(left_of(record.expiry())),
-            owner,
-            generation,
-            Bytes(record.value()),
-        ];
-        match self.writes(statements::CREATE, &values).await? {
+        let (key, left) = (Bytes(key.as_bytes()), Integer(left_of(record.expiry())));
+        let (new, value) = (Bytes(revision.as_bytes()), Bytes(record.value()));
+        let created = match record.owner() {
+            None => {
+                self.writes(statements::CREATE, &[key, new, left, value])
+                    .await
+            }
+            Some(of) => {
+                let (owner, generation) = owner_of(of);
+                let values = [key, new, left, value, owner, generation];
+                self.writes(statements::CREATE_OWNED, &values).await
+            }
+        };
+        match created? {
             true => Ok(Created::Saved(revision)),
             false => Ok(Created::Exists),
         }
@@ -235,18 +242,21 @@ impl Backend for Postgres {
     ) -> Result<Outcome<Revision>, Error> {
         check_size(key, record, LARGEST)?;
         let revision = new_revision()?;
-        let [owner, generation] = owner_of(record);
-        let values = [
-            Bytes(key.as_bytes()),
-            Bytes(seen.as_bytes()),
-            Integer(left_of(record.expiry())),
-            owner,
-            generation,
-            Bytes(record.value()),
-            Bytes(revision.as_bytes()),
-        ];
-        self.change(key, statements::SWAP, &values, revision.clone())
-            .await
+        let (place, seen) = (Bytes(key.as_bytes()), Bytes(seen.as_bytes()));
+        let (left, value) = (Integer(left_of(record.expiry())), Bytes(record.value()));
+        let (new, done) = (Bytes(revision.as_bytes()), revision.clone());
+        match record.owner() {
+            None => {
+                let values = [place, seen, left, value, new];
+                self.change(key, statements::SWAP, &values, done).await
+            }
+            Some(of) => {
+                let (owner, generation) = owner_of(of);
+                let values = [place, seen, left, value, owner, generation, new];
+                self.change(key, statements::SWAP_OWNED, &values, done)
+                    .await
+            }
+        }
     }
 
     async fn touch(

@@ -42,14 +42,11 @@ macro_rules! left {
     };
 }
 
-/// Whether the owner lets a row live: its name, generation and key are given as SQL.
+/// Whether the owner of a row lets it live: its name, generation and key are given as SQL.
 macro_rules! owner_lets_live {
     ($name:literal, $generation:literal, $key:literal) => {
         concat!(
-            "(",
-            $name,
-            " IS NULL OR EXISTS (SELECT 1 FROM silverback_owners AS o",
-            " WHERE o.name = ",
+            "EXISTS (SELECT 1 FROM silverback_owners AS o WHERE o.name = ",
             $name,
             " AND o.expiry > ",
             now!(),
@@ -57,7 +54,7 @@ macro_rules! owner_lets_live {
             $generation,
             " OR o.kept = ",
             $key,
-            ")))"
+            "))"
         )
     };
 }
@@ -67,21 +64,21 @@ macro_rules! lives {
         concat!(
             "(s.expiry > ",
             now!(),
-            " AND ",
+            " AND (s.owner IS NULL OR ",
             owner_lets_live!("s.owner", "s.generation", "s.key"),
-            ")"
+            "))"
         )
     };
 }
 
 /// The expiry of a row that is written under the key `$1` with `$3` milliseconds left, owned
-/// by `$4` at the generation `$5`. What its owner does not let live when it is written is
+/// by `$5` at the generation `$6`. What its owner does not let live when it is written is
 /// expired from the start: nothing could bring it back, and a purge finds it.
-macro_rules! new_expiry {
+macro_rules! owned_expiry {
     () => {
         concat!(
             "CASE WHEN ",
-            owner_lets_live!("$4::bytea", "$5::bytea", "$1"),
+            owner_lets_live!("$5", "$6", "$1"),
             " THEN ",
             expiry!("$3::bigint"),
             " ELSE 0 END"
@@ -110,29 +107,58 @@ pub(super) const FIND: &str = concat!(
     lives!()
 );
 
-/// Of the key `$1`, the new revision `$2`, and a record. It takes the place of a row that does
-/// not live and that no other creation took meanwhile.
-pub(super) const CREATE: &str = concat!(
-    "INSERT INTO silverback_sessions AS s (key, revision, expiry, owner, generation, value)",
-    " VALUES ($1, $2, ",
-    new_expiry!(),
-    ", $4, $5, $6)",
-    " ON CONFLICT (key) DO UPDATE SET revision = excluded.revision, expiry = excluded.expiry,",
-    " owner = excluded.owner, generation = excluded.generation, value = excluded.value",
-    " WHERE NOT ",
-    lives!(),
-    " AND s.revision = (SELECT b.revision FROM silverback_sessions AS b WHERE b.key = $1)",
-    " RETURNING 1"
-);
+/// It takes the place of a row that does not live and that no other creation took meanwhile.
+macro_rules! create {
+    ($expiry:expr, $owner:literal, $generation:literal) => {
+        concat!(
+            "INSERT INTO silverback_sessions AS s",
+            " (key, revision, expiry, value, owner, generation) VALUES ($1, $2, ",
+            $expiry,
+            ", $4, ",
+            $owner,
+            ", ",
+            $generation,
+            ") ON CONFLICT (key) DO UPDATE SET revision = excluded.revision,",
+            " expiry = excluded.expiry, value = excluded.value,",
+            " owner = excluded.owner, generation = excluded.generation WHERE NOT ",
+            lives!(),
+            " AND s.revision = (SELECT b.revision FROM silverback_sessions AS b WHERE b.key = $1)",
+            " RETURNING 1"
+        )
+    };
+}
 
-/// Of the key `$1`, the revision that was seen, a record, and the new revision `$7`.
-pub(super) const SWAP: &str = concat!(
-    "UPDATE silverback_sessions AS s SET revision = $7, expiry = ",
-    new_expiry!(),
-    ", owner = $4, generation = $5, value = $6",
-    as_seen!(),
-    " RETURNING 1"
-);
+/// Of the key `$1`, the new revision, the milliseconds left, and a value. Who owns nothing has
+/// a statement without an owner: one that looked at its parameters for that would be planned
+/// anew each time.
+pub(super) const CREATE: &str = create!(expiry!("$3::bigint"), "NULL", "NULL");
+
+/// As [`CREATE`], and an owner and a generation.
+pub(super) const CREATE_OWNED: &str = create!(owned_expiry!(), "$5", "$6");
+
+macro_rules! swap {
+    ($revision:literal, $expiry:expr, $owner:literal, $generation:literal) => {
+        concat!(
+            "UPDATE silverback_sessions AS s SET revision = ",
+            $revision,
+            ", expiry = ",
+            $expiry,
+            ", value = $4, owner = ",
+            $owner,
+            ", generation = ",
+            $generation,
+            as_seen!(),
+            " RETURNING 1"
+        )
+    };
+}
+
+/// Of the key `$1`, the revision that was seen, the milliseconds left, a value, and the new
+/// revision.
+pub(super) const SWAP: &str = swap!("$5", expiry!("$3::bigint"), "NULL", "NULL");
+
+/// As [`SWAP`], of an owner and a generation before the new revision.
+pub(super) const SWAP_OWNED: &str = swap!("$7", owned_expiry!(), "$5", "$6");
 
 /// Of the key `$1`, the revision that was seen, the milliseconds left, and the new revision.
 pub(super) const TOUCH: &str = concat!(

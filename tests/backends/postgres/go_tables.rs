@@ -84,35 +84,20 @@ impl Backend for Hashed {
 /// Names that would do something else, if they were not quoted.
 pub(super) async fn names_are_quoted(server: &PostgresServer) -> Tried {
     let odd = "a\"; DROP TABLE x; --'\\$1 Ä";
-    let tables = [
-        GoTable::pgstore().named(format!("1 {odd}")),
-        GoTable::antonlindstrom_pgstore().named(format!("2 {odd}")),
-        GoTable::scs().named(format!("3 {odd}")),
-    ];
-    for table in tables {
-        let table = table.with_columns("key\"", "select", odd);
-        let backend = GoPostgres::connect(&server.url(), table).await?;
-        // The table is there by now.
-        backend.make_table().await?;
-        let key = Key::new("ABC234")?;
-        let until = Expiry::after(Duration::from_secs(600));
-        let created = backend.create(&key, &Record::new("v", until)).await?;
-        let Created::Saved(seen) = created else {
-            panic!("it is the first");
-        };
-        let touched = backend.touch(&key, &seen, until).await?;
-        let Outcome::Done(seen) = touched else {
-            panic!("nobody else has changed it");
-        };
-        let page = backend.page(None, 10).await?;
-        assert_eq!(page.len(), 1);
-        assert_eq!(page[0].key, key);
-        assert_eq!(backend.page(Some(&key), 10).await?, []);
-        assert_eq!(backend.purge(10).await?, 0);
-        assert_eq!(backend.remove(&key, &seen).await?, Outcome::Done(()));
-        let over = Record::new("v", Expiry::from_millis(1_000));
-        backend.create(&key, &over).await?;
-        assert_eq!((backend.purge(10).await?, backend.purge(10).await?), (1, 0));
+    let unprepared = format!("{}?statement-cache-capacity=0", server.url());
+    for (number, url) in [server.url(), unprepared].into_iter().enumerate() {
+        for (kind, table) in [
+            GoTable::pgstore(),
+            GoTable::antonlindstrom_pgstore(),
+            GoTable::scs(),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let table = table.with_columns("key\"", "select", odd);
+            let table = table.named(format!("{number}.{kind} {odd}"));
+            try_all(&GoPostgres::connect(&url, table).await?).await?;
+        }
     }
     let pool = PgPool::connect(&server.url()).await?;
     for name in ["", "a\0b", &"x".repeat(64)] {
@@ -120,6 +105,39 @@ pub(super) async fn names_are_quoted(server: &PostgresServer) -> Tried {
         let refused = GoPostgres::with_pool(pool.clone(), table, PostgresOptions::new());
         assert!(refused.unwrap_err().is_usage(), "{name:?}");
     }
+    Ok(())
+}
+
+/// Each operation once.
+async fn try_all(backend: &GoPostgres) -> Tried {
+    // The table is there by now.
+    backend.make_table().await?;
+    let key = Key::new("ABC234")?;
+    let until = Expiry::after(Duration::from_secs(600));
+    let record = Record::new("v", until);
+    let Created::Saved(seen) = backend.create(&key, &record).await? else {
+        panic!("it is the first");
+    };
+    let Outcome::Done(seen) = backend.swap(&key, &seen, &record).await? else {
+        panic!("nobody else has changed it");
+    };
+    let Outcome::Done(seen) = backend.touch(&key, &seen, until).await? else {
+        panic!("nobody else has changed it");
+    };
+    let stored = backend.load(&key).await?.expect("it is there");
+    assert_eq!(
+        (stored.record.value(), &stored.revision),
+        (&b"v"[..], &seen)
+    );
+    let page = backend.page(None, 10).await?;
+    assert_eq!(page.len(), 1);
+    assert_eq!(page[0].key, key);
+    assert_eq!(backend.page(Some(&key), 10).await?, []);
+    assert_eq!(backend.purge(10).await?, 0);
+    assert_eq!(backend.remove(&key, &seen).await?, Outcome::Done(()));
+    let over = Record::new("v", Expiry::from_millis(1_000));
+    backend.create(&key, &over).await?;
+    assert_eq!((backend.purge(10).await?, backend.purge(10).await?), (1, 0));
     Ok(())
 }
 

@@ -6,6 +6,7 @@ mod faults;
 mod go_tables;
 mod rights;
 mod statements;
+mod tls;
 
 use std::sync::{Arc, OnceLock};
 
@@ -113,6 +114,7 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     trial!(faults::a_pooler_without_prepared_statements_is_named);
     trial!(go_tables::names_are_quoted);
     trial!(go_tables::a_row_is_what_go_would_have_written);
+    trial!(tls::a_server_proves_who_it_is);
     trial!(crash::a_killed_server_loses_no_acknowledged_write);
     trials
 }

@@ -19,32 +19,42 @@ pub(crate) struct PostgresServer {
     port: u16,
     /// How its clock differs from ours, as faketime has it.
     skew: Option<String>,
+    tls: bool,
     kept: Option<Kept>,
 }
 
 impl PostgresServer {
     /// A server with an empty database, or why there is none.
     pub(crate) fn start() -> Result<Self, String> {
-        PostgresServer::start_with(None)
+        PostgresServer::start_with(None, false)
+    }
+
+    /// One that speaks TLS, too, with a certificate of its own for the name `localhost`.
+    pub(crate) fn start_with_tls() -> Result<Self, String> {
+        PostgresServer::start_with(None, true)
     }
 
     /// One whose clock differs from ours by such as `+1h`.
     pub(crate) fn start_skewed(skew: &str) -> Result<Self, String> {
         match Path::new(FAKETIME).exists() {
-            true => PostgresServer::start_with(Some(skew.to_owned())),
+            true => PostgresServer::start_with(Some(skew.to_owned()), false),
             false => Err("faketime is not here".to_owned()),
         }
     }
 
-    fn start_with(skew: Option<String>) -> Result<Self, String> {
+    fn start_with(skew: Option<String>, tls: bool) -> Result<Self, String> {
         let mut server = PostgresServer {
             programs: programs()?,
             folder: own_folder("postgres")?,
             port: free_port()?,
             skew,
+            tls,
             kept: None,
         };
         server.make_data()?;
+        if tls {
+            server.make_certificate()?;
+        }
         server.start_again()?;
         Ok(server)
     }
@@ -80,6 +90,32 @@ impl PostgresServer {
         }
     }
 
+    /// Where the certificate is that it shows.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.folder.join("data/server.crt")
+    }
+
+    fn make_certificate(&self) -> Result<(), String> {
+        let made = as_nobody("openssl", &self.folder.join("data"))
+            .args([
+                "req", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "2",
+            ])
+            .args([
+                "-subj",
+                "/CN=localhost",
+                "-addext",
+                "subjectAltName=DNS:localhost",
+            ])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE"]) // it is no authority
+            .args(["-keyout", "server.key", "-out", "server.crt"])
+            .output()
+            .map_err(|error| format!("openssl: {error}"))?;
+        match made.status.success() {
+            true => Ok(()),
+            false => Err(String::from_utf8_lossy(&made.stderr).into_owned()),
+        }
+    }
+
     /// Starts it on the data that is there, and waits until it answers.
     pub(crate) fn start_again(&mut self) -> Result<(), String> {
         let watchdog = Instant::now() + WATCHDOG;
@@ -105,7 +141,8 @@ impl PostgresServer {
             .chain(["-c", "listen_addresses=127.0.0.1"])
             .chain(["-c", "unix_socket_directories="])
             .chain(["-c", "max_connections=400"])
-            .chain(["-c", "log_line_prefix=%d "]); // the database's name
+            .chain(["-c", "log_line_prefix=%d "]) // the database's name
+            .chain(["-c", if self.tls { "ssl=on" } else { "ssl=off" }]);
         let environment = match &self.skew {
             Some(skew) => vec![("LD_PRELOAD", FAKETIME), ("FAKETIME", skew.as_str())],
             None => Vec::new(),

@@ -1,0 +1,203 @@
+//! [`PgStore`]: what Go's pgstore is configured by, and the store that comes of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::PgPool;
+
+use crate::backend::{self, Backend, Cleanup, GoPostgres, GoTable, PostgresOptions, Scan};
+use crate::codec::{CodecOptions, Codecs, KeyPairs};
+use crate::session::{CookieOptions, Dialect, Error, Lifetime, ServerOptions, ServerStore};
+
+/// 30 days, as in Go.
+const MAX_AGE: Duration = Duration::from_secs(86_400 * 30);
+
+/// How many expired rows are deleted at a time.
+const BATCH: usize = 1_000;
+
+/// The sessions of a Go program that uses
+/// [rafaelespinoza/pgstore](https://github.com/rafaelespinoza/pgstore) (or
+/// antonlindstrom/pgstore, of which that is a fork), in the same table: both programs may run
+/// at the same time.
+///
+/// ```no_run
+/// # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use silverback::codec::KeyPairs;
+/// use silverback::compat::pgstore;
+///
+/// let keys = KeyPairs::from_env("SESSION_KEYS")?;
+/// let store = pgstore("postgres://user:password@127.0.0.1:5432/database", keys).await?;
+/// let cleanup = store.cleanup(Duration::from_secs(5 * 60), |error| eprintln!("{error}"));
+/// let sessions = store.named("session-key")?; // for a SessionLayer
+/// // .. serve ..
+/// cleanup.stop().await;
+/// store.close().await;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// | Go | ours |
+/// |---|---|
+/// | `NewPGStore(url, keyPairs...)` | [`pgstore`]; the keys are typed: [`KeyPairs`] |
+/// | `NewPGStoreFromPool(db, keyPairs...)` | [`PgStore::from_pool`] |
+/// | `store.Options` | [`options`](PgStore::options), safe unless you say otherwise |
+/// | `store.MaxAge(age)` | [`max_age`](PgStore::max_age), once and for all: no request changes it for others |
+/// | `store.MaxLength(l)` | [`max_length`](PgStore::max_length) |
+/// | `store.Get(r, name)`, `store.New(r, name)` | [`named`](PgStore::named), and then a [`Session`](crate::session::Session) as an argument of your handler |
+/// | `session.Values["k"]`, `session.Values["k"] = v` | [`get`](crate::session::Session::get), [`insert`](crate::session::Session::insert) |
+/// | `session.AddFlash`, `session.Flashes` | [`add_flash`](crate::session::Session::add_flash), [`flashes`](crate::session::Session::flashes) |
+/// | `session.Save(r, w)` | nothing: what was changed is saved before the response begins |
+/// | `session.Options.MaxAge = -1` and `Save` | [`destroy`](crate::session::Session::destroy) |
+/// | `store.Cleanup(interval)`, `store.RunCleanup(ctx, interval)` | [`cleanup`](PgStore::cleanup), which tells its errors |
+/// | `store.StopCleanup(quit, done)` | [`Cleanup::stop`] |
+/// | `store.DeleteExpired()` | [`delete_expired`](PgStore::delete_expired) |
+/// | `store.Close()` | [`close`](PgStore::close) |
+///
+/// What is safer than in Go:
+/// - a row that has expired opens nothing, whether it was deleted or not;
+/// - a database that does not answer is an error, and no new session;
+/// - an ID that has no row is not taken over from the client: the next save makes another;
+/// - each write compares, so that no update of ours is lost, and what has ended stays ended,
+///   as far as the Go program does not bring it back.
+///
+/// What is otherwise than in Go: a session ends [`max_age`](PgStore::max_age) after it began
+/// also if it is used all the time, as its cookie would; the cookie is one for the browser's
+/// session unless [remembered](crate::session::Session::remember); `created_on` and
+/// `expires_on` among a session's values set no column.
+#[derive(Clone, Debug)]
+#[doc(alias = "PGStore")]
+pub struct PgStore {
+    backend: GoPostgres,
+    pool: PgPool,
+    keys: KeyPairs,
+    max_age: Duration,
+    max_length: usize,
+    cookie: CookieOptions,
+}
+
+/// The store in the database that the URL names. The table `http_sessions` is made as
+/// rafaelespinoza/pgstore would make it, if it is missing.
+///
+/// # Errors
+/// Usage, for a URL that cannot be read; unavailable, if the database cannot be reached or
+/// used.
+#[doc(alias = "NewPGStore")]
+pub async fn pgstore(url: &str, keys: KeyPairs) -> Result<PgStore, Error> {
+    let backend = GoPostgres::connect(url, GoTable::pgstore()).await;
+    Ok(PgStore::of(backend.map_err(Error::of_backend)?, keys))
+}
+
+impl PgStore {
+    fn of(backend: GoPostgres, keys: KeyPairs) -> Self {
+        PgStore {
+            pool: backend.pool().clone(),
+            backend,
+            keys,
+            max_age: MAX_AGE,
+            max_length: 4096,
+            cookie: CookieOptions::new(),
+        }
+    }
+
+    /// The same in a pool of your own, and in a table of your choice: such as
+    /// [`GoTable::antonlindstrom_pgstore`]. It is made, if it is missing.
+    ///
+    /// # Errors
+    /// As [`pgstore`].
+    #[doc(alias = "NewPGStoreFromPool")]
+    pub async fn from_pool(pool: PgPool, table: GoTable, keys: KeyPairs) -> Result<Self, Error> {
+        let backend = GoPostgres::with_pool(pool, table, PostgresOptions::new());
+        let backend = backend.map_err(Error::of_backend)?;
+        backend.make_table().await.map_err(Error::of_backend)?;
+        Ok(PgStore::of(backend, keys))
+    }
+
+    /// How long a session lasts, in whole seconds, and how old a cookie and a row's text may
+    /// be. Default: 30 days.
+    #[must_use]
+    #[doc(alias = "MaxAge")]
+    pub fn max_age(self, max_age: Duration) -> Self {
+        PgStore { max_age, ..self }
+    }
+
+    /// How many bytes the text of a row may have; zero means any number. Default: 4096, as
+    /// in Go, which refuses longer ones unless it is told otherwise too.
+    #[must_use]
+    #[doc(alias = "MaxLength")]
+    pub fn max_length(self, max_length: usize) -> Self {
+        PgStore { max_length, ..self }
+    }
+
+    /// The options of the cookies, but for the name. Default: those of [`CookieOptions::new`],
+    /// where Go has `Path=/` alone.
+    #[must_use]
+    #[doc(alias = "Options")]
+    pub fn options(self, cookie: CookieOptions) -> Self {
+        PgStore { cookie, ..self }
+    }
+
+    /// The sessions of that name: the cookie's, under which Go seals its rows, too.
+    ///
+    /// # Errors
+    /// Usage, if it is no cookie's name, or options do not go together.
+    #[doc(alias = "Get")]
+    #[doc(alias = "New")]
+    pub fn named(&self, name: impl Into<String>) -> Result<ServerStore, Error> {
+        let codec = CodecOptions::new()
+            .max_age(self.max_age)
+            .max_length(self.max_length);
+        let codecs = Codecs::from_pairs_with(self.keys.clone(), &codec).map_err(Error::of_codec)?;
+        let lifetime = Lifetime::new().idle(self.max_age).absolute(self.max_age);
+        let options = ServerOptions::new()
+            .cookie(self.cookie.clone().name(name)?)
+            .lifetime(lifetime)
+            .dialect(Dialect::Gorilla);
+        ServerStore::with_options(codecs, self.backend(), options)
+    }
+
+    /// The rows.
+    #[must_use]
+    pub fn backend(&self) -> Arc<dyn Backend> {
+        Arc::new(self.backend.clone())
+    }
+
+    /// Deletes expired rows now and then `interval` after each time, until it is stopped or
+    /// dropped; errors go to `on_error`.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    #[must_use = "dropping it ends the cleanup"]
+    #[doc(alias = "RunCleanup")]
+    #[doc(alias = "StopCleanup")]
+    pub fn cleanup(
+        &self,
+        interval: Duration,
+        on_error: impl Fn(&backend::Error) + Send + 'static,
+    ) -> Cleanup {
+        Cleanup::every(interval, self.backend(), on_error)
+    }
+
+    /// Deletes the rows that have expired, and says how many they were.
+    ///
+    /// # Errors
+    /// Unavailable, if the database cannot be reached.
+    #[doc(alias = "DeleteExpired")]
+    pub async fn delete_expired(&self) -> Result<usize, Error> {
+        let mut deleted = 0;
+        loop {
+            let batch = self.backend.purge(BATCH).await.map_err(Error::of_backend)?;
+            deleted += batch;
+            if batch < BATCH {
+                return Ok(deleted);
+            }
+        }
+    }
+
+    /// Closes the connections, of a pool of your own too: after the last request, and after
+    /// the stores' saves are [drained](ServerStore::drain).
+    #[doc(alias = "Close")]
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
