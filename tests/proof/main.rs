@@ -4,6 +4,7 @@
 //! A named trial per backend and law. `SILVERBACK_ROUNDS` says how often each is tried, 100
 //! times unless said; `scripts/proof` runs the full counts.
 
+mod broken_way;
 mod cancelled;
 mod dice;
 mod increments;
@@ -28,6 +29,7 @@ use silverback::backend::{Backend, connect};
 use required::is_required;
 use scratch::Scratch;
 use servers::postgres::PostgresServer;
+use servers::proxy::Proxy;
 
 /// How often each pair is tried.
 static ROUNDS: LazyLock<usize> = LazyLock::new(|| {
@@ -82,10 +84,7 @@ fn trial(
         let folder = Scratch::new("SILVERBACK_PROOF_FOLDER");
         let url = match url(folder.path()) {
             Ok(url) => url,
-            Err(why) if is_required(&kind) => {
-                return Err(format!("{kind} is required: {why}").into());
-            }
-            Err(why) => return Ok(Completion::ignored_with(why)),
+            Err(why) => return absent(&kind, &why),
         };
         let backend = RUNTIME
             .block_on(connect(&url))
@@ -104,6 +103,33 @@ fn trial(
             }
         }
     })
+}
+
+/// A real server behind a proxy that breaks.
+fn broken_way() -> Result<Completion, Failed> {
+    let url = match RUNTIME.block_on(postgres()) {
+        Ok(url) => url,
+        Err(why) => return absent("postgres", &why),
+    };
+    let connected = |url: &str| RUNTIME.block_on(connect(url));
+    let plain = connected(&url)?;
+    // What is between the host and the database.
+    let mut parts = url.split(['/', '?']);
+    let port = parts.find_map(|part| part.rsplit_once(':')?.1.parse().ok());
+    let server: u16 = port.ok_or("the URL has no port")?;
+    let proxy = Arc::new(RUNTIME.block_on(Proxy::start(server)));
+    let way = url.replace(&format!(":{server}"), &format!(":{}", proxy.port()));
+    let said = broken_way::nothing_is_done_twice(plain, connected(&way)?, &proxy);
+    eprintln!("postgres::a_broken_way_does_nothing_twice: {said}");
+    Ok(Completion::Completed)
+}
+
+/// What becomes of a trial of a server that is not there.
+fn absent(server: &str, why: &str) -> Result<Completion, Failed> {
+    match is_required(server) {
+        true => Err(format!("{server} is required: {why}").into()),
+        false => Ok(Completion::ignored_with(why)),
+    }
 }
 
 fn main() -> ExitCode {
@@ -140,6 +166,10 @@ fn main() -> ExitCode {
             }));
         }
     }
+    trials.push(Trial::ignorable_test(
+        "postgres::a_broken_way_does_nothing_twice",
+        broken_way,
+    ));
     assert!(trials.len() > 100, "there is nothing to prove");
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
