@@ -10,15 +10,11 @@ use super::{folder_with, free_port};
 /// Longer than any start takes.
 const WATCHDOG: Duration = Duration::from_secs(60);
 
-/// Debian's, which lets a program live at another time.
-const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
-
 pub(crate) struct PostgresServer {
     programs: PathBuf,
     folder: PathBuf,
     port: u16,
-    /// How its clock differs from ours, as faketime has it.
-    skew: Option<String>,
+    skew: Option<Skew>,
     tls: bool,
     kept: Option<Kept>,
 }
@@ -36,13 +32,17 @@ impl PostgresServer {
 
     /// One whose clock differs from ours by such as `+1h`.
     pub(crate) fn start_skewed(skew: &str) -> Result<Self, String> {
-        match Path::new(FAKETIME).exists() {
-            true => PostgresServer::start_with(Some(skew.to_owned()), false),
-            false => Err("faketime is not here".to_owned()),
-        }
+        let preload = faketime().ok_or("faketime is not here")?;
+        PostgresServer::start_with(
+            Some(Skew {
+                preload,
+                by: skew.to_owned(),
+            }),
+            false,
+        )
     }
 
-    fn start_with(skew: Option<String>, tls: bool) -> Result<Self, String> {
+    fn start_with(skew: Option<Skew>, tls: bool) -> Result<Self, String> {
         let mut server = PostgresServer {
             programs: programs()?,
             folder: own_folder("postgres")?,
@@ -144,7 +144,7 @@ impl PostgresServer {
             .chain(["-c", "log_line_prefix=%d "]) // the database's name
             .chain(["-c", if self.tls { "ssl=on" } else { "ssl=off" }]);
         let environment = match &self.skew {
-            Some(skew) => vec![("LD_PRELOAD", FAKETIME), ("FAKETIME", skew.as_str())],
+            Some(skew) => vec![("LD_PRELOAD", &*skew.preload), ("FAKETIME", &*skew.by)],
             None => Vec::new(),
         };
         let arguments: Vec<&str> = arguments.collect();
@@ -186,6 +186,22 @@ impl PostgresServer {
         assert!(killed.expect("kill").success());
         self.stop();
     }
+}
+
+/// How a server's clock differs from ours.
+struct Skew {
+    /// The library that tells the time.
+    preload: String,
+    /// As faketime has it.
+    by: String,
+}
+
+/// Debian's library, in the folder of whatever this machine is.
+fn faketime() -> Option<String> {
+    let machines = std::fs::read_dir("/usr/lib").ok()?.flatten();
+    let mut libraries = machines.map(|folder| folder.path().join("faketime/libfaketime.so.1"));
+    let library = libraries.find(|library| library.exists())?;
+    library.to_str().map(str::to_owned)
 }
 
 /// Where the server's programs are: Debian does not have them on the path.
