@@ -27,6 +27,7 @@ const BATCH: usize = 1_000;
 /// # }
 /// ```
 #[derive(Debug)]
+#[must_use = "dropping it ends the task"]
 pub struct Cleanup {
     stop: tokio::sync::watch::Sender<bool>,
     task: JoinHandle<()>,
@@ -35,7 +36,7 @@ pub struct Cleanup {
 impl Cleanup {
     /// Purges `backend` now and then `interval` after each purge has ended. An error goes to
     /// `on_error`, and the next purge is tried all the same. A backend that cannot
-    /// [scan](Backend::scan) needs no cleanup, and gets none.
+    /// [scan](Backend::scan) gets no cleanup.
     ///
     /// # Panics
     /// Outside of a tokio runtime.

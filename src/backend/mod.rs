@@ -9,7 +9,7 @@
 //! | `scan.rs` | [`Scan`]: looking at all records, and purging the expired |
 //! | `connect.rs` | [`connect`]: a backend chosen by a URL |
 //! | `cleanup.rs` | [`Cleanup`]: a task that purges, again and again |
-//! | `memory.rs` | [`Memory`]: records in this process |
+//! | `memory/` | [`Memory`]: records in this process |
 //! | `files/` | `Files`: a file per record (feature `files`) |
 //! | `postgres/` | `Postgres`: a table of a PostgreSQL database (feature `postgres`) |
 //! | `sqlite/` | `Sqlite`: a table of an SQLite database (feature `sqlite`) |
@@ -199,8 +199,8 @@ pub trait Backend: Send + Sync + 'static {
         None
     }
 
-    /// All records; none for a backend that cannot list them, where the server lets them
-    /// expire by itself.
+    /// All records; none for a backend that cannot list them: one whose server lets them expire
+    /// by itself, or whose records have no expiry.
     fn scan(&self) -> Option<&dyn Scan> {
         None
     }

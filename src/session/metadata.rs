@@ -8,6 +8,9 @@ use crate::codec::UnixTime;
 
 use super::{Epoch, Error, Lifetime, Refusal};
 
+/// The last use of a session whose row tells none: a Go program wrote it.
+pub(super) const NEVER_SEEN: UnixTime = UnixTime::from_secs(0);
+
 /// Which form the text has; another one is no session of ours.
 const FORM: &str = "1";
 

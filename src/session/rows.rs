@@ -11,10 +11,13 @@ use crate::codec::UnixTime;
 
 use super::content::Content;
 use super::dialect::{ReadRow, RowFormat};
-use super::metadata::Metadata;
+use super::metadata::{Metadata, NEVER_SEEN};
 use super::protocol::{Answer, Call, Found, Intent, Protocol, Row, Step, Verdict, Work, WriteId};
 use super::store::Clock;
 use super::{Epoch, Error, Lifetime};
+
+/// How far the clocks of machines that share a backend may be apart.
+const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// The longest pause before a conflict is tried to be resolved again.
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
@@ -94,16 +97,31 @@ impl Rows {
             if record.owner() != owner_of(metadata).ok()?.as_ref() {
                 return None;
             }
-            // A touch moves the expiry and nothing else.
-            let limits = self.lifetime.limits(metadata.remembered);
-            let last_seen = limits.last_seen(unix_time(record.expiry()));
-            metadata.seen = metadata.seen.max(last_seen.unwrap_or(metadata.seen));
+            self.see_touches(metadata, record.expiry());
         }
         Some(Found {
             row,
             revision,
             write,
         })
+    }
+
+    /// When a session was used last: a touch moves the record's expiry and nothing else. An
+    /// expiry that no touch of these limits made, which would be one to come, says nothing: the
+    /// limits were longer, the record has none, or somebody else wrote it.
+    fn see_touches(&self, metadata: &mut Metadata, expiry: Expiry) {
+        let now = (self.clock)();
+        let limits = self.lifetime.limits(metadata.remembered);
+        let told = match self.backend.layout().keeps_expiries() {
+            true => limits.last_seen(unix_time(expiry)),
+            false => None,
+        };
+        metadata.seen = match told {
+            Some(told) if told.since(now) <= CLOCK_SKEW => metadata.seen.max(told),
+            // A Go program wrote it, and says no more than that it lives.
+            Some(_) if metadata.seen == NEVER_SEEN => now,
+            _ => metadata.seen,
+        };
     }
 
     /// The record of a row; none for a tombstone in a dialect that has none.

@@ -131,7 +131,7 @@ impl Session {
             }
             None => None,
         };
-        self.state().settle(saving, saved, cookie);
+        self.state().settle(&saving, saved, cookie);
         Ok(())
     }
 

@@ -70,7 +70,8 @@ impl ServerOptions {
 
     /// A name that rows are sealed to, besides the cookie's: stores with the same keys and
     /// cookie name (a staging and a production service, say) cannot be given each other's
-    /// rows. The name of none is empty; sessions do not survive a change.
+    /// rows. The name of none is empty; sessions do not survive a change. Owners are the
+    /// backend's, whatever the stores' names: revoking one ends its sessions in all of them.
     #[must_use]
     pub fn store_name(self, name: impl Into<String>) -> Self {
         ServerOptions {

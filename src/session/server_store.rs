@@ -42,7 +42,9 @@ const OWNERS_OUTLIVE: Duration = Duration::from_secs(60);
 /// - **Logout sticks.** What was saved, touched or sealed anew by a request that began before
 ///   a [logout](super::Session::logout) and ends after it is not saved, and its response has
 ///   no cookie ([gone](Error::is_gone)). What ends leaves a tombstone, for as long as the
-///   [longest request](ServerOptions::longest_request) takes.
+///   [longest request](ServerOptions::longest_request) takes. A logout whose request found
+///   its session under the old ID ends it under a new one, too; one that comes with the old
+///   ID once a renewal is done finds nothing to end.
 /// - **At most one ID opens a session.** A [renewal](super::Session::renew) is one
 ///   compare-and-swap: before it the old ID is good, after it the new one, and never both.
 /// - **No update is lost.** Where another request has saved the session meanwhile, this
@@ -54,6 +56,9 @@ const OWNERS_OUTLIVE: Duration = Duration::from_secs(60);
 /// - **Unknown IDs are never adopted**: a session that is written to gets a fresh one.
 /// - **A vanished client leaves a whole save or none**: saves run in tasks of their own;
 ///   [`drain`](ServerStore::drain) waits for them.
+///
+/// Expired rows stay in a backend that does not drop them by itself until they are purged:
+/// keep a [`Cleanup`](crate::backend::Cleanup) for it.
 ///
 /// It wants a backend with one primary: not a replica to read from, and nothing that forgets
 /// what it acknowledged.
@@ -110,6 +115,11 @@ impl ServerStore {
         } = options;
         if at_most.is_some() && backend.owners().is_none() {
             return Err(no_owners());
+        }
+        if at_most == Some(0) {
+            return Err(Error::usage(
+                "an owner has at least one session, or none logs in",
+            ));
         }
         let mut setup = Setup::new(cookie, lifetime, super::values::Terms::Gob)?;
         setup.clock = clock;
@@ -175,8 +185,9 @@ impl ServerStore {
     }
 
     /// The session under a row's key, whosever it is: for operators, who have keys from a
-    /// [scan](crate::backend::Scan). A [refusal](Refusal::Gone) where there is none that
-    /// lives, or what is there is not this store's.
+    /// [scan](crate::backend::Scan). A refusal where there is none that lives:
+    /// [gone](Refusal::Gone), past a limit, or [not valid](Refusal::NotValid), for what is not
+    /// this store's.
     ///
     /// ```
     /// # use silverback::session::ServerStore;
@@ -384,6 +395,11 @@ impl Shared {
             false => None,
         };
         let epoch = self.epoch(save).await?;
+        let is_login = is_new && save.fate != Fate::Renewed;
+        let older = match is_login {
+            true => self.there_already(&save.content).await,
+            false => Ok(Vec::new()),
+        };
         let content = save.content.clone().of_epoch(epoch.as_ref());
         let again = |fresh: Option<&Content>| merge(save, epoch.as_ref(), fresh);
         let work = Work {
@@ -408,7 +424,11 @@ impl Shared {
             expiry: self.rows.expiry(&content.metadata),
             is_stale: false,
         };
-        if is_new && let Err(error) = self.end_the_oldest(&content, &kept).await {
+        let ended = match older {
+            Ok(older) if is_login => self.end_the_oldest(&content, &kept, &older).await,
+            older => older.map(drop),
+        };
+        if let Err(error) = ended {
             // The session is there, and its client is to have it.
             let cookie = self.setup.cookie.name();
             tracing::error!(cookie, %error, "an owner may have more sessions than allowed");
@@ -442,6 +462,13 @@ impl Shared {
             None => owners.begin(owner, until).await,
             // What was spared by a revocation goes on under a key that was not.
             Some(_) if save.fate != Fate::Stays => match owners.generation(owner).await {
+                // One that was revoked meanwhile has another.
+                Ok(Some(generation)) if save.lasts_longer => {
+                    match owners.begin(owner, until).await {
+                        Ok(begun) if begun != generation => return Err(Error::gone()),
+                        begun => begun,
+                    }
+                }
                 Ok(Some(generation)) => Ok(generation),
                 Ok(None) => return Err(Error::gone()),
                 Err(error) => Err(error),
@@ -471,15 +498,42 @@ impl Shared {
         }
     }
 
+    /// The owner's sessions before a login, where there may be too many after it.
+    async fn there_already(&self, content: &Content) -> Result<Vec<Key>, Error> {
+        match (self.at_most, owner_name(content)) {
+            (Some(_), Some(owner)) => {
+                let keys = self.owners()?.keys(owner).await;
+                keys.map_err(Error::of_backend)
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
     /// Ends sessions of an owner that are too many, once a login has made another.
-    async fn end_the_oldest(&self, content: &Content, kept: &Kept) -> Result<(), Error> {
+    ///
+    /// Those that were there `already` are older than it. Those that were not are logins of the
+    /// same moment: of them the one with the first key ends the others, and no two end each
+    /// other.
+    async fn end_the_oldest(
+        &self,
+        content: &Content,
+        kept: &Kept,
+        already: &[Key],
+    ) -> Result<(), Error> {
         let (Some(at_most), Some(owner)) = (self.at_most, owner_name(content)) else {
             return Ok(());
         };
-        let mut others = self.list(owner).await?;
-        // Of two that logged in in the same second, this is the latest.
-        others.retain(|session| session.id().as_bytes() != kept.key.as_bytes());
-        for session in others.iter().skip(at_most.saturating_sub(1)) {
+        let is_older = |session: &StoredSession| {
+            let id = session.id().as_bytes();
+            already.iter().any(|key| key.as_bytes() == id)
+        };
+        let (older, mut newest): (Vec<_>, Vec<_>) =
+            self.list(owner).await?.into_iter().partition(is_older);
+        newest.sort_by(|one, other| one.id().cmp(other.id()));
+        let own = |session: &StoredSession| session.id().as_bytes() == kept.key.as_bytes();
+        let place = newest.iter().position(own).unwrap_or(0);
+        let kept_too = at_most.max(place + 1);
+        for session in newest.iter().chain(&older).skip(kept_too) {
             let key = Key::new(session.id()).map_err(Error::of_backend)?;
             if let Lookup::Live(row) = self.rows.look_up(&key).await? {
                 self.end_row(key, *row).await?;

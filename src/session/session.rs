@@ -490,11 +490,13 @@ impl Session {
     /// Ends all other sessions of the owner when this one is saved; and with
     /// [`logout`](Session::logout) or [`destroy`](Session::destroy) after it, all of them.
     ///
-    /// The response must reach the client: the cookie it has is of the sessions that end.
+    /// Where the session lives in its cookie the response must reach the client: the cookie it
+    /// has is of the sessions that end. Stores that share a backend share its owners.
     ///
     /// # Errors
-    /// [Closed](Error::is_closed); usage, if nobody is logged in; and, when it is saved,
-    /// usage for a store without [`epochs`](super::CookieStore::epochs).
+    /// [Closed](Error::is_closed); usage, if nobody is logged in; and, when it is saved, usage
+    /// for a cookie store without [`epochs`](super::CookieStore::epochs) or a backend that knows
+    /// no owners.
     pub fn destroy_others(&self) -> Result<(), Error> {
         self.state().destroy_others()
     }

@@ -494,7 +494,10 @@ impl State {
     }
 
     /// The session was saved, unless it is another by now.
-    pub(super) fn settle(&mut self, saving: Saving, saved: Saved, cookie: Option<String>) {
+    ///
+    /// What was saved of the log is still `saving`'s, and ends with it, not here: dropping it is
+    /// the user's code, which may look at the session.
+    pub(super) fn settle(&mut self, saving: &Saving, saved: Saved, cookie: Option<String>) {
         let is_latest = saving.version == self.version;
         if let Some(log) = &mut self.log {
             log.forget_to(saving.log_end);

@@ -136,6 +136,7 @@ laws! {
     10 Owners owners::a_revoked_owner_has_no_records;
     10 Owners owners::a_kept_key_outlives_a_revocation;
     10 Owners owners::what_was_revoked_is_not_kept;
+    10 Owners owners::what_is_not_there_is_not_kept;
     10 Owners owners::what_was_over_is_not_kept;
     10 Owners owners::without_an_owners_record_there_is_none;
     10 Owners owners::an_owner_is_kept_as_long_as_asked;

@@ -91,6 +91,30 @@ pub(super) async fn what_was_revoked_is_not_kept(backend: Arc<dyn Backend>, keys
     assert_eq!(owners.keys(&ape).await.unwrap(), []);
 }
 
+pub(super) async fn what_is_not_there_is_not_kept(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let owners = owners_of(&*backend);
+    let (ape, bonobo) = (keys.owner("ape"), keys.owner("bonobo"));
+    let old = owners.begin(&ape, soon()).await.unwrap();
+    let others = owners.begin(&bonobo, soon()).await.unwrap();
+    let (absent, nobodys, somebodys) = (keys.key("a"), keys.key("b"), keys.key("c"));
+    let of_nobody = created(&*backend, &nobodys, &record(b"v")).await;
+    let of_bonobo = created(&*backend, &somebodys, &owned(&bonobo, others)).await;
+    for key in [&absent, &nobodys, &somebodys] {
+        owners.revoke(&ape, soon(), Some(key)).await.unwrap();
+        // No record of the old generation gets there and lives.
+        match key {
+            key if *key == absent => drop(backend.create(key, &owned(&ape, old)).await.unwrap()),
+            key if *key == nobodys => {
+                done(backend.swap(key, &of_nobody, &owned(&ape, old)).await);
+            }
+            key => {
+                done(backend.swap(key, &of_bonobo, &owned(&ape, old)).await);
+            }
+        }
+        assert_eq!(loaded(&*backend, key).await, None);
+    }
+}
+
 pub(super) async fn what_was_over_is_not_kept(backend: Arc<dyn Backend>, keys: KeySpace) {
     let owners = owners_of(&*backend);
     let (ape, bonobo) = (keys.owner("ape"), keys.owner("bonobo"));

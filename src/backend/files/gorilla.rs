@@ -23,8 +23,9 @@ const OURS: &str = ".silverback";
 /// same time: a file `session_` and the key, for its owner only, with nothing but the value in
 /// it.
 ///
-/// So there are no expiries: nothing is ever missing but what was removed, and whoever reads
-/// a session judges it by what is sealed within. There are no owners. A revision is the hash
+/// So there are no expiries: nothing is ever missing but what was removed, nothing is purged,
+/// and whoever reads a session judges it by what is sealed within: its last save is its last
+/// use. There are no owners. A revision is the hash
 /// of the file.
 ///
 /// Ours are written whole beside their place and renamed into it, under a lock between the

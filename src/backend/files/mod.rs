@@ -4,7 +4,6 @@
 //! whole old record or the whole new one, also after a crash. Names are hashes of keys, so
 //! no key leads out of the folder. Compare and write are one step under a lock file for
 //! each part of the keys, which holds between processes too.
-
 //!
 //! | file | what lives there |
 //! |---|---|
@@ -194,7 +193,10 @@ impl Owners for Files {
             let _lock = folder.lock("owners", &Name::of(name.as_bytes()))?;
             let before = folder.read_owner(&name)?.map(|of| of.until);
             let keep = match keep.map(|key| (folder.read(&Name::of(key.as_bytes()), &key), key)) {
-                Some((Ok(Some(_)), key)) => Some(key),
+                Some((Ok(Some(stored)), key)) => {
+                    let owner = stored.record.owner();
+                    owner.is_some_and(|owner| owner.name == name).then_some(key)
+                }
                 Some((Err(error), _)) if !error.is_corrupt() => return Err(error),
                 _ => None,
             };

@@ -116,22 +116,27 @@ impl Sqlite {
     }
 
     /// Does something to a row that was seen, if it still is as it was.
+    ///
+    /// The time is that of its turn to write: what expired while it waited is gone.
     async fn change<T>(
         &self,
         key: &Key,
-        now: Expiry,
-        statement: Statement,
+        statement: impl FnOnce(i64) -> Statement,
         done: T,
     ) -> Result<Outcome<T>, Error> {
         let mut writer = self.0.writer().await?;
-        let changed = statement.execute(&mut *writer).await.map_err(writing)?;
+        let now = Expiry::now().as_millis();
+        let changed = statement(now)
+            .execute(&mut *writer)
+            .await
+            .map_err(writing)?;
         if changed.rows_affected() > 0 {
             return Ok(Outcome::Done(done));
         }
         // A revision never comes back, so what was not as it had been seen is not so again:
         // whatever lives here now is another state, and nothing is as good as gone.
         let living = sqlx::query(statements::FIND)
-            .bind(now.as_millis())
+            .bind(now)
             .bind(key.as_bytes())
             .fetch_optional(&mut *writer)
             .await;
@@ -181,18 +186,20 @@ impl Backend for Sqlite {
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
         check_size(key, record, LARGEST)?;
-        let (now, revision) = (Expiry::now(), new_revision()?);
+        let revision = new_revision()?;
         let owner = record.owner();
-        let swap = sqlx::query(statements::SWAP)
-            .bind(now.as_millis())
-            .bind(key.as_bytes())
-            .bind(seen.as_bytes())
-            .bind(record.expiry().as_millis())
-            .bind(owner.map(|owner| owner.name.as_bytes()))
-            .bind(owner.map(|owner| &owner.generation.as_bytes()[..]))
-            .bind(record.value())
-            .bind(revision.as_bytes());
-        self.change(key, now, swap, revision).await
+        let swap = |now| {
+            sqlx::query(statements::SWAP)
+                .bind(now)
+                .bind(key.as_bytes())
+                .bind(seen.as_bytes())
+                .bind(record.expiry().as_millis())
+                .bind(owner.map(|owner| owner.name.as_bytes()))
+                .bind(owner.map(|owner| &owner.generation.as_bytes()[..]))
+                .bind(record.value())
+                .bind(revision.as_bytes())
+        };
+        self.change(key, swap, revision.clone()).await
     }
 
     async fn touch(
@@ -201,23 +208,26 @@ impl Backend for Sqlite {
         seen: &Revision,
         until: Expiry,
     ) -> Result<Outcome<Revision>, Error> {
-        let (now, revision) = (Expiry::now(), new_revision()?);
-        let touch = sqlx::query(statements::TOUCH)
-            .bind(now.as_millis())
-            .bind(key.as_bytes())
-            .bind(seen.as_bytes())
-            .bind(revision.as_bytes())
-            .bind(until.as_millis());
-        self.change(key, now, touch, revision).await
+        let revision = new_revision()?;
+        let touch = |now| {
+            sqlx::query(statements::TOUCH)
+                .bind(now)
+                .bind(key.as_bytes())
+                .bind(seen.as_bytes())
+                .bind(revision.as_bytes())
+                .bind(until.as_millis())
+        };
+        self.change(key, touch, revision.clone()).await
     }
 
     async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
-        let now = Expiry::now();
-        let remove = sqlx::query(statements::REMOVE)
-            .bind(now.as_millis())
-            .bind(key.as_bytes())
-            .bind(seen.as_bytes());
-        self.change(key, now, remove, ()).await
+        let remove = |now| {
+            sqlx::query(statements::REMOVE)
+                .bind(now)
+                .bind(key.as_bytes())
+                .bind(seen.as_bytes())
+        };
+        self.change(key, remove, ()).await
     }
 
     fn owners(&self) -> Option<&dyn Owners> {

@@ -103,11 +103,15 @@ pub(super) const BEGIN: &str = concat!(
     " RETURNING generation"
 );
 
-/// None of an owner's records lives where the owner's does not: nothing is kept then.
+/// Kept is what lives, and so nothing where the owner's own record does not.
 pub(super) const REVOKE: &str = concat!(
     "INSERT INTO silverback_owners AS o (name, generation, expiry) VALUES (?2, ?3, ?4)",
     " ON CONFLICT (name) DO UPDATE SET generation = excluded.generation,",
-    " expiry = max(o.expiry, excluded.expiry), kept = CASE WHEN o.expiry > ?1 THEN ?5 END"
+    " expiry = max(o.expiry, excluded.expiry),",
+    " kept = (SELECT s.key FROM silverback_sessions AS s",
+    " WHERE s.key = ?5 AND s.owner = ?2 AND ",
+    lives!(),
+    ")"
 );
 
 pub(super) const KEYS: &str = concat!(

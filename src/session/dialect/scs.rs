@@ -12,7 +12,7 @@ use crate::gob::{Composite, Time, Value};
 use super::super::content::Content;
 use super::super::id::{ID_LENGTH, Id};
 use super::super::lifetime::Lifetime;
-use super::super::metadata::earlier;
+use super::super::metadata::{NEVER_SEEN, earlier};
 use super::super::protocol::{Row, WriteId};
 use super::super::store::Setup;
 use super::super::values::Terms;
@@ -98,7 +98,7 @@ impl RowFormat for Scs {
         // When a Go program wrote it, nobody can tell but by its expiry.
         let (write, mut metadata) = carried::parse(carried.as_deref(), now, &self.lifetime)?;
         if carried.is_none() {
-            metadata.seen = UnixTime::from_secs(0);
+            metadata.seen = NEVER_SEEN;
         }
         metadata.deadline = earlier(metadata.deadline, Some(deadline));
         let values = values.told_in(Terms::Gob);

@@ -34,7 +34,9 @@
 //! A write that may have been done is looked for by its random write ID. If the row is still
 //! as it was seen, the same write is tried again: at most one of the two can succeed, since
 //! both compare. If the row has changed and is not ours, nobody can tell: then the verdict
-//! is [`Unknown`](Verdict::Unknown), and nothing is tried again.
+//! is [`Unknown`](Verdict::Unknown), and nothing is tried again. A write may also arrive
+//! after it was looked for: whoever finds a place taken where a write was sent before looks
+//! whether it is by that.
 
 mod moves;
 mod save;
@@ -209,6 +211,8 @@ pub(super) struct Protocol<'w, C: Authenticated> {
     verdict: Option<Step<C>>,
     /// Whether the work was made again on what somebody else saved.
     merged: bool,
+    /// Whether a save was sent that may still be on its way.
+    doubted: bool,
     conflicts: usize,
     repeats: usize,
     trail: usize,
@@ -225,6 +229,7 @@ impl<'w, C: Authenticated> Protocol<'w, C> {
             made: None,
             verdict: None,
             merged: false,
+            doubted: false,
             conflicts: 0,
             repeats: 0,
             trail: 0,

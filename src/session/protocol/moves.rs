@@ -13,12 +13,18 @@ impl<C: Authenticated> Protocol<'_, C> {
     pub(super) fn after_create(&mut self, answer: Answer<C>) -> Step<C> {
         match answer {
             Answer::Created(revision) => self.made(revision),
-            Answer::Unknown => match self.new_key().cloned() {
-                Some(key) => self.ask(Asked::LookForNew, Call::Load(key)),
-                None => Step::Done(Verdict::Failed),
-            },
+            Answer::Unknown => self.look_for_new(),
+            // One that was sent before has arrived.
+            Answer::Exists if self.repeats > 0 => self.look_for_new(),
             // The key is random: somebody else's row under it is nothing to build on.
             _ => Step::Done(Verdict::Failed),
+        }
+    }
+
+    fn look_for_new(&mut self) -> Step<C> {
+        match self.new_key().cloned() {
+            Some(key) => self.ask(Asked::LookForNew, Call::Load(key)),
+            None => Step::Done(Verdict::Failed),
         }
     }
 
@@ -173,13 +179,19 @@ impl<C: Authenticated> Protocol<'_, C> {
     pub(super) fn after_swap_new(&mut self, then: Option<Place>, answer: Answer<C>) -> Step<C> {
         match answer {
             Answer::Swapped(Outcome::Done(revision)) => self.swapped_new(revision, then),
+            // One that was sent before has arrived.
+            Answer::Swapped(Outcome::Conflict) if self.repeats > 0 => self.look_for_new_again(then),
             // Nobody knows its ID, but its owner's sessions may have ended.
             Answer::Swapped(_) => self.give_up(Step::Done(Verdict::Gone)),
-            Answer::Unknown => match self.new_key().cloned() {
-                Some(key) => self.ask(Asked::LookForNewAgain(then), Call::Load(key)),
-                None => Step::Done(Verdict::Failed),
-            },
+            Answer::Unknown => self.look_for_new_again(then),
             _ => self.give_up(Step::Done(Verdict::Failed)),
+        }
+    }
+
+    fn look_for_new_again(&mut self, then: Option<Place>) -> Step<C> {
+        match self.new_key().cloned() {
+            Some(key) => self.ask(Asked::LookForNewAgain(then), Call::Load(key)),
+            None => Step::Done(Verdict::Failed),
         }
     }
 

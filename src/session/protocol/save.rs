@@ -14,7 +14,10 @@ impl<C: Authenticated> Protocol<'_, C> {
                 Step::Done(Verdict::Conflict)
             }
             Answer::Swapped(Outcome::Conflict) => self.load_own(None),
-            Answer::Unknown => self.load_own(Some(on)),
+            Answer::Unknown => {
+                self.doubted = true;
+                self.load_own(Some(on))
+            }
             _ => Step::Done(Verdict::Failed),
         }
     }
@@ -36,9 +39,11 @@ impl<C: Authenticated> Protocol<'_, C> {
                 true => Step::Done(Verdict::Unknown),
                 false => self.swap_own(on),
             },
-            Some(_) if found.write == self.write => self.saved_own(found.revision),
-            Some(_) => Step::Done(Verdict::Unknown),
-            None => match self.do_again(&fresh) {
+            // It arrived after all, perhaps later than it was looked for.
+            _ if found.write == self.write => self.saved_own(found.revision),
+            // Others have written since: whether ours came before them, nobody can tell.
+            _ if self.doubted => Step::Done(Verdict::Unknown),
+            _ => match self.do_again(&fresh) {
                 Ok(true) => self.swap_own(found.revision),
                 Ok(false) => Step::Done(Verdict::Gone),
                 Err(error) => Step::Refused(error),

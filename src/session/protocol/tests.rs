@@ -443,3 +443,64 @@ fn every_interleaving_of_two_with_requests_cut_off() {
     }
     assert!(ways > 10_000, "{ways}");
 }
+
+/// Makes its request's change once more, on whatever is there.
+fn once_more(fresh: Option<&Counts>) -> Result<Counts, Error> {
+    let mut counts = fresh.cloned().unwrap_or_default();
+    *counts.of.entry(0).or_default() += 1;
+    Ok(counts)
+}
+
+/// A first write whose answer is lost, and which arrives only after it was looked for, right
+/// before it is sent again; and what comes of that.
+fn arriving_late(intent: impl Fn(Seen<u8>) -> Intent<Counts>) -> (Rows, Verdict<Counts>) {
+    let write = [7; 16];
+    let mut rows = Rows::default();
+    let revision = rows.put(key("A"), Row::Live(Counts::default()), [9; 16]);
+    let seen = Seen {
+        key: key("A"),
+        revision: Some(revision),
+        login: 0,
+    };
+    let work = Work {
+        content: once_more(Some(&Counts::default())).unwrap(),
+        again: &once_more,
+    };
+    let mut protocol = Protocol::new(intent(seen), Some(work), write);
+    let Step::Ask(late) = protocol.begin() else {
+        panic!("it writes first");
+    };
+    let Step::Ask(look) = protocol.next(Answer::Unknown) else {
+        panic!("it looks for it");
+    };
+    let answer = rows.answer(look, write);
+    let mut step = protocol.next(answer);
+    rows.answer(late, write);
+    loop {
+        match step {
+            Step::Ask(call) => {
+                let answer = rows.answer(call, write);
+                step = protocol.next(answer);
+            }
+            Step::Done(verdict) => return (rows, verdict),
+            Step::Refused(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn a_save_that_arrives_late_is_not_done_twice() {
+    let (rows, verdict) = arriving_late(|seen| Intent::Save { seen });
+    assert!(matches!(verdict, Verdict::Saved(..)), "{verdict:?}");
+    assert_eq!(rows.live(&key("A")).unwrap().of[&0], 1);
+}
+
+#[test]
+fn a_row_that_is_made_late_is_the_one_that_was_made() {
+    let (rows, verdict) = arriving_late(|_| Intent::Create { key: key("N") });
+    assert!(matches!(verdict, Verdict::Saved(..)), "{verdict:?}");
+    assert_eq!(rows.live(&key("N")).unwrap().of[&0], 1);
+    let (rows, verdict) = arriving_late(|seen| Intent::Renew { seen, to: key("N") });
+    assert!(matches!(verdict, Verdict::Saved(..)), "{verdict:?}");
+    assert!(rows.live(&key("A")).is_none() && rows.live(&key("N")).is_some());
+}

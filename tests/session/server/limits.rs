@@ -335,3 +335,51 @@ fn a_codec_that_names_no_keys_needs_another_for_the_rows() {
         assert_eq!(read(&jar, &store, ["a"]).await, Some([Some(1)]));
     });
 }
+
+/// Sessions that began under longer limits.
+#[test]
+fn law_7_limits_that_were_made_shorter_hold_for_all() {
+    RUNTIME.block_on(async {
+        let long = Duration::from_secs(14 * DAY);
+        let (remembering, idling) = (
+            Lifetime::new().remember_me(),
+            Lifetime::new().idle(long).absolute(2 * long),
+        );
+        for before in [remembering, idling] {
+            let server = Server::new();
+            let longer = server.store_with(ServerOptions::new().lifetime(before));
+            let jar = jar_with(&longer, |session| {
+                session.login("ape")?;
+                // Only the one store remembers.
+                let _ = session.remember(true);
+                Ok(())
+            })
+            .await;
+            server.clock.pass(IDLE);
+            let refusal = jar.session(server.store()).await.unwrap().refusal();
+            assert_eq!(refusal, Some(Refusal::Idle));
+        }
+    });
+}
+
+/// A folder of gorilla's has no expiries.
+#[test]
+fn law_7_the_idle_limit_holds_where_rows_have_no_expiry() {
+    RUNTIME.block_on(async {
+        let folder = format!("gorilla-idle-{}", std::process::id());
+        let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
+        let server = Server::over(std::sync::Arc::new(
+            silverback::backend::GorillaFiles::open(&folder).unwrap(),
+        ));
+        let cookie = CookieOptions::new().name("session").unwrap();
+        let options = ServerOptions::new().cookie(cookie);
+        let store = server.store_with(options.dialect(silverback::session::Dialect::Gorilla));
+        let jar = jar_with(&store, |session| session.insert("a", 1)).await;
+        server.clock.pass(IDLE - 1);
+        assert_eq!(read(&jar, &store, ["a"]).await, Some([Some(1)]));
+        server.clock.pass(1);
+        let refusal = jar.session(store.clone()).await.unwrap().refusal();
+        assert_eq!(refusal, Some(Refusal::Idle));
+        std::fs::remove_dir_all(folder).unwrap();
+    });
+}

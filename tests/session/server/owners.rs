@@ -202,9 +202,12 @@ fn law_11_a_login_stands_though_the_oldest_cannot_be_ended() {
         let store = server.store_with(ServerOptions::new().at_most(1));
         let first = jar_with(&store, login("ape")).await;
         server.backend.calls();
-        // Begin, create, keys, and for each of them load; load and swap for the oldest.
-        let calls = 2..7;
-        for (call, fault) in calls.flat_map(|call| [(call, Fault::Fails), (call, Fault::IsLost)]) {
+        // Begin, keys, create, keys, and for each of them load; load and swap for the oldest.
+        let calls = [1, 3, 4, 5, 6, 7];
+        for (call, fault) in calls
+            .into_iter()
+            .flat_map(|call| [(call, Fault::Fails), (call, Fault::IsLost)])
+        {
             server.backend.at(call, fault);
             let mut jar = Jar::new();
             visit(&mut jar, &store, |session| session.login("ape").unwrap()).await;
@@ -218,6 +221,72 @@ fn law_11_a_login_stands_though_the_oldest_cannot_be_ended() {
         );
         assert_eq!(read(&first, &store, []).await, None);
     });
+}
+
+#[test]
+fn law_11_of_logins_at_the_same_moment_one_stands() {
+    RUNTIME.block_on(async {
+        for _ in 0..20 {
+            let server = Server::new();
+            let store = server.store_with(ServerOptions::new().at_most(1));
+            let logins: Vec<_> = (0..4)
+                .map(|_| store.clone())
+                .map(|store| tokio::spawn(async move { jar_with(&store, login("ape")).await }))
+                .collect();
+            let mut jars = Vec::new();
+            for login in logins {
+                jars.push(login.await.unwrap());
+            }
+            let mut standing = 0;
+            for jar in &jars {
+                standing += usize::from(read(jar, &store, []).await.is_some());
+            }
+            assert!(standing >= 1, "they ended each other");
+            jar_with(&store, login("ape")).await;
+            assert_eq!(store.list("ape").await.unwrap().len(), 1);
+        }
+    });
+}
+
+#[test]
+fn law_11_no_renewal_ends_newer_sessions_when_fewer_are_allowed() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let mut oldest = jar_with(&server.store(), login("ape")).await;
+        server.clock.pass(60);
+        let newer = jar_with(&server.store(), login("ape")).await;
+        let store = server.store_with(ServerOptions::new().at_most(1));
+        visit(&mut oldest, &store, |session| session.renew().unwrap()).await;
+        assert!(read(&newer, &store, []).await.is_some());
+        assert!(read(&oldest, &store, []).await.is_some());
+    });
+}
+
+#[test]
+fn law_11_an_owner_is_kept_as_long_as_a_session_that_lasts_longer_is_renewed() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let options = ServerOptions::new().lifetime(Lifetime::new().remember_me());
+        let store = server.store_with(options);
+        let mut jar = jar_with(&store, login("ape")).await;
+        visit(&mut jar, &store, |session| {
+            session.remember(true).unwrap();
+            session.renew().unwrap();
+        })
+        .await;
+        let deadline = jar.session(store.clone()).await.unwrap().deadline();
+        let until = server.backend.known_until();
+        let deadline = i64::try_from(deadline.unwrap().as_secs()).unwrap();
+        assert!(until.unwrap().as_millis() >= deadline * 1_000);
+    });
+}
+
+#[test]
+fn law_11_at_most_none_is_refused() {
+    let server = Server::new();
+    let options = ServerOptions::new().at_most(0);
+    let refused = ServerStore::with_options(server.codecs(), Arc::new(Memory::new()), options);
+    assert!(refused.err().unwrap().is_usage());
 }
 
 #[test]

@@ -155,11 +155,34 @@ fn law_8_an_expiry_that_was_moved_ends_no_later_than_the_deadline() {
         let store = server.store();
         let jar = jar_with(&store, |session| session.insert("a", 1)).await;
         let (key, stored) = server.row(&jar, &store).await;
-        put(&server, &key, stored.record.until(Expiry::NEVER)).await;
+        let moved = |by: i64| {
+            let until = Expiry::from_millis(i64::try_from(server.now().as_secs()).unwrap() * 1_000);
+            stored
+                .record
+                .clone()
+                .until(Expiry::from_millis(until.as_millis() + by * 1_000))
+        };
+        // As far as a touch would move it.
         server.clock.pass(super::ABSOLUTE - 1);
+        put(&server, &key, moved(i64::try_from(super::IDLE).unwrap())).await;
         assert_eq!(refusal(&jar, &store).await, None);
         server.clock.pass(1);
         assert_eq!(refusal(&jar, &store).await, Some(Refusal::Expired));
+    });
+}
+
+#[test]
+fn law_7_an_expiry_that_no_touch_made_says_nothing_of_the_last_use() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let jar = jar_with(&store, |session| session.insert("a", 1)).await;
+        let (key, stored) = server.row(&jar, &store).await;
+        put(&server, &key, stored.record.until(Expiry::NEVER)).await;
+        server.clock.pass(super::IDLE - 1);
+        assert_eq!(refusal(&jar, &store).await, None);
+        server.clock.pass(1);
+        assert_eq!(refusal(&jar, &store).await, Some(Refusal::Idle));
     });
 }
 

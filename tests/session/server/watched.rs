@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use silverback::backend::{
-    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owners, Record, Revision, Stored,
+    Backend, Created, Error, Expiry, Generation, Key, Layout, Outcome, Owners, Record, Revision,
+    Stored,
 };
 use silverback::session::async_trait;
 use tokio::sync::Notify;
@@ -189,6 +190,10 @@ impl Backend for Watched {
 
     async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
         self.call("remove", self.0.inner.remove(key, seen)).await
+    }
+
+    fn layout(&self) -> Layout {
+        self.0.inner.layout()
     }
 
     fn owners(&self) -> Option<&dyn Owners> {
