@@ -1,11 +1,13 @@
 //! [`Scan`]: looking at all records, and purging the expired.
 
+use std::fmt;
+
 use async_trait::async_trait;
 
 use super::{Error, Expiry, Key};
 
 /// What a scan says of a record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Where it is.
     pub key: Key,
@@ -15,6 +17,14 @@ pub struct Entry {
     pub owner: Option<String>,
     /// How many bytes it holds.
     pub size: usize,
+}
+
+/// The expiry and the size; neither where it is nor whose.
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Entry { expiry, size, .. } = self;
+        write!(f, "Entry({size} bytes until {})", expiry.as_millis())
+    }
 }
 
 /// All records of a backend, page by page, for operators; and the end of the expired ones.
@@ -27,8 +37,8 @@ pub trait Scan: Send + Sync {
     /// As [`Backend::load`](super::Backend::load).
     async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, Error>;
 
-    /// Removes at most `limit` records that are expired, and says how many it removed. Fewer
-    /// than `limit` are all there were.
+    /// Removes at most `limit` records that are expired, those that their owner ended included,
+    /// and says how many it removed. Fewer than `limit` are all there were.
     ///
     /// # Errors
     /// As [`Backend::create`](super::Backend::create).

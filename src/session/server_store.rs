@@ -57,6 +57,8 @@ const OWNERS_OUTLIVE: Duration = Duration::from_secs(60);
 /// - **A vanished client leaves a whole save or none**: saves run in tasks of their own;
 ///   [`drain`](ServerStore::drain) waits for them.
 ///
+/// Where there is a tokio runtime it must have its timers enabled.
+///
 /// Expired rows stay in a backend that does not drop them by itself until they are purged:
 /// keep a [`Cleanup`](crate::backend::Cleanup) for it.
 ///
@@ -206,7 +208,7 @@ impl ServerStore {
     /// Unavailable.
     pub async fn find(&self, key: &Key) -> Result<Result<StoredSession, Refusal>, Error> {
         let found = self.0.find(key).await?;
-        Ok(found.map(|row| StoredSession::new(key, row)))
+        Ok(found.map(|row| StoredSession::new(self.0.rows.format.name_of(key), row)))
     }
 
     /// The session that a cookie's value stands for, outside of any request: nothing is noted
@@ -277,7 +279,7 @@ impl Shared {
             if let Ok(row) = self.find(&key).await?
                 && owner_name(&row.content) == Some(owner)
             {
-                found.push(StoredSession::new(&key, row));
+                found.push(StoredSession::new(self.rows.format.name_of(&key), row));
             }
         }
         found.sort_by(|one, other| other.order().cmp(&one.order()));

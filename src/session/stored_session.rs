@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::backend::{Expiry, Key};
+use crate::backend::Expiry;
 use crate::codec::UnixTime;
 
 use super::content::Content;
@@ -19,9 +19,9 @@ pub struct StoredSession {
 }
 
 impl StoredSession {
-    pub(super) fn new(key: &Key, row: LiveRow) -> Self {
+    pub(super) fn new(id: String, row: LiveRow) -> Self {
         StoredSession {
-            id: String::from_utf8_lossy(key.as_bytes()).into_owned(),
+            id,
             content: row.content,
             expiry: row.expiry,
         }
@@ -33,7 +33,7 @@ impl StoredSession {
     }
 
     /// What the session is called, as [`Session::id`] says it: good to
-    /// [end](super::ServerStore::end) it, and to open nothing with.
+    /// [end](super::ServerStore::end) it where it has an owner, and to open nothing with.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id

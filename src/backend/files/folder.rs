@@ -178,6 +178,15 @@ impl Folder {
         }
     }
 
+    /// The owner's file, to be written anew. One that is damaged lets nothing live, and is as
+    /// good as none.
+    pub(super) fn owner_to_write(&self, name: &str) -> Result<Option<OwnerFile>, Error> {
+        match self.read_owner(name) {
+            Err(error) if error.is_corrupt() => Ok(None),
+            read => read,
+        }
+    }
+
     pub(super) fn write_owner(&self, file: &OwnerFile) -> Result<(), Error> {
         self.write(&self.owner_path(&file.name), &file.to_vec())
     }
@@ -218,28 +227,37 @@ impl Folder {
     /// Removes what a crash left unfinished, owners that are over, and what is on an owner's
     /// list and not the owner's.
     pub(super) fn purge_leftovers(&self) -> Result<(), Error> {
-        const OLD: std::time::Duration = std::time::Duration::from_secs(3_600);
-        for path in paths_in(&self.unfinished)? {
-            let modified = fs::metadata(&path).and_then(|metadata| metadata.modified());
-            let age = modified.ok().and_then(|modified| modified.elapsed().ok());
-            if age.is_some_and(|age| age > OLD) {
-                remove(&path)?;
+        let mut done = Ok(());
+        // One that fails keeps none of the others.
+        let mut note = |purged: Result<(), Error>| {
+            if let (Ok(()), Err(error)) = (&done, purged) {
+                done = Err(error);
             }
+        };
+        for path in paths_in(&self.unfinished)? {
+            note(purge_unfinished(&path));
         }
         for path in paths_in(&self.owners)? {
-            let Some(bytes) = read(&path)? else { continue };
-            let name = OwnerFile::parse(&bytes)?.name;
-            let _lock = self.lock("owners", &Name::of(name.as_bytes()))?;
-            if self.read_owner(&name)?.is_none() {
-                remove(&path)?;
-            }
+            note(self.purge_owner(&path));
         }
         for list in paths_in(&self.owned)? {
             for mark in paths_in(&list)? {
-                self.purge_mark(&list, &mark)?;
+                note(self.purge_mark(&list, &mark));
             }
         }
-        Ok(())
+        done
+    }
+
+    fn purge_owner(&self, path: &Path) -> Result<(), Error> {
+        let Some(bytes) = read(path)? else {
+            return Ok(());
+        };
+        let name = OwnerFile::parse(&bytes)?.name;
+        let _lock = self.lock("owners", &Name::of(name.as_bytes()))?;
+        match self.read_owner(&name)? {
+            Some(_) => Ok(()),
+            None => remove(path),
+        }
     }
 
     pub(super) fn purge_mark(&self, list: &Path, mark: &Path) -> Result<(), Error> {
@@ -255,5 +273,16 @@ impl Folder {
             true => Ok(()),
             false => remove(mark),
         }
+    }
+}
+
+/// Removes what was being written when its writer ended.
+fn purge_unfinished(path: &Path) -> Result<(), Error> {
+    const OLD: std::time::Duration = std::time::Duration::from_secs(3_600);
+    let modified = fs::metadata(path).and_then(|metadata| metadata.modified());
+    let age = modified.ok().and_then(|modified| modified.elapsed().ok());
+    match age.is_some_and(|age| age > OLD) {
+        true => remove(path),
+        false => Ok(()),
     }
 }

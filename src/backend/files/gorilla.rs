@@ -77,11 +77,12 @@ impl GorillaFiles {
         })
     }
 
+    /// Changes the file that was seen; `change` says what is in it then.
     async fn change(
         &self,
         key: &Key,
         seen: &Revision,
-        change: impl FnOnce(&Place) -> Result<(), Error> + Send + 'static,
+        change: impl FnOnce(&Place, Vec<u8>) -> Result<Vec<u8>, Error> + Send + 'static,
     ) -> Result<Outcome<Revision>, Error> {
         let seen = seen.clone();
         self.run(key, move |place| {
@@ -89,11 +90,7 @@ impl GorillaFiles {
             match place.read()? {
                 None => Ok(Outcome::Gone),
                 Some(bytes) if revision(&bytes) != seen => Ok(Outcome::Conflict),
-                Some(_) => {
-                    change(place)?;
-                    let bytes = place.read()?.unwrap_or_default();
-                    Ok(Outcome::Done(revision(&bytes)))
-                }
+                Some(bytes) => Ok(Outcome::Done(revision(&change(place, bytes)?))),
             }
         })
         .await
@@ -187,8 +184,11 @@ impl Backend for GorillaFiles {
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
         let record = record.clone();
-        self.change(key, seen, move |place| place.write(record.value()))
-            .await
+        self.change(key, seen, move |place, _| {
+            place.write(record.value())?;
+            Ok(record.value().to_vec())
+        })
+        .await
     }
 
     /// Compares, and changes nothing: there are no expiries.
@@ -198,14 +198,15 @@ impl Backend for GorillaFiles {
         seen: &Revision,
         _: Expiry,
     ) -> Result<Outcome<Revision>, Error> {
-        self.change(key, seen, |_| Ok(())).await
+        self.change(key, seen, |_, bytes| Ok(bytes)).await
     }
 
     async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
-        let removed = self
-            .change(key, seen, |place| remove(&place.path()))
-            .await?;
-        Ok(removed.map(drop))
+        let removed = self.change(key, seen, |place, bytes| {
+            remove(&place.path())?;
+            Ok(bytes)
+        });
+        Ok(removed.await?.map(drop))
     }
 
     fn layout(&self) -> Layout {

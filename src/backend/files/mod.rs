@@ -166,7 +166,7 @@ impl Owners for Files {
         let name = owner.to_owned();
         self.run(move |folder| {
             let _lock = folder.lock("owners", &Name::of(name.as_bytes()))?;
-            let file = match folder.read_owner(&name)? {
+            let file = match folder.owner_to_write(&name)? {
                 Some(of) if of.until >= until => return Ok(of.generation),
                 Some(of) => OwnerFile { until, ..of },
                 None => OwnerFile {
@@ -191,7 +191,7 @@ impl Owners for Files {
         let (name, keep) = (owner.to_owned(), keep.cloned());
         self.run(move |folder| {
             let _lock = folder.lock("owners", &Name::of(name.as_bytes()))?;
-            let before = folder.read_owner(&name)?.map(|of| of.until);
+            let before = folder.owner_to_write(&name)?.map(|of| of.until);
             let keep = match keep.map(|key| (folder.read(&Name::of(key.as_bytes()), &key), key)) {
                 Some((Ok(Some(stored)), key)) => {
                     let owner = stored.record.owner();
@@ -219,7 +219,11 @@ impl Owners for Files {
             for mark in paths_in(&folder.list_of(&owner))? {
                 let Some(bytes) = read(&mark)? else { continue };
                 let key = Key::new(bytes)?;
-                let file = folder.read(&Name::of(key.as_bytes()), &key)?;
+                let file = match folder.read(&Name::of(key.as_bytes()), &key) {
+                    // One file that is no record hides none of the others.
+                    Err(error) if error.is_corrupt() => continue,
+                    file => file?,
+                };
                 let of = file.and_then(|file| Some(file.record.owner()?.name.clone()));
                 if of.as_ref() == Some(&owner) {
                     keys.push(key);
@@ -268,8 +272,8 @@ impl Scan for Files {
                     Err(error) => failure = failure.or(Some(error)),
                 }
             }
-            folder.purge_leftovers()?;
-            failure.map_or(Ok(purged), Err)
+            let leftovers = folder.purge_leftovers();
+            failure.or(leftovers.err()).map_or(Ok(purged), Err)
         })
         .await
     }

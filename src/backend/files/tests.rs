@@ -148,6 +148,39 @@ async fn nothing_is_left_of_what_is_over() {
     assert_eq!(backend.keys("ape").await.unwrap(), []);
 }
 
+#[tokio::test]
+async fn a_damaged_file_keeps_no_other_from_its_list_or_its_purge() {
+    let folder = Temporary::new();
+    let backend = Files::open(&folder.0).unwrap();
+    let generation = backend.begin("ape", soon()).await.unwrap();
+    let owned = Record::new("v", soon()).owned_by(crate::backend::Owner {
+        name: "ape".to_owned(),
+        generation,
+    });
+    for name in ["torn", "whole"] {
+        backend.create(&key(name), &owned).await.unwrap();
+    }
+    fs::write(backend.0.record_path(&Name::of(b"torn")), "x").unwrap();
+    assert_eq!(backend.keys("ape").await.unwrap(), [key("whole")]);
+    // A damaged owner lets nothing live, and begins anew.
+    let owners = folder.0.join("owners");
+    for path in files_below(&owners) {
+        fs::write(path, "x").unwrap();
+    }
+    let past = Expiry::from_millis(0);
+    for number in 0..10 {
+        let over = format!("over {number}");
+        backend.begin(&over, past).await.unwrap();
+    }
+    assert!(
+        backend.purge(10).await.unwrap_err().is_corrupt(),
+        "it tells"
+    );
+    assert_eq!(files_below(&owners).len(), 1, "and has purged the others");
+    assert_ne!(backend.begin("ape", soon()).await.unwrap(), generation);
+    assert_eq!(backend.load(&key("whole")).await.unwrap(), None);
+}
+
 #[test]
 fn a_folder_that_cannot_be_had_is_an_error() {
     let refused = Files::open("/dev/null/sessions").unwrap_err();

@@ -141,6 +141,58 @@ impl Memory {
         }
     }
 
+    /// Takes a record from its owner's list.
+    fn forget_owner(&self, key: &Key, record: &Record) {
+        if let Some(owner) = record.owner()
+            && let Some(of) = locked(&self.owners).get_mut(&owner.name)
+        {
+            of.keys.remove(key);
+        }
+    }
+
+    /// Gives an owner another generation; what the owner's record was before, and what of `keep`
+    /// lives on.
+    fn begin_generation<'k>(
+        &self,
+        owner: &str,
+        generation: Generation,
+        until: Expiry,
+        keep: Option<&'k Key>,
+    ) -> (Option<OwnerRecord>, Option<&'k Key>) {
+        let shard = keep.map(|key| self.shard(key));
+        let mut owners = locked(&self.owners);
+        let before = owners.remove(owner);
+        let now = Expiry::now();
+        let lives = |key: &&Key| {
+            let record = shard.as_ref().and_then(|shard| shard.get(*key));
+            let of = record.and_then(|kept| kept.record.owner().filter(|of| of.name == owner));
+            let before = before.as_ref().filter(|before| before.until > now);
+            before
+                .zip(of)
+                .is_some_and(|(before, of)| before.lets_live(key, of.generation))
+        };
+        let keep = keep.filter(lives);
+        let until = before.as_ref().map_or(until, |of| of.until.max(until));
+        owners.insert(owner.to_owned(), OwnerRecord::new(generation, until, keep));
+        (before, keep)
+    }
+
+    /// Expires what a revocation ended, so that a purge finds it: the records of that owner
+    /// which lived by what the owner's record was `before`.
+    fn end_revoked(&self, owner: &str, before: &OwnerRecord, keep: Option<&Key>) {
+        for key in before.keys.iter().filter(|key| Some(*key) != keep) {
+            let mut shard = self.shard(key);
+            let is_ended = shard.get(key).is_some_and(|kept| {
+                let of = kept.record.owner().filter(|of| of.name == owner);
+                of.is_some_and(|of| before.lets_live(key, of.generation))
+            });
+            if is_ended && let Some(kept) = shard.remove(key) {
+                let record = kept.record.until(Expiry::from_millis(0));
+                shard.insert(key.clone(), Kept { record, ..kept });
+            }
+        }
+    }
+
     /// Changes the living record that was seen, or removes it.
     fn change<T>(
         &self,
@@ -249,7 +301,9 @@ impl Backend for Memory {
 
     async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
         Ok(self.change(key, seen, |shard| {
-            shard.remove(key);
+            if let Some(kept) = shard.remove(key) {
+                self.forget_owner(key, &kept.record);
+            }
             self.records.fetch_sub(1, Ordering::Relaxed);
         }))
     }
@@ -274,6 +328,7 @@ impl Owners for Memory {
     async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
         let fresh = Generation::random()?;
         let mut owners = locked(&self.owners);
+        owners.purge(Expiry::now(), PURGED_BY_EACH);
         let begun = match owners.remove(owner) {
             Some(of) if of.until > Expiry::now() => OwnerRecord {
                 until: of.until.max(until),
@@ -293,21 +348,10 @@ impl Owners for Memory {
         keep: Option<&Key>,
     ) -> Result<Generation, Error> {
         let generation = Generation::random()?;
-        let shard = keep.map(|key| self.shard(key));
-        let mut owners = locked(&self.owners);
-        let before = owners.remove(owner);
-        let now = Expiry::now();
-        let lives = |key: &&Key| {
-            let record = shard.as_ref().and_then(|shard| shard.get(key));
-            let of = record.and_then(|kept| kept.record.owner().filter(|of| of.name == owner));
-            let before = before.as_ref().filter(|before| before.until > now);
-            before
-                .zip(of)
-                .is_some_and(|(before, of)| before.lets_live(key, of.generation))
-        };
-        let keep = keep.filter(lives);
-        let until = before.map_or(until, |of| of.until.max(until));
-        owners.insert(owner.to_owned(), OwnerRecord::new(generation, until, keep));
+        let (before, keep) = self.begin_generation(owner, generation, until, keep);
+        if let Some(before) = before {
+            self.end_revoked(owner, &before, keep);
+        }
         Ok(generation)
     }
 
@@ -327,7 +371,9 @@ impl Owners for Memory {
         };
         let (live, gone): (Vec<Key>, Vec<Key>) = keys.into_iter().partition(is_live);
         if let Some(of) = locked(&self.owners).get_mut(owner) {
-            of.keys.retain(|key| !gone.contains(key));
+            for key in &gone {
+                of.keys.remove(key);
+            }
         }
         Ok(live)
     }
@@ -380,6 +426,7 @@ impl fmt::Debug for Memory {
 mod tests {
     use std::time::Duration;
 
+    use super::super::Owner;
     use super::*;
 
     fn key(number: usize) -> Key {
@@ -419,5 +466,30 @@ mod tests {
         for number in (0..=100).filter(|number| *number != 7) {
             assert!(backend.load(&key(number)).await.unwrap().is_some());
         }
+    }
+
+    #[tokio::test]
+    async fn what_was_revoked_or_removed_is_purged_and_listed_no_more() {
+        let backend = Memory::new();
+        let soon = Expiry::after(Duration::from_secs(600));
+        let generation = backend.begin("ape", soon).await.unwrap();
+        let name = "ape".to_owned();
+        let owned = Record::new("v", soon).owned_by(Owner { name, generation });
+        let mut revisions = Vec::new();
+        for number in 0..10 {
+            match backend.create(&key(number), &owned).await.unwrap() {
+                Created::Saved(revision) => revisions.push(revision),
+                Created::Exists => panic!("it is new"),
+            }
+        }
+        let listed = |backend: &Memory| locked(&backend.owners).get("ape").unwrap().keys.len();
+        backend.remove(&key(0), &revisions[0]).await.unwrap();
+        assert_eq!(listed(&backend), 9);
+        backend.revoke("ape", soon, Some(&key(1))).await.unwrap();
+        assert_eq!(listed(&backend), 1);
+        assert_eq!(backend.purge(usize::MAX).await.unwrap(), 8);
+        assert!(backend.load(&key(1)).await.unwrap().is_some());
+        backend.revoke("ape", soon, None).await.unwrap();
+        assert_eq!(backend.purge(usize::MAX).await.unwrap(), 1);
     }
 }

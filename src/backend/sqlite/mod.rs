@@ -95,7 +95,8 @@ impl Sqlite {
     }
 
     /// Records in the database of a pool of your own, which has the tables of
-    /// [`SCHEMA`](Sqlite::SCHEMA) already.
+    /// [`SCHEMA`](Sqlite::SCHEMA) already, with their triggers: without those a later
+    /// revocation could bring back what an earlier one ended.
     ///
     /// The pool's options are yours: without `synchronous = FULL` (or `EXTRA`) an
     /// acknowledged write may be lost when the power is, and without

@@ -15,7 +15,7 @@ use super::super::protocol::{Row, WriteId};
 use super::super::store::Setup;
 use super::super::values::Terms;
 use super::super::{Error, Refusal, Values};
-use super::{OpenedId, ReadRow, RowFormat, carried};
+use super::{OpenedId, ReadRow, RowFormat, carried, row_name};
 
 /// RFC 4648, section 6.
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -97,6 +97,11 @@ impl RowFormat for Gorilla {
 
     fn key(&self, id: &Id) -> Result<Key, Error> {
         Key::new(id.as_bytes()).map_err(Error::of_backend)
+    }
+
+    /// The key is the ID.
+    fn name_of(&self, key: &Key) -> String {
+        row_name(&Id::new(key.as_bytes()))
     }
 
     fn write(

@@ -115,6 +115,9 @@ pub(super) trait RowFormat: Send + Sync + 'static {
     /// Where the session of that ID is kept.
     fn key(&self, id: &Id) -> Result<Key, Error>;
 
+    /// What a session of that key is called: nothing that opens it.
+    fn name_of(&self, key: &Key) -> String;
+
     /// The bytes of a row; none for a tombstone in a dialect that has none, which removes its
     /// rows instead.
     fn write(

@@ -166,6 +166,10 @@ impl RowFormat for Native {
         Key::new(row_name(id)).map_err(Error::of_backend)
     }
 
+    fn name_of(&self, key: &Key) -> String {
+        String::from_utf8_lossy(key.as_bytes()).into_owned()
+    }
+
     fn write(
         &self,
         key: &Key,

@@ -17,7 +17,7 @@ use super::super::protocol::{Row, WriteId};
 use super::super::store::Setup;
 use super::super::values::Terms;
 use super::super::{Error, Refusal, Values};
-use super::{OpenedId, ReadRow, RowFormat, carried};
+use super::{OpenedId, ReadRow, RowFormat, carried, row_name};
 
 /// The end of the year 9999, which every server's column holds: for sessions without an
 /// absolute limit.
@@ -64,6 +64,11 @@ impl RowFormat for Scs {
 
     fn key(&self, id: &Id) -> Result<Key, Error> {
         Key::new(id.as_bytes()).map_err(Error::of_backend)
+    }
+
+    /// The key is the ID.
+    fn name_of(&self, key: &Key) -> String {
+        row_name(&Id::new(key.as_bytes()))
     }
 
     fn write(

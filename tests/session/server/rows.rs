@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use silverback::backend::{Backend, Expiry, Key, Memory, Outcome, Owner, Record};
 use silverback::codec::{Codec, Codecs, KeyPair};
 use silverback::session::testing::Jar;
-use silverback::session::{CookieOptions, Refusal, ServerOptions, ServerStore};
+use silverback::session::{CookieOptions, Dialect, Refusal, ServerOptions, ServerStore};
 
 use super::super::site::{Framework, Site};
 use super::super::support::codecs;
@@ -392,5 +392,33 @@ fn a_backend_without_owners_knows_who_is_logged_in_all_the_same() {
         let limited = ServerOptions::new().at_most(3);
         let limited = ServerStore::with_options(server.codecs(), backend, limited);
         assert!(limited.unwrap_err().is_usage());
+    });
+}
+
+/// Where the row's key is the ID itself.
+#[test]
+fn law_8_what_a_session_is_called_opens_nothing_in_any_dialect() {
+    RUNTIME.block_on(async {
+        let folder = format!("gorilla-name-{}", std::process::id());
+        let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
+        let files = silverback::backend::GorillaFiles::open(&folder).unwrap();
+        let server = Server::over(Arc::new(files));
+        let cookie = CookieOptions::new().name("session").unwrap();
+        let options = ServerOptions::new()
+            .cookie(cookie)
+            .dialect(Dialect::Gorilla);
+        let store = server.store_with(options);
+        let jar = jar_with(&store, |session| session.insert("a", 1)).await;
+        let found = store.find_by_cookie(jar.get("session").unwrap()).await;
+        let found = found.unwrap().unwrap();
+        let session = jar.session(store.clone()).await.unwrap();
+        assert!(found.is(&session));
+        let file = std::fs::read_dir(&folder).unwrap().flatten();
+        let mut names = file.map(|file| file.file_name().into_string().unwrap());
+        let id = names.find_map(|name| Some(name.strip_prefix("session_")?.to_owned()));
+        let id = id.unwrap();
+        assert_ne!(found.id(), id);
+        assert!(!format!("{found:?}").contains(&id));
+        std::fs::remove_dir_all(folder).unwrap();
     });
 }
