@@ -634,10 +634,3 @@ impl fmt::Debug for ServerStore {
             .finish_non_exhaustive()
     }
 }
-
-impl Kept {
-    /// What the session is called where nobody can open it with that.
-    pub(super) fn name(&self) -> String {
-        super::dialect::row_name(&self.id)
-    }
-}

@@ -146,6 +146,11 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    /// What the session is called where nobody can open it with that.
+    pub(super) fn name(&self) -> String {
+        super::dialect::row_name(&self.id)
+    }
+
     /// The same, of which others have saved more than is known here.
     pub(super) fn outdated(&self) -> Self {
         Kept {
