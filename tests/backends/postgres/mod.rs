@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::{Completion, Failed, Trial};
 use silverback::backend::{GoTable, Postgres, connect};
+use sqlx::{AssertSqlSafe, PgPool};
 use tokio::runtime::Runtime;
 
 use super::absent;
@@ -85,6 +86,30 @@ async fn behind_pgbouncer() -> Made {
 async fn skewed(server: &'static Started<PostgresServer>, skew: &str) -> Made {
     let server = server.get_or_init(|| PostgresServer::start_skewed(skew));
     made(Postgres::connect(&server.as_ref().map_err(String::clone)?.url()).await)
+}
+
+/// A fresh database of that server: its URL, and a pool.
+async fn database(
+    server: &PostgresServer,
+    name: &str,
+    settings: &[&str],
+) -> Result<(String, PgPool), sqlx::Error> {
+    let pool = PgPool::connect(&server.url()).await?;
+    let settings = settings
+        .iter()
+        .map(|setting| format!("ALTER DATABASE {name} SET {setting}"));
+    let made = [
+        format!("DROP DATABASE IF EXISTS {name}"),
+        format!("CREATE DATABASE {name}"),
+    ];
+    for statement in made.into_iter().chain(settings) {
+        sqlx::raw_sql(AssertSqlSafe(statement))
+            .execute(&pool)
+            .await?;
+    }
+    let url = server.url().replace("/postgres", &format!("/{name}"));
+    let pool = PgPool::connect(&url).await?;
+    Ok((url, pool))
 }
 
 /// What a trial finds out of the server, or that it failed.

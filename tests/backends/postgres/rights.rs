@@ -3,31 +3,16 @@
 use silverback::backend::{
     Backend, Created, Expiry, GoPostgres, GoTable, Key, Postgres, Record, Scan,
 };
-use sqlx::{AssertSqlSafe, PgPool};
 
 use super::super::servers::postgres::PostgresServer;
-use super::Tried;
-
-/// A fresh database of that server, and the URL of a user in it.
-async fn database(server: &PostgresServer, name: &str) -> Result<(PgPool, String), sqlx::Error> {
-    let pool = PgPool::connect(&server.url()).await?;
-    for statement in [
-        format!("DROP DATABASE IF EXISTS {name}"),
-        format!("CREATE DATABASE {name}"),
-        format!("DROP ROLE IF EXISTS {name}_user"),
-        format!("CREATE ROLE {name}_user LOGIN"),
-    ] {
-        sqlx::raw_sql(AssertSqlSafe(statement))
-            .execute(&pool)
-            .await?;
-    }
-    let url = server.url().replace("/postgres", &format!("/{name}"));
-    let user = url.replace("silverback@", &format!("{name}_user@"));
-    Ok((PgPool::connect(&url).await?, user))
-}
+use super::{Tried, database};
 
 pub(super) async fn who_may_not_create_uses_what_is_there(server: &PostgresServer) -> Tried {
-    let (pool, user) = database(server, "rights").await?;
+    let (url, pool) = database(server, "rights", &[]).await?;
+    sqlx::raw_sql("DROP ROLE IF EXISTS rights_user; CREATE ROLE rights_user LOGIN")
+        .execute(&pool)
+        .await?;
+    let user = url.replace("silverback@", "rights_user@");
     // Without tables there is nothing to use.
     let refused = Postgres::connect(&user).await.unwrap_err();
     assert!(refused.is_unavailable(), "{refused:?}");
@@ -56,8 +41,7 @@ pub(super) async fn who_may_not_create_uses_what_is_there(server: &PostgresServe
 pub(super) async fn all_who_make_the_tables_at_once_make_them_once(
     server: &PostgresServer,
 ) -> Tried {
-    let (pool, _) = database(server, "at_once").await?;
-    let url = server.url().replace("/postgres", "/at_once");
+    let (url, pool) = database(server, "at_once", &[]).await?;
     let tasks: Vec<_> = (0..8)
         .map(|number| {
             let url = url.clone();

@@ -3,10 +3,10 @@
 use silverback::backend::{
     Backend, Created, Expiry, Generation, Key, Outcome, Owner, Owners, Postgres, Record, Scan,
 };
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::PgPool;
 
 use super::super::servers::postgres::PostgresServer;
-use super::Tried;
+use super::{Tried, database};
 
 /// A backend in a fresh database of that server, which logs the statements sent to it
 /// and their plans.
@@ -14,21 +14,14 @@ async fn backend(
     server: &PostgresServer,
     name: &str,
 ) -> Result<(PgPool, Postgres), libtest_mimic::Failed> {
-    let pool = PgPool::connect(&server.url()).await?;
-    for statement in [
-        format!("DROP DATABASE IF EXISTS {name}"),
-        format!("CREATE DATABASE {name}"),
-        format!("ALTER DATABASE {name} SET log_statement = 'all'"),
-        format!("ALTER DATABASE {name} SET session_preload_libraries = 'auto_explain'"),
-        format!("ALTER DATABASE {name} SET auto_explain.log_min_duration = 0"),
-        format!("ALTER DATABASE {name} SET auto_explain.log_nested_statements = on"),
-    ] {
-        sqlx::raw_sql(AssertSqlSafe(statement))
-            .execute(&pool)
-            .await?;
-    }
-    let url = server.url().replace("/postgres", &format!("/{name}"));
-    Ok((PgPool::connect(&url).await?, Postgres::connect(&url).await?))
+    let settings = [
+        "log_statement = 'all'",
+        "session_preload_libraries = 'auto_explain'",
+        "auto_explain.log_min_duration = 0",
+        "auto_explain.log_nested_statements = on",
+    ];
+    let (url, pool) = database(server, name, &settings).await?;
+    Ok((pool, Postgres::connect(&url).await?))
 }
 
 fn soon() -> Expiry {
