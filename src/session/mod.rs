@@ -9,7 +9,7 @@
 //! | `metadata.rs`, `lifetime.rs` | how long it lives: [`Lifetime`] |
 //! | `cookie_options.rs`, `cookie_header.rs` | the cookie as it is set and as it is read: [`CookieOptions`] |
 //! | `store.rs`, `cookie_store.rs`, `epochs.rs`, `backend_epochs.rs` | [`Store`], [`CookieStore`], and revoking what lives in cookies: [`Epochs`] |
-//! | `server_store.rs`, `server_options.rs`, `stored_session.rs` | [`ServerStore`]: sessions that live in a server, and [`StoredSession`]: one of them outside of any request |
+//! | `server_store/`, `server_options.rs`, `stored_session.rs` | [`ServerStore`]: sessions that live in a server, and [`StoredSession`]: one of them outside of any request |
 //! | `protocol/`, `rows.rs` | who was first: what is asked of a backend to save, move or end a session, and the asking |
 //! | `dialect/`, `id.rs` | whose bytes are spoken above a backend |
 //! | `content.rs` | what is saved, and a request's changes to it, to be made again on what others saved |

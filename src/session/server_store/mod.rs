@@ -1,27 +1,24 @@
 //! [`ServerStore`]: the cookie carries a signed ID, and the session lives in a server.
 
+mod owners;
+
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio_util::task::TaskTracker;
 
-use crate::backend::{Backend, Expiry, Key, Outcome, Owners};
-use crate::codec::{Codec, UnixTime};
+use crate::backend::{Backend, Key, Outcome};
+use crate::codec::Codec;
 
 use super::backend_epochs::no_owners;
 use super::content::Content;
 use super::dialect::OpenedId;
-use super::metadata::Login;
 use super::protocol::{Intent, Work};
-use super::rows::{Driven, LiveRow, Lookup, Rows, expiry_at};
+use super::rows::{Driven, LiveRow, Lookup, Rows};
 use super::server_options::ServerOptions;
 use super::store::{Backing, Fate, Kept, Loaded, Record, Save, Saved, Setup};
 use super::{Epoch, Error, Refusal, StoredSession, Values};
-
-/// How much longer an owner is known than the last of the owner's sessions lives.
-const OWNERS_OUTLIVE: Duration = Duration::from_secs(60);
 
 /// Keeps each session in a [`Backend`], and in the cookie no more than a random ID, sealed by
 /// a codec.
@@ -258,34 +255,7 @@ fn owner_name(content: &Content) -> Option<&str> {
     Some(&login.owner)
 }
 
-/// How long an owner's record is kept for sessions that end at `deadline`.
-fn owners_expiry(deadline: Option<UnixTime>) -> Expiry {
-    let after = |deadline: UnixTime| {
-        let seconds = deadline.as_secs().saturating_add(OWNERS_OUTLIVE.as_secs());
-        expiry_at(UnixTime::from_secs(seconds))
-    };
-    deadline.map_or(Expiry::NEVER, after)
-}
-
 impl Shared {
-    fn owners(&self) -> Result<&dyn Owners, Error> {
-        self.rows.backend.owners().ok_or_else(no_owners)
-    }
-
-    async fn list(&self, owner: &str) -> Result<Vec<StoredSession>, Error> {
-        let keys = self.owners()?.keys(owner).await;
-        let mut found = Vec::new();
-        for key in keys.map_err(Error::of_backend)? {
-            if let Ok(row) = self.find(&key).await?
-                && owner_name(&row.content) == Some(owner)
-            {
-                found.push(StoredSession::new(self.rows.format.name_of(&key), row));
-            }
-        }
-        found.sort_by(|one, other| other.order().cmp(&one.order()));
-        Ok(found)
-    }
-
     async fn end_row(&self, key: Key, row: LiveRow) -> Result<bool, Error> {
         let seen = super::protocol::Seen {
             key,
@@ -442,107 +412,6 @@ impl Shared {
             merged: is_merged.then_some(content),
         })
     }
-
-    /// The generation that a session to be saved is of.
-    async fn epoch(&self, save: &Save) -> Result<Option<Epoch>, Error> {
-        let metadata = &save.content.metadata;
-        let Some(Login { owner, epoch, .. }) = &metadata.login else {
-            return Ok(None);
-        };
-        let Some(owners) = self.rows.backend.owners() else {
-            return match save.revokes_others {
-                true => Err(no_owners()),
-                false => Ok(None),
-            };
-        };
-        let until = owners_expiry(metadata.deadline);
-        let generation = match epoch {
-            _ if save.revokes_others => {
-                let spared = self.spared(save).await?;
-                owners.revoke(owner, until, spared).await
-            }
-            None => owners.begin(owner, until).await,
-            // What was spared by a revocation goes on under a key that was not.
-            Some(_) if save.fate != Fate::Stays => match owners.generation(owner).await {
-                // One that was revoked meanwhile has another.
-                Ok(Some(generation)) if save.lasts_longer => {
-                    match owners.begin(owner, until).await {
-                        Ok(begun) if begun != generation => return Err(Error::gone()),
-                        begun => begun,
-                    }
-                }
-                Ok(Some(generation)) => Ok(generation),
-                Ok(None) => return Err(Error::gone()),
-                Err(error) => Err(error),
-            },
-            Some(epoch) => {
-                if save.lasts_longer {
-                    let begun = owners.begin(owner, until).await;
-                    begun.map_err(Error::of_backend)?;
-                }
-                return Ok(Some(epoch.clone()));
-            }
-        };
-        let generation = generation.map_err(Error::of_backend)?;
-        Ok(Some(Epoch::of_generation(generation)))
-    }
-
-    /// What a revocation of all others is not to end. A session that has ended already, or
-    /// was revoked, spares nothing and revokes nobody, unless there is a login in its place.
-    async fn spared<'s>(&self, save: &'s Save) -> Result<Option<&'s Key>, Error> {
-        let Some(kept) = &save.kept else {
-            return Ok(None);
-        };
-        match (self.rows.look_up(&kept.key).await?, save.fate) {
-            (Lookup::Live(_), _) => Ok(Some(&kept.key)),
-            (_, Fate::Replaced { .. }) => Ok(None),
-            _ => Err(Error::gone()),
-        }
-    }
-
-    /// The owner's sessions before a login, where there may be too many after it.
-    async fn there_already(&self, content: &Content) -> Result<Vec<Key>, Error> {
-        match (self.at_most, owner_name(content)) {
-            (Some(_), Some(owner)) => {
-                let keys = self.owners()?.keys(owner).await;
-                keys.map_err(Error::of_backend)
-            }
-            _ => Ok(Vec::new()),
-        }
-    }
-
-    /// Ends sessions of an owner that are too many, once a login has made another.
-    ///
-    /// Those that were there `already` are older than it. Those that were not are logins of the
-    /// same moment: of them the one with the first key ends the others, and no two end each
-    /// other.
-    async fn end_the_oldest(
-        &self,
-        content: &Content,
-        kept: &Kept,
-        already: &[Key],
-    ) -> Result<(), Error> {
-        let (Some(at_most), Some(owner)) = (self.at_most, owner_name(content)) else {
-            return Ok(());
-        };
-        let is_older = |session: &StoredSession| {
-            let id = session.id().as_bytes();
-            already.iter().any(|key| key.as_bytes() == id)
-        };
-        let (older, mut newest): (Vec<_>, Vec<_>) =
-            self.list(owner).await?.into_iter().partition(is_older);
-        newest.sort_by(|one, other| one.id().cmp(other.id()));
-        let own = |session: &StoredSession| session.id().as_bytes() == kept.key.as_bytes();
-        let place = newest.iter().position(own).unwrap_or(0);
-        let kept_too = at_most.max(place + 1);
-        for session in newest.iter().chain(&older).skip(kept_too) {
-            let key = Key::new(session.id()).map_err(Error::of_backend)?;
-            if let Lookup::Live(row) = self.rows.look_up(&key).await? {
-                self.end_row(key, *row).await?;
-            }
-        }
-        Ok(())
-    }
 }
 
 fn epoch_of(content: &Content) -> Option<Epoch> {
@@ -614,10 +483,7 @@ impl Backing for ServerStore {
     }
 
     async fn revoke(&self, owner: &str) -> Result<(), Error> {
-        let longest = self.0.setup.lifetime.longest_deadline(self.0.setup.now());
-        let owners = self.0.owners()?;
-        let revoked = owners.revoke(owner, owners_expiry(longest), None).await;
-        revoked.map(drop).map_err(Error::of_backend)
+        self.0.revoke(owner).await
     }
 
     fn saves(&self) -> Option<&TaskTracker> {
