@@ -9,9 +9,9 @@
 //! | [`codec`] | bytes, a name and a key pair become cookie text, and back: [`SecureCookie`](codec::SecureCookie), the key chain [`Codecs`](codec::Codecs), keys, serializers |
 //! | [`gob`] | Go's `encoding/gob`, the serializer gorilla uses by default: a lossless `Value`, and serde types |
 //! | `session` | what a web application remembers of a browser: `Session`, lifetimes, flashes; in its cookie (`CookieStore`) or in a server (`ServerStore`) (feature `session`) |
-//! | `backend` | where records live, for sessions in servers: the trait and its laws, memory, files, SQLite, PostgreSQL (feature `backend`) |
+//! | `backend` | where records live, for sessions in servers: the trait and its laws, memory, files, SQLite, PostgreSQL, DynamoDB (feature `backend`) |
 //! | `web` | sessions in tower, axum and actix-web (features `tower`, `axum`, `actix`; `tower-sessions` for applications on that crate) |
-//! | `compat` | the stores of Go programs by their own names and defaults: pgstore (features `session` and `postgres`) |
+//! | `compat` | the stores of Go programs by their own names and defaults: pgstore, dynamostore (feature `session`, and `postgres` or `aws`) |
 //!
 //! Arrows point one way only: `codec` uses `gob`, `session` uses both and `backend`, `web`
 //! uses `session`, and `backend` beneath other crates' sessions, `compat` uses all that it
@@ -51,6 +51,8 @@
 //! | `files` | no | `backend::Files`: records in files |
 //! | `sqlite` | no | `backend::Sqlite`: records in an SQLite database, with SQLite itself; needs Rust 1.94 |
 //! | `postgres` | no | `backend::Postgres`, and `GoPostgres` for tables of Go packages; needs Rust 1.94 |
+//! | `dynamodb` | no | `backend::DynamoDb`, over an `aws-sdk-dynamodb` client of yours, and `GoDynamoDb` for tables of Go packages |
+//! | `aws` | no | clients for it as AWS's own tools make them, from the environment; brings `dynamodb` |
 //! | `tls` | no | TLS to servers (rustls with ring, and the certificates that the system trusts) |
 //! | `conformance` | no | `backend::conformance`: the laws as code, for backends of your own |
 //! | `legacy` | no | `codec::legacy`: readers for formats that were never safe |
@@ -71,7 +73,7 @@
 #[cfg(feature = "backend")]
 pub mod backend;
 pub mod codec;
-#[cfg(all(feature = "session", feature = "postgres"))]
+#[cfg(all(feature = "session", any(feature = "aws", feature = "postgres")))]
 pub mod compat;
 pub mod gob;
 #[cfg(feature = "session")]

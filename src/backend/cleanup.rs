@@ -36,7 +36,7 @@ pub struct Cleanup {
 impl Cleanup {
     /// Purges `backend` now and then `interval` after each purge has ended. An error goes to
     /// `on_error`, and the next purge is tried all the same. A backend that cannot
-    /// [scan](Backend::scan) gets no cleanup.
+    /// [scan](Backend::scan), or [purges itself](Backend::purges_itself), gets no cleanup.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -73,7 +73,7 @@ async fn purge(
     backend: &dyn Backend,
     stopped: &tokio::sync::watch::Receiver<bool>,
 ) -> Result<(), Error> {
-    let Some(scan) = backend.scan() else {
+    let Some(scan) = backend.scan().filter(|_| !backend.purges_itself()) else {
         return Ok(());
     };
     while scan.purge(BATCH).await? == BATCH {

@@ -11,6 +11,7 @@ use super::{Backend, Error, Memory};
 /// | `memory:` | [`Memory`] | `backend` |
 /// | `files:PATH` | `Files`, below that folder | `files` |
 /// | `sqlite:PATH`, `sqlite:///PATH` | `Sqlite`, in that file, which is made if there is none | `sqlite` |
+/// | `dynamodb:TABLE`, `dynamodb://TABLE?region=..&endpoint=..&prefix=..` | `DynamoDb`, with the credentials that AWS's own tools would use | `aws` |
 /// | `postgres://USER:PASSWORD@HOST:PORT/DATABASE?OPTIONS` | `Postgres`, as `libpq` and sqlx read it | `postgres` |
 ///
 /// A path is taken as it is, without escapes, and from the working directory unless it
@@ -30,7 +31,7 @@ use super::{Backend, Error, Memory};
 pub async fn connect(url: &str) -> Result<Arc<dyn Backend>, Error> {
     let Some((scheme, rest)) = url.split_once(':') else {
         return Err(Error::usage(
-            "a backend's URL begins with memory:, files:, sqlite: or postgres:",
+            "a backend's URL begins with memory:, files:, sqlite:, postgres: or dynamodb:",
         ));
     };
     match scheme {
@@ -39,6 +40,7 @@ pub async fn connect(url: &str) -> Result<Arc<dyn Backend>, Error> {
         "files" => files(rest),
         "sqlite" => sqlite(rest).await,
         "postgres" | "postgresql" => postgres(url).await,
+        "dynamodb" => dynamodb(url).await,
         _ => Err(Error::usage("no backend is known by the scheme of the URL")),
     }
 }
@@ -89,6 +91,16 @@ async fn postgres(_: &str) -> Result<Arc<dyn Backend>, Error> {
     Err(Error::usage(
         "postgres: needs silverback's feature `postgres`",
     ))
+}
+
+#[cfg(feature = "aws")]
+async fn dynamodb(url: &str) -> Result<Arc<dyn Backend>, Error> {
+    Ok(Arc::new(super::DynamoDb::connect(url).await?))
+}
+
+#[cfg(not(feature = "aws"))]
+async fn dynamodb(_: &str) -> Result<Arc<dyn Backend>, Error> {
+    Err(Error::usage("dynamodb: needs silverback's feature `aws`"))
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! [`Layout`]: whose rows a backend's records are.
 
+#[cfg(any(feature = "postgres", feature = "dynamodb"))]
+use super::{Error, Key};
+
 /// Whose rows a backend keeps: its own, or those of a Go package, which say less, and which
 /// only that package's bytes fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,4 +29,14 @@ impl Layout {
             Layout::Gorilla { keeps_expiries } => keeps_expiries,
         }
     }
+}
+
+/// Refuses what is no key of a row that a Go package keeps: all of them are letters, digits,
+/// `-` and `_`.
+#[cfg(any(feature = "postgres", feature = "dynamodb"))]
+pub(super) fn plain_key(key: &Key) -> Result<&str, Error> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let text = std::str::from_utf8(key.as_bytes()).ok();
+    text.filter(|text| text.len() <= 63 && text.bytes().all(is_plain))
+        .ok_or_else(|| Error::usage("the key of a row has at most 63 letters, digits, - and _"))
 }

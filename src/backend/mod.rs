@@ -11,6 +11,7 @@
 //! | `cleanup.rs` | [`Cleanup`]: a task that purges, again and again |
 //! | `memory/` | [`Memory`]: records in this process |
 //! | `files/` | `Files`: a file per record (feature `files`) |
+//! | `dynamodb/` | `DynamoDb`: a table of Amazon DynamoDB (feature `dynamodb`) |
 //! | `postgres/` | `Postgres`: a table of a PostgreSQL database (feature `postgres`) |
 //! | `sqlite/` | `Sqlite`: a table of an SQLite database (feature `sqlite`) |
 //! | `go_table.rs` | `GoTable`: what tables of Go's session stores look like |
@@ -51,6 +52,8 @@ mod cleanup;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod connect;
+#[cfg(feature = "dynamodb")]
+mod dynamodb;
 mod error;
 #[cfg(feature = "files")]
 mod files;
@@ -72,6 +75,10 @@ use async_trait::async_trait;
 
 pub use cleanup::Cleanup;
 pub use connect::connect;
+#[cfg(all(feature = "aws", feature = "session"))]
+pub(crate) use dynamodb::dynamodb_client;
+#[cfg(feature = "dynamodb")]
+pub use dynamodb::{DynamoDb, DynamoDbOptions, GoDynamoDb, GoItems};
 pub use error::Error;
 #[cfg(feature = "files")]
 pub use files::{Files, GorillaFiles};
@@ -199,9 +206,14 @@ pub trait Backend: Send + Sync + 'static {
         None
     }
 
-    /// All records; none for a backend that cannot list them: one whose server lets them expire
-    /// by itself, or whose records have no expiry.
+    /// All records; none for a backend that cannot list them, or whose records have no expiry.
     fn scan(&self) -> Option<&dyn Scan> {
         None
+    }
+
+    /// Whether the server removes expired records by itself, so that nobody has to
+    /// [purge](Scan::purge) them: a [`Cleanup`] then does nothing.
+    fn purges_itself(&self) -> bool {
+        false
     }
 }

@@ -30,8 +30,8 @@ impl fmt::Debug for Entry {
 /// All records of a backend, page by page, for operators; and the end of the expired ones.
 #[async_trait]
 pub trait Scan: Send + Sync {
-    /// At most `limit` living records after the key `after`, in the order of keys. Fewer
-    /// than `limit` are the last.
+    /// At most `limit` living records after the key `after`, in an order that the backend has
+    /// and keeps: that of keys, where it can. Fewer than `limit` are the last.
     ///
     /// # Errors
     /// As [`Backend::load`](super::Backend::load).

@@ -6,11 +6,10 @@ use std::time::Duration;
 use sqlx::PgPool;
 
 use crate::backend::{self, Backend, Cleanup, GoPostgres, GoTable, PostgresOptions, Scan};
-use crate::codec::{CodecOptions, Codecs, KeyPairs};
-use crate::session::{CookieOptions, Dialect, Error, Lifetime, ServerOptions, ServerStore};
+use crate::codec::KeyPairs;
+use crate::session::{CookieOptions, Error, ServerStore};
 
-/// 30 days, as in Go.
-const MAX_AGE: Duration = Duration::from_secs(86_400 * 30);
+use super::sessions::Sessions;
 
 /// How many expired rows are deleted at a time.
 const BATCH: usize = 1_000;
@@ -70,10 +69,7 @@ const BATCH: usize = 1_000;
 pub struct PgStore {
     backend: GoPostgres,
     pool: PgPool,
-    keys: KeyPairs,
-    max_age: Duration,
-    max_length: usize,
-    cookie: CookieOptions,
+    sessions: Sessions,
 }
 
 /// The store in the database that the URL names. The table `http_sessions` is made as
@@ -93,10 +89,7 @@ impl PgStore {
         PgStore {
             pool: backend.pool().clone(),
             backend,
-            keys,
-            max_age: MAX_AGE,
-            max_length: 4096,
-            cookie: CookieOptions::new(),
+            sessions: Sessions::sealed_by(keys),
         }
     }
 
@@ -117,24 +110,27 @@ impl PgStore {
     /// be. Default: 30 days.
     #[must_use]
     #[doc(alias = "MaxAge")]
-    pub fn max_age(self, max_age: Duration) -> Self {
-        PgStore { max_age, ..self }
+    pub fn max_age(mut self, max_age: Duration) -> Self {
+        self.sessions.max_age = max_age;
+        self
     }
 
     /// How many bytes the text of a row may have; zero means any number. Default: 4096, as
     /// in Go, which refuses longer ones unless it is told otherwise too.
     #[must_use]
     #[doc(alias = "MaxLength")]
-    pub fn max_length(self, max_length: usize) -> Self {
-        PgStore { max_length, ..self }
+    pub fn max_length(mut self, max_length: usize) -> Self {
+        self.sessions.max_length = max_length;
+        self
     }
 
     /// The options of the cookies, but for the name. Default: those of [`CookieOptions::new`],
     /// where Go has `Path=/` alone.
     #[must_use]
     #[doc(alias = "Options")]
-    pub fn options(self, cookie: CookieOptions) -> Self {
-        PgStore { cookie, ..self }
+    pub fn options(mut self, cookie: CookieOptions) -> Self {
+        self.sessions.cookie = cookie;
+        self
     }
 
     /// The sessions of that name: the cookie's, under which Go seals its rows, too.
@@ -144,16 +140,7 @@ impl PgStore {
     #[doc(alias = "Get")]
     #[doc(alias = "New")]
     pub fn named(&self, name: impl Into<String>) -> Result<ServerStore, Error> {
-        let codec = CodecOptions::new()
-            .max_age(self.max_age)
-            .max_length(self.max_length);
-        let codecs = Codecs::from_pairs_with(self.keys.clone(), &codec).map_err(Error::of_codec)?;
-        let lifetime = Lifetime::new().idle(self.max_age).absolute(self.max_age);
-        let options = ServerOptions::new()
-            .cookie(self.cookie.clone().name(name)?)
-            .lifetime(lifetime)
-            .dialect(Dialect::Gorilla);
-        ServerStore::with_options(codecs, self.backend(), options)
+        self.sessions.named(name, self.backend())
     }
 
     /// The rows.

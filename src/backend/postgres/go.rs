@@ -8,6 +8,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row};
 
 use super::super::go_table::GoTable;
+use super::super::layout::plain_key;
 use super::super::sql::{Columns, check_size, entry_of, sql_limit, stored_of};
 use super::super::{
     Backend, Created, Entry, Error, Expiry, Key, Layout, Outcome, Record, Revision, Scan, Stored,
@@ -164,17 +165,6 @@ fn revision_of(row: &PgRow) -> Result<Revision, Error> {
         .ok_or_else(|| Error::corrupt("a row of the database has no revision"))
 }
 
-/// Refuses what is no key of such a table: all of them are letters, digits, `-` and `_`.
-fn check_key(key: &Key) -> Result<(), Error> {
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    match key.as_bytes().len() <= 63 && key.as_bytes().iter().all(is_plain) {
-        true => Ok(()),
-        false => Err(Error::usage(
-            "the key of a row has at most 63 letters, digits, - and _",
-        )),
-    }
-}
-
 fn changed(outcome: Outcome<PgRow>) -> Result<Outcome<Revision>, Error> {
     match outcome {
         Outcome::Done(row) => Ok(Outcome::Done(revision_of(&row)?)),
@@ -186,14 +176,14 @@ fn changed(outcome: Outcome<PgRow>) -> Result<Outcome<Revision>, Error> {
 #[async_trait]
 impl Backend for GoPostgres {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
-        check_key(key)?;
+        plain_key(key)?;
         let key = [Bytes(key.as_bytes())];
         let rows = self.rows(&self.0.statements.load, &key).await?;
         rows.first().map(stored_of).transpose()
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
-        check_key(key)?;
+        plain_key(key)?;
         check_size(key, record, LARGEST)?;
         let values = [
             Bytes(key.as_bytes()),
@@ -214,7 +204,7 @@ impl Backend for GoPostgres {
         seen: &Revision,
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
-        check_key(key)?;
+        plain_key(key)?;
         check_size(key, record, LARGEST)?;
         let values = [
             Bytes(key.as_bytes()),
@@ -231,7 +221,7 @@ impl Backend for GoPostgres {
         seen: &Revision,
         until: Expiry,
     ) -> Result<Outcome<Revision>, Error> {
-        check_key(key)?;
+        plain_key(key)?;
         let values = [
             Bytes(key.as_bytes()),
             Integer(left_of(until)),
@@ -241,7 +231,7 @@ impl Backend for GoPostgres {
     }
 
     async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
-        check_key(key)?;
+        plain_key(key)?;
         let values = [Bytes(key.as_bytes()), Bytes(seen.as_bytes())];
         let removed = self.change(key, &self.0.statements.remove, &values).await?;
         Ok(removed.map(drop))

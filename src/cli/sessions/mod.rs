@@ -36,6 +36,9 @@ Stores:
   sqlite:PATH  records in an SQLite database (built with the feature sqlite)
   postgres://USER:PASSWORD@HOST:PORT/DATABASE
                records in a PostgreSQL database (built with the feature postgres)
+  dynamodb:TABLE?region=NAME&endpoint=URL&prefix=TEXT
+               records in a table of DynamoDB, each option as it is needed, with the
+               credentials that AWS's own tools use (built with the feature aws)
 
 Examples:
   export SILVERBACK_STORE=files:/var/lib/shop/sessions

@@ -1,7 +1,8 @@
 //! The dialect of gorilla/sessions' server stores (gorilla/sessions v1.4.0 `store.go`,
 //! `FilesystemStore`): the cookie is a securecookie of the ID as a string, the row a
 //! securecookie of the values, both of the session's name and by the same codecs. The ID is
-//! 32 random bytes in base32 without padding, and the row's key.
+//! 32 random bytes in base32 without padding, and the row's key. savaki/dynastore (`store.go`)
+//! has the same rows, and the ID itself in the cookie.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use crate::backend::Key;
 use crate::codec::{Codec, UnixTime};
 
 use super::super::content::Content;
-use super::super::id::Id;
+use super::super::id::{ID_LENGTH, Id};
 use super::super::lifetime::Lifetime;
 use super::super::protocol::{Row, WriteId};
 use super::super::store::Setup;
@@ -25,16 +26,23 @@ const LONGEST_ID: usize = 63;
 
 pub(super) struct Gorilla {
     codec: Arc<dyn Codec>,
+    /// Whether the cookie is the ID itself, as savaki/dynastore has it.
+    has_bare_ids: bool,
     name: String,
     lifetime: Lifetime,
 }
 
 impl Gorilla {
-    pub(super) fn new(codec: Arc<dyn Codec>, setup: &Setup) -> Result<Self, Error> {
+    pub(super) fn new(
+        codec: Arc<dyn Codec>,
+        has_bare_ids: bool,
+        setup: &Setup,
+    ) -> Result<Self, Error> {
         let name = setup.cookie.name().to_owned();
         Values::check(&*codec, &name, setup.now())?;
         Ok(Gorilla {
             codec,
+            has_bare_ids,
             name,
             lifetime: setup.lifetime.clone(),
         })
@@ -66,6 +74,19 @@ fn is_id(text: &str) -> bool {
     (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(is_plain)
 }
 
+/// A cookie that is what gorilla's stores make, and not anything that a client thought of.
+fn bare_id(cookie: &str, now: UnixTime) -> Result<OpenedId, Refusal> {
+    let is_letter = |byte: u8| BASE32.contains(&byte);
+    match cookie.len() == (8 * ID_LENGTH).div_ceil(5) && cookie.bytes().all(is_letter) {
+        true => Ok(OpenedId {
+            id: Id::new(cookie),
+            sealed_at: now,
+            is_stale: false,
+        }),
+        false => Err(Refusal::NotValid),
+    }
+}
+
 impl RowFormat for Gorilla {
     fn new_id(&self) -> Result<Id, Error> {
         Ok(Id::new(base32(Id::random()?.as_bytes())))
@@ -74,12 +95,18 @@ impl RowFormat for Gorilla {
     fn seal_id(&self, id: &Id, at: UnixTime) -> Result<String, Error> {
         let text = std::str::from_utf8(id.as_bytes());
         let text = text.map_err(|_| Error::usage("the ID is no text"))?;
+        if self.has_bare_ids {
+            return Ok(text.to_owned());
+        }
         let payload = self.codec.serializer().serialize(text);
         let sealed = payload.and_then(|payload| self.codec.seal_at(&self.name, &payload, at));
         sealed.map_err(Error::of_codec)
     }
 
     fn open_id(&self, cookie: &str, now: UnixTime) -> Result<Result<OpenedId, Refusal>, Error> {
+        if self.has_bare_ids {
+            return Ok(bare_id(cookie, now));
+        }
         let opened = match self.codec.open_at(&self.name, cookie, now) {
             Ok(opened) => opened,
             Err(error) => return Refusal::of_codec(error).map(Err),

@@ -38,6 +38,7 @@ pub(super) use native::row_name;
 /// |---|---|---|---|
 /// | [`Native`](Dialect::Native) | the ID, sealed | sealed to its place, under its ID's hash | leave a tombstone |
 /// | [`Gorilla`](Dialect::Gorilla) | the ID, sealed | the values, sealed as a cookie of that name would be, under the ID | leave nothing |
+/// | [`Dynastore`](Dialect::Dynastore) | the ID | as gorilla's | leave nothing |
 /// | [`Scs`](Dialect::Scs) | the ID | the values in the clear, under the ID | leave nothing |
 ///
 /// Native keeps all that [`ServerStore`](super::ServerStore) promises. The others keep what
@@ -54,6 +55,8 @@ pub enum Dialect {
     /// That of gorilla/sessions' `FilesystemStore` and its kin. The codec seals rows, too: its
     /// `max_length` bounds them.
     Gorilla,
+    /// That of savaki/dynastore with codecs: gorilla's rows, and a cookie that nobody signed.
+    Dynastore,
     /// That of alexedwards/scs, with its `GobCodec`. The codec is not used: scs signs
     /// nothing.
     Scs,
@@ -64,7 +67,7 @@ impl Dialect {
     pub(super) fn check_layout(self, layout: Layout) -> Result<(), Error> {
         let fits = match self {
             Dialect::Native => layout == Layout::Native,
-            Dialect::Gorilla => matches!(layout, Layout::Gorilla { .. }),
+            Dialect::Gorilla | Dialect::Dynastore => matches!(layout, Layout::Gorilla { .. }),
             Dialect::Scs => layout == Layout::Scs,
         };
         match fits {
@@ -95,7 +98,11 @@ impl Dialect {
                 let terms = native.terms();
                 (Box::new(native), terms)
             }
-            Dialect::Gorilla => (Box::new(gorilla::Gorilla::new(codec, setup)?), terms),
+            Dialect::Gorilla | Dialect::Dynastore => {
+                let has_bare_ids = self == Dialect::Dynastore;
+                let format = gorilla::Gorilla::new(codec, has_bare_ids, setup)?;
+                (Box::new(format), terms)
+            }
             Dialect::Scs => (Box::new(scs::Scs::new(setup)), Terms::Gob),
         })
     }

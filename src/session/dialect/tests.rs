@@ -41,7 +41,12 @@ fn content() -> Content {
     Content { values, metadata }
 }
 
-const ALL: [Dialect; 3] = [Dialect::Native, Dialect::Gorilla, Dialect::Scs];
+const ALL: [Dialect; 4] = [
+    Dialect::Native,
+    Dialect::Gorilla,
+    Dialect::Dynastore,
+    Dialect::Scs,
+];
 
 #[test]
 fn a_row_that_is_written_is_read() {
@@ -213,6 +218,21 @@ fn base32_is_that_of_the_rfc() {
         ("foobar", "MZXW6YTBOI"),
     ] {
         assert_eq!(gorilla::base32(bytes.as_bytes()), text);
+    }
+}
+
+#[test]
+fn a_bare_id_is_what_gorilla_makes_and_nothing_else() {
+    let pair = KeyPair::generate().unwrap();
+    let format = format(Dialect::Dynastore, &pair, "", "session");
+    let id = format.new_id().unwrap();
+    let cookie = format.seal_id(&id, NOW).unwrap();
+    assert_eq!(cookie.as_bytes(), id.as_bytes());
+    let opened = format.open_id(&cookie, NOW).unwrap();
+    assert_eq!(opened.ok().unwrap().id.as_bytes(), id.as_bytes());
+    let lower = cookie.to_lowercase();
+    for other in ["", &cookie[1..], &lower, &format!("{cookie}A"), "../etc"] {
+        assert!(format.open_id(other, NOW).unwrap().is_err(), "{other}");
     }
 }
 

@@ -1,0 +1,251 @@
+//! [`GoDynamoDb`]: records in a table that a Go package keeps.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+
+use super::super::layout::plain_key;
+use super::super::{
+    Backend, Created, Error, Expiry, Key, Layout, Outcome, Record, Revision, Stored,
+};
+use super::go_items::{GoItems, State};
+use super::items::Item;
+use super::options::{DynamoDbOptions, TimeToLive};
+use super::requests::{Operation, Requests};
+use super::table::{self, Making};
+use super::writes::{Written, removal};
+use super::{LARGEST_ITEM, check_length};
+
+/// Keeps records in a table of a Go package, which may use it at the same time: for a
+/// [`ServerStore`](crate::session::ServerStore) of the dialect that the
+/// [items](GoItems) are for.
+///
+/// The item has what Go gives it, and beside that a random revision and the expiry to the
+/// millisecond, which Go takes no notice of, and removes when it writes. A write compares the
+/// whole item, as it was read. Go programs compare nothing: what they write at the same moment
+/// wins, and they put back what was removed.
+///
+/// An operation is one request, but for a creation where an expired item is in the way. There
+/// are no owners and no scan. Expired items are missing, whether DynamoDB has removed them or
+/// not.
+///
+/// ```no_run
+/// # #[cfg(feature = "session")]
+/// # async fn open(client: aws_sdk_dynamodb::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+/// use silverback::backend::{DynamoDbOptions, GoDynamoDb, GoItems};
+/// use silverback::codec::{Codecs, KeyPairs};
+/// use silverback::session::{CookieOptions, Dialect, ServerOptions, ServerStore};
+///
+/// let codecs = Codecs::from_pairs(KeyPairs::from_env("SESSION_KEYS")?)?;
+/// let table = DynamoDbOptions::new("session-backend");
+/// let backend = GoDynamoDb::open(&client, table, GoItems::dynamostore()).await?;
+/// let cookie = CookieOptions::new().name("session")?;
+/// let options = ServerOptions::new().cookie(cookie).dialect(Dialect::Gorilla);
+/// let store = ServerStore::with_options(codecs, Arc::new(backend), options)?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct GoDynamoDb(Arc<Inner>);
+
+struct Inner {
+    requests: Requests,
+    items: GoItems,
+    options: DynamoDbOptions,
+}
+
+impl GoDynamoDb {
+    /// Records in the table of the options, which is made if it is missing.
+    ///
+    /// # Errors
+    /// [Usage](Error::is_usage), for options that do not go together;
+    /// [unavailable](Error::is_unavailable), if DynamoDB cannot be reached or does not let
+    /// its user.
+    pub async fn open(
+        client: &Client,
+        options: DynamoDbOptions,
+        items: GoItems,
+    ) -> Result<Self, Error> {
+        let backend = GoDynamoDb::with_client(client, options, items)?;
+        backend.make_table().await?;
+        Ok(backend)
+    }
+
+    /// Records in the table of the options, which is there already, or is
+    /// [made](GoDynamoDb::make_table). Asks nobody.
+    ///
+    /// # Errors
+    /// [Usage](Error::is_usage), for a prefix, which Go's items do not have, and for a name
+    /// that no attribute has.
+    pub fn with_client(
+        client: &Client,
+        options: DynamoDbOptions,
+        items: GoItems,
+    ) -> Result<Self, Error> {
+        items.check()?;
+        if !options.prefix.is_empty() {
+            return Err(Error::usage("the items of Go packages have no prefix"));
+        }
+        Ok(GoDynamoDb(Arc::new(Inner {
+            requests: Requests::new(client, options.table.clone(), options.timeout),
+            items,
+            options,
+        })))
+    }
+
+    /// Makes the table as the Go package would, if it is missing; else as
+    /// [`DynamoDb::make_table`](super::DynamoDb::make_table).
+    ///
+    /// # Errors
+    /// [Unavailable](Error::is_unavailable).
+    pub async fn make_table(&self) -> Result<(), Error> {
+        let Inner {
+            requests,
+            items,
+            options,
+        } = &*self.0;
+        let making = Making {
+            index: None,
+            throughput: options.throughput,
+            time_to_live: match items.ttl() {
+                Some(_) => options.time_to_live,
+                None => TimeToLive::Never,
+            },
+            ttl: items.ttl().unwrap_or_default(),
+        };
+        table::make(requests, &making).await
+    }
+
+    /// The living state that an item is in.
+    fn living(&self, item: Option<Item>) -> Result<Option<State>, Error> {
+        let state = item.map(|item| self.0.items.state(&item)).transpose()?;
+        Ok(state.filter(State::lives))
+    }
+
+    /// Does something to the item if it is in that state.
+    async fn change_if(
+        &self,
+        operation: &Operation<'_>,
+        key: &Key,
+        seen: &State,
+        next: Option<&State>,
+    ) -> Result<Written, Error> {
+        let (condition, values) = self.0.items.is_in(seen)?;
+        let id = plain_key(key)?.to_owned();
+        let write = match next {
+            Some(next) => self.0.items.changes(next)?.to(id, &condition, values),
+            None => removal(id, &condition, values),
+        };
+        operation.write(write, None).await
+    }
+
+    /// Does something to the item that was seen, if it still is as it was.
+    async fn change(
+        &self,
+        key: &Key,
+        seen: &State,
+        next: Option<&State>,
+    ) -> Result<Outcome<()>, Error> {
+        let operation = self.0.requests.operation();
+        let item = match seen.lives() {
+            false => operation.get(plain_key(key)?).await?,
+            true => match self.change_if(&operation, key, seen, next).await? {
+                Written::Done => return Ok(Outcome::Done(())),
+                Written::NotAsSeen(item) => item,
+                Written::Refused => None,
+            },
+        };
+        Ok(match self.living(item)? {
+            Some(_) => Outcome::Conflict,
+            None => Outcome::Gone,
+        })
+    }
+
+    /// The state of an item that holds the record, if one can.
+    fn holding(&self, key: &Key, record: &Record) -> Result<State, Error> {
+        check_length(record, LARGEST_ITEM - plain_key(key)?.len())?;
+        let value = std::str::from_utf8(record.value())
+            .map_err(|_| Error::usage("the value of such an item is a text"))?;
+        self.0.items.holding(value, record.expiry())
+    }
+}
+
+#[async_trait]
+impl Backend for GoDynamoDb {
+    async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
+        let item = self.0.requests.operation().get(plain_key(key)?).await?;
+        Ok(self.living(item)?.map(State::into_stored))
+    }
+
+    async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
+        const FREE: &str = "attribute_not_exists(#id)";
+        let state = self.holding(key, record)?;
+        let id = plain_key(key)?.to_owned();
+        let create = self.0.items.changes(&state)?.to(id, FREE, []);
+        let operation = self.0.requests.operation();
+        loop {
+            let there = match operation.write(create.clone(), None).await? {
+                Written::Done => break,
+                Written::NotAsSeen(Some(item)) => self.0.items.state(&item)?,
+                // It was removed at this moment.
+                Written::NotAsSeen(None) | Written::Refused => continue,
+            };
+            if there.lives() {
+                return Ok(Created::Exists);
+            }
+            let replaced = self.change_if(&operation, key, &there, Some(&state));
+            if let Written::Done = replaced.await? {
+                break;
+            }
+        }
+        Ok(Created::Saved(state.revision()))
+    }
+
+    async fn swap(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        record: &Record,
+    ) -> Result<Outcome<Revision>, Error> {
+        let next = self.holding(key, record)?;
+        let outcome = self.change(key, &State::of(seen)?, Some(&next)).await?;
+        Ok(outcome.map(|()| next.revision()))
+    }
+
+    async fn touch(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        until: Expiry,
+    ) -> Result<Outcome<Revision>, Error> {
+        let seen = State::of(seen)?;
+        let next = self.0.items.holding(seen.value(), until)?;
+        let outcome = self.change(key, &seen, Some(&next)).await?;
+        Ok(outcome.map(|()| next.revision()))
+    }
+
+    async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
+        self.change(key, &State::of(seen)?, None).await
+    }
+
+    fn layout(&self) -> Layout {
+        self.0.items.layout()
+    }
+
+    fn purges_itself(&self) -> bool {
+        true
+    }
+}
+
+/// The table, and what is in it.
+impl fmt::Debug for GoDynamoDb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GoDynamoDb")
+            .field("table", &self.0.options.table)
+            .field("items", &self.0.items)
+            .finish_non_exhaustive()
+    }
+}

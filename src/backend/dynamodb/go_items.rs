@@ -1,0 +1,332 @@
+//! [`GoItems`]: what items of Go's session stores look like.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::super::{Error, Expiry, Generation, Layout, Record, Revision, Stored};
+use super::errors::no_record;
+use super::items::{Attributes, Item, bytes, number, text};
+use super::writes::Changes;
+
+/// Ours beside theirs, which the Go packages take no notice of: the revision, and the expiry to
+/// the millisecond. They are gone once a Go program has written the item.
+const REVISION: &str = "silverback_revision";
+const EXPIRY: &str = "silverback_expiry";
+
+/// What stands for a state's values in its condition.
+type SeenValues = Vec<(&'static str, AttributeValue)>;
+
+/// The items that a Go package keeps its sessions in: which attributes they have, and what
+/// they are called.
+///
+/// ```
+/// use silverback::backend::GoItems;
+///
+/// let items = GoItems::dynastore().ttl_attribute("expires");
+/// assert_ne!(items, GoItems::dynamostore());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct GoItems {
+    kind: Kind,
+    value: &'static str,
+    /// None for items that never expire by themselves.
+    ttl: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Dynamostore,
+    Dynastore,
+}
+
+impl GoItems {
+    /// Those of pratikju/dynamostore: `id`, `data`, `modified_at` and `ttl`, of which 0 is
+    /// never. For the dialect `Gorilla`.
+    pub fn dynamostore() -> Self {
+        GoItems {
+            kind: Kind::Dynamostore,
+            value: "data",
+            ttl: Some("ttl".to_owned()),
+        }
+    }
+
+    /// Those of savaki/dynastore that it writes with codecs: `id`, `values`, `options`, and
+    /// `ttl`, which those that never expire do not have. For the dialect `Dynastore`.
+    pub fn dynastore() -> Self {
+        GoItems {
+            kind: Kind::Dynastore,
+            value: "values",
+            ttl: Some("ttl".to_owned()),
+        }
+    }
+
+    /// The same with another name for the attribute that says when an item expires: letters,
+    /// digits and `_`.
+    pub fn ttl_attribute(self, name: impl Into<String>) -> Self {
+        GoItems {
+            ttl: Some(name.into()),
+            ..self
+        }
+    }
+
+    /// The same without expiries: sessions end by what is sealed within them alone, and
+    /// DynamoDB removes nothing.
+    pub fn without_ttl(self) -> Self {
+        GoItems { ttl: None, ..self }
+    }
+
+    /// Whose rows these are.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        Layout::Gorilla {
+            keeps_expiries: self.ttl.is_some(),
+        }
+    }
+
+    pub(super) fn ttl(&self) -> Option<&str> {
+        self.ttl.as_deref()
+    }
+
+    /// Refuses a name that would be none in an expression.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let taken = ["id", self.value, "modified_at", "options", REVISION, EXPIRY];
+        match &self.ttl {
+            Some(name)
+                if taken.contains(&&**name) || name.is_empty() || !name.bytes().all(is_plain) =>
+            {
+                Err(Error::usage(
+                    "the name of the ttl attribute has letters, digits and _, and is no other's",
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The state of an item that holds this record.
+    pub(super) fn holding(&self, value: &str, expiry: Expiry) -> Result<State, Error> {
+        let mark = Generation::random()?;
+        let (ttl, exact) = match (&self.ttl, expiry, self.kind) {
+            (None, _, Kind::Dynamostore) | (Some(_), Expiry::NEVER, Kind::Dynamostore) => {
+                (Some(0), None)
+            }
+            (None, _, Kind::Dynastore) | (Some(_), Expiry::NEVER, Kind::Dynastore) => (None, None),
+            (Some(_), expiry, _) => (Some(last_second(expiry)), Some(expiry.as_millis())),
+        };
+        Ok(State {
+            mark: Some(base16ct::lower::encode_string(mark.as_bytes())),
+            ttl,
+            exact,
+            value: value.to_owned(),
+        })
+    }
+
+    /// What makes an item be in that state.
+    pub(super) fn changes(&self, state: &State) -> Result<Changes, Error> {
+        let ttl = self.ttl.as_deref().unwrap_or("ttl");
+        let changes = Changes::default()
+            .set(REVISION, state.mark()?.as_deref().map(bytes))
+            .set(EXPIRY, state.exact.map(number))
+            .set(ttl, state.ttl.map(number))
+            .set(self.value, Some(text(&state.value)));
+        Ok(match self.kind {
+            Kind::Dynamostore => {
+                let now = Expiry::now().as_millis() / 1_000;
+                changes.set("modified_at", Some(number(now)))
+            }
+            // Without them a Go program saves the session for ever.
+            Kind::Dynastore => changes.set_if_absent("options", options(state.expiry())),
+        })
+    }
+
+    /// What tells this state of an item from all others.
+    pub(super) fn state(&self, item: &Item) -> Result<State, Error> {
+        let optional = |name: &str| item.get(name).map(|_| item.number(name)).transpose();
+        let mark = item
+            .get(REVISION)
+            .map(|_| item.bytes(REVISION))
+            .transpose()?;
+        let (ttl, exact) = match &self.ttl {
+            Some(name) => (optional(name)?, optional(EXPIRY)?),
+            None => (None, None),
+        };
+        Ok(State {
+            mark: mark.map(base16ct::lower::encode_string),
+            ttl,
+            exact,
+            value: item.text(self.value)?.to_owned(),
+        })
+    }
+
+    /// That an item is in that state, as a condition, and its values.
+    pub(super) fn is_in(&self, state: &State) -> Result<(String, SeenValues), Error> {
+        let mut condition = format!("#{} = :seen_value", self.value);
+        let mut values = vec![(":seen_value", text(&state.value))];
+        let mut and = |name: &str, value: &'static str, seen: Option<AttributeValue>| match seen {
+            Some(seen) => {
+                condition += &format!(" AND #{name} = {value}");
+                values.push((value, seen));
+            }
+            None => condition += &format!(" AND attribute_not_exists(#{name})"),
+        };
+        and(
+            REVISION,
+            ":seen_revision",
+            state.mark()?.as_deref().map(bytes),
+        );
+        if let Some(name) = &self.ttl {
+            and(name, ":seen_ttl", state.ttl.map(number));
+        }
+        Ok((condition, values))
+    }
+}
+
+/// What dynastore knows of a session's cookie: how long it lasts, in seconds from now.
+fn options(expiry: Expiry) -> AttributeValue {
+    let left = match expiry {
+        Expiry::NEVER => 0,
+        expiry => (expiry.as_millis() - Expiry::now().as_millis()).max(1_000) / 1_000,
+    };
+    let path = ("Path".to_owned(), text("/"));
+    let max_age = ("MaxAge".to_owned(), number(left));
+    AttributeValue::M(Item::from([path, max_age]))
+}
+
+/// The largest second before that moment, and never 0, which is for ever.
+fn last_second(expiry: Expiry) -> i64 {
+    (expiry.as_millis().saturating_sub(1) / 1_000).max(1)
+}
+
+/// A state of an item, by all that a Go program writes of it, and our mark: whoever writes it
+/// next makes another of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct State {
+    /// Ours, as hex digits.
+    mark: Option<String>,
+    ttl: Option<i64>,
+    /// When it expires, if we wrote it.
+    exact: Option<i64>,
+    value: String,
+}
+
+impl State {
+    pub(super) fn value(&self) -> &str {
+        &self.value
+    }
+
+    fn mark(&self) -> Result<Option<Vec<u8>>, Error> {
+        let mark = self.mark.as_deref().map(base16ct::lower::decode_vec);
+        mark.transpose().map_err(|_| no_record())
+    }
+
+    pub(super) fn expiry(&self) -> Expiry {
+        let after =
+            |second: i64| Expiry::from_millis(second.saturating_add(1).saturating_mul(1_000));
+        match (self.ttl, self.exact) {
+            (None | Some(0), _) => Expiry::NEVER,
+            // A Go program that wrote it meanwhile gave it another.
+            (Some(ttl), Some(exact)) if last_second(Expiry::from_millis(exact)) == ttl => {
+                Expiry::from_millis(exact)
+            }
+            (Some(ttl), _) => after(ttl),
+        }
+    }
+
+    pub(super) fn lives(&self) -> bool {
+        self.expiry() > Expiry::now()
+    }
+
+    /// All of it: no request is needed to compare an item with it.
+    pub(super) fn revision(&self) -> Revision {
+        let State {
+            mark,
+            ttl,
+            exact,
+            value,
+        } = self;
+        let or_none =
+            |number: &Option<i64>| number.map_or_else(String::new, |number| number.to_string());
+        let mark = mark.as_deref().unwrap_or_default();
+        Revision::new(format!(
+            "{mark} {} {} {value}",
+            or_none(ttl),
+            or_none(exact)
+        ))
+    }
+
+    pub(super) fn of(revision: &Revision) -> Result<Self, Error> {
+        let read = || {
+            let text = std::str::from_utf8(revision.as_bytes()).ok()?;
+            let mut parts = text.splitn(4, ' ');
+            let mut part = || {
+                parts
+                    .next()
+                    .map(|part| Some(part).filter(|part| !part.is_empty()))
+            };
+            Some(State {
+                mark: part()?.map(str::to_owned),
+                ttl: part()?.map(str::parse).transpose().ok()?,
+                exact: part()?.map(str::parse).transpose().ok()?,
+                value: part()?.unwrap_or_default().to_owned(),
+            })
+        };
+        read().ok_or_else(|| Error::usage("the revision is another backend's"))
+    }
+
+    pub(super) fn into_stored(self) -> Stored {
+        Stored {
+            revision: self.revision(),
+            record: Record::new(self.value.as_bytes(), self.expiry()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revision_says_all_of_a_state() {
+        let states = [
+            (None, None, None, ""),
+            (Some("00ff"), Some(7), Some(7_500), "a b|c=="),
+            (None, Some(0), None, "x"),
+        ];
+        for (mark, ttl, exact, value) in states {
+            let state = State {
+                mark: mark.map(str::to_owned),
+                ttl,
+                exact,
+                value: value.to_owned(),
+            };
+            assert_eq!(State::of(&state.revision()).unwrap(), state);
+        }
+        assert!(State::of(&Revision::new("x")).unwrap_err().is_usage());
+    }
+
+    #[test]
+    fn an_item_lives_as_long_for_go_as_for_us() {
+        let seen = |ttl, exact| {
+            State {
+                mark: None,
+                ttl,
+                exact,
+                value: String::new(),
+            }
+            .expiry()
+            .as_millis()
+        };
+        // Go lets it live while the second is not over.
+        assert_eq!(seen(Some(9), None), 10_000);
+        for exact in [10_000, 10_001, 10_500, 11_000] {
+            let ttl = last_second(Expiry::from_millis(exact));
+            assert!(ttl * 1_000 < exact && exact <= (ttl + 1) * 1_000);
+            assert_eq!(seen(Some(ttl), Some(exact)), exact);
+        }
+        // Of an older write of ours, nothing counts.
+        assert_eq!(seen(Some(99), Some(10_500)), 100_000);
+        assert_eq!(seen(Some(0), None), Expiry::NEVER.as_millis());
+        assert_eq!(seen(None, None), Expiry::NEVER.as_millis());
+        assert_eq!(last_second(Expiry::from_millis(-5)), 1);
+    }
+}

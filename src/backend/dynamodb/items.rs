@@ -1,0 +1,169 @@
+//! What is in an item of the table.
+//!
+//! | attribute | of a record | of an owner |
+//! |---|---|---|
+//! | `id` | the prefix, `session:` and the key | the prefix, `owner:` and the name |
+//! | `revision` | random | |
+//! | `expiry` | milliseconds | milliseconds |
+//! | `ttl` | seconds: a day later, for DynamoDB to remove it; none for ever | the same |
+//! | `value` | the bytes | |
+//! | `owner` | the `id` of the owner's item | |
+//! | `generation` | the owner's, when it was written | the current one |
+//! | `kept` | | the `id` of the record that outlived the last revocation |
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+
+use super::super::{Error, Expiry, Generation, Key};
+use super::errors::no_record;
+
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// What a key's bytes are written as themselves, where they are letters, digits or these.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
+
+/// The longest `id` that DynamoDB takes, in bytes.
+const LONGEST_ID: usize = 2_048;
+
+/// How much later than its expiry an item is removed: more than any two clocks differ.
+const MARGIN_SECONDS: i64 = 86_400;
+
+/// The primary key of the item of that ID.
+pub(super) fn key_of(id: &str) -> Item {
+    Item::from([("id".to_owned(), text(id))])
+}
+
+pub(super) fn text(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
+}
+
+pub(super) fn bytes(bytes: &[u8]) -> AttributeValue {
+    AttributeValue::B(Blob::new(bytes))
+}
+
+pub(super) fn number(number: i64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+/// Milliseconds, as conditions compare them.
+pub(super) fn time(expiry: Expiry) -> AttributeValue {
+    number(expiry.as_millis())
+}
+
+/// The second from which on DynamoDB may remove the item; none for never.
+pub(super) fn time_to_live(expiry: Expiry) -> Option<AttributeValue> {
+    match expiry {
+        Expiry::NEVER => None,
+        expiry => Some(number(
+            (expiry.as_millis() / 1_000).saturating_add(MARGIN_SECONDS),
+        )),
+    }
+}
+
+/// Where the items are of one backend.
+#[derive(Clone, Debug)]
+pub(super) struct Ids {
+    sessions: String,
+    owners: String,
+}
+
+impl Ids {
+    pub(super) fn with_prefix(prefix: &str) -> Self {
+        Ids {
+            sessions: format!("{prefix}session:"),
+            owners: format!("{prefix}owner:"),
+        }
+    }
+
+    pub(super) fn of_session(&self, key: &Key) -> String {
+        format!(
+            "{}{}",
+            self.sessions,
+            percent_encode(key.as_bytes(), ESCAPED)
+        )
+    }
+
+    pub(super) fn of_owner(&self, name: &str) -> Result<String, Error> {
+        let id = format!("{}{name}", self.owners);
+        match id.len() <= LONGEST_ID {
+            true => Ok(id),
+            false => Err(Error::usage(format!(
+                "an owner's name has at most {} bytes in this table",
+                LONGEST_ID - self.owners.len()
+            ))),
+        }
+    }
+
+    pub(super) fn key_in(&self, id: &str) -> Result<Key, Error> {
+        let escaped = id.strip_prefix(&self.sessions).ok_or_else(no_record)?;
+        let key: Vec<u8> = percent_decode_str(escaped).collect();
+        Key::new(key).map_err(|_| no_record())
+    }
+
+    pub(super) fn owner_in(&self, id: &str) -> Result<String, Error> {
+        let name = id.strip_prefix(&self.owners).ok_or_else(no_record)?;
+        Ok(name.to_owned())
+    }
+
+    /// What the ID of each record begins with.
+    pub(super) fn sessions(&self) -> &str {
+        &self.sessions
+    }
+}
+
+/// What an item says.
+pub(super) trait Attributes {
+    fn optional_text(&self, name: &str) -> Result<Option<&str>, Error>;
+    fn bytes(&self, name: &str) -> Result<&[u8], Error>;
+    fn number(&self, name: &str) -> Result<i64, Error>;
+
+    fn text(&self, name: &str) -> Result<&str, Error> {
+        self.optional_text(name)?.ok_or_else(no_record)
+    }
+
+    fn expiry(&self) -> Result<Expiry, Error> {
+        Ok(Expiry::from_millis(self.number("expiry")?))
+    }
+
+    /// Whether it has not expired, whatever its owner says.
+    fn has_time(&self) -> Result<bool, Error> {
+        Ok(self.expiry()? > Expiry::now())
+    }
+
+    fn generation(&self) -> Result<Generation, Error> {
+        let bytes = self.bytes("generation")?;
+        let bytes = bytes.try_into().map_err(|_| no_record())?;
+        Ok(Generation::from_bytes(bytes))
+    }
+}
+
+impl Attributes for Item {
+    fn optional_text(&self, name: &str) -> Result<Option<&str>, Error> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(AttributeValue::S(text)) => Ok(Some(text)),
+            Some(_) => Err(no_record()),
+        }
+    }
+
+    fn bytes(&self, name: &str) -> Result<&[u8], Error> {
+        match self.get(name) {
+            Some(AttributeValue::B(blob)) => Ok(blob.as_ref()),
+            _ => Err(no_record()),
+        }
+    }
+
+    fn number(&self, name: &str) -> Result<i64, Error> {
+        match self.get(name) {
+            Some(AttributeValue::N(digits)) => digits.parse().map_err(|_| no_record()),
+            _ => Err(no_record()),
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! [`DynamoDb`]: records in a table of Amazon DynamoDB.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `mod.rs` | [`DynamoDb`]: the operations of a backend |
+//! | `owners.rs` | whose records are whose |
+//! | `scan.rs` | looking at all records |
+//! | `go.rs`, `go_items.rs` | [`GoDynamoDb`]: the same of tables that Go packages keep |
+//! | `options.rs` | [`DynamoDbOptions`] |
+//! | `items.rs` | what is in an item |
+//! | `requests.rs` | requests, each within a time, and when they are repeated |
+//! | `writes.rs` | writes with a condition |
+//! | `table.rs` | the table, made and told to remove what has expired |
+//! | `client.rs` | a client as AWS's own tools make theirs (feature `aws`) |
+//! | `errors.rs` | what DynamoDB could not do |
+
+#[cfg(feature = "aws")]
+mod client;
+mod errors;
+mod go;
+mod go_items;
+mod items;
+mod options;
+mod owners;
+mod requests;
+mod scan;
+mod table;
+mod writes;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+
+use super::{
+    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owners, Record, Revision, Scan,
+    Stored,
+};
+#[cfg(all(feature = "aws", feature = "session"))]
+pub(crate) use client::dynamodb_client;
+pub use go::GoDynamoDb;
+pub use go_items::GoItems;
+use items::{Attributes, Ids, Item, bytes, time, time_to_live};
+pub use options::DynamoDbOptions;
+use options::{LONGEST_PREFIX, TimeToLive};
+use owners::{Ownership, Seen};
+use requests::{Operation, Requests};
+use table::{Index, Making};
+use writes::{Changes, Written, removal};
+
+/// What an item holds at most, with the names of its attributes: 400 KB.
+const LARGEST_ITEM: usize = 400 * 1024;
+
+/// Keeps records in a table of Amazon DynamoDB.
+///
+/// | operation | requests |
+/// |---|---|
+/// | load | one read; of an owned record two: the record, and its owner |
+/// | create, swap, touch, remove | one write; of an owned record that was seen one transaction, which checks the owner (twice the capacity, for both items) |
+/// | begin an owner | a read, and a write unless there is nothing to change |
+/// | revoke an owner | a read of the owner and one of what is kept, and a write |
+/// | list an owner's | a read of the owner, and a query of an index |
+///
+/// All reads but lists are consistent. A list is as far behind as the index is, which
+/// DynamoDB updates a moment later: what is no more is left out all the same.
+///
+/// A write that finds something else than it expects is told so by DynamoDB with the item
+/// that is there, and asks no more unless that has an owner. A request that DynamoDB has no
+/// capacity for at the moment is repeated, after a pause that grows, as long as its operation
+/// may take; and no other request is: the client's own retries are turned off.
+///
+/// Records expire by this machine's clock, and DynamoDB removes them by itself, a day or more
+/// after that (by `ttl`, if it was told to). A record has at most 400 KB, with its key and the
+/// owner's name.
+///
+/// It must be one table in one region: where a global table is written in two regions, the
+/// later write wins, and sessions that were ended come back.
+///
+/// Needs tokio.
+///
+/// ```no_run
+/// # async fn open(client: aws_sdk_dynamodb::Client) -> Result<(), silverback::backend::Error> {
+/// use silverback::backend::{DynamoDb, DynamoDbOptions};
+///
+/// let backend = DynamoDb::open(&client, DynamoDbOptions::new("sessions")).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct DynamoDb(Arc<Inner>);
+
+struct Inner {
+    requests: Requests,
+    ids: Ids,
+    options: DynamoDbOptions,
+}
+
+impl DynamoDb {
+    /// The index of the table that lists of an owner's records come from: with the hash key
+    /// `owner` (a string), and the attributes `expiry` and `generation` projected.
+    pub const OWNERS_INDEX: &str = "owners";
+
+    /// Records in the table of the options, which is made if it is missing.
+    ///
+    /// # Errors
+    /// [Usage](Error::is_usage), for options that do not go together;
+    /// [unavailable](Error::is_unavailable), if DynamoDB cannot be reached or does not let
+    /// its user.
+    pub async fn open(client: &Client, options: DynamoDbOptions) -> Result<Self, Error> {
+        let backend = DynamoDb::with_client(client, options)?;
+        backend.make_table().await?;
+        Ok(backend)
+    }
+
+    /// Records in the table of the options, which is there already, or is
+    /// [made](DynamoDb::make_table). Asks nobody.
+    ///
+    /// # Errors
+    /// [Usage](Error::is_usage), for a prefix that is too long.
+    pub fn with_client(client: &Client, options: DynamoDbOptions) -> Result<Self, Error> {
+        if options.prefix.len() > LONGEST_PREFIX {
+            return Err(Error::usage(format!(
+                "the prefix of a table's items has at most {LONGEST_PREFIX} bytes"
+            )));
+        }
+        Ok(DynamoDb(Arc::new(Inner {
+            requests: Requests::new(client, options.table.clone(), options.timeout),
+            ids: Ids::with_prefix(&options.prefix),
+            options,
+        })))
+    }
+
+    /// Makes the table if it is missing, waits until it can be used, and tells DynamoDB to
+    /// remove expired items as [the options](DynamoDbOptions::ttl_enabled) say. A table that is
+    /// there is not changed else: one of yours has the hash key `id` (a string) and no sort
+    /// key, and, if there are owners, the [index](DynamoDb::OWNERS_INDEX). Several may at once.
+    ///
+    /// It may take a minute.
+    ///
+    /// # Errors
+    /// [Unavailable](Error::is_unavailable).
+    pub async fn make_table(&self) -> Result<(), Error> {
+        let DynamoDbOptions {
+            throughput,
+            time_to_live,
+            ..
+        } = self.0.options;
+        let index = Index {
+            name: DynamoDb::OWNERS_INDEX,
+            attribute: "owner",
+            projected: &["expiry", "generation"],
+        };
+        let making = Making {
+            index: Some(index),
+            throughput,
+            time_to_live,
+            ttl: "ttl",
+        };
+        table::make(&self.0.requests, &making).await
+    }
+
+    /// Whether the record in that item lives, which its owner may deny.
+    async fn lives(&self, operation: &Operation<'_>, item: &Item) -> Result<bool, Error> {
+        if !item.has_time()? {
+            return Ok(false);
+        }
+        match Ownership::in_item(item)? {
+            None => Ok(true),
+            Some(ownership) => ownership.lets_live(operation, item.text("id")?).await,
+        }
+    }
+
+    /// Does something to the record that was seen, if it still is as it was.
+    async fn change(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        changes: Option<Changes>,
+    ) -> Result<Outcome<()>, Error> {
+        const AS_SEEN: &str = "#revision = :seen AND #expiry > :now";
+        let id = self.0.ids.of_session(key);
+        let seen = Seen::of(seen)?;
+        let check = seen.ownership.map(|ownership| ownership.check(&id));
+        let values = [(":seen", bytes(seen.mark)), (":now", time(Expiry::now()))];
+        let write = match changes {
+            Some(changes) => changes.to(id, AS_SEEN, values),
+            None => removal(id, AS_SEEN, values),
+        };
+        let operation = self.0.requests.operation();
+        match operation.write(write, check).await? {
+            Written::Done => Ok(Outcome::Done(())),
+            Written::Refused | Written::NotAsSeen(None) => Ok(Outcome::Gone),
+            Written::NotAsSeen(Some(item)) => match self.lives(&operation, &item).await? {
+                true => Ok(Outcome::Conflict),
+                false => Ok(Outcome::Gone),
+            },
+        }
+    }
+
+    /// All attributes of a record, under a new revision.
+    fn written(&self, key: &Key, record: &Record) -> Result<(Changes, Revision), Error> {
+        let Inner { ids, .. } = &*self.0;
+        let owner = record.owner();
+        let ownership = owner.map(|owner| Ownership::of(owner, ids)).transpose()?;
+        check_size(&ids.of_session(key), ownership.as_ref(), record)?;
+        let mark = Generation::random()?;
+        let changes = Changes::default()
+            .set("revision", Some(bytes(mark.as_bytes())))
+            .set("expiry", Some(time(record.expiry())))
+            .set("ttl", time_to_live(record.expiry()))
+            .set("value", Some(bytes(record.value())))
+            .set("owner", ownership.as_ref().map(Ownership::id))
+            .set("generation", ownership.as_ref().map(Ownership::generation));
+        Ok((changes, owners::revision(mark, ownership.as_ref())))
+    }
+
+    fn stored(&self, item: &Item) -> Result<Stored, Error> {
+        let record = Record::new(item.bytes("value")?, item.expiry()?);
+        let ownership = Ownership::in_item(item)?;
+        let record = match &ownership {
+            None => record,
+            Some(ownership) => record.owned_by(ownership.owner(&self.0.ids)?),
+        };
+        let mark = item.bytes("revision")?;
+        let mark = Generation::from_bytes(mark.try_into().map_err(|_| errors::no_record())?);
+        Ok(Stored {
+            record,
+            revision: owners::revision(mark, ownership.as_ref()),
+        })
+    }
+}
+
+/// Refuses what no item can hold, before it is sent.
+fn check_size(id: &str, ownership: Option<&Ownership>, record: &Record) -> Result<(), Error> {
+    let owner = ownership.map_or(0, Ownership::size);
+    check_length(record, LARGEST_ITEM - id.len() - owner)
+}
+
+/// Refuses what leaves no place for the rest within so many bytes.
+fn check_length(record: &Record, limit: usize) -> Result<(), Error> {
+    const REST: usize = 256; // the names of the attributes, the numbers, the random bytes
+    let limit = limit - REST;
+    match record.value().len() <= limit {
+        true => Ok(()),
+        false => Err(Error::too_large(record.value().len(), limit)),
+    }
+}
+
+#[async_trait]
+impl Backend for DynamoDb {
+    async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
+        let operation = self.0.requests.operation();
+        let Some(item) = operation.get(&self.0.ids.of_session(key)).await? else {
+            return Ok(None);
+        };
+        match self.lives(&operation, &item).await? {
+            true => Ok(Some(self.stored(&item)?)),
+            false => Ok(None),
+        }
+    }
+
+    async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
+        const FREE: &str = "attribute_not_exists(#id) OR #expiry <= :now";
+        let (changes, revision) = self.written(key, record)?;
+        let now = time(Expiry::now());
+        let mut write = changes.to(self.0.ids.of_session(key), FREE, [(":now", now)]);
+        let operation = self.0.requests.operation();
+        loop {
+            let there = match operation.write(write.clone(), None).await? {
+                Written::Done => return Ok(Created::Saved(revision)),
+                Written::NotAsSeen(Some(item)) => item,
+                // It was removed at this moment.
+                Written::NotAsSeen(None) | Written::Refused => continue,
+            };
+            if self.lives(&operation, &there).await? {
+                return Ok(Created::Exists);
+            }
+            // Its owner ended it: its place is free, as long as it is that one.
+            write = write.instead_of(bytes(there.bytes("revision")?));
+        }
+    }
+
+    async fn swap(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        record: &Record,
+    ) -> Result<Outcome<Revision>, Error> {
+        let (changes, revision) = self.written(key, record)?;
+        let outcome = self.change(key, seen, Some(changes)).await?;
+        Ok(outcome.map(|()| revision))
+    }
+
+    async fn touch(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        until: Expiry,
+    ) -> Result<Outcome<Revision>, Error> {
+        let mark = Generation::random()?;
+        let changes = Changes::default()
+            .set("revision", Some(bytes(mark.as_bytes())))
+            .set("expiry", Some(time(until)))
+            .set("ttl", time_to_live(until));
+        let outcome = self.change(key, seen, Some(changes)).await?;
+        let ownership = Seen::of(seen)?.ownership;
+        Ok(outcome.map(|()| owners::revision(mark, ownership.as_ref())))
+    }
+
+    async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
+        self.change(key, seen, None).await
+    }
+
+    fn owners(&self) -> Option<&dyn Owners> {
+        Some(self)
+    }
+
+    fn scan(&self) -> Option<&dyn Scan> {
+        Some(self)
+    }
+
+    fn purges_itself(&self) -> bool {
+        self.0.options.time_to_live != TimeToLive::Never
+    }
+}
+
+/// The table and the prefix.
+impl fmt::Debug for DynamoDb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynamoDb")
+            .field("table", &self.0.options.table)
+            .field("prefix", &self.0.options.prefix)
+            .finish_non_exhaustive()
+    }
+}

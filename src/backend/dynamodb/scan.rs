@@ -1,0 +1,134 @@
+//! Looking at all records, which reads the whole table.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+
+use super::super::{Entry, Error, Key, Scan};
+use super::DynamoDb;
+use super::errors::Effect::Reads;
+use super::items::{Attributes, Item, bytes, key_of, text};
+use super::owners::{OwnerItem, Ownership};
+use super::requests::{Operation, Refusal, names_in, passing};
+use super::writes::{Written, removal};
+
+/// Owners, each asked once.
+#[derive(Default)]
+struct Asked(HashMap<String, Option<OwnerItem>>);
+
+impl Asked {
+    /// Whether the record in that item lives.
+    async fn lives(&mut self, operation: &Operation<'_>, item: &Item) -> Result<bool, Error> {
+        if !item.has_time()? {
+            return Ok(false);
+        }
+        let Some(record) = Ownership::in_item(item)? else {
+            return Ok(true);
+        };
+        if !self.0.contains_key(record.item()) {
+            let owner = OwnerItem::read(operation, record.item()).await?;
+            self.0.insert(record.item().to_owned(), owner);
+        }
+        let owner = self.0.get(record.item()).and_then(Option::as_ref);
+        let id = item.text("id")?;
+        Ok(owner.is_some_and(|owner| owner.lets_live(&record, id)))
+    }
+}
+
+impl DynamoDb {
+    /// The next records of the table, and where to go on.
+    async fn next(
+        &self,
+        operation: &Operation<'_>,
+        from: Option<Item>,
+    ) -> Result<(Vec<Item>, Option<Item>), Error> {
+        const RECORDS: &str = "begins_with(#id, :records)";
+        let request = operation
+            .client
+            .scan()
+            .table_name(operation.table)
+            .consistent_read(true)
+            .filter_expression(RECORDS)
+            .set_expression_attribute_names(Some(names_in(&[RECORDS])))
+            .expression_attribute_values(":records", text(self.0.ids.sessions()))
+            .set_exclusive_start_key(from);
+        let answer = operation.send(Reads, || request.clone().send(), passing);
+        let answer = answer.await.map_err(Refusal::into_error)?;
+        Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key))
+    }
+
+    fn entry(&self, item: &Item) -> Result<Entry, Error> {
+        let owner = item.optional_text("owner")?;
+        Ok(Entry {
+            key: self.0.ids.key_in(item.text("id")?)?,
+            expiry: item.expiry()?,
+            owner: owner.map(|id| self.0.ids.owner_in(id)).transpose()?,
+            size: item.bytes("value")?.len(),
+        })
+    }
+}
+
+/// None for an item that is no record, which keeps no other from being seen.
+fn some<T>(seen: Result<T, Error>) -> Result<Option<T>, Error> {
+    match seen {
+        Ok(seen) => Ok(Some(seen)),
+        Err(error) if error.is_corrupt() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads the table from its beginning, or from that key on, and has each request's time for
+/// itself: for operators, and not for requests of a service.
+#[async_trait]
+impl Scan for DynamoDb {
+    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, Error> {
+        let mut from = after.map(|key| key_of(&self.0.ids.of_session(key)));
+        let (mut asked, mut page) = (Asked::default(), Vec::new());
+        loop {
+            let operation = self.0.requests.operation();
+            let (items, last) = self.next(&operation, from).await?;
+            for item in &items {
+                if page.len() == limit {
+                    return Ok(page);
+                }
+                if some(asked.lives(&operation, item).await)? == Some(true) {
+                    page.extend(some(self.entry(item))?);
+                }
+            }
+            from = last;
+            if from.is_none() {
+                return Ok(page);
+            }
+        }
+    }
+
+    async fn purge(&self, limit: usize) -> Result<usize, Error> {
+        let (mut asked, mut purged, mut from) = (Asked::default(), 0, None);
+        loop {
+            let operation = self.0.requests.operation();
+            let (items, last) = self.next(&operation, from).await?;
+            for item in &items {
+                if purged == limit {
+                    return Ok(purged);
+                }
+                if some(asked.lives(&operation, item).await)? == Some(false) {
+                    purged += usize::from(self.remove_dead(item).await?);
+                }
+            }
+            from = last;
+            if from.is_none() {
+                return Ok(purged);
+            }
+        }
+    }
+}
+
+impl DynamoDb {
+    /// What is over at a revision is over for good: nothing but that is removed.
+    async fn remove_dead(&self, item: &Item) -> Result<bool, Error> {
+        let seen = [(":seen", bytes(item.bytes("revision")?))];
+        let write = removal(item.text("id")?.to_owned(), "#revision = :seen", seen);
+        let operation = self.0.requests.operation();
+        Ok(matches!(operation.write(write, None).await?, Written::Done))
+    }
+}

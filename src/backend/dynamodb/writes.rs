@@ -1,0 +1,290 @@
+//! Writes with a condition: of one item, alone or beside another that has to be so, too.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, ConditionCheck, Delete,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+
+use super::super::Error;
+use super::errors::Effect::Writes;
+use super::errors::is_passing;
+use super::items::{Item, key_of};
+use super::requests::{Operation, Refusal, names_in, passing};
+
+/// What `:name` stands for in expressions.
+pub(super) type Values = HashMap<String, AttributeValue>;
+
+/// What an update sets, and what it removes.
+#[derive(Default)]
+pub(super) struct Changes {
+    sets: Vec<String>,
+    removes: Vec<String>,
+    values: Values,
+}
+
+impl Changes {
+    /// The attribute is this from now on, or is not there.
+    pub(super) fn set(mut self, name: &str, value: Option<AttributeValue>) -> Self {
+        match value {
+            Some(value) => {
+                self.sets.push(format!("#{name} = :{name}"));
+                self.values.insert(format!(":{name}"), value);
+            }
+            None => self.removes.push(format!("#{name}")),
+        }
+        self
+    }
+
+    /// The attribute stays as it is, or is this where there is none.
+    pub(super) fn set_if_absent(mut self, name: &str, value: AttributeValue) -> Self {
+        self.sets
+            .push(format!("#{name} = if_not_exists(#{name}, :{name})"));
+        self.values.insert(format!(":{name}"), value);
+        self
+    }
+
+    fn expression(&self) -> String {
+        let part = |word: &str, names: &[String]| match names {
+            [] => String::new(),
+            names => format!("{word} {} ", names.join(", ")),
+        };
+        part("SET", &self.sets) + &part("REMOVE", &self.removes)
+    }
+
+    /// The same, to be done to that item where the condition holds.
+    pub(super) fn to<'v>(
+        self,
+        id: String,
+        condition: &str,
+        values: impl IntoIterator<Item = (&'v str, AttributeValue)>,
+    ) -> Write {
+        let update = Some(self.expression());
+        let write = Write {
+            id,
+            update,
+            condition: condition.to_owned(),
+            values: self.values,
+        };
+        write.with(values)
+    }
+}
+
+/// The removal of an item where the condition holds.
+pub(super) fn removal<'v>(
+    id: String,
+    condition: &str,
+    values: impl IntoIterator<Item = (&'v str, AttributeValue)>,
+) -> Write {
+    let write = Write {
+        id,
+        update: None,
+        condition: condition.to_owned(),
+        values: Values::new(),
+    };
+    write.with(values)
+}
+
+/// What is to be done to the item of an ID, if its condition holds.
+#[derive(Clone)]
+pub(super) struct Write {
+    pub(super) id: String,
+    /// An update expression; without one, the item is removed.
+    pub(super) update: Option<String>,
+    pub(super) condition: String,
+    pub(super) values: Values,
+}
+
+/// How another item has to be.
+#[derive(Clone)]
+pub(super) struct Check {
+    pub(super) id: String,
+    pub(super) condition: String,
+    pub(super) values: Values,
+}
+
+/// What became of a write.
+pub(super) enum Written {
+    Done,
+    /// Its condition did not hold of this item; none, if there was none.
+    NotAsSeen(Option<Item>),
+    /// The check's condition did not hold.
+    Refused,
+}
+
+const OLD: ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure::AllOld;
+
+/// What DynamoDB calls a condition that did not hold, within a transaction.
+const CONDITION: &str = "ConditionalCheckFailed";
+
+impl Operation<'_> {
+    /// One request.
+    pub(super) async fn write(&self, write: Write, check: Option<Check>) -> Result<Written, Error> {
+        match (check, &write.update) {
+            (Some(check), _) => self.transact(write, check).await,
+            (None, Some(_)) => self.update(write).await,
+            (None, None) => self.delete(write).await,
+        }
+    }
+
+    async fn update(&self, write: Write) -> Result<Written, Error> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(self.table)
+            .set_key(Some(key_of(&write.id)))
+            .set_expression_attribute_names(Some(write.names()))
+            .set_update_expression(write.update)
+            .condition_expression(write.condition)
+            .set_expression_attribute_values(Some(write.values))
+            .return_values_on_condition_check_failure(OLD);
+        match self.send(Writes, || request.clone().send(), passing).await {
+            Ok(_) => Ok(Written::Done),
+            Err(Refusal::Said(UpdateItemError::ConditionalCheckFailedException(failed))) => {
+                Ok(Written::NotAsSeen(failed.item))
+            }
+            Err(refusal) => Err(refusal.into_error()),
+        }
+    }
+
+    async fn delete(&self, write: Write) -> Result<Written, Error> {
+        let request = self
+            .client
+            .delete_item()
+            .table_name(self.table)
+            .set_key(Some(key_of(&write.id)))
+            .set_expression_attribute_names(Some(write.names()))
+            .condition_expression(write.condition)
+            .set_expression_attribute_values(Some(write.values))
+            .return_values_on_condition_check_failure(OLD);
+        match self.send(Writes, || request.clone().send(), passing).await {
+            Ok(_) => Ok(Written::Done),
+            Err(Refusal::Said(DeleteItemError::ConditionalCheckFailedException(failed))) => {
+                Ok(Written::NotAsSeen(failed.item))
+            }
+            Err(refusal) => Err(refusal.into_error()),
+        }
+    }
+
+    async fn transact(&self, write: Write, check: Check) -> Result<Written, Error> {
+        let request = self
+            .client
+            .transact_write_items()
+            .transact_items(write.in_transaction(self.table)?)
+            .transact_items(check.in_transaction(self.table)?);
+        let sent = self.send(Writes, || request.clone().send(), passing_in_all);
+        match sent.await {
+            Ok(_) => Ok(Written::Done),
+            Err(Refusal::Said(error)) => match reasons(&error) {
+                [_, other] if other.code() == Some(CONDITION) => Ok(Written::Refused),
+                [own, _] if own.code() == Some(CONDITION) => {
+                    Ok(Written::NotAsSeen(own.item.clone()))
+                }
+                _ => Err(Refusal::Said(error).into_error()),
+            },
+            Err(refusal) => Err(refusal.into_error()),
+        }
+    }
+}
+
+/// Why each part of a transaction was not done.
+fn reasons(error: &TransactWriteItemsError) -> &[CancellationReason] {
+    match error {
+        TransactWriteItemsError::TransactionCanceledException(cancelled) => {
+            cancelled.cancellation_reasons()
+        }
+        _ => &[],
+    }
+}
+
+/// What DynamoDB calls the reason to ask again, if there is no other reason.
+fn passing_in_all(error: &TransactWriteItemsError) -> Option<String> {
+    let reasons = reasons(error);
+    if reasons.is_empty() {
+        return passing(error);
+    }
+    let codes = reasons.iter().filter_map(CancellationReason::code);
+    let mut codes = codes.filter(|code| *code != "None");
+    let first = codes.next()?.to_owned();
+    (is_passing(&first) && codes.all(is_passing)).then_some(first)
+}
+
+impl Write {
+    fn with<'v>(mut self, values: impl IntoIterator<Item = (&'v str, AttributeValue)>) -> Self {
+        let values = values.into_iter();
+        self.values
+            .extend(values.map(|(name, value)| (name.to_owned(), value)));
+        self
+    }
+
+    /// The same, to be done to an item of that revision only.
+    pub(super) fn instead_of(self, revision: AttributeValue) -> Self {
+        let mut values = self.values;
+        values.remove(":now"); // DynamoDB refuses what no expression names
+        let condition = "#revision = :there".to_owned();
+        let write = Write {
+            condition,
+            values,
+            ..self
+        };
+        write.with([(":there", revision)])
+    }
+
+    fn names(&self) -> HashMap<String, String> {
+        names_in(&[self.update.as_deref().unwrap_or_default(), &self.condition])
+    }
+
+    fn in_transaction(self, table: &str) -> Result<TransactWriteItem, Error> {
+        let item = TransactWriteItem::builder();
+        let names = Some(self.names());
+        let item = match self.update {
+            Some(update) => item.update(
+                Update::builder()
+                    .table_name(table)
+                    .set_key(Some(key_of(&self.id)))
+                    .update_expression(update)
+                    .condition_expression(self.condition)
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(Some(self.values))
+                    .return_values_on_condition_check_failure(OLD)
+                    .build()
+                    .map_err(incomplete)?,
+            ),
+            None => item.delete(
+                Delete::builder()
+                    .table_name(table)
+                    .set_key(Some(key_of(&self.id)))
+                    .condition_expression(self.condition)
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(Some(self.values))
+                    .return_values_on_condition_check_failure(OLD)
+                    .build()
+                    .map_err(incomplete)?,
+            ),
+        };
+        Ok(item.build())
+    }
+}
+
+impl Check {
+    fn in_transaction(self, table: &str) -> Result<TransactWriteItem, Error> {
+        let check = ConditionCheck::builder()
+            .table_name(table)
+            .set_key(Some(key_of(&self.id)))
+            .set_expression_attribute_names(Some(names_in(&[&self.condition])))
+            .condition_expression(self.condition)
+            .set_expression_attribute_values(Some(self.values))
+            .build()
+            .map_err(incomplete)?;
+        Ok(TransactWriteItem::builder().condition_check(check).build())
+    }
+}
+
+/// Which does not happen: all that a request needs is there.
+pub(super) fn incomplete(error: aws_sdk_dynamodb::error::BuildError) -> Error {
+    Error::usage("a request to DynamoDB is not whole").with_source(error)
+}
