@@ -38,7 +38,7 @@ impl Contestant {
 
 /// All of this build.
 pub(crate) fn all() -> Vec<Contestant> {
-    let embedded = vec![
+    let mut all = vec![
         Contestant::new("memory", "memory", || {
             Box::pin(always("memory:".to_owned()))
         }),
@@ -48,12 +48,9 @@ pub(crate) fn all() -> Vec<Contestant> {
         Contestant::new("sqlite", "sqlite", || Box::pin(always(on_disk("sqlite")))),
     ];
     #[cfg(feature = "postgres")]
-    let all = embedded
-        .into_iter()
-        .chain(super::postgres::contestants())
-        .collect();
-    #[cfg(not(feature = "postgres"))]
-    let all = embedded;
+    all.extend(super::postgres::contestants());
+    #[cfg(feature = "aws")]
+    all.extend(super::dynamodb::contestants());
     all
 }
 

@@ -8,11 +8,17 @@
 mod contestants;
 #[cfg(unix)]
 mod disk;
+#[cfg(feature = "aws")]
+mod dynamodb;
+#[cfg(any(feature = "aws", feature = "postgres"))]
+mod faults;
+#[cfg(any(feature = "aws", feature = "postgres"))]
+mod plain;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[path = "../support/required.rs"]
 mod required;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "aws", feature = "postgres"))]
 #[path = "../support/servers/mod.rs"]
 mod servers;
 
@@ -46,6 +52,8 @@ fn main() -> ExitCode {
     trials.extend(disk::trials(&runtime));
     #[cfg(feature = "postgres")]
     trials.extend(postgres::trials(&runtime));
+    #[cfg(feature = "aws")]
+    trials.extend(dynamodb::trials(&runtime));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
@@ -62,6 +70,10 @@ async fn hold(law: &Law, contestant: &Contestant) -> Result<Completion, Failed> 
     (law.run)(backend, KeySpace::new()?).await;
     Ok(Completion::Completed)
 }
+
+/// What a trial finds out of a server, or that it failed.
+#[cfg(any(feature = "aws", feature = "postgres"))]
+type Tried = Result<(), Failed>;
 
 /// What becomes of a trial of a server that is not there.
 fn absent(server: &str, why: String) -> Result<Completion, Failed> {

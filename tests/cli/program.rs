@@ -46,6 +46,17 @@ pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(
     for variable in ["SILVERBACK_KEYS", "SILVERBACK_STORE"] {
         command.env_remove(variable);
     }
+    // What DynamoDB's servers in tests take, and nothing of whoever runs them.
+    command
+        .envs([
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+        ])
+        .envs([
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ])
+        .env_remove("AWS_PROFILE");
     command.args(arguments);
     command
 }

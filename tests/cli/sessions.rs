@@ -43,6 +43,16 @@ impl Service {
 
     async fn at(url: String, codec: &CodecOptions, options: ServerOptions) -> Self {
         let backend = backend::connect(&url).await.unwrap();
+        Service::over(backend, url, codec, options)
+    }
+
+    /// The backend is what the program finds at the URL.
+    fn over(
+        backend: Arc<dyn Backend>,
+        url: String,
+        codec: &CodecOptions,
+        options: ServerOptions,
+    ) -> Self {
         let pairs: KeyPairs = KEYS.parse().unwrap();
         let codecs = Codecs::from_pairs_with(pairs, codec).unwrap();
         let store = ServerStore::with_options(codecs, backend, options).unwrap();
@@ -549,28 +559,64 @@ fn the_help_shows_how_it_is_done() {
     assert_eq!(silverback(["sessions"], "").status, 2);
 }
 
-#[cfg(feature = "postgres")]
-#[tokio::test(flavor = "multi_thread")]
-async fn all_commands_work_on_a_server() {
-    let server = match crate::servers::postgres::PostgresServer::start() {
-        Ok(server) => server,
-        Err(why) => return crate::required::not_run("postgres", &why),
-    };
-    let shop = ServerOptions::new();
-    let service = Service::at(server.url(), &CodecOptions::new(), shop).await;
+/// Each command on a server that is shared with nobody.
+#[cfg(any(feature = "aws", feature = "postgres"))]
+async fn all_commands_work(service: &Service) {
     let (jar, ape) = service.session(|session| session.login("ape")).await;
     service.put("over", "v", Expiry::from_millis(1_000)).await;
-    let listed = service.run("list", &["--owner", "ape"]).ok();
-    assert_eq!(listed.split('\t').next(), Some(&*ape));
+    for filter in [&["--owner", "ape"][..], &[]] {
+        let listed = service.run("list", filter).ok();
+        assert_eq!(listed.lines().count(), 1, "{listed}");
+        assert_eq!(listed.split('\t').next(), Some(&*ape));
+    }
     let shown = service.run_with_keys("show", &[&ape]).ok();
     assert!(shown.contains("owner: ape\n"), "{shown}");
     assert!(service.run("purge", &[]).ok().contains('1'));
     service.run_with_keys("delete", &[&ape]).ok();
     assert!(service.is_gone(&jar).await);
     assert_eq!(service.run("list", &["--owner", "ape"]).ok(), "");
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread")]
+async fn all_commands_work_on_postgres() {
+    let server = match crate::servers::postgres::PostgresServer::start() {
+        Ok(server) => server,
+        Err(why) => return crate::required::not_run("postgres", &why),
+    };
+    let shop = ServerOptions::new();
+    let service = Service::at(server.url(), &CodecOptions::new(), shop).await;
+    all_commands_work(&service).await;
     // A server that is not there is an outage, and its URL is not told.
     let port = crate::servers::free_port().unwrap();
     let nowhere = format!("postgres://ape:secret@127.0.0.1:{port}/nowhere");
     let refused = silverback(["sessions", "list", "--store", &nowhere], "").fails(2);
     assert!(!refused.contains("secret"), "{refused}");
+}
+
+#[cfg(feature = "aws")]
+#[tokio::test(flavor = "multi_thread")]
+async fn all_commands_work_on_dynamodb() {
+    use silverback::backend::{DynamoDb, DynamoDbOptions};
+
+    let server = match crate::servers::dynamodb::DynamoDbServer::start() {
+        Ok(server) => server,
+        Err(why) => return crate::required::not_run("dynamodb", &why),
+    };
+    let client = crate::servers::dynamodb::client(&server.endpoint());
+    let table = DynamoDbOptions::new("web.sessions").prefix("shop/");
+    let backend = DynamoDb::open(&client, table).await.unwrap();
+    let url = format!(
+        "dynamodb://web%2Esessions?endpoint={}&prefix=shop%2F",
+        server.endpoint()
+    );
+    let (codec, shop) = (CodecOptions::new(), ServerOptions::new());
+    let service = Service::over(Arc::new(backend), url, &codec, shop);
+    all_commands_work(&service).await;
+    let port = crate::servers::free_port().unwrap();
+    let nowhere = format!("dynamodb:nowhere?endpoint=http://127.0.0.1:{port}");
+    let refused = silverback(["sessions", "list", "--store", &nowhere], "").fails(2);
+    assert!(refused.contains("cannot be asked"), "{refused}");
+    let nothing = silverback(["sessions", "list", "--store", "dynamodb:"], "").fails(2);
+    assert!(nothing.contains("table"), "{nothing}");
 }

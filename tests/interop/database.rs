@@ -1,10 +1,9 @@
 //! Tables in PostgreSQL that a Go program and ours share.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use silverback::backend::{Backend, GoPostgres, GoTable, PostgresOptions, Scan};
 use silverback::compat::pgstore;
 use silverback::session::testing::Jar;
@@ -12,8 +11,9 @@ use silverback::session::{Dialect, ServerOptions, ServerStore};
 
 use crate::required::not_run;
 use crate::servers::postgres::PostgresServer;
-use crate::sessions::{hex, seeds};
+use crate::sessions::hex;
 use crate::store::{BLOCK_KEY, HASH_KEY, RUNTIME, Shared, codec, cookie};
+use crate::turns::both_see_what_a_map_would_hold;
 
 static SERVER: LazyLock<Result<PostgresServer, String>> = LazyLock::new(PostgresServer::start);
 
@@ -43,8 +43,7 @@ fn shared(table: GoTable, dialect: Dialect) -> Option<(Shared, GoPostgres)> {
         } else {
             "http"
         },
-        folder: None,
-        database: Some(for_go(&server.url())),
+        place: json!({"database": for_go(&server.url())}),
     };
     Some((shared, backend))
 }
@@ -72,8 +71,7 @@ fn compat_pgstore() -> Option<(Shared, GoPostgres)> {
     let shared = Shared {
         stores: store.named("session").unwrap().into(),
         go: "http",
-        folder: None,
-        database: Some(for_go(&url)),
+        place: json!({"database": for_go(&url)}),
     };
     Some((shared, backend))
 }
@@ -179,107 +177,6 @@ fn a_row_of_a_go_program_expires_when_it_says() {
             found += usize::from((left - expected).abs() < 60_000);
         }
         assert!(found > 0, "{:?}", backend.layout());
-    }
-}
-
-/// How often one of the two does something to a session, one after the other.
-const STEPS: u64 = 1_000;
-
-/// What a session of strings holds, as the Go program sees it, after a change that it makes.
-fn go_changes(
-    shared: &Shared,
-    gorilla: &mut crate::Gorilla,
-    jar: &mut Jar,
-    change: &Value,
-) -> Model {
-    let answer = shared.ask(gorilla, "change", jar, &json!({"change": change}));
-    jar.set("session", answer["cookie"].as_str().unwrap_or_default());
-    let values = answer["values"].as_object().cloned().unwrap_or_default();
-    let strings = values.into_iter().map(|(key, value)| {
-        let text = value.as_str().unwrap().to_owned();
-        (key, text)
-    });
-    // What a store of ours knows of the session.
-    strings.filter(|(key, _)| key != "_session").collect()
-}
-
-fn we_see(shared: &Shared, jar: &mut Jar) -> Model {
-    let mut model = Model::new();
-    shared.visit(jar, |session| {
-        for key in session.keys() {
-            let value = session.get(&key).unwrap().unwrap();
-            model.insert(key, value);
-        }
-    });
-    model
-}
-
-type Model = BTreeMap<String, String>;
-
-/// Whatever the two do to a session in turn, both see what a map would hold.
-fn both_see_what_a_map_would_hold(shared: &Shared) {
-    let Some(mut gorilla) = crate::Gorilla::start() else {
-        return;
-    };
-    let (mut jar, mut model) = (Jar::new(), Model::new());
-    for seed in seeds(STEPS) {
-        let key = format!("key {}", seed.rem_euclid(7));
-        let value = format!("value {seed}");
-        match (seed >> 8).rem_euclid(10) {
-            0..3 => {
-                shared.visit(&mut jar, |session| session.insert(&key, &value).unwrap());
-                model.insert(key, value);
-            }
-            3..6 => {
-                let set = json!({"set": {key.clone(): value.clone()}});
-                go_changes(shared, &mut gorilla, &mut jar, &set);
-                model.insert(key, value);
-            }
-            6 => {
-                shared.visit(&mut jar, |session| {
-                    session.remove(&key).unwrap();
-                });
-                model.remove(&key);
-            }
-            7 if !model.is_empty() => {
-                go_changes(
-                    shared,
-                    &mut gorilla,
-                    &mut jar,
-                    &json!({"unset": [key.clone()]}),
-                );
-                model.remove(&key);
-            }
-            8 if !model.is_empty() => {
-                let before = jar.get("session").map(str::to_owned);
-                shared.visit(&mut jar, |session| session.renew().unwrap());
-                assert_ne!(jar.get("session").map(str::to_owned), before, "seed {seed}");
-            }
-            9 if !model.is_empty() => {
-                let ended = jar.clone();
-                match seed % 2 == 0 {
-                    true => shared.visit(&mut jar, |session| session.destroy().unwrap()),
-                    false => drop(go_changes(
-                        shared,
-                        &mut gorilla,
-                        &mut jar,
-                        &json!({"end": true}),
-                    )),
-                }
-                assert_eq!(
-                    we_see(shared, &mut ended.clone()),
-                    Model::new(),
-                    "seed {seed}"
-                );
-                (jar, model) = (Jar::new(), Model::new());
-            }
-            _ => {}
-        }
-        assert_eq!(we_see(shared, &mut jar), model, "seed {seed}");
-        if !model.is_empty() {
-            let seen = go_changes(shared, &mut gorilla, &mut jar, &json!({}));
-            assert_eq!(seen, model, "seed {seed}");
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 // Command interop plays the Go side of Silverback's tests: the original
-// gorilla/securecookie, gorilla/sessions, antonlindstrom/pgstore and alexedwards/scs, asked
-// over standard input and output.
+// gorilla/securecookie, gorilla/sessions, antonlindstrom/pgstore, savaki/dynastore and
+// alexedwards/scs, asked over standard input and output.
 //
 //	interop        one JSON request a line in, one JSON answer a line out
 //	interop bench  gorilla's time per operation, one JSON object a line out
@@ -42,6 +42,8 @@ type request struct {
 	Folder     string `json:"folder"`   // of a FilesystemStore; empty: a CookieStore
 	Change     change `json:"change"`   // of a session of strings
 	Database   string `json:"database"` // URL: of a PGStore, or of scs
+	Endpoint   string `json:"endpoint"` // of DynamoDB
+	Table      string `json:"table"`    // of dynastore, or as pratikju/dynamostore would have it
 }
 
 // A change is what a handler does to a session of strings.
@@ -221,6 +223,9 @@ func newStore(asked request) (sessions.Store, error) {
 	blockKey, err := hex.DecodeString(asked.BlockKey)
 	if err != nil {
 		return nil, err
+	}
+	if asked.Table != "" {
+		return newTableStore(asked, securecookie.CodecsFromPairs(hashKey, blockKey))
 	}
 	if asked.Database != "" {
 		database, err := databaseOf(asked.Database)

@@ -12,12 +12,24 @@ mod database;
 mod gorilla;
 #[path = "../support/required.rs"]
 mod required;
-#[cfg(all(feature = "session", feature = "files", feature = "postgres"))]
+#[cfg(all(
+    feature = "session",
+    feature = "files",
+    any(feature = "aws", feature = "postgres")
+))]
 #[path = "../support/servers/mod.rs"]
 mod servers;
 mod sessions;
 #[cfg(all(feature = "session", feature = "files"))]
 mod store;
+#[cfg(all(feature = "session", feature = "files", feature = "aws"))]
+mod tables;
+#[cfg(all(
+    feature = "session",
+    feature = "files",
+    any(feature = "aws", feature = "postgres")
+))]
+mod turns;
 
 use cases::{Case, Cases};
 use gorilla::Gorilla;

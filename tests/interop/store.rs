@@ -1,8 +1,8 @@
 //! The stores of gorilla/sessions and of scs, live: a Go program and ours share a browser's
-//! session, in its cookie (CookieStore), in files (FilesystemStore) and in PostgreSQL (pgstore,
-//! scs's postgresstore).
+//! session, in its cookie (CookieStore) and in files (FilesystemStore); and what is tried so of
+//! all other stores.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
@@ -28,10 +28,8 @@ pub(crate) struct Shared {
     pub(crate) stores: Stores,
     /// Which of the Go program's stores is asked: `http`, gorilla's, or `scs`.
     pub(crate) go: &'static str,
-    /// Of the files; none where sessions live elsewhere.
-    pub(crate) folder: Option<PathBuf>,
-    /// The URL of the database; none where sessions live elsewhere.
-    pub(crate) database: Option<String>,
+    /// Where they are, as the Go program is told: nothing for cookies.
+    pub(crate) place: Value,
 }
 
 pub(crate) fn codec() -> SecureCookie {
@@ -49,8 +47,7 @@ impl Shared {
         Shared {
             stores: store.into(),
             go: "http",
-            folder: None,
-            database: None,
+            place: json!({}),
         }
     }
 
@@ -64,8 +61,7 @@ impl Shared {
         Shared {
             stores: store.into(),
             go: "http",
-            folder: Some(folder),
-            database: None,
+            place: json!({"folder": folder}),
         }
     }
 
@@ -77,11 +73,11 @@ impl Shared {
             "hash_key": hex(&HASH_KEY),
             "block_key": hex(&BLOCK_KEY),
             "cookie": jar.get("session").unwrap_or_default(),
-            "folder": self.folder.as_deref().unwrap_or(Path::new("")),
-            "database": self.database.as_deref().unwrap_or_default(),
         });
-        for (name, value) in more.as_object().unwrap() {
-            question[name] = value.clone();
+        for more in [&self.place, more] {
+            for (name, value) in more.as_object().unwrap() {
+                question[name] = value.clone();
+            }
         }
         gorilla.must(&question)
     }

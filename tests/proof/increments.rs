@@ -8,9 +8,7 @@ use silverback::session::testing::Jar;
 use crate::requests::Keys;
 use crate::{ROUNDS, RUNTIME};
 
-const WRITERS: usize = 64;
-
-pub(crate) fn none_is_lost(backend: Arc<dyn Backend>) -> String {
+pub(crate) fn none_is_lost(backend: Arc<dyn Backend>, writers: usize) -> String {
     // A thousand each where the pairs are tried ten thousand times.
     let each = (*ROUNDS / 10).max(1);
     RUNTIME.block_on(async {
@@ -18,7 +16,7 @@ pub(crate) fn none_is_lost(backend: Arc<dyn Backend>) -> String {
         let jar = Jar::with(store.clone(), |session| session.insert("count", 0))
             .await
             .unwrap();
-        let writers = (0..WRITERS).map(|_| {
+        let tasks = (0..writers).map(|_| {
             let (store, jar) = (store.clone(), jar.clone());
             tokio::spawn(async move {
                 for _ in 0..each {
@@ -31,12 +29,12 @@ pub(crate) fn none_is_lost(backend: Arc<dyn Backend>) -> String {
                 }
             })
         });
-        for writer in writers.collect::<Vec<_>>() {
+        for writer in tasks.collect::<Vec<_>>() {
             writer.await.unwrap();
         }
         let session = jar.session(store).await.unwrap();
         let count = session.get::<usize>("count").unwrap().unwrap();
-        assert_eq!(count, WRITERS * each);
-        format!("{WRITERS} writers x {each} increments = {count}")
+        assert_eq!(count, writers * each);
+        format!("{writers} writers x {each} increments = {count}")
     })
 }

@@ -24,10 +24,11 @@ use std::process::ExitCode;
 use std::sync::{Arc, LazyLock};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use silverback::backend::{Backend, connect};
+use silverback::backend::{Backend, DynamoDb, DynamoDbOptions, connect};
 
 use required::is_required;
 use scratch::Scratch;
+use servers::dynamodb::{DynamoDbServer, client, endpoint_at};
 use servers::postgres::PostgresServer;
 use servers::proxy::Proxy;
 
@@ -40,17 +41,68 @@ static ROUNDS: LazyLock<usize> = LazyLock::new(|| {
 static RUNTIME: LazyLock<tokio::runtime::Runtime> =
     LazyLock::new(|| tokio::runtime::Runtime::new().expect("a runtime"));
 
-/// The URL of a fresh backend, which may be in this folder; or why there is no such server.
-type Url = fn(&Path) -> Result<String, String>;
+/// A kind of backend, and how hard it is tried.
+#[derive(Clone, Copy)]
+struct Kind {
+    name: &'static str,
+    /// A fresh one, which may be in this folder; or why there is no such server.
+    make: fn(&Path) -> Made,
+    /// How many write one session at once.
+    writers: usize,
+}
 
-const BACKENDS: &[(&str, Url)] = &[
-    ("memory", |_| Ok("memory:".to_owned())),
-    ("files", |folder| Ok(format!("files:{}", folder.display()))),
-    ("sqlite", |folder| {
-        Ok(format!("sqlite:{}/proof.db", folder.display()))
-    }),
-    ("postgres", |_| RUNTIME.block_on(postgres())),
+type Made = Result<Arc<dyn Backend>, String>;
+
+const BACKENDS: &[Kind] = &[
+    Kind {
+        name: "memory",
+        make: |_| Ok(connected("memory:")),
+        writers: 64,
+    },
+    Kind {
+        name: "files",
+        make: |folder| Ok(connected(&format!("files:{}", folder.display()))),
+        writers: 64,
+    },
+    Kind {
+        name: "sqlite",
+        make: |folder| Ok(connected(&format!("sqlite:{}/proof.db", folder.display()))),
+        writers: 64,
+    },
+    Kind {
+        name: "postgres",
+        make: |_| Ok(connected(&RUNTIME.block_on(postgres())?)),
+        writers: 64,
+    },
+    Kind {
+        name: "dynamodb",
+        make: |_| Ok(dynamodb(dynamodb_server()?.port(), &fresh_prefix())),
+        writers: 8,
+    },
 ];
+
+fn connected(url: &str) -> Arc<dyn Backend> {
+    let connected = RUNTIME.block_on(connect(url));
+    connected.expect("a backend of its own")
+}
+
+/// A server that lives as long as this process.
+fn dynamodb_server() -> Result<&'static DynamoDbServer, String> {
+    static SERVER: LazyLock<Result<DynamoDbServer, String>> = LazyLock::new(DynamoDbServer::start);
+    SERVER.as_ref().map_err(String::clone)
+}
+
+fn fresh_prefix() -> String {
+    format!("{:x}/", dice::Dice::new().roll(usize::MAX))
+}
+
+/// Items of that prefix in a table of the server behind that port.
+fn dynamodb(port: u16, prefix: &str) -> Arc<dyn Backend> {
+    let options = DynamoDbOptions::new("proof").prefix(prefix);
+    let client = client(&endpoint_at(port));
+    let opened = RUNTIME.block_on(DynamoDb::open(&client, options));
+    Arc::new(opened.expect("a table in a server that answers"))
+}
 
 /// A schema of its own in a server that lives as long as this process, or that the environment
 /// names.
@@ -73,22 +125,18 @@ async fn postgres() -> Result<String, String> {
 type Proof = fn(Arc<dyn Backend>) -> String;
 
 fn trial(
-    (kind, url): (&str, Url),
+    kind: Kind,
     name: &str,
     proof: impl Fn(Arc<dyn Backend>) -> String + Send + 'static,
 ) -> Trial {
-    let name = format!("{kind}::{name}");
+    let name = format!("{}::{name}", kind.name);
     let told = name.clone();
-    let kind = kind.to_owned();
     Trial::ignorable_test(name, move || {
         let folder = Scratch::new("SILVERBACK_PROOF_FOLDER");
-        let url = match url(folder.path()) {
-            Ok(url) => url,
-            Err(why) => return absent(&kind, &why),
+        let backend = match (kind.make)(folder.path()) {
+            Ok(backend) => backend,
+            Err(why) => return absent(kind.name, &why),
         };
-        let backend = RUNTIME
-            .block_on(connect(&url))
-            .expect("a backend of its own");
         let prove = std::panic::AssertUnwindSafe(|| proof(backend));
         let said = std::panic::catch_unwind(prove);
         match said {
@@ -105,23 +153,54 @@ fn trial(
     })
 }
 
-/// A real server behind a proxy that breaks.
-fn broken_way() -> Result<Completion, Failed> {
-    let url = match RUNTIME.block_on(postgres()) {
-        Ok(url) => url,
-        Err(why) => return absent("postgres", &why),
-    };
-    let connected = |url: &str| RUNTIME.block_on(connect(url));
-    let plain = connected(&url)?;
+/// One backend by two ways: straight, and by a proxy that breaks.
+struct Ways {
+    straight: Arc<dyn Backend>,
+    broken: Arc<dyn Backend>,
+    proxy: Arc<Proxy>,
+}
+
+fn proxy_to(port: u16) -> Arc<Proxy> {
+    Arc::new(RUNTIME.block_on(Proxy::start(port)))
+}
+
+fn ways_to_postgres() -> Result<Ways, String> {
+    let url = RUNTIME.block_on(postgres())?;
     // What is between the host and the database.
     let mut parts = url.split(['/', '?']);
     let port = parts.find_map(|part| part.rsplit_once(':')?.1.parse().ok());
     let server: u16 = port.ok_or("the URL has no port")?;
-    let proxy = Arc::new(RUNTIME.block_on(Proxy::start(server)));
+    let proxy = proxy_to(server);
     let way = url.replace(&format!(":{server}"), &format!(":{}", proxy.port()));
-    let said = broken_way::nothing_is_done_twice(plain, connected(&way)?, &proxy);
-    eprintln!("postgres::a_broken_way_does_nothing_twice: {said}");
-    Ok(Completion::Completed)
+    Ok(Ways {
+        straight: connected(&url),
+        broken: connected(&way),
+        proxy,
+    })
+}
+
+fn ways_to_dynamodb() -> Result<Ways, String> {
+    let (server, prefix) = (dynamodb_server()?.port(), fresh_prefix());
+    let proxy = proxy_to(server);
+    Ok(Ways {
+        straight: dynamodb(server, &prefix),
+        broken: dynamodb(proxy.port(), &prefix),
+        proxy,
+    })
+}
+
+fn broken_way(kind: &'static str, ways: fn() -> Result<Ways, String>) -> Trial {
+    let name = format!("{kind}::a_broken_way_does_nothing_twice");
+    let told = name.clone();
+    Trial::ignorable_test(name, move || {
+        let ways = match ways() {
+            Ok(ways) => ways,
+            Err(why) => return absent(kind, &why),
+        };
+        let said = broken_way::nothing_is_done_twice(ways.straight, ways.broken, &ways.proxy);
+        eprintln!("{told}: {said}");
+        Ok(Completion::Completed)
+    })
 }
 
 /// What becomes of a trial of a server that is not there.
@@ -134,7 +213,6 @@ fn absent(server: &str, why: &str) -> Result<Completion, Failed> {
 
 fn main() -> ExitCode {
     const PROOFS: &[(&str, Proof)] = &[
-        ("no_increment_is_lost", increments::none_is_lost),
         (
             "a_lost_reply_does_nothing_twice",
             lost_replies::nothing_is_done_twice,
@@ -146,6 +224,9 @@ fn main() -> ExitCode {
     ];
     let mut trials = Vec::new();
     for backend in BACKENDS.iter().copied() {
+        trials.push(trial(backend, "no_increment_is_lost", move |made| {
+            increments::none_is_lost(made, backend.writers)
+        }));
         for (name, proof) in PROOFS {
             trials.push(trial(backend, name, proof));
         }
@@ -166,10 +247,8 @@ fn main() -> ExitCode {
             }));
         }
     }
-    trials.push(Trial::ignorable_test(
-        "postgres::a_broken_way_does_nothing_twice",
-        broken_way,
-    ));
+    trials.push(broken_way("postgres", ways_to_postgres));
+    trials.push(broken_way("dynamodb", ways_to_dynamodb));
     assert!(trials.len() > 100, "there is nothing to prove");
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -2,88 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use silverback::backend::{
-    Backend, Created, Expiry, Generation, Key, Outcome, Postgres, PostgresOptions, Record,
-};
+use silverback::backend::{Backend, Postgres, PostgresOptions};
 
+use super::super::faults::{self, SLACK, TIMEOUT, key, record};
 use super::super::servers::pgbouncer::PgBouncer;
 use super::super::servers::postgres::PostgresServer;
 use super::super::servers::proxy::{Fault, Proxy};
 use super::Tried;
-
-const TIMEOUT: Duration = Duration::from_millis(500);
-/// What this machine may take longer than it should.
-const SLACK: Duration = Duration::from_secs(5);
-
-fn faults() -> Vec<Fault> {
-    let mut faults = vec![
-        Fault::Refuse,
-        Fault::BlackHole,
-        Fault::Delay(2 * TIMEOUT),
-        Fault::Trickle(TIMEOUT / 10),
-    ];
-    for after in [0, 1, 5, 6, 40, 100] {
-        faults.push(Fault::ResetRequest(after));
-        faults.push(Fault::ResetResponse(after));
-    }
-    faults
-}
-
-fn key() -> Key {
-    let random = Generation::random().expect("randomness");
-    Key::new(*random.as_bytes()).expect("16 bytes")
-}
-
-fn record(text: &str) -> Record {
-    Record::new(text, Expiry::NEVER)
-}
 
 pub(super) async fn every_fault_ends_in_time_and_is_got_over(server: &PostgresServer) -> Tried {
     let proxy = Proxy::start(server.port()).await;
     let options = PostgresOptions::new().timeout(TIMEOUT);
     let backend = Postgres::connect_with(&server.url_at(proxy.port()), options).await?;
     let straight = Postgres::connect(&server.url()).await?;
-    for fault in faults() {
-        let key = key();
-        let Created::Saved(seen) = backend.create(&key, &record("before")).await? else {
-            panic!("it is the first");
-        };
-        proxy.set(fault);
-        let began = Instant::now();
-        let read = backend.load(&key).await;
-        let wrote = backend.swap(&key, &seen, &record("after")).await;
-        let took = began.elapsed();
-        assert!(took < 2 * TIMEOUT + SLACK, "{fault:?} took {took:?}");
-        if !matches!(fault, Fault::ResetRequest(_) | Fault::ResetResponse(_)) {
-            let refused = read.expect_err("there is no way");
-            assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
-            assert!(wrote.is_err(), "{fault:?}");
-        }
-        proxy.set(Fault::None);
-        // What was acknowledged is so; what was refused is not; else it is one of the two.
-        let healed = Instant::now();
-        let stored = loop {
-            match backend.load(&key).await {
-                Ok(stored) => break stored.expect("it is there"),
-                Err(error) => assert!(
-                    healed.elapsed() < Duration::from_secs(1) + SLACK,
-                    "{fault:?}: {error:?}"
-                ),
-            }
-        };
-        match &wrote {
-            Ok(Outcome::Done(_)) => assert_eq!(stored.record, record("after")),
-            Ok(outcome) => panic!("{outcome:?} with nobody"),
-            Err(error) if error.is_outcome_unknown() => {}
-            Err(_) => assert_eq!(stored.record, record("before"), "{fault:?}"),
-        }
-        assert_eq!(straight.load(&key).await?, Some(stored.clone()));
-        let again = backend
-            .swap(&key, &stored.revision, &record("again"))
-            .await?;
-        assert!(matches!(again, Outcome::Done(_)));
-    }
-    Ok(())
+    faults::are_got_over(&backend, &straight, &proxy).await
 }
 
 pub(super) async fn what_nobody_waits_for_holds_no_connection(server: &PostgresServer) -> Tried {

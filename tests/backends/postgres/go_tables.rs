@@ -4,22 +4,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
 use silverback::backend::{
-    Backend, Created, Error, Expiry, Generation, GoPostgres, GoTable, Key, Layout, Outcome,
-    PostgresOptions, Record, Revision, Scan, Stored,
+    Backend, Created, Expiry, Generation, GoPostgres, GoTable, Key, Outcome, PostgresOptions,
+    Record, Scan,
 };
 use sqlx::{AssertSqlSafe, PgPool, Row};
 
 use super::super::contestants::Made;
+use super::super::plain::Plain;
 use super::super::servers::postgres::PostgresServer;
 use super::{Tried, server};
-
-/// Takes any key, and has no owners and no scan: those are not asked for by any key.
-struct Hashed(GoPostgres);
 
 pub(super) async fn hashed(table: GoTable) -> Made {
     let random = Generation::random().expect("randomness");
@@ -36,49 +30,7 @@ pub(super) async fn hashed(table: GoTable) -> Made {
         let made = sqlx::raw_sql(AssertSqlSafe(index)).execute(&pool).await;
         made.expect("an index");
     }
-    Ok(Arc::new(Hashed(backend)))
-}
-
-fn hash(key: &Key) -> Key {
-    let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(key.as_bytes()));
-    Key::new(hash).expect("43 bytes")
-}
-
-#[async_trait]
-impl Backend for Hashed {
-    async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
-        self.0.load(&hash(key)).await
-    }
-
-    async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
-        self.0.create(&hash(key), record).await
-    }
-
-    async fn swap(
-        &self,
-        key: &Key,
-        seen: &Revision,
-        record: &Record,
-    ) -> Result<Outcome<Revision>, Error> {
-        self.0.swap(&hash(key), seen, record).await
-    }
-
-    async fn touch(
-        &self,
-        key: &Key,
-        seen: &Revision,
-        until: Expiry,
-    ) -> Result<Outcome<Revision>, Error> {
-        self.0.touch(&hash(key), seen, until).await
-    }
-
-    async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
-        self.0.remove(&hash(key), seen).await
-    }
-
-    fn layout(&self) -> Layout {
-        self.0.layout()
-    }
+    Ok(Plain::of(Arc::new(backend)))
 }
 
 /// Names that would do something else, if they were not quoted.

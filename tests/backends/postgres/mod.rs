@@ -10,15 +10,15 @@ mod tls;
 
 use std::sync::{Arc, OnceLock};
 
-use libtest_mimic::{Completion, Failed, Trial};
+use libtest_mimic::{Completion, Trial};
 use silverback::backend::{GoTable, Postgres, connect};
 use sqlx::{AssertSqlSafe, PgPool};
 use tokio::runtime::Runtime;
 
-use super::absent;
 use super::contestants::{Contestant, Made};
 use super::servers::pgbouncer::PgBouncer;
 use super::servers::postgres::PostgresServer;
+use super::{Tried, absent};
 
 type Started<T> = OnceLock<Result<T, String>>;
 
@@ -111,9 +111,6 @@ async fn database(
     let pool = PgPool::connect(&url).await?;
     Ok((url, pool))
 }
-
-/// What a trial finds out of the server, or that it failed.
-type Tried = Result<(), Failed>;
 
 pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     let mut trials = Vec::new();

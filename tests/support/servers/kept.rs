@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Who runs servers where the tests run as root, which some servers refuse: nobody.
+/// Who that is.
 #[cfg(unix)]
 const NOBODY: u32 = 65_534;
 
@@ -16,10 +16,20 @@ const NOBODY: u32 = 65_534;
 const KEEPER: &str = r#"
 "$0" "$@" & program=$!
 read -r word
-kill -INT $program 2> /dev/null
+kill -"$SIGNAL" $program 2> /dev/null
 wait $program
 [ "$word" = keep ] || rm -rf "$PWD"
 "#;
+
+/// As whom a server runs, and what ends it.
+#[derive(Clone, Copy)]
+pub(super) enum User {
+    /// As we do; `TERM` ends it.
+    Ours,
+    /// Where we are root, which Postgres and its kin refuse: nobody. `INT` ends those without
+    /// waiting for their clients.
+    NotRoot,
+}
 
 pub(super) struct Kept(Child);
 
@@ -30,6 +40,7 @@ impl Kept {
         program: &Path,
         arguments: &[&str],
         environment: &[(&str, &str)],
+        user: User,
     ) -> Result<Self, String> {
         let log = File::options()
             .create(true)
@@ -37,7 +48,13 @@ impl Kept {
             .open(folder.join("log"))
             .map_err(|error| error.to_string())?;
         let errors = log.try_clone().map_err(|error| error.to_string())?;
-        let child = as_nobody("sh", folder)
+        let (mut shell, signal) = match user {
+            User::NotRoot => (as_nobody("sh", folder), "INT"),
+            User::Ours => (Command::new("sh"), "TERM"),
+        };
+        let child = shell
+            .env("SIGNAL", signal)
+            .current_dir(folder)
             .args(["-c", KEEPER])
             .arg(program)
             .args(arguments)

@@ -3,10 +3,15 @@
 
 #![allow(dead_code)] // not every test does everything to them
 
+#[cfg(feature = "aws")]
+pub(crate) mod dynamodb;
 mod kept;
+#[cfg(feature = "postgres")]
 pub(crate) mod pgbouncer;
+#[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod proxy;
+mod skew;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;

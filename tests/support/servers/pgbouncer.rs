@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::kept::{Kept, own_folder};
+use super::kept::{Kept, User, own_folder};
 use super::postgres::PostgresServer;
 use super::{folder_with, free_port};
 
@@ -37,7 +37,7 @@ impl PgBouncer {
         );
         let written = std::fs::write(folder.join("settings.ini"), settings);
         written.map_err(|error| error.to_string())?;
-        let kept = Kept::run(&folder, &program, &["settings.ini"], &[])?;
+        let kept = Kept::run(&folder, &program, &["settings.ini"], &[], User::NotRoot)?;
         let watchdog = Instant::now() + WATCHDOG;
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             if Instant::now() > watchdog {

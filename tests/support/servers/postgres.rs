@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::kept::{Kept, as_nobody, own_folder};
+use super::kept::{Kept, User, as_nobody, own_folder};
+use super::skew::Skew;
 use super::{folder_with, free_port};
 
 /// Longer than any start takes.
@@ -32,14 +33,7 @@ impl PostgresServer {
 
     /// One whose clock differs from ours by such as `+1h`.
     pub(crate) fn start_skewed(skew: &str) -> Result<Self, String> {
-        let preload = faketime().ok_or("faketime is not here")?;
-        PostgresServer::start_with(
-            Some(Skew {
-                preload,
-                by: skew.to_owned(),
-            }),
-            false,
-        )
+        PostgresServer::start_with(Some(Skew::by(skew)?), false)
     }
 
     fn start_with(skew: Option<Skew>, tls: bool) -> Result<Self, String> {
@@ -143,13 +137,12 @@ impl PostgresServer {
             .chain(["-c", "max_connections=400"])
             .chain(["-c", "log_line_prefix=%d "]) // the database's name
             .chain(["-c", if self.tls { "ssl=on" } else { "ssl=off" }]);
-        let environment = match &self.skew {
-            Some(skew) => vec![("LD_PRELOAD", &*skew.preload), ("FAKETIME", &*skew.by)],
-            None => Vec::new(),
-        };
+        let environment = self.skew.as_ref().map(Skew::environment);
+        let environment = environment.unwrap_or_default();
         let arguments: Vec<&str> = arguments.collect();
         let program = self.programs.join("postgres");
-        self.kept = Some(Kept::run(&self.folder, &program, &arguments, &environment)?);
+        let (folder, user) = (&self.folder, User::NotRoot);
+        self.kept = Some(Kept::run(folder, &program, &arguments, &environment, user)?);
         Ok(())
     }
 
@@ -186,22 +179,6 @@ impl PostgresServer {
         assert!(killed.expect("kill").success());
         self.stop();
     }
-}
-
-/// How a server's clock differs from ours.
-struct Skew {
-    /// The library that tells the time.
-    preload: String,
-    /// As faketime has it.
-    by: String,
-}
-
-/// Debian's library, in the folder of whatever this machine is.
-fn faketime() -> Option<String> {
-    let machines = std::fs::read_dir("/usr/lib").ok()?.flatten();
-    let mut libraries = machines.map(|folder| folder.path().join("faketime/libfaketime.so.1"));
-    let library = libraries.find(|library| library.exists())?;
-    library.to_str().map(str::to_owned)
 }
 
 /// Where the server's programs are: Debian does not have them on the path.

@@ -1,0 +1,16 @@
+//! A way to the server that breaks.
+
+use silverback::backend::{DynamoDb, DynamoDbOptions};
+
+use super::super::Tried;
+use super::super::faults::{self, TIMEOUT};
+use super::super::servers::dynamodb::{DynamoDbServer, client, endpoint_at};
+use super::super::servers::proxy::Proxy;
+
+pub(super) async fn every_fault_ends_in_time_and_is_got_over(server: &DynamoDbServer) -> Tried {
+    let proxy = Proxy::start(server.port()).await;
+    let options = DynamoDbOptions::new("faults").timeout(TIMEOUT);
+    let straight = DynamoDb::open(&client(&server.endpoint()), options.clone()).await?;
+    let backend = DynamoDb::with_client(&client(&endpoint_at(proxy.port())), options)?;
+    faults::are_got_over(&backend, &straight, &proxy).await
+}

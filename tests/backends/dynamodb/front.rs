@@ -1,0 +1,88 @@
+//! What stands before a server: it counts the requests, and answers some of them itself.
+
+use std::collections::VecDeque;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::Uri;
+use axum::response::Response;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tokio::net::TcpListener;
+
+#[derive(Clone)]
+pub(super) struct Front(Arc<Inner>);
+
+struct Inner {
+    server: u16,
+    client: Client<HttpConnector, Body>,
+    requests: Mutex<Vec<String>>,
+    answers: Mutex<VecDeque<Answer>>,
+}
+
+/// An answer in the server's place: a status, and a body of JSON.
+type Answer = (u16, String);
+
+impl Front {
+    /// Before the server at that port; and the port of its own.
+    pub(super) async fn start(server: u16) -> Result<(Self, u16), std::io::Error> {
+        let front = Front(Arc::new(Inner {
+            server,
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            requests: Mutex::default(),
+            answers: Mutex::default(),
+        }));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let port = listener.local_addr()?.port();
+        let app = Router::new().fallback(pass).with_state(front.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Ok((front, port))
+    }
+
+    /// What was asked since the last time.
+    pub(super) fn requests(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.requests.lock().expect("nobody panicked"))
+    }
+
+    /// The next request is answered by this error.
+    pub(super) fn say(&self, status: u16, error: &str) {
+        let body = format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{error}"}}"#);
+        self.answer(status, body);
+    }
+
+    pub(super) fn answer(&self, status: u16, body: String) {
+        let mut answers = self.0.answers.lock().expect("nobody panicked");
+        answers.push_back((status, body));
+    }
+}
+
+async fn pass(State(front): State<Front>, mut request: Request) -> Response {
+    let target = request.headers().get("x-amz-target");
+    let target = target.and_then(|target| target.to_str().ok()?.split_once('.'));
+    let operation = target.expect("an operation").1.to_owned();
+    front
+        .0
+        .requests
+        .lock()
+        .expect("nobody panicked")
+        .push(operation);
+    let answer = front.0.answers.lock().expect("nobody panicked").pop_front();
+    if let Some((status, body)) = answer {
+        let response = Response::builder()
+            .status(status)
+            .header("content-type", "application/x-amz-json-1.0");
+        return response.body(Body::from(body)).expect("a response");
+    }
+    let uri = format!(
+        "http://127.0.0.1:{}{}",
+        front.0.server,
+        request.uri().path()
+    );
+    *request.uri_mut() = uri.parse::<Uri>().expect("a URI");
+    let response = front.0.client.request(request).await;
+    response.expect("the server answers").map(Body::new)
+}

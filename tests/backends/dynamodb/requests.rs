@@ -1,0 +1,200 @@
+//! How many requests an operation is, and which of them are repeated.
+
+use silverback::backend::{
+    Backend, Created, DynamoDb, DynamoDbOptions, Expiry, Generation, Key, Outcome, Owner, Owners,
+    Record,
+};
+
+use super::super::Tried;
+use super::super::faults::{TIMEOUT, key, record};
+use super::super::servers::dynamodb::{DynamoDbServer, client, endpoint_at};
+use super::front::Front;
+
+/// A backend behind something that counts.
+async fn counted(server: &DynamoDbServer) -> Result<(Front, DynamoDb), libtest_mimic::Failed> {
+    let (front, port) = Front::start(server.port()).await?;
+    let options = DynamoDbOptions::new("counted").timeout(4 * TIMEOUT);
+    let backend = DynamoDb::open(&client(&endpoint_at(port)), options).await?;
+    front.requests();
+    Ok((front, backend))
+}
+
+fn seen<T: std::fmt::Debug>(outcome: Outcome<T>) -> T {
+    match outcome {
+        Outcome::Done(seen) => seen,
+        outcome => panic!("{outcome:?} with nobody"),
+    }
+}
+
+pub(super) async fn an_operation_is_one_request_and_an_owned_load_two(
+    server: &DynamoDbServer,
+) -> Tried {
+    let (front, backend) = counted(server).await?;
+    macro_rules! asks {
+        ($expected:expr, $operation:expr) => {{
+            let answer = $operation.await?;
+            assert_eq!(front.requests(), $expected);
+            answer
+        }};
+    }
+    let key = key();
+    let Created::Saved(revision) = asks!(["UpdateItem"], backend.create(&key, &record("v"))) else {
+        panic!("it is the first");
+    };
+    asks!(["UpdateItem"], backend.create(&key, &record("w")));
+    asks!(["GetItem"], backend.load(&key));
+    let revision = seen(asks!(
+        ["UpdateItem"],
+        backend.swap(&key, &revision, &record("w"))
+    ));
+    let again = seen(asks!(
+        ["UpdateItem"],
+        backend.touch(&key, &revision, Expiry::NEVER)
+    ));
+    // What was not as it had been seen is not looked for.
+    let conflict = asks!(["UpdateItem"], backend.swap(&key, &revision, &record("x")));
+    assert_eq!(conflict, Outcome::Conflict);
+    seen(asks!(["DeleteItem"], backend.remove(&key, &again)));
+    asks!(["DeleteItem"], backend.remove(&key, &again));
+
+    let ape = format!("{:?}", key.as_bytes());
+    let generation = asks!(
+        ["GetItem", "UpdateItem"],
+        backend.begin(&ape, Expiry::NEVER)
+    );
+    asks!(["GetItem"], backend.begin(&ape, Expiry::NEVER));
+    let owned = record("v").owned_by(Owner {
+        name: ape.clone(),
+        generation,
+    });
+    let Created::Saved(revision) = asks!(["UpdateItem"], backend.create(&key, &owned)) else {
+        panic!("it is the first");
+    };
+    asks!(["GetItem", "GetItem"], backend.load(&key));
+    let transaction = ["TransactWriteItems"];
+    let revision = seen(asks!(transaction, backend.swap(&key, &revision, &owned)));
+    let revision = seen(asks!(
+        transaction,
+        backend.touch(&key, &revision, Expiry::NEVER)
+    ));
+    asks!(["GetItem", "Query"], backend.keys(&ape));
+    seen(asks!(transaction, backend.remove(&key, &revision)));
+    asks!(
+        ["GetItem", "GetItem", "UpdateItem"],
+        backend.revoke(&ape, Expiry::NEVER, Some(&key))
+    );
+    Ok(())
+}
+
+pub(super) async fn only_what_there_was_no_capacity_for_is_repeated(
+    server: &DynamoDbServer,
+) -> Tried {
+    let (front, backend) = counted(server).await?;
+    let key = key();
+    for error in [
+        "ProvisionedThroughputExceededException",
+        "ThrottlingException",
+        "RequestLimitExceeded",
+    ] {
+        front.say(400, error);
+        front.say(400, error);
+        backend.load(&key).await?;
+        assert_eq!(front.requests(), ["GetItem"; 3], "{error}");
+    }
+    // A transaction that another was in the way of, and nothing else.
+    let generation = Generation::random()?;
+    let owner = Owner {
+        name: "ape".to_owned(),
+        generation,
+    };
+    let Created::Saved(revision) = backend.create(&key, &record("v").owned_by(owner)).await? else {
+        panic!("it is the first");
+    };
+    front.requests();
+    let cancelled = |own: &str, other: &str| {
+        let kind = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
+        let reasons = format!(r#"[{{"Code":"{own}"}},{{"Code":"{other}"}}]"#);
+        front.answer(
+            400,
+            format!(r#"{{"__type":"{kind}","CancellationReasons":{reasons}}}"#),
+        );
+    };
+    cancelled("TransactionConflict", "None");
+    cancelled("None", "ThrottlingError");
+    cancelled("TransactionConflict", "ConditionalCheckFailed");
+    let gone = backend.remove(&key, &revision).await?;
+    assert_eq!((gone, front.requests().len()), (Outcome::Gone, 3));
+    // No capacity for as long as an operation may take.
+    for _ in 0..100 {
+        front.say(400, "ThrottlingException");
+    }
+    let refused = backend.load(&key).await.unwrap_err();
+    assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
+    assert!(refused.to_string().contains("capacity"), "{refused}");
+    Ok(())
+}
+
+pub(super) async fn what_may_have_been_done_is_unknown(server: &DynamoDbServer) -> Tried {
+    let (front, backend) = counted(server).await?;
+    let key = key();
+    for (status, error, may_be_done) in [
+        (500, "InternalServerError", true),
+        (503, "ServiceUnavailable", true),
+        (400, "ValidationException", false),
+        (400, "AccessDeniedException", false),
+        (400, "ResourceNotFoundException", false),
+    ] {
+        front.say(status, error);
+        let wrote = backend.create(&key, &record("v")).await.unwrap_err();
+        assert_eq!(wrote.is_outcome_unknown(), may_be_done, "{error}");
+        front.say(status, error);
+        let read = backend.load(&key).await.unwrap_err();
+        assert!(
+            read.is_unavailable() && !read.is_outcome_unknown(),
+            "{error}"
+        );
+        assert!(read.to_string().contains(error), "{read}");
+        assert_eq!(front.requests(), ["UpdateItem", "GetItem"]);
+    }
+    Ok(())
+}
+
+pub(super) async fn no_item_is_larger_than_dynamodb_takes(server: &DynamoDbServer) -> Tried {
+    let (front, backend) = counted(server).await?;
+    for size in [0, 65_536] {
+        let (key, value) = (key(), vec![7; size]);
+        let record = Record::new(value, Expiry::NEVER);
+        backend.create(&key, &record).await?;
+        assert!(backend.load(&key).await?.expect("it is there").record == record);
+    }
+    // The largest that we send is taken; what is larger is not sent.
+    let owner = Owner {
+        name: "o".repeat(1_000),
+        generation: backend.begin(&"o".repeat(1_000), Expiry::NEVER).await?,
+    };
+    let key = Key::new([0xFF; 250])?;
+    let of_size = |size| Record::new(vec![7; size], Expiry::NEVER).owned_by(owner.clone());
+    let refused = backend.create(&key, &of_size(409_600)).await.unwrap_err();
+    assert!(refused.is_too_large());
+    let text = refused.to_string();
+    let limit = text
+        .rsplit(' ')
+        .next()
+        .expect("a figure")
+        .parse::<usize>()?;
+    assert!(text.contains("409600") && limit > 400_000, "{text}");
+    front.requests();
+    assert!(backend.create(&key, &of_size(limit + 1)).await.is_err());
+    assert!(front.requests().is_empty());
+    assert!(matches!(
+        backend.create(&key, &of_size(limit)).await?,
+        Created::Saved(_)
+    ));
+    // An owner whose name is no key.
+    let long = backend
+        .begin(&"o".repeat(3_000), Expiry::NEVER)
+        .await
+        .unwrap_err();
+    assert!(long.is_usage());
+    Ok(())
+}

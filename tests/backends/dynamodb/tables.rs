@@ -1,0 +1,108 @@
+//! The table: made once, left as it is, and shared.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::TimeToLiveStatus;
+use silverback::backend::{Backend, DynamoDb, DynamoDbOptions, Generation, Owner, Owners, Scan};
+
+use super::super::Tried;
+use super::super::faults::{key, record};
+use super::super::servers::dynamodb::{DynamoDbServer, client};
+
+async fn has_time_to_live(client: &Client, table: &str) -> Result<bool, libtest_mimic::Failed> {
+    let told = client
+        .describe_time_to_live()
+        .table_name(table)
+        .send()
+        .await?;
+    let status = told
+        .time_to_live_description
+        .and_then(|told| told.time_to_live_status);
+    Ok(matches!(
+        status,
+        Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)
+    ))
+}
+
+pub(super) async fn a_table_is_made_once_and_left_as_it_is(server: &DynamoDbServer) -> Tried {
+    let client = client(&server.endpoint());
+    let open = |options| DynamoDb::open(&client, options);
+    // Several at once; what expires in it is removed, unless that is not wanted.
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(
+                async move { DynamoDb::open(&client, DynamoDbOptions::new("at_once")).await },
+            )
+        })
+        .collect();
+    for task in tasks {
+        task.await??;
+    }
+    assert!(has_time_to_live(&client, "at_once").await?);
+    open(
+        DynamoDbOptions::new("lasting")
+            .ttl_enabled(false)
+            .provisioned(3, 2),
+    )
+    .await?;
+    assert!(!has_time_to_live(&client, "lasting").await?);
+    // A table that is there is changed only if that is said.
+    open(DynamoDbOptions::new("lasting").provisioned(7, 7)).await?;
+    assert!(!has_time_to_live(&client, "lasting").await?);
+    open(DynamoDbOptions::new("lasting").ttl_enabled(true)).await?;
+    open(DynamoDbOptions::new("lasting").ttl_enabled(true)).await?;
+    assert!(has_time_to_live(&client, "lasting").await?);
+    let described = client.describe_table().table_name("lasting").send().await?;
+    let table = described.table().expect("it is there");
+    let throughput = table.provisioned_throughput().expect("it is provisioned");
+    assert_eq!(
+        (
+            throughput.read_capacity_units(),
+            throughput.write_capacity_units()
+        ),
+        (Some(3), Some(2))
+    );
+    // One that is not there, and is not made.
+    let absent = DynamoDb::with_client(&client, DynamoDbOptions::new("absent"))?;
+    let refused = absent.load(&key()).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("ResourceNotFoundException"),
+        "{refused}"
+    );
+    let odd = open(DynamoDbOptions::new("no table's name"))
+        .await
+        .unwrap_err();
+    let why = std::error::Error::source(&odd).expect("DynamoDB says why");
+    assert!(
+        odd.is_unavailable() && why.to_string().contains("name"),
+        "{odd:?}"
+    );
+    let long = DynamoDbOptions::new("long").prefix("x".repeat(129));
+    assert!(DynamoDb::with_client(&client, long).unwrap_err().is_usage());
+    Ok(())
+}
+
+pub(super) async fn prefixes_share_a_table_and_nothing_else(server: &DynamoDbServer) -> Tried {
+    let client = client(&server.endpoint());
+    let with = |prefix: &str| {
+        let options = DynamoDbOptions::new("shared").prefix(prefix);
+        let client = client.clone();
+        async move { DynamoDb::open(&client, options).await }
+    };
+    let (one, other, none) = (with("one/").await?, with("other/").await?, with("").await?);
+    let key = key();
+    let generation = one.begin("ape", record("").expiry()).await?;
+    let owned = |generation: Generation| {
+        let name = "ape".to_owned();
+        record("v").owned_by(Owner { name, generation })
+    };
+    one.create(&key, &owned(generation)).await?;
+    assert_eq!(one.keys("ape").await?.len(), 1);
+    assert_eq!(one.page(None, 10).await?.len(), 1);
+    for backend in [&other, &none] {
+        assert_eq!(backend.load(&key).await?, None);
+        assert_eq!(backend.generation("ape").await?, None);
+        assert_eq!(backend.page(None, 10).await?, []);
+    }
+    Ok(())
+}

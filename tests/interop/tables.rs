@@ -1,0 +1,136 @@
+//! Tables in DynamoDB that a Go program and ours share: those of savaki/dynastore itself, and
+//! those of pratikju/dynamostore, which cannot be had as a module: what it does to a table is
+//! done by a few lines of Go in its place.
+
+use std::sync::{Arc, LazyLock};
+
+use serde_json::json;
+use silverback::backend::{
+    Backend, DynamoDbOptions, Expiry, GoDynamoDb, GoItems, Key, Outcome, Record,
+};
+use silverback::codec::Codec;
+use silverback::compat::{DynamoStore, DynamoStoreConfig};
+use silverback::session::testing::Jar;
+use silverback::session::{Dialect, ServerOptions, ServerStore};
+
+use crate::required::not_run;
+use crate::servers::dynamodb::{DynamoDbServer, client};
+use crate::sessions::hex;
+use crate::store::{BLOCK_KEY, HASH_KEY, RUNTIME, Shared, codec, cookie};
+use crate::turns::both_see_what_a_map_would_hold;
+
+static SERVER: LazyLock<Result<DynamoDbServer, String>> = LazyLock::new(DynamoDbServer::start);
+
+/// Where the server answers; none, with a word on why, where there is none.
+fn endpoint() -> Option<String> {
+    match &*SERVER {
+        Ok(server) => Some(server.endpoint()),
+        Err(why) => {
+            not_run("dynamodb", why);
+            None
+        }
+    }
+}
+
+fn shared(store: ServerStore, endpoint: &str, table: &str) -> Shared {
+    Shared {
+        stores: store.into(),
+        go: "http",
+        place: json!({"endpoint": endpoint, "table": table}),
+    }
+}
+
+fn dynastore() -> Option<(Shared, Arc<dyn Backend>)> {
+    let endpoint = endpoint()?;
+    let table = DynamoDbOptions::new("dynastore");
+    let client = client(&endpoint);
+    let opened = GoDynamoDb::open(&client, table, GoItems::dynastore());
+    let backend: Arc<dyn Backend> = Arc::new(RUNTIME.block_on(opened).unwrap());
+    let options = ServerOptions::new()
+        .cookie(cookie())
+        .dialect(Dialect::Dynastore);
+    let store = ServerStore::with_options(codec(), backend.clone(), options).unwrap();
+    Some((shared(store, &endpoint, "dynastore"), backend))
+}
+
+/// As its constructor has it.
+fn dynamostore() -> Option<(Shared, Arc<dyn Backend>)> {
+    let endpoint = endpoint()?;
+    let keys = format!("{}:{}", hex(&HASH_KEY), hex(&BLOCK_KEY));
+    let config = DynamoStoreConfig::new();
+    let client = client(&endpoint);
+    let opened = DynamoStore::from_client(&client, config, keys.parse().unwrap());
+    let store = RUNTIME.block_on(opened).unwrap().max_length(0);
+    let sessions = store.named("session").unwrap();
+    Some((
+        shared(sessions, &endpoint, "session-backend"),
+        store.backend(),
+    ))
+}
+
+#[test]
+fn a_go_program_and_ours_share_a_session_in_dynastore() {
+    if let Some((shared, _)) = dynastore() {
+        shared.share_sessions();
+        shared.carry_limits_along();
+        shared.end_sessions();
+    }
+}
+
+#[test]
+fn a_go_program_and_ours_share_a_session_in_the_items_of_dynamostore() {
+    if let Some((shared, _)) = dynamostore() {
+        shared.share_sessions();
+        shared.carry_limits_along();
+        shared.end_sessions();
+    }
+}
+
+#[test]
+fn in_dynastore_both_see_what_a_map_would_hold() {
+    if let Some((shared, _)) = dynastore() {
+        both_see_what_a_map_would_hold(&shared);
+    }
+}
+
+#[test]
+fn in_the_items_of_dynamostore_both_see_what_a_map_would_hold() {
+    if let Some((shared, _)) = dynamostore() {
+        both_see_what_a_map_would_hold(&shared);
+    }
+}
+
+/// The second that an item expires at is the one that the Go package means, and what expired a
+/// second ago is gone for both, though the item is still there.
+#[test]
+fn an_item_expires_when_it_says() {
+    for (shared, backend) in [dynastore(), dynamostore()].into_iter().flatten() {
+        let Some(mut gorilla) = crate::Gorilla::start() else {
+            return;
+        };
+        let mut jar = Jar::new();
+        let set = json!({"change": {"set": {"name": "Koko"}}});
+        let made = shared.ask(&mut gorilla, "change", &jar, &set);
+        jar.set("session", made["cookie"].as_str().unwrap());
+        let made = made["cookie"].as_str().unwrap();
+        let id = match shared.place["table"] == "dynastore" {
+            true => made.to_owned(),
+            false => codec().decode::<String>("session", made).unwrap(),
+        };
+        let key = Key::new(id).unwrap();
+        let stored = RUNTIME.block_on(backend.load(&key)).unwrap().unwrap();
+        let left = stored.record.expiry().as_millis() - Expiry::now().as_millis();
+        let month = 30 * 24 * 3_600_000;
+        assert!((left - month).abs() < 60_000, "{left} ms");
+
+        let now = Expiry::now().as_millis();
+        let over = stored.record.until(Expiry::from_millis(now - 1_000));
+        let over = Record::new(over.value(), over.expiry());
+        let swapped = RUNTIME.block_on(backend.swap(&key, &stored.revision, &over));
+        assert!(matches!(swapped.unwrap(), Outcome::Done(_)));
+        assert_eq!(RUNTIME.block_on(backend.load(&key)).unwrap(), None);
+        shared.visit(&mut jar.clone(), |session| assert!(session.is_new()));
+        let seen = shared.ask(&mut gorilla, "change", &jar, &json!({}));
+        assert_eq!(seen["values"], serde_json::Value::Null, "{seen}");
+    }
+}

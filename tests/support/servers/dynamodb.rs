@@ -1,0 +1,123 @@
+//! Servers that speak as DynamoDB does: DynamoDB Local, which is Amazon's own, and moto.
+
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+
+use super::kept::{Kept, User, own_folder};
+use super::skew::Skew;
+use super::{folder_with, free_port};
+
+/// Longer than any start takes.
+const WATCHDOG: Duration = Duration::from_secs(60);
+
+pub(crate) struct DynamoDbServer {
+    port: u16,
+    _kept: Kept,
+}
+
+/// Where `scripts/test` puts programs that are no packages of the system.
+fn installed(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("target")
+        .join(name)
+}
+
+impl DynamoDbServer {
+    /// An empty DynamoDB Local, or why there is none.
+    pub(crate) fn start() -> Result<Self, String> {
+        DynamoDbServer::start_local(None)
+    }
+
+    /// One whose clock differs from ours by such as `+1h`.
+    pub(crate) fn start_skewed(skew: &str) -> Result<Self, String> {
+        DynamoDbServer::start_local(Some(Skew::by(skew)?))
+    }
+
+    fn start_local(skew: Option<Skew>) -> Result<Self, String> {
+        let java = folder_with(&["java"], Vec::new())?.join("java");
+        let jars = installed("dynamodb-local");
+        if !jars.is_dir() {
+            return Err("DynamoDB Local is not here: scripts/test installs it".to_owned());
+        }
+        let main = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/support/dynamodb-local/Loopback.java");
+        let library = format!("-Djava.library.path={}", jars.display());
+        let classes = format!("{}/*", jars.display());
+        let port = free_port()?.to_string();
+        let arguments = [
+            "-Xmx1g",
+            &library,
+            "-cp",
+            &classes,
+            &main.display().to_string(),
+            "-inMemory",
+            "-sharedDb",
+            "-disableTelemetry",
+            "-port",
+            &port,
+        ];
+        let environment = skew.as_ref().map(Skew::environment).unwrap_or_default();
+        DynamoDbServer::run("dynamodb", &java, &arguments, &environment, &port)
+    }
+
+    /// An empty moto, or why there is none.
+    pub(crate) fn start_moto() -> Result<Self, String> {
+        let python = installed("moto/bin/python");
+        if !python.exists() {
+            return Err("moto is not here: scripts/test installs it".to_owned());
+        }
+        let server =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/one_at_a_time_moto.py");
+        let port = free_port()?.to_string();
+        let arguments = [&server.display().to_string(), &*port];
+        DynamoDbServer::run("moto", &python, &arguments, &[], &port)
+    }
+
+    fn run(
+        name: &str,
+        program: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        port: &str,
+    ) -> Result<Self, String> {
+        let folder = own_folder(name)?;
+        let kept = Kept::run(&folder, program, arguments, environment, User::Ours)?;
+        let port = port.parse().map_err(|_| "a port is a number")?;
+        let watchdog = Instant::now() + WATCHDOG;
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            if Instant::now() > watchdog {
+                let log = std::fs::read_to_string(folder.join("log"));
+                return Err(format!("{name} does not answer: {log:?}"));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(DynamoDbServer { port, _kept: kept })
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        endpoint_at(self.port)
+    }
+}
+
+pub(crate) fn endpoint_at(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+/// A client of whoever answers there, which takes any credentials.
+pub(crate) fn client(endpoint: &str) -> Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .credentials_provider(Credentials::new("test", "test", None, None, "the tests"))
+        .region(Region::new("us-east-1"))
+        .endpoint_url(endpoint);
+    Client::from_conf(config.build())
+}
