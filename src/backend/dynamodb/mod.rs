@@ -63,7 +63,8 @@ const LARGEST_ITEM: usize = 400 * 1024;
 /// | list an owner's | a read of the owner, and a query of an index |
 ///
 /// All reads but lists are consistent. A list is as far behind as the index is, which
-/// DynamoDB updates a moment later: what is no more is left out all the same.
+/// DynamoDB updates a moment later: it may lack what was made just now, and name what was
+/// removed, which a `ServerStore` then does not find.
 ///
 /// A write that finds something else than it expects is told so by DynamoDB with the item
 /// that is there, and asks no more unless that has an owner. A request that DynamoDB has no
@@ -76,6 +77,10 @@ const LARGEST_ITEM: usize = 400 * 1024;
 ///
 /// It must be one table in one region: where a global table is written in two regions, the
 /// later write wins, and sessions that were ended come back.
+///
+/// It asks for the rights to `GetItem`, `UpdateItem`, `DeleteItem`, `ConditionCheckItem` and
+/// `Query`, to `Scan` where all records are looked at, to `DescribeTable`, and to `CreateTable`,
+/// `DescribeTimeToLive` and `UpdateTimeToLive` where it is to make the table or change it.
 ///
 /// Needs tokio.
 ///

@@ -24,7 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct Requests {
     client: Client,
-    pub(super) table: String,
+    table: String,
     timeout: Duration,
 }
 

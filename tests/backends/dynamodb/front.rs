@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::Uri;
 use axum::response::Response;
@@ -60,7 +60,7 @@ impl Front {
     }
 }
 
-async fn pass(State(front): State<Front>, mut request: Request) -> Response {
+async fn pass(State(front): State<Front>, request: Request) -> Response {
     let target = request.headers().get("x-amz-target");
     let target = target.and_then(|target| target.to_str().ok()?.split_once('.'));
     let operation = target.expect("an operation").1.to_owned();
@@ -69,7 +69,7 @@ async fn pass(State(front): State<Front>, mut request: Request) -> Response {
         .requests
         .lock()
         .expect("nobody panicked")
-        .push(operation);
+        .push(operation.clone());
     let answer = front.0.answers.lock().expect("nobody panicked").pop_front();
     if let Some((status, body)) = answer {
         let response = Response::builder()
@@ -77,12 +77,15 @@ async fn pass(State(front): State<Front>, mut request: Request) -> Response {
             .header("content-type", "application/x-amz-json-1.0");
         return response.body(Body::from(body)).expect("a response");
     }
-    let uri = format!(
-        "http://127.0.0.1:{}{}",
-        front.0.server,
-        request.uri().path()
-    );
-    *request.uri_mut() = uri.parse::<Uri>().expect("a URI");
+    let (mut head, body) = request.into_parts();
+    let body = to_bytes(body, usize::MAX).await.expect("a body");
+    if matches!(&*operation, "GetItem" | "Scan") {
+        let body = String::from_utf8_lossy(&body);
+        assert!(body.contains(r#""ConsistentRead":true"#), "{body}");
+    }
+    let uri = format!("http://127.0.0.1:{}{}", front.0.server, head.uri.path());
+    head.uri = uri.parse::<Uri>().expect("a URI");
+    let request = Request::from_parts(head, Body::from(body));
     let response = front.0.client.request(request).await;
     response.expect("the server answers").map(Body::new)
 }
