@@ -4,6 +4,8 @@
 //
 //	interop        one JSON request a line in, one JSON answer a line out
 //	interop bench  gorilla's time per operation, one JSON object a line out
+//	interop serve DATABASE
+//	               pages with scs sessions in that database, for benches/peers
 package main
 
 import (
@@ -64,6 +66,13 @@ type answer struct {
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == "bench" {
 		bench()
+		return
+	}
+	if len(os.Args) > 2 && os.Args[1] == "serve" {
+		if err := servePages(os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, "interop:", err)
+			os.Exit(1)
+		}
 		return
 	}
 	in := bufio.NewScanner(os.Stdin)

@@ -48,6 +48,9 @@ pub(super) async fn a_revoked_owner_has_no_records(backend: Arc<dyn Backend>, ke
     created(&*backend, &keys.key("late"), &owned(&ape, generation)).await;
     assert!(loaded(&*backend, &keys.key("new")).await.is_some());
     assert_eq!(loaded(&*backend, &keys.key("late")).await, None);
+    // The place of what was revoked is free.
+    created(&*backend, &key, &record(b"w")).await;
+    assert_eq!(loaded(&*backend, &key).await.unwrap().record.value(), b"w");
 }
 
 pub(super) async fn a_kept_key_outlives_a_revocation(backend: Arc<dyn Backend>, keys: KeySpace) {
@@ -97,13 +100,18 @@ pub(super) async fn what_is_not_there_is_not_kept(backend: Arc<dyn Backend>, key
     let old = owners.begin(&ape, soon()).await.unwrap();
     let others = owners.begin(&bonobo, soon()).await.unwrap();
     let (absent, nobodys, somebodys) = (keys.key("a"), keys.key("b"), keys.key("c"));
+    let over = keys.key("d");
+    let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
+    created(&*backend, &over, &owned(&ape, old).until(past)).await;
     let of_nobody = created(&*backend, &nobodys, &record(b"v")).await;
     let of_bonobo = created(&*backend, &somebodys, &owned(&bonobo, others)).await;
-    for key in [&absent, &nobodys, &somebodys] {
+    for key in [&over, &absent, &nobodys, &somebodys] {
         owners.revoke(&ape, soon(), Some(key)).await.unwrap();
         // No record of the old generation gets there and lives.
         match key {
-            key if *key == absent => drop(backend.create(key, &owned(&ape, old)).await.unwrap()),
+            key if [&absent, &over].contains(&key) => {
+                drop(backend.create(key, &owned(&ape, old)).await.unwrap())
+            }
             key if *key == nobodys => {
                 done(backend.swap(key, &of_nobody, &owned(&ape, old)).await);
             }

@@ -165,6 +165,7 @@ impl Memory {
         let now = Expiry::now();
         let lives = |key: &&Key| {
             let record = shard.as_ref().and_then(|shard| shard.get(*key));
+            let record = record.filter(|kept| kept.record.expiry() > now);
             let of = record.and_then(|kept| kept.record.owner().filter(|of| of.name == owner));
             let before = before.as_ref().filter(|before| before.until > now);
             before

@@ -25,7 +25,8 @@ CREATE OR REPLACE FUNCTION silverback_keep_the_living() RETURNS trigger LANGUAGE
 BEGIN
     IF NOT EXISTS (
         SELECT 1 FROM silverback_sessions AS s
-        WHERE s.key = new.kept AND s.owner = new.name AND s.expiry > 0
+        WHERE s.key = new.kept AND s.owner = new.name
+        AND s.expiry > floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint
         AND (s.generation = old.generation OR s.key = old.kept)
     ) THEN
         new.kept := NULL;

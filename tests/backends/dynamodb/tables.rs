@@ -2,7 +2,9 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::TimeToLiveStatus;
-use silverback::backend::{Backend, DynamoDb, DynamoDbOptions, Generation, Owner, Owners, Scan};
+use silverback::backend::{
+    Backend, DynamoDb, DynamoDbOptions, Expiry, Generation, Owner, Owners, Scan,
+};
 
 use super::super::Tried;
 use super::super::faults::{key, record};
@@ -104,5 +106,29 @@ pub(super) async fn prefixes_share_a_table_and_nothing_else(server: &DynamoDbSer
         assert_eq!(backend.generation("ape").await?, None);
         assert_eq!(backend.page(None, 10).await?, []);
     }
+    Ok(())
+}
+
+pub(super) async fn dynamodb_removes_an_item_long_after_it_has_expired(
+    server: &DynamoDbServer,
+) -> Tried {
+    let client = client(&server.endpoint());
+    let backend = DynamoDb::open(&client, DynamoDbOptions::new("removed")).await?;
+    let soon = Expiry::after(std::time::Duration::from_secs(600));
+    for expiry in [soon, Expiry::NEVER] {
+        backend.create(&key(), &record("v").until(expiry)).await?;
+    }
+    let items = client.scan().table_name("removed").send().await?;
+    let mut told = Vec::new();
+    for item in items.items() {
+        let number = |name: &str| item.get(name).and_then(|number| number.as_n().ok());
+        let expiry: i64 = number("expiry").expect("a number").parse()?;
+        match number("ttl") {
+            None => assert_eq!(expiry, Expiry::NEVER.as_millis()),
+            Some(ttl) => told.push(ttl.parse::<i64>()? - expiry / 1_000),
+        }
+    }
+    // No two clocks are a day apart.
+    assert_eq!(told, [86_400]);
     Ok(())
 }

@@ -1,0 +1,159 @@
+//! Browsers that ask as fast as they are answered, and how long each answer took.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+const BROWSERS: usize = 8;
+
+/// Requests before the measured ones: connections are made, and caches filled.
+const FIRST_REQUESTS: usize = 20;
+
+#[derive(Clone, Copy)]
+pub(crate) enum Page {
+    Begin,
+    Read,
+    Write,
+    Tell,
+}
+
+impl Page {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Page::Begin => "begin",
+            Page::Read => "read",
+            Page::Write => "write",
+            Page::Tell => "tell",
+        }
+    }
+}
+
+/// How long each request took, the fastest first; and all of them together.
+pub(crate) struct Latencies {
+    sorted: Vec<Duration>,
+    took: Duration,
+}
+
+impl Latencies {
+    fn of(mut sorted: Vec<Duration>, took: Duration) -> Self {
+        sorted.sort();
+        Latencies { sorted, took }
+    }
+
+    /// In microseconds: so large a part of all requests was faster.
+    pub(crate) fn part(&self, part: f64) -> f64 {
+        let place = (self.sorted.len() as f64 * part) as usize;
+        let place = place.min(self.sorted.len() - 1);
+        self.sorted[place].as_secs_f64() * 1e6
+    }
+
+    pub(crate) fn per_second(&self) -> f64 {
+        self.sorted.len() as f64 / self.took.as_secs_f64()
+    }
+}
+
+/// The median, the lowest and the highest.
+pub(crate) fn spread(mut figures: Vec<f64>) -> String {
+    figures.sort_by(f64::total_cmp);
+    let (median, last) = (figures[figures.len() / 2], figures[figures.len() - 1]);
+    let digits = if median < 10.0 { 2 } else { 0 };
+    format!(
+        "{median:.digits$} [{:.digits$}-{last:.digits$}]",
+        figures[0]
+    )
+}
+
+/// A connection, and the cookie of a session.
+pub(crate) struct Browser {
+    stream: BufReader<TcpStream>,
+    cookie: String,
+    writes: usize,
+}
+
+impl Browser {
+    /// With a session that holds a counter, at 7, and four texts.
+    pub(crate) fn new(port: u16) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server listens");
+        stream.set_nodelay(true).expect("an option");
+        let mut browser = Browser {
+            stream: BufReader::new(stream),
+            cookie: String::new(),
+            writes: 0,
+        };
+        browser.ask(Page::Begin);
+        assert!(!browser.cookie.is_empty(), "no cookie was set");
+        browser
+    }
+
+    /// The body of the page.
+    fn ask(&mut self, page: Page) -> String {
+        let (path, cookie) = (page.name(), &self.cookie);
+        let request =
+            format!("GET /{path} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n\r\n");
+        let stream = self.stream.get_mut();
+        stream.write_all(request.as_bytes()).expect("it listens");
+        let (mut line, mut length) = (String::new(), 0);
+        self.stream.read_line(&mut line).expect("a status");
+        assert!(line.contains(" 200 "), "{path}: {line}");
+        loop {
+            line.clear();
+            self.stream.read_line(&mut line).expect("a field");
+            let Some((name, value)) = line.trim_end().split_once(": ") else {
+                break;
+            };
+            match &*name.to_ascii_lowercase() {
+                "content-length" => length = value.parse().expect("a length"),
+                "set-cookie" => {
+                    let cookie = value.split(';').next().unwrap_or_default();
+                    cookie.clone_into(&mut self.cookie);
+                }
+                _ => {}
+            }
+        }
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body).expect("a body");
+        self.writes += usize::from(matches!(page, Page::Write));
+        String::from_utf8(body).expect("text")
+    }
+
+    /// How long each of so many requests takes.
+    pub(crate) fn time(&mut self, page: Page, requests: usize) -> Vec<Duration> {
+        let times = (0..requests).map(|_| {
+            let began = Instant::now();
+            self.ask(page);
+            began.elapsed()
+        });
+        times.collect()
+    }
+
+    pub(crate) fn check_that_all_was_saved(&mut self) {
+        let expected = (7 + self.writes).to_string();
+        assert_eq!(self.ask(Page::Tell), expected, "a write was not saved");
+    }
+}
+
+/// All browsers at once: what reading takes, and then what writing takes.
+pub(crate) fn visit(port: u16, requests: usize) -> [Latencies; 2] {
+    let mut browsers: Vec<Browser> = (0..BROWSERS).map(|_| Browser::new(port)).collect();
+    all(&mut browsers, Page::Write, FIRST_REQUESTS);
+    let measured = [Page::Read, Page::Write].map(|page| all(&mut browsers, page, requests));
+    for browser in &mut browsers {
+        browser.check_that_all_was_saved();
+    }
+    measured
+}
+
+fn all(browsers: &mut [Browser], page: Page, requests: usize) -> Latencies {
+    let began = Instant::now();
+    let times = std::thread::scope(|scope| {
+        let tasks: Vec<_> = browsers
+            .iter_mut()
+            .map(|browser| scope.spawn(move || browser.time(page, requests)))
+            .collect();
+        let times = tasks
+            .into_iter()
+            .map(|task| task.join().expect("a browser"));
+        times.flatten().collect()
+    });
+    Latencies::of(times, began.elapsed())
+}

@@ -1,0 +1,177 @@
+//! Sessions in Postgres through a web framework, over real HTTP: ours and tower-sessions' in
+//! axum, and alexedwards/scs with its pgxstore in Go, each a program of its own before one
+//! server, one after the other under the same load:
+//! `cargo run --release --manifest-path benches/peers/Cargo.toml --bin load`.
+//!
+//! Eight browsers, each with a session and a connection of its own, ask as fast as they are
+//! answered: first a page that reads one value, then one that reads and writes one. The
+//! servers take turns, and who is first changes with each round; a ratio compares neighbours in
+//! time. That every write was saved is looked at, since not saving is fast.
+//!
+//! With `--purge ROWS` it is asked instead how our pages do while a tenth of so many sessions,
+//! which have expired, are purged.
+//!
+//! The Postgres is one of this run's own, on loopback, with its defaults: each commit is
+//! synced.
+
+mod browser;
+mod purge;
+mod serve;
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, Stdio};
+
+use browser::{Latencies, Page, spread};
+use servers::postgres::PostgresServer;
+
+#[path = "../../../../../tests/support/servers/mod.rs"]
+mod servers;
+
+const ROUNDS: usize = 7;
+
+/// How often each browser asks for a page in a round.
+const REQUESTS: usize = 500;
+
+/// A server under load; it ends with its standard input.
+struct Server {
+    name: &'static str,
+    child: Child,
+    port: u16,
+}
+
+impl Server {
+    /// The program says where it listens in its first line.
+    fn start(name: &'static str, mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a server");
+        let mut line = String::new();
+        let said = child.stdout.take().expect("its standard output");
+        BufReader::new(said).read_line(&mut line).expect("a line");
+        let port = line.trim().parse().expect("a port");
+        Server { name, child, port }
+    }
+
+    fn of_ours(name: &'static str, database: &str) -> Self {
+        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        command.args(["serve", name, database]);
+        Server::start(name, command)
+    }
+
+    /// None, where there is no Go.
+    fn of_go(database: &str) -> Option<Self> {
+        let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/interop");
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop");
+        let built = Command::new("go")
+            .args(["build", "-o"])
+            .arg(&program)
+            .arg(".")
+            .current_dir(module)
+            .status();
+        if !built.is_ok_and(|status| status.success()) {
+            return None;
+        }
+        let mut command = Command::new(program);
+        command.args(["serve", database]);
+        Some(Server::start("scs", command))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// A database of that server that nobody else uses.
+fn database(server: &PostgresServer, name: &str) -> String {
+    let made = Command::new("psql")
+        .args([
+            &server.url(),
+            "-q",
+            "-c",
+            &format!("CREATE DATABASE {name}"),
+        ])
+        .status();
+    assert!(made.expect("psql").success());
+    server.url().replace("/postgres", &format!("/{name}"))
+}
+
+fn compare(server: &PostgresServer) {
+    let mut servers = vec![
+        Server::of_ours("silverback", &database(server, "ours")),
+        Server::of_ours("tower-sessions", &database(server, "theirs")),
+    ];
+    match Server::of_go(&database(server, "scs")) {
+        Some(scs) => servers.push(scs),
+        None => println!("not measured, there is no Go: scs"),
+    }
+    let mut rounds: Vec<Vec<[Latencies; 2]>> = Vec::new();
+    for round in 0..ROUNDS {
+        let mut measured: Vec<Option<[Latencies; 2]>> = servers.iter().map(|_| None).collect();
+        for turn in 0..servers.len() {
+            let place = (round + turn) % servers.len();
+            eprint!(
+                "\rround {} of {ROUNDS}: {:<16}",
+                round + 1,
+                servers[place].name
+            );
+            measured[place] = Some(browser::visit(servers[place].port, REQUESTS));
+        }
+        rounds.push(measured.into_iter().flatten().collect());
+    }
+    eprint!("\r{:40}\r", "");
+    println!(
+        "{:<24} {:>26} {:>26} {:>26} {:>22}",
+        "", "p50, us", "p99, us", "requests a second", "p50 / silverback's"
+    );
+    for (how, page) in [Page::Read, Page::Write].into_iter().enumerate() {
+        for (place, server) in servers.iter().enumerate() {
+            let of = |figure: &dyn Fn(&[[Latencies; 2]]) -> f64| {
+                spread(rounds.iter().map(|round| figure(round)).collect())
+            };
+            println!(
+                "{:<24} {:>26} {:>26} {:>26} {:>22}",
+                format!("{}, {}", server.name, page.name()),
+                of(&|round| round[place][how].part(0.5)),
+                of(&|round| round[place][how].part(0.99)),
+                of(&|round| round[place][how].per_second()),
+                of(&|round| round[place][how].part(0.5) / round[0][how].part(0.5)),
+            );
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if let ["serve", name, database] = arguments[..] {
+        serve::until_input_ends(name, database);
+        return ExitCode::SUCCESS;
+    }
+    let server = match PostgresServer::start() {
+        Ok(server) => server,
+        Err(why) => {
+            eprintln!("there is no Postgres: {why}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match arguments[..] {
+        [] => compare(&server),
+        ["--purge", rows] => match rows.parse() {
+            Ok(rows) => purge::under_load(&server, rows),
+            Err(_) => return usage(),
+        },
+        _ => return usage(),
+    }
+    ExitCode::SUCCESS
+}
+
+fn usage() -> ExitCode {
+    eprintln!("load [--purge ROWS]");
+    ExitCode::from(2)
+}

@@ -1,0 +1,102 @@
+//! The servers in axum: a page to begin a session, one that reads it, one that writes it, and
+//! one that tells its counter.
+
+use axum::Router;
+use axum::routing::get;
+use silverback::backend::connect;
+use silverback::codec::{Codecs, KeyPairs};
+use silverback::session::{CookieOptions, ServerOptions, ServerStore};
+use silverback::web::tower::SessionLayer;
+use sqlx::postgres::PgPoolOptions;
+use tower_sessions::SessionManagerLayer;
+use tower_sessions_sqlx_store::PostgresStore;
+
+/// What the session holds besides the counter.
+const VALUES: [(&str, &str); 4] = [
+    ("user", "0196f5b4-54a4-7a31-a4ff-52d60e4c3b0d"),
+    ("name", "Koko"),
+    ("theme", "dark"),
+    ("csrf", "kL9wZ0dJYb3oV1xq7uQmT2c5nEr8sAhG"),
+];
+
+/// Serves on a free port, which it prints.
+pub(crate) fn until_input_ends(name: &str, database: &str) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let app = match name {
+            "silverback" => ours(database).await,
+            _ => theirs(database).await,
+        };
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await;
+        let listener = listener.expect("a port");
+        println!("{}", listener.local_addr().expect("an address").port());
+        let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
+        tokio::select! {
+            served = axum::serve(listener, app) => served.expect("it serves"),
+            _ = ended => {}
+        }
+    });
+}
+
+async fn ours(database: &str) -> Router {
+    use silverback::session::{Error, Session};
+
+    let codecs = Codecs::from_pairs(KeyPairs::generate(1).expect("randomness")).expect("keys");
+    let backend = connect(database).await.expect("a backend");
+    let cookie = CookieOptions::new().insecure_http();
+    let options = ServerOptions::new().cookie(cookie);
+    let store = ServerStore::with_options(codecs, backend, options).expect("a store");
+    let begin = async |session: Session| -> Result<(), Error> {
+        session.insert("visits", 7_u64)?;
+        VALUES
+            .iter()
+            .try_for_each(|(key, value)| session.insert(*key, *value))
+    };
+    let read = async |session: Session| -> Result<String, Error> {
+        let visits: Option<u64> = session.get("visits")?;
+        Ok(visits.unwrap_or_default().to_string())
+    };
+    let write = async |session: Session| -> Result<String, Error> {
+        let visits = session.update("visits", |visits: &mut u64| *visits += 1)?;
+        Ok(visits.to_string())
+    };
+    Router::new()
+        .route("/begin", get(begin))
+        .route("/read", get(read))
+        .route("/tell", get(read))
+        .route("/write", get(write))
+        .layer(SessionLayer::new(store))
+}
+
+async fn theirs(database: &str) -> Router {
+    use tower_sessions::Session;
+    use tower_sessions::session::Error;
+
+    let pool = PgPoolOptions::new().connect(database).await;
+    let store = PostgresStore::new(pool.expect("a database"));
+    store.migrate().await.expect("tables");
+    let failed = |error: Error| error.to_string();
+    let begin = async move |session: Session| -> Result<(), String> {
+        session.insert("visits", 7_u64).await.map_err(failed)?;
+        for (key, value) in VALUES {
+            session.insert(key, value).await.map_err(failed)?;
+        }
+        Ok(())
+    };
+    let read = async move |session: Session| -> Result<String, String> {
+        let visits: Option<u64> = session.get("visits").await.map_err(failed)?;
+        Ok(visits.unwrap_or_default().to_string())
+    };
+    let write = async move |session: Session| -> Result<String, String> {
+        let visits: Option<u64> = session.get("visits").await.map_err(failed)?;
+        let visits = visits.unwrap_or_default() + 1;
+        session.insert("visits", visits).await.map_err(failed)?;
+        Ok(visits.to_string())
+    };
+    Router::new()
+        .route("/begin", get(begin))
+        .route("/read", get(read))
+        .route("/tell", get(read))
+        .route("/write", get(write))
+        .layer(SessionManagerLayer::new(store).with_secure(false))
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/alexedwards/scs/pgxstore"
+	"github.com/alexedwards/scs/v2"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// servePages is the scs side of benches/peers: pages that begin, read, write and tell a session in
+// the database, on a free port, which it prints, until standard input ends.
+func servePages(url string) error {
+	pool, err := pgxpool.New(context.Background(), url)
+	if err != nil {
+		return err
+	}
+	_, err = pool.Exec(context.Background(),
+		"CREATE TABLE sessions (token TEXT PRIMARY KEY, data BYTEA NOT NULL, expiry TIMESTAMPTZ NOT NULL);"+
+			"CREATE INDEX sessions_expiry_idx ON sessions (expiry)")
+	if err != nil {
+		return err
+	}
+	manager := scs.New()
+	manager.IdleTimeout = 30 * time.Minute
+	manager.Store = pgxstore.NewWithCleanupInterval(pool, 0)
+	pages := http.NewServeMux()
+	page := func(name string, handle func(session context.Context) int) {
+		pages.HandleFunc("/"+name, func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, strconv.Itoa(handle(r.Context())))
+		})
+	}
+	tell := func(session context.Context) int { return manager.GetInt(session, "visits") }
+	page("read", tell)
+	page("tell", tell)
+	page("begin", func(session context.Context) int {
+		manager.Put(session, "user", "0196f5b4-54a4-7a31-a4ff-52d60e4c3b0d")
+		manager.Put(session, "name", "Koko")
+		manager.Put(session, "theme", "dark")
+		manager.Put(session, "csrf", "kL9wZ0dJYb3oV1xq7uQmT2c5nEr8sAhG")
+		manager.Put(session, "visits", 7)
+		return 7
+	})
+	page("write", func(session context.Context) int {
+		visits := manager.GetInt(session, "visits") + 1
+		manager.Put(session, "visits", visits)
+		return visits
+	})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Println(listener.Addr().(*net.TCPAddr).Port)
+	go http.Serve(listener, manager.LoadAndSave(pages))
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
