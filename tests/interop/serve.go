@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"time"
 
 	"github.com/alexedwards/scs/pgxstore"
 	"github.com/alexedwards/scs/v2"
@@ -29,7 +28,6 @@ func servePages(url string) error {
 		return err
 	}
 	manager := scs.New()
-	manager.IdleTimeout = 30 * time.Minute
 	manager.Store = pgxstore.NewWithCleanupInterval(pool, 0)
 	pages := http.NewServeMux()
 	page := func(name string, handle func(session context.Context) int) {

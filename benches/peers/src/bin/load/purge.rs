@@ -42,7 +42,7 @@ pub(crate) fn under_load(server: &PostgresServer, rows: usize) {
         "{:<10} {:>22} {:>22}",
         "", "read p50, p99, us", "write p50, p99, us"
     );
-    let mut line = |name: &str, measured: &[Latencies; 2]| {
+    let line = |name: &str, measured: &[Latencies; 2]| {
         let cell = |of: &Latencies| format!("{:.0}, {:.0}", of.part(0.5), of.part(0.99));
         println!(
             "{name:<10} {:>22} {:>22}",

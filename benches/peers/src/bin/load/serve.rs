@@ -50,7 +50,7 @@ async fn ours(database: &str) -> Router {
         session.insert("visits", 7_u64)?;
         VALUES
             .iter()
-            .try_for_each(|(key, value)| session.insert(*key, *value))
+            .try_for_each(|(key, value)| session.insert(key, *value))
     };
     let read = async |session: Session| -> Result<String, Error> {
         let visits: Option<u64> = session.get("visits")?;
