@@ -15,9 +15,13 @@ const NOBODY: u32 = 65_534;
 /// process, and then stops it, and removes its folder unless it was told to keep that.
 const KEEPER: &str = r#"
 "$0" "$@" & program=$!
+echo $program > pid
 read -r word
-kill -"$SIGNAL" $program 2> /dev/null
+kill -"$SIGNAL" $program
+# One that is only starting takes no notice of it.
+while sleep 1; do kill -"$SIGNAL" $program; done & again=$!
 wait $program
+kill $again
 [ "$word" = keep ] || rm -rf "$PWD"
 "#;
 
@@ -31,7 +35,10 @@ pub(super) enum User {
     NotRoot,
 }
 
-pub(super) struct Kept(Child);
+pub(super) struct Kept {
+    shell: Child,
+    folder: PathBuf,
+}
 
 impl Kept {
     /// Runs `program` in `folder`, which is its own. What it says is in the file `log` there.
@@ -48,6 +55,8 @@ impl Kept {
             .open(folder.join("log"))
             .map_err(|error| error.to_string())?;
         let errors = log.try_clone().map_err(|error| error.to_string())?;
+        // Of the program that was here before.
+        let _ = std::fs::remove_file(folder.join("pid"));
         let (mut shell, signal) = match user {
             User::NotRoot => (as_nobody("sh", folder), "INT"),
             User::Ours => (Command::new("sh"), "TERM"),
@@ -64,7 +73,24 @@ impl Kept {
             .stderr(errors)
             .spawn()
             .map_err(|error| format!("{}: {error}", program.display()))?;
-        Ok(Kept(child))
+        let folder = folder.to_owned();
+        Ok(Kept {
+            shell: child,
+            folder,
+        })
+    }
+
+    /// Whether the program is there no more.
+    pub(super) fn has_ended(&self) -> bool {
+        let Ok(pid) = std::fs::read_to_string(self.folder.join("pid")) else {
+            return false; // it is not there yet
+        };
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+        // After the program's name, which may hold anything.
+        let state = stat
+            .ok()
+            .and_then(|stat| stat.rsplit_once(") ").map(|parts| parts.1.to_owned()));
+        !pid.is_empty() && state.is_none_or(|state| state.starts_with('Z'))
     }
 
     /// Stops it, and leaves its folder.
@@ -73,10 +99,10 @@ impl Kept {
     }
 
     fn end(&mut self, word: &str) {
-        if let Some(mut told) = self.0.stdin.take() {
+        if let Some(mut told) = self.shell.stdin.take() {
             let _ = writeln!(told, "{word}");
         }
-        let _ = self.0.wait();
+        let _ = self.shell.wait();
     }
 }
 

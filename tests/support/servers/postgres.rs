@@ -1,6 +1,6 @@
 //! A PostgreSQL server.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -120,7 +120,7 @@ impl PostgresServer {
             }
             std::thread::sleep(Duration::from_millis(20));
             // What is left of a killed one may still hold its memory.
-            if self.has_ended() {
+            if self.kept.as_ref().is_some_and(Kept::has_ended) {
                 self.stop();
                 self.run()?;
             }
@@ -157,12 +157,6 @@ impl PostgresServer {
             .args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()])
             .status();
         ready.is_ok_and(|status| status.success())
-    }
-
-    /// Whether the server's own process is there no more.
-    fn has_ended(&self) -> bool {
-        let pid = self.pid();
-        pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
     }
 
     fn pid(&self) -> Option<u32> {
