@@ -106,12 +106,10 @@ impl GoItems {
     /// The state of an item that holds this record.
     pub(super) fn holding(&self, value: &str, expiry: Expiry) -> Result<State, Error> {
         let mark = Generation::random()?;
-        let (ttl, exact) = match (&self.ttl, expiry, self.kind) {
-            (None, _, Kind::Dynamostore) | (Some(_), Expiry::NEVER, Kind::Dynamostore) => {
-                (Some(0), None)
-            }
-            (None, _, Kind::Dynastore) | (Some(_), Expiry::NEVER, Kind::Dynastore) => (None, None),
-            (Some(_), expiry, _) => (Some(last_second(expiry)), Some(expiry.as_millis())),
+        let (ttl, exact) = match (&self.ttl, expiry) {
+            (None, _) => (None, None),
+            (Some(_), Expiry::NEVER) => (self.never(), None),
+            (Some(_), expiry) => (Some(last_second(expiry)), Some(expiry.as_millis())),
         };
         Ok(State {
             mark: Some(base16ct::lower::encode_string(mark.as_bytes())),
@@ -121,13 +119,24 @@ impl GoItems {
         })
     }
 
+    /// What the package gives an item that never expires.
+    fn never(&self) -> Option<i64> {
+        match self.kind {
+            Kind::Dynamostore => Some(0),
+            Kind::Dynastore => None,
+        }
+    }
+
     /// What makes an item be in that state.
     pub(super) fn changes(&self, state: &State) -> Result<Changes, Error> {
-        let ttl = self.ttl.as_deref().unwrap_or("ttl");
+        let (name, ttl) = match &self.ttl {
+            Some(name) => (&**name, state.ttl),
+            None => ("ttl", self.never()),
+        };
         let changes = Changes::default()
             .set(REVISION, state.mark()?.as_deref().map(bytes))
             .set(EXPIRY, state.exact.map(number))
-            .set(ttl, state.ttl.map(number))
+            .set(name, ttl.map(number))
             .set(self.value, Some(text(&state.value)));
         Ok(match self.kind {
             Kind::Dynamostore => {
@@ -185,7 +194,10 @@ impl GoItems {
 fn options(expiry: Expiry) -> AttributeValue {
     let left = match expiry {
         Expiry::NEVER => 0,
-        expiry => (expiry.as_millis() - Expiry::now().as_millis()).max(1_000) / 1_000,
+        expiry => {
+            let left = expiry.as_millis().saturating_sub(Expiry::now().as_millis());
+            left.max(1_000) / 1_000
+        }
     };
     let path = ("Path".to_owned(), text("/"));
     let max_age = ("MaxAge".to_owned(), number(left));

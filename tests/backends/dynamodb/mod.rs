@@ -100,6 +100,7 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     trial!(tables::a_table_is_made_once_and_left_as_it_is);
     trial!(tables::prefixes_share_a_table_and_nothing_else);
     trial!(tables::dynamodb_removes_an_item_long_after_it_has_expired);
+    trial!(tables::items_without_an_expiry_do_not_expire);
     trial!(faults::every_fault_ends_in_time_and_is_got_over);
     trials
 }

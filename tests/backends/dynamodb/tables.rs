@@ -3,7 +3,8 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::TimeToLiveStatus;
 use silverback::backend::{
-    Backend, DynamoDb, DynamoDbOptions, Expiry, Generation, Owner, Owners, Scan,
+    Backend, Created, DynamoDb, DynamoDbOptions, Expiry, Generation, GoDynamoDb, GoItems, Key,
+    Outcome, Owner, Owners, Scan,
 };
 
 use super::super::Tried;
@@ -130,5 +131,44 @@ pub(super) async fn dynamodb_removes_an_item_long_after_it_has_expired(
     }
     // No two clocks are a day apart.
     assert_eq!(told, [86_400]);
+    Ok(())
+}
+
+pub(super) async fn items_without_an_expiry_do_not_expire(server: &DynamoDbServer) -> Tried {
+    let client = client(&server.endpoint());
+    for (table, items, ttl) in [
+        ("lasting_dynamostore", GoItems::dynamostore(), Some("0")),
+        ("lasting_dynastore", GoItems::dynastore(), None),
+    ] {
+        let (options, items) = (DynamoDbOptions::new(table), items.without_ttl());
+        let backend = GoDynamoDb::open(&client, options, items).await?;
+        assert!(!backend.layout().keeps_expiries());
+        assert!(!has_time_to_live(&client, table).await?);
+        let key = Key::new("ABC234")?;
+        let over = record("v").until(Expiry::from_millis(1_000));
+        let Created::Saved(seen) = backend.create(&key, &over).await? else {
+            panic!("it is the first");
+        };
+        let stored = backend.load(&key).await?.expect("it does not expire");
+        assert_eq!(
+            (stored.record.expiry(), &stored.revision),
+            (Expiry::NEVER, &seen)
+        );
+        let items = client.scan().table_name(table).send().await?;
+        let found = items.items()[0]
+            .get("ttl")
+            .map(|ttl| ttl.as_n().expect("a number").as_str());
+        assert_eq!(found, ttl);
+        let touched = backend
+            .touch(&key, &seen, Expiry::from_millis(i64::MIN))
+            .await?;
+        assert!(matches!(touched, Outcome::Done(_)));
+    }
+    for name in ["", "id", "data", "a b", "silverback_expiry"] {
+        let items = GoItems::dynamostore().ttl_attribute(name);
+        let options = DynamoDbOptions::new("unnamed");
+        let refused = GoDynamoDb::with_client(&client, options, items).unwrap_err();
+        assert!(refused.is_usage(), "{name}");
+    }
     Ok(())
 }
