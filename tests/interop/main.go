@@ -21,6 +21,7 @@ import (
 	"hash"
 	"os"
 
+	"github.com/alexedwards/scs/v2"
 	"github.com/antonlindstrom/pgstore"
 	"github.com/gorilla/securecookie"
 	"github.com/gorilla/sessions"
@@ -133,65 +134,43 @@ func serveOr(asked request) (answer, error) {
 		drawn, err := pictureOf("session", payload)
 		return answer{Payload: hex.EncodeToString(drawn)}, err
 	case "http-make":
-		store, err := newStore(asked)
-		if err != nil {
-			return answer{}, err
-		}
-		cookie, held, err := makeCookie(asked, store)
-		return answer{Cookie: cookie, Payload: hex.EncodeToString(held)}, err
+		return withStore(asked, func(store sessions.Store) (answer, error) {
+			cookie, held, err := makeCookie(asked, store)
+			return answer{Cookie: cookie, Payload: hex.EncodeToString(held)}, err
+		})
 	case "http-edit":
-		store, err := newStore(asked)
-		if err != nil {
-			return answer{}, err
-		}
-		cookie, err := editCookie(asked, store)
-		return answer{Cookie: cookie}, err
+		return withStore(asked, func(store sessions.Store) (answer, error) {
+			cookie, err := editCookie(asked, store)
+			return answer{Cookie: cookie}, err
+		})
 	case "http-change":
-		store, err := newStore(asked)
-		if err != nil {
-			return answer{}, err
-		}
-		return changeSession(asked, store)
-	case "scs-change":
-		manager, err := newManager(asked)
-		if err != nil {
-			return answer{}, err
-		}
-		return changeToken(asked, manager)
-	case "scs-make":
-		manager, err := newManager(asked)
-		if err != nil {
-			return answer{}, err
-		}
-		cookie, held, err := makeToken(asked, manager)
-		return answer{Cookie: cookie, Payload: hex.EncodeToString(held)}, err
-	case "scs-edit":
-		manager, err := newManager(asked)
-		if err != nil {
-			return answer{}, err
-		}
-		cookie, err := editToken(asked, manager)
-		return answer{Cookie: cookie}, err
-	case "scs-same":
-		manager, err := newManager(asked)
-		if err != nil {
-			return answer{}, err
-		}
-		after, err := readToken(asked, manager)
-		if err != nil {
-			return answer{}, err
-		}
-		return answer{}, compare(asked, after)
+		return withStore(asked, func(store sessions.Store) (answer, error) {
+			return changeSession(asked, store)
+		})
 	case "http-same":
-		store, err := newStore(asked)
-		if err != nil {
-			return answer{}, err
-		}
-		after, err := readCookie(asked, store)
-		if err != nil {
-			return answer{}, err
-		}
-		return answer{}, compare(asked, after)
+		return withStore(asked, func(store sessions.Store) (answer, error) {
+			after, err := readCookie(asked, store)
+			return answer{}, orCompare(asked, after, err)
+		})
+	case "scs-make":
+		return withManager(asked, func(manager *scs.SessionManager) (answer, error) {
+			cookie, held, err := makeToken(asked, manager)
+			return answer{Cookie: cookie, Payload: hex.EncodeToString(held)}, err
+		})
+	case "scs-edit":
+		return withManager(asked, func(manager *scs.SessionManager) (answer, error) {
+			cookie, err := editToken(asked, manager)
+			return answer{Cookie: cookie}, err
+		})
+	case "scs-change":
+		return withManager(asked, func(manager *scs.SessionManager) (answer, error) {
+			return changeToken(asked, manager)
+		})
+	case "scs-same":
+		return withManager(asked, func(manager *scs.SessionManager) (answer, error) {
+			after, err := readToken(asked, manager)
+			return answer{}, orCompare(asked, after, err)
+		})
 	}
 	codec, err := newCodec(asked)
 	if err != nil {
@@ -204,6 +183,30 @@ func serveOr(asked request) (answer, error) {
 		return open(codec, asked), nil
 	}
 	return answer{}, fmt.Errorf("no such op: %q", asked.Op)
+}
+
+func withStore(asked request, do func(sessions.Store) (answer, error)) (answer, error) {
+	store, err := newStore(asked)
+	if err != nil {
+		return answer{}, err
+	}
+	return do(store)
+}
+
+func withManager(asked request, do func(*scs.SessionManager) (answer, error)) (answer, error) {
+	manager, err := newManager(asked)
+	if err != nil {
+		return answer{}, err
+	}
+	return do(manager)
+}
+
+// orCompare compares what was read, unless it could not be.
+func orCompare(asked request, after map[interface{}]interface{}, err error) error {
+	if err != nil {
+		return err
+	}
+	return compare(asked, after)
 }
 
 func compare(asked request, after map[interface{}]interface{}) error {
