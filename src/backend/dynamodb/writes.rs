@@ -121,52 +121,40 @@ const OLD: ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFai
 /// What DynamoDB calls a condition that did not hold, within a transaction.
 const CONDITION: &str = "ConditionalCheckFailed";
 
+/// Sends a write of one item: what the SDK's requests for that have in common, by name only.
+macro_rules! send_if {
+    ($operation:ident, $request:expr, $write:ident, $failed:path) => {{
+        let request = $request
+            .table_name($operation.table)
+            .set_key(Some(key_of(&$write.id)))
+            .set_expression_attribute_names(Some($write.names()))
+            .condition_expression($write.condition)
+            .set_expression_attribute_values(Some($write.values))
+            .return_values_on_condition_check_failure(OLD);
+        match $operation
+            .send(Writes, || request.clone().send(), passing)
+            .await
+        {
+            Ok(_) => Ok(Written::Done),
+            Err(Refusal::Said($failed(failed))) => Ok(Written::NotAsSeen(failed.item)),
+            Err(refusal) => Err(refusal.into_error()),
+        }
+    }};
+}
+
 impl Operation<'_> {
     /// One request.
     pub(super) async fn write(&self, write: Write, check: Option<Check>) -> Result<Written, Error> {
-        match (check, &write.update) {
+        use DeleteItemError::ConditionalCheckFailedException as NotDeleted;
+        use UpdateItemError::ConditionalCheckFailedException as NotUpdated;
+
+        match (check, write.update.clone()) {
             (Some(check), _) => self.transact(write, check).await,
-            (None, Some(_)) => self.update(write).await,
-            (None, None) => self.delete(write).await,
-        }
-    }
-
-    async fn update(&self, write: Write) -> Result<Written, Error> {
-        let request = self
-            .client
-            .update_item()
-            .table_name(self.table)
-            .set_key(Some(key_of(&write.id)))
-            .set_expression_attribute_names(Some(write.names()))
-            .set_update_expression(write.update)
-            .condition_expression(write.condition)
-            .set_expression_attribute_values(Some(write.values))
-            .return_values_on_condition_check_failure(OLD);
-        match self.send(Writes, || request.clone().send(), passing).await {
-            Ok(_) => Ok(Written::Done),
-            Err(Refusal::Said(UpdateItemError::ConditionalCheckFailedException(failed))) => {
-                Ok(Written::NotAsSeen(failed.item))
+            (None, Some(update)) => {
+                let request = self.client.update_item().update_expression(update);
+                send_if!(self, request, write, NotUpdated)
             }
-            Err(refusal) => Err(refusal.into_error()),
-        }
-    }
-
-    async fn delete(&self, write: Write) -> Result<Written, Error> {
-        let request = self
-            .client
-            .delete_item()
-            .table_name(self.table)
-            .set_key(Some(key_of(&write.id)))
-            .set_expression_attribute_names(Some(write.names()))
-            .condition_expression(write.condition)
-            .set_expression_attribute_values(Some(write.values))
-            .return_values_on_condition_check_failure(OLD);
-        match self.send(Writes, || request.clone().send(), passing).await {
-            Ok(_) => Ok(Written::Done),
-            Err(Refusal::Said(DeleteItemError::ConditionalCheckFailedException(failed))) => {
-                Ok(Written::NotAsSeen(failed.item))
-            }
-            Err(refusal) => Err(refusal.into_error()),
+            (None, None) => send_if!(self, self.client.delete_item(), write, NotDeleted),
         }
     }
 
