@@ -13,17 +13,18 @@ impl<C: Authenticated> Protocol<'_, C> {
     pub(super) fn after_create(&mut self, answer: Answer<C>) -> Step<C> {
         match answer {
             Answer::Created(revision) => self.made(revision),
-            Answer::Unknown => self.look_for_new(),
+            Answer::Unknown => self.look_for_new(Asked::LookForNew),
             // One that was sent before has arrived.
-            Answer::Exists if self.repeats > 0 => self.look_for_new(),
+            Answer::Exists if self.repeats > 0 => self.look_for_new(Asked::LookForNew),
             // The key is random: somebody else's row under it is nothing to build on.
             _ => Step::Done(Verdict::Failed),
         }
     }
 
-    fn look_for_new(&mut self) -> Step<C> {
+    /// Whether the new row is there after all, asked as that question.
+    fn look_for_new(&mut self, asked: Asked) -> Step<C> {
         match self.new_key().cloned() {
-            Some(key) => self.ask(Asked::LookForNew, Call::Load(key)),
+            Some(key) => self.ask(asked, Call::Load(key)),
             None => Step::Done(Verdict::Failed),
         }
     }
@@ -180,18 +181,13 @@ impl<C: Authenticated> Protocol<'_, C> {
         match answer {
             Answer::Swapped(Outcome::Done(revision)) => self.swapped_new(revision, then),
             // One that was sent before has arrived.
-            Answer::Swapped(Outcome::Conflict) if self.repeats > 0 => self.look_for_new_again(then),
+            Answer::Swapped(Outcome::Conflict) if self.repeats > 0 => {
+                self.look_for_new(Asked::LookForNewAgain(then))
+            }
             // Nobody knows its ID, but its owner's sessions may have ended.
             Answer::Swapped(_) => self.give_up(Step::Done(Verdict::Gone)),
-            Answer::Unknown => self.look_for_new_again(then),
+            Answer::Unknown => self.look_for_new(Asked::LookForNewAgain(then)),
             _ => self.give_up(Step::Done(Verdict::Failed)),
-        }
-    }
-
-    fn look_for_new_again(&mut self, then: Option<Place>) -> Step<C> {
-        match self.new_key().cloned() {
-            Some(key) => self.ask(Asked::LookForNewAgain(then), Call::Load(key)),
-            None => Step::Done(Verdict::Failed),
         }
     }
 
