@@ -44,8 +44,8 @@ pub use go_items::GoItems;
 use items::{Attributes, Ids, Item, bytes, time, time_to_live};
 pub use options::DynamoDbOptions;
 use options::{LONGEST_PREFIX, TimeToLive};
-use owners::{Ownership, Seen};
-use requests::{Operation, Requests};
+use owners::{Asked, Ownership, Seen};
+use requests::Requests;
 use table::{Index, Making};
 use writes::{Changes, Written, removal};
 
@@ -165,17 +165,6 @@ impl DynamoDb {
         table::make(&self.0.requests, &making).await
     }
 
-    /// Whether the record in that item lives, which its owner may deny.
-    async fn lives(&self, operation: &Operation<'_>, item: &Item) -> Result<bool, Error> {
-        if !item.has_time()? {
-            return Ok(false);
-        }
-        match Ownership::in_item(item)? {
-            None => Ok(true),
-            Some(ownership) => ownership.lets_live(operation, item.text("id")?).await,
-        }
-    }
-
     /// Does something to the record that was seen, if it still is as it was.
     async fn change(
         &self,
@@ -196,10 +185,12 @@ impl DynamoDb {
         match operation.write(write, check).await? {
             Written::Done => Ok(Outcome::Done(())),
             Written::Refused | Written::NotAsSeen(None) => Ok(Outcome::Gone),
-            Written::NotAsSeen(Some(item)) => match self.lives(&operation, &item).await? {
-                true => Ok(Outcome::Conflict),
-                false => Ok(Outcome::Gone),
-            },
+            Written::NotAsSeen(Some(item)) => {
+                match Asked::default().lives(&operation, &item).await? {
+                    true => Ok(Outcome::Conflict),
+                    false => Ok(Outcome::Gone),
+                }
+            }
         }
     }
 
@@ -259,7 +250,7 @@ impl Backend for DynamoDb {
         let Some(item) = operation.get(&self.0.ids.of_session(key)).await? else {
             return Ok(None);
         };
-        match self.lives(&operation, &item).await? {
+        match Asked::default().lives(&operation, &item).await? {
             true => Ok(Some(self.stored(&item)?)),
             false => Ok(None),
         }
@@ -278,7 +269,7 @@ impl Backend for DynamoDb {
                 // It was removed at this moment.
                 Written::NotAsSeen(None) | Written::Refused => continue,
             };
-            if self.lives(&operation, &there).await? {
+            if Asked::default().lives(&operation, &there).await? {
                 return Ok(Created::Exists);
             }
             // Its owner ended it: its place is free, as long as it is that one.

@@ -1,5 +1,7 @@
 //! Whose records are whose: an item per owner, which the records of the owner name.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -48,11 +50,6 @@ impl Ownership {
         })
     }
 
-    /// The owner's item.
-    pub(super) fn item(&self) -> &str {
-        &self.id
-    }
-
     pub(super) fn id(&self) -> AttributeValue {
         text(&self.id)
     }
@@ -66,17 +63,7 @@ impl Ownership {
         self.id.len() + MARK
     }
 
-    /// Whether the owner lets the record of that ID live, asked now.
-    pub(super) async fn lets_live(
-        &self,
-        operation: &Operation<'_>,
-        record: &str,
-    ) -> Result<bool, Error> {
-        let owner = OwnerItem::read(operation, &self.id).await?;
-        Ok(owner.is_some_and(|owner| owner.lets_live(self, record)))
-    }
-
-    /// The same as a condition.
+    /// That the owner lets the record of that ID live, as a condition.
     pub(super) fn check(self, record: &str) -> Check {
         let values = [
             (":now", time(Expiry::now())),
@@ -127,7 +114,7 @@ pub(super) fn revision(mark: Generation, ownership: Option<&Ownership>) -> Revis
 }
 
 /// An owner, as the item says.
-pub(super) struct OwnerItem {
+struct OwnerItem {
     generation: Generation,
     expiry: Expiry,
     kept: Option<String>,
@@ -150,13 +137,41 @@ impl OwnerItem {
         self.expiry > Expiry::now()
     }
 
-    pub(super) async fn read(operation: &Operation<'_>, id: &str) -> Result<Option<Self>, Error> {
+    async fn read(operation: &Operation<'_>, id: &str) -> Result<Option<Self>, Error> {
         let found = OwnerItem::found(operation, id).await?;
         Ok(found.filter(OwnerItem::lives))
     }
 
-    pub(super) fn lets_live(&self, record: &Ownership, id: &str) -> bool {
+    fn lets_live(&self, record: &Ownership, id: &str) -> bool {
         self.generation == record.generation || self.kept.as_deref() == Some(id)
+    }
+}
+
+/// Owners, each asked once, and after the records that are judged by what they say: one who was
+/// asked before a record was made may know nothing of its generation yet.
+#[derive(Default)]
+pub(super) struct Asked(HashMap<String, Option<OwnerItem>>);
+
+impl Asked {
+    /// Whether the record in that item lives, which its owner may deny.
+    pub(super) async fn lives(
+        &mut self,
+        operation: &Operation<'_>,
+        item: &Item,
+    ) -> Result<bool, Error> {
+        if !item.has_time()? {
+            return Ok(false);
+        }
+        let Some(record) = Ownership::in_item(item)? else {
+            return Ok(true);
+        };
+        if !self.0.contains_key(&record.id) {
+            let owner = OwnerItem::read(operation, &record.id).await?;
+            self.0.insert(record.id.clone(), owner);
+        }
+        let owner = self.0.get(&record.id).and_then(Option::as_ref);
+        let id = item.text("id")?;
+        Ok(owner.is_some_and(|owner| owner.lets_live(&record, id)))
     }
 }
 

@@ -1,39 +1,14 @@
 //! Looking at all records, which reads the whole table.
 
-use std::collections::HashMap;
-
 use async_trait::async_trait;
 
 use super::super::{Entry, Error, Key, Scan};
 use super::DynamoDb;
 use super::errors::Effect::Reads;
 use super::items::{Attributes, Item, bytes, key_of, text};
-use super::owners::{OwnerItem, Ownership};
+use super::owners::Asked;
 use super::requests::{Operation, Refusal, names_in, passing};
 use super::writes::{Written, removal};
-
-/// Owners, each asked once.
-#[derive(Default)]
-struct Asked(HashMap<String, Option<OwnerItem>>);
-
-impl Asked {
-    /// Whether the record in that item lives.
-    async fn lives(&mut self, operation: &Operation<'_>, item: &Item) -> Result<bool, Error> {
-        if !item.has_time()? {
-            return Ok(false);
-        }
-        let Some(record) = Ownership::in_item(item)? else {
-            return Ok(true);
-        };
-        if !self.0.contains_key(record.item()) {
-            let owner = OwnerItem::read(operation, record.item()).await?;
-            self.0.insert(record.item().to_owned(), owner);
-        }
-        let owner = self.0.get(record.item()).and_then(Option::as_ref);
-        let id = item.text("id")?;
-        Ok(owner.is_some_and(|owner| owner.lets_live(&record, id)))
-    }
-}
 
 impl DynamoDb {
     /// The next records of the table, and where to go on.
@@ -83,10 +58,11 @@ fn some<T>(seen: Result<T, Error>) -> Result<Option<T>, Error> {
 impl Scan for DynamoDb {
     async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, Error> {
         let mut from = after.map(|key| key_of(&self.0.ids.of_session(key)));
-        let (mut asked, mut page) = (Asked::default(), Vec::new());
+        let mut page = Vec::new();
         loop {
             let operation = self.0.requests.operation();
             let (items, last) = self.next(&operation, from).await?;
+            let mut asked = Asked::default();
             for item in &items {
                 if page.len() == limit {
                     return Ok(page);
@@ -103,10 +79,11 @@ impl Scan for DynamoDb {
     }
 
     async fn purge(&self, limit: usize) -> Result<usize, Error> {
-        let (mut asked, mut purged, mut from) = (Asked::default(), 0, None);
+        let (mut purged, mut from) = (0, None);
         loop {
             let operation = self.0.requests.operation();
             let (items, last) = self.next(&operation, from).await?;
+            let mut asked = Asked::default();
             for item in &items {
                 if purged == limit {
                     return Ok(purged);
