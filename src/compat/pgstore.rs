@@ -68,7 +68,6 @@ const BATCH: usize = 1_000;
 #[doc(alias = "PGStore")]
 pub struct PgStore {
     backend: GoPostgres,
-    pool: PgPool,
     sessions: Sessions,
 }
 
@@ -87,7 +86,6 @@ pub async fn pgstore(url: &str, keys: KeyPairs) -> Result<PgStore, Error> {
 impl PgStore {
     fn of(backend: GoPostgres, keys: KeyPairs) -> Self {
         PgStore {
-            pool: backend.pool().clone(),
             backend,
             sessions: Sessions::sealed_by(keys),
         }
@@ -185,6 +183,6 @@ impl PgStore {
     /// the stores' saves are [drained](ServerStore::drain).
     #[doc(alias = "Close")]
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.backend.close().await;
     }
 }

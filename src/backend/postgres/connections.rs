@@ -1,12 +1,10 @@
-//! Statements sent over connections of a pool, each within a time.
+//! Statements sent over connections, each within a time.
 
 use std::fmt::Write;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, SqlSafeStr, SqlStr};
 use tokio::time::{Instant, timeout_at};
@@ -14,10 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::super::Error;
 use super::errors::{reading, too_late, writing};
 use super::options::PostgresOptions;
-use super::trust::Trust;
-
-/// How many connections a pool of ours has at most.
-const MOST: u32 = 10;
+use super::pool::{Lease, Pool};
 
 /// What a URL says, in sqlx's words, where no statements are to be prepared.
 const UNPREPARED: &str = "statement-cache-capacity=0";
@@ -38,11 +33,10 @@ pub(super) enum Effect {
 }
 
 pub(super) struct Connections {
-    pub(super) pool: PgPool,
+    pub(super) pool: Pool,
     pub(super) timeout: Duration,
     /// Whether the server, or the pooler before it, keeps statements for a connection.
     pub(super) prepares: bool,
-    pub(super) trust: Arc<Trust>,
 }
 
 impl Connections {
@@ -50,32 +44,20 @@ impl Connections {
     pub(super) fn open(url: &str, options: &PostgresOptions) -> Result<Self, Error> {
         let connect = PgConnectOptions::from_str(url)
             .map_err(|_| Error::usage("the URL of the Postgres database cannot be read"))?;
-        let trust = Arc::new(Trust::default());
-        let trusted = trust.clone();
-        let pool = PgPoolOptions::new()
-            .max_connections(MOST)
-            .acquire_timeout(options.timeout)
-            .test_before_acquire(false)
-            .before_acquire(move |connection, held| {
-                let trust = trusted.clone();
-                Box::pin(async move { Ok(trust.may_be_used(connection, &held).await) })
-            });
         let said = url.split_once('?').unwrap_or_default().1;
         let prepares = !said.split('&').any(|option| option == UNPREPARED);
         Ok(Connections {
-            pool: pool.connect_lazy_with(connect),
+            pool: Pool::of(connect)?,
             timeout: options.timeout,
             prepares: options.prepares && prepares,
-            trust,
         })
     }
 
     pub(super) fn of_pool(pool: PgPool, options: &PostgresOptions) -> Self {
         Connections {
-            pool,
+            pool: Pool::Given(pool),
             timeout: options.timeout,
             prepares: options.prepares,
-            trust: Arc::default(),
         }
     }
 
@@ -86,9 +68,11 @@ impl Connections {
     ) -> Result<(), Error> {
         let give_up = Instant::now() + self.timeout;
         let mut lease = self.lease(give_up).await?;
-        let made = timeout_at(give_up, make(&mut lease.connection)).await;
+        let made = timeout_at(give_up, make(lease.connection())).await;
         let made = made.map_err(|_| too_late(false))?;
-        lease.is_answered = made.is_ok();
+        if made.is_ok() {
+            lease.answered();
+        }
         made.map_err(reading)
     }
 
@@ -103,7 +87,7 @@ impl Connections {
         let give_up = Instant::now() + self.timeout;
         let mut lease = self.lease(give_up).await?;
         let sent = async {
-            let connection = &mut *lease.connection;
+            let connection = lease.connection();
             match self.prepares {
                 true => prepared(statement, values).fetch_all(connection).await,
                 false => {
@@ -113,12 +97,12 @@ impl Connections {
             }
         };
         let Ok(answer) = timeout_at(give_up, sent).await else {
-            self.trust.lose();
+            self.pool.lose();
             return Err(too_late(effect == Effect::Writes));
         };
         match &answer {
-            Err(error) if error.as_database_error().is_none() => self.trust.lose(),
-            _ => lease.is_answered = true,
+            Err(error) if error.as_database_error().is_none() => self.pool.lose(),
+            _ => lease.answered(),
         }
         answer.map_err(|error| match effect {
             Effect::Reads => reading(error),
@@ -127,27 +111,9 @@ impl Connections {
     }
 
     async fn lease(&self, give_up: Instant) -> Result<Lease, Error> {
-        match timeout_at(give_up, self.pool.acquire()).await {
-            Ok(connection) => Ok(Lease {
-                connection: connection.map_err(reading)?,
-                is_answered: false,
-            }),
+        match timeout_at(give_up, self.pool.lease()).await {
+            Ok(lease) => lease,
             Err(_) => Err(too_late(false)),
-        }
-    }
-}
-
-/// A connection that goes back to the pool once it is answered, and is closed else: one whose
-/// answer is still to come would keep the next waiting, perhaps for ever.
-pub(super) struct Lease {
-    pub(super) connection: PoolConnection<Postgres>,
-    pub(super) is_answered: bool,
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        if !self.is_answered {
-            self.connection.close_on_drop();
         }
     }
 }

@@ -118,10 +118,9 @@ impl GoPostgres {
         connections.make(make).await
     }
 
-    /// Where the connections come from.
-    #[must_use]
-    pub fn pool(&self) -> &PgPool {
-        &self.0.connections.pool
+    /// Closes the connections, after the last operation: of a pool of your own too.
+    pub async fn close(&self) {
+        self.0.connections.pool.close().await;
     }
 
     async fn rows(&self, statement: &Arc<str>, values: &[Value<'_>]) -> Result<Vec<PgRow>, Error> {

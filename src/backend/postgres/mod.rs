@@ -7,7 +7,7 @@
 //! | `options.rs` | [`PostgresOptions`] |
 //! | `statements.rs` | their SQL |
 //! | `connections.rs` | how a statement is sent, and for how long it may take |
-//! | `trust.rs` | which connections are used again |
+//! | `pool.rs` | where connections come from, and which are used again |
 //! | `rows.rs` | what is in a row |
 //! | `schema.rs`, `schema.sql` | the tables |
 //! | `errors.rs` | what Postgres could not do |
@@ -17,10 +17,10 @@ mod errors;
 mod go;
 mod go_statements;
 mod options;
+mod pool;
 mod rows;
 mod schema;
 mod statements;
-mod trust;
 
 use std::fmt;
 use std::sync::Arc;
@@ -98,8 +98,8 @@ impl Postgres {
     /// Records in the database that the URL names, as `libpq` and sqlx read it. The tables are
     /// made, if they are missing; where they are there, no right to create is needed.
     ///
-    /// At most ten connections are opened, when they are needed, and closed when they have
-    /// been idle for ten minutes. With `statement-cache-capacity=0` among the URL's options
+    /// At most ten connections are opened, when they are needed; those that were idle for ten
+    /// minutes, or are half an hour old, are closed by the next operation that comes. With `statement-cache-capacity=0` among the URL's options
     /// statements are [not prepared](PostgresOptions::unprepared).
     ///
     /// # Errors
@@ -123,8 +123,9 @@ impl Postgres {
     /// [`SCHEMA`](Postgres::SCHEMA) already, or is told to
     /// [make them](Postgres::make_tables).
     ///
-    /// Sets nothing in the pool: with `test_before_acquire`, which sqlx has on, each operation
-    /// asks the server twice.
+    /// Sets nothing in the pool, which asks the server whether a connection is there when it
+    /// comes back, and, with `test_before_acquire`, which sqlx has on, before it is used:
+    /// [`connect`](Postgres::connect) does without.
     #[must_use]
     pub fn with_pool(pool: PgPool) -> Self {
         Postgres::with_options(pool, PostgresOptions::new())

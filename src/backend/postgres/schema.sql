@@ -3,11 +3,14 @@ CREATE TABLE IF NOT EXISTS silverback_sessions (
     key BYTEA NOT NULL PRIMARY KEY,
     revision BYTEA NOT NULL,
     expiry BIGINT NOT NULL,
+    -- The end of the minute, of 65,536 ms, that the record expires in. Only this is indexed: a write that leaves it as it was
+    -- leaves all indexes as they were (a heap-only update).
+    expiry_minute BIGINT NOT NULL GENERATED ALWAYS AS (expiry | 65535) STORED,
     owner BYTEA,
     generation BYTEA,
     value BYTEA NOT NULL
 );
-CREATE INDEX IF NOT EXISTS silverback_sessions_by_expiry ON silverback_sessions (expiry);
+CREATE INDEX IF NOT EXISTS silverback_sessions_by_expiry ON silverback_sessions (expiry_minute);
 CREATE INDEX IF NOT EXISTS silverback_sessions_by_owner ON silverback_sessions (owner) WHERE owner IS NOT NULL;
 
 -- Whose records are whose: one row per owner.
@@ -26,7 +29,7 @@ BEGIN
     IF NOT EXISTS (
         SELECT 1 FROM silverback_sessions AS s
         WHERE s.key = new.kept AND s.owner = new.name
-        AND s.expiry > floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint
+        AND s.expiry > floor(date_part('epoch', statement_timestamp()) * 1000)::bigint
         AND (s.generation = old.generation OR s.key = old.kept)
     ) THEN
         new.kept := NULL;

@@ -8,10 +8,11 @@
 //! else as it was when it began (read committed). What is compared with other rows therefore
 //! stands beside a comparison of the row's own revision.
 
-/// The time, in milliseconds since 1970-01-01T00:00:00Z.
+/// The time, in milliseconds since 1970-01-01T00:00:00Z. As a double it is exact to a quarter
+/// of a microsecond, and computed faster than the decimal number that `extract` makes.
 macro_rules! now {
     () => {
-        "floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint"
+        "floor(date_part('epoch', statement_timestamp()) * 1000)::bigint"
     };
 }
 
@@ -222,10 +223,10 @@ pub(super) const PAGE: &str = concat!(
     " ORDER BY s.key LIMIT $2"
 );
 
-/// The places are found once and locked; those that others have locked, who purge too or
-/// write there, are left to them.
+/// The places are found once and locked, in the order of the index that the column has; those
+/// that others have locked, who purge too or write there, are left to them.
 macro_rules! purge {
-    ($table:literal) => {
+    ($table:literal, $indexed:literal, $until:expr) => {
         concat!(
             "WITH purged AS (DELETE FROM ",
             $table,
@@ -233,12 +234,23 @@ macro_rules! purge {
             $table,
             " WHERE expiry <= ",
             now!(),
-            " ORDER BY expiry LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING 1)",
+            " AND ",
+            $indexed,
+            " <= ",
+            $until,
+            " ORDER BY ",
+            $indexed,
+            " LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING 1)",
             " SELECT count(*) FROM purged"
         )
     };
 }
 
-pub(super) const PURGE_OWNERS: &str = purge!("silverback_owners");
+pub(super) const PURGE_OWNERS: &str = purge!("silverback_owners", "expiry", now!());
 
-pub(super) const PURGE: &str = purge!("silverback_sessions");
+/// What expires within this minute is looked at, too.
+pub(super) const PURGE: &str = purge!(
+    "silverback_sessions",
+    "expiry_minute",
+    concat!("(", now!(), " | 65535)")
+);

@@ -47,10 +47,15 @@ pub(super) async fn a_pooler_without_prepared_statements_is_named(
         Err(_) if !super::super::required::is_required("pgbouncer") => return Ok(()),
         Err(why) => return Err(why.into()),
     };
-    let backend = Postgres::connect(&server.url_at(pooler.port())).await?;
+    // Two programs, whose transactions the pooler hands to one connection of its own.
+    let url = server.url_at(pooler.port());
+    let backends = [
+        Postgres::connect(&url).await?,
+        Postgres::connect(&url).await?,
+    ];
     let mut refusals = 0;
-    for _ in 0..20 {
-        if let Err(refused) = backend.load(&key()).await {
+    for turn in 0..20 {
+        if let Err(refused) = backends[turn % 2].load(&key()).await {
             assert!(refused.is_unavailable(), "{refused:?}");
             assert!(refused.to_string().contains("unprepared"), "{refused:?}");
             refusals += 1;

@@ -130,6 +130,7 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     trial!(rights::all_who_make_the_tables_at_once_make_them_once);
     trial!(statements::each_operation_is_one_statement);
     trial!(statements::no_operation_reads_a_whole_table);
+    trial!(statements::a_save_that_expires_in_the_same_minute_changes_no_index);
     trial!(statements::values_of_all_sizes_are_kept);
     trial!(faults::every_fault_ends_in_time_and_is_got_over);
     trial!(faults::what_nobody_waits_for_holds_no_connection);

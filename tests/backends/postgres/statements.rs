@@ -121,6 +121,40 @@ pub(super) async fn no_operation_reads_a_whole_table(server: &PostgresServer) ->
     Ok(())
 }
 
+/// What is written into no index is written where the row was, and makes none of them larger.
+pub(super) async fn a_save_that_expires_in_the_same_minute_changes_no_index(
+    server: &PostgresServer,
+) -> Tried {
+    const SAVES: usize = 40;
+    let (url, pool) = database(server, "heap_only", &[]).await?;
+    let backend = Postgres::connect(&url).await?;
+    let middle_of_a_minute = soon().as_millis() & !0xFFFF | 0x8000;
+    let record = Record::new(vec![7; 400], Expiry::from_millis(middle_of_a_minute));
+    let key = Key::new("a key")?;
+    let Created::Saved(mut seen) = backend.create(&key, &record).await? else {
+        panic!("it is the first");
+    };
+    for _ in 0..SAVES {
+        let Outcome::Done(next) = backend.swap(&key, &seen, &record).await? else {
+            panic!("nobody else has changed it");
+        };
+        seen = next;
+    }
+    // The server counts when a connection has been idle for a while.
+    let counted = "SELECT pg_stat_get_tuples_updated(it), pg_stat_get_tuples_hot_updated(it)
+        FROM to_regclass('silverback_sessions') AS it";
+    for _ in 0..200 {
+        let (all, heap_only): (i64, i64) = sqlx::query_as(counted).fetch_one(&pool).await?;
+        if all == SAVES as i64 {
+            // Now and then the page is full of what nobody has cleared away yet.
+            assert!(heap_only > all / 2, "{heap_only} of {all}");
+            return Ok(());
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("the server has not counted");
+}
+
 pub(super) async fn values_of_all_sizes_are_kept(server: &PostgresServer) -> Tried {
     let backend = Postgres::connect(&server.url()).await?;
     let random = Generation::random()?;
