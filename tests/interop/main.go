@@ -6,6 +6,8 @@
 //	interop bench  gorilla's time per operation, one JSON object a line out
 //	interop serve DATABASE
 //	               pages with scs sessions in that database, for benches/peers
+//	interop allocations DATABASE
+//	               what those pages allocate
 package main
 
 import (
@@ -69,8 +71,9 @@ func main() {
 		bench()
 		return
 	}
-	if len(os.Args) > 2 && os.Args[1] == "serve" {
-		if err := servePages(os.Args[2]); err != nil {
+	if len(os.Args) > 2 {
+		pages := map[string]func(url string) error{"serve": servePages, "allocations": countAllocations}
+		if err := pages[os.Args[1]](os.Args[2]); err != nil {
 			fmt.Fprintln(os.Stderr, "interop:", err)
 			os.Exit(1)
 		}

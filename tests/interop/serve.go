@@ -6,26 +6,29 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
+	"runtime"
 	"strconv"
+	"strings"
 
 	"github.com/alexedwards/scs/pgxstore"
 	"github.com/alexedwards/scs/v2"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// servePages is the scs side of benches/peers: pages that begin, read, write and tell a session in
-// the database, on a free port, which it prints, until standard input ends.
-func servePages(url string) error {
+// sessionPages is the scs side of benches/peers: pages that begin, read, write and tell a session in
+// the database, and one that has nothing to do with sessions.
+func sessionPages(url string) (http.Handler, error) {
 	pool, err := pgxpool.New(context.Background(), url)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	_, err = pool.Exec(context.Background(),
 		"CREATE TABLE sessions (token TEXT PRIMARY KEY, data BYTEA NOT NULL, expiry TIMESTAMPTZ NOT NULL);"+
 			"CREATE INDEX sessions_expiry_idx ON sessions (expiry)")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	manager := scs.New()
 	manager.Store = pgxstore.NewWithCleanupInterval(pool, 0)
@@ -51,12 +54,60 @@ func servePages(url string) error {
 		manager.Put(session, "visits", visits)
 		return visits
 	})
+	all := http.NewServeMux()
+	all.Handle("/", manager.LoadAndSave(pages))
+	all.HandleFunc("/bare", func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "7")
+	})
+	return all, nil
+}
+
+// servePages serves them on a free port, which it prints, until standard input ends.
+func servePages(url string) error {
+	pages, err := sessionPages(url)
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	fmt.Println(listener.Addr().(*net.TCPAddr).Port)
-	go http.Serve(listener, manager.LoadAndSave(pages))
+	go http.Serve(listener, pages)
 	_, err = io.Copy(io.Discard, os.Stdin)
 	return err
+}
+
+// countAllocations prints how often and how many bytes a request for each of three pages
+// allocates: without a session, reading one, and writing one.
+func countAllocations(url string) error {
+	pages, err := sessionPages(url)
+	if err != nil {
+		return err
+	}
+	ask := func(path, cookie string) *httptest.ResponseRecorder {
+		request := httptest.NewRequest("GET", path, nil)
+		request.Header.Set("Cookie", cookie)
+		answer := httptest.NewRecorder()
+		pages.ServeHTTP(answer, request)
+		return answer
+	}
+	cookie, _, _ := strings.Cut(ask("/begin", "").Header().Get("Set-Cookie"), ";")
+	const requests = 500
+	for _, path := range []string{"/bare", "/read", "/write"} {
+		var before, after runtime.MemStats
+		for n := 0; n < 50+requests; n++ {
+			if n == 50 { // statements are prepared, and buffers grown
+				runtime.ReadMemStats(&before)
+			}
+			if answer := ask(path, cookie); answer.Code != 200 || answer.Body.Len() == 0 {
+				return fmt.Errorf("%s: %d", path, answer.Code)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		fmt.Println(
+			float64(after.Mallocs-before.Mallocs)/requests,
+			float64(after.TotalAlloc-before.TotalAlloc)/requests)
+	}
+	return nil
 }

@@ -60,7 +60,8 @@ impl Pool {
                 })
             }
             Pool::Given(pool) => {
-                let connection = pool.acquire().await.map_err(reading)?;
+                // In a box, since every operation has room for all that it may await.
+                let connection = Box::pin(pool.acquire()).await.map_err(reading)?;
                 let is_answered = false;
                 Ok(Lease::Given(Given {
                     connection,
@@ -147,7 +148,7 @@ impl Manager for Opener {
     type Error = sqlx::Error;
 
     async fn create(&self) -> Result<Kept, sqlx::Error> {
-        let connection = self.connect.connect().await?;
+        let connection = Box::pin(self.connect.connect()).await?; // in a box as above
         let is_answered = false;
         Ok(Kept {
             connection,

@@ -8,12 +8,16 @@
 //! servers take turns, and who is first changes with each round; a ratio compares neighbours in
 //! time. That every write was saved is looked at, since not saving is fast.
 //!
+//! With `--allocations` it is counted instead what a session adds to a request in memory and
+//! on the wire, in one thread and without HTTP.
+//!
 //! With `--purge ROWS` it is asked instead how our pages do while a tenth of so many sessions,
 //! which have expired, are purged.
 //!
 //! The Postgres is one of this run's own, on loopback, with its defaults: each commit is
 //! synced.
 
+mod allocations;
 mod browser;
 mod purge;
 mod serve;
@@ -61,23 +65,27 @@ impl Server {
         Server::start(name, command)
     }
 
-    /// None, where there is no Go.
     fn of_go(database: &str) -> Option<Self> {
-        let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/interop");
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop");
-        let built = Command::new("go")
-            .args(["build", "-o"])
-            .arg(&program)
-            .arg(".")
-            .current_dir(module)
-            .status();
-        if !built.is_ok_and(|status| status.success()) {
-            return None;
-        }
-        let mut command = Command::new(program);
+        let mut command = go_program()?;
         command.args(["serve", database]);
         Some(Server::start("scs", command))
     }
+}
+
+/// None, where there is no Go.
+fn go_program() -> Option<Command> {
+    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/interop");
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop");
+    let built = Command::new("go")
+        .args(["build", "-o"])
+        .arg(&program)
+        .arg(".")
+        .current_dir(module)
+        .status();
+    if !built.is_ok_and(|status| status.success()) {
+        return None;
+    }
+    Some(Command::new(program))
 }
 
 impl Drop for Server {
@@ -162,6 +170,7 @@ fn main() -> ExitCode {
     };
     match arguments[..] {
         [] => compare(&server),
+        ["--allocations"] => allocations::count(&server),
         ["--purge", rows] => match rows.parse() {
             Ok(rows) => purge::under_load(&server, rows),
             Err(_) => return usage(),
@@ -172,6 +181,6 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("load [--purge ROWS]");
+    eprintln!("load [--allocations | --purge ROWS]");
     ExitCode::from(2)
 }

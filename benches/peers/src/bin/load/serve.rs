@@ -1,5 +1,5 @@
-//! The servers in axum: a page to begin a session, one that reads it, one that writes it, and
-//! one that tells its counter.
+//! The servers in axum: a page to begin a session, one that reads it, one that writes it, one
+//! that tells its counter, and one that has nothing to do with sessions.
 
 use axum::Router;
 use axum::routing::get;
@@ -23,10 +23,7 @@ const VALUES: [(&str, &str); 4] = [
 pub(crate) fn until_input_ends(name: &str, database: &str) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let app = match name {
-            "silverback" => ours(database).await,
-            _ => theirs(database).await,
-        };
+        let app = app(name, database).await;
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await;
         let listener = listener.expect("a port");
         println!("{}", listener.local_addr().expect("an address").port());
@@ -36,6 +33,14 @@ pub(crate) fn until_input_ends(name: &str, database: &str) {
             _ = ended => {}
         }
     });
+}
+
+pub(crate) async fn app(name: &str, database: &str) -> Router {
+    let app = match name {
+        "silverback" => ours(database).await,
+        _ => theirs(database).await,
+    };
+    app.route("/bare", get(async || "7"))
 }
 
 async fn ours(database: &str) -> Router {

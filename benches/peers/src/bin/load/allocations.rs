@@ -1,0 +1,96 @@
+//! What a session adds to a request in memory: what is allocated for a page with one, less
+//! what is for a page without, over many requests in one thread.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use http::header::{COOKIE, HOST, SET_COOKIE};
+use tower_service::Service;
+
+use super::servers::postgres::PostgresServer;
+use super::{database, go_program, serve};
+
+const REQUESTS: u64 = 500;
+
+/// Requests before those that are counted: statements are prepared, and buffers grown.
+const FIRST_REQUESTS: u64 = 50;
+
+/// Allocations and bytes of one request.
+type Counted = (f64, f64);
+
+pub(crate) fn count(server: &PostgresServer) {
+    println!(
+        "{:<16} {:>26} {:>26}",
+        "", "read: allocations, bytes", "write: allocations, bytes"
+    );
+    for (name, place) in [
+        ("silverback", "ours_counted"),
+        ("tower-sessions", "theirs_counted"),
+    ] {
+        line(name, of_ours(name, &database(server, place)));
+    }
+    match go_program() {
+        Some(mut program) => {
+            let url = database(server, "scs_counted");
+            let said = program
+                .args(["allocations", &url])
+                .output()
+                .expect("a program");
+            assert!(said.status.success());
+            line("scs", parsed(&String::from_utf8_lossy(&said.stdout)));
+        }
+        None => println!("not counted, there is no Go: scs"),
+    }
+}
+
+/// Of a page without a session, one that reads, and one that writes.
+fn line(name: &str, [bare, read, write]: [Counted; 3]) {
+    let cell = |page: Counted| format!("{:.0}, {:.0}", page.0 - bare.0, page.1 - bare.1);
+    println!("{name:<16} {:>26} {:>26}", cell(read), cell(write));
+}
+
+fn parsed(said: &str) -> [Counted; 3] {
+    let mut figures = said
+        .split_whitespace()
+        .map(|word| word.parse().expect("a figure"));
+    std::array::from_fn(|_| {
+        let mut next = || figures.next().expect("six figures");
+        (next(), next())
+    })
+}
+
+fn of_ours(name: &str, url: &str) -> [Counted; 3] {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.expect("a runtime");
+    let (app, cookie) = runtime.block_on(async {
+        let mut app = serve::app(name, url).await;
+        let begun = app.call(request("/begin", "")).await.expect("it answers");
+        let set = begun.headers()[SET_COOKIE].to_str().expect("text");
+        let cookie = set.split(';').next().unwrap_or_default().to_owned();
+        (app, cookie)
+    });
+    ["/bare", "/read", "/write"].map(|path| {
+        let ask = |requests| runtime.block_on(ask(app.clone(), path, &cookie, requests));
+        ask(FIRST_REQUESTS);
+        let counted = allocation_counter::measure(|| ask(REQUESTS));
+        let of_one = |total: u64| total as f64 / REQUESTS as f64;
+        (of_one(counted.count_total), of_one(counted.bytes_total))
+    })
+}
+
+async fn ask(mut app: Router, path: &str, cookie: &str, requests: u64) {
+    for _ in 0..requests {
+        let answer = app.call(request(path, cookie)).await.expect("it answers");
+        assert_eq!(answer.status(), 200, "{path}");
+        let body = to_bytes(answer.into_body(), 100).await.expect("a body");
+        assert!(!body.is_empty(), "{path}");
+    }
+}
+
+fn request(path: &str, cookie: &str) -> Request {
+    let request = Request::get(path).header(HOST, "localhost");
+    let request = request.header(COOKIE, cookie);
+    request.body(Body::empty()).expect("a request")
+}
