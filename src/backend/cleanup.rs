@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::{Backend, Error};
 
-/// How many records one purge takes, so that none holds a lock for long.
-const BATCH: usize = 1_000;
+/// How many records one purge takes: so few that nobody waits long for their locks, or for a
+/// disk to sync them.
+const BATCH: usize = 100;
 
 /// Purges a backend at an interval, as long as it is kept: dropping it ends the task, after
 /// the batch it is at.
@@ -68,7 +70,8 @@ impl Cleanup {
     }
 }
 
-/// Purges batch by batch until there is nothing more, or it is to stop.
+/// Purges batch by batch until there is nothing more, or it is to stop. After each it rests as
+/// long as it took: whoever is served meanwhile has the server to themselves for half the time.
 async fn purge(
     backend: &dyn Backend,
     stopped: &tokio::sync::watch::Receiver<bool>,
@@ -76,13 +79,14 @@ async fn purge(
     let Some(scan) = backend.scan().filter(|_| !backend.purges_itself()) else {
         return Ok(());
     };
-    while scan.purge(BATCH).await? == BATCH {
-        if *stopped.borrow() || stopped.has_changed().is_err() {
-            break;
+    loop {
+        let began = Instant::now();
+        let is_last = scan.purge(BATCH).await? < BATCH;
+        if is_last || *stopped.borrow() || stopped.has_changed().is_err() {
+            return Ok(());
         }
-        tokio::task::yield_now().await;
+        tokio::time::sleep(began.elapsed()).await;
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,17 +1,14 @@
-//! How our pages do while expired sessions are purged.
+//! How our pages do while a `Cleanup` purges expired sessions.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use silverback::backend::connect;
+use silverback::backend::{Cleanup, Error, connect};
 
 use super::browser::{self, Latencies};
 use super::servers::postgres::PostgresServer;
 use super::{REQUESTS, Server, database};
-
-/// How many records are purged at a time, as a `Cleanup` does.
-const BATCH: usize = 1_000;
 
 /// Of so many sessions each tenth has expired.
 pub(crate) fn under_load(server: &PostgresServer, rows: usize) {
@@ -75,18 +72,27 @@ fn fill(url: &str, rows: usize) {
 }
 
 /// How many, and in how many seconds.
-fn purge(url: &str) -> (usize, f64) {
+fn purge(url: &str) -> (u64, f64) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let backend = connect(url).await.expect("a backend");
-        let scan = backend.scan().expect("it lists its records");
-        let (began, mut purged) = (Instant::now(), 0);
-        loop {
-            let batch = scan.purge(BATCH).await.expect("it answers");
-            purged += batch;
-            if batch < BATCH {
-                return (purged, began.elapsed().as_secs_f64());
-            }
+        let expired = expired(url);
+        let began = Instant::now();
+        let failed = |error: &Error| panic!("{error}");
+        let cleanup = Cleanup::every(Duration::from_secs(3_600), backend, failed);
+        while self::expired(url) > 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
+        let took = began.elapsed().as_secs_f64();
+        cleanup.stop().await;
+        (expired, took)
     })
+}
+
+/// How many expired sessions there are.
+fn expired(url: &str) -> u64 {
+    let count = "SELECT count(*) FROM silverback_sessions WHERE expiry_minute < 1000000";
+    let said = Command::new("psql").args([url, "-Atc", count]).output();
+    let said = String::from_utf8(said.expect("psql").stdout).expect("text");
+    said.trim().parse().expect("a number")
 }
