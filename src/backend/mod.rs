@@ -6,6 +6,7 @@
 //! | `record.rs` | [`Key`], [`Record`], [`Revision`], [`Expiry`] |
 //! | `layout.rs` | [`Layout`]: whose rows a backend's records are |
 //! | `owners.rs` | [`Owners`]: whose records are whose, and ending all of an owner's |
+//! | `moves.rs` | [`Moves`]: records that go to another key in one step |
 //! | `scan.rs` | [`Scan`]: looking at all records, and purging the expired |
 //! | `connect.rs` | [`connect`]: a backend chosen by a URL |
 //! | `cleanup.rs` | [`Cleanup`]: a task that purges, again and again |
@@ -47,6 +48,8 @@
 //! 9. **Purging takes the expired only**, in batches.
 //! 10. **An owned record lives by its owner's word**: only while the owner's record exists
 //!     and has the record's generation, or keeps its key. Else it is missing, as if expired.
+//! 11. **A [move](Moves) is one step**, and compares as a swap does. Nothing is moved onto
+//!     another record.
 
 mod cleanup;
 #[cfg(feature = "conformance")]
@@ -61,6 +64,7 @@ mod files;
 mod go_table;
 mod layout;
 mod memory;
+mod moves;
 mod owners;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -86,6 +90,7 @@ pub use files::{Files, GorillaFiles};
 pub use go_table::GoTable;
 pub use layout::Layout;
 pub use memory::Memory;
+pub use moves::Moves;
 pub use owners::{Generation, Owner, Owners};
 #[cfg(feature = "postgres")]
 pub use postgres::{GoPostgres, Postgres, PostgresOptions};
@@ -203,6 +208,12 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Whose records are whose; none for a backend that cannot know.
     fn owners(&self) -> Option<&dyn Owners> {
+        None
+    }
+
+    /// Moving records to other keys; none for a backend that cannot in one step, or whose
+    /// records are [its own](Layout::Native).
+    fn moves(&self) -> Option<&dyn Moves> {
         None
     }
 

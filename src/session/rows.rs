@@ -168,6 +168,9 @@ impl Rows {
             .map_err(Error::of_backend)?
             .as_bytes();
         let mut protocol = Protocol::new(intent, work, write);
+        if !self.format.has_tombstones() && self.backend.moves().is_some() {
+            protocol = protocol.moving();
+        }
         let mut conflicts = 0;
         let mut failure = None;
         let mut step = protocol.begin();
@@ -222,6 +225,14 @@ impl Rows {
                     None => self.remove(&key, &seen).await,
                 };
                 Answer::Swapped(swapped.map_err(Error::of_backend)?)
+            }
+            Call::Move(key, seen, to, row) => {
+                let record = self.record(&to, &row, write)?;
+                let (Some(moves), Some(record)) = (self.backend.moves(), record) else {
+                    return Ok(Answer::Failed);
+                };
+                let moved = moves.move_to(&key, &seen, &to, &record).await;
+                Answer::Swapped(moved.map_err(Error::of_backend)?)
             }
             Call::Remove(key, seen) => {
                 if let Err(error) = self.backend.remove(&key, &seen).await {

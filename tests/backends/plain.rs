@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use silverback::backend::{
-    Backend, Created, Error, Expiry, Key, Layout, Outcome, Record, Revision, Stored,
+    Backend, Created, Error, Expiry, Key, Layout, Moves, Outcome, Record, Revision, Stored,
 };
 
 /// Has no owners, and no scan: those are not asked for by any key.
@@ -71,5 +71,25 @@ impl Backend for Plain {
 
     fn layout(&self) -> Layout {
         self.0.layout()
+    }
+
+    fn moves(&self) -> Option<&dyn Moves> {
+        self.0.moves().map(|_| self as &dyn Moves)
+    }
+}
+
+#[async_trait]
+impl Moves for Plain {
+    async fn move_to(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        to: &Key,
+        record: &Record,
+    ) -> Result<Outcome<Revision>, Error> {
+        let moves = self.0.moves().expect("it was asked for");
+        moves
+            .move_to(&hash(key), seen, &hash(to), &text(record))
+            .await
     }
 }

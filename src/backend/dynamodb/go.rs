@@ -7,15 +7,16 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 
 use super::super::layout::plain_key;
+use super::super::moves::taken;
 use super::super::{
-    Backend, Created, Error, Expiry, Key, Layout, Outcome, Record, Revision, Stored,
+    Backend, Created, Error, Expiry, Key, Layout, Moves, Outcome, Record, Revision, Stored,
 };
 use super::go_items::{GoItems, State};
 use super::items::Item;
 use super::options::{DynamoDbOptions, TimeToLive};
-use super::requests::{Operation, Requests};
+use super::requests::Requests;
 use super::table::{self, Making};
-use super::writes::{Written, removal};
+use super::writes::{Beside, Write, Written, removal};
 use super::{LARGEST_ITEM, check_length};
 
 /// Keeps records in a table of a Go package, which may use it at the same time: for a
@@ -50,6 +51,9 @@ use super::{LARGEST_ITEM, check_length};
 /// ```
 #[derive(Clone)]
 pub struct GoDynamoDb(Arc<Inner>);
+
+/// Of an item that is not there.
+const FREE: &str = "attribute_not_exists(#id)";
 
 struct Inner {
     requests: Requests,
@@ -125,38 +129,43 @@ impl GoDynamoDb {
         Ok(state.filter(State::lives))
     }
 
-    /// Does something to the item if it is in that state.
-    async fn change_if(
-        &self,
-        operation: &Operation<'_>,
-        key: &Key,
-        seen: &State,
-        next: Option<&State>,
-    ) -> Result<Written, Error> {
+    /// Has the item of that key in the next state, if it is in the one that was seen; removes
+    /// it, if there is none.
+    fn change_if(&self, key: &Key, seen: &State, next: Option<&State>) -> Result<Write, Error> {
         let (condition, values) = self.0.items.is_in(seen)?;
         let id = plain_key(key)?.to_owned();
-        let write = match next {
+        Ok(match next {
             Some(next) => self.0.items.changes(next)?.to(id, &condition, values),
             None => removal(id, &condition, values),
-        };
-        operation.write(write, None).await
+        })
     }
 
-    /// Does something to the item that was seen, if it still is as it was.
+    /// Has an item in that state where there is none.
+    fn make(&self, key: &Key, state: &State) -> Result<Write, Error> {
+        let id = plain_key(key)?.to_owned();
+        Ok(self.0.items.changes(state)?.to(id, FREE, []))
+    }
+
+    /// Does something to the item that was seen, if it still is as it was, and as it is told
+    /// beside that.
     async fn change(
         &self,
         key: &Key,
         seen: &State,
         next: Option<&State>,
+        beside: Option<Beside>,
     ) -> Result<Outcome<()>, Error> {
         let operation = self.0.requests.operation();
         let item = match seen.lives() {
             false => operation.get(plain_key(key)?).await?,
-            true => match self.change_if(&operation, key, seen, next).await? {
-                Written::Done => return Ok(Outcome::Done(())),
-                Written::NotAsSeen(item) => item,
-                Written::Refused => None,
-            },
+            true => {
+                let write = self.change_if(key, seen, next)?;
+                match operation.write(write, beside).await? {
+                    Written::Done => return Ok(Outcome::Done(())),
+                    Written::NotAsSeen(item) => item,
+                    Written::Refused => return Err(taken()),
+                }
+            }
         };
         Ok(match self.living(item)? {
             Some(_) => Outcome::Conflict,
@@ -181,10 +190,8 @@ impl Backend for GoDynamoDb {
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
-        const FREE: &str = "attribute_not_exists(#id)";
         let state = self.holding(key, record)?;
-        let id = plain_key(key)?.to_owned();
-        let create = self.0.items.changes(&state)?.to(id, FREE, []);
+        let create = self.make(key, &state)?;
         let operation = self.0.requests.operation();
         loop {
             let there = match operation.write(create.clone(), None).await? {
@@ -196,8 +203,8 @@ impl Backend for GoDynamoDb {
             if there.lives() {
                 return Ok(Created::Exists);
             }
-            let replaced = self.change_if(&operation, key, &there, Some(&state));
-            if let Written::Done = replaced.await? {
+            let replace = self.change_if(key, &there, Some(&state))?;
+            if let Written::Done = operation.write(replace, None).await? {
                 break;
             }
         }
@@ -211,7 +218,9 @@ impl Backend for GoDynamoDb {
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
         let next = self.holding(key, record)?;
-        let outcome = self.change(key, &State::of(seen)?, Some(&next)).await?;
+        let outcome = self
+            .change(key, &State::of(seen)?, Some(&next), None)
+            .await?;
         Ok(outcome.map(|()| next.revision()))
     }
 
@@ -223,20 +232,42 @@ impl Backend for GoDynamoDb {
     ) -> Result<Outcome<Revision>, Error> {
         let seen = State::of(seen)?;
         let next = self.0.items.holding(seen.value(), until)?;
-        let outcome = self.change(key, &seen, Some(&next)).await?;
+        let outcome = self.change(key, &seen, Some(&next), None).await?;
         Ok(outcome.map(|()| next.revision()))
     }
 
     async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
-        self.change(key, &State::of(seen)?, None).await
+        self.change(key, &State::of(seen)?, None, None).await
     }
 
     fn layout(&self) -> Layout {
         self.0.items.layout()
     }
 
+    fn moves(&self) -> Option<&dyn Moves> {
+        Some(self)
+    }
+
     fn purges_itself(&self) -> bool {
         true
+    }
+}
+
+/// One transaction: the item of the old key is removed as it was seen, and one is made under
+/// the new key.
+#[async_trait]
+impl Moves for GoDynamoDb {
+    async fn move_to(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        to: &Key,
+        record: &Record,
+    ) -> Result<Outcome<Revision>, Error> {
+        let next = self.holding(to, record)?;
+        let make = Some(Beside::Write(self.make(to, &next)?));
+        let outcome = self.change(key, &State::of(seen)?, None, make).await?;
+        Ok(outcome.map(|()| next.revision()))
     }
 }
 

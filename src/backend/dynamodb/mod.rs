@@ -47,7 +47,7 @@ use options::{LONGEST_PREFIX, TimeToLive};
 use owners::{Asked, Ownership, Seen};
 use requests::Requests;
 use table::{Index, Making};
-use writes::{Changes, Written, removal};
+use writes::{Beside, Changes, Written, removal};
 
 /// What an item holds at most, with the names of its attributes: 400 KB.
 const LARGEST_ITEM: usize = 400 * 1024;
@@ -175,14 +175,14 @@ impl DynamoDb {
         const AS_SEEN: &str = "#revision = :seen AND #expiry > :now";
         let id = self.0.ids.of_session(key);
         let seen = Seen::of(seen)?;
-        let check = seen.ownership.map(|ownership| ownership.check(&id));
+        let owner = seen.ownership.map(|ownership| ownership.check(&id));
         let values = [(":seen", bytes(seen.mark)), (":now", time(Expiry::now()))];
         let write = match changes {
             Some(changes) => changes.to(id, AS_SEEN, values),
             None => removal(id, AS_SEEN, values),
         };
         let operation = self.0.requests.operation();
-        match operation.write(write, check).await? {
+        match operation.write(write, owner.map(Beside::Check)).await? {
             Written::Done => Ok(Outcome::Done(())),
             Written::Refused | Written::NotAsSeen(None) => Ok(Outcome::Gone),
             Written::NotAsSeen(Some(item)) => {

@@ -1,4 +1,5 @@
-//! Writes with a condition: of one item, alone or beside another that has to be so, too.
+//! Writes with a condition: of one item, alone or beside another that has to be so, or is
+//! written too.
 
 use std::collections::HashMap;
 
@@ -107,19 +108,22 @@ pub(super) struct Check {
     pub(super) values: Values,
 }
 
+/// What is done together with a write, or not at all.
+pub(super) enum Beside {
+    Check(Check),
+    Write(Write),
+}
+
 /// What became of a write.
 pub(super) enum Written {
     Done,
     /// Its condition did not hold of this item; none, if there was none.
     NotAsSeen(Option<Item>),
-    /// The check's condition did not hold.
+    /// The condition of what stands beside it did not hold.
     Refused,
 }
 
 const OLD: ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure::AllOld;
-
-/// What DynamoDB calls a condition that did not hold, within a transaction.
-const CONDITION: &str = "ConditionalCheckFailed";
 
 /// Sends a write of one item: what the SDK's requests for that have in common, by name only.
 macro_rules! send_if {
@@ -144,12 +148,16 @@ macro_rules! send_if {
 
 impl Operation<'_> {
     /// One request.
-    pub(super) async fn write(&self, write: Write, check: Option<Check>) -> Result<Written, Error> {
+    pub(super) async fn write(
+        &self,
+        write: Write,
+        beside: Option<Beside>,
+    ) -> Result<Written, Error> {
         use DeleteItemError::ConditionalCheckFailedException as NotDeleted;
         use UpdateItemError::ConditionalCheckFailedException as NotUpdated;
 
-        match (check, write.update.clone()) {
-            (Some(check), _) => self.transact(write, check).await,
+        match (beside, write.update.clone()) {
+            (Some(beside), _) => self.transact(write, beside).await,
             (None, Some(update)) => {
                 let request = self.client.update_item().update_expression(update);
                 send_if!(self, request, write, NotUpdated)
@@ -158,25 +166,35 @@ impl Operation<'_> {
         }
     }
 
-    async fn transact(&self, write: Write, check: Check) -> Result<Written, Error> {
+    async fn transact(&self, write: Write, beside: Beside) -> Result<Written, Error> {
+        let is_checked = matches!(beside, Beside::Check(_));
+        let beside = match beside {
+            Beside::Check(check) => check.in_transaction(self.table)?,
+            Beside::Write(write) => write.in_transaction(self.table)?,
+        };
         let request = self
             .client
             .transact_write_items()
             .transact_items(write.in_transaction(self.table)?)
-            .transact_items(check.in_transaction(self.table)?);
+            .transact_items(beside);
         let sent = self.send(Writes, || request.clone().send(), passing_in_all);
         match sent.await {
             Ok(_) => Ok(Written::Done),
             Err(Refusal::Said(error)) => match reasons(&error) {
-                [_, other] if other.code() == Some(CONDITION) => Ok(Written::Refused),
-                [own, _] if own.code() == Some(CONDITION) => {
-                    Ok(Written::NotAsSeen(own.item.clone()))
-                }
+                // A record whose owner does not let it live is gone, whatever it is like.
+                [_, other] if is_checked && failed(other) => Ok(Written::Refused),
+                [own, _] if failed(own) => Ok(Written::NotAsSeen(own.item.clone())),
+                [_, other] if failed(other) => Ok(Written::Refused),
                 _ => Err(Refusal::Said(error).into_error()),
             },
             Err(refusal) => Err(refusal.into_error()),
         }
     }
+}
+
+/// Whether this part's condition did not hold.
+fn failed(reason: &CancellationReason) -> bool {
+    reason.code() == Some("ConditionalCheckFailed")
 }
 
 /// Why each part of a transaction was not done.

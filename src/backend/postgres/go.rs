@@ -9,9 +9,11 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row};
 
 use super::super::go_table::GoTable;
 use super::super::layout::plain_key;
+use super::super::moves::taken;
 use super::super::sql::{Columns, check_size, entry_of, sql_limit, stored_of};
 use super::super::{
-    Backend, Created, Entry, Error, Expiry, Key, Layout, Outcome, Record, Revision, Scan, Stored,
+    Backend, Created, Entry, Error, Expiry, Key, Layout, Moves, Outcome, Record, Revision, Scan,
+    Stored,
 };
 use super::connections::Connections;
 use super::connections::Effect::{Reads, Writes};
@@ -240,8 +242,39 @@ impl Backend for GoPostgres {
         self.0.table.layout()
     }
 
+    fn moves(&self) -> Option<&dyn Moves> {
+        Some(self)
+    }
+
     fn scan(&self) -> Option<&dyn Scan> {
         Some(self)
+    }
+}
+
+/// One `UPDATE`, of the key too: what else a row has stays as it is.
+#[async_trait]
+impl Moves for GoPostgres {
+    async fn move_to(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        to: &Key,
+        record: &Record,
+    ) -> Result<Outcome<Revision>, Error> {
+        plain_key(key)?;
+        plain_key(to)?;
+        check_size(to, record, LARGEST)?;
+        let values = [
+            Bytes(key.as_bytes()),
+            Bytes(record.value()),
+            Integer(left_of(record.expiry())),
+            Bytes(seen.as_bytes()),
+            Bytes(to.as_bytes()),
+        ];
+        match self.change(key, &self.0.statements.move_to, &values).await {
+            Err(error) if is_not_unique(&error) => Err(taken().with_source(error)),
+            outcome => changed(outcome?),
+        }
     }
 }
 

@@ -22,6 +22,8 @@ pub(super) struct GoStatements {
     pub(super) create: Arc<str>,
     /// Of a value, the milliseconds left, and the revision that was seen.
     pub(super) swap: Arc<str>,
+    /// The same, and the key from now on.
+    pub(super) move_to: Arc<str>,
     /// Of the milliseconds left, and the revision that was seen.
     pub(super) touch: Arc<str>,
     /// Of the revision that was seen.
@@ -42,7 +44,8 @@ impl GoStatements {
             load: names.load().into(),
             find: names.find().into(),
             create: names.create().into(),
-            swap: names.swap().into(),
+            swap: names.swap("").into(),
+            move_to: names.move_to().into(),
             touch: names.touch().into(),
             remove: names.remove().into(),
             page: names.page().into(),
@@ -193,7 +196,8 @@ impl Names {
         )
     }
 
-    fn swap(&self) -> String {
+    /// Sets something else, too.
+    fn swap(&self, and: &str) -> String {
         let Names {
             table,
             value,
@@ -206,9 +210,13 @@ impl Names {
         };
         let (until, seen) = (until("$3"), self.seen(4));
         format!(
-            "UPDATE {table} AS t SET {value} = $2::bytea, {expiry} = {until}{written} \
+            "UPDATE {table} AS t SET {value} = $2::bytea, {expiry} = {until}{written}{and} \
              WHERE {seen} RETURNING {REVISION}"
         )
+    }
+
+    fn move_to(&self) -> String {
+        self.swap(&format!(", {} = {}", self.key, self.given(5)))
     }
 
     fn touch(&self) -> String {

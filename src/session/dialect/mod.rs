@@ -44,8 +44,10 @@ pub(super) use native::row_name;
 /// Native keeps all that [`ServerStore`](super::ServerStore) promises. The others keep what
 /// they can while Go programs write the same rows: those put back what was removed, and
 /// never compare. With no tombstone, a logout does not find a session that was renewed
-/// meanwhile; and whether a removal was done whose answer was lost, nobody can tell. Owners
-/// are not kept.
+/// meanwhile; and whether a removal was done whose answer was lost, nobody can tell. A session
+/// gets its new ID in one step where the backend [moves](crate::backend::Moves) rows;
+/// elsewhere the new row is made before the old one is removed, and a request that is cut off
+/// between leaves one that nobody has the ID of. Owners are not kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Dialect {
@@ -125,8 +127,12 @@ pub(super) trait RowFormat: Send + Sync + 'static {
     /// What a session of that key is called: nothing that opens it.
     fn name_of(&self, key: &Key) -> String;
 
-    /// The bytes of a row; none for a tombstone in a dialect that has none, which removes its
-    /// rows instead.
+    /// Whether what ends leaves a tombstone; else its row is removed.
+    fn has_tombstones(&self) -> bool {
+        false
+    }
+
+    /// The bytes of a row; none for a tombstone in a dialect that has none.
     fn write(
         &self,
         key: &Key,

@@ -138,6 +138,10 @@ fn key_text(key: &Key) -> Option<&str> {
 }
 
 impl RowFormat for Native {
+    fn has_tombstones(&self) -> bool {
+        true
+    }
+
     fn new_id(&self) -> Result<Id, Error> {
         Id::random()
     }

@@ -37,6 +37,13 @@
 //! is [`Unknown`](Verdict::Unknown), and nothing is tried again. A write may also arrive
 //! after it was looked for: whoever finds a place taken where a write was sent before looks
 //! whether it is by that.
+//!
+//! # Rows without tombstones
+//!
+//! Where rows are a Go package's there are no tombstones: what ends is removed. A backend that
+//! [moves](crate::backend::Moves) rows then moves one to its new ID in one step, which is the
+//! commit; with another, a row that nobody has the ID of is left behind by a request that is
+//! cut off between the two.
 
 mod moves;
 mod save;
@@ -127,6 +134,8 @@ pub(super) enum Call<C> {
     Load(Key),
     Create(Key, Row<C>),
     Swap(Key, Revision, Row<C>),
+    /// The row of the first key, to be under the second from now on, as this.
+    Move(Key, Revision, Key, Row<C>),
     Remove(Key, Revision),
 }
 
@@ -189,6 +198,10 @@ enum Asked {
     /// The row that ends.
     Bury(Place),
     LoadBuried(Key, Doubt),
+    /// The row that ends, to be the new one.
+    Move(Place),
+    /// Whether the row of that key is the new one after all.
+    LookForMoved(Key),
     /// The new row, to hold something else; and then the old one ends, if it has not.
     SwapNew(Option<Place>),
     LookForNewAgain(Option<Place>),
@@ -204,6 +217,8 @@ pub(super) struct Protocol<'w, C: Authenticated> {
     intent: Intent<C>,
     work: Option<Work<'w, C>>,
     write: WriteId,
+    /// Whether a row ends and is the new one in one step.
+    moves: bool,
     asked: Asked,
     /// The row under the new key, once it is there.
     made: Option<Revision>,
@@ -225,6 +240,7 @@ impl<'w, C: Authenticated> Protocol<'w, C> {
             intent,
             work,
             write,
+            moves: false,
             asked: Asked::Nothing,
             made: None,
             verdict: None,
@@ -233,6 +249,14 @@ impl<'w, C: Authenticated> Protocol<'w, C> {
             conflicts: 0,
             repeats: 0,
             trail: 0,
+        }
+    }
+
+    /// The same where rows are moved, and what ends is removed.
+    pub(super) fn moving(self) -> Self {
+        Protocol {
+            moves: true,
+            ..self
         }
     }
 
@@ -249,17 +273,13 @@ impl<'w, C: Authenticated> Protocol<'w, C> {
     /// The first question.
     pub(super) fn begin(&mut self) -> Step<C> {
         match &self.intent {
-            Intent::Create { .. } | Intent::Renew { .. } | Intent::Replace { .. } => {
-                self.create_new()
-            }
             Intent::Save { seen } => match seen.revision.clone() {
                 Some(revision) => self.swap_own(revision),
                 None => self.load_own(None),
             },
-            Intent::End { seen } => match seen.revision.clone() {
-                Some(revision) => self.bury(seen.key.clone(), revision),
-                None => self.load_buried(seen.key.clone(), None),
-            },
+            Intent::Renew { .. } | Intent::Replace { .. } if self.moves => self.bury_seen(),
+            Intent::End { .. } => self.bury_seen(),
+            _ => self.create_new(),
         }
     }
 
@@ -273,6 +293,8 @@ impl<'w, C: Authenticated> Protocol<'w, C> {
             Asked::LoadOwn(doubt) => self.after_load_own(doubt, answer),
             Asked::Bury(place) => self.after_bury(place, answer),
             Asked::LoadBuried(key, doubt) => self.after_load_buried(key, doubt, answer),
+            Asked::Move(place) => self.after_move(place, answer),
+            Asked::LookForMoved(key) => self.after_look_for_moved(key, answer),
             Asked::SwapNew(old) => self.after_swap_new(old, answer),
             Asked::LookForNewAgain(old) => self.after_look_for_new_again(old, answer),
             Asked::RemoveNew => match self.verdict.take() {
@@ -340,8 +362,23 @@ impl<C: Authenticated> Protocol<'_, C> {
         self.ask(Asked::LoadOwn(doubt), Call::Load(key))
     }
 
+    /// The session that was seen, to end.
+    fn bury_seen(&mut self) -> Step<C> {
+        let seen = self.seen();
+        match seen.map(|seen| (seen.key.clone(), seen.revision.clone())) {
+            Some((key, Some(revision))) => self.bury(key, revision),
+            Some((key, None)) => self.load_buried(key, None),
+            None => Step::Done(Verdict::Failed),
+        }
+    }
+
     fn bury(&mut self, key: Key, revision: Revision) -> Step<C> {
         let moved_to = self.new_key().cloned();
+        if let (Some(to), true) = (&moved_to, self.moves) {
+            let row = self.live_row();
+            let call = Call::Move(key.clone(), revision.clone(), to.clone(), row);
+            return self.ask(Asked::Move(Place { key, revision }), call);
+        }
         let call = Call::Swap(key.clone(), revision.clone(), Row::Tombstone { moved_to });
         self.ask(Asked::Bury(Place { key, revision }), call)
     }

@@ -4,8 +4,8 @@
 use crate::backend::{Key, Outcome, Revision};
 
 use super::{
-    Answer, Asked, Authenticated, Call, Doubt, Intent, LONGEST_TRAIL, Place, Protocol, Row, Step,
-    Verdict,
+    Answer, Asked, Authenticated, Call, Doubt, Found, Intent, LONGEST_TRAIL, Place, Protocol, Row,
+    Step, Verdict,
 };
 
 /// A session under a new key, and the end of the one before.
@@ -41,13 +41,7 @@ impl<C: Authenticated> Protocol<'_, C> {
     fn made(&mut self, revision: Revision) -> Step<C> {
         self.made = Some(revision);
         match &self.intent {
-            Intent::Renew { seen, .. } | Intent::Replace { seen, .. } => {
-                let (key, revision) = (seen.key.clone(), seen.revision.clone());
-                match revision {
-                    Some(revision) => self.bury(key, revision),
-                    None => self.load_buried(key, None),
-                }
-            }
+            Intent::Renew { .. } | Intent::Replace { .. } => self.bury_seen(),
             _ => self.moved(),
         }
     }
@@ -73,6 +67,38 @@ impl<C: Authenticated> Protocol<'_, C> {
         }
     }
 
+    pub(super) fn after_move(&mut self, old: Place, answer: Answer<C>) -> Step<C> {
+        match answer {
+            Answer::Swapped(Outcome::Done(revision)) => self.moved_as(revision),
+            Answer::Swapped(Outcome::Conflict) if self.too_many_conflicts() => {
+                Step::Done(Verdict::Conflict)
+            }
+            // One that was sent before may have arrived.
+            Answer::Swapped(_) if self.repeats > 0 => self.load_buried(old.key, Some(old.revision)),
+            Answer::Unknown => self.load_buried(old.key, Some(old.revision)),
+            Answer::Swapped(Outcome::Conflict) => self.load_buried(old.key, None),
+            Answer::Swapped(Outcome::Gone) => self.nothing_to_bury(),
+            _ => Step::Done(Verdict::Failed),
+        }
+    }
+
+    /// The row that was to be moved is not where it was any more: is it where it was to be?
+    pub(super) fn after_look_for_moved(&mut self, key: Key, answer: Answer<C>) -> Step<C> {
+        match answer {
+            Answer::Loaded(Some(found)) if found.write == self.write => {
+                self.moved_as(found.revision)
+            }
+            // What was not done by now is not done any more: it compares.
+            Answer::Loaded(_) => self.load_buried(key, None),
+            _ => Step::Done(Verdict::Unknown),
+        }
+    }
+
+    fn moved_as(&mut self, revision: Revision) -> Step<C> {
+        self.made = Some(revision);
+        self.moved()
+    }
+
     pub(super) fn after_load_buried(
         &mut self,
         key: Key,
@@ -84,6 +110,10 @@ impl<C: Authenticated> Protocol<'_, C> {
             (_, None) => return self.give_up(Step::Done(Verdict::Failed)),
             (_, Some(_)) => return self.give_up(Step::Done(Verdict::Unknown)),
         };
+        let is_as_it_was = |found: &Found<C>| doubt.as_ref() == Some(&found.revision);
+        if self.moves && doubt.is_some() && !found.as_ref().is_some_and(is_as_it_was) {
+            return self.look_for_new(Asked::LookForMoved(key));
+        }
         let Some(found) = found else {
             // Removed rather than buried: who did it, nobody can tell.
             return match doubt {
@@ -141,6 +171,7 @@ impl<C: Authenticated> Protocol<'_, C> {
     fn nothing_to_bury(&mut self) -> Step<C> {
         match &self.intent {
             Intent::Replace { keeps: true, .. } => self.forget(None),
+            Intent::Replace { to, .. } if self.made.is_none() => self.begin_anew(to.clone()),
             Intent::Replace { .. } => self.moved(),
             // Somebody else ended it.
             _ => self.give_up(Step::Done(Verdict::Gone)),
@@ -168,13 +199,22 @@ impl<C: Authenticated> Protocol<'_, C> {
     }
 
     fn swap_new(&mut self, then: Option<Place>) -> Step<C> {
-        match (self.new_key().cloned(), self.made.clone()) {
-            (Some(key), Some(revision)) => {
+        match (self.new_key().cloned(), self.made.clone(), then) {
+            (Some(key), Some(revision), then) => {
                 let call = Call::Swap(key, revision, self.live_row());
                 self.ask(Asked::SwapNew(then), call)
             }
+            // It is not there yet, where rows are moved.
+            (_, None, Some(old)) => self.bury(old.key, old.revision),
+            (Some(key), None, None) => self.begin_anew(key),
             _ => Step::Done(Verdict::Failed),
         }
+    }
+
+    /// Nothing is there to be moved, and a session begins all the same.
+    fn begin_anew(&mut self, key: Key) -> Step<C> {
+        self.intent = Intent::Create { key };
+        self.create_new()
     }
 
     pub(super) fn after_swap_new(&mut self, then: Option<Place>, answer: Answer<C>) -> Step<C> {

@@ -2,6 +2,8 @@
 //! intents on one session, and of each pair with replies lost and requests cut off at each
 //! call.
 
+mod moved;
+
 use std::collections::BTreeMap;
 
 use super::*;
@@ -44,6 +46,8 @@ const WISHES: [Wish; 5] = [
 struct Rows {
     rows: BTreeMap<Key, Found<Counts>>,
     revisions: u64,
+    /// Whether they are moved, and what ends is removed.
+    are_moved: bool,
 }
 
 impl Rows {
@@ -61,12 +65,19 @@ impl Rows {
                 }
                 Answer::Created(self.put(key, row, write))
             }
-            Call::Swap(key, seen, row) => {
-                Answer::Swapped(match self.rows.get(&key).map(|found| &found.revision) {
-                    None => Outcome::Gone,
-                    Some(current) if *current != seen => Outcome::Conflict,
-                    Some(_) => Outcome::Done(self.put(key, row, write)),
-                })
+            Call::Swap(key, seen, row) => Answer::Swapped(match self.compare(&key, &seen) {
+                Outcome::Done(()) if self.are_moved && matches!(row, Row::Tombstone { .. }) => {
+                    self.rows.remove(&key);
+                    Outcome::Done(seen)
+                }
+                outcome => outcome.map(|()| self.put(key, row, write)),
+            }),
+            Call::Move(key, seen, to, row) => {
+                Answer::Swapped(self.compare(&key, &seen).map(|()| {
+                    assert!(!self.rows.contains_key(&to), "it is moved onto another");
+                    self.rows.remove(&key);
+                    self.put(to, row, write)
+                }))
             }
             Call::Remove(key, seen) => {
                 if self
@@ -78,6 +89,14 @@ impl Rows {
                 }
                 Answer::Removed
             }
+        }
+    }
+
+    fn compare(&self, key: &Key, seen: &Revision) -> Outcome<()> {
+        match self.rows.get(key).map(|found| &found.revision) {
+            None => Outcome::Gone,
+            Some(current) if current != seen => Outcome::Conflict,
+            Some(_) => Outcome::Done(()),
         }
     }
 
@@ -168,7 +187,12 @@ fn changes(wishes: &[Wish]) -> Vec<Change> {
     wishes.iter().enumerate().map(of).collect()
 }
 
-fn requests<'w>(wishes: &[Wish], changes: &'w [Change], seen: &Found<Counts>) -> Vec<Request<'w>> {
+fn requests<'w>(
+    wishes: &[Wish],
+    changes: &'w [Change],
+    seen: &Found<Counts>,
+    are_moved: bool,
+) -> Vec<Request<'w>> {
     let request = |(number, (wish, change)): (usize, (&Wish, &'w Change))| {
         let seen_row = Seen {
             key: key("A"),
@@ -193,6 +217,9 @@ fn requests<'w>(wishes: &[Wish], changes: &'w [Change], seen: &Found<Counts>) ->
         });
         let write = [u8::try_from(number).unwrap(); 16];
         let mut protocol = Protocol::new(intent, work, write);
+        if are_moved {
+            protocol = protocol.moving();
+        }
         let step = protocol.begin();
         Request {
             number,
@@ -276,19 +303,27 @@ fn explore(
 }
 
 fn explore_all(wishes: &[Wish], faults: Faults) -> usize {
-    let mut rows = Rows::default();
-    rows.put(key("A"), Row::Live(Counts::default()), [0xff; 16]);
-    let seen = rows.rows.get(&key("A")).unwrap().clone();
-    let changes = changes(wishes);
-    let requests = requests(wishes, &changes, &seen);
     let is_faultless = faults.lost_replies + faults.cuts == 0;
-    let check = |rows: &Rows, requests: &[Request<'_>]| {
+    explore_from(Rows::default(), wishes, faults, &|rows, requests| {
         check_safety(rows, requests);
         if is_faultless {
             check_progress(rows, requests);
         }
-    };
-    explore(&rows, &requests, faults, &check, 0)
+    })
+}
+
+/// All that can happen to a session in those rows.
+fn explore_from(
+    mut rows: Rows,
+    wishes: &[Wish],
+    faults: Faults,
+    check: &dyn Fn(&Rows, &[Request<'_>]),
+) -> usize {
+    rows.put(key("A"), Row::Live(Counts::default()), [0xff; 16]);
+    let seen = rows.rows.get(&key("A")).unwrap().clone();
+    let changes = changes(wishes);
+    let requests = requests(wishes, &changes, &seen, rows.are_moved);
+    explore(&rows, &requests, faults, check, 0)
 }
 
 /// The sessions that somebody has an ID of.
@@ -453,9 +488,11 @@ fn once_more(fresh: Option<&Counts>) -> Result<Counts, Error> {
 
 /// A first write whose answer is lost, and which arrives only after it was looked for, right
 /// before it is sent again; and what comes of that.
-fn arriving_late(intent: impl Fn(Seen<u8>) -> Intent<Counts>) -> (Rows, Verdict<Counts>) {
+fn arriving_late(
+    mut rows: Rows,
+    intent: impl Fn(Seen<u8>) -> Intent<Counts>,
+) -> (Rows, Verdict<Counts>) {
     let write = [7; 16];
-    let mut rows = Rows::default();
     let revision = rows.put(key("A"), Row::Live(Counts::default()), [9; 16]);
     let seen = Seen {
         key: key("A"),
@@ -467,6 +504,9 @@ fn arriving_late(intent: impl Fn(Seen<u8>) -> Intent<Counts>) -> (Rows, Verdict<
         again: &once_more,
     };
     let mut protocol = Protocol::new(intent(seen), Some(work), write);
+    if rows.are_moved {
+        protocol = protocol.moving();
+    }
     let Step::Ask(late) = protocol.begin() else {
         panic!("it writes first");
     };
@@ -490,17 +530,18 @@ fn arriving_late(intent: impl Fn(Seen<u8>) -> Intent<Counts>) -> (Rows, Verdict<
 
 #[test]
 fn a_save_that_arrives_late_is_not_done_twice() {
-    let (rows, verdict) = arriving_late(|seen| Intent::Save { seen });
+    let (rows, verdict) = arriving_late(Rows::default(), |seen| Intent::Save { seen });
     assert!(matches!(verdict, Verdict::Saved(..)), "{verdict:?}");
     assert_eq!(rows.live(&key("A")).unwrap().of[&0], 1);
 }
 
 #[test]
 fn a_row_that_is_made_late_is_the_one_that_was_made() {
-    let (rows, verdict) = arriving_late(|_| Intent::Create { key: key("N") });
+    let (rows, verdict) = arriving_late(Rows::default(), |_| Intent::Create { key: key("N") });
     assert!(matches!(verdict, Verdict::Saved(..)), "{verdict:?}");
     assert_eq!(rows.live(&key("N")).unwrap().of[&0], 1);
-    let (rows, verdict) = arriving_late(|seen| Intent::Renew { seen, to: key("N") });
+    let (rows, verdict) =
+        arriving_late(Rows::default(), |seen| Intent::Renew { seen, to: key("N") });
     assert!(matches!(verdict, Verdict::Saved(..)), "{verdict:?}");
     assert!(rows.live(&key("A")).is_none() && rows.live(&key("N")).is_some());
 }

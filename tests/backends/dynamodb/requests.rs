@@ -1,8 +1,8 @@
 //! How many requests an operation is, and which of them are repeated.
 
 use silverback::backend::{
-    Backend, Created, DynamoDb, DynamoDbOptions, Expiry, Generation, Key, Outcome, Owner, Owners,
-    Record,
+    Backend, Created, DynamoDb, DynamoDbOptions, Expiry, Generation, GoDynamoDb, GoItems, Key,
+    Moves, Outcome, Owner, Owners, Record,
 };
 
 use super::super::Tried;
@@ -82,6 +82,28 @@ pub(super) async fn an_operation_is_one_request_and_an_owned_load_two(
     asks!(
         ["GetItem", "GetItem", "UpdateItem"],
         backend.revoke(&ape, Expiry::NEVER, Some(&key))
+    );
+    Ok(())
+}
+
+pub(super) async fn a_move_is_one_transaction(server: &DynamoDbServer) -> Tried {
+    let (front, port) = Front::start(server.port()).await?;
+    let options = DynamoDbOptions::new("moved").timeout(4 * TIMEOUT);
+    let client = client(&endpoint_at(port));
+    let backend = GoDynamoDb::open(&client, options, GoItems::dynamostore()).await?;
+    let (key, to) = (Key::new("ABC234")?, Key::new("DEF567")?);
+    let Created::Saved(first) = backend.create(&key, &record("v")).await? else {
+        panic!("it is the first");
+    };
+    front.requests();
+    let moved = seen(backend.move_to(&key, &first, &to, &record("w")).await?);
+    // That it has gone is known without another request, too.
+    let gone = backend.move_to(&key, &first, &to, &record("w")).await?;
+    assert_eq!(gone, Outcome::Gone);
+    assert_eq!(front.requests(), ["TransactWriteItems"; 2]);
+    assert_eq!(
+        backend.load(&to).await?.map(|there| there.revision),
+        Some(moved)
     );
     Ok(())
 }

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use silverback::backend::{
-    Backend, Created, Expiry, Generation, GoPostgres, GoTable, Key, Outcome, PostgresOptions,
-    Record, Scan,
+    Backend, Created, Expiry, Generation, GoPostgres, GoTable, Key, Moves, Outcome,
+    PostgresOptions, Record, Scan,
 };
 use sqlx::{AssertSqlSafe, PgPool, Row};
 
 use super::super::contestants::Made;
 use super::super::plain::Plain;
 use super::super::servers::postgres::PostgresServer;
-use super::{Tried, server};
+use super::{Tried, database, server};
 
 pub(super) async fn hashed(table: GoTable) -> Made {
     let random = Generation::random().expect("randomness");
@@ -86,10 +86,46 @@ async fn try_all(backend: &GoPostgres) -> Tried {
     assert_eq!(page[0].key, key);
     assert_eq!(backend.page(Some(&key), 10).await?, []);
     assert_eq!(backend.purge(10).await?, 0);
-    assert_eq!(backend.remove(&key, &seen).await?, Outcome::Done(()));
+    let to = Key::new("DEF567")?;
+    let Outcome::Done(seen) = backend.move_to(&key, &seen, &to, &record).await? else {
+        panic!("nobody else has changed it");
+    };
+    assert_eq!(backend.remove(&to, &seen).await?, Outcome::Done(()));
     let over = Record::new("v", Expiry::from_millis(1_000));
     backend.create(&key, &over).await?;
     assert_eq!((backend.purge(10).await?, backend.purge(10).await?), (1, 0));
+    Ok(())
+}
+
+/// A session with a new ID has the row that it had, with the date that it was made.
+pub(super) async fn a_move_is_one_statement_and_leaves_what_else_a_row_has(
+    server: &PostgresServer,
+) -> Tried {
+    let (url, pool) = database(server, "moved", &["log_statement = 'all'"]).await?;
+    let backend = GoPostgres::connect(&url, GoTable::pgstore()).await?;
+    let (key, to) = (Key::new("ABC234")?, Key::new("DEF567")?);
+    let record = Record::new("text", Expiry::after(Duration::from_secs(600)));
+    backend.create(&key, &record).await?;
+    sqlx::query("UPDATE http_sessions SET created_on = '2020-01-01Z'")
+        .execute(&pool)
+        .await?;
+    let seen = backend.load(&key).await?.expect("it is there").revision;
+    let before = server.log().len();
+    let moved = backend.move_to(&key, &seen, &to, &record).await?;
+    assert!(matches!(moved, Outcome::Done(_)));
+    let log = server.log().split_off(before);
+    let sent = log.lines().filter(|line| line.starts_with("moved "));
+    let sent: Vec<&str> = sent
+        .filter(|line| line.contains("LOG:  execute "))
+        .collect();
+    assert_eq!(sent.len(), 1, "{sent:#?}");
+    let row = sqlx::query(
+        "SELECT key, created_on = '2020-01-01Z', modified_on > '2026-01-01Z' FROM http_sessions",
+    )
+    .fetch_one(&pool)
+    .await?;
+    assert_eq!(row.try_get::<String, _>(0)?, "DEF567");
+    assert!(row.try_get::<bool, _>(1)? && row.try_get::<bool, _>(2)?);
     Ok(())
 }
 

@@ -1,0 +1,93 @@
+//! Law 11: of moving records to other keys.
+
+use std::sync::Arc;
+
+use super::super::{Backend, Expiry, Outcome, Record};
+use super::{KeySpace, at_once, created, done, loaded, moves_of, record};
+
+pub(super) async fn a_move_is_whole(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let (old, new) = (keys.key("old"), keys.key("new"));
+    let seen = created(&*backend, &old, &record(b"before")).await;
+    let after = record(b"after");
+    let there = done(moves_of(&*backend).move_to(&old, &seen, &new, &after).await);
+    assert_eq!(loaded(&*backend, &old).await, None);
+    let stored = loaded(&*backend, &new).await.unwrap();
+    let as_told = (&b"after"[..], &there);
+    assert_eq!((stored.record.value(), &stored.revision), as_told);
+    // Who moves it once more, since no answer came, learns that it is not there any more.
+    let again = moves_of(&*backend).move_to(&old, &seen, &new, &after).await;
+    assert_eq!(again.unwrap(), Outcome::Gone);
+    let next = done(backend.swap(&new, &there, &record(b"next")).await);
+    // The place it left is free.
+    created(&*backend, &old, &record(b"another")).await;
+    let stale = backend.remove(&new, &there).await.unwrap();
+    assert_eq!(stale, Outcome::Conflict);
+    done(backend.remove(&new, &next).await);
+}
+
+pub(super) async fn a_move_compares(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let moves = moves_of(&*backend);
+    let (old, new) = (keys.key("old"), keys.key("new"));
+    let stale = created(&*backend, &old, &record(b"one")).await;
+    let seen = done(backend.swap(&old, &stale, &record(b"two")).await);
+    let conflict = moves.move_to(&old, &stale, &new, &record(b"three")).await;
+    assert_eq!(conflict.unwrap(), Outcome::Conflict);
+    let kept = loaded(&*backend, &old).await.unwrap();
+    assert_eq!((kept.record.value(), &kept.revision), (&b"two"[..], &seen));
+    done(backend.remove(&old, &seen).await);
+    let gone = moves.move_to(&old, &seen, &new, &record(b"three")).await;
+    assert_eq!(gone.unwrap(), Outcome::Gone);
+    let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
+    let over = created(&*backend, &old, &Record::new("over", past)).await;
+    let gone = moves.move_to(&old, &over, &new, &record(b"three")).await;
+    assert_eq!(gone.unwrap(), Outcome::Gone);
+    assert_eq!(loaded(&*backend, &new).await, None);
+}
+
+pub(super) async fn nothing_is_moved_onto_another(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let (old, taken) = (keys.key("old"), keys.key("taken"));
+    let seen = created(&*backend, &old, &record(b"one")).await;
+    let other = created(&*backend, &taken, &record(b"other")).await;
+    let two = record(b"two");
+    let moved = moves_of(&*backend).move_to(&old, &seen, &taken, &two).await;
+    assert!(moved.unwrap_err().is_usage());
+    let kept = loaded(&*backend, &old).await.unwrap();
+    assert_eq!((kept.record.value(), &kept.revision), (&b"one"[..], &seen));
+    let kept = loaded(&*backend, &taken).await.unwrap();
+    let as_it_was = (&b"other"[..], &other);
+    assert_eq!((kept.record.value(), &kept.revision), as_it_was);
+}
+
+pub(super) async fn moves_and_swaps_have_one_winner(backend: Arc<dyn Backend>, keys: KeySpace) {
+    const WRITERS: usize = 8;
+    for round in 0..5 {
+        let old = keys.key(&format!("old-{round}"));
+        let new = move |number| format!("new-{round}-{number}");
+        let seen = created(&*backend, &old, &record(b"one")).await;
+        let (shared, space, place) = (backend.clone(), keys.clone(), old.clone());
+        let outcomes = at_once(WRITERS, move |number| {
+            let (backend, old, seen) = (shared.clone(), place.clone(), seen.clone());
+            let to = space.key(&new(number));
+            async move {
+                let outcome = match number % 2 {
+                    0 => {
+                        moves_of(&*backend)
+                            .move_to(&old, &seen, &to, &record(b"moved"))
+                            .await
+                    }
+                    _ => backend.swap(&old, &seen, &record(b"swapped")).await,
+                };
+                matches!(outcome.unwrap(), Outcome::Done(_))
+            }
+        })
+        .await;
+        let winners: Vec<usize> = (0..WRITERS).filter(|number| outcomes[*number]).collect();
+        assert_eq!(winners.len(), 1, "{winners:?}");
+        let was_moved = winners[0].is_multiple_of(2);
+        assert_eq!(loaded(&*backend, &old).await.is_none(), was_moved);
+        for number in (0..WRITERS).step_by(2) {
+            let there = loaded(&*backend, &keys.key(&new(number))).await;
+            assert_eq!(there.is_some(), winners[0] == number);
+        }
+    }
+}

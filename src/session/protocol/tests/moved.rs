@@ -1,0 +1,177 @@
+//! Rows without tombstones that are moved in one step: the same interleavings, and what holds
+//! of them. A logout or a login that comes with the old ID finds nothing there of a session
+//! that was renewed.
+
+use super::*;
+
+fn rows() -> Rows {
+    Rows {
+        are_moved: true,
+        ..Rows::default()
+    }
+}
+
+fn explore_all(wishes: &[Wish], faults: Faults) -> usize {
+    let is_faultless = faults.lost_replies + faults.cuts == 0;
+    explore_from(rows(), wishes, faults, &|rows, requests| {
+        check(rows, requests);
+        if faults.cuts == 0 {
+            check_what_is_told(rows, requests);
+        }
+        if is_faultless {
+            check_progress(rows, requests);
+        }
+    })
+}
+
+/// What holds whatever goes wrong.
+fn check(rows: &Rows, requests: &[Request<'_>]) {
+    let story = story(requests);
+    let logins = requests
+        .iter()
+        .filter(|of| matches!(of.wish, Wish::Login | Wish::LoginKeeping));
+    let live: Vec<&Counts> = rows.rows.keys().filter_map(|key| rows.live(key)).collect();
+    // Also where requests are cut off: nothing is left behind.
+    let old = live.iter().filter(|counts| counts.login == 0);
+    assert!(old.count() <= 1, "two rows of one session: {story}");
+    assert!(live.len() <= 1 + logins.count(), "too many rows: {story}");
+    for counts in live {
+        let once = counts.of.values().all(|count| *count == 1);
+        assert!(once, "twice: {story}");
+        for request in requests {
+            let is_in = counts.of.contains_key(&request.number);
+            let is_own = usize::from(counts.login) == 10 + request.number;
+            if counts.login == 0 && matches!(request.wish, Wish::Save | Wish::Renew) {
+                assert!(is_in || !request.is_acknowledged(), "lost: {story}");
+            }
+            if counts.login >= 10 && is_in && !is_own {
+                let has_kept = requests.iter().any(|of| of.wish == Wish::LoginKeeping);
+                assert!(has_kept, "mixed: {story}");
+            }
+        }
+    }
+    let logs_in = requests
+        .iter()
+        .any(|of| of.verdict().is_some() && of.wish != Wish::End);
+    let ended = requests
+        .iter()
+        .any(|of| of.wish == Wish::End && of.is_acknowledged());
+    if ended && !logs_in {
+        assert!(open(rows, requests).is_empty(), "it came back: {story}");
+    }
+}
+
+/// What holds where everybody is told what became of it.
+fn check_what_is_told(rows: &Rows, requests: &[Request<'_>]) {
+    let story = story(requests);
+    for request in requests {
+        let has_id = request.released().is_some() || request.wish == Wish::End;
+        assert!(has_id || !request.is_acknowledged(), "of no ID: {story}");
+    }
+    let known = open(rows, requests).len();
+    let is_unknown = |of: &Request<'_>| of.verdict() == Some(&Verdict::Unknown);
+    if !requests.iter().any(is_unknown) {
+        assert_eq!(rows.rows.len(), known, "a row of nobody's: {story}");
+    }
+}
+
+/// What holds where nothing goes wrong.
+fn check_progress(rows: &Rows, requests: &[Request<'_>]) {
+    let story = story(requests);
+    for request in requests {
+        let is_told = request.is_acknowledged() || request.verdict() == Some(&Verdict::Gone);
+        assert!(is_told, "{story}");
+        let logs_in = matches!(request.wish, Wish::Login | Wish::LoginKeeping);
+        assert!(request.is_acknowledged() || !logs_in, "{story}");
+        let is_in = |(_, counts): &(Key, &Counts)| counts.of.contains_key(&request.number);
+        let is_anywhere = open(rows, requests).iter().any(is_in);
+        assert!(
+            request.is_acknowledged() || !is_anywhere,
+            "silently: {story}"
+        );
+    }
+    let ends = requests
+        .iter()
+        .any(|of| of.wish == Wish::End && of.is_acknowledged());
+    assert!(
+        ends || !open(rows, requests).is_empty(),
+        "nobody has it: {story}"
+    );
+}
+
+#[test]
+fn alone_each_is_one_call() {
+    for wish in WISHES {
+        assert_eq!(explore_all(&[wish], NONE), 1);
+        let mut rows = rows();
+        let revision = rows.put(key("A"), Row::Live(Counts::default()), [9; 16]);
+        let seen = rows.rows[&key("A")].clone();
+        let changes = changes(&[wish]);
+        let mut requests = requests(&[wish], &changes, &seen, true);
+        let request = &mut requests[0];
+        let call = request.pending().unwrap().clone();
+        if wish != Wish::Save && wish != Wish::End {
+            assert!(
+                matches!(&call, Call::Move(_, on, ..) if *on == revision),
+                "{call:?}"
+            );
+        }
+        request.step = request.protocol.next(rows.answer(call, [0; 16]));
+        assert!(request.is_acknowledged(), "{wish:?}");
+    }
+}
+
+#[test]
+fn every_interleaving_of_two() {
+    let mut ways = 0;
+    for one in WISHES {
+        for other in WISHES {
+            ways += explore_all(&[one, other], NONE);
+        }
+    }
+    assert!(ways >= 50, "{ways}");
+}
+
+#[test]
+fn every_interleaving_of_three() {
+    let mut ways = 0;
+    for one in WISHES {
+        for other in WISHES {
+            for third in WISHES {
+                ways += explore_all(&[one, other, third], NONE);
+            }
+        }
+    }
+    assert!(ways > 1_000, "{ways}");
+}
+
+#[test]
+fn every_interleaving_of_two_with_lost_replies_and_requests_cut_off() {
+    for (lost_replies, cuts) in [(2, 0), (1, 1)] {
+        let faults = Faults { lost_replies, cuts };
+        let mut ways = 0;
+        for one in WISHES {
+            for other in WISHES {
+                ways += explore_all(&[one, other], faults);
+            }
+        }
+        assert!(ways > 3_000, "{ways}");
+    }
+}
+
+#[test]
+fn a_move_that_arrives_late_is_the_one_that_was_made() {
+    for keeps in [None, Some(true), Some(false)] {
+        let (rows, verdict) = arriving_late(rows(), |seen| match keeps {
+            None => Intent::Renew { seen, to: key("N") },
+            Some(keeps) => Intent::Replace {
+                seen,
+                to: key("N"),
+                keeps,
+            },
+        });
+        assert!(matches!(verdict, Verdict::Saved(..)), "{verdict:?}");
+        assert!(rows.live(&key("A")).is_none());
+        assert_eq!(rows.live(&key("N")).unwrap().of[&0], 1);
+    }
+}
