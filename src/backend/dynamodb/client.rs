@@ -96,17 +96,16 @@ pub(crate) async fn dynamodb_client(
         None => config,
     };
     let found = config.load().await;
+    let region = region_of(found.region().cloned(), last_resort)?;
     let config = aws_sdk_dynamodb::config::Builder::from(&found);
-    match (found.region(), last_resort) {
-        (Some(_), _) => Ok(Client::from_conf(config.build())),
-        (None, Some(region)) => {
-            let config = config.region(Region::new(region));
-            Ok(Client::from_conf(config.build()))
-        }
-        (None, None) => Err(Error::usage(
-            "no region is given, in the URL, in AWS_REGION or in the files of AWS's tools",
-        )),
-    }
+    Ok(Client::from_conf(config.region(region).build()))
+}
+
+fn region_of(found: Option<Region>, last_resort: Option<&'static str>) -> Result<Region, Error> {
+    let last_resort = last_resort.map(Region::from_static);
+    found.or(last_resort).ok_or_else(|| {
+        Error::usage("no region is given, in the URL, in AWS_REGION or in the files of AWS's tools")
+    })
 }
 
 #[cfg(feature = "tls")]
@@ -127,6 +126,20 @@ fn http() -> SharedHttpClient {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_region_is_what_is_found_or_else_the_last_resort() {
+        let found = Region::from_static("eu-west-1");
+        assert_eq!(
+            region_of(Some(found.clone()), Some("us-east-1")).unwrap(),
+            found
+        );
+        assert_eq!(
+            region_of(None, Some("us-east-1")).unwrap().as_ref(),
+            "us-east-1"
+        );
+        assert!(region_of(None, None).unwrap_err().is_usage());
+    }
 
     #[test]
     fn a_url_says_which_table_and_where() {

@@ -21,7 +21,7 @@ struct Inner {
     server: u16,
     client: Client<HttpConnector, Body>,
     requests: Mutex<Vec<String>>,
-    answers: Mutex<VecDeque<Answer>>,
+    answers: Mutex<VecDeque<Option<Answer>>>,
 }
 
 /// An answer in the server's place: a status, and a body of JSON.
@@ -48,6 +48,11 @@ impl Front {
         std::mem::take(&mut *self.0.requests.lock().expect("nobody panicked"))
     }
 
+    /// The next request goes to the server.
+    pub(super) fn pass(&self) {
+        self.next(None);
+    }
+
     /// The next request is answered by this error.
     pub(super) fn say(&self, status: u16, error: &str) {
         let body = format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{error}"}}"#);
@@ -55,8 +60,12 @@ impl Front {
     }
 
     pub(super) fn answer(&self, status: u16, body: String) {
+        self.next(Some((status, body)));
+    }
+
+    fn next(&self, answer: Option<Answer>) {
         let mut answers = self.0.answers.lock().expect("nobody panicked");
-        answers.push_back((status, body));
+        answers.push_back(answer);
     }
 }
 
@@ -71,7 +80,7 @@ async fn pass(State(front): State<Front>, request: Request) -> Response {
         .expect("nobody panicked")
         .push(operation.clone());
     let answer = front.0.answers.lock().expect("nobody panicked").pop_front();
-    if let Some((status, body)) = answer {
+    if let Some((status, body)) = answer.flatten() {
         let response = Response::builder()
             .status(status)
             .header("content-type", "application/x-amz-json-1.0");

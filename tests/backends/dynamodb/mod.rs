@@ -95,6 +95,7 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     }
     trial!(requests::an_operation_is_one_request_and_an_owned_load_two);
     trial!(requests::a_move_is_one_transaction);
+    trial!(requests::a_purge_asks_owners_anew_for_each_page);
     trial!(requests::only_what_there_was_no_capacity_for_is_repeated);
     trial!(requests::what_may_have_been_done_is_unknown);
     trial!(requests::no_item_is_larger_than_dynamodb_takes);

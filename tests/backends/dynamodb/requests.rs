@@ -2,7 +2,7 @@
 
 use silverback::backend::{
     Backend, Created, DynamoDb, DynamoDbOptions, Expiry, Generation, GoDynamoDb, GoItems, Key,
-    Moves, Outcome, Owner, Owners, Record,
+    Moves, Outcome, Owner, Owners, Record, Scan,
 };
 
 use super::super::Tried;
@@ -105,6 +105,44 @@ pub(super) async fn a_move_is_one_transaction(server: &DynamoDbServer) -> Tried 
         backend.load(&to).await?.map(|there| there.revision),
         Some(moved)
     );
+    Ok(())
+}
+
+/// An owner who was not there while a purge looked at one page, and is while it looks at the
+/// next, keeps what is on that.
+pub(super) async fn a_purge_asks_owners_anew_for_each_page(server: &DynamoDbServer) -> Tried {
+    const RECORDS: usize = 4;
+    let (front, port) = Front::start(server.port()).await?;
+    let options = DynamoDbOptions::new("paged").timeout(4 * TIMEOUT);
+    let client = client(&endpoint_at(port));
+    let backend = DynamoDb::open(&client, options).await?;
+    let generation = backend.begin("ape", Expiry::NEVER).await?;
+    let owner = Owner {
+        name: "ape".to_owned(),
+        generation,
+    };
+    // A page is a mebibyte, and what it ends with.
+    let record = Record::new(vec![7; 380_000], Expiry::NEVER).owned_by(owner);
+    for _ in 0..RECORDS {
+        backend.create(&key(), &record).await?;
+    }
+    let first = client.scan().table_name("paged").consistent_read(true);
+    let first = first.send().await?;
+    let is_record = |item: &&std::collections::HashMap<_, _>| item.contains_key("value");
+    let on_first = first.items().iter().filter(is_record).count();
+    assert!((1..RECORDS).contains(&on_first) && first.last_evaluated_key().is_some());
+    front.requests();
+    front.pass();
+    front.answer(200, "{}".to_owned());
+    for _ in 0..on_first {
+        front.say(400, "ConditionalCheckFailedException"); // it is not removed in truth
+    }
+    assert_eq!(backend.purge(10).await?, 0);
+    let mut expected = vec!["Scan", "GetItem"];
+    expected.extend(vec!["DeleteItem"; on_first]);
+    expected.extend(["Scan", "GetItem"]);
+    assert_eq!(front.requests(), expected);
+    assert_eq!(backend.keys("ape").await?.len(), RECORDS);
     Ok(())
 }
 
