@@ -18,11 +18,9 @@ const FIRST_REQUESTS: u64 = 50;
 /// Allocations and bytes of one request.
 type Counted = (f64, f64);
 
+/// Of ours and its peers, in Postgres.
 pub(crate) fn count(server: &PostgresServer) {
-    println!(
-        "{:<16} {:>26} {:>26}",
-        "", "read: allocations, bytes", "write: allocations, bytes"
-    );
+    head();
     for (name, place) in [
         ("silverback", "ours_counted"),
         ("tower-sessions", "theirs_counted"),
@@ -41,6 +39,19 @@ pub(crate) fn count(server: &PostgresServer) {
         }
         None => println!("not counted, there is no Go: scs"),
     }
+}
+
+/// Of ours, in the backend of that URL.
+pub(crate) fn count_at(url: &str) {
+    head();
+    line("silverback", of_ours("silverback", url));
+}
+
+fn head() {
+    println!(
+        "{:<16} {:>26} {:>26}",
+        "", "read: allocations, bytes", "write: allocations, bytes"
+    );
 }
 
 /// Of a page without a session, one that reads, and one that writes.

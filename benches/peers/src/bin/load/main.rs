@@ -8,8 +8,9 @@
 //! servers take turns, and who is first changes with each round; a ratio compares neighbours in
 //! time. That every write was saved is looked at, since not saving is fast.
 //!
-//! With `--allocations` it is counted instead what a session adds to a request in memory and
-//! on the wire, in one thread and without HTTP.
+//! With `--allocations` it is counted instead what a session allocates for a request, in one
+//! thread and without HTTP; with `--allocations URL`, for ours in the backend of that URL, such
+//! as a DynamoDB's, which needs `--features dynamodb`.
 //!
 //! With `--purge ROWS` it is asked instead how our pages do while a tenth of so many sessions,
 //! which have expired, are purged.
@@ -161,6 +162,10 @@ fn main() -> ExitCode {
         serve::until_input_ends(name, database);
         return ExitCode::SUCCESS;
     }
+    if let ["--allocations", url] = arguments[..] {
+        allocations::count_at(url);
+        return ExitCode::SUCCESS;
+    }
     let server = match PostgresServer::start() {
         Ok(server) => server,
         Err(why) => {
@@ -181,6 +186,6 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("load [--allocations | --purge ROWS]");
+    eprintln!("load [--allocations [URL] | --purge ROWS]");
     ExitCode::from(2)
 }
