@@ -30,10 +30,12 @@ fn server() -> Option<&'static PostgresServer> {
 
 /// Sessions in a database of that server; none, with a word on why, where there is no server.
 fn shared(table: GoTable, dialect: Dialect) -> Option<(Shared, GoPostgres)> {
-    let server = server()?;
-    let backend = RUNTIME
-        .block_on(GoPostgres::connect(&server.url(), table))
-        .unwrap();
+    Some(shared_at(&server()?.url(), table, dialect))
+}
+
+fn shared_at(url: &str, table: GoTable, dialect: Dialect) -> (Shared, GoPostgres) {
+    let connected = GoPostgres::connect(url, table);
+    let backend = RUNTIME.block_on(connected).unwrap();
     let options = ServerOptions::new().cookie(cookie()).dialect(dialect);
     let store = ServerStore::with_options(codec(), Arc::new(backend.clone()), options).unwrap();
     let shared = Shared {
@@ -43,9 +45,9 @@ fn shared(table: GoTable, dialect: Dialect) -> Option<(Shared, GoPostgres)> {
         } else {
             "http"
         },
-        place: json!({"database": for_go(&server.url())}),
+        place: json!({"database": for_go(url)}),
     };
-    Some((shared, backend))
+    (shared, backend)
 }
 
 fn antonlindstrom() -> Option<(Shared, GoPostgres)> {
@@ -96,6 +98,13 @@ fn for_go(url: &str) -> String {
 
 fn scs() -> Option<(Shared, GoPostgres)> {
     shared(GoTable::scs(), Dialect::Scs)
+}
+
+fn gorm() -> Option<(Shared, GoPostgres)> {
+    let url = RUNTIME.block_on(fresh_schema(&server()?.url()));
+    let (mut shared, backend) = shared_at(&url, GoTable::gorm(), Dialect::Scs);
+    shared.place["store"] = json!("gorm");
+    Some((shared, backend))
 }
 
 #[test]
@@ -149,10 +158,19 @@ fn a_session_in_scs_that_ended_is_gone() {
     }
 }
 
+#[test]
+fn a_go_program_and_ours_share_a_session_in_gormstore() {
+    if let Some((shared, _)) = gorm() {
+        shared.share_sessions();
+        shared.carry_limits_along();
+        shared.end_sessions();
+    }
+}
+
 /// The expiry in the row is the one that the Go package means.
 #[test]
 fn a_row_of_a_go_program_expires_when_it_says() {
-    for shared in [antonlindstrom(), scs(), compat_pgstore()] {
+    for shared in [antonlindstrom(), scs(), gorm(), compat_pgstore()] {
         let Some((shared, backend)) = shared else {
             return;
         };
@@ -197,6 +215,13 @@ fn in_the_table_of_its_fork_both_see_what_a_map_would_hold() {
 #[test]
 fn in_scs_both_see_what_a_map_would_hold() {
     if let Some((shared, _)) = scs() {
+        both_see_what_a_map_would_hold(&shared);
+    }
+}
+
+#[test]
+fn in_gormstore_both_see_what_a_map_would_hold() {
+    if let Some((shared, _)) = gorm() {
         both_see_what_a_map_would_hold(&shared);
     }
 }

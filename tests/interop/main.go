@@ -1,6 +1,6 @@
 // Command interop plays the Go side of Silverback's tests: the original
 // gorilla/securecookie, gorilla/sessions, antonlindstrom/pgstore, savaki/dynastore and
-// alexedwards/scs, asked over standard input and output.
+// alexedwards/scs with its postgresstore and gormstore, asked over standard input and output.
 //
 //	interop        one JSON request a line in, one JSON answer a line out
 //	interop bench  gorilla's time per operation, one JSON object a line out
@@ -47,6 +47,7 @@ type request struct {
 	Folder     string `json:"folder"`   // of a FilesystemStore; empty: a CookieStore
 	Change     change `json:"change"`   // of a session of strings
 	Database   string `json:"database"` // URL: of a PGStore, or of scs
+	Store      string `json:"store"`    // of scs: "gorm" for its gormstore
 	Endpoint   string `json:"endpoint"` // of DynamoDB
 	Table      string `json:"table"`    // of dynastore, or as pratikju/dynamostore would have it
 }

@@ -11,21 +11,50 @@ import (
 	"net/http/httptest"
 	"time"
 
+	"github.com/alexedwards/scs/gormstore"
 	"github.com/alexedwards/scs/postgresstore"
 	"github.com/alexedwards/scs/v2"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
 )
 
 // newManager makes a scs session manager whose sessions are in the database that is asked for.
 func newManager(asked request) (*scs.SessionManager, error) {
-	database, err := databaseOf(asked.Database)
+	store, err := newScsStore(asked)
 	if err != nil {
 		return nil, err
 	}
 	manager := scs.New()
 	manager.Cookie.Name = sessionName
 	manager.Lifetime = time.Hour
-	manager.Store = postgresstore.NewWithCleanupInterval(database, 0)
+	manager.Store = store
 	return manager, nil
+}
+
+func newScsStore(asked request) (scs.Store, error) {
+	if asked.Store == "gorm" {
+		return gormStoreOf(asked.Database)
+	}
+	database, err := databaseOf(asked.Database)
+	return postgresstore.NewWithCleanupInterval(database, 0), err
+}
+
+var gormStores = map[string]*gormstore.GORMStore{}
+
+// gormStoreOf makes a gormstore of a database once, which makes its table.
+func gormStoreOf(url string) (*gormstore.GORMStore, error) {
+	if store := gormStores[url]; store != nil {
+		return store, nil
+	}
+	opened, err := gorm.Open(postgres.Open(url), &gorm.Config{})
+	if err != nil {
+		return nil, err
+	}
+	store, err := gormstore.NewWithCleanupInterval(opened, 0)
+	if err == nil {
+		gormStores[url] = store
+	}
+	return store, err
 }
 
 // makeToken lets scs set a random session over real HTTP, and returns the cookie and the gob
