@@ -4,14 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::{Backend, Error};
 
-/// How many records one purge takes: so few that nobody waits long for their locks, or for a
-/// disk to sync them.
-const BATCH: usize = 100;
+/// How many records one purge takes, so that none holds a lock for long.
+const BATCH: usize = 1_000;
 
 /// Purges a backend at an interval, as long as it is kept: dropping it ends the task, after
 /// the batch it is at.
@@ -31,7 +31,7 @@ const BATCH: usize = 100;
 #[derive(Debug)]
 #[must_use = "dropping it ends the task"]
 pub struct Cleanup {
-    stop: tokio::sync::watch::Sender<bool>,
+    stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
@@ -47,16 +47,15 @@ impl Cleanup {
         backend: Arc<dyn Backend>,
         on_error: impl Fn(&Error) + Send + 'static,
     ) -> Self {
-        let (stop, mut stopped) = tokio::sync::watch::channel(false);
+        let (stop, mut stopped) = watch::channel(false);
         let task = tokio::spawn(async move {
-            while !*stopped.borrow_and_update() {
-                if let Err(error) = purge(backend.as_ref(), &stopped).await {
+            loop {
+                if let Err(error) = purge(backend.as_ref(), &mut stopped).await {
                     on_error(&error);
                 }
-                // An error here is that nobody is left to say stop.
                 tokio::select! {
                     () = tokio::time::sleep(interval) => {}
-                    changed = stopped.changed() => if changed.is_err() { return },
+                    () = told_to_stop(&mut stopped) => return,
                 }
             }
         });
@@ -72,21 +71,25 @@ impl Cleanup {
 
 /// Purges batch by batch until there is nothing more, or it is to stop. After each it rests as
 /// long as it took: whoever is served meanwhile has the server to themselves for half the time.
-async fn purge(
-    backend: &dyn Backend,
-    stopped: &tokio::sync::watch::Receiver<bool>,
-) -> Result<(), Error> {
+async fn purge(backend: &dyn Backend, stopped: &mut watch::Receiver<bool>) -> Result<(), Error> {
     let Some(scan) = backend.scan().filter(|_| !backend.purges_itself()) else {
         return Ok(());
     };
     loop {
         let began = Instant::now();
-        let is_last = scan.purge(BATCH).await? < BATCH;
-        if is_last || *stopped.borrow() || stopped.has_changed().is_err() {
+        if scan.purge(BATCH).await? < BATCH {
             return Ok(());
         }
-        tokio::time::sleep(began.elapsed()).await;
+        tokio::select! {
+            () = tokio::time::sleep(began.elapsed()) => {}
+            () = told_to_stop(stopped) => return Ok(()),
+        }
     }
+}
+
+/// Until somebody says stop, or nobody is left to say it.
+async fn told_to_stop(stopped: &mut watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
 }
 
 #[cfg(test)]
@@ -100,11 +103,13 @@ mod tests {
     };
     use super::*;
 
-    /// Fails every other purge; all else is somebody else's.
+    /// Fails every other purge, or is never done; all else is somebody else's.
     #[derive(Default)]
     struct Failing {
         inner: Memory,
         purges: AtomicUsize,
+        /// How long each batch takes, of which there is always another.
+        takes: Option<Duration>,
     }
 
     #[async_trait]
@@ -114,7 +119,12 @@ mod tests {
         }
 
         async fn purge(&self, limit: usize) -> Result<usize, Error> {
-            match self.purges.fetch_add(1, Ordering::SeqCst) % 2 {
+            let purge = self.purges.fetch_add(1, Ordering::SeqCst);
+            if let Some(takes) = self.takes {
+                tokio::time::sleep(takes).await;
+                return Ok(limit);
+            }
+            match purge % 2 {
                 0 => Err(Error::unavailable("not now")),
                 _ => self.inner.purge(limit).await,
             }
@@ -192,5 +202,22 @@ mod tests {
         tokio::time::sleep(10 * interval).await;
         assert_eq!(backend.purges.load(Ordering::SeqCst), 1);
         assert_eq!(Arc::strong_count(&backend), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_rests_as_long_as_a_batch_took_and_is_stopped_in_it() {
+        let second = Duration::from_secs(1);
+        let backend = Arc::new(Failing {
+            takes: Some(4 * second),
+            ..Failing::default()
+        });
+        let cleanup = Cleanup::every(second, backend.clone(), |_| {});
+        // Batches end 4, 12 and 20 seconds after the beginning.
+        tokio::time::sleep(21 * second).await;
+        assert_eq!(backend.purges.load(Ordering::SeqCst), 3);
+        let told = Instant::now();
+        cleanup.stop().await;
+        assert!(told.elapsed() < second);
+        assert_eq!(backend.purges.load(Ordering::SeqCst), 3);
     }
 }

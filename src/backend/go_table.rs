@@ -59,9 +59,10 @@ impl GoTable {
     /// `http_sessions` of antonlindstrom/pgstore, for the dialect
     /// [`Gorilla`](Layout::Gorilla).
     ///
-    /// The table itself does not refuse a second row of the same key: of two creations at the
-    /// same moment both may win, unless you add a unique index on the column `key`. IDs are
-    /// random, so that none is created twice.
+    /// The table itself does not refuse a second row of the same key, unless you add a unique
+    /// index on the column `key`: of two creations at the same moment both may win, and a
+    /// [move](super::Moves) may go onto another's key. IDs are random, so that none is there
+    /// twice.
     pub fn antonlindstrom_pgstore() -> Self {
         GoTable::http_sessions(Kind::AntonlindstromPgstore)
     }

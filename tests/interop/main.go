@@ -73,8 +73,14 @@ func main() {
 		return
 	}
 	if len(os.Args) > 2 {
-		pages := map[string]func(url string) error{"serve": servePages, "allocations": countAllocations}
-		if err := pages[os.Args[1]](os.Args[2]); err != nil {
+		err := fmt.Errorf("no such command: %q", os.Args[1])
+		switch os.Args[1] {
+		case "serve":
+			err = servePages(os.Args[2])
+		case "allocations":
+			err = countAllocations(os.Args[2])
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, "interop:", err)
 			os.Exit(1)
 		}

@@ -20,7 +20,12 @@ import (
 // sessionPages is the scs side of benches/peers: pages that begin, read, write and tell a session in
 // the database, and one that has nothing to do with sessions.
 func sessionPages(url string) (http.Handler, error) {
-	pool, err := pgxpool.New(context.Background(), url)
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	config.MaxConns = 10 // as the others
+	pool, err := pgxpool.NewWithConfig(context.Background(), config)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, SqlSafeStr, SqlStr};
 use tokio::time::{Instant, timeout_at};
 
 use super::super::Error;
-use super::errors::{reading, too_late, writing};
+use super::errors::{ends_a_connection, reading, too_late, writing};
 use super::options::PostgresOptions;
 use super::pool::{Lease, Pool};
 
@@ -68,7 +68,7 @@ impl Connections {
     ) -> Result<(), Error> {
         let give_up = Instant::now() + self.timeout;
         let mut lease = self.lease(give_up).await?;
-        let made = timeout_at(give_up, make(lease.connection())).await;
+        let made = timeout_at(give_up, make(lease.connection()?)).await;
         let made = made.map_err(|_| too_late(false))?;
         if made.is_ok() {
             lease.answered();
@@ -86,8 +86,8 @@ impl Connections {
         let statement = statement.into_sql_str();
         let give_up = Instant::now() + self.timeout;
         let mut lease = self.lease(give_up).await?;
+        let connection = lease.connection()?;
         let sent = async {
-            let connection = lease.connection();
             match self.prepares {
                 true => prepared(statement, values).fetch_all(connection).await,
                 false => {
@@ -101,7 +101,7 @@ impl Connections {
             return Err(too_late(effect == Effect::Writes));
         };
         match &answer {
-            Err(error) if error.as_database_error().is_none() => self.pool.lose(),
+            Err(error) if ends_a_connection(error) => self.pool.lose(),
             _ => lease.answered(),
         }
         answer.map_err(|error| match effect {

@@ -1,5 +1,7 @@
 //! What Postgres could not do, as a backend's error. Its texts name tables and never values.
 
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
+
 use super::super::Error;
 
 /// Of a statement that writes nothing, or had no connection.
@@ -40,6 +42,13 @@ fn may_be_done(error: &sqlx::Error) -> bool {
         Some(_) => false,
         None => !matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed),
     }
+}
+
+/// Nothing more is said over a connection after this.
+pub(super) fn ends_a_connection(error: &sqlx::Error) -> bool {
+    let refused = error.as_database_error();
+    let refused = refused.and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+    refused.is_none_or(|error| matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic))
 }
 
 /// Prepared statements are not where they were prepared, or somebody else's are there.

@@ -120,7 +120,7 @@ impl GoPostgres {
         connections.make(make).await
     }
 
-    /// Closes the connections, after the last operation: of a pool of your own too.
+    /// As [`Postgres::close`](super::Postgres::close).
     pub async fn close(&self) {
         self.0.connections.pool.close().await;
     }

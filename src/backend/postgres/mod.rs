@@ -99,8 +99,9 @@ impl Postgres {
     /// made, if they are missing; where they are there, no right to create is needed.
     ///
     /// At most ten connections are opened, when they are needed; those that were idle for ten
-    /// minutes, or are half an hour old, are closed by the next operation that comes. With `statement-cache-capacity=0` among the URL's options
-    /// statements are [not prepared](PostgresOptions::unprepared).
+    /// minutes, or are half an hour old, are closed by a later operation. A server that refuses
+    /// connections is unavailable at once. With `statement-cache-capacity=0` among the URL's
+    /// options statements are [not prepared](PostgresOptions::unprepared).
     ///
     /// # Errors
     /// [Usage](Error::is_usage), for a URL that cannot be read;
@@ -144,6 +145,12 @@ impl Postgres {
     /// let its user create tables.
     pub async fn make_tables(&self) -> Result<(), Error> {
         self.0.make(schema::make_tables).await
+    }
+
+    /// Closes the connections, of a pool of your own too, once the operations that are still
+    /// going on have ended. Those that come later are [unavailable](Error::is_unavailable).
+    pub async fn close(&self) {
+        self.0.pool.close().await;
     }
 
     /// Whether the statement wrote anything.

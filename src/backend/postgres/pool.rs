@@ -9,6 +9,7 @@ use deadpool::managed::{self, Manager, Metrics, Object, PoolError, QueueMode, Re
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Postgres};
+use tokio::time::timeout;
 
 use super::super::Error;
 use super::errors::reading;
@@ -16,8 +17,11 @@ use super::errors::reading;
 /// How many connections a pool of ours has at most.
 const MOST: usize = 10;
 
-/// For how long a connection that was answered is taken to be there.
+/// How long after it was used a connection is taken to be there.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// How long the server has to say that it is there.
+const PING: Duration = Duration::from_secs(1);
 
 /// For how long a connection that nobody needs is kept.
 const LONGEST_IDLE: Duration = Duration::from_secs(10 * 60);
@@ -50,38 +54,41 @@ impl Pool {
 
     /// A connection that nobody else has, waited for and opened as need be.
     pub(super) async fn lease(&self) -> Result<Lease, Error> {
-        match self {
+        let leased = match self {
             Pool::Own(pool) => {
                 sweep(pool);
-                let lease = pool.get().await.map(Lease::Own);
-                lease.map_err(|error| match error {
+                let kept = pool.get().await.map_err(|error| match error {
                     PoolError::Backend(error) => reading(error),
                     error => Error::unavailable("the connections are closed").with_source(error),
-                })
+                });
+                Leased::Own(kept?)
             }
-            Pool::Given(pool) => {
-                // In a box, since every operation has room for all that it may await.
-                let connection = Box::pin(pool.acquire()).await.map_err(reading)?;
-                let is_answered = false;
-                Ok(Lease::Given(Given {
-                    connection,
-                    is_answered,
-                }))
-            }
-        }
+            // In a box, since every operation has room for all that it may await.
+            Pool::Given(pool) => Leased::Given(Box::pin(pool.acquire()).await.map_err(reading)?),
+        };
+        Ok(Lease {
+            leased,
+            is_answered: false,
+        })
     }
 
     /// A connection was lost, or not answered in time: all that were opened before are as bad,
     /// until the contrary is cheaper to find out than to open another.
     pub(super) fn lose(&self) {
         if let Pool::Own(pool) = self {
-            *unpoisoned(&pool.manager().lost) = Some(Instant::now());
+            pool.manager().lose();
         }
     }
 
+    /// Waits for the operations that are still going on: each ends within its time.
     pub(super) async fn close(&self) {
         match self {
-            Pool::Own(pool) => pool.close(),
+            Pool::Own(pool) => {
+                pool.close();
+                while pool.status().size > 0 {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            }
             Pool::Given(pool) => pool.close().await,
         }
     }
@@ -103,11 +110,8 @@ fn sweep(pool: &managed::Pool<Opener>) {
     }
     *swept = Instant::now();
     drop(swept);
-    drop(pool.retain(|kept, metrics| !is_over(kept, metrics)));
-}
-
-fn is_over(kept: &Kept, metrics: Metrics) -> bool {
-    !(kept.is_answered && is_young(metrics.age(), metrics.last_used()))
+    let is_kept = |kept: &Kept, of: Metrics| kept.0.is_some() && is_young(of.age(), of.last_used());
+    drop(pool.retain(is_kept));
 }
 
 fn is_young(age: Duration, idle: Duration) -> bool {
@@ -118,13 +122,8 @@ fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A connection of our own, from its opening on.
-pub(super) struct Kept {
-    connection: PgConnection,
-    /// Whether the answer to what was sent last is there: else it would keep the next
-    /// statement waiting, perhaps for ever.
-    is_answered: bool,
-}
+/// A connection of our own; none, once it is closed.
+pub(super) struct Kept(Option<PgConnection>);
 
 /// Opens connections, and says which of those that lay idle are used again. A write that is
 /// sent over one that is not there any more has an unknown outcome, and so it is better not
@@ -138,8 +137,20 @@ pub(super) struct Opener {
 }
 
 impl Opener {
+    fn lose(&self) {
+        *unpoisoned(&self.lost) = Some(Instant::now());
+    }
+
     fn is_lost(&self, opened: Instant) -> bool {
         unpoisoned(&self.lost).is_some_and(|lost| lost >= opened)
+    }
+
+    async fn is_there(&self, connection: &mut PgConnection) -> bool {
+        let is_there = matches!(timeout(PING, connection.ping()).await, Ok(Ok(())));
+        if !is_there {
+            self.lose();
+        }
+        is_there
     }
 }
 
@@ -149,11 +160,7 @@ impl Manager for Opener {
 
     async fn create(&self) -> Result<Kept, sqlx::Error> {
         let connection = Box::pin(self.connect.connect()).await?; // in a box as above
-        let is_answered = false;
-        Ok(Kept {
-            connection,
-            is_answered,
-        })
+        Ok(Kept(Some(connection)))
     }
 
     async fn recycle(
@@ -161,49 +168,53 @@ impl Manager for Opener {
         kept: &mut Kept,
         metrics: &Metrics,
     ) -> Result<(), RecycleError<sqlx::Error>> {
-        if is_over(kept, *metrics) || self.is_lost(metrics.created) {
-            return Err(RecycleError::message("it is over"));
+        let (age, idle) = (metrics.age(), metrics.last_used());
+        if let Some(connection) = &mut kept.0
+            && is_young(age, idle)
+            && !self.is_lost(metrics.created)
+            && (idle < FRESH || self.is_there(connection).await)
+        {
+            return Ok(());
         }
-        if metrics.last_used() >= FRESH {
-            kept.connection.ping().await?;
-        }
-        kept.is_answered = false;
-        Ok(())
+        Err(RecycleError::message("it is over"))
     }
 }
 
-/// A connection that is used again once it is answered, and closed else.
-pub(super) enum Lease {
-    Own(Object<Opener>),
-    Given(Given),
-}
-
-impl Lease {
-    pub(super) fn connection(&mut self) -> &mut PgConnection {
-        match self {
-            Lease::Own(kept) => &mut kept.connection,
-            Lease::Given(given) => &mut given.connection,
-        }
-    }
-
-    pub(super) fn answered(&mut self) {
-        match self {
-            Lease::Own(kept) => kept.is_answered = true,
-            Lease::Given(given) => given.is_answered = true,
-        }
-    }
-}
-
-/// A connection of the caller's pool.
-pub(super) struct Given {
-    connection: PoolConnection<Postgres>,
+/// A connection that is used again once it is answered, and closed else: one whose answer is
+/// still to come would keep the next waiting, perhaps for ever.
+pub(super) struct Lease {
+    leased: Leased,
     is_answered: bool,
 }
 
-impl Drop for Given {
+enum Leased {
+    Own(Object<Opener>),
+    Given(PoolConnection<Postgres>),
+}
+
+impl Lease {
+    pub(super) fn connection(&mut self) -> Result<&mut PgConnection, Error> {
+        match &mut self.leased {
+            Leased::Own(kept) => {
+                let closed = || Error::unavailable("the connection is closed");
+                kept.0.as_mut().ok_or_else(closed)
+            }
+            Leased::Given(connection) => Ok(connection),
+        }
+    }
+
+    /// Nothing more will come of what was sent.
+    pub(super) fn answered(&mut self) {
+        self.is_answered = true;
+    }
+}
+
+impl Drop for Lease {
     fn drop(&mut self) {
-        if !self.is_answered {
-            self.connection.close_on_drop();
+        match &mut self.leased {
+            _ if self.is_answered => {}
+            Leased::Own(kept) => kept.0 = None,
+            Leased::Given(connection) => connection.close_on_drop(),
         }
     }
 }

@@ -7,7 +7,7 @@ pub(super) const SCHEMA: &str = include_str!("schema.sql");
 /// What of ours is there, and could be used.
 const COUNT: &str = "SELECT
     (to_regclass('silverback_sessions') IS NOT NULL)::int
-    + (to_regclass('silverback_sessions_by_expiry') IS NOT NULL)::int
+    + (to_regclass('silverback_sessions_by_expiry_minute') IS NOT NULL)::int
     + (to_regclass('silverback_sessions_by_owner') IS NOT NULL)::int
     + (to_regclass('silverback_owners') IS NOT NULL)::int
     + (to_regclass('silverback_owners_by_expiry') IS NOT NULL)::int

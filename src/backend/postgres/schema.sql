@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS silverback_sessions (
     generation BYTEA,
     value BYTEA NOT NULL
 );
-CREATE INDEX IF NOT EXISTS silverback_sessions_by_expiry ON silverback_sessions (expiry_minute);
+CREATE INDEX IF NOT EXISTS silverback_sessions_by_expiry_minute ON silverback_sessions (expiry_minute);
 CREATE INDEX IF NOT EXISTS silverback_sessions_by_owner ON silverback_sessions (owner) WHERE owner IS NOT NULL;
 
 -- Whose records are whose: one row per owner.

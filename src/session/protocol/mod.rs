@@ -230,6 +230,8 @@ pub(super) struct Protocol<'w, C: Authenticated> {
     doubted: bool,
     conflicts: usize,
     repeats: usize,
+    /// How many moves were sent that may still be on their way.
+    unanswered: usize,
     trail: usize,
 }
 
@@ -248,6 +250,7 @@ impl<'w, C: Authenticated> Protocol<'w, C> {
             doubted: false,
             conflicts: 0,
             repeats: 0,
+            unanswered: 0,
             trail: 0,
         }
     }
@@ -391,6 +394,12 @@ impl<C: Authenticated> Protocol<'_, C> {
     fn too_many_conflicts(&mut self) -> bool {
         self.conflicts += 1;
         self.conflicts > MOST_CONFLICTS
+    }
+
+    /// Counts a move that was not answered.
+    fn too_many_unanswered(&mut self) -> bool {
+        self.unanswered += 1;
+        self.unanswered > MOST_REPEATS
     }
 
     fn too_many_repeats(&mut self) -> bool {

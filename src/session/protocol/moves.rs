@@ -1,5 +1,5 @@
 //! A session that ends, or goes on under a new key: the new row is made, and the swap of the
-//! old one to a tombstone is the commit.
+//! old one to a tombstone is the commit; or the old one is moved, and is the new one.
 
 use crate::backend::{Key, Outcome, Revision};
 
@@ -16,6 +16,7 @@ impl<C: Authenticated> Protocol<'_, C> {
             Answer::Unknown => self.look_for_new(Asked::LookForNew),
             // One that was sent before has arrived.
             Answer::Exists if self.repeats > 0 => self.look_for_new(Asked::LookForNew),
+            _ if self.repeats > 0 => Step::Done(Verdict::Unknown),
             // The key is random: somebody else's row under it is nothing to build on.
             _ => Step::Done(Verdict::Failed),
         }
@@ -63,6 +64,7 @@ impl<C: Authenticated> Protocol<'_, C> {
             }
             Answer::Swapped(Outcome::Conflict) => self.load_buried(old.key, None),
             Answer::Unknown => self.load_buried(old.key, Some(old.revision)),
+            _ if self.repeats > 0 => self.give_up(Step::Done(Verdict::Unknown)),
             _ => self.give_up(Step::Done(Verdict::Failed)),
         }
     }
@@ -73,9 +75,13 @@ impl<C: Authenticated> Protocol<'_, C> {
             Answer::Swapped(Outcome::Conflict) if self.too_many_conflicts() => {
                 Step::Done(Verdict::Conflict)
             }
-            // One that was sent before may have arrived.
-            Answer::Swapped(_) if self.repeats > 0 => self.load_buried(old.key, Some(old.revision)),
+            Answer::Unknown if self.too_many_unanswered() => Step::Done(Verdict::Unknown),
             Answer::Unknown => self.load_buried(old.key, Some(old.revision)),
+            // One that was sent before may have arrived, or be on its way.
+            Answer::Swapped(_) if self.unanswered > 0 => {
+                self.load_buried(old.key, Some(old.revision))
+            }
+            _ if self.unanswered > 0 => Step::Done(Verdict::Unknown),
             Answer::Swapped(Outcome::Conflict) => self.load_buried(old.key, None),
             Answer::Swapped(Outcome::Gone) => self.nothing_to_bury(),
             _ => Step::Done(Verdict::Failed),
@@ -111,7 +117,8 @@ impl<C: Authenticated> Protocol<'_, C> {
             (_, Some(_)) => return self.give_up(Step::Done(Verdict::Unknown)),
         };
         let is_as_it_was = |found: &Found<C>| doubt.as_ref() == Some(&found.revision);
-        if self.moves && doubt.is_some() && !found.as_ref().is_some_and(is_as_it_was) {
+        let is_moved = self.moves && self.new_key().is_some() && doubt.is_some();
+        if is_moved && !found.as_ref().is_some_and(is_as_it_was) {
             return self.look_for_new(Asked::LookForMoved(key));
         }
         let Some(found) = found else {
@@ -144,7 +151,7 @@ impl<C: Authenticated> Protocol<'_, C> {
             return self.bury(key, revision);
         }
         match self.do_again(fresh) {
-            Ok(true) => self.swap_new(Some(Place { key, revision })),
+            Ok(true) => self.write_new(Some(Place { key, revision })),
             // A login does not go on with what another login left.
             Ok(false) => match self.intent {
                 Intent::Replace { .. } => self.forget(Some(Place { key, revision })),
@@ -179,7 +186,7 @@ impl<C: Authenticated> Protocol<'_, C> {
     }
 }
 
-/// The new row, written again before the old one ends.
+/// The new row, to hold something else before the old one ends: written again, if it is there.
 impl<C: Authenticated> Protocol<'_, C> {
     /// Takes back what was to be kept of the session that ends.
     fn forget(&mut self, then: Option<Place>) -> Step<C> {
@@ -195,10 +202,10 @@ impl<C: Authenticated> Protocol<'_, C> {
                 Err(error) => return self.give_up(Step::Refused(error)),
             }
         }
-        self.swap_new(then)
+        self.write_new(then)
     }
 
-    fn swap_new(&mut self, then: Option<Place>) -> Step<C> {
+    fn write_new(&mut self, then: Option<Place>) -> Step<C> {
         match (self.new_key().cloned(), self.made.clone(), then) {
             (Some(key), Some(revision), then) => {
                 let call = Call::Swap(key, revision, self.live_row());
@@ -240,7 +247,7 @@ impl<C: Authenticated> Protocol<'_, C> {
             Answer::Loaded(Some(found)) if self.made.as_ref() == Some(&found.revision) => {
                 match self.too_many_repeats() {
                     true => self.give_up(Step::Done(Verdict::Unknown)),
-                    false => self.swap_new(then),
+                    false => self.write_new(then),
                 }
             }
             Answer::Loaded(Some(found)) if found.write == self.write => {

@@ -18,6 +18,8 @@ impl<C: Authenticated> Protocol<'_, C> {
                 self.doubted = true;
                 self.load_own(Some(on))
             }
+            // One that was sent before may be on its way.
+            _ if self.doubted => Step::Done(Verdict::Unknown),
             _ => Step::Done(Verdict::Failed),
         }
     }

@@ -486,46 +486,110 @@ fn once_more(fresh: Option<&Counts>) -> Result<Counts, Error> {
     Ok(counts)
 }
 
+/// A request that wants this of a session, and the rows that it is in.
+struct Lone {
+    rows: Rows,
+    protocol: Protocol<'static, Counts>,
+}
+
+impl Lone {
+    const WRITE: WriteId = [7; 16];
+
+    fn new(mut rows: Rows, intent: impl Fn(Seen<u8>) -> Intent<Counts>) -> Self {
+        let revision = rows.put(key("A"), Row::Live(Counts::default()), [9; 16]);
+        let seen = Seen {
+            key: key("A"),
+            revision: Some(revision),
+            login: 0,
+        };
+        let work = Work {
+            content: once_more(Some(&Counts::default())).unwrap(),
+            again: &once_more,
+        };
+        let mut protocol = Protocol::new(intent(seen), Some(work), Lone::WRITE);
+        if rows.are_moved {
+            protocol = protocol.moving();
+        }
+        Lone { rows, protocol }
+    }
+
+    fn begin(&mut self) -> Call<Counts> {
+        match self.protocol.begin() {
+            Step::Ask(call) => call,
+            _ => panic!("it asks first"),
+        }
+    }
+
+    /// The next question, after this one was answered so.
+    fn asks_after(&mut self, answer: Answer<Counts>) -> Call<Counts> {
+        match self.protocol.next(answer) {
+            Step::Ask(call) => call,
+            _ => panic!("it asks once more"),
+        }
+    }
+
+    fn answer(&mut self, call: Call<Counts>) -> Answer<Counts> {
+        self.rows.answer(call, Lone::WRITE)
+    }
+
+    /// What it comes to, if nothing else goes wrong.
+    fn verdict_after(&mut self, answer: Answer<Counts>) -> Verdict<Counts> {
+        let mut step = self.protocol.next(answer);
+        loop {
+            match step {
+                Step::Ask(call) => {
+                    let answer = self.answer(call);
+                    step = self.protocol.next(answer);
+                }
+                Step::Done(verdict) => return verdict,
+                Step::Refused(error) => panic!("{error}"),
+            }
+        }
+    }
+}
+
 /// A first write whose answer is lost, and which arrives only after it was looked for, right
 /// before it is sent again; and what comes of that.
 fn arriving_late(
-    mut rows: Rows,
+    rows: Rows,
     intent: impl Fn(Seen<u8>) -> Intent<Counts>,
 ) -> (Rows, Verdict<Counts>) {
-    let write = [7; 16];
-    let revision = rows.put(key("A"), Row::Live(Counts::default()), [9; 16]);
-    let seen = Seen {
-        key: key("A"),
-        revision: Some(revision),
-        login: 0,
-    };
-    let work = Work {
-        content: once_more(Some(&Counts::default())).unwrap(),
-        again: &once_more,
-    };
-    let mut protocol = Protocol::new(intent(seen), Some(work), write);
-    if rows.are_moved {
-        protocol = protocol.moving();
-    }
-    let Step::Ask(late) = protocol.begin() else {
-        panic!("it writes first");
-    };
-    let Step::Ask(look) = protocol.next(Answer::Unknown) else {
-        panic!("it looks for it");
-    };
-    let answer = rows.answer(look, write);
-    let mut step = protocol.next(answer);
-    rows.answer(late, write);
-    loop {
-        match step {
-            Step::Ask(call) => {
-                let answer = rows.answer(call, write);
-                step = protocol.next(answer);
-            }
-            Step::Done(verdict) => return (rows, verdict),
-            Step::Refused(error) => panic!("{error}"),
+    let mut lone = Lone::new(rows, intent);
+    let late = lone.begin();
+    let look = lone.asks_after(Answer::Unknown);
+    let answer = lone.answer(look);
+    let step = lone.protocol.next(answer);
+    lone.answer(late);
+    let verdict = match step {
+        Step::Ask(call) => {
+            let answer = lone.answer(call);
+            lone.verdict_after(answer)
         }
-    }
+        Step::Done(verdict) => verdict,
+        Step::Refused(error) => panic!("{error}"),
+    };
+    (lone.rows, verdict)
+}
+
+/// A write that may be on its way when the same is tried again, which fails.
+fn failing_at_last(rows: Rows, intent: impl Fn(Seen<u8>) -> Intent<Counts>) -> Verdict<Counts> {
+    let mut lone = Lone::new(rows, intent);
+    lone.begin();
+    let look = lone.asks_after(Answer::Unknown);
+    let answer = lone.answer(look);
+    lone.asks_after(answer);
+    lone.verdict_after(Answer::Failed)
+}
+
+#[test]
+fn what_may_be_on_its_way_is_not_said_to_have_failed() {
+    let unknown = |verdict| assert_eq!(verdict, Verdict::Unknown);
+    let none = Rows::default;
+    unknown(failing_at_last(none(), |seen| Intent::Save { seen }));
+    unknown(failing_at_last(none(), |seen| Intent::End { seen }));
+    unknown(failing_at_last(none(), |_| Intent::Create {
+        key: key("N"),
+    }));
 }
 
 #[test]

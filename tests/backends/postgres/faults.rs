@@ -39,6 +39,34 @@ pub(super) async fn what_nobody_waits_for_holds_no_connection(server: &PostgresS
     Ok(())
 }
 
+/// What a firewall does to connections that were idle for long: the first of them to be asked
+/// speaks for all.
+pub(super) async fn connections_that_were_forgotten_cost_one_operation_its_patience(
+    server: &PostgresServer,
+) -> Tried {
+    let proxy = Proxy::start(server.port()).await;
+    let backend = Postgres::connect(&server.url_at(proxy.port())).await?;
+    let key = key();
+    backend.create(&key, &record("v")).await?;
+    let at_once = (0..8).map(|_| {
+        let (backend, key) = (backend.clone(), key.clone());
+        tokio::spawn(async move { backend.load(&key).await })
+    });
+    for load in at_once.collect::<Vec<_>>() {
+        load.await??;
+    }
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    proxy.set(Fault::Forget);
+    // Within its time, which is five seconds.
+    assert!(backend.load(&key).await?.is_some());
+    let found_out = Instant::now();
+    for _ in 0..20 {
+        assert!(backend.load(&key).await?.is_some());
+    }
+    assert!(found_out.elapsed() < SLACK, "{:?}", found_out.elapsed());
+    Ok(())
+}
+
 pub(super) async fn a_pooler_without_prepared_statements_is_named(
     server: &PostgresServer,
 ) -> Tried {

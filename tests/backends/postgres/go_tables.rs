@@ -116,7 +116,7 @@ pub(super) async fn a_move_is_one_statement_and_leaves_what_else_a_row_has(
     let log = server.log().split_off(before);
     let sent = log.lines().filter(|line| line.starts_with("moved "));
     let sent: Vec<&str> = sent
-        .filter(|line| line.contains("LOG:  execute "))
+        .filter(|line| line.contains("LOG:  execute ") || line.contains("LOG:  statement: "))
         .collect();
     assert_eq!(sent.len(), 1, "{sent:#?}");
     let row = sqlx::query(

@@ -1,6 +1,7 @@
 //! PostgreSQL: real servers, with our clock and with others, straight and behind a pooler; and
 //! what is particular to it beyond the laws.
 
+mod connections;
 mod crash;
 mod faults;
 mod go_tables;
@@ -129,11 +130,15 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     trial!(rights::who_may_not_create_uses_what_is_there);
     trial!(rights::all_who_make_the_tables_at_once_make_them_once);
     trial!(statements::each_operation_is_one_statement);
+    trial!(connections::a_connection_that_the_server_ended_is_not_used_again);
+    trial!(connections::a_connection_whose_answer_nobody_waits_for_is_closed);
+    trial!(connections::closing_waits_for_what_is_still_going_on);
     trial!(statements::no_operation_reads_a_whole_table);
     trial!(statements::a_save_that_expires_in_the_same_minute_changes_no_index);
     trial!(statements::values_of_all_sizes_are_kept);
     trial!(faults::every_fault_ends_in_time_and_is_got_over);
     trial!(faults::what_nobody_waits_for_holds_no_connection);
+    trial!(faults::connections_that_were_forgotten_cost_one_operation_its_patience);
     trial!(faults::a_pooler_without_prepared_statements_is_named);
     trial!(go_tables::names_are_quoted);
     trial!(go_tables::a_row_is_what_go_would_have_written);

@@ -15,6 +15,9 @@ pub(crate) enum Fault {
     Refuse,
     /// Everything is taken, and nothing comes out.
     BlackHole,
+    /// As a black hole for connections that stand, as a firewall is that forgot them; not for
+    /// new ones.
+    Forget,
     /// Everything comes so much later.
     Delay(Duration),
     /// A byte comes out at a time, so long after the one before.
@@ -83,7 +86,12 @@ async fn listen(mut listener: TcpListener, server: u16, mut told: watch::Receive
 /// Carries bytes both ways until one side ends, or a fault ends both.
 async fn pump(mut client: TcpStream, mut server: TcpStream, mut told: watch::Receiver<Fault>) {
     let (mut request, mut response) = ([0; 16 * 1024], [0; 16 * 1024]);
-    let mut fault = *told.borrow_and_update();
+    let begun = *told.borrow_and_update();
+    let to_this_one = |fault| match fault {
+        Fault::Forget if begun == Fault::Forget => Fault::None,
+        fault => fault,
+    };
+    let mut fault = to_this_one(begun);
     let (mut asked, mut answered) = (0, 0);
     while fault != Fault::Refuse {
         let carried = tokio::select! {
@@ -106,7 +114,7 @@ async fn pump(mut client: TcpStream, mut server: TcpStream, mut told: watch::Rec
         if !carried {
             break;
         }
-        let now = *told.borrow_and_update();
+        let now = to_this_one(*told.borrow_and_update());
         if now != fault {
             (fault, asked, answered) = (now, 0, 0);
         }
@@ -129,7 +137,7 @@ async fn carry(
         return false;
     }
     match fault {
-        Fault::BlackHole => return true,
+        Fault::BlackHole | Fault::Forget => return true,
         Fault::Delay(time) => tokio::time::sleep(time).await,
         Fault::Trickle(time) => {
             for byte in bytes {

@@ -50,13 +50,14 @@ fn check(rows: &Rows, requests: &[Request<'_>]) {
             }
         }
     }
-    let logs_in = requests
+    let begins = |of: &Request<'_>| !matches!(of.wish, Wish::End | Wish::Save);
+    let begins_anew = requests
         .iter()
-        .any(|of| of.verdict().is_some() && of.wish != Wish::End);
+        .any(|of| begins(of) && of.verdict().is_some());
     let ended = requests
         .iter()
         .any(|of| of.wish == Wish::End && of.is_acknowledged());
-    if ended && !logs_in {
+    if ended && !begins_anew {
         assert!(open(rows, requests).is_empty(), "it came back: {story}");
     }
 }
@@ -174,4 +175,48 @@ fn a_move_that_arrives_late_is_the_one_that_was_made() {
         assert!(rows.live(&key("A")).is_none());
         assert_eq!(rows.live(&key("N")).unwrap().of[&0], 1);
     }
+}
+
+#[test]
+fn a_logout_whose_answer_was_lost_ends_the_session() {
+    let mut lone = Lone::new(rows(), |seen| Intent::End { seen });
+    let removal = lone.begin();
+    lone.answer(removal);
+    assert_eq!(lone.verdict_after(Answer::Unknown), Verdict::Gone);
+    // It was not done, and somebody has saved meanwhile.
+    let mut lone = Lone::new(rows(), |seen| Intent::End { seen });
+    lone.begin();
+    lone.rows
+        .put(key("A"), Row::Live(Counts::default()), [8; 16]);
+    assert_eq!(lone.verdict_after(Answer::Unknown), Verdict::Ended);
+    assert!(lone.rows.live(&key("A")).is_none());
+}
+
+#[test]
+fn a_move_that_may_be_on_its_way_is_not_said_to_have_failed() {
+    let verdict = failing_at_last(rows(), |seen| Intent::Renew { seen, to: key("N") });
+    assert_eq!(verdict, Verdict::Unknown);
+}
+
+#[test]
+fn who_is_never_answered_gives_up() {
+    let mut lone = Lone::new(rows(), |seen| Intent::Renew { seen, to: key("N") });
+    let mut step = lone.protocol.begin();
+    for _ in 0..50 {
+        let Step::Ask(call) = step else {
+            assert!(matches!(step, Step::Done(Verdict::Unknown)));
+            return;
+        };
+        let answer = match call {
+            Call::Move(..) => {
+                // Somebody else saves each time.
+                lone.rows
+                    .put(key("A"), Row::Live(Counts::default()), [8; 16]);
+                Answer::Unknown
+            }
+            call => lone.answer(call),
+        };
+        step = lone.protocol.next(answer);
+    }
+    panic!("it asks again and again");
 }

@@ -8,26 +8,22 @@
 //! servers take turns, and who is first changes with each round; a ratio compares neighbours in
 //! time. That every write was saved is looked at, since not saving is fast.
 //!
-//! With `--allocations` it is counted instead what a session allocates for a request, in one
-//! thread and without HTTP; with `--allocations URL`, for ours in the backend of that URL, such
-//! as a DynamoDB's, which needs `--features dynamodb`.
-//!
 //! With `--purge ROWS` it is asked instead how our pages do while a tenth of so many sessions,
 //! which have expired, are purged.
 //!
 //! The Postgres is one of this run's own, on loopback, with its defaults: each commit is
 //! synced.
 
-mod allocations;
 mod browser;
+mod peers;
 mod purge;
 mod serve;
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 
 use browser::{Latencies, Page, spread};
+use peers::{database, go_program};
 use servers::postgres::PostgresServer;
 
 #[path = "../../../../../tests/support/servers/mod.rs"]
@@ -73,41 +69,11 @@ impl Server {
     }
 }
 
-/// None, where there is no Go.
-fn go_program() -> Option<Command> {
-    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/interop");
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop");
-    let built = Command::new("go")
-        .args(["build", "-o"])
-        .arg(&program)
-        .arg(".")
-        .current_dir(module)
-        .status();
-    if !built.is_ok_and(|status| status.success()) {
-        return None;
-    }
-    Some(Command::new(program))
-}
-
 impl Drop for Server {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
-}
-
-/// A database of that server that nobody else uses.
-fn database(server: &PostgresServer, name: &str) -> String {
-    let made = Command::new("psql")
-        .args([
-            &server.url(),
-            "-q",
-            "-c",
-            &format!("CREATE DATABASE {name}"),
-        ])
-        .status();
-    assert!(made.expect("psql").success());
-    server.url().replace("/postgres", &format!("/{name}"))
 }
 
 fn compare(server: &PostgresServer) {
@@ -162,10 +128,6 @@ fn main() -> ExitCode {
         serve::until_input_ends(name, database);
         return ExitCode::SUCCESS;
     }
-    if let ["--allocations", url] = arguments[..] {
-        allocations::count_at(url);
-        return ExitCode::SUCCESS;
-    }
     let server = match PostgresServer::start() {
         Ok(server) => server,
         Err(why) => {
@@ -175,7 +137,6 @@ fn main() -> ExitCode {
     };
     match arguments[..] {
         [] => compare(&server),
-        ["--allocations"] => allocations::count(&server),
         ["--purge", rows] => match rows.parse() {
             Ok(rows) => purge::under_load(&server, rows),
             Err(_) => return usage(),
@@ -186,6 +147,6 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("load [--allocations [URL] | --purge ROWS]");
+    eprintln!("load [--purge ROWS]");
     ExitCode::from(2)
 }

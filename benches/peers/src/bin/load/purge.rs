@@ -1,14 +1,18 @@
-//! How our pages do while a `Cleanup` purges expired sessions.
+//! How our pages do while expired sessions are purged.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use silverback::backend::{Cleanup, Error, connect};
+use silverback::backend::connect;
 
 use super::browser::{self, Latencies};
+use super::peers::database;
 use super::servers::postgres::PostgresServer;
-use super::{REQUESTS, Server, database};
+use super::{REQUESTS, Server};
+
+/// How many records are purged at a time.
+const BATCH: usize = 1_000;
 
 /// Of so many sessions each tenth has expired.
 pub(crate) fn under_load(server: &PostgresServer, rows: usize) {
@@ -71,28 +75,22 @@ fn fill(url: &str, rows: usize) {
     assert!(filled.expect("psql").success());
 }
 
-/// How many, and in how many seconds.
-fn purge(url: &str) -> (u64, f64) {
+/// As a `Cleanup` does: with a rest after each batch, as long as that took. How many, and in how
+/// many seconds.
+fn purge(url: &str) -> (usize, f64) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let backend = connect(url).await.expect("a backend");
-        let expired = expired(url);
-        let began = Instant::now();
-        let failed = |error: &Error| panic!("{error}");
-        let cleanup = Cleanup::every(Duration::from_secs(3_600), backend, failed);
-        while self::expired(url) > 0 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+        let scan = backend.scan().expect("it lists its records");
+        let (began, mut purged) = (Instant::now(), 0);
+        loop {
+            let batch_began = Instant::now();
+            let batch = scan.purge(BATCH).await.expect("it answers");
+            purged += batch;
+            if batch < BATCH {
+                return (purged, began.elapsed().as_secs_f64());
+            }
+            tokio::time::sleep(batch_began.elapsed()).await;
         }
-        let took = began.elapsed().as_secs_f64();
-        cleanup.stop().await;
-        (expired, took)
     })
-}
-
-/// How many expired sessions there are.
-fn expired(url: &str) -> u64 {
-    let count = "SELECT count(*) FROM silverback_sessions WHERE expiry_minute < 1000000";
-    let said = Command::new("psql").args([url, "-Atc", count]).output();
-    let said = String::from_utf8(said.expect("psql").stdout).expect("text");
-    said.trim().parse().expect("a number")
 }

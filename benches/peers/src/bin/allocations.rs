@@ -1,5 +1,14 @@
 //! What a session adds to a request in memory: what is allocated for a page with one, less
-//! what is for a page without, over many requests in one thread.
+//! what is for a page without, over many requests in one thread and without HTTP. In Postgres,
+//! ours and its peers':
+//! `cargo run --release --manifest-path benches/peers/Cargo.toml --bin allocations`; or ours in
+//! the backend of a URL, if one is given: of a DynamoDB with `--features dynamodb`.
+//!
+//! Bytes are those that were asked for; Go tells what it gave for them, which is somewhat more.
+//!
+//! A program of its own, since counting makes each allocation slower.
+
+use std::process::ExitCode;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -7,8 +16,16 @@ use axum::extract::Request;
 use http::header::{COOKIE, HOST, SET_COOKIE};
 use tower_service::Service;
 
-use super::servers::postgres::PostgresServer;
-use super::{database, go_program, serve};
+use peers::{database, go_program};
+use servers::postgres::PostgresServer;
+
+#[path = "load/peers.rs"]
+mod peers;
+#[path = "load/serve.rs"]
+#[allow(dead_code)] // nothing is served over HTTP
+mod serve;
+#[path = "../../../../tests/support/servers/mod.rs"]
+mod servers;
 
 const REQUESTS: u64 = 500;
 
@@ -18,8 +35,30 @@ const FIRST_REQUESTS: u64 = 50;
 /// Allocations and bytes of one request.
 type Counted = (f64, f64);
 
-/// Of ours and its peers, in Postgres.
-pub(crate) fn count(server: &PostgresServer) {
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.as_slice() {
+        [] => match PostgresServer::start() {
+            Ok(server) => in_postgres(&server),
+            Err(why) => {
+                eprintln!("there is no Postgres: {why}");
+                return ExitCode::FAILURE;
+            }
+        },
+        [url] if url.contains(':') => {
+            head();
+            line("silverback", of_ours("silverback", url));
+        }
+        _ => {
+            eprintln!("allocations [URL]");
+            return ExitCode::from(2);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// Of ours and its peers.
+fn in_postgres(server: &PostgresServer) {
     head();
     for (name, place) in [
         ("silverback", "ours_counted"),
@@ -39,12 +78,6 @@ pub(crate) fn count(server: &PostgresServer) {
         }
         None => println!("not counted, there is no Go: scs"),
     }
-}
-
-/// Of ours, in the backend of that URL.
-pub(crate) fn count_at(url: &str) {
-    head();
-    line("silverback", of_ours("silverback", url));
 }
 
 fn head() {

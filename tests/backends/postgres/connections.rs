@@ -1,0 +1,110 @@
+//! Which connections are used again, and when they are closed.
+
+use std::time::Duration;
+
+use silverback::backend::{Backend, Created, Key, Outcome, Postgres, Revision};
+use sqlx::{PgConnection, PgPool, Postgres as Database, Transaction};
+use tokio::task::JoinHandle;
+
+use super::super::faults::{key, record};
+use super::super::servers::postgres::PostgresServer;
+use super::{Tried, database};
+
+/// A swap that waits for a lock of ours.
+struct Waiting {
+    backend: Postgres,
+    key: Key,
+    seen: Revision,
+    pool: PgPool,
+    lock: Transaction<'static, Database>,
+    swap: JoinHandle<Result<Outcome<Revision>, silverback::backend::Error>>,
+}
+
+/// How many of the others' connections there are, whatever they do, or which wait for a lock.
+const ALL: &str = "TRUE";
+const WAITING: &str = "wait_event_type = 'Lock'";
+
+async fn count(connection: &mut PgConnection, which: &str) -> Result<i64, sqlx::Error> {
+    let statement = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+         AND backend_type = 'client backend' AND application_name = '' AND {which}"
+    );
+    let statement = sqlx::AssertSqlSafe(statement);
+    sqlx::query_scalar(statement).fetch_one(connection).await
+}
+
+/// Waits until there are, or are none.
+async fn until(connection: &mut PgConnection, which: &str, are_some: bool) -> Tried {
+    for _ in 0..2_000 {
+        if (count(connection, which).await? > 0) == are_some {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("{which}: it never comes to that");
+}
+
+impl Waiting {
+    async fn start(server: &PostgresServer, name: &str) -> Result<Self, libtest_mimic::Failed> {
+        let (url, _) = database(server, name, &[]).await?;
+        // So that its own connections are not counted.
+        let pool = PgPool::connect(&format!("{url}?application_name=tests")).await?;
+        let backend = Postgres::connect(&url).await?;
+        let key = key();
+        let Created::Saved(seen) = backend.create(&key, &record("v")).await? else {
+            panic!("it is the first");
+        };
+        let mut lock = pool.begin().await?;
+        let all = "SELECT 1 FROM silverback_sessions FOR UPDATE";
+        sqlx::raw_sql(all).execute(&mut *lock).await?;
+        let (swapping, of, on) = (backend.clone(), key.clone(), seen.clone());
+        let swap = tokio::spawn(async move { swapping.swap(&of, &on, &record("w")).await });
+        until(&mut lock, WAITING, true).await?;
+        Ok(Waiting {
+            backend,
+            key,
+            seen,
+            pool,
+            lock,
+            swap,
+        })
+    }
+}
+
+pub(super) async fn a_connection_that_the_server_ended_is_not_used_again(
+    server: &PostgresServer,
+) -> Tried {
+    let mut of = Waiting::start(server, "ended").await?;
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = ''";
+    sqlx::raw_sql(end).execute(&mut *of.lock).await?;
+    assert!(of.swap.await?.unwrap_err().is_outcome_unknown());
+    of.lock.rollback().await?;
+    let swapped = of.backend.swap(&of.key, &of.seen, &record("w")).await?;
+    assert!(matches!(swapped, Outcome::Done(_)));
+    Ok(())
+}
+
+pub(super) async fn a_connection_whose_answer_nobody_waits_for_is_closed(
+    server: &PostgresServer,
+) -> Tried {
+    let of = Waiting::start(server, "cancelled").await?;
+    of.swap.abort();
+    assert!(of.swap.await.is_err_and(|error| error.is_cancelled()));
+    of.lock.rollback().await?;
+    until(&mut *of.pool.acquire().await?, ALL, false).await
+}
+
+pub(super) async fn closing_waits_for_what_is_still_going_on(server: &PostgresServer) -> Tried {
+    let of = Waiting::start(server, "closed").await?;
+    let closing = of.backend.clone();
+    let closing = tokio::spawn(async move { closing.close().await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!closing.is_finished() && !of.swap.is_finished());
+    of.lock.rollback().await?;
+    closing.await?;
+    assert!(matches!(of.swap.await??, Outcome::Done(_)));
+    until(&mut *of.pool.acquire().await?, ALL, false).await?;
+    assert!(of.backend.load(&of.key).await.unwrap_err().is_unavailable());
+    Ok(())
+}
