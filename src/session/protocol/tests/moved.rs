@@ -124,25 +124,13 @@ fn alone_each_is_one_call() {
 
 #[test]
 fn every_interleaving_of_two() {
-    let mut ways = 0;
-    for one in WISHES {
-        for other in WISHES {
-            ways += explore_all(&[one, other], NONE);
-        }
-    }
+    let ways = each_two(|wishes| explore_all(wishes, NONE));
     assert!(ways >= 50, "{ways}");
 }
 
 #[test]
 fn every_interleaving_of_three() {
-    let mut ways = 0;
-    for one in WISHES {
-        for other in WISHES {
-            for third in WISHES {
-                ways += explore_all(&[one, other, third], NONE);
-            }
-        }
-    }
+    let ways = each_three(|wishes| explore_all(wishes, NONE));
     assert!(ways > 1_000, "{ways}");
 }
 
@@ -150,12 +138,7 @@ fn every_interleaving_of_three() {
 fn every_interleaving_of_two_with_lost_replies_and_requests_cut_off() {
     for (lost_replies, cuts) in [(2, 0), (1, 1)] {
         let faults = Faults { lost_replies, cuts };
-        let mut ways = 0;
-        for one in WISHES {
-            for other in WISHES {
-                ways += explore_all(&[one, other], faults);
-            }
-        }
+        let ways = each_two(|wishes| explore_all(wishes, faults));
         assert!(ways > 3_000, "{ways}");
     }
 }
