@@ -2,6 +2,7 @@
 //! of them. A logout or a login that comes with the old ID finds nothing there of a session
 //! that was renewed.
 
+use super::late::{Lone, arriving_late, failing_at_last};
 use super::*;
 
 fn rows() -> Rows {

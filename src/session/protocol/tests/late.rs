@@ -1,0 +1,138 @@
+//! One request alone, whose writes are not answered: they may arrive later than they are looked
+//! for, or never.
+
+use super::*;
+
+/// Makes its request's change once more, on whatever is there.
+fn once_more(fresh: Option<&Counts>) -> Result<Counts, Error> {
+    let mut counts = fresh.cloned().unwrap_or_default();
+    *counts.of.entry(0).or_default() += 1;
+    Ok(counts)
+}
+
+/// A request that wants this of a session, and the rows that it is in.
+pub(super) struct Lone {
+    pub(super) rows: Rows,
+    pub(super) protocol: Protocol<'static, Counts>,
+}
+
+impl Lone {
+    const WRITE: WriteId = [7; 16];
+
+    pub(super) fn new(mut rows: Rows, intent: impl Fn(Seen<u8>) -> Intent<Counts>) -> Self {
+        let revision = rows.put(key("A"), Row::Live(Counts::default()), [9; 16]);
+        let seen = Seen {
+            key: key("A"),
+            revision: Some(revision),
+            login: 0,
+        };
+        let work = Work {
+            content: once_more(Some(&Counts::default())).unwrap(),
+            again: &once_more,
+        };
+        let mut protocol = Protocol::new(intent(seen), Some(work), Lone::WRITE);
+        if rows.are_moved {
+            protocol = protocol.moving();
+        }
+        Lone { rows, protocol }
+    }
+
+    pub(super) fn begin(&mut self) -> Call<Counts> {
+        match self.protocol.begin() {
+            Step::Ask(call) => call,
+            _ => panic!("it asks first"),
+        }
+    }
+
+    /// The next question, after this one was answered so.
+    fn asks_after(&mut self, answer: Answer<Counts>) -> Call<Counts> {
+        match self.protocol.next(answer) {
+            Step::Ask(call) => call,
+            _ => panic!("it asks once more"),
+        }
+    }
+
+    pub(super) fn answer(&mut self, call: Call<Counts>) -> Answer<Counts> {
+        self.rows.answer(call, Lone::WRITE)
+    }
+
+    /// What it comes to, if nothing else goes wrong.
+    pub(super) fn verdict_after(&mut self, answer: Answer<Counts>) -> Verdict<Counts> {
+        let mut step = self.protocol.next(answer);
+        loop {
+            match step {
+                Step::Ask(call) => {
+                    let answer = self.answer(call);
+                    step = self.protocol.next(answer);
+                }
+                Step::Done(verdict) => return verdict,
+                Step::Refused(error) => panic!("{error}"),
+            }
+        }
+    }
+}
+
+/// A first write whose answer is lost, and which arrives only after it was looked for, right
+/// before it is sent again; and what comes of that.
+pub(super) fn arriving_late(
+    rows: Rows,
+    intent: impl Fn(Seen<u8>) -> Intent<Counts>,
+) -> (Rows, Verdict<Counts>) {
+    let mut lone = Lone::new(rows, intent);
+    let late = lone.begin();
+    let look = lone.asks_after(Answer::Unknown);
+    let answer = lone.answer(look);
+    let step = lone.protocol.next(answer);
+    lone.answer(late);
+    let verdict = match step {
+        Step::Ask(call) => {
+            let answer = lone.answer(call);
+            lone.verdict_after(answer)
+        }
+        Step::Done(verdict) => verdict,
+        Step::Refused(error) => panic!("{error}"),
+    };
+    (lone.rows, verdict)
+}
+
+/// A write that may be on its way when the same is tried again, which fails.
+pub(super) fn failing_at_last(
+    rows: Rows,
+    intent: impl Fn(Seen<u8>) -> Intent<Counts>,
+) -> Verdict<Counts> {
+    let mut lone = Lone::new(rows, intent);
+    lone.begin();
+    let look = lone.asks_after(Answer::Unknown);
+    let answer = lone.answer(look);
+    lone.asks_after(answer);
+    lone.verdict_after(Answer::Failed)
+}
+
+#[test]
+fn what_may_be_on_its_way_is_not_said_to_have_failed() {
+    let unknown = |verdict| assert_eq!(verdict, Verdict::Unknown);
+    let none = Rows::default;
+    unknown(failing_at_last(none(), |seen| Intent::Save { seen }));
+    unknown(failing_at_last(none(), |seen| Intent::End { seen }));
+    unknown(failing_at_last(none(), |_| Intent::Create {
+        key: key("N"),
+    }));
+}
+
+#[test]
+fn a_save_that_arrives_late_is_not_done_twice() {
+    let (rows, verdict) = arriving_late(Rows::default(), |seen| Intent::Save { seen });
+    assert!(matches!(verdict, Verdict::Saved(..)), "{verdict:?}");
+    assert_eq!(rows.live(&key("A")).unwrap().of[&0], 1);
+}
+
+#[test]
+fn a_row_that_is_made_late_is_the_one_that_was_made() {
+    let (rows, verdict) = arriving_late(Rows::default(), |_| Intent::Create { key: key("N") });
+    assert!(matches!(verdict, Verdict::Saved(..)), "{verdict:?}");
+    assert_eq!(rows.live(&key("N")).unwrap().of[&0], 1);
+    let (rows, verdict) =
+        arriving_late(Rows::default(), |seen| Intent::Renew { seen, to: key("N") });
+    assert!(matches!(verdict, Verdict::Saved(..)), "{verdict:?}");
+    assert!(rows.live(&key("A")).is_none() && rows.live(&key("N")).is_some());
+}
