@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, SqlSafeStr, SqlStr};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::super::Error;
 use super::errors::{ends_a_connection, reading, too_late, writing};
@@ -108,6 +108,11 @@ impl Connections {
             Effect::Reads => reading(error),
             Effect::Writes => writing(error),
         })
+    }
+
+    /// Waits for no operation longer than one may take.
+    pub(super) async fn close(&self) {
+        let _ = timeout(self.timeout, self.pool.close()).await;
     }
 
     async fn lease(&self, give_up: Instant) -> Result<Lease, Error> {

@@ -122,7 +122,7 @@ impl GoPostgres {
 
     /// As [`Postgres::close`](super::Postgres::close).
     pub async fn close(&self) {
-        self.0.connections.pool.close().await;
+        self.0.connections.close().await;
     }
 
     async fn rows(&self, statement: &Arc<str>, values: &[Value<'_>]) -> Result<Vec<PgRow>, Error> {

@@ -150,7 +150,7 @@ impl Postgres {
     /// Closes the connections, of a pool of your own too, once the operations that are still
     /// going on have ended. Those that come later are [unavailable](Error::is_unavailable).
     pub async fn close(&self) {
-        self.0.pool.close().await;
+        self.0.close().await;
     }
 
     /// Whether the statement wrote anything.

@@ -80,7 +80,7 @@ impl Pool {
         }
     }
 
-    /// Waits for the operations that are still going on: each ends within its time.
+    /// Waits for the operations that are still going on.
     pub(super) async fn close(&self) {
         match self {
             Pool::Own(pool) => {
