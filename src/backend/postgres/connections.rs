@@ -47,7 +47,7 @@ impl Connections {
         let said = url.split_once('?').unwrap_or_default().1;
         let prepares = !said.split('&').any(|option| option == UNPREPARED);
         Ok(Connections {
-            pool: Pool::of(connect)?,
+            pool: Pool::of(connect, options.timeout)?,
             timeout: options.timeout,
             prepares: options.prepares && prepares,
         })

@@ -147,8 +147,9 @@ impl Postgres {
         self.0.make(schema::make_tables).await
     }
 
-    /// Closes the connections, of a pool of your own too, once the operations that are still
-    /// going on have ended. Those that come later are [unavailable](Error::is_unavailable).
+    /// Closes the connections, of a pool of your own too, once the statements that are still
+    /// going on have ended, for which it waits as long as an operation may take. Those that
+    /// come later are [unavailable](Error::is_unavailable).
     pub async fn close(&self) {
         self.0.close().await;
     }

@@ -20,7 +20,8 @@ const MOST: usize = 10;
 /// How long after it was used a connection is taken to be there.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// How long the server has to say that it is there.
+/// How long the server has to say that it is there, at most; and at most a quarter of what an
+/// operation has, which is to find out in time.
 const PING: Duration = Duration::from_secs(1);
 
 /// For how long a connection that nobody needs is kept.
@@ -39,9 +40,10 @@ pub(super) enum Pool {
 
 impl Pool {
     /// Connections that are opened when they are needed.
-    pub(super) fn of(connect: PgConnectOptions) -> Result<Self, Error> {
+    pub(super) fn of(connect: PgConnectOptions, operation: Duration) -> Result<Self, Error> {
         let opener = Opener {
             connect: Box::new(connect),
+            ping: PING.min(operation / 4),
             lost: Mutex::new(None),
             swept: Mutex::new(Instant::now()),
         };
@@ -85,7 +87,8 @@ impl Pool {
         match self {
             Pool::Own(pool) => {
                 pool.close();
-                while pool.status().size > 0 {
+                // Those that wait are those that are being opened, too.
+                while pool.status().size + pool.status().waiting > 0 {
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
             }
@@ -130,6 +133,7 @@ pub(super) struct Kept(Option<PgConnection>);
 /// sent.
 pub(super) struct Opener {
     connect: Box<PgConnectOptions>,
+    ping: Duration,
     /// When a connection was lost.
     lost: Mutex<Option<Instant>>,
     /// When was last looked for connections that are over.
@@ -146,7 +150,7 @@ impl Opener {
     }
 
     async fn is_there(&self, connection: &mut PgConnection) -> bool {
-        let is_there = matches!(timeout(PING, connection.ping()).await, Ok(Ok(())));
+        let is_there = matches!(timeout(self.ping, connection.ping()).await, Ok(Ok(())));
         if !is_there {
             self.lose();
         }
@@ -233,7 +237,7 @@ mod tests {
 
     #[tokio::test]
     async fn those_opened_before_one_was_lost_are_lost() {
-        let pool = Pool::of(PgConnectOptions::new()).unwrap();
+        let pool = Pool::of(PgConnectOptions::new(), FRESH).unwrap();
         let Pool::Own(own) = &pool else { panic!() };
         let before = Instant::now();
         assert!(!own.manager().is_lost(before));

@@ -226,11 +226,11 @@ pub(super) struct Protocol<'w, C: Authenticated> {
     verdict: Option<Step<C>>,
     /// Whether the work was made again on what somebody else saved.
     merged: bool,
-    /// Whether a save was sent that may still be on its way.
+    /// Whether a write was sent that may be done, or still be on its way.
     doubted: bool,
     conflicts: usize,
     repeats: usize,
-    /// How many moves were sent that may still be on their way.
+    /// How many moves were not answered.
     unanswered: usize,
     trail: usize,
 }
@@ -388,6 +388,14 @@ impl<C: Authenticated> Protocol<'_, C> {
 
     fn load_buried(&mut self, key: Key, doubt: Doubt) -> Step<C> {
         self.ask(Asked::LoadBuried(key.clone(), doubt), Call::Load(key))
+    }
+
+    /// The backend failed: nothing was written, unless it was before.
+    fn failed(&self) -> Step<C> {
+        Step::Done(match self.doubted {
+            true => Verdict::Unknown,
+            false => Verdict::Failed,
+        })
     }
 
     /// Counts a conflict; too many are the verdict.

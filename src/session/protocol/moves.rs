@@ -13,12 +13,14 @@ impl<C: Authenticated> Protocol<'_, C> {
     pub(super) fn after_create(&mut self, answer: Answer<C>) -> Step<C> {
         match answer {
             Answer::Created(revision) => self.made(revision),
-            Answer::Unknown => self.look_for_new(Asked::LookForNew),
+            Answer::Unknown => {
+                self.doubted = true;
+                self.look_for_new(Asked::LookForNew)
+            }
             // One that was sent before has arrived.
-            Answer::Exists if self.repeats > 0 => self.look_for_new(Asked::LookForNew),
-            _ if self.repeats > 0 => Step::Done(Verdict::Unknown),
+            Answer::Exists if self.doubted => self.look_for_new(Asked::LookForNew),
             // The key is random: somebody else's row under it is nothing to build on.
-            _ => Step::Done(Verdict::Failed),
+            _ => self.failed(),
         }
     }
 
@@ -41,6 +43,7 @@ impl<C: Authenticated> Protocol<'_, C> {
     /// The new row is there; now the old one ends.
     fn made(&mut self, revision: Revision) -> Step<C> {
         self.made = Some(revision);
+        self.doubted = false;
         match &self.intent {
             Intent::Renew { .. } | Intent::Replace { .. } => self.bury_seen(),
             _ => self.moved(),
@@ -58,14 +61,20 @@ impl<C: Authenticated> Protocol<'_, C> {
     pub(super) fn after_bury(&mut self, old: Place, answer: Answer<C>) -> Step<C> {
         match answer {
             Answer::Swapped(Outcome::Done(_)) => self.moved(),
+            // Perhaps by a removal of ours that was sent before.
+            Answer::Swapped(Outcome::Gone) if self.doubted && self.is_renewal() => {
+                self.give_up(Step::Done(Verdict::Unknown))
+            }
             Answer::Swapped(Outcome::Gone) => self.nothing_to_bury(),
             Answer::Swapped(Outcome::Conflict) if self.too_many_conflicts() => {
                 self.give_up(Step::Done(Verdict::Conflict))
             }
             Answer::Swapped(Outcome::Conflict) => self.load_buried(old.key, None),
-            Answer::Unknown => self.load_buried(old.key, Some(old.revision)),
-            _ if self.repeats > 0 => self.give_up(Step::Done(Verdict::Unknown)),
-            _ => self.give_up(Step::Done(Verdict::Failed)),
+            Answer::Unknown => {
+                self.doubted = true;
+                self.load_buried(old.key, Some(old.revision))
+            }
+            _ => self.give_up(self.failed()),
         }
     }
 
@@ -76,15 +85,15 @@ impl<C: Authenticated> Protocol<'_, C> {
                 Step::Done(Verdict::Conflict)
             }
             Answer::Unknown if self.too_many_unanswered() => Step::Done(Verdict::Unknown),
-            Answer::Unknown => self.load_buried(old.key, Some(old.revision)),
-            // One that was sent before may have arrived, or be on its way.
-            Answer::Swapped(_) if self.unanswered > 0 => {
+            Answer::Unknown => {
+                self.doubted = true;
                 self.load_buried(old.key, Some(old.revision))
             }
-            _ if self.unanswered > 0 => Step::Done(Verdict::Unknown),
+            // One that was sent before may have arrived.
+            Answer::Swapped(_) if self.doubted => self.load_buried(old.key, Some(old.revision)),
             Answer::Swapped(Outcome::Conflict) => self.load_buried(old.key, None),
             Answer::Swapped(Outcome::Gone) => self.nothing_to_bury(),
-            _ => Step::Done(Verdict::Failed),
+            _ => self.failed(),
         }
     }
 
@@ -95,7 +104,10 @@ impl<C: Authenticated> Protocol<'_, C> {
                 self.moved_as(found.revision)
             }
             // What was not done by now is not done any more: it compares.
-            Answer::Loaded(_) => self.load_buried(key, None),
+            Answer::Loaded(_) => {
+                self.doubted = false;
+                self.load_buried(key, None)
+            }
             _ => Step::Done(Verdict::Unknown),
         }
     }
@@ -111,10 +123,8 @@ impl<C: Authenticated> Protocol<'_, C> {
         doubt: Doubt,
         answer: Answer<C>,
     ) -> Step<C> {
-        let found = match (answer, &doubt) {
-            (Answer::Loaded(found), _) => found,
-            (_, None) => return self.give_up(Step::Done(Verdict::Failed)),
-            (_, Some(_)) => return self.give_up(Step::Done(Verdict::Unknown)),
+        let Answer::Loaded(found) = answer else {
+            return self.give_up(self.failed());
         };
         let is_as_it_was = |found: &Found<C>| doubt.as_ref() == Some(&found.revision);
         let is_moved = self.moves && self.new_key().is_some() && doubt.is_some();
@@ -142,6 +152,8 @@ impl<C: Authenticated> Protocol<'_, C> {
             return self.give_up(Step::Done(Verdict::Unknown));
         }
         let is_as_it_was = matches!(&doubt, Some(on) if *on == revision);
+        // It lives as somebody else has saved it: a burial of ours can only fail now.
+        self.doubted &= is_as_it_was;
         let keeps = match &self.intent {
             Intent::Renew { .. } => true,
             Intent::Replace { keeps, .. } => *keeps,
@@ -161,9 +173,13 @@ impl<C: Authenticated> Protocol<'_, C> {
         }
     }
 
+    fn is_renewal(&self) -> bool {
+        matches!(self.intent, Intent::Renew { .. })
+    }
+
     /// The session that was to end is a tombstone by now.
     fn follow(&mut self, moved_to: Option<Key>) -> Step<C> {
-        if matches!(self.intent, Intent::Renew { .. }) {
+        if self.is_renewal() {
             return self.give_up(Step::Done(Verdict::Gone));
         }
         self.trail += 1;
@@ -228,13 +244,16 @@ impl<C: Authenticated> Protocol<'_, C> {
         match answer {
             Answer::Swapped(Outcome::Done(revision)) => self.swapped_new(revision, then),
             // One that was sent before has arrived.
-            Answer::Swapped(Outcome::Conflict) if self.repeats > 0 => {
+            Answer::Swapped(Outcome::Conflict) if self.doubted => {
                 self.look_for_new(Asked::LookForNewAgain(then))
             }
             // Nobody knows its ID, but its owner's sessions may have ended.
             Answer::Swapped(_) => self.give_up(Step::Done(Verdict::Gone)),
-            Answer::Unknown => self.look_for_new(Asked::LookForNewAgain(then)),
-            _ => self.give_up(Step::Done(Verdict::Failed)),
+            Answer::Unknown => {
+                self.doubted = true;
+                self.look_for_new(Asked::LookForNewAgain(then))
+            }
+            _ => self.give_up(self.failed()),
         }
     }
 
@@ -260,6 +279,7 @@ impl<C: Authenticated> Protocol<'_, C> {
 
     fn swapped_new(&mut self, revision: Revision, then: Option<Place>) -> Step<C> {
         self.made = Some(revision);
+        self.doubted = false;
         match then {
             Some(old) => self.bury(old.key, old.revision),
             None => self.moved(),

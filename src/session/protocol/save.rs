@@ -18,20 +18,15 @@ impl<C: Authenticated> Protocol<'_, C> {
                 self.doubted = true;
                 self.load_own(Some(on))
             }
-            // One that was sent before may be on its way.
-            _ if self.doubted => Step::Done(Verdict::Unknown),
-            _ => Step::Done(Verdict::Failed),
+            _ => self.failed(),
         }
     }
 
     pub(super) fn after_load_own(&mut self, doubt: Doubt, answer: Answer<C>) -> Step<C> {
-        let found = match (answer, &doubt) {
-            (Answer::Loaded(found), _) => found,
-            (_, None) => return Step::Done(Verdict::Failed),
-            (_, Some(_)) => return Step::Done(Verdict::Unknown),
-        };
-        let Some(found) = found else {
-            return Step::Done(Verdict::Gone);
+        let found = match answer {
+            Answer::Loaded(Some(found)) => found,
+            Answer::Loaded(None) => return Step::Done(Verdict::Gone),
+            _ => return self.failed(),
         };
         let Row::Live(fresh) = found.row else {
             return Step::Done(Verdict::Gone);

@@ -277,15 +277,20 @@ fn explore(
         let mut applied = rows.clone();
         let answer = applied.answer(call.clone(), write);
         go(applied.clone(), Some(answer), faults);
-        let is_write = !matches!(call, Call::Load(_) | Call::Remove(..));
-        if faults.lost_replies > 0 && is_write {
+        if faults.lost_replies > 0 {
             let fewer = Faults {
                 lost_replies: faults.lost_replies - 1,
                 ..faults
             };
-            go(applied.clone(), Some(Answer::Unknown), fewer);
-            go(rows.clone(), Some(Answer::Unknown), fewer);
-            go(rows.clone(), Some(Answer::Failed), fewer);
+            match call {
+                Call::Remove(..) => {}
+                Call::Load(_) => go(rows.clone(), Some(Answer::Failed), fewer),
+                _ => {
+                    go(applied.clone(), Some(Answer::Unknown), fewer);
+                    go(rows.clone(), Some(Answer::Unknown), fewer);
+                    go(rows.clone(), Some(Answer::Failed), fewer);
+                }
+            }
         }
         if faults.cuts > 0 {
             let fewer = Faults {
@@ -345,8 +350,19 @@ fn story(requests: &[Request<'_>]) -> String {
     requests.iter().map(of).collect::<Vec<_>>().join("; ")
 }
 
+/// Who is told that it failed has written nothing that is still there.
+fn check_failures(rows: &Rows, requests: &[Request<'_>]) {
+    let has_failed = |of: &&Request<'_>| of.verdict() == Some(&Verdict::Failed);
+    for request in requests.iter().filter(has_failed) {
+        let mut rows = rows.rows.values();
+        let is_there = rows.any(|found| found.write == request.write());
+        assert!(!is_there, "written after all: {}", story(requests));
+    }
+}
+
 /// What holds whatever goes wrong.
 fn check_safety(rows: &Rows, requests: &[Request<'_>]) {
+    check_failures(rows, requests);
     let open = open(rows, requests);
     let story = story(requests);
     let has = |wish: Wish| requests.iter().any(|of| of.wish == wish);

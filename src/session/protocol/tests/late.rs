@@ -136,3 +136,27 @@ fn a_row_that_is_made_late_is_the_one_that_was_made() {
     assert!(matches!(verdict, Verdict::Saved(..)), "{verdict:?}");
     assert!(rows.live(&key("A")).is_none() && rows.live(&key("N")).is_some());
 }
+
+#[test]
+fn what_arrived_late_is_not_said_to_have_failed() {
+    let intents: [fn(Seen<u8>) -> Intent<Counts>; 3] = [
+        |seen| Intent::Save { seen },
+        |seen| Intent::End { seen },
+        |seen| Intent::Renew { seen, to: key("N") },
+    ];
+    for intent in intents {
+        let mut lone = Lone::new(Rows::default(), intent);
+        let mut late = lone.begin();
+        if let Call::Create(..) = late {
+            let made = lone.answer(late);
+            late = lone.asks_after(made);
+        }
+        let look = lone.asks_after(Answer::Unknown);
+        let as_it_was = lone.answer(look);
+        let again = lone.asks_after(as_it_was);
+        lone.answer(late);
+        let conflict = lone.answer(again);
+        lone.asks_after(conflict); // and nobody answers that
+        assert_eq!(lone.verdict_after(Answer::Failed), Verdict::Unknown);
+    }
+}

@@ -28,6 +28,7 @@ fn explore_all(wishes: &[Wish], faults: Faults) -> usize {
 /// What holds whatever goes wrong.
 fn check(rows: &Rows, requests: &[Request<'_>]) {
     let story = story(requests);
+    check_failures(rows, requests);
     let logins = requests
         .iter()
         .filter(|of| matches!(of.wish, Wish::Login | Wish::LoginKeeping));
@@ -51,7 +52,7 @@ fn check(rows: &Rows, requests: &[Request<'_>]) {
             }
         }
     }
-    let begins = |of: &Request<'_>| !matches!(of.wish, Wish::End | Wish::Save);
+    let begins = |of: &Request<'_>| matches!(of.wish, Wish::Login | Wish::LoginKeeping);
     let begins_anew = requests
         .iter()
         .any(|of| begins(of) && of.verdict().is_some());
