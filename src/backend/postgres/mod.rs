@@ -57,8 +57,9 @@ const LARGEST: usize = 256 * 1024 * 1024;
 /// Records expire by the server's clock. An expiry is sent as the time that is left by this
 /// machine's, and told in this machine's again: clocks need not agree, and an expiry is as
 /// exact as the way to the server is short. Expired records stay until they are purged
-/// ([`Cleanup`](super::Cleanup)), which costs what it removes, and which several machines may
-/// do at once: each leaves alone what another has locked.
+/// ([`Cleanup`](super::Cleanup)), which costs what it removes and a look at what expires within
+/// the minute, and which several machines may do at once: each leaves alone what another has
+/// locked.
 ///
 /// Acknowledged writes outlive a crash of the server unless `fsync` or `synchronous_commit` is
 /// off there. It must be one server that is written to and read from: a replica that lags

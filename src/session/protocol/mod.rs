@@ -160,7 +160,8 @@ pub(super) enum Verdict<C> {
     /// It is under this key, at this revision.
     Saved(Key, Revision, C),
     Ended,
-    /// There is no such session any more. Nothing was written.
+    /// There is no such session any more. Nothing was written; but an end whose answer was
+    /// lost, where rows are removed, may have done it.
     Gone,
     /// Others were first, again and again. Nothing was written.
     Conflict,
