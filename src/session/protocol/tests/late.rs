@@ -160,3 +160,49 @@ fn what_arrived_late_is_not_said_to_have_failed() {
         assert_eq!(lone.verdict_after(Answer::Failed), Verdict::Unknown);
     }
 }
+
+fn renewal() -> Lone {
+    Lone::new(Rows::default(), |seen| Intent::Renew { seen, to: key("N") })
+}
+
+#[test]
+fn a_doubt_that_is_settled_is_none() {
+    // The new row was not made, and then it was; that the old one does not end is another matter.
+    let mut lone = renewal();
+    lone.begin();
+    let look = lone.asks_after(Answer::Unknown);
+    let not_there = lone.answer(look);
+    let again = lone.asks_after(not_there);
+    let made = lone.answer(again);
+    lone.asks_after(made);
+    assert_eq!(lone.verdict_after(Answer::Failed), Verdict::Failed);
+    assert!(lone.rows.live(&key("N")).is_none());
+    // The old row did not end, and somebody saves it: then it cannot end late any more.
+    let mut lone = renewal();
+    let create = lone.begin();
+    let made = lone.answer(create);
+    lone.asks_after(made);
+    let look = lone.asks_after(Answer::Unknown);
+    lone.rows
+        .put(key("A"), Row::Live(Counts::default()), [8; 16]);
+    let saved = lone.answer(look);
+    let write = lone.asks_after(saved);
+    let written = lone.answer(write);
+    lone.asks_after(written);
+    assert_eq!(lone.verdict_after(Answer::Failed), Verdict::Failed);
+    assert!(lone.rows.live(&key("A")).is_some());
+}
+
+#[test]
+fn whether_a_removal_was_ours_nobody_can_tell() {
+    let mut lone = renewal();
+    let create = lone.begin();
+    let made = lone.answer(create);
+    lone.asks_after(made);
+    let look = lone.asks_after(Answer::Unknown);
+    let as_it_was = lone.answer(look);
+    let again = lone.asks_after(as_it_was);
+    lone.rows.rows.remove(&key("A"));
+    let gone = lone.answer(again);
+    assert_eq!(lone.verdict_after(gone), Verdict::Unknown);
+}
