@@ -8,6 +8,21 @@ use super::{Error, Key, Outcome, Record, Revision};
 ///
 /// Sessions get a new ID this way where their rows are a Go package's. (In rows of ours, what
 /// ends leaves a tombstone, which needs a place of its own.)
+///
+/// ```no_run
+/// # async fn renew(backend: &dyn silverback::backend::Backend) -> Result<(), silverback::backend::Error> {
+/// use silverback::backend::{Key, Outcome};
+///
+/// let (old, new) = (Key::new("ABC234")?, Key::new("DEF567")?);
+/// if let (Some(moves), Some(seen)) = (backend.moves(), backend.load(&old).await?) {
+///     match moves.move_to(&old, &seen.revision, &new, &seen.record).await? {
+///         Outcome::Done(revision) => println!("it is under the new key, at {revision:?}"),
+///         Outcome::Conflict | Outcome::Gone => println!("somebody else was first"),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait Moves: Send + Sync {
     /// Puts `record` under the key `to`, and nothing under `key`, where the record that was

@@ -167,10 +167,8 @@ impl Rows {
         let write: WriteId = *backend::Generation::random()
             .map_err(Error::of_backend)?
             .as_bytes();
-        let mut protocol = Protocol::new(intent, work, write);
-        if !self.format.has_tombstones() && self.backend.moves().is_some() {
-            protocol = protocol.moving();
-        }
+        let moves = !self.format.has_tombstones() && self.backend.moves().is_some();
+        let mut protocol = Protocol::new(intent, work, write).moving(moves);
         let mut conflicts = 0;
         let mut failure = None;
         let mut step = protocol.begin();

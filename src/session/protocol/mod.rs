@@ -256,12 +256,9 @@ impl<'w, C: Authenticated> Protocol<'w, C> {
         }
     }
 
-    /// The same where rows are moved, and what ends is removed.
-    pub(super) fn moving(self) -> Self {
-        Protocol {
-            moves: true,
-            ..self
-        }
+    /// The same, with whether rows are moved, and what ends is removed.
+    pub(super) fn moving(self, moves: bool) -> Self {
+        Protocol { moves, ..self }
     }
 
     /// How often somebody else was first: a reason to wait a little.

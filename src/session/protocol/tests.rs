@@ -42,6 +42,12 @@ const WISHES: [Wish; 5] = [
     Wish::End,
 ];
 
+impl Wish {
+    fn logs_in(self) -> bool {
+        matches!(self, Wish::Login | Wish::LoginKeeping)
+    }
+}
+
 /// Rows and their revisions, as a backend has them.
 #[derive(Clone, Default)]
 struct Rows {
@@ -165,6 +171,10 @@ impl Request<'_> {
     fn is_acknowledged(&self) -> bool {
         matches!(self.verdict(), Some(Verdict::Saved(..) | Verdict::Ended))
     }
+
+    fn has_ended_it(&self) -> bool {
+        self.wish == Wish::End && self.is_acknowledged()
+    }
 }
 
 type Change = Box<dyn Fn(Option<&Counts>) -> Result<Counts, Error> + Send + Sync>;
@@ -178,7 +188,7 @@ fn changes(wishes: &[Wish]) -> Vec<Change> {
                 (Wish::Login, _) | (_, None) => Counts::default(),
                 (_, Some(fresh)) => fresh.clone(),
             };
-            if matches!(wish, Wish::Login | Wish::LoginKeeping) {
+            if wish.logs_in() {
                 counts.login = 10 + u8::try_from(number).unwrap();
             }
             *counts.of.entry(number).or_default() += 1;
@@ -217,10 +227,7 @@ fn requests<'w>(
             again: change.as_ref(),
         });
         let write = [u8::try_from(number).unwrap(); 16];
-        let mut protocol = Protocol::new(intent, work, write);
-        if are_moved {
-            protocol = protocol.moving();
-        }
+        let mut protocol = Protocol::new(intent, work, write).moving(are_moved);
         let step = protocol.begin();
         Request {
             number,
@@ -369,9 +376,8 @@ fn check_safety(rows: &Rows, requests: &[Request<'_>]) {
     // Of two logins after an end, neither has to do with the other.
     let are_apart = has(Wish::End) && open.iter().all(|(_, counts)| counts.login >= 10);
     assert!(open.len() <= 1 || are_apart, "two IDs open it: {story}");
-    let logs_in = has(Wish::Login) || has(Wish::LoginKeeping);
-    let ended = |of: &Request<'_>| of.wish == Wish::End && of.is_acknowledged();
-    if requests.iter().any(ended) && !logs_in {
+    let logs_in = requests.iter().any(|of| of.wish.logs_in());
+    if requests.iter().any(Request::has_ended_it) && !logs_in {
         assert!(open.is_empty(), "it came back: {story}");
     }
     for (_, counts) in open {
@@ -414,8 +420,10 @@ fn check_progress(rows: &Rows, requests: &[Request<'_>]) {
         assert_eq!(open.len(), 1, "nobody has it: {story}");
     }
     for request in requests {
-        let logs_in = matches!(request.wish, Wish::Login | Wish::LoginKeeping);
-        assert!(request.is_acknowledged() || !logs_in, "{story}");
+        assert!(
+            request.is_acknowledged() || !request.wish.logs_in(),
+            "{story}"
+        );
         for (_, counts) in &open {
             let is_in = counts.of.contains_key(&request.number);
             assert!(request.is_acknowledged() || !is_in, "silently: {story}");

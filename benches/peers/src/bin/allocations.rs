@@ -19,11 +19,10 @@ use tower_service::Service;
 use peers::{database, go_program};
 use servers::postgres::PostgresServer;
 
+#[path = "load/pages.rs"]
+mod pages;
 #[path = "load/peers.rs"]
 mod peers;
-#[path = "load/serve.rs"]
-#[allow(dead_code)] // nothing is served over HTTP
-mod serve;
 #[path = "../../../../tests/support/servers/mod.rs"]
 mod servers;
 
@@ -109,7 +108,7 @@ fn of_ours(name: &str, url: &str) -> [Counted; 3] {
         .build();
     let runtime = runtime.expect("a runtime");
     let (app, cookie) = runtime.block_on(async {
-        let mut app = serve::app(name, url).await;
+        let mut app = pages::app(name, url).await;
         let begun = app.call(request("/begin", "")).await.expect("it answers");
         let set = begun.headers()[SET_COOKIE].to_str().expect("text");
         let cookie = set.split(';').next().unwrap_or_default().to_owned();

@@ -30,11 +30,11 @@ impl Lone {
             content: once_more(Some(&Counts::default())).unwrap(),
             again: &once_more,
         };
-        let mut protocol = Protocol::new(intent(seen), Some(work), Lone::WRITE);
-        if rows.are_moved {
-            protocol = protocol.moving();
+        let protocol = Protocol::new(intent(seen), Some(work), Lone::WRITE);
+        Lone {
+            protocol: protocol.moving(rows.are_moved),
+            rows,
         }
-        Lone { rows, protocol }
     }
 
     pub(super) fn begin(&mut self) -> Call<Counts> {
@@ -50,6 +50,12 @@ impl Lone {
             Step::Ask(call) => call,
             _ => panic!("it asks once more"),
         }
+    }
+
+    /// The next question, after the rows answered this one.
+    fn goes_on_after(&mut self, call: Call<Counts>) -> Call<Counts> {
+        let answer = self.answer(call);
+        self.asks_after(answer)
     }
 
     pub(super) fn answer(&mut self, call: Call<Counts>) -> Answer<Counts> {
@@ -81,17 +87,10 @@ pub(super) fn arriving_late(
     let mut lone = Lone::new(rows, intent);
     let late = lone.begin();
     let look = lone.asks_after(Answer::Unknown);
-    let answer = lone.answer(look);
-    let step = lone.protocol.next(answer);
+    let again = lone.goes_on_after(look);
     lone.answer(late);
-    let verdict = match step {
-        Step::Ask(call) => {
-            let answer = lone.answer(call);
-            lone.verdict_after(answer)
-        }
-        Step::Done(verdict) => verdict,
-        Step::Refused(error) => panic!("{error}"),
-    };
+    let answer = lone.answer(again);
+    let verdict = lone.verdict_after(answer);
     (lone.rows, verdict)
 }
 
@@ -103,8 +102,7 @@ pub(super) fn failing_at_last(
     let mut lone = Lone::new(rows, intent);
     lone.begin();
     let look = lone.asks_after(Answer::Unknown);
-    let answer = lone.answer(look);
-    lone.asks_after(answer);
+    lone.goes_on_after(look);
     lone.verdict_after(Answer::Failed)
 }
 
@@ -148,15 +146,12 @@ fn what_arrived_late_is_not_said_to_have_failed() {
         let mut lone = Lone::new(Rows::default(), intent);
         let mut late = lone.begin();
         if let Call::Create(..) = late {
-            let made = lone.answer(late);
-            late = lone.asks_after(made);
+            late = lone.goes_on_after(late);
         }
         let look = lone.asks_after(Answer::Unknown);
-        let as_it_was = lone.answer(look);
-        let again = lone.asks_after(as_it_was);
+        let again = lone.goes_on_after(look);
         lone.answer(late);
-        let conflict = lone.answer(again);
-        lone.asks_after(conflict); // and nobody answers that
+        lone.goes_on_after(again); // a conflict, and nobody answers what is asked then
         assert_eq!(lone.verdict_after(Answer::Failed), Verdict::Unknown);
     }
 }
@@ -171,10 +166,8 @@ fn a_doubt_that_is_settled_is_none() {
     let mut lone = renewal();
     lone.begin();
     let look = lone.asks_after(Answer::Unknown);
-    let not_there = lone.answer(look);
-    let again = lone.asks_after(not_there);
-    let made = lone.answer(again);
-    lone.asks_after(made);
+    let again = lone.goes_on_after(look);
+    lone.goes_on_after(again);
     assert_eq!(lone.verdict_after(Answer::Failed), Verdict::Failed);
     assert!(lone.rows.live(&key("N")).is_none());
     // The row did not end, and somebody saves it: then it cannot end late any more.
@@ -183,8 +176,7 @@ fn a_doubt_that_is_settled_is_none() {
     let look = lone.asks_after(Answer::Unknown);
     lone.rows
         .put(key("A"), Row::Live(Counts::default()), [8; 16]);
-    let saved = lone.answer(look);
-    lone.asks_after(saved);
+    lone.goes_on_after(look);
     assert_eq!(lone.verdict_after(Answer::Failed), Verdict::Failed);
 }
 
@@ -192,11 +184,9 @@ fn a_doubt_that_is_settled_is_none() {
 fn whether_a_removal_was_ours_nobody_can_tell() {
     let mut lone = renewal();
     let create = lone.begin();
-    let made = lone.answer(create);
-    lone.asks_after(made);
+    lone.goes_on_after(create);
     let look = lone.asks_after(Answer::Unknown);
-    let as_it_was = lone.answer(look);
-    let again = lone.asks_after(as_it_was);
+    let again = lone.goes_on_after(look);
     lone.rows.rows.remove(&key("A"));
     let gone = lone.answer(again);
     assert_eq!(lone.verdict_after(gone), Verdict::Unknown);

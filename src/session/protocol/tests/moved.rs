@@ -29,9 +29,7 @@ fn explore_all(wishes: &[Wish], faults: Faults) -> usize {
 fn check(rows: &Rows, requests: &[Request<'_>]) {
     let story = story(requests);
     check_failures(rows, requests);
-    let logins = requests
-        .iter()
-        .filter(|of| matches!(of.wish, Wish::Login | Wish::LoginKeeping));
+    let logins = requests.iter().filter(|of| of.wish.logs_in());
     let live: Vec<&Counts> = rows.rows.keys().filter_map(|key| rows.live(key)).collect();
     // Also where requests are cut off: nothing is left behind.
     let old = live.iter().filter(|counts| counts.login == 0);
@@ -52,14 +50,9 @@ fn check(rows: &Rows, requests: &[Request<'_>]) {
             }
         }
     }
-    let begins = |of: &Request<'_>| matches!(of.wish, Wish::Login | Wish::LoginKeeping);
-    let begins_anew = requests
-        .iter()
-        .any(|of| begins(of) && of.verdict().is_some());
-    let ended = requests
-        .iter()
-        .any(|of| of.wish == Wish::End && of.is_acknowledged());
-    if ended && !begins_anew {
+    let logs_in = |of: &Request<'_>| of.wish.logs_in() && of.verdict().is_some();
+    let ended = requests.iter().any(Request::has_ended_it);
+    if ended && !requests.iter().any(logs_in) {
         assert!(open(rows, requests).is_empty(), "it came back: {story}");
     }
 }
@@ -84,8 +77,10 @@ fn check_progress(rows: &Rows, requests: &[Request<'_>]) {
     for request in requests {
         let is_told = request.is_acknowledged() || request.verdict() == Some(&Verdict::Gone);
         assert!(is_told, "{story}");
-        let logs_in = matches!(request.wish, Wish::Login | Wish::LoginKeeping);
-        assert!(request.is_acknowledged() || !logs_in, "{story}");
+        assert!(
+            request.is_acknowledged() || !request.wish.logs_in(),
+            "{story}"
+        );
         let is_in = |(_, counts): &(Key, &Counts)| counts.of.contains_key(&request.number);
         let is_anywhere = open(rows, requests).iter().any(is_in);
         assert!(
@@ -93,9 +88,7 @@ fn check_progress(rows: &Rows, requests: &[Request<'_>]) {
             "silently: {story}"
         );
     }
-    let ends = requests
-        .iter()
-        .any(|of| of.wish == Wish::End && of.is_acknowledged());
+    let ends = requests.iter().any(Request::has_ended_it);
     assert!(
         ends || !open(rows, requests).is_empty(),
         "nobody has it: {story}"

@@ -15,9 +15,9 @@
 //! synced.
 
 mod browser;
+mod pages;
 mod peers;
 mod purge;
-mod serve;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -121,11 +121,27 @@ fn compare(server: &PostgresServer) {
     }
 }
 
+/// Serves the pages on a free port, which it prints, until standard input ends.
+fn serve(name: &str, database: &str) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let app = pages::app(name, database).await;
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await;
+        let listener = listener.expect("a port");
+        println!("{}", listener.local_addr().expect("an address").port());
+        let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
+        tokio::select! {
+            served = axum::serve(listener, app) => served.expect("it serves"),
+            _ = ended => {}
+        }
+    });
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     if let ["serve", name, database] = arguments[..] {
-        serve::until_input_ends(name, database);
+        serve(name, database);
         return ExitCode::SUCCESS;
     }
     let server = match PostgresServer::start() {

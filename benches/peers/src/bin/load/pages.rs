@@ -1,4 +1,4 @@
-//! The servers in axum: a page to begin a session, one that reads it, one that writes it, one
+//! The pages in axum: one to begin a session, one that reads it, one that writes it, one
 //! that tells its counter, and one that has nothing to do with sessions.
 
 use axum::Router;
@@ -19,22 +19,7 @@ const VALUES: [(&str, &str); 4] = [
     ("csrf", "kL9wZ0dJYb3oV1xq7uQmT2c5nEr8sAhG"),
 ];
 
-/// Serves on a free port, which it prints.
-pub(crate) fn until_input_ends(name: &str, database: &str) {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(async {
-        let app = app(name, database).await;
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await;
-        let listener = listener.expect("a port");
-        println!("{}", listener.local_addr().expect("an address").port());
-        let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
-        tokio::select! {
-            served = axum::serve(listener, app) => served.expect("it serves"),
-            _ = ended => {}
-        }
-    });
-}
-
+/// All of them, with sessions of that name's in the database.
 pub(crate) async fn app(name: &str, database: &str) -> Router {
     let app = match name {
         "silverback" => ours(database).await,
