@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::codec;
 
-use super::Error;
+use super::{Error, Refusal};
 
 /// When a browser sends the cookie with requests that other sites cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -54,6 +54,7 @@ pub struct CookieOptions {
     partitioned: bool,
     insecure_http: InsecureHttp,
     former_scopes: Vec<Scope>,
+    removes_not_valid: bool,
 }
 
 /// Where a browser sends a cookie.
@@ -87,6 +88,7 @@ impl CookieOptions {
             partitioned: false,
             insecure_http: InsecureHttp::No,
             former_scopes: Vec::new(),
+            removes_not_valid: false,
         }
     }
 
@@ -107,6 +109,9 @@ impl CookieOptions {
 
     /// The path below which the browser sends the cookie. Default: `/`.
     ///
+    /// If the site has set the cookie with another path before, name that as a
+    /// [former scope](CookieOptions::former_scope).
+    ///
     /// # Errors
     /// Usage, if it does not begin with `/`, holds `;` or a byte outside printable
     /// ASCII, or has more than 1024 bytes, beyond which browsers ignore it.
@@ -117,6 +122,9 @@ impl CookieOptions {
 
     /// The domain whose hosts, all of them, get the cookie. Default: none, which is
     /// the one host that set it.
+    ///
+    /// If the site has set the cookie without this domain before, name that as a
+    /// [former scope](CookieOptions::former_scope).
     ///
     /// # Errors
     /// Usage, if it is no domain name in ASCII with at least two labels (a single label
@@ -175,9 +183,22 @@ impl CookieOptions {
         self
     }
 
-    /// Another path and domain that this cookie once had, or that another program may
-    /// set it with. Where several valid cookies of the name come in and none is taken,
-    /// a removal goes out for these too, so that the browser is not stuck with them.
+    /// Names another path and domain that this cookie once had, or that another program sets
+    /// it with.
+    ///
+    /// A browser keeps a cookie for each path and domain, and sends both; a request does not
+    /// say which is which. So while the scope of a running site changes, each response that
+    /// sets or removes the cookie removes it from its former scopes, too, if the client sent
+    /// one: sessions go on, a logout leaves no copy behind, and no browser is stuck with two.
+    /// Once all cookies of the former scope have expired, the call can go.
+    ///
+    /// ```
+    /// # use silverback::session::CookieOptions;
+    /// // The cookie of one host becomes that of all hosts of the domain.
+    /// let options = CookieOptions::new().name("sid")?
+    ///     .domain("example.com")?.former_scope("/", None)?;
+    /// # Ok::<(), silverback::session::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`path`](CookieOptions::path) and [`domain`](CookieOptions::domain).
@@ -189,6 +210,16 @@ impl CookieOptions {
                 .transpose()?,
         });
         Ok(self)
+    }
+
+    /// Removes cookies that are [not valid](super::Refusal::NotValid), too. Default: no, since
+    /// during a rolling deploy of keys a cookie that one machine refuses is good on another.
+    ///
+    /// Cookies of sessions that have ended or expired are removed whatever this says.
+    #[must_use]
+    pub fn remove_not_valid(mut self) -> Self {
+        self.removes_not_valid = true;
+        self
     }
 
     /// Refuses what does not go together.
@@ -241,6 +272,7 @@ pub(super) struct CookieWriter {
     attributes: String,
     removals: Vec<String>,
     insecure_http: InsecureHttp,
+    removes_not_valid: bool,
 }
 
 impl CookieWriter {
@@ -264,6 +296,7 @@ impl CookieWriter {
             attributes: attributes(&options, &options.scope),
             removals: removals.collect(),
             insecure_http: options.insecure_http,
+            removes_not_valid: options.removes_not_valid,
             name: options.name,
         })
     }
@@ -290,6 +323,16 @@ impl CookieWriter {
     /// [`set`](CookieWriter::set) set, then those of its former scopes.
     pub(super) fn removals(&self) -> impl Iterator<Item = &String> {
         self.removals.iter()
+    }
+
+    /// The Set-Cookies that remove the cookie from its former scopes.
+    pub(super) fn former_removals(&self) -> impl Iterator<Item = &String> {
+        self.removals().skip(1)
+    }
+
+    /// Whether a cookie that was refused for this is removed from the client.
+    pub(super) fn removes(&self, refusal: Refusal) -> bool {
+        self.removes_not_valid && refusal == Refusal::NotValid
     }
 
     /// Refuses to send a cookie that anybody could read on the way.

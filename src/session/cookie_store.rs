@@ -137,11 +137,13 @@ impl CookieStore {
             .open_into(self.setup.cookie.name(), cookie, now, &mut payload);
         let opened = match opened {
             Ok(opened) => opened,
-            Err(error) => return Refusal::of_codec(error).map(Loaded::Refused),
+            Err(error) => return Loaded::of_codec(error),
         };
         Ok(match self.read(&opened, payload, now) {
             Ok(record) => Loaded::Live(Box::new(record)),
-            Err(refusal) => Loaded::Refused(refusal),
+            // Past its limits, or no session at all.
+            Err(Refusal::NotValid) => Loaded::Refused(Refusal::NotValid),
+            Err(over) => Loaded::Dead(over),
         })
     }
 
@@ -219,7 +221,7 @@ impl Backing for CookieStore {
         if let Some(login) = &record.content.metadata.login
             && self.is_revoked(login).await?
         {
-            return Ok(Loaded::Refused(Refusal::Revoked));
+            return Ok(Loaded::Dead(Refusal::Revoked));
         }
         Ok(loaded)
     }

@@ -33,10 +33,15 @@ enum Kind {
     Unavailable,
     InDoubt,
     Closed,
-    Gone,
+    Gone {
+        /// Whether the owner's other sessions have ended all the same.
+        has_revoked: bool,
+    },
     Conflict,
     NotFresh,
 }
+
+const GONE: &str = "the session has ended since this request loaded it: nothing was saved";
 
 impl Error {
     fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
@@ -72,8 +77,22 @@ impl Error {
     }
 
     pub(super) fn gone() -> Self {
-        let why = "the session has ended meanwhile: nothing was saved";
-        Error::new(Kind::Gone, why)
+        Error::new(Kind::Gone { has_revoked: false }, GONE)
+    }
+
+    /// Gone, though the owner's other sessions have ended as asked.
+    pub(super) fn gone_having_revoked() -> Self {
+        Error::new(Kind::Gone { has_revoked: true }, GONE)
+    }
+
+    pub(super) fn has_revoked(&self) -> bool {
+        self.kind == Kind::Gone { has_revoked: true }
+    }
+
+    pub(super) fn moved() -> Self {
+        let why = "another request gave the session a new ID before this one arrived with the \
+                   old: nothing was saved";
+        Error::new(Kind::Gone { has_revoked: false }, why)
     }
 
     pub(super) fn conflict() -> Self {
@@ -168,11 +187,12 @@ impl Error {
         self.kind == Kind::InDoubt
     }
 
-    /// Another request ended the session, or moved it to another ID, while this one was
-    /// at work. Nothing was saved, and the response goes out without a cookie.
+    /// Another request ended the session, or somebody logged in, while this one ran; or this
+    /// one arrived with an ID that [has moved](super::Refusal::Moved). Nothing was saved, and
+    /// the response sets no cookie.
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        self.kind == Kind::Gone
+        matches!(self.kind, Kind::Gone { .. })
     }
 
     /// Other requests saved the session again and again, so that this one's turn never
@@ -208,7 +228,7 @@ impl Error {
     pub fn status(&self) -> u16 {
         match self.kind {
             Kind::Unavailable | Kind::InDoubt => 503,
-            Kind::Conflict | Kind::Gone => 409,
+            Kind::Conflict | Kind::Gone { .. } => 409,
             Kind::NotFresh => 403,
             _ => 500,
         }
@@ -223,7 +243,9 @@ impl Error {
         match self.kind {
             // Every visitor can cause it.
             Kind::NotFresh => tracing::debug!(error = %self, "session not fresh"),
-            Kind::Gone | Kind::Conflict => tracing::info!(error = %self, "session not saved"),
+            Kind::Gone { .. } | Kind::Conflict => {
+                tracing::info!(error = %self, "session not saved")
+            }
             _ => tracing::error!(error = %self, source, "session error"),
         }
     }

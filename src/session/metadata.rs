@@ -17,6 +17,18 @@ const FORM: &str = "1";
 /// What stands for a field that is not there.
 const NONE: &str = "-";
 
+/// The texts of `remembered`, `own_deadline` and `owes_cookie`.
+const FLAGS: [(&str, (bool, bool, bool)); 8] = [
+    (NONE, (false, false, false)),
+    ("r", (true, false, false)),
+    ("d", (false, true, false)),
+    ("rd", (true, true, false)),
+    ("c", (false, false, true)),
+    ("rc", (true, false, true)),
+    ("dc", (false, true, true)),
+    ("rdc", (true, true, true)),
+];
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Metadata {
     pub(super) created: UnixTime,
@@ -26,8 +38,14 @@ pub(super) struct Metadata {
     /// Whether the program set the deadline, so that other limits only shorten it.
     pub(super) own_deadline: bool,
     pub(super) remembered: bool,
+    /// Whether the client has not been sent a cookie that is kept as long as it should be.
+    pub(super) owes_cookie: bool,
     pub(super) login: Option<Login>,
 }
+
+/// How long a client is to keep its cookie: whether the session is remembered, and its
+/// deadline if it is.
+pub(super) type CookieTerms = (bool, Option<UnixTime>);
 
 /// Who logged in, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +65,14 @@ impl Metadata {
             deadline: lifetime.limits(false).deadline(now),
             own_deadline: false,
             remembered: false,
+            owes_cookie: false,
             login: None,
         }
+    }
+
+    pub(super) fn cookie_terms(&self) -> CookieTerms {
+        let deadline = self.deadline.filter(|_| self.remembered);
+        (self.remembered, deadline)
     }
 
     /// Sets the limits of sessions that are remembered, or of those that are not.
@@ -117,6 +141,11 @@ impl Metadata {
         lifetime.limits(self.remembered).wants_touch(self.seen, now)
     }
 
+    /// When it will have been idle for too long; none without an idle limit.
+    pub(super) fn idle_at(&self, lifetime: &Lifetime) -> Option<UnixTime> {
+        lifetime.limits(self.remembered).idle_end(self.seen)
+    }
+
     /// The text: form, created, seen, deadline, flags, and of a login the time, the
     /// epoch and, last since it may hold spaces, the owner.
     pub(super) fn to_text(&self) -> String {
@@ -125,12 +154,8 @@ impl Metadata {
         push(&mut text, Some(self.created));
         push(&mut text, Some(self.seen));
         push(&mut text, self.deadline);
-        text.push_str(match (self.remembered, self.own_deadline) {
-            (false, false) => " -",
-            (true, false) => " r",
-            (false, true) => " d",
-            (true, true) => " rd",
-        });
+        text.push(' ');
+        text.push_str(self.flags());
         if let Some(login) = &self.login {
             push(&mut text, Some(login.at));
             text.push(' ');
@@ -139,6 +164,12 @@ impl Metadata {
             text.push_str(&login.owner);
         }
         text
+    }
+
+    fn flags(&self) -> &'static str {
+        let own = (self.remembered, self.own_deadline, self.owes_cookie);
+        let found = FLAGS.iter().find(|(_, flags)| *flags == own);
+        found.map_or(NONE, |(text, _)| text)
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -150,13 +181,11 @@ impl Metadata {
         let created = time(next()?)?;
         let seen = time(next()?)?;
         let deadline = optional(next()?, time)?;
-        let (remembered, own_deadline) = match next()? {
-            NONE => (false, false),
-            "r" => (true, false),
-            "d" => (false, true),
-            "rd" => (true, true),
-            _ => return None,
-        };
+        let flags = next()?;
+        let (remembered, own_deadline, owes_cookie) = *FLAGS
+            .iter()
+            .find(|(text, _)| *text == flags)
+            .map(|(_, of)| of)?;
         let login = match next() {
             None => None,
             Some(at) => Some(Login {
@@ -171,6 +200,7 @@ impl Metadata {
             deadline,
             own_deadline,
             remembered,
+            owes_cookie,
             login,
         })
     }
@@ -231,15 +261,14 @@ mod tests {
         ];
         for login in logins {
             for deadline in [None, Some(at(0)), Some(at(u64::MAX))] {
-                for (remembered, own_deadline) in
-                    [(false, false), (false, true), (true, false), (true, true)]
-                {
+                for (_, (remembered, own_deadline, owes_cookie)) in FLAGS {
                     let metadata = Metadata {
                         created: at(7),
                         seen: at(8),
                         deadline,
                         own_deadline,
                         remembered,
+                        owes_cookie,
                         login: login.clone(),
                     };
                     assert_eq!(Metadata::parse(&metadata.to_text()), Some(metadata));

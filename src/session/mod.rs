@@ -10,7 +10,7 @@
 //! | `cookie_options.rs`, `cookie_header.rs` | the cookie as it is set and as it is read: [`CookieOptions`] |
 //! | `store.rs`, `cookie_store.rs`, `epochs.rs`, `backend_epochs.rs` | [`Store`], [`CookieStore`], and revoking what lives in cookies: [`Epochs`] |
 //! | `server_store/`, `server_options.rs`, `stored_session.rs` | [`ServerStore`]: sessions that live in a server, and [`StoredSession`]: one of them outside of any request |
-//! | `protocol/`, `rows.rs` | who was first: what is asked of a backend to save, move or end a session, and the asking |
+//! | `protocol/`, `rows.rs`, `recent_moves.rs` | who was first: what is asked of a backend to save, move or end a session, and the asking |
 //! | `dialect/`, `id.rs` | whose bytes are spoken above a backend |
 //! | `content.rs` | what is saved, and a request's changes to it, to be made again on what others saved |
 //! | `error.rs`, `refusal.rs` | what goes wrong here, and what is wrong with a cookie |
@@ -51,6 +51,7 @@ mod id;
 mod lifetime;
 mod metadata;
 mod protocol;
+mod recent_moves;
 mod refusal;
 mod response_fields;
 mod rows;

@@ -29,8 +29,14 @@ pub enum Refusal {
     /// Of another epoch than its owner's: all sessions of that owner were revoked.
     Revoked,
     /// Authentic, and yet there is no such session any more: it expired, was ended or
-    /// revoked, or goes on under another ID.
+    /// revoked.
     Gone,
+    /// The ID from before a login or a renewal by another request, a moment ago: the client
+    /// has been sent another cookie. The session is anonymous (or, within a
+    /// [`renewal_grace`](super::ServerOptions::renewal_grace), read-only), its changes are not
+    /// kept, and the response sets and removes no cookie, so that a late request never replaces
+    /// the good one. Only a [login](super::Session::login) is saved.
+    Moved,
     /// Several different valid cookies of the name came, and nothing says which is
     /// the right one. Removals for all of them go out.
     Ambiguous,
@@ -67,6 +73,7 @@ impl fmt::Display for Refusal {
             Refusal::Idle => "idle for too long",
             Refusal::Revoked => "revoked",
             Refusal::Gone => "gone",
+            Refusal::Moved => "moved to another ID",
             Refusal::Ambiguous => "several valid cookies",
             Refusal::TooMany => "too many cookies",
         })

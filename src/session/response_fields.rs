@@ -22,11 +22,25 @@ use std::fmt;
 #[derive(Clone)]
 pub struct ResponseFields {
     set_cookies: Vec<String>,
+    /// Whether the response shows a state that is over already.
+    is_transient: bool,
 }
 
 impl ResponseFields {
     pub(super) fn new(set_cookies: Vec<String>) -> Self {
-        ResponseFields { set_cookies }
+        ResponseFields {
+            set_cookies,
+            is_transient: false,
+        }
+    }
+
+    /// The same, with whether the response shows a state that is over already: no cache may
+    /// keep it.
+    pub(super) fn transient(self, is_transient: bool) -> Self {
+        ResponseFields {
+            is_transient,
+            ..self
+        }
     }
 
     /// The values of the Set-Cookie fields, each to be added to those there are.
@@ -36,8 +50,8 @@ impl ResponseFields {
     }
 
     /// What to put in place of the response's Cache-Control fields; none, if they are
-    /// strict enough: `no-store` with a Set-Cookie, `private, no-cache` or `no-store`
-    /// without.
+    /// strict enough: `no-store` with a Set-Cookie or for a session that [has
+    /// moved](super::Refusal::Moved), else `private, no-cache` or `no-store`.
     pub fn cache_control<'f>(
         &self,
         fields: impl IntoIterator<Item = &'f str>,
@@ -49,7 +63,7 @@ impl ResponseFields {
             private |= directive.eq_ignore_ascii_case("private");
             no_cache |= directive.eq_ignore_ascii_case("no-cache");
         }
-        match self.set_cookies.is_empty() {
+        match self.set_cookies.is_empty() && !self.is_transient {
             _ if no_store => None,
             true if private && no_cache => None,
             true => Some("private, no-cache"),

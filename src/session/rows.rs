@@ -12,7 +12,11 @@ use crate::codec::UnixTime;
 use super::content::Content;
 use super::dialect::{ReadRow, RowFormat};
 use super::metadata::{Metadata, NEVER_SEEN};
-use super::protocol::{Answer, Call, Found, Intent, Protocol, Row, Step, Verdict, Work, WriteId};
+use super::protocol::{
+    Answer, Call, Found, Intent, LONGEST_TRAIL, Protocol, Row, Step, Successor, Verdict, Work,
+    WriteId,
+};
+use super::recent_moves::RecentMoves;
 use super::store::Clock;
 use super::{Epoch, Error, Lifetime};
 
@@ -29,6 +33,8 @@ pub(super) struct Rows {
     pub(super) clock: Clock,
     /// How long a tombstone is kept: longer than any request that saw the session.
     pub(super) longest_request: Duration,
+    /// Stands in for tombstones where a format has none.
+    pub(super) recent_moves: RecentMoves,
 }
 
 /// A session as it was found in its row.
@@ -41,11 +47,17 @@ pub(super) struct LiveRow {
 /// What a key leads to.
 pub(super) enum Lookup {
     Live(Box<LiveRow>),
-    /// Nothing, or a tombstone.
-    Gone,
-    /// Something that is no session of ours.
+    Missing,
+    /// A tombstone: the session ended no longer ago than a request takes.
+    Ended,
+    /// The tombstone of a session that has a successor.
+    Moved(Successor, MovedAt),
+    /// Bytes that are no session of ours.
     NotValid,
 }
+
+/// When a session got its successor.
+pub(super) type MovedAt = UnixTime;
 
 /// A time as backends have it.
 pub(super) fn expiry_at(time: UnixTime) -> Expiry {
@@ -60,17 +72,20 @@ pub(super) fn unix_time(expiry: Expiry) -> UnixTime {
 impl Rows {
     /// When a session's row is missing: idle for too long, or past its deadline.
     pub(super) fn expiry(&self, metadata: &Metadata) -> Expiry {
-        let limits = self.lifetime.limits(metadata.remembered);
-        let ends = [limits.idle_end(metadata.seen), metadata.deadline];
+        let ends = [metadata.idle_at(&self.lifetime), metadata.deadline];
         let end = ends.into_iter().flatten().min();
         end.map_or(Expiry::NEVER, expiry_at)
     }
 
-    /// The session of that key.
+    /// What that key leads to.
     pub(super) async fn look_up(&self, key: &Key) -> Result<Lookup, Error> {
         let stored = match self.backend.load(key).await {
             Ok(Some(stored)) => stored,
-            Ok(None) => return Ok(Lookup::Gone),
+            Ok(None) => {
+                let now = (self.clock)();
+                let successor = self.recent_moves.successor(key, now);
+                return Ok(successor.map_or(Lookup::Missing, |to| Lookup::Moved(to, now)));
+            }
             Err(error) if error.is_corrupt() => return Ok(Lookup::NotValid),
             Err(error) => return Err(Error::of_backend(error)),
         };
@@ -78,7 +93,10 @@ impl Rows {
         Ok(match self.read(key, stored) {
             None => Lookup::NotValid,
             Some(Found { row, revision, .. }) => match row {
-                Row::Tombstone { .. } => Lookup::Gone,
+                Row::Tombstone { successor: None } => Lookup::Ended,
+                Row::Tombstone {
+                    successor: Some(successor),
+                } => Lookup::Moved(successor, self.written_at(expiry)),
                 Row::Live(content) => Lookup::Live(Box::new(LiveRow {
                     content,
                     revision,
@@ -86,6 +104,24 @@ impl Rows {
                 })),
             },
         })
+    }
+
+    /// The session of that key, or, if it was renewed, where it is now.
+    pub(super) async fn look_up_renewed(&self, key: &Key) -> Result<(Key, Lookup), Error> {
+        let mut key = key.clone();
+        for _ in 0..LONGEST_TRAIL {
+            match self.look_up(&key).await? {
+                Lookup::Moved(to, _) if to.is_renewal => key = to.key,
+                found => return Ok((key, found)),
+            }
+        }
+        Err(Error::conflict())
+    }
+
+    /// When a tombstone of that expiry was written.
+    fn written_at(&self, expiry: Expiry) -> UnixTime {
+        let kept = self.longest_request.as_secs();
+        UnixTime::from_secs(unix_time(expiry).as_secs().saturating_sub(kept))
     }
 
     /// What a record says, if it is one of that key, and its owner the one that is sealed
@@ -200,7 +236,7 @@ impl Rows {
     async fn ask(&self, call: Call<Content>, write: WriteId) -> Result<Answer<Content>, Error> {
         Ok(match call {
             Call::Load(key) => match self.backend.load(&key).await.map_err(Error::of_backend)? {
-                None => Answer::Loaded(None),
+                None => Answer::Loaded(self.recent_tombstone(&key)),
                 Some(stored) => {
                     let found = self.read(&key, stored);
                     let no_row = || Error::unavailable("the row is none of ours");
@@ -222,15 +258,29 @@ impl Rows {
                     Some(record) => self.backend.swap(&key, &seen, &record).await,
                     None => self.remove(&key, &seen).await,
                 };
-                Answer::Swapped(swapped.map_err(Error::of_backend)?)
+                let swapped = swapped.map_err(Error::of_backend)?;
+                if let (
+                    Row::Tombstone {
+                        successor: Some(to),
+                    },
+                    Outcome::Done(_),
+                ) = (row, &swapped)
+                {
+                    self.note_move(&key, to);
+                }
+                Answer::Swapped(self.unless_moved(&key, swapped))
             }
             Call::Move(key, seen, to, row) => {
-                let record = self.record(&to, &row, write)?;
+                let record = self.record(&to.key, &row, write)?;
                 let (Some(moves), Some(record)) = (self.backend.moves(), record) else {
                     return Ok(Answer::Failed);
                 };
-                let moved = moves.move_to(&key, &seen, &to, &record).await;
-                Answer::Swapped(moved.map_err(Error::of_backend)?)
+                let moved = moves.move_to(&key, &seen, &to.key, &record).await;
+                let moved = moved.map_err(Error::of_backend)?;
+                if let Outcome::Done(_) = &moved {
+                    self.note_move(&key, to);
+                }
+                Answer::Swapped(self.unless_moved(&key, moved))
             }
             Call::Remove(key, seen) => {
                 if let Err(error) = self.backend.remove(&key, &seen).await {
@@ -239,6 +289,34 @@ impl Rows {
                 Answer::Removed
             }
         })
+    }
+
+    /// Remembers a move that leaves no tombstone.
+    fn note_move(&self, key: &Key, to: Successor) {
+        if !self.format.has_tombstones() {
+            self.recent_moves.note(key.clone(), to, (self.clock)());
+        }
+    }
+
+    /// The tombstone that a row would have left in another format.
+    fn recent_tombstone(&self, key: &Key) -> Option<Found<Content>> {
+        let successor = self.recent_moves.successor(key, (self.clock)())?;
+        Some(Found {
+            row: Row::Tombstone {
+                successor: Some(successor),
+            },
+            revision: Revision::new([]),
+            write: WriteId::default(),
+        })
+    }
+
+    /// A row that has just been moved is no longer as it was seen, rather than gone: so the
+    /// protocol looks where it went.
+    fn unless_moved(&self, key: &Key, outcome: Outcome<Revision>) -> Outcome<Revision> {
+        match outcome {
+            Outcome::Gone if self.recent_tombstone(key).is_some() => Outcome::Conflict,
+            outcome => outcome,
+        }
     }
 
     /// What stands for a tombstone where there are none.

@@ -9,8 +9,8 @@ use super::content::Content;
 use super::cookie_options::is_cookie_value;
 use super::lifetime::LONGEST_MAX_AGE;
 use super::session::Undo;
-use super::state::{Outgoing, Saving, Task, Work};
-use super::{Error, Refusal, Session};
+use super::state::{Came, Outgoing, Saving, Task, Work};
+use super::{Error, Session};
 
 /// The right to save a session, which one has at a time.
 pub(super) struct Turn(#[expect(dead_code)] tokio::sync::OwnedMutexGuard<()>);
@@ -100,7 +100,9 @@ impl Session {
         let (is_touch, incarnation) = (saving.save.is_touch, saving.incarnation());
         let kept = self.keep(saving, now).await;
         match &kept {
-            Err(error) if error.is_gone() => self.state().gone(incarnation),
+            Err(error) if error.is_gone() => {
+                self.state().gone(incarnation, error.has_revoked());
+            }
             Err(error) if error.is_outcome_unknown() && !is_touch => self.state().in_doubt(),
             _ => {}
         }
@@ -140,25 +142,36 @@ impl Session {
         self.state().close();
     }
 
-    /// Appends the Set-Cookies that the response is to carry for this session.
+    /// Whether the response may leave though what was done to the session is not saved,
+    /// because it is gone.
+    pub(super) fn may_be_lost(&self) -> bool {
+        !self.setup().fails_when_gone && !self.state().has_revocations()
+    }
+
+    /// Whether the client has been sent another cookie by a request before this one.
+    pub(super) fn is_superseded(&self) -> bool {
+        self.state().is_superseded()
+    }
+
+    /// Appends the Set-Cookies that the response is to carry for this session. Removals come
+    /// first: where a host and its domain have one cookie, the later field counts.
     pub(super) fn set_cookies_into(&self, all: &mut Vec<String>) {
         let cookie = &self.setup().cookie;
-        let (refusal, outgoing) = {
+        let (came, outgoing) = {
             let state = self.state();
-            (state.refusal(), state.outgoing())
+            (state.came(), state.outgoing())
         };
-        let is_stuck = matches!(refusal, Some(Refusal::Ambiguous | Refusal::TooMany));
-        let mut removals = cookie.removals();
+        let removes_all = |all: &mut Vec<String>| all.extend(cookie.removals().cloned());
         match outgoing {
-            Outgoing::Cookie(cookie) => {
-                removals.next();
-                if is_stuck {
-                    all.extend(removals.cloned());
+            Outgoing::Cookie(set_cookie) => {
+                if came != Came::Nothing {
+                    // Which scope the client's cookie has, no request says.
+                    all.extend(cookie.former_removals().cloned());
                 }
-                all.push(cookie);
+                all.push(set_cookie);
             }
-            _ if is_stuck => all.extend(removals.cloned()),
-            Outgoing::Removal => all.extend(removals.next().cloned()),
+            Outgoing::Removal => removes_all(all),
+            Outgoing::Nothing if came == Came::DeadCookie => removes_all(all),
             Outgoing::Nothing => {}
         }
     }

@@ -28,6 +28,8 @@ pub struct ServerOptions {
     pub(super) row_codec: Option<Arc<dyn Codec>>,
     pub(super) at_most: Option<usize>,
     pub(super) longest_request: Duration,
+    pub(super) renewal_grace: Duration,
+    pub(super) fails_when_gone: bool,
     pub(super) clock: Clock,
     pub(super) dialect: Dialect,
 }
@@ -44,6 +46,8 @@ impl ServerOptions {
             row_codec: None,
             at_most: None,
             longest_request: Duration::from_secs(60),
+            renewal_grace: Duration::ZERO,
+            fails_when_gone: false,
             clock: Arc::new(UnixTime::now),
             dialect: Dialect::Native,
         }
@@ -102,14 +106,53 @@ impl ServerOptions {
         }
     }
 
-    /// How long a request takes at most, in whole seconds: so long it is remembered that a
-    /// session has ended or moved. 60 seconds unless said. A request that takes longer still
-    /// brings no session back; but a logout in it does not find a session that was renewed
-    /// meanwhile.
+    /// Sets how long a request may take, in whole seconds. Default: 60 seconds.
+    ///
+    /// The store remembers for as long that a session has ended or has a new ID. A longer
+    /// request brings no ended session back either, but a logout in it does not find a session
+    /// that another request renewed.
     #[must_use]
     pub fn longest_request(self, time: Duration) -> Self {
         ServerOptions {
             longest_request: time,
+            ..self
+        }
+    }
+
+    /// Lets a request that arrives with the ID from before a
+    /// [renewal](super::Session::renew) read the session, for `grace` after the renewal.
+    /// Default: none.
+    ///
+    /// Requests that a page sends in parallel with a renewal carry the old ID. Without a grace
+    /// they see an anonymous session whose [refusal](super::Session::refusal) is
+    /// [`Moved`](super::Refusal::Moved). With one they see the session as it is now, read-only:
+    /// the refusal is the same, what they write is not kept, and they set no cookie. It holds
+    /// for sessions with a login, and for renewals only: never across a login, a logout, a
+    /// revocation, or a change of the owner.
+    ///
+    /// The price: for so long, a stolen ID that the renewal was to make worthless reads the
+    /// session. Prefer a few seconds.
+    ///
+    /// A store refuses a grace longer than its [longest request](ServerOptions::longest_request).
+    #[must_use]
+    pub fn renewal_grace(self, grace: Duration) -> Self {
+        ServerOptions {
+            renewal_grace: grace,
+            ..self
+        }
+    }
+
+    /// Answers 409 to a request whose changes could not be saved because its session had ended,
+    /// instead of the handler's response without a cookie. Default: off.
+    ///
+    /// An API whose clients act on a 200 wants it on; a page that counts its visitors does not.
+    /// Whatever the setting, [`save`](super::Session::save) and
+    /// [`transact`](super::Session::transact) return the error to the handler, and a request
+    /// that asked for [`destroy_others`](super::Session::destroy_others) in vain gets 409.
+    #[must_use]
+    pub fn fail_when_gone(self) -> Self {
+        ServerOptions {
+            fails_when_gone: true,
             ..self
         }
     }

@@ -381,7 +381,8 @@ impl Session {
     #[must_use]
     #[doc(alias = "ID")]
     pub fn id(&self) -> Option<String> {
-        self.state().kept().map(|kept| kept.name())
+        let kept = self.state().kept()?;
+        self.0.store.name_of(&kept.key)
     }
 
     /// Whether the request brought no session that could be taken, so that this one
@@ -523,6 +524,31 @@ impl Session {
     #[must_use]
     pub fn is_remembered(&self) -> bool {
         self.state().content.metadata.remembered
+    }
+
+    /// When the session will have been idle for too long, if no request uses it until then;
+    /// none, if the lifetime has no idle limit. Use is noted to a tenth of the limit.
+    #[must_use]
+    pub fn idle_at(&self) -> Option<UnixTime> {
+        let lifetime = &self.setup().lifetime;
+        self.state().content.metadata.idle_at(lifetime)
+    }
+
+    /// Makes this request no use of the session: it does not count against the idle limit.
+    ///
+    /// For a poll that a page sends by itself, so that a user who went away is logged out in
+    /// the end. Changes are saved as usual. The whole request, or a route, is passive by
+    /// [`Sessions::passive`](super::Sessions::passive).
+    ///
+    /// ```
+    /// # use silverback::session::{Error, Session};
+    /// fn unread(session: &Session) -> Result<u64, Error> {
+    ///     session.passive();
+    ///     Ok(session.get("unread")?.unwrap_or(0))
+    /// }
+    /// ```
+    pub fn passive(&self) {
+        self.state().be_passive();
     }
 
     /// When the session ends, however much it is used; none, if the lifetime has no

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::cookie_header::CookieHeader;
-use super::state::State;
+use super::state::{Came, State};
 use super::store::{self, Store, Stores};
 use super::{Error, Refusal, ResponseFields, Session};
 
@@ -37,8 +37,13 @@ use super::{Error, Refusal, ResponseFields, Session};
 pub struct Sessions(Arc<Shared>);
 
 struct Shared {
+    /// The sessions of the layer around this one.
+    outer: Option<Sessions>,
+    /// Those that this layer loads and saves.
     stores: Stores,
-    cookies: CookieHeader,
+    /// The session that is asked for without a name.
+    first: Option<String>,
+    cookies: Arc<CookieHeader>,
     is_loopback: bool,
     loaded: Mutex<Loaded>,
 }
@@ -52,6 +57,8 @@ struct Loaded {
     is_asked: bool,
     /// Whether the response has begun.
     is_closed: bool,
+    /// Whether the request does not count as use.
+    is_passive: bool,
 }
 
 impl Loaded {
@@ -71,11 +78,53 @@ impl Sessions {
         host: Option<&[u8]>,
     ) -> Self {
         Sessions(Arc::new(Shared {
+            outer: None,
             stores: stores.clone(),
-            cookies: CookieHeader::new(cookies),
+            first: stores.first_name().map(str::to_owned),
+            cookies: Arc::new(CookieHeader::new(cookies)),
             is_loopback: host.is_some_and(is_loopback),
             loaded: Mutex::default(),
         }))
+    }
+
+    /// The sessions of the same request for a layer within this one, which has `stores`.
+    ///
+    /// A name that is here already stays the session that is here, and this layer saves it. The
+    /// layer within loads and saves the names that are new. Handlers inside reach both; the
+    /// session without a name is the first of `stores`.
+    #[must_use]
+    pub fn within(&self, stores: &Stores) -> Self {
+        let is_new = |name: &str| !self.has(name);
+        Sessions(Arc::new(Shared {
+            outer: Some(self.clone()),
+            stores: stores.only(is_new),
+            first: stores.first_name().map(str::to_owned),
+            cookies: self.0.cookies.clone(),
+            is_loopback: self.0.is_loopback,
+            loaded: Mutex::default(),
+        }))
+    }
+
+    /// Whether a session of that name is here, or in a layer around.
+    fn has(&self, name: &str) -> bool {
+        let outer = self.0.outer.as_ref();
+        self.0.stores.find(name).is_some() || outer.is_some_and(|outer| outer.has(name))
+    }
+
+    /// Makes this request no use of its sessions, those that are loaded later included: see
+    /// [`Session::passive`].
+    pub fn passive(&self) {
+        let sessions = {
+            let mut loaded = self.loaded();
+            loaded.is_passive = true;
+            loaded.sessions.clone()
+        };
+        for (_, session) in sessions {
+            session.passive();
+        }
+        if let Some(outer) = &self.0.outer {
+            outer.passive();
+        }
     }
 
     fn loaded(&self) -> MutexGuard<'_, Loaded> {
@@ -86,10 +135,12 @@ impl Sessions {
     /// The session of the first store.
     ///
     /// # Errors
-    /// [Unavailable](Error::is_unavailable), if nobody can tell what the client's cookie
+    /// [Unavailable](Error::is_unavailable), if the store cannot tell what the client's cookie
     /// is good for.
     pub async fn session(&self) -> Result<Session, Error> {
-        self.load(self.0.stores.first(), "the first").await
+        let first = self.0.first.as_deref();
+        let first = first.ok_or_else(|| Error::usage("the layer has no store"))?;
+        self.get(first).await
     }
 
     /// The session of that cookie name.
@@ -97,16 +148,19 @@ impl Sessions {
     /// # Errors
     /// As [`session`](Sessions::session), and usage for a name that no store has.
     pub async fn get(&self, name: &str) -> Result<Session, Error> {
-        self.load(self.0.stores.find(name), name).await
+        let mut layer = self;
+        loop {
+            match (layer.0.stores.find(name), &layer.0.outer) {
+                (Some((place, store)), _) => return layer.load(place, store).await,
+                (None, Some(outer)) => layer = outer,
+                (None, None) => {
+                    return Err(Error::usage(format!("no store has the cookie name {name}")));
+                }
+            }
+        }
     }
 
-    async fn load(
-        &self,
-        found: Option<(usize, &Arc<dyn Store>)>,
-        name: &str,
-    ) -> Result<Session, Error> {
-        let no_store = || Error::usage(format!("no store has the cookie name {name}"));
-        let (place, store) = found.ok_or_else(no_store)?;
+    async fn load(&self, place: usize, store: &Arc<dyn Store>) -> Result<Session, Error> {
         {
             let mut loaded = self.loaded();
             loaded.is_asked = true;
@@ -127,6 +181,9 @@ impl Sessions {
         if loaded.is_closed {
             session.close();
         }
+        if loaded.is_passive {
+            session.passive();
+        }
         loaded.sessions.push((place, session.clone()));
         Ok(session)
     }
@@ -135,31 +192,49 @@ impl Sessions {
     async fn open(&self, store: &dyn Store) -> Result<State, Error> {
         let setup = store.setup();
         let Ok(values) = self.0.cookies.values(store.name()) else {
-            return Ok(State::new(setup, true, Some(Refusal::TooMany)));
+            return Ok(State::new(setup, Came::DeadCookie, Some(Refusal::TooMany)));
         };
         let mut record: Option<Box<store::Record>> = None;
-        let mut refused = None;
+        let mut moved = None;
+        let mut refused: Option<Refusal> = None;
+        let mut is_dead = true;
         for value in &values {
-            match store.load(value).await? {
-                store::Loaded::Refused(refusal) => refused = refused.or(Some(refusal)),
-                store::Loaded::Live(live) => match &record {
-                    None => record = Some(live),
-                    Some(first) if first.is_same_as(&live) => {}
-                    Some(_) => return Ok(State::new(setup, true, Some(Refusal::Ambiguous))),
-                },
-            }
+            let refusal = match store.load(value).await? {
+                store::Loaded::Dead(refusal) => refusal,
+                store::Loaded::Refused(refusal) => {
+                    is_dead &= setup.cookie.removes(refusal);
+                    refusal
+                }
+                store::Loaded::Moved(session) => {
+                    moved = moved.or(Some(session));
+                    continue;
+                }
+                store::Loaded::Live(live) => {
+                    match &record {
+                        None => record = Some(live),
+                        Some(first) if first.is_same_as(&live) => {}
+                        Some(_) => {
+                            let refusal = Some(Refusal::Ambiguous);
+                            return Ok(State::new(setup, Came::DeadCookie, refusal));
+                        }
+                    }
+                    continue;
+                }
+            };
+            refused = refused.or(Some(refusal));
         }
-        Ok(match record {
-            Some(record) => State::loaded(*record, setup),
-            None => State::new(setup, !values.is_empty(), refused),
+        Ok(match (record, moved) {
+            (Some(record), _) => State::loaded(*record, setup),
+            (None, Some(moved)) => State::superseded(*moved, setup),
+            (None, None) => {
+                let came = match refused {
+                    None => Came::Nothing,
+                    Some(_) if is_dead => Came::DeadCookie,
+                    Some(_) => Came::Cookie,
+                };
+                State::new(setup, came, refused)
+            }
         })
-    }
-
-    /// Whether these are sessions of all the names that `stores` have, so that a second
-    /// layer within the first has nothing to do.
-    #[must_use]
-    pub fn cover(&self, stores: &Stores) -> bool {
-        self.0.stores.cover(stores)
     }
 
     /// Saves the sessions that were written to, and says what the response is to carry;
@@ -167,24 +242,30 @@ impl Sessions {
     ///
     /// # Errors
     /// Those of [`Session::save`]. Then the response must not leave, and
-    /// [`Error::status`] says what is to leave instead.
+    /// [`Error::status`] says what is to leave instead. That a session [is
+    /// gone](Error::is_gone) is an error only for one that asked to
+    /// [end others](Session::destroy_others), or if the store says
+    /// [so](super::ServerOptions::fail_when_gone).
     pub async fn finish(&self) -> Result<Option<ResponseFields>, Error> {
         let sessions = self.close();
         if !self.were_asked_for() {
             return Ok(None);
         }
         let mut set_cookies = Vec::new();
+        let mut is_transient = false;
         for session in sessions {
             match session.commit().await {
-                // Somebody else ended it. The response may go, without its cookie.
-                Err(error) if error.is_gone() => {
-                    tracing::info!(cookie = session.name(), "session gone, not saved");
+                Err(error) if error.is_gone() && session.may_be_lost() => {
+                    tracing::info!(cookie = session.name(), %error, "session not saved");
                 }
                 committed => committed?,
             }
             session.set_cookies_into(&mut set_cookies);
+            is_transient |= session.is_superseded();
         }
-        Ok(Some(ResponseFields::new(set_cookies)))
+        Ok(Some(
+            ResponseFields::new(set_cookies).transient(is_transient),
+        ))
     }
 
     /// The sessions that were asked for, which take no more changes.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::codec::UnixTime;
 
 use super::content::{Change, Content, Log};
-use super::metadata::{Login, Metadata};
-use super::store::{Fate, Kept, Record, Save, Saved, Setup};
+use super::metadata::{CookieTerms, Login, Metadata};
+use super::store::{Fate, Kept, Moved, Record, Save, Saved, Setup};
 use super::{Error, Lifetime, Refusal, Values};
 
 pub(super) struct State {
@@ -28,10 +28,15 @@ pub(super) struct State {
     fate: Fate,
     /// The version that the fate was decided in.
     fated: u64,
-    /// How long the client keeps its cookie, as far as anybody knows.
-    cookie_terms: CookieTerms,
-    /// Whether the client sent a cookie of that name, good or bad.
-    came: bool,
+    /// How long the client keeps its cookie; none, if that is not what it should be.
+    cookie_terms: Option<CookieTerms>,
+    /// The cookies of that name that the client sent.
+    came: Came,
+    /// Whether the client has been sent another cookie by a request before this one: then
+    /// this one sets and removes none, and only a login is saved.
+    is_superseded: bool,
+    /// Whether this request counts as use of the session.
+    is_passive: bool,
     is_new: bool,
     refusal: Option<Refusal>,
     /// Whose other sessions are to end with the next save.
@@ -57,12 +62,15 @@ enum Phase {
     InDoubt,
 }
 
-/// What a cookie's Max-Age comes from: whether the session is remembered, and to when.
-type CookieTerms = (bool, Option<UnixTime>);
-
-fn cookie_terms(metadata: &Metadata) -> CookieTerms {
-    let deadline = metadata.deadline.filter(|_| metadata.remembered);
-    (metadata.remembered, deadline)
+/// The cookies of one name that a client sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Came {
+    Nothing,
+    /// A cookie that is removed with the session, and only then.
+    Cookie,
+    /// A cookie that is to be removed unless another takes its place: no session will ever
+    /// have it again.
+    DeadCookie,
 }
 
 /// A session before a change.
@@ -111,7 +119,7 @@ pub(super) struct Saving {
 
 impl State {
     /// A session that begins now.
-    pub(super) fn new(setup: &Setup, came: bool, refusal: Option<Refusal>) -> Self {
+    pub(super) fn new(setup: &Setup, came: Came, refusal: Option<Refusal>) -> Self {
         let content = Content {
             values: Values::in_terms(setup.terms),
             metadata: Metadata::new(&setup.lifetime, setup.now()),
@@ -124,15 +132,28 @@ impl State {
     }
 
     pub(super) fn loaded(record: Record, setup: &Setup) -> Self {
+        let metadata = &record.content.metadata;
         State {
             sealed_at: Some(record.sealed_at),
-            cookie_terms: cookie_terms(&record.content.metadata),
+            cookie_terms: (!metadata.owes_cookie).then(|| metadata.cookie_terms()),
             kept: record.kept,
-            ..State::of(record.content, setup, true)
+            ..State::of(record.content, setup, Came::Cookie)
         }
     }
 
-    fn of(content: Content, setup: &Setup, came: bool) -> Self {
+    /// Of a request that arrived with an ID that has moved.
+    pub(super) fn superseded(moved: Moved, setup: &Setup) -> Self {
+        let new = State::new(setup, Came::Cookie, Some(Refusal::Moved));
+        State {
+            is_superseded: true,
+            is_new: moved.content.is_none(),
+            content: moved.content.unwrap_or(new.content),
+            kept: moved.renewed,
+            ..new
+        }
+    }
+
+    fn of(content: Content, setup: &Setup, came: Came) -> Self {
         State {
             content,
             log: setup.replays.then(Log::default),
@@ -143,8 +164,10 @@ impl State {
             kept: None,
             fate: Fate::Stays,
             fated: 0,
-            cookie_terms: (false, None),
+            cookie_terms: Some((false, None)),
             came,
+            is_superseded: false,
+            is_passive: false,
             is_new: false,
             refusal: None,
             revokes: Vec::new(),
@@ -167,10 +190,25 @@ impl State {
         self.version
     }
 
-    /// Where the session is kept; none, if it is not, or not yet.
+    /// Where the session is kept; none, if it is not, or not yet, or not to be read.
     pub(super) fn kept(&self) -> Option<Arc<Kept>> {
         let is_itself = !matches!(self.fate, Fate::Replaced { .. });
-        self.kept.clone().filter(|_| is_itself)
+        let is_read = !(self.is_superseded && self.is_new);
+        self.kept.clone().filter(|_| is_itself && is_read)
+    }
+
+    /// Whether the client has another cookie by now than the one it sent.
+    pub(super) fn is_superseded(&self) -> bool {
+        self.is_superseded
+    }
+
+    pub(super) fn came(&self) -> Came {
+        self.came
+    }
+
+    /// This request no longer counts as use of the session.
+    pub(super) fn be_passive(&mut self) {
+        self.is_passive = true;
     }
 
     /// Refuses a change that could not be sent any more.
@@ -224,13 +262,18 @@ impl State {
         self.phase = Phase::Live;
     }
 
+    /// Whether something was done that is not saved.
+    fn has_changes(&self) -> bool {
+        self.version != self.saved
+    }
+
     /// What a change can be taken back to.
     pub(super) fn before(&self) -> Before {
         Before {
             content: self.content.clone(),
             log_end: self.log_end(),
             phase: self.phase.clone(),
-            was_saved: self.version == self.saved,
+            was_saved: !self.has_changes(),
         }
     }
 
@@ -265,7 +308,8 @@ impl State {
     ) -> Result<(), Error> {
         self.check_not_closed()?;
         // What ended has left nothing to keep.
-        let keeps = keeps_values && self.phase == Phase::Live;
+        let keeps = keeps_values && self.phase == Phase::Live && !self.is_superseded;
+        self.is_superseded = false;
         let kept = keeps.then(|| (self.content.values.clone(), self.log.clone()));
         let keeps_fate = !matches!(self.fate, Fate::Replaced { keeps: false });
         self.begin_anew(Phase::Live, lifetime, now);
@@ -323,9 +367,11 @@ impl State {
     /// The same session under another ID.
     pub(super) fn renew(&mut self) -> Result<(), Error> {
         self.change(|_| Ok(()))?;
+        // Another request has just renewed it, and its response has the cookie.
+        let is_renewed = self.kept.as_ref().is_some_and(|kept| kept.id.is_none());
         // Where another is made already, it has a new ID: unless it is saved before that.
         self.decide(match self.fate {
-            Fate::Stays => Fate::Renewed,
+            Fate::Stays if !is_renewed => Fate::Renewed,
             fate => fate,
         });
         Ok(())
@@ -405,21 +451,34 @@ impl State {
     /// and the session's use needs no noting yet.
     pub(super) fn work(&mut self, lifetime: &Lifetime, now: UnixTime) -> Result<Work, Error> {
         match self.phase {
-            Phase::Live => Ok(self.work_to_save(lifetime, now)),
             Phase::LoggedOut | Phase::Destroyed => Ok(self.work_to_end()),
             Phase::Gone => Err(Error::gone()),
             Phase::InDoubt => Err(Error::in_doubt()),
+            Phase::Live if self.is_superseded => self.work_of_superseded(),
+            Phase::Live => Ok(self.work_to_save(lifetime, now)),
         }
     }
 
     fn work_to_end(&mut self) -> Work {
         self.outgoing = match self.came {
-            true => Outgoing::Removal,
-            false => Outgoing::Nothing,
+            Came::Cookie | Came::DeadCookie if !self.is_superseded => Outgoing::Removal,
+            _ => Outgoing::Nothing,
         };
         Work {
             revoke: self.revokes.clone(),
             task: self.kept.clone().map_or(Task::Nothing, Task::End),
+        }
+    }
+
+    /// A session that was logged out ends, whatever was written after. Nothing else is saved.
+    fn work_of_superseded(&mut self) -> Result<Work, Error> {
+        match self.fate {
+            Fate::Replaced { .. } => Ok(self.work_to_end()),
+            _ if self.has_changes() => Err(Error::moved()),
+            _ => Ok(Work {
+                revoke: Vec::new(),
+                task: Task::Nothing,
+            }),
         }
     }
 
@@ -429,16 +488,21 @@ impl State {
         let revokes_others = owner.is_some_and(|owner| self.revokes.contains(owner));
         let others = self.revokes.iter().filter(|of| Some(*of) != owner);
         let revoke = others.cloned().collect();
-        let touches = self.sealed_at.is_some() && metadata.wants_touch(lifetime, now);
-        let is_touch = self.version == self.saved;
-        if is_touch && !touches {
+        let is_use = self.sealed_at.is_some() && !self.is_passive;
+        let touches = is_use && metadata.wants_touch(lifetime, now);
+        let wants_cookie = self.cookie_terms != Some(metadata.cookie_terms());
+        let is_touch = !self.has_changes();
+        if is_touch && !touches && !wants_cookie {
             let task = Task::Nothing;
             return Work { revoke, task };
         }
         let mut content = self.content.clone();
-        content.metadata.seen = content.metadata.seen.max(now);
+        if !self.is_passive {
+            content.metadata.seen = content.metadata.seen.max(now);
+        }
+        content.metadata.owes_cookie = false;
         let save = Save {
-            wants_cookie: self.cookie_terms != cookie_terms(&content.metadata),
+            wants_cookie,
             content,
             sealed_at: self.sealed_at.unwrap_or(now),
             revokes_others,
@@ -469,19 +533,22 @@ impl State {
         self.kept = None;
         self.fate = Fate::Stays;
         if !by_us && matches!(self.phase, Phase::LoggedOut | Phase::Destroyed) {
-            self.came = false;
+            self.came = Came::Nothing;
             self.outgoing = Outgoing::Nothing;
         }
     }
 
     /// Somebody else ended the session: nothing is saved, and nothing sent. One that takes
     /// its place by now finds that out by itself, and what it kept with it.
-    pub(super) fn gone(&mut self, incarnation: u64) {
+    pub(super) fn gone(&mut self, incarnation: u64, has_revoked: bool) {
         if self.incarnation == incarnation {
+            if has_revoked {
+                self.revokes.clear();
+            }
             self.kept = None;
             self.fate = Fate::Stays;
             self.phase = Phase::Gone;
-            self.came = false;
+            self.came = Came::Nothing;
             self.outgoing = Outgoing::Nothing;
         }
     }
@@ -515,7 +582,7 @@ impl State {
         self.content.metadata.seen = saving.save.content.metadata.seen;
         if let Some(cookie) = cookie {
             let content = saved.merged.as_ref().unwrap_or(&saving.save.content);
-            self.cookie_terms = cookie_terms(&content.metadata);
+            self.cookie_terms = Some(content.metadata.cookie_terms());
             self.outgoing = Outgoing::Cookie(cookie);
         }
         self.kept = match (saved.kept, &saved.merged) {
@@ -538,6 +605,11 @@ impl State {
             }
         }
         self.lasts_longer &= !is_latest;
+    }
+
+    /// Whether sessions of an owner were to end, and have not.
+    pub(super) fn has_revocations(&self) -> bool {
+        !self.revokes.is_empty()
     }
 
     pub(super) fn outgoing(&self) -> Outgoing {

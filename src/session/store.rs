@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{Expiry, Key, Revision};
-use crate::codec::{Codec, UnixTime};
+use crate::codec::{self, Codec, UnixTime};
 
 use super::content::{Content, Log};
 use super::cookie_options::CookieWriter;
@@ -52,6 +52,12 @@ pub(super) trait Backing: Send + Sync + 'static {
     /// Ends all sessions of an owner.
     async fn revoke(&self, owner: &str) -> Result<(), Error>;
 
+    /// The public name of what is kept under `key`, which opens nothing; none in a store that
+    /// keeps nothing.
+    fn name_of(&self, _key: &Key) -> Option<String> {
+        None
+    }
+
     /// Where saves are finished though nobody waits for them any more; none, if a save may
     /// be left off.
     fn saves(&self) -> Option<&TaskTracker> {
@@ -68,6 +74,9 @@ pub(super) struct Setup {
     pub(super) terms: Terms,
     /// Whether changes may have to be made again, on what others saved.
     pub(super) replays: bool,
+    /// Whether a response fails whose changes could not be saved because the session ended
+    /// while the request ran.
+    pub(super) fails_when_gone: bool,
 }
 
 /// Where `now` comes from.
@@ -86,6 +95,7 @@ impl Setup {
             clock: Arc::new(UnixTime::now),
             terms,
             replays: false,
+            fails_when_gone: false,
         })
     }
 
@@ -110,7 +120,39 @@ impl Setup {
 /// What a cookie's value was good for.
 pub(super) enum Loaded {
     Live(Box<Record>),
+    /// The session of that ID has another ID now, or a successor.
+    Moved(Box<Moved>),
     Refused(Refusal),
+    /// No session will ever have that cookie again: the client may forget it.
+    Dead(Refusal),
+}
+
+impl Loaded {
+    /// A cookie that the codec refuses.
+    ///
+    /// # Errors
+    /// Unavailable, if the system failed.
+    pub(super) fn of_codec(error: codec::Error) -> Result<Self, Error> {
+        Refusal::of_codec(error).map(Loaded::of_refused_cookie)
+    }
+
+    /// An expired cookie never opens again. One that is not valid here may be good on another
+    /// machine, while keys are rolled out.
+    pub(super) fn of_refused_cookie(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Expired => Loaded::Dead(refusal),
+            refusal => Loaded::Refused(refusal),
+        }
+    }
+}
+
+/// A session whose client has been sent another ID.
+#[derive(Default)]
+pub(super) struct Moved {
+    /// The session, if it is the same under the new ID: to be ended, never to be opened.
+    pub(super) renewed: Option<Arc<Kept>>,
+    /// What it holds, where the store grants a look at it.
+    pub(super) content: Option<Content>,
 }
 
 /// A session as it was loaded.
@@ -135,7 +177,8 @@ impl Record {
 /// Where a session is kept, and the state it was seen in there.
 #[derive(Clone)]
 pub(super) struct Kept {
-    pub(super) id: Id,
+    /// None, if another request has renewed the session: the new ID is not known here.
+    pub(super) id: Option<Id>,
     pub(super) key: Key,
     /// None, if others have saved since.
     pub(super) revision: Option<Revision>,
@@ -146,11 +189,6 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// What the session is called where nobody can open it with that.
-    pub(super) fn name(&self) -> String {
-        super::dialect::row_name(&self.id)
-    }
-
     /// The same, of which others have saved more than is known here.
     pub(super) fn outdated(&self) -> Self {
         Kept {
@@ -252,17 +290,15 @@ impl Stores {
         stores.find(|(_, store)| store.name() == name)
     }
 
-    /// Whether there is a store here for each name there.
-    pub(super) fn cover(&self, others: &Stores) -> bool {
-        others
-            .0
-            .iter()
-            .all(|store| self.find(store.name()).is_some())
+    /// Those of certain names.
+    pub(super) fn only(&self, is_wanted: impl Fn(&str) -> bool) -> Self {
+        let stores = self.0.iter().filter(|store| is_wanted(store.name()));
+        Stores(Arc::new(stores.cloned().collect()))
     }
 
-    /// The store of sessions that are asked for without a name.
-    pub(super) fn first(&self) -> Option<(usize, &Arc<dyn Store>)> {
-        self.0.first().map(|store| (0, store))
+    /// The name of the session that is asked for without a name.
+    pub(super) fn first_name(&self) -> Option<&str> {
+        self.0.first().map(|store| store.name())
     }
 }
 

@@ -77,6 +77,10 @@ impl SessionMiddleware {
         };
         let no_store = HeaderValue::from_static("no-store");
         response.headers_mut().insert(CACHE_CONTROL, no_store);
+        response.extensions_mut().insert(Failed {
+            error: error.clone(),
+            is_answered: true,
+        });
         response
     }
 
@@ -86,6 +90,10 @@ impl SessionMiddleware {
         response: ServiceResponse<B>,
     ) -> ServiceResponse<EitherBody<B>> {
         let (request, mut response) = response.into_parts();
+        if is_answered(&response) {
+            sessions.abandon();
+            return ServiceResponse::new(request, response.map_into_left_body());
+        }
         let finished = finish(sessions, session_error(&response)).await;
         let response = match finished {
             Ok(fields) => {
@@ -108,7 +116,12 @@ impl SessionMiddleware {
         sessions: &Sessions,
         error: actix_web::Error,
     ) -> actix_web::Error {
-        match finish(sessions, session_error(&error.error_response())).await {
+        let response = error.error_response();
+        if is_answered(&response) {
+            sessions.abandon();
+            return error;
+        }
+        match finish(sessions, session_error(&response)).await {
             Ok(None) => error,
             Ok(Some(fields)) => Finished::Error(error, fields).into(),
             Err(error) => {
@@ -179,12 +192,20 @@ impl ResponseError for Finished {
     }
 }
 
+/// Whether a layer within has made its own response of a session error.
+fn is_answered<B>(response: &HttpResponse<B>) -> bool {
+    let extensions = response.extensions();
+    extensions
+        .get()
+        .is_some_and(|failed: &Failed| failed.is_answered)
+}
+
 /// The session error that a response stands for.
 fn session_error<B>(response: &HttpResponse<B>) -> Option<Error> {
     let marked = response
         .extensions()
         .get::<Failed>()
-        .map(|Failed(error)| error.clone());
+        .map(|failed| failed.error.clone());
     let caught = || response.error()?.as_error::<Error>().cloned();
     marked.or_else(caught)
 }
@@ -238,12 +259,10 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let middleware = self.middleware.clone();
         let outer = request.extensions().get::<Sessions>().cloned();
-        if outer.is_some_and(|outer| outer.cover(&middleware.stores)) {
-            // The middleware around this one does it all.
-            let response = self.service.call(request);
-            return Box::pin(async move { Ok(response.await?.map_into_left_body()) });
-        }
-        let sessions = sessions_of(&middleware.stores, request.headers(), &request);
+        let sessions = match outer {
+            Some(outer) => outer.within(&middleware.stores),
+            None => sessions_of(&middleware.stores, request.headers(), &request),
+        };
         request.extensions_mut().insert(sessions.clone());
         let response = self.service.call(request);
         Box::pin(async move {
@@ -333,7 +352,10 @@ impl ResponseError for Error {
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
         let mut response = HttpResponse::new(self.status_code());
-        response.extensions_mut().insert(Failed(self.clone()));
+        response.extensions_mut().insert(Failed {
+            error: self.clone(),
+            is_answered: false,
+        });
         response
     }
 }

@@ -73,13 +73,21 @@
 //! # Where the layer goes
 //!
 //! Around the handlers: in axum, `.layer(..)` after the routes it is for. A handler outside
-//! of it that asks for a session gets a usage error, and the log says so. A second layer
-//! within, for sessions of the same names, leaves everything to the first.
+//! of it that asks for a session gets a usage error, and the log says so.
+//!
+//! Layers nest. A layer within another takes the sessions that are there, and adds those of
+//! its own names that are new; handlers inside reach both, and `Session` alone is the first
+//! store of the innermost layer.
 
-/// Marks a response that stands for a session error, for the layer to make its own of it.
+/// Marks a response that stands for a session error.
 #[cfg(any(feature = "tower", feature = "actix"))]
 #[derive(Clone)]
-struct Failed(crate::session::Error);
+struct Failed {
+    error: crate::session::Error,
+    /// Whether a layer has made its own response of it: then the layers around only save
+    /// nothing.
+    is_answered: bool,
+}
 
 #[cfg(feature = "actix")]
 pub mod actix;

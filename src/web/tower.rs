@@ -101,7 +101,10 @@ pub fn failed<B: Default>(error: Error) -> Response<B> {
     let status = StatusCode::from_u16(error.status());
     let mut response = Response::new(B::default());
     *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.extensions_mut().insert(Failed(error));
+    response.extensions_mut().insert(Failed {
+        error,
+        is_answered: false,
+    });
     response
 }
 
@@ -160,16 +163,12 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let outer = request.extensions().get::<Sessions>();
-        let sessions = match outer.is_some_and(|outer| outer.cover(&self.layer.stores)) {
-            // The layer around this one does it all.
-            true => None,
-            false => {
-                let sessions = sessions_of(&self.layer.stores, &request);
-                request.extensions_mut().insert(sessions.clone());
-                Some(sessions)
-            }
+        let stores = &self.layer.stores;
+        let sessions = match request.extensions().get::<Sessions>() {
+            Some(outer) => outer.within(stores),
+            None => sessions_of(stores, &request),
         };
+        request.extensions_mut().insert(sessions.clone());
         ResponseFuture {
             response: self.inner.call(request),
             sessions,
@@ -194,7 +193,7 @@ pin_project! {
     pub struct ResponseFuture<F, B> {
         #[pin]
         response: F,
-        sessions: Option<Sessions>,
+        sessions: Sessions,
         on_error: OnError<B>,
         finish: Option<(Response<B>, Finish)>,
     }
@@ -210,15 +209,16 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let Some(sessions) = this.sessions else {
-            return this.response.poll(context);
-        };
+        let sessions = &*this.sessions;
         if this.finish.is_none() {
             let response = ready!(this.response.poll(context));
             let response = response.inspect_err(|_| sessions.abandon())?;
-            if let Some(Failed(error)) = response.extensions().get() {
+            if let Some(failed) = response.extensions().get::<Failed>() {
                 sessions.abandon();
-                return Poll::Ready(Ok(refuse(error, this.on_error)));
+                return Poll::Ready(Ok(match failed.is_answered {
+                    true => response,
+                    false => refuse(&failed.error, this.on_error),
+                }));
             }
             if !sessions.were_asked_for() {
                 sessions.abandon();
@@ -257,6 +257,10 @@ fn refuse<B>(error: &Error, on_error: &OnError<B>) -> Response<B> {
     let mut response = on_error(error);
     let no_store = HeaderValue::from_static("no-store");
     response.headers_mut().insert(CACHE_CONTROL, no_store);
+    response.extensions_mut().insert(Failed {
+        error: error.clone(),
+        is_answered: true,
+    });
     response
 }
 

@@ -23,7 +23,6 @@ for_each_framework!(
     a_read_is_answered_though_it_cannot_be_touched,
     a_login_has_a_new_date,
     the_host_of_the_request_line_counts,
-    a_second_layer_leaves_everything_to_the_first,
 );
 
 fn named(owner: &str) -> String {
@@ -264,25 +263,4 @@ fn the_host_of_the_request_line_counts(framework: Framework) {
         connection.read_to_string(&mut response).unwrap();
         assert!(response[..15].contains(status), "{host}: {response}");
     }
-}
-
-fn a_second_layer_leaves_everything_to_the_first(framework: Framework) {
-    let mut browser = site(store())
-        .on("/fails", async |sessions| {
-            let session = sessions.session().await?;
-            session.insert("a", 1)?;
-            session.get::<String>("a").map(Option::unwrap_or_default)
-        })
-        .with_two_layers()
-        .error_page("sorry")
-        .browse(framework);
-    assert_eq!(browser.get("/login").set_cookies().len(), 1);
-    assert_eq!(who(&mut browser), named("ape"));
-    let failed = browser.get("/fails");
-    assert_eq!(
-        (failed.status, &*failed.body, failed.set_cookies().len()),
-        (500, "sorry", 0)
-    );
-    assert_eq!(browser.get("/logout").set_cookies().len(), 1);
-    assert_eq!(who(&mut browser), "nobody");
 }

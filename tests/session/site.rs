@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 
 use actix_web::middleware::Condition;
+use axum::body::Body;
 use silverback::session::{Error, Sessions, Stores};
 use silverback::web::actix::SessionMiddleware;
 use silverback::web::tower::SessionLayer;
@@ -53,8 +54,8 @@ pub(crate) struct Site {
     pub(crate) routes: Vec<(&'static str, Route)>,
     /// The body of the page that stands for a session error, if not the default one.
     pub(crate) error_page: Option<&'static str>,
-    /// Whether there is a second layer within the first.
-    pub(crate) has_two_layers: bool,
+    /// Of the layers within the first, two at most, the outer one first.
+    pub(crate) within: Vec<Stores>,
 }
 
 impl Site {
@@ -63,7 +64,7 @@ impl Site {
             stores: stores.into(),
             routes: Vec::new(),
             error_page: None,
-            has_two_layers: false,
+            within: Vec::new(),
         }
     }
 
@@ -86,8 +87,8 @@ impl Site {
         self
     }
 
-    pub(crate) fn with_two_layers(mut self) -> Self {
-        self.has_two_layers = true;
+    pub(crate) fn with_layer_within(mut self, stores: impl Into<Stores>) -> Self {
+        self.within.push(stores.into());
         self
     }
 
@@ -116,21 +117,24 @@ impl Site {
 pub(crate) static RUNTIME: LazyLock<tokio::runtime::Runtime> =
     LazyLock::new(|| tokio::runtime::Runtime::new().unwrap());
 
-fn serve_with_axum(listener: TcpListener, site: Arc<Site>) {
-    let mut layer = SessionLayer::new(site.stores.clone());
-    if let Some(page) = site.error_page {
-        layer = layer.on_error(move |error| {
-            let mut response = axum::response::Response::new(axum::body::Body::from(page));
-            *response.status_mut() = error.status().try_into().unwrap();
-            response
-        });
-    }
-    let second = site.has_two_layers.then(|| layer.clone());
-    let app = frameworks::axum_routes(site);
-    let app = match second {
-        Some(second) => app.layer(second).layer(layer),
-        None => app.layer(layer),
+fn axum_layer(stores: Stores, error_page: Option<&'static str>) -> SessionLayer<Body> {
+    let layer = SessionLayer::new(stores);
+    let Some(page) = error_page else {
+        return layer;
     };
+    layer.on_error(move |error| {
+        let mut response = axum::response::Response::new(Body::from(page));
+        *response.status_mut() = error.status().try_into().unwrap();
+        response
+    })
+}
+
+fn serve_with_axum(listener: TcpListener, site: Arc<Site>) {
+    let mut app = frameworks::axum_routes(site.clone());
+    for stores in site.within.iter().rev() {
+        app = app.layer(axum_layer(stores.clone(), site.error_page));
+    }
+    let app = app.layer(axum_layer(site.stores.clone(), site.error_page));
     listener.set_nonblocking(true).unwrap();
     RUNTIME.spawn(async move {
         let listener = tokio::net::TcpListener::from_std(listener).unwrap();
@@ -138,17 +142,26 @@ fn serve_with_axum(listener: TcpListener, site: Arc<Site>) {
     });
 }
 
+fn actix_middleware(stores: Stores, error_page: Option<&'static str>) -> SessionMiddleware {
+    let middleware = SessionMiddleware::new(stores);
+    let Some(page) = error_page else {
+        return middleware;
+    };
+    middleware.on_error(move |error| {
+        let status = error.status().try_into().unwrap();
+        actix_web::HttpResponse::build(status).body(page)
+    })
+}
+
 fn serve_with_actix(listener: TcpListener, site: Arc<Site>) {
-    let mut middleware = SessionMiddleware::new(site.stores.clone());
-    if let Some(page) = site.error_page {
-        middleware = middleware.on_error(move |error| {
-            let status = error.status().try_into().unwrap();
-            actix_web::HttpResponse::build(status).body(page)
-        });
-    }
     let app = move || {
-        let second = Condition::new(site.has_two_layers, middleware.clone());
-        let app = actix_web::App::new().wrap(second).wrap(middleware.clone());
+        let of = |stores: &Stores| actix_middleware(stores.clone(), site.error_page);
+        let within = |place: usize| match site.within.get(place) {
+            Some(stores) => Condition::new(true, of(stores)),
+            None => Condition::new(false, of(&site.stores)),
+        };
+        let app = actix_web::App::new().wrap(within(1)).wrap(within(0));
+        let app = app.wrap(of(&site.stores));
         app.configure(|config| frameworks::actix_routes(config, site.clone()))
     };
     std::thread::spawn(move || {

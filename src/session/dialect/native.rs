@@ -6,9 +6,9 @@
 //! | bytes | what |
 //! |---|---|
 //! | 1 | the version, 1 |
-//! | 1 | 0 for a session, 1 for a tombstone |
+//! | 1 | 0: a session; 1: a tombstone; 2: the tombstone of a session that was renewed |
 //! | 16 | the write ID |
-//! | rest | of a session: its values, serialized, with what it knows of itself among them; of a tombstone: the key that the session moved to, or nothing |
+//! | rest | of a session: its values, serialized, with its metadata among them; of a tombstone: the key of the successor, or nothing |
 //!
 //! It is sealed as a cookie would be (gorilla's frame, dated 0, encrypted), named by its key.
 //! The keys are derived for the cookie's name and the store's. So a row that is copied to
@@ -27,7 +27,7 @@ use super::super::content::Content;
 use super::super::id::{ID_LENGTH, Id};
 use super::super::lifetime::Lifetime;
 use super::super::metadata::Metadata;
-use super::super::protocol::{Row, WriteId};
+use super::super::protocol::{Row, Successor, WriteId};
 use super::super::store::Setup;
 use super::super::values::Terms;
 use super::super::{Error, Refusal, Values};
@@ -36,6 +36,7 @@ use super::{OpenedId, ReadRow, RowFormat};
 const VERSION: u8 = 1;
 const SESSION: u8 = 0;
 const TOMBSTONE: u8 = 1;
+const RENEWED: u8 = 2;
 
 /// The date of all rows: how long they live is said within.
 const NO_DATE: UnixTime = UnixTime::from_secs(0);
@@ -95,10 +96,13 @@ impl Native {
                     values.serialize(&self.rows.serializer(), &metadata)?,
                 )
             }
+            Row::Tombstone { successor: None } => (TOMBSTONE, Vec::new()),
             Row::Tombstone {
-                moved_to: Some(key),
-            } => (TOMBSTONE, key.as_bytes().to_vec()),
-            Row::Tombstone { moved_to: None } => (TOMBSTONE, Vec::new()),
+                successor: Some(Successor { key, is_renewal }),
+            } => (
+                if *is_renewal { RENEWED } else { TOMBSTONE },
+                key.as_bytes().to_vec(),
+            ),
         };
         Ok([&[VERSION, kind], &write[..], &rest[..]].concat())
     }
@@ -116,9 +120,12 @@ impl Native {
                 let values = values.told_in(self.terms);
                 Row::Live(Content { values, metadata })
             }
-            TOMBSTONE if rest.is_empty() => Row::Tombstone { moved_to: None },
-            TOMBSTONE => Row::Tombstone {
-                moved_to: Some(Key::new(rest).ok()?),
+            TOMBSTONE if rest.is_empty() => Row::Tombstone { successor: None },
+            TOMBSTONE | RENEWED => Row::Tombstone {
+                successor: Some(Successor {
+                    key: Key::new(rest).ok()?,
+                    is_renewal: kind == RENEWED,
+                }),
             },
             _ => return None,
         };

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::super::lifetime::Lifetime;
 use super::super::metadata::{Login, Metadata};
+use super::super::protocol::Successor;
 use super::super::{CookieOptions, Values};
 use super::*;
 use crate::codec::{Codecs, KeyPair};
@@ -94,16 +95,20 @@ fn a_tombstone_tells_where_it_went() {
     let format = format(Dialect::Native, &pair, "", "__Host-id");
     let key = format.key(&format.new_id().unwrap()).unwrap();
     let other = format.key(&format.new_id().unwrap()).unwrap();
-    for moved_to in [None, Some(other)] {
+    let renewal = |is_renewal| Successor {
+        key: other.clone(),
+        is_renewal,
+    };
+    for successor in [None, Some(renewal(false)), Some(renewal(true))] {
         let row = Row::Tombstone {
-            moved_to: moved_to.clone(),
+            successor: successor.clone(),
         };
         let bytes = format.write(&key, &row, WRITE, NOW).unwrap().unwrap();
         let read = format.read(&key, &bytes, NOW).unwrap();
-        let Row::Tombstone { moved_to: read } = read.row else {
+        let Row::Tombstone { successor: read } = read.row else {
             panic!("it is dead");
         };
-        assert_eq!(read, moved_to);
+        assert_eq!(read, successor);
     }
 }
 

@@ -20,7 +20,10 @@
 //! - a move is committed by the swap to the tombstone alone. The row under the new ID is
 //!   made before, while nobody knows that ID, and removed again where the swap does not
 //!   succeed;
-//! - who ends a session that was moved meanwhile follows the tombstone.
+//! - a request that ends a session which another one has moved follows the tombstone;
+//! - a request that saves or renews a session which another one has *renewed* follows the
+//!   tombstone, too: it is the same session, and this request's changes are made again on it.
+//!   Its client has the new ID from the other response.
 //!
 //! # Who was first
 //!
@@ -62,7 +65,7 @@ const MOST_CONFLICTS: usize = 2_000;
 const MOST_REPEATS: usize = 3;
 
 /// How many tombstones are followed, one to the next.
-const LONGEST_TRAIL: usize = 16;
+pub(super) const LONGEST_TRAIL: usize = 16;
 
 /// What a session is to the protocol.
 pub(super) trait Authenticated: Clone {
@@ -76,10 +79,18 @@ pub(super) trait Authenticated: Clone {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Row<C> {
     Live(C),
-    /// A session was here: it ended, or is under another key now.
+    /// A session was here. It has ended, or it has a successor.
     Tombstone {
-        moved_to: Option<Key>,
+        successor: Option<Successor>,
     },
+}
+
+/// The session that took the place of another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Successor {
+    pub(super) key: Key,
+    /// Whether it is the same session under a new ID: same owner, same login, same values.
+    pub(super) is_renewal: bool,
 }
 
 /// Marks one write, so that it is known again.
@@ -134,8 +145,8 @@ pub(super) enum Call<C> {
     Load(Key),
     Create(Key, Row<C>),
     Swap(Key, Revision, Row<C>),
-    /// The row of the first key, to be under the second from now on, as this.
-    Move(Key, Revision, Key, Row<C>),
+    /// The row of the key, to be under its successor's from now on, as this.
+    Move(Key, Revision, Successor, Row<C>),
     Remove(Key, Revision),
 }
 
@@ -212,6 +223,14 @@ enum Asked {
 /// The revision that a write was sent for, if nobody can tell yet whether it was done.
 type Doubt = Option<Revision>;
 
+/// How to go on once the row of a move that was not made is removed.
+#[derive(Clone)]
+enum AfterRemoval<C: Authenticated> {
+    Stop(Step<C>),
+    /// Another request has renewed the session: save it under the ID that it has now.
+    Save(Seen<C::Login>),
+}
+
 /// Saves, moves or ends one session.
 #[derive(Clone)]
 pub(super) struct Protocol<'w, C: Authenticated> {
@@ -223,8 +242,8 @@ pub(super) struct Protocol<'w, C: Authenticated> {
     asked: Asked,
     /// The row under the new key, once it is there.
     made: Option<Revision>,
-    /// What will be said once the new row is removed.
-    verdict: Option<Step<C>>,
+    /// How to go on once the new row is removed.
+    after_removal: Option<AfterRemoval<C>>,
     /// Whether the work was made again on what somebody else saved.
     merged: bool,
     /// Whether a write was sent that may be done, or still be on its way.
@@ -246,7 +265,7 @@ impl<'w, C: Authenticated> Protocol<'w, C> {
             moves: false,
             asked: Asked::Nothing,
             made: None,
-            verdict: None,
+            after_removal: None,
             merged: false,
             doubted: false,
             conflicts: 0,
@@ -298,8 +317,9 @@ impl<'w, C: Authenticated> Protocol<'w, C> {
             Asked::LookForMoved(key) => self.after_look_for_moved(key, answer),
             Asked::SwapNew(old) => self.after_swap_new(old, answer),
             Asked::LookForNewAgain(old) => self.after_look_for_new_again(old, answer),
-            Asked::RemoveNew => match self.verdict.take() {
-                Some(said) => said,
+            Asked::RemoveNew => match self.after_removal.take() {
+                Some(AfterRemoval::Stop(step)) => step,
+                Some(AfterRemoval::Save(seen)) => self.save_instead(seen),
                 None => Step::Done(Verdict::Failed),
             },
         }
@@ -317,7 +337,7 @@ impl<C: Authenticated> Protocol<'_, C> {
     fn live_row(&self) -> Row<C> {
         match &self.work {
             Some(work) => Row::Live(work.content.clone()),
-            None => Row::Tombstone { moved_to: None },
+            None => Row::Tombstone { successor: None },
         }
     }
 
@@ -374,13 +394,16 @@ impl<C: Authenticated> Protocol<'_, C> {
     }
 
     fn bury(&mut self, key: Key, revision: Revision) -> Step<C> {
-        let moved_to = self.new_key().cloned();
-        if let (Some(to), true) = (&moved_to, self.moves) {
-            let row = self.live_row();
-            let call = Call::Move(key.clone(), revision.clone(), to.clone(), row);
+        let successor = self.new_key().map(|key| Successor {
+            key: key.clone(),
+            is_renewal: self.is_renewal(),
+        });
+        let (old, on) = (key.clone(), revision.clone());
+        if let (Some(to), true) = (&successor, self.moves) {
+            let call = Call::Move(old, on, to.clone(), self.live_row());
             return self.ask(Asked::Move(Place { key, revision }), call);
         }
-        let call = Call::Swap(key.clone(), revision.clone(), Row::Tombstone { moved_to });
+        let call = Call::Swap(old, on, Row::Tombstone { successor });
         self.ask(Asked::Bury(Place { key, revision }), call)
     }
 
@@ -414,14 +437,52 @@ impl<C: Authenticated> Protocol<'_, C> {
     }
 
     /// The verdict, once nothing is left of a move that was not made.
-    fn give_up(&mut self, said: Step<C>) -> Step<C> {
-        match (self.new_key().cloned(), self.made.take()) {
-            (Some(key), Some(revision)) => {
-                self.verdict = Some(said);
-                self.ask(Asked::RemoveNew, Call::Remove(key, revision))
-            }
-            _ => said,
+    fn give_up(&mut self, step: Step<C>) -> Step<C> {
+        match self.remove_new(AfterRemoval::Stop(step.clone())) {
+            Some(removal) => removal,
+            None => step,
         }
+    }
+
+    /// Removes the new row, if it is there.
+    fn remove_new(&mut self, then: AfterRemoval<C>) -> Option<Step<C>> {
+        let (key, revision) = (self.new_key()?.clone(), self.made.take()?);
+        self.after_removal = Some(then);
+        Some(self.ask(Asked::RemoveNew, Call::Remove(key, revision)))
+    }
+}
+
+/// A session that another request has renewed: nothing but its ID has changed.
+impl<C: Authenticated> Protocol<'_, C> {
+    /// Saves the session under the ID that it has now. If it has ended, or somebody logged
+    /// in, it is gone.
+    fn follow_renewal(&mut self, successor: Option<Successor>) -> Step<C> {
+        let renewed = successor.filter(|successor| successor.is_renewal);
+        let (Some(renewed), Some(seen)) = (renewed, self.seen().cloned()) else {
+            return self.give_up(Step::Done(Verdict::Gone));
+        };
+        // The successor may hold a write whose answer was lost, or not.
+        if self.doubted {
+            return self.give_up(Step::Done(Verdict::Unknown));
+        }
+        self.trail += 1;
+        if self.trail > LONGEST_TRAIL {
+            return self.give_up(Step::Done(Verdict::Conflict));
+        }
+        let seen = Seen {
+            key: renewed.key,
+            revision: None,
+            ..seen
+        };
+        match self.remove_new(AfterRemoval::Save(seen.clone())) {
+            Some(removal) => removal,
+            None => self.save_instead(seen),
+        }
+    }
+
+    fn save_instead(&mut self, seen: Seen<C::Login>) -> Step<C> {
+        self.intent = Intent::Save { seen };
+        self.begin()
     }
 }
 

@@ -5,7 +5,7 @@ use crate::backend::{Key, Outcome, Revision};
 
 use super::{
     Answer, Asked, Authenticated, Call, Doubt, Found, Intent, LONGEST_TRAIL, Place, Protocol, Row,
-    Step, Verdict,
+    Step, Successor, Verdict,
 };
 
 /// A session under a new key, and the end of the one before.
@@ -141,7 +141,7 @@ impl<C: Authenticated> Protocol<'_, C> {
         match found.row {
             // A tombstone is never written to: ours is there, or it was never written.
             Row::Tombstone { .. } if found.write == self.write => self.moved(),
-            Row::Tombstone { moved_to } => self.follow(moved_to),
+            Row::Tombstone { successor } => self.follow(successor),
             Row::Live(fresh) => self.bury_fresh(key, found.revision, &fresh, doubt),
         }
     }
@@ -173,17 +173,19 @@ impl<C: Authenticated> Protocol<'_, C> {
         }
     }
 
-    fn is_renewal(&self) -> bool {
+    pub(super) fn is_renewal(&self) -> bool {
         matches!(self.intent, Intent::Renew { .. })
     }
 
     /// The session that was to end is a tombstone by now.
-    fn follow(&mut self, moved_to: Option<Key>) -> Step<C> {
+    fn follow(&mut self, successor: Option<Successor>) -> Step<C> {
         if self.is_renewal() {
-            return self.give_up(Step::Done(Verdict::Gone));
+            // A tombstone of another request: a burial of ours was not done, and never will be.
+            self.doubted = false;
+            return self.follow_renewal(successor);
         }
         self.trail += 1;
-        match moved_to {
+        match successor.map(|successor| successor.key) {
             Some(key) if self.trail <= LONGEST_TRAIL => self.load_buried(key, None),
             Some(_) => self.give_up(Step::Done(Verdict::Conflict)),
             None => self.nothing_to_bury(),

@@ -28,8 +28,9 @@ impl<C: Authenticated> Protocol<'_, C> {
             Answer::Loaded(None) => return Step::Done(Verdict::Gone),
             _ => return self.failed(),
         };
-        let Row::Live(fresh) = found.row else {
-            return Step::Done(Verdict::Gone);
+        let fresh = match found.row {
+            Row::Live(fresh) => fresh,
+            Row::Tombstone { successor } => return self.follow_renewal(successor),
         };
         match doubt {
             Some(on) if on == found.revision => match self.too_many_repeats() {

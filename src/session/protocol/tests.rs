@@ -81,9 +81,9 @@ impl Rows {
             }),
             Call::Move(key, seen, to, row) => {
                 Answer::Swapped(self.compare(&key, &seen).map(|()| {
-                    assert!(!self.rows.contains_key(&to), "it is moved onto another");
+                    assert!(!self.rows.contains_key(&to.key), "it is moved onto another");
                     self.rows.remove(&key);
-                    self.put(to, row, write)
+                    self.put(to.key, row, write)
                 }))
             }
             Call::Remove(key, seen) => {
@@ -418,6 +418,10 @@ fn check_progress(rows: &Rows, requests: &[Request<'_>]) {
     let has = |wish: Wish| requests.iter().any(|of| of.wish == wish);
     if !has(Wish::End) {
         assert_eq!(open.len(), 1, "nobody has it: {story}");
+    }
+    if !has(Wish::End) && !requests.iter().any(|of| of.wish.logs_in()) {
+        let all = requests.iter().all(Request::is_acknowledged);
+        assert!(all, "lost to a renewal: {story}");
     }
     for request in requests {
         assert!(

@@ -4,20 +4,23 @@ mod owners;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{Backend, Key, Outcome};
-use crate::codec::Codec;
+use crate::codec::{Codec, UnixTime};
 
 use super::backend_epochs::no_owners;
 use super::content::Content;
 use super::dialect::OpenedId;
-use super::protocol::{Intent, Work};
+use super::id::Id;
+use super::protocol::{Intent, Successor, Work};
+use super::recent_moves::RecentMoves;
 use super::rows::{Driven, LiveRow, Lookup, Rows};
 use super::server_options::ServerOptions;
-use super::store::{Backing, Fate, Kept, Loaded, Record, Save, Saved, Setup};
+use super::store::{Backing, Fate, Kept, Loaded, Moved, Record, Save, Saved, Setup};
 use super::{Epoch, Error, Refusal, StoredSession, Values};
 
 /// Keeps each session in a [`Backend`], and in the cookie no more than a random ID, sealed by
@@ -75,6 +78,7 @@ struct Shared {
     setup: Setup,
     rows: Rows,
     at_most: Option<usize>,
+    renewal_grace: Duration,
     saves: TaskTracker,
 }
 
@@ -109,6 +113,8 @@ impl ServerStore {
             row_codec,
             at_most,
             longest_request,
+            renewal_grace,
+            fails_when_gone,
             clock,
             dialect,
         } = options;
@@ -120,9 +126,16 @@ impl ServerStore {
                 "an owner has at least one session, or none logs in",
             ));
         }
+        if renewal_grace > longest_request {
+            return Err(Error::usage(
+                "the renewal grace is longer than the longest request, after which a renewal is \
+                 forgotten",
+            ));
+        }
         let mut setup = Setup::new(cookie, lifetime, super::values::Terms::Gob)?;
         setup.clock = clock;
         setup.replays = true;
+        setup.fails_when_gone = fails_when_gone;
         setup.check_codec(&*codec)?;
         dialect.check_layout(backend.layout())?;
         let (format, terms) = dialect.format(codec, row_codec, &store_name, &setup)?;
@@ -133,11 +146,13 @@ impl ServerStore {
             lifetime: setup.lifetime.clone(),
             clock: setup.clock.clone(),
             longest_request,
+            recent_moves: RecentMoves::new(longest_request),
         };
         Ok(ServerStore(Arc::new(Shared {
             setup,
             rows,
             at_most,
+            renewal_grace,
             saves: TaskTracker::new(),
         })))
     }
@@ -255,7 +270,23 @@ fn owner_name(content: &Content) -> Option<&str> {
     Some(&login.owner)
 }
 
+/// Where a session is that was read from its row.
+fn kept(key: Key, row: &LiveRow) -> Kept {
+    Kept {
+        id: None,
+        key,
+        revision: Some(row.revision.clone()),
+        login: row.content.metadata.login.clone(),
+        expiry: row.expiry,
+        is_stale: false,
+    }
+}
+
 impl Shared {
+    fn keeps_expiries(&self) -> bool {
+        self.rows.backend.layout().keeps_expiries()
+    }
+
     async fn end_row(&self, key: Key, row: LiveRow) -> Result<bool, Error> {
         let seen = super::protocol::Seen {
             key,
@@ -268,51 +299,74 @@ impl Shared {
 
     /// The session under that key, if it is one that lives.
     async fn find(&self, key: &Key) -> Result<Result<LiveRow, Refusal>, Error> {
-        let row = match self.rows.look_up(key).await? {
-            Lookup::Live(row) => *row,
-            Lookup::Gone => return Ok(Err(Refusal::Gone)),
-            Lookup::NotValid => {
-                tracing::error!(
-                    cookie = self.setup.cookie.name(),
-                    "a session's row is not valid"
-                );
-                return Ok(Err(Refusal::NotValid));
-            }
-        };
-        let Setup { lifetime, .. } = &self.setup;
-        let judged = row.content.metadata.check(lifetime, self.setup.now());
-        Ok(judged.map(|()| row))
+        Ok(match self.rows.look_up(key).await? {
+            Lookup::Live(row) => self.judge(*row),
+            Lookup::Missing | Lookup::Ended => Err(Refusal::Gone),
+            Lookup::Moved(..) => Err(Refusal::Moved),
+            Lookup::NotValid => Err(self.not_valid()),
+        })
+    }
+
+    /// Refuses a session that is past its limits.
+    fn judge(&self, row: LiveRow) -> Result<LiveRow, Refusal> {
+        let metadata = &row.content.metadata;
+        metadata.check(&self.setup.lifetime, self.setup.now())?;
+        Ok(row)
+    }
+
+    fn not_valid(&self) -> Refusal {
+        let cookie = self.setup.cookie.name();
+        tracing::error!(cookie, "a session's row is not valid");
+        Refusal::NotValid
     }
 
     /// The session of an ID that a client sent.
     async fn load(&self, opened: OpenedId) -> Result<Loaded, Error> {
-        let OpenedId {
-            id,
-            sealed_at,
-            is_stale,
-        } = opened;
-        let key = self.rows.format.key(&id)?;
-        let LiveRow {
-            content,
-            revision,
-            expiry,
-        } = match self.find(&key).await? {
+        let key = self.rows.format.key(&opened.id)?;
+        let row = match self.rows.look_up(&key).await? {
+            Lookup::Live(row) => *row,
+            Lookup::Moved(to, at) => return self.load_moved(to, at).await,
+            // Until the tombstone is over, the client may have a good cookie by now. So it may
+            // where ends and moves leave none.
+            Lookup::Missing if self.rows.format.has_tombstones() => {
+                return Ok(Loaded::Dead(Refusal::Gone));
+            }
+            Lookup::Missing | Lookup::Ended => return Ok(Loaded::Refused(Refusal::Gone)),
+            Lookup::NotValid => return Ok(Loaded::Refused(self.not_valid())),
+        };
+        let row = match self.judge(row) {
             Ok(row) => row,
-            Err(refusal) => return Ok(Loaded::Refused(refusal)),
+            Err(refusal) => return Ok(Loaded::Dead(refusal)),
         };
         let kept = Kept {
-            id,
-            key,
-            revision: Some(revision),
-            login: content.metadata.login.clone(),
-            expiry,
-            is_stale,
+            id: Some(opened.id),
+            is_stale: opened.is_stale,
+            ..kept(key, &row)
         };
         Ok(Loaded::Live(Box::new(Record {
-            content,
-            sealed_at,
+            content: row.content,
+            sealed_at: opened.sealed_at,
             kept: Some(Arc::new(kept)),
         })))
+    }
+
+    /// A session whose ID is an old one.
+    async fn load_moved(&self, to: Successor, at: UnixTime) -> Result<Loaded, Error> {
+        let mut moved = Moved::default();
+        if to.is_renewal {
+            let is_granted = self.setup.now().since(at) < self.renewal_grace;
+            let (key, found) = self.rows.look_up_renewed(&to.key).await?;
+            if let Lookup::Live(row) = found
+                && let Ok(row) = self.judge(*row)
+            {
+                moved.renewed = Some(Arc::new(kept(key, &row)));
+                // Only a login has anything to lose from an empty page, and its renewal was
+                // no change of who it is.
+                moved.content =
+                    (is_granted && row.content.metadata.login.is_some()).then_some(row.content);
+            }
+        }
+        Ok(Loaded::Moved(Box::new(moved)))
     }
 
     /// Notes that a session was used.
@@ -335,7 +389,7 @@ impl Shared {
             Outcome::Conflict => Ok(saved(kept.outdated(), None)),
             Outcome::Done(revision) => {
                 let cookie = match kept.is_stale {
-                    true => Some(self.rows.format.seal_id(&kept.id, save.sealed_at)?),
+                    true => self.seal(kept.id.as_ref(), save)?,
                     false => None,
                 };
                 let touched = Kept {
@@ -349,12 +403,27 @@ impl Shared {
         }
     }
 
+    /// What the cookie of that ID holds; none, if the ID is not known here.
+    fn seal(&self, id: Option<&Id>, save: &Save) -> Result<Option<String>, Error> {
+        let sealed = id.map(|id| self.rows.format.seal_id(id, save.sealed_at));
+        sealed.transpose()
+    }
+
+    /// The ID that a session is to have, and the key of its row.
+    fn place(&self, save: &Save) -> Result<(Option<Id>, Key), Error> {
+        match (&save.kept, save.fate) {
+            (Some(kept), Fate::Stays) => Ok((kept.id.clone(), kept.key.clone())),
+            _ => {
+                let id = self.rows.format.new_id()?;
+                let key = self.rows.format.key(&id)?;
+                Ok((Some(id), key))
+            }
+        }
+    }
+
     async fn save(&self, save: &Save) -> Result<Saved, Error> {
-        let (id, is_new) = match (&save.kept, save.fate) {
-            (Some(kept), Fate::Stays) => (kept.id.clone(), false),
-            _ => (self.rows.format.new_id()?, true),
-        };
-        let key = self.rows.format.key(&id)?;
+        let is_new = save.kept.is_none() || save.fate != Fate::Stays;
+        let (id, key) = self.place(save)?;
         if save.revokes_others {
             // What cannot be written revokes nobody.
             let longest = Epoch::longest_generation();
@@ -363,7 +432,7 @@ impl Shared {
         }
         let is_stale = save.kept.as_ref().is_some_and(|kept| kept.is_stale);
         let cookie = match is_new || is_stale || save.wants_cookie {
-            true => Some(self.rows.format.seal_id(&id, save.sealed_at)?),
+            true => self.seal(id.as_ref(), save)?,
             false => None,
         };
         let epoch = self.epoch(save).await?;
@@ -378,6 +447,7 @@ impl Shared {
             content,
             again: &again,
         };
+        let intended = key.clone();
         let driven = self.rows.drive(intent(save, key), Some(work)).await?;
         let Driven::Saved {
             key,
@@ -386,7 +456,15 @@ impl Shared {
             is_merged,
         } = driven
         else {
-            return Err(Error::gone());
+            return Err(match save.revokes_others {
+                true => Error::gone_having_revoked(),
+                false => Error::gone(),
+            });
+        };
+        // Another request has renewed the session, and its response has the cookie.
+        let (id, cookie) = match key == intended {
+            true => (id, cookie),
+            false => (None, None),
         };
         let kept = Kept {
             id,
@@ -442,12 +520,17 @@ fn merge(save: &Save, epoch: Option<&Epoch>, fresh: Option<&Content>) -> Result<
         values: Values::in_terms(save.content.values.terms()),
         metadata: save.content.metadata.clone(),
     });
+    let cookie_terms = content.metadata.cookie_terms();
     save.log.replay(&mut content)?;
     match save.fate {
         Fate::Replaced { .. } => content.metadata = save.content.metadata.clone(),
         Fate::Stays | Fate::Renewed => {
-            let seen = save.content.metadata.seen;
-            content.metadata.seen = content.metadata.seen.max(seen);
+            let metadata = &mut content.metadata;
+            metadata.seen = metadata.seen.max(save.content.metadata.seen);
+            // Another request may have renewed the session: then the cookie of this response
+            // is not the client's, and the next response has to set it.
+            let changed = metadata.cookie_terms() != cookie_terms;
+            metadata.owes_cookie = changed || metadata.owes_cookie && !save.wants_cookie;
         }
     }
     Ok(content.of_epoch(epoch))
@@ -462,18 +545,22 @@ impl Backing for ServerStore {
     async fn load(&self, cookie: &str) -> Result<Loaded, Error> {
         match self.0.rows.format.open_id(cookie, self.0.setup.now())? {
             Ok(opened) => self.0.load(opened).await,
-            Err(refusal) => Ok(Loaded::Refused(refusal)),
+            Err(refusal) => Ok(Loaded::of_refused_cookie(refusal)),
         }
     }
 
     async fn save(&self, save: Save) -> Result<Saved, Error> {
         match &save.kept {
             // Without an expiry beside the row, use is noted within.
-            Some(kept) if save.is_touch && self.0.rows.backend.layout().keeps_expiries() => {
+            Some(kept) if save.is_touch && !save.wants_cookie && self.0.keeps_expiries() => {
                 self.0.touch(&save, kept).await
             }
             _ => self.0.save(&save).await,
         }
+    }
+
+    fn name_of(&self, key: &Key) -> Option<String> {
+        Some(self.0.rows.format.name_of(key))
     }
 
     async fn end(&self, kept: &Kept) -> Result<bool, Error> {

@@ -68,7 +68,7 @@ impl Shared {
         let generation = match epoch {
             _ if save.revokes_others => {
                 let spared = self.spared(save).await?;
-                owners.revoke(owner, until, spared).await
+                owners.revoke(owner, until, spared.as_ref()).await
             }
             None => owners.begin(owner, until).await,
             // What was spared by a revocation goes on under a key that was not.
@@ -96,14 +96,14 @@ impl Shared {
         Ok(Some(Epoch::of_generation(generation)))
     }
 
-    /// What a revocation of all others is not to end. A session that has ended already, or
-    /// was revoked, spares nothing and revokes nobody, unless there is a login in its place.
-    async fn spared<'s>(&self, save: &'s Save) -> Result<Option<&'s Key>, Error> {
+    /// The session that a revocation of all others spares, wherever it was renewed to. If it
+    /// has ended and no login takes its place, nothing is revoked.
+    async fn spared(&self, save: &Save) -> Result<Option<Key>, Error> {
         let Some(kept) = &save.kept else {
             return Ok(None);
         };
-        match (self.rows.look_up(&kept.key).await?, save.fate) {
-            (Lookup::Live(_), _) => Ok(Some(&kept.key)),
+        match (self.rows.look_up_renewed(&kept.key).await?, save.fate) {
+            ((key, Lookup::Live(_)), _) => Ok(Some(key)),
             (_, Fate::Replaced { .. }) => Ok(None),
             _ => Err(Error::gone()),
         }

@@ -8,6 +8,7 @@ mod limits;
 mod merging;
 mod orders;
 mod owners;
+mod renewals;
 mod revocations;
 mod rows;
 mod turns;

@@ -36,23 +36,27 @@ fn law_11_saved_by_others_between_a_revocation_and_what_it_spares() {
 #[test]
 fn law_11_who_loaded_before_a_revocation_is_gone() {
     type Change = fn(&Session) -> Result<(), Error>;
-    let changes: [Change; 4] = [
-        |session| session.insert("late", 1),
-        |session| session.renew(),
-        |session| session.destroy_others(),
-        |_| Ok(()),
+    // With whether the client is told by an error: it asked for an end that did not come.
+    let changes: [(Change, bool); 4] = [
+        (|session| session.insert("late", 1), false),
+        (|session| session.renew(), false),
+        (|session| session.destroy_others(), true),
+        (|_| Ok(()), false),
     ];
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
-        for change in changes {
+        for (change, is_error) in changes {
             let jar = jar_with(&store, login).await;
             let request = Request::of(&jar, &store).await;
             store.revoke("ape").await.unwrap();
             let since = jar_with(&store, login).await;
             server.clock.pass(600);
             change(&request.session).unwrap();
-            assert_eq!(request.finish().await.unwrap(), [""; 0]);
+            match is_error {
+                true => assert!(request.finish().await.unwrap_err().is_gone()),
+                false => assert_eq!(request.finish().await.unwrap(), [""; 0]),
+            }
             assert_eq!(read(&jar, &store, []).await, None);
             assert!(read(&since, &store, []).await.is_some(), "it ends nobody");
             assert_eq!(store.list("ape").await.unwrap().len(), 1);
@@ -77,7 +81,10 @@ fn law_11_a_revocation_is_not_overtaken_by_one_that_spares() {
             store.revoke("ape").await.unwrap();
             let since = jar_with(&store, login).await;
             gate.open();
-            assert_eq!(finished.await.unwrap().unwrap(), [""; 0]);
+            // An error unless it has ended the others.
+            let finished = finished.await.unwrap();
+            assert_eq!(finished.is_err(), call == 0, "{call}");
+            assert_eq!(finished.unwrap_or_default(), [""; 0]);
             assert_eq!(read(&jar, &store, []).await, None, "{call}");
             let lives = read(&since, &store, []).await.is_some();
             assert_eq!(

@@ -1,0 +1,132 @@
+//! [`RecentMoves`]: which rows of a Go package this process has moved to a new key a moment
+//! ago.
+//!
+//! A Go package's rows leave no tombstone when a session gets a new ID: a request that was on
+//! its way with the old ID finds nothing. So the process remembers its own moves, for as long
+//! as the longest request. What other processes move stays unknown here; tombstones live in
+//! the backend and are seen by all.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::backend::Key;
+use crate::codec::UnixTime;
+
+use super::protocol::Successor;
+
+/// How many moves are remembered at most. The oldest is forgotten first.
+const MOST: usize = 65_536;
+
+pub(super) struct RecentMoves {
+    longest_request: Duration,
+    moves: Mutex<Moves>,
+}
+
+#[derive(Default)]
+struct Moves {
+    successors: HashMap<Key, (Successor, UnixTime)>,
+    in_order: VecDeque<(Key, UnixTime)>,
+}
+
+impl RecentMoves {
+    pub(super) fn new(longest_request: Duration) -> Self {
+        RecentMoves {
+            longest_request,
+            moves: Mutex::default(),
+        }
+    }
+
+    fn moves(&self) -> MutexGuard<'_, Moves> {
+        // Nothing of the caller's runs under the lock.
+        self.moves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn note(&self, old: Key, successor: Successor, now: UnixTime) {
+        let mut moves = self.moves();
+        moves.forget_older_than(self.longest_request, now);
+        if moves.in_order.len() == MOST {
+            moves.forget_oldest();
+        }
+        moves.in_order.push_back((old.clone(), now));
+        moves.successors.insert(old, (successor, now));
+    }
+
+    /// Where the session of that key went.
+    pub(super) fn successor(&self, old: &Key, now: UnixTime) -> Option<Successor> {
+        let mut moves = self.moves();
+        moves.forget_older_than(self.longest_request, now);
+        let (successor, _) = moves.successors.get(old)?;
+        Some(successor.clone())
+    }
+}
+
+impl Moves {
+    fn forget_older_than(&mut self, age: Duration, now: UnixTime) {
+        let is_old = |(_, at): &(Key, UnixTime)| now.since(*at) > age;
+        while self.in_order.front().is_some_and(is_old) {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some((key, at)) = self.in_order.pop_front() else {
+            return;
+        };
+        // A key that was noted again is forgotten with its later note.
+        if self
+            .successors
+            .get(&key)
+            .is_some_and(|(_, noted)| *noted == at)
+        {
+            self.successors.remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(number: usize) -> Key {
+        Key::new(number.to_string()).unwrap()
+    }
+
+    fn successor(number: usize) -> Successor {
+        Successor {
+            key: key(number),
+            is_renewal: true,
+        }
+    }
+
+    #[test]
+    fn a_move_is_remembered_as_long_as_a_request_may_take() {
+        let moves = RecentMoves::new(Duration::from_secs(60));
+        let at = UnixTime::from_secs;
+        moves.note(key(1), successor(2), at(100));
+        assert_eq!(moves.successor(&key(1), at(160)), Some(successor(2)));
+        assert_eq!(moves.successor(&key(2), at(160)), None);
+        assert_eq!(moves.successor(&key(1), at(161)), None);
+        assert!(moves.moves().successors.is_empty());
+    }
+
+    #[test]
+    fn a_key_that_is_moved_again_is_remembered_from_then() {
+        let moves = RecentMoves::new(Duration::from_secs(60));
+        let at = UnixTime::from_secs;
+        moves.note(key(1), successor(2), at(100));
+        moves.note(key(1), successor(3), at(150));
+        assert_eq!(moves.successor(&key(1), at(170)), Some(successor(3)));
+    }
+
+    #[test]
+    fn the_oldest_is_forgotten_first() {
+        let moves = RecentMoves::new(Duration::from_secs(60));
+        let now = UnixTime::from_secs(100);
+        for number in 0..=MOST {
+            moves.note(key(number), successor(0), now);
+        }
+        assert_eq!(moves.moves().successors.len(), MOST);
+        assert_eq!(moves.successor(&key(0), now), None);
+    }
+}

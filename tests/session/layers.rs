@@ -1,0 +1,169 @@
+//! Layers within layers: each session is loaded and saved by one of them, whatever the order.
+
+use silverback::session::{CookieOptions, CookieStore, Error, Sessions, Stores};
+
+use super::client::Browser;
+use super::site::{Framework, Site};
+use super::support::{fresh_codecs, store};
+
+for_each_framework!(
+    layers_compose_in_every_order,
+    layers_of_wholly_different_names_compose,
+    an_error_is_answered_by_the_layer_that_meets_it,
+    the_session_without_a_name_is_that_of_the_innermost_layer,
+);
+
+const NAMES: [&str; 3] = ["users", "cart", "seen"];
+
+fn store_of(name: &str) -> CookieStore {
+    let options = CookieOptions::new().name(name).unwrap();
+    CookieStore::with_options(fresh_codecs(), options, Default::default()).unwrap()
+}
+
+/// Layers, the outermost first, of stores that are the same in each of them.
+fn layered(layers: &[Stores]) -> Site {
+    let (outermost, within) = layers.split_first().unwrap();
+    let site = Site::new(outermost.clone());
+    within.iter().cloned().fold(site, Site::with_layer_within)
+}
+
+/// Each page writes to all sessions, or looks at all.
+fn pages(site: Site) -> Site {
+    async fn describe(sessions: Sessions) -> Result<String, Error> {
+        let mut all = Vec::new();
+        for name in NAMES {
+            let session = sessions.get(name).await?;
+            let owner = session.owner().unwrap_or_else(|| "nobody".to_owned());
+            all.push(format!("{owner} {}", session.get::<u8>("n")?.unwrap_or(0)));
+        }
+        Ok(all.join(", "))
+    }
+    site.on("/login", async |sessions| {
+        for name in NAMES {
+            let session = sessions.get(name).await?;
+            session.login(name)?;
+            session.insert("n", 1)?;
+        }
+        Ok("")
+    })
+    .on("/count", async |sessions| {
+        for name in NAMES {
+            let session = sessions.get(name).await?;
+            session.update("n", |n: &mut u8| *n += 1)?;
+        }
+        Ok("")
+    })
+    .on("/logout", async |sessions| {
+        sessions.get("users").await?.logout()?;
+        Ok("")
+    })
+    .on("/look", describe)
+}
+
+fn check(mut browser: Browser, order: &str) {
+    let names = |browser: &Browser| {
+        let cookies = browser.jar.cookie();
+        let mut names: Vec<String> = cookies
+            .split("; ")
+            .filter_map(|pair| Some(pair.split_once('=')?.0.to_owned()))
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(browser.get("/login").set_cookies().len(), 3, "{order}");
+    assert_eq!(names(&browser), ["cart", "seen", "users"]);
+    assert_eq!(
+        browser.get("/look").body,
+        "users 1, cart 1, seen 1",
+        "{order}"
+    );
+    assert_eq!(browser.get("/count").set_cookies().len(), 3, "{order}");
+    let looked = browser.get("/look");
+    assert_eq!(looked.body, "users 2, cart 2, seen 2", "{order}");
+    assert_eq!(looked.cache_control(), ["private, no-cache"]);
+    assert_eq!(looked.all("vary"), ["Cookie"]);
+    assert_eq!(browser.get("/logout").set_cookies().len(), 1, "{order}");
+    assert_eq!(names(&browser), ["cart", "seen"]);
+    assert_eq!(
+        browser.get("/look").body,
+        "nobody 0, cart 2, seen 2",
+        "{order}"
+    );
+}
+
+fn layers_compose_in_every_order(framework: Framework) {
+    let [users, cart, seen] = NAMES.map(|name| Stores::from(store_of(name)));
+    let two = users.clone().and(cart.clone()).unwrap();
+    let three = two.clone().and(seen).unwrap();
+    let layers = [&users, &two, &three];
+    for order in [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ] {
+        let layers = order.map(|place| layers[place].clone());
+        let browser = pages(layered(&layers)).browse(framework);
+        check(browser, &format!("{order:?}"));
+    }
+}
+
+fn layers_of_wholly_different_names_compose(framework: Framework) {
+    let layers = NAMES.map(|name| Stores::from(store_of(name)));
+    check(pages(layered(&layers)).browse(framework), "apart");
+}
+
+fn the_session_without_a_name_is_that_of_the_innermost_layer(framework: Framework) {
+    let [users, cart, _] = NAMES.map(|name| Stores::from(store_of(name)));
+    let both = users.clone().and(cart.clone()).unwrap();
+    for (layers, expected) in [
+        ([both.clone(), cart.clone()], "cart"),
+        ([both.clone(), users.clone()], "users"),
+        ([cart, both], "users"),
+    ] {
+        let name = async |sessions: Sessions| Ok(sessions.session().await?.name().to_owned());
+        let mut browser = layered(&layers).on("/", name).browse(framework);
+        assert_eq!(browser.get("/").body, expected);
+    }
+}
+
+/// No session is saved then, in whichever layer.
+fn an_error_is_answered_by_the_layer_that_meets_it(framework: Framework) {
+    let inner = store_of("cart");
+    let mut browser = Site::new(store())
+        .with_layer_within(inner.clone())
+        .with_layer_within(inner)
+        .on("/login", async |sessions| {
+            sessions.get("__Host-id").await?.login("ape")?;
+            Ok("")
+        })
+        .on("/who", async |sessions| {
+            let owner = sessions.get("__Host-id").await?.owner();
+            Ok(owner.unwrap_or_default())
+        })
+        .on("/fails", async |sessions| {
+            sessions.get("__Host-id").await?.logout()?;
+            let cart = sessions.session().await?;
+            cart.insert("a", 1)?;
+            cart.get::<String>("a").map(Option::unwrap_or_default)
+        })
+        .on("/too-large", async |sessions| {
+            sessions.get("__Host-id").await?.logout()?;
+            sessions.session().await?.insert("a", "x".repeat(5_000))?;
+            Ok("")
+        })
+        .error_page("sorry")
+        .browse(framework);
+    assert_eq!(browser.get("/login").set_cookies().len(), 1);
+    for path in ["/fails", "/too-large"] {
+        let failed = browser.get(path);
+        assert_eq!(
+            (failed.status, &*failed.body, failed.set_cookies().len()),
+            (500, "sorry", 0),
+            "{path}"
+        );
+        assert_eq!(browser.get("/who").body, "ape", "{path}");
+    }
+}
