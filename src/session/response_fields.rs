@@ -9,7 +9,10 @@ use std::fmt;
 /// ```
 /// use silverback::session::ResponseFields;
 /// # use silverback::{codec::{Codecs, KeyPairs}, session::{CookieStore, Sessions, Stores}};
-/// # async fn handle(stores: Stores) {
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let codecs = Codecs::from_pairs(KeyPairs::generate(1).unwrap()).unwrap();
+/// # let stores = Stores::from(CookieStore::new(codecs).unwrap());
 /// # let sessions = Sessions::of_request(&stores, [], None);
 /// # sessions.session().await.unwrap();
 /// let fields: ResponseFields = sessions.finish().await.unwrap().unwrap();

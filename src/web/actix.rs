@@ -33,9 +33,15 @@ type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 ///     Ok(format!("visit {visits}"))
 /// }
 ///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # #[actix_web::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = CookieStore::new(Codecs::from_pairs(KeyPairs::generate(1)?)?)?;
 /// let app = App::new().wrap(SessionMiddleware::new(store)).route("/", web::get().to(visit));
+/// # let app = actix_web::test::init_service(app).await;
+/// # let request = actix_web::test::TestRequest::get().to_request();
+/// # let response = actix_web::test::call_service(&app, request).await;
+/// # assert!(response.headers().contains_key("set-cookie"));
+/// # assert_eq!(actix_web::test::read_body(response).await, "visit 1");
 /// # Ok(())
 /// # }
 /// ```

@@ -16,9 +16,14 @@
 //! # Logging in and out
 //!
 //! ```
-//! # #[cfg(feature = "axum")] {
-//! use axum::{Form, response::Redirect};
-//! use silverback::session::{Error, Session};
+//! # #[cfg(not(feature = "axum"))] fn main() {}
+//! # #[cfg(feature = "axum")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use axum::{Form, Router, response::Redirect, routing::{get, post}};
+//! use silverback::codec::{Codecs, KeyPairs};
+//! use silverback::session::{CookieStore, Error, Session};
+//! use silverback::web::tower::SessionLayer;
 //!
 //! #[derive(serde::Deserialize)]
 //! struct Login { name: String, password: String, remember: Option<String> }
@@ -44,9 +49,36 @@
 //!     let owner = session.owner().unwrap_or_else(|| "stranger".to_owned());
 //!     Ok(format!("{} Hello, {owner}.", flashes.join(" ")))
 //! }
-//! # fn password_is_right(_: &str, _: &str) -> bool { true }
-//! # let app: axum::Router = axum::Router::new().route("/", axum::routing::get(page))
-//! #     .route("/login", axum::routing::post(login)).route("/logout", axum::routing::post(logout));
+//!
+//! let store = CookieStore::new(Codecs::from_pairs(KeyPairs::generate(1)?)?)?;
+//! let app = Router::new()
+//!     .route("/", get(page))
+//!     .route("/login", post(login))
+//!     .route("/logout", post(logout))
+//!     .layer(SessionLayer::new(store));
+//! # fn password_is_right(_: &str, password: &str) -> bool { password == "right" }
+//! # let mut jar = silverback::session::testing::Jar::new();
+//! # let mut visit = async |path: &str, form: Option<&str>| {
+//! #     let request = axum::http::Request::builder().uri(path).header("cookie", jar.cookie());
+//! #     let request = request.header("content-type", "application/x-www-form-urlencoded");
+//! #     let request = request.method(if form.is_some() { "POST" } else { "GET" });
+//! #     let request = request.body(axum::body::Body::from(form.unwrap_or_default().to_owned())).unwrap();
+//! #     let response = tower_service::Service::call(&mut app.clone(), request).await.unwrap();
+//! #     let set_cookies: Vec<_> = response.headers().get_all("set-cookie").iter()
+//! #         .map(|field| field.to_str().unwrap().to_owned()).collect();
+//! #     set_cookies.iter().for_each(|field| jar.receive(field));
+//! #     let status = response.status().as_u16();
+//! #     let body = axum::body::to_bytes(response.into_body(), 1_000).await.unwrap();
+//! #     (status, set_cookies.concat(), String::from_utf8(body.to_vec()).unwrap())
+//! # };
+//! # assert_eq!(visit("/login", Some("name=ape&password=wrong")).await.0, 303);
+//! # assert_eq!(visit("/", None).await.2, "That is not the password. Hello, stranger.");
+//! # let (status, set_cookie, _) = visit("/login", Some("name=ape&password=right&remember=on")).await;
+//! # assert!(status == 303 && set_cookie.contains("Max-Age=2592000"), "{status} {set_cookie}");
+//! # assert_eq!(visit("/", None).await.2, " Hello, ape.");
+//! # assert_eq!(visit("/logout", Some("")).await.0, 303);
+//! # assert_eq!(visit("/", None).await.2, "You are logged out. Hello, stranger.");
+//! # Ok(())
 //! # }
 //! ```
 //!

@@ -54,11 +54,13 @@ use super::Failed;
 ///     Ok(Response::new(format!("visit {visits}")))
 /// }
 ///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = CookieStore::new(Codecs::from_pairs(KeyPairs::generate(1)?)?)?;
 /// let mut service = SessionLayer::new(store).layer(Visits);
-/// let response = service.call(Request::new(()));
-/// # drop(response);
+/// let response = service.call(Request::new(())).await?;
+/// assert_eq!(response.body(), "visit 1");
+/// assert!(response.headers().contains_key("set-cookie"));
 /// # Ok(())
 /// # }
 /// ```

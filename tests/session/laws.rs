@@ -398,7 +398,7 @@ fn law_7_a_deadline_of_its_own(framework: Framework) {
 fn law_7_remembered_sessions_have_limits_of_their_own(framework: Framework) {
     const DAY: u64 = 24 * 60 * 60;
     let clock = Clock::new();
-    let lifetime = Lifetime::new().remember_me();
+    let lifetime = Lifetime::new();
     let remember = |remembered| {
         move |sessions: silverback::session::Sessions| async move {
             let session = sessions.session().await?;
@@ -851,22 +851,27 @@ fn law_7_the_codec_keeps_cookies_as_long_as_sessions_last() {
         let store = CookieStore::with_options(codec(hours), CookieOptions::new(), lifetime);
         store.map(drop).map_err(|error| error.to_string())
     };
-    assert_eq!(store(12, Lifetime::new()), Ok(()));
-    let error = store(11, Lifetime::new()).unwrap_err();
+    let unremembered = || Lifetime::new().without_remember_me();
+    assert_eq!(store(12, unremembered()), Ok(()));
+    let error = store(11, unremembered()).unwrap_err();
     assert!(
         error.contains("39600 s") && error.contains("43200 s"),
         "{error}"
     );
+    assert_eq!(store(30 * 24, Lifetime::new()), Ok(()));
+    let error = store(30 * 24 - 1, Lifetime::new()).unwrap_err();
+    assert!(
+        error.contains("2592000 s") && error.contains("without_remember_me"),
+        "{error}"
+    );
     assert_eq!(store(0, Lifetime::new().without_absolute()), Ok(()));
     assert!(store(12, Lifetime::new().without_absolute()).is_err());
-    assert!(store(12, Lifetime::new().remember_me()).is_err());
-    assert_eq!(store(30 * 24, Lifetime::new().remember_me()), Ok(()));
 
     let seconds = Duration::from_secs;
     for impossible in [
         Lifetime::new().idle(Duration::ZERO),
         Lifetime::new().absolute(Duration::from_millis(1_500)),
-        Lifetime::new().remembered(seconds(60), seconds(400 * 24 * 3_600 + 1)),
+        Lifetime::new().remember_me(seconds(60), seconds(400 * 24 * 3_600 + 1)),
     ] {
         assert!(store(0, impossible).is_err());
     }

@@ -74,7 +74,7 @@ fn site(stores: impl Into<Stores>) -> Site {
 }
 
 fn browse(server: &Server, framework: Framework) -> Browser {
-    let lifetime = Lifetime::new().remember_me();
+    let lifetime = Lifetime::new();
     site(server.store_with(ServerOptions::new().lifetime(lifetime))).browse(framework)
 }
 
