@@ -7,6 +7,7 @@
 //! | [`tower`] | any tower service: [`SessionLayer`](tower::SessionLayer) | `tower` |
 //! | `axum.rs` | axum: the extractors `Session` and `Sessions`, on top of the layer | `axum` |
 //! | [`actix`] | actix-web: [`SessionMiddleware`](actix::SessionMiddleware) and the same extractors | `actix` |
+//! | `fields.rs` | header fields, once for all of them | |
 //! | [`tower_sessions`] | applications on the `tower-sessions` crate: [`BackendStore`](tower_sessions::BackendStore) | `tower-sessions` |
 //!
 //! What a session is, which cookies count and what a response must carry is the
@@ -86,8 +87,12 @@
 //!
 //! If the request's session was written to, a Set-Cookie and `Cache-Control: no-store`;
 //! if it was asked for, `Vary: Cookie` and `Cache-Control: private, no-cache`, unless the
-//! application was stricter; else nothing. Bodies stream, connections upgrade: the
-//! session is saved when the head is ready, and takes no changes after.
+//! application said `no-store`, or `private` with a `max-age` of its own; else nothing. A
+//! response that was asked for loses the fields that caches obey in place of Cache-Control
+//! (`CDN-Cache-Control`, `Surrogate-Control` and
+//! [their kind](crate::session::ResponseFields::is_targeted)). One that the session did not
+//! shape can be declared [`Public`]. Bodies stream, connections upgrade: the session is saved
+//! when the head is ready, and takes no changes after.
 //!
 //! # Cross-site requests
 //!
@@ -99,24 +104,79 @@
 //! A session error that reaches the layer, from a handler that returns it, from an
 //! extractor or from saving, becomes a response with [its
 //! status](crate::session::Error::status) and no body: 503, if a server behind the
-//! sessions is unavailable. `on_error` makes another response of it. No session is saved
-//! then, and no cookie touched; the error is logged as a `tracing` event.
+//! sessions is unavailable. `on_error` makes another response of it, and sees the request. No
+//! session is saved then, and no cookie touched.
+//!
+//! The error is logged as a `tracing` event, and so are refused cookies: install a subscriber
+//! to see them (`tracing_subscriber::fmt().init()` of the crate `tracing-subscriber`), or a
+//! 500 says nothing. In debug builds of an application for axum or actix-web, an error in the
+//! use of this crate is shown on the page, too.
 //!
 //! # Where the layer goes
 //!
-//! Around the handlers: in axum, `.layer(..)` after the routes it is for. A handler outside
+//! Around the handlers: in axum, `.layer(..)` after the routes it is for. CORS goes outside of
+//! it (`.layer(sessions).layer(cors)`; in actix-web `.wrap(sessions).wrap(cors)`): the response
+//! to a session error then has its fields, which `on_error` would have to add otherwise, and a
+//! preflight request costs no session. A handler outside
 //! of it that asks for a session gets a usage error, and the log says so. A second layer
 //! within, for sessions of the same names, leaves everything to the first.
+
+/// Says of a response that the session did not shape it, so that caches may keep it: to be put
+/// among the response's extensions.
+///
+/// Without it, each response whose request asked for a session loses what would let shared
+/// caches keep it. A layer that looks at every session, to log its owner say, asks for the
+/// session of pages that are the same for everyone, too. A response with a Set-Cookie is never
+/// public, whatever it says.
+///
+/// ```
+/// # #[cfg(feature = "axum")] {
+/// use axum::{Extension, response::IntoResponse};
+/// use silverback::web::Public;
+///
+/// /// One response.
+/// async fn style() -> impl IntoResponse {
+///     (Extension(Public), [("cache-control", "public, max-age=3600")], "body { color: gray }")
+/// }
+///
+/// /// All responses of a route: in axum, by `map_response`.
+/// fn public<B>(mut response: http::Response<B>) -> http::Response<B> {
+///     response.extensions_mut().insert(Public);
+///     response
+/// }
+/// # let layer = axum::middleware::map_response(async |response: axum::response::Response| public(response));
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(style).layer(layer));
+/// # }
+/// ```
+///
+/// In actix-web: `response.extensions_mut().insert(Public)`, on an `HttpResponse`.
+#[cfg(any(feature = "tower", feature = "actix"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Public;
 
 /// Marks a response that stands for a session error, for the layer to make its own of it.
 #[cfg(any(feature = "tower", feature = "actix"))]
 #[derive(Clone)]
 struct Failed(crate::session::Error);
 
+/// The page of a session error that the developer can do something about, in debug builds. A
+/// client of a release build learns nothing.
+#[cfg(any(feature = "axum", feature = "actix"))]
+fn page_for_developers(error: &crate::session::Error) -> Option<String> {
+    let is_shown = cfg!(debug_assertions) && error.is_usage();
+    is_shown.then(|| format!("{error}\n\n(Only debug builds of silverback show this page.)\n"))
+}
+
+/// The type of that page.
+#[cfg(any(feature = "axum", feature = "actix"))]
+const TEXT: &str = "text/plain; charset=utf-8";
+
 #[cfg(feature = "actix")]
 pub mod actix;
 #[cfg(feature = "axum")]
 mod axum;
+#[cfg(any(feature = "tower", feature = "actix"))]
+mod fields;
 #[cfg(feature = "tower")]
 pub mod tower;
 #[cfg(feature = "tower-sessions")]

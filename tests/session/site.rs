@@ -25,6 +25,7 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) fields: Vec<(&'static str, &'static str)>,
     pub(crate) body: String,
+    pub(crate) is_public: bool,
 }
 
 impl<S: ToString> From<S> for Reply {
@@ -33,6 +34,7 @@ impl<S: ToString> From<S> for Reply {
             status: 200,
             body: body.to_string(),
             fields: Vec::new(),
+            is_public: false,
         }
     }
 }
@@ -40,6 +42,12 @@ impl<S: ToString> From<S> for Reply {
 impl Reply {
     pub(crate) fn with(mut self, name: &'static str, value: &'static str) -> Self {
         self.fields.push((name, value));
+        self
+    }
+
+    /// The same, declared public.
+    pub(crate) fn public(mut self) -> Self {
+        self.is_public = true;
         self
     }
 }
@@ -51,7 +59,8 @@ pub(crate) type Route = Arc<dyn Fn(Sessions) -> Answer + Send + Sync>;
 pub(crate) struct Site {
     pub(crate) stores: Stores,
     pub(crate) routes: Vec<(&'static str, Route)>,
-    /// The body of the page that stands for a session error, if not the default one.
+    /// The body of the page that stands for a session error, if not the default one, with
+    /// `{path}` in it for that of the request.
     pub(crate) error_page: Option<&'static str>,
     /// Whether there is a second layer within the first.
     pub(crate) has_two_layers: bool,
@@ -119,9 +128,13 @@ pub(crate) static RUNTIME: LazyLock<tokio::runtime::Runtime> =
 fn serve_with_axum(listener: TcpListener, site: Arc<Site>) {
     let mut layer = SessionLayer::new(site.stores.clone());
     if let Some(page) = site.error_page {
-        layer = layer.on_error(move |error| {
+        layer = layer.on_error(move |error, request| {
+            assert!(request.headers.contains_key("host"));
+            let page = page.replace("{path}", request.uri.path());
             let mut response = axum::response::Response::new(axum::body::Body::from(page));
             *response.status_mut() = error.status().try_into().unwrap();
+            let kept = "max-age=600".try_into().unwrap();
+            response.headers_mut().insert("cdn-cache-control", kept);
             response
         });
     }
@@ -141,9 +154,13 @@ fn serve_with_axum(listener: TcpListener, site: Arc<Site>) {
 fn serve_with_actix(listener: TcpListener, site: Arc<Site>) {
     let mut middleware = SessionMiddleware::new(site.stores.clone());
     if let Some(page) = site.error_page {
-        middleware = middleware.on_error(move |error| {
+        middleware = middleware.on_error(move |error, request| {
+            assert!(request.headers.contains_key("host"));
+            let page = page.replace("{path}", request.uri.path());
             let status = error.status().try_into().unwrap();
-            actix_web::HttpResponse::build(status).body(page)
+            actix_web::HttpResponse::build(status)
+                .insert_header(("cdn-cache-control", "max-age=600"))
+                .body(page)
         });
     }
     let app = move || {
