@@ -20,17 +20,25 @@
 //! # A session in five lines
 //!
 //! ```
-//! # #[cfg(feature = "axum")] {
+//! # #[cfg(not(feature = "axum"))] fn main() {}
+//! # #[cfg(feature = "axum")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use silverback::{codec::{Codecs, KeyPairs}, session::{CookieStore, Error, Session}, web::tower::SessionLayer};
 //!
 //! async fn visit(session: Session) -> Result<String, Error> {
 //!     Ok(format!("visit {}", session.update("visits", |visits: &mut u64| *visits += 1)?))
 //! }
-//! # fn app() -> Result<axum::Router, Box<dyn std::error::Error>> {
+//!
 //! let store = CookieStore::new(Codecs::from_pairs(KeyPairs::generate(1)?)?)?; // or KeyPairs::from_env(..)
 //! let app = axum::Router::new().route("/", axum::routing::get(visit)).layer(SessionLayer::new(store));
-//! # Ok(app) }
-//! # app().unwrap(); }
+//! # let request = axum::http::Request::new(axum::body::Body::empty());
+//! # let response = tower_service::Service::call(&mut app.clone(), request).await?;
+//! # assert!(response.headers().contains_key("set-cookie"));
+//! # let body = axum::body::to_bytes(response.into_body(), 100).await?;
+//! # assert_eq!(body, "visit 1");
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! # Features

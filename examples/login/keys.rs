@@ -56,12 +56,10 @@ impl Keys {
         self.codecs().openings().len() + 1
     }
 
-    /// Which key sealed the cookie that came, and which one seals now, if it is another;
-    /// the first ever is key 1.
-    pub(crate) fn rotated_since(&self, cookie: Option<&str>) -> Option<(usize, usize)> {
+    /// Which key sealed the cookie that came, if it is not key 1, the newest, which seals now.
+    pub(crate) fn older_key_of(&self, cookie: Option<&str>) -> Option<usize> {
         let opened = self.codecs().open("id", cookie?).ok()?;
-        let newest = self.count();
-        opened.is_stale().then(|| (newest - opened.key(), newest))
+        opened.is_stale().then(|| opened.key())
     }
 }
 

@@ -93,7 +93,7 @@ fn arguments() -> Option<(u16, Option<String>)> {
 pub(crate) fn app(keys: Keys, backend: Option<Arc<dyn Backend>>) -> Result<Router, Box<dyn Error>> {
     // Over TLS, leave `insecure_http` out, and the cookie is Secure and called __Host-id.
     let cookie = CookieOptions::new().insecure_http();
-    let lifetime = Lifetime::new().remember_me();
+    let lifetime = Lifetime::new();
     let Some(backend) = backend else {
         let store = CookieStore::with_options(keys.clone(), cookie, lifetime)?;
         let place = Place::Cookie;
@@ -144,7 +144,7 @@ async fn home(
                 ("Your session", ends(&session)),
                 (
                     "Keys",
-                    format!("{} in the chain; the newest seals", keys.count()),
+                    format!("{} in the chain; key 1, the newest, seals", keys.count()),
                 ),
             ];
             view::welcome(place, &owner, &facts)
@@ -154,10 +154,10 @@ async fn home(
 }
 
 fn rotation(keys: &Keys, headers: &HeaderMap) -> Option<String> {
-    let (came, leaves) = keys.rotated_since(cookie(headers))?;
+    let key = keys.older_key_of(cookie(headers))?;
     let text = format!(
-        "Your cookie came sealed by key {came} and leaves sealed by key {leaves}. You are still \
-         logged in."
+        "Your cookie came sealed by key {key} and leaves sealed by key 1, the newest. You are \
+         still logged in."
     );
     Some(note("good", &text))
 }

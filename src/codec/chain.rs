@@ -149,9 +149,10 @@ impl Codecs {
     }
 
     /// How often each key but the primary has opened a cookie since the chain was
-    /// built, newest first: an old key that no longer counts can be dropped.
+    /// built, newest first: the first figure is that of key 2. An old key whose figure no
+    /// longer grows can be dropped.
     ///
-    /// The primary is not counted. For an operator's eyes, never a client's.
+    /// The primary, key 1, is not counted. For an operator's eyes, never a client's.
     #[must_use]
     pub fn openings(&self) -> Vec<u64> {
         let counters = self.0.others.iter().map(|(_, openings)| openings);
@@ -168,11 +169,11 @@ impl Codecs {
     fn ask_each(&self, attempt: &Attempt<'_>, out: &mut Vec<u8>) -> Result<Opened, Error> {
         let start = out.len();
         let mut refusals = Refusals::default();
-        for (key, member) in self.members().enumerate() {
+        for (index, member) in self.members().enumerate() {
             match attempt.by(member, out) {
                 Ok(opened) => {
-                    self.count(key);
-                    return Ok(opened.in_chain(key));
+                    self.count(index);
+                    return Ok(opened.in_chain(index));
                 }
                 Err(refusal) => {
                     let is_final = refusal.is_final();
@@ -188,9 +189,9 @@ impl Codecs {
         Err(Error::of_chain(refusals.into_vec()))
     }
 
-    /// Counts an opening, unless it is the primary's.
-    fn count(&self, key: usize) {
-        if let Some((_, openings)) = key
+    /// Counts an opening by the member at `index`, unless it is the primary.
+    fn count(&self, index: usize) {
+        if let Some((_, openings)) = index
             .checked_sub(1)
             .and_then(|older| self.0.others.get(older))
         {

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use super::{Serializer, UnixTime};
 
+/// The number of the key that seals. Keys are counted from the newest to the oldest.
+const PRIMARY: usize = 1;
+
 /// A value that came out of a cookie whose MAC holds, and what the cookie said
 /// of itself.
 ///
@@ -20,7 +23,7 @@ use super::{Serializer, UnixTime};
 /// let opened = rotated.open_at("sid", &cookie, UnixTime::from_secs(1_060))?;
 /// assert_eq!(opened.value(), b"ape");
 /// assert_eq!(opened.age().as_secs(), 60);
-/// assert_eq!(opened.key(), 1);
+/// assert_eq!(opened.key(), 2, "the primary is key 1");
 /// assert!(opened.is_stale());
 /// # Ok::<(), silverback::codec::Error>(())
 /// ```
@@ -43,7 +46,7 @@ impl Opened {
             value: (),
             issued_at,
             age: now.since(issued_at),
-            key: 0,
+            key: PRIMARY,
             stale: false,
             serializer: Serializer::default(),
         }
@@ -55,9 +58,10 @@ impl Opened {
         Opened { serializer, ..self }
     }
 
-    /// The same, seen from a chain that holds the codec at position `key`.
-    pub(super) fn in_chain(self, key: usize) -> Self {
-        let stale = self.stale || key > 0;
+    /// The same, seen from a chain that holds the codec at `index`, counted from 0.
+    pub(super) fn in_chain(self, index: usize) -> Self {
+        let key = PRIMARY + index;
+        let stale = self.stale || key > PRIMARY;
         Opened { key, stale, ..self }
     }
 }
@@ -84,7 +88,8 @@ impl<T> Opened<T> {
         self.age
     }
 
-    /// Which key opened it: its position in the chain, 0 being the primary.
+    /// The number of the key that opened it: 1 is the primary, the newest; 2 the key before
+    /// it. Errors about key pairs and the program count in the same way.
     pub fn key(&self) -> usize {
         self.key
     }

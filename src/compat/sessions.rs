@@ -7,6 +7,9 @@ use crate::backend::Backend;
 use crate::codec::{CodecOptions, Codecs, KeyPairs};
 use crate::session::{CookieOptions, Dialect, Error, Lifetime, ServerOptions, ServerStore};
 
+/// The longest that browsers keep a cookie.
+const LONGEST_REMEMBERED: Duration = Duration::from_secs(86_400 * 400);
+
 #[derive(Clone, Debug)]
 pub(super) struct Sessions {
     keys: KeyPairs,
@@ -36,7 +39,11 @@ impl Sessions {
             .max_age(self.max_age)
             .max_length(self.max_length);
         let codecs = Codecs::from_pairs_with(self.keys.clone(), &codec).map_err(Error::of_codec)?;
-        let lifetime = Lifetime::new().idle(self.max_age).absolute(self.max_age);
+        let remembered = self.max_age.min(LONGEST_REMEMBERED);
+        let lifetime = Lifetime::new()
+            .idle(self.max_age)
+            .absolute(self.max_age)
+            .remember_me(remembered, remembered);
         let options = ServerOptions::new()
             .cookie(self.cookie.clone().name(name)?)
             .lifetime(lifetime)

@@ -339,8 +339,10 @@ impl CookieWriter {
     pub(super) fn check_host(&self, is_loopback: bool) -> Result<(), Error> {
         match self.insecure_http {
             InsecureHttp::OnLoopback if !is_loopback => Err(Error::usage(
-                "the request is not for a loopback host, which insecure_http() is for: use TLS, \
-                 or say insecure_http_everywhere()",
+                "the request is not for a loopback host, where alone insecure_http() sets cookies: \
+                 open the site as http://localhost or http://127.0.0.1; or serve it over TLS and \
+                 leave insecure_http() out; or say insecure_http_everywhere(), and whoever reads \
+                 the network has the sessions",
             )),
             _ => Ok(()),
         }

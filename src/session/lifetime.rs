@@ -13,25 +13,31 @@ const DAY: u64 = 24 * HOUR;
 /// What browsers keep of a Max-Age (RFC 6265bis, section 5.5).
 pub(super) const LONGEST_MAX_AGE: Duration = Duration::from_secs(400 * DAY);
 
-/// How long sessions live: an idle limit, an absolute limit, and other limits for
-/// sessions that are remembered. Both limits hold together, and are judged whenever
-/// a session is loaded. In whole seconds.
+/// How long sessions live: an idle limit, an absolute limit, and longer limits for sessions
+/// that are [remembered](super::Session::remember). Both limits hold together, and are
+/// judged whenever a session is loaded. In whole seconds.
 ///
-/// | | idle | absolute |
-/// |---|---|---|
-/// | [`new`](Lifetime::new) | 30 minutes | 12 hours |
-/// | [`nist_aal1`](Lifetime::nist_aal1) | none | 30 days |
-/// | [`nist_aal2`](Lifetime::nist_aal2) | 30 minutes | 12 hours |
-/// | [`nist_aal3`](Lifetime::nist_aal3) | 15 minutes | 12 hours |
-/// | remembered, by [`remember_me`](Lifetime::remember_me) | 14 days | 30 days |
+/// | | idle | absolute | remembered: idle | absolute |
+/// |---|---|---|---|---|
+/// | [`new`](Lifetime::new) | 30 minutes | 12 hours | 14 days | 30 days |
+/// | [`nist_aal1`](Lifetime::nist_aal1) | none | 30 days | none | 30 days |
+/// | [`nist_aal2`](Lifetime::nist_aal2) | 30 minutes | 12 hours | never | |
+/// | [`nist_aal3`](Lifetime::nist_aal3) | 15 minutes | 12 hours | never | |
+///
+/// Remembering a session never shortens it: where a usual limit is longer than the
+/// remembered one, the usual limit holds for both.
 ///
 /// ```
 /// use std::time::Duration;
 /// use silverback::session::Lifetime;
 ///
+/// const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+///
 /// let bank = Lifetime::nist_aal3();
-/// let forum = Lifetime::new().idle(Duration::from_secs(2 * 60 * 60)).remember_me();
-/// assert_ne!(bank, forum);
+/// let forum = Lifetime::new().idle(Duration::from_secs(2 * 60 * 60)).remember_me(60 * DAY, 90 * DAY);
+/// let kiosk = Lifetime::new().without_remember_me();
+/// assert_eq!(kiosk, Lifetime::nist_aal2());
+/// # assert_ne!(bank, forum);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lifetime {
@@ -46,11 +52,22 @@ pub(super) struct Limits {
     absolute: Option<Duration>,
 }
 
+/// The limits of remembered sessions, unless the application sets others.
+const REMEMBERED: Limits = Limits::of_secs(14 * DAY, 30 * DAY);
+
 impl Limits {
     const fn of_secs(idle: u64, absolute: u64) -> Self {
         Limits {
             idle: Some(Duration::from_secs(idle)),
             absolute: Some(Duration::from_secs(absolute)),
+        }
+    }
+
+    /// The longer limit of both, each.
+    fn longest(self, other: Limits) -> Self {
+        Limits {
+            idle: longer(self.idle, other.idle),
+            absolute: longer(self.absolute, other.absolute),
         }
     }
 
@@ -87,16 +104,17 @@ impl Limits {
 }
 
 impl Lifetime {
-    /// 30 minutes idle, 12 hours in all, nothing remembered.
+    /// 30 minutes idle and 12 hours in all; remembered, 14 days idle and 30 days in all.
     #[must_use]
     pub const fn new() -> Self {
         Lifetime {
             usual: Limits::of_secs(30 * MINUTE, 12 * HOUR),
-            remembered: None,
+            remembered: Some(REMEMBERED),
         }
     }
 
-    /// What NIST SP 800-63B asks of authenticator assurance level 1: 30 days in all.
+    /// What NIST SP 800-63B asks of authenticator assurance level 1: 30 days in all,
+    /// remembered or not.
     #[must_use]
     pub const fn nist_aal1() -> Self {
         Lifetime {
@@ -104,20 +122,20 @@ impl Lifetime {
                 idle: None,
                 absolute: Some(Duration::from_secs(30 * DAY)),
             },
-            remembered: None,
+            remembered: Some(REMEMBERED),
         }
     }
 
     /// What NIST SP 800-63B asks of authenticator assurance level 2: 30 minutes
     /// idle, 12 hours in all (revision 3, the stricter; revision 4 allows an hour
-    /// and a day).
+    /// and a day). No session is remembered.
     #[must_use]
     pub const fn nist_aal2() -> Self {
-        Lifetime::new()
+        Lifetime::new().without_remember_me()
     }
 
     /// What NIST SP 800-63B asks of authenticator assurance level 3: 15 minutes
-    /// idle, 12 hours in all.
+    /// idle, 12 hours in all. No session is remembered.
     #[must_use]
     pub const fn nist_aal3() -> Self {
         Lifetime {
@@ -156,21 +174,23 @@ impl Lifetime {
         self
     }
 
-    /// Lets sessions be [remembered](super::Session::remember) for 30 days, while
-    /// they are used at least every 14.
+    /// The limits of sessions that are [remembered](super::Session::remember): `absolute` is
+    /// 400 days at most, since browsers forget a cookie then. The codec's `max_age` must not
+    /// be shorter. Default: 14 days idle, 30 days in all.
     #[must_use]
-    pub const fn remember_me(self) -> Self {
-        self.remembered(Duration::from_secs(14 * DAY), Duration::from_secs(30 * DAY))
-    }
-
-    /// Lets sessions be [remembered](super::Session::remember), with limits of their
-    /// own: `absolute` at most 400 days, beyond which browsers forget.
-    #[must_use]
-    pub const fn remembered(mut self, idle: Duration, absolute: Duration) -> Self {
+    pub const fn remember_me(mut self, idle: Duration, absolute: Duration) -> Self {
         self.remembered = Some(Limits {
             idle: Some(idle),
             absolute: Some(absolute),
         });
+        self
+    }
+
+    /// Sessions cannot be remembered: [`remember(true)`](super::Session::remember) is a usage
+    /// error.
+    #[must_use]
+    pub const fn without_remember_me(mut self) -> Self {
+        self.remembered = None;
         self
     }
 
@@ -180,10 +200,10 @@ impl Lifetime {
     }
 
     /// The limits of a session that is to be remembered, or not.
-    pub(super) fn limits(&self, remembered: bool) -> &Limits {
-        match &self.remembered {
-            Some(limits) if remembered => limits,
-            _ => &self.usual,
+    pub(super) fn limits(&self, remembered: bool) -> Limits {
+        match self.remembered.filter(|_| remembered) {
+            Some(limits) => self.usual.longest(limits),
+            None => self.usual,
         }
     }
 
@@ -220,16 +240,29 @@ impl Lifetime {
 
     /// Refuses a codec whose cookies expire before the sessions in them do.
     pub(super) fn check_max_age(&self, max_age: Duration) -> Result<(), Error> {
-        let kinds = std::iter::once(self.usual).chain(self.remembered);
-        for Limits { absolute, .. } in kinds.filter(|_| !max_age.is_zero()) {
+        if max_age.is_zero() {
+            return Ok(());
+        }
+        let kinds = [
+            (false, "the session's absolute limit", "Lifetime::absolute"),
+            (
+                true,
+                "the absolute limit of remembered sessions",
+                "Lifetime::remember_me or without_remember_me",
+            ),
+        ];
+        for (remembered, limit, remedy) in kinds {
             let max_age = max_age.as_secs();
-            match absolute {
-                Some(absolute) if absolute.as_secs() <= max_age => {}
+            match self
+                .limits(remembered)
+                .absolute
+                .map(|limit| limit.as_secs())
+            {
+                Some(absolute) if absolute <= max_age => {}
                 Some(absolute) => {
                     return Err(Error::usage(format!(
-                        "the codec's max_age of {max_age} s is shorter than the session's \
-                         absolute limit of {} s",
-                        absolute.as_secs()
+                        "the codec's max_age of {max_age} s is shorter than {limit} of \
+                         {absolute} s: raise the one, or lower the other with {remedy}"
                     )));
                 }
                 None => {
@@ -242,6 +275,11 @@ impl Lifetime {
         }
         Ok(())
     }
+}
+
+/// The longer of two limits; none is the longest.
+fn longer(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    Some(one?.max(other?))
 }
 
 impl Default for Lifetime {

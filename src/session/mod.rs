@@ -4,7 +4,7 @@
 //! | file | what lives there |
 //! |---|---|
 //! | `session.rs`, `state.rs`, `saving.rs` | [`Session`]: the handle of a handler, what happens to it in one request, and how it is saved |
-//! | `sessions.rs`, `response_fields.rs` | [`Sessions`]: a request's sessions by name, and what its response carries |
+//! | `sessions.rs`, `client_host.rs`, `response_fields.rs` | [`Sessions`]: a request's sessions by name, and what its response carries |
 //! | `values.rs`, `flashes.rs`, `self_describing.rs` | [`Values`]: what a session holds, as gob or in other formats |
 //! | `metadata.rs`, `lifetime.rs` | how long it lives: [`Lifetime`] |
 //! | `cookie_options.rs`, `cookie_header.rs` | the cookie as it is set and as it is read: [`CookieOptions`] |
@@ -39,6 +39,7 @@
 //! What a session in a cookie can *not* keep, [`CookieStore`] says.
 
 mod backend_epochs;
+mod client_host;
 mod content;
 mod cookie_header;
 mod cookie_options;
@@ -71,6 +72,7 @@ mod values;
 /// For implementations of [`Epochs`].
 pub use async_trait::async_trait;
 pub use backend_epochs::BackendEpochs;
+pub use client_host::client_host;
 pub use cookie_options::{CookieOptions, SameSite};
 pub use cookie_store::CookieStore;
 pub use dialect::Dialect;

@@ -180,6 +180,7 @@ impl Session {
 /// How long the client is to keep the cookie; none, to the end of the browser's session.
 fn max_age(content: &Content, now: UnixTime) -> Option<Duration> {
     let metadata = &content.metadata;
-    let deadline = metadata.deadline.filter(|_| metadata.remembered)?;
-    Some(deadline.since(now).min(LONGEST_MAX_AGE))
+    let left = metadata.deadline.map(|deadline| deadline.since(now));
+    let max_age = left.unwrap_or(LONGEST_MAX_AGE).min(LONGEST_MAX_AGE);
+    metadata.remembered.then_some(max_age)
 }

@@ -16,7 +16,7 @@ use super::{CookieOptions, Dialect, Lifetime};
 ///
 /// let options = ServerOptions::new()
 ///     .cookie(CookieOptions::new().name("__Host-shop")?)
-///     .lifetime(Lifetime::new().remember_me())
+///     .lifetime(Lifetime::new())
 ///     .at_most(5);
 /// # Ok::<(), silverback::session::Error>(())
 /// ```

@@ -502,18 +502,18 @@ impl Session {
         self.state().destroy_others()
     }
 
-    /// Keeps the cookie when the browser closes, and applies the lifetime's remembered
-    /// limits; or neither. The limits count from the beginning of the session: one that is
-    /// remembered no longer may so be over.
+    /// Keeps the cookie when the browser closes, and applies the lifetime's [remembered
+    /// limits](super::Lifetime::remember_me); or, if false, neither. The limits count from the
+    /// beginning of the session, so a session that is remembered no longer may end at once.
     ///
     /// # Errors
-    /// [Closed](Error::is_closed); usage, to remember with a
-    /// [lifetime](super::Lifetime::remember_me) that has no such limits.
+    /// [Closed](Error::is_closed); usage, to remember with a lifetime [without remembered
+    /// limits](super::Lifetime::without_remember_me).
     pub fn remember(&self, remembered: bool) -> Result<(), Error> {
         let lifetime = &self.setup().lifetime;
         if remembered && !lifetime.remembers() {
             return Err(Error::usage(
-                "the store's lifetime has no limits for remembered sessions: see \
+                "the store's lifetime remembers no sessions: set limits with \
                  Lifetime::remember_me",
             ));
         }

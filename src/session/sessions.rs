@@ -2,9 +2,9 @@
 //! come to. Gorilla's registry, and all that a web framework's adapter needs.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::client_host::is_loopback;
 use super::cookie_header::CookieHeader;
 use super::state::{Came, State};
 use super::store::{self, Store, Stores};
@@ -21,7 +21,8 @@ use super::{Error, Refusal, ResponseFields, Session};
 /// ```
 /// # use silverback::codec::{Codecs, KeyPairs};
 /// # use silverback::session::{CookieStore, Sessions, Stores};
-/// # async fn handle() -> Result<(), Box<dyn std::error::Error>> {
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
 /// let stores = Stores::from(CookieStore::new(codecs)?);
 ///
@@ -70,7 +71,7 @@ impl Loaded {
 
 impl Sessions {
     /// The sessions of a request with these Cookie fields and this Host (`:authority` in
-    /// HTTP/2).
+    /// HTTP/2), as [`client_host`](super::client_host) says which it is.
     #[must_use]
     pub fn of_request<'f>(
         stores: &Stores,
@@ -307,23 +308,6 @@ impl Drop for Shared {
     }
 }
 
-/// Whether a Host names this machine itself.
-fn is_loopback(host: &[u8]) -> bool {
-    let Ok(host) = std::str::from_utf8(host) else {
-        return false;
-    };
-    if let Some(address) = host.strip_prefix('[') {
-        let address = address.split_once(']').map(|(address, _)| address.parse());
-        return matches!(address, Some(Ok(address)) if Ipv6Addr::is_loopback(&address));
-    }
-    let name = host.split_once(':').map_or(host, |(name, _)| name);
-    let is_address = name
-        .parse()
-        .is_ok_and(|address: Ipv4Addr| address.is_loopback());
-    let last_label = name.rsplit_once('.').map_or(name, |(_, last)| last);
-    is_address || last_label.eq_ignore_ascii_case("localhost")
-}
-
 /// The names of the sessions that were asked for.
 impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -331,41 +315,5 @@ impl fmt::Debug for Sessions {
         f.debug_list()
             .entries(loaded.sessions.iter().map(|(_, session)| session.name()))
             .finish()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_loopback;
-
-    #[test]
-    fn loopback_is_what_browsers_take_for_it() {
-        for host in [
-            "localhost",
-            "LocalHost:3000",
-            "app.localhost:80",
-            "127.0.0.1",
-            "127.9.9.9:8080",
-            "[::1]",
-            "[::1]:3000",
-        ] {
-            assert!(is_loopback(host.as_bytes()), "{host}");
-        }
-        for host in [
-            "",
-            "example.com",
-            "localhost.example.com",
-            "notlocalhost",
-            "127.0.0.1.example.com",
-            "128.0.0.1",
-            "[::2]",
-            "[::1",
-            "::1",
-            "0.0.0.0",
-            "\u{fffd}",
-        ] {
-            assert!(!is_loopback(host.as_bytes()), "{host}");
-        }
-        assert!(!is_loopback(b"\xff"));
     }
 }

@@ -12,7 +12,8 @@ use super::{Error, Session, Sessions, Stores};
 /// path, domain and flags are.
 ///
 /// ```
-/// # async fn test() -> Result<(), Box<dyn std::error::Error>> {
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use silverback::codec::{Codecs, KeyPairs};
 /// use silverback::session::{CookieStore, testing::Jar};
 ///

@@ -7,16 +7,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
-use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
-use actix_web::http::StatusCode;
-use actix_web::http::header::{
-    CACHE_CONTROL, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, VARY,
+use actix_web::dev::{
+    Payload, RequestHead, Service, ServiceRequest, ServiceResponse, Transform, forward_ready,
 };
+use actix_web::http::StatusCode;
+use actix_web::http::uri::Authority;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 
 use crate::session::{Error, ResponseFields, Session, Sessions, Stores};
 
-use super::Failed;
+use super::{Failed, Public, TEXT, fields, page_for_developers};
 
 type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
@@ -33,9 +33,15 @@ type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 ///     Ok(format!("visit {visits}"))
 /// }
 ///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # #[actix_web::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = CookieStore::new(Codecs::from_pairs(KeyPairs::generate(1)?)?)?;
 /// let app = App::new().wrap(SessionMiddleware::new(store)).route("/", web::get().to(visit));
+/// # let app = actix_web::test::init_service(app).await;
+/// # let request = actix_web::test::TestRequest::get().to_request();
+/// # let response = actix_web::test::call_service(&app, request).await;
+/// # assert!(response.headers().contains_key("set-cookie"));
+/// # assert_eq!(actix_web::test::read_body(response).await, "visit 1");
 /// # Ok(())
 /// # }
 /// ```
@@ -45,8 +51,8 @@ pub struct SessionMiddleware {
     on_error: Option<OnError>,
 }
 
-/// Makes a response of a session error.
-type OnError = Arc<dyn Fn(&Error) -> HttpResponse + Send + Sync>;
+/// Makes a response of a session error, and the request's head.
+type OnError = Arc<dyn Fn(&Error, &RequestHead) -> HttpResponse + Send + Sync>;
 
 impl SessionMiddleware {
     /// Sessions of these stores: a [`CookieStore`](crate::session::CookieStore), or
@@ -58,76 +64,105 @@ impl SessionMiddleware {
         }
     }
 
-    /// What a client gets when a session cannot be loaded or saved, instead of an empty
-    /// response with [the error's status](Error::status). It is sent with
-    /// `Cache-Control: no-store`. What the error says is for you, not for the client.
+    /// Sets what a client gets when a session cannot be loaded or saved, instead of an empty
+    /// response with [the error's status](Error::status). `respond` sees the head of the
+    /// request as it came to the middleware, so that it can answer in JSON or in HTML. The
+    /// response is sent with `Cache-Control: no-store`. The text of the error is for you,
+    /// not for the client.
+    ///
+    /// ```
+    /// use actix_web::{HttpResponse, dev::RequestHead, http::StatusCode};
+    /// use silverback::web::actix::SessionMiddleware;
+    /// # use silverback::codec::{Codecs, KeyPairs};
+    /// # use silverback::session::{CookieStore, Error};
+    ///
+    /// # let store = CookieStore::new(Codecs::from_pairs(KeyPairs::generate(1)?)?)?;
+    /// let middleware = SessionMiddleware::new(store).on_error(|error: &Error, request: &RequestHead| {
+    ///     let mut response = HttpResponse::build(StatusCode::from_u16(error.status()).unwrap_or_default());
+    ///     match request.uri.path().starts_with("/api/") {
+    ///         true => response.json("session"),
+    ///         false => response.body("Please try again later."),
+    ///     }
+    /// });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn on_error(
         mut self,
-        respond: impl Fn(&Error) -> HttpResponse + Send + Sync + 'static,
+        respond: impl Fn(&Error, &RequestHead) -> HttpResponse + Send + Sync + 'static,
     ) -> Self {
         self.on_error = Some(Arc::new(respond));
         self
     }
+}
+
+/// What makes a response of a session error of one request.
+struct ErrorPage(Option<(OnError, RequestHead)>);
+
+impl ErrorPage {
+    /// The head is copied only where something looks at it. (The request itself must not be
+    /// held: actix-web panics while it routes a request that has a second owner.)
+    fn new(on_error: Option<&OnError>, request: &RequestHead) -> Self {
+        ErrorPage(on_error.map(|respond| (respond.clone(), request.clone())))
+    }
 
     fn respond(&self, error: &Error) -> HttpResponse {
-        let mut response = match &self.on_error {
-            Some(respond) => respond(error),
+        let mut response = match &self.0 {
+            Some((respond, request)) => respond(error, request),
             None => error.error_response(),
         };
-        let no_store = HeaderValue::from_static("no-store");
-        response.headers_mut().insert(CACHE_CONTROL, no_store);
+        fields::forbid_storing(response.headers_mut());
         response.extensions_mut().insert(Failed {
             error: error.clone(),
             is_answered: true,
         });
         response
     }
+}
 
-    async fn finish_response<B>(
-        &self,
-        sessions: &Sessions,
-        response: ServiceResponse<B>,
-    ) -> ServiceResponse<EitherBody<B>> {
-        let (request, mut response) = response.into_parts();
-        if is_answered(&response) {
-            sessions.abandon();
-            return ServiceResponse::new(request, response.map_into_left_body());
-        }
-        let finished = finish(sessions, session_error(&response)).await;
-        let response = match finished {
-            Ok(fields) => {
-                if let Some(fields) = fields {
-                    add(&fields, response.headers_mut());
-                }
-                response.map_into_left_body()
-            }
-            Err(error) => {
-                error.log();
-                self.respond(&error).map_into_right_body()
-            }
-        };
-        ServiceResponse::new(request, response)
+async fn finish_response<B>(
+    sessions: &Sessions,
+    error_page: &ErrorPage,
+    response: ServiceResponse<B>,
+) -> ServiceResponse<EitherBody<B>> {
+    let (request, mut response) = response.into_parts();
+    if is_answered(&response) {
+        sessions.abandon();
+        return ServiceResponse::new(request, response.map_into_left_body());
     }
-
-    /// The same for an error of a middleware within, which will become a response.
-    async fn finish_error(
-        self: Rc<Self>,
-        sessions: &Sessions,
-        error: actix_web::Error,
-    ) -> actix_web::Error {
-        let response = error.error_response();
-        if is_answered(&response) {
-            sessions.abandon();
-            return error;
-        }
-        match finish(sessions, session_error(&response)).await {
-            Ok(None) => error,
-            Ok(Some(fields)) => Finished::Error(error, fields).into(),
-            Err(error) => {
-                error.log();
-                Finished::Refused(error, self).into()
+    let finished = finish(sessions, session_error(&response)).await;
+    let response = match finished {
+        Ok(fields) => {
+            if let Some(fields) = fields {
+                add(fields, &mut response);
             }
+            response.map_into_left_body()
+        }
+        Err(error) => {
+            error.log();
+            error_page.respond(&error).map_into_right_body()
+        }
+    };
+    ServiceResponse::new(request, response)
+}
+
+/// The same for an error of a middleware within, which will become a response.
+async fn finish_error(
+    sessions: &Sessions,
+    error_page: ErrorPage,
+    error: actix_web::Error,
+) -> actix_web::Error {
+    let response = error.error_response();
+    if is_answered(&response) {
+        sessions.abandon();
+        return error;
+    }
+    match finish(sessions, session_error(&response)).await {
+        Ok(None) => error,
+        Ok(Some(fields)) => Finished::Error(error, fields).into(),
+        Err(error) => {
+            error.log();
+            Finished::Refused(error, error_page).into()
         }
     }
 }
@@ -151,7 +186,7 @@ enum Finished {
     /// With the fields of the sessions that were saved.
     Error(actix_web::Error, ResponseFields),
     /// A session's.
-    Refused(Error, Rc<SessionMiddleware>),
+    Refused(Error, ErrorPage),
 }
 
 impl Finished {
@@ -184,10 +219,10 @@ impl ResponseError for Finished {
         match self {
             Finished::Error(error, fields) => {
                 let mut response = error.error_response();
-                add(fields, response.headers_mut());
+                add(fields.clone(), &mut response);
                 response
             }
-            Finished::Refused(error, middleware) => middleware.respond(error),
+            Finished::Refused(error, error_page) => error_page.respond(error),
         }
     }
 }
@@ -257,54 +292,33 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let middleware = self.middleware.clone();
+        let SessionMiddleware { stores, on_error } = &*self.middleware;
         let outer = request.extensions().get::<Sessions>().cloned();
         let sessions = match outer {
-            Some(outer) => outer.within(&middleware.stores),
-            None => sessions_of(&middleware.stores, request.headers(), &request),
+            Some(outer) => outer.within(stores),
+            None => sessions_of(stores, request.head()),
         };
+        let error_page = ErrorPage::new(on_error.as_ref(), request.head());
         request.extensions_mut().insert(sessions.clone());
         let response = self.service.call(request);
         Box::pin(async move {
             match response.await {
-                Ok(response) => Ok(middleware.finish_response(&sessions, response).await),
-                Err(error) => Err(middleware.finish_error(&sessions, error).await),
+                Ok(response) => Ok(finish_response(&sessions, &error_page, response).await),
+                Err(error) => Err(finish_error(&sessions, error_page, error).await),
             }
         })
     }
 }
 
-fn sessions_of(stores: &Stores, headers: &HeaderMap, request: &ServiceRequest) -> Sessions {
-    let cookies = headers.get_all(COOKIE).map(HeaderValue::as_bytes);
-    let host = match request.uri().authority() {
-        Some(authority) => Some(authority.as_str().as_bytes()),
-        None => headers.get(HOST).map(HeaderValue::as_bytes),
-    };
-    Sessions::of_request(stores, cookies, host)
+fn sessions_of(stores: &Stores, request: &RequestHead) -> Sessions {
+    let authority = request.uri.authority().map(Authority::as_str);
+    fields::sessions_of(stores, authority, &request.headers)
 }
 
 /// Moves the sessions' fields to the response.
-fn add(fields: &ResponseFields, headers: &mut HeaderMap) {
-    for set_cookie in fields.set_cookies() {
-        if let Ok(mut value) = HeaderValue::try_from(set_cookie) {
-            // Neither logged nor kept in compression tables.
-            value.set_sensitive(true);
-            headers.append(SET_COOKIE, value);
-        }
-    }
-    if let Some(cache_control) = fields.cache_control(texts(headers, &CACHE_CONTROL)) {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache_control));
-    }
-    if fields.wants_vary(texts(headers, &VARY)) {
-        headers.append(VARY, HeaderValue::from_static("Cookie"));
-    }
-}
-
-/// The values of a field that are text.
-fn texts<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h str> {
-    headers
-        .get_all(name)
-        .filter_map(|value| value.to_str().ok())
+fn add<B>(fields: ResponseFields, response: &mut HttpResponse<B>) {
+    let is_public = response.extensions().get::<Public>().is_some();
+    fields::add(fields, is_public, response.headers_mut());
 }
 
 /// All sessions of the request. Not one is loaded yet.
@@ -344,14 +358,19 @@ impl FromRequest for Session {
 }
 
 /// [Its status](Error::status) and no body, and what the middleware's
-/// [`on_error`](SessionMiddleware::on_error) makes of it.
+/// [`on_error`](SessionMiddleware::on_error) makes of it. In debug builds the page of a
+/// [usage](Error::is_usage) error shows its text, which says what the developer can do.
 impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
         StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        let mut response = HttpResponse::new(self.status_code());
+        let mut response = HttpResponse::build(self.status_code());
+        let mut response = match page_for_developers(self) {
+            Some(page) => response.content_type(TEXT).body(page),
+            None => response.finish(),
+        };
         response.extensions_mut().insert(Failed {
             error: self.clone(),
             is_answered: false,

@@ -1,13 +1,19 @@
 //! axum: [`Session`] and [`Sessions`] as extractors, and a session error as a response.
 //! They work below a [`SessionLayer`](super::tower::SessionLayer).
 
-use axum_core::extract::FromRequestParts;
+use std::any::Any;
+use std::convert::Infallible;
+
+use axum_core::body::Body;
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 
 use crate::session::{Error, Session, Sessions};
 
 use super::tower::failed;
+use super::{TEXT, page_for_developers};
 
 /// All sessions of the request. Not one is loaded yet.
 impl<S: Send + Sync> FromRequestParts<S> for Sessions {
@@ -30,7 +36,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Session {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
-        let sessions = Sessions::from_request_parts(parts, state).await?;
+        let sessions = <Sessions as FromRequestParts<S>>::from_request_parts(parts, state).await?;
         let session = sessions.session().await?;
         if let Some(refusal) = session.refusal() {
             parts.extensions.insert(refusal);
@@ -39,10 +45,45 @@ impl<S: Send + Sync> FromRequestParts<S> for Session {
     }
 }
 
+/// `Option<Sessions>`: none, if there is no layer around the handler.
+impl<S: Send + Sync> OptionalFromRequestParts<S> for Sessions {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(parts.extensions.get::<Sessions>().cloned())
+    }
+}
+
+/// `Option<Session>`: none, if there is no layer around the handler, so that it can serve
+/// routes within a layer and without. A server behind the sessions that is unavailable is an
+/// error here too, and never none.
+impl<S: Send + Sync> OptionalFromRequestParts<S> for Session {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Error> {
+        if parts.extensions.get::<Sessions>().is_none() {
+            return Ok(None);
+        }
+        let session = <Session as FromRequestParts<S>>::from_request_parts(parts, state).await?;
+        Ok(Some(session))
+    }
+}
+
 /// [Its status](Error::status) and no body, and what the layer's
 /// [`on_error`](super::tower::SessionLayer::on_error) makes of it.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         failed(self)
+    }
+}
+
+/// Says on the page of an error what the developer can do, in debug builds and where the body
+/// is axum's.
+pub(super) fn explain<B: 'static>(error: &Error, response: &mut http::Response<B>) {
+    let body = (response.body_mut() as &mut dyn Any).downcast_mut::<Body>();
+    if let (Some(body), Some(page)) = (body, page_for_developers(error)) {
+        *body = page.into();
+        let text = HeaderValue::from_static(TEXT);
+        response.headers_mut().insert(CONTENT_TYPE, text);
     }
 }

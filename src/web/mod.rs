@@ -7,6 +7,7 @@
 //! | [`tower`] | any tower service: [`SessionLayer`](tower::SessionLayer) | `tower` |
 //! | `axum.rs` | axum: the extractors `Session` and `Sessions`, on top of the layer | `axum` |
 //! | [`actix`] | actix-web: [`SessionMiddleware`](actix::SessionMiddleware) and the same extractors | `actix` |
+//! | `fields.rs` | header fields, once for all of them | |
 //! | [`tower_sessions`] | applications on the `tower-sessions` crate: [`BackendStore`](tower_sessions::BackendStore) | `tower-sessions` |
 //!
 //! What a session is, which cookies count and what a response must carry is the
@@ -16,9 +17,14 @@
 //! # Logging in and out
 //!
 //! ```
-//! # #[cfg(feature = "axum")] {
-//! use axum::{Form, response::Redirect};
-//! use silverback::session::{Error, Session};
+//! # #[cfg(not(feature = "axum"))] fn main() {}
+//! # #[cfg(feature = "axum")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use axum::{Form, Router, response::Redirect, routing::{get, post}};
+//! use silverback::codec::{Codecs, KeyPairs};
+//! use silverback::session::{CookieStore, Error, Session};
+//! use silverback::web::tower::SessionLayer;
 //!
 //! #[derive(serde::Deserialize)]
 //! struct Login { name: String, password: String, remember: Option<String> }
@@ -44,9 +50,36 @@
 //!     let owner = session.owner().unwrap_or_else(|| "stranger".to_owned());
 //!     Ok(format!("{} Hello, {owner}.", flashes.join(" ")))
 //! }
-//! # fn password_is_right(_: &str, _: &str) -> bool { true }
-//! # let app: axum::Router = axum::Router::new().route("/", axum::routing::get(page))
-//! #     .route("/login", axum::routing::post(login)).route("/logout", axum::routing::post(logout));
+//!
+//! let store = CookieStore::new(Codecs::from_pairs(KeyPairs::generate(1)?)?)?;
+//! let app = Router::new()
+//!     .route("/", get(page))
+//!     .route("/login", post(login))
+//!     .route("/logout", post(logout))
+//!     .layer(SessionLayer::new(store));
+//! # fn password_is_right(_: &str, password: &str) -> bool { password == "right" }
+//! # let mut jar = silverback::session::testing::Jar::new();
+//! # let mut visit = async |path: &str, form: Option<&str>| {
+//! #     let request = axum::http::Request::builder().uri(path).header("cookie", jar.cookie());
+//! #     let request = request.header("content-type", "application/x-www-form-urlencoded");
+//! #     let request = request.method(if form.is_some() { "POST" } else { "GET" });
+//! #     let request = request.body(axum::body::Body::from(form.unwrap_or_default().to_owned())).unwrap();
+//! #     let response = tower_service::Service::call(&mut app.clone(), request).await.unwrap();
+//! #     let set_cookies: Vec<_> = response.headers().get_all("set-cookie").iter()
+//! #         .map(|field| field.to_str().unwrap().to_owned()).collect();
+//! #     set_cookies.iter().for_each(|field| jar.receive(field));
+//! #     let status = response.status().as_u16();
+//! #     let body = axum::body::to_bytes(response.into_body(), 1_000).await.unwrap();
+//! #     (status, set_cookies.concat(), String::from_utf8(body.to_vec()).unwrap())
+//! # };
+//! # assert_eq!(visit("/login", Some("name=ape&password=wrong")).await.0, 303);
+//! # assert_eq!(visit("/", None).await.2, "That is not the password. Hello, stranger.");
+//! # let (status, set_cookie, _) = visit("/login", Some("name=ape&password=right&remember=on")).await;
+//! # assert!(status == 303 && set_cookie.contains("Max-Age=2592000"), "{status} {set_cookie}");
+//! # assert_eq!(visit("/", None).await.2, " Hello, ape.");
+//! # assert_eq!(visit("/logout", Some("")).await.0, 303);
+//! # assert_eq!(visit("/", None).await.2, "You are logged out. Hello, stranger.");
+//! # Ok(())
 //! # }
 //! ```
 //!
@@ -54,8 +87,12 @@
 //!
 //! If the request's session was written to, a Set-Cookie and `Cache-Control: no-store`;
 //! if it was asked for, `Vary: Cookie` and `Cache-Control: private, no-cache`, unless the
-//! application was stricter; else nothing. Bodies stream, connections upgrade: the
-//! session is saved when the head is ready, and takes no changes after.
+//! application said `no-store`, or `private` with a `max-age` of its own; else nothing. A
+//! response that was asked for loses the fields that caches obey in place of Cache-Control
+//! (`CDN-Cache-Control`, `Surrogate-Control` and
+//! [their kind](crate::session::ResponseFields::is_targeted)). One that the session did not
+//! shape can be declared [`Public`]. Bodies stream, connections upgrade: the session is saved
+//! when the head is ready, and takes no changes after.
 //!
 //! # Cross-site requests
 //!
@@ -67,17 +104,58 @@
 //! A session error that reaches the layer, from a handler that returns it, from an
 //! extractor or from saving, becomes a response with [its
 //! status](crate::session::Error::status) and no body: 503, if a server behind the
-//! sessions is unavailable. `on_error` makes another response of it. No session is saved
-//! then, and no cookie touched; the error is logged as a `tracing` event.
+//! sessions is unavailable. `on_error` makes another response of it, and sees the request. No
+//! session is saved then, and no cookie touched.
+//!
+//! The error is logged as a `tracing` event, and so are refused cookies: install a subscriber
+//! to see them (`tracing_subscriber::fmt().init()` of the crate `tracing-subscriber`), or a
+//! 500 says nothing. In debug builds of an application for axum or actix-web, an error in the
+//! use of this crate is shown on the page, too.
 //!
 //! # Where the layer goes
 //!
-//! Around the handlers: in axum, `.layer(..)` after the routes it is for. A handler outside
+//! Around the handlers: in axum, `.layer(..)` after the routes it is for. CORS goes outside of
+//! it (`.layer(sessions).layer(cors)`; in actix-web `.wrap(sessions).wrap(cors)`): the response
+//! to a session error then has its fields, which `on_error` would have to add otherwise, and a
+//! preflight request costs no session. A handler outside
 //! of it that asks for a session gets a usage error, and the log says so.
 //!
 //! Layers nest. A layer within another takes the sessions that are there, and adds those of
 //! its own names that are new; handlers inside reach both, and `Session` alone is the first
 //! store of the innermost layer.
+
+/// Says of a response that the session did not shape it, so that caches may keep it: to be put
+/// among the response's extensions.
+///
+/// Without it, each response whose request asked for a session loses what would let shared
+/// caches keep it. A layer that looks at every session, to log its owner say, asks for the
+/// session of pages that are the same for everyone, too. A response with a Set-Cookie is never
+/// public, whatever it says.
+///
+/// ```
+/// # #[cfg(feature = "axum")] {
+/// use axum::{Extension, response::IntoResponse};
+/// use silverback::web::Public;
+///
+/// /// One response.
+/// async fn style() -> impl IntoResponse {
+///     (Extension(Public), [("cache-control", "public, max-age=3600")], "body { color: gray }")
+/// }
+///
+/// /// All responses of a route: in axum, by `map_response`.
+/// fn public<B>(mut response: http::Response<B>) -> http::Response<B> {
+///     response.extensions_mut().insert(Public);
+///     response
+/// }
+/// # let layer = axum::middleware::map_response(async |response: axum::response::Response| public(response));
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(style).layer(layer));
+/// # }
+/// ```
+///
+/// In actix-web: `response.extensions_mut().insert(Public)`, on an `HttpResponse`.
+#[cfg(any(feature = "tower", feature = "actix"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Public;
 
 /// Marks a response that stands for a session error.
 #[cfg(any(feature = "tower", feature = "actix"))]
@@ -89,10 +167,24 @@ struct Failed {
     is_answered: bool,
 }
 
+/// The page of a session error that the developer can do something about, in debug builds. A
+/// client of a release build learns nothing.
+#[cfg(any(feature = "axum", feature = "actix"))]
+fn page_for_developers(error: &crate::session::Error) -> Option<String> {
+    let is_shown = cfg!(debug_assertions) && error.is_usage();
+    is_shown.then(|| format!("{error}\n\n(Only debug builds of silverback show this page.)\n"))
+}
+
+/// The type of that page.
+#[cfg(any(feature = "axum", feature = "actix"))]
+const TEXT: &str = "text/plain; charset=utf-8";
+
 #[cfg(feature = "actix")]
 pub mod actix;
 #[cfg(feature = "axum")]
 mod axum;
+#[cfg(any(feature = "tower", feature = "actix"))]
+mod fields;
 #[cfg(feature = "tower")]
 pub mod tower;
 #[cfg(feature = "tower-sessions")]

@@ -6,15 +6,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::header::{CACHE_CONTROL, COOKIE, HOST, HeaderMap, HeaderName, SET_COOKIE, VARY};
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::request::Parts;
+use http::uri::Authority;
+use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::session::{Error, ResponseFields, Sessions, Stores};
 
-use super::Failed;
+use super::{Failed, Public, fields};
 
 /// Gives each request its [`Sessions`], as an extension, and saves them before the
 /// response's head leaves.
@@ -54,11 +55,13 @@ use super::Failed;
 ///     Ok(Response::new(format!("visit {visits}")))
 /// }
 ///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = CookieStore::new(Codecs::from_pairs(KeyPairs::generate(1)?)?)?;
 /// let mut service = SessionLayer::new(store).layer(Visits);
-/// let response = service.call(Request::new(()));
-/// # drop(response);
+/// let response = service.call(Request::new(())).await?;
+/// assert_eq!(response.body(), "visit 1");
+/// assert!(response.headers().contains_key("set-cookie"));
 /// # Ok(())
 /// # }
 /// ```
@@ -67,28 +70,71 @@ pub struct SessionLayer<B> {
     on_error: OnError<B>,
 }
 
-/// Makes a response of a session error.
-type OnError<B> = Arc<dyn Fn(&Error) -> Response<B> + Send + Sync>;
+/// How a session error becomes a response.
+enum OnError<B> {
+    /// By [`failed`], which needs no request.
+    Default(fn(&Error) -> Response<B>),
+    Custom(Arc<CustomPage<B>>),
+}
 
-impl<B: Default> SessionLayer<B> {
+/// Makes a response of a session error, and the request's parts.
+type CustomPage<B> = dyn Fn(&Error, &Parts) -> Response<B> + Send + Sync;
+
+impl<B> SessionLayer<B> {
     /// Sessions of these stores: a [`CookieStore`](crate::session::CookieStore), or
     /// [several](Stores::and).
-    pub fn new(stores: impl Into<Stores>) -> Self {
+    pub fn new(stores: impl Into<Stores>) -> Self
+    where
+        B: Default + 'static,
+    {
         SessionLayer {
             stores: stores.into(),
-            on_error: Arc::new(|error| failed(error.clone())),
+            on_error: OnError::Default(|error| failed(error.clone())),
         }
     }
 
-    /// What a client gets when a session cannot be loaded or saved, instead of an empty
-    /// response with [the error's status](Error::status). It is sent with
-    /// `Cache-Control: no-store`. What the error says is for you, not for the client.
+    /// [`new`](SessionLayer::new) and [`on_error`](SessionLayer::on_error) in one, for a
+    /// response body that has no default.
+    pub fn with_on_error(
+        stores: impl Into<Stores>,
+        respond: impl Fn(&Error, &Parts) -> Response<B> + Send + Sync + 'static,
+    ) -> Self {
+        SessionLayer {
+            stores: stores.into(),
+            on_error: OnError::Custom(Arc::new(respond)),
+        }
+    }
+
+    /// Sets what a client gets when a session cannot be loaded or saved, instead of an empty
+    /// response with [the error's status](Error::status). `respond` sees the parts of the
+    /// request as they came to the layer, so that it can answer in JSON or in HTML. The
+    /// response is sent with `Cache-Control: no-store`. The text of the error is for you,
+    /// not for the client.
+    ///
+    /// ```
+    /// use axum::response::{Html, IntoResponse};
+    /// use http::StatusCode;
+    /// use silverback::web::tower::SessionLayer;
+    /// # use silverback::codec::{Codecs, KeyPairs};
+    /// # use silverback::session::{CookieStore, Error};
+    ///
+    /// # let store = CookieStore::new(Codecs::from_pairs(KeyPairs::generate(1)?)?)?;
+    /// let layer = SessionLayer::new(store).on_error(|error: &Error, request: &http::request::Parts| {
+    ///     let status = StatusCode::from_u16(error.status()).unwrap_or_default();
+    ///     match request.uri.path().starts_with("/api/") {
+    ///         true => (status, r#"{"error": "session"}"#).into_response(),
+    ///         false => (status, Html("<p>Please try again later.")).into_response(),
+    ///     }
+    /// });
+    /// let app: axum::Router = axum::Router::new().layer(layer);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn on_error(
         mut self,
-        respond: impl Fn(&Error) -> Response<B> + Send + Sync + 'static,
+        respond: impl Fn(&Error, &Parts) -> Response<B> + Send + Sync + 'static,
     ) -> Self {
-        self.on_error = Arc::new(respond);
+        self.on_error = OnError::Custom(Arc::new(respond));
         self
     }
 }
@@ -96,16 +142,28 @@ impl<B: Default> SessionLayer<B> {
 /// The response that stands for a session error: [its status](Error::status) and no body.
 /// The layer makes its own of it, as [`SessionLayer::on_error`] says, and saves no session.
 ///
-/// In axum, returning the error does the same.
-pub fn failed<B: Default>(error: Error) -> Response<B> {
+/// In axum, returning the error does the same. There, in debug builds, the page of a
+/// [usage](Error::is_usage) error shows its text, which says what the developer can do.
+pub fn failed<B: Default + 'static>(error: Error) -> Response<B> {
     let status = StatusCode::from_u16(error.status());
     let mut response = Response::new(B::default());
     *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    #[cfg(feature = "axum")]
+    super::axum::explain(&error, &mut response);
     response.extensions_mut().insert(Failed {
         error,
         is_answered: false,
     });
     response
+}
+
+impl<B> Clone for OnError<B> {
+    fn clone(&self) -> Self {
+        match self {
+            OnError::Default(respond) => OnError::Default(*respond),
+            OnError::Custom(respond) => OnError::Custom(respond.clone()),
+        }
+    }
 }
 
 impl<B> Clone for SessionLayer<B> {
@@ -162,30 +220,59 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         let stores = &self.layer.stores;
-        let sessions = match request.extensions().get::<Sessions>() {
+        let (mut parts, body) = request.into_parts();
+        let sessions = match parts.extensions.get::<Sessions>() {
             Some(outer) => outer.within(stores),
-            None => sessions_of(stores, &request),
+            None => sessions_of(stores, &parts),
         };
-        request.extensions_mut().insert(sessions.clone());
+        let error_page = ErrorPage::new(&self.layer.on_error, &parts);
+        parts.extensions.insert(sessions.clone());
         ResponseFuture {
-            response: self.inner.call(request),
+            response: self.inner.call(Request::from_parts(parts, body)),
             sessions,
-            on_error: self.layer.on_error.clone(),
+            error_page,
             finish: None,
         }
     }
 }
 
-fn sessions_of<Body>(stores: &Stores, request: &Request<Body>) -> Sessions {
-    let cookies = request.headers().get_all(COOKIE);
-    let cookies = cookies.iter().map(HeaderValue::as_bytes);
-    let host = match request.uri().authority() {
-        Some(authority) => Some(authority.as_str().as_bytes()),
-        None => request.headers().get(HOST).map(HeaderValue::as_bytes),
-    };
-    Sessions::of_request(stores, cookies, host)
+fn sessions_of(stores: &Stores, request: &Parts) -> Sessions {
+    let authority = request.uri.authority().map(Authority::as_str);
+    fields::sessions_of(stores, authority, &request.headers)
+}
+
+/// What makes a response of a session error of one request.
+enum ErrorPage<B> {
+    Default(fn(&Error) -> Response<B>),
+    Custom(Arc<CustomPage<B>>, Box<Parts>),
+}
+
+impl<B> ErrorPage<B> {
+    /// The parts are copied only where something looks at them.
+    fn new(on_error: &OnError<B>, request: &Parts) -> Self {
+        match on_error {
+            OnError::Default(respond) => ErrorPage::Default(*respond),
+            OnError::Custom(respond) => {
+                ErrorPage::Custom(respond.clone(), Box::new(request.clone()))
+            }
+        }
+    }
+
+    fn respond(&self, error: &Error) -> Response<B> {
+        error.log();
+        let mut response = match self {
+            ErrorPage::Default(respond) => respond(error),
+            ErrorPage::Custom(respond, request) => respond(error, request),
+        };
+        fields::forbid_storing(response.headers_mut());
+        response.extensions_mut().insert(Failed {
+            error: error.clone(),
+            is_answered: true,
+        });
+        response
+    }
 }
 
 pin_project! {
@@ -194,7 +281,7 @@ pin_project! {
         #[pin]
         response: F,
         sessions: Sessions,
-        on_error: OnError<B>,
+        error_page: ErrorPage<B>,
         finish: Option<(Response<B>, Finish)>,
     }
 }
@@ -209,7 +296,7 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let sessions = &*this.sessions;
+        let (sessions, error_page) = (&*this.sessions, &*this.error_page);
         if this.finish.is_none() {
             let response = ready!(this.response.poll(context));
             let response = response.inspect_err(|_| sessions.abandon())?;
@@ -217,7 +304,7 @@ where
                 sessions.abandon();
                 return Poll::Ready(Ok(match failed.is_answered {
                     true => response,
-                    false => refuse(&failed.error, this.on_error),
+                    false => error_page.respond(&failed.error),
                 }));
             }
             if !sessions.were_asked_for() {
@@ -237,11 +324,11 @@ where
         Poll::Ready(Ok(match finished {
             Ok(fields) => {
                 if let Some(fields) = fields {
-                    add(&fields, response.headers_mut());
+                    add(fields, &mut response);
                 }
                 response
             }
-            Err(error) => refuse(&error, this.on_error),
+            Err(error) => error_page.respond(&error),
         }))
     }
 }
@@ -252,37 +339,8 @@ impl<F, B> fmt::Debug for ResponseFuture<F, B> {
     }
 }
 
-fn refuse<B>(error: &Error, on_error: &OnError<B>) -> Response<B> {
-    error.log();
-    let mut response = on_error(error);
-    let no_store = HeaderValue::from_static("no-store");
-    response.headers_mut().insert(CACHE_CONTROL, no_store);
-    response.extensions_mut().insert(Failed {
-        error: error.clone(),
-        is_answered: true,
-    });
-    response
-}
-
 /// Moves the sessions' fields to the response.
-fn add(fields: &ResponseFields, headers: &mut HeaderMap) {
-    for set_cookie in fields.set_cookies() {
-        if let Ok(mut value) = HeaderValue::try_from(set_cookie) {
-            // Neither logged nor kept in compression tables.
-            value.set_sensitive(true);
-            headers.append(SET_COOKIE, value);
-        }
-    }
-    if let Some(cache_control) = fields.cache_control(texts(headers, &CACHE_CONTROL)) {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache_control));
-    }
-    if fields.wants_vary(texts(headers, &VARY)) {
-        headers.append(VARY, HeaderValue::from_static("Cookie"));
-    }
-}
-
-/// The values of a field that are text.
-fn texts<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h str> {
-    let values = headers.get_all(name).into_iter();
-    values.filter_map(|value| value.to_str().ok())
+fn add<B>(fields: ResponseFields, response: &mut Response<B>) {
+    let is_public = response.extensions().get::<Public>().is_some();
+    fields::add(fields, is_public, response.headers_mut());
 }

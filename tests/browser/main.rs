@@ -87,7 +87,7 @@ async fn a_person_logs_in_and_out() {
 
     browser.click("#rotate").await;
     browser
-        .sees("came sealed by key 1 and leaves sealed by key 2")
+        .sees("came sealed by key 2 and leaves sealed by key 1, the newest")
         .await;
     browser.sees("seen 3 times").await;
     browser.screenshot("rotated", 900, 700).await;
@@ -184,7 +184,7 @@ async fn a_person_logs_other_devices_out() {
     log_in(&tablet, &home).await;
     tablet.click("#rotate").await;
     tablet
-        .sees("came sealed by key 1 and leaves sealed by key 2")
+        .sees("came sealed by key 2 and leaves sealed by key 1, the newest")
         .await;
     laptop.open(&format!("{home}devices")).await;
     laptop.sees("Firefox on Android").await;

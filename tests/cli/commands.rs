@@ -461,13 +461,44 @@ fn verbose_says_which_key_the_age_and_staleness() {
         ],
         "",
     );
-    assert_eq!(answered.stderr, "key: 1, age: 1m 30s, stale: yes\n");
+    assert_eq!(answered.stderr, "key: 2, age: 1m 30s, stale: yes\n");
     assert_eq!(answered.ok(), "\"ape\"\n");
     assert!(
         decode(&["--at", "1000", "--verbose"], &cookie)
             .stderr
-            .contains("key: 0, age: 0s, stale: no")
+            .contains("key: 1, age: 0s, stale: no")
     );
+}
+
+/// In the SPEC, in errors and in `--verbose`: key 1 is the newest. (`tests/browser` holds the
+/// demo to it.)
+#[test]
+fn keys_have_one_numbering() {
+    let specs = [OTHER, KEYS];
+    for (number, spec) in (1..).zip(specs) {
+        let sealed = ["encode", "--keys", spec, "--name", "sid"];
+        let cookie = silverback(sealed, "\"ape\"").ok();
+        let chain = specs.join(",");
+        let decode = ["decode", "--keys", &chain, "--name", "sid", "--verbose"];
+        let opened = silverback(decode.into_iter().chain([cookie.trim_end()]), "");
+        assert!(
+            opened.stderr.starts_with(&format!("key: {number}, ")),
+            "{}",
+            opened.stderr
+        );
+        // The same pair, with a block key that is none, is named by the same number.
+        let broken = specs
+            .map(|of| if of == spec { "00:00" } else { of })
+            .join(",");
+        let refused = silverback(["decode", "--keys", &broken, "--name", "sid"], "").fails(2);
+        assert!(
+            refused.contains(&format!("key pair {number}:")),
+            "{refused}"
+        );
+    }
+    let twice = [OTHER, KEYS, OTHER].join(",");
+    let refused = silverback(["decode", "--keys", &twice, "--name", "sid"], "").fails(2);
+    assert!(refused.contains("key pairs 1 and 3 share"), "{refused}");
 }
 
 #[test]
@@ -534,7 +565,7 @@ fn reseal_moves_a_cookie_to_the_newest_key_and_keeps_its_date() {
         "-",
     ];
     let opened = silverback(decode, &new);
-    assert_eq!(opened.stderr, "key: 0, age: 10m, stale: no\n");
+    assert_eq!(opened.stderr, "key: 1, age: 10m, stale: no\n");
     assert_eq!(opened.ok(), "\"ape\"\n");
     assert_eq!(
         reseal(&["--at", "1500", "--max-age", "10"], &old).stdout,

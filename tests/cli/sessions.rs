@@ -27,7 +27,7 @@ struct Service {
 
 impl Service {
     async fn new() -> Self {
-        let shop = ServerOptions::new().lifetime(Lifetime::new().remember_me());
+        let shop = ServerOptions::new().lifetime(Lifetime::new());
         Service::with(&CodecOptions::new(), shop).await
     }
 

@@ -149,13 +149,14 @@ fn others_end_whatever_becomes_of_this_one(framework: Framework) {
 }
 
 fn an_error_from_within_still_saves_what_it_should(framework: Framework) {
-    let mut browser = site(store()).error_page("sorry").browse(framework);
+    let mut browser = site(store()).error_page("no {path}").browse(framework);
     let refused = browser.get("/guarded");
     assert_eq!((refused.status, refused.set_cookies().len()), (401, 1));
     assert_eq!(refused.cache_control(), ["no-store"]);
     assert_eq!(refused.all("vary"), ["Cookie"]);
     let refused = browser.get("/guarded-fresh");
-    assert_eq!((refused.status, &*refused.body), (403, "sorry"));
+    let page = "no /guarded-fresh";
+    assert_eq!((refused.status, &*refused.body), (403, page));
     assert_eq!(refused.cache_control(), ["no-store"]);
 }
 

@@ -46,6 +46,9 @@ pub(crate) fn axum_routes(site: Arc<Site>) -> axum::Router {
                 .headers_mut()
                 .append(name, value.try_into().unwrap());
         }
+        if reply.is_public {
+            response.extensions_mut().insert(silverback::web::Public);
+        }
         response
     }
 
@@ -82,7 +85,11 @@ pub(crate) fn actix_routes(config: &mut actix_web::web::ServiceConfig, site: Arc
         for field in reply.fields {
             response.append_header(field);
         }
-        response.body(reply.body)
+        let mut response = response.body(reply.body);
+        if reply.is_public {
+            response.extensions_mut().insert(silverback::web::Public);
+        }
+        response
     }
 
     let fallback = move |request: HttpRequest, sessions: Sessions| {

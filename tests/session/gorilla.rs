@@ -125,7 +125,7 @@ fn max_age(framework: Framework) {
             Ok("")
         }
     };
-    let lifetime = Lifetime::new().remember_me();
+    let lifetime = Lifetime::new();
     let mut browser = Site::new(store_with(CookieOptions::new(), lifetime))
         .on("/zero", save(false))
         .on("/month", save(true))

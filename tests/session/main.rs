@@ -4,6 +4,7 @@
 #[macro_use]
 mod table;
 
+mod caches;
 mod client;
 mod concurrency;
 mod cookie_header;
@@ -20,6 +21,7 @@ mod scopes;
 mod server;
 mod site;
 mod support;
+mod tower;
 #[cfg(feature = "tower-sessions")]
 mod tower_sessions;
 mod values;

@@ -35,7 +35,7 @@ async fn receive(jar: &mut Jar, sessions: &Sessions) -> Result<(), Error> {
 }
 
 fn remembering() -> CookieStore {
-    store_with(CookieOptions::new(), Lifetime::new().remember_me())
+    store_with(CookieOptions::new(), Lifetime::new())
 }
 
 #[test]
@@ -89,7 +89,9 @@ fn a_deadline_of_its_own_survives_being_remembered() {
             assert_eq!(session.deadline(), Some(day));
         })
         .await;
-        visit(&mut Jar::new(), &super::support::store(), |session| {
+        let lifetime = Lifetime::new().without_remember_me();
+        let store = store_with(CookieOptions::new(), lifetime);
+        visit(&mut Jar::new(), &store, |session| {
             let refused = session.remember(true).unwrap_err();
             assert!(refused.is_usage(), "there are no such limits");
         })
@@ -98,10 +100,42 @@ fn a_deadline_of_its_own_survives_being_remembered() {
 }
 
 #[test]
+fn a_session_is_remembered_by_default_and_never_shortened_by_it() {
+    const DAY: u64 = 86_400;
+    let days = |days: u64| Duration::from_secs(days * DAY);
+    let remembered = |lifetime| {
+        let clock = Clock::new();
+        let store = clock.of(store_with(CookieOptions::new(), lifetime));
+        RUNTIME.block_on(async {
+            let sessions = Jar::new().sessions(store);
+            let session = sessions.session().await.unwrap();
+            session.remember(true).unwrap();
+            let left = session.deadline().map(|end| end.since(clock.now()));
+            let fields = sessions.finish().await.unwrap().unwrap();
+            let (_, max_age) = fields.set_cookies()[0].split_once("Max-Age=").unwrap();
+            (left, max_age.parse::<u64>().unwrap() / DAY)
+        })
+    };
+    let usual = Lifetime::new().absolute(days(60)).without_idle();
+    assert_eq!(remembered(Lifetime::new()), (Some(days(30)), 30));
+    assert_eq!(remembered(usual.clone()), (Some(days(60)), 60));
+    assert_eq!(
+        remembered(usual.remember_me(days(1), days(90))),
+        (Some(days(90)), 90)
+    );
+    assert_eq!(remembered(Lifetime::nist_aal1()), (Some(days(30)), 30));
+    assert_eq!(
+        remembered(Lifetime::new().without_absolute()),
+        (None, 400),
+        "as long as browsers keep a cookie"
+    );
+}
+
+#[test]
 fn max_age_is_never_over_400_days() {
     let clock = Clock::new();
     let days = |days: u64| Duration::from_secs(days * 86_400);
-    let lifetime = Lifetime::new().remembered(days(400), days(400));
+    let lifetime = Lifetime::new().remember_me(days(400), days(400));
     let store = store_with(CookieOptions::new(), lifetime);
     RUNTIME.block_on(async {
         let mut jar = Jar::new();

@@ -26,6 +26,7 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) fields: Vec<(&'static str, &'static str)>,
     pub(crate) body: String,
+    pub(crate) is_public: bool,
 }
 
 impl<S: ToString> From<S> for Reply {
@@ -34,6 +35,7 @@ impl<S: ToString> From<S> for Reply {
             status: 200,
             body: body.to_string(),
             fields: Vec::new(),
+            is_public: false,
         }
     }
 }
@@ -41,6 +43,12 @@ impl<S: ToString> From<S> for Reply {
 impl Reply {
     pub(crate) fn with(mut self, name: &'static str, value: &'static str) -> Self {
         self.fields.push((name, value));
+        self
+    }
+
+    /// The same, declared public.
+    pub(crate) fn public(mut self) -> Self {
+        self.is_public = true;
         self
     }
 }
@@ -52,7 +60,8 @@ pub(crate) type Route = Arc<dyn Fn(Sessions) -> Answer + Send + Sync>;
 pub(crate) struct Site {
     pub(crate) stores: Stores,
     pub(crate) routes: Vec<(&'static str, Route)>,
-    /// The body of the page that stands for a session error, if not the default one.
+    /// The body of the page that stands for a session error, if not the default one, with
+    /// `{path}` in it for that of the request.
     pub(crate) error_page: Option<&'static str>,
     /// Of the layers within the first, two at most, the outer one first.
     pub(crate) within: Vec<Stores>,
@@ -122,9 +131,13 @@ fn axum_layer(stores: Stores, error_page: Option<&'static str>) -> SessionLayer<
     let Some(page) = error_page else {
         return layer;
     };
-    layer.on_error(move |error| {
+    layer.on_error(move |error, request| {
+        assert!(request.headers.contains_key("host"));
+        let page = page.replace("{path}", request.uri.path());
         let mut response = axum::response::Response::new(Body::from(page));
         *response.status_mut() = error.status().try_into().unwrap();
+        let kept = "max-age=600".try_into().unwrap();
+        response.headers_mut().insert("cdn-cache-control", kept);
         response
     })
 }
@@ -147,9 +160,13 @@ fn actix_middleware(stores: Stores, error_page: Option<&'static str>) -> Session
     let Some(page) = error_page else {
         return middleware;
     };
-    middleware.on_error(move |error| {
+    middleware.on_error(move |error, request| {
+        assert!(request.headers.contains_key("host"));
+        let page = page.replace("{path}", request.uri.path());
         let status = error.status().try_into().unwrap();
-        actix_web::HttpResponse::build(status).body(page)
+        actix_web::HttpResponse::build(status)
+            .insert_header(("cdn-cache-control", "max-age=600"))
+            .body(page)
     })
 }
 

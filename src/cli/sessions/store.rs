@@ -17,9 +17,6 @@ const STORE_VARIABLE: &str = "SILVERBACK_STORE";
 /// How many characters the key of a record has: base64url of SHA-256.
 const KEY_LENGTH: usize = 43;
 
-/// What browsers remember at most, so that no session is too old to be shown.
-const LONGEST_MEMORY: Duration = Duration::from_secs(400 * 24 * 60 * 60);
-
 /// Where the records are.
 #[derive(Args)]
 pub(super) struct Place {
@@ -114,10 +111,7 @@ impl Place {
 /// What the service's lifetime is, only the service knows: no session is over by this one
 /// that is not by what is sealed within.
 fn any_lifetime() -> Lifetime {
-    Lifetime::new()
-        .without_idle()
-        .without_absolute()
-        .remembered(LONGEST_MEMORY, LONGEST_MEMORY)
+    Lifetime::new().without_idle().without_absolute()
 }
 
 impl Service {

@@ -58,7 +58,7 @@ impl Trial {
     async fn new((name, change, _): (&str, Change, &str)) -> Self {
         let memory = Arc::new(Memory::new());
         let server = Server::over(memory.clone());
-        let lifetime = silverback::session::Lifetime::new().remember_me();
+        let lifetime = silverback::session::Lifetime::new();
         let options = silverback::session::ServerOptions::new().lifetime(lifetime);
         let store = server.store_with(options);
         let is_owned = name.contains("owned") || name.contains("others") || name == "remember";

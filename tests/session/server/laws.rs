@@ -76,7 +76,7 @@ pub(super) fn site(stores: impl Into<Stores>) -> Site {
 }
 
 fn browse(server: &Server, framework: Framework) -> Browser {
-    let lifetime = Lifetime::new().remember_me();
+    let lifetime = Lifetime::new();
     site(server.store_with(ServerOptions::new().lifetime(lifetime))).browse(framework)
 }
 

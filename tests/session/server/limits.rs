@@ -49,7 +49,7 @@ fn site(store: ServerStore) -> Site {
 }
 
 fn browse(server: &Server, framework: Framework) -> Browser {
-    let lifetime = Lifetime::new().remember_me();
+    let lifetime = Lifetime::new();
     site(server.store_with(ServerOptions::new().lifetime(lifetime))).browse(framework)
 }
 
@@ -311,9 +311,11 @@ fn a_codec_that_does_not_go_with_the_lifetime_builds_no_store() {
         ServerStore::new(codec, backend).map(drop)
     };
     let seconds = Duration::from_secs;
-    assert!(build(&CodecOptions::new().max_age(seconds(ABSOLUTE))).is_ok());
+    // A remembered session lasts longest.
+    let longest = 30 * 24 * 60 * 60;
+    assert!(build(&CodecOptions::new().max_age(seconds(longest))).is_ok());
     for options in [
-        CodecOptions::new().max_age(seconds(ABSOLUTE - 1)),
+        CodecOptions::new().max_age(seconds(longest - 1)),
         CodecOptions::new().min_age(seconds(1)),
     ] {
         assert!(build(&options).unwrap_err().is_usage());
@@ -342,21 +344,23 @@ fn law_7_limits_that_were_made_shorter_hold_for_all() {
     RUNTIME.block_on(async {
         let long = Duration::from_secs(14 * DAY);
         let (remembering, idling) = (
-            Lifetime::new().remember_me(),
-            Lifetime::new().idle(long).absolute(2 * long),
+            Lifetime::new(),
+            Lifetime::nist_aal2().idle(long).absolute(2 * long),
         );
         for before in [remembering, idling] {
             let server = Server::new();
+            let shorter = ServerOptions::new().lifetime(Lifetime::nist_aal2());
             let longer = server.store_with(ServerOptions::new().lifetime(before));
             let jar = jar_with(&longer, |session| {
                 session.login("ape")?;
-                // Only the one store remembers.
+                // Only one of the stores remembers.
                 let _ = session.remember(true);
                 Ok(())
             })
             .await;
             server.clock.pass(IDLE);
-            let refusal = jar.session(server.store()).await.unwrap().refusal();
+            let shorter = server.store_with(shorter);
+            let refusal = jar.session(shorter).await.unwrap().refusal();
             assert_eq!(refusal, Some(Refusal::Idle));
         }
     });

@@ -37,7 +37,7 @@ fn merged(ours: Change, theirs: Change, expected: &str) {
 fn merged_in(serializer: Serializer, ours: Change, theirs: Change, expected: &str) {
     RUNTIME.block_on(async {
         let server = Server::new();
-        let lifetime = Lifetime::new().remember_me();
+        let lifetime = Lifetime::new();
         let options = CodecOptions::new()
             .max_age(Duration::ZERO)
             .serializer(serializer);
@@ -156,7 +156,7 @@ fn law_6_what_is_remembered_is_merged_too() {
 fn law_6_deadlines_are_merged_too() {
     RUNTIME.block_on(async {
         let server = Server::new();
-        let lifetime = Lifetime::new().remember_me();
+        let lifetime = Lifetime::new();
         let store = server.store_with(ServerOptions::new().lifetime(lifetime));
         let after = |seconds| UnixTime::from_secs(server.now().as_secs() + seconds);
         let mut jar = jar_with(&store, |session| session.insert("a", 1)).await;

@@ -281,7 +281,7 @@ fn law_5_a_login_that_drops_values_drops_what_others_saved() {
 #[test]
 fn law_9_a_renewed_cookie_lasts_as_others_have_decided() {
     on_each_backend(async |server| {
-        let options = ServerOptions::new().lifetime(Lifetime::new().remember_me());
+        let options = ServerOptions::new().lifetime(Lifetime::new());
         let store = server.store_with(options);
         let (mut jar, request, _) = loaded_before(&store, |session| session.remember(true)).await;
         request.session.renew().unwrap();
@@ -323,7 +323,7 @@ fn law_7_a_deadline_survives_what_others_saved() {
 #[test]
 fn law_7_a_deadline_is_cut_to_the_limit_that_others_have_set() {
     on_each_backend(async |server| {
-        let options = ServerOptions::new().lifetime(Lifetime::new().remember_me());
+        let options = ServerOptions::new().lifetime(Lifetime::new());
         let store = server.store_with(options);
         let after = |seconds| UnixTime::from_secs(server.now().as_secs() + seconds);
         let mut jar = jar_with(&store, |session| session.remember(true)).await;

@@ -266,7 +266,7 @@ fn law_11_no_renewal_ends_newer_sessions_when_fewer_are_allowed() {
 fn law_11_an_owner_is_kept_as_long_as_a_session_that_lasts_longer_is_renewed() {
     RUNTIME.block_on(async {
         let server = Server::new();
-        let options = ServerOptions::new().lifetime(Lifetime::new().remember_me());
+        let options = ServerOptions::new().lifetime(Lifetime::new());
         let store = server.store_with(options);
         let mut jar = jar_with(&store, login("ape")).await;
         visit(&mut jar, &store, |session| {
@@ -311,7 +311,7 @@ fn law_11_a_renewal_ends_nobody() {
 fn law_11_a_list_says_what_is_known_of_each() {
     RUNTIME.block_on(async {
         let server = Server::new();
-        let lifetime = Lifetime::new().remember_me();
+        let lifetime = Lifetime::new();
         let store = server.store_with(ServerOptions::new().lifetime(lifetime));
         let begin = server.now();
         let laptop = jar_with(&store, |session| {
@@ -384,7 +384,7 @@ fn law_11_an_owned_session_without_its_owners_record_is_refused() {
 fn law_11_an_owner_is_known_longer_than_the_last_session_lives() {
     RUNTIME.block_on(async {
         let server = Server::new();
-        let lifetime = Lifetime::new().remember_me();
+        let lifetime = Lifetime::new();
         let store = server.store_with(ServerOptions::new().lifetime(lifetime));
         let begin = server.now().as_secs();
         let known_for = || {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use silverback::codec::UnixTime;
 use silverback::session::testing::Jar;
-use silverback::session::{Lifetime, Refusal, ServerOptions, Session};
+use silverback::session::{Refusal, ServerOptions, Session};
 
 use super::super::client::Browser;
 use super::super::site::Framework;
@@ -26,7 +26,7 @@ fn in_an_hour() -> UnixTime {
 }
 
 fn remembering() -> ServerOptions {
-    ServerOptions::new().lifetime(Lifetime::new().remember_me())
+    ServerOptions::new()
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn what_was_revoked_is_not_revoked_again() {
 fn an_owner_is_known_longer_once() {
     RUNTIME.block_on(async {
         let server = Server::new();
-        let lifetime = Lifetime::new().remember_me();
+        let lifetime = Lifetime::new();
         let store = server.store_with(ServerOptions::new().lifetime(lifetime));
         let jar = jar_with(&store, |session| session.login("ape")).await;
         let request = Request::of(&jar, &store).await;

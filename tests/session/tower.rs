@@ -1,0 +1,116 @@
+//! What there is for tower and axum alone: response bodies without a default, and extractors
+//! that do without a layer.
+
+use std::convert::Infallible;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, Response, StatusCode};
+use axum::routing::get;
+use silverback::session::{Error, Session, Sessions};
+use silverback::web::tower::SessionLayer;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::site::RUNTIME;
+use super::support::{TestEpochs, store};
+
+/// A body that has no default.
+struct Text(String);
+
+#[derive(Clone)]
+struct Failing;
+
+impl Service<Request<()>> for Failing {
+    type Response = Response<Text>;
+    type Error = Infallible;
+    type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response<Text>, Infallible>>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<()>) -> Self::Future {
+        Box::pin(async move {
+            let sessions: &Sessions = request.extensions().get().unwrap();
+            let session = sessions.session().await.unwrap();
+            session.login("ape").unwrap();
+            Ok(Response::new(Text("welcome".to_owned())))
+        })
+    }
+}
+
+fn epochs_that_are_down() -> TestEpochs {
+    let epochs = TestEpochs::default();
+    epochs.is_down.store(true, Ordering::SeqCst);
+    epochs
+}
+
+#[test]
+fn a_body_needs_no_default() {
+    let layer = |store| {
+        SessionLayer::with_on_error(store, |error, request| {
+            let text = Text(format!("no session for {}", request.uri));
+            let mut response = Response::new(text);
+            *response.status_mut() = StatusCode::from_u16(error.status()).unwrap();
+            response
+        })
+    };
+    let answer = |layer: SessionLayer<Text>| {
+        let request = Request::builder().uri("/page?1").body(()).unwrap();
+        let response = layer.layer(Failing).call(request);
+        let response = RUNTIME.block_on(response).unwrap();
+        (response.status().as_u16(), response.into_body().0)
+    };
+    assert_eq!(answer(layer(store())), (200, "welcome".to_owned()));
+    let failing = layer(store().epochs(epochs_that_are_down()));
+    assert_eq!(answer(failing), (503, "no session for /page?1".to_owned()));
+}
+
+#[test]
+fn an_optional_session_is_none_without_a_layer_and_never_for_an_outage() {
+    async fn page(session: Option<Session>, sessions: Option<Sessions>) -> Result<String, Error> {
+        assert_eq!(session.is_some(), sessions.is_some());
+        Ok(match session {
+            Some(session) => format!("session of {:?}", session.owner()),
+            None => "no sessions here".to_owned(),
+        })
+    }
+    async fn login(session: Option<Session>) -> Result<(), Error> {
+        session.unwrap().login("ape")
+    }
+    let app = || {
+        axum::Router::new()
+            .route("/", get(page))
+            .route("/login", get(login))
+    };
+    let visit = |app: axum::Router, path: &str, cookie: &str| {
+        let request = Request::builder().uri(path).header("cookie", cookie);
+        let request = request.body(Body::empty()).unwrap();
+        RUNTIME.block_on(async {
+            let response = app.clone().call(request).await.unwrap();
+            let cookie = response.headers().get("set-cookie").map(|field| {
+                let pair = field.to_str().unwrap().split(';').next();
+                pair.unwrap().to_owned()
+            });
+            let status = response.status().as_u16();
+            let body = to_bytes(response.into_body(), 1_000).await.unwrap();
+            (status, String::from_utf8(body.to_vec()).unwrap(), cookie)
+        })
+    };
+    let (status, body, _) = visit(app(), "/", "");
+    assert_eq!((status, &*body), (200, "no sessions here"));
+
+    let epochs = TestEpochs::default();
+    let layer = SessionLayer::new(store().epochs(epochs.clone()));
+    let app = app().layer(layer);
+    let (_, body, _) = visit(app.clone(), "/", "");
+    assert_eq!(body, "session of None");
+    let (_, _, cookie) = visit(app.clone(), "/login", "");
+    let cookie = cookie.unwrap();
+    let (_, body, _) = visit(app.clone(), "/", &cookie);
+    assert_eq!(body, "session of Some(\"ape\")");
+    epochs.is_down.store(true, Ordering::SeqCst);
+    assert_eq!(visit(app, "/", &cookie).0, 503, "never none");
+}
