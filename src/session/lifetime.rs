@@ -77,6 +77,19 @@ impl Limits {
         self.idle.is_some_and(|idle| now.since(seen) >= idle / 10)
     }
 
+    /// When a session began that ends at `deadline`, whatever happens.
+    pub(super) fn began(&self, deadline: UnixTime) -> Option<UnixTime> {
+        let absolute = self.absolute?.as_secs();
+        Some(UnixTime::from_secs(
+            deadline.as_secs().saturating_sub(absolute),
+        ))
+    }
+
+    /// Whether each use puts the session's end off: there is an idle limit and no other.
+    pub(super) fn slides(&self) -> bool {
+        self.idle.is_some() && self.absolute.is_none()
+    }
+
     /// When a session that began at `created` ends, whatever happens.
     pub(super) fn deadline(&self, created: UnixTime) -> Option<UnixTime> {
         let absolute = self.absolute?.as_secs();
@@ -94,6 +107,14 @@ impl Lifetime {
             usual: Limits::of_secs(30 * MINUTE, 12 * HOUR),
             remembered: None,
         }
+    }
+
+    /// As long as it is used at least every `idle`, remembered or not: gorilla's `MaxAge`.
+    pub(crate) const fn sliding(idle: Duration) -> Self {
+        Lifetime::new()
+            .idle(idle)
+            .without_absolute()
+            .remembered_as_usual()
     }
 
     /// What NIST SP 800-63B asks of authenticator assurance level 1: 30 days in all.
@@ -148,8 +169,9 @@ impl Lifetime {
         self
     }
 
-    /// Sessions last as long as they are used. The codec's `max_age` must be zero,
-    /// which lifts it.
+    /// Sessions last as long as they are used. The codec's `max_age` must be zero, which
+    /// lifts it, or no shorter than the idle limit: cookies are then dated anew whenever use
+    /// is noted, as gorilla's are with each save.
     #[must_use]
     pub const fn without_absolute(mut self) -> Self {
         self.usual.absolute = None;
@@ -171,6 +193,13 @@ impl Lifetime {
             idle: Some(idle),
             absolute: Some(absolute),
         });
+        self
+    }
+
+    /// The same, where remembered sessions have the limits of all others: what is remembered
+    /// is the cookie alone, as in scs.
+    pub(crate) const fn remembered_as_usual(mut self) -> Self {
+        self.remembered = Some(self.usual);
         self
     }
 
@@ -221,15 +250,19 @@ impl Lifetime {
     /// Refuses a codec whose cookies expire before the sessions in them do.
     pub(super) fn check_max_age(&self, max_age: Duration) -> Result<(), Error> {
         let kinds = std::iter::once(self.usual).chain(self.remembered);
-        for Limits { absolute, .. } in kinds.filter(|_| !max_age.is_zero()) {
+        for Limits { absolute, idle } in kinds.filter(|_| !max_age.is_zero()) {
             let max_age = max_age.as_secs();
-            match absolute {
-                Some(absolute) if absolute.as_secs() <= max_age => {}
-                Some(absolute) => {
+            let (name, limit) = match absolute {
+                Some(absolute) => ("absolute", Some(absolute)),
+                None => ("idle", idle),
+            };
+            match limit {
+                Some(limit) if limit.as_secs() <= max_age => {}
+                Some(limit) => {
                     return Err(Error::usage(format!(
                         "the codec's max_age of {max_age} s is shorter than the session's \
-                         absolute limit of {} s",
-                        absolute.as_secs()
+                         {name} limit of {} s",
+                        limit.as_secs()
                     )));
                 }
                 None => {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::codec::UnixTime;
 
 use super::content::{Change, Content, Log};
+use super::cookie_life::CookieLife;
 use super::metadata::{Login, Metadata};
 use super::store::{Fate, Kept, Record, Save, Saved, Setup};
 use super::{Error, Lifetime, Refusal, Values};
@@ -28,8 +29,9 @@ pub(super) struct State {
     fate: Fate,
     /// The version that the fate was decided in.
     fated: u64,
-    /// How long the client keeps its cookie, as far as anybody knows.
-    cookie_terms: CookieTerms,
+    cookie_life: CookieLife,
+    /// When the client drops its cookie, as far as is known; none, if when the browser closes.
+    cookie_end: Option<UnixTime>,
     /// Whether the client sent a cookie of that name, good or bad.
     came: bool,
     is_new: bool,
@@ -55,14 +57,6 @@ enum Phase {
     Gone,
     /// Nobody knows whether it was saved: nothing more can be done with it.
     InDoubt,
-}
-
-/// What a cookie's Max-Age comes from: whether the session is remembered, and to when.
-type CookieTerms = (bool, Option<UnixTime>);
-
-fn cookie_terms(metadata: &Metadata) -> CookieTerms {
-    let deadline = metadata.deadline.filter(|_| metadata.remembered);
-    (metadata.remembered, deadline)
 }
 
 /// A session before a change.
@@ -126,7 +120,7 @@ impl State {
     pub(super) fn loaded(record: Record, setup: &Setup) -> Self {
         State {
             sealed_at: Some(record.sealed_at),
-            cookie_terms: cookie_terms(&record.content.metadata),
+            cookie_end: setup.cookie_life.end(&record.content.metadata),
             kept: record.kept,
             ..State::of(record.content, setup, true)
         }
@@ -143,7 +137,8 @@ impl State {
             kept: None,
             fate: Fate::Stays,
             fated: 0,
-            cookie_terms: (false, None),
+            cookie_life: setup.cookie_life.clone(),
+            cookie_end: None,
             came,
             is_new: false,
             refusal: None,
@@ -437,10 +432,15 @@ impl State {
         }
         let mut content = self.content.clone();
         content.metadata.seen = content.metadata.seen.max(now);
+        let sealed_at = match self.cookie_life.redates(&content.metadata) {
+            true => now,
+            false => self.sealed_at.unwrap_or(now),
+        };
         let save = Save {
-            wants_cookie: self.cookie_terms != cookie_terms(&content.metadata),
+            wants_cookie: self.cookie_end != self.cookie_life.end(&content.metadata)
+                || self.sealed_at.is_some_and(|at| at != sealed_at),
             content,
-            sealed_at: self.sealed_at.unwrap_or(now),
+            sealed_at,
             revokes_others,
             lasts_longer: self.lasts_longer,
             is_touch,
@@ -515,7 +515,7 @@ impl State {
         self.content.metadata.seen = saving.save.content.metadata.seen;
         if let Some(cookie) = cookie {
             let content = saved.merged.as_ref().unwrap_or(&saving.save.content);
-            self.cookie_terms = cookie_terms(&content.metadata);
+            self.cookie_end = self.cookie_life.end(&content.metadata);
             self.outgoing = Outgoing::Cookie(cookie);
         }
         self.kept = match (saved.kept, &saved.merged) {

@@ -120,10 +120,15 @@ impl ServerStore {
                 "an owner has at least one session, or none logs in",
             ));
         }
+        let persists = cookie.is_persistent(dialect.is_shared());
+        let lifetime = lifetime.unwrap_or_else(|| dialect.default_lifetime());
         let mut setup = Setup::new(cookie, lifetime, super::values::Terms::Gob)?;
         setup.clock = clock;
         setup.replays = true;
-        setup.check_codec(&*codec)?;
+        setup.speak(dialect, persists);
+        if dialect.uses_codec() {
+            setup.check_codec(&*codec)?;
+        }
         dialect.check_layout(backend.layout())?;
         let (format, terms) = dialect.format(codec, row_codec, &store_name, &setup)?;
         setup.terms = terms;
@@ -204,7 +209,7 @@ impl ServerStore {
     /// # Errors
     /// Unavailable.
     pub async fn find(&self, key: &Key) -> Result<Result<StoredSession, Refusal>, Error> {
-        let found = self.0.find(key).await?;
+        let found = self.0.find_any(key).await?;
         Ok(found.map(|row| StoredSession::new(self.0.rows.format.name_of(key), row)))
     }
 
@@ -231,7 +236,7 @@ impl ServerStore {
     /// # Errors
     /// Unavailable; [outcome unknown](Error::is_outcome_unknown).
     pub async fn end_found(&self, key: &Key) -> Result<Result<(), Refusal>, Error> {
-        let row = match self.0.find(key).await? {
+        let row = match self.0.find_any(key).await? {
             Ok(row) => row,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -271,17 +276,28 @@ impl Shared {
         let row = match self.rows.look_up(key).await? {
             Lookup::Live(row) => *row,
             Lookup::Gone => return Ok(Err(Refusal::Gone)),
-            Lookup::NotValid => {
-                tracing::error!(
-                    cookie = self.setup.cookie.name(),
-                    "a session's row is not valid"
-                );
-                return Ok(Err(Refusal::NotValid));
+            Lookup::Refused(refusal) => {
+                if refusal == Refusal::NotValid {
+                    let cookie = self.setup.cookie.name();
+                    tracing::error!(cookie, "a session's row is not valid");
+                }
+                return Ok(Err(refusal));
             }
         };
         let Setup { lifetime, .. } = &self.setup;
         let judged = row.content.metadata.check(lifetime, self.setup.now());
         Ok(judged.map(|()| row))
+    }
+
+    /// The same, where a row that is too long is no error but a refusal, told to the log.
+    async fn find_any(&self, key: &Key) -> Result<Result<LiveRow, Refusal>, Error> {
+        match self.find(key).await {
+            Err(error) if error.is_too_large() => {
+                tracing::error!(cookie = self.setup.cookie.name(), %error);
+                Ok(Err(Refusal::TooLong))
+            }
+            found => found,
+        }
     }
 
     /// The session of an ID that a client sent.
@@ -315,6 +331,12 @@ impl Shared {
         })))
     }
 
+    /// Whether use is noted by the row's expiry alone, and not within the row.
+    fn can_touch(&self, content: &Content) -> bool {
+        let keeps_expiries = self.rows.backend.layout().keeps_expiries();
+        keeps_expiries && !self.setup.cookie_life.redates(&content.metadata)
+    }
+
     /// Notes that a session was used.
     async fn touch(&self, save: &Save, kept: &Kept) -> Result<Saved, Error> {
         let until = self.rows.expiry(&save.content.metadata);
@@ -334,7 +356,7 @@ impl Shared {
             // Whoever saved it meanwhile has noted it, too.
             Outcome::Conflict => Ok(saved(kept.outdated(), None)),
             Outcome::Done(revision) => {
-                let cookie = match kept.is_stale {
+                let cookie = match kept.is_stale || save.wants_cookie {
                     true => Some(self.rows.format.seal_id(&kept.id, save.sealed_at)?),
                     false => None,
                 };
@@ -469,7 +491,7 @@ impl Backing for ServerStore {
     async fn save(&self, save: Save) -> Result<Saved, Error> {
         match &save.kept {
             // Without an expiry beside the row, use is noted within.
-            Some(kept) if save.is_touch && self.0.rows.backend.layout().keeps_expiries() => {
+            Some(kept) if save.is_touch && self.0.can_touch(&save.content) => {
                 self.0.touch(&save, kept).await
             }
             _ => self.0.save(&save).await,
