@@ -251,7 +251,19 @@ impl Names {
     fn touch(&self) -> String {
         let Names { table, expiry, .. } = self;
         let (until, seen) = (until("$2"), self.seen(3));
-        format!("UPDATE {table} AS t SET {expiry} = {until} WHERE {seen} RETURNING {REVISION}")
+        let written = match (&self.dates, self.without_max_age) {
+            (Some([_, written]), Some(_)) => {
+                format!(
+                    ", {written} = LEAST(t.{written}, {})",
+                    self.written_now(&until)
+                )
+            }
+            _ => String::new(),
+        };
+        format!(
+            "UPDATE {table} AS t SET {expiry} = {until}{written} \
+             WHERE {seen} RETURNING {REVISION}"
+        )
     }
 
     fn remove(&self) -> String {
