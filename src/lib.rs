@@ -11,7 +11,7 @@
 //! | `session` | what a web application remembers of a browser: `Session`, lifetimes, flashes; in its cookie (`CookieStore`) or in a server (`ServerStore`) (feature `session`) |
 //! | `backend` | where records live, for sessions in servers: the trait and its laws, memory, files, SQLite, PostgreSQL, DynamoDB (feature `backend`) |
 //! | `web` | sessions in tower, axum and actix-web (features `tower`, `axum`, `actix`; `tower-sessions` for applications on that crate) |
-//! | `compat` | the stores of Go programs by their own names and defaults: pgstore, dynamostore (feature `session`, and `postgres` or `aws`) |
+//! | `compat` | the stores of Go programs by their own names and defaults: scs (feature `session`), pgstore (`postgres`), dynamostore (`aws`) |
 //!
 //! Arrows point one way only: `codec` uses `gob`, `session` uses both and `backend`, `web`
 //! uses `session`, and `backend` beneath other crates' sessions, `compat` uses all that it
@@ -81,7 +81,7 @@
 #[cfg(feature = "backend")]
 pub mod backend;
 pub mod codec;
-#[cfg(all(feature = "session", any(feature = "aws", feature = "postgres")))]
+#[cfg(feature = "session")]
 pub mod compat;
 pub mod gob;
 #[cfg(feature = "session")]

@@ -1,5 +1,7 @@
 //! [`GoTable`]: what the tables of Go's session stores look like.
 
+use std::time::Duration;
+
 use super::{Error, Layout};
 
 /// A table that a Go package keeps its sessions in: which columns it has, and what they are
@@ -21,6 +23,8 @@ pub struct GoTable {
     pub(super) expiry: String,
     /// When the row was made, and when it was written last.
     pub(super) dates: Option<[String; 2]>,
+    /// How long a row is valid after it was written with `MaxAge: 0`.
+    pub(super) without_max_age: Option<Duration>,
     pub(super) kind: Kind,
 }
 
@@ -46,6 +50,7 @@ impl GoTable {
             value: "data".to_owned(),
             expiry: expiry.to_owned(),
             dates: dates.map(|dates| dates.map(str::to_owned)),
+            without_max_age: None,
             kind,
         }
     }
@@ -115,6 +120,22 @@ impl GoTable {
         }
     }
 
+    /// Reads rows that Go saved with `MaxAge: 0` as valid for `lasting`, in whole milliseconds,
+    /// after `modified_on`, and purges them then. Only pgstore's tables have that column.
+    ///
+    /// pgstore computes `expires_on` as now and `MaxAge`, so with 0 (a cookie that ends when
+    /// the browser closes) a row has expired when it is written, and Go reads it all the same.
+    /// Without this option such rows are missing here, and purged. What this program writes has
+    /// an expiry of its own, which holds until Go saves the session again.
+    ///
+    /// Go's own cleanup deletes such rows, whatever is said here.
+    pub fn without_max_age(self, lasting: Duration) -> Self {
+        GoTable {
+            without_max_age: Some(lasting),
+            ..self
+        }
+    }
+
     /// Whose rows these are.
     #[must_use]
     pub fn layout(&self) -> Layout {
@@ -126,8 +147,14 @@ impl GoTable {
         }
     }
 
-    /// Refuses names that a database would cut or not take: none has more than 63 bytes.
+    /// Refuses names that a database would cut or not take (none has more than 63 bytes), and
+    /// options that are another table's.
     pub(super) fn check(&self) -> Result<(), Error> {
+        if self.without_max_age.is_some() && self.dates.is_none() {
+            return Err(Error::usage(
+                "only a table of pgstore has rows without MaxAge: it says when a row was written",
+            ));
+        }
         let dates = self.dates.iter().flatten();
         let names = [&self.name, &self.key, &self.value, &self.expiry];
         let is_name = |name: &String| (1..=63).contains(&name.len()) && !name.contains('\0');

@@ -56,11 +56,10 @@ const REGION: &str = "us-east-1";
 /// - `max_age` bounds cookies and items, too, which in Go are good for 30 days whatever it
 ///   is in the configuration.
 ///
-/// What is otherwise than in Go: a session ends [`max_age`](DynamoStore::max_age) after it
-/// began also if it is used all the time, as its cookie would; the cookie is one for the
-/// browser's session unless [remembered](crate::session::Session::remember); the region is
-/// the environment's, if the configuration names none, and `us-east-1` only if that does not
-/// either.
+/// As in Go, a session and its cookie last [`max_age`](DynamoStore::max_age) from the last
+/// save; and here also from the last use, as soon as a tenth of that time has passed since.
+/// Different from Go: the region is the environment's, if the configuration names none, and
+/// `us-east-1` only if that does not either.
 #[derive(Clone, Debug)]
 pub struct DynamoStore {
     backend: GoDynamoDb,
@@ -182,20 +181,22 @@ impl DynamoStore {
             false => GoItems::dynamostore().without_ttl(),
         };
         let backend = GoDynamoDb::open(client, table, items).await;
-        let mut sessions = Sessions::sealed_by(keys);
-        sessions.max_age = config.max_age.unwrap_or(sessions.max_age);
+        let sessions = Sessions::sealed_by(keys);
         Ok(DynamoStore {
             backend: backend.map_err(Error::of_backend)?,
-            sessions,
+            sessions: match config.max_age {
+                Some(max_age) => sessions.max_age(max_age),
+                None => sessions,
+            },
         })
     }
 
-    /// How long a session lasts, in whole seconds, and how old a cookie and an item's text
-    /// may be.
+    /// How long a session lasts after its last save or use, in whole seconds, and how old a
+    /// cookie and an item's text may be.
     #[must_use]
     #[doc(alias = "MaxAge")]
     pub fn max_age(mut self, max_age: Duration) -> Self {
-        self.sessions.max_age = max_age;
+        self.sessions = self.sessions.max_age(max_age);
         self
     }
 

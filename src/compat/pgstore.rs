@@ -41,7 +41,7 @@ const BATCH: usize = 1_000;
 /// | `NewPGStore(url, keyPairs...)` | [`pgstore`]; the keys are typed: [`KeyPairs`] |
 /// | `NewPGStoreFromPool(db, keyPairs...)` | [`PgStore::from_pool`] |
 /// | `store.Options` | [`options`](PgStore::options), safe unless you say otherwise |
-/// | `store.MaxAge(age)` | [`max_age`](PgStore::max_age), once and for all: no request changes it for others |
+/// | `store.MaxAge(age)` | [`max_age`](PgStore::max_age), once and for all: no request changes it for others; [`without_max_age`](PgStore::without_max_age) for 0 |
 /// | `store.MaxLength(l)` | [`max_length`](PgStore::max_length) |
 /// | `store.Get(r, name)`, `store.New(r, name)` | [`named`](PgStore::named), and then a [`Session`](crate::session::Session) as an argument of your handler |
 /// | `session.Values["k"]`, `session.Values["k"] = v` | [`get`](crate::session::Session::get), [`insert`](crate::session::Session::insert) |
@@ -60,10 +60,15 @@ const BATCH: usize = 1_000;
 /// - each write compares, so that no update of ours is lost, and what has ended stays ended,
 ///   as far as the Go program does not bring it back.
 ///
-/// What is otherwise than in Go: a session ends [`max_age`](PgStore::max_age) after it began
-/// also if it is used all the time, as its cookie would; the cookie is one for the browser's
-/// session unless [remembered](crate::session::Session::remember); `created_on` and
-/// `expires_on` among a session's values set no column.
+/// As in Go, a session and its cookie last [`max_age`](PgStore::max_age) from the last save;
+/// and here also from the last use, as soon as a tenth of that time has passed since. Different
+/// from Go: `created_on` and `expires_on` among a session's values set no column.
+///
+/// A program that gives some sessions `session.Options.MaxAge = 0` and others not needs
+/// [`GoTable::without_max_age`] in [`from_pool`](PgStore::from_pool). A row does not say which
+/// they are: a save here gives each a cookie that is kept when the browser closes, unless
+/// [`options`](PgStore::options) are not [persistent](CookieOptions::persistent), which then
+/// holds for all but [remembered](crate::session::Session::remember) sessions.
 #[derive(Clone, Debug)]
 #[doc(alias = "PGStore")]
 pub struct PgStore {
@@ -104,13 +109,27 @@ impl PgStore {
         Ok(PgStore::of(backend, keys))
     }
 
-    /// How long a session lasts, in whole seconds, and how old a cookie and a row's text may
-    /// be. Default: 30 days.
+    /// How long a session lasts after its last save or use, in whole seconds, and how old a
+    /// cookie and a row's text may be. Default: 30 days.
     #[must_use]
     #[doc(alias = "MaxAge")]
     pub fn max_age(mut self, max_age: Duration) -> Self {
-        self.sessions.max_age = max_age;
+        self.sessions = self.sessions.max_age(max_age);
         self
+    }
+
+    /// Go's `MaxAge(0)`: a cookie ends when the browser closes, and a row is valid for
+    /// `lasting`, in whole seconds, after it was last written or used, though Go writes it as
+    /// expired ([`GoTable::without_max_age`]). As in Go, the dates of cookies and rows do not
+    /// matter.
+    ///
+    /// # Errors
+    /// Usage, for a table that does not say when a row was written.
+    pub fn without_max_age(mut self, lasting: Duration) -> Result<Self, Error> {
+        let backend = self.backend.without_max_age(lasting);
+        self.backend = backend.map_err(Error::of_backend)?;
+        self.sessions = self.sessions.without_max_age(lasting);
+        Ok(self)
     }
 
     /// How many bytes the text of a row may have; zero means any number. Default: 4096, as
@@ -147,7 +166,7 @@ impl PgStore {
         Arc::new(self.backend.clone())
     }
 
-    /// Deletes expired rows now and then `interval` after each time, until it is stopped or
+    /// Deletes expired rows now, and again `interval` after each time, until it is stopped or
     /// dropped; errors go to `on_error`.
     ///
     /// # Panics

@@ -1,4 +1,4 @@
-//! [`Sessions`]: what the stores for gorilla/sessions are told alike.
+//! [`Sessions`]: the settings that the stores for gorilla/sessions share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,13 +7,13 @@ use crate::backend::Backend;
 use crate::codec::{CodecOptions, Codecs, KeyPairs};
 use crate::session::{CookieOptions, Dialect, Error, Lifetime, ServerOptions, ServerStore};
 
-/// The longest that browsers keep a cookie.
-const LONGEST_REMEMBERED: Duration = Duration::from_secs(86_400 * 400);
-
 #[derive(Clone, Debug)]
 pub(super) struct Sessions {
     keys: KeyPairs,
-    pub(super) max_age: Duration,
+    /// How long a session lasts after its last save or use.
+    lasting: Duration,
+    /// Whether that bounds cookies and the texts of rows, too: `MaxAge` is not 0.
+    has_max_age: bool,
     pub(super) max_length: usize,
     pub(super) cookie: CookieOptions,
 }
@@ -23,9 +23,27 @@ impl Sessions {
     pub(super) fn sealed_by(keys: KeyPairs) -> Self {
         Sessions {
             keys,
-            max_age: Duration::from_secs(86_400 * 30),
+            lasting: Duration::from_secs(86_400 * 30),
+            has_max_age: true,
             max_length: 4096,
             cookie: CookieOptions::new(),
+        }
+    }
+
+    pub(super) fn max_age(self, max_age: Duration) -> Self {
+        Sessions {
+            lasting: max_age,
+            has_max_age: true,
+            ..self
+        }
+    }
+
+    /// Go's `MaxAge` 0.
+    pub(super) fn without_max_age(self, lasting: Duration) -> Self {
+        Sessions {
+            lasting,
+            has_max_age: false,
+            ..self
         }
     }
 
@@ -35,18 +53,18 @@ impl Sessions {
         name: impl Into<String>,
         backend: Arc<dyn Backend>,
     ) -> Result<ServerStore, Error> {
+        let cookie = self.cookie.clone().name(name)?;
+        let (max_age, cookie) = match self.has_max_age {
+            true => (self.lasting, cookie),
+            false => (Duration::ZERO, cookie.persistent(false)),
+        };
         let codec = CodecOptions::new()
-            .max_age(self.max_age)
+            .max_age(max_age)
             .max_length(self.max_length);
         let codecs = Codecs::from_pairs_with(self.keys.clone(), &codec).map_err(Error::of_codec)?;
-        let remembered = self.max_age.min(LONGEST_REMEMBERED);
-        let lifetime = Lifetime::new()
-            .idle(self.max_age)
-            .absolute(self.max_age)
-            .remember_me(remembered, remembered);
         let options = ServerOptions::new()
-            .cookie(self.cookie.clone().name(name)?)
-            .lifetime(lifetime)
+            .cookie(cookie)
+            .lifetime(Lifetime::sliding(self.lasting))
             .dialect(Dialect::Gorilla);
         ServerStore::with_options(codecs, backend, options)
     }

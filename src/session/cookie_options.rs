@@ -55,6 +55,8 @@ pub struct CookieOptions {
     insecure_http: InsecureHttp,
     former_scopes: Vec<Scope>,
     removes_not_valid: bool,
+    /// None: what the store's dialect has.
+    persistent: Option<bool>,
 }
 
 /// Where a browser sends a cookie.
@@ -89,6 +91,7 @@ impl CookieOptions {
             insecure_http: InsecureHttp::No,
             former_scopes: Vec::new(),
             removes_not_valid: false,
+            persistent: None,
         }
     }
 
@@ -154,6 +157,24 @@ impl CookieOptions {
     pub fn partitioned(mut self) -> Self {
         self.partitioned = true;
         self
+    }
+
+    /// Whether every cookie is kept when the browser closes, by a Max-Age that lasts as long as
+    /// the session, as with gorilla's `Options.MaxAge` over 0 and scs's `Cookie.Persist`. If
+    /// not, only [remembered](super::Session::remember) sessions have one. Default: false;
+    /// true in the [dialects](super::Dialect) of Go's packages, which have it so.
+    ///
+    /// On a computer that people share, a persistent cookie leaves the session to the next of
+    /// them.
+    #[must_use]
+    #[doc(alias = "Persist")]
+    pub fn persistent(mut self, persistent: bool) -> Self {
+        self.persistent = Some(persistent);
+        self
+    }
+
+    pub(super) fn is_persistent(&self, by_default: bool) -> bool {
+        self.persistent.unwrap_or(by_default)
     }
 
     /// For development over plain HTTP: no Secure, and no prefix before the name, which

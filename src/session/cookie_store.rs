@@ -50,6 +50,22 @@ use super::{CookieOptions, Epoch, Epochs, Error, Lifetime, Refusal, Values};
 /// session, also for a Go program that reads it. What a Go program writes is dated
 /// then; it counts as use.
 ///
+/// A lifetime [without an absolute limit](Lifetime::without_absolute) has no such bound: its
+/// cookies are dated anew with each save, as gorilla's are. Beside a Go program with gorilla's
+/// default `MaxAge` of 30 days, so that sessions and cookies last as long on both sides:
+///
+/// ```
+/// # use std::time::Duration;
+/// # use silverback::codec::{Codecs, KeyPairs};
+/// # use silverback::session::{CookieOptions, CookieStore, Lifetime};
+/// let month = Duration::from_secs(86_400 * 30); // the codec's default max_age, too
+/// let cookie = CookieOptions::new().name("session-name")?.persistent(true);
+/// let lifetime = Lifetime::new().idle(month).without_absolute();
+/// let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?; // those of the Go program
+/// let store = CookieStore::with_options(codecs, cookie, lifetime)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// A cookie sealed by an older key, or not used for a tenth of the idle limit, is sealed
 /// anew when the session is saved; the latter also without being written to.
 #[derive(Clone)]
@@ -84,7 +100,7 @@ impl CookieStore {
         lifetime: Lifetime,
     ) -> Result<Self, Error> {
         let serializer = codec.serializer();
-        let setup = Setup::new(cookie, lifetime, Terms::of(&serializer))?;
+        let mut setup = Setup::new(cookie, lifetime, Terms::of(&serializer))?;
         setup.check_codec(&codec)?;
         Values::check(&codec, setup.cookie.name(), setup.now())?;
         Ok(CookieStore {
@@ -150,10 +166,9 @@ impl CookieStore {
     fn read(&self, opened: &Opened, payload: Vec<u8>, now: UnixTime) -> Result<Record, Refusal> {
         let lifetime = &self.setup.lifetime;
         let sealed_at = opened.issued_at();
-        let (values, metadata) =
-            Values::deserialize(opened.serializer(), payload).ok_or(Refusal::NotValid)?;
-        let metadata =
-            Metadata::loaded(metadata.as_deref(), sealed_at, lifetime).ok_or(Refusal::NotValid)?;
+        let read = Values::deserialize(opened.serializer(), payload, Metadata::parse);
+        let (values, metadata) = read.ok_or(Refusal::NotValid)?;
+        let metadata = Metadata::loaded(metadata, sealed_at, lifetime);
         metadata.check(lifetime, now)?;
         let values = values.told_in(self.setup.terms);
         Ok(Record {

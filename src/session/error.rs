@@ -146,6 +146,20 @@ impl Error {
         Error::new(kind, message).with_source(error)
     }
 
+    /// A row's length, or its sealing.
+    pub(super) fn of_row_codec(error: codec::Error) -> Self {
+        match error.is_too_long() {
+            true => {
+                let message = format!(
+                    "the session does not fit its row: {error}; raise the codec's max_length in \
+                     each program that uses the row, or store less in the session"
+                );
+                Error::new(Kind::TooLarge, message).with_source(error)
+            }
+            false => Error::of_codec(error),
+        }
+    }
+
     /// The same error, with what caused it. The cause's text must hold no secret.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
@@ -167,6 +181,10 @@ impl Error {
     }
 
     /// The session does not fit its cookie, or its record. The message gives both figures.
+    ///
+    /// Loading answers so, too, where a Go program wrote a row that is longer than the codec's
+    /// `max_length` here. The client's cookie is good, and must not be touched; the answer is
+    /// 500 until the limits are the same on both sides.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
         self.kind == Kind::TooLarge

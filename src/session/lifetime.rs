@@ -94,6 +94,19 @@ impl Limits {
         self.idle.is_some_and(|idle| now.since(seen) >= idle / 10)
     }
 
+    /// When a session began that ends at `deadline`, whatever happens.
+    pub(super) fn began(&self, deadline: UnixTime) -> Option<UnixTime> {
+        let absolute = self.absolute?.as_secs();
+        Some(UnixTime::from_secs(
+            deadline.as_secs().saturating_sub(absolute),
+        ))
+    }
+
+    /// Whether each use puts the session's end off: there is an idle limit and no other.
+    pub(super) fn slides(&self) -> bool {
+        self.idle.is_some() && self.absolute.is_none()
+    }
+
     /// When a session that began at `created` ends, whatever happens.
     pub(super) fn deadline(&self, created: UnixTime) -> Option<UnixTime> {
         let absolute = self.absolute?.as_secs();
@@ -111,6 +124,14 @@ impl Lifetime {
             usual: Limits::of_secs(30 * MINUTE, 12 * HOUR),
             remembered: Some(REMEMBERED),
         }
+    }
+
+    /// As long as it is used at least every `idle`, remembered or not: gorilla's `MaxAge`.
+    pub(crate) const fn sliding(idle: Duration) -> Self {
+        Lifetime::new()
+            .idle(idle)
+            .without_absolute()
+            .remembered_as_usual()
     }
 
     /// What NIST SP 800-63B asks of authenticator assurance level 1: 30 days in all,
@@ -166,8 +187,9 @@ impl Lifetime {
         self
     }
 
-    /// Sessions last as long as they are used. The codec's `max_age` must be zero,
-    /// which lifts it.
+    /// Sessions last as long as they are used. The codec's `max_age` must be zero, which
+    /// lifts it, or no shorter than the idle limit: cookies are then dated anew whenever use
+    /// is noted, as gorilla's are with each save.
     #[must_use]
     pub const fn without_absolute(mut self) -> Self {
         self.usual.absolute = None;
@@ -191,6 +213,13 @@ impl Lifetime {
     #[must_use]
     pub const fn without_remember_me(mut self) -> Self {
         self.remembered = None;
+        self
+    }
+
+    /// The same, where remembered sessions have the limits of all others: what is remembered
+    /// is the cookie alone, as in scs.
+    pub(crate) const fn remembered_as_usual(mut self) -> Self {
+        self.remembered = Some(self.usual);
         self
     }
 
@@ -243,26 +272,25 @@ impl Lifetime {
         if max_age.is_zero() {
             return Ok(());
         }
-        let kinds = [
-            (false, "the session's absolute limit", "Lifetime::absolute"),
-            (
-                true,
-                "the absolute limit of remembered sessions",
-                "Lifetime::remember_me or without_remember_me",
-            ),
-        ];
-        for (remembered, limit, remedy) in kinds {
-            let max_age = max_age.as_secs();
-            match self
-                .limits(remembered)
-                .absolute
-                .map(|limit| limit.as_secs())
-            {
-                Some(absolute) if absolute <= max_age => {}
-                Some(absolute) => {
+        let max_age = max_age.as_secs();
+        let kinds = [(false, "the session's"), (true, "remembered sessions'")];
+        for (remembered, whose) in kinds {
+            let Limits { absolute, idle } = self.limits(remembered);
+            let (name, limit) = match absolute {
+                Some(absolute) => ("absolute", Some(absolute)),
+                None => ("idle", idle),
+            };
+            match limit {
+                Some(limit) if limit.as_secs() <= max_age => {}
+                Some(limit) => {
+                    let limit = limit.as_secs();
+                    let remedy = match remembered {
+                        true => "Lifetime::remember_me or without_remember_me",
+                        false => "Lifetime::absolute or idle",
+                    };
                     return Err(Error::usage(format!(
-                        "the codec's max_age of {max_age} s is shorter than {limit} of \
-                         {absolute} s: raise the one, or lower the other with {remedy}"
+                        "the codec's max_age of {max_age} s is shorter than {whose} {name} limit \
+                         of {limit} s: raise the one, or lower the other with {remedy}"
                     )));
                 }
                 None => {

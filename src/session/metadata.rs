@@ -43,10 +43,6 @@ pub(super) struct Metadata {
     pub(super) login: Option<Login>,
 }
 
-/// How long a client is to keep its cookie: whether the session is remembered, and its
-/// deadline if it is.
-pub(super) type CookieTerms = (bool, Option<UnixTime>);
-
 /// Who logged in, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Login {
@@ -70,14 +66,13 @@ impl Metadata {
         }
     }
 
-    pub(super) fn cookie_terms(&self) -> CookieTerms {
-        let deadline = self.deadline.filter(|_| self.remembered);
-        (self.remembered, deadline)
-    }
-
-    /// Sets the limits of sessions that are remembered, or of those that are not.
+    /// Sets the limits of sessions that are remembered, or of those that are not. Where both
+    /// are the same, the deadline stays.
     pub(super) fn remember(&mut self, remembered: bool, lifetime: &Lifetime) {
         self.remembered = remembered;
+        if lifetime.limits(true) == lifetime.limits(false) {
+            return;
+        }
         let limit = lifetime.limits(remembered).deadline(self.created);
         self.deadline = match self.own_deadline {
             true => earlier(self.deadline, limit),
@@ -111,18 +106,15 @@ impl Metadata {
     /// What a session sealed at `date` knows of itself after a Go program, or another
     /// service with other limits, may have written it: used at `date` at least, and
     /// never past the limits that hold here.
-    pub(super) fn loaded(text: Option<&str>, date: UnixTime, lifetime: &Lifetime) -> Option<Self> {
-        let mut metadata = match text {
-            Some(text) => Metadata::parse(text)?,
-            None => Metadata::new(lifetime, date),
-        };
+    pub(super) fn loaded(carried: Option<Self>, date: UnixTime, lifetime: &Lifetime) -> Self {
+        let mut metadata = carried.unwrap_or_else(|| Metadata::new(lifetime, date));
         metadata.seen = metadata.seen.max(date);
         metadata.remembered &= lifetime.remembers();
         let limit = lifetime
             .limits(metadata.remembered)
             .deadline(metadata.created);
         metadata.deadline = earlier(metadata.deadline, limit);
-        Some(metadata)
+        metadata
     }
 
     /// Refuses a session that is over.
@@ -172,7 +164,8 @@ impl Metadata {
         found.map_or(NONE, |(text, _)| text)
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// Reads the text; none, if it is another program's.
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let mut fields = text.splitn(8, ' ');
         let mut next = || fields.next();
         if next()? != FORM {
@@ -298,8 +291,12 @@ mod tests {
 
     #[test]
     fn a_deadline_is_never_past_the_limits_of_here() {
-        let lifetime = Lifetime::new();
-        let loaded = |text| Metadata::loaded(Some(text), at(1_000), &lifetime).unwrap();
+        let lifetime = Lifetime::new().without_remember_me();
+        let loaded = |text| {
+            let carried = Metadata::parse(text);
+            assert!(carried.is_some());
+            Metadata::loaded(carried, at(1_000), &lifetime)
+        };
         assert_eq!(
             loaded("1 100 200 999999 -").deadline,
             Some(at(100 + 43_200))

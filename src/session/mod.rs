@@ -8,6 +8,7 @@
 //! | `values.rs`, `flashes.rs`, `self_describing.rs` | [`Values`]: what a session holds, as gob or in other formats |
 //! | `metadata.rs`, `lifetime.rs` | how long it lives: [`Lifetime`] |
 //! | `cookie_options.rs`, `cookie_header.rs` | the cookie as it is set and as it is read: [`CookieOptions`] |
+//! | `cookie_life.rs` | how long a client keeps it |
 //! | `store.rs`, `cookie_store.rs`, `epochs.rs`, `backend_epochs.rs` | [`Store`], [`CookieStore`], and revoking what lives in cookies: [`Epochs`] |
 //! | `server_store/`, `server_options.rs`, `stored_session.rs` | [`ServerStore`]: sessions that live in a server, and [`StoredSession`]: one of them outside of any request |
 //! | `protocol/`, `rows.rs`, `recent_moves.rs` | who was first: what is asked of a backend to save, move or end a session, and the asking |
@@ -42,6 +43,7 @@ mod backend_epochs;
 mod client_host;
 mod content;
 mod cookie_header;
+mod cookie_life;
 mod cookie_options;
 mod cookie_store;
 mod dialect;

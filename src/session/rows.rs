@@ -18,7 +18,7 @@ use super::protocol::{
 };
 use super::recent_moves::RecentMoves;
 use super::store::Clock;
-use super::{Epoch, Error, Lifetime};
+use super::{Epoch, Error, Lifetime, Refusal};
 
 /// How far the clocks of machines that share a backend may be apart.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
@@ -52,8 +52,8 @@ pub(super) enum Lookup {
     Ended,
     /// The tombstone of a session that has a successor.
     Moved(Successor, MovedAt),
-    /// Bytes that are no session of ours.
-    NotValid,
+    /// Bytes that are no session of ours, or one that is over.
+    Refused(Refusal),
 }
 
 /// When a session got its successor.
@@ -86,13 +86,13 @@ impl Rows {
                 let successor = self.recent_moves.successor(key, now);
                 return Ok(successor.map_or(Lookup::Missing, |to| Lookup::Moved(to, now)));
             }
-            Err(error) if error.is_corrupt() => return Ok(Lookup::NotValid),
+            Err(error) if error.is_corrupt() => return Ok(Lookup::Refused(Refusal::NotValid)),
             Err(error) => return Err(Error::of_backend(error)),
         };
         let expiry = stored.record.expiry();
-        Ok(match self.read(key, stored) {
-            None => Lookup::NotValid,
-            Some(Found { row, revision, .. }) => match row {
+        Ok(match self.read(key, stored)? {
+            Err(refusal) => Lookup::Refused(refusal),
+            Ok(Found { row, revision, .. }) => match row {
                 Row::Tombstone { successor: None } => Lookup::Ended,
                 Row::Tombstone {
                     successor: Some(successor),
@@ -126,20 +126,25 @@ impl Rows {
 
     /// What a record says, if it is one of that key, and its owner the one that is sealed
     /// within.
-    fn read(&self, key: &Key, stored: Stored) -> Option<Found<Content>> {
+    fn read(&self, key: &Key, stored: Stored) -> Result<Result<Found<Content>, Refusal>, Error> {
         let Stored { record, revision } = stored;
-        let ReadRow { mut row, write } = self.format.read(key, record.value(), (self.clock)())?;
+        let read = self.format.read(key, record.value(), (self.clock)())?;
+        let ReadRow { mut row, write } = match read {
+            Ok(read) => read,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         if let Row::Live(Content { metadata, .. }) = &mut row {
-            if record.owner() != owner_of(metadata).ok()?.as_ref() {
-                return None;
+            let is_its_own = |owner: Option<Owner>| record.owner() == owner.as_ref();
+            if !owner_of(metadata).is_ok_and(is_its_own) {
+                return Ok(Err(Refusal::NotValid));
             }
             self.see_touches(metadata, record.expiry());
         }
-        Some(Found {
+        Ok(Ok(Found {
             row,
             revision,
             write,
-        })
+        }))
     }
 
     /// When a session was used last: a touch moves the record's expiry and nothing else. An
@@ -155,7 +160,7 @@ impl Rows {
         metadata.seen = match told {
             Some(told) if told.since(now) <= CLOCK_SKEW => metadata.seen.max(told),
             // A Go program wrote it, and says no more than that it lives.
-            Some(_) if metadata.seen == NEVER_SEEN => now,
+            _ if metadata.seen == NEVER_SEEN => now,
             _ => metadata.seen,
         };
     }
@@ -238,9 +243,9 @@ impl Rows {
             Call::Load(key) => match self.backend.load(&key).await.map_err(Error::of_backend)? {
                 None => Answer::Loaded(self.recent_tombstone(&key)),
                 Some(stored) => {
-                    let found = self.read(&key, stored);
-                    let no_row = || Error::unavailable("the row is none of ours");
-                    Answer::Loaded(Some(found.ok_or_else(no_row)?))
+                    let found = self.read(&key, stored)?;
+                    let no_row = |_| Error::unavailable("the row is none of ours");
+                    Answer::Loaded(Some(found.map_err(no_row)?))
                 }
             },
             Call::Create(key, row) => {

@@ -1,13 +1,9 @@
 //! How a [`Session`] is saved: one at a time, and where it is kept in a server to the end,
 //! whoever waits for it.
 
-use std::time::Duration;
-
 use crate::codec::UnixTime;
 
-use super::content::Content;
 use super::cookie_options::is_cookie_value;
-use super::lifetime::LONGEST_MAX_AGE;
 use super::session::Undo;
 use super::state::{Came, Outgoing, Saving, Task, Work};
 use super::{Error, Session};
@@ -129,7 +125,8 @@ impl Session {
             Some(text) => {
                 // As others have left it, if they have saved it too.
                 let content = saved.merged.as_ref().unwrap_or(&saving.save.content);
-                Some(setup.cookie.set(text, max_age(content, now)))
+                let max_age = setup.cookie_life.max_age(&content.metadata, now);
+                Some(setup.cookie.set(text, max_age))
             }
             None => None,
         };
@@ -175,12 +172,4 @@ impl Session {
             Outgoing::Nothing => {}
         }
     }
-}
-
-/// How long the client is to keep the cookie; none, to the end of the browser's session.
-fn max_age(content: &Content, now: UnixTime) -> Option<Duration> {
-    let metadata = &content.metadata;
-    let left = metadata.deadline.map(|deadline| deadline.since(now));
-    let max_age = left.unwrap_or(LONGEST_MAX_AGE).min(LONGEST_MAX_AGE);
-    metadata.remembered.then_some(max_age)
 }

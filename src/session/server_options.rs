@@ -23,7 +23,8 @@ use super::{CookieOptions, Dialect, Lifetime};
 #[derive(Clone)]
 pub struct ServerOptions {
     pub(super) cookie: CookieOptions,
-    pub(super) lifetime: Lifetime,
+    /// None: that of the dialect.
+    pub(super) lifetime: Option<Lifetime>,
     pub(super) store_name: String,
     pub(super) row_codec: Option<Arc<dyn Codec>>,
     pub(super) at_most: Option<usize>,
@@ -41,7 +42,7 @@ impl ServerOptions {
     pub fn new() -> Self {
         ServerOptions {
             cookie: CookieOptions::new(),
-            lifetime: Lifetime::new(),
+            lifetime: None,
             store_name: String::new(),
             row_codec: None,
             at_most: None,
@@ -66,10 +67,14 @@ impl ServerOptions {
         ServerOptions { cookie, ..self }
     }
 
-    /// How long sessions live.
+    /// How long sessions live. Default: that of the [dialect](Dialect), which is
+    /// [`Lifetime::new`] for the native one.
     #[must_use]
     pub fn lifetime(self, lifetime: Lifetime) -> Self {
-        ServerOptions { lifetime, ..self }
+        ServerOptions {
+            lifetime: Some(lifetime),
+            ..self
+        }
     }
 
     /// A name that rows are sealed to, besides the cookie's: stores with the same keys and

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::codec::UnixTime;
 
 use super::content::{Change, Content, Log};
-use super::metadata::{CookieTerms, Login, Metadata};
+use super::cookie_life::CookieLife;
+use super::metadata::{Login, Metadata};
 use super::store::{Fate, Kept, Moved, Record, Save, Saved, Setup};
 use super::{Error, Lifetime, Refusal, Values};
 
@@ -28,14 +29,15 @@ pub(super) struct State {
     fate: Fate,
     /// The version that the fate was decided in.
     fated: u64,
-    /// How long the client keeps its cookie; none, if that is not what it should be.
-    cookie_terms: Option<CookieTerms>,
+    cookie_life: CookieLife,
+    /// When the client drops its cookie, as far as is known; none, if when the browser closes.
+    cookie_end: Option<UnixTime>,
     /// The cookies of that name that the client sent.
     came: Came,
     /// Whether the client has been sent another cookie by a request before this one: then
     /// this one sets and removes none, and only a login is saved.
     is_superseded: bool,
-    /// Whether this request counts as use of the session.
+    /// Whether this request counts as no use of the session.
     is_passive: bool,
     is_new: bool,
     refusal: Option<Refusal>,
@@ -132,10 +134,9 @@ impl State {
     }
 
     pub(super) fn loaded(record: Record, setup: &Setup) -> Self {
-        let metadata = &record.content.metadata;
         State {
             sealed_at: Some(record.sealed_at),
-            cookie_terms: (!metadata.owes_cookie).then(|| metadata.cookie_terms()),
+            cookie_end: setup.cookie_life.end(&record.content.metadata),
             kept: record.kept,
             ..State::of(record.content, setup, Came::Cookie)
         }
@@ -164,7 +165,8 @@ impl State {
             kept: None,
             fate: Fate::Stays,
             fated: 0,
-            cookie_terms: Some((false, None)),
+            cookie_life: setup.cookie_life.clone(),
+            cookie_end: None,
             came,
             is_superseded: false,
             is_passive: false,
@@ -490,21 +492,28 @@ impl State {
         let revoke = others.cloned().collect();
         let is_use = self.sealed_at.is_some() && !self.is_passive;
         let touches = is_use && metadata.wants_touch(lifetime, now);
-        let wants_cookie = self.cookie_terms != Some(metadata.cookie_terms());
         let is_touch = !self.has_changes();
-        if is_touch && !touches && !wants_cookie {
+        if is_touch && !touches && !metadata.owes_cookie {
             let task = Task::Nothing;
             return Work { revoke, task };
         }
         let mut content = self.content.clone();
+        let owed_cookie = content.metadata.owes_cookie;
+        content.metadata.owes_cookie = false;
         if !self.is_passive {
             content.metadata.seen = content.metadata.seen.max(now);
         }
-        content.metadata.owes_cookie = false;
+        let sealed_at = match self.cookie_life.redates(&content.metadata) {
+            true => now,
+            false => self.sealed_at.unwrap_or(now),
+        };
         let save = Save {
-            wants_cookie,
+            wants_cookie: owed_cookie
+                || self.cookie_end != self.cookie_life.end(&content.metadata)
+                || self.sealed_at.is_some_and(|at| at != sealed_at),
+            owed_cookie,
             content,
-            sealed_at: self.sealed_at.unwrap_or(now),
+            sealed_at,
             revokes_others,
             lasts_longer: self.lasts_longer,
             is_touch,
@@ -582,7 +591,7 @@ impl State {
         self.content.metadata.seen = saving.save.content.metadata.seen;
         if let Some(cookie) = cookie {
             let content = saved.merged.as_ref().unwrap_or(&saving.save.content);
-            self.cookie_terms = Some(content.metadata.cookie_terms());
+            self.cookie_end = self.cookie_life.end(&content.metadata);
             self.outgoing = Outgoing::Cookie(cookie);
         }
         self.kept = match (saved.kept, &saved.merged) {

@@ -11,12 +11,13 @@ use crate::backend::{Expiry, Key, Revision};
 use crate::codec::{self, Codec, UnixTime};
 
 use super::content::{Content, Log};
+use super::cookie_life::CookieLife;
 use super::cookie_options::CookieWriter;
 use super::id::Id;
 use super::metadata::Login;
 use super::protocol::Seen;
 use super::values::Terms;
-use super::{CookieOptions, CookieStore, Epoch, Error, Lifetime, Refusal, ServerStore};
+use super::{CookieOptions, CookieStore, Dialect, Epoch, Error, Lifetime, Refusal, ServerStore};
 
 /// Where sessions live between requests: in the cookie ([`CookieStore`]), or in a
 /// server behind it ([`ServerStore`]).
@@ -77,6 +78,7 @@ pub(super) struct Setup {
     /// Whether a response fails whose changes could not be saved because the session ended
     /// while the request ran.
     pub(super) fails_when_gone: bool,
+    pub(super) cookie_life: CookieLife,
 }
 
 /// Where `now` comes from.
@@ -90,6 +92,7 @@ impl Setup {
     ) -> Result<Self, Error> {
         lifetime.check()?;
         Ok(Setup {
+            cookie_life: CookieLife::new(lifetime.clone(), cookie.is_persistent(false)),
             cookie: CookieWriter::new(cookie)?,
             lifetime,
             clock: Arc::new(UnixTime::now),
@@ -103,10 +106,20 @@ impl Setup {
         (self.clock)()
     }
 
+    /// Has the lifetime and the cookies as the dialect has them.
+    pub(super) fn speak(&mut self, dialect: Dialect, persists: bool) {
+        self.lifetime = dialect.adapt(self.lifetime.clone());
+        self.cookie_life = CookieLife {
+            ends_with_row: dialect.is_shared(),
+            ..CookieLife::new(self.lifetime.clone(), persists)
+        };
+    }
+
     /// Refuses a codec whose cookies are not good as long as sessions live.
-    pub(super) fn check_codec(&self, codec: &dyn Codec) -> Result<(), Error> {
+    pub(super) fn check_codec(&mut self, codec: &dyn Codec) -> Result<(), Error> {
         for secure_cookie in codec.secure_cookies() {
             self.lifetime.check_max_age(secure_cookie.max_age())?;
+            self.cookie_life.codec_expires |= !secure_cookie.max_age().is_zero();
             if !secure_cookie.min_age().is_zero() {
                 return Err(Error::usage(
                     "the codec's min_age refuses each new session until it has passed",
@@ -232,6 +245,8 @@ pub(super) struct Save {
     pub(super) is_touch: bool,
     /// Whether the client is to keep its cookie for another time than it was told.
     pub(super) wants_cookie: bool,
+    /// Whether the row says that the client has to get its cookie again.
+    pub(super) owed_cookie: bool,
     /// Where it is kept, or what it takes the place of.
     pub(super) kept: Option<Arc<Kept>>,
     pub(super) fate: Fate,

@@ -16,8 +16,9 @@ use crate::gob::{self, Composite, FlatMap, GoString, Interface, Value};
 use super::Error;
 use super::self_describing::{FromAnyFormat, ToAnyFormat};
 
-/// The key under which a session keeps what it knows of itself.
-const METADATA: &str = "_session";
+/// The keys under which a session keeps what it knows of itself: the first that no Go program
+/// has a value of its own under.
+const METADATA: [&str; 2] = ["_session", "_silverback"];
 
 /// A session's values: any serde types under string keys, and whatever else a Go
 /// program put into the `map[interface{}]interface{}`, which stays as it is.
@@ -128,7 +129,7 @@ impl Values {
     /// # Errors
     /// Usage, for a value that cannot be written (under other serializers than gob that is
     /// also a map with keys that are no strings, and a number that is not finite), or the
-    /// key `_session`, which is the session's own.
+    /// keys `_session` and `_silverback`, which are the session's own.
     pub fn insert<T: Serialize>(&mut self, key: &str, value: T) -> Result<(), Error> {
         self.insert_interface(key, self.terms.interface(&value)?)
     }
@@ -144,7 +145,8 @@ impl Values {
     /// ```
     ///
     /// # Errors
-    /// Usage, for a type name that does not say what the value is, or the key `_session`.
+    /// Usage, for a type name that does not say what the value is, or the keys `_session` and
+    /// `_silverback`.
     pub fn insert_gob(&mut self, key: &str, value: impl Into<Interface>) -> Result<(), Error> {
         let value = value.into();
         let alone = Value::slice_of_interfaces([value.clone()]);
@@ -154,8 +156,10 @@ impl Values {
 
     /// The same, of a value that is known to be right.
     pub(super) fn insert_interface(&mut self, key: &str, value: Interface) -> Result<(), Error> {
-        if key == METADATA {
-            return Err(Error::usage("the key `_session` is the session's own"));
+        if METADATA.contains(&key) {
+            return Err(Error::usage(format!(
+                "the key `{key}` is the session's own"
+            )));
         }
         if let Form::Flat(map) = &mut self.form
             && Arc::make_mut(map).insert(key, &value)
@@ -229,33 +233,57 @@ impl Values {
         }
     }
 
-    /// Reads authentic bytes, and takes out what the session knows of itself. None if
-    /// they hold no session.
-    pub(super) fn deserialize(
+    /// Reads authentic bytes, and takes out what the session knows of itself, as `parse`
+    /// reads it. None if they hold no session.
+    pub(super) fn deserialize<M>(
         serializer: &Serializer,
         bytes: Vec<u8>,
-    ) -> Option<(Self, Option<String>)> {
-        match serializer {
+        parse: impl Fn(&str) -> Option<M>,
+    ) -> Option<(Self, Option<M>)> {
+        let values = match serializer {
             Serializer::Gob => Values::from_gob(bytes)?,
             other => Values::from_strings(&other.deserialize::<FromAnyFormat>(&bytes).ok()?.0)?,
-        }
-        .take_metadata()
+        };
+        Some(values.take_metadata(parse))
     }
 
     /// The same of a Go map with string keys.
-    pub(super) fn from_string_map(map: &Value) -> Option<(Self, Option<String>)> {
-        Values::from_strings(map)?.take_metadata()
+    pub(super) fn from_string_map<M>(
+        map: &Value,
+        parse: impl Fn(&str) -> Option<M>,
+    ) -> Option<(Self, Option<M>)> {
+        Some(Values::from_strings(map)?.take_metadata(parse))
     }
 
-    fn take_metadata(self) -> Option<(Self, Option<String>)> {
-        let mut values = self;
-        let metadata = match &values.form {
-            _ if !values.contains(METADATA) => return Some((values, None)),
-            Form::Flat(map) => map.text(METADATA)?.to_owned(),
-            Form::Map(map) => text_of(map.get(METADATA)?)?.to_owned(),
-        };
-        values.remove(METADATA);
-        Some((values, Some(metadata)))
+    /// What `parse` does not read is a Go program's own value, and stays.
+    fn take_metadata<M>(mut self, parse: impl Fn(&str) -> Option<M>) -> (Self, Option<M>) {
+        // The second key first: what is under the first is then the Go program's.
+        for key in METADATA.iter().rev() {
+            if let Some(metadata) = self.text(key).and_then(&parse) {
+                self.remove(key);
+                return (self, Some(metadata));
+            }
+        }
+        (self, None)
+    }
+
+    /// The string under `key`.
+    fn text(&self, key: &str) -> Option<&str> {
+        match &self.form {
+            Form::Flat(map) => map.text(key),
+            Form::Map(map) => text_of(map.get(key)?),
+        }
+    }
+
+    /// The key for what the session knows of itself.
+    fn metadata_key(&self) -> Result<&'static str, Error> {
+        let free = METADATA.into_iter().find(|key| !self.contains(key));
+        free.ok_or_else(|| {
+            Error::usage(
+                "another program has values under the keys `_session` and `_silverback`, of \
+                 which the session needs one: rename one there",
+            )
+        })
     }
 
     fn of(form: Form, terms: Terms) -> Self {
@@ -302,12 +330,12 @@ impl Values {
         serializer: &Serializer,
         metadata: &str,
     ) -> Result<Vec<u8>, Error> {
-        let metadata = Interface::from(metadata);
+        let (key, metadata) = (self.metadata_key()?, Interface::from(metadata));
         match (serializer, &self.form) {
-            (Serializer::Gob, Form::Flat(map)) => Ok(map.to_vec(Some((METADATA, &metadata)))),
+            (Serializer::Gob, Form::Flat(map)) => Ok(map.to_vec(Some((key, &metadata)))),
             (serializer, _) => {
                 let mut map = self.to_gob();
-                map.insert(METADATA, metadata).map_err(unwritable)?;
+                map.insert(key, metadata).map_err(unwritable)?;
                 let map = Value::Composite(map);
                 match serializer {
                     Serializer::Gob => Ok(map.to_vec()),
@@ -330,7 +358,7 @@ impl Values {
             };
             entries.push((key.clone(), value.clone()));
         }
-        entries.push((METADATA.into(), Interface::from(metadata)));
+        entries.push((self.metadata_key()?.into(), Interface::from(metadata)));
         Ok(entries)
     }
 
@@ -358,7 +386,8 @@ impl Values {
             return Ok(());
         };
         let serializer = opened.serializer().clone();
-        let read = Values::deserialize(&serializer, opened.into_value());
+        let any_text = |text: &str| Some(text.to_owned());
+        let read = Values::deserialize(&serializer, opened.into_value(), any_text);
         let (again, metadata) = read.ok_or_else(no_session)?;
         let is_same = again
             .get::<Vec<String>>("list")?

@@ -18,7 +18,7 @@ use crate::turns::both_see_what_a_map_would_hold;
 static SERVER: LazyLock<Result<PostgresServer, String>> = LazyLock::new(PostgresServer::start);
 
 /// The server; none, with a word on why, where there is none.
-fn server() -> Option<&'static PostgresServer> {
+pub(crate) fn server() -> Option<&'static PostgresServer> {
     match &*SERVER {
         Ok(server) => Some(server),
         Err(why) => {
@@ -79,7 +79,7 @@ fn compat_pgstore() -> Option<(Shared, GoPostgres)> {
 }
 
 /// A schema that nobody else has, as the first of the search path.
-async fn fresh_schema(url: &str) -> String {
+pub(crate) async fn fresh_schema(url: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let schema = format!("compat_{}", COUNT.fetch_add(1, Ordering::Relaxed));
     let pool = sqlx::PgPool::connect(url).await.unwrap();
@@ -89,7 +89,7 @@ async fn fresh_schema(url: &str) -> String {
 }
 
 /// The same URL, as lib/pq reads it.
-fn for_go(url: &str) -> String {
+pub(crate) fn for_go(url: &str) -> String {
     match url.split_once("?options[search_path]=") {
         Some((url, schema)) => format!("{url}?sslmode=disable&search_path={schema}"),
         None => format!("{url}?sslmode=disable"),

@@ -20,6 +20,16 @@ pub(crate) struct Gorilla {
 impl Gorilla {
     /// Starts it; none, with a word on why, where there is no `go` and none is required.
     pub(crate) fn start() -> Option<Self> {
+        Gorilla::start_as(&[])
+    }
+
+    /// The same, with no types registered for gob but those that packages register themselves.
+    #[cfg(all(feature = "session", feature = "files", feature = "postgres"))]
+    pub(crate) fn start_stock() -> Option<Self> {
+        Gorilla::start_as(&["stock"])
+    }
+
+    fn start_as(arguments: &[&str]) -> Option<Self> {
         static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
         let program = match PROGRAM.get_or_init(build) {
             Ok(program) => program,
@@ -29,6 +39,7 @@ impl Gorilla {
             }
         };
         let mut child = Command::new(program)
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

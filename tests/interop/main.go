@@ -3,6 +3,7 @@
 // alexedwards/scs with its postgresstore and gormstore, asked over standard input and output.
 //
 //	interop        one JSON request a line in, one JSON answer a line out
+//	interop stock  the same, with no types registered for gob
 //	interop bench  gorilla's time per operation, one JSON object a line out
 //	interop serve DATABASE
 //	               pages with scs sessions in that database, for benches/peers
@@ -22,6 +23,7 @@ import (
 	"fmt"
 	"hash"
 	"os"
+	"strings"
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/antonlindstrom/pgstore"
@@ -50,6 +52,8 @@ type request struct {
 	Store      string `json:"store"`    // of scs: "gorm" for its gormstore
 	Endpoint   string `json:"endpoint"` // of DynamoDB
 	Table      string `json:"table"`    // of dynastore, or as pratikju/dynamostore would have it
+
+	Stock settings `json:"stock"` // of a stock program
 }
 
 // A change is what a handler does to a session of strings.
@@ -64,7 +68,8 @@ type answer struct {
 	Cookie  string            `json:"cookie,omitempty"`
 	Payload string            `json:"payload,omitempty"` // hex
 	Error   string            `json:"error,omitempty"`
-	Values  map[string]string `json:"values,omitempty"` // the strings of a session
+	Values  map[string]string `json:"values,omitempty"`  // the strings of a session
+	MaxAge  int               `json:"max_age,omitempty"` // the cookie's
 }
 
 func main() {
@@ -181,6 +186,9 @@ func serveOr(asked request) (answer, error) {
 			after, err := readToken(asked, manager)
 			return answer{}, orCompare(asked, after, err)
 		})
+	}
+	if strings.HasPrefix(asked.Op, "stock-") {
+		return serveStock(asked)
 	}
 	codec, err := newCodec(asked)
 	if err != nil {

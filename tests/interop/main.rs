@@ -20,6 +20,8 @@ mod required;
 #[path = "../support/servers/mod.rs"]
 mod servers;
 mod sessions;
+#[cfg(all(feature = "session", feature = "files", feature = "postgres"))]
+mod stock;
 #[cfg(all(feature = "session", feature = "files"))]
 mod store;
 #[cfg(all(feature = "session", feature = "files", feature = "aws"))]

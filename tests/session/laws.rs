@@ -828,7 +828,13 @@ fn law_7_the_codec_keeps_cookies_as_long_as_sessions_last() {
         "{error}"
     );
     assert_eq!(store(0, Lifetime::new().without_absolute()), Ok(()));
-    assert!(store(12, Lifetime::new().without_absolute()).is_err());
+    // Without one, cookies are dated anew with use: the idle limit counts.
+    let sliding = Lifetime::new().without_absolute().without_remember_me();
+    let hours = |hours: u64| Duration::from_secs(hours * 3_600);
+    assert_eq!(store(12, sliding.clone().idle(hours(12))), Ok(()));
+    let error = store(12, sliding.clone().idle(hours(13))).unwrap_err();
+    assert!(error.contains("idle limit of 46800 s"), "{error}");
+    assert!(store(12, sliding.without_idle()).is_err());
 
     let seconds = Duration::from_secs;
     for impossible in [

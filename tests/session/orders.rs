@@ -126,8 +126,8 @@ fn a_session_is_remembered_by_default_and_never_shortened_by_it() {
     assert_eq!(remembered(Lifetime::nist_aal1()), (Some(days(30)), 30));
     assert_eq!(
         remembered(Lifetime::new().without_absolute()),
-        (None, 400),
-        "as long as browsers keep a cookie"
+        (None, 14),
+        "the cookie ends with the session, and is set again with its use"
     );
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::postgres::PgRow;
@@ -57,7 +58,7 @@ use super::{LARGEST, schema};
 pub struct GoPostgres(Arc<Inner>);
 
 struct Inner {
-    connections: Connections,
+    connections: Arc<Connections>,
     table: GoTable,
     statements: GoStatements,
 }
@@ -71,7 +72,8 @@ impl GoPostgres {
     /// [Usage](Error::is_usage), for a URL that cannot be read or names that no table has;
     /// [unavailable](Error::is_unavailable), if the database cannot be reached or used.
     pub async fn connect(url: &str, table: GoTable) -> Result<Self, Error> {
-        let backend = GoPostgres::new(Connections::open(url, &PostgresOptions::new())?, table)?;
+        let connections = Connections::open(url, &PostgresOptions::new())?;
+        let backend = GoPostgres::new(Arc::new(connections), table)?;
         backend.make_table().await?;
         Ok(backend)
     }
@@ -86,16 +88,26 @@ impl GoPostgres {
         table: GoTable,
         options: PostgresOptions,
     ) -> Result<Self, Error> {
-        GoPostgres::new(Connections::of_pool(pool, &options), table)
+        GoPostgres::new(Arc::new(Connections::of_pool(pool, &options)), table)
     }
 
-    fn new(connections: Connections, table: GoTable) -> Result<Self, Error> {
+    fn new(connections: Arc<Connections>, table: GoTable) -> Result<Self, Error> {
         table.check()?;
         Ok(GoPostgres(Arc::new(Inner {
             connections,
             statements: GoStatements::of(&table),
             table,
         })))
+    }
+
+    /// The same records over the same connections, those that Go saved with `MaxAge: 0`
+    /// included: see [`GoTable::without_max_age`].
+    ///
+    /// # Errors
+    /// [Usage](Error::is_usage), for a table that is not pgstore's.
+    pub fn without_max_age(&self, lasting: Duration) -> Result<Self, Error> {
+        let table = self.0.table.clone().without_max_age(lasting);
+        GoPostgres::new(self.0.connections.clone(), table)
     }
 
     /// Makes the table as the Go package would, if it is missing.

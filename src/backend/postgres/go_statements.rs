@@ -66,6 +66,8 @@ struct Names {
     value: String,
     expiry: String,
     dates: Option<[String; 2]>,
+    /// How many milliseconds a row is valid after it was written with `MaxAge: 0`.
+    without_max_age: Option<u128>,
 }
 
 /// The revision of the row `t`.
@@ -93,6 +95,7 @@ impl Names {
                 .dates
                 .as_ref()
                 .map(|dates| dates.each_ref().map(|name| quoted(name))),
+            without_max_age: table.without_max_age.map(|lasting| lasting.as_millis()),
         }
     }
 
@@ -120,21 +123,45 @@ impl Names {
         }
     }
 
+    /// When that row expires. One whose expiry is not after its last write was written with
+    /// `MaxAge: 0`.
+    fn expires(&self, row: &str) -> String {
+        let expiry = &self.expiry;
+        match (&self.dates, self.without_max_age) {
+            (Some([_, written]), Some(lasting)) => format!(
+                "(CASE WHEN {row}.{expiry} <= {row}.{written} \
+                 THEN {row}.{written} + {lasting} * interval '1 millisecond' \
+                 ELSE {row}.{expiry} END)"
+            ),
+            _ => format!("{row}.{expiry}"),
+        }
+    }
+
+    /// When a row is written whose expiry is `until`: now, or before an expiry that has passed,
+    /// so that the row is not taken for one with `MaxAge: 0`.
+    fn written_now(&self, until: &str) -> String {
+        match self.without_max_age {
+            Some(_) => {
+                format!("LEAST(statement_timestamp(), {until} - interval '1 millisecond')")
+            }
+            None => "statement_timestamp()".to_owned(),
+        }
+    }
+
     /// How many milliseconds the row `t` has left.
     fn left(&self) -> String {
-        let expiry = &self.expiry;
+        let expires = self.expires("t");
         format!(
-            "(CASE WHEN t.{expiry} >= {NEVER} THEN 9223372036854775807 \
-             ELSE floor(extract(epoch FROM t.{expiry} - statement_timestamp()) * 1000)::bigint END)"
+            "(CASE WHEN {expires} >= {NEVER} THEN 9223372036854775807 \
+             ELSE floor(extract(epoch FROM {expires} - statement_timestamp()) * 1000)::bigint END)"
         )
     }
 
     /// Whether the row `t` is the key's, and lives. A row without an expiry, which Go would not
     /// read, does not.
     fn living(&self) -> String {
-        let Names { key, expiry, .. } = self;
-        let given = self.given(1);
-        format!("t.{key} = {given} AND t.{expiry} > statement_timestamp()")
+        let (key, given, expires) = (&self.key, self.given(1), self.expires("t"));
+        format!("t.{key} = {given} AND {expires} > statement_timestamp()")
     }
 
     /// Whether it is as it was seen, too.
@@ -167,22 +194,24 @@ impl Names {
         let (dates, now) = match &self.dates {
             Some([made, written]) => (
                 format!(", {made}, {written}"),
-                ", statement_timestamp(), statement_timestamp()",
+                format!(", statement_timestamp(), {}", self.written_now(&until)),
             ),
-            None => (String::new(), ""),
+            None => Default::default(),
         };
         let insert = format!("INSERT INTO {table} AS t ({key}, {value}, {expiry}{dates})");
         if self.kind == Kind::AntonlindstromPgstore {
             // No row's place can be taken: what is over is removed, which is asked for first.
+            let over = self.expires("o");
             return format!(
                 "WITH over AS (DELETE FROM {table} AS o WHERE o.{key} = {given} \
-                 AND o.{expiry} <= statement_timestamp() RETURNING 1) \
+                 AND {over} <= statement_timestamp() RETURNING 1) \
                  {insert} SELECT {given}, $2::bytea, {until}{now} \
                  WHERE (SELECT count(*) FROM over) >= 0 \
                  AND NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {}) RETURNING {REVISION}",
                 self.living()
             );
         }
+        let expires = self.expires("t");
         let columns = [value, expiry]
             .into_iter()
             .chain(self.dates.iter().flatten());
@@ -191,7 +220,7 @@ impl Names {
             .collect();
         format!(
             "{insert} VALUES ({given}, $2::bytea, {until}{now}) ON CONFLICT ({key}) DO UPDATE SET {} \
-             WHERE (t.{expiry} > statement_timestamp()) IS NOT TRUE RETURNING {REVISION}",
+             WHERE ({expires} > statement_timestamp()) IS NOT TRUE RETURNING {REVISION}",
             columns.join(", ")
         )
     }
@@ -204,11 +233,11 @@ impl Names {
             expiry,
             ..
         } = self;
+        let (until, seen) = (until("$3"), self.seen(4));
         let written = match &self.dates {
-            Some([_, written]) => format!(", {written} = statement_timestamp()"),
+            Some([_, written]) => format!(", {written} = {}", self.written_now(&until)),
             None => String::new(),
         };
-        let (until, seen) = (until("$3"), self.seen(4));
         format!(
             "UPDATE {table} AS t SET {value} = $2::bytea, {expiry} = {until}{written}{and} \
              WHERE {seen} RETURNING {REVISION}"
@@ -222,7 +251,19 @@ impl Names {
     fn touch(&self) -> String {
         let Names { table, expiry, .. } = self;
         let (until, seen) = (until("$2"), self.seen(3));
-        format!("UPDATE {table} AS t SET {expiry} = {until} WHERE {seen} RETURNING {REVISION}")
+        let written = match (&self.dates, self.without_max_age) {
+            (Some([_, written]), Some(_)) => {
+                format!(
+                    ", {written} = LEAST(t.{written}, {})",
+                    self.written_now(&until)
+                )
+            }
+            _ => String::new(),
+        };
+        format!(
+            "UPDATE {table} AS t SET {expiry} = {until}{written} \
+             WHERE {seen} RETURNING {REVISION}"
+        )
     }
 
     fn remove(&self) -> String {
@@ -231,26 +272,23 @@ impl Names {
     }
 
     fn page(&self) -> String {
-        let Names {
-            table,
-            value,
-            expiry,
-            ..
-        } = self;
+        let Names { table, value, .. } = self;
         let (bytes, order, left) = (self.key_as_bytes(), self.key_in_order(), self.left());
-        let after = self.given(1);
+        let (after, expires) = (self.given(1), self.expires("t"));
         format!(
             "SELECT {bytes}, {left}, NULL::bytea, octet_length(t.{value})::bigint FROM {table} AS t \
-             WHERE {order} > {after} AND t.{expiry} > statement_timestamp() ORDER BY {order} LIMIT $2"
+             WHERE {order} > {after} AND {expires} > statement_timestamp() ORDER BY {order} LIMIT $2"
         )
     }
 
-    /// See `purge` of our own tables.
+    /// See `purge` of our own tables. No row ends before its expiry, of which there is an index.
     fn purge(&self) -> String {
         let Names { table, expiry, .. } = self;
+        let expires = self.expires("t");
         format!(
-            "WITH purged AS (DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} \
-             WHERE {expiry} <= statement_timestamp() ORDER BY {expiry} LIMIT $1 \
+            "WITH purged AS (DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} AS t \
+             WHERE {expiry} <= statement_timestamp() AND {expires} <= statement_timestamp() \
+             ORDER BY {expiry} LIMIT $1 \
              FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) FROM purged"
         )
     }

@@ -7,16 +7,17 @@
 use std::sync::Arc;
 
 use crate::backend::Key;
-use crate::codec::{Codec, UnixTime};
+use crate::codec::{Codec, Opened, UnixTime};
 
 use super::super::content::Content;
 use super::super::id::{ID_LENGTH, Id};
 use super::super::lifetime::Lifetime;
+use super::super::metadata::Metadata;
 use super::super::protocol::{Row, WriteId};
 use super::super::store::Setup;
 use super::super::values::Terms;
 use super::super::{Error, Refusal, Values};
-use super::{OpenedId, ReadRow, RowFormat, carried, row_name};
+use super::{OpenedId, ReadRow, RowFormat, go_metadata, of_row, row_name};
 
 /// RFC 4648, section 6.
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -45,6 +46,21 @@ impl Gorilla {
             has_bare_ids,
             name,
             lifetime: setup.lifetime.clone(),
+        })
+    }
+}
+
+impl Gorilla {
+    fn parse(&self, opened: Opened<Vec<u8>>) -> Option<ReadRow> {
+        let (date, serializer) = (opened.issued_at(), opened.serializer().clone());
+        let read = Values::deserialize(&serializer, opened.into_value(), go_metadata::parse);
+        let (values, carried) = read?;
+        let (write, metadata) = carried.unzip();
+        let metadata = Metadata::loaded(metadata, date, &self.lifetime);
+        let values = values.told_in(Terms::of(&self.codec.serializer()));
+        Some(ReadRow {
+            row: Row::Live(Content { values, metadata }),
+            write: write.unwrap_or_default(),
         })
     }
 }
@@ -141,22 +157,26 @@ impl RowFormat for Gorilla {
         let Row::Live(Content { values, metadata }) = row else {
             return Ok(None);
         };
-        let carried = carried::to_text(write, metadata);
+        let carried = go_metadata::to_text(write, metadata);
         let payload = values.serialize(&self.codec.serializer(), &carried)?;
         let sealed = self.codec.seal_at(&self.name, &payload, now);
         sealed
             .map(|text| Some(text.into_bytes()))
-            .map_err(Error::of_codec)
+            .map_err(Error::of_row_codec)
     }
 
-    fn read(&self, _: &Key, bytes: &[u8], now: UnixTime) -> Option<ReadRow> {
-        let text = std::str::from_utf8(bytes).ok()?;
-        let opened = self.codec.open_at(&self.name, text, now).ok()?;
-        let (date, serializer) = (opened.issued_at(), opened.serializer().clone());
-        let (values, carried) = Values::deserialize(&serializer, opened.into_value())?;
-        let (write, metadata) = carried::parse(carried.as_deref(), date, &self.lifetime)?;
-        let values = values.told_in(Terms::of(&self.codec.serializer()));
-        let row = Row::Live(Content { values, metadata });
-        Some(ReadRow { row, write })
+    fn read(
+        &self,
+        _: &Key,
+        bytes: &[u8],
+        now: UnixTime,
+    ) -> Result<Result<ReadRow, Refusal>, Error> {
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            return Ok(Err(Refusal::NotValid));
+        };
+        Ok(match self.codec.open_at(&self.name, text, now) {
+            Ok(opened) => self.parse(opened).ok_or(Refusal::NotValid),
+            Err(error) => Err(of_row(error)?),
+        })
     }
 }

@@ -6,11 +6,11 @@
 //! | `native.rs` | ours |
 //! | `gorilla.rs` | gorilla/sessions' server stores |
 //! | `scs.rs` | alexedwards/scs |
-//! | `carried.rs` | what we add to rows that Go programs write, too |
+//! | `go_metadata.rs` | what we add to rows that Go programs write, too |
 //!
 //! No call to a backend lives here, and no decision about who was first.
 
-mod carried;
+mod go_metadata;
 mod gorilla;
 mod native;
 mod scs;
@@ -18,16 +18,17 @@ mod scs;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::backend::{Key, Layout};
-use crate::codec::{Codec, UnixTime};
+use crate::codec::{self, Codec, UnixTime};
 
 use super::content::Content;
 use super::id::Id;
 use super::protocol::{Row, WriteId};
 use super::store::Setup;
 use super::values::Terms;
-use super::{Error, Refusal};
+use super::{Error, Lifetime, Refusal};
 
 pub(super) use native::row_name;
 
@@ -40,6 +41,24 @@ pub(super) use native::row_name;
 /// | [`Gorilla`](Dialect::Gorilla) | the ID, sealed | the values, sealed as a cookie of that name would be, under the ID | leave nothing |
 /// | [`Dynastore`](Dialect::Dynastore) | the ID | as gorilla's | leave nothing |
 /// | [`Scs`](Dialect::Scs) | the ID | the values in the clear, under the ID | leave nothing |
+/// | [`ScsHashed`](Dialect::ScsHashed) | the ID | as scs's, under the ID's hash | leave nothing |
+///
+/// Unless [`ServerOptions`](super::ServerOptions) say otherwise, a dialect has the defaults of
+/// its Go package, so that a session is as long-lived on one side as on the other:
+///
+/// | | [lifetime](super::ServerOptions::lifetime) | [persistent cookies](super::CookieOptions::persistent) |
+/// |---|---|---|
+/// | native | 30 minutes idle, 12 hours in all | for remembered sessions |
+/// | gorilla, dynastore | 30 days without use | yes |
+/// | scs | 24 hours in all | yes |
+///
+/// A Go program with other settings needs the same settings here: gorilla's `MaxAge` is
+/// [`idle`](super::Lifetime::idle) (without an absolute limit), scs's `IdleTimeout` is `idle`
+/// and its `Lifetime` [`absolute`](super::Lifetime::absolute). A deadline that is in a row of
+/// scs stays, whatever the lifetime is.
+///
+/// A value that a Go program has under `_session` of its own stays; what the session knows of
+/// itself is then under `_silverback`.
 ///
 /// Native keeps all that [`ServerStore`](super::ServerStore) promises. The others keep what
 /// they can while Go programs write the same rows: those put back what was removed, and
@@ -62,15 +81,54 @@ pub enum Dialect {
     /// That of alexedwards/scs, with its `GobCodec`. The codec is not used: scs signs
     /// nothing.
     Scs,
+    /// The same with scs's `HashTokenInStore`: whoever reads the table can use none of its
+    /// sessions.
+    ScsHashed,
 }
 
+/// gorilla's default `MaxAge` (sessions v1.4.0 `store.go`, pgstore, dynamostore).
+const GORILLA_MAX_AGE: Duration = Duration::from_secs(86_400 * 30);
+
+/// scs's default `Lifetime` (v2.9.0 `session.go`).
+const SCS_LIFETIME: Duration = Duration::from_secs(86_400);
+
 impl Dialect {
+    /// Whether a Go program has the rows, too.
+    pub(super) fn is_shared(self) -> bool {
+        self != Dialect::Native
+    }
+
+    /// Whether cookies or rows are sealed.
+    pub(super) fn uses_codec(self) -> bool {
+        !matches!(self, Dialect::Scs | Dialect::ScsHashed)
+    }
+
+    /// The Go package's own lifetime.
+    pub(super) fn default_lifetime(self) -> Lifetime {
+        match self {
+            Dialect::Native => Lifetime::new(),
+            Dialect::Gorilla | Dialect::Dynastore => Lifetime::sliding(GORILLA_MAX_AGE),
+            Dialect::Scs | Dialect::ScsHashed => {
+                Lifetime::new().without_idle().absolute(SCS_LIFETIME)
+            }
+        }
+    }
+
+    /// The lifetime as the dialect has it: in scs, a remembered session lives no longer than
+    /// another.
+    pub(super) fn adapt(self, lifetime: Lifetime) -> Lifetime {
+        match self {
+            Dialect::Scs | Dialect::ScsHashed => lifetime.remembered_as_usual(),
+            _ => lifetime,
+        }
+    }
+
     /// Refuses a backend whose rows are another's.
     pub(super) fn check_layout(self, layout: Layout) -> Result<(), Error> {
         let fits = match self {
             Dialect::Native => layout == Layout::Native,
             Dialect::Gorilla | Dialect::Dynastore => matches!(layout, Layout::Gorilla { .. }),
-            Dialect::Scs => layout == Layout::Scs,
+            Dialect::Scs | Dialect::ScsHashed => layout == Layout::Scs,
         };
         match fits {
             true => Ok(()),
@@ -105,7 +163,10 @@ impl Dialect {
                 let format = gorilla::Gorilla::new(codec, has_bare_ids, setup)?;
                 (Box::new(format), terms)
             }
-            Dialect::Scs => (Box::new(scs::Scs::new(setup)), Terms::Gob),
+            Dialect::Scs | Dialect::ScsHashed => {
+                let format = scs::Scs::new(setup, self == Dialect::ScsHashed);
+                (Box::new(format), Terms::Gob)
+            }
         })
     }
 }
@@ -141,8 +202,23 @@ pub(super) trait RowFormat: Send + Sync + 'static {
         now: UnixTime,
     ) -> Result<Option<Vec<u8>>, Error>;
 
-    /// What such bytes say; none, if they are no row of that key.
-    fn read(&self, key: &Key, bytes: &[u8], now: UnixTime) -> Option<ReadRow>;
+    /// What such bytes say. A refusal, if they are no row of that key, or expired; an error is
+    /// an outage, or a row that is [too long](Error::is_too_large) for the codec.
+    fn read(
+        &self,
+        key: &Key,
+        bytes: &[u8],
+        now: UnixTime,
+    ) -> Result<Result<ReadRow, Refusal>, Error>;
+}
+
+/// Why the codec did not open a row. Its length is the programs' doing and not the client's:
+/// a session that another program still reads is not refused for it.
+fn of_row(error: codec::Error) -> Result<Refusal, Error> {
+    match error.is_decode() && error.is_too_long() {
+        true => Err(Error::of_row_codec(error)),
+        false => Refusal::of_codec(error),
+    }
 }
 
 /// An ID that a client sent.

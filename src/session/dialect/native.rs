@@ -31,7 +31,7 @@ use super::super::protocol::{Row, Successor, WriteId};
 use super::super::store::Setup;
 use super::super::values::Terms;
 use super::super::{Error, Refusal, Values};
-use super::{OpenedId, ReadRow, RowFormat};
+use super::{OpenedId, ReadRow, RowFormat, of_row};
 
 const VERSION: u8 = 1;
 const SESSION: u8 = 0;
@@ -114,9 +114,11 @@ impl Native {
         let (write, rest) = rest.split_first_chunk::<16>()?;
         let row = match kind {
             SESSION => {
-                let (values, metadata) = Values::deserialize(opened.serializer(), rest.to_vec())?;
+                let serializer = opened.serializer();
+                let (values, metadata) =
+                    Values::deserialize(serializer, rest.to_vec(), Metadata::parse)?;
                 // It was not written by a Go program: it knows when it began.
-                let metadata = Metadata::loaded(Some(&metadata?), NO_DATE, &self.lifetime)?;
+                let metadata = Metadata::loaded(Some(metadata?), NO_DATE, &self.lifetime);
                 let values = values.told_in(self.terms);
                 Row::Live(Content { values, metadata })
             }
@@ -196,13 +198,21 @@ impl RowFormat for Native {
             .map_err(Error::of_codec)
     }
 
-    fn read(&self, key: &Key, bytes: &[u8], _: UnixTime) -> Option<ReadRow> {
-        let (name, text) = (key_text(key)?, std::str::from_utf8(bytes).ok()?);
+    fn read(
+        &self,
+        key: &Key,
+        bytes: &[u8],
+        _: UnixTime,
+    ) -> Result<Result<ReadRow, Refusal>, Error> {
+        let (Some(name), Ok(text)) = (key_text(key), std::str::from_utf8(bytes)) else {
+            return Ok(Err(Refusal::NotValid));
+        };
         let mut payload = Vec::new();
-        let opened = self
-            .rows
-            .open_into(name, text, NO_DATE, &mut payload)
-            .ok()?;
-        self.parse(&payload, &opened)
+        Ok(
+            match self.rows.open_into(name, text, NO_DATE, &mut payload) {
+                Ok(opened) => self.parse(&payload, &opened).ok_or(Refusal::NotValid),
+                Err(error) => Err(of_row(error)?),
+            },
+        )
     }
 }

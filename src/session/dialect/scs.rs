@@ -1,6 +1,12 @@
-//! The dialect of alexedwards/scs v2 (`session.go`, `codec.go`): the cookie is the token,
-//! 32 random bytes in unpadded base64url, and signed by nobody; the row's key is the token,
-//! and the row a gob of `struct { Deadline time.Time; Values map[string]interface {} }`.
+//! The dialect of alexedwards/scs v2.9.0 (`session.go`, `data.go`, `codec.go`): the cookie is
+//! the token, 32 random bytes in unpadded base64url, without a signature; the row's key is the
+//! token, or with `HashTokenInStore` the hash of its 43 characters; and the row is a gob of
+//! `struct { Deadline time.Time; Values map[string]interface {} }`.
+//!
+//! The field `Deadline` is the session's absolute limit, whichever program wrote it: our own
+//! lifetime sets it for sessions that begin here, and never shortens one that is there. The
+//! value `__rememberMe` says whether the session is remembered, which in scs is about the
+//! cookie alone.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,27 +18,79 @@ use crate::gob::{Composite, Time, Value};
 use super::super::content::Content;
 use super::super::id::{ID_LENGTH, Id};
 use super::super::lifetime::Lifetime;
-use super::super::metadata::{NEVER_SEEN, earlier};
+use super::super::metadata::{Metadata, NEVER_SEEN};
 use super::super::protocol::{Row, WriteId};
 use super::super::store::Setup;
 use super::super::values::Terms;
 use super::super::{Error, Refusal, Values};
-use super::{OpenedId, ReadRow, RowFormat, carried, row_name};
+use super::{OpenedId, ReadRow, RowFormat, go_metadata, row_name};
 
-/// The end of the year 9999, which every server's column holds: for sessions without an
-/// absolute limit.
-const LATEST: UnixTime = UnixTime::from_secs(253_402_300_799);
+/// 2262-01-01, for sessions without an absolute limit. Go's nanoseconds since 1970 overflow in
+/// April of that year, and with them the expiries of scs's redisstore and etcdstore.
+const LATEST: UnixTime = UnixTime::from_secs(9_214_646_400);
+
+/// The bool that scs's `RememberMe` puts among the values.
+const REMEMBER_ME: &str = "__rememberMe";
 
 pub(super) struct Scs {
     lifetime: Lifetime,
+    /// Whether a row's key is the hash of the token.
+    hashes_tokens: bool,
 }
 
 impl Scs {
-    pub(super) fn new(setup: &Setup) -> Self {
+    pub(super) fn new(setup: &Setup, hashes_tokens: bool) -> Self {
         Scs {
             lifetime: setup.lifetime.clone(),
+            hashes_tokens,
         }
     }
+
+    fn parse(&self, bytes: &[u8], now: UnixTime) -> Option<ReadRow> {
+        let Value::Composite(row) = Value::from_slice(bytes).ok()? else {
+            return None;
+        };
+        let deadline = unix_time(Time::of(row.field("Deadline")?)?)?;
+        let deadline = (deadline < LATEST).then_some(deadline);
+        // No values at all are a nil map to Go, which is not sent.
+        let (values, carried) = match row.field("Values") {
+            Some(values) => Values::from_string_map(values, go_metadata::parse)?,
+            None => (Values::new(), None),
+        };
+        let (write, metadata) = carried.unzip();
+        let metadata = Metadata {
+            deadline,
+            remembered: is_remembered(&values),
+            ..metadata.unwrap_or_else(|| self.began_in_go(deadline, now))
+        };
+        let values = values.told_in(Terms::Gob);
+        Some(ReadRow {
+            row: Row::Live(Content { values, metadata }),
+            write: write.unwrap_or_default(),
+        })
+    }
+
+    /// What is known of a session that a Go program began: not when, unless its deadline is
+    /// that of a lifetime as long as ours.
+    fn began_in_go(&self, deadline: Option<UnixTime>, now: UnixTime) -> Metadata {
+        let began = deadline.and_then(|deadline| self.lifetime.limits(false).began(deadline));
+        Metadata {
+            seen: NEVER_SEEN,
+            ..Metadata::new(&self.lifetime, began.unwrap_or(now).min(now))
+        }
+    }
+}
+
+/// Go's time in whole seconds, a part of one counting as a whole: no session is shortened.
+pub(super) fn unix_time(time: Time) -> Option<UnixTime> {
+    let part = i64::from(time.nanoseconds() > 0);
+    let seconds = time.unix_seconds()?.saturating_add(part);
+    Some(UnixTime::from_secs(u64::try_from(seconds).unwrap_or(0)))
+}
+
+/// As scs's `GetBool` reads it.
+fn is_remembered(values: &Values) -> bool {
+    matches!(values.get(REMEMBER_ME), Ok(Some(true)))
 }
 
 /// Whether it is what scs makes: the one text of 32 bytes.
@@ -63,12 +121,18 @@ impl RowFormat for Scs {
     }
 
     fn key(&self, id: &Id) -> Result<Key, Error> {
-        Key::new(id.as_bytes()).map_err(Error::of_backend)
+        let key = match self.hashes_tokens {
+            true => Key::new(row_name(id)),
+            false => Key::new(id.as_bytes()),
+        };
+        key.map_err(Error::of_backend)
     }
 
-    /// The key is the ID.
     fn name_of(&self, key: &Key) -> String {
-        row_name(&Id::new(key.as_bytes()))
+        match self.hashes_tokens {
+            true => String::from_utf8_lossy(key.as_bytes()).into_owned(),
+            false => row_name(&Id::new(key.as_bytes())),
+        }
     }
 
     fn write(
@@ -81,33 +145,24 @@ impl RowFormat for Scs {
         let Row::Live(Content { values, metadata }) = row else {
             return Ok(None);
         };
-        let deadline = metadata.deadline.unwrap_or(LATEST);
-        let carried = carried::to_text(write, metadata);
+        let deadline = metadata.deadline.unwrap_or(LATEST).min(LATEST);
+        let carried = go_metadata::to_text(write, metadata);
+        let mut values = values.clone();
+        if is_remembered(&values) != metadata.remembered {
+            values.insert_interface(REMEMBER_ME, metadata.remembered.into())?;
+        }
         let entries = values.to_string_entries(&carried)?;
         let seconds = i64::try_from(deadline.as_secs()).unwrap_or(i64::MAX);
         let row = Composite::deadline_and_values(seconds, entries);
         Ok(Some(Value::Composite(row).to_vec()))
     }
 
-    fn read(&self, _: &Key, bytes: &[u8], now: UnixTime) -> Option<ReadRow> {
-        let Value::Composite(row) = Value::from_slice(bytes).ok()? else {
-            return None;
-        };
-        let deadline = Time::of(row.field("Deadline")?)?.unix_seconds()?;
-        let deadline = UnixTime::from_secs(u64::try_from(deadline).unwrap_or(0));
-        // No values at all are a nil map to Go, which is not sent.
-        let (values, carried) = match row.field("Values") {
-            Some(values) => Values::from_string_map(values)?,
-            None => (Values::new(), None),
-        };
-        // When a Go program wrote it, nobody can tell but by its expiry.
-        let (write, mut metadata) = carried::parse(carried.as_deref(), now, &self.lifetime)?;
-        if carried.is_none() {
-            metadata.seen = NEVER_SEEN;
-        }
-        metadata.deadline = earlier(metadata.deadline, Some(deadline));
-        let values = values.told_in(Terms::Gob);
-        let row = Row::Live(Content { values, metadata });
-        Some(ReadRow { row, write })
+    fn read(
+        &self,
+        _: &Key,
+        bytes: &[u8],
+        now: UnixTime,
+    ) -> Result<Result<ReadRow, Refusal>, Error> {
+        Ok(self.parse(bytes, now).ok_or(Refusal::NotValid))
     }
 }

@@ -16,6 +16,7 @@ use super::backend_epochs::no_owners;
 use super::content::Content;
 use super::dialect::OpenedId;
 use super::id::Id;
+use super::metadata::Metadata;
 use super::protocol::{Intent, Successor, Work};
 use super::recent_moves::RecentMoves;
 use super::rows::{Driven, LiveRow, Lookup, Rows};
@@ -132,11 +133,16 @@ impl ServerStore {
                  forgotten",
             ));
         }
+        let persists = cookie.is_persistent(dialect.is_shared());
+        let lifetime = lifetime.unwrap_or_else(|| dialect.default_lifetime());
         let mut setup = Setup::new(cookie, lifetime, super::values::Terms::Gob)?;
         setup.clock = clock;
         setup.replays = true;
         setup.fails_when_gone = fails_when_gone;
-        setup.check_codec(&*codec)?;
+        setup.speak(dialect, persists);
+        if dialect.uses_codec() {
+            setup.check_codec(&*codec)?;
+        }
         dialect.check_layout(backend.layout())?;
         let (format, terms) = dialect.format(codec, row_codec, &store_name, &setup)?;
         setup.terms = terms;
@@ -219,7 +225,7 @@ impl ServerStore {
     /// # Errors
     /// Unavailable.
     pub async fn find(&self, key: &Key) -> Result<Result<StoredSession, Refusal>, Error> {
-        let found = self.0.find(key).await?;
+        let found = self.0.find_any(key).await?;
         Ok(found.map(|row| StoredSession::new(self.0.rows.format.name_of(key), row)))
     }
 
@@ -246,7 +252,7 @@ impl ServerStore {
     /// # Errors
     /// Unavailable; [outcome unknown](Error::is_outcome_unknown).
     pub async fn end_found(&self, key: &Key) -> Result<Result<(), Refusal>, Error> {
-        let row = match self.0.find(key).await? {
+        let row = match self.0.find_any(key).await? {
             Ok(row) => row,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -283,10 +289,6 @@ fn kept(key: Key, row: &LiveRow) -> Kept {
 }
 
 impl Shared {
-    fn keeps_expiries(&self) -> bool {
-        self.rows.backend.layout().keeps_expiries()
-    }
-
     async fn end_row(&self, key: Key, row: LiveRow) -> Result<bool, Error> {
         let seen = super::protocol::Seen {
             key,
@@ -303,7 +305,7 @@ impl Shared {
             Lookup::Live(row) => self.judge(*row),
             Lookup::Missing | Lookup::Ended => Err(Refusal::Gone),
             Lookup::Moved(..) => Err(Refusal::Moved),
-            Lookup::NotValid => Err(self.not_valid()),
+            Lookup::Refused(refusal) => Err(self.refused(refusal)),
         })
     }
 
@@ -314,10 +316,23 @@ impl Shared {
         Ok(row)
     }
 
-    fn not_valid(&self) -> Refusal {
-        let cookie = self.setup.cookie.name();
-        tracing::error!(cookie, "a session's row is not valid");
-        Refusal::NotValid
+    fn refused(&self, refusal: Refusal) -> Refusal {
+        if refusal == Refusal::NotValid {
+            let cookie = self.setup.cookie.name();
+            tracing::error!(cookie, "a session's row is not valid");
+        }
+        refusal
+    }
+
+    /// The same, where a row that is too long is no error but a refusal, told to the log.
+    async fn find_any(&self, key: &Key) -> Result<Result<LiveRow, Refusal>, Error> {
+        match self.find(key).await {
+            Err(error) if error.is_too_large() => {
+                tracing::error!(cookie = self.setup.cookie.name(), %error);
+                Ok(Err(Refusal::TooLong))
+            }
+            found => found,
+        }
     }
 
     /// The session of an ID that a client sent.
@@ -332,7 +347,9 @@ impl Shared {
                 return Ok(Loaded::Dead(Refusal::Gone));
             }
             Lookup::Missing | Lookup::Ended => return Ok(Loaded::Refused(Refusal::Gone)),
-            Lookup::NotValid => return Ok(Loaded::Refused(self.not_valid())),
+            Lookup::Refused(refusal) => {
+                return Ok(Loaded::of_refused_cookie(self.refused(refusal)));
+            }
         };
         let row = match self.judge(row) {
             Ok(row) => row,
@@ -369,6 +386,12 @@ impl Shared {
         Ok(Loaded::Moved(Box::new(moved)))
     }
 
+    /// Whether use is noted by the row's expiry alone, and not within the row.
+    fn can_touch(&self, content: &Content) -> bool {
+        let keeps_expiries = self.rows.backend.layout().keeps_expiries();
+        keeps_expiries && !self.setup.cookie_life.redates(&content.metadata)
+    }
+
     /// Notes that a session was used.
     async fn touch(&self, save: &Save, kept: &Kept) -> Result<Saved, Error> {
         let until = self.rows.expiry(&save.content.metadata);
@@ -388,7 +411,7 @@ impl Shared {
             // Whoever saved it meanwhile has noted it, too.
             Outcome::Conflict => Ok(saved(kept.outdated(), None)),
             Outcome::Done(revision) => {
-                let cookie = match kept.is_stale {
+                let cookie = match kept.is_stale || save.wants_cookie {
                     true => self.seal(kept.id.as_ref(), save)?,
                     false => None,
                 };
@@ -520,7 +543,8 @@ fn merge(save: &Save, epoch: Option<&Epoch>, fresh: Option<&Content>) -> Result<
         values: Values::in_terms(save.content.values.terms()),
         metadata: save.content.metadata.clone(),
     });
-    let cookie_terms = content.metadata.cookie_terms();
+    let ends = |of: &Metadata| (of.remembered, of.deadline);
+    let before = ends(&content.metadata);
     save.log.replay(&mut content)?;
     match save.fate {
         Fate::Replaced { .. } => content.metadata = save.content.metadata.clone(),
@@ -529,8 +553,8 @@ fn merge(save: &Save, epoch: Option<&Epoch>, fresh: Option<&Content>) -> Result<
             metadata.seen = metadata.seen.max(save.content.metadata.seen);
             // Another request may have renewed the session: then the cookie of this response
             // is not the client's, and the next response has to set it.
-            let changed = metadata.cookie_terms() != cookie_terms;
-            metadata.owes_cookie = changed || metadata.owes_cookie && !save.wants_cookie;
+            let is_changed = ends(metadata) != before;
+            metadata.owes_cookie = is_changed || metadata.owes_cookie && !save.wants_cookie;
         }
     }
     Ok(content.of_epoch(epoch))
@@ -552,7 +576,7 @@ impl Backing for ServerStore {
     async fn save(&self, save: Save) -> Result<Saved, Error> {
         match &save.kept {
             // Without an expiry beside the row, use is noted within.
-            Some(kept) if save.is_touch && !save.wants_cookie && self.0.keeps_expiries() => {
+            Some(kept) if save.is_touch && !save.owed_cookie && self.0.can_touch(&save.content) => {
                 self.0.touch(&save, kept).await
             }
             _ => self.0.save(&save).await,

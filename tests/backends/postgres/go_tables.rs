@@ -167,3 +167,58 @@ pub(super) async fn a_row_is_what_go_would_have_written(server: &PostgresServer)
     }
     Ok(())
 }
+
+/// Go's rows with `MaxAge: 0` have expired when they are written, and Go reads them for ever.
+pub(super) async fn a_row_without_a_max_age_is_valid_for_a_time(server: &PostgresServer) -> Tried {
+    let of_text = (GoTable::pgstore(), "key");
+    let of_bytes = (GoTable::antonlindstrom_pgstore(), "convert_to(key, 'UTF8')");
+    for (number, (table, column)) in [of_text, of_bytes].into_iter().enumerate() {
+        let (url, pool) = database(server, &format!("max_age_0_{number}"), &[]).await?;
+        let strict = GoPostgres::connect(&url, table).await?;
+        let backend = strict.without_max_age(Duration::from_secs(3_600))?;
+        // As pgstore computes them, one after the other; the last has a MaxAge of a minute.
+        let insert = format!(
+            "INSERT INTO http_sessions (key, data, created_on, modified_on, expires_on)
+             SELECT {column}, 'text', now(), modified, modified - interval '1 microsecond' * behind
+             FROM (VALUES ('A', now() - interval '59 minutes', 7),
+                          ('B', now() - interval '59 minutes', 0),
+                          ('C', now() - interval '61 minutes', 7),
+                          ('D', now() - interval '59 minutes', -60000000))
+             AS rows (key, modified, behind)"
+        );
+        sqlx::raw_sql(AssertSqlSafe(insert)).execute(&pool).await?;
+        for (key, lives) in [("A", true), ("B", true), ("C", false), ("D", false)] {
+            let key = Key::new(key)?;
+            assert_eq!(strict.load(&key).await?, None);
+            let stored = backend.load(&key).await?;
+            assert_eq!(stored.is_some(), lives, "{number} {key:?}");
+            if let Some(stored) = stored {
+                let left = stored.record.expiry().as_millis() - Expiry::now().as_millis();
+                assert!((0..=60_000).contains(&left), "{left} ms");
+                let record = Record::new("x", Expiry::after(Duration::from_secs(60)));
+                assert_eq!(backend.create(&key, &record).await?, Created::Exists);
+            }
+        }
+        backend.purge(10).await?;
+        let keys = "SELECT string_agg(convert_from(key::bytea, 'UTF8'), '' ORDER BY key)
+                    FROM http_sessions";
+        let left: String = sqlx::query_scalar(keys).fetch_one(&pool).await?;
+        assert_eq!(left, "AB");
+        // What is written here has an expiry of its own, also one that has passed.
+        let key = Key::new("A")?;
+        let seen = backend.load(&key).await?.expect("it lives").revision;
+        let next = Record::new("next", Expiry::after(Duration::from_secs(60)));
+        let Outcome::Done(seen) = backend.swap(&key, &seen, &next).await? else {
+            panic!("nobody else has changed it");
+        };
+        assert!(strict.load(&key).await?.is_some());
+        let over = Expiry::from_millis(Expiry::now().as_millis() - 5_000);
+        backend.touch(&key, &seen, over).await?;
+        assert_eq!(backend.load(&key).await?, None);
+    }
+    let scs = GoTable::scs().without_max_age(Duration::from_secs(1));
+    let pool = PgPool::connect(&server.url()).await?;
+    let refused = GoPostgres::with_pool(pool, scs, PostgresOptions::new());
+    assert!(refused.unwrap_err().is_usage());
+    Ok(())
+}

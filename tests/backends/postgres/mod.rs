@@ -10,6 +10,7 @@ mod statements;
 mod tls;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use libtest_mimic::{Completion, Trial};
 use silverback::backend::{GoTable, Postgres, connect};
@@ -38,6 +39,8 @@ fn url() -> Result<String, String> {
     }
 }
 
+const HOUR: Duration = Duration::from_secs(3_600);
+
 pub(super) fn contestants() -> Vec<Contestant> {
     vec![
         Contestant::new("postgres", "postgres", || Box::pin(straight())),
@@ -57,6 +60,13 @@ pub(super) fn contestants() -> Vec<Contestant> {
         }),
         Contestant::new("antonlindstrom_pgstore", "postgres", || {
             Box::pin(go_tables::hashed(GoTable::antonlindstrom_pgstore()))
+        }),
+        Contestant::new("pgstore_without_max_age", "postgres", || {
+            Box::pin(go_tables::hashed(GoTable::pgstore().without_max_age(HOUR)))
+        }),
+        Contestant::new("antonlindstrom_pgstore_without_max_age", "postgres", || {
+            let table = GoTable::antonlindstrom_pgstore().without_max_age(HOUR);
+            Box::pin(go_tables::hashed(table))
         }),
         Contestant::new("scs_postgresstore", "postgres", || {
             Box::pin(go_tables::hashed(GoTable::scs()))
@@ -142,6 +152,7 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     trial!(faults::a_pooler_without_prepared_statements_is_named);
     trial!(go_tables::names_are_quoted);
     trial!(go_tables::a_row_is_what_go_would_have_written);
+    trial!(go_tables::a_row_without_a_max_age_is_valid_for_a_time);
     trial!(go_tables::a_move_is_one_statement_and_leaves_what_else_a_row_has);
     trial!(tls::a_server_proves_who_it_is);
     trial!(crash::a_killed_server_loses_no_acknowledged_write);

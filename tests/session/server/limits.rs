@@ -376,8 +376,11 @@ fn law_7_the_idle_limit_holds_where_rows_have_no_expiry() {
             silverback::backend::GorillaFiles::open(&folder).unwrap(),
         ));
         let cookie = CookieOptions::new().name("session").unwrap();
-        let options = ServerOptions::new().cookie(cookie);
-        let store = server.store_with(options.dialect(silverback::session::Dialect::Gorilla));
+        let options = ServerOptions::new()
+            .cookie(cookie)
+            .lifetime(Lifetime::new())
+            .dialect(silverback::session::Dialect::Gorilla);
+        let store = server.store_with(options);
         let jar = jar_with(&store, |session| session.insert("a", 1)).await;
         server.clock.pass(IDLE - 1);
         assert_eq!(read(&jar, &store, ["a"]).await, Some([Some(1)]));

@@ -1,6 +1,7 @@
 //! Sessions that live in a server: every law, through real HTTP for axum and actix-web
 //! alike, and through the store alone. The numbers are those of the design's list.
 
+mod dialects;
 mod faults;
 mod in_flight;
 mod laws;

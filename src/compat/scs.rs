@@ -1,0 +1,146 @@
+//! [`SessionManager`]: what Go's scs is configured by, and the store that comes of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::backend::Backend;
+use crate::codec::{CodecOptions, Codecs, KeyPairs};
+use crate::session::{CookieOptions, Dialect, Error, Lifetime, ServerOptions, ServerStore};
+
+/// The sessions of a Go program that uses
+/// [alexedwards/scs](https://github.com/alexedwards/scs) v2, in the same rows: both programs
+/// may run at the same time.
+///
+/// ```no_run
+/// # #[cfg(feature = "postgres")]
+/// # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+/// use silverback::backend::{GoPostgres, GoTable};
+/// use silverback::compat::SessionManager;
+///
+/// let rows = GoPostgres::connect("postgres://user@127.0.0.1/database", GoTable::scs()).await?;
+/// let sessions = SessionManager::new(Arc::new(rows)).store()?; // for a SessionLayer
+/// # Ok(())
+/// # }
+/// ```
+///
+/// | Go | ours |
+/// |---|---|
+/// | `scs.New()` and `manager.Store` | [`SessionManager::new`] |
+/// | `manager.Lifetime` | [`lifetime`](SessionManager::lifetime) |
+/// | `manager.IdleTimeout` | [`idle_timeout`](SessionManager::idle_timeout) |
+/// | `manager.HashTokenInStore` | [`hash_token_in_store`](SessionManager::hash_token_in_store) |
+/// | `manager.Cookie` | [`cookie`](SessionManager::cookie), safe unless you say otherwise; `Persist` is [`persistent`](CookieOptions::persistent) |
+/// | `manager.LoadAndSave(handler)` | a `SessionLayer` with [`store`](SessionManager::store) |
+/// | `manager.Get`, `manager.Put` | [`get`](crate::session::Session::get), [`insert`](crate::session::Session::insert) |
+/// | `manager.RenewToken` | [`renew`](crate::session::Session::renew), which keeps the deadline; or [`login`](crate::session::Session::login) |
+/// | `manager.Destroy` | [`destroy`](crate::session::Session::destroy) |
+/// | `manager.RememberMe` | [`remember`](crate::session::Session::remember) |
+/// | `manager.Deadline`, `manager.SetDeadline` | [`deadline`](crate::session::Session::deadline), [`set_deadline`](crate::session::Session::set_deadline) |
+///
+/// The deadline in a row holds, whichever program wrote it. Where Go has an `IdleTimeout`, give
+/// the same here: a row does not say it.
+#[derive(Clone)]
+#[must_use]
+pub struct SessionManager {
+    backend: Arc<dyn Backend>,
+    cookie: CookieOptions,
+    lifetime: Duration,
+    idle_timeout: Option<Duration>,
+    hash_token_in_store: bool,
+}
+
+impl SessionManager {
+    /// scs's defaults: the cookie `session`, kept when the browser closes, for 24 hours from a
+    /// session's beginning. Other than in Go, the cookie is Secure.
+    #[doc(alias = "New")]
+    pub fn new(backend: Arc<dyn Backend>) -> Self {
+        SessionManager {
+            backend,
+            cookie: CookieOptions::new(),
+            lifetime: Duration::from_secs(86_400),
+            idle_timeout: None,
+            hash_token_in_store: false,
+        }
+    }
+
+    /// How long a session lasts that begins here, in whole seconds. Default: 24 hours.
+    #[doc(alias = "Lifetime")]
+    pub fn lifetime(self, lifetime: Duration) -> Self {
+        SessionManager { lifetime, ..self }
+    }
+
+    /// How long a session may go unused, in whole seconds. Default: as long as it lasts.
+    #[doc(alias = "IdleTimeout")]
+    pub fn idle_timeout(self, idle_timeout: Duration) -> Self {
+        SessionManager {
+            idle_timeout: Some(idle_timeout),
+            ..self
+        }
+    }
+
+    /// Whether a row's key is the hash of its token. Default: false.
+    #[doc(alias = "HashTokenInStore")]
+    pub fn hash_token_in_store(self, hash_token_in_store: bool) -> Self {
+        SessionManager {
+            hash_token_in_store,
+            ..self
+        }
+    }
+
+    /// The options of the cookies, but for the name. Default: those of [`CookieOptions::new`],
+    /// which in scs's dialect is a persistent cookie.
+    #[doc(alias = "Cookie")]
+    pub fn cookie(self, cookie: CookieOptions) -> Self {
+        SessionManager { cookie, ..self }
+    }
+
+    /// The sessions of scs's default cookie name, `session`.
+    ///
+    /// # Errors
+    /// As [`named`](SessionManager::named).
+    #[doc(alias = "LoadAndSave")]
+    pub fn store(&self) -> Result<ServerStore, Error> {
+        self.named("session")
+    }
+
+    /// The sessions of that cookie name: scs's `Cookie.Name`.
+    ///
+    /// # Errors
+    /// Usage, if it is no cookie's name, if options do not go together, or if the backend's
+    /// rows are not scs's; unavailable, if the system has no randomness.
+    pub fn named(&self, name: impl Into<String>) -> Result<ServerStore, Error> {
+        let lifetime = Lifetime::new().absolute(self.lifetime);
+        let lifetime = match self.idle_timeout {
+            Some(idle) => lifetime.idle(idle),
+            None => lifetime.without_idle(),
+        };
+        let dialect = match self.hash_token_in_store {
+            true => Dialect::ScsHashed,
+            false => Dialect::Scs,
+        };
+        let options = ServerOptions::new()
+            .cookie(self.cookie.clone().name(name)?)
+            .lifetime(lifetime)
+            .dialect(dialect);
+        ServerStore::with_options(unused_codec()?, self.backend.clone(), options)
+    }
+}
+
+/// scs seals nothing: nothing is ever sealed by it.
+fn unused_codec() -> Result<Codecs, Error> {
+    let keys = KeyPairs::generate(1).map_err(Error::of_codec)?;
+    Codecs::from_pairs_with(keys, &CodecOptions::new()).map_err(Error::of_codec)
+}
+
+/// Nothing of the backend.
+impl std::fmt::Debug for SessionManager {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionManager")
+            .field("cookie", &self.cookie)
+            .field("lifetime", &self.lifetime)
+            .field("idle_timeout", &self.idle_timeout)
+            .field("hash_token_in_store", &self.hash_token_in_store)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/gob"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"math/rand"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/alexedwards/scs/postgresstore"
+	"github.com/alexedwards/scs/v2"
+	"github.com/antonlindstrom/pgstore"
+	"github.com/gorilla/sessions"
+)
+
+// Settings are what a stock program has otherwise than by default.
+type settings struct {
+	Scs      bool  `json:"scs"`      // or else pgstore
+	MaxAge   *int  `json:"max_age"`  // pgstore's
+	Idle     int   `json:"idle"`     // scs's IdleTimeout, in seconds
+	Hash     bool  `json:"hash"`     // scs's HashTokenInStore
+	Forgets  bool  `json:"forgets"`  // scs's Cookie.Persist is false
+	Remember *bool `json:"remember"` // scs's RememberMe, when a session is made
+}
+
+// A stockSession is what a handler of either package does with its session.
+type stockSession struct {
+	put    func(key string, value interface{})
+	values func() map[interface{}]interface{}
+	scs    *scs.SessionManager
+	within context.Context
+}
+
+// serveStock does what is asked with a session of a program that registers nothing for gob and
+// has the packages' own defaults, over real HTTP.
+func serveStock(asked request) (answer, error) {
+	var given answer
+	var failure error
+	handle := func(session stockSession) {
+		switch asked.Op {
+		case "stock-make":
+			values := stockValues(rand.New(rand.NewSource(asked.Seed)))
+			for key, value := range values {
+				session.put(key, value)
+			}
+			if asked.Stock.Remember != nil {
+				session.scs.RememberMe(session.within, *asked.Stock.Remember)
+			}
+			var held bytes.Buffer
+			failure = gob.NewEncoder(&held).Encode(session.values())
+			given.Payload = hex.EncodeToString(held.Bytes())
+		case "stock-same":
+			var before map[interface{}]interface{}
+			data, _ := hex.DecodeString(asked.Before)
+			failure = gob.NewDecoder(bytes.NewReader(data)).Decode(&before)
+			if failure == nil {
+				failure = sameStock(asked.Changed, before, session.values())
+			}
+		case "stock-edit":
+			session.put("go", "was here")
+		}
+	}
+	cookies, err := visitStock(asked, handle)
+	for _, cookie := range cookies {
+		given.Cookie, given.MaxAge = cookie.Value, cookie.MaxAge
+	}
+	if err == nil {
+		err = failure
+	}
+	return given, err
+}
+
+// visitStock sends the cookie to the program, and returns those that come back.
+func visitStock(asked request, handle func(stockSession)) ([]*http.Cookie, error) {
+	database, err := databaseOf(asked.Database)
+	if err != nil {
+		return nil, err
+	}
+	if !asked.Stock.Scs {
+		hashKey, _ := hex.DecodeString(asked.HashKey)
+		blockKey, _ := hex.DecodeString(asked.BlockKey)
+		store, err := pgstore.NewPGStoreFromPool(database, hashKey, blockKey)
+		if err != nil {
+			return nil, err
+		}
+		if asked.Stock.MaxAge != nil {
+			store.MaxAge(*asked.Stock.MaxAge)
+		}
+		return visit(asked, store, func(session *sessions.Session) bool {
+			handle(stockSession{
+				put:    func(key string, value interface{}) { session.Values[key] = value },
+				values: func() map[interface{}]interface{} { return session.Values },
+			})
+			return asked.Op != "stock-same"
+		})
+	}
+	manager := scs.New()
+	manager.Store = postgresstore.NewWithCleanupInterval(database, 0)
+	manager.IdleTimeout = time.Duration(asked.Stock.Idle) * time.Second
+	manager.HashTokenInStore = asked.Stock.Hash
+	manager.Cookie.Persist = !asked.Stock.Forgets
+	return visitManager(asked, manager, func(within context.Context) {
+		handle(stockSession{
+			put: func(key string, value interface{}) { manager.Put(within, key, value) },
+			values: func() map[interface{}]interface{} {
+				values := map[interface{}]interface{}{}
+				for _, key := range manager.Keys(within) {
+					values[key] = manager.Get(within, key)
+				}
+				return values
+			},
+			scs:    manager,
+			within: within,
+		})
+	})
+}
+
+// stockValues are of types that Go's gob knows by itself. One session in eight has a key that
+// ours use for themselves.
+func stockValues(r *rand.Rand) map[string]interface{} {
+	makers := []func() interface{}{
+		func() interface{} { return r.Intn(2) == 0 },
+		func() interface{} { return int(r.Uint64()) },
+		func() interface{} { return int8(r.Uint32()) },
+		func() interface{} { return int32(r.Uint32()) },
+		func() interface{} { return int64(r.Uint64()) },
+		func() interface{} { return uint(r.Uint64()) },
+		func() interface{} { return uint8(r.Uint32()) },
+		func() interface{} { return uint64(r.Uint64()) },
+		func() interface{} { return float32(r.NormFloat64()) },
+		func() interface{} { return r.NormFloat64() * math.Pow(10, float64(r.Intn(40)-20)) },
+		func() interface{} { return complex(r.NormFloat64(), 1) },
+		func() interface{} { return randomString(r) },
+		func() interface{} { return []byte(randomString(r) + "b") },
+		func() interface{} { return []string{randomString(r), ""} },
+		func() interface{} { return []int{0, int(r.Int63()), -1} },
+		func() interface{} { return []float64{r.Float64()} },
+		func() interface{} { return []bool{true, false} },
+	}
+	values := map[string]interface{}{"user": r.Int63()}
+	for n := r.Intn(6); n > 0; n-- {
+		values[randomString(r)+"k"] = makers[r.Intn(len(makers))]()
+	}
+	if r.Intn(8) == 0 {
+		values["_session"] = makers[r.Intn(len(makers))]()
+	}
+	return values
+}
+
+// sameStock says how two sessions differ, one key apart, which must hold 42 afterwards; what
+// ours know of a session is under the first key that is theirs alone.
+func sameStock(changed string, before, after map[interface{}]interface{}) error {
+	ours := "_session"
+	if _, taken := before[ours]; taken {
+		ours = "_silverback"
+	}
+	seen := map[interface{}]interface{}{}
+	for key, value := range after {
+		if key != ours && key != changed {
+			seen[key] = value
+		}
+	}
+	if _, isText := after[ours].(string); !isText {
+		return fmt.Errorf("ours holds %#v", after[ours])
+	}
+	if after[changed] != int64(42) {
+		return fmt.Errorf("the changed key holds %#v", after[changed])
+	}
+	if !reflect.DeepEqual(before, seen) {
+		return fmt.Errorf("they differ:\n%#v\n%#v", before, seen)
+	}
+	return nil
+}

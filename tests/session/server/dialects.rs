@@ -1,0 +1,379 @@
+//! Stores that share their rows with Go programs: how long their sessions and cookies last, and
+//! what becomes of a row that a Go program made too long.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use silverback::backend::{
+    self, Backend, Created, Expiry, GorillaFiles, Key, Layout, Memory, Outcome, Record, Revision,
+    Stored,
+};
+use silverback::codec::{Codec, CodecOptions, Codecs};
+use silverback::session::testing::Jar;
+use silverback::session::{
+    CookieOptions, CookieStore, Dialect, Lifetime, Refusal, ServerOptions, ServerStore, Session,
+    async_trait,
+};
+
+use super::super::site::{Framework, Site};
+use super::{ABSOLUTE, RUNTIME, Request, Server, count, jar_with, visit};
+
+for_each_framework!(a_row_that_is_too_long_ends_no_session);
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+/// Rows that are scs's, as far as this program is told.
+struct ScsRows(Memory);
+
+#[async_trait]
+impl Backend for ScsRows {
+    async fn load(&self, key: &Key) -> Result<Option<Stored>, backend::Error> {
+        self.0.load(key).await
+    }
+
+    async fn create(&self, key: &Key, record: &Record) -> Result<Created, backend::Error> {
+        self.0.create(key, record).await
+    }
+
+    async fn swap(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        record: &Record,
+    ) -> Result<Outcome<Revision>, backend::Error> {
+        self.0.swap(key, seen, record).await
+    }
+
+    async fn touch(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        until: Expiry,
+    ) -> Result<Outcome<Revision>, backend::Error> {
+        self.0.touch(key, seen, until).await
+    }
+
+    async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, backend::Error> {
+        self.0.remove(key, seen).await
+    }
+
+    fn layout(&self) -> Layout {
+        Layout::Scs
+    }
+}
+
+/// A folder of gorilla's `FilesystemStore`, which goes with this.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let name = format!("dialects-{name}-{}", std::process::id());
+        Folder(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name))
+    }
+
+    fn server(&self) -> Server {
+        Server::over(Arc::new(GorillaFiles::open(&self.0).unwrap()))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn options(dialect: Dialect) -> ServerOptions {
+    let cookie = CookieOptions::new().name("session").unwrap();
+    ServerOptions::new().cookie(cookie).dialect(dialect)
+}
+
+/// What the response says of the cookie: nothing, or its Max-Age, if it has one.
+fn max_age(set_cookies: &[String]) -> Option<Option<u64>> {
+    let set_cookie = set_cookies.first()?;
+    let mut parts = set_cookie.split("; ");
+    let max_age = parts.find_map(|part| part.strip_prefix("Max-Age="));
+    Some(max_age.map(|seconds| seconds.parse().unwrap()))
+}
+
+/// A request, and what its response says of the cookie.
+async fn cookie_after(
+    jar: &mut Jar,
+    store: &ServerStore,
+    handle: impl FnOnce(&Session),
+) -> Option<Option<u64>> {
+    let request = Request::of(jar, store).await;
+    assert_eq!(request.session.refusal(), None);
+    handle(&request.session);
+    let set_cookies = request.finish().await.unwrap();
+    for set_cookie in &set_cookies {
+        jar.receive(set_cookie);
+    }
+    max_age(&set_cookies)
+}
+
+fn write(session: &Session) {
+    count(session, "count").unwrap();
+}
+
+fn renew(session: &Session) {
+    session.renew().unwrap();
+}
+
+fn only_read(_: &Session) {}
+
+#[test]
+fn persistent_cookies_last_as_long_as_their_sessions() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let cookie = CookieOptions::new().persistent(true);
+        let store = server.store_with(ServerOptions::new().cookie(cookie.clone()));
+        let mut jar = Jar::new();
+        let new = cookie_after(&mut jar, &store, write).await;
+        assert_eq!(new, Some(Some(ABSOLUTE)));
+        assert_eq!(cookie_after(&mut jar, &store, write).await, None);
+        server.clock.pass(10 * MINUTE);
+        assert_eq!(cookie_after(&mut jar, &store, only_read).await, None);
+        let renewed = cookie_after(&mut jar, &store, renew).await;
+        assert_eq!(renewed, Some(Some(ABSOLUTE - 10 * MINUTE)));
+        let ends = |session: &Session| {
+            let deadline = server.clock.now().as_secs() + HOUR;
+            let deadline = silverback::codec::UnixTime::from_secs(deadline);
+            session.set_deadline(deadline).unwrap();
+        };
+        let sooner = cookie_after(&mut jar, &store, ends).await;
+        assert_eq!(sooner, Some(Some(HOUR)));
+
+        let in_cookies = CookieStore::with_options(server.codecs(), cookie, Lifetime::new());
+        let sessions = jar.sessions(in_cookies.unwrap());
+        sessions.session().await.unwrap().insert("a", 1).unwrap();
+        let fields = sessions.finish().await.unwrap().unwrap();
+        assert_eq!(max_age(fields.set_cookies()), Some(Some(ABSOLUTE)));
+    });
+}
+
+/// A session without any absolute limit goes on while it is used, and so does its cookie.
+#[test]
+fn persistent_cookies_follow_sessions_that_last_as_long_as_they_are_used() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let lifetime = Lifetime::new()
+            .idle(Duration::from_secs(HOUR))
+            .without_absolute();
+        let options = ServerOptions::new()
+            .cookie(CookieOptions::new().persistent(true))
+            .lifetime(lifetime);
+        let store = server.store_with(options);
+        let mut jar = Jar::new();
+        let new = cookie_after(&mut jar, &store, write).await;
+        assert_eq!(new, Some(Some(HOUR)));
+        for _ in 0..3 {
+            server.clock.pass(5 * MINUTE);
+            assert_eq!(cookie_after(&mut jar, &store, only_read).await, None);
+            server.clock.pass(MINUTE);
+            let touched = cookie_after(&mut jar, &store, only_read).await;
+            assert_eq!(touched, Some(Some(HOUR)));
+        }
+    });
+}
+
+/// Go's cookie ends with the row, so it has to be set again when ours makes the row last longer.
+#[test]
+fn a_cookie_of_scs_is_set_again_when_its_row_lasts_longer() {
+    RUNTIME.block_on(async {
+        let server = Server::over(Arc::new(ScsRows(Memory::new())));
+        let lifetime = Lifetime::new()
+            .idle(Duration::from_secs(20 * MINUTE))
+            .absolute(Duration::from_secs(HOUR));
+        let options = options(Dialect::Scs).lifetime(lifetime);
+        let store = server.store_with(options.clone());
+        let mut jar = Jar::new();
+        let idle = Some(Some(20 * MINUTE));
+        assert_eq!(cookie_after(&mut jar, &store, write).await, idle);
+        server.clock.pass(MINUTE);
+        assert_eq!(cookie_after(&mut jar, &store, only_read).await, None);
+        assert_eq!(cookie_after(&mut jar, &store, write).await, idle);
+        server.clock.pass(2 * MINUTE);
+        assert_eq!(cookie_after(&mut jar, &store, only_read).await, idle);
+        for left in [20, 20, 12] {
+            server.clock.pass(15 * MINUTE);
+            let touched = cookie_after(&mut jar, &store, only_read).await;
+            assert_eq!(touched, Some(Some(left * MINUTE)));
+        }
+        // It ends with the hour, as the browser knows.
+        server.clock.pass(2 * MINUTE);
+        assert_eq!(cookie_after(&mut jar, &store, write).await, None);
+        server.clock.pass(10 * MINUTE);
+        let refusal = jar.session(store).await.unwrap().refusal();
+        assert_eq!(refusal, Some(Refusal::Expired));
+
+        let cookie = CookieOptions::new().name("session").unwrap();
+        let store = server.store_with(options.cookie(cookie.persistent(false)));
+        let mut jar = Jar::new();
+        assert_eq!(cookie_after(&mut jar, &store, write).await, Some(None));
+        server.clock.pass(10 * MINUTE);
+        assert_eq!(cookie_after(&mut jar, &store, only_read).await, None);
+    });
+}
+
+/// In scs, `RememberMe` is about the cookie alone.
+#[test]
+fn a_session_of_scs_that_is_remembered_lives_no_longer() {
+    RUNTIME.block_on(async {
+        let server = Server::over(Arc::new(ScsRows(Memory::new())));
+        let cookie = CookieOptions::new().name("session").unwrap();
+        let options = options(Dialect::Scs).cookie(cookie.persistent(false));
+        let store = server.store_with(options);
+        let mut jar = Jar::new();
+        assert_eq!(cookie_after(&mut jar, &store, write).await, Some(None));
+        let deadline = jar.session(store.clone()).await.unwrap().deadline();
+        assert!(deadline.is_some());
+        server.clock.pass(HOUR);
+        for (remembered, expected) in [(true, Some(23 * HOUR)), (false, None)] {
+            let remember = |session: &Session| {
+                session.remember(remembered).unwrap();
+                assert_eq!(session.deadline(), deadline);
+            };
+            let answer = cookie_after(&mut jar, &store, remember).await;
+            assert_eq!(answer, Some(expected));
+            let session = jar.session(store.clone()).await.unwrap();
+            assert_eq!(session.deadline(), deadline);
+            let value: Option<bool> = session.get("__rememberMe").unwrap();
+            assert_eq!(value, Some(remembered));
+            assert_eq!(session.is_remembered(), remembered);
+        }
+    });
+}
+
+/// 30 days from the last use, as far as the codec lets a cookie and a row live.
+#[test]
+fn a_session_of_gorilla_lasts_as_long_as_it_is_used() {
+    RUNTIME.block_on(async {
+        let folder = Folder::new("sliding");
+        let server = folder.server();
+        // Go's default, with a max_age of 30 days.
+        let codecs = Codecs::from_pairs([server.pair.clone()]).unwrap();
+        let store = server.store_of(codecs.clone(), options(Dialect::Gorilla));
+        let month = Some(Some(30 * DAY));
+        let mut jar = Jar::new();
+        assert_eq!(cookie_after(&mut jar, &store, write).await, month);
+        for handle in [write, only_read, renew, only_read] {
+            server.clock.pass(29 * DAY);
+            assert_eq!(cookie_after(&mut jar, &store, handle).await, month);
+            let cookie = jar.get("session").unwrap();
+            let opened = codecs.open_at("session", cookie, server.now()).unwrap();
+            assert_eq!(opened.issued_at(), server.now());
+        }
+        server.clock.pass(2 * DAY);
+        assert_eq!(cookie_after(&mut jar, &store, only_read).await, None);
+        server.clock.pass(28 * DAY);
+        assert!(jar.session(store).await.unwrap().refusal().is_some());
+    });
+}
+
+#[test]
+fn a_session_in_a_cookie_lasts_as_long_as_it_is_used() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let lifetime = Lifetime::new()
+            .idle(Duration::from_secs(30 * DAY))
+            .without_absolute();
+        let codecs = Codecs::from_pairs([server.pair.clone()]).unwrap();
+        let store = CookieStore::with_options(codecs, CookieOptions::new(), lifetime).unwrap();
+        let clock = server.clock.clone();
+        let store = store.clock(move || clock.now());
+        let mut jar = jar_with_cookie(&store).await;
+        for _ in 0..4 {
+            server.clock.pass(29 * DAY);
+            let sessions = jar.sessions(store.clone());
+            assert_eq!(sessions.session().await.unwrap().refusal(), None);
+            let fields = sessions.finish().await.unwrap().unwrap();
+            jar.receive(&fields.set_cookies()[0]);
+        }
+        server.clock.pass(30 * DAY);
+        let refusal = jar.session(store).await.unwrap().refusal();
+        assert!(matches!(refusal, Some(Refusal::Idle)), "{refusal:?}");
+    });
+}
+
+async fn jar_with_cookie(store: &CookieStore) -> Jar {
+    let jar = Jar::with(store.clone(), |session| session.insert("a", 1)).await;
+    jar.unwrap()
+}
+
+/// Lifetimes that a dialect is told hold, and those that it is not told are its Go package's.
+#[test]
+fn a_dialect_has_the_lifetime_of_its_go_package() {
+    RUNTIME.block_on(async {
+        let folder = Folder::new("defaults");
+        let scs = || Server::over(Arc::new(ScsRows(Memory::new())));
+        for (server, dialect, deadline, expiry) in [
+            (Server::new(), Dialect::Native, Some(ABSOLUTE), 30 * MINUTE),
+            (folder.server(), Dialect::Gorilla, None, 0),
+            (scs(), Dialect::Scs, Some(24 * HOUR), 24 * HOUR),
+            (scs(), Dialect::ScsHashed, Some(24 * HOUR), 24 * HOUR),
+        ] {
+            let store = server.store_with(options(dialect));
+            let mut jar = Jar::new();
+            visit(&mut jar, &store, write).await;
+            let found = store.find_by_cookie(jar.get("session").unwrap()).await;
+            let found = found.unwrap().unwrap();
+            let left = |time: silverback::codec::UnixTime| time.since(server.now()).as_secs();
+            assert_eq!(found.deadline().map(left), deadline, "{dialect:?}");
+            // A folder has no expiries.
+            assert_eq!(found.expires().map_or(0, left), expiry, "{dialect:?}");
+        }
+    });
+}
+
+/// scs seals nothing, so that it does not matter how old a cookie the codec opens.
+#[test]
+fn the_limits_of_a_codec_are_not_those_of_scs() {
+    let server = Server::over(Arc::new(ScsRows(Memory::new())));
+    let short = CodecOptions::new().max_age(Duration::from_secs(1));
+    let codecs = Codecs::from_pairs_with([server.pair.clone()], &short).unwrap();
+    server.store_of(codecs, options(Dialect::Scs));
+}
+
+/// Its client is not to blame, and Go reads it on: an error, and no new session.
+fn a_row_that_is_too_long_ends_no_session(framework: Framework) {
+    let folder = Folder::new(&format!("too-long-{framework:?}"));
+    let server = folder.server();
+    let codecs = |max_length| {
+        let options = CodecOptions::new().max_length(max_length);
+        Codecs::from_pairs_with([server.pair.clone()], &options).unwrap()
+    };
+    let (any, short) = (codecs(0), codecs(4096));
+    let any = server.store_of(any, options(Dialect::Gorilla));
+    let short = server.store_of(short, options(Dialect::Gorilla));
+    let fill = |session: &Session| session.insert("long", "x".repeat(4096));
+    let jar = RUNTIME.block_on(jar_with(&any, fill));
+    let cookie = jar.get("session").unwrap().to_owned();
+
+    let mut browser = Site::new(short.clone())
+        .on("/write", async |sessions| {
+            write(&sessions.session().await?);
+            Ok("")
+        })
+        .browse(framework);
+    browser.jar = jar;
+    let response = browser.get("/write");
+    assert_eq!((response.status, response.set_cookies()), (500, vec![]));
+    assert_eq!(browser.jar.get("session"), Some(&*cookie));
+
+    RUNTIME.block_on(async {
+        let error = browser.jar.session(short.clone()).await.unwrap_err();
+        assert!(error.is_too_large());
+        let text = error.to_string();
+        assert!(
+            text.contains("4096") && text.contains("max_length"),
+            "{text}"
+        );
+        let found = short.find_by_cookie(&cookie).await.unwrap();
+        assert_eq!(found.err(), Some(Refusal::TooLong));
+        let session = browser.jar.session(any).await.unwrap();
+        assert_eq!(session.refusal(), None);
+    });
+}
