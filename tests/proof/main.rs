@@ -7,6 +7,7 @@
 mod broken_way;
 mod cancelled;
 mod dice;
+mod history;
 mod increments;
 mod lost_replies;
 mod pairs;
@@ -216,6 +217,10 @@ fn main() -> ExitCode {
         (
             "a_lost_reply_does_nothing_twice",
             lost_replies::nothing_is_done_twice,
+        ),
+        (
+            "a_history_agrees_with_what_is_there",
+            history::agrees_with_what_is_there,
         ),
         (
             "a_cancelled_request_saves_all_or_nothing",

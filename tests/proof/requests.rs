@@ -123,14 +123,27 @@ impl Keys {
     }
 
     fn store_with(&self, backend: Arc<dyn Backend>, pairs: &[&KeyPair]) -> ServerStore {
+        let lifetime = Lifetime::new().without_absolute();
+        self.build(backend, pairs, ServerOptions::new().lifetime(lifetime))
+    }
+
+    fn build(
+        &self,
+        backend: Arc<dyn Backend>,
+        pairs: &[&KeyPair],
+        with: ServerOptions,
+    ) -> ServerStore {
         let options = CodecOptions::new().max_age(Duration::ZERO);
         let pairs = pairs.iter().map(|pair| (*pair).clone());
         let codecs = Codecs::from_pairs_with(pairs, &options).unwrap();
         let clock = self.clock.clone();
         let now = move || UnixTime::from_secs(clock.load(Ordering::SeqCst));
-        let lifetime = Lifetime::new().without_absolute();
-        let options = ServerOptions::new().lifetime(lifetime).clock(now);
-        ServerStore::with_options(codecs, backend, options).unwrap()
+        ServerStore::with_options(codecs, backend, with.clock(now)).unwrap()
+    }
+
+    /// A store with options of its own.
+    pub(crate) fn store_of(&self, backend: Arc<dyn Backend>, with: ServerOptions) -> ServerStore {
+        self.build(backend, &[&self.old, &self.new], with)
     }
 
     /// Sealing by the old key, and opening by both.

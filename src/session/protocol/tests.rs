@@ -3,6 +3,7 @@
 //! call.
 
 mod late;
+mod limits;
 mod moved;
 
 use std::collections::BTreeMap;

@@ -178,8 +178,8 @@ impl ServerStore {
         self.0.list(owner).await
     }
 
-    /// Ends one of an owner's sessions, by its [ID in the list](StoredSession::id). False, if
-    /// the owner has no such session.
+    /// Ends one of an owner's sessions, by its [ID in the list](StoredSession::id), also if it
+    /// was renewed since. False, if the owner has no such session.
     ///
     /// # Errors
     /// Unavailable; [outcome unknown](Error::is_outcome_unknown).
@@ -187,8 +187,8 @@ impl ServerStore {
         let Ok(key) = Key::new(id) else {
             return Ok(false);
         };
-        match self.0.rows.look_up(&key).await? {
-            Lookup::Live(row) if owner_name(&row.content) == Some(owner) => {
+        match self.0.rows.look_up_renewed(&key).await? {
+            (key, Lookup::Live(row)) if owner_name(&row.content) == Some(owner) => {
                 self.0.end_row(key, *row).await
             }
             _ => Ok(false),

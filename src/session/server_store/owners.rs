@@ -1,6 +1,7 @@
 //! What a [`ServerStore`](super::ServerStore) knows of the owners of its sessions: who has
 //! which, of which generation they are, and how many one may have.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::backend::{Expiry, Key, Owners};
@@ -33,14 +34,19 @@ impl Shared {
 
     pub(super) async fn list(&self, owner: &str) -> Result<Vec<StoredSession>, Error> {
         let keys = self.owners()?.keys(owner).await;
-        let mut found = Vec::new();
+        let mut found = BTreeMap::new();
         for key in keys.map_err(Error::of_backend)? {
-            if let Ok(row) = self.find(&key).await?
+            // A session that is renewed while it is listed is there under its new key.
+            let (key, lookup) = self.rows.look_up_renewed(&key).await?;
+            if let Lookup::Live(row) = lookup
+                && let Ok(row) = self.judge(*row)
                 && owner_name(&row.content) == Some(owner)
             {
-                found.push(StoredSession::new(self.rows.format.name_of(&key), row));
+                let session = StoredSession::new(self.rows.format.name_of(&key), row);
+                found.insert(key, session);
             }
         }
+        let mut found: Vec<StoredSession> = found.into_values().collect();
         found.sort_by(|one, other| other.order().cmp(&one.order()));
         Ok(found)
     }
@@ -146,7 +152,7 @@ impl Shared {
         let kept_too = at_most.max(place + 1);
         for session in newest.iter().chain(&older).skip(kept_too) {
             let key = Key::new(session.id()).map_err(Error::of_backend)?;
-            if let Lookup::Live(row) = self.rows.look_up(&key).await? {
+            if let (key, Lookup::Live(row)) = self.rows.look_up_renewed(&key).await? {
                 self.end_row(key, *row).await?;
             }
         }

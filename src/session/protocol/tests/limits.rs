@@ -1,0 +1,163 @@
+//! How far the protocol goes before it gives up: trails, repeats and conflicts, to the number.
+
+use super::late::Lone;
+use super::*;
+
+/// Tombstones from `A` on, each to the next, and the session at the end of `hops` of them.
+fn trail(hops: usize, is_renewal: bool) -> (Rows, Key) {
+    let mut rows = Rows::default();
+    let place = |hop: usize| match hop {
+        0 => key("A"),
+        hop => key(&format!("T{hop}")),
+    };
+    for hop in 0..hops {
+        let successor = Some(Successor {
+            key: place(hop + 1),
+            is_renewal,
+        });
+        rows.put(place(hop), Row::Tombstone { successor }, [8; 16]);
+    }
+    rows.put(place(hops), Row::Live(Counts::default()), [8; 16]);
+    (rows, place(hops))
+}
+
+/// What an intent comes to in those rows, which others have written since it saw them.
+fn in_rows(rows: Rows, intent: fn(Seen<u8>) -> Intent<Counts>) -> (Verdict<Counts>, Rows) {
+    let mut lone = Lone::new(Rows::default(), |seen| {
+        intent(Seen {
+            revision: None,
+            ..seen
+        })
+    });
+    lone.rows = rows;
+    let call = lone.begin();
+    let answer = lone.answer(call);
+    (lone.verdict_after(answer), lone.rows)
+}
+
+/// The same, if the session has gone that far.
+fn at_the_end(
+    hops: usize,
+    is_renewal: bool,
+    intent: fn(Seen<u8>) -> Intent<Counts>,
+) -> (Verdict<Counts>, Rows) {
+    in_rows(trail(hops, is_renewal).0, intent)
+}
+
+#[test]
+fn a_trail_is_followed_to_its_sixteenth_tombstone() {
+    let renew = |seen| Intent::Renew { seen, to: key("N") };
+    let intents: [fn(Seen<u8>) -> Intent<Counts>; 2] = [|seen| Intent::Save { seen }, renew];
+    for intent in intents {
+        let (verdict, rows) = at_the_end(LONGEST_TRAIL, true, intent);
+        assert!(matches!(verdict, Verdict::Saved(..)), "{verdict:?}");
+        let (_, end) = trail(LONGEST_TRAIL, true);
+        assert_eq!(rows.live(&end).unwrap().of[&0], 1);
+        let (verdict, rows) = at_the_end(LONGEST_TRAIL + 1, true, intent);
+        assert_eq!(verdict, Verdict::Conflict);
+        assert!(rows.live(&key("N")).is_none(), "nothing is left behind");
+    }
+    for is_renewal in [true, false] {
+        let end = |seen| Intent::End { seen };
+        let (verdict, _) = at_the_end(LONGEST_TRAIL, is_renewal, end);
+        assert_eq!(verdict, Verdict::Ended);
+        let (verdict, _) = at_the_end(LONGEST_TRAIL + 1, is_renewal, end);
+        assert_eq!(verdict, Verdict::Conflict);
+    }
+}
+
+#[test]
+fn only_a_renewal_is_followed_by_what_goes_on() {
+    for intent in [
+        (|seen| Intent::Save { seen }) as fn(Seen<u8>) -> Intent<Counts>,
+        |seen| Intent::Renew { seen, to: key("N") },
+    ] {
+        let (verdict, rows) = at_the_end(1, false, intent);
+        assert_eq!(verdict, Verdict::Gone);
+        assert!(rows.live(&key("T1")).unwrap().of.is_empty());
+        assert!(rows.live(&key("N")).is_none());
+    }
+}
+
+/// The session is another login's by now, in the same row or where it was renewed to.
+#[test]
+fn nothing_goes_on_over_another_login() {
+    let another = Counts {
+        login: 9,
+        ..Counts::default()
+    };
+    for intent in [
+        (|seen| Intent::Save { seen }) as fn(Seen<u8>) -> Intent<Counts>,
+        |seen| Intent::Renew { seen, to: key("N") },
+    ] {
+        for hops in [0, 1] {
+            let (mut rows, end) = trail(hops, true);
+            rows.put(end.clone(), Row::Live(another.clone()), [8; 16]);
+            let (verdict, rows) = in_rows(rows, intent);
+            assert_eq!(verdict, Verdict::Gone, "{hops}");
+            assert_eq!(rows.live(&end), Some(&another));
+            assert!(rows.live(&key("N")).is_none(), "nothing is left behind");
+        }
+    }
+}
+
+/// How often a write is sent of which no reply ever comes, and that is never done.
+#[test]
+fn a_write_is_repeated_three_times() {
+    let intents: [fn(Seen<u8>) -> Intent<Counts>; 3] = [
+        |seen| Intent::Save { seen },
+        |seen| Intent::End { seen },
+        |_| Intent::Create { key: key("N") },
+    ];
+    for intent in intents {
+        let mut lone = Lone::new(Rows::default(), intent);
+        let (mut writes, mut step) = (0, lone.protocol.begin());
+        let verdict = loop {
+            step = match step {
+                Step::Ask(call @ Call::Load(_)) => {
+                    let answer = lone.answer(call);
+                    lone.protocol.next(answer)
+                }
+                Step::Ask(_) => {
+                    writes += 1;
+                    lone.protocol.next(Answer::Unknown)
+                }
+                Step::Done(verdict) => break verdict,
+                Step::Refused(error) => panic!("{error}"),
+            };
+        };
+        assert_eq!((verdict, writes), (Verdict::Unknown, 1 + MOST_REPEATS));
+    }
+}
+
+#[test]
+fn the_last_conflict_of_all_is_still_resolved() {
+    let intents: [fn(Seen<u8>) -> Intent<Counts>; 2] =
+        [|seen| Intent::Save { seen }, |seen| Intent::End { seen }];
+    for intent in intents {
+        for (conflicts, is_done) in [(MOST_CONFLICTS, true), (MOST_CONFLICTS + 1, false)] {
+            let mut lone = Lone::new(Rows::default(), intent);
+            let (mut left, mut step) = (conflicts, lone.protocol.begin());
+            let verdict = loop {
+                step = match step {
+                    Step::Ask(call) => {
+                        if left > 0 && matches!(call, Call::Swap(..)) {
+                            left -= 1;
+                            lone.rows
+                                .put(key("A"), Row::Live(Counts::default()), [8; 16]);
+                        }
+                        let answer = lone.answer(call);
+                        lone.protocol.next(answer)
+                    }
+                    Step::Done(verdict) => break verdict,
+                    Step::Refused(error) => panic!("{error}"),
+                };
+            };
+            assert_eq!(
+                verdict != Verdict::Conflict,
+                is_done,
+                "{conflicts}: {verdict:?}"
+            );
+        }
+    }
+}
