@@ -10,7 +10,8 @@
 //! | `cookie_options.rs`, `cookie_header.rs` | the cookie as it is set and as it is read: [`CookieOptions`] |
 //! | `cookie_life.rs` | how long a client keeps it |
 //! | `store.rs`, `cookie_store.rs`, `epochs.rs`, `backend_epochs.rs` | [`Store`], [`CookieStore`], and revoking what lives in cookies: [`Epochs`] |
-//! | `server_store/`, `server_options.rs`, `stored_session.rs` | [`ServerStore`]: sessions that live in a server, and [`StoredSession`]: one of them outside of any request |
+//! | `server_store/`, `server_options.rs` | [`ServerStore`]: sessions that live in a server |
+//! | `stored_session.rs`, `live_session.rs` | one of them outside of any request: [`StoredSession`], as it was, and [`LiveSession`], as it is |
 //! | `protocol/`, `rows.rs`, `recent_moves.rs` | who was first: what is asked of a backend to save, move or end a session, and the asking |
 //! | `dialect/`, `id.rs` | whose bytes are spoken above a backend |
 //! | `content.rs` | what is saved, and a request's changes to it, to be made again on what others saved |
@@ -52,6 +53,7 @@ mod error;
 mod flashes;
 mod id;
 mod lifetime;
+mod live_session;
 mod metadata;
 mod protocol;
 mod recent_moves;
@@ -81,6 +83,7 @@ pub use dialect::Dialect;
 pub use epochs::{Epoch, Epochs};
 pub use error::Error;
 pub use lifetime::Lifetime;
+pub use live_session::LiveSession;
 pub use refusal::Refusal;
 pub use response_fields::ResponseFields;
 pub use server_options::ServerOptions;

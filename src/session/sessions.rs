@@ -113,7 +113,29 @@ impl Sessions {
     }
 
     /// Makes this request no use of its sessions, those that are loaded later included: see
-    /// [`Session::passive`].
+    /// [`Session::passive`]. A middleware around a route makes the route passive:
+    ///
+    /// ```
+    /// # #[cfg(feature = "axum")] {
+    /// use axum::extract::Request;
+    /// use axum::middleware::{Next, from_fn};
+    /// use axum::response::Response;
+    /// use axum::routing::get;
+    /// use silverback::session::{Error, Session, Sessions};
+    ///
+    /// async fn passive(sessions: Sessions, request: Request, next: Next) -> Response {
+    ///     sessions.passive();
+    ///     next.run(request).await
+    /// }
+    ///
+    /// async fn unread(session: Session) -> Result<String, Error> {
+    ///     Ok(session.get::<u64>("unread")?.unwrap_or(0).to_string())
+    /// }
+    ///
+    /// let app: axum::Router = axum::Router::new()
+    ///     .route("/unread", get(unread).layer(from_fn(passive)));
+    /// # }
+    /// ```
     pub fn passive(&self) {
         let sessions = {
             let mut loaded = self.loaded();

@@ -47,6 +47,12 @@ pub(super) trait Backing: Send + Sync + 'static {
     /// [Gone](Error::is_gone), if somebody else ended it: then nothing is kept.
     async fn save(&self, save: Save) -> Result<Saved, Error>;
 
+    /// What a session holds now that a request has loaded; none, if it has ended, or somebody
+    /// has logged in. Always none in a store that keeps nothing.
+    async fn reload(&self, _kept: &Kept) -> Result<Option<Content>, Error> {
+        Ok(None)
+    }
+
     /// Ends a session where it is kept. False, if somebody else had done so.
     async fn end(&self, kept: &Kept) -> Result<bool, Error>;
 

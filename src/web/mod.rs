@@ -112,6 +112,25 @@
 //! 500 says nothing. In debug builds of an application for axum or actix-web, an error in the
 //! use of this crate is shown on the page, too.
 //!
+//! # What is saved when a request fails
+//!
+//! | what happens | what was written |
+//! |---|---|
+//! | the handler answers with any status, 4xx and 5xx included | is saved |
+//! | a session error reaches the layer | is not saved |
+//! | the handler panics | is not saved |
+//! | the client goes away, or a timeout outside of the layer drops the handler | is not saved |
+//! | a timeout or a `catch_panic` inside of the layer makes a response | is saved |
+//!
+//! [`save`](crate::session::Session::save) before is saved whatever follows. A save in a server
+//! that has begun is finished, though the request is dropped.
+//!
+//! # After the response
+//!
+//! A session takes no changes once the response's head has left. For a WebSocket, a stream of
+//! events or a job there is [`Session::live`](crate::session::Session::live): a handle that
+//! outlives the response.
+//!
 //! # Where the layer goes
 //!
 //! Around the handlers: in axum, `.layer(..)` after the routes it is for. CORS goes outside of

@@ -41,6 +41,16 @@ impl Browser {
         response
     }
 
+    /// Asks for a page, and goes away when there is no answer within a second; whether there
+    /// was none.
+    pub(crate) fn gets_nothing(&self, path: &str) -> bool {
+        let config = ureq::Agent::config_builder();
+        let impatient = config.timeout_global(Some(std::time::Duration::from_secs(1)));
+        let agent: ureq::Agent = impatient.build().into();
+        let request = agent.get(format!("http://{}{path}", self.address));
+        request.header("Cookie", self.jar.cookie()).call().is_err()
+    }
+
     /// Gets a page with just these fields.
     pub(crate) fn get_with<'f>(
         &self,

@@ -583,6 +583,16 @@ impl Backing for ServerStore {
         }
     }
 
+    async fn reload(&self, kept: &Kept) -> Result<Option<Content>, Error> {
+        let (_, found) = self.0.rows.look_up_renewed(&kept.key).await?;
+        let Lookup::Live(row) = found else {
+            return Ok(None);
+        };
+        let row = self.0.judge(*row).ok();
+        let is_same = |row: &LiveRow| row.content.metadata.login == kept.login;
+        Ok(row.filter(is_same).map(|row| row.content))
+    }
+
     fn name_of(&self, key: &Key) -> Option<String> {
         Some(self.0.rows.format.name_of(key))
     }

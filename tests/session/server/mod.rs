@@ -6,6 +6,7 @@ mod faults;
 mod in_flight;
 mod laws;
 mod limits;
+mod live;
 mod merging;
 mod orders;
 mod owners;
