@@ -43,9 +43,10 @@ struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Keys are HASH[:BLOCK] pairs, comma-separated, newest first: the first seals, all open.
-Each part is hex, or b64= and base64. They come from --keys, --keys-file or the
-variable SILVERBACK_KEYS; on the command line other users of the machine can see them.
+Keys are HASH[:BLOCK] pairs, separated by commas or line ends, newest first: the first, key 1,
+seals, all open. Each key is hex, or b64= and base64, or text= and the text that is the key. In
+a file, empty lines and those that begin with # are skipped. Keys come from --keys, --keys-file
+or the variable SILVERBACK_KEYS; on the command line other users of the machine can see them.
 
 Exit status: 0 done; 1 a cookie was refused (expired, too new, not valid, too long), or a
 session is not there; 2 the command was used wrongly, or a server does not answer.
@@ -117,6 +118,11 @@ impl Failure {
         Failure::Usage(message.to_string())
     }
 
+    /// Of a cookie that is refused for that reason.
+    fn refused(reason: impl fmt::Display) -> Self {
+        Failure::Refused(format!("the cookie is refused: {reason}"))
+    }
+
     fn answer(self) -> ExitCode {
         let (status, message) = match self {
             Failure::OutputClosed => return ExitCode::SUCCESS,
@@ -133,7 +139,7 @@ impl Failure {
 impl From<codec::Error> for Failure {
     fn from(error: codec::Error) -> Self {
         match refusal(&error) {
-            Some(_) => Failure::Refused(format!("the cookie is refused: {error}")),
+            Some(_) => Failure::refused(error),
             None => Failure::usage(error),
         }
     }
