@@ -26,7 +26,6 @@ mod reseal;
 mod sessions;
 mod settings;
 
-use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -147,27 +146,13 @@ impl From<codec::Error> for Failure {
 
 impl From<backend::Error> for Failure {
     fn from(error: backend::Error) -> Self {
-        Failure::usage(with_cause(&error))
+        Failure::usage(error)
     }
 }
 
 impl From<session::Error> for Failure {
     fn from(error: session::Error) -> Self {
-        Failure::usage(with_cause(&error))
-    }
-}
-
-/// An error in one line, with what caused it all.
-fn with_cause(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    let (error, cause) = (error.to_string(), cause.to_string());
-    let cause = cause.lines().next().unwrap_or_default();
-    match error.ends_with(cause) {
-        true => error,
-        false => format!("{error}: {cause}"),
+        Failure::usage(error)
     }
 }
 

@@ -38,6 +38,8 @@
 //!    session is saved, with its old date.
 //!
 //! What a session in a cookie can *not* keep, [`CookieStore`] says.
+//!
+//! Errors and refused cookies are logged as `tracing` events: install a subscriber to see them.
 
 mod backend_epochs;
 mod client_host;
