@@ -308,8 +308,7 @@ fn a_codec_that_does_not_go_with_the_lifetime_builds_no_store() {
     let build = |options: &CodecOptions| {
         let backend = std::sync::Arc::new(server.backend.clone());
         let codec = SecureCookie::with_options(server.pair.clone(), options).unwrap();
-        let options = ServerOptions::new().lifetime(Lifetime::new().without_remember_me());
-        ServerStore::with_options(codec, backend, options).map(drop)
+        ServerStore::new(codec, backend).map(drop)
     };
     let seconds = Duration::from_secs;
     // A remembered session lasts longest.
