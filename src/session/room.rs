@@ -25,10 +25,12 @@ impl Session {
     /// fn note(session: &Session, search: &str) -> Result<(), Error> {
     ///     let mut searches = session.get::<Vec<String>>("searches")?.unwrap_or_default();
     ///     searches.push(search.to_owned());
-    ///     if session.room_left()?.is_some_and(|room| room < search.len() + 200) {
+    ///     session.insert("searches", &searches)?;
+    ///     while session.room_left()? == Some(0) && !searches.is_empty() {
     ///         searches.remove(0);
+    ///         session.insert("searches", &searches)?;
     ///     }
-    ///     session.insert("searches", searches)
+    ///     Ok(())
     /// }
     /// # use silverback::{codec::{Codecs, KeyPairs}, session::{CookieStore, testing::Jar}};
     /// # #[tokio::main(flavor = "current_thread")]
