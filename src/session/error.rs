@@ -99,12 +99,12 @@ impl Error {
     }
 
     pub(super) fn conflict() -> Self {
-        let why = "others saved the session again and again: nothing was saved";
+        let why = "other requests kept saving the session: nothing was saved, try again";
         Error::new(Kind::Conflict, why)
     }
 
     pub(super) fn in_doubt() -> Self {
-        let why = "nobody can tell whether the session was saved";
+        let why = "the session may have been saved, or not";
         Error::new(Kind::InDoubt, why)
     }
 
