@@ -14,10 +14,13 @@ async fn visit(session: Session) -> Result<String, Error> {
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // Without a subscriber, nobody sees why a session failed or a cookie was refused.
+    tracing_subscriber::fmt().init();
     // Keys that outlive the program come from `KeyPairs::from_env("SILVERBACK_KEYS")`.
     let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
     // Over TLS, `CookieStore::new(codecs)` is all it takes.
-    let cookie = CookieOptions::new().insecure_http();
+    // On localhost all ports share their cookies: each application has a name of its own.
+    let cookie = CookieOptions::new().insecure_http().name("visits")?;
     let store = CookieStore::with_options(codecs, cookie, Lifetime::new())?;
 
     let app = move || {

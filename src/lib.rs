@@ -80,6 +80,7 @@
 
 #[cfg(feature = "backend")]
 pub mod backend;
+mod cause;
 pub mod codec;
 #[cfg(feature = "session")]
 pub mod compat;

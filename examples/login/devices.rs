@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 use axum::{Form, Router};
 use serde::Deserialize;
 use silverback::codec::UnixTime;
-use silverback::session::{Error, ServerStore, Session, StoredSession};
+use silverback::session::{Error, Refusal, ServerStore, Session, StoredSession};
 
 use super::view::{self, Place, escaped};
 
@@ -24,7 +24,7 @@ pub(crate) fn pages(store: ServerStore) -> Router {
 
 async fn devices(State(store): State<ServerStore>, session: Session) -> Result<Response, Error> {
     let Some(owner) = session.owner() else {
-        return Ok(Redirect::to("/").into_response());
+        return Ok(to_login(&session)?.into_response());
     };
     let mut devices = store.list(&owner).await?;
     // This one first; the others stay as they are, the latest login first.
@@ -44,6 +44,17 @@ async fn devices(State(store): State<ServerStore>, session: Session) -> Result<R
     Ok(view::page(Place::Server, &notes, &body).into_response())
 }
 
+/// The next page says why there is no session. The response to this one removes the cookie of a
+/// session that has ended, so that it has to be said now.
+fn to_login(session: &Session) -> Result<Redirect, Error> {
+    match session.refusal() {
+        // The cookie stays, and another one is on its way.
+        None | Some(Refusal::Moved) => {}
+        Some(refusal) => session.add_flash(view::reason(refusal))?,
+    }
+    Ok(Redirect::to("/"))
+}
+
 /// Only what is the owner's own ends, whatever ID came.
 async fn end(
     State(store): State<ServerStore>,
@@ -51,7 +62,7 @@ async fn end(
     Form(Device { id }): Form<Device>,
 ) -> Result<Redirect, Error> {
     let Some(owner) = session.owner() else {
-        return Ok(Redirect::to("/"));
+        return to_login(&session);
     };
     session.add_flash(match store.end(&owner, &id).await? {
         true => "That device is logged out.",
@@ -67,7 +78,7 @@ struct Device {
 
 async fn end_others(session: Session) -> Result<Redirect, Error> {
     if session.owner().is_none() {
-        return Ok(Redirect::to("/"));
+        return to_login(&session);
     }
     session.destroy_others()?;
     session.add_flash("You are logged out everywhere else.")?;

@@ -58,6 +58,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!("{HELP}");
         return Ok(());
     };
+    // Without a subscriber, nobody sees why a session failed or a cookie was refused.
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .init();
     let backend = match &store {
         Some(url) => Some(backend::connect(url).await?),
         None => None,

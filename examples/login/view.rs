@@ -38,17 +38,17 @@ pub(crate) fn welcome(place: Place, owner: &str, facts: &[(&str, String)]) -> St
 pub(crate) fn notes(session: &Session) -> Result<Vec<String>, Error> {
     let messages = session.flashes::<String>()?;
     let mut notes: Vec<String> = messages.iter().map(|text| note("good", text)).collect();
-    match session.refusal() {
-        None => {}
-        Some(Refusal::Gone) => {
-            notes.push(note("bad", "You are logged out: your session has ended."))
-        }
-        Some(refusal) => {
-            let text = format!("Your cookie was refused: {refusal}. This is a new session.");
-            notes.push(note("bad", &text));
-        }
-    }
+    let refusal = session.refusal();
+    notes.extend(refusal.map(|refusal| note("bad", &reason(refusal))));
     Ok(notes)
+}
+
+/// Why a client's cookie opened no session.
+pub(crate) fn reason(refusal: Refusal) -> String {
+    match refusal {
+        Refusal::Gone => "You are logged out: your session has ended.".to_owned(),
+        refusal => format!("Your cookie was refused: {refusal}. This is a new session."),
+    }
 }
 
 pub(crate) fn note(kind: &str, text: &str) -> String {

@@ -17,7 +17,8 @@ const BATCH: usize = 1_000;
 /// the batch it is at.
 ///
 /// ```
-/// # async fn start() {
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
 /// use std::sync::Arc;
 /// use std::time::Duration;
 /// use silverback::backend::{Cleanup, Memory};

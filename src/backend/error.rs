@@ -7,7 +7,12 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::cause;
+
 /// Why a backend gave no answer. A clone is cheap.
+///
+/// Its text names the cause: `the database does not answer: .. Connection refused`. So there is no
+/// `source()`, which would say the same again.
 ///
 /// ```
 /// use silverback::backend::Error;
@@ -74,7 +79,8 @@ impl Error {
         Error::new(Kind::Corrupt, message)
     }
 
-    /// The same error, with what caused it. The cause's text must hold no secret.
+    /// The same error, with what caused it. Its text follows after a colon, in one line, with
+    /// those of its own causes, and must hold no secret.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(Arc::from(source.into()));
@@ -114,25 +120,26 @@ impl Error {
     }
 }
 
+#[cfg(feature = "postgres")]
+impl Error {
+    /// What caused it, as it was given.
+    pub(super) fn cause(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
+        self.source.as_deref()
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        cause::write(f, &self.message, self.source.as_deref())
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_tuple("backend::Error");
-        shown.field(&self.kind).field(&self.message);
-        if let Some(source) = &self.source {
-            shown.field(&format_args!("{source}"));
-        }
+        shown.field(&self.kind).field(&format_args!("{self}"));
         shown.finish()
     }
 }
 
-impl StdError for Error {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_deref().map(|source| source as _)
-    }
-}
+impl StdError for Error {}

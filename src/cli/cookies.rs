@@ -21,10 +21,12 @@ impl Cookies {
     /// Answers each cookie with a line on standard output.
     ///
     /// A single cookie that is refused ends the command with the reason; one of
-    /// many is answered by `!` and the kind, and the others go on.
+    /// many is answered by `!` and the kind, and the others go on. If there is a `hint` for the
+    /// first that is not valid, it is said in the end.
     pub(super) fn answer(
         &self,
         answer: impl Fn(&str) -> Result<String, codec::Error>,
+        hint: impl Fn(&str) -> Option<String>,
     ) -> Result<(), Failure> {
         match &self.cookie {
             // No cookie begins like this: the date, in base64, comes first.
@@ -33,26 +35,43 @@ impl Cookies {
             }
             Some(cookie) if cookie != "-" => {
                 let cookie = cookie.to_str().ok_or_else(codec::Error::not_valid)?;
-                writeln!(io::stdout(), "{}", answer(cookie)?)?;
+                let answered = answer(cookie).map_err(|error| {
+                    let hint = error.is_not_valid().then(|| hint(cookie)).flatten();
+                    match hint {
+                        Some(hint) => Failure::refused(format!("{error}: {hint}")),
+                        None => Failure::from(error),
+                    }
+                })?;
+                writeln!(io::stdout(), "{answered}")?;
                 Ok(())
             }
             None if io::stdin().is_terminal() => Err(Failure::usage(
                 "give a COOKIE, or - to read cookies from standard input",
             )),
-            _ => answer_lines(answer),
+            _ => answer_lines(answer, hint),
         }
     }
 }
 
 /// Answers line by line, so that a program on the other side can wait for each.
-fn answer_lines(answer: impl Fn(&str) -> Result<String, codec::Error>) -> Result<(), Failure> {
+fn answer_lines(
+    answer: impl Fn(&str) -> Result<String, codec::Error>,
+    hint: impl Fn(&str) -> Option<String>,
+) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let mut any_refused = false;
+    // Of the first cookie that is not valid alone, since it takes as long as many openings.
+    let mut first_hint = None;
     for line in io::stdin().lock().split(b'\n') {
         let line = line?;
-        let answered = std::str::from_utf8(&line)
-            .map_err(|_| codec::Error::not_valid())
-            .and_then(&answer);
+        let cookie = std::str::from_utf8(&line).map_err(|_| codec::Error::not_valid());
+        let answered = cookie.and_then(|cookie| {
+            let answered = answer(cookie);
+            if answered.as_ref().is_err_and(codec::Error::is_not_valid) {
+                first_hint.get_or_insert_with(|| hint(cookie));
+            }
+            answered
+        });
         let written = match answered {
             Ok(answered) => writeln!(out, "{answered}"),
             Err(error) => {
@@ -68,7 +87,9 @@ fn answer_lines(answer: impl Fn(&str) -> Result<String, codec::Error>) -> Result
         }
     }
     if any_refused {
-        return Err(Failure::Refused(String::new()));
+        let hint = first_hint.flatten();
+        let hint = hint.map(|hint| format!("the first cookie that is not valid: {hint}"));
+        return Err(Failure::Refused(hint.unwrap_or_default()));
     }
     Ok(())
 }

@@ -27,22 +27,22 @@ pub(super) struct Decode {
 impl Decode {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let Opening {
-            keys,
-            frame,
-            hash,
-            clock,
-            ..
+            frame, hash, clock, ..
         } = &self.opening;
-        let codecs = self.opening.codecs(keys.read()?, (*hash).into())?;
+        let hash = (*hash).into();
+        let keys = self.opening.keys()?;
+        let codecs = self.opening.codecs(keys.pairs.clone(), hash)?;
         let now = clock.now();
-        self.cookies.answer(|cookie| {
+        let answer = |cookie: &str| {
             let opened = codecs.open_at(&frame.name, cookie, now)?;
             let picture = picture::picture(frame.serializer, opened.value())?;
             if self.verbose {
                 explain(&opened);
             }
             Ok(picture)
-        })
+        };
+        let hint = |cookie: &str| self.opening.hint(&keys, &[hash], cookie);
+        self.cookies.answer(answer, hint)
     }
 }
 

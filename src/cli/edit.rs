@@ -43,11 +43,7 @@ struct Changes<'a> {
 impl Edit {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let Opening {
-            keys,
-            frame,
-            hash,
-            clock,
-            ..
+            frame, hash, clock, ..
         } = &self.opening;
         if *hash == OpeningHash::Sha1 {
             return Err(Failure::usage("SHA-1 opens only; reseal the cookie first"));
@@ -60,13 +56,17 @@ impl Edit {
                 .collect::<Result<_, _>>()?,
             unset: &self.unset,
         };
-        let codecs = self.opening.codecs(keys.read()?, (*hash).into())?;
+        let hash = (*hash).into();
+        let keys = self.opening.keys()?;
+        let codecs = self.opening.codecs(keys.pairs.clone(), hash)?;
         let now = clock.now();
-        self.cookies.answer(|cookie| {
+        let answer = |cookie: &str| {
             let opened = codecs.open_at(&frame.name, cookie, now)?;
             let edited = changes.apply(frame.serializer, opened.value())?;
             codecs.seal_at(&frame.name, &edited, opened.issued_at())
-        })
+        };
+        let hint = |cookie: &str| self.opening.hint(&keys, &[hash], cookie);
+        self.cookies.answer(answer, hint)
     }
 }
 

@@ -28,7 +28,8 @@ pub(super) struct Inspect {
 impl Inspect {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let now = self.clock.now();
-        self.cookies.answer(|cookie| describe(cookie, now))
+        self.cookies
+            .answer(|cookie| describe(cookie, now), |_| None)
     }
 }
 

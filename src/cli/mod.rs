@@ -26,7 +26,6 @@ mod reseal;
 mod sessions;
 mod settings;
 
-use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -43,9 +42,10 @@ struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Keys are HASH[:BLOCK] pairs, comma-separated, newest first: the first seals, all open.
-Each part is hex, or b64= and base64. They come from --keys, --keys-file or the
-variable SILVERBACK_KEYS; on the command line other users of the machine can see them.
+Keys are HASH[:BLOCK] pairs, separated by commas or line ends, newest first: the first, key 1,
+seals, all open. Each key is hex, or b64= and base64, or text= and the text that is the key. In
+a file, empty lines and those that begin with # are skipped. Keys come from --keys, --keys-file
+or the variable SILVERBACK_KEYS; on the command line other users of the machine can see them.
 
 Exit status: 0 done; 1 a cookie was refused (expired, too new, not valid, too long), or a
 session is not there; 2 the command was used wrongly, or a server does not answer.
@@ -117,6 +117,11 @@ impl Failure {
         Failure::Usage(message.to_string())
     }
 
+    /// Of a cookie that is refused for that reason.
+    fn refused(reason: impl fmt::Display) -> Self {
+        Failure::Refused(format!("the cookie is refused: {reason}"))
+    }
+
     fn answer(self) -> ExitCode {
         let (status, message) = match self {
             Failure::OutputClosed => return ExitCode::SUCCESS,
@@ -133,7 +138,7 @@ impl Failure {
 impl From<codec::Error> for Failure {
     fn from(error: codec::Error) -> Self {
         match refusal(&error) {
-            Some(_) => Failure::Refused(format!("the cookie is refused: {error}")),
+            Some(_) => Failure::refused(error),
             None => Failure::usage(error),
         }
     }
@@ -141,27 +146,13 @@ impl From<codec::Error> for Failure {
 
 impl From<backend::Error> for Failure {
     fn from(error: backend::Error) -> Self {
-        Failure::usage(with_cause(&error))
+        Failure::usage(error)
     }
 }
 
 impl From<session::Error> for Failure {
     fn from(error: session::Error) -> Self {
-        Failure::usage(with_cause(&error))
-    }
-}
-
-/// An error in one line, with what caused it all.
-fn with_cause(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    let (error, cause) = (error.to_string(), cause.to_string());
-    let cause = cause.lines().next().unwrap_or_default();
-    match error.ends_with(cause) {
-        true => error,
-        false => format!("{error}: {cause}"),
+        Failure::usage(error)
     }
 }
 

@@ -23,24 +23,23 @@ pub(super) struct Reseal {
 impl Reseal {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let Opening {
-            keys,
-            frame,
-            hash,
-            clock,
-            ..
+            frame, hash, clock, ..
         } = &self.opening;
-        let pairs = keys.read()?;
-        let chain = |hash| self.opening.codecs(pairs.clone(), hash);
-        let sealer = match *hash {
-            OpeningHash::Sha1 => chain(HashFunction::Sha256)?,
-            hash => chain(hash.into())?,
+        let keys = self.opening.keys()?;
+        let chain = |hash| self.opening.codecs(keys.pairs.clone(), hash);
+        let hash = match *hash {
+            OpeningHash::Sha1 => HashFunction::Sha256,
+            hash => hash.into(),
         };
-        let older = chain(HashFunction::Sha1)?;
+        let (sealer, older) = (chain(hash)?, chain(HashFunction::Sha1)?);
         let (name, now) = (&frame.name, clock.now());
-        self.cookies.answer(|cookie| {
+        let answer = |cookie: &str| {
             let opened = open(&sealer, &older, name, cookie, now)?;
             sealer.seal_at(name, opened.value(), opened.issued_at())
-        })
+        };
+        let hashes = [hash, HashFunction::Sha1];
+        let hint = |cookie: &str| self.opening.hint(&keys, &hashes, cookie);
+        self.cookies.answer(answer, hint)
     }
 }
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use silverback::codec::{
-    Cipher, CodecOptions, Codecs, HashFunction, KeyPairs, Serializer, UnixTime,
+    Cipher, Codec, CodecOptions, Codecs, HashFunction, KeyPairs, Serializer, UnixTime,
+    read_key_file,
 };
-
 use zeroize::Zeroizing;
 
-use super::Failure;
+use super::{Failure, picture};
 
 /// The variable that holds the keys when no option names them.
 const KEYS_VARIABLE: &str = "SILVERBACK_KEYS";
@@ -22,7 +22,7 @@ pub(super) struct Keys {
     #[arg(long, value_name = "SPEC", conflicts_with = "keys_file")]
     keys: Option<String>,
 
-    /// A file that holds the keys
+    /// A file that holds the keys, one pair a line
     #[arg(long, value_name = "PATH")]
     keys_file: Option<PathBuf>,
 
@@ -55,7 +55,7 @@ pub(super) struct Frame {
 #[derive(Args)]
 pub(super) struct Opening {
     #[command(flatten)]
-    pub(super) keys: Keys,
+    keys: Keys,
 
     #[command(flatten)]
     pub(super) frame: Frame,
@@ -143,14 +143,15 @@ impl Keys {
         self.keys.is_some() || self.keys_file.is_some()
     }
 
-    /// Reads the keys from where they are.
+    /// The keys, from where they are.
     pub(super) fn read(&self) -> Result<KeyPairs, Failure> {
+        self.parse(&self.text()?)
+    }
+
+    /// The text of the keys: a SPEC.
+    fn text(&self) -> Result<Zeroizing<String>, Failure> {
         if let Some(path) = &self.keys_file {
-            let pairs = match self.allow_weak_keys {
-                true => KeyPairs::from_legacy_file(path),
-                false => KeyPairs::from_file(path),
-            };
-            return pairs.map_err(Failure::usage);
+            return read_key_file(path).map_err(Failure::usage);
         }
         let spec = match &self.keys {
             Some(spec) => spec.clone(),
@@ -159,16 +160,55 @@ impl Keys {
                 Failure::usage(format!("{missing} {KEYS_VARIABLE}"))
             })?,
         };
-        let spec = Zeroizing::new(spec);
+        Ok(Zeroizing::new(spec))
+    }
+
+    fn parse(&self, spec: &str) -> Result<KeyPairs, Failure> {
         let pairs = match self.allow_weak_keys {
-            true => KeyPairs::from_legacy_spec(&spec),
+            true => KeyPairs::from_legacy_spec(spec),
             false => spec.parse(),
         };
         pairs.map_err(Failure::usage)
     }
 }
 
+/// The keys that open, and their text.
+pub(super) struct OpeningKeys {
+    pub(super) pairs: KeyPairs,
+    spec: Zeroizing<String>,
+}
+
 impl Opening {
+    pub(super) fn keys(&self) -> Result<OpeningKeys, Failure> {
+        let spec = self.keys.text()?;
+        let pairs = self.keys.parse(&spec)?;
+        Ok(OpeningKeys { pairs, spec })
+    }
+
+    /// Whether another reading of the keys opens a cookie that the keys do not open, under one
+    /// of these hash functions: in words for the operator, who then knows what to write.
+    pub(super) fn hint(
+        &self,
+        keys: &OpeningKeys,
+        hashes: &[HashFunction],
+        cookie: &str,
+    ) -> Option<String> {
+        let Frame {
+            name, serializer, ..
+        } = &self.frame;
+        let opens = |pairs: &KeyPairs, hash| {
+            // Of any age: what is expired is not decrypted, and says nothing of the block key.
+            let codecs = self.frame.codecs(pairs.clone(), hash, &Ages::ANY);
+            let opened = codecs.map(|codecs| codecs.open_at(name, cookie, self.clock.now()));
+            matches!(opened, Ok(Ok(opened)) if picture::picture(*serializer, opened.value()).is_ok())
+        };
+        let readings = KeyPairs::other_readings(&keys.spec);
+        let opening = readings
+            .iter()
+            .find(|other| hashes.iter().any(|hash| opens(other.keys(), *hash)))?;
+        Some(format!("{opening} opens it"))
+    }
+
     /// The chain of these keys, under a hash function that need not be the option's.
     pub(super) fn codecs(&self, pairs: KeyPairs, hash: HashFunction) -> Result<Codecs, Failure> {
         self.frame.codecs(pairs, hash, &self.ages)

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::cause;
+
 /// Why a cookie could not be sealed or opened.
 ///
 /// The public kinds are few, because what a client learns from a refusal must
@@ -107,7 +109,9 @@ impl Error {
         Error::new(Kind::TooLongToSeal { length, limit })
     }
 
-    /// The same error, with what caused it. The cause's text must hold no secret.
+    /// The same error, with what caused it, whose text must hold no secret. It follows in the
+    /// text of a usage or internal error, after a colon and in one line; that of a refusal
+    /// stays as it is, and has a `source()`.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
@@ -199,6 +203,14 @@ impl Error {
         &self.keys
     }
 
+    /// What caused it; of a chain, that of the key that has the word.
+    fn cause(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
+        match &self.source {
+            Some(source) => Some(source.as_ref()),
+            None => self.keys.get(self.verdict)?.cause(),
+        }
+    }
+
     /// Whether this is [`Error::not_valid`] and holds nothing else.
     pub(super) fn says_only_not_valid(&self) -> bool {
         self.is_not_valid() && !self.final_ && self.source.is_none() && self.keys.is_empty()
@@ -213,7 +225,9 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            Kind::Usage(message) | Kind::Internal(message) => f.write_str(message),
+            Kind::Usage(message) | Kind::Internal(message) => {
+                cause::write(f, message, self.cause())
+            }
             Kind::NotValid => f.write_str("not valid"),
             Kind::TooLongToOpen { length, limit } => {
                 write!(
@@ -245,12 +259,10 @@ impl fmt::Debug for Error {
 }
 
 impl StdError for Error {
-    /// The cause, where there is one to act on: the system's error, or what the
-    /// serializer said of bytes whose MAC holds.
+    /// What the serializer said of bytes whose MAC holds. The text of an error that is no
+    /// refusal names its cause itself.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match &self.source {
-            Some(source) => Some(source.as_ref()),
-            None => self.keys.get(self.verdict)?.source(),
-        }
+        let cause = self.cause().filter(|_| self.is_decode())?;
+        Some(cause)
     }
 }

@@ -3,24 +3,34 @@
 //!
 //! Reading that file or variable, once, at start-up, is the only I/O of the codec.
 
+use std::env::VarError;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
 
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_PAD_INDIFFERENT, URL_SAFE_PAD_INDIFFERENT};
 use zeroize::Zeroizing;
 
-use super::{BlockKey, Error, HashKey, KeyPair};
+use super::readings::parse_key;
+use super::{BlockKey, Error, HashKey, KeyPair, OtherReading};
 
 /// No chain is this long; a device or a wrong file ends here.
 const LONGEST_KEY_FILE: u64 = 64 * 1024;
 
 /// Key pairs, newest first: the first seals, all open.
 ///
-/// As text: `HASH[:BLOCK]` pairs, separated by commas, each part hex, or `b64=`
-/// and base64 in either alphabet. White space around a pair is ignored.
+/// As text (SPEC): `HASH[:BLOCK]` pairs, separated by commas or line ends. White space around a
+/// pair is ignored, and so are empty lines and those that begin with `#`. Each key is
+///
+/// | text | the key's bytes | in Go |
+/// |---|---|---|
+/// | hex digits | what they stand for | `hex.DecodeString` |
+/// | `b64=` and base64 in either alphabet, padded or not | what it stands for | `base64.StdEncoding`, `URLEncoding` and their `Raw` forms |
+/// | `text=` and text | the text itself, which holds no comma, no colon and no line end | `[]byte(os.Getenv("KEY"))` |
+///
+/// The last reading is for keys that a Go program has as text; one made of letters is easier
+/// to guess than its length says. [`KeyPair::generate`] and `silverback keygen` make better
+/// ones.
 ///
 /// ```
 /// use silverback::codec::{Codecs, KeyPairs};
@@ -31,6 +41,9 @@ const LONGEST_KEY_FILE: u64 = 64 * 1024;
 ///     .parse()?;
 /// assert_eq!(pairs.len(), 2);
 /// let codecs = Codecs::from_pairs(pairs)?;
+///
+/// let as_in_go: KeyPairs = "text=an-authentication-key-of-a-Go-program:text=0123456789abcdef".parse()?;
+/// assert_eq!(as_in_go.iter().next().unwrap().block().unwrap().expose(), b"0123456789abcdef");
 /// # Ok::<(), silverback::codec::Error>(())
 /// ```
 ///
@@ -69,7 +82,7 @@ impl KeyPairs {
     /// # Errors
     /// Usage, if the file cannot be read, is no text, or holds no SPEC.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
-        read_key_file(path.as_ref())?.parse()
+        read_key_file(path)?.parse()
     }
 
     /// [`from_file`](KeyPairs::from_file), of a SPEC with weak hash keys.
@@ -77,7 +90,7 @@ impl KeyPairs {
     /// # Errors
     /// As `from_file`, except that hash keys may be short.
     pub fn from_legacy_file(path: impl AsRef<Path>) -> Result<Self, Error> {
-        KeyPairs::from_legacy_spec(&read_key_file(path.as_ref())?)
+        KeyPairs::from_legacy_spec(&read_key_file(path)?)
     }
 
     /// Reads the SPEC in an environment variable.
@@ -85,14 +98,46 @@ impl KeyPairs {
     /// # Errors
     /// Usage, if the variable is not set, is no text, or holds no SPEC.
     pub fn from_env(variable: &str) -> Result<Self, Error> {
+        let named = match may_be_a_key(variable) {
+            true => "the variable for the keys".to_owned(),
+            false => format!("the variable {variable}"),
+        };
         match std::env::var(variable) {
-            Ok(spec) => Zeroizing::new(spec).parse(),
-            // The variable's error quotes its value, and its name may be a key by
-            // mistake: neither is passed on.
-            Err(_) => Err(Error::usage(
-                "the variable for the keys is not set, or no text",
-            )),
+            Ok(spec) => {
+                let pairs = Zeroizing::new(spec).parse::<KeyPairs>();
+                pairs.map_err(|error| Error::usage(format!("{named}: {error}")))
+            }
+            Err(VarError::NotPresent) => Err(Error::usage(format!(
+                "{named} is not set: put key pairs there, as `silverback keygen` prints them"
+            ))),
+            // The variable's error quotes its value.
+            Err(VarError::NotUnicode(_)) => Err(Error::usage(format!("{named} is no text"))),
         }
+    }
+
+    /// What each pair of a SPEC would be if its keys were read in another way: as text for hex,
+    /// say. For a hint to the operator whose keys do not open a cookie, as the `silverback`
+    /// program gives it; never for opening what a client sends.
+    ///
+    /// ```
+    /// use silverback::codec::{Codec, Codecs, KeyPairs};
+    ///
+    /// // A Go program that takes the digits themselves for its key.
+    /// let digits = "000102030405060708090a0b0c0d0e0f";
+    /// let in_go = KeyPairs::from_legacy_spec(&format!("text={digits}"))?;
+    /// let cookie = Codecs::from_pairs(in_go)?.seal("sid", b"ape")?;
+    ///
+    /// let opens = |keys: &KeyPairs| Codecs::from_pairs(keys.clone()).is_ok_and(|codecs| codecs.open("sid", &cookie).is_ok());
+    /// let other = KeyPairs::other_readings(digits).into_iter().find(|other| opens(other.keys()));
+    /// assert_eq!(other.unwrap().to_string(), "key pair 1 with its hash key read as text (text=)");
+    /// # Ok::<(), silverback::codec::Error>(())
+    /// ```
+    #[must_use]
+    pub fn other_readings(spec: &str) -> Vec<OtherReading> {
+        let pairs = (1..).zip(pairs_of(spec));
+        pairs
+            .flat_map(|(number, pair)| OtherReading::all_of(number, pair))
+            .collect()
     }
 
     /// How many pairs there are; at least one.
@@ -108,11 +153,11 @@ impl KeyPairs {
     }
 
     fn parse(spec: &str, hash_key: fn(&[u8]) -> Result<HashKey, Error>) -> Result<Self, Error> {
-        let pair = |(index, text): (usize, &str)| {
-            parse_pair(text.trim_ascii(), hash_key)
-                .map_err(|error| Error::usage(format!("key pair {}: {error}", index + 1)))
+        let pair = |(number, text): (usize, &str)| {
+            parse_pair(text, hash_key)
+                .map_err(|error| Error::usage(format!("key pair {number}: {error}")))
         };
-        let pairs = spec.split(',').enumerate().map(pair);
+        let pairs = (1..).zip(pairs_of(spec)).map(pair);
         KeyPairs::new(pairs.collect::<Result<_, _>>()?)
     }
 }
@@ -134,6 +179,33 @@ impl IntoIterator for KeyPairs {
     }
 }
 
+/// The texts of the pairs.
+fn pairs_of(spec: &str) -> Vec<&str> {
+    let is_pairs = |line: &&str| !line.is_empty() && !line.starts_with('#');
+    let mut lines = spec
+        .lines()
+        .map(str::trim_ascii)
+        .filter(is_pairs)
+        .peekable();
+    let mut pairs = Vec::new();
+    while let Some(line) = lines.next() {
+        // A comma at the end of a line and the end itself separate once.
+        let line = match lines.peek() {
+            Some(_) => line.strip_suffix(',').unwrap_or(line),
+            None => line,
+        };
+        pairs.extend(line.split(',').map(str::trim_ascii));
+    }
+    pairs
+}
+
+/// Whether the name of a variable may be a key by mistake: a key's text has 32 characters or
+/// more, and may have others than letters, digits and underscores.
+fn may_be_a_key(variable: &str) -> bool {
+    let in_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    variable.len() >= 32 || !variable.bytes().all(in_name)
+}
+
 fn parse_pair(text: &str, hash_key: fn(&[u8]) -> Result<HashKey, Error>) -> Result<KeyPair, Error> {
     let (hash, block) = match text.split_once(':') {
         Some((hash, block)) => (hash, Some(block)),
@@ -151,33 +223,19 @@ fn parse_pair(text: &str, hash_key: fn(&[u8]) -> Result<HashKey, Error>) -> Resu
     Ok(KeyPair::new(hash, block))
 }
 
-/// Decodes into memory that is wiped, also where it turns out to be no key.
-fn parse_key(which: &str, text: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let mut key = Zeroizing::new(vec![0; text.len()]);
-    let wrong = |how: &str| Error::usage(format!("the {which} key {how}"));
-    let length = if let Some(text) = text.strip_prefix("b64=") {
-        URL_SAFE_PAD_INDIFFERENT
-            .decode_slice(text, &mut key)
-            .or_else(|_| STANDARD_PAD_INDIFFERENT.decode_slice(text, &mut key))
-            .map_err(|_| wrong("is not base64"))?
-    } else if text.len() % 2 == 1 {
-        return Err(wrong("has an odd number of hex digits"));
-    } else {
-        let decoded = base16ct::mixed::decode(text, &mut key);
-        decoded.map_err(|_| wrong("is not hex"))?.len()
-    };
-    key.truncate(length);
-    Ok(key)
-}
-
-/// Errors name no path: on a command line it may be a key by mistake.
-fn read_key_file(path: &Path) -> Result<Zeroizing<String>, Error> {
+/// The text of a key file, which is a SPEC, in memory that is wiped:
+/// [`KeyPairs::from_file`] reads it and parses it.
+///
+/// # Errors
+/// Usage, if the file cannot be read, is no text, or is over 64 KiB. The path is not named: on
+/// a command line it may be a key by mistake.
+pub fn read_key_file(path: impl AsRef<Path>) -> Result<Zeroizing<String>, Error> {
     let refused = |why: &str| Error::usage(format!("the key file cannot be read: {why}"));
     // A buffer that grew would leave keys behind.
     let mut text = Zeroizing::new(String::with_capacity(LONGEST_KEY_FILE as usize + 2));
     File::open(path)
         .and_then(|file| file.take(LONGEST_KEY_FILE + 1).read_to_string(&mut text))
-        .map_err(|error| refused(&error.to_string()).with_source(error))?;
+        .map_err(|error| refused(&error.to_string()))?;
     if text.len() as u64 > LONGEST_KEY_FILE {
         return Err(refused("it is too large to be one"));
     }

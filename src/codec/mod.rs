@@ -7,7 +7,7 @@
 //! | `secure_cookie.rs` | [`SecureCookie`]: one key pair |
 //! | `chain.rs` | [`Codecs`]: the chain with key rotation |
 //! | `options.rs` | [`CodecOptions`]: ages, lengths, hash function, cipher, serializer |
-//! | `keys.rs`, `key_pairs.rs` | typed keys, and their text form |
+//! | `keys.rs`, `key_pairs.rs`, `readings.rs` | typed keys, and their text form |
 //! | `serializer/` | [`Serializer`]: typed values become bytes |
 //! | `opened.rs`, `error.rs`, `time.rs` | what opening answers |
 //! | `frame.rs`, `mac.rs`, `hmac_sha256.rs`, `cipher.rs`, `randomness.rs` | the wire, private |
@@ -49,6 +49,7 @@ mod mac;
 mod opened;
 mod options;
 mod randomness;
+mod readings;
 mod secure_cookie;
 mod serializer;
 #[cfg(test)]
@@ -64,10 +65,11 @@ pub use chain::{Codecs, Member, decode_multi, encode_multi};
 #[cfg(feature = "session")]
 pub(crate) use derive::derive_chain;
 pub use error::Error;
-pub use key_pairs::KeyPairs;
+pub use key_pairs::{KeyPairs, read_key_file};
 pub use keys::{BlockKey, HashKey, KeyPair, generate_random_key};
 pub use opened::Opened;
 pub use options::{Cipher, CodecOptions, HashFunction};
+pub use readings::OtherReading;
 pub use secure_cookie::SecureCookie;
 #[cfg(feature = "session")]
 pub(crate) use secure_cookie::check_name;

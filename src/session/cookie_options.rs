@@ -182,16 +182,28 @@ impl CookieOptions {
     /// of the two worlds are not mixed up).
     ///
     /// Such cookies are set only in answers to requests for a loopback host
-    /// (`localhost`, `*.localhost`, `127.0.0.0/8`, `[::1]`); for others saving is an
-    /// error.
+    /// (`localhost`, `*.localhost`, `127.0.0.0/8`, `[::1]`); for others, and for those that a
+    /// proxy [forwards](super::client_host) for another host, saving is an error.
+    ///
+    /// Browsers send a host's cookies to all of its ports (RFC 6265, section 8.5). So two
+    /// applications on `localhost` take each other's cookies for invalid ones and replace
+    /// them, which logs their users out by turns: give each a name of its own, or a host of
+    /// its own such as `shop.localhost`.
+    ///
+    /// ```
+    /// use silverback::session::CookieOptions;
+    ///
+    /// let options = CookieOptions::new().insecure_http().name("shop-3000")?;
+    /// # Ok::<(), silverback::session::Error>(())
+    /// ```
     #[must_use]
     pub fn insecure_http(mut self) -> Self {
         self.insecure_http = InsecureHttp::OnLoopback;
         self.without_secure()
     }
 
-    /// [`insecure_http`](CookieOptions::insecure_http) for any host. Whoever can read
-    /// the network then has the sessions.
+    /// [`insecure_http`](CookieOptions::insecure_http) for any host. Anyone who can read the
+    /// network then has the sessions.
     #[must_use]
     pub fn insecure_http_everywhere(mut self) -> Self {
         self.insecure_http = InsecureHttp::Everywhere;
@@ -362,7 +374,7 @@ impl CookieWriter {
             InsecureHttp::OnLoopback if !is_loopback => Err(Error::usage(
                 "the request is not for a loopback host, where alone insecure_http() sets cookies: \
                  open the site as http://localhost or http://127.0.0.1; or serve it over TLS and \
-                 leave insecure_http() out; or say insecure_http_everywhere(), and whoever reads \
+                 leave insecure_http() out; or say insecure_http_everywhere(), and anyone who reads \
                  the network has the sessions",
             )),
             _ => Ok(()),

@@ -10,6 +10,7 @@ use crate::codec::{Codec, Opened, UnixTime};
 
 use super::content::Content;
 use super::metadata::{Login, Metadata};
+use super::room::longest_payload;
 use super::store::{Backing, Clock, Kept, Loaded, Record, Save, Saved, Setup};
 use super::values::Terms;
 use super::{CookieOptions, Epoch, Epochs, Error, Lifetime, Refusal, Values};
@@ -178,10 +179,12 @@ impl CookieStore {
         })
     }
 
+    fn serialize(&self, Content { values, metadata }: &Content) -> Result<Vec<u8>, Error> {
+        values.serialize(&self.codec.serializer(), &metadata.to_text())
+    }
+
     fn seal(&self, content: &Content, at: UnixTime) -> Result<String, Error> {
-        let Content { values, metadata } = content;
-        let metadata = metadata.to_text();
-        let payload = values.serialize(&self.codec.serializer(), &metadata)?;
+        let payload = self.serialize(content)?;
         let name = self.setup.cookie.name();
         let sealed = self.codec.seal_at(name, &payload, at);
         sealed.map_err(Error::of_codec)
@@ -255,6 +258,18 @@ impl Backing for CookieStore {
             kept: None,
             merged: None,
         })
+    }
+
+    fn room_left(&self, content: &Content) -> Result<Option<usize>, Error> {
+        let login = content.metadata.login.as_ref();
+        let has_no_epoch = login.is_some_and(|login| login.epoch.is_none());
+        let payload = match self.epochs.is_some() && has_no_epoch {
+            true => self.serialize(&content.clone().of_epoch(Some(&Epoch::longest())))?,
+            false => self.serialize(content)?,
+        };
+        let name = self.setup.cookie.name();
+        let longest = longest_payload(&self.codec, name, self.setup.now())?;
+        Ok(longest.map(|longest| longest.saturating_sub(payload.len())))
     }
 
     /// Nothing is kept anywhere.

@@ -8,9 +8,12 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{backend, codec, gob};
+use crate::{backend, cause, codec, gob};
 
 /// Why a session could not be loaded, read, changed or saved. A clone is cheap.
+///
+/// Its text names the cause: `the sessions' backend: the database does not answer: ..
+/// Connection refused`. So there is no `source()`, which would say the same again.
 ///
 /// ```
 /// use silverback::session::{CookieOptions, Error};
@@ -96,12 +99,12 @@ impl Error {
     }
 
     pub(super) fn conflict() -> Self {
-        let why = "others saved the session again and again: nothing was saved";
+        let why = "other requests kept saving the session: nothing was saved, try again";
         Error::new(Kind::Conflict, why)
     }
 
     pub(super) fn in_doubt() -> Self {
-        let why = "nobody can tell whether the session was saved";
+        let why = "the session may have been saved, or not";
         Error::new(Kind::InDoubt, why)
     }
 
@@ -113,8 +116,7 @@ impl Error {
             () if error.is_outcome_unknown() => Kind::InDoubt,
             () => Kind::Unavailable,
         };
-        let message = format!("the sessions' backend: {error}");
-        Error::new(kind, message).with_source(error)
+        Error::new(kind, "the sessions' backend").with_source(error)
     }
 
     pub(super) fn not_fresh() -> Self {
@@ -140,8 +142,8 @@ impl Error {
             () => Kind::Usage,
         };
         let message = match kind {
-            Kind::TooLarge => format!("the session does not fit its cookie: {error}"),
-            _ => format!("the session cannot be sealed: {error}"),
+            Kind::TooLarge => "the session does not fit its cookie",
+            _ => "the session cannot be sealed",
         };
         Error::new(kind, message).with_source(error)
     }
@@ -160,7 +162,8 @@ impl Error {
         }
     }
 
-    /// The same error, with what caused it. The cause's text must hold no secret.
+    /// The same error, with what caused it. Its text follows after a colon, in one line, with
+    /// those of its own causes, and must hold no secret.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(Arc::from(source.into()));
@@ -257,37 +260,137 @@ impl Error {
     /// Tells the operator, since the client is told nothing.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn log(&self) {
-        let source = self.source().map(ToString::to_string);
         match self.kind {
             // Every visitor can cause it.
             Kind::NotFresh => tracing::debug!(error = %self, "session not fresh"),
             Kind::Gone { .. } | Kind::Conflict => {
                 tracing::info!(error = %self, "session not saved")
             }
-            _ => tracing::error!(error = %self, source, "session error"),
+            _ => tracing::error!(error = %self, "session error"),
         }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        cause::write(f, &self.message, self.source.as_deref())
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_tuple("session::Error");
-        shown.field(&self.kind).field(&self.message);
-        if let Some(source) = &self.source {
-            shown.field(&format_args!("{source}"));
-        }
+        shown.field(&self.kind).field(&format_args!("{self}"));
         shown.finish()
     }
 }
 
-impl StdError for Error {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_deref().map(|source| source as _)
+impl StdError for Error {}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// What is at the bottom of each.
+    const CAUSE: &str = "Connection refused (os error 111)";
+
+    /// As sqlx's and others' are: the text has the cause in it, and so has the source.
+    #[derive(Debug)]
+    struct Talks(io::Error);
+
+    impl fmt::Display for Talks {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "error communicating with the server: {}", self.0)
+        }
+    }
+
+    impl StdError for Talks {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    fn cause() -> Talks {
+        Talks(io::Error::from_raw_os_error(111))
+    }
+
+    fn backend_errors() -> Vec<backend::Error> {
+        use backend::Error;
+
+        vec![
+            Error::usage("a").with_source(cause()),
+            Error::unavailable("b").with_source(cause()),
+            Error::outcome_unknown("c").with_source(cause()),
+            Error::corrupt("d").with_source(cause()),
+            Error::too_large(2, 1).with_source(cause()),
+            Error::unavailable("e").with_source(Error::unavailable("f").with_source(cause())),
+        ]
+    }
+
+    fn codec_errors() -> Vec<codec::Error> {
+        use codec::Error;
+
+        vec![
+            Error::usage("a").with_source(cause()),
+            Error::internal("b").with_source(cause()),
+        ]
+    }
+
+    fn session_errors() -> Vec<Error> {
+        let of_backends = backend_errors().into_iter().map(Error::of_backend);
+        let of_codecs = codec_errors().into_iter().map(Error::of_codec);
+        let own = [
+            Error::usage("a"),
+            Error::unavailable("b"),
+            Error::in_doubt(),
+            Error::conflict(),
+        ];
+        let own = own.into_iter().map(|error| error.with_source(cause()));
+        let in_doubt = backend_errors().into_iter().map(Error::of_backend);
+        let in_doubt = in_doubt.map(|error| Error::in_doubt().with_source(error));
+        of_backends
+            .chain(of_codecs)
+            .chain(own)
+            .chain(in_doubt)
+            .collect()
+    }
+
+    /// An error as those print it that walk its sources.
+    fn chain(error: &dyn StdError) -> Vec<String> {
+        let mut chain = vec![error.to_string()];
+        let mut next = error.source();
+        while let Some(cause) = next {
+            chain.push(cause.to_string());
+            next = cause.source();
+        }
+        chain
+    }
+
+    /// The program prints the text of each, and the log that of a session's.
+    #[test]
+    fn every_error_names_its_cause_once_in_one_line() {
+        let mut walked = 0;
+        let mut walk = |error: &dyn StdError| {
+            let (text, chain) = (error.to_string(), chain(error).join(": "));
+            assert!(text.ends_with(CAUSE), "{text}");
+            assert_eq!(chain.matches(CAUSE).count(), 1, "{chain}");
+            assert_eq!(format!("{error:?}").matches(CAUSE).count(), 1, "{error:?}");
+            assert_eq!(text.lines().count(), 1, "{text}");
+            walked += 1;
+        };
+        backend_errors().iter().for_each(|error| walk(error));
+        codec_errors().iter().for_each(|error| walk(error));
+        session_errors().iter().for_each(|error| walk(error));
+        assert_eq!(walked, 6 + 2 + 18);
+    }
+
+    /// What is not valid says no more than that, and its source is for the operator.
+    #[test]
+    fn a_refusal_names_no_cause() {
+        let refused = codec::Error::not_valid_though_authentic().with_source(cause());
+        assert_eq!(refused.to_string(), "not valid");
+        assert!(refused.source().is_some());
     }
 }

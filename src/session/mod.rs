@@ -3,7 +3,7 @@
 //!
 //! | file | what lives there |
 //! |---|---|
-//! | `session.rs`, `state.rs`, `saving.rs` | [`Session`]: the handle of a handler, what happens to it in one request, and how it is saved |
+//! | `session.rs`, `state.rs`, `saving.rs`, `room.rs` | [`Session`]: the handle of a handler, what happens to it in one request, and how it is saved |
 //! | `sessions.rs`, `client_host.rs`, `response_fields.rs` | [`Sessions`]: a request's sessions by name, and what its response carries |
 //! | `values.rs`, `flashes.rs`, `self_describing.rs` | [`Values`]: what a session holds, as gob or in other formats |
 //! | `metadata.rs`, `lifetime.rs` | how long it lives: [`Lifetime`] |
@@ -39,6 +39,8 @@
 //!    session is saved, with its old date.
 //!
 //! What a session in a cookie can *not* keep, [`CookieStore`] says.
+//!
+//! Errors and refused cookies are logged as `tracing` events: install a subscriber to see them.
 
 mod backend_epochs;
 mod client_host;
@@ -59,6 +61,7 @@ mod protocol;
 mod recent_moves;
 mod refusal;
 mod response_fields;
+mod room;
 mod rows;
 mod saving;
 mod self_describing;

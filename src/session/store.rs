@@ -56,6 +56,11 @@ pub(super) trait Backing: Send + Sync + 'static {
     /// Ends a session where it is kept. False, if somebody else had done so.
     async fn end(&self, kept: &Kept) -> Result<bool, Error>;
 
+    /// How many bytes its values may grow by; none, if no cookie limits them.
+    fn room_left(&self, _: &Content) -> Result<Option<usize>, Error> {
+        Ok(None)
+    }
+
     /// Ends all sessions of an owner.
     async fn revoke(&self, owner: &str) -> Result<(), Error>;
 

@@ -244,7 +244,7 @@ fn wrong_use_exits_with_2_and_never_echoes_a_key() {
         (&["decode", "--keys", secret, "x"], "--name"),
         (
             &["decode", "--name", "sid", "--keys", "", "x"],
-            "key pair 1",
+            "there is no key pair",
         ),
         (
             &["decode", "--name", "sid", "--keys", ",", "x"],
@@ -425,7 +425,9 @@ fn keys_come_from_a_file_or_the_environment() {
     };
     from_file(KEYS.as_bytes()).ok();
     from_file(format!("{OTHER} ,\n  {KEYS}\n").as_bytes()).ok();
+    from_file(format!("# a comment, with a comma\n\n{OTHER}\r\n\t{KEYS}").as_bytes()).ok();
     from_file(b"").fails(2);
+    from_file(b"# nothing\n").fails(2);
     from_file(b"\xff\xfe").fails(2);
     from_file(&vec![b'0'; 1 << 20]).fails(2);
     std::fs::remove_file(&file).unwrap();
@@ -470,6 +472,67 @@ fn verbose_says_which_key_the_age_and_staleness() {
     );
 }
 
+/// The digits that a Go program decodes, and one that takes them as they are, are two keys.
+#[test]
+fn another_reading_of_the_keys_is_hinted_at() {
+    const DIGITS: &str = "000102030405060708090a0b0c0d0e0f";
+    let hash = DIGITS.repeat(2);
+    let as_text = format!("text={hash}:text={DIGITS}");
+    let as_base64 = format!("b64={hash}:{DIGITS}");
+    let wrongly_read = format!("{OTHER},{hash}:{DIGITS}");
+    let sealed = |keys: &str| {
+        let seal = ["encode", "--keys", keys, "--name", "sid"];
+        let cookie = silverback(seal, "{\"a\": 1}").ok();
+        cookie.trim_end().to_owned()
+    };
+    let with = |command: &[&str], keys: &str, cookie: &str, input: &str| {
+        let keys = ["--keys", keys, "--name", "sid"];
+        silverback(command.iter().chain(&keys).chain(&[cookie]), input)
+    };
+    let text = "key pair 2 with its hash key read as text (text=) and its block key read as \
+                text (text=) opens it";
+    let cookie = sealed(&as_text);
+    assert_eq!(with(&["decode"], &as_text, &cookie, "").ok(), "{\"a\":1}\n");
+    for command in [&["decode"][..], &["reseal"], &["edit", "--set", "a=2"]] {
+        let refused = with(command, &wrongly_read, &cookie, "").fails(1);
+        assert!(
+            refused.contains(text) && !refused.contains(DIGITS),
+            "{refused}"
+        );
+        // None of these keys, however they are read: as before.
+        let refused = with(command, KEYS, &cookie, "").fails(1);
+        assert_eq!(refused, "silverback: the cookie is refused: not valid\n");
+    }
+    let refused = with(&["decode"], &wrongly_read, &sealed(&as_base64), "").fails(1);
+    let base64 = "key pair 2 with its hash key read as base64 (b64=) opens it";
+    assert!(refused.contains(base64), "{refused}");
+
+    // The block key alone: the MAC holds, and what comes out is no gob.
+    let half = format!("{hash}:{DIGITS}");
+    let refused = with(
+        &["decode"],
+        &half,
+        &sealed(&format!("{hash}:text={DIGITS}")),
+        "",
+    );
+    let block = "key pair 1 with its block key read as text (text=) opens it";
+    assert!(refused.fails(1).contains(block));
+
+    // Of many cookies, the first that is not valid; and it need not be fresh.
+    let old = silverback(
+        [
+            "encode", "--keys", &as_text, "--name", "sid", "--at", "1000",
+        ],
+        "{}",
+    );
+    let refused = with(&["decode"], &wrongly_read, "-", &format!("x\n{cookie}\n"));
+    assert_eq!((refused.status, &*refused.stderr), (1, ""), "of the first");
+    let refused = with(&["decode"], &wrongly_read, "-", &old.ok());
+    assert_eq!((refused.status, &*refused.stdout), (1, "!not valid\n"));
+    let said = format!("silverback: the first cookie that is not valid: {text}\n");
+    assert_eq!(refused.stderr, said);
+}
+
 /// In the SPEC, in errors and in `--verbose`: key 1 is the newest. (`tests/browser` holds the
 /// demo to it.)
 #[test]
@@ -486,7 +549,7 @@ fn keys_have_one_numbering() {
             "{}",
             opened.stderr
         );
-        // The same pair, with a block key that is none, is named by the same number.
+        // A wrong pair in the same place is named by the same number.
         let broken = specs
             .map(|of| if of == spec { "00:00" } else { of })
             .join(",");

@@ -592,6 +592,18 @@ async fn all_commands_work_on_postgres() {
     let nowhere = format!("postgres://ape:secret@127.0.0.1:{port}/nowhere");
     let refused = silverback(["sessions", "list", "--store", &nowhere], "").fails(2);
     assert!(!refused.contains("secret"), "{refused}");
+    // Both say what is the matter, once.
+    assert_eq!(
+        refused.matches("Connection refused").count(),
+        1,
+        "{refused}"
+    );
+    let url = server.url();
+    let (server_alone, _) = url.rsplit_once('/').unwrap();
+    let missing = format!("{server_alone}/no_such");
+    let refused = silverback(["sessions", "list", "--store", &missing], "").fails(2);
+    let cause = "database \"no_such\" does not exist";
+    assert_eq!(refused.matches(cause).count(), 1, "{refused}");
 }
 
 #[cfg(feature = "aws")]

@@ -422,6 +422,11 @@ fn the_source_of_a_chains_error_is_its_verdicts() {
     let third = Told::to(|| Err(Error::usage("set up wrongly").with_source("of the third")));
     let codecs = Codecs::new([Member::custom(first), Member::custom(third)]).unwrap();
     let error = codecs.open("sid", "x").unwrap_err();
-    assert!(error.is_usage());
-    assert_eq!(error.source().unwrap().to_string(), "of the third");
+    assert!(error.is_usage() && error.source().is_none());
+    assert_eq!(error.to_string(), "set up wrongly: of the third");
+    let fourth = Told::to(|| Err(Error::not_valid_though_authentic().with_source("of the fourth")));
+    let codecs = Codecs::new([Member::custom(fourth)]).unwrap();
+    let error = codecs.open("sid", "x").unwrap_err();
+    assert_eq!(error.source().unwrap().to_string(), "of the fourth");
+    assert_eq!(error.to_string(), "not valid");
 }

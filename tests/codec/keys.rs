@@ -80,21 +80,109 @@ fn a_spec_takes_hex_and_both_base64_alphabets() {
 }
 
 #[test]
+fn a_key_that_is_text_is_its_bytes() {
+    for text in [
+        "0001020304050607080900010203040506",
+        "a key=of text with b64= and # in it",
+        "text=text=text=text=text=text=text=",
+        "é is more than one byte to Go as well",
+    ] {
+        let pairs: KeyPairs = format!(" text={text}:text=0123456789abcdef\n")
+            .parse()
+            .unwrap();
+        let pair = pairs.iter().next().unwrap();
+        assert_eq!(pair.hash().expose(), text.as_bytes());
+        assert_eq!(pair.block().unwrap().expose(), b"0123456789abcdef");
+    }
+    // A comma and a colon end a key.
+    let longer = "text=a key that is text, and goes on behind the comma";
+    assert!(longer.parse::<KeyPairs>().is_err());
+}
+
+#[test]
+fn pairs_stand_in_a_line_or_in_lines_of_their_own() {
+    let [one, two, three] = ["5e", "5f", "60"].map(|digits| digits.repeat(32));
+    for spec in [
+        format!("{one},{two},{three}"),
+        format!("{one}\n{two}\n{three}\n"),
+        format!("# newest\r\n  {one} ,\r\n\r\n\t# older\r\n{two},{three}\r\n"),
+        format!("{one},\n#{one}\n{two},\n{three}"),
+    ] {
+        let pairs: KeyPairs = spec.parse().unwrap();
+        let first = pairs.iter().map(|pair| pair.hash().expose()[0]);
+        assert_eq!(first.collect::<Vec<_>>(), [0x5e, 0x5f, 0x60], "{spec}");
+    }
+}
+
+#[test]
+fn other_readings_are_all_but_the_one_that_is_written() {
+    let (hash, block) = ("5e".repeat(32), "5f".repeat(16));
+    let shown = |spec: &str| -> Vec<String> {
+        let readings = KeyPairs::other_readings(spec);
+        readings.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(
+        shown(&format!("{hash},text={hash}")),
+        [
+            "key pair 1 with its hash key read as base64 (b64=)",
+            "key pair 1 with its hash key read as text (text=)",
+            "key pair 2 with its hash key read as base64 (b64=)",
+            "key pair 2 with its hash key read as hex (no prefix)",
+        ]
+    );
+    // Each of three with each of three, but for the one that is there. (In base64 the digits
+    // of both keys are 48 and 24 bytes.)
+    assert_eq!(shown(&format!("{hash}:{block}")).len(), 8);
+    // What is no key in another reading is none of them.
+    assert_eq!(
+        shown("text=-/-not-base64-nor-hex-not-base64"),
+        Vec::<String>::new()
+    );
+    let readings = KeyPairs::other_readings(&format!("text={hash}"));
+    let keys = readings.iter().map(|other| {
+        let pair = other.keys().iter().next().unwrap();
+        pair.hash().expose().to_vec()
+    });
+    assert!(keys.clone().any(|key| key == [0x5e; 32]));
+}
+
+#[test]
 fn a_wrong_spec_is_named_by_place_and_never_quoted() {
     let good = "5e".repeat(32);
     for (spec, says) in [
-        (String::new(), "key pair 1: the hash key is missing"),
+        (String::new(), "there is no key pair"),
+        ("# a comment\n\n".into(), "there is no key pair"),
+        (
+            format!("# 1\n{good}\n,"),
+            "key pair 2: the hash key is missing",
+        ),
+        (
+            format!("{good}\n#\n\n5e"),
+            "key pair 2: the hash key has 1 bytes, it needs 32 or more",
+        ),
+        ("text=".into(), "key pair 1: the hash key is missing"),
+        (
+            "text=short".into(),
+            "key pair 1: the hash key has 5 bytes, it needs 32 or more",
+        ),
+        (
+            format!("{good}:text=sixteen-letters"),
+            "key pair 1: the block key has 15 bytes, it needs 16, 24 or 32",
+        ),
         (",".into(), "key pair 1: the hash key is missing"),
         (format!("{good},"), "key pair 2: the hash key is missing"),
         (format!(":{good}"), "key pair 1: the hash key is missing"),
         (
             format!("{good},{good}a"),
-            "key pair 2: the hash key has an odd number of hex digits",
+            "key pair 2: the hash key has an odd number of hex digits (or put text= or b64= before it)",
         ),
-        (format!("{good},5g"), "key pair 2: the hash key is not hex"),
+        (
+            format!("{good},5g"),
+            "key pair 2: the hash key is not hex (or put text= or b64= before it)",
+        ),
         (
             format!("{good}:5e5"),
-            "key pair 1: the block key has an odd number of hex digits",
+            "key pair 1: the block key has an odd number of hex digits (or put text= or b64= before it)",
         ),
         (
             format!("{good}:{}", "5e".repeat(17)),
@@ -106,7 +194,7 @@ fn a_wrong_spec_is_named_by_place_and_never_quoted() {
         ),
         (
             format!("{good}:{good}:{good}"),
-            "key pair 1: the block key has an odd number of hex digits",
+            "key pair 1: the block key has an odd number of hex digits (or put text= or b64= before it)",
         ),
         (
             "5e5e".into(),
@@ -119,11 +207,11 @@ fn a_wrong_spec_is_named_by_place_and_never_quoted() {
         ("b64=".into(), "key pair 1: the hash key is missing"),
         (
             format!("{good} {good}"),
-            "key pair 1: the hash key has an odd number of hex digits",
+            "key pair 1: the hash key has an odd number of hex digits (or put text= or b64= before it)",
         ),
         (
             "5é5e".into(),
-            "key pair 1: the hash key has an odd number of hex digits",
+            "key pair 1: the hash key has an odd number of hex digits (or put text= or b64= before it)",
         ),
     ] {
         let error = spec.parse::<KeyPairs>().unwrap_err();
@@ -157,7 +245,7 @@ fn a_key_file_is_text_of_bounded_size() {
     assert!(KeyPairs::from_file(&path).is_err() && KeyPairs::from_legacy_file(&path).is_ok());
     std::fs::remove_file(&path).unwrap();
     let missing = KeyPairs::from_file(&path).unwrap_err();
-    assert!(missing.is_usage() && std::error::Error::source(&missing).is_some());
+    assert!(missing.is_usage() && missing.to_string().contains("No such file"));
     assert!(
         KeyPairs::from_file(std::env::temp_dir())
             .unwrap_err()
@@ -167,10 +255,19 @@ fn a_key_file_is_text_of_bounded_size() {
 
 #[test]
 fn keys_from_the_environment_are_set_or_an_error() {
-    let missing = KeyPairs::from_env("SILVERBACK_TEST_NO_SUCH_VARIABLE").unwrap_err();
+    let missing = KeyPairs::from_env("SILVERBACK_TEST_UNSET").unwrap_err();
     assert!(missing.is_usage());
+    assert_eq!(
+        missing.to_string(),
+        "the variable SILVERBACK_TEST_UNSET is not set: put key pairs there, as \
+         `silverback keygen` prints them"
+    );
     // PATH is set, and holds no keys.
-    assert!(KeyPairs::from_env("PATH").unwrap_err().is_usage());
+    let wrong = KeyPairs::from_env("PATH").unwrap_err();
+    assert!(wrong.is_usage());
+    let value = std::env::var("PATH").unwrap();
+    let said = wrong.to_string();
+    assert!(said.starts_with("the variable PATH: key pair 1: ") && !said.contains(&value));
 }
 
 #[test]

@@ -46,6 +46,7 @@ fn debug_shows_no_key() {
     );
     hides_keys(&spec.parse::<KeyPairs>().unwrap());
     hides_keys(&KeyPairs::from_legacy_spec(&spec).unwrap());
+    hides_keys(&KeyPairs::other_readings(&spec));
     hides_keys(&CodecOptions::new());
     hides_keys(&SecureCookie::new(pair.clone()).unwrap());
     hides_keys(&Member::from(SecureCookie::new(pair.clone()).unwrap()));

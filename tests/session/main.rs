@@ -17,6 +17,7 @@ mod laws;
 mod layers;
 mod long_responses;
 mod orders;
+mod room;
 mod scopes;
 mod server;
 mod site;

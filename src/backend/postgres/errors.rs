@@ -59,8 +59,7 @@ fn is_about_prepared_statements(error: &sqlx::Error) -> bool {
 
 /// Whether the error is that of a row whose key another has.
 pub(super) fn is_not_unique(error: &Error) -> bool {
-    let source = std::error::Error::source(error);
-    source.is_some_and(|source| source.is::<NotUnique>())
+    error.cause().is_some_and(|cause| cause.is::<NotUnique>())
 }
 
 /// Another row has the key.

@@ -210,14 +210,22 @@ impl ServerStore {
     /// this store's.
     ///
     /// ```
-    /// # use silverback::session::ServerStore;
-    /// # async fn look(store: ServerStore) -> Result<(), Box<dyn std::error::Error>> {
+    /// # use silverback::{backend::Memory, codec::{Codecs, KeyPairs}};
+    /// # use silverback::session::{ServerStore, testing::Jar};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
+    /// # let store = ServerStore::new(codecs, std::sync::Arc::new(Memory::new()))?;
+    /// # Jar::with(store.clone(), |session| session.login("ape")).await?;
+    /// # let mut found = 0;
     /// let scan = store.backend().scan().ok_or("it cannot list its records")?;
     /// for entry in scan.page(None, 100).await? {
     ///     if let Ok(session) = store.find(&entry.key).await? {
     ///         println!("{:?} was here at {:?}", session.owner(), session.last_seen());
+    /// #       found += 1;
     ///     }
     /// }
+    /// # assert_eq!(found, 1);
     /// # Ok(())
     /// # }
     /// ```

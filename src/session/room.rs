@@ -1,0 +1,88 @@
+//! [`Session::room_left`]: how much more fits in a session that lives in its cookie.
+
+use crate::codec::{Codec, UnixTime};
+
+use super::{Error, Session};
+
+/// What seals so many bytes has no limit that a session meets.
+const UNLIMITED: usize = 1 << 20;
+
+impl Session {
+    /// How many bytes the session's values, as they are serialized, may still grow by until its
+    /// cookie is too long and cannot be saved: to be asked before work is done whose result would
+    /// not fit. Zero, if it is full or too large already. None, if no cookie limits it: the
+    /// session lives in a server, whose limit is another, or the codec has no `max_length`.
+    ///
+    /// A value takes its serialized bytes, those of its key, and what the serializer writes
+    /// around both: for basic values under gob some 20 bytes with the name of the type, for
+    /// structs their definition once, under JSON quotes and a comma. With
+    /// [`epochs`](super::CookieStore::epochs) the longest epoch is allowed for until the session
+    /// has one, so that a little more may fit than is said.
+    ///
+    /// ```
+    /// # use silverback::session::{Error, Session};
+    /// /// Keeps the last searches, as long as there is room.
+    /// fn note(session: &Session, search: &str) -> Result<(), Error> {
+    ///     let mut searches = session.get::<Vec<String>>("searches")?.unwrap_or_default();
+    ///     searches.push(search.to_owned());
+    ///     session.insert("searches", &searches)?;
+    ///     while session.room_left()? == Some(0) && !searches.is_empty() {
+    ///         searches.remove(0);
+    ///         session.insert("searches", &searches)?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # use silverback::{codec::{Codecs, KeyPairs}, session::{CookieStore, testing::Jar}};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = CookieStore::new(Codecs::from_pairs(KeyPairs::generate(1)?)?)?;
+    /// # let mut jar = Jar::new();
+    /// # for search in 0..100 {
+    /// #     let sessions = jar.sessions(store.clone());
+    /// #     note(&sessions.session().await?, &search.to_string().repeat(100))?;
+    /// #     let fields = sessions.finish().await?.ok_or("the session was asked for")?;
+    /// #     fields.set_cookies().iter().for_each(|field| jar.receive(field));
+    /// # }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [Unavailable](Error::is_unavailable), if the codec fails; usage, if it can seal nothing.
+    pub fn room_left(&self) -> Result<Option<usize>, Error> {
+        let content = self.state().content.clone();
+        self.0.store.room_left(&content)
+    }
+}
+
+/// How many bytes a codec seals at most under `name`; none, if there is no limit.
+pub(super) fn longest_payload(
+    codec: &dyn Codec,
+    name: &str,
+    at: UnixTime,
+) -> Result<Option<usize>, Error> {
+    let zeros = vec![0; UNLIMITED];
+    let mut cookie = String::new();
+    let mut fits = |length: usize| {
+        cookie.clear();
+        let payload = zeros.get(..length).unwrap_or(&zeros);
+        match codec.seal_into(name, payload, at, &mut cookie) {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_too_long() => Ok(false),
+            Err(error) => Err(Error::of_codec(error)),
+        }
+    };
+    if fits(UNLIMITED)? {
+        return Ok(None);
+    }
+    // What is too long is refused before any work is done.
+    let (mut longest, mut too_long) = (0, UNLIMITED);
+    while too_long - longest > 1 {
+        let middle = longest.midpoint(too_long);
+        match fits(middle)? {
+            true => longest = middle,
+            false => too_long = middle,
+        }
+    }
+    Ok(Some(longest))
+}
