@@ -292,7 +292,7 @@ mod tests {
     /// A deadline that a program set while longer limits held.
     #[test]
     fn a_deadline_of_its_own_is_never_past_the_limits_once_not_remembered() {
-        let lifetime = Lifetime::new().remember_me();
+        let lifetime = Lifetime::new();
         let mut metadata = Metadata::new(&lifetime, at(100));
         metadata.remember(true, &lifetime);
         let month = 30 * 86_400;
