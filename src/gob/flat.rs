@@ -448,9 +448,22 @@ mod tests {
             ("a".to_owned(), 2_i64.into()),
         ];
         assert!(FlatMap::from_vec(bytes_of(&twice)).is_err());
-        let many = (0..=MOST_ENTRIES).map(|number| (number.to_string(), 1_i64.into()));
-        assert!(FlatMap::from_vec(bytes_of(&many.collect::<Vec<_>>())).is_err());
         assert!(FlatMap::from_vec(Vec::new()).is_err());
+    }
+
+    #[test]
+    fn no_more_than_64_entries_are_kept_flat() {
+        let entry = |number: usize| (number.to_string(), Interface::from(1_i64));
+        let many: Vec<_> = (0..65).map(entry).collect();
+        assert!(FlatMap::from_vec(bytes_of(&many)).is_err());
+        assert!(FlatMap::from_vec(bytes_of(&many[..64])).is_ok());
+        let mut map = FlatMap::default();
+        for (key, value) in &many[..64] {
+            assert!(map.insert(key, value));
+        }
+        assert!(!map.insert("64", &1_i64.into()));
+        assert!(map.insert("63", &2_i64.into()), "it takes another's place");
+        assert!(map.remove("0") && map.insert("64", &1_i64.into()));
     }
 
     #[test]

@@ -289,6 +289,64 @@ mod tests {
         }
     }
 
+    /// A deadline that a program set while longer limits held.
+    #[test]
+    fn a_deadline_of_its_own_is_never_past_the_limits_once_not_remembered() {
+        let lifetime = Lifetime::new();
+        let mut metadata = Metadata::new(&lifetime, at(100));
+        metadata.remember(true, &lifetime);
+        let month = 30 * 86_400;
+        assert_eq!(metadata.deadline, Some(at(100 + month)));
+        assert!(metadata.set_deadline(at(101 + month), &lifetime).is_err());
+        metadata.set_deadline(at(100 + month), &lifetime).unwrap();
+        metadata.set_deadline(at(100_000), &lifetime).unwrap();
+        metadata.remember(false, &lifetime);
+        assert_eq!(metadata.deadline, Some(at(100 + 43_200)));
+        // It stays, where it is before the limits; and no remembering brings it back.
+        metadata.set_deadline(at(5_000), &lifetime).unwrap();
+        for remembered in [true, false] {
+            metadata.remember(remembered, &lifetime);
+            assert_eq!(metadata.deadline, Some(at(5_000)));
+        }
+        // Of others' changes made again, too.
+        metadata.cut_deadline(at(999_999), &lifetime);
+        assert_eq!(metadata.deadline, Some(at(100 + 43_200)));
+    }
+
+    #[test]
+    fn where_remembered_sessions_live_no_longer_the_deadline_stays() {
+        let lifetime = Lifetime::new().remembered_as_usual();
+        let mut metadata = Metadata::new(&lifetime, at(100));
+        for deadline in [Some(at(999_999)), None] {
+            metadata.deadline = deadline;
+            for remembered in [true, false] {
+                metadata.remember(remembered, &lifetime);
+                assert_eq!(
+                    (metadata.deadline, metadata.remembered),
+                    (deadline, remembered)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn limits_end_at_their_second() {
+        let lifetime = Lifetime::new();
+        let metadata = Metadata::new(&lifetime, at(1_000));
+        let check = |now| metadata.check(&lifetime, at(now));
+        assert_eq!(check(1_000 + 1_799), Ok(()));
+        assert_eq!(check(1_000 + 1_800), Err(Refusal::Idle));
+        assert_eq!(check(1_000 + 43_200), Err(Refusal::Expired));
+        let used = Metadata {
+            seen: at(44_000),
+            ..metadata
+        };
+        assert_eq!(used.check(&lifetime, at(44_199)), Ok(()));
+        assert_eq!(used.check(&lifetime, at(44_200)), Err(Refusal::Expired));
+        assert!(!used.wants_touch(&lifetime, at(44_000 + 179)));
+        assert!(used.wants_touch(&lifetime, at(44_000 + 180)));
+    }
+
     #[test]
     fn a_deadline_is_never_past_the_limits_of_here() {
         let lifetime = Lifetime::new().without_remember_me();

@@ -236,8 +236,14 @@ fn a_key_file_is_text_of_bounded_size() {
             .len(),
         1
     );
-    let spaces = [" ".repeat(70_000), "5e".repeat(32)].concat();
-    for wrong in [&b""[..], b"\xff\xfe", b"nonsense", spaces.as_bytes()] {
+    let of_length = |length: usize| [" ".repeat(length - 64), "5e".repeat(32)].concat();
+    assert_eq!(read(of_length(65_536).as_bytes()).unwrap().len(), 1);
+    let (longer, long) = (of_length(65_537), of_length(200_000));
+    for too_long in [&longer, &long] {
+        let error = read(too_long.as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("too large"), "{error}");
+    }
+    for wrong in [&b""[..], b"\xff\xfe", b"nonsense", longer.as_bytes()] {
         let error = read(wrong).unwrap_err();
         assert!(error.is_usage() && !error.to_string().contains("nonsense"));
     }

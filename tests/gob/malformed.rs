@@ -61,6 +61,18 @@ fn a_slice_of_itself_is_read_as_deep_as_a_cookie_can_hold_it() {
     }
 }
 
+/// The slices, and the interface or message that they are in.
+#[test]
+fn values_are_nested_2_300_deep_and_no_deeper() {
+    let nested = |depth: usize| {
+        let value = value_of_slice(&[vec![1; depth - 1], vec![0]].concat());
+        Value::from_slice(&[slice_of(&SLICE), value].concat())
+    };
+    assert!(nested(2_300).is_ok());
+    let error = nested(2_301).unwrap_err();
+    assert_eq!(error.to_string(), "gob: values are nested too deep");
+}
+
 #[test]
 fn bombs_are_refused_within_64_kib() {
     let recursive = slice_of(&SLICE);

@@ -153,11 +153,32 @@ fn what_go_has_no_value_for_is_an_error() {
     // Go panics on a map key that is a slice.
     assert!(to_vec(&BTreeMap::from([(vec![1_u8], 1)])).is_err());
     assert!(to_vec(&BTreeMap::from([(vec!["a"], 1)])).is_err());
-    let mut deep = serde_json::json!(1);
-    for _ in 0..200 {
-        deep = serde_json::json!([deep]);
+}
+
+#[test]
+fn serde_values_are_nested_128_deep_and_no_deeper() {
+    let nested = |depth| {
+        let mut value = serde_json::json!(1);
+        for _ in 0..depth {
+            value = serde_json::json!([value]);
+        }
+        value
+    };
+    let deepest = to_vec(&nested(128)).unwrap();
+    assert_eq!(
+        from_slice::<serde_json::Value>(&deepest).unwrap(),
+        nested(128)
+    );
+    assert!(to_vec(&nested(129)).is_err());
+
+    // What Go wrote may be deeper than a serde type can go into.
+    let mut deeper = Value::slice_of_interfaces([1_i64.into()]);
+    for depth in 2..=129 {
+        let inner = Interface::of("[]interface {}", deeper);
+        deeper = Value::slice_of_interfaces([inner]);
+        let read = silverback::gob::from_value::<serde_json::Value>(&deeper);
+        assert_eq!(read.is_ok(), depth <= 128, "{depth}");
     }
-    assert!(to_vec(&deep).is_err());
 }
 
 #[test]

@@ -12,7 +12,6 @@ import (
 	"reflect"
 	"time"
 
-	"github.com/alexedwards/scs/postgresstore"
 	"github.com/alexedwards/scs/v2"
 	"github.com/antonlindstrom/pgstore"
 	"github.com/gorilla/sessions"
@@ -20,7 +19,7 @@ import (
 
 // Settings are what a stock program has otherwise than by default.
 type settings struct {
-	Scs      bool  `json:"scs"`      // or else pgstore
+	Scs      bool  `json:"scs"`      // or else a store of gorilla/sessions
 	MaxAge   *int  `json:"max_age"`  // pgstore's
 	Idle     int   `json:"idle"`     // scs's IdleTimeout, in seconds
 	Hash     bool  `json:"hash"`     // scs's HashTokenInStore
@@ -77,19 +76,13 @@ func serveStock(asked request) (answer, error) {
 
 // visitStock sends the cookie to the program, and returns those that come back.
 func visitStock(asked request, handle func(stockSession)) ([]*http.Cookie, error) {
-	database, err := databaseOf(asked.Database)
-	if err != nil {
-		return nil, err
-	}
 	if !asked.Stock.Scs {
-		hashKey, _ := hex.DecodeString(asked.HashKey)
-		blockKey, _ := hex.DecodeString(asked.BlockKey)
-		store, err := pgstore.NewPGStoreFromPool(database, hashKey, blockKey)
+		store, err := newStore(asked)
 		if err != nil {
 			return nil, err
 		}
 		if asked.Stock.MaxAge != nil {
-			store.MaxAge(*asked.Stock.MaxAge)
+			store.(*pgstore.PGStore).MaxAge(*asked.Stock.MaxAge)
 		}
 		return visit(asked, store, func(session *sessions.Session) bool {
 			handle(stockSession{
@@ -100,7 +93,11 @@ func visitStock(asked request, handle func(stockSession)) ([]*http.Cookie, error
 		})
 	}
 	manager := scs.New()
-	manager.Store = postgresstore.NewWithCleanupInterval(database, 0)
+	store, err := newScsStore(asked)
+	if err != nil {
+		return nil, err
+	}
+	manager.Store = store
 	manager.IdleTimeout = time.Duration(asked.Stock.Idle) * time.Second
 	manager.HashTokenInStore = asked.Stock.Hash
 	manager.Cookie.Persist = !asked.Stock.Forgets

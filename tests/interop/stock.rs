@@ -1,30 +1,40 @@
-//! Stock Go programs, with the defaults of pgstore and scs and nothing registered for gob: what
-//! they made is read and changed here and read there again. No session is broken, none ends
-//! sooner, and no cookie becomes another kind.
+//! Stock Go programs, with the defaults of gorilla/sessions, pgstore, dynamostore and scs and
+//! nothing registered for gob: what they made is read and changed here and read there again. No
+//! session is broken, none ends sooner, and no cookie becomes another kind.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use silverback::backend::{Backend, GoPostgres, GoTable};
-use silverback::codec::UnixTime;
+use silverback::backend::{Backend, GoPostgres, GoTable, GorillaFiles};
+use silverback::codec::{KeyPairs, UnixTime};
+#[cfg(feature = "aws")]
+use silverback::compat::{DynamoStore, DynamoStoreConfig};
 use silverback::compat::{PgStore, SessionManager};
 use silverback::session::testing::Jar;
-use silverback::session::{CookieOptions, ServerStore, Session, StoredSession};
+use silverback::session::{
+    CookieOptions, CookieStore, Dialect, Lifetime, ServerOptions, ServerStore, Session,
+    StoredSession, Stores,
+};
 
 use crate::database::{for_go, fresh_schema, server};
 use crate::gorilla::{Gorilla, payload};
 use crate::sessions::{hex, seeds};
-use crate::store::{BLOCK_KEY, HASH_KEY, RUNTIME};
+use crate::store::{BLOCK_KEY, HASH_KEY, RUNTIME, codec, cookie};
 
 /// How many sessions of each program.
 const CASES: u64 = 40;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// A Go program and ours, with the same settings, in one database.
+/// A Go program and ours, with the same settings, in one place.
 struct Program {
-    store: ServerStore,
+    stores: Stores,
+    /// None, where sessions live in cookies.
+    rows: Option<ServerStore>,
+    /// Where the sessions are, as the Go program is told.
+    place: Value,
     settings: Value,
     /// Whether a cookie is kept when the browser closes.
     persists: bool,
@@ -41,6 +51,10 @@ impl Database {
         Some(Database { url })
     }
 
+    fn place(&self) -> Value {
+        json!({"database": for_go(&self.url)})
+    }
+
     fn rows(&self, table: GoTable) -> GoPostgres {
         RUNTIME
             .block_on(GoPostgres::connect(&self.url, table))
@@ -48,11 +62,10 @@ impl Database {
     }
 
     fn pgstore(&self) -> PgStore {
-        let keys = format!("{}:{}", hex(&HASH_KEY), hex(&BLOCK_KEY));
         RUNTIME.block_on(async {
             let pool = sqlx::PgPool::connect(&self.url).await.unwrap();
             let table = GoTable::antonlindstrom_pgstore();
-            let made = PgStore::from_pool(pool, table, keys.parse().unwrap()).await;
+            let made = PgStore::from_pool(pool, table, key_pairs()).await;
             made.unwrap()
         })
     }
@@ -64,7 +77,12 @@ impl Database {
     }
 }
 
-/// A visit, and what the browser then knows.
+fn key_pairs() -> KeyPairs {
+    let keys = format!("{}:{}", hex(&HASH_KEY), hex(&BLOCK_KEY));
+    keys.parse().unwrap()
+}
+
+/// What a browser knows of its cookie.
 struct Browser {
     jar: Jar,
     /// When it drops its cookie; none, if when it closes.
@@ -84,9 +102,9 @@ impl Browser {
         }
     }
 
-    fn visit(&mut self, store: &ServerStore, handle: impl FnOnce(&Session)) {
+    fn visit(&mut self, stores: &Stores, handle: impl FnOnce(&Session)) {
         let fields = RUNTIME.block_on(async {
-            let sessions = self.jar.sessions(store.clone());
+            let sessions = self.jar.sessions(stores.clone());
             let session = sessions.session().await.unwrap();
             assert_eq!((session.refusal(), session.is_new()), (None, false));
             handle(&session);
@@ -100,10 +118,10 @@ impl Browser {
         }
     }
 
-    fn stored(&self, store: &ServerStore) -> StoredSession {
+    fn stored(&self, program: &Program) -> Option<StoredSession> {
         let cookie = self.jar.get("session").unwrap();
-        let found = RUNTIME.block_on(store.find_by_cookie(cookie));
-        found.unwrap().unwrap()
+        let found = program.rows.as_ref()?.find_by_cookie(cookie);
+        Some(RUNTIME.block_on(found).unwrap().unwrap())
     }
 }
 
@@ -113,23 +131,37 @@ fn end(time: Option<UnixTime>) -> u64 {
 }
 
 impl Program {
-    fn ask(&self, go: &mut Gorilla, database: &Database, op: &str, more: &Value) -> Value {
+    fn of_rows(store: ServerStore, place: Value, settings: Value) -> Self {
+        Program {
+            stores: store.clone().into(),
+            rows: Some(store),
+            place,
+            settings,
+            persists: true,
+        }
+    }
+
+    fn ask(&self, go: &mut Gorilla, op: &str, more: &Value) -> Value {
         let mut question = json!({
             "op": op,
             "hash_key": hex(&HASH_KEY),
             "block_key": hex(&BLOCK_KEY),
-            "database": for_go(&database.url),
             "stock": self.settings,
         });
-        for (name, value) in more.as_object().unwrap() {
-            question[name] = value.clone();
+        for more in [&self.place, more] {
+            for (name, value) in more.as_object().unwrap() {
+                question[name] = value.clone();
+            }
         }
         go.must(&question)
     }
 
     /// That nothing got less than it was: neither the row nor the cookie.
-    fn check(&self, browser: &Browser, before: &StoredSession, seed: i64) {
-        let after = browser.stored(&self.store);
+    fn check(&self, browser: &Browser, before: Option<&StoredSession>, seed: i64) {
+        assert_eq!(browser.cookie_end.is_some(), self.persists, "seed {seed}");
+        let (Some(before), Some(after)) = (before, browser.stored(self)) else {
+            return;
+        };
         // Ours are whole seconds, of a clock that is read once more.
         let (ends, ended) = (end(after.expires()), end(before.expires()));
         assert!(
@@ -138,14 +170,13 @@ impl Program {
         );
         assert!(end(after.deadline()) >= end(before.deadline()), "{seed}");
         assert_eq!(after.is_remembered(), before.is_remembered(), "{seed}");
-        assert_eq!(browser.cookie_end.is_some(), self.persists, "seed {seed}");
-        if let Some(cookie_end) = browser.cookie_end {
+        if let (Some(cookie_end), Some(ends)) = (browser.cookie_end, after.expires()) {
             // Go's clock and ours are read one after the other.
-            assert!(cookie_end + 1 >= end(after.expires()), "seed {seed}");
+            assert!(cookie_end + 1 >= ends.as_secs(), "seed {seed}");
         }
     }
 
-    fn lives_beside_go(&self, database: &Database) {
+    fn lives_beside_go(&self) {
         let Some(mut go) = Gorilla::start_stock() else {
             return;
         };
@@ -154,16 +185,16 @@ impl Program {
                 jar: Jar::new(),
                 cookie_end: None,
             };
-            let made = self.ask(&mut go, database, "stock-make", &json!({"seed": seed}));
+            let made = self.ask(&mut go, "stock-make", &json!({"seed": seed}));
             browser.receive_from_go(&made);
-            let before = browser.stored(&self.store);
-            browser.visit(&self.store, |session| {
+            let before = browser.stored(self);
+            browser.visit(&self.stores, |session| {
                 session.insert("changed", 42_i64).unwrap();
                 if seed % 4 == 0 {
                     session.renew().unwrap();
                 }
             });
-            self.check(&browser, &before, seed);
+            self.check(&browser, before.as_ref(), seed);
 
             let cookie = |browser: &Browser| browser.jar.get("session").unwrap().to_owned();
             let same = json!({
@@ -171,31 +202,67 @@ impl Program {
                 "before": hex(&payload(&made)),
                 "changed": "changed",
             });
-            let same = self.ask(&mut go, database, "stock-same", &same);
+            let same = self.ask(&mut go, "stock-same", &same);
             browser.receive_from_go(&same);
             let edit = json!({"cookie": cookie(&browser)});
-            let edited = self.ask(&mut go, database, "stock-edit", &edit);
+            let edited = self.ask(&mut go, "stock-edit", &edit);
             browser.receive_from_go(&edited);
-            let before = browser.stored(&self.store);
-            browser.visit(&self.store, |session| {
+            let before = browser.stored(self);
+            browser.visit(&self.stores, |session| {
                 let go: Option<String> = session.get("go").unwrap();
                 assert_eq!(go.as_deref(), Some("was here"));
                 session.insert("again", true).unwrap();
             });
-            self.check(&browser, &before, seed);
+            self.check(&browser, before.as_ref(), seed);
         }
     }
 }
 
 #[test]
+fn beside_gorillas_store_of_cookies() {
+    let lifetime = Lifetime::new().idle(30 * 24 * HOUR).without_absolute();
+    let store = CookieStore::with_options(codec(), cookie().persistent(true), lifetime);
+    let program = Program {
+        stores: store.unwrap().into(),
+        rows: None,
+        place: json!({}),
+        settings: json!({}),
+        persists: true,
+    };
+    program.lives_beside_go();
+}
+
+/// As the dialect has it by default.
+#[test]
+fn beside_gorillas_store_of_files() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop-stock");
+    let files = Arc::new(GorillaFiles::open(&folder).unwrap());
+    let options = ServerOptions::new()
+        .cookie(cookie())
+        .dialect(Dialect::Gorilla);
+    let store = ServerStore::with_options(codec(), files, options).unwrap();
+    Program::of_rows(store, json!({"folder": folder}), json!({})).lives_beside_go();
+}
+
+#[cfg(feature = "aws")]
+#[test]
+fn beside_dynamostore() {
+    let Some(endpoint) = crate::tables::endpoint() else {
+        return;
+    };
+    let config = DynamoStoreConfig::new().table("stock");
+    let client = crate::servers::dynamodb::client(&endpoint);
+    let opened = DynamoStore::from_client(&client, config, key_pairs());
+    let store = RUNTIME.block_on(opened).unwrap().named("session").unwrap();
+    let place = json!({"endpoint": endpoint, "table": "stock"});
+    Program::of_rows(store, place, json!({})).lives_beside_go();
+}
+
+#[test]
 fn beside_pgstore_with_its_default_max_age() {
     if let Some(database) = Database::new() {
-        let program = Program {
-            store: database.pgstore().named("session").unwrap(),
-            settings: json!({}),
-            persists: true,
-        };
-        program.lives_beside_go(&database);
+        let store = database.pgstore().named("session").unwrap();
+        Program::of_rows(store, database.place(), json!({})).lives_beside_go();
     }
 }
 
@@ -204,12 +271,12 @@ fn beside_pgstore_with_its_default_max_age() {
 fn beside_pgstore_with_a_max_age_of_zero() {
     if let Some(database) = Database::new() {
         let store = database.pgstore().without_max_age(24 * HOUR).unwrap();
+        let sessions = store.named("session").unwrap();
         let program = Program {
-            store: store.named("session").unwrap(),
-            settings: json!({"max_age": 0}),
             persists: false,
+            ..Program::of_rows(sessions, database.place(), json!({"max_age": 0}))
         };
-        program.lives_beside_go(&database);
+        program.lives_beside_go();
         assert_eq!(RUNTIME.block_on(store.delete_expired()).unwrap(), 0);
     }
 }
@@ -217,37 +284,37 @@ fn beside_pgstore_with_a_max_age_of_zero() {
 #[test]
 fn beside_scs_with_its_defaults() {
     if let Some(database) = Database::new() {
-        let program = Program {
-            store: database.scs().store().unwrap(),
-            settings: json!({"scs": true}),
-            persists: true,
-        };
-        program.lives_beside_go(&database);
+        let store = database.scs().store().unwrap();
+        Program::of_rows(store, database.place(), json!({"scs": true})).lives_beside_go();
+    }
+}
+
+#[test]
+fn beside_scs_in_the_table_of_gormstore() {
+    if let Some(database) = Database::new() {
+        let rows: Arc<dyn Backend> = Arc::new(database.rows(GoTable::gorm()));
+        let store = SessionManager::new(rows).store().unwrap();
+        let mut place = database.place();
+        place["store"] = json!("gorm");
+        Program::of_rows(store, place, json!({"scs": true})).lives_beside_go();
     }
 }
 
 #[test]
 fn beside_scs_that_hashes_its_tokens() {
     if let Some(database) = Database::new() {
-        let scs = database.scs().hash_token_in_store(true);
-        let program = Program {
-            store: scs.store().unwrap(),
-            settings: json!({"scs": true, "hash": true}),
-            persists: true,
-        };
-        program.lives_beside_go(&database);
+        let store = database.scs().hash_token_in_store(true).store().unwrap();
+        let settings = json!({"scs": true, "hash": true});
+        Program::of_rows(store, database.place(), settings).lives_beside_go();
     }
 }
 
 #[test]
 fn beside_scs_with_an_idle_timeout() {
     if let Some(database) = Database::new() {
-        let program = Program {
-            store: database.scs().idle_timeout(HOUR).store().unwrap(),
-            settings: json!({"scs": true, "idle": 3_600}),
-            persists: true,
-        };
-        program.lives_beside_go(&database);
+        let store = database.scs().idle_timeout(HOUR).store().unwrap();
+        let settings = json!({"scs": true, "idle": 3_600});
+        Program::of_rows(store, database.place(), settings).lives_beside_go();
     }
 }
 
@@ -258,14 +325,14 @@ fn beside_scs_that_remembers_some() {
         let cookie = CookieOptions::new().persistent(false);
         let scs = database.scs().cookie(cookie).idle_timeout(HOUR);
         for remembered in [json!(null), json!(false), json!(true)] {
+            let settings = json!({
+                "scs": true, "idle": 3_600, "forgets": true, "remember": remembered,
+            });
             let program = Program {
-                store: scs.store().unwrap(),
                 persists: remembered == true,
-                settings: json!({
-                    "scs": true, "idle": 3_600, "forgets": true, "remember": remembered,
-                }),
+                ..Program::of_rows(scs.store().unwrap(), database.place(), settings)
             };
-            program.lives_beside_go(&database);
+            program.lives_beside_go();
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::turns::both_see_what_a_map_would_hold;
 static SERVER: LazyLock<Result<DynamoDbServer, String>> = LazyLock::new(DynamoDbServer::start);
 
 /// Where the server answers; none, with a word on why, where there is none.
-fn endpoint() -> Option<String> {
+pub(crate) fn endpoint() -> Option<String> {
     match &*SERVER {
         Ok(server) => Some(server.endpoint()),
         Err(why) => {
