@@ -1,6 +1,6 @@
 //! What rows of SQL databases have in common, whichever database they come from.
 
-use super::{Entry, Error, Expiry, Generation, Key, Owner, Record, Revision, Stored};
+use super::{Entry, Error, Expiry, Generation, Key, Owner, Page, Record, Revision, Stored};
 
 /// A row, of which the columns are counted from 0.
 pub(super) trait Columns {
@@ -69,8 +69,35 @@ pub(super) fn key_of(row: &impl Columns) -> Result<Key, Error> {
     Key::new(some_bytes(row, 0)?).map_err(|_| no_record())
 }
 
+/// Of rows as in [`entry_of`], of which a statement answers with `limit` at most. A row that is
+/// no record is skipped.
+pub(super) fn page_of(rows: &[impl Columns], limit: usize) -> Result<Page, Error> {
+    let mut page = Page::default();
+    let mut last = None;
+    for row in rows {
+        match entry_of(row) {
+            Ok(entry) => page.entries.push(entry),
+            Err(error) => page.skipped.push(named(key_of(row).ok().as_ref(), error)),
+        }
+        last = key_of(row).ok().or(last);
+    }
+    if rows.len() >= limit && !rows.is_empty() {
+        page.next = Some(last.ok_or_else(no_record)?);
+    }
+    Ok(page)
+}
+
+/// The error of the row under that key, which is shown by its beginning: it may be a secret.
+fn named(key: Option<&Key>, error: Error) -> Error {
+    let Some(key) = key else { return error };
+    let begin = key.as_bytes().get(..8).unwrap_or_default();
+    let begin = begin.escape_ascii();
+    let message = format!("{error}: the row whose key begins with {begin}");
+    Error::corrupt(message).with_source(error)
+}
+
 /// Of the columns key, expiry, owner, and the value's length.
-pub(super) fn entry_of(row: &impl Columns) -> Result<Entry, Error> {
+fn entry_of(row: &impl Columns) -> Result<Entry, Error> {
     let size = row.integer(3).map_err(undecodable)?;
     Ok(Entry {
         key: key_of(row)?,

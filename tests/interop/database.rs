@@ -177,7 +177,8 @@ fn a_row_of_a_go_program_expires_when_it_says() {
         let Some(mut gorilla) = crate::Gorilla::start() else {
             return;
         };
-        let rows = || RUNTIME.block_on(backend.page(None, 1_000_000)).unwrap();
+        let page = || RUNTIME.block_on(backend.page(None, 1_000_000));
+        let rows = || page().unwrap().entries;
         let before: Vec<_> = rows().into_iter().map(|entry| entry.key).collect();
         let seed = json!({"seed": 1});
         shared.ask(&mut gorilla, "make", &Jar::new(), &seed);

@@ -10,10 +10,10 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row};
 use super::super::go_table::GoTable;
 use super::super::layout::plain_key;
 use super::super::moves::taken;
-use super::super::sql::{Columns, check_size, entry_of, sql_limit, stored_of};
+use super::super::sql::{Columns, check_size, page_of, sql_limit, stored_of};
 use super::super::{
-    Backend, Created, Entry, Error, Expiry, Key, Layout, Moves, Outcome, Record, Revision, Scan,
-    Stored,
+    Backend, Created, Error, Expiry, Key, Layout, Moves, Outcome, Page, Purged, Record, Revision,
+    Scan, Stored,
 };
 use super::connections::Connections;
 use super::connections::Effect::{Reads, Writes};
@@ -71,7 +71,19 @@ impl GoPostgres {
     /// [Usage](Error::is_usage), for a URL that cannot be read or names that no table has;
     /// [unavailable](Error::is_unavailable), if the database cannot be reached or used.
     pub async fn connect(url: &str, table: GoTable) -> Result<Self, Error> {
-        let backend = GoPostgres::new(Connections::open(url, &PostgresOptions::new())?, table)?;
+        GoPostgres::connect_with(url, table, PostgresOptions::new()).await
+    }
+
+    /// As [`connect`](GoPostgres::connect), with options.
+    ///
+    /// # Errors
+    /// As [`connect`](GoPostgres::connect).
+    pub async fn connect_with(
+        url: &str,
+        table: GoTable,
+        options: PostgresOptions,
+    ) -> Result<Self, Error> {
+        let backend = GoPostgres::new(Connections::open(url, &options)?, table)?;
         backend.make_table().await?;
         Ok(backend)
     }
@@ -280,20 +292,21 @@ impl Moves for GoPostgres {
 
 #[async_trait]
 impl Scan for GoPostgres {
-    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, Error> {
+    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Page, Error> {
         let after = after.map_or(&[][..], Key::as_bytes); // no key is empty
         let values = [Bytes(after), Integer(sql_limit(limit))];
         let rows = self.rows(&self.0.statements.page, &values).await?;
-        rows.iter().map(entry_of).collect()
+        page_of(&rows, limit)
     }
 
-    async fn purge(&self, limit: usize) -> Result<usize, Error> {
+    async fn purge(&self, limit: usize) -> Result<Purged, Error> {
         let values = [Integer(sql_limit(limit))];
         let purged = self.written(&self.0.statements.purge, &values).await?;
         let purged = purged
             .map(|row| row.integer(0).map_err(reading))
             .transpose()?;
-        Ok(usize::try_from(purged.unwrap_or(0)).unwrap_or(limit))
+        let removed = usize::try_from(purged.unwrap_or(0)).unwrap_or(limit);
+        Ok(Purged::removed(removed))
     }
 }
 

@@ -30,10 +30,10 @@ use sqlx::PgPool;
 use sqlx::postgres::PgRow;
 
 use super::sql::{
-    Columns, check_size, entry_of, generation_of, key_of, new_revision, sql_limit, stored_of,
+    Columns, check_size, generation_of, key_of, new_revision, page_of, sql_limit, stored_of,
 };
 use super::{
-    Backend, Created, Entry, Error, Expiry, Generation, Key, Outcome, Owner, Owners, Record,
+    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owner, Owners, Page, Purged, Record,
     Revision, Scan, Stored,
 };
 use connections::Effect::{Reads, Writes};
@@ -99,7 +99,8 @@ impl Postgres {
     /// Records in the database that the URL names, as `libpq` and sqlx read it. The tables are
     /// made, if they are missing; where they are there, no right to create is needed.
     ///
-    /// At most ten connections are opened, when they are needed; those that were idle for ten
+    /// At most [ten](PostgresOptions::max_connections) connections are opened, when they are
+    /// needed; those that were idle for ten
     /// minutes, or are half an hour old, are closed by a later operation. A server that refuses
     /// connections is unavailable at once. With `statement-cache-capacity=0` among the URL's
     /// options statements are [not prepared](PostgresOptions::unprepared).
@@ -119,6 +120,21 @@ impl Postgres {
         let backend = Postgres(Arc::new(Connections::open(url, &options)?));
         backend.make_tables().await?;
         Ok(backend)
+    }
+
+    /// As [`connect`](Postgres::connect), of a database that has the tables already. Makes
+    /// nothing: for programs that look after the store of a service.
+    ///
+    /// # Errors
+    /// As [`connect`](Postgres::connect); usage, if the tables are not there.
+    pub async fn connect_existing(url: &str) -> Result<Self, Error> {
+        let connections = Connections::open(url, &PostgresOptions::new())?;
+        match connections.make(schema::are_there).await? {
+            true => Ok(Postgres(Arc::new(connections))),
+            false => Err(Error::usage(
+                "the database has no tables of sessions in its search path: nothing was made",
+            )),
+        }
     }
 
     /// Records in the database of a pool of your own, which has the tables of
@@ -344,18 +360,19 @@ impl Owners for Postgres {
 
 #[async_trait]
 impl Scan for Postgres {
-    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, Error> {
+    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Page, Error> {
         let after = after.map_or(&[][..], Key::as_bytes); // no key is empty
         let values = [Bytes(after), Integer(sql_limit(limit))];
         let rows = self.0.rows(Reads, statements::PAGE, &values).await?;
-        rows.iter().map(entry_of).collect()
+        page_of(&rows, limit)
     }
 
     /// Owners that are over go first, all of them: their records are then over too.
-    async fn purge(&self, limit: usize) -> Result<usize, Error> {
+    async fn purge(&self, limit: usize) -> Result<Purged, Error> {
         let owners = limit.max(1);
         while self.purge_some(statements::PURGE_OWNERS, owners).await? == owners {}
-        self.purge_some(statements::PURGE, limit).await
+        let removed = self.purge_some(statements::PURGE, limit).await?;
+        Ok(Purged::removed(removed))
     }
 }
 

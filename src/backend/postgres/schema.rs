@@ -16,6 +16,15 @@ const COUNT: &str = "SELECT
     AS found";
 const ALL: i32 = 8;
 
+/// Whether the tables are there, perhaps as an older version made them.
+pub(super) async fn are_there(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    use sqlx::Row;
+    const TABLES: &str = "SELECT to_regclass('silverback_sessions') IS NOT NULL
+        AND to_regclass('silverback_owners') IS NOT NULL AS found";
+    let row = sqlx::raw_sql(TABLES).fetch_one(connection).await?;
+    row.try_get(0)
+}
+
 /// One at a time, for all who share the database: those who make the same table at once fail.
 /// The number is ours alone.
 const TURN: &str = "SELECT pg_advisory_xact_lock(6003956110211706209);";

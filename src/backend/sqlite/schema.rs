@@ -1,6 +1,6 @@
 //! The file and the tables in it, made where they are missing.
 
-use std::fs::OpenOptions;
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use sqlx::SqliteConnection;
 
 use super::super::Error;
+use super::super::access::{Access, another_users, failed};
 use super::WAIT;
-use super::errors::{is_busy, reading, unusable};
+use super::errors::{is_busy, reading};
 
 pub(super) const SCHEMA: &str = include_str!("schema.sql");
 
@@ -28,15 +29,56 @@ pub(super) fn make_file(path: &Path) -> Result<PathBuf, Error> {
     // who made it closes it, before anybody who waits here goes on to open it.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    // From the root, no path is read as `:memory:` or as a URI.
-    let path = std::path::absolute(path).map_err(unusable)?;
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.write(true).create_new(true).open(&path) {
+    let path = from_root(path)?;
+    if path.is_file() {
+        return Ok(path);
+    }
+    let access = Access::of(&path, path.parent().unwrap_or(&path))?;
+    match access.new_file(&path) {
         Ok(_) => Ok(path),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(path),
-        Err(error) => Err(unusable(error)),
+        Err(error) => Err(failed("made", &path, error)),
+    }
+}
+
+/// From the root, no path is read as `:memory:` or as a URI.
+fn from_root(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|error| failed("found", path, error))
+}
+
+/// The path from the root of a file that is there, and that this program may use.
+pub(super) fn find_file(path: &Path) -> Result<PathBuf, Error> {
+    let path = from_root(path)?;
+    match fs::metadata(&path) {
+        Ok(found) if found.is_file() && Access::may_use_file(&path) => Ok(path),
+        Ok(found) if found.is_file() => Err(another_users(&path)),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            Err(failed("found", &path, error))
+        }
+        Ok(_) | Err(_) => Err(no_store(&path)),
+    }
+}
+
+fn no_store(path: &Path) -> Error {
+    Error::usage(format!(
+        "{path:?} holds no store of sessions: nothing was made"
+    ))
+}
+
+/// Whether the database has the tables.
+pub(super) async fn find_tables(
+    connection: &mut SqliteConnection,
+    path: &Path,
+) -> Result<(), Error> {
+    const TABLES: &str = "SELECT count(*) FROM sqlite_schema
+        WHERE type = 'table' AND name IN ('silverback_sessions', 'silverback_owners')";
+    let found: i64 = sqlx::query_scalar(TABLES)
+        .fetch_one(connection)
+        .await
+        .map_err(reading)?;
+    match found {
+        2 => Ok(()),
+        _ => Err(no_store(path)),
     }
 }
 

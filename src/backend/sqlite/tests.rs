@@ -159,7 +159,7 @@ async fn who_may_only_read_reads_and_is_told() {
     let pool = SqlitePoolOptions::new().connect_lazy_with(folder.options().read_only(true));
     let reader = Sqlite::with_pool(pool);
     let stored = reader.load(&key("a")).await.unwrap().unwrap();
-    assert_eq!(reader.page(None, 10).await.unwrap().len(), 1);
+    assert_eq!(reader.page(None, 10).await.unwrap().entries.len(), 1);
     let refusals = [
         reader.create(&key("b"), &record("v")).await.map(drop),
         reader.remove(&key("a"), &stored.revision).await.map(drop),
@@ -292,22 +292,22 @@ async fn nothing_is_left_of_what_is_over() {
         .create(&key("nobody's"), &owned("nobody", generation))
         .await
         .unwrap();
-    assert_eq!(backend.purge(2).await.unwrap(), 2);
-    assert_eq!(backend.purge(2).await.unwrap(), 1);
+    assert_eq!(backend.purge(2).await.unwrap().removed, 2);
+    assert_eq!(backend.purge(2).await.unwrap().removed, 1);
     assert!(backend.load(&key("kept")).await.unwrap().is_some());
     // An owner that is over takes its records along, also when it begins again first.
     let mut other = folder.connection().await;
     let over = "UPDATE silverback_owners SET expiry = 1";
     run(&mut other, over).await;
     let next = backend.begin("ape", soon()).await.unwrap();
-    assert_eq!(backend.purge(10).await.unwrap(), 1);
+    assert_eq!(backend.purge(10).await.unwrap().removed, 1);
     backend
         .create(&key("new"), &owned("ape", next))
         .await
         .unwrap();
     run(&mut other, over).await;
     assert_eq!(backend.load(&key("new")).await.unwrap(), None);
-    assert_eq!(backend.purge(10).await.unwrap(), 1);
+    assert_eq!(backend.purge(10).await.unwrap().removed, 1);
     for left in [
         "SELECT count(*) FROM silverback_sessions",
         "SELECT count(*) FROM silverback_owners",
@@ -332,7 +332,8 @@ async fn who_stops_waiting_leaves_it_done_or_undone() {
         assert!(found.is_none_or(|stored| stored.record.value() == b"v"));
         backend.create(&key, &record("v")).await.unwrap();
     }
-    assert_eq!(backend.page(None, usize::MAX).await.unwrap().len(), 200);
+    let page = backend.page(None, usize::MAX).await.unwrap();
+    assert_eq!(page.entries.len(), 200);
 }
 
 #[tokio::test]

@@ -101,11 +101,11 @@ pub(super) async fn prefixes_share_a_table_and_nothing_else(server: &DynamoDbSer
     };
     one.create(&key, &owned(generation)).await?;
     assert_eq!(one.keys("ape").await?.len(), 1);
-    assert_eq!(one.page(None, 10).await?.len(), 1);
+    assert_eq!(one.page(None, 10).await?.entries.len(), 1);
     for backend in [&other, &none] {
         assert_eq!(backend.load(&key).await?, None);
         assert_eq!(backend.generation("ape").await?, None);
-        assert_eq!(backend.page(None, 10).await?, []);
+        assert_eq!(backend.page(None, 10).await?.entries, []);
     }
     Ok(())
 }

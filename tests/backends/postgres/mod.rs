@@ -132,6 +132,7 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     trial!(statements::each_operation_is_one_statement);
     trial!(connections::a_connection_that_the_server_ended_is_not_used_again);
     trial!(connections::a_connection_whose_answer_nobody_waits_for_is_closed);
+    trial!(connections::no_more_connections_are_opened_than_the_options_say);
     trial!(connections::closing_waits_for_what_is_still_going_on);
     trial!(statements::no_operation_reads_a_whole_table);
     trial!(statements::a_save_that_expires_in_the_same_minute_changes_no_index);

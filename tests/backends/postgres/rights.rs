@@ -62,7 +62,7 @@ pub(super) async fn all_who_make_the_tables_at_once_make_them_once(
         })
         .collect();
     for task in tasks {
-        assert_eq!(task.await??.page(None, 1).await?, []);
+        assert_eq!(task.await??.page(None, 1).await?.entries, []);
     }
     let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM silverback_sessions")
         .fetch_one(&pool)
