@@ -6,9 +6,12 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
 use silverback::backend::{self, Backend, Expiry, Key, Record};
+use silverback::codec::CodecOptions;
+use silverback::session::ServerOptions;
 
 use crate::program::{Run, command, run};
 use crate::required::not_run;
+use crate::sessions::{KEYS, Service};
 
 /// The service.
 const NOBODY: u32 = 65_534;
@@ -52,7 +55,10 @@ impl Place {
 
     /// Gives it to nobody, once SQLite has closed its connections, which takes a moment.
     fn give_closed(&self) {
-        while below(&self.0).iter().any(|path| path.ends_with("store-wal")) {
+        while below(&self.0)
+            .iter()
+            .any(|path| path.ends_with("store-wal"))
+        {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
         for path in below(&self.0) {
@@ -125,26 +131,22 @@ async fn what_root_does_to_a_store_shuts_its_service_out_of_nothing() {
         "sqlite",
     ] {
         let (place, url) = Place::with_store(&format!("root-{kind}"), kind).await;
-        // What root makes is the service's: here, as a tombstone would be, in a new folder.
-        let backend = backend::connect(&url).await.unwrap();
-        for number in 0..20 {
-            put(&*backend, &format!("new {number}"), Expiry::NEVER).await;
-        }
-        put(&*backend, "over", Expiry::from_millis(0)).await;
-        backend
-            .owners()
-            .unwrap()
-            .begin("ape", Expiry::NEVER)
-            .await
-            .unwrap();
-        drop(backend);
+        let service = Service::at(url.clone(), &CodecOptions::new(), ServerOptions::new()).await;
+        let (_, ended) = service.session(|session| session.login("ape")).await;
+        let (_, other) = service.session(|session| session.login("ape")).await;
+        drop(service);
+        place.give_closed();
+        // Its tombstone is read by the service with each request of that browser.
+        let keys = ["--keys", KEYS, "--name", "__Host-id"];
+        let end = |user, key: &str| as_user(user, &url, &[&["delete", key], &keys[..]].concat());
+        assert_eq!(end(ROOT, &ended).ok(), "");
         assert_eq!(as_user(ROOT, &url, &["delete", OTHER]).ok(), "");
-        assert_eq!(as_user(ROOT, &url, &["list"]).ok().lines().count(), 21);
-        assert_eq!(as_user(ROOT, &url, &["purge"]).ok(), "1\n");
+        assert_eq!(as_user(ROOT, &url, &["list"]).ok().lines().count(), 3);
         for (path, owner, ..) in place.state() {
             assert_eq!(owner, NOBODY, "{path:?}");
         }
-        assert_eq!(as_user(NOBODY, &url, &["list"]).ok().lines().count(), 21);
+        assert!(end(NOBODY, &ended).fails(1).contains("no such session"));
+        assert_eq!(end(NOBODY, &other).ok(), "");
         assert_eq!(as_user(NOBODY, &url, &["delete", KEY]).ok(), "");
         assert_eq!(as_user(NOBODY, &url, &["purge"]).ok(), "0\n");
     }

@@ -13,13 +13,13 @@ use silverback::session::{CookieOptions, Error, Lifetime, ServerOptions, ServerS
 
 use crate::program::{Run, command, run, silverback};
 
-const KEYS: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f:00112233445566778899aabbccddeeff";
+pub(crate) const KEYS: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f:00112233445566778899aabbccddeeff";
 const OTHER: &str = "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeffe0e1e2e3e4e5e6e7e8e9eaebecedeeef";
 const NOBODY: &str = "-NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNN";
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// A service whose records are in a folder of its own, or in a server.
-struct Service {
+pub(crate) struct Service {
     folder: Option<PathBuf>,
     url: String,
     store: ServerStore,
@@ -41,7 +41,7 @@ impl Service {
         service
     }
 
-    async fn at(url: String, codec: &CodecOptions, options: ServerOptions) -> Self {
+    pub(crate) async fn at(url: String, codec: &CodecOptions, options: ServerOptions) -> Self {
         let backend = backend::connect(&url).await.unwrap();
         Service::over(backend, url, codec, options)
     }
@@ -64,7 +64,10 @@ impl Service {
     }
 
     /// A browser with a session, and the session's key.
-    async fn session(&self, fill: impl FnOnce(&Session) -> Result<(), Error>) -> (Jar, String) {
+    pub(crate) async fn session(
+        &self,
+        fill: impl FnOnce(&Session) -> Result<(), Error>,
+    ) -> (Jar, String) {
         let jar = Jar::with(self.store.clone(), fill).await.unwrap();
         let session = jar.session(self.store.clone()).await.unwrap();
         (jar, session.id().unwrap())
