@@ -87,12 +87,12 @@ pub(super) fn page_of(rows: &[impl Columns], limit: usize) -> Result<Page, Error
     Ok(page)
 }
 
-/// The error of the row under that key, which is shown by its beginning: it may be a secret.
+/// The error of the row under that key, of which the beginning is shown: it may be a secret.
 fn named(key: Option<&Key>, error: Error) -> Error {
     let Some(key) = key else { return error };
-    let begin = key.as_bytes().get(..8).unwrap_or_default();
+    let begin = key.as_bytes().iter().take(8).copied().collect::<Vec<_>>();
     let begin = begin.escape_ascii();
-    let message = format!("{error}: the row whose key begins with {begin}");
+    let message = format!("the row whose key begins with {begin}: {error}");
     Error::corrupt(message).with_source(error)
 }
 
@@ -105,6 +105,34 @@ fn entry_of(row: &impl Columns) -> Result<Entry, Error> {
         owner: bytes(row, 2)?.map(name).transpose()?,
         size: usize::try_from(size).map_err(|_| no_record())?,
     })
+}
+
+/// The error of a table whose column has a type that cannot be used. People make tables.
+pub(super) fn wrong_column(table: &str, column: &str, found: &str, wanted: &str) -> Error {
+    Error::usage(format!(
+        "the column {column:?} of the table {table:?} has the type {found}, and must have {wanted}"
+    ))
+}
+
+/// Refuses a column that has not just the type that is wanted. None is one that is missing.
+pub(super) fn check_type(
+    table: &str,
+    column: &str,
+    found: Option<&str>,
+    wanted: &str,
+) -> Result<(), Error> {
+    match found {
+        Some(found) if found == wanted => Ok(()),
+        Some(found) => Err(wrong_column(table, column, found, wanted)),
+        None => Err(missing_column(table, column, wanted)),
+    }
+}
+
+/// The error of a table without a column.
+pub(super) fn missing_column(table: &str, column: &str, wanted: &str) -> Error {
+    Error::usage(format!(
+        "the table {table:?} has no column {column:?}, which must have the type {wanted}"
+    ))
 }
 
 /// Random, so that none comes back, whatever is removed or restored from a copy.

@@ -53,7 +53,7 @@ fn noted<T>(
         Ok(seen) => Ok(Some(seen)),
         Err(error) if error.is_corrupt() => {
             let id = item.text("id").unwrap_or_default();
-            let message = format!("{error}: its id is {id:?}");
+            let message = format!("the item {id:?}: {error}");
             skipped.push(Error::corrupt(message).with_source(error));
             Ok(None)
         }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `mod.rs` | [`Postgres`]: the operations of a backend |
 //! | `go.rs`, `go_statements.rs` | [`GoPostgres`]: the same of tables that Go packages keep |
+//! | `columns.rs` | what the columns of a table are in fact |
 //! | `options.rs` | [`PostgresOptions`] |
 //! | `statements.rs` | their SQL |
 //! | `connections.rs` | how a statement is sent, and for how long it may take |
@@ -12,6 +13,7 @@
 //! | `schema.rs`, `schema.sql` | the tables |
 //! | `errors.rs` | what Postgres could not do |
 
+mod columns;
 mod connections;
 mod errors;
 mod go;
@@ -106,8 +108,9 @@ impl Postgres {
     /// options statements are [not prepared](PostgresOptions::unprepared).
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), for a URL that cannot be read;
-    /// [unavailable](Error::is_unavailable), if the database cannot be reached or used.
+    /// [Usage](Error::is_usage), for a URL that cannot be read, and for tables that are there
+    /// with other columns; [unavailable](Error::is_unavailable), if the database cannot be
+    /// reached or used.
     pub async fn connect(url: &str) -> Result<Self, Error> {
         Postgres::connect_with(url, PostgresOptions::new()).await
     }
@@ -129,12 +132,8 @@ impl Postgres {
     /// As [`connect`](Postgres::connect); usage, if the tables are not there.
     pub async fn connect_existing(url: &str) -> Result<Self, Error> {
         let connections = Connections::open(url, &PostgresOptions::new())?;
-        match connections.make(schema::are_there).await? {
-            true => Ok(Postgres(Arc::new(connections))),
-            false => Err(Error::usage(
-                "the database has no tables of sessions in its search path: nothing was made",
-            )),
-        }
+        connections.make(schema::find_tables).await??;
+        Ok(Postgres(Arc::new(connections)))
     }
 
     /// Records in the database of a pool of your own, which has the tables of
@@ -158,10 +157,11 @@ impl Postgres {
     /// Makes the tables that are missing. Several may at once.
     ///
     /// # Errors
-    /// [Unavailable](Error::is_unavailable), if the database cannot be reached, or does not
+    /// [Usage](Error::is_usage), for a table that is there with other columns, which it names;
+    /// [unavailable](Error::is_unavailable), if the database cannot be reached, or does not
     /// let its user create tables.
     pub async fn make_tables(&self) -> Result<(), Error> {
-        self.0.make(schema::make_tables).await
+        self.0.make(schema::make_tables).await?
     }
 
     /// Closes the connections, of a pool of your own too, once the statements that are still

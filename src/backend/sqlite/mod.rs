@@ -83,7 +83,8 @@ impl Sqlite {
     /// synced to the disk before the answer (`journal_mode = WAL`, `synchronous = FULL`).
     ///
     /// # Errors
-    /// [Unavailable](Error::is_unavailable), if the file cannot be made or opened, is no
+    /// [Usage](Error::is_usage), for tables that are there with other columns, which it names;
+    /// [unavailable](Error::is_unavailable), if the file cannot be made or opened, is no
     /// database, or lacks tables and is for reading only.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = schema::make_file(path.as_ref())?;

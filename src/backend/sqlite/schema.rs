@@ -10,6 +10,7 @@ use sqlx::SqliteConnection;
 
 use super::super::Error;
 use super::super::access::{Access, another_users, failed};
+use super::super::sql::check_type;
 use super::WAIT;
 use super::errors::{is_busy, reading};
 
@@ -65,25 +66,67 @@ fn no_store(path: &Path) -> Error {
     ))
 }
 
-/// Whether the database has the tables.
+/// The tables, their columns, and the types that those must have: with others SQLite would
+/// take numbers for texts, which are compared otherwise.
+const COLUMNS: [(&str, &[(&str, &str)]); 2] = [
+    (
+        "silverback_sessions",
+        &[
+            ("key", "BLOB"),
+            ("revision", "BLOB"),
+            ("expiry", "INTEGER"),
+            ("owner", "BLOB"),
+            ("generation", "BLOB"),
+            ("value", "BLOB"),
+        ],
+    ),
+    (
+        "silverback_owners",
+        &[
+            ("name", "BLOB"),
+            ("generation", "BLOB"),
+            ("expiry", "INTEGER"),
+            ("kept", "BLOB"),
+        ],
+    ),
+];
+
+/// Refuses a database without the tables, or with other ones of their names. Makes nothing.
 pub(super) async fn find_tables(
     connection: &mut SqliteConnection,
     path: &Path,
 ) -> Result<(), Error> {
-    const TABLES: &str = "SELECT count(*) FROM sqlite_schema
-        WHERE type = 'table' AND name IN ('silverback_sessions', 'silverback_owners')";
-    let found: i64 = sqlx::query_scalar(TABLES)
-        .fetch_one(connection)
-        .await
-        .map_err(reading)?;
-    match found {
-        2 => Ok(()),
-        _ => Err(no_store(path)),
+    match check_tables(connection).await? == COLUMNS.len() {
+        true => Ok(()),
+        false => Err(no_store(path)),
     }
+}
+
+/// Refuses tables that are there with other columns, and says how many of them are there.
+async fn check_tables(connection: &mut SqliteConnection) -> Result<usize, Error> {
+    const TYPES: &str = "SELECT name, upper(type) FROM pragma_table_info(?1)";
+    let mut are_there = 0;
+    for (table, wanted) in COLUMNS {
+        let found: Vec<(String, String)> = sqlx::query_as(TYPES)
+            .bind(table)
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(reading)?;
+        if found.is_empty() {
+            continue;
+        }
+        are_there += 1;
+        for (column, wanted) in wanted {
+            let found = found.iter().find(|(name, _)| name == column);
+            check_type(table, column, found.map(|(_, kind)| &**kind), wanted)?;
+        }
+    }
+    Ok(are_there)
 }
 
 /// Makes what is missing. Where all is there it writes nothing, and needs no right to.
 pub(super) async fn make_tables(connection: &mut SqliteConnection) -> Result<(), Error> {
+    check_tables(connection).await?;
     keep_a_log(connection).await?;
     let found: i64 = sqlx::query_scalar(COUNT)
         .fetch_one(&mut *connection)

@@ -386,3 +386,75 @@ async fn a_dead_record_is_not_brought_back_by_keeping_it() {
     }
     assert_eq!(backend.keys("ape").await.unwrap(), []);
 }
+
+#[tokio::test]
+async fn tables_with_other_columns_are_refused_and_left_as_they_are() {
+    for (table, named) in [
+        (
+            "CREATE TABLE silverback_sessions (key TEXT, revision BLOB, expiry TEXT,
+                owner BLOB, generation BLOB, value BLOB)",
+            "\"key\"",
+        ),
+        (
+            "CREATE TABLE silverback_sessions (key BLOB, revision BLOB, expiry REAL,
+                owner BLOB, generation BLOB, value BLOB)",
+            "\"expiry\"",
+        ),
+        (
+            "CREATE TABLE silverback_owners (name BLOB, expiry INTEGER)",
+            "\"generation\"",
+        ),
+    ] {
+        let folder = Temporary::new();
+        let options = folder.options().create_if_missing(true);
+        let mut other = SqliteConnection::connect_with(&options).await.unwrap();
+        run(&mut other, table).await;
+        let refusals = [
+            Sqlite::open(folder.path()).await,
+            Sqlite::open_existing(folder.path()).await,
+        ];
+        for refused in refusals.map(Result::unwrap_err) {
+            assert!(refused.is_usage(), "{refused:?}");
+            assert!(refused.to_string().contains(named), "{refused}");
+        }
+        let tables = "SELECT count(*) FROM sqlite_schema";
+        assert_eq!(number(&mut other, tables).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_is_no_record_is_skipped_by_a_page_and_named() {
+    let folder = Temporary::new();
+    let backend = folder.open().await;
+    for name in ["a", "b", "c", "d"] {
+        backend.create(&key(name), &record("v")).await.unwrap();
+    }
+    let mut other = folder.connection().await;
+    let spoil = "UPDATE silverback_sessions SET owner = x'ff', generation = x'00' WHERE key IN (CAST('b' AS BLOB), CAST('c' AS BLOB));
+        INSERT INTO silverback_owners VALUES (x'ff', x'00', 9223372036854775807, NULL)";
+    run(&mut other, spoil).await;
+    let (mut found, mut skipped, mut after) = (Vec::new(), Vec::new(), None);
+    loop {
+        let page = backend.page(after.as_ref(), 1).await.unwrap();
+        found.extend(page.entries.into_iter().map(|entry| entry.key));
+        skipped.extend(page.skipped);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, [key("a"), key("d")]);
+    assert_eq!(skipped.len(), 2);
+    assert!(skipped.iter().all(Error::is_corrupt));
+}
+
+#[tokio::test]
+async fn a_ping_of_closed_connections_is_unavailable() {
+    let folder = Temporary::new();
+    drop(folder.open().await);
+    let pool = SqlitePoolOptions::new().connect_lazy_with(folder.options());
+    let backend = Sqlite::with_pool(pool.clone());
+    backend.ping().await.unwrap();
+    pool.close().await;
+    assert!(backend.ping().await.unwrap_err().is_unavailable());
+}

@@ -24,7 +24,8 @@ fn codec(pair: &KeyPair) -> Arc<dyn Codec> {
 }
 
 fn format(dialect: Dialect, pair: &KeyPair, store: &str, cookie: &str) -> Box<dyn RowFormat> {
-    let format = dialect.format(codec(pair), None, store, &setup(cookie));
+    let layout = Layout::Native; // only pgstore's has a say
+    let format = dialect.format(codec(pair), None, store, &setup(cookie), layout);
     format.unwrap().0
 }
 
@@ -248,5 +249,7 @@ fn a_dialect_wants_rows_of_its_own() {
         assert_eq!(fitting.count(), 1, "{dialect:?}");
     }
     assert!(Dialect::Native.check_layout(Layout::Native).is_ok());
-    assert!(Dialect::Gorilla.check_layout(gorilla).is_ok());
+    for layout in [gorilla, Layout::Pgstore] {
+        assert!(Dialect::Gorilla.check_layout(layout).is_ok());
+    }
 }

@@ -125,7 +125,8 @@ impl ServerStore {
         setup.replays = true;
         setup.check_codec(&*codec)?;
         dialect.check_layout(backend.layout())?;
-        let (format, terms) = dialect.format(codec, row_codec, &store_name, &setup)?;
+        let layout = backend.layout();
+        let (format, terms) = dialect.format(codec, row_codec, &store_name, &setup, layout)?;
         setup.terms = terms;
         let rows = Rows {
             backend,

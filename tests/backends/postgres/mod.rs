@@ -143,6 +143,9 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     trial!(faults::a_pooler_without_prepared_statements_is_named);
     trial!(go_tables::names_are_quoted);
     trial!(go_tables::a_row_is_what_go_would_have_written);
+    trial!(go_tables::a_table_that_cannot_work_is_refused);
+    trial!(go_tables::a_value_in_a_column_of_text_is_that_text);
+    trial!(rights::tables_of_ours_with_other_columns_are_refused);
     trial!(go_tables::a_move_is_one_statement_and_leaves_what_else_a_row_has);
     trial!(tls::a_server_proves_who_it_is);
     trial!(crash::a_killed_server_loses_no_acknowledged_write);
