@@ -185,7 +185,7 @@ async fn measure(name: &str, url: fn(&Path) -> String, size: usize) -> String {
     let mut purge = Figures(Vec::new());
     let (mut purged, began) = (0, Instant::now());
     loop {
-        let batch = scan.purge(1_000).await.expect("it answers");
+        let batch = scan.purge(1_000).await.expect("it answers").removed;
         purged += batch;
         if batch < 1_000 {
             break;

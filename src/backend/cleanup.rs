@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::{Backend, Error};
+use super::{Backend, Error, Purged};
 
 /// How many records one purge takes, so that none holds a lock for long.
 const BATCH: usize = 1_000;
@@ -37,8 +37,9 @@ pub struct Cleanup {
 }
 
 impl Cleanup {
-    /// Purges `backend` now and then `interval` after each purge has ended. An error goes to
-    /// `on_error`, and the next purge is tried all the same. A backend that cannot
+    /// Purges `backend` immediately, and again `interval` after each purge ends. A purge that
+    /// fails tells `on_error`, and the next one is tried all the same; so does each record that
+    /// a purge [skips](Purged::skipped), and the purge goes on. A backend that cannot
     /// [scan](Backend::scan), or [purges itself](Backend::purges_itself), gets no cleanup.
     ///
     /// # Panics
@@ -46,12 +47,12 @@ impl Cleanup {
     pub fn every(
         interval: Duration,
         backend: Arc<dyn Backend>,
-        on_error: impl Fn(&Error) + Send + 'static,
+        mut on_error: impl FnMut(&Error) + Send + 'static,
     ) -> Self {
         let (stop, mut stopped) = watch::channel(false);
         let task = tokio::spawn(async move {
             loop {
-                if let Err(error) = purge(backend.as_ref(), &mut stopped).await {
+                if let Err(error) = purge(backend.as_ref(), &mut on_error, &mut stopped).await {
                     on_error(&error);
                 }
                 tokio::select! {
@@ -72,13 +73,19 @@ impl Cleanup {
 
 /// Purges batch by batch until there is nothing more, or it is to stop. After each it rests as
 /// long as it took: whoever is served meanwhile has the server to themselves for half the time.
-async fn purge(backend: &dyn Backend, stopped: &mut watch::Receiver<bool>) -> Result<(), Error> {
+async fn purge(
+    backend: &dyn Backend,
+    on_skipped: &mut (impl FnMut(&Error) + Send),
+    stopped: &mut watch::Receiver<bool>,
+) -> Result<(), Error> {
     let Some(scan) = backend.scan().filter(|_| !backend.purges_itself()) else {
         return Ok(());
     };
     loop {
         let began = Instant::now();
-        if scan.purge(BATCH).await? < BATCH {
+        let Purged { removed, skipped } = scan.purge(BATCH).await?;
+        skipped.iter().for_each(&mut *on_skipped);
+        if removed < BATCH {
             return Ok(());
         }
         tokio::select! {
@@ -100,7 +107,7 @@ mod tests {
     use async_trait::async_trait;
 
     use super::super::{
-        Created, Entry, Expiry, Key, Memory, Outcome, Record, Revision, Scan, Stored,
+        Created, Expiry, Key, Memory, Outcome, Page, Record, Revision, Scan, Stored,
     };
     use super::*;
 
@@ -115,15 +122,15 @@ mod tests {
 
     #[async_trait]
     impl Scan for Failing {
-        async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, Error> {
+        async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Page, Error> {
             self.inner.page(after, limit).await
         }
 
-        async fn purge(&self, limit: usize) -> Result<usize, Error> {
+        async fn purge(&self, limit: usize) -> Result<Purged, Error> {
             let purge = self.purges.fetch_add(1, Ordering::SeqCst);
             if let Some(takes) = self.takes {
                 tokio::time::sleep(takes).await;
-                return Ok(limit);
+                return Ok(Purged::removed(limit));
             }
             match purge % 2 {
                 0 => Err(Error::unavailable("not now")),

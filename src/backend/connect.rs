@@ -1,4 +1,4 @@
-//! [`connect`]: a backend chosen by a URL, at run time.
+//! [`connect`] and [`connect_existing`]: a backend chosen by a URL, at run time.
 
 use std::sync::Arc;
 
@@ -29,6 +29,38 @@ use super::{Backend, Error, Memory};
 /// Usage, for a URL that names no backend of this build; unavailable, if it cannot be
 /// reached. The error does not quote the URL, which may hold a password.
 pub async fn connect(url: &str) -> Result<Arc<dyn Backend>, Error> {
+    open(url, Missing::IsMade).await
+}
+
+/// The backend that `url` names, as [`connect`], if it is there: makes no folder, no file and
+/// no table. For programs that look after the store of a service.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use silverback::backend::connect_existing;
+///
+/// # #[cfg(feature = "files")] {
+/// let refused = connect_existing("files:/nowhere/sessions").await.err().unwrap();
+/// assert!(refused.is_usage());
+/// # }
+/// assert!(connect_existing("memory:").await.is_ok()); // and empty
+/// # });
+/// ```
+///
+/// # Errors
+/// As [`connect`]; usage, if there is no store.
+pub async fn connect_existing(url: &str) -> Result<Arc<dyn Backend>, Error> {
+    open(url, Missing::IsAnError).await
+}
+
+/// What a store that is not there is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    IsMade,
+    IsAnError,
+}
+
+async fn open(url: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error> {
     let Some((scheme, rest)) = url.split_once(':') else {
         return Err(Error::usage(
             "a backend's URL begins with memory:, files:, sqlite:, postgres: or dynamodb:",
@@ -37,29 +69,32 @@ pub async fn connect(url: &str) -> Result<Arc<dyn Backend>, Error> {
     match scheme {
         "memory" if rest.is_empty() => Ok(Arc::new(Memory::new())),
         "memory" => Err(Error::usage("nothing follows memory: in a backend's URL")),
-        "files" => files(rest),
-        "sqlite" => sqlite(rest).await,
-        "postgres" | "postgresql" => postgres(url).await,
-        "dynamodb" => dynamodb(url).await,
+        "files" => files(rest, missing),
+        "sqlite" => sqlite(rest, missing).await,
+        "postgres" | "postgresql" => postgres(url, missing).await,
+        "dynamodb" => dynamodb(url, missing).await,
         _ => Err(Error::usage("no backend is known by the scheme of the URL")),
     }
 }
 
 #[cfg(feature = "files")]
-fn files(path: &str) -> Result<Arc<dyn Backend>, Error> {
-    match path {
-        "" => Err(Error::usage("a folder follows files: in a backend's URL")),
-        path => Ok(Arc::new(super::Files::open(path)?)),
-    }
+fn files(path: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error> {
+    Ok(Arc::new(match missing {
+        _ if path.is_empty() => {
+            return Err(Error::usage("a folder follows files: in a backend's URL"));
+        }
+        Missing::IsMade => super::Files::open(path)?,
+        Missing::IsAnError => super::Files::open_existing(path)?,
+    }))
 }
 
 #[cfg(not(feature = "files"))]
-fn files(_: &str) -> Result<Arc<dyn Backend>, Error> {
+fn files(_: &str, _: Missing) -> Result<Arc<dyn Backend>, Error> {
     Err(Error::usage("files: needs silverback's feature `files`"))
 }
 
 #[cfg(feature = "sqlite")]
-async fn sqlite(rest: &str) -> Result<Arc<dyn Backend>, Error> {
+async fn sqlite(rest: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error> {
     let path = match rest.strip_prefix("//") {
         Some(path) if path.starts_with('/') => path,
         Some(_) => return Err(Error::usage("no server's name follows sqlite:// in a URL")),
@@ -67,39 +102,50 @@ async fn sqlite(rest: &str) -> Result<Arc<dyn Backend>, Error> {
     };
     // What other programs take for options, and for a database that each connection has
     // another of.
-    match path {
-        "" => Err(Error::usage("a path follows sqlite: in a backend's URL")),
-        path if path.contains('?') || path.starts_with(':') => Err(Error::usage(
+    if path.contains('?') || path.starts_with(':') {
+        return Err(Error::usage(
             "a path and nothing else follows sqlite: in a backend's URL",
-        )),
-        path => Ok(Arc::new(super::Sqlite::open(path).await?)),
+        ));
     }
+    Ok(Arc::new(match missing {
+        _ if path.is_empty() => {
+            return Err(Error::usage("a path follows sqlite: in a backend's URL"));
+        }
+        Missing::IsMade => super::Sqlite::open(path).await?,
+        Missing::IsAnError => super::Sqlite::open_existing(path).await?,
+    }))
 }
 
 #[cfg(not(feature = "sqlite"))]
-async fn sqlite(_: &str) -> Result<Arc<dyn Backend>, Error> {
+async fn sqlite(_: &str, _: Missing) -> Result<Arc<dyn Backend>, Error> {
     Err(Error::usage("sqlite: needs silverback's feature `sqlite`"))
 }
 
 #[cfg(feature = "postgres")]
-async fn postgres(url: &str) -> Result<Arc<dyn Backend>, Error> {
-    Ok(Arc::new(super::Postgres::connect(url).await?))
+async fn postgres(url: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error> {
+    Ok(Arc::new(match missing {
+        Missing::IsMade => super::Postgres::connect(url).await?,
+        Missing::IsAnError => super::Postgres::connect_existing(url).await?,
+    }))
 }
 
 #[cfg(not(feature = "postgres"))]
-async fn postgres(_: &str) -> Result<Arc<dyn Backend>, Error> {
+async fn postgres(_: &str, _: Missing) -> Result<Arc<dyn Backend>, Error> {
     Err(Error::usage(
         "postgres: needs silverback's feature `postgres`",
     ))
 }
 
 #[cfg(feature = "aws")]
-async fn dynamodb(url: &str) -> Result<Arc<dyn Backend>, Error> {
-    Ok(Arc::new(super::DynamoDb::connect(url).await?))
+async fn dynamodb(url: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error> {
+    Ok(Arc::new(match missing {
+        Missing::IsMade => super::DynamoDb::connect(url).await?,
+        Missing::IsAnError => super::DynamoDb::connect_existing(url).await?,
+    }))
 }
 
 #[cfg(not(feature = "aws"))]
-async fn dynamodb(_: &str) -> Result<Arc<dyn Backend>, Error> {
+async fn dynamodb(_: &str, _: Missing) -> Result<Arc<dyn Backend>, Error> {
     Err(Error::usage("dynamodb: needs silverback's feature `aws`"))
 }
 

@@ -7,6 +7,14 @@ use super::{Error, Layout};
 /// A table that a Go package keeps its sessions in: which columns it has, and what they are
 /// called.
 ///
+/// A table that people made may have other types, which are looked at before it is used:
+///
+/// | column | types |
+/// |---|---|
+/// | the key | `bytea`, `text`, `varchar` or `char` of 52 or more (of 43 for scs) |
+/// | the value | `bytea`; for gorilla's packages also `text`, or `varchar` of 4096 or more |
+/// | the expiry and the dates | `timestamptz` |
+///
 /// ```
 /// use silverback::backend::GoTable;
 ///
@@ -39,6 +47,15 @@ pub(super) enum Kind {
     Scs,
     /// alexedwards/scs/gormstore.
     Gorm,
+}
+
+impl Kind {
+    pub(super) fn layout(self) -> Layout {
+        match self {
+            Kind::Pgstore | Kind::AntonlindstromPgstore => Layout::Pgstore,
+            Kind::Scs | Kind::Gorm => Layout::Scs,
+        }
+    }
 }
 
 impl GoTable {
@@ -139,12 +156,7 @@ impl GoTable {
     /// Whose rows these are.
     #[must_use]
     pub fn layout(&self) -> Layout {
-        match self.kind {
-            Kind::Pgstore | Kind::AntonlindstromPgstore => Layout::Gorilla {
-                keeps_expiries: true,
-            },
-            Kind::Scs | Kind::Gorm => Layout::Scs,
-        }
+        self.kind.layout()
     }
 
     /// Refuses names that a database would cut or not take (none has more than 63 bytes), and

@@ -16,6 +16,9 @@ pub enum Layout {
         /// themselves, and a [touch](super::Backend::touch) changes nothing.
         keeps_expiries: bool,
     },
+    /// Those of pgstore: text as gorilla's, with an expiry. Two of a session's values are the
+    /// package's own: it takes `created_on` and `expires_on` for a `time.Time`.
+    Pgstore,
     /// Those of alexedwards/scs: gob, with an expiry.
     Scs,
 }
@@ -25,7 +28,7 @@ impl Layout {
     #[must_use]
     pub fn keeps_expiries(self) -> bool {
         match self {
-            Layout::Native | Layout::Scs => true,
+            Layout::Native | Layout::Pgstore | Layout::Scs => true,
             Layout::Gorilla { keeps_expiries } => keeps_expiries,
         }
     }

@@ -8,8 +8,9 @@
 //! | `owners.rs` | [`Owners`]: whose records are whose, and ending all of an owner's |
 //! | `moves.rs` | [`Moves`]: records that go to another key in one step |
 //! | `scan.rs` | [`Scan`]: looking at all records, and purging the expired |
-//! | `connect.rs` | [`connect`]: a backend chosen by a URL |
+//! | `connect.rs` | [`connect`], [`connect_existing`]: a backend chosen by a URL |
 //! | `cleanup.rs` | [`Cleanup`]: a task that purges, again and again |
+//! | `access.rs`, `access/` | the owner and the mode of files that a store keeps on this machine |
 //! | `memory/` | [`Memory`]: records in this process |
 //! | `files/` | `Files`: a file per record (feature `files`) |
 //! | `dynamodb/` | `DynamoDb`: a table of Amazon DynamoDB (feature `dynamodb`) |
@@ -50,7 +51,11 @@
 //!     and has the record's generation, or keeps its key. Else it is missing, as if expired.
 //! 11. **A [move](Moves) is one step**, and compares as a swap does. Nothing is moved onto
 //!     another record.
+//! 12. **A [ping](Backend::ping) is answered** by a server that answers a load, and is
+//!     [unavailable](Error::is_unavailable) where a load is. It leaves no record behind.
 
+#[cfg(any(feature = "files", feature = "sqlite"))]
+mod access;
 mod cleanup;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -78,7 +83,7 @@ mod sqlite;
 use async_trait::async_trait;
 
 pub use cleanup::Cleanup;
-pub use connect::connect;
+pub use connect::{connect, connect_existing};
 #[cfg(all(feature = "aws", feature = "session"))]
 pub(crate) use dynamodb::dynamodb_client;
 #[cfg(feature = "dynamodb")]
@@ -95,7 +100,7 @@ pub use owners::{Generation, Owner, Owners};
 #[cfg(feature = "postgres")]
 pub use postgres::{GoPostgres, Postgres, PostgresOptions};
 pub use record::{Expiry, Key, Record, Revision, Stored};
-pub use scan::{Entry, Scan};
+pub use scan::{Entry, Page, Purged, Scan};
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
 
@@ -200,6 +205,16 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// As [`create`](Backend::create).
     async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error>;
+
+    /// Asks for an answer, in one cheap round trip that writes nothing: to see whether this
+    /// program can serve sessions now. Loads a record that is not there, unless a backend
+    /// knows a better question.
+    ///
+    /// # Errors
+    /// As [`load`](Backend::load).
+    async fn ping(&self) -> Result<(), Error> {
+        self.load(&Key::new("silverback-ping")?).await.map(drop)
+    }
 
     /// Whose rows the records are.
     fn layout(&self) -> Layout {

@@ -27,20 +27,78 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// All records of a backend, page by page, for operators; and the end of the expired ones.
+/// Living records of a backend: a part of all.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The records.
+    pub entries: Vec<Entry>,
+    /// Where the next page begins: after this key. `None` on the last page.
+    pub next: Option<Key>,
+    /// Why a record was left out that could not be read: one error for each, which says where
+    /// the record is.
+    pub skipped: Vec<Error>,
+}
+
+impl Page {
+    /// The first of the records, at most `limit`, in the order of keys: for backends that have
+    /// all of them at hand.
+    #[must_use]
+    pub fn first_of(mut entries: Vec<Entry>, limit: usize) -> Self {
+        entries.sort_by(|one, other| one.key.cmp(&other.key));
+        let is_last = entries.len() <= limit;
+        entries.truncate(limit);
+        Page::followed(entries, !is_last)
+    }
+
+    /// The records, in the order of the pages, and whether there are more after them.
+    #[must_use]
+    pub fn followed(entries: Vec<Entry>, are_more: bool) -> Self {
+        let last = entries.last().filter(|_| are_more);
+        Page {
+            next: last.map(|entry| entry.key.clone()),
+            entries,
+            skipped: Vec::new(),
+        }
+    }
+}
+
+/// What a purge did.
+#[derive(Clone, Debug, Default)]
+pub struct Purged {
+    /// How many records were removed.
+    pub removed: usize,
+    /// Why a record was left alone that could not be read or removed: one error for each, which
+    /// says where the record is.
+    pub skipped: Vec<Error>,
+}
+
+impl Purged {
+    /// So many records removed, and none skipped.
+    #[must_use]
+    pub fn removed(removed: usize) -> Self {
+        Purged {
+            removed,
+            skipped: Vec::new(),
+        }
+    }
+}
+
+/// Reads all records of a backend, page by page, and removes the expired ones. For operators.
+///
+/// A record that cannot be read hides no other and stops no purge: it is skipped, and named.
 #[async_trait]
 pub trait Scan: Send + Sync {
-    /// At most `limit` living records after the key `after`, in an order that the backend has
-    /// and keeps: that of keys, where it can. Fewer than `limit` are the last.
+    /// Returns at most `limit` living records after the key `after`, in an order that the
+    /// backend has and keeps: that of keys, where it can.
     ///
     /// # Errors
     /// As [`Backend::load`](super::Backend::load).
-    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, Error>;
+    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Page, Error>;
 
-    /// Removes at most `limit` records that are expired, those that their owner ended included,
-    /// and says how many it removed. Fewer than `limit` are all there were.
+    /// Removes at most `limit` records that are expired, those that their owner ended included.
+    /// If it removes fewer, no more were there.
     ///
     /// # Errors
     /// As [`Backend::create`](super::Backend::create).
-    async fn purge(&self, limit: usize) -> Result<usize, Error>;
+    async fn purge(&self, limit: usize) -> Result<Purged, Error>;
 }

@@ -1,6 +1,6 @@
 //! What rows of SQL databases have in common, whichever database they come from.
 
-use super::{Entry, Error, Expiry, Generation, Key, Owner, Record, Revision, Stored};
+use super::{Entry, Error, Expiry, Generation, Key, Owner, Page, Record, Revision, Stored};
 
 /// A row, of which the columns are counted from 0.
 pub(super) trait Columns {
@@ -69,8 +69,35 @@ pub(super) fn key_of(row: &impl Columns) -> Result<Key, Error> {
     Key::new(some_bytes(row, 0)?).map_err(|_| no_record())
 }
 
+/// Of rows as in [`entry_of`], of which a statement answers with `limit` at most. A row that is
+/// no record is skipped.
+pub(super) fn page_of(rows: &[impl Columns], limit: usize) -> Result<Page, Error> {
+    let mut page = Page::default();
+    let mut last = None;
+    for row in rows {
+        match entry_of(row) {
+            Ok(entry) => page.entries.push(entry),
+            Err(error) => page.skipped.push(named(key_of(row).ok().as_ref(), error)),
+        }
+        last = key_of(row).ok().or(last);
+    }
+    if rows.len() >= limit && !rows.is_empty() {
+        page.next = Some(last.ok_or_else(no_record)?);
+    }
+    Ok(page)
+}
+
+/// The error of the row under that key, of which the beginning is shown: it may be a secret.
+fn named(key: Option<&Key>, error: Error) -> Error {
+    let Some(key) = key else { return error };
+    let begin = key.as_bytes().iter().take(8).copied().collect::<Vec<_>>();
+    let begin = begin.escape_ascii();
+    let message = format!("the row whose key begins with {begin}: {error}");
+    Error::corrupt(message).with_source(error)
+}
+
 /// Of the columns key, expiry, owner, and the value's length.
-pub(super) fn entry_of(row: &impl Columns) -> Result<Entry, Error> {
+fn entry_of(row: &impl Columns) -> Result<Entry, Error> {
     let size = row.integer(3).map_err(undecodable)?;
     Ok(Entry {
         key: key_of(row)?,
@@ -78,6 +105,34 @@ pub(super) fn entry_of(row: &impl Columns) -> Result<Entry, Error> {
         owner: bytes(row, 2)?.map(name).transpose()?,
         size: usize::try_from(size).map_err(|_| no_record())?,
     })
+}
+
+/// The error of a table whose column has a type that cannot be used. People make tables.
+pub(super) fn wrong_column(table: &str, column: &str, found: &str, wanted: &str) -> Error {
+    Error::usage(format!(
+        "the column {column:?} of the table {table:?} has the type {found}, and must have {wanted}"
+    ))
+}
+
+/// Refuses a column that has not just the type that is wanted. None is one that is missing.
+pub(super) fn check_type(
+    table: &str,
+    column: &str,
+    found: Option<&str>,
+    wanted: &str,
+) -> Result<(), Error> {
+    match found {
+        Some(found) if found == wanted => Ok(()),
+        Some(found) => Err(wrong_column(table, column, found, wanted)),
+        None => Err(missing_column(table, column, wanted)),
+    }
+}
+
+/// The error of a table without a column.
+pub(super) fn missing_column(table: &str, column: &str, wanted: &str) -> Error {
+    Error::usage(format!(
+        "the table {table:?} has no column {column:?}, which must have the type {wanted}"
+    ))
 }
 
 /// Random, so that none comes back, whatever is removed or restored from a copy.

@@ -190,7 +190,8 @@ impl PgStore {
     pub async fn delete_expired(&self) -> Result<usize, Error> {
         let mut deleted = 0;
         loop {
-            let batch = self.backend.purge(BATCH).await.map_err(Error::of_backend)?;
+            let purged = self.backend.purge(BATCH).await;
+            let batch = purged.map_err(Error::of_backend)?.removed;
             deleted += batch;
             if batch < BATCH {
                 return Ok(deleted);

@@ -50,11 +50,14 @@ pub(crate) async fn are_got_over(
         proxy.set(fault);
         let began = Instant::now();
         let read = backend.load(&key).await;
+        let pinged = backend.ping().await;
         let wrote = backend.swap(&key, &seen, &record("after")).await;
         let took = began.elapsed();
-        assert!(took < 2 * TIMEOUT + SLACK, "{fault:?} took {took:?}");
+        assert!(took < 3 * TIMEOUT + SLACK, "{fault:?} took {took:?}");
         if !matches!(fault, Fault::ResetRequest(_) | Fault::ResetResponse(_)) {
             let refused = read.expect_err("there is no way");
+            assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
+            let refused = pinged.expect_err("there is no way");
             assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
             assert!(wrote.is_err(), "{fault:?}");
         }
@@ -70,6 +73,7 @@ pub(crate) async fn are_got_over(
                 ),
             }
         };
+        backend.ping().await?;
         match &wrote {
             Ok(Outcome::Done(_)) => assert_eq!(stored.record, record("after")),
             Ok(outcome) => panic!("{outcome:?} with nobody"),

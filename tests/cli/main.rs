@@ -2,8 +2,9 @@
 //! code, and each cookie of the vectors.
 
 mod commands;
+#[cfg(unix)]
+mod other_users;
 mod program;
-#[cfg(feature = "postgres")]
 #[path = "../support/required.rs"]
 mod required;
 #[cfg(feature = "postgres")]

@@ -13,13 +13,13 @@ use silverback::session::{CookieOptions, Error, Lifetime, ServerOptions, ServerS
 
 use crate::program::{Run, command, run, silverback};
 
-const KEYS: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f:00112233445566778899aabbccddeeff";
+pub(crate) const KEYS: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f:00112233445566778899aabbccddeeff";
 const OTHER: &str = "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeffe0e1e2e3e4e5e6e7e8e9eaebecedeeef";
 const NOBODY: &str = "-NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNN";
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// A service whose records are in a folder of its own, or in a server.
-struct Service {
+pub(crate) struct Service {
     folder: Option<PathBuf>,
     url: String,
     store: ServerStore,
@@ -41,7 +41,7 @@ impl Service {
         service
     }
 
-    async fn at(url: String, codec: &CodecOptions, options: ServerOptions) -> Self {
+    pub(crate) async fn at(url: String, codec: &CodecOptions, options: ServerOptions) -> Self {
         let backend = backend::connect(&url).await.unwrap();
         Service::over(backend, url, codec, options)
     }
@@ -64,7 +64,10 @@ impl Service {
     }
 
     /// A browser with a session, and the session's key.
-    async fn session(&self, fill: impl FnOnce(&Session) -> Result<(), Error>) -> (Jar, String) {
+    pub(crate) async fn session(
+        &self,
+        fill: impl FnOnce(&Session) -> Result<(), Error>,
+    ) -> (Jar, String) {
         let jar = Jar::with(self.store.clone(), fill).await.unwrap();
         let session = jar.session(self.store.clone()).await.unwrap();
         (jar, session.id().unwrap())
@@ -539,8 +542,89 @@ fn wrong_use_exits_with_2_and_repeats_nothing() {
 #[test]
 fn a_store_that_cannot_be_used_exits_with_2() {
     let error = silverback(["sessions", "list", "--store", "files:/dev/null/x"], "").fails(2);
-    assert!(error.contains("the folder cannot be used: "), "{error}");
-    assert!(!error.contains("/dev/null"), "{error}");
+    assert!(error.contains("\"/dev/null/x\" holds no store"), "{error}");
+}
+
+/// A path that is mistyped is no empty store.
+#[test]
+fn a_path_that_is_no_store_is_said_and_left_as_it_is() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let folder = folder.join(format!("no-store-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(folder.join("empty")).unwrap();
+    std::fs::write(folder.join("file"), "").unwrap();
+    let everything = || {
+        let names = std::fs::read_dir(&folder).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = names.collect();
+        names.extend(
+            std::fs::read_dir(folder.join("empty"))
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name()),
+        );
+        names.sort();
+        (names, std::fs::read(folder.join("file")).unwrap())
+    };
+    let before = everything();
+    let kinds = [
+        "files",
+        #[cfg(feature = "sqlite")]
+        "sqlite",
+    ];
+    let show = ["show", "--keys", KEYS, "--name", "id", NOBODY];
+    for (kind, name) in kinds
+        .iter()
+        .flat_map(|kind| ["missing", "empty", "file"].map(|name| (kind, name)))
+    {
+        let path = folder.join(name);
+        let url = format!("{kind}:{}", path.display());
+        for arguments in [&["list"][..], &show, &["purge"], &["delete", NOBODY]] {
+            let line = [&["sessions"], arguments, &["--store", &url]].concat();
+            let refused = silverback(line, "").fails(2);
+            let said = format!("{path:?} holds no store of sessions: nothing was made");
+            assert!(refused.contains(&said), "{arguments:?}: {refused}");
+        }
+    }
+    assert_eq!(everything(), before);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Its own client is told to come back later, all others are served.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unreadable_record_is_a_503_for_its_session_alone() {
+    let service = Service::new().await;
+    let mut jars = Vec::new();
+    for _ in 0..3 {
+        jars.push(service.session(|session| session.login("ape")).await);
+    }
+    let records = service.folder.as_ref().unwrap().join("records");
+    let parts = std::fs::read_dir(records).unwrap();
+    let files = parts.flat_map(|part| std::fs::read_dir(part.unwrap().path()).unwrap());
+    let of_first = |path: &PathBuf| {
+        let bytes = std::fs::read(path).unwrap();
+        let key = jars[0].1.as_bytes();
+        bytes.windows(key.len()).any(|part| part == key)
+    };
+    let path = files
+        .map(|file| file.unwrap().path())
+        .find(of_first)
+        .unwrap();
+    // Not even root reads it so.
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+
+    let refused = jars[0].0.session(service.store.clone()).await.unwrap_err();
+    assert_eq!(refused.status(), 503);
+    assert!(
+        refused.to_string().contains(path.to_str().unwrap()),
+        "{refused}"
+    );
+    for (jar, _) in &jars[1..] {
+        assert!(!service.is_gone(jar).await);
+    }
+    assert_eq!(service.store.list("ape").await.unwrap().len(), 2);
+    let shown = service.run_with_keys("show", &[&jars[0].1]).fails(2);
+    assert!(shown.contains(path.to_str().unwrap()), "{shown}");
 }
 
 #[test]

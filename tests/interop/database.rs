@@ -177,7 +177,8 @@ fn a_row_of_a_go_program_expires_when_it_says() {
         let Some(mut gorilla) = crate::Gorilla::start() else {
             return;
         };
-        let rows = || RUNTIME.block_on(backend.page(None, 1_000_000)).unwrap();
+        let page = || RUNTIME.block_on(backend.page(None, 1_000_000));
+        let rows = || page().unwrap().entries;
         let before: Vec<_> = rows().into_iter().map(|entry| entry.key).collect();
         let seed = json!({"seed": 1});
         shared.ask(&mut gorilla, "make", &Jar::new(), &seed);
@@ -224,4 +225,92 @@ fn in_gormstore_both_see_what_a_map_would_hold() {
     if let Some((shared, _)) = gorm() {
         both_see_what_a_map_would_hold(&shared);
     }
+}
+
+/// A table that people made in a schema of its own, before any program used it.
+fn shared_in(columns: &str, table: GoTable, dialect: Dialect) -> Option<(Shared, GoPostgres)> {
+    let url = RUNTIME.block_on(fresh_schema(&server()?.url()));
+    RUNTIME.block_on(async {
+        let pool = sqlx::PgPool::connect(&url).await.unwrap();
+        let create = format!(
+            "CREATE TABLE {} ({columns})",
+            TABLES[usize::from(dialect == Dialect::Scs)]
+        );
+        let create = sqlx::AssertSqlSafe(create);
+        sqlx::raw_sql(create).execute(&pool).await.unwrap();
+    });
+    Some(shared_at(&url, table, dialect))
+}
+
+const TABLES: [&str; 2] = ["http_sessions", "sessions"];
+
+/// Whatever types of columns the Go package can do with, ours can do with too, and both see what
+/// the other wrote.
+#[test]
+fn a_go_program_and_ours_share_a_session_in_a_table_that_people_made() {
+    const DATES: &str = "created_on TIMESTAMPTZ, modified_on TIMESTAMPTZ, expires_on TIMESTAMPTZ";
+    for columns in [
+        "key TEXT PRIMARY KEY, data TEXT",
+        "key CHAR(52), data VARCHAR(1000000)",
+        "key VARCHAR(52) NOT NULL UNIQUE, data BYTEA",
+        "key BYTEA UNIQUE, data TEXT NOT NULL",
+    ] {
+        let columns = format!("id BIGSERIAL, {columns}, {DATES}");
+        let table = GoTable::pgstore();
+        let Some((shared, _)) = shared_in(&columns, table, Dialect::Gorilla) else {
+            return;
+        };
+        shared.share_sessions();
+        shared.carry_limits_along();
+        shared.end_sessions();
+    }
+    for columns in [
+        "token CHAR(43) PRIMARY KEY, data BYTEA NOT NULL, expiry TIMESTAMPTZ NOT NULL",
+        "token VARCHAR PRIMARY KEY, data BYTEA, expiry TIMESTAMPTZ(3)",
+    ] {
+        let Some((shared, _)) = shared_in(columns, GoTable::scs(), Dialect::Scs) else {
+            return;
+        };
+        shared.share_sessions();
+        shared.end_sessions();
+    }
+}
+
+/// pgstore panics where the value is no time: at its next save, in the middle of a request.
+#[test]
+fn no_go_program_panics_at_an_expiry_among_the_values() {
+    let Some((shared, backend)) = antonlindstrom() else {
+        return;
+    };
+    let Some(mut gorilla) = crate::Gorilla::start() else {
+        return;
+    };
+    let options = ServerOptions::new()
+        .cookie(cookie())
+        .dialect(Dialect::Gorilla);
+    let store = ServerStore::with_options(codec(), Arc::new(backend), options).unwrap();
+    let mut jar = Jar::new();
+    shared.visit(&mut jar, |session| session.insert("here", true).unwrap());
+    let refused = RUNTIME.block_on(async {
+        let sessions = jar.sessions(store);
+        let session = sessions.session().await.unwrap();
+        let inserted = session.insert("expires_on", "tomorrow");
+        inserted.and(sessions.finish().await.map(drop))
+    });
+    let refused = refused.unwrap_err();
+    assert!(refused.is_usage(), "{refused:?}");
+    assert!(refused.to_string().contains("time.Time"), "{refused}");
+    assert!(!refused.to_string().contains("tomorrow"), "{refused}");
+    // The Go program goes on with the session as it was. `created_on` it passes over.
+    let edited = shared.ask(&mut gorilla, "edit", &jar, &json!({}));
+    jar.set("session", edited["cookie"].as_str().unwrap());
+    shared.visit(&mut jar, |session| {
+        assert_eq!(session.get::<bool>("here").unwrap(), Some(true));
+        assert_eq!(
+            session.get::<String>("go").unwrap().as_deref(),
+            Some("was here")
+        );
+        session.insert("created_on", "any value").unwrap();
+    });
+    shared.ask(&mut gorilla, "edit", &jar, &json!({}));
 }

@@ -128,7 +128,13 @@ async fn saved(store: &BackendStore) -> SessionRecord {
 
 /// The key of the only row, and the row.
 async fn only_row(backend: &dyn Backend) -> (Key, Stored) {
-    let page = backend.scan().unwrap().page(None, 10).await.unwrap();
+    let page = backend
+        .scan()
+        .unwrap()
+        .page(None, 10)
+        .await
+        .unwrap()
+        .entries;
     let [entry] = page.as_slice() else {
         panic!("there are {} rows", page.len());
     };

@@ -149,6 +149,7 @@ laws! {
     11 Moves moves::a_move_compares;
     11 Moves moves::nothing_is_moved_onto_another;
     11 Moves moves::moves_and_swaps_have_one_winner;
+    12 Nothing records::a_ping_is_answered;
 }
 
 /// Longer than any test takes.

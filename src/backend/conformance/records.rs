@@ -1,4 +1,4 @@
-//! Laws 1 to 8: of a record.
+//! Laws 1 to 8 and 12: of a record.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -330,6 +330,22 @@ pub(super) async fn far_expiries_are_right(backend: Arc<dyn Backend>, keys: KeyS
         done(backend.touch(&key, &seen, until).await);
         is_until(&*backend, &key, until, began).await;
     }
+}
+
+pub(super) async fn a_ping_is_answered(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let key = keys.key("a");
+    let seen = created(&*backend, &key, &record(b"v")).await;
+    backend.ping().await.unwrap();
+    // All at once, and again: it leaves nothing that is in the way.
+    let answers = at_once(8, |_| {
+        let backend = backend.clone();
+        async move { backend.ping().await }
+    });
+    for answer in answers.await {
+        answer.unwrap();
+    }
+    let stored = loaded(&*backend, &key).await.unwrap();
+    assert_eq!((stored.record.value(), stored.revision), (&b"v"[..], seen));
 }
 
 /// A backend that goes by its server's clock tells an expiry as exactly as it takes to write

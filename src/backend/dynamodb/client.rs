@@ -32,9 +32,26 @@ impl DynamoDb {
     /// needed; [unavailable](Error::is_unavailable), if there are no credentials, or DynamoDB
     /// cannot be reached.
     pub async fn connect(url: &str) -> Result<Self, Error> {
+        let backend = DynamoDb::at(url).await?;
+        backend.make_table().await?;
+        Ok(backend)
+    }
+
+    /// As [`connect`](DynamoDb::connect), of a table that is there. Makes nothing: for programs
+    /// that look after the store of a service.
+    ///
+    /// # Errors
+    /// As [`connect`](DynamoDb::connect); usage, if there is no such table.
+    pub async fn connect_existing(url: &str) -> Result<Self, Error> {
+        let backend = DynamoDb::at(url).await?;
+        backend.find_table().await?;
+        Ok(backend)
+    }
+
+    async fn at(url: &str) -> Result<Self, Error> {
         let (Place { region, endpoint }, options) = read(url)?;
         let client = dynamodb_client(region, endpoint, None).await?;
-        DynamoDb::open(&client, options).await
+        DynamoDb::with_client(&client, options)
     }
 }
 

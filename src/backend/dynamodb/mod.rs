@@ -95,6 +95,13 @@ const LARGEST_ITEM: usize = 400 * 1024;
 #[derive(Clone)]
 pub struct DynamoDb(Arc<Inner>);
 
+/// That of an owner's records.
+const INDEX: Index<'static> = Index {
+    name: DynamoDb::OWNERS_INDEX,
+    attribute: "owner",
+    projected: &["expiry", "generation"],
+};
+
 struct Inner {
     requests: Requests,
     ids: Ids,
@@ -144,25 +151,26 @@ impl DynamoDb {
     /// It may take a minute.
     ///
     /// # Errors
-    /// [Unavailable](Error::is_unavailable).
+    /// [Usage](Error::is_usage), for a table or an index with another key, which it names;
+    /// [unavailable](Error::is_unavailable).
     pub async fn make_table(&self) -> Result<(), Error> {
         let DynamoDbOptions {
             throughput,
             time_to_live,
             ..
         } = self.0.options;
-        let index = Index {
-            name: DynamoDb::OWNERS_INDEX,
-            attribute: "owner",
-            projected: &["expiry", "generation"],
-        };
         let making = Making {
-            index: Some(index),
+            index: Some(INDEX),
             throughput,
             time_to_live,
             ttl: "ttl",
         };
         table::make(&self.0.requests, &making).await
+    }
+
+    #[cfg(feature = "aws")]
+    async fn find_table(&self) -> Result<(), Error> {
+        table::find(&self.0.requests, Some(&INDEX)).await
     }
 
     /// Does something to the record that was seen, if it still is as it was.

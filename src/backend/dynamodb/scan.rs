@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::super::{Entry, Error, Key, Scan};
+use super::super::{Entry, Error, Key, Page, Purged, Scan};
 use super::DynamoDb;
 use super::errors::Effect::Reads;
 use super::items::{Attributes, Item, bytes, key_of, text};
@@ -43,11 +43,20 @@ impl DynamoDb {
     }
 }
 
-/// None for an item that is no record, which keeps no other from being seen.
-fn some<T>(seen: Result<T, Error>) -> Result<Option<T>, Error> {
+/// None for an item that is no record, which keeps no other from being seen, and a note of why.
+fn noted<T>(
+    item: &Item,
+    seen: Result<T, Error>,
+    skipped: &mut Vec<Error>,
+) -> Result<Option<T>, Error> {
     match seen {
         Ok(seen) => Ok(Some(seen)),
-        Err(error) if error.is_corrupt() => Ok(None),
+        Err(error) if error.is_corrupt() => {
+            let id = item.text("id").unwrap_or_default();
+            let message = format!("the item {id:?}: {error}");
+            skipped.push(Error::corrupt(message).with_source(error));
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }
@@ -56,40 +65,46 @@ fn some<T>(seen: Result<T, Error>) -> Result<Option<T>, Error> {
 /// itself: for operators, and not for requests of a service.
 #[async_trait]
 impl Scan for DynamoDb {
-    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, Error> {
+    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Page, Error> {
         let mut from = after.map(|key| key_of(&self.0.ids.of_session(key)));
-        let mut page = Vec::new();
+        let (mut entries, mut skipped) = (Vec::new(), Vec::new());
         loop {
             let operation = self.0.requests.operation();
             let (items, last) = self.next(&operation, from).await?;
             let mut asked = Asked::default();
             for item in &items {
-                if page.len() == limit {
-                    return Ok(page);
+                if entries.len() == limit {
+                    let page = Page::followed(entries, true);
+                    return Ok(Page { skipped, ..page });
                 }
-                if some(asked.lives(&operation, item).await)? == Some(true) {
-                    page.extend(some(self.entry(item))?);
+                let lives = asked.lives(&operation, item).await;
+                if noted(item, lives, &mut skipped)? == Some(true) {
+                    entries.extend(noted(item, self.entry(item), &mut skipped)?);
                 }
             }
             from = last;
             if from.is_none() {
-                return Ok(page);
+                let page = Page::followed(entries, false);
+                return Ok(Page { skipped, ..page });
             }
         }
     }
 
-    async fn purge(&self, limit: usize) -> Result<usize, Error> {
-        let (mut purged, mut from) = (0, None);
+    async fn purge(&self, limit: usize) -> Result<Purged, Error> {
+        let (mut purged, mut from) = (Purged::default(), None);
         loop {
             let operation = self.0.requests.operation();
             let (items, last) = self.next(&operation, from).await?;
             let mut asked = Asked::default();
             for item in &items {
-                if purged == limit {
+                if purged.removed == limit {
                     return Ok(purged);
                 }
-                if some(asked.lives(&operation, item).await)? == Some(false) {
-                    purged += usize::from(self.remove_dead(item).await?);
+                let lives = asked.lives(&operation, item).await;
+                if noted(item, lives, &mut purged.skipped)? == Some(false) {
+                    let removed = self.remove_dead(item).await;
+                    let removed = noted(item, removed, &mut purged.skipped)?;
+                    purged.removed += usize::from(removed == Some(true));
                 }
             }
             from = last;

@@ -6,9 +6,9 @@ use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
 use aws_sdk_dynamodb::operation::describe_table::DescribeTableError;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ProvisionedThroughput, ScalarAttributeType, TableStatus,
-    TimeToLiveSpecification, TimeToLiveStatus,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, GlobalSecondaryIndexDescription,
+    KeySchemaElement, KeyType, Projection, ProjectionType, ProvisionedThroughput,
+    ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
 };
 use tokio::time::{Instant, sleep};
 
@@ -45,11 +45,17 @@ pub(super) struct Index<'m> {
 /// Makes the table if it is missing, and waits until it can be used.
 pub(super) async fn make(requests: &Requests, making: &Making<'_>) -> Result<(), Error> {
     let operation = requests.operation_of(LONGEST);
-    let is_made = match status(&operation).await? {
+    let is_made = match describe(&operation).await? {
         Some(_) => false,
         None => create(&operation, making).await?,
     };
-    while status(&operation).await? != Some(TableStatus::Active) {
+    loop {
+        let table = describe(&operation).await?;
+        let is_active = |table: &&TableDescription| table.table_status == Some(TableStatus::Active);
+        if let Some(table) = table.as_ref().filter(is_active) {
+            check(table, making.index.as_ref())?;
+            break;
+        }
         if Instant::now() > operation.give_up {
             return Err(Error::unavailable(
                 "DynamoDB does not make the table in time",
@@ -64,8 +70,92 @@ pub(super) async fn make(requests: &Requests, making: &Making<'_>) -> Result<(),
     }
 }
 
+/// Looks at the table, which is not made.
+#[cfg(feature = "aws")]
+pub(super) async fn find(requests: &Requests, index: Option<&Index<'_>>) -> Result<(), Error> {
+    match describe(&requests.operation()).await? {
+        Some(table) => check(&table, index),
+        None => Err(Error::usage("there is no such table: nothing was made")),
+    }
+}
+
+/// Refuses a table whose items have another key, or whose index is by another attribute: no
+/// request for an item would be understood, or a list would lack what there is.
+fn check(table: &TableDescription, index: Option<&Index<'_>>) -> Result<(), Error> {
+    let name = table.table_name().unwrap_or_default();
+    check_key(
+        &format!("the table {name}"),
+        table.key_schema(),
+        table,
+        "id",
+    )?;
+    let Some(wanted) = index else {
+        return Ok(());
+    };
+    let mut indexes = table.global_secondary_indexes().iter();
+    match indexes.find(|found| found.index_name() == Some(wanted.name)) {
+        Some(found) => {
+            let what = format!("the index {} of the table {name}", wanted.name);
+            check_key(&what, found.key_schema(), table, wanted.attribute)?;
+            check_projection(&what, found, wanted)
+        }
+        None => Ok(()), // whoever has no owners needs none
+    }
+}
+
+/// The key is that one attribute, a string, and nothing else.
+fn check_key(
+    what: &str,
+    key: &[KeySchemaElement],
+    table: &TableDescription,
+    wanted: &str,
+) -> Result<(), Error> {
+    let definitions = table.attribute_definitions();
+    let kind_of = |name: &str| {
+        let mut of = definitions.iter().filter(|of| of.attribute_name() == name);
+        of.next().map_or("?", |of| of.attribute_type().as_str())
+    };
+    let found: Vec<String> = key
+        .iter()
+        .map(|part| {
+            let (name, role) = (part.attribute_name(), part.key_type().as_str());
+            format!("{name} {} {role}", kind_of(name))
+        })
+        .collect();
+    let wanted = format!("{wanted} S HASH");
+    match found == [wanted.clone()] {
+        true => Ok(()),
+        false => Err(Error::usage(format!(
+            "{what} has the key ({}), and must have ({wanted})",
+            found.join(", ")
+        ))),
+    }
+}
+
+fn check_projection(
+    what: &str,
+    found: &GlobalSecondaryIndexDescription,
+    wanted: &Index<'_>,
+) -> Result<(), Error> {
+    let Some(projection) = found.projection() else {
+        return Ok(());
+    };
+    let has = |name: &&&str| {
+        projection
+            .non_key_attributes()
+            .iter()
+            .any(|of| of == **name)
+    };
+    match wanted.projected.iter().find(|name| !has(name)) {
+        Some(name) if projection.projection_type() != Some(&ProjectionType::All) => {
+            Err(Error::usage(format!("{what} does not project {name}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// None, if there is no such table.
-async fn status(operation: &Operation<'_>) -> Result<Option<TableStatus>, Error> {
+async fn describe(operation: &Operation<'_>) -> Result<Option<TableDescription>, Error> {
     let request = operation
         .client
         .describe_table()
@@ -74,7 +164,7 @@ async fn status(operation: &Operation<'_>) -> Result<Option<TableStatus>, Error>
         .send(Reads, || request.clone().send(), passing)
         .await
     {
-        Ok(answer) => Ok(answer.table.and_then(|table| table.table_status)),
+        Ok(answer) => Ok(answer.table),
         Err(Refusal::Said(DescribeTableError::ResourceNotFoundException(_))) => Ok(None),
         Err(refusal) => Err(refusal.into_whole_error()),
     }

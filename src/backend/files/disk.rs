@@ -1,84 +1,100 @@
 //! Files and folders: read whole, written whole, removed for good.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::super::Error;
+use super::super::access::Access;
 
-/// Opens files for nobody else.
-pub(super) fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
+/// Makes a folder, for good, and those that it is in.
+pub(super) fn make_folders(access: Access, path: &Path) -> io::Result<()> {
+    if let Some(parent) = path.parent()
+        && !parent.as_os_str().is_empty()
+        && !parent.is_dir()
+    {
+        make_folders(Access::default(), parent)?;
+    }
+    make_folder(access, path)
 }
 
-pub(super) fn make_folder(path: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    if path.is_dir() {
+/// Makes a folder in one that is there, for good.
+pub(super) fn make_folder(access: Access, path: &Path) -> io::Result<()> {
+    if !access.make_folder(path)? {
         return Ok(());
     }
-    builder.recursive(true).create(path)?;
     path.parent()
         .map_or(Ok(()), |parent| File::open(parent)?.sync_all())
 }
 
 /// A file's bytes; none if there is no file.
-pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+pub(super) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|mut file| file.read_to_end(&mut bytes));
     match read {
         Ok(_) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(unavailable(error)),
+        Err(error) => Err(error),
     }
 }
 
-pub(super) fn paths_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(unavailable(error)),
-    };
-    let paths = entries.map(|entry| entry.map(|entry| entry.path()).map_err(unavailable));
-    paths.collect()
+/// What is in a folder; nothing if there is no folder.
+pub(super) fn paths_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    match fs::read_dir(folder) {
+        Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect(),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Locks a file, which is made if it is missing, until it is dropped.
+pub(super) fn lock(access: Access, path: &Path) -> io::Result<File> {
+    let open = || OpenOptions::new().write(true).open(path);
+    let file = match open() {
+        Err(error) if error.kind() == ErrorKind::NotFound => match access.new_file(path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => open(),
+            made => made,
+        },
+        opened => opened,
+    }?;
+    file.lock()?;
+    Ok(file)
+}
+
+/// Puts a file in its place, whole: written at `unfinished` first, on the same disk, and synced
+/// there. It lasts once [the folder is synced](sync_folder_of).
+pub(super) fn replace(
+    access: Access,
+    path: &Path,
+    unfinished: &Path,
+    bytes: &[u8],
+) -> io::Result<()> {
+    let mut file = access.new_file(unfinished)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    let renamed = written.and_then(|()| fs::rename(unfinished, path));
+    if renamed.is_err() {
+        let _ = fs::remove_file(unfinished);
+    }
+    renamed
 }
 
 /// Makes a rename or removal last. If that fails it may last or not.
-fn sync_folder_of(path: &Path) -> Result<(), Error> {
-    let synced = path.parent().map(|folder| File::open(folder)?.sync_all());
-    synced.transpose().map(drop).map_err(|error: io::Error| {
-        Error::outcome_unknown("a folder could not be synced").with_source(error)
+pub(super) fn sync_folder_of(path: &Path) -> Result<(), Error> {
+    let Some(folder) = path.parent() else {
+        return Ok(());
+    };
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|error| {
+        let message = format!("{folder:?} cannot be synced: {error}");
+        Error::outcome_unknown(message).with_source(error)
     })
 }
 
-pub(super) fn unavailable(error: io::Error) -> Error {
-    Error::unavailable("the folder cannot be used").with_source(error)
-}
-
-/// Puts a file in its place, whole and synced: written `beside` first, on the same disk.
-pub(super) fn write(path: &Path, beside: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let written = private().write(true).create_new(true).open(beside);
-    let written = written.and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    let renamed = written.and_then(|()| fs::rename(beside, path));
-    if let Err(error) = renamed {
-        let _ = fs::remove_file(beside);
-        return Err(unavailable(error));
-    }
-    sync_folder_of(path)
-}
-
-/// Removes a file, if it is there.
-pub(super) fn remove(path: &Path) -> Result<(), Error> {
+/// Removes a file, and says whether it was there.
+pub(super) fn remove(path: &Path) -> io::Result<bool> {
     match fs::remove_file(path) {
-        Ok(()) => sync_folder_of(path),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(unavailable(error)),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }

@@ -1,22 +1,31 @@
 //! [`Folder`]: what is done to the files of a backend, one by one and waiting for the disk.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicUsize;
 
 use sha2::{Digest, Sha256};
 
+use super::super::access::{Access, another_users, failed};
 use super::super::{Error, Expiry, Generation, Key, Outcome, Record, Revision};
-use super::disk::{make_folder, paths_in, private, read, remove, unavailable, write};
+use super::disk;
 use super::format::{OwnerFile, RecordFile};
 
 /// The folder: its records, owners, lists of what is whose, locks, and files that are being
 /// written.
 pub(super) struct Folder {
-    records: PathBuf,
-    owners: PathBuf,
-    owned: PathBuf,
+    path: PathBuf,
+    pub(super) records: PathBuf,
+    pub(super) owners: PathBuf,
+    pub(super) owned: PathBuf,
     locks: PathBuf,
-    unfinished: PathBuf,
+    pub(super) unfinished: PathBuf,
+    /// What new files get; the error of a program that must not write here.
+    access: Result<Access, Error>,
+    /// Which of the folders of records the next purge begins with.
+    pub(super) next_folder: AtomicUsize,
 }
 
 /// The name of a file: nothing of what it is named after is left in it.
@@ -27,6 +36,11 @@ impl Name {
         Name(base16ct::lower::encode_string(&Sha256::digest(bytes)))
     }
 
+    /// The name that a file has already.
+    pub(super) fn of_file(name: &str) -> Self {
+        Name(name.to_owned())
+    }
+
     /// The part of all names that this one is in: its first two digits.
     pub(super) fn part(&self) -> &str {
         self.0.get(..2).unwrap_or_default()
@@ -34,30 +48,74 @@ impl Name {
 }
 
 impl Folder {
-    pub(super) fn open(folder: &Path) -> Result<Self, Error> {
-        let below = |name| folder.join(name);
-        let folder = Folder {
+    /// The store in that folder, which is made if there is none.
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        let made = disk::make_folders(Access::default(), path);
+        made.map_err(|error| failed("made", path, error))?;
+        let folder = Folder::at(path);
+        let access = folder.access()?;
+        for below in folder.parts() {
+            let made = disk::make_folder(access, below);
+            made.map_err(|error| failed("made", below, error))?;
+        }
+        Ok(folder)
+    }
+
+    /// The store in that folder. Makes nothing.
+    pub(super) fn open_existing(path: &Path) -> Result<Self, Error> {
+        let folder = Folder::at(path);
+        match fs::read_dir(&folder.records) {
+            Ok(_) => Ok(folder),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(another_users(path)),
+            Err(error) => {
+                let message = format!("{path:?} holds no store of sessions: nothing was made");
+                Err(Error::usage(message).with_source(error))
+            }
+        }
+    }
+
+    fn at(path: &Path) -> Self {
+        let below = |name| path.join(name);
+        Folder {
+            path: path.to_owned(),
             records: below("records"),
             owners: below("owners"),
             owned: below("owned"),
             locks: below("locks"),
             unfinished: below("unfinished"),
-        };
+            access: Access::of(&below("records"), path),
+            next_folder: AtomicUsize::new(0),
+        }
+    }
+
+    fn parts(&self) -> [&Path; 5] {
         let Folder {
             records,
             owners,
             owned,
             locks,
             unfinished,
-        } = &folder;
-        for path in [records, owners, owned, locks, unfinished] {
-            make_folder(path).map_err(unavailable)?;
-        }
-        Ok(folder)
+            ..
+        } = self;
+        [records, owners, owned, locks, unfinished]
     }
 
-    pub(super) fn path(&self) -> Option<&Path> {
-        self.records.parent()
+    /// What new files get.
+    ///
+    /// # Errors
+    /// Unavailable, if this program must not write here.
+    pub(super) fn access(&self) -> Result<Access, Error> {
+        self.access.clone()
+    }
+
+    /// Whether all of the store is there, and this program may write to it.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        self.access()?;
+        self.parts().into_iter().try_for_each(check_folder)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(super) fn record_path(&self, name: &Name) -> PathBuf {
@@ -69,6 +127,11 @@ impl Folder {
         self.owned.join(Name::of(owner.as_bytes()).0)
     }
 
+    /// The file in that list which holds the record's key.
+    pub(super) fn mark_of(&self, owner: &str, name: &Name) -> PathBuf {
+        self.list_of(owner).join(&name.0)
+    }
+
     pub(super) fn owner_path(&self, owner: &str) -> PathBuf {
         self.owners.join(Name::of(owner.as_bytes()).0)
     }
@@ -76,25 +139,24 @@ impl Folder {
     /// Locks the part of the names that this one is in, until the file is dropped. `kind`
     /// keeps owners' locks apart from records'.
     pub(super) fn lock(&self, kind: &str, name: &Name) -> Result<File, Error> {
-        let path = self.locks.join(format!("{kind}-{}", name.part()));
-        let file = private()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path);
-        let file = file.map_err(unavailable)?;
-        file.lock().map_err(unavailable)?;
-        Ok(file)
+        self.lock_part(kind, name.part().as_ref())
+    }
+
+    pub(super) fn lock_part(&self, kind: &str, part: &OsStr) -> Result<File, Error> {
+        let path = self.locks.join(format!("{kind}-{}", part.display()));
+        let locked = disk::lock(self.access()?, &path);
+        locked.map_err(|error| failed("locked", &path, error))
     }
 
     /// The record, if it lives.
     pub(super) fn read(&self, name: &Name, key: &Key) -> Result<Option<RecordFile>, Error> {
-        let Some(bytes) = read(&self.record_path(name))? else {
+        let path = self.record_path(name);
+        let Some(file) = read_record(&path)? else {
             return Ok(None);
         };
-        let file = RecordFile::parse(&bytes)?;
         if file.key != *key {
-            return Err(Error::corrupt("a file holds another key's record"));
+            let message = format!("{path:?} holds the record of another key");
+            return Err(Error::corrupt(message));
         }
         Ok(self.is_live(&file)?.then_some(file))
     }
@@ -114,14 +176,16 @@ impl Folder {
 
     /// The owner's record, if it lives.
     pub(super) fn read_owner(&self, owner: &str) -> Result<Option<OwnerFile>, Error> {
-        let Some(bytes) = read(&self.owner_path(owner))? else {
+        let path = self.owner_path(owner);
+        let Some(bytes) = read(&path)? else {
             return Ok(None);
         };
-        let file = OwnerFile::parse(&bytes)?;
+        let file = OwnerFile::parse(&bytes).ok_or_else(|| no_record(&path))?;
         if file.name != owner {
-            return Err(Error::corrupt("a file holds another owner's record"));
+            let message = format!("{path:?} holds the record of another owner");
+            return Err(Error::corrupt(message));
         }
-        Ok((file.until > Expiry::now()).then_some(file))
+        Ok(file.is_live().then_some(file))
     }
 
     pub(super) fn write_record(
@@ -133,7 +197,7 @@ impl Folder {
         if let Some(owner) = record.owner() {
             // First the mark and then the record, so that none is missing from the list.
             let list = self.list_of(&owner.name);
-            make_folder(&list).map_err(unavailable)?;
+            self.make_folder(&list)?;
             self.write(&list.join(&name.0), key.as_bytes())?;
         }
         let file = RecordFile {
@@ -143,23 +207,43 @@ impl Folder {
         };
         let path = self.record_path(name);
         if let Some(folder) = path.parent() {
-            make_folder(folder).map_err(unavailable)?;
+            self.make_folder(folder)?;
         }
         self.write(&path, &file.to_vec())?;
         Ok(file.revision())
     }
 
+    fn make_folder(&self, path: &Path) -> Result<(), Error> {
+        let made = disk::make_folder(self.access()?, path);
+        made.map_err(|error| failed("made", path, error))
+    }
+
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
         let random = base16ct::lower::encode_string(Generation::random()?.as_bytes());
-        write(path, &self.unfinished.join(random), bytes)
+        let replaced = disk::replace(self.access()?, path, &self.unfinished.join(random), bytes);
+        replaced.map_err(|error| failed("written", path, error))?;
+        disk::sync_folder_of(path)
     }
 
     pub(super) fn remove_record(&self, name: &Name, record: &Record) -> Result<(), Error> {
-        remove(&self.record_path(name))?;
-        match record.owner() {
-            Some(owner) => remove(&self.list_of(&owner.name).join(&name.0)),
-            None => Ok(()),
+        let mark = record.owner().map(|owner| self.mark_of(&owner.name, name));
+        for path in [self.record_path(name)].into_iter().chain(mark) {
+            if remove(&path)? {
+                disk::sync_folder_of(&path)?;
+            }
         }
+        Ok(())
+    }
+
+    /// The owner and the key of the living record that is listed by that mark.
+    pub(super) fn listed(&self, mark: &Path) -> Result<Option<(String, Key)>, Error> {
+        let Some(bytes) = read(mark)? else {
+            return Ok(None);
+        };
+        let key = Key::new(bytes)?;
+        let file = self.read(&Name::of(key.as_bytes()), &key)?;
+        let owner = file.and_then(|file| Some(file.record.owner()?.name.clone()));
+        Ok(owner.map(|owner| (owner, key)))
     }
 
     /// Changes the living record that was seen.
@@ -190,99 +274,32 @@ impl Folder {
     pub(super) fn write_owner(&self, file: &OwnerFile) -> Result<(), Error> {
         self.write(&self.owner_path(&file.name), &file.to_vec())
     }
-
-    /// All record files, living or not.
-    pub(super) fn record_files(&self) -> Result<Vec<PathBuf>, Error> {
-        let mut files = Vec::new();
-        for part in paths_in(&self.records)? {
-            files.extend(paths_in(&part)?);
-        }
-        Ok(files)
-    }
-
-    /// Removes the file if its record is over, and says whether it was.
-    pub(super) fn purge_record(&self, path: &Path) -> Result<bool, Error> {
-        let over = || match read(path)? {
-            Some(bytes) => {
-                let file = RecordFile::parse(&bytes)?;
-                Ok((!self.is_live(&file)?).then_some(file))
-            }
-            None => Ok(None),
-        };
-        if over()?.is_none() {
-            return Ok(false);
-        }
-        // Once more, now that nobody writes.
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-            return Ok(false);
-        };
-        let name = Name(name.to_owned());
-        let _lock = self.lock("records", &name)?;
-        match over()? {
-            Some(file) => self.remove_record(&name, &file.record).map(|()| true),
-            None => Ok(false),
-        }
-    }
-
-    /// Removes what a crash left unfinished, owners that are over, and what is on an owner's
-    /// list and not the owner's.
-    pub(super) fn purge_leftovers(&self) -> Result<(), Error> {
-        let mut done = Ok(());
-        // One that fails keeps none of the others.
-        let mut note = |purged: Result<(), Error>| {
-            if let (Ok(()), Err(error)) = (&done, purged) {
-                done = Err(error);
-            }
-        };
-        for path in paths_in(&self.unfinished)? {
-            note(purge_unfinished(&path));
-        }
-        for path in paths_in(&self.owners)? {
-            note(self.purge_owner(&path));
-        }
-        for list in paths_in(&self.owned)? {
-            for mark in paths_in(&list)? {
-                note(self.purge_mark(&list, &mark));
-            }
-        }
-        done
-    }
-
-    fn purge_owner(&self, path: &Path) -> Result<(), Error> {
-        let Some(bytes) = read(path)? else {
-            return Ok(());
-        };
-        let name = OwnerFile::parse(&bytes)?.name;
-        let _lock = self.lock("owners", &Name::of(name.as_bytes()))?;
-        match self.read_owner(&name)? {
-            Some(_) => Ok(()),
-            None => remove(path),
-        }
-    }
-
-    pub(super) fn purge_mark(&self, list: &Path, mark: &Path) -> Result<(), Error> {
-        let Some(bytes) = read(mark)? else {
-            return Ok(());
-        };
-        let name = Name::of(&bytes);
-        let _lock = self.lock("records", &name)?;
-        let record = read(&self.record_path(&name))?;
-        let record = record.as_deref().map(RecordFile::parse).transpose()?;
-        let owner = record.as_ref().and_then(|file| file.record.owner());
-        match owner.is_some_and(|owner| self.list_of(&owner.name) == list) {
-            true => Ok(()),
-            false => remove(mark),
-        }
-    }
 }
 
-/// Removes what was being written when its writer ended.
-fn purge_unfinished(path: &Path) -> Result<(), Error> {
-    const OLD: std::time::Duration = std::time::Duration::from_secs(3_600);
-    let modified = fs::metadata(path).and_then(|metadata| metadata.modified());
-    let age = modified.ok().and_then(|modified| modified.elapsed().ok());
-    match age.is_some_and(|age| age > OLD) {
-        true => remove(path),
-        false => Ok(()),
-    }
+/// The record in that file, living or not; none if there is no file.
+pub(super) fn read_record(path: &Path) -> Result<Option<RecordFile>, Error> {
+    let parse = |bytes: Vec<u8>| RecordFile::parse(&bytes).ok_or_else(|| no_record(path));
+    read(path)?.map(parse).transpose()
+}
+
+pub(super) fn no_record(path: &Path) -> Error {
+    Error::corrupt(format!("{path:?} is no record, or not whole"))
+}
+
+/// Whether the folder is there, and may be written to.
+pub(super) fn check_folder(path: &Path) -> Result<(), Error> {
+    Access::check_folder(path).map_err(|error| failed("used", path, error))
+}
+
+pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    disk::read(path).map_err(|error| failed("read", path, error))
+}
+
+pub(super) fn paths_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    disk::paths_in(folder).map_err(|error| failed("read", folder, error))
+}
+
+/// Removes a file, for good once its folder is synced, and says whether it was there.
+pub(super) fn remove(path: &Path) -> Result<bool, Error> {
+    disk::remove(path).map_err(|error| failed("removed", path, error))
 }

@@ -4,7 +4,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::super::{Entry, Error, Expiry, Generation, Key, Owner, Record, Revision, Stored};
+use super::super::{Entry, Expiry, Generation, Key, Owner, Record, Revision, Stored};
 
 const RECORD: &[u8] = b"silverback record 1\n";
 const OWNER: &[u8] = b"silverback owner 1\n";
@@ -57,9 +57,9 @@ impl RecordFile {
         writer.finish()
     }
 
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(RECORD, bytes).ok_or_else(no_record)?;
-        reader.record().ok_or_else(no_record)
+    /// The record in a whole file; none in any other.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        Reader::new(RECORD, bytes)?.record()
     }
 }
 
@@ -73,14 +73,14 @@ impl OwnerFile {
         writer.finish()
     }
 
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(OWNER, bytes).ok_or_else(no_record)?;
-        reader.owner().ok_or_else(no_record)
+    /// The owner in a whole file; none in any other.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        Reader::new(OWNER, bytes)?.owner()
     }
-}
 
-fn no_record() -> Error {
-    Error::corrupt("a file is no record, or not whole")
+    pub(super) fn is_live(&self) -> bool {
+        self.until > Expiry::now()
+    }
 }
 
 struct Writer(Vec<u8>);
@@ -196,12 +196,12 @@ mod tests {
             let bytes = file.to_vec();
             assert_eq!(RecordFile::parse(&bytes).unwrap(), file);
             for end in 0..bytes.len() {
-                assert!(RecordFile::parse(&bytes[..end]).unwrap_err().is_corrupt());
+                assert!(RecordFile::parse(&bytes[..end]).is_none());
                 let mut torn = bytes.clone();
                 torn[end] ^= 1;
-                assert!(RecordFile::parse(&torn).unwrap_err().is_corrupt());
+                assert!(RecordFile::parse(&torn).is_none());
             }
-            assert!(OwnerFile::parse(&bytes).is_err());
+            assert!(OwnerFile::parse(&bytes).is_none());
         }
         for keep in [None, Some(Key::new("k").unwrap())] {
             let file = OwnerFile {

@@ -2,16 +2,19 @@
 
 use std::fmt;
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 
+use super::super::access::{Access, failed, failed_at};
 use super::super::{
     Backend, Created, Error, Expiry, Generation, Key, Layout, Outcome, Record, Revision, Stored,
 };
-use super::disk::{make_folder, private, read, remove, unavailable, write};
+use super::disk;
+use super::folder::check_folder;
 
 /// What the names of its files begin with (gorilla/sessions v1.4.0 `store.go`).
 const PREFIX: &str = "session_";
@@ -49,19 +52,30 @@ const OURS: &str = ".silverback";
 /// # Ok(())
 /// # }
 /// ```
+/// New files get the owner of the store as those of [`Files`](super::Files) do.
 #[derive(Clone)]
-pub struct GorillaFiles(Arc<PathBuf>);
+pub struct GorillaFiles(Arc<Folder>);
+
+struct Folder {
+    path: PathBuf,
+    access: Access,
+}
 
 impl GorillaFiles {
     /// The records in `folder`, which is made if there is none.
     ///
     /// # Errors
-    /// [Unavailable](Error::is_unavailable), if it cannot be made or written to.
+    /// [Unavailable](Error::is_unavailable), if it cannot be made or written to, or belongs to
+    /// another user.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, Error> {
-        let folder = folder.as_ref().to_owned();
-        make_folder(&folder).map_err(unavailable)?;
-        make_folder(&folder.join(OURS)).map_err(unavailable)?;
-        Ok(GorillaFiles(Arc::new(folder)))
+        let path = folder.as_ref().to_owned();
+        let made = disk::make_folders(Access::default(), &path);
+        made.map_err(|error| failed("made", &path, error))?;
+        let ours = path.join(OURS);
+        let access = Access::of(&ours, &path)?;
+        let made = disk::make_folder(access, &ours);
+        made.map_err(|error| failed("made", &ours, error))?;
+        Ok(GorillaFiles(Arc::new(Folder { path, access })))
     }
 
     /// Runs `work` on a file where waiting for the disk keeps nobody else waiting, to its end.
@@ -103,13 +117,13 @@ fn revision(bytes: &[u8]) -> Revision {
 
 /// A file, and the folder that it is in.
 struct Place {
-    folder: Arc<PathBuf>,
+    folder: Arc<Folder>,
     name: String,
 }
 
 impl Place {
     /// Refuses keys that could lead out of the folder, or be another file's name.
-    fn new(folder: Arc<PathBuf>, key: &Key) -> Result<Self, Error> {
+    fn new(folder: Arc<Folder>, key: &Key) -> Result<Self, Error> {
         let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         let name = std::str::from_utf8(key.as_bytes()).ok();
         match name.filter(|name| name.as_bytes().iter().all(is_plain)) {
@@ -124,29 +138,44 @@ impl Place {
     }
 
     fn path(&self) -> PathBuf {
-        self.folder.join(format!("{PREFIX}{}", self.name))
+        self.folder.path.join(format!("{PREFIX}{}", self.name))
+    }
+
+    /// The beginning of the path, enough to find the file by: the whole name may be a secret.
+    fn shown(&self) -> PathBuf {
+        let begin: String = self.name.chars().take(8).collect();
+        self.folder.path.join(format!("{PREFIX}{begin}..."))
+    }
+
+    fn failed(&self, what: &str, error: io::Error) -> Error {
+        failed_at(what, &self.path(), &self.shown(), error)
     }
 
     fn lock(&self) -> Result<File, Error> {
         let part: u8 = Sha256::digest(&self.name).first().copied().unwrap_or(0);
-        let path = self.folder.join(OURS).join(format!("lock-{part:02x}"));
-        let file = private()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path);
-        let file = file.map_err(unavailable)?;
-        file.lock().map_err(unavailable)?;
-        Ok(file)
+        let Folder { path, access } = &*self.folder;
+        let path = path.join(OURS).join(format!("lock-{part:02x}"));
+        disk::lock(*access, &path).map_err(|error| failed("locked", &path, error))
     }
 
     fn read(&self) -> Result<Option<Vec<u8>>, Error> {
-        read(&self.path())
+        disk::read(&self.path()).map_err(|error| self.failed("read", error))
     }
 
     fn write(&self, bytes: &[u8]) -> Result<(), Error> {
         let random = base16ct::lower::encode_string(Generation::random()?.as_bytes());
-        write(&self.path(), &self.folder.join(OURS).join(random), bytes)
+        let Folder { path, access } = &*self.folder;
+        let unfinished = path.join(OURS).join(random);
+        let replaced = disk::replace(*access, &self.path(), &unfinished, bytes);
+        replaced.map_err(|error| self.failed("written", error))?;
+        disk::sync_folder_of(&self.path())
+    }
+
+    fn remove(&self) -> Result<(), Error> {
+        match disk::remove(&self.path()).map_err(|error| self.failed("removed", error))? {
+            true => disk::sync_folder_of(&self.path()),
+            false => Ok(()),
+        }
     }
 }
 
@@ -203,10 +232,22 @@ impl Backend for GorillaFiles {
 
     async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
         let removed = self.change(key, seen, |place, bytes| {
-            remove(&place.path())?;
+            place.remove()?;
             Ok(bytes)
         });
         Ok(removed.await?.map(drop))
+    }
+
+    /// Looks whether the folders are there, and whether this program may write to them.
+    async fn ping(&self) -> Result<(), Error> {
+        let folder = self.0.clone();
+        let checked = tokio::task::spawn_blocking(move || {
+            check_folder(&folder.path)?;
+            check_folder(&folder.path.join(OURS))
+        });
+        checked.await.unwrap_or_else(|error| {
+            Err(Error::unavailable("the work was not finished").with_source(error))
+        })
     }
 
     fn layout(&self) -> Layout {
@@ -219,7 +260,7 @@ impl Backend for GorillaFiles {
 /// The folder's path.
 impl fmt::Debug for GorillaFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("GorillaFiles").field(&self.0).finish()
+        f.debug_tuple("GorillaFiles").field(&self.0.path).finish()
     }
 }
 

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `mod.rs` | [`Files`]: the operations of a backend |
 //! | `folder.rs` | the same, one by one and waiting for the disk |
+//! | `scan.rs` | the same, of all files |
 //! | `disk.rs` | files read and written whole |
 //! | `format.rs` | what is in a file |
 //! | `gorilla.rs` | [`GorillaFiles`]: another folder, that of gorilla's `FilesystemStore` |
@@ -17,6 +18,7 @@ mod disk;
 mod folder;
 mod format;
 mod gorilla;
+mod scan;
 #[cfg(test)]
 mod tests;
 
@@ -27,11 +29,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    Backend, Created, Entry, Error, Expiry, Generation, Key, Outcome, Owners, Record, Revision,
-    Scan, Stored,
+    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owners, Page, Purged, Record,
+    Revision, Scan, Stored,
 };
-use disk::{paths_in, read};
-use folder::{Folder, Name};
+use folder::{Folder, Name, paths_in};
 use format::{OwnerFile, RecordFile};
 pub use gorilla::GorillaFiles;
 
@@ -44,7 +45,14 @@ pub use gorilla::GorillaFiles;
 /// stay until they are purged ([`Cleanup`](super::Cleanup)). A page of a
 /// [scan](Backend::scan) reads all records.
 ///
-/// Folders and files are for their owner only (0700, 0600) where the system has modes.
+/// Folders and files are for their owner only (0700, 0600) where the system has modes. A folder
+/// that was there before, and that its mode closes to all but a group (0770), is shared with
+/// that group, and so are the files.
+///
+/// A program that runs as root gives what it makes to the owner of the store, so that a command
+/// of an operator shuts no service out. Whoever owns the folder could lead root's writes
+/// elsewhere by links: run such commands as the service's user where you can. A program of
+/// another user, who could not give its files to the store's owner, must not write.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), silverback::backend::Error> {
@@ -59,9 +67,21 @@ impl Files {
     /// Records below `folder`, which is made if there is none.
     ///
     /// # Errors
-    /// [Unavailable](Error::is_unavailable), if it cannot be made or written to.
+    /// [Unavailable](Error::is_unavailable), if it cannot be made or written to, or belongs to
+    /// another user.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, Error> {
         let folder = Folder::open(folder.as_ref())?;
+        Ok(Files(Arc::new(folder)))
+    }
+
+    /// Records below `folder`, which holds a store already. Makes nothing: for programs that
+    /// look after the store of a service.
+    ///
+    /// # Errors
+    /// [Usage](Error::is_usage), if there is no store;
+    /// [unavailable](Error::is_unavailable), if the user who runs this program cannot read it.
+    pub fn open_existing(folder: impl AsRef<Path>) -> Result<Self, Error> {
+        let folder = Folder::open_existing(folder.as_ref())?;
         Ok(Files(Arc::new(folder)))
     }
 
@@ -145,6 +165,11 @@ impl Backend for Files {
         .await
     }
 
+    /// Looks whether the folder is there, and whether this program may write to it.
+    async fn ping(&self) -> Result<(), Error> {
+        self.run(|folder| folder.check()).await
+    }
+
     fn owners(&self) -> Option<&dyn Owners> {
         Some(self)
     }
@@ -216,18 +241,13 @@ impl Owners for Files {
         let owner = owner.to_owned();
         self.run(move |folder| {
             let mut keys = Vec::new();
+            if folder.owner_to_write(&owner)?.is_none() {
+                return Ok(keys);
+            }
             for mark in paths_in(&folder.list_of(&owner))? {
-                let Some(bytes) = read(&mark)? else { continue };
-                let key = Key::new(bytes)?;
-                let file = match folder.read(&Name::of(key.as_bytes()), &key) {
-                    // One file that is no record hides none of the others.
-                    Err(error) if error.is_corrupt() => continue,
-                    file => file?,
-                };
-                let of = file.and_then(|file| Some(file.record.owner()?.name.clone()));
-                if of.as_ref() == Some(&owner) {
-                    keys.push(key);
-                }
+                // One that cannot be read hides none of the others: a purge names it.
+                let listed = folder.listed(&mark).unwrap_or_default();
+                keys.extend(listed.filter(|(of, _)| *of == owner).map(|(_, key)| key));
             }
             Ok(keys)
         })
@@ -237,45 +257,14 @@ impl Owners for Files {
 
 #[async_trait]
 impl Scan for Files {
-    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, Error> {
+    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Page, Error> {
         let after = after.cloned();
-        self.run(move |folder| {
-            let mut entries = Vec::new();
-            for path in folder.record_files()? {
-                let Some(bytes) = read(&path)? else { continue };
-                // One file that is no record hides none of the others; a purge tells of it.
-                let Ok(file) = RecordFile::parse(&bytes) else {
-                    continue;
-                };
-                let is_after = after.as_ref().is_none_or(|after| file.key > *after);
-                if is_after && folder.is_live(&file)? {
-                    entries.push(file.into_entry());
-                }
-            }
-            entries.sort_by(|one, other| one.key.cmp(&other.key));
-            entries.truncate(limit);
-            Ok(entries)
-        })
-        .await
+        self.run(move |folder| folder.page(after.as_ref(), limit))
+            .await
     }
 
-    async fn purge(&self, limit: usize) -> Result<usize, Error> {
-        self.run(move |folder| {
-            let (mut purged, mut failure) = (0, None);
-            for path in folder.record_files()? {
-                if purged == limit {
-                    return Ok(purged);
-                }
-                match folder.purge_record(&path) {
-                    Ok(was_over) => purged += usize::from(was_over),
-                    // One file that cannot be read keeps none of the others.
-                    Err(error) => failure = failure.or(Some(error)),
-                }
-            }
-            let leftovers = folder.purge_leftovers();
-            failure.or(leftovers.err()).map_or(Ok(purged), Err)
-        })
-        .await
+    async fn purge(&self, limit: usize) -> Result<Purged, Error> {
+        self.run(move |folder| folder.purge(limit)).await
     }
 }
 

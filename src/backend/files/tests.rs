@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use super::*;
@@ -35,6 +36,15 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
         false => vec![path],
     });
     files.collect()
+}
+
+/// One error, about that file.
+fn names_alone(skipped: &[Error], path: &Path) {
+    let [error] = skipped else {
+        panic!("{skipped:?}");
+    };
+    let named = error.to_string();
+    assert!(named.contains(&format!("{path:?}")), "{named}");
 }
 
 fn key(name: &str) -> Key {
@@ -101,11 +111,12 @@ async fn a_torn_file_is_an_error_for_its_key_alone() {
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     assert!(backend.load(&key("torn")).await.unwrap_err().is_corrupt());
     assert!(backend.load(&key("whole")).await.unwrap().is_some());
-    assert_eq!(backend.page(None, 10).await.unwrap().len(), 1);
-    assert!(
-        backend.purge(10).await.unwrap_err().is_corrupt(),
-        "it tells"
-    );
+    let page = backend.page(None, 10).await.unwrap();
+    assert_eq!((page.entries.len(), page.next), (1, None));
+    names_alone(&page.skipped, &path);
+    let purged = backend.purge(10).await.unwrap();
+    assert_eq!(purged.removed, 1);
+    names_alone(&purged.skipped, &path);
     assert_eq!(folder.files().len(), 2, "and has purged the others");
     // A file under another's name is not taken for it.
     let whole = fs::read(backend.0.record_path(&Name::of(b"whole"))).unwrap();
@@ -141,7 +152,7 @@ async fn nothing_is_left_of_what_is_over() {
         .await
         .unwrap();
     backend.revoke("ape", soon(), None).await.unwrap();
-    assert_eq!(backend.purge(10).await.unwrap(), 1);
+    assert_eq!(backend.purge(10).await.unwrap().removed, 1);
     // A record, its place on bonobo's list, and two owners.
     assert_eq!(folder.files().len(), 4);
     assert_eq!(backend.keys("bonobo").await.unwrap(), [key("another's")]);
@@ -172,10 +183,8 @@ async fn a_damaged_file_keeps_no_other_from_its_list_or_its_purge() {
         let over = format!("over {number}");
         backend.begin(&over, past).await.unwrap();
     }
-    assert!(
-        backend.purge(10).await.unwrap_err().is_corrupt(),
-        "it tells"
-    );
+    let purged = backend.purge(10).await.unwrap();
+    assert_eq!(purged.skipped.len(), 3, "the owner, and two records");
     assert_eq!(files_below(&owners).len(), 1, "and has purged the others");
     assert_ne!(backend.begin("ape", soon()).await.unwrap(), generation);
     assert_eq!(backend.load(&key("whole")).await.unwrap(), None);
@@ -185,4 +194,178 @@ async fn a_damaged_file_keeps_no_other_from_its_list_or_its_purge() {
 fn a_folder_that_cannot_be_had_is_an_error() {
     let refused = Files::open("/dev/null/sessions").unwrap_err();
     assert!(refused.is_unavailable());
+}
+
+/// A file that the program may not read, whoever runs it: a folder is in its place.
+async fn make_unreadable(backend: &Files, name: &str) -> PathBuf {
+    let path = backend.0.record_path(&Name::of(name.as_bytes()));
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    path
+}
+
+#[tokio::test]
+async fn an_unreadable_file_is_an_error_for_its_key_alone() {
+    let folder = Temporary::new();
+    let backend = Files::open(&folder.0).unwrap();
+    let generation = backend.begin("ape", soon()).await.unwrap();
+    let owned = Record::new("v", soon()).owned_by(crate::backend::Owner {
+        name: "ape".to_owned(),
+        generation,
+    });
+    for name in ["unreadable", "readable"] {
+        backend.create(&key(name), &owned).await.unwrap();
+    }
+    for number in 0..30 {
+        let over = Record::new("v", Expiry::from_millis(0));
+        let name = format!("over {number}");
+        backend.create(&key(&name), &over).await.unwrap();
+    }
+    let path = make_unreadable(&backend, "unreadable").await;
+    let refused = backend.load(&key("unreadable")).await.unwrap_err();
+    assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
+    names_alone(std::slice::from_ref(&refused), &path);
+    assert!(refused.to_string().contains("directory"), "{refused}");
+    assert!(backend.load(&key("readable")).await.unwrap().is_some());
+    assert_eq!(backend.keys("ape").await.unwrap(), [key("readable")]);
+    let page = backend.page(None, 1).await.unwrap();
+    assert_eq!(page.entries.len(), 1);
+    names_alone(&page.skipped, &path);
+    let purged = backend.purge(7).await.unwrap();
+    assert_eq!(purged.removed, 7);
+    let purged = backend.purge(100).await.unwrap();
+    assert_eq!(purged.removed, 23);
+    names_alone(&purged.skipped, &path);
+    // An owner who cannot be read is no owner without sessions.
+    let owner = files_below(&folder.0.join("owners")).remove(0);
+    fs::remove_file(&owner).unwrap();
+    fs::create_dir(&owner).unwrap();
+    assert!(backend.keys("ape").await.unwrap_err().is_unavailable());
+    assert!(backend.begin("ape", soon()).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cleanup_tells_of_an_unreadable_file_and_goes_on() {
+    let folder = Temporary::new();
+    let backend = Files::open(&folder.0).unwrap();
+    let over = Record::new("v", Expiry::from_millis(0));
+    for number in 0..1_200 {
+        let name = format!("over {number}");
+        backend.create(&key(&name), &over).await.unwrap();
+    }
+    let path = make_unreadable(&backend, "over 7").await;
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let telling = told.clone();
+    let cleanup = crate::backend::Cleanup::every(
+        Duration::from_secs(3_600),
+        Arc::new(backend.clone()),
+        move |error| telling.lock().unwrap().push(error.clone()),
+    );
+    // More than one batch, each in a thread of its own.
+    let left = || files_below(&folder.0.join("records")).len();
+    for _ in 0..60_000 {
+        if left() == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    cleanup.stop().await;
+    assert_eq!(left(), 0, "all but the one that is a folder");
+    let told = told.lock().unwrap();
+    let path = format!("{path:?}");
+    assert!(told.iter().any(|error| error.to_string().contains(&path)));
+}
+
+#[tokio::test]
+async fn a_purge_goes_on_where_the_last_one_had_enough() {
+    let folder = Temporary::new();
+    let backend = Files::open(&folder.0).unwrap();
+    let over = Record::new("v", Expiry::from_millis(0));
+    for number in 0..300 {
+        let name = format!("over {number}");
+        backend.create(&key(&name), &over).await.unwrap();
+    }
+    for removed in [100, 100] {
+        assert_eq!(backend.purge(100).await.unwrap().removed, removed);
+    }
+    // Those that come to lie before it are found all the same.
+    for number in 300..400 {
+        let name = format!("over {number}");
+        backend.create(&key(&name), &over).await.unwrap();
+    }
+    assert_eq!(backend.purge(300).await.unwrap().removed, 200);
+    assert_eq!(folder.files().len(), 0);
+}
+
+#[tokio::test]
+async fn a_ping_finds_out_that_the_folder_is_gone() {
+    let folder = Temporary::new();
+    let backend = Files::open(&folder.0).unwrap();
+    let gorilla = GorillaFiles::open(folder.0.join("gorilla")).unwrap();
+    backend.ping().await.unwrap();
+    gorilla.ping().await.unwrap();
+    fs::remove_dir_all(&folder.0).unwrap();
+    for refused in [backend.ping().await, gorilla.ping().await] {
+        assert!(refused.unwrap_err().is_unavailable());
+    }
+}
+
+/// What root makes in a store of another user is that user's.
+#[cfg(unix)]
+#[tokio::test]
+async fn root_makes_files_for_the_owner_of_the_store() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+
+    const USER: u32 = 61_234;
+    const GROUP: u32 = 61_235;
+    if !rustix::process::geteuid().is_root() {
+        return; // and `tests/cli/other_users.rs` says that it did not run
+    }
+    for (mode, of_files, of_folders) in [
+        (0o700, 0o600, 0o700),
+        (0o770, 0o660, 0o770),
+        (0o755, 0o600, 0o700),
+    ] {
+        let folder = Temporary::new();
+        fs::create_dir(&folder.0).unwrap();
+        fs::set_permissions(&folder.0, fs::Permissions::from_mode(mode)).unwrap();
+        chown(&folder.0, Some(USER), Some(GROUP)).unwrap();
+        let backend = Files::open(&folder.0).unwrap();
+        let record = Record::new("v", soon());
+        backend.create(&key("a"), &record).await.unwrap();
+        backend.begin("ape", soon()).await.unwrap();
+        let gorilla = GorillaFiles::open(folder.0.join("gorilla")).unwrap();
+        chown(folder.0.join("gorilla"), Some(USER), Some(GROUP)).unwrap();
+        drop(gorilla);
+        fs::remove_dir_all(folder.0.join("gorilla/.silverback")).unwrap();
+        let gorilla = GorillaFiles::open(folder.0.join("gorilla")).unwrap();
+        gorilla.create(&key("A"), &record).await.unwrap();
+        let mut found = vec![folder.0.clone()];
+        while let Some(path) = found.pop() {
+            let metadata = fs::symlink_metadata(&path).unwrap();
+            let owner = (metadata.uid(), metadata.gid());
+            assert_eq!(owner, (USER, GROUP), "{path:?}");
+            let is_ours = path != folder.0 && !path.starts_with(folder.0.join("gorilla"));
+            let expected = if metadata.is_dir() {
+                of_folders
+            } else {
+                of_files
+            };
+            let is_so = metadata.mode() & 0o777 == expected;
+            assert!(!is_ours || is_so, "{path:?} {:o}", metadata.mode());
+            if metadata.is_dir() {
+                found.extend(paths_in(&path).unwrap());
+            }
+        }
+        // No link leads it out of the store.
+        let outside = Temporary::new();
+        fs::create_dir(&outside.0).unwrap();
+        let part = backend.0.record_path(&Name::of(b"b"));
+        let part = part.parent().unwrap();
+        let _ = fs::remove_dir_all(part);
+        symlink(&outside.0, part).unwrap();
+        let refused = backend.create(&key("b"), &record).await.unwrap_err();
+        assert!(refused.is_unavailable(), "{refused}");
+        assert_eq!(paths_in(&outside.0).unwrap(), [] as [PathBuf; 0]);
+    }
 }

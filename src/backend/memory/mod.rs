@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use expiring::{Expires, Expiring};
 
 use super::{
-    Backend, Created, Entry, Error, Expiry, Generation, Key, Outcome, Owners, Record, Revision,
-    Scan, Stored,
+    Backend, Created, Entry, Error, Expiry, Generation, Key, Outcome, Owners, Page, Purged, Record,
+    Revision, Scan, Stored,
 };
 
 /// Into how many parts the records are divided, each with a lock of its own.
@@ -382,7 +382,7 @@ impl Owners for Memory {
 
 #[async_trait]
 impl Scan for Memory {
-    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, Error> {
+    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Page, Error> {
         let now = Expiry::now();
         let mut entries = Vec::new();
         for shard in self.shards.iter() {
@@ -397,12 +397,10 @@ impl Scan for Memory {
                 size: kept.record.value().len(),
             }));
         }
-        entries.sort_by(|one, other| one.key.cmp(&other.key));
-        entries.truncate(limit);
-        Ok(entries)
+        Ok(Page::first_of(entries, limit))
     }
 
-    async fn purge(&self, limit: usize) -> Result<usize, Error> {
+    async fn purge(&self, limit: usize) -> Result<Purged, Error> {
         locked(&self.owners).purge(Expiry::now(), usize::MAX);
         let mut purged = 0;
         for shard in self.shards.iter() {
@@ -411,7 +409,7 @@ impl Scan for Memory {
                 break;
             }
         }
-        Ok(purged)
+        Ok(Purged::removed(purged))
     }
 }
 
@@ -488,9 +486,9 @@ mod tests {
         assert_eq!(listed(&backend), 9);
         backend.revoke("ape", soon, Some(&key(1))).await.unwrap();
         assert_eq!(listed(&backend), 1);
-        assert_eq!(backend.purge(usize::MAX).await.unwrap(), 8);
+        assert_eq!(backend.purge(usize::MAX).await.unwrap().removed, 8);
         assert!(backend.load(&key(1)).await.unwrap().is_some());
         backend.revoke("ape", soon, None).await.unwrap();
-        assert_eq!(backend.purge(usize::MAX).await.unwrap(), 1);
+        assert_eq!(backend.purge(usize::MAX).await.unwrap().removed, 1);
     }
 }

@@ -47,7 +47,7 @@ impl Connections {
         let said = url.split_once('?').unwrap_or_default().1;
         let prepares = !said.split('&').any(|option| option == UNPREPARED);
         Ok(Connections {
-            pool: Pool::of(connect, options.timeout)?,
+            pool: Pool::of(connect, options)?,
             timeout: options.timeout,
             prepares: options.prepares && prepares,
         })
@@ -61,11 +61,11 @@ impl Connections {
         }
     }
 
-    /// What makes the tables, within the time that any operation has.
-    pub(super) async fn make(
+    /// What makes the tables, or looks at them, within the time that any operation has.
+    pub(super) async fn make<T>(
         &self,
-        make: impl AsyncFnOnce(&mut PgConnection) -> Result<(), sqlx::Error>,
-    ) -> Result<(), Error> {
+        make: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, Error> {
         let give_up = Instant::now() + self.timeout;
         let mut lease = self.lease(give_up).await?;
         let made = timeout_at(give_up, make(lease.connection()?)).await;

@@ -6,21 +6,23 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
+use tokio::sync::OnceCell;
 
 use super::super::go_table::GoTable;
 use super::super::layout::plain_key;
 use super::super::moves::taken;
-use super::super::sql::{Columns, check_size, entry_of, sql_limit, stored_of};
+use super::super::sql::{Columns as _, check_size, page_of, sql_limit, stored_of};
 use super::super::{
-    Backend, Created, Entry, Error, Expiry, Key, Layout, Moves, Outcome, Record, Revision, Scan,
-    Stored,
+    Backend, Created, Error, Expiry, Key, Layout, Moves, Outcome, Page, Purged, Record, Revision,
+    Scan, Stored,
 };
+use super::columns::Columns;
 use super::connections::Connections;
 use super::connections::Effect::{Reads, Writes};
 use super::connections::Value::{self, Bytes, Integer};
 use super::errors::{is_not_unique, reading};
-use super::go_statements::GoStatements;
+use super::go_statements::{GoStatements, TableNames};
 use super::options::PostgresOptions;
 use super::rows::left_of;
 use super::{LARGEST, schema};
@@ -60,7 +62,8 @@ pub struct GoPostgres(Arc<Inner>);
 struct Inner {
     connections: Arc<Connections>,
     table: GoTable,
-    statements: GoStatements,
+    /// Made for the columns that the table has, once they have been looked at.
+    statements: OnceCell<GoStatements>,
 }
 
 impl GoPostgres {
@@ -69,17 +72,31 @@ impl GoPostgres {
     /// needed. Connections are those of [`Postgres::connect`](super::Postgres::connect).
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), for a URL that cannot be read or names that no table has;
-    /// [unavailable](Error::is_unavailable), if the database cannot be reached or used.
+    /// [Usage](Error::is_usage), for a URL that cannot be read, names that no table has, and a
+    /// table with [columns](GoTable) that cannot be used; [unavailable](Error::is_unavailable),
+    /// if the database cannot be reached or used.
     pub async fn connect(url: &str, table: GoTable) -> Result<Self, Error> {
-        let connections = Connections::open(url, &PostgresOptions::new())?;
+        GoPostgres::connect_with(url, table, PostgresOptions::new()).await
+    }
+
+    /// As [`connect`](GoPostgres::connect), with options.
+    ///
+    /// # Errors
+    /// As [`connect`](GoPostgres::connect).
+    pub async fn connect_with(
+        url: &str,
+        table: GoTable,
+        options: PostgresOptions,
+    ) -> Result<Self, Error> {
+        let connections = Connections::open(url, &options)?;
         let backend = GoPostgres::new(Arc::new(connections), table)?;
         backend.make_table().await?;
         Ok(backend)
     }
 
     /// Records in that table of the database of a pool of your own. It is there already, or
-    /// is [made](GoPostgres::make_table).
+    /// is [made](GoPostgres::make_table). Its columns are looked at then, or by the first
+    /// operation.
     ///
     /// # Errors
     /// [Usage](Error::is_usage), for names that no table has.
@@ -95,8 +112,8 @@ impl GoPostgres {
         table.check()?;
         Ok(GoPostgres(Arc::new(Inner {
             connections,
-            statements: GoStatements::of(&table),
             table,
+            statements: OnceCell::new(),
         })))
     }
 
@@ -110,26 +127,51 @@ impl GoPostgres {
         GoPostgres::new(self.0.connections.clone(), table)
     }
 
-    /// Makes the table as the Go package would, if it is missing.
+    /// Makes the table as the Go package would, if it is missing; else looks at its columns.
     ///
     /// # Errors
-    /// [Unavailable](Error::is_unavailable), if the database cannot be reached, or does not
-    /// let its user create tables.
+    /// [Usage](Error::is_usage), for a table with columns that cannot be used: it names the
+    /// column, its type and the type that it must have. [Unavailable](Error::is_unavailable), if
+    /// the database cannot be reached, or does not let its user create tables.
     pub async fn make_table(&self) -> Result<(), Error> {
+        let names = TableNames::of(&self.0.table);
+        let make = async |connection: &mut PgConnection| {
+            let found = Columns::read(connection, &names.table).await?;
+            if found.are_there() {
+                return Ok(found);
+            }
+            schema::take_turn_and_run(connection, &names.make_table()).await?;
+            Columns::read(connection, &names.table).await
+        };
+        let found = self.0.connections.make(make).await?;
+        self.0
+            .statements
+            .get_or_try_init(async || self.made_for(&found))
+            .await?;
+        Ok(())
+    }
+
+    /// The statements for a table with those columns.
+    fn made_for(&self, found: &Columns) -> Result<GoStatements, Error> {
+        let missing = || Error::unavailable("the database has not the table");
+        let columns = found.check(&self.0.table)?.ok_or_else(missing)?;
+        Ok(GoStatements::of(&self.0.table, columns))
+    }
+
+    /// The statements, which the first operation looks at the columns for.
+    async fn statements(&self) -> Result<&GoStatements, Error> {
         let Inner {
             connections,
+            table,
             statements,
-            ..
         } = &*self.0;
-        let make = async |connection: &mut PgConnection| {
-            let find = AssertSqlSafe(statements.find_table.clone());
-            let found = sqlx::raw_sql(find).fetch_one(&mut *connection).await?;
-            if found.try_get::<i32, _>(0)? == 1 {
-                return Ok(());
-            }
-            schema::take_turn_and_run(connection, &statements.make_table).await
+        let make = async || {
+            let names = TableNames::of(table);
+            let read =
+                async |connection: &mut PgConnection| Columns::read(connection, &names.table).await;
+            self.made_for(&connections.make(read).await?)
         };
-        connections.make(make).await
+        statements.get_or_try_init(make).await
     }
 
     /// As [`Postgres::close`](super::Postgres::close).
@@ -163,7 +205,11 @@ impl GoPostgres {
             return Ok(Outcome::Done(row));
         }
         let key = [Bytes(key.as_bytes())];
-        match self.rows(&self.0.statements.find, &key).await?.is_empty() {
+        match self
+            .rows(&self.statements().await?.find, &key)
+            .await?
+            .is_empty()
+        {
             false => Ok(Outcome::Conflict),
             true => Ok(Outcome::Gone),
         }
@@ -191,7 +237,7 @@ impl Backend for GoPostgres {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
         plain_key(key)?;
         let key = [Bytes(key.as_bytes())];
-        let rows = self.rows(&self.0.statements.load, &key).await?;
+        let rows = self.rows(&self.statements().await?.load, &key).await?;
         rows.first().map(stored_of).transpose()
     }
 
@@ -203,7 +249,10 @@ impl Backend for GoPostgres {
             Bytes(record.value()),
             Integer(left_of(record.expiry())),
         ];
-        match self.written(&self.0.statements.create, &values).await {
+        match self
+            .written(&self.statements().await?.create, &values)
+            .await
+        {
             Ok(Some(row)) => Ok(Created::Saved(revision_of(&row)?)),
             Ok(None) => Ok(Created::Exists),
             Err(error) if is_not_unique(&error) => Ok(Created::Exists),
@@ -225,7 +274,10 @@ impl Backend for GoPostgres {
             Integer(left_of(record.expiry())),
             Bytes(seen.as_bytes()),
         ];
-        changed(self.change(key, &self.0.statements.swap, &values).await?)
+        changed(
+            self.change(key, &self.statements().await?.swap, &values)
+                .await?,
+        )
     }
 
     async fn touch(
@@ -240,13 +292,18 @@ impl Backend for GoPostgres {
             Integer(left_of(until)),
             Bytes(seen.as_bytes()),
         ];
-        changed(self.change(key, &self.0.statements.touch, &values).await?)
+        changed(
+            self.change(key, &self.statements().await?.touch, &values)
+                .await?,
+        )
     }
 
     async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
         plain_key(key)?;
         let values = [Bytes(key.as_bytes()), Bytes(seen.as_bytes())];
-        let removed = self.change(key, &self.0.statements.remove, &values).await?;
+        let removed = self
+            .change(key, &self.statements().await?.remove, &values)
+            .await?;
         Ok(removed.map(drop))
     }
 
@@ -283,7 +340,10 @@ impl Moves for GoPostgres {
             Bytes(seen.as_bytes()),
             Bytes(to.as_bytes()),
         ];
-        match self.change(key, &self.0.statements.move_to, &values).await {
+        match self
+            .change(key, &self.statements().await?.move_to, &values)
+            .await
+        {
             Err(error) if is_not_unique(&error) => Err(taken().with_source(error)),
             outcome => changed(outcome?),
         }
@@ -292,20 +352,23 @@ impl Moves for GoPostgres {
 
 #[async_trait]
 impl Scan for GoPostgres {
-    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, Error> {
+    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Page, Error> {
         let after = after.map_or(&[][..], Key::as_bytes); // no key is empty
         let values = [Bytes(after), Integer(sql_limit(limit))];
-        let rows = self.rows(&self.0.statements.page, &values).await?;
-        rows.iter().map(entry_of).collect()
+        let rows = self.rows(&self.statements().await?.page, &values).await?;
+        page_of(&rows, limit)
     }
 
-    async fn purge(&self, limit: usize) -> Result<usize, Error> {
+    async fn purge(&self, limit: usize) -> Result<Purged, Error> {
         let values = [Integer(sql_limit(limit))];
-        let purged = self.written(&self.0.statements.purge, &values).await?;
+        let purged = self
+            .written(&self.statements().await?.purge, &values)
+            .await?;
         let purged = purged
             .map(|row| row.integer(0).map_err(reading))
             .transpose()?;
-        Ok(usize::try_from(purged.unwrap_or(0)).unwrap_or(limit))
+        let removed = usize::try_from(purged.unwrap_or(0)).unwrap_or(limit);
+        Ok(Purged::removed(removed))
     }
 }
 

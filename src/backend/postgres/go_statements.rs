@@ -2,9 +2,11 @@
 //!
 //! Go keeps no revision in a row. Postgres does: which transaction wrote it, and where it is.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::super::go_table::{GoTable, Kind};
+use super::columns::{GoColumns, KeyType, ValueType};
 
 /// What no time of a row is later than, for whoever never expires: Go reads no `infinity`.
 const NEVER: &str = "'9999-12-31 00:00:00Z'::timestamptz";
@@ -32,14 +34,12 @@ pub(super) struct GoStatements {
     pub(super) page: Arc<str>,
     /// Of how many at most, alone.
     pub(super) purge: Arc<str>,
-    /// Whether the table is there, and what makes it as Go would. Of nothing.
-    pub(super) find_table: Arc<str>,
-    pub(super) make_table: Arc<str>,
 }
 
 impl GoStatements {
-    pub(super) fn of(table: &GoTable) -> Self {
-        let names = Names::of(table);
+    pub(super) fn of(table: &GoTable, columns: GoColumns) -> Self {
+        let names = TableNames::of(table);
+        let names = Names { columns, names };
         GoStatements {
             load: names.load().into(),
             find: names.find().into(),
@@ -50,24 +50,36 @@ impl GoStatements {
             remove: names.remove().into(),
             page: names.page().into(),
             purge: names.purge().into(),
-            find_table: names.find_table().into(),
-            make_table: names.make_table().into(),
         }
     }
 }
 
 /// What stands in the statements, quoted.
-struct Names {
+pub(super) struct TableNames {
     kind: Kind,
     /// As it is called, without its schema.
     plain: String,
-    table: String,
+    pub(super) table: String,
     key: String,
     value: String,
     expiry: String,
     dates: Option<[String; 2]>,
     /// How many milliseconds a row is valid after it was written with `MaxAge: 0`.
     without_max_age: Option<u128>,
+}
+
+/// The names, and how the columns are to be spoken to.
+struct Names {
+    columns: GoColumns,
+    names: TableNames,
+}
+
+impl Deref for Names {
+    type Target = TableNames;
+
+    fn deref(&self) -> &TableNames {
+        &self.names
+    }
 }
 
 /// The revision of the row `t`.
@@ -82,44 +94,45 @@ fn until(left: &str) -> String {
 }
 
 impl Names {
-    fn of(table: &GoTable) -> Self {
-        let schema = table.schema.as_deref().map(|schema| quoted(schema) + ".");
-        Names {
-            kind: table.kind,
-            plain: table.name.clone(),
-            table: schema.unwrap_or_default() + &quoted(&table.name),
-            key: quoted(&table.key),
-            value: quoted(&table.value),
-            expiry: quoted(&table.expiry),
-            dates: table
-                .dates
-                .as_ref()
-                .map(|dates| dates.each_ref().map(|name| quoted(name))),
-            without_max_age: table.without_max_age.map(|lasting| lasting.as_millis()),
-        }
-    }
-
     /// The key that is given as bytes, as the column has it.
     fn given(&self, number: usize) -> String {
-        match self.kind {
-            Kind::AntonlindstromPgstore => format!("${number}::bytea"),
-            _ => format!("convert_from(${number}::bytea, 'UTF8')"),
+        match self.columns.key {
+            KeyType::Bytes => format!("${number}::bytea"),
+            KeyType::Text => format!("convert_from(${number}::bytea, 'UTF8')"),
+            KeyType::Padded => format!("convert_from(${number}::bytea, 'UTF8')::bpchar"),
         }
     }
 
     /// The key of the row `t`, in an order that does not depend on a language.
     fn key_in_order(&self) -> String {
-        match self.kind {
-            Kind::AntonlindstromPgstore => format!("t.{}", self.key),
-            _ => format!("t.{} COLLATE \"C\"", self.key),
+        match self.columns.key {
+            KeyType::Bytes => format!("t.{}", self.key),
+            KeyType::Text => format!("t.{} COLLATE \"C\"", self.key),
+            KeyType::Padded => format!("t.{}::text COLLATE \"C\"", self.key),
         }
     }
 
     /// The same, as bytes.
     fn key_as_bytes(&self) -> String {
-        match self.kind {
-            Kind::AntonlindstromPgstore => format!("t.{}", self.key),
-            _ => format!("convert_to(t.{}, 'UTF8')", self.key),
+        match self.columns.key {
+            KeyType::Bytes => format!("t.{}", self.key),
+            KeyType::Text | KeyType::Padded => format!("convert_to(t.{}::text, 'UTF8')", self.key),
+        }
+    }
+
+    /// The value `$2`, as the column has it.
+    fn given_value(&self) -> &'static str {
+        match self.columns.value {
+            ValueType::Bytes => "$2::bytea",
+            ValueType::Text => "convert_from($2::bytea, 'UTF8')",
+        }
+    }
+
+    /// The value of the row `t`, as bytes.
+    fn value_as_bytes(&self) -> String {
+        match self.columns.value {
+            ValueType::Bytes => format!("t.{}", self.value),
+            ValueType::Text => format!("convert_to(t.{}, 'UTF8')", self.value),
         }
     }
 
@@ -170,10 +183,11 @@ impl Names {
     }
 
     fn load(&self) -> String {
-        let Names { table, value, .. } = self;
+        let table = &self.table;
+        let value = self.value_as_bytes();
         let (left, living) = (self.left(), self.living());
         format!(
-            "SELECT t.{value}, {left}, NULL::bytea, NULL::bytea, {REVISION} \
+            "SELECT {value}, {left}, NULL::bytea, NULL::bytea, {REVISION} \
              FROM {table} AS t WHERE {living} LIMIT 1"
         )
     }
@@ -183,14 +197,15 @@ impl Names {
     }
 
     fn create(&self) -> String {
-        let Names {
+        let TableNames {
             table,
             key,
             value,
             expiry,
             ..
-        } = self;
+        } = &self.names;
         let (given, until) = (self.given(1), until("$3"));
+        let given_value = self.given_value();
         let (dates, now) = match &self.dates {
             Some([made, written]) => (
                 format!(", {made}, {written}"),
@@ -199,13 +214,13 @@ impl Names {
             None => Default::default(),
         };
         let insert = format!("INSERT INTO {table} AS t ({key}, {value}, {expiry}{dates})");
-        if self.kind == Kind::AntonlindstromPgstore {
+        if !self.columns.is_unique {
             // No row's place can be taken: what is over is removed, which is asked for first.
             let over = self.expires("o");
             return format!(
                 "WITH over AS (DELETE FROM {table} AS o WHERE o.{key} = {given} \
                  AND {over} <= statement_timestamp() RETURNING 1) \
-                 {insert} SELECT {given}, $2::bytea, {until}{now} \
+                 {insert} SELECT {given}, {given_value}, {until}{now} \
                  WHERE (SELECT count(*) FROM over) >= 0 \
                  AND NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {}) RETURNING {REVISION}",
                 self.living()
@@ -219,7 +234,7 @@ impl Names {
             .map(|column| format!("{column} = excluded.{column}"))
             .collect();
         format!(
-            "{insert} VALUES ({given}, $2::bytea, {until}{now}) ON CONFLICT ({key}) DO UPDATE SET {} \
+            "{insert} VALUES ({given}, {given_value}, {until}{now}) ON CONFLICT ({key}) DO UPDATE SET {} \
              WHERE ({expires} > statement_timestamp()) IS NOT TRUE RETURNING {REVISION}",
             columns.join(", ")
         )
@@ -227,19 +242,20 @@ impl Names {
 
     /// Sets something else, too.
     fn swap(&self, and: &str) -> String {
-        let Names {
+        let TableNames {
             table,
             value,
             expiry,
             ..
-        } = self;
+        } = &self.names;
         let (until, seen) = (until("$3"), self.seen(4));
         let written = match &self.dates {
             Some([_, written]) => format!(", {written} = {}", self.written_now(&until)),
             None => String::new(),
         };
+        let given_value = self.given_value();
         format!(
-            "UPDATE {table} AS t SET {value} = $2::bytea, {expiry} = {until}{written}{and} \
+            "UPDATE {table} AS t SET {value} = {given_value}, {expiry} = {until}{written}{and} \
              WHERE {seen} RETURNING {REVISION}"
         )
     }
@@ -249,7 +265,7 @@ impl Names {
     }
 
     fn touch(&self) -> String {
-        let Names { table, expiry, .. } = self;
+        let TableNames { table, expiry, .. } = &self.names;
         let (until, seen) = (until("$2"), self.seen(3));
         let written = match (&self.dates, self.without_max_age) {
             (Some([_, written]), Some(_)) => {
@@ -272,7 +288,7 @@ impl Names {
     }
 
     fn page(&self) -> String {
-        let Names { table, value, .. } = self;
+        let TableNames { table, value, .. } = &self.names;
         let (bytes, order, left) = (self.key_as_bytes(), self.key_in_order(), self.left());
         let (after, expires) = (self.given(1), self.expires("t"));
         format!(
@@ -283,7 +299,7 @@ impl Names {
 
     /// See `purge` of our own tables. No row ends before its expiry, of which there is an index.
     fn purge(&self) -> String {
-        let Names { table, expiry, .. } = self;
+        let TableNames { table, expiry, .. } = &self.names;
         let expires = self.expires("t");
         format!(
             "WITH purged AS (DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} AS t \
@@ -292,17 +308,29 @@ impl Names {
              FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) FROM purged"
         )
     }
+}
 
-    fn find_table(&self) -> String {
-        let name = self.table.replace('\'', "''");
-        format!(
-            "SELECT (to_regclass(E'{}') IS NOT NULL)::int",
-            name.replace('\\', "\\\\")
-        )
+impl TableNames {
+    pub(super) fn of(table: &GoTable) -> Self {
+        let schema = table.schema.as_deref().map(|schema| quoted(schema) + ".");
+        TableNames {
+            kind: table.kind,
+            plain: table.name.clone(),
+            table: schema.unwrap_or_default() + &quoted(&table.name),
+            key: quoted(&table.key),
+            value: quoted(&table.value),
+            expiry: quoted(&table.expiry),
+            dates: table
+                .dates
+                .as_ref()
+                .map(|dates| dates.each_ref().map(|name| quoted(name))),
+            without_max_age: table.without_max_age.map(|lasting| lasting.as_millis()),
+        }
     }
 
-    fn make_table(&self) -> String {
-        let Names {
+    /// What makes the table as Go would.
+    pub(super) fn make_table(&self) -> String {
+        let TableNames {
             table,
             key,
             value,

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `mod.rs` | [`Postgres`]: the operations of a backend |
 //! | `go.rs`, `go_statements.rs` | [`GoPostgres`]: the same of tables that Go packages keep |
+//! | `columns.rs` | what the columns of a table are in fact |
 //! | `options.rs` | [`PostgresOptions`] |
 //! | `statements.rs` | their SQL |
 //! | `connections.rs` | how a statement is sent, and for how long it may take |
@@ -12,6 +13,7 @@
 //! | `schema.rs`, `schema.sql` | the tables |
 //! | `errors.rs` | what Postgres could not do |
 
+mod columns;
 mod connections;
 mod errors;
 mod go;
@@ -30,10 +32,10 @@ use sqlx::PgPool;
 use sqlx::postgres::PgRow;
 
 use super::sql::{
-    Columns, check_size, entry_of, generation_of, key_of, new_revision, sql_limit, stored_of,
+    Columns, check_size, generation_of, key_of, new_revision, page_of, sql_limit, stored_of,
 };
 use super::{
-    Backend, Created, Entry, Error, Expiry, Generation, Key, Outcome, Owner, Owners, Record,
+    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owner, Owners, Page, Purged, Record,
     Revision, Scan, Stored,
 };
 use connections::Effect::{Reads, Writes};
@@ -99,14 +101,16 @@ impl Postgres {
     /// Records in the database that the URL names, as `libpq` and sqlx read it. The tables are
     /// made, if they are missing; where they are there, no right to create is needed.
     ///
-    /// At most ten connections are opened, when they are needed; those that were idle for ten
+    /// At most [ten](PostgresOptions::max_connections) connections are opened, when they are
+    /// needed; those that were idle for ten
     /// minutes, or are half an hour old, are closed by a later operation. A server that refuses
     /// connections is unavailable at once. With `statement-cache-capacity=0` among the URL's
     /// options statements are [not prepared](PostgresOptions::unprepared).
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), for a URL that cannot be read;
-    /// [unavailable](Error::is_unavailable), if the database cannot be reached or used.
+    /// [Usage](Error::is_usage), for a URL that cannot be read, and for tables that are there
+    /// with other columns; [unavailable](Error::is_unavailable), if the database cannot be
+    /// reached or used.
     pub async fn connect(url: &str) -> Result<Self, Error> {
         Postgres::connect_with(url, PostgresOptions::new()).await
     }
@@ -119,6 +123,17 @@ impl Postgres {
         let backend = Postgres(Arc::new(Connections::open(url, &options)?));
         backend.make_tables().await?;
         Ok(backend)
+    }
+
+    /// As [`connect`](Postgres::connect), of a database that has the tables already. Makes
+    /// nothing: for programs that look after the store of a service.
+    ///
+    /// # Errors
+    /// As [`connect`](Postgres::connect); usage, if the tables are not there.
+    pub async fn connect_existing(url: &str) -> Result<Self, Error> {
+        let connections = Connections::open(url, &PostgresOptions::new())?;
+        connections.make(schema::find_tables).await??;
+        Ok(Postgres(Arc::new(connections)))
     }
 
     /// Records in the database of a pool of your own, which has the tables of
@@ -142,10 +157,11 @@ impl Postgres {
     /// Makes the tables that are missing. Several may at once.
     ///
     /// # Errors
-    /// [Unavailable](Error::is_unavailable), if the database cannot be reached, or does not
+    /// [Usage](Error::is_usage), for a table that is there with other columns, which it names;
+    /// [unavailable](Error::is_unavailable), if the database cannot be reached, or does not
     /// let its user create tables.
     pub async fn make_tables(&self) -> Result<(), Error> {
-        self.0.make(schema::make_tables).await
+        self.0.make(schema::make_tables).await?
     }
 
     /// Closes the connections, of a pool of your own too, once the statements that are still
@@ -344,18 +360,19 @@ impl Owners for Postgres {
 
 #[async_trait]
 impl Scan for Postgres {
-    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, Error> {
+    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Page, Error> {
         let after = after.map_or(&[][..], Key::as_bytes); // no key is empty
         let values = [Bytes(after), Integer(sql_limit(limit))];
         let rows = self.0.rows(Reads, statements::PAGE, &values).await?;
-        rows.iter().map(entry_of).collect()
+        page_of(&rows, limit)
     }
 
     /// Owners that are over go first, all of them: their records are then over too.
-    async fn purge(&self, limit: usize) -> Result<usize, Error> {
+    async fn purge(&self, limit: usize) -> Result<Purged, Error> {
         let owners = limit.max(1);
         while self.purge_some(statements::PURGE_OWNERS, owners).await? == owners {}
-        self.purge_some(statements::PURGE, limit).await
+        let removed = self.purge_some(statements::PURGE, limit).await?;
+        Ok(Purged::removed(removed))
     }
 }
 

@@ -13,9 +13,7 @@ use tokio::time::timeout;
 
 use super::super::Error;
 use super::errors::reading;
-
-/// How many connections a pool of ours has at most.
-const MOST: usize = 10;
+use super::options::PostgresOptions;
 
 /// How long after it was used a connection is taken to be there.
 const FRESH: Duration = Duration::from_secs(1);
@@ -40,14 +38,17 @@ pub(super) enum Pool {
 
 impl Pool {
     /// Connections that are opened when they are needed.
-    pub(super) fn of(connect: PgConnectOptions, operation: Duration) -> Result<Self, Error> {
+    pub(super) fn of(connect: PgConnectOptions, options: &PostgresOptions) -> Result<Self, Error> {
+        if options.max_connections == 0 {
+            return Err(Error::usage("a pool has one connection or more"));
+        }
         let opener = Opener {
             connect: Box::new(connect),
-            ping: PING.min(operation / 4),
+            ping: PING.min(options.timeout / 4),
             lost: Mutex::new(None),
             swept: Mutex::new(Instant::now()),
         };
-        let pool = managed::Pool::builder(opener).max_size(MOST);
+        let pool = managed::Pool::builder(opener).max_size(options.max_connections);
         // The last used first: so the others lie idle, and are closed.
         let pool = pool.queue_mode(QueueMode::Lifo).build();
         let pool = pool.map_err(|error| Error::usage("no pool can be made").with_source(error))?;
@@ -237,7 +238,7 @@ mod tests {
 
     #[tokio::test]
     async fn those_opened_before_one_was_lost_are_lost() {
-        let pool = Pool::of(PgConnectOptions::new(), FRESH).unwrap();
+        let pool = Pool::of(PgConnectOptions::new(), &PostgresOptions::new()).unwrap();
         let Pool::Own(own) = &pool else { panic!() };
         let before = Instant::now();
         assert!(!own.manager().is_lost(before));

@@ -2,6 +2,9 @@
 
 use sqlx::PgConnection;
 
+use super::super::Error;
+use super::columns::Columns;
+
 pub(super) const SCHEMA: &str = include_str!("schema.sql");
 
 /// What of ours is there, and could be used.
@@ -20,12 +23,67 @@ const ALL: i32 = 8;
 /// The number is ours alone.
 const TURN: &str = "SELECT pg_advisory_xact_lock(6003956110211706209);";
 
+/// The columns, and the types that they must have.
+const SESSIONS: (&str, &[(&str, &str)]) = (
+    "silverback_sessions",
+    &[
+        ("key", "bytea"),
+        ("revision", "bytea"),
+        ("expiry", "bigint"),
+        ("expiry_minute", "bigint"),
+        ("owner", "bytea"),
+        ("generation", "bytea"),
+        ("value", "bytea"),
+    ],
+);
+const OWNERS: (&str, &[(&str, &str)]) = (
+    "silverback_owners",
+    &[
+        ("name", "bytea"),
+        ("generation", "bytea"),
+        ("expiry", "bigint"),
+        ("kept", "bytea"),
+    ],
+);
+
 /// Makes what is missing. Where all is there it writes nothing, and needs no right to.
-pub(super) async fn make_tables(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    if is_complete(connection).await? {
-        return Ok(());
+///
+/// # Errors
+/// The inner one, for a table that is there with other columns.
+pub(super) async fn make_tables(
+    connection: &mut PgConnection,
+) -> Result<Result<(), Error>, sqlx::Error> {
+    if let Err(error) = check_tables(connection).await? {
+        return Ok(Err(error));
     }
-    take_turn_and_run(connection, SCHEMA).await
+    if !is_complete(connection).await? {
+        take_turn_and_run(connection, SCHEMA).await?;
+    }
+    Ok(Ok(()))
+}
+
+async fn check_tables(connection: &mut PgConnection) -> Result<Result<(), Error>, sqlx::Error> {
+    for (table, wanted) in [SESSIONS, OWNERS] {
+        let found = Columns::read(connection, table).await?;
+        if let Err(error) = found.check_types(table, wanted) {
+            return Ok(Err(error));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Refuses a database without the tables. Makes nothing.
+pub(super) async fn find_tables(
+    connection: &mut PgConnection,
+) -> Result<Result<(), Error>, sqlx::Error> {
+    for (table, _) in [SESSIONS, OWNERS] {
+        if !Columns::read(connection, table).await?.are_there() {
+            return Ok(Err(Error::usage(format!(
+                "the database has no table {table} in its search path: nothing was made"
+            ))));
+        }
+    }
+    check_tables(connection).await
 }
 
 /// Sent as one text it is one transaction, on one connection behind any pooler.

@@ -1,7 +1,5 @@
 //! What SQLite could not do, as a backend's error. Its texts name tables and never values.
 
-use std::io;
-
 use super::super::Error;
 
 /// SQLite's primary result codes, <https://www.sqlite.org/rescode.html>.
@@ -22,11 +20,6 @@ fn code(error: &sqlx::Error) -> Option<i32> {
 
 pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     matches!(code(error), Some(BUSY | LOCKED))
-}
-
-/// Of a file that cannot be made.
-pub(super) fn unusable(error: io::Error) -> Error {
-    Error::unavailable("the database's file cannot be made").with_source(error)
 }
 
 /// Of a statement that writes nothing, or had no connection.

@@ -25,10 +25,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::SqlitePool;
 
-use super::sql::{check_size, entry_of, generation_of, key_of, new_revision, sql_limit, stored_of};
+use super::sql::{check_size, generation_of, key_of, new_revision, page_of, sql_limit, stored_of};
 use super::{
-    Backend, Created, Entry, Error, Expiry, Generation, Key, Outcome, Owners, Record, Revision,
-    Scan, Stored,
+    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owners, Page, Purged, Record,
+    Revision, Scan, Stored,
 };
 use connections::{Connections, Statement};
 use errors::{reading, writing};
@@ -83,7 +83,8 @@ impl Sqlite {
     /// synced to the disk before the answer (`journal_mode = WAL`, `synchronous = FULL`).
     ///
     /// # Errors
-    /// [Unavailable](Error::is_unavailable), if the file cannot be made or opened, is no
+    /// [Usage](Error::is_usage), for tables that are there with other columns, which it names;
+    /// [unavailable](Error::is_unavailable), if the file cannot be made or opened, is no
     /// database, or lacks tables and is for reading only.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = schema::make_file(path.as_ref())?;
@@ -91,6 +92,22 @@ impl Sqlite {
         let mut writer = connections.writer().await?;
         schema::make_tables(&mut writer).await?;
         drop(writer);
+        Ok(Sqlite(Arc::new(connections)))
+    }
+
+    /// Records in the file at `path`, which is a store already. Makes nothing: for programs that
+    /// look after the store of a service.
+    ///
+    /// # Errors
+    /// [Usage](Error::is_usage), if there is no such file, or its database has no tables of
+    /// ours; [unavailable](Error::is_unavailable), if the user who runs this program may not
+    /// read and write it, or it is no database.
+    pub async fn open_existing(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = schema::find_file(path.as_ref())?;
+        let connections = Connections::open(&path);
+        let mut reader = connections.readers.acquire().await.map_err(reading)?;
+        schema::find_tables(&mut reader, &path).await?;
+        drop(reader);
         Ok(Sqlite(Arc::new(connections)))
     }
 
@@ -302,21 +319,22 @@ impl Owners for Sqlite {
 
 #[async_trait]
 impl Scan for Sqlite {
-    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, Error> {
+    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Page, Error> {
         let rows = sqlx::query(statements::PAGE)
             .bind(Expiry::now().as_millis())
             .bind(after.map_or(&[][..], Key::as_bytes)) // no key is empty
             .bind(sql_limit(limit))
             .fetch_all(&self.0.readers)
             .await;
-        rows.map_err(reading)?.iter().map(entry_of).collect()
+        page_of(&rows.map_err(reading)?, limit)
     }
 
     /// Owners that are over go first, all of them: their records are then over too.
-    async fn purge(&self, limit: usize) -> Result<usize, Error> {
+    async fn purge(&self, limit: usize) -> Result<Purged, Error> {
         let owners = limit.max(1);
         while self.purge_some(statements::PURGE_OWNERS, owners).await? == owners {}
-        self.purge_some(statements::PURGE, limit).await
+        let removed = self.purge_some(statements::PURGE, limit).await?;
+        Ok(Purged::removed(removed))
     }
 }
 

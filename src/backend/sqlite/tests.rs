@@ -159,7 +159,7 @@ async fn who_may_only_read_reads_and_is_told() {
     let pool = SqlitePoolOptions::new().connect_lazy_with(folder.options().read_only(true));
     let reader = Sqlite::with_pool(pool);
     let stored = reader.load(&key("a")).await.unwrap().unwrap();
-    assert_eq!(reader.page(None, 10).await.unwrap().len(), 1);
+    assert_eq!(reader.page(None, 10).await.unwrap().entries.len(), 1);
     let refusals = [
         reader.create(&key("b"), &record("v")).await.map(drop),
         reader.remove(&key("a"), &stored.revision).await.map(drop),
@@ -292,22 +292,22 @@ async fn nothing_is_left_of_what_is_over() {
         .create(&key("nobody's"), &owned("nobody", generation))
         .await
         .unwrap();
-    assert_eq!(backend.purge(2).await.unwrap(), 2);
-    assert_eq!(backend.purge(2).await.unwrap(), 1);
+    assert_eq!(backend.purge(2).await.unwrap().removed, 2);
+    assert_eq!(backend.purge(2).await.unwrap().removed, 1);
     assert!(backend.load(&key("kept")).await.unwrap().is_some());
     // An owner that is over takes its records along, also when it begins again first.
     let mut other = folder.connection().await;
     let over = "UPDATE silverback_owners SET expiry = 1";
     run(&mut other, over).await;
     let next = backend.begin("ape", soon()).await.unwrap();
-    assert_eq!(backend.purge(10).await.unwrap(), 1);
+    assert_eq!(backend.purge(10).await.unwrap().removed, 1);
     backend
         .create(&key("new"), &owned("ape", next))
         .await
         .unwrap();
     run(&mut other, over).await;
     assert_eq!(backend.load(&key("new")).await.unwrap(), None);
-    assert_eq!(backend.purge(10).await.unwrap(), 1);
+    assert_eq!(backend.purge(10).await.unwrap().removed, 1);
     for left in [
         "SELECT count(*) FROM silverback_sessions",
         "SELECT count(*) FROM silverback_owners",
@@ -332,7 +332,8 @@ async fn who_stops_waiting_leaves_it_done_or_undone() {
         assert!(found.is_none_or(|stored| stored.record.value() == b"v"));
         backend.create(&key, &record("v")).await.unwrap();
     }
-    assert_eq!(backend.page(None, usize::MAX).await.unwrap().len(), 200);
+    let page = backend.page(None, usize::MAX).await.unwrap();
+    assert_eq!(page.entries.len(), 200);
 }
 
 #[tokio::test]
@@ -384,4 +385,76 @@ async fn a_dead_record_is_not_brought_back_by_keeping_it() {
         assert_eq!(backend.load(&key("other")).await.unwrap(), None);
     }
     assert_eq!(backend.keys("ape").await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn tables_with_other_columns_are_refused_and_left_as_they_are() {
+    for (table, named) in [
+        (
+            "CREATE TABLE silverback_sessions (key TEXT, revision BLOB, expiry TEXT,
+                owner BLOB, generation BLOB, value BLOB)",
+            "\"key\"",
+        ),
+        (
+            "CREATE TABLE silverback_sessions (key BLOB, revision BLOB, expiry REAL,
+                owner BLOB, generation BLOB, value BLOB)",
+            "\"expiry\"",
+        ),
+        (
+            "CREATE TABLE silverback_owners (name BLOB, expiry INTEGER)",
+            "\"generation\"",
+        ),
+    ] {
+        let folder = Temporary::new();
+        let options = folder.options().create_if_missing(true);
+        let mut other = SqliteConnection::connect_with(&options).await.unwrap();
+        run(&mut other, table).await;
+        let refusals = [
+            Sqlite::open(folder.path()).await,
+            Sqlite::open_existing(folder.path()).await,
+        ];
+        for refused in refusals.map(Result::unwrap_err) {
+            assert!(refused.is_usage(), "{refused:?}");
+            assert!(refused.to_string().contains(named), "{refused}");
+        }
+        let tables = "SELECT count(*) FROM sqlite_schema";
+        assert_eq!(number(&mut other, tables).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_is_no_record_is_skipped_by_a_page_and_named() {
+    let folder = Temporary::new();
+    let backend = folder.open().await;
+    for name in ["a", "b", "c", "d"] {
+        backend.create(&key(name), &record("v")).await.unwrap();
+    }
+    let mut other = folder.connection().await;
+    let spoil = "UPDATE silverback_sessions SET owner = x'ff', generation = x'00' WHERE key IN (CAST('b' AS BLOB), CAST('c' AS BLOB));
+        INSERT INTO silverback_owners VALUES (x'ff', x'00', 9223372036854775807, NULL)";
+    run(&mut other, spoil).await;
+    let (mut found, mut skipped, mut after) = (Vec::new(), Vec::new(), None);
+    loop {
+        let page = backend.page(after.as_ref(), 1).await.unwrap();
+        found.extend(page.entries.into_iter().map(|entry| entry.key));
+        skipped.extend(page.skipped);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, [key("a"), key("d")]);
+    assert_eq!(skipped.len(), 2);
+    assert!(skipped.iter().all(Error::is_corrupt));
+}
+
+#[tokio::test]
+async fn a_ping_of_closed_connections_is_unavailable() {
+    let folder = Temporary::new();
+    drop(folder.open().await);
+    let pool = SqlitePoolOptions::new().connect_lazy_with(folder.options());
+    let backend = Sqlite::with_pool(pool.clone());
+    backend.ping().await.unwrap();
+    pool.close().await;
+    assert!(backend.ping().await.unwrap_err().is_unavailable());
 }

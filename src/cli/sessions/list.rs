@@ -9,7 +9,7 @@ use silverback::codec::UnixTime;
 
 use super::super::Failure;
 use super::super::dates::readable;
-use super::store::Place;
+use super::store::{Place, tell_of_skipped};
 
 /// How many records are asked for, and in memory, at once.
 const PAGE: usize = 1_000;
@@ -19,6 +19,7 @@ const PAGE: usize = 1_000;
 /// The fields are separated by tabs; on a terminal a line above says what they are. An
 /// owner's control characters are written as \u{..}. A key opens nothing. No keys are needed,
 /// and so what a session that has just ended leaves for a minute is listed like any other.
+/// A record that cannot be read is skipped, and named on standard error.
 #[derive(Args)]
 pub(super) struct List {
     #[command(flatten)]
@@ -57,12 +58,13 @@ impl List {
         while left > 0 {
             let asked = left.min(PAGE);
             let page = scan.page(after.as_ref(), asked).await?;
-            self.print(&page)?;
-            if page.len() < asked {
+            tell_of_skipped(&page.skipped);
+            self.print(&page.entries)?;
+            left -= page.entries.len();
+            after = page.next;
+            if after.is_none() {
                 break;
             }
-            left -= page.len();
-            after = page.into_iter().next_back().map(|entry| entry.key);
         }
         Ok(())
     }

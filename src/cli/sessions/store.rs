@@ -8,8 +8,8 @@ use silverback::backend::{self, Backend, Key};
 use silverback::codec::{CodecOptions, Codecs, Serializer};
 use silverback::session::{CookieOptions, Dialect, Lifetime, Refusal, ServerOptions, ServerStore};
 
-use super::super::Failure;
 use super::super::settings::{CipherName, Keys, SealingHash, from_environment};
+use super::super::{Failure, tell};
 
 /// The variable that holds the URL when no option does.
 const STORE_VARIABLE: &str = "SILVERBACK_STORE";
@@ -79,6 +79,7 @@ enum SerializerName {
 }
 
 impl Place {
+    /// What is there: nothing is made by looking after it.
     pub(super) async fn connect(&self) -> Result<Arc<dyn Backend>, Failure> {
         let url = match &self.store {
             Some(url) => Some(url.clone()),
@@ -86,7 +87,7 @@ impl Place {
         };
         let missing = || format!("there is no store: give --store or {STORE_VARIABLE}");
         let url = url.ok_or_else(|| Failure::usage(missing()))?;
-        Ok(backend::connect(&url).await?)
+        Ok(backend::connect_existing(&url).await?)
     }
 
     /// The store of a service; none, if its cookie's name is not given.
@@ -167,5 +168,12 @@ pub(super) fn reason(refusal: Refusal) -> String {
                               session of this service"
             .to_owned(),
         refusal => format!("the session is refused: {refusal}"),
+    }
+}
+
+/// Names on standard error what could not be read.
+pub(super) fn tell_of_skipped(skipped: &[backend::Error]) {
+    for error in skipped {
+        tell(format_args!("silverback: skipped: {error}"));
     }
 }

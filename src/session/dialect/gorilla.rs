@@ -25,28 +25,50 @@ const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 /// How long an ID may be: gorilla's are 52 characters, dynastore's and others' shorter.
 const LONGEST_ID: usize = 63;
 
+/// The value of a session that pgstore takes for the expiry of its row. It panics in the next
+/// save where that is no `time.Time` (antonlindstrom/pgstore `pgstore.go`, `save`; another
+/// value of its own, `created_on`, it passes over if it is none).
+const EXPIRES_ON: &str = "expires_on";
+
+/// The package whose rows they are, where it is not gorilla/sessions itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kin {
+    Gorilla,
+    Pgstore,
+    /// The cookie is the ID itself.
+    Dynastore,
+}
+
 pub(super) struct Gorilla {
     codec: Arc<dyn Codec>,
-    /// Whether the cookie is the ID itself, as savaki/dynastore has it.
-    has_bare_ids: bool,
+    kin: Kin,
     name: String,
     lifetime: Lifetime,
 }
 
 impl Gorilla {
-    pub(super) fn new(
-        codec: Arc<dyn Codec>,
-        has_bare_ids: bool,
-        setup: &Setup,
-    ) -> Result<Self, Error> {
+    pub(super) fn new(codec: Arc<dyn Codec>, kin: Kin, setup: &Setup) -> Result<Self, Error> {
         let name = setup.cookie.name().to_owned();
         Values::check(&*codec, &name, setup.now())?;
         Ok(Gorilla {
             codec,
-            has_bare_ids,
+            kin,
             name,
             lifetime: setup.lifetime.clone(),
         })
+    }
+}
+
+/// Refuses what would make pgstore panic.
+fn check_expires_on(values: &Values) -> Result<(), Error> {
+    let found = values.interface(EXPIRES_ON);
+    let name = found.as_ref().map(|found| found.name().to_string_lossy());
+    match name.as_deref() {
+        None | Some("" | "time.Time") => Ok(()),
+        Some(name) => Err(Error::usage(format!(
+            "the session's value `{EXPIRES_ON}` is a {name}: \
+             pgstore takes it for the row's expiry, and it must be a time.Time"
+        ))),
     }
 }
 
@@ -111,7 +133,7 @@ impl RowFormat for Gorilla {
     fn seal_id(&self, id: &Id, at: UnixTime) -> Result<String, Error> {
         let text = std::str::from_utf8(id.as_bytes());
         let text = text.map_err(|_| Error::usage("the ID is no text"))?;
-        if self.has_bare_ids {
+        if self.kin == Kin::Dynastore {
             return Ok(text.to_owned());
         }
         let payload = self.codec.serializer().serialize(text);
@@ -120,7 +142,7 @@ impl RowFormat for Gorilla {
     }
 
     fn open_id(&self, cookie: &str, now: UnixTime) -> Result<Result<OpenedId, Refusal>, Error> {
-        if self.has_bare_ids {
+        if self.kin == Kin::Dynastore {
             return Ok(bare_id(cookie, now));
         }
         let opened = match self.codec.open_at(&self.name, cookie, now) {
@@ -157,6 +179,9 @@ impl RowFormat for Gorilla {
         let Row::Live(Content { values, metadata }) = row else {
             return Ok(None);
         };
+        if self.kin == Kin::Pgstore {
+            check_expires_on(values)?;
+        }
         let carried = go_metadata::to_text(write, metadata);
         let payload = values.serialize(&self.codec.serializer(), &carried)?;
         let sealed = self.codec.seal_at(&self.name, &payload, now);

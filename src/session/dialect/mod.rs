@@ -127,7 +127,9 @@ impl Dialect {
     pub(super) fn check_layout(self, layout: Layout) -> Result<(), Error> {
         let fits = match self {
             Dialect::Native => layout == Layout::Native,
-            Dialect::Gorilla | Dialect::Dynastore => matches!(layout, Layout::Gorilla { .. }),
+            Dialect::Gorilla | Dialect::Dynastore => {
+                matches!(layout, Layout::Gorilla { .. } | Layout::Pgstore)
+            }
             Dialect::Scs | Dialect::ScsHashed => layout == Layout::Scs,
         };
         match fits {
@@ -145,6 +147,7 @@ impl Dialect {
         row_codec: Option<Arc<dyn Codec>>,
         store_name: &str,
         setup: &Setup,
+        layout: Layout,
     ) -> Result<(Box<dyn RowFormat>, Terms), Error> {
         if self != Dialect::Native && (row_codec.is_some() || !store_name.is_empty()) {
             return Err(Error::usage(
@@ -159,8 +162,12 @@ impl Dialect {
                 (Box::new(native), terms)
             }
             Dialect::Gorilla | Dialect::Dynastore => {
-                let has_bare_ids = self == Dialect::Dynastore;
-                let format = gorilla::Gorilla::new(codec, has_bare_ids, setup)?;
+                let kin = match (self, layout) {
+                    (Dialect::Dynastore, _) => gorilla::Kin::Dynastore,
+                    (_, Layout::Pgstore) => gorilla::Kin::Pgstore,
+                    _ => gorilla::Kin::Gorilla,
+                };
+                let format = gorilla::Gorilla::new(codec, kin, setup)?;
                 (Box::new(format), terms)
             }
             Dialect::Scs | Dialect::ScsHashed => {

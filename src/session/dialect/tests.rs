@@ -28,8 +28,9 @@ fn codec(pair: &KeyPair) -> Arc<dyn Codec> {
 }
 
 fn format(dialect: Dialect, pair: &KeyPair, store: &str, cookie: &str) -> Box<dyn RowFormat> {
+    let layout = Layout::Native; // only pgstore's has a say
     let setup = setup(cookie, dialect, Lifetime::new());
-    let format = dialect.format(codec(pair), None, store, &setup);
+    let format = dialect.format(codec(pair), None, store, &setup, layout);
     format.unwrap().0
 }
 
@@ -37,7 +38,10 @@ fn format(dialect: Dialect, pair: &KeyPair, store: &str, cookie: &str) -> Box<dy
 fn scs_with(lifetime: Lifetime) -> Box<dyn RowFormat> {
     let setup = setup("session", Dialect::Scs, lifetime);
     let keys = codec(&KeyPair::generate().unwrap());
-    Dialect::Scs.format(keys, None, "", &setup).unwrap().0
+    Dialect::Scs
+        .format(keys, None, "", &setup, Layout::Scs)
+        .unwrap()
+        .0
 }
 
 /// A row as a Go program writes it.
@@ -483,7 +487,7 @@ fn why_a_row_does_not_open() {
     let options = CodecOptions::new().max_length(200);
     let short = Codecs::from_pairs_with([pair.clone()], &options).unwrap();
     let setup = setup("session", Dialect::Gorilla, Lifetime::new());
-    let gorilla = Dialect::Gorilla.format(Arc::new(short), None, "", &setup);
+    let gorilla = Dialect::Gorilla.format(Arc::new(short), None, "", &setup, Layout::Native);
     let (gorilla, other) = (
         gorilla.unwrap().0,
         format(Dialect::Gorilla, &pair, "", "session"),
@@ -538,5 +542,7 @@ fn a_dialect_wants_rows_of_its_own() {
         assert_eq!(fitting.count(), 1, "{dialect:?}");
     }
     assert!(Dialect::Native.check_layout(Layout::Native).is_ok());
-    assert!(Dialect::Gorilla.check_layout(gorilla).is_ok());
+    for layout in [gorilla, Layout::Pgstore] {
+        assert!(Dialect::Gorilla.check_layout(layout).is_ok());
+    }
 }

@@ -144,7 +144,8 @@ impl ServerStore {
             setup.check_codec(&*codec)?;
         }
         dialect.check_layout(backend.layout())?;
-        let (format, terms) = dialect.format(codec, row_codec, &store_name, &setup)?;
+        let layout = backend.layout();
+        let (format, terms) = dialect.format(codec, row_codec, &store_name, &setup, layout)?;
         setup.terms = terms;
         let rows = Rows {
             backend,
@@ -167,6 +168,28 @@ impl ServerStore {
     #[must_use]
     pub fn backend(&self) -> &Arc<dyn Backend> {
         &self.0.rows.backend
+    }
+
+    /// Asks the backend for an answer, in one cheap round trip within the backend's own timeout:
+    /// for a readiness probe, which takes a program out of service while it cannot serve
+    /// sessions. (A liveness probe should not ask: a restart mends no server.)
+    ///
+    /// ```
+    /// # use silverback::session::ServerStore;
+    /// /// The status for `GET /ready`.
+    /// async fn ready(store: &ServerStore) -> u16 {
+    ///     match store.ping().await {
+    ///         Ok(()) => 204,
+    ///         Err(error) => error.status(), // 503
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn ping(&self) -> Result<(), Error> {
+        let answered = self.backend().ping().await;
+        answered.map_err(Error::of_backend)
     }
 
     /// The living sessions of an owner, the latest login first: their devices, as far as the

@@ -111,7 +111,7 @@ async fn look(backend: &dyn Backend, known: &mut [Known], seen: &mut Seen) -> Re
     }
     let living = || (0..KEYS).filter(|number| known[*number].state.is_some());
     let scan = backend.scan().expect("a scan");
-    let page = scan.page(None, 2 * KEYS).await?;
+    let page = scan.page(None, 2 * KEYS).await?.entries;
     let listed: Vec<Key> = page.into_iter().map(|entry| entry.key).collect();
     assert_eq!(listed, living().map(key).collect::<Vec<_>>());
     let owners = backend.owners().expect("owners");
@@ -119,7 +119,7 @@ async fn look(backend: &dyn Backend, known: &mut [Known], seen: &mut Seen) -> Re
     owned.sort();
     let expected = living().filter(|number| is_owned(*number)).map(key);
     assert_eq!(owned, expected.collect::<Vec<_>>());
-    while scan.purge(10).await? == 10 {}
+    while scan.purge(10).await?.removed == 10 {}
     Ok(())
 }
 

@@ -100,6 +100,7 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     trial!(requests::what_may_have_been_done_is_unknown);
     trial!(requests::no_item_is_larger_than_dynamodb_takes);
     trial!(tables::a_table_is_made_once_and_left_as_it_is);
+    trial!(tables::a_table_with_another_key_is_refused);
     trial!(tables::prefixes_share_a_table_and_nothing_else);
     trial!(tables::dynamodb_removes_an_item_long_after_it_has_expired);
     trial!(tables::items_without_an_expiry_do_not_expire);

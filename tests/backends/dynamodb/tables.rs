@@ -1,7 +1,10 @@
 //! The table: made once, left as it is, and shared.
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::TimeToLiveStatus;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType, TimeToLiveStatus,
+};
 use silverback::backend::{
     Backend, Created, DynamoDb, DynamoDbOptions, Expiry, Generation, GoDynamoDb, GoItems, Key,
     Outcome, Owner, Owners, Scan,
@@ -101,11 +104,11 @@ pub(super) async fn prefixes_share_a_table_and_nothing_else(server: &DynamoDbSer
     };
     one.create(&key, &owned(generation)).await?;
     assert_eq!(one.keys("ape").await?.len(), 1);
-    assert_eq!(one.page(None, 10).await?.len(), 1);
+    assert_eq!(one.page(None, 10).await?.entries.len(), 1);
     for backend in [&other, &none] {
         assert_eq!(backend.load(&key).await?, None);
         assert_eq!(backend.generation("ape").await?, None);
-        assert_eq!(backend.page(None, 10).await?, []);
+        assert_eq!(backend.page(None, 10).await?.entries, []);
     }
     Ok(())
 }
@@ -170,5 +173,98 @@ pub(super) async fn items_without_an_expiry_do_not_expire(server: &DynamoDbServe
         let refused = GoDynamoDb::with_client(&client, options, items).unwrap_err();
         assert!(refused.is_usage(), "{name}");
     }
+    Ok(())
+}
+
+/// Tables that people made: no request for an item would be understood, or no list would be.
+pub(super) async fn a_table_with_another_key_is_refused(server: &DynamoDbServer) -> Tried {
+    let client = client(&server.endpoint());
+    let string = ScalarAttributeType::S;
+    for (table, keys, index, part) in [
+        (
+            "by_key",
+            &[("key", string.clone())][..],
+            None,
+            "(key S HASH)",
+        ),
+        (
+            "by_number",
+            &[("id", ScalarAttributeType::N)],
+            None,
+            "(id N HASH)",
+        ),
+        (
+            "sorted",
+            &[("id", string.clone()), ("at", string.clone())],
+            None,
+            "(id S HASH, at S RANGE)",
+        ),
+        (
+            "by_name",
+            &[("id", string.clone())],
+            Some("name"),
+            "(name S HASH)",
+        ),
+        (
+            "unprojected",
+            &[("id", string.clone())],
+            Some("owner"),
+            "does not project",
+        ),
+    ] {
+        make(&client, table, keys, index).await?;
+        let refused = DynamoDb::open(&client, DynamoDbOptions::new(table))
+            .await
+            .unwrap_err();
+        assert!(refused.is_usage(), "{refused:?}");
+        let said = refused.to_string();
+        assert!(said.contains(part) && said.contains(table), "{said}");
+        let go = GoDynamoDb::open(&client, DynamoDbOptions::new(table), GoItems::dynamostore());
+        // An index that only ours needs is nothing to Go's items.
+        assert_eq!(go.await.is_ok(), index.is_some(), "{table}");
+    }
+    let url = format!("dynamodb:nowhere?endpoint={}", server.endpoint());
+    let missing = silverback::backend::connect_existing(&url)
+        .await
+        .err()
+        .expect("no table");
+    assert!(missing.is_usage(), "{missing}");
+    let described = client.describe_table().table_name("nowhere").send().await;
+    assert!(described.is_err(), "nothing was made");
+    Ok(())
+}
+
+/// A table with that primary key, and an index by that attribute, which projects keys only.
+async fn make(
+    client: &Client,
+    table: &str,
+    keys: &[(&str, ScalarAttributeType)],
+    index: Option<&str>,
+) -> Tried {
+    let key = |name: &str, role| {
+        let of = KeySchemaElement::builder().attribute_name(name);
+        of.key_type(role).build()
+    };
+    let mut request = client
+        .create_table()
+        .table_name(table)
+        .billing_mode(BillingMode::PayPerRequest);
+    let strings = index.iter().map(|name| (*name, ScalarAttributeType::S));
+    for (name, kind) in keys.iter().cloned().chain(strings) {
+        let of = AttributeDefinition::builder().attribute_name(name);
+        request = request.attribute_definitions(of.attribute_type(kind).build()?);
+    }
+    for ((name, _), role) in keys.iter().zip([KeyType::Hash, KeyType::Range]) {
+        request = request.key_schema(key(name, role)?);
+    }
+    if let Some(name) = index {
+        let projected = Projection::builder().projection_type(ProjectionType::KeysOnly);
+        let index = GlobalSecondaryIndex::builder()
+            .index_name(DynamoDb::OWNERS_INDEX)
+            .key_schema(key(name, KeyType::Hash)?)
+            .projection(projected.build());
+        request = request.global_secondary_indexes(index.build()?);
+    }
+    request.send().await?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use silverback::backend::{Backend, Created, Key, Outcome, Postgres, Revision};
+use silverback::backend::{Backend, Created, Key, Outcome, Postgres, PostgresOptions, Revision};
 use sqlx::{PgConnection, PgPool, Postgres as Database, Transaction};
 use tokio::task::JoinHandle;
 
@@ -82,6 +82,50 @@ pub(super) async fn a_connection_that_the_server_ended_is_not_used_again(
     of.lock.rollback().await?;
     let swapped = of.backend.swap(&of.key, &of.seen, &record("w")).await?;
     assert!(matches!(swapped, Outcome::Done(_)));
+    Ok(())
+}
+
+/// Operations that find no free connection wait for one.
+pub(super) async fn no_more_connections_are_opened_than_the_options_say(
+    server: &PostgresServer,
+) -> Tried {
+    const MOST: usize = 3;
+    let (url, _) = database(server, "limited", &[]).await?;
+    let pool = PgPool::connect(&format!("{url}?application_name=tests")).await?;
+    let options = PostgresOptions::new().max_connections(MOST);
+    let backend = Postgres::connect_with(&url, options).await?;
+    let key = key();
+    let Created::Saved(seen) = backend.create(&key, &record("v")).await? else {
+        panic!("it is the first");
+    };
+    let mut lock = pool.begin().await?;
+    let all = "SELECT 1 FROM silverback_sessions FOR UPDATE";
+    sqlx::raw_sql(all).execute(&mut *lock).await?;
+    let swaps: Vec<_> = (0..4 * MOST)
+        .map(|_| {
+            let (backend, key, seen) = (backend.clone(), key.clone(), seen.clone());
+            tokio::spawn(async move { backend.swap(&key, &seen, &record("w")).await })
+        })
+        .collect();
+    // Not within the transaction, which would see the same again and again.
+    let (most, mut eyes) = (i64::try_from(MOST)?, pool.acquire().await?);
+    for _ in 0..2_000 {
+        if count(&mut eyes, WAITING).await? == most {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(count(&mut eyes, WAITING).await?, most);
+    assert_eq!(count(&mut eyes, ALL).await?, most);
+    lock.rollback().await?;
+    let mut done = 0;
+    for swap in swaps {
+        done += usize::from(matches!(swap.await??, Outcome::Done(_)));
+    }
+    assert_eq!(done, 1);
+    let none = PostgresOptions::new().max_connections(0);
+    let refused = Postgres::connect_with(&url, none).await.unwrap_err();
+    assert!(refused.is_usage());
     Ok(())
 }
 

@@ -81,11 +81,11 @@ async fn try_all(backend: &GoPostgres) -> Tried {
         (stored.record.value(), &stored.revision),
         (&b"v"[..], &seen)
     );
-    let page = backend.page(None, 10).await?;
+    let page = backend.page(None, 10).await?.entries;
     assert_eq!(page.len(), 1);
     assert_eq!(page[0].key, key);
-    assert_eq!(backend.page(Some(&key), 10).await?, []);
-    assert_eq!(backend.purge(10).await?, 0);
+    assert_eq!(backend.page(Some(&key), 10).await?.entries, []);
+    assert_eq!(backend.purge(10).await?.removed, 0);
     let to = Key::new("DEF567")?;
     let Outcome::Done(seen) = backend.move_to(&key, &seen, &to, &record).await? else {
         panic!("nobody else has changed it");
@@ -93,7 +93,8 @@ async fn try_all(backend: &GoPostgres) -> Tried {
     assert_eq!(backend.remove(&to, &seen).await?, Outcome::Done(()));
     let over = Record::new("v", Expiry::from_millis(1_000));
     backend.create(&key, &over).await?;
-    assert_eq!((backend.purge(10).await?, backend.purge(10).await?), (1, 0));
+    let purged = (backend.purge(10).await?, backend.purge(10).await?);
+    assert_eq!((purged.0.removed, purged.1.removed), (1, 0));
     Ok(())
 }
 
@@ -220,5 +221,158 @@ pub(super) async fn a_row_without_a_max_age_is_valid_for_a_time(server: &Postgre
     let pool = PgPool::connect(&server.url()).await?;
     let refused = GoPostgres::with_pool(pool, scs, PostgresOptions::new());
     assert!(refused.unwrap_err().is_usage());
+    Ok(())
+}
+/// What a table of people's own is refused for: the column, its type and the type that it must
+/// have are named, and nothing is written.
+pub(super) async fn a_table_that_cannot_work_is_refused(server: &PostgresServer) -> Tried {
+    const DATES: &str = "created_on TIMESTAMPTZ, modified_on TIMESTAMPTZ";
+    let (url, pool) = database(server, "made_by_people", &[]).await?;
+    let fold = "CREATE COLLATION folds (provider = icu, locale = 'und-u-ks-level2', deterministic = false)";
+    let has_icu = sqlx::raw_sql(fold).execute(&pool).await.is_ok();
+    let gorilla = "key TEXT PRIMARY KEY, data BYTEA, expires_on";
+    let mut tables: Vec<(GoTable, String, [&str; 3])> = Vec::new();
+    let mut pgstore = |columns: &str, parts| {
+        tables.push((GoTable::pgstore(), format!("{columns}, {DATES}"), parts));
+    };
+    pgstore(
+        &format!("{gorilla} TIMESTAMP"),
+        ["expires_on", "timestamp without time zone", "timestamptz"],
+    );
+    pgstore(
+        &format!("{gorilla} BIGINT"),
+        ["expires_on", "bigint", "timestamptz"],
+    );
+    pgstore(
+        &format!("{gorilla} DATE"),
+        ["expires_on", "date", "timestamptz"],
+    );
+    let rest = "expires_on TIMESTAMPTZ";
+    pgstore(
+        &format!("key VARCHAR(32) PRIMARY KEY, data BYTEA, {rest}"),
+        ["key", "character varying(32)", "varchar(52)"],
+    );
+    pgstore(
+        &format!("key UUID PRIMARY KEY, data BYTEA, {rest}"),
+        ["key", "uuid", "text"],
+    );
+    pgstore(
+        &format!("key TEXT PRIMARY KEY, data JSON, {rest}"),
+        ["data", "json", "bytea"],
+    );
+    pgstore(
+        &format!("key TEXT PRIMARY KEY, data JSONB, {rest}"),
+        ["data", "jsonb", "bytea"],
+    );
+    pgstore(
+        &format!("key TEXT PRIMARY KEY, data VARCHAR(255), {rest}"),
+        ["data", "character varying(255)", "varchar(4096)"],
+    );
+    pgstore(
+        &format!("key TEXT PRIMARY KEY, payload BYTEA, {rest}"),
+        ["data", "no column", "bytea"],
+    );
+    pgstore(
+        &format!("key TEXT PRIMARY KEY, data BYTEA, {rest}, tenant INT NOT NULL"),
+        ["tenant", "NOT NULL", "default"],
+    );
+    pgstore(
+        &format!("key TEXT PRIMARY KEY, data TEXT GENERATED ALWAYS AS ('x') STORED, {rest}"),
+        ["data", "generated", "bytea"],
+    );
+    if has_icu {
+        pgstore(
+            &format!("key TEXT COLLATE folds PRIMARY KEY, data BYTEA, {rest}"),
+            ["key", "folds", "text"],
+        );
+    }
+    let columns = format!("{gorilla} TIMESTAMPTZ, created_on TIMESTAMPTZ");
+    tables.push((
+        GoTable::pgstore(),
+        columns,
+        ["modified_on", "no column", "timestamptz"],
+    ));
+    let scs = "token TEXT PRIMARY KEY, expiry TIMESTAMPTZ";
+    tables.push((
+        GoTable::scs(),
+        format!("{scs}, data TEXT"),
+        ["data", "text", "bytea"],
+    ));
+    tables.push((
+        GoTable::gorm(),
+        format!("{scs}, data JSONB"),
+        ["data", "jsonb", "bytea"],
+    ));
+    for (number, (table, columns, parts)) in tables.into_iter().enumerate() {
+        let name = format!("table_{number}");
+        let create = AssertSqlSafe(format!("CREATE TABLE {name} ({columns})"));
+        sqlx::raw_sql(create).execute(&pool).await?;
+        let table = table.named(&name);
+        let pooled = GoPostgres::with_pool(pool.clone(), table.clone(), PostgresOptions::new())?;
+        let refusals = [
+            GoPostgres::connect(&url, table).await.unwrap_err(),
+            pooled.load(&Key::new("ABC234")?).await.unwrap_err(),
+            pooled.make_table().await.unwrap_err(),
+        ];
+        for refused in refusals {
+            assert!(refused.is_usage(), "{columns}: {refused:?}");
+            for part in parts.iter().chain(&[&*name]) {
+                assert!(refused.to_string().contains(part), "{columns}: {refused}");
+            }
+        }
+    }
+    // What is no table at all.
+    let view = "CREATE VIEW seen AS SELECT 'x'::text AS key";
+    sqlx::raw_sql(view).execute(&pool).await?;
+    let refused = GoPostgres::connect(&url, GoTable::pgstore().named("seen")).await;
+    assert!(refused.unwrap_err().is_usage());
+    Ok(())
+}
+
+/// Text in the column is the text of the value.
+pub(super) async fn a_value_in_a_column_of_text_is_that_text(server: &PostgresServer) -> Tried {
+    let (url, pool) = database(server, "of_text", &[]).await?;
+    let create = "CREATE TABLE http_sessions (key TEXT PRIMARY KEY, data TEXT,
+        created_on TIMESTAMPTZ, modified_on TIMESTAMPTZ, expires_on TIMESTAMPTZ)";
+    sqlx::raw_sql(create).execute(&pool).await?;
+    let unprepared = format!("{url}?statement-cache-capacity=0");
+    for url in [&url, &unprepared] {
+        let backend = GoPostgres::connect(url, GoTable::pgstore()).await?;
+        try_all(&backend).await?;
+        let key = Key::new("ABC234")?;
+        let record = Record::new("MTc2|te_xt==", Expiry::NEVER);
+        backend.create(&key, &record).await?;
+        let text: String =
+            sqlx::query_scalar("SELECT data FROM http_sessions WHERE key = 'ABC234'")
+                .fetch_one(&pool)
+                .await?;
+        assert_eq!(text, "MTc2|te_xt==");
+        let stored = backend.load(&key).await?.expect("it is there");
+        assert_eq!(stored.record.value(), record.value());
+        // A row of another program's: its own key is told of, and no other.
+        let spoil = "INSERT INTO http_sessions (key, expires_on) VALUES ('NULLDATA', now() + interval '1 day');
+            INSERT INTO http_sessions (key, data) VALUES ('NULLTIME', 'x');
+            INSERT INTO http_sessions (key, data, expires_on) VALUES ('NULLMORE', NULL, now() + interval '1 day')";
+        sqlx::raw_sql(spoil).execute(&pool).await?;
+        assert!(
+            backend
+                .load(&Key::new("NULLDATA")?)
+                .await
+                .unwrap_err()
+                .is_corrupt()
+        );
+        assert_eq!(backend.load(&Key::new("NULLTIME")?).await?, None);
+        let page = backend.page(None, 10).await?;
+        assert_eq!((page.entries.len(), page.skipped.len()), (1, 2), "{page:?}");
+        let first = backend.page(None, 2).await?;
+        assert_eq!(
+            first.next,
+            Some(Key::new("NULLDATA")?),
+            "behind what it skipped"
+        );
+        sqlx::raw_sql("DELETE FROM http_sessions")
+            .execute(&pool)
+            .await?;
+    }
     Ok(())
 }

@@ -142,6 +142,7 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     trial!(statements::each_operation_is_one_statement);
     trial!(connections::a_connection_that_the_server_ended_is_not_used_again);
     trial!(connections::a_connection_whose_answer_nobody_waits_for_is_closed);
+    trial!(connections::no_more_connections_are_opened_than_the_options_say);
     trial!(connections::closing_waits_for_what_is_still_going_on);
     trial!(statements::no_operation_reads_a_whole_table);
     trial!(statements::a_save_that_expires_in_the_same_minute_changes_no_index);
@@ -153,6 +154,9 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     trial!(go_tables::names_are_quoted);
     trial!(go_tables::a_row_is_what_go_would_have_written);
     trial!(go_tables::a_row_without_a_max_age_is_valid_for_a_time);
+    trial!(go_tables::a_table_that_cannot_work_is_refused);
+    trial!(go_tables::a_value_in_a_column_of_text_is_that_text);
+    trial!(rights::tables_of_ours_with_other_columns_are_refused);
     trial!(go_tables::a_move_is_one_statement_and_leaves_what_else_a_row_has);
     trial!(tls::a_server_proves_who_it_is);
     trial!(crash::a_killed_server_loses_no_acknowledged_write);

@@ -62,11 +62,54 @@ pub(super) async fn all_who_make_the_tables_at_once_make_them_once(
         })
         .collect();
     for task in tasks {
-        assert_eq!(task.await??.page(None, 1).await?, []);
+        assert_eq!(task.await??.page(None, 1).await?.entries, []);
     }
     let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM silverback_sessions")
         .fetch_one(&pool)
         .await?;
     assert_eq!(rows, 8);
+    Ok(())
+}
+
+/// Those of a version that is no more, or of a person who meant well.
+pub(super) async fn tables_of_ours_with_other_columns_are_refused(
+    server: &PostgresServer,
+) -> Tried {
+    let (url, pool) = database(server, "other_columns", &[]).await?;
+    let missing = Postgres::connect_existing(&url).await.unwrap_err();
+    assert!(missing.is_usage() && missing.to_string().contains("no table silverback_sessions"));
+    let made: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+            .fetch_one(&pool)
+            .await?;
+    assert_eq!(made, 0);
+    Postgres::connect(&url).await?;
+    Postgres::connect_existing(&url).await?;
+    for (change, parts) in [
+        (
+            "ALTER TABLE silverback_sessions ALTER COLUMN value TYPE text USING 'x'",
+            ["\"value\"", "text", "bytea"],
+        ),
+        (
+            "ALTER TABLE silverback_sessions DROP COLUMN expiry_minute",
+            ["\"expiry_minute\"", "no column", "bigint"],
+        ),
+    ] {
+        sqlx::raw_sql(change).execute(&pool).await?;
+        for connected in [
+            Postgres::connect(&url).await,
+            Postgres::connect_existing(&url).await,
+        ] {
+            let refused = connected.unwrap_err();
+            assert!(refused.is_usage(), "{refused:?}");
+            for part in parts {
+                assert!(refused.to_string().contains(part), "{refused}");
+            }
+        }
+        sqlx::raw_sql("DROP TABLE silverback_owners, silverback_sessions")
+            .execute(&pool)
+            .await?;
+        Postgres::connect(&url).await?;
+    }
     Ok(())
 }

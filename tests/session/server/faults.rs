@@ -85,7 +85,7 @@ impl Trial {
     /// How many records there are, tombstones included.
     async fn records(&self) -> usize {
         let scan = self.memory.scan().unwrap();
-        scan.page(None, 100).await.unwrap().len()
+        scan.page(None, 100).await.unwrap().entries.len()
     }
 
     /// Whether the old cookie opens the session as it was.

@@ -1,0 +1,44 @@
+//! [`Access`]: the owner and the mode of the files that a store keeps on this machine.
+//!
+//! A service and an operator's commands use one store, perhaps as different users. A file that
+//! only one of them can read would shut the other out, so new files get the store's owner.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(not(unix))]
+mod without_owners;
+
+use std::io;
+use std::path::Path;
+
+use super::Error;
+
+#[cfg(unix)]
+pub(super) use unix::Access;
+#[cfg(unix)]
+use unix::owner_of;
+#[cfg(not(unix))]
+pub(super) use without_owners::Access;
+#[cfg(not(unix))]
+use without_owners::owner_of;
+
+/// The error of what could not be done to a file or folder. `what` is a participle.
+pub(super) fn failed(what: &str, path: &Path, error: io::Error) -> Error {
+    failed_at(what, path, path, error)
+}
+
+/// The same of a path that is shown as another, since its whole text would tell a secret.
+pub(super) fn failed_at(what: &str, path: &Path, shown: &Path, error: io::Error) -> Error {
+    let owner = match error.kind() {
+        io::ErrorKind::PermissionDenied => owner_of(path),
+        _ => None,
+    };
+    let owner = owner.map_or_else(String::new, |owner| format!(", which belongs to {owner},"));
+    Error::unavailable(format!("{shown:?}{owner} cannot be {what}: {error}")).with_source(error)
+}
+
+/// The error of a store that the user of this program cannot read, or must not write to.
+pub(super) fn another_users(folder: &Path) -> Error {
+    let owner = owner_of(folder).unwrap_or_else(|| "another user".to_owned());
+    Error::unavailable(format!("{folder:?} belongs to {owner}: run as {owner}"))
+}
