@@ -207,6 +207,89 @@ async fn a_person_logs_other_devices_out() {
     }
 }
 
+/// A page whose script sends a request that arrives late: it has the cookie from before the
+/// change, and is handled only once the response to the change is there.
+const PARALLEL: &str = "<!doctype html><title>Parallel</title><pre id=log></pre><script>
+const text = async path => (await fetch(path)).text();
+const log = line => document.getElementById('log').append(line + '\\n');
+(async () => {
+  await text('/count');
+  for (const change of ['/login', '/renew', '/login-again', '/renew']) {
+    const late = [text('/late'), text('/late'), text('/late')];
+    await text('/late-ones-are-here');
+    await text(change);
+    await text('/release');
+    log(change + ', late: ' + await Promise.all(late) + ', then: ' + await text('/who'));
+  }
+  log('done');
+})();
+</script>";
+
+/// Sessions in a server, and requests that wait before they look at theirs.
+fn parallel_app() -> Router {
+    use axum::response::Html;
+    use axum::routing::get;
+    use silverback::session::{ServerStore, Sessions};
+    use tokio::sync::Semaphore;
+
+    let (arrived, released) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let late = {
+        let (arrived, released) = (arrived.clone(), released.clone());
+        async move |sessions: Sessions| {
+            arrived.add_permits(1);
+            released.acquire().await.unwrap().forget();
+            let session = sessions.session().await?;
+            session.update("count", |count: &mut u64| *count += 1)?;
+            let refusal = session.refusal().map(|refusal| refusal.to_string());
+            Ok::<_, Error>(refusal.unwrap_or_default())
+        }
+    };
+    let all_arrived = async move || arrived.acquire_many(3).await.unwrap().forget();
+    let release = async move || released.add_permits(3);
+    let who = async |session: Session| session.owner().unwrap_or("nobody".to_owned());
+    let count = async |session: Session| session.insert("count", 1);
+    let login = async |session: Session| session.login("ape");
+    let again = async |session: Session| session.login("bonobo");
+    let renew = async |session: Session| session.renew();
+    let codecs = Codecs::from_pairs(KeyPairs::generate(1).unwrap()).unwrap();
+    let store = ServerStore::new(codecs, Arc::new(Memory::new())).unwrap();
+    Router::new()
+        .route("/", get(async || Html(PARALLEL)))
+        .route("/late", get(late))
+        .route("/late-ones-are-here", get(all_arrived))
+        .route("/release", get(release))
+        .route("/who", get(who))
+        .route("/count", get(count))
+        .route("/login", get(login))
+        .route("/login-again", get(again))
+        .route("/renew", get(renew))
+        .layer(SessionLayer::new(store))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parallel_requests_across_a_login_or_a_renewal_log_nobody_out() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let address = serve(parallel_app()).await;
+    browser
+        .open(&format!("http://localhost:{}/", address.port()))
+        .await;
+    browser.sees("done").await;
+    let moved = "moved to another ID,moved to another ID,moved to another ID";
+    for (change, owner) in [
+        ("/login", "ape"),
+        ("/renew", "ape"),
+        ("/login-again", "bonobo"),
+        ("/renew", "bonobo"),
+    ] {
+        browser
+            .sees(&format!("{change}, late: {moved}, then: {owner}"))
+            .await;
+    }
+    browser.close().await;
+}
+
 const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 26_0 like Mac OS X) AppleWebKit/605.1.15 \
                      (KHTML, like Gecko) Version/26.0 Mobile/15E148 Safari/604.1";
 const TABLET: &str = "Mozilla/5.0 (Android 16; Tablet; rv:145.0) Gecko/145.0 Firefox/145.0";

@@ -40,17 +40,25 @@ use super::{Epoch, Error, Refusal, StoredSession, Values};
 ///
 /// # What it keeps, whatever happens at the same time
 ///
-/// - **Logout sticks.** What was saved, touched or sealed anew by a request that began before
-///   a [logout](super::Session::logout) and ends after it is not saved, and its response has
-///   no cookie ([gone](Error::is_gone)). What ends leaves a tombstone, for as long as the
-///   [longest request](ServerOptions::longest_request) takes. A logout whose request found
-///   its session under the old ID ends it under a new one, too; one that comes with the old
-///   ID once a renewal is done finds nothing to end.
+/// - **Logout sticks.** A request that loaded the session before a
+///   [logout](super::Session::logout) saves nothing after it, and its response sets no cookie
+///   ([gone](Error::is_gone)). What ends leaves a tombstone, for as long as the
+///   [longest request](ServerOptions::longest_request) takes. A logout also ends a session that
+///   another request has renewed, whether it loaded the session before that or arrives with the
+///   old ID after.
 /// - **At most one ID opens a session.** A [renewal](super::Session::renew) is one
 ///   compare-and-swap: before it the old ID is good, after it the new one, and never both.
-/// - **No update is lost.** Where another request has saved the session meanwhile, this
-///   one's [changes](super::Session::update) are made again on what is there. Where somebody
-///   else logged in or out meanwhile, it is gone instead.
+/// - **A renewal loses no work.** A request that loaded the session before it saves its changes
+///   in the session under the new ID, and sets no cookie.
+/// - **A late request never replaces a good cookie.** A request that arrives with an ID that a
+///   login or a renewal has replaced sees an anonymous session ([moved](Refusal::Moved)): its
+///   changes are not kept, and its response sets and removes no cookie. [`renewal_grace`](
+///   ServerOptions::renewal_grace) lets it read.
+/// - **No update is lost.** If another request has saved the session, this request's
+///   [changes](super::Session::update) are made again on what is there. If somebody
+///   has logged in or out, or the owner's sessions were revoked, this request is gone instead:
+///   [`fail_when_gone`](ServerOptions::fail_when_gone) says what its client gets. A request that
+///   asked to end other sessions in vain gets an error.
 /// - **Nothing is done twice.** A write whose answer was lost is looked for, by a random
 ///   mark. Where nobody can tell whether it was done, that is the
 ///   [error](Error::is_outcome_unknown).

@@ -377,3 +377,45 @@ fn a_row_that_is_too_long_ends_no_session(framework: Framework) {
         assert_eq!(session.refusal(), None);
     });
 }
+
+/// Go's rows leave no tombstone. The process that has given a session a new ID remembers that
+/// for as long as a request may take; another process cannot know.
+#[test]
+fn a_late_request_is_known_to_the_process_that_renewed_the_session() {
+    let folder = Folder::new("late");
+    let gorilla = || (folder.server(), Dialect::Gorilla);
+    let scs = || {
+        let rows = ScsRows(Memory::new());
+        (Server::over(Arc::new(rows)), Dialect::Scs)
+    };
+    RUNTIME.block_on(async {
+        for (server, dialect) in [gorilla(), scs()] {
+            let [own, elsewhere] = [(); 2].map(|()| server.store_with(options(dialect)));
+            let old = jar_with(&own, |session| session.insert("count", 1)).await;
+            let before = Request::of(&old, &own).await;
+            let mut new = old.clone();
+            visit(&mut new, &own, renew).await;
+
+            let late = Request::of(&old, &own).await;
+            assert_eq!(late.session.refusal(), Some(Refusal::Moved), "{dialect:?}");
+            write(&late.session);
+            assert_eq!(late.finish().await.unwrap(), [""; 0]);
+            // What was loaded before goes on.
+            write(&before.session);
+            assert_eq!(before.finish().await.unwrap(), [""; 0]);
+            let count = new.session(own.clone()).await.unwrap().get::<u64>("count");
+            assert_eq!(count.unwrap(), Some(2), "{dialect:?}");
+
+            // At least it takes no cookie away.
+            let late = Request::of(&old, &elsewhere).await;
+            assert_eq!(late.session.refusal(), Some(Refusal::Gone));
+            assert_eq!(late.finish().await.unwrap(), [""; 0]);
+
+            // A logout with the old ID ends the session.
+            let late = Request::of(&old, &own).await;
+            late.session.logout().unwrap();
+            assert_eq!(late.finish().await.unwrap(), [""; 0]);
+            assert!(new.session(own.clone()).await.unwrap().is_new());
+        }
+    });
+}
