@@ -16,7 +16,7 @@ use super::cookie_options::CookieWriter;
 use super::id::Id;
 use super::metadata::Login;
 use super::protocol::Seen;
-use super::values::Terms;
+use super::data_model::DataModel;
 use super::{CookieOptions, CookieStore, Dialect, Epoch, Error, Lifetime, Refusal, ServerStore};
 
 /// Where sessions live between requests: in the cookie ([`CookieStore`]), or in a
@@ -72,7 +72,7 @@ pub(super) struct Setup {
     pub(super) cookie: CookieWriter,
     pub(super) lifetime: Lifetime,
     pub(super) clock: Clock,
-    pub(super) terms: Terms,
+    pub(super) model: DataModel,
     /// Whether changes may have to be made again, on what others saved.
     pub(super) replays: bool,
     /// Whether a response fails whose changes could not be saved because the session ended
@@ -88,7 +88,7 @@ impl Setup {
     pub(super) fn new(
         cookie: CookieOptions,
         lifetime: Lifetime,
-        terms: Terms,
+        model: DataModel,
     ) -> Result<Self, Error> {
         lifetime.check()?;
         Ok(Setup {
@@ -96,7 +96,7 @@ impl Setup {
             cookie: CookieWriter::new(cookie)?,
             lifetime,
             clock: Arc::new(UnixTime::now),
-            terms,
+            model,
             replays: false,
             fails_when_gone: false,
         })

@@ -15,7 +15,7 @@ use super::super::lifetime::Lifetime;
 use super::super::metadata::Metadata;
 use super::super::protocol::{Row, WriteId};
 use super::super::store::Setup;
-use super::super::values::Terms;
+use super::super::data_model::DataModel;
 use super::super::{Error, Refusal, Values};
 use super::{OpenedId, ReadRow, RowFormat, go_metadata, of_row, row_name};
 
@@ -31,6 +31,7 @@ pub(super) struct Gorilla {
     has_bare_ids: bool,
     name: String,
     lifetime: Lifetime,
+    model: DataModel,
 }
 
 impl Gorilla {
@@ -46,6 +47,7 @@ impl Gorilla {
             has_bare_ids,
             name,
             lifetime: setup.lifetime.clone(),
+            model: setup.model.clone(),
         })
     }
 }
@@ -57,7 +59,7 @@ impl Gorilla {
         let (values, carried) = read?;
         let (write, metadata) = carried.unzip();
         let metadata = Metadata::loaded(metadata, date, &self.lifetime);
-        let values = values.told_in(Terms::of(&self.codec.serializer()));
+        let values = values.loaded_as(&self.model);
         Some(ReadRow {
             row: Row::Live(Content { values, metadata }),
             write: write.unwrap_or_default(),
