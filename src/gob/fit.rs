@@ -71,7 +71,7 @@ impl<'k> Fit<'k> {
         match of {
             Type::Interface => self.in_interface(tree, there),
             Type::Defined(of) => self.defined(tree, of, name, there),
-            of => basic_value(tree, of, name),
+            of => basic_value(tree, of, name, self.known.is_some()),
         }
     }
 
@@ -207,9 +207,13 @@ fn composite(value: Option<&Value>) -> Option<&Composite> {
     }
 }
 
-/// A number, text or bytes as another type of the same kind.
-fn basic_value(tree: &Tree, of: &Type, name: Option<&str>) -> Fitted {
+/// A number, text or bytes as another type of the same kind. Where a Go program reads it,
+/// bytes are a string too: one that is not UTF-8 is read here as bytes only.
+fn basic_value(tree: &Tree, of: &Type, name: Option<&str>, is_for_go: bool) -> Fitted {
     let value = match (tree, of) {
+        (_, Type::String) if is_for_go && tree.text().is_none() => {
+            Value::String(tree.bytes().ok_or(Misfit::Kind)?.into())
+        }
         (Tree::Basic(_, Value::Int(int)), Type::Uint) => {
             Value::Uint(u64::try_from(*int).map_err(|_| Misfit::Kind)?)
         }

@@ -10,6 +10,7 @@
 //! | `decode.rs`, `define.rs`, `encode.rs`, `wire.rs` | bytes to value, and back |
 //! | `registered.rs` | the names Go's own types are registered with, and which names a program knows |
 //! | `ser.rs`, `tree.rs`, `schema.rs`, `de.rs`, `zero.rs` | serde types: [`to_vec`], [`from_slice`] |
+//! | `newtypes.rs` | what serde has no word for: [`Int`], [`as_time`], [`as_uuid`] |
 //! | `draft.rs`, `fit.rs` | a serde value in place of a Go value: [`to_interface_like`] |
 //! | `flat.rs`, `keyed.rs` | a session's map as its bytes, and with an index, private (feature `session`) |
 //! | `string.rs` | a lone string, as gorilla's server stores seal an ID |
@@ -63,7 +64,7 @@
 //! Go's `int`. [`to_interface_like`] keeps the type that is there.
 //!
 //! Go types that encode themselves are made with [`SelfEncoded`] and [`Time`], or written by
-//! serde with [`as_time`] and [`as_uuid`].
+//! serde with [`as_time`] and [`as_uuid`]; Go's `int` is [`Int`].
 //!
 //! # Strictness
 //!
@@ -88,6 +89,7 @@ mod flat;
 mod go_string;
 #[cfg(feature = "session")]
 mod keyed;
+mod newtypes;
 mod registered;
 mod schema;
 mod self_encoded;
@@ -101,17 +103,19 @@ mod wire;
 mod zero;
 
 pub use de::from_value;
+#[cfg(feature = "session")]
+pub(crate) use draft::Draft;
 pub use error::Error;
 #[cfg(feature = "session")]
 pub(crate) use flat::FlatMap;
 pub use go_string::GoString;
 #[cfg(feature = "session")]
 pub(crate) use keyed::KeyedMap;
-pub(crate) use draft::Draft;
 #[cfg(feature = "session")]
 pub(crate) use registered::KnownTypes;
 pub use registered::is_registered_by_go;
-pub use self_encoded::{SelfEncoded, as_time, as_uuid};
+pub use newtypes::{Int, as_time, as_uuid};
+pub use self_encoded::SelfEncoded;
 pub use ser::{to_interface, to_interface_like, to_value};
 pub use string::{string_from_slice, string_to_vec};
 pub use time::Time;

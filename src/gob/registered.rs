@@ -26,6 +26,7 @@ pub fn is_registered_by_go(name: &str) -> bool {
 
 /// The types that a Go program which reads the gob knows, by their registered names.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(not(feature = "session"), allow(dead_code))] // sessions know who reads them
 pub(crate) struct KnownTypes(BTreeSet<String>);
 
 impl KnownTypes {

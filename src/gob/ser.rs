@@ -7,9 +7,10 @@ use serde::ser::{
 };
 
 use super::schema::Writer;
-use super::self_encoded::newtype;
+use super::newtypes::newtype;
 use super::tree::Tree;
-use super::{Draft, Error, GoString, Interface, Value};
+use super::draft::Draft;
+use super::{Error, GoString, Interface, Value};
 
 /// How deep a serde value may be nested.
 pub(super) const DEEPEST: usize = 128;

@@ -2,6 +2,7 @@
 //! code, and each cookie of the vectors.
 
 mod commands;
+mod edit;
 mod program;
 #[cfg(feature = "postgres")]
 #[path = "../support/required.rs"]
