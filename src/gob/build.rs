@@ -136,12 +136,12 @@ impl Composite {
 #[cfg(feature = "session")]
 impl Interface {
     /// The slice of one basic type, such as `[]string`, that these are the elements of, if
-    /// all of them are of that type.
+    /// all of them are of that type. Go's `[]uint8` is bytes, and no slice on the wire.
     pub(crate) fn slice_of_basics(elements: &[Interface]) -> Option<Self> {
         let name = elements.first()?.name().to_str()?;
         let of = elements.first()?.value()?.value_type();
         let is_same = |element: &Interface| *element.name() == *name;
-        if !elements.iter().all(is_same) || !is_registered_by_go(&format!("[]{name}")) {
+        if name == "uint8" || !elements.iter().all(is_same) || !is_registered_by_go(&format!("[]{name}")) {
             return None;
         }
         let elements = elements.iter().filter_map(|element| element.value().cloned());

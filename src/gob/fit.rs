@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::registered::{KnownTypes, basic};
-use super::schema::{Writer, check_fields};
+use super::schema::{Writer, check_zero};
 use super::self_encoded::{is_time_name, uuid_bytes};
 use super::tree::Tree;
 use super::types::{Defined, SelfEncoder, Shape};
@@ -144,15 +144,19 @@ impl<'k> Fit<'k> {
         there: Option<&Composite>,
     ) -> Result<Vec<Value>, Misfit> {
         let (key_name, value_name) = names.unzip();
-        let there = there.map(Composite::entries).into_iter().flatten();
-        let there: HashMap<_, _> = there
-            .filter_map(|(key, value)| Some((PlainKey::of(key)?, (key, value))))
-            .collect();
+        let there = EntriesThere::of(there);
         let mut parts = Vec::new();
         let entries = entries_of(tree).ok_or(Misfit::Kind)?;
         for (key, value) in entries.filter(|(_, value)| !matches!(value, Tree::Skipped)) {
-            let found = key.plain().and_then(|key| there.get(&key));
-            let (key_there, value_there) = found.copied().unzip();
+            let found = match (key.plain(), &key) {
+                (Some(key), _) => there.plain.get(&key).copied(),
+                (None, Key::Tree(key)) => there.others.iter().copied().find(|(key_there, _)| {
+                    let fitted = self.value(key, of_keys, key_name, Some(key_there));
+                    fitted.is_ok_and(|fitted| fitted.to_vec() == key_there.to_vec())
+                }),
+                (None, Key::Name(_)) => None,
+            };
+            let (key_there, value_there) = found.unzip();
             let fitted_key = match key {
                 Key::Name(name) => self.value(&Tree::string(name), of_keys, key_name, key_there),
                 Key::Tree(key) => self.value(key, of_keys, key_name, key_there),
@@ -171,9 +175,6 @@ impl<'k> Fit<'k> {
         of: &[(super::GoString, Type)],
         there: Option<&Composite>,
     ) -> Result<Vec<Value>, Misfit> {
-        if let Tree::Struct(_, fields) = tree {
-            check_fields(fields, self.known)?;
-        }
         let named: HashMap<&[u8], &Tree> = entries_of(tree)
             .ok_or(Misfit::Kind)?
             .map(|(key, value)| Some((key.name()?.as_bytes(), value)))
@@ -190,7 +191,12 @@ impl<'k> Fit<'k> {
         for (number, (name, of)) in of.iter().enumerate() {
             let there = there.and_then(|there| there.field_of(number));
             let value = match named.get(name.as_bytes()) {
-                Some(tree) if tree.is_zero() => None,
+                Some(Tree::Nothing | Tree::Skipped) => None,
+                // A zero in an interface is something.
+                Some(tree) if tree.is_zero() && *of != Type::Interface => {
+                    check_zero(tree, self.known)?;
+                    None
+                }
                 Some(tree) => Some(self.value(tree, of, None, there)?),
                 None => there.filter(|_| keeps).cloned(),
             };
@@ -343,6 +349,27 @@ fn entries_of(tree: &Tree) -> Option<impl Iterator<Item = (Key<'_>, &Tree)>> {
     Some(entries.chain(fields))
 }
 
+/// The entries of the map that is there, by their keys.
+#[derive(Default)]
+struct EntriesThere<'v> {
+    plain: HashMap<PlainKey<'v>, (&'v Value, &'v Value)>,
+    /// Those whose keys are floats, structs and so on.
+    others: Vec<(&'v Value, &'v Value)>,
+}
+
+impl<'v> EntriesThere<'v> {
+    fn of(map: Option<&'v Composite>) -> Self {
+        let mut there = EntriesThere::default();
+        for (key, value) in map.into_iter().flat_map(Composite::entries) {
+            match PlainKey::of(key) {
+                Some(plain) => drop(there.plain.insert(plain, (key, value))),
+                None => there.others.push((key, value)),
+            }
+        }
+        there
+    }
+}
+
 /// A key without its type: `int` 5 and `uint64` 5 are the same place.
 #[derive(PartialEq, Eq, Hash)]
 enum PlainKey<'v> {
@@ -358,6 +385,8 @@ impl<'v> PlainKey<'v> {
             Value::Int(int) => PlainKey::Number((*int).into()),
             Value::Uint(uint) => PlainKey::Number((*uint).into()),
             Value::String(string) => PlainKey::String(string.as_bytes()),
+            // How a string that is not UTF-8 is read.
+            Value::Bytes(bytes) => PlainKey::String(bytes),
             Value::Interface(interface) => return PlainKey::of(interface.value()?),
             _ => return None,
         })

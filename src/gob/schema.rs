@@ -256,7 +256,7 @@ impl<'k> Writer<'k> {
                 }
             }
             (Tree::Struct(_, fields), Schema::Struct(_, schemas)) => {
-                check_fields(fields, self.known)?;
+                fields.iter().try_for_each(|(_, field)| check_zero(field, self.known))?;
                 for (number, (name, schema)) in known_fields(schemas).enumerate() {
                     let field = fields.iter().find(|(field, _)| *field == name);
                     let Some((_, tree)) = field.filter(|(_, tree)| !tree.is_zero()) else {
@@ -336,18 +336,14 @@ impl<'k> Writer<'k> {
     }
 }
 
-/// Refuses a field that a Go program would take for nothing though it is something: `Some`
-/// of a zero.
-pub(super) fn check_fields(
-    fields: &[(&'static str, Tree)],
-    known: Option<&KnownTypes>,
-) -> Result<(), Error> {
-    let is_lost = |(_, tree): &(_, Tree)| matches!(tree, Tree::SomeZero(_));
-    match known.is_some() && fields.iter().any(is_lost) {
-        true => Err(Error::new(
+/// Refuses a zero field that is left out of a struct though it is something: `Some` of a
+/// zero, which a Go program takes for nothing.
+pub(super) fn check_zero(zero: &Tree, known: Option<&KnownTypes>) -> Result<(), Error> {
+    match (zero, known) {
+        (Tree::SomeZero(_), Some(_)) => Err(Error::new(
             "a struct's field is Some of a zero, which is None to Go: store a type without the Option",
         )),
-        false => Ok(()),
+        _ => Ok(()),
     }
 }
 

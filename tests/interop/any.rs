@@ -5,6 +5,7 @@ use serde::ser::{
     Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant,
     SerializeTuple, SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
+use silverback::gob::Time;
 
 /// A value, by the method of serde's `Serializer` that writes it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -85,7 +86,7 @@ impl Random {
             12 => Any::F32(f32::from_bits(bits as u32)),
             13 => Any::F64(f64::from_bits(bits)),
             14 => Any::Char(char::from_u32(bits as u32 % 0x1_0000).unwrap_or('é')),
-            15 => Any::Text("grüße"[..(bits as usize % 2) * 3].to_owned()),
+            15 => Any::Text("grüße"[..(bits as usize % 2) * 4].to_owned()),
             16 => Any::Bytes(bits.to_le_bytes()[..bits as usize % 8].to_vec()),
             17 => Any::UnitVariant,
             18 => Any::Some(Box::new(self.inner(depth))),
@@ -130,7 +131,7 @@ impl Any {
             Any::I64(int) => Any::I64(int / 2),
             Any::U64(uint) => Any::U64(uint / 2),
             Any::F64(float) => Any::F64(-float),
-            Any::Text(text) if text.starts_with("20") => Any::Text(text),
+            Any::Text(text) if text.parse::<Time>().is_ok() => Any::Text(text),
             Any::Text(text) => Any::Text(text.chars().rev().collect()),
             Any::Sequence(list) => Any::Sequence(list.into_iter().map(Any::changed).collect()),
             Any::Map(map) => {
