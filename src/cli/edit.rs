@@ -90,7 +90,9 @@ fn parse_set(set: &str) -> Result<Set<'_>, Failure> {
     let (key, json) = set
         .split_once('=')
         .ok_or_else(|| Failure::usage("--set takes KEY=JSON or KEY:TYPE=JSON"))?;
-    let typed = key.rsplit_once(':').filter(|(_, of)| like::of_type(of).is_some());
+    let typed = key
+        .rsplit_once(':')
+        .filter(|(_, of)| like::of_type(of).is_some());
     let (key, of) = typed.map_or((key, None), |(key, of)| (key, Some(of)));
     let json = gob::parse(json)
         .map_err(|error| Failure::usage(format!("the value set for {key} is no JSON: {error}")))?;
@@ -134,7 +136,9 @@ impl Changes<'_> {
             serde_json::from_str(document).map_err(|_| Error::usage("the cookie holds no map"))?;
         for Set { key, of, json } in &self.set {
             if of.is_some() {
-                return Err(Error::usage("only gob has Go types; leave the type of the key out"));
+                return Err(Error::usage(
+                    "only gob has Go types; leave the type of the key out",
+                ));
             }
             let value = RawValue::from_string(json.to_string())
                 .map_err(|_| Error::internal("JSON that was read is none"))?;

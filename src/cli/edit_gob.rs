@@ -86,7 +86,10 @@ pub(super) fn unset(map: &mut Composite, key: &str) -> Result<(), Error> {
 /// The place of a key: a string; or else the one that `decode` shows so, or that is so with
 /// its type, as in `int(5)`.
 fn find(map: &Composite, key: &str) -> Result<Option<usize>, Error> {
-    let string = map.entries().enumerate().filter(|(_, (of, _))| is_string(of, key));
+    let string = map
+        .entries()
+        .enumerate()
+        .filter(|(_, (of, _))| is_string(of, key));
     if let Some((place, _)) = string.last() {
         return Ok(Some(place));
     }

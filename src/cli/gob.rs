@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value as Json;
 use serde::de::Error as _;
+use serde_json::Value as Json;
 use silverback::gob::{Composite, GoString, Int, Interface, Time, Value, is_registered_by_go};
 
 use super::{picture::Quotes, tell};
@@ -251,15 +251,25 @@ fn check_integers(compact: &str) -> Result<(), serde_json::Error> {
     let mut quotes = Quotes::default();
     let outside: String = compact
         .chars()
-        .map(|character| if quotes.pass(character) { ' ' } else { character })
+        .map(|character| {
+            if quotes.pass(character) {
+                ' '
+            } else {
+                character
+            }
+        })
         .collect();
-    let is_of_number = |character: char| matches!(character, '0'..='9' | '+' | '-' | '.' | 'e' | 'E');
+    let is_of_number =
+        |character: char| matches!(character, '0'..='9' | '+' | '-' | '.' | 'e' | 'E');
     let is_wide = |token: &str| {
         let digits = token.strip_prefix('-').unwrap_or(token);
         let is_integer = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         is_integer && token.parse::<i64>().is_err() && token.parse::<u64>().is_err()
     };
-    match outside.split(|character| !is_of_number(character)).any(is_wide) {
+    match outside
+        .split(|character| !is_of_number(character))
+        .any(is_wide)
+    {
         true => Err(serde_json::Error::custom(
             "an integer has more than 64 bits; with an exponent it is a float",
         )),

@@ -12,7 +12,6 @@ use silverback::gob::{
 
 use super::gob::key_text;
 
-
 /// `json` as a value of the type that `there` has, if it fits.
 pub(super) fn like(there: &Interface, json: &Json) -> Option<Interface> {
     let like = Like {
@@ -33,9 +32,7 @@ pub(super) fn of_type(name: &str) -> Option<Interface> {
         "github.com/google/uuid.UUID" => Some(SelfEncoded::uuid([0; 16]).into()),
         "[16]uint8" => Some([0; 16].into()),
         "[]interface {}" => Some(Interface::of(name, Value::slice_of_interfaces([]))),
-        "map[string]interface {}" => {
-            Some(Interface::of(name, Value::map_of_strings::<&str>([])))
-        }
+        "map[string]interface {}" => Some(Interface::of(name, Value::map_of_strings::<&str>([]))),
         _ => None,
     };
     if other.is_some() || !is_registered_by_go(name) {
@@ -139,7 +136,9 @@ fn float_of(json: &Json) -> Option<f64> {
     match json {
         Json::Number(number) => {
             let float = number.as_f64()?;
-            let is_exact = number.as_i128().is_none_or(|number| float as i128 == number);
+            let is_exact = number
+                .as_i128()
+                .is_none_or(|number| float as i128 == number);
             is_exact.then_some(float)
         }
         Json::String(text) => match &**text {

@@ -5,13 +5,13 @@
 use std::sync::Arc;
 use std::sync::LazyLock;
 
-#[cfg(feature = "session")]
-use super::{Time, is_registered_by_go};
 use super::types::{Defined, Shape};
 #[cfg(feature = "session")]
 use super::types::{Definition, Definitions, Reference, SelfEncoder};
 use super::value::{Composite, Interface};
 use super::{GoString, Type, Value};
+#[cfg(feature = "session")]
+use super::{Time, is_registered_by_go};
 
 static SLICE_OF_INTERFACES: LazyLock<Defined> =
     LazyLock::new(|| Defined::of_basics(&Shape::Slice(Type::Interface)));
@@ -125,7 +125,12 @@ impl Composite {
             .into_iter()
             .flat_map(|(key, value)| [Value::String(key), Value::Interface(value)]);
         let values = Composite::new(of(2), entries.collect());
-        let deadline = Value::SelfEncoded(of(1), Time::from_unix(deadline, 0).map(Time::to_bytes).unwrap_or_default());
+        let deadline = Value::SelfEncoded(
+            of(1),
+            Time::from_unix(deadline, 0)
+                .map(Time::to_bytes)
+                .unwrap_or_default(),
+        );
         let fields = [deadline, Value::Composite(values)];
         let numbered = fields.into_iter().zip(0..);
         let numbered = numbered.flat_map(|(field, number)| [Value::Uint(number), field]);
@@ -141,10 +146,15 @@ impl Interface {
         let name = elements.first()?.name().to_str()?;
         let of = elements.first()?.value()?.value_type();
         let is_same = |element: &Interface| *element.name() == *name;
-        if name == "uint8" || !elements.iter().all(is_same) || !is_registered_by_go(&format!("[]{name}")) {
+        if name == "uint8"
+            || !elements.iter().all(is_same)
+            || !is_registered_by_go(&format!("[]{name}"))
+        {
             return None;
         }
-        let elements = elements.iter().filter_map(|element| element.value().cloned());
+        let elements = elements
+            .iter()
+            .filter_map(|element| element.value().cloned());
         let slice = Defined::of_basics(&Shape::Slice(of));
         let slice = Value::Composite(Composite::new(slice, elements.collect()));
         Some(Interface::of(format!("[]{name}").as_str(), slice))
@@ -157,7 +167,10 @@ impl Interface {
             Some(Value::Composite(list)) if list.is_sequence() => list,
             _ => return None,
         };
-        let name = self.name().to_str().and_then(|name| name.strip_prefix("[]"));
+        let name = self
+            .name()
+            .to_str()
+            .and_then(|name| name.strip_prefix("[]"));
         let name = name.filter(|name| is_registered_by_go(name));
         let elements = list.elements().iter().map(|element| match (element, name) {
             (Value::Interface(element), _) => Some(element.clone()),

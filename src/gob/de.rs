@@ -314,7 +314,9 @@ impl<'de> Deserializer<'de> for Byte {
 /// Whether a struct or map has one of these fields, if there are any on both sides.
 fn has_common_field(of: &Composite, fields: &[&str]) -> bool {
     let (is_empty, is_there): (bool, &dyn Fn(&str) -> bool) = match of.struct_fields() {
-        Some(own) => (own.is_empty(), &|field| own.iter().any(|(name, _)| *name == *field)),
+        Some(own) => (own.is_empty(), &|field| {
+            own.iter().any(|(name, _)| *name == *field)
+        }),
         None => (of.children().is_empty(), &|field| of.get(field).is_some()),
     };
     is_empty || fields.is_empty() || fields.iter().any(|field| is_there(field))

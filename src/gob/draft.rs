@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::decode::check;
 use super::fit::Fit;
-use super::registered::KnownTypes;
+use super::registered::Audience;
 use super::schema::Writer;
 use super::ser::{DEEPEST, tree_of};
 use super::tree::Tree;
@@ -19,31 +19,24 @@ const DEEPEST_PLAIN: usize = 100;
 pub(crate) struct Draft(Tree);
 
 impl Draft {
-    /// As Go's types: a struct stays one.
     pub(crate) fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, Error> {
-        tree_of(value, DEEPEST).map(Draft)
-    }
-
-    /// With structs as maps of all their fields, so that zero and nothing stay apart.
-    #[cfg(feature = "session")]
-    pub(crate) fn with_maps<T: Serialize + ?Sized>(value: &T) -> Result<Self, Error> {
         let tree = tree_of(value, DEEPEST)?;
         tree.check_names()?;
-        Ok(Draft(tree.into_maps()))
+        Ok(Draft(tree))
     }
 
-    /// The same of what every format has: see [`Tree::into_plain`].
+    /// With structs as maps, and of what every format has: see [`Tree::into_plain`].
     #[cfg(feature = "session")]
     pub(crate) fn plain<T: Serialize + ?Sized>(value: &T) -> Result<Self, Error> {
         let tree = tree_of(value, DEEPEST_PLAIN)?;
         tree.check_names()?;
-        tree.into_maps().into_plain().map(Draft)
+        tree.to_maps().into_plain().map(Draft)
     }
 
     /// What an interface holds where none was before. For a Go program that knows only so
     /// many types it is one of those, where one can be found.
-    pub(crate) fn interface(&self, known: Option<&KnownTypes>) -> Result<Interface, Error> {
-        Writer::knowing(known).write_interface(&self.0)
+    pub(crate) fn interface(&self, audience: Audience<'_>) -> Result<Interface, Error> {
+        Writer::for_audience(audience).write_interface(&self.0)
     }
 
     /// The same of the Go type that `there` has; `None` if it does not fit. Of a Go struct
@@ -51,11 +44,10 @@ impl Draft {
     pub(crate) fn fitted(
         &self,
         there: &Interface,
-        known: Option<&KnownTypes>,
+        audience: Audience<'_>,
         keeps_fields: bool,
     ) -> Result<Option<Interface>, Error> {
-        self.0.check_names()?;
-        let fitted = Fit::new(known, keeps_fields).interface(&self.0, there)?;
+        let fitted = Fit::new(audience, keeps_fields).interface(&self.0, there)?;
         if let Some(fitted) = &fitted {
             check(&Value::Interface(fitted.clone()))?;
         }

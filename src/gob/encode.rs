@@ -192,7 +192,9 @@ fn look(defined: &Defined) -> Vec<u8> {
         put_uint(&mut out, kind);
         put_uint(&mut out, detail);
         if let Shape::Struct(fields) = shape {
-            fields.iter().for_each(|(name, _)| put_message(&mut out, name.as_bytes()));
+            fields
+                .iter()
+                .for_each(|(name, _)| put_message(&mut out, name.as_bytes()));
         }
         shape.map(|of| match defined.resolve(*of) {
             Type::Defined(part) => {

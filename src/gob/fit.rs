@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::registered::{KnownTypes, basic};
+use super::registered::{Audience, basic};
 use super::schema::{Writer, check_zero};
 use super::self_encoded::{is_time_name, uuid_bytes};
 use super::tree::Tree;
@@ -15,7 +15,7 @@ use super::value::{Composite, Interface};
 use super::{Error, SelfEncoded, Time, Type, Value};
 
 pub(super) struct Fit<'k> {
-    known: Option<&'k KnownTypes>,
+    audience: Audience<'k>,
     /// Whether a Go struct keeps the fields that the value does not name.
     keeps_fields: bool,
 }
@@ -37,9 +37,9 @@ impl From<Error> for Misfit {
 type Fitted = Result<Value, Misfit>;
 
 impl<'k> Fit<'k> {
-    pub(super) fn new(known: Option<&'k KnownTypes>, keeps_fields: bool) -> Self {
+    pub(super) fn new(audience: Audience<'k>, keeps_fields: bool) -> Self {
         Fit {
-            known,
+            audience,
             keeps_fields,
         }
     }
@@ -71,7 +71,7 @@ impl<'k> Fit<'k> {
         match of {
             Type::Interface => self.in_interface(tree, there),
             Type::Defined(of) => self.defined(tree, of, name, there),
-            of => basic_value(tree, of, name, self.known.is_some()),
+            of => basic_value(tree, of, name, self.audience.known().is_some()),
         }
     }
 
@@ -82,7 +82,7 @@ impl<'k> Fit<'k> {
         };
         Ok(Value::Interface(match fitted {
             Some(fitted) => fitted,
-            None => Writer::knowing(self.known).write_interface(tree)?,
+            None => Writer::for_audience(self.audience).write_interface(tree)?,
         }))
     }
 
@@ -181,7 +181,8 @@ impl<'k> Fit<'k> {
             .collect::<Option<_>>()
             .ok_or(Misfit::Kind)?;
         let is_of = |name: &[u8]| of.iter().any(|(field, _)| field.as_bytes() == name);
-        let is_foreign = |(name, tree): (&&[u8], &&Tree)| !tree.is_zero() && !is_of(name);
+        let is_something = |tree: &Tree| !tree.is_zero() || matches!(tree, Tree::SomeZero(_));
+        let is_foreign = |(name, tree): (&&[u8], &&Tree)| is_something(tree) && !is_of(name);
         let has_common = named.keys().any(|name| is_of(name));
         if named.iter().any(is_foreign) || !(has_common || named.is_empty() || of.is_empty()) {
             return Err(Misfit::Kind);
@@ -194,15 +195,30 @@ impl<'k> Fit<'k> {
                 Some(Tree::Nothing | Tree::Skipped) => None,
                 // A zero in an interface is something.
                 Some(tree) if tree.is_zero() && *of != Type::Interface => {
-                    check_zero(tree, self.known)?;
+                    self.check_zero(tree)?;
                     None
                 }
                 Some(tree) => Some(self.value(tree, of, None, there)?),
                 None => there.filter(|_| keeps).cloned(),
             };
-            parts.extend(value.into_iter().flat_map(|value| [Value::Uint(number as u64), value]));
+            parts.extend(
+                value
+                    .into_iter()
+                    .flat_map(|value| [Value::Uint(number as u64), value]),
+            );
         }
         Ok(parts)
+    }
+}
+
+impl Fit<'_> {
+    /// A struct of Go's does not tell `Some` of a zero from nothing.
+    fn check_zero(&self, zero: &Tree) -> Result<(), Misfit> {
+        match (zero, self.audience) {
+            #[cfg(feature = "session")]
+            (Tree::SomeZero(_), Audience::Own) => Err(Misfit::Kind),
+            (zero, audience) => Ok(check_zero(zero, audience)?),
+        }
     }
 }
 
@@ -275,9 +291,13 @@ fn self_encoded(
         }
         _ if by == SelfEncoder::Binary && *of.name() == *"UUID" => {
             let bytes = tree.text().and_then(uuid_bytes).map(Vec::from);
-            bytes.or_else(|| tree.bytes()).filter(|bytes| bytes.len() == 16)
+            bytes
+                .or_else(|| tree.bytes())
+                .filter(|bytes| bytes.len() == 16)
         }
-        tree => tree.bytes().filter(|bytes| Some(bytes.as_slice()) == bytes_there),
+        tree => tree
+            .bytes()
+            .filter(|bytes| Some(bytes.as_slice()) == bytes_there),
     };
     let bytes = bytes.ok_or(Misfit::Kind)?;
     Ok(Value::SelfEncoded(of.clone(), bytes))
@@ -398,12 +418,18 @@ impl<'v> PlainKey<'v> {
 fn element_name(name: &str) -> Option<&str> {
     let rest = name.strip_prefix('*').unwrap_or(name).strip_prefix('[')?;
     let (length, element) = rest.split_once(']')?;
-    length.bytes().all(|byte| byte.is_ascii_digit()).then_some(element)
+    length
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then_some(element)
 }
 
 /// The names of the keys and values of `map[string]int8`.
 fn map_names(name: &str) -> Option<(&str, &str)> {
-    let rest = name.strip_prefix('*').unwrap_or(name).strip_prefix("map[")?;
+    let rest = name
+        .strip_prefix('*')
+        .unwrap_or(name)
+        .strip_prefix("map[")?;
     let mut depth = 1_usize;
     for (place, byte) in rest.bytes().enumerate() {
         match byte {
@@ -429,7 +455,10 @@ mod tests {
         assert_eq!(element_name("*[][]int8"), Some("[]int8"));
         assert_eq!(element_name("main.Set[int8]"), None);
         assert_eq!(map_names("map[string]int8"), Some(("string", "int8")));
-        assert_eq!(map_names("map[[2]int8]map[a]b"), Some(("[2]int8", "map[a]b")));
+        assert_eq!(
+            map_names("map[[2]int8]map[a]b"),
+            Some(("[2]int8", "map[a]b"))
+        );
         assert_eq!(map_names("map[string"), None);
         assert_eq!(map_names("url.Values"), None);
     }

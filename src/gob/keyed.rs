@@ -104,8 +104,13 @@ impl KeyedMap {
         }
         self.entries.retain(Option::is_some);
         self.holes = 0;
-        let keys = self.entries.iter().map(|entry| string_of(&entry.as_ref()?.0));
-        let places = keys.enumerate().filter_map(|(place, key)| Some((key?.clone(), place)));
+        let keys = self
+            .entries
+            .iter()
+            .map(|entry| string_of(&entry.as_ref()?.0));
+        let places = keys
+            .enumerate()
+            .filter_map(|(place, key)| Some((key?.clone(), place)));
         self.places = places.collect();
     }
 
@@ -122,8 +127,68 @@ impl KeyedMap {
     /// The same map as a value, with one more entry if wanted.
     pub(crate) fn to_composite(&self, more: Option<(&str, Interface)>) -> Composite {
         let pair = |key: Value, value: Interface| [key, Value::Interface(value)];
-        let entries = self.entries().map(|(key, value)| pair(key.clone(), value.clone()));
+        let entries = self
+            .entries()
+            .map(|(key, value)| pair(key.clone(), value.clone()));
         let more = more.map(|(key, value)| pair(Value::Interface(key.into()), value));
         Composite::new(self.of.clone(), entries.chain(more).flatten().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn bytes(map: &KeyedMap) -> Vec<u8> {
+        Value::Composite(map.to_composite(None)).to_vec()
+    }
+
+    proptest! {
+        #[test]
+        fn changes_are_those_of_a_map_without_an_index(
+            changes in proptest::collection::vec((".{0,2}", any::<i64>(), any::<bool>()), 0..400),
+        ) {
+            let mut expected = Composite::map_of_interfaces();
+            let odd_key = Value::map_of_interfaces([("odd", 1_i64.into())]);
+            let mut map = KeyedMap::from_composite(&expected).unwrap();
+            map.entries.push(Some((odd_key.clone(), Interface::nil())));
+            for (key, value, removes) in changes {
+                if removes {
+                    prop_assert_eq!(map.remove(&key), expected.remove(&key));
+                } else {
+                    map.insert(key.as_str().into(), value.into());
+                    expected.insert(&key, value.into()).unwrap();
+                }
+                prop_assert_eq!(map.get(&key).is_some(), expected.get(&key).is_some());
+                prop_assert_eq!(map.len(), expected.entries().count() + 1);
+            }
+            let (key, _) = map.entries[0].take().unwrap();
+            prop_assert_eq!(key.to_vec(), odd_key.to_vec());
+            let expected = Value::Composite(expected);
+            prop_assert_eq!(bytes(&map), expected.to_vec());
+            let again = KeyedMap::from_composite(&map.to_composite(None)).unwrap();
+            prop_assert_eq!(bytes(&again), expected.to_vec());
+        }
+    }
+
+    #[test]
+    fn holes_are_closed_and_places_stay_right() {
+        let mut map = KeyedMap::default();
+        for round in 0..20_i64 {
+            for number in 0..500 {
+                map.insert(format!("{round} {number}").as_str().into(), round.into());
+            }
+            for number in 0..499 {
+                assert!(map.remove(&format!("{round} {number}")));
+            }
+        }
+        assert_eq!(map.len(), 20);
+        assert!(
+            map.entries.len() <= 2 * 20 + 64 + 500,
+            "{}",
+            map.entries.len()
+        );
+        assert!((0..20).all(|round| map.get(&format!("{round} 499")).is_some()));
     }
 }

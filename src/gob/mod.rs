@@ -111,16 +111,22 @@ pub(crate) use flat::FlatMap;
 pub use go_string::GoString;
 #[cfg(feature = "session")]
 pub(crate) use keyed::KeyedMap;
-#[cfg(feature = "session")]
-pub(crate) use registered::KnownTypes;
-pub use registered::is_registered_by_go;
 pub use newtypes::{Int, as_time, as_uuid};
+pub use registered::is_registered_by_go;
+#[cfg(feature = "session")]
+pub(crate) use registered::{Audience, KnownTypes};
 pub use self_encoded::SelfEncoded;
 pub use ser::{to_interface, to_interface_like, to_value};
 pub use string::{string_from_slice, string_to_vec};
 pub use time::Time;
 pub use types::{Defined, SelfEncoder, Shape, Type};
 pub use value::{Composite, Interface, Value};
+
+#[cfg(test)]
+thread_local! {
+    /// How many keys were looked at, one by one, to find one.
+    pub(crate) static LOOKED_AT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
 
 /// Writes any `Serialize` as the gob that Go sends for a type of that shape.
 ///

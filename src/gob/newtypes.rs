@@ -102,12 +102,19 @@ pub(super) fn newtype(name: &str, content: Tree) -> Result<Tree, Error> {
             let Tree::Tuple(parts) = &content else {
                 return Err(Error::new("a self-encoder has other parts"));
             };
-            let [name, Tree::Basic(_, Value::Bool(is_gob)), Tree::Basic(_, Value::Bytes(bytes))] =
-                &**parts
+            let [
+                name,
+                Tree::Basic(_, Value::Bool(is_gob)),
+                Tree::Basic(_, Value::Bytes(bytes)),
+            ] = &**parts
             else {
                 return Err(Error::new("a self-encoder has other parts"));
             };
-            let by = if *is_gob { SelfEncoder::Gob } else { SelfEncoder::Binary };
+            let by = if *is_gob {
+                SelfEncoder::Gob
+            } else {
+                SelfEncoder::Binary
+            };
             SelfEncoded::new(name.text().unwrap_or_default(), by, bytes.clone())?
         }
         _ => return Ok(content),
@@ -197,4 +204,3 @@ pub mod as_uuid {
         T::deserialize(deserializer)
     }
 }
-

@@ -24,6 +24,30 @@ pub fn is_registered_by_go(name: &str) -> bool {
     basic(of).is_some_and(|of| of != Basic::Bytes) || name == "[]uint8"
 }
 
+/// Who reads the gob that serde values become.
+#[derive(Clone, Copy, Default)]
+pub(crate) enum Audience<'k> {
+    /// Any Go program: whether it knows a type is its own business.
+    #[default]
+    Any,
+    /// A Go program that knows these types.
+    #[cfg_attr(not(feature = "session"), allow(dead_code))] // sessions know who reads them
+    Go(&'k KnownTypes),
+    /// This crate alone. Structs are maps of all their fields, so that zero and nothing stay
+    /// apart.
+    #[cfg(feature = "session")]
+    Own,
+}
+
+impl<'k> Audience<'k> {
+    pub(super) fn known(self) -> Option<&'k KnownTypes> {
+        match self {
+            Audience::Go(known) => Some(known),
+            _ => None,
+        }
+    }
+}
+
 /// The types that a Go program which reads the gob knows, by their registered names.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(not(feature = "session"), allow(dead_code))] // sessions know who reads them

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::decode::check;
-use super::registered::KnownTypes;
+use super::registered::{Audience, KnownTypes};
 use super::tree::Tree;
 use super::types::{Defined, Definition, Definitions, Reference, SelfEncoder, Shape};
 use super::value::{Composite, Interface};
@@ -191,15 +191,13 @@ pub(super) struct Writer<'k> {
     places: HashMap<Schema, u32>,
     definitions: Vec<Option<Definition>>,
     shared: Arc<Definitions>,
-    /// What the program that reads the gob has registered, if it is Go's.
-    known: Option<&'k KnownTypes>,
+    audience: Audience<'k>,
 }
 
 impl<'k> Writer<'k> {
-    /// For a Go program that has registered these types.
-    pub(super) fn knowing(known: Option<&'k KnownTypes>) -> Self {
+    pub(super) fn for_audience(audience: Audience<'k>) -> Self {
         Writer {
-            known,
+            audience,
             ..Writer::default()
         }
     }
@@ -220,7 +218,11 @@ impl<'k> Writer<'k> {
     /// The tree in an interface.
     pub(super) fn write_interface(mut self, tree: &Tree) -> Result<Interface, Error> {
         tree.check_names()?;
-        let interface = self.interface(tree)?;
+        let interface = match self.audience {
+            #[cfg(feature = "session")]
+            Audience::Own => self.interface(&tree.to_maps())?,
+            _ => self.interface(tree)?,
+        };
         if !self.definitions.is_empty() {
             self.shared.fill(self.definitions);
             check(&Value::Interface(interface.clone()))?;
@@ -256,7 +258,9 @@ impl<'k> Writer<'k> {
                 }
             }
             (Tree::Struct(_, fields), Schema::Struct(_, schemas)) => {
-                fields.iter().try_for_each(|(_, field)| check_zero(field, self.known))?;
+                fields
+                    .iter()
+                    .try_for_each(|(_, field)| check_zero(field, self.audience))?;
                 for (number, (name, schema)) in known_fields(schemas).enumerate() {
                     let field = fields.iter().find(|(field, _)| *field == name);
                     let Some((_, tree)) = field.filter(|(_, tree)| !tree.is_zero()) else {
@@ -278,7 +282,7 @@ impl<'k> Writer<'k> {
         Ok(match tree {
             Tree::Nothing => Interface::nil(),
             Tree::Basic(name, value) => Interface::of(GoString::from_static(name), value.clone()),
-            tree => match tree.schema_in_interface(self.known) {
+            tree => match tree.schema_in_interface(self.audience.known()) {
                 None => Interface::nil(),
                 Some(schema) => {
                     let name = schema.registered_name();
@@ -338,9 +342,9 @@ impl<'k> Writer<'k> {
 
 /// Refuses a zero field that is left out of a struct though it is something: `Some` of a
 /// zero, which a Go program takes for nothing.
-pub(super) fn check_zero(zero: &Tree, known: Option<&KnownTypes>) -> Result<(), Error> {
-    match (zero, known) {
-        (Tree::SomeZero(_), Some(_)) => Err(Error::new(
+pub(super) fn check_zero(zero: &Tree, audience: Audience<'_>) -> Result<(), Error> {
+    match (zero, audience) {
+        (Tree::SomeZero(_), Audience::Go(_)) => Err(Error::new(
             "a struct's field is Some of a zero, which is None to Go: store a type without the Option",
         )),
         _ => Ok(()),

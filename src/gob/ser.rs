@@ -6,10 +6,11 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant,
 };
 
-use super::schema::Writer;
-use super::newtypes::newtype;
-use super::tree::Tree;
 use super::draft::Draft;
+use super::newtypes::newtype;
+use super::registered::Audience;
+use super::schema::Writer;
+use super::tree::Tree;
 use super::{Error, GoString, Interface, Value};
 
 /// How deep a serde value may be nested.
@@ -37,7 +38,7 @@ pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, Error> {
 /// # Ok::<(), silverback::gob::Error>(())
 /// ```
 pub fn to_interface<T: Serialize + ?Sized>(value: &T) -> Result<Interface, Error> {
-    Draft::of(value)?.interface(None)
+    Draft::of(value)?.interface(Audience::Any)
 }
 
 /// Turns any `Serialize` into a value of the Go type that `there` has, under the same
@@ -64,7 +65,7 @@ pub fn to_interface_like<T: Serialize + ?Sized>(
     there: &Interface,
     value: &T,
 ) -> Result<Option<Interface>, Error> {
-    Draft::of(value)?.fitted(there, None, false)
+    Draft::of(value)?.fitted(there, Audience::Any, false)
 }
 
 /// A value as a tree that is at most so deep.

@@ -203,7 +203,11 @@ fn parse(text: &str) -> Option<Time> {
     rest.is_empty().then_some(Time {
         seconds: local - i64::from(offset),
         nanoseconds,
-        offset: if offset == 0 { utc } else { Offset::East(offset) },
+        offset: if offset == 0 {
+            utc
+        } else {
+            Offset::East(offset)
+        },
     })
 }
 
@@ -211,7 +215,11 @@ fn parse(text: &str) -> Option<Time> {
 fn digits(rest: &mut &[u8], count: usize) -> Option<u32> {
     let digits = rest.split_off(..count)?;
     let is_number = digits.iter().all(u8::is_ascii_digit);
-    is_number.then(|| digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0')))
+    is_number.then(|| {
+        digits
+            .iter()
+            .fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
+    })
 }
 
 /// Takes one of these bytes.
@@ -233,9 +241,14 @@ fn fraction(rest: &mut &[u8]) -> Option<u32> {
     let Some(fraction) = rest.strip_prefix(b".") else {
         return Some(0);
     };
-    let count = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let count = fraction
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     *rest = fraction;
-    let number = Some(count).filter(|count| (1..=9).contains(count)).and_then(|count| digits(rest, count))?;
+    let number = Some(count)
+        .filter(|count| (1..=9).contains(count))
+        .and_then(|count| digits(rest, count))?;
     Some(number * 10_u32.pow(9 - count as u32))
 }
 
@@ -426,7 +439,10 @@ mod tests {
             assert_eq!(Time::from(time).to_string(), text);
         }
         assert_eq!(Time::from_unix(0, 1_000_000_000), None);
-        assert_eq!(Time::from_unix(0, 500_000_000), Some(Time::from(UNIX_EPOCH + half)));
+        assert_eq!(
+            Time::from_unix(0, 500_000_000),
+            Some(Time::from(UNIX_EPOCH + half))
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::types::Type;
 use super::{Error, SelfEncoded, Value};
 
 /// A serde value, as it came.
+#[derive(Clone)]
 pub(super) enum Tree {
     /// None, or unit.
     Nothing,
@@ -88,22 +89,31 @@ impl Tree {
 
     /// The same with structs as maps of all their fields, zeros and nothing included.
     #[cfg(feature = "session")]
-    pub(super) fn into_maps(self) -> Tree {
-        let all = |trees: Vec<Tree>| trees.into_iter().map(Tree::into_maps).collect();
+    pub(super) fn to_maps(&self) -> Tree {
+        let all = |trees: &[Tree]| trees.iter().map(Tree::to_maps).collect();
         match self {
-            Tree::Nothing | Tree::Skipped | Tree::Basic(..) | Tree::SelfEncoded(_) => self,
-            Tree::SomeZero(zero) => zero.into_maps(),
+            Tree::SomeZero(zero) => zero.to_maps(),
             Tree::Sequence(elements) => Tree::Sequence(all(elements)),
             Tree::Tuple(elements) => Tree::Tuple(all(elements)),
             Tree::Map(entries) => {
-                let entries = entries.into_iter();
-                Tree::Map(entries.map(|(key, value)| (key.into_maps(), value.into_maps())).collect())
+                let entries = entries.iter();
+                Tree::Map(
+                    entries
+                        .map(|(key, value)| (key.to_maps(), value.to_maps()))
+                        .collect(),
+                )
             }
             Tree::Struct(_, fields) => {
-                let fields = fields.into_iter();
-                let there = fields.filter(|(_, value)| !matches!(value, Tree::Skipped));
-                Tree::Map(there.map(|(name, value)| (Tree::string(name), value.into_maps())).collect())
+                let there = fields
+                    .iter()
+                    .filter(|(_, value)| !matches!(value, Tree::Skipped));
+                Tree::Map(
+                    there
+                        .map(|(name, value)| (Tree::string(name), value.to_maps()))
+                        .collect(),
+                )
             }
+            other => other.clone(),
         }
     }
 

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use crate::codec::{Codec, Opened, UnixTime};
 
 use super::content::Content;
+use super::data_model::DataModel;
 use super::metadata::{Login, Metadata};
 use super::store::{Backing, Clock, Kept, Loaded, Record, Save, Saved, Setup};
-use super::data_model::DataModel;
 use super::{CookieOptions, Epoch, Epochs, Error, Lifetime, Refusal, Values};
 
 /// Keeps each session in its cookie, sealed by a codec: gorilla's `CookieStore`, byte

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::codec::Serializer;
-use crate::gob::{Draft, Error, Interface, KnownTypes};
+use crate::gob::{Audience, Draft, Error, Interface, KnownTypes};
 
 use super::Values;
 
@@ -78,9 +78,8 @@ impl DataModel {
     /// `value`, to be put somewhere.
     pub(super) fn draft<T: Serialize + ?Sized>(&self, value: &T) -> Result<Draft, Error> {
         match self {
-            DataModel::Native => Draft::with_maps(value),
             DataModel::Plain => Draft::plain(value),
-            DataModel::Go(_) => Draft::of(value),
+            DataModel::Native | DataModel::Go(_) => Draft::of(value),
         }
     }
 
@@ -92,13 +91,19 @@ impl DataModel {
         there: Option<&Interface>,
         keeps_fields: bool,
     ) -> Result<Interface, Error> {
+        let audience = match self {
+            // There are no Go types to stay.
+            DataModel::Plain => return draft.interface(Audience::Any),
+            DataModel::Native => Audience::Own,
+            DataModel::Go(known) => Audience::Go(known),
+        };
         let fitted = match there {
-            Some(there) => draft.fitted(there, self.known(), keeps_fields)?,
+            Some(there) => draft.fitted(there, audience, keeps_fields)?,
             None => None,
         };
         match fitted {
             Some(fitted) => Ok(fitted),
-            None => draft.interface(self.known()),
+            None => draft.interface(audience),
         }
     }
 }

@@ -18,7 +18,9 @@ pub(super) const FLASHES: &str = "_flash";
 const LIST: &str = "[]interface {}";
 
 /// Those flashes that are a `T`, and what they are as one.
-pub(super) fn read_flashes<T: DeserializeOwned>(flashes: Vec<Interface>) -> (Vec<Interface>, Vec<T>) {
+pub(super) fn read_flashes<T: DeserializeOwned>(
+    flashes: Vec<Interface>,
+) -> (Vec<Interface>, Vec<T>) {
     let read = |flash: Interface| {
         let value = gob::from_value(&Value::Interface(flash.clone())).ok()?;
         Some((flash, value))
@@ -59,8 +61,7 @@ impl Values {
             true => None,
             false => Interface::slice_of_basics(&flashes),
         };
-        let list = list
-            .unwrap_or_else(|| Interface::of(LIST, Value::slice_of_interfaces(flashes)));
+        let list = list.unwrap_or_else(|| Interface::of(LIST, Value::slice_of_interfaces(flashes)));
         self.insert_interface(key, list)
     }
 

@@ -13,10 +13,10 @@ use crate::codec::{self, Codec, UnixTime};
 use super::content::{Content, Log};
 use super::cookie_life::CookieLife;
 use super::cookie_options::CookieWriter;
+use super::data_model::DataModel;
 use super::id::Id;
 use super::metadata::Login;
 use super::protocol::Seen;
-use super::data_model::DataModel;
 use super::{CookieOptions, CookieStore, Dialect, Epoch, Error, Lifetime, Refusal, ServerStore};
 
 /// Where sessions live between requests: in the cookie ([`CookieStore`]), or in a

@@ -186,7 +186,11 @@ impl Values {
                 "the key `{key}` is the session's own"
             )));
         }
-        if let Some(unknown) = self.model.known().and_then(|known| known.first_unknown(&value)) {
+        if let Some(unknown) = self
+            .model
+            .known()
+            .and_then(|known| known.first_unknown(&value))
+        {
             return Err(Error::unknown_to_go(key, &unknown));
         }
         if let Form::Flat(map) = &mut self.form
@@ -264,7 +268,9 @@ impl Values {
     pub fn registered_names(&self) -> BTreeSet<String> {
         let map = Value::Composite(self.to_gob());
         let names = map.registered_names();
-        names.map(|name| name.to_string_lossy().into_owned()).collect()
+        names
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect()
     }
 
     /// Whether there is nothing at all.
@@ -518,5 +524,41 @@ pub(super) fn read<T: DeserializeOwned>(
 impl fmt::Debug for Values {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Values({} entries)", self.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that are allocated do not tell of keys that are looked at: in a session of many
+    /// keys none is, to find another.
+    #[test]
+    fn in_many_keys_none_is_looked_at_to_find_another() {
+        let key = |number: u64| format!("key {number}");
+        let mut values = Values::new();
+        (0..100).for_each(|number| values.insert(&key(number), number).unwrap());
+        gob::LOOKED_AT.set(0);
+        for number in 0..1_000 {
+            values.insert(&key(number), number).unwrap();
+            values.insert(&key(number), vec![number]).unwrap();
+            assert!(values.contains(&key(number)));
+            assert_eq!(
+                values.get::<Vec<u64>>(&key(number)).unwrap(),
+                Some(vec![number])
+            );
+        }
+        let bytes = values.serialize(&Serializer::Gob, "metadata").unwrap();
+        let text = |text: &str| Some(text.to_owned());
+        let read = Values::deserialize(&Serializer::Gob, bytes, text).unwrap();
+        let (mut values, metadata) = read;
+        assert_eq!(metadata.as_deref(), Some("metadata"));
+        assert!((0..1_000).all(|number| values.remove(&key(number))));
+        assert_eq!((values.len(), gob::LOOKED_AT.get()), (0, 0));
+        // As a row of scs, too.
+        let entries = (0..1_000).map(|number| (key(number).into_bytes(), number.into()));
+        let map = Value::map_of_strings::<Vec<u8>>(entries);
+        let (values, _) = Values::from_string_map(&map, text).unwrap();
+        assert_eq!((values.len(), gob::LOOKED_AT.get()), (1_000, 0));
     }
 }

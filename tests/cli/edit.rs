@@ -110,7 +110,11 @@ fn types() -> Vec<(Interface, &'static str, Interface)> {
         (strings(&["a"]), "[\"b\",\"\"]", strings(&["b", ""])),
         (roles(&["a"]), "[\"\"]", roles(&[""])),
         (small(&[1]), "[127]", small(&[127])),
-        ([1_u8; 16].into(), "[2,2,2,2,2,2,2,2,2,2,2,2,2,2,2,2]", [2_u8; 16].into()),
+        (
+            [1_u8; 16].into(),
+            "[2,2,2,2,2,2,2,2,2,2,2,2,2,2,2,2]",
+            [2_u8; 16].into(),
+        ),
         (
             [1_u8; 16].into(),
             "\"02020202-0202-0202-0202-020202020202\"",
@@ -177,7 +181,11 @@ fn a_value_that_does_not_fit_is_said_to_be_of_another_type() {
         (Int(1).into(), "18446744073709551615", "uint64"),
         (1_u64.into(), "-1", "int"),
         ("a".into(), "1", "int"),
-        ("2030-01-01T00:00:00Z".parse::<Time>().unwrap().into(), "\"now\"", "string"),
+        (
+            "2030-01-01T00:00:00Z".parse::<Time>().unwrap().into(),
+            "\"now\"",
+            "string",
+        ),
         (SelfEncoded::uuid([1; 16]).into(), "\"02\"", "string"),
         (vec![1_u8].into(), "\"no base64!\"", "string"),
     ] {
@@ -198,14 +206,22 @@ fn no_number_becomes_a_float_without_a_word() {
         panic!("a value");
     };
     assert!(matches!(value.value(), Some(Value::Uint(u64::MAX))));
-    for wide in ["18446744073709551616", "-9223372036854775809", "[1,99999999999999999999]"] {
+    for wide in [
+        "18446744073709551616",
+        "-9223372036854775809",
+        "[1,99999999999999999999]",
+    ] {
         let failed = edit(&alone(1_i64), &["--set", &format!("new={wide}")]).fails(2);
         assert!(failed.contains("64 bits"), "{failed}");
     }
     edited(&alone(1_i64), &["--set", "new=1.8446744073709551616e19"]);
     edited(&alone(1_i64), &["--set", "new=\"99999999999999999999\""]);
     let encode = ["encode", "--keys", KEY, "--name", "sid"];
-    assert!(silverback(encode, "{\"n\":18446744073709551616}").fails(2).contains("64 bits"));
+    assert!(
+        silverback(encode, "{\"n\":18446744073709551616}")
+            .fails(2)
+            .contains("64 bits")
+    );
 }
 
 #[test]
@@ -220,7 +236,11 @@ fn a_key_can_name_its_type() {
         ("[]string", "[\"a\"]", "[\"a\"]"),
         ("[]float64", "[1]", "[1]"),
         ("complex128", "[1,2]", "[1,2]"),
-        ("time.Time", "\"2030-01-01T00:00:00Z\"", "\"2030-01-01T00:00:00Z\""),
+        (
+            "time.Time",
+            "\"2030-01-01T00:00:00Z\"",
+            "\"2030-01-01T00:00:00Z\"",
+        ),
         ("time.Duration", "5", "5"),
         ("map[string]interface {}", "{\"a\":1}", "{\"a\":1}"),
         ("[]interface {}", "[1,\"a\"]", "[1,\"a\"]"),
@@ -235,7 +255,10 @@ fn a_key_can_name_its_type() {
     let failed = edit(&alone("a"), &["--set", "n:int8=300"]).fails(2);
     assert!(failed.contains("no int8"), "{failed}");
     // What is no type's name is part of the key.
-    let (map, said) = edited(&alone("a"), &["--set", "user:1=5", "--set", "a:int:string=\"x\""]);
+    let (map, said) = edited(
+        &alone("a"),
+        &["--set", "user:1=5", "--set", "a:int:string=\"x\""],
+    );
     assert!(map.get("user:1").is_some() && map.get("a:int").is_some());
     assert!(said.contains("\"user:1\" is new"), "{said}");
 }
@@ -252,7 +275,10 @@ fn keys_that_are_no_strings_are_reached() {
         Value::Composite(typed)
     };
     let (map, said) = edited(&session(), &["--set", "5=\"cinq\"", "--unset", "6"]);
-    assert_eq!(picture(&Value::Composite(map)), serde_json::json!({"5": "cinq"}));
+    assert_eq!(
+        picture(&Value::Composite(map)),
+        serde_json::json!({"5": "cinq"})
+    );
     assert_eq!(said, "");
 
     // The same text twice, by their types.
@@ -271,7 +297,14 @@ fn keys_that_are_no_strings_are_reached() {
     let session = silverback::gob::to_value(&keys).unwrap();
     let (map, said) = edited(
         &session,
-        &["--set", "int8(5)=\"s\"", "--set", "uint64(5)=\"l\"", "--set", "5=\"t\""],
+        &[
+            "--set",
+            "int8(5)=\"s\"",
+            "--set",
+            "uint64(5)=\"l\"",
+            "--set",
+            "5=\"t\"",
+        ],
     );
     assert_eq!(said, "");
     let mut held: Vec<String> = map
@@ -291,26 +324,59 @@ fn a_key_that_is_not_there_is_said() {
     assert!(said.contains("no key \"z\""), "{said}");
     let (_, said) = edited(&alone("a"), &["--set", "z=1"]);
     assert!(said.contains("\"z\" is new; its type is int"), "{said}");
-    let json = ["encode", "--keys", KEY, "--name", "sid", "--serializer", "json"];
+    let json = [
+        "encode",
+        "--keys",
+        KEY,
+        "--name",
+        "sid",
+        "--serializer",
+        "json",
+    ];
     let cookie = silverback(json, "{\"a\":1}").ok();
-    let edit = ["edit", "--keys", KEY, "--name", "sid", "--serializer", "json"];
+    let edit = [
+        "edit",
+        "--keys",
+        KEY,
+        "--name",
+        "sid",
+        "--serializer",
+        "json",
+    ];
     let unset = ["--unset", "z", cookie.trim_end()];
-    assert!(silverback(edit.iter().chain(&unset), "").stderr.contains("no key \"z\""));
+    assert!(
+        silverback(edit.iter().chain(&unset), "")
+            .stderr
+            .contains("no key \"z\"")
+    );
     let typed = ["--set", "z:int8=1", cookie.trim_end()];
-    assert!(silverback(edit.iter().chain(&typed), "").fails(2).contains("only gob"));
+    assert!(
+        silverback(edit.iter().chain(&typed), "")
+            .fails(2)
+            .contains("only gob")
+    );
 }
 
 #[test]
 fn types_that_go_does_not_know_are_said() {
     let (_, said) = edited(&alone("a"), &["--set", "z={\"a\":1}"]);
-    assert!(said.contains("gob.Register map[string]interface {}"), "{said}");
+    assert!(
+        said.contains("gob.Register map[string]interface {}"),
+        "{said}"
+    );
     let (_, said) = edited(&alone("a"), &["--set", "z=[1,\"a\"]"]);
-    assert!(!said.contains("gob.Register"), "gorilla registers it: {said}");
+    assert!(
+        !said.contains("gob.Register"),
+        "gorilla registers it: {said}"
+    );
     // What is there already is known.
     let there = named("map[string]interface {}", Value::map_of_strings::<&str>([]));
     let (_, said) = edited(&alone(there), &["--set", "z={\"a\":1}"]);
     assert!(!said.contains("gob.Register"), "{said}");
     let encode = ["encode", "--keys", KEY, "--name", "sid"];
     let said = silverback(encode, "{\"z\":{\"a\":1}}").stderr;
-    assert!(said.contains("gob.Register map[string]interface {}"), "{said}");
+    assert!(
+        said.contains("gob.Register map[string]interface {}"),
+        "{said}"
+    );
 }

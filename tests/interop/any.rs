@@ -2,8 +2,8 @@
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{
-    Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant,
-    SerializeTuple, SerializeTupleStruct, SerializeTupleVariant, Serializer,
+    Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 use silverback::gob::Time;
 
@@ -98,7 +98,11 @@ impl Random {
             24 => Any::TupleVariant(self.several(depth)),
             25 => {
                 let keys = self.several(0);
-                Any::Map(keys.into_iter().map(|key| (key, self.inner(depth))).collect())
+                Any::Map(
+                    keys.into_iter()
+                        .map(|key| (key, self.inner(depth)))
+                        .collect(),
+                )
             }
             26 => Any::Struct(Box::new((self.inner(depth), self.inner(depth)))),
             _ => Any::StructVariant(Box::new((self.inner(depth), self.inner(depth)))),
@@ -166,27 +170,33 @@ impl Serialize for Any {
             Any::Bytes(value) => serializer.serialize_bytes(value),
             Any::Sequence(list) => {
                 let mut seq = serializer.serialize_seq(Some(list.len()))?;
-                list.iter().try_for_each(|value| seq.serialize_element(value))?;
+                list.iter()
+                    .try_for_each(|value| seq.serialize_element(value))?;
                 seq.end()
             }
             Any::Tuple(list) => {
                 let mut seq = serializer.serialize_tuple(list.len())?;
-                list.iter().try_for_each(|value| seq.serialize_element(value))?;
+                list.iter()
+                    .try_for_each(|value| seq.serialize_element(value))?;
                 seq.end()
             }
             Any::TupleStruct(list) => {
                 let mut seq = serializer.serialize_tuple_struct("Tuple", list.len())?;
-                list.iter().try_for_each(|value| seq.serialize_field(value))?;
+                list.iter()
+                    .try_for_each(|value| seq.serialize_field(value))?;
                 seq.end()
             }
             Any::TupleVariant(list) => {
                 let mut seq = serializer.serialize_tuple_variant("Enum", 0, "Tuple", list.len())?;
-                list.iter().try_for_each(|value| seq.serialize_field(value))?;
+                list.iter()
+                    .try_for_each(|value| seq.serialize_field(value))?;
                 seq.end()
             }
             Any::Map(entries) => {
                 let mut map = serializer.serialize_map(Some(entries.len()))?;
-                entries.iter().try_for_each(|(key, value)| map.serialize_entry(key, value))?;
+                entries
+                    .iter()
+                    .try_for_each(|(key, value)| map.serialize_entry(key, value))?;
                 map.end()
             }
             Any::Struct(fields) => {

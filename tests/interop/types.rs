@@ -32,7 +32,11 @@ fn in_cookies(known: &[&str]) -> Shared {
 
 /// The keys that the session has strings for.
 fn keys(session: &Session) -> Vec<String> {
-    session.keys().into_iter().filter(|key| key != "_session").collect()
+    session
+        .keys()
+        .into_iter()
+        .filter(|key| key != "_session")
+        .collect()
 }
 
 /// Reads each value and writes it back; says which could be.
@@ -126,7 +130,10 @@ impl Tally {
         println!("{what}: {written} values written, {refused} refused");
         assert!(refused > 0 && written > refused);
         for kind in 0..=16 {
-            assert!(self.written.contains_key(&kind), "kind {kind} was never written");
+            assert!(
+                self.written.contains_key(&kind),
+                "kind {kind} was never written"
+            );
         }
     }
 }
@@ -269,7 +276,9 @@ fn go_reads_values_of_types_that_encode_themselves() {
         let time: Time = "2030-01-01T00:00:00.25+01:00".parse().unwrap();
         session.insert("serde", time).unwrap();
         session.insert_gob("time", time).unwrap();
-        session.insert_gob("big", SelfEncoded::big_int(true, &[1, 0])).unwrap();
+        session
+            .insert_gob("big", SelfEncoded::big_int(true, &[1, 0]))
+            .unwrap();
         session.insert_gob("array", [7; 16]).unwrap();
     });
     let types = shared.ask(&mut gorilla, "types", &jar, &json!({}));

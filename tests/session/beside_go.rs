@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use silverback::backend::Memory;
 use silverback::codec::{Codec, Codecs};
 use silverback::gob::{
-    Int, Interface, SelfEncoded, SelfEncoder, Time, Value, as_time, as_uuid, to_interface,
-    to_value,
+    Int, Interface, SelfEncoded, SelfEncoder, Time, Value, as_time, as_uuid, to_interface, to_value,
 };
 use silverback::session::testing::Jar;
 use silverback::session::{CookieStore, Dialect, Error, ServerOptions, ServerStore, Session};
@@ -90,7 +89,10 @@ fn the_go_type_that_is_there_stays() {
                 ("lasts", named("time.Duration", 7_i64)),
                 ("id", named("main.UserID", 7_i64)),
                 ("role", named("main.Role", "user")),
-                ("roles", named("main.Roles", to_interface(&["user"].as_slice()).unwrap())),
+                (
+                    "roles",
+                    named("main.Roles", to_interface(&["user"].as_slice()).unwrap()),
+                ),
                 ("uuid", [1_u8; 16].into()),
                 ("google", SelfEncoded::uuid([1; 16]).into()),
                 ("seen", time("2030-01-01T00:00:00+01:00")),
@@ -145,7 +147,12 @@ fn a_value_that_does_not_fit_is_of_its_own_type() {
             ("single", 0.5_f32.into()),
             ("time", time("2030-01-01T00:00:00Z")),
             ("id", SelfEncoded::uuid([1; 16]).into()),
-            ("money", SelfEncoded::new("main.Money", SelfEncoder::Gob, "7").unwrap().into()),
+            (
+                "money",
+                SelfEncoded::new("main.Money", SelfEncoder::Gob, "7")
+                    .unwrap()
+                    .into(),
+            ),
             ("text", "a".into()),
             ("slice", Interface::from(vec![1_u8])),
         ],
@@ -201,15 +208,27 @@ fn a_struct_and_what_is_in_it_stays_what_it_is() {
         any: Some(BTreeMap::from([("n".into(), 1)])),
         secret: "kept".into(),
     };
-    let main_user = |name| named("main.User", Interface::of("x", to_value(&user(name)).unwrap()));
-    let list = Value::slice_of_interfaces([Int(1).into(), 0.5_f32.into(), time("2030-01-01T00:00:00Z")]);
-    let inner = Value::map_of_strings([("n", 7_i8.into()), ("list", Interface::of("[]interface {}", list))]);
+    let main_user = |name| {
+        named(
+            "main.User",
+            Interface::of("x", to_value(&user(name)).unwrap()),
+        )
+    };
+    let list =
+        Value::slice_of_interfaces([Int(1).into(), 0.5_f32.into(), time("2030-01-01T00:00:00Z")]);
+    let inner = Value::map_of_strings([
+        ("n", 7_i8.into()),
+        ("list", Interface::of("[]interface {}", list)),
+    ]);
     let jar = || {
         from_go(
             &codecs,
             vec![
                 ("user", main_user("ape")),
-                ("map", Interface::of("map[string]interface {}", inner.clone())),
+                (
+                    "map",
+                    Interface::of("map[string]interface {}", inner.clone()),
+                ),
             ],
         )
     };
@@ -227,7 +246,13 @@ fn a_struct_and_what_is_in_it_stays_what_it_is() {
         })?;
         Ok(())
     });
-    assert_eq!(read(&found), GoUser { name: "apes".into(), ..user("") });
+    assert_eq!(
+        read(&found),
+        GoUser {
+            name: "apes".into(),
+            ..user("")
+        }
+    );
     let map = Interface::of("map[string]interface {}", {
         let list = Value::slice_of_interfaces([
             Int(1).into(),
@@ -235,7 +260,10 @@ fn a_struct_and_what_is_in_it_stays_what_it_is() {
             time("2031-01-01T00:00:00Z"),
             9_u64.into(),
         ]);
-        Value::map_of_strings([("n", 8_i8.into()), ("list", Interface::of("[]interface {}", list))])
+        Value::map_of_strings([
+            ("n", 8_i8.into()),
+            ("list", Interface::of("[]interface {}", list)),
+        ])
     });
     let names = |interface: &Interface| -> Vec<String> {
         let mut names: Vec<_> = interface
@@ -254,9 +282,21 @@ fn a_struct_and_what_is_in_it_stays_what_it_is() {
     assert_eq!(read(&found).secret, "kept");
     // An insert is another value: nothing of the one before stays.
     let found = after(&store, &codecs, jar(), |session| {
-        session.insert("user", Less { name: "kong".into(), any: None })
+        session.insert(
+            "user",
+            Less {
+                name: "kong".into(),
+                any: None,
+            },
+        )
     });
-    assert_eq!(read(&found), GoUser { name: "kong".into(), ..GoUser::default() });
+    assert_eq!(
+        read(&found),
+        GoUser {
+            name: "kong".into(),
+            ..GoUser::default()
+        }
+    );
     // A struct that has nothing in common with it is another type.
     let found = after(&store.known_types(["Other"]), &codecs, jar(), |session| {
         #[derive(Serialize)]
@@ -276,7 +316,9 @@ struct Cart {
 /// One store per dialect that a Go program shares, and whether it knows `[]interface {}`.
 fn shared_stores(known: &[&str]) -> Vec<(silverback::session::Stores, bool)> {
     let codecs = fresh_codecs();
-    let cookies = CookieStore::new(codecs).unwrap().known_types(known.iter().copied());
+    let cookies = CookieStore::new(codecs)
+        .unwrap()
+        .known_types(known.iter().copied());
     let in_scs = ServerOptions::new()
         .dialect(Dialect::Scs)
         .known_types(known.iter().copied());
@@ -298,7 +340,10 @@ fn refused(written: Result<(), Error>, name: &str) {
     let error = written.unwrap_err();
     let text = error.to_string();
     assert!(error.is_usage() && text.contains(name), "{text}");
-    assert!(text.contains("known_types") && text.contains("gob.Register"), "{text}");
+    assert!(
+        text.contains("known_types") && text.contains("gob.Register"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -307,13 +352,32 @@ fn what_the_go_program_does_not_know_is_refused() {
         in_session(&stores, |session| {
             let map = BTreeMap::from([("a", 1)]);
             refused(session.insert("map", &map), "map[string]interface {}");
-            refused(session.insert("map", BTreeMap::<String, u8>::new()), "map[string]interface {}");
+            refused(
+                session.insert("map", BTreeMap::<String, u8>::new()),
+                "map[string]interface {}",
+            );
             refused(session.insert("cart", Cart { items: vec![1] }), "Cart");
-            refused(session.insert_gob("at", time("2030-01-01T00:00:00Z")), "time.Time");
-            refused(session.insert("at", Time::from(std::time::SystemTime::now())), "time.Time");
-            refused(session.insert_gob("id", named("main.UserID", 7_i64)), "main.UserID");
-            refused(session.insert_gob("bytes", named("[]byte", vec![1_u8])), "[]byte");
-            let first = if knows_lists { "map[string]interface {}" } else { "[]interface {}" };
+            refused(
+                session.insert_gob("at", time("2030-01-01T00:00:00Z")),
+                "time.Time",
+            );
+            refused(
+                session.insert("at", Time::from(std::time::SystemTime::now())),
+                "time.Time",
+            );
+            refused(
+                session.insert_gob("id", named("main.UserID", 7_i64)),
+                "main.UserID",
+            );
+            refused(
+                session.insert_gob("bytes", named("[]byte", vec![1_u8])),
+                "[]byte",
+            );
+            let first = if knows_lists {
+                "map[string]interface {}"
+            } else {
+                "[]interface {}"
+            };
             refused(session.add_flash(&map), first);
             let mixed = session.insert("mixed", (1, "a"));
             let nested = session.insert("nested", vec![vec![1], vec![2]]);
@@ -332,13 +396,22 @@ fn what_the_go_program_does_not_know_is_refused() {
 
 #[test]
 fn what_is_named_as_known_is_written() {
-    let known = ["map[string]interface {}", "Cart", "time.Time", "main.UserID"];
+    let known = [
+        "map[string]interface {}",
+        "Cart",
+        "time.Time",
+        "main.UserID",
+    ];
     for (stores, _) in shared_stores(&known) {
         in_session(&stores, |session| {
             session.insert("map", BTreeMap::from([("a", "b")])).unwrap();
             session.insert("cart", Cart { items: vec![1] }).unwrap();
-            session.insert_gob("at", time("2030-01-01T00:00:00Z")).unwrap();
-            session.insert_gob("id", named("main.UserID", 7_i64)).unwrap();
+            session
+                .insert_gob("at", time("2030-01-01T00:00:00Z"))
+                .unwrap();
+            session
+                .insert_gob("id", named("main.UserID", 7_i64))
+                .unwrap();
             let names = session.values().registered_names();
             assert!(known.iter().all(|name| names.contains(*name)), "{names:?}");
         });
@@ -347,8 +420,16 @@ fn what_is_named_as_known_is_written() {
     for (stores, _) in shared_stores(&["map[string]string", "[][]uint8"]) {
         in_session(&stores, |session| {
             session.insert("map", BTreeMap::from([("a", "b")])).unwrap();
-            assert!(session.values().registered_names().contains("map[string]string"));
-            refused(session.insert("map", BTreeMap::from([("a", 1)])), "map[string]interface {}");
+            assert!(
+                session
+                    .values()
+                    .registered_names()
+                    .contains("map[string]string")
+            );
+            refused(
+                session.insert("map", BTreeMap::from([("a", 1)])),
+                "map[string]interface {}",
+            );
             session.insert("bytes", vec![vec![1_u8], vec![2]]).unwrap();
         });
     }
@@ -379,11 +460,18 @@ fn what_known_types_can_say_is_said_in_them() {
             assert_eq!(name("empty"), lists, "nil, where no list is known");
             assert_eq!(name("nothing"), "");
             assert_eq!(session.get::<[u8; 2]>("bytes").unwrap(), Some([1, 2]));
-            assert_eq!(session.get::<[String; 2]>("texts").unwrap().unwrap(), ["a", "b"]);
+            assert_eq!(
+                session.get::<[String; 2]>("texts").unwrap().unwrap(),
+                ["a", "b"]
+            );
             assert_eq!(session.get::<(f64, f64)>("pair").unwrap(), Some((1.5, 2.5)));
             session.add_flash("a").unwrap();
             session.add_flash("b").unwrap();
-            let flashes = if knows_lists { "[]interface {}" } else { "[]string" };
+            let flashes = if knows_lists {
+                "[]interface {}"
+            } else {
+                "[]string"
+            };
             assert_eq!(name("_flash"), flashes);
             let mixed = session.add_flash(7);
             assert_eq!(mixed.is_ok(), knows_lists, "of two types");
@@ -406,7 +494,10 @@ fn types_that_a_go_program_put_there_are_known() {
     // Not so in a session that has none.
     let jar = from_go(&codecs, vec![("seen", "never".into())]);
     after(&store, &codecs, jar, |session| {
-        refused(session.insert_gob("at", time("2031-01-01T00:00:00Z")), "time.Time");
+        refused(
+            session.insert_gob("at", time("2031-01-01T00:00:00Z")),
+            "time.Time",
+        );
         session.insert("a", 1)
     });
 }
@@ -427,16 +518,55 @@ fn a_struct_that_would_come_back_otherwise_is_refused() {
         given: Option<bool>,
         list: Option<Vec<u8>>,
     }
-    let consent = |given, list| Consent { asked: 1, given, list };
+    let consent = |given, list| Consent {
+        asked: 1,
+        given,
+        list,
+    };
     for (stores, _) in shared_stores(&["Consent"]) {
         in_session(&stores, |session| {
             session.insert("a", consent(Some(true), None)).unwrap();
             session.insert("a", consent(None, Some(vec![1]))).unwrap();
             for lost in [consent(Some(false), None), consent(None, Some(vec![]))] {
                 let error = session.insert("a", lost).unwrap_err();
-                assert!(error.is_usage() && error.to_string().contains("Consent"), "{error}");
+                assert!(
+                    error.is_usage() && error.to_string().contains("Consent"),
+                    "{error}"
+                );
             }
         });
+    }
+}
+
+/// A store that is not told of the Go program: its struct stays, unless something would be lost.
+#[test]
+fn a_go_struct_stays_one_where_nothing_is_lost() {
+    #[derive(Default, Serialize, Deserialize)]
+    struct Limits {
+        #[serde(rename = "Name")]
+        name: String,
+        #[serde(rename = "Limit")]
+        limit: Option<u8>,
+    }
+    let codecs = fresh_codecs();
+    let store = CookieStore::new(codecs.clone()).unwrap();
+    let limits = |limit| Limits {
+        name: "ape".into(),
+        limit,
+    };
+    let there = || Interface::of("main.Limits", to_value(&limits(Some(7))).unwrap());
+    for (limit, name) in [
+        (Some(8), "main.Limits"),
+        (None, "main.Limits"),
+        (Some(0), "map[string]interface {}"),
+    ] {
+        let jar = from_go(&codecs, vec![("limits", there())]);
+        let found = after(&store, &codecs, jar, |session| {
+            session.update("limits", move |limits: &mut Limits| limits.limit = limit)?;
+            assert_eq!(session.get::<Limits>("limits")?.unwrap().limit, limit);
+            Ok(())
+        });
+        assert_eq!(*found["limits"].name(), *name, "{limit:?}");
     }
 }
 
@@ -456,14 +586,22 @@ struct SelfEncodedMoney(Vec<u8>);
 impl Serialize for SelfEncodedMoney {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let money = SelfEncoded::new("example.com/shop.Money", SelfEncoder::Gob, &*self.0);
-        money.map_err(serde::ser::Error::custom)?.serialize(serializer)
+        money
+            .map_err(serde::ser::Error::custom)?
+            .serialize(serializer)
     }
 }
 
 #[test]
 fn go_values_that_serde_has_no_word_for_can_be_made() {
     let at = "2030-01-01T00:00:00.25+01:00";
-    let known = ["Booking", "time.Time", "github.com/google/uuid.UUID", "*big.Int", "[16]uint8"];
+    let known = [
+        "Booking",
+        "time.Time",
+        "github.com/google/uuid.UUID",
+        "*big.Int",
+        "[16]uint8",
+    ];
     for (stores, _) in shared_stores(&known) {
         in_session(&stores, |session| {
             let by = "02020202-0202-0202-0202-020202020202".to_owned();
@@ -493,9 +631,13 @@ fn go_values_that_serde_has_no_word_for_can_be_made() {
             let again: Booking = session.get("booking").unwrap().unwrap();
             assert_eq!((again.at, again.until), (booking.at, booking.until));
             assert_eq!(again.price.0, b"799");
-            session.insert_gob("balance", SelfEncoded::big_int(true, &[0, 1, 0])).unwrap();
+            session
+                .insert_gob("balance", SelfEncoded::big_int(true, &[0, 1, 0]))
+                .unwrap();
             session.insert_gob("id", [7; 16]).unwrap();
-            session.insert_gob("by", SelfEncoded::uuid([7; 16])).unwrap();
+            session
+                .insert_gob("by", SelfEncoded::uuid([7; 16]))
+                .unwrap();
             assert_eq!(session.get::<[u8; 16]>("by").unwrap(), Some([7; 16]));
         });
     }

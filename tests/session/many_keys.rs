@@ -28,23 +28,40 @@ fn basic(session: &Session, key: &str, number: u32) {
 
 fn item(session: &Session, key: &str, number: u32) {
     let tags = ["a", "b"];
-    session.insert(key, Item { count: number, tags }).unwrap();
+    session
+        .insert(
+            key,
+            Item {
+                count: number,
+                tags,
+            },
+        )
+        .unwrap();
 }
 
 fn updated(session: &Session, key: &str, number: u32) {
-    session.update(key, move |value: &mut u32| *value += number).unwrap();
+    session
+        .update(key, move |value: &mut u32| *value += number)
+        .unwrap();
 }
 
 /// A Go struct, whose type comes with each value.
 fn gos(session: &Session, key: &str, number: u32) {
-    let item = Item { count: number, tags: ["a", "b"] };
+    let item = Item {
+        count: number,
+        tags: ["a", "b"],
+    };
     let item = silverback::gob::to_value(&item).unwrap();
-    session.insert_gob(key, silverback::gob::Interface::of("main.Item", item)).unwrap();
+    session
+        .insert_gob(key, silverback::gob::Interface::of("main.Item", item))
+        .unwrap();
 }
 
 /// All of a request on this thread, whose allocations are counted.
 fn block_on<F: Future>(future: F) -> F::Output {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
     runtime.unwrap().block_on(future)
 }
 
@@ -71,7 +88,12 @@ fn bytes_of_a_life(keys: u32, fill: Fill) -> [u64; 5] {
     let mut session = None;
     let loaded = measure(|| session = Some(block_on(jar.session(stores.clone()))));
     let session = session.unwrap().unwrap();
-    assert_eq!(session.keys().len(), keys as usize, "it was {:?}", session.refusal());
+    assert_eq!(
+        session.keys().len(),
+        keys as usize,
+        "it was {:?}",
+        session.refusal()
+    );
     let emptied = measure(|| {
         for number in 0..keys {
             assert!(session.remove(&name(number)).unwrap());
@@ -93,7 +115,10 @@ fn ten_times_the_keys_cost_ten_times_as_much() {
         let many = bytes_of_a_life(4_000, fill);
         for (step, (few, many)) in few.iter().zip(many).enumerate() {
             // A copy for each key would be a hundred times as much.
-            assert!(many <= 25 * few.max(&1_000), "{what}, step {step}: {few} and {many}");
+            assert!(
+                many <= 25 * few.max(&1_000),
+                "{what}, step {step}: {few} and {many}"
+            );
         }
     }
 }
@@ -103,13 +128,25 @@ fn ten_times_the_keys_cost_ten_times_as_much() {
 fn two_thousand_structs_are_one_type() {
     let entries = |count: u32| {
         (0..count).map(|number| {
-            let item = silverback::gob::to_value(&Item { count: number, tags: ["", ""] }).unwrap();
-            (number.to_string().into_bytes(), silverback::gob::Interface::of("main.Item", item))
+            let item = silverback::gob::to_value(&Item {
+                count: number,
+                tags: ["", ""],
+            })
+            .unwrap();
+            (
+                number.to_string().into_bytes(),
+                silverback::gob::Interface::of("main.Item", item),
+            )
         })
     };
     let many = Value::map_of_interfaces(entries(2_000)).to_vec();
     let one = Value::map_of_interfaces(entries(1)).to_vec();
-    assert!(many.len() < 2_000 * one.len() / 2, "{} and {}", many.len(), one.len());
+    assert!(
+        many.len() < 2_000 * one.len() / 2,
+        "{} and {}",
+        many.len(),
+        one.len()
+    );
     assert!(Value::from_slice(&many).is_ok());
     // Two types of one name that differ are two.
     let texts = to_interface(&["a"]).unwrap();

@@ -308,7 +308,14 @@ fn what_is_empty_comes_back_empty() {
             session.insert("settings", &settings)?;
             session.insert("empty", Vec::<Grant>::new())?;
             // In place of one that was not empty, too.
-            session.insert("again", Grant { scopes: everything(), limit: seven(), ..grant() })?;
+            session.insert(
+                "again",
+                Grant {
+                    scopes: everything(),
+                    limit: seven(),
+                    ..grant()
+                },
+            )?;
             session.update("again", |again: &mut Option<Grant>| {
                 let again = again.as_mut().unwrap();
                 again.scopes.clear();
@@ -332,11 +339,21 @@ fn native_sessions_in_gob_keep_keys_that_are_no_strings_and_floats_that_are_not_
         let levels = BTreeMap::from([(1_u8, true), (2, false)]);
         let session = written(&stores, |session| {
             session.insert("levels", &levels)?;
-            session.insert("grant", Grant { scopes: vec![], limit: None, by_level: levels.clone() })?;
+            session.insert(
+                "grant",
+                Grant {
+                    scopes: vec![],
+                    limit: None,
+                    by_level: levels.clone(),
+                },
+            )?;
             session.insert("nan", f64::NAN)
         });
         assert_eq!(session.get("levels").unwrap(), Some(levels.clone()));
-        assert_eq!(session.get::<Grant>("grant").unwrap().unwrap().by_level, levels);
+        assert_eq!(
+            session.get::<Grant>("grant").unwrap().unwrap().by_level,
+            levels
+        );
         assert!(session.get::<f64>("nan").unwrap().unwrap().is_nan());
     }
 }
@@ -355,13 +372,18 @@ struct Half {
 
 #[test]
 fn another_struct_is_a_wrong_type_and_the_error_names_it() {
-    let go = CookieStore::new(fresh_codecs()).unwrap().known_types(["Cart", "Visitor"]);
+    let go = CookieStore::new(fresh_codecs())
+        .unwrap()
+        .known_types(["Cart", "Visitor"]);
     for stores in native_stores().into_iter().chain([go.into()]) {
         let session = written(&stores, |session| session.insert("cart", cart()));
         let wrong = session.get::<Visitor>("cart").unwrap_err();
         assert!(wrong.is_wrong_type());
         let text = wrong.to_string();
-        assert!(text.contains("\"cart\"") && text.contains("Visitor"), "{text}");
+        assert!(
+            text.contains("\"cart\"") && text.contains("Visitor"),
+            "{text}"
+        );
         assert!(!format!("{wrong:?}").contains("banana"));
         assert_eq!(session.get("cart").unwrap(), Some(cart()));
     }
@@ -372,11 +394,17 @@ fn a_field_that_is_missing_takes_its_default_or_is_an_error() {
     for stores in native_stores() {
         let session = written(&stores, |session| {
             session.insert("half", Half { age: 7 })?;
-            let visitor = Visitor { name: "ape".into(), age: 7 };
+            let visitor = Visitor {
+                name: "ape".into(),
+                age: 7,
+            };
             session.insert("visitor", visitor)
         });
         assert!(session.get::<Visitor>("half").unwrap_err().is_wrong_type());
-        assert_eq!(session.get::<Half>("visitor").unwrap(), Some(Half { age: 7 }));
+        assert_eq!(
+            session.get::<Half>("visitor").unwrap(),
+            Some(Half { age: 7 })
+        );
     }
 }
 
@@ -624,7 +652,10 @@ fn nothing_shows_what_is_in_a_session() {
             let wrong = session.get::<u64>("key-secret").unwrap_err();
             // The key and the type are the program's; the value is the owner's.
             let wrong = format!("{wrong} {wrong:?}");
-            assert!(wrong.contains("key-secret") && wrong.contains("u64"), "{wrong}");
+            assert!(
+                wrong.contains("key-secret") && wrong.contains("u64"),
+                "{wrong}"
+            );
             assert!(!wrong.contains("value-secret"), "{wrong}");
             Ok(())
         });

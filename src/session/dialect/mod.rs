@@ -24,10 +24,10 @@ use crate::backend::{Key, Layout};
 use crate::codec::{self, Codec, Serializer, UnixTime};
 
 use super::content::Content;
+use super::data_model::DataModel;
 use super::id::Id;
 use super::protocol::{Row, WriteId};
 use super::store::Setup;
-use super::data_model::DataModel;
 use super::{Error, Lifetime, Refusal};
 
 pub(super) use native::row_name;

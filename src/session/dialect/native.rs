@@ -24,12 +24,12 @@ use crate::backend::Key;
 use crate::codec::{self, Codec, UnixTime, derive_chain};
 
 use super::super::content::Content;
+use super::super::data_model::DataModel;
 use super::super::id::{ID_LENGTH, Id};
 use super::super::lifetime::Lifetime;
 use super::super::metadata::Metadata;
 use super::super::protocol::{Row, Successor, WriteId};
 use super::super::store::Setup;
-use super::super::data_model::DataModel;
 use super::super::{Error, Refusal, Values};
 use super::{OpenedId, ReadRow, RowFormat, of_row};
 

@@ -16,12 +16,12 @@ use crate::codec::UnixTime;
 use crate::gob::{Composite, Time, Value};
 
 use super::super::content::Content;
+use super::super::data_model::DataModel;
 use super::super::id::{ID_LENGTH, Id};
 use super::super::lifetime::Lifetime;
 use super::super::metadata::{Metadata, NEVER_SEEN};
 use super::super::protocol::{Row, WriteId};
 use super::super::store::Setup;
-use super::super::data_model::DataModel;
 use super::super::{Error, Refusal, Values};
 use super::{OpenedId, ReadRow, RowFormat, go_metadata, row_name};
 
