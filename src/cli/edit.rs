@@ -11,19 +11,28 @@ use silverback::gob::Value;
 
 use super::cookies::Cookies;
 use super::settings::{Format, Opening, OpeningHash};
-use super::{Failure, gob, picture};
+use super::{Failure, edit_gob, gob, like, picture, tell};
 
 /// Change keys of a cookie that holds a map; print it sealed again.
 ///
 /// All else stays as it was: with gob also the values of types this program does
 /// not know, and the cookie's date in any case.
+///
+/// With gob, a value that is set keeps the Go type that is there if the JSON fits it, in the
+/// form that `decode` prints: base64 for bytes, RFC 3339 for a time. If it does not fit, the
+/// new type is said on standard error. A new key holds int, uint64, float64, string, bool,
+/// []interface {} or map[string]interface {}, or the TYPE that is named: a basic type (int8,
+/// float32 ..), a slice of one ([]string ..), time.Time, time.Duration,
+/// github.com/google/uuid.UUID, [16]uint8, []interface {} or map[string]interface {}.
+///
+/// A KEY that is no string is named as `decode` prints it, or with its type: 5, or int(5).
 #[derive(Args)]
 pub(super) struct Edit {
     #[command(flatten)]
     opening: Opening,
 
-    /// Set a key to a JSON value
-    #[arg(long, value_name = "KEY=JSON")]
+    /// Set a key to a JSON value; what follows the last colon of a key is its type, if it is one
+    #[arg(long, value_name = "KEY[:TYPE]=JSON")]
     set: Vec<String>,
 
     /// Remove a key
@@ -36,8 +45,15 @@ pub(super) struct Edit {
 
 /// The changes, in the order of the options: first what is set, then what is not.
 struct Changes<'a> {
-    set: Vec<(&'a str, Json)>,
+    set: Vec<Set<'a>>,
     unset: &'a [String],
+}
+
+struct Set<'a> {
+    key: &'a str,
+    /// The name of the Go type, if one is said.
+    of: Option<&'a str>,
+    json: Json,
 }
 
 impl Edit {
@@ -70,13 +86,17 @@ impl Edit {
     }
 }
 
-fn parse_set(set: &str) -> Result<(&str, Json), Failure> {
+fn parse_set(set: &str) -> Result<Set<'_>, Failure> {
     let (key, json) = set
         .split_once('=')
-        .ok_or_else(|| Failure::usage("--set takes KEY=JSON"))?;
-    let value = gob::parse(json)
-        .map_err(|_| Failure::usage(format!("the value set for {key} is no JSON")))?;
-    Ok((key, value))
+        .ok_or_else(|| Failure::usage("--set takes KEY=JSON or KEY:TYPE=JSON"))?;
+    let typed = key
+        .rsplit_once(':')
+        .filter(|(_, of)| like::of_type(of).is_some());
+    let (key, of) = typed.map_or((key, None), |(key, of)| (key, Some(of)));
+    let json = gob::parse(json)
+        .map_err(|error| Failure::usage(format!("the value set for {key} is no JSON: {error}")))?;
+    Ok(Set { key, of, json })
 }
 
 impl Changes<'_> {
@@ -102,12 +122,11 @@ impl Changes<'_> {
         if !map.is_map() {
             return Err(no_map());
         }
-        for (key, json) in &self.set {
-            map.insert(key, gob::interface(json))
-                .map_err(|error| Error::usage(error.to_string()))?;
+        for Set { key, of, json } in &self.set {
+            edit_gob::set(&mut map, key, *of, json)?;
         }
         for key in self.unset {
-            map.remove(key);
+            edit_gob::unset(&mut map, key)?;
         }
         Ok(Value::Composite(map).to_vec())
     }
@@ -115,13 +134,23 @@ impl Changes<'_> {
     fn apply_to_json(&self, document: &str) -> Result<String, Error> {
         let Entries(mut entries) =
             serde_json::from_str(document).map_err(|_| Error::usage("the cookie holds no map"))?;
-        for (key, json) in &self.set {
+        for Set { key, of, json } in &self.set {
+            if of.is_some() {
+                return Err(Error::usage(
+                    "only gob has Go types; leave the type of the key out",
+                ));
+            }
             let value = RawValue::from_string(json.to_string())
                 .map_err(|_| Error::internal("JSON that was read is none"))?;
             // Of a key that is there twice the last one counts.
             match entries.iter_mut().rfind(|(of, _)| of == key) {
                 Some((_, there)) => *there = value,
                 None => entries.push(((*key).to_owned(), value)),
+            }
+        }
+        for key in self.unset {
+            if !entries.iter().any(|(of, _)| of == key) {
+                tell(format_args!("silverback: there is no key {key:?}"));
             }
         }
         entries.retain(|(key, _)| !self.unset.contains(key));

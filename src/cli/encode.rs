@@ -4,9 +4,10 @@ use std::io::{self, Read, Write};
 
 use clap::Args;
 use silverback::codec::Codec;
+use silverback::gob::Value;
 
-use super::settings::{Ages, Clock, Frame, Keys, SealingHash};
-use super::{Failure, picture};
+use super::settings::{Ages, Clock, Format, Frame, Keys, SealingHash};
+use super::{Failure, gob, picture};
 
 /// Seal a JSON document from standard input; print the cookie's value.
 ///
@@ -35,6 +36,11 @@ impl Encode {
         let mut input = Vec::new();
         io::stdin().read_to_end(&mut input)?;
         let payload = picture::payload(self.frame.serializer, input)?;
+        if self.frame.serializer == Format::Gob
+            && let Ok(value) = Value::from_slice(&payload)
+        {
+            gob::tell_unregistered("the document", value.registered_names());
+        }
         let cookie = codecs.seal_at(&self.frame.name, &payload, self.clock.now())?;
         writeln!(io::stdout(), "{cookie}")?;
         Ok(())

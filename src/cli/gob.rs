@@ -1,13 +1,15 @@
 //! gob's picture as JSON, and JSON as gob.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::de::Error as _;
 use serde_json::Value as Json;
-use silverback::gob::{Composite, GoString, Interface, Time, Value};
+use silverback::gob::{Composite, GoString, Int, Interface, Time, Value, is_registered_by_go};
 
-use super::picture::Quotes;
+use super::{picture::Quotes, tell};
 
 /// The picture of a value: one line of JSON.
 pub(super) fn picture(value: &Value) -> String {
@@ -74,14 +76,8 @@ impl<'v> Picture<'v> {
             match task {
                 Task::Text(text) => self.out.push_str(text),
                 Task::Name(name) => self.string(&name.to_string_lossy()),
-                Task::Key(key) => {
-                    // A key holds no map, so this goes one level deep only.
-                    let picture = picture(key);
-                    match serde_json::from_str(&picture) {
-                        Ok(Json::String(_)) => self.out.push_str(&picture),
-                        _ => self.string(&picture),
-                    }
-                }
+                // A key holds no map, so this goes one level deep only.
+                Task::Key(key) => self.string(&key_text(key)),
                 Task::Value(value, context) => self.value(value, context),
             }
         }
@@ -207,9 +203,32 @@ fn go_number(number: &str) -> String {
     }
 }
 
+/// The text that stands for a map key in a picture.
+pub(super) fn key_text(key: &Value) -> String {
+    let picture = picture(key);
+    match serde_json::from_str(&picture) {
+        Ok(Json::String(text)) => text,
+        _ => picture,
+    }
+}
+
+/// Says which Go types in `names` a Go program with gorilla/sessions must register before it
+/// reads them.
+pub(super) fn tell_unregistered<'n>(what: &str, names: impl IntoIterator<Item = &'n GoString>) {
+    let names: BTreeSet<_> = names.into_iter().map(GoString::to_string_lossy).collect();
+    let is_registered = |name: &str| is_registered_by_go(name) || name == "[]interface {}";
+    for name in names.iter().filter(|name| !is_registered(name)) {
+        tell(format_args!(
+            "silverback: {what}: a Go program must gob.Register {name}, or it reads none of the cookie"
+        ));
+    }
+}
+
 /// Reads a compact JSON document. serde_json takes the token `-0` for a float, where
-/// it is an integer: it has neither `.` nor `e`.
+/// it is an integer: it has neither `.` nor `e`; and integers over 64 bits, which are
+/// refused.
 pub(super) fn parse(compact: &str) -> Result<Json, serde_json::Error> {
+    check_integers(compact)?;
     let (mut plain, mut rest) = (String::with_capacity(compact.len()), compact);
     let mut quotes = Quotes::default();
     while let Some(character) = rest.chars().next() {
@@ -227,6 +246,37 @@ pub(super) fn parse(compact: &str) -> Result<Json, serde_json::Error> {
     serde_json::from_str(&plain)
 }
 
+/// Refuses integers that no integer type of Go holds: as floats they would lose digits.
+fn check_integers(compact: &str) -> Result<(), serde_json::Error> {
+    let mut quotes = Quotes::default();
+    let outside: String = compact
+        .chars()
+        .map(|character| {
+            if quotes.pass(character) {
+                ' '
+            } else {
+                character
+            }
+        })
+        .collect();
+    let is_of_number =
+        |character: char| matches!(character, '0'..='9' | '+' | '-' | '.' | 'e' | 'E');
+    let is_wide = |token: &str| {
+        let digits = token.strip_prefix('-').unwrap_or(token);
+        let is_integer = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        is_integer && token.parse::<i64>().is_err() && token.parse::<u64>().is_err()
+    };
+    match outside
+        .split(|character| !is_of_number(character))
+        .any(is_wide)
+    {
+        true => Err(serde_json::Error::custom(
+            "an integer has more than 64 bits; with an exponent it is a float",
+        )),
+        false => Ok(()),
+    }
+}
+
 /// The value that a JSON document stands for at the top level; none for null.
 pub(super) fn value(document: &Json) -> Option<Value> {
     Some(match document {
@@ -240,15 +290,16 @@ pub(super) fn value(document: &Json) -> Option<Value> {
     })
 }
 
-/// What a JSON value stands for in an interface: Go's `int` for what fits one,
-/// `float64`, `string`, `bool`, `[]interface {}`, `map[string]interface {}`.
+/// What a JSON value stands for in an interface: Go's `int` for what fits one, `uint64`
+/// for larger integers, `float64`, `string`, `bool`, `[]interface {}`, `map[string]interface {}`.
 pub(super) fn interface(value: &Json) -> Interface {
     match value {
         Json::Null => Interface::nil(),
         Json::Bool(bool) => (*bool).into(),
-        Json::Number(number) => match number.as_i64() {
-            Some(int) => Interface::of("int", Value::Int(int)),
-            None => number.as_f64().unwrap_or(f64::NAN).into(),
+        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(int), _) => Int(int).into(),
+            (None, Some(uint)) => uint.into(),
+            (None, None) => number.as_f64().unwrap_or(f64::NAN).into(),
         },
         Json::String(text) => text.as_str().into(),
         Json::Array(elements) => Interface::of(

@@ -6,6 +6,7 @@
 //! | `settings.rs` | the options that several commands share: keys, name, serializer |
 //! | `cookies.rs` | the cookie arguments: one on the line, or one a line on standard input |
 //! | `picture.rs`, `gob.rs` | payloads as JSON, and JSON as payloads |
+//! | `like.rs`, `edit_gob.rs` | JSON as the Go type that is there, and the changes of `edit` to a map in gob |
 //! | `dates.rs` | dates as text |
 //! | `keygen.rs`, `encode.rs`, `decode.rs`, `inspect.rs`, `reseal.rs`, `edit.rs` | a command each |
 //! | `sessions/` | the commands for sessions that live in a server |
@@ -17,10 +18,12 @@ mod cookies;
 mod dates;
 mod decode;
 mod edit;
+mod edit_gob;
 mod encode;
 mod gob;
 mod inspect;
 mod keygen;
+mod like;
 mod picture;
 mod reseal;
 mod sessions;

@@ -217,6 +217,16 @@ impl DynamoStore {
         self
     }
 
+    /// The types that the Go program registers itself (`gob.Register`), by the names that Go
+    /// gives them: see [`ServerOptions::known_types`](crate::session::ServerOptions::known_types).
+    #[must_use]
+    #[doc(alias = "Register")]
+    pub fn known_types<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        let names = names.into_iter().map(Into::into);
+        self.sessions.known_types.extend(names);
+        self
+    }
+
     /// The sessions of that name: the cookie's, under which Go seals its items, too.
     ///
     /// # Errors

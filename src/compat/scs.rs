@@ -48,6 +48,7 @@ pub struct SessionManager {
     lifetime: Duration,
     idle_timeout: Option<Duration>,
     hash_token_in_store: bool,
+    known_types: Vec<String>,
 }
 
 impl SessionManager {
@@ -61,6 +62,7 @@ impl SessionManager {
             lifetime: Duration::from_secs(86_400),
             idle_timeout: None,
             hash_token_in_store: false,
+            known_types: Vec::new(),
         }
     }
 
@@ -86,6 +88,14 @@ impl SessionManager {
             hash_token_in_store,
             ..self
         }
+    }
+
+    /// The types that the Go program registers itself (`gob.Register`), by the names that Go
+    /// gives them: see [`ServerOptions::known_types`].
+    #[doc(alias = "Register")]
+    pub fn known_types<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.known_types.extend(names.into_iter().map(Into::into));
+        self
     }
 
     /// The options of the cookies, but for the name. Default: those of [`CookieOptions::new`],
@@ -122,7 +132,8 @@ impl SessionManager {
         let options = ServerOptions::new()
             .cookie(self.cookie.clone().name(name)?)
             .lifetime(lifetime)
-            .dialect(dialect);
+            .dialect(dialect)
+            .known_types(self.known_types.iter().cloned());
         ServerStore::with_options(unused_codec()?, self.backend.clone(), options)
     }
 }

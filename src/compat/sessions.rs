@@ -16,6 +16,7 @@ pub(super) struct Sessions {
     has_max_age: bool,
     pub(super) max_length: usize,
     pub(super) cookie: CookieOptions,
+    pub(super) known_types: Vec<String>,
 }
 
 impl Sessions {
@@ -27,6 +28,7 @@ impl Sessions {
             has_max_age: true,
             max_length: 4096,
             cookie: CookieOptions::new(),
+            known_types: Vec::new(),
         }
     }
 
@@ -65,7 +67,8 @@ impl Sessions {
         let options = ServerOptions::new()
             .cookie(cookie)
             .lifetime(Lifetime::sliding(self.lasting))
-            .dialect(Dialect::Gorilla);
+            .dialect(Dialect::Gorilla)
+            .known_types(self.known_types.iter().cloned());
         ServerStore::with_options(codecs, backend, options)
     }
 }

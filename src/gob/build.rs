@@ -5,13 +5,13 @@
 use std::sync::Arc;
 use std::sync::LazyLock;
 
-#[cfg(feature = "session")]
-use super::Time;
 use super::types::{Defined, Shape};
 #[cfg(feature = "session")]
 use super::types::{Definition, Definitions, Reference, SelfEncoder};
 use super::value::{Composite, Interface};
 use super::{GoString, Type, Value};
+#[cfg(feature = "session")]
+use super::{Time, is_registered_by_go};
 
 static SLICE_OF_INTERFACES: LazyLock<Defined> =
     LazyLock::new(|| Defined::of_basics(&Shape::Slice(Type::Interface)));
@@ -125,7 +125,12 @@ impl Composite {
             .into_iter()
             .flat_map(|(key, value)| [Value::String(key), Value::Interface(value)]);
         let values = Composite::new(of(2), entries.collect());
-        let deadline = Value::SelfEncoded(of(1), Time::utc(deadline));
+        let deadline = Value::SelfEncoded(
+            of(1),
+            Time::from_unix(deadline, 0)
+                .map(Time::to_bytes)
+                .unwrap_or_default(),
+        );
         let fields = [deadline, Value::Composite(values)];
         let numbered = fields.into_iter().zip(0..);
         let numbered = numbered.flat_map(|(field, number)| [Value::Uint(number), field]);
@@ -133,10 +138,68 @@ impl Composite {
     }
 }
 
+#[cfg(feature = "session")]
+impl Interface {
+    /// The slice of one basic type, such as `[]string`, that these are the elements of, if
+    /// all of them are of that type. Go's `[]uint8` is bytes, and no slice on the wire.
+    pub(crate) fn slice_of_basics(elements: &[Interface]) -> Option<Self> {
+        let name = elements.first()?.name().to_str()?;
+        let of = elements.first()?.value()?.value_type();
+        let is_same = |element: &Interface| *element.name() == *name;
+        if name == "uint8"
+            || !elements.iter().all(is_same)
+            || !is_registered_by_go(&format!("[]{name}"))
+        {
+            return None;
+        }
+        let elements = elements
+            .iter()
+            .filter_map(|element| element.value().cloned());
+        let slice = Defined::of_basics(&Shape::Slice(of));
+        let slice = Value::Composite(Composite::new(slice, elements.collect()));
+        Some(Interface::of(format!("[]{name}").as_str(), slice))
+    }
+
+    /// The elements of a list, each in an interface: those of a basic type under Go's name for
+    /// it. None for what is no such list.
+    pub(crate) fn elements(&self) -> Option<Vec<Interface>> {
+        let list = match self.value() {
+            Some(Value::Composite(list)) if list.is_sequence() => list,
+            _ => return None,
+        };
+        let name = self
+            .name()
+            .to_str()
+            .and_then(|name| name.strip_prefix("[]"));
+        let name = name.filter(|name| is_registered_by_go(name));
+        let elements = list.elements().iter().map(|element| match (element, name) {
+            (Value::Interface(element), _) => Some(element.clone()),
+            (basic, Some(name)) => Some(Interface::of(name, basic.clone())),
+            _ => None,
+        });
+        elements.collect()
+    }
+}
+
 impl Default for Interface {
     /// The nil interface.
     fn default() -> Self {
         Interface::nil()
+    }
+}
+
+/// Go's `[N]uint8`, such as `[16]byte`.
+///
+/// In an interface Go knows it only where the program registered it.
+impl<const N: usize> From<[u8; N]> for Interface {
+    fn from(bytes: [u8; N]) -> Self {
+        let of = Defined::of_basics(&Shape::Array {
+            element: Type::Uint,
+            length: N,
+        });
+        let bytes = bytes.into_iter().map(|byte| Value::Uint(byte.into()));
+        let array = Value::Composite(Composite::new(of, bytes.collect()));
+        Interface::of(format!("[{N}]uint8").as_str(), array)
     }
 }
 

@@ -21,12 +21,15 @@ const DEEPEST: usize = 128;
 
 /// Turns a value into any `Deserialize`: see [`from_slice`](super::from_slice).
 ///
-/// A field that the value's type does not have is zero, as it is to Go.
+/// A field that a Go struct does not have is zero, as it is to Go; one that a map does not
+/// have takes serde's default, or is an error.
 ///
 /// # Errors
-/// Where the value is of another shape, or an integer is too large.
+/// Where the value is of another shape, an integer is too large, or a struct or map has no
+/// field in common with the struct that is asked for, as in Go's `compileDec`
+/// (`encoding/gob`, `decode.go`).
 pub fn from_value<T: DeserializeOwned>(value: &Value) -> Result<T, Error> {
-    // What Go left out of a struct is zero by its type. A field that the type does
+    // What Go left out of a struct is zero by its type. A field that a struct's type does
     // not have is zero, too, but which names are one field's only serde knows: so it
     // is given as zero after it has been missed.
     let mut zeros = Zeros::default();
@@ -156,11 +159,13 @@ impl<'v> Deserializer<'v> for Reader<'v> {
         }
     }
 
-    /// Go's `[]byte` is a sequence of bytes to serde, and its strings are bytes.
+    /// Go's `[]byte` is a sequence of bytes to serde, and its strings are bytes; so is what
+    /// a type encodes itself as.
     fn deserialize_seq<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Error> {
         let bytes = match self.value {
             Value::Bytes(bytes) => Some(bytes.as_slice()),
             Value::String(string) => Some(string.as_bytes()),
+            Value::SelfEncoded(_, bytes) => Some(bytes.as_slice()),
             _ => None,
         };
         match bytes {
@@ -210,7 +215,7 @@ impl<'v> Deserializer<'v> for Reader<'v> {
     fn deserialize_struct<V: Visitor<'v>>(
         self,
         name: &'static str,
-        _: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
         let Value::Composite(composite) = self.value else {
@@ -219,12 +224,12 @@ impl<'v> Deserializer<'v> for Reader<'v> {
         if composite.is_sequence() {
             return self.deserialize_any(visitor);
         }
-        let zeros: Vec<&'static str> = self
-            .zeros
-            .missed
-            .iter()
-            .filter_map(|(within, field)| (*within == name).then_some(*field))
-            .collect();
+        if !has_common_field(composite, fields) {
+            return Err(Error::new("there is no field in common"));
+        }
+        let missed = self.zeros.missed.iter();
+        let missed = missed.filter(|(within, _)| composite.is_struct() && *within == name);
+        let zeros = missed.map(|(_, field)| *field).collect();
         let entries = Entries::new(self, composite, zeros);
         visitor
             .visit_map(entries)
@@ -306,6 +311,17 @@ impl<'de> Deserializer<'de> for Byte {
     }
 }
 
+/// Whether a struct or map has one of these fields, if there are any on both sides.
+fn has_common_field(of: &Composite, fields: &[&str]) -> bool {
+    let (is_empty, is_there): (bool, &dyn Fn(&str) -> bool) = match of.struct_fields() {
+        Some(own) => (own.is_empty(), &|field| {
+            own.iter().any(|(name, _)| *name == *field)
+        }),
+        None => (of.children().is_empty(), &|field| of.get(field).is_some()),
+    };
+    is_empty || fields.is_empty() || fields.iter().any(|field| is_there(field))
+}
+
 fn visit_string<'v, V: Visitor<'v>>(visitor: V, string: &GoString) -> Result<V::Value, Error> {
     match string.to_str() {
         Some(text) => visitor.visit_str(text),
@@ -359,9 +375,8 @@ impl<'v> Entries<'v> {
     /// `wanted` are names of fields that were missed, whether or not they are there.
     fn new(whole: Reader<'v>, of: &'v Composite, mut wanted: Vec<&'static str>) -> Self {
         let fields = of.struct_fields();
-        wanted.retain(|zero| match fields {
-            Some(fields) => !fields.iter().any(|(name, _)| *name == **zero),
-            None => of.get(zero).is_none(),
+        wanted.retain(|zero| {
+            fields.is_some_and(|fields| !fields.iter().any(|(name, _)| *name == **zero))
         });
         Entries {
             whole,

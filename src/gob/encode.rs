@@ -3,6 +3,8 @@
 //! The value is written back to front, because an interface says how many bytes
 //! it holds before it holds them; and with a stack of our own, as it was read.
 
+use std::collections::HashMap;
+
 use super::types::{Defined, Definition, Reference, SelfEncoder, Shape};
 use super::value::{Composite, Interface};
 use super::wire::{put_message, put_uint, swap_float, zigzag};
@@ -27,10 +29,9 @@ pub(super) fn encode(value: &Value) -> Vec<u8> {
 #[derive(Default)]
 struct Ids {
     in_order: Vec<Defined>,
-    /// Sorted by identity.
-    by_identity: Vec<(Identity, i64)>,
-    /// Slices, arrays and maps of basic types are the same wherever they come from.
-    of_basics: Vec<(Shape<Reference>, i64)>,
+    by_identity: HashMap<Identity, i64>,
+    /// The same type may come from several messages: by what it looks like.
+    by_look: HashMap<Vec<u8>, (Identity, i64)>,
 }
 
 /// What tells a type from others in memory.
@@ -50,17 +51,17 @@ impl Ids {
     }
 
     fn add(&mut self, defined: &Defined) {
-        if self.find(defined).is_ok() {
+        if self.by_identity.contains_key(&identity(defined)) {
             return;
         }
         let mut pending = vec![defined.clone()];
         while let Some(defined) = pending.pop() {
-            let Err(slot) = self.find(&defined) else {
+            if self.by_identity.contains_key(&identity(&defined)) {
                 continue;
-            };
+            }
             let next = FIRST_ID + self.in_order.len() as i64;
             let id = self.twin(&defined, next);
-            self.by_identity.insert(slot, (identity(&defined), id));
+            self.by_identity.insert(identity(&defined), id);
             if id != next {
                 continue;
             }
@@ -75,34 +76,22 @@ impl Ids {
         }
     }
 
-    fn find(&self, defined: &Defined) -> Result<usize, usize> {
-        let wanted = identity(defined);
-        self.by_identity
-            .binary_search_by_key(&wanted, |(known, _)| *known)
-    }
-
-    /// The id of the same type from elsewhere, if there is one; else `next`.
+    /// The id of the same type from another message, if there is one; else `next`. In one
+    /// message Go defines a type once: there, two that look alike are two.
     fn twin(&mut self, defined: &Defined, next: i64) -> i64 {
-        let Some(shape) = of_basics(defined) else {
-            return next;
-        };
-        match self.of_basics.iter().find(|(known, _)| known == shape) {
-            Some((_, id)) => *id,
-            None => {
-                self.of_basics.push((shape.clone(), next));
-                next
-            }
+        let own = identity(defined);
+        let (first, id) = self.by_look.entry(look(defined)).or_insert((own, next));
+        match first.0 == own.0 {
+            true => next,
+            false => *id,
         }
     }
 
     fn id(&self, of: &Type) -> i64 {
         match of {
             Type::Defined(defined) => {
-                let found = self
-                    .find(defined)
-                    .ok()
-                    .and_then(|slot| self.by_identity.get(slot));
-                found.map_or(0, |(_, id)| *id)
+                let found = self.by_identity.get(&identity(defined));
+                found.copied().unwrap_or(0)
             }
             basic => basic.basic_id().unwrap_or(0),
         }
@@ -180,18 +169,46 @@ impl Ids {
     }
 }
 
-/// The shape of a type without a name, if only basic types are in it.
-fn of_basics(defined: &Defined) -> Option<&Shape<Reference>> {
-    let Definition { name, shape } = defined.definition()?;
-    let mut is_basic = name.as_bytes().is_empty();
-    if !matches!(
-        shape,
-        Shape::Slice(_) | Shape::Array { .. } | Shape::Map { .. }
-    ) {
-        return None;
+/// What a type and all that it reaches look like, whatever the ids in its message: the
+/// names and shapes, in the order in which they are reached.
+fn look(defined: &Defined) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut reached = vec![defined.clone()];
+    let mut places = HashMap::from([(identity(defined), 0)]);
+    let mut next = 0;
+    while let Some(defined) = reached.get(next).cloned() {
+        next += 1;
+        let Some(Definition { name, shape }) = defined.definition() else {
+            continue;
+        };
+        put_message(&mut out, name.as_bytes());
+        let (kind, detail) = match shape {
+            Shape::Array { length, .. } => (1, *length as u64),
+            Shape::Slice(_) => (2, 0),
+            Shape::Struct(fields) => (3, fields.len() as u64),
+            Shape::Map { .. } => (4, 0),
+            Shape::SelfEncoder(by) => (5, *by as u64),
+        };
+        put_uint(&mut out, kind);
+        put_uint(&mut out, detail);
+        if let Shape::Struct(fields) = shape {
+            fields
+                .iter()
+                .for_each(|(name, _)| put_message(&mut out, name.as_bytes()));
+        }
+        shape.map(|of| match defined.resolve(*of) {
+            Type::Defined(part) => {
+                let count = places.len() as u64;
+                let place = *places.entry(identity(&part)).or_insert(count);
+                if place == count {
+                    reached.push(part);
+                }
+                put_uint(&mut out, FIRST_ID.cast_unsigned() + place);
+            }
+            basic => put_uint(&mut out, basic.basic_id().unwrap_or(0).cast_unsigned()),
+        });
     }
-    shape.map(|of| is_basic &= matches!(of, Reference::Basic(_)));
-    is_basic.then_some(shape)
+    out
 }
 
 fn identity(defined: &Defined) -> Identity {

@@ -56,6 +56,12 @@ impl From<&[u8]> for GoString {
     }
 }
 
+impl std::borrow::Borrow<[u8]> for GoString {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl PartialEq<str> for GoString {
     fn eq(&self, text: &str) -> bool {
         *self.0 == *text.as_bytes()

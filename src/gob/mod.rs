@@ -5,12 +5,14 @@
 //! | file | what lives there |
 //! |---|---|
 //! | `value.rs`, `go_string.rs`, `build.rs` | [`Value`]: any gob value; values made here |
+//! | `self_encoded.rs`, `time.rs` | [`SelfEncoded`]: values of Go types that encode themselves; [`Time`]: what is in a `time.Time` |
 //! | `types.rs` | [`Type`]: what a message says of its types |
 //! | `decode.rs`, `define.rs`, `encode.rs`, `wire.rs` | bytes to value, and back |
-//! | `registered.rs` | the names Go's own types are registered with |
-//! | `ser.rs`, `schema.rs`, `de.rs`, `zero.rs` | serde types: [`to_vec`], [`from_slice`] |
-//! | `time.rs` | [`Time`]: what is in a `time.Time` |
-//! | `flat.rs` | a session's map as its bytes, private (feature `session`) |
+//! | `registered.rs` | the names Go's own types are registered with, and which names a program knows |
+//! | `ser.rs`, `tree.rs`, `schema.rs`, `de.rs`, `zero.rs` | serde types: [`to_vec`], [`from_slice`] |
+//! | `newtypes.rs` | what serde has no word for: [`Int`], [`as_time`], [`as_uuid`] |
+//! | `draft.rs`, `fit.rs` | a serde value in place of a Go value: [`to_interface_like`] |
+//! | `flat.rs`, `keyed.rs` | a session's map as its bytes, and with an index, private (feature `session`) |
 //! | `string.rs` | a lone string, as gorilla's server stores seal an ID |
 //!
 //! # Change one key of a Go session
@@ -55,9 +57,14 @@
 //! alone) it is of interfaces, and a Go type that wants others refuses it.
 //!
 //! In an interface, a map with string keys is sent as `map[string]interface {}`, and
-//! a list of anything but one basic type as `[]interface {}`, which Go programs
-//! register. Go decodes an interface only if it holds a type that the program registered, and
-//! asserts on the width the name says: `7_isize` is Go's `int`.
+//! a list or array of anything but one basic type as `[]interface {}`, which Go programs
+//! register; bytes are `[]byte`, and other lists of one basic type are `[]string`,
+//! `[]int64` and so on. Go decodes an interface only if it holds a type that the program
+//! [registered](is_registered_by_go), and asserts on the width the name says: `7_isize` is
+//! Go's `int`. [`to_interface_like`] keeps the type that is there.
+//!
+//! Go types that encode themselves are made with [`SelfEncoded`] and [`Time`], or written by
+//! serde with [`as_time`] and [`as_uuid`]; Go's `int` is [`Int`].
 //!
 //! # Strictness
 //!
@@ -73,33 +80,53 @@ mod build;
 mod de;
 mod decode;
 mod define;
+mod draft;
 mod encode;
 mod error;
+mod fit;
 #[cfg(feature = "session")]
 mod flat;
 mod go_string;
+#[cfg(feature = "session")]
+mod keyed;
+mod newtypes;
 mod registered;
 mod schema;
+mod self_encoded;
 mod ser;
 mod string;
 mod time;
+mod tree;
 mod types;
 mod value;
 mod wire;
 mod zero;
 
 pub use de::from_value;
+#[cfg(feature = "session")]
+pub(crate) use draft::Draft;
 pub use error::Error;
 #[cfg(feature = "session")]
 pub(crate) use flat::FlatMap;
 pub use go_string::GoString;
 #[cfg(feature = "session")]
-pub(crate) use ser::to_plain_interface;
-pub use ser::{to_interface, to_value};
+pub(crate) use keyed::KeyedMap;
+pub use newtypes::{Int, as_time, as_uuid};
+pub use registered::is_registered_by_go;
+#[cfg(feature = "session")]
+pub(crate) use registered::{Audience, KnownTypes};
+pub use self_encoded::SelfEncoded;
+pub use ser::{to_interface, to_interface_like, to_value};
 pub use string::{string_from_slice, string_to_vec};
 pub use time::Time;
 pub use types::{Defined, SelfEncoder, Shape, Type};
 pub use value::{Composite, Interface, Value};
+
+#[cfg(test)]
+thread_local! {
+    /// How many keys were looked at, one by one, to find one.
+    pub(crate) static LOOKED_AT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
 
 /// Writes any `Serialize` as the gob that Go sends for a type of that shape.
 ///

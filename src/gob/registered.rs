@@ -3,8 +3,75 @@
 //!
 //! Go's `encoding/gob`, `type.go`, `registerBasics`.
 
+use std::collections::BTreeSet;
+
 use super::types::Shape;
 use super::{Error, GoString, Interface, Type, Value};
+
+/// Whether every Go program knows the type of that name: `encoding/gob` registers the basic
+/// types and slices of them by itself, and no others.
+///
+/// ```
+/// use silverback::gob::is_registered_by_go;
+///
+/// assert!(is_registered_by_go("int8") && is_registered_by_go("[]string"));
+/// assert!(!is_registered_by_go("[]interface {}") && !is_registered_by_go("time.Time"));
+/// ```
+#[must_use]
+pub fn is_registered_by_go(name: &str) -> bool {
+    // `[]byte` is a way to write `[]uint8`, which is what Go calls it.
+    let of = name.strip_prefix("[]").unwrap_or(name);
+    basic(of).is_some_and(|of| of != Basic::Bytes) || name == "[]uint8"
+}
+
+/// Who reads the gob that serde values become.
+#[derive(Clone, Copy, Default)]
+pub(crate) enum Audience<'k> {
+    /// Any Go program: whether it knows a type is its own business.
+    #[default]
+    Any,
+    /// A Go program that knows these types.
+    #[cfg_attr(not(feature = "session"), allow(dead_code))] // sessions know who reads them
+    Go(&'k KnownTypes),
+    /// This crate alone. Structs are maps of all their fields, so that zero and nothing stay
+    /// apart.
+    #[cfg(feature = "session")]
+    Own,
+}
+
+impl<'k> Audience<'k> {
+    pub(super) fn known(self) -> Option<&'k KnownTypes> {
+        match self {
+            Audience::Go(known) => Some(known),
+            _ => None,
+        }
+    }
+}
+
+/// The types that a Go program which reads the gob knows, by their registered names.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(not(feature = "session"), allow(dead_code))] // sessions know who reads them
+pub(crate) struct KnownTypes(BTreeSet<String>);
+
+impl KnownTypes {
+    pub(crate) fn has(&self, name: &str) -> bool {
+        is_registered_by_go(name) || self.0.contains(name)
+    }
+
+    /// The first name in `interface`, at any depth, that such a program does not know.
+    #[cfg(feature = "session")]
+    pub(crate) fn first_unknown(&self, interface: &Interface) -> Option<String> {
+        let is_known = |name: &GoString| name.to_str().is_some_and(|name| self.has(name));
+        let unknown = interface.registered_names().find(|name| !is_known(name))?;
+        Some(unknown.to_string_lossy().into_owned())
+    }
+}
+
+impl<N: Into<String>> Extend<N> for KnownTypes {
+    fn extend<I: IntoIterator<Item = N>>(&mut self, names: I) {
+        self.0.extend(names.into_iter().map(Into::into));
+    }
+}
 
 /// What a registered name of Go's own means.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,6 +142,17 @@ impl Basic {
             Basic::Bytes => Type::Bytes,
         };
         *of == own
+    }
+
+    /// Whether it can hold the value without changing it.
+    pub(super) fn holds_exactly(self, value: &Value) -> bool {
+        let is_single = |float: f64| float.is_nan() || f64::from(float as f32) == float;
+        let is_exact = match (self, value) {
+            (Basic::Float(32), Value::Float(float)) => is_single(*float),
+            (Basic::Complex(32), Value::Complex(re, im)) => is_single(*re) && is_single(*im),
+            _ => true,
+        };
+        is_exact && self.has_type(&value.value_type()) && self.holds(value)
     }
 
     /// Whether a value of the right type fits the width.

@@ -1,31 +1,19 @@
 //! What Go type a tree of serde values can have.
 //!
 //! serde says what a value is, and not of what type its neighbours and absent
-//! parts are; Go's types do. So a value becomes a tree first, the types of its
-//! parts are joined, and then it is written as a value of the joined type. Parts
-//! whose types do not join become interfaces.
+//! parts are; Go's types do. So the types of a tree's parts are joined, and then it
+//! is written as a value of the joined type. Parts whose types do not join become
+//! interfaces.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::decode::check;
-use super::types::{Defined, Definition, Definitions, Reference, Shape};
+use super::registered::{Audience, KnownTypes};
+use super::tree::Tree;
+use super::types::{Defined, Definition, Definitions, Reference, SelfEncoder, Shape};
 use super::value::{Composite, Interface};
 use super::{Error, GoString, Value};
-
-/// A serde value, as it came.
-pub(super) enum Tree {
-    /// None, or unit.
-    Nothing,
-    /// A basic value, and the name Go has for its type.
-    Basic(&'static str, Value),
-    Sequence(Vec<Tree>),
-    /// A tuple or array: always so many elements.
-    Tuple(Vec<Tree>),
-    Map(Vec<(Tree, Tree)>),
-    /// The name may be `pkg.Name`: Go registers the whole, and sends the last part.
-    Struct(&'static str, Vec<(&'static str, Tree)>),
-}
 
 /// A Go type in the making.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -38,14 +26,20 @@ pub(super) enum Schema {
     Array(Box<Schema>, usize),
     Map(Box<Schema>, Box<Schema>),
     Struct(&'static str, Vec<(&'static str, Schema)>),
+    /// By its registered name.
+    SelfEncoded(String, SelfEncoder),
 }
 
 impl Tree {
     pub(super) fn schema(&self) -> Schema {
         let all = |trees: &[Tree]| Box::new(joined(trees.iter()));
         match self {
-            Tree::Nothing => Schema::Unknown,
-            Tree::Basic(_, value) => Schema::Basic(value.value_type().basic_id().unwrap_or(8)),
+            Tree::Nothing | Tree::Skipped => Schema::Unknown,
+            Tree::SomeZero(zero) => zero.schema(),
+            Tree::Basic(..) => Schema::Basic(self.basic_id().unwrap_or(8)),
+            Tree::SelfEncoded(encoded) => {
+                Schema::SelfEncoded(encoded.name().to_owned(), encoded.encoder())
+            }
             Tree::Sequence(elements) if is_bytes(elements) => Schema::Basic(5),
             Tree::Sequence(elements) => Schema::Slice(all(elements)),
             Tree::Tuple(elements) => match *all(elements) {
@@ -64,14 +58,33 @@ impl Tree {
         }
     }
 
-    /// The type in an interface, where Go must have registered it: what all programs
-    /// register, if it can be, whatever the values happen to be.
-    fn schema_in_interface(&self) -> Schema {
+    /// The type in an interface, where Go must have registered it: one that does not depend
+    /// on what the values happen to be; or, if the reader of the gob does not know that,
+    /// just that of the values. None where nil says all that is to be said.
+    fn schema_in_interface(&self, known: Option<&KnownTypes>) -> Option<Schema> {
+        let usual = self.usual_schema();
+        let Some(known) = known else {
+            return Some(usual);
+        };
+        if known.has(&usual.registered_name()) {
+            return Some(usual);
+        }
+        let exact = self.schema();
+        match self {
+            _ if known.has(&exact.registered_name()) => Some(exact),
+            // An empty list shows of what type it is to nobody.
+            Tree::Sequence(elements) if elements.is_empty() => None,
+            _ => Some(usual),
+        }
+    }
+
+    /// Lists of a basic type, and interfaces in all others and in maps.
+    fn usual_schema(&self) -> Schema {
         let interface = || Box::new(Schema::Interface);
         match (self, self.schema()) {
-            (_, schema @ (Schema::Basic(_) | Schema::Struct(..))) => schema,
-            (Tree::Sequence(_), Schema::Slice(element))
-                if matches!(*element, Schema::Basic(1..=6)) =>
+            (Tree::Tuple(elements), Schema::Array(..)) if is_bytes(elements) => Schema::Basic(5),
+            (_, Schema::Slice(element) | Schema::Array(element, _))
+                if matches!(*element, Schema::Basic(1..=4 | 6)) =>
             {
                 Schema::Slice(element)
             }
@@ -83,93 +96,10 @@ impl Tree {
                 };
                 Schema::Map(key, interface())
             }
-            _ => Schema::Slice(interface()),
-        }
-    }
-
-    /// Refuses names that Go has not, and so nobody reads: of a struct or field that has
-    /// none, of two fields that have the same.
-    fn check_names(&self) -> Result<(), Error> {
-        match self {
-            Tree::Nothing | Tree::Basic(..) => Ok(()),
-            Tree::Sequence(trees) | Tree::Tuple(trees) => {
-                trees.iter().try_for_each(Tree::check_names)
+            (Tree::Sequence(_) | Tree::Tuple(_), Schema::Slice(_) | Schema::Array(..)) => {
+                Schema::Slice(interface())
             }
-            Tree::Map(entries) => entries.iter().try_for_each(|(key, value)| {
-                key.check_names()?;
-                value.check_names()
-            }),
-            Tree::Struct(name, fields) => {
-                if name.is_empty() || name.ends_with('.') {
-                    return Err(Error::new("a struct has no name"));
-                }
-                for (number, (name, value)) in fields.iter().enumerate() {
-                    let is_twice = fields.iter().take(number).any(|(other, _)| other == name);
-                    if name.is_empty() || is_twice {
-                        return Err(Error::new("a field has no name, or another's"));
-                    }
-                    value.check_names()?;
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// The same, of what every format has: structs as maps, keys as strings.
-    #[cfg(feature = "session")]
-    pub(super) fn into_plain(self) -> Result<Tree, Error> {
-        self.check_names()?;
-        self.into_plain_terms()
-    }
-
-    #[cfg(feature = "session")]
-    fn into_plain_terms(self) -> Result<Tree, Error> {
-        let all = |trees: Vec<Tree>| {
-            let plain = trees.into_iter().map(Tree::into_plain_terms);
-            plain.collect::<Result<Vec<_>, _>>()
-        };
-        Ok(match self {
-            Tree::Basic(_, Value::Float(float)) if !float.is_finite() => {
-                return Err(Error::new("a number is not finite"));
-            }
-            Tree::Nothing | Tree::Basic(..) => self,
-            Tree::Sequence(elements) => Tree::Sequence(all(elements)?),
-            Tree::Tuple(elements) => Tree::Tuple(all(elements)?),
-            Tree::Map(entries) => {
-                let plain = |(key, value): (Tree, Tree)| match key {
-                    Tree::Basic("string", _) => Ok((key, value.into_plain_terms()?)),
-                    _ => Err(Error::new("a map's key is no string")),
-                };
-                Tree::Map(entries.into_iter().map(plain).collect::<Result<_, _>>()?)
-            }
-            Tree::Struct(_, fields) => {
-                let entry = |(name, value): (&'static str, Tree)| {
-                    let key = Tree::Basic("string", Value::String(name.into()));
-                    Ok::<_, Error>((key, value.into_plain_terms()?))
-                };
-                Tree::Map(fields.into_iter().map(entry).collect::<Result<_, _>>()?)
-            }
-        })
-    }
-
-    /// Whether it is left out of a struct: a zero, a nil, an empty slice. Go sends an
-    /// empty map that is not nil; here it is left out too, since nothing shows of
-    /// what type it is.
-    fn is_zero(&self) -> bool {
-        match self {
-            Tree::Nothing => true,
-            Tree::Basic(_, value) => match value {
-                Value::Bool(bool) => !bool,
-                Value::Int(int) => *int == 0,
-                Value::Uint(uint) => *uint == 0,
-                Value::Float(float) => *float == 0.0,
-                Value::String(string) => string.as_bytes().is_empty(),
-                Value::Bytes(bytes) => bytes.is_empty(),
-                _ => false,
-            },
-            Tree::Sequence(elements) => elements.is_empty(),
-            Tree::Map(entries) => entries.is_empty(),
-            _ => false,
+            (_, schema) => schema,
         }
     }
 }
@@ -237,6 +167,7 @@ impl Schema {
                 format!("map[{}]{}", key.registered_name(), value.registered_name())
             }
             Schema::Struct(name, _) => (*name).to_owned(),
+            Schema::SelfEncoded(name, _) => name.clone(),
         }
     }
 }
@@ -256,13 +187,21 @@ fn join_fields(
 
 /// Writes trees as values of schemas, each schema once as a type.
 #[derive(Default)]
-pub(super) struct Writer {
+pub(super) struct Writer<'k> {
     places: HashMap<Schema, u32>,
     definitions: Vec<Option<Definition>>,
     shared: Arc<Definitions>,
+    audience: Audience<'k>,
 }
 
-impl Writer {
+impl<'k> Writer<'k> {
+    pub(super) fn for_audience(audience: Audience<'k>) -> Self {
+        Writer {
+            audience,
+            ..Writer::default()
+        }
+    }
+
     /// The value of a tree at the top level.
     pub(super) fn write(mut self, tree: &Tree) -> Result<Value, Error> {
         tree.check_names()?;
@@ -279,8 +218,12 @@ impl Writer {
     /// The tree in an interface.
     pub(super) fn write_interface(mut self, tree: &Tree) -> Result<Interface, Error> {
         tree.check_names()?;
-        let interface = self.interface(tree)?;
-        if let Some(Value::Composite(_)) = interface.value() {
+        let interface = match self.audience {
+            #[cfg(feature = "session")]
+            Audience::Own => self.interface(&tree.to_maps())?,
+            _ => self.interface(tree)?,
+        };
+        if !self.definitions.is_empty() {
             self.shared.fill(self.definitions);
             check(&Value::Interface(interface.clone()))?;
         }
@@ -295,12 +238,10 @@ impl Writer {
             }
             (Tree::Nothing, _) => return Err(Error::new("a nil among values that are not")),
             (Tree::Basic(_, value), _) => return Ok(value.clone()),
-            (Tree::Sequence(elements), Schema::Basic(5)) => {
-                let byte = |tree: &Tree| match tree {
-                    Tree::Basic(_, Value::Uint(byte)) => *byte as u8,
-                    _ => 0,
-                };
-                return Ok(Value::Bytes(elements.iter().map(byte).collect()));
+            (_, Schema::Basic(5)) => return Ok(Value::Bytes(tree.bytes().unwrap_or_default())),
+            (Tree::SelfEncoded(encoded), _) => {
+                let of = Defined::new(self.shared.clone(), self.place(schema));
+                return Ok(Value::SelfEncoded(of, encoded.bytes().to_vec()));
             }
             (
                 Tree::Sequence(elements) | Tree::Tuple(elements),
@@ -317,6 +258,9 @@ impl Writer {
                 }
             }
             (Tree::Struct(_, fields), Schema::Struct(_, schemas)) => {
+                fields
+                    .iter()
+                    .try_for_each(|(_, field)| check_zero(field, self.audience))?;
                 for (number, (name, schema)) in known_fields(schemas).enumerate() {
                     let field = fields.iter().find(|(field, _)| *field == name);
                     let Some((_, tree)) = field.filter(|(_, tree)| !tree.is_zero()) else {
@@ -337,12 +281,14 @@ impl Writer {
     fn interface(&mut self, tree: &Tree) -> Result<Interface, Error> {
         Ok(match tree {
             Tree::Nothing => Interface::nil(),
-            Tree::Basic(name, value) => Interface::of(*name, value.clone()),
-            tree => {
-                let schema = tree.schema_in_interface();
-                let name = schema.registered_name();
-                Interface::of(name.as_str(), self.value(tree, &schema)?)
-            }
+            Tree::Basic(name, value) => Interface::of(GoString::from_static(name), value.clone()),
+            tree => match tree.schema_in_interface(self.audience.known()) {
+                None => Interface::nil(),
+                Some(schema) => {
+                    let name = schema.registered_name();
+                    Interface::of(name.as_str(), self.value(tree, &schema)?)
+                }
+            },
         })
     }
 
@@ -381,12 +327,27 @@ impl Writer {
                         .collect(),
                 )
             }
+            Schema::SelfEncoded(registered, by) => {
+                name = registered.rsplit('.').next().unwrap_or(registered).into();
+                Shape::SelfEncoder(*by)
+            }
             _ => Shape::Struct(Vec::new()),
         };
         if let Some(defined) = self.definitions.get_mut(place as usize) {
             *defined = Some(Definition { name, shape });
         }
         place
+    }
+}
+
+/// Refuses a zero field that is left out of a struct though it is something: `Some` of a
+/// zero, which a Go program takes for nothing.
+pub(super) fn check_zero(zero: &Tree, audience: Audience<'_>) -> Result<(), Error> {
+    match (zero, audience) {
+        (Tree::SomeZero(_), Audience::Go(_)) => Err(Error::new(
+            "a struct's field is Some of a zero, which is None to Go: store a type without the Option",
+        )),
+        _ => Ok(()),
     }
 }
 

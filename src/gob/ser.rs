@@ -6,15 +6,15 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant,
 };
 
-use super::schema::{Tree, Writer};
+use super::draft::Draft;
+use super::newtypes::newtype;
+use super::registered::Audience;
+use super::schema::Writer;
+use super::tree::Tree;
 use super::{Error, GoString, Interface, Value};
 
 /// How deep a serde value may be nested.
-const DEEPEST: usize = 128;
-
-/// The same for formats that read no deeper than that themselves.
-#[cfg(feature = "session")]
-const DEEPEST_PLAIN: usize = 100;
+pub(super) const DEEPEST: usize = 128;
 
 /// Turns any `Serialize` into the gob that Go sends for such a type: see
 /// [`to_vec`](super::to_vec).
@@ -23,11 +23,11 @@ const DEEPEST_PLAIN: usize = 100;
 /// For what Go has no value for: nothing at the top level, integers over 64 bits,
 /// values nested over 128 deep.
 pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, Error> {
-    Writer::default().write(&value.serialize(Trees { depth: DEEPEST })?)
+    Writer::default().write(&tree_of(value, DEEPEST)?)
 }
 
 /// Turns any `Serialize` into what an interface holds, under the name that Go
-/// registers such a type with. This is how a session's values are made.
+/// registers such a type with. This is how a value is put where none was before.
 ///
 /// # Errors
 /// As [`to_value`]; but nothing is the nil interface.
@@ -38,20 +38,39 @@ pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, Error> {
 /// # Ok::<(), silverback::gob::Error>(())
 /// ```
 pub fn to_interface<T: Serialize + ?Sized>(value: &T) -> Result<Interface, Error> {
-    Writer::default().write_interface(&value.serialize(Trees { depth: DEEPEST })?)
+    Draft::of(value)?.interface(Audience::Any)
 }
 
-/// [`to_interface`] for formats that know no Go types: structs become maps with all their
-/// fields, and what such formats would change is refused.
+/// Turns any `Serialize` into a value of the Go type that `there` has, under the same
+/// registered name, if it fits: integers by value within the width that the name says,
+/// `float32` if nothing is lost, structs by fields, and so on inside; a text of RFC 3339 as
+/// a `time.Time`, a UUID's text or bytes as such. `None` if it does not fit.
+///
+/// The width of a type of the program's own (`type Level int8`) is not in gob: any integer
+/// fits it here, and a Go program refuses one that is too large.
 ///
 /// # Errors
-/// As [`to_value`], and for map keys that are no strings and numbers that are not finite.
-#[cfg(feature = "session")]
-pub(crate) fn to_plain_interface<T: Serialize + ?Sized>(value: &T) -> Result<Interface, Error> {
-    let tree = value.serialize(Trees {
-        depth: DEEPEST_PLAIN,
-    })?;
-    Writer::default().write_interface(&tree.into_plain()?)
+/// As [`to_value`].
+///
+/// ```
+/// use silverback::gob::{Interface, Value, to_interface_like};
+///
+/// let there = Interface::of("time.Duration", Value::Int(7));
+/// let hour = to_interface_like(&there, &3_600_000_000_000_u64)?.expect("it fits");
+/// assert_eq!(*hour.name(), *"time.Duration");
+/// assert!(to_interface_like(&there, "an hour")?.is_none());
+/// # Ok::<(), silverback::gob::Error>(())
+/// ```
+pub fn to_interface_like<T: Serialize + ?Sized>(
+    there: &Interface,
+    value: &T,
+) -> Result<Option<Interface>, Error> {
+    Draft::of(value)?.fitted(there, Audience::Any, false)
+}
+
+/// A value as a tree that is at most so deep.
+pub(super) fn tree_of<T: Serialize + ?Sized>(value: &T, depth: usize) -> Result<Tree, Error> {
+    value.serialize(Trees { depth }).map(Tree::out_of_field)
 }
 
 #[derive(Clone, Copy)]
@@ -89,14 +108,10 @@ impl<P> Parts<P> {
     }
 }
 
-fn string(text: &str) -> Tree {
-    Tree::Basic("string", Value::String(text.into()))
-}
-
 /// A variant with content is a map from its name.
 fn tagged(variant: Option<&'static str>, content: Tree) -> Tree {
     match variant {
-        Some(variant) => Tree::Map(vec![(string(variant), content)]),
+        Some(variant) => Tree::Map(vec![(Tree::string(variant), content.out_of_field())]),
         None => content,
     }
 }
@@ -142,7 +157,11 @@ impl ser::Serializer for Trees {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Tree, Error> {
-        value.serialize(self)
+        let tree = value.serialize(self)?;
+        Ok(match tree.is_zero() && !matches!(tree, Tree::Nothing) {
+            true => Tree::SomeZero(Box::new(tree.out_of_field())),
+            false => tree,
+        })
     }
 
     fn serialize_unit(self) -> Result<Tree, Error> {
@@ -159,15 +178,15 @@ impl ser::Serializer for Trees {
         _: u32,
         variant: &'static str,
     ) -> Result<Tree, Error> {
-        Ok(string(variant))
+        Ok(Tree::string(variant))
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
-        _: &'static str,
+        name: &'static str,
         value: &T,
     ) -> Result<Tree, Error> {
-        value.serialize(self)
+        newtype(name, value.serialize(self)?)
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -233,7 +252,7 @@ macro_rules! elements {
             type Error = Error;
 
             fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-                self.parts.push(value.serialize(self.inner)?);
+                self.parts.push(value.serialize(self.inner)?.out_of_field());
                 Ok(())
             }
 
@@ -256,7 +275,7 @@ impl SerializeMap for Parts<(Tree, Tree)> {
     type Error = Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
-        self.key = Some(key.serialize(self.inner)?);
+        self.key = Some(key.serialize(self.inner)?.out_of_field());
         Ok(())
     }
 
@@ -265,7 +284,8 @@ impl SerializeMap for Parts<(Tree, Tree)> {
             .key
             .take()
             .ok_or(Error::new("a map value has no key"))?;
-        self.parts.push((key, value.serialize(self.inner)?));
+        let value = value.serialize(self.inner)?;
+        self.parts.push((key, value.out_of_field()));
         Ok(())
     }
 
@@ -286,6 +306,11 @@ macro_rules! fields {
                 value: &T,
             ) -> Result<(), Error> {
                 self.parts.push((name, value.serialize(self.inner)?));
+                Ok(())
+            }
+
+            fn skip_field(&mut self, name: &'static str) -> Result<(), Error> {
+                self.parts.push((name, Tree::Skipped));
                 Ok(())
             }
 

@@ -1,24 +1,35 @@
-//! [`Time`]: what is in the bytes of Go's `time.Time`.
+//! [`Time`]: what is in the bytes of Go's `time.Time`, and its text in RFC 3339.
 //!
 //! Go's `time`, `Time.MarshalBinary`: a version, seconds since year 1, nanoseconds
 //! and the zone's offset; a zone's name is not sent.
 
 use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::Value;
 use super::types::{SelfEncoder, Shape};
+use super::{Error, Value};
 
 /// A moment as Go sends it, to the nanosecond, with its zone's offset.
 ///
-/// It prints as Go's `time.RFC3339Nano`.
+/// It prints as Go's `time.RFC3339Nano` and is read from RFC 3339. RFC 3339 has no
+/// seconds in a zone: an offset with seconds, or of a day or more, prints the same
+/// instant in the nearest zone that can be written. (Go prints the local time beside a
+/// zone without its seconds, which is another instant.)
+///
+/// In a session it is a `time.Time`: [`Interface::from`](super::Interface) makes one of
+/// it, and so does serde. chrono's and `time`'s types convert through
+/// [`SystemTime`], or are written as they are [`as_time`](super::as_time).
 ///
 /// ```
-/// use silverback::gob::Time;
+/// use silverback::gob::{Interface, Time};
 ///
 /// let bytes = [1, 0, 0, 0, 14, 0xe8, 0xb7, 0x87, 0xcf, 0, 0, 0, 0, 0, 60];
 /// let time = Time::from_bytes(&bytes).expect("a time.Time");
 /// assert_eq!(time.to_string(), "2030-02-25T23:01:51+01:00");
 /// assert_eq!((time.unix_seconds(), time.offset_seconds()), (Some(1_898_287_311), 3600));
+/// assert_eq!("2030-02-25T23:01:51+01:00".parse(), Ok(time));
+/// assert_eq!(*Interface::from(Time::from(std::time::SystemTime::now())).name(), *"time.Time");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Time {
@@ -36,7 +47,7 @@ enum Offset {
 }
 
 /// From year 1 to 1970, in seconds.
-const UNIX_EPOCH: i64 = 62_135_596_800;
+const UNIX_EPOCH_SECONDS: i64 = 62_135_596_800;
 
 impl Time {
     /// The time in a value that is a `time.Time`: a self-encoder of that name, or of
@@ -75,19 +86,48 @@ impl Time {
         })
     }
 
-    /// What `MarshalBinary` writes of a whole second in UTC, counted from
-    /// 1970-01-01T00:00:00Z: version 1, without a zone.
-    #[cfg(feature = "session")]
-    pub(super) fn utc(unix_seconds: i64) -> Vec<u8> {
-        let seconds = unix_seconds.saturating_add(UNIX_EPOCH);
-        let no_zone = (-1_i16).to_be_bytes();
-        [&[1][..], &seconds.to_be_bytes(), &[0; 4], &no_zone].concat()
+    /// A moment in UTC, in whole seconds since 1970-01-01T00:00:00Z and nanoseconds;
+    /// `None` for a billion nanoseconds or more.
+    #[must_use]
+    pub fn from_unix(seconds: i64, nanoseconds: u32) -> Option<Self> {
+        (nanoseconds < 1_000_000_000).then_some(Time {
+            seconds: seconds.saturating_add(UNIX_EPOCH_SECONDS),
+            nanoseconds,
+            offset: Offset::Utc,
+        })
+    }
+
+    /// What `MarshalBinary` writes: version 1, or 2 for a zone with seconds.
+    #[must_use]
+    pub fn to_bytes(self) -> Vec<u8> {
+        // -1 stands for UTC: Go refuses to write a zone of minus one minute.
+        let (minutes, extra) = match self.offset {
+            Offset::Utc => (-1, 0),
+            Offset::East(seconds) => (seconds / 60, seconds % 60),
+        };
+        let (minutes, extra) = match i16::try_from(minutes) {
+            Ok(minutes) if minutes != -1 => (minutes, extra as i8),
+            _ => (-1, 0),
+        };
+        let mut bytes = vec![if extra == 0 { 1 } else { 2 }];
+        bytes.extend_from_slice(&self.seconds.to_be_bytes());
+        bytes.extend_from_slice(&self.nanoseconds.to_be_bytes());
+        bytes.extend_from_slice(&minutes.to_be_bytes());
+        if extra != 0 {
+            bytes.push(extra.cast_unsigned());
+        }
+        bytes
+    }
+
+    /// Whether both are the same moment, in whatever zone.
+    pub(super) fn is_same_instant(self, other: Self) -> bool {
+        (self.seconds, self.nanoseconds) == (other.seconds, other.nanoseconds)
     }
 
     /// Whole seconds since 1970-01-01T00:00:00Z; none where that is beyond an `i64`.
     #[must_use]
     pub fn unix_seconds(self) -> Option<i64> {
-        self.seconds.checked_sub(UNIX_EPOCH)
+        self.seconds.checked_sub(UNIX_EPOCH_SECONDS)
     }
 
     /// Nanoseconds within the second.
@@ -104,11 +144,143 @@ impl Time {
             Offset::East(seconds) => seconds,
         }
     }
+
+    /// The offset that its text has: RFC 3339 has minutes only, and less than a day.
+    fn printed_minutes(self) -> i32 {
+        let minutes = self.offset_seconds() / 60;
+        if minutes.abs() < 24 * 60 { minutes } else { 0 }
+    }
+}
+
+/// In UTC. chrono's `DateTime` and `time`'s `OffsetDateTime` convert into [`SystemTime`].
+impl From<SystemTime> for Time {
+    fn from(time: SystemTime) -> Self {
+        let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+        let (seconds, nanoseconds) = match time.duration_since(UNIX_EPOCH) {
+            Ok(after) => (seconds(after), after.subsec_nanos()),
+            Err(before) => {
+                let before = before.duration();
+                match before.subsec_nanos() {
+                    0 => (-seconds(before), 0),
+                    nanoseconds => (-seconds(before) - 1, 1_000_000_000 - nanoseconds),
+                }
+            }
+        };
+        Time {
+            seconds: seconds.saturating_add(UNIX_EPOCH_SECONDS),
+            nanoseconds,
+            offset: Offset::Utc,
+        }
+    }
+}
+
+/// Reads RFC 3339 (section 5.6): a four-digit year, at most nine digits of a second.
+/// Leap seconds, which Go has not, are refused.
+impl FromStr for Time {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        parse(text).ok_or(Error::new("the text is no time of RFC 3339"))
+    }
+}
+
+fn parse(text: &str) -> Option<Time> {
+    let mut rest = text.as_bytes();
+    let year = digits(&mut rest, 4)?;
+    literal(&mut rest, b"-")?;
+    let month = digits(&mut rest, 2)?;
+    literal(&mut rest, b"-")?;
+    let day = digits(&mut rest, 2)?;
+    literal(&mut rest, b"Tt")?;
+    let second = clock(&mut rest)? * 60;
+    literal(&mut rest, b":")?;
+    let second = second + Some(digits(&mut rest, 2)?).filter(|second| *second < 60)?;
+    let nanoseconds = fraction(&mut rest)?;
+    let offset = zone(&mut rest)?;
+    let days = days(year.into(), month.into(), day.into())?;
+    let local = i64::try_from(days).ok()? * 86_400 + i64::from(second);
+    let utc = Offset::Utc;
+    rest.is_empty().then_some(Time {
+        seconds: local - i64::from(offset),
+        nanoseconds,
+        offset: if offset == 0 {
+            utc
+        } else {
+            Offset::East(offset)
+        },
+    })
+}
+
+/// Takes so many digits.
+fn digits(rest: &mut &[u8], count: usize) -> Option<u32> {
+    let digits = rest.split_off(..count)?;
+    let is_number = digits.iter().all(u8::is_ascii_digit);
+    is_number.then(|| {
+        digits
+            .iter()
+            .fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
+    })
+}
+
+/// Takes one of these bytes.
+fn literal(rest: &mut &[u8], any_of: &[u8]) -> Option<u8> {
+    let byte = *rest.split_off_first()?;
+    any_of.contains(&byte).then_some(byte)
+}
+
+/// Takes hours and minutes, as minutes.
+fn clock(rest: &mut &[u8]) -> Option<u32> {
+    let hour = Some(digits(rest, 2)?).filter(|hour| *hour < 24)?;
+    literal(rest, b":")?;
+    let minute = Some(digits(rest, 2)?).filter(|minute| *minute < 60)?;
+    Some(hour * 60 + minute)
+}
+
+/// Takes the fraction of a second, if there is one, as nanoseconds.
+fn fraction(rest: &mut &[u8]) -> Option<u32> {
+    let Some(fraction) = rest.strip_prefix(b".") else {
+        return Some(0);
+    };
+    let count = fraction
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    *rest = fraction;
+    let number = Some(count)
+        .filter(|count| (1..=9).contains(count))
+        .and_then(|count| digits(rest, count))?;
+    Some(number * 10_u32.pow(9 - count as u32))
+}
+
+/// Takes the zone, as seconds east of UTC.
+fn zone(rest: &mut &[u8]) -> Option<i32> {
+    Some(match literal(rest, b"Zz+-")? {
+        b'+' => 60 * clock(rest)?.cast_signed(),
+        b'-' => -60 * clock(rest)?.cast_signed(),
+        _ => 0,
+    })
+}
+
+/// The day counted from 0001-01-01; none if the month has no such day. The inverse of
+/// [`civil`].
+fn days(year: i128, month: i128, day: i128) -> Option<i128> {
+    let (year_from_march, month_from_march) = match month {
+        1..=2 => (year - 1, month + 9),
+        3..=12 => (year, month - 3),
+        _ => return None,
+    };
+    let era = year_from_march.div_euclid(400);
+    let year_of_era = year_from_march.rem_euclid(400);
+    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = era * 146_097 + day_of_era - 306;
+    (civil(days) == (year, month, day)).then_some(days)
 }
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let offset = self.offset_seconds();
+        let minutes = self.printed_minutes();
+        let offset = minutes * 60;
         let local = i128::from(self.seconds) + i128::from(offset);
         let (days, second) = (local.div_euclid(86_400), local.rem_euclid(86_400));
         let (year, month, day) = civil(days);
@@ -122,10 +294,9 @@ impl fmt::Display for Time {
             let digits = format!("{:09}", self.nanoseconds);
             write!(f, ".{}", digits.trim_end_matches('0'))?;
         }
-        if offset == 0 {
+        if minutes == 0 {
             return f.write_str("Z");
         }
-        let minutes = offset / 60;
         let (sign, minutes) = (if minutes < 0 { '-' } else { '+' }, minutes.unsigned_abs());
         write!(f, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)
     }
@@ -174,33 +345,104 @@ mod tests {
 
     #[test]
     fn times_print_as_go_prints_them() {
-        // What Go prints of the same bytes; the seconds of version 2 are signed from
-        // Go 1.27 on, which shows in the last but one only.
+        // What Go prints of the same bytes, zones with seconds apart.
         let cases = [
             ((1, 0, 0, -1, &[][..]), "0001-01-01T00:00:00Z"),
-            ((1, UNIX_EPOCH, 0, -1, &[]), "1970-01-01T00:00:00Z"),
+            ((1, UNIX_EPOCH_SECONDS, 0, -1, &[]), "1970-01-01T00:00:00Z"),
             (
-                (1, UNIX_EPOCH, 120_000_000, 0, &[]),
+                (1, UNIX_EPOCH_SECONDS, 120_000_000, 0, &[]),
                 "1970-01-01T00:00:00.12Z",
             ),
             (
-                (1, UNIX_EPOCH + 1_700_000_000, 1, 330, &[]),
+                (1, UNIX_EPOCH_SECONDS + 1_700_000_000, 1, 330, &[]),
                 "2023-11-15T03:43:20.000000001+05:30",
             ),
             (
-                (1, UNIX_EPOCH + 951_782_400, 0, -90, &[]),
+                (1, UNIX_EPOCH_SECONDS + 951_782_400, 0, -90, &[]),
                 "2000-02-28T22:30:00-01:30",
             ),
-            ((2, UNIX_EPOCH, 0, 1, &[30]), "1970-01-01T00:01:30+00:01"),
-            ((2, UNIX_EPOCH, 0, -60, &[246]), "1969-12-31T22:59:50-01:00"),
             ((1, -1, 0, -1, &[]), "0000-12-31T23:59:59Z"),
             ((1, -366 * 86_400 - 1, 0, -1, &[]), "-0001-12-31T23:59:59Z"),
-            ((2, UNIX_EPOCH, 0, 0, &[226]), "1969-12-31T23:59:30+00:00"),
         ];
         for ((version, seconds, nanoseconds, minutes, extra), printed) in cases {
             let time = time(version, seconds, nanoseconds, minutes, extra);
             assert_eq!(time.as_deref(), Some(printed));
         }
+    }
+
+    /// RFC 3339 has no seconds of a zone, and Go prints these beside a local time that has
+    /// them. The seconds of version 2 are signed.
+    #[test]
+    fn a_zone_that_has_no_text_prints_the_same_instant() {
+        let cases = [
+            ((2, 1, &[30][..]), "1970-01-01T00:01:00+00:01"),
+            ((2, -60, &[246]), "1969-12-31T23:00:00-01:00"),
+            ((2, 0, &[226]), "1970-01-01T00:00:00Z"),
+            ((2, 61, &[1]), "1970-01-01T01:01:00+01:01"),
+            ((1, 24 * 60, &[]), "1970-01-01T00:00:00Z"),
+            ((1, i16::MIN, &[]), "1970-01-01T00:00:00Z"),
+        ];
+        for ((version, minutes, extra), printed) in cases {
+            let text = time(version, UNIX_EPOCH_SECONDS, 0, minutes, extra).unwrap();
+            assert_eq!(text, printed);
+            let again: Time = text.parse().unwrap();
+            assert_eq!(again.unix_seconds(), Some(0), "{printed}");
+        }
+    }
+
+    #[test]
+    fn a_text_of_rfc_3339_is_read_and_nothing_else() {
+        for text in [
+            "0001-01-01T00:00:00Z",
+            "2024-02-29T23:59:59.999999999+23:59",
+            "2030-12-31T00:00:00.5-05:30",
+            "9999-12-31T23:59:59Z",
+            "0000-03-01T00:00:00Z",
+        ] {
+            let time: Time = text.parse().unwrap();
+            assert_eq!(time.to_string(), text);
+            assert_eq!(Time::from_bytes(&time.to_bytes()), Some(time));
+        }
+        let later: Time = "2030-01-01t01:00:00.000+01:00".parse().unwrap();
+        assert!(later.is_same_instant("2030-01-01T00:00:00z".parse().unwrap()));
+        for other in [
+            "",
+            "2030-01-01",
+            "2030-02-29T00:00:00Z",
+            "2030-13-01T00:00:00Z",
+            "2030-00-01T00:00:00Z",
+            "2030-01-00T00:00:00Z",
+            "2030-01-01T24:00:00Z",
+            "2030-01-01T00:60:00Z",
+            "2030-01-01T00:00:60Z",
+            "2030-01-01T00:00:00",
+            "2030-01-01T00:00:00.Z",
+            "2030-01-01T00:00:00.0000000001Z",
+            "2030-01-01T00:00:00+24:00",
+            "2030-01-01T00:00:00+01:60",
+            "2030-01-01T00:00:00Zx",
+            "2030-01-01 00:00:00Z",
+            "+030-01-01T00:00:00Z",
+        ] {
+            assert!(other.parse::<Time>().is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_system_time_is_the_same_moment() {
+        let half = Duration::from_millis(500);
+        for (time, text) in [
+            (UNIX_EPOCH + half, "1970-01-01T00:00:00.5Z"),
+            (UNIX_EPOCH - half, "1969-12-31T23:59:59.5Z"),
+            (UNIX_EPOCH - 2 * half, "1969-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(Time::from(time).to_string(), text);
+        }
+        assert_eq!(Time::from_unix(0, 1_000_000_000), None);
+        assert_eq!(
+            Time::from_unix(0, 500_000_000),
+            Some(Time::from(UNIX_EPOCH + half))
+        );
     }
 
     #[test]

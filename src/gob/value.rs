@@ -109,6 +109,23 @@ impl Interface {
     pub fn value(&self) -> Option<&Value> {
         self.held.0.as_deref()
     }
+
+    /// The names of all types that a Go program must have registered to read this, its own
+    /// first; a name may come twice.
+    ///
+    /// ```
+    /// use silverback::gob::{Interface, Value};
+    ///
+    /// let map = Value::map_of_strings([("visits", Interface::from(7_isize))]);
+    /// let held = Interface::of("map[string]interface {}", map);
+    /// let names: Vec<_> = held.registered_names().filter_map(|name| name.to_str()).collect();
+    /// assert_eq!(names, ["map[string]interface {}", "int"]);
+    /// ```
+    pub fn registered_names(&self) -> impl Iterator<Item = &GoString> {
+        let own = self.value().map(|_| self.name());
+        let inside = self.value().into_iter().flat_map(Value::registered_names);
+        own.into_iter().chain(inside)
+    }
 }
 
 impl Composite {
@@ -139,6 +156,13 @@ impl Composite {
             Some(Shape::Struct(fields)) => Some(fields),
             _ => None,
         }
+    }
+
+    /// The value of a struct's field, by its number, if it is on the wire.
+    pub(super) fn field_of(&self, number: usize) -> Option<&Value> {
+        let mut pairs = self.children().as_chunks().0.iter();
+        let is_it = |[of, _]: &&[Value; 2]| matches!(of, Value::Uint(of) if *of == number as u64);
+        pairs.find(is_it).map(|[_, value]| value)
     }
 
     pub(super) fn is_struct(&self) -> bool {
@@ -245,11 +269,7 @@ impl Composite {
             Type::String => Value::String(key.clone()),
             _ => return Err(Error::new("the map's keys are no strings")),
         };
-        let value = match (of_values, value.value()) {
-            (Type::Interface, _) => Value::Interface(value),
-            (of, Some(held)) if of == held.value_type() => held.clone(),
-            _ => return Err(Error::new("the map's values are of another type")),
-        };
+        let value = of_map(&of_values, value)?;
         self.children.change(|children| {
             let place = children
                 .as_chunks()
@@ -286,6 +306,37 @@ impl Composite {
         true
     }
 
+    /// Sets the value of an entry, by its place among the [`entries`](Composite::entries), of
+    /// a map whose values are interfaces: for keys that are no strings.
+    ///
+    /// # Errors
+    /// If there is no such entry, or the map's values are of another type.
+    pub fn set_entry(&mut self, place: usize, value: Interface) -> Result<(), Error> {
+        let is_there = place < self.entries().count();
+        let value = match self.of.shape() {
+            Shape::Map { value: of, .. } if is_there => of_map(&of, value)?,
+            _ => return Err(Error::new("there is no such entry")),
+        };
+        self.children.change(|children| {
+            if let Some(there) = children.get_mut(2 * place + 1) {
+                *there = value;
+            }
+        });
+        Ok(())
+    }
+
+    /// Removes an entry, by its place among the [`entries`](Composite::entries), and says
+    /// whether it was there.
+    pub fn remove_entry(&mut self, place: usize) -> bool {
+        let is_there = place < self.entries().count();
+        if is_there {
+            self.children.change(|children| {
+                children.drain(2 * place..2 * place + 2);
+            });
+        }
+        is_there
+    }
+
     /// The fields of a struct that are on the wire, by name, in order; empty for
     /// others. A field that is not there is zero.
     pub fn fields(&self) -> impl Iterator<Item = (&GoString, &Value)> {
@@ -304,6 +355,15 @@ impl Composite {
                 let (name, _) = names.get(usize::try_from(*number).ok()?)?;
                 Some((name, value))
             })
+    }
+}
+
+/// What an interface holds, as a value of a map whose values are of this type.
+fn of_map(of: &Type, value: Interface) -> Result<Value, Error> {
+    match (of, value.value()) {
+        (Type::Interface, _) => Ok(Value::Interface(value)),
+        (of, Some(held)) if *of == held.value_type() => Ok(held.clone()),
+        _ => Err(Error::new("the map's values are of another type")),
     }
 }
 
@@ -333,6 +393,8 @@ impl Value {
 
     /// Whether this is that string, or an interface that holds it.
     pub(super) fn is_string(&self, text: &[u8]) -> bool {
+        #[cfg(test)]
+        super::LOOKED_AT.set(super::LOOKED_AT.get() + 1);
         match self {
             Value::String(string) => string.as_bytes() == text,
             // Another name is another type: a named string is another key.
@@ -373,6 +435,23 @@ impl Value {
     #[must_use]
     pub fn to_vec(&self) -> Vec<u8> {
         super::encode::encode(self)
+    }
+
+    /// The names of all types that a Go program must have registered to read this, which are
+    /// those in interfaces; a name may come twice.
+    pub fn registered_names(&self) -> impl Iterator<Item = &GoString> {
+        let mut pending = vec![self];
+        std::iter::from_fn(move || {
+            loop {
+                let value = pending.pop()?;
+                pending.extend(value.children());
+                if let Value::Interface(interface) = value
+                    && interface.value().is_some()
+                {
+                    return Some(interface.name());
+                }
+            }
+        })
     }
 
     /// The values inside: elements, keys, field numbers and so on.

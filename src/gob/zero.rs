@@ -1,5 +1,6 @@
 //! [`Zero`]: what a field holds that Go left out.
 
+use serde::de::value::SeqDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
@@ -30,7 +31,9 @@ impl<'v> Deserializer<'v> for Zero {
             Some(Type::Float) => visitor.visit_f64(0.0),
             Some(Type::Bytes) => visitor.visit_bytes(&[]),
             Some(Type::String) => visitor.visit_str(""),
-            Some(Type::Complex) => visitor.visit_seq(ZeroParts(2)),
+            Some(Type::Complex) => {
+                visitor.visit_seq(SeqDeserializer::<_, Error>::new([0.0, 0.0].into_iter()))
+            }
             Some(Type::Defined(of)) => match of.shape() {
                 Shape::Slice(_) => visitor.visit_seq(ZeroParts(0)),
                 Shape::Map { .. } => visitor.visit_map(ZeroParts(0)),

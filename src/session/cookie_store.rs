@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use crate::codec::{Codec, Opened, UnixTime};
 
 use super::content::Content;
+use super::data_model::DataModel;
 use super::metadata::{Login, Metadata};
 use super::room::longest_payload;
 use super::store::{Backing, Clock, Kept, Loaded, Record, Save, Saved, Setup};
-use super::values::Terms;
 use super::{CookieOptions, Epoch, Epochs, Error, Lifetime, Refusal, Values};
 
 /// Keeps each session in its cookie, sealed by a codec: gorilla's `CookieStore`, byte
@@ -101,7 +101,7 @@ impl CookieStore {
         lifetime: Lifetime,
     ) -> Result<Self, Error> {
         let serializer = codec.serializer();
-        let mut setup = Setup::new(cookie, lifetime, Terms::of(&serializer))?;
+        let mut setup = Setup::new(cookie, lifetime, DataModel::of(&serializer))?;
         setup.check_codec(&codec)?;
         Values::check(&codec, setup.cookie.name(), setup.now())?;
         Ok(CookieStore {
@@ -109,6 +109,45 @@ impl CookieStore {
             setup,
             epochs: None,
         })
+    }
+
+    /// Writes sessions so that a Go program which has gorilla/sessions' `CookieStore` with
+    /// the same keys and name can read each of them: structs as Go's, and no type that the
+    /// program does not know. Without it, a Go program still reads sessions of basic types.
+    ///
+    /// It knows the basic types, slices of them, `[]interface {}`, what is in the session
+    /// already, and what [`known_types`](CookieStore::known_types) names. A session whose
+    /// values are of other types is refused when they are inserted.
+    ///
+    /// ```
+    /// # use silverback::codec::{Codecs, KeyPairs};
+    /// # use silverback::session::CookieStore;
+    /// # let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
+    /// let store = CookieStore::new(codecs)?.shared_with_go();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn shared_with_go(self) -> Self {
+        self.known_types(std::iter::empty::<&str>())
+    }
+
+    /// [`shared_with_go`](CookieStore::shared_with_go) with a program that registers these
+    /// types itself (`gob.Register`), by the names that Go gives them: `time.Time`,
+    /// `map[string]interface {}`, `main.User` or `example.com/shop.User` for a struct. The
+    /// fields of a struct must be of the types that Go's has.
+    ///
+    /// ```
+    /// # use silverback::codec::{Codecs, KeyPairs};
+    /// # use silverback::session::CookieStore;
+    /// # let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
+    /// let store = CookieStore::new(codecs)?.known_types(["time.Time", "main.User"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn known_types<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        self.setup.model = DataModel::gorilla(&self.codec.serializer(), &names);
+        self
     }
 
     /// Asks `epochs` about each session that somebody is logged in to, so that all
@@ -171,7 +210,7 @@ impl CookieStore {
         let (values, metadata) = read.ok_or(Refusal::NotValid)?;
         let metadata = Metadata::loaded(metadata, sealed_at, lifetime);
         metadata.check(lifetime, now)?;
-        let values = values.told_in(self.setup.terms);
+        let values = values.loaded_as(&self.setup.model);
         Ok(Record {
             content: Content { values, metadata },
             sealed_at,

@@ -126,12 +126,29 @@ impl Error {
         )
     }
 
-    pub(super) fn wrong_type(source: gob::Error) -> Self {
-        Error::new(Kind::WrongType, "the session's value is of another type").with_source(source)
+    /// The key and the Rust type that was asked for; never the value.
+    pub(super) fn wrong_type(key: &str, wanted: &str, source: gob::Error) -> Self {
+        let why = format!("the session's value under {key:?} is no {wanted}");
+        Error::new(Kind::WrongType, why).with_source(source)
     }
 
-    pub(super) fn no_flashes() -> Self {
-        Error::new(Kind::WrongType, "under the flashes' key is something else")
+    pub(super) fn no_flashes(key: &str) -> Self {
+        let why = format!("the session's value under {key:?} is no list of flashes");
+        Error::new(Kind::WrongType, why)
+    }
+
+    pub(super) fn unwritable(key: &str, of: impl fmt::Display, source: gob::Error) -> Self {
+        let why = format!("the session's value under {key:?}, a {of}, cannot be written");
+        Error::usage(why).with_source(source)
+    }
+
+    /// A Go program would refuse the whole session for it.
+    pub(super) fn unknown_to_go(key: &str, name: &str) -> Self {
+        Error::usage(format!(
+            "the session's value under {key:?} holds Go's type {name}, which the Go program that \
+             reads the session may not know: have it call gob.Register and name the type in \
+             known_types, or insert values of basic types"
+        ))
     }
 
     /// Sealing failed.

@@ -1,19 +1,15 @@
 //! Flashes: messages that are kept until they are read once, as gorilla keeps them: a
 //! `[]interface {}` under a key.
+//!
+//! Where the Go program that reads the session does not know that type, as scs, a list of
+//! one basic type is what Go has for it: `[]string` for texts.
 
 use serde::de::DeserializeOwned;
 
 use crate::gob::{self, Interface, Value};
 
+use super::values::TypedDraft;
 use super::{Error, Values};
-
-/// Flashes as what they are.
-pub(super) fn read_flashes<T: DeserializeOwned>(flashes: &[Interface]) -> Result<Vec<T>, Error> {
-    let read = |flash: &Interface| {
-        gob::from_value(&Value::Interface(flash.clone())).map_err(Error::wrong_type)
-    };
-    flashes.iter().map(read).collect()
-}
 
 /// gorilla's own key.
 pub(super) const FLASHES: &str = "_flash";
@@ -21,32 +17,52 @@ pub(super) const FLASHES: &str = "_flash";
 /// The name that gorilla/sessions registers the list with.
 const LIST: &str = "[]interface {}";
 
+/// Those flashes that are a `T`, and what they are as one.
+pub(super) fn read_flashes<T: DeserializeOwned>(
+    flashes: Vec<Interface>,
+) -> (Vec<Interface>, Vec<T>) {
+    let read = |flash: Interface| {
+        let value = gob::from_value(&Value::Interface(flash.clone())).ok()?;
+        Some((flash, value))
+    };
+    flashes.into_iter().filter_map(read).unzip()
+}
+
 impl Values {
     /// Appends `flash` to the list under `key`.
-    pub(super) fn add_flash(&mut self, key: &str, flash: Interface) -> Result<(), Error> {
+    pub(super) fn add_flash(&mut self, key: &str, flash: &TypedDraft) -> Result<(), Error> {
         let mut flashes = self.flash_list(key)?;
+        let flash = self.model().place(flash.draft(), None, false);
+        let flash = flash.map_err(|error| Error::unwritable(key, "flash", error))?;
         flashes.push(flash);
-        let list = Value::slice_of_interfaces(flashes);
-        self.insert_interface(key, Interface::of(LIST, list))
+        self.set_flashes(key, flashes)
     }
 
-    /// Takes those from the list under `key` that were read: they are its first, if nobody
-    /// else has taken them meanwhile.
+    /// Takes those flashes from the list under `key` that were read, if no other request has
+    /// taken them before.
     pub(super) fn take_flashes(&mut self, key: &str, read: &[Interface]) -> Result<(), Error> {
-        let flashes = self.flash_list(key)?;
+        let mut flashes = self.flash_list(key)?;
         let bytes = |flash: &Interface| Value::slice_of_interfaces([flash.clone()]).to_vec();
-        let is_read = |(flash, read): &(&Interface, &Interface)| bytes(flash) == bytes(read);
-        let taken = flashes.iter().zip(read).take_while(is_read).count();
-        match flashes.get(taken..) {
-            Some([]) | None => {
-                self.remove(key);
-                Ok(())
-            }
-            Some(left) => {
-                let list = Value::slice_of_interfaces(left.to_vec());
-                self.insert_interface(key, Interface::of(LIST, list))
+        for read in read.iter().map(bytes) {
+            if let Some(place) = flashes.iter().position(|flash| bytes(flash) == read) {
+                flashes.remove(place);
             }
         }
+        if flashes.is_empty() {
+            self.remove(key);
+            return Ok(());
+        }
+        self.set_flashes(key, flashes)
+    }
+
+    fn set_flashes(&mut self, key: &str, flashes: Vec<Interface>) -> Result<(), Error> {
+        let knows_interfaces = self.model().known().is_none_or(|known| known.has(LIST));
+        let list = match knows_interfaces {
+            true => None,
+            false => Interface::slice_of_basics(&flashes),
+        };
+        let list = list.unwrap_or_else(|| Interface::of(LIST, Value::slice_of_interfaces(flashes)));
+        self.insert_interface(key, list)
     }
 
     /// The list under `key`; empty, if there is none.
@@ -54,14 +70,6 @@ impl Values {
         let Some(list) = self.interface(key) else {
             return Ok(Vec::new());
         };
-        let list = match list.value() {
-            Some(Value::Composite(list)) if list.is_sequence() => list,
-            _ => return Err(Error::no_flashes()),
-        };
-        let interfaces = list.elements().iter().map(|flash| match flash {
-            Value::Interface(flash) => Ok(flash.clone()),
-            _ => Err(Error::no_flashes()),
-        });
-        interfaces.collect()
+        list.elements().ok_or_else(|| Error::no_flashes(key))
     }
 }

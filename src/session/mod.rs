@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `session.rs`, `state.rs`, `saving.rs`, `room.rs` | [`Session`]: the handle of a handler, what happens to it in one request, and how it is saved |
 //! | `sessions.rs`, `client_host.rs`, `response_fields.rs` | [`Sessions`]: a request's sessions by name, and what its response carries |
-//! | `values.rs`, `flashes.rs`, `self_describing.rs` | [`Values`]: what a session holds, as gob or in other formats |
+//! | `values.rs`, `flashes.rs`, `data_model.rs`, `self_describing.rs` | [`Values`]: what a session holds, as gob or in other formats |
 //! | `metadata.rs`, `lifetime.rs` | how long it lives: [`Lifetime`] |
 //! | `cookie_options.rs`, `cookie_header.rs` | the cookie as it is set and as it is read: [`CookieOptions`] |
 //! | `cookie_life.rs` | how long a client keeps it |
@@ -49,6 +49,7 @@ mod cookie_header;
 mod cookie_life;
 mod cookie_options;
 mod cookie_store;
+mod data_model;
 mod dialect;
 mod epochs;
 mod error;

@@ -33,6 +33,7 @@ pub struct ServerOptions {
     pub(super) fails_when_gone: bool,
     pub(super) clock: Clock,
     pub(super) dialect: Dialect,
+    pub(super) known_types: Vec<String>,
 }
 
 impl ServerOptions {
@@ -51,6 +52,7 @@ impl ServerOptions {
             fails_when_gone: false,
             clock: Arc::new(UnixTime::now),
             dialect: Dialect::Native,
+            known_types: Vec::new(),
         }
     }
 
@@ -59,6 +61,27 @@ impl ServerOptions {
     #[must_use]
     pub fn dialect(self, dialect: Dialect) -> Self {
         ServerOptions { dialect, ..self }
+    }
+
+    /// The types that the Go program which shares the sessions registers itself
+    /// (`gob.Register`), by the names that Go gives them: `time.Time`,
+    /// `map[string]interface {}`, `main.User` or `example.com/shop.User` for a struct. The
+    /// fields of a struct must be of the types that Go's has.
+    ///
+    /// Without it, values must be of the types that Go knows by itself: the basic ones, slices
+    /// of them, with gorilla/sessions `[]interface {}`, and what is in the session already.
+    /// Others are refused when they are inserted, since a Go program could not read the
+    /// session any more. For [dialects](ServerOptions::dialect) that Go programs share.
+    ///
+    /// ```
+    /// use silverback::session::{Dialect, ServerOptions};
+    ///
+    /// let options = ServerOptions::new().dialect(Dialect::Scs).known_types(["time.Time"]);
+    /// ```
+    #[must_use]
+    pub fn known_types<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.known_types.extend(names.into_iter().map(Into::into));
+        self
     }
 
     /// The cookie that the ID travels in.

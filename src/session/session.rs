@@ -11,10 +11,11 @@ use crate::codec::UnixTime;
 use crate::gob::Interface;
 
 use super::content::{Change, Content};
+use super::data_model::DataModel;
 use super::flashes::{FLASHES, read_flashes};
 use super::state::{Before, State};
 use super::store::{Setup, Store};
-use super::values::{Terms, read};
+use super::values::{TypedDraft, read};
 use super::{Error, Refusal, Values};
 
 /// A request's session: typed values under string keys, flashes, and who is logged in.
@@ -99,18 +100,19 @@ impl Drop for Undo {
     }
 }
 
-/// What a value is after `change`, as gob and as it is.
+/// The value under `key` after `change`, to be put there and as it is.
 fn updated<T: Serialize + DeserializeOwned + Default>(
+    key: &str,
     there: Option<&Interface>,
-    terms: Terms,
+    model: &DataModel,
     change: &impl Fn(&mut T),
-) -> Result<(Interface, T), Error> {
+) -> Result<(TypedDraft, T), Error> {
     let mut value = match there {
-        Some(there) => read(there)?.unwrap_or_default(),
+        Some(there) => read(key, there)?.unwrap_or_default(),
         None => T::default(),
     };
     change(&mut value);
-    Ok((terms.interface(&value)?, value))
+    Ok((TypedDraft::of(model, key, &value)?, value))
 }
 
 /// Values.
@@ -123,15 +125,40 @@ impl Session {
         self.values().get(key)
     }
 
-    /// Puts `value` under `key`, in place of what was there.
+    /// The value under `key`; what is no `T` is removed, and the answer is `None`: for what
+    /// an earlier version of the program left behind. See [`Values::get_or_remove`].
+    ///
+    /// # Errors
+    /// [Closed](Error::is_closed), if there is something to remove.
+    pub fn get_or_remove<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        let is_wrong = |values: &Values| match values.get::<T>(key) {
+            Err(error) => error.is_wrong_type(),
+            Ok(_) => false,
+        };
+        if !is_wrong(&self.values()) {
+            return self.get(key);
+        }
+        self.attempt(
+            |state| state.content.values.clone(),
+            |values| Ok(is_wrong(&values)),
+            |state, is_wrong| match is_wrong {
+                true => state.remove(key).map(drop),
+                false => Ok(()),
+            },
+        )?;
+        self.get(key)
+    }
+
+    /// Puts `value` under `key`, in place of what was there, whose Go type stays if the value
+    /// fits it: see [`Values::insert`].
     ///
     /// # Errors
     /// As [`Values::insert`], and [closed](Error::is_closed).
     pub fn insert<T: Serialize>(&self, key: &str, value: T) -> Result<(), Error> {
-        let value = self.setup().terms.interface(&value)?;
+        let value = TypedDraft::of(&self.setup().model, key, &value)?;
         let key = key.to_owned();
         self.state()
-            .change(move |content| content.values.insert_interface(&key, value.clone()))
+            .change(move |content| content.values.put(&key, &value, false))
     }
 
     /// Puts a value of just this Go type under `key`: see [`Values::insert_gob`].
@@ -150,24 +177,17 @@ impl Session {
     /// # Errors
     /// [Closed](Error::is_closed).
     pub fn remove(&self, key: &str) -> Result<bool, Error> {
-        let mut state = self.state();
-        state.check_open()?;
-        let is_there = state.content.values.contains(key);
-        if is_there {
-            let key = key.to_owned();
-            state.change(move |content| {
-                content.values.remove(&key);
-                Ok(())
-            })?;
-        }
-        Ok(is_there)
+        self.state().remove(key)
     }
 
     /// Changes the value under `key`, from its default if there is none, and answers with
     /// what it is now.
     ///
+    /// The Go type of the value stays if the new one fits it, as in
+    /// [`insert`](Session::insert); of a Go struct, the fields that `T` does not have stay too.
+    ///
     /// The change may run again on a fresher value, where another task or request has
-    /// changed the session meanwhile: it must do nothing else.
+    /// changed the session: it must do nothing else.
     ///
     /// # Errors
     /// As [`get`](Session::get) and [`insert`](Session::insert).
@@ -179,21 +199,21 @@ impl Session {
     where
         T: Serialize + DeserializeOwned + Default,
     {
-        let (terms, change) = (self.setup().terms, Arc::new(change));
+        let (model, change) = (self.setup().model.clone(), Arc::new(change));
         self.attempt(
             |state| state.content.values.interface(key),
-            |there| updated(there.as_ref(), terms, &*change),
+            |there| updated(key, there.as_ref(), &model, &*change),
             |state, (updated_value, value)| {
                 let again = || -> Change {
-                    let (key, change) = (key.to_owned(), change.clone());
+                    let (key, model, change) = (key.to_owned(), model.clone(), change.clone());
                     Arc::new(move |content| {
                         let there = content.values.interface(&key);
-                        let (value, _) = updated(there.as_ref(), terms, &*change)?;
-                        content.values.insert_interface(&key, value)
+                        let (value, _) = updated(&key, there.as_ref(), &model, &*change)?;
+                        content.values.put(&key, &value, true)
                     })
                 };
                 state.apply(
-                    |content| content.values.insert_interface(key, updated_value),
+                    |content| content.values.put(key, &updated_value, true),
                     again,
                 )?;
                 Ok(value)
@@ -326,18 +346,22 @@ impl Session {
     /// # Errors
     /// As [`add_flash`](Session::add_flash).
     pub fn add_flash_to<T: Serialize>(&self, key: &str, flash: T) -> Result<(), Error> {
-        let flash = self.setup().terms.interface(&flash)?;
+        let flash = TypedDraft::of(&self.setup().model, key, &flash)?;
         let key = key.to_owned();
         self.state()
-            .change(move |content| content.values.add_flash(&key, flash.clone()))
+            .change(move |content| content.values.add_flash(&key, &flash))
     }
 
-    /// Takes the messages under gorilla's key `_flash`, oldest first: the next call has
-    /// none. Taking none is no change.
+    /// Takes the messages under gorilla's key `_flash` that are a `T`, oldest first: the next
+    /// call has none. Taking none is no change.
+    ///
+    /// Messages of other types stay for a caller that knows their type, so that one that an
+    /// earlier version of the program left behind stops no page; [`remove`](Session::remove)
+    /// drops them all. (gorilla's `Flashes` takes all, whatever their types.)
     ///
     /// # Errors
     /// [Closed](Error::is_closed), if there are any; [wrong type](Error::is_wrong_type) if
-    /// one is no `T`, or under the key is no `[]interface {}`; then all stay.
+    /// under the key is no list of messages.
     #[doc(alias = "Flashes")]
     pub fn flashes<T: DeserializeOwned>(&self) -> Result<Vec<T>, Error> {
         self.flashes_from(FLASHES)
@@ -353,13 +377,12 @@ impl Session {
         }
         self.attempt(
             |state| state.content.values.flash_list(key),
-            |list| {
-                let list = list?;
-                Ok((read_flashes(&list)?, list))
-            },
-            |state, (flashes, list)| {
-                let key = key.to_owned();
-                state.change(move |content| content.values.take_flashes(&key, &list))?;
+            |list| Ok(read_flashes(list?)),
+            |state, (taken, flashes)| {
+                if !taken.is_empty() {
+                    let key = key.to_owned();
+                    state.change(move |content| content.values.take_flashes(&key, &taken))?;
+                }
                 Ok(flashes)
             },
         )

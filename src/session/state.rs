@@ -123,7 +123,7 @@ impl State {
     /// A session that begins now.
     pub(super) fn new(setup: &Setup, came: Came, refusal: Option<Refusal>) -> Self {
         let content = Content {
-            values: Values::in_terms(setup.terms),
+            values: Values::of_model(setup.model.clone()),
             metadata: Metadata::new(&setup.lifetime, setup.now()),
         };
         State {
@@ -254,6 +254,20 @@ impl State {
         apply(&mut self.content)?;
         self.changed(again);
         Ok(())
+    }
+
+    /// Removes a value, and says whether there was one; removing nothing is no change.
+    pub(super) fn remove(&mut self, key: &str) -> Result<bool, Error> {
+        self.check_open()?;
+        let is_there = self.content.values.contains(key);
+        if is_there {
+            let key = key.to_owned();
+            self.change(move |content| {
+                content.values.remove(&key);
+                Ok(())
+            })?;
+        }
+        Ok(is_there)
     }
 
     fn changed(&mut self, again: impl FnOnce() -> Change) {

@@ -13,10 +13,10 @@ use crate::codec::{self, Codec, UnixTime};
 use super::content::{Content, Log};
 use super::cookie_life::CookieLife;
 use super::cookie_options::CookieWriter;
+use super::data_model::DataModel;
 use super::id::Id;
 use super::metadata::Login;
 use super::protocol::Seen;
-use super::values::Terms;
 use super::{CookieOptions, CookieStore, Dialect, Epoch, Error, Lifetime, Refusal, ServerStore};
 
 /// Where sessions live between requests: in the cookie ([`CookieStore`]), or in a
@@ -83,7 +83,7 @@ pub(super) struct Setup {
     pub(super) cookie: CookieWriter,
     pub(super) lifetime: Lifetime,
     pub(super) clock: Clock,
-    pub(super) terms: Terms,
+    pub(super) model: DataModel,
     /// Whether changes may have to be made again, on what others saved.
     pub(super) replays: bool,
     /// Whether a response fails whose changes could not be saved because the session ended
@@ -99,7 +99,7 @@ impl Setup {
     pub(super) fn new(
         cookie: CookieOptions,
         lifetime: Lifetime,
-        terms: Terms,
+        model: DataModel,
     ) -> Result<Self, Error> {
         lifetime.check()?;
         Ok(Setup {
@@ -107,7 +107,7 @@ impl Setup {
             cookie: CookieWriter::new(cookie)?,
             lifetime,
             clock: Arc::new(UnixTime::now),
-            terms,
+            model,
             replays: false,
             fails_when_gone: false,
         })

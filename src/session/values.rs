@@ -4,6 +4,8 @@
 //! a Go program put there stays, types and all. As long as they are basic values they
 //! stay the bytes they came as. What never lives here: cookies.
 
+use std::any::type_name;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,9 +13,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::codec::{Codec, Serializer, UnixTime};
-use crate::gob::{self, Composite, FlatMap, GoString, Interface, Value};
+use crate::gob::{self, Composite, Draft, FlatMap, GoString, Interface, KeyedMap, Value};
 
 use super::Error;
+use super::data_model::DataModel;
 use super::self_describing::{FromAnyFormat, ToAnyFormat};
 
 /// The keys under which a session keeps what it knows of itself: the first that no Go program
@@ -35,38 +38,26 @@ const METADATA: [&str; 2] = ["_session", "_silverback"];
 /// assert!(values.get::<String>("visits").unwrap_err().is_wrong_type());
 /// # Ok::<(), silverback::session::Error>(())
 /// ```
+///
+/// # How values come back
+///
+/// Sessions that no Go program reads keep structs as maps of all their fields: empty lists,
+/// zeros, `None` and `Some(0)` come back as what they were, and a field that is missing
+/// takes serde's default or is an error, as in JSON.
+///
+/// Where a Go program reads the session too ([`Dialect`](super::Dialect),
+/// [`CookieStore::shared_with_go`](super::CookieStore::shared_with_go)), structs are Go's,
+/// and gob leaves their zero fields out:
+/// - `Some(0)`, `Some(false)` and `Some("")` in a field are refused when they are inserted;
+/// - an empty list and `None` come back as such, but a field with a `#[serde(default = ..)]`
+///   of its own comes back as that default: serde does not show the type of what is empty,
+///   so the field cannot be named in the gob;
+/// - an enum with a `#[serde(tag)]`, or untagged, does not come back with an empty list or
+///   map in it.
 #[derive(Clone, Default)]
 pub struct Values {
     form: Form,
-    terms: Terms,
-}
-
-/// In what terms a codec's serializer tells values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Terms {
-    /// Go's types.
-    #[default]
-    Gob,
-    /// Those that every format has: structs are maps, with all their fields.
-    Plain,
-}
-
-impl Terms {
-    pub(super) fn of(serializer: &Serializer) -> Self {
-        match serializer {
-            Serializer::Gob => Terms::Gob,
-            _ => Terms::Plain,
-        }
-    }
-
-    /// What a Go interface holds of `value`.
-    pub(super) fn interface<T: Serialize>(self, value: &T) -> Result<Interface, Error> {
-        let interface = match self {
-            Terms::Gob => gob::to_interface(value),
-            Terms::Plain => gob::to_plain_interface(value),
-        };
-        interface.map_err(unwritable)
-    }
+    model: DataModel,
 }
 
 #[derive(Clone)]
@@ -74,7 +65,7 @@ enum Form {
     /// Basic values only, as most sessions have.
     Flat(Arc<FlatMap>),
     /// Whatever a Go map can hold.
-    Map(Composite),
+    Keyed(Arc<KeyedMap>),
 }
 
 impl Default for Form {
@@ -90,52 +81,72 @@ impl Values {
         Values::default()
     }
 
-    /// No values yet, told in these terms.
-    pub(super) fn in_terms(terms: Terms) -> Self {
-        Values::of(Form::default(), terms)
+    /// No values yet, of that data model.
+    pub(super) fn of_model(model: DataModel) -> Self {
+        Values::of(Form::default(), model)
     }
 
-    pub(super) fn terms(&self) -> Terms {
-        self.terms
+    pub(super) fn model(&self) -> &DataModel {
+        &self.model
     }
 
     /// The value under `key`; none if there is none, or a nil interface.
     ///
     /// # Errors
-    /// [Wrong type](Error::is_wrong_type), if it is no `T`.
+    /// [Wrong type](Error::is_wrong_type), if it is no `T`; so is a struct that has no field
+    /// in common with `T`.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        self.interface(key).map_or(Ok(None), |value| read(&value))
+        self.interface(key)
+            .map_or(Ok(None), |value| read(key, &value))
+    }
+
+    /// The value under `key`; what is no `T` is removed, and the answer is `None`: for what
+    /// an earlier version of the program left behind.
+    ///
+    /// Not for keys that a Go program writes: what it put there would be gone.
+    ///
+    /// ```
+    /// # let mut values = silverback::session::Values::new();
+    /// values.insert("cart", "an older version had a string here")?;
+    /// assert_eq!(values.get_or_remove::<Vec<u64>>("cart"), None);
+    /// assert!(!values.contains("cart"));
+    /// # Ok::<(), silverback::session::Error>(())
+    /// ```
+    pub fn get_or_remove<T: DeserializeOwned>(&mut self, key: &str) -> Option<T> {
+        self.get(key).unwrap_or_else(|_| {
+            self.remove(key);
+            None
+        })
     }
 
     /// What is under `key`, as gob.
     pub(super) fn interface(&self, key: &str) -> Option<Interface> {
         match &self.form {
             Form::Flat(map) => map.get(key),
-            Form::Map(map) => match map.get(key)? {
-                Value::Interface(interface) => Some(interface.clone()),
-                _ => None,
-            },
+            Form::Keyed(map) => map.get(key).cloned(),
         }
     }
 
-    /// Puts `value` under `key`, in place of what was there. Go finds the type that
-    /// [`gob::to_interface`] says: `i64` is Go's `int64`.
+    /// Puts `value` under `key`, in place of what was there.
     ///
-    /// In a struct, as in Go, zero and nothing are the same: `Some(0)`, `Some(false)` and
-    /// `Some("")` in a field come back as `None`; and an enum with a `#[serde(tag)]`, or
-    /// untagged, does not come back with an empty list or map in it. Where the codec's
-    /// serializer is JSON or another, all of these come back as they were.
+    /// The Go type of what was there stays if the value fits it: a number by its width, a
+    /// struct by its fields, a text of RFC 3339 as a `time.Time`, and so on inside
+    /// ([`gob::to_interface_like`]). A new key gets the type that [`gob::to_interface`] says:
+    /// `i64` is Go's `int64`.
     ///
     /// # Errors
     /// Usage, for a value that cannot be written (under other serializers than gob that is
-    /// also a map with keys that are no strings, and a number that is not finite), or the
-    /// keys `_session` and `_silverback`, which are the session's own.
+    /// also a map with keys that are no strings, and a number that is not finite); the keys
+    /// `_session` and `_silverback`, which are the session's own; and, where a Go program reads
+    /// the session, a type that the program does not know, or a struct that would
+    /// [come back otherwise](Values#how-values-come-back).
     pub fn insert<T: Serialize>(&mut self, key: &str, value: T) -> Result<(), Error> {
-        self.insert_interface(key, self.terms.interface(&value)?)
+        let value = TypedDraft::of(&self.model, key, &value)?;
+        self.put(key, &value, false)
     }
 
-    /// Puts a value of just this Go type under `key`. serde has no word for some that Go
-    /// programs assert on, such as `int`:
+    /// Puts a value of just this Go type under `key`, whatever was there. serde has no word
+    /// for some that Go programs assert on, such as `int`:
     ///
     /// ```
     /// # let mut values = silverback::session::Values::new();
@@ -145,38 +156,72 @@ impl Values {
     /// ```
     ///
     /// # Errors
-    /// Usage, for a type name that does not say what the value is, or the keys `_session` and
-    /// `_silverback`.
+    /// Usage, for a type name that does not say what the value is, the keys `_session` and
+    /// `_silverback`, or a type that the Go program which reads the session does not know.
     pub fn insert_gob(&mut self, key: &str, value: impl Into<Interface>) -> Result<(), Error> {
         let value = value.into();
         let alone = Value::slice_of_interfaces([value.clone()]);
-        alone.check().map_err(unwritable)?;
+        let checked = alone.check();
+        checked.map_err(|error| Error::unwritable(key, value.name().to_string_lossy(), error))?;
         self.insert_interface(key, value)
     }
 
-    /// The same, of a value that is known to be right.
+    /// Puts a value in place of what is there: see [`DataModel::place`].
+    pub(super) fn put(
+        &mut self,
+        key: &str,
+        value: &TypedDraft,
+        keeps_fields: bool,
+    ) -> Result<(), Error> {
+        let there = self.interface(key);
+        let placed = self.model.place(&value.draft, there.as_ref(), keeps_fields);
+        let placed = placed.map_err(|error| Error::unwritable(key, value.type_name, error))?;
+        self.insert_interface(key, placed)
+    }
+
+    /// Puts an interface that is known to be right.
     pub(super) fn insert_interface(&mut self, key: &str, value: Interface) -> Result<(), Error> {
         if METADATA.contains(&key) {
             return Err(Error::usage(format!(
                 "the key `{key}` is the session's own"
             )));
         }
+        if let Some(unknown) = self
+            .model
+            .known()
+            .and_then(|known| known.first_unknown(&value))
+        {
+            return Err(Error::unknown_to_go(key, &unknown));
+        }
         if let Form::Flat(map) = &mut self.form
             && Arc::make_mut(map).insert(key, &value)
         {
             return Ok(());
         }
-        let mut map = self.to_gob();
-        map.insert(key, value).map_err(unwritable)?;
-        self.form = Form::Map(map);
+        self.keyed()?.insert(key.into(), value);
         Ok(())
+    }
+
+    /// The form that holds everything.
+    fn keyed(&mut self) -> Result<&mut KeyedMap, Error> {
+        if let Form::Flat(map) = &self.form {
+            // It is read back as what it was checked to be.
+            let map = map.to_composite().ok();
+            let map = map.and_then(|map| KeyedMap::from_composite(&map));
+            let map = map.ok_or_else(|| Error::usage("the session's map is none"))?;
+            self.form = Form::Keyed(Arc::new(map));
+        }
+        match &mut self.form {
+            Form::Keyed(map) => Ok(Arc::make_mut(map)),
+            Form::Flat(_) => Err(Error::usage("the session's map is none")),
+        }
     }
 
     /// Removes what is under `key`, and says whether there was anything.
     pub fn remove(&mut self, key: &str) -> bool {
         match &mut self.form {
             Form::Flat(map) => Arc::make_mut(map).remove(key),
-            Form::Map(map) => map.remove(key),
+            Form::Keyed(map) => Arc::make_mut(map).remove(key),
         }
     }
 
@@ -185,18 +230,18 @@ impl Values {
     pub fn contains(&self, key: &str) -> bool {
         match &self.form {
             Form::Flat(map) => map.contains(key),
-            Form::Map(map) => map.get(key).is_some(),
+            Form::Keyed(map) => map.get(key).is_some(),
         }
     }
 
     /// The string keys, in the order of the wire. A Go program may have put values under
     /// other keys, which only [`to_gob`](Values::to_gob) shows.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        let (flat, map) = match &self.form {
+        let (flat, keyed) = match &self.form {
             Form::Flat(map) => (Some(map.keys()), None),
-            Form::Map(map) => (None, Some(map.entries())),
+            Form::Keyed(map) => (None, Some(map.entries())),
         };
-        let others = map.into_iter().flatten();
+        let others = keyed.into_iter().flatten();
         let others = others.filter_map(|(key, _)| text_of(key));
         flat.into_iter().flatten().chain(others)
     }
@@ -206,8 +251,26 @@ impl Values {
     pub fn len(&self) -> usize {
         match &self.form {
             Form::Flat(map) => map.len(),
-            Form::Map(map) => map.entries().count(),
+            Form::Keyed(map) => map.len(),
         }
+    }
+
+    /// The names of all Go types in the session, at any depth, as Go programs register them: a
+    /// program that reads it must know each. Those of keys are among them.
+    ///
+    /// ```
+    /// # let mut values = silverback::session::Values::new();
+    /// values.insert_gob("seen", silverback::gob::Time::from(std::time::SystemTime::now()))?;
+    /// assert!(values.registered_names().contains("time.Time"));
+    /// # Ok::<(), silverback::session::Error>(())
+    /// ```
+    #[must_use]
+    pub fn registered_names(&self) -> BTreeSet<String> {
+        let map = Value::Composite(self.to_gob());
+        let names = map.registered_names();
+        names
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect()
     }
 
     /// Whether there is nothing at all.
@@ -224,13 +287,20 @@ impl Values {
     /// The Go map that a Go program would find.
     #[must_use]
     pub fn to_gob(&self) -> Composite {
-        match &self.form {
-            // It is read back as what it was checked to be.
-            Form::Flat(map) => map
-                .to_composite()
-                .unwrap_or_else(|_| Composite::map_of_interfaces()),
-            Form::Map(map) => map.clone(),
+        self.to_composite(None)
+    }
+
+    fn to_composite(&self, more: Option<(&str, Interface)>) -> Composite {
+        let flat = match &self.form {
+            Form::Flat(map) => map.to_composite().ok(),
+            Form::Keyed(map) => return map.to_composite(more),
+        };
+        // It is read back as what it was checked to be.
+        let mut map = flat.unwrap_or_else(Composite::map_of_interfaces);
+        if let Some((key, value)) = more {
+            let _ = map.insert(key, value);
         }
+        map
     }
 
     /// Reads authentic bytes, and takes out what the session knows of itself, as `parse`
@@ -271,7 +341,7 @@ impl Values {
     fn text(&self, key: &str) -> Option<&str> {
         match &self.form {
             Form::Flat(map) => map.text(key),
-            Form::Map(map) => text_of(map.get(key)?),
+            Form::Keyed(map) => string_in(map.get(key)?)?.to_str(),
         }
     }
 
@@ -286,26 +356,31 @@ impl Values {
         })
     }
 
-    fn of(form: Form, terms: Terms) -> Self {
-        Values { form, terms }
+    fn of(form: Form, model: DataModel) -> Self {
+        Values { form, model }
     }
 
-    /// The same, to be sealed by a codec that tells values in these terms.
-    pub(super) fn told_in(mut self, terms: Terms) -> Self {
-        self.terms = terms;
+    /// The same, as a store of that data model loads them.
+    pub(super) fn loaded_as(mut self, model: &DataModel) -> Self {
+        self.model = match &self.form {
+            // Basic types, which every Go program knows.
+            Form::Flat(_) => model.clone(),
+            Form::Keyed(_) => model.knowing_types_of(&self),
+        };
         self
     }
 
     fn from_gob(bytes: Vec<u8>) -> Option<Self> {
-        let bytes = match FlatMap::from_vec(bytes) {
-            Ok(map) => return Some(Values::of(Form::Flat(Arc::new(map)), Terms::Gob)),
-            Err(bytes) => bytes,
+        let form = match FlatMap::from_vec(bytes) {
+            Ok(map) => Form::Flat(Arc::new(map)),
+            Err(bytes) => {
+                let Value::Composite(map) = Value::from_slice(&bytes).ok()? else {
+                    return None;
+                };
+                Form::Keyed(Arc::new(KeyedMap::from_composite(&map)?))
+            }
         };
-        let Value::Composite(map) = Value::from_slice(&bytes).ok()? else {
-            return None;
-        };
-        let shape = Composite::map_of_interfaces().defined().shape();
-        (map.defined().shape() == shape).then(|| Values::of(Form::Map(map), Terms::Gob))
+        Some(Values::of(form, DataModel::default()))
     }
 
     /// The values of a map with string keys.
@@ -313,15 +388,15 @@ impl Values {
         let Value::Composite(map) = value else {
             return None;
         };
-        let mut values = Composite::map_of_interfaces();
+        let mut values = KeyedMap::default();
         for (key, value) in map.entries() {
             let (Value::String(key), Value::Interface(value)) = (key, value) else {
                 return None;
             };
-            values.insert_string(key.clone(), value.clone()).ok()?;
+            values.insert(key.clone(), value.clone());
         }
-        map.is_map()
-            .then(|| Values::of(Form::Map(values), Terms::Plain))
+        let form = Form::Keyed(Arc::new(values));
+        map.is_map().then(|| Values::of(form, DataModel::default()))
     }
 
     /// The bytes to be sealed, with what the session knows of itself.
@@ -331,17 +406,13 @@ impl Values {
         metadata: &str,
     ) -> Result<Vec<u8>, Error> {
         let (key, metadata) = (self.metadata_key()?, Interface::from(metadata));
-        match (serializer, &self.form) {
-            (Serializer::Gob, Form::Flat(map)) => Ok(map.to_vec(Some((key, &metadata)))),
-            (serializer, _) => {
-                let mut map = self.to_gob();
-                map.insert(key, metadata).map_err(unwritable)?;
-                let map = Value::Composite(map);
-                match serializer {
-                    Serializer::Gob => Ok(map.to_vec()),
-                    other => other.serialize(&ToAnyFormat(&map)).map_err(Error::of_codec),
-                }
-            }
+        if let (Serializer::Gob, Form::Flat(map)) = (serializer, &self.form) {
+            return Ok(map.to_vec(Some((key, &metadata))));
+        }
+        let map = Value::Composite(self.to_composite(Some((key, metadata))));
+        match serializer {
+            Serializer::Gob => Ok(map.to_vec()),
+            other => other.serialize(&ToAnyFormat(&map)).map_err(Error::of_codec),
         }
     }
 
@@ -374,7 +445,7 @@ impl Values {
         };
         let (list, half) = (["text"], 0.5);
         let serializer = codec.serializer();
-        let mut values = Values::in_terms(Terms::of(&serializer));
+        let mut values = Values::of_model(DataModel::of(&serializer));
         values.insert("list", list)?;
         values.insert("half", half)?;
         let bytes = values.serialize(&serializer, "probe");
@@ -407,27 +478,87 @@ pub(super) fn text_of(value: &Value) -> Option<&str> {
 fn string_of(value: &Value) -> Option<&GoString> {
     match value {
         Value::String(string) => Some(string),
-        Value::Interface(interface) => match interface.value() {
-            Some(Value::String(string)) if *interface.name() == *"string" => Some(string),
-            _ => None,
-        },
+        Value::Interface(interface) => string_in(interface),
         _ => None,
     }
 }
 
-fn unwritable(error: gob::Error) -> Error {
-    Error::usage("the value cannot be serialized").with_source(error)
+/// The string that an interface holds.
+fn string_in(interface: &Interface) -> Option<&GoString> {
+    match interface.value() {
+        Some(Value::String(string)) if *interface.name() == *"string" => Some(string),
+        _ => None,
+    }
 }
 
-/// A value as a `T`; none for the nil interface.
-pub(super) fn read<T: DeserializeOwned>(interface: &Interface) -> Result<Option<T>, Error> {
+/// A draft, and the Rust type that it was made of.
+pub(super) struct TypedDraft {
+    draft: Draft,
+    type_name: &'static str,
+}
+
+impl TypedDraft {
+    /// A value that is to be put under `key`.
+    pub(super) fn of<T: Serialize>(model: &DataModel, key: &str, value: &T) -> Result<Self, Error> {
+        let type_name = type_name::<T>();
+        let draft = model.draft(value);
+        let draft = draft.map_err(|error| Error::unwritable(key, type_name, error))?;
+        Ok(TypedDraft { draft, type_name })
+    }
+
+    pub(super) fn draft(&self) -> &Draft {
+        &self.draft
+    }
+}
+
+/// The value under `key` as a `T`; none for the nil interface.
+pub(super) fn read<T: DeserializeOwned>(
+    key: &str,
+    interface: &Interface,
+) -> Result<Option<T>, Error> {
     let value = interface.value().map(gob::from_value).transpose();
-    value.map_err(Error::wrong_type)
+    value.map_err(|error| Error::wrong_type(key, type_name::<T>(), error))
 }
 
 /// How many values there are, and none of them.
 impl fmt::Debug for Values {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Values({} entries)", self.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that are allocated do not tell of keys that are looked at: in a session of many
+    /// keys none is, to find another.
+    #[test]
+    fn in_many_keys_none_is_looked_at_to_find_another() {
+        let key = |number: u64| format!("key {number}");
+        let mut values = Values::new();
+        (0..100).for_each(|number| values.insert(&key(number), number).unwrap());
+        gob::LOOKED_AT.set(0);
+        for number in 0..1_000 {
+            values.insert(&key(number), number).unwrap();
+            values.insert(&key(number), vec![number]).unwrap();
+            assert!(values.contains(&key(number)));
+            assert_eq!(
+                values.get::<Vec<u64>>(&key(number)).unwrap(),
+                Some(vec![number])
+            );
+        }
+        let bytes = values.serialize(&Serializer::Gob, "metadata").unwrap();
+        let text = |text: &str| Some(text.to_owned());
+        let read = Values::deserialize(&Serializer::Gob, bytes, text).unwrap();
+        let (mut values, metadata) = read;
+        assert_eq!(metadata.as_deref(), Some("metadata"));
+        assert!((0..1_000).all(|number| values.remove(&key(number))));
+        assert_eq!((values.len(), gob::LOOKED_AT.get()), (0, 0));
+        // As a row of scs, too.
+        let entries = (0..1_000).map(|number| (key(number).into_bytes(), number.into()));
+        let map = Value::map_of_strings::<Vec<u8>>(entries);
+        let (values, _) = Values::from_string_map(&map, text).unwrap();
+        assert_eq!((values.len(), gob::LOOKED_AT.get()), (1_000, 0));
     }
 }

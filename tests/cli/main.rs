@@ -2,6 +2,7 @@
 //! code, and each cookie of the vectors.
 
 mod commands;
+mod edit;
 #[cfg(unix)]
 mod other_users;
 mod program;

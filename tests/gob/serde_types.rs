@@ -263,6 +263,24 @@ fn a_time_is_read_as_text_or_bytes() {
     assert_eq!(time.unix_seconds(), Some(1_898_287_311));
 }
 
+/// serde has RFC 3339 only, which has no seconds of a zone; the instant must be the same.
+#[test]
+fn a_time_whose_zone_has_seconds_is_read_as_the_same_instant() {
+    // What Go sends of `map[interface{}]interface{}{"t": t}`, t being 00:00:01Z in a zone
+    // 1:01:01 east of UTC.
+    let from_go = base16ct::lower::decode_vec(
+        "0eff81040102ff820001100110000029ff82000106737472696e670c030001740974696d652e54696d65\
+         7f0501010454696d6501ff8000000015ff80120010020000000e7791f70100000000003d01",
+    )
+    .unwrap();
+    let read: BTreeMap<String, String> = from_slice(&from_go).unwrap();
+    let text = &read["t"];
+    let time: Time = text.parse().unwrap();
+    assert_eq!(time.unix_seconds().unwrap().rem_euclid(86_400), 1, "{text}");
+    let read: BTreeMap<String, Time> = from_slice(&from_go).unwrap();
+    assert_eq!(read["t"], time);
+}
+
 /// serde buffers what it reads for these, so they see what Go left out by its type.
 #[test]
 fn zeros_come_back_where_serde_buffers() {

@@ -1,9 +1,10 @@
 //! The Go program, built once and asked line by line.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
@@ -20,24 +21,32 @@ pub(crate) struct Gorilla {
 impl Gorilla {
     /// Starts it; none, with a word on why, where there is no `go` and none is required.
     pub(crate) fn start() -> Option<Self> {
-        Gorilla::start_as(&[])
+        Gorilla::run("interop", ".", &[])
     }
 
-    /// The same, with no types registered for gob but those that packages register themselves.
-    #[cfg(all(feature = "session", feature = "files", feature = "postgres"))]
+    /// The same with no types registered but by the packages themselves.
     pub(crate) fn start_stock() -> Option<Self> {
-        Gorilla::start_as(&["stock"])
+        Gorilla::run("interop", ".", &["stock"])
     }
 
-    fn start_as(arguments: &[&str]) -> Option<Self> {
-        static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-        let program = match PROGRAM.get_or_init(build) {
-            Ok(program) => program,
+    /// A program with scs alone, which registers no types.
+    pub(crate) fn start_stock_scs() -> Option<Self> {
+        Gorilla::run("stock", "./stock", &[])
+    }
+
+    fn run(name: &'static str, package: &str, arguments: &[&str]) -> Option<Self> {
+        static PROGRAMS: Mutex<BTreeMap<&str, Result<PathBuf, String>>> =
+            Mutex::new(BTreeMap::new());
+        let mut programs = PROGRAMS.lock().unwrap();
+        let program = programs.entry(name).or_insert_with(|| build(name, package));
+        let program = match program {
+            Ok(program) => program.clone(),
             Err(why) => {
                 not_run("go", why);
                 return None;
             }
         };
+        drop(programs);
         let mut child = Command::new(program)
             .args(arguments)
             .stdin(Stdio::piped())
@@ -93,7 +102,8 @@ impl Gorilla {
         answer
     }
 
-    fn send(&mut self, question: &Value) -> Value {
+    /// Sends a question, and returns the answer, which may be an error.
+    pub(crate) fn send(&mut self, question: &Value) -> Value {
         writeln!(self.questions.as_mut().unwrap(), "{question}").unwrap();
         let mut answer = String::new();
         self.answers.read_line(&mut answer).unwrap();
@@ -114,12 +124,12 @@ impl Drop for Gorilla {
     }
 }
 
-fn build() -> Result<PathBuf, String> {
-    let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("interop");
+fn build(name: &str, package: &str) -> Result<PathBuf, String> {
+    let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let built = Command::new("go")
         .args(["build", "-o"])
         .arg(&program)
-        .arg(".")
+        .arg(package)
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop"))
         .output()
         .map_err(|error| error.to_string())?;

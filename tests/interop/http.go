@@ -18,7 +18,17 @@ const sessionName = "session"
 // makeCookie lets a gorilla store set a random session over real HTTP, and
 // returns the cookie and the gob of what it holds.
 func makeCookie(asked request, store sessions.Store) (string, []byte, error) {
-	values := randomSession(rand.New(rand.NewSource(asked.Seed)))
+	r := rand.New(rand.NewSource(asked.Seed))
+	values := randomSession
+	if stock {
+		values = basicSession
+	}
+	return putCookie(values(r), store)
+}
+
+// putCookie lets a gorilla store set a session over real HTTP, and returns the cookie and the
+// gob of what it holds.
+func putCookie(values map[interface{}]interface{}, store sessions.Store) (string, []byte, error) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		session, _ := store.Get(r, sessionName)
 		session.Values = values

@@ -3,7 +3,7 @@
 // alexedwards/scs with its postgresstore and gormstore, asked over standard input and output.
 //
 //	interop        one JSON request a line in, one JSON answer a line out
-//	interop stock  the same, with no types registered for gob
+//	interop stock  the same with no types registered but by the packages themselves
 //	interop bench  gorilla's time per operation, one JSON object a line out
 //	interop serve DATABASE
 //	               pages with scs sessions in that database, for benches/peers
@@ -72,7 +72,14 @@ type answer struct {
 	MaxAge  int               `json:"max_age,omitempty"` // the cookie's
 }
 
+// stock says that the program registers no types.
+var stock bool
+
 func main() {
+	stock = len(os.Args) == 2 && os.Args[1] == "stock"
+	if !stock {
+		registerTypes()
+	}
 	if len(os.Args) > 1 && os.Args[1] == "bench" {
 		bench()
 		return
@@ -166,6 +173,11 @@ func serveOr(asked request) (answer, error) {
 		return withStore(asked, func(store sessions.Store) (answer, error) {
 			after, err := readCookie(asked, store)
 			return answer{}, orCompare(asked, after, err)
+		})
+	case "http-types":
+		return withStore(asked, func(store sessions.Store) (answer, error) {
+			values, err := readCookie(asked, store)
+			return answer{Values: typesOf(values)}, err
 		})
 	case "scs-make":
 		return withManager(asked, func(manager *scs.SessionManager) (answer, error) {

@@ -6,10 +6,15 @@
 //! `SILVERBACK_REQUIRE` names `go`, as CI's does. The seed is printed; set
 //! `SILVERBACK_SEED` to run the same cases again, `SILVERBACK_CASES` for more.
 
+#[cfg(all(feature = "session", feature = "files"))]
+mod any;
 mod cases;
 #[cfg(all(feature = "session", feature = "files", feature = "postgres"))]
 mod database;
 mod gorilla;
+#[cfg(all(feature = "session", feature = "files"))]
+#[path = "../support/in_layout.rs"]
+mod in_layout;
 #[path = "../support/required.rs"]
 mod required;
 #[cfg(all(
@@ -32,6 +37,8 @@ mod tables;
     any(feature = "aws", feature = "postgres")
 ))]
 mod turns;
+#[cfg(all(feature = "session", feature = "files"))]
+mod types;
 
 use cases::{Case, Cases};
 use gorilla::Gorilla;

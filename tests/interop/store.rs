@@ -45,7 +45,7 @@ impl Shared {
     fn in_cookies() -> Self {
         let store = CookieStore::with_options(codec(), cookie(), Lifetime::new()).unwrap();
         Shared {
-            stores: store.into(),
+            stores: store.shared_with_go().into(),
             go: "http",
             place: json!({}),
         }

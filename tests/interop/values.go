@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"math/rand"
 	"net/netip"
-	"os"
+	"net/url"
 	"reflect"
 	"time"
 
@@ -43,6 +44,7 @@ type (
 	UserID int
 	Blob   []byte
 	Roles  []string
+	Level  uint16
 	Point  struct{ X, Y float64 }
 	Empty  struct{ Nothing int }
 	// Member is also a struct of the Rust side.
@@ -64,15 +66,13 @@ func (m *Money) GobDecode(b []byte) error {
 	return err
 }
 
-func init() {
-	if len(os.Args) > 1 && os.Args[1] == "stock" {
-		return
-	}
+// registerTypes tells gob of the types that an application might keep in its sessions.
+func registerTypes() {
 	for _, value := range []interface{}{
 		User{}, &Embedded{}, UserID(0), Blob{}, Roles{}, Point{}, Empty{}, Money{}, Member{},
 		time.Time{}, netip.Addr{}, map[string]interface{}{}, map[int]string{}, map[string]string{},
 		map[interface{}]interface{}{}, map[Point]int{}, []interface{}{}, [2]byte{}, [][]int{}, []Point{},
-		[]*Point{}, map[string][]byte{},
+		[]*Point{}, map[string][]byte{}, time.Duration(0), url.Values{}, [16]byte{}, Level(0), &big.Int{},
 	} {
 		gob.Register(value)
 	}
@@ -100,6 +100,11 @@ func randomValue(r *rand.Rand, depth int) interface{} {
 		func() interface{} { return []byte(randomString(r)) },
 		func() interface{} { return Blob(randomString(r)) },
 		func() interface{} { return UserID(r.Intn(100)) },
+		func() interface{} { return Level(r.Intn(100)) },
+		func() interface{} { return time.Duration(r.Int63()) },
+		func() interface{} { return url.Values{"q": {randomString(r), ""}} },
+		func() interface{} { return [16]byte{byte(r.Intn(256)), 7} },
+		func() interface{} { return big.NewInt(r.Int63() - 1<<62) },
 		func() interface{} { return Money{r.Int63()} },
 		func() interface{} { return randomTime(r) },
 		func() interface{} { return netip.AddrFrom4([4]byte{127, 0, 0, byte(r.Intn(256))}) },
@@ -169,6 +174,35 @@ func randomTime(r *rand.Rand) time.Time {
 		return time.Time{}
 	}
 	return when.In(time.FixedZone("", (r.Intn(53)-26)*1800))
+}
+
+// basicSession is a session of types that gob, or gorilla/sessions, registers by itself.
+func basicSession(r *rand.Rand) map[interface{}]interface{} {
+	session := map[interface{}]interface{}{}
+	for n, value := range []interface{}{
+		r.Intn(2) == 0, int(r.Uint64()), int8(r.Uint32()), int16(r.Uint32()), int32(r.Uint32()),
+		int64(r.Uint64()), uint(r.Uint64()), uint8(r.Uint32()), uint16(r.Uint32()), r.Uint32(), r.Uint64(),
+		float32(r.NormFloat64()), r.NormFloat64(), complex64(complex(r.NormFloat64(), 0)), complex(0, r.NormFloat64()),
+		uintptr(r.Uint32()), randomString(r), []byte(randomString(r)), []string{randomString(r), ""}, []int{r.Int(), -1},
+		[]int8{int8(r.Uint32())}, []uint16{uint16(r.Uint32())}, []float32{float32(r.NormFloat64())}, []bool{true, false},
+		[]interface{}{randomString(r), r.Intn(9), int8(r.Uint32()), nil},
+	} {
+		if r.Intn(4) > 0 {
+			session[fmt.Sprint("key ", n)] = value
+		}
+	}
+	return session
+}
+
+// typesOf names the type of each value.
+func typesOf(session map[interface{}]interface{}) map[string]string {
+	types := map[string]string{}
+	for key, value := range session {
+		if key != "_session" {
+			types[fmt.Sprintf("%T %v", key, key)] = fmt.Sprintf("%T", value)
+		}
+	}
+	return types
 }
 
 // randomSession is a gorilla session's Values.

@@ -55,8 +55,8 @@ fn flashes(framework: Framework) {
         })
         .on("/round-4", async |sessions| {
             let session = sessions.session().await?;
-            let wrong = session.flashes::<String>().unwrap_err();
-            assert!(wrong.is_wrong_type(), "and it stays");
+            // gorilla's would take it, whatever it is; ours stays for who knows its type.
+            assert_eq!(session.flashes::<String>()?, [""; 0]);
             let message = "foo".to_owned();
             let expected = FlashMessage {
                 r#type: 42,

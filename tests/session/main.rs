@@ -4,6 +4,7 @@
 #[macro_use]
 mod table;
 
+mod beside_go;
 mod caches;
 mod client;
 mod concurrency;
@@ -13,9 +14,12 @@ mod endings;
 mod errors;
 mod frameworks;
 mod gorilla;
+#[path = "../support/in_layout.rs"]
+mod in_layout;
 mod laws;
 mod layers;
 mod long_responses;
+mod many_keys;
 mod orders;
 mod room;
 mod scopes;

@@ -10,12 +10,12 @@ use crate::backend::Key;
 use crate::codec::{Codec, Opened, UnixTime};
 
 use super::super::content::Content;
+use super::super::data_model::DataModel;
 use super::super::id::{ID_LENGTH, Id};
 use super::super::lifetime::Lifetime;
 use super::super::metadata::Metadata;
 use super::super::protocol::{Row, WriteId};
 use super::super::store::Setup;
-use super::super::values::Terms;
 use super::super::{Error, Refusal, Values};
 use super::{OpenedId, ReadRow, RowFormat, go_metadata, of_row, row_name};
 
@@ -44,6 +44,7 @@ pub(super) struct Gorilla {
     kin: Kin,
     name: String,
     lifetime: Lifetime,
+    model: DataModel,
 }
 
 impl Gorilla {
@@ -55,6 +56,7 @@ impl Gorilla {
             kin,
             name,
             lifetime: setup.lifetime.clone(),
+            model: setup.model.clone(),
         })
     }
 }
@@ -79,7 +81,7 @@ impl Gorilla {
         let (values, carried) = read?;
         let (write, metadata) = carried.unzip();
         let metadata = Metadata::loaded(metadata, date, &self.lifetime);
-        let values = values.told_in(Terms::of(&self.codec.serializer()));
+        let values = values.loaded_as(&self.model);
         Some(ReadRow {
             row: Row::Live(Content { values, metadata }),
             write: write.unwrap_or_default(),

@@ -21,13 +21,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::{Key, Layout};
-use crate::codec::{self, Codec, UnixTime};
+use crate::codec::{self, Codec, Serializer, UnixTime};
 
 use super::content::Content;
+use super::data_model::DataModel;
 use super::id::Id;
 use super::protocol::{Row, WriteId};
 use super::store::Setup;
-use super::values::Terms;
 use super::{Error, Lifetime, Refusal};
 
 pub(super) use native::row_name;
@@ -140,7 +140,26 @@ impl Dialect {
         }
     }
 
-    /// The format of the rows, and the terms that it tells values in.
+    /// The data model of sessions that this dialect shares with a Go program, which registers
+    /// `known_types` itself.
+    pub(super) fn model(
+        self,
+        serializer: &Serializer,
+        known_types: Vec<String>,
+    ) -> Result<DataModel, Error> {
+        match self {
+            Dialect::Native if !known_types.is_empty() => Err(Error::usage(
+                "no Go program reads rows of the native dialect: it has no known types",
+            )),
+            Dialect::Native => Ok(DataModel::of(serializer)),
+            Dialect::Gorilla | Dialect::Dynastore => {
+                Ok(DataModel::gorilla(serializer, &known_types))
+            }
+            Dialect::Scs | Dialect::ScsHashed => Ok(DataModel::go(known_types)),
+        }
+    }
+
+    /// The format of the rows, and the data model of their values.
     pub(super) fn format(
         self,
         codec: Arc<dyn Codec>,
@@ -148,18 +167,18 @@ impl Dialect {
         store_name: &str,
         setup: &Setup,
         layout: Layout,
-    ) -> Result<(Box<dyn RowFormat>, Terms), Error> {
+    ) -> Result<(Box<dyn RowFormat>, DataModel), Error> {
         if self != Dialect::Native && (row_codec.is_some() || !store_name.is_empty()) {
             return Err(Error::usage(
                 "only the native dialect has a row codec and a store name",
             ));
         }
-        let terms = Terms::of(&codec.serializer());
+        let model = setup.model.clone();
         Ok(match self {
             Dialect::Native => {
                 let native = native::Native::new(codec, row_codec, store_name, setup)?;
-                let terms = native.terms();
-                (Box::new(native), terms)
+                let model = native.model();
+                (Box::new(native), model)
             }
             Dialect::Gorilla | Dialect::Dynastore => {
                 let kin = match (self, layout) {
@@ -168,11 +187,11 @@ impl Dialect {
                     _ => gorilla::Kin::Gorilla,
                 };
                 let format = gorilla::Gorilla::new(codec, kin, setup)?;
-                (Box::new(format), terms)
+                (Box::new(format), model)
             }
             Dialect::Scs | Dialect::ScsHashed => {
                 let format = scs::Scs::new(setup, self == Dialect::ScsHashed);
-                (Box::new(format), Terms::Gob)
+                (Box::new(format), model)
             }
         })
     }

@@ -24,12 +24,12 @@ use crate::backend::Key;
 use crate::codec::{self, Codec, UnixTime, derive_chain};
 
 use super::super::content::Content;
+use super::super::data_model::DataModel;
 use super::super::id::{ID_LENGTH, Id};
 use super::super::lifetime::Lifetime;
 use super::super::metadata::Metadata;
 use super::super::protocol::{Row, Successor, WriteId};
 use super::super::store::Setup;
-use super::super::values::Terms;
 use super::super::{Error, Refusal, Values};
 use super::{OpenedId, ReadRow, RowFormat, of_row};
 
@@ -45,7 +45,7 @@ pub(super) struct Native {
     cookies: Arc<dyn Codec>,
     rows: Arc<dyn Codec>,
     cookie_name: String,
-    terms: Terms,
+    model: DataModel,
     lifetime: Lifetime,
 }
 
@@ -75,7 +75,7 @@ impl Native {
         let probe = row_name(&Id::new([0; ID_LENGTH]));
         Values::check(&*rows, &probe, NO_DATE)?;
         Ok(Native {
-            terms: Terms::of(&rows.serializer()),
+            model: DataModel::of(&rows.serializer()),
             cookies,
             rows,
             cookie_name: cookie_name.to_owned(),
@@ -83,8 +83,8 @@ impl Native {
         })
     }
 
-    pub(super) fn terms(&self) -> Terms {
-        self.terms
+    pub(super) fn model(&self) -> DataModel {
+        self.model.clone()
     }
 
     fn payload(&self, row: &Row<Content>, write: WriteId) -> Result<Vec<u8>, Error> {
@@ -119,7 +119,7 @@ impl Native {
                     Values::deserialize(serializer, rest.to_vec(), Metadata::parse)?;
                 // It was not written by a Go program: it knows when it began.
                 let metadata = Metadata::loaded(Some(metadata?), NO_DATE, &self.lifetime);
-                let values = values.told_in(self.terms);
+                let values = values.loaded_as(&self.model);
                 Row::Live(Content { values, metadata })
             }
             TOMBSTONE if rest.is_empty() => Row::Tombstone { successor: None },

@@ -16,12 +16,12 @@ use crate::codec::UnixTime;
 use crate::gob::{Composite, Time, Value};
 
 use super::super::content::Content;
+use super::super::data_model::DataModel;
 use super::super::id::{ID_LENGTH, Id};
 use super::super::lifetime::Lifetime;
 use super::super::metadata::{Metadata, NEVER_SEEN};
 use super::super::protocol::{Row, WriteId};
 use super::super::store::Setup;
-use super::super::values::Terms;
 use super::super::{Error, Refusal, Values};
 use super::{OpenedId, ReadRow, RowFormat, go_metadata, row_name};
 
@@ -36,6 +36,7 @@ pub(super) struct Scs {
     lifetime: Lifetime,
     /// Whether a row's key is the hash of the token.
     hashes_tokens: bool,
+    model: DataModel,
 }
 
 impl Scs {
@@ -43,6 +44,7 @@ impl Scs {
         Scs {
             lifetime: setup.lifetime.clone(),
             hashes_tokens,
+            model: setup.model.clone(),
         }
     }
 
@@ -63,7 +65,7 @@ impl Scs {
             remembered: is_remembered(&values),
             ..metadata.unwrap_or_else(|| self.began_in_go(deadline, now))
         };
-        let values = values.told_in(Terms::Gob);
+        let values = values.loaded_as(&self.model);
         Some(ReadRow {
             row: Row::Live(Content { values, metadata }),
             write: write.unwrap_or_default(),

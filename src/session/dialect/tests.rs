@@ -17,7 +17,7 @@ const WRITE: WriteId = [7; 16];
 
 fn setup(cookie: &str, dialect: Dialect, lifetime: Lifetime) -> Setup {
     let cookie = CookieOptions::new().name(cookie).unwrap();
-    let mut setup = Setup::new(cookie, lifetime, Terms::Gob).unwrap();
+    let mut setup = Setup::new(cookie, lifetime, DataModel::default()).unwrap();
     setup.speak(dialect, dialect.is_shared());
     setup.clock = Arc::new(|| NOW);
     setup

@@ -14,6 +14,7 @@ use crate::codec::{Codec, UnixTime};
 
 use super::backend_epochs::no_owners;
 use super::content::Content;
+use super::data_model::DataModel;
 use super::dialect::OpenedId;
 use super::id::Id;
 use super::metadata::Metadata;
@@ -126,6 +127,7 @@ impl ServerStore {
             fails_when_gone,
             clock,
             dialect,
+            known_types,
         } = options;
         if at_most.is_some() && backend.owners().is_none() {
             return Err(no_owners());
@@ -143,7 +145,7 @@ impl ServerStore {
         }
         let persists = cookie.is_persistent(dialect.is_shared());
         let lifetime = lifetime.unwrap_or_else(|| dialect.default_lifetime());
-        let mut setup = Setup::new(cookie, lifetime, super::values::Terms::Gob)?;
+        let mut setup = Setup::new(cookie, lifetime, DataModel::default())?;
         setup.clock = clock;
         setup.replays = true;
         setup.fails_when_gone = fails_when_gone;
@@ -153,8 +155,9 @@ impl ServerStore {
         }
         dialect.check_layout(backend.layout())?;
         let layout = backend.layout();
-        let (format, terms) = dialect.format(codec, row_codec, &store_name, &setup, layout)?;
-        setup.terms = terms;
+        setup.model = dialect.model(&codec.serializer(), known_types)?;
+        let (format, model) = dialect.format(codec, row_codec, &store_name, &setup, layout)?;
+        setup.model = model;
         let rows = Rows {
             backend,
             format,
@@ -579,7 +582,7 @@ fn intent(save: &Save, key: Key) -> Intent<Content> {
 /// or on nothing.
 fn merge(save: &Save, epoch: Option<&Epoch>, fresh: Option<&Content>) -> Result<Content, Error> {
     let mut content = fresh.cloned().unwrap_or_else(|| Content {
-        values: Values::in_terms(save.content.values.terms()),
+        values: Values::of_model(save.content.values.model().clone()),
         metadata: save.content.metadata.clone(),
     });
     let ends = |of: &Metadata| (of.remembered, of.deadline);

@@ -1,0 +1,465 @@
+//! [`Fit`]: a serde value as the Go type that is there already.
+//!
+//! The wire says what kind of value is there, and of what parts; the registered name says
+//! the width of its numbers. What fits keeps both, and so do the values inside, each by the
+//! one in its place.
+
+use std::collections::HashMap;
+
+use super::registered::{Audience, basic};
+use super::schema::{Writer, check_zero};
+use super::self_encoded::{is_time_name, uuid_bytes};
+use super::tree::Tree;
+use super::types::{Defined, SelfEncoder, Shape};
+use super::value::{Composite, Interface};
+use super::{Error, SelfEncoded, Time, Type, Value};
+
+pub(super) struct Fit<'k> {
+    audience: Audience<'k>,
+    /// Whether a Go struct keeps the fields that the value does not name.
+    keeps_fields: bool,
+}
+
+/// Why a value is not written as the type that is there.
+enum Misfit {
+    /// It is another kind of value, or too large.
+    Kind,
+    /// It cannot be written at all.
+    Unwritable(Error),
+}
+
+impl From<Error> for Misfit {
+    fn from(error: Error) -> Self {
+        Misfit::Unwritable(error)
+    }
+}
+
+type Fitted = Result<Value, Misfit>;
+
+impl<'k> Fit<'k> {
+    pub(super) fn new(audience: Audience<'k>, keeps_fields: bool) -> Self {
+        Fit {
+            audience,
+            keeps_fields,
+        }
+    }
+
+    /// The tree as what `there` holds, under the same name; none if it does not fit.
+    pub(super) fn interface(
+        &self,
+        tree: &Tree,
+        there: &Interface,
+    ) -> Result<Option<Interface>, Error> {
+        let Some(held) = there.value() else {
+            return Ok(None);
+        };
+        let of = held.value_type();
+        match self.value(tree, &of, there.name().to_str(), Some(held)) {
+            Ok(value) => Ok(Some(Interface::of(there.name().clone(), value))),
+            Err(Misfit::Kind) => Ok(None),
+            Err(Misfit::Unwritable(error)) => Err(error),
+        }
+    }
+
+    /// The tree as a value of the type `of`, which is called `name` if that is known, in
+    /// place of `there`.
+    fn value(&self, tree: &Tree, of: &Type, name: Option<&str>, there: Option<&Value>) -> Fitted {
+        let tree = match tree {
+            Tree::SomeZero(zero) => zero,
+            tree => tree,
+        };
+        match of {
+            Type::Interface => self.in_interface(tree, there),
+            Type::Defined(of) => self.defined(tree, of, name, there),
+            of => basic_value(tree, of, name, self.audience.known().is_some()),
+        }
+    }
+
+    fn in_interface(&self, tree: &Tree, there: Option<&Value>) -> Fitted {
+        let fitted = match there {
+            Some(Value::Interface(there)) => self.interface(tree, there)?,
+            _ => None,
+        };
+        Ok(Value::Interface(match fitted {
+            Some(fitted) => fitted,
+            None => Writer::for_audience(self.audience).write_interface(tree)?,
+        }))
+    }
+
+    fn defined(
+        &self,
+        tree: &Tree,
+        of: &Defined,
+        name: Option<&str>,
+        there: Option<&Value>,
+    ) -> Fitted {
+        let children = match (of.shape(), there) {
+            (Shape::SelfEncoder(by), there) => return self_encoded(tree, of, by, name, there),
+            (Shape::Slice(element), there) => self.elements(tree, None, &element, name, there)?,
+            (Shape::Array { element, length }, there) => {
+                self.elements(tree, Some(length), &element, name, there)?
+            }
+            (Shape::Map { key, value }, there) => {
+                let names = name.and_then(map_names);
+                self.entries(tree, (&key, &value), names, composite(there))?
+            }
+            (Shape::Struct(fields), there) => self.fields(tree, &fields, composite(there))?,
+        };
+        Ok(Value::Composite(Composite::new(of.clone(), children)))
+    }
+
+    fn elements(
+        &self,
+        tree: &Tree,
+        length: Option<usize>,
+        of: &Type,
+        name: Option<&str>,
+        there: Option<&Value>,
+    ) -> Result<Vec<Value>, Misfit> {
+        let unpacked;
+        let elements = match tree {
+            Tree::Sequence(elements) | Tree::Tuple(elements) => elements,
+            tree => {
+                unpacked = unpacked_bytes(tree, length).ok_or(Misfit::Kind)?;
+                &unpacked
+            }
+        };
+        if length.is_some_and(|length| length != elements.len()) {
+            return Err(Misfit::Kind);
+        }
+        let name = name.and_then(element_name);
+        let there = composite(there).map_or(&[][..], Composite::elements);
+        let elements = elements.iter().enumerate();
+        elements
+            .map(|(place, tree)| self.value(tree, of, name, there.get(place)))
+            .collect()
+    }
+
+    /// The entries of a map, each by the one that has the same key.
+    fn entries(
+        &self,
+        tree: &Tree,
+        (of_keys, of_values): (&Type, &Type),
+        names: Option<(&str, &str)>,
+        there: Option<&Composite>,
+    ) -> Result<Vec<Value>, Misfit> {
+        let (key_name, value_name) = names.unzip();
+        let there = EntriesThere::of(there);
+        let mut parts = Vec::new();
+        let entries = entries_of(tree).ok_or(Misfit::Kind)?;
+        for (key, value) in entries.filter(|(_, value)| !matches!(value, Tree::Skipped)) {
+            let found = match (key.plain(), &key) {
+                (Some(key), _) => there.plain.get(&key).copied(),
+                (None, Key::Tree(key)) => there.others.iter().copied().find(|(key_there, _)| {
+                    let fitted = self.value(key, of_keys, key_name, Some(key_there));
+                    fitted.is_ok_and(|fitted| fitted.to_vec() == key_there.to_vec())
+                }),
+                (None, Key::Name(_)) => None,
+            };
+            let (key_there, value_there) = found.unzip();
+            let fitted_key = match key {
+                Key::Name(name) => self.value(&Tree::string(name), of_keys, key_name, key_there),
+                Key::Tree(key) => self.value(key, of_keys, key_name, key_there),
+            };
+            parts.push(fitted_key?);
+            parts.push(self.value(value, of_values, value_name, value_there)?);
+        }
+        Ok(parts)
+    }
+
+    /// The fields of a struct, one of which must be the tree's; all that the tree has must
+    /// be the struct's, zeros apart.
+    fn fields(
+        &self,
+        tree: &Tree,
+        of: &[(super::GoString, Type)],
+        there: Option<&Composite>,
+    ) -> Result<Vec<Value>, Misfit> {
+        let named: HashMap<&[u8], &Tree> = entries_of(tree)
+            .ok_or(Misfit::Kind)?
+            .map(|(key, value)| Some((key.name()?.as_bytes(), value)))
+            .collect::<Option<_>>()
+            .ok_or(Misfit::Kind)?;
+        let is_of = |name: &[u8]| of.iter().any(|(field, _)| field.as_bytes() == name);
+        let is_something = |tree: &Tree| !tree.is_zero() || matches!(tree, Tree::SomeZero(_));
+        let is_foreign = |(name, tree): (&&[u8], &&Tree)| is_something(tree) && !is_of(name);
+        let has_common = named.keys().any(|name| is_of(name));
+        if named.iter().any(is_foreign) || !(has_common || named.is_empty() || of.is_empty()) {
+            return Err(Misfit::Kind);
+        }
+        let keeps = self.keeps_fields && matches!(tree, Tree::Struct(..));
+        let mut parts = Vec::new();
+        for (number, (name, of)) in of.iter().enumerate() {
+            let there = there.and_then(|there| there.field_of(number));
+            let value = match named.get(name.as_bytes()) {
+                Some(Tree::Nothing | Tree::Skipped) => None,
+                // A zero in an interface is something.
+                Some(tree) if tree.is_zero() && *of != Type::Interface => {
+                    self.check_zero(tree)?;
+                    None
+                }
+                Some(tree) => Some(self.value(tree, of, None, there)?),
+                None => there.filter(|_| keeps).cloned(),
+            };
+            parts.extend(
+                value
+                    .into_iter()
+                    .flat_map(|value| [Value::Uint(number as u64), value]),
+            );
+        }
+        Ok(parts)
+    }
+}
+
+impl Fit<'_> {
+    /// A struct of Go's does not tell `Some` of a zero from nothing.
+    fn check_zero(&self, zero: &Tree) -> Result<(), Misfit> {
+        match (zero, self.audience) {
+            #[cfg(feature = "session")]
+            (Tree::SomeZero(_), Audience::Own) => Err(Misfit::Kind),
+            (zero, audience) => Ok(check_zero(zero, audience)?),
+        }
+    }
+}
+
+fn composite(value: Option<&Value>) -> Option<&Composite> {
+    match value {
+        Some(Value::Composite(composite)) => Some(composite),
+        _ => None,
+    }
+}
+
+/// A number, text or bytes as another type of the same kind. Where a Go program reads it,
+/// bytes are a string too: one that is not UTF-8 is read here as bytes only.
+fn basic_value(tree: &Tree, of: &Type, name: Option<&str>, is_for_go: bool) -> Fitted {
+    let value = match (tree, of) {
+        (_, Type::String) if is_for_go && tree.text().is_none() => {
+            Value::String(tree.bytes().ok_or(Misfit::Kind)?.into())
+        }
+        (Tree::Basic(_, Value::Int(int)), Type::Uint) => {
+            Value::Uint(u64::try_from(*int).map_err(|_| Misfit::Kind)?)
+        }
+        (Tree::Basic(_, Value::Uint(uint)), Type::Int) => {
+            Value::Int(i64::try_from(*uint).map_err(|_| Misfit::Kind)?)
+        }
+        (Tree::Basic(_, value), of) if value.value_type() == *of => value.clone(),
+        (Tree::Sequence(_) | Tree::Tuple(_), Type::Bytes) => {
+            Value::Bytes(tree.bytes().ok_or(Misfit::Kind)?)
+        }
+        (Tree::Sequence(parts) | Tree::Tuple(parts), Type::Complex) => match &**parts {
+            [
+                Tree::Basic(_, Value::Float(re)),
+                Tree::Basic(_, Value::Float(im)),
+            ] => Value::Complex(*re, *im),
+            _ => return Err(Misfit::Kind),
+        },
+        _ => return Err(Misfit::Kind),
+    };
+    match name.and_then(basic) {
+        Some(of) if !of.holds_exactly(&value) => Err(Misfit::Kind),
+        _ => Ok(value),
+    }
+}
+
+/// The elements of a tree that stands for so many bytes: bytes, or a UUID's text for 16.
+fn unpacked_bytes(tree: &Tree, length: Option<usize>) -> Option<Vec<Tree>> {
+    let uuid = |text: &str| uuid_bytes(text).filter(|_| length == Some(16));
+    let uuid = tree.text().and_then(uuid).map(Vec::from);
+    let bytes = uuid.or_else(|| tree.bytes())?;
+    let byte = |byte: u8| Tree::Basic("uint8", Value::Uint(byte.into()));
+    Some(bytes.into_iter().map(byte).collect())
+}
+
+/// What a type that encodes itself reads: what was made for it, a time's or UUID's text, or
+/// the bytes that are there. Others could be what its program refuses.
+fn self_encoded(
+    tree: &Tree,
+    of: &Defined,
+    by: SelfEncoder,
+    name: Option<&str>,
+    there: Option<&Value>,
+) -> Fitted {
+    let bytes_there = match there {
+        Some(Value::SelfEncoded(_, bytes)) => Some(bytes.as_slice()),
+        _ => None,
+    };
+    let bytes = match tree {
+        Tree::SelfEncoded(encoded) => made_for(encoded, of, by, name),
+        _ if tree.text().is_some() && by == SelfEncoder::Gob && name.is_none_or(is_time_name) => {
+            let time = tree.text().and_then(|text| text.parse().ok());
+            time.and_then(|time| time_bytes(time, of, bytes_there))
+        }
+        _ if by == SelfEncoder::Binary && *of.name() == *"UUID" => {
+            let bytes = tree.text().and_then(uuid_bytes).map(Vec::from);
+            bytes
+                .or_else(|| tree.bytes())
+                .filter(|bytes| bytes.len() == 16)
+        }
+        tree => tree
+            .bytes()
+            .filter(|bytes| Some(bytes.as_slice()) == bytes_there),
+    };
+    let bytes = bytes.ok_or(Misfit::Kind)?;
+    Ok(Value::SelfEncoded(of.clone(), bytes))
+}
+
+/// A moment in place of another; the same one keeps its zone. Where none is there, only the
+/// type's name says that it is a time.
+fn time_bytes(time: Time, of: &Defined, there: Option<&[u8]>) -> Option<Vec<u8>> {
+    match there {
+        Some(there) => {
+            let before = Time::of(&Value::SelfEncoded(of.clone(), there.to_vec()))?;
+            Some(match time.is_same_instant(before) {
+                true => there.to_vec(),
+                false => time.to_bytes(),
+            })
+        }
+        None => (*of.name() == *"Time").then(|| time.to_bytes()),
+    }
+}
+
+/// What was made for a type that encodes itself, if it is this one: by its registered name,
+/// or where that is not known by its own.
+fn made_for(
+    encoded: &SelfEncoded,
+    of: &Defined,
+    by: SelfEncoder,
+    name: Option<&str>,
+) -> Option<Vec<u8>> {
+    let is_time = encoded.as_time().is_some();
+    let is_it = match name {
+        Some(name) => name == encoded.name() || (is_time && is_time_name(name)),
+        None => encoded.name().rsplit('.').next() == of.name().to_str(),
+    };
+    (is_it && by == encoded.encoder()).then(|| encoded.bytes().to_vec())
+}
+
+/// A key of a map to be written: the name of a struct's field, or any value.
+enum Key<'t> {
+    Name(&'static str),
+    Tree(&'t Tree),
+}
+
+impl<'t> Key<'t> {
+    fn name(&self) -> Option<&'t str> {
+        match self {
+            Key::Name(name) => Some(name),
+            Key::Tree(tree) => tree.text(),
+        }
+    }
+
+    fn plain(&self) -> Option<PlainKey<'t>> {
+        match self {
+            Key::Name(name) => Some(PlainKey::String(name.as_bytes())),
+            Key::Tree(Tree::Basic(_, key)) => PlainKey::of(key),
+            Key::Tree(_) => None,
+        }
+    }
+}
+
+/// The entries of a map; or the fields of a struct, as such.
+fn entries_of(tree: &Tree) -> Option<impl Iterator<Item = (Key<'_>, &Tree)>> {
+    let (entries, fields) = match tree {
+        Tree::Map(entries) => (entries.as_slice(), &[][..]),
+        Tree::Struct(_, fields) => (&[][..], fields.as_slice()),
+        _ => return None,
+    };
+    let entries = entries.iter().map(|(key, value)| (Key::Tree(key), value));
+    let fields = fields.iter().map(|(name, value)| (Key::Name(name), value));
+    Some(entries.chain(fields))
+}
+
+/// The entries of the map that is there, by their keys.
+#[derive(Default)]
+struct EntriesThere<'v> {
+    plain: HashMap<PlainKey<'v>, (&'v Value, &'v Value)>,
+    /// Those whose keys are floats, structs and so on.
+    others: Vec<(&'v Value, &'v Value)>,
+}
+
+impl<'v> EntriesThere<'v> {
+    fn of(map: Option<&'v Composite>) -> Self {
+        let mut there = EntriesThere::default();
+        for (key, value) in map.into_iter().flat_map(Composite::entries) {
+            match PlainKey::of(key) {
+                Some(plain) => drop(there.plain.insert(plain, (key, value))),
+                None => there.others.push((key, value)),
+            }
+        }
+        there
+    }
+}
+
+/// A key without its type: `int` 5 and `uint64` 5 are the same place.
+#[derive(PartialEq, Eq, Hash)]
+enum PlainKey<'v> {
+    Bool(bool),
+    Number(i128),
+    String(&'v [u8]),
+}
+
+impl<'v> PlainKey<'v> {
+    fn of(key: &'v Value) -> Option<Self> {
+        Some(match key {
+            Value::Bool(bool) => PlainKey::Bool(*bool),
+            Value::Int(int) => PlainKey::Number((*int).into()),
+            Value::Uint(uint) => PlainKey::Number((*uint).into()),
+            Value::String(string) => PlainKey::String(string.as_bytes()),
+            // How a string that is not UTF-8 is read.
+            Value::Bytes(bytes) => PlainKey::String(bytes),
+            Value::Interface(interface) => return PlainKey::of(interface.value()?),
+            _ => return None,
+        })
+    }
+}
+
+/// The name of the elements, if that of the list is no name of its own: `int8` of `[]int8`
+/// and `[2]int8`.
+fn element_name(name: &str) -> Option<&str> {
+    let rest = name.strip_prefix('*').unwrap_or(name).strip_prefix('[')?;
+    let (length, element) = rest.split_once(']')?;
+    length
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then_some(element)
+}
+
+/// The names of the keys and values of `map[string]int8`.
+fn map_names(name: &str) -> Option<(&str, &str)> {
+    let rest = name
+        .strip_prefix('*')
+        .unwrap_or(name)
+        .strip_prefix("map[")?;
+    let mut depth = 1_usize;
+    for (place, byte) in rest.bytes().enumerate() {
+        match byte {
+            b'[' => depth += 1,
+            b']' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some((rest.get(..place)?, rest.get(place + 1..)?));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_parts_are_in_the_name_of_the_whole() {
+        assert_eq!(element_name("[]int8"), Some("int8"));
+        assert_eq!(element_name("[16]uint8"), Some("uint8"));
+        assert_eq!(element_name("*[][]int8"), Some("[]int8"));
+        assert_eq!(element_name("main.Set[int8]"), None);
+        assert_eq!(map_names("map[string]int8"), Some(("string", "int8")));
+        assert_eq!(
+            map_names("map[[2]int8]map[a]b"),
+            Some(("[2]int8", "map[a]b"))
+        );
+        assert_eq!(map_names("map[string"), None);
+        assert_eq!(map_names("url.Values"), None);
+    }
+}

@@ -1,0 +1,194 @@
+//! [`KeyedMap`]: a `map[interface {}]interface {}` that finds its string keys by an index,
+//! whatever the values are and however many.
+//!
+//! [`FlatMap`](super::FlatMap) is smaller and quicker for the few basic values that most
+//! sessions hold; this one holds everything, and each call takes the same time in a map of
+//! ten thousand keys.
+
+use std::collections::HashMap;
+
+use super::types::Defined;
+use super::value::Composite;
+use super::{GoString, Interface, Value};
+
+/// Entries in their order, with holes where some were removed.
+#[derive(Clone)]
+pub(crate) struct KeyedMap {
+    of: Defined,
+    entries: Vec<Option<(Value, Interface)>>,
+    holes: usize,
+    /// The places of string keys.
+    places: HashMap<GoString, usize>,
+}
+
+impl Default for KeyedMap {
+    fn default() -> Self {
+        KeyedMap {
+            of: Composite::map_of_interfaces().defined().clone(),
+            entries: Vec::new(),
+            holes: 0,
+            places: HashMap::new(),
+        }
+    }
+}
+
+/// The string of a key, if it is one: a named string is another key.
+fn string_of(key: &Value) -> Option<&GoString> {
+    match key {
+        Value::Interface(interface) if *interface.name() == *"string" => match interface.value() {
+            Some(Value::String(string)) => Some(string),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+impl KeyedMap {
+    /// Takes a map of interfaces. Of a key that is there twice the last one counts, as in Go.
+    pub(crate) fn from_composite(map: &Composite) -> Option<Self> {
+        let mut keyed = KeyedMap::default();
+        if map.defined().shape() != keyed.of.shape() {
+            return None;
+        }
+        keyed.of = map.defined().clone();
+        for (key, value) in map.entries() {
+            let Value::Interface(value) = value else {
+                return None;
+            };
+            match string_of(key) {
+                Some(string) => keyed.insert(string.clone(), value.clone()),
+                None => keyed.entries.push(Some((key.clone(), value.clone()))),
+            }
+        }
+        Some(keyed)
+    }
+
+    /// The interface under a string key.
+    pub(crate) fn get(&self, key: &str) -> Option<&Interface> {
+        let place = *self.places.get(key.as_bytes())?;
+        let entry = self.entries.get(place)?.as_ref();
+        entry.map(|(_, value)| value)
+    }
+
+    /// Sets a string key.
+    pub(crate) fn insert(&mut self, key: GoString, value: Interface) {
+        let place = self.places.get(&key).copied();
+        let there = place.and_then(|place| self.entries.get_mut(place)?.as_mut());
+        if let Some((_, there)) = there {
+            *there = value;
+            return;
+        }
+        let key_value = Value::Interface(Interface::from(key.clone()));
+        self.places.insert(key, self.entries.len());
+        self.entries.push(Some((key_value, value)));
+    }
+
+    /// Removes a string key, and says whether it was there.
+    pub(crate) fn remove(&mut self, key: &str) -> bool {
+        let Some(place) = self.places.remove(key.as_bytes()) else {
+            return false;
+        };
+        if let Some(entry) = self.entries.get_mut(place) {
+            *entry = None;
+            self.holes += 1;
+        }
+        self.close_holes();
+        true
+    }
+
+    /// Moves the entries together where half of the places are holes or more, so that a
+    /// removal costs the same on average.
+    fn close_holes(&mut self) {
+        if self.holes <= self.len() + 64 {
+            return;
+        }
+        self.entries.retain(Option::is_some);
+        self.holes = 0;
+        let keys = self
+            .entries
+            .iter()
+            .map(|entry| string_of(&entry.as_ref()?.0));
+        let places = keys
+            .enumerate()
+            .filter_map(|(place, key)| Some((key?.clone(), place)));
+        self.places = places.collect();
+    }
+
+    /// All entries, in order.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&Value, &Interface)> {
+        let entries = self.entries.iter().flatten();
+        entries.map(|(key, value)| (key, value))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len() - self.holes
+    }
+
+    /// The same map as a value, with one more entry if wanted.
+    pub(crate) fn to_composite(&self, more: Option<(&str, Interface)>) -> Composite {
+        let pair = |key: Value, value: Interface| [key, Value::Interface(value)];
+        let entries = self
+            .entries()
+            .map(|(key, value)| pair(key.clone(), value.clone()));
+        let more = more.map(|(key, value)| pair(Value::Interface(key.into()), value));
+        Composite::new(self.of.clone(), entries.chain(more).flatten().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn bytes(map: &KeyedMap) -> Vec<u8> {
+        Value::Composite(map.to_composite(None)).to_vec()
+    }
+
+    proptest! {
+        #[test]
+        fn changes_are_those_of_a_map_without_an_index(
+            changes in proptest::collection::vec((".{0,2}", any::<i64>(), any::<bool>()), 0..400),
+        ) {
+            let mut expected = Composite::map_of_interfaces();
+            let odd_key = Value::map_of_interfaces([("odd", 1_i64.into())]);
+            let mut map = KeyedMap::from_composite(&expected).unwrap();
+            map.entries.push(Some((odd_key.clone(), Interface::nil())));
+            for (key, value, removes) in changes {
+                if removes {
+                    prop_assert_eq!(map.remove(&key), expected.remove(&key));
+                } else {
+                    map.insert(key.as_str().into(), value.into());
+                    expected.insert(&key, value.into()).unwrap();
+                }
+                prop_assert_eq!(map.get(&key).is_some(), expected.get(&key).is_some());
+                prop_assert_eq!(map.len(), expected.entries().count() + 1);
+            }
+            let (key, _) = map.entries[0].take().unwrap();
+            prop_assert_eq!(key.to_vec(), odd_key.to_vec());
+            let expected = Value::Composite(expected);
+            prop_assert_eq!(bytes(&map), expected.to_vec());
+            let again = KeyedMap::from_composite(&map.to_composite(None)).unwrap();
+            prop_assert_eq!(bytes(&again), expected.to_vec());
+        }
+    }
+
+    #[test]
+    fn holes_are_closed_and_places_stay_right() {
+        let mut map = KeyedMap::default();
+        for round in 0..20_i64 {
+            for number in 0..500 {
+                map.insert(format!("{round} {number}").as_str().into(), round.into());
+            }
+            for number in 0..499 {
+                assert!(map.remove(&format!("{round} {number}")));
+            }
+        }
+        assert_eq!(map.len(), 20);
+        assert!(
+            map.entries.len() <= 2 * 20 + 64 + 500,
+            "{}",
+            map.entries.len()
+        );
+        assert!((0..20).all(|round| map.get(&format!("{round} 499")).is_some()));
+    }
+}

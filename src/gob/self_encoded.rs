@@ -1,0 +1,202 @@
+//! [`SelfEncoded`]: values of Go types that encode themselves, made here.
+
+use std::sync::Arc;
+
+use super::types::{Defined, Definition, Definitions, SelfEncoder, Shape};
+use super::{Error, Interface, Time, Value};
+
+/// What google/uuid's type is registered as.
+const GOOGLE_UUID: &str = "github.com/google/uuid.UUID";
+
+/// A value of a Go type that encodes itself, by the name that the Go program registered
+/// the type with.
+///
+/// The name is the import path and the type (`github.com/google/uuid.UUID`) for a value,
+/// and `*` with the package's own name (`*big.Int`) where a pointer was registered: Go's
+/// `encoding/gob`, `type.go`, `Register`.
+///
+/// ```
+/// use silverback::gob::{Interface, SelfEncoded, SelfEncoder, Time, Value};
+///
+/// let user = SelfEncoded::uuid([7; 16]);
+/// let balance = SelfEncoded::big_int(false, &[1, 0]); // 256
+/// let money = SelfEncoded::new("example.com/shop.Money", SelfEncoder::Gob, b"799")?;
+/// let since = SelfEncoded::from("2030-01-01T00:00:00Z".parse::<Time>()?);
+///
+/// let map = Value::map_of_interfaces([("money", Interface::from(money)), ("user", user.into())]);
+/// assert!(Value::from_slice(&map.to_vec()).is_ok());
+/// # Ok::<(), silverback::gob::Error>(())
+/// ```
+///
+/// With serde it is written as what it is by gob, and so into a session; JSON and other
+/// formats, which have no Go types, refuse it (a [`Time`] is text there).
+#[derive(Clone, PartialEq, Eq)]
+pub struct SelfEncoded {
+    name: String,
+    by: SelfEncoder,
+    bytes: Vec<u8>,
+}
+
+impl SelfEncoded {
+    /// The value that the type registered as `name` reads from `bytes`: by `GobDecode`, or
+    /// `UnmarshalBinary`.
+    ///
+    /// # Errors
+    /// For an empty name, one of over 1,024 bytes, and [`SelfEncoder::Text`], which Go never
+    /// sends.
+    pub fn new(
+        name: impl Into<String>,
+        by: SelfEncoder,
+        bytes: impl Into<Vec<u8>>,
+    ) -> Result<Self, Error> {
+        let (name, bytes) = (name.into(), bytes.into());
+        if name.is_empty() || name.len() > 1024 {
+            return Err(Error::new("a registered name has 1 to 1,024 bytes"));
+        }
+        if by == SelfEncoder::Text {
+            return Err(Error::new("Go sends no TextMarshaler: use Gob or Binary"));
+        }
+        Ok(SelfEncoded { name, by, bytes })
+    }
+
+    /// A `uuid.UUID` of github.com/google/uuid. For gofrs/uuid, use
+    /// [`new`](SelfEncoded::new) with its name, `SelfEncoder::Binary` and the same bytes; for
+    /// a plain `[16]byte`, [`Interface::from`] the array.
+    #[must_use]
+    pub fn uuid(bytes: [u8; 16]) -> Self {
+        SelfEncoded {
+            name: GOOGLE_UUID.to_owned(),
+            by: SelfEncoder::Binary,
+            bytes: bytes.to_vec(),
+        }
+    }
+
+    /// A `*big.Int`, from its sign and the bytes of its absolute value, the most significant
+    /// first: Go's `math/big`, `intmarsh.go`, `GobEncode`.
+    #[must_use]
+    pub fn big_int(is_negative: bool, magnitude: &[u8]) -> Self {
+        let start = magnitude.iter().take_while(|byte| **byte == 0).count();
+        let magnitude = magnitude.get(start..).unwrap_or_default();
+        let sign = u8::from(is_negative && !magnitude.is_empty());
+        SelfEncoded {
+            name: "*big.Int".to_owned(),
+            by: SelfEncoder::Gob,
+            bytes: [&[1 << 1 | sign], magnitude].concat(),
+        }
+    }
+
+    /// The name the type is registered with.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How it encodes itself.
+    #[must_use]
+    pub fn encoder(&self) -> SelfEncoder {
+        self.by
+    }
+
+    /// What it encodes itself as.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The time, if it is one.
+    pub(super) fn as_time(&self) -> Option<Time> {
+        let is_time = is_time_name(&self.name) && self.by == SelfEncoder::Gob;
+        is_time.then(|| Time::from_bytes(&self.bytes))?
+    }
+
+    /// As a value on the wire. Go sends the type's own name, and none for a pointer.
+    pub(super) fn to_value(&self) -> Value {
+        let own_name = match self.name.strip_prefix('*') {
+            Some(_) => "",
+            None => self.name.rsplit('.').next().unwrap_or_default(),
+        };
+        let definitions = Definitions::default();
+        definitions.fill(vec![Some(Definition {
+            name: own_name.into(),
+            shape: Shape::SelfEncoder(self.by),
+        })]);
+        let of = Defined::new(Arc::new(definitions), 0);
+        Value::SelfEncoded(of, self.bytes.clone())
+    }
+}
+
+/// Whether a registered name is that of Go's time.
+pub(super) fn is_time_name(name: &str) -> bool {
+    name.strip_prefix('*').unwrap_or(name) == "time.Time"
+}
+
+/// The 16 bytes of a UUID's text: hexadecimal digits, with the usual hyphens.
+pub(super) fn uuid_bytes(text: &str) -> Option<[u8; 16]> {
+    let is_hyphen = |place: usize| matches!(place, 8 | 13 | 18 | 23);
+    let mut digits = Vec::with_capacity(32);
+    for (place, character) in text.chars().enumerate() {
+        match is_hyphen(place) {
+            true if character == '-' => {}
+            true => return None,
+            false => digits.push(character.to_digit(16)? as u8),
+        }
+    }
+    let (pairs, []) = digits.as_chunks::<2>() else {
+        return None;
+    };
+    let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
+    bytes.try_into().ok()
+}
+
+impl From<SelfEncoded> for Interface {
+    fn from(encoded: SelfEncoded) -> Self {
+        Interface::of(encoded.name.as_str(), encoded.to_value())
+    }
+}
+
+impl From<Time> for SelfEncoded {
+    fn from(time: Time) -> Self {
+        SelfEncoded {
+            name: "time.Time".to_owned(),
+            by: SelfEncoder::Gob,
+            bytes: time.to_bytes(),
+        }
+    }
+}
+
+/// Go's `time.Time`.
+impl From<Time> for Interface {
+    fn from(time: Time) -> Self {
+        SelfEncoded::from(time).into()
+    }
+}
+
+/// The name and how many bytes; not the bytes.
+impl std::fmt::Debug for SelfEncoded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SelfEncoded({}, {} bytes)", self.name, self.bytes.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::uuid_bytes;
+
+    #[test]
+    fn a_uuid_is_its_text() {
+        let text = "00112233-4455-6677-8899-aAbBcCdDeEfF";
+        let bytes = uuid_bytes(text).unwrap();
+        assert_eq!(bytes[..3], [0, 0x11, 0x22]);
+        assert_eq!(bytes[15], 0xff);
+        for other in [
+            "",
+            "00112233445566778899aabbccddeeff",
+            "00112233-4455-6677-8899-aabbccddeeff0",
+            "00112233-4455-6677-8899-aabbccddeef",
+            "00112233-4455-6677-8899-aabbccddeefg",
+            "0011223-34455-6677-8899-aabbccddeeff",
+        ] {
+            assert_eq!(uuid_bytes(other), None, "{other}");
+        }
+    }
+}
