@@ -12,7 +12,7 @@ use crate::cause;
 /// Why a backend gave no answer. A clone is cheap.
 ///
 /// Its text names the cause: `the database does not answer: .. Connection refused`. So there is no
-/// `source()`, which would say the same again.
+/// `source()`, which would say the same again; [`cause`](Error::cause) has the error below.
 ///
 /// ```
 /// use silverback::backend::Error;
@@ -120,10 +120,11 @@ impl Error {
     }
 }
 
-#[cfg(feature = "postgres")]
 impl Error {
-    /// What caused it, as it was given.
-    pub(super) fn cause(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
+    /// The error of the client or the system below, to be downcast. Its text is in this error's
+    /// text already.
+    #[must_use]
+    pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
         self.source.as_deref()
     }
 }

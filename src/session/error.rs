@@ -13,7 +13,8 @@ use crate::{backend, cause, codec, gob};
 /// Why a session could not be loaded, read, changed or saved. A clone is cheap.
 ///
 /// Its text names the cause: `the sessions' backend: the database does not answer: ..
-/// Connection refused`. So there is no `source()`, which would say the same again.
+/// Connection refused`. So there is no `source()`, which would
+/// say the same again; [`cause`](Error::cause) has the error below.
 ///
 /// ```
 /// use silverback::session::{CookieOptions, Error};
@@ -217,7 +218,7 @@ impl Error {
         matches!(self.kind, Kind::Unavailable | Kind::InDoubt)
     }
 
-    /// A server did not answer a write, and afterwards nobody could tell whether it was
+    /// A server did not answer a write, and reading it back did not show whether it was
     /// done. It [is unavailable](Error::is_unavailable) too; the session takes no more
     /// changes in this request, since saving it again might do everything twice.
     #[must_use]
@@ -254,7 +255,7 @@ impl Error {
         self.kind == Kind::NotFresh
     }
 
-    /// The HTTP status to answer with where nobody handled the error: 503 if a
+    /// The HTTP status of a response to an error that no handler took care of: 503 if a
     /// server [is unavailable](Error::is_unavailable), 409 for a
     /// [conflict](Error::is_conflict) or a session that [is gone](Error::is_gone), 403 if
     /// a login [is not fresh](Error::is_not_fresh), else 500.
@@ -274,7 +275,7 @@ impl Error {
 }
 
 impl Error {
-    /// Tells the operator, since the client is told nothing.
+    /// Logs the error for the operator, since the client learns nothing of it.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn log(&self) {
         match self.kind {
@@ -285,6 +286,15 @@ impl Error {
             }
             _ => tracing::error!(error = %self, "session error"),
         }
+    }
+}
+
+impl Error {
+    /// The error of the backend or the codec below, to be downcast. Its text is in this error's
+    /// text already.
+    #[must_use]
+    pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
+        self.source.as_deref()
     }
 }
 
