@@ -1,5 +1,8 @@
 //! A session within one request: what it was loaded as, what was done to it, and what
-//! is to be sent for that. No locks, no I/O, no clock.
+//! is to be sent for that; `state/work.rs` says what there is to do in the end. No locks, no I/O,
+//! no clock.
+
+mod work;
 
 use std::sync::Arc;
 
@@ -8,8 +11,10 @@ use crate::codec::UnixTime;
 use super::content::{Change, Content, Log};
 use super::cookie_life::CookieLife;
 use super::metadata::{Login, Metadata};
-use super::store::{Fate, Kept, Moved, Record, Save, Saved, Setup};
+use super::store::{Fate, Kept, Moved, Record, Saved, Setup};
 use super::{Error, Lifetime, Refusal, Values};
+
+pub(super) use work::{Saving, Task, Work};
 
 pub(super) struct State {
     pub(super) content: Content,
@@ -89,34 +94,6 @@ pub(super) enum Outgoing {
     Nothing,
     Cookie(String),
     Removal,
-}
-
-/// What a commit has to do.
-pub(super) struct Work {
-    /// Whose sessions end, none of which is this one.
-    pub(super) revoke: Vec<String>,
-    pub(super) task: Task,
-}
-
-impl Work {
-    pub(super) fn is_nothing(&self) -> bool {
-        self.revoke.is_empty() && matches!(self.task, Task::Nothing)
-    }
-}
-
-pub(super) enum Task {
-    Nothing,
-    /// It ends where it is kept.
-    End(Arc<Kept>),
-    Save(Box<Saving>),
-}
-
-/// A session to be saved as it is now.
-pub(super) struct Saving {
-    pub(super) save: Save,
-    version: u64,
-    incarnation: u64,
-    log_end: usize,
 }
 
 impl State {
@@ -463,88 +440,6 @@ impl State {
         self.is_closed = true;
     }
 
-    /// What there is to do for a response that leaves now: nothing, if nothing was done
-    /// and the session's use needs no noting yet.
-    pub(super) fn work(&mut self, lifetime: &Lifetime, now: UnixTime) -> Result<Work, Error> {
-        match self.phase {
-            Phase::LoggedOut | Phase::Destroyed => Ok(self.work_to_end()),
-            Phase::Gone => Err(Error::gone()),
-            Phase::InDoubt => Err(Error::in_doubt()),
-            Phase::Live if self.is_superseded => self.work_of_superseded(),
-            Phase::Live => Ok(self.work_to_save(lifetime, now)),
-        }
-    }
-
-    fn work_to_end(&mut self) -> Work {
-        self.outgoing = match self.came {
-            Came::Cookie | Came::DeadCookie if !self.is_superseded => Outgoing::Removal,
-            _ => Outgoing::Nothing,
-        };
-        Work {
-            revoke: self.revokes.clone(),
-            task: self.kept.clone().map_or(Task::Nothing, Task::End),
-        }
-    }
-
-    /// A session that was logged out ends, whatever was written after. Nothing else is saved.
-    fn work_of_superseded(&mut self) -> Result<Work, Error> {
-        match self.fate {
-            Fate::Replaced { .. } => Ok(self.work_to_end()),
-            _ if self.has_changes() => Err(Error::moved()),
-            _ => Ok(Work {
-                revoke: Vec::new(),
-                task: Task::Nothing,
-            }),
-        }
-    }
-
-    fn work_to_save(&mut self, lifetime: &Lifetime, now: UnixTime) -> Work {
-        let metadata = &self.content.metadata;
-        let owner = metadata.login.as_ref().map(|login| &login.owner);
-        let revokes_others = owner.is_some_and(|owner| self.revokes.contains(owner));
-        let others = self.revokes.iter().filter(|of| Some(*of) != owner);
-        let revoke = others.cloned().collect();
-        let is_use = self.sealed_at.is_some() && !self.is_passive;
-        let touches = is_use && metadata.wants_touch(lifetime, now);
-        let is_touch = !self.has_changes();
-        if is_touch && !touches && !metadata.owes_cookie {
-            let task = Task::Nothing;
-            return Work { revoke, task };
-        }
-        let mut content = self.content.clone();
-        let owed_cookie = content.metadata.owes_cookie;
-        content.metadata.owes_cookie = false;
-        if !self.is_passive {
-            content.metadata.seen = content.metadata.seen.max(now);
-        }
-        let sealed_at = match self.cookie_life.redates(&content.metadata) {
-            true => now,
-            false => self.sealed_at.unwrap_or(now),
-        };
-        let save = Save {
-            wants_cookie: owed_cookie
-                || self.cookie_end != self.cookie_life.end(&content.metadata)
-                || self.sealed_at.is_some_and(|at| at != sealed_at),
-            owed_cookie,
-            content,
-            sealed_at,
-            revokes_others,
-            lasts_longer: self.lasts_longer,
-            is_touch,
-            kept: self.kept.clone(),
-            fate: self.fate,
-            log: self.log.clone().unwrap_or_default(),
-        };
-        let saving = Saving {
-            save,
-            version: self.version,
-            incarnation: self.incarnation,
-            log_end: self.log_end(),
-        };
-        let task = Task::Save(Box::new(saving));
-        Work { revoke, task }
-    }
-
     /// The owner's sessions have ended.
     pub(super) fn revoked(&mut self, owner: &str) {
         self.revokes.retain(|of| of != owner);
@@ -637,11 +532,5 @@ impl State {
 
     pub(super) fn outgoing(&self) -> Outgoing {
         self.outgoing.clone()
-    }
-}
-
-impl Saving {
-    pub(super) fn incarnation(&self) -> u64 {
-        self.incarnation
     }
 }

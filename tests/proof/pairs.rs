@@ -170,9 +170,13 @@ async fn check(store: &ServerStore, cookie: &String, pair: Pair, answers: &[Answ
         );
         let is_told = matches!(wish, Wish::Renew | Wish::Login | Wish::Reissue);
         if is_told && answer.outcome == Outcome::Done {
-            // Or by the response to the other request, which has renewed the session.
-            let by_other = *wish != Wish::Login
-                && told().any(|(wish, other)| *wish == Wish::Renew && other.cookie.is_some());
+            // Or by the response to the other request, which has renewed the session; unless that
+            // request was cut off once the renewal was done.
+            let by_other = |(wish, other): (&Wish, &Answer)| {
+                let has_told = other.cookie.is_some() || other.outcome == Outcome::CutOff;
+                *wish == Wish::Renew && has_told
+            };
+            let by_other = *wish != Wish::Login && told().any(by_other);
             assert!(
                 answer.cookie.is_some() || by_other,
                 "it was not told: {story}"

@@ -1,6 +1,15 @@
 //! [`ServerStore`]: the cookie carries a signed ID, and the session lives in a server.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `mod.rs` | how a store is built, and what operators ask of it |
+//! | `loads.rs` | the session of an ID that a client sent |
+//! | `saves.rs` | what a save asks of the rows |
+//! | `owners.rs` | who has which sessions, of which generation, and how many |
 
+mod loads;
 mod owners;
+mod saves;
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,21 +18,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio_util::task::TaskTracker;
 
-use crate::backend::{Backend, Key, Outcome};
-use crate::codec::{Codec, UnixTime};
+use crate::backend::{Backend, Key};
+use crate::codec::Codec;
 
 use super::backend_epochs::no_owners;
 use super::content::Content;
 use super::data_model::DataModel;
-use super::dialect::OpenedId;
-use super::id::Id;
-use super::metadata::Metadata;
-use super::protocol::{Intent, Successor, Work};
+use super::protocol::Intent;
 use super::recent_moves::RecentMoves;
 use super::rows::{Driven, LiveRow, Lookup, Rows};
 use super::server_options::ServerOptions;
-use super::store::{Backing, Fate, Kept, Loaded, Moved, Record, Save, Saved, Setup};
-use super::{Epoch, Error, Refusal, StoredSession, Values};
+use super::store::{Backing, Kept, Loaded, Save, Saved, Setup};
+use super::{Error, Refusal, StoredSession};
 
 /// Keeps each session in a [`Backend`], and in the cookie no more than a random ID, sealed by
 /// a codec.
@@ -318,18 +324,6 @@ fn owner_name(content: &Content) -> Option<&str> {
     Some(&login.owner)
 }
 
-/// Where a session is that was read from its row.
-fn kept(key: Key, row: &LiveRow) -> Kept {
-    Kept {
-        id: None,
-        key,
-        revision: Some(row.revision.clone()),
-        login: row.content.metadata.login.clone(),
-        expiry: row.expiry,
-        is_stale: false,
-    }
-}
-
 impl Shared {
     async fn end_row(&self, key: Key, row: LiveRow) -> Result<bool, Error> {
         let seen = super::protocol::Seen {
@@ -340,266 +334,6 @@ impl Shared {
         let driven = self.rows.drive(Intent::End { seen }, None).await?;
         Ok(matches!(driven, Driven::Ended))
     }
-
-    /// The session under that key, if it is one that lives.
-    async fn find(&self, key: &Key) -> Result<Result<LiveRow, Refusal>, Error> {
-        Ok(match self.rows.look_up(key).await? {
-            Lookup::Live(row) => self.judge(*row),
-            Lookup::Missing | Lookup::Ended => Err(Refusal::Gone),
-            Lookup::Moved(..) => Err(Refusal::Moved),
-            Lookup::Refused(refusal) => Err(self.refused(refusal)),
-        })
-    }
-
-    /// Refuses a session that is past its limits.
-    fn judge(&self, row: LiveRow) -> Result<LiveRow, Refusal> {
-        let metadata = &row.content.metadata;
-        metadata.check(&self.setup.lifetime, self.setup.now())?;
-        Ok(row)
-    }
-
-    fn refused(&self, refusal: Refusal) -> Refusal {
-        if refusal == Refusal::NotValid {
-            let cookie = self.setup.cookie.name();
-            tracing::error!(cookie, "a session's row is not valid");
-        }
-        refusal
-    }
-
-    /// The same, where a row that is too long is no error but a refusal, told to the log.
-    async fn find_any(&self, key: &Key) -> Result<Result<LiveRow, Refusal>, Error> {
-        match self.find(key).await {
-            Err(error) if error.is_too_large() => {
-                tracing::error!(cookie = self.setup.cookie.name(), %error);
-                Ok(Err(Refusal::TooLong))
-            }
-            found => found,
-        }
-    }
-
-    /// The session of an ID that a client sent.
-    async fn load(&self, opened: OpenedId) -> Result<Loaded, Error> {
-        let key = self.rows.format.key(&opened.id)?;
-        let row = match self.rows.look_up(&key).await? {
-            Lookup::Live(row) => *row,
-            Lookup::Moved(to, at) => return self.load_moved(to, at).await,
-            // Until the tombstone is over, the client may have a good cookie by now. So it may
-            // where ends and moves leave none.
-            Lookup::Missing if self.rows.format.has_tombstones() => {
-                return Ok(Loaded::Dead(Refusal::Gone));
-            }
-            Lookup::Missing | Lookup::Ended => return Ok(Loaded::Refused(Refusal::Gone)),
-            Lookup::Refused(refusal) => {
-                return Ok(Loaded::of_refused_cookie(self.refused(refusal)));
-            }
-        };
-        let row = match self.judge(row) {
-            Ok(row) => row,
-            Err(refusal) => return Ok(Loaded::Dead(refusal)),
-        };
-        let kept = Kept {
-            id: Some(opened.id),
-            is_stale: opened.is_stale,
-            ..kept(key, &row)
-        };
-        Ok(Loaded::Live(Box::new(Record {
-            content: row.content,
-            sealed_at: opened.sealed_at,
-            kept: Some(Arc::new(kept)),
-        })))
-    }
-
-    /// A session whose ID is an old one.
-    async fn load_moved(&self, to: Successor, at: UnixTime) -> Result<Loaded, Error> {
-        let mut moved = Moved::default();
-        if to.is_renewal {
-            let is_granted = self.setup.now().since(at) < self.renewal_grace;
-            let (key, found) = self.rows.look_up_renewed(&to.key).await?;
-            if let Lookup::Live(row) = found
-                && let Ok(row) = self.judge(*row)
-            {
-                moved.renewed = Some(Arc::new(kept(key, &row)));
-                // Only a login has anything to lose from an empty page, and its renewal was
-                // no change of who it is.
-                moved.content =
-                    (is_granted && row.content.metadata.login.is_some()).then_some(row.content);
-            }
-        }
-        Ok(Loaded::Moved(Box::new(moved)))
-    }
-
-    /// Whether use is noted by the row's expiry alone, and not within the row.
-    fn can_touch(&self, content: &Content) -> bool {
-        let keeps_expiries = self.rows.backend.layout().keeps_expiries();
-        keeps_expiries && !self.setup.cookie_life.redates(&content.metadata)
-    }
-
-    /// Notes that a session was used.
-    async fn touch(&self, save: &Save, kept: &Kept) -> Result<Saved, Error> {
-        let until = self.rows.expiry(&save.content.metadata);
-        let saved = |kept: Kept, cookie: Option<String>| Saved {
-            cookie,
-            epoch: epoch_of(&save.content),
-            kept: Some(Arc::new(kept)),
-            merged: None,
-        };
-        // Its deadline is near: it lives as long as it may.
-        let (true, Some(seen)) = (until > kept.expiry, &kept.revision) else {
-            return Ok(saved(kept.clone(), None));
-        };
-        let touched = self.rows.backend.touch(&kept.key, seen, until).await;
-        match touched.map_err(Error::of_backend)? {
-            Outcome::Gone => Err(Error::gone()),
-            // Whoever saved it meanwhile has noted it, too.
-            Outcome::Conflict => Ok(saved(kept.outdated(), None)),
-            Outcome::Done(revision) => {
-                let cookie = match kept.is_stale || save.wants_cookie {
-                    true => self.seal(kept.id.as_ref(), save)?,
-                    false => None,
-                };
-                let touched = Kept {
-                    revision: Some(revision),
-                    expiry: until,
-                    is_stale: false,
-                    ..kept.clone()
-                };
-                Ok(saved(touched, cookie))
-            }
-        }
-    }
-
-    /// What the cookie of that ID holds; none, if the ID is not known here.
-    fn seal(&self, id: Option<&Id>, save: &Save) -> Result<Option<String>, Error> {
-        let sealed = id.map(|id| self.rows.format.seal_id(id, save.sealed_at));
-        sealed.transpose()
-    }
-
-    /// The ID that a session is to have, and the key of its row.
-    fn place(&self, save: &Save) -> Result<(Option<Id>, Key), Error> {
-        match (&save.kept, save.fate) {
-            (Some(kept), Fate::Stays) => Ok((kept.id.clone(), kept.key.clone())),
-            _ => {
-                let id = self.rows.format.new_id()?;
-                let key = self.rows.format.key(&id)?;
-                Ok((Some(id), key))
-            }
-        }
-    }
-
-    async fn save(&self, save: &Save) -> Result<Saved, Error> {
-        let is_new = save.kept.is_none() || save.fate != Fate::Stays;
-        let (id, key) = self.place(save)?;
-        if save.revokes_others {
-            // What cannot be written revokes nobody.
-            let longest = Epoch::longest_generation();
-            let content = save.content.clone().of_epoch(Some(&longest));
-            self.rows.check(&key, content)?;
-        }
-        let is_stale = save.kept.as_ref().is_some_and(|kept| kept.is_stale);
-        let cookie = match is_new || is_stale || save.wants_cookie {
-            true => self.seal(id.as_ref(), save)?,
-            false => None,
-        };
-        let epoch = self.epoch(save).await?;
-        let is_login = is_new && save.fate != Fate::Renewed;
-        let older = match is_login {
-            true => self.there_already(&save.content).await,
-            false => Ok(Vec::new()),
-        };
-        let content = save.content.clone().of_epoch(epoch.as_ref());
-        let again = |fresh: Option<&Content>| merge(save, epoch.as_ref(), fresh);
-        let work = Work {
-            content,
-            again: &again,
-        };
-        let intended = key.clone();
-        let driven = self.rows.drive(intent(save, key), Some(work)).await?;
-        let Driven::Saved {
-            key,
-            revision,
-            content,
-            is_merged,
-        } = driven
-        else {
-            return Err(match save.revokes_others {
-                true => Error::gone_having_revoked(),
-                false => Error::gone(),
-            });
-        };
-        // Another request has renewed the session, and its response has the cookie.
-        let (id, cookie) = match key == intended {
-            true => (id, cookie),
-            false => (None, None),
-        };
-        let kept = Kept {
-            id,
-            key,
-            revision: Some(revision),
-            login: content.metadata.login.clone(),
-            expiry: self.rows.expiry(&content.metadata),
-            is_stale: false,
-        };
-        let ended = match older {
-            Ok(older) if is_login => self.end_the_oldest(&content, &kept, &older).await,
-            older => older.map(drop),
-        };
-        if let Err(error) = ended {
-            // The session is there, and its client is to have it.
-            let cookie = self.setup.cookie.name();
-            tracing::error!(cookie, %error, "an owner may have more sessions than allowed");
-        }
-        Ok(Saved {
-            cookie,
-            epoch,
-            kept: Some(Arc::new(kept)),
-            merged: is_merged.then_some(content),
-        })
-    }
-}
-
-fn epoch_of(content: &Content) -> Option<Epoch> {
-    content.metadata.login.as_ref()?.epoch.clone()
-}
-
-/// What there is to do for a session, and where it is from now on.
-fn intent(save: &Save, key: Key) -> Intent<Content> {
-    match (&save.kept, save.fate) {
-        (None, _) => Intent::Create { key },
-        (Some(kept), Fate::Stays) => Intent::Save { seen: kept.seen() },
-        (Some(kept), Fate::Renewed) => Intent::Renew {
-            seen: kept.seen(),
-            to: key,
-        },
-        (Some(kept), Fate::Replaced { keeps }) => Intent::Replace {
-            seen: kept.seen(),
-            to: key,
-            keeps,
-        },
-    }
-}
-
-/// What a session holds where this request's changes are made again: on what others saved,
-/// or on nothing.
-fn merge(save: &Save, epoch: Option<&Epoch>, fresh: Option<&Content>) -> Result<Content, Error> {
-    let mut content = fresh.cloned().unwrap_or_else(|| Content {
-        values: Values::of_model(save.content.values.model().clone()),
-        metadata: save.content.metadata.clone(),
-    });
-    let ends = |of: &Metadata| (of.remembered, of.deadline);
-    let before = ends(&content.metadata);
-    save.log.replay(&mut content)?;
-    match save.fate {
-        Fate::Replaced { .. } => content.metadata = save.content.metadata.clone(),
-        Fate::Stays | Fate::Renewed => {
-            let metadata = &mut content.metadata;
-            metadata.seen = metadata.seen.max(save.content.metadata.seen);
-            // Another request may have renewed the session: then the cookie of this response
-            // is not the client's, and the next response has to set it.
-            let is_changed = ends(metadata) != before;
-            metadata.owes_cookie = is_changed || metadata.owes_cookie && !save.wants_cookie;
-        }
-    }
-    Ok(content.of_epoch(epoch))
 }
 
 #[async_trait]

@@ -1,0 +1,115 @@
+//! The session of an ID that a client sent, or of a key that an operator has: found, judged by
+//! its limits, or followed to where another request has moved it.
+
+use std::sync::Arc;
+
+use crate::backend::Key;
+use crate::codec::UnixTime;
+
+use super::super::dialect::OpenedId;
+use super::super::protocol::Successor;
+use super::super::rows::{LiveRow, Lookup};
+use super::super::store::{Kept, Loaded, Moved, Record};
+use super::super::{Error, Refusal};
+use super::Shared;
+
+/// Where a session is that was read from its row.
+fn kept(key: Key, row: &LiveRow) -> Kept {
+    Kept {
+        id: None,
+        key,
+        revision: Some(row.revision.clone()),
+        login: row.content.metadata.login.clone(),
+        expiry: row.expiry,
+        is_stale: false,
+    }
+}
+
+impl Shared {
+    /// The session under that key, if it is one that lives.
+    pub(super) async fn find(&self, key: &Key) -> Result<Result<LiveRow, Refusal>, Error> {
+        Ok(match self.rows.look_up(key).await? {
+            Lookup::Live(row) => self.judge(*row),
+            Lookup::Missing | Lookup::Ended => Err(Refusal::Gone),
+            Lookup::Moved(..) => Err(Refusal::Moved),
+            Lookup::Refused(refusal) => Err(self.refused(refusal)),
+        })
+    }
+
+    /// Refuses a session that is past its limits.
+    pub(super) fn judge(&self, row: LiveRow) -> Result<LiveRow, Refusal> {
+        let metadata = &row.content.metadata;
+        metadata.check(&self.setup.lifetime, self.setup.now())?;
+        Ok(row)
+    }
+
+    fn refused(&self, refusal: Refusal) -> Refusal {
+        if refusal == Refusal::NotValid {
+            let cookie = self.setup.cookie.name();
+            tracing::error!(cookie, "a session's row is not valid");
+        }
+        refusal
+    }
+
+    /// The same, where a row that is too long is no error but a refusal, told to the log.
+    pub(super) async fn find_any(&self, key: &Key) -> Result<Result<LiveRow, Refusal>, Error> {
+        match self.find(key).await {
+            Err(error) if error.is_too_large() => {
+                tracing::error!(cookie = self.setup.cookie.name(), %error);
+                Ok(Err(Refusal::TooLong))
+            }
+            found => found,
+        }
+    }
+
+    /// The session of an ID that a client sent.
+    pub(super) async fn load(&self, opened: OpenedId) -> Result<Loaded, Error> {
+        let key = self.rows.format.key(&opened.id)?;
+        let row = match self.rows.look_up(&key).await? {
+            Lookup::Live(row) => *row,
+            Lookup::Moved(to, at) => return self.load_moved(to, at).await,
+            // Until the tombstone is over, the client may have a good cookie by now. So it may
+            // where ends and moves leave none.
+            Lookup::Missing if self.rows.format.has_tombstones() => {
+                return Ok(Loaded::Dead(Refusal::Gone));
+            }
+            Lookup::Missing | Lookup::Ended => return Ok(Loaded::Refused(Refusal::Gone)),
+            Lookup::Refused(refusal) => {
+                return Ok(Loaded::of_refused_cookie(self.refused(refusal)));
+            }
+        };
+        let row = match self.judge(row) {
+            Ok(row) => row,
+            Err(refusal) => return Ok(Loaded::Dead(refusal)),
+        };
+        let kept = Kept {
+            id: Some(opened.id),
+            is_stale: opened.is_stale,
+            ..kept(key, &row)
+        };
+        Ok(Loaded::Live(Box::new(Record {
+            content: row.content,
+            sealed_at: opened.sealed_at,
+            kept: Some(Arc::new(kept)),
+        })))
+    }
+
+    /// A session whose ID is an old one.
+    async fn load_moved(&self, to: Successor, at: UnixTime) -> Result<Loaded, Error> {
+        let mut moved = Moved::default();
+        if to.is_renewal {
+            let is_granted = self.setup.now().since(at) < self.renewal_grace;
+            let (key, found) = self.rows.look_up_renewed(&to.key).await?;
+            if let Lookup::Live(row) = found
+                && let Ok(row) = self.judge(*row)
+            {
+                moved.renewed = Some(Arc::new(kept(key, &row)));
+                // Only a login has anything to lose from an empty page, and its renewal was
+                // no change of who it is.
+                moved.content =
+                    (is_granted && row.content.metadata.login.is_some()).then_some(row.content);
+            }
+        }
+        Ok(Loaded::Moved(Box::new(moved)))
+    }
+}
