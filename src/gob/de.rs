@@ -229,7 +229,7 @@ impl<'v> Deserializer<'v> for Reader<'v> {
             return Err(Error::new("there is no field in common"));
         }
         let missed = self.zeros.missed.iter();
-        let missed = missed.filter(|(within, _)| composite.is_struct() && *within == name);
+        let missed = missed.filter(|(within, _)| *within == name);
         let zeros = missed.map(|(_, field)| *field).collect();
         let entries = Entries::new(self, composite, zeros);
         visitor

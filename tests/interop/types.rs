@@ -270,7 +270,12 @@ fn go_reads_values_of_types_that_encode_themselves() {
     let Some(mut gorilla) = Gorilla::start() else {
         return;
     };
-    let known = ["time.Time", "*big.Int", "[16]uint8"];
+    let known = [
+        "time.Time",
+        "*big.Int",
+        "[16]uint8",
+        "github.com/google/uuid.UUID",
+    ];
     let shared = in_cookies(&known);
     let mut jar = Jar::new();
     shared.visit(&mut jar, |session| {
@@ -281,11 +286,14 @@ fn go_reads_values_of_types_that_encode_themselves() {
             .insert_gob("big", SelfEncoded::big_int(true, &[1, 0]))
             .unwrap();
         session.insert_gob("array", [7; 16]).unwrap();
+        session
+            .insert_gob("uuid", SelfEncoded::uuid([7; 16]))
+            .unwrap();
     });
     let types = shared.ask(&mut gorilla, "types", &jar, &json!({}));
     let expected = json!({
         "string serde": "time.Time", "string time": "time.Time", "string big": "*big.Int",
-        "string array": "[16]uint8",
+        "string array": "[16]uint8", "string uuid": "uuid.UUID",
     });
     assert_eq!(types["values"], expected);
     let opened = silverback::codec::Codec::open(&codec(), "session", jar.get("session").unwrap());
@@ -293,6 +301,7 @@ fn go_reads_values_of_types_that_encode_themselves() {
     let drawn: Json = serde_json::from_slice(&payload(&gorilla.must(&question))).unwrap();
     assert_eq!(drawn["time"], "2030-01-01T00:00:00.25+01:00");
     assert_eq!(drawn["serde"], drawn["time"]);
+    assert_eq!(drawn["uuid"]["$bytes"], "BwcHBwcHBwcHBwcHBwcHBw==");
     // version 1, negative: 3; and 256.
     assert_eq!(drawn["big"]["$bytes"], "AwEA");
 }
