@@ -305,3 +305,58 @@ fn go_reads_values_of_types_that_encode_themselves() {
     // version 1, negative: 3; and 256.
     assert_eq!(drawn["big"]["$bytes"], "AwEA");
 }
+
+/// What the program prints of a session of Go's it sets again, key by key, without a change.
+#[cfg(feature = "cli")]
+#[test]
+fn the_program_sets_what_it_prints() {
+    let Some(mut gorilla) = Gorilla::start() else {
+        return;
+    };
+    let shared = in_cookies(&[]);
+    let mut set = 0;
+    for seed in seeds(CASES / 3) {
+        let mut jar = Jar::new();
+        let made = shared.ask(&mut gorilla, "make", &jar, &json!({"seed": seed}));
+        let cookie = made["cookie"].as_str().unwrap();
+        let (picture, _) = silverback(&["decode".into(), cookie.into()]);
+        let picture: Json = serde_json::from_str(&picture).unwrap();
+        let mut edit = vec!["edit".to_owned()];
+        for (key, json) in picture.as_object().unwrap() {
+            let json = json.to_string();
+            // What is not UTF-8 is not printed as what it is, and no argument holds a zero.
+            if [key, &json]
+                .iter()
+                .all(|text| !text.contains(['\u{fffd}', '\0']))
+            {
+                edit.extend(["--set".into(), format!("{key}={json}")]);
+                set += 1;
+            }
+        }
+        edit.push(cookie.to_owned());
+        let (edited, said) = silverback(&edit);
+        assert_eq!(said, "", "seed {seed}");
+        jar.set("session", edited.trim_end());
+        let same = json!({"before": hex(&payload(&made)), "changed": "", "seed": seed});
+        shared.ask(&mut gorilla, "same", &jar, &same);
+    }
+    println!("{set} values were set again");
+    assert!(set > 50);
+}
+
+/// Runs the program with the keys of the tests: what it prints, and what it says.
+#[cfg(feature = "cli")]
+fn silverback(arguments: &[String]) -> (String, String) {
+    use crate::store::{BLOCK_KEY, HASH_KEY};
+
+    let (command, rest) = arguments.split_first().unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_silverback"))
+        .args([command, "--name", "session", "--max-length", "0", "--keys"])
+        .arg(format!("{}:{}", hex(&HASH_KEY), hex(&BLOCK_KEY)))
+        .args(rest)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    (String::from_utf8(output.stdout).unwrap(), said)
+}
