@@ -46,15 +46,9 @@ struct Context<'v> {
 
 impl<'v> Context<'v> {
     fn of(name: &'v GoString) -> Self {
-        let text = name.to_string_lossy();
-        // Not main.Myfloat32, which may be of 64.
-        let is_single = |of: &str| {
-            let before = text.strip_suffix(of);
-            before.is_some_and(|before| before.is_empty() || before.ends_with(']'))
-        };
         Context {
             name: Some(name),
-            is_single: is_single("float32") || is_single("complex64"),
+            is_single: is_single(&name.to_string_lossy()),
         }
     }
 
@@ -68,6 +62,16 @@ impl<'v> Context<'v> {
     fn inside(self) -> Self {
         Context { name: None, ..self }
     }
+}
+
+/// Whether a registered name says that the floats have 32 bits.
+pub(super) fn is_single(name: &str) -> bool {
+    // Not main.Myfloat32, which may be of 64.
+    let is_of = |of: &str| {
+        let before = name.strip_suffix(of);
+        before.is_some_and(|before| before.is_empty() || before.ends_with(']'))
+    };
+    is_of("float32") || is_of("complex64")
 }
 
 impl<'v> Picture<'v> {

@@ -10,17 +10,14 @@ use silverback::gob::{
     to_interface, to_interface_like,
 };
 
-use super::gob::key_text;
+use super::gob::{is_single, key_text};
 
 /// `json` as a value of the type that `there` has, if it fits.
 pub(super) fn like(there: &Interface, json: &Json) -> Option<Interface> {
-    let like = Like {
-        json,
-        of: there.value()?.value_type(),
-        name: there.name().to_str(),
-        there: there.value(),
-    };
-    to_interface_like(there, &like).ok().flatten()
+    there.value()?;
+    to_interface_like(there, &Like::in_interface(json, there))
+        .ok()
+        .flatten()
 }
 
 /// A value of the type that Go registers as `name`, to be like; none for other names.
@@ -72,23 +69,33 @@ struct Like<'j> {
     json: &'j Json,
     of: Type,
     name: Option<&'j str>,
+    /// Whether its floats have 32 bits, as far as a name says so.
+    is_single: bool,
     there: Option<&'j Value>,
 }
 
 impl<'j> Like<'j> {
-    /// The same for a part of it.
-    fn part(json: &'j Json, of: &Type, there: Option<&'j Value>) -> Like<'j> {
+    /// JSON for what an interface holds.
+    fn in_interface(json: &'j Json, there: &'j Interface) -> Like<'j> {
+        let name = there.name().to_str();
+        Like {
+            json,
+            of: there.value().map_or(Type::Interface, Value::value_type),
+            name,
+            is_single: name.is_some_and(is_single),
+            there: there.value(),
+        }
+    }
+
+    /// JSON for a part of a value.
+    fn part(json: &'j Json, of: &Type, there: Option<&'j Value>, is_single: bool) -> Like<'j> {
         match (of, there) {
-            (Type::Interface, Some(Value::Interface(there))) => Like {
-                json,
-                of: there.value().map_or(Type::Interface, Value::value_type),
-                name: there.name().to_str(),
-                there: there.value(),
-            },
+            (Type::Interface, Some(Value::Interface(there))) => Like::in_interface(json, there),
             _ => Like {
                 json,
                 of: of.clone(),
                 name: None,
+                is_single,
                 there,
             },
         }
@@ -113,8 +120,15 @@ impl<'j> Like<'j> {
         }
     }
 
-    fn float(&self) -> Option<f64> {
-        float_of(self.json)
+    /// A float; one of 32 bits by the digits that are its shortest.
+    fn float(&self, json: &Json) -> Option<f64> {
+        let float = float_of(json)?;
+        let single = float as f32;
+        let is_shortest = single.to_string().parse() == Ok(float);
+        match self.is_single && is_shortest {
+            true => Some(single.into()),
+            false => Some(float),
+        }
     }
 
     /// What the picture of a type that encodes itself stands for.
@@ -160,14 +174,14 @@ impl Serialize for Like<'_> {
                 }
             }
             Type::Float => {
-                if let Some(float) = self.float() {
+                if let Some(float) = self.float(self.json) {
                     return serializer.serialize_f64(float);
                 }
             }
             Type::Complex => {
                 if let Json::Array(parts) = self.json
                     && let [re, im] = &**parts
-                    && let (Some(re), Some(im)) = (float_of(re), float_of(im))
+                    && let (Some(re), Some(im)) = (self.float(re), self.float(im))
                 {
                     return (re, im).serialize(serializer);
                 }
@@ -207,7 +221,7 @@ impl Like<'_> {
         let there = self.composite().map_or(&[][..], Composite::elements);
         let mut list = serializer.serialize_seq(Some(elements.len()))?;
         for (place, element) in elements.iter().enumerate() {
-            list.serialize_element(&Like::part(element, &of, there.get(place)))?;
+            list.serialize_element(&Like::part(element, &of, there.get(place), self.is_single))?;
         }
         list.end()
     }
@@ -220,22 +234,23 @@ impl Like<'_> {
         let shape = shape(&self.of);
         let mut map = serializer.serialize_map(Some(entries.len()))?;
         for (name, json) in entries {
-            let (key, of, there) = match &shape {
+            let (key, of, there, is_single) = match &shape {
                 Some(Shape::Map { key, value }) => {
                     let there = self.composite().into_iter().flat_map(Composite::entries);
                     let there = there.into_iter().find(|(key, _)| key_text(key) == *name);
                     let (key_there, there) = there.unzip();
-                    (PlainKey::of(name, key, key_there), value.clone(), there)
+                    let key = MapKey::of(name, key, key_there);
+                    (key, value.clone(), there, self.is_single)
                 }
                 Some(Shape::Struct(fields)) => {
                     let of = fields.iter().find(|(field, _)| *field == **name);
                     let of = of.map_or(Type::Interface, |(_, of)| of.clone());
                     let there = self.composite().and_then(|there| there.field(name));
-                    (PlainKey::Text(name), of, there)
+                    (MapKey::Text(name), of, there, false)
                 }
-                _ => (PlainKey::Text(name), Type::Interface, None),
+                _ => (MapKey::Text(name), Type::Interface, None, false),
             };
-            map.serialize_entry(&key, &Like::part(json, &of, there))?;
+            map.serialize_entry(&key, &Like::part(json, &of, there, is_single))?;
         }
         map.end()
     }
@@ -248,34 +263,31 @@ fn shape(of: &Type) -> Option<Shape> {
     }
 }
 
-/// A key of a map, of which JSON has the text only.
-enum PlainKey<'j> {
+/// A key of a map, of which JSON has the text only: a string, or the picture of another type.
+enum MapKey<'j> {
     Text(&'j str),
-    Number(i64),
-    Bool(bool),
+    Other(Json, Type),
 }
 
-impl<'j> PlainKey<'j> {
+impl<'j> MapKey<'j> {
     fn of(text: &'j str, of: &Type, there: Option<&Value>) -> Self {
         let held = match there {
             Some(Value::Interface(there)) => there.value().map(Value::value_type),
             _ => None,
         };
-        let plain = match held.as_ref().unwrap_or(of) {
-            Type::Int | Type::Uint => text.parse().ok().map(PlainKey::Number),
-            Type::Bool => text.parse().ok().map(PlainKey::Bool),
-            _ => None,
-        };
-        plain.unwrap_or(PlainKey::Text(text))
+        let of = held.unwrap_or_else(|| of.clone());
+        match (&of, super::gob::parse(text)) {
+            (Type::String | Type::Interface, _) | (_, Err(_)) => MapKey::Text(text),
+            (_, Ok(json)) => MapKey::Other(json, of),
+        }
     }
 }
 
-impl Serialize for PlainKey<'_> {
+impl Serialize for MapKey<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            PlainKey::Text(text) => serializer.serialize_str(text),
-            PlainKey::Number(number) => serializer.serialize_i64(*number),
-            PlainKey::Bool(bool) => serializer.serialize_bool(*bool),
+            MapKey::Text(text) => serializer.serialize_str(text),
+            MapKey::Other(json, of) => Like::part(json, of, None, false).serialize(serializer),
         }
     }
 }

@@ -159,18 +159,19 @@ impl<'v> Deserializer<'v> for Reader<'v> {
         }
     }
 
-    /// Go's `[]byte` is a sequence of bytes to serde, and its strings are bytes; so is what
-    /// a type encodes itself as.
+    /// Go's `[]byte` is a sequence of bytes to serde. Its strings, and what a type encodes
+    /// itself as, are one too, but no list of other numbers.
     fn deserialize_seq<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Error> {
         let bytes = match self.value {
-            Value::Bytes(bytes) => Some(bytes.as_slice()),
-            Value::String(string) => Some(string.as_bytes()),
-            Value::SelfEncoded(_, bytes) => Some(bytes.as_slice()),
+            Value::Bytes(bytes) => Some((bytes.as_slice(), true)),
+            Value::String(string) => Some((string.as_bytes(), false)),
+            Value::SelfEncoded(_, bytes) => Some((bytes.as_slice(), false)),
             _ => None,
         };
         match bytes {
-            Some(bytes) => {
-                let mut bytes = SeqDeserializer::new(bytes.iter().copied().map(Byte));
+            Some((bytes, is_number)) => {
+                let byte = |byte| Byte { byte, is_number };
+                let mut bytes = SeqDeserializer::new(bytes.iter().copied().map(byte));
                 let value = visitor.visit_seq(&mut bytes)?;
                 bytes.end()?;
                 Ok(value)
@@ -228,7 +229,7 @@ impl<'v> Deserializer<'v> for Reader<'v> {
             return Err(Error::new("there is no field in common"));
         }
         let missed = self.zeros.missed.iter();
-        let missed = missed.filter(|(within, _)| composite.is_struct() && *within == name);
+        let missed = missed.filter(|(within, _)| *within == name);
         let zeros = missed.map(|(_, field)| *field).collect();
         let entries = Entries::new(self, composite, zeros);
         visitor
@@ -276,7 +277,11 @@ impl<'v> Deserializer<'v> for Reader<'v> {
 }
 
 /// An element of `[]byte`, which may also be an option or a type of its own to serde.
-struct Byte(u8);
+struct Byte {
+    byte: u8,
+    /// Whether it is a number to all that ask for one.
+    is_number: bool,
+}
 
 impl IntoDeserializer<'_, Error> for Byte {
     type Deserializer = Byte;
@@ -290,7 +295,14 @@ impl<'de> Deserializer<'de> for Byte {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_u8(self.0)
+        match self.is_number {
+            true => visitor.visit_u8(self.byte),
+            false => Err(Error::new("a string is no list")),
+        }
+    }
+
+    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_u8(self.byte)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -306,7 +318,7 @@ impl<'de> Deserializer<'de> for Byte {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
+        bool i8 i16 i32 i64 i128 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
         unit unit_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }

@@ -48,9 +48,14 @@ impl Draft {
         keeps_fields: bool,
     ) -> Result<Option<Interface>, Error> {
         let fitted = Fit::new(audience, keeps_fields).interface(&self.0, there)?;
-        if let Some(fitted) = &fitted {
+        // A basic value was found to be what the name says.
+        if let Some(fitted) = fitted.as_ref().filter(|fitted| is_composite(fitted)) {
             check(&Value::Interface(fitted.clone()))?;
         }
         Ok(fitted)
     }
+}
+
+fn is_composite(interface: &Interface) -> bool {
+    matches!(interface.value(), Some(Value::Composite(_)))
 }

@@ -82,6 +82,8 @@ fn types() -> Vec<(Interface, &'static str, Interface)> {
         (1_u32.into(), "2", 2_u32.into()),
         (1_u64.into(), "18446744073709551615", u64::MAX.into()),
         (1_f32.into(), "0.5", 0.5_f32.into()),
+        // As `decode` prints it: the digits of a float32.
+        (1_f32.into(), "0.1", 0.1_f32.into()),
         (1_f64.into(), "2", 2_f64.into()),
         (1_f64.into(), "\"NaN\"", f64::NAN.into()),
         ("a".into(), "\"b\"", "b".into()),
@@ -177,7 +179,7 @@ fn a_value_that_does_not_fit_is_said_to_be_of_another_type() {
     for (there, json, becomes) in [
         (Interface::from(1_i8), "128", "int"),
         (1_i8.into(), "0.5", "float64"),
-        (1_f32.into(), "0.1", "float64"),
+        (1_f32.into(), "0.10000000000000002", "float64"),
         (Int(1).into(), "18446744073709551615", "uint64"),
         (1_u64.into(), "-1", "int"),
         ("a".into(), "1", "int"),

@@ -449,3 +449,14 @@ fn in_interfaces_maps_and_lists_are_of_types_that_go_registers() {
     assert_eq!(held(serde_json::json!([1, "a"])), "[]interface {}");
     assert_eq!(held(serde_json::json!(["a", "b"])), "[]string");
 }
+
+#[test]
+fn a_string_is_bytes_and_no_list_of_other_numbers() {
+    let text = to_vec("ape").unwrap();
+    assert_eq!(from_slice::<Vec<u8>>(&text).unwrap(), b"ape");
+    assert_eq!(from_slice::<[u8; 3]>(&text).unwrap(), *b"ape");
+    assert!(from_slice::<Vec<u64>>(&text).is_err());
+    assert!(from_slice::<(i32, i32, i32)>(&text).is_err());
+    let bytes = to_vec(&b"ape".to_vec()).unwrap();
+    assert_eq!(from_slice::<Vec<u64>>(&bytes).unwrap(), [97, 112, 101]);
+}

@@ -74,7 +74,7 @@ impl Random {
             0 => Any::Unit,
             1 => Any::UnitStruct,
             2 => Any::None,
-            3 => Any::Bool(bits % 2 == 0),
+            3 => Any::Bool(bits.is_multiple_of(2)),
             4 => Any::I8(bits as i8),
             5 => Any::I16(bits as i16),
             6 => Any::I32(bits as i32),

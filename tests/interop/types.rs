@@ -270,7 +270,12 @@ fn go_reads_values_of_types_that_encode_themselves() {
     let Some(mut gorilla) = Gorilla::start() else {
         return;
     };
-    let known = ["time.Time", "*big.Int", "[16]uint8"];
+    let known = [
+        "time.Time",
+        "*big.Int",
+        "[16]uint8",
+        "github.com/google/uuid.UUID",
+    ];
     let shared = in_cookies(&known);
     let mut jar = Jar::new();
     shared.visit(&mut jar, |session| {
@@ -281,11 +286,14 @@ fn go_reads_values_of_types_that_encode_themselves() {
             .insert_gob("big", SelfEncoded::big_int(true, &[1, 0]))
             .unwrap();
         session.insert_gob("array", [7; 16]).unwrap();
+        session
+            .insert_gob("uuid", SelfEncoded::uuid([7; 16]))
+            .unwrap();
     });
     let types = shared.ask(&mut gorilla, "types", &jar, &json!({}));
     let expected = json!({
         "string serde": "time.Time", "string time": "time.Time", "string big": "*big.Int",
-        "string array": "[16]uint8",
+        "string array": "[16]uint8", "string uuid": "uuid.UUID",
     });
     assert_eq!(types["values"], expected);
     let opened = silverback::codec::Codec::open(&codec(), "session", jar.get("session").unwrap());
@@ -293,6 +301,62 @@ fn go_reads_values_of_types_that_encode_themselves() {
     let drawn: Json = serde_json::from_slice(&payload(&gorilla.must(&question))).unwrap();
     assert_eq!(drawn["time"], "2030-01-01T00:00:00.25+01:00");
     assert_eq!(drawn["serde"], drawn["time"]);
+    assert_eq!(drawn["uuid"]["$bytes"], "BwcHBwcHBwcHBwcHBwcHBw==");
     // version 1, negative: 3; and 256.
     assert_eq!(drawn["big"]["$bytes"], "AwEA");
+}
+
+/// What the program prints of a session of Go's it sets again, key by key, without a change.
+#[cfg(feature = "cli")]
+#[test]
+fn the_program_sets_what_it_prints() {
+    let Some(mut gorilla) = Gorilla::start() else {
+        return;
+    };
+    let shared = in_cookies(&[]);
+    let mut set = 0;
+    for seed in seeds(CASES / 3) {
+        let mut jar = Jar::new();
+        let made = shared.ask(&mut gorilla, "make", &jar, &json!({"seed": seed}));
+        let cookie = made["cookie"].as_str().unwrap();
+        let (picture, _) = silverback(&["decode".into(), cookie.into()]);
+        let picture: Json = serde_json::from_str(&picture).unwrap();
+        let mut edit = vec!["edit".to_owned()];
+        for (key, json) in picture.as_object().unwrap() {
+            let json = json.to_string();
+            // What is not UTF-8 is not printed as what it is, and no argument holds a zero.
+            if [key, &json]
+                .iter()
+                .all(|text| !text.contains(['\u{fffd}', '\0']))
+            {
+                edit.extend(["--set".into(), format!("{key}={json}")]);
+                set += 1;
+            }
+        }
+        edit.push(cookie.to_owned());
+        let (edited, said) = silverback(&edit);
+        assert_eq!(said, "", "seed {seed}");
+        jar.set("session", edited.trim_end());
+        let same = json!({"before": hex(&payload(&made)), "changed": "", "seed": seed});
+        shared.ask(&mut gorilla, "same", &jar, &same);
+    }
+    println!("{set} values were set again");
+    assert!(set > 50);
+}
+
+/// Runs the program with the keys of the tests: what it prints, and what it says.
+#[cfg(feature = "cli")]
+fn silverback(arguments: &[String]) -> (String, String) {
+    use crate::store::{BLOCK_KEY, HASH_KEY};
+
+    let (command, rest) = arguments.split_first().unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_silverback"))
+        .args([command, "--name", "session", "--max-length", "0", "--keys"])
+        .arg(format!("{}:{}", hex(&HASH_KEY), hex(&BLOCK_KEY)))
+        .args(rest)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    (String::from_utf8(output.stdout).unwrap(), said)
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+	"github.com/google/uuid"
 )
 
 // What an application might keep in its sessions.
@@ -72,7 +73,7 @@ func registerTypes() {
 		User{}, &Embedded{}, UserID(0), Blob{}, Roles{}, Point{}, Empty{}, Money{}, Member{},
 		time.Time{}, netip.Addr{}, map[string]interface{}{}, map[int]string{}, map[string]string{},
 		map[interface{}]interface{}{}, map[Point]int{}, []interface{}{}, [2]byte{}, [][]int{}, []Point{},
-		[]*Point{}, map[string][]byte{}, time.Duration(0), url.Values{}, [16]byte{}, Level(0), &big.Int{},
+		[]*Point{}, map[string][]byte{}, time.Duration(0), url.Values{}, [16]byte{}, Level(0), &big.Int{}, uuid.UUID{},
 	} {
 		gob.Register(value)
 	}
@@ -104,6 +105,7 @@ func randomValue(r *rand.Rand, depth int) interface{} {
 		func() interface{} { return time.Duration(r.Int63()) },
 		func() interface{} { return url.Values{"q": {randomString(r), ""}} },
 		func() interface{} { return [16]byte{byte(r.Intn(256)), 7} },
+		func() interface{} { return uuid.UUID{byte(r.Intn(256)), 7} },
 		func() interface{} { return big.NewInt(r.Int63() - 1<<62) },
 		func() interface{} { return Money{r.Int63()} },
 		func() interface{} { return randomTime(r) },

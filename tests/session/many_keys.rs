@@ -113,6 +113,7 @@ fn ten_times_the_keys_cost_ten_times_as_much() {
     ] {
         let few = bytes_of_a_life(400, fill);
         let many = bytes_of_a_life(4_000, fill);
+        println!("{what}: {few:?} bytes for 400 keys, {many:?} for 4,000");
         for (step, (few, many)) in few.iter().zip(many).enumerate() {
             // A copy for each key would be a hundred times as much.
             assert!(

@@ -67,6 +67,10 @@ pub(super) use native::row_name;
 /// gets its new ID in one step where the backend [moves](crate::backend::Moves) rows;
 /// elsewhere the new row is made before the old one is removed, and a request that is cut off
 /// between leaves one that nobody has the ID of. Owners are not kept.
+///
+/// A Go program reads none of a session that holds a type it has not registered. So the shared
+/// dialects refuse such values when they are inserted, unless
+/// [`known_types`](super::ServerOptions::known_types) names the type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Dialect {
