@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use silverback::backend::{Backend, Memory};
+use silverback::backend::{Backend, Memory, Outcome};
 use silverback::session::testing::Jar;
 use silverback::session::{
     CookieOptions, Error, Lifetime, Refusal, ServerOptions, ServerStore, Session, StoredSession,
@@ -429,6 +429,35 @@ fn law_11_one_revocation_ends_an_owners_sessions_of_all_stores() {
         assert_eq!(
             format!("{stores:?}"),
             format!("[{COOKIE:?}, \"__Host-admin\"]")
+        );
+    });
+}
+
+/// A row says who the owner is twice: to the backend, in the clear, and within, sealed. Whoever
+/// writes rows can change the first, and so put a session on another owner's list.
+#[test]
+fn law_11_a_list_holds_what_is_sealed_as_the_owners() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let ape = jar_with(&store, login("ape")).await;
+        let bonobo = jar_with(&store, login("bonobo")).await;
+        let (key, stored) = server.row(&bonobo, &store).await;
+        let (_, of_ape) = server.row(&ape, &store).await;
+        let apes = of_ape.record.owner().unwrap().clone();
+        let forged = stored.record.owned_by(apes);
+        let backend = store.backend();
+        let swapped = backend.swap(&key, &stored.revision, &forged).await;
+        assert!(matches!(swapped.unwrap(), Outcome::Done(_)));
+        let keys = backend.owners().unwrap().keys("ape").await.unwrap();
+        assert_eq!(keys.len(), 2, "the backend has it so");
+        let listed = store.list("ape").await.unwrap();
+        let owners: Vec<_> = listed.iter().map(|session| session.owner()).collect();
+        assert_eq!(owners, [Some("ape")]);
+        let id = std::str::from_utf8(key.as_bytes()).unwrap();
+        assert!(
+            !store.end("ape", id).await.unwrap(),
+            "it is not ape's to end"
         );
     });
 }
