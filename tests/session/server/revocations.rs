@@ -213,7 +213,10 @@ fn law_11_a_revocation_between_the_generation_and_a_longer_life_is_seen() {
         gate.open();
         assert_eq!(finished.await.unwrap().unwrap(), [""; 0]);
         let calls = server.backend.calls();
-        assert!(calls.starts_with("generation begin revoke"), "{calls}");
+        assert_eq!(
+            calls, "generation begin revoke",
+            "and no row of the new generation"
+        );
         assert_eq!(store.list("ape").await.unwrap().len(), 0);
         assert_eq!(read(&jar, &store, []).await, None);
     });
