@@ -124,7 +124,8 @@ impl Access {
     /// Whether the folder is there, and this program may make and find files in it.
     #[cfg(feature = "files")]
     pub(in super::super) fn check_folder(path: &Path) -> io::Result<()> {
-        may(&path.join("."), Rights::all())?;
+        let all = Rights::READ_OK | Rights::WRITE_OK | Rights::EXEC_OK;
+        may(path, all)?;
         Ok(())
     }
 
