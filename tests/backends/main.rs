@@ -12,6 +12,7 @@ mod disk;
 mod dynamodb;
 #[cfg(any(feature = "aws", feature = "postgres"))]
 mod faults;
+mod moments;
 #[cfg(any(feature = "aws", feature = "postgres"))]
 mod plain;
 #[cfg(feature = "postgres")]
@@ -38,8 +39,8 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut trials = Vec::new();
-    for contestant in contestants::all() {
-        let contestant = Arc::new(contestant);
+    let contestants: Vec<_> = contestants::all().into_iter().map(Arc::new).collect();
+    for contestant in &contestants {
         for law in LAWS {
             let (runtime, contestant) = (runtime.clone(), contestant.clone());
             let name = format!("{}::{}", contestant.name, law.name);
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         }
     }
     assert!(trials.len() >= 20, "there is nothing to try");
+    trials.extend(moments::trials(&runtime, &contestants));
     #[cfg(unix)]
     trials.extend(disk::trials(&runtime));
     #[cfg(feature = "postgres")]

@@ -1,11 +1,11 @@
 //! Owners and modes as POSIX has them.
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, OFlags};
+use rustix::fs::{Access as Rights, AtFlags, CWD, accessat};
 use rustix::io::Errno;
 use rustix::process::{getegid, geteuid, getgroups};
 
@@ -122,19 +122,17 @@ impl Access {
     }
 
     /// Whether the folder is there, and this program may make and find files in it.
+    #[cfg(feature = "files")]
     pub(in super::super) fn check_folder(path: &Path) -> io::Result<()> {
-        let all = rustix::fs::Access::READ_OK
-            | rustix::fs::Access::WRITE_OK
-            | rustix::fs::Access::EXEC_OK;
-        rustix::fs::accessat(rustix::fs::CWD, &path.join("."), all, AtFlags::EACCESS)?;
+        let all = Rights::READ_OK | Rights::WRITE_OK | Rights::EXEC_OK;
+        may(path, all)?;
         Ok(())
     }
 
     /// Whether this program may read and write the file; as long as it is there.
+    #[cfg(feature = "sqlite")]
     pub(in super::super) fn may_use_file(path: &Path) -> bool {
-        let all = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK;
-        let checked = rustix::fs::accessat(rustix::fs::CWD, path, all, AtFlags::EACCESS);
-        checked != Err(Errno::ACCESS)
+        may(path, Rights::READ_OK | Rights::WRITE_OK) != Err(Errno::ACCESS)
     }
 
     /// A file that was not there, to be written to.
@@ -154,11 +152,14 @@ impl Access {
     /// Makes a folder, and says whether it was missing. Anything else in its place is an error.
     /// So is a link, where this program acts for another user: whoever may make links there
     /// could lead it to any place.
+    #[cfg(feature = "files")]
     pub(in super::super) fn make_folder(self, path: &Path) -> io::Result<bool> {
         if self.is_folder(path)? {
             return Ok(false);
         }
-        match DirBuilder::new().mode(OWNER).create(path) {
+        let mut builder = fs::DirBuilder::new();
+        let made = std::os::unix::fs::DirBuilderExt::mode(&mut builder, OWNER).create(path);
+        match made {
             // Another process was first, and gives it what it is to have.
             Err(error) if error.kind() == ErrorKind::AlreadyExists && self.is_folder(path)? => {
                 return Ok(false);
@@ -169,6 +170,7 @@ impl Access {
         Ok(true)
     }
 
+    #[cfg(feature = "files")]
     fn is_folder(self, path: &Path) -> io::Result<bool> {
         let found = match self.user {
             Some(_) => fs::symlink_metadata(path),
@@ -197,8 +199,15 @@ impl Access {
     }
 }
 
+/// Whether the user who acts through this program has the rights.
+fn may(path: &Path, rights: Rights) -> Result<(), Errno> {
+    accessat(CWD, path, rights, AtFlags::EACCESS)
+}
+
 /// A folder itself, and not what a link in its place leads to.
+#[cfg(feature = "files")]
 fn open_folder(path: &Path) -> io::Result<File> {
+    use rustix::fs::OFlags;
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
     let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
     OpenOptions::new().read(true).custom_flags(flags).open(path)

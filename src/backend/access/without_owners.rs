@@ -1,6 +1,6 @@
 //! Where files have no owner and no mode: all of them are as the system makes them.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 
@@ -15,10 +15,12 @@ impl Access {
     }
 
     /// Whether the folder is there.
+    #[cfg(feature = "files")]
     pub(in super::super) fn check_folder(path: &Path) -> io::Result<()> {
-        fs::read_dir(path).map(drop)
+        std::fs::read_dir(path).map(drop)
     }
 
+    #[cfg(feature = "sqlite")]
     pub(in super::super) fn may_use_file(_path: &Path) -> bool {
         true
     }
@@ -29,10 +31,11 @@ impl Access {
     }
 
     /// Makes a folder, and says whether it was missing.
+    #[cfg(feature = "files")]
     pub(in super::super) fn make_folder(self, path: &Path) -> io::Result<bool> {
         match path.is_dir() {
             true => Ok(false),
-            false => fs::create_dir(path).map(|()| true),
+            false => std::fs::create_dir(path).map(|()| true),
         }
     }
 }

@@ -143,6 +143,9 @@ laws! {
     10 Owners owners::what_was_over_is_not_kept;
     10 Owners owners::without_an_owners_record_there_is_none;
     10 Owners owners::an_owner_is_kept_as_long_as_asked;
+    10 Owners owners::an_owner_is_kept_longer_when_asked;
+    10 Owners owners::an_owner_who_is_over_begins_anew;
+    10 Owners owners::a_record_is_listed_with_its_owner_alone;
     10 Owners owners::a_revocation_and_a_write_agree;
     10 Owners owners::two_thousand_records_of_an_owner_die_together;
     11 Moves moves::a_move_is_whole;

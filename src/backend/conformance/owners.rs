@@ -183,6 +183,126 @@ pub(super) async fn an_owner_is_kept_as_long_as_asked(backend: Arc<dyn Backend>,
     assert_eq!(begun.len(), 1);
 }
 
+/// A moment that is soon, by the server's clock as by ours, and the wait for it.
+struct Short {
+    until: Expiry,
+}
+
+impl Short {
+    fn after(milliseconds: u64) -> Self {
+        Short {
+            until: Expiry::after(Duration::from_millis(milliseconds)),
+        }
+    }
+
+    /// Waits until this owner, who was begun until then, is over.
+    async fn is_over_for(&self, backend: &dyn Backend, owner: &str) {
+        let watchdog = Expiry::after(Duration::from_secs(60));
+        let owners = owners_of(backend);
+        while Expiry::now() < self.until || owners.generation(owner).await.unwrap().is_some() {
+            assert!(Expiry::now() < watchdog, "the owner's record never expires");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+pub(super) async fn an_owner_is_kept_longer_when_asked(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let owners = owners_of(&*backend);
+    for milliseconds in [300, 3_000, 30_000] {
+        let of = |name: &str| keys.owner(&format!("{name} {milliseconds}"));
+        let (begun, revoked, over) = (of("begun"), of("revoked"), of("over"));
+        let short = Short::after(milliseconds);
+        let mut generations = Vec::new();
+        for owner in [&begun, &revoked, &over] {
+            generations.push(owners.begin(owner, short.until).await.unwrap());
+        }
+        let key = keys.key(&milliseconds.to_string());
+        created(&*backend, &key, &owned(&begun, generations[0])).await;
+        let longer = owners.begin(&begun, soon()).await.unwrap();
+        let next = owners.revoke(&revoked, soon(), None).await.unwrap();
+        if Expiry::now() >= short.until {
+            continue; // the server was too slow: it may have been over before it was asked
+        }
+        // What is asked for last, though less, takes nothing away.
+        let last = owners.begin(&begun, short.until).await.unwrap();
+        assert_eq!([longer, last], [generations[0]; 2]);
+        short.is_over_for(&*backend, &over).await;
+        assert_eq!(owners.generation(&begun).await.unwrap(), Some(longer));
+        assert_eq!(owners.generation(&revoked).await.unwrap(), Some(next));
+        assert!(loaded(&*backend, &key).await.is_some());
+        return;
+    }
+    panic!("the server takes half a minute for six requests");
+}
+
+pub(super) async fn an_owner_who_is_over_begins_anew(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let owners = owners_of(&*backend);
+    // Several, since a backend may drop some of those that are over at any time. The last to
+    // expire is the last to be dropped.
+    let names: Vec<String> = (0..8)
+        .map(|number| keys.owner(&number.to_string()))
+        .collect();
+    let short = Short::after(300);
+    let mut generations = Vec::new();
+    for (number, owner) in (0..).zip(&names) {
+        let until = Expiry::from_millis(short.until.as_millis() + number);
+        generations.push(owners.begin(owner, until).await.unwrap());
+    }
+    let (ape, before) = (names.last().unwrap(), *generations.last().unwrap());
+    let (key, kept) = (keys.key("a"), keys.key("kept"));
+    for key in [&key, &kept] {
+        created(&*backend, key, &owned(ape, before)).await;
+    }
+    let generation = owners.revoke(ape, short.until, Some(&kept)).await.unwrap();
+    created(&*backend, &keys.key("b"), &owned(ape, generation)).await;
+    short.is_over_for(&*backend, ape).await;
+    let next = owners.begin(ape, soon()).await.unwrap();
+    assert!(next != generation && next != before, "it is not revived");
+    for key in [&key, &kept, &keys.key("b")] {
+        assert_eq!(loaded(&*backend, key).await, None, "nor is a record");
+    }
+    assert_eq!(owners.keys(ape).await.unwrap(), []);
+}
+
+pub(super) async fn a_record_is_listed_with_its_owner_alone(
+    backend: Arc<dyn Backend>,
+    keys: KeySpace,
+) {
+    let owners = owners_of(&*backend);
+    let (ape, bonobo) = (keys.owner("ape"), keys.owner("bonobo"));
+    let apes = owners.begin(&ape, soon()).await.unwrap();
+    let bonobos = owners.begin(&bonobo, soon()).await.unwrap();
+    let key = keys.key("a");
+    let listed = async || {
+        let ape = owners.keys(&ape).await.unwrap();
+        (ape, owners.keys(&bonobo).await.unwrap())
+    };
+    let (none, one) = (Vec::new(), vec![key.clone()]);
+    let seen = created(&*backend, &key, &record(b"v")).await;
+    assert_eq!(listed().await, (none.clone(), none.clone()));
+    let seen = done(backend.swap(&key, &seen, &owned(&ape, apes)).await);
+    assert_eq!(listed().await, (one.clone(), none.clone()));
+    let seen = done(backend.touch(&key, &seen, soon()).await);
+    assert_eq!(listed().await, (one.clone(), none.clone()));
+    let seen = done(backend.swap(&key, &seen, &owned(&bonobo, bonobos)).await);
+    assert_eq!(listed().await, (none.clone(), one.clone()));
+    // It is one owner's alone to end.
+    owners.revoke(&ape, soon(), None).await.unwrap();
+    let stored = loaded(&*backend, &key).await.unwrap();
+    assert_eq!(
+        (
+            stored.record.owner().unwrap().name.as_str(),
+            stored.revision
+        ),
+        (&*bonobo, seen.clone())
+    );
+    let seen = done(backend.swap(&key, &seen, &record(b"v")).await);
+    assert_eq!(listed().await, (none.clone(), none.clone()));
+    let seen = done(backend.swap(&key, &seen, &owned(&bonobo, bonobos)).await);
+    done(backend.remove(&key, &seen).await);
+    assert_eq!(listed().await, (none.clone(), none));
+}
+
 pub(super) async fn a_revocation_and_a_write_agree(backend: Arc<dyn Backend>, keys: KeySpace) {
     let owners = owners_of(&*backend);
     let ape = keys.owner("ape");

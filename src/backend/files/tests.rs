@@ -369,3 +369,71 @@ async fn root_makes_files_for_the_owner_of_the_store() {
         assert_eq!(paths_in(&outside.0).unwrap(), [] as [PathBuf; 0]);
     }
 }
+
+/// Runs a purge that has looked at all it finds, and waits for a lock, while `write` happens.
+async fn while_a_purge_waits(
+    backend: &Files,
+    kind: &str,
+    name: &Name,
+    write: impl FnOnce(&Folder),
+) -> usize {
+    let lock = backend.0.lock(kind, name).unwrap();
+    let purging = backend.clone();
+    let purge = tokio::spawn(async move { purging.purge(10).await.unwrap().removed });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!purge.is_finished(), "it waits for the lock");
+    write(&backend.0);
+    drop(lock);
+    purge.await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purge_looks_again_once_it_has_the_lock() {
+    let folder = Temporary::new();
+    let backend = Files::open(&folder.0).unwrap();
+    let (key, name) = (key("a"), Name::of(b"a"));
+    let (past, record) = (Expiry::from_millis(0), Record::new("new", soon()));
+    // A record that a login of the same moment puts in the place of one that is over.
+    backend
+        .create(&key, &Record::new("old", past))
+        .await
+        .unwrap();
+    let removed = while_a_purge_waits(&backend, "records", &name, |folder| {
+        folder.write_record(&name, &key, &record).unwrap();
+    });
+    assert_eq!(removed.await, 0);
+    assert!(backend.load(&key).await.unwrap().is_some());
+    // An owner who begins anew.
+    let owner = OwnerFile {
+        name: "ape".to_owned(),
+        generation: Generation::random().unwrap(),
+        until: soon(),
+        keep: None,
+    };
+    backend.begin("ape", past).await.unwrap();
+    let of_ape = Name::of(b"ape");
+    while_a_purge_waits(&backend, "owners", &of_ape, |folder| {
+        folder.write_owner(&owner).unwrap()
+    })
+    .await;
+    assert_eq!(
+        backend.generation("ape").await.unwrap(),
+        Some(owner.generation)
+    );
+    // A record that is written after its mark.
+    let owned = record.owned_by(crate::backend::Owner {
+        name: "ape".to_owned(),
+        generation: owner.generation,
+    });
+    let (marked, of_marked) = (super::tests::key("marked"), Name::of(b"marked"));
+    backend.create(&marked, &owned).await.unwrap();
+    fs::remove_file(backend.0.record_path(&of_marked)).unwrap();
+    while_a_purge_waits(&backend, "records", &of_marked, |folder| {
+        folder
+            .write_record(&of_marked, &marked, &owned)
+            .map(drop)
+            .unwrap();
+    })
+    .await;
+    assert_eq!(backend.keys("ape").await.unwrap(), [marked]);
+}

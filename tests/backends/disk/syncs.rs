@@ -1,5 +1,6 @@
 //! Counts the syncs of a writer, by the system calls it makes.
 
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -9,10 +10,14 @@ use super::super::contestants::on_disk;
 use super::super::required::is_required;
 use super::{report, writer};
 
-/// So many creations, and as many swaps.
+/// So many creations, and as many swaps, touches and removals.
 const TIMES: usize = 20;
 
-/// Between an acknowledgement and the next is at least one sync that succeeded.
+/// What is done so often, in this order.
+const WORKS: [&str; 4] = ["creations", "swaps", "touches", "removals"];
+
+/// Before each acknowledgement is at least one sync that succeeded, and the folder of each name
+/// that was made, moved or removed is synced, too: what a name stands for is in its folder.
 pub(super) fn count(kind: &str) -> Result<Completion, Failed> {
     if let Err(why) = can_trace() {
         return match is_required("strace") {
@@ -33,26 +38,28 @@ pub(super) fn count(kind: &str) -> Result<Completion, Failed> {
         traced.env(name, value.unwrap_or_default());
     }
     assert!(traced.status()?.success(), "the writer failed");
-    let syncs = syncs_before_each_answer(&std::fs::read_to_string(&log)?);
-    assert_eq!(syncs.len(), 2 * TIMES);
-    let (creations, swaps) = syncs.split_at(TIMES);
-    report(&format!(
-        "{kind}: {} syncs before {TIMES} creations were acknowledged, {} before {TIMES} swaps",
-        creations.iter().sum::<usize>(),
-        swaps.iter().sum::<usize>()
-    ));
-    for (number, syncs) in syncs.iter().enumerate() {
-        assert!(
-            *syncs >= 1,
-            "write {number} was acknowledged without a sync"
-        );
+    let answers = Trace::of(&std::fs::read_to_string(&log)?).answers;
+    assert_eq!(answers.len(), WORKS.len() * TIMES);
+    for (work, answers) in WORKS.iter().zip(answers.chunks(TIMES)) {
+        let syncs: usize = answers.iter().map(|answer| answer.syncs).sum();
+        report(&format!(
+            "{kind}: {syncs} syncs before {TIMES} {work} were acknowledged"
+        ));
+        for (number, Answer { syncs, unsynced }) in answers.iter().enumerate() {
+            let which = format!("number {number} of the {work}");
+            assert!(*syncs >= 1, "{which} was acknowledged without a sync");
+            assert!(unsynced.is_empty(), "{which}: {unsynced:?} was not synced");
+        }
     }
     Ok(Completion::Completed)
 }
 
 fn trace(log: &Path) -> Command {
+    const CALLS: &str =
+        "trace=fsync,fdatasync,write,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat";
     let mut command = Command::new("strace");
-    command.args(["-f", "-e", "trace=fsync,fdatasync,write", "-o"]);
+    // With the paths of files that are open.
+    command.args(["-f", "-y", "-s", "512", "-e", CALLS, "-o"]);
     command.arg(log);
     command
 }
@@ -67,17 +74,63 @@ fn can_trace() -> Result<(), String> {
     }
 }
 
-/// How many syncs had ended between each answer and the one before, in the order they came.
-fn syncs_before_each_answer(log: &str) -> Vec<usize> {
-    let (mut counts, mut syncs) = (Vec::new(), 0);
-    for line in log.lines() {
-        if line.contains(" write(1, \"done ") {
-            counts.push(std::mem::take(&mut syncs));
-        } else if line.contains(" write(1, \"try ") {
-            syncs = 0;
-        } else if line.contains("sync") && line.trim_end().ends_with("= 0") {
-            syncs += 1;
+/// What was done before an acknowledgement, since the work was begun.
+#[derive(Debug, Default)]
+struct Answer {
+    syncs: usize,
+    /// Folders with a name that may be lost.
+    unsynced: BTreeSet<String>,
+}
+
+/// The calls of all threads, in the order they ended.
+#[derive(Default)]
+struct Trace {
+    answers: Vec<Answer>,
+    now: Answer,
+    /// The calls that have begun, by their threads.
+    begun: HashMap<String, String>,
+}
+
+impl Trace {
+    fn of(log: &str) -> Self {
+        let mut trace = Trace::default();
+        for line in log.lines() {
+            let (thread, call) = line.split_once(' ').unwrap_or_default();
+            let call = call.trim_start();
+            if let Some(call) = call.strip_suffix("<unfinished ...>") {
+                trace.begun.insert(thread.to_owned(), call.to_owned());
+            } else if let Some((_, rest)) = call.split_once(" resumed>") {
+                let begun = trace.begun.remove(thread).unwrap_or_default();
+                trace.ended(&(begun + rest));
+            } else {
+                trace.ended(call);
+            }
+        }
+        trace
+    }
+
+    fn ended(&mut self, call: &str) {
+        let (name, arguments) = call.split_once('(').unwrap_or_default();
+        if name == "write" {
+            if arguments.contains("\"done ") {
+                self.answers.push(std::mem::take(&mut self.now));
+            } else if arguments.contains("\"try ") {
+                self.now = Answer::default();
+            }
+        } else if !call.trim_end().ends_with("= 0") {
+            // Nothing was done.
+        } else if name.ends_with("sync") {
+            self.now.syncs += 1;
+            // `fsync(7</path>) = 0`
+            let path = arguments
+                .split_once('<')
+                .and_then(|(_, path)| path.split_once('>'));
+            self.now.unsynced.remove(path.unwrap_or_default().0);
+        } else {
+            // The last path is that of the name which was changed.
+            let path = arguments.rsplit('"').nth(1).unwrap_or_default();
+            let folder = path.rsplit_once('/').unwrap_or_default().0;
+            self.now.unsynced.insert(folder.to_owned());
         }
     }
-    counts
 }

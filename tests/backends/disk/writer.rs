@@ -3,14 +3,14 @@
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use silverback::backend::{
-    Backend, Created, Error, Expiry, Generation, Key, Outcome, Record, Revision, connect,
+    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owner, Record, Revision, connect,
 };
 use tokio::runtime::Runtime;
 
-use super::record::{KEYS, OWNER, State, Step, key};
+use super::record::{KEYS, OWNER, State, Step, is_owned, key};
 
 /// What is to be done, a space, and the backend's URL.
 pub(super) const VARIABLE: &str = "SILVERBACK_TEST_WRITER";
@@ -153,22 +153,51 @@ fn say(step: Step) {
     said.expect("somebody listens");
 }
 
-/// Creates so many records, and swaps each.
+/// Creates so many records, every other of them an owner's, and then swaps, touches and removes
+/// each.
 async fn write(backend: &dyn Backend, times: usize) {
-    let record = Record::new([b'v'; 500], Expiry::NEVER);
+    let owners = backend.owners().expect("owners");
+    let generation = owners
+        .begin(OWNER, Expiry::NEVER)
+        .await
+        .expect("a generation");
+    let record = |number: usize| {
+        let record = Record::new([b'v'; 500], Expiry::NEVER);
+        let name = OWNER.to_owned();
+        match is_owned(number) {
+            true => record.owned_by(Owner { name, generation }),
+            false => record,
+        }
+    };
     let mut seen: Vec<Revision> = Vec::new();
     for number in 0..times {
-        let key = key(number);
-        let created = announced(number, None, backend.create(&key, &record)).await;
+        let created = announced(number, None, backend.create(&key(number), &record(number))).await;
         match created.expect("an answer") {
             Created::Saved(revision) => seen.push(revision),
             Created::Exists => panic!("the place is new"),
         }
     }
+    for (number, seen) in seen.iter_mut().enumerate() {
+        let (key, record) = (key(number), record(number));
+        let swap = backend.swap(&key, seen, &record);
+        *seen = done(announced(number, None, swap).await);
+    }
+    let later = Expiry::after(Duration::from_secs(86_400));
+    for (number, seen) in seen.iter_mut().enumerate() {
+        let key = key(number);
+        let touch = backend.touch(&key, seen, later);
+        *seen = done(announced(number, None, touch).await);
+    }
     for (number, seen) in seen.iter().enumerate() {
         let key = key(number);
-        let swapped = announced(number, None, backend.swap(&key, seen, &record)).await;
-        assert!(matches!(swapped.expect("an answer"), Outcome::Done(_)));
+        done(announced(number, None, backend.remove(&key, seen)).await);
+    }
+}
+
+fn done<T>(outcome: Result<Outcome<T>, Error>) -> T {
+    match outcome.expect("an answer") {
+        Outcome::Done(done) => done,
+        Outcome::Conflict | Outcome::Gone => panic!("nobody else writes"),
     }
 }
 

@@ -5,6 +5,7 @@ mod connections;
 mod crash;
 mod faults;
 mod go_tables;
+mod moments;
 mod rights;
 mod statements;
 mod tls;
@@ -158,6 +159,8 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     trial!(go_tables::a_value_in_a_column_of_text_is_that_text);
     trial!(rights::tables_of_ours_with_other_columns_are_refused);
     trial!(go_tables::a_move_is_one_statement_and_leaves_what_else_a_row_has);
+    trial!(moments::a_row_is_over_from_its_expiry_on);
+    trial!(moments::a_row_of_go_is_over_from_its_expiry_on);
     trial!(tls::a_server_proves_who_it_is);
     trial!(crash::a_killed_server_loses_no_acknowledged_write);
     trials

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use silverback::backend::{Backend, Memory};
+use silverback::backend::{Backend, Memory, Outcome};
 use silverback::session::testing::Jar;
 use silverback::session::{
     CookieOptions, Error, Lifetime, Refusal, ServerOptions, ServerStore, Session, StoredSession,
@@ -430,5 +430,45 @@ fn law_11_one_revocation_ends_an_owners_sessions_of_all_stores() {
             format!("{stores:?}"),
             format!("[{COOKIE:?}, \"__Host-admin\"]")
         );
+    });
+}
+
+/// An index that lags behind may name a session that is another owner's by now, and who writes
+/// rows can put one on another's list: a row says whose it is twice, to the backend in the clear,
+/// and within, sealed.
+#[test]
+fn law_11_a_list_holds_what_is_the_owners_and_nothing_else() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store_with(ServerOptions::new().at_most(1));
+        let ape = jar_with(&store, login("ape")).await;
+        let bonobo = jar_with(&store, login("bonobo")).await;
+        let (key, stored) = server.row(&bonobo, &store).await;
+        let id = std::str::from_utf8(key.as_bytes()).unwrap();
+        let owners = async || {
+            let listed = store.list("ape").await.unwrap();
+            let owners = listed
+                .iter()
+                .map(|session| session.owner().map(str::to_owned));
+            owners.collect::<Vec<_>>()
+        };
+        server.backend.lists(key.clone());
+        assert_eq!(owners().await, [Some("ape".to_owned())]);
+        assert!(
+            !store.end("ape", id).await.unwrap(),
+            "it is not ape's to end"
+        );
+        // One session each: a login of ape's ends ape's other one.
+        let again = jar_with(&store, login("ape")).await;
+        assert_eq!(read(&ape, &store, []).await, None);
+        assert!(read(&bonobo, &store, []).await.is_some());
+        // Forged in the clear.
+        let (_, of_ape) = server.row(&again, &store).await;
+        let apes = of_ape.record.owner().unwrap().clone();
+        let forged = stored.record.owned_by(apes);
+        let swapped = store.backend().swap(&key, &stored.revision, &forged).await;
+        assert!(matches!(swapped.unwrap(), Outcome::Done(_)));
+        assert_eq!(owners().await, [Some("ape".to_owned())]);
+        assert!(!store.end("ape", id).await.unwrap());
     });
 }

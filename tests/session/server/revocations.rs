@@ -1,6 +1,6 @@
 //! Law 11: an owner's sessions are revoked while their requests are at work.
 
-use silverback::codec::{Codecs, KeyPair};
+use silverback::codec::{Codecs, KeyPair, UnixTime};
 use silverback::session::testing::Jar;
 use silverback::session::{Error, ServerOptions, Session};
 
@@ -184,5 +184,40 @@ fn law_11_what_cannot_be_written_revokes_nobody() {
         for jar in [&phone, &jar] {
             assert!(read(jar, &store, []).await.is_some());
         }
+    });
+}
+
+/// A renewal that makes the session last longer asks for the owner's generation, and then for the
+/// owner's record to be kept as long. A revocation between the two ends it.
+#[test]
+fn law_11_a_revocation_between_the_generation_and_a_longer_life_is_seen() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let now = server.now().as_secs();
+        let until = |seconds: u64| UnixTime::from_secs(now + seconds);
+        let jar = jar_with(&store, |session| {
+            session.login("ape")?;
+            session.set_deadline(until(600))
+        })
+        .await;
+        let request = Request::of(&jar, &store).await;
+        request.session.renew().unwrap();
+        request.session.set_deadline(until(1_200)).unwrap();
+        server.backend.calls();
+        // The generation, and then the begin.
+        let gate = server.backend.waits_at(1);
+        let finished = tokio::spawn(async move { request.finish().await });
+        gate.is_reached().await;
+        store.revoke("ape").await.unwrap();
+        gate.open();
+        assert_eq!(finished.await.unwrap().unwrap(), [""; 0]);
+        let calls = server.backend.calls();
+        assert_eq!(
+            calls, "generation begin revoke",
+            "and no row of the new generation"
+        );
+        assert_eq!(store.list("ape").await.unwrap().len(), 0);
+        assert_eq!(read(&jar, &store, []).await, None);
     });
 }

@@ -63,6 +63,8 @@ struct State {
     calls: Vec<&'static str>,
     /// How long the last owner that was begun or revoked is to be known.
     known_until: Option<Expiry>,
+    /// What every owner's list holds, too: of an index that lags behind.
+    listed: Vec<Key>,
     /// By how many calls there were before.
     faults: HashMap<usize, Fault>,
     is_down: bool,
@@ -107,6 +109,11 @@ impl Watched {
         let gate = Gate::default();
         self.and_at(call, Fault::Waits(gate.clone()));
         gate
+    }
+
+    /// Puts a key on every owner's list, whosever it is.
+    pub(crate) fn lists(&self, key: Key) {
+        self.0.state.lock().unwrap().listed.push(key);
     }
 
     /// Fails every call, until it is told otherwise.
@@ -226,6 +233,9 @@ impl Owners for Watched {
     }
 
     async fn keys(&self, owner: &str) -> Result<Vec<Key>, Error> {
-        self.call("keys", self.inner_owners().keys(owner)).await
+        let mut keys = self.call("keys", self.inner_owners().keys(owner)).await?;
+        let listed = self.0.state.lock().unwrap().listed.clone();
+        keys.extend(listed);
+        Ok(keys)
     }
 }

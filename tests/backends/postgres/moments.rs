@@ -1,0 +1,178 @@
+//! The very moment that a row expires at, by a clock that a test sets: its own function
+//! `statement_timestamp` comes before the server's in the search path.
+
+use silverback::backend::{
+    Backend, Created, Expiry, GoPostgres, GoTable, Key, Outcome, Owner, Owners, Postgres, Record,
+    Scan,
+};
+use sqlx::{AssertSqlSafe, PgPool};
+
+use super::super::servers::postgres::PostgresServer;
+use super::{Tried, database};
+
+/// When everything expires that expires, in microseconds.
+const AT: i64 = 1_900_000_000_000_000;
+
+/// A database whose clock is a table.
+struct Clock {
+    pool: PgPool,
+    url: String,
+}
+
+impl Clock {
+    async fn start(server: &PostgresServer, name: &str) -> Result<Self, libtest_mimic::Failed> {
+        let (url, pool) = database(server, name, &[]).await?;
+        let make = "CREATE SCHEMA ours; CREATE TABLE ours.clock (at BIGINT);
+            INSERT INTO ours.clock VALUES (0);
+            CREATE FUNCTION ours.statement_timestamp() RETURNS timestamptz STABLE LANGUAGE sql AS
+            $$ SELECT 'epoch'::timestamptz + at * interval '1 microsecond' FROM ours.clock $$";
+        sqlx::raw_sql(make).execute(&pool).await?;
+        let url = format!("{url}?options[search_path]=public,ours,pg_catalog");
+        Ok(Clock { pool, url })
+    }
+
+    async fn run(&self, statement: &str) -> Tried {
+        let statement = AssertSqlSafe(statement.to_owned());
+        sqlx::raw_sql(statement).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Sets the time to so many microseconds before everything expires.
+    async fn is_before(&self, microseconds: i64) -> Tried {
+        let at = AT - microseconds;
+        self.run(&format!("UPDATE ours.clock SET at = {at}")).await
+    }
+}
+
+/// Each operation on a row that lives for a `last` moment, in microseconds, and on one that is
+/// over. The row is made first and then given the expiry.
+async fn try_rows(
+    backend: &(impl Backend + Scan),
+    clock: &Clock,
+    (table, expiry): (&str, &str),
+    last: i64,
+) -> Tried {
+    let expire = format!("UPDATE {table} SET {expiry}");
+    let (key, record) = (Key::new("ABC234")?, Record::new("v", Expiry::NEVER));
+    for operation in 0..6 {
+        for (before, lives) in [(last, true), (0, false)] {
+            clock.is_before(last).await?;
+            let created = backend.create(&key, &record).await?;
+            assert!(matches!(created, Created::Saved(_)), "{operation}");
+            clock.run(&expire).await?;
+            let seen = backend.load(&key).await?.expect("it lives still").revision;
+            clock.is_before(before).await?;
+            let which = format!("{operation}, {before} before");
+            match operation {
+                0 => assert_eq!(backend.load(&key).await?.is_some(), lives, "{which}"),
+                1 => {
+                    let outcome = backend.swap(&key, &seen, &record).await?;
+                    assert_eq!(matches!(outcome, Outcome::Done(_)), lives, "{which}");
+                }
+                2 => {
+                    let outcome = backend.touch(&key, &seen, Expiry::NEVER).await?;
+                    assert_eq!(matches!(outcome, Outcome::Done(_)), lives, "{which}");
+                }
+                3 => {
+                    let outcome = backend.remove(&key, &seen).await?;
+                    assert_eq!(outcome == Outcome::Done(()), lives, "{which}");
+                }
+                4 => {
+                    let created = backend.create(&key, &record).await?;
+                    assert_eq!(created == Created::Exists, lives, "{which}");
+                }
+                _ => {
+                    assert_eq!(
+                        backend.page(None, 9).await?.entries.len(),
+                        usize::from(lives)
+                    );
+                    let removed = backend.purge(9).await?.removed;
+                    assert_eq!(removed, usize::from(!lives), "{which}");
+                }
+            }
+            clock.run(&format!("TRUNCATE {table}")).await?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn a_row_is_over_from_its_expiry_on(server: &PostgresServer) -> Tried {
+    const MILLISECOND: i64 = 1_000;
+    let clock = Clock::start(server, "at_the_expiry").await?;
+    let backend = Postgres::connect(&clock.url).await?;
+    let expiry = format!("expiry = {}", AT / MILLISECOND);
+    let sessions = ("silverback_sessions", &*expiry);
+    try_rows(&backend, &clock, sessions, MILLISECOND).await?;
+    // And with its owner.
+    let (key, ape) = (Key::new("ABC234")?, "ape");
+    for (before, lives) in [(MILLISECOND, true), (0, false)] {
+        clock.is_before(MILLISECOND).await?;
+        clock
+            .run("TRUNCATE silverback_sessions, silverback_owners")
+            .await?;
+        let generation = backend.begin(ape, Expiry::NEVER).await?;
+        let name = ape.to_owned();
+        let owned = Record::new("v", Expiry::NEVER).owned_by(Owner { name, generation });
+        backend.create(&key, &owned).await?;
+        clock
+            .run(&format!(
+                "UPDATE silverback_owners SET expiry = {}",
+                AT / MILLISECOND
+            ))
+            .await?;
+        clock.is_before(before).await?;
+        assert_eq!(backend.generation(ape).await?.is_some(), lives);
+        assert_eq!(backend.load(&key).await?.is_some(), lives);
+        assert_eq!(backend.keys(ape).await?.len(), usize::from(lives));
+        // What is written for an owner who is over is over, and a purge finds it.
+        let other = Key::new("DEF567")?;
+        let Created::Saved(seen) = backend
+            .create(&other, &Record::new("v", Expiry::NEVER))
+            .await?
+        else {
+            panic!("it is the first");
+        };
+        backend.swap(&other, &seen, &owned).await?;
+        backend.create(&Key::new("GHI222")?, &owned).await?;
+        let dead: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM silverback_sessions WHERE expiry = 0")
+                .fetch_one(&clock.pool)
+                .await?;
+        assert_eq!(dead, if lives { 0 } else { 2 });
+        // A kept key outlives no owner who is over.
+        let revoked = backend.revoke(ape, Expiry::NEVER, Some(&key)).await?;
+        assert_eq!(backend.load(&key).await?.is_some(), lives);
+        clock
+            .run(&format!(
+                "UPDATE silverback_owners SET expiry = {}",
+                AT / MILLISECOND
+            ))
+            .await?;
+        let begun = backend.begin(ape, Expiry::NEVER).await?;
+        assert_eq!(backend.load(&key).await?.is_some(), lives);
+        assert_eq!(begun == revoked, lives, "it is not revived");
+        clock
+            .run(&format!(
+                "UPDATE silverback_owners SET expiry = {}",
+                AT / MILLISECOND
+            ))
+            .await?;
+        backend.purge(9).await?;
+        let left: i64 = sqlx::query_scalar("SELECT count(*) FROM silverback_owners")
+            .fetch_one(&clock.pool)
+            .await?;
+        assert_eq!(left, i64::from(lives));
+    }
+    Ok(())
+}
+
+pub(super) async fn a_row_of_go_is_over_from_its_expiry_on(server: &PostgresServer) -> Tried {
+    let clock = Clock::start(server, "at_the_expiry_of_go").await?;
+    let expiry = format!("expires_on = 'epoch'::timestamptz + {AT} * interval '1 microsecond'");
+    for table in [GoTable::pgstore(), GoTable::antonlindstrom_pgstore()] {
+        clock.run("DROP TABLE IF EXISTS http_sessions").await?;
+        let backend = GoPostgres::connect(&clock.url, table).await?;
+        try_rows(&backend, &clock, ("http_sessions", &expiry), 1).await?;
+    }
+    Ok(())
+}
