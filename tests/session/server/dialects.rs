@@ -463,10 +463,7 @@ fn a_row_that_is_too_long_ends_no_session(framework: Framework) {
 fn a_late_request_is_known_to_the_process_that_renewed_the_session() {
     let folder = Folder::new("late");
     let gorilla = || (folder.server(), Dialect::Gorilla);
-    let scs = || {
-        let rows = ScsRows(Memory::new());
-        (Server::over(Arc::new(rows)), Dialect::Scs)
-    };
+    let scs = || (GoRows::server(Layout::Scs), Dialect::Scs);
     RUNTIME.block_on(async {
         for (server, dialect) in [gorilla(), scs()] {
             let [own, elsewhere] = [(); 2].map(|()| server.store_with(options(dialect)));
