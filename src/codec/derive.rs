@@ -13,6 +13,14 @@ impl SecureCookie {
     /// expansion of HKDF (RFC 5869, section 2.3), whose key is random already. It encrypts
     /// whether this one does or not, and knows neither ages nor a longest length.
     fn derive(&self, purpose: &str) -> Result<SecureCookie, Error> {
+        let options = CodecOptions::new()
+            .max_age(Duration::ZERO)
+            .max_length(0)
+            .serializer(self.serializer());
+        SecureCookie::with_options(self.derive_keys(purpose)?, &options)
+    }
+
+    fn derive_keys(&self, purpose: &str) -> Result<KeyPair, Error> {
         let key = HmacSha256::new(self.hash_key());
         // No cookie's MAC is over such a text: there are no spaces in a cookie's name.
         let part = |part: &str| {
@@ -20,12 +28,7 @@ impl SecureCookie {
             Zeroizing::new(key.mac(text.as_bytes()))
         };
         let hash = HashKey::new(&*part("hash"))?;
-        let keys = KeyPair::new(hash, BlockKey::new(&*part("block"))?);
-        let options = CodecOptions::new()
-            .max_age(Duration::ZERO)
-            .max_length(0)
-            .serializer(self.serializer());
-        SecureCookie::with_options(keys, &options)
+        Ok(KeyPair::new(hash, BlockKey::new(&*part("block"))?))
     }
 }
 
@@ -42,7 +45,7 @@ pub(crate) fn derive_chain(codec: &dyn Codec, purpose: &str) -> Result<Option<Co
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Opened, UnixTime};
+    use super::super::{Opened, Serializer, UnixTime};
     use super::*;
 
     fn chain(keys: &[u8]) -> Codecs {
@@ -65,6 +68,28 @@ mod tests {
         for other in [derived(&[1], "b"), derived(&[2], "a"), chain(&[1])] {
             let opened = other.decode::<String>("sid", &sealed);
             assert!(opened.unwrap_err().is_not_valid());
+        }
+    }
+
+    #[test]
+    fn the_two_keys_of_a_pair_are_apart() {
+        let chain = chain(&[1]);
+        let members = chain.secure_cookies();
+        let keys = members[0].derive_keys("a").unwrap();
+        let block = keys.block().unwrap();
+        assert_ne!(keys.hash().expose(), block.expose());
+    }
+
+    #[test]
+    fn each_member_keeps_its_serializer() {
+        let member = || {
+            let options = CodecOptions::new().serializer(Serializer::Raw);
+            SecureCookie::with_options(KeyPair::generate().unwrap(), &options).unwrap()
+        };
+        let chain = Codecs::new([member(), member()]).unwrap();
+        let derived = derive_chain(&chain, "a").unwrap().unwrap();
+        for member in derived.secure_cookies() {
+            assert!(matches!(member.serializer(), Serializer::Raw));
         }
     }
 

@@ -596,6 +596,14 @@ mod tests {
             assert!(options().path(path).unwrap_err().is_usage(), "{path:?}");
         }
         assert!(options().path("/".repeat(1025)).is_err());
+        assert!(options().path("/".repeat(1024)).is_ok());
+        let of_labels = |lengths: &[usize]| {
+            let labels = lengths.iter().map(|length| "a".repeat(*length));
+            options().domain(labels.collect::<Vec<_>>().join("."))
+        };
+        assert!(of_labels(&[63, 2]).is_ok() && of_labels(&[64, 2]).is_err());
+        assert!(of_labels(&[63, 63, 63, 61]).is_ok(), "253 in all");
+        assert!(of_labels(&[63, 63, 63, 62]).is_err());
         for domain in [
             "",
             "com",

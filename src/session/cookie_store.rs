@@ -63,7 +63,7 @@ use super::{CookieOptions, Epoch, Epochs, Error, Lifetime, Refusal, Values};
 /// let cookie = CookieOptions::new().name("session-name")?.persistent(true);
 /// let lifetime = Lifetime::new().idle(month).without_absolute();
 /// let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?; // those of the Go program
-/// let store = CookieStore::with_options(codecs, cookie, lifetime)?;
+/// let store = CookieStore::with_options(codecs, cookie, lifetime)?.shared_with_go();
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///

@@ -139,3 +139,29 @@ pub trait Epochs: Send + Sync + 'static {
     /// As [`current`](Epochs::current).
     async fn revoke(&self, owner: &str, until: Option<UnixTime>) -> Result<Epoch, Error>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An epoch of another kind is a word, and may look like a part of one of ours.
+    #[test]
+    fn a_generation_has_32_hex_digits() {
+        let epoch = Epoch::random().unwrap();
+        let generation = epoch.generation().unwrap();
+        assert_eq!(Epoch::of_generation(generation), epoch);
+        for other in [
+            "00ff",
+            "7",
+            "x",
+            &"0".repeat(31),
+            &"0".repeat(30),
+            &"0".repeat(34),
+        ] {
+            assert!(
+                Epoch::parse(other).unwrap().generation().is_none(),
+                "{other}"
+            );
+        }
+    }
+}

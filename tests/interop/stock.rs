@@ -223,7 +223,7 @@ fn beside_gorillas_store_of_cookies() {
     let lifetime = Lifetime::new().idle(30 * 24 * HOUR).without_absolute();
     let store = CookieStore::with_options(codec(), cookie().persistent(true), lifetime);
     let program = Program {
-        stores: store.unwrap().into(),
+        stores: store.unwrap().shared_with_go().into(),
         rows: None,
         place: json!({}),
         settings: json!({}),

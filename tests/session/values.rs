@@ -627,10 +627,13 @@ fn a_codec_that_reads_not_what_it_writes_builds_no_store() {
 #[test]
 fn the_sessions_own_key_is_nobody_elses() {
     let mut values = Values::new();
-    assert!(values.insert("_session", 1).unwrap_err().is_usage());
+    for own in ["_session", "_silverback"] {
+        assert!(values.insert(own, 1).unwrap_err().is_usage());
+    }
     RUNTIME.block_on(async {
         let jar = Jar::with(store(), |session| {
             assert!(session.insert("_session", 1).unwrap_err().is_usage());
+            assert!(session.insert("_silverback", 1).unwrap_err().is_usage());
             assert!(session.add_flash_to("_session", 1).unwrap_err().is_usage());
             assert!(!session.remove("_session")?);
             session.insert("a", 1)

@@ -517,6 +517,92 @@ fn why_a_row_does_not_open() {
     }
 }
 
+/// What Go sealed as an ID, and no store's path or wildcard.
+#[test]
+fn an_id_of_gorillas_has_63_plain_characters_at_most() {
+    let pair = KeyPair::generate().unwrap();
+    let gorilla = format(Dialect::Gorilla, &pair, "", "session");
+    let opened = |id: &str| {
+        let id = crate::gob::to_vec(id).unwrap();
+        let cookie = codec(&pair).seal_at("session", &id, NOW).unwrap();
+        gorilla.open_id(&cookie, NOW).unwrap().is_ok()
+    };
+    for id in ["A", "a-b_9", &"x".repeat(63)] {
+        assert!(opened(id), "{id}");
+    }
+    for id in [
+        "",
+        "../etc",
+        "a.b",
+        "a b",
+        "a*",
+        "a\0",
+        "ä",
+        &"x".repeat(64),
+    ] {
+        assert!(!opened(id), "{id}");
+    }
+}
+
+/// Rows that the right keys sealed, of another version or shape.
+#[test]
+fn a_native_row_of_another_form_is_none() {
+    let (cookies, pair) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let options = CodecOptions::new().max_age(Duration::ZERO).max_length(0);
+    let rows: Arc<dyn Codec> = Arc::new(Codecs::from_pairs_with([pair], &options).unwrap());
+    let setup = setup("__Host-id", Dialect::Native, Lifetime::new());
+    let native = Dialect::Native.format(codec(&cookies), Some(rows.clone()), "", &setup);
+    let native = native.unwrap().0;
+    let key = native.key(&native.new_id().unwrap()).unwrap();
+    let name = std::str::from_utf8(key.as_bytes()).unwrap();
+    let date = UnixTime::from_secs(0);
+    let live = Row::Live(content());
+    let bytes = native.write(&key, &live, WRITE, NOW).unwrap().unwrap();
+    let text = std::str::from_utf8(&bytes).unwrap();
+    let payload = rows.open_at(name, text, date).unwrap().into_value();
+    let reads = |payload: &[u8]| {
+        let row = rows.seal_at(name, payload, date).unwrap();
+        read(&*native, &key, row.as_bytes(), NOW).is_some()
+    };
+    assert!(reads(&payload));
+    let changed = |place: usize, byte: u8| {
+        let mut changed = payload.clone();
+        changed[place] = byte;
+        changed
+    };
+    let head = &payload[..18];
+    let without_metadata = Value::map_of_interfaces([("a", 1_i64.into())]).to_vec();
+    for other in [
+        changed(0, 0),
+        changed(0, 2),
+        changed(1, 3),
+        Vec::new(),
+        head[..17].to_vec(),
+        head.to_vec(),
+        [head, &without_metadata].concat(),
+    ] {
+        assert!(!reads(&other));
+    }
+}
+
+/// What is under the second key is ours, whatever a Go program has under the first.
+#[test]
+fn a_text_that_looks_like_ours_is_not_taken_for_it() {
+    let scs = scs_with(Lifetime::new());
+    let key = scs.key(&scs.new_id().unwrap()).unwrap();
+    let ours = go_metadata::to_text(WRITE, &content().metadata);
+    let forged = ours.replace(" ape", " admin");
+    let values = [
+        ("_session", (&*forged).into()),
+        ("_silverback", (&*ours).into()),
+    ];
+    let row = scs_row(NOW.as_secs().cast_signed() + 60, &values);
+    let content = live(read(&*scs, &key, &row, NOW));
+    assert_eq!(content.metadata.login.unwrap().owner, "ape");
+    let kept: Option<String> = content.values.get("_session").unwrap();
+    assert_eq!(kept, Some(forged));
+}
+
 /// IDs of ours have 32 bytes, whatever a codec holds.
 #[test]
 fn an_id_of_another_length_is_none() {

@@ -10,6 +10,7 @@ use silverback::backend::{
     Stored,
 };
 use silverback::codec::{Codec, CodecOptions, Codecs};
+use silverback::compat::SessionManager;
 use silverback::session::testing::Jar;
 use silverback::session::{
     CookieOptions, CookieStore, Dialect, Lifetime, Refusal, ServerOptions, ServerStore, Session,
@@ -25,11 +26,17 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// Rows that are scs's, as far as this program is told.
-struct ScsRows(Memory);
+/// Rows that are a Go package's, as far as this program is told.
+struct GoRows(Memory, Layout);
+
+impl GoRows {
+    fn server(layout: Layout) -> Server {
+        Server::over(Arc::new(GoRows(Memory::new(), layout)))
+    }
+}
 
 #[async_trait]
-impl Backend for ScsRows {
+impl Backend for GoRows {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, backend::Error> {
         self.0.load(key).await
     }
@@ -61,7 +68,7 @@ impl Backend for ScsRows {
     }
 
     fn layout(&self) -> Layout {
-        Layout::Scs
+        self.1
     }
 }
 
@@ -183,7 +190,7 @@ fn persistent_cookies_follow_sessions_that_last_as_long_as_they_are_used() {
 #[test]
 fn a_cookie_of_scs_is_set_again_when_its_row_lasts_longer() {
     RUNTIME.block_on(async {
-        let server = Server::over(Arc::new(ScsRows(Memory::new())));
+        let server = GoRows::server(Layout::Scs);
         let lifetime = Lifetime::new()
             .idle(Duration::from_secs(20 * MINUTE))
             .absolute(Duration::from_secs(HOUR));
@@ -222,7 +229,7 @@ fn a_cookie_of_scs_is_set_again_when_its_row_lasts_longer() {
 #[test]
 fn a_session_of_scs_that_is_remembered_lives_no_longer() {
     RUNTIME.block_on(async {
-        let server = Server::over(Arc::new(ScsRows(Memory::new())));
+        let server = GoRows::server(Layout::Scs);
         let cookie = CookieOptions::new().name("session").unwrap();
         let options = options(Dialect::Scs).cookie(cookie.persistent(false));
         let store = server.store_with(options);
@@ -247,30 +254,102 @@ fn a_session_of_scs_that_is_remembered_lives_no_longer() {
     });
 }
 
-/// 30 days from the last use, as far as the codec lets a cookie and a row live.
+/// 30 days from the last use, as far as the codec lets a cookie and a row live: also where a
+/// row has an expiry beside it, which a touch could move alone.
 #[test]
 fn a_session_of_gorilla_lasts_as_long_as_it_is_used() {
     RUNTIME.block_on(async {
         let folder = Folder::new("sliding");
-        let server = folder.server();
-        // Go's default, with a max_age of 30 days.
-        let codecs = Codecs::from_pairs([server.pair.clone()]).unwrap();
-        let store = server.store_of(codecs.clone(), options(Dialect::Gorilla));
-        let month = Some(Some(30 * DAY));
-        let mut jar = Jar::new();
-        assert_eq!(cookie_after(&mut jar, &store, write).await, month);
-        for handle in [write, only_read, renew, only_read] {
-            server.clock.pass(29 * DAY);
-            assert_eq!(cookie_after(&mut jar, &store, handle).await, month);
-            let cookie = jar.get("session").unwrap();
-            let opened = codecs.open_at("session", cookie, server.now()).unwrap();
-            assert_eq!(opened.issued_at(), server.now());
+        let expiring = Layout::Gorilla {
+            keeps_expiries: true,
+        };
+        for server in [folder.server(), GoRows::server(expiring)] {
+            // Go's default, with a max_age of 30 days.
+            let codecs = Codecs::from_pairs([server.pair.clone()]).unwrap();
+            let store = server.store_of(codecs.clone(), options(Dialect::Gorilla));
+            let month = Some(Some(30 * DAY));
+            let mut jar = Jar::new();
+            assert_eq!(cookie_after(&mut jar, &store, write).await, month);
+            for handle in [write, only_read, only_read, renew, only_read] {
+                server.clock.pass(29 * DAY);
+                assert_eq!(cookie_after(&mut jar, &store, handle).await, month);
+                let cookie = jar.get("session").unwrap();
+                let opened = codecs.open_at("session", cookie, server.now()).unwrap();
+                assert_eq!(opened.issued_at(), server.now());
+            }
+            server.clock.pass(2 * DAY);
+            assert_eq!(cookie_after(&mut jar, &store, only_read).await, None);
+            server.clock.pass(28 * DAY);
+            assert!(jar.session(store).await.unwrap().refusal().is_some());
         }
-        server.clock.pass(2 * DAY);
-        assert_eq!(cookie_after(&mut jar, &store, only_read).await, None);
-        server.clock.pass(28 * DAY);
-        assert!(jar.session(store).await.unwrap().refusal().is_some());
     });
+}
+
+/// A cookie that is a bare ID has no date, and the row has one all the same.
+#[test]
+fn a_session_of_dynastore_lasts_as_long_as_it_is_used() {
+    RUNTIME.block_on(async {
+        let server = GoRows::server(Layout::Gorilla {
+            keeps_expiries: true,
+        });
+        let codecs = Codecs::from_pairs([server.pair.clone()]).unwrap();
+        let cookie = CookieOptions::new().name("session").unwrap();
+        let options = options(Dialect::Dynastore).cookie(cookie.persistent(false));
+        let store = server.store_of(codecs, options);
+        let mut jar = Jar::new();
+        assert_eq!(cookie_after(&mut jar, &store, write).await, Some(None));
+        for _ in 0..4 {
+            server.clock.pass(29 * DAY);
+            assert_eq!(cookie_after(&mut jar, &store, only_read).await, None);
+        }
+    });
+}
+
+/// The Go package's own lifetime and persistence, and safe flags.
+#[test]
+fn the_session_manager_has_the_defaults_of_scs() {
+    RUNTIME.block_on(async {
+        let rows = || Arc::new(GoRows(Memory::new(), Layout::Scs));
+        let set_cookie = async |manager: SessionManager| {
+            let store = manager.store().unwrap();
+            let request = Request::of(&Jar::new(), &store).await;
+            write(&request.session);
+            request.finish().await.unwrap().remove(0)
+        };
+        let flags = "; Path=/; HttpOnly; Secure; SameSite=Lax";
+        let by_default = set_cookie(SessionManager::new(rows())).await;
+        assert!(by_default.starts_with("session="), "{by_default}");
+        assert!(
+            by_default.ends_with(&format!("{flags}; Max-Age=86400")),
+            "{by_default}"
+        );
+        let manager = SessionManager::new(rows())
+            .lifetime(Duration::from_secs(7 * DAY))
+            .idle_timeout(Duration::from_secs(HOUR));
+        let idle = set_cookie(manager.clone()).await;
+        assert!(idle.ends_with("; Max-Age=3600"), "{idle}");
+        let forgets = CookieOptions::new().persistent(false);
+        let forgets = set_cookie(manager.cookie(forgets)).await;
+        assert!(forgets.ends_with(flags), "{forgets}");
+        assert!(
+            SessionManager::new(Arc::new(Memory::new()))
+                .store()
+                .is_err()
+        );
+    });
+}
+
+#[test]
+fn only_native_rows_have_a_codec_and_a_store_of_their_own() {
+    let server = GoRows::server(Layout::Scs);
+    for options in [
+        options(Dialect::Scs).store_name("shop"),
+        options(Dialect::Scs).row_codec(server.codecs()),
+    ] {
+        let backend = Arc::new(server.backend.clone());
+        let refused = ServerStore::with_options(server.codecs(), backend, options);
+        assert!(refused.unwrap_err().is_usage());
+    }
 }
 
 #[test]
@@ -308,7 +387,7 @@ async fn jar_with_cookie(store: &CookieStore) -> Jar {
 fn a_dialect_has_the_lifetime_of_its_go_package() {
     RUNTIME.block_on(async {
         let folder = Folder::new("defaults");
-        let scs = || Server::over(Arc::new(ScsRows(Memory::new())));
+        let scs = || GoRows::server(Layout::Scs);
         for (server, dialect, deadline, expiry) in [
             (Server::new(), Dialect::Native, Some(ABSOLUTE), 30 * MINUTE),
             (folder.server(), Dialect::Gorilla, None, 0),
@@ -331,7 +410,7 @@ fn a_dialect_has_the_lifetime_of_its_go_package() {
 /// scs seals nothing, so that it does not matter how old a cookie the codec opens.
 #[test]
 fn the_limits_of_a_codec_are_not_those_of_scs() {
-    let server = Server::over(Arc::new(ScsRows(Memory::new())));
+    let server = GoRows::server(Layout::Scs);
     let short = CodecOptions::new().max_age(Duration::from_secs(1));
     let codecs = Codecs::from_pairs_with([server.pair.clone()], &short).unwrap();
     server.store_of(codecs, options(Dialect::Scs));
@@ -384,10 +463,7 @@ fn a_row_that_is_too_long_ends_no_session(framework: Framework) {
 fn a_late_request_is_known_to_the_process_that_renewed_the_session() {
     let folder = Folder::new("late");
     let gorilla = || (folder.server(), Dialect::Gorilla);
-    let scs = || {
-        let rows = ScsRows(Memory::new());
-        (Server::over(Arc::new(rows)), Dialect::Scs)
-    };
+    let scs = || (GoRows::server(Layout::Scs), Dialect::Scs);
     RUNTIME.block_on(async {
         for (server, dialect) in [gorilla(), scs()] {
             let [own, elsewhere] = [(); 2].map(|()| server.store_with(options(dialect)));
