@@ -183,7 +183,8 @@ impl CookieOptions {
     ///
     /// Such cookies are set only in answers to requests for a loopback host
     /// (`localhost`, `*.localhost`, `127.0.0.0/8`, `[::1]`); for others, and for those that a
-    /// proxy [forwards](super::client_host) for another host, saving is an error.
+    /// proxy [forwards](super::client_host) for another host, saving is an error. In debug
+    /// builds its page says what to do.
     ///
     /// Browsers send a host's cookies to all of its ports (RFC 6265, section 8.5). So two
     /// applications on `localhost` take each other's cookies for invalid ones and replace
