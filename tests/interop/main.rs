@@ -42,7 +42,7 @@ mod types;
 
 use cases::{Case, Cases};
 use gorilla::Gorilla;
-use silverback::codec::Codec;
+use silverback::codec::{Codec, Codecs, KeyPairs};
 
 /// How many cookies go each way.
 const CASES: u64 = 4000;
@@ -115,4 +115,41 @@ fn gorilla_refuses_an_empty_plaintext_under_encryption() {
     };
     let cookie = case.codec().seal("sid", b"").unwrap();
     gorilla.refuses(&case, &cookie);
+}
+
+/// One text under three readings is three keys, here and in Go: `[]byte(text)`, `hex.DecodeString`
+/// and `base64.StdEncoding`. Where the SPEC has another reading than the Go program, we say so.
+#[test]
+fn keys_are_read_as_go_programs_read_them() {
+    const DIGITS: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+    let Some(mut gorilla) = Gorilla::start() else {
+        return;
+    };
+    let prefixes = ["", "text=", "b64="];
+    for (in_go, case) in prefixes.into_iter().zip(Cases::from_environment(3)) {
+        let spec = |prefix: &str| format!("{prefix}{DIGITS}");
+        let key = match in_go {
+            "" => base16ct::lower::decode_vec(DIGITS).unwrap(),
+            "text=" => DIGITS.as_bytes().to_vec(),
+            _ => base64::Engine::decode(&base64::prelude::BASE64_STANDARD, DIGITS).unwrap(),
+        };
+        let case = Case {
+            hash_key: key,
+            block_key: Vec::new(),
+            hash: "sha256",
+            ..case
+        };
+        let cookie = gorilla.seal(&case);
+        let opens = |pairs: KeyPairs| {
+            let codecs = Codecs::from_pairs(pairs).unwrap();
+            codecs.open(&case.name, &cookie).is_ok()
+        };
+        for prefix in prefixes {
+            let is_same = prefix == in_go;
+            assert_eq!(opens(spec(prefix).parse().unwrap()), is_same, "{prefix}");
+            let others = KeyPairs::other_readings(&spec(prefix));
+            let hints = others.iter().filter(|other| opens(other.keys().clone()));
+            assert_eq!(hints.count(), usize::from(!is_same), "{prefix}");
+        }
+    }
 }
