@@ -55,6 +55,7 @@
 //! | `axum` | no | axum's extractors on top of it; brings `tower` |
 //! | `actix` | no | `web::actix`: middleware and extractors for actix-web; brings `session` |
 //! | `tower-sessions` | no | `web::tower_sessions`: our backends beneath an application on the `tower-sessions` crate; brings `backend` and `json` |
+//! | `tower-sessions-0-14` | no | the same for its version 0.14, which axum-login 0.18 is built on |
 //! | `backend` | no | `backend`: records, their laws, and a backend in memory |
 //! | `files` | no | `backend::Files`: records in files |
 //! | `sqlite` | no | `backend::Sqlite`: records in an SQLite database, with SQLite itself; needs Rust 1.94 |
@@ -87,7 +88,12 @@ pub mod compat;
 pub mod gob;
 #[cfg(feature = "session")]
 pub mod session;
-#[cfg(any(feature = "tower", feature = "actix", feature = "tower-sessions"))]
+#[cfg(any(
+    feature = "tower",
+    feature = "actix",
+    feature = "tower-sessions",
+    feature = "tower-sessions-0-14"
+))]
 pub mod web;
 
 /// The README's examples, compiled and run as documentation tests.

@@ -8,7 +8,7 @@
 //! | `axum.rs` | axum: the extractors `Session` and `Sessions`, on top of the layer | `axum` |
 //! | [`actix`] | actix-web: [`SessionMiddleware`](actix::SessionMiddleware) and the same extractors | `actix` |
 //! | `fields.rs` | header fields, once for all of them | |
-//! | [`tower_sessions`] | applications on the `tower-sessions` crate: [`BackendStore`](tower_sessions::BackendStore) | `tower-sessions` |
+//! | [`tower_sessions`] | applications on the `tower-sessions` crate: [`BackendStore`](tower_sessions::BackendStore) | `tower-sessions`, `tower-sessions-0-14` |
 //!
 //! What a session is, which cookies count and what a response must carry is the
 //! business of [`session`](crate::session); how its values travel is that of
@@ -206,5 +206,5 @@ mod axum;
 mod fields;
 #[cfg(feature = "tower")]
 pub mod tower;
-#[cfg(feature = "tower-sessions")]
+#[cfg(any(feature = "tower-sessions", feature = "tower-sessions-0-14"))]
 pub mod tower_sessions;

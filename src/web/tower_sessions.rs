@@ -1,5 +1,5 @@
 //! [`BackendStore`]: our backends beneath the `tower-sessions` crate, for applications that
-//! are built on it.
+//! are built on it, in its versions 0.15 and 0.14.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,28 +10,28 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
-use tower_sessions_core::SessionStore;
-use tower_sessions_core::session::{Id, Record as SessionRecord};
-use tower_sessions_core::session_store::{Error, Result};
 
 use crate::backend::{self, Backend, Created, Expiry, Key, Layout, Outcome, Record};
 
 /// The first byte of each value; another one is no session of this store.
 const VERSION: u8 = 1;
 
-/// How often a change is tried while others change the same session. Each time one of them
-/// gets through, so that as many may do so at once.
+/// How often a change is tried while other requests change the same session. Each time one of
+/// them succeeds, so that as many may run at once.
 const MOST_ATTEMPTS: usize = 64;
 
-/// How many new IDs are tried. That one of them is taken happens to nobody.
+/// How many new IDs are tried. Of 128 random bits even the first is never taken.
 const MOST_IDS: usize = 8;
 
 /// How many lists and maps may be within each other in a value: what serde_json reads again.
 const MOST_LEVELS: usize = 126;
 
-/// A store for `tower-sessions`, in any of our backends.
+/// A store for `tower-sessions`, in any of our backends: for version 0.15 of that crate with the
+/// feature `tower-sessions`, and for 0.14, which axum-login 0.18 is built on, with
+/// `tower-sessions-0-14`. Both read the same rows.
 ///
 /// ```
+/// # #[cfg(feature = "tower-sessions")] {
 /// use std::sync::Arc;
 /// use silverback::backend::Memory;
 /// use silverback::web::tower_sessions::BackendStore;
@@ -40,6 +40,7 @@ const MOST_LEVELS: usize = 126;
 /// let store = BackendStore::new(Arc::new(Memory::new()))?; // or backend::connect(url).await?
 /// let app: axum::Router = axum::Router::new().layer(SessionManagerLayer::new(store));
 /// # Ok::<(), silverback::backend::Error>(())
+/// # }.unwrap();
 /// ```
 ///
 /// A row's key is the hash of the session's ID, so that a copy of the rows opens no session.
@@ -55,7 +56,7 @@ const MOST_LEVELS: usize = 126;
 /// - **A session that was deleted is not brought back** by a request that saves it late, nor
 ///   one that was renewed or is over: saving is an error, and the layer answers 500 and sets
 ///   no cookie.
-/// - **A client chooses no ID.** [`create`](SessionStore::create) always takes a new one,
+/// - **A client chooses no ID.** `create` always takes a new one,
 ///   since `flush` leaves in the record what the client sent, which somebody else may have
 ///   planted.
 ///
@@ -80,7 +81,7 @@ const MOST_LEVELS: usize = 126;
 /// [`ServerStore`](crate::session::ServerStore) with [`SessionLayer`](super::tower::SessionLayer)
 /// can do all of it, and signs its cookie.
 #[derive(Clone)]
-pub struct BackendStore(Arc<dyn Backend>);
+pub struct BackendStore(Rows);
 
 impl BackendStore {
     /// Sessions in that backend.
@@ -89,16 +90,71 @@ impl BackendStore {
     /// Usage, for a backend whose rows are those of a Go package.
     pub fn new(backend: Arc<dyn Backend>) -> std::result::Result<Self, backend::Error> {
         match backend.layout() {
-            Layout::Native => Ok(BackendStore(backend)),
+            Layout::Native => Ok(BackendStore(Rows(backend))),
             layout => Err(backend::Error::usage(format!(
                 "sessions of tower-sessions do not fit the backend's rows, which are {layout:?}"
             ))),
         }
     }
+}
+
+/// What every version of that crate asks of a store, in types of none.
+#[derive(Clone)]
+struct Rows(Arc<dyn Backend>);
+
+/// A session's values.
+type Data = HashMap<String, Value>;
+
+/// What goes wrong, as every version has it.
+enum Error {
+    Encode(String),
+    Decode(String),
+    Backend(String),
+}
+
+type Result<T> = std::result::Result<T, Error>;
+
+impl Rows {
+    /// Makes a session under a new ID, which is returned.
+    async fn create(&self, data: &Data, expiry: OffsetDateTime) -> Result<i128> {
+        let record = record(data, expiry)?;
+        for _ in 0..MOST_IDS {
+            let id = random_id()?;
+            match self
+                .0
+                .create(&key(id)?, &record)
+                .await
+                .map_err(of_backend)?
+            {
+                Created::Saved(_) => return Ok(id),
+                Created::Exists => {}
+            }
+        }
+        Err(Error::Backend("each new ID was there already".to_owned()))
+    }
+
+    async fn save(&self, id: i128, data: &Data, expiry: OffsetDateTime) -> Result<()> {
+        match self.change(id, Some(&record(data, expiry)?)).await? {
+            true => Ok(()),
+            false => {
+                let why = "the session has ended meanwhile: nothing was saved";
+                Err(Error::Backend(why.to_owned()))
+            }
+        }
+    }
+
+    async fn load(&self, id: i128) -> Result<Option<(Data, OffsetDateTime)>> {
+        let stored = self.0.load(&key(id)?).await.map_err(of_backend)?;
+        stored.map(|stored| read(&stored.record)).transpose()
+    }
+
+    async fn delete(&self, id: i128) -> Result<()> {
+        self.change(id, None).await.map(drop)
+    }
 
     /// Puts another record in place of the living one of that ID, or nothing. False, if
     /// there is none.
-    async fn change(&self, id: &Id, to: Option<&Record>) -> Result<bool> {
+    async fn change(&self, id: i128, to: Option<&Record>) -> Result<bool> {
         let key = key(id)?;
         for _ in 0..MOST_ATTEMPTS {
             let Some(stored) = self.0.load(&key).await.map_err(of_backend)? else {
@@ -123,6 +179,14 @@ impl BackendStore {
     }
 }
 
+/// A new ID: 128 random bits of the operating system.
+fn random_id() -> Result<i128> {
+    let mut bits = [0; 16];
+    let filled = getrandom::fill(&mut bits);
+    filled.map_err(|_| Error::Backend("the system has no randomness to give".to_owned()))?;
+    Ok(i128::from_le_bytes(bits))
+}
+
 fn of_backend(error: backend::Error) -> Error {
     let message = error.to_string();
     match error.is_corrupt() {
@@ -131,24 +195,20 @@ fn of_backend(error: backend::Error) -> Error {
     }
 }
 
-fn key(id: &Id) -> Result<Key> {
-    let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(id.0.to_le_bytes()));
+fn key(id: i128) -> Result<Key> {
+    let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(id.to_le_bytes()));
     Key::new(hash).map_err(of_backend)
 }
 
-fn record(session: &SessionRecord) -> Result<Record> {
-    if session
-        .data
-        .values()
-        .any(|value| is_deeper(value, MOST_LEVELS))
-    {
+fn record(data: &Data, expiry_date: OffsetDateTime) -> Result<Record> {
+    if data.values().any(|value| is_deeper(value, MOST_LEVELS)) {
         let why = format!("a value has more than {MOST_LEVELS} lists and maps within each other");
         return Err(Error::Encode(why));
     }
     let mut value = vec![VERSION];
-    let written = serde_json::to_writer(&mut value, &session.data);
+    let written = serde_json::to_writer(&mut value, data);
     written.map_err(|_| Error::Encode("a value is no JSON".to_owned()))?;
-    Ok(Record::new(value, expiry(session.expiry_date)?))
+    Ok(Record::new(value, expiry(expiry_date)?))
 }
 
 /// Whether more lists and maps are within each other than that.
@@ -168,63 +228,75 @@ fn expiry(date: OffsetDateTime) -> Result<Expiry> {
     Ok(Expiry::from_millis(millis))
 }
 
-fn read(id: Id, record: &Record) -> Result<SessionRecord> {
+fn read(record: &Record) -> Result<(Data, OffsetDateTime)> {
     // What serde_json says of it may quote it.
     let no_session = || Error::Decode("the row is no session of this store".to_owned());
-    let data: HashMap<String, Value> = match record.value().split_first() {
+    let data = match record.value().split_first() {
         Some((&VERSION, json)) => serde_json::from_slice(json).map_err(|_| no_session())?,
         _ => return Err(no_session()),
     };
     let nanoseconds = i128::from(record.expiry().as_millis()) * 1_000_000;
     let expiry_date = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds);
-    Ok(SessionRecord {
-        id,
-        data,
-        expiry_date: expiry_date.map_err(|_| no_session())?,
-    })
+    Ok((data, expiry_date.map_err(|_| no_session())?))
 }
 
-#[async_trait::async_trait]
-impl SessionStore for BackendStore {
-    async fn create(&self, session: &mut SessionRecord) -> Result<()> {
-        let record = record(session)?;
-        for _ in 0..MOST_IDS {
-            let id = Id::default();
-            match self
-                .0
-                .create(&key(&id)?, &record)
-                .await
-                .map_err(of_backend)?
-            {
-                Created::Saved(_) => {
-                    session.id = id;
-                    return Ok(());
+/// The trait of a version of that crate. The versions have the same items, in types of their
+/// own.
+macro_rules! session_store_of {
+    ($core:ident) => {
+        #[async_trait::async_trait]
+        impl $core::SessionStore for BackendStore {
+            async fn create(
+                &self,
+                session: &mut $core::session::Record,
+            ) -> $core::session_store::Result<()> {
+                let created = self.0.create(&session.data, session.expiry_date).await;
+                session.id = $core::session::Id(created?);
+                Ok(())
+            }
+
+            async fn save(
+                &self,
+                session: &$core::session::Record,
+            ) -> $core::session_store::Result<()> {
+                let $core::session::Id(id) = session.id;
+                let saved = self.0.save(id, &session.data, session.expiry_date).await;
+                Ok(saved?)
+            }
+
+            async fn load(
+                &self,
+                id: &$core::session::Id,
+            ) -> $core::session_store::Result<Option<$core::session::Record>> {
+                let loaded = self.0.load(id.0).await?;
+                Ok(loaded.map(|(data, expiry_date)| $core::session::Record {
+                    id: *id,
+                    data,
+                    expiry_date,
+                }))
+            }
+
+            async fn delete(&self, id: &$core::session::Id) -> $core::session_store::Result<()> {
+                Ok(self.0.delete(id.0).await?)
+            }
+        }
+
+        impl From<Error> for $core::session_store::Error {
+            fn from(error: Error) -> Self {
+                match error {
+                    Error::Encode(message) => $core::session_store::Error::Encode(message),
+                    Error::Decode(message) => $core::session_store::Error::Decode(message),
+                    Error::Backend(message) => $core::session_store::Error::Backend(message),
                 }
-                Created::Exists => {}
             }
         }
-        Err(Error::Backend("each new ID was there already".to_owned()))
-    }
-
-    async fn save(&self, session: &SessionRecord) -> Result<()> {
-        match self.change(&session.id, Some(&record(session)?)).await? {
-            true => Ok(()),
-            false => {
-                let why = "the session has ended meanwhile: nothing was saved";
-                Err(Error::Backend(why.to_owned()))
-            }
-        }
-    }
-
-    async fn load(&self, id: &Id) -> Result<Option<SessionRecord>> {
-        let stored = self.0.load(&key(id)?).await.map_err(of_backend)?;
-        stored.map(|stored| read(*id, &stored.record)).transpose()
-    }
-
-    async fn delete(&self, id: &Id) -> Result<()> {
-        self.change(id, None).await.map(drop)
-    }
+    };
 }
+
+#[cfg(feature = "tower-sessions")]
+session_store_of!(tower_sessions_core);
+#[cfg(feature = "tower-sessions-0-14")]
+session_store_of!(tower_sessions_core_0_14);
 
 impl fmt::Debug for BackendStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -242,7 +314,7 @@ mod tests {
     fn expiries_are_rounded_down_before_1970_too() {
         for (nanoseconds, millis) in [(1_999_999, 1), (0, 0), (-1, -1), (-1_000_000, -1)] {
             let date = OffsetDateTime::UNIX_EPOCH + Duration::nanoseconds(nanoseconds);
-            assert_eq!(expiry(date).unwrap(), Expiry::from_millis(millis));
+            assert!(expiry(date).is_ok_and(|at| at == Expiry::from_millis(millis)));
         }
     }
 }

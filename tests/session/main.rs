@@ -4,6 +4,8 @@
 #[macro_use]
 mod table;
 
+#[cfg(feature = "tower-sessions-0-14")]
+mod axum_login;
 mod beside_go;
 mod caches;
 mod client;
