@@ -1,12 +1,12 @@
 //! How an error names its cause: in its own text, once, in one line. Such an error has no
-//! `source()` besides: whoever prints the chain would read the cause twice.
+//! `source()`, since a report that prints the chain would repeat the cause.
 
 use std::error::Error;
 use std::fmt;
 
 /// Writes `message`, and after it what each cause adds: `the database does not answer: error
-/// communicating with database: Connection refused (os error 111)`. A cause that is told already is
-/// left out, as is all of it but the first line.
+/// communicating with database: Connection refused (os error 111)`. A cause that the text
+/// names already is left out, and so are all lines of a cause but its first.
 pub(crate) fn write(
     f: &mut fmt::Formatter<'_>,
     message: &str,
@@ -15,11 +15,11 @@ pub(crate) fn write(
     let mut text = message.to_owned();
     let mut next = cause.map(|cause| cause as &(dyn Error + 'static));
     while let Some(cause) = next {
-        let told = cause.to_string();
-        let told = told.lines().next().unwrap_or_default().trim_end();
-        if !text.contains(told) {
+        let reason = cause.to_string();
+        let reason = reason.lines().next().unwrap_or_default().trim_end();
+        if !text.contains(reason) {
             text.push_str(": ");
-            text.push_str(told);
+            text.push_str(reason);
         }
         next = cause.source();
     }
@@ -45,25 +45,25 @@ mod tests {
         }
     }
 
-    struct Told<'a>(&'a str, Option<&'a Link>);
+    struct Report<'a>(&'a str, Option<&'a Link>);
 
-    impl fmt::Display for Told<'_> {
+    impl fmt::Display for Report<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write(f, self.0, self.1.map(|link| link as _))
         }
     }
 
     #[test]
-    fn each_cause_is_told_once_and_in_one_line() {
+    fn each_cause_is_named_once_and_in_one_line() {
         let refused = || Some(Box::new(Link("refused (os error 111)", None)));
         let chain = Link("cannot connect: refused (os error 111)", refused());
-        let told = Told("no answer", Some(&chain)).to_string();
-        assert_eq!(told, "no answer: cannot connect: refused (os error 111)");
+        let report = Report("no answer", Some(&chain)).to_string();
+        assert_eq!(report, "no answer: cannot connect: refused (os error 111)");
         let chain = Link("cannot connect\nin two lines", refused());
-        let told = Told("no answer", Some(&chain)).to_string();
-        assert_eq!(told, "no answer: cannot connect: refused (os error 111)");
-        let told = Told("no answer: cannot connect", Some(&chain)).to_string();
-        assert_eq!(told, "no answer: cannot connect: refused (os error 111)");
-        assert_eq!(Told("no answer", None).to_string(), "no answer");
+        let report = Report("no answer", Some(&chain)).to_string();
+        assert_eq!(report, "no answer: cannot connect: refused (os error 111)");
+        let report = Report("no answer: cannot connect", Some(&chain)).to_string();
+        assert_eq!(report, "no answer: cannot connect: refused (os error 111)");
+        assert_eq!(Report("no answer", None).to_string(), "no answer");
     }
 }

@@ -116,7 +116,7 @@ impl KeyPairs {
     }
 
     /// What each pair of a SPEC would be if its keys were read in another way: as text for hex,
-    /// say. For a hint to the operator whose keys do not open a cookie, as the `silverback`
+    /// say. For a hint to an operator when the keys do not open a cookie, as the `silverback`
     /// program gives it; never for opening what a client sends.
     ///
     /// ```

@@ -217,7 +217,7 @@ impl Error {
         matches!(self.kind, Kind::Unavailable | Kind::InDoubt)
     }
 
-    /// A server did not answer a write, and afterwards nobody could tell whether it was
+    /// A server did not answer a write, and reading it back did not show whether it was
     /// done. It [is unavailable](Error::is_unavailable) too; the session takes no more
     /// changes in this request, since saving it again might do everything twice.
     #[must_use]
@@ -254,7 +254,7 @@ impl Error {
         self.kind == Kind::NotFresh
     }
 
-    /// The HTTP status to answer with where nobody handled the error: 503 if a
+    /// The HTTP status of a response to an error that no handler took care of: 503 if a
     /// server [is unavailable](Error::is_unavailable), 409 for a
     /// [conflict](Error::is_conflict) or a session that [is gone](Error::is_gone), 403 if
     /// a login [is not fresh](Error::is_not_fresh), else 500.
@@ -274,7 +274,7 @@ impl Error {
 }
 
 impl Error {
-    /// Tells the operator, since the client is told nothing.
+    /// Logs the error for the operator, since the client learns nothing of it.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn log(&self) {
         match self.kind {

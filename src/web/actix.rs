@@ -181,7 +181,7 @@ async fn finish(
     }
 }
 
-/// An error on its way out, which becomes a response as often as somebody wants to see it.
+/// An error on its way out, which becomes a response each time actix-web asks for one.
 enum Finished {
     /// With the fields of the sessions that were saved.
     Error(actix_web::Error, ResponseFields),

@@ -57,7 +57,7 @@ const MOST_LEVELS: usize = 126;
 ///   one that was renewed or is over: saving is an error, and the layer answers 500 and sets
 ///   no cookie.
 /// - **A client chooses no ID.** `create` always takes a new one,
-///   since `flush` leaves in the record what the client sent, which somebody else may have
+///   since `flush` leaves in the record what the client sent, which an attacker may have
 ///   planted.
 ///
 /// So end a session with `flush`, and begin one with `flush` or `cycle_id`. `clear` keeps the
@@ -66,7 +66,7 @@ const MOST_LEVELS: usize = 126;
 ///
 /// # What it cannot do
 ///
-/// A `SessionStore` is not told what was loaded, so nothing can be compared:
+/// A `SessionStore` does not learn what was loaded, so nothing can be compared:
 /// - **Of two requests that change one session, the one that saves last wins**, and what the
 ///   other wrote is lost.
 /// - **A new ID (`cycle_id`) is not one step**: the old session is deleted, and the new one
@@ -137,7 +137,7 @@ impl Rows {
         match self.change(id, Some(&record(data, expiry)?)).await? {
             true => Ok(()),
             false => {
-                let why = "the session has ended meanwhile: nothing was saved";
+                let why = "the session has ended since this request loaded it: nothing was saved";
                 Err(Error::Backend(why.to_owned()))
             }
         }
@@ -174,7 +174,7 @@ impl Rows {
                 Outcome::Conflict => {}
             }
         }
-        let why = "others saved the session again and again: nothing was saved";
+        let why = "other requests kept saving the session: nothing was saved, try again";
         Err(Error::Backend(why.to_owned()))
     }
 }
