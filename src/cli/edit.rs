@@ -20,7 +20,7 @@ use super::{Failure, edit_gob, gob, like, picture, tell};
 ///
 /// With gob, a value that is set keeps the Go type that is there if the JSON fits it, in the
 /// form that `decode` prints: base64 for bytes, RFC 3339 for a time. If it does not fit, the
-/// new type is said on standard error. A new key holds int, uint64, float64, string, bool,
+/// new type is reported on standard error. A new key holds int, uint64, float64, string, bool,
 /// []interface {} or map[string]interface {}, or the TYPE that is named: a basic type (int8,
 /// float32 ..), a slice of one ([]string ..), time.Time, time.Duration,
 /// github.com/google/uuid.UUID, [16]uint8, []interface {} or map[string]interface {}.
@@ -51,7 +51,7 @@ struct Changes<'a> {
 
 struct Set<'a> {
     key: &'a str,
-    /// The name of the Go type, if one is said.
+    /// The name of the Go type, if one is given.
     of: Option<&'a str>,
     json: Json,
 }

@@ -60,7 +60,7 @@ impl Tree {
 
     /// The type in an interface, where Go must have registered it: one that does not depend
     /// on what the values happen to be; or, if the reader of the gob does not know that,
-    /// just that of the values. None where nil says all that is to be said.
+    /// exactly that of the values. `None` for an empty list that only nil can stand for.
     fn schema_in_interface(&self, known: Option<&KnownTypes>) -> Option<Schema> {
         let usual = self.usual_schema();
         let Some(known) = known else {
@@ -72,7 +72,7 @@ impl Tree {
         let exact = self.schema();
         match self {
             _ if known.has(&exact.registered_name()) => Some(exact),
-            // An empty list shows of what type it is to nobody.
+            // An empty list does not show its type.
             Tree::Sequence(elements) if elements.is_empty() => None,
             _ => Some(usual),
         }

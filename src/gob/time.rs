@@ -14,8 +14,8 @@ use super::{Error, Value};
 ///
 /// It prints as Go's `time.RFC3339Nano` and is read from RFC 3339. RFC 3339 has no
 /// seconds in a zone: an offset with seconds, or of a day or more, prints the same
-/// instant in the nearest zone that can be written. (Go prints the local time beside a
-/// zone without its seconds, which is another instant.)
+/// instant in the nearest zone that can be written. (Go prints the local time with a
+/// zone that lacks the seconds, which is another instant.)
 ///
 /// In a session it is a `time.Time`: [`Interface::from`](super::Interface) makes one of
 /// it, and so does serde. chrono's and `time`'s types convert through
@@ -370,7 +370,7 @@ mod tests {
         }
     }
 
-    /// RFC 3339 has no seconds of a zone, and Go prints these beside a local time that has
+    /// RFC 3339 has no seconds of a zone, and Go prints these with a local time that has
     /// them. The seconds of version 2 are signed.
     #[test]
     fn a_zone_that_has_no_text_prints_the_same_instant() {
