@@ -551,7 +551,13 @@ fn a_native_row_of_another_form_is_none() {
     let options = CodecOptions::new().max_age(Duration::ZERO).max_length(0);
     let rows: Arc<dyn Codec> = Arc::new(Codecs::from_pairs_with([pair], &options).unwrap());
     let setup = setup("__Host-id", Dialect::Native, Lifetime::new());
-    let native = Dialect::Native.format(codec(&cookies), Some(rows.clone()), "", &setup);
+    let native = Dialect::Native.format(
+        codec(&cookies),
+        Some(rows.clone()),
+        "",
+        &setup,
+        Layout::Native,
+    );
     let native = native.unwrap().0;
     let key = native.key(&native.new_id().unwrap()).unwrap();
     let name = std::str::from_utf8(key.as_bytes()).unwrap();
