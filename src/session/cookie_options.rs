@@ -1,18 +1,13 @@
 //! [`CookieOptions`]: the name of a session's cookie and its attributes, checked
-//! before any cookie is sent, and the Set-Cookie text made of them.
-//!
-//! The text is our own, not a cookie library's: what does not change from cookie to
-//! cookie is written once, when the store is built.
+//! before any cookie is sent.
 //!
 //! Sources: RFC 6265bis (draft-ietf-httpbis-rfc6265bis) for attributes and the
 //! prefixes `__Host-` and `__Secure-`; draft-ietf-httpbis-layered-cookies for
 //! `__Http-` and `__Host-Http-`; CHIPS for Partitioned.
 
-use std::time::Duration;
-
 use crate::codec;
 
-use super::{Error, Refusal};
+use super::Error;
 
 /// When a browser sends the cookie with requests that other sites cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -46,29 +41,29 @@ pub enum SameSite {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[doc(alias = "Options")]
 pub struct CookieOptions {
-    name: String,
-    scope: Scope,
-    secure: bool,
-    http_only: bool,
-    same_site: SameSite,
-    partitioned: bool,
-    insecure_http: InsecureHttp,
-    former_scopes: Vec<Scope>,
-    removes_not_valid: bool,
+    pub(super) name: String,
+    pub(super) scope: Scope,
+    pub(super) secure: bool,
+    pub(super) http_only: bool,
+    pub(super) same_site: SameSite,
+    pub(super) partitioned: bool,
+    pub(super) insecure_http: InsecureHttp,
+    pub(super) former_scopes: Vec<Scope>,
+    pub(super) removes_not_valid: bool,
     /// None: what the store's dialect has.
     persistent: Option<bool>,
 }
 
 /// Where a browser sends a cookie.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Scope {
-    path: String,
-    domain: Option<String>,
+pub(super) struct Scope {
+    pub(super) path: String,
+    pub(super) domain: Option<String>,
 }
 
 /// Whether cookies may travel without TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum InsecureHttp {
+pub(super) enum InsecureHttp {
     No,
     OnLoopback,
     Everywhere,
@@ -257,7 +252,7 @@ impl CookieOptions {
     }
 
     /// Refuses what does not go together.
-    fn check(&self) -> Result<(), Error> {
+    pub(super) fn check(&self) -> Result<(), Error> {
         if self.same_site == SameSite::None && !self.secure {
             return Err(Error::usage("SameSite=None needs Secure"));
         }
@@ -299,113 +294,6 @@ impl Default for CookieOptions {
     }
 }
 
-/// Checked options, with what is the same in each Set-Cookie written already.
-#[derive(Clone, Debug)]
-pub(super) struct CookieWriter {
-    name: String,
-    attributes: String,
-    removals: Vec<String>,
-    insecure_http: InsecureHttp,
-    removes_not_valid: bool,
-}
-
-impl CookieWriter {
-    pub(super) fn new(options: CookieOptions) -> Result<Self, Error> {
-        options.check()?;
-        let mut scopes = vec![options.scope.clone()];
-        for former in &options.former_scopes {
-            if !scopes.contains(former) {
-                scopes.push(former.clone());
-            }
-        }
-        let removals = scopes.iter().map(|scope| {
-            let attributes = attributes(&options, scope);
-            // Expires is for what does not know Max-Age.
-            format!(
-                "{}={attributes}; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
-                options.name
-            )
-        });
-        Ok(CookieWriter {
-            attributes: attributes(&options, &options.scope),
-            removals: removals.collect(),
-            insecure_http: options.insecure_http,
-            removes_not_valid: options.removes_not_valid,
-            name: options.name,
-        })
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The Set-Cookie that keeps `value`, for `max_age` or until the browser closes.
-    pub(super) fn set(&self, value: &str, max_age: Option<Duration>) -> String {
-        let room = self.name.len() + value.len() + self.attributes.len() + 32;
-        let mut text = String::with_capacity(room);
-        for part in [&self.name, "=", value, &self.attributes] {
-            text.push_str(part);
-        }
-        if let Some(max_age) = max_age {
-            text.push_str("; Max-Age=");
-            text.push_str(itoa::Buffer::new().format(max_age.as_secs()));
-        }
-        text
-    }
-
-    /// The Set-Cookies that remove the cookie: first the one that removes what
-    /// [`set`](CookieWriter::set) set, then those of its former scopes.
-    pub(super) fn removals(&self) -> impl Iterator<Item = &String> {
-        self.removals.iter()
-    }
-
-    /// The Set-Cookies that remove the cookie from its former scopes.
-    pub(super) fn former_removals(&self) -> impl Iterator<Item = &String> {
-        self.removals().skip(1)
-    }
-
-    /// Whether a cookie that was refused for this is removed from the client.
-    pub(super) fn removes(&self, refusal: Refusal) -> bool {
-        self.removes_not_valid && refusal == Refusal::NotValid
-    }
-
-    /// Refuses to send a cookie that anybody could read on the way.
-    pub(super) fn check_host(&self, is_loopback: bool) -> Result<(), Error> {
-        match self.insecure_http {
-            InsecureHttp::OnLoopback if !is_loopback => Err(Error::usage(
-                "the request is not for a loopback host, where alone insecure_http() sets cookies: \
-                 open the site as http://localhost or http://127.0.0.1; or serve it over TLS and \
-                 leave insecure_http() out; or say insecure_http_everywhere(), and anyone who reads \
-                 the network has the sessions",
-            )),
-            _ => Ok(()),
-        }
-    }
-}
-
-fn attributes(options: &CookieOptions, scope: &Scope) -> String {
-    let mut text = format!("; Path={}", scope.path);
-    if let Some(domain) = &scope.domain {
-        text.push_str("; Domain=");
-        text.push_str(domain);
-    }
-    if options.http_only {
-        text.push_str("; HttpOnly");
-    }
-    if options.secure {
-        text.push_str("; Secure");
-    }
-    text.push_str(match options.same_site {
-        SameSite::Strict => "; SameSite=Strict",
-        SameSite::Lax => "; SameSite=Lax",
-        SameSite::None => "; SameSite=None",
-    });
-    if options.partitioned {
-        text.push_str("; Partitioned");
-    }
-    text
-}
-
 /// Browsers know them in any case of letters. The longest comes first.
 const PREFIXES: [&str; 4] = ["__Host-Http-", "__Host-", "__Http-", "__Secure-"];
 
@@ -425,14 +313,6 @@ fn is_host_prefix(prefix: &str) -> bool {
 
 fn is_http_prefix(prefix: &str) -> bool {
     prefix.to_ascii_lowercase().ends_with("http-")
-}
-
-/// Whether a cookie's value is made of nothing else (RFC 6265, section 4.1.1). All bytes
-/// are looked at, since that is faster than to stop at the first wrong one.
-pub(super) fn is_cookie_value(value: &str) -> bool {
-    let is_wrong =
-        |byte: u8| !matches!(byte, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e);
-    !value.bytes().fold(false, |any, byte| any | is_wrong(byte))
 }
 
 fn checked_path(path: String) -> Result<String, Error> {
@@ -475,47 +355,8 @@ fn checked_domain(domain: String) -> Result<String, Error> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::cookie_writer::CookieWriter;
     use super::*;
-
-    fn set(options: CookieOptions) -> String {
-        CookieWriter::new(options).unwrap().set("v", None)
-    }
-
-    #[test]
-    fn the_default_is_the_safest() {
-        assert_eq!(
-            set(CookieOptions::new()),
-            "__Host-id=v; Path=/; HttpOnly; Secure; SameSite=Lax"
-        );
-        assert_eq!(
-            set(CookieOptions::new().insecure_http()),
-            "id=v; Path=/; HttpOnly; SameSite=Lax"
-        );
-    }
-
-    #[test]
-    fn a_removal_repeats_name_scope_and_flags() {
-        let options = CookieOptions::new()
-            .name("sid")
-            .and_then(|options| options.domain("example.com"))
-            .and_then(|options| options.path("/shop"))
-            .unwrap()
-            .same_site(SameSite::None)
-            .partitioned();
-        let writer = CookieWriter::new(options).unwrap();
-        let scope =
-            "; Path=/shop; Domain=example.com; HttpOnly; Secure; SameSite=None; Partitioned";
-        assert_eq!(writer.set("v", None), format!("sid=v{scope}"));
-        let month = Duration::from_secs(2_592_000);
-        assert_eq!(
-            writer.set("v", Some(month)),
-            format!("sid=v{scope}; Max-Age=2592000")
-        );
-        assert_eq!(
-            writer.removals().next().unwrap(),
-            &format!("sid={scope}; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT")
-        );
-    }
 
     #[test]
     fn the_prefixes_rules_hold_in_any_case() {
@@ -566,16 +407,6 @@ mod tests {
     fn a_name_is_more_than_a_prefix() {
         let options = CookieOptions::new().name("__Host-").unwrap();
         assert!(CookieWriter::new(options.insecure_http()).is_err());
-    }
-
-    #[test]
-    fn a_cookie_value_is_made_of_what_rfc_6265_says() {
-        assert!(is_cookie_value("") && is_cookie_value("!#$%&'()*+-./:<=>?@[]^_`{|}~aZ09"));
-        for wrong in [
-            "\"", ",", ";", "\\", " ", "\r", "\n", "\0", "\x7f", "\u{e4}",
-        ] {
-            assert!(!is_cookie_value(&format!("a{wrong}b")), "{wrong:?}");
-        }
     }
 
     #[test]

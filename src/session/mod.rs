@@ -7,7 +7,7 @@
 //! | `sessions.rs`, `client_host.rs`, `response_fields.rs` | [`Sessions`]: a request's sessions by name, and what its response carries |
 //! | `values.rs`, `flashes.rs`, `data_model.rs`, `self_describing.rs` | [`Values`]: what a session holds, as gob or in other formats |
 //! | `metadata.rs`, `lifetime.rs` | how long it lives: [`Lifetime`] |
-//! | `cookie_options.rs`, `cookie_header.rs` | the cookie as it is set and as it is read: [`CookieOptions`] |
+//! | `cookie_options.rs`, `cookie_writer.rs`, `cookie_header.rs` | the cookie as it is set and as it is read: [`CookieOptions`] |
 //! | `cookie_life.rs` | how long a client keeps it |
 //! | `store.rs`, `cookie_store.rs`, `epochs.rs`, `backend_epochs.rs` | [`Store`], [`CookieStore`], and revoking what lives in cookies: [`Epochs`] |
 //! | `server_store/`, `server_options.rs` | [`ServerStore`]: sessions that live in a server |
@@ -49,6 +49,7 @@ mod cookie_header;
 mod cookie_life;
 mod cookie_options;
 mod cookie_store;
+mod cookie_writer;
 mod data_model;
 mod dialect;
 mod epochs;

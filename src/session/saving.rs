@@ -3,7 +3,7 @@
 
 use crate::codec::UnixTime;
 
-use super::cookie_options::is_cookie_value;
+use super::cookie_writer::is_cookie_value;
 use super::session::Undo;
 use super::state::{Came, Outgoing, Saving, Task, Work};
 use super::{Error, Session};

@@ -12,7 +12,7 @@ use crate::codec::{self, Codec, UnixTime};
 
 use super::content::{Content, Log};
 use super::cookie_life::CookieLife;
-use super::cookie_options::CookieWriter;
+use super::cookie_writer::CookieWriter;
 use super::data_model::DataModel;
 use super::id::Id;
 use super::metadata::Login;

@@ -1,0 +1,179 @@
+//! [`CookieWriter`]: the Set-Cookie text of a session's cookie.
+//!
+//! The text is our own, not a cookie library's: the parts that are the same for each cookie are
+//! written once, when the store is built.
+
+use std::time::Duration;
+
+use super::cookie_options::{CookieOptions, InsecureHttp, SameSite, Scope};
+use super::{Error, Refusal};
+
+/// Checked options, with what is the same in each Set-Cookie written already.
+#[derive(Clone, Debug)]
+pub(super) struct CookieWriter {
+    name: String,
+    attributes: String,
+    removals: Vec<String>,
+    insecure_http: InsecureHttp,
+    removes_not_valid: bool,
+}
+
+impl CookieWriter {
+    pub(super) fn new(options: CookieOptions) -> Result<Self, Error> {
+        options.check()?;
+        let mut scopes = vec![options.scope.clone()];
+        for former in &options.former_scopes {
+            if !scopes.contains(former) {
+                scopes.push(former.clone());
+            }
+        }
+        let removals = scopes.iter().map(|scope| {
+            let attributes = attributes(&options, scope);
+            // Expires is for what does not know Max-Age.
+            format!(
+                "{}={attributes}; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+                options.name
+            )
+        });
+        Ok(CookieWriter {
+            attributes: attributes(&options, &options.scope),
+            removals: removals.collect(),
+            insecure_http: options.insecure_http,
+            removes_not_valid: options.removes_not_valid,
+            name: options.name,
+        })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The Set-Cookie that keeps `value`, for `max_age` or until the browser closes.
+    pub(super) fn set(&self, value: &str, max_age: Option<Duration>) -> String {
+        let room = self.name.len() + value.len() + self.attributes.len() + 32;
+        let mut text = String::with_capacity(room);
+        for part in [&self.name, "=", value, &self.attributes] {
+            text.push_str(part);
+        }
+        if let Some(max_age) = max_age {
+            text.push_str("; Max-Age=");
+            text.push_str(itoa::Buffer::new().format(max_age.as_secs()));
+        }
+        text
+    }
+
+    /// The Set-Cookies that remove the cookie: first the one that removes what
+    /// [`set`](CookieWriter::set) set, then those of its former scopes.
+    pub(super) fn removals(&self) -> impl Iterator<Item = &String> {
+        self.removals.iter()
+    }
+
+    /// The Set-Cookies that remove the cookie from its former scopes.
+    pub(super) fn former_removals(&self) -> impl Iterator<Item = &String> {
+        self.removals().skip(1)
+    }
+
+    /// Whether a cookie that was refused for this is removed from the client.
+    pub(super) fn removes(&self, refusal: Refusal) -> bool {
+        self.removes_not_valid && refusal == Refusal::NotValid
+    }
+
+    /// Refuses to send a cookie that anybody could read on the way.
+    pub(super) fn check_host(&self, is_loopback: bool) -> Result<(), Error> {
+        match self.insecure_http {
+            InsecureHttp::OnLoopback if !is_loopback => Err(Error::usage(
+                "the request is not for a loopback host, where alone insecure_http() sets cookies: \
+                 open the site as http://localhost or http://127.0.0.1; or serve it over TLS and \
+                 leave insecure_http() out; or say insecure_http_everywhere(), and anyone who reads \
+                 the network has the sessions",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn attributes(options: &CookieOptions, scope: &Scope) -> String {
+    let mut text = format!("; Path={}", scope.path);
+    if let Some(domain) = &scope.domain {
+        text.push_str("; Domain=");
+        text.push_str(domain);
+    }
+    if options.http_only {
+        text.push_str("; HttpOnly");
+    }
+    if options.secure {
+        text.push_str("; Secure");
+    }
+    text.push_str(match options.same_site {
+        SameSite::Strict => "; SameSite=Strict",
+        SameSite::Lax => "; SameSite=Lax",
+        SameSite::None => "; SameSite=None",
+    });
+    if options.partitioned {
+        text.push_str("; Partitioned");
+    }
+    text
+}
+
+/// Whether a cookie's value is made of nothing else (RFC 6265, section 4.1.1). All bytes
+/// are looked at, since that is faster than to stop at the first wrong one.
+pub(super) fn is_cookie_value(value: &str) -> bool {
+    let is_wrong =
+        |byte: u8| !matches!(byte, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e);
+    !value.bytes().fold(false, |any, byte| any | is_wrong(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(options: CookieOptions) -> String {
+        CookieWriter::new(options).unwrap().set("v", None)
+    }
+
+    #[test]
+    fn the_default_is_the_safest() {
+        assert_eq!(
+            set(CookieOptions::new()),
+            "__Host-id=v; Path=/; HttpOnly; Secure; SameSite=Lax"
+        );
+        assert_eq!(
+            set(CookieOptions::new().insecure_http()),
+            "id=v; Path=/; HttpOnly; SameSite=Lax"
+        );
+    }
+
+    #[test]
+    fn a_removal_repeats_name_scope_and_flags() {
+        let options = CookieOptions::new()
+            .name("sid")
+            .and_then(|options| options.domain("example.com"))
+            .and_then(|options| options.path("/shop"))
+            .unwrap()
+            .same_site(SameSite::None)
+            .partitioned();
+        let writer = CookieWriter::new(options).unwrap();
+        let scope =
+            "; Path=/shop; Domain=example.com; HttpOnly; Secure; SameSite=None; Partitioned";
+        assert_eq!(writer.set("v", None), format!("sid=v{scope}"));
+        let month = Duration::from_secs(2_592_000);
+        assert_eq!(
+            writer.set("v", Some(month)),
+            format!("sid=v{scope}; Max-Age=2592000")
+        );
+        assert_eq!(
+            writer.removals().next().unwrap(),
+            &format!("sid={scope}; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT")
+        );
+    }
+
+    #[test]
+    fn a_cookie_value_is_made_of_what_rfc_6265_says() {
+        assert!(is_cookie_value("") && is_cookie_value("!#$%&'()*+-./:<=>?@[]^_`{|}~aZ09"));
+        for wrong in [
+            "\"", ",", ";", "\\", " ", "\r", "\n", "\0", "\x7f", "\u{e4}",
+        ] {
+            assert!(!is_cookie_value(&format!("a{wrong}b")), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What is particular to scs: its deadlines, hashed tokens and remembered sessions.
+
+use super::*;
+
+/// A row of scs with another deadline, as its `SetDeadline` leaves it.
+fn with_deadline(row: &[u8], deadline: i64) -> Vec<u8> {
+    let Value::Composite(row) = Value::from_slice(row).unwrap() else {
+        panic!("a row is a struct");
+    };
+    let Some(Value::Composite(values)) = row.field("Values") else {
+        panic!("a row has values");
+    };
+    let entries = values.entries().map(|entry| match entry {
+        (Value::String(key), Value::Interface(value)) => (key.clone(), value.clone()),
+        _ => panic!("the keys are strings"),
+    });
+    Value::Composite(Composite::deadline_and_values(deadline, entries)).to_vec()
+}
+
+/// scs's `HashTokenInStore` (v2.9.0 `data.go`, `hashToken`).
+#[test]
+fn a_hashed_token_is_the_key_of_its_row() {
+    let pair = KeyPair::generate().unwrap();
+    let hashed = format(Dialect::ScsHashed, &pair, "", "session");
+    let token = "eJ1qkSSuPNYyk62zwqROJ0Rfrv2TM6HWV4QqKfCkNSc";
+    let key = hashed.key(&Id::new(token)).unwrap();
+    // printf of the token, through SHA-256 and base64url without padding.
+    assert_eq!(
+        key.as_bytes(),
+        b"LcXPw8ugqpXFEz_ht1aFYLxDGN3fR7JsIo4vLg_WT_I"
+    );
+    assert_eq!(hashed.seal_id(&Id::new(token), NOW).unwrap(), token);
+    assert_eq!(hashed.name_of(&key).as_bytes(), key.as_bytes());
+    let plain = format(Dialect::Scs, &pair, "", "session");
+    let key = plain.key(&Id::new(token)).unwrap();
+    assert_eq!(key.as_bytes(), token.as_bytes());
+    assert_ne!(plain.name_of(&key), token);
+}
+
+/// Whatever the lifetime is here, and to the last part of a second.
+#[test]
+fn the_deadline_that_scs_wrote_stays() {
+    let deadline = NOW.as_secs() + 400 * 86_400;
+    let row = scs_row(deadline.cast_signed(), &[]);
+    for lifetime in [
+        Lifetime::new(),
+        Lifetime::new().without_absolute(),
+        Lifetime::nist_aal3(),
+    ] {
+        let scs = scs_with(lifetime);
+        let key = scs.key(&scs.new_id().unwrap()).unwrap();
+        let content = live(read(&*scs, &key, &row, NOW));
+        assert_eq!(
+            content.metadata.deadline,
+            Some(UnixTime::from_secs(deadline))
+        );
+        assert_eq!(content.metadata.seen, NEVER_SEEN);
+        let again = scs.write(&key, &Row::Live(content), WRITE, NOW).unwrap();
+        let again = again.unwrap();
+        assert_eq!(deadline_in(&again), deadline.cast_signed());
+        // And when Go moves the deadline of a row that we wrote.
+        let moved = with_deadline(&again, 77);
+        let content = live(read(&*scs, &key, &moved, NOW));
+        assert_eq!(content.metadata.deadline, Some(UnixTime::from_secs(77)));
+    }
+    let half = [
+        &[1][..],
+        &(62_135_596_800_i64 + 5).to_be_bytes(),
+        &500_000_000_u32.to_be_bytes(),
+        &(-1_i16).to_be_bytes(),
+    ];
+    let half = Time::from_bytes(&half.concat()).unwrap();
+    assert_eq!(
+        super::super::scs::unix_time(half),
+        Some(UnixTime::from_secs(6))
+    );
+}
+
+/// Later ones overflow in Go: the next commit of redisstore loses the row.
+#[test]
+fn no_deadline_of_scs_is_after_what_go_can_count() {
+    let scs = scs_with(Lifetime::new().without_absolute());
+    let key = scs.key(&scs.new_id().unwrap()).unwrap();
+    for deadline in [None, Some(UnixTime::from_secs(u64::MAX))] {
+        let mut content = content();
+        content.metadata.deadline = deadline;
+        let row = scs.write(&key, &Row::Live(content), WRITE, NOW).unwrap();
+        let row = row.unwrap();
+        assert_eq!(deadline_in(&row), 9_214_646_400);
+        let nanoseconds = i128::from(deadline_in(&row)) * 1_000_000_000;
+        assert!(i64::try_from(nanoseconds).is_ok());
+        assert_eq!(live(read(&*scs, &key, &row, NOW)).metadata.deadline, None);
+    }
+}
+
+#[test]
+fn a_session_of_scs_began_a_lifetime_before_its_deadline() {
+    let scs = scs_with(Lifetime::new().absolute(Duration::from_secs(1_000)));
+    let key = scs.key(&scs.new_id().unwrap()).unwrap();
+    let now = NOW.as_secs();
+    for (deadline, created) in [(now + 400, now - 600), (now + 5_000, now)] {
+        let row = scs_row(deadline.cast_signed(), &[]);
+        let metadata = live(read(&*scs, &key, &row, NOW)).metadata;
+        assert_eq!(metadata.created, UnixTime::from_secs(created));
+    }
+}
+
+/// What `RememberMe` put there says whether a session is remembered; and is changed only where
+/// that changes.
+#[test]
+fn scs_remembers_by_a_value() {
+    let scs = scs_with(Lifetime::new());
+    let key = scs.key(&scs.new_id().unwrap()).unwrap();
+    let remembered = |value: Option<Interface>| {
+        let values: Vec<_> = value.into_iter().map(|v| ("__rememberMe", v)).collect();
+        let row = scs_row(NOW.as_secs().cast_signed() + 60, &values);
+        live(read(&*scs, &key, &row, NOW))
+    };
+    assert!(!remembered(None).metadata.remembered);
+    assert!(!remembered(Some(false.into())).metadata.remembered);
+    assert!(!remembered(Some("true".into())).metadata.remembered);
+    assert!(remembered(Some(true.into())).metadata.remembered);
+    let written = |content: Content| {
+        let row = scs.write(&key, &Row::Live(content), WRITE, NOW).unwrap();
+        let content = live(read(&*scs, &key, &row.unwrap(), NOW));
+        content.values.get::<bool>("__rememberMe").unwrap()
+    };
+    assert_eq!(written(remembered(None)), None);
+    assert_eq!(written(remembered(Some(false.into()))), Some(false));
+    assert_eq!(written(remembered(Some(true.into()))), Some(true));
+    for (before, after) in [(None, true), (Some(false), true), (Some(true), false)] {
+        let mut content = remembered(before.map(Interface::from));
+        content.metadata.remembered = after;
+        assert_eq!(written(content), Some(after));
+    }
+}
