@@ -174,6 +174,14 @@ impl<'v> Picture<'v> {
     }
 }
 
+/// A float as Go's encoding/json prints it.
+pub(super) fn go_float(float: f64) -> String {
+    let shortest = serde_json::to_string(&float);
+    shortest
+        .map(|shortest| go_number(&shortest))
+        .unwrap_or_default()
+}
+
 /// The digits of a JSON number laid out as Go's encoding/json does: with an exponent
 /// below 1e-6 and from 1e21 on only.
 fn go_number(number: &str) -> String {

@@ -10,7 +10,7 @@ use silverback::gob::{
     to_interface, to_interface_like,
 };
 
-use super::gob::{is_single, key_text};
+use super::gob::{go_float, is_single, key_text};
 
 /// `json` as a value of the type that `there` has, if it fits.
 pub(super) fn like(there: &Interface, json: &Json) -> Option<Interface> {
@@ -153,7 +153,9 @@ fn float_of(json: &Json) -> Option<f64> {
             let is_exact = number
                 .as_i128()
                 .is_none_or(|number| float as i128 == number);
-            is_exact.then_some(float)
+            // A large float is printed with zeros for the digits that it does not need.
+            let is_printed_so = || go_float(float) == number.to_string();
+            (is_exact || is_printed_so()).then_some(float)
         }
         Json::String(text) => match &**text {
             "NaN" => Some(f64::NAN),

@@ -85,6 +85,12 @@ fn types() -> Vec<(Interface, &'static str, Interface)> {
         // As `decode` prints it: the digits of a float32.
         (1_f32.into(), "0.1", 0.1_f32.into()),
         (1_f64.into(), "2", 2_f64.into()),
+        // As `decode` prints it: the digits that tell it from other floats.
+        (
+            1_f64.into(),
+            "914271239847172200",
+            914_271_239_847_172_224_f64.into(),
+        ),
         (1_f64.into(), "\"NaN\"", f64::NAN.into()),
         ("a".into(), "\"b\"", "b".into()),
         (vec![1_u8].into(), "\"AP8=\"", vec![0_u8, 255].into()),
