@@ -319,4 +319,25 @@ mod tests {
         assert!(!path.exists());
         assert_eq!(backend.load(&key).await.unwrap(), None);
     }
+
+    #[tokio::test]
+    async fn an_unreadable_file_is_named_by_its_beginning() {
+        let folder = Temporary::new();
+        let backend = GorillaFiles::open(&folder.0).unwrap();
+        let path = folder.0.join("session_ABCDEFGHIJKL");
+        std::fs::create_dir(&path).unwrap(); // which not even root reads as a file
+        let (bad, good) = (Key::new("ABCDEFGHIJKL").unwrap(), Key::new("good").unwrap());
+        let refused = backend.load(&bad).await.unwrap_err();
+        assert!(refused.is_unavailable(), "{refused:?}");
+        let said = refused.to_string();
+        assert!(
+            said.contains("session_ABCDEFGH...") && !said.contains("IJKL"),
+            "{said}"
+        );
+        assert_eq!(
+            backend.load(&good).await.unwrap(),
+            None,
+            "for its key alone"
+        );
+    }
 }
