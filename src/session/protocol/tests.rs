@@ -5,10 +5,12 @@
 mod late;
 mod limits;
 mod moved;
+mod rows;
 
 use std::collections::BTreeMap;
 
 use super::*;
+use rows::Rows;
 
 /// Who is logged in, and how often each request's change is in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +35,8 @@ enum Wish {
     Login,
     LoginKeeping,
     End,
+    /// An end by a request that arrives when others have begun: it knows the key alone.
+    LateEnd,
 }
 
 const WISHES: [Wish; 5] = [
@@ -47,83 +51,9 @@ impl Wish {
     fn logs_in(self) -> bool {
         matches!(self, Wish::Login | Wish::LoginKeeping)
     }
-}
 
-/// Rows and their revisions, as a backend has them.
-#[derive(Clone, Default)]
-struct Rows {
-    rows: BTreeMap<Key, Found<Counts>>,
-    revisions: u64,
-    /// Whether they are moved, and what ends is removed.
-    are_moved: bool,
-}
-
-impl Rows {
-    fn revision(&mut self) -> Revision {
-        self.revisions += 1;
-        Revision::new(self.revisions.to_be_bytes())
-    }
-
-    fn answer(&mut self, call: Call<Counts>, write: WriteId) -> Answer<Counts> {
-        match call {
-            Call::Load(key) => Answer::Loaded(self.rows.get(&key).cloned()),
-            Call::Create(key, row) => {
-                if self.rows.contains_key(&key) {
-                    return Answer::Exists;
-                }
-                Answer::Created(self.put(key, row, write))
-            }
-            Call::Swap(key, seen, row) => Answer::Swapped(match self.compare(&key, &seen) {
-                Outcome::Done(()) if self.are_moved && matches!(row, Row::Tombstone { .. }) => {
-                    self.rows.remove(&key);
-                    Outcome::Done(seen)
-                }
-                outcome => outcome.map(|()| self.put(key, row, write)),
-            }),
-            Call::Move(key, seen, to, row) => {
-                Answer::Swapped(self.compare(&key, &seen).map(|()| {
-                    assert!(!self.rows.contains_key(&to.key), "it is moved onto another");
-                    self.rows.remove(&key);
-                    self.put(to.key, row, write)
-                }))
-            }
-            Call::Remove(key, seen) => {
-                if self
-                    .rows
-                    .get(&key)
-                    .is_some_and(|found| found.revision == seen)
-                {
-                    self.rows.remove(&key);
-                }
-                Answer::Removed
-            }
-        }
-    }
-
-    fn compare(&self, key: &Key, seen: &Revision) -> Outcome<()> {
-        match self.rows.get(key).map(|found| &found.revision) {
-            None => Outcome::Gone,
-            Some(current) if current != seen => Outcome::Conflict,
-            Some(_) => Outcome::Done(()),
-        }
-    }
-
-    fn put(&mut self, key: Key, row: Row<Counts>, write: WriteId) -> Revision {
-        let revision = self.revision();
-        let found = Found {
-            row,
-            revision: revision.clone(),
-            write,
-        };
-        self.rows.insert(key, found);
-        revision
-    }
-
-    fn live(&self, key: &Key) -> Option<&Counts> {
-        match self.rows.get(key).map(|found| &found.row) {
-            Some(Row::Live(counts)) => Some(counts),
-            _ => None,
-        }
+    fn ends(self) -> bool {
+        matches!(self, Wish::End | Wish::LateEnd)
     }
 }
 
@@ -174,7 +104,7 @@ impl Request<'_> {
     }
 
     fn has_ended_it(&self) -> bool {
-        self.wish == Wish::End && self.is_acknowledged()
+        self.wish.ends() && self.is_acknowledged()
     }
 }
 
@@ -222,8 +152,14 @@ fn requests<'w>(
                 keeps: *wish == Wish::LoginKeeping,
             },
             Wish::End => Intent::End { seen },
+            Wish::LateEnd => Intent::End {
+                seen: Seen {
+                    revision: None,
+                    ..seen
+                },
+            },
         };
-        let work = (*wish != Wish::End).then(|| Work {
+        let work = (!wish.ends()).then(|| Work {
             content: change(Some(&Counts::default())).unwrap(),
             again: change.as_ref(),
         });
@@ -375,7 +311,8 @@ fn check_safety(rows: &Rows, requests: &[Request<'_>]) {
     let story = story(requests);
     let has = |wish: Wish| requests.iter().any(|of| of.wish == wish);
     // Of two logins after an end, neither has to do with the other.
-    let are_apart = has(Wish::End) && open.iter().all(|(_, counts)| counts.login >= 10);
+    let ends = requests.iter().any(|of| of.wish.ends());
+    let are_apart = ends && open.iter().all(|(_, counts)| counts.login >= 10);
     assert!(open.len() <= 1 || are_apart, "two IDs open it: {story}");
     let logs_in = requests.iter().any(|of| of.wish.logs_in());
     if requests.iter().any(Request::has_ended_it) && !logs_in {
@@ -416,11 +353,11 @@ fn check_progress(rows: &Rows, requests: &[Request<'_>]) {
         )
     };
     assert!(requests.iter().all(is_told), "{story}");
-    let has = |wish: Wish| requests.iter().any(|of| of.wish == wish);
-    if !has(Wish::End) {
+    let ends = requests.iter().any(|of| of.wish.ends());
+    if !ends {
         assert_eq!(open.len(), 1, "nobody has it: {story}");
     }
-    if !has(Wish::End) && !requests.iter().any(|of| of.wish.logs_in()) {
+    if !ends && !requests.iter().any(|of| of.wish.logs_in()) {
         let all = requests.iter().all(Request::is_acknowledged);
         assert!(all, "lost to a renewal: {story}");
     }
@@ -481,6 +418,15 @@ fn every_interleaving_of_two() {
 fn every_interleaving_of_three() {
     let ways = each_three(|wishes| explore_all(wishes, NONE));
     assert!(ways > 10_000, "{ways}");
+}
+
+#[test]
+fn every_interleaving_of_two_and_a_request_that_arrives_late() {
+    let ways = each_two(|pair| {
+        let with_late = [pair, &[Wish::LateEnd]].concat();
+        explore_all(&with_late, NONE)
+    });
+    assert!(ways > 1_000, "{ways}");
 }
 
 #[test]
