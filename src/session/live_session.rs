@@ -15,9 +15,14 @@ use super::{Error, Session, Values};
 ///
 /// A [`Session`] belongs to one response: once the head has left, it takes no more changes.
 /// This handle outlives the response. Each call reads the session as it is then, each change
-/// is saved by itself, and what other requests save at the same time is kept. If the session is
-/// renewed, the handle goes with it. Once the session has ended or expired, or somebody has
-/// logged in, each call is [gone](Error::is_gone): a stream then closes.
+/// is saved by itself, and what other requests save at the same time is kept. Once the session
+/// has ended or expired, somebody has logged in, or the owner has [ended the other
+/// sessions](Session::destroy_others), each call is [gone](Error::is_gone): a stream then closes.
+///
+/// If the session is renewed, the handle goes with it, provided that it is used at least once in
+/// the [longest request](super::ServerOptions::longest_request): for so long a renewal is
+/// remembered. A stream that is quiet for longer calls [`values`](LiveSession::values) now and
+/// then.
 ///
 /// Only sessions that live in a server have it: [`Session::live`] says when.
 ///
@@ -70,10 +75,14 @@ impl Session {
     ///
     /// # Errors
     /// Usage, for a session that lives in its cookie, or that was not saved yet (call
-    /// [`save`](Session::save) first).
+    /// [`save`](Session::save) first); [gone](Error::is_gone), for a request whose ID [has
+    /// moved](super::Refusal::Moved), also within a renewal grace.
     pub fn live(&self) -> Result<LiveSession, Error> {
         let (content, kept) = {
             let state = self.state();
+            if state.is_superseded() {
+                return Err(Error::moved());
+            }
             (state.content.clone(), state.kept())
         };
         let kept = kept.ok_or_else(|| {

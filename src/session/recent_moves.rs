@@ -52,12 +52,11 @@ impl RecentMoves {
         moves.successors.insert(old, (successor, now));
     }
 
-    /// Where the session of that key went.
-    pub(super) fn successor(&self, old: &Key, now: UnixTime) -> Option<Successor> {
+    /// Where the session of that key went, and when.
+    pub(super) fn successor(&self, old: &Key, now: UnixTime) -> Option<(Successor, UnixTime)> {
         let mut moves = self.moves();
         moves.forget_older_than(self.longest_request, now);
-        let (successor, _) = moves.successors.get(old)?;
-        Some(successor.clone())
+        moves.successors.get(old).cloned()
     }
 }
 
@@ -104,7 +103,10 @@ mod tests {
         let moves = RecentMoves::new(Duration::from_secs(60));
         let at = UnixTime::from_secs;
         moves.note(key(1), successor(2), at(100));
-        assert_eq!(moves.successor(&key(1), at(160)), Some(successor(2)));
+        assert_eq!(
+            moves.successor(&key(1), at(160)),
+            Some((successor(2), at(100)))
+        );
         assert_eq!(moves.successor(&key(2), at(160)), None);
         assert_eq!(moves.successor(&key(1), at(161)), None);
         assert!(moves.moves().successors.is_empty());
@@ -116,7 +118,10 @@ mod tests {
         let at = UnixTime::from_secs;
         moves.note(key(1), successor(2), at(100));
         moves.note(key(1), successor(3), at(150));
-        assert_eq!(moves.successor(&key(1), at(170)), Some(successor(3)));
+        assert_eq!(
+            moves.successor(&key(1), at(170)),
+            Some((successor(3), at(150)))
+        );
     }
 
     #[test]

@@ -82,9 +82,8 @@ impl Rows {
         let stored = match self.backend.load(key).await {
             Ok(Some(stored)) => stored,
             Ok(None) => {
-                let now = (self.clock)();
-                let successor = self.recent_moves.successor(key, now);
-                return Ok(successor.map_or(Lookup::Missing, |to| Lookup::Moved(to, now)));
+                let moved = self.recent_moves.successor(key, (self.clock)());
+                return Ok(moved.map_or(Lookup::Missing, |(to, at)| Lookup::Moved(to, at)));
             }
             Err(error) if error.is_corrupt() => return Ok(Lookup::Refused(Refusal::NotValid)),
             Err(error) => return Err(Error::of_backend(error)),
@@ -209,6 +208,7 @@ impl Rows {
             .map_err(Error::of_backend)?
             .as_bytes();
         let moves = !self.format.has_tombstones() && self.backend.moves().is_some();
+        let planned = planned_move(&intent);
         let mut protocol = Protocol::new(intent, work, write).moving(moves);
         let mut conflicts = 0;
         let mut failure = None;
@@ -217,7 +217,14 @@ impl Rows {
             let call = match step {
                 Step::Ask(call) => call,
                 Step::Refused(error) => return Err(error),
-                Step::Done(verdict) => return said(verdict, protocol.is_merged(), failure),
+                Step::Done(verdict) => {
+                    if let (Some((old, to)), Verdict::Saved(key, ..)) = (planned, &verdict)
+                        && to.key == *key
+                    {
+                        self.note_move(old, to);
+                    }
+                    return said(verdict, protocol.is_merged(), failure);
+                }
             };
             if protocol.conflicts() > conflicts {
                 conflicts = protocol.conflicts();
@@ -264,15 +271,6 @@ impl Rows {
                     None => self.remove(&key, &seen).await,
                 };
                 let swapped = swapped.map_err(Error::of_backend)?;
-                if let (
-                    Row::Tombstone {
-                        successor: Some(to),
-                    },
-                    Outcome::Done(_),
-                ) = (row, &swapped)
-                {
-                    self.note_move(&key, to);
-                }
                 Answer::Swapped(self.unless_moved(&key, swapped))
             }
             Call::Move(key, seen, to, row) => {
@@ -282,9 +280,6 @@ impl Rows {
                 };
                 let moved = moves.move_to(&key, &seen, &to.key, &record).await;
                 let moved = moved.map_err(Error::of_backend)?;
-                if let Outcome::Done(_) = &moved {
-                    self.note_move(&key, to);
-                }
                 Answer::Swapped(self.unless_moved(&key, moved))
             }
             Call::Remove(key, seen) => {
@@ -297,15 +292,15 @@ impl Rows {
     }
 
     /// Remembers a move that leaves no tombstone.
-    fn note_move(&self, key: &Key, to: Successor) {
+    fn note_move(&self, old: Key, to: Successor) {
         if !self.format.has_tombstones() {
-            self.recent_moves.note(key.clone(), to, (self.clock)());
+            self.recent_moves.note(old, to, (self.clock)());
         }
     }
 
     /// The tombstone that a row would have left in another format.
     fn recent_tombstone(&self, key: &Key) -> Option<Found<Content>> {
-        let successor = self.recent_moves.successor(key, (self.clock)())?;
+        let (successor, _) = self.recent_moves.successor(key, (self.clock)())?;
         Some(Found {
             row: Row::Tombstone {
                 successor: Some(successor),
@@ -333,6 +328,17 @@ impl Rows {
         let removed = self.backend.remove(key, seen).await?;
         Ok(removed.map(|()| seen.clone()))
     }
+}
+
+/// The key that a session is to leave, and its successor.
+fn planned_move(intent: &Intent<Content>) -> Option<(Key, Successor)> {
+    let (seen, to, is_renewal) = match intent {
+        Intent::Renew { seen, to } => (seen, to, true),
+        Intent::Replace { seen, to, .. } => (seen, to, false),
+        Intent::Create { .. } | Intent::Save { .. } | Intent::End { .. } => return None,
+    };
+    let key = to.clone();
+    Some((seen.key.clone(), Successor { key, is_renewal }))
 }
 
 /// What the protocol came to.

@@ -142,7 +142,7 @@ impl Session {
     /// Whether the response may leave though what was done to the session is not saved,
     /// because it is gone.
     pub(super) fn may_be_lost(&self) -> bool {
-        !self.setup().fails_when_gone && !self.state().has_revocations()
+        !self.setup().fails_when_gone && !self.state().owes_an_end()
     }
 
     /// Whether the client has been sent another cookie by a request before this one.

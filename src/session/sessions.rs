@@ -102,7 +102,10 @@ impl Sessions {
             first: stores.first_name().map(str::to_owned),
             cookies: self.0.cookies.clone(),
             is_loopback: self.0.is_loopback,
-            loaded: Mutex::default(),
+            loaded: Mutex::new(Loaded {
+                is_passive: self.loaded().is_passive,
+                ..Loaded::default()
+            }),
         }))
     }
 

@@ -44,6 +44,8 @@ pub(super) struct State {
     is_superseded: bool,
     /// Whether this request counts as no use of the session.
     is_passive: bool,
+    /// Whether the session has ended where it was kept, by this request or before.
+    has_ended: bool,
     is_new: bool,
     refusal: Option<Refusal>,
     /// Whose other sessions are to end with the next save.
@@ -147,6 +149,7 @@ impl State {
             came,
             is_superseded: false,
             is_passive: false,
+            has_ended: false,
             is_new: false,
             refusal: None,
             revokes: Vec::new(),
@@ -255,6 +258,13 @@ impl State {
         self.phase = Phase::Live;
     }
 
+    /// Whether another request has renewed the session since this one loaded it: the response to
+    /// that has the cookie.
+    fn is_renewed_elsewhere(&self) -> bool {
+        let kept = self.kept.as_ref();
+        self.fate == Fate::Stays && kept.is_some_and(|kept| kept.id.is_none())
+    }
+
     /// Whether something was done that is not saved.
     fn has_changes(&self) -> bool {
         self.version != self.saved
@@ -360,8 +370,7 @@ impl State {
     /// The same session under another ID.
     pub(super) fn renew(&mut self) -> Result<(), Error> {
         self.change(|_| Ok(()))?;
-        // Another request has just renewed it, and its response has the cookie.
-        let is_renewed = self.kept.as_ref().is_some_and(|kept| kept.id.is_none());
+        let is_renewed = self.is_renewed_elsewhere();
         // Where another is made already, it has a new ID: unless it is saved before that.
         self.decide(match self.fate {
             Fate::Stays if !is_renewed => Fate::Renewed,
@@ -401,7 +410,7 @@ impl State {
         deadline: UnixTime,
         lifetime: &Lifetime,
     ) -> Result<(), Error> {
-        // Where others have set other limits meanwhile, it is the earlier of both.
+        // If another request has set other limits, the deadline is within those.
         let again = || -> Change {
             let lifetime = lifetime.clone();
             Arc::new(move |content| {
@@ -450,6 +459,7 @@ impl State {
     pub(super) fn ended(&mut self, by_us: bool) {
         self.kept = None;
         self.fate = Fate::Stays;
+        self.has_ended = true;
         if !by_us && matches!(self.phase, Phase::LoggedOut | Phase::Destroyed) {
             self.came = Came::Nothing;
             self.outgoing = Outgoing::Nothing;
@@ -513,6 +523,10 @@ impl State {
             // Nothing else is decided of the same session.
             false => Fate::Renewed,
         };
+        if self.is_renewed_elsewhere() {
+            // A cookie that an earlier save made is of the old ID.
+            self.outgoing = Outgoing::Nothing;
+        }
         if is_latest && let Some(merged) = saved.merged {
             self.content = merged;
         }
@@ -525,9 +539,17 @@ impl State {
         self.lasts_longer &= !is_latest;
     }
 
-    /// Whether sessions of an owner were to end, and have not.
-    pub(super) fn has_revocations(&self) -> bool {
-        !self.revokes.is_empty()
+    /// Whether a session was to end, this one or others of its owner, and has not.
+    pub(super) fn owes_an_end(&self) -> bool {
+        !self.revokes.is_empty() || self.ends_in_vain()
+    }
+
+    /// Whether a request whose ID has moved logs out of a session that it cannot know: one that
+    /// somebody has logged in to since.
+    fn ends_in_vain(&self) -> bool {
+        let ends = matches!(self.phase, Phase::LoggedOut | Phase::Destroyed)
+            || matches!(self.fate, Fate::Replaced { .. });
+        self.is_superseded && ends && self.kept.is_none() && !self.has_ended
     }
 
     pub(super) fn outgoing(&self) -> Outgoing {

@@ -13,6 +13,34 @@ for_each_framework!(
     the_session_without_a_name_is_that_of_the_innermost_layer,
 );
 
+#[test]
+fn a_passive_request_is_passive_in_the_layers_within_too() {
+    use silverback::session::Lifetime;
+    super::site::RUNTIME.block_on(async {
+        let clock = super::support::Clock::new();
+        let [outer, inner] = ["users", "cart"].map(|name| {
+            let options = CookieOptions::new().name(name).unwrap();
+            let store = CookieStore::with_options(fresh_codecs(), options, Lifetime::new());
+            clock.of(store.unwrap())
+        });
+        let jar = silverback::session::testing::Jar::with(inner.clone(), |session| {
+            session.insert("n", 1)
+        });
+        let jar = jar.await.unwrap();
+        clock.pass(20 * 60);
+        for (is_passive, cookies) in [(true, 0), (false, 1)] {
+            let outer = jar.sessions(outer.clone());
+            if is_passive {
+                outer.passive();
+            }
+            let within = outer.within(&inner.clone().into());
+            within.get("cart").await.unwrap();
+            let fields = within.finish().await.unwrap().unwrap();
+            assert_eq!(fields.set_cookies().len(), cookies);
+        }
+    });
+}
+
 const NAMES: [&str; 3] = ["users", "cart", "seen"];
 
 fn store_of(name: &str) -> CookieStore {

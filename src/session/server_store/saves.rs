@@ -197,10 +197,9 @@ fn merge(save: &Save, epoch: Option<&Epoch>, fresh: Option<&Content>) -> Result<
         Fate::Stays | Fate::Renewed => {
             let metadata = &mut content.metadata;
             metadata.seen = metadata.seen.max(save.content.metadata.seen);
-            // Another request may have renewed the session: then the cookie of this response
-            // is not the client's, and the next response has to set it.
-            let is_changed = ends(metadata) != before;
-            metadata.owes_cookie = is_changed || metadata.owes_cookie && !save.wants_cookie;
+            // Another request may have renewed the session: then this response does not set the
+            // cookie, and the next one has to.
+            metadata.owes_cookie |= ends(metadata) != before;
         }
     }
     Ok(content.of_epoch(epoch))

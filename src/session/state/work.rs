@@ -45,6 +45,7 @@ impl State {
         now: UnixTime,
     ) -> Result<Work, Error> {
         match self.phase {
+            _ if self.ends_in_vain() => Err(Error::moved()),
             Phase::LoggedOut | Phase::Destroyed => Ok(self.work_to_end()),
             Phase::Gone => Err(Error::gone()),
             Phase::InDoubt => Err(Error::in_doubt()),
@@ -85,13 +86,14 @@ impl State {
         let is_use = self.sealed_at.is_some() && !self.is_passive;
         let touches = is_use && metadata.wants_touch(lifetime, now);
         let is_touch = !self.has_changes();
-        if is_touch && !touches && !metadata.owes_cookie {
+        let is_elsewhere = self.is_renewed_elsewhere();
+        let pays = metadata.owes_cookie && !is_elsewhere;
+        if is_touch && !touches && !pays {
             let task = Task::Nothing;
             return Work { revoke, task };
         }
         let mut content = self.content.clone();
         let owed_cookie = content.metadata.owes_cookie;
-        content.metadata.owes_cookie = false;
         if !self.is_passive {
             content.metadata.seen = content.metadata.seen.max(now);
         }
@@ -99,10 +101,12 @@ impl State {
             true => now,
             false => self.sealed_at.unwrap_or(now),
         };
+        let wants_cookie = owed_cookie
+            || self.cookie_end != self.cookie_life.end(&content.metadata)
+            || self.sealed_at.is_some_and(|at| at != sealed_at);
+        content.metadata.owes_cookie = is_elsewhere && wants_cookie;
         let save = Save {
-            wants_cookie: owed_cookie
-                || self.cookie_end != self.cookie_life.end(&content.metadata)
-                || self.sealed_at.is_some_and(|at| at != sealed_at),
+            wants_cookie,
             owed_cookie,
             content,
             sealed_at,

@@ -92,6 +92,79 @@ fn law_4_remembering_after_a_renewal_reaches_the_client_with_the_next_response()
     });
 }
 
+/// Whatever the request saved before: with its first save, or with none.
+#[test]
+fn law_4_a_cookie_from_before_a_renewal_is_not_sent_after_it() {
+    on_each_backend(async |server| {
+        let store = server.store();
+        let mut theirs = jar_with(&store, |session| session.insert("visits", 1)).await;
+        let request = Request::of(&theirs, &store).await;
+        request.session.remember(true).unwrap();
+        request.session.save().await.unwrap();
+        visit(&mut theirs, &store, |session| session.renew().unwrap()).await;
+        count(&request.session, "visits").unwrap();
+        assert_eq!(request.finish().await.unwrap(), [""; 0]);
+        assert_eq!(read(&theirs, &store, ["visits"]).await, Some([Some(2)]));
+    });
+}
+
+#[test]
+fn law_4_a_cookie_that_is_owed_is_owed_until_it_is_sent() {
+    on_each_backend(async |server| {
+        let store = server.store();
+        for saves_first in [false, true] {
+            let (_, request, theirs) = loaded_before(&store, RENEWAL).await;
+            let session = &request.session;
+            if saves_first {
+                count(session, "visits").unwrap();
+                session.save().await.unwrap();
+            }
+            session.remember(true).unwrap();
+            session.save().await.unwrap();
+            count(session, "visits").unwrap();
+            assert_eq!(request.finish().await.unwrap(), [""; 0]);
+            let next = Request::of(&theirs, &store).await.finish().await.unwrap();
+            assert!(next[0].contains("Max-Age=2592000"), "{next:?}");
+        }
+    });
+}
+
+#[test]
+fn law_4_a_logout_that_arrives_after_a_login_is_no_200() {
+    on_each_backend(async |server| {
+        let store = server.store();
+        let ends: [Change; 3] = [
+            |session| session.logout(),
+            |session| session.destroy(),
+            |session| {
+                session.logout()?;
+                session.add_flash("Goodbye.")
+            },
+        ];
+        for end in ends {
+            let (jar, _, theirs) = loaded_before(&store, LOGINS[0]).await;
+            let late = Request::of(&jar, &store).await;
+            end(&late.session).unwrap();
+            assert_eq!(late.finish().await.unwrap_err().status(), 409);
+            assert!(read(&theirs, &store, []).await.is_some());
+        }
+    });
+}
+
+#[test]
+fn law_4_an_id_that_moved_too_often_is_no_error_of_a_page() {
+    on_each_backend(async |server| {
+        let store = server.store();
+        let (old, _, mut theirs) = loaded_before(&store, RENEWAL).await;
+        for _ in 0..20 {
+            visit(&mut theirs, &store, |session| session.renew().unwrap()).await;
+        }
+        let late = Request::of(&old, &store).await;
+        assert_eq!(late.session.refusal(), Some(Refusal::Moved));
+        assert_eq!(late.finish().await.unwrap(), [""; 0]);
+    });
+}
+
 #[test]
 fn law_4_a_request_that_loaded_before_a_renewal_goes_on() {
     on_each_backend(async |server| {
@@ -281,6 +354,9 @@ fn a_renewal_grace_reads_the_session_as_it_is_now() {
             assert!(session.save().await.unwrap_err().is_gone());
             assert_eq!(late.finish().await.unwrap(), [""; 0]);
         }
+        // No handle goes on with it after the response.
+        let late = Request::of(&old, &store).await;
+        assert!(late.session.live().unwrap_err().is_gone());
         // A look alone writes nothing, and is no use.
         server.clock.pass(GRACE - 1);
         let late = Request::of(&old, &store).await;
