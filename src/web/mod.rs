@@ -105,7 +105,9 @@
 //! extractor or from saving, becomes a response with [its
 //! status](crate::session::Error::status) and no body: 503, if a server behind the
 //! sessions is unavailable. `on_error` makes another response of it, and sees the request. No
-//! session is saved then, and no cookie touched.
+//! session is saved from then on, and no cookie is touched. What was saved before stays saved:
+//! by [`save`](crate::session::Session::save), or, of several sessions, before the one that
+//! failed. A new ID among it does not reach the client.
 //!
 //! The error is logged as a `tracing` event, and so are refused cookies: install a subscriber
 //! to see them (`tracing_subscriber::fmt().init()` of the crate `tracing-subscriber`), or a

@@ -54,7 +54,8 @@ use super::{Error, Refusal, StoredSession};
 ///   another request has renewed, whether it loaded the session before that or arrives with the
 ///   old ID after.
 /// - **At most one ID opens a session.** A [renewal](super::Session::renew) is one
-///   compare-and-swap: before it the old ID is good, after it the new one, and never both.
+///   compare-and-swap: before it the old ID is good, after it the new one, and never both. (A
+///   [`renewal_grace`](ServerOptions::renewal_grace) lets the old one read.)
 /// - **A renewal loses no work.** A request that loaded the session before it saves its changes
 ///   in the session under the new ID, and sets no cookie.
 /// - **A late request never replaces a good cookie.** A request that arrives with an ID that a
