@@ -31,7 +31,10 @@ const MOST_LEVELS: usize = 126;
 /// `tower-sessions-0-14`. Both read the same rows.
 ///
 /// ```
-/// # #[cfg(feature = "tower-sessions")] {
+/// # #[cfg(not(feature = "tower-sessions"))]
+/// # fn main() {}
+/// # #[cfg(feature = "tower-sessions")]
+/// # fn main() -> Result<(), silverback::backend::Error> {
 /// use std::sync::Arc;
 /// use silverback::backend::Memory;
 /// use silverback::web::tower_sessions::BackendStore;
@@ -39,8 +42,8 @@ const MOST_LEVELS: usize = 126;
 ///
 /// let store = BackendStore::new(Arc::new(Memory::new()))?; // or backend::connect(url).await?
 /// let app: axum::Router = axum::Router::new().layer(SessionManagerLayer::new(store));
-/// # Ok::<(), silverback::backend::Error>(())
-/// # }.unwrap();
+/// # Ok(())
+/// # }
 /// ```
 ///
 /// A row's key is the hash of the session's ID, so that a copy of the rows opens no session.

@@ -260,7 +260,7 @@ impl ServerStore {
     /// # Jar::with(store.clone(), |session| session.login("ape")).await?;
     /// # let mut found = 0;
     /// let scan = store.backend().scan().ok_or("it cannot list its records")?;
-    /// for entry in scan.page(None, 100).await? {
+    /// for entry in scan.page(None, 100).await?.entries {
     ///     if let Ok(session) = store.find(&entry.key).await? {
     ///         println!("{:?} was here at {:?}", session.owner(), session.last_seen());
     /// #       found += 1;
