@@ -1,7 +1,7 @@
 //! Owners and modes as POSIX has them.
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
 
@@ -161,7 +161,9 @@ impl Access {
         let made = std::os::unix::fs::DirBuilderExt::mode(&mut builder, OWNER).create(path);
         match made {
             // Another process was first, and gives it what it is to have.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists && self.is_folder(path)? => {
+            Err(error)
+                if error.kind() == io::ErrorKind::AlreadyExists && self.is_folder(path)? =>
+            {
                 return Ok(false);
             }
             made => made?,
@@ -178,8 +180,8 @@ impl Access {
         };
         match found {
             Ok(found) if found.is_dir() => Ok(true),
-            Ok(_) => Err(ErrorKind::NotADirectory.into()),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Ok(_) => Err(io::ErrorKind::NotADirectory.into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
     }
