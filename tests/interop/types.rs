@@ -176,7 +176,10 @@ struct ScsRow {
 
 impl ScsRow {
     fn new(known: &[&str]) -> Self {
-        let backend = Arc::new(InLayout::scs(Memory::new()));
+        let backend = Arc::new(InLayout::new(
+            Memory::new(),
+            silverback::backend::Layout::Scs,
+        ));
         let options = ServerOptions::new()
             .cookie(cookie())
             .dialect(Dialect::Scs)

@@ -322,7 +322,10 @@ fn shared_stores(known: &[&str]) -> Vec<(silverback::session::Stores, bool)> {
     let in_scs = ServerOptions::new()
         .dialect(Dialect::Scs)
         .known_types(known.iter().copied());
-    let rows = Arc::new(InLayout::scs(Memory::new()));
+    let rows = Arc::new(InLayout::new(
+        Memory::new(),
+        silverback::backend::Layout::Scs,
+    ));
     let scs = ServerStore::with_options(fresh_codecs(), rows, in_scs).unwrap();
     vec![(cookies.into(), true), (scs.into(), false)]
 }

@@ -12,8 +12,7 @@ pub(crate) struct InLayout {
 }
 
 impl InLayout {
-    pub(crate) fn scs(rows: Memory) -> Self {
-        let layout = Layout::Scs;
+    pub(crate) fn new(rows: Memory, layout: Layout) -> Self {
         InLayout { rows, layout }
     }
 }

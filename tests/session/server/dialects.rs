@@ -5,17 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use silverback::backend::{
-    self, Backend, Created, Expiry, GorillaFiles, Key, Layout, Memory, Outcome, Record, Revision,
-    Stored,
-};
+use silverback::backend::{GorillaFiles, Layout, Memory};
 use silverback::codec::{Codec, CodecOptions, Codecs};
 use silverback::compat::SessionManager;
 use silverback::session::testing::Jar;
 use silverback::session::{
     CookieOptions, CookieStore, Dialect, Lifetime, Refusal, ServerOptions, ServerStore, Session,
-    async_trait,
 };
+
+use crate::in_layout::InLayout;
 
 use super::super::site::{Framework, Site};
 use super::{ABSOLUTE, RUNTIME, Request, Server, count, jar_with, visit};
@@ -26,50 +24,9 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// Rows that are a Go package's, as far as this program is told.
-struct GoRows(Memory, Layout);
-
-impl GoRows {
-    fn server(layout: Layout) -> Server {
-        Server::over(Arc::new(GoRows(Memory::new(), layout)))
-    }
-}
-
-#[async_trait]
-impl Backend for GoRows {
-    async fn load(&self, key: &Key) -> Result<Option<Stored>, backend::Error> {
-        self.0.load(key).await
-    }
-
-    async fn create(&self, key: &Key, record: &Record) -> Result<Created, backend::Error> {
-        self.0.create(key, record).await
-    }
-
-    async fn swap(
-        &self,
-        key: &Key,
-        seen: &Revision,
-        record: &Record,
-    ) -> Result<Outcome<Revision>, backend::Error> {
-        self.0.swap(key, seen, record).await
-    }
-
-    async fn touch(
-        &self,
-        key: &Key,
-        seen: &Revision,
-        until: Expiry,
-    ) -> Result<Outcome<Revision>, backend::Error> {
-        self.0.touch(key, seen, until).await
-    }
-
-    async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, backend::Error> {
-        self.0.remove(key, seen).await
-    }
-
-    fn layout(&self) -> Layout {
-        self.1
-    }
+/// A server whose rows are a Go program's, as far as this program is told.
+fn go_rows(layout: Layout) -> Server {
+    Server::over(Arc::new(InLayout::new(Memory::new(), layout)))
 }
 
 /// A folder of gorilla's `FilesystemStore`, which goes with this.
@@ -190,7 +147,7 @@ fn persistent_cookies_follow_sessions_that_last_as_long_as_they_are_used() {
 #[test]
 fn a_cookie_of_scs_is_set_again_when_its_row_lasts_longer() {
     RUNTIME.block_on(async {
-        let server = GoRows::server(Layout::Scs);
+        let server = go_rows(Layout::Scs);
         let lifetime = Lifetime::new()
             .idle(Duration::from_secs(20 * MINUTE))
             .absolute(Duration::from_secs(HOUR));
@@ -229,7 +186,7 @@ fn a_cookie_of_scs_is_set_again_when_its_row_lasts_longer() {
 #[test]
 fn a_session_of_scs_that_is_remembered_lives_no_longer() {
     RUNTIME.block_on(async {
-        let server = GoRows::server(Layout::Scs);
+        let server = go_rows(Layout::Scs);
         let cookie = CookieOptions::new().name("session").unwrap();
         let options = options(Dialect::Scs).cookie(cookie.persistent(false));
         let store = server.store_with(options);
@@ -263,7 +220,7 @@ fn a_session_of_gorilla_lasts_as_long_as_it_is_used() {
         let expiring = Layout::Gorilla {
             keeps_expiries: true,
         };
-        for server in [folder.server(), GoRows::server(expiring)] {
+        for server in [folder.server(), go_rows(expiring)] {
             // Go's default, with a max_age of 30 days.
             let codecs = Codecs::from_pairs([server.pair.clone()]).unwrap();
             let store = server.store_of(codecs.clone(), options(Dialect::Gorilla));
@@ -289,7 +246,7 @@ fn a_session_of_gorilla_lasts_as_long_as_it_is_used() {
 #[test]
 fn a_session_of_dynastore_lasts_as_long_as_it_is_used() {
     RUNTIME.block_on(async {
-        let server = GoRows::server(Layout::Gorilla {
+        let server = go_rows(Layout::Gorilla {
             keeps_expiries: true,
         });
         let codecs = Codecs::from_pairs([server.pair.clone()]).unwrap();
@@ -309,7 +266,7 @@ fn a_session_of_dynastore_lasts_as_long_as_it_is_used() {
 #[test]
 fn the_session_manager_has_the_defaults_of_scs() {
     RUNTIME.block_on(async {
-        let rows = || Arc::new(GoRows(Memory::new(), Layout::Scs));
+        let rows = || Arc::new(InLayout::new(Memory::new(), Layout::Scs));
         let set_cookie = async |manager: SessionManager| {
             let store = manager.store().unwrap();
             let request = Request::of(&Jar::new(), &store).await;
@@ -341,7 +298,7 @@ fn the_session_manager_has_the_defaults_of_scs() {
 
 #[test]
 fn only_native_rows_have_a_codec_and_a_store_of_their_own() {
-    let server = GoRows::server(Layout::Scs);
+    let server = go_rows(Layout::Scs);
     for options in [
         options(Dialect::Scs).store_name("shop"),
         options(Dialect::Scs).row_codec(server.codecs()),
@@ -387,7 +344,7 @@ async fn jar_with_cookie(store: &CookieStore) -> Jar {
 fn a_dialect_has_the_lifetime_of_its_go_package() {
     RUNTIME.block_on(async {
         let folder = Folder::new("defaults");
-        let scs = || GoRows::server(Layout::Scs);
+        let scs = || go_rows(Layout::Scs);
         for (server, dialect, deadline, expiry) in [
             (Server::new(), Dialect::Native, Some(ABSOLUTE), 30 * MINUTE),
             (folder.server(), Dialect::Gorilla, None, 0),
@@ -410,7 +367,7 @@ fn a_dialect_has_the_lifetime_of_its_go_package() {
 /// scs seals nothing, so that it does not matter how old a cookie the codec opens.
 #[test]
 fn the_limits_of_a_codec_are_not_those_of_scs() {
-    let server = GoRows::server(Layout::Scs);
+    let server = go_rows(Layout::Scs);
     let short = CodecOptions::new().max_age(Duration::from_secs(1));
     let codecs = Codecs::from_pairs_with([server.pair.clone()], &short).unwrap();
     server.store_of(codecs, options(Dialect::Scs));
@@ -463,7 +420,7 @@ fn a_row_that_is_too_long_ends_no_session(framework: Framework) {
 fn a_late_request_is_known_to_the_process_that_renewed_the_session() {
     let folder = Folder::new("late");
     let gorilla = || (folder.server(), Dialect::Gorilla);
-    let scs = || (GoRows::server(Layout::Scs), Dialect::Scs);
+    let scs = || (go_rows(Layout::Scs), Dialect::Scs);
     RUNTIME.block_on(async {
         for (server, dialect) in [gorilla(), scs()] {
             let [own, elsewhere] = [(); 2].map(|()| server.store_with(options(dialect)));
