@@ -248,7 +248,7 @@ pub fn read_key_file(path: impl AsRef<Path>) -> Result<Zeroizing<String>, Error>
         .and_then(|file| file.take(LONGEST_KEY_FILE + 1).read_to_string(&mut text))
         .map_err(|error| refused(&error.to_string()))?;
     if text.len() as u64 > LONGEST_KEY_FILE {
-        return Err(refused("it is over 64 KiB"));
+        return Err(refused("it is too large: a key file has at most 64 KiB"));
     }
     Ok(text)
 }
