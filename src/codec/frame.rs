@@ -7,28 +7,21 @@
 //!
 //! Keys and clocks never live here.
 
-use std::sync::LazyLock;
-
 use base64::Engine;
-use base64::engine::general_purpose::PAD;
-use base64::engine::simd::Simd;
 use memchr::memchr;
 
-use super::UnixTime;
-
-/// `PAD` encodes with padding, and refuses any other padding and stray trailing bits.
-static BASE64: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(PAD));
+use super::{UnixTime, base64_engine};
 
 /// Encodes into `text`, which is exactly as long as the result.
 pub(super) fn encode(bytes: &[u8], text: &mut [u8]) -> Option<()> {
-    let written = BASE64.encode_slice(bytes, text).ok()?;
+    let written = base64_engine::URL_SAFE.encode_slice(bytes, text).ok()?;
     (written == text.len()).then_some(())
 }
 
 /// Decodes into the front of `bytes`, which has [`room_to_decode`] bytes or more,
 /// and says how many there are. `None` for all but canonical base64.
 pub(super) fn decode(text: &[u8], bytes: &mut [u8]) -> Option<usize> {
-    BASE64.decode_slice(text, bytes).ok()
+    base64_engine::URL_SAFE.decode_slice(text, bytes).ok()
 }
 
 /// How many bytes of room decoding a text of `length` takes: never fewer than come out.

@@ -10,7 +10,7 @@
 //! | `keys.rs`, `key_pairs.rs`, `readings.rs` | typed keys, and their text form |
 //! | `serializer/` | [`Serializer`]: typed values become bytes |
 //! | `opened.rs`, `error.rs`, `time.rs` | what opening answers |
-//! | `frame.rs`, `mac.rs`, `hmac_sha256.rs`, `cipher.rs`, `randomness.rs` | the wire, private |
+//! | `frame.rs`, `base64_engine.rs`, `mac.rs`, `hmac_sha256.rs`, `cipher.rs`, `randomness.rs` | the wire, private |
 //! | `legacy.rs` | formats that were never safe, to be read only (feature `legacy`) |
 //!
 //! No HTTP lives here, no I/O but the key file, and no clock but
@@ -34,6 +34,7 @@
 //! encryption and an empty hash key apart). Beyond that it accepts exactly one
 //! text for each cookie. The README has the table of differences.
 
+mod base64_engine;
 mod chain;
 mod cipher;
 #[cfg(feature = "session")]
