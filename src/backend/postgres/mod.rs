@@ -140,7 +140,7 @@ impl Postgres {
     /// [`SCHEMA`](Postgres::SCHEMA) already, or is told to
     /// [make them](Postgres::make_tables).
     ///
-    /// Sets nothing in the pool, which asks the server whether a connection is there when it
+    /// Sets nothing in the pool but what [`unprepared`](PostgresOptions::unprepared) says. The pool asks the server whether a connection is there when it
     /// comes back, and, with `test_before_acquire`, which sqlx has on, before it is used:
     /// [`connect`](Postgres::connect) does without.
     #[must_use]
