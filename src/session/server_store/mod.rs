@@ -144,6 +144,8 @@ impl ServerStore {
                 "an owner has at least one session, or none logs in",
             ));
         }
+        let [longest_request, renewal_grace] =
+            [longest_request, renewal_grace].map(in_whole_seconds);
         if renewal_grace > longest_request {
             return Err(Error::usage(
                 "the renewal grace is longer than the longest request, after which a renewal is \
@@ -318,6 +320,12 @@ impl ServerStore {
         self.0.saves.wait().await;
         self.0.saves.reopen();
     }
+}
+
+/// A part of a second counts as a whole one: clocks tell no less.
+fn in_whole_seconds(time: Duration) -> Duration {
+    let part = u64::from(time.subsec_nanos() > 0);
+    Duration::from_secs(time.as_secs().saturating_add(part))
 }
 
 fn owner_name(content: &Content) -> Option<&str> {
