@@ -29,8 +29,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owners, Page, Purged, Record,
-    Revision, Scan, Stored,
+    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owner, Owners, Page, Purged,
+    Record, Revision, Scan, Stored,
 };
 use folder::{Folder, Name, paths_in};
 use format::{OwnerFile, RecordFile};
@@ -188,6 +188,7 @@ impl Owners for Files {
     }
 
     async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+        Owner::check_name(owner)?;
         let name = owner.to_owned();
         self.run(move |folder| {
             let _lock = folder.lock("owners", &Name::of(name.as_bytes()))?;
@@ -213,6 +214,7 @@ impl Owners for Files {
         until: Expiry,
         keep: Option<&Key>,
     ) -> Result<Generation, Error> {
+        Owner::check_name(owner)?;
         let (name, keep) = (owner.to_owned(), keep.cloned());
         self.run(move |folder| {
             let _lock = folder.lock("owners", &Name::of(name.as_bytes()))?;

@@ -216,7 +216,8 @@ impl ServerStore {
     /// values say. One may come or go while they are listed.
     ///
     /// # Errors
-    /// Unavailable; usage, for a backend that knows no owners.
+    /// Unavailable; usage, for a backend that knows no owners, and for a name that
+    /// [no login takes](super::Session::login).
     pub async fn list(&self, owner: &str) -> Result<Vec<StoredSession>, Error> {
         self.0.list(owner).await
     }
@@ -242,7 +243,7 @@ impl ServerStore {
     /// closed. [`Session::destroy_others`](super::Session::destroy_others) spares one.
     ///
     /// # Errors
-    /// Unavailable; usage, for a backend that knows no owners.
+    /// As [`list`](ServerStore::list).
     pub async fn revoke(&self, owner: &str) -> Result<(), Error> {
         Backing::revoke(self, owner).await
     }
