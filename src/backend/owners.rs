@@ -48,10 +48,43 @@ impl fmt::Debug for Generation {
 /// Whose a record is, and of which generation.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Owner {
-    /// The owner's name: a user's ID, say. Any text.
+    /// The owner's name, such as a user's ID: any text of 1 to
+    /// [`LONGEST_NAME`](Owner::LONGEST_NAME) bytes, U+0000 included.
     pub name: String,
     /// The owner's generation when the record was written.
     pub generation: Generation,
+}
+
+impl Owner {
+    /// How many bytes an owner's name has at most: as many as each server can index, whatever
+    /// is in them.
+    pub const LONGEST_NAME: usize = 512;
+
+    /// Refuses a name that not every server can index, and the empty one, which all users
+    /// without an ID would share.
+    ///
+    /// # Errors
+    /// Usage, with the length of the name and the bound.
+    ///
+    /// ```
+    /// use silverback::backend::Owner;
+    ///
+    /// assert!(Owner::check_name("user-42").is_ok());
+    /// let error = Owner::check_name(&"x".repeat(3_000)).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "the owner's name has 3000 bytes; 1 to 512 are required: use the user's ID"
+    /// );
+    /// ```
+    pub fn check_name(name: &str) -> Result<(), Error> {
+        match name.len() {
+            1..=Owner::LONGEST_NAME => Ok(()),
+            length => Err(Error::usage(format!(
+                "the owner's name has {length} bytes; 1 to {} are required: use the user's ID",
+                Owner::LONGEST_NAME
+            ))),
+        }
+    }
 }
 
 /// That there is one, and not who.
@@ -62,7 +95,8 @@ impl fmt::Debug for Owner {
 }
 
 /// One small record per owner: its generation, how long it is kept, and which key, if any,
-/// outlived the last revocation. Names are opaque text, as keys are opaque bytes.
+/// outlived the last revocation. Names are opaque text, as keys are opaque bytes;
+/// [`Owner::check_name`] bounds them.
 #[async_trait]
 pub trait Owners: Send + Sync {
     /// The owner's generation; none without a record, and then all records of the owner are
@@ -76,7 +110,7 @@ pub trait Owners: Send + Sync {
     /// if that is later, as long as it was to be kept anyway.
     ///
     /// # Errors
-    /// As [`Backend::create`](super::Backend::create).
+    /// As [`Backend::create`](super::Backend::create) and [`Owner::check_name`].
     async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error>;
 
     /// Gives the owner another generation: all records of the one before are missing from
@@ -84,7 +118,7 @@ pub trait Owners: Send + Sync {
     /// back by being kept now. The record is kept as in [`begin`](Owners::begin).
     ///
     /// # Errors
-    /// As [`Backend::create`](super::Backend::create).
+    /// As [`begin`](Owners::begin).
     async fn revoke(
         &self,
         owner: &str,

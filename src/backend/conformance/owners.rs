@@ -53,6 +53,59 @@ pub(super) async fn a_revoked_owner_has_no_records(backend: Arc<dyn Backend>, ke
     assert_eq!(loaded(&*backend, &key).await.unwrap().record.value(), b"w");
 }
 
+/// A server that compresses what it indexes takes long names that repeat themselves: so these
+/// do not.
+pub(super) async fn names_are_opaque_up_to_their_bound(
+    backend: Arc<dyn Backend>,
+    keys: KeySpace,
+) {
+    let owners = owners_of(&*backend);
+    let letters = incompressible(Owner::LONGEST_NAME, "abcdefghijklmnopqrstuvwxyz234567");
+    let wide = incompressible(Owner::LONGEST_NAME / 4, "🦍🦧🐒🐵🙈🙉🙊🌴🌿🍃🍌🥭🥥🌰🥜🍇");
+    let names = [
+        letters.clone(),
+        // Of the same beginning.
+        format!("{}!", &letters[..letters.len() - 1]),
+        wide,
+        keys.owner("a\0b"),
+        keys.owner("a"),
+        keys.owner("A"),
+        keys.owner("a "),
+        keys.owner("%_'\"\\/#..\u{fffd}\u{7f}\n"),
+    ];
+    let mut all = Vec::new();
+    for (number, name) in names.iter().enumerate() {
+        let key = keys.key(&number.to_string());
+        let generation = owners.begin(name, soon()).await.unwrap();
+        let record = owned(name, generation);
+        let seen = created(&*backend, &key, &record).await;
+        let seen = done(backend.swap(&key, &seen, &record).await);
+        done(backend.touch(&key, &seen, soon()).await);
+        all.push(key);
+    }
+    for (name, key) in names.iter().zip(&all) {
+        let stored = loaded(&*backend, key).await.unwrap();
+        assert_eq!(stored.record.owner().map(|of| &of.name), Some(name));
+        assert_eq!(owners.keys(name).await.unwrap(), slice::from_ref(key));
+        owners.revoke(name, soon(), None).await.unwrap();
+        assert_eq!(loaded(&*backend, key).await, None);
+    }
+    for refused in [String::new(), letters + "a"] {
+        let error = owners.begin(&refused, soon()).await.unwrap_err();
+        assert!(error.is_usage(), "{error}");
+        let error = owners.revoke(&refused, soon(), None).await.unwrap_err();
+        assert!(error.is_usage(), "{error}");
+    }
+}
+
+/// So many characters at random.
+fn incompressible(length: usize, alphabet: &str) -> String {
+    let alphabet: Vec<char> = alphabet.chars().collect();
+    let bytes = std::iter::repeat_with(|| *Generation::random().unwrap().as_bytes()).flatten();
+    let characters = bytes.map(|byte| alphabet[usize::from(byte) % alphabet.len()]);
+    characters.take(length).collect()
+}
+
 pub(super) async fn a_kept_key_outlives_a_revocation(backend: Arc<dyn Backend>, keys: KeySpace) {
     let owners = owners_of(&*backend);
     let ape = keys.owner("ape");

@@ -264,6 +264,7 @@ impl Owners for DynamoDb {
     }
 
     async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+        Owner::check_name(owner)?;
         let id = self.0.ids.of_owner(owner)?;
         let operation = self.0.requests.operation();
         loop {
@@ -293,6 +294,7 @@ impl Owners for DynamoDb {
         until: Expiry,
         keep: Option<&Key>,
     ) -> Result<Generation, Error> {
+        Owner::check_name(owner)?;
         let id = self.0.ids.of_owner(owner)?;
         let operation = self.0.requests.operation();
         let generation = Generation::random()?;

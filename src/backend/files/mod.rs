@@ -37,8 +37,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owners, Record, Revision, Scan,
-    Stored,
+    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owner, Owners, Record, Revision,
+    Scan, Stored,
 };
 use folder::{Folder, Name};
 use format::{OwnerFile, RecordFile};
@@ -217,6 +217,7 @@ impl Owners for Files {
     }
 
     async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+        Owner::check_name(owner)?;
         let name = owner.to_owned();
         self.0
             .locked(Lock::owner(owner), move |folder| {
@@ -242,6 +243,7 @@ impl Owners for Files {
         until: Expiry,
         keep: Option<&Key>,
     ) -> Result<Generation, Error> {
+        Owner::check_name(owner)?;
         let (name, keep) = (owner.to_owned(), keep.cloned());
         self.0
             .locked(Lock::owner(owner), move |folder| {

@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use expiring::{Expires, Expiring};
 
 use super::{
-    Backend, Created, Entry, Error, Expiry, Generation, Key, Outcome, Owners, Page, Purged, Record,
-    Revision, Scan, Stored,
+    Backend, Created, Entry, Error, Expiry, Generation, Key, Outcome, Owner, Owners, Page, Purged,
+    Record, Revision, Scan, Stored,
 };
 
 /// Into how many parts the records are divided, each with a lock of its own.
@@ -327,6 +327,7 @@ impl Owners for Memory {
     }
 
     async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+        Owner::check_name(owner)?;
         let fresh = Generation::random()?;
         let mut owners = locked(&self.owners);
         owners.purge(Expiry::now(), PURGED_BY_EACH);
@@ -348,6 +349,7 @@ impl Owners for Memory {
         until: Expiry,
         keep: Option<&Key>,
     ) -> Result<Generation, Error> {
+        Owner::check_name(owner)?;
         let generation = Generation::random()?;
         let (before, keep) = self.begin_generation(owner, generation, until, keep);
         if let Some(before) = before {
@@ -425,7 +427,6 @@ impl fmt::Debug for Memory {
 mod tests {
     use std::time::Duration;
 
-    use super::super::Owner;
     use super::*;
 
     fn key(number: usize) -> Key {

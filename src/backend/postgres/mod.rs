@@ -325,6 +325,7 @@ impl Owners for Postgres {
     }
 
     async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+        Owner::check_name(owner)?;
         let fresh = Generation::random()?;
         let values = [
             Bytes(owner.as_bytes()),
@@ -340,6 +341,7 @@ impl Owners for Postgres {
         until: Expiry,
         keep: Option<&Key>,
     ) -> Result<Generation, Error> {
+        Owner::check_name(owner)?;
         let generation = Generation::random()?;
         let values = [
             Bytes(owner.as_bytes()),

@@ -27,8 +27,8 @@ use sqlx::SqlitePool;
 
 use super::sql::{check_size, generation_of, key_of, new_revision, page_of, sql_limit, stored_of};
 use super::{
-    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owners, Page, Purged, Record,
-    Revision, Scan, Stored,
+    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owner, Owners, Page, Purged,
+    Record, Revision, Scan, Stored,
 };
 use connections::{Connections, Statement};
 use errors::{reading, writing};
@@ -270,6 +270,7 @@ impl Owners for Sqlite {
     }
 
     async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+        Owner::check_name(owner)?;
         let fresh = Generation::random()?;
         let mut writer = self.0.writer().await?;
         // All rows, though there is one: who stops at the first does not hear of it when the
@@ -293,6 +294,7 @@ impl Owners for Sqlite {
         until: Expiry,
         keep: Option<&Key>,
     ) -> Result<Generation, Error> {
+        Owner::check_name(owner)?;
         let generation = Generation::random()?;
         let mut writer = self.0.writer().await?;
         let revoked = sqlx::query(statements::REVOKE)

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::backend::{Expiry, Key, Owners};
+use crate::backend::{Expiry, Key, Owner, Owners};
 use crate::codec::UnixTime;
 
 use super::super::backend_epochs::no_owners;
@@ -33,6 +33,7 @@ impl Shared {
     }
 
     pub(super) async fn list(&self, owner: &str) -> Result<Vec<StoredSession>, Error> {
+        Owner::check_name(owner).map_err(Error::of_backend)?;
         let keys = self.owners()?.keys(owner).await;
         let mut found = BTreeMap::new();
         for key in keys.map_err(Error::of_backend)? {
