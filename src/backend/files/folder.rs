@@ -162,7 +162,7 @@ impl Folder {
     }
 
     pub(super) fn is_live(&self, file: &RecordFile) -> Result<bool, Error> {
-        let RecordFile { key, record, .. } = file;
+        let record = &file.record;
         if record.expiry() <= Expiry::now() {
             return Ok(false);
         }
@@ -170,8 +170,7 @@ impl Folder {
             return Ok(true);
         };
         let current = self.read_owner(&owner.name)?;
-        Ok(current
-            .is_some_and(|of| of.generation == owner.generation || of.keep.as_ref() == Some(key)))
+        Ok(current.is_some_and(|of| of.lets_live(&owner.login)))
     }
 
     /// The owner's record, if it lives.
@@ -271,8 +270,42 @@ impl Folder {
         }
     }
 
-    pub(super) fn write_owner(&self, file: &OwnerFile) -> Result<(), Error> {
-        self.write(&self.owner_path(&file.name), &file.to_vec())
+    /// Writes the owner's file as `change` makes it of the one that lives, or of a fresh one, to
+    /// be kept to `until` at least.
+    pub(super) fn change_owner(
+        &self,
+        name: &str,
+        until: Expiry,
+        change: impl FnOnce(&mut OwnerFile) -> Result<(), Error>,
+    ) -> Result<OwnerFile, Error> {
+        let _lock = self.lock("owners", &Name::of(name.as_bytes()))?;
+        self.change_owner_locked(name, until, change)
+    }
+
+    /// The same, for a caller that has locked the owner.
+    pub(super) fn change_owner_locked(
+        &self,
+        name: &str,
+        until: Expiry,
+        change: impl FnOnce(&mut OwnerFile) -> Result<(), Error>,
+    ) -> Result<OwnerFile, Error> {
+        let before = self.owner_to_write(name)?;
+        let mut file = match &before {
+            Some(of) => of.clone(),
+            None => OwnerFile {
+                name: name.to_owned(),
+                generation: Generation::random()?,
+                until,
+                logins: 0,
+                kept: None,
+            },
+        };
+        file.until = file.until.max(until);
+        change(&mut file)?;
+        if before.as_ref() != Some(&file) {
+            self.write(&self.owner_path(name), &file.to_vec())?;
+        }
+        Ok(file)
     }
 }
 

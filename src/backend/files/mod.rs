@@ -29,11 +29,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owners, Page, Purged, Record,
+    Backend, Created, Error, Expiry, Generation, Key, Login, Outcome, Owners, Page, Purged, Record,
     Revision, Scan, Stored,
 };
 use folder::{Folder, Name, paths_in};
-use format::{OwnerFile, RecordFile};
+use format::RecordFile;
 pub use gorilla::GorillaFiles;
 
 /// Keeps each record in a file of its own: for one machine, and sessions that outlive the
@@ -187,52 +187,41 @@ impl Owners for Files {
             .await
     }
 
-    async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+    async fn begin(&self, owner: &str, until: Expiry, _: &Key) -> Result<Login, Error> {
         let name = owner.to_owned();
         self.run(move |folder| {
-            let _lock = folder.lock("owners", &Name::of(name.as_bytes()))?;
-            let file = match folder.owner_to_write(&name)? {
-                Some(of) if of.until >= until => return Ok(of.generation),
-                Some(of) => OwnerFile { until, ..of },
-                None => OwnerFile {
-                    name,
-                    generation: Generation::random()?,
-                    until,
-                    keep: None,
-                },
-            };
-            folder.write_owner(&file)?;
-            Ok(file.generation)
+            let counted = folder.change_owner(&name, until, |file| {
+                file.logins += 1;
+                Ok(())
+            })?;
+            Ok(Login {
+                generation: counted.generation,
+                number: counted.logins,
+            })
         })
         .await
+    }
+
+    async fn extend(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+        let name = owner.to_owned();
+        self.run(move |folder| Ok(folder.change_owner(&name, until, |_| Ok(()))?.generation))
+            .await
     }
 
     async fn revoke(
         &self,
         owner: &str,
         until: Expiry,
-        keep: Option<&Key>,
+        keep: Option<&Login>,
     ) -> Result<Generation, Error> {
-        let (name, keep) = (owner.to_owned(), keep.cloned());
+        let (name, keep) = (owner.to_owned(), keep.copied());
         self.run(move |folder| {
-            let _lock = folder.lock("owners", &Name::of(name.as_bytes()))?;
-            let before = folder.owner_to_write(&name)?.map(|of| of.until);
-            let keep = match keep.map(|key| (folder.read(&Name::of(key.as_bytes()), &key), key)) {
-                Some((Ok(Some(stored)), key)) => {
-                    let owner = stored.record.owner();
-                    owner.is_some_and(|owner| owner.name == name).then_some(key)
-                }
-                Some((Err(error), _)) if !error.is_corrupt() => return Err(error),
-                _ => None,
-            };
-            let file = OwnerFile {
-                name,
-                generation: Generation::random()?,
-                until: before.map_or(until, |before| before.max(until)),
-                keep,
-            };
-            folder.write_owner(&file)?;
-            Ok(file.generation)
+            let revoked = folder.change_owner(&name, until, |file| {
+                file.kept = keep.filter(|login| file.lets_live(login));
+                file.generation = Generation::random()?;
+                Ok(())
+            })?;
+            Ok(revoked.generation)
         })
         .await
     }
