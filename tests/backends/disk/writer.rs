@@ -11,6 +11,7 @@ use silverback::backend::{
 use tokio::runtime::Runtime;
 
 use super::record::{KEYS, OWNER, State, Step, is_owned, key};
+use super::{outages, stuck};
 
 /// What is to be done, a space, and the backend's URL.
 pub(super) const VARIABLE: &str = "SILVERBACK_TEST_WRITER";
@@ -27,7 +28,14 @@ pub(crate) fn is_writer(runtime: &Runtime) -> bool {
         return false;
     };
     let (work, url) = asked.split_once(' ').expect("work and a URL");
+    if work == "hold" {
+        stuck::hold(url);
+        return true;
+    }
     runtime.block_on(async {
+        if work == "ask" {
+            return outages::ask(url).await;
+        }
         let backend = connect(url).await.expect("the backend");
         match work {
             "forever" => write_forever(backend).await,
