@@ -219,7 +219,7 @@ impl Folder {
     }
 
     pub(super) fn is_live(&self, file: &RecordFile) -> Result<bool, Error> {
-        let RecordFile { key, record, .. } = file;
+        let record = &file.record;
         if record.expiry() <= Expiry::now() {
             return Ok(false);
         }
@@ -227,8 +227,7 @@ impl Folder {
             return Ok(true);
         };
         let current = self.read_owner(&owner.name)?;
-        Ok(current
-            .is_some_and(|of| of.generation == owner.generation || of.keep.as_ref() == Some(key)))
+        Ok(current.is_some_and(|of| of.lets_live(&owner.login)))
     }
 
     /// The owner's record, if it lives.
@@ -349,11 +348,32 @@ impl Folder {
         }
     }
 
-    pub(super) fn write_owner(&self, file: &OwnerFile) -> Result<(), Error> {
-        self.write(
-            &self.owners.path(Folder::owner_below(&file.name)),
-            &file.to_vec(),
-        )
+    /// Writes the owner's file as `change` makes it of the one that lives, or of a fresh one, to
+    /// be kept to `until` at least. The caller has locked the owner.
+    pub(super) fn change_owner(
+        &self,
+        name: &str,
+        until: Expiry,
+        change: impl FnOnce(&mut OwnerFile) -> Result<(), Error>,
+    ) -> Result<OwnerFile, Error> {
+        let before = self.owner_to_write(name)?;
+        let mut file = match &before {
+            Some(of) => of.clone(),
+            None => OwnerFile {
+                name: name.to_owned(),
+                generation: Generation::random()?,
+                until,
+                logins: 0,
+                kept: None,
+            },
+        };
+        file.until = file.until.max(until);
+        change(&mut file)?;
+        if before.as_ref() != Some(&file) {
+            let path = self.owners.path(Folder::owner_below(name));
+            self.write(&path, &file.to_vec())?;
+        }
+        Ok(file)
     }
 }
 

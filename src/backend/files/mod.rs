@@ -37,8 +37,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owners, Record, Revision, Scan,
-    Stored,
+    Backend, Created, Error, Expiry, Generation, Key, Login, Outcome, Owner, Owners, Record,
+    Revision, Scan, Stored,
 };
 use folder::{Folder, Name};
 use format::{OwnerFile, RecordFile};
@@ -139,6 +139,21 @@ impl Files {
     }
 }
 
+impl Files {
+    /// Changes the owner's file, or a fresh one, under its lock.
+    async fn change_owner(
+        &self,
+        owner: &str,
+        until: Expiry,
+        change: impl FnOnce(&mut OwnerFile) -> Result<(), Error> + Send + 'static,
+    ) -> Result<OwnerFile, Error> {
+        Owner::check_name(owner)?;
+        let name = owner.to_owned();
+        let change = move |folder: &Folder| folder.change_owner(&name, until, change);
+        self.0.locked(Lock::owner(owner), change).await
+    }
+}
+
 #[async_trait]
 impl Backend for Files {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
@@ -216,55 +231,36 @@ impl Owners for Files {
         Ok(self.0.unlocked(read).await?.map(|of| of.generation))
     }
 
-    async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
-        let name = owner.to_owned();
-        self.0
-            .locked(Lock::owner(owner), move |folder| {
-                let file = match folder.owner_to_write(&name)? {
-                    Some(of) if of.until >= until => return Ok(of.generation),
-                    Some(of) => OwnerFile { until, ..of },
-                    None => OwnerFile {
-                        name,
-                        generation: Generation::random()?,
-                        until,
-                        keep: None,
-                    },
-                };
-                folder.write_owner(&file)?;
-                Ok(file.generation)
-            })
-            .await
+    async fn begin(&self, owner: &str, until: Expiry, _: &Key) -> Result<Login, Error> {
+        let count = |file: &mut OwnerFile| {
+            file.logins += 1;
+            Ok(())
+        };
+        let counted = self.change_owner(owner, until, count).await?;
+        Ok(Login {
+            generation: counted.generation,
+            number: counted.logins,
+        })
+    }
+
+    async fn extend(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+        let extended = self.change_owner(owner, until, |_| Ok(())).await?;
+        Ok(extended.generation)
     }
 
     async fn revoke(
         &self,
         owner: &str,
         until: Expiry,
-        keep: Option<&Key>,
+        keep: Option<&Login>,
     ) -> Result<Generation, Error> {
-        let (name, keep) = (owner.to_owned(), keep.cloned());
-        self.0
-            .locked(Lock::owner(owner), move |folder| {
-                let before = folder.owner_to_write(&name)?.map(|of| of.until);
-                let keep = match keep.map(|key| (folder.read(&Name::of(key.as_bytes()), &key), key))
-                {
-                    Some((Ok(Some(stored)), key)) => {
-                        let owner = stored.record.owner();
-                        owner.is_some_and(|owner| owner.name == name).then_some(key)
-                    }
-                    Some((Err(error), _)) if !error.is_corrupt() => return Err(error),
-                    _ => None,
-                };
-                let file = OwnerFile {
-                    name,
-                    generation: Generation::random()?,
-                    until: before.map_or(until, |before| before.max(until)),
-                    keep,
-                };
-                folder.write_owner(&file)?;
-                Ok(file.generation)
-            })
-            .await
+        let keep = keep.copied();
+        let revoke = move |file: &mut OwnerFile| {
+            file.kept = keep.filter(|login| file.lets_live(login));
+            file.generation = Generation::random()?;
+            Ok(())
+        };
+        Ok(self.change_owner(owner, until, revoke).await?.generation)
     }
 
     async fn keys(&self, owner: &str) -> Result<Vec<Key>, Error> {

@@ -56,13 +56,19 @@ fn soon() -> Expiry {
     Expiry::after(Duration::from_secs(600))
 }
 
+/// A login whose record is under another key than it said.
+async fn begun(backend: &Files, owner: &str) -> Login {
+    let begun = backend.begin(owner, soon(), &key("elsewhere")).await;
+    begun.unwrap()
+}
+
 #[tokio::test]
 async fn nobody_else_may_read_them() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let record = Record::new("v", soon());
     backend.create(&key("a"), &record).await.unwrap();
-    backend.begin("ape", soon()).await.unwrap();
+    begun(&backend, "ape").await;
     assert_eq!(folder.files().len(), 2);
     #[cfg(unix)]
     for path in folder.files() {
@@ -129,10 +135,10 @@ async fn a_torn_file_is_an_error_for_its_key_alone() {
 async fn nothing_is_left_of_what_is_over() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
-    let generation = backend.begin("ape", soon()).await.unwrap();
+    let login = begun(&backend, "ape").await;
     let owned = |name: &str| {
         let name = name.to_owned();
-        Record::new("v", soon()).owned_by(crate::backend::Owner { name, generation })
+        Record::new("v", soon()).owned_by(crate::backend::Owner { name, login })
     };
     for name in ["removed", "another's", "revoked"] {
         backend.create(&key(name), &owned("ape")).await.unwrap();
@@ -142,10 +148,10 @@ async fn nothing_is_left_of_what_is_over() {
         .remove(&key("removed"), &seen("removed").await)
         .await
         .unwrap();
-    let others = backend.begin("bonobo", soon()).await.unwrap();
+    let others = begun(&backend, "bonobo").await;
     let of_bonobo = Record::new("v", soon()).owned_by(crate::backend::Owner {
         name: "bonobo".to_owned(),
-        generation: others,
+        login: others,
     });
     let another = seen("another's").await;
     backend
@@ -164,10 +170,10 @@ async fn nothing_is_left_of_what_is_over() {
 async fn a_damaged_file_keeps_no_other_from_its_list_or_its_purge() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
-    let generation = backend.begin("ape", soon()).await.unwrap();
+    let login = begun(&backend, "ape").await;
     let owned = Record::new("v", soon()).owned_by(crate::backend::Owner {
         name: "ape".to_owned(),
-        generation,
+        login,
     });
     for name in ["torn", "whole"] {
         backend.create(&key(name), &owned).await.unwrap();
@@ -182,12 +188,13 @@ async fn a_damaged_file_keeps_no_other_from_its_list_or_its_purge() {
     let past = Expiry::from_millis(0);
     for number in 0..10 {
         let over = format!("over {number}");
-        backend.begin(&over, past).await.unwrap();
+        backend.begin(&over, past, &key("elsewhere")).await.unwrap();
     }
     let purged = backend.purge(10).await.unwrap();
     assert_eq!(purged.skipped.len(), 3, "the owner, and two records");
     assert_eq!(files_below(&owners).len(), 1, "and has purged the others");
-    assert_ne!(backend.begin("ape", soon()).await.unwrap(), generation);
+    let anew = begun(&backend, "ape").await;
+    assert_ne!(anew.generation, login.generation);
     assert_eq!(backend.load(&key("whole")).await.unwrap(), None);
 }
 
@@ -209,10 +216,10 @@ async fn make_unreadable(backend: &Files, name: &str) -> PathBuf {
 async fn an_unreadable_file_is_an_error_for_its_key_alone() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
-    let generation = backend.begin("ape", soon()).await.unwrap();
+    let login = begun(&backend, "ape").await;
     let owned = Record::new("v", soon()).owned_by(crate::backend::Owner {
         name: "ape".to_owned(),
-        generation,
+        login,
     });
     for name in ["unreadable", "readable"] {
         backend.create(&key(name), &owned).await.unwrap();
@@ -242,7 +249,7 @@ async fn an_unreadable_file_is_an_error_for_its_key_alone() {
     fs::remove_file(&owner).unwrap();
     fs::create_dir(&owner).unwrap();
     assert!(backend.keys("ape").await.unwrap_err().is_unavailable());
-    assert!(backend.begin("ape", soon()).await.is_err());
+    assert!(backend.extend("ape", soon()).await.is_err());
 }
 
 #[tokio::test]
@@ -334,7 +341,7 @@ async fn root_makes_files_for_the_owner_of_the_store() {
         let backend = Files::open(&folder.0).unwrap();
         let record = Record::new("v", soon());
         backend.create(&key("a"), &record).await.unwrap();
-        backend.begin("ape", soon()).await.unwrap();
+        begun(&backend, "ape").await;
         let gorilla = GorillaFiles::open(folder.0.join("gorilla")).unwrap();
         chown(folder.0.join("gorilla"), Some(USER), Some(GROUP)).unwrap();
         drop(gorilla);
@@ -401,25 +408,24 @@ async fn a_purge_looks_again_once_it_has_the_lock() {
     assert_eq!(removed.await, 0);
     assert!(backend.load(&key).await.unwrap().is_some());
     // An owner who begins anew.
-    let owner = OwnerFile {
-        name: "ape".to_owned(),
-        generation: Generation::random().unwrap(),
-        until: soon(),
-        keep: None,
-    };
-    backend.begin("ape", past).await.unwrap();
+    let generation = Generation::random().unwrap();
+    backend.extend("ape", past).await.unwrap();
     while_a_purge_waits(&backend, Lock::owner("ape"), |folder| {
-        folder.write_owner(&owner).unwrap()
+        let written = folder.change_owner("ape", soon(), |file| {
+            file.generation = generation;
+            Ok(())
+        });
+        written.map(drop).unwrap();
     })
     .await;
-    assert_eq!(
-        backend.generation("ape").await.unwrap(),
-        Some(owner.generation)
-    );
+    assert_eq!(backend.generation("ape").await.unwrap(), Some(generation));
     // A record that is written after its mark.
     let owned = record.owned_by(crate::backend::Owner {
         name: "ape".to_owned(),
-        generation: owner.generation,
+        login: Login {
+            generation,
+            number: 1,
+        },
     });
     let (marked, of_marked) = (super::tests::key("marked"), Name::of(b"marked"));
     backend.create(&marked, &owned).await.unwrap();
