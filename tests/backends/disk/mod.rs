@@ -107,6 +107,10 @@ fn of_folders(runtime: &Arc<Runtime>) -> Vec<Trial> {
         let run = move || outages::files_that_are_closed_to_the_user(kind);
         add("closed_files_are_an_outage_with_their_cause", Box::new(run));
     }
+    let name = "gorilla_files::every_acknowledged_write_is_synced";
+    trials.push(Trial::ignorable_test(name, || {
+        syncs::count("gorilla_files")
+    }));
     let on = runtime.clone();
     trials.push(Trial::test(
         "files::held_locks_keep_no_purge_for_long",

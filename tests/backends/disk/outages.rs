@@ -42,9 +42,9 @@ impl Known {
         let backend = kind.open(folder)?;
         let mut record = record(10);
         if let Some(owners) = backend.owners() {
-            let generation = owners.begin(OWNER, Expiry::NEVER).await?;
+            let login = owners.begin(OWNER, Expiry::NEVER, &key(0)).await?;
             let name = OWNER.to_owned();
-            record = record.owned_by(Owner { name, generation });
+            record = record.owned_by(Owner { name, login });
         }
         let Created::Saved(seen) = backend.create(&key(0), &record).await? else {
             panic!("it is the first");
@@ -71,7 +71,7 @@ impl Known {
         if let Some(owners) = backend.owners() {
             errors.extend([
                 ("generation", owners.generation(OWNER).await.err()),
-                ("begin", owners.begin(OWNER, later).await.err()),
+                ("begin", owners.begin(OWNER, later, &key(1)).await.err()),
                 ("revoke", owners.revoke(OWNER, later, None).await.err()),
                 ("keys", owners.keys(OWNER).await.err()),
             ]);

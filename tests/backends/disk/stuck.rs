@@ -59,8 +59,8 @@ async fn log_in(
     let name = format!("owner-{number}");
     let record = match backend.owners() {
         Some(owners) => {
-            let generation = owners.begin(&name, Expiry::NEVER).await?;
-            record().owned_by(Owner { name, generation })
+            let login = owners.begin(&name, Expiry::NEVER, &key).await?;
+            record().owned_by(Owner { name, login })
         }
         None => record(),
     };
