@@ -92,7 +92,7 @@ pub(crate) use dynamodb::dynamodb_client;
 pub use dynamodb::{DynamoDb, DynamoDbOptions, GoDynamoDb, GoItems};
 pub use error::Error;
 #[cfg(feature = "files")]
-pub use files::{Files, GorillaFiles};
+pub use files::{Files, FilesOptions, GorillaFiles};
 #[cfg(feature = "postgres")]
 pub use go_table::GoTable;
 pub use layout::Layout;

@@ -61,10 +61,43 @@ pub struct Login {
 /// Whose a record is, and of which login.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Owner {
-    /// The owner's name: a user's ID, say. Any text.
+    /// The owner's name, such as a user's ID: any text of 1 to
+    /// [`LONGEST_NAME`](Owner::LONGEST_NAME) bytes, U+0000 included.
     pub name: String,
     /// The login that the record belongs to.
     pub login: Login,
+}
+
+impl Owner {
+    /// How many bytes an owner's name has at most: as many as each server can index, whatever
+    /// is in them.
+    pub const LONGEST_NAME: usize = 512;
+
+    /// Refuses a name that not every server can index, and the empty one, which all users
+    /// without an ID would share.
+    ///
+    /// # Errors
+    /// Usage, with the length of the name and the bound.
+    ///
+    /// ```
+    /// use silverback::backend::Owner;
+    ///
+    /// assert!(Owner::check_name("user-42").is_ok());
+    /// let error = Owner::check_name(&"x".repeat(3_000)).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "the owner's name has 3000 bytes; 1 to 512 are required: use the user's ID"
+    /// );
+    /// ```
+    pub fn check_name(name: &str) -> Result<(), Error> {
+        match name.len() {
+            1..=Owner::LONGEST_NAME => Ok(()),
+            length => Err(Error::usage(format!(
+                "the owner's name has {length} bytes; 1 to {} are required: use the user's ID",
+                Owner::LONGEST_NAME
+            ))),
+        }
+    }
 }
 
 /// That there is one, and not who.
@@ -76,7 +109,7 @@ impl fmt::Debug for Owner {
 
 /// Keeps one small record per owner: its generation, the number of its logins, the time until
 /// which it is kept, and the login, if any, that the last revocation spared. Names are opaque
-/// text, as keys are opaque bytes.
+/// text, as keys are opaque bytes; [`Owner::check_name`] bounds them.
 #[async_trait]
 pub trait Owners: Send + Sync {
     /// Returns the owner's generation, or `None` without a record: then all records of the owner
@@ -93,7 +126,7 @@ pub trait Owners: Send + Sync {
     /// that moment on. A number whose record is never created is not used again.
     ///
     /// # Errors
-    /// As [`Backend::create`](super::Backend::create).
+    /// As [`Backend::create`](super::Backend::create) and [`Owner::check_name`].
     async fn begin(&self, owner: &str, until: Expiry, key: &Key) -> Result<Login, Error>;
 
     /// Returns the owner's generation, of a record that is made if there is none, and keeps the
@@ -109,7 +142,7 @@ pub trait Owners: Send + Sync {
     /// not keep stays revoked. The owner's record is kept as in [`extend`](Owners::extend).
     ///
     /// # Errors
-    /// As [`Backend::create`](super::Backend::create).
+    /// As [`begin`](Owners::begin).
     async fn revoke(
         &self,
         owner: &str,

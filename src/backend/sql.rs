@@ -159,9 +159,12 @@ pub(super) fn new_revision() -> Result<Revision, Error> {
     Ok(Revision::new(*Generation::random()?.as_bytes()))
 }
 
-/// Refuses what no row can hold, before it is copied.
+/// Refuses what no row can hold, or no index, before it is copied.
 pub(super) fn check_size(key: &Key, record: &Record, largest: usize) -> Result<(), Error> {
     const REST: usize = 100; // revision, login, expiry, and how long the parts are
+    if let Some(owner) = record.owner() {
+        Owner::check_name(&owner.name)?;
+    }
     let owner = record.owner().map_or(0, |owner| owner.name.len());
     let size = key.as_bytes().len() + owner + record.value().len() + REST;
     match size <= largest {

@@ -6,6 +6,7 @@ mod work;
 
 use std::sync::Arc;
 
+use crate::backend::Owner;
 use crate::codec::UnixTime;
 
 use super::content::{Change, Content, Log};
@@ -311,6 +312,7 @@ impl State {
         now: UnixTime,
     ) -> Result<(), Error> {
         self.check_not_closed()?;
+        Owner::check_name(&owner).map_err(|error| Error::usage(error.to_string()))?;
         // What ended has left nothing to keep.
         let keeps = keeps_values && self.phase == Phase::Live && !self.is_superseded;
         self.is_superseded = false;

@@ -138,6 +138,7 @@ laws! {
     9 Scan scans::purge_takes_the_expired_only;
     9 Scan scans::a_scan_sees_the_living;
     10 Owners owners::a_revoked_owner_has_no_records;
+    10 Owners owners::names_are_opaque_up_to_their_bound;
     10 Owners owners::a_kept_login_outlives_a_revocation;
     10 Owners owners::what_was_revoked_is_not_kept;
     10 Owners owners::a_login_of_another_is_not_kept;

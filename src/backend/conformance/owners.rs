@@ -5,7 +5,7 @@ use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::{Backend, Expiry, Generation, Key, Login, Outcome};
+use super::super::{Backend, Expiry, Generation, Key, Login, Outcome, Owner};
 use super::{
     KeySpace, Short, at_once, begun, created, done, loaded, owned, owners_of, record, soon,
 };
@@ -48,6 +48,59 @@ pub(super) async fn a_revoked_owner_has_no_records(backend: Arc<dyn Backend>, ke
     // The place of what was revoked is free.
     created(&*backend, &key, &record(b"w")).await;
     assert_eq!(loaded(&*backend, &key).await.unwrap().record.value(), b"w");
+}
+
+/// A server that compresses what it indexes takes long names that repeat themselves: so these
+/// do not.
+pub(super) async fn names_are_opaque_up_to_their_bound(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let owners = owners_of(&*backend);
+    let letters = incompressible(Owner::LONGEST_NAME, "abcdefghijklmnopqrstuvwxyz234567");
+    let wide = incompressible(Owner::LONGEST_NAME / 4, "🦍🦧🐒🐵🙈🙉🙊🌴🌿🍃🍌🥭🥥🌰🥜🍇");
+    let names = [
+        letters.clone(),
+        // Of the same beginning.
+        format!("{}!", &letters[..letters.len() - 1]),
+        wide,
+        keys.owner("a\0b"),
+        keys.owner("a"),
+        keys.owner("A"),
+        keys.owner("a "),
+        keys.owner("%_'\"\\/#..\u{fffd}\u{7f}\n"),
+    ];
+    let mut all = Vec::new();
+    for (number, name) in names.iter().enumerate() {
+        let key = keys.key(&number.to_string());
+        let login = owners.begin(name, soon(), &key).await.unwrap();
+        let record = owned(name, login);
+        let seen = created(&*backend, &key, &record).await;
+        let seen = done(backend.swap(&key, &seen, &record).await);
+        done(backend.touch(&key, &seen, soon()).await);
+        all.push(key);
+    }
+    for (name, key) in names.iter().zip(&all) {
+        let stored = loaded(&*backend, key).await.unwrap();
+        assert_eq!(stored.record.owner().map(|of| &of.name), Some(name));
+        assert_eq!(owners.keys(name).await.unwrap(), slice::from_ref(key));
+        owners.revoke(name, soon(), None).await.unwrap();
+        assert_eq!(loaded(&*backend, key).await, None);
+    }
+    for refused in [String::new(), letters + "a"] {
+        let key = keys.key("refused");
+        let error = owners.begin(&refused, soon(), &key).await.unwrap_err();
+        assert!(error.is_usage(), "{error}");
+        let error = owners.extend(&refused, soon()).await.unwrap_err();
+        assert!(error.is_usage(), "{error}");
+        let error = owners.revoke(&refused, soon(), None).await.unwrap_err();
+        assert!(error.is_usage(), "{error}");
+    }
+}
+
+/// So many characters at random.
+fn incompressible(length: usize, alphabet: &str) -> String {
+    let alphabet: Vec<char> = alphabet.chars().collect();
+    let bytes = std::iter::repeat_with(|| *Generation::random().unwrap().as_bytes()).flatten();
+    let characters = bytes.map(|byte| alphabet[usize::from(byte) % alphabet.len()]);
+    characters.take(length).collect()
 }
 
 pub(super) async fn a_kept_login_outlives_a_revocation(backend: Arc<dyn Backend>, keys: KeySpace) {

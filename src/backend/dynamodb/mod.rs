@@ -84,6 +84,12 @@ const LARGEST_ITEM: usize = 400 * 1024;
 /// `Query`, to `Scan` where all records are looked at, to `DescribeTable`, and to `CreateTable`,
 /// `DescribeTimeToLive` and `UpdateTimeToLive` where it is to make the table or change it.
 ///
+/// # Logs
+/// At the level TRACE, and at no other, AWS's SDK logs whole requests and answers under the target
+/// `aws_smithy_runtime::client::orchestrator`: owners, keys and values, and
+/// with the tables of Go packages the IDs of sessions. Keep that target at DEBUG:
+/// `RUST_LOG=trace,aws_smithy_runtime=debug`.
+///
 /// Needs tokio.
 ///
 /// ```no_run

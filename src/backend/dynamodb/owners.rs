@@ -376,6 +376,7 @@ impl Owners for DynamoDb {
     }
 
     async fn begin(&self, owner: &str, until: Expiry, key: &Key) -> Result<Login, Error> {
+        Owner::check_name(owner)?;
         let id = self.0.ids.of_owner(owner)?;
         let operation = self.0.requests.operation();
         let item = write_owner(&operation, &id, until, Deed::Begin(key)).await?;
@@ -390,6 +391,7 @@ impl Owners for DynamoDb {
     }
 
     async fn extend(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+        Owner::check_name(owner)?;
         let id = self.0.ids.of_owner(owner)?;
         let operation = self.0.requests.operation();
         let item = write_owner(&operation, &id, until, Deed::Extend).await?;
@@ -402,6 +404,7 @@ impl Owners for DynamoDb {
         until: Expiry,
         keep: Option<&Login>,
     ) -> Result<Generation, Error> {
+        Owner::check_name(owner)?;
         let id = self.0.ids.of_owner(owner)?;
         let generation = Generation::random()?;
         let deed = Deed::Revoke(generation, keep);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use super::folder::list;
 use super::*;
 
 /// A folder that is removed in the end.
@@ -30,7 +31,7 @@ impl Drop for Temporary {
 }
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let paths = paths_in(folder).unwrap().into_iter();
+    let paths = list(folder).unwrap().into_iter();
     let files = paths.flat_map(|path| match path.is_dir() {
         true => files_below(&path),
         false => vec![path],
@@ -112,7 +113,7 @@ async fn a_torn_file_is_an_error_for_its_key_alone() {
         let record = Record::new(name, until);
         backend.create(&key(name), &record).await.unwrap();
     }
-    let path = backend.0.record_path(&Name::of(b"torn"));
+    let path = backend.0.folder().record_path(&Name::of(b"torn"));
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     assert!(backend.load(&key("torn")).await.unwrap_err().is_corrupt());
@@ -125,7 +126,7 @@ async fn a_torn_file_is_an_error_for_its_key_alone() {
     names_alone(&purged.skipped, &path);
     assert_eq!(folder.files().len(), 2, "and has purged the others");
     // A file under another's name is not taken for it.
-    let whole = fs::read(backend.0.record_path(&Name::of(b"whole"))).unwrap();
+    let whole = fs::read(backend.0.folder().record_path(&Name::of(b"whole"))).unwrap();
     fs::write(&path, whole).unwrap();
     assert!(backend.load(&key("torn")).await.unwrap_err().is_corrupt());
 }
@@ -177,7 +178,7 @@ async fn a_damaged_file_keeps_no_other_from_its_list_or_its_purge() {
     for name in ["torn", "whole"] {
         backend.create(&key(name), &owned).await.unwrap();
     }
-    fs::write(backend.0.record_path(&Name::of(b"torn")), "x").unwrap();
+    fs::write(backend.0.folder().record_path(&Name::of(b"torn")), "x").unwrap();
     assert_eq!(backend.keys("ape").await.unwrap(), [key("whole")]);
     // A damaged owner lets nothing live, and begins anew.
     let owners = folder.0.join("owners");
@@ -205,7 +206,7 @@ fn a_folder_that_cannot_be_had_is_an_error() {
 
 /// A file that the program may not read, whoever runs it: a folder is in its place.
 async fn make_unreadable(backend: &Files, name: &str) -> PathBuf {
-    let path = backend.0.record_path(&Name::of(name.as_bytes()));
+    let path = backend.0.folder().record_path(&Name::of(name.as_bytes()));
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     path
@@ -251,7 +252,7 @@ async fn an_unreadable_file_is_an_error_for_its_key_alone() {
     assert!(backend.extend("ape", soon()).await.is_err());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_cleanup_tells_of_an_unreadable_file_and_goes_on() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
@@ -361,35 +362,31 @@ async fn root_makes_files_for_the_owner_of_the_store() {
             let is_so = metadata.mode() & 0o777 == expected;
             assert!(!is_ours || is_so, "{path:?} {:o}", metadata.mode());
             if metadata.is_dir() {
-                found.extend(paths_in(&path).unwrap());
+                found.extend(list(&path).unwrap());
             }
         }
         // No link leads it out of the store.
         let outside = Temporary::new();
         fs::create_dir(&outside.0).unwrap();
-        let part = backend.0.record_path(&Name::of(b"b"));
+        let part = backend.0.folder().record_path(&Name::of(b"b"));
         let part = part.parent().unwrap();
         let _ = fs::remove_dir_all(part);
         symlink(&outside.0, part).unwrap();
         let refused = backend.create(&key("b"), &record).await.unwrap_err();
         assert!(refused.is_unavailable(), "{refused}");
-        assert_eq!(paths_in(&outside.0).unwrap(), [] as [PathBuf; 0]);
+        assert_eq!(list(&outside.0).unwrap(), [] as [PathBuf; 0]);
     }
 }
 
 /// Runs a purge that has looked at all it finds, and waits for a lock, while `write` happens.
-async fn while_a_purge_waits(
-    backend: &Files,
-    kind: &str,
-    name: &Name,
-    write: impl FnOnce(&Folder),
-) -> usize {
-    let lock = backend.0.lock(kind, name).unwrap();
+async fn while_a_purge_waits(backend: &Files, lock: Lock, write: impl FnOnce(&Folder)) -> usize {
+    let lock = backend.0.folder().try_lock(lock).unwrap();
+    assert!(lock.is_some(), "nothing else has it");
     let purging = backend.clone();
     let purge = tokio::spawn(async move { purging.purge(10).await.unwrap().removed });
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(!purge.is_finished(), "it waits for the lock");
-    write(&backend.0);
+    write(backend.0.folder());
     drop(lock);
     purge.await.unwrap()
 }
@@ -405,7 +402,7 @@ async fn a_purge_looks_again_once_it_has_the_lock() {
         .create(&key, &Record::new("old", past))
         .await
         .unwrap();
-    let removed = while_a_purge_waits(&backend, "records", &name, |folder| {
+    let removed = while_a_purge_waits(&backend, Lock::record(&name), |folder| {
         folder.write_record(&name, &key, &record).unwrap();
     });
     assert_eq!(removed.await, 0);
@@ -413,9 +410,8 @@ async fn a_purge_looks_again_once_it_has_the_lock() {
     // An owner who begins anew.
     let generation = Generation::random().unwrap();
     backend.extend("ape", past).await.unwrap();
-    let of_ape = Name::of(b"ape");
-    while_a_purge_waits(&backend, "owners", &of_ape, |folder| {
-        let written = folder.change_owner_locked("ape", soon(), |file| {
+    while_a_purge_waits(&backend, Lock::owner("ape"), |folder| {
+        let written = folder.change_owner("ape", soon(), |file| {
             file.generation = generation;
             Ok(())
         });
@@ -433,8 +429,8 @@ async fn a_purge_looks_again_once_it_has_the_lock() {
     });
     let (marked, of_marked) = (super::tests::key("marked"), Name::of(b"marked"));
     backend.create(&marked, &owned).await.unwrap();
-    fs::remove_file(backend.0.record_path(&of_marked)).unwrap();
-    while_a_purge_waits(&backend, "records", &of_marked, |folder| {
+    fs::remove_file(backend.0.folder().record_path(&of_marked)).unwrap();
+    while_a_purge_waits(&backend, Lock::record(&of_marked), |folder| {
         folder
             .write_record(&of_marked, &marked, &owned)
             .map(drop)

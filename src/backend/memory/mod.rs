@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use expiring::{Expires, Expiring};
 
 use super::{
-    Backend, Created, Entry, Error, Expiry, Generation, Key, Login, Outcome, Owners, Page, Purged,
-    Record, Revision, Scan, Stored,
+    Backend, Created, Entry, Error, Expiry, Generation, Key, Login, Outcome, Owner, Owners, Page,
+    Purged, Record, Revision, Scan, Stored,
 };
 
 /// Into how many parts the records are divided, each with a lock of its own.
@@ -161,6 +161,7 @@ impl Memory {
         until: Expiry,
         change: impl FnOnce(&mut OwnerRecord) -> T,
     ) -> Result<T, Error> {
+        Owner::check_name(owner)?;
         let fresh = Generation::random()?;
         let mut owners = locked(&self.owners);
         owners.purge(Expiry::now(), PURGED_BY_EACH);
@@ -424,7 +425,6 @@ impl fmt::Debug for Memory {
 mod tests {
     use std::time::Duration;
 
-    use super::super::Owner;
     use super::*;
 
     fn key(number: usize) -> Key {

@@ -141,7 +141,7 @@ impl Postgres {
     /// [`SCHEMA`](Postgres::SCHEMA) already, or is told to
     /// [make them](Postgres::make_tables).
     ///
-    /// Sets nothing in the pool, which asks the server whether a connection is there when it
+    /// Sets nothing in the pool but what [`unprepared`](PostgresOptions::unprepared) says. The pool asks the server whether a connection is there when it
     /// comes back, and, with `test_before_acquire`, which sqlx has on, before it is used:
     /// [`connect`](Postgres::connect) does without.
     #[must_use]
@@ -217,6 +217,7 @@ impl Postgres {
 
     /// Keeps the owner's record, and adds to its number of logins.
     async fn count_logins(&self, owner: &str, until: Expiry, more: i64) -> Result<Login, Error> {
+        Owner::check_name(owner)?;
         let fresh = Generation::random()?;
         let values = [
             Bytes(owner.as_bytes()),
@@ -356,6 +357,7 @@ impl Owners for Postgres {
         until: Expiry,
         keep: Option<&Login>,
     ) -> Result<Generation, Error> {
+        Owner::check_name(owner)?;
         let generation = Generation::random()?;
         let values = [
             Bytes(owner.as_bytes()),

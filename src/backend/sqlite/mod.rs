@@ -296,6 +296,7 @@ impl Owners for Sqlite {
         until: Expiry,
         keep: Option<&Login>,
     ) -> Result<Generation, Error> {
+        Owner::check_name(owner)?;
         let generation = Generation::random()?;
         let mut writer = self.0.writer().await?;
         let revoked = sqlx::query(statements::REVOKE)
@@ -345,6 +346,7 @@ impl Scan for Sqlite {
 impl Sqlite {
     /// Keeps the owner's record, and adds to its number of logins.
     async fn count_logins(&self, owner: &str, until: Expiry, more: i64) -> Result<Login, Error> {
+        Owner::check_name(owner)?;
         let fresh = Generation::random()?;
         let mut writer = self.0.writer().await?;
         // All rows, though there is one: who stops at the first does not hear of it when the

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::backend::{self, Expiry, Key, Owners};
+use crate::backend::{self, Expiry, Key, Owner, Owners};
 use crate::codec::UnixTime;
 
 use super::super::backend_epochs::no_owners;
@@ -36,6 +36,7 @@ impl Shared {
     /// The live rows of an owner's sessions. A session that is being renewed may have two of one
     /// number.
     async fn rows_of(&self, owner: &str) -> Result<BTreeMap<Key, LiveRow>, Error> {
+        Owner::check_name(owner).map_err(Error::of_backend)?;
         let keys = self.owners()?.keys(owner).await;
         let mut found = BTreeMap::new();
         for key in keys.map_err(Error::of_backend)? {
