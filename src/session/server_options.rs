@@ -127,9 +127,14 @@ impl ServerOptions {
         }
     }
 
-    /// How many sessions an owner has at most: a login ends those whose logins are the
-    /// longest ago; or, if the backend fails just then, the next one does. The backend must
-    /// know owners.
+    /// Limits the sessions of one owner: once all logins are answered, the sessions of the latest
+    /// logins are left, exactly so many or as many as there were, also of logins at the same
+    /// moment and on several machines. A login is answered even if it is not among the latest by
+    /// then.
+    ///
+    /// A login lists the owner's sessions once its own is there, and ends those before which there
+    /// are so many later ones. If its process dies or its backend fails just then, the owner's next
+    /// login ends them. A browser that logs in anew counts once. The backend must know owners.
     #[must_use]
     pub fn at_most(self, sessions: usize) -> Self {
         ServerOptions {
