@@ -72,6 +72,14 @@ async fn a_person_logs_in_and_out() {
     browser.click("#login").await;
     browser.sees("Hello, Koko <3").await;
     browser.sees("This message is shown once").await;
+    for fact in [
+        "after 30 minutes without use, after 12 hours in any case, or when you close the browser",
+        "HttpOnly",
+        "SameSite=Lax",
+        "of 4,096 bytes",
+    ] {
+        browser.sees(fact).await;
+    }
     browser.screenshot("welcome", 900, 700).await;
     browser.screenshot("welcome-on-a-phone", 390, 844).await;
     browser.click("#again").await;
@@ -105,6 +113,9 @@ async fn a_person_logs_in_and_out() {
     browser.sees(&value).await;
     browser.click("#tamper").await;
     browser.sees("Your cookie was refused: its signature").await;
+    let alert = "return document.querySelector('[role=alert]').innerText";
+    let alert = browser.script(alert).await;
+    assert!(alert.contains("refused"), "{alert:?}");
     browser.sees("Who are you?").await;
     browser.sees(&value).await;
     let forged = browser.cookie("id").await.unwrap().value().to_owned();
@@ -131,6 +142,8 @@ async fn a_person_logs_in_and_out() {
 
     browser.open(&format!("{home}nowhere")).await;
     browser.sees("There is no page at /nowhere").await;
+    let status = "return `${performance.getEntriesByType('navigation')[0].responseStatus}`";
+    assert_eq!(browser.script(status).await, "404");
     browser.screenshot("not-found", 900, 700).await;
     browser.close().await;
 }
