@@ -24,10 +24,12 @@ pub(super) trait Fields {
 const CACHE_CONTROL: &str = "cache-control";
 const VARY: &str = "vary";
 
-/// The sessions of a request: its target's authority, if it has one, is the host.
+/// The sessions of a request: its target's authority, if it has one, is the host. The path is
+/// that of the target.
 pub(super) fn sessions_of(
     stores: &Stores,
     authority: Option<&str>,
+    path: &str,
     headers: &impl Fields,
 ) -> Sessions {
     let host = match authority {
@@ -39,7 +41,7 @@ pub(super) fn sessions_of(
         headers.values("x-forwarded-host"),
         headers.values("forwarded"),
     );
-    Sessions::of_request(stores, headers.values("cookie"), host)
+    Sessions::of_request(stores, headers.values("cookie"), host, path)
 }
 
 /// Moves the sessions' fields to a response, which the application may have declared public.
@@ -60,8 +62,12 @@ pub(super) fn add(fields: ResponseFields, is_public: bool, headers: &mut impl Fi
     headers.remove(|name| fields.removes(name));
 }
 
-/// No cache keeps the response that stands for a session error.
-pub(super) fn forbid_storing(headers: &mut impl Fields) {
+/// Moves the fields of abandoned sessions to the response that stands for a session error. No
+/// cache keeps it.
+pub(super) fn add_to_error(fields: Option<ResponseFields>, headers: &mut impl Fields) {
+    if let Some(fields) = fields {
+        add(fields, false, headers);
+    }
     headers.set(CACHE_CONTROL, "no-store");
     headers.remove(ResponseFields::is_targeted);
 }

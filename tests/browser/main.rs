@@ -9,6 +9,7 @@ mod driver;
 #[path = "../../examples/login/main.rs"]
 #[allow(dead_code)] // its `main`
 mod login;
+mod planted;
 #[path = "../support/required.rs"]
 mod required;
 
