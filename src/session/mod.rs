@@ -62,6 +62,7 @@ mod foreign_cookies;
 mod id;
 mod lifetime;
 mod live_session;
+mod login;
 mod metadata;
 mod opened_cookies;
 mod protocol;
