@@ -9,13 +9,13 @@
 use super::cookie_writer::CookieWriter;
 use super::request_url::RequestUrl;
 
-/// The bytes of a response's head that the removals take at most: proxies limit the whole head, nginx
-/// to 4,096 bytes unless it is configured.
+/// The bytes of a response's head that the removals take at most: proxies limit the whole head,
+/// nginx to 4,096 bytes unless it is configured.
 const MOST_BYTES: usize = 3 * 1024;
 /// The bytes of a field beyond its value.
 const FIELD: usize = "set-cookie: \r\n".len();
 
-/// The removals that one response carries, for all of its sessions together.
+/// The removals that one response carries, for all sessions of a layer together.
 pub(super) struct ForeignCookies<'r> {
     url: &'r RequestUrl,
     /// The first candidate. Where not all fit into a response it is random, so that a few

@@ -46,6 +46,7 @@
 //! Errors and refused cookies are logged as `tracing` events: install a subscriber to see them.
 
 mod backend_epochs;
+mod caller;
 mod client_host;
 mod content;
 mod cookie_header;

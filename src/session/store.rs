@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{Expiry, Key, Revision};
@@ -44,8 +45,9 @@ pub(super) trait Backing: Send + Sync + 'static {
 
     /// Keeps a session, and answers with what its cookie is to hold from now on.
     ///
-    /// [Gone](Error::is_gone), if somebody else ended it: then nothing is kept.
-    async fn save(&self, save: Save) -> Result<Saved, Error>;
+    /// [Gone](Error::is_gone), if another request ended it: then nothing is kept. Nor is it, if
+    /// `dropped` is cancelled, since the caller waits no more, before a write has begun.
+    async fn save(&self, save: Save, dropped: CancellationToken) -> Result<Saved, Error>;
 
     /// What a session holds now that a request has loaded; none, if it has ended, or somebody
     /// has logged in. Always none in a store that keeps nothing.
