@@ -7,8 +7,10 @@
 //! | `saves.rs` | what a save asks of the rows |
 //! | `row_locks.rs` | which request of this process writes to a row, and which wait |
 //! | `shared_writes.rs` | saves of one session that are written together |
-//! | `owners.rs` | who has which sessions, of which generation, and how many |
+//! | `owners.rs` | which sessions an owner has, how a login begins, and how others end |
+//! | `limit.rs` | which sessions end where an owner has too many |
 
+mod limit;
 mod loads;
 mod owners;
 mod row_locks;
@@ -162,6 +164,8 @@ impl ServerStore {
                 "an owner has at least one session, or none logs in",
             ));
         }
+        let [longest_request, renewal_grace] =
+            [longest_request, renewal_grace].map(in_whole_seconds);
         if renewal_grace > longest_request {
             return Err(Error::usage(
                 "the renewal grace is longer than the longest request, after which a renewal is \
@@ -244,7 +248,8 @@ impl ServerStore {
     /// values say. One may come or go while they are listed.
     ///
     /// # Errors
-    /// Unavailable; usage, for a backend that knows no owners.
+    /// Unavailable; usage, for a backend that knows no owners, and for a name that
+    /// [no login takes](super::Session::login).
     pub async fn list(&self, owner: &str) -> Result<Vec<StoredSession>, Error> {
         self.0.list(owner).await
     }
@@ -270,7 +275,7 @@ impl ServerStore {
     /// closed. [`Session::destroy_others`](super::Session::destroy_others) spares one.
     ///
     /// # Errors
-    /// Unavailable; usage, for a backend that knows no owners.
+    /// As [`list`](ServerStore::list).
     pub async fn revoke(&self, owner: &str) -> Result<(), Error> {
         Backing::revoke(self, owner).await
     }
@@ -348,6 +353,12 @@ impl ServerStore {
         self.0.saves.wait().await;
         self.0.saves.reopen();
     }
+}
+
+/// A part of a second counts as a whole one: clocks tell no less.
+fn in_whole_seconds(time: Duration) -> Duration {
+    let part = u64::from(time.subsec_nanos() > 0);
+    Duration::from_secs(time.as_secs().saturating_add(part))
 }
 
 fn owner_name(content: &Content) -> Option<&str> {

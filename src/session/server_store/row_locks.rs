@@ -16,20 +16,20 @@ use tokio::sync::oneshot;
 
 use crate::backend::{Key, Revision};
 
+use super::super::Error;
 use super::super::caller::Caller;
 use super::super::content::Content;
-use super::super::metadata::Login;
+use super::super::login::{Begun, Login};
 use super::super::protocol::Seen;
 use super::super::rows::Driven;
 use super::super::store::Save;
-use super::super::{Epoch, Error};
 
 /// A save of a session that stays under its key, ready to be written.
 pub(super) struct PendingSave {
     /// The session as the request loaded it.
     pub(super) seen: Seen<Option<Login>>,
     pub(super) save: Save,
-    pub(super) epoch: Option<Epoch>,
+    pub(super) begun: Option<Begun>,
     pub(super) caller: Caller,
 }
 

@@ -1,5 +1,5 @@
-//! What a save asks of the rows: which key and ID a session has from then on, which owner's
-//! generation it is of, and how it is made again on what other requests have saved.
+//! What a save asks of the rows: which key and ID a session has from then on, how its login
+//! began, and how it is made again on what other requests have saved.
 
 use std::sync::Arc;
 
@@ -10,11 +10,12 @@ use crate::backend::{Key, Outcome};
 use super::super::caller::Caller;
 use super::super::content::Content;
 use super::super::id::Id;
-use super::super::metadata::{Login, Metadata};
+use super::super::login::{Begun, Login};
+use super::super::metadata::Metadata;
 use super::super::protocol::{Intent, Seen, Work};
 use super::super::rows::Driven;
 use super::super::store::{Fate, Kept, Save, Saved};
-use super::super::{Epoch, Error, Values};
+use super::super::{Error, Values};
 use super::Shared;
 use super::row_locks::{Latest, PendingSave, Rank, RowLock};
 
@@ -23,7 +24,7 @@ struct Plan {
     id: Option<Id>,
     key: Key,
     cookie: Option<String>,
-    epoch: Option<Epoch>,
+    begun: Option<Begun>,
 }
 
 impl Shared {
@@ -57,7 +58,7 @@ impl Shared {
         let until = self.rows.expiry(&save.content.metadata);
         let saved = |kept: Kept, cookie: Option<String>| Saved {
             cookie,
-            epoch: epoch_of(&save.content),
+            begun: begun_of(&save.content),
             kept: Some(Arc::new(kept)),
             merged: None,
         };
@@ -125,11 +126,11 @@ impl Shared {
             },
             id: kept.id.clone(),
             key: kept.key.clone(),
-            epoch: self.epoch(&save).await?,
+            begun: self.begin(&save, &kept.key).await?,
         };
         let pending = PendingSave {
             seen: kept.seen(),
-            epoch: plan.epoch.clone(),
+            begun: plan.begun.clone(),
             caller: caller.clone(),
             save,
         };
@@ -149,8 +150,8 @@ impl Shared {
         let (id, key) = self.place(save)?;
         if save.revokes_others {
             // What cannot be written revokes nobody.
-            let longest = Epoch::longest_generation();
-            let content = save.content.clone().of_epoch(Some(&longest));
+            let longest = Begun::longest_in_backend();
+            let content = save.content.clone().begun(Some(&longest));
             self.rows.check(&key, content)?;
         }
         let is_stale = save.kept.as_ref().is_some_and(|kept| kept.is_stale);
@@ -158,34 +159,28 @@ impl Shared {
             true => self.seal(id.as_ref(), save)?,
             false => None,
         };
-        let epoch = self.epoch(save).await?;
-        let is_login = is_new && save.fate != Fate::Renewed;
-        let older = match is_login {
-            true => self.there_already(&save.content).await,
-            false => Ok(Vec::new()),
-        };
         let plan = Plan {
+            begun: self.begin(save, &key).await?,
             id,
             key,
             cookie,
-            epoch,
         };
         let saved = self.write_alone(save, plan, caller).await?;
         // Ending others locks their rows: never within this lock.
         drop(lock);
-        if let Some(kept) = saved.kept.as_deref().filter(|_| is_login) {
-            let content = saved.merged.as_ref().unwrap_or(&save.content);
-            self.end_too_many(content, kept, older).await;
+        if is_new && save.fate != Fate::Renewed {
+            self.end_too_many(saved.merged.as_ref().unwrap_or(&save.content))
+                .await;
         }
         Ok(saved)
     }
 
     /// Saves a session as planned, unless another request has renewed it: then wherever it is now.
     async fn write_alone(&self, save: &Save, plan: Plan, caller: &Caller) -> Result<Saved, Error> {
-        let epoch = plan.epoch.as_ref();
-        let again = |fresh: Option<&Content>| merge(save, epoch, fresh);
+        let begun = plan.begun.as_ref();
+        let again = |fresh: Option<&Content>| merge(save, begun, fresh);
         let work = Work {
-            content: save.content.clone().of_epoch(epoch),
+            content: save.content.clone().begun(begun),
             again: &again,
         };
         let intent = intent(save, plan.key.clone());
@@ -220,7 +215,7 @@ impl Shared {
         };
         Some(Saved {
             cookie: plan.cookie.filter(|_| is_there),
-            epoch: plan.epoch,
+            begun: plan.begun,
             kept: Some(Arc::new(kept)),
             merged: is_merged.then_some(content),
         })
@@ -237,20 +232,16 @@ impl Shared {
 
     /// Ends sessions of an owner that are too many after a login. If that fails, the session is
     /// there all the same, and its client gets the cookie.
-    async fn end_too_many(&self, content: &Content, kept: &Kept, older: Result<Vec<Key>, Error>) {
-        let ended = match older {
-            Ok(older) => self.end_the_oldest(content, kept, &older).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = ended {
+    async fn end_too_many(&self, content: &Content) {
+        if let Err(error) = self.end_the_oldest(content).await {
             let cookie = self.setup.cookie.name();
             tracing::error!(cookie, %error, "an owner may have more sessions than allowed");
         }
     }
 }
 
-fn epoch_of(content: &Content) -> Option<Epoch> {
-    content.metadata.login.as_ref()?.epoch.clone()
+fn begun_of(content: &Content) -> Option<Begun> {
+    content.metadata.login.as_ref()?.begun.clone()
 }
 
 /// What there is to do for a session, and where it is from now on.
@@ -274,7 +265,7 @@ fn intent(save: &Save, key: Key) -> Intent<Content> {
 /// or on nothing.
 pub(super) fn merge(
     save: &Save,
-    epoch: Option<&Epoch>,
+    begun: Option<&Begun>,
     fresh: Option<&Content>,
 ) -> Result<Content, Error> {
     let mut content = fresh.cloned().unwrap_or_else(|| Content {
@@ -294,5 +285,5 @@ pub(super) fn merge(
             metadata.owes_cookie |= ends(metadata) != before;
         }
     }
-    Ok(content.of_epoch(epoch))
+    Ok(content.begun(begun))
 }

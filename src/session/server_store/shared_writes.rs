@@ -44,8 +44,8 @@ impl Batch {
         let mut content = fresh.clone();
         let mut failures = Vec::with_capacity(self.saves.len());
         for taken in &self.saves {
-            let PendingSave { save, epoch, .. } = &*taken.pending;
-            match merge(save, epoch.as_ref(), Some(&content)) {
+            let PendingSave { save, begun, .. } = &*taken.pending;
+            match merge(save, begun.as_ref(), Some(&content)) {
                 Ok(merged) => {
                     content = merged;
                     failures.push(None);
@@ -153,9 +153,9 @@ impl Shared {
         latest: Option<Latest>,
     ) -> (Written, Option<Latest>) {
         let PendingSave {
-            seen, save, epoch, ..
+            seen, save, begun, ..
         } = &*batch.first;
-        let own = save.content.clone().of_epoch(epoch.as_ref());
+        let own = save.content.clone().begun(begun.as_ref());
         let is_alone = batch.saves.len() == 1;
         let is_as_seen = |latest: &Latest| seen.revision.as_ref() == Some(&latest.revision);
         let base = latest.as_ref().filter(|latest| {
