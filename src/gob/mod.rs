@@ -71,7 +71,9 @@
 //! What Go writes is read; what Go refuses, or accepts and never writes, is refused:
 //! integers in a longer form, bytes after the value, several kinds of one type, map
 //! keys Go cannot hash (and pointers to such, which the wire does not tell apart). Values may be nested 2,300 deep and a message may define
-//! 1,000 types; memory is a small multiple of the input.
+//! 1,000 types. A [`Value`] takes 128 bytes of memory at most for each byte of the input, and
+//! 64 KiB besides, while it is read and dropped: most of that for lists in lists, of which each
+//! has one byte.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
