@@ -4,10 +4,19 @@
 //! outlives a cookie depends on it.
 
 use bincode::config::{Config, standard};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use serde::ser::Serialize;
 
-use super::{Error, unreadable, unwritable};
+use super::{Error, depth, unreadable, unwritable};
+
+/// A value that is not nested too deep.
+struct Shallow<T>(T);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Shallow<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        depth::deserialize(deserializer).map(Shallow)
+    }
+}
 
 /// Far over any cookie, far under what could hurt.
 const LIMIT: usize = 1024 * 1024;
@@ -26,8 +35,8 @@ pub(super) fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Err
 }
 
 pub(super) fn deserialize<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    let (value, used) = bincode::serde::decode_from_slice(bytes, config())
-        .map_err(|_| unreadable("bincode: another type, or over 1 MiB"))?;
+    let (Shallow(value), used) = bincode::serde::decode_from_slice(bytes, config())
+        .map_err(|_| unreadable("bincode: another type, over 1 MiB, or nested over 128 deep"))?;
     if used != bytes.len() {
         return Err(unreadable("bincode: bytes are left over"));
     }

@@ -7,6 +7,7 @@
 mod bincode;
 mod capture;
 mod custom;
+mod depth;
 mod gob;
 #[cfg(feature = "json")]
 mod json;
@@ -80,7 +81,9 @@ impl Serializer {
         }
     }
 
-    /// Turns bytes that passed the MAC back into a value; all of them must be used.
+    /// Turns bytes that passed the MAC back into a value; all of them must be used. Values are
+    /// nested 128 deep at most in any format, so that none overflows the stack by being read
+    /// into a type that contains itself.
     ///
     /// # Errors
     /// Not valid, with a source that says where, but never what.
