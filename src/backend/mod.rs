@@ -94,7 +94,7 @@ pub use files::{Files, GorillaFiles};
 #[cfg(feature = "postgres")]
 pub use go_table::GoTable;
 pub use layout::Layout;
-pub use memory::Memory;
+pub use memory::{Memory, MemoryOptions};
 pub use moves::Moves;
 pub use owners::{Generation, Owner, Owners};
 #[cfg(feature = "postgres")]

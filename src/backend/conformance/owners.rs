@@ -55,10 +55,7 @@ pub(super) async fn a_revoked_owner_has_no_records(backend: Arc<dyn Backend>, ke
 
 /// A server that compresses what it indexes takes long names that repeat themselves: so these
 /// do not.
-pub(super) async fn names_are_opaque_up_to_their_bound(
-    backend: Arc<dyn Backend>,
-    keys: KeySpace,
-) {
+pub(super) async fn names_are_opaque_up_to_their_bound(backend: Arc<dyn Backend>, keys: KeySpace) {
     let owners = owners_of(&*backend);
     let letters = incompressible(Owner::LONGEST_NAME, "abcdefghijklmnopqrstuvwxyz234567");
     let wide = incompressible(Owner::LONGEST_NAME / 4, "🦍🦧🐒🐵🙈🙉🙊🌴🌿🍃🍌🥭🥥🌰🥜🍇");

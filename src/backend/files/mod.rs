@@ -29,8 +29,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owner, Owners, Page, Purged,
-    Record, Revision, Scan, Stored,
+    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owner, Owners, Page, Purged, Record,
+    Revision, Scan, Stored,
 };
 use folder::{Folder, Name, paths_in};
 use format::{OwnerFile, RecordFile};

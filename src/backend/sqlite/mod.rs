@@ -27,8 +27,8 @@ use sqlx::SqlitePool;
 
 use super::sql::{check_size, generation_of, key_of, new_revision, page_of, sql_limit, stored_of};
 use super::{
-    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owner, Owners, Page, Purged,
-    Record, Revision, Scan, Stored,
+    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owner, Owners, Page, Purged, Record,
+    Revision, Scan, Stored,
 };
 use connections::{Connections, Statement};
 use errors::{reading, writing};
