@@ -494,7 +494,11 @@ fn a_name_that_not_every_server_can_index_is_a_usage_error() {
                 assert!(error.is_usage(), "{error}");
                 assert!(error.to_string().contains("1 to 512"), "{error}");
             }
-            assert_eq!(session.get::<u64>("a").unwrap(), Some(1), "nothing happened");
+            assert_eq!(
+                session.get::<u64>("a").unwrap(),
+                Some(1),
+                "nothing happened"
+            );
         }
     });
 }
