@@ -18,7 +18,7 @@ use super::protocol::{
 };
 use super::recent_moves::RecentMoves;
 use super::store::Clock;
-use super::{Epoch, Error, Lifetime, Refusal};
+use super::{Error, Lifetime, Refusal};
 
 /// How far the clocks of machines that share a backend may be apart.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
@@ -405,16 +405,13 @@ fn said(
 
 /// Whose the row is, where owners are kept.
 fn owner_of(metadata: &Metadata) -> Result<Option<Owner>, Error> {
-    let Some(login) = &metadata.login else {
+    let Some(login) = metadata.login.as_ref().filter(|of| of.begun.is_some()) else {
         return Ok(None);
     };
-    let Some(generation) = login.epoch.as_ref().map(Epoch::generation) else {
-        return Ok(None);
-    };
-    let no_generation = || Error::unavailable("the session's epoch is none of the backend's");
+    let foreign = || Error::unavailable("the session's login is none of the backend's");
     Ok(Some(Owner {
         name: login.owner.clone(),
-        generation: generation.ok_or_else(no_generation)?,
+        login: login.in_backend().ok_or_else(foreign)?,
     }))
 }
 

@@ -168,14 +168,14 @@ mod tests {
         let record = match action.is_owned {
             true => record.owned_by(Owner {
                 name: "ape".to_owned(),
-                generation: memory.begin("ape", soon()).await?,
+                login: memory.begin("ape", soon(), &key).await?,
             }),
             false => record,
         };
         let seen = memory.load(&key).await?.map(|stored| stored.revision);
         match (action.what, seen) {
             (What::Create, _) => memory.create(&key, &record).await.map(drop),
-            (What::Revoke, _) => memory.revoke("ape", soon(), Some(&key)).await.map(drop),
+            (What::Revoke, _) => memory.revoke("ape", soon(), None).await.map(drop),
             (What::Purge, _) => memory.purge(3).await.map(drop),
             (_, None) => Ok(()),
             (What::Swap, Some(seen)) => memory.swap(&key, &seen, &record).await.map(drop),
@@ -250,11 +250,11 @@ mod tests {
             refused += usize::from(memory.create(&key(number), &record).await.is_err());
         }
         assert_eq!(refused, usize::from(KEYS) - SHARE);
-        let generation = memory.begin("ape", soon()).await.unwrap();
-        let name = "ape".to_owned();
-        let owned = Record::new("v", soon()).owned_by(Owner { name, generation });
         let mut revisions = Vec::new();
         for number in 100..100 + (CAPACITY - SHARE) as u8 {
+            let login = memory.begin("ape", soon(), &key(number)).await.unwrap();
+            let name = "ape".to_owned();
+            let owned = Record::new("v", soon()).owned_by(Owner { name, login });
             match memory.create(&key(number), &owned).await.unwrap() {
                 Created::Saved(revision) => revisions.push((key(number), revision)),
                 Created::Exists => panic!("the key is new"),

@@ -5,8 +5,10 @@
 //! | `mod.rs` | how a store is built, and what operators ask of it |
 //! | `loads.rs` | the session of an ID that a client sent |
 //! | `saves.rs` | what a save asks of the rows |
-//! | `owners.rs` | who has which sessions, of which generation, and how many |
+//! | `owners.rs` | which sessions an owner has, how a login begins, and how others end |
+//! | `limit.rs` | which sessions end where an owner has too many |
 
+mod limit;
 mod loads;
 mod owners;
 mod saves;
