@@ -221,6 +221,15 @@ impl Error {
         Error::new(kind, message).with_source(error)
     }
 
+    /// What a store's own limit on rows refuses.
+    pub(super) fn too_large_row(size: usize, most: usize) -> Self {
+        let message = format!(
+            "the session is too large: its row has {size} bytes, the limit is {most}; store less \
+             in the session, or raise ServerOptions::max_row_size"
+        );
+        Error::new(Kind::TooLarge, message)
+    }
+
     /// A row's length, or its sealing.
     pub(super) fn of_row_codec(error: codec::Error) -> Self {
         match error.is_too_long() {
