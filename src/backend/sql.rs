@@ -1,6 +1,6 @@
 //! What rows of SQL databases have in common, whichever database they come from.
 
-use super::{Entry, Error, Expiry, Generation, Key, Owner, Page, Record, Revision, Stored};
+use super::{Entry, Error, Expiry, Generation, Key, Login, Owner, Page, Record, Revision, Stored};
 
 /// A row, of which the columns are counted from 0.
 pub(super) trait Columns {
@@ -42,20 +42,39 @@ fn generation(bytes: &[u8]) -> Result<Generation, Error> {
     Ok(Generation::from_bytes(bytes))
 }
 
-/// Of the columns value, expiry, owner, generation, revision.
+/// The number of a login as SQL has it.
+pub(super) fn sql_number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn number(row: &impl Columns, index: usize) -> Result<u64, Error> {
+    let number = row.integer(index).map_err(undecodable)?;
+    u64::try_from(number).map_err(|_| no_record())
+}
+
+/// Of the columns value, expiry, revision, owner, generation, login.
 pub(super) fn stored_of(row: &impl Columns) -> Result<Stored, Error> {
     let record = Record::new(some_bytes(row, 0)?, expiry(row, 1)?);
-    let record = match (bytes(row, 2)?, bytes(row, 3)?) {
+    let revision = Revision::new(some_bytes(row, 2)?);
+    let record = match (bytes(row, 3)?, bytes(row, 4)?) {
         (None, None) => record,
         (Some(owner), Some(bytes)) => record.owned_by(Owner {
             name: name(owner)?,
-            generation: generation(&bytes)?,
+            login: Login {
+                generation: generation(&bytes)?,
+                number: number(row, 5)?,
+            },
         }),
         _ => return Err(no_record()),
     };
-    Ok(Stored {
-        record,
-        revision: Revision::new(some_bytes(row, 4)?),
+    Ok(Stored { record, revision })
+}
+
+/// Of the columns generation, logins.
+pub(super) fn login_of(row: &impl Columns) -> Result<Login, Error> {
+    Ok(Login {
+        generation: generation_of(row)?,
+        number: number(row, 1)?,
     })
 }
 
@@ -140,9 +159,12 @@ pub(super) fn new_revision() -> Result<Revision, Error> {
     Ok(Revision::new(*Generation::random()?.as_bytes()))
 }
 
-/// Refuses what no row can hold, before it is copied.
+/// Refuses what no row can hold, or no index, before it is copied.
 pub(super) fn check_size(key: &Key, record: &Record, largest: usize) -> Result<(), Error> {
-    const REST: usize = 100; // revision, generation, expiry, and how long the parts are
+    const REST: usize = 100; // revision, login, expiry, and how long the parts are
+    if let Some(owner) = record.owner() {
+        Owner::check_name(&owner.name)?;
+    }
     let owner = record.owner().map_or(0, |owner| owner.name.len());
     let size = key.as_bytes().len() + owner + record.value().len() + REST;
     match size <= largest {

@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
-use super::metadata::{Login, Metadata};
+use super::login::{Begun, Login};
+use super::metadata::Metadata;
 use super::protocol::Authenticated;
-use super::{Epoch, Error, Values};
+use super::{Error, Values};
 
 #[derive(Clone)]
 pub(super) struct Content {
@@ -15,10 +16,10 @@ pub(super) struct Content {
 }
 
 impl Content {
-    /// The same, its login being of that epoch.
-    pub(super) fn of_epoch(mut self, epoch: Option<&Epoch>) -> Self {
+    /// The same, its login having begun so.
+    pub(super) fn begun(mut self, begun: Option<&Begun>) -> Self {
         if let Some(login) = &mut self.metadata.login {
-            login.epoch = epoch.cloned();
+            login.begun = begun.cloned();
         }
         self
     }

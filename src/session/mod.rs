@@ -58,6 +58,7 @@ mod flashes;
 mod id;
 mod lifetime;
 mod live_session;
+mod login;
 mod metadata;
 mod protocol;
 mod recent_moves;

@@ -18,7 +18,7 @@ use super::protocol::{
 };
 use super::recent_moves::RecentMoves;
 use super::store::Clock;
-use super::{Epoch, Error, Lifetime, Refusal};
+use super::{Error, Lifetime, Refusal};
 
 /// How far the clocks of machines that share a backend may be apart.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
@@ -31,7 +31,8 @@ pub(super) struct Rows {
     pub(super) format: Box<dyn RowFormat>,
     pub(super) lifetime: Lifetime,
     pub(super) clock: Clock,
-    /// How long a tombstone is kept: longer than any request that saw the session.
+    /// How long a tombstone is kept at least, in whole seconds: longer than any request that
+    /// saw the session.
     pub(super) longest_request: Duration,
     /// Stands in for tombstones where a format has none.
     pub(super) recent_moves: RecentMoves,
@@ -117,9 +118,15 @@ impl Rows {
         Err(Error::conflict())
     }
 
+    /// How long a tombstone is kept from the second of the clock that it is written in: that
+    /// second may be all but over.
+    fn tombstone_seconds(&self) -> u64 {
+        self.longest_request.as_secs().saturating_add(1)
+    }
+
     /// When a tombstone of that expiry was written.
     fn written_at(&self, expiry: Expiry) -> UnixTime {
-        let kept = self.longest_request.as_secs();
+        let kept = self.tombstone_seconds();
         UnixTime::from_secs(unix_time(expiry).as_secs().saturating_sub(kept))
     }
 
@@ -177,7 +184,7 @@ impl Rows {
         Ok(Some(match row {
             Row::Tombstone { .. } => {
                 let now = (self.clock)().as_secs();
-                let kept_to = now.saturating_add(self.longest_request.as_secs());
+                let kept_to = now.saturating_add(self.tombstone_seconds());
                 Record::new(bytes, expiry_at(UnixTime::from_secs(kept_to)))
             }
             Row::Live(Content { metadata, .. }) => {
@@ -384,16 +391,13 @@ fn said(
 
 /// Whose the row is, where owners are kept.
 fn owner_of(metadata: &Metadata) -> Result<Option<Owner>, Error> {
-    let Some(login) = &metadata.login else {
+    let Some(login) = metadata.login.as_ref().filter(|of| of.begun.is_some()) else {
         return Ok(None);
     };
-    let Some(generation) = login.epoch.as_ref().map(Epoch::generation) else {
-        return Ok(None);
-    };
-    let no_generation = || Error::unavailable("the session's epoch is none of the backend's");
+    let foreign = || Error::unavailable("the session's login is none of the backend's");
     Ok(Some(Owner {
         name: login.owner.clone(),
-        generation: generation.ok_or_else(no_generation)?,
+        login: login.in_backend().ok_or_else(foreign)?,
     }))
 }
 

@@ -134,9 +134,11 @@ impl ServerOptions {
         }
     }
 
-    /// Sets how long a request may take, in whole seconds. Default: 60 seconds.
+    /// Sets how long a request may take. Default: 60 seconds. A part of a second counts as a
+    /// whole one.
     ///
-    /// The store remembers for as long that a session has ended or has a new ID. A longer
+    /// The store remembers for at least that long that a session has ended or has a new ID, and
+    /// for less than a second more. A longer
     /// request brings no ended session back either, but a logout in it does not find a session
     /// that another request renewed.
     #[must_use]
@@ -148,8 +150,8 @@ impl ServerOptions {
     }
 
     /// Lets a request that arrives with the ID from before a
-    /// [renewal](super::Session::renew) read the session, for `grace` after the renewal.
-    /// Default: none.
+    /// [renewal](super::Session::renew) read the session, for `grace` after the renewal and less
+    /// than a second more. Default: none. A part of a second counts as a whole one.
     ///
     /// Requests that a page sends in parallel with a renewal carry the old ID. Without a grace
     /// they see an anonymous session whose [refusal](super::Session::refusal) is

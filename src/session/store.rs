@@ -15,9 +15,9 @@ use super::cookie_life::CookieLife;
 use super::cookie_writer::CookieWriter;
 use super::data_model::DataModel;
 use super::id::Id;
-use super::metadata::Login;
+use super::login::{Begun, Login};
 use super::protocol::Seen;
-use super::{CookieOptions, CookieStore, Dialect, Epoch, Error, Lifetime, Refusal, ServerStore};
+use super::{CookieOptions, CookieStore, Dialect, Error, Lifetime, Refusal, ServerStore};
 
 /// Where sessions live between requests: in the cookie ([`CookieStore`]), or in a
 /// server behind it ([`ServerStore`]).
@@ -250,7 +250,7 @@ pub(super) struct Save {
     pub(super) sealed_at: UnixTime,
     /// Whether all other sessions of the owner end with this.
     pub(super) revokes_others: bool,
-    /// Whether it lasts longer than when the owner's epoch was asked for.
+    /// Whether it lasts longer than when its owner's record was last extended.
     pub(super) lasts_longer: bool,
     /// Whether nobody wrote to it: only its use is to be noted.
     pub(super) is_touch: bool,
@@ -269,7 +269,8 @@ pub(super) struct Save {
 pub(super) struct Saved {
     /// What the cookie is to hold; none, if the client's holds it.
     pub(super) cookie: Option<String>,
-    pub(super) epoch: Option<Epoch>,
+    /// How its login began.
+    pub(super) begun: Option<Begun>,
     pub(super) kept: Option<Arc<Kept>>,
     /// What it holds, if others had saved it too.
     pub(super) merged: Option<Content>,

@@ -55,7 +55,7 @@ impl Connections {
 
     pub(super) fn of_pool(pool: PgPool, options: &PostgresOptions) -> Self {
         Connections {
-            pool: Pool::Given(pool),
+            pool: Pool::given(pool, options),
             timeout: options.timeout,
             prepares: options.prepares,
         }

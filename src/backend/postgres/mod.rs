@@ -32,11 +32,12 @@ use sqlx::PgPool;
 use sqlx::postgres::PgRow;
 
 use super::sql::{
-    Columns, check_size, generation_of, key_of, new_revision, page_of, sql_limit, stored_of,
+    Columns, check_size, generation_of, key_of, login_of, new_revision, page_of, sql_limit,
+    sql_number, stored_of,
 };
 use super::{
-    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owner, Owners, Page, Purged, Record,
-    Revision, Scan, Stored,
+    Backend, Created, Error, Expiry, Generation, Key, Login, Outcome, Owner, Owners, Page, Purged,
+    Record, Revision, Scan, Stored,
 };
 use connections::Effect::{Reads, Writes};
 use connections::Value::{Bytes, Integer, MaybeBytes};
@@ -140,7 +141,7 @@ impl Postgres {
     /// [`SCHEMA`](Postgres::SCHEMA) already, or is told to
     /// [make them](Postgres::make_tables).
     ///
-    /// Sets nothing in the pool, which asks the server whether a connection is there when it
+    /// Sets nothing in the pool but what [`unprepared`](PostgresOptions::unprepared) says. The pool asks the server whether a connection is there when it
     /// comes back, and, with `test_before_acquire`, which sqlx has on, before it is used:
     /// [`connect`](Postgres::connect) does without.
     #[must_use]
@@ -214,6 +215,19 @@ impl Postgres {
         }
     }
 
+    /// Keeps the owner's record, and adds to its number of logins.
+    async fn count_logins(&self, owner: &str, until: Expiry, more: i64) -> Result<Login, Error> {
+        Owner::check_name(owner)?;
+        let fresh = Generation::random()?;
+        let values = [
+            Bytes(owner.as_bytes()),
+            Bytes(fresh.as_bytes()),
+            Integer(left_of(until)),
+            Integer(more),
+        ];
+        self.one(statements::BEGIN, &values, login_of).await
+    }
+
     async fn purge_some(&self, statement: &'static str, limit: usize) -> Result<usize, Error> {
         let values = [Integer(sql_limit(limit))];
         let count = |row: &PgRow| row.integer(0).map_err(reading);
@@ -222,10 +236,15 @@ impl Postgres {
     }
 }
 
-/// The owner's name and generation.
-fn owner_of(owner: &Owner) -> (Value<'_>, Value<'_>) {
-    let Owner { name, generation } = owner;
-    (Bytes(name.as_bytes()), Bytes(generation.as_bytes()))
+/// The owner's name, and the generation and the number of the login.
+fn owner_of(owner: &Owner) -> [Value<'_>; 3] {
+    let Owner { name, login } = owner;
+    let (generation, number) = (&login.generation, sql_number(login.number));
+    [
+        Bytes(name.as_bytes()),
+        Bytes(generation.as_bytes()),
+        Integer(number),
+    ]
 }
 
 #[async_trait]
@@ -249,8 +268,8 @@ impl Backend for Postgres {
                     .await
             }
             Some(of) => {
-                let (owner, generation) = owner_of(of);
-                let values = [key, new, left, value, owner, generation];
+                let [owner, generation, login] = owner_of(of);
+                let values = [key, new, left, value, owner, generation, login];
                 self.writes(statements::CREATE_OWNED, &values).await
             }
         };
@@ -277,8 +296,8 @@ impl Backend for Postgres {
                 self.change(key, statements::SWAP, &values, done).await
             }
             Some(of) => {
-                let (owner, generation) = owner_of(of);
-                let values = [place, seen, left, value, owner, generation, new];
+                let [owner, generation, login] = owner_of(of);
+                let values = [place, seen, left, value, owner, generation, login, new];
                 self.change(key, statements::SWAP_OWNED, &values, done)
                     .await
             }
@@ -324,28 +343,28 @@ impl Owners for Postgres {
         rows.first().map(generation_of).transpose()
     }
 
-    async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
-        let fresh = Generation::random()?;
-        let values = [
-            Bytes(owner.as_bytes()),
-            Bytes(fresh.as_bytes()),
-            Integer(left_of(until)),
-        ];
-        self.one(statements::BEGIN, &values, generation_of).await
+    async fn begin(&self, owner: &str, until: Expiry, _: &Key) -> Result<Login, Error> {
+        self.count_logins(owner, until, 1).await
+    }
+
+    async fn extend(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+        Ok(self.count_logins(owner, until, 0).await?.generation)
     }
 
     async fn revoke(
         &self,
         owner: &str,
         until: Expiry,
-        keep: Option<&Key>,
+        keep: Option<&Login>,
     ) -> Result<Generation, Error> {
+        Owner::check_name(owner)?;
         let generation = Generation::random()?;
         let values = [
             Bytes(owner.as_bytes()),
             Bytes(generation.as_bytes()),
             Integer(left_of(until)),
-            MaybeBytes(keep.map(Key::as_bytes)),
+            MaybeBytes(keep.map(|login| &login.generation.as_bytes()[..])),
+            Integer(keep.map_or(0, |login| sql_number(login.number))),
         ];
         self.writes(statements::REVOKE, &values).await?;
         Ok(generation)

@@ -58,6 +58,11 @@ impl PostgresOptions {
 
     /// Prepares no statements, so that any pooler may stand before the server: the values go
     /// as hex digits in the text of the statement, which is then parsed and planned each time.
+    ///
+    /// So sqlx must not log statements. Connections of our own never do. A pool that is handed in
+    /// is told so for the connections that it opens from then on; those that it has open already
+    /// log keys and values, and should be [told before](sqlx::ConnectOptions::disable_statement_logging).
+    /// The server's own log may hold statements, too (`log_statement`, `log_min_duration_statement`).
     pub fn unprepared(self) -> Self {
         PostgresOptions {
             prepares: false,

@@ -43,9 +43,10 @@ macro_rules! left {
     };
 }
 
-/// Whether the owner of a row lets it live: its name, generation and key are given as SQL.
+/// Whether the owner of a row lets it live: the name, and the generation and the number of the
+/// login are given as SQL.
 macro_rules! owner_lets_live {
-    ($name:literal, $generation:literal, $key:literal) => {
+    ($name:literal, $generation:literal, $login:literal) => {
         concat!(
             "EXISTS (SELECT 1 FROM silverback_owners AS o WHERE o.name = ",
             $name,
@@ -53,9 +54,11 @@ macro_rules! owner_lets_live {
             now!(),
             " AND (o.generation = ",
             $generation,
-            " OR o.kept = ",
-            $key,
-            "))"
+            " OR (o.kept_generation = ",
+            $generation,
+            " AND o.kept_login = ",
+            $login,
+            ")))"
         )
     };
 }
@@ -66,20 +69,20 @@ macro_rules! lives {
             "(s.expiry > ",
             now!(),
             " AND (s.owner IS NULL OR ",
-            owner_lets_live!("s.owner", "s.generation", "s.key"),
+            owner_lets_live!("s.owner", "s.generation", "s.login"),
             "))"
         )
     };
 }
 
 /// The expiry of a row that is written under the key `$1` with `$3` milliseconds left, owned
-/// by `$5` at the generation `$6`. What its owner does not let live when it is written is
+/// by `$5`, of the generation `$6` and the login `$7`. What its owner does not let live when it is written is
 /// expired from the start: nothing could bring it back, and a purge finds it.
 macro_rules! owned_expiry {
     () => {
         concat!(
             "CASE WHEN ",
-            owner_lets_live!("$5", "$6", "$1"),
+            owner_lets_live!("$5", "$6", "$7"),
             " THEN ",
             expiry!("$3::bigint"),
             " ELSE 0 END"
@@ -98,7 +101,7 @@ macro_rules! as_seen {
 pub(super) const LOAD: &str = concat!(
     "SELECT value, ",
     left!(),
-    ", owner, generation, revision FROM silverback_sessions AS s WHERE s.key = $1 AND ",
+    ", revision, owner, generation, login FROM silverback_sessions AS s WHERE s.key = $1 AND ",
     lives!()
 );
 
@@ -110,18 +113,21 @@ pub(super) const FIND: &str = concat!(
 
 /// It takes the place of a row that does not live and that no other creation took meanwhile.
 macro_rules! create {
-    ($expiry:expr, $owner:literal, $generation:literal) => {
+    ($expiry:expr, $owner:literal, $generation:literal, $login:literal) => {
         concat!(
             "INSERT INTO silverback_sessions AS s",
-            " (key, revision, expiry, value, owner, generation) VALUES ($1, $2, ",
+            " (key, revision, expiry, value, owner, generation, login) VALUES ($1, $2, ",
             $expiry,
             ", $4, ",
             $owner,
             ", ",
             $generation,
+            ", ",
+            $login,
             ") ON CONFLICT (key) DO UPDATE SET revision = excluded.revision,",
             " expiry = excluded.expiry, value = excluded.value,",
-            " owner = excluded.owner, generation = excluded.generation WHERE NOT ",
+            " owner = excluded.owner, generation = excluded.generation, login = excluded.login",
+            " WHERE NOT ",
             lives!(),
             " AND s.revision = (SELECT b.revision FROM silverback_sessions AS b WHERE b.key = $1)",
             " RETURNING 1"
@@ -132,13 +138,13 @@ macro_rules! create {
 /// Of the key `$1`, the new revision, the milliseconds left, and a value. Who owns nothing has
 /// a statement without an owner: one that looked at its parameters for that would be planned
 /// anew each time.
-pub(super) const CREATE: &str = create!(expiry!("$3::bigint"), "NULL", "NULL");
+pub(super) const CREATE: &str = create!(expiry!("$3::bigint"), "NULL", "NULL", "NULL");
 
-/// As [`CREATE`], and an owner and a generation.
-pub(super) const CREATE_OWNED: &str = create!(owned_expiry!(), "$5", "$6");
+/// As [`CREATE`], and an owner, and the generation and the number of a login.
+pub(super) const CREATE_OWNED: &str = create!(owned_expiry!(), "$5", "$6", "$7");
 
 macro_rules! swap {
-    ($revision:literal, $expiry:expr, $owner:literal, $generation:literal) => {
+    ($revision:literal, $expiry:expr, $owner:literal, $generation:literal, $login:literal) => {
         concat!(
             "UPDATE silverback_sessions AS s SET revision = ",
             $revision,
@@ -148,6 +154,8 @@ macro_rules! swap {
             $owner,
             ", generation = ",
             $generation,
+            ", login = ",
+            $login,
             as_seen!(),
             " RETURNING 1"
         )
@@ -156,10 +164,11 @@ macro_rules! swap {
 
 /// Of the key `$1`, the revision that was seen, the milliseconds left, a value, and the new
 /// revision.
-pub(super) const SWAP: &str = swap!("$5", expiry!("$3::bigint"), "NULL", "NULL");
+pub(super) const SWAP: &str = swap!("$5", expiry!("$3::bigint"), "NULL", "NULL", "NULL");
 
-/// As [`SWAP`], of an owner and a generation before the new revision.
-pub(super) const SWAP_OWNED: &str = swap!("$7", owned_expiry!(), "$5", "$6");
+/// As [`SWAP`], of an owner, and the generation and the number of a login, before the new
+/// revision.
+pub(super) const SWAP_OWNED: &str = swap!("$8", owned_expiry!(), "$5", "$6", "$7");
 
 /// Of the key `$1`, the revision that was seen, the milliseconds left, and the new revision.
 pub(super) const TOUCH: &str = concat!(
@@ -181,30 +190,63 @@ pub(super) const GENERATION: &str = concat!(
     now!()
 );
 
-/// Of the owner `$1`, a fresh generation, and the milliseconds that it is kept at least.
+/// Whether the record of an owner lives.
+macro_rules! owner_lives {
+    () => {
+        concat!("o.expiry > ", now!())
+    };
+}
+
+/// The number of an owner's logins, which begins anew with the owner's record.
+macro_rules! logins {
+    () => {
+        concat!("CASE WHEN ", owner_lives!(), " THEN o.logins ELSE 0 END")
+    };
+}
+
+/// Of the owner `$1`, a fresh generation, the milliseconds that it is kept at least, and how many
+/// logins are added: 1 for a login, and 0 to keep the record alone.
 pub(super) const BEGIN: &str = concat!(
-    "INSERT INTO silverback_owners AS o (name, generation, expiry) VALUES ($1, $2, ",
+    "INSERT INTO silverback_owners AS o (name, generation, expiry, logins) VALUES ($1, $2, ",
     expiry!("$3::bigint"),
-    ") ON CONFLICT (name) DO UPDATE SET expiry = greatest(o.expiry, excluded.expiry),",
-    " generation = CASE WHEN o.expiry > ",
-    now!(),
-    " THEN o.generation ELSE excluded.generation END,",
-    " kept = CASE WHEN o.expiry > ",
-    now!(),
-    " THEN o.kept END",
-    " RETURNING generation"
+    ", $4::bigint) ON CONFLICT (name) DO UPDATE SET",
+    " expiry = greatest(o.expiry, excluded.expiry), logins = ",
+    logins!(),
+    " + excluded.logins, generation = CASE WHEN ",
+    owner_lives!(),
+    " THEN o.generation ELSE excluded.generation END, kept_generation = CASE WHEN ",
+    owner_lives!(),
+    " THEN o.kept_generation END, kept_login = CASE WHEN ",
+    owner_lives!(),
+    " THEN o.kept_login END",
+    " RETURNING generation, logins"
 );
 
-/// As [`BEGIN`], and the key that is kept, if the owner's record lives: else none of its
-/// records does.
+/// Whether the login of the generation `$4` and the number `$5` lives, and so can be kept.
+macro_rules! login_lives {
+    () => {
+        concat!(
+            owner_lives!(),
+            " AND (o.generation = $4::bytea",
+            " OR (o.kept_generation = $4::bytea AND o.kept_login = $5::bigint))"
+        )
+    };
+}
+
+/// Of the owner `$1`, a fresh generation, the milliseconds that it is kept at least, and the
+/// generation and the number of the login that is kept. All of it is compared with the row as it
+/// is after the wait for another revocation.
 pub(super) const REVOKE: &str = concat!(
-    "INSERT INTO silverback_owners AS o (name, generation, expiry) VALUES ($1, $2, ",
+    "INSERT INTO silverback_owners AS o (name, generation, expiry, logins) VALUES ($1, $2, ",
     expiry!("$3::bigint"),
-    ") ON CONFLICT (name) DO UPDATE SET generation = excluded.generation,",
-    " expiry = greatest(o.expiry, excluded.expiry),",
-    " kept = CASE WHEN o.expiry > ",
-    now!(),
-    " THEN $4::bytea END",
+    ", 0) ON CONFLICT (name) DO UPDATE SET generation = excluded.generation,",
+    " expiry = greatest(o.expiry, excluded.expiry), logins = ",
+    logins!(),
+    ", kept_generation = CASE WHEN ",
+    login_lives!(),
+    " THEN $4::bytea END, kept_login = CASE WHEN ",
+    login_lives!(),
+    " THEN $5::bigint END",
     " RETURNING 1"
 );
 

@@ -9,7 +9,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteConnection, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Sqlite, SqlitePool};
+use sqlx::{ConnectOptions, Sqlite, SqlitePool};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::super::Error;
@@ -43,7 +43,8 @@ impl Connections {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .busy_timeout(WAIT)
-            .synchronous(SqliteSynchronous::Full);
+            .synchronous(SqliteSynchronous::Full)
+            .disable_statement_logging();
         let pool = |connections| {
             // Nothing is between us and the file that could fail while a connection idles.
             let pool = SqlitePoolOptions::new()

@@ -25,10 +25,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::SqlitePool;
 
-use super::sql::{check_size, generation_of, key_of, new_revision, page_of, sql_limit, stored_of};
+use super::sql::{
+    check_size, generation_of, key_of, login_of, new_revision, page_of, sql_limit, sql_number,
+    stored_of,
+};
 use super::{
-    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owners, Page, Purged, Record,
-    Revision, Scan, Stored,
+    Backend, Created, Error, Expiry, Generation, Key, Login, Outcome, Owner, Owners, Page, Purged,
+    Record, Revision, Scan, Stored,
 };
 use connections::{Connections, Statement};
 use errors::{reading, writing};
@@ -165,6 +168,14 @@ impl Sqlite {
     }
 }
 
+fn generation_in(owner: &Owner) -> &[u8] {
+    owner.login.generation.as_bytes()
+}
+
+fn number_in(owner: &Owner) -> i64 {
+    sql_number(owner.login.number)
+}
+
 #[async_trait]
 impl Backend for Sqlite {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
@@ -187,7 +198,8 @@ impl Backend for Sqlite {
             .bind(revision.as_bytes())
             .bind(record.expiry().as_millis())
             .bind(owner.map(|owner| owner.name.as_bytes()))
-            .bind(owner.map(|owner| &owner.generation.as_bytes()[..]))
+            .bind(owner.map(generation_in))
+            .bind(owner.map(number_in))
             .bind(record.value())
             .execute(&mut *writer)
             .await;
@@ -213,7 +225,8 @@ impl Backend for Sqlite {
                 .bind(seen.as_bytes())
                 .bind(record.expiry().as_millis())
                 .bind(owner.map(|owner| owner.name.as_bytes()))
-                .bind(owner.map(|owner| &owner.generation.as_bytes()[..]))
+                .bind(owner.map(generation_in))
+                .bind(owner.map(number_in))
                 .bind(record.value())
                 .bind(revision.as_bytes())
         };
@@ -269,30 +282,21 @@ impl Owners for Sqlite {
         row.as_ref().map(generation_of).transpose()
     }
 
-    async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
-        let fresh = Generation::random()?;
-        let mut writer = self.0.writer().await?;
-        // All rows, though there is one: who stops at the first does not hear of it when the
-        // write behind it fails.
-        let rows = sqlx::query(statements::BEGIN)
-            .bind(Expiry::now().as_millis())
-            .bind(owner.as_bytes())
-            .bind(&fresh.as_bytes()[..])
-            .bind(until.as_millis())
-            .fetch_all(&mut *writer)
-            .await;
-        match rows.map_err(writing)?.as_slice() {
-            [row] => generation_of(row),
-            _ => Err(Error::corrupt("an owner has not one row")),
-        }
+    async fn begin(&self, owner: &str, until: Expiry, _: &Key) -> Result<Login, Error> {
+        self.count_logins(owner, until, 1).await
+    }
+
+    async fn extend(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+        Ok(self.count_logins(owner, until, 0).await?.generation)
     }
 
     async fn revoke(
         &self,
         owner: &str,
         until: Expiry,
-        keep: Option<&Key>,
+        keep: Option<&Login>,
     ) -> Result<Generation, Error> {
+        Owner::check_name(owner)?;
         let generation = Generation::random()?;
         let mut writer = self.0.writer().await?;
         let revoked = sqlx::query(statements::REVOKE)
@@ -300,7 +304,8 @@ impl Owners for Sqlite {
             .bind(owner.as_bytes())
             .bind(&generation.as_bytes()[..])
             .bind(until.as_millis())
-            .bind(keep.map(Key::as_bytes))
+            .bind(keep.map(|login| &login.generation.as_bytes()[..]))
+            .bind(keep.map(|login| sql_number(login.number)))
             .execute(&mut *writer)
             .await;
         revoked.map_err(writing)?;
@@ -339,6 +344,27 @@ impl Scan for Sqlite {
 }
 
 impl Sqlite {
+    /// Keeps the owner's record, and adds to its number of logins.
+    async fn count_logins(&self, owner: &str, until: Expiry, more: i64) -> Result<Login, Error> {
+        Owner::check_name(owner)?;
+        let fresh = Generation::random()?;
+        let mut writer = self.0.writer().await?;
+        // All rows, though there is one: who stops at the first does not hear of it when the
+        // write behind it fails.
+        let rows = sqlx::query(statements::BEGIN)
+            .bind(Expiry::now().as_millis())
+            .bind(owner.as_bytes())
+            .bind(&fresh.as_bytes()[..])
+            .bind(until.as_millis())
+            .bind(more)
+            .fetch_all(&mut *writer)
+            .await;
+        match rows.map_err(writing)?.as_slice() {
+            [row] => login_of(row),
+            _ => Err(Error::corrupt("an owner has not one row")),
+        }
+    }
+
     async fn purge_some(&self, statement: &'static str, limit: usize) -> Result<usize, Error> {
         let mut writer = self.0.writer().await?;
         let purged = sqlx::query(statement)

@@ -4,10 +4,10 @@
 //! Times are parameters, by the clock of this machine: SQLite runs in this process and has
 //! no other.
 
-/// Whether the owner lets a row live, at the time `?1`: its name, generation and key are
-/// given as SQL.
+/// Whether the owner lets a row live, at the time `?1`: the name, and the generation and the
+/// number of the login are given as SQL.
 macro_rules! owner_lets_live {
-    ($name:literal, $generation:literal, $key:literal) => {
+    ($name:literal, $generation:literal, $login:literal) => {
         concat!(
             "(",
             $name,
@@ -17,9 +17,11 @@ macro_rules! owner_lets_live {
             " AND o.expiry > ?1",
             " AND (o.generation = ",
             $generation,
-            " OR o.kept = ",
-            $key,
-            ")))"
+            " OR (o.kept_generation = ",
+            $generation,
+            " AND o.kept_login = ",
+            $login,
+            "))))"
         )
     };
 }
@@ -29,20 +31,20 @@ macro_rules! lives {
     () => {
         concat!(
             "(s.expiry > ?1 AND ",
-            owner_lets_live!("s.owner", "s.generation", "s.key"),
+            owner_lets_live!("s.owner", "s.generation", "s.login"),
             ")"
         )
     };
 }
 
-/// The expiry `?4` of a row that is written under the key `?2`, owned by `?5` at the
-/// generation `?6`. What its owner does not let live when it is written is expired from the
+/// The expiry `?4` of a row that is written under the key `?2`, owned by `?5`, of the
+/// generation `?6` and the login `?7`. What its owner does not let live when it is written is expired from the
 /// start: nothing could bring it back, and a purge finds it.
 macro_rules! new_expiry {
     () => {
         concat!(
             "CASE WHEN ",
-            owner_lets_live!("?5", "?6", "?2"),
+            owner_lets_live!("?5", "?6", "?7"),
             " THEN ?4 ELSE 0 END"
         )
     };
@@ -56,7 +58,7 @@ macro_rules! as_seen {
 }
 
 pub(super) const LOAD: &str = concat!(
-    "SELECT value, expiry, owner, generation, revision FROM silverback_sessions AS s",
+    "SELECT value, expiry, revision, owner, generation, login FROM silverback_sessions AS s",
     " WHERE s.key = ?2 AND ",
     lives!()
 );
@@ -68,20 +70,21 @@ pub(super) const FIND: &str = concat!(
 );
 
 pub(super) const CREATE: &str = concat!(
-    "INSERT INTO silverback_sessions AS s (key, revision, expiry, owner, generation, value)",
+    "INSERT INTO silverback_sessions AS s (key, revision, expiry, owner, generation, login, value)",
     " VALUES (?2, ?3, ",
     new_expiry!(),
-    ", ?5, ?6, ?7)",
+    ", ?5, ?6, ?7, ?8)",
     " ON CONFLICT (key) DO UPDATE SET revision = excluded.revision, expiry = excluded.expiry,",
-    " owner = excluded.owner, generation = excluded.generation, value = excluded.value",
+    " owner = excluded.owner, generation = excluded.generation, login = excluded.login,",
+    " value = excluded.value",
     " WHERE NOT ",
     lives!()
 );
 
 pub(super) const SWAP: &str = concat!(
-    "UPDATE silverback_sessions AS s SET revision = ?8, expiry = ",
+    "UPDATE silverback_sessions AS s SET revision = ?9, expiry = ",
     new_expiry!(),
-    ", owner = ?5, generation = ?6, value = ?7",
+    ", owner = ?5, generation = ?6, login = ?7, value = ?8",
     as_seen!()
 );
 
@@ -95,23 +98,36 @@ pub(super) const REMOVE: &str = concat!("DELETE FROM silverback_sessions AS s", 
 pub(super) const GENERATION: &str =
     "SELECT generation FROM silverback_owners WHERE name = ?2 AND expiry > ?1";
 
+/// Adds `?5` to the number of logins, which is 1 for a login, and 0 to keep the record alone.
 pub(super) const BEGIN: &str = concat!(
-    "INSERT INTO silverback_owners AS o (name, generation, expiry) VALUES (?2, ?3, ?4)",
+    "INSERT INTO silverback_owners AS o (name, generation, expiry, logins)",
+    " VALUES (?2, ?3, ?4, ?5)",
     " ON CONFLICT (name) DO UPDATE SET expiry = max(o.expiry, excluded.expiry),",
+    " logins = CASE WHEN o.expiry > ?1 THEN o.logins ELSE 0 END + excluded.logins,",
     " generation = CASE WHEN o.expiry > ?1 THEN o.generation ELSE excluded.generation END,",
-    " kept = CASE WHEN o.expiry > ?1 THEN o.kept END",
-    " RETURNING generation"
+    " kept_generation = CASE WHEN o.expiry > ?1 THEN o.kept_generation END,",
+    " kept_login = CASE WHEN o.expiry > ?1 THEN o.kept_login END",
+    " RETURNING generation, logins"
 );
 
-/// Kept is what lives, and so nothing where the owner's own record does not.
+/// Whether the login of the generation `?5` and the number `?6` lives, and so can be kept.
+macro_rules! login_lives {
+    () => {
+        "o.expiry > ?1 AND (o.generation = ?5 OR (o.kept_generation = ?5 AND o.kept_login = ?6))"
+    };
+}
+
 pub(super) const REVOKE: &str = concat!(
-    "INSERT INTO silverback_owners AS o (name, generation, expiry) VALUES (?2, ?3, ?4)",
+    "INSERT INTO silverback_owners AS o (name, generation, expiry, logins)",
+    " VALUES (?2, ?3, ?4, 0)",
     " ON CONFLICT (name) DO UPDATE SET generation = excluded.generation,",
     " expiry = max(o.expiry, excluded.expiry),",
-    " kept = (SELECT s.key FROM silverback_sessions AS s",
-    " WHERE s.key = ?5 AND s.owner = ?2 AND ",
-    lives!(),
-    ")"
+    " logins = CASE WHEN o.expiry > ?1 THEN o.logins ELSE 0 END,",
+    " kept_generation = CASE WHEN ",
+    login_lives!(),
+    " THEN ?5 END, kept_login = CASE WHEN ",
+    login_lives!(),
+    " THEN ?6 END"
 );
 
 pub(super) const KEYS: &str = concat!(

@@ -5,8 +5,10 @@
 //! | `mod.rs` | how a store is built, and what operators ask of it |
 //! | `loads.rs` | the session of an ID that a client sent |
 //! | `saves.rs` | what a save asks of the rows |
-//! | `owners.rs` | who has which sessions, of which generation, and how many |
+//! | `owners.rs` | which sessions an owner has, how a login begins, and how others end |
+//! | `limit.rs` | which sessions end where an owner has too many |
 
+mod limit;
 mod loads;
 mod owners;
 mod saves;
@@ -144,6 +146,8 @@ impl ServerStore {
                 "an owner has at least one session, or none logs in",
             ));
         }
+        let [longest_request, renewal_grace] =
+            [longest_request, renewal_grace].map(in_whole_seconds);
         if renewal_grace > longest_request {
             return Err(Error::usage(
                 "the renewal grace is longer than the longest request, after which a renewal is \
@@ -214,7 +218,8 @@ impl ServerStore {
     /// values say. One may come or go while they are listed.
     ///
     /// # Errors
-    /// Unavailable; usage, for a backend that knows no owners.
+    /// Unavailable; usage, for a backend that knows no owners, and for a name that
+    /// [no login takes](super::Session::login).
     pub async fn list(&self, owner: &str) -> Result<Vec<StoredSession>, Error> {
         self.0.list(owner).await
     }
@@ -240,7 +245,7 @@ impl ServerStore {
     /// closed. [`Session::destroy_others`](super::Session::destroy_others) spares one.
     ///
     /// # Errors
-    /// Unavailable; usage, for a backend that knows no owners.
+    /// As [`list`](ServerStore::list).
     pub async fn revoke(&self, owner: &str) -> Result<(), Error> {
         Backing::revoke(self, owner).await
     }
@@ -318,6 +323,12 @@ impl ServerStore {
         self.0.saves.wait().await;
         self.0.saves.reopen();
     }
+}
+
+/// A part of a second counts as a whole one: clocks tell no less.
+fn in_whole_seconds(time: Duration) -> Duration {
+    let part = u64::from(time.subsec_nanos() > 0);
+    Duration::from_secs(time.as_secs().saturating_add(part))
 }
 
 fn owner_name(content: &Content) -> Option<&str> {

@@ -1,5 +1,5 @@
-//! What a save asks of the rows: which key and ID a session has from then on, which owner's
-//! generation it is of, and how it is made again on what other requests have saved.
+//! What a save asks of the rows: which key and ID a session has from then on, how its login
+//! began, and how it is made again on what other requests have saved.
 
 use std::sync::Arc;
 
@@ -7,11 +7,12 @@ use crate::backend::{Key, Outcome};
 
 use super::super::content::Content;
 use super::super::id::Id;
+use super::super::login::Begun;
 use super::super::metadata::Metadata;
 use super::super::protocol::{Intent, Work};
 use super::super::rows::Driven;
 use super::super::store::{Fate, Kept, Save, Saved};
-use super::super::{Epoch, Error, Values};
+use super::super::{Error, Values};
 use super::Shared;
 
 impl Shared {
@@ -26,7 +27,7 @@ impl Shared {
         let until = self.rows.expiry(&save.content.metadata);
         let saved = |kept: Kept, cookie: Option<String>| Saved {
             cookie,
-            epoch: epoch_of(&save.content),
+            begun: begun_of(&save.content),
             kept: Some(Arc::new(kept)),
             merged: None,
         };
@@ -78,8 +79,8 @@ impl Shared {
         let (id, key) = self.place(save)?;
         if save.revokes_others {
             // What cannot be written revokes nobody.
-            let longest = Epoch::longest_generation();
-            let content = save.content.clone().of_epoch(Some(&longest));
+            let longest = Begun::longest_in_backend();
+            let content = save.content.clone().begun(Some(&longest));
             self.rows.check(&key, content)?;
         }
         let is_stale = save.kept.as_ref().is_some_and(|kept| kept.is_stale);
@@ -87,16 +88,11 @@ impl Shared {
             true => self.seal(id.as_ref(), save)?,
             false => None,
         };
-        let epoch = self.epoch(save).await?;
-        let is_login = is_new && save.fate != Fate::Renewed;
-        let older = match is_login {
-            true => self.there_already(&save.content).await,
-            false => Ok(Vec::new()),
-        };
-        let saved = self.save_to(id, key, cookie, save, epoch).await?;
-        if let Some(kept) = saved.kept.as_deref().filter(|_| is_login) {
-            let content = saved.merged.as_ref().unwrap_or(&save.content);
-            self.end_too_many(content, kept, older).await;
+        let begun = self.begin(save, &key).await?;
+        let saved = self.save_to(id, key, cookie, save, begun).await?;
+        if is_new && save.fate != Fate::Renewed {
+            self.end_too_many(saved.merged.as_ref().unwrap_or(&save.content))
+                .await;
         }
         Ok(saved)
     }
@@ -109,12 +105,12 @@ impl Shared {
         key: Key,
         cookie: Option<String>,
         save: &Save,
-        epoch: Option<Epoch>,
+        begun: Option<Begun>,
     ) -> Result<Saved, Error> {
         let intended = key.clone();
-        let again = |fresh: Option<&Content>| merge(save, epoch.as_ref(), fresh);
+        let again = |fresh: Option<&Content>| merge(save, begun.as_ref(), fresh);
         let work = Work {
-            content: save.content.clone().of_epoch(epoch.as_ref()),
+            content: save.content.clone().begun(begun.as_ref()),
             again: &again,
         };
         let driven = self.rows.drive(intent(save, key), Some(work)).await?;
@@ -141,7 +137,7 @@ impl Shared {
         };
         Ok(Saved {
             cookie: cookie.filter(|_| is_there),
-            epoch,
+            begun,
             kept: Some(Arc::new(kept)),
             merged: is_merged.then_some(content),
         })
@@ -149,20 +145,16 @@ impl Shared {
 
     /// Ends sessions of an owner that are too many after a login. If that fails, the session is
     /// there all the same, and its client gets the cookie.
-    async fn end_too_many(&self, content: &Content, kept: &Kept, older: Result<Vec<Key>, Error>) {
-        let ended = match older {
-            Ok(older) => self.end_the_oldest(content, kept, &older).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = ended {
+    async fn end_too_many(&self, content: &Content) {
+        if let Err(error) = self.end_the_oldest(content).await {
             let cookie = self.setup.cookie.name();
             tracing::error!(cookie, %error, "an owner may have more sessions than allowed");
         }
     }
 }
 
-fn epoch_of(content: &Content) -> Option<Epoch> {
-    content.metadata.login.as_ref()?.epoch.clone()
+fn begun_of(content: &Content) -> Option<Begun> {
+    content.metadata.login.as_ref()?.begun.clone()
 }
 
 /// What there is to do for a session, and where it is from now on.
@@ -184,7 +176,7 @@ fn intent(save: &Save, key: Key) -> Intent<Content> {
 
 /// What a session holds where this request's changes are made again: on what others saved,
 /// or on nothing.
-fn merge(save: &Save, epoch: Option<&Epoch>, fresh: Option<&Content>) -> Result<Content, Error> {
+fn merge(save: &Save, begun: Option<&Begun>, fresh: Option<&Content>) -> Result<Content, Error> {
     let mut content = fresh.cloned().unwrap_or_else(|| Content {
         values: Values::of_model(save.content.values.model().clone()),
         metadata: save.content.metadata.clone(),
@@ -202,5 +194,5 @@ fn merge(save: &Save, epoch: Option<&Epoch>, fresh: Option<&Content>) -> Result<
             metadata.owes_cookie |= ends(metadata) != before;
         }
     }
-    Ok(content.of_epoch(epoch))
+    Ok(content.begun(begun))
 }

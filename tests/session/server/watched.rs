@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use silverback::backend::{
-    Backend, Created, Error, Expiry, Generation, Key, Layout, Outcome, Owners, Record, Revision,
-    Stored,
+    Backend, Created, Error, Expiry, Generation, Key, Layout, Login, Outcome, Owners, Record,
+    Revision, Stored,
 };
 use silverback::session::async_trait;
 use tokio::sync::Notify;
@@ -215,17 +215,23 @@ impl Owners for Watched {
         self.call("generation", generation).await
     }
 
-    async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+    async fn begin(&self, owner: &str, until: Expiry, key: &Key) -> Result<Login, Error> {
         self.owner_until(until);
-        let begin = self.inner_owners().begin(owner, until);
+        let begin = self.inner_owners().begin(owner, until, key);
         self.call("begin", begin).await
+    }
+
+    async fn extend(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+        self.owner_until(until);
+        let extend = self.inner_owners().extend(owner, until);
+        self.call("extend", extend).await
     }
 
     async fn revoke(
         &self,
         owner: &str,
         until: Expiry,
-        keep: Option<&Key>,
+        keep: Option<&Login>,
     ) -> Result<Generation, Error> {
         self.owner_until(until);
         let revoke = self.inner_owners().revoke(owner, until, keep);

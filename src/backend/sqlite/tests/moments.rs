@@ -11,13 +11,15 @@ async fn expiring(owner: i64, session: i64) -> (Temporary, SqliteConnection) {
     let folder = Temporary::new();
     drop(folder.open().await);
     let mut connection = folder.connection().await;
-    sqlx::query("INSERT INTO silverback_owners VALUES (CAST('ape' AS BLOB), x'01', ?1, NULL)")
-        .bind(owner)
-        .execute(&mut connection)
-        .await
-        .unwrap();
-    let insert = "INSERT INTO silverback_sessions (key, revision, expiry, owner, generation, value)
-            VALUES (CAST('a' AS BLOB), x'07', ?1, CAST('ape' AS BLOB), x'01', x'')";
+    sqlx::query(
+        "INSERT INTO silverback_owners VALUES (CAST('ape' AS BLOB), x'01', ?1, 7, NULL, NULL)",
+    )
+    .bind(owner)
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    let insert = "INSERT INTO silverback_sessions (key, revision, expiry, owner, generation, login,
+            value) VALUES (CAST('a' AS BLOB), x'07', ?1, CAST('ape' AS BLOB), x'01', 7, x'')";
     sqlx::query(insert)
         .bind(session)
         .execute(&mut connection)
@@ -40,6 +42,7 @@ async fn count(statement: &'static str, now: i64, owner: i64, session: i64) -> u
             .bind(i64::MAX)
             .bind(None::<&[u8]>)
             .bind(None::<&[u8]>)
+            .bind(None::<i64>)
             .bind(&b"v"[..])
             .bind(&b"new"[..]),
         statements::TOUCH => query
@@ -57,6 +60,7 @@ async fn count(statement: &'static str, now: i64, owner: i64, session: i64) -> u
             .bind(i64::MAX)
             .bind(None::<&[u8]>)
             .bind(None::<&[u8]>)
+            .bind(None::<i64>)
             .bind(&b"v"[..]),
         _ => panic!("it is not tried so"),
     };
@@ -108,26 +112,34 @@ async fn a_record_is_missing_and_a_millisecond_before_it_is_not() {
 async fn an_owner_begins_anew_and_keeps_nothing() {
     for (now, is_over) in [(AT - 1, false), (AT, true)] {
         let (_folder, mut connection) = expiring(AT, AT + 1).await;
-        let begun: Vec<u8> = sqlx::query_scalar(statements::BEGIN)
+        let begun: (Vec<u8>, i64) = sqlx::query_as(statements::BEGIN)
             .bind(now)
             .bind(&b"ape"[..])
             .bind(&b"fresh"[..])
             .bind(i64::MAX)
+            .bind(1)
             .fetch_one(&mut connection)
             .await
             .unwrap();
-        assert_eq!(begun == b"fresh", is_over);
+        let expected = if is_over {
+            (&b"fresh"[..], 1)
+        } else {
+            (&[1][..], 8)
+        };
+        assert_eq!((&*begun.0, begun.1), expected);
         let (_folder, mut connection) = expiring(AT, AT + 1).await;
         sqlx::query(statements::REVOKE)
             .bind(now)
             .bind(&b"ape"[..])
             .bind(&b"fresh"[..])
             .bind(i64::MAX)
-            .bind(KEY.as_bytes())
+            .bind(&[1_u8][..])
+            .bind(7)
             .execute(&mut connection)
             .await
             .unwrap();
-        let kept = "SELECT count(*) FROM silverback_owners WHERE kept IS NOT NULL";
+        let kept = "SELECT count(*) FROM silverback_owners
+            WHERE kept_generation = x'01' AND kept_login = 7";
         assert_eq!(number(&mut connection, kept).await, i64::from(!is_over));
     }
 }
@@ -137,7 +149,7 @@ async fn an_owner_begins_anew_and_keeps_nothing() {
 async fn what_is_written_dead_is_expired_from_the_start() {
     let folder = Temporary::new();
     let backend = folder.open().await;
-    let old = backend.begin("ape", soon()).await.unwrap();
+    let old = begun(&backend, "ape").await;
     backend.revoke("ape", soon(), None).await.unwrap();
     let Created::Saved(seen) = backend.create(&key("swapped"), &record("v")).await.unwrap() else {
         panic!("it is the first");
