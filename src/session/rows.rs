@@ -4,11 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::backend::{
     self, Backend, Created, Expiry, Key, Outcome, Owner, Record, Revision, Stored,
 };
 use crate::codec::UnixTime;
 
+use super::caller::Caller;
 use super::content::Content;
 use super::dialect::{ReadRow, RowFormat};
 use super::metadata::{Metadata, NEVER_SEEN};
@@ -23,8 +26,9 @@ use super::{Error, Lifetime, Refusal};
 /// How far the clocks of machines that share a backend may be apart.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
-/// The longest pause before a conflict is tried to be resolved again.
-const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+/// The longest pause before a conflict with another process is resolved. (Within a process there
+/// is none: requests lock the row.)
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) struct Rows {
     pub(super) backend: Arc<dyn Backend>,
@@ -219,11 +223,12 @@ impl Rows {
         }
     }
 
-    /// Does what the protocol says, to its end.
+    /// Does what the protocol says, to its end. Conflicts are resolved until the caller's deadline.
     pub(super) async fn drive(
         &self,
         intent: Intent<Content>,
         work: Option<Work<'_, Content>>,
+        caller: &Caller,
     ) -> Result<Driven, Error> {
         let write: WriteId = *backend::Generation::random()
             .map_err(Error::of_backend)?
@@ -244,12 +249,15 @@ impl Rows {
                     {
                         self.note_move(old, to);
                     }
-                    return said(verdict, protocol.is_merged(), failure);
+                    return said(verdict, protocol.is_merged(), failure, caller);
                 }
             };
             if protocol.conflicts() > conflicts {
                 conflicts = protocol.conflicts();
-                pause(conflicts).await;
+                pause(conflicts, caller).await;
+            }
+            if caller.is_late() {
+                protocol.resolve_no_more();
             }
             let answer = match self.ask(call, write).await {
                 Ok(answer) => answer,
@@ -363,6 +371,7 @@ fn planned_move(intent: &Intent<Content>) -> Option<(Key, Successor)> {
 }
 
 /// What the protocol came to.
+#[derive(Clone)]
 pub(super) enum Driven {
     Saved {
         key: Key,
@@ -375,10 +384,21 @@ pub(super) enum Driven {
     Gone,
 }
 
+impl Driven {
+    /// The same, if `on_others` with changes of other requests within.
+    pub(super) fn merged(mut self, on_others: bool) -> Self {
+        if let Driven::Saved { is_merged, .. } = &mut self {
+            *is_merged |= on_others;
+        }
+        self
+    }
+}
+
 fn said(
     verdict: Verdict<Content>,
     is_merged: bool,
     failure: Option<Error>,
+    caller: &Caller,
 ) -> Result<Driven, Error> {
     match verdict {
         Verdict::Saved(key, revision, content) => Ok(Driven::Saved {
@@ -390,6 +410,7 @@ fn said(
         Verdict::Ended => Ok(Driven::Ended),
         Verdict::Gone => Ok(Driven::Gone),
         Verdict::Conflict => Err(Error::conflict()),
+        Verdict::TimedOut => Err(caller.timed_out()),
         Verdict::Failed => {
             Err(failure.unwrap_or_else(|| Error::unavailable("the session was not saved")))
         }
@@ -415,13 +436,14 @@ fn owner_of(metadata: &Metadata) -> Result<Option<Owner>, Error> {
     }))
 }
 
-/// Lets others go first: a random part of a time that grows.
-async fn pause(conflicts: usize) {
+/// Lets other processes go first: a random part of a time that doubles with each conflict.
+async fn pause(conflicts: usize, caller: &Caller) {
     if tokio::runtime::Handle::try_current().is_err() {
         return;
     }
-    let growth = u32::try_from(conflicts.min(10)).unwrap_or(10);
+    let growth = u32::try_from(conflicts.min(14)).unwrap_or(14);
     let longest = LONGEST_PAUSE.min(Duration::from_micros(50) * 2_u32.saturating_pow(growth));
     let part = f64::from(getrandom::u32().unwrap_or(u32::MAX)) / f64::from(u32::MAX);
-    tokio::time::sleep(longest.mul_f64(part)).await;
+    let end = Instant::now() + longest.mul_f64(part);
+    tokio::time::sleep_until(end.min(caller.deadline)).await;
 }

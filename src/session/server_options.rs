@@ -40,6 +40,8 @@ pub struct ServerOptions {
     pub(super) longest_request: Duration,
     pub(super) renewal_grace: Duration,
     pub(super) fails_when_gone: bool,
+    pub(super) save_timeout: Duration,
+    pub(super) max_concurrent_saves: usize,
     pub(super) clock: Clock,
     pub(super) dialect: Dialect,
     pub(super) known_types: Vec<String>,
@@ -61,6 +63,8 @@ impl ServerOptions {
             longest_request: Duration::from_secs(60),
             renewal_grace: Duration::ZERO,
             fails_when_gone: false,
+            save_timeout: Duration::from_secs(10),
+            max_concurrent_saves: 1_024,
             clock: Arc::new(UnixTime::now),
             dialect: Dialect::Native,
             known_types: Vec::new(),
@@ -173,9 +177,14 @@ impl ServerOptions {
         }
     }
 
-    /// How many sessions an owner has at most: a login ends those whose logins are the
-    /// longest ago; or, if the backend fails just then, the next one does. The backend must
-    /// know owners.
+    /// Limits the sessions of one owner: once all logins are answered, the sessions of the latest
+    /// logins are left, exactly so many or as many as there were, also of logins at the same
+    /// moment and on several machines. A login is answered even if it is not among the latest by
+    /// then.
+    ///
+    /// A login lists the owner's sessions once its own is there, and ends those before which there
+    /// are so many later ones. If its process dies or its backend fails just then, the owner's next
+    /// login ends them. A browser that logs in anew counts once. The backend must know owners.
     #[must_use]
     pub fn at_most(self, sessions: usize) -> Self {
         ServerOptions {
@@ -233,6 +242,55 @@ impl ServerOptions {
     pub fn fail_when_gone(self) -> Self {
         ServerOptions {
             fails_when_gone: true,
+            ..self
+        }
+    }
+
+    /// Sets how long a save may take until its last write begins. Default: 10 seconds.
+    ///
+    /// Requests of one process that save the same session at the same time wait for each other,
+    /// and are written together. Writes of other processes are conflicts: the save then reads the
+    /// session again, and retries with pauses that grow. After `timeout` a save that waits or
+    /// retries fails: the error is [overloaded](super::Error::is_overloaded), the answer 503, and
+    /// nothing was saved. A write that has begun is never abandoned; the backend's own timeouts
+    /// bound it.
+    ///
+    /// A store refuses a timeout of zero.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use silverback::session::ServerOptions;
+    ///
+    /// let options = ServerOptions::new().save_timeout(Duration::from_secs(3));
+    /// ```
+    #[must_use]
+    pub fn save_timeout(self, timeout: Duration) -> Self {
+        ServerOptions {
+            save_timeout: timeout,
+            ..self
+        }
+    }
+
+    /// Limits the saves that are in flight in this store at the same time, those that wait
+    /// included. Default: 1,024.
+    ///
+    /// A save beyond the limit fails at once: the error is
+    /// [overloaded](super::Error::is_overloaded), the answer 503 with `Retry-After: 1`, and
+    /// nothing was saved. A quarter of the limit may wait to save one session, so that one client
+    /// never takes the room of all. Logouts are never refused. A request that only reads is
+    /// answered even so; its use of the session is noted by a later request.
+    ///
+    /// A store refuses a limit of zero.
+    ///
+    /// ```
+    /// use silverback::session::ServerOptions;
+    ///
+    /// let options = ServerOptions::new().max_concurrent_saves(256);
+    /// ```
+    #[must_use]
+    pub fn max_concurrent_saves(self, limit: usize) -> Self {
+        ServerOptions {
+            max_concurrent_saves: limit,
             ..self
         }
     }
