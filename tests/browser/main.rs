@@ -9,6 +9,7 @@
 #[allow(dead_code)] // its `main`
 mod demo;
 mod driver;
+mod planted;
 #[path = "../support/required.rs"]
 mod required;
 
