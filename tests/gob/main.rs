@@ -2,5 +2,6 @@
 //! not write is refused within bounds; serde types are converted both ways.
 
 mod malformed;
+mod memory;
 mod serde_types;
 mod vectors;

@@ -110,15 +110,15 @@ impl Secrets {
             return Ok(());
         };
         let record = self.record();
-        let generation = owners.begin(&self.owner, record.expiry()).await?;
+        let key = self.key();
+        let login = owners.begin(&self.owner, record.expiry(), &key).await?;
         let name = self.owner.clone();
-        let owned = record.clone().owned_by(Owner { name, generation });
-        backend.create(&self.key(), &owned).await?;
+        let owned = record.clone().owned_by(Owner { name, login });
+        backend.create(&key, &owned).await?;
         owners.generation(&self.owner).await?;
         assert_eq!(owners.keys(&self.owner).await?.len(), 1);
-        let key = self.key();
         owners
-            .revoke(&self.owner, record.expiry(), Some(&key))
+            .revoke(&self.owner, record.expiry(), Some(&login))
             .await?;
         owners.revoke(&self.owner, record.expiry(), None).await?;
         Ok(())

@@ -5,7 +5,7 @@ use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::{Backend, Expiry, Generation, Key, Login, Outcome};
+use super::super::{Backend, Expiry, Generation, Key, Login, Outcome, Owner};
 use super::{
     KeySpace, Short, at_once, begun, created, done, loaded, owned, owners_of, record, soon,
 };
