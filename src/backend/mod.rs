@@ -96,7 +96,7 @@ pub use files::{Files, FilesOptions, GorillaFiles};
 #[cfg(feature = "postgres")]
 pub use go_table::GoTable;
 pub use layout::Layout;
-pub use memory::Memory;
+pub use memory::{Memory, MemoryOptions};
 pub use moves::Moves;
 pub use owners::{Generation, Login, Owner, Owners};
 #[cfg(feature = "postgres")]

@@ -2,6 +2,7 @@
 //! changed and saved; and the [`Log`] of a request's changes to it, so that they can be made
 //! again on what somebody else saved meanwhile.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::login::{Begun, Login};
@@ -70,8 +71,10 @@ impl Log {
         self.forget_to(self.end());
     }
 
-    /// Makes all changes again.
+    /// Makes all changes again. They are the application's code: a panic is the error of the
+    /// request that made the change, whichever request runs it.
     pub(super) fn replay(&self, content: &mut Content) -> Result<(), Error> {
-        self.changes.iter().try_for_each(|change| change(content))
+        let replay = || self.changes.iter().try_for_each(|change| change(content));
+        catch_unwind(AssertUnwindSafe(replay)).unwrap_or_else(|_| Err(Error::change_panicked()))
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
 
 use crate::codec::{Codec, Opened, UnixTime};
 
@@ -290,7 +291,7 @@ impl Backing for CookieStore {
         Ok(loaded)
     }
 
-    async fn save(&self, save: Save) -> Result<Saved, Error> {
+    async fn save(&self, save: Save, _: CancellationToken) -> Result<Saved, Error> {
         if save.revokes_others {
             // What cannot be sealed revokes nobody.
             let content = save.content.clone().begun(Some(&longest()));

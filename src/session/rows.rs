@@ -4,11 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::backend::{
     self, Backend, Created, Expiry, Key, Outcome, Owner, Record, Revision, Stored,
 };
 use crate::codec::UnixTime;
 
+use super::caller::Caller;
 use super::content::Content;
 use super::dialect::{ReadRow, RowFormat};
 use super::metadata::{Metadata, NEVER_SEEN};
@@ -23,8 +26,9 @@ use super::{Error, Lifetime, Refusal};
 /// How far the clocks of machines that share a backend may be apart.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
-/// The longest pause before a conflict is tried to be resolved again.
-const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+/// The longest pause before a conflict with another process is resolved. (Within a process there
+/// is none: requests lock the row.)
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) struct Rows {
     pub(super) backend: Arc<dyn Backend>,
@@ -34,6 +38,9 @@ pub(super) struct Rows {
     /// How long a tombstone is kept at least, in whole seconds: longer than any request that
     /// saw the session.
     pub(super) longest_request: Duration,
+    /// How many bytes a session's row has at most; none, if the format has a limit of its own,
+    /// or there is to be none.
+    pub(super) max_row_size: Option<usize>,
     /// Stands in for tombstones where a format has none.
     pub(super) recent_moves: RecentMoves,
 }
@@ -158,7 +165,7 @@ impl Rows {
     /// limits were longer, the record has none, or somebody else wrote it.
     fn see_touches(&self, metadata: &mut Metadata, expiry: Expiry) {
         let now = (self.clock)();
-        let limits = self.lifetime.limits(metadata.remembered);
+        let limits = metadata.limits(&self.lifetime);
         let told = match self.backend.layout().keeps_expiries() {
             true => limits.last_seen(unix_time(expiry)),
             false => None,
@@ -188,6 +195,7 @@ impl Rows {
                 Record::new(bytes, expiry_at(UnixTime::from_secs(kept_to)))
             }
             Row::Live(Content { metadata, .. }) => {
+                self.check_size(&bytes)?;
                 let record = Record::new(bytes, self.expiry(metadata));
                 match owner_of(metadata)? {
                     Some(owner) => record.owned_by(owner),
@@ -199,17 +207,28 @@ impl Rows {
 
     /// Whether a session can be written at all.
     pub(super) fn check(&self, key: &Key, content: Content) -> Result<(), Error> {
-        let written =
-            self.format
-                .write(key, &Row::Live(content), WriteId::default(), (self.clock)());
-        written.map(drop)
+        let row = Row::Live(content);
+        let bytes = self
+            .format
+            .write(key, &row, WriteId::default(), (self.clock)())?;
+        self.check_size(&bytes.unwrap_or_default())
     }
 
-    /// Does what the protocol says, to its end.
+    /// Refuses a row that is too large to be written. One that is there already, of a store with
+    /// another limit, is read.
+    fn check_size(&self, bytes: &[u8]) -> Result<(), Error> {
+        match self.max_row_size {
+            Some(most) if bytes.len() > most => Err(Error::too_large_row(bytes.len(), most)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Does what the protocol says, to its end. Conflicts are resolved until the caller's deadline.
     pub(super) async fn drive(
         &self,
         intent: Intent<Content>,
         work: Option<Work<'_, Content>>,
+        caller: &Caller,
     ) -> Result<Driven, Error> {
         let write: WriteId = *backend::Generation::random()
             .map_err(Error::of_backend)?
@@ -230,12 +249,15 @@ impl Rows {
                     {
                         self.note_move(old, to);
                     }
-                    return said(verdict, protocol.is_merged(), failure);
+                    return said(verdict, protocol.is_merged(), failure, caller);
                 }
             };
             if protocol.conflicts() > conflicts {
                 conflicts = protocol.conflicts();
-                pause(conflicts).await;
+                pause(conflicts, caller).await;
+            }
+            if caller.is_late() {
+                protocol.resolve_no_more();
             }
             let answer = match self.ask(call, write).await {
                 Ok(answer) => answer,
@@ -349,6 +371,7 @@ fn planned_move(intent: &Intent<Content>) -> Option<(Key, Successor)> {
 }
 
 /// What the protocol came to.
+#[derive(Clone)]
 pub(super) enum Driven {
     Saved {
         key: Key,
@@ -361,10 +384,21 @@ pub(super) enum Driven {
     Gone,
 }
 
+impl Driven {
+    /// The same, if `on_others` with changes of other requests within.
+    pub(super) fn merged(mut self, on_others: bool) -> Self {
+        if let Driven::Saved { is_merged, .. } = &mut self {
+            *is_merged |= on_others;
+        }
+        self
+    }
+}
+
 fn said(
     verdict: Verdict<Content>,
     is_merged: bool,
     failure: Option<Error>,
+    caller: &Caller,
 ) -> Result<Driven, Error> {
     match verdict {
         Verdict::Saved(key, revision, content) => Ok(Driven::Saved {
@@ -376,6 +410,7 @@ fn said(
         Verdict::Ended => Ok(Driven::Ended),
         Verdict::Gone => Ok(Driven::Gone),
         Verdict::Conflict => Err(Error::conflict()),
+        Verdict::TimedOut => Err(caller.timed_out()),
         Verdict::Failed => {
             Err(failure.unwrap_or_else(|| Error::unavailable("the session was not saved")))
         }
@@ -401,13 +436,14 @@ fn owner_of(metadata: &Metadata) -> Result<Option<Owner>, Error> {
     }))
 }
 
-/// Lets others go first: a random part of a time that grows.
-async fn pause(conflicts: usize) {
+/// Lets other processes go first: a random part of a time that doubles with each conflict.
+async fn pause(conflicts: usize, caller: &Caller) {
     if tokio::runtime::Handle::try_current().is_err() {
         return;
     }
-    let growth = u32::try_from(conflicts.min(10)).unwrap_or(10);
+    let growth = u32::try_from(conflicts.min(14)).unwrap_or(14);
     let longest = LONGEST_PAUSE.min(Duration::from_micros(50) * 2_u32.saturating_pow(growth));
     let part = f64::from(getrandom::u32().unwrap_or(u32::MAX)) / f64::from(u32::MAX);
-    tokio::time::sleep(longest.mul_f64(part)).await;
+    let end = Instant::now() + longest.mul_f64(part);
+    tokio::time::sleep_until(end.min(caller.deadline)).await;
 }

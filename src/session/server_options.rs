@@ -7,7 +7,13 @@ use std::time::Duration;
 use crate::codec::{Codec, UnixTime};
 
 use super::store::Clock;
-use super::{CookieOptions, Dialect, Lifetime};
+use super::{CookieOptions, Dialect, Error, Lifetime};
+
+/// How long a session without a login may go unused by default.
+const ANONYMOUS_IDLE: Duration = Duration::from_secs(10 * 60);
+
+/// How many bytes a session's row has at most by default.
+const MAX_ROW_SIZE: usize = 64 * 1024;
 
 /// What a [`ServerStore`](super::ServerStore) can be told: all has a default.
 ///
@@ -28,17 +34,22 @@ pub struct ServerOptions {
     pub(super) store_name: String,
     pub(super) row_codec: Option<Arc<dyn Codec>>,
     pub(super) at_most: Option<usize>,
+    /// None: the default, where the dialect has one.
+    pub(super) anonymous_idle: Option<Duration>,
+    pub(super) max_row_size: Option<usize>,
     pub(super) longest_request: Duration,
     pub(super) renewal_grace: Duration,
     pub(super) fails_when_gone: bool,
+    pub(super) save_timeout: Duration,
+    pub(super) max_concurrent_saves: usize,
     pub(super) clock: Clock,
     pub(super) dialect: Dialect,
     pub(super) known_types: Vec<String>,
 }
 
 impl ServerOptions {
-    /// The defaults: the cookie `__Host-id`, 30 minutes idle and 12 hours in all, as many
-    /// sessions of an owner as there are.
+    /// Sets the defaults: the cookie `__Host-id`, 30 minutes idle (10 without a login) and 12
+    /// hours in all, rows of 64 KiB, any number of sessions of an owner.
     #[must_use]
     pub fn new() -> Self {
         ServerOptions {
@@ -47,9 +58,13 @@ impl ServerOptions {
             store_name: String::new(),
             row_codec: None,
             at_most: None,
+            anonymous_idle: None,
+            max_row_size: None,
             longest_request: Duration::from_secs(60),
             renewal_grace: Duration::ZERO,
             fails_when_gone: false,
+            save_timeout: Duration::from_secs(10),
+            max_concurrent_saves: 1_024,
             clock: Arc::new(UnixTime::now),
             dialect: Dialect::Native,
             known_types: Vec::new(),
@@ -100,6 +115,45 @@ impl ServerOptions {
         }
     }
 
+    /// Sets how long a session without a login may go unused, in whole seconds. Default: 10
+    /// minutes. It is never longer than the idle limit of the
+    /// [lifetime](ServerOptions::lifetime), so a long one lifts it.
+    ///
+    /// Anyone can begin anonymous sessions, by the million. The shorter they are kept, the fewer
+    /// rows a backend has to hold. A page that asks for no session costs no row; a form with a
+    /// token in an anonymous session must be sent within this time.
+    ///
+    /// A [remembered](super::Session::remember) session has the limits of remembered sessions
+    /// with or without a login, since the application asked for those: remember an anonymous
+    /// session only for a client that has done something robots do not.
+    ///
+    /// For the native [dialect](Dialect) alone: the others have the lifetimes of their Go
+    /// packages.
+    #[must_use]
+    pub fn anonymous_idle(self, idle: Duration) -> Self {
+        ServerOptions {
+            anonymous_idle: Some(idle),
+            ..self
+        }
+    }
+
+    /// Limits the bytes of a session's row, sealed as it is stored. Default: 65,536. Zero lifts
+    /// the limit, and only that of the backend is left.
+    ///
+    /// Saving a larger session is an error that gives both figures
+    /// ([too large](super::Error::is_too_large)), and the row stays as it was. A larger row that
+    /// is there already is read: a lower limit logs nobody out.
+    ///
+    /// For the native [dialect](Dialect) alone: the codec's `max_length` bounds the rows of
+    /// gorilla and dynastore, and scs has no limit.
+    #[must_use]
+    pub fn max_row_size(self, bytes: usize) -> Self {
+        ServerOptions {
+            max_row_size: Some(bytes),
+            ..self
+        }
+    }
+
     /// A name that rows are sealed to, besides the cookie's: stores with the same keys and
     /// cookie name (a staging and a production service, say) cannot be given each other's
     /// rows. The name of none is empty; sessions do not survive a change. Owners are the
@@ -123,9 +177,14 @@ impl ServerOptions {
         }
     }
 
-    /// How many sessions an owner has at most: a login ends those whose logins are the
-    /// longest ago; or, if the backend fails just then, the next one does. The backend must
-    /// know owners.
+    /// Limits the sessions of one owner: once all logins are answered, the sessions of the latest
+    /// logins are left, exactly so many or as many as there were, also of logins at the same
+    /// moment and on several machines. A login is answered even if it is not among the latest by
+    /// then.
+    ///
+    /// A login lists the owner's sessions once its own is there, and ends those before which there
+    /// are so many later ones. If its process dies or its backend fails just then, the owner's next
+    /// login ends them. A browser that logs in anew counts once. The backend must know owners.
     #[must_use]
     pub fn at_most(self, sessions: usize) -> Self {
         ServerOptions {
@@ -187,6 +246,55 @@ impl ServerOptions {
         }
     }
 
+    /// Sets how long a save may take until its last write begins. Default: 10 seconds.
+    ///
+    /// Requests of one process that save the same session at the same time wait for each other,
+    /// and are written together. Writes of other processes are conflicts: the save then reads the
+    /// session again, and retries with pauses that grow. After `timeout` a save that waits or
+    /// retries fails: the error is [overloaded](super::Error::is_overloaded), the answer 503, and
+    /// nothing was saved. A write that has begun is never abandoned; the backend's own timeouts
+    /// bound it.
+    ///
+    /// A store refuses a timeout of zero.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use silverback::session::ServerOptions;
+    ///
+    /// let options = ServerOptions::new().save_timeout(Duration::from_secs(3));
+    /// ```
+    #[must_use]
+    pub fn save_timeout(self, timeout: Duration) -> Self {
+        ServerOptions {
+            save_timeout: timeout,
+            ..self
+        }
+    }
+
+    /// Limits the saves that are in flight in this store at the same time, those that wait
+    /// included. Default: 1,024.
+    ///
+    /// A save beyond the limit fails at once: the error is
+    /// [overloaded](super::Error::is_overloaded), the answer 503 with `Retry-After: 1`, and
+    /// nothing was saved. A quarter of the limit may wait to save one session, so that one client
+    /// never takes the room of all. Logouts are never refused. A request that only reads is
+    /// answered even so; its use of the session is noted by a later request.
+    ///
+    /// A store refuses a limit of zero.
+    ///
+    /// ```
+    /// use silverback::session::ServerOptions;
+    ///
+    /// let options = ServerOptions::new().max_concurrent_saves(256);
+    /// ```
+    #[must_use]
+    pub fn max_concurrent_saves(self, limit: usize) -> Self {
+        ServerOptions {
+            max_concurrent_saves: limit,
+            ..self
+        }
+    }
+
     /// Takes the time from `clock` instead of the system: for tests of what happens when time
     /// passes. A backend has a clock of its own, and drops what is over by that.
     #[must_use]
@@ -195,6 +303,36 @@ impl ServerOptions {
             clock: Arc::new(clock),
             ..self
         }
+    }
+}
+
+/// What holds for sessions that strangers begin.
+pub(super) struct Bounds {
+    /// None in the dialects of Go packages, which have lifetimes of their own.
+    pub(super) anonymous_idle: Option<Duration>,
+    pub(super) max_row_size: Option<usize>,
+}
+
+impl ServerOptions {
+    /// The bounds that hold in the options' dialect.
+    pub(super) fn bounds(&self) -> Result<Bounds, Error> {
+        if !self.dialect.is_shared() {
+            let max_row_size = self.max_row_size.unwrap_or(MAX_ROW_SIZE);
+            return Ok(Bounds {
+                anonymous_idle: Some(self.anonymous_idle.unwrap_or(ANONYMOUS_IDLE)),
+                max_row_size: (max_row_size > 0).then_some(max_row_size),
+            });
+        }
+        if self.anonymous_idle.is_some() || self.max_row_size.is_some() {
+            return Err(Error::usage(
+                "only the native dialect has ServerOptions::anonymous_idle and max_row_size: the \
+                 others have the lifetimes and limits of their Go packages",
+            ));
+        }
+        Ok(Bounds {
+            anonymous_idle: None,
+            max_row_size: None,
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{Expiry, Key, Revision};
@@ -44,8 +45,9 @@ pub(super) trait Backing: Send + Sync + 'static {
 
     /// Keeps a session, and answers with what its cookie is to hold from now on.
     ///
-    /// [Gone](Error::is_gone), if somebody else ended it: then nothing is kept.
-    async fn save(&self, save: Save) -> Result<Saved, Error>;
+    /// [Gone](Error::is_gone), if another request ended it: then nothing is kept. Nor is it, if
+    /// `dropped` is cancelled, since the caller waits no more, before a write has begun.
+    async fn save(&self, save: Save, dropped: CancellationToken) -> Result<Saved, Error>;
 
     /// What a session holds now that a request has loaded; none, if it has ended, or somebody
     /// has logged in. Always none in a store that keeps nothing.
@@ -171,8 +173,9 @@ impl Loaded {
 }
 
 /// A session whose client has been sent another ID.
-#[derive(Default)]
 pub(super) struct Moved {
+    /// The key of the session now, or of the one that took its place.
+    pub(super) successor: Key,
     /// The session, if it is the same under the new ID: to be ended, never to be opened.
     pub(super) renewed: Option<Arc<Kept>>,
     /// What it holds, where the store grants a look at it.
@@ -185,17 +188,6 @@ pub(super) struct Record {
     /// The date of its cookie, which stays.
     pub(super) sealed_at: UnixTime,
     pub(super) kept: Option<Arc<Kept>>,
-}
-
-impl Record {
-    /// Whether both are one session, by its ID. Sessions that live in their cookies are
-    /// never two cookies.
-    pub(super) fn is_same_as(&self, other: &Record) -> bool {
-        match (&self.kept, &other.kept) {
-            (Some(one), Some(other)) => one.key == other.key,
-            _ => false,
-        }
-    }
 }
 
 /// Where a session is kept, and the state it was seen in there.

@@ -1,7 +1,7 @@
 //! Header fields between a framework and [`Sessions`], once for both kinds of header maps:
 //! that of the `http` crate (tower, axum), and actix-web's.
 
-use crate::session::{ResponseFields, Sessions, Stores, client_host};
+use crate::session::{Error, ResponseFields, Sessions, Stores, client_host};
 
 /// The header fields of a request or a response.
 pub(super) trait Fields {
@@ -22,12 +22,15 @@ pub(super) trait Fields {
 }
 
 const CACHE_CONTROL: &str = "cache-control";
+const RETRY_AFTER: &str = "retry-after"; // in seconds
 const VARY: &str = "vary";
 
-/// The sessions of a request: its target's authority, if it has one, is the host.
+/// The sessions of a request: its target's authority, if it has one, is the host. The path is
+/// that of the target.
 pub(super) fn sessions_of(
     stores: &Stores,
     authority: Option<&str>,
+    path: &str,
     headers: &impl Fields,
 ) -> Sessions {
     let host = match authority {
@@ -39,7 +42,7 @@ pub(super) fn sessions_of(
         headers.values("x-forwarded-host"),
         headers.values("forwarded"),
     );
-    Sessions::of_request(stores, headers.values("cookie"), host)
+    Sessions::of_request(stores, headers.values("cookie"), host, path)
 }
 
 /// Moves the sessions' fields to a response, which the application may have declared public.
@@ -60,10 +63,21 @@ pub(super) fn add(fields: ResponseFields, is_public: bool, headers: &mut impl Fi
     headers.remove(|name| fields.removes(name));
 }
 
-/// No cache keeps the response that stands for a session error.
-pub(super) fn forbid_storing(headers: &mut impl Fields) {
+/// Adds what the response to a session error carries: the fields of the abandoned sessions; no
+/// cache keeps it, and where too many saves were in flight, the client is asked to retry.
+pub(super) fn add_to_error(
+    error: &Error,
+    fields: Option<ResponseFields>,
+    headers: &mut impl Fields,
+) {
+    if let Some(fields) = fields {
+        add(fields, false, headers);
+    }
     headers.set(CACHE_CONTROL, "no-store");
     headers.remove(ResponseFields::is_targeted);
+    if error.is_overloaded() && headers.values(RETRY_AFTER).next().is_none() {
+        headers.set(RETRY_AFTER, "1");
+    }
 }
 
 /// The values of a field that are text.

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use http::request::Parts;
 use http::uri::Authority;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Uri};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -108,8 +108,9 @@ impl<B> SessionLayer<B> {
     /// Sets what a client gets when a session cannot be loaded or saved, instead of an empty
     /// response with [the error's status](Error::status). `respond` sees the parts of the
     /// request as they came to the layer, so that it can answer in JSON or in HTML. The
-    /// response is sent with `Cache-Control: no-store`. The text of the error is for you,
-    /// not for the client.
+    /// response is sent with `Cache-Control: no-store` and, if the store [is
+    /// overloaded](Error::is_overloaded) and the page has no such field, `Retry-After: 1`. The
+    /// text of the error is for you, not for the client.
     ///
     /// ```
     /// use axum::response::{Html, IntoResponse};
@@ -239,8 +240,18 @@ where
 }
 
 fn sessions_of(stores: &Stores, request: &Parts) -> Sessions {
-    let authority = request.uri.authority().map(Authority::as_str);
-    fields::sessions_of(stores, authority, &request.headers)
+    let uri = uri_of(request);
+    let authority = uri.authority().map(Authority::as_str);
+    fields::sessions_of(stores, authority, uri.path(), &request.headers)
+}
+
+/// The request's target. Routers of axum strip what routers around them matched.
+fn uri_of(request: &Parts) -> &Uri {
+    #[cfg(feature = "axum")]
+    if let Some(original) = super::axum::original_uri(request) {
+        return original;
+    }
+    &request.uri
 }
 
 /// What makes a response of a session error of one request.
@@ -260,13 +271,14 @@ impl<B> ErrorPage<B> {
         }
     }
 
-    fn respond(&self, error: &Error) -> Response<B> {
+    fn respond(&self, sessions: &Sessions, error: &Error) -> Response<B> {
+        let fields = sessions.abandon();
         error.log();
         let mut response = match self {
             ErrorPage::Default(respond) => respond(error),
             ErrorPage::Custom(respond, request) => respond(error, request),
         };
-        fields::forbid_storing(response.headers_mut());
+        fields::add_to_error(error, fields, response.headers_mut());
         response.extensions_mut().insert(Failed {
             error: error.clone(),
             is_answered: true,
@@ -299,12 +311,13 @@ where
         let (sessions, error_page) = (&*this.sessions, &*this.error_page);
         if this.finish.is_none() {
             let response = ready!(this.response.poll(context));
-            let response = response.inspect_err(|_| sessions.abandon())?;
-            if let Some(failed) = response.extensions().get::<Failed>() {
+            let response = response.inspect_err(|_| {
                 sessions.abandon();
+            })?;
+            if let Some(failed) = response.extensions().get::<Failed>() {
                 return Poll::Ready(Ok(match failed.is_answered {
-                    true => response,
-                    false => error_page.respond(&failed.error),
+                    true => abandoned(sessions, response),
+                    false => error_page.respond(sessions, &failed.error),
                 }));
             }
             if !sessions.were_asked_for() {
@@ -328,7 +341,7 @@ where
                 }
                 response
             }
-            Err(error) => error_page.respond(&error),
+            Err(error) => error_page.respond(sessions, &error),
         }))
     }
 }
@@ -337,6 +350,14 @@ impl<F, B> fmt::Debug for ResponseFuture<F, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
+}
+
+/// The response that a layer within has made of a session error.
+fn abandoned<B>(sessions: &Sessions, mut response: Response<B>) -> Response<B> {
+    if let Some(fields) = sessions.abandon() {
+        add(fields, &mut response);
+    }
+    response
 }
 
 /// Moves the sessions' fields to the response.

@@ -5,33 +5,40 @@
 //! | `mod.rs` | how a store is built, and what operators ask of it |
 //! | `loads.rs` | the session of an ID that a client sent |
 //! | `saves.rs` | what a save asks of the rows |
+//! | `row_locks.rs` | which request of this process writes to a row, and which wait |
+//! | `shared_writes.rs` | saves of one session that are written together |
 //! | `owners.rs` | which sessions an owner has, how a login begins, and how others end |
 //! | `limit.rs` | which sessions end where an owner has too many |
 
 mod limit;
 mod loads;
 mod owners;
+mod row_locks;
 mod saves;
+mod shared_writes;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{Backend, Key};
 use crate::codec::Codec;
 
 use super::backend_epochs::no_owners;
+use super::caller::Caller;
 use super::content::Content;
 use super::data_model::DataModel;
-use super::protocol::Intent;
 use super::recent_moves::RecentMoves;
-use super::rows::{Driven, LiveRow, Lookup, Rows};
+use super::rows::{LiveRow, Lookup, Rows};
 use super::server_options::ServerOptions;
 use super::store::{Backing, Kept, Loaded, Save, Saved, Setup};
 use super::{Error, Refusal, StoredSession};
+use row_locks::RowLocks;
 
 /// Keeps each session in a [`Backend`], and in the cookie no more than a random ID, sealed by
 /// a codec.
@@ -99,7 +106,16 @@ struct Shared {
     at_most: Option<usize>,
     renewal_grace: Duration,
     saves: TaskTracker,
+    save_timeout: Duration,
+    max_saves: usize,
+    /// One for each save in flight.
+    permits: Semaphore,
+    locks: Arc<RowLocks>,
 }
+
+/// Of how many saves in flight one may wait to save a session that another request saves: one
+/// session never takes the room of all.
+const ONE_SESSIONS_PART: usize = 4;
 
 impl ServerStore {
     /// A store with the default cookie and lifetime: `__Host-id`, 30 minutes idle and 12
@@ -125,6 +141,7 @@ impl ServerStore {
         options: ServerOptions,
     ) -> Result<Self, Error> {
         let codec: Arc<dyn Codec> = Arc::new(codec);
+        let bounds = options.bounds()?;
         let ServerOptions {
             cookie,
             lifetime,
@@ -134,9 +151,12 @@ impl ServerStore {
             longest_request,
             renewal_grace,
             fails_when_gone,
+            save_timeout,
+            max_concurrent_saves,
             clock,
             dialect,
             known_types,
+            ..
         } = options;
         if at_most.is_some() && backend.owners().is_none() {
             return Err(no_owners());
@@ -154,8 +174,17 @@ impl ServerStore {
                  forgotten",
             ));
         }
+        if save_timeout.is_zero() || max_concurrent_saves == 0 {
+            return Err(Error::usage(
+                "no session could ever be saved: save_timeout and max_concurrent_saves must not be \
+                 zero",
+            ));
+        }
         let persists = cookie.is_persistent(dialect.is_shared());
-        let lifetime = lifetime.unwrap_or_else(|| dialect.default_lifetime());
+        let mut lifetime = lifetime.unwrap_or_else(|| dialect.default_lifetime());
+        if let Some(idle) = bounds.anonymous_idle {
+            lifetime = lifetime.with_anonymous_idle(idle);
+        }
         let mut setup = Setup::new(cookie, lifetime, DataModel::default())?;
         setup.clock = clock;
         setup.replays = true;
@@ -175,6 +204,7 @@ impl ServerStore {
             lifetime: setup.lifetime.clone(),
             clock: setup.clock.clone(),
             longest_request,
+            max_row_size: bounds.max_row_size,
             recent_moves: RecentMoves::new(longest_request),
         };
         Ok(ServerStore(Arc::new(Shared {
@@ -183,6 +213,12 @@ impl ServerStore {
             at_most,
             renewal_grace,
             saves: TaskTracker::new(),
+            save_timeout,
+            max_saves: max_concurrent_saves,
+            permits: Semaphore::new(max_concurrent_saves.min(Semaphore::MAX_PERMITS)),
+            locks: Arc::new(RowLocks::new(
+                max_concurrent_saves.div_ceil(ONE_SESSIONS_PART),
+            )),
         })))
     }
 
@@ -343,8 +379,7 @@ impl Shared {
             revision: Some(row.revision),
             login: row.content.metadata.login,
         };
-        let driven = self.rows.drive(Intent::End { seen }, None).await?;
-        Ok(matches!(driven, Driven::Ended))
+        self.end(seen).await
     }
 }
 
@@ -361,14 +396,9 @@ impl Backing for ServerStore {
         }
     }
 
-    async fn save(&self, save: Save) -> Result<Saved, Error> {
-        match &save.kept {
-            // Without an expiry beside the row, use is noted within.
-            Some(kept) if save.is_touch && !save.owed_cookie && self.0.can_touch(&save.content) => {
-                self.0.touch(&save, kept).await
-            }
-            _ => self.0.save(&save).await,
-        }
+    async fn save(&self, save: Save, dropped: CancellationToken) -> Result<Saved, Error> {
+        let caller = Caller::new(self.0.save_timeout, dropped);
+        self.0.save(save, &caller).await
     }
 
     async fn reload(&self, kept: &Kept) -> Result<Option<Content>, Error> {
@@ -386,9 +416,7 @@ impl Backing for ServerStore {
     }
 
     async fn end(&self, kept: &Kept) -> Result<bool, Error> {
-        let seen = kept.seen();
-        let driven = self.0.rows.drive(Intent::End { seen }, None).await?;
-        Ok(matches!(driven, Driven::Ended))
+        self.0.end(kept.seen()).await
     }
 
     async fn revoke(&self, owner: &str) -> Result<(), Error> {

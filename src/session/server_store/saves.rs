@@ -3,27 +3,58 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::backend::{Key, Outcome};
 
+use super::super::caller::Caller;
 use super::super::content::Content;
 use super::super::id::Id;
-use super::super::login::Begun;
+use super::super::login::{Begun, Login};
 use super::super::metadata::Metadata;
-use super::super::protocol::{Intent, Work};
+use super::super::protocol::{Intent, Seen, Work};
 use super::super::rows::Driven;
 use super::super::store::{Fate, Kept, Save, Saved};
 use super::super::{Error, Values};
 use super::Shared;
+use super::row_locks::{Latest, PendingSave, Rank, RowLock};
+
+/// Where a session is to be, and what its client and its row are to say.
+struct Plan {
+    id: Option<Id>,
+    key: Key,
+    cookie: Option<String>,
+    begun: Option<Begun>,
+}
 
 impl Shared {
     /// Whether use is noted by the row's expiry alone, and not within the row.
-    pub(super) fn can_touch(&self, content: &Content) -> bool {
+    fn can_touch(&self, content: &Content) -> bool {
         let keeps_expiries = self.rows.backend.layout().keeps_expiries();
         keeps_expiries && !self.setup.cookie_life.redates(&content.metadata)
     }
 
+    /// Saves a session; in turn with the other requests of this process that save it.
+    pub(super) async fn save(&self, save: Save, caller: &Caller) -> Result<Saved, Error> {
+        let limit = self.max_saves;
+        let permit = self.permits.try_acquire();
+        let _permit = permit.map_err(|_| Error::too_many_saves(limit))?;
+        let Some(kept) = save.kept.clone() else {
+            return self.save_alone(&save, None, caller).await;
+        };
+        // Without an expiry beside the row, use is noted within.
+        if save.is_touch && !save.owed_cookie && self.can_touch(&save.content) {
+            return self.touch(&save, &kept, caller).await;
+        }
+        if save.fate == Fate::Stays && !save.revokes_others {
+            return self.save_in_place(save, &kept, caller).await;
+        }
+        let (lock, _) = self.locks.lock(&kept.key, Rank::Save, caller).await?;
+        self.save_alone(&save, Some(lock), caller).await
+    }
+
     /// Notes that a session was used.
-    pub(super) async fn touch(&self, save: &Save, kept: &Kept) -> Result<Saved, Error> {
+    async fn touch(&self, save: &Save, kept: &Kept, caller: &Caller) -> Result<Saved, Error> {
         let until = self.rows.expiry(&save.content.metadata);
         let saved = |kept: Kept, cookie: Option<String>| Saved {
             cookie,
@@ -35,12 +66,19 @@ impl Shared {
         let (true, Some(seen)) = (until > kept.expiry, &kept.revision) else {
             return Ok(saved(kept.clone(), None));
         };
+        let (mut lock, latest) = self.locks.lock(&kept.key, Rank::Save, caller).await?;
+        let is_noted = |latest: &Latest| self.rows.expiry(&latest.content.metadata) >= until;
+        if latest.as_ref().is_some_and(is_noted) {
+            lock.wrote(latest);
+            return Ok(saved(kept.outdated(), None));
+        }
         let touched = self.rows.backend.touch(&kept.key, seen, until).await;
         match touched.map_err(Error::of_backend)? {
             Outcome::Gone => Err(Error::gone()),
-            // Whoever saved it meanwhile has noted it, too.
+            // A request that saved it in the meantime has noted its use, too.
             Outcome::Conflict => Ok(saved(kept.outdated(), None)),
             Outcome::Done(revision) => {
+                lock.wrote(Some(Latest::touched(&revision, &save.content)));
                 let cookie = match kept.is_stale || save.wants_cookie {
                     true => self.seal(kept.id.as_ref(), save)?,
                     false => None,
@@ -74,7 +112,40 @@ impl Shared {
         }
     }
 
-    pub(super) async fn save(&self, save: &Save) -> Result<Saved, Error> {
+    /// Saves a session that stays under its key, together with others that wait to save it.
+    async fn save_in_place(
+        &self,
+        save: Save,
+        kept: &Kept,
+        caller: &Caller,
+    ) -> Result<Saved, Error> {
+        let plan = Plan {
+            cookie: match kept.is_stale || save.wants_cookie {
+                true => self.seal(kept.id.as_ref(), &save)?,
+                false => None,
+            },
+            id: kept.id.clone(),
+            key: kept.key.clone(),
+            begun: self.begin(&save, &kept.key).await?,
+        };
+        let pending = PendingSave {
+            seen: kept.seen(),
+            begun: plan.begun.clone(),
+            caller: caller.clone(),
+            save,
+        };
+        let driven = self.write_shared(pending).await?;
+        self.saved(plan, driven).ok_or_else(Error::gone)
+    }
+
+    /// Saves a session by a write of its own: one that is new, gets another ID, or ends the other
+    /// sessions of its owner.
+    async fn save_alone(
+        &self,
+        save: &Save,
+        lock: Option<RowLock>,
+        caller: &Caller,
+    ) -> Result<Saved, Error> {
         let is_new = save.kept.is_none() || save.fate != Fate::Stays;
         let (id, key) = self.place(save)?;
         if save.revokes_others {
@@ -88,8 +159,15 @@ impl Shared {
             true => self.seal(id.as_ref(), save)?,
             false => None,
         };
-        let begun = self.begin(save, &key).await?;
-        let saved = self.save_to(id, key, cookie, save, begun).await?;
+        let plan = Plan {
+            begun: self.begin(save, &key).await?,
+            id,
+            key,
+            cookie,
+        };
+        let saved = self.write_alone(save, plan, caller).await?;
+        // Ending others locks their rows: never within this lock.
+        drop(lock);
         if is_new && save.fate != Fate::Renewed {
             self.end_too_many(saved.merged.as_ref().unwrap_or(&save.content))
                 .await;
@@ -97,23 +175,26 @@ impl Shared {
         Ok(saved)
     }
 
-    /// Saves a session under that key, unless another request has renewed it: then wherever it
-    /// is now, and that request's response has the cookie.
-    async fn save_to(
-        &self,
-        id: Option<Id>,
-        key: Key,
-        cookie: Option<String>,
-        save: &Save,
-        begun: Option<Begun>,
-    ) -> Result<Saved, Error> {
-        let intended = key.clone();
-        let again = |fresh: Option<&Content>| merge(save, begun.as_ref(), fresh);
+    /// Saves a session as planned, unless another request has renewed it: then wherever it is now.
+    async fn write_alone(&self, save: &Save, plan: Plan, caller: &Caller) -> Result<Saved, Error> {
+        let begun = plan.begun.as_ref();
+        let again = |fresh: Option<&Content>| merge(save, begun, fresh);
         let work = Work {
-            content: save.content.clone().begun(begun.as_ref()),
+            content: save.content.clone().begun(begun),
             again: &again,
         };
-        let driven = self.rows.drive(intent(save, key), Some(work)).await?;
+        let intent = intent(save, plan.key.clone());
+        let driven = self.rows.drive(intent, Some(work), caller).await?;
+        self.saved(plan, driven)
+            .ok_or_else(|| match save.revokes_others {
+                true => Error::gone_having_revoked(),
+                false => Error::gone(),
+            })
+    }
+
+    /// What a save came to; none, if the session is gone. If another request has renewed it, that
+    /// request's response has the cookie.
+    fn saved(&self, plan: Plan, driven: Driven) -> Option<Saved> {
         let Driven::Saved {
             key,
             revision,
@@ -121,26 +202,32 @@ impl Shared {
             is_merged,
         } = driven
         else {
-            return Err(match save.revokes_others {
-                true => Error::gone_having_revoked(),
-                false => Error::gone(),
-            });
+            return None;
         };
-        let is_there = key == intended;
+        let is_there = key == plan.key;
         let kept = Kept {
-            id: id.filter(|_| is_there),
+            id: plan.id.filter(|_| is_there),
             key,
             revision: Some(revision),
             login: content.metadata.login.clone(),
             expiry: self.rows.expiry(&content.metadata),
             is_stale: false,
         };
-        Ok(Saved {
-            cookie: cookie.filter(|_| is_there),
-            begun,
+        Some(Saved {
+            cookie: plan.cookie.filter(|_| is_there),
+            begun: plan.begun,
             kept: Some(Arc::new(kept)),
             merged: is_merged.then_some(content),
         })
+    }
+
+    /// Ends a session, before all that wait to save it. False, if another request had done so.
+    pub(super) async fn end(&self, seen: Seen<Option<Login>>) -> Result<bool, Error> {
+        let caller = Caller::new(self.save_timeout, CancellationToken::new());
+        let (_lock, _) = self.locks.lock(&seen.key, Rank::End, &caller).await?;
+        let intent = Intent::End { seen };
+        let driven = self.rows.drive(intent, None, &caller).await?;
+        Ok(matches!(driven, Driven::Ended))
     }
 
     /// Ends sessions of an owner that are too many after a login. If that fails, the session is
@@ -176,7 +263,11 @@ fn intent(save: &Save, key: Key) -> Intent<Content> {
 
 /// What a session holds where this request's changes are made again: on what others saved,
 /// or on nothing.
-fn merge(save: &Save, begun: Option<&Begun>, fresh: Option<&Content>) -> Result<Content, Error> {
+pub(super) fn merge(
+    save: &Save,
+    begun: Option<&Begun>,
+    fresh: Option<&Content>,
+) -> Result<Content, Error> {
     let mut content = fresh.cloned().unwrap_or_else(|| Content {
         values: Values::of_model(save.content.values.model().clone()),
         metadata: save.content.metadata.clone(),

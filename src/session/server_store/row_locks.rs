@@ -1,0 +1,484 @@
+//! [`RowLocks`]: of the requests of this process, one at a time writes to a row. The others wait,
+//! and cost the backend nothing.
+//!
+//! A request that ends a session goes first; otherwise the oldest does. A request that saves does
+//! not have to get the lock: the request that has it may take the waiting saves, write them
+//! together with its own (`shared_writes.rs`), and answer them.
+//!
+//! Other processes do not see these locks: between processes the row's revision decides.
+//!
+//! The table holds the keys of locked rows, and no others.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::backend::{Key, Revision};
+
+use super::super::Error;
+use super::super::caller::Caller;
+use super::super::content::Content;
+use super::super::login::{Begun, Login};
+use super::super::protocol::Seen;
+use super::super::rows::Driven;
+use super::super::store::Save;
+
+/// A save of a session that stays under its key, ready to be written.
+pub(super) struct PendingSave {
+    /// The session as the request loaded it.
+    pub(super) seen: Seen<Option<Login>>,
+    pub(super) save: Save,
+    pub(super) begun: Option<Begun>,
+    pub(super) caller: Caller,
+}
+
+/// What became of a write.
+pub(super) type Written = Result<Driven, Error>;
+
+/// A save that waited, and the request to answer.
+pub(super) struct TakenSave {
+    pub(super) pending: Arc<PendingSave>,
+    answer: oneshot::Sender<Call>,
+}
+
+impl TakenSave {
+    /// The save of the request that has the lock, and where its answer arrives.
+    pub(super) fn of_holder(pending: Arc<PendingSave>) -> (Self, Answer) {
+        let (answer, call) = oneshot::channel();
+        (TakenSave { pending, answer }, Answer(call))
+    }
+
+    pub(super) fn answer(self, written: Written) {
+        // A request that was dropped needs no answer.
+        let _ = self.answer.send(Call::Written(written));
+    }
+}
+
+/// The answer to a save that this process writes.
+pub(super) struct Answer(oneshot::Receiver<Call>);
+
+impl Answer {
+    pub(super) async fn written(self) -> Written {
+        match self.0.await {
+            Ok(Call::Written(written)) => written,
+            Ok(Call::Locked(..)) | Err(_) => Err(Error::in_doubt()),
+        }
+    }
+}
+
+/// A row as this process has just written it.
+#[derive(Clone)]
+pub(super) struct Latest {
+    pub(super) revision: Revision,
+    pub(super) content: Content,
+}
+
+impl Latest {
+    /// The row of that key after a write; none, if the session is not there any more.
+    pub(super) fn of(driven: &Driven, row: &Key) -> Option<Self> {
+        match driven {
+            Driven::Saved {
+                key,
+                revision,
+                content,
+                ..
+            } if key == row => Some(Latest {
+                revision: revision.clone(),
+                content: content.clone(),
+            }),
+            _ => None,
+        }
+    }
+
+    /// The row after a touch by a request that has loaded this content.
+    pub(super) fn touched(revision: &Revision, content: &Content) -> Self {
+        let mut content = content.clone();
+        // A touch leaves the row's own note as it was, which is that no cookie is owed.
+        content.metadata.owes_cookie = false;
+        Latest {
+            revision: revision.clone(),
+            content,
+        }
+    }
+}
+
+/// What a waiting request hears.
+enum Call {
+    /// It has the lock; and how the holder before left the row, if known.
+    Locked(RowLock, Option<Latest>),
+    /// The request that had the lock has written this one's save.
+    Written(Written),
+}
+
+/// How a save comes to be written.
+pub(super) enum Joined {
+    Locked(RowLock, Option<Latest>),
+    Written(Written),
+}
+
+/// The order in which requests are called.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Ticket {
+    rank: Rank,
+    number: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    End,
+    Save,
+}
+
+struct Request {
+    /// The save, if the holder of the lock may write it.
+    save: Option<Arc<PendingSave>>,
+    call: oneshot::Sender<Call>,
+}
+
+/// The requests that wait for one row, in the order in which they are called.
+type Queue = BTreeMap<Ticket, Request>;
+
+#[derive(Default)]
+struct Table {
+    /// No number is given twice: a request that is called leaves a queue that it is not in any more.
+    last_number: u64,
+    /// The rows that are locked.
+    queues: HashMap<Key, Queue>,
+}
+
+pub(super) struct RowLocks {
+    /// How many requests may wait for one row.
+    max_waiting: usize,
+    table: Mutex<Table>,
+}
+
+impl RowLocks {
+    pub(super) fn new(max_waiting: usize) -> Self {
+        RowLocks {
+            max_waiting,
+            table: Mutex::default(),
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        // No code of the application runs under the lock.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Locks a row for a write of its own.
+    ///
+    /// # Errors
+    /// [Overloaded](Error::is_overloaded), if too many requests wait for the row, or the caller's
+    /// deadline has passed; unavailable, if the caller was dropped.
+    pub(super) async fn lock(
+        self: &Arc<Self>,
+        key: &Key,
+        rank: Rank,
+        caller: &Caller,
+    ) -> Result<(RowLock, Option<Latest>), Error> {
+        match self.call(key, rank, None, caller).await? {
+            Call::Locked(lock, latest) => Ok((lock, latest)),
+            Call::Written(_) => Err(Error::in_doubt()),
+        }
+    }
+
+    /// Locks the row of a save, or has another request write it.
+    ///
+    /// # Errors
+    /// As [`lock`](RowLocks::lock).
+    pub(super) async fn lock_or_join(
+        self: &Arc<Self>,
+        pending: &Arc<PendingSave>,
+    ) -> Result<Joined, Error> {
+        let (key, save) = (&pending.seen.key, Some(pending.clone()));
+        match self.call(key, Rank::Save, save, &pending.caller).await? {
+            Call::Locked(lock, latest) => Ok(Joined::Locked(lock, latest)),
+            Call::Written(written) => Ok(Joined::Written(written)),
+        }
+    }
+
+    async fn call(
+        self: &Arc<Self>,
+        key: &Key,
+        rank: Rank,
+        save: Option<Arc<PendingSave>>,
+        caller: &Caller,
+    ) -> Result<Call, Error> {
+        caller.check()?;
+        let Some(mut place) = self.enter(key, rank, save)? else {
+            return Ok(Call::Locked(self.lock_of(key), None));
+        };
+        let called = tokio::select! {
+            called = &mut place.call => called,
+            () = caller.stops_waiting() => {
+                if place.leave() {
+                    return Err(caller.check().err().unwrap_or_else(|| caller.timed_out()));
+                }
+                // The write has begun, or is about to.
+                (&mut place.call).await
+            }
+        };
+        match called {
+            Ok(Call::Locked(lock, latest)) => {
+                caller.check()?;
+                Ok(Call::Locked(lock, latest))
+            }
+            Ok(written) => Ok(written),
+            Err(_) => Err(Error::in_doubt()),
+        }
+    }
+
+    /// Takes a place in the row's queue; none, if the row was not locked, and is by now.
+    fn enter(
+        self: &Arc<Self>,
+        key: &Key,
+        rank: Rank,
+        save: Option<Arc<PendingSave>>,
+    ) -> Result<Option<Place>, Error> {
+        let mut table = self.table();
+        let Table {
+            last_number,
+            queues,
+        } = &mut *table;
+        let Some(queue) = queues.get_mut(key) else {
+            queues.insert(key.clone(), Queue::new());
+            return Ok(None);
+        };
+        if rank == Rank::Save && queue.len() >= self.max_waiting {
+            return Err(Error::too_many_waiting(self.max_waiting));
+        }
+        *last_number += 1;
+        let number = *last_number;
+        let ticket = Ticket { rank, number };
+        let (sender, call) = oneshot::channel();
+        queue.insert(ticket, Request { save, call: sender });
+        Ok(Some(Place {
+            locks: self.clone(),
+            key: key.clone(),
+            ticket,
+            call,
+        }))
+    }
+
+    fn lock_of(self: &Arc<Self>, key: &Key) -> RowLock {
+        RowLock {
+            locks: self.clone(),
+            key: key.clone(),
+            latest: None,
+        }
+    }
+
+    /// The request that gets the lock next; if there is none, the row is unlocked.
+    fn next(&self, key: &Key) -> Option<Request> {
+        let mut table = self.table();
+        let next = table.queues.get_mut(key)?.pop_first();
+        if next.is_none() {
+            table.queues.remove(key);
+        }
+        next.map(|(_, request)| request)
+    }
+}
+
+/// A request's place in a queue, which it leaves when it is dropped.
+struct Place {
+    locks: Arc<RowLocks>,
+    key: Key,
+    ticket: Ticket,
+    call: oneshot::Receiver<Call>,
+}
+
+impl Place {
+    /// Leaves the queue. False, if the request was called before.
+    fn leave(&self) -> bool {
+        let mut table = self.locks.table();
+        let queue = table.queues.get_mut(&self.key);
+        queue.is_some_and(|queue| queue.remove(&self.ticket).is_some())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// The right to write to a row. Dropped, it goes to the next request.
+pub(super) struct RowLock {
+    locks: Arc<RowLocks>,
+    key: Key,
+    latest: Option<Latest>,
+}
+
+impl RowLock {
+    /// Takes the waiting saves of requests that loaded the session with that login, in order.
+    /// Requests that were dropped stay, and leave by themselves.
+    pub(super) fn take_saves(&self, login: &Option<Login>) -> Vec<TakenSave> {
+        let mut table = self.locks.table();
+        let Some(queue) = table.queues.get_mut(&self.key) else {
+            return Vec::new();
+        };
+        let is_one =
+            |pending: &PendingSave| pending.seen.login == *login && pending.caller.check().is_ok();
+        let tickets = queue.iter();
+        let tickets = tickets.filter(|(_, request)| request.save.as_deref().is_some_and(is_one));
+        let tickets: Vec<Ticket> = tickets.map(|(ticket, _)| *ticket).collect();
+        let taken = tickets.iter().filter_map(|ticket| {
+            let Request { save, call } = queue.remove(ticket)?;
+            let pending = save?;
+            Some(TakenSave {
+                pending,
+                answer: call,
+            })
+        });
+        taken.collect()
+    }
+
+    /// Tells the next request how the row was left.
+    pub(super) fn wrote(&mut self, latest: Option<Latest>) {
+        self.latest = latest;
+    }
+}
+
+impl Drop for RowLock {
+    fn drop(&mut self) {
+        if let Some(next) = self.locks.next(&self.key) {
+            let lock = self.locks.lock_of(&self.key);
+            // A request that was dropped just now drops the lock, too.
+            let _ = next.call.send(Call::Locked(lock, self.latest.take()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+
+    fn run<F: Future>(test: F) -> F::Output {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(test)
+    }
+
+    /// Ends once every other task waits.
+    async fn all_wait() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+
+    fn caller() -> Caller {
+        Caller::new(Duration::from_secs(10), CancellationToken::new())
+    }
+
+    fn locks() -> Arc<RowLocks> {
+        Arc::new(RowLocks::new(100))
+    }
+
+    fn key() -> Key {
+        Key::new("row").unwrap()
+    }
+
+    type Locking = tokio::task::JoinHandle<Result<RowLock, Error>>;
+
+    fn locking(locks: &Arc<RowLocks>, rank: Rank, caller: Caller) -> Locking {
+        let locks = locks.clone();
+        tokio::spawn(async move {
+            let (lock, _) = locks.lock(&key(), rank, &caller).await?;
+            Ok(lock)
+        })
+    }
+
+    #[test]
+    fn the_table_holds_locked_rows_only() {
+        run(async {
+            let locks = locks();
+            let (lock, _) = locks.lock(&key(), Rank::Save, &caller()).await.unwrap();
+            let dropped = CancellationToken::new();
+            let cancelled = Caller::new(Duration::from_secs(10), dropped.clone());
+            let short = Caller::new(Duration::from_secs(1), CancellationToken::new());
+            let waiting = [
+                locking(&locks, Rank::Save, cancelled),
+                locking(&locks, Rank::Save, short),
+                locking(&locks, Rank::Save, caller()),
+                locking(&locks, Rank::Save, caller()),
+            ];
+            all_wait().await;
+            assert_eq!(locks.table().queues[&key()].len(), 4);
+            let [cancelled, short, aborted, next] = waiting;
+            dropped.cancel();
+            assert!(cancelled.await.unwrap().is_err());
+            assert!(short.await.unwrap().is_err());
+            aborted.abort();
+            assert!(aborted.await.is_err());
+            assert_eq!(locks.table().queues[&key()].len(), 1);
+            drop(lock);
+            drop(next.await.unwrap().unwrap());
+            assert!(locks.table().queues.is_empty());
+        });
+    }
+
+    #[test]
+    fn an_end_is_called_first_and_then_the_oldest() {
+        run(async {
+            let locks = locks();
+            let (lock, _) = locks.lock(&key(), Rank::Save, &caller()).await.unwrap();
+            let order = Arc::new(Mutex::new(Vec::new()));
+            let ranks = [Rank::Save, Rank::Save, Rank::End, Rank::Save, Rank::End];
+            let mut waiting = Vec::new();
+            for (number, rank) in ranks.into_iter().enumerate() {
+                let (locking, order) = (locking(&locks, rank, caller()), order.clone());
+                waiting.push(tokio::spawn(async move {
+                    let lock = locking.await.unwrap().unwrap();
+                    order.lock().unwrap().push(number);
+                    drop(lock);
+                }));
+                all_wait().await;
+            }
+            drop(lock);
+            for waiting in waiting {
+                waiting.await.unwrap();
+            }
+            assert_eq!(*order.lock().unwrap(), [2, 4, 0, 1, 3]);
+        });
+    }
+
+    /// A request leaves its place when it was called, too: by then the row may have another queue.
+    #[test]
+    fn a_request_that_was_called_leaves_other_requests_in_place() {
+        run(async {
+            let locks = locks();
+            let (first, _) = locks.lock(&key(), Rank::Save, &caller()).await.unwrap();
+            let called = locks.enter(&key(), Rank::Save, None).unwrap().unwrap();
+            drop(first);
+            // Its lock comes, and goes.
+            let mut called = called;
+            drop((&mut called.call).await.unwrap());
+            assert!(locks.table().queues.is_empty());
+            let (second, _) = locks.lock(&key(), Rank::Save, &caller()).await.unwrap();
+            let waiting = locking(&locks, Rank::Save, caller());
+            all_wait().await;
+            drop(called);
+            drop(second);
+            waiting.await.unwrap().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_lock_that_a_dropped_request_gets_goes_on() {
+        run(async {
+            let locks = locks();
+            let (first, _) = locks.lock(&key(), Rank::Save, &caller()).await.unwrap();
+            let called = locks.enter(&key(), Rank::Save, None).unwrap().unwrap();
+            let waiting = locking(&locks, Rank::Save, caller());
+            all_wait().await;
+            // The first is called while it is being dropped.
+            drop(first);
+            drop(called);
+            waiting.await.unwrap().unwrap();
+            assert!(locks.table().queues.is_empty());
+        });
+    }
+}
