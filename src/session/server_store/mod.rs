@@ -96,6 +96,13 @@ use row_locks::RowLocks;
 /// It wants a backend with one primary: not a replica to read from, and nothing that forgets
 /// what it acknowledged.
 ///
+/// # What strangers can make
+///
+/// Anyone can begin sessions without a login. They are kept for 10 minutes without use
+/// ([`anonymous_idle`](ServerOptions::anonymous_idle)), and no session is larger than 64 KiB
+/// ([`max_row_size`](ServerOptions::max_row_size)). [Backends](crate::backend#records-of-strangers)
+/// differ in how many they hold.
+///
 /// # What the server learns
 ///
 /// A row's key is the hash of the ID, and the row is encrypted and sealed to its place under
