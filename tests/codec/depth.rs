@@ -66,7 +66,9 @@ fn is_read<T: DeserializeOwned>(serializer: Serializer, bytes: Vec<u8>) -> bool 
 #[test]
 fn bincode_is_read_as_deep_as_the_other_formats() {
     type Reads = fn(Vec<u8>) -> bool;
-    let shapes: [(&str, Reads, &[u8], &[u8], usize); 8] = [
+    /// Its name, how it is read, the bytes of a level and of the innermost, the levels of each.
+    type Shape = (&'static str, Reads, &'static [u8], &'static [u8], usize);
+    let shapes: [Shape; 8] = [
         (
             "newtypes",
             |bytes| is_read::<Newtype>(Serializer::Bincode, bytes),
