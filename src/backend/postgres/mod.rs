@@ -64,6 +64,9 @@ const LARGEST: usize = 256 * 1024 * 1024;
 /// the minute, and which several machines may do at once: each leaves alone what another has
 /// locked.
 ///
+/// It counts no records: [strangers](super#records-of-strangers) can fill the disk of the server.
+/// Watch the size of the table, or give it a tablespace of its own.
+///
 /// Acknowledged writes outlive a crash of the server unless `fsync` or `synchronous_commit` is
 /// off there. It must be one server that is written to and read from: a replica that lags
 /// brings back sessions that were ended.

@@ -58,6 +58,9 @@ const LARGEST: usize = 1_000_000_000;
 /// one of them undoes. The space is used again by later records; the file does not shrink
 /// unless you `VACUUM` it.
 ///
+/// It counts no records: [strangers](super#records-of-strangers) can fill the file system. Give
+/// the file a quota or a volume of its own.
+///
 /// A busy database is [unavailable](Error::is_unavailable) after 5 seconds, and so is a file
 /// that is damaged or no database: [corrupt](Error::is_corrupt) is a row that is no record.
 ///

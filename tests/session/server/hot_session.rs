@@ -9,8 +9,11 @@ use silverback::session::testing::Jar;
 use silverback::session::{Error, ServerOptions, ServerStore, Session};
 use tokio::task::JoinHandle;
 
+use super::super::site::{Framework, Site};
 use super::watched::{Fault, Gate};
-use super::{Request, Server, count, jar_with, read};
+use super::{RUNTIME, Request, Server, count, jar_with, read};
+
+for_each_framework!(an_overloaded_store_asks_the_client_to_retry);
 
 /// How many requests save at once.
 const CROWD: u64 = 200;
@@ -504,4 +507,35 @@ fn a_drain_waits_for_all_that_wait() {
         draining.await.unwrap();
         assert_eq!(Crowd::count(&jar, &store).await, CROWD);
     });
+}
+
+fn an_overloaded_store_asks_the_client_to_retry(framework: Framework) {
+    for error_page in [None, Some("come back later")] {
+        let server = Server::new();
+        let store = server.store_with(ServerOptions::new().max_concurrent_saves(1));
+        let site = Site::new(store).on("/count", async |sessions| {
+            count(&sessions.session().await?, "count")
+        });
+        let site = match error_page {
+            Some(page) => site.error_page(page),
+            None => site,
+        };
+        let mut browser = site.browse(framework);
+        let mut other = browser.another();
+        let gate = server.backend.waits_at(0);
+        let first = std::thread::spawn(move || browser.get("/count"));
+        RUNTIME.block_on(gate.is_reached());
+        let refused = other.get("/count");
+        assert_eq!(refused.status, 503);
+        assert_eq!(refused.body, error_page.unwrap_or_default());
+        assert_eq!(refused.all("retry-after"), ["1"]);
+        assert_eq!(refused.cache_control(), ["no-store"]);
+        assert!(refused.set_cookies().is_empty());
+        gate.open();
+        assert_eq!(first.join().unwrap().status, 200);
+        assert_eq!(other.get("/count").status, 200);
+        server.backend.is_down(true);
+        let down = other.get("/count");
+        assert_eq!((down.status, down.all("retry-after").len()), (503, 0));
+    }
 }
