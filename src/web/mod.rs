@@ -140,6 +140,7 @@
 //! Cookies that [another host planted](crate::session::Refusal::Ambiguous) are removed by the
 //! path and the host that the browser asked for. So let a proxy keep both, or send the host as
 //! `X-Forwarded-Host` or in `Forwarded`.
+//! An application for axum takes the feature `axum`, which knows what nested routers strip.
 //!
 //! # Where the layer goes
 //!
