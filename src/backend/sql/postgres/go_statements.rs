@@ -3,9 +3,10 @@
 //! Go keeps no revision in a row. Postgres does: which transaction wrote it, and where it is.
 
 use std::ops::Deref;
-use std::sync::Arc;
 
 use super::super::go_table::{GoTable, Kind};
+use super::super::statements::Bind::{After, Key, Limit, Seen, To, Until, Value};
+use super::super::statements::{Revisions, Statement, Statements};
 use super::columns::{GoColumns, KeyType, ValueType};
 
 /// What no time of a row is later than, for whoever never expires: Go reads no `infinity`.
@@ -16,41 +17,27 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// The statements, of which `$1` is the key unless they say another.
-pub(super) struct GoStatements {
-    pub(super) load: Arc<str>,
-    pub(super) find: Arc<str>,
-    /// Of a value and the milliseconds left.
-    pub(super) create: Arc<str>,
-    /// Of a value, the milliseconds left, and the revision that was seen.
-    pub(super) swap: Arc<str>,
-    /// The same, and the key from now on.
-    pub(super) move_to: Arc<str>,
-    /// Of the milliseconds left, and the revision that was seen.
-    pub(super) touch: Arc<str>,
-    /// Of the revision that was seen.
-    pub(super) remove: Arc<str>,
-    /// Of the key before, and how many at most.
-    pub(super) page: Arc<str>,
-    /// Of how many at most, alone.
-    pub(super) purge: Arc<str>,
-}
-
-impl GoStatements {
-    pub(super) fn of(table: &GoTable, columns: GoColumns) -> Self {
-        let names = TableNames::of(table);
-        let names = Names { columns, names };
-        GoStatements {
-            load: names.load().into(),
-            find: names.find().into(),
-            create: names.create().into(),
-            swap: names.swap("").into(),
-            move_to: names.move_to().into(),
-            touch: names.touch().into(),
-            remove: names.remove().into(),
-            page: names.page().into(),
-            purge: names.purge().into(),
-        }
+/// The statements for a table with those columns. `$1` is the key, unless it is another bind.
+pub(super) fn statements(table: &GoTable, columns: GoColumns) -> Statements {
+    let names = TableNames::of(table);
+    let names = Names { columns, names };
+    Statements {
+        load: Statement::made(names.load(), &[Key]),
+        find: Statement::made(names.find(), &[Key]),
+        create: Statement::made(names.create(), &[Key, Value, Until]),
+        create_owned: None,
+        swap: Statement::made(names.swap(""), &[Key, Value, Until, Seen]),
+        swap_owned: None,
+        touch: Statement::made(names.touch(), &[Key, Until, Seen]),
+        remove: Statement::made(names.remove(), &[Key, Seen]),
+        move_to: Some(Statement::made(
+            names.move_to(),
+            &[Key, Value, Until, Seen, To],
+        )),
+        page: Statement::made(names.page(), &[After, Limit]),
+        purge: Statement::made(names.purge(), &[Limit]),
+        owners: None,
+        revisions: Revisions::Answered,
     }
 }
 
@@ -284,7 +271,7 @@ impl Names {
 
     fn remove(&self) -> String {
         let seen = self.seen(2);
-        format!("DELETE FROM {} AS t WHERE {seen} RETURNING 1", self.table)
+        format!("DELETE FROM {} AS t WHERE {seen}", self.table)
     }
 
     fn page(&self) -> String {
@@ -302,10 +289,9 @@ impl Names {
         let TableNames { table, expiry, .. } = &self.names;
         let expires = self.expires("t");
         format!(
-            "WITH purged AS (DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} AS t \
+            "DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} AS t \
              WHERE {expiry} <= statement_timestamp() AND {expires} <= statement_timestamp() \
-             ORDER BY {expiry} LIMIT $1 \
-             FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) FROM purged"
+             ORDER BY {expiry} LIMIT $1 FOR UPDATE SKIP LOCKED))"
         )
     }
 }

@@ -1,6 +1,6 @@
 //! What SQLite could not do, as a backend's error. Its texts name tables and never values.
 
-use super::super::Error;
+use crate::backend::Error;
 
 /// SQLite's primary result codes, <https://www.sqlite.org/rescode.html>.
 const BUSY: i32 = 5;

@@ -11,9 +11,9 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Postgres};
 use tokio::time::timeout;
 
-use super::super::Error;
 use super::errors::reading;
 use super::options::PostgresOptions;
+use crate::backend::Error;
 
 /// How long after it was used a connection is taken to be there.
 const FRESH: Duration = Duration::from_secs(1);

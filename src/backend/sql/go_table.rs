@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Error, Layout};
+use crate::backend::{Error, Layout};
 
 /// A table that a Go package keeps its sessions in: which columns it has, and what they are
 /// called.

@@ -9,9 +9,9 @@ use std::collections::HashMap;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
+use super::super::columns::{check_type, missing_column, wrong_column};
 use super::super::go_table::GoTable;
-use super::super::sql::{check_type, missing_column, wrong_column};
-use super::super::{Error, Layout};
+use crate::backend::{Error, Layout};
 
 /// What a key has at most that Go programs make: gorilla's IDs, and scs's tokens.
 const GORILLA_KEY: i32 = 52;

@@ -3,19 +3,19 @@
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use super::super::Expiry;
-use super::super::sql::Columns;
+use super::super::rows::{Columns, Undecodable};
+use crate::backend::Expiry;
 
 impl Columns for PgRow {
-    fn integer(&self, index: usize) -> Result<i64, sqlx::Error> {
-        self.try_get(index)
+    fn integer(&self, index: usize) -> Result<i64, Undecodable> {
+        Ok(self.try_get(index)?)
     }
 
-    fn bytes(&self, index: usize) -> Result<Option<Vec<u8>>, sqlx::Error> {
-        self.try_get(index)
+    fn bytes(&self, index: usize) -> Result<Option<Vec<u8>>, Undecodable> {
+        Ok(self.try_get(index)?)
     }
 
-    fn expiry(&self, index: usize) -> Result<Expiry, sqlx::Error> {
+    fn expiry(&self, index: usize) -> Result<Expiry, Undecodable> {
         Ok(expiry_of(self.try_get(index)?))
     }
 }

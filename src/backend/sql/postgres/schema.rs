@@ -2,8 +2,8 @@
 
 use sqlx::PgConnection;
 
-use super::super::Error;
 use super::columns::Columns;
+use crate::backend::Error;
 
 pub(super) const SCHEMA: &str = include_str!("schema.sql");
 

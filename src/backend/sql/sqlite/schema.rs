@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use sqlx::SqliteConnection;
 
-use super::super::Error;
-use super::super::access::{Access, another_users, failed};
-use super::super::sql::check_type;
+use super::super::columns::check_type;
 use super::WAIT;
 use super::errors::{is_busy, reading};
+use crate::backend::Error;
+use crate::backend::access::{Access, another_users, failed};
 
 pub(super) const SCHEMA: &str = include_str!("schema.sql");
 

@@ -2,7 +2,7 @@
 
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
-use super::super::Error;
+use crate::backend::Error;
 
 /// Of a statement that writes nothing, or had no connection.
 pub(super) fn reading(error: sqlx::Error) -> Error {
