@@ -2,7 +2,7 @@
 //! types stay apart, since each has its own documentation and constructors.
 
 /// Implements [`Backend`](crate::backend::Backend) and the named capabilities (`owners`, `moves`,
-/// `scan`) for a type whose field 0 leads to a table.
+/// `scan`) for a type with a table in field 0.
 macro_rules! backend_in_sql {
     ($public:ty: $($capability:ident),+) => {
         #[async_trait::async_trait]

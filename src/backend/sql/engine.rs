@@ -6,7 +6,7 @@ use crate::backend::{Error, Layout};
 use super::rows::Columns;
 use super::statements::{Parameters, Statement, Statements};
 
-/// Whether a statement changes anything. If it does and no answer comes, its outcome is unknown.
+/// The effect of a statement. A write without an answer has an unknown outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
     Reads,
@@ -20,13 +20,13 @@ pub(super) enum Effect {
 pub(super) trait Engine: Send + Sync + 'static {
     type Row: Columns + Send + Sync;
 
-    /// How many bytes a row may have.
+    /// The most bytes that a row may have.
     const LARGEST: usize;
 
-    /// Whose rows the table has.
+    /// Returns the layout of the table's rows.
     fn layout(&self) -> Layout;
 
-    /// The statements of the table. The first call may look at the table.
+    /// Returns the statements of the table. The first call may look at the table.
     ///
     /// # Errors
     /// Unavailable; usage, for a table that cannot work.
@@ -53,7 +53,7 @@ pub(super) trait Engine: Send + Sync + 'static {
         parameters: &Parameters<'_>,
     ) -> impl Future<Output = Result<u64, Error>> + Send;
 
-    /// Whether a write was refused because another row has its key.
+    /// Returns whether a write was refused because another row has its key.
     fn is_taken(error: &Error) -> bool {
         let _ = error;
         false

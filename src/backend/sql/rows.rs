@@ -8,7 +8,7 @@ use crate::backend::{
 /// Why a column could not be read.
 pub(super) type Undecodable = Box<dyn std::error::Error + Send + Sync>;
 
-/// A row, whose columns are counted from 0.
+/// A row. Columns are counted from 0.
 pub(super) trait Columns {
     fn integer(&self, index: usize) -> Result<i64, Undecodable>;
 

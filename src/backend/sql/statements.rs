@@ -14,7 +14,7 @@ use crate::backend::{Error, Expiry, Generation, Key, Record, Revision};
 /// A value that a statement names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Bind {
-    /// The time at which the statement is sent, for servers whose clock is this machine's.
+    /// The time at which the statement runs, for a server that uses this machine's clock.
     #[cfg_attr(not(feature = "sqlite"), expect(dead_code))]
     Now,
     /// The row's key.
@@ -28,7 +28,7 @@ pub(super) enum Bind {
     Seen,
     /// The revision that the row gets.
     New,
-    /// When the row, or the owner's row, expires.
+    /// The expiry of the row, or of the owner's row.
     Until,
     /// The record's bytes.
     Value,
@@ -36,9 +36,9 @@ pub(super) enum Bind {
     Owner,
     /// The owner's generation; NULL without an owner.
     Generation,
-    /// The key that a revocation spares; NULL for none.
+    /// The key that a revocation spares, or NULL.
     Keep,
-    /// How many rows at most.
+    /// The most rows that the statement may answer or delete.
     Limit,
 }
 
@@ -167,7 +167,7 @@ impl Statements {
 pub(super) struct OwnerStatements {
     /// Answers the generation of the live row.
     pub(super) generation: Statement,
-    /// Writes the owner's row if there is none, prolongs it, and answers its generation.
+    /// Creates or prolongs the owner's row, and answers its generation.
     pub(super) begin: Statement,
     /// Gives the owner another generation.
     pub(super) revoke: Statement,
@@ -177,10 +177,10 @@ pub(super) struct OwnerStatements {
     pub(super) purge: Statement,
 }
 
-/// Where the revision of a written row comes from.
+/// The origin of a written row's revision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Revisions {
-    /// This crate chooses it ([`Bind::New`]), and the statement tells how many rows it wrote.
+    /// This crate chooses it ([`Bind::New`]), and the statement answers the number of written rows.
     Chosen,
     /// The server gives it: statements that write answer it as their only column.
     #[cfg_attr(not(feature = "postgres"), expect(dead_code))]

@@ -1,5 +1,5 @@
-//! [`Table`]: the operations of a backend, once for all SQL servers. This is the only place that
-//! tells a conflict from a record that is gone.
+//! [`Table`]: the operations of a backend, once for all SQL servers. No other place
+//! distinguishes a conflict from a record that is gone.
 //!
 //! Each operation is one statement, applied whole or not at all, also if the caller stops
 //! waiting. A second one runs only to find out why a write changed no row.

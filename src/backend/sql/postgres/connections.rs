@@ -18,13 +18,13 @@ use super::rows::left_of;
 use super::statements::STATEMENTS;
 use crate::backend::{Error, Layout};
 
-/// What a URL says, in sqlx's words, where no statements are to be prepared.
+/// sqlx's URL option for connections that prepare no statements.
 const UNPREPARED: &str = "statement-cache-capacity=0";
 
 pub(super) struct Connections {
     pub(super) pool: Pool,
     pub(super) timeout: Duration,
-    /// Whether the server, or the pooler before it, keeps statements for a connection.
+    /// Statements are prepared: no pooler is in between that would lose them.
     pub(super) prepares: bool,
 }
 
@@ -50,7 +50,7 @@ impl Connections {
         }
     }
 
-    /// What makes the tables, or looks at them, within the time that any operation has.
+    /// Creates or checks tables, within the time limit of an operation.
     pub(super) async fn make<T>(
         &self,
         make: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
@@ -88,7 +88,7 @@ impl Connections {
         })
     }
 
-    /// Waits for no operation longer than one may take.
+    /// Closes the pool. Waits for running operations at most as long as one may take.
     pub(super) async fn close(&self) {
         let _ = timeout(self.timeout, self.pool.close()).await;
     }
@@ -175,8 +175,8 @@ fn in_one_text(statement: &Statement, parameters: &Parameters<'_>) -> AssertSqlS
 /// Puts values in a text as digits and hex digits, which end no literal.
 fn with_values(statement: &str, values: &[Value<'_>]) -> String {
     let mut whole = String::with_capacity(statement.len());
-    // Every other part stands within the quotes of a name, where a `$` is a letter. A quote in
-    // a name is two of them, and so a part of nothing.
+    // Every other part is a quoted name, where a `$` is a letter. A quote within a name is doubled,
+    // which makes an empty part.
     for (number, part) in statement.split('"').enumerate() {
         if number > 0 {
             whole.push('"');

@@ -23,18 +23,18 @@ use crate::backend::{
     Created, Error, Expiry, Key, Layout, Outcome, Page, Purged, Record, Revision, Stored,
 };
 
-/// Keeps records in a table of a Go package, which may use it at the same time: for a
-/// [`ServerStore`](crate::session::ServerStore) of the dialect that the
-/// [table's layout](GoTable::layout) names.
+/// Keeps records in the table of a Go package, which may use it at the same time. It is for a
+/// [`ServerStore`](crate::session::ServerStore) whose dialect matches the
+/// [table's layout](GoTable::layout).
 ///
-/// The row has what Go gives it, and nothing else: so there are no owners, and a revision is
-/// Postgres' own for the row (`xmin` and `ctid`), which changes with every write, Go's too.
-/// Go programs compare nothing: what they write at the same moment wins, and they put back
-/// what was removed. Each operation of ours is one statement, and compares.
+/// A row has the columns that Go gives it. Therefore rows have no owners, and Postgres' own marks
+/// of a row version (`xmin` and `ctid`) are the revision: every write changes them, also Go's.
+/// Each of our operations is one statement that compares the revision. Go programs compare
+/// nothing: their concurrent write wins, and it brings back a row that was removed.
 ///
-/// Rows whose expiry has passed are missing, also to those of the Go packages that would still
-/// read them, once they are purged ([`Cleanup`](crate::backend::Cleanup)). What never expires is
-/// kept until the end of the year 9999.
+/// Expired rows are missing. A purge ([`Cleanup`](crate::backend::Cleanup)) removes them also for
+/// those Go packages that would still read them. A record that never expires gets the end of the
+/// year 9999.
 ///
 /// ```no_run
 /// # #[cfg(feature = "session")]
@@ -64,14 +64,14 @@ struct GoEngine {
 }
 
 impl GoPostgres {
-    /// Records in that table of the database that the URL names. The table is made as the Go
-    /// package would make it, if it is missing; where it is there, no right to create is
-    /// needed. Connections are those of [`Postgres::connect`](super::Postgres::connect).
+    /// Connects to the database that the URL names, as
+    /// [`Postgres::connect`](super::Postgres::connect) does, and creates the table as the Go package
+    /// would if it is missing. If it exists, the user needs no right to create.
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), for a URL that cannot be read, names that no table has, and a
-    /// table with [columns](GoTable) that cannot be used; [unavailable](Error::is_unavailable),
-    /// if the database cannot be reached or used.
+    /// [Usage](Error::is_usage), for a URL that cannot be read, impossible names, or a table with
+    /// [columns](GoTable) that cannot be used. [Unavailable](Error::is_unavailable), if the
+    /// database cannot be reached or used.
     pub async fn connect(url: &str, table: GoTable) -> Result<Self, Error> {
         GoPostgres::connect_with(url, table, PostgresOptions::new()).await
     }
@@ -91,12 +91,11 @@ impl GoPostgres {
         Ok(backend)
     }
 
-    /// Records in that table of the database of a pool of your own. It is there already, or
-    /// is [made](GoPostgres::make_table). Its columns are looked at then, or by the first
-    /// operation.
+    /// Keeps records in that table of your pool's database. The table must exist, or
+    /// [`make_table`](GoPostgres::make_table) creates it. The first operation checks its columns.
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), for names that no table has.
+    /// [Usage](Error::is_usage), for impossible names.
     pub fn with_pool(
         pool: PgPool,
         table: GoTable,
@@ -114,8 +113,8 @@ impl GoPostgres {
         }))))
     }
 
-    /// The same records over the same connections, those that Go saved with `MaxAge: 0`
-    /// included: see [`GoTable::without_max_age`].
+    /// Returns a handle on the same connections that also reads the rows that Go saved with
+    /// `MaxAge: 0`: see [`GoTable::without_max_age`].
     ///
     /// # Errors
     /// [Usage](Error::is_usage), for a table that is not pgstore's.
@@ -125,12 +124,13 @@ impl GoPostgres {
         GoPostgres::new(engine.connections.clone(), table)
     }
 
-    /// Makes the table as the Go package would, if it is missing; else looks at its columns.
+    /// Creates the table as the Go package would if it is missing, and checks its columns if it
+    /// exists.
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), for a table with columns that cannot be used: it names the
+    /// [Usage](Error::is_usage), for a table with columns that cannot be used; the error names the
     /// column, its type and the type that it must have. [Unavailable](Error::is_unavailable), if
-    /// the database cannot be reached, or does not let its user create tables.
+    /// the database cannot be reached, or does not let the user create tables.
     pub async fn make_table(&self) -> Result<(), Error> {
         self.0.engine.make_table().await
     }

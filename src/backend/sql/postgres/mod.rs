@@ -41,34 +41,31 @@ pub use options::PostgresOptions;
 
 /// Keeps records in a PostgreSQL database, 14 or newer.
 ///
-/// Each operation is one statement, which also asks whether the record's owner lets it live:
-/// it is done whole or not at all, also when nobody waits for it any more. (That a record was
-/// not as it had been seen is looked into with a second one: has it changed, or is it gone?)
+/// Each operation is one statement, which also checks the record's owner. It is applied whole or
+/// not at all, even if the caller stops waiting. (If a write changed no row, a second statement
+/// finds out whether the record has changed or is gone.)
 ///
-/// Records expire by the server's clock. An expiry is sent as the time that is left by this
-/// machine's, and told in this machine's again: clocks need not agree, and an expiry is as
-/// exact as the way to the server is short. Expired records stay until they are purged
-/// ([`Cleanup`](super::Cleanup)), which costs what it removes and a look at what expires within
-/// the minute, and which several machines may do at once: each leaves alone what another has
-/// locked.
+/// Records expire by the server's clock. An expiry travels as the time that is left, so the
+/// clocks of the machines need not agree, and an expiry is exact to the latency of the network.
+/// Expired records stay until they are purged ([`Cleanup`](crate::backend::Cleanup)). A purge costs as
+/// much as it removes, and a look at the records that expire within the minute. Several machines
+/// may purge at once: each skips the rows that another has locked.
 ///
-/// Acknowledged writes outlive a crash of the server unless `fsync` or `synchronous_commit` is
-/// off there. It must be one server that is written to and read from: a replica that lags
-/// brings back sessions that were ended.
+/// Acknowledged writes survive a crash of the server unless `fsync` or `synchronous_commit` is
+/// off. Read from the primary only: a replica that lags brings back sessions that have ended.
 ///
 /// # TLS
-/// As the URL's `sslmode` says. Without it, TLS is used where both sides have it, and nobody's
-/// certificate is looked at: on a network that others are on, say `sslmode=verify-full` (and
-/// `sslrootcert=FILE`, for an authority of your own). Needs the feature `tls`, or one of sqlx's
-/// in your own program; without, `require` and more are refused.
+/// The URL's `sslmode` decides. Without it, TLS is used if both sides have it, and the server's
+/// certificate is not verified: on a network that you do not control, use `sslmode=verify-full`
+/// (and `sslrootcert=FILE` for your own authority). TLS needs the feature `tls`, or one of sqlx's
+/// features in your program; without one, `require` and stricter modes are refused.
 ///
 /// # Poolers
-/// Statements are prepared once for each connection. Behind a pooler that hands each
-/// transaction to another connection and does not know of prepared statements (PgBouncer in
-/// transaction mode before 1.21, or with `max_prepared_statements = 0`), use
-/// [`PostgresOptions::unprepared`].
+/// Statements are prepared once for each connection. Use [`PostgresOptions::unprepared`] behind a
+/// pooler that gives each transaction another connection and does not track prepared statements
+/// (PgBouncer in transaction mode before 1.21, or with `max_prepared_statements = 0`).
 ///
-/// Needs tokio, and the Rust that sqlx 0.9 needs: 1.94.
+/// Needs tokio, and Rust 1.94, as sqlx 0.9 does.
 ///
 /// ```no_run
 /// # async fn open() -> Result<(), silverback::backend::Error> {
@@ -80,9 +77,9 @@ pub use options::PostgresOptions;
 pub struct Postgres(Arc<Table<Connections>>);
 
 impl Postgres {
-    /// The tables, their indexes and triggers, as SQL, for a migration of yours: whoever runs
-    /// it needs the right to create in a schema of the search path. What is there already is
-    /// left as it is.
+    /// The tables, their indexes and triggers, as SQL, for a migration of your own. The user who
+    /// runs it needs the right to create in a schema of the search path. It changes nothing that
+    /// exists.
     ///
     #[doc = concat!("```sql\n", include_str!("schema.sql"), "```")]
     pub const SCHEMA: &str = schema::SCHEMA;
@@ -91,19 +88,18 @@ impl Postgres {
         Postgres(Arc::new(Table::new(connections)))
     }
 
-    /// Records in the database that the URL names, as `libpq` and sqlx read it. The tables are
-    /// made, if they are missing; where they are there, no right to create is needed.
+    /// Connects to the database that the URL names, as `libpq` and sqlx read it, and creates the
+    /// tables if they are missing. If they exist, the user needs no right to create.
     ///
-    /// At most [ten](PostgresOptions::max_connections) connections are opened, when they are
-    /// needed; those that were idle for ten
-    /// minutes, or are half an hour old, are closed by a later operation. A server that refuses
-    /// connections is unavailable at once. With `statement-cache-capacity=0` among the URL's
-    /// options statements are [not prepared](PostgresOptions::unprepared).
+    /// Connections are opened when they are needed, at most
+    /// [ten](PostgresOptions::max_connections). A later operation closes those that were idle for
+    /// ten minutes or are half an hour old. A server that refuses connections is unavailable at
+    /// once. The URL option `statement-cache-capacity=0` means
+    /// [unprepared](PostgresOptions::unprepared).
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), for a URL that cannot be read, and for tables that are there
-    /// with other columns; [unavailable](Error::is_unavailable), if the database cannot be
-    /// reached or used.
+    /// [Usage](Error::is_usage), for a URL that cannot be read, or a table that exists with other
+    /// columns. [Unavailable](Error::is_unavailable), if the database cannot be reached or used.
     pub async fn connect(url: &str) -> Result<Self, Error> {
         Postgres::connect_with(url, PostgresOptions::new()).await
     }
@@ -118,24 +114,23 @@ impl Postgres {
         Ok(backend)
     }
 
-    /// As [`connect`](Postgres::connect), of a database that has the tables already. Makes
-    /// nothing: for programs that look after the store of a service.
+    /// Connects to a database that has the tables, and creates nothing: for programs that maintain
+    /// the store of a service.
     ///
     /// # Errors
-    /// As [`connect`](Postgres::connect); usage, if the tables are not there.
+    /// As [`connect`](Postgres::connect); usage, if the tables are missing.
     pub async fn connect_existing(url: &str) -> Result<Self, Error> {
         let connections = Connections::open(url, &PostgresOptions::new())?;
         connections.make(schema::find_tables).await??;
         Ok(Postgres::of(connections))
     }
 
-    /// Records in the database of a pool of your own, which has the tables of
-    /// [`SCHEMA`](Postgres::SCHEMA) already, or is told to
-    /// [make them](Postgres::make_tables).
+    /// Keeps records in the database of your pool, which must have the tables of
+    /// [`SCHEMA`](Postgres::SCHEMA): run it, or call [`make_tables`](Postgres::make_tables).
     ///
-    /// Sets nothing in the pool, which asks the server whether a connection is there when it
-    /// comes back, and, with `test_before_acquire`, which sqlx has on, before it is used:
-    /// [`connect`](Postgres::connect) does without.
+    /// The pool's settings stay yours. sqlx's pool pings the server when a connection comes back,
+    /// and with `test_before_acquire` (its default) before each use;
+    /// [`connect`](Postgres::connect) does not.
     #[must_use]
     pub fn with_pool(pool: PgPool) -> Self {
         Postgres::with_options(pool, PostgresOptions::new())
@@ -147,19 +142,19 @@ impl Postgres {
         Postgres::of(Connections::of_pool(pool, &options))
     }
 
-    /// Makes the tables that are missing. Several may at once.
+    /// Creates the missing tables. Several programs may do so at once.
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), for a table that is there with other columns, which it names;
-    /// [unavailable](Error::is_unavailable), if the database cannot be reached, or does not
-    /// let its user create tables.
+    /// [Usage](Error::is_usage), if a table exists with other columns; the error names them.
+    /// [Unavailable](Error::is_unavailable), if the database cannot be reached, or does not let
+    /// the user create tables.
     pub async fn make_tables(&self) -> Result<(), Error> {
         self.0.engine.make(schema::make_tables).await?
     }
 
-    /// Closes the connections, of a pool of your own too, once the statements that are still
-    /// going on have ended, for which it waits as long as an operation may take. Those that
-    /// come later are [unavailable](Error::is_unavailable).
+    /// Closes the connections, also those of your own pool, when the running statements have
+    /// ended. Waits for them as long as an operation may take. Later operations are
+    /// [unavailable](Error::is_unavailable).
     pub async fn close(&self) {
         self.0.engine.close().await;
     }

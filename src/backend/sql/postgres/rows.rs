@@ -1,4 +1,4 @@
-//! What is in a row of Postgres.
+//! The columns of Postgres' rows, and times as milliseconds left.
 
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -20,19 +20,19 @@ impl Columns for PgRow {
     }
 }
 
-/// How many milliseconds a record has left; the largest number for ever.
+/// Returns the milliseconds that are left until an expiry; the largest number for never.
 pub(super) fn left_of(expiry: Expiry) -> i64 {
     match expiry {
         Expiry::NEVER => i64::MAX,
         expiry => {
             let left = expiry.as_millis().saturating_sub(Expiry::now().as_millis());
-            // Whatever is over for thousands of years is over; no date is computed before them.
+            // Bounded, since Postgres computes no date so long ago.
             left.max(-100_000_000_000_000)
         }
     }
 }
 
-/// When a record expires that has so many milliseconds left.
+/// Returns the expiry of a record that has so many milliseconds left.
 fn expiry_of(left: i64) -> Expiry {
     match left {
         i64::MAX => Expiry::NEVER,

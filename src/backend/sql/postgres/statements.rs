@@ -46,7 +46,8 @@ macro_rules! left {
     };
 }
 
-/// Whether the owner lets a row live, given the owner's name, the generation and the key as SQL.
+/// A condition: the owner lets a row live. Given are the owner's name, the generation and the key
+/// as SQL.
 macro_rules! owner_lets_live {
     ($name:literal, $generation:literal, $key:literal) => {
         concat!(
@@ -63,7 +64,7 @@ macro_rules! owner_lets_live {
     };
 }
 
-/// Whether a row is live.
+/// A condition: the row is live.
 macro_rules! lives {
     () => {
         concat!(
@@ -247,7 +248,7 @@ pub(super) static STATEMENTS: Statements = Statements {
             ),
             &[Owner, Generation, Until],
         ),
-        // Without a live row of the owner, none of the owner's records is live: none is kept.
+        // If the owner's row has expired, no record of the owner is live, and no key is kept.
         revoke: Statement::fixed(
             concat!(
                 "INSERT INTO silverback_owners AS o (name, generation, expiry) VALUES ($1, $2, ",

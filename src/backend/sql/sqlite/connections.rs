@@ -1,5 +1,5 @@
-//! [`Connections`]: one that writes at a time, since SQLite has room for one, and several
-//! that read.
+//! [`Connections`]: the engine of SQLite. One connection writes, since SQLite allows one writer at
+//! a time, and several read.
 
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
@@ -21,33 +21,32 @@ use super::errors::{reading, writing};
 use super::statements::STATEMENTS;
 use crate::backend::{Error, Expiry, Layout};
 
-/// How many read at once.
+/// The number of connections that read.
 const READERS: u32 = 4;
 
 pub(super) struct Connections {
     pub(super) readers: SqlitePool,
     writers: SqlitePool,
-    /// Who writes next. SQLite lets those who wait try again now and then, and has no
-    /// queue: of many, some would wait for too long. Other processes' are waited for so.
+    /// The turn to write, in the order of arrival. SQLite itself has no queue: its writers poll, and
+    /// of many some would wait for too long. Only writers of other processes are waited for so.
     turn: Mutex<()>,
 }
 
-/// The connection that may write, until it is dropped.
+/// The connection that writes, and the turn to do so.
 pub(super) struct Writer<'a> {
     connection: PoolConnection<Sqlite>,
     _turn: MutexGuard<'a, ()>,
 }
 
 impl Connections {
-    /// Connections to a file, of which one only writes: it knows what it has written, where
-    /// the others have to read what it changed.
+    /// Connections to a file. One of them does all writes, so that its page cache stays valid.
     pub(super) fn open(path: &Path) -> Self {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .busy_timeout(WAIT)
             .synchronous(SqliteSynchronous::Full);
         let pool = |connections| {
-            // Nothing is between us and the file that could fail while a connection idles.
+            // No network is in between that could fail while a connection idles.
             let pool = SqlitePoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(WAIT)
@@ -70,7 +69,7 @@ impl Connections {
         }
     }
 
-    /// Waits until it may write.
+    /// Waits for the turn to write.
     pub(super) async fn writer(&self) -> Result<Writer<'_>, Error> {
         let turn = tokio::time::timeout(WAIT, self.turn.lock()).await;
         let turn = turn.map_err(|_| reading(sqlx::Error::PoolTimedOut))?;

@@ -31,29 +31,27 @@ use crate::backend::{
 use connections::Connections;
 use errors::reading;
 
-/// How long is waited for others who write, and for a connection.
+/// How long an operation waits for the turn to write, and for a connection.
 const WAIT: Duration = Duration::from_secs(5);
 
-/// Keeps records in an SQLite database (3.37 or newer): for one machine, and sessions that
-/// outlive the process. Several processes may share the file, as long as its file system has
-/// locks (network file systems often do not).
+/// Keeps records in an SQLite database (3.37 or newer), for sessions on one machine that outlive
+/// the process. Several processes may share the file if its file system has locks; network file
+/// systems often have none.
 ///
-/// Each operation is one statement, which also asks whether the record's owner lets it live:
-/// it is done whole or not at all, also when nobody waits for it any more. Who writes waits
-/// for the others who do, in this process in the order they came; who reads waits for
-/// nobody.
+/// Each operation is one statement, which also checks the record's owner. It is applied whole or
+/// not at all, even if the caller stops waiting. Writes of one process run in the order they
+/// came, and wait for those of other processes. Reads wait for no write.
 ///
-/// Records expire by this machine's clock, which is SQLite's too; expired ones stay until
-/// they are purged ([`Cleanup`](super::Cleanup)). Purging costs what it removes: records are
-/// found by their expiry, and when an owner is revoked, or purged, the owner's records
-/// expire in the same statement (a trigger does that), which no later revocation that keeps
-/// one of them undoes. The space is used again by later records; the file does not shrink
-/// unless you `VACUUM` it.
+/// Records expire by this machine's clock, which is SQLite's too. Expired records stay until they
+/// are purged ([`Cleanup`](crate::backend::Cleanup)). The cost of a purge grows with the rows that it
+/// removes: an index finds them by their expiry, and a trigger expires an owner's records when the
+/// owner is revoked or purged. Later records use the space again; the file shrinks only if you
+/// `VACUUM` it.
 ///
-/// A busy database is [unavailable](Error::is_unavailable) after 5 seconds, and so is a file
-/// that is damaged or no database: [corrupt](Error::is_corrupt) is a row that is no record.
+/// A database that is busy for 5 seconds is [unavailable](Error::is_unavailable), and so is a file
+/// that is damaged or no database. A row that is no record is [corrupt](Error::is_corrupt).
 ///
-/// Needs tokio, and the Rust that sqlx 0.9 needs: 1.94.
+/// Needs tokio, and Rust 1.94, as sqlx 0.9 does.
 ///
 /// ```no_run
 /// # async fn open() -> Result<(), silverback::backend::Error> {
@@ -65,22 +63,22 @@ const WAIT: Duration = Duration::from_secs(5);
 pub struct Sqlite(Arc<Table<Connections>>);
 
 impl Sqlite {
-    /// The tables, their indexes and triggers, as SQL: [`open`](Sqlite::open) makes what is
-    /// missing, for a pool of your own you do. What is there already is left as it is.
+    /// The tables, their indexes and triggers, as SQL. [`open`](Sqlite::open) creates the missing
+    /// ones; for a pool of your own, run it yourself. It changes nothing that exists.
     ///
     #[doc = concat!("```sql\n", include_str!("schema.sql"), "```")]
     pub const SCHEMA: &str = schema::SCHEMA;
 
-    /// Records in the file at `path`. It is made if there is none, for its owner only (0600)
-    /// where the system has modes, and so are the tables.
+    /// Opens the database in the file at `path`, and creates the file and the tables if they are
+    /// missing. The file's mode is 0600 where the system has modes.
     ///
-    /// The database keeps a write-ahead log beside the file, and every acknowledged write is
-    /// synced to the disk before the answer (`journal_mode = WAL`, `synchronous = FULL`).
+    /// The database keeps a write-ahead log next to the file, and syncs every write to the disk
+    /// before it acknowledges it (`journal_mode = WAL`, `synchronous = FULL`).
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), for tables that are there with other columns, which it names;
-    /// [unavailable](Error::is_unavailable), if the file cannot be made or opened, is no
-    /// database, or lacks tables and is for reading only.
+    /// [Usage](Error::is_usage), if a table exists with other columns; the error names them.
+    /// [Unavailable](Error::is_unavailable), if the file cannot be created or opened, is no
+    /// database, or is read-only and lacks tables.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = schema::make_file(path.as_ref())?;
         let connections = Connections::open(&path);
@@ -90,13 +88,13 @@ impl Sqlite {
         Ok(Sqlite(Arc::new(Table::new(connections))))
     }
 
-    /// Records in the file at `path`, which is a store already. Makes nothing: for programs that
-    /// look after the store of a service.
+    /// Opens the store in the file at `path`, and creates nothing: for programs that maintain the
+    /// store of a service.
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), if there is no such file, or its database has no tables of
-    /// ours; [unavailable](Error::is_unavailable), if the user who runs this program may not
-    /// read and write it, or it is no database.
+    /// [Usage](Error::is_usage), if there is no such file, or its database lacks our tables.
+    /// [Unavailable](Error::is_unavailable), if this program may not read and write the file, or
+    /// it is no database.
     pub async fn open_existing(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = schema::find_file(path.as_ref())?;
         let connections = Connections::open(&path);
@@ -106,13 +104,13 @@ impl Sqlite {
         Ok(Sqlite(Arc::new(Table::new(connections))))
     }
 
-    /// Records in the database of a pool of your own, which has the tables of
-    /// [`SCHEMA`](Sqlite::SCHEMA) already, with their triggers: without those a later
-    /// revocation could bring back what an earlier one ended.
+    /// Keeps records in the database of your pool, which must have the tables and triggers of
+    /// [`SCHEMA`](Sqlite::SCHEMA). Without the triggers, a later revocation could bring back
+    /// records that an earlier one ended.
     ///
-    /// The pool's options are yours: without `synchronous = FULL` (or `EXTRA`) an
-    /// acknowledged write may be lost when the power is, and without
-    /// `journal_mode = WAL` readers and writers wait for each other.
+    /// The pool's options are yours. Without `synchronous = FULL` (or `EXTRA`) a power failure may
+    /// lose acknowledged writes; without `journal_mode = WAL` reads and writes wait for each
+    /// other.
     ///
     /// ```no_run
     /// # async fn open(pool: sqlx::SqlitePool) -> Result<(), sqlx::Error> {

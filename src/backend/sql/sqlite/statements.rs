@@ -6,7 +6,8 @@ use super::super::statements::Bind::{
 };
 use super::super::statements::{OwnerStatements, Revisions, Statement, Statements};
 
-/// Whether the owner lets a row live, given the owner's name, the generation and the key as SQL.
+/// A condition: the owner lets a row live. Given are the owner's name, the generation and the key
+/// as SQL.
 macro_rules! owner_lets_live {
     ($name:literal, $generation:literal, $key:literal) => {
         concat!(
@@ -25,7 +26,7 @@ macro_rules! owner_lets_live {
     };
 }
 
-/// Whether a row is live.
+/// A condition: the row is live.
 macro_rules! lives {
     () => {
         concat!(
