@@ -102,15 +102,17 @@ fn memory_in_use() -> Option<usize> {
 /// Creates records of these numbers, ten of each owner.
 async fn fill(backend: &dyn Backend, numbers: std::ops::Range<usize>, until: Expiry) {
     let owners = backend.owners().expect("it knows owners");
-    let mut generation = None;
+    let mut login = None;
     for number in numbers {
         if number % OWNED == 0 {
-            let begun = owners.begin(&owner(number), Expiry::NEVER).await;
-            generation = Some(begun.expect("it answers"));
+            let begun = owners
+                .begin(&owner(number), Expiry::NEVER, &key(number))
+                .await;
+            login = Some(begun.expect("it answers"));
         }
         let owner = Owner {
             name: owner(number),
-            generation: generation.expect("it has begun"),
+            login: login.expect("it has begun"),
         };
         let record = Record::new(vec![7; 700], until).owned_by(owner);
         let created = backend.create(&key(number), &record).await;

@@ -44,8 +44,10 @@
 //! 8. **Expiries are exact** to the millisecond, or say in their documentation to what, and
 //!    right beyond 2038 and beyond 30 days.
 //! 9. **Purging takes the expired only**, in batches.
-//! 10. **An owned record lives by its owner's word**: only while the owner's record exists
-//!     and has the record's generation, or keeps its key. Else it is missing, as if expired.
+//! 10. **An owned record lives only while its owner allows it**: while the owner's record exists
+//!     and has the generation of the record's login, or keeps that login. Otherwise the record
+//!     counts as expired. Logins of an owner are numbered: each number is given once, and a
+//!     login that begins later has a greater number.
 //! 11. **A [move](Moves) is one step**, and compares as a swap does. Nothing is moved onto
 //!     another record.
 //! 12. **A [ping](Backend::ping) is answered** by a server that answers a load, and is
@@ -81,11 +83,11 @@ pub(crate) use dynamodb::dynamodb_client;
 pub use dynamodb::{DynamoDb, DynamoDbOptions, GoDynamoDb, GoItems};
 pub use error::Error;
 #[cfg(feature = "files")]
-pub use files::{Files, GorillaFiles};
+pub use files::{Files, FilesOptions, GorillaFiles};
 pub use layout::Layout;
 pub use memory::Memory;
 pub use moves::Moves;
-pub use owners::{Generation, Owner, Owners};
+pub use owners::{Generation, Login, Owner, Owners};
 pub use record::{Expiry, Key, Record, Revision, Stored};
 pub use scan::{Entry, Page, Purged, Scan};
 #[cfg(feature = "sqlite")]

@@ -45,13 +45,59 @@ impl fmt::Debug for Generation {
     }
 }
 
-/// Whose a record is, and of which generation.
+/// One login of an owner: its place in the order of all of them.
+///
+/// Of two logins of which one began after the other had been answered, the later one has the
+/// greater number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Login {
+    /// The owner's generation when the login began.
+    pub generation: Generation,
+    /// How many logins of the owner had begun by then, this one included. It is counted from 1
+    /// as long as the owner's record lives, whatever the generation.
+    pub number: u64,
+}
+
+/// Whose a record is, and of which login.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Owner {
-    /// The owner's name: a user's ID, say. Any text.
+    /// The owner's name, such as a user's ID: any text of 1 to
+    /// [`LONGEST_NAME`](Owner::LONGEST_NAME) bytes, U+0000 included.
     pub name: String,
-    /// The owner's generation when the record was written.
-    pub generation: Generation,
+    /// The login that the record belongs to.
+    pub login: Login,
+}
+
+impl Owner {
+    /// How many bytes an owner's name has at most: as many as each server can index, whatever
+    /// is in them.
+    pub const LONGEST_NAME: usize = 512;
+
+    /// Refuses a name that not every server can index, and the empty one, which all users
+    /// without an ID would share.
+    ///
+    /// # Errors
+    /// Usage, with the length of the name and the bound.
+    ///
+    /// ```
+    /// use silverback::backend::Owner;
+    ///
+    /// assert!(Owner::check_name("user-42").is_ok());
+    /// let error = Owner::check_name(&"x".repeat(3_000)).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "the owner's name has 3000 bytes; 1 to 512 are required: use the user's ID"
+    /// );
+    /// ```
+    pub fn check_name(name: &str) -> Result<(), Error> {
+        match name.len() {
+            1..=Owner::LONGEST_NAME => Ok(()),
+            length => Err(Error::usage(format!(
+                "the owner's name has {length} bytes; 1 to {} are required: use the user's ID",
+                Owner::LONGEST_NAME
+            ))),
+        }
+    }
 }
 
 /// That there is one, and not who.
@@ -61,39 +107,53 @@ impl fmt::Debug for Owner {
     }
 }
 
-/// One small record per owner: its generation, how long it is kept, and which key, if any,
-/// outlived the last revocation. Names are opaque text, as keys are opaque bytes.
+/// Keeps one small record per owner: its generation, the number of its logins, the time until
+/// which it is kept, and the login, if any, that the last revocation spared. Names are opaque
+/// text, as keys are opaque bytes; [`Owner::check_name`] bounds them.
 #[async_trait]
 pub trait Owners: Send + Sync {
-    /// The owner's generation; none without a record, and then all records of the owner are
-    /// missing.
+    /// Returns the owner's generation, or `None` without a record: then all records of the owner
+    /// are missing.
     ///
     /// # Errors
     /// As [`Backend::load`](super::Backend::load).
     async fn generation(&self, owner: &str) -> Result<Option<Generation>, Error>;
 
-    /// The owner's generation, made now if there is no record, which is kept to `until` or,
-    /// if that is later, as long as it was to be kept anyway.
+    /// Begins a login of the owner: makes the owner's record if there is none, adds one to its
+    /// number of logins, and keeps it as [`extend`](Owners::extend) does, in one step.
+    ///
+    /// The login is to create its record under `key`, which [`keys`](Owners::keys) names from
+    /// that moment on. A number whose record is never created is not used again.
     ///
     /// # Errors
-    /// As [`Backend::create`](super::Backend::create).
-    async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error>;
+    /// As [`Backend::create`](super::Backend::create) and [`Owner::check_name`].
+    async fn begin(&self, owner: &str, until: Expiry, key: &Key) -> Result<Login, Error>;
 
-    /// Gives the owner another generation: all records of the one before are missing from
-    /// now on, but for that under `keep`, if it lives: what was revoked before is not brought
-    /// back by being kept now. The record is kept as in [`begin`](Owners::begin).
+    /// Returns the owner's generation, of a record that is made if there is none, and keeps the
+    /// record to `until` or, if that is later, as long as it was to be kept anyway.
     ///
     /// # Errors
     /// As [`Backend::create`](super::Backend::create).
+    async fn extend(&self, owner: &str, until: Expiry) -> Result<Generation, Error>;
+
+    /// Gives the owner another generation: all records of the owner are missing from now on,
+    /// except those of the login `keep`, under whichever keys they are or will be. A login is
+    /// kept only if its records live: one of an earlier generation that the last revocation did
+    /// not keep stays revoked. The owner's record is kept as in [`extend`](Owners::extend).
+    ///
+    /// # Errors
+    /// As [`begin`](Owners::begin).
     async fn revoke(
         &self,
         owner: &str,
         until: Expiry,
-        keep: Option<&Key>,
+        keep: Option<&Login>,
     ) -> Result<Generation, Error>;
 
-    /// The keys of the owner's living records, in no order. For people to look at: a record
-    /// may come or go while they are listed.
+    /// Returns the keys of the owner's live records, in no order. A record that was created
+    /// under the key that its login [began](Owners::begin) with is named from that moment on; a
+    /// backend with a slow index may name another record later, and may still name a key of a
+    /// login whose record has no owner any more.
     ///
     /// # Errors
     /// As [`Backend::load`](super::Backend::load).

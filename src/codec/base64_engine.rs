@@ -1,15 +1,15 @@
 //! The base64 engine of this target: SIMD on x86-64 and 64-bit Arm, scalar elsewhere.
 //!
-//! Both read and write the same texts: base64url (RFC 4648, section 5) with padding, strictly.
+//! Both read and write the same texts: canonical base64url with padding (RFC 4648, section 5).
 
-/// Encodes with padding, and refuses any other padding and stray trailing bits.
+/// Encodes with padding. Refuses other padding and nonzero trailing bits.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(super) static URL_SAFE: std::sync::LazyLock<base64::engine::simd::Simd> =
     std::sync::LazyLock::new(|| {
         base64::engine::simd::Simd::url_safe(base64::engine::general_purpose::PAD)
     });
 
-/// Encodes with padding, and refuses any other padding and stray trailing bits.
+/// Encodes with padding. Refuses other padding and nonzero trailing bits.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub(super) static URL_SAFE: base64::engine::GeneralPurpose =
     base64::engine::general_purpose::URL_SAFE;

@@ -1,5 +1,5 @@
-//! [`Codecs`]: the chain. The first key seals, every key opens; that is how keys
-//! rotate without logging anybody out.
+//! [`Codecs`]: a chain of codecs, for key rotation. The first key seals, and every key opens,
+//! so that a rotation logs no user out.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,21 +11,21 @@ use serde::de::DeserializeOwned;
 use super::frame::{Frame, with_frame};
 use super::{Codec, CodecOptions, Error, KeyPair, Opened, SecureCookie, Serializer, UnixTime};
 
-/// A chain of codecs, newest key first. It is a [`Codec`] itself.
+/// A chain of codecs, newest key first, which is itself a [`Codec`].
 ///
-/// Only the primary (the first) seals; it never falls back. Opening tries each
-/// key's MAC in turn, and once one holds, that key's verdict is final.
+/// Only the primary (the first member) seals: if it fails, no other key is used. Opening
+/// verifies the MAC with each key in turn. The first key that verifies it decides the result.
 ///
 /// A clone is another handle on the same chain and its counters.
 ///
-/// # Rotating a key
+/// # Rotate a key
 ///
-/// 1. Append the new pair at the end, everywhere: all machines can open what it seals.
-/// 2. Move it to the front, everywhere: it seals from now on.
-/// 3. Drop the old pair once no cookie of it can be alive: after `max_age`, or
-///    when [`openings`](Codecs::openings) no longer grows for it.
+/// 1. Append the new pair on every machine, so that each can open the cookies it seals.
+/// 2. Move the new pair to the front on every machine. It seals from now on.
+/// 3. Remove the old pair when all its cookies have expired: after `max_age`, or when its
+///    figure in [`openings`](Codecs::openings) no longer grows.
 ///
-/// A leaked key is not rotated, but dropped at once.
+/// If a key has leaked, do not rotate it: remove it at once.
 ///
 /// ```
 /// use silverback::codec::{Codec, Codecs, KeyPair};
@@ -43,15 +43,15 @@ pub struct Codecs(Arc<Chain>);
 
 struct Chain {
     primary: Member,
-    /// The older keys, each with how often it opened a cookie. The primary has no
-    /// counter: threads that open fresh cookies share nothing they write to.
+    /// The older keys, each with its count of opened cookies. The primary has no counter:
+    /// threads that open fresh cookies then write to no shared memory.
     others: Vec<(Member, AtomicU64)>,
 }
 
-/// What a chain is made of: a [`SecureCookie`] or a codec of your own.
+/// A member of a chain: a [`SecureCookie`], or a codec of your own.
 ///
-/// The chain decodes the outer base64 once for all its `SecureCookie`s. Of another
-/// codec it knows only what the trait says.
+/// The chain decodes the outer base64 once for all its `SecureCookie`s. It uses other codecs
+/// only through the trait [`Codec`].
 ///
 /// ```
 /// use silverback::codec::{Codecs, KeyPair, Member, SecureCookie};
@@ -70,7 +70,7 @@ enum MemberKind {
 }
 
 impl Member {
-    /// A codec of your own, or another chain.
+    /// Creates a member from a codec of your own, or from another chain.
     pub fn custom(codec: impl Codec + 'static) -> Self {
         Member(MemberKind::Custom(Box::new(codec)))
     }
@@ -106,38 +106,38 @@ impl fmt::Debug for Member {
 }
 
 impl Codecs {
-    /// A chain of `members`, newest first; serializers, ciphers and hash
+    /// Creates a chain of `members`, newest first. Their serializers, ciphers and hash
     /// functions may differ.
     ///
     /// # Errors
-    /// Usage, for no members at all, or two that share a hash key: one key, one
-    /// meaning. HMAC pads a short key with zeros and hashes a long one, so `k` and
-    /// `k` with a zero byte are one key, as are a key over a block and its hash. So
-    /// a new block key or hash function wants a new hash key with it.
+    /// Returns a usage error if there are no members, or if two members share a hash key. A new
+    /// block key or hash function therefore needs a new hash key. HMAC pads a short key with
+    /// zeros and hashes a long one: `k` and `k` followed by a zero byte are the same key, and
+    /// so are a key longer than a block and its hash.
     pub fn new<M: Into<Member>>(members: impl IntoIterator<Item = M>) -> Result<Self, Error> {
         let members: Vec<Member> = members.into_iter().map(Into::into).collect();
         refuse_shared_hash_keys(&members)?;
         let mut members = members.into_iter();
         let primary = members
             .next()
-            .ok_or_else(|| Error::usage("a chain of codecs needs at least one key"))?;
+            .ok_or_else(|| Error::usage("a chain of codecs needs at least one member"))?;
         let others = members.map(|member| (member, AtomicU64::new(0))).collect();
         Ok(Codecs(Arc::new(Chain { primary, others })))
     }
 
-    /// A chain of key pairs, newest first, with gorilla's defaults.
+    /// Creates a chain of key pairs, newest first, with gorilla's defaults.
     ///
     /// # Errors
-    /// As [`new`](Codecs::new).
+    /// Returns the errors of [`new`](Codecs::new).
     #[doc(alias = "CodecsFromPairs")]
     pub fn from_pairs(pairs: impl IntoIterator<Item = KeyPair>) -> Result<Self, Error> {
         Codecs::from_pairs_with(pairs, &CodecOptions::new())
     }
 
-    /// A chain of key pairs, newest first, all with the same settings.
+    /// Creates a chain of key pairs, newest first, all with the same settings.
     ///
     /// # Errors
-    /// As [`new`](Codecs::new) and [`SecureCookie::with_options`].
+    /// Returns the errors of [`new`](Codecs::new) and [`SecureCookie::with_options`].
     pub fn from_pairs_with(
         pairs: impl IntoIterator<Item = KeyPair>,
         options: &CodecOptions,
@@ -148,11 +148,11 @@ impl Codecs {
         Codecs::new(codecs.collect::<Result<Vec<_>, _>>()?)
     }
 
-    /// How often each key but the primary has opened a cookie since the chain was
-    /// built, newest first: the first figure is that of key 2. An old key whose figure no
-    /// longer grows can be dropped.
+    /// Returns how many cookies each key has opened since the chain was built, newest key first.
     ///
-    /// The primary, key 1, is not counted. For an operator's eyes, never a client's.
+    /// The primary, key 1, is not counted: the first figure is that of key 2. When the figure
+    /// of an old key no longer grows, that key can be removed. Show the figures to operators,
+    /// never to clients.
     #[must_use]
     pub fn openings(&self) -> Vec<u64> {
         let counters = self.0.others.iter().map(|(_, openings)| openings);
@@ -165,12 +165,12 @@ impl Codecs {
         std::iter::once(&self.0.primary).chain(self.0.others.iter().map(|(member, _)| member))
     }
 
-    /// Asks each member in turn, until one's MAC holds.
-    fn ask_each(&self, attempt: &Attempt<'_>, out: &mut Vec<u8>) -> Result<Opened, Error> {
+    /// Tries to open the cookie with each member in turn, until one verifies its MAC.
+    fn try_each(&self, attempt: &Attempt<'_>, out: &mut Vec<u8>) -> Result<Opened, Error> {
         let start = out.len();
         let mut refusals = Refusals::default();
         for (index, member) in self.members().enumerate() {
-            match attempt.by(member, out) {
+            match attempt.open_with(member, out) {
                 Ok(opened) => {
                     self.count(index);
                     return Ok(opened.in_chain(index));
@@ -178,7 +178,7 @@ impl Codecs {
                 Err(refusal) => {
                     let is_final = refusal.is_final();
                     refusals.push(refusal);
-                    // A codec of the user's own may have left something behind.
+                    // A custom codec may have appended bytes before it failed.
                     out.truncate(start);
                     if is_final {
                         break;
@@ -191,50 +191,51 @@ impl Codecs {
 
     /// Counts an opening by the member at `index`, unless it is the primary.
     fn count(&self, index: usize) {
-        if let Some((_, openings)) = index
-            .checked_sub(1)
-            .and_then(|older| self.0.others.get(older))
-        {
+        let other = index.checked_sub(1);
+        if let Some((_, openings)) = other.and_then(|other| self.0.others.get(other)) {
             openings.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
-/// What the members said that did not open a cookie. As long as all say no more
-/// than *not valid* it is only counted, so that opening by an older key allocates
-/// nothing.
+/// The errors of the members that refused a cookie.
+///
+/// As long as every error is a plain *not valid*, the errors are only counted, so that opening
+/// with an older key allocates nothing.
 #[derive(Default)]
 struct Refusals {
+    /// The number of plain *not valid* errors before the first other one.
     not_valid: usize,
-    after_those: Vec<Error>,
+    /// The first other error, and all errors after it.
+    rest: Vec<Error>,
 }
 
 impl Refusals {
     fn push(&mut self, refusal: Error) {
-        if self.after_those.is_empty() && refusal.says_only_not_valid() {
+        if self.rest.is_empty() && refusal.is_plain_not_valid() {
             self.not_valid += 1;
         } else {
-            self.after_those.push(refusal);
+            self.rest.push(refusal);
         }
     }
 
     fn into_vec(self) -> Vec<Error> {
         let not_valid = std::iter::repeat_with(Error::not_valid).take(self.not_valid);
-        not_valid.chain(self.after_those).collect()
+        not_valid.chain(self.rest).collect()
     }
 }
 
-/// What every member of a chain is asked about one cookie.
+/// One attempt to open a cookie, which each member of the chain makes in turn.
 struct Attempt<'a> {
     name: &'a str,
     cookie: &'a str,
     now: UnixTime,
-    /// The frame, decoded once; none if the cookie is no frame.
+    /// The frame, decoded once for all members, or `None` if the cookie is not a frame.
     frame: Option<Frame<'a>>,
 }
 
 impl Attempt<'_> {
-    fn by(&self, member: &Member, out: &mut Vec<u8>) -> Result<Opened, Error> {
+    fn open_with(&self, member: &Member, out: &mut Vec<u8>) -> Result<Opened, Error> {
         let codec = match &member.0 {
             MemberKind::SecureCookie(codec) => codec,
             MemberKind::Custom(codec) => {
@@ -248,7 +249,7 @@ impl Attempt<'_> {
 }
 
 impl Codec for Codecs {
-    /// Seals with the primary. A chain never falls back when sealing.
+    /// Seals with the primary. If the primary fails, no other key is used.
     #[doc(alias = "EncodeMulti")]
     fn seal_into(
         &self,
@@ -260,8 +261,8 @@ impl Codec for Codecs {
         self.0.primary.codec().seal_into(name, payload, now, out)
     }
 
-    /// Opens with the first key whose MAC holds. The error of a refusal holds
-    /// each key's ([`Error::per_key`]).
+    /// Opens with the first key that verifies the MAC. If the cookie is refused, the error
+    /// holds each key's error ([`Error::per_key`]).
     #[doc(alias = "DecodeMulti")]
     fn open_into(
         &self,
@@ -270,26 +271,24 @@ impl Codec for Codecs {
         now: UnixTime,
         out: &mut Vec<u8>,
     ) -> Result<Opened, Error> {
-        let mut ask = |frame: Option<Frame<'_>>| {
-            self.ask_each(
-                &Attempt {
-                    name,
-                    cookie,
-                    now,
-                    frame,
-                },
-                out,
-            )
+        let mut open = |frame: Option<Frame<'_>>| {
+            let attempt = Attempt {
+                name,
+                cookie,
+                now,
+                frame,
+            };
+            self.try_each(&attempt, out)
         };
-        // A cookie too long for all is not worth decoding.
+        // A cookie that is too long for every member is not decoded.
         let any_reads_frame = self
             .members()
             .filter_map(Member::secure_cookie)
             .any(|codec| codec.check_length(cookie).is_ok());
         if any_reads_frame {
-            with_frame(name, cookie, ask)
+            with_frame(name, cookie, open)
         } else {
-            ask(None)
+            open(None)
         }
     }
 
@@ -310,31 +309,31 @@ impl fmt::Debug for Codecs {
     }
 }
 
-/// Looks into members that are made of `SecureCookie`s, too.
+/// Also compares the `SecureCookie`s inside custom members.
 fn refuse_shared_hash_keys(members: &[Member]) -> Result<(), Error> {
-    let mut seen: Vec<(usize, &SecureCookie)> = Vec::new();
+    let mut newer_codecs: Vec<(usize, &SecureCookie)> = Vec::new();
     for (older, member) in members.iter().enumerate() {
         for codec in member.codec().secure_cookies() {
-            let twin = seen
+            let shared = newer_codecs
                 .iter()
                 .find(|(newer, other)| *newer != older && other.shares_hash_key_with(codec));
-            if let Some((newer, _)) = twin {
+            if let Some((newer, _)) = shared {
                 return Err(Error::usage(format!(
-                    "key pairs {} and {} share a hash key: one key, one meaning",
+                    "key pairs {} and {} share a hash key: give each pair a hash key of its own",
                     newer + 1,
                     older + 1
                 )));
             }
-            seen.push((older, codec));
+            newer_codecs.push((older, codec));
         }
     }
     Ok(())
 }
 
-/// gorilla's `EncodeMulti`: seals `value` with the chain's primary, now.
+/// Seals `value` with the chain's primary, now; gorilla's `EncodeMulti`.
 ///
 /// # Errors
-/// As [`Codec::encode`].
+/// Returns the errors of [`Codec::encode`].
 #[doc(alias = "EncodeMulti")]
 pub fn encode_multi<T: Serialize + ?Sized>(
     name: &str,
@@ -344,10 +343,10 @@ pub fn encode_multi<T: Serialize + ?Sized>(
     codecs.encode(name, value)
 }
 
-/// gorilla's `DecodeMulti`: opens `cookie` with whichever key of the chain sealed it, now.
+/// Opens `cookie` with the key of the chain that sealed it, now; gorilla's `DecodeMulti`.
 ///
 /// # Errors
-/// As [`Codec::decode`].
+/// Returns the errors of [`Codec::decode`].
 #[doc(alias = "DecodeMulti")]
 pub fn decode_multi<T: DeserializeOwned>(
     name: &str,

@@ -1,7 +1,7 @@
-//! The encryption of the frame: AES in counter or cipher feedback mode.
+//! The encryption of the frame: AES in counter mode or cipher feedback mode.
 //!
-//! The key schedule is computed once per key. Neither mode authenticates
-//! anything: the MAC of the frame does, and comes first.
+//! The key schedule is computed once per key. Neither mode authenticates: the frame's MAC
+//! does, and is verified before decryption.
 
 use aes::cipher::{
     BlockCipherEncrypt, BlockSizeUser, InnerIvInit, KeyInit, StreamCipher, consts::U16,
@@ -11,16 +11,16 @@ use ctr::{CtrCore, flavors::Ctr128BE};
 
 use super::{BlockKey, Cipher};
 
-/// Bytes of the IV that stands before each ciphertext: one AES block.
+/// The length of the IV before each ciphertext, in bytes: one AES block.
 pub(super) const IV: usize = 16;
 
-/// A block key made ready to encrypt and decrypt, in its mode.
+/// Encrypts and decrypts with one block key and mode.
 pub(super) struct Encryptor {
     mode: Cipher,
     schedule: KeySchedule,
 }
 
-/// Both modes run AES forwards only, also when they decrypt.
+/// The key schedules for encryption: both modes use only AES encryption, even to decrypt.
 enum KeySchedule {
     Aes128(Aes128Enc),
     Aes192(Aes192Enc),

@@ -1,5 +1,5 @@
-//! Keys for another purpose, derived from those of a chain: what one seals, the other does
-//! not open.
+//! Derives a chain of codecs for another purpose from the keys of a chain. Neither chain
+//! opens the other's cookies.
 
 use std::time::Duration;
 
@@ -9,9 +9,12 @@ use super::hmac_sha256::HmacSha256;
 use super::{BlockKey, Codec, CodecOptions, Codecs, Error, HashKey, KeyPair, SecureCookie};
 
 impl SecureCookie {
-    /// HMAC-SHA-256 of the purpose under the hash key, once for each of the new keys: the
-    /// expansion of HKDF (RFC 5869, section 2.3), whose key is random already. It encrypts
-    /// whether this one does or not, and knows neither ages nor a longest length.
+    /// Returns an encrypting codec under keys derived for `purpose`, without limits of age and
+    /// length.
+    ///
+    /// Each new key is the HMAC-SHA-256 of the purpose under the hash key: the expansion of
+    /// HKDF (RFC 5869, section 2.3). HKDF's extraction is not needed, since the hash key is
+    /// random already.
     fn derive(&self, purpose: &str) -> Result<SecureCookie, Error> {
         let options = CodecOptions::new()
             .max_age(Duration::ZERO)
@@ -22,7 +25,7 @@ impl SecureCookie {
 
     fn derive_keys(&self, purpose: &str) -> Result<KeyPair, Error> {
         let key = HmacSha256::new(self.hash_key());
-        // No cookie's MAC is over such a text: there are no spaces in a cookie's name.
+        // No cookie's MAC covers such a text: the name of a cookie has no spaces.
         let part = |part: &str| {
             let text = format!("silverback derived {part} key\0{purpose}");
             Zeroizing::new(key.mac(text.as_bytes()))
@@ -32,8 +35,8 @@ impl SecureCookie {
     }
 }
 
-/// A chain with keys derived from those of `codec`, in their order; none, if it does not
-/// name its [`secure_cookies`](Codec::secure_cookies).
+/// Returns a chain with keys derived from those of `codec`, in the same order, or `None` if
+/// `codec` has no [`secure_cookies`](Codec::secure_cookies).
 pub(crate) fn derive_chain(codec: &dyn Codec, purpose: &str) -> Result<Option<Codecs>, Error> {
     let members = codec.secure_cookies();
     if members.is_empty() {
@@ -61,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn each_purpose_and_each_key_is_apart() {
+    fn each_purpose_and_each_key_gives_another_codec() {
         let sealed = derived(&[1], "a").encode("sid", "text").unwrap();
         let again = derived(&[1], "a").decode::<String>("sid", &sealed);
         assert_eq!(again.unwrap(), "text");
@@ -72,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn the_two_keys_of_a_pair_are_apart() {
+    fn the_two_keys_of_a_derived_pair_differ() {
         let chain = chain(&[1]);
         let members = chain.secure_cookies();
         let keys = members[0].derive_keys("a").unwrap();
@@ -103,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_seals_may_be_long_and_of_any_age() {
+    fn a_derived_codec_limits_neither_length_nor_age() {
         let codec = derived(&[1], "a");
         let long = "x".repeat(100_000);
         let sealed = codec
@@ -113,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_codec_that_names_no_keys_has_none_to_derive_from() {
+    fn nothing_is_derived_from_a_codec_without_secure_cookies() {
         struct Own;
         impl Codec for Own {
             fn seal_into(

@@ -1,7 +1,7 @@
-//! [`Error`]: the one error of the codec, opaque, with gorilla's predicates.
+//! [`Error`]: the codec's only error type, opaque, with gorilla's predicates.
 //!
-//! What never lives here: keys, payloads, or any word on *why* a cookie is not
-//! valid. A message is one line.
+//! A message has one line. It never contains a key, a payload, or the reason for which a
+//! cookie is not valid.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -9,12 +9,15 @@ use std::fmt;
 
 use crate::cause;
 
-/// Why a cookie could not be sealed or opened.
+/// The reason for which a cookie could not be sealed or opened.
 ///
-/// The public kinds are few, because what a client learns from a refusal must
-/// not help it forge: *usage* (the program asked for something impossible),
-/// *internal* (the system failed), *not valid*, *too long*, and, only once the
-/// MAC holds, *expired* and *too new*. All the ways to be not valid look the same.
+/// The public kinds are few, so that a refusal does not help a client to forge a cookie:
+///
+/// - *usage*: the caller asked for something impossible;
+/// - *internal*: the system failed;
+/// - *not valid*, always the same, for any reason;
+/// - *too long*;
+/// - *expired* and *too new*, only after the MAC was verified.
 ///
 /// ```
 /// use silverback::codec::{Codec, KeyPair, SecureCookie};
@@ -27,12 +30,13 @@ use crate::cause;
 /// ```
 pub struct Error {
     kind: Kind,
-    /// Whether the MAC held before the refusal: a chain then tries no other key.
-    final_: bool,
+    /// The MAC was verified before the cookie was refused: a chain then tries no other key.
+    after_mac: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
-    /// A chain's: what each key said, and which of them has the word.
-    keys: Vec<Error>,
-    verdict: usize,
+    /// The error of each key, if a chain refused the cookie.
+    per_key: Vec<Error>,
+    /// The index in `per_key` of the error that decides the chain's.
+    deciding: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,143 +55,150 @@ impl Error {
     fn new(kind: Kind) -> Self {
         Error {
             kind,
-            final_: false,
+            after_mac: false,
             source: None,
-            keys: Vec::new(),
-            verdict: 0,
+            per_key: Vec::new(),
+            deciding: 0,
         }
     }
 
-    /// The program asked for something that cannot be done. The message says
-    /// what, in one line, and must hold no secret.
+    /// Creates a usage error: the caller asked for something impossible.
+    ///
+    /// The message names the cause in one line, and must contain no secret.
     #[must_use]
     pub fn usage(message: impl Into<Cow<'static, str>>) -> Self {
         Error::new(Kind::Usage(message.into()))
     }
 
-    /// The system failed: no randomness, a key service that does not answer.
+    /// Creates an internal error: the system failed. For example, it has no randomness, or a
+    /// key service does not answer.
     #[must_use]
     pub fn internal(message: impl Into<Cow<'static, str>>) -> Self {
         Error::new(Kind::Internal(message.into()))
     }
 
-    /// The cookie is not one of this key. A chain goes on to its next key.
+    /// Creates the error for a cookie that this key did not seal. A chain tries its next key.
     #[must_use]
     pub fn not_valid() -> Self {
         Error::new(Kind::NotValid)
     }
 
-    /// The cookie is one of this key (its MAC holds) and yet not valid. A chain
-    /// stops here.
+    /// Creates the error for an authentic cookie, sealed by this key, that is not valid. A
+    /// chain tries no other key.
     #[must_use]
     pub fn not_valid_though_authentic() -> Self {
-        Error::not_valid().finally()
+        Error::not_valid().after_mac()
     }
 
-    /// The MAC holds and the cookie is older than it may be. A chain stops here.
+    /// Creates the error for an authentic cookie that is too old. A chain tries no other key.
     #[must_use]
     pub fn expired() -> Self {
-        Error::new(Kind::Expired).finally()
+        Error::new(Kind::Expired).after_mac()
     }
 
-    /// The MAC holds and the cookie is younger than it may be, or dated in the
-    /// future. A chain stops here.
+    /// Creates the error for an authentic cookie that is younger than permitted, or dated in
+    /// the future. A chain tries no other key.
     #[must_use]
     pub fn too_new() -> Self {
-        Error::new(Kind::TooNew).finally()
+        Error::new(Kind::TooNew).after_mac()
     }
 
-    /// The cookie has `length` bytes where the codec opens `limit` at most.
+    /// Creates the error for a cookie of `length` bytes if the codec opens at most `limit`.
     #[must_use]
     pub fn too_long_to_open(length: usize, limit: usize) -> Self {
         Error::new(Kind::TooLongToOpen { length, limit })
     }
 
-    /// Sealing would take `length` bytes where there may be `limit` at most.
+    /// Creates the error for a value that takes `length` bytes when sealed, if at most `limit`
+    /// are permitted.
     #[must_use]
     pub fn too_long_to_seal(length: usize, limit: usize) -> Self {
         Error::new(Kind::TooLongToSeal { length, limit })
     }
 
-    /// The same error, with what caused it, whose text must hold no secret. It follows in the
-    /// text of a usage or internal error, after a colon and in one line; that of a refusal
-    /// stays as it is, and has a `source()`.
+    /// Adds the error's cause. Its text must contain no secret.
+    ///
+    /// The text of a usage or internal error then ends with the cause, after a colon and in
+    /// the same line. The text of a refusal stays unchanged; its cause is in `source()`.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    fn finally(mut self) -> Self {
-        self.final_ = true;
+    fn after_mac(mut self) -> Self {
+        self.after_mac = true;
         self
     }
 
-    /// What a chain answers when no key opened the cookie. The key whose MAC held
-    /// has the last word; then an outage, since it may hide a valid cookie; then
-    /// not valid, unless every key found the cookie too long to look at.
-    pub(super) fn of_chain(keys: Vec<Error>) -> Self {
-        let first = |of: fn(&Error) -> bool| keys.iter().position(of);
-        let verdict = first(Error::is_final)
+    /// Returns the error of a chain in which no key opened the cookie.
+    ///
+    /// The key that verified the MAC decides. Otherwise a failure of the system decides, since
+    /// it may hide a valid cookie; then a usage error; then *not valid*, unless the cookie was
+    /// too long for every key.
+    pub(super) fn of_chain(per_key: Vec<Error>) -> Self {
+        let first = |is: fn(&Error) -> bool| per_key.iter().position(is);
+        let deciding = first(Error::is_final)
             .or_else(|| first(Error::is_internal))
             .or_else(|| first(Error::is_usage))
             .or_else(|| first(Error::is_not_valid))
             .unwrap_or(0);
-        let speaker = keys.get(verdict);
+        let decider = per_key.get(deciding);
         Error {
-            kind: speaker.map_or(Kind::NotValid, |error| error.kind.clone()),
-            final_: speaker.is_some_and(Error::is_final),
+            kind: decider.map_or(Kind::NotValid, |error| error.kind.clone()),
+            after_mac: decider.is_some_and(Error::is_final),
             source: None,
-            keys,
-            verdict,
+            per_key,
+            deciding,
         }
     }
 }
 
 impl Error {
-    /// The caller asked for something impossible: a bad name, a value too long
-    /// to seal or that cannot be serialized, an unusable key.
+    /// Returns whether the caller asked for something impossible: an invalid name, an unusable
+    /// key, or a value that is too long to seal or cannot be serialized.
     #[must_use]
     #[doc(alias = "IsUsage")]
     pub fn is_usage(&self) -> bool {
         matches!(self.kind, Kind::Usage(_) | Kind::TooLongToSeal { .. })
     }
 
-    /// The cookie was refused: not valid, too long, expired or too new.
+    /// Returns whether the cookie was refused: not valid, too long, expired or too new.
     #[must_use]
     #[doc(alias = "IsDecode")]
     pub fn is_decode(&self) -> bool {
         !self.is_usage() && !self.is_internal()
     }
 
-    /// The system failed; the cookie may well be good.
+    /// Returns whether the system failed. The cookie may be valid.
     #[must_use]
     #[doc(alias = "IsInternal")]
     pub fn is_internal(&self) -> bool {
         matches!(self.kind, Kind::Internal(_))
     }
 
-    /// The cookie is not one of these keys, or is no cookie at all.
+    /// Returns whether the cookie is not valid: these keys did not seal it, or its content
+    /// cannot be read.
     #[must_use]
     pub fn is_not_valid(&self) -> bool {
         self.kind == Kind::NotValid
     }
 
-    /// The MAC holds and the cookie is older than `max_age`.
+    /// Returns whether the cookie is authentic and older than `max_age`.
     #[must_use]
     pub fn is_expired(&self) -> bool {
         self.kind == Kind::Expired
     }
 
-    /// The MAC holds and the cookie is younger than `min_age`, or dated further
-    /// in the future than the clock skew allows.
+    /// Returns whether the cookie is authentic and younger than `min_age`, or dated further in
+    /// the future than the clock skew permits.
     #[must_use]
     pub fn is_too_new(&self) -> bool {
         self.kind == Kind::TooNew
     }
 
-    /// The cookie is, or would become, longer than it may be. The message gives
-    /// both figures.
+    /// Returns whether the cookie is, or would be when sealed, longer than permitted. The
+    /// message contains both lengths.
     #[must_use]
     pub fn is_too_long(&self) -> bool {
         matches!(
@@ -196,29 +207,31 @@ impl Error {
         )
     }
 
-    /// For a chain: the refusal of each key that was asked, newest first; else
-    /// empty. For an operator's eyes only, as is all but the kind.
+    /// Returns the error of each key that a chain tried, newest first. It is empty for an
+    /// error of a single codec.
+    ///
+    /// Show these errors to operators only. A client must learn no more than the kind.
     #[must_use]
     pub fn per_key(&self) -> &[Error] {
-        &self.keys
+        &self.per_key
     }
 
-    /// What caused it; of a chain, that of the key that has the word.
+    /// Returns the cause; for a chain, the cause of the deciding key's error.
     fn cause(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
         match &self.source {
             Some(source) => Some(source.as_ref()),
-            None => self.keys.get(self.verdict)?.cause(),
+            None => self.per_key.get(self.deciding)?.cause(),
         }
     }
 
-    /// Whether this is [`Error::not_valid`] and holds nothing else.
-    pub(super) fn says_only_not_valid(&self) -> bool {
-        self.is_not_valid() && !self.final_ && self.source.is_none() && self.keys.is_empty()
+    /// Returns whether this is [`Error::not_valid`] without any detail.
+    pub(super) fn is_plain_not_valid(&self) -> bool {
+        self.is_not_valid() && !self.after_mac && self.source.is_none() && self.per_key.is_empty()
     }
 
-    /// Whether the MAC held, so that no other key may be tried.
+    /// Returns whether the MAC was verified, so that a chain must try no other key.
     pub(super) fn is_final(&self) -> bool {
-        self.final_
+        self.after_mac
     }
 }
 
@@ -245,22 +258,22 @@ impl fmt::Display for Error {
     }
 }
 
-/// As [`Display`](fmt::Display), and each key's refusal: nothing here tells apart
-/// the ways to be not valid either.
+/// Writes the [`Display`](fmt::Display) text and each key's error. It does not distinguish
+/// the reasons for *not valid* either.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_tuple("codec::Error");
         shown.field(&format_args!("{self}"));
-        if !self.keys.is_empty() {
-            shown.field(&self.keys);
+        if !self.per_key.is_empty() {
+            shown.field(&self.per_key);
         }
         shown.finish()
     }
 }
 
 impl StdError for Error {
-    /// What the serializer said of bytes whose MAC holds. The text of an error that is no
-    /// refusal names its cause itself.
+    /// Returns the cause of a refusal: the serializer's error for authentic bytes. It is `None`
+    /// for usage and internal errors, since their text already contains the cause.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         let cause = self.cause().filter(|_| self.is_decode())?;
         Some(cause)

@@ -1,38 +1,38 @@
-//! The gorilla frame, as bytes: `name|date|v|mac` and the base64 around it.
+//! The gorilla frame: `name|date|v|mac` and the base64 around it.
 //!
-//! gorilla/securecookie, `securecookie.go`, `Encode` and `Decode`. The cookie is
-//! `base64(date|v|mac)`, `v` is base64 too, and the MAC covers `name|date|v`.
-//! Both layers are RFC 4648 base64url with padding, read strictly: what differs
-//! from the one canonical text in any way is refused.
+//! Source: gorilla/securecookie, `securecookie.go`, `Encode` and `Decode`. The cookie is
+//! `base64(date|v|mac)`, `v` is base64 too, and the MAC covers `name|date|v`. Both layers are
+//! RFC 4648 base64url with padding. Only the canonical text is accepted.
 //!
-//! Keys and clocks never live here.
+//! This file has no keys and no clock.
 
 use base64::Engine;
 use memchr::memchr;
 
 use super::{UnixTime, base64_engine};
 
-/// Encodes into `text`, which is exactly as long as the result.
+/// Encodes `bytes` into `text`, which has exactly the length of the result.
 pub(super) fn encode(bytes: &[u8], text: &mut [u8]) -> Option<()> {
     let written = base64_engine::URL_SAFE.encode_slice(bytes, text).ok()?;
     (written == text.len()).then_some(())
 }
 
-/// Decodes into the front of `bytes`, which has [`room_to_decode`] bytes or more,
-/// and says how many there are. `None` for all but canonical base64.
+/// Decodes into the front of `bytes`, which has [`room_to_decode`] bytes or more.
+///
+/// Returns the number of decoded bytes, or `None` if `text` is not canonical base64.
 pub(super) fn decode(text: &[u8], bytes: &mut [u8]) -> Option<usize> {
     base64_engine::URL_SAFE.decode_slice(text, bytes).ok()
 }
 
-/// How many bytes of room decoding a text of `length` takes: never fewer than come out.
+/// Returns the room needed to decode a text of `length` bytes: at least the decoded length.
 pub(super) fn room_to_decode(length: usize) -> usize {
     base64::decoded_len_estimate(length)
 }
 
-/// How many bytes each part of a frame has when it is sealed.
+/// The length of each part of a frame to be sealed, in bytes.
 #[derive(Clone, Copy)]
 pub(super) struct Layout {
-    /// What `v` encodes: the IV and the ciphertext, or the payload.
+    /// The bytes that `v` encodes: the IV and the ciphertext, or the payload.
     pub(super) raw: usize,
     /// `v` itself.
     pub(super) value: usize,
@@ -45,7 +45,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// `None` if the sizes are beyond what memory can address.
+    /// Returns `None` if a length overflows `usize`.
     pub(super) fn new(name: usize, date: usize, raw: usize, mac: usize) -> Option<Self> {
         let value = base64::encoded_len(raw, true)?;
         let inner = date.checked_add(value)?.checked_add(mac)?.checked_add(2)?;
@@ -59,16 +59,15 @@ impl Layout {
         })
     }
 
-    /// Room for the frame and the cookie side by side.
+    /// Returns the room for the frame followed by the cookie.
     pub(super) fn scratch(&self) -> Option<usize> {
         self.frame.checked_add(self.cookie)
     }
 }
 
-/// A cookie whose outer base64 held, split in its parts. Nothing of it has been
-/// authenticated yet.
+/// A decoded cookie, split into its parts, before its MAC is verified.
 pub(super) struct Frame<'a> {
-    /// `name|date|v`, over which the MAC goes.
+    /// `name|date|v`, which the MAC covers.
     pub(super) signed: &'a [u8],
     date: &'a [u8],
     /// `v`.
@@ -77,11 +76,11 @@ pub(super) struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// Decodes `cookie` under `name` into `scratch`; `None` if it is no frame.
+    /// Decodes `cookie` under `name` into `scratch`. Returns `None` if it is not a frame.
     ///
-    /// The MAC is all that follows the second `|`, and its length is checked with
-    /// it: to take the last bytes instead would let the parts move, and a cookie
-    /// sealed under the name `s|1795194425` open under `s`.
+    /// The MAC is everything after the second `|`; the verification also checks its length. If
+    /// the MAC were the last bytes instead, the borders between the parts could move, and a
+    /// cookie sealed under the name `s|1795194425` would open under `s`.
     fn decode(name: &str, cookie: &str, scratch: &'a mut [u8]) -> Option<Self> {
         let (prefix, room) = scratch.split_at_mut_checked(name.len() + 1)?;
         let (separator, in_front) = prefix.split_last_mut()?;
@@ -102,8 +101,8 @@ impl<'a> Frame<'a> {
         })
     }
 
-    /// The date, if it is written in the one way there is: digits, no sign, no
-    /// leading zero (`0` alone is a date), within Go's `int64`.
+    /// Returns the date if it is canonical: digits, no sign, no leading zero (`0` alone is a
+    /// date), within Go's `int64`.
     pub(super) fn date(&self) -> Option<UnixTime> {
         let canonical = match self.date {
             [b'0'] => true,
@@ -116,13 +115,14 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// What stands before and after the first `|`.
+/// Splits `bytes` at the first `|`, which is in neither part.
 fn split_at_bar(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (before, bar_and_after) = bytes.split_at_checked(memchr(b'|', bytes)?)?;
     Some((before, bar_and_after.get(1..)?))
 }
 
-/// Decodes `cookie` under `name` and hands the frame, if it is one, to `read`.
+/// Decodes `cookie` under `name`, and calls `read` with the frame, or with `None` if the
+/// cookie is not one.
 pub(super) fn with_frame<R>(
     name: &str,
     cookie: &str,
@@ -132,14 +132,14 @@ pub(super) fn with_frame<R>(
     with_scratch(room, |scratch| read(Frame::decode(name, cookie, scratch)))
 }
 
-/// Lends `length` bytes of zeros: from the stack for what a cookie may have by
-/// default, so that the codec allocates nothing, else from the heap.
+/// Calls `work` with `length` zero bytes. They are on the stack if a cookie within the default
+/// limits needs no more, so that the codec allocates nothing; otherwise on the heap.
 ///
-/// The smaller sizes keep small cookies from paying for the clearing of the large.
+/// There are several sizes, so that a small cookie does not pay for clearing a large buffer.
 pub(super) fn with_scratch<R>(length: usize, work: impl FnOnce(&mut [u8]) -> R) -> R {
     const SMALL: usize = 384;
     const MEDIUM: usize = 1024;
-    // A name and value of 4096 bytes as text, and the same again as a frame.
+    // A name and value of 4096 bytes as text, and as much for the frame.
     const LARGE: usize = 2 * 4096 + 64;
 
     let (mut small, mut medium, mut large, mut heap);

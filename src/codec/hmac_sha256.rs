@@ -1,23 +1,24 @@
 //! HMAC-SHA-256 (RFC 2104, FIPS 180-4) on the bare compression function.
 //!
-//! It computes what `hmac::Hmac<Sha256>` does, and the tests hold it against that
-//! and Wycheproof. It stands apart because it is the default of every cookie: the
-//! general one clones and wipes buffers for each message, which made each MAC of a
-//! cookie of 256 bytes a fifth slower. Here the two states computed from the key
-//! are copied to the stack, and the compression overwrites the copies.
+//! It computes the same MACs as `hmac::Hmac<Sha256>`; tests compare it with that type and with
+//! Wycheproof's vectors. It has its own code because it is the default for cookies: the
+//! general type clones and wipes buffers for each message, which made the MAC of a cookie of
+//! 256 bytes a fifth slower. Here the two states computed from the key are copied to the
+//! stack, and the compression overwrites the copies.
 
 use sha2::block_api::compress256;
 use zeroize::Zeroizing;
 
 use super::HashKey;
 
-/// Bytes of a block and of a digest.
+/// The length of a block, in bytes.
 const BLOCK: usize = 64;
+/// The length of a digest, in bytes.
 const DIGEST: usize = 32;
 
 type State = [u32; 8];
 
-/// The state SHA-256 starts from: FIPS 180-4, section 5.3.3.
+/// SHA-256's initial state (FIPS 180-4, section 5.3.3).
 const INITIAL: State = [
     0x6a09_e667,
     0xbb67_ae85,
@@ -29,7 +30,7 @@ const INITIAL: State = [
     0x5be0_cd19,
 ];
 
-/// A key, absorbed: the states after HMAC's inner and outer pad.
+/// A key, as the states after HMAC's inner and outer pad.
 pub(super) struct HmacSha256 {
     inner: Zeroizing<State>,
     outer: Zeroizing<State>,
@@ -38,7 +39,7 @@ pub(super) struct HmacSha256 {
 impl HmacSha256 {
     pub(super) fn new(key: &HashKey) -> Self {
         let block = key.padded_to_block::<sha2::Sha256, BLOCK>();
-        let absorbed = |pad: u8| {
+        let state_after = |pad: u8| {
             let mut padded = Zeroizing::new([0; BLOCK]);
             for (byte, key) in padded.iter_mut().zip(block.iter()) {
                 *byte = key ^ pad;
@@ -48,8 +49,8 @@ impl HmacSha256 {
             state
         };
         HmacSha256 {
-            inner: absorbed(0x36),
-            outer: absorbed(0x5c),
+            inner: state_after(0x36),
+            outer: state_after(0x5c),
         }
     }
 
@@ -59,13 +60,13 @@ impl HmacSha256 {
     }
 }
 
-/// Hashes `message` onto a state that has absorbed one block of pad.
+/// Hashes `message` and the padding, starting from a state after one block.
 #[inline(always)]
 fn finish(mut state: State, message: &[u8]) -> [u8; DIGEST] {
     let (blocks, rest) = message.as_chunks::<BLOCK>();
     compress256(&mut state, blocks);
 
-    // The rest, a one bit, zeros, and the length in bits at the end of a block.
+    // The last bytes, a one bit, zeros, and the length in bits at the end of a block.
     let mut last = [[0; BLOCK]; 2];
     let bits = (BLOCK as u64 + message.len() as u64).wrapping_mul(8);
     let used = if rest.len() < BLOCK - 8 { 1 } else { 2 };

@@ -1,7 +1,7 @@
-//! [`KeyPairs`]: the chain's keys as text (SPEC), from an argument, a file or
-//! the environment.
+//! [`KeyPairs`]: reads the keys of a chain from their text form (SPEC), in an argument, a file
+//! or the environment.
 //!
-//! Reading that file or variable, once, at start-up, is the only I/O of the codec.
+//! Reading that file or variable, at start-up, is the codec's only I/O.
 
 use std::env::VarError;
 use std::fs::File;
@@ -14,23 +14,25 @@ use zeroize::Zeroizing;
 use super::readings::parse_key;
 use super::{BlockKey, Error, HashKey, KeyPair, OtherReading};
 
-/// No chain is this long; a device or a wrong file ends here.
+/// The longest key file that is read, in bytes. No chain is this long: a longer file is the
+/// wrong one, or a device without end.
 const LONGEST_KEY_FILE: u64 = 64 * 1024;
 
-/// Key pairs, newest first: the first seals, all open.
+/// Key pairs, newest first. The first pair seals, and every pair opens.
 ///
-/// As text (SPEC): `HASH[:BLOCK]` pairs, separated by commas or line ends. White space around a
-/// pair is ignored, and so are empty lines and those that begin with `#`. Each key is
+/// Their text form (SPEC) consists of `HASH[:BLOCK]` pairs, separated by commas or line ends.
+/// White space around a pair is ignored, and so are empty lines and lines that begin with `#`.
+/// Each key has one of these forms:
 ///
 /// | text | the key's bytes | in Go |
 /// |---|---|---|
-/// | hex digits | what they stand for | `hex.DecodeString` |
-/// | `b64=` and base64 in either alphabet, padded or not | what it stands for | `base64.StdEncoding`, `URLEncoding` and their `Raw` forms |
-/// | `text=` and text | the text itself, which holds no comma, no colon and no line end | `[]byte(os.Getenv("KEY"))` |
+/// | hex digits | the decoded bytes | `hex.DecodeString` |
+/// | `b64=` and base64 in either alphabet, padded or not | the decoded bytes | `base64.StdEncoding`, `URLEncoding` and their `Raw` forms |
+/// | `text=` and text without comma, colon and line end | the bytes of the text | `[]byte(os.Getenv("KEY"))` |
 ///
-/// The last reading is for keys that a Go program has as text; one made of letters is easier
-/// to guess than its length says. [`KeyPair::generate`] and `silverback keygen` make better
-/// ones.
+/// Use `text=` only for keys that a Go program has as text: a key of letters is easier to
+/// guess than its length suggests. [`KeyPair::generate`] and `silverback keygen` make better
+/// keys.
 ///
 /// ```
 /// use silverback::codec::{Codecs, KeyPairs};
@@ -47,15 +49,16 @@ const LONGEST_KEY_FILE: u64 = 64 * 1024;
 /// # Ok::<(), silverback::codec::Error>(())
 /// ```
 ///
-/// Errors say which pair is wrong and how, and never what it says.
+/// Errors name the pair and its fault, and never contain its text.
 #[derive(Clone, Debug)]
 pub struct KeyPairs(Vec<KeyPair>);
 
 impl KeyPairs {
-    /// `count` new pairs from the operating system.
+    /// Creates `count` random pairs.
     ///
     /// # Errors
-    /// Internal, if the system has no randomness to give; usage for none at all.
+    /// Returns an internal error if the operating system has no randomness, and a usage error
+    /// if `count` is 0.
     pub fn generate(count: usize) -> Result<Self, Error> {
         let pairs = (0..count).map(|_| KeyPair::generate());
         KeyPairs::new(pairs.collect::<Result<_, _>>()?)
@@ -63,16 +66,19 @@ impl KeyPairs {
 
     fn new(pairs: Vec<KeyPair>) -> Result<Self, Error> {
         if pairs.is_empty() {
-            return Err(Error::usage("there is no key pair"));
+            return Err(Error::usage(
+                "there is no key pair: make one with `silverback keygen`",
+            ));
         }
         Ok(KeyPairs(pairs))
     }
 
-    /// Reads a SPEC whose hash keys may be weak: shorter than 32 bytes. Only for
-    /// cookies that a service with such keys has sealed.
+    /// Reads a SPEC that may have weak hash keys: shorter than 32 bytes.
+    ///
+    /// Use it only for cookies that an older service sealed with such keys.
     ///
     /// # Errors
-    /// Usage, naming the pair that is no pair.
+    /// Returns a usage error that names the first invalid pair.
     pub fn from_legacy_spec(spec: &str) -> Result<Self, Error> {
         KeyPairs::parse(spec, |key| Ok(HashKey::legacy(key)))
     }
@@ -80,15 +86,15 @@ impl KeyPairs {
     /// Reads the SPEC in a file.
     ///
     /// # Errors
-    /// Usage, if the file cannot be read, is no text, or holds no SPEC.
+    /// Returns a usage error if the file cannot be read, is not text, or is not a SPEC.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         read_key_file(path)?.parse()
     }
 
-    /// [`from_file`](KeyPairs::from_file), of a SPEC with weak hash keys.
+    /// Reads the SPEC in a file. It may have weak hash keys: shorter than 32 bytes.
     ///
     /// # Errors
-    /// As `from_file`, except that hash keys may be short.
+    /// Returns the errors of [`from_file`](KeyPairs::from_file), except for short hash keys.
     pub fn from_legacy_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         KeyPairs::from_legacy_spec(&read_key_file(path)?)
     }
@@ -96,7 +102,7 @@ impl KeyPairs {
     /// Reads the SPEC in an environment variable.
     ///
     /// # Errors
-    /// Usage, if the variable is not set, is no text, or holds no SPEC.
+    /// Returns a usage error if the variable is not set, is not text, or is not a SPEC.
     pub fn from_env(variable: &str) -> Result<Self, Error> {
         let named = match may_be_a_key(variable) {
             true => "the variable for the keys".to_owned(),
@@ -108,21 +114,25 @@ impl KeyPairs {
                 pairs.map_err(|error| Error::usage(format!("{named}: {error}")))
             }
             Err(VarError::NotPresent) => Err(Error::usage(format!(
-                "{named} is not set: put key pairs there, as `silverback keygen` prints them"
+                "{named} is not set: set it to key pairs, as `silverback keygen` prints them"
             ))),
             // The variable's error quotes its value.
-            Err(VarError::NotUnicode(_)) => Err(Error::usage(format!("{named} is no text"))),
+            Err(VarError::NotUnicode(_)) => Err(Error::usage(format!(
+                "{named} is not UTF-8: set it to key pairs, as `silverback keygen` prints them"
+            ))),
         }
     }
 
-    /// What each pair of a SPEC would be if its keys were read in another way: as text for hex,
-    /// say. For a hint to an operator when the keys do not open a cookie, as the `silverback`
-    /// program gives it; never for opening what a client sends.
+    /// Returns each pair of a SPEC with its keys read in another form: for example, as text
+    /// instead of hex.
+    ///
+    /// Use it for a hint to an operator if the keys do not open a cookie, as the `silverback`
+    /// program does. Never use it to open a cookie that a client sends.
     ///
     /// ```
     /// use silverback::codec::{Codec, Codecs, KeyPairs};
     ///
-    /// // A Go program that takes the digits themselves for its key.
+    /// // A Go program that uses the digits themselves as its key.
     /// let digits = "000102030405060708090a0b0c0d0e0f";
     /// let in_go = KeyPairs::from_legacy_spec(&format!("text={digits}"))?;
     /// let cookie = Codecs::from_pairs(in_go)?.seal("sid", b"ape")?;
@@ -140,14 +150,14 @@ impl KeyPairs {
             .collect()
     }
 
-    /// How many pairs there are; at least one.
+    /// Returns the number of pairs, which is at least one.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "never empty by construction")]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// The pairs, newest first.
+    /// Returns an iterator over the pairs, newest first.
     pub fn iter(&self) -> std::slice::Iter<'_, KeyPair> {
         self.0.iter()
     }
@@ -179,7 +189,7 @@ impl IntoIterator for KeyPairs {
     }
 }
 
-/// The texts of the pairs.
+/// Splits a SPEC into the texts of its pairs.
 fn pairs_of(spec: &str) -> Vec<&str> {
     let is_pairs = |line: &&str| !line.is_empty() && !line.starts_with('#');
     let mut lines = spec
@@ -189,7 +199,7 @@ fn pairs_of(spec: &str) -> Vec<&str> {
         .peekable();
     let mut pairs = Vec::new();
     while let Some(line) = lines.next() {
-        // A comma at the end of a line and the end itself separate once.
+        // A comma at the end of a line and the line end together are one separator.
         let line = match lines.peek() {
             Some(_) => line.strip_suffix(',').unwrap_or(line),
             None => line,
@@ -199,8 +209,8 @@ fn pairs_of(spec: &str) -> Vec<&str> {
     pairs
 }
 
-/// Whether the name of a variable may be a key by mistake: a key's text has 32 characters or
-/// more, and may have others than letters, digits and underscores.
+/// Returns whether the name of a variable may be a key by mistake: it has 32 characters or
+/// more, or others than letters, digits and underscores.
 fn may_be_a_key(variable: &str) -> bool {
     let in_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     variable.len() >= 32 || !variable.bytes().all(in_name)
@@ -223,21 +233,22 @@ fn parse_pair(text: &str, hash_key: fn(&[u8]) -> Result<HashKey, Error>) -> Resu
     Ok(KeyPair::new(hash, block))
 }
 
-/// The text of a key file, which is a SPEC, in memory that is wiped:
-/// [`KeyPairs::from_file`] reads it and parses it.
+/// Reads the text of a key file, which is a SPEC, into memory that is wiped on drop.
+///
+/// [`KeyPairs::from_file`] also parses it.
 ///
 /// # Errors
-/// Usage, if the file cannot be read, is no text, or is over 64 KiB. The path is not named: on
-/// a command line it may be a key by mistake.
+/// Returns a usage error if the file cannot be read, is not text, or is over 64 KiB. The error
+/// does not contain the path, which may be a key by mistake.
 pub fn read_key_file(path: impl AsRef<Path>) -> Result<Zeroizing<String>, Error> {
     let refused = |why: &str| Error::usage(format!("the key file cannot be read: {why}"));
-    // A buffer that grew would leave keys behind.
+    // The buffer must not grow: growing would leave keys in freed memory.
     let mut text = Zeroizing::new(String::with_capacity(LONGEST_KEY_FILE as usize + 2));
     File::open(path)
         .and_then(|file| file.take(LONGEST_KEY_FILE + 1).read_to_string(&mut text))
         .map_err(|error| refused(&error.to_string()))?;
     if text.len() as u64 > LONGEST_KEY_FILE {
-        return Err(refused("it is too large to be one"));
+        return Err(refused("it is too large: a key file has at most 64 KiB"));
     }
     Ok(text)
 }

@@ -1,8 +1,8 @@
-//! Keys, typed: [`HashKey`] authenticates, [`BlockKey`] encrypts, a [`KeyPair`]
-//! is what one member of a chain holds.
+//! The key types: [`HashKey`] authenticates, [`BlockKey`] encrypts, and [`KeyPair`] holds the
+//! keys of one member of a chain.
 //!
-//! Keys are zeroized on drop and never printed. Their text form (SPEC) is in
-//! `key_pairs.rs`; what is computed from them is in `mac.rs` and `cipher.rs`.
+//! Keys are zeroized on drop and never printed. Their text form (SPEC) is in `key_pairs.rs`.
+//! The states computed from them are in `mac.rs` and `cipher.rs`.
 
 use std::fmt;
 
@@ -14,13 +14,15 @@ use zeroize::Zeroizing;
 
 use super::{Error, randomness};
 
-/// The shortest hash key that is not weak: as long as SHA-256's output (RFC 2104, section 3).
+/// The length of the shortest hash key that is not weak, in bytes: that of SHA-256's output
+/// (RFC 2104, section 3).
 const SHORTEST_HASH_KEY: usize = 32;
 
-/// `length` random bytes from the operating system, for keys.
+/// Returns `length` random bytes from the operating system, for keys.
 ///
 /// # Errors
-/// Internal, if the system has no randomness to give; usage, for more than memory.
+/// Returns an internal error if the operating system has no randomness, and a usage error if
+/// `length` bytes do not fit into memory.
 ///
 /// ```
 /// let key = silverback::codec::generate_random_key(64)?;
@@ -31,13 +33,13 @@ const SHORTEST_HASH_KEY: usize = 32;
 pub fn generate_random_key(length: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut key = Zeroizing::new(Vec::new());
     key.try_reserve_exact(length)
-        .map_err(|_| Error::usage("the key is longer than memory"))?;
+        .map_err(|_| Error::usage("the key does not fit into memory: ask for fewer bytes"))?;
     key.resize(length, 0);
     randomness::fill_from_system(&mut key)?;
     Ok(key)
 }
 
-/// The key that authenticates: at least 32 bytes, better 64.
+/// The key that authenticates cookies: at least 32 bytes, better 64.
 ///
 /// ```
 /// use silverback::codec::HashKey;
@@ -51,43 +53,46 @@ pub fn generate_random_key(length: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
 pub struct HashKey(Zeroizing<Vec<u8>>);
 
 impl HashKey {
-    /// A key of 32 bytes or more.
+    /// Creates a key from 32 bytes or more.
     ///
     /// # Errors
-    /// Usage, if the key is shorter.
+    /// Returns a usage error if the key is shorter.
     pub fn new(key: &[u8]) -> Result<Self, Error> {
         if key.len() < SHORTEST_HASH_KEY {
             return Err(Error::usage(format!(
-                "the hash key has {} bytes, it needs {SHORTEST_HASH_KEY} or more",
+                "the hash key has {} bytes, {SHORTEST_HASH_KEY} or more are required",
                 key.len()
             )));
         }
         Ok(HashKey::legacy(key))
     }
 
-    /// A key of any length, even empty: only for cookies that a service with
-    /// such a key has sealed. A short key can be guessed from one cookie.
+    /// Creates a key of any length, even empty.
+    ///
+    /// Use it only for cookies that an older service sealed with such a key. An attacker can
+    /// guess a short key from one cookie.
     #[must_use]
     pub fn legacy(key: &[u8]) -> Self {
         HashKey(Zeroizing::new(key.to_vec()))
     }
 
-    /// A new key of 64 bytes from the operating system.
+    /// Creates a random key of 64 bytes.
     ///
     /// # Errors
-    /// Internal, if the system has no randomness to give.
+    /// Returns an internal error if the operating system has no randomness.
     pub fn generate() -> Result<Self, Error> {
         generate_random_key(64).map(HashKey)
     }
 
-    /// The key's bytes. They are a secret: never log them.
+    /// Returns the key's bytes. They are a secret: never log them.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
 
-    /// Whether HMAC takes the two keys for one, under any hash function of ours:
-    /// RFC 2104 pads a key with zeros to the block, and hashes a longer one first.
+    /// Returns whether HMAC treats the two keys as the same, under any supported hash function.
+    ///
+    /// RFC 2104 pads a short key with zeros to one block, and hashes a longer one first.
     pub(super) fn is_same_key_as(&self, other: &HashKey) -> bool {
         let same_under =
             |pad: fn(&HashKey) -> Zeroizing<Vec<u8>>| bool::from(pad(self).ct_eq(&pad(other)));
@@ -98,7 +103,7 @@ impl HashKey {
             || same_under(HashKey::padded_to_block::<Sha1, 64>)
     }
 
-    /// The key as HMAC sees it: one block of the hash function.
+    /// Returns the key as HMAC uses it: one block of the hash function.
     pub(super) fn padded_to_block<D: Digest, const BLOCK: usize>(&self) -> Zeroizing<Vec<u8>> {
         let mut block = Zeroizing::new(Vec::with_capacity(BLOCK));
         if self.0.len() > BLOCK {
@@ -117,9 +122,9 @@ impl fmt::Debug for HashKey {
     }
 }
 
-/// The key that encrypts, AES-128, AES-192 or AES-256 by its length.
+/// The key that encrypts cookies with AES-128, AES-192 or AES-256, depending on its length.
 ///
-/// The length is right by type for arrays, and checked for slices.
+/// For an array, the type guarantees a valid length; for a slice, the constructor checks it.
 ///
 /// ```
 /// use silverback::codec::BlockKey;
@@ -130,54 +135,54 @@ impl fmt::Debug for HashKey {
 /// # Ok::<(), silverback::codec::Error>(())
 /// ```
 #[derive(Clone)]
-// On the heap, so that moving a key leaves no copy of it behind.
+// Stays on the heap, so that moving a key leaves no copy of it behind.
 pub struct BlockKey(Zeroizing<Vec<u8>>);
 
 impl BlockKey {
-    /// A key of 16, 24 or 32 bytes.
+    /// Creates a key from 16, 24 or 32 bytes.
     ///
     /// # Errors
-    /// Usage, for any other length.
+    /// Returns a usage error if the key has another length.
     pub fn new(key: &[u8]) -> Result<Self, Error> {
         if !matches!(key.len(), 16 | 24 | 32) {
             return Err(Error::usage(format!(
-                "the block key has {} bytes, it needs 16, 24 or 32",
+                "the block key has {} bytes, 16, 24 or 32 are required",
                 key.len()
             )));
         }
         Ok(BlockKey(Zeroizing::new(key.to_vec())))
     }
 
-    /// A new AES-256 key from the operating system.
+    /// Creates a random AES-256 key.
     ///
     /// # Errors
-    /// Internal, if the system has no randomness to give.
+    /// Returns an internal error if the operating system has no randomness.
     pub fn generate() -> Result<Self, Error> {
         generate_random_key(32).map(BlockKey)
     }
 
-    /// The key's bytes. They are a secret: never log them.
+    /// Returns the key's bytes. They are a secret: never log them.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
 }
 
-/// AES-128.
+/// Creates an AES-128 key.
 impl From<[u8; 16]> for BlockKey {
     fn from(key: [u8; 16]) -> Self {
         BlockKey(Zeroizing::new(Zeroizing::new(key).to_vec()))
     }
 }
 
-/// AES-192.
+/// Creates an AES-192 key.
 impl From<[u8; 24]> for BlockKey {
     fn from(key: [u8; 24]) -> Self {
         BlockKey(Zeroizing::new(Zeroizing::new(key).to_vec()))
     }
 }
 
-/// AES-256.
+/// Creates an AES-256 key.
 impl From<[u8; 32]> for BlockKey {
     fn from(key: [u8; 32]) -> Self {
         BlockKey(Zeroizing::new(Zeroizing::new(key).to_vec()))
@@ -190,8 +195,7 @@ impl fmt::Debug for BlockKey {
     }
 }
 
-/// What one member of a chain holds: a hash key, and a block key if its cookies
-/// are encrypted.
+/// The keys of one member of a chain: a hash key, and a block key if its cookies are encrypted.
 ///
 /// ```
 /// use silverback::codec::{BlockKey, HashKey, KeyPair};
@@ -209,35 +213,35 @@ pub struct KeyPair {
 }
 
 impl KeyPair {
-    /// Cookies are encrypted and authenticated.
+    /// Creates a pair that encrypts and authenticates cookies.
     #[must_use]
     pub fn new(hash: HashKey, block: BlockKey) -> Self {
         let block = Some(block);
         KeyPair { hash, block }
     }
 
-    /// Cookies are authenticated; anyone who holds one can read it.
+    /// Creates a pair that authenticates cookies and does not encrypt them: the client can read
+    /// the payload.
     #[must_use]
     pub fn sign_only(hash: HashKey) -> Self {
         KeyPair { hash, block: None }
     }
 
-    /// A new pair from the operating system: a hash key of 64 bytes and an
-    /// AES-256 key.
+    /// Creates a random pair: a hash key of 64 bytes and an AES-256 key.
     ///
     /// # Errors
-    /// Internal, if the system has no randomness to give.
+    /// Returns an internal error if the operating system has no randomness.
     pub fn generate() -> Result<Self, Error> {
         Ok(KeyPair::new(HashKey::generate()?, BlockKey::generate()?))
     }
 
-    /// The key that authenticates.
+    /// Returns the key that authenticates.
     #[must_use]
     pub fn hash(&self) -> &HashKey {
         &self.hash
     }
 
-    /// The key that encrypts, if there is one.
+    /// Returns the key that encrypts, or `None` if cookies are only signed.
     #[must_use]
     pub fn block(&self) -> Option<&BlockKey> {
         self.block.as_ref()

@@ -1,7 +1,7 @@
-//! Readers for formats that were never safe, to migrate away from them.
+//! Readers for unsafe formats, for migration (feature `legacy`).
 //!
-//! Nothing here seals, and nothing here is believed: what comes out carries that
-//! in its type. Feature `legacy`.
+//! These types cannot seal. The type of their result marks it as unproven: anyone can forge
+//! the cookies they read.
 
 use std::fmt;
 
@@ -17,16 +17,15 @@ use aes::cipher::InnerIvInit;
 
 use super::Error;
 
-/// The longest cookie that is looked at, as long as gorilla's.
-const LONGEST: usize = 4096;
+/// The length of the longest cookie that is read, in bytes, as in gorilla.
+const MAX_LENGTH: usize = 4096;
 
 /// Reads the cookies of Go's dolab/session, which anyone can forge.
 ///
-/// Their only protection is AES-256-CFB with a key anyone can compute (SHA-256 of
-/// the cookie's name), one IV for all of them (MD5 of the secret), and no MAC: one
-/// sample gives away the first block of every other, and any bit can be flipped
-/// unnoticed. So what is read here may name a session that exists, and proves
-/// nothing: neither who sealed it nor when.
+/// Their only protection is AES-256-CFB, without a MAC. Anyone can compute the key (SHA-256 of
+/// the cookie's name), and all cookies share one IV (MD5 of the secret): one sample reveals
+/// the first block of every other cookie, and a client can flip any bit unnoticed. Use the
+/// bytes only to look up an existing session. They do not prove who sealed the cookie, or when.
 ///
 /// ```
 /// use silverback::codec::legacy::UnauthenticatedDolabReader;
@@ -41,12 +40,12 @@ pub struct UnauthenticatedDolabReader {
     iv: [u8; 16],
 }
 
-/// Bytes that anyone may have written.
+/// Unauthenticated bytes, which anyone may have written.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Forgeable(Vec<u8>);
 
 impl Forgeable {
-    /// The bytes. The long name is meant to be seen where they are used.
+    /// Returns the bytes. The long name makes each use visible in a review.
     #[must_use]
     pub fn into_unproven_bytes(self) -> Vec<u8> {
         self.0
@@ -54,7 +53,7 @@ impl Forgeable {
 }
 
 impl UnauthenticatedDolabReader {
-    /// A reader for the cookies called `cookie_name` of a service with `secret`.
+    /// Creates a reader for the cookies named `cookie_name` of a service that has `secret`.
     #[must_use]
     pub fn new(cookie_name: &str, secret: &str) -> Self {
         UnauthenticatedDolabReader {
@@ -63,13 +62,14 @@ impl UnauthenticatedDolabReader {
         }
     }
 
-    /// Decodes and decrypts a cookie. There is nothing to verify.
+    /// Decodes and decrypts a cookie. It verifies nothing: the format has no MAC.
     ///
     /// # Errors
-    /// Too long, over 4096 bytes; not valid, for anything but unpadded base64url.
+    /// Returns a *too long* error if the cookie has more than 4096 bytes, and a *not valid*
+    /// error if it is not unpadded base64url.
     pub fn read(&self, cookie: &str) -> Result<Forgeable, Error> {
-        if cookie.len() > LONGEST {
-            return Err(Error::too_long_to_open(cookie.len(), LONGEST));
+        if cookie.len() > MAX_LENGTH {
+            return Err(Error::too_long_to_open(cookie.len(), MAX_LENGTH));
         }
         let mut text = URL_SAFE_NO_PAD
             .decode(cookie)

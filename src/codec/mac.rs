@@ -1,7 +1,7 @@
-//! The MAC of the frame: HMAC (RFC 2104) under one of five hash functions.
+//! The MAC of the frame: HMAC (RFC 2104) with one of five hash functions.
 //!
-//! What HMAC computes from the key alone is computed once per key, not per cookie;
-//! that is most of what makes the codec fast.
+//! The state that HMAC computes from the key alone is computed once per key instead of once
+//! per cookie. Most of the codec's speed comes from this.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
@@ -11,10 +11,10 @@ use subtle::{Choice, ConstantTimeEq};
 use super::hmac_sha256::HmacSha256;
 use super::{HashFunction, HashKey};
 
-/// The longest MAC of any hash function of ours, in bytes.
+/// The length of the longest MAC of the supported hash functions, in bytes.
 const LONGEST_MAC: usize = 64;
 
-/// A hash key made ready to authenticate.
+/// Signs messages with one hash key, and verifies MACs.
 pub(super) enum Authenticator {
     Sha1(Hmac<Sha1>),
     Sha256(HmacSha256),
@@ -26,15 +26,15 @@ pub(super) enum Authenticator {
 impl Authenticator {
     pub(super) fn new(function: HashFunction, key: &HashKey) -> Self {
         match function {
-            HashFunction::Sha1 => Authenticator::Sha1(keyed(key)),
+            HashFunction::Sha1 => Authenticator::Sha1(hmac_with_key(key)),
             HashFunction::Sha256 => Authenticator::Sha256(HmacSha256::new(key)),
-            HashFunction::Sha384 => Authenticator::Sha384(keyed(key)),
-            HashFunction::Sha512 => Authenticator::Sha512(keyed(key)),
-            HashFunction::Sha512_256 => Authenticator::Sha512_256(keyed(key)),
+            HashFunction::Sha384 => Authenticator::Sha384(hmac_with_key(key)),
+            HashFunction::Sha512 => Authenticator::Sha512(hmac_with_key(key)),
+            HashFunction::Sha512_256 => Authenticator::Sha512_256(hmac_with_key(key)),
         }
     }
 
-    /// How many bytes its MACs have.
+    /// Returns the length of the MACs, in bytes.
     pub(super) fn mac_length(&self) -> usize {
         match self {
             Authenticator::Sha1(_) => 20,
@@ -44,7 +44,7 @@ impl Authenticator {
         }
     }
 
-    /// Writes the MAC of `message`; `mac` has [`mac_length`](Self::mac_length) bytes.
+    /// Writes the MAC of `message` to `mac`, which has [`mac_length`](Self::mac_length) bytes.
     pub(super) fn sign(&self, message: &[u8], mac: &mut [u8]) {
         match self {
             Authenticator::Sha1(key) => write_mac(key, message, mac),
@@ -55,32 +55,33 @@ impl Authenticator {
         }
     }
 
-    /// Whether `mac` is, whole and exactly, the MAC of `message`, in a time that
-    /// tells nothing of how much of it is right.
+    /// Returns whether `mac` is exactly the MAC of `message`, without truncation.
+    ///
+    /// The time it takes does not depend on how many bytes match.
     pub(super) fn verifies(&self, message: &[u8], mac: &[u8]) -> bool {
-        let mut right = [0; LONGEST_MAC];
-        let Some(right) = right.get_mut(..self.mac_length()) else {
+        let mut expected = [0; LONGEST_MAC];
+        let Some(expected) = expected.get_mut(..self.mac_length()) else {
             return false;
         };
-        self.sign(message, right);
-        same(right, mac)
+        self.sign(message, expected);
+        equal_in_constant_time(expected, mac)
     }
 }
 
-/// Compares in constant time, four bytes at a time: every MAC is a multiple of that.
-fn same(right: &[u8], mac: &[u8]) -> bool {
-    if right.len() != mac.len() {
+/// Compares four bytes at a time: the length of every MAC is a multiple of four.
+fn equal_in_constant_time(expected: &[u8], mac: &[u8]) -> bool {
+    if expected.len() != mac.len() {
         return false;
     }
-    let ((right, rest), (mac, _)) = (right.as_chunks(), mac.as_chunks());
-    let words = right.iter().zip(mac);
-    let equal = words.fold(Choice::from(1), |equal, (right, mac)| {
-        equal & u32::from_ne_bytes(*right).ct_eq(&u32::from_ne_bytes(*mac))
+    let ((expected, rest), (mac, _)) = (expected.as_chunks(), mac.as_chunks());
+    let words = expected.iter().zip(mac);
+    let equal = words.fold(Choice::from(1), |equal, (expected, mac)| {
+        equal & u32::from_ne_bytes(*expected).ct_eq(&u32::from_ne_bytes(*mac))
     });
     rest.is_empty() && equal.into()
 }
 
-fn keyed<M: Mac + KeyInit>(key: &HashKey) -> M {
+fn hmac_with_key<M: Mac + KeyInit>(key: &HashKey) -> M {
     #[expect(
         clippy::expect_used,
         reason = "RFC 2104, section 2: HMAC takes a key of any length"
@@ -88,8 +89,8 @@ fn keyed<M: Mac + KeyInit>(key: &HashKey) -> M {
     <M as KeyInit>::new_from_slice(key.expose()).expect("HMAC takes a key of any length")
 }
 
-fn write_mac<M: Mac + Clone>(keyed: &M, message: &[u8], mac: &mut [u8]) {
-    let mut hmac = keyed.clone();
+fn write_mac<M: Mac + Clone>(key_state: &M, message: &[u8], mac: &mut [u8]) {
+    let mut hmac = key_state.clone();
     hmac.update(message);
     mac.copy_from_slice(&hmac.finalize().into_bytes());
 }

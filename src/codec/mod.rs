@@ -1,22 +1,7 @@
-//! Cookies, sealed and opened: bytes, a name and a key pair become cookie text,
-//! and back. The heart of the crate, byte-compatible with gorilla/securecookie.
+//! Seals bytes into the text of a signed or encrypted cookie, and opens that text again,
+//! byte-compatible with gorilla/securecookie.
 //!
-//! | file | what lives there |
-//! |---|---|
-//! | `mod.rs` | the trait [`Codec`]: two required methods, and every other form as a wrapper |
-//! | `secure_cookie.rs` | [`SecureCookie`]: one key pair |
-//! | `chain.rs` | [`Codecs`]: the chain with key rotation |
-//! | `options.rs` | [`CodecOptions`]: ages, lengths, hash function, cipher, serializer |
-//! | `keys.rs`, `key_pairs.rs`, `readings.rs` | typed keys, and their text form |
-//! | `serializer/` | [`Serializer`]: typed values become bytes |
-//! | `opened.rs`, `error.rs`, `time.rs` | what opening answers |
-//! | `frame.rs`, `base64_engine.rs`, `mac.rs`, `hmac_sha256.rs`, `cipher.rs`, `randomness.rs` | the wire, private |
-//! | `legacy.rs` | formats that were never safe, to be read only (feature `legacy`) |
-//!
-//! No HTTP lives here, no I/O but the key file, and no clock but
-//! [`UnixTime::now`]: `now` is an argument of every `_at` form.
-//!
-//! # Five lines
+//! # Seal and open a value
 //!
 //! ```
 //! use silverback::codec::{Codec, Codecs, KeyPairs};
@@ -27,12 +12,34 @@
 //! # Ok::<(), silverback::codec::Error>(())
 //! ```
 //!
-//! # Compatible, and stricter
+//! - Rotate keys: [`Codecs`].
+//! - Read keys from a file or the environment: [`KeyPairs`].
+//! - Set ages, lengths, hash function, cipher or serializer: [`CodecOptions`].
+//! - Read the age of a cookie, and learn which key opened it: [`Opened`].
 //!
-//! Everything gorilla seals, this opens (dates over a minute in the future
-//! apart); everything this seals, gorilla opens (an empty plaintext under
-//! encryption and an empty hash key apart). Beyond that it accepts exactly one
-//! text for each cookie. The README has the table of differences.
+//! # Compatible with gorilla, and stricter
+//!
+//! This codec opens every cookie that gorilla seals, except one dated more than a minute in
+//! the future. gorilla opens every cookie that this codec seals, except an encrypted empty
+//! payload and a cookie under an empty hash key. For each cookie, this codec accepts exactly
+//! one text. The README has the table of differences.
+//!
+//! # Source files
+//!
+//! | file | contents |
+//! |---|---|
+//! | `mod.rs` | the trait [`Codec`]: two required methods, and every other form as a wrapper |
+//! | `secure_cookie.rs` | [`SecureCookie`]: the codec of one key pair |
+//! | `chain.rs` | [`Codecs`]: a chain of codecs, for key rotation |
+//! | `options.rs` | [`CodecOptions`]: ages, lengths, hash function, cipher, serializer |
+//! | `keys.rs`, `key_pairs.rs`, `readings.rs` | typed keys, and their text form |
+//! | `serializer/` | [`Serializer`]: turns typed values into bytes |
+//! | `opened.rs`, `error.rs`, `time.rs` | the results of opening, and the time type |
+//! | `frame.rs`, `base64_engine.rs`, `mac.rs`, `hmac_sha256.rs`, `cipher.rs`, `randomness.rs` | the wire format, private |
+//! | `legacy.rs` | readers for unsafe formats (feature `legacy`) |
+//!
+//! This module has no HTTP. Its only I/O is reading the key file, and it reads the clock only
+//! in [`UnixTime::now`]: every `_at` form takes `now` as an argument.
 
 mod base64_engine;
 mod chain;
@@ -77,26 +84,26 @@ pub(crate) use secure_cookie::check_name;
 pub use serializer::{CustomSerializer, Serializer, erased_serde};
 pub use time::UnixTime;
 
-/// Seals bytes into cookie text under a name, and opens them again.
+/// Seals bytes into cookie text under a name, and opens that text again.
 ///
-/// Two methods are required; both append to the caller's buffer and leave it as
-/// it was if they fail. Everything else is a wrapper around them:
+/// Two methods are required. Both append to the caller's buffer, and leave the buffer
+/// unchanged if they fail. Every other method is a wrapper around these two:
 ///
 /// | | bytes | typed values |
 /// |---|---|---|
 /// | now | [`seal`](Codec::seal), [`open`](Codec::open) | [`encode`](Codec::encode), [`decode`](Codec::decode) |
 /// | at a given time | [`seal_at`](Codec::seal_at), [`open_at`](Codec::open_at) | [`encode_at`](Codec::encode_at), [`decode_at`](Codec::decode_at) |
 ///
-/// The trait is object-safe. `Box<dyn Codec>`, `Arc<dyn Codec>` and `&dyn Codec`
-/// are codecs too, so the typed forms work on them (on the last as
-/// `Codec::decode(&codec, ..)`, since its dot means the unsized codec behind it).
+/// The trait is object-safe. `Box<dyn Codec>`, `Arc<dyn Codec>` and `&dyn Codec` are codecs
+/// too, so the typed forms work on them. On a `&dyn Codec`, write `Codec::decode(&codec, ..)`:
+/// the method syntax would select the unsized codec behind the reference.
 ///
 /// # A codec of your own
 ///
 /// ```
 /// use silverback::codec::{Codec, Error, Opened, UnixTime};
 ///
-/// /// Says who it is talking to, and protects nothing.
+/// /// Puts the name before the payload, and protects nothing.
 /// struct Plain;
 ///
 /// impl Codec for Plain {
@@ -118,13 +125,13 @@ pub use time::UnixTime;
 /// # Ok::<(), Error>(())
 /// ```
 pub trait Codec: Send + Sync {
-    /// Appends the cookie that carries `payload` under `name`, dated `now`, to
-    /// `out`. Allocates nothing if `out` has room (limits lifted beyond gorilla's
-    /// 4096 bytes apart).
+    /// Appends the cookie that carries `payload` under `name`, dated `now`, to `out`.
+    ///
+    /// Allocates nothing if `out` has room and the cookie is within gorilla's 4096 bytes.
     ///
     /// # Errors
-    /// Usage, for a name no cookie can have or a value too long; internal, if the
-    /// system has no randomness.
+    /// Returns a usage error if no cookie can have this name or the payload is too long, and
+    /// an internal error if the operating system has no randomness.
     fn seal_into(
         &self,
         name: &str,
@@ -133,14 +140,15 @@ pub trait Codec: Send + Sync {
         out: &mut String,
     ) -> Result<(), Error>;
 
-    /// Appends the payload of `cookie`, sent under `name`, to `out`, if it was
-    /// sealed by this codec and its age is right at `now`. Allocates nothing if
-    /// `out` has room, for which `cookie.len()` bytes are enough; only the refusal
-    /// of a chain allocates, to say what each key said.
+    /// Appends the payload of `cookie`, sent under `name`, to `out`, if this codec sealed it
+    /// and its age is permitted at `now`.
+    ///
+    /// Allocates nothing if `out` has room; `cookie.len()` bytes are always enough. Only a
+    /// chain that refuses a cookie allocates, for the error of each key.
     ///
     /// # Errors
-    /// The ways a cookie is refused ([`Error::is_decode`]). A codec of your own may
-    /// also answer usage or internal.
+    /// Returns an error with [`Error::is_decode`] if the cookie is refused. A codec of your
+    /// own may also return a usage or an internal error.
     fn open_into(
         &self,
         name: &str,
@@ -149,15 +157,18 @@ pub trait Codec: Send + Sync {
         out: &mut Vec<u8>,
     ) -> Result<Opened, Error>;
 
-    /// How typed values become bytes when this codec seals. When it opens,
-    /// [`Opened`] says so: in a chain it depends on the key. A codec that wraps one names
-    /// its serializer.
+    /// Returns the serializer for the typed values that this codec seals.
+    ///
+    /// To open a value, use [`Opened::serializer`]: in a chain the serializer depends on the
+    /// key. A codec that wraps another returns that codec's serializer.
     fn serializer(&self) -> Serializer {
         Serializer::default()
     }
 
-    /// The [`SecureCookie`]s this codec is made of, so that a chain it becomes part
-    /// of can refuse two that share a hash key. A codec that wraps one names it.
+    /// Returns the [`SecureCookie`]s in this codec, so that a chain can refuse two members
+    /// that share a hash key.
+    ///
+    /// A codec that wraps another returns that codec's.
     fn secure_cookies(&self) -> Vec<&SecureCookie> {
         Vec::new()
     }
@@ -165,7 +176,7 @@ pub trait Codec: Send + Sync {
     /// Seals `payload` at the time `now`.
     ///
     /// # Errors
-    /// As [`seal_into`](Codec::seal_into).
+    /// Returns the errors of [`seal_into`](Codec::seal_into).
     fn seal_at(&self, name: &str, payload: &[u8], now: UnixTime) -> Result<String, Error> {
         let mut cookie = String::new();
         self.seal_into(name, payload, now, &mut cookie)?;
@@ -175,7 +186,7 @@ pub trait Codec: Send + Sync {
     /// Seals `payload` now.
     ///
     /// # Errors
-    /// As [`seal_into`](Codec::seal_into).
+    /// Returns the errors of [`seal_into`](Codec::seal_into).
     fn seal(&self, name: &str, payload: &[u8]) -> Result<String, Error> {
         self.seal_at(name, payload, UnixTime::now())
     }
@@ -183,7 +194,7 @@ pub trait Codec: Send + Sync {
     /// Opens `cookie` at the time `now`.
     ///
     /// # Errors
-    /// As [`open_into`](Codec::open_into).
+    /// Returns the errors of [`open_into`](Codec::open_into).
     fn open_at(&self, name: &str, cookie: &str, now: UnixTime) -> Result<Opened<Vec<u8>>, Error> {
         let mut payload = Vec::new();
         let opened = self.open_into(name, cookie, now, &mut payload)?;
@@ -193,7 +204,7 @@ pub trait Codec: Send + Sync {
     /// Opens `cookie` now.
     ///
     /// # Errors
-    /// As [`open_into`](Codec::open_into).
+    /// Returns the errors of [`open_into`](Codec::open_into).
     fn open(&self, name: &str, cookie: &str) -> Result<Opened<Vec<u8>>, Error> {
         self.open_at(name, cookie, UnixTime::now())
     }
@@ -201,8 +212,8 @@ pub trait Codec: Send + Sync {
     /// Serializes and seals `value` at the time `now`.
     ///
     /// # Errors
-    /// As [`seal_into`](Codec::seal_into), and usage for a value the serializer
-    /// cannot write.
+    /// Returns the errors of [`seal_into`](Codec::seal_into), and a usage error if the
+    /// serializer cannot write the value.
     fn encode_at<T>(&self, name: &str, value: &T, now: UnixTime) -> Result<String, Error>
     where
         T: Serialize + ?Sized,
@@ -214,7 +225,7 @@ pub trait Codec: Send + Sync {
     /// Serializes and seals `value` now.
     ///
     /// # Errors
-    /// As [`encode_at`](Codec::encode_at).
+    /// Returns the errors of [`encode_at`](Codec::encode_at).
     #[doc(alias = "Encode")]
     fn encode<T>(&self, name: &str, value: &T) -> Result<String, Error>
     where
@@ -227,8 +238,8 @@ pub trait Codec: Send + Sync {
     /// Opens and deserializes `cookie` at the time `now`.
     ///
     /// # Errors
-    /// As [`open_into`](Codec::open_into), and not valid, with a source, for an
-    /// authentic payload that is no `T`.
+    /// Returns the errors of [`open_into`](Codec::open_into), and a *not valid* error with a
+    /// source if the authentic payload is not a `T`.
     fn decode_at<T>(&self, name: &str, cookie: &str, now: UnixTime) -> Result<Opened<T>, Error>
     where
         T: DeserializeOwned,
@@ -242,7 +253,7 @@ pub trait Codec: Send + Sync {
     /// Opens and deserializes `cookie` now.
     ///
     /// # Errors
-    /// As [`decode_at`](Codec::decode_at).
+    /// Returns the errors of [`decode_at`](Codec::decode_at).
     #[doc(alias = "Decode")]
     fn decode<T>(&self, name: &str, cookie: &str) -> Result<T, Error>
     where
@@ -253,8 +264,8 @@ pub trait Codec: Send + Sync {
     }
 }
 
-/// A pointer to a codec is a codec.
-macro_rules! codec_behind {
+/// Implements [`Codec`] for a pointer to a codec.
+macro_rules! codec_for_pointer {
     ($($pointer:ty),+) => {$(
         impl<C: Codec + ?Sized> Codec for $pointer {
             fn seal_into(
@@ -288,4 +299,4 @@ macro_rules! codec_behind {
     )+};
 }
 
-codec_behind!(&C, Box<C>, Arc<C>);
+codec_for_pointer!(&C, Box<C>, Arc<C>);

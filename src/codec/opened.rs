@@ -1,17 +1,16 @@
-//! [`Opened`]: what opening a cookie tells beyond its value.
+//! [`Opened`]: the value of a cookie, its date and age, and the key that opened it.
 
 use std::time::Duration;
 
 use super::{Serializer, UnixTime};
 
-/// The number of the key that seals. Keys are counted from the newest to the oldest.
+/// The number of the key that seals. Keys are numbered from the newest to the oldest.
 const PRIMARY: usize = 1;
 
-/// A value that came out of a cookie whose MAC holds, and what the cookie said
-/// of itself.
+/// The value of an authentic cookie, with its date and age and the key that opened it.
 ///
-/// [`Codec::open_into`](super::Codec::open_into) writes the bytes to the caller's
-/// buffer and answers with an `Opened<()>`; the other forms carry the value.
+/// [`Codec::open_into`](super::Codec::open_into) writes the bytes to the caller's buffer and
+/// returns an `Opened<()>`. The other forms return the value inside.
 ///
 /// ```
 /// use silverback::codec::{Codec, Codecs, KeyPair, UnixTime};
@@ -38,8 +37,9 @@ pub struct Opened<T = ()> {
 }
 
 impl Opened {
-    /// For a codec of your own: a cookie dated `issued_at` opened at `now`, by
-    /// the codec's only key, holding what the default serializer wrote.
+    /// Describes a cookie dated `issued_at` and opened at `now`, for a codec of your own.
+    ///
+    /// The key is the primary, and the serializer is the default one.
     #[must_use]
     pub fn new(issued_at: UnixTime, now: UnixTime) -> Self {
         Opened {
@@ -52,13 +52,13 @@ impl Opened {
         }
     }
 
-    /// The same, with the bytes to be read by `serializer`.
+    /// Sets the serializer that can read the bytes.
     #[must_use]
     pub fn with_serializer(self, serializer: Serializer) -> Self {
         Opened { serializer, ..self }
     }
 
-    /// The same, seen from a chain that holds the codec at `index`, counted from 0.
+    /// Sets the key's number to that of the chain's member at `index`, counted from 0.
     pub(super) fn in_chain(self, index: usize) -> Self {
         let key = PRIMARY + index;
         let stale = self.stale || key > PRIMARY;
@@ -67,46 +67,52 @@ impl Opened {
 }
 
 impl<T> Opened<T> {
-    /// The value.
+    /// Returns the value.
     pub fn value(&self) -> &T {
         &self.value
     }
 
-    /// The value, taken out.
+    /// Returns the value by move.
     pub fn into_value(self) -> T {
         self.value
     }
 
-    /// When the cookie was sealed, by the clock of the sealer.
+    /// Returns the time at which the cookie was sealed, by the clock of the machine that
+    /// sealed it.
     pub fn issued_at(&self) -> UnixTime {
         self.issued_at
     }
 
-    /// How long before `now` the cookie was sealed, in whole seconds; zero for a
-    /// date in the future (which only the clock skew lets through).
+    /// Returns the time from the sealing of the cookie to `now`, in whole seconds.
+    ///
+    /// It is zero for a date in the future, which the clock skew may permit.
     pub fn age(&self) -> Duration {
         self.age
     }
 
-    /// The number of the key that opened it: 1 is the primary, the newest; 2 the key before
-    /// it. Errors about key pairs and the program count in the same way.
+    /// Returns the number of the key that opened the cookie: 1 is the primary, the newest key;
+    /// 2 is the key before it.
+    ///
+    /// Errors about key pairs and the `silverback` program use the same numbers.
     pub fn key(&self) -> usize {
         self.key
     }
 
-    /// Whether some other key than the primary sealed it, so that a store should
-    /// issue it anew.
+    /// Returns whether an older key than the primary sealed the cookie. A store should then
+    /// issue the cookie again.
     pub fn is_stale(&self) -> bool {
         self.stale
     }
 
-    /// The serializer of the codec that opened it: in a chain that mixes them, not
-    /// the one that [`Codec::serializer`](super::Codec::serializer) seals with.
+    /// Returns the serializer of the codec that opened the cookie.
+    ///
+    /// In a chain that mixes serializers, it can differ from
+    /// [`Codec::serializer`](super::Codec::serializer), which seals.
     pub fn serializer(&self) -> &Serializer {
         &self.serializer
     }
 
-    /// The same cookie with another value in place.
+    /// Replaces the value, and keeps everything about the cookie.
     pub fn with<U>(self, value: U) -> Opened<U> {
         Opened {
             value,

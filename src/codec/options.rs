@@ -1,12 +1,12 @@
-//! [`CodecOptions`]: what gorilla sets with `MaxAge`, `HashFunc` and so on, said
-//! once for a codec or a whole chain, before it is built.
+//! [`CodecOptions`]: the settings of a codec or a whole chain, which gorilla sets with
+//! `MaxAge`, `HashFunc` and other methods.
 
 use std::time::Duration;
 
 use super::randomness::IvSource;
 use super::{Error, Serializer, UnixTime};
 
-/// The hash function under the MAC.
+/// The hash function of the MAC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[doc(alias = "HashFunc")]
@@ -20,13 +20,15 @@ pub enum HashFunction {
     Sha512,
     /// HMAC-SHA-512/256: MACs of 32 bytes.
     Sha512_256,
-    /// HMAC-SHA-1: MACs of 20 bytes. Opens what an older service sealed; a codec
-    /// with it refuses to seal.
+    /// HMAC-SHA-1: MACs of 20 bytes. It only opens cookies of an older service: a codec with
+    /// this function refuses to seal.
     Sha1,
 }
 
-/// How a block key encrypts. Both modes put 16 random bytes (the IV) before the
-/// ciphertext, which is as long as the plaintext.
+/// The mode in which a block key encrypts.
+///
+/// Both modes write 16 random bytes (the IV) before the ciphertext, which is as long as the
+/// plaintext.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cipher {
@@ -39,9 +41,9 @@ pub enum Cipher {
     AesCfb,
 }
 
-/// The settings of a codec; gorilla's defaults unless changed.
+/// The settings of a codec. The defaults are gorilla's.
 ///
-/// They are checked when the codec is built, so that no codec is built wrong.
+/// The constructor that takes the options checks them: no codec has invalid settings.
 ///
 /// ```
 /// use std::time::Duration;
@@ -63,7 +65,7 @@ pub struct CodecOptions {
     pub(super) iv_source: IvSource,
 }
 
-/// The ages a cookie may have when it is opened.
+/// The permitted ages of a cookie when it is opened.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ages {
     max: Duration,
@@ -72,7 +74,7 @@ pub(super) struct Ages {
 }
 
 impl CodecOptions {
-    /// gorilla's defaults: SHA-256, AES-CTR, gob, 30 days, 4096 bytes.
+    /// Creates gorilla's defaults: SHA-256, AES-CTR, gob, 30 days, 4096 bytes.
     #[must_use]
     pub fn new() -> Self {
         CodecOptions {
@@ -89,7 +91,8 @@ impl CodecOptions {
         }
     }
 
-    /// How old a cookie may be, in whole seconds; zero means any age. Default: 30 days.
+    /// Sets the age above which a cookie is refused as expired, in whole seconds. Zero means no
+    /// limit. Default: 30 days.
     #[must_use]
     #[doc(alias = "MaxAge")]
     pub fn max_age(mut self, max_age: Duration) -> Self {
@@ -97,7 +100,8 @@ impl CodecOptions {
         self
     }
 
-    /// How old a cookie must be, in whole seconds; zero, the default, means no minimum.
+    /// Sets the age below which a cookie is refused as too new, in whole seconds. Zero, the
+    /// default, means no minimum.
     #[must_use]
     #[doc(alias = "MinAge")]
     pub fn min_age(mut self, min_age: Duration) -> Self {
@@ -105,20 +109,20 @@ impl CodecOptions {
         self
     }
 
-    /// How far in the future, in whole seconds, a cookie may be dated by a
-    /// machine whose clock is ahead of ours. Default: 60 s; zero means not at all.
-    /// (gorilla allows any future.)
+    /// Sets how far in the future a cookie may be dated, in whole seconds, since the clock of
+    /// another machine may be ahead. Zero permits no date in the future. Default: 60 s.
+    /// (gorilla permits any date in the future.)
     #[must_use]
     pub fn clock_skew(mut self, clock_skew: Duration) -> Self {
         self.ages.skew = clock_skew;
         self
     }
 
-    /// How many bytes a cookie's value may have, sealed or opened; zero means any
-    /// number. Default: 4096.
+    /// Sets the longest cookie value that is sealed or opened, in bytes. Zero means no limit.
+    /// Default: 4096.
     ///
-    /// Unless it is zero, sealing also refuses a name and value of more than 4096
-    /// bytes together, which is what browsers keep (RFC 6265, section 6.1).
+    /// Unless it is zero, sealing also refuses a name and a value that together have more than
+    /// 4096 bytes, the most that browsers keep (RFC 6265, section 6.1).
     #[must_use]
     #[doc(alias = "MaxLength")]
     pub fn max_length(mut self, max_length: usize) -> Self {
@@ -126,7 +130,7 @@ impl CodecOptions {
         self
     }
 
-    /// The hash function under the MAC. Default: SHA-256.
+    /// Sets the hash function of the MAC. Default: SHA-256.
     #[must_use]
     #[doc(alias = "HashFunc")]
     pub fn hash(mut self, hash: HashFunction) -> Self {
@@ -134,7 +138,7 @@ impl CodecOptions {
         self
     }
 
-    /// How a block key encrypts. Default: AES-CTR.
+    /// Sets the mode in which a block key encrypts. Default: AES-CTR.
     #[must_use]
     #[doc(alias = "BlockFunc")]
     pub fn cipher(mut self, cipher: Cipher) -> Self {
@@ -142,7 +146,7 @@ impl CodecOptions {
         self
     }
 
-    /// How typed values become bytes. Default: gob.
+    /// Sets the format of typed values. Default: gob.
     #[must_use]
     #[doc(alias = "SetSerializer")]
     pub fn serializer(mut self, serializer: Serializer) -> Self {
@@ -150,32 +154,33 @@ impl CodecOptions {
         self
     }
 
-    /// Draws IVs for many cookies with one system call, and keeps them by thread.
+    /// Draws the IVs of many cookies with one system call, and buffers them in each thread.
     ///
-    /// Sealing an encrypted cookie gets faster by most of a system call. The
-    /// price: up to 512 bytes of future IVs lie in each thread's memory. A forked
-    /// process throws its copy away (it has another process ID), but a virtual
-    /// machine resumed twice from one snapshot, or a fork into a PID namespace
-    /// that hands out the parent's ID again, would use IVs twice; two values
-    /// sealed under one key and IV give away the XOR of each other. Leave it off
-    /// where that can happen.
+    /// This saves most of a system call for each encrypted cookie. In exchange, up to 512 bytes
+    /// of future IVs lie in the memory of each thread.
+    ///
+    /// Do not use it if your program may run twice with the same memory and process ID: in a
+    /// virtual machine that is resumed twice from one snapshot, or after a fork into a PID
+    /// namespace that assigns the parent's ID again. IVs would then be used twice, and two
+    /// values sealed under one key and IV reveal the XOR of both. An ordinary fork is safe: the
+    /// child has another process ID, and discards the buffer.
     #[must_use]
     pub fn buffered_randomness(mut self) -> Self {
         self.iv_source = IvSource::Buffered;
         self
     }
 
-    /// Refuses settings that cannot be meant.
+    /// Refuses ages that are not in whole seconds, and a minimum over the maximum.
     pub(super) fn check(&self) -> Result<(), Error> {
         let Ages { max, min, skew } = self.ages;
         for (name, age) in [("max_age", max), ("min_age", min), ("clock_skew", skew)] {
             if age.subsec_nanos() != 0 {
-                return Err(Error::usage(format!("{name} is not in whole seconds")));
+                return Err(Error::usage(format!("{name} must be in whole seconds")));
             }
         }
         if !max.is_zero() && min > max {
             return Err(Error::usage(
-                "min_age is over max_age: nothing could be opened",
+                "min_age is over max_age, so that no cookie would open: lower min_age",
             ));
         }
         Ok(())
@@ -197,8 +202,9 @@ impl Ages {
         self.min
     }
 
-    /// Refuses a cookie that is too new or expired at `now`. Equality passes, as
-    /// in gorilla; no sum or difference can wrap.
+    /// Refuses a cookie that is too new or expired at `now`.
+    ///
+    /// An age equal to a limit is permitted, as in gorilla. No sum or difference can overflow.
     pub(super) fn check(&self, issued_at: UnixTime, now: UnixTime) -> Result<(), Error> {
         let (date, now) = (issued_at.as_secs(), now.as_secs());
         let latest_by_age = if self.min.is_zero() {

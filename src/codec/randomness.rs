@@ -1,7 +1,7 @@
-//! Where IVs and keys come from: the operating system, at once or buffered.
+//! Random bytes for keys and IVs, from the operating system, directly or buffered.
 //!
-//! Failing randomness is an error, never a weaker cookie. No generator of our
-//! own lives here: a buffer only spares system calls.
+//! If the operating system fails, the result is an error, never a weaker cookie. There is no
+//! generator here: the buffer only saves system calls.
 
 use std::cell::RefCell;
 
@@ -9,23 +9,24 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::Error;
 
-/// How many bytes one refill asks for: 32 IVs, and no more to lose than that.
+/// The bytes of one refill: 32 IVs. A small buffer limits how many future IVs lie in memory.
 const BUFFER: usize = 512;
 
-/// Bytes from the operating system, for keys.
+/// Fills `bytes` from the operating system.
 pub(super) fn fill_from_system(bytes: &mut [u8]) -> Result<(), Error> {
-    getrandom::fill(bytes)
-        .map_err(|error| Error::internal("the system has no randomness to give").with_source(error))
+    getrandom::fill(bytes).map_err(|error| {
+        Error::internal("the operating system has no randomness").with_source(error)
+    })
 }
 
-/// Where the IV of each sealed cookie comes from.
+/// The source of the IV of each sealed cookie.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum IvSource {
     /// One system call for each IV.
     System,
-    /// One system call for many IVs, kept by each thread.
+    /// One system call for many IVs, which each thread buffers.
     Buffered,
-    /// A given IV, for byte-exact tests; there is no way to ask for it from outside.
+    /// A fixed IV, for byte-exact tests. The public API cannot select it.
     #[cfg(test)]
     Fixed([u8; 16]),
 }
@@ -36,7 +37,7 @@ impl IvSource {
             IvSource::System => fill_from_system(iv),
             IvSource::Buffered => {
                 let process = std::process::id();
-                // The buffer is gone only while its thread ends.
+                // Only a thread that is ending has no buffer.
                 THREAD_BUFFER
                     .try_with(|buffer| buffer.borrow_mut().take(iv, process, fill_from_system))
                     .unwrap_or_else(|_| fill_from_system(iv))
@@ -54,11 +55,10 @@ thread_local! {
     static THREAD_BUFFER: RefCell<Buffer> = RefCell::new(Buffer::empty());
 }
 
-/// Random bytes not yet handed out, and the process they were drawn in.
+/// Unused random bytes, and the ID of the process that drew them.
 ///
-/// A forked child has a copy of its parent's buffer. Two cookies under one IV
-/// give away the XOR of their plaintexts, so the copy is thrown away: the child
-/// sees that the process is another.
+/// A forked child has a copy of its parent's buffer. Two cookies under one IV reveal the XOR
+/// of their plaintexts. Therefore the child discards the copy: its process ID differs.
 struct Buffer {
     bytes: Zeroizing<[u8; BUFFER]>,
     used: usize,
@@ -74,7 +74,7 @@ impl Buffer {
         }
     }
 
-    /// Takes bytes nobody has had before, and wipes them behind itself.
+    /// Moves unused bytes to `wanted`, and wipes them in the buffer.
     fn take(
         &mut self,
         wanted: &mut [u8],
@@ -103,7 +103,7 @@ mod tests {
 
     use super::*;
 
-    /// A source whose n-th refill is all `n`.
+    /// Returns a source that fills the n-th refill with bytes `n`.
     fn counting(refills: &Cell<u8>) -> impl Fn(&mut [u8]) -> Result<(), Error> + '_ {
         move |bytes| {
             refills.set(refills.get() + 1);
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forked_child_never_hands_out_its_parents_bytes() {
+    fn a_forked_child_never_uses_its_parents_bytes() {
         let (refills, mut parent) = (Cell::new(0), Buffer::empty());
         parent.take(&mut [0; 16], 1, counting(&refills)).unwrap();
         let mut child = Buffer {
@@ -139,19 +139,19 @@ mod tests {
     }
 
     #[test]
-    fn bytes_handed_out_are_wiped() {
+    fn used_bytes_are_wiped() {
         let (refills, mut buffer) = (Cell::new(0), Buffer::empty());
         buffer.take(&mut [0; 16], 1, counting(&refills)).unwrap();
         assert_eq!(buffer.bytes[..17], *b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01");
     }
 
     #[test]
-    fn failing_randomness_is_an_internal_error_and_nothing_is_handed_out() {
+    fn failing_randomness_is_an_internal_error_and_yields_no_bytes() {
         let mut buffer = Buffer::empty();
         let failing = |_: &mut [u8]| Err(Error::internal("no randomness"));
         let mut iv = [0; 16];
         assert!(buffer.take(&mut iv, 1, failing).unwrap_err().is_internal());
-        // Nor is the half-filled buffer used by the next caller.
+        // The next caller does not use the half-filled buffer either.
         assert!(buffer.take(&mut iv, 1, failing).unwrap_err().is_internal());
         assert_eq!(iv, [0; 16]);
     }

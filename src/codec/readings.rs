@@ -1,5 +1,5 @@
-//! The text of one key: hex, base64 or the key itself; and [`OtherReading`]: what a SPEC would
-//! be if a key's text were read in another of these ways.
+//! Reads the text of one key, which is hex, base64 or the key itself. [`OtherReading`] is a
+//! pair with its keys read in another of these forms.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{Error, KeyPairs};
 
-/// How the text of a key is read.
+/// The form in which the text of a key is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reading {
     Hex,
@@ -17,7 +17,7 @@ enum Reading {
     Text,
 }
 
-/// The one without a prefix is the last, since each text has that prefix.
+/// All readings. Hex is the last: its prefix is empty, so that every text has it.
 const READINGS: [Reading; 3] = [Reading::Base64, Reading::Text, Reading::Hex];
 
 impl Reading {
@@ -37,16 +37,15 @@ impl Reading {
         }
     }
 
-    /// How a key of a SPEC is read, and what is read.
+    /// Returns the reading of a key in a SPEC, and the key's text without the prefix.
     fn of(key: &str) -> (Self, &str) {
-        let of = |reading: Reading| Some((reading, key.strip_prefix(reading.prefix())?));
-        let found = READINGS.into_iter().find_map(of);
+        let strip = |reading: Reading| Some((reading, key.strip_prefix(reading.prefix())?));
+        let found = READINGS.into_iter().find_map(strip);
         found.unwrap_or((Reading::Hex, key))
     }
 }
 
-/// The bytes of a key. It is decoded into memory that is wiped, also where it turns out to be
-/// no key.
+/// Decodes the text of a key into memory that is wiped on drop, even if the text is not a key.
 pub(super) fn parse_key(which: &str, key: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
     let wrong = |how: &str| Error::usage(format!("the {which} key {how}"));
     let (reading, text) = Reading::of(key);
@@ -59,7 +58,7 @@ pub(super) fn parse_key(which: &str, key: &str) -> Result<Zeroizing<Vec<u8>>, Er
         Reading::Base64 => URL_SAFE_PAD_INDIFFERENT
             .decode_slice(text, &mut bytes)
             .or_else(|_| STANDARD_PAD_INDIFFERENT.decode_slice(text, &mut bytes))
-            .map_err(|_| wrong("is not base64"))?,
+            .map_err(|_| wrong("is not base64, which b64= requires"))?,
         Reading::Hex if text.len() % 2 == 1 => {
             return Err(wrong(
                 "has an odd number of hex digits (or put text= or b64= before it)",
@@ -75,11 +74,11 @@ pub(super) fn parse_key(which: &str, key: &str) -> Result<Zeroizing<Vec<u8>>, Er
     Ok(bytes)
 }
 
-/// One pair of a SPEC as it would be if its keys were read in another way: text for hex, say.
-/// Made by [`KeyPairs::other_readings`].
+/// A pair of a SPEC with its keys read in another form, for example as text instead of hex.
+/// [`KeyPairs::other_readings`] returns it.
 ///
-/// Its `Display` form says which pair and which reading, and nothing of the keys: `key pair 1
-/// with its hash key read as text (text=)`.
+/// Its `Display` form names the pair and the reading, and contains no key: `key pair 1 with
+/// its hash key read as text (text=)`.
 #[derive(Clone, Debug)]
 pub struct OtherReading {
     number: usize,
@@ -89,13 +88,13 @@ pub struct OtherReading {
 }
 
 impl OtherReading {
-    /// The pair, in this reading. Its hash key may be weak.
+    /// Returns the pair in this reading. Its hash key may be weak.
     #[must_use]
     pub fn keys(&self) -> &KeyPairs {
         &self.keys
     }
 
-    /// All other readings of a pair.
+    /// Returns all other readings of a pair.
     pub(super) fn all_of(number: usize, pair: &str) -> Vec<Self> {
         let (hash, block) = match pair.split_once(':') {
             Some((hash, block)) => (hash, Some(block)),
@@ -113,7 +112,8 @@ impl OtherReading {
         each.collect()
     }
 
-    /// None, for the reading that the SPEC has, and for one that is no pair.
+    /// Returns `None` for the reading that the SPEC has, and for a reading in which the text is
+    /// not a pair.
     fn new(number: usize, hash: &KeyReading<'_>, block: Option<&KeyReading<'_>>) -> Option<Self> {
         let is_other = hash.is_other || block.is_some_and(|block| block.is_other);
         if !is_other {
@@ -142,7 +142,7 @@ impl OtherReading {
 struct KeyReading<'a> {
     reading: Reading,
     text: &'a str,
-    /// Whether the SPEC has another.
+    /// The SPEC has another reading for this key.
     is_other: bool,
 }
 
@@ -157,7 +157,7 @@ impl KeyReading<'_> {
     }
 }
 
-/// A key of a SPEC in each reading.
+/// Returns a key of a SPEC in each reading.
 fn readings_of(key: &str) -> [KeyReading<'_>; 3] {
     let (own, text) = Reading::of(key);
     READINGS.map(|reading| KeyReading {

@@ -1,4 +1,4 @@
-//! [`SecureCookie`]: one key pair and its settings, gorilla's own codec.
+//! [`SecureCookie`]: gorilla's codec, with one key pair and its settings.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,12 +12,13 @@ use super::{
     Codec, CodecOptions, Error, HashFunction, HashKey, KeyPair, Opened, Serializer, UnixTime,
 };
 
-/// What browsers keep of a cookie's name and value together (RFC 6265, section 6.1).
+/// The bytes that browsers keep of a cookie's name and value together (RFC 6265, section 6.1).
 const BROWSER_LIMIT: usize = 4096;
 
 /// Seals and opens cookies with one key pair, byte for byte as gorilla does.
 ///
-/// It is immutable, shared freely between threads, and cannot be built wrong.
+/// A `SecureCookie` is immutable and can be shared between threads. Its constructors refuse
+/// invalid settings.
 ///
 /// ```
 /// use silverback::codec::{Codec, KeyPair, SecureCookie};
@@ -28,11 +29,10 @@ const BROWSER_LIMIT: usize = 4096;
 /// assert!(codec.decode::<String>("other", &cookie).is_err(), "the name is part of the seal");
 /// # Ok::<(), silverback::codec::Error>(())
 /// ```
-pub struct SecureCookie(Box<Inner>);
+pub struct SecureCookie(Box<KeysAndSettings>);
 
-/// On the heap, so that moving a codec leaves no copy of what is computed from its
-/// keys behind.
-struct Inner {
+/// Stays on the heap, so that moving a codec leaves no copy of its keys behind.
+struct KeysAndSettings {
     hash_key: HashKey,
     authenticator: Authenticator,
     encryptor: Option<Encryptor>,
@@ -44,26 +44,26 @@ struct Inner {
 }
 
 impl SecureCookie {
-    /// A codec with gorilla's defaults.
+    /// Creates a codec with gorilla's defaults.
     ///
     /// # Errors
-    /// None today; the settings of [`with_options`](Self::with_options) are checked.
+    /// Returns no error today: the default settings are valid.
     #[doc(alias = "New")]
     pub fn new(keys: KeyPair) -> Result<Self, Error> {
         SecureCookie::with_options(keys, &CodecOptions::new())
     }
 
-    /// A codec with settings of your own.
+    /// Creates a codec with the given settings.
     ///
     /// # Errors
-    /// Usage, for settings that cannot be meant: ages not in whole seconds, a
-    /// minimum over the maximum.
+    /// Returns a usage error if an age is not in whole seconds, or the minimum age is over the
+    /// maximum.
     pub fn with_options(keys: KeyPair, options: &CodecOptions) -> Result<Self, Error> {
         options.check()?;
         let encryptor = keys
             .block()
             .map(|block| Encryptor::new(options.cipher, block));
-        Ok(SecureCookie(Box::new(Inner {
+        Ok(SecureCookie(Box::new(KeysAndSettings {
             authenticator: Authenticator::new(options.hash, keys.hash()),
             hash_key: keys.hash().clone(),
             encryptor,
@@ -75,13 +75,13 @@ impl SecureCookie {
         })))
     }
 
-    /// How old a cookie may be when it is opened; zero means any age.
+    /// Returns the age above which a cookie is refused as expired; zero means no limit.
     #[must_use]
     pub fn max_age(&self) -> Duration {
         self.0.ages.max()
     }
 
-    /// How old a cookie must be when it is opened; zero means no minimum.
+    /// Returns the age below which a cookie is refused as too new; zero means no minimum.
     #[must_use]
     pub fn min_age(&self) -> Duration {
         self.0.ages.min()
@@ -92,7 +92,7 @@ impl SecureCookie {
         &self.0.hash_key
     }
 
-    /// Whether the two would open each other's cookies, or may: they share a hash key.
+    /// Returns whether the two share a hash key, and so accept each other's MACs.
     pub(super) fn shares_hash_key_with(&self, other: &SecureCookie) -> bool {
         self.0.hash_key.is_same_key_as(&other.0.hash_key)
     }
@@ -105,7 +105,8 @@ impl SecureCookie {
         Ok(())
     }
 
-    /// Opens a frame of permitted length: MAC, date, ages, inner base64, decryption.
+    /// Opens a frame of permitted length, in this order: MAC, date, ages, inner base64,
+    /// decryption.
     pub(super) fn open_frame(
         &self,
         frame: &Frame<'_>,
@@ -122,7 +123,9 @@ impl SecureCookie {
         Ok(Opened::new(issued_at, now).with_serializer(self.0.serializer.clone()))
     }
 
-    /// Appends what `v` holds to `out`, which is left as it was if that fails.
+    /// Decodes `v`, decrypts it if there is a block key, and appends the payload to `out`.
+    ///
+    /// Leaves `out` unchanged if it fails.
     fn read_value(&self, value: &[u8], out: &mut Vec<u8>) -> Option<()> {
         let start = out.len();
         out.resize(start + frame::room_to_decode(value.len()), 0);
@@ -143,11 +146,11 @@ impl SecureCookie {
         Some(())
     }
 
-    /// Refuses what would not be opened again: a bad name, too many bytes.
+    /// Refuses a name that no cookie can have, and more bytes than the codec or a browser takes.
     fn check_sealing(&self, name: &str, layout: &Layout) -> Result<(), Error> {
         if !self.0.seals {
             return Err(Error::usage(
-                "a codec with SHA-1 opens only, it does not seal",
+                "a codec with SHA-1 only opens cookies; seal with SHA-256 or a longer hash",
             ));
         }
         check_name(name)?;
@@ -164,7 +167,7 @@ impl SecureCookie {
         Ok(())
     }
 
-    /// Writes frame and cookie to `scratch`, and answers with the cookie.
+    /// Writes the frame and the cookie to `scratch`, and returns the cookie.
     fn write_cookie<'s>(
         &self,
         name: &str,
@@ -183,7 +186,7 @@ impl SecureCookie {
             let part_of_frame = room.split_off_mut(..part.len()).ok_or_else(impossible)?;
             part_of_frame.copy_from_slice(part.as_bytes());
         }
-        // The cookie's place is free until the frame is whole: `v` is prepared there.
+        // The cookie's bytes are unused until the frame is complete: `v` is prepared in them.
         let value = room.split_off_mut(..layout.value).ok_or_else(impossible)?;
         let raw = cookie.get_mut(..layout.raw).ok_or_else(impossible)?;
         self.write_value(payload, raw, value)?
@@ -199,7 +202,8 @@ impl SecureCookie {
         std::str::from_utf8(cookie).map_err(|_| impossible())
     }
 
-    /// Writes `v`: the payload, encrypted in `raw` if there is a block key, as base64.
+    /// Writes `v`, the base64 of the payload. If there is a block key, the payload is first
+    /// encrypted in `raw`.
     fn write_value(
         &self,
         payload: &[u8],
@@ -218,7 +222,7 @@ impl SecureCookie {
         Ok(frame::encode(raw, value))
     }
 
-    /// The codec with a given IV, for byte-exact tests.
+    /// Returns the codec with a fixed IV, for byte-exact tests.
     #[cfg(test)]
     pub(super) fn with_fixed_iv(mut self, iv: [u8; IV]) -> Self {
         self.0.iv_source = IvSource::Fixed(iv);
@@ -235,7 +239,9 @@ impl Codec for SecureCookie {
         out: &mut String,
     ) -> Result<(), Error> {
         if now > UnixTime::LAST_DATE {
-            return Err(Error::usage("the date is past what Go's int64 can hold"));
+            return Err(Error::usage(
+                "the date is past the largest that Go's int64 holds",
+            ));
         }
         let mut digits = itoa::Buffer::new();
         let date = digits.format(now.as_secs());
@@ -290,13 +296,12 @@ impl fmt::Debug for SecureCookie {
     }
 }
 
-/// Refuses what is no token of RFC 7230, section 3.2.6, which is what RFC 6265 lets a
-/// cookie be named.
+/// Refuses a cookie name that is not a token of RFC 7230, section 3.2.6, as RFC 6265 requires.
 pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     let in_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() || !name.bytes().all(in_token) {
         return Err(Error::usage(
-            "the cookie name is not a token of RFC 7230: letters, digits and !#$%&'*+-.^_`|~",
+            "the cookie name is not a token of RFC 7230: use letters, digits and !#$%&'*+-.^_`|~",
         ));
     }
     Ok(())

@@ -1,5 +1,5 @@
-//! What only the codec's own room can test: sealing with a given IV, byte for
-//! byte, and the MAC alone. All else is tested from outside, in `tests/codec/`.
+//! Tests that need private items of the codec: sealing with a fixed IV, byte for byte, and the
+//! MAC alone. All other tests are in `tests/codec/`.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ fn hash_function(case: &Value) -> HashFunction {
     }
 }
 
-/// The IV a cookie was sealed with: the first 16 bytes of its `v`.
+/// Returns the IV of a cookie: the first 16 bytes of its `v`.
 fn iv_of(cookie: &str) -> [u8; 16] {
     frame::with_frame("", cookie, |frame| {
         let value = frame.unwrap().value;
@@ -55,7 +55,7 @@ fn gorilla_cookies_are_sealed_byte_for_byte() {
     let mut sealed = 0;
     for case in vectors("gorilla_valid.json").as_array().unwrap() {
         if hash_function(case) == HashFunction::Sha1 {
-            continue; // read only
+            continue; // SHA-1 only opens.
         }
         let (name, cookie) = (text(&case["name"]), text(&case["cookie"]));
         let now = UnixTime::from_secs(case["timestamp"].as_u64().unwrap());
@@ -110,7 +110,7 @@ fn wycheproof_hmac_sha256() {
             authenticator.sign(&message, &mut mac);
             let holds = mac[..tag_length] == tag[..];
             assert_eq!(holds, text(&test["result"]) == "valid", "{}", test["tcId"]);
-            // The frame takes no truncated MAC, however right it is.
+            // The frame refuses a truncated MAC, even a correct one.
             assert_eq!(
                 authenticator.verifies(&message, &tag),
                 holds && tag_length == 32
@@ -122,7 +122,7 @@ fn wycheproof_hmac_sha256() {
 }
 
 #[test]
-fn a_mac_is_verified_whole() {
+fn each_bit_and_the_length_of_a_mac_are_verified() {
     for function in [
         HashFunction::Sha1,
         HashFunction::Sha256,
@@ -150,7 +150,7 @@ fn a_mac_is_verified_whole() {
 const KEY: [u8; 32] = [7; 32];
 const NOW: UnixTime = UnixTime::from_secs(1_000_000);
 
-/// A cookie named `sid` with a right MAC over whatever date and value.
+/// Returns a cookie named `sid` with a correct MAC over any date and value.
 fn authentic(date: &str, value: &str) -> String {
     let signed = format!("sid|{date}|{value}");
     let mut mac = [0; 32];
@@ -168,7 +168,7 @@ fn codec_with(options: CodecOptions) -> SecureCookie {
 }
 
 #[test]
-fn a_date_is_digits_in_the_one_way_there_is() {
+fn only_a_canonical_date_is_accepted() {
     let codec = codec_with(CodecOptions::new().max_age(Duration::ZERO));
     let open = |date| codec.open_at("sid", &authentic(date, "YXBl"), NOW);
     for date in ["0", "1", "10", "999999", "1000000", "1000060"] {
@@ -227,7 +227,7 @@ fn the_inner_base64_is_as_strict_as_the_outer() {
 }
 
 #[test]
-fn what_the_mac_covers_is_checked_in_gorillas_order() {
+fn a_cookie_is_checked_in_gorillas_order() {
     let min = Duration::from_secs(10);
     let max = Duration::from_secs(100);
     let codec = codec_with(
@@ -237,7 +237,7 @@ fn what_the_mac_covers_is_checked_in_gorillas_order() {
             .max_length(200),
     );
     let open = |cookie: &str| codec.open_at("sid", cookie, NOW).unwrap_err();
-    // Each cookie is wrong in all that comes later, too.
+    // Each cookie would also fail every later check.
     let bad_value = "not base64";
     assert!(open(&"!".repeat(201)).is_too_long());
     let mut unauthentic = authentic("999999", bad_value).into_bytes();
@@ -249,8 +249,7 @@ fn what_the_mac_covers_is_checked_in_gorillas_order() {
     assert!(open(&authentic("999950", bad_value)).is_not_valid());
 }
 
-/// A ciphertext shorter than its IV can only be made by who holds the key; it is
-/// refused all the same.
+/// Only a holder of the key can make a ciphertext shorter than its IV. It is refused too.
 #[test]
 fn an_encrypted_value_needs_its_iv() {
     let keys = KeyPair::new(HashKey::new(&KEY).unwrap(), BlockKey::from([7; 16]));
@@ -266,9 +265,9 @@ fn an_encrypted_value_needs_its_iv() {
     assert_eq!(codec.open_at("sid", &empty, NOW).unwrap().value(), b"");
 }
 
-/// A date is looked at after the MAC, and then no other key is asked.
+/// The date is checked after the MAC, and then no other key is tried.
 #[test]
-fn a_bad_date_is_final_only_under_a_mac_that_holds() {
+fn a_bad_date_is_final_only_under_a_correct_mac() {
     struct OpensAll;
 
     impl Codec for OpensAll {

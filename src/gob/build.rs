@@ -1,5 +1,5 @@
-//! Values made here, not read: Rust's basic types, and Go's three common
-//! collections of interfaces, under the names Go registers them with.
+//! Constructors of values: from Rust's basic types, and Go's three common collections of
+//! interfaces.
 
 #[cfg(feature = "session")]
 use std::sync::Arc;
@@ -31,9 +31,9 @@ static MAP_OF_INTERFACES: LazyLock<Defined> = LazyLock::new(|| {
 });
 
 impl Value {
-    /// Go's `[]interface {}`.
+    /// Creates Go's `[]interface {}`.
     ///
-    /// In an interface Go knows it only where the program registered it, as
+    /// Go reads it in an interface only if the program registered the type, as
     /// gorilla/sessions does.
     #[must_use]
     pub fn slice_of_interfaces(elements: impl IntoIterator<Item = Interface>) -> Self {
@@ -41,9 +41,9 @@ impl Value {
         Value::Composite(Composite::new(SLICE_OF_INTERFACES.clone(), elements))
     }
 
-    /// Go's `map[string]interface {}`.
+    /// Creates Go's `map[string]interface {}`.
     ///
-    /// In an interface Go knows it only where the program registered it.
+    /// Go reads it in an interface only if the program registered the type.
     #[must_use]
     pub fn map_of_strings<K: Into<GoString>>(
         entries: impl IntoIterator<Item = (K, Interface)>,
@@ -54,8 +54,8 @@ impl Value {
         Value::Composite(Composite::new(MAP_OF_STRINGS.clone(), entries.collect()))
     }
 
-    /// Go's `map[interface {}]interface {}`, with string keys: the values of a
-    /// gorilla session.
+    /// Creates Go's `map[interface {}]interface {}` with string keys, the type of a gorilla
+    /// session's values.
     #[must_use]
     pub fn map_of_interfaces<K: Into<GoString>>(
         entries: impl IntoIterator<Item = (K, Interface)>,
@@ -69,7 +69,7 @@ impl Value {
 }
 
 impl Composite {
-    /// An empty `map[interface {}]interface {}`, as a gorilla session begins.
+    /// Creates an empty `map[interface {}]interface {}`, the values of a new gorilla session.
     ///
     /// ```
     /// let mut session = silverback::gob::Composite::map_of_interfaces();
@@ -114,8 +114,8 @@ static DEADLINE_AND_VALUES: LazyLock<Arc<Definitions>> = LazyLock::new(|| {
 
 #[cfg(feature = "session")]
 impl Composite {
-    /// The unnamed `struct { Deadline time.Time; Values map[string]interface {} }` that scs
-    /// keeps; the deadline in UTC, in seconds since 1970-01-01T00:00:00Z.
+    /// Creates the unnamed `struct { Deadline time.Time; Values map[string]interface {} }` of an
+    /// scs row. The deadline is in seconds since 1970-01-01T00:00:00Z.
     pub(crate) fn deadline_and_values(
         deadline: i64,
         values: impl IntoIterator<Item = (GoString, Interface)>,
@@ -140,8 +140,8 @@ impl Composite {
 
 #[cfg(feature = "session")]
 impl Interface {
-    /// The slice of one basic type, such as `[]string`, that these are the elements of, if
-    /// all of them are of that type. Go's `[]uint8` is bytes, and no slice on the wire.
+    /// Returns the elements as a slice of one basic type, such as `[]string`, or `None` if they
+    /// have different types. Go's `[]uint8` is bytes, and not a slice on the wire.
     pub(crate) fn slice_of_basics(elements: &[Interface]) -> Option<Self> {
         let name = elements.first()?.name().to_str()?;
         let of = elements.first()?.value()?.value_type();
@@ -160,8 +160,8 @@ impl Interface {
         Some(Interface::of(format!("[]{name}").as_str(), slice))
     }
 
-    /// The elements of a list, each in an interface: those of a basic type under Go's name for
-    /// it. None for what is no such list.
+    /// Returns the elements of a list of interfaces or of one basic type, each in an interface.
+    /// Returns `None` for all other values.
     pub(crate) fn elements(&self) -> Option<Vec<Interface>> {
         let list = match self.value() {
             Some(Value::Composite(list)) if list.is_sequence() => list,
@@ -182,15 +182,15 @@ impl Interface {
 }
 
 impl Default for Interface {
-    /// The nil interface.
+    /// Creates the nil interface.
     fn default() -> Self {
         Interface::nil()
     }
 }
 
-/// Go's `[N]uint8`, such as `[16]byte`.
+/// Creates Go's `[N]uint8`, such as `[16]byte`.
 ///
-/// In an interface Go knows it only where the program registered it.
+/// Go reads it in an interface only if the program registered the type.
 impl<const N: usize> From<[u8; N]> for Interface {
     fn from(bytes: [u8; N]) -> Self {
         let of = Defined::of_basics(&Shape::Array {
@@ -203,10 +203,10 @@ impl<const N: usize> From<[u8; N]> for Interface {
     }
 }
 
-/// Rust's type, Go's name for it, and the value.
+/// Implements `From` for each Rust type, with the name of its Go type and its value.
 macro_rules! interface_from {
     ($($rust:ty, $go:literal, |$value:ident| $make:expr;)+) => {$(
-        #[doc = concat!("Go's `", $go, "`.")]
+        #[doc = concat!("Creates Go's `", $go, "`.")]
         impl From<$rust> for Interface {
             fn from($value: $rust) -> Self {
                 Interface::of(GoString::from_static($go), $make)

@@ -1,5 +1,5 @@
-//! A [`Value`] becomes any `Deserialize`, as Go's decoder would fill such a type:
-//! fields by name, integers by value, zero for what Go left out.
+//! Reads a [`Value`] into any `Deserialize`, as Go's decoder fills a type: fields by name,
+//! integers by value, and zero for fields that Go left out.
 
 use std::cell::Cell;
 
@@ -16,28 +16,28 @@ use super::value::Composite;
 use super::zero::Zero;
 use super::{Error, GoString, Time, Type, Value};
 
-/// How deep a serde type may go into a value; deeper ones are for [`Value`].
-const DEEPEST: usize = 128;
+/// The deepest nesting that a serde type reads. Only [`Value`] holds deeper values.
+const MAX_DEPTH: usize = 128;
 
-/// Turns a value into any `Deserialize`: see [`from_slice`](super::from_slice).
+/// Converts a value to any `Deserialize`. See [`from_slice`](super::from_slice).
 ///
-/// A field that a Go struct does not have is zero, as it is to Go; one that a map does not
-/// have takes serde's default, or is an error.
+/// A field that a Go struct does not have is zero, as it is in Go. A field that a map does not
+/// have gets serde's default, or is an error.
 ///
 /// # Errors
-/// Where the value is of another shape, an integer is too large, or a struct or map has no
-/// field in common with the struct that is asked for, as in Go's `compileDec`
-/// (`encoding/gob`, `decode.go`).
+/// Returns an error if the value has another shape, an integer is too large, or a struct or map
+/// has no field in common with the requested struct, as in Go's `compileDec` (`encoding/gob`,
+/// `decode.go`).
 pub fn from_value<T: DeserializeOwned>(value: &Value) -> Result<T, Error> {
-    // What Go left out of a struct is zero by its type. A field that a struct's type does
-    // not have is zero, too, but which names are one field's only serde knows: so it
-    // is given as zero after it has been missed.
+    // Go leaves zero fields out of a struct; their types give the zeros. A field that the
+    // struct's type does not have is zero too, but only serde knows the names of the requested
+    // fields. So the value is read again with each field that serde reports as missing.
     let mut zeros = Zeros::default();
     loop {
-        zeros.given.set(0);
-        match T::deserialize(Reader::new(value, DEEPEST, &zeros)) {
+        zeros.count.set(0);
+        match T::deserialize(Reader::new(value, MAX_DEPTH, &zeros)) {
             Err(error) => match error.missing_field() {
-                Some(missed) if !zeros.missed.contains(&missed) => zeros.missed.push(missed),
+                Some(field) if !zeros.missing.contains(&field) => zeros.missing.push(field),
                 _ => return Err(error),
             },
             read => return read,
@@ -45,22 +45,23 @@ pub fn from_value<T: DeserializeOwned>(value: &Value) -> Result<T, Error> {
     }
 }
 
-/// How many fields may be given as zero in all: a type of a thousand fields, and a
-/// thousand values of a byte each that leave them all out, would give a million.
-const MOST_ZEROS: usize = 1 << 18;
+/// The largest number of zero fields in a value. Without it, a thousand values of one byte each,
+/// of a type with a thousand fields, would yield a million.
+const MAX_ZEROS: usize = 1 << 18;
 
+/// The fields that are read as zero.
 #[derive(Default)]
 struct Zeros {
-    /// Fields to be given as zero where the type does not have them: struct and field.
-    missed: Vec<(&'static str, &'static str)>,
-    /// How many fields have been given as zero.
-    given: Cell<usize>,
+    /// The struct and the name of each field that serde requests and Go's type does not have.
+    missing: Vec<(&'static str, &'static str)>,
+    /// The number of fields that have been read as zero.
+    count: Cell<usize>,
 }
 
 impl Zeros {
-    fn give(&self) -> Result<(), Error> {
-        self.given.set(self.given.get() + 1);
-        match self.given.get() > MOST_ZEROS {
+    fn add_one(&self) -> Result<(), Error> {
+        self.count.set(self.count.get() + 1);
+        match self.count.get() > MAX_ZEROS {
             true => Err(Error::new("too many fields are left out")),
             false => Ok(()),
         }
@@ -75,7 +76,7 @@ struct Reader<'v> {
 }
 
 impl<'v> Reader<'v> {
-    /// What an interface holds is read as if it stood there itself.
+    /// Reads the content of an interface in place of the interface.
     fn new(mut value: &'v Value, depth: usize, zeros: &'v Zeros) -> Self {
         while let Value::Interface(interface) = value {
             match interface.value() {
@@ -90,10 +91,12 @@ impl<'v> Reader<'v> {
         }
     }
 
-    /// A part of the value.
+    /// Returns a reader for a part of the value.
     fn part(self, value: &'v Value) -> Result<Self, Error> {
         let depth = self.depth.checked_sub(1);
-        let depth = depth.ok_or(Error::new("the value is nested deeper than a type is read"))?;
+        let depth = depth.ok_or(Error::new(
+            "the value is nested over 128 deep: read a Value",
+        ))?;
         Ok(Reader::new(value, depth, self.zeros))
     }
 
@@ -109,7 +112,7 @@ impl<'v> Reader<'v> {
         let value = visitor.visit_seq(&mut elements)?;
         match elements.elements.next() {
             None => Ok(value),
-            Some(_) => Err(Error::new("there are more elements than the type takes")),
+            Some(_) => Err(Error::new("there are more elements than the type can hold")),
         }
     }
 }
@@ -142,7 +145,7 @@ impl<'v> Deserializer<'v> for Reader<'v> {
         }
     }
 
-    /// A float that is too large for 32 bits is an error, as an integer is.
+    /// Refuses a float that is too large for 32 bits.
     fn deserialize_f32<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.value {
             Value::Float(float) if !fits_f32(*float) => {
@@ -159,8 +162,8 @@ impl<'v> Deserializer<'v> for Reader<'v> {
         }
     }
 
-    /// Go's `[]byte` is a sequence of bytes to serde. Its strings, and what a type encodes
-    /// itself as, are one too, but no list of other numbers.
+    /// Reads Go's `[]byte` as a sequence of integers. A string and the bytes of a self-encoding
+    /// type are read as a sequence too, but only of `u8`.
     fn deserialize_seq<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Error> {
         let bytes = match self.value {
             Value::Bytes(bytes) => Some((bytes.as_slice(), true)),
@@ -226,25 +229,25 @@ impl<'v> Deserializer<'v> for Reader<'v> {
             return self.deserialize_any(visitor);
         }
         if !has_common_field(composite, fields) {
-            return Err(Error::new("there is no field in common"));
+            return Err(Error::new("the value has no field of the requested struct"));
         }
-        let missed = self.zeros.missed.iter();
-        let missed = missed.filter(|(within, _)| *within == name);
-        let zeros = missed.map(|(_, field)| *field).collect();
+        let missing = self.zeros.missing.iter();
+        let missing = missing.filter(|(within, _)| *within == name);
+        let zeros = missing.map(|(_, field)| *field).collect();
         let entries = Entries::new(self, composite, zeros);
         visitor
             .visit_map(entries)
             .map_err(|error| error.within(name))
     }
 
-    /// A variant is a string, or a map from its name to its content.
+    /// Reads a variant from a string, or from a map of its name to its content.
     fn deserialize_enum<V: Visitor<'v>>(
         self,
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        let no_variant = Error::new("the value names no variant");
+        let no_variant = Error::new("the value is not a variant of the enum");
         match self.value {
             Value::String(name) => {
                 let name = name.to_str().ok_or(no_variant)?;
@@ -257,7 +260,7 @@ impl<'v> Deserializer<'v> for Reader<'v> {
                 };
                 visitor.visit_enum(Variant {
                     name: self.part(name)?,
-                    // What is in the variant is a level deeper, not the variant.
+                    // Only the parts of the content count as a level of nesting.
                     content: Reader::new(content, self.depth, self.zeros),
                 })
             }
@@ -276,10 +279,10 @@ impl<'v> Deserializer<'v> for Reader<'v> {
     }
 }
 
-/// An element of `[]byte`, which may also be an option or a type of its own to serde.
+/// An element of `[]byte`. It can also be read as an option or a newtype.
 struct Byte {
     byte: u8,
-    /// Whether it is a number to all that ask for one.
+    /// It can be read as any integer type, not only as `u8`.
     is_number: bool,
 }
 
@@ -297,7 +300,7 @@ impl<'de> Deserializer<'de> for Byte {
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.is_number {
             true => visitor.visit_u8(self.byte),
-            false => Err(Error::new("a string is no list")),
+            false => Err(Error::new("a string is not a list")),
         }
     }
 
@@ -323,7 +326,7 @@ impl<'de> Deserializer<'de> for Byte {
     }
 }
 
-/// Whether a struct or map has one of these fields, if there are any on both sides.
+/// Returns whether a struct or map has one of these fields, or either side has no fields at all.
 fn has_common_field(of: &Composite, fields: &[&str]) -> bool {
     let (is_empty, is_there): (bool, &dyn Fn(&str) -> bool) = match of.struct_fields() {
         Some(own) => (own.is_empty(), &|field| {
@@ -364,30 +367,30 @@ impl<'v> SeqAccess<'v> for Elements<'v> {
     }
 }
 
-/// The entries of a map; or the fields of a struct, in order, those that Go left
-/// out as zeros, and after them those that its type does not have and that are
-/// wanted as zero.
+/// Reads the entries of a map; or the fields of a struct in order, with zeros for those that Go
+/// left out, and then zeros for `missing` fields.
 struct Entries<'v> {
     whole: Reader<'v>,
     of: &'v Composite,
     children: std::slice::Iter<'v, [Value; 2]>,
-    /// The fields of a struct's type that are still to come; none for a map.
+    /// The fields of a struct's type that are not read yet, or `None` for a map.
     fields: Option<std::iter::Enumerate<std::slice::Iter<'v, (GoString, Reference)>>>,
-    wanted: Vec<&'static str>,
+    /// The requested fields that the struct's type does not have.
+    missing: Vec<&'static str>,
     next: Next<'v>,
 }
 
 /// The value of the key that was read last.
 enum Next<'v> {
-    There(&'v Value),
+    Value(&'v Value),
     Zero(Option<Type>),
 }
 
 impl<'v> Entries<'v> {
-    /// `wanted` are names of fields that were missed, whether or not they are there.
-    fn new(whole: Reader<'v>, of: &'v Composite, mut wanted: Vec<&'static str>) -> Self {
+    /// `missing` may contain fields that this struct's type has. They are ignored.
+    fn new(whole: Reader<'v>, of: &'v Composite, mut missing: Vec<&'static str>) -> Self {
         let fields = of.struct_fields();
-        wanted.retain(|zero| {
+        missing.retain(|zero| {
             fields.is_some_and(|fields| !fields.iter().any(|(name, _)| *name == **zero))
         });
         Entries {
@@ -395,19 +398,19 @@ impl<'v> Entries<'v> {
             of,
             children: of.children().as_chunks().0.iter(),
             fields: fields.map(|fields| fields.iter().enumerate()),
-            wanted,
+            missing,
             next: Next::Zero(None),
         }
     }
 
-    /// The next field of a struct, with its value or its zero.
+    /// Returns the name of a struct's next field, and stores its value or zero.
     fn next_field(&mut self) -> Option<&'v GoString> {
         let (number, (name, of)) = self.fields.as_mut()?.next()?;
-        let there = self.children.as_slice().first();
-        self.next = match there {
-            Some([Value::Uint(there), value]) if *there == number as u64 => {
+        let sent = self.children.as_slice().first();
+        self.next = match sent {
+            Some([Value::Uint(sent), value]) if *sent == number as u64 => {
                 self.children.next();
-                Next::There(value)
+                Next::Value(value)
             }
             _ => Next::Zero(Some(self.of.defined().resolve(*of))),
         };
@@ -425,7 +428,7 @@ impl<'v> MapAccess<'v> for Entries<'v> {
         if self.fields.is_none()
             && let Some([key, value]) = self.children.next()
         {
-            self.next = Next::There(value);
+            self.next = Next::Value(value);
             return seed.deserialize(self.whole.part(key)?).map(Some);
         }
         if let Some(name) = self.next_field() {
@@ -433,7 +436,7 @@ impl<'v> MapAccess<'v> for Entries<'v> {
             let name: StrDeserializer<'_, Error> = (&*name).into_deserializer();
             return seed.deserialize(name).map(Some);
         }
-        let Some(zero) = self.wanted.pop() else {
+        let Some(zero) = self.missing.pop() else {
             return Ok(None);
         };
         self.next = Next::Zero(None);
@@ -443,9 +446,9 @@ impl<'v> MapAccess<'v> for Entries<'v> {
 
     fn next_value_seed<T: DeserializeSeed<'v>>(&mut self, seed: T) -> Result<T::Value, Error> {
         match std::mem::replace(&mut self.next, Next::Zero(None)) {
-            Next::There(value) => seed.deserialize(self.whole.part(value)?),
+            Next::Value(value) => seed.deserialize(self.whole.part(value)?),
             Next::Zero(of) => {
-                self.whole.zeros.give()?;
+                self.whole.zeros.add_one()?;
                 seed.deserialize(Zero(of))
             }
         }
@@ -473,7 +476,7 @@ impl<'v> VariantAccess<'v> for Reader<'v> {
     type Error = Error;
 
     fn unit_variant(self) -> Result<(), Error> {
-        Err(Error::new("a variant without content has some"))
+        Err(Error::new("a variant without content has content"))
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'v>>(self, seed: T) -> Result<T::Value, Error> {

@@ -1,9 +1,8 @@
-//! Bytes become a [`Value`].
+//! Reads bytes into a [`Value`].
 //!
-//! Go's `encoding/gob`, `decoder.go` and `decode.go`, read strictly: what Go
-//! accepts but never writes is refused. Values are read with a stack of our own,
-//! so that nesting costs no more than memory in proportion to the input. The
-//! definitions among them are read in `define.rs`.
+//! Source: Go's `encoding/gob`, `decoder.go` and `decode.go`. Input that Go accepts but never
+//! writes is refused. Values are read with an explicit stack, so that nesting takes only
+//! memory in proportion to the input. The file `define.rs` reads the definitions.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,14 +13,14 @@ use super::value::{Composite, Interface};
 use super::wire::{swap_float, take_bytes, take_int, take_uint};
 use super::{Error, Type, Value};
 
-/// How deep values may be nested. A slice of itself fits 2,207 levels in a cookie,
-/// and refusing a deeper one should not take 64 KiB first.
-const DEEPEST: usize = 2_300;
+/// The deepest nesting of values. A recursive slice has up to 2,207 levels in a cookie, and a
+/// deeper one is refused before it takes 64 KiB.
+const MAX_DEPTH: usize = 2_300;
 
-/// How long the registered name of a type may be, in bytes: Go's own limit.
-const LONGEST_NAME: u16 = 1024;
+/// The length of the longest registered name, in bytes: Go's own limit.
+const MAX_NAME_LENGTH: u16 = 1024;
 
-/// Reads the one value in `bytes`, definitions and all.
+/// Reads the definitions and the single value in `bytes`.
 pub(super) fn decode(bytes: &[u8]) -> Result<Value, Error> {
     if u32::try_from(bytes.len()).is_err() {
         return Err(Error::new("the input is over 4 GiB"));
@@ -34,20 +33,20 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Value, Error> {
     };
     let of = decoder.type_of_value(false)?;
     if of == Reference::Basic(8) {
-        return Err(Error::new("an interface at the top level"));
+        return Err(Error::new("an interface is at the top level"));
     }
     decoder.leading_zero(of)?;
     let value = decoder.value(of)?;
     if !decoder.message.is_empty() || !decoder.input.is_empty() {
-        return Err(Error::new("bytes after the value"));
+        return Err(Error::new("there are bytes after the value"));
     }
     decoder.shared.fill(decoder.definitions);
     check(&value)?;
     Ok(value)
 }
 
-/// What needs whole types to be seen: that registered names say what is there, and
-/// that keys can be keys.
+/// Checks the rules that need complete types: registered names match the types of their
+/// values, and Go can hash the map keys.
 pub(super) fn check(value: &Value) -> Result<(), Error> {
     let mut pending = vec![value];
     let mut hashable = Hashable::default();
@@ -65,12 +64,14 @@ pub(super) fn check(value: &Value) -> Result<(), Error> {
     Ok(())
 }
 
-/// Go panics on a map key it cannot hash: one whose type is, or holds, a slice, a
-/// map or `[]byte`. (A pointer to such a type can be hashed, but the wire does not
-/// tell it from the type.)
+/// Refuses map keys that Go cannot hash.
+///
+/// Go panics on such a key: one with a type that is, or contains, a slice, a map or `[]byte`.
+/// (Go can hash a pointer to such a type, but the pointer and the type look the same on the
+/// wire.)
 #[derive(Default)]
 struct Hashable {
-    /// Types that were found right.
+    /// The types that were checked and are hashable.
     types: HashSet<(*const Definitions, u32)>,
 }
 
@@ -80,7 +81,7 @@ impl Hashable {
         let mut pending = Vec::new();
         while let Some(value) = next {
             self.check_type(value.value_type())?;
-            // The common key, a string in an interface, needs no list.
+            // The usual key, a string in an interface, needs no list.
             let (first, others) = match value.children().split_first() {
                 Some((first, others)) => (Some(first), others),
                 None => (None, &[][..]),
@@ -92,7 +93,7 @@ impl Hashable {
     }
 
     fn check_type(&mut self, of: Type) -> Result<(), Error> {
-        let unhashable = Error::new("a map key is, or holds, a slice or a map");
+        let unhashable = Error::new("a map key is or contains a slice or a map");
         let mut next = Some(of);
         let mut pending = Vec::new();
         while let Some(of) = next {
@@ -119,39 +120,39 @@ impl Hashable {
 #[derive(Default)]
 pub(super) struct Decoder<'a> {
     whole: &'a [u8],
-    /// What follows the current message.
+    /// The bytes after the current message.
     input: &'a [u8],
-    /// What is left of the current message.
+    /// The rest of the current message.
     pub(super) message: &'a [u8],
     /// The place of each id that was defined or referred to, sorted by id.
     pub(super) places: Vec<(i64, u32)>,
     pub(super) definitions: Vec<Option<Definition>>,
-    /// Whether all that a definition reaches is known to be defined.
+    /// For each definition, whether every type it reaches is known to be defined.
     pub(super) complete: Vec<bool>,
-    /// What the values refer to; filled at the end.
+    /// The definitions that the values refer to. They are filled in at the end.
     shared: Arc<Definitions>,
     /// The values that are being read, outermost first.
     stack: Vec<Unfinished>,
-    /// Their parts that are read.
+    /// The parts of these values that have been read.
     parts: Vec<Value>,
 }
 
-/// A value of which parts are still to be read. Small, since it is all that a
-/// level of nesting takes.
+/// A value with parts that are still to be read. It is small, since each level of nesting takes
+/// one.
 enum Unfinished {
-    /// An array, slice or map: `left` more parts, those read from `start` on.
+    /// An array, slice or map with `left` unread parts. Its read parts begin at `start`.
     Parts { of: u32, left: u32, start: u32 },
-    /// A struct, of which the fields before `field` are read.
+    /// A struct. The fields before `field` have been read; their parts begin at `start`.
     Struct { of: u32, field: u32, start: u32 },
-    /// An interface; its name is so many bytes at a place of the input.
+    /// An interface. Its name has `length` bytes, at the place `name` of the input.
     Interface { name: u32, length: u16 },
 }
 
-/// What comes next.
+/// The next step of reading.
 enum Step {
-    /// A value is read.
+    /// A value has been read.
     Read(Value),
-    /// A value of this type is to be read.
+    /// A value of this type must be read.
     Need(Reference),
 }
 
@@ -177,7 +178,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Reads a value without parts, or the beginning of one with.
+    /// Reads a value without parts, or the beginning of a value with parts.
     fn start(&mut self, of: Reference) -> Result<Step, Error> {
         let of = match of {
             Reference::Basic(8) => return self.start_interface(),
@@ -205,35 +206,35 @@ impl<'a> Decoder<'a> {
         };
         let count = self.count(per_element)?;
         if expected.is_some_and(|length| length != count as usize) {
-            return Err(Error::new("an array has another length than its type"));
+            return Err(Error::new("the length of an array differs from its type"));
         }
         let left = count * per_element;
         self.push(Unfinished::Parts { of, left, start })?;
         self.go_on()
     }
 
-    /// How many elements follow. Each has a byte or more.
+    /// Reads the number of elements that follow. Each element has at least one byte.
     pub(super) fn count(&mut self, per_element: u32) -> Result<u32, Error> {
         let count = take_uint(&mut self.message)?;
         let bytes = (self.message.len() + self.input.len()) as u32;
         u32::try_from(count)
             .ok()
             .filter(|count| *count <= bytes / per_element)
-            .ok_or(Error::new("more elements than bytes"))
+            .ok_or(Error::new("there are more elements than bytes"))
     }
 
     fn push(&mut self, unfinished: Unfinished) -> Result<(), Error> {
         match self.stack.len() {
-            DEEPEST => return Err(Error::new("values are nested too deep")),
-            // From here on it grows no more.
-            1024 => self.stack.reserve_exact(DEEPEST - 1024),
+            MAX_DEPTH => return Err(Error::new("values are nested too deep")),
+            // Grow to the limit at once.
+            1024 => self.stack.reserve_exact(MAX_DEPTH - 1024),
             _ => {}
         }
         self.stack.push(unfinished);
         Ok(())
     }
 
-    /// Goes on with the innermost unfinished value.
+    /// Continues with the innermost unfinished value.
     fn go_on(&mut self) -> Result<Step, Error> {
         let need = match self.stack.last_mut() {
             Some(Unfinished::Parts { left: 0, .. } | Unfinished::Interface { .. }) => None,
@@ -261,7 +262,7 @@ impl<'a> Decoder<'a> {
                     of
                 })
             }
-            None => return Err(Error::new("there is no value to go on with")),
+            None => return Err(Error::new("there is no unfinished value")),
         };
         match need {
             Some(of) => Ok(Step::Need(of)),
@@ -287,13 +288,14 @@ impl<'a> Decoder<'a> {
                     Interface::of(registered::name(name), value)
                 }))
             }
-            None => return Err(Error::new("there is no value to finish")),
+            None => return Err(Error::new("there is no unfinished value")),
         };
         Ok(Step::Read(value))
     }
 
-    /// Reads the name, type and byte count of what an interface holds. The count
-    /// is not believed: where Go splits a message it covers a part only.
+    /// Reads the name, type and byte count of the content of an interface.
+    ///
+    /// The count is ignored: if Go splits the message, the count covers only a part of it.
     fn start_interface(&mut self) -> Result<Step, Error> {
         let name = take_bytes(&mut self.message)?;
         if name.is_empty() {
@@ -301,14 +303,14 @@ impl<'a> Decoder<'a> {
         }
         let length = u16::try_from(name.len())
             .ok()
-            .filter(|length| *length <= LONGEST_NAME);
+            .filter(|length| *length <= MAX_NAME_LENGTH);
         let length = length.ok_or(Error::new("the name of a type is too long"))?;
         // The name ends where the rest of the message begins.
         let ends = self.whole.len() - self.input.len() - self.message.len();
         let name = (ends - name.len()) as u32;
         let of = self.type_of_value(true)?;
         if of == Reference::Basic(8) {
-            return Err(Error::new("an interface in an interface"));
+            return Err(Error::new("an interface is directly in an interface"));
         }
         take_uint(&mut self.message)?;
         self.leading_zero(of)?;
@@ -316,7 +318,8 @@ impl<'a> Decoder<'a> {
         Ok(Step::Need(of))
     }
 
-    /// What stands alone and is no struct is sent as a lone field: a zero goes first.
+    /// Reads the zero byte before a value at the top level or in an interface, unless it is a
+    /// struct: Go sends such a value as a single field.
     fn leading_zero(&mut self, of: Reference) -> Result<(), Error> {
         let is_struct = match of {
             Reference::Basic(_) => false,
@@ -329,15 +332,15 @@ impl<'a> Decoder<'a> {
             ),
         };
         if !is_struct && take_uint(&mut self.message)? != 0 {
-            return Err(Error::new("the byte before a lone value is not zero"));
+            return Err(Error::new("the byte before a value is not zero"));
         }
         Ok(())
     }
 
-    /// Reads definitions, and then the type of the value that follows them.
+    /// Reads definitions, and then the type of the value after them.
     ///
-    /// At the top level each has a message of its own. In an interface, what is
-    /// left of the message goes on after the count of its next part.
+    /// At the top level, each definition has its own message. In an interface, the rest of the
+    /// message follows after the byte count of its next part.
     fn type_of_value(&mut self, in_interface: bool) -> Result<Reference, Error> {
         loop {
             if self.message.is_empty() {
@@ -351,7 +354,7 @@ impl<'a> Decoder<'a> {
             self.define(id)?;
             if !self.message.is_empty() {
                 if !in_interface {
-                    return Err(Error::new("bytes after a definition"));
+                    return Err(Error::new("there are bytes after a definition"));
                 }
                 take_uint(&mut self.message)?;
             }
@@ -367,7 +370,7 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// Reads which field of a struct comes next, counted from zero; none at the end.
+/// Reads the number of a struct's next field, counted from zero. Returns `None` at the end.
 pub(super) fn next_field(
     message: &mut &[u8],
     field: &mut u32,
@@ -385,7 +388,7 @@ pub(super) fn next_field(
     Ok(Some(*field as usize - 1))
 }
 
-/// Takes a value of the basic type with that id from the front of `message`.
+/// Takes a value of the basic type with this id from the front of `message`.
 pub(super) fn take_basic(id: i64, message: &mut &[u8]) -> Result<Value, Error> {
     Ok(match id {
         1 => match take_uint(message)? {

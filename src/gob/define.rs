@@ -1,8 +1,8 @@
-//! Definitions become types: Go's `wireType`, and what the ids in it stand for.
+//! Reads definitions of types, Go's `wireType`, and resolves the ids in them.
 //!
-//! Go's `encoding/gob`, `type.go`. The id a definition is sent under is what counts;
-//! those inside it are not read. An id is defined once, may be referred to before,
-//! and must be whole where a value of it follows.
+//! Source: Go's `encoding/gob`, `type.go`. Only the id before a definition counts; the id
+//! inside it is ignored. An id may be used before its definition and is defined only once. When
+//! a value follows, its type and all types that this reaches must be defined.
 
 use std::collections::HashSet;
 
@@ -11,14 +11,14 @@ use super::types::{Definition, Reference, SelfEncoder, Shape};
 use super::wire::{take_bytes, take_int};
 use super::{Error, GoString};
 
-/// How many types one message may define; a session has a dozen.
-const MOST_DEFINITIONS: usize = 1_000;
+/// The largest number of types in a message. A session has about a dozen.
+const MAX_DEFINITIONS: usize = 1_000;
 
-/// Ids below are Go's own; the highest is an `int32`'s.
+/// The ids of defined types. Lower ids are reserved by Go, and an id is an `int32`.
 const DEFINED_IDS: std::ops::RangeInclusive<i64> = 64..=i32::MAX as i64;
 
 impl Decoder<'_> {
-    /// What an id stands for in a definition, which may come before its own.
+    /// Resolves an id inside a definition. The type of the id may be defined later.
     pub(super) fn reference(&mut self, id: i64) -> Result<Reference, Error> {
         if (1..=8).contains(&id) {
             return Ok(Reference::Basic(id));
@@ -36,7 +36,7 @@ impl Decoder<'_> {
             }
             Err(slot) => slot,
         };
-        if self.definitions.len() == MOST_DEFINITIONS {
+        if self.definitions.len() == MAX_DEFINITIONS {
             return Err(Error::new("too many types are defined"));
         }
         let place = self.definitions.len() as u32;
@@ -45,7 +45,7 @@ impl Decoder<'_> {
         Ok(Reference::Defined(place))
     }
 
-    /// What an id stands for where a value follows: all it reaches must be defined.
+    /// Resolves the id before a value. Every type that it reaches must be defined.
     pub(super) fn defined_reference(&mut self, id: i64) -> Result<Reference, Error> {
         let reference = self.reference(id)?;
         let is_known = match reference {
@@ -76,21 +76,21 @@ impl Decoder<'_> {
         Ok(reference)
     }
 
-    /// Reads the definition of `id`: Go's `wireType`, a struct with one field set.
+    /// Reads the definition of `id`: Go's `wireType`, a struct in which one field is set.
     pub(super) fn define(&mut self, id: i64) -> Result<(), Error> {
         let place = match self.reference(id)? {
             Reference::Defined(place) => place,
-            Reference::Basic(_) => return Err(Error::new("a basic type is defined")),
+            Reference::Basic(_) => return Err(Error::new("a definition redefines a basic type")),
         };
         let mut defined = None;
         let mut field = 0;
         while let Some(kind) = next_field(&mut self.message, &mut field, 7)? {
             if defined.is_some() {
-                return Err(Error::new("a definition is of several kinds"));
+                return Err(Error::new("a definition has several kinds"));
             }
             defined = Some(self.definition(kind)?);
         }
-        let defined = defined.ok_or(Error::new("a definition is of no kind"))?;
+        let defined = defined.ok_or(Error::new("a definition has no kind"))?;
         match self.definitions.get_mut(place as usize) {
             Some(empty @ None) => *empty = Some(defined),
             _ => return Err(Error::new("a type is defined twice")),
@@ -98,8 +98,8 @@ impl Decoder<'_> {
         Ok(())
     }
 
-    /// The field `kind` of a `wireType`: `arrayType` and so on, which begin with
-    /// a `CommonType`.
+    /// Reads the field `kind` of a `wireType`: an `arrayType` and so on, which begins with a
+    /// `CommonType`.
     fn definition(&mut self, kind: usize) -> Result<Definition, Error> {
         let (mut name, mut first, mut second) = (GoString::new(), 0, 0);
         let mut fields = Vec::new();
@@ -132,7 +132,7 @@ impl Decoder<'_> {
         Ok(Definition { name, shape })
     }
 
-    /// A `CommonType`: the name, and an id that nobody reads.
+    /// Reads a `CommonType`. Returns its name, and ignores its id, as Go does.
     fn common_type(&mut self) -> Result<GoString, Error> {
         let mut name = GoString::new();
         let mut field = 0;
@@ -145,7 +145,7 @@ impl Decoder<'_> {
         Ok(name)
     }
 
-    /// The fields of a struct: names that are not empty and differ.
+    /// Reads the fields of a struct. Their names must be distinct and not empty.
     fn struct_fields(&mut self) -> Result<Vec<(GoString, Reference)>, Error> {
         let count = self.count(1)?;
         let mut fields = Vec::new();
@@ -160,7 +160,7 @@ impl Decoder<'_> {
                 }
             }
             if name.as_bytes().is_empty() || !names.insert(name.clone()) {
-                return Err(Error::new("a field has no name, or that of another"));
+                return Err(Error::new("a field has no name, or the name of another"));
             }
             fields.push((name, self.reference(id)?));
         }

@@ -1,5 +1,4 @@
-//! [`Draft`]: a serde value that is to become what an interface holds, before its Go type
-//! is chosen.
+//! [`Draft`]: a serde value for an interface, before its Go type is chosen.
 
 use serde::Serialize;
 
@@ -7,48 +6,51 @@ use super::decode::check;
 use super::fit::Fit;
 use super::registered::Audience;
 use super::schema::Writer;
-use super::ser::{DEEPEST, tree_of};
+use super::ser::{MAX_DEPTH, tree_of};
 use super::tree::Tree;
 use super::{Error, Interface, Value};
 
-/// The depth for formats that read no deeper than that themselves.
+/// The deepest nesting for plain formats, which read no deeper themselves.
 #[cfg(feature = "session")]
-const DEEPEST_PLAIN: usize = 100;
+const MAX_PLAIN_DEPTH: usize = 100;
 
-/// A serde value, as it came. The same draft can be put in several places.
+/// A serialized serde value without a Go type. It can be written several times.
 pub(crate) struct Draft(Tree);
 
 impl Draft {
     pub(crate) fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, Error> {
-        let tree = tree_of(value, DEEPEST)?;
+        let tree = tree_of(value, MAX_DEPTH)?;
         tree.check_names()?;
         Ok(Draft(tree))
     }
 
-    /// With structs as maps, and of what every format has: see [`Tree::into_plain`].
+    /// Creates a draft for any format: structs become maps, and values that only gob has are
+    /// refused (see [`Tree::into_plain`]).
     #[cfg(feature = "session")]
     pub(crate) fn plain<T: Serialize + ?Sized>(value: &T) -> Result<Self, Error> {
-        let tree = tree_of(value, DEEPEST_PLAIN)?;
+        let tree = tree_of(value, MAX_PLAIN_DEPTH)?;
         tree.check_names()?;
         tree.to_maps().into_plain().map(Draft)
     }
 
-    /// What an interface holds where none was before. For a Go program that knows only so
-    /// many types it is one of those, where one can be found.
+    /// Returns the value in a new interface. If a Go program with known types reads it, the
+    /// type is one of these if possible.
     pub(crate) fn interface(&self, audience: Audience<'_>) -> Result<Interface, Error> {
         Writer::for_audience(audience).write_interface(&self.0)
     }
 
-    /// The same of the Go type that `there` has; `None` if it does not fit. Of a Go struct
-    /// the fields that the value does not name stay as they are, or become zero.
+    /// Returns the value with the Go type of `existing`, or `None` if it does not fit.
+    ///
+    /// If `keeps_fields`, the fields of a Go struct that the value does not have stay
+    /// unchanged; otherwise they become zero.
     pub(crate) fn fitted(
         &self,
-        there: &Interface,
+        existing: &Interface,
         audience: Audience<'_>,
         keeps_fields: bool,
     ) -> Result<Option<Interface>, Error> {
-        let fitted = Fit::new(audience, keeps_fields).interface(&self.0, there)?;
-        // A basic value was found to be what the name says.
+        let fitted = Fit::new(audience, keeps_fields).interface(&self.0, existing)?;
+        // A basic value was already compared with its registered name.
         if let Some(fitted) = fitted.as_ref().filter(|fitted| is_composite(fitted)) {
             check(&Value::Interface(fitted.clone()))?;
         }

@@ -1,7 +1,7 @@
-//! A [`Value`] becomes bytes: a message per definition, then one for the value.
+//! Writes a [`Value`] as bytes: a message for each definition, then one for the value.
 //!
-//! The value is written back to front, because an interface says how many bytes
-//! it holds before it holds them; and with a stack of our own, as it was read.
+//! The value is written from its end to its beginning, because an interface's byte count
+//! precedes its content. Like reading, writing uses an explicit stack.
 
 use std::collections::HashMap;
 
@@ -10,10 +10,10 @@ use super::value::{Composite, Interface};
 use super::wire::{put_message, put_uint, swap_float, zigzag};
 use super::{Type, Value};
 
-/// The first id Go gives to a type that is not its own.
+/// The first id that Go assigns to a type of a program.
 const FIRST_ID: i64 = 64;
 
-/// Writes `value` as Go's `Encoder` would, definitions first.
+/// Writes `value` as Go's `Encoder` does, with definitions first.
 pub(super) fn encode(value: &Value) -> Vec<u8> {
     let mut ids = Ids::default();
     ids.collect(value);
@@ -25,16 +25,16 @@ pub(super) fn encode(value: &Value) -> Vec<u8> {
     out
 }
 
-/// The ids of the types that a value uses, and all that they reach.
+/// The ids of the types that a value uses, and of all types that these reach.
 #[derive(Default)]
 struct Ids {
     in_order: Vec<Defined>,
     by_identity: HashMap<Identity, i64>,
-    /// The same type may come from several messages: by what it looks like.
-    by_look: HashMap<Vec<u8>, (Identity, i64)>,
+    /// The first type with each structure. Several messages may define the same type.
+    by_structure: HashMap<Vec<u8>, (Identity, i64)>,
 }
 
-/// What tells a type from others in memory.
+/// Identifies a type in memory: the address of its definitions, and its place there.
 type Identity = (usize, u32);
 
 impl Ids {
@@ -60,7 +60,7 @@ impl Ids {
                 continue;
             }
             let next = FIRST_ID + self.in_order.len() as i64;
-            let id = self.twin(&defined, next);
+            let id = self.id_of_equal(&defined, next);
             self.by_identity.insert(identity(&defined), id);
             if id != next {
                 continue;
@@ -76,11 +76,14 @@ impl Ids {
         }
     }
 
-    /// The id of the same type from another message, if there is one; else `next`. In one
-    /// message Go defines a type once: there, two that look alike are two.
-    fn twin(&mut self, defined: &Defined, next: i64) -> i64 {
+    /// Returns the id of the same type from another message, or `next` if there is none.
+    ///
+    /// Go defines a type only once in a message. Two types of one message therefore differ,
+    /// even if they have the same structure.
+    fn id_of_equal(&mut self, defined: &Defined, next: i64) -> i64 {
         let own = identity(defined);
-        let (first, id) = self.by_look.entry(look(defined)).or_insert((own, next));
+        let entry = self.by_structure.entry(structure(defined));
+        let (first, id) = entry.or_insert((own, next));
         match first.0 == own.0 {
             true => next,
             false => *id,
@@ -97,7 +100,7 @@ impl Ids {
         }
     }
 
-    /// The message that defines a type: its id, negated, and a `wireType`.
+    /// Returns the message that defines a type: its negated id, and a `wireType`.
     fn definition_message(&self, index: usize) -> Vec<u8> {
         let mut out = Vec::new();
         let Some(defined) = self.in_order.get(index) else {
@@ -169,9 +172,9 @@ impl Ids {
     }
 }
 
-/// What a type and all that it reaches look like, whatever the ids in its message: the
-/// names and shapes, in the order in which they are reached.
-fn look(defined: &Defined) -> Vec<u8> {
+/// Describes the structure of a type independently of the ids in its message: the names and
+/// shapes of the type and of all types that it reaches, in the order of reaching them.
+fn structure(defined: &Defined) -> Vec<u8> {
     let mut out = Vec::new();
     let mut reached = vec![defined.clone()];
     let mut places = HashMap::from([(identity(defined), 0)]);
@@ -216,20 +219,21 @@ fn identity(defined: &Defined) -> Identity {
     (definitions.addr(), place)
 }
 
-/// The message of a value that stands alone: type, zero unless a struct, value.
+/// Returns the message of a value at the top level.
 fn value_message(ids: &Ids, value: &Value) -> Vec<u8> {
-    let mut writer = Backwards {
+    let mut writer = BackwardWriter {
         tasks: Vec::with_capacity(32),
         out: Vec::with_capacity(256),
     };
-    writer.tasks.extend(lone(ids, value));
+    writer.tasks.extend(type_and_value(ids, value));
     writer.run(ids);
     writer.out.reverse();
     writer.out
 }
 
-/// Type and value, as they stand at the top level.
-fn lone<'v>(ids: &Ids, value: &'v Value) -> impl Iterator<Item = Task<'v>> {
+/// Returns the parts of a value at the top level or in an interface: its type, a zero unless
+/// it is a struct, and the value.
+fn type_and_value<'v>(ids: &Ids, value: &'v Value) -> impl Iterator<Item = Task<'v>> {
     let id = Task::Uint(zigzag(ids.id(&value.value_type())));
     let zero = (!value.is_struct()).then_some(Task::Uint(0));
     [Some(id), zero, Some(Task::Value(value))]
@@ -237,10 +241,11 @@ fn lone<'v>(ids: &Ids, value: &'v Value) -> impl Iterator<Item = Task<'v>> {
         .flatten()
 }
 
-/// Writes from the end to the beginning. The tasks are those still to be done, the
-/// last one first.
-struct Backwards<'v> {
+/// Writes from the end to the beginning.
+struct BackwardWriter<'v> {
+    /// The parts still to be written, in the order of the output.
     tasks: Vec<Task<'v>>,
+    /// The output, reversed.
     out: Vec<u8>,
 }
 
@@ -248,11 +253,11 @@ enum Task<'v> {
     Uint(u64),
     Bytes(&'v [u8]),
     Value(&'v Value),
-    /// The count of bytes written since there were so many.
+    /// The number of bytes written since the output had this length.
     CountSince(usize),
 }
 
-impl<'v> Backwards<'v> {
+impl<'v> BackwardWriter<'v> {
     fn run(&mut self, ids: &Ids) {
         while let Some(task) = self.tasks.pop() {
             match task {
@@ -297,12 +302,13 @@ impl<'v> Backwards<'v> {
         }
     }
 
-    /// Name, type, count, and what it counts: a zero unless a struct, and the value.
+    /// Adds the tasks for an interface: name, type, byte count, and the counted content, which
+    /// is a zero unless the value is a struct, and the value.
     fn interface(&mut self, ids: &Ids, interface: &'v Interface) {
         let Some(value) = interface.value() else {
             return self.uint(0);
         };
-        let mut parts = lone(ids, value);
+        let mut parts = type_and_value(ids, value);
         self.tasks.push(Task::Bytes(interface.name().as_bytes()));
         self.tasks.extend(parts.next());
         self.tasks.push(Task::CountSince(self.out.len()));
@@ -312,8 +318,7 @@ impl<'v> Backwards<'v> {
     fn composite(&mut self, composite: &'v Composite) {
         let children = composite.children();
         if composite.is_struct() {
-            // Field numbers and values in turn; each number is written as the step
-            // from the one before.
+            // Each field number is written as its distance from the one before.
             let mut before = -1;
             for [number, value] in children.as_chunks().0 {
                 let Value::Uint(number) = number else {

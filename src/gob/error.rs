@@ -1,8 +1,10 @@
-//! [`Error`]: bytes that are no gob.
+//! [`Error`]: the error for bytes that are not gob, and for values that gob cannot hold.
 
 use std::fmt;
 
-/// Bytes that Go would not have written. It says what is wrong, and quotes nothing.
+/// The bytes are not gob that Go writes, or a value and its type do not match.
+///
+/// The message names the fault, and never quotes a value.
 ///
 /// ```
 /// let error = silverback::gob::string_from_slice(b"no gob").unwrap_err();
@@ -11,8 +13,9 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     what: &'static str,
-    /// The field that is missing, if one is, and the struct it is missing in.
+    /// The missing field, or empty.
     field: &'static str,
+    /// The struct in which the field is missing, or empty.
     within: &'static str,
 }
 
@@ -33,7 +36,7 @@ impl Error {
         }
     }
 
-    /// The same, seen from the struct `within`, unless one within that has seen it.
+    /// Sets the struct in which the field is missing, unless an inner struct has set itself.
     pub(super) fn within(mut self, within: &'static str) -> Self {
         if !self.field.is_empty() && self.within.is_empty() {
             self.within = within;
@@ -41,7 +44,7 @@ impl Error {
         self
     }
 
-    /// The struct and the field, if a field is missing.
+    /// Returns the struct and the field, if a field is missing.
     pub(super) fn missing_field(&self) -> Option<(&'static str, &'static str)> {
         (!self.field.is_empty()).then_some((self.within, self.field))
     }
@@ -57,17 +60,17 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// What serde or a type says of a mismatch may quote the value, and is not kept.
+/// Discards the message of serde or of a type, which may quote the value.
 impl serde::ser::Error for Error {
     fn custom<T: fmt::Display>(_: T) -> Self {
-        Error::new("the value refuses to be written")
+        Error::new("the type's own Serialize returned an error")
     }
 }
 
-/// As when writing, except for the name of a field that is missing.
+/// Discards the message too, but keeps the name of a missing field.
 impl serde::de::Error for Error {
     fn custom<T: fmt::Display>(_: T) -> Self {
-        Error::new("the value is of another type")
+        Error::new("the value has another type than the one requested")
     }
 
     fn missing_field(field: &'static str) -> Self {

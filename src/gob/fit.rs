@@ -1,8 +1,8 @@
-//! [`Fit`]: a serde value as the Go type that is there already.
+//! [`Fit`]: writes a serde value with the Go type of an existing value.
 //!
-//! The wire says what kind of value is there, and of what parts; the registered name says
-//! the width of its numbers. What fits keeps both, and so do the values inside, each by the
-//! one in its place.
+//! The wire type of the existing value gives its kind and its parts, and the registered name
+//! gives the width of its numbers. A value that fits gets both. The values inside are fitted in
+//! the same way, each to the existing one in its place.
 
 use std::collections::HashMap;
 
@@ -16,15 +16,15 @@ use super::{Error, SelfEncoded, Time, Type, Value};
 
 pub(super) struct Fit<'k> {
     audience: Audience<'k>,
-    /// Whether a Go struct keeps the fields that the value does not name.
+    /// A Go struct keeps the fields that the serde value does not have.
     keeps_fields: bool,
 }
 
-/// Why a value is not written as the type that is there.
+/// The reason for which a value cannot have the existing type.
 enum Misfit {
-    /// It is another kind of value, or too large.
+    /// The value is of another kind, or too large.
     Kind,
-    /// It cannot be written at all.
+    /// The value cannot be written as gob.
     Unwritable(Error),
 }
 
@@ -44,40 +44,46 @@ impl<'k> Fit<'k> {
         }
     }
 
-    /// The tree as what `there` holds, under the same name; none if it does not fit.
+    /// Returns the tree with the type and name of `existing`, or `None` if it does not fit.
     pub(super) fn interface(
         &self,
         tree: &Tree,
-        there: &Interface,
+        existing: &Interface,
     ) -> Result<Option<Interface>, Error> {
-        let Some(held) = there.value() else {
+        let Some(held) = existing.value() else {
             return Ok(None);
         };
         let of = held.value_type();
-        match self.value(tree, &of, there.name().to_str(), Some(held)) {
-            Ok(value) => Ok(Some(Interface::of(there.name().clone(), value))),
+        match self.value(tree, &of, existing.name().to_str(), Some(held)) {
+            Ok(value) => Ok(Some(Interface::of(existing.name().clone(), value))),
             Err(Misfit::Kind) => Ok(None),
             Err(Misfit::Unwritable(error)) => Err(error),
         }
     }
 
-    /// The tree as a value of the type `of`, which is called `name` if that is known, in
-    /// place of `there`.
-    fn value(&self, tree: &Tree, of: &Type, name: Option<&str>, there: Option<&Value>) -> Fitted {
+    /// Returns the tree as a value of type `of`, in place of `existing`. `name` is the type's
+    /// registered name, if known.
+    fn value(
+        &self,
+        tree: &Tree,
+        of: &Type,
+        name: Option<&str>,
+        existing: Option<&Value>,
+    ) -> Fitted {
         let tree = match tree {
             Tree::SomeZero(zero) => zero,
             tree => tree,
         };
         match of {
-            Type::Interface => self.in_interface(tree, there),
-            Type::Defined(of) => self.defined(tree, of, name, there),
+            Type::Interface => self.in_interface(tree, existing),
+            Type::Defined(of) => self.defined(tree, of, name, existing),
             of => basic_value(tree, of, name, self.audience.known().is_some()),
         }
     }
 
-    fn in_interface(&self, tree: &Tree, there: Option<&Value>) -> Fitted {
-        let fitted = match there {
-            Some(Value::Interface(there)) => self.interface(tree, there)?,
+    fn in_interface(&self, tree: &Tree, existing: Option<&Value>) -> Fitted {
+        let fitted = match existing {
+            Some(Value::Interface(existing)) => self.interface(tree, existing)?,
             _ => None,
         };
         Ok(Value::Interface(match fitted {
@@ -91,19 +97,23 @@ impl<'k> Fit<'k> {
         tree: &Tree,
         of: &Defined,
         name: Option<&str>,
-        there: Option<&Value>,
+        existing: Option<&Value>,
     ) -> Fitted {
-        let children = match (of.shape(), there) {
-            (Shape::SelfEncoder(by), there) => return self_encoded(tree, of, by, name, there),
-            (Shape::Slice(element), there) => self.elements(tree, None, &element, name, there)?,
-            (Shape::Array { element, length }, there) => {
-                self.elements(tree, Some(length), &element, name, there)?
+        let children = match (of.shape(), existing) {
+            (Shape::SelfEncoder(by), existing) => {
+                return self_encoded(tree, of, by, name, existing);
             }
-            (Shape::Map { key, value }, there) => {
+            (Shape::Slice(element), existing) => {
+                self.elements(tree, None, &element, name, existing)?
+            }
+            (Shape::Array { element, length }, existing) => {
+                self.elements(tree, Some(length), &element, name, existing)?
+            }
+            (Shape::Map { key, value }, existing) => {
                 let names = name.and_then(map_names);
-                self.entries(tree, (&key, &value), names, composite(there))?
+                self.entries(tree, (&key, &value), names, composite(existing))?
             }
-            (Shape::Struct(fields), there) => self.fields(tree, &fields, composite(there))?,
+            (Shape::Struct(fields), existing) => self.fields(tree, &fields, composite(existing))?,
         };
         Ok(Value::Composite(Composite::new(of.clone(), children)))
     }
@@ -114,7 +124,7 @@ impl<'k> Fit<'k> {
         length: Option<usize>,
         of: &Type,
         name: Option<&str>,
-        there: Option<&Value>,
+        existing: Option<&Value>,
     ) -> Result<Vec<Value>, Misfit> {
         let unpacked;
         let elements = match tree {
@@ -128,52 +138,56 @@ impl<'k> Fit<'k> {
             return Err(Misfit::Kind);
         }
         let name = name.and_then(element_name);
-        let there = composite(there).map_or(&[][..], Composite::elements);
+        let existing = composite(existing).map_or(&[][..], Composite::elements);
         let elements = elements.iter().enumerate();
         elements
-            .map(|(place, tree)| self.value(tree, of, name, there.get(place)))
+            .map(|(place, tree)| self.value(tree, of, name, existing.get(place)))
             .collect()
     }
 
-    /// The entries of a map, each by the one that has the same key.
+    /// Returns the entries of a map, each fitted to the existing entry with the same key.
     fn entries(
         &self,
         tree: &Tree,
         (of_keys, of_values): (&Type, &Type),
         names: Option<(&str, &str)>,
-        there: Option<&Composite>,
+        existing: Option<&Composite>,
     ) -> Result<Vec<Value>, Misfit> {
         let (key_name, value_name) = names.unzip();
-        let there = EntriesThere::of(there);
+        let existing = ExistingEntries::of(existing);
         let mut parts = Vec::new();
         let entries = entries_of(tree).ok_or(Misfit::Kind)?;
         for (key, value) in entries.filter(|(_, value)| !matches!(value, Tree::Skipped)) {
             let found = match (key.plain(), &key) {
-                (Some(key), _) => there.plain.get(&key).copied(),
-                (None, Key::Tree(key)) => there.others.iter().copied().find(|(key_there, _)| {
-                    let fitted = self.value(key, of_keys, key_name, Some(key_there));
-                    fitted.is_ok_and(|fitted| fitted.to_vec() == key_there.to_vec())
-                }),
+                (Some(key), _) => existing.plain.get(&key).copied(),
+                (None, Key::Tree(key)) => {
+                    existing.others.iter().copied().find(|(existing_key, _)| {
+                        let fitted = self.value(key, of_keys, key_name, Some(existing_key));
+                        fitted.is_ok_and(|fitted| fitted.to_vec() == existing_key.to_vec())
+                    })
+                }
                 (None, Key::Name(_)) => None,
             };
-            let (key_there, value_there) = found.unzip();
+            let (existing_key, existing_value) = found.unzip();
             let fitted_key = match key {
-                Key::Name(name) => self.value(&Tree::string(name), of_keys, key_name, key_there),
-                Key::Tree(key) => self.value(key, of_keys, key_name, key_there),
+                Key::Name(name) => self.value(&Tree::string(name), of_keys, key_name, existing_key),
+                Key::Tree(key) => self.value(key, of_keys, key_name, existing_key),
             };
             parts.push(fitted_key?);
-            parts.push(self.value(value, of_values, value_name, value_there)?);
+            parts.push(self.value(value, of_values, value_name, existing_value)?);
         }
         Ok(parts)
     }
 
-    /// The fields of a struct, one of which must be the tree's; all that the tree has must
-    /// be the struct's, zeros apart.
+    /// Returns the fields of a struct.
+    ///
+    /// The tree must have at least one of these fields, and no others, except fields that are
+    /// zero.
     fn fields(
         &self,
         tree: &Tree,
         of: &[(super::GoString, Type)],
-        there: Option<&Composite>,
+        existing: Option<&Composite>,
     ) -> Result<Vec<Value>, Misfit> {
         let named: HashMap<&[u8], &Tree> = entries_of(tree)
             .ok_or(Misfit::Kind)?
@@ -190,16 +204,16 @@ impl<'k> Fit<'k> {
         let keeps = self.keeps_fields && matches!(tree, Tree::Struct(..));
         let mut parts = Vec::new();
         for (number, (name, of)) in of.iter().enumerate() {
-            let there = there.and_then(|there| there.field_of(number));
+            let existing = existing.and_then(|existing| existing.field_of(number));
             let value = match named.get(name.as_bytes()) {
                 Some(Tree::Nothing | Tree::Skipped) => None,
-                // A zero in an interface is something.
+                // A zero in an interface is sent.
                 Some(tree) if tree.is_zero() && *of != Type::Interface => {
                     self.check_zero(tree)?;
                     None
                 }
-                Some(tree) => Some(self.value(tree, of, None, there)?),
-                None => there.filter(|_| keeps).cloned(),
+                Some(tree) => Some(self.value(tree, of, None, existing)?),
+                None => existing.filter(|_| keeps).cloned(),
             };
             parts.extend(
                 value
@@ -212,7 +226,7 @@ impl<'k> Fit<'k> {
 }
 
 impl Fit<'_> {
-    /// A struct of Go's does not tell `Some` of a zero from nothing.
+    /// Refuses `Some` of a zero in a Go struct, in which it would be read as `None`.
     fn check_zero(&self, zero: &Tree) -> Result<(), Misfit> {
         match (zero, self.audience) {
             #[cfg(feature = "session")]
@@ -229,8 +243,10 @@ fn composite(value: Option<&Value>) -> Option<&Composite> {
     }
 }
 
-/// A number, text or bytes as another type of the same kind. Where a Go program reads it,
-/// bytes are a string too: one that is not UTF-8 is read here as bytes only.
+/// Returns a number, text or bytes as another type of the same kind.
+///
+/// If a Go program reads the value, bytes can also become a string: a string that is not UTF-8
+/// is read here as bytes.
 fn basic_value(tree: &Tree, of: &Type, name: Option<&str>, is_for_go: bool) -> Fitted {
     let value = match (tree, of) {
         (_, Type::String) if is_for_go && tree.text().is_none() => {
@@ -261,7 +277,7 @@ fn basic_value(tree: &Tree, of: &Type, name: Option<&str>, is_for_go: bool) -> F
     }
 }
 
-/// The elements of a tree that stands for so many bytes: bytes, or a UUID's text for 16.
+/// Returns the elements of a tree of bytes, or of a UUID's text if there must be 16 elements.
 fn unpacked_bytes(tree: &Tree, length: Option<usize>) -> Option<Vec<Tree>> {
     let uuid = |text: &str| uuid_bytes(text).filter(|_| length == Some(16));
     let uuid = tree.text().and_then(uuid).map(Vec::from);
@@ -270,24 +286,26 @@ fn unpacked_bytes(tree: &Tree, length: Option<usize>) -> Option<Vec<Tree>> {
     Some(bytes.into_iter().map(byte).collect())
 }
 
-/// What a type that encodes itself reads: what was made for it, a time's or UUID's text, or
-/// the bytes that are there. Others could be what its program refuses.
+/// Returns the tree as a value of a type that encodes itself.
+///
+/// The tree must be a value of this type, the text of a time or UUID, or the existing bytes: a
+/// Go program could refuse other bytes.
 fn self_encoded(
     tree: &Tree,
     of: &Defined,
     by: SelfEncoder,
     name: Option<&str>,
-    there: Option<&Value>,
+    existing: Option<&Value>,
 ) -> Fitted {
-    let bytes_there = match there {
+    let existing_bytes = match existing {
         Some(Value::SelfEncoded(_, bytes)) => Some(bytes.as_slice()),
         _ => None,
     };
     let bytes = match tree {
-        Tree::SelfEncoded(encoded) => made_for(encoded, of, by, name),
+        Tree::SelfEncoded(encoded) => bytes_of_same_type(encoded, of, by, name),
         _ if tree.text().is_some() && by == SelfEncoder::Gob && name.is_none_or(is_time_name) => {
             let time = tree.text().and_then(|text| text.parse().ok());
-            time.and_then(|time| time_bytes(time, of, bytes_there))
+            time.and_then(|time| time_bytes(time, of, existing_bytes))
         }
         _ if by == SelfEncoder::Binary && *of.name() == *"UUID" => {
             let bytes = tree.text().and_then(uuid_bytes).map(Vec::from);
@@ -297,20 +315,20 @@ fn self_encoded(
         }
         tree => tree
             .bytes()
-            .filter(|bytes| Some(bytes.as_slice()) == bytes_there),
+            .filter(|bytes| Some(bytes.as_slice()) == existing_bytes),
     };
     let bytes = bytes.ok_or(Misfit::Kind)?;
     Ok(Value::SelfEncoded(of.clone(), bytes))
 }
 
-/// A moment in place of another; the same one keeps its zone. Where none is there, only the
-/// type's name says that it is a time.
-fn time_bytes(time: Time, of: &Defined, there: Option<&[u8]>) -> Option<Vec<u8>> {
-    match there {
-        Some(there) => {
-            let before = Time::of(&Value::SelfEncoded(of.clone(), there.to_vec()))?;
+/// Returns the bytes of a time that replaces an existing one. If both are the same instant, the
+/// existing zone is kept. If there is none, the name of the type must be that of Go's time.
+fn time_bytes(time: Time, of: &Defined, existing: Option<&[u8]>) -> Option<Vec<u8>> {
+    match existing {
+        Some(existing) => {
+            let before = Time::of(&Value::SelfEncoded(of.clone(), existing.to_vec()))?;
             Some(match time.is_same_instant(before) {
-                true => there.to_vec(),
+                true => existing.to_vec(),
                 false => time.to_bytes(),
             })
         }
@@ -318,9 +336,9 @@ fn time_bytes(time: Time, of: &Defined, there: Option<&[u8]>) -> Option<Vec<u8>>
     }
 }
 
-/// What was made for a type that encodes itself, if it is this one: by its registered name,
-/// or where that is not known by its own.
-fn made_for(
+/// Returns the bytes of a self-encoded value if it has this type. The types are compared by
+/// their registered names, or by their own names if `name` is not known.
+fn bytes_of_same_type(
     encoded: &SelfEncoded,
     of: &Defined,
     by: SelfEncoder,
@@ -334,7 +352,7 @@ fn made_for(
     (is_it && by == encoded.encoder()).then(|| encoded.bytes().to_vec())
 }
 
-/// A key of a map to be written: the name of a struct's field, or any value.
+/// The key of an entry to be written: the name of a struct's field, or any value.
 enum Key<'t> {
     Name(&'static str),
     Tree(&'t Tree),
@@ -357,7 +375,7 @@ impl<'t> Key<'t> {
     }
 }
 
-/// The entries of a map; or the fields of a struct, as such.
+/// Returns the entries of a map, or the fields of a struct as entries.
 fn entries_of(tree: &Tree) -> Option<impl Iterator<Item = (Key<'_>, &Tree)>> {
     let (entries, fields) = match tree {
         Tree::Map(entries) => (entries.as_slice(), &[][..]),
@@ -369,28 +387,28 @@ fn entries_of(tree: &Tree) -> Option<impl Iterator<Item = (Key<'_>, &Tree)>> {
     Some(entries.chain(fields))
 }
 
-/// The entries of the map that is there, by their keys.
+/// The entries of the existing map, by their keys.
 #[derive(Default)]
-struct EntriesThere<'v> {
+struct ExistingEntries<'v> {
     plain: HashMap<PlainKey<'v>, (&'v Value, &'v Value)>,
-    /// Those whose keys are floats, structs and so on.
+    /// The entries with floats, structs and so on as keys.
     others: Vec<(&'v Value, &'v Value)>,
 }
 
-impl<'v> EntriesThere<'v> {
+impl<'v> ExistingEntries<'v> {
     fn of(map: Option<&'v Composite>) -> Self {
-        let mut there = EntriesThere::default();
+        let mut existing = ExistingEntries::default();
         for (key, value) in map.into_iter().flat_map(Composite::entries) {
             match PlainKey::of(key) {
-                Some(plain) => drop(there.plain.insert(plain, (key, value))),
-                None => there.others.push((key, value)),
+                Some(plain) => drop(existing.plain.insert(plain, (key, value))),
+                None => existing.others.push((key, value)),
             }
         }
-        there
+        existing
     }
 }
 
-/// A key without its type: `int` 5 and `uint64` 5 are the same place.
+/// A key without its type: `int` 5 and `uint64` 5 are equal.
 #[derive(PartialEq, Eq, Hash)]
 enum PlainKey<'v> {
     Bool(bool),
@@ -405,7 +423,7 @@ impl<'v> PlainKey<'v> {
             Value::Int(int) => PlainKey::Number((*int).into()),
             Value::Uint(uint) => PlainKey::Number((*uint).into()),
             Value::String(string) => PlainKey::String(string.as_bytes()),
-            // How a string that is not UTF-8 is read.
+            // A string that is not UTF-8 is read as bytes.
             Value::Bytes(bytes) => PlainKey::String(bytes),
             Value::Interface(interface) => return PlainKey::of(interface.value()?),
             _ => return None,
@@ -413,8 +431,8 @@ impl<'v> PlainKey<'v> {
     }
 }
 
-/// The name of the elements, if that of the list is no name of its own: `int8` of `[]int8`
-/// and `[2]int8`.
+/// Returns the name of the element type from the name of a list: `int8` for `[]int8` and
+/// `[2]int8`. Returns `None` if the list's type has its own name.
 fn element_name(name: &str) -> Option<&str> {
     let rest = name.strip_prefix('*').unwrap_or(name).strip_prefix('[')?;
     let (length, element) = rest.split_once(']')?;
@@ -424,7 +442,7 @@ fn element_name(name: &str) -> Option<&str> {
         .then_some(element)
 }
 
-/// The names of the keys and values of `map[string]int8`.
+/// Returns the names of the key and value types from a name such as `map[string]int8`.
 fn map_names(name: &str) -> Option<(&str, &str)> {
     let rest = name
         .strip_prefix('*')
@@ -449,7 +467,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_parts_are_in_the_name_of_the_whole() {
+    fn the_names_of_part_types_are_found_in_the_name_of_a_type() {
         assert_eq!(element_name("[]int8"), Some("int8"));
         assert_eq!(element_name("[16]uint8"), Some("uint8"));
         assert_eq!(element_name("*[][]int8"), Some("[]int8"));

@@ -1,10 +1,10 @@
-//! [`FlatMap`]: a `map[interface {}]interface {}` with string keys and basic values, kept
-//! as the bytes it was read from.
+//! [`FlatMap`]: a `map[interface {}]interface {}` with string keys and basic values, kept as
+//! its gob bytes.
 //!
-//! Most sessions are such maps, and a request looks at one or two of their values. So the
-//! bytes are checked once, a value is read when it is asked for, and a changed one is
-//! appended. What is not just as this crate itself writes it (other type ids, values of
-//! other types, a key twice) is for [`Value`], which reads everything.
+//! Most sessions are such maps, and a request reads only one or two of their values. Therefore
+//! the bytes are checked once, a value is decoded when it is requested, and a changed value is
+//! appended. A `FlatMap` reads only the exact form that this crate writes. For all other input
+//! (other type ids, values of other types, a duplicate key), use [`Value`].
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -15,26 +15,26 @@ use super::value::Composite;
 use super::wire::{put_message, put_uint, swap_float, take_bytes, take_int, take_uint, zigzag};
 use super::{Error, Interface, Value};
 
-/// How many entries are looked through one by one.
-const MOST_ENTRIES: usize = 64;
+/// The largest number of entries, which are searched linearly.
+const MAX_ENTRIES: usize = 64;
 
-/// The key's type in an interface: its name, and its id 6 as a signed integer.
+/// The type of a key in an interface: the name, and the id 6 as a signed integer.
 const STRING: &[u8] = b"\x06string\x0c";
 
-/// What stands before the entries: the message that defines the map's type, and the
-/// beginning of the one that holds it, its type.
+/// The bytes before the entries: the message that defines the map's type, and the type at the
+/// beginning of the value's message.
 static HEAD: LazyLock<(Vec<u8>, Vec<u8>)> = LazyLock::new(|| {
     let mut rest = &*Value::Composite(Composite::map_of_interfaces()).to_vec();
     let mut definition = Vec::new();
     put_message(&mut definition, take_bytes(&mut rest).unwrap_or_default());
     let message = take_bytes(&mut rest).unwrap_or_default();
-    // Without the count of its entries, which is zero.
+    // The last byte is the number of entries, which is zero.
     let of = message.split_last().map_or(message, |(_, of)| of);
     (definition, of.to_vec())
 });
 
-/// A map whose entries are ranges of its bytes. Bytes between them are of entries that
-/// were replaced or removed.
+/// The bytes of the map, and the ranges of its entries. The bytes between the entries belong to
+/// replaced and removed ones.
 #[derive(Clone, Default)]
 pub(crate) struct FlatMap {
     bytes: Vec<u8>,
@@ -45,14 +45,14 @@ pub(crate) struct FlatMap {
 struct Entry {
     /// The key's text.
     key: Range<usize>,
-    /// The interface that holds the value.
+    /// The value, as an interface.
     value: Range<usize>,
-    /// Key and value, each an interface.
+    /// The key and the value, each as an interface.
     whole: Range<usize>,
 }
 
 impl FlatMap {
-    /// Takes the bytes if they are such a map; gives them back if not.
+    /// Creates a map from its bytes, or returns the bytes if a flat map cannot hold them.
     pub(crate) fn from_vec(bytes: Vec<u8>) -> Result<Self, Vec<u8>> {
         match entries(&bytes) {
             Some(entries) => Ok(FlatMap { bytes, entries }),
@@ -65,7 +65,7 @@ impl FlatMap {
         self.entries.iter().position(is_it)
     }
 
-    /// The keys that are UTF-8.
+    /// Returns the keys that are UTF-8.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().filter_map(|entry| {
             let key = self.bytes.get(entry.key.clone())?;
@@ -81,23 +81,23 @@ impl FlatMap {
         self.place(key).is_some()
     }
 
-    /// The interface under `key`.
+    /// Returns the interface under `key`.
     pub(crate) fn get(&self, key: &str) -> Option<Interface> {
         let entry = self.entries.get(self.place(key)?)?;
         read_interface(self.bytes.get(entry.value.clone())?)
     }
 
-    /// The text under `key`, if it is a string.
+    /// Returns the text under `key`, if the value is a string of UTF-8.
     pub(crate) fn text(&self, key: &str) -> Option<&str> {
         let entry = self.entries.get(self.place(key)?)?;
         let text = take_string(&mut self.bytes.get(entry.value.clone())?)?;
         std::str::from_utf8(text).ok()
     }
 
-    /// Sets `key`, and says whether this kind of map can hold it.
+    /// Sets the value under `key`. Returns `false` if a flat map cannot hold it.
     pub(crate) fn insert(&mut self, key: &str, value: &Interface) -> bool {
         let place = self.place(key);
-        if !is_flat(value) || (place.is_none() && self.entries.len() == MOST_ENTRIES) {
+        if !is_flat(value) || (place.is_none() && self.entries.len() == MAX_ENTRIES) {
             return false;
         }
         let entry = put_entry(&mut self.bytes, key, value);
@@ -109,27 +109,27 @@ impl FlatMap {
         true
     }
 
-    /// Removes `key`, and says whether it was there.
+    /// Removes `key`. Returns whether it existed.
     pub(crate) fn remove(&mut self, key: &str) -> bool {
         let place = self.place(key);
         place.map(|place| self.entries.remove(place)).is_some()
     }
 
-    /// How many bytes are of entries.
-    fn live(&self) -> usize {
+    /// Returns the number of bytes in entries.
+    fn entry_bytes(&self) -> usize {
         self.entries.iter().map(|entry| entry.whole.len()).sum()
     }
 
-    /// Writes the entries anew where most bytes are of none.
+    /// Writes the map again if more than half of its bytes belong to no entry.
     fn compact(&mut self) {
-        if self.bytes.len() > 2 * self.live() + 1024
+        if self.bytes.len() > 2 * self.entry_bytes() + 1024
             && let Ok(map) = FlatMap::from_vec(self.to_vec(None))
         {
             *self = map;
         }
     }
 
-    /// The gob of the map, with one more entry if wanted.
+    /// Returns the gob of the map, with one more entry if `more` is given.
     pub(crate) fn to_vec(&self, more: Option<(&str, &Interface)>) -> Vec<u8> {
         let (definition, of) = &*HEAD;
         let mut last = Vec::new();
@@ -141,7 +141,7 @@ impl FlatMap {
             &mut count,
             (self.entries.len() + usize::from(more.is_some())) as u64,
         );
-        let length = of.len() + count.len() + self.live() + last.len();
+        let length = of.len() + count.len() + self.entry_bytes() + last.len();
         let mut out = Vec::with_capacity(definition.len() + length + 9);
         out.extend_from_slice(definition);
         put_uint(&mut out, length as u64);
@@ -155,11 +155,11 @@ impl FlatMap {
         out
     }
 
-    /// The same map, in the form that holds everything.
+    /// Returns the map as a composite, which can hold values of all types.
     pub(crate) fn to_composite(&self) -> Result<Composite, Error> {
         match Value::from_slice(&self.to_vec(None))? {
             Value::Composite(map) => Ok(map),
-            _ => Err(Error::new("the value is no map")),
+            _ => Err(Error::new("the value is not a map")),
         }
     }
 }
@@ -170,7 +170,7 @@ fn entries(bytes: &[u8]) -> Option<Vec<Entry>> {
     let mut rest = bytes.strip_prefix(definition.as_slice())?;
     let mut message = take_bytes(&mut rest).ok()?.strip_prefix(of.as_slice())?;
     let count = usize::try_from(take_uint(&mut message).ok()?).ok()?;
-    if !rest.is_empty() || count > MOST_ENTRIES {
+    if !rest.is_empty() || count > MAX_ENTRIES {
         return None;
     }
     let mut entries: Vec<Entry> = Vec::with_capacity(count);
@@ -179,8 +179,8 @@ fn entries(bytes: &[u8]) -> Option<Vec<Entry>> {
         let text = take_string(&mut message)?;
         let key_end = bytes.len() - message.len();
         let key = key_end - text.len()..key_end;
-        let is_twice = |entry: &Entry| bytes.get(entry.key.clone()) == Some(text);
-        if entries.iter().any(is_twice) {
+        let is_duplicate = |entry: &Entry| bytes.get(entry.key.clone()) == Some(text);
+        if entries.iter().any(is_duplicate) {
             return None;
         }
         take_value(&mut message)?;
@@ -202,14 +202,15 @@ fn take_string<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     held.is_empty().then_some(text)
 }
 
-/// Takes what an interface holds, after its name and type: how many bytes, the zero of a
-/// lone value, and the value.
+/// Takes the content of an interface after its name and type: the byte count, the zero before
+/// a value that is not a struct, and the value, which is returned.
 fn take_held<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     take_bytes(rest).ok()?.strip_prefix(&[0])
 }
 
-/// Takes an interface that holds a basic value, or nothing: its type's name, and the value.
-fn take_value<'a>(rest: &mut &'a [u8]) -> Option<Option<(&'a str, Plain<'a>)>> {
+/// Takes an interface that holds a basic value, or is nil. Returns its type's name and the
+/// value.
+fn take_value<'a>(rest: &mut &'a [u8]) -> Option<Option<(&'a str, BasicValue<'a>)>> {
     let name = take_bytes(rest).ok()?;
     if name.is_empty() {
         return Some(None);
@@ -220,12 +221,12 @@ fn take_value<'a>(rest: &mut &'a [u8]) -> Option<Option<(&'a str, Plain<'a>)>> {
         return None;
     }
     let mut held = take_held(rest)?;
-    let value = Plain::take(basic, &mut held)?;
+    let value = BasicValue::take(basic, &mut held)?;
     held.is_empty().then_some(Some((name, value)))
 }
 
 impl Basic {
-    /// The id of the type on the wire.
+    /// Returns the id of the type on the wire.
     fn id(self) -> i64 {
         match self {
             Basic::Bool => 1,
@@ -239,28 +240,28 @@ impl Basic {
     }
 }
 
-/// A basic value, where it stands.
-enum Plain<'a> {
+/// A basic value, borrowed from the bytes of the map.
+enum BasicValue<'a> {
     Number(Value),
     Bytes(&'a [u8]),
     String(&'a [u8]),
 }
 
-impl<'a> Plain<'a> {
+impl<'a> BasicValue<'a> {
     fn take(of: Basic, held: &mut &'a [u8]) -> Option<Self> {
         let number = match of {
-            Basic::String => return take_bytes(held).ok().map(Plain::String),
-            Basic::Bytes => return take_bytes(held).ok().map(Plain::Bytes),
+            Basic::String => return take_bytes(held).ok().map(BasicValue::String),
+            Basic::Bytes => return take_bytes(held).ok().map(BasicValue::Bytes),
             number => take_basic(number.id(), held).ok()?,
         };
-        of.holds(&number).then_some(Plain::Number(number))
+        of.holds(&number).then_some(BasicValue::Number(number))
     }
 
     fn into_value(self) -> Value {
         match self {
-            Plain::Number(value) => value,
-            Plain::Bytes(bytes) => Value::Bytes(bytes.to_vec()),
-            Plain::String(text) => Value::String(text.into()),
+            BasicValue::Number(value) => value,
+            BasicValue::Bytes(bytes) => Value::Bytes(bytes.to_vec()),
+            BasicValue::String(text) => Value::String(text.into()),
         }
     }
 }
@@ -272,7 +273,7 @@ fn read_interface(mut bytes: &[u8]) -> Option<Interface> {
     })
 }
 
-/// Whether the interface holds a basic value that is what its name says, or nothing.
+/// Returns whether the interface is nil, or holds a basic value that matches its name.
 fn is_flat(interface: &Interface) -> bool {
     let Some(value) = interface.value() else {
         return true;
@@ -281,7 +282,7 @@ fn is_flat(interface: &Interface) -> bool {
     of.is_some_and(|of| of.has_type(&value.value_type()) && of.holds(value))
 }
 
-/// Appends an entry, and says where its parts are.
+/// Appends an entry, and returns its ranges.
 fn put_entry(out: &mut Vec<u8>, key: &str, value: &Interface) -> Entry {
     let start = out.len();
     out.extend_from_slice(STRING);
@@ -297,7 +298,7 @@ fn put_entry(out: &mut Vec<u8>, key: &str, value: &Interface) -> Entry {
     }
 }
 
-/// Appends an interface that [`is_flat`]; `held` is room to work in.
+/// Appends an interface for which [`is_flat`] is true. `held` is a buffer for its content.
 fn put_interface(out: &mut Vec<u8>, interface: &Interface, mut held: Vec<u8>) {
     let name = interface.name();
     put_message(out, name.as_bytes());
@@ -323,7 +324,7 @@ fn put_interface(out: &mut Vec<u8>, interface: &Interface, mut held: Vec<u8>) {
     put_message(out, &held);
 }
 
-/// Appends a lone string: the zero, and the text with its length.
+/// Appends a string as the content of an interface: the zero, and the text with its length.
 fn put_string(held: &mut Vec<u8>, text: &[u8]) {
     held.push(0);
     put_message(held, text);
@@ -368,14 +369,14 @@ mod tests {
         FlatMap::from_vec(bytes).unwrap_or_else(|bytes| panic!("not flat: {bytes:02x?}"))
     }
 
-    /// What an interface is, since values are not compared.
+    /// Returns the bytes of an interface, for comparing: values have no equality.
     fn bytes_of_one(interface: Interface) -> Vec<u8> {
         Value::slice_of_interfaces([interface]).to_vec()
     }
 
     proptest! {
         #[test]
-        fn it_is_the_map_that_the_decoder_reads(entries in any_map()) {
+        fn it_reads_the_same_map_as_the_decoder(entries in any_map()) {
             let bytes = bytes_of(&entries);
             let map = flat(bytes.clone());
             prop_assert_eq!(map.to_vec(None), bytes);
@@ -392,7 +393,7 @@ mod tests {
         }
 
         #[test]
-        fn changes_are_those_of_the_decoded_map(
+        fn a_change_has_the_same_result_as_in_the_decoded_map(
             before in any_map(),
             changes in proptest::collection::vec((".{0,2}", any_interface(), any::<bool>()), 0..40),
         ) {
@@ -410,9 +411,9 @@ mod tests {
             prop_assert_eq!(map.to_vec(None), expected);
         }
 
-        /// Whatever it takes, the decoder takes too, and writes just the same.
+        /// The decoder reads everything that a flat map reads, and writes the same bytes.
         #[test]
-        fn it_takes_nothing_that_the_decoder_would_not(
+        fn it_accepts_nothing_that_the_decoder_refuses(
             entries in any_map(),
             place in any::<prop::sample::Index>(),
             byte in any::<u8>(),
@@ -433,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_basic_or_not_ours_is_given_back() {
+    fn other_values_and_duplicate_keys_are_refused() {
         let list = Interface::of("[]interface {}", Value::slice_of_interfaces([]));
         let named = Interface::of("main.UserID", Value::Int(7));
         for other in [list, named] {
@@ -462,12 +463,12 @@ mod tests {
             assert!(map.insert(key, value));
         }
         assert!(!map.insert("64", &1_i64.into()));
-        assert!(map.insert("63", &2_i64.into()), "it takes another's place");
+        assert!(map.insert("63", &2_i64.into()), "it replaces a value");
         assert!(map.remove("0") && map.insert("64", &1_i64.into()));
     }
 
     #[test]
-    fn a_value_that_changes_often_takes_no_more_room() {
+    fn a_value_that_changes_often_does_not_grow_the_map() {
         let mut map = FlatMap::default();
         for number in 0..10_000_i64 {
             assert!(map.insert("a", &number.into()));

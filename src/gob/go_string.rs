@@ -3,35 +3,35 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// A Go string: any bytes, mostly UTF-8.
+/// A Go string: any bytes, usually UTF-8.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct GoString(Cow<'static, [u8]>);
 
 impl GoString {
-    /// The empty string.
+    /// Creates an empty string.
     #[must_use]
     pub const fn new() -> Self {
         GoString(Cow::Borrowed(&[]))
     }
 
-    /// A string of the program's own, which takes no memory.
+    /// Creates a string from static text, without allocating.
     pub(super) const fn from_static(text: &'static str) -> Self {
         GoString(Cow::Borrowed(text.as_bytes()))
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The text, if it is UTF-8.
+    /// Returns the text, or `None` if the bytes are not UTF-8.
     #[must_use]
     pub fn to_str(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()
     }
 
-    /// The text, with U+FFFD for what is not UTF-8.
+    /// Returns the text, with U+FFFD in place of bytes that are not UTF-8.
     #[must_use]
     pub fn to_string_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.0)

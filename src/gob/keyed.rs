@@ -1,9 +1,8 @@
-//! [`KeyedMap`]: a `map[interface {}]interface {}` that finds its string keys by an index,
-//! whatever the values are and however many.
+//! [`KeyedMap`]: a `map[interface {}]interface {}` with an index of its string keys.
 //!
-//! [`FlatMap`](super::FlatMap) is smaller and quicker for the few basic values that most
-//! sessions hold; this one holds everything, and each call takes the same time in a map of
-//! ten thousand keys.
+//! It holds values of all types, and each call takes the same time, even with ten thousand
+//! keys. [`FlatMap`](super::FlatMap) is smaller and faster for a few basic values, which is
+//! enough for most sessions.
 
 use std::collections::HashMap;
 
@@ -11,13 +10,15 @@ use super::types::Defined;
 use super::value::Composite;
 use super::{GoString, Interface, Value};
 
-/// Entries in their order, with holes where some were removed.
+/// The entries in their order, and the index.
 #[derive(Clone)]
 pub(crate) struct KeyedMap {
     of: Defined,
+    /// The entries, with `None` for each removed one.
     entries: Vec<Option<(Value, Interface)>>,
+    /// The number of removed entries in `entries`.
     holes: usize,
-    /// The places of string keys.
+    /// The place of each string key in `entries`.
     places: HashMap<GoString, usize>,
 }
 
@@ -32,7 +33,7 @@ impl Default for KeyedMap {
     }
 }
 
-/// The string of a key, if it is one: a named string is another key.
+/// Returns the string of a key, if it is one. A named string type is another key.
 fn string_of(key: &Value) -> Option<&GoString> {
     match key {
         Value::Interface(interface) if *interface.name() == *"string" => match interface.value() {
@@ -44,7 +45,9 @@ fn string_of(key: &Value) -> Option<&GoString> {
 }
 
 impl KeyedMap {
-    /// Takes a map of interfaces. Of a key that is there twice the last one counts, as in Go.
+    /// Indexes a map of interfaces, or returns `None` for another map.
+    ///
+    /// If a key occurs more than once, the last one counts, as in Go.
     pub(crate) fn from_composite(map: &Composite) -> Option<Self> {
         let mut keyed = KeyedMap::default();
         if map.defined().shape() != keyed.of.shape() {
@@ -63,14 +66,14 @@ impl KeyedMap {
         Some(keyed)
     }
 
-    /// The interface under a string key.
+    /// Returns the interface under a string key.
     pub(crate) fn get(&self, key: &str) -> Option<&Interface> {
         let place = *self.places.get(key.as_bytes())?;
         let entry = self.entries.get(place)?.as_ref();
         entry.map(|(_, value)| value)
     }
 
-    /// Sets a string key.
+    /// Sets the value under a string key.
     pub(crate) fn insert(&mut self, key: GoString, value: Interface) {
         let place = self.places.get(&key).copied();
         let there = place.and_then(|place| self.entries.get_mut(place)?.as_mut());
@@ -83,7 +86,7 @@ impl KeyedMap {
         self.entries.push(Some((key_value, value)));
     }
 
-    /// Removes a string key, and says whether it was there.
+    /// Removes a string key. Returns whether it existed.
     pub(crate) fn remove(&mut self, key: &str) -> bool {
         let Some(place) = self.places.remove(key.as_bytes()) else {
             return false;
@@ -96,8 +99,8 @@ impl KeyedMap {
         true
     }
 
-    /// Moves the entries together where half of the places are holes or more, so that a
-    /// removal costs the same on average.
+    /// Closes the holes once they are more than the entries, so that a removal takes constant
+    /// time on average.
     fn close_holes(&mut self) {
         if self.holes <= self.len() + 64 {
             return;
@@ -114,7 +117,7 @@ impl KeyedMap {
         self.places = places.collect();
     }
 
-    /// All entries, in order.
+    /// Returns all entries, in order.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (&Value, &Interface)> {
         let entries = self.entries.iter().flatten();
         entries.map(|(key, value)| (key, value))
@@ -124,7 +127,7 @@ impl KeyedMap {
         self.entries.len() - self.holes
     }
 
-    /// The same map as a value, with one more entry if wanted.
+    /// Returns the map as a value, with one more entry if `more` is given.
     pub(crate) fn to_composite(&self, more: Option<(&str, Interface)>) -> Composite {
         let pair = |key: Value, value: Interface| [key, Value::Interface(value)];
         let entries = self
@@ -173,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn holes_are_closed_and_places_stay_right() {
+    fn holes_are_closed_and_the_index_stays_correct() {
         let mut map = KeyedMap::default();
         for round in 0..20_i64 {
             for number in 0..500 {

@@ -1,24 +1,12 @@
-//! Go's `encoding/gob`, the serializer gorilla uses by default: a lossless
-//! [`Value`], and serde types by Go's rules. It uses std and serde only, and knows
-//! nothing of cookies.
+//! Go's `encoding/gob`, gorilla's default serializer: a lossless [`Value`], and conversions
+//! of serde types by Go's rules.
 //!
-//! | file | what lives there |
-//! |---|---|
-//! | `value.rs`, `go_string.rs`, `build.rs` | [`Value`]: any gob value; values made here |
-//! | `self_encoded.rs`, `time.rs` | [`SelfEncoded`]: values of Go types that encode themselves; [`Time`]: what is in a `time.Time` |
-//! | `types.rs` | [`Type`]: what a message says of its types |
-//! | `decode.rs`, `define.rs`, `encode.rs`, `wire.rs` | bytes to value, and back |
-//! | `registered.rs` | the names Go's own types are registered with, and which names a program knows |
-//! | `ser.rs`, `tree.rs`, `schema.rs`, `de.rs`, `zero.rs` | serde types: [`to_vec`], [`from_slice`] |
-//! | `newtypes.rs` | what serde has no word for: [`Int`], [`as_time`], [`as_uuid`] |
-//! | `draft.rs`, `fit.rs` | a serde value in place of a Go value: [`to_interface_like`] |
-//! | `flat.rs`, `keyed.rs` | a session's map as its bytes, and with an index, private (feature `session`) |
-//! | `string.rs` | a lone string, as gorilla's server stores seal an ID |
+//! This module uses only std and serde, and does not depend on cookies.
 //!
 //! # Change one key of a Go session
 //!
-//! Structs, pointers and types that encode themselves, which this program does not
-//! know, stay as they were:
+//! All other values stay unchanged, even structs, pointers and self-encoding types that this
+//! program does not know:
 //!
 //! ```
 //! use silverback::gob::{Value, from_value};
@@ -41,37 +29,52 @@
 //! |---|---|
 //! | `bool`, integers to 64 bits, floats, `String`, `char` | `bool`, `intN`, `uintN`, `floatN`, `string` |
 //! | `Vec<u8>`, bytes | `[]byte` |
-//! | `Vec<T>`, sets | `[]T`; `[]interface {}` where elements differ or some are `None` |
+//! | `Vec<T>`, sets | `[]T`; `[]interface {}` if elements differ or some are `None` |
 //! | `[T; N]`, tuples of one type | `[N]T`; other tuples `[]interface {}` |
-//! | maps | `map[K]V`; interfaces where keys or values differ |
+//! | maps | `map[K]V`; interfaces if keys or values differ |
 //! | structs | a struct of that name (`#[serde(rename = "pkg.Name")]`), fields by name |
 //! | `Option` | a pointer: `None` is left out of a struct |
-//! | enums | the variant's name as a string; with content, a map from it |
+//! | enums | the variant's name as a string; with content, a map from the name to it |
 //!
-//! As in Go, a struct's zero fields are not sent, a field that is not there is
-//! zero, an unknown one is skipped, and a number that does not fit is an error. So
-//! `Some(0)` in a struct comes back as `None`, as a pointer to zero does in Go.
+//! As in Go, the zero fields of a struct are not sent. On reading, a missing field is zero, an
+//! unknown field is skipped, and a number that does not fit is an error. Therefore `Some(0)`
+//! in a struct is read back as `None`, as a pointer to zero is in Go.
 //!
-//! serde shows values, and not the types of what is empty. An empty map or list in
-//! a struct is left out, which Go reads as nil; where one must be sent (in a list, or
-//! alone) it is of interfaces, and a Go type that wants others refuses it.
+//! serde does not show the element type of an empty list or map. If one is in a struct, its
+//! field is left out, and Go reads it as nil. If one is an element or stands alone, it is sent
+//! with interfaces as elements, and a Go type with other elements refuses it.
 //!
-//! In an interface, a map with string keys is sent as `map[string]interface {}`, and
-//! a list or array of anything but one basic type as `[]interface {}`, which Go programs
-//! register; bytes are `[]byte`, and other lists of one basic type are `[]string`,
-//! `[]int64` and so on. Go decodes an interface only if it holds a type that the program
-//! [registered](is_registered_by_go), and asserts on the width the name says: `7_isize` is
-//! Go's `int`. [`to_interface_like`] keeps the type that is there.
+//! In an interface, a map with string keys is sent as `map[string]interface {}`, bytes as
+//! `[]byte`, and a list of one basic type as `[]string`, `[]int64` and so on. Every other list
+//! or array is sent as `[]interface {}`. Go decodes an interface only if the program has
+//! [registered](is_registered_by_go) the type in it, and Go code asserts on the exact type:
+//! `7_isize` is Go's `int`. [`to_interface_like`] keeps the type of an existing value.
 //!
-//! Go types that encode themselves are made with [`SelfEncoded`] and [`Time`], or written by
-//! serde with [`as_time`] and [`as_uuid`]; Go's `int` is [`Int`].
+//! For Go types that encode themselves, use [`SelfEncoded`] and [`Time`], or serde with
+//! [`as_time`] and [`as_uuid`]. For Go's `int`, use [`Int`].
 //!
 //! # Strictness
 //!
-//! What Go writes is read; what Go refuses, or accepts and never writes, is refused:
-//! integers in a longer form, bytes after the value, several kinds of one type, map
-//! keys Go cannot hash (and pointers to such, which the wire does not tell apart). Values may be nested 2,300 deep and a message may define
-//! 1,000 types; memory is a small multiple of the input.
+//! Everything that Go writes is read. Everything that Go refuses is refused, and also input
+//! that Go accepts but never writes: integers in a longer form, bytes after the value, a type
+//! of several kinds, and map keys that Go cannot hash (or pointers to them, which look the same
+//! on the wire). Values may be nested 2,300 deep, and a message may define 1,000 types; memory
+//! is a small multiple of the input.
+//!
+//! # Source files
+//!
+//! | file | contents |
+//! |---|---|
+//! | `value.rs`, `go_string.rs`, `build.rs` | [`Value`]: any gob value, and constructors |
+//! | `self_encoded.rs`, `time.rs` | [`SelfEncoded`]: values of Go types that encode themselves; [`Time`]: the content of a `time.Time` |
+//! | `types.rs` | [`Type`]: the types that a message defines |
+//! | `decode.rs`, `define.rs`, `encode.rs`, `wire.rs` | bytes to values, and back |
+//! | `registered.rs` | the registered names of Go's types, and the types that a program knows |
+//! | `ser.rs`, `tree.rs`, `schema.rs`, `de.rs`, `zero.rs` | serde types: [`to_vec`], [`from_slice`] |
+//! | `newtypes.rs` | Go types that serde lacks: [`Int`], [`as_time`], [`as_uuid`] |
+//! | `draft.rs`, `fit.rs` | a serde value that replaces a Go value: [`to_interface_like`] |
+//! | `flat.rs`, `keyed.rs` | a session's map as bytes, and with an index, private (feature `session`) |
+//! | `string.rs` | a string at the top level, as gorilla's server stores seal an ID |
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -124,14 +127,14 @@ pub use value::{Composite, Interface, Value};
 
 #[cfg(test)]
 thread_local! {
-    /// How many keys were looked at, one by one, to find one.
-    pub(crate) static LOOKED_AT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    /// Counts the keys that linear searches have compared.
+    pub(crate) static KEYS_COMPARED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
-/// Writes any `Serialize` as the gob that Go sends for a type of that shape.
+/// Writes any `Serialize` as the gob that Go sends for the corresponding type.
 ///
 /// # Errors
-/// As [`to_value`].
+/// Returns the errors of [`to_value`].
 ///
 /// ```
 /// let bytes = silverback::gob::to_vec(&7_i64)?;
@@ -145,7 +148,7 @@ pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
 /// Reads gob into any `Deserialize`.
 ///
 /// # Errors
-/// As [`Value::from_slice`] and [`from_value`].
+/// Returns the errors of [`Value::from_slice`] and [`from_value`].
 ///
 /// ```
 /// #[derive(serde::Serialize, serde::Deserialize)]

@@ -1,8 +1,8 @@
-//! What Go has a type for and serde no word: [`Int`], [`Time`] and [`SelfEncoded`] in serde
-//! types, and [`as_time`] and [`as_uuid`] for those of other crates.
+//! Go types that serde's data model lacks: [`Int`], [`Time`] and [`SelfEncoded`] in serde
+//! types, and [`as_time`] and [`as_uuid`] for types of other crates.
 //!
-//! A newtype struct with a name of ours stands for such a type: the serializer of gob knows
-//! the name, other formats see what is inside.
+//! Each is serialized as a newtype struct with a reserved name. The gob serializer knows the
+//! name, and other formats write the content.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -11,13 +11,13 @@ use super::self_encoded::uuid_bytes;
 use super::tree::Tree;
 use super::{Error, Interface, SelfEncoded, SelfEncoder, Time, Value};
 
-/// The names of the newtype structs: no Rust type has such a name.
+// The reserved names of the newtype structs. No Rust type has such a name.
 const INT: &str = "$gob::Int";
 const SELF_ENCODED: &str = "$gob::SelfEncoded";
 const TIME: &str = "$gob::Time";
 const UUID: &str = "$gob::Uuid";
 
-/// Bytes as serde's bytes.
+/// Serializes a slice as serde's bytes instead of a sequence.
 struct Bytes<'a>(&'a [u8]);
 
 impl Serialize for Bytes<'_> {
@@ -34,7 +34,7 @@ impl Serialize for SelfEncoded {
     }
 }
 
-/// As a `time.Time` by gob, as text of RFC 3339 by other formats.
+/// Writes a `time.Time` in gob, and text of RFC 3339 in other formats.
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_newtype_struct(TIME, &self.to_string())
@@ -48,8 +48,8 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
-/// Go's `int`, for which serde has no word: it writes `i64` as `int64`. Other formats see
-/// the number.
+/// Go's `int`. An `i64` is written as `int64`, a different type in Go. Other formats write the
+/// number.
 ///
 /// ```
 /// use silverback::gob::{Int, to_interface};
@@ -73,34 +73,34 @@ impl<'de> Deserialize<'de> for Int {
     }
 }
 
-/// Go's `int`.
+/// Creates Go's `int`.
 impl From<Int> for Interface {
     fn from(int: Int) -> Self {
         Interface::of("int", Value::Int(int.0))
     }
 }
 
-/// What a newtype struct of that name and content stands for.
+/// Returns the tree of a newtype struct: the Go type of a reserved name, or else the content.
 pub(super) fn newtype(name: &str, content: Tree) -> Result<Tree, Error> {
     let encoded = match name {
         INT => {
             return match content {
                 Tree::Basic(_, int) => Ok(Tree::Basic("int", int)),
-                _ => Err(Error::new("an int is no number")),
+                _ => Err(Error::new("an int is not a number")),
             };
         }
         TIME => {
-            let text = content.text().ok_or(Error::new("a time is no text"))?;
+            let text = content.text().ok_or(Error::new("a time is not text"))?;
             text.parse::<Time>()?.into()
         }
         UUID => {
             let bytes = content.text().and_then(uuid_bytes);
             let bytes = bytes.or_else(|| content.bytes()?.try_into().ok());
-            SelfEncoded::uuid(bytes.ok_or(Error::new("a UUID is neither its text nor 16 bytes"))?)
+            SelfEncoded::uuid(bytes.ok_or(Error::new("a UUID is neither text nor 16 bytes"))?)
         }
         SELF_ENCODED => {
             let Tree::Tuple(parts) = &content else {
-                return Err(Error::new("a self-encoder has other parts"));
+                return Err(Error::new("a self-encoder has unexpected parts"));
             };
             let [
                 name,
@@ -108,7 +108,7 @@ pub(super) fn newtype(name: &str, content: Tree) -> Result<Tree, Error> {
                 Tree::Basic(_, Value::Bytes(bytes)),
             ] = &**parts
             else {
-                return Err(Error::new("a self-encoder has other parts"));
+                return Err(Error::new("a self-encoder has unexpected parts"));
             };
             let by = if *is_gob {
                 SelfEncoder::Gob
@@ -122,8 +122,10 @@ pub(super) fn newtype(name: &str, content: Tree) -> Result<Tree, Error> {
     Ok(Tree::SelfEncoded(encoded))
 }
 
-/// For `#[serde(with = "silverback::gob::as_time")]`: a field that serde writes as a text of
-/// RFC 3339, such as chrono's `DateTime`, is Go's `time.Time` in gob.
+/// Writes a field as Go's `time.Time` in gob, with `#[serde(with = "silverback::gob::as_time")]`.
+///
+/// The field's type must be one that serde writes as text of RFC 3339, such as chrono's
+/// `DateTime`.
 ///
 /// ```
 /// #[derive(serde::Serialize, serde::Deserialize)]
@@ -145,7 +147,7 @@ pub mod as_time {
     /// Writes `time` as a `time.Time`.
     ///
     /// # Errors
-    /// If it is no text of RFC 3339.
+    /// Returns an error if serde does not write `time` as text of RFC 3339.
     pub fn serialize<T: Serialize, S: Serializer>(
         time: &T,
         serializer: S,
@@ -153,10 +155,10 @@ pub mod as_time {
         serializer.serialize_newtype_struct(super::TIME, time)
     }
 
-    /// Reads it as serde does.
+    /// Reads the field with the type's own `Deserialize`.
     ///
     /// # Errors
-    /// Those of the type.
+    /// Returns the errors of the type.
     pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<T, D::Error> {
@@ -164,8 +166,11 @@ pub mod as_time {
     }
 }
 
-/// For `#[serde(with = "silverback::gob::as_uuid")]`: a field that serde writes as a UUID's
-/// text or 16 bytes, such as `uuid::Uuid`, is google/uuid's `uuid.UUID` in gob.
+/// Writes a field as google/uuid's `uuid.UUID` in gob, with
+/// `#[serde(with = "silverback::gob::as_uuid")]`.
+///
+/// The field's type must be one that serde writes as a UUID's text or as 16 bytes, such as
+/// `uuid::Uuid`.
 ///
 /// ```
 /// #[derive(serde::Serialize, serde::Deserialize)]
@@ -186,7 +191,7 @@ pub mod as_uuid {
     /// Writes `uuid` as a `uuid.UUID` of github.com/google/uuid.
     ///
     /// # Errors
-    /// If it is neither a UUID's text nor 16 bytes.
+    /// Returns an error if serde writes neither a UUID's text nor 16 bytes.
     pub fn serialize<T: Serialize, S: Serializer>(
         uuid: &T,
         serializer: S,
@@ -194,10 +199,10 @@ pub mod as_uuid {
         serializer.serialize_newtype_struct(super::UUID, uuid)
     }
 
-    /// Reads it as serde does.
+    /// Reads the field with the type's own `Deserialize`.
     ///
     /// # Errors
-    /// Those of the type.
+    /// Returns the errors of the type.
     pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<T, D::Error> {

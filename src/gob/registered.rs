@@ -1,15 +1,16 @@
-//! The names Go's own types are registered with, which say what the wire does
-//! not: the width of a number, and that it is one.
+//! The registered names of Go's basic types. A name gives the width of a number, which the wire
+//! type does not.
 //!
-//! Go's `encoding/gob`, `type.go`, `registerBasics`.
+//! Source: Go's `encoding/gob`, `type.go`, `registerBasics`.
 
 use std::collections::BTreeSet;
 
 use super::types::Shape;
 use super::{Error, GoString, Interface, Type, Value};
 
-/// Whether every Go program knows the type of that name: `encoding/gob` registers the basic
-/// types and slices of them by itself, and no others.
+/// Returns whether every Go program knows the type registered as `name`.
+///
+/// `encoding/gob` itself registers the basic types and slices of them, and no other types.
 ///
 /// ```
 /// use silverback::gob::is_registered_by_go;
@@ -19,22 +20,22 @@ use super::{Error, GoString, Interface, Type, Value};
 /// ```
 #[must_use]
 pub fn is_registered_by_go(name: &str) -> bool {
-    // `[]byte` is a way to write `[]uint8`, which is what Go calls it.
+    // Go registers `[]byte` as `[]uint8`.
     let of = name.strip_prefix("[]").unwrap_or(name);
     basic(of).is_some_and(|of| of != Basic::Bytes) || name == "[]uint8"
 }
 
-/// Who reads the gob that serde values become.
+/// The readers of the gob that is written for serde values.
 #[derive(Clone, Copy, Default)]
 pub(crate) enum Audience<'k> {
-    /// Any Go program: whether it knows a type is its own business.
+    /// Any Go program. The types that it knows are not considered.
     #[default]
     Any,
     /// A Go program that knows these types.
-    #[cfg_attr(not(feature = "session"), allow(dead_code))] // sessions know who reads them
+    #[cfg_attr(not(feature = "session"), allow(dead_code))] // only sessions know their readers
     Go(&'k KnownTypes),
-    /// This crate alone. Structs are maps of all their fields, so that zero and nothing stay
-    /// apart.
+    /// Only this crate. Structs are written as maps of all their fields, so that `Some` of a
+    /// zero and `None` stay different.
     #[cfg(feature = "session")]
     Own,
 }
@@ -48,9 +49,9 @@ impl<'k> Audience<'k> {
     }
 }
 
-/// The types that a Go program which reads the gob knows, by their registered names.
+/// The registered names of the types that the reading Go program knows.
 #[derive(Clone, Debug, Default)]
-#[cfg_attr(not(feature = "session"), allow(dead_code))] // sessions know who reads them
+#[cfg_attr(not(feature = "session"), allow(dead_code))] // only sessions know their readers
 pub(crate) struct KnownTypes(BTreeSet<String>);
 
 impl KnownTypes {
@@ -58,7 +59,7 @@ impl KnownTypes {
         is_registered_by_go(name) || self.0.contains(name)
     }
 
-    /// The first name in `interface`, at any depth, that such a program does not know.
+    /// Returns the first name in `interface`, at any depth, that the program does not know.
     #[cfg(feature = "session")]
     pub(crate) fn first_unknown(&self, interface: &Interface) -> Option<String> {
         let is_known = |name: &GoString| name.to_str().is_some_and(|name| self.has(name));
@@ -73,17 +74,17 @@ impl<N: Into<String>> Extend<N> for KnownTypes {
     }
 }
 
-/// What a registered name of Go's own means.
+/// A basic type of Go's.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Basic {
     Bool,
-    /// Signed, of so many bits.
+    /// A signed integer with this number of bits.
     Int(u32),
-    /// Unsigned, of so many bits.
+    /// An unsigned integer with this number of bits.
     Uint(u32),
-    /// Floating, of so many bits.
+    /// A float with this number of bits.
     Float(u32),
-    /// Complex, its parts of so many bits.
+    /// A complex number. Each of its two parts has this number of bits.
     Complex(u32),
     String,
     Bytes,
@@ -110,7 +111,7 @@ pub(super) fn basic(name: &str) -> Option<Basic> {
     })
 }
 
-/// The registered name; without memory of its own if it is common.
+/// Returns a registered name as a string, which takes no memory if the name is a common one.
 pub(super) fn name(bytes: &[u8]) -> GoString {
     const COMMON: [&str; 12] = [
         "string",
@@ -144,7 +145,7 @@ impl Basic {
         *of == own
     }
 
-    /// Whether it can hold the value without changing it.
+    /// Returns whether the type can hold the value without changing it.
     pub(super) fn holds_exactly(self, value: &Value) -> bool {
         let is_single = |float: f64| float.is_nan() || f64::from(float as f32) == float;
         let is_exact = match (self, value) {
@@ -155,7 +156,7 @@ impl Basic {
         is_exact && self.has_type(&value.value_type()) && self.holds(value)
     }
 
-    /// Whether a value of the right type fits the width.
+    /// Returns whether a value of the right kind fits the type's width.
     pub(super) fn holds(self, value: &Value) -> bool {
         match (self, value) {
             (Basic::Int(bits), Value::Int(int)) => {
@@ -173,17 +174,18 @@ impl Basic {
     }
 }
 
-/// As Go decides: infinities and NaN fit, finite numbers up to the largest float32.
+/// Returns whether Go accepts the number as a `float32`: an infinity, NaN, or a finite number up
+/// to the largest `float32`.
 pub(super) fn fits_f32(float: f64) -> bool {
     !float.is_finite() || float.abs() <= f64::from(f32::MAX)
 }
 
-/// Refuses a value that is not of the Go type its registered name says.
+/// Refuses an interface with a registered name of Go's that does not match the value's type.
 pub(super) fn check(interface: &Interface) -> Result<(), Error> {
     let (Some(name), Some(value)) = (interface.name().to_str(), interface.value()) else {
         return Ok(());
     };
-    let mismatch = Error::new("a registered name and its type differ");
+    let mismatch = Error::new("a registered name and the type of its value differ");
     if let Some(of) = basic(name) {
         return match of.has_type(&value.value_type()) {
             true if of.holds(value) => Ok(()),

@@ -1,9 +1,8 @@
-//! What Go type a tree of serde values can have.
+//! Finds the Go type of a tree of serde values, and writes the tree as a value of that type.
 //!
-//! serde says what a value is, and not of what type its neighbours and absent
-//! parts are; Go's types do. So the types of a tree's parts are joined, and then it
-//! is written as a value of the joined type. Parts whose types do not join become
-//! interfaces.
+//! serde shows values, but not the common type of the elements of a list, nor the type of an
+//! absent value. Go needs both. Therefore the types of a tree's parts are joined. Parts with
+//! types that cannot be joined become interfaces.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,10 +14,10 @@ use super::types::{Defined, Definition, Definitions, Reference, SelfEncoder, Sha
 use super::value::{Composite, Interface};
 use super::{Error, GoString, Value};
 
-/// A Go type in the making.
+/// A Go type, as far as the values show it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) enum Schema {
-    /// Nothing is known; in the end, an interface.
+    /// No value shows the type. It is written as an interface.
     Unknown,
     Interface,
     Basic(i64),
@@ -26,7 +25,7 @@ pub(super) enum Schema {
     Array(Box<Schema>, usize),
     Map(Box<Schema>, Box<Schema>),
     Struct(&'static str, Vec<(&'static str, Schema)>),
-    /// By its registered name.
+    /// A self-encoding type: its registered name and its encoder.
     SelfEncoded(String, SelfEncoder),
 }
 
@@ -58,9 +57,10 @@ impl Tree {
         }
     }
 
-    /// The type in an interface, where Go must have registered it: one that does not depend
-    /// on what the values happen to be; or, if the reader of the gob does not know that,
-    /// exactly that of the values. `None` for an empty list that only nil can stand for.
+    /// Returns the type in an interface, which the Go program must have registered.
+    ///
+    /// It is the usual type, or the exact one if the reading program knows only that. It is
+    /// `None` for an empty list of an unknown type, which must be nil.
     fn schema_in_interface(&self, known: Option<&KnownTypes>) -> Option<Schema> {
         let usual = self.usual_schema();
         let Some(known) = known else {
@@ -78,7 +78,8 @@ impl Tree {
         }
     }
 
-    /// Lists of a basic type, and interfaces in all others and in maps.
+    /// Returns a type that does not depend on the particular values: lists of one basic type,
+    /// and interfaces in all other lists and in maps.
     fn usual_schema(&self) -> Schema {
         let interface = || Box::new(Schema::Interface);
         match (self, self.schema()) {
@@ -104,8 +105,8 @@ impl Tree {
     }
 }
 
-/// The type that all of them can have. Go has no nil among values: where one is
-/// nothing, all are interfaces.
+/// Returns the type that all trees can have. Go has no nil among values: if one tree is
+/// `Nothing`, all are interfaces.
 fn joined<'t>(mut trees: impl Iterator<Item = &'t Tree> + Clone) -> Schema {
     let schemas = trees.clone().map(Tree::schema);
     match trees.any(|tree| matches!(tree, Tree::Nothing)) {
@@ -114,20 +115,20 @@ fn joined<'t>(mut trees: impl Iterator<Item = &'t Tree> + Clone) -> Schema {
     }
 }
 
-/// serde sees `Vec<u8>` as a sequence; Go's `[]byte` is no slice of integers.
+/// Returns whether a sequence is `[]byte` in Go: serde shows `Vec<u8>` as a sequence of integers.
 fn is_bytes(elements: &[Tree]) -> bool {
     let is_byte = |tree: &Tree| matches!(tree, Tree::Basic("uint8", _));
     !elements.is_empty() && elements.iter().all(is_byte)
 }
 
 impl Schema {
-    /// The type that both can have; else an interface.
+    /// Returns the type that both values can have, or else an interface.
     fn join(self, other: Schema) -> Schema {
         match (self, other) {
             (one, other) if one == other => one,
             (Schema::Unknown, known) | (known, Schema::Unknown) => known,
             (Schema::Slice(one), Schema::Slice(other)) => Schema::Slice(Box::new(one.join(*other))),
-            // An empty list among lists of bytes.
+            // One is an empty list, which can be a list of bytes.
             (Schema::Slice(empty), Schema::Basic(5)) | (Schema::Basic(5), Schema::Slice(empty))
                 if *empty == Schema::Unknown =>
             {
@@ -150,7 +151,7 @@ impl Schema {
         }
     }
 
-    /// The name Go registers such a type with.
+    /// Returns the name under which Go registers the type.
     fn registered_name(&self) -> String {
         match self {
             Schema::Unknown | Schema::Interface => "interface {}".to_owned(),
@@ -185,7 +186,7 @@ fn join_fields(
     fields
 }
 
-/// Writes trees as values of schemas, each schema once as a type.
+/// Writes trees as values. Each schema is defined once as a type.
 #[derive(Default)]
 pub(super) struct Writer<'k> {
     places: HashMap<Schema, u32>,
@@ -202,12 +203,12 @@ impl<'k> Writer<'k> {
         }
     }
 
-    /// The value of a tree at the top level.
+    /// Writes a tree as a value at the top level.
     pub(super) fn write(mut self, tree: &Tree) -> Result<Value, Error> {
         tree.check_names()?;
         let schema = tree.schema();
         if matches!(schema, Schema::Unknown) {
-            return Err(Error::new("nothing has no value at the top level"));
+            return Err(Error::new("gob cannot hold None or unit at the top level"));
         }
         let value = self.value(tree, &schema)?;
         self.shared.fill(self.definitions);
@@ -215,7 +216,7 @@ impl<'k> Writer<'k> {
         Ok(value)
     }
 
-    /// The tree in an interface.
+    /// Writes a tree as the content of an interface.
     pub(super) fn write_interface(mut self, tree: &Tree) -> Result<Interface, Error> {
         tree.check_names()?;
         let interface = match self.audience {
@@ -236,7 +237,7 @@ impl<'k> Writer<'k> {
             (_, Schema::Interface | Schema::Unknown) => {
                 return Ok(Value::Interface(self.interface(tree)?));
             }
-            (Tree::Nothing, _) => return Err(Error::new("a nil among values that are not")),
+            (Tree::Nothing, _) => return Err(Error::new("a nil is among values of a type")),
             (Tree::Basic(_, value), _) => return Ok(value.clone()),
             (_, Schema::Basic(5)) => return Ok(Value::Bytes(tree.bytes().unwrap_or_default())),
             (Tree::SelfEncoded(encoded), _) => {
@@ -270,14 +271,14 @@ impl<'k> Writer<'k> {
                     parts.push(self.value(tree, schema)?);
                 }
             }
-            _ => return Err(Error::new("a value is not of its own type")),
+            _ => return Err(Error::new("a value and its own type differ")),
         }
         let place = self.place(schema);
         let of = Defined::new(self.shared.clone(), place);
         Ok(Value::Composite(Composite::new(of, parts)))
     }
 
-    /// The tree in an interface, under the name of its type.
+    /// Returns the tree in an interface, with the registered name of its type.
     fn interface(&mut self, tree: &Tree) -> Result<Interface, Error> {
         Ok(match tree {
             Tree::Nothing => Interface::nil(),
@@ -340,18 +341,18 @@ impl<'k> Writer<'k> {
     }
 }
 
-/// Refuses a zero field that is left out of a struct though it is something: `Some` of a
-/// zero, which a Go program takes for nothing.
+/// Refuses a field that is `Some` of a zero if a Go program reads the struct: Go leaves the field
+/// out, so that it would be read as `None`.
 pub(super) fn check_zero(zero: &Tree, audience: Audience<'_>) -> Result<(), Error> {
     match (zero, audience) {
         (Tree::SomeZero(_), Audience::Go(_)) => Err(Error::new(
-            "a struct's field is Some of a zero, which is None to Go: store a type without the Option",
+            "a struct's field is Some of a zero, which Go reads as None: store a type without the Option",
         )),
         _ => Ok(()),
     }
 }
 
-/// The fields whose type some value showed; Go takes the others for zero.
+/// Returns the fields with types that a value shows. Go reads the others as zero.
 fn known_fields<'s>(
     fields: &'s [(&'static str, Schema)],
 ) -> impl Iterator<Item = (&'static str, &'s Schema)> {
@@ -360,7 +361,7 @@ fn known_fields<'s>(
 }
 
 impl Schema {
-    /// Whether no value showed the type: there was none, or empty ones only.
+    /// Returns whether no value shows the type: all values are absent or empty.
     fn is_unknown(&self) -> bool {
         match self {
             Schema::Unknown => true,

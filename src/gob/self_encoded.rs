@@ -1,19 +1,19 @@
-//! [`SelfEncoded`]: values of Go types that encode themselves, made here.
+//! [`SelfEncoded`]: creates values of Go types that encode themselves.
 
 use std::sync::Arc;
 
 use super::types::{Defined, Definition, Definitions, SelfEncoder, Shape};
 use super::{Error, Interface, Time, Value};
 
-/// What google/uuid's type is registered as.
+/// The registered name of google/uuid's type.
 const GOOGLE_UUID: &str = "github.com/google/uuid.UUID";
 
-/// A value of a Go type that encodes itself, by the name that the Go program registered
-/// the type with.
+/// A value of a Go type that encodes itself, with the name under which the Go program
+/// registered the type.
 ///
-/// The name is the import path and the type (`github.com/google/uuid.UUID`) for a value,
-/// and `*` with the package's own name (`*big.Int`) where a pointer was registered: Go's
-/// `encoding/gob`, `type.go`, `Register`.
+/// If the program registered a value, the name is the import path and the type
+/// (`github.com/google/uuid.UUID`). If it registered a pointer, the name is `*`, the package
+/// name and the type (`*big.Int`). Source: Go's `encoding/gob`, `type.go`, `Register`.
 ///
 /// ```
 /// use silverback::gob::{Interface, SelfEncoded, SelfEncoder, Time, Value};
@@ -28,8 +28,8 @@ const GOOGLE_UUID: &str = "github.com/google/uuid.UUID";
 /// # Ok::<(), silverback::gob::Error>(())
 /// ```
 ///
-/// With serde it is written as what it is by gob, and so into a session; JSON and other
-/// formats, which have no Go types, refuse it (a [`Time`] is text there).
+/// It implements `Serialize`: gob, and so a session, writes it as this Go type. JSON and other
+/// formats, which have no Go types, refuse it, except that they write a [`Time`] as text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SelfEncoded {
     name: String,
@@ -38,12 +38,12 @@ pub struct SelfEncoded {
 }
 
 impl SelfEncoded {
-    /// The value that the type registered as `name` reads from `bytes`: by `GobDecode`, or
-    /// `UnmarshalBinary`.
+    /// Creates a value of the type registered as `name`. Go reads it from `bytes` with
+    /// `GobDecode` or `UnmarshalBinary`.
     ///
     /// # Errors
-    /// For an empty name, one of over 1,024 bytes, and [`SelfEncoder::Text`], which Go never
-    /// sends.
+    /// Returns an error if the name is empty or has more than 1,024 bytes, and for
+    /// [`SelfEncoder::Text`], which Go never sends.
     pub fn new(
         name: impl Into<String>,
         by: SelfEncoder,
@@ -51,17 +51,20 @@ impl SelfEncoded {
     ) -> Result<Self, Error> {
         let (name, bytes) = (name.into(), bytes.into());
         if name.is_empty() || name.len() > 1024 {
-            return Err(Error::new("a registered name has 1 to 1,024 bytes"));
+            return Err(Error::new("a registered name must have 1 to 1,024 bytes"));
         }
         if by == SelfEncoder::Text {
-            return Err(Error::new("Go sends no TextMarshaler: use Gob or Binary"));
+            return Err(Error::new(
+                "Go never sends a TextMarshaler: use Gob or Binary",
+            ));
         }
         Ok(SelfEncoded { name, by, bytes })
     }
 
-    /// A `uuid.UUID` of github.com/google/uuid. For gofrs/uuid, use
-    /// [`new`](SelfEncoded::new) with its name, `SelfEncoder::Binary` and the same bytes; for
-    /// a plain `[16]byte`, [`Interface::from`] the array.
+    /// Creates a `uuid.UUID` of github.com/google/uuid.
+    ///
+    /// For gofrs/uuid, use [`new`](SelfEncoded::new) with its name, `SelfEncoder::Binary` and
+    /// the same bytes. For a plain `[16]byte`, use [`Interface::from`] with the array.
     #[must_use]
     pub fn uuid(bytes: [u8; 16]) -> Self {
         SelfEncoded {
@@ -71,8 +74,8 @@ impl SelfEncoded {
         }
     }
 
-    /// A `*big.Int`, from its sign and the bytes of its absolute value, the most significant
-    /// first: Go's `math/big`, `intmarsh.go`, `GobEncode`.
+    /// Creates a `*big.Int` from its sign and the bytes of its absolute value, most significant
+    /// byte first. Source: Go's `math/big`, `intmarsh.go`, `GobEncode`.
     #[must_use]
     pub fn big_int(is_negative: bool, magnitude: &[u8]) -> Self {
         let start = magnitude.iter().take_while(|byte| **byte == 0).count();
@@ -85,31 +88,31 @@ impl SelfEncoded {
         }
     }
 
-    /// The name the type is registered with.
+    /// Returns the registered name of the type.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// How it encodes itself.
+    /// Returns the Go interface through which the type encodes itself.
     #[must_use]
     pub fn encoder(&self) -> SelfEncoder {
         self.by
     }
 
-    /// What it encodes itself as.
+    /// Returns the encoded bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The time, if it is one.
+    /// Returns the time, if this is a `time.Time`.
     pub(super) fn as_time(&self) -> Option<Time> {
         let is_time = is_time_name(&self.name) && self.by == SelfEncoder::Gob;
         is_time.then(|| Time::from_bytes(&self.bytes))?
     }
 
-    /// As a value on the wire. Go sends the type's own name, and none for a pointer.
+    /// Returns the value on the wire. Go sends the type's own name, and no name for a pointer.
     pub(super) fn to_value(&self) -> Value {
         let own_name = match self.name.strip_prefix('*') {
             Some(_) => "",
@@ -125,12 +128,12 @@ impl SelfEncoded {
     }
 }
 
-/// Whether a registered name is that of Go's time.
+/// Returns whether a registered name is that of Go's time.
 pub(super) fn is_time_name(name: &str) -> bool {
     name.strip_prefix('*').unwrap_or(name) == "time.Time"
 }
 
-/// The 16 bytes of a UUID's text: hexadecimal digits, with the usual hyphens.
+/// Parses the text of a UUID, hexadecimal digits with the usual hyphens, into its 16 bytes.
 pub(super) fn uuid_bytes(text: &str) -> Option<[u8; 16]> {
     let is_hyphen = |place: usize| matches!(place, 8 | 13 | 18 | 23);
     let mut digits = Vec::with_capacity(32);
@@ -164,14 +167,14 @@ impl From<Time> for SelfEncoded {
     }
 }
 
-/// Go's `time.Time`.
+/// Creates Go's `time.Time`.
 impl From<Time> for Interface {
     fn from(time: Time) -> Self {
         SelfEncoded::from(time).into()
     }
 }
 
-/// The name and how many bytes; not the bytes.
+/// Writes the name and the number of bytes, but not the bytes.
 impl std::fmt::Debug for SelfEncoded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SelfEncoded({}, {} bytes)", self.name, self.bytes.len())
@@ -183,7 +186,7 @@ mod tests {
     use super::uuid_bytes;
 
     #[test]
-    fn a_uuid_is_its_text() {
+    fn a_uuid_is_parsed_from_its_text_and_nothing_else() {
         let text = "00112233-4455-6677-8899-aAbBcCdDeEfF";
         let bytes = uuid_bytes(text).unwrap();
         assert_eq!(bytes[..3], [0, 0x11, 0x22]);

@@ -1,4 +1,4 @@
-//! Any `Serialize` becomes a [`Value`], as Go would send the type of that shape.
+//! Converts any `Serialize` to a [`Value`], as Go sends the corresponding type.
 
 use serde::Serialize;
 use serde::ser::{
@@ -13,24 +13,27 @@ use super::schema::Writer;
 use super::tree::Tree;
 use super::{Error, GoString, Interface, Value};
 
-/// How deep a serde value may be nested.
-pub(super) const DEEPEST: usize = 128;
+/// The deepest nesting of a serde value.
+pub(super) const MAX_DEPTH: usize = 128;
 
-/// Turns any `Serialize` into the gob that Go sends for such a type: see
-/// [`to_vec`](super::to_vec).
+/// Converts any `Serialize` to the value that Go sends for the corresponding type.
+///
+/// See [`to_vec`](super::to_vec).
 ///
 /// # Errors
-/// For what Go has no value for: nothing at the top level, integers over 64 bits,
-/// values nested over 128 deep.
+/// Returns an error if the value is `None` or unit at the top level, contains integers of more
+/// than 64 bits, or is nested more than 128 deep.
 pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, Error> {
-    Writer::default().write(&tree_of(value, DEEPEST)?)
+    Writer::default().write(&tree_of(value, MAX_DEPTH)?)
 }
 
-/// Turns any `Serialize` into what an interface holds, under the name that Go
-/// registers such a type with. This is how a value is put where none was before.
+/// Converts any `Serialize` to an interface, with the name under which Go registers the
+/// corresponding type.
+///
+/// Use it for a new value. To replace an existing value, use [`to_interface_like`].
 ///
 /// # Errors
-/// As [`to_value`]; but nothing is the nil interface.
+/// Returns the errors of [`to_value`], except that `None` and unit become the nil interface.
 ///
 /// ```
 /// let interface = silverback::gob::to_interface(&["ape", "gorilla"].as_slice())?;
@@ -41,65 +44,74 @@ pub fn to_interface<T: Serialize + ?Sized>(value: &T) -> Result<Interface, Error
     Draft::of(value)?.interface(Audience::Any)
 }
 
-/// Turns any `Serialize` into a value of the Go type that `there` has, under the same
-/// registered name, if it fits: integers by value within the width that the name says,
-/// `float32` if nothing is lost, structs by fields, and so on inside; a text of RFC 3339 as
-/// a `time.Time`, a UUID's text or bytes as such. `None` if it does not fit.
+/// Converts any `Serialize` to a value with the Go type and registered name of `existing`.
 ///
-/// The width of a type of the program's own (`type Level int8`) is not in gob: any integer
-/// fits it here, and a Go program refuses one that is too large.
+/// Returns `None` if the value does not fit that type. These values fit:
+///
+/// - an integer within the width that the name gives, and a `float32` without loss;
+/// - a struct or map with the fields of the Go struct, and a list or map, if the values inside
+///   fit;
+/// - text of RFC 3339 for a `time.Time`, and the text or bytes of a UUID.
+///
+/// gob does not contain the width of a program's own type (`type Level int8`). Any integer fits
+/// it here, and the Go program refuses one that is too large.
 ///
 /// # Errors
-/// As [`to_value`].
+/// Returns the errors of [`to_value`].
 ///
 /// ```
 /// use silverback::gob::{Interface, Value, to_interface_like};
 ///
-/// let there = Interface::of("time.Duration", Value::Int(7));
-/// let hour = to_interface_like(&there, &3_600_000_000_000_u64)?.expect("it fits");
+/// let existing = Interface::of("time.Duration", Value::Int(7));
+/// let hour = to_interface_like(&existing, &3_600_000_000_000_u64)?.expect("it fits");
 /// assert_eq!(*hour.name(), *"time.Duration");
-/// assert!(to_interface_like(&there, "an hour")?.is_none());
+/// assert!(to_interface_like(&existing, "an hour")?.is_none());
 /// # Ok::<(), silverback::gob::Error>(())
 /// ```
 pub fn to_interface_like<T: Serialize + ?Sized>(
-    there: &Interface,
+    existing: &Interface,
     value: &T,
 ) -> Result<Option<Interface>, Error> {
-    Draft::of(value)?.fitted(there, Audience::Any, false)
+    Draft::of(value)?.fitted(existing, Audience::Any, false)
 }
 
-/// A value as a tree that is at most so deep.
+/// Serializes a value as a tree that is at most `depth` deep.
 pub(super) fn tree_of<T: Serialize + ?Sized>(value: &T, depth: usize) -> Result<Tree, Error> {
-    value.serialize(Trees { depth }).map(Tree::out_of_field)
+    let serializer = TreeSerializer { depth };
+    value.serialize(serializer).map(Tree::out_of_field)
 }
 
 #[derive(Clone, Copy)]
-struct Trees {
+struct TreeSerializer {
     depth: usize,
 }
 
-impl Trees {
+impl TreeSerializer {
     fn inner(self) -> Result<Self, Error> {
         let depth = self.depth.checked_sub(1);
         let depth = depth.ok_or(Error::new("values are nested too deep"))?;
-        Ok(Trees { depth })
+        Ok(TreeSerializer { depth })
     }
 }
 
 /// The parts of a sequence, tuple, map or struct.
 struct Parts<P> {
-    inner: Trees,
+    inner: TreeSerializer,
     parts: Vec<P>,
     key: Option<Tree>,
     name: &'static str,
-    /// The variant, if this is an enum's.
+    /// The variant, if these are the parts of an enum.
     variant: Option<&'static str>,
 }
 
 impl<P> Parts<P> {
-    fn new(trees: Trees, name: &'static str, variant: Option<&'static str>) -> Result<Self, Error> {
+    fn new(
+        outer: TreeSerializer,
+        name: &'static str,
+        variant: Option<&'static str>,
+    ) -> Result<Self, Error> {
         Ok(Parts {
-            inner: trees.inner()?,
+            inner: outer.inner()?,
             parts: Vec::new(),
             key: None,
             name,
@@ -108,7 +120,7 @@ impl<P> Parts<P> {
     }
 }
 
-/// A variant with content is a map from its name.
+/// Returns a variant with content as a map from its name to the content.
 fn tagged(variant: Option<&'static str>, content: Tree) -> Tree {
     match variant {
         Some(variant) => Tree::Map(vec![(Tree::string(variant), content.out_of_field())]),
@@ -124,7 +136,7 @@ macro_rules! basics {
     )+};
 }
 
-impl ser::Serializer for Trees {
+impl ser::Serializer for TreeSerializer {
     type Ok = Tree;
     type Error = Error;
     type SerializeSeq = Parts<Tree>;
@@ -244,7 +256,7 @@ impl ser::Serializer for Trees {
     }
 }
 
-/// The traits of the parts, which differ in their names only.
+/// Implements serde's traits for elements, which differ only in their names.
 macro_rules! elements {
     ($($of:ident :: $method:ident => $tree:expr;)+) => {$(
         impl $of for Parts<Tree> {
@@ -283,7 +295,7 @@ impl SerializeMap for Parts<(Tree, Tree)> {
         let key = self
             .key
             .take()
-            .ok_or(Error::new("a map value has no key"))?;
+            .ok_or(Error::new("the value of a map entry has no key"))?;
         let value = value.serialize(self.inner)?;
         self.parts.push((key, value.out_of_field()));
         Ok(())

@@ -1,13 +1,13 @@
-//! A string at the top level, as gorilla's server stores seal a session ID.
+//! Reads and writes a string at the top level, as gorilla's server stores seal a session ID.
 
 use super::Error;
 use super::wire::{put_uint, take_uint};
 
-/// What stands before the length of a top-level string: the type id 6 as a signed
-/// integer, and the zero of a value that is no struct.
+/// The bytes before the length of a top-level string: the type id 6 as a signed integer, and
+/// the zero before a value that is not a struct.
 const TOP_LEVEL_STRING: [u8; 2] = [12, 0];
 
-/// Writes one message that holds `string`, as Go's `Encoder` does.
+/// Writes `string` as one message, as Go's `Encoder` does.
 ///
 /// ```
 /// let message = silverback::gob::string_to_vec(b"ape");
@@ -25,10 +25,10 @@ pub fn string_to_vec(string: &[u8]) -> Vec<u8> {
     message
 }
 
-/// Reads the one message that holds a string. Go's strings need not be UTF-8.
+/// Reads the string in a single message. Go's strings need not be UTF-8.
 ///
 /// # Errors
-/// For anything but the bytes Go writes for a string, all of them.
+/// Returns an error if the bytes are not exactly the message that Go writes for a string.
 ///
 /// ```
 /// let string = silverback::gob::string_from_slice(&[6, 12, 0, 3, b'a', b'p', b'e'])?;
@@ -41,7 +41,7 @@ pub fn string_from_slice(mut message: &[u8]) -> Result<&[u8], Error> {
     }
     let mut string = message
         .strip_prefix(&TOP_LEVEL_STRING)
-        .ok_or(Error::new("the value is no string"))?;
+        .ok_or(Error::new("the value is not a string"))?;
     if take_uint(&mut string)? != string.len() as u64 {
         return Err(Error::new("the string's length is wrong"));
     }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strings_of_every_length_class_come_back() {
+    fn strings_of_every_length_class_are_read_back() {
         for length in [0, 1, 127, 128, 255, 256, 70_000] {
             let string = vec![0xfe; length];
             let message = string_to_vec(&string);
@@ -62,14 +62,14 @@ mod tests {
     }
 
     #[test]
-    fn anything_but_one_whole_string_is_refused() {
+    fn everything_except_one_whole_string_is_refused() {
         let message = string_to_vec(b"silverback");
         for end in 0..message.len() {
             assert!(string_from_slice(&message[..end]).is_err(), "cut at {end}");
         }
         assert!(string_from_slice(&[&message[..], &[0]].concat()).is_err());
         assert!(string_from_slice(&[0, 12, 0, 3, b'a', b'p', b'e']).is_err());
-        // An int, a string with the lone-field byte set, and no type at all.
+        // An int, a string with another byte than the zero, and no type.
         assert!(string_from_slice(&[3, 4, 0, 6]).is_err());
         assert!(string_from_slice(&[4, 12, 1, 1, b'a']).is_err());
         assert!(string_from_slice(&[0]).is_err());

@@ -1,7 +1,7 @@
-//! [`Time`]: what is in the bytes of Go's `time.Time`, and its text in RFC 3339.
+//! [`Time`]: reads and writes the bytes of Go's `time.Time`, and its text in RFC 3339.
 //!
-//! Go's `time`, `Time.MarshalBinary`: a version, seconds since year 1, nanoseconds
-//! and the zone's offset; a zone's name is not sent.
+//! The bytes are a version, the seconds since year 1, the nanoseconds and the offset of the
+//! zone. The name of the zone is not sent. Source: Go's `time`, `Time.MarshalBinary`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,16 +10,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::types::{SelfEncoder, Shape};
 use super::{Error, Value};
 
-/// A moment as Go sends it, to the nanosecond, with its zone's offset.
+/// An instant as Go sends it: in nanoseconds, with the offset of its zone.
 ///
-/// It prints as Go's `time.RFC3339Nano` and is read from RFC 3339. RFC 3339 has no
-/// seconds in a zone: an offset with seconds, or of a day or more, prints the same
-/// instant in the nearest zone that can be written. (Go prints the local time with a
-/// zone that lacks the seconds, which is another instant.)
+/// It is printed as Go's `time.RFC3339Nano`, and parsed from RFC 3339. In RFC 3339, an offset has
+/// no seconds and is less than a day. A time with another offset is printed as the same instant,
+/// with an offset without the seconds, or in UTC if the offset is a day or more. (Go prints the
+/// local time with an offset that lacks the seconds, which is another instant.)
 ///
-/// In a session it is a `time.Time`: [`Interface::from`](super::Interface) makes one of
-/// it, and so does serde. chrono's and `time`'s types convert through
-/// [`SystemTime`], or are written as they are [`as_time`](super::as_time).
+/// In a session it becomes a `time.Time`, through [`Interface::from`](super::Interface) or serde.
+/// The types of the crates chrono and `time` convert through [`SystemTime`], or can be written
+/// directly with [`as_time`](super::as_time).
 ///
 /// ```
 /// use silverback::gob::{Interface, Time};
@@ -33,7 +33,7 @@ use super::{Error, Value};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Time {
-    /// Since 0001-01-01T00:00:00Z.
+    /// Seconds since 0001-01-01T00:00:00Z.
     seconds: i64,
     nanoseconds: u32,
     offset: Offset,
@@ -42,16 +42,16 @@ pub struct Time {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Offset {
     Utc,
-    /// East of UTC, in seconds.
+    /// Seconds east of UTC.
     East(i32),
 }
 
-/// From year 1 to 1970, in seconds.
+/// The seconds from year 1 to 1970.
 const UNIX_EPOCH_SECONDS: i64 = 62_135_596_800;
 
 impl Time {
-    /// The time in a value that is a `time.Time`: a self-encoder of that name, or of
-    /// none, as Go sends it for a pointer.
+    /// Reads the time in a value that is a `time.Time`: a self-encoder with that name, or
+    /// without a name, as Go sends it for a pointer.
     #[must_use]
     pub fn of(value: &Value) -> Option<Self> {
         let Value::SelfEncoded(of, bytes) = value else {
@@ -62,7 +62,7 @@ impl Time {
         is_time.then(|| Time::from_bytes(bytes))?
     }
 
-    /// Reads what `MarshalBinary` wrote.
+    /// Reads the bytes that Go's `MarshalBinary` writes.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (version, rest) = bytes.split_first()?;
@@ -86,8 +86,9 @@ impl Time {
         })
     }
 
-    /// A moment in UTC, in whole seconds since 1970-01-01T00:00:00Z and nanoseconds;
-    /// `None` for a billion nanoseconds or more.
+    /// Creates a time in UTC from whole seconds since 1970-01-01T00:00:00Z and nanoseconds.
+    ///
+    /// Returns `None` for a billion nanoseconds or more.
     #[must_use]
     pub fn from_unix(seconds: i64, nanoseconds: u32) -> Option<Self> {
         (nanoseconds < 1_000_000_000).then_some(Time {
@@ -97,10 +98,10 @@ impl Time {
         })
     }
 
-    /// What `MarshalBinary` writes: version 1, or 2 for a zone with seconds.
+    /// Writes the bytes of Go's `MarshalBinary`: version 1, or 2 for an offset with seconds.
     #[must_use]
     pub fn to_bytes(self) -> Vec<u8> {
-        // -1 stands for UTC: Go refuses to write a zone of minus one minute.
+        // -1 means UTC: Go refuses to write an offset of minus one minute.
         let (minutes, extra) = match self.offset {
             Offset::Utc => (-1, 0),
             Offset::East(seconds) => (seconds / 60, seconds % 60),
@@ -119,24 +120,24 @@ impl Time {
         bytes
     }
 
-    /// Whether both are the same moment, in whatever zone.
+    /// Returns whether both are the same instant, in any zones.
     pub(super) fn is_same_instant(self, other: Self) -> bool {
         (self.seconds, self.nanoseconds) == (other.seconds, other.nanoseconds)
     }
 
-    /// Whole seconds since 1970-01-01T00:00:00Z; none where that is beyond an `i64`.
+    /// Returns the whole seconds since 1970-01-01T00:00:00Z, or `None` if they overflow an `i64`.
     #[must_use]
     pub fn unix_seconds(self) -> Option<i64> {
         self.seconds.checked_sub(UNIX_EPOCH_SECONDS)
     }
 
-    /// Nanoseconds within the second.
+    /// Returns the nanoseconds within the second.
     #[must_use]
     pub fn nanoseconds(self) -> u32 {
         self.nanoseconds
     }
 
-    /// How far its zone is east of UTC, in seconds.
+    /// Returns the offset of the zone, in seconds east of UTC.
     #[must_use]
     pub fn offset_seconds(self) -> i32 {
         match self.offset {
@@ -145,14 +146,15 @@ impl Time {
         }
     }
 
-    /// The offset that its text has: RFC 3339 has minutes only, and less than a day.
+    /// Returns the printed offset in minutes: RFC 3339 has no seconds there, and less than a day.
     fn printed_minutes(self) -> i32 {
         let minutes = self.offset_seconds() / 60;
         if minutes.abs() < 24 * 60 { minutes } else { 0 }
     }
 }
 
-/// In UTC. chrono's `DateTime` and `time`'s `OffsetDateTime` convert into [`SystemTime`].
+/// Creates a time in UTC. The `DateTime` of chrono and the `OffsetDateTime` of `time` convert
+/// into [`SystemTime`].
 impl From<SystemTime> for Time {
     fn from(time: SystemTime) -> Self {
         let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
@@ -174,13 +176,13 @@ impl From<SystemTime> for Time {
     }
 }
 
-/// Reads RFC 3339 (section 5.6): a four-digit year, at most nine digits of a second.
-/// Leap seconds, which Go has not, are refused.
+/// Parses RFC 3339 (section 5.6), with a year of four digits and at most nine digits of a
+/// second. Leap seconds, which Go does not have, are refused.
 impl FromStr for Time {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        parse(text).ok_or(Error::new("the text is no time of RFC 3339"))
+        parse(text).ok_or(Error::new("the text is not a time of RFC 3339"))
     }
 }
 
@@ -211,7 +213,7 @@ fn parse(text: &str) -> Option<Time> {
     })
 }
 
-/// Takes so many digits.
+/// Takes a number of exactly `count` digits.
 fn digits(rest: &mut &[u8], count: usize) -> Option<u32> {
     let digits = rest.split_off(..count)?;
     let is_number = digits.iter().all(u8::is_ascii_digit);
@@ -228,7 +230,7 @@ fn literal(rest: &mut &[u8], any_of: &[u8]) -> Option<u8> {
     any_of.contains(&byte).then_some(byte)
 }
 
-/// Takes hours and minutes, as minutes.
+/// Takes hours and minutes, and returns them as minutes.
 fn clock(rest: &mut &[u8]) -> Option<u32> {
     let hour = Some(digits(rest, 2)?).filter(|hour| *hour < 24)?;
     literal(rest, b":")?;
@@ -236,7 +238,7 @@ fn clock(rest: &mut &[u8]) -> Option<u32> {
     Some(hour * 60 + minute)
 }
 
-/// Takes the fraction of a second, if there is one, as nanoseconds.
+/// Takes the fraction of a second, if there is one, and returns it as nanoseconds.
 fn fraction(rest: &mut &[u8]) -> Option<u32> {
     let Some(fraction) = rest.strip_prefix(b".") else {
         return Some(0);
@@ -252,7 +254,7 @@ fn fraction(rest: &mut &[u8]) -> Option<u32> {
     Some(number * 10_u32.pow(9 - count as u32))
 }
 
-/// Takes the zone, as seconds east of UTC.
+/// Takes the zone, and returns its offset in seconds east of UTC.
 fn zone(rest: &mut &[u8]) -> Option<i32> {
     Some(match literal(rest, b"Zz+-")? {
         b'+' => 60 * clock(rest)?.cast_signed(),
@@ -261,8 +263,8 @@ fn zone(rest: &mut &[u8]) -> Option<i32> {
     })
 }
 
-/// The day counted from 0001-01-01; none if the month has no such day. The inverse of
-/// [`civil`].
+/// Returns the number of the day, counted from 0001-01-01, or `None` if the month has no such
+/// day. The inverse of [`civil`].
 fn days(year: i128, month: i128, day: i128) -> Option<i128> {
     let (year_from_march, month_from_march) = match month {
         1..=2 => (year - 1, month + 9),
@@ -302,8 +304,8 @@ impl fmt::Display for Time {
     }
 }
 
-/// Year, month and day of a day counted from 0001-01-01, in the Gregorian calendar
-/// without end, by counting years from March so that leap days come last.
+/// Returns the year, month and day of a day counted from 0001-01-01, in the proleptic Gregorian
+/// calendar. It counts years from March, so that a leap day is the last day of a year.
 fn civil(days: i128) -> (i128, i128, i128) {
     let from_march = days + 306; // 0000-03-01
     let (era, day_of_era) = (
@@ -345,7 +347,7 @@ mod tests {
 
     #[test]
     fn times_print_as_go_prints_them() {
-        // What Go prints of the same bytes, zones with seconds apart.
+        // Go prints these texts for the same bytes.
         let cases = [
             ((1, 0, 0, -1, &[][..]), "0001-01-01T00:00:00Z"),
             ((1, UNIX_EPOCH_SECONDS, 0, -1, &[]), "1970-01-01T00:00:00Z"),
@@ -370,10 +372,10 @@ mod tests {
         }
     }
 
-    /// RFC 3339 has no seconds of a zone, and Go prints these with a local time that has
-    /// them. The seconds of version 2 are signed.
+    /// An offset in RFC 3339 has no seconds, and Go prints a local time that includes them. The
+    /// seconds of version 2 are signed.
     #[test]
-    fn a_zone_that_has_no_text_prints_the_same_instant() {
+    fn an_offset_without_a_text_prints_the_same_instant() {
         let cases = [
             ((2, 1, &[30][..]), "1970-01-01T00:01:00+00:01"),
             ((2, -60, &[246]), "1969-12-31T23:00:00-01:00"),
@@ -391,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_rfc_3339_is_read_and_nothing_else() {
+    fn only_text_of_rfc_3339_is_parsed() {
         for text in [
             "0001-01-01T00:00:00Z",
             "2024-02-29T23:59:59.999999999+23:59",
@@ -429,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn a_system_time_is_the_same_moment() {
+    fn a_system_time_becomes_the_same_instant() {
         let half = Duration::from_millis(500);
         for (time, text) in [
             (UNIX_EPOCH + half, "1970-01-01T00:00:00.5Z"),
@@ -446,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn other_bytes_are_no_time() {
+    fn other_bytes_are_not_a_time() {
         assert!(time(1, 0, 0, 0, &[1]).is_none() && time(2, 0, 0, 0, &[]).is_none());
         assert!(time(3, 0, 0, 0, &[]).is_none() && time(1, 0, 1_000_000_000, 0, &[]).is_none());
         assert!(

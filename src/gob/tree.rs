@@ -1,26 +1,27 @@
-//! [`Tree`]: a serde value as it came, before it has a Go type.
+//! [`Tree`]: a serialized serde value, before it has a Go type.
 
 use super::types::Type;
 use super::{Error, SelfEncoded, Value};
 
-/// A serde value, as it came.
+/// A serialized serde value.
 #[derive(Clone)]
 pub(super) enum Tree {
-    /// None, or unit.
+    /// `None`, or unit.
     Nothing,
-    /// A field that its struct skips (`skip_serializing_if`); in fields only.
+    /// A field that its struct skips (`skip_serializing_if`). It occurs only in fields.
     Skipped,
-    /// `Some` of a [zero](Tree::is_zero), which Go takes for nothing; in fields only.
+    /// `Some` of a [zero](Tree::is_zero), which Go reads as nil. It occurs only in fields.
     SomeZero(Box<Tree>),
-    /// A basic value, and the name Go has for its type.
+    /// A basic value, and the name of its type in Go.
     Basic(&'static str, Value),
     Sequence(Vec<Tree>),
-    /// A tuple or array: always so many elements.
+    /// A tuple or array, which has a fixed number of elements.
     Tuple(Vec<Tree>),
     Map(Vec<(Tree, Tree)>),
-    /// The name may be `pkg.Name`: Go registers the whole, and sends the last part.
+    /// A struct and its name. For a name `pkg.Name`, Go registers the whole name, and sends
+    /// the last part.
     Struct(&'static str, Vec<(&'static str, Tree)>),
-    /// A Go type that encodes itself.
+    /// A value of a Go type that encodes itself.
     SelfEncoded(SelfEncoded),
 }
 
@@ -29,7 +30,7 @@ impl Tree {
         Tree::Basic("string", Value::String(text.into()))
     }
 
-    /// The same anywhere but in a field.
+    /// Returns the tree for any place except a field: `Some` of a zero becomes the zero.
     pub(super) fn out_of_field(self) -> Tree {
         match self {
             Tree::SomeZero(zero) => *zero,
@@ -37,7 +38,7 @@ impl Tree {
         }
     }
 
-    /// The text, if it is a string.
+    /// Returns the text, if this is a string.
     pub(super) fn text(&self) -> Option<&str> {
         match self {
             Tree::Basic(_, Value::String(text)) => text.to_str(),
@@ -45,7 +46,7 @@ impl Tree {
         }
     }
 
-    /// The bytes, if it is bytes, or a list of nothing but `u8`.
+    /// Returns the bytes, if this is bytes or a list of `u8` only.
     pub(super) fn bytes(&self) -> Option<Vec<u8>> {
         let byte = |tree: &Tree| match tree {
             Tree::Basic("uint8", Value::Uint(byte)) => u8::try_from(*byte).ok(),
@@ -58,8 +59,8 @@ impl Tree {
         }
     }
 
-    /// Refuses names that Go has not, so that no program could read them: of a struct or
-    /// field that has none, of two fields that have the same.
+    /// Refuses names that no Go program can read: an empty name of a struct or field, and two
+    /// fields with the same name.
     pub(super) fn check_names(&self) -> Result<(), Error> {
         match self {
             Tree::Nothing | Tree::Skipped | Tree::Basic(..) | Tree::SelfEncoded(_) => Ok(()),
@@ -76,9 +77,9 @@ impl Tree {
                     return Err(Error::new("a struct has no name"));
                 }
                 for (number, (name, value)) in fields.iter().enumerate() {
-                    let is_twice = fields.iter().take(number).any(|(other, _)| other == name);
-                    if name.is_empty() || is_twice {
-                        return Err(Error::new("a field has no name, or another's"));
+                    let is_duplicate = fields.iter().take(number).any(|(other, _)| other == name);
+                    if name.is_empty() || is_duplicate {
+                        return Err(Error::new("a field has no name, or the name of another"));
                     }
                     value.check_names()?;
                 }
@@ -87,7 +88,7 @@ impl Tree {
         }
     }
 
-    /// The same with structs as maps of all their fields, zeros and nothing included.
+    /// Returns the tree with each struct as a map of all its fields, including zeros and `None`.
     #[cfg(feature = "session")]
     pub(super) fn to_maps(&self) -> Tree {
         let all = |trees: &[Tree]| trees.iter().map(Tree::to_maps).collect();
@@ -104,12 +105,11 @@ impl Tree {
                 )
             }
             Tree::Struct(_, fields) => {
-                let there = fields
+                let sent = fields
                     .iter()
                     .filter(|(_, value)| !matches!(value, Tree::Skipped));
                 Tree::Map(
-                    there
-                        .map(|(name, value)| (Tree::string(name), value.to_maps()))
+                    sent.map(|(name, value)| (Tree::string(name), value.to_maps()))
                         .collect(),
                 )
             }
@@ -117,8 +117,8 @@ impl Tree {
         }
     }
 
-    /// Refuses what not every format has: keys that are no strings, numbers that are not
-    /// finite, Go types that encode themselves. A time is text there.
+    /// Refuses values that not every format has: keys that are not strings, numbers that are
+    /// not finite, and Go types that encode themselves. A time becomes text.
     #[cfg(feature = "session")]
     pub(super) fn into_plain(self) -> Result<Tree, Error> {
         let all = |trees: Vec<Tree>| {
@@ -127,18 +127,24 @@ impl Tree {
         };
         Ok(match self {
             Tree::Basic(_, Value::Float(float)) if !float.is_finite() => {
-                return Err(Error::new("a number is not finite"));
+                return Err(Error::new(
+                    "a number is not finite, which only gob can hold",
+                ));
             }
             Tree::SelfEncoded(encoded) => match encoded.as_time() {
                 Some(time) => Tree::string(&time.to_string()),
-                None => return Err(Error::new("a Go type that encodes itself is gob only")),
+                None => {
+                    return Err(Error::new(
+                        "a Go type encodes itself, which only gob can hold",
+                    ));
+                }
             },
             Tree::Sequence(elements) => Tree::Sequence(all(elements)?),
             Tree::Tuple(elements) => Tree::Tuple(all(elements)?),
             Tree::Map(entries) => {
                 let plain = |(key, value): (Tree, Tree)| match key {
                     Tree::Basic("string", _) => Ok((key, value.into_plain()?)),
-                    _ => Err(Error::new("a map's key is no string")),
+                    _ => Err(Error::new("a map key is not a string")),
                 };
                 Tree::Map(entries.into_iter().map(plain).collect::<Result<_, _>>()?)
             }
@@ -146,9 +152,10 @@ impl Tree {
         })
     }
 
-    /// Whether it is left out of a struct: a zero, a nil, an empty slice. Go sends an
-    /// empty map that is not nil; here it is left out too, since nothing shows of
-    /// what type it is.
+    /// Returns whether the value is left out of a struct: a zero, a nil or an empty slice.
+    ///
+    /// Go sends an empty map that is not nil. Here it is left out too, since nothing shows the
+    /// type of its entries.
     pub(super) fn is_zero(&self) -> bool {
         match self {
             Tree::Nothing | Tree::Skipped | Tree::SomeZero(_) => true,
@@ -167,7 +174,7 @@ impl Tree {
         }
     }
 
-    /// The id of the basic type that it is a value of.
+    /// Returns the id of the value's type, if it is a basic one.
     pub(super) fn basic_id(&self) -> Option<i64> {
         match self {
             Tree::Basic(_, value) => Type::basic_id(&value.value_type()),

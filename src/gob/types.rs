@@ -1,16 +1,16 @@
-//! [`Type`]: what a message says of its values' types.
+//! [`Type`]: the types of the values in a message.
 //!
-//! A basic type is an id below 64; every other is defined in the message that
-//! first uses it, under an id that means something in that message only. Here a
-//! defined type is a place in the [`Definitions`] of its message, shared by all
-//! its values, so that types may refer to themselves.
+//! A basic type has an id below 64. Every other type is defined in the message that uses it,
+//! under an id that is valid only in that message. Here a defined type is an index into the
+//! [`Definitions`] of its message. All values of the message share these, so that types can
+//! refer to themselves.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use super::GoString;
 
-/// The type of a value on the wire, where Go's `int8` and `int64` are one.
+/// The type of a value on the wire. Go's `int8` and `int64` are the same type there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Type {
@@ -22,7 +22,7 @@ pub enum Type {
     Uint,
     /// `float32` and `float64`.
     Float,
-    /// `[]byte` and every type that is one.
+    /// `[]byte`, and every type defined as `[]byte`.
     Bytes,
     /// Every string type.
     String,
@@ -34,7 +34,7 @@ pub enum Type {
     Defined(Defined),
 }
 
-/// The ids of the basic types: Go's `encoding/gob`, `type.go`.
+/// The ids of the basic types. Source: Go's `encoding/gob`, `type.go`.
 const BASIC: [(i64, Type); 8] = [
     (1, Type::Bool),
     (2, Type::Int),
@@ -47,87 +47,87 @@ const BASIC: [(i64, Type); 8] = [
 ];
 
 impl Type {
-    /// The basic type with this id.
+    /// Returns the basic type with this id.
     pub(super) fn basic(id: i64) -> Option<Self> {
         let known = BASIC.iter().find(|(known, _)| *known == id);
         known.map(|(_, basic)| basic.clone())
     }
 
-    /// The id of a basic type.
+    /// Returns the id of a basic type, or `None` for a defined type.
     pub(super) fn basic_id(&self) -> Option<i64> {
         let known = BASIC.iter().find(|(_, known)| known == self);
         known.map(|(id, _)| *id)
     }
 }
 
-/// A type that its message defined.
+/// A type that is defined in its message.
 ///
-/// Two are equal if they are the same definition of the same message.
+/// Two of them are equal if they are the same definition in the same message.
 #[derive(Clone)]
 pub struct Defined {
     definitions: Arc<Definitions>,
     place: u32,
 }
 
-/// All that one message defines. It is filled when the message is read to its
-/// end; the values read before then refer to it already.
+/// All definitions of a message. They are filled in when the whole message has been read; the
+/// values that were read before already refer to them.
 #[derive(Default)]
 pub(super) struct Definitions(OnceLock<Vec<Option<Definition>>>);
 
-/// One definition: the type's name in Go, which may be empty, and what it is.
+/// A definition: the name of the type in Go, which may be empty, and its shape.
 pub(super) struct Definition {
     pub(super) name: GoString,
     pub(super) shape: Shape<Reference>,
 }
 
-/// What a defined type is, in terms of other types.
+/// The structure of a defined type, in terms of other types.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Shape<T = Type> {
-    /// So many elements of one type.
+    /// A fixed number of elements of one type.
     Array {
         /// The type of the elements.
         element: T,
-        /// How many there are.
+        /// The number of elements.
         length: usize,
     },
-    /// Any number of elements of this type.
+    /// Any number of elements of one type.
     Slice(T),
-    /// Fields, by name, in order.
+    /// Fields with names and types, in order.
     Struct(Vec<(GoString, T)>),
-    /// Keys of one type, values of another.
+    /// Keys of one type, and values of one type.
     Map {
         /// The type of the keys.
         key: T,
         /// The type of the values.
         value: T,
     },
-    /// A Go type that encodes itself: its bytes mean something to it alone.
+    /// A Go type that encodes itself. Only the type itself can read its bytes.
     SelfEncoder(SelfEncoder),
 }
 
-/// By which interface of Go's a type encodes itself. They are not interchangeable.
+/// The Go interface through which a type encodes itself. They are not interchangeable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SelfEncoder {
-    /// `gob.GobEncoder`, as `time.Time`.
+    /// `gob.GobEncoder`, which `time.Time` implements.
     Gob,
     /// `encoding.BinaryMarshaler`.
     Binary,
-    /// `encoding.TextMarshaler`; Go reads it, and sends it never.
+    /// `encoding.TextMarshaler`. Go reads it, but never sends it.
     Text,
 }
 
-/// A type as a definition refers to it.
+/// A reference to a type in a definition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Reference {
-    /// By the id of a basic type.
+    /// The id of a basic type.
     Basic(i64),
-    /// By its place among the definitions.
+    /// The index of a definition.
     Defined(u32),
 }
 
 impl<T> Shape<T> {
-    /// The same shape with each type replaced.
+    /// Returns the same shape with each type replaced.
     pub(super) fn map<U>(&self, mut to: impl FnMut(&T) -> U) -> Shape<U> {
         match self {
             Shape::Array { element, length } => Shape::Array {
@@ -149,7 +149,7 @@ impl<T> Shape<T> {
 }
 
 impl Definitions {
-    /// Fills in what was read; only the first call counts.
+    /// Fills in the definitions. Only the first call has an effect.
     pub(super) fn fill(&self, definitions: Vec<Option<Definition>>) {
         let _ = self.0.set(definitions);
     }
@@ -164,7 +164,7 @@ impl Defined {
         Defined { definitions, place }
     }
 
-    /// A type without a name that only basic types are in.
+    /// Creates a type without a name that contains only basic types.
     pub(super) fn of_basics(shape: &Shape) -> Self {
         let reference = |of: &Type| Reference::Basic(of.basic_id().unwrap_or(8));
         let definition = Definition {
@@ -176,7 +176,7 @@ impl Defined {
         Defined::new(Arc::new(definitions), 0)
     }
 
-    /// The type's name in Go, without its package; empty if it has none.
+    /// Returns the name of the type in Go, without its package. It may be empty.
     #[must_use]
     pub fn name(&self) -> &GoString {
         static NONE: GoString = GoString::new();
@@ -184,10 +184,10 @@ impl Defined {
             .map_or(&NONE, |definition| &definition.name)
     }
 
-    /// What the type is.
+    /// Returns the structure of the type.
     #[must_use]
     pub fn shape(&self) -> Shape {
-        // Every reachable type is defined when a value of it is read.
+        // When a value is read, every type that its type reaches is defined.
         let Some(definition) = self.definition() else {
             return Shape::Struct(Vec::new());
         };
@@ -207,7 +207,7 @@ impl Defined {
         }
     }
 
-    /// What tells this type from others in memory.
+    /// Identifies this type in memory.
     pub(super) fn identity(&self) -> (*const Definitions, u32) {
         (Arc::as_ptr(&self.definitions), self.place)
     }
@@ -221,7 +221,7 @@ impl PartialEq for Defined {
 
 impl Eq for Defined {}
 
-/// The name and the kind; a type that contains itself has no end.
+/// Writes only the name and the kind, since a type may contain itself.
 impl fmt::Debug for Defined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.definition().map(|definition| &definition.shape) {

@@ -1,4 +1,4 @@
-//! [`Value`]: any gob value, without loss.
+//! [`Value`]: any gob value, read and written without loss.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::types::{Defined, Reference, Shape};
 use super::{Error, GoString, Type};
 
-/// Any gob value, as it was on the wire: what this program does not know of Go's
-/// types it keeps, and writes back.
+/// Any gob value, as it is on the wire.
 ///
-/// A clone is cheap: what is inside is shared until it is changed.
+/// Values of Go types that this program does not know are kept and written back unchanged. A
+/// clone is cheap: it shares its content until one of the two is changed.
 ///
 /// ```
 /// use silverback::gob::Value;
@@ -28,24 +28,24 @@ pub enum Value {
     Int(i64),
     /// Any unsigned integer.
     Uint(u64),
-    /// `float32` or `float64`, with its bits.
+    /// `float32` or `float64`, with its exact bits.
     Float(f64),
-    /// `complex64` or `complex128`: real and imaginary part.
+    /// `complex64` or `complex128`: the real and the imaginary part.
     Complex(f64, f64),
     /// `[]byte`.
     Bytes(Vec<u8>),
     /// `string`.
     String(GoString),
-    /// The contents of an interface.
+    /// An interface and its content.
     Interface(Interface),
     /// An array, slice, map or struct.
     Composite(Composite),
-    /// A Go type that encodes itself, and its bytes.
+    /// The type and the bytes of a value that encodes itself.
     SelfEncoded(Defined, Vec<u8>),
 }
 
-/// What an interface holds: nothing, or a value under the name that its concrete
-/// type was registered with (`int8`, `map[string]interface {}`, `*pkg.T`).
+/// The content of an interface: nil, or a value with the registered name of its concrete type
+/// (`int8`, `map[string]interface {}`, `*pkg.T`).
 ///
 /// ```
 /// use silverback::gob::{Interface, Value};
@@ -65,21 +65,21 @@ pub struct Interface {
 #[derive(Clone)]
 pub struct Composite {
     of: Defined,
-    /// Elements; or keys and values in turn; or field numbers and values in turn.
+    /// The elements; or alternating keys and values; or alternating field numbers and values.
     children: Children,
 }
 
-/// The values inside a value. Values may be nested deeper than the stack; dropping
-/// them here takes one frame.
+/// The values inside a value. They may be nested deeper than the stack permits: dropping them
+/// takes one frame for all levels.
 #[derive(Clone, Default)]
 struct Children(Option<Arc<Vec<Value>>>);
 
-/// The one value in an interface, likewise.
+/// The value in an interface, dropped in the same way.
 #[derive(Clone, Default)]
 struct Held(Option<Arc<Value>>);
 
 impl Interface {
-    /// The nil interface.
+    /// Creates the nil interface.
     #[must_use]
     pub fn nil() -> Self {
         Interface {
@@ -88,8 +88,9 @@ impl Interface {
         }
     }
 
-    /// `value`, whose concrete type is registered as `name`. The name must say what
-    /// the value is; [`Value::check`] tells.
+    /// Creates an interface that holds `value`, of a concrete type registered as `name`.
+    ///
+    /// The name must match the value's type: see [`Value::check`].
     #[must_use]
     pub fn of(name: impl Into<GoString>, value: Value) -> Self {
         Interface {
@@ -98,20 +99,20 @@ impl Interface {
         }
     }
 
-    /// The name the concrete type is registered with; empty for nil.
+    /// Returns the registered name of the concrete type. It is empty for nil.
     #[must_use]
     pub fn name(&self) -> &GoString {
         &self.name
     }
 
-    /// The value; none for nil.
+    /// Returns the value, or `None` for nil.
     #[must_use]
     pub fn value(&self) -> Option<&Value> {
         self.held.0.as_deref()
     }
 
-    /// The names of all types that a Go program must have registered to read this, its own
-    /// first; a name may come twice.
+    /// Returns the names of all types that a Go program must have registered to read this
+    /// interface, its own first. A name may appear more than once.
     ///
     /// ```
     /// use silverback::gob::{Interface, Value};
@@ -136,7 +137,7 @@ impl Composite {
         }
     }
 
-    /// The type.
+    /// Returns the type.
     #[must_use]
     pub fn defined(&self) -> &Defined {
         &self.of
@@ -150,7 +151,7 @@ impl Composite {
         self.of.definition().map(|definition| &definition.shape)
     }
 
-    /// The fields of a struct's type.
+    /// Returns the fields of a struct's type, or `None` for other types.
     pub(super) fn struct_fields(&self) -> Option<&[(GoString, Reference)]> {
         match self.kind() {
             Some(Shape::Struct(fields)) => Some(fields),
@@ -158,7 +159,7 @@ impl Composite {
         }
     }
 
-    /// The value of a struct's field, by its number, if it is on the wire.
+    /// Returns the value of a struct's field by its number, if the field was sent.
     pub(super) fn field_of(&self, number: usize) -> Option<&Value> {
         let mut pairs = self.children().as_chunks().0.iter();
         let is_it = |[of, _]: &&[Value; 2]| matches!(of, Value::Uint(of) if *of == number as u64);
@@ -169,19 +170,19 @@ impl Composite {
         matches!(self.kind(), Some(Shape::Struct(_)))
     }
 
-    /// Whether it is an array or slice.
+    /// Returns whether this is an array or slice.
     #[must_use]
     pub fn is_sequence(&self) -> bool {
         matches!(self.kind(), Some(Shape::Array { .. } | Shape::Slice(_)))
     }
 
-    /// Whether it is a map.
+    /// Returns whether this is a map.
     #[must_use]
     pub fn is_map(&self) -> bool {
         matches!(self.kind(), Some(Shape::Map { .. }))
     }
 
-    /// The elements of an array or slice; empty for others.
+    /// Returns the elements of an array or slice. It is empty for other types.
     pub fn elements(&self) -> &[Value] {
         if self.is_sequence() {
             self.children()
@@ -190,7 +191,7 @@ impl Composite {
         }
     }
 
-    /// The entries of a map, in the order of the wire; empty for others.
+    /// Returns the entries of a map, in the order of the wire. It is empty for other types.
     pub fn entries(&self) -> impl Iterator<Item = (&Value, &Value)> {
         let children = if self.is_map() { self.children() } else { &[] };
         children
@@ -200,7 +201,7 @@ impl Composite {
             .map(|[key, value]| (key, value))
     }
 
-    /// The value of a struct's field, if it is on the wire.
+    /// Returns the value of a struct's field, if the field was sent.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Value> {
         self.fields()
@@ -208,8 +209,9 @@ impl Composite {
             .map(|(_, value)| value)
     }
 
-    /// Sets the value of a struct's field that is on the wire to another of the same
-    /// type, and says whether that could be done.
+    /// Sets a struct's field to another value of the same type.
+    ///
+    /// Returns whether it was set: the field must have been sent, with a value of that type.
     pub fn set_field(&mut self, name: &str, value: Value) -> bool {
         let place = self
             .fields()
@@ -225,8 +227,9 @@ impl Composite {
         true
     }
 
-    /// The value of a string key of a map, if it is there. Where a key is there
-    /// twice the last one counts, as in Go.
+    /// Returns the value under a string key of a map.
+    ///
+    /// If the key occurs more than once, the last one counts, as in Go.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
         let entries = self
@@ -235,11 +238,14 @@ impl Composite {
         entries.last().map(|(_, value)| value)
     }
 
-    /// Sets a string key of a map, and leaves all else as it is. What an interface
-    /// cannot hold because the map's values are of one type is taken out of it.
+    /// Sets the value under a string key of a map, and leaves all other entries unchanged.
+    ///
+    /// If the values of the map are of one concrete type, the value is stored without its
+    /// interface.
     ///
     /// # Errors
-    /// If this is no map with string keys, or its values are of another type.
+    /// Returns an error if this is not a map with string keys, or its values are of another
+    /// type.
     ///
     /// ```
     /// use silverback::gob::{Interface, Value};
@@ -255,19 +261,19 @@ impl Composite {
         self.insert_string(key.into(), value)
     }
 
-    /// As [`insert`](Composite::insert), of a key that need not be text.
+    /// Does the same as [`insert`](Composite::insert), for a key that need not be UTF-8.
     pub(crate) fn insert_string(&mut self, key: GoString, value: Interface) -> Result<(), Error> {
         let Shape::Map {
             key: of_keys,
             value: of_values,
         } = self.of.shape()
         else {
-            return Err(Error::new("the value is no map"));
+            return Err(Error::new("the value is not a map"));
         };
         let key_value = match of_keys {
             Type::Interface => Value::Interface(Interface::from(key.clone())),
             Type::String => Value::String(key.clone()),
-            _ => return Err(Error::new("the map's keys are no strings")),
+            _ => return Err(Error::new("the map's keys are not strings")),
         };
         let value = of_map(&of_values, value)?;
         self.children.change(|children| {
@@ -284,7 +290,7 @@ impl Composite {
         Ok(())
     }
 
-    /// Removes a string key of a map, and says whether it was there.
+    /// Removes a string key of a map. Returns whether it existed.
     pub fn remove(&mut self, key: &str) -> bool {
         if self.get(key).is_none() {
             return false;
@@ -296,7 +302,7 @@ impl Composite {
                     .iter()
                     .rposition(|[of, _]| of.is_string(key.as_bytes()))
             };
-            // Where a key is there twice, both go.
+            // Every occurrence of the key is removed.
             let mut next = place(pairs);
             while let Some(place_of_pair) = next {
                 children.drain(2 * place_of_pair..2 * place_of_pair + 2);
@@ -306,16 +312,17 @@ impl Composite {
         true
     }
 
-    /// Sets the value of an entry, by its place among the [`entries`](Composite::entries), of
-    /// a map whose values are interfaces: for keys that are no strings.
+    /// Sets the value of the entry at index `place` of the [`entries`](Composite::entries).
+    ///
+    /// Use it for maps with keys that are not strings.
     ///
     /// # Errors
-    /// If there is no such entry, or the map's values are of another type.
+    /// Returns an error if there is no such entry, or the map's values are of another type.
     pub fn set_entry(&mut self, place: usize, value: Interface) -> Result<(), Error> {
         let is_there = place < self.entries().count();
         let value = match self.of.shape() {
             Shape::Map { value: of, .. } if is_there => of_map(&of, value)?,
-            _ => return Err(Error::new("there is no such entry")),
+            _ => return Err(Error::new("the map has no entry at this index")),
         };
         self.children.change(|children| {
             if let Some(there) = children.get_mut(2 * place + 1) {
@@ -325,8 +332,8 @@ impl Composite {
         Ok(())
     }
 
-    /// Removes an entry, by its place among the [`entries`](Composite::entries), and says
-    /// whether it was there.
+    /// Removes the entry at index `place` of the [`entries`](Composite::entries). Returns
+    /// whether it existed.
     pub fn remove_entry(&mut self, place: usize) -> bool {
         let is_there = place < self.entries().count();
         if is_there {
@@ -337,8 +344,8 @@ impl Composite {
         is_there
     }
 
-    /// The fields of a struct that are on the wire, by name, in order; empty for
-    /// others. A field that is not there is zero.
+    /// Returns the fields of a struct that were sent, with their names, in order. It is empty
+    /// for other types. A field that was not sent is zero.
     pub fn fields(&self) -> impl Iterator<Item = (&GoString, &Value)> {
         let names = match self.kind() {
             Some(Shape::Struct(fields)) => fields.as_slice(),
@@ -358,17 +365,17 @@ impl Composite {
     }
 }
 
-/// What an interface holds, as a value of a map whose values are of this type.
+/// Returns the content of an interface as a value of a map that has values of type `of`.
 fn of_map(of: &Type, value: Interface) -> Result<Value, Error> {
     match (of, value.value()) {
         (Type::Interface, _) => Ok(Value::Interface(value)),
         (of, Some(held)) if *of == held.value_type() => Ok(held.clone()),
-        _ => Err(Error::new("the map's values are of another type")),
+        _ => Err(Error::new("the map's values have another type")),
     }
 }
 
 impl Value {
-    /// The type of the value on the wire.
+    /// Returns the type of the value on the wire.
     #[must_use]
     pub fn value_type(&self) -> Type {
         match self {
@@ -385,19 +392,19 @@ impl Value {
         }
     }
 
-    /// Whether this is a map.
+    /// Returns whether this is a map.
     #[must_use]
     pub fn is_map(&self) -> bool {
         matches!(self, Value::Composite(composite) if composite.is_map())
     }
 
-    /// Whether this is that string, or an interface that holds it.
+    /// Returns whether this is the string `text`, or an interface that holds it.
     pub(super) fn is_string(&self, text: &[u8]) -> bool {
         #[cfg(test)]
-        super::LOOKED_AT.set(super::LOOKED_AT.get() + 1);
+        super::KEYS_COMPARED.set(super::KEYS_COMPARED.get() + 1);
         match self {
             Value::String(string) => string.as_bytes() == text,
-            // Another name is another type: a named string is another key.
+            // Another registered name is another type, and so another key.
             Value::Interface(interface) if *interface.name() == *"string" => {
                 matches!(interface.value(), Some(Value::String(string)) if string.as_bytes() == text)
             }
@@ -409,36 +416,40 @@ impl Value {
         matches!(self, Value::Composite(composite) if composite.is_struct())
     }
 
-    /// Reads one value, with all the types it defines.
+    /// Reads one value, with the definitions of its types.
     ///
     /// # Errors
-    /// For anything Go would not have written.
+    /// Returns an error if Go would not have written the bytes.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, Error> {
         super::decode::decode(bytes)
     }
 
-    /// Refuses what Go would not read: names that do not say what is there, map keys
-    /// that cannot be hashed, an interface at the top level. Values that were read
-    /// are right; ones made with [`Interface::of`] may be not.
+    /// Checks that Go can read the value.
+    ///
+    /// A value from [`from_slice`](Value::from_slice) is always correct. One that contains an
+    /// [`Interface::of`] may be wrong.
     ///
     /// # Errors
-    /// For the first thing that is wrong.
+    /// Returns the first fault: a registered name that does not match the value's type, a map
+    /// key that Go cannot hash, or an interface at the top level.
     pub fn check(&self) -> Result<(), Error> {
         if matches!(self, Value::Interface(_)) {
-            return Err(Error::new("an interface at the top level"));
+            return Err(Error::new("an interface is at the top level"));
         }
         super::decode::check(self)
     }
 
-    /// Writes the value as Go's `Encoder` would, its types first. What
-    /// [`check`](Value::check) refuses becomes bytes that nobody reads.
+    /// Writes the value as Go's `Encoder` does, with the definitions of its types first.
+    ///
+    /// If [`check`](Value::check) refuses the value, neither Go nor this crate can read the
+    /// bytes.
     #[must_use]
     pub fn to_vec(&self) -> Vec<u8> {
         super::encode::encode(self)
     }
 
-    /// The names of all types that a Go program must have registered to read this, which are
-    /// those in interfaces; a name may come twice.
+    /// Returns the names of all types that a Go program must have registered to read this
+    /// value: the types in interfaces. A name may appear more than once.
     pub fn registered_names(&self) -> impl Iterator<Item = &GoString> {
         let mut pending = vec![self];
         std::iter::from_fn(move || {
@@ -454,7 +465,7 @@ impl Value {
         })
     }
 
-    /// The values inside: elements, keys, field numbers and so on.
+    /// Returns the values inside: elements, keys, field numbers and so on.
     pub(super) fn children(&self) -> &[Value] {
         match self {
             Value::Interface(interface) => interface.value().map_or(&[], std::slice::from_ref),
@@ -463,7 +474,7 @@ impl Value {
         }
     }
 
-    /// Moves the values inside to `pending`, those that nobody else holds.
+    /// Moves the values inside to `pending`, except those that a clone shares.
     fn take_children(&mut self, pending: &mut Vec<Value>) {
         match self {
             Value::Interface(interface) => {
@@ -485,12 +496,12 @@ impl Children {
         self.0.as_ref().map_or(&[], |values| values)
     }
 
-    /// Changes the values, and only here if others hold them too.
+    /// Changes the values. If a clone shares them, it keeps the old ones.
     fn change(&mut self, change: impl FnOnce(&mut Vec<Value>)) {
         change(Arc::make_mut(self.0.get_or_insert_default()));
     }
 
-    /// The values, if nobody else holds them.
+    /// Takes the values, or an empty list if a clone shares them.
     fn take(&mut self) -> Vec<Value> {
         self.0.take().and_then(Arc::into_inner).unwrap_or_default()
     }
@@ -516,15 +527,15 @@ impl Drop for Held {
     }
 }
 
-/// Drops values without a stack frame for each level of them.
+/// Drops values without a stack frame for each level of nesting.
 fn drop_flat(mut pending: Vec<Value>) {
     while let Some(mut value) = pending.pop() {
         value.take_children(&mut pending);
     }
 }
 
-/// The type, and how much is inside: a session's values are nobody's business, and
-/// may be nested deeper than the stack.
+/// Writes the type and the number of parts. The values of a session are private, and may be
+/// nested deeper than the stack permits.
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,10 +1,9 @@
-//! gob's smallest pieces: integers, floats, byte strings.
+//! The basic encodings of gob: integers, floats and byte strings.
 //!
-//! An unsigned integer below 128 is one byte; else it is the count of bytes,
-//! negated, and the bytes, most significant first. A signed one is an unsigned
-//! one whose lowest bit says to complement the rest. A float is its IEEE bits,
-//! byte-reversed, as an unsigned integer. Only the shortest form is read: Go
-//! writes no other.
+//! An unsigned integer below 128 is one byte. A larger one is the negated number of its bytes,
+//! and then the bytes, most significant first. A signed integer is an unsigned one in which the
+//! lowest bit complements the other bits. A float is its IEEE bits, byte-reversed, as an
+//! unsigned integer. Only the shortest form is read, since Go writes no other.
 
 use super::Error;
 
@@ -41,7 +40,7 @@ pub(super) fn take_uint(bytes: &mut &[u8]) -> Result<u64, Error> {
     Ok(value)
 }
 
-/// A signed integer as the unsigned one that is written.
+/// Returns the unsigned integer that is written for a signed one.
 pub(super) fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
@@ -52,7 +51,7 @@ pub(super) fn take_int(bytes: &mut &[u8]) -> Result<i64, Error> {
     Ok((written >> 1) as i64 ^ -((written & 1) as i64))
 }
 
-/// Takes so many bytes, told by the integer before them, from the front of `bytes`.
+/// Takes an integer and as many bytes as it gives from the front of `bytes`.
 pub(super) fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], Error> {
     let length = take_uint(bytes)?;
     usize::try_from(length)
@@ -61,13 +60,13 @@ pub(super) fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], Error> {
         .ok_or(Error::new("a byte string is cut off"))
 }
 
-/// Appends bytes, after the integer that tells how many: a message, or a byte string.
+/// Appends the number of bytes and the bytes, which are a message or a byte string.
 pub(super) fn put_message(out: &mut Vec<u8>, bytes: &[u8]) {
     put_uint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
-/// A float's bits as the unsigned integer that is written, and back.
+/// Converts the bits of a float to the unsigned integer that is written, and back.
 pub(super) fn swap_float(bits: u64) -> u64 {
     bits.swap_bytes()
 }
@@ -77,8 +76,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn integers_take_the_bytes_go_gives_them() {
-        // The first three are the examples of Go's package documentation.
+    fn integers_are_written_as_go_writes_them() {
+        // The first three are examples in Go's package documentation.
         let cases: [(u64, &[u8]); 6] = [
             (0, &[0]),
             (7, &[7]),
@@ -96,13 +95,13 @@ mod tests {
     }
 
     #[test]
-    fn signed_integers_come_back() {
+    fn signed_integers_are_read_back() {
         for value in [0, 1, -1, 63, -64, 64, -65, i64::MAX, i64::MIN] {
             let mut out = Vec::new();
             put_uint(&mut out, zigzag(value));
             assert_eq!(take_int(&mut &*out), Ok(value));
         }
-        // -129 is the example of Go's package documentation.
+        // -129 is an example in Go's package documentation.
         assert_eq!(take_int(&mut &[0xfe, 1, 1][..]), Ok(-129));
     }
 
@@ -120,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_string_is_whole() {
+    fn a_byte_string_that_is_cut_off_is_refused() {
         assert_eq!(take_bytes(&mut &[2, 7, 8, 9][..]), Ok(&[7, 8][..]));
         for cut in [
             &[3, 7, 8][..],

@@ -1,4 +1,4 @@
-//! [`Zero`]: what a field holds that Go left out.
+//! [`Zero`]: reads the value of a field that Go left out.
 
 use serde::de::value::SeqDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -7,11 +7,11 @@ use serde::forward_to_deserialize_any;
 use super::types::Shape;
 use super::{Error, Type};
 
-/// Go's zero, of whatever type is asked for; where none is, of the type on the
-/// wire, if that is known.
+/// Deserializes Go's zero of the requested type. If no type is requested, the zero has the type
+/// on the wire, if that is known.
 pub(super) struct Zero(pub(super) Option<Type>);
 
-/// What each type that can be asked for has as its zero.
+/// Implements a method for each requested type, with the zero of that type.
 macro_rules! zeros {
     ($($method:ident => $visit:ident($($zero:expr)?);)+) => {$(
         fn $method<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -37,7 +37,7 @@ impl<'v> Deserializer<'v> for Zero {
             Some(Type::Defined(of)) => match of.shape() {
                 Shape::Slice(_) => visitor.visit_seq(ZeroParts(0)),
                 Shape::Map { .. } => visitor.visit_map(ZeroParts(0)),
-                // A nil pointer: what is no pointer is always sent.
+                // It is a nil pointer: Go always sends other values of these types.
                 _ => visitor.visit_unit(),
             },
             Some(Type::Interface) | None => visitor.visit_unit(),
@@ -105,7 +105,7 @@ impl<'v> Deserializer<'v> for Zero {
     }
 }
 
-/// So many zeros as a sequence; as a map, none.
+/// The parts of a zero: this many zeros as a sequence, and no entries as a map.
 struct ZeroParts(usize);
 
 impl<'v> SeqAccess<'v> for ZeroParts {

@@ -59,8 +59,11 @@ impl Epochs for BackendEpochs {
     }
 
     async fn begin(&self, owner: &str, until: Option<UnixTime>) -> Result<Epoch, Error> {
-        let begun = self.owners()?.begin(owner, until_or_never(until)).await;
-        begun.map(Epoch::of_generation).map_err(Error::of_backend)
+        let owners = self.owners()?;
+        let extended = owners.extend(owner, until_or_never(until)).await;
+        extended
+            .map(Epoch::of_generation)
+            .map_err(Error::of_backend)
     }
 
     async fn revoke(&self, owner: &str, until: Option<UnixTime>) -> Result<Epoch, Error> {

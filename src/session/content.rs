@@ -2,11 +2,13 @@
 //! changed and saved; and the [`Log`] of a request's changes to it, so that they can be made
 //! again on what somebody else saved meanwhile.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::metadata::{Login, Metadata};
+use super::login::{Begun, Login};
+use super::metadata::Metadata;
 use super::protocol::Authenticated;
-use super::{Epoch, Error, Values};
+use super::{Error, Values};
 
 #[derive(Clone)]
 pub(super) struct Content {
@@ -15,10 +17,10 @@ pub(super) struct Content {
 }
 
 impl Content {
-    /// The same, its login being of that epoch.
-    pub(super) fn of_epoch(mut self, epoch: Option<&Epoch>) -> Self {
+    /// The same, its login having begun so.
+    pub(super) fn begun(mut self, begun: Option<&Begun>) -> Self {
         if let Some(login) = &mut self.metadata.login {
-            login.epoch = epoch.cloned();
+            login.begun = begun.cloned();
         }
         self
     }
@@ -69,8 +71,10 @@ impl Log {
         self.forget_to(self.end());
     }
 
-    /// Makes all changes again.
+    /// Makes all changes again. They are the application's code: a panic is the error of the
+    /// request that made the change, whichever request runs it.
     pub(super) fn replay(&self, content: &mut Content) -> Result<(), Error> {
-        self.changes.iter().try_for_each(|change| change(content))
+        let replay = || self.changes.iter().try_for_each(|change| change(content));
+        catch_unwind(AssertUnwindSafe(replay)).unwrap_or_else(|_| Err(Error::change_panicked()))
     }
 }

@@ -5,12 +5,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
 
 use crate::codec::{Codec, Opened, UnixTime};
 
 use super::content::Content;
 use super::data_model::DataModel;
-use super::metadata::{Login, Metadata};
+use super::login::{Begun, Login};
+use super::metadata::Metadata;
 use super::room::longest_payload;
 use super::store::{Backing, Clock, Kept, Loaded, Record, Save, Saved, Setup};
 use super::{CookieOptions, Epoch, Epochs, Error, Lifetime, Refusal, Values};
@@ -232,10 +234,10 @@ impl CookieStore {
     /// Whether the owner's sessions of that epoch were revoked.
     async fn is_revoked(&self, login: &Login) -> Result<bool, Error> {
         match &self.epochs {
-            None => Ok(login.epoch.is_some()),
+            None => Ok(login.begun.is_some()),
             Some(epochs) => {
                 let current = epochs.current(&login.owner).await?;
-                Ok(current.is_none() || current != login.epoch)
+                Ok(current.is_none() || current.as_ref() != login.epoch())
             }
         }
     }
@@ -245,23 +247,29 @@ impl CookieStore {
         let Metadata {
             deadline, login, ..
         } = &save.content.metadata;
-        let Some(Login { owner, epoch, .. }) = login else {
+        let Some(login) = login else {
             return Ok(None);
         };
+        let owner = &login.owner;
         if save.revokes_others {
             let epochs = self.epochs_to_ask()?;
             return epochs.revoke(owner, *deadline).await.map(Some);
         }
-        match (&self.epochs, epoch) {
+        match (&self.epochs, login.epoch()) {
             (Some(epochs), None) => epochs.begin(owner, *deadline).await.map(Some),
-            (Some(epochs), Some(_)) if save.lasts_longer => {
+            (Some(epochs), Some(epoch)) if save.lasts_longer => {
                 // If the owner was revoked meanwhile, the session stays of its own epoch.
                 epochs.begin(owner, *deadline).await?;
-                Ok(epoch.clone())
+                Ok(Some(epoch.clone()))
             }
-            (_, epoch) => Ok(epoch.clone()),
+            (_, epoch) => Ok(epoch.cloned()),
         }
     }
+}
+
+/// The longest that a login can have begun with.
+fn longest() -> Begun {
+    Begun::in_cookie(Epoch::longest())
 }
 
 #[async_trait]
@@ -283,17 +291,17 @@ impl Backing for CookieStore {
         Ok(loaded)
     }
 
-    async fn save(&self, save: Save) -> Result<Saved, Error> {
+    async fn save(&self, save: Save, _: CancellationToken) -> Result<Saved, Error> {
         if save.revokes_others {
             // What cannot be sealed revokes nobody.
-            let content = save.content.clone().of_epoch(Some(&Epoch::longest()));
+            let content = save.content.clone().begun(Some(&longest()));
             self.seal(&content, save.sealed_at)?;
         }
-        let epoch = self.epoch(&save).await?;
-        let content = save.content.of_epoch(epoch.as_ref());
+        let begun = self.epoch(&save).await?.map(Begun::in_cookie);
+        let content = save.content.begun(begun.as_ref());
         Ok(Saved {
             cookie: Some(self.seal(&content, save.sealed_at)?),
-            epoch,
+            begun,
             kept: None,
             merged: None,
         })
@@ -301,9 +309,9 @@ impl Backing for CookieStore {
 
     fn room_left(&self, content: &Content) -> Result<Option<usize>, Error> {
         let login = content.metadata.login.as_ref();
-        let has_no_epoch = login.is_some_and(|login| login.epoch.is_none());
+        let has_no_epoch = login.is_some_and(|login| login.begun.is_none());
         let payload = match self.epochs.is_some() && has_no_epoch {
-            true => self.serialize(&content.clone().of_epoch(Some(&Epoch::longest())))?,
+            true => self.serialize(&content.clone().begun(Some(&longest())))?,
             false => self.serialize(content)?,
         };
         let name = self.setup.cookie.name();

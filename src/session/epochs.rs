@@ -47,11 +47,6 @@ impl Epoch {
         (decoded.len() == 16).then(|| Generation::from_bytes(bytes))
     }
 
-    /// An epoch as long as all of a backend's are.
-    pub(super) fn longest_generation() -> Self {
-        Epoch::of_generation(Generation::from_bytes([0; 16]))
-    }
-
     /// The longest there is.
     pub(super) fn longest() -> Self {
         Epoch("x".repeat(LONGEST).into())

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::{backend, cause, codec, gob};
 
@@ -42,6 +43,7 @@ enum Kind {
         has_revoked: bool,
     },
     Conflict,
+    Overloaded,
     NotFresh,
 }
 
@@ -100,8 +102,55 @@ impl Error {
     }
 
     pub(super) fn conflict() -> Self {
-        let why = "other requests kept saving the session: nothing was saved, try again";
+        let why = "other requests kept renewing the session: nothing was saved, try again";
         Error::new(Kind::Conflict, why)
+    }
+
+    /// The store saves as many sessions as it may.
+    pub(super) fn too_many_saves(limit: usize) -> Self {
+        Error::new(
+            Kind::Overloaded,
+            format!(
+                "{limit} saves are in flight, the limit of the store: nothing was saved; try again \
+                 later, or raise max_concurrent_saves"
+            ),
+        )
+    }
+
+    /// As many requests wait for one session as may.
+    pub(super) fn too_many_waiting(limit: usize) -> Self {
+        Error::new(
+            Kind::Overloaded,
+            format!(
+                "{limit} requests wait to save this session, the limit of one session: nothing was \
+                 saved; try again later, or raise max_concurrent_saves"
+            ),
+        )
+    }
+
+    /// The write of a save could not begin in time.
+    pub(super) fn save_timed_out(timeout: Duration) -> Self {
+        Error::new(
+            Kind::Overloaded,
+            format!(
+                "the session could not be saved within {timeout:?}, since other saves of it came \
+                 first: nothing was saved; try again later, or raise save_timeout"
+            ),
+        )
+    }
+
+    /// The request ended before its save began. No caller is left to read it.
+    pub(super) fn caller_dropped() -> Self {
+        let why = "the request was dropped before its session's save began: nothing was saved";
+        Error::new(Kind::Unavailable, why)
+    }
+
+    /// The application's code panicked.
+    pub(super) fn change_panicked() -> Self {
+        Error::usage(
+            "a change of the session panicked when it ran again on what another request saved: \
+             nothing was saved",
+        )
     }
 
     pub(super) fn in_doubt() -> Self {
@@ -215,7 +264,25 @@ impl Error {
     /// client's cookie may well be good, and must not be touched; the answer is 503.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
-        matches!(self.kind, Kind::Unavailable | Kind::InDoubt)
+        matches!(
+            self.kind,
+            Kind::Unavailable | Kind::InDoubt | Kind::Overloaded
+        )
+    }
+
+    /// Too many saves were in flight: beyond the store's
+    /// [`max_concurrent_saves`](super::ServerOptions::max_concurrent_saves), or so many of one
+    /// session that the [`save_timeout`](super::ServerOptions::save_timeout) passed. Nothing was
+    /// saved. The error [is unavailable](Error::is_unavailable) too; the answer is 503 with
+    /// `Retry-After: 1`.
+    #[must_use]
+    pub fn is_overloaded(&self) -> bool {
+        self.kind == Kind::Overloaded
+    }
+
+    /// Whether what the session holds cannot be written, however often it is tried.
+    pub(super) fn is_of_content(&self) -> bool {
+        matches!(self.kind, Kind::Usage | Kind::TooLarge | Kind::WrongType)
     }
 
     /// A server did not answer a write, and reading it back did not show whether it was
@@ -234,8 +301,8 @@ impl Error {
         matches!(self.kind, Kind::Gone { .. })
     }
 
-    /// Other requests saved the session again and again, so that this one's turn never
-    /// came. Nothing was saved; trying again later may do.
+    /// Other requests renewed the session again and again while this request ran. Nothing was
+    /// saved; trying again later may do.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         self.kind == Kind::Conflict
@@ -266,7 +333,7 @@ impl Error {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self.kind {
-            Kind::Unavailable | Kind::InDoubt => 503,
+            Kind::Unavailable | Kind::InDoubt | Kind::Overloaded => 503,
             Kind::Conflict | Kind::Gone { .. } => 409,
             Kind::NotFresh => 403,
             _ => 500,
@@ -284,6 +351,7 @@ impl Error {
             Kind::Gone { .. } | Kind::Conflict => {
                 tracing::info!(error = %self, "session not saved")
             }
+            Kind::Overloaded => tracing::warn!(error = %self, "session not saved"),
             _ => tracing::error!(error = %self, "session error"),
         }
     }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::content::{Change, Content, Log};
+use super::saving::run_to_its_end;
 use super::store::{Fate, Kept, Save, Saved, Store};
 use super::{Error, Session, Values};
 
@@ -147,8 +148,8 @@ impl LiveSession {
     /// [`touch`](LiveSession::touch) is.
     ///
     /// `change` runs on the session as it is then, and again if another request saves it at the
-    /// same time; the last result counts. If `change` fails, nothing is saved. What is being
-    /// saved is saved to the end, even if the future is dropped.
+    /// same time; the last result counts. If `change` fails, nothing is saved. If the future is
+    /// dropped, a write that has begun is finished; a save that waits is not done.
     ///
     /// # Errors
     /// Those of `change`; [gone](Error::is_gone); [too large](Error::is_too_large);
@@ -189,23 +190,17 @@ impl LiveSession {
     }
 
     async fn save(&self, change: Change) -> Result<(), Error> {
-        let save = self.save_of(change);
-        let handle = self.clone();
-        let work = async move {
-            let saved: Saved = handle.0.store.save(save).await?;
+        let (save, handle) = (self.save_of(change), self.clone());
+        let work = async move |dropped| {
+            let saved: Saved = handle.0.store.save(save, dropped).await?;
             if let Some(kept) = saved.kept {
                 let mut own = handle.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
                 *own = kept.outdated();
             }
             Ok(())
         };
-        match self.0.store.saves() {
-            Some(saves) if tokio::runtime::Handle::try_current().is_ok() => {
-                let saved = saves.spawn(work).await;
-                saved.unwrap_or_else(|error| Err(Error::in_doubt().with_source(error)))
-            }
-            _ => work.await,
-        }
+        let saved = run_to_its_end(&*self.0.store, work).await;
+        saved.unwrap_or_else(|error| Err(Error::in_doubt().with_source(error)))
     }
 
     /// A save that begins with a look at what is there.

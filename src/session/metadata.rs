@@ -6,13 +6,16 @@
 
 use crate::codec::UnixTime;
 
+use super::login::{Begun, Login, Order};
 use super::{Epoch, Error, Lifetime, Refusal};
 
 /// The last use of a session whose row tells none: a Go program wrote it.
 pub(super) const NEVER_SEEN: UnixTime = UnixTime::from_secs(0);
 
-/// Which form the text has; another one is no session of ours.
+/// Which form the text has; another one is no session of ours. Those with a login that is
+/// numbered have the second one.
 const FORM: &str = "1";
+const NUMBERED_FORM: &str = "2";
 
 /// What stands for a field that is not there.
 const NONE: &str = "-";
@@ -41,15 +44,6 @@ pub(super) struct Metadata {
     /// Whether the client has not been sent a cookie that is kept as long as it should be.
     pub(super) owes_cookie: bool,
     pub(super) login: Option<Login>,
-}
-
-/// Who logged in, and when.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Login {
-    pub(super) owner: String,
-    pub(super) at: UnixTime,
-    /// None where revocation is not asked for, or not asked yet.
-    pub(super) epoch: Option<Epoch>,
 }
 
 impl Metadata {
@@ -138,20 +132,26 @@ impl Metadata {
         lifetime.limits(self.remembered).idle_end(self.seen)
     }
 
-    /// The text: form, created, seen, deadline, flags, and of a login the time, the
-    /// epoch and, last since it may hold spaces, the owner.
+    /// The text: form, created, seen, deadline, flags, and of a login the time, the epoch, if it
+    /// is numbered the number and that of the login it replaces, and, last since it may hold
+    /// spaces, the owner.
     pub(super) fn to_text(&self) -> String {
         let mut text = String::with_capacity(64);
-        text.push_str(FORM);
-        push(&mut text, Some(self.created));
-        push(&mut text, Some(self.seen));
-        push(&mut text, self.deadline);
+        let order = self.login.as_ref().and_then(Login::order);
+        text.push_str(order.map_or(FORM, |_| NUMBERED_FORM));
+        push(&mut text, Some(self.created.as_secs()));
+        push(&mut text, Some(self.seen.as_secs()));
+        push(&mut text, self.deadline.map(UnixTime::as_secs));
         text.push(' ');
         text.push_str(self.flags());
         if let Some(login) = &self.login {
-            push(&mut text, Some(login.at));
+            push(&mut text, Some(login.at.as_secs()));
             text.push(' ');
-            text.push_str(login.epoch.as_ref().map_or(NONE, Epoch::as_str));
+            text.push_str(login.epoch().map_or(NONE, Epoch::as_str));
+            if let Some(Order { number, replaces }) = order {
+                push(&mut text, Some(number));
+                push(&mut text, replaces);
+            }
             text.push(' ');
             text.push_str(&login.owner);
         }
@@ -166,11 +166,13 @@ impl Metadata {
 
     /// Reads the text; none, if it is another program's.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let mut fields = text.splitn(8, ' ');
+        let (is_numbered, text) = match text.split_once(' ')? {
+            (FORM, text) => (false, text),
+            (NUMBERED_FORM, text) => (true, text),
+            _ => return None,
+        };
+        let mut fields = text.splitn(if is_numbered { 9 } else { 7 }, ' ');
         let mut next = || fields.next();
-        if next()? != FORM {
-            return None;
-        }
         let created = time(next()?)?;
         let seen = time(next()?)?;
         let deadline = optional(next()?, time)?;
@@ -180,10 +182,22 @@ impl Metadata {
             .find(|(text, _)| *text == flags)
             .map(|(_, of)| of)?;
         let login = match next() {
+            None if is_numbered => return None,
             None => None,
             Some(at) => Some(Login {
                 at: time(at)?,
-                epoch: optional(next()?, |epoch| Epoch::parse(epoch).ok())?,
+                begun: match is_numbered {
+                    true => Some(Begun {
+                        epoch: Epoch::parse(next()?).ok()?,
+                        order: Some(Order {
+                            number: next()?.parse().ok()?,
+                            replaces: optional(next()?, |number| number.parse().ok())?,
+                        }),
+                    }),
+                    false => {
+                        optional(next()?, |epoch| Epoch::parse(epoch).ok())?.map(Begun::in_cookie)
+                    }
+                },
                 owner: next()?.to_owned(),
             }),
         };
@@ -207,10 +221,10 @@ pub(super) fn earlier(one: Option<UnixTime>, other: Option<UnixTime>) -> Option<
     }
 }
 
-fn push(text: &mut String, time: Option<UnixTime>) {
+fn push(text: &mut String, number: Option<u64>) {
     text.push(' ');
-    match time {
-        Some(time) => text.push_str(itoa::Buffer::new().format(time.as_secs())),
+    match number {
+        Some(number) => text.push_str(itoa::Buffer::new().format(number)),
         None => text.push_str(NONE),
     }
 }
@@ -231,6 +245,7 @@ fn optional<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Option<T
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend;
 
     fn at(seconds: u64) -> UnixTime {
         UnixTime::from_secs(seconds)
@@ -238,19 +253,30 @@ mod tests {
 
     #[test]
     fn every_metadata_comes_back_from_its_text() {
-        let login = |owner: &str, epoch: Option<Epoch>| {
+        let login = |owner: &str, begun: Option<Begun>| {
             Some(Login {
                 owner: owner.to_owned(),
                 at: at(9),
-                epoch,
+                begun,
             })
+        };
+        let in_cookie = |epoch: Epoch| Some(Begun::in_cookie(epoch));
+        let in_backend = |number: u64, replaces: Option<u64>| {
+            let generation = backend::Generation::random().unwrap();
+            let login = backend::Login { generation, number };
+            Some(Begun::in_backend(login, replaces))
         };
         let logins = [
             None,
             login("", None),
             login("-", None),
-            login("two words  and - more ", Some(Epoch::random().unwrap())),
-            login("ünï\ncode", Some(Epoch::parse("--").unwrap())),
+            login(
+                "two words  and - more ",
+                in_cookie(Epoch::random().unwrap()),
+            ),
+            login("ünï\ncode", in_cookie(Epoch::parse("--").unwrap())),
+            login("two words  and - more ", in_backend(1, None)),
+            login("", in_backend(u64::MAX, Some(0))),
         ];
         for login in logins {
             for deadline in [None, Some(at(0)), Some(at(u64::MAX))] {
@@ -272,8 +298,9 @@ mod tests {
 
     #[test]
     fn any_other_text_is_no_metadata() {
-        let whole = "1 7 8 9 r 10 - ape";
-        assert!(Metadata::parse(whole).is_some());
+        for whole in ["1 7 8 9 r 10 - ape", "2 7 8 9 r 10 x 1 - ape"] {
+            assert!(Metadata::parse(whole).is_some(), "{whole}");
+        }
         for wrong in [
             "",
             "1",
@@ -282,6 +309,13 @@ mod tests {
             "1 7 8 9 x",
             "1 7 8 9 r 10",
             "1 7 8 9 r 10 -",
+            "2 7 8 9 r",
+            "2 7 8 9 r 10 - ape",
+            "2 7 8 9 r 10 - 1 - ape",
+            "2 7 8 9 r 10 x y - ape",
+            "2 7 8 9 r 10 x 1 y ape",
+            "2 7 8 9 r 10 x 1 -",
+            "3 7 8 9 r",
             "1 -7 8 9 r",
             "1 7  9 r",
         ] {

@@ -43,6 +43,7 @@
 //! Errors and refused cookies are logged as `tracing` events: install a subscriber to see them.
 
 mod backend_epochs;
+mod caller;
 mod client_host;
 mod content;
 mod cookie_header;
@@ -58,6 +59,7 @@ mod flashes;
 mod id;
 mod lifetime;
 mod live_session;
+mod login;
 mod metadata;
 mod protocol;
 mod recent_moves;

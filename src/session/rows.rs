@@ -4,11 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::backend::{
     self, Backend, Created, Expiry, Key, Outcome, Owner, Record, Revision, Stored,
 };
 use crate::codec::UnixTime;
 
+use super::caller::Caller;
 use super::content::Content;
 use super::dialect::{ReadRow, RowFormat};
 use super::metadata::{Metadata, NEVER_SEEN};
@@ -18,20 +21,22 @@ use super::protocol::{
 };
 use super::recent_moves::RecentMoves;
 use super::store::Clock;
-use super::{Epoch, Error, Lifetime, Refusal};
+use super::{Error, Lifetime, Refusal};
 
 /// How far the clocks of machines that share a backend may be apart.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
-/// The longest pause before a conflict is tried to be resolved again.
-const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+/// The longest pause before a conflict with another process is resolved. (Within a process there
+/// is none: requests lock the row.)
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) struct Rows {
     pub(super) backend: Arc<dyn Backend>,
     pub(super) format: Box<dyn RowFormat>,
     pub(super) lifetime: Lifetime,
     pub(super) clock: Clock,
-    /// How long a tombstone is kept: longer than any request that saw the session.
+    /// How long a tombstone is kept at least, in whole seconds: longer than any request that
+    /// saw the session.
     pub(super) longest_request: Duration,
     /// Stands in for tombstones where a format has none.
     pub(super) recent_moves: RecentMoves,
@@ -117,9 +122,15 @@ impl Rows {
         Err(Error::conflict())
     }
 
+    /// How long a tombstone is kept from the second of the clock that it is written in: that
+    /// second may be all but over.
+    fn tombstone_seconds(&self) -> u64 {
+        self.longest_request.as_secs().saturating_add(1)
+    }
+
     /// When a tombstone of that expiry was written.
     fn written_at(&self, expiry: Expiry) -> UnixTime {
-        let kept = self.longest_request.as_secs();
+        let kept = self.tombstone_seconds();
         UnixTime::from_secs(unix_time(expiry).as_secs().saturating_sub(kept))
     }
 
@@ -177,7 +188,7 @@ impl Rows {
         Ok(Some(match row {
             Row::Tombstone { .. } => {
                 let now = (self.clock)().as_secs();
-                let kept_to = now.saturating_add(self.longest_request.as_secs());
+                let kept_to = now.saturating_add(self.tombstone_seconds());
                 Record::new(bytes, expiry_at(UnixTime::from_secs(kept_to)))
             }
             Row::Live(Content { metadata, .. }) => {
@@ -198,11 +209,12 @@ impl Rows {
         written.map(drop)
     }
 
-    /// Does what the protocol says, to its end.
+    /// Does what the protocol says, to its end. Conflicts are resolved until the caller's deadline.
     pub(super) async fn drive(
         &self,
         intent: Intent<Content>,
         work: Option<Work<'_, Content>>,
+        caller: &Caller,
     ) -> Result<Driven, Error> {
         let write: WriteId = *backend::Generation::random()
             .map_err(Error::of_backend)?
@@ -223,12 +235,15 @@ impl Rows {
                     {
                         self.note_move(old, to);
                     }
-                    return said(verdict, protocol.is_merged(), failure);
+                    return said(verdict, protocol.is_merged(), failure, caller);
                 }
             };
             if protocol.conflicts() > conflicts {
                 conflicts = protocol.conflicts();
-                pause(conflicts).await;
+                pause(conflicts, caller).await;
+            }
+            if caller.is_late() {
+                protocol.resolve_no_more();
             }
             let answer = match self.ask(call, write).await {
                 Ok(answer) => answer,
@@ -342,6 +357,7 @@ fn planned_move(intent: &Intent<Content>) -> Option<(Key, Successor)> {
 }
 
 /// What the protocol came to.
+#[derive(Clone)]
 pub(super) enum Driven {
     Saved {
         key: Key,
@@ -354,10 +370,21 @@ pub(super) enum Driven {
     Gone,
 }
 
+impl Driven {
+    /// The same, if `on_others` with changes of other requests within.
+    pub(super) fn merged(mut self, on_others: bool) -> Self {
+        if let Driven::Saved { is_merged, .. } = &mut self {
+            *is_merged |= on_others;
+        }
+        self
+    }
+}
+
 fn said(
     verdict: Verdict<Content>,
     is_merged: bool,
     failure: Option<Error>,
+    caller: &Caller,
 ) -> Result<Driven, Error> {
     match verdict {
         Verdict::Saved(key, revision, content) => Ok(Driven::Saved {
@@ -369,6 +396,7 @@ fn said(
         Verdict::Ended => Ok(Driven::Ended),
         Verdict::Gone => Ok(Driven::Gone),
         Verdict::Conflict => Err(Error::conflict()),
+        Verdict::TimedOut => Err(caller.timed_out()),
         Verdict::Failed => {
             Err(failure.unwrap_or_else(|| Error::unavailable("the session was not saved")))
         }
@@ -384,26 +412,24 @@ fn said(
 
 /// Whose the row is, where owners are kept.
 fn owner_of(metadata: &Metadata) -> Result<Option<Owner>, Error> {
-    let Some(login) = &metadata.login else {
+    let Some(login) = metadata.login.as_ref().filter(|of| of.begun.is_some()) else {
         return Ok(None);
     };
-    let Some(generation) = login.epoch.as_ref().map(Epoch::generation) else {
-        return Ok(None);
-    };
-    let no_generation = || Error::unavailable("the session's epoch is none of the backend's");
+    let foreign = || Error::unavailable("the session's login is none of the backend's");
     Ok(Some(Owner {
         name: login.owner.clone(),
-        generation: generation.ok_or_else(no_generation)?,
+        login: login.in_backend().ok_or_else(foreign)?,
     }))
 }
 
-/// Lets others go first: a random part of a time that grows.
-async fn pause(conflicts: usize) {
+/// Lets other processes go first: a random part of a time that doubles with each conflict.
+async fn pause(conflicts: usize, caller: &Caller) {
     if tokio::runtime::Handle::try_current().is_err() {
         return;
     }
-    let growth = u32::try_from(conflicts.min(10)).unwrap_or(10);
+    let growth = u32::try_from(conflicts.min(14)).unwrap_or(14);
     let longest = LONGEST_PAUSE.min(Duration::from_micros(50) * 2_u32.saturating_pow(growth));
     let part = f64::from(getrandom::u32().unwrap_or(u32::MAX)) / f64::from(u32::MAX);
-    tokio::time::sleep(longest.mul_f64(part)).await;
+    let end = Instant::now() + longest.mul_f64(part);
+    tokio::time::sleep_until(end.min(caller.deadline)).await;
 }

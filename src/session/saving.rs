@@ -1,15 +1,42 @@
-//! How a [`Session`] is saved: one at a time, and where it is kept in a server to the end,
-//! whoever waits for it.
+//! How a [`Session`] is saved: its tasks one at a time, and where it lives in a server, to the end
+//! once a write has begun, even if the request is dropped.
+
+use tokio::task::JoinError;
+use tokio_util::sync::CancellationToken;
 
 use crate::codec::UnixTime;
 
 use super::cookie_writer::is_cookie_value;
 use super::session::Undo;
 use super::state::{Came, Outgoing, Saving, Task, Work};
+use super::store::Store;
 use super::{Error, Session};
 
 /// The right to save a session, which one has at a time.
 pub(super) struct Turn(#[expect(dead_code)] tokio::sync::OwnedMutexGuard<()>);
+
+/// Runs a save in a task of its own, where the store and the runtime have such. If the caller is
+/// dropped, the save's token is cancelled: a save that waits is then not done, and one that has
+/// begun is finished.
+///
+/// # Errors
+/// The task panicked, or the runtime ended.
+pub(super) async fn run_to_its_end<T, F>(
+    store: &dyn Store,
+    save: impl FnOnce(CancellationToken) -> F,
+) -> Result<T, JoinError>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let dropped = CancellationToken::new();
+    let save = save(dropped.clone());
+    let _cancels = dropped.drop_guard();
+    match (store.saves(), tokio::runtime::Handle::try_current()) {
+        (Some(saves), Ok(_)) => saves.spawn(save).await,
+        _ => Ok(save.await),
+    }
+}
 
 impl Session {
     /// Saves the session now, where the response is long in coming or something must not
@@ -17,13 +44,15 @@ impl Session {
     /// head, and later changes are saved before that leaves. If the response is an error
     /// of a session's in the end, the cookie does not reach the client.
     ///
-    /// Without it the session is saved by itself. Where it lives in a server, what is being
-    /// saved is saved to the end, though the request may be dropped.
+    /// Without it the session is saved by itself. Where it lives in a server and the request is
+    /// dropped, a write that has begun is finished; a save that waits for other requests is not
+    /// done.
     ///
     /// # Errors
     /// [Too large](Error::is_too_large), with both figures;
     /// [unavailable](Error::is_unavailable), and then perhaps of
-    /// [unknown outcome](Error::is_outcome_unknown); [gone](Error::is_gone);
+    /// [unknown outcome](Error::is_outcome_unknown) or [overloaded](Error::is_overloaded);
+    /// [gone](Error::is_gone);
     /// [conflict](Error::is_conflict); [closed](Error::is_closed); usage, for values
     /// the codec's serializer cannot hold, or a host that
     /// [`insecure_http`](super::CookieOptions::insecure_http) is not for.
@@ -44,34 +73,37 @@ impl Session {
         Turn(self.0.turn.clone().lock_owned().await)
     }
 
-    /// Does what there is to do, to its end, though whoever waits for it may wait no more.
+    /// Does what there is to do. A write that has begun is finished, even if the caller is dropped.
     /// What is to be undone is undone unless it was saved.
     pub(super) async fn commit_in(&self, turn: Turn, undo: Option<Undo>) -> Result<(), Error> {
         let setup = self.setup();
         let now = setup.now();
         let work = self.state().work(&setup.lifetime, now)?;
+        if work.is_nothing() {
+            return Ok(());
+        }
         let session = self.clone();
-        let is_nothing = work.is_nothing();
-        let work = async move {
+        let work = async move |dropped| {
             let _turn = turn;
-            session.perform(work, now).await?;
+            session.perform(work, now, dropped).await?;
             if let Some(undo) = undo {
                 undo.no_more();
             }
             Ok(())
         };
-        match (self.0.store.saves(), tokio::runtime::Handle::try_current()) {
-            (Some(saves), Ok(_)) if !is_nothing => {
-                saves.spawn(work).await.unwrap_or_else(|error| {
-                    self.state().in_doubt();
-                    Err(Error::in_doubt().with_source(error))
-                })
-            }
-            _ => work.await,
-        }
+        let done = run_to_its_end(&*self.0.store, work).await;
+        done.unwrap_or_else(|error| {
+            self.state().in_doubt();
+            Err(Error::in_doubt().with_source(error))
+        })
     }
 
-    async fn perform(&self, Work { revoke, task }: Work, now: UnixTime) -> Result<(), Error> {
+    async fn perform(
+        &self,
+        Work { revoke, task }: Work,
+        now: UnixTime,
+        dropped: CancellationToken,
+    ) -> Result<(), Error> {
         for owner in &revoke {
             self.0.store.revoke(owner).await?;
             self.state().revoked(owner);
@@ -88,13 +120,18 @@ impl Session {
                 self.state().ended(by_us || with_all);
                 Ok(())
             }
-            Task::Save(saving) => self.save_in_turn(*saving, now).await,
+            Task::Save(saving) => self.save_in_turn(*saving, now, dropped).await,
         }
     }
 
-    async fn save_in_turn(&self, saving: Saving, now: UnixTime) -> Result<(), Error> {
+    async fn save_in_turn(
+        &self,
+        saving: Saving,
+        now: UnixTime,
+        dropped: CancellationToken,
+    ) -> Result<(), Error> {
         let (is_touch, incarnation) = (saving.save.is_touch, saving.incarnation());
-        let kept = self.keep(saving, now).await;
+        let kept = self.keep(saving, now, dropped).await;
         match &kept {
             Err(error) if error.is_gone() => {
                 self.state().gone(incarnation, error.has_revoked());
@@ -103,8 +140,8 @@ impl Session {
             _ => {}
         }
         match kept {
-            // Nobody asked for it to be saved, and the client's cookie is still good.
-            Err(error) if is_touch && !error.is_unavailable() => {
+            // The request changed nothing, and the client's cookie is still good.
+            Err(error) if is_touch && (error.is_overloaded() || !error.is_unavailable()) => {
                 tracing::warn!(cookie = self.name(), %error, "session not touched");
                 Ok(())
             }
@@ -112,10 +149,15 @@ impl Session {
         }
     }
 
-    async fn keep(&self, saving: Saving, now: UnixTime) -> Result<(), Error> {
+    async fn keep(
+        &self,
+        saving: Saving,
+        now: UnixTime,
+        dropped: CancellationToken,
+    ) -> Result<(), Error> {
         let setup = self.setup();
         setup.cookie.check_host(self.0.is_loopback)?;
-        let saved = self.0.store.save(saving.save.clone()).await?;
+        let saved = self.0.store.save(saving.save.clone(), dropped).await?;
         let cookie = match &saved.cookie {
             Some(text) if !is_cookie_value(text) => {
                 return Err(Error::usage(

@@ -31,6 +31,8 @@ pub struct ServerOptions {
     pub(super) longest_request: Duration,
     pub(super) renewal_grace: Duration,
     pub(super) fails_when_gone: bool,
+    pub(super) save_timeout: Duration,
+    pub(super) max_concurrent_saves: usize,
     pub(super) clock: Clock,
     pub(super) dialect: Dialect,
     pub(super) known_types: Vec<String>,
@@ -50,6 +52,8 @@ impl ServerOptions {
             longest_request: Duration::from_secs(60),
             renewal_grace: Duration::ZERO,
             fails_when_gone: false,
+            save_timeout: Duration::from_secs(10),
+            max_concurrent_saves: 1_024,
             clock: Arc::new(UnixTime::now),
             dialect: Dialect::Native,
             known_types: Vec::new(),
@@ -134,9 +138,11 @@ impl ServerOptions {
         }
     }
 
-    /// Sets how long a request may take, in whole seconds. Default: 60 seconds.
+    /// Sets how long a request may take. Default: 60 seconds. A part of a second counts as a
+    /// whole one.
     ///
-    /// The store remembers for as long that a session has ended or has a new ID. A longer
+    /// The store remembers for at least that long that a session has ended or has a new ID, and
+    /// for less than a second more. A longer
     /// request brings no ended session back either, but a logout in it does not find a session
     /// that another request renewed.
     #[must_use]
@@ -148,8 +154,8 @@ impl ServerOptions {
     }
 
     /// Lets a request that arrives with the ID from before a
-    /// [renewal](super::Session::renew) read the session, for `grace` after the renewal.
-    /// Default: none.
+    /// [renewal](super::Session::renew) read the session, for `grace` after the renewal and less
+    /// than a second more. Default: none. A part of a second counts as a whole one.
     ///
     /// Requests that a page sends in parallel with a renewal carry the old ID. Without a grace
     /// they see an anonymous session whose [refusal](super::Session::refusal) is
@@ -181,6 +187,55 @@ impl ServerOptions {
     pub fn fail_when_gone(self) -> Self {
         ServerOptions {
             fails_when_gone: true,
+            ..self
+        }
+    }
+
+    /// Sets how long a save may take until its last write begins. Default: 10 seconds.
+    ///
+    /// Requests of one process that save the same session at the same time wait for each other,
+    /// and are written together. Writes of other processes are conflicts: the save then reads the
+    /// session again, and retries with pauses that grow. After `timeout` a save that waits or
+    /// retries fails: the error is [overloaded](super::Error::is_overloaded), the answer 503, and
+    /// nothing was saved. A write that has begun is never abandoned; the backend's own timeouts
+    /// bound it.
+    ///
+    /// A store refuses a timeout of zero.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use silverback::session::ServerOptions;
+    ///
+    /// let options = ServerOptions::new().save_timeout(Duration::from_secs(3));
+    /// ```
+    #[must_use]
+    pub fn save_timeout(self, timeout: Duration) -> Self {
+        ServerOptions {
+            save_timeout: timeout,
+            ..self
+        }
+    }
+
+    /// Limits the saves that are in flight in this store at the same time, those that wait
+    /// included. Default: 1,024.
+    ///
+    /// A save beyond the limit fails at once: the error is
+    /// [overloaded](super::Error::is_overloaded), the answer 503 with `Retry-After: 1`, and
+    /// nothing was saved. A quarter of the limit may wait to save one session, so that one client
+    /// never takes the room of all. Logouts are never refused. A request that only reads is
+    /// answered even so; its use of the session is noted by a later request.
+    ///
+    /// A store refuses a limit of zero.
+    ///
+    /// ```
+    /// use silverback::session::ServerOptions;
+    ///
+    /// let options = ServerOptions::new().max_concurrent_saves(256);
+    /// ```
+    #[must_use]
+    pub fn max_concurrent_saves(self, limit: usize) -> Self {
+        ServerOptions {
+            max_concurrent_saves: limit,
             ..self
         }
     }

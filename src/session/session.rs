@@ -430,7 +430,8 @@ impl Session {
     /// one thing that may follow [`destroy`](Session::destroy).
     ///
     /// # Errors
-    /// [Closed](Error::is_closed).
+    /// [Closed](Error::is_closed); usage, for a name that is empty or over
+    /// [512 bytes](crate::backend::Owner::LONGEST_NAME): a user's ID is short.
     pub fn login(&self, owner: impl Into<String>) -> Result<(), Error> {
         let (owner, now) = (owner.into(), self.setup().now());
         let lifetime = &self.setup().lifetime;
@@ -441,7 +442,7 @@ impl Session {
     /// who may have put them there.
     ///
     /// # Errors
-    /// [Closed](Error::is_closed).
+    /// As [`login`](Session::login).
     pub fn login_keeping_values(&self, owner: impl Into<String>) -> Result<(), Error> {
         let (owner, now) = (owner.into(), self.setup().now());
         let lifetime = &self.setup().lifetime;

@@ -6,11 +6,13 @@ mod work;
 
 use std::sync::Arc;
 
+use crate::backend::Owner;
 use crate::codec::UnixTime;
 
 use super::content::{Change, Content, Log};
 use super::cookie_life::CookieLife;
-use super::metadata::{Login, Metadata};
+use super::login::Login;
+use super::metadata::Metadata;
 use super::store::{Fate, Kept, Moved, Record, Saved, Setup};
 use super::{Error, Lifetime, Refusal, Values};
 
@@ -50,7 +52,7 @@ pub(super) struct State {
     refusal: Option<Refusal>,
     /// Whose other sessions are to end with the next save.
     revokes: Vec<String>,
-    /// Whether the deadline was set later than the owner's epoch was asked for.
+    /// Whether the deadline was set later than the owner's record was last extended.
     lasts_longer: bool,
     phase: Phase,
     is_closed: bool,
@@ -310,6 +312,7 @@ impl State {
         now: UnixTime,
     ) -> Result<(), Error> {
         self.check_not_closed()?;
+        Owner::check_name(&owner).map_err(|error| Error::usage(error.to_string()))?;
         // What ended has left nothing to keep.
         let keeps = keeps_values && self.phase == Phase::Live && !self.is_superseded;
         self.is_superseded = false;
@@ -324,7 +327,7 @@ impl State {
         self.content.metadata.login = Some(Login {
             owner,
             at: now,
-            epoch: None,
+            begun: None,
         });
         Ok(())
     }
@@ -531,7 +534,7 @@ impl State {
             self.content = merged;
         }
         if let Some(login) = &mut self.content.metadata.login {
-            login.epoch = saved.epoch;
+            login.begun = saved.begun;
             if saving.save.revokes_others {
                 self.revokes.retain(|of| *of != login.owner);
             }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{Expiry, Key, Revision};
@@ -15,9 +16,9 @@ use super::cookie_life::CookieLife;
 use super::cookie_writer::CookieWriter;
 use super::data_model::DataModel;
 use super::id::Id;
-use super::metadata::Login;
+use super::login::{Begun, Login};
 use super::protocol::Seen;
-use super::{CookieOptions, CookieStore, Dialect, Epoch, Error, Lifetime, Refusal, ServerStore};
+use super::{CookieOptions, CookieStore, Dialect, Error, Lifetime, Refusal, ServerStore};
 
 /// Where sessions live between requests: in the cookie ([`CookieStore`]), or in a
 /// server behind it ([`ServerStore`]).
@@ -44,8 +45,9 @@ pub(super) trait Backing: Send + Sync + 'static {
 
     /// Keeps a session, and answers with what its cookie is to hold from now on.
     ///
-    /// [Gone](Error::is_gone), if somebody else ended it: then nothing is kept.
-    async fn save(&self, save: Save) -> Result<Saved, Error>;
+    /// [Gone](Error::is_gone), if another request ended it: then nothing is kept. Nor is it, if
+    /// `dropped` is cancelled, since the caller waits no more, before a write has begun.
+    async fn save(&self, save: Save, dropped: CancellationToken) -> Result<Saved, Error>;
 
     /// What a session holds now that a request has loaded; none, if it has ended, or somebody
     /// has logged in. Always none in a store that keeps nothing.
@@ -250,7 +252,7 @@ pub(super) struct Save {
     pub(super) sealed_at: UnixTime,
     /// Whether all other sessions of the owner end with this.
     pub(super) revokes_others: bool,
-    /// Whether it lasts longer than when the owner's epoch was asked for.
+    /// Whether it lasts longer than when its owner's record was last extended.
     pub(super) lasts_longer: bool,
     /// Whether nobody wrote to it: only its use is to be noted.
     pub(super) is_touch: bool,
@@ -269,7 +271,8 @@ pub(super) struct Save {
 pub(super) struct Saved {
     /// What the cookie is to hold; none, if the client's holds it.
     pub(super) cookie: Option<String>,
-    pub(super) epoch: Option<Epoch>,
+    /// How its login began.
+    pub(super) begun: Option<Begun>,
     pub(super) kept: Option<Arc<Kept>>,
     /// What it holds, if others had saved it too.
     pub(super) merged: Option<Content>,

@@ -27,9 +27,10 @@ impl StoredSession {
         }
     }
 
-    /// What sessions are listed by.
-    pub(super) fn order(&self) -> (Option<UnixTime>, &str) {
-        (self.authenticated_at(), &self.id)
+    /// The number of its login among those of its owner, by which sessions are listed.
+    pub(super) fn login_number(&self) -> Option<u64> {
+        let login = self.content.metadata.login.as_ref()?;
+        Some(login.order()?.number)
     }
 
     /// What the session is called, as [`Session::id`] says it: good to

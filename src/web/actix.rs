@@ -67,8 +67,9 @@ impl SessionMiddleware {
     /// Sets what a client gets when a session cannot be loaded or saved, instead of an empty
     /// response with [the error's status](Error::status). `respond` sees the head of the
     /// request as it came to the middleware, so that it can answer in JSON or in HTML. The
-    /// response is sent with `Cache-Control: no-store`. The text of the error is for you,
-    /// not for the client.
+    /// response is sent with `Cache-Control: no-store` and, if the store [is
+    /// overloaded](Error::is_overloaded) and the page has no such field, `Retry-After: 1`. The
+    /// text of the error is for you, not for the client.
     ///
     /// ```
     /// use actix_web::{HttpResponse, dev::RequestHead, http::StatusCode};
@@ -111,7 +112,7 @@ impl ErrorPage {
             Some((respond, request)) => respond(error, request),
             None => error.error_response(),
         };
-        fields::forbid_storing(response.headers_mut());
+        fields::add_to_error(error, response.headers_mut());
         response.extensions_mut().insert(Failed {
             error: error.clone(),
             is_answered: true,

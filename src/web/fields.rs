@@ -1,7 +1,7 @@
 //! Header fields between a framework and [`Sessions`], once for both kinds of header maps:
 //! that of the `http` crate (tower, axum), and actix-web's.
 
-use crate::session::{ResponseFields, Sessions, Stores, client_host};
+use crate::session::{Error, ResponseFields, Sessions, Stores, client_host};
 
 /// The header fields of a request or a response.
 pub(super) trait Fields {
@@ -22,6 +22,7 @@ pub(super) trait Fields {
 }
 
 const CACHE_CONTROL: &str = "cache-control";
+const RETRY_AFTER: &str = "retry-after"; // in seconds
 const VARY: &str = "vary";
 
 /// The sessions of a request: its target's authority, if it has one, is the host.
@@ -60,10 +61,14 @@ pub(super) fn add(fields: ResponseFields, is_public: bool, headers: &mut impl Fi
     headers.remove(|name| fields.removes(name));
 }
 
-/// No cache keeps the response that stands for a session error.
-pub(super) fn forbid_storing(headers: &mut impl Fields) {
+/// Adds what the response to a session error carries: no cache keeps it, and where too many saves
+/// were in flight, the client is asked to retry.
+pub(super) fn add_to_error(error: &Error, headers: &mut impl Fields) {
     headers.set(CACHE_CONTROL, "no-store");
     headers.remove(ResponseFields::is_targeted);
+    if error.is_overloaded() && headers.values(RETRY_AFTER).next().is_none() {
+        headers.set(RETRY_AFTER, "1");
+    }
 }
 
 /// The values of a field that are text.

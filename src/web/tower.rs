@@ -108,8 +108,9 @@ impl<B> SessionLayer<B> {
     /// Sets what a client gets when a session cannot be loaded or saved, instead of an empty
     /// response with [the error's status](Error::status). `respond` sees the parts of the
     /// request as they came to the layer, so that it can answer in JSON or in HTML. The
-    /// response is sent with `Cache-Control: no-store`. The text of the error is for you,
-    /// not for the client.
+    /// response is sent with `Cache-Control: no-store` and, if the store [is
+    /// overloaded](Error::is_overloaded) and the page has no such field, `Retry-After: 1`. The
+    /// text of the error is for you, not for the client.
     ///
     /// ```
     /// use axum::response::{Html, IntoResponse};
@@ -266,7 +267,7 @@ impl<B> ErrorPage<B> {
             ErrorPage::Default(respond) => respond(error),
             ErrorPage::Custom(respond, request) => respond(error, request),
         };
-        fields::forbid_storing(response.headers_mut());
+        fields::add_to_error(error, response.headers_mut());
         response.extensions_mut().insert(Failed {
             error: error.clone(),
             is_answered: true,

@@ -57,10 +57,8 @@ async fn is_over(backend: &dyn Backend) -> Result<Completion, Failed> {
         // What the owner's record does not outlive, and its own expiry.
         let record = match question {
             5 => {
-                let generation = owners.begin(&name, soon).await?;
-                record
-                    .until(Expiry::NEVER)
-                    .owned_by(Owner { name, generation })
+                let login = owners.begin(&name, soon, &key).await?;
+                record.until(Expiry::NEVER).owned_by(Owner { name, login })
             }
             _ => record,
         };

@@ -199,7 +199,7 @@ fn one_key_has_one_meaning() {
             assert!(refused.is_usage());
             assert_eq!(
                 refused.to_string(),
-                "key pairs 2 and 3 share a hash key: one key, one meaning"
+                "key pairs 2 and 3 share a hash key: give each pair a hash key of its own"
             );
         }
         // Nor does a difference in settings make it two keys.

@@ -150,24 +150,30 @@ fn other_readings_are_all_but_the_one_that_is_written() {
 fn a_wrong_spec_is_named_by_place_and_never_quoted() {
     let good = "5e".repeat(32);
     for (spec, says) in [
-        (String::new(), "there is no key pair"),
-        ("# a comment\n\n".into(), "there is no key pair"),
+        (
+            String::new(),
+            "there is no key pair: make one with `silverback keygen`",
+        ),
+        (
+            "# a comment\n\n".into(),
+            "there is no key pair: make one with `silverback keygen`",
+        ),
         (
             format!("# 1\n{good}\n,"),
             "key pair 2: the hash key is missing",
         ),
         (
             format!("{good}\n#\n\n5e"),
-            "key pair 2: the hash key has 1 bytes, it needs 32 or more",
+            "key pair 2: the hash key has 1 bytes, 32 or more are required",
         ),
         ("text=".into(), "key pair 1: the hash key is missing"),
         (
             "text=short".into(),
-            "key pair 1: the hash key has 5 bytes, it needs 32 or more",
+            "key pair 1: the hash key has 5 bytes, 32 or more are required",
         ),
         (
             format!("{good}:text=sixteen-letters"),
-            "key pair 1: the block key has 15 bytes, it needs 16, 24 or 32",
+            "key pair 1: the block key has 15 bytes, 16, 24 or 32 are required",
         ),
         (",".into(), "key pair 1: the hash key is missing"),
         (format!("{good},"), "key pair 2: the hash key is missing"),
@@ -186,11 +192,11 @@ fn a_wrong_spec_is_named_by_place_and_never_quoted() {
         ),
         (
             format!("{good}:{}", "5e".repeat(17)),
-            "key pair 1: the block key has 17 bytes, it needs 16, 24 or 32",
+            "key pair 1: the block key has 17 bytes, 16, 24 or 32 are required",
         ),
         (
             format!("{good}:"),
-            "key pair 1: the block key has 0 bytes, it needs 16, 24 or 32",
+            "key pair 1: the block key has 0 bytes, 16, 24 or 32 are required",
         ),
         (
             format!("{good}:{good}:{good}"),
@@ -198,11 +204,11 @@ fn a_wrong_spec_is_named_by_place_and_never_quoted() {
         ),
         (
             "5e5e".into(),
-            "key pair 1: the hash key has 2 bytes, it needs 32 or more",
+            "key pair 1: the hash key has 2 bytes, 32 or more are required",
         ),
         (
             "b64=5e5e5e=".into(),
-            "key pair 1: the hash key is not base64",
+            "key pair 1: the hash key is not base64, which b64= requires",
         ),
         ("b64=".into(), "key pair 1: the hash key is missing"),
         (
@@ -265,7 +271,7 @@ fn keys_from_the_environment_are_set_or_an_error() {
     assert!(missing.is_usage());
     assert_eq!(
         missing.to_string(),
-        "the variable SILVERBACK_TEST_UNSET is not set: put key pairs there, as \
+        "the variable SILVERBACK_TEST_UNSET is not set: set it to key pairs, as \
          `silverback keygen` prints them"
     );
     // PATH is set, and holds no keys.

@@ -9,6 +9,7 @@ mod cancelled;
 mod dice;
 mod history;
 mod increments;
+mod logins;
 mod lost_replies;
 mod pairs;
 mod perturbed;
@@ -226,6 +227,7 @@ fn main() -> ExitCode {
             "a_cancelled_request_saves_all_or_nothing",
             cancelled::all_or_nothing,
         ),
+        ("logins_at_once_leave_the_latest", logins::leave_the_latest),
     ];
     let mut trials = Vec::new();
     for backend in BACKENDS.iter().copied() {

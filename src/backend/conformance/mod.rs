@@ -25,6 +25,7 @@
     clippy::indexing_slicing
 )] // these are tests
 
+mod logins;
 mod moves;
 mod owners;
 mod records;
@@ -37,8 +38,8 @@ use std::time::Duration;
 use tokio::sync::Barrier;
 
 use super::{
-    Backend, Created, Error, Expiry, Generation, Key, Moves, Outcome, Owners, Record, Revision,
-    Scan, Stored,
+    Backend, Created, Error, Expiry, Generation, Key, Login, Moves, Outcome, Owner, Owners, Record,
+    Revision, Scan, Stored,
 };
 
 /// A law, or a part of one.
@@ -137,9 +138,10 @@ laws! {
     9 Scan scans::purge_takes_the_expired_only;
     9 Scan scans::a_scan_sees_the_living;
     10 Owners owners::a_revoked_owner_has_no_records;
-    10 Owners owners::a_kept_key_outlives_a_revocation;
+    10 Owners owners::names_are_opaque_up_to_their_bound;
+    10 Owners owners::a_kept_login_outlives_a_revocation;
     10 Owners owners::what_was_revoked_is_not_kept;
-    10 Owners owners::what_is_not_there_is_not_kept;
+    10 Owners owners::a_login_of_another_is_not_kept;
     10 Owners owners::what_was_over_is_not_kept;
     10 Owners owners::without_an_owners_record_there_is_none;
     10 Owners owners::an_owner_is_kept_as_long_as_asked;
@@ -148,6 +150,9 @@ laws! {
     10 Owners owners::a_record_is_listed_with_its_owner_alone;
     10 Owners owners::a_revocation_and_a_write_agree;
     10 Owners owners::two_thousand_records_of_an_owner_die_together;
+    10 Owners logins::logins_at_once_have_numbers_of_their_own;
+    10 Owners logins::a_later_login_has_a_greater_number;
+    10 Owners logins::a_login_is_listed_as_soon_as_it_is_there;
     11 Moves moves::a_move_is_whole;
     11 Moves moves::a_move_compares;
     11 Moves moves::nothing_is_moved_onto_another;
@@ -181,6 +186,44 @@ fn done<T>(outcome: Result<Outcome<T>, Error>) -> T {
 
 fn owners_of(backend: &dyn Backend) -> &dyn Owners {
     backend.owners().expect("a law of owners")
+}
+
+/// A record of that login.
+fn owned(owner: &str, login: Login) -> Record {
+    record(b"v").owned_by(Owner {
+        name: owner.to_owned(),
+        login,
+    })
+}
+
+/// A login of that owner, whose record is never created where it said.
+async fn begun(backend: &dyn Backend, keys: &KeySpace, owner: &str) -> Login {
+    let owners = owners_of(backend);
+    let elsewhere = keys.key("elsewhere");
+    owners.begin(owner, soon(), &elsewhere).await.unwrap()
+}
+
+/// A moment that is soon, by the server's clock as by ours, and the wait for it.
+struct Short {
+    until: Expiry,
+}
+
+impl Short {
+    fn after(milliseconds: u64) -> Self {
+        Short {
+            until: Expiry::after(Duration::from_millis(milliseconds)),
+        }
+    }
+
+    /// Waits until this owner, who was begun until then, is over.
+    async fn is_over_for(&self, backend: &dyn Backend, owner: &str) {
+        let watchdog = Expiry::after(Duration::from_secs(60));
+        let owners = owners_of(backend);
+        while Expiry::now() < self.until || owners.generation(owner).await.unwrap().is_some() {
+            assert!(Expiry::now() < watchdog, "the owner's record never expires");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
 }
 
 fn moves_of(backend: &dyn Backend) -> &dyn Moves {

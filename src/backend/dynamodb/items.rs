@@ -8,8 +8,11 @@
 //! | `ttl` | seconds: a day later, for DynamoDB to remove it; none for ever | the same |
 //! | `value` | the bytes | |
 //! | `owner` | the `id` of the owner's item | |
-//! | `generation` | the owner's, when it was written | the current one |
-//! | `kept` | | the `id` of the record that outlived the last revocation |
+//! | `generation` | the owner's, when its login began | the current one |
+//! | `login` | the number of its login | |
+//! | `logins` | | how many logins have begun |
+//! | `kept_generation`, `kept_login` | | the login that the last revocation kept |
+//! | `recent` | | the [latest logins](super::recent) |
 
 use std::collections::HashMap;
 
@@ -17,7 +20,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
-use super::super::{Error, Expiry, Generation, Key};
+use super::super::{Error, Expiry, Generation, Key, Login};
 use super::errors::no_record;
 
 pub(super) type Item = HashMap<String, AttributeValue>;
@@ -50,6 +53,11 @@ pub(super) fn bytes(bytes: &[u8]) -> AttributeValue {
 
 pub(super) fn number(number: i64) -> AttributeValue {
     AttributeValue::N(number.to_string())
+}
+
+/// A count of logins.
+pub(super) fn count(count: u64) -> AttributeValue {
+    AttributeValue::N(count.to_string())
 }
 
 /// Milliseconds, as conditions compare them.
@@ -123,6 +131,7 @@ pub(super) trait Attributes {
     fn optional_text(&self, name: &str) -> Result<Option<&str>, Error>;
     fn bytes(&self, name: &str) -> Result<&[u8], Error>;
     fn number(&self, name: &str) -> Result<i64, Error>;
+    fn has(&self, name: &str) -> bool;
 
     fn text(&self, name: &str) -> Result<&str, Error> {
         self.optional_text(name)?.ok_or_else(no_record)
@@ -137,11 +146,37 @@ pub(super) trait Attributes {
         Ok(self.expiry()? > Expiry::now())
     }
 
-    fn generation(&self) -> Result<Generation, Error> {
-        let bytes = self.bytes("generation")?;
-        let bytes = bytes.try_into().map_err(|_| no_record())?;
-        Ok(Generation::from_bytes(bytes))
+    fn count(&self, name: &str) -> Result<u64, Error> {
+        u64::try_from(self.number(name)?).map_err(|_| no_record())
     }
+
+    fn generation(&self) -> Result<Generation, Error> {
+        generation(self.bytes("generation")?)
+    }
+
+    /// The login of a record.
+    fn login(&self) -> Result<Login, Error> {
+        Ok(Login {
+            generation: self.generation()?,
+            number: self.count("login")?,
+        })
+    }
+
+    /// The login that an owner keeps, if there is one.
+    fn kept(&self) -> Result<Option<Login>, Error> {
+        if !self.has("kept_generation") {
+            return Ok(None);
+        }
+        Ok(Some(Login {
+            generation: generation(self.bytes("kept_generation")?)?,
+            number: self.count("kept_login")?,
+        }))
+    }
+}
+
+fn generation(bytes: &[u8]) -> Result<Generation, Error> {
+    let bytes = bytes.try_into().map_err(|_| no_record())?;
+    Ok(Generation::from_bytes(bytes))
 }
 
 impl Attributes for Item {
@@ -158,6 +193,10 @@ impl Attributes for Item {
             Some(AttributeValue::B(blob)) => Ok(blob.as_ref()),
             _ => Err(no_record()),
         }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.contains_key(name)
     }
 
     fn number(&self, name: &str) -> Result<i64, Error> {

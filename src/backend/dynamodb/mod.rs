@@ -3,7 +3,7 @@
 //! | file | what lives there |
 //! |---|---|
 //! | `mod.rs` | [`DynamoDb`]: the operations of a backend |
-//! | `owners.rs` | whose records are whose |
+//! | `owners.rs`, `recent.rs` | whose records are whose, and the latest logins |
 //! | `scan.rs` | looking at all records |
 //! | `go.rs`, `go_items.rs` | [`GoDynamoDb`]: the same of tables that Go packages keep |
 //! | `options.rs` | [`DynamoDbOptions`] |
@@ -22,6 +22,7 @@ mod go_items;
 mod items;
 mod options;
 mod owners;
+mod recent;
 mod requests;
 mod scan;
 mod table;
@@ -58,13 +59,14 @@ const LARGEST_ITEM: usize = 400 * 1024;
 /// |---|---|
 /// | load | one read; of an owned record two: the record, and its owner |
 /// | create, swap, touch, remove | one write; of an owned record that was seen one transaction, which checks the owner (twice the capacity, for both items) |
-/// | begin an owner | a read, and a write unless there is nothing to change |
-/// | revoke an owner | a read of the owner and one of what is kept, and a write |
-/// | list an owner's | a read of the owner, and a query of an index |
+/// | begin a login, extend or revoke an owner | one write; two for an owner without a record, or to keep it no longer than it is |
+/// | list an owner's | a read of the owner, a query of an index, and a read for each login of the last minute that the index does not name |
 ///
-/// All reads but lists are consistent. A list is as far behind as the index is, which
-/// DynamoDB updates a moment later: it may lack what was made just now, and name what was
-/// removed, which a `ServerStore` then does not find.
+/// All reads are consistent, except those of the index, which DynamoDB updates a moment later.
+/// A list therefore reads the keys of the owner's latest logins from the owner's item, which
+/// keeps those of the last minute, up to the latest 128: it names each of them as soon as its
+/// record is there. It may lack the new key of a record that another one has just taken the place
+/// of, and name what was removed, which a `ServerStore` then does not find.
 ///
 /// A write that finds something else than it expects is told so by DynamoDB with the item
 /// that is there, and asks no more unless that has an owner. A request that DynamoDB has no
@@ -81,6 +83,12 @@ const LARGEST_ITEM: usize = 400 * 1024;
 /// It asks for the rights to `GetItem`, `UpdateItem`, `DeleteItem`, `ConditionCheckItem` and
 /// `Query`, to `Scan` where all records are looked at, to `DescribeTable`, and to `CreateTable`,
 /// `DescribeTimeToLive` and `UpdateTimeToLive` where it is to make the table or change it.
+///
+/// # Logs
+/// At the level TRACE, and at no other, AWS's SDK logs whole requests and answers under the target
+/// `aws_smithy_runtime::client::orchestrator`: owners, keys and values, and
+/// with the tables of Go packages the IDs of sessions. Keep that target at DEBUG:
+/// `RUST_LOG=trace,aws_smithy_runtime=debug`.
 ///
 /// Needs tokio.
 ///
@@ -99,7 +107,7 @@ pub struct DynamoDb(Arc<Inner>);
 const INDEX: Index<'static> = Index {
     name: DynamoDb::OWNERS_INDEX,
     attribute: "owner",
-    projected: &["expiry", "generation"],
+    projected: &["expiry", "generation", "login"],
 };
 
 struct Inner {
@@ -110,7 +118,7 @@ struct Inner {
 
 impl DynamoDb {
     /// The index of the table that lists of an owner's records come from: with the hash key
-    /// `owner` (a string), and the attributes `expiry` and `generation` projected.
+    /// `owner` (a string), and the attributes `expiry`, `generation` and `login` projected.
     pub const OWNERS_INDEX: &str = "owners";
 
     /// Records in the table of the options, which is made if it is missing.
@@ -183,7 +191,7 @@ impl DynamoDb {
         const AS_SEEN: &str = "#revision = :seen AND #expiry > :now";
         let id = self.0.ids.of_session(key);
         let seen = Seen::of(seen)?;
-        let owner = seen.ownership.map(|ownership| ownership.check(&id));
+        let owner = seen.ownership.map(Ownership::check);
         let values = [(":seen", bytes(seen.mark)), (":now", time(Expiry::now()))];
         let write = match changes {
             Some(changes) => changes.to(id, AS_SEEN, values),
@@ -215,7 +223,8 @@ impl DynamoDb {
             .set("ttl", time_to_live(record.expiry()))
             .set("value", Some(bytes(record.value())))
             .set("owner", ownership.as_ref().map(Ownership::id))
-            .set("generation", ownership.as_ref().map(Ownership::generation));
+            .set("generation", ownership.as_ref().map(Ownership::generation))
+            .set("login", ownership.as_ref().map(Ownership::number));
         Ok((changes, owners::revision(mark, ownership.as_ref())))
     }
 

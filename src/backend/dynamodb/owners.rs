@@ -1,34 +1,37 @@
 //! Whose records are whose: an item per owner, which the records of the owner name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
-use super::super::{Error, Expiry, Generation, Key, Owner, Owners, Revision};
+use super::super::{Error, Expiry, Generation, Key, Login, Owner, Owners, Revision};
 use super::DynamoDb;
 use super::errors::Effect::Reads;
 use super::errors::no_record;
-use super::items::{Attributes, Ids, Item, bytes, text, time, time_to_live};
+use super::items::{Attributes, Ids, Item, bytes, count, text, time, time_to_live};
+use super::recent;
 use super::requests::{Operation, Refusal, names_in, passing};
-use super::writes::{Changes, Check, Values, Written};
+use super::writes::{Changes, Check, Values, Write};
 
-/// How many bytes of a revision are the random mark, and how many a generation.
+/// How many bytes of a revision are the random mark, how many a generation, and how many the
+/// number of a login.
 const MARK: usize = 16;
+const NUMBER: usize = 8;
 
-/// Whose a record is, and of which generation.
+/// Whose a record is, and of which login.
 #[derive(Clone)]
 pub(super) struct Ownership {
     /// The owner's item.
     id: String,
-    generation: Generation,
+    login: Login,
 }
 
 impl Ownership {
     pub(super) fn of(owner: &Owner, ids: &Ids) -> Result<Self, Error> {
         Ok(Ownership {
             id: ids.of_owner(&owner.name)?,
-            generation: owner.generation,
+            login: owner.login,
         })
     }
 
@@ -38,7 +41,7 @@ impl Ownership {
             None => Ok(None),
             Some(id) => Ok(Some(Ownership {
                 id: id.to_owned(),
-                generation: item.generation()?,
+                login: item.login()?,
             })),
         }
     }
@@ -46,7 +49,7 @@ impl Ownership {
     pub(super) fn owner(&self, ids: &Ids) -> Result<Owner, Error> {
         Ok(Owner {
             name: ids.owner_in(&self.id)?,
-            generation: self.generation,
+            login: self.login,
         })
     }
 
@@ -55,25 +58,30 @@ impl Ownership {
     }
 
     pub(super) fn generation(&self) -> AttributeValue {
-        bytes(self.generation.as_bytes())
+        bytes(self.login.generation.as_bytes())
+    }
+
+    pub(super) fn number(&self) -> AttributeValue {
+        count(self.login.number)
     }
 
     /// How many bytes it takes in an item.
     pub(super) fn size(&self) -> usize {
-        self.id.len() + MARK
+        self.id.len() + MARK + NUMBER
     }
 
-    /// That the owner lets the record of that ID live, as a condition.
-    pub(super) fn check(self, record: &str) -> Check {
+    /// That the owner lets the records of the login live, as a condition.
+    pub(super) fn check(self) -> Check {
+        const LIVES: &str = "#expiry > :now AND (#generation = :generation \
+            OR (#kept_generation = :generation AND #kept_login = :login))";
         let values = [
             (":now", time(Expiry::now())),
             (":generation", self.generation()),
-            (":record", text(record)),
+            (":login", self.number()),
         ];
         Check {
             id: self.id,
-            condition: "#expiry > :now AND (#generation = :generation OR #kept = :record)"
-                .to_owned(),
+            condition: LIVES.to_owned(),
             values: Values::from(values.map(|(name, value)| (name.to_owned(), value))),
         }
     }
@@ -93,11 +101,20 @@ impl<'r> Seen<'r> {
             .as_bytes()
             .split_at_checked(MARK)
             .ok_or_else(foreign)?;
-        let ownership = match owner.split_first_chunk::<MARK>() {
+        let parts = owner
+            .split_first_chunk::<MARK>()
+            .and_then(|(generation, rest)| {
+                let (number, id) = rest.split_first_chunk::<NUMBER>()?;
+                Some((generation, number, id))
+            });
+        let ownership = match parts {
             None => None,
-            Some((generation, id)) => Some(Ownership {
+            Some((generation, number, id)) => Some(Ownership {
                 id: String::from_utf8(id.to_vec()).map_err(|_| foreign())?,
-                generation: Generation::from_bytes(*generation),
+                login: Login {
+                    generation: Generation::from_bytes(*generation),
+                    number: u64::from_be_bytes(*number),
+                },
             }),
         };
         Ok(Seen { mark, ownership })
@@ -106,8 +123,9 @@ impl<'r> Seen<'r> {
 
 pub(super) fn revision(mark: Generation, ownership: Option<&Ownership>) -> Revision {
     let mut bytes = mark.as_bytes().to_vec();
-    if let Some(Ownership { id, generation }) = ownership {
-        bytes.extend_from_slice(generation.as_bytes());
+    if let Some(Ownership { id, login }) = ownership {
+        bytes.extend_from_slice(login.generation.as_bytes());
+        bytes.extend_from_slice(&login.number.to_be_bytes());
         bytes.extend_from_slice(id.as_bytes());
     }
     Revision::new(bytes)
@@ -117,33 +135,36 @@ pub(super) fn revision(mark: Generation, ownership: Option<&Ownership>) -> Revis
 struct OwnerItem {
     generation: Generation,
     expiry: Expiry,
-    kept: Option<String>,
+    /// The login that the last revocation kept.
+    kept: Option<Login>,
+    /// The keys of the latest logins.
+    recent: Vec<Key>,
 }
 
 impl OwnerItem {
-    /// None, if there is none: what has expired is there, to be replaced.
-    async fn found(operation: &Operation<'_>, id: &str) -> Result<Option<Self>, Error> {
-        let Some(item) = operation.get(id).await? else {
-            return Ok(None);
-        };
-        Ok(Some(OwnerItem {
+    fn of(item: &Item) -> Result<Self, Error> {
+        Ok(OwnerItem {
             generation: item.generation()?,
             expiry: item.expiry()?,
-            kept: item.optional_text("kept")?.map(str::to_owned),
-        }))
+            kept: item.kept()?,
+            recent: recent::keys_in(item)?,
+        })
     }
 
+    /// Whether it lives: what has expired is there, to be replaced.
     fn lives(&self) -> bool {
         self.expiry > Expiry::now()
     }
 
+    /// None, if there is none, or one that has expired.
     async fn read(operation: &Operation<'_>, id: &str) -> Result<Option<Self>, Error> {
-        let found = OwnerItem::found(operation, id).await?;
+        let item = operation.get(id).await?;
+        let found = item.as_ref().map(OwnerItem::of).transpose()?;
         Ok(found.filter(OwnerItem::lives))
     }
 
-    fn lets_live(&self, record: &Ownership, id: &str) -> bool {
-        self.generation == record.generation || self.kept.as_deref() == Some(id)
+    fn lets_live(&self, login: &Login) -> bool {
+        self.generation == login.generation || self.kept.as_ref() == Some(login)
     }
 }
 
@@ -170,62 +191,153 @@ impl Asked {
             self.0.insert(record.id.clone(), owner);
         }
         let owner = self.0.get(&record.id).and_then(Option::as_ref);
-        let id = item.text("id")?;
-        Ok(owner.is_some_and(|owner| owner.lets_live(&record, id)))
+        Ok(owner.is_some_and(|owner| owner.lets_live(&record.login)))
     }
 }
 
-/// Writes an owner's item in place of what was found there; false, if that has changed.
-async fn replace(
+/// What is done to an owner's item.
+#[derive(Clone, Copy)]
+enum Deed<'d> {
+    /// It is kept, and nothing else.
+    Extend,
+    /// A login begins, whose record is to be under that key.
+    Begin(&'d Key),
+    /// It gets that generation, and keeps that login.
+    Revoke(Generation, Option<&'d Login>),
+}
+
+/// That the item lives, and is not kept shorter than it was.
+const LIVES: &str = "#expiry > :now AND #expiry <= :expiry";
+
+/// That, and that the login lives that is to be kept.
+const LETS_LIVE: &str = "#expiry > :now AND #expiry <= :expiry \
+    AND (#generation = :kept_generation \
+    OR (#kept_generation = :kept_generation AND #kept_login = :kept_login))";
+
+impl Deed<'_> {
+    /// The changes to an item that lives.
+    fn to_living(self, id: &str, until: Expiry) -> Write {
+        let changes = kept_to(until);
+        let (changes, condition) = match self {
+            Deed::Extend => (changes, LIVES),
+            Deed::Begin(key) => {
+                let changes = changes.increment("logins");
+                (changes.append("recent", recent::entry(key)), LIVES)
+            }
+            Deed::Revoke(generation, keep) => {
+                let changes = changes
+                    .set("generation", Some(bytes(generation.as_bytes())))
+                    .set(
+                        "kept_generation",
+                        keep.map(|login| bytes(login.generation.as_bytes())),
+                    )
+                    .set("kept_login", keep.map(|login| count(login.number)));
+                (changes, if keep.is_some() { LETS_LIVE } else { LIVES })
+            }
+        };
+        changes.to(id.to_owned(), condition, [(":now", time(Expiry::now()))])
+    }
+
+    /// The item of an owner who has none that lives, in place of what was found.
+    fn to_nothing(
+        self,
+        id: &str,
+        until: Expiry,
+        found: Option<&OwnerItem>,
+    ) -> Result<Write, Error> {
+        let (generation, logins, recent) = match self {
+            Deed::Extend => (Generation::random()?, 0, vec![]),
+            Deed::Begin(key) => (Generation::random()?, 1, vec![recent::entry(key)]),
+            Deed::Revoke(generation, _) => (generation, 0, vec![]),
+        };
+        let changes = kept_to(until)
+            .set("generation", Some(bytes(generation.as_bytes())))
+            .set("logins", Some(count(logins)))
+            .set("recent", Some(AttributeValue::L(recent)))
+            .set("kept_generation", None)
+            .set("kept_login", None);
+        let id = id.to_owned();
+        Ok(match found {
+            None => changes.to(id, "attribute_not_exists(#id)", []),
+            Some(found) => {
+                let values = [
+                    (":seen", bytes(found.generation.as_bytes())),
+                    (":until", time(found.expiry)),
+                ];
+                changes.to(id, "#generation = :seen AND #expiry = :until", values)
+            }
+        })
+    }
+
+    /// The same, which keeps no login that the owner does not let live.
+    fn seeing(self, owner: &OwnerItem) -> Self {
+        match self {
+            Deed::Revoke(generation, keep) => {
+                Deed::Revoke(generation, keep.filter(|login| owner.lets_live(login)))
+            }
+            deed => deed,
+        }
+    }
+}
+
+fn kept_to(until: Expiry) -> Changes {
+    Changes::default()
+        .set("expiry", Some(time(until)))
+        .set("ttl", time_to_live(until))
+}
+
+/// Does it to the owner's item, and returns the item as it is then. One request where the owner
+/// has an item that lives and is to be kept longer.
+async fn write_owner(
     operation: &Operation<'_>,
     id: &str,
-    found: Option<&OwnerItem>,
-    owner: &OwnerItem,
-) -> Result<bool, Error> {
-    let OwnerItem {
-        generation,
-        expiry,
-        kept,
-    } = owner;
-    let changes = Changes::default()
-        .set("generation", Some(bytes(generation.as_bytes())))
-        .set("expiry", Some(time(*expiry)))
-        .set("ttl", time_to_live(*expiry))
-        .set("kept", kept.as_deref().map(text));
-    let id = id.to_owned();
-    let write = match found {
-        None => changes.to(id, "attribute_not_exists(#id)", []),
-        Some(found) => {
-            let values = [
-                (":seen", bytes(found.generation.as_bytes())),
-                (":until", time(found.expiry)),
-            ];
-            changes.to(id, "#generation = :seen AND #expiry = :until", values)
+    mut until: Expiry,
+    mut deed: Deed<'_>,
+) -> Result<Item, Error> {
+    loop {
+        let living = deed.to_living(id, until);
+        let found = match operation.update(living, ReturnValue::AllNew).await? {
+            Ok(item) => return Ok(item),
+            Err(found) => found,
+        };
+        let owner = found.as_ref().map(OwnerItem::of).transpose()?;
+        match owner.filter(OwnerItem::lives) {
+            Some(owner) => {
+                if let (Deed::Extend, Some(item)) = (deed, found) {
+                    return Ok(item);
+                }
+                until = until.max(owner.expiry);
+                deed = deed.seeing(&owner);
+            }
+            None => {
+                let found = found.as_ref().map(OwnerItem::of).transpose()?;
+                let fresh = deed.to_nothing(id, until, found.as_ref())?;
+                if let Ok(item) = operation.update(fresh, ReturnValue::AllNew).await? {
+                    return Ok(item);
+                }
+            }
         }
-    };
-    Ok(matches!(operation.write(write, None).await?, Written::Done))
+    }
 }
 
 impl DynamoDb {
-    /// The ID of a record that is to outlive a revocation, if it lives now and is the owner's.
-    async fn kept(
+    /// Whether there is something under a key that a login began with: a record of the owner
+    /// that lives, or one without an owner, which may tell where that went.
+    async fn is_there(
         &self,
         operation: &Operation<'_>,
-        owner: &str,
-        now: Option<&OwnerItem>,
-        keep: Option<&Key>,
-    ) -> Result<Option<String>, Error> {
-        let (Some(now), Some(key)) = (now.filter(|owner| owner.lives()), keep) else {
-            return Ok(None);
+        id: &str,
+        owner: &OwnerItem,
+        key: &Key,
+    ) -> Result<bool, Error> {
+        let Some(item) = operation.get(&self.0.ids.of_session(key)).await? else {
+            return Ok(false);
         };
-        let id = self.0.ids.of_session(key);
-        let Some(item) = operation.get(&id).await? else {
-            return Ok(None);
+        let may_live = match Ownership::in_item(&item)? {
+            None => true,
+            Some(record) => record.id == id && owner.lets_live(&record.login),
         };
-        let lives = item.has_time()?
-            && Ownership::in_item(&item)?
-                .is_some_and(|record| record.id == owner && now.lets_live(&record, &id));
-        Ok(lives.then_some(id))
+        Ok(may_live && item.has_time()?)
     }
 
     async fn page_of(
@@ -263,55 +375,41 @@ impl Owners for DynamoDb {
         Ok(owner.map(|owner| owner.generation))
     }
 
-    async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+    async fn begin(&self, owner: &str, until: Expiry, key: &Key) -> Result<Login, Error> {
+        Owner::check_name(owner)?;
         let id = self.0.ids.of_owner(owner)?;
         let operation = self.0.requests.operation();
-        loop {
-            let found = OwnerItem::found(&operation, &id).await?;
-            let begun = match found.as_ref().filter(|owner| owner.lives()) {
-                Some(owner) if owner.expiry >= until => return Ok(owner.generation),
-                Some(owner) => OwnerItem {
-                    generation: owner.generation,
-                    expiry: until,
-                    kept: owner.kept.clone(),
-                },
-                None => OwnerItem {
-                    generation: Generation::random()?,
-                    expiry: until,
-                    kept: None,
-                },
-            };
-            if replace(&operation, &id, found.as_ref(), &begun).await? {
-                return Ok(begun.generation);
-            }
+        let item = write_owner(&operation, &id, until, Deed::Begin(key)).await?;
+        if let Some(write) = recent::forgetting(&id, &item) {
+            // If it fails, a later login forgets more.
+            let _ = operation.write(write, None).await;
         }
+        Ok(Login {
+            generation: item.generation()?,
+            number: item.count("logins")?,
+        })
+    }
+
+    async fn extend(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+        Owner::check_name(owner)?;
+        let id = self.0.ids.of_owner(owner)?;
+        let operation = self.0.requests.operation();
+        let item = write_owner(&operation, &id, until, Deed::Extend).await?;
+        item.generation()
     }
 
     async fn revoke(
         &self,
         owner: &str,
         until: Expiry,
-        keep: Option<&Key>,
+        keep: Option<&Login>,
     ) -> Result<Generation, Error> {
+        Owner::check_name(owner)?;
         let id = self.0.ids.of_owner(owner)?;
-        let operation = self.0.requests.operation();
         let generation = Generation::random()?;
-        loop {
-            let found = OwnerItem::found(&operation, &id).await?;
-            let kept = self.kept(&operation, &id, found.as_ref(), keep).await?;
-            let expiry = match found.as_ref().filter(|owner| owner.lives()) {
-                Some(owner) => until.max(owner.expiry),
-                None => until,
-            };
-            let revoked = OwnerItem {
-                generation,
-                expiry,
-                kept,
-            };
-            if replace(&operation, &id, found.as_ref(), &revoked).await? {
-                return Ok(generation);
-            }
-        }
+        let deed = Deed::Revoke(generation, keep);
+        write_owner(&self.0.requests.operation(), &id, until, deed).await?;
+        Ok(generation)
     }
 
     async fn keys(&self, owner: &str) -> Result<Vec<Key>, Error> {
@@ -320,21 +418,26 @@ impl Owners for DynamoDb {
         let Some(owner) = OwnerItem::read(&operation, &id).await? else {
             return Ok(Vec::new());
         };
-        let mut keys = Vec::new();
+        let mut keys = HashSet::new();
         let mut from = None;
         loop {
             let (items, last) = self.page_of(&operation, &id, from).await?;
             for item in &items {
-                let record = item.text("id")?;
                 let ownership = Ownership::in_item(item)?.ok_or_else(no_record)?;
-                if owner.lets_live(&ownership, record) {
-                    keys.push(self.0.ids.key_in(record)?);
+                if owner.lets_live(&ownership.login) {
+                    keys.insert(self.0.ids.key_in(item.text("id")?)?);
                 }
             }
             from = last;
             if from.is_none() {
-                return Ok(keys);
+                break;
             }
         }
+        for key in &owner.recent {
+            if !keys.contains(key) && self.is_there(&operation, &id, &owner, key).await? {
+                keys.insert(key.clone());
+            }
+        }
+        Ok(keys.into_iter().collect())
     }
 }

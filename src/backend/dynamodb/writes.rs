@@ -7,14 +7,14 @@ use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, ConditionCheck, Delete,
+    AttributeValue, CancellationReason, ConditionCheck, Delete, ReturnValue,
     ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 
 use super::super::Error;
 use super::errors::Effect::Writes;
 use super::errors::is_passing;
-use super::items::{Item, key_of};
+use super::items::{Item, key_of, number};
 use super::requests::{Operation, Refusal, names_in, passing};
 
 /// What `:name` stands for in expressions.
@@ -46,6 +46,22 @@ impl Changes {
         self.sets
             .push(format!("#{name} = if_not_exists(#{name}, :{name})"));
         self.values.insert(format!(":{name}"), value);
+        self
+    }
+
+    /// The number, which is there, is one more.
+    pub(super) fn increment(mut self, name: &str) -> Self {
+        self.sets.push(format!("#{name} = #{name} + :one"));
+        self.values.insert(":one".to_owned(), number(1));
+        self
+    }
+
+    /// The list, which is there, ends with one more value.
+    pub(super) fn append(mut self, name: &str, value: AttributeValue) -> Self {
+        let list = AttributeValue::L(vec![value]);
+        self.sets
+            .push(format!("#{name} = list_append(#{name}, :{name})"));
+        self.values.insert(format!(":{name}"), list);
         self
     }
 
@@ -123,9 +139,19 @@ pub(super) enum Written {
     Refused,
 }
 
+impl Written {
+    fn of<T>(answer: Result<T, Option<Item>>) -> Self {
+        match answer {
+            Ok(_) => Written::Done,
+            Err(found) => Written::NotAsSeen(found),
+        }
+    }
+}
+
 const OLD: ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure::AllOld;
 
-/// Sends a write of one item: what the SDK's requests for that have in common, by name only.
+/// Sends a write of one item: what the SDK's requests for that have in common, by name only. The
+/// inner error is the item of which the condition did not hold.
 macro_rules! send_if {
     ($operation:ident, $request:expr, $write:ident, $failed:path) => {{
         let request = $request
@@ -139,8 +165,8 @@ macro_rules! send_if {
             .send(Writes, || request.clone().send(), passing)
             .await
         {
-            Ok(_) => Ok(Written::Done),
-            Err(Refusal::Said($failed(failed))) => Ok(Written::NotAsSeen(failed.item)),
+            Ok(answer) => Ok(Ok(answer)),
+            Err(Refusal::Said($failed(failed))) => Ok(Err(failed.item)),
             Err(refusal) => Err(refusal.into_error()),
         }
     }};
@@ -153,17 +179,38 @@ impl Operation<'_> {
         write: Write,
         beside: Option<Beside>,
     ) -> Result<Written, Error> {
-        use DeleteItemError::ConditionalCheckFailedException as NotDeleted;
+        match (beside, &write.update) {
+            (Some(beside), _) => self.transact(write, beside).await,
+            (None, Some(_)) => {
+                let updated = self.update(write, ReturnValue::None).await?;
+                Ok(Written::of(updated))
+            }
+            (None, None) => self.delete(write).await.map(Written::of),
+        }
+    }
+
+    /// One request, which returns what of the item is asked for; or, if the condition did not
+    /// hold, the item of which it did not.
+    pub(super) async fn update(
+        &self,
+        write: Write,
+        returned: ReturnValue,
+    ) -> Result<Result<Item, Option<Item>>, Error> {
         use UpdateItemError::ConditionalCheckFailedException as NotUpdated;
 
-        match (beside, write.update.clone()) {
-            (Some(beside), _) => self.transact(write, beside).await,
-            (None, Some(update)) => {
-                let request = self.client.update_item().update_expression(update);
-                send_if!(self, request, write, NotUpdated)
-            }
-            (None, None) => send_if!(self, self.client.delete_item(), write, NotDeleted),
-        }
+        let request = self.client.update_item();
+        let request = request
+            .set_update_expression(write.update.clone())
+            .return_values(returned);
+        let updated = send_if!(self, request, write, NotUpdated)?;
+        Ok(updated.map(|answer| answer.attributes.unwrap_or_default()))
+    }
+
+    async fn delete(&self, write: Write) -> Result<Result<(), Option<Item>>, Error> {
+        use DeleteItemError::ConditionalCheckFailedException as NotDeleted;
+
+        let deleted = send_if!(self, self.client.delete_item(), write, NotDeleted)?;
+        Ok(deleted.map(drop))
     }
 
     async fn transact(&self, write: Write, beside: Beside) -> Result<Written, Error> {

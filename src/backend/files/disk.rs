@@ -1,8 +1,8 @@
-//! Files and folders: read whole, written whole, removed for good.
+//! Files and folders: made and written whole, locked, and synced.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
-use std::path::{Path, PathBuf};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 
 use super::super::Error;
 use super::super::access::Access;
@@ -27,28 +27,9 @@ pub(super) fn make_folder(access: Access, path: &Path) -> io::Result<()> {
         .map_or(Ok(()), |parent| File::open(parent)?.sync_all())
 }
 
-/// A file's bytes; none if there is no file.
-pub(super) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|mut file| file.read_to_end(&mut bytes));
-    match read {
-        Ok(_) => Ok(Some(bytes)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// What is in a folder; nothing if there is no folder.
-pub(super) fn paths_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    match fs::read_dir(folder) {
-        Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect(),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
-}
-
-/// Locks a file, which is made if it is missing, until it is dropped.
-pub(super) fn lock(access: Access, path: &Path) -> io::Result<File> {
+/// Locks a file, which is made if it is missing, until it is dropped; `None`, while another has
+/// it locked.
+pub(super) fn try_lock(access: Access, path: &Path) -> io::Result<Option<File>> {
     let open = || OpenOptions::new().write(true).open(path);
     let file = match open() {
         Err(error) if error.kind() == ErrorKind::NotFound => match access.new_file(path) {
@@ -57,8 +38,11 @@ pub(super) fn lock(access: Access, path: &Path) -> io::Result<File> {
         },
         opened => opened,
     }?;
-    file.lock()?;
-    Ok(file)
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 /// Puts a file in its place, whole: written at `unfinished` first, on the same disk, and synced
@@ -88,13 +72,4 @@ pub(super) fn sync_folder_of(path: &Path) -> Result<(), Error> {
         let message = format!("{folder:?} cannot be synced: {error}");
         Error::outcome_unknown(message).with_source(error)
     })
-}
-
-/// Removes a file, and says whether it was there.
-pub(super) fn remove(path: &Path) -> io::Result<bool> {
-    match fs::remove_file(path) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
 }

@@ -1,6 +1,7 @@
 //! [`Folder`]: what is done to the files of a backend, one by one and waiting for the disk.
+//! The caller has the locks.
 
-use std::ffi::OsStr;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -9,41 +10,86 @@ use std::sync::atomic::AtomicUsize;
 use sha2::{Digest, Sha256};
 
 use super::super::access::{Access, another_users, failed};
-use super::super::{Error, Expiry, Generation, Key, Outcome, Record, Revision};
+use super::super::{Error, Expiry, Generation, Key, Record, Revision};
+use super::base::{Base, paths_in};
 use super::disk;
 use super::format::{OwnerFile, RecordFile};
+use super::operations::{Lock, Locks};
 
 /// The folder: its records, owners, lists of what is whose, locks, and files that are being
 /// written.
 pub(super) struct Folder {
     path: PathBuf,
-    pub(super) records: PathBuf,
-    pub(super) owners: PathBuf,
-    pub(super) owned: PathBuf,
+    pub(super) records: Base,
+    pub(super) owners: Base,
+    pub(super) owned: Base,
     locks: PathBuf,
-    pub(super) unfinished: PathBuf,
+    pub(super) unfinished: Base,
     /// What new files get; the error of a program that must not write here.
     access: Result<Access, Error>,
-    /// Which of the folders of records the next purge begins with.
-    pub(super) next_folder: AtomicUsize,
+    /// Which part of the records the next purge begins with.
+    pub(super) next_part: AtomicUsize,
 }
 
-/// The name of a file: nothing of what it is named after is left in it.
-pub(super) struct Name(String);
+/// The name of a file, a hash: nothing of what it is named after is left in it.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Name([u8; 32]);
 
 impl Name {
     pub(super) fn of(bytes: &[u8]) -> Self {
-        Name(base16ct::lower::encode_string(&Sha256::digest(bytes)))
+        Name(Sha256::digest(bytes).into())
     }
 
-    /// The name that a file has already.
-    pub(super) fn of_file(name: &str) -> Self {
-        Name(name.to_owned())
+    /// The name that a file has; `None` for a file that is none of ours.
+    pub(super) fn of_file(path: &Path) -> Option<Self> {
+        let mut hash = [0; 32];
+        let name = path.file_name()?.to_str()?;
+        let decoded = base16ct::lower::decode(name, &mut hash).ok()?;
+        (decoded.len() == 32).then_some(Name(hash))
     }
 
-    /// The part of all names that this one is in: its first two digits.
-    pub(super) fn part(&self) -> &str {
-        self.0.get(..2).unwrap_or_default()
+    /// The part of all names that this one is in.
+    pub(super) fn part(&self) -> u8 {
+        let Name([part, ..]) = self;
+        *part
+    }
+}
+
+/// The name of the file.
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&base16ct::lower::encode_string(&self.0))
+    }
+}
+
+impl Lock {
+    /// The lock of a record.
+    pub(super) fn record(name: &Name) -> Self {
+        Lock::records(name.part())
+    }
+
+    /// The lock of a part of the records.
+    pub(super) fn records(part: u8) -> Self {
+        let kind = "records";
+        Lock { kind, part }
+    }
+
+    /// The lock of an owner.
+    pub(super) fn owner(owner: &str) -> Self {
+        let (kind, part) = ("owners", Name::of(owner.as_bytes()).part());
+        Lock { kind, part }
+    }
+}
+
+impl Locks for Folder {
+    fn try_lock(&self, lock: Lock) -> Result<Option<File>, Error> {
+        let path = self.locks.join(lock.to_string());
+        let locked = disk::try_lock(self.access()?, &path);
+        locked.map_err(|error| failed("locked", &path, error))
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
     }
 }
 
@@ -64,7 +110,7 @@ impl Folder {
     /// The store in that folder. Makes nothing.
     pub(super) fn open_existing(path: &Path) -> Result<Self, Error> {
         let folder = Folder::at(path);
-        match fs::read_dir(&folder.records) {
+        match fs::read_dir(folder.records.folder()) {
             Ok(_) => Ok(folder),
             Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(another_users(path)),
             Err(error) => {
@@ -75,16 +121,16 @@ impl Folder {
     }
 
     fn at(path: &Path) -> Self {
-        let below = |name| path.join(name);
+        let below = |name| Base::new(path.join(name));
         Folder {
             path: path.to_owned(),
             records: below("records"),
             owners: below("owners"),
             owned: below("owned"),
-            locks: below("locks"),
+            locks: path.join("locks"),
             unfinished: below("unfinished"),
-            access: Access::of(&below("records"), path),
-            next_folder: AtomicUsize::new(0),
+            access: Access::of(&path.join("records"), path),
+            next_part: AtomicUsize::new(0),
         }
     }
 
@@ -97,6 +143,8 @@ impl Folder {
             unfinished,
             ..
         } = self;
+        let [records, owners, owned, unfinished] =
+            [records, owners, owned, unfinished].map(Base::folder);
         [records, owners, owned, locks, unfinished]
     }
 
@@ -114,55 +162,64 @@ impl Folder {
         self.parts().into_iter().try_for_each(check_folder)
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    /// A record's file, below the folder of records.
+    fn record_below(name: &Name) -> PathBuf {
+        Folder::part_below(name.part()).join(name.to_string())
+    }
+
+    fn part_below(part: u8) -> PathBuf {
+        format!("{part:02x}").into()
+    }
+
+    /// The folder of a part of the records.
+    pub(super) fn part_of_records(&self, part: u8) -> PathBuf {
+        self.records.path(Folder::part_below(part))
     }
 
     pub(super) fn record_path(&self, name: &Name) -> PathBuf {
-        self.records.join(name.part()).join(&name.0)
+        self.records.path(Folder::record_below(name))
     }
 
-    /// The folder that lists an owner's records: a file for each, which holds its key.
-    pub(super) fn list_of(&self, owner: &str) -> PathBuf {
-        self.owned.join(Name::of(owner.as_bytes()).0)
+    /// The folder that lists an owner's records, below that of all lists: a file for each
+    /// record, which holds its key.
+    fn list_below(owner: &str) -> PathBuf {
+        Name::of(owner.as_bytes()).to_string().into()
     }
 
     /// The file in that list which holds the record's key.
-    pub(super) fn mark_of(&self, owner: &str, name: &Name) -> PathBuf {
-        self.list_of(owner).join(&name.0)
+    fn mark_below(owner: &str, name: &Name) -> PathBuf {
+        Folder::list_below(owner).join(name.to_string())
     }
 
-    pub(super) fn owner_path(&self, owner: &str) -> PathBuf {
-        self.owners.join(Name::of(owner.as_bytes()).0)
-    }
-
-    /// Locks the part of the names that this one is in, until the file is dropped. `kind`
-    /// keeps owners' locks apart from records'.
-    pub(super) fn lock(&self, kind: &str, name: &Name) -> Result<File, Error> {
-        self.lock_part(kind, name.part().as_ref())
-    }
-
-    pub(super) fn lock_part(&self, kind: &str, part: &OsStr) -> Result<File, Error> {
-        let path = self.locks.join(format!("{kind}-{}", part.display()));
-        let locked = disk::lock(self.access()?, &path);
-        locked.map_err(|error| failed("locked", &path, error))
+    /// An owner's file, below the folder of owners.
+    pub(super) fn owner_below(owner: &str) -> PathBuf {
+        Name::of(owner.as_bytes()).to_string().into()
     }
 
     /// The record, if it lives.
     pub(super) fn read(&self, name: &Name, key: &Key) -> Result<Option<RecordFile>, Error> {
-        let path = self.record_path(name);
-        let Some(file) = read_record(&path)? else {
+        let Some(file) = self.record(name)? else {
             return Ok(None);
         };
         if file.key != *key {
+            let path = self.record_path(name);
             let message = format!("{path:?} holds the record of another key");
             return Err(Error::corrupt(message));
         }
         Ok(self.is_live(&file)?.then_some(file))
     }
 
+    /// The record, living or not; `None` if there is no file.
+    pub(super) fn record(&self, name: &Name) -> Result<Option<RecordFile>, Error> {
+        let bytes = read(&self.records, &Folder::record_below(name))?;
+        let parse = |bytes: Vec<u8>| {
+            RecordFile::parse(&bytes).ok_or_else(|| no_record(&self.record_path(name)))
+        };
+        bytes.map(parse).transpose()
+    }
+
     pub(super) fn is_live(&self, file: &RecordFile) -> Result<bool, Error> {
-        let RecordFile { key, record, .. } = file;
+        let record = &file.record;
         if record.expiry() <= Expiry::now() {
             return Ok(false);
         }
@@ -170,22 +227,30 @@ impl Folder {
             return Ok(true);
         };
         let current = self.read_owner(&owner.name)?;
-        Ok(current
-            .is_some_and(|of| of.generation == owner.generation || of.keep.as_ref() == Some(key)))
+        Ok(current.is_some_and(|of| of.lets_live(&owner.login)))
     }
 
     /// The owner's record, if it lives.
     pub(super) fn read_owner(&self, owner: &str) -> Result<Option<OwnerFile>, Error> {
-        let path = self.owner_path(owner);
-        let Some(bytes) = read(&path)? else {
+        let below = Folder::owner_below(owner);
+        let Some(file) = self.owner(&below)? else {
             return Ok(None);
         };
-        let file = OwnerFile::parse(&bytes).ok_or_else(|| no_record(&path))?;
         if file.name != owner {
+            let path = self.owners.path(&below);
             let message = format!("{path:?} holds the record of another owner");
             return Err(Error::corrupt(message));
         }
         Ok(file.is_live().then_some(file))
+    }
+
+    /// The owner in that file, living or not; `None` if there is no file.
+    pub(super) fn owner(&self, below: &Path) -> Result<Option<OwnerFile>, Error> {
+        let bytes = read(&self.owners, below)?;
+        let parse = |bytes: Vec<u8>| {
+            OwnerFile::parse(&bytes).ok_or_else(|| no_record(&self.owners.path(below)))
+        };
+        bytes.map(parse).transpose()
     }
 
     pub(super) fn write_record(
@@ -196,19 +261,17 @@ impl Folder {
     ) -> Result<Revision, Error> {
         if let Some(owner) = record.owner() {
             // First the mark and then the record, so that none is missing from the list.
-            let list = self.list_of(&owner.name);
+            let list = self.owned.path(Folder::list_below(&owner.name));
             self.make_folder(&list)?;
-            self.write(&list.join(&name.0), key.as_bytes())?;
+            self.write(&list.join(name.to_string()), key.as_bytes())?;
         }
         let file = RecordFile {
             key: key.clone(),
             revision: *Generation::random()?.as_bytes(),
             record: record.clone(),
         };
+        self.make_folder(&self.part_of_records(name.part()))?;
         let path = self.record_path(name);
-        if let Some(folder) = path.parent() {
-            self.make_folder(folder)?;
-        }
         self.write(&path, &file.to_vec())?;
         Ok(file.revision())
     }
@@ -220,46 +283,60 @@ impl Folder {
 
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
         let random = base16ct::lower::encode_string(Generation::random()?.as_bytes());
-        let replaced = disk::replace(self.access()?, path, &self.unfinished.join(random), bytes);
+        let replaced = disk::replace(self.access()?, path, &self.unfinished.path(random), bytes);
         replaced.map_err(|error| failed("written", path, error))?;
         disk::sync_folder_of(path)
     }
 
+    /// Removes the record for good, and then its mark.
     pub(super) fn remove_record(&self, name: &Name, record: &Record) -> Result<(), Error> {
-        let mark = record.owner().map(|owner| self.mark_of(&owner.name, name));
-        for path in [self.record_path(name)].into_iter().chain(mark) {
-            if remove(&path)? {
-                disk::sync_folder_of(&path)?;
+        let mark = record.owner().map(|owner| &*owner.name);
+        let mark = mark.map(|owner| (&self.owned, Folder::mark_below(owner, name)));
+        for (base, below) in [(&self.records, Folder::record_below(name))]
+            .into_iter()
+            .chain(mark)
+        {
+            if remove(base, &below)? {
+                disk::sync_folder_of(&base.path(&below))?;
             }
         }
         Ok(())
     }
 
+    /// Removes the record and its mark, and syncs nothing; returns whether it was there.
+    pub(super) fn drop_record(&self, name: &Name, record: &Record) -> Result<bool, Error> {
+        let is_removed = remove(&self.records, &Folder::record_below(name))?;
+        if let Some(owner) = record.owner() {
+            remove(&self.owned, &Folder::mark_below(&owner.name, name))?;
+        }
+        Ok(is_removed)
+    }
+
+    /// The keys of the living records on the owner's list.
+    pub(super) fn listed_keys(&self, owner: &str) -> Result<Vec<Key>, Error> {
+        let mut keys = Vec::new();
+        if self.owner_to_write(owner)?.is_none() {
+            return Ok(keys);
+        }
+        let list = Folder::list_below(owner);
+        let marks = self.owned.paths_in(&list);
+        for mark in marks.map_err(|error| failed("read", &self.owned.path(&list), error))? {
+            // One that cannot be read hides none of the others: a purge names it.
+            let listed = self.listed(&mark).unwrap_or_default();
+            keys.extend(listed.filter(|(of, _)| of == owner).map(|(_, key)| key));
+        }
+        Ok(keys)
+    }
+
     /// The owner and the key of the living record that is listed by that mark.
-    pub(super) fn listed(&self, mark: &Path) -> Result<Option<(String, Key)>, Error> {
-        let Some(bytes) = read(mark)? else {
+    fn listed(&self, mark: &Path) -> Result<Option<(String, Key)>, Error> {
+        let Some(bytes) = read(&self.owned, mark)? else {
             return Ok(None);
         };
         let key = Key::new(bytes)?;
         let file = self.read(&Name::of(key.as_bytes()), &key)?;
         let owner = file.and_then(|file| Some(file.record.owner()?.name.clone()));
         Ok(owner.map(|owner| (owner, key)))
-    }
-
-    /// Changes the living record that was seen.
-    pub(super) fn change<T>(
-        &self,
-        key: &Key,
-        seen: &Revision,
-        change: impl FnOnce(&Name, RecordFile) -> Result<T, Error>,
-    ) -> Result<Outcome<T>, Error> {
-        let name = Name::of(key.as_bytes());
-        let _lock = self.lock("records", &name)?;
-        match self.read(&name, key)? {
-            None => Ok(Outcome::Gone),
-            Some(file) if file.revision() != *seen => Ok(Outcome::Conflict),
-            Some(file) => change(&name, file).map(Outcome::Done),
-        }
     }
 
     /// The owner's file, to be written anew. One that is damaged lets nothing live, and is as
@@ -271,15 +348,33 @@ impl Folder {
         }
     }
 
-    pub(super) fn write_owner(&self, file: &OwnerFile) -> Result<(), Error> {
-        self.write(&self.owner_path(&file.name), &file.to_vec())
+    /// Writes the owner's file as `change` makes it of the one that lives, or of a fresh one, to
+    /// be kept to `until` at least. The caller has locked the owner.
+    pub(super) fn change_owner(
+        &self,
+        name: &str,
+        until: Expiry,
+        change: impl FnOnce(&mut OwnerFile) -> Result<(), Error>,
+    ) -> Result<OwnerFile, Error> {
+        let before = self.owner_to_write(name)?;
+        let mut file = match &before {
+            Some(of) => of.clone(),
+            None => OwnerFile {
+                name: name.to_owned(),
+                generation: Generation::random()?,
+                until,
+                logins: 0,
+                kept: None,
+            },
+        };
+        file.until = file.until.max(until);
+        change(&mut file)?;
+        if before.as_ref() != Some(&file) {
+            let path = self.owners.path(Folder::owner_below(name));
+            self.write(&path, &file.to_vec())?;
+        }
+        Ok(file)
     }
-}
-
-/// The record in that file, living or not; none if there is no file.
-pub(super) fn read_record(path: &Path) -> Result<Option<RecordFile>, Error> {
-    let parse = |bytes: Vec<u8>| RecordFile::parse(&bytes).ok_or_else(|| no_record(path));
-    read(path)?.map(parse).transpose()
 }
 
 pub(super) fn no_record(path: &Path) -> Error {
@@ -291,15 +386,18 @@ pub(super) fn check_folder(path: &Path) -> Result<(), Error> {
     Access::check_folder(path).map_err(|error| failed("used", path, error))
 }
 
-pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    disk::read(path).map_err(|error| failed("read", path, error))
+pub(super) fn read(base: &Base, below: &Path) -> Result<Option<Vec<u8>>, Error> {
+    let read = base.read(below);
+    read.map_err(|error| failed("read", &base.path(below), error))
 }
 
-pub(super) fn paths_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    disk::paths_in(folder).map_err(|error| failed("read", folder, error))
+/// The paths in a folder that is there.
+pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    paths_in(folder).map_err(|error| failed("read", folder, error))
 }
 
-/// Removes a file, for good once its folder is synced, and says whether it was there.
-pub(super) fn remove(path: &Path) -> Result<bool, Error> {
-    disk::remove(path).map_err(|error| failed("removed", path, error))
+/// Removes a file, for good once its folder is synced, and returns whether it was there.
+pub(super) fn remove(base: &Base, below: &Path) -> Result<bool, Error> {
+    let removed = base.remove(below);
+    removed.map_err(|error| failed("removed", &base.path(below), error))
 }

@@ -4,7 +4,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::super::{Entry, Expiry, Generation, Key, Owner, Record, Revision, Stored};
+use super::super::{Entry, Expiry, Generation, Key, Login, Owner, Record, Revision, Stored};
 
 const RECORD: &[u8] = b"silverback record 1\n";
 const OWNER: &[u8] = b"silverback owner 1\n";
@@ -16,12 +16,15 @@ pub(super) struct RecordFile {
     pub(super) record: Record,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct OwnerFile {
     pub(super) name: String,
     pub(super) generation: Generation,
     pub(super) until: Expiry,
-    pub(super) keep: Option<Key>,
+    /// How many logins have begun.
+    pub(super) logins: u64,
+    /// The login that the last revocation kept.
+    pub(super) kept: Option<Login>,
 }
 
 impl RecordFile {
@@ -51,7 +54,7 @@ impl RecordFile {
         writer.put(&self.revision);
         writer.put(&self.record.expiry().as_millis().to_be_bytes());
         let owner = self.record.owner();
-        writer.put(owner.map_or(&[], |owner| owner.generation.as_bytes()));
+        writer.put_login(owner.map(|owner| &owner.login));
         writer.put(owner.map_or(&[], |owner| owner.name.as_bytes()));
         writer.put(self.record.value());
         writer.finish()
@@ -69,7 +72,8 @@ impl OwnerFile {
         writer.put(self.name.as_bytes());
         writer.put(self.generation.as_bytes());
         writer.put(&self.until.as_millis().to_be_bytes());
-        writer.put(self.keep.as_ref().map_or(&[], Key::as_bytes));
+        writer.put(&self.logins.to_be_bytes());
+        writer.put_login(self.kept.as_ref());
         writer.finish()
     }
 
@@ -80,6 +84,11 @@ impl OwnerFile {
 
     pub(super) fn is_live(&self) -> bool {
         self.until > Expiry::now()
+    }
+
+    /// Whether the records of that login live, as long as this record does.
+    pub(super) fn lets_live(&self, login: &Login) -> bool {
+        self.generation == login.generation || self.kept.as_ref() == Some(login)
     }
 }
 
@@ -93,6 +102,18 @@ impl Writer {
     fn put(&mut self, part: &[u8]) {
         self.0.extend_from_slice(&(part.len() as u64).to_be_bytes());
         self.0.extend_from_slice(part);
+    }
+
+    /// The generation and the number; nothing for none.
+    fn put_login(&mut self, login: Option<&Login>) {
+        let bytes = login.map_or_else(Vec::new, |login| {
+            [
+                &login.generation.as_bytes()[..],
+                &login.number.to_be_bytes(),
+            ]
+            .concat()
+        });
+        self.put(&bytes);
     }
 
     fn finish(mut self) -> Vec<u8> {
@@ -130,16 +151,32 @@ impl<'a> Reader<'a> {
         Some(Expiry::from_millis(millis))
     }
 
+    fn take_number(&mut self) -> Option<u64> {
+        Some(u64::from_be_bytes(self.take_array()?))
+    }
+
+    /// None outside is a part that is wrong; none inside is no login.
+    #[expect(clippy::option_option)]
+    fn take_login(&mut self) -> Option<Option<Login>> {
+        let bytes = self.take()?;
+        let Some((generation, number)) = bytes.split_first_chunk::<16>() else {
+            return bytes.is_empty().then_some(None);
+        };
+        Some(Some(Login {
+            generation: Generation::from_bytes(*generation),
+            number: u64::from_be_bytes(number.try_into().ok()?),
+        }))
+    }
+
     fn record(&mut self) -> Option<RecordFile> {
         let key = Key::new(self.take()?).ok()?;
         let revision = self.take_array()?;
         let expiry = self.take_expiry()?;
-        let generation = self.take()?;
+        let login = self.take_login()?;
         let name = self.take_text()?;
         let mut record = Record::new(self.take()?, expiry);
-        if !generation.is_empty() {
-            let generation = Generation::from_bytes(generation.try_into().ok()?);
-            record = record.owned_by(Owner { name, generation });
+        if let Some(login) = login {
+            record = record.owned_by(Owner { name, login });
         }
         self.0.is_empty().then_some(RecordFile {
             key,
@@ -152,15 +189,14 @@ impl<'a> Reader<'a> {
         let name = self.take_text()?;
         let generation = Generation::from_bytes(self.take_array()?);
         let until = self.take_expiry()?;
-        let keep = match self.take()? {
-            [] => None,
-            key => Some(Key::new(key).ok()?),
-        };
+        let logins = self.take_number()?;
+        let kept = self.take_login()?;
         self.0.is_empty().then_some(OwnerFile {
             name,
             generation,
             until,
-            keep,
+            logins,
+            kept,
         })
     }
 }
@@ -184,9 +220,11 @@ mod tests {
     #[test]
     fn files_come_back_whole_and_only_whole() {
         let generation = Generation::random().unwrap();
+        let number = u64::MAX;
+        let login = Login { generation, number };
         let owner = |name: &str| {
             let name = name.to_owned();
-            Some(Owner { name, generation })
+            Some(Owner { name, login })
         };
         for file in [
             record_file(None),
@@ -203,12 +241,13 @@ mod tests {
             }
             assert!(OwnerFile::parse(&bytes).is_none());
         }
-        for keep in [None, Some(Key::new("k").unwrap())] {
+        for kept in [None, Some(login)] {
             let file = OwnerFile {
                 name: "ape".to_owned(),
                 generation,
                 until: Expiry::NEVER,
-                keep,
+                logins: 7,
+                kept,
             };
             assert_eq!(OwnerFile::parse(&file.to_vec()).unwrap(), file);
         }

@@ -13,8 +13,11 @@ use super::super::access::{Access, failed, failed_at};
 use super::super::{
     Backend, Created, Error, Expiry, Generation, Key, Layout, Outcome, Record, Revision, Stored,
 };
+use super::base::Base;
 use super::disk;
 use super::folder::check_folder;
+use super::operations::{Lock, Locks, Operations};
+use super::options::FilesOptions;
 
 /// What the names of its files begin with (gorilla/sessions v1.4.0 `store.go`).
 const PREFIX: &str = "session_";
@@ -52,12 +55,13 @@ const OURS: &str = ".silverback";
 /// # Ok(())
 /// # }
 /// ```
-/// New files get the owner of the store as those of [`Files`](super::Files) do.
+/// New files get the owner of the store as those of [`Files`](super::Files) do, and operations
+/// have as long.
 #[derive(Clone)]
-pub struct GorillaFiles(Arc<Folder>);
+pub struct GorillaFiles(Arc<Operations<Folder>>);
 
 struct Folder {
-    path: PathBuf,
+    files: Base,
     access: Access,
 }
 
@@ -68,6 +72,25 @@ impl GorillaFiles {
     /// [Unavailable](Error::is_unavailable), if it cannot be made or written to, or belongs to
     /// another user.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, Error> {
+        GorillaFiles::open_with(folder, FilesOptions::new())
+    }
+
+    /// As [`open`](GorillaFiles::open), with options.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), silverback::backend::Error> {
+    /// use std::time::Duration;
+    /// use silverback::backend::{FilesOptions, GorillaFiles};
+    ///
+    /// let options = FilesOptions::new().timeout(Duration::from_secs(2));
+    /// let backend = GorillaFiles::open_with("/var/lib/shop/sessions", options)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`open`](GorillaFiles::open); [usage](Error::is_usage), for options without a thread.
+    pub fn open_with(folder: impl AsRef<Path>, options: FilesOptions) -> Result<Self, Error> {
         let path = folder.as_ref().to_owned();
         let made = disk::make_folders(Access::default(), &path);
         made.map_err(|error| failed("made", &path, error))?;
@@ -75,39 +98,26 @@ impl GorillaFiles {
         let access = Access::of(&ours, &path)?;
         let made = disk::make_folder(access, &ours);
         made.map_err(|error| failed("made", &ours, error))?;
-        Ok(GorillaFiles(Arc::new(Folder { path, access })))
+        let files = Base::with(path, OURS);
+        let folder = Folder { files, access };
+        Ok(GorillaFiles(Arc::new(Operations::new(folder, &options)?)))
     }
 
-    /// Runs `work` on a file where waiting for the disk keeps nobody else waiting, to its end.
-    async fn run<T: Send + 'static>(
-        &self,
-        key: &Key,
-        work: impl FnOnce(&Place) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let place = Place::new(self.0.clone(), key)?;
-        let done = tokio::task::spawn_blocking(move || work(&place)).await;
-        done.unwrap_or_else(|error| {
-            Err(Error::outcome_unknown("the work was not finished").with_source(error))
-        })
-    }
-
-    /// Changes the file that was seen; `change` says what is in it then.
+    /// Changes the file that was seen; `change` returns what is in it then.
     async fn change(
         &self,
         key: &Key,
         seen: &Revision,
-        change: impl FnOnce(&Place, Vec<u8>) -> Result<Vec<u8>, Error> + Send + 'static,
+        change: impl FnOnce(&Folder, &Name, Vec<u8>) -> Result<Vec<u8>, Error> + Send + 'static,
     ) -> Result<Outcome<Revision>, Error> {
-        let seen = seen.clone();
-        self.run(key, move |place| {
-            let _lock = place.lock()?;
-            match place.read()? {
-                None => Ok(Outcome::Gone),
-                Some(bytes) if revision(&bytes) != seen => Ok(Outcome::Conflict),
-                Some(bytes) => Ok(Outcome::Done(revision(&change(place, bytes)?))),
-            }
-        })
-        .await
+        let (name, seen) = (Name::of(key)?, seen.clone());
+        let lock = name.lock();
+        let change = move |folder: &Folder| match folder.read(&name)? {
+            None => Ok(Outcome::Gone),
+            Some(bytes) if revision(&bytes) != seen => Ok(Outcome::Conflict),
+            Some(bytes) => Ok(Outcome::Done(revision(&change(folder, &name, bytes)?))),
+        };
+        self.0.locked(lock, change).await
     }
 }
 
@@ -115,95 +125,112 @@ fn revision(bytes: &[u8]) -> Revision {
     Revision::new(Sha256::digest(bytes).to_vec())
 }
 
-/// A file, and the folder that it is in.
-struct Place {
-    folder: Arc<Folder>,
-    name: String,
-}
+/// The name of a file: the prefix, and its key.
+struct Name(String);
 
-impl Place {
+impl Name {
     /// Refuses keys that could lead out of the folder, or be another file's name.
-    fn new(folder: Arc<Folder>, key: &Key) -> Result<Self, Error> {
+    fn of(key: &Key) -> Result<Self, Error> {
         let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         let name = std::str::from_utf8(key.as_bytes()).ok();
         match name.filter(|name| name.as_bytes().iter().all(is_plain)) {
-            Some(name) => Ok(Place {
-                folder,
-                name: name.to_owned(),
-            }),
+            Some(name) => Ok(Name(format!("{PREFIX}{name}"))),
             None => Err(Error::usage(
                 "the name of a file has letters, digits, - and _ only",
             )),
         }
     }
 
-    fn path(&self) -> PathBuf {
-        self.folder.path.join(format!("{PREFIX}{}", self.name))
+    fn lock(&self) -> Lock {
+        let key = self.0.strip_prefix(PREFIX).unwrap_or_default();
+        let part = Sha256::digest(key).first().copied().unwrap_or(0);
+        let kind = "lock";
+        Lock { kind, part }
     }
 
-    /// The beginning of the path, enough to find the file by: the whole name may be a secret.
-    fn shown(&self) -> PathBuf {
-        let begin: String = self.name.chars().take(8).collect();
-        self.folder.path.join(format!("{PREFIX}{begin}..."))
+    /// The beginning of the name, enough to find the file by: the whole name may be a secret.
+    fn shown(&self) -> String {
+        let begin: String = self.0.chars().take(PREFIX.len() + 8).collect();
+        format!("{begin}...")
+    }
+}
+
+impl AsRef<Path> for Name {
+    fn as_ref(&self) -> &Path {
+        self.0.as_ref()
+    }
+}
+
+impl Folder {
+    fn ours(&self) -> PathBuf {
+        self.files.path(OURS)
     }
 
-    fn failed(&self, what: &str, error: io::Error) -> Error {
-        failed_at(what, &self.path(), &self.shown(), error)
+    fn failed(&self, what: &str, name: &Name, error: io::Error) -> Error {
+        let (path, shown) = (self.files.path(name), self.files.path(name.shown()));
+        failed_at(what, &path, &shown, error)
     }
 
-    fn lock(&self) -> Result<File, Error> {
-        let part: u8 = Sha256::digest(&self.name).first().copied().unwrap_or(0);
-        let Folder { path, access } = &*self.folder;
-        let path = path.join(OURS).join(format!("lock-{part:02x}"));
-        disk::lock(*access, &path).map_err(|error| failed("locked", &path, error))
+    fn read(&self, name: &Name) -> Result<Option<Vec<u8>>, Error> {
+        let read = self.files.read(name.as_ref());
+        read.map_err(|error| self.failed("read", name, error))
     }
 
-    fn read(&self) -> Result<Option<Vec<u8>>, Error> {
-        disk::read(&self.path()).map_err(|error| self.failed("read", error))
-    }
-
-    fn write(&self, bytes: &[u8]) -> Result<(), Error> {
+    fn write(&self, name: &Name, bytes: &[u8]) -> Result<(), Error> {
         let random = base16ct::lower::encode_string(Generation::random()?.as_bytes());
-        let Folder { path, access } = &*self.folder;
-        let unfinished = path.join(OURS).join(random);
-        let replaced = disk::replace(*access, &self.path(), &unfinished, bytes);
-        replaced.map_err(|error| self.failed("written", error))?;
-        disk::sync_folder_of(&self.path())
+        let (path, unfinished) = (self.files.path(name), self.ours().join(random));
+        let replaced = disk::replace(self.access, &path, &unfinished, bytes);
+        replaced.map_err(|error| self.failed("written", name, error))?;
+        disk::sync_folder_of(&path)
     }
 
-    fn remove(&self) -> Result<(), Error> {
-        match disk::remove(&self.path()).map_err(|error| self.failed("removed", error))? {
-            true => disk::sync_folder_of(&self.path()),
+    fn remove(&self, name: &Name) -> Result<(), Error> {
+        let removed = self.files.remove(name.as_ref());
+        match removed.map_err(|error| self.failed("removed", name, error))? {
+            true => disk::sync_folder_of(&self.files.path(name)),
             false => Ok(()),
         }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        check_folder(self.files.folder())?;
+        check_folder(&self.ours())
+    }
+}
+
+impl Locks for Folder {
+    fn try_lock(&self, lock: Lock) -> Result<Option<File>, Error> {
+        let path = self.ours().join(lock.to_string());
+        disk::try_lock(self.access, &path).map_err(|error| failed("locked", &path, error))
+    }
+
+    fn path(&self) -> &Path {
+        self.files.folder()
     }
 }
 
 #[async_trait]
 impl Backend for GorillaFiles {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
-        self.run(key, |place| {
-            Ok(place.read()?.map(|bytes| Stored {
-                revision: revision(&bytes),
-                record: Record::new(bytes, Expiry::NEVER),
-            }))
-        })
-        .await
+        let name = Name::of(key)?;
+        let read = move |folder: &Folder| folder.read(&name);
+        Ok(self.0.unlocked(read).await?.map(|bytes| Stored {
+            revision: revision(&bytes),
+            record: Record::new(bytes, Expiry::NEVER),
+        }))
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
-        let record = record.clone();
-        self.run(key, move |place| {
-            let _lock = place.lock()?;
-            match place.read()? {
-                Some(_) => Ok(Created::Exists),
-                None => {
-                    place.write(record.value())?;
-                    Ok(Created::Saved(revision(record.value())))
-                }
+        let (name, record) = (Name::of(key)?, record.clone());
+        let lock = name.lock();
+        let create = move |folder: &Folder| match folder.read(&name)? {
+            Some(_) => Ok(Created::Exists),
+            None => {
+                folder.write(&name, record.value())?;
+                Ok(Created::Saved(revision(record.value())))
             }
-        })
-        .await
+        };
+        self.0.locked(lock, create).await
     }
 
     async fn swap(
@@ -213,8 +240,8 @@ impl Backend for GorillaFiles {
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
         let record = record.clone();
-        self.change(key, seen, move |place, _| {
-            place.write(record.value())?;
+        self.change(key, seen, move |folder, name, _| {
+            folder.write(name, record.value())?;
             Ok(record.value().to_vec())
         })
         .await
@@ -227,12 +254,12 @@ impl Backend for GorillaFiles {
         seen: &Revision,
         _: Expiry,
     ) -> Result<Outcome<Revision>, Error> {
-        self.change(key, seen, |_, bytes| Ok(bytes)).await
+        self.change(key, seen, |_, _, bytes| Ok(bytes)).await
     }
 
     async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
-        let removed = self.change(key, seen, |place, bytes| {
-            place.remove()?;
+        let removed = self.change(key, seen, |folder, name, bytes| {
+            folder.remove(name)?;
             Ok(bytes)
         });
         Ok(removed.await?.map(drop))
@@ -240,14 +267,7 @@ impl Backend for GorillaFiles {
 
     /// Looks whether the folders are there, and whether this program may write to them.
     async fn ping(&self) -> Result<(), Error> {
-        let folder = self.0.clone();
-        let checked = tokio::task::spawn_blocking(move || {
-            check_folder(&folder.path)?;
-            check_folder(&folder.path.join(OURS))
-        });
-        checked.await.unwrap_or_else(|error| {
-            Err(Error::unavailable("the work was not finished").with_source(error))
-        })
+        self.0.unlocked(Folder::check).await
     }
 
     fn layout(&self) -> Layout {
@@ -260,7 +280,9 @@ impl Backend for GorillaFiles {
 /// The folder's path.
 impl fmt::Debug for GorillaFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("GorillaFiles").field(&self.0.path).finish()
+        f.debug_tuple("GorillaFiles")
+            .field(&self.0.folder().path())
+            .finish()
     }
 }
 

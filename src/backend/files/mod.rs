@@ -8,19 +8,27 @@
 //! | file | what lives there |
 //! |---|---|
 //! | `mod.rs` | [`Files`]: the operations of a backend |
-//! | `folder.rs` | the same, one by one and waiting for the disk |
+//! | `options.rs` | [`FilesOptions`] |
+//! | `operations.rs` | how long an operation takes, and when it has its lock |
+//! | `workers.rs` | the threads that wait for the disk |
+//! | `folder.rs` | what an operation does to files |
 //! | `scan.rs` | the same, of all files |
-//! | `disk.rs` | files read and written whole |
+//! | `base.rs` | files that are missing, and folders that have vanished |
+//! | `disk.rs` | files and folders made, locked and synced |
 //! | `format.rs` | what is in a file |
 //! | `gorilla.rs` | [`GorillaFiles`]: another folder, that of gorilla's `FilesystemStore` |
 
+mod base;
 mod disk;
 mod folder;
 mod format;
 mod gorilla;
+mod operations;
+mod options;
 mod scan;
 #[cfg(test)]
 mod tests;
+mod workers;
 
 use std::fmt;
 use std::path::Path;
@@ -29,12 +37,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owners, Page, Purged, Record,
+    Backend, Created, Error, Expiry, Generation, Key, Login, Outcome, Owner, Owners, Record,
     Revision, Scan, Stored,
 };
-use folder::{Folder, Name, paths_in};
+use folder::{Folder, Name};
 use format::{OwnerFile, RecordFile};
 pub use gorilla::GorillaFiles;
+use operations::{Lock, Locks, Operations};
+pub use options::FilesOptions;
 
 /// Keeps each record in a file of its own: for one machine, and sessions that outlive the
 /// process. Several processes may share the folder, as long as its file system has locks
@@ -61,7 +71,7 @@ pub use gorilla::GorillaFiles;
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Files(Arc<Folder>);
+pub struct Files(Arc<Operations<Folder>>);
 
 impl Files {
     /// Records below `folder`, which is made if there is none.
@@ -70,8 +80,30 @@ impl Files {
     /// [Unavailable](Error::is_unavailable), if it cannot be made or written to, or belongs to
     /// another user.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, Error> {
+        Files::open_with(folder, FilesOptions::new())
+    }
+
+    /// As [`open`](Files::open), with options.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), silverback::backend::Error> {
+    /// # let folder = std::env::temp_dir().join(format!("silverback-doc-{}", std::process::id()));
+    /// use std::time::Duration;
+    /// use silverback::backend::{Files, FilesOptions};
+    ///
+    /// let options = FilesOptions::new().timeout(Duration::from_secs(2));
+    /// let backend = Files::open_with(&folder, options)?;
+    /// # drop(backend);
+    /// # std::fs::remove_dir_all(&folder).unwrap();
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`open`](Files::open); [usage](Error::is_usage), for options without a thread.
+    pub fn open_with(folder: impl AsRef<Path>, options: FilesOptions) -> Result<Self, Error> {
         let folder = Folder::open(folder.as_ref())?;
-        Ok(Files(Arc::new(folder)))
+        Ok(Files(Arc::new(Operations::new(folder, &options)?)))
     }
 
     /// Records below `folder`, which holds a store already. Makes nothing: for programs that
@@ -82,20 +114,43 @@ impl Files {
     /// [unavailable](Error::is_unavailable), if the user who runs this program cannot read it.
     pub fn open_existing(folder: impl AsRef<Path>) -> Result<Self, Error> {
         let folder = Folder::open_existing(folder.as_ref())?;
-        Ok(Files(Arc::new(folder)))
+        Ok(Files(Arc::new(Operations::new(
+            folder,
+            &FilesOptions::new(),
+        )?)))
     }
 
-    /// Runs `work` where waiting for the disk keeps nobody else waiting. It is done whole,
-    /// even if nobody waits for the answer any more.
-    async fn run<T: Send + 'static>(
+    /// Changes the living record that was seen.
+    async fn change<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Folder) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let folder = self.0.clone();
-        let done = tokio::task::spawn_blocking(move || work(&folder)).await;
-        done.unwrap_or_else(|error| {
-            Err(Error::outcome_unknown("the work was not finished").with_source(error))
-        })
+        key: &Key,
+        seen: &Revision,
+        change: impl FnOnce(&Folder, &Name, RecordFile) -> Result<T, Error> + Send + 'static,
+    ) -> Result<Outcome<T>, Error> {
+        let (key, seen) = (key.clone(), seen.clone());
+        let name = Name::of(key.as_bytes());
+        let lock = Lock::record(&name);
+        let change = move |folder: &Folder| match folder.read(&name, &key)? {
+            None => Ok(Outcome::Gone),
+            Some(file) if file.revision() != seen => Ok(Outcome::Conflict),
+            Some(file) => change(folder, &name, file).map(Outcome::Done),
+        };
+        self.0.locked(lock, change).await
+    }
+}
+
+impl Files {
+    /// Changes the owner's file, or a fresh one, under its lock.
+    async fn change_owner(
+        &self,
+        owner: &str,
+        until: Expiry,
+        change: impl FnOnce(&mut OwnerFile) -> Result<(), Error> + Send + 'static,
+    ) -> Result<OwnerFile, Error> {
+        Owner::check_name(owner)?;
+        let name = owner.to_owned();
+        let change = move |folder: &Folder| folder.change_owner(&name, until, change);
+        self.0.locked(Lock::owner(owner), change).await
     }
 }
 
@@ -103,26 +158,22 @@ impl Files {
 impl Backend for Files {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
         let key = key.clone();
-        self.run(move |folder| {
-            let file = folder.read(&Name::of(key.as_bytes()), &key)?;
-            Ok(file.map(RecordFile::into_stored))
-        })
-        .await
+        let read = move |folder: &Folder| folder.read(&Name::of(key.as_bytes()), &key);
+        let file = self.0.unlocked(read).await?;
+        Ok(file.map(RecordFile::into_stored))
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
         let (key, record) = (key.clone(), record.clone());
-        self.run(move |folder| {
-            let name = Name::of(key.as_bytes());
-            let _lock = folder.lock("records", &name)?;
-            match folder.read(&name, &key)? {
-                Some(_) => Ok(Created::Exists),
-                None => folder
-                    .write_record(&name, &key, &record)
-                    .map(Created::Saved),
-            }
-        })
-        .await
+        let name = Name::of(key.as_bytes());
+        let lock = Lock::record(&name);
+        let create = move |folder: &Folder| match folder.read(&name, &key)? {
+            Some(_) => Ok(Created::Exists),
+            None => folder
+                .write_record(&name, &key, &record)
+                .map(Created::Saved),
+        };
+        self.0.locked(lock, create).await
     }
 
     async fn swap(
@@ -131,11 +182,9 @@ impl Backend for Files {
         seen: &Revision,
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
-        let (key, seen, record) = (key.clone(), seen.clone(), record.clone());
-        self.run(move |folder| {
-            folder.change(&key, &seen, |name, _| {
-                folder.write_record(name, &key, &record)
-            })
+        let (of, record) = (key.clone(), record.clone());
+        self.change(key, seen, move |folder, name, _| {
+            folder.write_record(name, &of, &record)
         })
         .await
     }
@@ -146,28 +195,23 @@ impl Backend for Files {
         seen: &Revision,
         until: Expiry,
     ) -> Result<Outcome<Revision>, Error> {
-        let (key, seen) = (key.clone(), seen.clone());
-        self.run(move |folder| {
-            folder.change(&key, &seen, |name, file| {
-                folder.write_record(name, &key, &file.record.until(until))
-            })
+        let of = key.clone();
+        self.change(key, seen, move |folder, name, file| {
+            folder.write_record(name, &of, &file.record.until(until))
         })
         .await
     }
 
     async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
-        let (key, seen) = (key.clone(), seen.clone());
-        self.run(move |folder| {
-            folder.change(&key, &seen, |name, file| {
-                folder.remove_record(name, &file.record)
-            })
+        self.change(key, seen, |folder, name, file| {
+            folder.remove_record(name, &file.record)
         })
         .await
     }
 
     /// Looks whether the folder is there, and whether this program may write to it.
     async fn ping(&self) -> Result<(), Error> {
-        self.run(|folder| folder.check()).await
+        self.0.unlocked(Folder::check).await
     }
 
     fn owners(&self) -> Option<&dyn Owners> {
@@ -183,94 +227,54 @@ impl Backend for Files {
 impl Owners for Files {
     async fn generation(&self, owner: &str) -> Result<Option<Generation>, Error> {
         let owner = owner.to_owned();
-        self.run(move |folder| Ok(folder.read_owner(&owner)?.map(|of| of.generation)))
-            .await
+        let read = move |folder: &Folder| folder.read_owner(&owner);
+        Ok(self.0.unlocked(read).await?.map(|of| of.generation))
     }
 
-    async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
-        let name = owner.to_owned();
-        self.run(move |folder| {
-            let _lock = folder.lock("owners", &Name::of(name.as_bytes()))?;
-            let file = match folder.owner_to_write(&name)? {
-                Some(of) if of.until >= until => return Ok(of.generation),
-                Some(of) => OwnerFile { until, ..of },
-                None => OwnerFile {
-                    name,
-                    generation: Generation::random()?,
-                    until,
-                    keep: None,
-                },
-            };
-            folder.write_owner(&file)?;
-            Ok(file.generation)
+    async fn begin(&self, owner: &str, until: Expiry, _: &Key) -> Result<Login, Error> {
+        let count = |file: &mut OwnerFile| {
+            file.logins += 1;
+            Ok(())
+        };
+        let counted = self.change_owner(owner, until, count).await?;
+        Ok(Login {
+            generation: counted.generation,
+            number: counted.logins,
         })
-        .await
+    }
+
+    async fn extend(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+        let extended = self.change_owner(owner, until, |_| Ok(())).await?;
+        Ok(extended.generation)
     }
 
     async fn revoke(
         &self,
         owner: &str,
         until: Expiry,
-        keep: Option<&Key>,
+        keep: Option<&Login>,
     ) -> Result<Generation, Error> {
-        let (name, keep) = (owner.to_owned(), keep.cloned());
-        self.run(move |folder| {
-            let _lock = folder.lock("owners", &Name::of(name.as_bytes()))?;
-            let before = folder.owner_to_write(&name)?.map(|of| of.until);
-            let keep = match keep.map(|key| (folder.read(&Name::of(key.as_bytes()), &key), key)) {
-                Some((Ok(Some(stored)), key)) => {
-                    let owner = stored.record.owner();
-                    owner.is_some_and(|owner| owner.name == name).then_some(key)
-                }
-                Some((Err(error), _)) if !error.is_corrupt() => return Err(error),
-                _ => None,
-            };
-            let file = OwnerFile {
-                name,
-                generation: Generation::random()?,
-                until: before.map_or(until, |before| before.max(until)),
-                keep,
-            };
-            folder.write_owner(&file)?;
-            Ok(file.generation)
-        })
-        .await
+        let keep = keep.copied();
+        let revoke = move |file: &mut OwnerFile| {
+            file.kept = keep.filter(|login| file.lets_live(login));
+            file.generation = Generation::random()?;
+            Ok(())
+        };
+        Ok(self.change_owner(owner, until, revoke).await?.generation)
     }
 
     async fn keys(&self, owner: &str) -> Result<Vec<Key>, Error> {
         let owner = owner.to_owned();
-        self.run(move |folder| {
-            let mut keys = Vec::new();
-            if folder.owner_to_write(&owner)?.is_none() {
-                return Ok(keys);
-            }
-            for mark in paths_in(&folder.list_of(&owner))? {
-                // One that cannot be read hides none of the others: a purge names it.
-                let listed = folder.listed(&mark).unwrap_or_default();
-                keys.extend(listed.filter(|(of, _)| *of == owner).map(|(_, key)| key));
-            }
-            Ok(keys)
-        })
-        .await
-    }
-}
-
-#[async_trait]
-impl Scan for Files {
-    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Page, Error> {
-        let after = after.cloned();
-        self.run(move |folder| folder.page(after.as_ref(), limit))
-            .await
-    }
-
-    async fn purge(&self, limit: usize) -> Result<Purged, Error> {
-        self.run(move |folder| folder.purge(limit)).await
+        let keys = move |folder: &Folder| folder.listed_keys(&owner);
+        self.0.unlocked(keys).await
     }
 }
 
 /// The folder's path.
 impl fmt::Debug for Files {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Files").field(&self.0.path()).finish()
+        f.debug_tuple("Files")
+            .field(&self.0.folder().path())
+            .finish()
     }
 }

@@ -1,16 +1,24 @@
 //! What a scan does: reads all files of the folder, and removes those that are over.
 //!
 //! A file that cannot be read keeps no other from being read or removed. A purge syncs nothing:
-//! what a crash brings back of it is still over.
+//! what a crash brings back of it is still over. Each batch of files is an operation of its own,
+//! so that a scan of any length ends if the disk hangs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::super::{Entry, Error, Key, Page, Purged};
-use super::folder::{Folder, Name, no_record, paths_in, read, read_record, remove};
-use super::format::{OwnerFile, RecordFile};
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use super::super::{Entry, Error, Key, Page, Purged, Scan};
+use super::Files;
+use super::folder::{Folder, Name, list, no_record, remove};
+use super::operations::{Lock, Operations};
+
+/// How many files one operation looks at.
+const BATCH: usize = 256;
 
 /// How old a file is that a writer has left unfinished and does not go on with.
 const UNFINISHED: Duration = Duration::from_secs(3_600);
@@ -26,16 +34,16 @@ fn noted<T: Default>(found: Result<T, Error>, skipped: &mut Skipped) -> T {
     })
 }
 
-impl Folder {
+#[async_trait]
+impl Scan for Files {
     /// The first living records after the key, in the order of keys.
-    pub(super) fn page(&self, after: Option<&Key>, limit: usize) -> Result<Page, Error> {
+    async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Page, Error> {
         let (mut entries, mut skipped) = (Vec::new(), Skipped::new());
-        for folder in paths_in(&self.records)? {
-            for path in noted(paths_in(&folder), &mut skipped) {
-                let entry = noted(self.live_entry(&path), &mut skipped);
-                let is_after = |entry: &Entry| after.is_none_or(|after| entry.key > *after);
-                entries.extend(entry.filter(is_after));
-            }
+        for part in self.0.unlocked(Folder::parts_of_records).await? {
+            let files = part_of_records(&self.0, part, &mut skipped).await?;
+            let found = look_at(&self.0, files, usize::MAX, &mut skipped, live_entry).await?;
+            let is_after = |entry: &Entry| after.is_none_or(|after| entry.key > *after);
+            entries.extend(found.into_iter().filter(is_after));
         }
         if after.is_some() {
             skipped.clear(); // the first page has named them
@@ -46,147 +54,266 @@ impl Folder {
         })
     }
 
-    fn live_entry(&self, path: &Path) -> Result<Option<Entry>, Error> {
-        Ok(match read_record(path)? {
-            Some(file) if self.is_live(&file)? => Some(file.into_entry()),
-            _ => None,
-        })
-    }
-
     /// Removes at most so many records that are over, and all else that is of no use.
-    pub(super) fn purge(&self, limit: usize) -> Result<Purged, Error> {
-        self.access()?;
-        let mut purged = Purged::default();
-        let mut folders = paths_in(&self.records)?;
-        folders.sort();
+    async fn purge(&self, limit: usize) -> Result<Purged, Error> {
+        let mut purge = Purge::new(&self.0);
+        let mut parts = self.0.unlocked(Folder::parts_to_purge).await?;
         // It goes on where the last purge had reached its limit.
-        let first = self.next_folder.load(Ordering::Relaxed) % folders.len().max(1);
-        folders.rotate_left(first);
-        for (number, folder) in folders.iter().enumerate() {
-            self.purge_records(folder, limit, &mut purged);
-            if purged.removed == limit {
-                self.next_folder.store(first + number, Ordering::Relaxed);
-                return Ok(purged);
+        let next = &self.0.folder().next_part;
+        let first = next.load(Ordering::Relaxed) % parts.len().max(1);
+        parts.rotate_left(first);
+        for (number, part) in parts.into_iter().enumerate() {
+            purge.records(part, limit).await?;
+            if purge.purged.removed == limit {
+                next.store(first + number, Ordering::Relaxed);
+                return Ok(purge.purged);
             }
         }
-        self.purge_leftovers(&mut purged.skipped)?;
-        Ok(purged)
+        purge.unfinished().await?;
+        purge.owners().await?;
+        purge.marks().await?;
+        Ok(purge.purged)
     }
+}
 
-    fn purge_records(&self, folder: &Path, limit: usize, purged: &mut Purged) {
-        let Purged { removed, skipped } = purged;
-        let mut over = Vec::new();
-        for path in noted(paths_in(folder), skipped) {
-            if over.len() == limit - *removed {
-                break;
-            }
-            let found = noted(self.find_over(&path), skipped);
-            over.extend(found.map(|_| path));
+/// The files in a part of the records.
+async fn part_of_records(
+    files: &Operations<Folder>,
+    part: u8,
+    skipped: &mut Skipped,
+) -> Result<Vec<PathBuf>, Error> {
+    let list = move |folder: &Folder| Ok(list(&folder.part_of_records(part)));
+    Ok(noted(files.unlocked(list).await?, skipped))
+}
+
+/// What is found in the files, until it is enough.
+async fn look_at<T: Send + 'static>(
+    files: &Operations<Folder>,
+    paths: Vec<PathBuf>,
+    enough: usize,
+    skipped: &mut Skipped,
+    look: fn(&Folder, &Path) -> Result<Option<T>, Error>,
+) -> Result<Vec<T>, Error> {
+    let mut found = Vec::new();
+    for batch in paths.chunks(BATCH) {
+        if found.len() >= enough {
+            break;
         }
-        let part = folder.file_name().unwrap_or_default();
-        if over.is_empty() {
-            return;
-        }
-        let Some(_lock) = noted(self.lock_part("records", part).map(Some), skipped) else {
-            return;
+        let batch = batch.to_vec();
+        let look = move |folder: &Folder| {
+            let mut skipped = Skipped::new();
+            let look = |path: &PathBuf| noted(look(folder, path), &mut skipped);
+            let found: Vec<T> = batch.iter().filter_map(look).collect();
+            Ok((found, skipped))
         };
-        for path in over {
-            *removed += usize::from(noted(self.remove_over(&path), skipped));
+        let (more, errors) = files.unlocked(look).await?;
+        found.extend(more);
+        skipped.extend(errors);
+    }
+    found.truncate(enough);
+    Ok(found)
+}
+
+fn live_entry(folder: &Folder, path: &Path) -> Result<Option<Entry>, Error> {
+    let name = Name::of_file(path).ok_or_else(|| no_record(path))?;
+    Ok(match folder.record(&name)? {
+        Some(file) if folder.is_live(&file)? => Some(file.into_entry()),
+        _ => None,
+    })
+}
+
+/// The name of the record in that file, if it is over.
+fn record_over(folder: &Folder, path: &Path) -> Result<Option<Name>, Error> {
+    let name = Name::of_file(path).ok_or_else(|| no_record(path))?;
+    let is_over = match folder.record(&name)? {
+        Some(file) => !folder.is_live(&file)?,
+        None => false,
+    };
+    Ok(is_over.then_some(name))
+}
+
+/// The owner in that file, who is over.
+fn owner_over(folder: &Folder, path: &Path) -> Result<Option<String>, Error> {
+    let below = path.file_name().unwrap_or_default().as_ref();
+    let owner = folder.owner(below)?;
+    Ok(owner
+        .filter(|owner| !owner.is_live())
+        .map(|owner| owner.name))
+}
+
+/// Removes what was being written when its writer ended.
+fn purge_unfinished(folder: &Folder, path: &Path) -> Result<Option<()>, Error> {
+    let modified = fs::metadata(path).and_then(|metadata| metadata.modified());
+    let age = modified.ok().and_then(|modified| modified.elapsed().ok());
+    if age.is_some_and(|age| age > UNFINISHED) {
+        remove(
+            &folder.unfinished,
+            path.file_name().unwrap_or_default().as_ref(),
+        )?;
+    }
+    Ok(None)
+}
+
+/// A purge that goes on.
+struct Purge<'a> {
+    files: &'a Operations<Folder>,
+    /// How long it waits for locks that other processes hold: not at all once it has waited for
+    /// one in vain, since there may be one for each file.
+    patience: Duration,
+    purged: Purged,
+}
+
+impl<'a> Purge<'a> {
+    fn new(files: &'a Operations<Folder>) -> Self {
+        Purge {
+            files,
+            patience: files.timeout(),
+            purged: Purged::default(),
         }
     }
 
-    /// The record in that file, if it is over.
-    fn find_over(&self, path: &Path) -> Result<Option<RecordFile>, Error> {
-        Ok(match read_record(path)? {
-            Some(file) if !self.is_live(&file)? => Some(file),
-            _ => None,
-        })
+    async fn records(&mut self, part: u8, limit: usize) -> Result<(), Error> {
+        let skipped = &mut self.purged.skipped;
+        let paths = part_of_records(self.files, part, skipped).await?;
+        let room = limit - self.purged.removed;
+        let over = look_at(self.files, paths, room, skipped, record_over).await?;
+        for batch in over.chunks(BATCH) {
+            let batch = batch.to_vec();
+            let remove = move |folder: &Folder| {
+                let mut purged = Purged::default();
+                for name in &batch {
+                    let removed = noted(folder.remove_if_over(name), &mut purged.skipped);
+                    purged.removed += usize::from(removed);
+                }
+                Ok(purged)
+            };
+            let Purged { removed, skipped } = self.locked(Lock::records(part), remove).await;
+            self.purged.removed += removed;
+            self.purged.skipped.extend(skipped);
+        }
+        Ok(())
     }
 
-    /// Removes the record in that file, if it is still over now that no other process writes.
-    fn remove_over(&self, path: &Path) -> Result<bool, Error> {
-        let Some(file) = self.find_over(path)? else {
-            return Ok(false);
-        };
-        let is_removed = remove(path)?;
-        if let (Some(owner), Some(name)) = (file.record.owner(), name_of(path)) {
-            remove(&self.mark_of(&owner.name, &name))?;
-        }
-        Ok(is_removed)
+    async fn unfinished(&mut self) -> Result<(), Error> {
+        let unfinished = |folder: &Folder| list(folder.unfinished.folder());
+        let paths = self.files.unlocked(unfinished).await?;
+        let skipped = &mut self.purged.skipped;
+        look_at(self.files, paths, usize::MAX, skipped, purge_unfinished).await?;
+        Ok(())
     }
 
-    /// Removes what a crash left unfinished, owners that are over, and what is on an owner's
-    /// list and not the owner's.
-    fn purge_leftovers(&self, skipped: &mut Skipped) -> Result<(), Error> {
-        for path in paths_in(&self.unfinished)? {
-            noted(purge_unfinished(&path), skipped);
+    async fn owners(&mut self) -> Result<(), Error> {
+        let owners = |folder: &Folder| list(folder.owners.folder());
+        let paths = self.files.unlocked(owners).await?;
+        let skipped = &mut self.purged.skipped;
+        for owner in look_at(self.files, paths, usize::MAX, skipped, owner_over).await? {
+            let lock = Lock::owner(&owner);
+            self.locked(lock, move |folder| folder.remove_owner_if_over(&owner))
+                .await;
         }
-        for path in paths_in(&self.owners)? {
-            noted(self.purge_owner(&path), skipped);
-        }
-        for list in paths_in(&self.owned)? {
-            for mark in noted(paths_in(&list), skipped) {
-                noted(self.purge_mark(&list, &mark), skipped);
+        Ok(())
+    }
+
+    /// Removes what is on an owner's list and not the owner's.
+    async fn marks(&mut self) -> Result<(), Error> {
+        let lists = |folder: &Folder| list(folder.owned.folder());
+        for path in self.files.unlocked(lists).await? {
+            let Some(owner) = Name::of_file(&path) else {
+                continue;
+            };
+            let of = owner.clone();
+            let wrong = move |folder: &Folder| Ok(folder.wrong_marks(&of));
+            let wrong = self.files.unlocked(wrong).await?;
+            for name in noted(wrong, &mut self.purged.skipped) {
+                let (lock, of) = (Lock::record(&name), owner.clone());
+                self.locked(lock, move |folder| folder.remove_mark_if_wrong(&of, &name))
+                    .await;
             }
         }
         Ok(())
     }
 
-    fn purge_owner(&self, path: &Path) -> Result<(), Error> {
-        let Some(bytes) = read(path)? else {
-            return Ok(());
-        };
-        let file = OwnerFile::parse(&bytes).ok_or_else(|| no_record(path))?;
-        if file.is_live() {
-            return Ok(());
+    /// What comes of the work; nothing, if another process holds the lock.
+    async fn locked<T: Default + Send + 'static>(
+        &mut self,
+        lock: Lock,
+        work: impl FnOnce(&Folder) -> Result<T, Error> + Send + 'static,
+    ) -> T {
+        let give_up = Instant::now() + self.patience;
+        let done = self.files.locked_by(give_up, lock, work).await;
+        if done.as_ref().is_err_and(Error::is_unavailable) {
+            self.patience = Duration::ZERO;
         }
-        let _lock = self.lock("owners", &Name::of(file.name.as_bytes()))?;
-        // Another process may have begun it anew.
-        match self.read_owner(&file.name)? {
-            Some(_) => Ok(()),
-            None => remove(path).map(drop),
+        noted(done, &mut self.purged.skipped)
+    }
+}
+
+impl Folder {
+    /// The parts that have a folder, in their order.
+    fn parts_of_records(&self) -> Result<Vec<u8>, Error> {
+        let paths = list(self.records.folder())?;
+        let part = |path: &PathBuf| {
+            let name = path.file_name()?.to_str()?;
+            u8::from_str_radix(name, 16).ok()
+        };
+        let mut parts: Vec<u8> = paths.iter().filter_map(part).collect();
+        parts.sort_unstable();
+        Ok(parts)
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// Unavailable, if this program must not write here.
+    fn parts_to_purge(&self) -> Result<Vec<u8>, Error> {
+        self.access()?;
+        self.parts_of_records()
+    }
+
+    /// Removes a record that was over, if it still is now that no other process writes.
+    fn remove_if_over(&self, name: &Name) -> Result<bool, Error> {
+        match self.record(name)? {
+            Some(file) if !self.is_live(&file)? => self.drop_record(name, &file.record),
+            _ => Ok(false),
         }
     }
 
-    pub(super) fn purge_mark(&self, list: &Path, mark: &Path) -> Result<(), Error> {
-        let Some(name) = name_of(mark) else {
-            return Ok(());
-        };
-        if self.is_listed_rightly(list, &name) {
-            return Ok(());
+    /// Removes an owner who was over, unless another process has begun it anew.
+    fn remove_owner_if_over(&self, owner: &str) -> Result<(), Error> {
+        match self.read_owner(owner)? {
+            Some(_) => Ok(()),
+            None => remove(&self.owners, &Folder::owner_below(owner)).map(drop),
         }
-        let _lock = self.lock("records", &name)?;
-        // Another process may have written the record after its mark.
-        match self.is_listed_rightly(list, &name) {
+    }
+
+    /// What is on the list of that owner's name and not the owner's.
+    fn wrong_marks(&self, owner: &Name) -> Result<Vec<Name>, Error> {
+        let marks = list(&self.owned.path(owner.to_string()))?;
+        let names = marks.iter().filter_map(|path| Name::of_file(path));
+        Ok(names
+            .filter(|name| !self.is_listed_rightly(owner, name))
+            .collect())
+    }
+
+    /// Removes a mark, unless another process has written the record after it.
+    fn remove_mark_if_wrong(&self, owner: &Name, name: &Name) -> Result<(), Error> {
+        let below = Path::new(&owner.to_string()).join(name.to_string());
+        match self.is_listed_rightly(owner, name) {
             true => Ok(()),
-            false => remove(mark).map(drop),
+            false => remove(&self.owned, &below).map(drop),
         }
     }
 
     /// Whether the record is that owner's. One that cannot be read may be: its own purge names
     /// it.
-    fn is_listed_rightly(&self, list: &Path, name: &Name) -> bool {
-        match read_record(&self.record_path(name)) {
+    fn is_listed_rightly(&self, list: &Name, name: &Name) -> bool {
+        match self.record(name) {
             Ok(Some(file)) => {
                 let owner = file.record.owner();
-                owner.is_some_and(|owner| self.list_of(&owner.name) == list)
+                owner.is_some_and(|owner| Name::of(owner.name.as_bytes()) == *list)
             }
             Ok(None) => false,
             Err(_) => true,
         }
-    }
-}
-
-fn name_of(path: &Path) -> Option<Name> {
-    Some(Name::of_file(path.file_name()?.to_str()?))
-}
-
-/// Removes what was being written when its writer ended.
-fn purge_unfinished(path: &PathBuf) -> Result<(), Error> {
-    let modified = fs::metadata(path).and_then(|metadata| metadata.modified());
-    let age = modified.ok().and_then(|modified| modified.elapsed().ok());
-    match age.is_some_and(|age| age > UNFINISHED) {
-        true => remove(path).map(drop),
-        false => Ok(()),
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use super::folder::list;
 use super::*;
 
 /// A folder that is removed in the end.
@@ -30,7 +31,7 @@ impl Drop for Temporary {
 }
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let paths = paths_in(folder).unwrap().into_iter();
+    let paths = list(folder).unwrap().into_iter();
     let files = paths.flat_map(|path| match path.is_dir() {
         true => files_below(&path),
         false => vec![path],
@@ -55,13 +56,19 @@ fn soon() -> Expiry {
     Expiry::after(Duration::from_secs(600))
 }
 
+/// A login whose record is under another key than it said.
+async fn begun(backend: &Files, owner: &str) -> Login {
+    let begun = backend.begin(owner, soon(), &key("elsewhere")).await;
+    begun.unwrap()
+}
+
 #[tokio::test]
 async fn nobody_else_may_read_them() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let record = Record::new("v", soon());
     backend.create(&key("a"), &record).await.unwrap();
-    backend.begin("ape", soon()).await.unwrap();
+    begun(&backend, "ape").await;
     assert_eq!(folder.files().len(), 2);
     #[cfg(unix)]
     for path in folder.files() {
@@ -106,7 +113,7 @@ async fn a_torn_file_is_an_error_for_its_key_alone() {
         let record = Record::new(name, until);
         backend.create(&key(name), &record).await.unwrap();
     }
-    let path = backend.0.record_path(&Name::of(b"torn"));
+    let path = backend.0.folder().record_path(&Name::of(b"torn"));
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     assert!(backend.load(&key("torn")).await.unwrap_err().is_corrupt());
@@ -119,7 +126,7 @@ async fn a_torn_file_is_an_error_for_its_key_alone() {
     names_alone(&purged.skipped, &path);
     assert_eq!(folder.files().len(), 2, "and has purged the others");
     // A file under another's name is not taken for it.
-    let whole = fs::read(backend.0.record_path(&Name::of(b"whole"))).unwrap();
+    let whole = fs::read(backend.0.folder().record_path(&Name::of(b"whole"))).unwrap();
     fs::write(&path, whole).unwrap();
     assert!(backend.load(&key("torn")).await.unwrap_err().is_corrupt());
 }
@@ -128,10 +135,10 @@ async fn a_torn_file_is_an_error_for_its_key_alone() {
 async fn nothing_is_left_of_what_is_over() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
-    let generation = backend.begin("ape", soon()).await.unwrap();
+    let login = begun(&backend, "ape").await;
     let owned = |name: &str| {
         let name = name.to_owned();
-        Record::new("v", soon()).owned_by(crate::backend::Owner { name, generation })
+        Record::new("v", soon()).owned_by(crate::backend::Owner { name, login })
     };
     for name in ["removed", "another's", "revoked"] {
         backend.create(&key(name), &owned("ape")).await.unwrap();
@@ -141,10 +148,10 @@ async fn nothing_is_left_of_what_is_over() {
         .remove(&key("removed"), &seen("removed").await)
         .await
         .unwrap();
-    let others = backend.begin("bonobo", soon()).await.unwrap();
+    let others = begun(&backend, "bonobo").await;
     let of_bonobo = Record::new("v", soon()).owned_by(crate::backend::Owner {
         name: "bonobo".to_owned(),
-        generation: others,
+        login: others,
     });
     let another = seen("another's").await;
     backend
@@ -163,15 +170,15 @@ async fn nothing_is_left_of_what_is_over() {
 async fn a_damaged_file_keeps_no_other_from_its_list_or_its_purge() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
-    let generation = backend.begin("ape", soon()).await.unwrap();
+    let login = begun(&backend, "ape").await;
     let owned = Record::new("v", soon()).owned_by(crate::backend::Owner {
         name: "ape".to_owned(),
-        generation,
+        login,
     });
     for name in ["torn", "whole"] {
         backend.create(&key(name), &owned).await.unwrap();
     }
-    fs::write(backend.0.record_path(&Name::of(b"torn")), "x").unwrap();
+    fs::write(backend.0.folder().record_path(&Name::of(b"torn")), "x").unwrap();
     assert_eq!(backend.keys("ape").await.unwrap(), [key("whole")]);
     // A damaged owner lets nothing live, and begins anew.
     let owners = folder.0.join("owners");
@@ -181,12 +188,13 @@ async fn a_damaged_file_keeps_no_other_from_its_list_or_its_purge() {
     let past = Expiry::from_millis(0);
     for number in 0..10 {
         let over = format!("over {number}");
-        backend.begin(&over, past).await.unwrap();
+        backend.begin(&over, past, &key("elsewhere")).await.unwrap();
     }
     let purged = backend.purge(10).await.unwrap();
     assert_eq!(purged.skipped.len(), 3, "the owner, and two records");
     assert_eq!(files_below(&owners).len(), 1, "and has purged the others");
-    assert_ne!(backend.begin("ape", soon()).await.unwrap(), generation);
+    let anew = begun(&backend, "ape").await;
+    assert_ne!(anew.generation, login.generation);
     assert_eq!(backend.load(&key("whole")).await.unwrap(), None);
 }
 
@@ -198,7 +206,7 @@ fn a_folder_that_cannot_be_had_is_an_error() {
 
 /// A file that the program may not read, whoever runs it: a folder is in its place.
 async fn make_unreadable(backend: &Files, name: &str) -> PathBuf {
-    let path = backend.0.record_path(&Name::of(name.as_bytes()));
+    let path = backend.0.folder().record_path(&Name::of(name.as_bytes()));
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     path
@@ -208,10 +216,10 @@ async fn make_unreadable(backend: &Files, name: &str) -> PathBuf {
 async fn an_unreadable_file_is_an_error_for_its_key_alone() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
-    let generation = backend.begin("ape", soon()).await.unwrap();
+    let login = begun(&backend, "ape").await;
     let owned = Record::new("v", soon()).owned_by(crate::backend::Owner {
         name: "ape".to_owned(),
-        generation,
+        login,
     });
     for name in ["unreadable", "readable"] {
         backend.create(&key(name), &owned).await.unwrap();
@@ -241,10 +249,10 @@ async fn an_unreadable_file_is_an_error_for_its_key_alone() {
     fs::remove_file(&owner).unwrap();
     fs::create_dir(&owner).unwrap();
     assert!(backend.keys("ape").await.unwrap_err().is_unavailable());
-    assert!(backend.begin("ape", soon()).await.is_err());
+    assert!(backend.extend("ape", soon()).await.is_err());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_cleanup_tells_of_an_unreadable_file_and_goes_on() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
@@ -333,7 +341,7 @@ async fn root_makes_files_for_the_owner_of_the_store() {
         let backend = Files::open(&folder.0).unwrap();
         let record = Record::new("v", soon());
         backend.create(&key("a"), &record).await.unwrap();
-        backend.begin("ape", soon()).await.unwrap();
+        begun(&backend, "ape").await;
         let gorilla = GorillaFiles::open(folder.0.join("gorilla")).unwrap();
         chown(folder.0.join("gorilla"), Some(USER), Some(GROUP)).unwrap();
         drop(gorilla);
@@ -354,35 +362,31 @@ async fn root_makes_files_for_the_owner_of_the_store() {
             let is_so = metadata.mode() & 0o777 == expected;
             assert!(!is_ours || is_so, "{path:?} {:o}", metadata.mode());
             if metadata.is_dir() {
-                found.extend(paths_in(&path).unwrap());
+                found.extend(list(&path).unwrap());
             }
         }
         // No link leads it out of the store.
         let outside = Temporary::new();
         fs::create_dir(&outside.0).unwrap();
-        let part = backend.0.record_path(&Name::of(b"b"));
+        let part = backend.0.folder().record_path(&Name::of(b"b"));
         let part = part.parent().unwrap();
         let _ = fs::remove_dir_all(part);
         symlink(&outside.0, part).unwrap();
         let refused = backend.create(&key("b"), &record).await.unwrap_err();
         assert!(refused.is_unavailable(), "{refused}");
-        assert_eq!(paths_in(&outside.0).unwrap(), [] as [PathBuf; 0]);
+        assert_eq!(list(&outside.0).unwrap(), [] as [PathBuf; 0]);
     }
 }
 
 /// Runs a purge that has looked at all it finds, and waits for a lock, while `write` happens.
-async fn while_a_purge_waits(
-    backend: &Files,
-    kind: &str,
-    name: &Name,
-    write: impl FnOnce(&Folder),
-) -> usize {
-    let lock = backend.0.lock(kind, name).unwrap();
+async fn while_a_purge_waits(backend: &Files, lock: Lock, write: impl FnOnce(&Folder)) -> usize {
+    let lock = backend.0.folder().try_lock(lock).unwrap();
+    assert!(lock.is_some(), "nothing else has it");
     let purging = backend.clone();
     let purge = tokio::spawn(async move { purging.purge(10).await.unwrap().removed });
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(!purge.is_finished(), "it waits for the lock");
-    write(&backend.0);
+    write(backend.0.folder());
     drop(lock);
     purge.await.unwrap()
 }
@@ -398,37 +402,35 @@ async fn a_purge_looks_again_once_it_has_the_lock() {
         .create(&key, &Record::new("old", past))
         .await
         .unwrap();
-    let removed = while_a_purge_waits(&backend, "records", &name, |folder| {
+    let removed = while_a_purge_waits(&backend, Lock::record(&name), |folder| {
         folder.write_record(&name, &key, &record).unwrap();
     });
     assert_eq!(removed.await, 0);
     assert!(backend.load(&key).await.unwrap().is_some());
     // An owner who begins anew.
-    let owner = OwnerFile {
-        name: "ape".to_owned(),
-        generation: Generation::random().unwrap(),
-        until: soon(),
-        keep: None,
-    };
-    backend.begin("ape", past).await.unwrap();
-    let of_ape = Name::of(b"ape");
-    while_a_purge_waits(&backend, "owners", &of_ape, |folder| {
-        folder.write_owner(&owner).unwrap()
+    let generation = Generation::random().unwrap();
+    backend.extend("ape", past).await.unwrap();
+    while_a_purge_waits(&backend, Lock::owner("ape"), |folder| {
+        let written = folder.change_owner("ape", soon(), |file| {
+            file.generation = generation;
+            Ok(())
+        });
+        written.map(drop).unwrap();
     })
     .await;
-    assert_eq!(
-        backend.generation("ape").await.unwrap(),
-        Some(owner.generation)
-    );
+    assert_eq!(backend.generation("ape").await.unwrap(), Some(generation));
     // A record that is written after its mark.
     let owned = record.owned_by(crate::backend::Owner {
         name: "ape".to_owned(),
-        generation: owner.generation,
+        login: Login {
+            generation,
+            number: 1,
+        },
     });
     let (marked, of_marked) = (super::tests::key("marked"), Name::of(b"marked"));
     backend.create(&marked, &owned).await.unwrap();
-    fs::remove_file(backend.0.record_path(&of_marked)).unwrap();
-    while_a_purge_waits(&backend, "records", &of_marked, |folder| {
+    fs::remove_file(backend.0.folder().record_path(&of_marked)).unwrap();
+    while_a_purge_waits(&backend, Lock::record(&of_marked), |folder| {
         folder
             .write_record(&of_marked, &marked, &owned)
             .map(drop)

@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use expiring::{Expires, Expiring};
 
 use super::{
-    Backend, Created, Entry, Error, Expiry, Generation, Key, Outcome, Owners, Page, Purged, Record,
-    Revision, Scan, Stored,
+    Backend, Created, Entry, Error, Expiry, Generation, Key, Login, Outcome, Owner, Owners, Page,
+    Purged, Record, Revision, Scan, Stored,
 };
 
 /// Into how many parts the records are divided, each with a lock of its own.
@@ -56,7 +56,10 @@ impl Expires for Kept {
 
 struct OwnerRecord {
     generation: Generation,
-    keep: Option<Key>,
+    /// How many logins have begun.
+    logins: u64,
+    /// The login that the last revocation kept.
+    kept: Option<Login>,
     until: Expiry,
     /// Those that were written as this owner's, some of which may be gone.
     keys: HashSet<Key>,
@@ -69,17 +72,18 @@ impl Expires for OwnerRecord {
 }
 
 impl OwnerRecord {
-    fn new(generation: Generation, until: Expiry, keep: Option<&Key>) -> Self {
+    fn new(generation: Generation, until: Expiry) -> Self {
         OwnerRecord {
             generation,
-            keep: keep.cloned(),
+            logins: 0,
+            kept: None,
             until,
-            keys: keep.cloned().into_iter().collect(),
+            keys: HashSet::new(),
         }
     }
 
-    fn lets_live(&self, key: &Key, generation: Generation) -> bool {
-        self.generation == generation || self.keep.as_ref() == Some(key)
+    fn lets_live(&self, login: &Login) -> bool {
+        self.generation == login.generation || self.kept.as_ref() == Some(login)
     }
 }
 
@@ -119,17 +123,17 @@ impl Memory {
     }
 
     /// Whether a record's owner lets it live.
-    fn owner_lets_live(&self, key: &Key, record: &Record, now: Expiry) -> bool {
+    fn owner_lets_live(&self, record: &Record, now: Expiry) -> bool {
         let Some(owner) = record.owner() else {
             return true;
         };
         let owners = locked(&self.owners);
         let current = owners.get(&owner.name).filter(|of| of.until > now);
-        current.is_some_and(|of| of.lets_live(key, owner.generation))
+        current.is_some_and(|of| of.lets_live(&owner.login))
     }
 
-    fn is_live(&self, key: &Key, record: &Record, now: Expiry) -> bool {
-        record.expiry() > now && self.owner_lets_live(key, record, now)
+    fn is_live(&self, record: &Record, now: Expiry) -> bool {
+        record.expiry() > now && self.owner_lets_live(record, now)
     }
 
     /// Notes a record with its owner, so that it can be listed.
@@ -150,46 +154,38 @@ impl Memory {
         }
     }
 
-    /// Gives an owner another generation; what the owner's record was before, and what of `keep`
-    /// lives on.
-    fn begin_generation<'k>(
+    /// Changes the owner's record, which is made if none lives, and keeps it to `until` at least.
+    fn change_owner<T>(
         &self,
         owner: &str,
-        generation: Generation,
         until: Expiry,
-        keep: Option<&'k Key>,
-    ) -> (Option<OwnerRecord>, Option<&'k Key>) {
-        let shard = keep.map(|key| self.shard(key));
+        change: impl FnOnce(&mut OwnerRecord) -> T,
+    ) -> Result<T, Error> {
+        Owner::check_name(owner)?;
+        let fresh = Generation::random()?;
         let mut owners = locked(&self.owners);
-        let before = owners.remove(owner);
-        let now = Expiry::now();
-        let lives = |key: &&Key| {
-            let record = shard.as_ref().and_then(|shard| shard.get(*key));
-            let record = record.filter(|kept| kept.record.expiry() > now);
-            let of = record.and_then(|kept| kept.record.owner().filter(|of| of.name == owner));
-            let before = before.as_ref().filter(|before| before.until > now);
-            before
-                .zip(of)
-                .is_some_and(|(before, of)| before.lets_live(key, of.generation))
-        };
-        let keep = keep.filter(lives);
-        let until = before.as_ref().map_or(until, |of| of.until.max(until));
-        owners.insert(owner.to_owned(), OwnerRecord::new(generation, until, keep));
-        (before, keep)
+        owners.purge(Expiry::now(), PURGED_BY_EACH);
+        let before = owners.remove(owner).filter(|of| of.until > Expiry::now());
+        let mut record = before.unwrap_or_else(|| OwnerRecord::new(fresh, until));
+        record.until = record.until.max(until);
+        let changed = change(&mut record);
+        owners.insert(owner.to_owned(), record);
+        Ok(changed)
     }
 
-    /// Expires what a revocation ended, so that a purge finds it: the records of that owner
-    /// which lived by what the owner's record was `before`.
-    fn end_revoked(&self, owner: &str, before: &OwnerRecord, keep: Option<&Key>) {
-        for key in before.keys.iter().filter(|key| Some(*key) != keep) {
-            let mut shard = self.shard(key);
-            let is_ended = shard.get(key).is_some_and(|kept| {
+    /// Expires what a revocation ended, so that a purge finds it: those of the records under
+    /// `keys` whose logins it `ended`.
+    fn end_revoked(&self, owner: &str, keys: HashSet<Key>, ended: impl Fn(&Login) -> bool) {
+        for key in keys {
+            let mut shard = self.shard(&key);
+            let is_ended = shard.get(&key).is_some_and(|kept| {
                 let of = kept.record.owner().filter(|of| of.name == owner);
-                of.is_some_and(|of| before.lets_live(key, of.generation))
+                of.is_some_and(|of| ended(&of.login))
             });
-            if is_ended && let Some(kept) = shard.remove(key) {
+            if is_ended && let Some(kept) = shard.remove(&key) {
+                self.forget_owner(&key, &kept.record);
                 let record = kept.record.until(Expiry::from_millis(0));
-                shard.insert(key.clone(), Kept { record, ..kept });
+                shard.insert(key, Kept { record, ..kept });
             }
         }
     }
@@ -203,7 +199,7 @@ impl Memory {
     ) -> Outcome<T> {
         let mut shard = self.shard(key);
         let kept = shard.get(key);
-        let Some(kept) = kept.filter(|kept| self.is_live(key, &kept.record, Expiry::now())) else {
+        let Some(kept) = kept.filter(|kept| self.is_live(&kept.record, Expiry::now())) else {
             return Outcome::Gone;
         };
         match seen.as_bytes() == kept.revision.to_be_bytes() {
@@ -235,7 +231,7 @@ impl Backend for Memory {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
         let shard = self.shard(key);
         let kept = shard.get(key);
-        let live = kept.filter(|kept| self.is_live(key, &kept.record, Expiry::now()));
+        let live = kept.filter(|kept| self.is_live(&kept.record, Expiry::now()));
         Ok(live.map(|kept| Stored {
             record: kept.record.clone(),
             revision: revision(kept.revision),
@@ -246,7 +242,7 @@ impl Backend for Memory {
         let mut shard = self.shard(key);
         self.purge_shard(&mut shard, PURGED_BY_EACH);
         match shard.get(key) {
-            Some(kept) if self.is_live(key, &kept.record, Expiry::now()) => {
+            Some(kept) if self.is_live(&kept.record, Expiry::now()) => {
                 return Ok(Created::Exists);
             }
             Some(_) => {}
@@ -326,34 +322,38 @@ impl Owners for Memory {
         Ok(record.map(|of| of.generation))
     }
 
-    async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
-        let fresh = Generation::random()?;
-        let mut owners = locked(&self.owners);
-        owners.purge(Expiry::now(), PURGED_BY_EACH);
-        let begun = match owners.remove(owner) {
-            Some(of) if of.until > Expiry::now() => OwnerRecord {
-                until: of.until.max(until),
-                ..of
-            },
-            _ => OwnerRecord::new(fresh, until, None),
-        };
-        let generation = begun.generation;
-        owners.insert(owner.to_owned(), begun);
-        Ok(generation)
+    async fn begin(&self, owner: &str, until: Expiry, _: &Key) -> Result<Login, Error> {
+        self.change_owner(owner, until, |record| {
+            record.logins += 1;
+            Login {
+                generation: record.generation,
+                number: record.logins,
+            }
+        })
+    }
+
+    async fn extend(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+        self.change_owner(owner, until, |record| record.generation)
     }
 
     async fn revoke(
         &self,
         owner: &str,
         until: Expiry,
-        keep: Option<&Key>,
+        keep: Option<&Login>,
     ) -> Result<Generation, Error> {
-        let generation = Generation::random()?;
-        let (before, keep) = self.begin_generation(owner, generation, until, keep);
-        if let Some(before) = before {
-            self.end_revoked(owner, &before, keep);
-        }
-        Ok(generation)
+        let next = Generation::random()?;
+        let (before, kept, keys) = self.change_owner(owner, until, |record| {
+            let before = (record.generation, record.kept);
+            record.kept = keep.copied().filter(|login| record.lets_live(login));
+            record.generation = next;
+            (before, record.kept, record.keys.clone())
+        })?;
+        self.end_revoked(owner, keys, |login| {
+            let lived = login.generation == before.0 || Some(*login) == before.1;
+            lived && Some(*login) != kept
+        });
+        Ok(next)
     }
 
     async fn keys(&self, owner: &str) -> Result<Vec<Key>, Error> {
@@ -367,7 +367,7 @@ impl Owners for Memory {
             let kept = shard.get(key);
             kept.is_some_and(|kept| {
                 let of = kept.record.owner().map(|of| of.name.as_str());
-                of == Some(owner) && self.is_live(key, &kept.record, now)
+                of == Some(owner) && self.is_live(&kept.record, now)
             })
         };
         let (live, gone): (Vec<Key>, Vec<Key>) = keys.into_iter().partition(is_live);
@@ -388,7 +388,7 @@ impl Scan for Memory {
         for shard in self.shards.iter() {
             let shard = locked(shard);
             let live = shard.iter().filter(|(key, kept)| {
-                after.is_none_or(|after| *key > after) && self.is_live(key, &kept.record, now)
+                after.is_none_or(|after| *key > after) && self.is_live(&kept.record, now)
             });
             entries.extend(live.map(|(key, kept)| Entry {
                 key: key.clone(),
@@ -425,7 +425,6 @@ impl fmt::Debug for Memory {
 mod tests {
     use std::time::Duration;
 
-    use super::super::Owner;
     use super::*;
 
     fn key(number: usize) -> Key {
@@ -471,11 +470,14 @@ mod tests {
     async fn what_was_revoked_or_removed_is_purged_and_listed_no_more() {
         let backend = Memory::new();
         let soon = Expiry::after(Duration::from_secs(600));
-        let generation = backend.begin("ape", soon).await.unwrap();
-        let name = "ape".to_owned();
-        let owned = Record::new("v", soon).owned_by(Owner { name, generation });
-        let mut revisions = Vec::new();
+        let mut logins = Vec::new();
         for number in 0..10 {
+            logins.push(backend.begin("ape", soon, &key(number)).await.unwrap());
+        }
+        let mut revisions = Vec::new();
+        for (number, login) in logins.iter().enumerate() {
+            let (name, login) = ("ape".to_owned(), *login);
+            let owned = Record::new("v", soon).owned_by(Owner { name, login });
             match backend.create(&key(number), &owned).await.unwrap() {
                 Created::Saved(revision) => revisions.push(revision),
                 Created::Exists => panic!("it is new"),
@@ -484,7 +486,7 @@ mod tests {
         let listed = |backend: &Memory| locked(&backend.owners).get("ape").unwrap().keys.len();
         backend.remove(&key(0), &revisions[0]).await.unwrap();
         assert_eq!(listed(&backend), 9);
-        backend.revoke("ape", soon, Some(&key(1))).await.unwrap();
+        backend.revoke("ape", soon, Some(&logins[1])).await.unwrap();
         assert_eq!(listed(&backend), 1);
         assert_eq!(backend.purge(usize::MAX).await.unwrap().removed, 8);
         assert!(backend.load(&key(1)).await.unwrap().is_some());

@@ -67,15 +67,19 @@ macro_rules! backend_in_sql {
                 self.0.generation(owner).await
             }
 
-            async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+            async fn begin(&self, owner: &str, until: Expiry, _: &Key) -> Result<Login, Error> {
                 self.0.begin(owner, until).await
+            }
+
+            async fn extend(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+                self.0.extend(owner, until).await
             }
 
             async fn revoke(
                 &self,
                 owner: &str,
                 until: Expiry,
-                keep: Option<&Key>,
+                keep: Option<&Login>,
             ) -> Result<Generation, Error> {
                 self.0.revoke(owner, until, keep).await
             }

@@ -2,7 +2,7 @@
 //! elsewhere.
 
 use crate::backend::{
-    Entry, Error, Expiry, Generation, Key, Owner, Page, Record, Revision, Stored,
+    Entry, Error, Expiry, Generation, Key, Login, Owner, Page, Record, Revision, Stored,
 };
 
 /// Why a column could not be read.
@@ -48,21 +48,35 @@ fn generation(bytes: &[u8]) -> Result<Generation, Error> {
     Ok(Generation::from_bytes(bytes))
 }
 
-/// Reads the columns value, expiry, owner, generation, revision.
+/// Reads the columns value, expiry, revision, owner, generation, login.
 pub(super) fn stored_of(row: &impl Columns) -> Result<Stored, Error> {
     let record = Record::new(some_bytes(row, 0)?, expiry(row, 1)?);
-    let record = match (bytes(row, 2)?, bytes(row, 3)?) {
+    let revision = Revision::new(some_bytes(row, 2)?);
+    let record = match (bytes(row, 3)?, bytes(row, 4)?) {
         (None, None) => record,
         (Some(owner), Some(bytes)) => record.owned_by(Owner {
             name: name(owner)?,
-            generation: generation(&bytes)?,
+            login: Login {
+                generation: generation(&bytes)?,
+                number: number(row, 5)?,
+            },
         }),
         _ => return Err(no_record()),
     };
-    Ok(Stored {
-        record,
-        revision: Revision::new(some_bytes(row, 4)?),
+    Ok(Stored { record, revision })
+}
+
+/// Reads the columns generation, logins.
+pub(super) fn login_of(row: &impl Columns) -> Result<Login, Error> {
+    Ok(Login {
+        generation: generation_of(row)?,
+        number: number(row, 1)?,
     })
+}
+
+fn number(row: &impl Columns, index: usize) -> Result<u64, Error> {
+    let number = row.integer(index).map_err(undecodable)?;
+    u64::try_from(number).map_err(|_| no_record())
 }
 
 /// Reads the column revision.

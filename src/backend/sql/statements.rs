@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use sqlx::{SqlSafeStr, SqlStr};
 
-use crate::backend::{Error, Expiry, Generation, Key, Record, Revision};
+use crate::backend::{Error, Expiry, Generation, Key, Login, Record, Revision};
 
 /// A value that a statement names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +36,14 @@ pub(super) enum Bind {
     Owner,
     /// The owner's generation; NULL without an owner.
     Generation,
-    /// The key that a revocation spares, or NULL.
-    Keep,
+    /// The number of the login that the record belongs to; NULL without an owner.
+    Login,
+    /// How many logins are added to the owner's count.
+    Logins,
+    /// The generation of the login that a revocation keeps, or NULL.
+    KeptGeneration,
+    /// The number of the login that a revocation keeps; 0 for none.
+    KeptLogin,
     /// The most rows that the statement may answer or delete.
     Limit,
 }
@@ -46,8 +52,18 @@ pub(super) enum Bind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Value<'v> {
     Integer(i64),
-    /// `None` is NULL.
-    Bytes(Option<&'v [u8]>),
+    Bytes(&'v [u8]),
+    Null,
+}
+
+impl<'v> Value<'v> {
+    fn of(bytes: Option<&'v [u8]>) -> Self {
+        bytes.map_or(Value::Null, Value::Bytes)
+    }
+
+    fn number(number: u64) -> Self {
+        Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+    }
 }
 
 /// SQL that this crate wrote. Values never become part of it.
@@ -105,7 +121,7 @@ impl Statement {
 
 /// The statements of a table.
 pub(super) struct Statements {
-    /// Answers value, expiry, owner, generation and revision of the live row.
+    /// Answers value, expiry, revision, owner, generation and login of the live row.
     pub(super) load: Statement,
     /// Answers a row if there is a live one.
     pub(super) find: Statement,
@@ -167,7 +183,8 @@ impl Statements {
 pub(super) struct OwnerStatements {
     /// Answers the generation of the live row.
     pub(super) generation: Statement,
-    /// Creates or prolongs the owner's row, and answers its generation.
+    /// Creates or prolongs the owner's row, adds to its logins, and answers its generation and its
+    /// number of logins.
     pub(super) begin: Statement,
     /// Gives the owner another generation.
     pub(super) revoke: Statement,
@@ -209,7 +226,9 @@ pub(super) struct Parameters<'p> {
     pub(super) value: Option<&'p [u8]>,
     pub(super) owner: Option<&'p str>,
     pub(super) generation: Option<&'p Generation>,
-    pub(super) keep: Option<&'p Key>,
+    pub(super) login: Option<u64>,
+    pub(super) logins: u64,
+    pub(super) kept: Option<&'p Login>,
     pub(super) limit: usize,
 }
 
@@ -235,30 +254,34 @@ impl<'p> Parameters<'p> {
             until: Some(record.expiry()),
             value: Some(record.value()),
             owner: owner.map(|owner| &*owner.name),
-            generation: owner.map(|owner| &owner.generation),
+            generation: owner.map(|owner| &owner.login.generation),
+            login: owner.map(|owner| owner.login.number),
             ..self
         }
     }
 
     /// The value that `bind` names. `time` is an expiry as the server takes it.
     pub(super) fn value(&self, bind: Bind, time: impl Fn(Expiry) -> i64) -> Value<'p> {
-        let key_bytes = |key: Option<&'p Key>| Value::Bytes(key.map(Key::as_bytes));
-        let revision_bytes =
-            |revision: Option<&'p Revision>| Value::Bytes(revision.map(Revision::as_bytes));
+        let key = |key: Option<&'p Key>| Value::of(key.map(Key::as_bytes));
+        let revision = |revision: Option<&'p Revision>| Value::of(revision.map(Revision::as_bytes));
+        let generation = |of: Option<&'p Generation>| Value::of(of.map(|of| &of.as_bytes()[..]));
         match bind {
             Bind::Now => Value::Integer(time(Expiry::now())),
-            Bind::Key => key_bytes(self.key),
-            Bind::To => key_bytes(self.to),
+            Bind::Key => key(self.key),
+            Bind::To => key(self.to),
             // No key is empty.
-            Bind::After => Value::Bytes(Some(self.key.map_or(&[], Key::as_bytes))),
-            Bind::Seen => revision_bytes(self.seen),
-            Bind::New => revision_bytes(self.new),
+            Bind::After => Value::Bytes(self.key.map_or(&[], Key::as_bytes)),
+            Bind::Seen => revision(self.seen),
+            Bind::New => revision(self.new),
             Bind::Until => Value::Integer(time(self.until.unwrap_or(Expiry::NEVER))),
-            Bind::Value => Value::Bytes(self.value),
-            Bind::Owner => Value::Bytes(self.owner.map(str::as_bytes)),
-            Bind::Generation => Value::Bytes(self.generation.map(|bytes| &bytes.as_bytes()[..])),
-            Bind::Keep => key_bytes(self.keep),
-            Bind::Limit => Value::Integer(i64::try_from(self.limit).unwrap_or(i64::MAX)),
+            Bind::Value => Value::of(self.value),
+            Bind::Owner => Value::of(self.owner.map(str::as_bytes)),
+            Bind::Generation => generation(self.generation),
+            Bind::Login => self.login.map_or(Value::Null, Value::number),
+            Bind::Logins => Value::number(self.logins),
+            Bind::KeptGeneration => generation(self.kept.map(|login| &login.generation)),
+            Bind::KeptLogin => Value::number(self.kept.map_or(0, |login| login.number)),
+            Bind::Limit => Value::number(self.limit as u64),
         }
     }
 }

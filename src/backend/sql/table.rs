@@ -7,13 +7,13 @@
 use crate::backend::layout::plain_key;
 use crate::backend::moves::taken;
 use crate::backend::{
-    Created, Error, Expiry, Generation, Key, Layout, Outcome, Page, Purged, Record, Revision,
-    Stored,
+    Created, Error, Expiry, Generation, Key, Layout, Login, Outcome, Owner, Page, Purged, Record,
+    Revision, Stored,
 };
 
 use super::engine::Effect::{Reads, Writes};
 use super::engine::Engine;
-use super::rows::{generation_of, key_of, no_record, page_of, revision_of, stored_of};
+use super::rows::{generation_of, key_of, login_of, no_record, page_of, revision_of, stored_of};
 use super::statements::{OwnerStatements, Parameters, Revisions, Statement, Statements};
 
 /// The rows of one table, in the database of an [`Engine`].
@@ -155,8 +155,11 @@ impl<E: Engine> Table<E> {
 
     /// Refuses what no row can hold, before it is copied.
     fn check(&self, key: &Key, record: &Record) -> Result<(), Error> {
-        const REST: usize = 100; // revision, generation, expiry, and the lengths of the parts
+        const REST: usize = 100; // revision, login, expiry, and the lengths of the parts
         self.check_key(key)?;
+        if let Some(owner) = record.owner() {
+            Owner::check_name(&owner.name)?;
+        }
         let owner = record.owner().map_or(0, |owner| owner.name.len());
         let size = key.as_bytes().len() + owner + record.value().len() + REST;
         match size <= E::LARGEST {
@@ -188,29 +191,41 @@ impl<E: Engine> Table<E> {
         rows.first().map(generation_of).transpose()
     }
 
-    pub(super) async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+    pub(super) async fn begin(&self, owner: &str, until: Expiry) -> Result<Login, Error> {
+        self.add_logins(owner, until, 1).await
+    }
+
+    pub(super) async fn extend(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+        Ok(self.add_logins(owner, until, 0).await?.generation)
+    }
+
+    /// Creates or prolongs the owner's row, and adds to its number of logins.
+    async fn add_logins(&self, owner: &str, until: Expiry, logins: u64) -> Result<Login, Error> {
+        Owner::check_name(owner)?;
         let fresh = Generation::random()?;
         let parameters = Parameters {
             generation: Some(&fresh),
             until: Some(until),
+            logins,
             ..Parameters::of_owner(owner)
         };
         let begin = &self.owners().await?.begin;
         let rows = self.engine.rows(Writes, begin, &parameters).await?;
-        rows.first().map_or_else(|| Err(no_record()), generation_of)
+        rows.first().map_or_else(|| Err(no_record()), login_of)
     }
 
     pub(super) async fn revoke(
         &self,
         owner: &str,
         until: Expiry,
-        keep: Option<&Key>,
+        keep: Option<&Login>,
     ) -> Result<Generation, Error> {
+        Owner::check_name(owner)?;
         let fresh = Generation::random()?;
         let parameters = Parameters {
             generation: Some(&fresh),
             until: Some(until),
-            keep,
+            kept: keep,
             ..Parameters::of_owner(owner)
         };
         let revoke = &self.owners().await?.revoke;

@@ -1,7 +1,8 @@
-//! bincode 2, standard configuration. The crate is complete and unmaintained
-//! (its 3.0.0 holds nothing): it stays in this one file, behind a feature, reads
-//! only what passed the MAC, and has a size limit. No format of ours that
-//! outlives a cookie depends on it.
+//! The bincode 2 format, in its standard configuration.
+//!
+//! The crate is complete but unmaintained (its version 3.0.0 is empty). Therefore only this
+//! file uses it, behind a feature, with a size limit, and on authenticated bytes. No format
+//! that outlives a cookie depends on it.
 
 use bincode::config::{Config, standard};
 use serde::Serialize;
@@ -9,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Error, unreadable, unwritable};
 
-/// Far over any cookie, far under what could hurt.
+/// Limits the size of a value, in bytes: far more than a cookie holds, and harmless to read.
 const LIMIT: usize = 1024 * 1024;
 
 fn config() -> impl Config {
@@ -18,7 +19,7 @@ fn config() -> impl Config {
 
 pub(super) fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
     let bytes = bincode::serde::encode_to_vec(value, config())
-        .map_err(|_| unwritable("bincode: the value refuses"))?;
+        .map_err(|_| unwritable("bincode cannot hold this value"))?;
     if bytes.len() > LIMIT {
         return Err(Error::too_long_to_seal(bytes.len(), LIMIT));
     }
@@ -27,9 +28,9 @@ pub(super) fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Err
 
 pub(super) fn deserialize<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     let (value, used) = bincode::serde::decode_from_slice(bytes, config())
-        .map_err(|_| unreadable("bincode: another type, or over 1 MiB"))?;
+        .map_err(|_| unreadable("bincode: the value has another type, or is over 1 MiB"))?;
     if used != bytes.len() {
-        return Err(unreadable("bincode: bytes are left over"));
+        return Err(unreadable("bincode: bytes follow the value"));
     }
     Ok(value)
 }

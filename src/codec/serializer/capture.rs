@@ -1,23 +1,21 @@
-//! Sees through a `Serialize` to the text or bytes it holds, for `raw.rs`, which
-//! takes nothing else.
+//! Extracts text or bytes from a serde value, for `raw.rs`.
 
 use std::fmt;
 
 use serde::ser::{self, Impossible, Serialize};
 
-/// What was found.
+/// The text or the bytes of a value.
 pub(super) enum Captured {
     Text(String),
     Bytes(Vec<u8>),
     Byte(u8),
 }
 
-/// Neither text nor bytes.
+/// The error for a value that is neither text nor bytes.
 #[derive(Debug)]
 pub(super) struct Neither;
 
-/// Captures a string, bytes, or a sequence of `u8` (which is how serde sees
-/// `Vec<u8>` and `[u8; N]`).
+/// Captures a string, bytes, or a sequence of `u8` (serde's form of `Vec<u8>` and `[u8; N]`).
 pub(super) fn capture<T: Serialize + ?Sized>(value: &T) -> Result<Captured, Neither> {
     value.serialize(Capture)
 }
@@ -38,12 +36,12 @@ impl ser::Error for Neither {
 
 struct Capture;
 
-/// The elements of a sequence, all of which must be bytes.
+/// The elements of a sequence. Each must be a byte.
 struct Elements(Vec<u8>);
 
 impl Elements {
-    /// The length is what the value says of itself, so it is believed within reason.
-    fn expecting(length: usize) -> Self {
+    /// Reserves room for `length` elements, but at most 4096: the value may state a wrong length.
+    fn with_capacity(length: usize) -> Self {
         Elements(Vec::with_capacity(length.min(4096)))
     }
 
@@ -84,7 +82,7 @@ impl ser::SerializeTuple for Elements {
     }
 }
 
-/// The scalar methods that find neither text nor bytes.
+/// Refuses the scalars that are neither text nor bytes.
 macro_rules! neither {
     ($($method:ident($($argument:ty),*))+) => {$(
         fn $method(self, $(_: $argument),*) -> Result<Captured, Neither> {
@@ -121,11 +119,11 @@ impl ser::Serializer for Capture {
     }
 
     fn serialize_seq(self, length: Option<usize>) -> Result<Elements, Neither> {
-        Ok(Elements::expecting(length.unwrap_or(0)))
+        Ok(Elements::with_capacity(length.unwrap_or(0)))
     }
 
     fn serialize_tuple(self, length: usize) -> Result<Elements, Neither> {
-        Ok(Elements::expecting(length))
+        Ok(Elements::with_capacity(length))
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(

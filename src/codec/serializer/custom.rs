@@ -1,4 +1,4 @@
-//! [`CustomSerializer`]: a format of the user's own.
+//! [`CustomSerializer`]: the trait for a format of the caller's own.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -10,9 +10,9 @@ use super::Error;
 
 /// A format of your own, for [`Serializer::custom`](super::Serializer::custom).
 ///
-/// It is object-safe, by way of [erased_serde](super::erased_serde), so that a
-/// chain can mix serializers. The text of its errors becomes the
-/// [source](StdError::source) of the codec's: it must not quote values.
+/// The trait is object-safe, through [erased_serde](super::erased_serde), so that a chain can
+/// mix serializers. Its errors become the [source](StdError::source) of the codec's errors:
+/// their texts must not quote values.
 ///
 /// ```
 /// use std::error::Error;
@@ -47,17 +47,17 @@ pub trait CustomSerializer: fmt::Debug + Send + Sync {
     /// Turns `value` into bytes.
     ///
     /// # Errors
-    /// For a value the format cannot hold.
+    /// Returns an error if the format cannot hold the value.
     fn serialize(
         &self,
         value: &dyn erased_serde::Serialize,
     ) -> Result<Vec<u8>, Box<dyn StdError + Send + Sync>>;
 
-    /// Hands `read` a deserializer over `bytes`, exactly once, and checks that
-    /// all bytes were used.
+    /// Calls `read` exactly once, with a deserializer over `bytes`, and checks that all bytes
+    /// were used.
     ///
     /// # Errors
-    /// For bytes that are not this format, and whatever `read` answers.
+    /// Returns an error if the bytes are not in this format, and the errors of `read`.
     fn deserialize(
         &self,
         bytes: &[u8],
@@ -88,5 +88,7 @@ pub(super) fn deserialize<T: DeserializeOwned>(
     custom
         .deserialize(bytes, &mut read)
         .map_err(|error| Error::not_valid_though_authentic().with_source(error))?;
-    value.ok_or_else(|| Error::internal("the custom serializer read nothing"))
+    value.ok_or_else(|| {
+        Error::internal("the custom serializer returned without a value: it must call `read`")
+    })
 }

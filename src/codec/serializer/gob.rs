@@ -1,4 +1,4 @@
-//! gob, gorilla's default: the bridge to [`crate::gob`], which knows the format.
+//! The gob format, gorilla's default. [`crate::gob`] implements it.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,15 +17,15 @@ pub(super) fn deserialize<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error>
 
 #[cfg(not(feature = "gob"))]
 pub(super) fn serialize<T: Serialize + ?Sized>(_: &T) -> Result<Vec<u8>, Error> {
-    Err(switched_off())
+    Err(feature_is_off())
 }
 
 #[cfg(not(feature = "gob"))]
 pub(super) fn deserialize<T: DeserializeOwned>(_: &[u8]) -> Result<T, Error> {
-    Err(switched_off())
+    Err(feature_is_off())
 }
 
 #[cfg(not(feature = "gob"))]
-fn switched_off() -> Error {
-    Error::usage("the gob serializer needs silverback's feature `gob`")
+fn feature_is_off() -> Error {
+    Error::usage("the gob serializer is not compiled in: enable silverback's feature `gob`")
 }

@@ -1,7 +1,7 @@
-//! [`Serializer`]: how typed values become the bytes that are sealed.
+//! [`Serializer`]: turns typed values into the bytes that a codec seals, and back.
 //!
-//! One file per format. What they read has always passed the MAC first. Their
-//! errors never quote a value.
+//! Each format has one file. A serializer reads only bytes that the MAC has authenticated, and
+//! its errors never quote a value.
 
 #[cfg(feature = "bincode")]
 mod bincode;
@@ -23,7 +23,7 @@ pub use erased_serde;
 
 use super::Error;
 
-/// How a codec's typed values become bytes.
+/// The format in which a codec writes typed values.
 ///
 /// ```
 /// use silverback::codec::{Codec, CodecOptions, KeyPair, SecureCookie, Serializer};
@@ -38,8 +38,8 @@ use super::Error;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Serializer {
-    /// Go's encoding/gob, gorilla's default. Without the feature `gob` it answers
-    /// every value with a usage error.
+    /// Go's encoding/gob, gorilla's default. Without the feature `gob`, each use is a usage
+    /// error.
     #[default]
     #[doc(alias = "GobEncoder")]
     Gob,
@@ -47,11 +47,11 @@ pub enum Serializer {
     #[cfg(feature = "json")]
     #[doc(alias = "JSONEncoder")]
     Json,
-    /// bincode 2 in its standard configuration, 1 MiB at most. The format is
-    /// unmaintained and not Go's; use it only where the speed is worth it.
+    /// bincode 2 in its standard configuration, at most 1 MiB. The crate is unmaintained, and
+    /// Go cannot read the format: use it only if you need its speed.
     #[cfg(feature = "bincode")]
     Bincode,
-    /// The bytes of a string, a byte slice or a sequence of `u8`, as they are.
+    /// The unchanged bytes of a string, a byte slice or a sequence of `u8`.
     #[doc(alias = "NopEncoder")]
     Raw,
     /// A serializer of your own.
@@ -59,7 +59,7 @@ pub enum Serializer {
 }
 
 impl Serializer {
-    /// A serializer of your own.
+    /// Creates a serializer from a format of your own.
     pub fn custom(serializer: impl CustomSerializer + 'static) -> Self {
         Serializer::Custom(Arc::new(serializer))
     }
@@ -67,7 +67,7 @@ impl Serializer {
     /// Turns `value` into bytes.
     ///
     /// # Errors
-    /// Usage, for a value the format cannot hold.
+    /// Returns a usage error if the format cannot hold the value.
     pub fn serialize<T: Serialize + ?Sized>(&self, value: &T) -> Result<Vec<u8>, Error> {
         match self {
             Serializer::Gob => gob::serialize(value),
@@ -80,10 +80,11 @@ impl Serializer {
         }
     }
 
-    /// Turns bytes that passed the MAC back into a value; all of them must be used.
+    /// Turns authenticated bytes back into a value.
     ///
     /// # Errors
-    /// Not valid, with a source that says where, but never what.
+    /// Returns a *not valid* error if the bytes are not exactly one value of type `T`. Its
+    /// source names the place of the fault, and never quotes the bytes.
     pub fn deserialize<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Error> {
         match self {
             Serializer::Gob => gob::deserialize(bytes),
@@ -97,13 +98,15 @@ impl Serializer {
     }
 }
 
-/// The value is nothing this format can hold.
+/// Returns the error for a value that the format cannot hold.
 fn unwritable(why: impl Into<String>) -> Error {
     Error::usage("the value cannot be serialized").with_source(why.into())
 }
 
-/// Authentic bytes that are no such value. `why` must not quote them: what serde
-/// says of a mismatch does, so it is never passed on whole.
+/// Returns the error for authentic bytes that are not a value of the wanted type.
+///
+/// `why` must not quote the bytes. serde's message on a mismatch quotes them, so it must not
+/// be used as it is.
 fn unreadable(why: impl Into<String>) -> Error {
     Error::not_valid_though_authentic().with_source(why.into())
 }

@@ -1,4 +1,4 @@
-//! Bytes as they are, gorilla's `NopEncoder`.
+//! The raw format, gorilla's `NopEncoder`: the unchanged bytes of text or a byte string.
 
 use serde::Serialize;
 use serde::de::value::{Error as ValueError, SeqDeserializer};
@@ -12,19 +12,15 @@ pub(super) fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Err
     match capture(value) {
         Ok(Captured::Text(text)) => Ok(text.into_bytes()),
         Ok(Captured::Bytes(bytes)) => Ok(bytes),
-        Ok(Captured::Byte(_)) | Err(_) => Err(unwritable("raw takes text and bytes only")),
+        Ok(Captured::Byte(_)) | Err(_) => Err(unwritable("raw can hold only text and bytes")),
     }
 }
 
 pub(super) fn deserialize<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    offer(bytes).map_err(|_| unreadable("raw gives text and bytes only"))
+    T::deserialize(Raw(bytes)).map_err(|_| unreadable("raw can be read only as text or bytes"))
 }
 
-/// Offers bytes as whatever form of text or bytes is asked for.
-pub(super) fn offer<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ValueError> {
-    T::deserialize(Raw(bytes))
-}
-
+/// Deserializes bytes as the form of text or bytes that the type requests.
 struct Raw<'a>(&'a [u8]);
 
 impl<'de> Deserializer<'de> for Raw<'_> {

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use super::super::id::ID_LENGTH;
 use super::super::lifetime::Lifetime;
-use super::super::metadata::{Login, Metadata, NEVER_SEEN};
+use super::super::login::Login;
+use super::super::metadata::{Metadata, NEVER_SEEN};
 use super::super::protocol::Successor;
 use super::super::{CookieOptions, Values};
 use super::*;
@@ -84,7 +85,7 @@ fn content() -> Content {
     metadata.login = Some(Login {
         owner: "ape".to_owned(),
         at: NOW,
-        epoch: None,
+        begun: None,
     });
     Content { values, metadata }
 }

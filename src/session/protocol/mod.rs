@@ -57,10 +57,6 @@ use crate::backend::{Key, Outcome, Revision};
 
 use super::Error;
 
-/// How often a conflict is tried to be resolved. Of 64 who write one session again and again,
-/// each wins once in 64 times: then this many are never reached, though 200 now and then are.
-const MOST_CONFLICTS: usize = 2_000;
-
 /// How often a write is tried again that was not done though it was sent.
 const MOST_REPEATS: usize = 3;
 
@@ -174,8 +170,10 @@ pub(super) enum Verdict<C> {
     /// There is no such session any more. Nothing was written; but an end whose answer was
     /// lost, where rows are removed, may have done it.
     Gone,
-    /// Others were first, again and again. Nothing was written.
+    /// Others renewed the session, again and again. Nothing was written.
     Conflict,
+    /// Others were first until it was [too late](Protocol::is_late). Nothing was written.
+    TimedOut,
     /// Nobody can tell.
     Unknown,
     /// The backend failed. Nothing was written.
@@ -248,6 +246,8 @@ pub(super) struct Protocol<'w, C: Authenticated> {
     merged: bool,
     /// Whether a write was sent that may be done, or still be on its way.
     doubted: bool,
+    /// Whether the next conflict is the last.
+    is_late: bool,
     conflicts: usize,
     repeats: usize,
     /// How many moves were not answered.
@@ -268,6 +268,7 @@ impl<'w, C: Authenticated> Protocol<'w, C> {
             after_removal: None,
             merged: false,
             doubted: false,
+            is_late: false,
             conflicts: 0,
             repeats: 0,
             unanswered: 0,
@@ -280,7 +281,13 @@ impl<'w, C: Authenticated> Protocol<'w, C> {
         Protocol { moves, ..self }
     }
 
-    /// How often somebody else was first: a reason to wait a little.
+    /// Resolves no conflict from now on: the save's deadline has passed. What was begun is brought
+    /// to its end.
+    pub(super) fn resolve_no_more(&mut self) {
+        self.is_late = true;
+    }
+
+    /// How often another request was first: a reason to wait a little.
     pub(super) fn conflicts(&self) -> usize {
         self.conflicts
     }
@@ -419,10 +426,10 @@ impl<C: Authenticated> Protocol<'_, C> {
         })
     }
 
-    /// Counts a conflict; too many are the verdict.
-    fn too_many_conflicts(&mut self) -> bool {
+    /// Counts a conflict, and says whether it is to be resolved.
+    fn is_too_late(&mut self) -> bool {
         self.conflicts += 1;
-        self.conflicts > MOST_CONFLICTS
+        self.is_late
     }
 
     /// Counts a move that was not answered.

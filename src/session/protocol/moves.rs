@@ -66,8 +66,8 @@ impl<C: Authenticated> Protocol<'_, C> {
                 self.give_up(Step::Done(Verdict::Unknown))
             }
             Answer::Swapped(Outcome::Gone) => self.nothing_to_bury(),
-            Answer::Swapped(Outcome::Conflict) if self.too_many_conflicts() => {
-                self.give_up(Step::Done(Verdict::Conflict))
+            Answer::Swapped(Outcome::Conflict) if self.is_too_late() => {
+                self.give_up(Step::Done(Verdict::TimedOut))
             }
             Answer::Swapped(Outcome::Conflict) => self.load_buried(old.key, None),
             Answer::Unknown => {
@@ -81,8 +81,8 @@ impl<C: Authenticated> Protocol<'_, C> {
     pub(super) fn after_move(&mut self, old: Place, answer: Answer<C>) -> Step<C> {
         match answer {
             Answer::Swapped(Outcome::Done(revision)) => self.moved_as(revision),
-            Answer::Swapped(Outcome::Conflict) if self.too_many_conflicts() => {
-                Step::Done(Verdict::Conflict)
+            Answer::Swapped(Outcome::Conflict) if self.is_too_late() => {
+                Step::Done(Verdict::TimedOut)
             }
             Answer::Unknown if self.too_many_unanswered() => Step::Done(Verdict::Unknown),
             Answer::Unknown => {

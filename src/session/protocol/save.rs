@@ -10,8 +10,8 @@ impl<C: Authenticated> Protocol<'_, C> {
         match answer {
             Answer::Swapped(Outcome::Done(revision)) => self.saved_own(revision),
             Answer::Swapped(Outcome::Gone) => Step::Done(Verdict::Gone),
-            Answer::Swapped(Outcome::Conflict) if self.too_many_conflicts() => {
-                Step::Done(Verdict::Conflict)
+            Answer::Swapped(Outcome::Conflict) if self.is_too_late() => {
+                Step::Done(Verdict::TimedOut)
             }
             Answer::Swapped(Outcome::Conflict) => self.load_own(None),
             Answer::Unknown => {

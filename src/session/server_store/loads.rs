@@ -98,6 +98,12 @@ impl Shared {
         })))
     }
 
+    /// Whether an old ID reads the session so long after the renewal, in whole seconds of the
+    /// clock: less than a second more may have passed, or less.
+    fn grants(&self, passed: Duration) -> bool {
+        !self.renewal_grace.is_zero() && passed <= self.renewal_grace
+    }
+
     /// A session whose ID is an old one.
     async fn load_moved(&self, to: Successor, at: UnixTime) -> Result<Loaded, Error> {
         let mut moved = Moved::default();
@@ -105,7 +111,7 @@ impl Shared {
             let now = self.setup.now();
             // A time to come is that of a store with another longest request: it says nothing.
             let is_past = at.since(now) <= ROUNDING;
-            let is_granted = is_past && now.since(at) < self.renewal_grace;
+            let is_granted = is_past && self.grants(now.since(at));
             // One that was renewed too often since is where its old ID no longer leads.
             let found = match self.rows.look_up_renewed(&to.key).await {
                 Err(error) if error.is_conflict() => None,

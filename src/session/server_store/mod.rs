@@ -5,31 +5,40 @@
 //! | `mod.rs` | how a store is built, and what operators ask of it |
 //! | `loads.rs` | the session of an ID that a client sent |
 //! | `saves.rs` | what a save asks of the rows |
-//! | `owners.rs` | who has which sessions, of which generation, and how many |
+//! | `row_locks.rs` | which request of this process writes to a row, and which wait |
+//! | `shared_writes.rs` | saves of one session that are written together |
+//! | `owners.rs` | which sessions an owner has, how a login begins, and how others end |
+//! | `limit.rs` | which sessions end where an owner has too many |
 
+mod limit;
 mod loads;
 mod owners;
+mod row_locks;
 mod saves;
+mod shared_writes;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{Backend, Key};
 use crate::codec::Codec;
 
 use super::backend_epochs::no_owners;
+use super::caller::Caller;
 use super::content::Content;
 use super::data_model::DataModel;
-use super::protocol::Intent;
 use super::recent_moves::RecentMoves;
-use super::rows::{Driven, LiveRow, Lookup, Rows};
+use super::rows::{LiveRow, Lookup, Rows};
 use super::server_options::ServerOptions;
 use super::store::{Backing, Kept, Loaded, Save, Saved, Setup};
 use super::{Error, Refusal, StoredSession};
+use row_locks::RowLocks;
 
 /// Keeps each session in a [`Backend`], and in the cookie no more than a random ID, sealed by
 /// a codec.
@@ -97,7 +106,16 @@ struct Shared {
     at_most: Option<usize>,
     renewal_grace: Duration,
     saves: TaskTracker,
+    save_timeout: Duration,
+    max_saves: usize,
+    /// One for each save in flight.
+    permits: Semaphore,
+    locks: Arc<RowLocks>,
 }
+
+/// Of how many saves in flight one may wait to save a session that another request saves: one
+/// session never takes the room of all.
+const ONE_SESSIONS_PART: usize = 4;
 
 impl ServerStore {
     /// A store with the default cookie and lifetime: `__Host-id`, 30 minutes idle and 12
@@ -132,6 +150,8 @@ impl ServerStore {
             longest_request,
             renewal_grace,
             fails_when_gone,
+            save_timeout,
+            max_concurrent_saves,
             clock,
             dialect,
             known_types,
@@ -144,10 +164,18 @@ impl ServerStore {
                 "an owner has at least one session, or none logs in",
             ));
         }
+        let [longest_request, renewal_grace] =
+            [longest_request, renewal_grace].map(in_whole_seconds);
         if renewal_grace > longest_request {
             return Err(Error::usage(
                 "the renewal grace is longer than the longest request, after which a renewal is \
                  forgotten",
+            ));
+        }
+        if save_timeout.is_zero() || max_concurrent_saves == 0 {
+            return Err(Error::usage(
+                "no session could ever be saved: save_timeout and max_concurrent_saves must not be \
+                 zero",
             ));
         }
         let persists = cookie.is_persistent(dialect.is_shared());
@@ -179,6 +207,12 @@ impl ServerStore {
             at_most,
             renewal_grace,
             saves: TaskTracker::new(),
+            save_timeout,
+            max_saves: max_concurrent_saves,
+            permits: Semaphore::new(max_concurrent_saves.min(Semaphore::MAX_PERMITS)),
+            locks: Arc::new(RowLocks::new(
+                max_concurrent_saves.div_ceil(ONE_SESSIONS_PART),
+            )),
         })))
     }
 
@@ -214,7 +248,8 @@ impl ServerStore {
     /// values say. One may come or go while they are listed.
     ///
     /// # Errors
-    /// Unavailable; usage, for a backend that knows no owners.
+    /// Unavailable; usage, for a backend that knows no owners, and for a name that
+    /// [no login takes](super::Session::login).
     pub async fn list(&self, owner: &str) -> Result<Vec<StoredSession>, Error> {
         self.0.list(owner).await
     }
@@ -240,7 +275,7 @@ impl ServerStore {
     /// closed. [`Session::destroy_others`](super::Session::destroy_others) spares one.
     ///
     /// # Errors
-    /// Unavailable; usage, for a backend that knows no owners.
+    /// As [`list`](ServerStore::list).
     pub async fn revoke(&self, owner: &str) -> Result<(), Error> {
         Backing::revoke(self, owner).await
     }
@@ -320,6 +355,12 @@ impl ServerStore {
     }
 }
 
+/// A part of a second counts as a whole one: clocks tell no less.
+fn in_whole_seconds(time: Duration) -> Duration {
+    let part = u64::from(time.subsec_nanos() > 0);
+    Duration::from_secs(time.as_secs().saturating_add(part))
+}
+
 fn owner_name(content: &Content) -> Option<&str> {
     let login = content.metadata.login.as_ref()?;
     Some(&login.owner)
@@ -332,8 +373,7 @@ impl Shared {
             revision: Some(row.revision),
             login: row.content.metadata.login,
         };
-        let driven = self.rows.drive(Intent::End { seen }, None).await?;
-        Ok(matches!(driven, Driven::Ended))
+        self.end(seen).await
     }
 }
 
@@ -350,14 +390,9 @@ impl Backing for ServerStore {
         }
     }
 
-    async fn save(&self, save: Save) -> Result<Saved, Error> {
-        match &save.kept {
-            // Without an expiry beside the row, use is noted within.
-            Some(kept) if save.is_touch && !save.owed_cookie && self.0.can_touch(&save.content) => {
-                self.0.touch(&save, kept).await
-            }
-            _ => self.0.save(&save).await,
-        }
+    async fn save(&self, save: Save, dropped: CancellationToken) -> Result<Saved, Error> {
+        let caller = Caller::new(self.0.save_timeout, dropped);
+        self.0.save(save, &caller).await
     }
 
     async fn reload(&self, kept: &Kept) -> Result<Option<Content>, Error> {
@@ -375,9 +410,7 @@ impl Backing for ServerStore {
     }
 
     async fn end(&self, kept: &Kept) -> Result<bool, Error> {
-        let seen = kept.seen();
-        let driven = self.0.rows.drive(Intent::End { seen }, None).await?;
-        Ok(matches!(driven, Driven::Ended))
+        self.0.end(kept.seen()).await
     }
 
     async fn revoke(&self, owner: &str) -> Result<(), Error> {

@@ -1,18 +1,19 @@
-//! What a [`ServerStore`](super::ServerStore) knows of the owners of its sessions: who has
-//! which, of which generation they are, and how many one may have.
+//! What a [`ServerStore`](super::ServerStore) asks of the owners of its sessions: which sessions
+//! one has, how a login begins, and how others end.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::backend::{Expiry, Key, Owners};
+use crate::backend::{self, Expiry, Key, Owner, Owners};
 use crate::codec::UnixTime;
 
 use super::super::backend_epochs::no_owners;
 use super::super::content::Content;
-use super::super::metadata::Login;
-use super::super::rows::{Lookup, expiry_at};
-use super::super::store::{Fate, Kept, Save};
-use super::super::{Epoch, Error, StoredSession};
+use super::super::login::{Begun, Login};
+use super::super::rows::{LiveRow, Lookup, expiry_at};
+use super::super::store::{Fate, Save};
+use super::super::{Error, StoredSession};
+use super::limit::{Standing, too_many};
 use super::{Shared, owner_name};
 
 /// How much longer an owner is known than the last of the owner's sessions lives.
@@ -32,7 +33,10 @@ impl Shared {
         self.rows.backend.owners().ok_or_else(no_owners)
     }
 
-    pub(super) async fn list(&self, owner: &str) -> Result<Vec<StoredSession>, Error> {
+    /// The live rows of an owner's sessions. A session that is being renewed may have two of one
+    /// number.
+    async fn rows_of(&self, owner: &str) -> Result<BTreeMap<Key, LiveRow>, Error> {
+        Owner::check_name(owner).map_err(Error::of_backend)?;
         let keys = self.owners()?.keys(owner).await;
         let mut found = BTreeMap::new();
         for key in keys.map_err(Error::of_backend)? {
@@ -42,13 +46,22 @@ impl Shared {
                 && let Ok(row) = self.judge(*row)
                 && owner_name(&row.content) == Some(owner)
             {
-                let session = StoredSession::new(self.rows.format.name_of(&key), row);
-                found.insert(key, session);
+                found.insert(key, row);
             }
         }
-        let mut found: Vec<StoredSession> = found.into_values().collect();
-        found.sort_by(|one, other| other.order().cmp(&one.order()));
         Ok(found)
+    }
+
+    /// The sessions of an owner, each once, the latest login first.
+    pub(super) async fn list(&self, owner: &str) -> Result<Vec<StoredSession>, Error> {
+        let rows = self.rows_of(owner).await?;
+        let mut sessions: Vec<StoredSession> = rows
+            .into_iter()
+            .map(|(key, row)| StoredSession::new(self.rows.format.name_of(&key), row))
+            .collect();
+        sessions.sort_by_key(|session| std::cmp::Reverse(session.login_number()));
+        sessions.dedup_by_key(|session| session.login_number());
+        Ok(sessions)
     }
 
     pub(super) async fn revoke(&self, owner: &str) -> Result<(), Error> {
@@ -58,10 +71,11 @@ impl Shared {
         revoked.map(drop).map_err(Error::of_backend)
     }
 
-    /// The generation that a session to be saved is of.
-    pub(super) async fn epoch(&self, save: &Save) -> Result<Option<Epoch>, Error> {
+    /// How the login of a session to be saved under `key` began: now, if it has not yet. The
+    /// other sessions of the owner end, if they are to.
+    pub(super) async fn begin(&self, save: &Save, key: &Key) -> Result<Option<Begun>, Error> {
         let metadata = &save.content.metadata;
-        let Some(Login { owner, epoch, .. }) = &metadata.login else {
+        let Some(login) = &metadata.login else {
             return Ok(None);
         };
         let Some(owners) = self.rows.backend.owners() else {
@@ -70,92 +84,67 @@ impl Shared {
                 false => Ok(None),
             };
         };
-        let until = owners_expiry(metadata.deadline);
-        let generation = match epoch {
-            _ if save.revokes_others => {
-                let spared = self.spared(save).await?;
-                owners.revoke(owner, until, spared.as_ref()).await
-            }
-            None => owners.begin(owner, until).await,
-            // What was spared by a revocation goes on under a key that was not.
-            Some(_) if save.fate != Fate::Stays => match owners.generation(owner).await {
-                // One that was revoked meanwhile has another.
-                Ok(Some(generation)) if save.lasts_longer => {
-                    match owners.begin(owner, until).await {
-                        Ok(begun) if begun != generation => return Err(Error::gone()),
-                        begun => begun,
-                    }
-                }
-                Ok(Some(generation)) => Ok(generation),
-                Ok(None) => return Err(Error::gone()),
-                Err(error) => Err(error),
-            },
-            Some(epoch) => {
-                if save.lasts_longer {
-                    let begun = owners.begin(owner, until).await;
-                    begun.map_err(Error::of_backend)?;
-                }
-                return Ok(Some(epoch.clone()));
-            }
-        };
-        let generation = generation.map_err(Error::of_backend)?;
-        Ok(Some(Epoch::of_generation(generation)))
+        let (owner, until) = (&login.owner, owners_expiry(metadata.deadline));
+        let before = login_before(save, login);
+        if save.revokes_others {
+            self.check_is_there(save).await?;
+            let revoked = owners.revoke(owner, until, before.as_ref()).await;
+            revoked.map_err(Error::of_backend)?;
+        } else if save.lasts_longer && login.begun.is_some() {
+            let extended = owners.extend(owner, until).await;
+            extended.map_err(Error::of_backend)?;
+        }
+        if login.begun.is_some() {
+            return Ok(login.begun.clone());
+        }
+        let begun = owners.begin(owner, until, key).await;
+        let begun = begun.map_err(Error::of_backend)?;
+        Ok(Some(Begun::in_backend(begun, before.map(|of| of.number))))
     }
 
-    /// The session that a revocation of all others spares, wherever it was renewed to. If it
-    /// has ended and no login takes its place, nothing is revoked.
-    async fn spared(&self, save: &Save) -> Result<Option<Key>, Error> {
+    /// Refuses to end others for a session that has ended itself, unless a login takes its place.
+    async fn check_is_there(&self, save: &Save) -> Result<(), Error> {
         let Some(kept) = &save.kept else {
-            return Ok(None);
+            return Ok(());
         };
         match (self.rows.look_up_renewed(&kept.key).await?, save.fate) {
-            ((key, Lookup::Live(_)), _) => Ok(Some(key)),
-            (_, Fate::Replaced { .. }) => Ok(None),
+            ((_, Lookup::Live(_)), _) | (_, Fate::Replaced { .. }) => Ok(()),
             _ => Err(Error::gone()),
         }
     }
 
-    /// The owner's sessions before a login, where there may be too many after it.
-    pub(super) async fn there_already(&self, content: &Content) -> Result<Vec<Key>, Error> {
-        match (self.at_most, owner_name(content)) {
-            (Some(_), Some(owner)) => {
-                let keys = self.owners()?.keys(owner).await;
-                keys.map_err(Error::of_backend)
-            }
-            _ => Ok(Vec::new()),
-        }
-    }
-
-    /// Ends sessions of an owner that are too many, once a login has made another.
-    ///
-    /// Those that were there `already` are older than it. Those that were not are logins of the
-    /// same moment: of them the one with the first key ends the others, and no two end each
-    /// other.
-    pub(super) async fn end_the_oldest(
-        &self,
-        content: &Content,
-        kept: &Kept,
-        already: &[Key],
-    ) -> Result<(), Error> {
+    /// Ends the sessions of an owner that are too many, once a login has made another.
+    pub(super) async fn end_the_oldest(&self, content: &Content) -> Result<(), Error> {
         let (Some(at_most), Some(owner)) = (self.at_most, owner_name(content)) else {
             return Ok(());
         };
-        let is_older = |session: &StoredSession| {
-            let id = session.id().as_bytes();
-            already.iter().any(|key| key.as_bytes() == id)
-        };
-        let (older, mut newest): (Vec<_>, Vec<_>) =
-            self.list(owner).await?.into_iter().partition(is_older);
-        newest.sort_by(|one, other| one.id().cmp(other.id()));
-        let own = |session: &StoredSession| session.id().as_bytes() == kept.key.as_bytes();
-        let place = newest.iter().position(own).unwrap_or(0);
-        let kept_too = at_most.max(place + 1);
-        for session in newest.iter().chain(&older).skip(kept_too) {
-            let key = Key::new(session.id()).map_err(Error::of_backend)?;
-            if let (key, Lookup::Live(row)) = self.rows.look_up_renewed(&key).await? {
-                self.end_row(key, *row).await?;
+        let rows = self.rows_of(owner).await?;
+        let standings = rows.values().filter_map(|row| self.standing(row));
+        let ended = too_many(standings, at_most);
+        for (key, row) in rows {
+            let standing = self.standing(&row);
+            if standing.is_some_and(|of| ended.contains(&of.number)) {
+                self.end_row(key, row).await?;
             }
         }
         Ok(())
     }
+
+    fn standing(&self, row: &LiveRow) -> Option<Standing> {
+        let login = row.content.metadata.login.as_ref()?;
+        let order = login.order()?;
+        let age = self.setup.now().since(login.at);
+        Some(Standing {
+            number: order.number,
+            // A login that takes longer has been cut off, and what it was to replace stays.
+            replaces: order.replaces.filter(|_| age <= self.rows.longest_request),
+        })
+    }
+}
+
+/// The login of the session that is saved or replaced, if it is the same owner's.
+fn login_before(save: &Save, login: &Login) -> Option<backend::Login> {
+    let before = save.kept.as_ref()?.login.as_ref()?;
+    let is_same_owner = before.owner == login.owner;
+    is_same_owner.then(|| before.in_backend())?
 }

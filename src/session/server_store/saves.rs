@@ -1,32 +1,64 @@
-//! What a save asks of the rows: which key and ID a session has from then on, which owner's
-//! generation it is of, and how it is made again on what other requests have saved.
+//! What a save asks of the rows: which key and ID a session has from then on, how its login
+//! began, and how it is made again on what other requests have saved.
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::backend::{Key, Outcome};
 
+use super::super::caller::Caller;
 use super::super::content::Content;
 use super::super::id::Id;
+use super::super::login::{Begun, Login};
 use super::super::metadata::Metadata;
-use super::super::protocol::{Intent, Work};
+use super::super::protocol::{Intent, Seen, Work};
 use super::super::rows::Driven;
 use super::super::store::{Fate, Kept, Save, Saved};
-use super::super::{Epoch, Error, Values};
+use super::super::{Error, Values};
 use super::Shared;
+use super::row_locks::{Latest, PendingSave, Rank, RowLock};
+
+/// Where a session is to be, and what its client and its row are to say.
+struct Plan {
+    id: Option<Id>,
+    key: Key,
+    cookie: Option<String>,
+    begun: Option<Begun>,
+}
 
 impl Shared {
     /// Whether use is noted by the row's expiry alone, and not within the row.
-    pub(super) fn can_touch(&self, content: &Content) -> bool {
+    fn can_touch(&self, content: &Content) -> bool {
         let keeps_expiries = self.rows.backend.layout().keeps_expiries();
         keeps_expiries && !self.setup.cookie_life.redates(&content.metadata)
     }
 
+    /// Saves a session; in turn with the other requests of this process that save it.
+    pub(super) async fn save(&self, save: Save, caller: &Caller) -> Result<Saved, Error> {
+        let limit = self.max_saves;
+        let permit = self.permits.try_acquire();
+        let _permit = permit.map_err(|_| Error::too_many_saves(limit))?;
+        let Some(kept) = save.kept.clone() else {
+            return self.save_alone(&save, None, caller).await;
+        };
+        // Without an expiry beside the row, use is noted within.
+        if save.is_touch && !save.owed_cookie && self.can_touch(&save.content) {
+            return self.touch(&save, &kept, caller).await;
+        }
+        if save.fate == Fate::Stays && !save.revokes_others {
+            return self.save_in_place(save, &kept, caller).await;
+        }
+        let (lock, _) = self.locks.lock(&kept.key, Rank::Save, caller).await?;
+        self.save_alone(&save, Some(lock), caller).await
+    }
+
     /// Notes that a session was used.
-    pub(super) async fn touch(&self, save: &Save, kept: &Kept) -> Result<Saved, Error> {
+    async fn touch(&self, save: &Save, kept: &Kept, caller: &Caller) -> Result<Saved, Error> {
         let until = self.rows.expiry(&save.content.metadata);
         let saved = |kept: Kept, cookie: Option<String>| Saved {
             cookie,
-            epoch: epoch_of(&save.content),
+            begun: begun_of(&save.content),
             kept: Some(Arc::new(kept)),
             merged: None,
         };
@@ -34,12 +66,19 @@ impl Shared {
         let (true, Some(seen)) = (until > kept.expiry, &kept.revision) else {
             return Ok(saved(kept.clone(), None));
         };
+        let (mut lock, latest) = self.locks.lock(&kept.key, Rank::Save, caller).await?;
+        let is_noted = |latest: &Latest| self.rows.expiry(&latest.content.metadata) >= until;
+        if latest.as_ref().is_some_and(is_noted) {
+            lock.wrote(latest);
+            return Ok(saved(kept.outdated(), None));
+        }
         let touched = self.rows.backend.touch(&kept.key, seen, until).await;
         match touched.map_err(Error::of_backend)? {
             Outcome::Gone => Err(Error::gone()),
-            // Whoever saved it meanwhile has noted it, too.
+            // A request that saved it in the meantime has noted its use, too.
             Outcome::Conflict => Ok(saved(kept.outdated(), None)),
             Outcome::Done(revision) => {
+                lock.wrote(Some(Latest::touched(&revision, &save.content)));
                 let cookie = match kept.is_stale || save.wants_cookie {
                     true => self.seal(kept.id.as_ref(), save)?,
                     false => None,
@@ -73,13 +112,46 @@ impl Shared {
         }
     }
 
-    pub(super) async fn save(&self, save: &Save) -> Result<Saved, Error> {
+    /// Saves a session that stays under its key, together with others that wait to save it.
+    async fn save_in_place(
+        &self,
+        save: Save,
+        kept: &Kept,
+        caller: &Caller,
+    ) -> Result<Saved, Error> {
+        let plan = Plan {
+            cookie: match kept.is_stale || save.wants_cookie {
+                true => self.seal(kept.id.as_ref(), &save)?,
+                false => None,
+            },
+            id: kept.id.clone(),
+            key: kept.key.clone(),
+            begun: self.begin(&save, &kept.key).await?,
+        };
+        let pending = PendingSave {
+            seen: kept.seen(),
+            begun: plan.begun.clone(),
+            caller: caller.clone(),
+            save,
+        };
+        let driven = self.write_shared(pending).await?;
+        self.saved(plan, driven).ok_or_else(Error::gone)
+    }
+
+    /// Saves a session by a write of its own: one that is new, gets another ID, or ends the other
+    /// sessions of its owner.
+    async fn save_alone(
+        &self,
+        save: &Save,
+        lock: Option<RowLock>,
+        caller: &Caller,
+    ) -> Result<Saved, Error> {
         let is_new = save.kept.is_none() || save.fate != Fate::Stays;
         let (id, key) = self.place(save)?;
         if save.revokes_others {
             // What cannot be written revokes nobody.
-            let longest = Epoch::longest_generation();
-            let content = save.content.clone().of_epoch(Some(&longest));
+            let longest = Begun::longest_in_backend();
+            let content = save.content.clone().begun(Some(&longest));
             self.rows.check(&key, content)?;
         }
         let is_stale = save.kept.as_ref().is_some_and(|kept| kept.is_stale);
@@ -87,37 +159,43 @@ impl Shared {
             true => self.seal(id.as_ref(), save)?,
             false => None,
         };
-        let epoch = self.epoch(save).await?;
-        let is_login = is_new && save.fate != Fate::Renewed;
-        let older = match is_login {
-            true => self.there_already(&save.content).await,
-            false => Ok(Vec::new()),
+        let begun = self.begin(save, &key).await?;
+        let plan = Plan {
+            id,
+            key,
+            cookie,
+            begun,
         };
-        let saved = self.save_to(id, key, cookie, save, epoch).await?;
-        if let Some(kept) = saved.kept.as_deref().filter(|_| is_login) {
-            let content = saved.merged.as_ref().unwrap_or(&save.content);
-            self.end_too_many(content, kept, older).await;
+        let saved = self.write_alone(save, plan, caller).await?;
+        // Ending others locks their rows: never within this lock.
+        drop(lock);
+        if is_new && save.fate != Fate::Renewed {
+            self.end_too_many(saved.merged.as_ref().unwrap_or(&save.content))
+                .await;
         }
         Ok(saved)
     }
 
-    /// Saves a session under that key, unless another request has renewed it: then wherever it
-    /// is now, and that request's response has the cookie.
-    async fn save_to(
-        &self,
-        id: Option<Id>,
-        key: Key,
-        cookie: Option<String>,
-        save: &Save,
-        epoch: Option<Epoch>,
-    ) -> Result<Saved, Error> {
-        let intended = key.clone();
-        let again = |fresh: Option<&Content>| merge(save, epoch.as_ref(), fresh);
+    /// Saves a session as planned, unless another request has renewed it: then wherever it is now.
+    async fn write_alone(&self, save: &Save, plan: Plan, caller: &Caller) -> Result<Saved, Error> {
+        let begun = plan.begun.as_ref();
+        let again = |fresh: Option<&Content>| merge(save, begun, fresh);
         let work = Work {
-            content: save.content.clone().of_epoch(epoch.as_ref()),
+            content: save.content.clone().begun(begun),
             again: &again,
         };
-        let driven = self.rows.drive(intent(save, key), Some(work)).await?;
+        let intent = intent(save, plan.key.clone());
+        let driven = self.rows.drive(intent, Some(work), caller).await?;
+        self.saved(plan, driven)
+            .ok_or_else(|| match save.revokes_others {
+                true => Error::gone_having_revoked(),
+                false => Error::gone(),
+            })
+    }
+
+    /// What a save came to; none, if the session is gone. If another request has renewed it, that
+    /// request's response has the cookie.
+    fn saved(&self, plan: Plan, driven: Driven) -> Option<Saved> {
         let Driven::Saved {
             key,
             revision,
@@ -125,44 +203,46 @@ impl Shared {
             is_merged,
         } = driven
         else {
-            return Err(match save.revokes_others {
-                true => Error::gone_having_revoked(),
-                false => Error::gone(),
-            });
+            return None;
         };
-        let is_there = key == intended;
+        let is_there = key == plan.key;
         let kept = Kept {
-            id: id.filter(|_| is_there),
+            id: plan.id.filter(|_| is_there),
             key,
             revision: Some(revision),
             login: content.metadata.login.clone(),
             expiry: self.rows.expiry(&content.metadata),
             is_stale: false,
         };
-        Ok(Saved {
-            cookie: cookie.filter(|_| is_there),
-            epoch,
+        Some(Saved {
+            cookie: plan.cookie.filter(|_| is_there),
+            begun: plan.begun,
             kept: Some(Arc::new(kept)),
             merged: is_merged.then_some(content),
         })
     }
 
+    /// Ends a session, before all that wait to save it. False, if another request had done so.
+    pub(super) async fn end(&self, seen: Seen<Option<Login>>) -> Result<bool, Error> {
+        let caller = Caller::new(self.save_timeout, CancellationToken::new());
+        let (_lock, _) = self.locks.lock(&seen.key, Rank::End, &caller).await?;
+        let intent = Intent::End { seen };
+        let driven = self.rows.drive(intent, None, &caller).await?;
+        Ok(matches!(driven, Driven::Ended))
+    }
+
     /// Ends sessions of an owner that are too many after a login. If that fails, the session is
     /// there all the same, and its client gets the cookie.
-    async fn end_too_many(&self, content: &Content, kept: &Kept, older: Result<Vec<Key>, Error>) {
-        let ended = match older {
-            Ok(older) => self.end_the_oldest(content, kept, &older).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = ended {
+    async fn end_too_many(&self, content: &Content) {
+        if let Err(error) = self.end_the_oldest(content).await {
             let cookie = self.setup.cookie.name();
             tracing::error!(cookie, %error, "an owner may have more sessions than allowed");
         }
     }
 }
 
-fn epoch_of(content: &Content) -> Option<Epoch> {
-    content.metadata.login.as_ref()?.epoch.clone()
+fn begun_of(content: &Content) -> Option<Begun> {
+    content.metadata.login.as_ref()?.begun.clone()
 }
 
 /// What there is to do for a session, and where it is from now on.
@@ -184,7 +264,11 @@ fn intent(save: &Save, key: Key) -> Intent<Content> {
 
 /// What a session holds where this request's changes are made again: on what others saved,
 /// or on nothing.
-fn merge(save: &Save, epoch: Option<&Epoch>, fresh: Option<&Content>) -> Result<Content, Error> {
+pub(super) fn merge(
+    save: &Save,
+    begun: Option<&Begun>,
+    fresh: Option<&Content>,
+) -> Result<Content, Error> {
     let mut content = fresh.cloned().unwrap_or_else(|| Content {
         values: Values::of_model(save.content.values.model().clone()),
         metadata: save.content.metadata.clone(),
@@ -202,5 +286,5 @@ fn merge(save: &Save, epoch: Option<&Epoch>, fresh: Option<&Content>) -> Result<
             metadata.owes_cookie |= ends(metadata) != before;
         }
     }
-    Ok(content.of_epoch(epoch))
+    Ok(content.begun(begun))
 }

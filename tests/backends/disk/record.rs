@@ -3,7 +3,7 @@
 use std::fmt;
 
 use sha2::{Digest, Sha256};
-use silverback::backend::{Expiry, Generation, Key, Owner, Record, Stored};
+use silverback::backend::{Expiry, Key, Login, Owner, Record, Stored};
 
 /// How many keys are written.
 pub(super) const KEYS: usize = 50;
@@ -46,11 +46,11 @@ fn value_of(write: u64) -> Vec<u8> {
 }
 
 impl State {
-    pub(super) fn record(self, key: usize, generation: Generation) -> Record {
+    pub(super) fn record(self, key: usize, login: Login) -> Record {
         let record = Record::new(value_of(self.value), self.expiry());
         let name = OWNER.to_owned();
         match is_owned(key) {
-            true => record.owned_by(Owner { name, generation }),
+            true => record.owned_by(Owner { name, login }),
             false => record,
         }
     }

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use silverback::backend::{
-    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owner, Record, Revision, connect,
+    Backend, Created, Error, Expiry, Generation, Key, Login, Outcome, Owner, Record, Revision,
+    connect,
 };
 use tokio::runtime::Runtime;
 
@@ -40,17 +41,17 @@ pub(crate) fn is_writer(runtime: &Runtime) -> bool {
 
 struct Writer {
     backend: Arc<dyn Backend>,
-    generation: Generation,
+    login: Login,
     writes: AtomicU64,
 }
 
 async fn write_forever(backend: Arc<dyn Backend>) {
     let owners = backend.owners().expect("owners");
-    let generation = owners.begin(OWNER, Expiry::NEVER).await;
+    let login = owners.begin(OWNER, Expiry::NEVER, &key(0)).await;
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
     let start = since_epoch.expect("a time after 1970").as_micros();
     let writer = Arc::new(Writer {
-        generation: generation.expect("a generation"),
+        login: login.expect("a login"),
         // Later than those of the process before, and as milliseconds very far away.
         writes: AtomicU64::new(start.try_into().expect("a time before 500000")),
         backend,
@@ -84,7 +85,7 @@ impl Writer {
             value: write,
             until: write,
         };
-        let record = state.record(number, self.generation);
+        let record = state.record(number, self.login);
         let key = key(number);
         let Some(stored) = self.backend.load(&key).await? else {
             let saved = announced(number, Some(state), self.backend.create(&key, &record));
@@ -157,15 +158,15 @@ fn say(step: Step) {
 /// each.
 async fn write(backend: &dyn Backend, times: usize) {
     let owners = backend.owners().expect("owners");
-    let generation = owners
-        .begin(OWNER, Expiry::NEVER)
+    let login = owners
+        .begin(OWNER, Expiry::NEVER, &key(0))
         .await
-        .expect("a generation");
+        .expect("a login");
     let record = |number: usize| {
         let record = Record::new([b'v'; 500], Expiry::NEVER);
         let name = OWNER.to_owned();
         match is_owned(number) {
-            true => record.owned_by(Owner { name, generation }),
+            true => record.owned_by(Owner { name, login }),
             false => record,
         }
     };

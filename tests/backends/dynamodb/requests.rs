@@ -2,7 +2,7 @@
 
 use silverback::backend::{
     Backend, Created, DynamoDb, DynamoDbOptions, Expiry, Generation, GoDynamoDb, GoItems, Key,
-    Moves, Outcome, Owner, Owners, Record, Scan,
+    Login, Moves, Outcome, Owner, Owners, Record, Scan,
 };
 
 use super::super::Tried;
@@ -58,14 +58,15 @@ pub(super) async fn an_operation_is_one_request_and_an_owned_load_two(
     asks!(["DeleteItem"], backend.remove(&key, &again));
 
     let ape = format!("{:?}", key.as_bytes());
-    let generation = asks!(
-        ["GetItem", "UpdateItem"],
-        backend.begin(&ape, Expiry::NEVER)
+    asks!(
+        ["UpdateItem"; 2],
+        backend.begin(&ape, record("").expiry(), &key)
     );
-    asks!(["GetItem"], backend.begin(&ape, Expiry::NEVER));
+    let login = asks!(["UpdateItem"], backend.begin(&ape, Expiry::NEVER, &key));
+    asks!(["UpdateItem"], backend.extend(&ape, Expiry::NEVER));
     let owned = record("v").owned_by(Owner {
         name: ape.clone(),
-        generation,
+        login,
     });
     let Created::Saved(revision) = asks!(["UpdateItem"], backend.create(&key, &owned)) else {
         panic!("it is the first");
@@ -79,9 +80,11 @@ pub(super) async fn an_operation_is_one_request_and_an_owned_load_two(
     ));
     asks!(["GetItem", "Query"], backend.keys(&ape));
     seen(asks!(transaction, backend.remove(&key, &revision)));
+    // The login is looked for that the index does not know, or no longer.
+    asks!(["GetItem", "Query", "GetItem"], backend.keys(&ape));
     asks!(
-        ["GetItem", "GetItem", "UpdateItem"],
-        backend.revoke(&ape, Expiry::NEVER, Some(&key))
+        ["UpdateItem"],
+        backend.revoke(&ape, Expiry::NEVER, Some(&login))
     );
     Ok(())
 }
@@ -116,10 +119,9 @@ pub(super) async fn a_purge_asks_owners_anew_for_each_page(server: &DynamoDbServ
     let options = DynamoDbOptions::new("paged").timeout(4 * TIMEOUT);
     let client = client(&endpoint_at(port));
     let backend = DynamoDb::open(&client, options).await?;
-    let generation = backend.begin("ape", Expiry::NEVER).await?;
     let owner = Owner {
         name: "ape".to_owned(),
-        generation,
+        login: backend.begin("ape", Expiry::NEVER, &key()).await?,
     };
     // A page is a mebibyte, and what it ends with.
     let record = Record::new(vec![7; 380_000], Expiry::NEVER).owned_by(owner);
@@ -162,10 +164,13 @@ pub(super) async fn only_what_there_was_no_capacity_for_is_repeated(
         assert_eq!(front.requests(), ["GetItem"; 3], "{error}");
     }
     // A transaction that another was in the way of, and nothing else.
-    let generation = Generation::random()?;
+    let login = Login {
+        generation: Generation::random()?,
+        number: 1,
+    };
     let owner = Owner {
         name: "ape".to_owned(),
-        generation,
+        login,
     };
     let Created::Saved(revision) = backend.create(&key, &record("v").owned_by(owner)).await? else {
         panic!("it is the first");
@@ -228,11 +233,9 @@ pub(super) async fn no_item_is_larger_than_dynamodb_takes(server: &DynamoDbServe
         assert!(backend.load(&key).await?.expect("it is there").record == record);
     }
     // The largest that we send is taken; what is larger is not sent.
-    let owner = Owner {
-        name: "o".repeat(1_000),
-        generation: backend.begin(&"o".repeat(1_000), Expiry::NEVER).await?,
-    };
-    let key = Key::new([0xFF; 250])?;
+    let (key, name) = (Key::new([0xFF; 250])?, "o".repeat(1_000));
+    let login = backend.begin(&name, Expiry::NEVER, &key).await?;
+    let owner = Owner { name, login };
     let of_size = |size| Record::new(vec![7; size], Expiry::NEVER).owned_by(owner.clone());
     let refused = backend.create(&key, &of_size(409_600)).await.unwrap_err();
     assert!(refused.is_too_large());
@@ -252,7 +255,7 @@ pub(super) async fn no_item_is_larger_than_dynamodb_takes(server: &DynamoDbServe
     ));
     // An owner whose name is no key.
     let long = backend
-        .begin(&"o".repeat(3_000), Expiry::NEVER)
+        .begin(&"o".repeat(3_000), Expiry::NEVER, &key)
         .await
         .unwrap_err();
     assert!(long.is_usage());

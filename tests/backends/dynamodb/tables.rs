@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType, TimeToLiveStatus,
 };
 use silverback::backend::{
-    Backend, Created, DynamoDb, DynamoDbOptions, Expiry, Generation, GoDynamoDb, GoItems, Key,
-    Outcome, Owner, Owners, Scan,
+    Backend, Created, DynamoDb, DynamoDbOptions, Expiry, GoDynamoDb, GoItems, Key, Login, Outcome,
+    Owner, Owners, Scan,
 };
 
 use super::super::Tried;
@@ -94,12 +94,12 @@ pub(super) async fn prefixes_share_a_table_and_nothing_else(server: &DynamoDbSer
     };
     let (one, other, none) = (with("one/").await?, with("other/").await?, with("").await?);
     let key = key();
-    let generation = one.begin("ape", record("").expiry()).await?;
-    let owned = |generation: Generation| {
+    let login = one.begin("ape", record("").expiry(), &key).await?;
+    let owned = |login: Login| {
         let name = "ape".to_owned();
-        record("v").owned_by(Owner { name, generation })
+        record("v").owned_by(Owner { name, login })
     };
-    one.create(&key, &owned(generation)).await?;
+    one.create(&key, &owned(login)).await?;
     assert_eq!(one.keys("ape").await?.len(), 1);
     assert_eq!(one.page(None, 10).await?.entries.len(), 1);
     for backend in [&other, &none] {

@@ -110,9 +110,9 @@ pub(super) async fn a_row_is_over_from_its_expiry_on(server: &PostgresServer) ->
         clock
             .run("TRUNCATE silverback_sessions, silverback_owners")
             .await?;
-        let generation = backend.begin(ape, Expiry::NEVER).await?;
+        let login = backend.begin(ape, Expiry::NEVER, &key).await?;
         let name = ape.to_owned();
-        let owned = Record::new("v", Expiry::NEVER).owned_by(Owner { name, generation });
+        let owned = Record::new("v", Expiry::NEVER).owned_by(Owner { name, login });
         backend.create(&key, &owned).await?;
         clock
             .run(&format!(
@@ -139,8 +139,8 @@ pub(super) async fn a_row_is_over_from_its_expiry_on(server: &PostgresServer) ->
                 .fetch_one(&clock.pool)
                 .await?;
         assert_eq!(dead, if lives { 0 } else { 2 });
-        // A kept key outlives no owner who is over.
-        let revoked = backend.revoke(ape, Expiry::NEVER, Some(&key)).await?;
+        // A kept login outlives no owner who is over.
+        let revoked = backend.revoke(ape, Expiry::NEVER, Some(&login)).await?;
         assert_eq!(backend.load(&key).await?.is_some(), lives);
         clock
             .run(&format!(
@@ -148,9 +148,10 @@ pub(super) async fn a_row_is_over_from_its_expiry_on(server: &PostgresServer) ->
                 AT / MILLISECOND
             ))
             .await?;
-        let begun = backend.begin(ape, Expiry::NEVER).await?;
+        let begun = backend.begin(ape, Expiry::NEVER, &key).await?;
         assert_eq!(backend.load(&key).await?.is_some(), lives);
-        assert_eq!(begun == revoked, lives, "it is not revived");
+        assert_eq!(begun.generation == revoked, lives, "it is not revived");
+        assert_eq!(begun.number, if lives { 2 } else { 1 });
         clock
             .run(&format!(
                 "UPDATE silverback_owners SET expiry = {}",

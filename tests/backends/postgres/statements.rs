@@ -31,13 +31,13 @@ fn soon() -> Expiry {
 /// Every operation once, by name; of an owner's record with its owner.
 macro_rules! every_operation {
     ($backend:ident, $counted:ident) => {{
-        let generation = $counted!("begin", $backend.begin("ape", soon()).await?);
+        let key = Key::new("a key")?;
+        let login = $counted!("begin", $backend.begin("ape", soon(), &key).await?);
         let owner = Owner {
             name: "ape".to_owned(),
-            generation,
+            login,
         };
         let record = Record::new(vec![7; 700], soon()).owned_by(owner);
-        let key = Key::new("a key")?;
         let Created::Saved(seen) = $counted!("create", $backend.create(&key, &record).await?)
         else {
             panic!("it is the first");
@@ -53,14 +53,19 @@ macro_rules! every_operation {
             panic!("nobody else has changed it");
         };
         let of = $counted!("generation", $backend.generation("ape").await?);
-        assert_eq!(of, Some(generation));
+        assert_eq!(of, Some(login.generation));
+        let extended = $counted!("extend", $backend.extend("ape", soon()).await?);
+        assert_eq!(extended, login.generation);
         let keys = $counted!("keys", $backend.keys("ape").await?);
         assert_eq!(keys.len(), 1);
         let page = $counted!("page", $backend.page(None, 10).await?).entries;
         assert!(!page.is_empty());
         let removed = $counted!("remove", $backend.remove(&key, &seen).await?);
         assert_eq!(removed, Outcome::Done(()));
-        $counted!("revoke", $backend.revoke("ape", soon(), Some(&key)).await?);
+        $counted!(
+            "revoke",
+            $backend.revoke("ape", soon(), Some(&login)).await?
+        );
     }};
 }
 

@@ -212,11 +212,15 @@ fn law_6_a_write_that_was_lost_and_overtaken_is_not_done_twice() {
             count(&request.session, "count").unwrap();
             let is_done = matches!(fault, Fault::LosesItsReply);
             server.backend.at(0, fault);
-            // Before it looks, somebody else saves.
+            // Before it looks, another process saves.
             let gate = server.backend.and_waits_at(1);
             let saving = tokio::spawn(async move { request.finish().await });
             gate.is_reached().await;
-            visit(&mut jar, &store, |session| count(session, "count").unwrap()).await;
+            let elsewhere = server.store();
+            visit(&mut jar, &elsewhere, |session| {
+                count(session, "count").unwrap()
+            })
+            .await;
             gate.open();
             assert!(saving.await.unwrap().unwrap_err().is_outcome_unknown());
             let expected = 1 + u64::from(is_done);

@@ -1,6 +1,7 @@
 //! Law 7: how long a session lives; law 1: who vanishes; and the options of a store.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use silverback::backend::{Backend, Expiry};
@@ -191,9 +192,34 @@ fn law_4_a_tombstone_is_kept_as_long_as_a_request_takes() {
             })
             .await;
             let record = server.backend.load(&key).await.unwrap().unwrap().record;
-            let until = server.now().as_secs() + seconds;
+            // The clock's second may be all but over.
+            let until = server.now().as_secs() + seconds + 1;
             let until = Expiry::from_millis(i64::try_from(until).unwrap() * 1_000);
             assert_eq!((record.expiry(), record.owner()), (until, None));
+        }
+    });
+}
+
+/// Requests end anywhere within a second of the store's clock.
+#[test]
+fn law_4_no_tombstone_expires_before_the_longest_request_has_passed() {
+    RUNTIME.block_on(async {
+        for longest in [Duration::from_secs(1), Duration::from_millis(1_500)] {
+            let server = Server::new();
+            let options = ServerOptions::new().longest_request(longest);
+            let backend = Arc::new(server.backend.clone());
+            let store = ServerStore::with_options(server.codecs(), backend, options).unwrap();
+            let (mut short, tries) = (0, 24);
+            for _ in 0..tries {
+                let mut jar = jar_with(&store, |session| session.login("ape")).await;
+                let (key, _) = server.row(&jar, &store).await;
+                let least = Expiry::after(longest);
+                visit(&mut jar, &store, |session| session.destroy().unwrap()).await;
+                let tombstone = server.backend.load(&key).await.unwrap().unwrap().record;
+                short += u32::from(tombstone.expiry() < least);
+                std::thread::sleep(Duration::from_millis(43));
+            }
+            assert_eq!(short, 0, "of {tries} tombstones expired too early");
         }
     });
 }

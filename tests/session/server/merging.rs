@@ -296,9 +296,10 @@ fn law_6_who_loses_again_and_again_is_told() {
         })
         .await;
         let error = request.session.save().await.unwrap_err();
-        assert!(error.is_conflict() && error.status() == 409);
+        assert!(error.is_overloaded() && error.status() == 503);
         let made = tries.load(Ordering::SeqCst);
-        assert!((500..10_000).contains(&made), "{made}");
+        // Pauses grow to half a second, and the save has ten.
+        assert!((20..200).contains(&made), "{made}");
         let [count, theirs] = read(&jar, &store, ["count", "theirs"]).await.unwrap();
         assert_eq!((count, theirs), (Some(0), Some(made)));
     });
@@ -337,7 +338,11 @@ fn a_change_that_panics_when_it_is_made_again_is_an_error() {
             session.insert("count", 7).unwrap()
         })
         .await;
-        assert!(request.finish().await.unwrap_err().is_unavailable());
+        let error = request.finish().await.unwrap_err();
+        assert!(
+            error.is_usage() && error.to_string().contains("panicked"),
+            "{error}"
+        );
         assert_eq!(read(&jar, &store, ["count"]).await, Some([Some(7)]));
         store.drain().await;
     });

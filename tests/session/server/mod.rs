@@ -3,6 +3,7 @@
 
 mod dialects;
 mod faults;
+mod hot_session;
 mod in_flight;
 mod laws;
 mod limits;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use silverback::backend::{Backend, Memory, Outcome};
+use silverback::backend::{Backend, Memory, Outcome, Owner};
 use silverback::session::testing::Jar;
 use silverback::session::{
     CookieOptions, Error, Lifetime, Refusal, ServerOptions, ServerStore, Session, StoredSession,
@@ -470,5 +470,35 @@ fn law_11_a_list_holds_what_is_the_owners_and_nothing_else() {
         assert!(matches!(swapped.unwrap(), Outcome::Done(_)));
         assert_eq!(owners().await, [Some("ape".to_owned())]);
         assert!(!store.end("ape", id).await.unwrap());
+    });
+}
+
+#[test]
+fn a_name_that_not_every_server_can_index_is_a_usage_error() {
+    RUNTIME.block_on(async {
+        let store = Server::new().store();
+        let longest = "x".repeat(Owner::LONGEST_NAME);
+        let jar = jar_with(&store, |session| session.login(&*longest)).await;
+        assert_eq!(store.list(&longest).await.unwrap().len(), 1);
+        store.revoke(&longest).await.unwrap();
+        assert_eq!(read(&jar, &store, []).await, None);
+        for refused in [String::new(), longest + "x"] {
+            let login = jar_with(&store, |session| session.insert("a", 1)).await;
+            let session = login.session(store.clone()).await.unwrap();
+            for error in [
+                session.login(&*refused).unwrap_err(),
+                session.login_keeping_values(&*refused).unwrap_err(),
+                store.list(&refused).await.unwrap_err(),
+                store.revoke(&refused).await.unwrap_err(),
+            ] {
+                assert!(error.is_usage(), "{error}");
+                assert!(error.to_string().contains("1 to 512"), "{error}");
+            }
+            assert_eq!(
+                session.get::<u64>("a").unwrap(),
+                Some(1),
+                "nothing happened"
+            );
+        }
     });
 }

@@ -16,7 +16,8 @@ fn law_11_saved_by_others_between_a_revocation_and_what_it_spares() {
         let server = Server::new();
         let store = server.store();
         let jar = jar_with(&store, login).await;
-        let late = Request::of(&jar, &store).await;
+        // In another process.
+        let late = Request::of(&jar, &server.store()).await;
         let request = Request::of(&jar, &store).await;
         request.session.destroy_others().unwrap();
         // Look, revoke, and then the swap.
@@ -105,11 +106,11 @@ fn law_11_two_requests_of_one_session_end_the_others() {
         let phone = jar_with(&store, login).await;
         let request = Request::of(&jar, &store).await;
         request.session.destroy_others().unwrap();
-        // It revokes after the other did.
+        // It revokes after a request of another process did.
         let gate = server.backend.waits_at(1);
         let finished = tokio::spawn(async move { request.finish().await });
         gate.is_reached().await;
-        visit(&mut jar, &store, |session| {
+        visit(&mut jar, &server.store(), |session| {
             session.destroy_others().unwrap()
         })
         .await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use silverback::backend::{Backend, Expiry, Key, Memory, Outcome, Owner, Record};
+use silverback::backend::{Backend, Expiry, Key, Login, Memory, Outcome, Owner, Record};
 use silverback::codec::{Codec, Codecs, KeyPair};
 use silverback::session::testing::Jar;
 use silverback::session::{CookieOptions, Dialect, Refusal, ServerOptions, ServerStore};
@@ -131,7 +131,10 @@ fn law_8_the_owner_beside_a_row_is_the_one_within() {
         let owners = server.backend.owners().unwrap();
         let bonobo = Owner {
             name: "bonobo".to_owned(),
-            generation: owners.generation("bonobo").await.unwrap().unwrap(),
+            login: Login {
+                generation: owners.generation("bonobo").await.unwrap().unwrap(),
+                number: 1,
+            },
         };
         for jar in [&ape, &nobody] {
             let (key, stored) = server.row(jar, &store).await;

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use silverback::backend::{
-    Backend, Created, Error, Expiry, Generation, Key, Layout, Outcome, Owners, Record, Revision,
-    Stored,
+    Backend, Created, Error, Expiry, Generation, Key, Layout, Login, Outcome, Owners, Record,
+    Revision, Stored,
 };
 use silverback::session::async_trait;
 use tokio::sync::Notify;
@@ -68,6 +68,10 @@ struct State {
     /// By how many calls there were before.
     faults: HashMap<usize, Fault>,
     is_down: bool,
+    /// How many bytes a record's value may have, if there is a limit.
+    longest_value: Option<usize>,
+    /// How long each call takes.
+    time: Duration,
 }
 
 impl Watched {
@@ -121,6 +125,27 @@ impl Watched {
         self.0.state.lock().unwrap().is_down = is_down;
     }
 
+    /// Refuses to swap in a record whose value has more bytes.
+    pub(crate) fn refuses_values_over(&self, bytes: usize) {
+        self.0.state.lock().unwrap().longest_value = Some(bytes);
+    }
+
+    /// Lets each call take so long.
+    pub(crate) fn takes(&self, time: Duration) {
+        self.0.state.lock().unwrap().time = time;
+    }
+
+    fn check_length(&self, record: &Record) -> Result<(), Error> {
+        let (length, limit) = (
+            record.value().len(),
+            self.0.state.lock().unwrap().longest_value,
+        );
+        match limit {
+            Some(limit) if length > limit => Err(Error::too_large(length, limit)),
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn known_until(&self) -> Option<Expiry> {
         self.0.state.lock().unwrap().known_until
     }
@@ -144,7 +169,12 @@ impl Watched {
         name: &'static str,
         call: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Error> {
-        match self.fault(name) {
+        let fault = self.fault(name);
+        let time = self.0.state.lock().unwrap().time;
+        if !time.is_zero() {
+            tokio::time::sleep(time).await;
+        }
+        match fault {
             None => call.await,
             Some(Fault::Fails) => Err(Error::unavailable("the server does not answer")),
             Some(Fault::IsCorrupt) => Err(Error::corrupt("half of a file")),
@@ -181,7 +211,10 @@ impl Backend for Watched {
         seen: &Revision,
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
-        let swap = self.0.inner.swap(key, seen, record);
+        let swap = async {
+            self.check_length(record)?;
+            self.0.inner.swap(key, seen, record).await
+        };
         self.call("swap", swap).await
     }
 
@@ -215,17 +248,23 @@ impl Owners for Watched {
         self.call("generation", generation).await
     }
 
-    async fn begin(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+    async fn begin(&self, owner: &str, until: Expiry, key: &Key) -> Result<Login, Error> {
         self.owner_until(until);
-        let begin = self.inner_owners().begin(owner, until);
+        let begin = self.inner_owners().begin(owner, until, key);
         self.call("begin", begin).await
+    }
+
+    async fn extend(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+        self.owner_until(until);
+        let extend = self.inner_owners().extend(owner, until);
+        self.call("extend", extend).await
     }
 
     async fn revoke(
         &self,
         owner: &str,
         until: Expiry,
-        keep: Option<&Key>,
+        keep: Option<&Login>,
     ) -> Result<Generation, Error> {
         self.owner_until(until);
         let revoke = self.inner_owners().revoke(owner, until, keep);

@@ -44,7 +44,7 @@ impl Connections {
 
     pub(super) fn of_pool(pool: PgPool, options: &PostgresOptions) -> Self {
         Connections {
-            pool: Pool::Given(pool),
+            pool: Pool::given(pool, options),
             timeout: options.timeout,
             prepares: options.prepares,
         }
@@ -163,6 +163,7 @@ fn prepared<'v>(
     values(statement, parameters).fold(query, |query, value| match value {
         Value::Integer(number) => query.bind(number),
         Value::Bytes(bytes) => query.bind(bytes),
+        Value::Null => query.bind(None::<&[u8]>),
     })
 }
 
@@ -204,11 +205,11 @@ fn push_with_values(whole: &mut String, part: &str, values: &[Value<'_>]) {
 fn push_value(whole: &mut String, value: Option<&Value<'_>>) {
     let written = match value {
         Some(Value::Integer(number)) => write!(whole, "({number})"),
-        Some(Value::Bytes(Some(bytes))) => {
+        Some(Value::Bytes(bytes)) => {
             let hex = base16ct::lower::encode_string(bytes);
             write!(whole, "decode('{hex}', 'hex')")
         }
-        Some(Value::Bytes(None)) | None => write!(whole, "NULL::bytea"),
+        Some(Value::Null) | None => write!(whole, "NULL::bytea"),
     };
     debug_assert!(written.is_ok(), "a text takes all that is written to it");
 }
@@ -219,11 +220,7 @@ mod tests {
 
     #[test]
     fn values_end_no_literal_and_names_keep_their_letters() {
-        let values = [
-            Value::Bytes(Some(b"'; DROP")),
-            Value::Integer(-7),
-            Value::Bytes(None),
-        ];
+        let values = [Value::Bytes(b"'; DROP"), Value::Integer(-7), Value::Null];
         let whole = with_values(
             r#"SELECT "a""$1" FROM t WHERE k = $1 AND n > $2::bigint AND o = $3"#,
             &values,

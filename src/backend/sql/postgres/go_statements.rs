@@ -175,7 +175,7 @@ impl Names {
         let value = self.value_as_bytes();
         let (left, living) = (self.left(), self.living());
         format!(
-            "SELECT {value}, {left}, NULL::bytea, NULL::bytea, {REVISION} \
+            "SELECT {value}, {left}, {REVISION}, NULL::bytea, NULL::bytea \
              FROM {table} AS t WHERE {living} LIMIT 1"
         )
     }

@@ -59,6 +59,11 @@ impl PostgresOptions {
 
     /// Prepares no statements, so that the backend works behind any pooler. The values travel as
     /// hex digits in the text of the statement, which the server parses and plans each time.
+    ///
+    /// Therefore no log may hold statements. Connections that this crate opens log none. A pool of
+    /// your own is set to log none on the connections that it opens from now on; for those that it
+    /// has opened before, [turn the log off](sqlx::ConnectOptions::disable_statement_logging)
+    /// yourself. Check the server's own log, too (`log_statement`, `log_min_duration_statement`).
     pub fn unprepared(self) -> Self {
         PostgresOptions {
             prepares: false,

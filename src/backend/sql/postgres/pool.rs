@@ -42,7 +42,7 @@ impl Pool {
             return Err(Error::usage("a pool has one connection or more"));
         }
         let opener = Opener {
-            connect: Box::new(connect),
+            connect: Box::new(connect.disable_statement_logging()),
             ping: PING.min(options.timeout / 4),
             lost: Mutex::new(None),
             swept: Mutex::new(Instant::now()),
@@ -52,6 +52,16 @@ impl Pool {
         let pool = pool.queue_mode(QueueMode::Lifo).build();
         let pool = pool.map_err(|error| Error::usage("no pool can be made").with_source(error))?;
         Ok(Pool::Own(pool))
+    }
+
+    /// The caller's pool. If values are in the texts of statements, the connections that it opens
+    /// from now on log no statement.
+    pub(super) fn given(pool: PgPool, options: &PostgresOptions) -> Self {
+        if !options.prepares {
+            let connect = (*pool.connect_options()).clone();
+            pool.set_connect_options(connect.disable_statement_logging());
+        }
+        Pool::Given(pool)
     }
 
     /// Takes a connection for one operation. Waits for a free one, or opens one.

@@ -15,9 +15,9 @@ const COUNT: &str = "SELECT
     + (to_regclass('silverback_owners') IS NOT NULL)::int
     + (to_regclass('silverback_owners_by_expiry') IS NOT NULL)::int
     + (SELECT count(*)::int FROM pg_trigger WHERE tgrelid = to_regclass('silverback_owners')
-        AND tgname IN ('silverback_owner_keeps', 'silverback_owner_revoked', 'silverback_owner_purged'))
+        AND tgname IN ('silverback_owner_revoked', 'silverback_owner_purged'))
     AS found";
-const ALL: i32 = 8;
+const ALL: i32 = 7;
 
 /// Takes a lock that all programs on the database share: concurrent creations of one table fail.
 /// No other program uses the number.
@@ -33,6 +33,7 @@ const SESSIONS: (&str, &[(&str, &str)]) = (
         ("expiry_minute", "bigint"),
         ("owner", "bytea"),
         ("generation", "bytea"),
+        ("login", "bigint"),
         ("value", "bytea"),
     ],
 );
@@ -42,7 +43,9 @@ const OWNERS: (&str, &[(&str, &str)]) = (
         ("name", "bytea"),
         ("generation", "bytea"),
         ("expiry", "bigint"),
-        ("kept", "bytea"),
+        ("logins", "bigint"),
+        ("kept_generation", "bytea"),
+        ("kept_login", "bigint"),
     ],
 );
 

@@ -8,7 +8,8 @@
 //! comparison of the row's own revision.
 
 use super::super::statements::Bind::{
-    After, Generation, Keep, Key, Limit, New, Owner, Seen, Until, Value,
+    After, Generation, KeptGeneration, KeptLogin, Key, Limit, Login, Logins, New, Owner, Seen,
+    Until, Value,
 };
 use super::super::statements::{OwnerStatements, Revisions, Statement, Statements};
 
@@ -46,10 +47,10 @@ macro_rules! left {
     };
 }
 
-/// A condition: the owner lets a row live. Given are the owner's name, the generation and the key
-/// as SQL.
+/// A condition: the owner lets a row live. Given are the owner's name, and the login's generation
+/// and number, as SQL.
 macro_rules! owner_lets_live {
-    ($name:literal, $generation:literal, $key:literal) => {
+    ($name:literal, $generation:literal, $login:literal) => {
         concat!(
             "EXISTS (SELECT 1 FROM silverback_owners AS o WHERE o.name = ",
             $name,
@@ -57,9 +58,11 @@ macro_rules! owner_lets_live {
             now!(),
             " AND (o.generation = ",
             $generation,
-            " OR o.kept = ",
-            $key,
-            "))"
+            " OR (o.kept_generation = ",
+            $generation,
+            " AND o.kept_login = ",
+            $login,
+            ")))"
         )
     };
 }
@@ -71,20 +74,20 @@ macro_rules! lives {
             "(s.expiry > ",
             now!(),
             " AND (s.owner IS NULL OR ",
-            owner_lets_live!("s.owner", "s.generation", "s.key"),
+            owner_lets_live!("s.owner", "s.generation", "s.login"),
             "))"
         )
     };
 }
 
 /// The expiry of a row that is written under the key `$1` with `$3` milliseconds left, owned by
-/// `$5` at the generation `$6`. A row that its owner does not let live expires from the start:
+/// `$5` with the login `$6`, `$7`. A row that its owner does not let live expires from the start:
 /// nothing could bring it back, and a purge finds it.
 macro_rules! owned_expiry {
     () => {
         concat!(
             "CASE WHEN ",
-            owner_lets_live!("$5", "$6", "$1"),
+            owner_lets_live!("$5", "$6", "$7"),
             " THEN ",
             expiry!("$3::bigint"),
             " ELSE 0 END"
@@ -101,18 +104,21 @@ macro_rules! as_seen {
 
 /// Writes over a row that is not live and that no concurrent creation has taken.
 macro_rules! create {
-    ($expiry:expr, $owner:literal, $generation:literal) => {
+    ($expiry:expr, $owner:literal, $generation:literal, $login:literal) => {
         concat!(
             "INSERT INTO silverback_sessions AS s",
-            " (key, revision, expiry, value, owner, generation) VALUES ($1, $2, ",
+            " (key, revision, expiry, value, owner, generation, login) VALUES ($1, $2, ",
             $expiry,
             ", $4, ",
             $owner,
             ", ",
             $generation,
+            ", ",
+            $login,
             ") ON CONFLICT (key) DO UPDATE SET revision = excluded.revision,",
             " expiry = excluded.expiry, value = excluded.value,",
-            " owner = excluded.owner, generation = excluded.generation WHERE NOT ",
+            " owner = excluded.owner, generation = excluded.generation, login = excluded.login",
+            " WHERE NOT ",
             lives!(),
             " AND s.revision = (SELECT b.revision FROM silverback_sessions AS b WHERE b.key = $1)",
         )
@@ -120,7 +126,7 @@ macro_rules! create {
 }
 
 macro_rules! swap {
-    ($revision:literal, $expiry:expr, $owner:literal, $generation:literal) => {
+    ($revision:literal, $expiry:expr, $owner:literal, $generation:literal, $login:literal) => {
         concat!(
             "UPDATE silverback_sessions AS s SET revision = ",
             $revision,
@@ -130,6 +136,8 @@ macro_rules! swap {
             $owner,
             ", generation = ",
             $generation,
+            ", login = ",
+            $login,
             as_seen!(),
         )
     };
@@ -157,6 +165,31 @@ macro_rules! purge {
     };
 }
 
+/// A condition: the owner's row is live.
+macro_rules! owner_lives {
+    () => {
+        concat!("o.expiry > ", now!())
+    };
+}
+
+/// The number of an owner's logins, which begins anew with the owner's row.
+macro_rules! logins {
+    () => {
+        concat!("CASE WHEN ", owner_lives!(), " THEN o.logins ELSE 0 END")
+    };
+}
+
+/// A condition: the login of the generation `$4` and the number `$5` is live, and so can be kept.
+macro_rules! login_lives {
+    () => {
+        concat!(
+            owner_lives!(),
+            " AND (o.generation = $4::bytea",
+            " OR (o.kept_generation = $4::bytea AND o.kept_login = $5::bigint))"
+        )
+    };
+}
+
 /// A record without an owner has statements of its own (`create`, `swap`): the server would plan
 /// statements that test their parameters for NULL anew each time.
 pub(super) static STATEMENTS: Statements = Statements {
@@ -164,7 +197,7 @@ pub(super) static STATEMENTS: Statements = Statements {
         concat!(
             "SELECT value, ",
             left!(),
-            ", owner, generation, revision FROM silverback_sessions AS s WHERE s.key = $1 AND ",
+            ", revision, owner, generation, login FROM silverback_sessions AS s WHERE s.key = $1 AND ",
             lives!()
         ),
         &[Key],
@@ -177,20 +210,20 @@ pub(super) static STATEMENTS: Statements = Statements {
         &[Key],
     ),
     create: Statement::fixed(
-        create!(expiry!("$3::bigint"), "NULL", "NULL"),
+        create!(expiry!("$3::bigint"), "NULL", "NULL", "NULL"),
         &[Key, New, Until, Value],
     ),
     create_owned: Some(Statement::fixed(
-        create!(owned_expiry!(), "$5", "$6"),
-        &[Key, New, Until, Value, Owner, Generation],
+        create!(owned_expiry!(), "$5", "$6", "$7"),
+        &[Key, New, Until, Value, Owner, Generation, Login],
     )),
     swap: Statement::fixed(
-        swap!("$5", expiry!("$3::bigint"), "NULL", "NULL"),
+        swap!("$5", expiry!("$3::bigint"), "NULL", "NULL", "NULL"),
         &[Key, Seen, Until, Value, New],
     ),
     swap_owned: Some(Statement::fixed(
-        swap!("$7", owned_expiry!(), "$5", "$6"),
-        &[Key, Seen, Until, Value, Owner, Generation, New],
+        swap!("$8", owned_expiry!(), "$5", "$6", "$7"),
+        &[Key, Seen, Until, Value, Owner, Generation, Login, New],
     )),
     touch: Statement::fixed(
         concat!(
@@ -235,31 +268,38 @@ pub(super) static STATEMENTS: Statements = Statements {
         ),
         begin: Statement::fixed(
             concat!(
-                "INSERT INTO silverback_owners AS o (name, generation, expiry) VALUES ($1, $2, ",
+                "INSERT INTO silverback_owners AS o (name, generation, expiry, logins)",
+                " VALUES ($1, $2, ",
                 expiry!("$3::bigint"),
-                ") ON CONFLICT (name) DO UPDATE SET expiry = greatest(o.expiry, excluded.expiry),",
-                " generation = CASE WHEN o.expiry > ",
-                now!(),
-                " THEN o.generation ELSE excluded.generation END,",
-                " kept = CASE WHEN o.expiry > ",
-                now!(),
-                " THEN o.kept END",
-                " RETURNING generation"
+                ", $4::bigint) ON CONFLICT (name) DO UPDATE SET",
+                " expiry = greatest(o.expiry, excluded.expiry), logins = ",
+                logins!(),
+                " + excluded.logins, generation = CASE WHEN ",
+                owner_lives!(),
+                " THEN o.generation ELSE excluded.generation END, kept_generation = CASE WHEN ",
+                owner_lives!(),
+                " THEN o.kept_generation END, kept_login = CASE WHEN ",
+                owner_lives!(),
+                " THEN o.kept_login END RETURNING generation, logins"
             ),
-            &[Owner, Generation, Until],
+            &[Owner, Generation, Until, Logins],
         ),
-        // If the owner's row has expired, no record of the owner is live, and no key is kept.
+        // All of it is compared with the row as it is after the wait for another revocation.
         revoke: Statement::fixed(
             concat!(
-                "INSERT INTO silverback_owners AS o (name, generation, expiry) VALUES ($1, $2, ",
+                "INSERT INTO silverback_owners AS o (name, generation, expiry, logins)",
+                " VALUES ($1, $2, ",
                 expiry!("$3::bigint"),
-                ") ON CONFLICT (name) DO UPDATE SET generation = excluded.generation,",
-                " expiry = greatest(o.expiry, excluded.expiry),",
-                " kept = CASE WHEN o.expiry > ",
-                now!(),
-                " THEN $4::bytea END"
+                ", 0) ON CONFLICT (name) DO UPDATE SET generation = excluded.generation,",
+                " expiry = greatest(o.expiry, excluded.expiry), logins = ",
+                logins!(),
+                ", kept_generation = CASE WHEN ",
+                login_lives!(),
+                " THEN $4::bytea END, kept_login = CASE WHEN ",
+                login_lives!(),
+                " THEN $5::bigint END"
             ),
-            &[Owner, Generation, Until, Keep],
+            &[Owner, Generation, Until, KeptGeneration, KeptLogin],
         ),
         keys: Statement::fixed(
             concat!(

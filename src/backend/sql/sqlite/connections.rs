@@ -10,7 +10,7 @@ use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteConnection, SqlitePoolOptions, SqliteRow,
     SqliteSynchronous,
 };
-use sqlx::{Row, Sqlite, SqlitePool};
+use sqlx::{ConnectOptions, Row, Sqlite, SqlitePool};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::super::engine::{Effect, Engine};
@@ -44,7 +44,8 @@ impl Connections {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .busy_timeout(WAIT)
-            .synchronous(SqliteSynchronous::Full);
+            .synchronous(SqliteSynchronous::Full)
+            .disable_statement_logging();
         let pool = |connections| {
             // No network is in between that could fail while a connection idles.
             let pool = SqlitePoolOptions::new()
@@ -157,6 +158,7 @@ fn bound<'q>(
     values.fold(query, |query, value| match value {
         Value::Integer(number) => query.bind(number),
         Value::Bytes(bytes) => query.bind(bytes),
+        Value::Null => query.bind(None::<&[u8]>),
     })
 }
 

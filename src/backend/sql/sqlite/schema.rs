@@ -77,6 +77,7 @@ const COLUMNS: [(&str, &[(&str, &str)]); 2] = [
             ("expiry", "INTEGER"),
             ("owner", "BLOB"),
             ("generation", "BLOB"),
+            ("login", "INTEGER"),
             ("value", "BLOB"),
         ],
     ),
@@ -86,7 +87,9 @@ const COLUMNS: [(&str, &[(&str, &str)]); 2] = [
             ("name", "BLOB"),
             ("generation", "BLOB"),
             ("expiry", "INTEGER"),
-            ("kept", "BLOB"),
+            ("logins", "INTEGER"),
+            ("kept_generation", "BLOB"),
+            ("kept_login", "INTEGER"),
         ],
     ),
 ];

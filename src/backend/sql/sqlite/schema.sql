@@ -5,17 +5,20 @@ CREATE TABLE IF NOT EXISTS silverback_sessions (
     expiry INTEGER NOT NULL,
     owner BLOB,
     generation BLOB,
+    login INTEGER,
     value BLOB NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS silverback_sessions_by_expiry ON silverback_sessions (expiry);
 CREATE INDEX IF NOT EXISTS silverback_sessions_by_owner ON silverback_sessions (owner) WHERE owner IS NOT NULL;
 
--- Whose records are whose: one row per owner.
+-- Whose records are whose: one row per owner, which counts the logins and names the one that the last revocation kept.
 CREATE TABLE IF NOT EXISTS silverback_owners (
     name BLOB NOT NULL PRIMARY KEY,
     generation BLOB NOT NULL,
     expiry INTEGER NOT NULL,
-    kept BLOB
+    logins INTEGER NOT NULL,
+    kept_generation BLOB,
+    kept_login INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS silverback_owners_by_expiry ON silverback_owners (expiry);
 
@@ -24,7 +27,8 @@ CREATE TRIGGER IF NOT EXISTS silverback_owner_revoked
 AFTER UPDATE OF generation ON silverback_owners WHEN new.generation <> old.generation
 BEGIN
     UPDATE silverback_sessions SET expiry = 0
-    WHERE owner = new.name AND generation <> new.generation AND key IS NOT new.kept;
+    WHERE owner = new.name AND generation <> new.generation
+    AND (generation, login) IS NOT (new.kept_generation, new.kept_login);
 END;
 CREATE TRIGGER IF NOT EXISTS silverback_owner_purged
 AFTER DELETE ON silverback_owners

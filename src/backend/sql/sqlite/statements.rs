@@ -2,14 +2,15 @@
 //! other clock than this machine's.
 
 use super::super::statements::Bind::{
-    After, Generation, Keep, Key, Limit, New, Now, Owner, Seen, Until, Value,
+    After, Generation, KeptGeneration, KeptLogin, Key, Limit, Login, Logins, New, Now, Owner, Seen,
+    Until, Value,
 };
 use super::super::statements::{OwnerStatements, Revisions, Statement, Statements};
 
-/// A condition: the owner lets a row live. Given are the owner's name, the generation and the key
-/// as SQL.
+/// A condition: the owner lets a row live. Given are the owner's name, and the login's generation
+/// and number, as SQL.
 macro_rules! owner_lets_live {
-    ($name:literal, $generation:literal, $key:literal) => {
+    ($name:literal, $generation:literal, $login:literal) => {
         concat!(
             "(",
             $name,
@@ -19,9 +20,11 @@ macro_rules! owner_lets_live {
             " AND o.expiry > ?1",
             " AND (o.generation = ",
             $generation,
-            " OR o.kept = ",
-            $key,
-            ")))"
+            " OR (o.kept_generation = ",
+            $generation,
+            " AND o.kept_login = ",
+            $login,
+            "))))"
         )
     };
 }
@@ -31,20 +34,20 @@ macro_rules! lives {
     () => {
         concat!(
             "(s.expiry > ?1 AND ",
-            owner_lets_live!("s.owner", "s.generation", "s.key"),
+            owner_lets_live!("s.owner", "s.generation", "s.login"),
             ")"
         )
     };
 }
 
-/// The expiry `?4` of a row that is written under the key `?2`, owned by `?5` at the generation
-/// `?6`. A row that its owner does not let live expires from the start: nothing could bring it
+/// The expiry `?4` of a row that is written under the key `?2`, owned by `?5` with the login
+/// `?6`, `?7`. A row that its owner does not let live expires from the start: nothing could bring it
 /// back, and a purge finds it.
 macro_rules! new_expiry {
     () => {
         concat!(
             "CASE WHEN ",
-            owner_lets_live!("?5", "?6", "?2"),
+            owner_lets_live!("?5", "?6", "?7"),
             " THEN ?4 ELSE 0 END"
         )
     };
@@ -57,10 +60,17 @@ macro_rules! as_seen {
     };
 }
 
+/// A condition: the login of the generation `?5` and the number `?6` is live, and so can be kept.
+macro_rules! login_lives {
+    () => {
+        "o.expiry > ?1 AND (o.generation = ?5 OR (o.kept_generation = ?5 AND o.kept_login = ?6))"
+    };
+}
+
 pub(super) static STATEMENTS: Statements = Statements {
     load: Statement::fixed(
         concat!(
-            "SELECT value, expiry, owner, generation, revision FROM silverback_sessions AS s",
+            "SELECT value, expiry, revision, owner, generation, login FROM silverback_sessions AS s",
             " WHERE s.key = ?2 AND ",
             lives!()
         ),
@@ -75,26 +85,27 @@ pub(super) static STATEMENTS: Statements = Statements {
     ),
     create: Statement::fixed(
         concat!(
-            "INSERT INTO silverback_sessions AS s (key, revision, expiry, owner, generation, value)",
-            " VALUES (?2, ?3, ",
+            "INSERT INTO silverback_sessions AS s",
+            " (key, revision, expiry, owner, generation, login, value) VALUES (?2, ?3, ",
             new_expiry!(),
-            ", ?5, ?6, ?7)",
+            ", ?5, ?6, ?7, ?8)",
             " ON CONFLICT (key) DO UPDATE SET revision = excluded.revision, expiry = excluded.expiry,",
-            " owner = excluded.owner, generation = excluded.generation, value = excluded.value",
+            " owner = excluded.owner, generation = excluded.generation, login = excluded.login,",
+            " value = excluded.value",
             " WHERE NOT ",
             lives!()
         ),
-        &[Now, Key, New, Until, Owner, Generation, Value],
+        &[Now, Key, New, Until, Owner, Generation, Login, Value],
     ),
     create_owned: None,
     swap: Statement::fixed(
         concat!(
-            "UPDATE silverback_sessions AS s SET revision = ?8, expiry = ",
+            "UPDATE silverback_sessions AS s SET revision = ?9, expiry = ",
             new_expiry!(),
-            ", owner = ?5, generation = ?6, value = ?7",
+            ", owner = ?5, generation = ?6, login = ?7, value = ?8",
             as_seen!()
         ),
-        &[Now, Key, Seen, Until, Owner, Generation, Value, New],
+        &[Now, Key, Seen, Until, Owner, Generation, Login, Value, New],
     ),
     swap_owned: None,
     touch: Statement::fixed(
@@ -132,26 +143,31 @@ pub(super) static STATEMENTS: Statements = Statements {
         ),
         begin: Statement::fixed(
             concat!(
-                "INSERT INTO silverback_owners AS o (name, generation, expiry) VALUES (?2, ?3, ?4)",
+                "INSERT INTO silverback_owners AS o (name, generation, expiry, logins)",
+                " VALUES (?2, ?3, ?4, ?5)",
                 " ON CONFLICT (name) DO UPDATE SET expiry = max(o.expiry, excluded.expiry),",
+                " logins = CASE WHEN o.expiry > ?1 THEN o.logins ELSE 0 END + excluded.logins,",
                 " generation = CASE WHEN o.expiry > ?1 THEN o.generation ELSE excluded.generation END,",
-                " kept = CASE WHEN o.expiry > ?1 THEN o.kept END",
-                " RETURNING generation"
+                " kept_generation = CASE WHEN o.expiry > ?1 THEN o.kept_generation END,",
+                " kept_login = CASE WHEN o.expiry > ?1 THEN o.kept_login END",
+                " RETURNING generation, logins"
             ),
-            &[Now, Owner, Generation, Until],
+            &[Now, Owner, Generation, Until, Logins],
         ),
-        // Only a live row of the owner is kept.
         revoke: Statement::fixed(
             concat!(
-                "INSERT INTO silverback_owners AS o (name, generation, expiry) VALUES (?2, ?3, ?4)",
+                "INSERT INTO silverback_owners AS o (name, generation, expiry, logins)",
+                " VALUES (?2, ?3, ?4, 0)",
                 " ON CONFLICT (name) DO UPDATE SET generation = excluded.generation,",
                 " expiry = max(o.expiry, excluded.expiry),",
-                " kept = (SELECT s.key FROM silverback_sessions AS s",
-                " WHERE s.key = ?5 AND s.owner = ?2 AND ",
-                lives!(),
-                ")"
+                " logins = CASE WHEN o.expiry > ?1 THEN o.logins ELSE 0 END,",
+                " kept_generation = CASE WHEN ",
+                login_lives!(),
+                " THEN ?5 END, kept_login = CASE WHEN ",
+                login_lives!(),
+                " THEN ?6 END"
             ),
-            &[Now, Owner, Generation, Until, Keep],
+            &[Now, Owner, Generation, Until, KeptGeneration, KeptLogin],
         ),
         keys: Statement::fixed(
             concat!(

@@ -130,34 +130,52 @@ fn a_write_is_repeated_three_times() {
     }
 }
 
+/// Others write before each write, until that many conflicts; from then on it is late.
+fn against_others(
+    intent: fn(Seen<u8>) -> Intent<Counts>,
+    conflicts: usize,
+    late_after: usize,
+) -> (Verdict<Counts>, Rows) {
+    let mut lone = Lone::new(Rows::default(), intent);
+    let (mut left, mut step) = (conflicts, lone.protocol.begin());
+    loop {
+        step = match step {
+            Step::Ask(call) => {
+                if left > 0 && matches!(&call, Call::Swap(of, ..) if *of == key("A")) {
+                    left -= 1;
+                    lone.rows
+                        .put(key("A"), Row::Live(Counts::default()), [8; 16]);
+                }
+                if lone.protocol.conflicts() >= late_after {
+                    lone.protocol.resolve_no_more();
+                }
+                let answer = lone.answer(call);
+                lone.protocol.next(answer)
+            }
+            Step::Done(verdict) => return (verdict, lone.rows),
+            Step::Refused(error) => panic!("{error}"),
+        };
+    }
+}
+
 #[test]
-fn the_last_conflict_of_all_is_still_resolved() {
-    let intents: [fn(Seen<u8>) -> Intent<Counts>; 2] =
-        [|seen| Intent::Save { seen }, |seen| Intent::End { seen }];
+fn conflicts_are_resolved_until_it_is_too_late() {
+    let intents: [fn(Seen<u8>) -> Intent<Counts>; 3] = [
+        |seen| Intent::Save { seen },
+        |seen| Intent::End { seen },
+        |seen| Intent::Renew { seen, to: key("N") },
+    ];
     for intent in intents {
-        for (conflicts, is_done) in [(MOST_CONFLICTS, true), (MOST_CONFLICTS + 1, false)] {
-            let mut lone = Lone::new(Rows::default(), intent);
-            let (mut left, mut step) = (conflicts, lone.protocol.begin());
-            let verdict = loop {
-                step = match step {
-                    Step::Ask(call) => {
-                        if left > 0 && matches!(call, Call::Swap(..)) {
-                            left -= 1;
-                            lone.rows
-                                .put(key("A"), Row::Live(Counts::default()), [8; 16]);
-                        }
-                        let answer = lone.answer(call);
-                        lone.protocol.next(answer)
-                    }
-                    Step::Done(verdict) => break verdict,
-                    Step::Refused(error) => panic!("{error}"),
-                };
-            };
-            assert_eq!(
-                verdict != Verdict::Conflict,
-                is_done,
-                "{conflicts}: {verdict:?}"
-            );
-        }
+        let (verdict, _) = against_others(intent, 5_000, usize::MAX);
+        assert!(
+            matches!(verdict, Verdict::Saved(..) | Verdict::Ended),
+            "{verdict:?}"
+        );
+        let (verdict, rows) = against_others(intent, 11, 10);
+        assert_eq!(verdict, Verdict::TimedOut);
+        assert_eq!(rows.live(&key("A")), Some(&Counts::default()));
+        assert!(rows.live(&key("N")).is_none(), "nothing is left behind");
+        let (verdict, _) = against_others(intent, 10, 10);
+        assert_ne!(verdict, Verdict::TimedOut, "the last attempt counts");
     }
 }

@@ -20,13 +20,15 @@ async fn expiring(owner: i64, session: i64) -> (Temporary, SqliteConnection) {
     let folder = Temporary::new();
     drop(folder.open().await);
     let mut connection = folder.connection().await;
-    sqlx::query("INSERT INTO silverback_owners VALUES (CAST('ape' AS BLOB), x'01', ?1, NULL)")
-        .bind(owner)
-        .execute(&mut connection)
-        .await
-        .unwrap();
-    let insert = "INSERT INTO silverback_sessions (key, revision, expiry, owner, generation, value)
-            VALUES (CAST('a' AS BLOB), x'07', ?1, CAST('ape' AS BLOB), x'01', x'')";
+    sqlx::query(
+        "INSERT INTO silverback_owners VALUES (CAST('ape' AS BLOB), x'01', ?1, 7, NULL, NULL)",
+    )
+    .bind(owner)
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    let insert = "INSERT INTO silverback_sessions (key, revision, expiry, owner, generation, login,
+            value) VALUES (CAST('a' AS BLOB), x'07', ?1, CAST('ape' AS BLOB), x'01', 7, x'')";
     sqlx::query(insert)
         .bind(session)
         .execute(&mut connection)
@@ -42,7 +44,10 @@ fn at(now: i64, statement: &Statement) -> Query<'static, sqlx::Sqlite, SqliteArg
         sqlx::query(statement.sql.for_sqlx()),
         |query, bind| match bind {
             Bind::Now => query.bind(now),
-            Bind::Key | Bind::Keep => query.bind(KEY.as_bytes()),
+            Bind::Key => query.bind(KEY.as_bytes()),
+            Bind::Login | Bind::KeptLogin => query.bind(7),
+            Bind::Logins => query.bind(1),
+            Bind::KeptGeneration => query.bind(&[1_u8][..]),
             Bind::After | Bind::Value => query.bind(&b""[..]),
             Bind::Seen => query.bind(&[7_u8][..]),
             Bind::New | Bind::Generation => query.bind(&b"fresh"[..]),
@@ -103,12 +108,18 @@ async fn an_owner_begins_anew_and_keeps_nothing() {
     for (now, is_over) in [(AT - 1, false), (AT, true)] {
         let (_folder, mut connection) = expiring(AT, AT + 1).await;
         let begun = at(now, &owners().begin).fetch_one(&mut connection);
-        let begun: Vec<u8> = begun.await.unwrap().get(0);
-        assert_eq!(begun == b"fresh", is_over);
+        let begun = begun.await.unwrap();
+        let begun: (Vec<u8>, i64) = (begun.get(0), begun.get(1));
+        let expected = match is_over {
+            true => (&b"fresh"[..], 1),
+            false => (&[1][..], 8),
+        };
+        assert_eq!((&*begun.0, begun.1), expected);
         let (_folder, mut connection) = expiring(AT, AT + 1).await;
         let revoked = at(now, &owners().revoke).execute(&mut connection);
         revoked.await.unwrap();
-        let kept = "SELECT count(*) FROM silverback_owners WHERE kept IS NOT NULL";
+        let kept = "SELECT count(*) FROM silverback_owners
+            WHERE kept_generation = x'01' AND kept_login = 7";
         assert_eq!(number(&mut connection, kept).await, i64::from(!is_over));
     }
 }
@@ -118,7 +129,7 @@ async fn an_owner_begins_anew_and_keeps_nothing() {
 async fn what_is_written_dead_is_expired_from_the_start() {
     let folder = Temporary::new();
     let backend = folder.open().await;
-    let old = backend.begin("ape", soon()).await.unwrap();
+    let old = begun(&backend, "ape").await;
     backend.revoke("ape", soon(), None).await.unwrap();
     let Created::Saved(seen) = backend.create(&key("swapped"), &record("v")).await.unwrap() else {
         panic!("it is the first");

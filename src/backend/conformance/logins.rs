@@ -1,0 +1,76 @@
+//! Law 10: of the logins that records are owned by.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::super::{Backend, Login};
+use super::{KeySpace, at_once, begun, created, owned, owners_of, soon};
+
+pub(super) async fn logins_at_once_have_numbers_of_their_own(
+    backend: Arc<dyn Backend>,
+    keys: KeySpace,
+) {
+    const LOGINS: u64 = 32;
+    let ape = keys.owner("ape");
+    let logins = at_once(LOGINS as usize, |_| {
+        let (backend, keys, ape) = (backend.clone(), keys.clone(), ape.clone());
+        async move { begun(&*backend, &keys, &ape).await }
+    });
+    let logins: Vec<Login> = logins.await;
+    let numbers: BTreeSet<u64> = logins.iter().map(|login| login.number).collect();
+    assert_eq!(numbers, (1..=LOGINS).collect());
+    let generation = owners_of(&*backend).generation(&ape).await.unwrap();
+    let is_current = |login: &Login| Some(login.generation) == generation;
+    assert!(logins.iter().all(is_current), "of one generation");
+}
+
+pub(super) async fn a_later_login_has_a_greater_number(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let owners = owners_of(&*backend);
+    let (ape, bonobo) = (keys.owner("ape"), keys.owner("bonobo"));
+    let one = begun(&*backend, &keys, &ape).await;
+    let two = begun(&*backend, &keys, &ape).await;
+    assert_eq!([one.number, two.number], [1, 2]);
+    // Neither another owner's login nor an extension is counted.
+    assert_eq!(begun(&*backend, &keys, &bonobo).await.number, 1);
+    owners.extend(&ape, soon()).await.unwrap();
+    // A revocation ends all, and counts on.
+    for (keep, number) in [(None, 3), (Some(two), 4)] {
+        let next = owners.revoke(&ape, soon(), keep.as_ref()).await.unwrap();
+        let login = begun(&*backend, &keys, &ape).await;
+        assert_eq!((login.generation, login.number), (next, number));
+    }
+    // An owner who was extended or revoked first has logged in never.
+    let (extended, revoked) = (keys.owner("extended"), keys.owner("revoked"));
+    owners.extend(&extended, soon()).await.unwrap();
+    owners.revoke(&revoked, soon(), None).await.unwrap();
+    for owner in [&extended, &revoked] {
+        assert_eq!(begun(&*backend, &keys, owner).await.number, 1);
+    }
+}
+
+/// Each lists after its own record is there: of any two, the one that is later sees both.
+pub(super) async fn a_login_is_listed_as_soon_as_it_is_there(
+    backend: Arc<dyn Backend>,
+    keys: KeySpace,
+) {
+    const LOGINS: usize = 32;
+    let ape = keys.owner("ape");
+    let listed = at_once(LOGINS, |number| {
+        let (backend, ape) = (backend.clone(), ape.clone());
+        let key = keys.key(&number.to_string());
+        async move {
+            let owners = owners_of(&*backend);
+            let login = owners.begin(&ape, soon(), &key).await.unwrap();
+            created(&*backend, &key, &owned(&ape, login)).await;
+            let keys: BTreeSet<_> = owners.keys(&ape).await.unwrap().into_iter().collect();
+            (key, keys)
+        }
+    });
+    let listed = listed.await;
+    for (one, by_one) in &listed {
+        for (other, by_other) in &listed {
+            let is_seen = by_one.contains(other) || by_other.contains(one);
+            assert!(is_seen, "two logins that have not seen each other");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! [`Base`]: a folder that files are found in, which may vanish and come back.
+//!
+//! A disk that is unmounted, or a folder that is moved away, takes all files with it. So a file
+//! that is not found is missing only if the folder is there at that moment.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+/// A folder of a store.
+pub(super) struct Base {
+    folder: PathBuf,
+    /// What was made in it with the store: an empty mount point does not have it.
+    holds: Option<&'static str>,
+}
+
+impl Base {
+    pub(super) fn new(folder: PathBuf) -> Self {
+        let holds = None;
+        Base { folder, holds }
+    }
+
+    /// A folder that holds another one, and is not there without it.
+    pub(super) fn with(folder: PathBuf, holds: &'static str) -> Self {
+        let holds = Some(holds);
+        Base { folder, holds }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The path of what is `below` the folder.
+    pub(super) fn path(&self, below: impl AsRef<Path>) -> PathBuf {
+        self.folder.join(below)
+    }
+
+    /// A file's bytes; `None` if the folder has no such file.
+    pub(super) fn read(&self, below: &Path) -> io::Result<Option<Vec<u8>>> {
+        let path = self.path(below);
+        let opened = self.unless_missing(|| File::open(&path), |folder| folder.open(below))?;
+        let Some(mut file) = opened else {
+            return Ok(None);
+        };
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
+    }
+
+    /// Removes a file, for good once its folder is synced, and returns whether it was there.
+    pub(super) fn remove(&self, below: &Path) -> io::Result<bool> {
+        let path = self.path(below);
+        let remove = || fs::remove_file(&path);
+        let removed = self.unless_missing(remove, |folder| folder.remove(below))?;
+        Ok(removed.is_some())
+    }
+
+    /// What is in the folder `below`, by its path below this one; nothing if there is no such
+    /// folder.
+    pub(super) fn paths_in(&self, below: &Path) -> io::Result<Vec<PathBuf>> {
+        let path = self.path(below);
+        let is_there = self.unless_missing(|| path.metadata().map(drop), |base| base.has(below))?;
+        let entries = match is_there {
+            Some(()) => fs::read_dir(&path)?,
+            None => return Ok(Vec::new()),
+        };
+        entries
+            .map(|entry| Ok(below.join(entry?.file_name())))
+            .collect()
+    }
+
+    /// Does something to a file by its path. If the file is not found, tries `again` in the
+    /// folder, which is open by then and cannot vanish in between.
+    fn unless_missing<T>(
+        &self,
+        first: impl FnOnce() -> io::Result<T>,
+        again: impl FnOnce(&Opened) -> io::Result<T>,
+    ) -> io::Result<Option<T>> {
+        let is_missing = |error: &io::Error| error.kind() == ErrorKind::NotFound;
+        match first() {
+            Err(error) if is_missing(&error) => match again(&self.open()?) {
+                Err(error) if is_missing(&error) => Ok(None),
+                done => done.map(Some),
+            },
+            done => done.map(Some),
+        }
+    }
+
+    fn open(&self) -> io::Result<Opened> {
+        Opened::new(self).map_err(|error| {
+            let message = format!("the store's folder is not there: {error}");
+            io::Error::new(error.kind(), message)
+        })
+    }
+}
+
+/// The paths in a folder that is there.
+pub(super) fn paths_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder)?;
+    entries.map(|entry| Ok(entry?.path())).collect()
+}
+
+#[cfg(unix)]
+use held::Opened;
+#[cfg(not(unix))]
+use named::Opened;
+
+#[cfg(unix)]
+mod held {
+    use std::fs::File;
+    use std::io;
+    use std::os::fd::OwnedFd;
+    use std::path::Path;
+
+    use rustix::fs::{AtFlags, Mode, OFlags, open, openat, statat, unlinkat};
+
+    use super::Base;
+
+    /// A folder that is open, also if it is moved away or unmounted.
+    pub(super) struct Opened(OwnedFd);
+
+    impl Opened {
+        pub(super) fn new(base: &Base) -> io::Result<Self> {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let opened = Opened(open(&base.folder, flags, Mode::empty())?);
+            base.holds
+                .map_or(Ok(()), |held| opened.has(held.as_ref()))?;
+            Ok(opened)
+        }
+
+        pub(super) fn has(&self, below: &Path) -> io::Result<()> {
+            statat(&self.0, below, AtFlags::empty())?;
+            Ok(())
+        }
+
+        pub(super) fn open(&self, below: &Path) -> io::Result<File> {
+            let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+            Ok(openat(&self.0, below, flags, Mode::empty())?.into())
+        }
+
+        pub(super) fn remove(&self, below: &Path) -> io::Result<()> {
+            Ok(unlinkat(&self.0, below, AtFlags::empty())?)
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod named {
+    use std::fs::{self, File};
+    use std::io;
+    use std::path::{Path, PathBuf};
+
+    use super::Base;
+
+    /// A folder that was there a moment ago.
+    pub(super) struct Opened(PathBuf);
+
+    impl Opened {
+        pub(super) fn new(base: &Base) -> io::Result<Self> {
+            fs::metadata(base.path(base.holds.unwrap_or_default()))?;
+            Ok(Opened(base.folder.clone()))
+        }
+
+        pub(super) fn has(&self, below: &Path) -> io::Result<()> {
+            fs::metadata(self.0.join(below)).map(drop)
+        }
+
+        pub(super) fn open(&self, below: &Path) -> io::Result<File> {
+            File::open(self.0.join(below))
+        }
+
+        pub(super) fn remove(&self, below: &Path) -> io::Result<()> {
+            fs::remove_file(self.0.join(below))
+        }
+    }
+}

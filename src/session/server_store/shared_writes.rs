@@ -1,0 +1,192 @@
+//! Saves of one session that are written together: the request that has the row's lock makes the
+//! changes of all waiting requests again, one after the other, on what the row holds, writes the
+//! result once, and answers each request.
+//!
+//! A change that fails is left out, and fails its own request only. If the row cannot be written
+//! with all changes (it would be too large, say), it is written with one half of them, and then
+//! with the other.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::super::Error;
+use super::super::caller::Caller;
+use super::super::content::Content;
+use super::super::protocol::{Authenticated, Intent, Seen, Work};
+use super::Shared;
+use super::row_locks::{Joined, Latest, PendingSave, TakenSave, Written};
+use super::saves::merge;
+
+/// Saves of one session in the order in which their changes are made again. Never empty.
+struct Batch {
+    first: Arc<PendingSave>,
+    saves: Vec<TakenSave>,
+    /// Why each change failed when it was made again last.
+    failures: Mutex<Vec<Option<Error>>>,
+}
+
+impl Batch {
+    /// None, if there is nothing to save.
+    fn of(saves: Vec<TakenSave>) -> Option<Self> {
+        let first = saves.first()?.pending.clone();
+        Some(Batch {
+            first,
+            saves,
+            failures: Mutex::default(),
+        })
+    }
+
+    fn failures(&self) -> MutexGuard<'_, Vec<Option<Error>>> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes all changes again. If each fails, so does this.
+    fn replay(&self, fresh: &Content) -> Result<Content, Error> {
+        let mut content = fresh.clone();
+        let mut failures = Vec::with_capacity(self.saves.len());
+        for taken in &self.saves {
+            let PendingSave { save, begun, .. } = &*taken.pending;
+            match merge(save, begun.as_ref(), Some(&content)) {
+                Ok(merged) => {
+                    content = merged;
+                    failures.push(None);
+                }
+                Err(error) => failures.push(Some(error)),
+            }
+        }
+        let all_failed: Option<Vec<Error>> = failures.iter().cloned().collect();
+        *self.failures() = failures;
+        match all_failed.and_then(|errors| errors.into_iter().next()) {
+            Some(error) => Err(error),
+            None => Ok(content),
+        }
+    }
+
+    /// The caller whose deadline is the next.
+    fn next_caller(&self) -> &Caller {
+        let callers = self.saves.iter().map(|taken| &taken.pending.caller);
+        let next = callers.min_by_key(|caller| caller.deadline);
+        next.unwrap_or(&self.first.caller)
+    }
+
+    /// Answers the requests whose write may begin no more, and keeps the others.
+    fn without_late(self) -> Option<Self> {
+        let mut in_time = Vec::new();
+        for taken in self.saves {
+            match taken.pending.caller.check() {
+                Ok(()) => in_time.push(taken),
+                Err(error) => taken.answer(Err(error)),
+            }
+        }
+        Batch::of(in_time)
+    }
+
+    /// Whether parts of it may succeed where the whole failed with that error.
+    fn is_divisible(&self, error: &Error) -> bool {
+        let is_made = |failure: &Option<Error>| failure.is_none();
+        self.saves.len() > 1 && error.is_of_content() && self.failures().iter().any(is_made)
+    }
+
+    fn halves(mut self) -> [Option<Self>; 2] {
+        let others = self.saves.split_off(self.saves.len() / 2);
+        [Batch::of(self.saves), Batch::of(others)]
+    }
+
+    /// Answers each request: with why its own change failed, or else with what became of the write.
+    fn answer(self, written: &Written) {
+        let failures = self.failures.into_inner();
+        let mut failures = failures.unwrap_or_else(PoisonError::into_inner).into_iter();
+        for taken in self.saves {
+            taken.answer(match failures.next().flatten() {
+                Some(error) => Err(error),
+                None => written.clone(),
+            });
+        }
+    }
+}
+
+impl Shared {
+    /// Writes a save together with those that wait for its row, unless another request does.
+    pub(super) async fn write_shared(&self, pending: PendingSave) -> Written {
+        let pending = Arc::new(pending);
+        let (mut lock, latest) = match self.locks.lock_or_join(&pending).await? {
+            Joined::Written(written) => return written,
+            Joined::Locked(lock, latest) => (lock, latest),
+        };
+        let waiting = lock.take_saves(&pending.seen.login);
+        let (own, answer) = TakenSave::of_holder(pending);
+        let saves = std::iter::once(own).chain(waiting).collect();
+        lock.wrote(self.write_parts(Batch::of(saves), latest).await);
+        drop(lock);
+        answer.written().await
+    }
+
+    /// Writes a batch, in parts if it cannot be written as a whole, answers its requests, and
+    /// returns the row as it was left, if that is known.
+    async fn write_parts(&self, all: Option<Batch>, mut latest: Option<Latest>) -> Option<Latest> {
+        let mut parts = vec![all];
+        while let Some(part) = parts.pop() {
+            let Some(batch) = part.and_then(Batch::without_late) else {
+                continue;
+            };
+            let (written, left) = self.write_batch(&batch, latest).await;
+            latest = left;
+            match written {
+                Err(error) if batch.is_divisible(&error) => {
+                    let [first, second] = batch.halves();
+                    parts.extend([second, first]);
+                }
+                // The deadline of one has passed: the others go on.
+                Err(error) if error.is_overloaded() && batch.saves.len() > 1 => {
+                    parts.push(Some(batch));
+                }
+                written => batch.answer(&written),
+            }
+        }
+        latest
+    }
+
+    /// Makes the changes of a batch on the latest row, if that is known, or else on the row as it
+    /// is, and writes the result.
+    async fn write_batch(
+        &self,
+        batch: &Batch,
+        latest: Option<Latest>,
+    ) -> (Written, Option<Latest>) {
+        let PendingSave {
+            seen, save, begun, ..
+        } = &*batch.first;
+        let own = save.content.clone().begun(begun.as_ref());
+        let is_alone = batch.saves.len() == 1;
+        let is_as_seen = |latest: &Latest| seen.revision.as_ref() == Some(&latest.revision);
+        let base = latest.as_ref().filter(|latest| {
+            latest.content.login() == seen.login && !(is_alone && is_as_seen(latest))
+        });
+        let (revision, content) = match base.map(|base| (base, batch.replay(&base.content))) {
+            Some((base, Ok(content))) => (Some(base.revision.clone()), content),
+            Some((_, Err(error))) => return (Err(error), latest),
+            None => (seen.revision.clone().filter(|_| is_alone), own.clone()),
+        };
+        let intent = Intent::Save {
+            seen: Seen {
+                revision,
+                ..seen.clone()
+            },
+        };
+        let again = |fresh: Option<&Content>| batch.replay(fresh.unwrap_or(&own));
+        let work = Work {
+            content,
+            again: &again,
+        };
+        let driven = self
+            .rows
+            .drive(intent, Some(work), batch.next_caller())
+            .await;
+        let is_merged = base.is_some();
+        let left = match &driven {
+            Ok(driven) => Latest::of(driven, &seen.key),
+            // The next write finds out whether the row is still so.
+            Err(_) => latest,
+        };
+        (driven.map(|driven| driven.merged(is_merged)), left)
+    }
+}

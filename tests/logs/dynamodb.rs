@@ -1,0 +1,49 @@
+use std::sync::{Arc, OnceLock};
+
+use silverback::backend::{DynamoDb, DynamoDbOptions, GoDynamoDb, GoItems};
+
+use super::captured;
+use super::required::not_run;
+use super::servers::dynamodb::{DynamoDbServer, client};
+use super::tried::Secrets;
+
+/// The one target that AWS's SDK logs whole requests and answers under, at TRACE and no other
+/// level: `DynamoDb`'s documentation names it.
+const WHOLE_REQUESTS: &str = "TRACE ";
+const OF_THE_SDK: &str = "aws_smithy_runtime::client::orchestrator";
+
+#[tokio::test]
+async fn nothing_secret_is_logged_of_dynamodb_but_by_the_sdk_at_trace() {
+    captured::capture();
+    static SERVER: OnceLock<Result<DynamoDbServer, String>> = OnceLock::new();
+    let server = match SERVER.get_or_init(DynamoDbServer::start) {
+        Ok(server) => server,
+        Err(why) => return not_run("dynamodb", why),
+    };
+    let client = client(&server.endpoint());
+    let ours = DynamoDb::open(&client, DynamoDbOptions::new("logs"))
+        .await
+        .unwrap();
+    let go = GoDynamoDb::open(
+        &client,
+        DynamoDbOptions::new("logs-of-go"),
+        GoItems::dynamostore(),
+    )
+    .await
+    .unwrap();
+    let backends: [Arc<dyn silverback::backend::Backend>; 2] = [Arc::new(ours), Arc::new(go)];
+    let mut lines = 0;
+    for backend in backends {
+        let secrets = Secrets::new();
+        secrets.try_all(&*backend).await;
+        for (what, line) in secrets.logged() {
+            let is_the_sdks = line.contains(WHOLE_REQUESTS) && line.contains(OF_THE_SDK);
+            assert!(is_the_sdks, "{what} is logged: {line}");
+            lines += 1;
+        }
+    }
+    assert!(
+        lines > 0,
+        "the SDK does so no more: the documentation may say it"
+    );
+}

@@ -1,0 +1,139 @@
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use silverback::backend::{Backend, GoPostgres, GoTable, Postgres, PostgresOptions};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+
+use super::captured;
+use super::required::not_run;
+use super::servers::postgres::PostgresServer;
+use super::tried::{Secrets, capture_errors};
+
+/// Longer than sqlx takes for slow.
+const SLOW: Duration = Duration::from_millis(1_300);
+
+/// The server, and the tables that its backends keep their records in.
+fn url() -> Option<String> {
+    static SERVER: OnceLock<Result<PostgresServer, String>> = OnceLock::new();
+    match SERVER.get_or_init(PostgresServer::start) {
+        Ok(server) => Some(server.url()),
+        Err(why) => {
+            not_run("postgres", why);
+            None
+        }
+    }
+}
+
+/// Does all, quickly, and slowly: while another connection has the table locked.
+async fn try_both(url: &str, table: &str, backend: Arc<dyn Backend>) {
+    let secrets = Secrets::new();
+    secrets.try_all(&*backend).await;
+    let mut other = PgConnection::connect(url).await.unwrap();
+    let lock = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+    let locked = sqlx::raw_sql(AssertSqlSafe(lock)).execute(&mut other).await;
+    locked.unwrap();
+    let slow = Secrets::new();
+    let (key, record) = (slow.key(), slow.record());
+    let both = async { tokio::join!(backend.create(&key, &record), backend.load(&key)) };
+    let unlocked = async {
+        tokio::time::sleep(SLOW).await;
+        sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    };
+    let ((created, loaded), ()) = tokio::join!(both, unlocked);
+    created.unwrap();
+    loaded.unwrap();
+    // And one that is not answered in time, or refused.
+    secrets.are_not_logged();
+    slow.are_not_logged();
+}
+
+fn both_ways() -> [PostgresOptions; 2] {
+    [PostgresOptions::new(), PostgresOptions::new().unprepared()]
+}
+
+#[tokio::test]
+async fn nothing_secret_is_logged_of_our_tables() {
+    captured::capture();
+    let Some(url) = url() else { return };
+    for options in both_ways() {
+        let backend = Postgres::connect_with(&url, options).await.unwrap();
+        try_both(&url, "silverback_sessions", Arc::new(backend)).await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_secret_is_logged_of_tables_of_go() {
+    captured::capture();
+    let Some(url) = url() else { return };
+    for (number, options) in both_ways().into_iter().enumerate() {
+        for (kind, table) in [
+            GoTable::scs(),
+            GoTable::gorm(),
+            GoTable::pgstore(),
+            GoTable::antonlindstrom_pgstore(),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let name = format!("go_{number}_{kind}");
+            let table = table.named(&*name);
+            let connected = GoPostgres::connect_with(&url, table, options.clone()).await;
+            try_both(&url, &name, Arc::new(connected.unwrap())).await;
+        }
+    }
+}
+
+/// The pool logs what else the application does with it only until it is handed in.
+#[tokio::test]
+async fn nothing_secret_is_logged_of_a_pool_that_is_handed_in() {
+    captured::capture();
+    let Some(url) = url() else { return };
+    for (number, options) in both_ways().into_iter().enumerate() {
+        let pool = PgPool::connect_lazy(&url).unwrap();
+        let name = format!("given_{number}");
+        let table = GoTable::scs().named(&*name);
+        let backend = GoPostgres::with_pool(pool, table, options).unwrap();
+        backend.make_table().await.unwrap();
+        try_both(&url, &name, Arc::new(backend)).await;
+    }
+    let pool = PgPool::connect_lazy(&url).unwrap();
+    let backend = Postgres::with_options(pool, PostgresOptions::new().unprepared());
+    backend.make_tables().await.unwrap();
+    try_both(&url, "silverback_sessions", Arc::new(backend)).await;
+}
+
+/// What the server refuses: it says why, and may name what it refused.
+#[tokio::test]
+async fn nothing_secret_is_logged_of_refused_statements() {
+    captured::capture();
+    let Some(url) = url() else { return };
+    for (number, options) in both_ways().into_iter().enumerate() {
+        let name = format!("refusing_{number}");
+        let table = GoTable::scs().named(&*name);
+        let backend = GoPostgres::connect_with(&url, table, options)
+            .await
+            .unwrap();
+        let pool = PgPool::connect(&url).await.unwrap();
+        let check = format!("ALTER TABLE {name} ADD CHECK (octet_length(data) < 3)");
+        sqlx::raw_sql(AssertSqlSafe(check))
+            .execute(&pool)
+            .await
+            .unwrap();
+        let secrets = Secrets::new();
+        let refused = backend.create(&secrets.key(), &secrets.record()).await;
+        assert!(refused.is_err());
+        capture_errors(refused);
+        secrets.are_not_logged();
+    }
+}
+
+/// The test would see a statement that sqlx logs.
+#[tokio::test]
+async fn a_statement_of_the_applications_own_is_captured() {
+    captured::capture();
+    let Some(url) = url() else { return };
+    let pool = PgPool::connect(&url).await.unwrap();
+    let secret = "SELECT 'a statement with a value in it'";
+    sqlx::raw_sql(secret).execute(&pool).await.unwrap();
+    assert!(!captured::lines_with(secret.as_bytes()).is_empty());
+}

@@ -1,0 +1,141 @@
+//! Every operation of a backend, on names and values that no log may hold.
+
+use std::time::Duration;
+
+use silverback::backend::{
+    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owner, Record, Revision,
+};
+
+use super::captured;
+
+/// What was given to a backend.
+pub(crate) struct Secrets {
+    key: String,
+    to: String,
+    owner: String,
+    value: String,
+}
+
+impl Secrets {
+    pub(crate) fn new() -> Self {
+        // As a row key, an ID of gorilla's and a token of scs may look: 43 characters.
+        let random = |kind: &str| {
+            let bytes = Generation::random().unwrap();
+            let hex = bytes.as_bytes().iter().map(|byte| format!("{byte:02X}"));
+            format!("{kind}{}ABCDEFGHIJ", hex.collect::<String>())
+        };
+        Secrets {
+            key: random("K"),
+            to: random("T"),
+            owner: random("O"),
+            value: random("V"),
+        }
+    }
+
+    pub(crate) fn key(&self) -> Key {
+        Key::new(&*self.key).unwrap()
+    }
+
+    pub(crate) fn record(&self) -> Record {
+        let until = Expiry::after(Duration::from_secs(3_600));
+        Record::new(&*self.value, until)
+    }
+
+    /// Fails with the line, if a line of the log holds one.
+    pub(crate) fn are_not_logged(&self) {
+        let logged = self.logged();
+        if let Some((what, line)) = logged.first() {
+            panic!(
+                "{} lines hold a secret: {what} is logged: {line}",
+                logged.len()
+            );
+        }
+    }
+
+    /// What is logged, and where.
+    pub(crate) fn logged(&self) -> Vec<(&'static str, String)> {
+        let Secrets {
+            key,
+            to,
+            owner,
+            value,
+        } = self;
+        let all = [
+            ("a key", key),
+            ("a new key", to),
+            ("an owner", owner),
+            ("a value", value),
+        ];
+        let lines = |(what, secret): (&'static str, &String)| {
+            let lines = captured::lines_with(secret.as_bytes());
+            lines.into_iter().map(move |line| (what, line))
+        };
+        all.into_iter().flat_map(lines).collect()
+    }
+
+    /// Does all that the backend can. What fails may: its error goes to the log.
+    pub(crate) async fn try_all(&self, backend: &dyn Backend) {
+        capture_errors(self.records(backend).await);
+        capture_errors(self.owned(backend).await);
+        if let Some(scan) = backend.scan() {
+            capture_errors(scan.page(None, 10).await);
+            capture_errors(scan.page(Some(&self.key()), 10).await);
+            capture_errors(scan.purge(10).await);
+        }
+        capture_errors(backend.ping().await);
+    }
+
+    async fn records(&self, backend: &dyn Backend) -> Result<(), Error> {
+        let (key, record) = (self.key(), self.record());
+        let Created::Saved(seen) = backend.create(&key, &record).await? else {
+            panic!("it is the first");
+        };
+        assert_eq!(backend.create(&key, &record).await?, Created::Exists);
+        backend.load(&key).await?;
+        let stale = Revision::new([7; 16]);
+        backend.swap(&key, &stale, &record).await?;
+        let seen = done(backend.swap(&key, &seen, &record).await?);
+        let mut seen = done(backend.touch(&key, &seen, record.expiry()).await?);
+        if let Some(moves) = backend.moves() {
+            let to = Key::new(&*self.to)?;
+            seen = done(moves.move_to(&key, &seen, &to, &record).await?);
+            seen = done(moves.move_to(&to, &seen, &key, &record).await?);
+        }
+        done(backend.remove(&key, &seen).await?);
+        Ok(())
+    }
+
+    async fn owned(&self, backend: &dyn Backend) -> Result<(), Error> {
+        let Some(owners) = backend.owners() else {
+            return Ok(());
+        };
+        let record = self.record();
+        let login = owners
+            .begin(&self.owner, record.expiry(), &self.key())
+            .await?;
+        let name = self.owner.clone();
+        let owned = record.clone().owned_by(Owner { name, login });
+        backend.create(&self.key(), &owned).await?;
+        owners.generation(&self.owner).await?;
+        assert_eq!(owners.keys(&self.owner).await?.len(), 1);
+        owners
+            .revoke(&self.owner, record.expiry(), Some(&login))
+            .await?;
+        owners.revoke(&self.owner, record.expiry(), None).await?;
+        Ok(())
+    }
+}
+
+fn done<T>(outcome: Outcome<T>) -> T {
+    match outcome {
+        Outcome::Done(done) => done,
+        Outcome::Conflict | Outcome::Gone => panic!("nothing else writes"),
+    }
+}
+
+/// Logs an error as an application does, by its text and by its `Debug` form.
+pub(crate) fn capture_errors<T>(tried: Result<T, Error>) {
+    if let Err(error) = tried {
+        tracing::error!(%error, ?error, cause = ?error.cause(), "an operation failed");
+    }
+}
