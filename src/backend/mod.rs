@@ -85,7 +85,7 @@ pub use error::Error;
 #[cfg(feature = "files")]
 pub use files::{Files, FilesOptions, GorillaFiles};
 pub use layout::Layout;
-pub use memory::Memory;
+pub use memory::{Memory, MemoryOptions};
 pub use moves::Moves;
 pub use owners::{Generation, Login, Owner, Owners};
 pub use record::{Expiry, Key, Record, Revision, Stored};

@@ -133,6 +133,12 @@
 //! events or a job there is [`Session::live`](crate::session::Session::live): a handle that
 //! outlives the response.
 //!
+//! # Proxies
+//!
+//! Cookies that [another host planted](crate::session::Refusal::Ambiguous) are removed by the
+//! path and the host that the browser asked for. So let a proxy keep both, or send the host as
+//! `X-Forwarded-Host` or in `Forwarded`.
+//!
 //! # Where the layer goes
 //!
 //! Around the handlers: in axum, `.layer(..)` after the routes it is for. CORS goes outside of

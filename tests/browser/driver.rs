@@ -102,7 +102,7 @@ impl Browser {
         assert!(!page.contains(text), "{text:?} is on the page: {page}");
     }
 
-    async fn page(&self) -> String {
+    pub(crate) async fn page(&self) -> String {
         self.script("return document.body ? document.body.innerText : ''")
             .await
     }

@@ -2,6 +2,7 @@
 
 mod allocations;
 mod chain;
+mod depth;
 mod errors;
 mod keys;
 mod properties;

@@ -2,5 +2,6 @@
 //! not write is refused, within bounds; serde types go both ways.
 
 mod malformed;
+mod memory;
 mod serde_types;
 mod vectors;

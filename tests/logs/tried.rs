@@ -110,12 +110,11 @@ impl Secrets {
             return Ok(());
         };
         let record = self.record();
-        let login = owners
-            .begin(&self.owner, record.expiry(), &self.key())
-            .await?;
+        let key = self.key();
+        let login = owners.begin(&self.owner, record.expiry(), &key).await?;
         let name = self.owner.clone();
         let owned = record.clone().owned_by(Owner { name, login });
-        backend.create(&self.key(), &owned).await?;
+        backend.create(&key, &owned).await?;
         owners.generation(&self.owner).await?;
         assert_eq!(owners.keys(&self.owner).await?.len(), 1);
         owners

@@ -1,138 +1,208 @@
 //! Logins of one owner at the same moment, in two stores and in two processes: once all are
-//! answered, exactly as many sessions are left as the store allows, or as there were logins,
-//! and they are those of the latest logins.
+//! answered, exactly as many sessions are left as the stores allow, or as there were logins, and
+//! they are those of the latest logins.
 
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 
-use silverback::backend::Backend;
-use silverback::codec::{Codecs, KeyPairs};
+use silverback::backend::{Backend, Key};
+use silverback::codec::{Codecs, KeyPairs, generate_random_key};
 use silverback::session::testing::Jar;
 use silverback::session::{ServerOptions, ServerStore};
 
-use crate::{ROUNDS, RUNTIME};
+use crate::{ROUNDS, RUNTIME, connected};
 
 /// How many sessions the stores allow.
 const LIMITS: [usize; 3] = [1, 2, 5];
 
-/// How many log in at once, and how many of ten thousand rounds are played: more rounds with
-/// fewer logins.
+/// How many log in at once, and in how many of ten thousand rounds: each login looks at all
+/// others of its round.
 const AT_ONCE: [(usize, usize); 4] = [(2, 1_500), (4, 1_500), (20, 150), (60, 50)];
 
-fn rounds(of_ten_thousand: usize) -> usize {
-    (*ROUNDS * of_ten_thousand / 10_000).max(1)
-}
+/// The backend that a second process logs in to, and the keys of its store.
+const URL: &str = "SILVERBACK_PROOF_URL";
+const KEYS: &str = "SILVERBACK_PROOF_KEYS";
 
-/// A store of its own, with the keys in that text.
-fn store(backend: Arc<dyn Backend>, keys: &str, limit: usize) -> ServerStore {
-    let codecs = Codecs::from_pairs(keys.parse::<KeyPairs>().unwrap()).unwrap();
-    ServerStore::with_options(codecs, backend, ServerOptions::new().at_most(limit)).unwrap()
-}
-
+/// Keys of a store as text.
 fn fresh_keys() -> String {
-    let pair = |length| {
-        let bytes = silverback::codec::generate_random_key(length).unwrap();
-        bytes
-            .iter()
+    let hex = |length| {
+        let key = generate_random_key(length).unwrap();
+        key.iter()
             .map(|byte| format!("{byte:02x}"))
             .collect::<String>()
     };
-    format!("{}:{}", pair(64), pair(32))
+    format!("{}:{}", hex(64), hex(32))
 }
 
-/// So many logins at once, in each of the stores in turn.
+fn store(backend: &Arc<dyn Backend>, keys: &str, limit: usize) -> ServerStore {
+    let codecs = Codecs::from_pairs(keys.parse::<KeyPairs>().unwrap()).unwrap();
+    let options = ServerOptions::new().at_most(limit);
+    ServerStore::with_options(codecs, backend.clone(), options).unwrap()
+}
+
+/// Logs in so many times at once, to each of the stores in turn.
 async fn log_in(stores: &[ServerStore], owner: &str, logins: usize) {
     let barrier = Arc::new(tokio::sync::Barrier::new(logins));
-    let mut tasks = Vec::new();
-    for number in 0..logins {
-        let store = stores[number % stores.len()].clone();
-        let (barrier, owner) = (barrier.clone(), owner.to_owned());
-        tasks.push(tokio::spawn(async move {
-            barrier.wait().await;
-            let logged_in = Jar::with(store, |session| session.login(owner)).await;
-            logged_in.expect("a login");
-        }));
-    }
+    let tasks: Vec<_> = (0..logins)
+        .map(|number| {
+            let store = stores[number % stores.len()].clone();
+            let (barrier, owner) = (barrier.clone(), owner.to_owned());
+            tokio::spawn(async move {
+                barrier.wait().await;
+                Jar::with(store, |session| session.login(owner)).await
+            })
+        })
+        .collect();
     for task in tasks {
-        task.await.unwrap();
+        task.await.unwrap().expect("a login");
     }
 }
 
-/// What was seen of the rounds with one limit and one number of logins.
-struct Tally {
-    limit: usize,
-    at_once: usize,
-    rounds: usize,
-    wrong: usize,
-    emptied: usize,
+/// Which logins have sessions, by their numbers.
+async fn left(store: &ServerStore, owner: &str) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    for session in store.list(owner).await.unwrap() {
+        let key = Key::new(session.id()).unwrap();
+        let stored = store.backend().load(&key).await.unwrap();
+        let record = stored.expect("nothing ends it now").record;
+        numbers.push(record.owner().expect("it is owned").login.number);
+    }
+    numbers.sort();
+    numbers
 }
 
-impl Tally {
-    fn new(limit: usize, at_once: usize, rounds: usize) -> Self {
-        Tally {
-            limit,
-            at_once,
-            rounds,
-            wrong: 0,
-            emptied: 0,
+/// Rounds of so many logins at once, where so many sessions may be.
+#[derive(Clone, Copy)]
+struct Round {
+    limit: usize,
+    logins: usize,
+}
+
+impl Round {
+    /// Each, and how often it is played.
+    fn all() -> impl Iterator<Item = (Round, usize)> {
+        LIMITS.into_iter().flat_map(|limit| {
+            AT_ONCE.map(|(logins, times)| {
+                let times = (*ROUNDS * times / 10_000).max(1);
+                (Round { limit, logins }, times)
+            })
+        })
+    }
+
+    /// Whether what is left is what the rule says, and nothing else.
+    async fn is_right(self, store: &ServerStore, owner: &str) -> bool {
+        let left = left(store, owner).await;
+        let ended = self.logins.saturating_sub(self.limit);
+        let latest = (ended + 1..=self.logins).map(|number| number as u64);
+        store.revoke(owner).await.unwrap();
+        left == latest.collect::<Vec<_>>()
+    }
+}
+
+/// Plays all rounds, and holds what is left against what is promised.
+fn play(mut is_right: impl FnMut(Round, &str) -> bool) -> String {
+    let mut wrong = Vec::new();
+    let mut played = 0;
+    for (round, times) in Round::all() {
+        let Round { limit, logins } = round;
+        let owner = |time: usize| format!("{limit} {logins} {time}");
+        let failed = (0..times)
+            .filter(|time| !is_right(round, &owner(*time)))
+            .count();
+        played += times;
+        if failed > 0 {
+            wrong.push(format!(
+                "at most {limit}, {logins} at once: {failed} of {times} wrong"
+            ));
         }
     }
-
-    async fn count(&mut self, store: &ServerStore, owner: &str) {
-        let left = left(store, owner, self.at_once as u64).await;
-        let first = self.at_once.saturating_sub(self.limit) as u64;
-        let expected: Vec<u64> = (first..self.at_once as u64)
-            .map(|number| number + 1)
-            .collect();
-        self.wrong += usize::from(left != expected);
-        self.emptied += usize::from(left.is_empty());
-        store.revoke(owner).await.unwrap();
-    }
-
-    fn told(&self) -> String {
-        let Tally {
-            limit,
-            at_once,
-            rounds,
-            wrong,
-            emptied,
-        } = self;
-        format!("at most {limit}, {at_once} at once: {wrong} of {rounds} wrong, {emptied} emptied")
-    }
-}
-
-/// The numbers of the logins whose sessions are left.
-async fn left(store: &ServerStore, owner: &str, at_once: u64) -> Vec<u64> {
-    let sessions = store.list(owner).await.unwrap();
-    let first = 1 + at_once.saturating_sub(sessions.len() as u64);
-    (0..sessions.len() as u64)
-        .map(|number| first + number)
-        .collect()
-}
-
-/// Holds all tallies against what is promised.
-fn judge(tallies: &[Tally]) -> String {
-    let told: Vec<String> = tallies.iter().map(Tally::told).collect();
-    let told = told.join("; ");
-    assert!(tallies.iter().all(|tally| tally.wrong == 0), "{told}");
-    told
+    assert!(wrong.is_empty(), "{}", wrong.join("; "));
+    format!("{played} rounds, and the latest were left of each")
 }
 
 pub(crate) fn leave_the_latest(backend: Arc<dyn Backend>) -> String {
-    let mut tallies = Vec::new();
-    for limit in LIMITS {
-        for (at_once, of_ten_thousand) in AT_ONCE {
-            let keys = fresh_keys();
-            let stores = [(); 2].map(|()| store(backend.clone(), &keys, limit));
-            let mut tally = Tally::new(limit, at_once, rounds(of_ten_thousand));
-            for round in 0..tally.rounds {
-                let owner = format!("{limit} {at_once} {round}");
-                RUNTIME.block_on(async {
-                    log_in(&stores, &owner, at_once).await;
-                    tally.count(&stores[round % 2], &owner).await;
-                });
-            }
-            tallies.push(tally);
-        }
+    let keys = fresh_keys();
+    play(|round, owner| {
+        let stores = [(); 2].map(|()| store(&backend, &keys, round.limit));
+        RUNTIME.block_on(async {
+            log_in(&stores, owner, round.logins).await;
+            round.is_right(&stores[0], owner).await
+        })
+    })
+}
+
+/// Half of the logins are those of another process.
+pub(crate) fn leave_the_latest_of_two_processes(url: &str) -> String {
+    let (keys, backend) = (fresh_keys(), connected(url));
+    let mut second = SecondProcess::start(url, &keys);
+    let said = play(|round, owner| {
+        let half = round.logins / 2;
+        let store = store(&backend, &keys, round.limit);
+        second.begin(&format!("{} {half} {owner}", round.limit));
+        RUNTIME.block_on(log_in(&[store.clone()], owner, round.logins - half));
+        second.has_ended();
+        RUNTIME.block_on(round.is_right(&store, owner))
+    });
+    second.end();
+    said
+}
+
+struct SecondProcess {
+    process: Child,
+    rounds: ChildStdin,
+    answers: Lines<BufReader<ChildStdout>>,
+}
+
+impl SecondProcess {
+    fn start(url: &str, keys: &str) -> Self {
+        let program = std::env::current_exe().expect("this program");
+        let mut process = Command::new(program)
+            .envs([(URL, url), (KEYS, keys)])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a process");
+        let mut second = SecondProcess {
+            rounds: process.stdin.take().expect("a pipe"),
+            answers: BufReader::new(process.stdout.take().expect("a pipe")).lines(),
+            process,
+        };
+        second.has_ended(); // it is connected
+        second
     }
-    judge(&tallies)
+
+    fn begin(&mut self, round: &str) {
+        writeln!(self.rounds, "{round}").expect("it reads");
+    }
+
+    fn has_ended(&mut self) {
+        let line = self.answers.next().expect("it goes on");
+        line.expect("text");
+    }
+
+    fn end(mut self) {
+        drop(self.rounds);
+        assert!(self.process.wait().expect("it ends").success());
+    }
+}
+
+/// Whether this is the second process, which then logs in as it is told.
+pub(crate) fn was_second_process() -> bool {
+    let (Ok(url), Ok(keys)) = (std::env::var(URL), std::env::var(KEYS)) else {
+        return false;
+    };
+    let backend = connected(&url);
+    println!("connected");
+    for round in std::io::stdin().lines() {
+        let round = round.expect("text");
+        let mut parts = round.splitn(3, ' ');
+        let mut next = || parts.next().expect("a limit, how many, and the owner");
+        let (limit, logins, owner) = (next(), next(), next());
+        let store = store(&backend, &keys, limit.parse().expect("a limit"));
+        let logins = logins.parse().expect("a number");
+        RUNTIME.block_on(log_in(&[store], owner, logins));
+        println!("{round}");
+    }
+    true
 }

@@ -55,6 +55,27 @@ struct Kind {
 
 type Made = Result<Arc<dyn Backend>, String>;
 
+/// Where a second process finds what the first one has.
+struct Shared {
+    name: &'static str,
+    url: fn(&Path) -> Result<String, String>,
+}
+
+const SHARED: &[Shared] = &[
+    Shared {
+        name: "files",
+        url: |folder| Ok(format!("files:{}", folder.display())),
+    },
+    Shared {
+        name: "sqlite",
+        url: |folder| Ok(format!("sqlite:{}/proof.db", folder.display())),
+    },
+    Shared {
+        name: "postgres",
+        url: |_| RUNTIME.block_on(postgres()),
+    },
+];
+
 const BACKENDS: &[Kind] = &[
     Kind {
         name: "memory",
@@ -205,6 +226,22 @@ fn broken_way(kind: &'static str, ways: fn() -> Result<Ways, String>) -> Trial {
     })
 }
 
+fn two_processes(shared: &Shared) -> Trial {
+    let (kind, url) = (shared.name, shared.url);
+    let name = format!("{kind}::logins_of_two_processes_leave_the_latest");
+    let told = name.clone();
+    Trial::ignorable_test(name, move || {
+        let folder = Scratch::new("SILVERBACK_PROOF_FOLDER");
+        let url = match url(folder.path()) {
+            Ok(url) => url,
+            Err(why) => return absent(kind, &why),
+        };
+        let said = logins::leave_the_latest_of_two_processes(&url);
+        eprintln!("{told}: {said}");
+        Ok(Completion::Completed)
+    })
+}
+
 /// What becomes of a trial of a server that is not there.
 fn absent(server: &str, why: &str) -> Result<Completion, Failed> {
     match is_required(server) {
@@ -214,6 +251,9 @@ fn absent(server: &str, why: &str) -> Result<Completion, Failed> {
 }
 
 fn main() -> ExitCode {
+    if logins::was_second_process() {
+        return ExitCode::SUCCESS;
+    }
     const PROOFS: &[(&str, Proof)] = &[
         (
             "a_lost_reply_does_nothing_twice",
@@ -254,6 +294,7 @@ fn main() -> ExitCode {
             }));
         }
     }
+    trials.extend(SHARED.iter().map(two_processes));
     trials.push(broken_way("postgres", ways_to_postgres));
     trials.push(broken_way("dynamodb", ways_to_dynamodb));
     assert!(trials.len() > 100, "there is nothing to prove");

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Error;
+use super::{Error, depth};
 
 /// A format of your own, for [`Serializer::custom`](super::Serializer::custom).
 ///
@@ -82,7 +82,7 @@ pub(super) fn deserialize<T: DeserializeOwned>(
 ) -> Result<T, Error> {
     let mut value = None;
     let mut read = |deserializer: &mut dyn erased_serde::Deserializer<'_>| {
-        value = Some(erased_serde::deserialize(deserializer)?);
+        value = Some(depth::deserialize(deserializer)?);
         Ok(())
     };
     custom

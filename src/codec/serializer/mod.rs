@@ -7,6 +7,7 @@
 mod bincode;
 mod capture;
 mod custom;
+mod depth;
 mod gob;
 #[cfg(feature = "json")]
 mod json;
@@ -80,7 +81,8 @@ impl Serializer {
         }
     }
 
-    /// Turns authenticated bytes back into a value.
+    /// Turns authenticated bytes back into a value, nested 128 deep at most in any format. So no
+    /// bytes overflow the stack, also if `T` contains itself.
     ///
     /// # Errors
     /// Returns a *not valid* error if the bytes are not exactly one value of type `T`. Its

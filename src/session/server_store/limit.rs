@@ -9,10 +9,13 @@
 //!
 //! A login that is cut off between the two leaves the ending to the next one.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A session that lives, among those of its owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Standing {
     /// The number of its login.
     pub(super) number: u64,

@@ -141,6 +141,7 @@ impl ServerStore {
         options: ServerOptions,
     ) -> Result<Self, Error> {
         let codec: Arc<dyn Codec> = Arc::new(codec);
+        let bounds = options.bounds()?;
         let ServerOptions {
             cookie,
             lifetime,
@@ -155,6 +156,7 @@ impl ServerStore {
             clock,
             dialect,
             known_types,
+            ..
         } = options;
         if at_most.is_some() && backend.owners().is_none() {
             return Err(no_owners());
@@ -179,7 +181,10 @@ impl ServerStore {
             ));
         }
         let persists = cookie.is_persistent(dialect.is_shared());
-        let lifetime = lifetime.unwrap_or_else(|| dialect.default_lifetime());
+        let mut lifetime = lifetime.unwrap_or_else(|| dialect.default_lifetime());
+        if let Some(idle) = bounds.anonymous_idle {
+            lifetime = lifetime.with_anonymous_idle(idle);
+        }
         let mut setup = Setup::new(cookie, lifetime, DataModel::default())?;
         setup.clock = clock;
         setup.replays = true;
@@ -199,6 +204,7 @@ impl ServerStore {
             lifetime: setup.lifetime.clone(),
             clock: setup.clock.clone(),
             longest_request,
+            max_row_size: bounds.max_row_size,
             recent_moves: RecentMoves::new(longest_request),
         };
         Ok(ServerStore(Arc::new(Shared {

@@ -94,6 +94,7 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
         };
     }
     trial!(requests::an_operation_is_one_request_and_an_owned_load_two);
+    trial!(requests::a_login_is_listed_before_the_index_knows_it);
     trial!(requests::a_move_is_one_transaction);
     trial!(requests::a_purge_asks_owners_anew_for_each_page);
     trial!(requests::only_what_there_was_no_capacity_for_is_repeated);

@@ -80,12 +80,50 @@ pub(super) async fn an_operation_is_one_request_and_an_owned_load_two(
     ));
     asks!(["GetItem", "Query"], backend.keys(&ape));
     seen(asks!(transaction, backend.remove(&key, &revision)));
-    // The login is looked for that the index does not know, or no longer.
-    asks!(["GetItem", "Query", "GetItem"], backend.keys(&ape));
+    // Logins are looked for that the index does not know, or no longer.
+    let expected = ["GetItem", "Query", "GetItem", "GetItem"];
+    asks!(expected, backend.keys(&ape));
     asks!(
         ["UpdateItem"],
         backend.revoke(&ape, Expiry::NEVER, Some(&login))
     );
+    Ok(())
+}
+
+/// An index that has not heard of a login yet answers with nothing.
+pub(super) async fn a_login_is_listed_before_the_index_knows_it(server: &DynamoDbServer) -> Tried {
+    let (front, backend) = counted(server).await?;
+    let (key, other) = (key(), key());
+    let ape = format!("{:?}", key.as_bytes());
+    let login = backend.begin(&ape, Expiry::NEVER, &key).await?;
+    let others = backend.begin(&ape, Expiry::NEVER, &other).await?;
+    let owned = |login: Login| {
+        let name = ape.clone();
+        record("v").owned_by(Owner { name, login })
+    };
+    let listed = async || {
+        front.pass();
+        front.answer(200, "{}".to_owned());
+        backend.keys(&ape).await
+    };
+    assert_eq!(listed().await?, [], "they have no records yet");
+    let Created::Saved(revision) = backend.create(&key, &owned(login)).await? else {
+        panic!("it is the first");
+    };
+    assert_eq!(listed().await?, std::slice::from_ref(&key));
+    // A record without an owner may tell where the session is now.
+    let revision = seen(backend.swap(&key, &revision, &record("moved")).await?);
+    assert_eq!(listed().await?, std::slice::from_ref(&key));
+    seen(backend.remove(&key, &revision).await?);
+    assert_eq!(listed().await?, []);
+    // What has ended with its owner is not named.
+    backend.create(&key, &owned(login)).await?;
+    backend.create(&other, &owned(others)).await?;
+    assert_eq!(listed().await?.len(), 2);
+    backend.revoke(&ape, Expiry::NEVER, Some(&others)).await?;
+    assert_eq!(listed().await?, [other]);
+    backend.revoke(&ape, Expiry::NEVER, None).await?;
+    assert_eq!(listed().await?, []);
     Ok(())
 }
 

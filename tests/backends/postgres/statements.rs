@@ -95,12 +95,12 @@ pub(super) async fn no_operation_reads_a_whole_table(server: &PostgresServer) ->
     let (pool, backend) = backend(server, "scanned").await?;
     // Enough of everything for an index to be worth it.
     sqlx::raw_sql(
-        "INSERT INTO silverback_owners (name, generation, expiry)
-         SELECT convert_to('owner ' || n, 'UTF8'), sha256('g'), 9223372036854775807
+        "INSERT INTO silverback_owners (name, generation, expiry, logins)
+         SELECT convert_to('owner ' || n, 'UTF8'), sha256('g'), 9223372036854775807, 1
          FROM generate_series(1, 2000) AS n;
-         INSERT INTO silverback_sessions (key, revision, expiry, owner, generation, value)
+         INSERT INTO silverback_sessions (key, revision, expiry, owner, generation, login, value)
          SELECT sha256(convert_to('key ' || n, 'UTF8')), sha256('r'), 9223372036854775807,
-         convert_to('owner ' || n / 10, 'UTF8'), sha256('g'), sha256('v')
+         convert_to('owner ' || n / 10, 'UTF8'), sha256('g'), 1, sha256('v')
          FROM generate_series(1, 20000) AS n;
          ANALYZE",
     )

@@ -27,7 +27,7 @@ const CHANGES: [(&str, Change, &str); 8] = [
     (
         "renew an owned one",
         |session| session.renew(),
-        "generation create swap",
+        "create swap",
     ),
     ("login", |session| session.login("ape"), "begin create swap"),
     (
@@ -41,7 +41,7 @@ const CHANGES: [(&str, Change, &str); 8] = [
         "load revoke swap",
     ),
     ("farewell", |session| session.logout(), "create swap"),
-    ("remember", |session| session.remember(true), "begin swap"),
+    ("remember", |session| session.remember(true), "extend swap"),
 ];
 
 /// A server with a session in which `before` is 1, and a request that has loaded it and done

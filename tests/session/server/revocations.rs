@@ -4,6 +4,7 @@ use silverback::codec::{Codecs, KeyPair, UnixTime};
 use silverback::session::testing::Jar;
 use silverback::session::{Error, ServerOptions, Session};
 
+use super::orders::on_each_backend;
 use super::{RUNTIME, Request, Server, jar_with, read, visit};
 
 fn login(session: &Session) -> Result<(), Error> {
@@ -122,7 +123,7 @@ fn law_11_two_requests_of_one_session_end_the_others() {
 }
 
 #[test]
-fn law_11_who_loaded_before_destroy_others_is_gone() {
+fn law_11_destroy_others_spares_the_other_requests_of_the_session() {
     RUNTIME.block_on(async {
         let store = Server::new().store();
         let mut jar = jar_with(&store, login).await;
@@ -132,8 +133,41 @@ fn law_11_who_loaded_before_destroy_others_is_gone() {
         })
         .await;
         request.session.insert("late", 1).unwrap();
-        assert!(request.session.save().await.unwrap_err().is_gone());
-        assert_eq!(read(&jar, &store, ["late"]).await, Some([None]));
+        request.session.save().await.unwrap();
+        assert_eq!(read(&jar, &store, ["late"]).await, Some([Some(1)]));
+    });
+}
+
+/// Whichever of its calls the renewal has come to: the session is there, and is listed, once.
+#[test]
+fn law_11_destroy_others_spares_the_session_while_it_is_renewed() {
+    on_each_backend(async |server| {
+        let store = server.store();
+        for call in 0..2 {
+            let mut jar = jar_with(&store, login).await;
+            let phone = jar_with(&store, login).await;
+            let renewal = Request::of(&jar, &store).await;
+            renewal.session.renew().unwrap();
+            // The creation of the new row, and the end of the old one.
+            let gate = server.backend.waits_at(call);
+            let renewal = tokio::spawn(async move { renewal.finish().await });
+            gate.is_reached().await;
+            assert_eq!(store.list("ape").await.unwrap().len(), 2);
+            visit(&mut jar.clone(), &store, |session| {
+                session.destroy_others().unwrap()
+            })
+            .await;
+            assert_eq!(store.list("ape").await.unwrap().len(), 1);
+            gate.open();
+            for set_cookie in renewal.await.unwrap().unwrap() {
+                jar.receive(&set_cookie);
+            }
+            assert!(read(&jar, &store, []).await.is_some(), "{call}");
+            assert_eq!(read(&phone, &store, []).await, None);
+            assert_eq!(store.list("ape").await.unwrap().len(), 1);
+            store.revoke("ape").await.unwrap();
+            assert_eq!(read(&jar, &store, []).await, None);
+        }
     });
 }
 
@@ -188,37 +222,59 @@ fn law_11_what_cannot_be_written_revokes_nobody() {
     });
 }
 
-/// A renewal that makes the session last longer asks for the owner's generation, and then for the
-/// owner's record to be kept as long. A revocation between the two ends it.
+/// A renewal that makes the session last longer extends its owner first. A revocation at any
+/// moment before its last call ends it, and no row of it lives.
 #[test]
-fn law_11_a_revocation_between_the_generation_and_a_longer_life_is_seen() {
+fn law_11_a_revocation_while_a_session_is_renewed_ends_it() {
+    RUNTIME.block_on(async {
+        for call in 0..3 {
+            let server = Server::new();
+            let store = server.store();
+            let now = server.now().as_secs();
+            let until = |seconds: u64| UnixTime::from_secs(now + seconds);
+            let jar = jar_with(&store, |session| {
+                session.login("ape")?;
+                session.set_deadline(until(600))
+            })
+            .await;
+            let request = Request::of(&jar, &store).await;
+            request.session.renew().unwrap();
+            request.session.set_deadline(until(1_200)).unwrap();
+            let gate = server.backend.waits_at(call);
+            let finished = tokio::spawn(async move { request.finish().await });
+            gate.is_reached().await;
+            store.revoke("ape").await.unwrap();
+            gate.open();
+            assert_eq!(finished.await.unwrap().unwrap(), [""; 0]);
+            let calls = server.backend.calls();
+            assert!(
+                calls.starts_with("extend ") && calls.contains("create"),
+                "{calls}"
+            );
+            assert_eq!(store.list("ape").await.unwrap().len(), 0);
+            assert_eq!(read(&jar, &store, []).await, None);
+        }
+    });
+}
+
+/// A login whose owner is revoked after it has begun has ended with the others, whatever it was
+/// answered.
+#[test]
+fn law_11_a_revocation_after_a_login_has_begun_ends_it() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
-        let now = server.now().as_secs();
-        let until = |seconds: u64| UnixTime::from_secs(now + seconds);
-        let jar = jar_with(&store, |session| {
-            session.login("ape")?;
-            session.set_deadline(until(600))
-        })
-        .await;
-        let request = Request::of(&jar, &store).await;
-        request.session.renew().unwrap();
-        request.session.set_deadline(until(1_200)).unwrap();
-        server.backend.calls();
-        // The generation, and then the begin.
         let gate = server.backend.waits_at(1);
-        let finished = tokio::spawn(async move { request.finish().await });
+        let login = {
+            let store = store.clone();
+            tokio::spawn(async move { jar_with(&store, login).await })
+        };
         gate.is_reached().await;
+        assert_eq!(server.backend.calls(), "begin create");
         store.revoke("ape").await.unwrap();
         gate.open();
-        assert_eq!(finished.await.unwrap().unwrap(), [""; 0]);
-        let calls = server.backend.calls();
-        assert_eq!(
-            calls, "generation begin revoke",
-            "and no row of the new generation"
-        );
-        assert_eq!(store.list("ape").await.unwrap().len(), 0);
+        let jar = login.await.unwrap();
         assert_eq!(read(&jar, &store, []).await, None);
+        assert_eq!(store.list("ape").await.unwrap().len(), 0);
     });
 }

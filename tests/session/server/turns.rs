@@ -35,7 +35,7 @@ fn an_owner_is_known_longer_once() {
         request.session.save().await.unwrap();
         request.session.insert("a", 1).unwrap();
         assert_eq!(request.finish().await.unwrap().len(), 1);
-        assert_eq!(server.backend.calls(), "begin swap swap");
+        assert_eq!(server.backend.calls(), "extend swap swap");
     });
 }
 

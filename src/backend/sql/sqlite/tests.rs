@@ -428,7 +428,7 @@ async fn a_row_that_is_no_record_is_skipped_by_a_page_and_named() {
     }
     let mut other = folder.connection().await;
     let spoil = "UPDATE silverback_sessions SET owner = x'ff', generation = x'00' WHERE key IN (CAST('b' AS BLOB), CAST('c' AS BLOB));
-        INSERT INTO silverback_owners VALUES (x'ff', x'00', 9223372036854775807, NULL)";
+        INSERT INTO silverback_owners VALUES (x'ff', x'00', 9223372036854775807, 1, NULL, NULL)";
     run(&mut other, spoil).await;
     let (mut found, mut skipped, mut after) = (Vec::new(), Vec::new(), None);
     loop {

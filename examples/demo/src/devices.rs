@@ -1,4 +1,4 @@
-//! The devices that somebody is logged in on: each is a session of its owner, in the server.
+//! The page of a user's devices: each is a session of its owner in the store.
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -6,15 +6,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
 use serde::Deserialize;
-use silverback::codec::UnixTime;
 use silverback::session::{Error, Refusal, ServerStore, Session, StoredSession};
 
-use super::view::{self, Place, escaped};
+use super::view::{self, Page, ago, escaped};
 
-/// The value under which a session keeps what its device is called.
+/// The value of a session that names its device.
 pub(crate) const NAME: &str = "device";
 
-pub(crate) fn pages(store: ServerStore) -> Router {
+pub(crate) fn routes(store: ServerStore) -> Router {
     Router::new()
         .route("/devices", get(devices))
         .route("/devices/end", post(end))
@@ -22,40 +21,53 @@ pub(crate) fn pages(store: ServerStore) -> Router {
         .with_state(store)
 }
 
+/// Lists this device first, then the others, the latest login first.
 async fn devices(State(store): State<ServerStore>, session: Session) -> Result<Response, Error> {
     let Some(owner) = session.owner() else {
         return Ok(to_login(&session)?.into_response());
     };
     let mut devices = store.list(&owner).await?;
-    // This one first; the others stay as they are, the latest login first.
     devices.sort_by_key(|device| !device.is(&session));
-    let lines: Vec<String> = devices
-        .iter()
-        .map(|device| line(device, device.is(&session)))
-        .collect();
-    let end_others = match devices.len() {
-        ..2 => "",
-        _ => view::END_OTHERS,
-    };
-    let body = view::DEVICES
-        .replace("{end-others}", end_others)
-        .replace("{devices}", &lines.concat());
     let notes = view::notes(&session)?;
-    Ok(view::page(Place::Server, &notes, &body).into_response())
+    let page = Page::new("Your devices", body(&devices, &session)).with_notes(notes);
+    Ok(page.into_response())
 }
 
-/// The next page says why there is no session. The response to this one removes the cookie of a
-/// session that has ended, so that it has to be said now.
+fn body(devices: &[StoredSession], session: &Session) -> String {
+    let lines = devices
+        .iter()
+        .map(|device| line(device, device.is(session)));
+    let lines: String = lines.collect();
+    let end_others = match devices.len() {
+        ..2 => String::new(),
+        _ => view::action(
+            "post",
+            "/devices/end-others",
+            "<button id=end-others class=danger>Log out all others</button>",
+            "Ends your sessions on all other devices.",
+        ),
+    };
+    let back = view::action(
+        "get",
+        "/",
+        "<button id=back class=first>Back</button>",
+        "Shows the cookie of this device.",
+    );
+    format!("<ul class=devices>{lines}</ul><ul class=actions>{back}{end_others}</ul>")
+}
+
+/// Redirects to the login. It keeps the reason why there is no session for the next page: this
+/// response removes the cookie of a session that has ended.
 fn to_login(session: &Session) -> Result<Redirect, Error> {
     match session.refusal() {
-        // The cookie stays, and another one is on its way.
+        // The browser keeps its cookie, or receives another one.
         None | Some(Refusal::Moved) => {}
         Some(refusal) => session.add_flash(view::reason(refusal))?,
     }
     Ok(Redirect::to("/"))
 }
 
-/// Only what is the owner's own ends, whatever ID came.
+/// Ends a session of the owner. The ID of another user's session has no effect.
 async fn end(
     State(store): State<ServerStore>,
     session: Session,
@@ -81,46 +93,35 @@ async fn end_others(session: Session) -> Result<Redirect, Error> {
         return to_login(&session);
     }
     session.destroy_others()?;
-    session.add_flash("You are logged out everywhere else.")?;
+    session.add_flash("All other devices are logged out.")?;
     Ok(Redirect::to("/devices"))
 }
 
 fn line(device: &StoredSession, is_this: bool) -> String {
     let name = device.values().get::<String>(NAME);
-    let name = name.ok().flatten().unwrap_or_default();
+    let name = escaped(&name.ok().flatten().unwrap_or_default());
     let login = device.authenticated_at().map(ago).unwrap_or_default();
+    let seen = ago(device.last_seen());
+    let id = escaped(device.id());
     let action = match is_this {
-        true => "<span class=tag>this device</span>",
-        false => view::END,
+        true => "<strong>this device</strong>".to_owned(),
+        false => format!(
+            r#"<form method=post action=/devices/end><input type=hidden name=id value="{id}"><button class=danger aria-label="Log out {name}">Log out</button></form>"#
+        ),
     };
-    view::DEVICE
-        .replace("{action}", action)
-        .replace("{id}", &escaped(device.id()))
-        .replace("{login}", &login)
-        .replace("{seen}", &ago(device.last_seen()))
-        .replace("{name}", &escaped(&name))
+    format!(
+        "<li><div><b>{name}</b><p class=hint>Logged in {login}. Last used {seen}.</p></div>{action}\n"
+    )
 }
 
-fn ago(time: UnixTime) -> String {
-    let minutes = UnixTime::now().since(time).as_secs() / 60;
-    let (count, unit) = match minutes {
-        0 => return "just now".to_owned(),
-        1..60 => (minutes, "minute"),
-        60..1_440 => (minutes / 60, "hour"),
-        _ => (minutes / 1_440, "day"),
-    };
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {unit}{plural} ago")
-}
-
-/// What a device calls itself, as far as that is said at all: good for its owner to know it
-/// by, and no proof of anything.
+/// Names a device after its User-Agent, so that its owner recognizes it. A client may send any
+/// User-Agent: the name proves nothing.
 pub(crate) fn name(headers: &HeaderMap) -> String {
     let agent = headers
         .get("user-agent")
         .and_then(|agent| agent.to_str().ok());
     let agent = agent.unwrap_or_default();
-    // Browsers name each other, so the first that fits is right.
+    // Browsers also send the names of older ones: the first that is found counts.
     let browsers = [
         ("Edg", "Edge"),
         ("OPR", "Opera"),

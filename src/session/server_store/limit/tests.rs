@@ -1,0 +1,334 @@
+//! The rule over every interleaving of logins, re-logins and renewals, call by call, with one of
+//! them cut off at each of its calls; and that other rules do not stand this.
+
+use std::collections::HashSet;
+
+use super::*;
+
+/// A row that lives, under its place, which is its key.
+type Rows = BTreeMap<usize, Standing>;
+
+/// What a request does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Wish {
+    Login,
+    /// In the browser whose session is at this place.
+    Relogin(usize),
+    /// Of the session at this place.
+    Renew(usize),
+}
+
+/// What a request asks for next.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Next {
+    Begin,
+    Create(Standing),
+    /// The session before ends, or goes on at this request's own place.
+    Bury(usize),
+    List,
+    Load(Vec<usize>, Vec<(usize, Standing)>),
+    End(Vec<usize>),
+    Nothing,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Request {
+    wish: Wish,
+    /// Where it creates its row.
+    place: usize,
+    next: Next,
+}
+
+/// What there is: rows, where rows that were renewed are now, and requests.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct State {
+    rows: Rows,
+    renewed: BTreeMap<usize, usize>,
+    logins: u64,
+    requests: Vec<Request>,
+    cuts: usize,
+}
+
+/// A rule: of a list of sessions, the most that may be, and the number of the login that lists.
+type Rule = fn(&[Standing], usize, u64) -> BTreeSet<u64>;
+
+fn ours(sessions: &[Standing], at_most: usize, _: u64) -> BTreeSet<u64> {
+    too_many(sessions.iter().copied(), at_most)
+}
+
+impl State {
+    /// After so many logins, and with those requests to come.
+    fn new(before: usize, wishes: &[Wish], cuts: usize) -> Self {
+        let rows = (0..before).map(|place| {
+            let number = place as u64 + 1;
+            let replaces = None;
+            (place, Standing { number, replaces })
+        });
+        let requests = wishes.iter().enumerate().map(|(number, wish)| Request {
+            wish: *wish,
+            place: before + number,
+            next: Next::Begin,
+        });
+        State {
+            rows: rows.collect(),
+            renewed: BTreeMap::new(),
+            logins: before as u64,
+            requests: requests.collect(),
+            cuts,
+        }
+    }
+
+    /// Where the row of that place is now.
+    fn place_now(&self, place: usize) -> usize {
+        self.renewed
+            .get(&place)
+            .map_or(place, |to| self.place_now(*to))
+    }
+
+    /// The same, once that request has had the answer to its next call.
+    fn after(&self, number: usize, rule: Rule, at_most: usize) -> Self {
+        let mut state = self.clone();
+        let Request { wish, place, next } = self.requests[number].clone();
+        let next = match next {
+            Next::Begin => state.begin(wish),
+            Next::Create(standing) => {
+                state.rows.insert(place, standing);
+                match wish {
+                    Wish::Login => Next::List,
+                    Wish::Relogin(before) | Wish::Renew(before) => Next::Bury(before),
+                }
+            }
+            Next::Bury(before) => state.bury(wish, before, place),
+            Next::List => Next::Load(state.rows.keys().copied().collect(), Vec::new()),
+            Next::Load(mut keys, mut found) => {
+                let place = keys.pop().map(|place| state.place_now(place));
+                let row = place.and_then(|place| Some((place, *state.rows.get(&place)?)));
+                found.extend(row);
+                match keys.is_empty() {
+                    false => Next::Load(keys, found),
+                    true => Next::End(self.ended(number, &found, rule, at_most)),
+                }
+            }
+            Next::End(mut ended) => {
+                let place = ended.pop().map(|place| state.place_now(place));
+                place.map(|place| state.rows.remove(&place));
+                Next::End(ended)
+            }
+            Next::Nothing => Next::Nothing,
+        };
+        state.requests[number].next = match next {
+            Next::End(ended) if ended.is_empty() => Next::Nothing,
+            next => next,
+        };
+        state
+    }
+
+    fn begin(&mut self, wish: Wish) -> Next {
+        let number_at = |rows: &Rows, place| rows.get(place).map(|of: &Standing| of.number);
+        match wish {
+            Wish::Renew(before) => match self.rows.get(&before) {
+                Some(standing) => Next::Create(*standing),
+                None => Next::Nothing,
+            },
+            Wish::Login | Wish::Relogin(_) => {
+                self.logins += 1;
+                Next::Create(Standing {
+                    number: self.logins,
+                    replaces: match wish {
+                        Wish::Relogin(before) => number_at(&self.rows, &before),
+                        _ => None,
+                    },
+                })
+            }
+        }
+    }
+
+    fn bury(&mut self, wish: Wish, before: usize, place: usize) -> Next {
+        let before = self.place_now(before);
+        let was_there = self.rows.remove(&before).is_some();
+        match wish {
+            Wish::Renew(_) => {
+                if was_there {
+                    self.renewed.insert(before, place);
+                } else {
+                    self.rows.remove(&place);
+                }
+                Next::Nothing
+            }
+            _ => Next::List,
+        }
+    }
+
+    fn ended(
+        &self,
+        number: usize,
+        found: &[(usize, Standing)],
+        rule: Rule,
+        at_most: usize,
+    ) -> Vec<usize> {
+        let standings: Vec<Standing> = found.iter().map(|(_, standing)| *standing).collect();
+        let own = self.rows.get(&self.requests[number].place);
+        let ended = rule(&standings, at_most, own.map_or(0, |own| own.number));
+        let rows = found.iter().filter(|(_, of)| ended.contains(&of.number));
+        rows.map(|(place, _)| *place).collect()
+    }
+
+    /// The same, with that request cut off, and what it replaces no longer about to end.
+    fn cut_off(&self, number: usize) -> Self {
+        let mut state = self.clone();
+        state.cuts -= 1;
+        state.requests[number].next = Next::Nothing;
+        state
+    }
+}
+
+/// All states in which nothing is left to be done.
+fn ends_of(state: State, rule: Rule, at_most: usize) -> HashSet<State> {
+    let (mut ends, mut seen, mut left) = (HashSet::new(), HashSet::new(), vec![state]);
+    while let Some(state) = left.pop() {
+        if !seen.insert(state.clone()) {
+            continue;
+        }
+        let open = |number: &usize| state.requests[*number].next != Next::Nothing;
+        let open: Vec<usize> = (0..state.requests.len()).filter(open).collect();
+        for number in &open {
+            left.push(state.after(*number, rule, at_most));
+            if state.cuts > 0 {
+                left.push(state.cut_off(*number));
+            }
+        }
+        if open.is_empty() {
+            ends.insert(state);
+        }
+    }
+    ends
+}
+
+/// The numbers of the sessions that are left.
+fn left(state: &State) -> Vec<u64> {
+    let mut numbers: Vec<u64> = state.rows.values().map(|of| of.number).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+/// Whether the latest are left, each once, of all but those that others have replaced.
+fn is_right(state: &State, at_most: usize) -> bool {
+    let replaced = state
+        .requests
+        .iter()
+        .filter_map(|request| match request.wish {
+            Wish::Relogin(before) => Some(before as u64 + 1),
+            _ => None,
+        });
+    let replaced: Vec<u64> = replaced.collect();
+    let mut all = (1..=state.logins).filter(|number| !replaced.contains(number));
+    let ended = all.clone().count().saturating_sub(at_most);
+    let latest: Vec<u64> = all.by_ref().skip(ended).collect();
+    left(state) == latest
+}
+
+/// After how many of the ways to go, what is left is not what should be.
+fn wrong(before: usize, wishes: &[Wish], at_most: usize, rule: Rule) -> usize {
+    let ends = ends_of(State::new(before, wishes, 0), rule, at_most);
+    assert!(!ends.is_empty());
+    ends.iter().filter(|end| !is_right(end, at_most)).count()
+}
+
+#[test]
+fn logins_at_once_leave_the_latest() {
+    for (logins, most_before) in [(2, 2), (3, 1)] {
+        for before in 0..=most_before {
+            for at_most in 1..4 {
+                let wrong = wrong(before, &vec![Wish::Login; logins], at_most, ours);
+                assert_eq!(wrong, 0, "{before} {logins} {at_most}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_browser_that_logs_in_anew_ends_no_third_session() {
+    let wishes: [&[Wish]; 2] = [
+        &[Wish::Relogin(1), Wish::Login],
+        &[Wish::Relogin(1), Wish::Relogin(0)],
+    ];
+    for wishes in wishes {
+        for before in 2..4 {
+            for at_most in 1..5 {
+                let wrong = wrong(before, wishes, at_most, ours);
+                assert_eq!(wrong, 0, "{wishes:?} {before} {at_most}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_session_that_is_renewed_counts_once_and_ends_whole() {
+    for renewed in 0..2 {
+        for at_most in 1..4 {
+            let wishes = [Wish::Renew(renewed), Wish::Login, Wish::Login];
+            assert_eq!(wrong(2, &wishes, at_most, ours), 0, "{renewed} {at_most}");
+        }
+    }
+}
+
+/// A login that is cut off leaves too many at most, and never ends one too many; the next login
+/// ends them, once a request does not take longer.
+#[test]
+fn a_login_that_is_cut_off_leaves_the_ending_to_the_next() {
+    for wishes in [[Wish::Login; 2], [Wish::Relogin(0), Wish::Login]] {
+        for at_most in 1..4 {
+            for mut end in ends_of(State::new(2, &wishes, 1), ours, at_most) {
+                for row in end.rows.values_mut() {
+                    row.replaces = None;
+                }
+                let created = left(&end);
+                assert!(created.len() >= at_most.min(2), "{end:?}");
+                (end.requests, end.cuts) = (State::new(4, &[Wish::Login], 0).requests, 0);
+                for repaired in ends_of(end.clone(), ours, at_most) {
+                    let mut latest = [&created[..], &[repaired.logins]].concat();
+                    latest.drain(..latest.len().saturating_sub(at_most));
+                    assert_eq!(left(&repaired), latest, "{end:?}");
+                }
+            }
+        }
+    }
+}
+
+/// Rules that look like ours: each leaves too few or too many after some interleaving.
+#[test]
+fn other_rules_are_found_out() {
+    /// All others end that are too many, and of two logins at once each may end the other.
+    const ENDS_ALL_OTHERS: Rule = |sessions, at_most, own| {
+        let others = sessions.iter().map(|of| of.number);
+        let others: BTreeSet<u64> = others.filter(|of| *of != own).collect();
+        let ended = (others.len() + 1).saturating_sub(at_most);
+        others.into_iter().take(ended).collect()
+    };
+    /// A login never ends itself.
+    const SPARES_ITSELF: Rule = |sessions, at_most, own| {
+        let mut ended = ours(sessions, at_most, own);
+        ended.remove(&own);
+        ended
+    };
+    /// What a login replaces counts beside it.
+    const COUNTS_THE_REPLACED: Rule = |sessions, at_most, _| {
+        let alone = sessions.iter().map(|of| Standing {
+            replaces: None,
+            ..*of
+        });
+        too_many(alone, at_most)
+    };
+    /// A session counts as often as it has rows.
+    const COUNTS_ROWS: Rule = |sessions, at_most, own| {
+        let twice = sessions.len() - BTreeSet::from_iter(sessions.iter().map(|of| of.number)).len();
+        ours(sessions, at_most.saturating_sub(twice), own)
+    };
+    let two = [Wish::Login; 2];
+    assert!(wrong(0, &two, 1, ENDS_ALL_OTHERS) > 0);
+    assert!(wrong(0, &two, 1, SPARES_ITSELF) > 0);
+    let relogin = [Wish::Relogin(1), Wish::Login];
+    assert!(wrong(2, &relogin, 3, COUNTS_THE_REPLACED) > 0);
+    let renewal = [Wish::Renew(1), Wish::Login];
+    assert!(wrong(2, &renewal, 3, COUNTS_ROWS) > 0);
+}
