@@ -1,4 +1,4 @@
-//! The codec from outside: its laws, its vectors, its errors.
+//! Tests of the codec's public API: its laws, its vectors and its errors.
 
 mod allocations;
 mod chain;

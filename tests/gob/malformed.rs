@@ -2,12 +2,12 @@
 
 use silverback::gob::Value;
 
-/// A message, with its length before it.
+/// Returns a message with its length before it.
 pub(super) fn message(body: &[u8]) -> Vec<u8> {
     [&uint(body.len() as u64), body].concat()
 }
 
-/// gob's unsigned integers.
+/// Returns gob's form of an unsigned integer.
 pub(super) fn uint(value: u64) -> Vec<u8> {
     let bytes = value.to_be_bytes();
     match value {
@@ -19,13 +19,13 @@ pub(super) fn uint(value: u64) -> Vec<u8> {
     }
 }
 
-/// The definition of id 65 (sent as -65) as a slice of the type with this id.
+/// Returns the definition of id 65 (sent as -65) as a slice of the type with this id.
 pub(super) fn slice_of(element: &[u8]) -> Vec<u8> {
     let head = [0xff, 0x81, 2, 1, 2, 0xff, 0x82, 0, 1];
     message(&[&head[..], element, &[0, 0]].concat())
 }
 
-/// The id of [`slice_of`], as a value's.
+/// The id of [`slice_of`], as it is sent before a value.
 pub(super) const SLICE: [u8; 2] = [0xff, 0x82];
 
 pub(super) fn value_of_slice(body: &[u8]) -> Vec<u8> {

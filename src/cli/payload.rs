@@ -1,4 +1,4 @@
-//! Payloads as JSON, for people and other programs, and JSON as payloads.
+//! Converts payloads to JSON, for people and other programs, and JSON to payloads.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,41 +9,41 @@ use silverback::gob::Value;
 use super::settings::Format;
 use super::{Failure, gob};
 
-/// The payload that `input` stands for.
-pub(super) fn payload(format: Format, input: Vec<u8>) -> Result<Vec<u8>, Failure> {
+/// Converts standard input to a payload.
+pub(super) fn from_input(format: Format, input: Vec<u8>) -> Result<Vec<u8>, Failure> {
     if format == Format::Raw {
         return Ok(input);
     }
-    let no_json = |why: &dyn std::fmt::Display| {
-        Failure::usage(format!("standard input holds no JSON document: {why}"))
+    let not_json = |why: &dyn std::fmt::Display| {
+        Failure::usage(format!("standard input is not a JSON document: {why}"))
     };
-    let document = std::str::from_utf8(&input).map_err(|error| no_json(&error))?;
+    let document = std::str::from_utf8(&input).map_err(|error| not_json(&error))?;
     let compact = compact(document).map_err(|error| {
-        no_json(&format_args!(
+        not_json(&format_args!(
             "line {} column {}",
             error.line(),
             error.column()
         ))
     })?;
     if format == Format::Gob {
-        let document = gob::parse(&compact).map_err(|error| no_json(&error))?;
+        let document = gob::parse(&compact).map_err(|error| not_json(&error))?;
         let value = gob::value(&document)
-            .ok_or_else(|| Failure::usage("gob has no value for null at the top level"))?;
+            .ok_or_else(|| Failure::usage("gob cannot hold null at the top level"))?;
         return Ok(value.to_vec());
     }
-    serialize(format, compact).map_err(Failure::usage)
+    from_json(format, compact).map_err(Failure::usage)
 }
 
-/// The payload of a compact JSON text, in the formats that carry text.
-pub(super) fn serialize(format: Format, compact: String) -> Result<Vec<u8>, codec::Error> {
+/// Converts compact JSON to a payload, for the formats that contain JSON text.
+pub(super) fn from_json(format: Format, compact: String) -> Result<Vec<u8>, codec::Error> {
     match format {
         Format::Bincode => Serializer::Bincode.serialize(&compact),
         _ => Ok(compact.into_bytes()),
     }
 }
 
-/// The picture of a payload that came out of a cookie: one line of JSON.
-pub(super) fn picture(format: Format, payload: &[u8]) -> Result<String, codec::Error> {
+/// Converts the payload of a cookie to one line of JSON.
+pub(super) fn to_json(format: Format, payload: &[u8]) -> Result<String, codec::Error> {
     let unreadable = |_| codec::Error::not_valid_though_authentic();
     match format {
         Format::Raw => Ok(quoted(&STANDARD.encode(payload))),
@@ -59,7 +59,7 @@ pub(super) fn picture(format: Format, payload: &[u8]) -> Result<String, codec::E
         Format::Gob => {
             let value = Value::from_slice(payload);
             value
-                .map(|value| gob::picture(&value))
+                .map(|value| gob::to_json(&value))
                 .map_err(|_| codec::Error::not_valid_though_authentic())
         }
     }
@@ -69,8 +69,8 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// One JSON document without the white space around its tokens, and otherwise as
-/// it was: numbers keep their digits, objects their order and duplicates.
+/// Removes the white space around the tokens of one JSON document. Everything else stays:
+/// numbers keep their digits, and objects keep their order and duplicates.
 fn compact(document: &str) -> Result<String, serde_json::Error> {
     serde_json::from_str::<IgnoredAny>(document)?;
     let mut quotes = Quotes::default();
@@ -78,7 +78,7 @@ fn compact(document: &str) -> Result<String, serde_json::Error> {
     Ok(document.chars().filter(keep).collect())
 }
 
-/// Where the strings of a JSON text begin and end.
+/// Follows the strings in a JSON text.
 #[derive(Default)]
 pub(super) struct Quotes {
     in_string: bool,
@@ -86,7 +86,7 @@ pub(super) struct Quotes {
 }
 
 impl Quotes {
-    /// Goes past a character, and says whether it stood in a string, or ended one.
+    /// Passes a character, and returns whether it was in a string, or ended one.
     pub(super) fn pass(&mut self, character: char) -> bool {
         let was_in_string = self.in_string;
         self.in_string ^= character == '"' && !self.escaped;
@@ -100,7 +100,7 @@ mod tests {
     use super::compact;
 
     #[test]
-    fn compact_touches_nothing_but_white_space() {
+    fn compact_removes_only_white_space() {
         let cases = [
             (
                 "{ \"a b\" :\t[1, 2.50 ,1e5],\n\"a b\": null}\n",

@@ -1,5 +1,5 @@
-//! [`Like`]: JSON as the value that it is the picture of, given the one that was there; and
-//! [`of_type`]: values of types by their names.
+//! [`TypedJson`]: converts JSON to a gob value with the Go type of an existing value. It reads
+//! JSON as `decode` prints it. [`of_type`] returns a value of a type by its name.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,17 +10,18 @@ use silverback::gob::{
     to_interface, to_interface_like,
 };
 
-use super::gob::{go_float, is_single, key_text};
+use super::gob::{go_float, has_32_bit_floats, key_text};
 
-/// `json` as a value of the type that `there` has, if it fits.
-pub(super) fn like(there: &Interface, json: &Json) -> Option<Interface> {
-    there.value()?;
-    to_interface_like(there, &Like::in_interface(json, there))
+/// Returns `json` as a value with the type of `existing`, or `None` if it does not fit.
+pub(super) fn with_type_of(existing: &Interface, json: &Json) -> Option<Interface> {
+    existing.value()?;
+    to_interface_like(existing, &TypedJson::in_interface(json, existing))
         .ok()
         .flatten()
 }
 
-/// A value of the type that Go registers as `name`, to be like; none for other names.
+/// Returns any value of the type that Go registers as `name`, or `None` if the name is not
+/// supported.
 pub(super) fn of_type(name: &str) -> Option<Interface> {
     let other = match name {
         "[]byte" => return of_type("[]uint8"),
@@ -52,7 +53,7 @@ pub(super) fn of_type(name: &str) -> Option<Interface> {
     }
 }
 
-/// A slice of values like this one.
+/// Returns a slice with elements of the type of `element`.
 fn slice_of(element: &Value) -> Option<Value> {
     let slice = match element {
         Value::Bool(_) => to_interface(&vec![false]),
@@ -64,51 +65,59 @@ fn slice_of(element: &Value) -> Option<Value> {
     slice.ok()?.value().cloned()
 }
 
-/// JSON, the type that it is to be of, and what was there.
-struct Like<'j> {
+/// JSON, the Go type that it must get, and the existing value.
+struct TypedJson<'j> {
     json: &'j Json,
     of: Type,
+    /// The registered name of the type, if known.
     name: Option<&'j str>,
-    /// Whether its floats have 32 bits, as far as a name says so.
-    is_single: bool,
-    there: Option<&'j Value>,
+    /// The registered name shows that the floats have 32 bits.
+    has_32_bit_floats: bool,
+    existing: Option<&'j Value>,
 }
 
-impl<'j> Like<'j> {
-    /// JSON for what an interface holds.
-    fn in_interface(json: &'j Json, there: &'j Interface) -> Like<'j> {
-        let name = there.name().to_str();
-        Like {
+impl<'j> TypedJson<'j> {
+    /// Types JSON as the content of an interface.
+    fn in_interface(json: &'j Json, existing: &'j Interface) -> TypedJson<'j> {
+        let name = existing.name().to_str();
+        TypedJson {
             json,
-            of: there.value().map_or(Type::Interface, Value::value_type),
+            of: existing.value().map_or(Type::Interface, Value::value_type),
             name,
-            is_single: name.is_some_and(is_single),
-            there: there.value(),
+            has_32_bit_floats: name.is_some_and(has_32_bit_floats),
+            existing: existing.value(),
         }
     }
 
-    /// JSON for a part of a value.
-    fn part(json: &'j Json, of: &Type, there: Option<&'j Value>, is_single: bool) -> Like<'j> {
-        match (of, there) {
-            (Type::Interface, Some(Value::Interface(there))) => Like::in_interface(json, there),
-            _ => Like {
+    /// Types JSON as a part of a value.
+    fn part(
+        json: &'j Json,
+        of: &Type,
+        existing: Option<&'j Value>,
+        has_32_bit_floats: bool,
+    ) -> TypedJson<'j> {
+        match (of, existing) {
+            (Type::Interface, Some(Value::Interface(existing))) => {
+                TypedJson::in_interface(json, existing)
+            }
+            _ => TypedJson {
                 json,
                 of: of.clone(),
                 name: None,
-                is_single,
-                there,
+                has_32_bit_floats,
+                existing,
             },
         }
     }
 
     fn composite(&self) -> Option<&'j Composite> {
-        match self.there {
+        match self.existing {
             Some(Value::Composite(composite)) => Some(composite),
             _ => None,
         }
     }
 
-    /// What the picture of bytes stands for: base64, or numbers.
+    /// Reads bytes from base64, or from a list of numbers.
     fn bytes(&self) -> Option<Vec<u8>> {
         match self.json {
             Json::String(text) => STANDARD.decode(text).ok(),
@@ -120,18 +129,18 @@ impl<'j> Like<'j> {
         }
     }
 
-    /// A float; one of 32 bits by the digits that are its shortest.
+    /// Reads a float. A float of 32 bits is read from its shortest digits, as `decode` prints it.
     fn float(&self, json: &Json) -> Option<f64> {
         let float = float_of(json)?;
         let single = float as f32;
         let is_shortest = single.to_string().parse() == Ok(float);
-        match self.is_single && is_shortest {
+        match self.has_32_bit_floats && is_shortest {
             true => Some(single.into()),
             false => Some(float),
         }
     }
 
-    /// What the picture of a type that encodes itself stands for.
+    /// Reads a value of a type that encodes itself, from `$type` and `$bytes`.
     fn self_encoded(&self) -> Option<SelfEncoded> {
         let Type::Defined(of) = &self.of else {
             return None;
@@ -153,9 +162,9 @@ fn float_of(json: &Json) -> Option<f64> {
             let is_exact = number
                 .as_i128()
                 .is_none_or(|number| float as i128 == number);
-            // A large float is printed with zeros for the digits that it does not need.
-            let is_printed_so = || go_float(float) == number.to_string();
-            (is_exact || is_printed_so()).then_some(float)
+            // Go prints a large float with zeros in place of digits that it does not need.
+            let is_printed_form = || go_float(float) == number.to_string();
+            (is_exact || is_printed_form()).then_some(float)
         }
         Json::String(text) => match &**text {
             "NaN" => Some(f64::NAN),
@@ -167,7 +176,7 @@ fn float_of(json: &Json) -> Option<f64> {
     }
 }
 
-impl Serialize for Like<'_> {
+impl Serialize for TypedJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.of {
             Type::Bytes => {
@@ -210,7 +219,7 @@ impl Serialize for Like<'_> {
     }
 }
 
-impl Like<'_> {
+impl TypedJson<'_> {
     fn serialize_list<S: Serializer>(
         &self,
         elements: &[Json],
@@ -220,10 +229,12 @@ impl Like<'_> {
             Some(Shape::Slice(element) | Shape::Array { element, .. }) => element,
             _ => Type::Interface,
         };
-        let there = self.composite().map_or(&[][..], Composite::elements);
+        let existing = self.composite().map_or(&[][..], Composite::elements);
+        let is_single = self.has_32_bit_floats;
         let mut list = serializer.serialize_seq(Some(elements.len()))?;
         for (place, element) in elements.iter().enumerate() {
-            list.serialize_element(&Like::part(element, &of, there.get(place), self.is_single))?;
+            let part = TypedJson::part(element, &of, existing.get(place), is_single);
+            list.serialize_element(&part)?;
         }
         list.end()
     }
@@ -236,23 +247,23 @@ impl Like<'_> {
         let shape = shape(&self.of);
         let mut map = serializer.serialize_map(Some(entries.len()))?;
         for (name, json) in entries {
-            let (key, of, there, is_single) = match &shape {
+            let (key, of, existing, is_single) = match &shape {
                 Some(Shape::Map { key, value }) => {
-                    let there = self.composite().into_iter().flat_map(Composite::entries);
-                    let there = there.into_iter().find(|(key, _)| key_text(key) == *name);
-                    let (key_there, there) = there.unzip();
-                    let key = MapKey::of(name, key, key_there);
-                    (key, value.clone(), there, self.is_single)
+                    let mut entries = self.composite().into_iter().flat_map(Composite::entries);
+                    let entry = entries.find(|(key, _)| key_text(key) == *name);
+                    let (existing_key, existing) = entry.unzip();
+                    let key = MapKey::of(name, key, existing_key);
+                    (key, value.clone(), existing, self.has_32_bit_floats)
                 }
                 Some(Shape::Struct(fields)) => {
                     let of = fields.iter().find(|(field, _)| *field == **name);
                     let of = of.map_or(Type::Interface, |(_, of)| of.clone());
-                    let there = self.composite().and_then(|there| there.field(name));
-                    (MapKey::Text(name), of, there, false)
+                    let existing = self.composite().and_then(|existing| existing.field(name));
+                    (MapKey::Text(name), of, existing, false)
                 }
                 _ => (MapKey::Text(name), Type::Interface, None, false),
             };
-            map.serialize_entry(&key, &Like::part(json, &of, there, is_single))?;
+            map.serialize_entry(&key, &TypedJson::part(json, &of, existing, is_single))?;
         }
         map.end()
     }
@@ -265,16 +276,16 @@ fn shape(of: &Type) -> Option<Shape> {
     }
 }
 
-/// A key of a map, of which JSON has the text only: a string, or the picture of another type.
+/// A key of a map. JSON has only its text: a string, or the JSON form of another type.
 enum MapKey<'j> {
     Text(&'j str),
     Other(Json, Type),
 }
 
 impl<'j> MapKey<'j> {
-    fn of(text: &'j str, of: &Type, there: Option<&Value>) -> Self {
-        let held = match there {
-            Some(Value::Interface(there)) => there.value().map(Value::value_type),
+    fn of(text: &'j str, of: &Type, existing: Option<&Value>) -> Self {
+        let held = match existing {
+            Some(Value::Interface(existing)) => existing.value().map(Value::value_type),
             _ => None,
         };
         let of = held.unwrap_or_else(|| of.clone());
@@ -289,7 +300,7 @@ impl Serialize for MapKey<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             MapKey::Text(text) => serializer.serialize_str(text),
-            MapKey::Other(json, of) => Like::part(json, of, None, false).serialize(serializer),
+            MapKey::Other(json, of) => TypedJson::part(json, of, None, false).serialize(serializer),
         }
     }
 }
