@@ -395,7 +395,7 @@ mod tests {
         let login = |owner: &str| Login {
             owner: owner.to_owned(),
             at: at(0),
-            epoch: None,
+            begun: None,
         };
         let idle = |lifetime: &Lifetime, login, remembered| {
             let metadata = Metadata {
