@@ -53,6 +53,20 @@
 //! 12. **A [ping](Backend::ping) is answered** by a server that answers a load, and is
 //!     [unavailable](Error::is_unavailable) where a load is. It leaves no record behind.
 
+//!
+//! # Records of strangers
+//!
+//! Anyone can begin anonymous sessions, by the million; their records have no owner. The store
+//! above bounds each of them: `ServerOptions::anonymous_idle` says how long it is kept without use
+//! (10 minutes), `ServerOptions::max_row_size` how many bytes it has (64 KiB). Their number is
+//! bounded by what a backend has room for:
+//!
+//! - [`Memory`] counts records, and keeps half of its room for those with an owner: logins go on.
+//! - The others count nothing. At `n` new sessions a second they hold `600 n` anonymous records
+//!   and those that no purge has removed yet. Run a [`Cleanup`], give the store a volume or a quota
+//!   of its own, watch its size, and limit the requests of each client before they begin a
+//!   session.
+
 #[cfg(any(feature = "files", feature = "sqlite"))]
 mod access;
 mod cleanup;

@@ -107,6 +107,12 @@ impl Browser {
             .await
     }
 
+    /// Returns the text of the page's alert; it is empty if the page has none.
+    pub(crate) async fn alert(&self) -> String {
+        self.script("return document.querySelector('[role=alert]').innerText")
+            .await
+    }
+
     pub(crate) async fn script(&self, script: &str) -> String {
         // A page may go away under the script.
         let answer = self.client.execute(script, Vec::new()).await;

@@ -94,7 +94,7 @@ async fn draw(State(demo): State<Demo>, request: Request, next: Next) -> Respons
         return response;
     };
     let change = Change::of(response.headers());
-    let exchange = Exchange::new(&demo.keys, received, change);
+    let exchange = Exchange::new(&demo.keys, received, change, page.is_remembered);
     let html = view::html(demo.place, &page, &exchange);
     let (mut head, _) = response.into_parts();
     head.headers.remove("content-length");

@@ -30,7 +30,12 @@ pub(crate) struct Cookie {
 }
 
 impl Exchange {
-    pub(crate) fn new(keys: &Keys, received: Option<String>, change: Change) -> Self {
+    pub(crate) fn new(
+        keys: &Keys,
+        received: Option<String>,
+        change: Change,
+        is_remembered: bool,
+    ) -> Self {
         let is_removed = matches!(change, Change::Removed);
         if let Change::Set { value, attributes } = change
             && let Some(key) = keys.key_of(&value)
@@ -52,7 +57,7 @@ impl Exchange {
         match keys.key_of(&received) {
             Some(key) if !is_removed => Exchange::Present(Cookie {
                 value: received,
-                attributes: USUAL_ATTRIBUTES.to_owned(),
+                attributes: earlier_attributes(is_remembered),
                 key,
             }),
             _ => {
@@ -190,8 +195,11 @@ impl Cookie {
     }
 }
 
-/// The attributes of a cookie that an earlier response has set.
-const USUAL_ATTRIBUTES: &str = "Path=/; HttpOnly; SameSite=Lax";
+/// Returns the attributes of a cookie that an earlier response has set.
+fn earlier_attributes(is_remembered: bool) -> String {
+    let max_age = if is_remembered { "; Max-Age" } else { "" };
+    format!("Path=/; HttpOnly; SameSite=Lax{max_age}")
+}
 
 const EFFECTS: [(&str, &str); 4] = [
     ("Path", "Sent with each request to this site."),
@@ -202,7 +210,7 @@ const EFFECTS: [(&str, &str); 4] = [
     ),
     (
         "Max-Age",
-        "Kept for this many seconds, also when the browser closes.",
+        "Kept for a time in seconds, also when the browser closes.",
     ),
 ];
 
@@ -262,9 +270,9 @@ mod tests {
     fn a_tampered_cookie_is_shown_with_the_valid_one_and_another_is_not() {
         let (keys, valid) = keys_and_cookie();
         let received = cookie::tampered(&valid);
-        let page = Exchange::new(&keys, Some(received.clone()), Change::Removed).html();
+        let page = Exchange::new(&keys, Some(received.clone()), Change::Removed, false).html();
         assert!(page.contains(&marked(&valid)) && page.contains(&marked(&received)));
-        let page = Exchange::new(&keys, Some("forged".to_owned()), Change::Removed).html();
+        let page = Exchange::new(&keys, Some("forged".to_owned()), Change::Removed, false).html();
         assert!(page.contains("forged") && !page.contains("<mark>"));
     }
 
@@ -279,7 +287,7 @@ mod tests {
             value: renewed.clone(),
             attributes: "Path=/; Max-Age=60".to_owned(),
         };
-        let exchange = Exchange::new(&keys, Some(value.clone()), set);
+        let exchange = Exchange::new(&keys, Some(value.clone()), set, false);
         let page = exchange.html();
         assert!(exchange.note().is_some());
         for part in [&value, &renewed, "Max-Age=60"] {
@@ -290,7 +298,7 @@ mod tests {
     #[test]
     fn what_a_client_sends_is_escaped() {
         let (keys, _) = keys_and_cookie();
-        let page = |change| Exchange::new(&keys, Some("<script>".to_owned()), change).html();
+        let page = |change| Exchange::new(&keys, Some("<script>".to_owned()), change, false).html();
         for change in [Change::None, Change::Removed] {
             assert!(!page(change).contains("<script>"));
         }

@@ -62,7 +62,7 @@ fn to_login(session: &Session) -> Result<Redirect, Error> {
     match session.refusal() {
         // The browser keeps its cookie, or receives another one.
         None | Some(Refusal::Moved) => {}
-        Some(refusal) => session.add_flash(view::reason(refusal))?,
+        Some(refusal) => session.add_flash_to(view::BAD_NEWS, view::reason(refusal))?,
     }
     Ok(Redirect::to("/"))
 }

@@ -29,6 +29,8 @@ pub(crate) struct Page {
     /// HTML below the title.
     body: String,
     shows_cookie: bool,
+    /// Whether the page's session is remembered when the browser closes.
+    pub(crate) is_remembered: bool,
 }
 
 impl Page {
@@ -39,6 +41,7 @@ impl Page {
             notes: Vec::new(),
             body,
             shows_cookie: false,
+            is_remembered: false,
         }
     }
 
@@ -75,9 +78,14 @@ impl Note {
     }
 }
 
+/// The key of a session's messages that are bad news.
+pub(crate) const BAD_NEWS: &str = "bad news";
+
 /// Returns the session's messages and the reason why a cookie was refused.
 pub(crate) fn notes(session: &Session) -> Result<Vec<Note>, Error> {
     let mut notes: Vec<Note> = session.flashes()?.into_iter().map(Note::Good).collect();
+    let bad_news = session.flashes_from(BAD_NEWS)?.into_iter();
+    notes.extend(bad_news.map(Note::Bad));
     notes.extend(session.refusal().map(|refusal| Note::Bad(reason(refusal))));
     Ok(notes)
 }
@@ -167,6 +175,7 @@ impl Welcome<'_> {
         let body = format!("{}{}", self.facts(), self.actions());
         Page {
             shows_cookie: true,
+            is_remembered: self.is_remembered,
             ..Page::new(format!("Hello, {}", self.owner), body)
         }
     }

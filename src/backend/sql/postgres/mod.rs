@@ -51,6 +51,9 @@ pub use options::PostgresOptions;
 /// much as it removes, and a look at the records that expire within the minute. Several machines
 /// may purge at once: each skips the rows that another has locked.
 ///
+/// The backend does not count records: [strangers](crate::backend#records-of-strangers) can fill
+/// the server's disk. Watch the size of the table, or give it a tablespace of its own.
+///
 /// Acknowledged writes survive a crash of the server unless `fsync` or `synchronous_commit` is
 /// off. Read from the primary only: a replica that lags brings back sessions that have ended.
 ///

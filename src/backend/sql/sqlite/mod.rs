@@ -48,6 +48,9 @@ const WAIT: Duration = Duration::from_secs(5);
 /// owner is revoked or purged. Later records use the space again; the file shrinks only if you
 /// `VACUUM` it.
 ///
+/// The backend does not count records: [strangers](crate::backend#records-of-strangers) can fill
+/// the file system. Give the file a quota or a volume of its own.
+///
 /// A database that is busy for 5 seconds is [unavailable](Error::is_unavailable), and so is a file
 /// that is damaged or no database. A row that is no record is [corrupt](Error::is_corrupt).
 ///
