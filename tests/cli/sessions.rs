@@ -716,3 +716,36 @@ async fn all_commands_work_on_dynamodb() {
     let nothing = silverback(["sessions", "list", "--store", "dynamodb:"], "").fails(2);
     assert!(nothing.contains("table"), "{nothing}");
 }
+
+/// The locks of a service that hangs are this process's; the program is another one.
+#[tokio::test]
+async fn held_locks_end_a_command_in_time_with_an_error() {
+    let service = Service::new().await;
+    let (_, key) = service.session(|session| session.insert("a", 1)).await;
+    service.put(UNKNOWN, "v", Expiry::from_millis(0)).await;
+    let folder = service.folder.clone().unwrap();
+    let held: Vec<_> = std::fs::read_dir(folder.join("locks"))
+        .unwrap()
+        .map(|entry| {
+            let file = std::fs::File::open(entry.unwrap().path()).unwrap();
+            file.lock().unwrap();
+            file
+        })
+        .collect();
+    let began = std::time::Instant::now();
+    let (refused, purged) = (service.run("delete", &[&key]), service.run("purge", &[]));
+    let listed = service.run("list", &[]).ok();
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(30), "{took:?}");
+    assert_ne!(refused.status, 0);
+    for stderr in [refused.stderr, purged.stderr] {
+        assert!(
+            stderr.contains("another process holds the lock"),
+            "{stderr}"
+        );
+    }
+    assert_eq!(purged.stdout, "0\n");
+    assert!(listed.contains(&key), "{listed}");
+    drop(held);
+    service.run("delete", &[&key]).ok();
+}

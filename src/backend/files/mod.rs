@@ -58,6 +58,12 @@ pub use options::FilesOptions;
 /// It counts no records: [strangers](super#records-of-strangers) can fill the file system, its
 /// space and its inodes. Give the folder a quota or a volume of its own.
 ///
+/// An operation takes [as long as it may](FilesOptions::timeout), in threads of the backend's own;
+/// then it is unavailable. So is one whose lock another process holds, and every operation while
+/// the folder is away, or something empty is mounted in its place. The store goes on when the
+/// folder is back. Opening a store waits for the disk, without a limit. Needs tokio with its
+/// timer; under a paused clock operations are late at once.
+///
 /// Folders and files are for their owner only (0700, 0600) where the system has modes. A folder
 /// that was there before, and that its mode closes to all but a group (0770), is shared with
 /// that group, and so are the files.
