@@ -1,5 +1,5 @@
-//! The `silverback` program: gorilla cookies from a shell. `silverback --help`
-//! says how; `cli/` has one file per command.
+//! The `silverback` program, for cookies and sessions in a shell: see `silverback --help`.
+//! The folder `cli/` has one file for each command.
 #![cfg_attr(
     not(test),
     warn(

@@ -14,7 +14,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use silverback::backend::{Backend, Created, Expiry, Key, Memory, Outcome, Owner, Record, connect};
+use silverback::backend::{
+    Backend, Created, Expiry, Key, Memory, MemoryOptions, Outcome, Owner, Record, connect,
+};
 
 #[path = "../../tests/support/scratch.rs"]
 mod scratch;
@@ -49,7 +51,9 @@ async fn backend(url: fn(&Path) -> String, folder: &Path) -> Arc<dyn Backend> {
     let url = url(folder);
     if url == "memory:" {
         // Room for the largest size, and the expired besides.
-        return Arc::new(Memory::with_capacity(2_000_000));
+        let options = MemoryOptions::new().capacity(2_000_000);
+        let options = options.capacity_without_owner(2_000_000);
+        return Arc::new(Memory::with_options(options));
     }
     let connected = connect(&url).await;
     connected.expect("a backend in a folder of its own")

@@ -1,5 +1,5 @@
-//! The cookies a command is given: one as an argument, or one a line on standard
-//! input, each answered by one line.
+//! The cookies of a command: one as an argument, or one a line on standard input. The command
+//! prints one result for each.
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -7,29 +7,29 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use clap::Args;
 use silverback::codec;
 
-use super::{Failure, refusal};
+use super::{Failure, refusal_kind};
 
 /// The cookie argument.
 #[derive(Args)]
 pub(super) struct Cookies {
-    /// The cookie's value; - or none reads one a line from standard input
+    /// The cookie's value; - or no argument reads one cookie a line from standard input
     #[arg(value_name = "COOKIE", allow_hyphen_values = true)]
     cookie: Option<OsString>,
 }
 
 impl Cookies {
-    /// Answers each cookie with a line on standard output.
+    /// Prints the `answer` for each cookie on standard output.
     ///
-    /// A single cookie that is refused ends the command with the reason; one of
-    /// many is answered by `!` and the kind, and the others go on. If there is a `hint` for the
-    /// first that is not valid, it is said in the end.
-    pub(super) fn answer(
+    /// If a single cookie is refused, the command fails with the reason. If one of many is
+    /// refused, `!` and the kind are printed, and the command continues. At the end, the `hint`
+    /// for the first cookie that is not valid is printed, if there is one.
+    pub(super) fn process(
         &self,
         answer: impl Fn(&str) -> Result<String, codec::Error>,
         hint: impl Fn(&str) -> Option<String>,
     ) -> Result<(), Failure> {
         match &self.cookie {
-            // No cookie begins like this: the date, in base64, comes first.
+            // No cookie begins with `--`, since it begins with a date in base64.
             Some(cookie) if cookie.as_encoded_bytes().starts_with(b"--") => {
                 Err(Failure::usage("there is no such option (see --help)"))
             }
@@ -38,7 +38,7 @@ impl Cookies {
                 let answered = answer(cookie).map_err(|error| {
                     let hint = error.is_not_valid().then(|| hint(cookie)).flatten();
                     match hint {
-                        Some(hint) => Failure::refused(format!("{error}: {hint}")),
+                        Some(hint) => Failure::cookie_refused(format!("{error}: {hint}")),
                         None => Failure::from(error),
                     }
                 })?;
@@ -48,19 +48,20 @@ impl Cookies {
             None if io::stdin().is_terminal() => Err(Failure::usage(
                 "give a COOKIE, or - to read cookies from standard input",
             )),
-            _ => answer_lines(answer, hint),
+            _ => process_lines(answer, hint),
         }
     }
 }
 
-/// Answers line by line, so that a program on the other side can wait for each.
-fn answer_lines(
+/// Processes standard input line by line, so that another program can send a cookie and wait for
+/// its answer.
+fn process_lines(
     answer: impl Fn(&str) -> Result<String, codec::Error>,
     hint: impl Fn(&str) -> Option<String>,
 ) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let mut any_refused = false;
-    // Of the first cookie that is not valid alone, since it takes as long as many openings.
+    // A hint takes as long as many openings, so only the first invalid cookie gets one.
     let mut first_hint = None;
     for line in io::stdin().lock().split(b'\n') {
         let line = line?;
@@ -75,13 +76,13 @@ fn answer_lines(
         let written = match answered {
             Ok(answered) => writeln!(out, "{answered}"),
             Err(error) => {
-                let kind = refusal(&error).ok_or_else(|| Failure::usage(&error))?;
+                let kind = refusal_kind(&error).ok_or_else(|| Failure::usage(&error))?;
                 any_refused = true;
                 writeln!(out, "!{kind}")
             }
         };
         match written {
-            // Nobody reads on; what was refused until then still counts.
+            // The reader has closed the output. Earlier refusals still give exit status 1.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
             written => written?,
         }

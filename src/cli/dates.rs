@@ -1,10 +1,10 @@
-//! Dates as people and programs read them.
+//! Dates as text.
 
 use std::time::{Duration, UNIX_EPOCH};
 
 use silverback::codec::UnixTime;
 
-/// The date as RFC 3339, which ends with the year 9999.
+/// Formats a date as RFC 3339, which ends with the year 9999.
 pub(super) fn readable(date: UnixTime) -> String {
     let last = Duration::from_secs(253_402_300_799);
     let since_epoch = Duration::from_secs(date.as_secs());

@@ -1,4 +1,4 @@
-//! `silverback edit`: some keys of a cookie's map change, all else stays.
+//! `silverback edit`: changes keys of the map in a cookie.
 
 use std::fmt;
 
@@ -11,27 +11,28 @@ use silverback::gob::Value;
 
 use super::cookies::Cookies;
 use super::settings::{Format, Opening, OpeningHash};
-use super::{Failure, edit_gob, gob, like, picture, tell};
+use super::{Failure, edit_gob, gob, payload, report, typed_json};
 
-/// Change keys of a cookie that holds a map; print it sealed again.
+/// Change keys of a cookie that contains a map; print the cookie sealed again.
 ///
-/// All else stays as it was: with gob also the values of types this program does
-/// not know, and the cookie's date in any case.
+/// All other keys and the cookie's date stay unchanged. With gob, this includes values of types
+/// that this program does not know.
 ///
-/// With gob, a value that is set keeps the Go type that is there if the JSON fits it, in the
-/// form that `decode` prints: base64 for bytes, RFC 3339 for a time. If it does not fit, the
-/// new type is reported on standard error. A new key holds int, uint64, float64, string, bool,
-/// []interface {} or map[string]interface {}, or the TYPE that is named: a basic type (int8,
-/// float32 ..), a slice of one ([]string ..), time.Time, time.Duration,
+/// With gob, a value that is set keeps the Go type of the existing value, if the JSON fits that
+/// type in the form that `decode` prints: base64 for bytes, RFC 3339 for a time. If it does not
+/// fit, the new type is reported on standard error. A new key gets the type int, uint64, float64,
+/// string, bool, []interface {} or map[string]interface {}, or the given TYPE: a basic type
+/// (int8, float32 ..), a slice of one ([]string ..), time.Time, time.Duration,
 /// github.com/google/uuid.UUID, [16]uint8, []interface {} or map[string]interface {}.
 ///
-/// A KEY that is no string is named as `decode` prints it, or with its type: 5, or int(5).
+/// To name a KEY that is not a string, write it as `decode` prints it, or with its type: 5, or
+/// int(5).
 #[derive(Args)]
 pub(super) struct Edit {
     #[command(flatten)]
     opening: Opening,
 
-    /// Set a key to a JSON value; what follows the last colon of a key is its type, if it is one
+    /// Set a key to a JSON value, of the TYPE after the last colon if that is a known type
     #[arg(long, value_name = "KEY[:TYPE]=JSON")]
     set: Vec<String>,
 
@@ -43,7 +44,7 @@ pub(super) struct Edit {
     cookies: Cookies,
 }
 
-/// The changes, in the order of the options: first what is set, then what is not.
+/// The changes. Keys are set in the order of the options, and then keys are removed.
 struct Changes<'a> {
     set: Vec<Set<'a>>,
     unset: &'a [String],
@@ -51,7 +52,7 @@ struct Changes<'a> {
 
 struct Set<'a> {
     key: &'a str,
-    /// The name of the Go type, if one is given.
+    /// The name of the Go type, if the option gives one.
     of: Option<&'a str>,
     json: Json,
 }
@@ -59,10 +60,15 @@ struct Set<'a> {
 impl Edit {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let Opening {
-            frame, hash, clock, ..
+            format,
+            hash,
+            clock,
+            ..
         } = &self.opening;
         if *hash == OpeningHash::Sha1 {
-            return Err(Failure::usage("SHA-1 opens only; reseal the cookie first"));
+            return Err(Failure::usage(
+                "SHA-1 only opens cookies: reseal the cookie first",
+            ));
         }
         let changes = Changes {
             set: self
@@ -77,12 +83,12 @@ impl Edit {
         let codecs = self.opening.codecs(keys.pairs.clone(), hash)?;
         let now = clock.now();
         let answer = |cookie: &str| {
-            let opened = codecs.open_at(&frame.name, cookie, now)?;
-            let edited = changes.apply(frame.serializer, opened.value())?;
-            codecs.seal_at(&frame.name, &edited, opened.issued_at())
+            let opened = codecs.open_at(&format.name, cookie, now)?;
+            let edited = changes.apply(format.serializer, opened.value())?;
+            codecs.seal_at(&format.name, &edited, opened.issued_at())
         };
         let hint = |cookie: &str| self.opening.hint(&keys, &[hash], cookie);
-        self.cookies.answer(answer, hint)
+        self.cookies.process(answer, hint)
     }
 }
 
@@ -92,35 +98,36 @@ fn parse_set(set: &str) -> Result<Set<'_>, Failure> {
         .ok_or_else(|| Failure::usage("--set takes KEY=JSON or KEY:TYPE=JSON"))?;
     let typed = key
         .rsplit_once(':')
-        .filter(|(_, of)| like::of_type(of).is_some());
+        .filter(|(_, of)| typed_json::of_type(of).is_some());
     let (key, of) = typed.map_or((key, None), |(key, of)| (key, Some(of)));
     let json = gob::parse(json)
-        .map_err(|error| Failure::usage(format!("the value set for {key} is no JSON: {error}")))?;
+        .map_err(|error| Failure::usage(format!("the value set for {key} is not JSON: {error}")))?;
     Ok(Set { key, of, json })
 }
 
 impl Changes<'_> {
-    /// The payload with its map changed.
+    /// Returns the payload with its map changed.
     fn apply(&self, format: Format, payload: &[u8]) -> Result<Vec<u8>, Error> {
         match format {
             Format::Gob => self.apply_to_gob(payload),
-            Format::Raw => Err(Error::usage("raw bytes are no map")),
+            Format::Raw => Err(Error::usage(
+                "raw bytes are not a map: edit needs another --serializer",
+            )),
             Format::Json | Format::Bincode => {
-                let document = picture::picture(format, payload)?;
-                picture::serialize(format, self.apply_to_json(&document)?)
+                let document = payload::to_json(format, payload)?;
+                payload::from_json(format, self.apply_to_json(&document)?)
             }
         }
     }
 
     fn apply_to_gob(&self, payload: &[u8]) -> Result<Vec<u8>, Error> {
-        let no_map = || Error::usage("the cookie holds no map");
         let value = Value::from_slice(payload);
         let value = value.map_err(|_| Error::not_valid_though_authentic())?;
         let Value::Composite(mut map) = value else {
-            return Err(no_map());
+            return Err(not_a_map());
         };
         if !map.is_map() {
-            return Err(no_map());
+            return Err(not_a_map());
         }
         for Set { key, of, json } in &self.set {
             edit_gob::set(&mut map, key, *of, json)?;
@@ -132,25 +139,24 @@ impl Changes<'_> {
     }
 
     fn apply_to_json(&self, document: &str) -> Result<String, Error> {
-        let Entries(mut entries) =
-            serde_json::from_str(document).map_err(|_| Error::usage("the cookie holds no map"))?;
+        let Entries(mut entries) = serde_json::from_str(document).map_err(|_| not_a_map())?;
         for Set { key, of, json } in &self.set {
             if of.is_some() {
                 return Err(Error::usage(
-                    "only gob has Go types; leave the type of the key out",
+                    "only gob has Go types: leave out the type of the key",
                 ));
             }
             let value = RawValue::from_string(json.to_string())
-                .map_err(|_| Error::internal("JSON that was read is none"))?;
-            // Of a key that is there twice the last one counts.
+                .map_err(|_| Error::internal("parsed JSON cannot be written"))?;
+            // If a key occurs more than once, the last one counts.
             match entries.iter_mut().rfind(|(of, _)| of == key) {
-                Some((_, there)) => *there = value,
+                Some((_, existing)) => *existing = value,
                 None => entries.push(((*key).to_owned(), value)),
             }
         }
         for key in self.unset {
             if !entries.iter().any(|(of, _)| of == key) {
-                tell(format_args!("silverback: there is no key {key:?}"));
+                report(format_args!("silverback: there is no key {key:?}"));
             }
         }
         entries.retain(|(key, _)| !self.unset.contains(key));
@@ -162,7 +168,11 @@ impl Changes<'_> {
     }
 }
 
-/// The entries of a JSON object in their order, each value as it was written.
+fn not_a_map() -> Error {
+    Error::usage("the cookie does not contain a map, so that it has no keys to edit")
+}
+
+/// The entries of a JSON object in their order, with the original text of each value.
 struct Entries(Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Entries {

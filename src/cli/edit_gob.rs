@@ -1,5 +1,5 @@
-//! What `silverback edit` does to a map in gob: each value keeps the Go type that is there,
-//! where the JSON fits it.
+//! The changes of `silverback edit` to a map in gob. A value keeps its Go type if the new JSON
+//! fits that type.
 
 use std::collections::HashSet;
 
@@ -7,9 +7,9 @@ use serde_json::Value as Json;
 use silverback::codec::Error;
 use silverback::gob::{Composite, GoString, Interface, Value};
 
-use super::{gob, like, tell};
+use super::{gob, report, typed_json};
 
-/// Sets a key of a map; `of` names its type.
+/// Sets a key of a map. `of` is the name of its type, if one is given.
 pub(super) fn set(
     map: &mut Composite,
     key: &str,
@@ -17,23 +17,24 @@ pub(super) fn set(
     json: &Json,
 ) -> Result<(), Error> {
     let place = find(map, key)?;
-    let there = place.and_then(|place| map.entries().nth(place));
-    let there = there.map(|(_, value)| match value {
-        Value::Interface(there) => there.clone(),
+    let existing = place.and_then(|place| map.entries().nth(place));
+    let existing = existing.map(|(_, value)| match value {
+        Value::Interface(existing) => existing.clone(),
         typed => Interface::of("", typed.clone()),
     });
     let known: HashSet<GoString> = registered_names(map).cloned().collect();
     let value = match of {
         Some(name) => typed(key, name, json)?,
-        None => match there.as_ref().and_then(|there| like::like(there, json)) {
-            Some(fitted) => fitted,
-            None => new_type(key, there.as_ref(), json),
-        },
+        None => {
+            let fitted = existing.as_ref();
+            let fitted = fitted.and_then(|existing| typed_json::with_type_of(existing, json));
+            fitted.unwrap_or_else(|| new_type(key, existing.as_ref(), json))
+        }
     };
-    // In a map of one type the value has no name.
+    // If the map's values are of one concrete type, the value has no name.
     let is_new = |name: &&GoString| !name.as_bytes().is_empty() && !known.contains(*name);
     let names = value.registered_names().filter(is_new);
-    gob::tell_unregistered(&format!("key {key:?}"), names);
+    gob::report_unregistered(&format!("key {key:?}"), names);
     let done = match place {
         Some(place) => map.set_entry(place, value),
         None => map.insert(key, value),
@@ -47,25 +48,29 @@ fn registered_names(map: &Composite) -> impl Iterator<Item = &GoString> {
 }
 
 fn typed(key: &str, name: &str, json: &Json) -> Result<Interface, Error> {
-    let like = like::of_type(name).and_then(|of| like::like(&of, json));
-    like.ok_or_else(|| Error::usage(format!("the value set for key {key:?} is no {name}")))
+    let value = typed_json::of_type(name).and_then(|of| typed_json::with_type_of(&of, json));
+    value.ok_or_else(|| {
+        Error::usage(format!(
+            "the value set for key {key:?} is not a valid {name}"
+        ))
+    })
 }
 
-/// A value whose type is another than was there, or the first.
-fn new_type(key: &str, there: Option<&Interface>, json: &Json) -> Interface {
+/// Returns the value with a new type, and reports that type.
+fn new_type(key: &str, existing: Option<&Interface>, json: &Json) -> Interface {
     let value = gob::interface(json);
     let name = |interface: &Interface| match interface.value() {
         None => "nil".to_owned(),
         Some(_) => interface.name().to_string_lossy().into_owned(),
     };
-    match there {
-        None => tell(format_args!(
+    match existing {
+        None => report(format_args!(
             "silverback: key {key:?} is new; its type is {}",
             name(&value)
         )),
-        Some(there) if there.name() != value.name() => tell(format_args!(
-            "silverback: key {key:?} was {}, which the value does not fit; it is {} now",
-            name(there),
+        Some(existing) if existing.name() != value.name() => report(format_args!(
+            "silverback: key {key:?} had type {}, which cannot hold the value; its type is now {}",
+            name(existing),
             name(&value)
         )),
         Some(_) => {}
@@ -73,18 +78,18 @@ fn new_type(key: &str, there: Option<&Interface>, json: &Json) -> Interface {
     value
 }
 
-/// Removes a key of a map, and says if it is not there.
+/// Removes a key of a map, or reports that there is no such key.
 pub(super) fn unset(map: &mut Composite, key: &str) -> Result<(), Error> {
     match find(map, key)? {
         Some(place) if map.get(key).is_none() => drop(map.remove_entry(place)),
         Some(_) => drop(map.remove(key)),
-        None => tell(format_args!("silverback: there is no key {key:?}")),
+        None => report(format_args!("silverback: there is no key {key:?}")),
     }
     Ok(())
 }
 
-/// The place of a key: a string; or else the one that `decode` shows so, or that is so with
-/// its type, as in `int(5)`.
+/// Finds the place of a key: the string `key`; or else a key that `decode` prints as `key`, or
+/// that is `key` with its type, as in `int(5)`.
 fn find(map: &Composite, key: &str) -> Result<Option<usize>, Error> {
     let string = map
         .entries()
@@ -105,7 +110,7 @@ fn find(map: &Composite, key: &str) -> Result<Option<usize>, Error> {
         several => {
             let names: Vec<&str> = several.iter().map(|(_, name)| &**name).collect();
             Err(Error::usage(format!(
-                "several keys look like {key:?}: say which, {}",
+                "several keys look like {key:?}: use {}",
                 names.join(" or ")
             )))
         }
@@ -122,7 +127,7 @@ fn is_string(of: &Value, key: &str) -> bool {
     }
 }
 
-/// A key as its type and its text: `int(5)`.
+/// Returns the type and the text of a key: `int(5)`.
 fn with_type(of: &Value) -> String {
     let name = match of {
         Value::Interface(interface) => interface.name().to_string_lossy(),

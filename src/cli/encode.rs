@@ -1,4 +1,4 @@
-//! `silverback encode`: standard input becomes a cookie.
+//! `silverback encode`: seals standard input into a cookie.
 
 use std::io::{self, Read, Write};
 
@@ -6,21 +6,21 @@ use clap::Args;
 use silverback::codec::Codec;
 use silverback::gob::Value;
 
-use super::settings::{Ages, Clock, Format, Frame, Keys, SealingHash};
-use super::{Failure, gob, picture};
+use super::settings::{AgeLimits, Clock, CookieFormat, Format, Keys, SealingHash};
+use super::{Failure, gob, payload};
 
 /// Seal a JSON document from standard input; print the cookie's value.
 ///
-/// With --serializer raw, standard input is bytes of any kind.
+/// With --serializer raw, standard input is any bytes.
 #[derive(Args)]
 pub(super) struct Encode {
     #[command(flatten)]
     keys: Keys,
 
     #[command(flatten)]
-    frame: Frame,
+    format: CookieFormat,
 
-    /// The hash function under the MAC
+    /// The hash function of the MAC
     #[arg(long, value_enum, default_value_t)]
     hash: SealingHash,
 
@@ -30,18 +30,21 @@ pub(super) struct Encode {
 
 impl Encode {
     pub(super) fn run(&self) -> Result<(), Failure> {
+        let CookieFormat {
+            name, serializer, ..
+        } = &self.format;
         let codecs = self
-            .frame
-            .codecs(self.keys.read()?, self.hash.into(), &Ages::ANY)?;
+            .format
+            .codecs(self.keys.read()?, self.hash.into(), &AgeLimits::ANY)?;
         let mut input = Vec::new();
         io::stdin().read_to_end(&mut input)?;
-        let payload = picture::payload(self.frame.serializer, input)?;
-        if self.frame.serializer == Format::Gob
+        let payload = payload::from_input(*serializer, input)?;
+        if *serializer == Format::Gob
             && let Ok(value) = Value::from_slice(&payload)
         {
-            gob::tell_unregistered("the document", value.registered_names());
+            gob::report_unregistered("the document", value.registered_names());
         }
-        let cookie = codecs.seal_at(&self.frame.name, &payload, self.clock.now())?;
+        let cookie = codecs.seal_at(name, &payload, self.clock.now())?;
         writeln!(io::stdout(), "{cookie}")?;
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! gob's picture as JSON, and JSON as gob.
+//! Converts gob values to JSON, and JSON to gob values.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -9,20 +9,21 @@ use serde::de::Error as _;
 use serde_json::Value as Json;
 use silverback::gob::{Composite, GoString, Int, Interface, Time, Value, is_registered_by_go};
 
-use super::{picture::Quotes, tell};
+use super::{payload::Quotes, report};
 
-/// The picture of a value: one line of JSON.
-pub(super) fn picture(value: &Value) -> String {
-    let mut picture = Picture::default();
-    picture.tasks.push(Task::Value(value, Context::default()));
-    picture.run();
-    picture.out
+/// Converts a value to one line of JSON.
+pub(super) fn to_json(value: &Value) -> String {
+    let mut writer = JsonWriter::default();
+    writer.tasks.push(Task::Value(value, Context::default()));
+    writer.run();
+    writer.out
 }
 
-/// Values may be nested deeper than the stack, so what is still to be written is
-/// kept in a list, the next task last.
+/// Writes a value as JSON with an explicit stack: values may be nested deeper than the program's
+/// stack permits.
 #[derive(Default)]
-struct Picture<'v> {
+struct JsonWriter<'v> {
+    /// The parts still to be written, the next one last.
     tasks: Vec<Task<'v>>,
     out: String,
 }
@@ -30,43 +31,43 @@ struct Picture<'v> {
 enum Task<'v> {
     Text(&'static str),
     Name(&'v GoString),
-    /// A map key: its own text if it is a string, else its picture, as a string.
+    /// A map key, as a string: its text if it is a string, or else its JSON.
     Key(&'v Value),
     Value(&'v Value, Context<'v>),
 }
 
-/// What is known of a value from where it stands.
+/// The facts about a value that its context gives.
 #[derive(Clone, Copy, Default)]
 struct Context<'v> {
-    /// The name it is registered with, if it stands in an interface.
+    /// The registered name of its type, if it is in an interface.
     name: Option<&'v GoString>,
-    /// Whether its floats are of 32 bits, which only such a name tells.
-    is_single: bool,
+    /// The registered name shows that its floats have 32 bits.
+    has_32_bit_floats: bool,
 }
 
 impl<'v> Context<'v> {
     fn of(name: &'v GoString) -> Self {
         Context {
             name: Some(name),
-            is_single: is_single(&name.to_string_lossy()),
+            has_32_bit_floats: has_32_bit_floats(&name.to_string_lossy()),
         }
     }
 
-    /// Unless a registered name says otherwise.
+    /// Returns whether the value can be a time: it has no registered name, or that of Go's time.
     fn may_be_time(self) -> bool {
         self.name
             .is_none_or(|name| *name == *"time.Time" || *name == *"*time.Time")
     }
 
-    /// For what is in a list or a map.
+    /// Returns the context of the parts of a list or map.
     fn inside(self) -> Self {
         Context { name: None, ..self }
     }
 }
 
-/// Whether a registered name says that the floats have 32 bits.
-pub(super) fn is_single(name: &str) -> bool {
-    // Not main.Myfloat32, which may be of 64.
+/// Returns whether a registered name shows that the floats have 32 bits.
+pub(super) fn has_32_bit_floats(name: &str) -> bool {
+    // A program's own type, such as main.Myfloat32, may have 64 bits.
     let is_of = |of: &str| {
         let before = name.strip_suffix(of);
         before.is_some_and(|before| before.is_empty() || before.ends_with(']'))
@@ -74,13 +75,13 @@ pub(super) fn is_single(name: &str) -> bool {
     is_of("float32") || is_of("complex64")
 }
 
-impl<'v> Picture<'v> {
+impl<'v> JsonWriter<'v> {
     fn run(&mut self) {
         while let Some(task) = self.tasks.pop() {
             match task {
                 Task::Text(text) => self.out.push_str(text),
                 Task::Name(name) => self.string(&name.to_string_lossy()),
-                // A key holds no map, so this goes one level deep only.
+                // A key contains no map, so this recurses only once.
                 Task::Key(key) => self.string(&key_text(key)),
                 Task::Value(value, context) => self.value(value, context),
             }
@@ -92,12 +93,12 @@ impl<'v> Picture<'v> {
             Value::Bool(bool) => self.display(bool),
             Value::Int(int) => self.display(int),
             Value::Uint(uint) => self.display(uint),
-            Value::Float(float) => self.float(*float, context.is_single),
+            Value::Float(float) => self.float(*float, context.has_32_bit_floats),
             Value::Complex(re, im) => {
                 self.out.push('[');
-                self.float(*re, context.is_single);
+                self.float(*re, context.has_32_bit_floats);
                 self.out.push(',');
-                self.float(*im, context.is_single);
+                self.float(*im, context.has_32_bit_floats);
                 self.out.push(']');
             }
             Value::Bytes(bytes) => self.string(&STANDARD.encode(bytes)),
@@ -144,7 +145,7 @@ impl<'v> Picture<'v> {
         };
         self.out.push_str(open);
         self.tasks.push(Task::Text(close));
-        // The first comma stands before nothing.
+        // There is no comma before the first part.
         self.tasks.extend(parts.into_iter().skip(1).rev());
     }
 
@@ -168,13 +169,13 @@ impl<'v> Picture<'v> {
             } else {
                 serde_json::to_string(&float)
             };
-            let laid_out = shortest.ok().map(|shortest| go_number(&shortest));
-            self.out.push_str(&laid_out.unwrap_or_default());
+            let number = shortest.ok().map(|shortest| go_number(&shortest));
+            self.out.push_str(&number.unwrap_or_default());
         }
     }
 }
 
-/// A float as Go's encoding/json prints it.
+/// Formats a float as Go's encoding/json does.
 pub(super) fn go_float(float: f64) -> String {
     let shortest = serde_json::to_string(&float);
     shortest
@@ -182,8 +183,8 @@ pub(super) fn go_float(float: f64) -> String {
         .unwrap_or_default()
 }
 
-/// The digits of a JSON number laid out as Go's encoding/json does: with an exponent
-/// below 1e-6 and from 1e21 on only.
+/// Formats the digits of a JSON number as Go's encoding/json does: with an exponent only below
+/// 1e-6 and from 1e21.
 fn go_number(number: &str) -> String {
     let (sign, number) = match number.strip_prefix('-') {
         Some(number) => ("-", number),
@@ -193,8 +194,8 @@ fn go_number(number: &str) -> String {
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let all = format!("{whole}{fraction}");
     let digits = all.trim_start_matches('0');
-    // The point stands after so many digits.
     let leading_zeros = (all.len() - digits.len()) as i32;
+    // The number of digits before the decimal point.
     let point = whole.len() as i32 - leading_zeros + exponent.parse::<i32>().unwrap_or(0);
     let digits = digits.trim_end_matches('0');
     let count = digits.len() as i32;
@@ -215,36 +216,37 @@ fn go_number(number: &str) -> String {
     }
 }
 
-/// The text that stands for a map key in a picture.
+/// Returns the text of a map key in JSON.
 pub(super) fn key_text(key: &Value) -> String {
-    let picture = picture(key);
-    match serde_json::from_str(&picture) {
+    let json = to_json(key);
+    match serde_json::from_str(&json) {
         Ok(Json::String(text)) => text,
-        _ => picture,
+        _ => json,
     }
 }
 
-/// Says which Go types in `names` a Go program with gorilla/sessions must register before it
-/// reads them.
-pub(super) fn tell_unregistered<'n>(what: &str, names: impl IntoIterator<Item = &'n GoString>) {
+/// Reports the types in `names` that a Go program with gorilla/sessions must register before it
+/// can read `what`.
+pub(super) fn report_unregistered<'n>(what: &str, names: impl IntoIterator<Item = &'n GoString>) {
     let names: BTreeSet<_> = names.into_iter().map(GoString::to_string_lossy).collect();
     let is_registered = |name: &str| is_registered_by_go(name) || name == "[]interface {}";
     for name in names.iter().filter(|name| !is_registered(name)) {
-        tell(format_args!(
-            "silverback: {what}: a Go program must gob.Register {name}, or it reads none of the cookie"
+        report(format_args!(
+            "silverback: {what}: a Go program must gob.Register {name}, or it cannot read the cookie"
         ));
     }
 }
 
-/// Reads a compact JSON document. serde_json takes the token `-0` for a float, where
-/// it is an integer: it has neither `.` nor `e`; and integers over 64 bits, which are
-/// refused.
+/// Parses a compact JSON document.
+///
+/// It differs from serde_json in two points. The token `-0`, which has neither `.` nor `e`, is
+/// an integer instead of a float. An integer of more than 64 bits is refused instead of rounded.
 pub(super) fn parse(compact: &str) -> Result<Json, serde_json::Error> {
     check_integers(compact)?;
     let (mut plain, mut rest) = (String::with_capacity(compact.len()), compact);
     let mut quotes = Quotes::default();
     while let Some(character) = rest.chars().next() {
-        // Not in an exponent: 1e-05 is a number, too.
+        // In an exponent, as in 1e-05, `-0` is not a token.
         let is_minus_zero = !quotes.pass(character)
             && !plain.ends_with(['e', 'E'])
             && rest
@@ -258,7 +260,7 @@ pub(super) fn parse(compact: &str) -> Result<Json, serde_json::Error> {
     serde_json::from_str(&plain)
 }
 
-/// Refuses integers that no integer type of Go holds: as floats they would lose digits.
+/// Refuses integers that no integer type of Go can hold: as floats they would lose digits.
 fn check_integers(compact: &str) -> Result<(), serde_json::Error> {
     let mut quotes = Quotes::default();
     let outside: String = compact
@@ -283,13 +285,13 @@ fn check_integers(compact: &str) -> Result<(), serde_json::Error> {
         .any(is_wide)
     {
         true => Err(serde_json::Error::custom(
-            "an integer has more than 64 bits; with an exponent it is a float",
+            "an integer has more than 64 bits: write a float with an exponent, or a string",
         )),
         false => Ok(()),
     }
 }
 
-/// The value that a JSON document stands for at the top level; none for null.
+/// Converts a JSON document to a value at the top level. Returns `None` for null.
 pub(super) fn value(document: &Json) -> Option<Value> {
     Some(match document {
         Json::Null => return None,
@@ -302,8 +304,8 @@ pub(super) fn value(document: &Json) -> Option<Value> {
     })
 }
 
-/// What a JSON value stands for in an interface: Go's `int` for what fits one, `uint64`
-/// for larger integers, `float64`, `string`, `bool`, `[]interface {}`, `map[string]interface {}`.
+/// Converts a JSON value to an interface of type `bool`, `int`, `uint64` (for integers that do
+/// not fit an `int`), `float64`, `string`, `[]interface {}` or `map[string]interface {}`.
 pub(super) fn interface(value: &Json) -> Interface {
     match value {
         Json::Null => Interface::nil(),
@@ -334,8 +336,8 @@ mod tests {
     use super::go_number;
 
     #[test]
-    fn numbers_are_laid_out_as_go_does() {
-        // What Go's encoding/json prints of the same float64.
+    fn numbers_are_formatted_as_in_go() {
+        // Go's encoding/json prints these texts for the same float64.
         let cases = [
             (0.0, "0"),
             (-0.0, "-0"),

@@ -1,4 +1,4 @@
-//! `silverback inspect`: what a cookie says to anyone.
+//! `silverback inspect`: shows the parts of a cookie that need no key.
 
 use std::fmt::Write as _;
 
@@ -12,10 +12,10 @@ use super::cookies::Cookies;
 use super::dates::readable;
 use super::settings::Clock;
 
-/// Show what a cookie says without any key.
+/// Show the parts of a cookie that need no key. Nothing is verified.
 ///
-/// Its date and age, the sizes of payload and MAC, and what the payload looks
-/// like. Nothing of it is verified.
+/// Prints the date and the age, the sizes of payload and MAC, and a guess of the payload's
+/// format.
 #[derive(Args)]
 pub(super) struct Inspect {
     #[command(flatten)]
@@ -29,7 +29,7 @@ impl Inspect {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let now = self.clock.now();
         self.cookies
-            .answer(|cookie| describe(cookie, now), |_| None)
+            .process(|cookie| describe(cookie, now), |_| None)
     }
 }
 
@@ -42,16 +42,16 @@ fn describe(cookie: &str, now: UnixTime) -> Result<String, Error> {
     let digits = std::str::from_utf8(date).map_err(|_| Error::not_valid())?;
     let seconds: u64 = digits.parse().map_err(|_| Error::not_valid())?;
     let date = UnixTime::from_secs(seconds);
-    let strange = if seconds.to_string() == digits {
+    let note = if seconds.to_string() == digits {
         ""
     } else {
-        ", written as no codec does"
+        ", not canonical: decode refuses it"
     };
     let payload = URL_SAFE.decode(value).map_err(|_| Error::not_valid())?;
 
     let mut lines = String::new();
     // Writing to a String cannot fail.
-    let _ = writeln!(lines, "date: {} ({digits}{strange})", readable(date));
+    let _ = writeln!(lines, "date: {} ({digits}{note})", readable(date));
     let _ = writeln!(lines, "age: {}", age(date, now));
     let _ = writeln!(
         lines,
@@ -80,15 +80,15 @@ fn age(date: UnixTime, now: UnixTime) -> String {
 
 fn hash_of(mac_length: usize) -> &'static str {
     match mac_length {
-        20 => "as of SHA-1",
-        32 => "as of SHA-256 or SHA-512/256",
-        48 => "as of SHA-384",
-        64 => "as of SHA-512",
-        _ => "as of no hash function of gorilla's",
+        20 => "the length of SHA-1",
+        32 => "the length of SHA-256 or SHA-512/256",
+        48 => "the length of SHA-384",
+        64 => "the length of SHA-512",
+        _ => "not the length of any supported hash function",
     }
 }
 
-/// A guess, by the first bytes; encrypted bytes look like any others.
+/// Guesses the format of a payload. Encrypted bytes look like any other bytes.
 fn looks_like(payload: &[u8]) -> &'static str {
     if payload.is_empty() {
         "empty"

@@ -1,4 +1,4 @@
-//! `silverback keygen`: new keys.
+//! `silverback keygen`: prints new keys.
 
 use std::io::{self, Write};
 
@@ -12,11 +12,11 @@ use super::Failure;
 /// Each pair is a hash key of 64 bytes and an AES-256 key, in hex.
 #[derive(Args)]
 pub(super) struct Keygen {
-    /// How many pairs
+    /// The number of pairs
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=100))]
     pairs: u16,
 
-    /// Leave the block keys out: cookies are signed, and can be read by who holds them
+    /// Leave out the block keys: cookies are signed and not encrypted, so clients can read them
     #[arg(long)]
     sign_only: bool,
 }

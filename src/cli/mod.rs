@@ -1,18 +1,18 @@
-//! The command line: what each command takes, runs and answers.
+//! The command line: parses the arguments, runs a command, and returns its exit code.
 //!
-//! | file | what lives there |
+//! Results go to standard output, and all other messages to standard error. Keys and URLs are
+//! never printed.
+//!
+//! | file | contents |
 //! |---|---|
 //! | `mod.rs` | the commands, and the three exit codes |
 //! | `settings.rs` | the options that several commands share: keys, name, serializer |
-//! | `cookies.rs` | the cookie arguments: one on the line, or one a line on standard input |
-//! | `picture.rs`, `gob.rs` | payloads as JSON, and JSON as payloads |
-//! | `like.rs`, `edit_gob.rs` | JSON as the Go type that is there, and the changes of `edit` to a map in gob |
+//! | `cookies.rs` | the cookie arguments: one on the command line, or one a line on standard input |
+//! | `payload.rs`, `gob.rs` | conversions of payloads to JSON, and back |
+//! | `typed_json.rs`, `edit_gob.rs` | JSON with the Go type of an existing value, and the changes of `edit` to a map in gob |
 //! | `dates.rs` | dates as text |
-//! | `keygen.rs`, `encode.rs`, `decode.rs`, `inspect.rs`, `reseal.rs`, `edit.rs` | a command each |
-//! | `sessions/` | the commands for sessions that live in a server |
-//!
-//! Results go to standard output, all else to standard error. Keys are never echoed, nor are
-//! URLs.
+//! | `keygen.rs`, `encode.rs`, `decode.rs`, `inspect.rs`, `reseal.rs`, `edit.rs` | one command each |
+//! | `sessions/` | the commands for sessions in a server |
 
 mod cookies;
 mod dates;
@@ -23,11 +23,11 @@ mod encode;
 mod gob;
 mod inspect;
 mod keygen;
-mod like;
-mod picture;
+mod payload;
 mod reseal;
 mod sessions;
 mod settings;
+mod typed_json;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -36,7 +36,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use silverback::{backend, codec, session};
 
-/// Seal, open and rotate gorilla/securecookie cookies; look after sessions in servers.
+/// Seal, open and rotate gorilla/securecookie cookies; manage sessions in servers.
 #[derive(Parser)]
 #[command(name = "silverback", version, after_help = AFTER_HELP)]
 struct Arguments {
@@ -45,13 +45,14 @@ struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Keys are HASH[:BLOCK] pairs, separated by commas or line ends, newest first: the first, key 1,
-seals, all open. Each key is hex, or b64= and base64, or text= and the text that is the key. In
-a file, empty lines and those that begin with # are skipped. Keys come from --keys, --keys-file
-or the variable SILVERBACK_KEYS; on the command line other users of the machine can see them.
+Keys are HASH[:BLOCK] pairs, separated by commas or line ends, newest first. The first pair,
+key 1, seals; every pair opens. Each key is hex, or b64= and base64, or text= and the text that
+is the key. In a file, empty lines and lines that begin with # are skipped. Give the keys with
+--keys or --keys-file, or in the variable SILVERBACK_KEYS. Other users of the machine can see
+the command line.
 
-Exit status: 0 done; 1 a cookie was refused (expired, too new, not valid, too long), or a
-session is not there; 2 the command was used wrongly, or a server does not answer.
+Exit status: 0 success; 1 a cookie was refused (expired, too new, not valid, too long), or a
+session does not exist; 2 the command was used wrongly, or a server does not answer.
 
 Example:
   export SILVERBACK_KEYS=$(silverback keygen)
@@ -68,11 +69,11 @@ enum Command {
     Sessions(sessions::Sessions),
 }
 
-/// Runs the program and says how it ended.
+/// Runs the program, and returns its exit code.
 pub(crate) fn run() -> ExitCode {
     let arguments = match Arguments::try_parse_from(sessions::with_keys_last(std::env::args_os())) {
         Ok(arguments) => arguments,
-        Err(help_or_error) => return answer_parse(&help_or_error),
+        Err(help_or_error) => return print_help_or_error(&help_or_error),
     };
     let outcome = match arguments.command {
         Command::Keygen(command) => command.run(),
@@ -85,33 +86,33 @@ pub(crate) fn run() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.answer(),
+        Err(failure) => failure.report(),
     }
 }
 
-/// Prints help in full, and errors as the one line that says what is wrong.
-fn answer_parse(help_or_error: &clap::Error) -> ExitCode {
+/// Prints help in full, and an error as one line.
+fn print_help_or_error(help_or_error: &clap::Error) -> ExitCode {
     if !help_or_error.use_stderr() {
         return match help_or_error.print() {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => Failure::from(error).answer(),
+            Err(error) => Failure::from(error).report(),
         };
     }
     if help_or_error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        tell(help_or_error);
+        report(help_or_error);
         return ExitCode::from(2);
     }
-    Failure::usage(settings::without_values(help_or_error)).answer()
+    Failure::usage(settings::without_values(help_or_error)).report()
 }
 
-/// Why a command did not do all it was asked.
+/// The reason for which a command did not succeed.
 enum Failure {
-    /// A cookie was refused, or a session is not there; exit 1. Empty if that is printed
-    /// already.
+    /// A cookie was refused, or a session does not exist: exit 1. The message is empty if it was
+    /// already printed.
     Refused(String),
-    /// Wrong use, or a machine that fails; exit 2.
+    /// Wrong usage, or a failure of the system or a server: exit 2.
     Usage(String),
-    /// Whoever reads our output has enough.
+    /// The reader of the output has closed it: exit 0.
     OutputClosed,
 }
 
@@ -120,19 +121,19 @@ impl Failure {
         Failure::Usage(message.to_string())
     }
 
-    /// Of a cookie that is refused for that reason.
-    fn refused(reason: impl fmt::Display) -> Self {
+    fn cookie_refused(reason: impl fmt::Display) -> Self {
         Failure::Refused(format!("the cookie is refused: {reason}"))
     }
 
-    fn answer(self) -> ExitCode {
+    /// Prints the message, and returns the exit code.
+    fn report(self) -> ExitCode {
         let (status, message) = match self {
             Failure::OutputClosed => return ExitCode::SUCCESS,
             Failure::Refused(message) => (1, message),
             Failure::Usage(message) => (2, message),
         };
         if !message.is_empty() {
-            tell(format_args!("silverback: {message}"));
+            report(format_args!("silverback: {message}"));
         }
         ExitCode::from(status)
     }
@@ -140,8 +141,8 @@ impl Failure {
 
 impl From<codec::Error> for Failure {
     fn from(error: codec::Error) -> Self {
-        match refusal(&error) {
-            Some(_) => Failure::refused(error),
+        match refusal_kind(&error) {
+            Some(_) => Failure::cookie_refused(error),
             None => Failure::usage(error),
         }
     }
@@ -168,13 +169,13 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Says something on standard error; where nobody can hear it, there is nobody to tell.
-fn tell(message: impl fmt::Display) {
+/// Prints a line on standard error. If that fails, there is no other place to report it.
+fn report(message: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{message}");
 }
 
-/// The kind of a refusal in the words of the contract; none if the error is not one.
-fn refusal(error: &codec::Error) -> Option<&'static str> {
+/// Returns the kind of a refusal as it is printed, or `None` if the error is not a refusal.
+fn refusal_kind(error: &codec::Error) -> Option<&'static str> {
     let kinds = [
         (error.is_expired(), "expired"),
         (error.is_too_new(), "too new"),

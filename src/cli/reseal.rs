@@ -1,4 +1,4 @@
-//! `silverback reseal`: cookies of any key become cookies of the newest.
+//! `silverback reseal`: opens cookies with any key, and seals them with the newest.
 
 use clap::Args;
 use silverback::codec::{Codec, Codecs, Error, HashFunction, Opened, UnixTime};
@@ -9,8 +9,8 @@ use super::settings::{Opening, OpeningHash};
 
 /// Open cookies with any key; print them sealed by the newest.
 ///
-/// Each keeps its date, so it expires when it would have. What an older service
-/// sealed with SHA-1 is opened too, and sealed with the --hash (SHA-256 for sha1).
+/// Each cookie keeps its date, so that its expiry does not change. Cookies with SHA-1 are opened
+/// too, and sealed with the --hash (SHA-256 for sha1).
 #[derive(Args)]
 pub(super) struct Reseal {
     #[command(flatten)]
@@ -23,7 +23,10 @@ pub(super) struct Reseal {
 impl Reseal {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let Opening {
-            frame, hash, clock, ..
+            format,
+            hash,
+            clock,
+            ..
         } = &self.opening;
         let keys = self.opening.keys()?;
         let chain = |hash| self.opening.codecs(keys.pairs.clone(), hash);
@@ -31,29 +34,30 @@ impl Reseal {
             OpeningHash::Sha1 => HashFunction::Sha256,
             hash => hash.into(),
         };
-        let (sealer, older) = (chain(hash)?, chain(HashFunction::Sha1)?);
-        let (name, now) = (&frame.name, clock.now());
+        let (codecs, sha1_codecs) = (chain(hash)?, chain(HashFunction::Sha1)?);
+        let (name, now) = (&format.name, clock.now());
         let answer = |cookie: &str| {
-            let opened = open(&sealer, &older, name, cookie, now)?;
-            sealer.seal_at(name, opened.value(), opened.issued_at())
+            let opened = open(&codecs, &sha1_codecs, name, cookie, now)?;
+            codecs.seal_at(name, opened.value(), opened.issued_at())
         };
         let hashes = [hash, HashFunction::Sha1];
         let hint = |cookie: &str| self.opening.hint(&keys, &hashes, cookie);
-        self.cookies.answer(answer, hint)
+        self.cookies.process(answer, hint)
     }
 }
 
-/// A key under two hash functions does not fit in one chain, so there are two; a
-/// cookie that is none of the first's is shown to the second.
+/// Opens a cookie with the first chain, or with the second if it is not valid for the first.
+///
+/// There are two chains because one chain refuses the same key with two hash functions.
 fn open(
-    sealer: &Codecs,
-    older: &Codecs,
+    codecs: &Codecs,
+    sha1_codecs: &Codecs,
     name: &str,
     cookie: &str,
     now: UnixTime,
 ) -> Result<Opened<Vec<u8>>, Error> {
-    match sealer.open_at(name, cookie, now) {
-        Err(refused) if refused.is_not_valid() => older.open_at(name, cookie, now),
-        answered => answered,
+    match codecs.open_at(name, cookie, now) {
+        Err(refused) if refused.is_not_valid() => sha1_codecs.open_at(name, cookie, now),
+        result => result,
     }
 }

@@ -1,4 +1,4 @@
-//! The options that several commands share, and the codecs they make.
+//! The options that several commands share, and the codecs built from them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,83 +10,83 @@ use silverback::codec::{
 };
 use zeroize::Zeroizing;
 
-use super::{Failure, picture};
+use super::{Failure, payload};
 
-/// The variable that holds the keys when no option names them.
+/// The variable with the keys, used if no option gives them.
 const KEYS_VARIABLE: &str = "SILVERBACK_KEYS";
 
-/// Which keys.
+/// The options for the keys.
 #[derive(Args)]
 pub(super) struct Keys {
     /// The keys: HASH[:BLOCK] pairs, newest first
     #[arg(long, value_name = "SPEC", conflicts_with = "keys_file")]
     keys: Option<String>,
 
-    /// A file that holds the keys, one pair a line
+    /// A file with the keys, one pair a line
     #[arg(long, value_name = "PATH")]
     keys_file: Option<PathBuf>,
 
-    /// Admit hash keys shorter than 32 bytes
+    /// Accept hash keys shorter than 32 bytes
     #[arg(long)]
     allow_weak_keys: bool,
 }
 
-/// How cookies are framed.
+/// The options for the format of cookies.
 #[derive(Args)]
-pub(super) struct Frame {
+pub(super) struct CookieFormat {
     /// The cookie's name, which is part of its seal
     #[arg(long, value_name = "NAME")]
     pub(super) name: String,
 
-    /// How the payload is serialized
+    /// The format of the payload
     #[arg(long, value_enum, default_value_t)]
     pub(super) serializer: Format,
 
-    /// How a block key encrypts
+    /// The mode in which a block key encrypts
     #[arg(long, value_enum, default_value_t)]
     cipher: CipherName,
 
-    /// How many bytes a cookie may have; 0 means any number
+    /// The longest cookie, in bytes; 0 means no limit
     #[arg(long, value_name = "BYTES", default_value_t = 4096)]
     max_length: usize,
 }
 
-/// All that opening takes but the cookies.
+/// The options for opening cookies.
 #[derive(Args)]
 pub(super) struct Opening {
     #[command(flatten)]
     keys: Keys,
 
     #[command(flatten)]
-    pub(super) frame: Frame,
+    pub(super) format: CookieFormat,
 
-    /// The hash function under the MAC
+    /// The hash function of the MAC
     #[arg(long, value_enum, default_value_t)]
     pub(super) hash: OpeningHash,
 
     #[command(flatten)]
-    ages: Ages,
+    ages: AgeLimits,
 
     #[command(flatten)]
     pub(super) clock: Clock,
 }
 
-/// When it is.
+/// The option for the current time.
 #[derive(Args)]
 pub(super) struct Clock {
-    /// Take this for now, in seconds since 1970
+    /// Use this as the current time, in seconds since 1970
     #[arg(long, value_name = "UNIX")]
     at: Option<u64>,
 }
 
-/// How old a cookie may be.
+/// The options for the permitted ages of a cookie.
 #[derive(Args)]
-pub(super) struct Ages {
-    /// The oldest age that is opened, in seconds; 0 means any
+pub(super) struct AgeLimits {
+    /// The age in seconds above which a cookie is expired; 0 means no limit
     #[arg(long, value_name = "SECONDS", default_value_t = 30 * 24 * 60 * 60)]
     max_age: u64,
 
-    /// The youngest age that is opened, in seconds
+    /// The age in seconds below which a cookie is too new
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     min_age: u64,
 }
@@ -100,7 +100,7 @@ pub(super) enum Format {
     Json,
     /// The JSON text as one bincode string
     Bincode,
-    /// Bytes as they are
+    /// Unchanged bytes
     Raw,
 }
 
@@ -113,7 +113,7 @@ pub(super) enum CipherName {
     Cfb,
 }
 
-/// The hash functions that seal.
+/// The hash functions that can seal.
 #[derive(Clone, Copy, Default, ValueEnum)]
 pub(super) enum SealingHash {
     #[default]
@@ -124,7 +124,7 @@ pub(super) enum SealingHash {
     Sha512_256,
 }
 
-/// The hash functions that open.
+/// The hash functions that can open.
 #[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum OpeningHash {
     #[default]
@@ -133,22 +133,22 @@ pub(super) enum OpeningHash {
     Sha512,
     #[value(name = "sha512_256")]
     Sha512_256,
-    /// What an older service sealed
+    /// For cookies of an older service
     Sha1,
 }
 
 impl Keys {
-    /// Whether an option names them.
+    /// Returns whether an option gives the keys.
     pub(super) fn are_given(&self) -> bool {
         self.keys.is_some() || self.keys_file.is_some()
     }
 
-    /// The keys, from where they are.
+    /// Reads the keys from the option, the file or the environment.
     pub(super) fn read(&self) -> Result<KeyPairs, Failure> {
         self.parse(&self.text()?)
     }
 
-    /// The text of the keys: a SPEC.
+    /// Reads the text of the keys, which is a SPEC.
     fn text(&self) -> Result<Zeroizing<String>, Failure> {
         if let Some(path) = &self.keys_file {
             return read_key_file(path).map_err(Failure::usage);
@@ -172,7 +172,7 @@ impl Keys {
     }
 }
 
-/// The keys that open, and their text.
+/// The keys for opening cookies, and their text.
 pub(super) struct OpeningKeys {
     pub(super) pairs: KeyPairs,
     spec: Zeroizing<String>,
@@ -185,22 +185,22 @@ impl Opening {
         Ok(OpeningKeys { pairs, spec })
     }
 
-    /// Whether another reading of the keys opens a cookie that the keys do not open, under one
-    /// of these hash functions: in words for the operator, who then knows what to write.
+    /// Returns a hint for the operator if the keys do not open the cookie, but would in another
+    /// reading, with one of these hash functions.
     pub(super) fn hint(
         &self,
         keys: &OpeningKeys,
         hashes: &[HashFunction],
         cookie: &str,
     ) -> Option<String> {
-        let Frame {
+        let CookieFormat {
             name, serializer, ..
-        } = &self.frame;
+        } = &self.format;
         let opens = |pairs: &KeyPairs, hash| {
-            // Of any age: what is expired is not decrypted, and says nothing of the block key.
-            let codecs = self.frame.codecs(pairs.clone(), hash, &Ages::ANY);
+            // An expired cookie is not decrypted, so that the block key would not be tested.
+            let codecs = self.format.codecs(pairs.clone(), hash, &AgeLimits::ANY);
             let opened = codecs.map(|codecs| codecs.open_at(name, cookie, self.clock.now()));
-            matches!(opened, Ok(Ok(opened)) if picture::picture(*serializer, opened.value()).is_ok())
+            matches!(opened, Ok(Ok(opened)) if payload::to_json(*serializer, opened.value()).is_ok())
         };
         let readings = KeyPairs::other_readings(&keys.spec);
         let opening = readings
@@ -209,20 +209,22 @@ impl Opening {
         Some(format!("{opening} opens it"))
     }
 
-    /// The chain of these keys, under a hash function that need not be the option's.
+    /// Returns the chain of these keys, with a hash function that may differ from the option's.
     pub(super) fn codecs(&self, pairs: KeyPairs, hash: HashFunction) -> Result<Codecs, Failure> {
-        self.frame.codecs(pairs, hash, &self.ages)
+        self.format.codecs(pairs, hash, &self.ages)
     }
 }
 
-/// A variable's text; none, if it is not set.
+/// Returns the text of an environment variable, or `None` if it is not set.
 pub(super) fn from_environment(variable: &str) -> Result<Option<String>, Failure> {
     use std::env::VarError;
 
     match std::env::var(variable) {
         Ok(text) => Ok(Some(text)),
         Err(VarError::NotPresent) => Ok(None),
-        Err(VarError::NotUnicode(_)) => Err(Failure::usage(format!("{variable} is no text"))),
+        Err(VarError::NotUnicode(_)) => Err(Failure::usage(format!(
+            "the variable {variable} is not UTF-8: set it to text"
+        ))),
     }
 }
 
@@ -232,13 +234,13 @@ impl Clock {
     }
 }
 
-impl Frame {
-    /// The chain of these keys under this hash function.
+impl CookieFormat {
+    /// Returns the chain of these keys with this hash function.
     pub(super) fn codecs(
         &self,
         pairs: KeyPairs,
         hash: HashFunction,
-        ages: &Ages,
+        ages: &AgeLimits,
     ) -> Result<Codecs, Failure> {
         let options = CodecOptions::new()
             .hash(hash)
@@ -251,9 +253,9 @@ impl Frame {
     }
 }
 
-impl Ages {
-    /// For sealing, where ages play no part.
-    pub(super) const ANY: Ages = Ages {
+impl AgeLimits {
+    /// Permits any age. For sealing, which does not depend on ages.
+    pub(super) const ANY: AgeLimits = AgeLimits {
         max_age: 0,
         min_age: 0,
     };
@@ -291,8 +293,8 @@ impl From<OpeningHash> for HashFunction {
     }
 }
 
-/// clap's error in one line, without the values it quotes: one may be a key that
-/// ended up in the wrong place.
+/// Returns clap's error in one line, without the values that clap quotes: one may be a key in
+/// the wrong place.
 pub(super) fn without_values(error: &clap::Error) -> String {
     use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -303,27 +305,27 @@ pub(super) fn without_values(error: &clap::Error) -> String {
     };
     let argument = context(ContextKind::InvalidArg).unwrap_or_default();
     let what = match error.kind() {
-        ErrorKind::MissingRequiredArgument => format!("this is missing: {argument}"),
+        ErrorKind::MissingRequiredArgument => format!("an argument is missing: {argument}"),
         ErrorKind::InvalidSubcommand => "there is no such command".to_owned(),
         ErrorKind::InvalidValue => match context(ContextKind::ValidValue) {
-            Some(valid) if !valid.is_empty() => format!("{argument} is one of: {valid}"),
+            Some(valid) if !valid.is_empty() => format!("{argument} must be one of: {valid}"),
             _ => format!("{argument} needs a value"),
         },
-        ErrorKind::ValueValidation => format!("{argument} has a value that does not fit"),
+        ErrorKind::ValueValidation => format!("{argument} has an invalid value"),
         ErrorKind::ArgumentConflict => {
             let other = context(ContextKind::PriorArg).unwrap_or_default();
             if other == argument {
                 format!("{argument} is given twice")
             } else {
-                format!("{argument} does not go with {other}")
+                format!("{argument} cannot be used with {other}")
             }
         }
-        // An option of ours misspelt is worth repeating; a value is not one.
+        // Only the name of an existing option is printed, never the argument.
         ErrorKind::UnknownArgument => match context(ContextKind::SuggestedArg) {
             Some(known) => format!("there is no such option; did you mean {known}?"),
-            None => "there is an argument that does not belong here".to_owned(),
+            None => "there is an unexpected argument".to_owned(),
         },
-        _ => "the arguments are not as they should be".to_owned(),
+        _ => "the arguments are not valid".to_owned(),
     };
     format!("{what} (see --help)")
 }

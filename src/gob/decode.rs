@@ -209,6 +209,8 @@ impl<'a> Decoder<'a> {
             return Err(Error::new("the length of an array differs from its type"));
         }
         let left = count * per_element;
+        // Each part takes at least one byte, so the input bounds the total capacity.
+        self.parts.reserve_exact(left as usize);
         self.push(Unfinished::Parts { of, left, start })?;
         self.go_on()
     }
@@ -274,11 +276,7 @@ impl<'a> Decoder<'a> {
         let value = match self.stack.pop() {
             Some(Unfinished::Parts { of, start, .. } | Unfinished::Struct { of, start, .. }) => {
                 let of = Defined::new(self.shared.clone(), of);
-                let parts = match start as usize {
-                    0 => std::mem::take(&mut self.parts),
-                    start => self.parts.split_off(start.min(self.parts.len())),
-                };
-                Value::Composite(Composite::new(of, parts))
+                Value::Composite(Composite::new(of, self.take_parts(start as usize)))
             }
             Some(Unfinished::Interface { name, length }) => {
                 let (from, to) = (name as usize, name as usize + usize::from(length));
@@ -291,6 +289,15 @@ impl<'a> Decoder<'a> {
             None => return Err(Error::new("there is no unfinished value")),
         };
         Ok(Step::Read(value))
+    }
+
+    /// Takes the parts from `start` on, without spare capacity.
+    fn take_parts(&mut self, start: usize) -> Vec<Value> {
+        let has_no_more = self.parts.len() == self.parts.capacity();
+        match start {
+            0 if has_no_more => std::mem::take(&mut self.parts),
+            start => self.parts.drain(start.min(self.parts.len())..).collect(),
+        }
     }
 
     /// Reads the name, type and byte count of the content of an interface.

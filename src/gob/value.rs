@@ -474,15 +474,16 @@ impl Value {
         }
     }
 
-    /// Moves the values inside to `pending`, except those that a clone shares.
-    fn take_children(&mut self, pending: &mut Vec<Value>) {
+    /// Removes and returns the values inside, except those that a clone shares.
+    fn take_children(&mut self) -> Vec<Value> {
         match self {
             Value::Interface(interface) => {
                 let held = interface.held.take();
-                pending.extend(held.filter(|value| !value.children().is_empty()));
+                let held = held.filter(|value| !value.children().is_empty());
+                held.into_iter().collect()
             }
-            Value::Composite(composite) => pending.append(&mut composite.children.take()),
-            _ => {}
+            Value::Composite(composite) => composite.children.take(),
+            _ => Vec::new(),
         }
     }
 }
@@ -527,10 +528,23 @@ impl Drop for Held {
     }
 }
 
-/// Drops values without a stack frame for each level of nesting.
-fn drop_flat(mut pending: Vec<Value>) {
-    while let Some(mut value) = pending.pop() {
-        value.take_children(&mut pending);
+/// Drops values without a stack frame for each level of nesting, and without copying them.
+fn drop_flat(values: Vec<Value>) {
+    let mut current = values.into_iter();
+    let mut pending = Vec::new();
+    loop {
+        let Some(mut value) = current.next() else {
+            match pending.pop() {
+                Some(others) => current = others,
+                None => return,
+            }
+            continue;
+        };
+        let inside = value.take_children();
+        if !inside.is_empty() {
+            let others = std::mem::replace(&mut current, inside.into_iter());
+            pending.extend((others.len() > 0).then_some(others));
+        }
     }
 }
 

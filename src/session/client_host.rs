@@ -3,11 +3,12 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// The host that the client of a request asked for, as far as
-/// [`insecure_http`](super::CookieOptions::insecure_http) goes: the request's own `host`,
-/// unless a proxy in between says that the client asked for a host that is not loopback. For
-/// adapters of web frameworks, which give [`Sessions::of_request`](super::Sessions::of_request)
-/// the answer.
+/// The host that the client of a request asked for: the request's own `host`, unless a proxy in
+/// between says that the client asked for a host that is not loopback. For adapters of web
+/// frameworks, which give [`Sessions::of_request`](super::Sessions::of_request) the answer.
+///
+/// It decides where [`insecure_http`](super::CookieOptions::insecure_http) sets cookies, and from
+/// which domains [planted](super::Refusal::Ambiguous) ones are removed.
 ///
 /// A reverse proxy on the same machine may send `Host: localhost` for clients from anywhere.
 /// Anyone can send these fields, so that they only ever take trust away: a request that is not

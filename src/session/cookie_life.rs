@@ -39,7 +39,7 @@ impl CookieLife {
 
     /// When the client drops the cookie; none, if it does so when the browser closes.
     pub(super) fn end(&self, metadata: &Metadata) -> Option<UnixTime> {
-        let limits = self.lifetime.limits(metadata.remembered);
+        let limits = metadata.limits(&self.lifetime);
         let end = match metadata.deadline {
             Some(deadline) if !self.ends_with_row => Some(deadline),
             deadline => earlier(deadline, limits.idle_end(metadata.seen)),
@@ -57,7 +57,7 @@ impl CookieLife {
     /// instead of the session's first: without an absolute limit, the codec would refuse the
     /// first date while the session is still in use.
     pub(super) fn redates(&self, metadata: &Metadata) -> bool {
-        self.codec_expires && self.lifetime.limits(metadata.remembered).slides()
+        self.codec_expires && metadata.limits(&self.lifetime).slides()
     }
 }
 

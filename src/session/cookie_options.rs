@@ -93,6 +93,11 @@ impl CookieOptions {
     /// The cookie's name, which is the session's name too. It is part of what is
     /// signed.
     ///
+    /// The prefix `__Host-` proves that the host itself set the cookie; use it wherever the cookie
+    /// is one host's. Under other names, each host of the same domain can plant a cookie: it is
+    /// [removed](super::Refusal::Ambiguous) when it comes with the real one, and it is the session
+    /// when it comes alone.
+    ///
     /// The prefixes bind what else is set, in any case of letters: `__Secure-` wants
     /// Secure; `__Host-` also Path=/ and no Domain; `__Http-` wants Secure and
     /// HttpOnly; `__Host-Http-` all of that.
@@ -119,7 +124,8 @@ impl CookieOptions {
     }
 
     /// The domain whose hosts, all of them, get the cookie. Default: none, which is
-    /// the one host that set it.
+    /// the one host that set it. Each host of the domain can then replace the cookie, by one of a
+    /// session of its own choice.
     ///
     /// If the site has set the cookie without this domain before, name that as a
     /// [former scope](CookieOptions::former_scope).
@@ -166,6 +172,17 @@ impl CookieOptions {
     pub fn persistent(mut self, persistent: bool) -> Self {
         self.persistent = Some(persistent);
         self
+    }
+
+    /// True if browsers refuse a cookie of that name that scripts can read.
+    pub(super) fn needs_http_only(&self) -> bool {
+        is_http_prefix(prefix(&self.name))
+    }
+
+    /// True if the name proves that this host set the cookie. Older browsers know the prefix in
+    /// these letters alone, so that it proves nothing in others.
+    pub(super) fn is_host_bound(&self) -> bool {
+        self.name.starts_with("__Host-")
     }
 
     pub(super) fn is_persistent(&self, by_default: bool) -> bool {

@@ -6,16 +6,17 @@
 use std::time::Duration;
 
 use super::cookie_options::{CookieOptions, InsecureHttp, SameSite, Scope};
+use super::foreign_cookies::Place;
 use super::{Error, Refusal};
 
 /// Checked options, with what is the same in each Set-Cookie written already.
 #[derive(Clone, Debug)]
 pub(super) struct CookieWriter {
-    name: String,
+    options: CookieOptions,
     attributes: String,
+    /// One for each of the scopes.
     removals: Vec<String>,
-    insecure_http: InsecureHttp,
-    removes_not_valid: bool,
+    scopes: Vec<Scope>,
 }
 
 impl CookieWriter {
@@ -38,21 +39,38 @@ impl CookieWriter {
         Ok(CookieWriter {
             attributes: attributes(&options, &options.scope),
             removals: removals.collect(),
-            insecure_http: options.insecure_http,
-            removes_not_valid: options.removes_not_valid,
-            name: options.name,
+            scopes,
+            options,
         })
     }
 
     pub(super) fn name(&self) -> &str {
-        &self.name
+        &self.options.name
+    }
+
+    /// True if no other host can have set a cookie of the name.
+    pub(super) fn is_host_bound(&self) -> bool {
+        self.options.is_host_bound()
+    }
+
+    pub(super) fn is_secure(&self) -> bool {
+        self.options.secure
+    }
+
+    pub(super) fn is_partitioned(&self) -> bool {
+        self.options.partitioned
+    }
+
+    /// The scopes in which the application sets the cookie, or once did.
+    pub(super) fn scopes(&self) -> impl Iterator<Item = &Scope> {
+        self.scopes.iter()
     }
 
     /// The Set-Cookie that keeps `value`, for `max_age` or until the browser closes.
     pub(super) fn set(&self, value: &str, max_age: Option<Duration>) -> String {
-        let room = self.name.len() + value.len() + self.attributes.len() + 32;
+        let room = self.name().len() + value.len() + self.attributes.len() + 32;
         let mut text = String::with_capacity(room);
-        for part in [&self.name, "=", value, &self.attributes] {
+        for part in [self.name(), "=", value, &self.attributes] {
             text.push_str(part);
         }
         if let Some(max_age) = max_age {
@@ -73,14 +91,33 @@ impl CookieWriter {
         self.removals().skip(1)
     }
 
+    /// The Set-Cookie that removes a cookie of that name from another place. It is short, since
+    /// there may be many: it has the flags that browsers ask for to accept it, and no more.
+    pub(super) fn removal_at(&self, place: Place<'_>) -> String {
+        let mut text = format!("{}=; Path={}", self.name(), place.path);
+        if let Some(domain) = place.domain {
+            text.push_str("; Domain=");
+            text.push_str(domain);
+        }
+        let flags = [
+            (self.options.needs_http_only(), "; HttpOnly"),
+            (self.options.secure, "; Secure"),
+            (self.options.same_site == SameSite::None, "; SameSite=None"),
+            (place.is_partitioned, "; Partitioned"),
+        ];
+        let wanted = flags.iter().filter(|(is_wanted, _)| *is_wanted);
+        text.extend(wanted.map(|(_, flag)| *flag));
+        text + "; Max-Age=0"
+    }
+
     /// Whether a cookie that was refused for this is removed from the client.
     pub(super) fn removes(&self, refusal: Refusal) -> bool {
-        self.removes_not_valid && refusal == Refusal::NotValid
+        self.options.removes_not_valid && refusal == Refusal::NotValid
     }
 
     /// Refuses to send a cookie that anybody could read on the way.
     pub(super) fn check_host(&self, is_loopback: bool) -> Result<(), Error> {
-        match self.insecure_http {
+        match self.options.insecure_http {
             InsecureHttp::OnLoopback if !is_loopback => Err(Error::usage(
                 "the request is not for a loopback host, where alone insecure_http() sets cookies: \
                  open the site as http://localhost or http://127.0.0.1; or serve it over TLS and \

@@ -101,6 +101,12 @@ impl Error {
         Error::new(Kind::Gone { has_revoked: false }, why)
     }
 
+    pub(super) fn ambiguous() -> Self {
+        let why = "the request's cookies do not say which session is the client's: nothing was \
+                   saved; try again, or log in";
+        Error::new(Kind::Gone { has_revoked: false }, why)
+    }
+
     pub(super) fn conflict() -> Self {
         let why = "other requests kept renewing the session: nothing was saved, try again";
         Error::new(Kind::Conflict, why)
@@ -215,6 +221,15 @@ impl Error {
         Error::new(kind, message).with_source(error)
     }
 
+    /// What a store's own limit on rows refuses.
+    pub(super) fn too_large_row(size: usize, most: usize) -> Self {
+        let message = format!(
+            "the session is too large: its row has {size} bytes, the limit is {most}; store less \
+             in the session, or raise ServerOptions::max_row_size"
+        );
+        Error::new(Kind::TooLarge, message)
+    }
+
     /// A row's length, or its sealing.
     pub(super) fn of_row_codec(error: codec::Error) -> Self {
         match error.is_too_long() {
@@ -294,8 +309,9 @@ impl Error {
     }
 
     /// Another request ended the session, or somebody logged in, while this one ran; or this
-    /// one arrived with an ID that [has moved](super::Refusal::Moved). Nothing was saved, and
-    /// the response sets no cookie.
+    /// one arrived with an ID that [has moved](super::Refusal::Moved), or with
+    /// [ambiguous](super::Refusal::Ambiguous) cookies. Nothing was saved, and the response sets
+    /// no cookie.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         matches!(self.kind, Kind::Gone { .. })

@@ -24,6 +24,9 @@ pub(super) const LONGEST_MAX_AGE: Duration = Duration::from_secs(400 * DAY);
 /// | [`nist_aal2`](Lifetime::nist_aal2) | 30 minutes | 12 hours | never | |
 /// | [`nist_aal3`](Lifetime::nist_aal3) | 15 minutes | 12 hours | never | |
 ///
+/// A [`ServerStore`](super::ServerStore) keeps sessions without a login for a
+/// [shorter time](super::ServerOptions::anonymous_idle).
+///
 /// Remembering a session never shortens it: where a usual limit is longer than the
 /// remembered one, the usual limit holds for both.
 ///
@@ -43,6 +46,8 @@ pub(super) const LONGEST_MAX_AGE: Duration = Duration::from_secs(400 * DAY);
 pub struct Lifetime {
     usual: Limits,
     remembered: Option<Limits>,
+    /// The idle limit of sessions without a login, where it is shorter.
+    anonymous_idle: Option<Duration>,
 }
 
 /// The limits of one kind of session.
@@ -123,6 +128,7 @@ impl Lifetime {
         Lifetime {
             usual: Limits::of_secs(30 * MINUTE, 12 * HOUR),
             remembered: Some(REMEMBERED),
+            anonymous_idle: None,
         }
     }
 
@@ -144,6 +150,7 @@ impl Lifetime {
                 absolute: Some(Duration::from_secs(30 * DAY)),
             },
             remembered: Some(REMEMBERED),
+            anonymous_idle: None,
         }
     }
 
@@ -162,6 +169,7 @@ impl Lifetime {
         Lifetime {
             usual: Limits::of_secs(15 * MINUTE, 12 * HOUR),
             remembered: None,
+            anonymous_idle: None,
         }
     }
 
@@ -223,6 +231,13 @@ impl Lifetime {
         self
     }
 
+    /// The same, where a session without a login may go unused for `idle` at most, unless it is
+    /// remembered.
+    pub(super) const fn with_anonymous_idle(mut self, idle: Duration) -> Self {
+        self.anonymous_idle = Some(idle);
+        self
+    }
+
     /// Whether sessions can be remembered.
     pub(super) fn remembers(&self) -> bool {
         self.remembered.is_some()
@@ -236,6 +251,19 @@ impl Lifetime {
         }
     }
 
+    /// The same of a session without a login.
+    pub(super) fn anonymous_limits(&self, remembered: bool) -> Limits {
+        let limits = self.limits(remembered);
+        let is_remembered = remembered && self.remembers();
+        match self.anonymous_idle.filter(|_| !is_remembered) {
+            Some(anonymous) => Limits {
+                idle: Some(limits.idle.map_or(anonymous, |idle| idle.min(anonymous))),
+                ..limits
+            },
+            None => limits,
+        }
+    }
+
     /// When the last session that begins at `now` ends, whatever happens; none for never.
     pub(super) fn longest_deadline(&self, now: UnixTime) -> Option<UnixTime> {
         let kinds = [false, true].map(|remembered| self.limits(remembered).deadline(now));
@@ -245,7 +273,15 @@ impl Lifetime {
 
     /// Refuses limits that cannot be meant.
     pub(super) fn check(&self) -> Result<(), Error> {
-        let kinds = [("", Some(self.usual)), ("remembered ", self.remembered)];
+        let anonymous = self.anonymous_idle.map(|idle| Limits {
+            idle: Some(idle),
+            absolute: None,
+        });
+        let kinds = [
+            ("", Some(self.usual)),
+            ("remembered ", self.remembered),
+            ("anonymous ", anonymous),
+        ];
         for (kind, limits) in kinds {
             let Some(Limits { idle, absolute }) = limits else {
                 continue;

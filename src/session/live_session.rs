@@ -81,8 +81,8 @@ impl Session {
     pub fn live(&self) -> Result<LiveSession, Error> {
         let (content, kept) = {
             let state = self.state();
-            if state.is_superseded() {
-                return Err(Error::moved());
+            if state.leaves_cookie() {
+                return Err(state.not_saved());
             }
             (state.content.clone(), state.kept())
         };

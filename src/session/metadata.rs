@@ -6,6 +6,7 @@
 
 use crate::codec::UnixTime;
 
+use super::lifetime::Limits;
 use super::login::{Begun, Login, Order};
 use super::{Epoch, Error, Lifetime, Refusal};
 
@@ -111,12 +112,20 @@ impl Metadata {
         metadata
     }
 
+    /// The limits that hold for it.
+    pub(super) fn limits(&self, lifetime: &Lifetime) -> Limits {
+        match self.login {
+            Some(_) => lifetime.limits(self.remembered),
+            None => lifetime.anonymous_limits(self.remembered),
+        }
+    }
+
     /// Refuses a session that is over.
     pub(super) fn check(&self, lifetime: &Lifetime, now: UnixTime) -> Result<(), Refusal> {
         if self.deadline.is_some_and(|deadline| now >= deadline) {
             return Err(Refusal::Expired);
         }
-        if lifetime.limits(self.remembered).is_idle(self.seen, now) {
+        if self.limits(lifetime).is_idle(self.seen, now) {
             return Err(Refusal::Idle);
         }
         Ok(())
@@ -124,12 +133,12 @@ impl Metadata {
 
     /// Whether its use at `now` is worth noting.
     pub(super) fn wants_touch(&self, lifetime: &Lifetime, now: UnixTime) -> bool {
-        lifetime.limits(self.remembered).wants_touch(self.seen, now)
+        self.limits(lifetime).wants_touch(self.seen, now)
     }
 
     /// When it will have been idle for too long; none without an idle limit.
     pub(super) fn idle_at(&self, lifetime: &Lifetime) -> Option<UnixTime> {
-        lifetime.limits(self.remembered).idle_end(self.seen)
+        self.limits(lifetime).idle_end(self.seen)
     }
 
     /// The text: form, created, seen, deadline, flags, and of a login the time, the epoch, if it
@@ -379,6 +388,37 @@ mod tests {
         assert_eq!(used.check(&lifetime, at(44_200)), Err(Refusal::Expired));
         assert!(!used.wants_touch(&lifetime, at(44_000 + 179)));
         assert!(used.wants_touch(&lifetime, at(44_000 + 180)));
+    }
+
+    #[test]
+    fn a_session_without_a_login_has_an_idle_limit_of_its_own_unless_remembered() {
+        let login = |owner: &str| Login {
+            owner: owner.to_owned(),
+            at: at(0),
+            begun: None,
+        };
+        let idle = |lifetime: &Lifetime, login, remembered| {
+            let metadata = Metadata {
+                login,
+                remembered,
+                ..Metadata::new(lifetime, at(0))
+            };
+            metadata.idle_at(lifetime).map(UnixTime::as_secs)
+        };
+        let minutes = |minutes: u64| std::time::Duration::from_secs(60 * minutes);
+        let lifetime = Lifetime::new().with_anonymous_idle(minutes(10));
+        assert_eq!(idle(&lifetime, None, false), Some(600));
+        assert_eq!(idle(&lifetime, None, true), Some(14 * 86_400));
+        assert_eq!(idle(&lifetime, Some(login("ape")), false), Some(1_800));
+        // Nothing is remembered where nothing can be.
+        let lifetime = lifetime.without_remember_me();
+        assert_eq!(idle(&lifetime, None, true), Some(600));
+        // Never longer than the idle limit, and there where that is not.
+        let lifetime = lifetime.idle(minutes(5));
+        assert_eq!(idle(&lifetime, None, false), Some(300));
+        let lifetime = lifetime.without_idle();
+        assert_eq!(idle(&lifetime, None, false), Some(600));
+        assert_eq!(idle(&lifetime, Some(login("ape")), false), None);
     }
 
     #[test]

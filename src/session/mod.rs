@@ -8,6 +8,7 @@
 //! | `values.rs`, `flashes.rs`, `data_model.rs`, `self_describing.rs` | [`Values`]: what a session holds, as gob or in other formats |
 //! | `metadata.rs`, `lifetime.rs` | how long it lives: [`Lifetime`] |
 //! | `cookie_options.rs`, `cookie_writer.rs`, `cookie_header.rs` | the cookie as it is set and as it is read: [`CookieOptions`] |
+//! | `opened_cookies.rs`, `request_url.rs`, `foreign_cookies.rs` | which cookie of several counts, and how cookies that another host planted are removed |
 //! | `cookie_life.rs` | how long a client keeps it |
 //! | `store.rs`, `cookie_store.rs`, `epochs.rs`, `backend_epochs.rs` | [`Store`], [`CookieStore`], and revoking what lives in cookies: [`Epochs`] |
 //! | `server_store/`, `server_options.rs` | [`ServerStore`]: sessions that live in a server |
@@ -32,8 +33,10 @@
 //!    loaded, from what is sealed within.
 //! 4. **Cookies are safe by default**: `__Host-id`, HttpOnly, Secure, SameSite=Lax, gone
 //!    with the browser. Caches keep no response that has to do with a session.
-//! 5. **Two valid cookies of a name are none**, and so is any in a heap of them. A removal
-//!    goes out, so that nobody is stuck.
+//! 5. **Ambiguous cookies open no session**: valid cookies of two sessions under one name, of
+//!    which another host may have planted one. The response removes cookies of the name from
+//!    other scopes and leaves the application's own alone, so that the next request is in the
+//!    client's own session. See [`Refusal::Ambiguous`].
 //! 6. **Owners' sessions end at once**, where [`Epochs`] are asked.
 //! 7. **Keys rotate silently**: a cookie sealed by an older key is sealed anew when its
 //!    session is saved, with its old date.
@@ -56,14 +59,17 @@ mod dialect;
 mod epochs;
 mod error;
 mod flashes;
+mod foreign_cookies;
 mod id;
 mod lifetime;
 mod live_session;
 mod login;
 mod metadata;
+mod opened_cookies;
 mod protocol;
 mod recent_moves;
 mod refusal;
+mod request_url;
 mod response_fields;
 mod room;
 mod rows;

@@ -37,15 +37,33 @@ pub enum Refusal {
     /// kept, and the response sets and removes no cookie, so that a late request never replaces
     /// the good one. Only a [login](super::Session::login) is saved.
     Moved,
-    /// Several different valid cookies of the name came, and nothing says which is
-    /// the right one. Removals for all of them go out.
+    /// Valid cookies of two sessions came, and nothing says which is the client's: another host
+    /// of the domain may have planted one. The session is anonymous and its changes are not
+    /// kept, as with [`Moved`](Refusal::Moved); only a [login](super::Session::login) is saved.
+    ///
+    /// The response leaves the cookie alone that the application set, and removes cookies of the
+    /// name from the other scopes that the request's cookies can have: each domain that the host
+    /// is in, and each beginning of the path. So the next request has the client's own session.
+    /// At most 3 KiB of a response's head are removals; where there are more scopes, it takes a
+    /// few responses. Under a name with the prefix `__Host-`, which no other host can set,
+    /// nothing is removed before a login.
     Ambiguous,
-    /// More cookies came than one browser sends: over 8 of the name, or over 256 or
-    /// 64 KiB in all. Removals go out.
+    /// More cookies came than are looked at: over 8 of the name, or over 4,096 or 1 MiB in all.
+    /// As [`Ambiguous`](Refusal::Ambiguous).
     TooMany,
 }
 
 impl Refusal {
+    /// True if another host may have planted one of the cookies.
+    pub(super) fn may_be_planted(self) -> bool {
+        matches!(self, Refusal::Ambiguous | Refusal::TooMany)
+    }
+
+    /// True if the client may have a good cookie that the request does not know.
+    pub(super) fn leaves_cookie(self) -> bool {
+        self == Refusal::Moved || self.may_be_planted()
+    }
+
     /// Why the codec refused the cookie.
     ///
     /// # Errors

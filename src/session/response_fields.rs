@@ -15,7 +15,7 @@ use std::fmt;
 /// # async fn main() {
 /// # let codecs = Codecs::from_pairs(KeyPairs::generate(1).unwrap()).unwrap();
 /// # let stores = Stores::from(CookieStore::new(codecs).unwrap());
-/// # let sessions = Sessions::of_request(&stores, [], None);
+/// # let sessions = Sessions::of_request(&stores, [], None, "/");
 /// # sessions.session().await.unwrap();
 /// let fields: ResponseFields = sessions.finish().await.unwrap().unwrap();
 /// assert!(fields.set_cookies().is_empty(), "the session was only read");
@@ -68,7 +68,7 @@ impl ResponseFields {
 
     /// What to put in place of the response's Cache-Control fields; none, if they are
     /// strict enough: `no-store` with a Set-Cookie, or for a session that [has
-    /// moved](super::Refusal::Moved); else `no-store`, or `private` with `no-cache` or a
+    /// moved](super::Refusal::Moved) or is [ambiguous](super::Refusal::Ambiguous); else `no-store`, or `private` with `no-cache` or a
     /// `max-age`.
     pub fn cache_control<'f>(
         &self,

@@ -38,6 +38,9 @@ pub(super) struct Rows {
     /// How long a tombstone is kept at least, in whole seconds: longer than any request that
     /// saw the session.
     pub(super) longest_request: Duration,
+    /// How many bytes a session's row has at most; none, if the format has a limit of its own,
+    /// or there is to be none.
+    pub(super) max_row_size: Option<usize>,
     /// Stands in for tombstones where a format has none.
     pub(super) recent_moves: RecentMoves,
 }
@@ -162,7 +165,7 @@ impl Rows {
     /// limits were longer, the record has none, or somebody else wrote it.
     fn see_touches(&self, metadata: &mut Metadata, expiry: Expiry) {
         let now = (self.clock)();
-        let limits = self.lifetime.limits(metadata.remembered);
+        let limits = metadata.limits(&self.lifetime);
         let told = match self.backend.layout().keeps_expiries() {
             true => limits.last_seen(unix_time(expiry)),
             false => None,
@@ -192,6 +195,7 @@ impl Rows {
                 Record::new(bytes, expiry_at(UnixTime::from_secs(kept_to)))
             }
             Row::Live(Content { metadata, .. }) => {
+                self.check_size(&bytes)?;
                 let record = Record::new(bytes, self.expiry(metadata));
                 match owner_of(metadata)? {
                     Some(owner) => record.owned_by(owner),
@@ -203,10 +207,20 @@ impl Rows {
 
     /// Whether a session can be written at all.
     pub(super) fn check(&self, key: &Key, content: Content) -> Result<(), Error> {
-        let written =
-            self.format
-                .write(key, &Row::Live(content), WriteId::default(), (self.clock)());
-        written.map(drop)
+        let row = Row::Live(content);
+        let bytes = self
+            .format
+            .write(key, &row, WriteId::default(), (self.clock)())?;
+        self.check_size(&bytes.unwrap_or_default())
+    }
+
+    /// Refuses a row that is too large to be written. One that is there already, of a store with
+    /// another limit, is read.
+    fn check_size(&self, bytes: &[u8]) -> Result<(), Error> {
+        match self.max_row_size {
+            Some(most) if bytes.len() > most => Err(Error::too_large_row(bytes.len(), most)),
+            _ => Ok(()),
+        }
     }
 
     /// Does what the protocol says, to its end. Conflicts are resolved until the caller's deadline.

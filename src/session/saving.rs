@@ -7,10 +7,11 @@ use tokio_util::sync::CancellationToken;
 use crate::codec::UnixTime;
 
 use super::cookie_writer::is_cookie_value;
+use super::foreign_cookies::ForeignCookies;
 use super::session::Undo;
 use super::state::{Came, Outgoing, Saving, Task, Work};
 use super::store::Store;
-use super::{Error, Session};
+use super::{Error, Refusal, Session};
 
 /// The right to save a session, which one has at a time.
 pub(super) struct Turn(#[expect(dead_code)] tokio::sync::OwnedMutexGuard<()>);
@@ -187,19 +188,34 @@ impl Session {
         !self.setup().fails_when_gone && !self.state().owes_an_end()
     }
 
-    /// Whether the client has been sent another cookie by a request before this one.
-    pub(super) fn is_superseded(&self) -> bool {
-        self.state().is_superseded()
+    /// True if the client may have a good cookie that this request does not know.
+    pub(super) fn leaves_cookie(&self) -> bool {
+        self.state().leaves_cookie()
+    }
+
+    /// Appends the removals of cookies that another host may have planted, if there may be any,
+    /// to the Set-Cookies of a response that sets the session's own cookie or does not.
+    pub(super) fn remove_foreign(
+        &self,
+        foreign: &mut ForeignCookies<'_>,
+        sets_own: bool,
+        all: &mut Vec<String>,
+    ) {
+        let refusal = self.state().refusal();
+        if refusal.is_some_and(Refusal::may_be_planted) {
+            foreign.remove(&self.setup().cookie, sets_own, all);
+        }
     }
 
     /// Appends the Set-Cookies that the response is to carry for this session. Removals come
     /// first: where a host and its domain have one cookie, the later field counts.
-    pub(super) fn set_cookies_into(&self, all: &mut Vec<String>) {
+    pub(super) fn set_cookies_into(&self, foreign: &mut ForeignCookies<'_>, all: &mut Vec<String>) {
         let cookie = &self.setup().cookie;
         let (came, outgoing) = {
             let state = self.state();
             (state.came(), state.outgoing())
         };
+        self.remove_foreign(foreign, matches!(outgoing, Outgoing::Cookie(_)), all);
         let removes_all = |all: &mut Vec<String>| all.extend(cookie.removals().cloned());
         match outgoing {
             Outgoing::Cookie(set_cookie) => {

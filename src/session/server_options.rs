@@ -7,7 +7,13 @@ use std::time::Duration;
 use crate::codec::{Codec, UnixTime};
 
 use super::store::Clock;
-use super::{CookieOptions, Dialect, Lifetime};
+use super::{CookieOptions, Dialect, Error, Lifetime};
+
+/// How long a session without a login may go unused by default.
+const ANONYMOUS_IDLE: Duration = Duration::from_secs(10 * 60);
+
+/// How many bytes a session's row has at most by default.
+const MAX_ROW_SIZE: usize = 64 * 1024;
 
 /// What a [`ServerStore`](super::ServerStore) can be told: all has a default.
 ///
@@ -28,6 +34,9 @@ pub struct ServerOptions {
     pub(super) store_name: String,
     pub(super) row_codec: Option<Arc<dyn Codec>>,
     pub(super) at_most: Option<usize>,
+    /// None: the default, where the dialect has one.
+    pub(super) anonymous_idle: Option<Duration>,
+    pub(super) max_row_size: Option<usize>,
     pub(super) longest_request: Duration,
     pub(super) renewal_grace: Duration,
     pub(super) fails_when_gone: bool,
@@ -39,8 +48,8 @@ pub struct ServerOptions {
 }
 
 impl ServerOptions {
-    /// The defaults: the cookie `__Host-id`, 30 minutes idle and 12 hours in all, as many
-    /// sessions of an owner as there are.
+    /// Sets the defaults: the cookie `__Host-id`, 30 minutes idle (10 without a login) and 12
+    /// hours in all, rows of 64 KiB, any number of sessions of an owner.
     #[must_use]
     pub fn new() -> Self {
         ServerOptions {
@@ -49,6 +58,8 @@ impl ServerOptions {
             store_name: String::new(),
             row_codec: None,
             at_most: None,
+            anonymous_idle: None,
+            max_row_size: None,
             longest_request: Duration::from_secs(60),
             renewal_grace: Duration::ZERO,
             fails_when_gone: false,
@@ -100,6 +111,45 @@ impl ServerOptions {
     pub fn lifetime(self, lifetime: Lifetime) -> Self {
         ServerOptions {
             lifetime: Some(lifetime),
+            ..self
+        }
+    }
+
+    /// Sets how long a session without a login may go unused, in whole seconds. Default: 10
+    /// minutes. It is never longer than the idle limit of the
+    /// [lifetime](ServerOptions::lifetime), so a long one lifts it.
+    ///
+    /// Anyone can begin anonymous sessions, by the million. The shorter they are kept, the fewer
+    /// rows a backend has to hold. A page that asks for no session costs no row; a form with a
+    /// token in an anonymous session must be sent within this time.
+    ///
+    /// A [remembered](super::Session::remember) session has the limits of remembered sessions
+    /// with or without a login, since the application asked for those: remember an anonymous
+    /// session only for a client that has done something robots do not.
+    ///
+    /// For the native [dialect](Dialect) alone: the others have the lifetimes of their Go
+    /// packages.
+    #[must_use]
+    pub fn anonymous_idle(self, idle: Duration) -> Self {
+        ServerOptions {
+            anonymous_idle: Some(idle),
+            ..self
+        }
+    }
+
+    /// Limits the bytes of a session's row, sealed as it is stored. Default: 65,536, for about
+    /// 36,000 bytes of values. Zero lifts the limit, and only that of the backend is left.
+    ///
+    /// Saving a larger session is an error that gives both figures
+    /// ([too large](super::Error::is_too_large)), and the row stays as it was. A larger row that
+    /// is there already is read: a lower limit logs nobody out.
+    ///
+    /// For the native [dialect](Dialect) alone: the codec's `max_length` bounds the rows of
+    /// gorilla and dynastore, and scs has no limit.
+    #[must_use]
+    pub fn max_row_size(self, bytes: usize) -> Self {
+        ServerOptions {
+            max_row_size: Some(bytes),
             ..self
         }
     }
@@ -253,6 +303,36 @@ impl ServerOptions {
             clock: Arc::new(clock),
             ..self
         }
+    }
+}
+
+/// What holds for sessions that strangers begin.
+pub(super) struct Bounds {
+    /// None in the dialects of Go packages, which have lifetimes of their own.
+    pub(super) anonymous_idle: Option<Duration>,
+    pub(super) max_row_size: Option<usize>,
+}
+
+impl ServerOptions {
+    /// The bounds that hold in the options' dialect.
+    pub(super) fn bounds(&self) -> Result<Bounds, Error> {
+        if !self.dialect.is_shared() {
+            let max_row_size = self.max_row_size.unwrap_or(MAX_ROW_SIZE);
+            return Ok(Bounds {
+                anonymous_idle: Some(self.anonymous_idle.unwrap_or(ANONYMOUS_IDLE)),
+                max_row_size: (max_row_size > 0).then_some(max_row_size),
+            });
+        }
+        if self.anonymous_idle.is_some() || self.max_row_size.is_some() {
+            return Err(Error::usage(
+                "only the native dialect has ServerOptions::anonymous_idle and max_row_size: the \
+                 others have the lifetimes and limits of their Go packages",
+            ));
+        }
+        Ok(Bounds {
+            anonymous_idle: None,
+            max_row_size: None,
+        })
     }
 }
 

@@ -453,6 +453,9 @@ impl Session {
     /// client has one. What is written after that, such as a farewell flash (or a renewal,
     /// or a deadline), is in a new session, whose cookie then takes the place of the old.
     ///
+    /// If the request's cookies are [ambiguous](Refusal::Ambiguous), nothing says which session
+    /// is to end: saving is then a [gone](Error::is_gone) error, and the client logs out again.
+    ///
     /// # Errors
     /// [Closed](Error::is_closed).
     pub fn logout(&self) -> Result<(), Error> {

@@ -6,8 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::client_host::is_loopback;
 use super::cookie_header::CookieHeader;
+use super::foreign_cookies::ForeignCookies;
+use super::opened_cookies::OpenedCookies;
+use super::request_url::RequestUrl;
 use super::state::{Came, State};
-use super::store::{self, Store, Stores};
+use super::store::{Store, Stores};
 use super::{Error, Refusal, ResponseFields, Session};
 
 /// The sessions of one request. Each is loaded when it is first asked for, and is the
@@ -26,7 +29,8 @@ use super::{Error, Refusal, ResponseFields, Session};
 /// let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
 /// let stores = Stores::from(CookieStore::new(codecs)?);
 ///
-/// let sessions = Sessions::of_request(&stores, [b"__Host-id=.."].map(|field| &field[..]), Some(b"example.com"));
+/// let cookies = [&b"__Host-id=.."[..]];
+/// let sessions = Sessions::of_request(&stores, cookies, Some(b"example.com"), "/visits");
 /// sessions.session().await?.insert("visits", 1)?;
 /// let fields = sessions.finish().await?.expect("a session was asked for");
 /// assert_eq!(fields.set_cookies().len(), 1);
@@ -44,9 +48,15 @@ struct Shared {
     stores: Stores,
     /// The session that is asked for without a name.
     first: Option<String>,
-    cookies: Arc<CookieHeader>,
-    is_loopback: bool,
+    request: Arc<Request>,
     loaded: Mutex<Loaded>,
+}
+
+/// A request as the client sent it.
+struct Request {
+    cookies: CookieHeader,
+    url: RequestUrl,
+    is_loopback: bool,
 }
 
 /// The sessions that were asked for.
@@ -70,20 +80,29 @@ impl Loaded {
 }
 
 impl Sessions {
-    /// The sessions of a request with these Cookie fields and this Host (`:authority` in
-    /// HTTP/2), as [`client_host`](super::client_host) says which it is.
+    /// The sessions of a request with these Cookie fields, this Host (`:authority` in HTTP/2),
+    /// as [`client_host`](super::client_host) says which it is, and this path, as the browser
+    /// sent it: not decoded, and with what routers strip.
+    ///
+    /// Host and path say from where cookies can be [removed](Refusal::Ambiguous) that another
+    /// host planted.
     #[must_use]
     pub fn of_request<'f>(
         stores: &Stores,
         cookies: impl IntoIterator<Item = &'f [u8]>,
         host: Option<&[u8]>,
+        path: &str,
     ) -> Self {
+        let request = Request {
+            cookies: CookieHeader::new(cookies),
+            url: RequestUrl::new(host, path),
+            is_loopback: host.is_some_and(is_loopback),
+        };
         Sessions(Arc::new(Shared {
             outer: None,
             stores: stores.clone(),
             first: stores.first_name().map(str::to_owned),
-            cookies: Arc::new(CookieHeader::new(cookies)),
-            is_loopback: host.is_some_and(is_loopback),
+            request: Arc::new(request),
             loaded: Mutex::default(),
         }))
     }
@@ -100,8 +119,7 @@ impl Sessions {
             outer: Some(self.clone()),
             stores: stores.only(is_new),
             first: stores.first_name().map(str::to_owned),
-            cookies: self.0.cookies.clone(),
-            is_loopback: self.0.is_loopback,
+            request: self.0.request.clone(),
             loaded: Mutex::new(Loaded {
                 is_passive: self.loaded().is_passive,
                 ..Loaded::default()
@@ -203,7 +221,7 @@ impl Sessions {
         if let Some(session) = loaded.find(place) {
             return Ok(session);
         }
-        let session = Session::new(store.clone(), self.0.is_loopback, state);
+        let session = Session::new(store.clone(), self.0.request.is_loopback, state);
         if loaded.is_closed {
             session.close();
         }
@@ -217,50 +235,17 @@ impl Sessions {
     /// What the request's cookies of that store are good for.
     async fn open(&self, store: &dyn Store) -> Result<State, Error> {
         let setup = store.setup();
-        let Ok(values) = self.0.cookies.values(store.name()) else {
-            return Ok(State::new(setup, Came::DeadCookie, Some(Refusal::TooMany)));
+        let Ok(values) = self.0.request.cookies.values(store.name()) else {
+            return Ok(State::new(setup, Came::Cookie, Some(Refusal::TooMany)));
         };
-        let mut record: Option<Box<store::Record>> = None;
-        let mut moved = None;
-        let mut refused: Option<Refusal> = None;
-        let mut is_dead = true;
-        for value in &values {
-            let refusal = match store.load(value).await? {
-                store::Loaded::Dead(refusal) => refusal,
-                store::Loaded::Refused(refusal) => {
-                    is_dead &= setup.cookie.removes(refusal);
-                    refusal
-                }
-                store::Loaded::Moved(session) => {
-                    moved = moved.or(Some(session));
-                    continue;
-                }
-                store::Loaded::Live(live) => {
-                    match &record {
-                        None => record = Some(live),
-                        Some(first) if first.is_same_as(&live) => {}
-                        Some(_) => {
-                            let refusal = Some(Refusal::Ambiguous);
-                            return Ok(State::new(setup, Came::DeadCookie, refusal));
-                        }
-                    }
-                    continue;
-                }
-            };
-            refused = refused.or(Some(refusal));
-        }
-        Ok(match (record, moved) {
-            (Some(record), _) => State::loaded(*record, setup),
-            (None, Some(moved)) => State::superseded(*moved, setup),
-            (None, None) => {
-                let came = match refused {
-                    None => Came::Nothing,
-                    Some(_) if is_dead => Came::DeadCookie,
-                    Some(_) => Came::Cookie,
-                };
-                State::new(setup, came, refused)
+        let mut opened = OpenedCookies::default();
+        for value in values {
+            let loaded = store.load(value).await?;
+            if opened.add(loaded, setup).is_err() {
+                return Ok(State::new(setup, Came::Cookie, Some(Refusal::Ambiguous)));
             }
-        })
+        }
+        Ok(opened.into_state(setup))
     }
 
     /// Saves the sessions that were written to, and says what the response is to carry;
@@ -278,6 +263,7 @@ impl Sessions {
             return Ok(None);
         }
         let mut set_cookies = Vec::new();
+        let mut foreign = ForeignCookies::of_request(&self.0.request.url);
         let mut is_transient = false;
         for session in sessions {
             match session.commit().await {
@@ -286,8 +272,8 @@ impl Sessions {
                 }
                 committed => committed?,
             }
-            session.set_cookies_into(&mut set_cookies);
-            is_transient |= session.is_superseded();
+            session.set_cookies_into(&mut foreign, &mut set_cookies);
+            is_transient |= session.leaves_cookie();
         }
         Ok(Some(
             ResponseFields::new(set_cookies).transient(is_transient),
@@ -307,8 +293,17 @@ impl Sessions {
 
     /// Saves nothing: the response that leaves is another one, or there was nothing to
     /// save. The sessions take no more changes.
-    pub fn abandon(&self) {
-        self.close();
+    ///
+    /// Returns what the other response carries all the same, if anything: the removals of cookies
+    /// that [another host may have planted](Refusal::Ambiguous), without which the next request
+    /// would fail as this one did. They never touch the application's own cookie.
+    pub fn abandon(&self) -> Option<ResponseFields> {
+        let mut removals = Vec::new();
+        let mut foreign = ForeignCookies::of_request(&self.0.request.url);
+        for session in self.close() {
+            session.remove_foreign(&mut foreign, false, &mut removals);
+        }
+        (!removals.is_empty()).then(|| ResponseFields::new(removals))
     }
 
     /// Whether a session was asked for, so that [`finish`](Sessions::finish) has something

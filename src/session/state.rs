@@ -41,9 +41,9 @@ pub(super) struct State {
     cookie_end: Option<UnixTime>,
     /// The cookies of that name that the client sent.
     came: Came,
-    /// Whether the client has been sent another cookie by a request before this one: then
-    /// this one sets and removes none, and only a login is saved.
-    is_superseded: bool,
+    /// True if the client may have a good cookie that this request does not know: then this one
+    /// sets and removes none in its place, and only a login is saved.
+    leaves_cookie: bool,
     /// Whether this request counts as no use of the session.
     is_passive: bool,
     /// Whether the session has ended where it was kept, by this request or before.
@@ -110,6 +110,7 @@ impl State {
         State {
             is_new: true,
             refusal,
+            leaves_cookie: refusal.is_some_and(Refusal::leaves_cookie),
             ..State::of(content, setup, came)
         }
     }
@@ -127,7 +128,6 @@ impl State {
     pub(super) fn superseded(moved: Moved, setup: &Setup) -> Self {
         let new = State::new(setup, Came::Cookie, Some(Refusal::Moved));
         State {
-            is_superseded: true,
             is_new: moved.content.is_none(),
             content: moved.content.unwrap_or(new.content),
             kept: moved.renewed,
@@ -149,7 +149,7 @@ impl State {
             cookie_life: setup.cookie_life.clone(),
             cookie_end: None,
             came,
-            is_superseded: false,
+            leaves_cookie: false,
             is_passive: false,
             has_ended: false,
             is_new: false,
@@ -177,13 +177,13 @@ impl State {
     /// Where the session is kept; none, if it is not, or not yet, or not to be read.
     pub(super) fn kept(&self) -> Option<Arc<Kept>> {
         let is_itself = !matches!(self.fate, Fate::Replaced { .. });
-        let is_read = !(self.is_superseded && self.is_new);
+        let is_read = !(self.leaves_cookie && self.is_new);
         self.kept.clone().filter(|_| is_itself && is_read)
     }
 
-    /// Whether the client has another cookie by now than the one it sent.
-    pub(super) fn is_superseded(&self) -> bool {
-        self.is_superseded
+    /// True if the client may have a good cookie that this request does not know.
+    pub(super) fn leaves_cookie(&self) -> bool {
+        self.leaves_cookie
     }
 
     pub(super) fn came(&self) -> Came {
@@ -314,8 +314,7 @@ impl State {
         self.check_not_closed()?;
         Owner::check_name(&owner).map_err(|error| Error::usage(error.to_string()))?;
         // What ended has left nothing to keep.
-        let keeps = keeps_values && self.phase == Phase::Live && !self.is_superseded;
-        self.is_superseded = false;
+        let keeps = keeps_values && self.phase == Phase::Live && !self.leaves_cookie;
         let kept = keeps.then(|| (self.content.values.clone(), self.log.clone()));
         let keeps_fate = !matches!(self.fate, Fate::Replaced { keeps: false });
         self.begin_anew(Phase::Live, lifetime, now);
@@ -350,6 +349,9 @@ impl State {
 
     /// Forgets all but whose sessions are to end, and which one this takes the place of.
     fn begin_anew(&mut self, phase: Phase, lifetime: &Lifetime, now: UnixTime) {
+        // A login has a cookie of its own.
+        let is_login = phase == Phase::Live;
+        self.leaves_cookie = !is_login && self.refusal.is_some_and(Refusal::leaves_cookie);
         self.phase = phase;
         self.incarnation += 1;
         // Whoever has read the session has read another.
@@ -547,12 +549,12 @@ impl State {
         !self.revokes.is_empty() || self.ends_in_vain()
     }
 
-    /// Whether a request whose ID has moved logs out of a session that it cannot know: one that
-    /// somebody has logged in to since.
+    /// True if the request logs out of a session that it cannot know: one of a later login, or
+    /// one of several.
     fn ends_in_vain(&self) -> bool {
         let ends = matches!(self.phase, Phase::LoggedOut | Phase::Destroyed)
             || matches!(self.fate, Fate::Replaced { .. });
-        self.is_superseded && ends && self.kept.is_none() && !self.has_ended
+        self.leaves_cookie && ends && self.kept.is_none() && !self.has_ended
     }
 
     pub(super) fn outgoing(&self) -> Outgoing {

@@ -173,8 +173,9 @@ impl Loaded {
 }
 
 /// A session whose client has been sent another ID.
-#[derive(Default)]
 pub(super) struct Moved {
+    /// The key of the session now, or of the one that took its place.
+    pub(super) successor: Key,
     /// The session, if it is the same under the new ID: to be ended, never to be opened.
     pub(super) renewed: Option<Arc<Kept>>,
     /// What it holds, where the store grants a look at it.
@@ -187,17 +188,6 @@ pub(super) struct Record {
     /// The date of its cookie, which stays.
     pub(super) sealed_at: UnixTime,
     pub(super) kept: Option<Arc<Kept>>,
-}
-
-impl Record {
-    /// Whether both are one session, by its ID. Sessions that live in their cookies are
-    /// never two cookies.
-    pub(super) fn is_same_as(&self, other: &Record) -> bool {
-        match (&self.kept, &other.kept) {
-            (Some(one), Some(other)) => one.key == other.key,
-            _ => false,
-        }
-    }
 }
 
 /// Where a session is kept, and the state it was seen in there.

@@ -110,7 +110,7 @@ impl Jar {
     pub fn sessions(&self, stores: impl Into<Stores>) -> Sessions {
         let cookie = self.cookie();
         let fields = (!cookie.is_empty()).then_some(cookie.as_bytes());
-        Sessions::of_request(&stores.into(), fields, Some(b"localhost"))
+        Sessions::of_request(&stores.into(), fields, Some(b"localhost"), "/")
     }
 }
 

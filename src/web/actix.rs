@@ -98,21 +98,28 @@ impl SessionMiddleware {
 }
 
 /// What makes a response of a session error of one request.
-struct ErrorPage(Option<(OnError, RequestHead)>);
+struct ErrorPage {
+    custom: Option<(OnError, RequestHead)>,
+    sessions: Sessions,
+}
 
 impl ErrorPage {
     /// The head is copied only where something looks at it. (The request itself must not be
     /// held: actix-web panics while it routes a request that has a second owner.)
-    fn new(on_error: Option<&OnError>, request: &RequestHead) -> Self {
-        ErrorPage(on_error.map(|respond| (respond.clone(), request.clone())))
+    fn new(on_error: Option<&OnError>, request: &RequestHead, sessions: Sessions) -> Self {
+        ErrorPage {
+            custom: on_error.map(|respond| (respond.clone(), request.clone())),
+            sessions,
+        }
     }
 
     fn respond(&self, error: &Error) -> HttpResponse {
-        let mut response = match &self.0 {
+        let fields = self.sessions.abandon();
+        let mut response = match &self.custom {
             Some((respond, request)) => respond(error, request),
             None => error.error_response(),
         };
-        fields::add_to_error(error, response.headers_mut());
+        fields::add_to_error(error, fields, response.headers_mut());
         response.extensions_mut().insert(Failed {
             error: error.clone(),
             is_answered: true,
@@ -128,7 +135,9 @@ async fn finish_response<B>(
 ) -> ServiceResponse<EitherBody<B>> {
     let (request, mut response) = response.into_parts();
     if is_answered(&response) {
-        sessions.abandon();
+        if let Some(fields) = sessions.abandon() {
+            add(fields, &mut response);
+        }
         return ServiceResponse::new(request, response.map_into_left_body());
     }
     let finished = finish(sessions, session_error(&response)).await;
@@ -154,11 +163,11 @@ async fn finish_error(
     error: actix_web::Error,
 ) -> actix_web::Error {
     let response = error.error_response();
-    if is_answered(&response) {
-        sessions.abandon();
-        return error;
-    }
-    match finish(sessions, session_error(&response)).await {
+    let finished = match is_answered(&response) {
+        true => Ok(sessions.abandon()),
+        false => finish(sessions, session_error(&response)).await,
+    };
+    match finished {
         Ok(None) => error,
         Ok(Some(fields)) => Finished::Error(error, fields).into(),
         Err(error) => {
@@ -299,7 +308,7 @@ where
             Some(outer) => outer.within(stores),
             None => sessions_of(stores, request.head()),
         };
-        let error_page = ErrorPage::new(on_error.as_ref(), request.head());
+        let error_page = ErrorPage::new(on_error.as_ref(), request.head(), sessions.clone());
         request.extensions_mut().insert(sessions.clone());
         let response = self.service.call(request);
         Box::pin(async move {
@@ -313,7 +322,7 @@ where
 
 fn sessions_of(stores: &Stores, request: &RequestHead) -> Sessions {
     let authority = request.uri.authority().map(Authority::as_str);
-    fields::sessions_of(stores, authority, &request.headers)
+    fields::sessions_of(stores, authority, request.uri.path(), &request.headers)
 }
 
 /// Moves the sessions' fields to the response.

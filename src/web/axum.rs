@@ -4,9 +4,10 @@
 use std::any::Any;
 use std::convert::Infallible;
 
-use axum_core::body::Body;
-use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
-use axum_core::response::{IntoResponse, Response};
+use axum::body::Body;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts, OriginalUri};
+use axum::response::{IntoResponse, Response};
+use http::Uri;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 
@@ -75,6 +76,12 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         failed(self)
     }
+}
+
+/// The target of a request before routers stripped anything, once a router has seen it.
+pub(super) fn original_uri(request: &Parts) -> Option<&Uri> {
+    let original = request.extensions.get::<OriginalUri>();
+    original.map(|OriginalUri(uri)| uri)
 }
 
 /// Says on the page of an error what the developer can do, in debug builds and where the body

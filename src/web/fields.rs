@@ -25,10 +25,12 @@ const CACHE_CONTROL: &str = "cache-control";
 const RETRY_AFTER: &str = "retry-after"; // in seconds
 const VARY: &str = "vary";
 
-/// The sessions of a request: its target's authority, if it has one, is the host.
+/// The sessions of a request: its target's authority, if it has one, is the host. The path is
+/// that of the target.
 pub(super) fn sessions_of(
     stores: &Stores,
     authority: Option<&str>,
+    path: &str,
     headers: &impl Fields,
 ) -> Sessions {
     let host = match authority {
@@ -40,7 +42,7 @@ pub(super) fn sessions_of(
         headers.values("x-forwarded-host"),
         headers.values("forwarded"),
     );
-    Sessions::of_request(stores, headers.values("cookie"), host)
+    Sessions::of_request(stores, headers.values("cookie"), host, path)
 }
 
 /// Moves the sessions' fields to a response, which the application may have declared public.
@@ -61,9 +63,16 @@ pub(super) fn add(fields: ResponseFields, is_public: bool, headers: &mut impl Fi
     headers.remove(|name| fields.removes(name));
 }
 
-/// Adds what the response to a session error carries: no cache keeps it, and where too many saves
-/// were in flight, the client is asked to retry.
-pub(super) fn add_to_error(error: &Error, headers: &mut impl Fields) {
+/// Adds what the response to a session error carries: the fields of the abandoned sessions; no
+/// cache keeps it, and where too many saves were in flight, the client is asked to retry.
+pub(super) fn add_to_error(
+    error: &Error,
+    fields: Option<ResponseFields>,
+    headers: &mut impl Fields,
+) {
+    if let Some(fields) = fields {
+        add(fields, false, headers);
+    }
     headers.set(CACHE_CONTROL, "no-store");
     headers.remove(ResponseFields::is_targeted);
     if error.is_overloaded() && headers.values(RETRY_AFTER).next().is_none() {

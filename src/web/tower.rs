@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use http::request::Parts;
 use http::uri::Authority;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Uri};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -240,8 +240,18 @@ where
 }
 
 fn sessions_of(stores: &Stores, request: &Parts) -> Sessions {
-    let authority = request.uri.authority().map(Authority::as_str);
-    fields::sessions_of(stores, authority, &request.headers)
+    let uri = uri_of(request);
+    let authority = uri.authority().map(Authority::as_str);
+    fields::sessions_of(stores, authority, uri.path(), &request.headers)
+}
+
+/// The request's target. Routers of axum strip what routers around them matched.
+fn uri_of(request: &Parts) -> &Uri {
+    #[cfg(feature = "axum")]
+    if let Some(original) = super::axum::original_uri(request) {
+        return original;
+    }
+    &request.uri
 }
 
 /// What makes a response of a session error of one request.
@@ -261,13 +271,14 @@ impl<B> ErrorPage<B> {
         }
     }
 
-    fn respond(&self, error: &Error) -> Response<B> {
+    fn respond(&self, sessions: &Sessions, error: &Error) -> Response<B> {
+        let fields = sessions.abandon();
         error.log();
         let mut response = match self {
             ErrorPage::Default(respond) => respond(error),
             ErrorPage::Custom(respond, request) => respond(error, request),
         };
-        fields::add_to_error(error, response.headers_mut());
+        fields::add_to_error(error, fields, response.headers_mut());
         response.extensions_mut().insert(Failed {
             error: error.clone(),
             is_answered: true,
@@ -300,12 +311,13 @@ where
         let (sessions, error_page) = (&*this.sessions, &*this.error_page);
         if this.finish.is_none() {
             let response = ready!(this.response.poll(context));
-            let response = response.inspect_err(|_| sessions.abandon())?;
-            if let Some(failed) = response.extensions().get::<Failed>() {
+            let response = response.inspect_err(|_| {
                 sessions.abandon();
+            })?;
+            if let Some(failed) = response.extensions().get::<Failed>() {
                 return Poll::Ready(Ok(match failed.is_answered {
-                    true => response,
-                    false => error_page.respond(&failed.error),
+                    true => abandoned(sessions, response),
+                    false => error_page.respond(sessions, &failed.error),
                 }));
             }
             if !sessions.were_asked_for() {
@@ -329,7 +341,7 @@ where
                 }
                 response
             }
-            Err(error) => error_page.respond(&error),
+            Err(error) => error_page.respond(sessions, &error),
         }))
     }
 }
@@ -338,6 +350,14 @@ impl<F, B> fmt::Debug for ResponseFuture<F, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
+}
+
+/// The response that a layer within has made of a session error.
+fn abandoned<B>(sessions: &Sessions, mut response: Response<B>) -> Response<B> {
+    if let Some(fields) = sessions.abandon() {
+        add(fields, &mut response);
+    }
+    response
 }
 
 /// Moves the sessions' fields to the response.

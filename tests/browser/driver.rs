@@ -102,8 +102,14 @@ impl Browser {
         assert!(!page.contains(text), "{text:?} is on the page: {page}");
     }
 
-    async fn page(&self) -> String {
+    pub(crate) async fn page(&self) -> String {
         self.script("return document.body ? document.body.innerText : ''")
+            .await
+    }
+
+    /// Returns the text of the page's alert; it is empty if the page has none.
+    pub(crate) async fn alert(&self) -> String {
+        self.script("return document.querySelector('[role=alert]').innerText")
             .await
     }
 

@@ -1,14 +1,15 @@
-//! The example `login` in a real browser: headless Chromium, driven by chromedriver. What
+//! The demo in a real browser: headless Chromium, driven by chromedriver. What
 //! the browser says of the cookie is what counts.
 //!
 //! Where there is no chromedriver the test says so and passes, unless
 //! `SILVERBACK_REQUIRE` names `chromedriver`. Screenshots are left in the target
 //! directory's `tmp`.
 
-mod driver;
-#[path = "../../examples/login/main.rs"]
+#[path = "../../examples/demo/src/main.rs"]
 #[allow(dead_code)] // its `main`
-mod login;
+mod demo;
+mod driver;
+mod planted;
 #[path = "../support/required.rs"]
 mod required;
 
@@ -31,10 +32,10 @@ async fn serve(app: Router) -> SocketAddr {
     address
 }
 
-/// The example, with keys of its own.
-fn demo(backend: Option<Arc<dyn Backend>>) -> Router {
-    let keys = login::Keys::new(KeyPairs::generate(1).unwrap()).unwrap();
-    login::app(keys, backend).unwrap()
+/// Makes the demo's application, with keys of its own.
+fn demo_app(backend: Option<Arc<dyn Backend>>) -> Router {
+    let keys = demo::Keys::new(KeyPairs::generate(1).unwrap()).unwrap();
+    demo::app(keys, backend).unwrap()
 }
 
 /// A page that counts, with the default cookie, and can end the session.
@@ -62,7 +63,7 @@ async fn a_person_logs_in_and_out() {
     let Some(browser) = Browser::start().await else {
         return;
     };
-    let address = serve(demo(None)).await;
+    let address = serve(demo_app(None)).await;
     let home = format!("http://{address}/");
 
     browser.open(&home).await;
@@ -72,10 +73,18 @@ async fn a_person_logs_in_and_out() {
     browser.click("#login").await;
     browser.sees("Hello, Koko <3").await;
     browser.sees("This message is shown once").await;
+    for fact in [
+        "after 30 minutes without use, after 12 hours in any case, or when you close the browser",
+        "HttpOnly",
+        "SameSite=Lax",
+        "of 4,096 bytes",
+    ] {
+        browser.sees(fact).await;
+    }
     browser.screenshot("welcome", 900, 700).await;
     browser.screenshot("welcome-on-a-phone", 390, 844).await;
     browser.click("#again").await;
-    browser.sees("seen 2 times").await;
+    browser.sees("Seen 2 times").await;
     browser.sees_no("shown once").await;
 
     let cookie = browser.cookie("id").await.unwrap();
@@ -86,26 +95,39 @@ async fn a_person_logs_in_and_out() {
     assert_eq!(browser.script("return document.cookie").await, "");
 
     browser.click("#rotate").await;
-    browser
-        .sees("came sealed by key 2 and leaves sealed by key 1, the newest")
-        .await;
-    browser.sees("seen 3 times").await;
-    browser.screenshot("rotated", 900, 700).await;
+    browser.sees("The keys were rotated").await;
+    browser.sees("Signed by an older key").await;
+    browser.sees("Seen 3 times").await;
+    browser.screenshot("rotated", 900, 1400).await;
     browser.click("#again").await;
-    browser.sees("seen 4 times").await;
-    browser.sees_no("came sealed").await;
+    browser.sees("Seen 4 times").await;
+    browser.sees_no("The keys were rotated").await;
 
+    browser.sees("Encrypted and signed").await;
+    browser.sees_no("signed and not encrypted").await;
+    browser.click("#encryption").await;
+    browser.sees("signed and not encrypted").await;
+    browser.sees("Chrome on Linux").await;
+    browser.screenshot("signed", 900, 1400).await;
+
+    let value = browser.cookie("id").await.unwrap().value().to_owned();
+    browser.sees(&value).await;
     browser.click("#tamper").await;
-    browser.sees("Your cookie was refused: not valid").await;
+    browser.sees("Your cookie was refused: its signature").await;
+    assert!(browser.alert().await.contains("refused"));
     browser.sees("Who are you?").await;
+    browser.sees(&value).await;
+    let forged = browser.cookie("id").await.unwrap().value().to_owned();
+    browser.sees(&forged).await;
+    assert_ne!(value, forged);
     browser.screenshot("tampered", 900, 700).await;
 
     browser.type_into("input[name=name]", "Koko").await;
     browser.click("input[name=remember]").await;
     browser.click("#login").await;
-    browser.sees("seen 1 time since").await;
+    browser.sees("Seen 1 time since").await;
     browser
-        .sees("ends in 30 days at the latest, and survives closing")
+        .sees("after 14 days without use, after 30 days in any case")
         .await;
     let remembered = browser.cookie("id").await.unwrap();
     assert!(remembered.expires().is_some());
@@ -114,7 +136,14 @@ async fn a_person_logs_in_and_out() {
     browser.click("#logout").await;
     browser.sees("Who are you?").await;
     browser.sees_no("refused").await;
+    browser.sees("No cookie yet").await;
     assert_eq!(browser.cookie("id").await, None);
+
+    browser.open(&format!("{home}nowhere")).await;
+    browser.sees("There is no page at /nowhere").await;
+    let status = "return `${performance.getEntriesByType('navigation')[0].responseStatus}`";
+    assert_eq!(browser.script(status).await, "404");
+    browser.screenshot("not-found", 900, 700).await;
     browser.close().await;
 }
 
@@ -147,7 +176,7 @@ async fn a_person_logs_other_devices_out() {
     };
     let home = format!(
         "http://{}/",
-        serve(demo(Some(Arc::new(Memory::new())))).await
+        serve(demo_app(Some(Arc::new(Memory::new())))).await
     );
     log_in(&laptop, &home).await;
     laptop.screenshot("in-a-server", 900, 700).await;
@@ -183,14 +212,12 @@ async fn a_person_logs_other_devices_out() {
 
     log_in(&tablet, &home).await;
     tablet.click("#rotate").await;
-    tablet
-        .sees("came sealed by key 2 and leaves sealed by key 1, the newest")
-        .await;
+    tablet.sees("The keys were rotated").await;
     laptop.open(&format!("{home}devices")).await;
     laptop.sees("Firefox on Android").await;
     laptop.screenshot("devices", 900, 700).await;
     laptop.click("#end-others").await;
-    laptop.sees("You are logged out everywhere else").await;
+    laptop.sees("All other devices are logged out").await;
     laptop.screenshot("alone", 900, 700).await;
     for other in [&phone, &tablet] {
         other.open(&format!("{home}devices")).await;
@@ -198,7 +225,8 @@ async fn a_person_logs_other_devices_out() {
             .sees("You are logged out: your session has ended")
             .await;
         other.sees("Who are you?").await;
-        other.sees_no("came sealed").await;
+        assert!(other.alert().await.contains("your session has ended"));
+        other.sees_no("The keys were rotated").await;
     }
     laptop.click("#back").await;
     laptop.sees("Hello, Koko").await;

@@ -1,4 +1,4 @@
-//! Every command and every exit code.
+//! The commands for cookies, and the exit codes.
 
 use crate::program::{command, run, silverback};
 
@@ -17,7 +17,7 @@ fn decode(extra: &[&str], cookie: &str) -> crate::program::Run {
 }
 
 #[test]
-fn keygen_prints_a_spec_that_the_other_commands_take() {
+fn keygen_prints_a_spec_that_the_other_commands_read() {
     for (arguments, pairs, with_block) in [
         (&["keygen"][..], 1, true),
         (&["keygen", "--pairs", "3"], 3, true),
@@ -40,7 +40,7 @@ fn keygen_prints_a_spec_that_the_other_commands_take() {
 }
 
 #[test]
-fn each_serializer_comes_back_as_json() {
+fn each_serializer_is_decoded_as_json() {
     for (serializer, input, picture) in [
         ("gob", "\"ap\\u00e9\"", "\"apé\""),
         (
@@ -78,7 +78,7 @@ fn each_cipher_and_hash_function_opens_only_its_own() {
             }
         }
     }
-    // Encryption is not what authenticates: the wrong cipher gives other bytes.
+    // Encryption does not authenticate: the wrong cipher gives other bytes.
     let cookie = seal(
         &["--cipher", "cfb", "--serializer", "raw"],
         "seventeen bytes..",
@@ -138,13 +138,13 @@ fn refusals_exit_with_1_and_name_their_kind() {
 
 #[cfg(unix)]
 #[test]
-fn a_cookie_that_is_no_text_is_not_valid() {
+fn a_cookie_that_is_not_text_is_not_valid() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
 
-    let no_text = OsStr::from_bytes(b"\xff\xfe");
+    let not_text = OsStr::from_bytes(b"\xff\xfe");
     let arguments = ["decode", "--keys", KEYS, "--name", "sid"].map(OsStr::new);
-    silverback(arguments.iter().chain(&[no_text]), "").fails(1);
+    silverback(arguments.iter().chain(&[not_text]), "").fails(1);
     let lines = silverback(
         ["decode", "--keys", KEYS, "--name", "sid", "-"],
         b"\xff\xfe\n",
@@ -153,7 +153,7 @@ fn a_cookie_that_is_no_text_is_not_valid() {
 }
 
 #[test]
-fn many_cookies_are_answered_a_line_each() {
+fn each_cookie_of_many_gets_one_line() {
     let (old, good) = (
         seal(&["--at", "1000"], "\"old\""),
         seal(&["--at", "9000"], "\"good\""),
@@ -205,7 +205,7 @@ fn a_cookie_of_one_mebibyte_is_too_long() {
 }
 
 #[test]
-fn sealing_too_much_is_too_long_and_gives_both_figures() {
+fn a_payload_that_is_too_long_to_seal_is_refused_with_both_lengths() {
     let arguments = [
         "encode",
         "--keys",
@@ -310,7 +310,7 @@ fn wrong_use_exits_with_2_and_never_echoes_a_key() {
                 "/x",
                 "x",
             ],
-            "does not go with",
+            "cannot be used with",
         ),
         (
             &[
@@ -364,7 +364,7 @@ fn wrong_use_exits_with_2_and_never_echoes_a_key() {
         ),
         (
             &["decode", "--name", "sid", secret, secret],
-            "does not belong",
+            "unexpected argument",
         ),
         (&[secret], "no such command"),
     ];
@@ -379,7 +379,7 @@ fn wrong_use_exits_with_2_and_never_echoes_a_key() {
 }
 
 #[test]
-fn what_cannot_be_encoded_is_wrong_use() {
+fn input_that_cannot_be_encoded_is_wrong_use() {
     let encode = |extra: &[&str], input: &[u8]| {
         let arguments = ["encode", "--keys", KEYS, "--name", "sid"];
         silverback(arguments.iter().chain(extra), input).fails(2)
@@ -400,7 +400,7 @@ fn what_cannot_be_encoded_is_wrong_use() {
 }
 
 #[test]
-fn weak_keys_need_to_be_admitted() {
+fn weak_keys_need_an_option() {
     let weak = ["--keys", "00ff", "--name", "sid"];
     assert!(
         silverback(["encode"].iter().chain(&weak), "\"a\"")
@@ -439,14 +439,14 @@ fn keys_come_from_a_file_or_the_environment() {
     };
     from_environment(KEYS).ok();
     assert!(!from_environment("5ec2e7").fails(2).contains("5ec2e7"));
-    // What is said on the line goes before what is in the environment.
+    // The option takes precedence over the environment.
     let mut decode = command(["decode", "--keys", KEYS, "--name", "sid", &cookie]);
     decode.env("SILVERBACK_KEYS", OTHER);
     run(decode, "").ok();
 }
 
 #[test]
-fn verbose_says_which_key_the_age_and_staleness() {
+fn verbose_prints_the_key_the_age_and_staleness() {
     let cookie = seal(&["--at", "1000"], "\"ape\"");
     let rotated = format!("{OTHER},{KEYS}");
     let answered = silverback(
@@ -472,9 +472,9 @@ fn verbose_says_which_key_the_age_and_staleness() {
     );
 }
 
-/// The digits that a Go program decodes, and one that takes them as they are, are two keys.
+/// A Go program may decode the digits of a key, or use them as the key: these are two keys.
 #[test]
-fn another_reading_of_the_keys_is_hinted_at() {
+fn a_hint_names_another_reading_of_the_keys() {
     const DIGITS: &str = "000102030405060708090a0b0c0d0e0f";
     let hash = DIGITS.repeat(2);
     let as_text = format!("text={hash}:text={DIGITS}");
@@ -499,7 +499,7 @@ fn another_reading_of_the_keys_is_hinted_at() {
             refused.contains(text) && !refused.contains(DIGITS),
             "{refused}"
         );
-        // None of these keys, however they are read: as before.
+        // If no reading of the keys opens the cookie, there is no hint.
         let refused = with(command, KEYS, &cookie, "").fails(1);
         assert_eq!(refused, "silverback: the cookie is refused: not valid\n");
     }
@@ -507,7 +507,7 @@ fn another_reading_of_the_keys_is_hinted_at() {
     let base64 = "key pair 2 with its hash key read as base64 (b64=) opens it";
     assert!(refused.contains(base64), "{refused}");
 
-    // The block key alone: the MAC holds, and what comes out is no gob.
+    // Only the block key is wrong: the MAC is correct, and the decrypted bytes are not gob.
     let half = format!("{hash}:{DIGITS}");
     let refused = with(
         &["decode"],
@@ -518,7 +518,7 @@ fn another_reading_of_the_keys_is_hinted_at() {
     let block = "key pair 1 with its block key read as text (text=) opens it";
     assert!(refused.fails(1).contains(block));
 
-    // Of many cookies, the first that is not valid; and it need not be fresh.
+    // Of many cookies, the hint is for the first that is not valid. That may be an expired one.
     let old = silverback(
         [
             "encode", "--keys", &as_text, "--name", "sid", "--at", "1000",
@@ -529,14 +529,14 @@ fn another_reading_of_the_keys_is_hinted_at() {
     assert_eq!((refused.status, &*refused.stderr), (1, ""), "of the first");
     let refused = with(&["decode"], &wrongly_read, "-", &old.ok());
     assert_eq!((refused.status, &*refused.stdout), (1, "!not valid\n"));
-    let said = format!("silverback: the first cookie that is not valid: {text}\n");
-    assert_eq!(refused.stderr, said);
+    let hint = format!("silverback: the first cookie that is not valid: {text}\n");
+    assert_eq!(refused.stderr, hint);
 }
 
-/// In the SPEC, in errors and in `--verbose`: key 1 is the newest. (`tests/browser` holds the
-/// demo to it.)
+/// In the SPEC, in errors and in `--verbose`, key 1 is the newest. (`tests/browser` checks the
+/// numbers in the demo.)
 #[test]
-fn keys_have_one_numbering() {
+fn keys_are_numbered_in_the_same_way_everywhere() {
     let specs = [OTHER, KEYS];
     for (number, spec) in (1..).zip(specs) {
         let sealed = ["encode", "--keys", spec, "--name", "sid"];
@@ -549,7 +549,7 @@ fn keys_have_one_numbering() {
             "{}",
             opened.stderr
         );
-        // A wrong pair in the same place is named by the same number.
+        // An error names a wrong pair in the same place by the same number.
         let broken = specs
             .map(|of| if of == spec { "00:00" } else { of })
             .join(",");
@@ -608,7 +608,7 @@ fn inspect_needs_no_key() {
 }
 
 #[test]
-fn reseal_moves_a_cookie_to_the_newest_key_and_keeps_its_date() {
+fn reseal_seals_with_the_newest_key_and_keeps_the_date() {
     let rotated = format!("{OTHER},{KEYS}");
     let reseal = |extra: &[&str], cookie: &str| {
         let arguments = ["reseal", "--keys", &rotated, "--name", "sid"];
@@ -642,7 +642,7 @@ fn reseal_moves_a_cookie_to_the_newest_key_and_keeps_its_date() {
 }
 
 #[test]
-fn reseal_reads_sha1_too() {
+fn reseal_opens_sha1_too() {
     // id 18 of gorilla_valid.json: SHA-1, AES-256, name `a|b`, date 1.
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -697,7 +697,7 @@ fn every_command_has_help() {
 
 #[cfg(unix)]
 #[test]
-fn keys_in_the_environment_are_text() {
+fn keys_in_the_environment_must_be_text() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
 
@@ -705,7 +705,7 @@ fn keys_in_the_environment_are_text() {
     decode.env("SILVERBACK_KEYS", OsStr::from_bytes(b"5ec2e7\xff"));
     let error = run(decode, "").fails(2);
     assert!(
-        error.contains("no text") && !error.contains("5ec2e7"),
+        error.contains("not UTF-8") && !error.contains("5ec2e7"),
         "{error}"
     );
 }
@@ -734,7 +734,7 @@ fn each_line_is_answered_before_the_next_is_read() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_an_error_and_no_panic() {
+fn a_full_disk_is_an_error_and_not_a_panic() {
     use std::fs::OpenOptions;
 
     let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -758,21 +758,21 @@ fn a_full_disk_is_an_error_and_no_panic() {
 }
 
 #[test]
-fn gob_holds_what_json_does() {
+fn gob_can_hold_every_json_value() {
     for (document, picture) in [
         (
             "{\"b\": [1, 2.5, null, {\"c\": true}], \"a\": \"x\"}",
             "{\"a\":\"x\",\"b\":[1,2.5,null,{\"c\":true}]}",
         ),
         ("9223372036854775807", "9223372036854775807"),
-        // No int, but a uint64.
+        // It does not fit an int, and becomes a uint64.
         ("9223372036854775808", "9223372036854775808"),
-        // A float64, in the digits Go prints.
+        // A float64 is printed with Go's digits.
         ("9223372036854775808.0", "9223372036854776000"),
         ("-9223372036854775808", "-9223372036854775808"),
         ("[]", "[]"),
         ("{}", "{}"),
-        // The sign of an exponent is none of a zero's.
+        // `-0` in an exponent is not an integer.
         ("[1e-05, 2E-0, 1e-0]", "[0.00001,2,1]"),
         ("true", "true"),
         ("[-0, -0.0, \"-0\"]", "[0,-0,\"-0\"]"),
@@ -820,17 +820,18 @@ fn edit_changes_its_keys_and_nothing_else() {
             serde_json::json!({"a": 2, "c": [true], "d": {"e": "="}})
         );
     }
-    // What is not named keeps its order and its digits.
+    // Other keys keep their order and their digits.
     let exact = "{\"z\":1.10,\"big\":12345678901234567890123,\"b\":1,\"e\":1e2}";
     let cookie = seal(&["--serializer", "json", "--at", "1000"], exact);
     let edited = edit(&["--serializer", "json", "--set", "b=2"], &cookie).ok();
     let opened = decode(&["--serializer", "json", "--at", "1500"], edited.trim_end()).ok();
     assert_eq!(opened.trim_end(), exact.replace("\"b\":1", "\"b\":2"));
     let string = seal(&["--at", "1500"], "\"no map\"");
-    assert!(edit(&["--set", "a=1"], &string).fails(2).contains("no map"));
+    let refused = edit(&["--set", "a=1"], &string).fails(2);
+    assert!(refused.contains("does not contain a map"), "{refused}");
     let map = seal(&["--at", "1500"], "{}");
     assert!(edit(&["--set", "a"], &map).fails(2).contains("KEY=JSON"));
-    assert!(edit(&["--set", "a={"], &map).fails(2).contains("no JSON"));
+    assert!(edit(&["--set", "a={"], &map).fails(2).contains("not JSON"));
     assert!(
         edit(&["--hash", "sha1", "--set", "a=1"], &map)
             .fails(2)

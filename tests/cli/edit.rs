@@ -1,4 +1,4 @@
-//! `edit` beside a Go program: what is set keeps the Go type that is there.
+//! `edit` on cookies of a Go program: a set value keeps its Go type.
 
 use silverback::codec::{Codec, Codecs, HashKey, KeyPair};
 use silverback::gob::{
@@ -20,16 +20,16 @@ fn edit(session: &Value, arguments: &[&str]) -> Run {
     silverback(edit.iter().chain(arguments).chain(&[&*cookie]), "")
 }
 
-/// The map of an edited cookie, and what was said.
+/// Returns the map of an edited cookie, and the text on standard error.
 fn edited(session: &Value, arguments: &[&str]) -> (Composite, String) {
     let run = edit(session, arguments);
-    let said = run.stderr.clone();
+    let reports = run.stderr.clone();
     let cookie = run.ok();
     let opened = codecs().open("sid", cookie.trim_end()).unwrap();
     let Value::Composite(map) = Value::from_slice(opened.value()).unwrap() else {
         panic!("a session is a map");
     };
-    (map, said)
+    (map, reports)
 }
 
 fn picture(session: &Value) -> serde_json::Value {
@@ -38,7 +38,7 @@ fn picture(session: &Value) -> serde_json::Value {
     serde_json::from_str(&silverback(decode, "").ok()).unwrap()
 }
 
-/// What a key holds, as bytes: name, type and value.
+/// Returns the value of a key as bytes, with its name and type.
 fn bytes(map: &Composite, key: &str) -> Vec<u8> {
     match map.get(key) {
         Some(Value::Interface(value)) => Value::slice_of_interfaces([value.clone()]).to_vec(),
@@ -58,7 +58,7 @@ fn list(name: &str, like: Interface) -> Interface {
     Interface::of(name, like.value().unwrap().clone())
 }
 
-/// A value of each Go type, JSON to set, and the value that it is to be.
+/// Returns, for each Go type, a value, JSON to set, and the expected value.
 fn types() -> Vec<(Interface, &'static str, Interface)> {
     let time = |text: &str| Interface::from(text.parse::<Time>().unwrap());
     let strings = |list: &[&str]| to_interface(&list).unwrap();
@@ -82,10 +82,10 @@ fn types() -> Vec<(Interface, &'static str, Interface)> {
         (1_u32.into(), "2", 2_u32.into()),
         (1_u64.into(), "18446744073709551615", u64::MAX.into()),
         (1_f32.into(), "0.5", 0.5_f32.into()),
-        // As `decode` prints it: the digits of a float32.
+        // `decode` prints these digits for a float32.
         (1_f32.into(), "0.1", 0.1_f32.into()),
         (1_f64.into(), "2", 2_f64.into()),
-        // As `decode` prints it: the digits that tell it from other floats.
+        // `decode` prints the shortest digits that differ from those of other floats.
         (
             1_f64.into(),
             "914271239847172200",
@@ -152,36 +152,36 @@ fn types() -> Vec<(Interface, &'static str, Interface)> {
 }
 
 #[test]
-fn what_is_set_keeps_the_go_type_that_is_there() {
+fn a_set_value_keeps_the_existing_go_type() {
     for (there, json, expected) in types() {
         let name = there.name().to_string_lossy().into_owned();
-        let (map, said) = edited(&alone(there), &["--set", &format!("k={json}")]);
+        let (map, reports) = edited(&alone(there), &["--set", &format!("k={json}")]);
         let Value::Composite(expected) = alone(expected) else {
             panic!("a map");
         };
         assert_eq!(bytes(&map, "k"), bytes(&expected, "k"), "{name} = {json}");
-        assert_eq!(said, "", "{name} = {json}");
+        assert_eq!(reports, "", "{name} = {json}");
     }
 }
 
-/// What `decode` prints can be set again, and changes nothing.
+/// Setting a value to the JSON that `decode` prints does not change it.
 #[test]
-fn what_is_printed_is_what_is_set() {
+fn a_printed_value_can_be_set_again() {
     for (there, ..) in types() {
         let name = there.name().to_string_lossy().into_owned();
         let session = alone(there);
         let json = picture(&session)["k"].to_string();
-        let (map, said) = edited(&session, &["--set", &format!("k={json}")]);
+        let (map, reports) = edited(&session, &["--set", &format!("k={json}")]);
         let Value::Composite(before) = session else {
             panic!("a map");
         };
         assert_eq!(bytes(&map, "k"), bytes(&before, "k"), "{name} = {json}");
-        assert_eq!(said, "", "{name} = {json}");
+        assert_eq!(reports, "", "{name} = {json}");
     }
 }
 
 #[test]
-fn a_value_that_does_not_fit_is_said_to_be_of_another_type() {
+fn the_new_type_of_a_value_that_does_not_fit_is_reported() {
     for (there, json, becomes) in [
         (Interface::from(1_i8), "128", "int"),
         (1_i8.into(), "0.5", "float64"),
@@ -198,17 +198,20 @@ fn a_value_that_does_not_fit_is_said_to_be_of_another_type() {
         (vec![1_u8].into(), "\"no base64!\"", "string"),
     ] {
         let name = there.name().to_string_lossy().into_owned();
-        let (map, said) = edited(&alone(there), &["--set", &format!("k={json}")]);
+        let (map, reports) = edited(&alone(there), &["--set", &format!("k={json}")]);
         let Some(Value::Interface(value)) = map.get("k") else {
             panic!("a value");
         };
         assert_eq!(*value.name(), *becomes, "{name} = {json}");
-        assert!(said.contains(&name) && said.contains(becomes), "{said}");
+        assert!(
+            reports.contains(&name) && reports.contains(becomes),
+            "{reports}"
+        );
     }
 }
 
 #[test]
-fn no_number_becomes_a_float_without_a_word() {
+fn a_wide_integer_is_refused_instead_of_rounded() {
     let (map, _) = edited(&alone(1_i64), &["--set", "new=18446744073709551615"]);
     let Some(Value::Interface(value)) = map.get("new") else {
         panic!("a value");
@@ -261,18 +264,18 @@ fn a_key_can_name_its_type() {
         assert_eq!(picture(&Value::Composite(map))["k"].to_string(), shown);
     }
     let failed = edit(&alone("a"), &["--set", "n:int8=300"]).fails(2);
-    assert!(failed.contains("no int8"), "{failed}");
-    // What is no type's name is part of the key.
-    let (map, said) = edited(
+    assert!(failed.contains("not a valid int8"), "{failed}");
+    // Text that does not name a type is part of the key.
+    let (map, reports) = edited(
         &alone("a"),
         &["--set", "user:1=5", "--set", "a:int:string=\"x\""],
     );
     assert!(map.get("user:1").is_some() && map.get("a:int").is_some());
-    assert!(said.contains("\"user:1\" is new"), "{said}");
+    assert!(reports.contains("\"user:1\" is new"), "{reports}");
 }
 
 #[test]
-fn keys_that_are_no_strings_are_reached() {
+fn keys_that_are_not_strings_can_be_named() {
     let session = || {
         let mut map = std::collections::BTreeMap::new();
         map.insert(5_i16, "five");
@@ -282,14 +285,14 @@ fn keys_that_are_no_strings_are_reached() {
         };
         Value::Composite(typed)
     };
-    let (map, said) = edited(&session(), &["--set", "5=\"cinq\"", "--unset", "6"]);
+    let (map, reports) = edited(&session(), &["--set", "5=\"cinq\"", "--unset", "6"]);
     assert_eq!(
         picture(&Value::Composite(map)),
         serde_json::json!({"5": "cinq"})
     );
-    assert_eq!(said, "");
+    assert_eq!(reports, "");
 
-    // The same text twice, by their types.
+    // Keys with the same text are named with their types.
     #[derive(PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
     #[serde(untagged)]
     enum Key {
@@ -303,7 +306,7 @@ fn keys_that_are_no_strings_are_reached() {
         (Key::Text("5"), "text"),
     ]);
     let session = silverback::gob::to_value(&keys).unwrap();
-    let (map, said) = edited(
+    let (map, reports) = edited(
         &session,
         &[
             "--set",
@@ -314,7 +317,7 @@ fn keys_that_are_no_strings_are_reached() {
             "5=\"t\"",
         ],
     );
-    assert_eq!(said, "");
+    assert_eq!(reports, "");
     let mut held: Vec<String> = map
         .entries()
         .map(|(_, value)| silverback::gob::from_value(value).unwrap())
@@ -327,11 +330,14 @@ fn keys_that_are_no_strings_are_reached() {
 }
 
 #[test]
-fn a_key_that_is_not_there_is_said() {
-    let (_, said) = edited(&alone("a"), &["--unset", "z"]);
-    assert!(said.contains("no key \"z\""), "{said}");
-    let (_, said) = edited(&alone("a"), &["--set", "z=1"]);
-    assert!(said.contains("\"z\" is new; its type is int"), "{said}");
+fn missing_and_new_keys_are_reported() {
+    let (_, reports) = edited(&alone("a"), &["--unset", "z"]);
+    assert!(reports.contains("no key \"z\""), "{reports}");
+    let (_, reports) = edited(&alone("a"), &["--set", "z=1"]);
+    assert!(
+        reports.contains("\"z\" is new; its type is int"),
+        "{reports}"
+    );
     let json = [
         "encode",
         "--keys",
@@ -366,25 +372,25 @@ fn a_key_that_is_not_there_is_said() {
 }
 
 #[test]
-fn types_that_go_does_not_know_are_said() {
-    let (_, said) = edited(&alone("a"), &["--set", "z={\"a\":1}"]);
+fn types_that_go_must_register_are_reported() {
+    let (_, reports) = edited(&alone("a"), &["--set", "z={\"a\":1}"]);
     assert!(
-        said.contains("gob.Register map[string]interface {}"),
-        "{said}"
+        reports.contains("gob.Register map[string]interface {}"),
+        "{reports}"
     );
-    let (_, said) = edited(&alone("a"), &["--set", "z=[1,\"a\"]"]);
+    let (_, reports) = edited(&alone("a"), &["--set", "z=[1,\"a\"]"]);
     assert!(
-        !said.contains("gob.Register"),
-        "gorilla registers it: {said}"
+        !reports.contains("gob.Register"),
+        "gorilla registers it: {reports}"
     );
-    // What is there already is known.
+    // A type that the cookie already contains is registered.
     let there = named("map[string]interface {}", Value::map_of_strings::<&str>([]));
-    let (_, said) = edited(&alone(there), &["--set", "z={\"a\":1}"]);
-    assert!(!said.contains("gob.Register"), "{said}");
+    let (_, reports) = edited(&alone(there), &["--set", "z={\"a\":1}"]);
+    assert!(!reports.contains("gob.Register"), "{reports}");
     let encode = ["encode", "--keys", KEY, "--name", "sid"];
-    let said = silverback(encode, "{\"z\":{\"a\":1}}").stderr;
+    let reports = silverback(encode, "{\"z\":{\"a\":1}}").stderr;
     assert!(
-        said.contains("gob.Register map[string]interface {}"),
-        "{said}"
+        reports.contains("gob.Register map[string]interface {}"),
+        "{reports}"
     );
 }

@@ -1,5 +1,5 @@
-//! The `silverback` program, run as a user runs it: every command, every exit
-//! code, and each cookie of the vectors.
+//! Runs the `silverback` program as a user does: every command, every exit code, and each
+//! cookie of the vectors.
 
 mod commands;
 mod edit;

@@ -13,7 +13,7 @@ use crate::program::{Run, command, run};
 use crate::required::not_run;
 use crate::sessions::{KEYS, Service};
 
-/// The service.
+/// The user `nobody`, who runs the service.
 const NOBODY: u32 = 65_534;
 /// A user without a name.
 const STRANGER: u32 = 61_234;
@@ -28,7 +28,7 @@ const COMMANDS: [&[&str]; 4] = [
 const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 const OTHER: &str = "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB";
 
-/// A folder of nobody's, for a store.
+/// A folder of the user `nobody`, for a store.
 struct Place(PathBuf);
 
 impl Place {
@@ -40,7 +40,7 @@ impl Place {
         Place(folder)
     }
 
-    /// With two records, all of it nobody's.
+    /// Creates a store with two records, owned by `nobody`.
     async fn with_store(name: &str, kind: &str) -> (Self, String) {
         let place = Place::new(name);
         let url = format!("{kind}:{}", place.0.join("store").display());
@@ -53,7 +53,7 @@ impl Place {
         (place, url)
     }
 
-    /// Gives it to nobody, once SQLite has closed its connections, which takes a moment.
+    /// Gives the folder to `nobody`, after SQLite has closed its connections.
     fn give_closed(&self) {
         while below(&self.0)
             .iter()
@@ -66,7 +66,7 @@ impl Place {
         }
     }
 
-    /// What is there: each path with its owner, size and time of its last change.
+    /// Returns each path in the folder with its owner, size and time of the last change.
     fn state(&self) -> Vec<(PathBuf, u32, u64, i64, i64)> {
         let paths = below(&self.0).into_iter();
         let mut state: Vec<_> = paths
@@ -104,14 +104,14 @@ async fn put(backend: &dyn Backend, key: &str, expiry: Expiry) {
     backend.create(&key, &record).await.unwrap();
 }
 
-/// Runs `sessions ...` as that user.
+/// Runs `sessions ...` as this user.
 fn as_user(user: u32, url: &str, arguments: &[&str]) -> Run {
     let mut command = command(["sessions"].iter().chain(arguments));
     command.args(["--store", url]).uid(user).gid(user);
     run(command, "")
 }
 
-/// Whether this is root, who alone can be another user.
+/// Returns whether root runs the test: only root can run a program as another user.
 fn is_root() -> bool {
     let is_root = fs::metadata("/proc/self").is_ok_and(|this| this.uid() == ROOT);
     if !is_root {
@@ -121,7 +121,7 @@ fn is_root() -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_root_does_to_a_store_shuts_its_service_out_of_nothing() {
+async fn a_service_can_use_its_store_after_root_has_changed_it() {
     if !is_root() {
         return;
     }
@@ -136,7 +136,7 @@ async fn what_root_does_to_a_store_shuts_its_service_out_of_nothing() {
         let (_, other) = service.session(|session| session.login("ape")).await;
         drop(service);
         place.give_closed();
-        // Its tombstone is read by the service with each request of that browser.
+        // The service reads the tombstone at each request of that browser.
         let keys = ["--keys", KEYS, "--name", "__Host-id"];
         let end = |user, key: &str| as_user(user, &url, &[&["delete", key], &keys[..]].concat());
         assert_eq!(end(ROOT, &ended).ok(), "");
@@ -153,7 +153,7 @@ async fn what_root_does_to_a_store_shuts_its_service_out_of_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_user_is_told_whom_to_run_as_and_writes_nothing() {
+async fn an_error_names_the_user_to_run_as_and_nothing_is_written() {
     if !is_root() {
         return;
     }
@@ -173,7 +173,7 @@ async fn another_user_is_told_whom_to_run_as_and_writes_nothing() {
         }
         assert_eq!(place.state(), before);
     }
-    // Where the modes let anybody in, what the stranger would write only the stranger could read.
+    // Even if every user may write, a record of the stranger would be unreadable for the service.
     let (place, url) = Place::with_store("open", "files").await;
     for path in below(&place.0) {
         let mode = if path.is_dir() { 0o777 } else { 0o666 };
@@ -191,7 +191,7 @@ async fn another_user_is_told_whom_to_run_as_and_writes_nothing() {
     assert_eq!(place.state(), before);
 }
 
-/// A file that root left there before it knew better.
+/// The file of another user may come from an older version of the program, run by root.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_of_another_user_is_skipped_and_named() {
     if !is_root() {

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-/// What a run of the program gave.
+/// The result of a run of the program.
 pub(crate) struct Run {
     pub(crate) status: i32,
     pub(crate) stdout: String,
@@ -11,14 +11,15 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Standard output of a run that must have worked.
+    /// Returns the standard output. The run must have succeeded.
     #[track_caller]
     pub(crate) fn ok(self) -> String {
         assert_eq!(self.status, 0, "{}{}", self.stdout, self.stderr);
         self.stdout
     }
 
-    /// The error of a run that must have failed so: one line, nothing on standard output.
+    /// Returns the error, which must be one line. The run must have failed with this status and
+    /// without standard output.
     #[track_caller]
     pub(crate) fn fails(self, status: i32) -> String {
         assert_eq!(self.status, status, "{}{}", self.stdout, self.stderr);
@@ -29,8 +30,8 @@ impl Run {
     }
 }
 
-/// Runs `silverback` with these arguments and this standard input, and no keys
-/// or store from outside.
+/// Runs `silverback` with these arguments and this standard input, without the keys and the
+/// store of the environment.
 pub(crate) fn silverback<S: AsRef<std::ffi::OsStr>>(
     arguments: impl IntoIterator<Item = S>,
     input: impl AsRef<[u8]>,
@@ -38,7 +39,7 @@ pub(crate) fn silverback<S: AsRef<std::ffi::OsStr>>(
     run(command(arguments), input)
 }
 
-/// The same, not yet run.
+/// Returns the command without running it.
 pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(
     arguments: impl IntoIterator<Item = S>,
 ) -> Command {
@@ -46,7 +47,7 @@ pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(
     for variable in ["SILVERBACK_KEYS", "SILVERBACK_STORE"] {
         command.env_remove(variable);
     }
-    // What DynamoDB's servers in tests take, and nothing of whoever runs them.
+    // Credentials for the test servers of DynamoDB, instead of those of the environment.
     command
         .envs([
             ("AWS_ACCESS_KEY_ID", "test"),
@@ -68,7 +69,7 @@ pub(crate) fn run(mut command: Command, input: impl AsRef<[u8]>) -> Run {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // A program that refuses its arguments closes its input unread.
+    // A program that refuses its arguments closes its input without reading it.
     let _ = child.stdin.take().unwrap().write_all(input.as_ref());
     let output = child.wait_with_output().unwrap();
     Run {

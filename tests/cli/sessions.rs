@@ -1,4 +1,4 @@
-//! `silverback sessions`, on records that a service's store has written.
+//! `silverback sessions` on records that the store of a service has written.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::program::{Run, command, run, silverback};
 
 pub(crate) const KEYS: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f:00112233445566778899aabbccddeeff";
 const OTHER: &str = "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeffe0e1e2e3e4e5e6e7e8e9eaebecedeeef";
-const NOBODY: &str = "-NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNN";
+const UNKNOWN: &str = "-NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNN";
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A service whose records are in a folder of its own, or in a server.
+/// A service with records in its own folder, or in a server.
 pub(crate) struct Service {
     folder: Option<PathBuf>,
     url: String,
@@ -46,7 +46,7 @@ impl Service {
         Service::over(backend, url, codec, options)
     }
 
-    /// The backend is what the program finds at the URL.
+    /// Creates a service over a backend, which the program reaches at `url`.
     fn over(
         backend: Arc<dyn Backend>,
         url: String,
@@ -63,7 +63,7 @@ impl Service {
         }
     }
 
-    /// A browser with a session, and the session's key.
+    /// Returns a browser with a session, and the key of the session.
     pub(crate) async fn session(
         &self,
         fill: impl FnOnce(&Session) -> Result<(), Error>,
@@ -77,13 +77,13 @@ impl Service {
         jar.session(self.store.clone()).await.unwrap().is_new()
     }
 
-    /// Runs `sessions COMMAND` on it.
+    /// Runs `sessions COMMAND` on the store.
     fn run(&self, command: &str, arguments: &[&str]) -> Run {
         let before = ["sessions", command, "--store", &self.url];
         silverback(before.iter().chain(arguments), "")
     }
 
-    /// The same, with what opens its records.
+    /// Runs `sessions COMMAND` with the keys and the name that open the records.
     fn run_with_keys(&self, command: &str, arguments: &[&str]) -> Run {
         let keys = ["--keys", KEYS, "--name", "__Host-id"];
         self.run(command, &[&keys, arguments].concat())
@@ -93,14 +93,14 @@ impl Service {
         self.store.backend()
     }
 
-    /// Puts a record there that is no session.
+    /// Creates a record that is not a session.
     async fn put(&self, key: &str, value: &str, expiry: Expiry) {
         let (key, record) = (Key::new(key).unwrap(), Record::new(value, expiry));
         self.backend().create(&key, &record).await.unwrap();
     }
 }
 
-/// They would pile up.
+/// Removes the folder.
 impl Drop for Service {
     fn drop(&mut self) {
         if let Some(folder) = &self.folder {
@@ -118,7 +118,7 @@ fn json(line: &str) -> Json {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn list_prints_a_line_for_each_that_lives() {
+async fn list_prints_a_line_for_each_live_record() {
     let service = Service::new().await;
     assert_eq!(service.run("list", &[]).ok(), "");
     let (_, ape) = service.session(|session| session.login("ape")).await;
@@ -161,7 +161,7 @@ async fn list_prints_a_line_for_each_that_lives() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn list_knows_whose_sessions_are_whose() {
+async fn list_can_select_the_sessions_of_an_owner() {
     let service = Service::new().await;
     let tricky = "-ape\n\t\"O'Neil\" \u{1b}[2J\\ हिन्दी";
     let (_, first) = service.session(|session| session.login(tricky)).await;
@@ -180,11 +180,11 @@ async fn list_knows_whose_sessions_are_whose() {
     );
     let one = service.run("list", &["--owner", tricky, "--limit", "1", "--json"]);
     assert_eq!(json(&one.ok())["owner"], tricky);
-    assert_eq!(service.run("list", &["--owner", "nobody"]).ok(), "");
+    assert_eq!(service.run("list", &["--owner", "stranger"]).ok(), "");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn list_goes_on_beyond_a_page_and_ends_with_its_reader() {
+async fn list_prints_all_pages_and_stops_when_its_output_is_closed() {
     let service = Service::new().await;
     for number in 0..1_203 {
         service
@@ -250,7 +250,7 @@ async fn show_opens_a_session() {
     let deadline = session.deadline().unwrap().since(session.created());
     assert_eq!(deadline, 30 * 24 * 60 * MINUTE);
     assert_eq!(object["login"], object["created"]);
-    // By the cookie of somebody who asks for help, which is not repeated.
+    // The session is also found by the user's cookie, which is not printed.
     let cookie = jar.get("__Host-id").unwrap();
     let by_cookie = service
         .run_with_keys("show", &["--json", "--cookie", cookie])
@@ -274,7 +274,7 @@ async fn show_opens_a_session() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn show_opens_what_services_of_other_settings_wrote() {
+async fn show_opens_sessions_of_services_with_other_settings() {
     let options = ServerOptions::new()
         .store_name("staging")
         .cookie(CookieOptions::new().name("shop").unwrap());
@@ -345,12 +345,12 @@ async fn show_opens_what_services_of_other_settings_wrote() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_there_exits_with_1() {
+async fn a_session_that_does_not_exist_exits_with_1() {
     let service = Service::new().await;
     let (jar, key) = service.session(|session| session.login("ape")).await;
     let cookie = jar.get("__Host-id").unwrap().to_owned();
     service.store.revoke("ape").await.unwrap();
-    for missing in [key.as_str(), NOBODY] {
+    for missing in [key.as_str(), UNKNOWN] {
         let error = service.run_with_keys("show", &[missing]).fails(1);
         assert!(error.contains("there is no such session"), "{error}");
     }
@@ -386,7 +386,7 @@ async fn delete_with_keys_ends_sessions_and_without_removes_records() {
         .await;
     assert!(record.unwrap().is_none(), "nothing is left");
 
-    assert!(!service.is_gone(&third).await, "nobody asked for that");
+    assert!(!service.is_gone(&third).await, "it was not deleted");
     let wrong = ["--keys", OTHER, "--name", "__Host-id"];
     let (_, key) = service.session(|session| session.insert("n", 1)).await;
     let wrong = [&wrong[..], &[&key]].concat();
@@ -394,27 +394,27 @@ async fn delete_with_keys_ends_sessions_and_without_removes_records() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn delete_says_which_were_not_there_and_goes_on() {
+async fn delete_reports_missing_sessions_and_continues() {
     let service = Service::new().await;
     let (one, one_key) = service.session(|session| session.insert("n", 1)).await;
     let (other, other_key) = service.session(|session| session.insert("n", 2)).await;
-    let deleted = service.run("delete", &[&one_key, NOBODY, &other_key]);
+    let deleted = service.run("delete", &[&one_key, UNKNOWN, &other_key]);
     assert_eq!((deleted.status, &*deleted.stdout), (1, ""));
-    let said = format!("silverback: {NOBODY}: there is no such session\n");
-    assert_eq!(deleted.stderr, said);
+    let report = format!("silverback: {UNKNOWN}: there is no such session\n");
+    assert_eq!(deleted.stderr, report);
     assert!(service.is_gone(&one).await && service.is_gone(&other).await);
 }
 
 #[test]
-fn a_key_that_begins_as_an_option_does_is_a_key() {
+fn a_key_that_begins_with_a_hyphen_is_a_key() {
     let keys = ["-h", "-V", "--", "---"].map(|begin| format!("{begin:A<43}"));
     let store = ["--store", "memory:"].map(str::to_owned);
     for line in [[&store[..], &keys].concat(), [&keys, &store[..]].concat()] {
         let command = ["sessions", "delete"].map(str::to_owned);
         let deleted = silverback(command.iter().chain(&line), "");
         assert_eq!((deleted.status, deleted.stderr.lines().count()), (1, 4));
-        let said = deleted.stderr.lines().zip(&keys);
-        said.for_each(|(line, key)| assert!(line.contains(key.as_str()), "{line}"));
+        let reports = deleted.stderr.lines().zip(&keys);
+        reports.for_each(|(line, key)| assert!(line.contains(key.as_str()), "{line}"));
     }
     let show = [
         "sessions", "show", &keys[0], "--store", "memory:", "--name", "id",
@@ -424,7 +424,7 @@ fn a_key_that_begins_as_an_option_does_is_a_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_moves_meanwhile_ends_where_it_is() {
+async fn a_renewed_session_ends_under_its_new_key() {
     let service = Service::new().await;
     let (mut jar, before) = service.session(|session| session.login("ape")).await;
     let sessions = jar.sessions(service.store.clone());
@@ -434,7 +434,7 @@ async fn a_session_that_moves_meanwhile_ends_where_it_is() {
             jar.receive(cookie);
         }
     }
-    // The key from before is a tombstone's.
+    // The old key now holds a tombstone.
     service.run_with_keys("delete", &[&before]).fails(1);
     assert!(!service.is_gone(&jar).await);
     let now = jar
@@ -448,7 +448,7 @@ async fn a_session_that_moves_meanwhile_ends_where_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn purge_removes_what_is_expired_and_nothing_else() {
+async fn purge_removes_only_expired_records() {
     let service = Service::new().await;
     let (jar, _) = service.session(|session| session.login("ape")).await;
     for number in 0..1_001 {
@@ -461,7 +461,7 @@ async fn purge_removes_what_is_expired_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_store_may_be_named_by_a_variable() {
+async fn a_variable_can_name_the_store() {
     let service = Service::new().await;
     let (_, key) = service.session(|session| session.login("ape")).await;
     let with_variables = |arguments: &[&str]| {
@@ -473,7 +473,7 @@ async fn the_store_may_be_named_by_a_variable() {
     assert!(with_variables(&["sessions", "list"]).starts_with(&key));
     let shown = with_variables(&["sessions", "show", "--name", "__Host-id", &key]);
     assert!(shown.contains("owner: ape\n"));
-    // Keys in the variable alone do not ask for a name.
+    // Keys in the variable do not require --name.
     with_variables(&["sessions", "delete", &key]);
     assert_eq!(
         with_variables(&["sessions", "list", "--dialect", "native"]),
@@ -482,7 +482,7 @@ async fn the_store_may_be_named_by_a_variable() {
 }
 
 #[test]
-fn wrong_use_exits_with_2_and_repeats_nothing() {
+fn wrong_use_exits_with_2_and_quotes_nothing() {
     let secret = "gopher://user:secret@host";
     for (arguments, expected) in [
         (&["list"][..], "there is no store"),
@@ -495,27 +495,27 @@ fn wrong_use_exits_with_2_and_repeats_nothing() {
         ),
         (
             &["list", "--store", "memory:", "--limit", "secret"],
-            "does not fit",
+            "invalid value",
         ),
         (&["show", "--store", "memory:", "--name", "id"], "KEY"),
         (
-            &["show", "--store", "memory:", "--name", "id", NOBODY],
+            &["show", "--store", "memory:", "--name", "id", UNKNOWN],
             "there are no keys",
         ),
-        (&["show", "--store", "memory:", NOBODY], "--name"),
+        (&["show", "--store", "memory:", UNKNOWN], "--name"),
         (
-            &["show", "--store", "memory:", "--keys", KEYS, NOBODY],
+            &["show", "--store", "memory:", "--keys", KEYS, UNKNOWN],
             "--name",
         ),
         (
             &[
-                "show", "--store", "memory:", "--keys", KEYS, "--name", "a b", NOBODY,
+                "show", "--store", "memory:", "--keys", KEYS, "--name", "a b", UNKNOWN,
             ],
             "name",
         ),
         (
             &[
-                "show", "--store", "memory:", "--name", "id", "--cookie", "x", NOBODY,
+                "show", "--store", "memory:", "--name", "id", "--cookie", "x", UNKNOWN,
             ],
             "--cookie",
         ),
@@ -526,7 +526,7 @@ fn wrong_use_exits_with_2_and_repeats_nothing() {
         ),
         (&["delete", "--store", "memory:", "secret"], "43 characters"),
         (
-            &["delete", "--store", "memory:", "--keys", KEYS, NOBODY],
+            &["delete", "--store", "memory:", "--keys", KEYS, UNKNOWN],
             "--name",
         ),
         (&["delete", "--store", "memory:"], "KEY"),
@@ -545,9 +545,9 @@ fn a_store_that_cannot_be_used_exits_with_2() {
     assert!(error.contains("\"/dev/null/x\" holds no store"), "{error}");
 }
 
-/// A path that is mistyped is no empty store.
+/// A mistyped path is not an empty store.
 #[test]
-fn a_path_that_is_no_store_is_said_and_left_as_it_is() {
+fn a_path_that_is_not_a_store_is_reported_and_left_unchanged() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let folder = folder.join(format!("no-store-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
@@ -571,27 +571,27 @@ fn a_path_that_is_no_store_is_said_and_left_as_it_is() {
         #[cfg(feature = "sqlite")]
         "sqlite",
     ];
-    let show = ["show", "--keys", KEYS, "--name", "id", NOBODY];
+    let show = ["show", "--keys", KEYS, "--name", "id", UNKNOWN];
     for (kind, name) in kinds
         .iter()
         .flat_map(|kind| ["missing", "empty", "file"].map(|name| (kind, name)))
     {
         let path = folder.join(name);
         let url = format!("{kind}:{}", path.display());
-        for arguments in [&["list"][..], &show, &["purge"], &["delete", NOBODY]] {
+        for arguments in [&["list"][..], &show, &["purge"], &["delete", UNKNOWN]] {
             let line = [&["sessions"], arguments, &["--store", &url]].concat();
             let refused = silverback(line, "").fails(2);
-            let said = format!("{path:?} holds no store of sessions: nothing was made");
-            assert!(refused.contains(&said), "{arguments:?}: {refused}");
+            let expected = format!("{path:?} holds no store of sessions: nothing was made");
+            assert!(refused.contains(&expected), "{arguments:?}: {refused}");
         }
     }
     assert_eq!(everything(), before);
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// Its own client is told to come back later, all others are served.
+/// The client of that session gets a 503, and all other clients are served.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unreadable_record_is_a_503_for_its_session_alone() {
+async fn an_unreadable_record_is_a_503_only_for_its_own_session() {
     let service = Service::new().await;
     let mut jars = Vec::new();
     for _ in 0..3 {
@@ -609,7 +609,7 @@ async fn an_unreadable_record_is_a_503_for_its_session_alone() {
         .map(|file| file.unwrap().path())
         .find(of_first)
         .unwrap();
-    // Not even root reads it so.
+    // Even root cannot read a folder as a file.
     std::fs::remove_file(&path).unwrap();
     std::fs::create_dir(&path).unwrap();
 
@@ -628,7 +628,7 @@ async fn an_unreadable_record_is_a_503_for_its_session_alone() {
 }
 
 #[test]
-fn the_help_shows_how_it_is_done() {
+fn the_help_has_examples_for_each_command() {
     let help = silverback(["sessions", "--help"], "").ok();
     for part in [
         "list",
@@ -643,7 +643,7 @@ fn the_help_shows_how_it_is_done() {
     assert_eq!(silverback(["sessions"], "").status, 2);
 }
 
-/// Each command on a server that is shared with nobody.
+/// Runs each command on a server that no other test uses.
 #[cfg(any(feature = "aws", feature = "postgres"))]
 async fn all_commands_work(service: &Service) {
     let (jar, ape) = service.session(|session| session.login("ape")).await;
@@ -671,12 +671,12 @@ async fn all_commands_work_on_postgres() {
     let shop = ServerOptions::new();
     let service = Service::at(server.url(), &CodecOptions::new(), shop).await;
     all_commands_work(&service).await;
-    // A server that is not there is an outage, and its URL is not told.
+    // If no server answers, the error does not contain the URL.
     let port = crate::servers::free_port().unwrap();
     let nowhere = format!("postgres://ape:secret@127.0.0.1:{port}/nowhere");
     let refused = silverback(["sessions", "list", "--store", &nowhere], "").fails(2);
     assert!(!refused.contains("secret"), "{refused}");
-    // Both say what is the matter, once.
+    // Each error names its cause once.
     assert_eq!(
         refused.matches("Connection refused").count(),
         1,

@@ -1,4 +1,4 @@
-//! Each cookie that gorilla made, and each case of its verdicts, through the program.
+//! Runs the program on each cookie that gorilla made, and on each case of gorilla's verdicts.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -104,7 +104,7 @@ fn every_verdict_is_the_strict_one() {
             let value = STANDARD.decode(text(&case["value_b64"])).unwrap();
             let value = String::from_utf8(value).unwrap();
             if value.contains(['\0', '\r', '\n']) {
-                continue; // no argument of a program; tests/codec has them
+                continue; // Not an argument of a program; tests/codec has these cases.
             }
             let own = |field: &str| case.get(field).unwrap_or(&group[field]).clone();
             let (name, now) = (own("name"), own("now"));
@@ -127,7 +127,7 @@ fn every_verdict_is_the_strict_one() {
             );
             let gorilla = text(&case["go"]);
             let strict = case.get("want_strict").map_or(gorilla, text);
-            // A cookie of 1700000000 seen an hour before: gorilla opens it, we do not.
+            // gorilla opens a cookie dated an hour in the future; this program refuses it.
             let early = now.as_u64().unwrap() < 1_700_000_000 - 60;
             match strict {
                 "ok" if early => assert!(verdict.fails(1).contains("too new")),
@@ -144,16 +144,16 @@ fn every_verdict_is_the_strict_one() {
     assert!(run > 600, "only {run} cases were run");
 }
 
-/// Cookies of gorilla's with gob, JSON and raw values, and their plain-JSON picture.
+/// Cookies of gorilla with gob, JSON and raw values, and their JSON form.
 #[test]
-fn every_go_value_has_its_picture() {
+fn every_go_value_is_decoded_to_its_json() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/go_values.jsonl");
     let lines = std::fs::read_to_string(path).unwrap();
     let mut pictured = 0;
     for line in lines.lines() {
         let case: Value = serde_json::from_str(line).unwrap();
         if case["Kind"] == "scs-row" {
-            assert_eq!(picture_of_row(text(&case["Cookie"])), case["Want"]);
+            assert_eq!(json_of_row(text(&case["Cookie"])), case["Want"]);
             pictured += 1;
             continue;
         }
@@ -184,8 +184,8 @@ fn every_go_value_has_its_picture() {
     assert_eq!(pictured, 83);
 }
 
-/// A row of scs's is no cookie, so it is put in one.
-fn picture_of_row(row: &str) -> Value {
+/// Returns the JSON form of a row of scs, which is first sealed into a cookie.
+fn json_of_row(row: &str) -> Value {
     use silverback::codec::{Codec, HashKey, KeyPair, SecureCookie};
 
     let keys = KeyPair::sign_only(HashKey::new(&[7; 32]).unwrap());

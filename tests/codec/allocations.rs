@@ -1,4 +1,4 @@
-//! The promise of one allocation, and of none for the `_into` forms, counted.
+//! Sealing and opening allocate once, and the `_into` forms do not allocate.
 
 use silverback::codec::{Codec, CodecOptions, Codecs, SecureCookie, Serializer};
 
@@ -6,7 +6,7 @@ use crate::support::{NOW, codec, encrypting, signing};
 
 fn allocations(work: impl FnMut()) -> u64 {
     let mut work = work;
-    work(); // what is built on first use is built now
+    work(); // Lazy statics are built before the count.
     allocation_counter::measure(work).count_total
 }
 
@@ -19,24 +19,24 @@ fn sealing_and_opening_allocate_once_and_the_into_forms_never() {
                 CodecOptions::new().buffered_randomness(),
             ] {
                 let codec = codec(keys.clone(), options);
-                counts_as_promised(&codec, &codec, &vec![7; size]);
+                assert_allocations(&codec, &codec, &vec![7; size]);
             }
         }
     }
 }
 
 #[test]
-fn so_does_a_chain_whichever_key_is_right() {
+fn a_chain_allocates_no_more_for_any_of_its_keys() {
     let pairs = || (1..=5).map(encrypting);
     let codecs = Codecs::from_pairs(pairs()).unwrap();
     for right in pairs() {
         let sealer = SecureCookie::new(right).unwrap();
-        counts_as_promised(&sealer, &codecs, &[7; 256]);
+        assert_allocations(&sealer, &codecs, &[7; 256]);
     }
 }
 
 #[track_caller]
-fn counts_as_promised(sealer: &dyn Codec, opener: &dyn Codec, payload: &[u8]) {
+fn assert_allocations(sealer: &dyn Codec, opener: &dyn Codec, payload: &[u8]) {
     let cookie = sealer.seal_at("sid", payload, NOW).unwrap();
     let sealed = allocations(|| drop(sealer.seal_at("sid", payload, NOW).unwrap()));
     assert!(sealed <= 1, "sealing {} bytes: {sealed}", payload.len());
@@ -70,13 +70,13 @@ fn a_refusal_by_one_key_allocates_nothing() {
 }
 
 #[test]
-fn typed_values_add_the_serializers_own_only() {
+fn typed_values_add_only_the_serializers_allocations() {
     let codec = codec(signing(1), CodecOptions::new().serializer(Serializer::Json));
     let encoded = allocations(|| drop(codec.encode_at("sid", &[1, 2, 3], NOW).unwrap()));
     assert!(encoded <= 2, "{encoded}");
 }
 
-/// A chain says what each key said: that is the one thing `open_into` allocates.
+/// The error of a chain contains each key's error, the only allocation of `open_into`.
 #[test]
 fn a_refusal_by_a_chain_allocates_once() {
     let codecs = Codecs::from_pairs((1..=5).map(encrypting)).unwrap();

@@ -1,4 +1,4 @@
-//! Chains: rotation, staleness, counters, mixed members, and what is refused.
+//! Chains: rotation, staleness, counters, mixed members, and refusals.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,16 +10,16 @@ use silverback::codec::{
 
 use crate::support::{NOW, at, codec, encrypting, secs, signing};
 
-/// A codec that answers as it is told, and counts how often it is asked.
+/// A codec that returns a given result, and counts the cookies that it is given.
 #[derive(Clone)]
-struct Told {
+struct Scripted {
     answer: fn() -> Result<(), Error>,
     asked: Arc<AtomicUsize>,
 }
 
-impl Told {
+impl Scripted {
     fn to(answer: fn() -> Result<(), Error>) -> Self {
-        Told {
+        Scripted {
             answer,
             asked: Arc::default(),
         }
@@ -30,10 +30,10 @@ impl Told {
     }
 }
 
-impl Codec for Told {
+impl Codec for Scripted {
     fn seal_into(&self, _: &str, _: &[u8], _: UnixTime, out: &mut String) -> Result<(), Error> {
         (self.answer)()?;
-        out.push_str("told");
+        out.push_str("scripted");
         Ok(())
     }
 
@@ -46,7 +46,7 @@ impl Codec for Told {
     ) -> Result<Opened, Error> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         (self.answer)()?;
-        out.extend_from_slice(b"told");
+        out.extend_from_slice(b"scripted");
         Ok(Opened::new(now, now).with_serializer(Serializer::Raw))
     }
 }
@@ -81,7 +81,7 @@ fn openings_by_older_keys_are_counted() {
         let _ = codecs.clone().open_at("sid", &by(byte), NOW);
     }
     assert_eq!(codecs.openings(), [1, 2]);
-    // A refusal counts for nobody.
+    // A refused cookie is not counted.
     assert!(codecs.open_at("sid", &by(2), at(1)).is_err());
     assert_eq!(codecs.openings(), [1, 2]);
 }
@@ -124,7 +124,11 @@ fn custom_codecs_and_chains_are_members_too() {
         .unwrap()
         .seal_at("sid", b"ape", NOW)
         .unwrap();
-    let codecs = Codecs::new([Member::custom(inner), Member::custom(Told::to(|| Ok(())))]).unwrap();
+    let codecs = Codecs::new([
+        Member::custom(inner),
+        Member::custom(Scripted::to(|| Ok(()))),
+    ])
+    .unwrap();
     let opened = codecs.open_at("sid", &by_second, NOW).unwrap();
     assert_eq!(opened.key(), 1);
     assert!(
@@ -134,7 +138,7 @@ fn custom_codecs_and_chains_are_members_too() {
     let opened = codecs.decode_at::<Vec<u8>>("sid", "anything", NOW).unwrap();
     assert_eq!(
         (opened.key(), &**opened.value()),
-        (2, &b"told"[..]),
+        (2, &b"scripted"[..]),
         "in its own serializer"
     );
 }
@@ -173,7 +177,7 @@ fn a_chain_needs_a_key() {
 }
 
 #[test]
-fn one_key_has_one_meaning() {
+fn two_members_may_not_share_a_hash_key() {
     use sha1::Sha1;
     use sha2::{Digest, Sha256, Sha384, Sha512, Sha512_256};
 
@@ -187,7 +191,7 @@ fn one_key_has_one_meaning() {
         (long.clone(), Sha384::digest(&long).to_vec()),
         (long.clone(), Sha512::digest(&long).to_vec()),
         (long.clone(), Sha512_256::digest(&long).to_vec()),
-        // A SHA-1 has 20 bytes: only with a dozen zeros is it no weak key.
+        // A SHA-1 hash has 20 bytes: with twelve zeros it is not a weak key.
         (long.clone(), [&Sha1::digest(&long)[..], &[0; 12]].concat()),
     ];
     for (one, other) in same {
@@ -202,7 +206,7 @@ fn one_key_has_one_meaning() {
                 "key pairs 2 and 3 share a hash key: give each pair a hash key of its own"
             );
         }
-        // Nor does a difference in settings make it two keys.
+        // Two members with different settings still share the key.
         let members = [
             codec(pair(&one), CodecOptions::new()),
             codec(pair(&other), CodecOptions::new().hash(HashFunction::Sha512)),
@@ -220,12 +224,12 @@ fn one_key_has_one_meaning() {
 }
 
 #[test]
-fn a_chain_never_falls_back_when_sealing() {
-    let failing = Told::to(|| Err(Error::internal("the key service is away")));
+fn only_the_primary_seals_even_if_it_fails() {
+    let failing = Scripted::to(|| Err(Error::internal("the key service is away")));
     let healthy = SecureCookie::new(signing(1)).unwrap();
     let codecs = Codecs::new([Member::custom(failing), healthy.into()]).unwrap();
     assert!(codecs.seal("sid", b"ape").unwrap_err().is_internal());
-    // Nor for a value the primary finds too long.
+    // The same holds for a value that is too long for the primary.
     let short = codec(signing(1), CodecOptions::new().max_length(100));
     let long = codec(signing(2), CodecOptions::new());
     let codecs = Codecs::new([short, long]).unwrap();
@@ -233,8 +237,8 @@ fn a_chain_never_falls_back_when_sealing() {
 }
 
 #[test]
-fn once_a_mac_holds_no_other_key_is_asked() {
-    let later = Told::to(|| Ok(()));
+fn no_other_key_is_tried_after_a_correct_mac() {
+    let later = Scripted::to(|| Ok(()));
     let first = || {
         codec(
             signing(1),
@@ -253,11 +257,11 @@ fn once_a_mac_holds_no_other_key_is_asked() {
         .decode_at::<String>("sid", &cookie, at(1005))
         .unwrap_err();
     assert!(no_gob.is_not_valid() && later.asked() == 0);
-    // A cookie of another key goes on to the next.
+    // A cookie that the first key did not seal is tried with the next.
     assert!(codecs.open_at("sid", "no cookie", NOW).is_ok());
     assert_eq!(later.asked(), 1);
-    // It stops, too, if a codec of the user's own says the MAC held.
-    let authentic = Told::to(|| Err(Error::not_valid_though_authentic()));
+    // The chain also stops if a custom codec reports a correct MAC.
+    let authentic = Scripted::to(|| Err(Error::not_valid_though_authentic()));
     let codecs = Codecs::new([Member::custom(authentic), Member::custom(later.clone())]).unwrap();
     assert!(
         codecs
@@ -270,13 +274,17 @@ fn once_a_mac_holds_no_other_key_is_asked() {
 
 #[test]
 fn an_outage_is_not_a_refusal() {
-    let away = || Member::custom(Told::to(|| Err(Error::internal("the key service is away"))));
+    let away = || {
+        Member::custom(Scripted::to(|| {
+            Err(Error::internal("the key service is away"))
+        }))
+    };
     let key = || Member::from(SecureCookie::new(signing(1)).unwrap());
     for members in [[away(), key()], [key(), away()]] {
         let codecs = Codecs::new(members).unwrap();
         let error = codecs.open_at("sid", "no cookie", NOW).unwrap_err();
         assert!(error.is_internal() && !error.is_decode());
-        // A key that is there still opens.
+        // The other key still opens its cookies.
         let cookie = SecureCookie::new(signing(1))
             .unwrap()
             .seal_at("sid", b"ape", NOW)
@@ -286,7 +294,7 @@ fn an_outage_is_not_a_refusal() {
 }
 
 #[test]
-fn the_error_of_a_chain_holds_each_keys() {
+fn the_error_of_a_chain_contains_each_keys_error() {
     let short = codec(signing(1), CodecOptions::new().max_length(8));
     let codecs = Codecs::new([short, SecureCookie::new(signing(2)).unwrap()]).unwrap();
     let error = codecs.open_at("sid", "no cookie at all", NOW).unwrap_err();
@@ -299,7 +307,7 @@ fn the_error_of_a_chain_holds_each_keys() {
 }
 
 #[test]
-fn a_member_opens_by_its_own_limits() {
+fn each_member_applies_its_own_limits() {
     let strict = codec(
         signing(1),
         CodecOptions::new().max_age(secs(10)).max_length(100),
@@ -314,7 +322,7 @@ fn a_member_opens_by_its_own_limits() {
 }
 
 #[test]
-fn nor_may_a_key_hide_in_a_codec_within() {
+fn a_shared_hash_key_inside_a_custom_codec_is_refused() {
     struct Wrapper(SecureCookie);
 
     impl Codec for Wrapper {
@@ -357,7 +365,7 @@ fn nor_may_a_key_hide_in_a_codec_within() {
 }
 
 #[test]
-fn what_a_refusing_member_leaves_behind_is_dropped() {
+fn bytes_that_a_failing_member_appended_are_removed() {
     struct Litters;
 
     impl Codec for Litters {
@@ -388,7 +396,7 @@ fn what_a_refusing_member_leaves_behind_is_dropped() {
 }
 
 #[test]
-fn a_stale_cookie_is_renewed_in_the_primarys_serializer() {
+fn a_stale_cookie_is_sealed_again_with_the_primarys_serializer() {
     let old = codec(signing(2), CodecOptions::new().serializer(Serializer::Gob));
     let cookie = old.encode_at("sid", "ape", at(1000)).unwrap();
     let new = codec(signing(1), CodecOptions::new().serializer(Serializer::Json));
@@ -411,20 +419,21 @@ fn a_stale_cookie_is_renewed_in_the_primarys_serializer() {
 }
 
 #[test]
-fn the_source_of_a_chains_error_is_its_verdicts() {
+fn the_source_of_a_chains_error_is_that_of_the_deciding_key() {
     use std::error::Error as _;
 
-    let first = Told::to(|| Err(Error::not_valid().with_source("of the first")));
-    let second = Told::to(|| Err(Error::expired()));
+    let first = Scripted::to(|| Err(Error::not_valid().with_source("of the first")));
+    let second = Scripted::to(|| Err(Error::expired()));
     let codecs = Codecs::new([Member::custom(first.clone()), Member::custom(second)]).unwrap();
     let error = codecs.open("sid", "x").unwrap_err();
     assert!(error.is_expired() && error.source().is_none());
-    let third = Told::to(|| Err(Error::usage("set up wrongly").with_source("of the third")));
+    let third = Scripted::to(|| Err(Error::usage("set up wrongly").with_source("of the third")));
     let codecs = Codecs::new([Member::custom(first), Member::custom(third)]).unwrap();
     let error = codecs.open("sid", "x").unwrap_err();
     assert!(error.is_usage() && error.source().is_none());
     assert_eq!(error.to_string(), "set up wrongly: of the third");
-    let fourth = Told::to(|| Err(Error::not_valid_though_authentic().with_source("of the fourth")));
+    let fourth =
+        Scripted::to(|| Err(Error::not_valid_though_authentic().with_source("of the fourth")));
     let codecs = Codecs::new([Member::custom(fourth)]).unwrap();
     let error = codecs.open("sid", "x").unwrap_err();
     assert_eq!(error.source().unwrap().to_string(), "of the fourth");

@@ -1,4 +1,4 @@
-//! Each public kind of error, with the inputs that lead to it.
+//! Each public kind of error, with inputs that cause it.
 
 use std::error::Error as _;
 
@@ -8,7 +8,7 @@ use silverback::codec::{
 
 use crate::support::{NOW, at, codec, encrypting, secs, signing};
 
-/// The one kind of an error, by its predicates, which must not contradict each other.
+/// Returns the kind of an error by its predicates. Exactly one kind must match.
 fn kind(error: &Error) -> &'static str {
     let groups = [error.is_usage(), error.is_decode(), error.is_internal()];
     assert_eq!(groups.iter().filter(|is| **is).count(), 1, "{error}");
@@ -28,7 +28,7 @@ fn kind(error: &Error) -> &'static str {
 }
 
 #[test]
-fn each_kind_has_its_inputs() {
+fn each_input_gives_its_kind_of_error() {
     let codec = codec(
         signing(1),
         CodecOptions::new().max_age(secs(10)).min_age(secs(2)),
@@ -76,7 +76,7 @@ fn each_kind_has_its_inputs() {
 }
 
 #[test]
-fn nothing_tells_apart_the_ways_to_be_not_valid() {
+fn all_reasons_for_not_valid_give_the_same_error() {
     let codec = SecureCookie::new(encrypting(1)).unwrap();
     let cookie = codec.seal_at("sid", b"ape", NOW).unwrap();
     let (mut other_mac, place) = (cookie.clone(), cookie.len() - 6..cookie.len() - 5);
@@ -106,7 +106,7 @@ fn nothing_tells_apart_the_ways_to_be_not_valid() {
         assert_eq!(format!("{error:?}"), "codec::Error(not valid)");
         assert!(error.source().is_none() && error.per_key().is_empty());
     }
-    // Under the MAC, where only the key's holder gets, the words are the same.
+    // An authentic cookie, which only a holder of the key can make, gives the same text.
     let no_gob = codec.decode_at::<String>("sid", &cookie, NOW).unwrap_err();
     assert_eq!(
         format!("{no_gob} {no_gob:?}"),
@@ -115,7 +115,7 @@ fn nothing_tells_apart_the_ways_to_be_not_valid() {
 }
 
 #[test]
-fn expired_and_too_new_are_said_of_authentic_cookies_only() {
+fn only_authentic_cookies_are_expired_or_too_new() {
     let codec = codec(signing(1), CodecOptions::new().max_age(secs(10)));
     let cookie = codec.seal_at("sid", b"ape", at(1000)).unwrap();
     for now in [0, 5000] {
@@ -130,7 +130,7 @@ fn expired_and_too_new_are_said_of_authentic_cookies_only() {
 }
 
 #[test]
-fn the_source_says_where_a_payload_fails_and_never_quotes_it() {
+fn the_source_names_the_place_of_a_fault_and_never_quotes_the_payload() {
     #[derive(Debug, serde::Deserialize)]
     #[expect(dead_code, reason = "read by serde only")]
     struct Visitor {
@@ -156,11 +156,11 @@ fn the_source_says_where_a_payload_fails_and_never_quotes_it() {
         );
         for value in &values {
             let Ok(cookie) = codec.encode_at("sid", value, NOW) else {
-                continue; // a format that cannot hold it
+                continue; // The format cannot hold the value.
             };
             let refused = match codec.decode_at::<Visitor>("sid", &cookie, NOW) {
                 Err(refused) => refused,
-                // Formats without types may read another shape; an integer they cannot.
+                // A format without types may read another shape, but not a list of integers.
                 Ok(_) => codec
                     .decode_at::<[u64; 32]>("sid", &cookie, NOW)
                     .unwrap_err(),
@@ -186,7 +186,7 @@ fn the_source_says_where_a_payload_fails_and_never_quotes_it() {
 }
 
 #[test]
-fn errors_are_small_and_go_between_threads() {
+fn errors_are_small_send_and_sync() {
     fn travels<T: Send + Sync + 'static>() {}
     travels::<Error>();
     assert!(size_of::<Error>() <= 96, "{}", size_of::<Error>());

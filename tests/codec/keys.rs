@@ -1,9 +1,9 @@
-//! Keys, and their text form.
+//! Keys and their text form.
 
 use silverback::codec::{BlockKey, HashKey, KeyPair, KeyPairs, generate_random_key};
 
 #[test]
-fn hash_keys_are_long_unless_they_are_called_legacy() {
+fn hash_keys_have_32_bytes_unless_they_are_legacy() {
     for length in 0..32 {
         assert!(HashKey::new(&vec![7; length]).unwrap_err().is_usage());
         assert_eq!(HashKey::legacy(&vec![7; length]).expose(), vec![7; length]);
@@ -17,7 +17,7 @@ fn hash_keys_are_long_unless_they_are_called_legacy() {
 }
 
 #[test]
-fn block_keys_have_a_length_of_aes() {
+fn block_keys_have_16_24_or_32_bytes() {
     for length in 0..70 {
         let key = BlockKey::new(&vec![7; length]);
         match length {
@@ -80,7 +80,7 @@ fn a_spec_takes_hex_and_both_base64_alphabets() {
 }
 
 #[test]
-fn a_key_that_is_text_is_its_bytes() {
+fn the_bytes_of_a_text_key_are_those_of_its_text() {
     for text in [
         "0001020304050607080900010203040506",
         "a key=of text with b64= and # in it",
@@ -100,7 +100,7 @@ fn a_key_that_is_text_is_its_bytes() {
 }
 
 #[test]
-fn pairs_stand_in_a_line_or_in_lines_of_their_own() {
+fn pairs_are_separated_by_commas_or_lines() {
     let [one, two, three] = ["5e", "5f", "60"].map(|digits| digits.repeat(32));
     for spec in [
         format!("{one},{two},{three}"),
@@ -115,7 +115,7 @@ fn pairs_stand_in_a_line_or_in_lines_of_their_own() {
 }
 
 #[test]
-fn other_readings_are_all_but_the_one_that_is_written() {
+fn other_readings_exclude_the_written_one() {
     let (hash, block) = ("5e".repeat(32), "5f".repeat(16));
     let shown = |spec: &str| -> Vec<String> {
         let readings = KeyPairs::other_readings(spec);
@@ -130,10 +130,10 @@ fn other_readings_are_all_but_the_one_that_is_written() {
             "key pair 2 with its hash key read as hex (no prefix)",
         ]
     );
-    // Each of three with each of three, but for the one that is there. (In base64 the digits
-    // of both keys are 48 and 24 bytes.)
+    // Three readings of each key make nine pairs, of which one is the written one. (In base64
+    // the digits of the two keys are 48 and 24 bytes.)
     assert_eq!(shown(&format!("{hash}:{block}")).len(), 8);
-    // What is no key in another reading is none of them.
+    // Text that is not a key in another reading has no other readings.
     assert_eq!(
         shown("text=-/-not-base64-nor-hex-not-base64"),
         Vec::<String>::new()
@@ -147,7 +147,7 @@ fn other_readings_are_all_but_the_one_that_is_written() {
 }
 
 #[test]
-fn a_wrong_spec_is_named_by_place_and_never_quoted() {
+fn an_error_names_the_wrong_pair_and_never_quotes_it() {
     let good = "5e".repeat(32);
     for (spec, says) in [
         (
@@ -274,12 +274,12 @@ fn keys_from_the_environment_are_set_or_an_error() {
         "the variable SILVERBACK_TEST_UNSET is not set: set it to key pairs, as \
          `silverback keygen` prints them"
     );
-    // PATH is set, and holds no keys.
+    // PATH is set, and contains no keys.
     let wrong = KeyPairs::from_env("PATH").unwrap_err();
     assert!(wrong.is_usage());
     let value = std::env::var("PATH").unwrap();
-    let said = wrong.to_string();
-    assert!(said.starts_with("the variable PATH: key pair 1: ") && !said.contains(&value));
+    let text = wrong.to_string();
+    assert!(text.starts_with("the variable PATH: key pair 1: ") && !text.contains(&value));
 }
 
 #[test]
@@ -300,6 +300,6 @@ fn a_key_in_the_place_of_a_path_or_variable_is_not_quoted() {
 }
 
 #[test]
-fn a_key_longer_than_memory_is_an_error() {
+fn a_key_that_does_not_fit_into_memory_is_an_error() {
     assert!(generate_random_key(usize::MAX).unwrap_err().is_usage());
 }

@@ -1,7 +1,8 @@
-//! The codec from outside: its laws, its vectors, its errors.
+//! Tests of the codec's public API: its laws, its vectors and its errors.
 
 mod allocations;
 mod chain;
+mod depth;
 mod errors;
 mod keys;
 mod properties;

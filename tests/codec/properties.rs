@@ -1,4 +1,4 @@
-//! Invariants, over random payloads, names, keys and mutations.
+//! Invariants for random payloads, names, keys and mutations.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
@@ -42,7 +42,7 @@ fn any_payload() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(any::<u8>(), 0..600)
 }
 
-/// A change to a text: at a place, of a kind, with a character.
+/// A change to a text: its place, its kind, and a character.
 type Mutation = (prop::sample::Index, u8, char);
 
 fn any_mutation() -> impl Strategy<Value = Mutation> {
@@ -75,7 +75,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
-    fn what_is_sealed_is_opened(
+    fn a_sealed_payload_is_opened_again(
         codec in any_codec(),
         name in any_name(),
         payload in any_payload(),
@@ -90,7 +90,7 @@ proptest! {
     }
 
     #[test]
-    fn only_one_text_is_accepted(
+    fn only_one_text_of_a_cookie_is_accepted(
         codec in any_codec(),
         name in any_name(),
         payload in any_payload(),

@@ -1,4 +1,4 @@
-//! No key and no payload is ever printed: every public type that holds one.
+//! No public type prints the keys or payloads that it contains.
 
 use std::fmt::Debug;
 

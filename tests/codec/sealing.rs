@@ -1,4 +1,4 @@
-//! One codec: ages, lengths, names, buffers.
+//! A single codec: ages, lengths, names and buffers.
 
 use proptest::prelude::*;
 use silverback::codec::{Codec, CodecOptions, HashFunction, SecureCookie, Serializer, UnixTime};
@@ -6,7 +6,7 @@ use silverback::codec::{Codec, CodecOptions, HashFunction, SecureCookie, Seriali
 use crate::support::{NOW, at, codec, encrypting, secs, signing};
 
 #[test]
-fn gorillas_defaults_are_ours() {
+fn the_defaults_are_gorillas() {
     let codec = SecureCookie::new(signing(1)).unwrap();
     let cookie = codec.encode_at("sid", "ape", NOW).unwrap();
     let month = 30 * 24 * 60 * 60;
@@ -18,7 +18,7 @@ fn gorillas_defaults_are_ours() {
 }
 
 #[test]
-fn ages_pass_at_equality_and_zero_means_no_limit() {
+fn an_age_equal_to_a_limit_passes_and_zero_means_no_limit() {
     let aged = |min, max, skew| {
         let options = CodecOptions::new().min_age(secs(min)).max_age(secs(max));
         codec(signing(1), options.clock_skew(secs(skew)))
@@ -33,12 +33,12 @@ fn ages_pass_at_equality_and_zero_means_no_limit() {
     assert!(open(aged(0, 0, 0), 999).unwrap_err().is_too_new());
     assert!(open(aged(0, 0, 5), 995).is_ok());
     assert!(open(aged(0, 0, 5), 994).unwrap_err().is_too_new());
-    // A minimum age is its own check: the skew does not soften it.
+    // The clock skew does not lower the minimum age.
     assert!(open(aged(10, 0, 3600), 1009).unwrap_err().is_too_new());
 }
 
 #[test]
-fn no_clock_makes_the_arithmetic_wrap() {
+fn no_time_makes_the_arithmetic_overflow() {
     let largest = u64::MAX - (u64::MAX % 2);
     let extreme = |min, max| {
         let options = CodecOptions::new().min_age(secs(min)).max_age(secs(max));
@@ -72,7 +72,7 @@ fn no_clock_makes_the_arithmetic_wrap() {
 }
 
 #[test]
-fn settings_that_cannot_be_meant_are_refused_when_the_codec_is_built() {
+fn invalid_settings_are_refused_when_the_codec_is_built() {
     let build = |options: CodecOptions| SecureCookie::with_options(signing(1), &options);
     let half = std::time::Duration::from_millis(500);
     assert!(
@@ -121,10 +121,10 @@ fn the_name_is_part_of_the_seal() {
     }
 }
 
-/// The MAC covers `name|date|v`, and names may hold `|`: if the MAC were taken from
-/// the end of the frame, the parts could move.
+/// The MAC covers `name|date|v`, and a name may contain `|`. If the MAC were the last bytes of
+/// the frame, the borders between the parts could move.
 #[test]
-fn a_name_with_a_bar_cannot_lend_its_date() {
+fn a_bar_in_a_name_cannot_move_the_border_to_the_date() {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE;
 
@@ -181,7 +181,7 @@ fn lengths_are_bounded_both_ways_and_the_error_gives_both_figures() {
 }
 
 #[test]
-fn a_name_and_value_over_4096_bytes_are_refused_when_sealing_only() {
+fn a_name_and_value_over_4096_bytes_are_refused_only_when_sealing() {
     let (small, large) = (
         codec(signing(1), CodecOptions::new().max_length(0)),
         codec(signing(1), CodecOptions::new().max_length(8192)),
@@ -205,7 +205,7 @@ fn a_name_and_value_over_4096_bytes_are_refused_when_sealing_only() {
 }
 
 #[test]
-fn a_cookie_of_one_mebibyte_is_refused_unread_or_read_whole() {
+fn a_cookie_of_one_mebibyte_is_refused_or_opened_without_limits() {
     let mebibyte = "A".repeat(1 << 20);
     let bounded = SecureCookie::new(signing(1)).unwrap();
     assert!(
@@ -236,7 +236,7 @@ fn sha1_opens_and_does_not_seal() {
 }
 
 #[test]
-fn an_empty_payload_comes_back_encrypted_or_not() {
+fn an_empty_payload_is_opened_encrypted_or_not() {
     for keys in [signing(1), encrypting(1)] {
         let codec = SecureCookie::new(keys).unwrap();
         let cookie = codec.seal_at("sid", b"", NOW).unwrap();
@@ -245,7 +245,7 @@ fn an_empty_payload_comes_back_encrypted_or_not() {
 }
 
 #[test]
-fn the_into_forms_append_and_leave_the_buffer_alone_when_they_fail() {
+fn the_into_forms_append_and_leave_the_buffer_unchanged_on_failure() {
     for keys in [signing(1), encrypting(1)] {
         let codec = SecureCookie::new(keys).unwrap();
         let mut text = String::from("before ");
@@ -312,7 +312,7 @@ fn the_clock_forms_use_now() {
 
 proptest! {
     #[test]
-    fn nothing_a_browser_sends_makes_opening_panic(name in ".*", cookie in ".{0,300}", now: u64) {
+    fn no_name_or_cookie_makes_opening_panic(name in ".*", cookie in ".{0,300}", now: u64) {
         let codec = codec(encrypting(1), CodecOptions::new().max_length(0));
         prop_assert!(codec.open_at(&name, &cookie, at(now)).is_err());
     }

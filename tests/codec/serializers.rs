@@ -19,7 +19,7 @@ fn visitor() -> Visitor {
 }
 
 #[test]
-fn structs_come_back() {
+fn structs_are_read_back() {
     for serializer in [Serializer::Json, Serializer::Bincode, Serializer::Gob] {
         let bytes = serializer.serialize(&visitor()).unwrap();
         assert_eq!(
@@ -53,7 +53,7 @@ fn all_bytes_must_be_used() {
 }
 
 #[test]
-fn raw_is_any_form_of_bytes_as_they_are() {
+fn raw_keeps_the_bytes_of_any_text_or_bytes() {
     let raw = Serializer::Raw;
     assert_eq!(raw.serialize("ape").unwrap(), b"ape");
     assert_eq!(raw.serialize(&b"ape"[..]).unwrap(), b"ape");
@@ -103,7 +103,7 @@ fn gob_is_what_go_writes() {
 }
 
 #[test]
-fn text_and_bytes_come_back_in_every_form_that_is_written() {
+fn text_and_bytes_are_read_back_in_every_written_form() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Id(String);
 
@@ -124,9 +124,9 @@ fn text_and_bytes_come_back_in_every_form_that_is_written() {
     assert_eq!(bytes, b"ap\xff");
 }
 
-/// What a type's own implementation says may quote the value, and be many lines.
+/// The error text of a type's own implementation may quote the value, and have several lines.
 #[test]
-fn the_words_of_a_type_are_not_passed_on() {
+fn the_error_text_of_a_type_is_not_passed_on() {
     use std::error::Error as _;
 
     struct Talks;
@@ -154,8 +154,8 @@ fn the_words_of_a_type_are_not_passed_on() {
         let read = serializer.deserialize::<Talks>(&bytes).err().unwrap();
         for error in [written, read] {
             let source = error.source().map(ToString::to_string);
-            let told = format!("{error}: {source:?}");
-            assert!(!told.contains("hunter2") && told.contains(": "), "{told}");
+            let text = format!("{error}: {source:?}");
+            assert!(!text.contains("hunter2") && text.contains(": "), "{text}");
         }
     }
     let map = std::collections::BTreeMap::from([((1, 2), 3)]);
@@ -167,7 +167,7 @@ fn the_words_of_a_type_are_not_passed_on() {
 }
 
 #[test]
-fn a_length_that_a_value_claims_is_not_allocated() {
+fn a_length_that_a_value_states_is_not_allocated() {
     struct Claims;
 
     impl Serialize for Claims {
@@ -184,7 +184,7 @@ fn a_length_that_a_value_claims_is_not_allocated() {
 fn bincode_has_a_size_limit() {
     let bincode = Serializer::Bincode;
     assert!(bincode.serialize(&"x".repeat(1 << 20)).is_err());
-    // A length of 2^40 in front of nothing.
+    // A length of 2^40, without a value.
     let claims = [&[253, 0, 0, 0, 0, 0, 1, 0, 0][..], b"x"].concat();
     assert!(
         bincode
@@ -201,7 +201,7 @@ fn bincode_has_a_size_limit() {
 }
 
 #[test]
-fn a_custom_serializer_may_be_forgetful() {
+fn a_custom_serializer_that_reads_no_value_is_an_internal_error() {
     type BoxError = Box<dyn std::error::Error + Send + Sync>;
     type Read<'a> = &'a mut dyn FnMut(
         &mut dyn erased_serde::Deserializer<'_>,

@@ -17,12 +17,12 @@ pub(crate) fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A pair whose hash key is 32 times `byte`.
+/// Returns a pair with a hash key of 32 bytes `byte`.
 pub(crate) fn signing(byte: u8) -> KeyPair {
     KeyPair::sign_only(HashKey::new(&[byte; 32]).unwrap())
 }
 
-/// The same, with an AES-256 key.
+/// Returns the same pair with an AES-256 key.
 pub(crate) fn encrypting(byte: u8) -> KeyPair {
     KeyPair::new(
         HashKey::new(&[byte; 32]).unwrap(),
@@ -34,7 +34,7 @@ pub(crate) fn codec(keys: KeyPair, options: CodecOptions) -> SecureCookie {
     SecureCookie::with_options(keys, &options).unwrap()
 }
 
-/// A file of vectors; none is a failure.
+/// Reads a file of vectors. An empty file is a failure.
 pub(crate) fn vectors(file: &str) -> Vec<Value> {
     let path = format!("{}/tests/vectors/{file}", env!("CARGO_MANIFEST_DIR"));
     let cases: Vec<Value> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
@@ -50,7 +50,7 @@ pub(crate) fn hex(value: &Value) -> Vec<u8> {
     base16ct::mixed::decode_vec(text(value)).unwrap()
 }
 
-/// The keys of a vector, which may be weak.
+/// Returns the keys of a vector, which may be weak.
 pub(crate) fn keys_of(case: &Value) -> KeyPair {
     let hash = HashKey::legacy(&hex(&case["hash_key"]));
     match hex(&case["block_key"]) {

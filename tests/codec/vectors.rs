@@ -1,4 +1,4 @@
-//! What the Go originals made, and what gorilla says of it.
+//! Cookies that the Go originals made, and gorilla's verdicts on cookies.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -93,7 +93,7 @@ fn every_dolab_cookie_is_read() {
 fn a_dolab_cookie_is_unpadded_base64url_of_bounded_length() {
     let reader = UnauthenticatedDolabReader::new("session", "secret");
     for no_cookie in ["x", "YXBlcw==", "YX/l", "YX+l", "YXBl\n", "YX", "YXBlcx"] {
-        // "YX" has stray bits after its one byte.
+        // "YX" has nonzero bits after its single byte.
         assert!(
             reader.read(no_cookie).unwrap_err().is_not_valid(),
             "{no_cookie:?}"

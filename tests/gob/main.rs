@@ -1,6 +1,7 @@
-//! gob from outside: what Go wrote is read, changed and written back; what Go would
-//! not write is refused, within bounds; serde types go both ways.
+//! Tests of gob's public API: gob of Go is read, changed and written back; input that Go does
+//! not write is refused within bounds; serde types are converted both ways.
 
 mod malformed;
+mod memory;
 mod serde_types;
 mod vectors;

@@ -53,7 +53,7 @@ fn user() -> User {
 }
 
 #[test]
-fn structs_come_back() {
+fn structs_are_read_back() {
     let bytes = to_vec(&user()).unwrap();
     assert_eq!(from_slice::<User>(&bytes).unwrap(), user());
     let all_zero = User::default();
@@ -66,7 +66,7 @@ fn structs_come_back() {
 }
 
 #[test]
-fn a_struct_is_gos_by_name_and_fields() {
+fn a_struct_has_gos_name_and_fields() {
     let Value::Composite(composite) = to_value(&user()).unwrap() else {
         panic!("a struct")
     };
@@ -87,7 +87,7 @@ fn a_struct_is_gos_by_name_and_fields() {
 }
 
 #[test]
-fn zeros_are_left_out_and_come_back() {
+fn zeros_are_left_out_and_read_back() {
     let boss = User {
         name: "boss".into(),
         ..User::default()
@@ -111,42 +111,44 @@ enum Event {
 }
 
 #[test]
-fn other_shapes_come_back() {
-    fn comes_back<T: Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug>(
+fn other_shapes_are_read_back() {
+    fn assert_read_back<
+        T: Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug,
+    >(
         value: T,
     ) {
         let bytes = to_vec(&value).unwrap();
         assert_eq!(from_slice::<T>(&bytes).unwrap(), value);
     }
 
-    comes_back(String::from("ape"));
-    comes_back('é');
-    comes_back(i64::MIN);
-    comes_back(u64::MAX);
-    comes_back(0.1_f32);
-    comes_back(vec![1_u16, 2]);
-    comes_back(vec![0_u8, 255]);
-    comes_back(Vec::<String>::new());
-    comes_back(vec![vec!["a".to_string()], vec![]]);
-    comes_back([1_i8, -1]);
-    comes_back((1_u8, "two".to_string(), 3.5));
-    comes_back(Some(7));
-    comes_back(vec![Some(7), None]);
-    comes_back(BTreeMap::from([
+    assert_read_back(String::from("ape"));
+    assert_read_back('é');
+    assert_read_back(i64::MIN);
+    assert_read_back(u64::MAX);
+    assert_read_back(0.1_f32);
+    assert_read_back(vec![1_u16, 2]);
+    assert_read_back(vec![0_u8, 255]);
+    assert_read_back(Vec::<String>::new());
+    assert_read_back(vec![vec!["a".to_string()], vec![]]);
+    assert_read_back([1_i8, -1]);
+    assert_read_back((1_u8, "two".to_string(), 3.5));
+    assert_read_back(Some(7));
+    assert_read_back(vec![Some(7), None]);
+    assert_read_back(BTreeMap::from([
         (1_u32, "one".to_string()),
         (2, "two".into()),
     ]));
-    comes_back(vec![
+    assert_read_back(vec![
         Event::Login,
         Event::Visit("/".into()),
         Event::Move { x: 1, y: 0 },
         Event::Pair(1, "one".into()),
     ]);
-    comes_back(serde_json::json!({ "a": [1, "two", 0.5, null, { "b": true }], "c": {} }));
+    assert_read_back(serde_json::json!({ "a": [1, "two", 0.5, null, { "b": true }], "c": {} }));
 }
 
 #[test]
-fn what_go_has_no_value_for_is_an_error() {
+fn values_that_go_cannot_hold_are_errors() {
     assert!(to_vec(&()).is_err());
     assert!(to_vec(&None::<u8>).is_err());
     assert!(to_vec(&(1_i128 << 100)).is_err());
@@ -171,7 +173,7 @@ fn serde_values_are_nested_128_deep_and_no_deeper() {
     );
     assert!(to_vec(&nested(129)).is_err());
 
-    // What Go wrote may be deeper than a serde type can go into.
+    // A value of Go may be nested deeper than a serde type can read.
     let mut deeper = Value::slice_of_interfaces([1_i64.into()]);
     for depth in 2..=129 {
         let inner = Interface::of("[]interface {}", deeper);
@@ -225,7 +227,7 @@ fn unknown_fields_are_skipped_and_missing_ones_are_zero() {
 }
 
 #[test]
-fn interfaces_are_read_as_what_they_hold() {
+fn an_interface_is_read_as_its_content() {
     let session = Value::map_of_interfaces([
         ("name", Interface::from("ape")),
         ("visits", Interface::from(7_isize)),
@@ -263,11 +265,11 @@ fn a_time_is_read_as_text_or_bytes() {
     assert_eq!(time.unix_seconds(), Some(1_898_287_311));
 }
 
-/// serde has RFC 3339 only, which has no seconds of a zone; the instant must be the same.
+/// serde gets text of RFC 3339, in which an offset has no seconds. The instant must be the same.
 #[test]
-fn a_time_whose_zone_has_seconds_is_read_as_the_same_instant() {
-    // What Go sends of `map[interface{}]interface{}{"t": t}`, t being 00:00:01Z in a zone
-    // 1:01:01 east of UTC.
+fn a_time_with_seconds_in_its_offset_is_read_as_the_same_instant() {
+    // Go's bytes for `map[interface{}]interface{}{"t": t}`, with t = 00:00:01Z in a zone 1:01:01
+    // east of UTC.
     let from_go = base16ct::lower::decode_vec(
         "0eff81040102ff820001100110000029ff82000106737472696e670c030001740974696d652e54696d65\
          7f0501010454696d6501ff8000000015ff80120010020000000e7791f70100000000003d01",
@@ -281,9 +283,9 @@ fn a_time_whose_zone_has_seconds_is_read_as_the_same_instant() {
     assert_eq!(read["t"], time);
 }
 
-/// serde buffers what it reads for these, so they see what Go left out by its type.
+/// For these types serde buffers its input, so that the zeros come from the types on the wire.
 #[test]
-fn zeros_come_back_where_serde_buffers() {
+fn zeros_are_read_back_if_serde_buffers() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     #[serde(tag = "type")]
     enum Tagged {
@@ -348,7 +350,7 @@ fn zeros_come_back_where_serde_buffers() {
 }
 
 #[test]
-fn a_zero_of_gos_is_no_default_of_serdes() {
+fn a_missing_field_is_gos_zero_and_not_serdes_default() {
     #[derive(Serialize)]
     struct Written {
         on: bool,
@@ -428,7 +430,7 @@ fn a_float_that_does_not_fit_is_an_error() {
 }
 
 #[test]
-fn in_interfaces_maps_and_lists_are_of_types_that_go_registers() {
+fn maps_and_lists_in_interfaces_have_registered_types() {
     let held = |json: serde_json::Value| {
         let list = to_value(&serde_json::json!([json, 7.5])).unwrap();
         let Value::Composite(list) = list else {
@@ -451,7 +453,7 @@ fn in_interfaces_maps_and_lists_are_of_types_that_go_registers() {
 }
 
 #[test]
-fn a_string_is_bytes_and_no_list_of_other_numbers() {
+fn a_string_is_read_as_bytes_and_not_as_other_numbers() {
     let text = to_vec("ape").unwrap();
     assert_eq!(from_slice::<Vec<u8>>(&text).unwrap(), b"ape");
     assert_eq!(from_slice::<[u8; 3]>(&text).unwrap(), *b"ape");

@@ -1,4 +1,4 @@
-//! gob values of Go's, out of gorilla's cookies and scs's rows.
+//! gob values of Go, from cookies of gorilla and rows of scs.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn hex(value: &Json) -> Vec<u8> {
     base16ct::mixed::decode_vec(text(value)).unwrap()
 }
 
-/// The gob bytes in each case.
+/// Returns the gob bytes of each case.
 fn messages() -> Vec<Vec<u8>> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/go_values.jsonl");
     let lines = std::fs::read_to_string(path).unwrap();

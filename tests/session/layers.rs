@@ -11,6 +11,7 @@ for_each_framework!(
     layers_of_wholly_different_names_compose,
     an_error_is_answered_by_the_layer_that_meets_it,
     the_session_without_a_name_is_that_of_the_innermost_layer,
+    planted_cookies_are_removed_whichever_layer_answers,
 );
 
 #[test]
@@ -193,5 +194,39 @@ fn an_error_is_answered_by_the_layer_that_meets_it(framework: Framework) {
             "{path}"
         );
         assert_eq!(browser.get("/who").body, "ape", "{path}");
+    }
+}
+
+/// Each name has two valid cookies, and each layer removes the planted ones of its own names.
+fn planted_cookies_are_removed_whichever_layer_answers(framework: Framework) {
+    let layers = NAMES.map(|name| Stores::from(store_of(name)));
+    let site = pages(layered(&layers)).on("/error", async |sessions| {
+        for name in NAMES {
+            sessions.get(name).await?;
+        }
+        Err::<&str, _>(Error::unavailable("a test"))
+    });
+    let browser = site.browse(framework);
+    let (mut one, mut other) = (browser.another(), browser.another());
+    one.get("/login");
+    other.get("/login");
+    let both = format!("{}; {}", one.jar.cookie(), other.jar.cookie());
+    for (path, status, asked) in [
+        ("/look", 200, &NAMES[..]),
+        ("/count", 200, &NAMES),
+        ("/error", 503, &NAMES),
+        ("/logout", 409, &["users"]),
+    ] {
+        let response = browser.get_with(path, [("Cookie", &*both), ("Host", "a.example.com")]);
+        assert_eq!(response.status, status, "{path}");
+        for name in asked {
+            let of_name = response.set_cookies().into_iter();
+            let of_name: Vec<&str> = of_name.filter(|text| text.starts_with(*name)).collect();
+            let whole = format!("{name}=; Path={path}; Domain=example.com; Secure; Max-Age=0");
+            assert!(of_name.contains(&&*whole), "{path}: {of_name:?}");
+            // The application's own scope.
+            let own = format!("{name}=; Path=/; Secure; Max-Age=0");
+            assert!(!of_name.contains(&&*own), "{path}: {of_name:?}");
+        }
     }
 }

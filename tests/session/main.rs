@@ -7,6 +7,7 @@ mod table;
 #[cfg(feature = "tower-sessions-0-14")]
 mod axum_login;
 mod beside_go;
+mod browser;
 mod caches;
 mod client;
 mod concurrency;
@@ -23,6 +24,7 @@ mod layers;
 mod long_responses;
 mod many_keys;
 mod orders;
+mod planted;
 mod room;
 mod scopes;
 mod server;

@@ -48,7 +48,7 @@ fn the_first_of_several_refusals_is_the_one() {
         clock.pass(1_800);
         let idle = jar.cookie();
         let stores = store.clone().into();
-        let first = |text: String| Sessions::of_request(&stores, [text.as_bytes()], None);
+        let first = |text: String| Sessions::of_request(&stores, [text.as_bytes()], None, "/");
         let one = first(format!("{idle}; __Host-id=x"))
             .session()
             .await

@@ -5,16 +5,18 @@ use std::convert::Infallible;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 use axum::routing::get;
-use silverback::session::{Error, Session, Sessions};
+use silverback::session::testing::Jar;
+use silverback::session::{CookieOptions, Error, Lifetime, Session, Sessions};
 use silverback::web::tower::SessionLayer;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::site::RUNTIME;
-use super::support::{TestEpochs, store};
+use super::support::{TestEpochs, store, store_with};
 
 /// A body that has no default.
 struct Text(String);
@@ -113,4 +115,36 @@ fn an_optional_session_is_none_without_a_layer_and_never_for_an_outage() {
     assert_eq!(body, "session of Some(\"ape\")");
     epochs.is_down.store(true, Ordering::SeqCst);
     assert_eq!(visit(app, "/", &cookie).0, 503, "never none");
+}
+
+#[test]
+fn a_layer_within_a_nested_router_knows_the_whole_path() {
+    let store = store_with(CookieOptions::new().name("id").unwrap(), Lifetime::new());
+    let read = async |session: Session| format!("{:?}", session.refusal());
+    let router = Router::new().route("/page", get(read));
+    let router = router.layer(SessionLayer::new(store.clone()));
+    let app = Router::new().nest("/admin", Router::new().nest("/users", router));
+    RUNTIME.block_on(async {
+        let jar = || Jar::with(store.clone(), |session| session.login("ape"));
+        let two = [jar().await.unwrap().cookie(), jar().await.unwrap().cookie()].join("; ");
+        let request = Request::builder()
+            .uri("/admin/users/page")
+            .header("cookie", two);
+        let request = request.body(Body::empty()).unwrap();
+        let response = app.clone().call(request).await.unwrap();
+        let fields = response.headers().get_all("set-cookie").iter();
+        let fields: Vec<&str> = fields.map(|field| field.to_str().unwrap()).collect();
+        for path in [
+            "/admin",
+            "/admin/",
+            "/admin/users",
+            "/admin/users/",
+            "/admin/users/page",
+        ] {
+            let removal = format!("id=; Path={path}; Secure; Max-Age=0");
+            assert!(fields.contains(&&*removal), "{path}: {fields:?}");
+        }
+        let body = to_bytes(response.into_body(), 100).await.unwrap();
+        assert_eq!(body, "Some(Ambiguous)");
+    });
 }

@@ -23,8 +23,12 @@ pub(super) fn make_folder(access: Access, path: &Path) -> io::Result<()> {
     if !access.make_folder(path)? {
         return Ok(());
     }
-    path.parent()
-        .map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+    match path.parent() {
+        None => Ok(()),
+        // The path is one name, in the working directory.
+        Some(parent) if parent.as_os_str().is_empty() => File::open(".")?.sync_all(),
+        Some(parent) => File::open(parent)?.sync_all(),
+    }
 }
 
 /// Locks a file, which is made if it is missing, until it is dropped; `None`, while another has
@@ -72,4 +76,19 @@ pub(super) fn sync_folder_of(path: &Path) -> Result<(), Error> {
         let message = format!("{folder:?} cannot be synced: {error}");
         Error::outcome_unknown(message).with_source(error)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_in_the_working_directory_is_made() {
+        let name = format!("silverback-test-{}", std::process::id());
+        let below = Path::new(&name).join("store");
+        let made = make_folders(Access::default(), &below);
+        let is_made = below.is_dir();
+        let _ = fs::remove_dir_all(&name);
+        assert!(made.is_ok() && is_made, "{made:?}");
+    }
 }

@@ -62,18 +62,17 @@ impl<K: Hash + Ord + Clone, V: Expires> Expiring<K, V> {
         Some(value)
     }
 
-    /// Removes at most `limit` values that have expired, and says how many it removed.
-    pub(super) fn purge(&mut self, now: Expiry, limit: usize) -> usize {
-        let mut purged = 0;
-        while purged < limit
+    /// Removes at most `limit` values that have expired, and answers with them.
+    pub(super) fn purge(&mut self, now: Expiry, limit: usize) -> Vec<V> {
+        let mut purged = Vec::new();
+        while purged.len() < limit
             && self
                 .by_expiry
                 .first()
                 .is_some_and(|(first, _)| *first <= now)
         {
             if let Some((_, key)) = self.by_expiry.pop_first() {
-                self.values.remove(&key);
-                purged += 1;
+                purged.extend(self.values.remove(&key));
             }
         }
         purged
@@ -111,10 +110,10 @@ mod tests {
         assert_eq!(all.remove(&3), Some(3));
         assert_eq!(all.remove(&3), None);
         let at = Expiry::from_millis;
-        assert_eq!(all.purge(at(0), 9), 0);
-        assert_eq!(all.purge(at(4), 1), 1, "1 was the first");
+        assert!(all.purge(at(0), 9).is_empty());
+        assert_eq!(all.purge(at(4), 1), [1]);
         assert_eq!((all.get(&1), all.get(&9)), (None, Some(&2)));
-        assert_eq!(all.purge(at(5), 9), 2);
+        assert_eq!(all.purge(at(5), 9), [2, 5]);
         assert_eq!(all.iter().collect::<Vec<_>>(), [(&i64::MAX, &i64::MAX)]);
         assert!(all.by_expiry.is_empty());
     }

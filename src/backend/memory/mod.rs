@@ -1,16 +1,20 @@
 //! [`Memory`]: records in this process, gone with it.
 
 mod expiring;
+mod options;
+mod room;
 
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
 use expiring::{Expires, Expiring};
+pub use options::MemoryOptions;
+use room::Room;
 
 use super::{
     Backend, Created, Entry, Error, Expiry, Generation, Key, Login, Outcome, Owner, Owners, Page,
@@ -23,22 +27,23 @@ const SHARDS: usize = 64;
 /// How many expired records each new one takes away: more than one, so that they get fewer.
 const PURGED_BY_EACH: usize = 2;
 
-/// How many records there may be unless it is said.
-const CAPACITY: usize = 1_000_000;
-
 /// Keeps records in memory: for tests, for trying things out, for one process whose
 /// sessions may end with it.
 ///
 /// It purges itself: each record that is created takes two away that have expired, if there
 /// are any. It never evicts a living record: when it is
 /// full, creating one is an error, [unavailable](Error::is_unavailable).
+///
+/// Records without an owner fill at most half of it
+/// ([`capacity_without_owner`](MemoryOptions::capacity_without_owner)): however many anonymous
+/// sessions [strangers](super#records-of-strangers) begin, there is room for logins. The
+/// capacity counts records, and not their bytes.
 pub struct Memory {
     shards: Box<[Mutex<Shard>; SHARDS]>,
     owners: Mutex<Expiring<String, OwnerRecord>>,
     hasher: RandomState,
     revisions: AtomicU64,
-    records: AtomicUsize,
-    capacity: usize,
+    room: Room,
 }
 
 type Shard = Expiring<Key, Kept>;
@@ -93,22 +98,21 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Memory {
-    /// No records yet, and room for a million.
+    /// Holds no records yet, and a million at most.
     #[must_use]
     pub fn new() -> Self {
-        Memory::with_capacity(CAPACITY)
+        Memory::with_options(MemoryOptions::new())
     }
 
-    /// Room for so many records, expired ones that are not purged yet included.
+    /// Holds no records yet, and at most as many as the options say.
     #[must_use]
-    pub fn with_capacity(capacity: usize) -> Self {
+    pub fn with_options(options: MemoryOptions) -> Self {
         Memory {
             shards: Box::new(std::array::from_fn(|_| Mutex::default())),
             owners: Mutex::default(),
             hasher: RandomState::new(),
             revisions: AtomicU64::new(0),
-            records: AtomicUsize::new(0),
-            capacity,
+            room: Room::new(&options),
         }
     }
 
@@ -211,8 +215,38 @@ impl Memory {
     /// Removes at most `limit` records that are expired.
     fn purge_shard(&self, shard: &mut Shard, limit: usize) -> usize {
         let purged = shard.purge(Expiry::now(), limit);
-        self.records.fetch_sub(purged, Ordering::Relaxed);
-        purged
+        for kept in &purged {
+            self.room.give_back(&kept.record);
+        }
+        purged.len()
+    }
+
+    /// Removes some expired records of each shard; says how many.
+    fn purge_some(&self) -> usize {
+        let purge = |shard| self.purge_shard(&mut locked(shard), PURGED_BY_EACH);
+        self.shards.iter().map(purge).sum()
+    }
+
+    /// Puts a record where there is none, if there is room for it.
+    fn create_in_room(&self, key: &Key, record: &Record) -> Result<Created, Error> {
+        let mut shard = self.shard(key);
+        self.purge_shard(&mut shard, PURGED_BY_EACH);
+        let is_live = |kept: &Kept| self.is_live(&kept.record, Expiry::now());
+        if shard.get(key).is_some_and(is_live) {
+            return Ok(Created::Exists);
+        }
+        if let Some(ended) = shard.remove(key) {
+            self.room.give_back(&ended.record);
+        }
+        self.room.take(record)?;
+        let number = self.next_revision();
+        let kept = Kept {
+            record: record.clone(),
+            revision: number,
+        };
+        shard.insert(key.clone(), kept);
+        self.note_owner(key, record);
+        Ok(Created::Saved(revision(number)))
     }
 }
 
@@ -239,26 +273,10 @@ impl Backend for Memory {
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
-        let mut shard = self.shard(key);
-        self.purge_shard(&mut shard, PURGED_BY_EACH);
-        match shard.get(key) {
-            Some(kept) if self.is_live(&kept.record, Expiry::now()) => {
-                return Ok(Created::Exists);
-            }
-            Some(_) => {}
-            None if self.records.load(Ordering::Relaxed) >= self.capacity => {
-                return Err(Error::unavailable("the memory backend is full"));
-            }
-            None => drop(self.records.fetch_add(1, Ordering::Relaxed)),
+        match self.create_in_room(key, record) {
+            Err(_) if self.purge_some() > 0 => self.create_in_room(key, record),
+            created => created,
         }
-        let number = self.next_revision();
-        let kept = Kept {
-            record: record.clone(),
-            revision: number,
-        };
-        shard.insert(key.clone(), kept);
-        self.note_owner(key, record);
-        Ok(Created::Saved(revision(number)))
     }
 
     async fn swap(
@@ -273,7 +291,9 @@ impl Backend for Memory {
                 record: record.clone(),
                 revision: number,
             };
-            shard.insert(key.clone(), kept);
+            if let Some(before) = shard.insert(key.clone(), kept) {
+                self.room.replace(&before.record, record);
+            }
             self.note_owner(key, record);
             revision(number)
         }))
@@ -300,8 +320,8 @@ impl Backend for Memory {
         Ok(self.change(key, seen, |shard| {
             if let Some(kept) = shard.remove(key) {
                 self.forget_owner(key, &kept.record);
+                self.room.give_back(&kept.record);
             }
-            self.records.fetch_sub(1, Ordering::Relaxed);
         }))
     }
 
@@ -416,8 +436,7 @@ impl Scan for Memory {
 /// How many records there are.
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let records = self.records.load(Ordering::Relaxed);
-        write!(f, "Memory({records} records)")
+        write!(f, "Memory({} records)", self.room.records())
     }
 }
 
@@ -442,15 +461,16 @@ mod tests {
             let created = create(&backend, number, Expiry::from_millis(0)).await;
             assert!(matches!(created, Ok(Created::Saved(_))));
         }
-        let left = backend.records.load(Ordering::Relaxed);
+        let left = backend.room.records();
         assert!(left < 20_000, "{left} expired records");
         backend.purge(usize::MAX).await.unwrap();
-        assert_eq!(backend.records.load(Ordering::Relaxed), 0);
+        assert_eq!(backend.room.records(), 0);
     }
 
     #[tokio::test]
     async fn a_full_one_refuses_and_evicts_nobody() {
-        let backend = Memory::with_capacity(100);
+        let options = MemoryOptions::new().capacity(100);
+        let backend = Memory::with_options(options.capacity_without_owner(100));
         let soon = Expiry::after(Duration::from_secs(600));
         for number in 0..100 {
             create(&backend, number, soon).await.unwrap();

@@ -1,32 +1,33 @@
-//! `silverback sessions delete`: sessions end, or records go.
+//! `silverback sessions delete`: ends sessions, or removes records.
 
 use clap::Args;
 use silverback::backend::{Backend, Key, Outcome};
 use silverback::session::Refusal;
 
-use super::super::{Failure, tell};
-use super::store::{Place, Service, parse_key, reason};
+use super::super::{Failure, report};
+use super::store::{Service, StoreArguments, parse_key, reason};
 
-/// How often a record that changes meanwhile is tried to be removed.
-const MOST_CONFLICTS: usize = 1_000;
+/// The largest number of attempts to remove a record, if concurrent requests change it.
+const MAX_ATTEMPTS: usize = 1_000;
 
 /// End sessions, or remove their records.
 ///
-/// With the keys of the service and the name of its cookie, each session ends as by a
-/// logout: no request that is at work brings it back, and it is found even if it is moving to
-/// another key at this moment. Without --name no keys are needed, and the record under the
-/// KEY is removed, whatever it is: a session that was moving goes on.
+/// With the keys of the service and the name of its cookie, each session ends as by a logout: no
+/// concurrent request can restore it, and it ends even if a concurrent request renews its key.
+/// Without --name no keys are needed, and the record under the KEY is removed, whatever it
+/// contains: a session that is renewed at that moment continues under its new key.
 ///
-/// A KEY that is not there is said, the others go on, and the exit status is 1.
+/// If there is no session under a KEY, a message is printed, the other KEYs are processed, and
+/// the exit status is 1.
 #[derive(Args)]
 pub(super) struct Delete {
     #[command(flatten)]
-    place: Place,
+    store: StoreArguments,
 
     #[command(flatten)]
     service: Service,
 
-    /// The sessions' keys, as `sessions list` prints them
+    /// The keys of the sessions, as `sessions list` prints them
     #[arg(value_name = "KEY", required = true)]
     sessions: Vec<String>,
 }
@@ -35,10 +36,10 @@ impl Delete {
     pub(super) async fn run(&self) -> Result<(), Failure> {
         let keys = self.sessions.iter().map(|key| parse_key(key));
         let keys = keys.collect::<Result<Vec<_>, _>>()?;
-        let store = self.place.open(&self.service).await?;
+        let store = self.store.open(&self.service).await?;
         let backend = match &store {
             Some(store) => store.backend().clone(),
-            None => self.place.connect().await?,
+            None => self.store.connect().await?,
         };
         let mut any_refused = false;
         for (key, text) in keys.iter().zip(&self.sessions) {
@@ -48,7 +49,7 @@ impl Delete {
             };
             if let Err(refusal) = done {
                 any_refused = true;
-                tell(format_args!("silverback: {text}: {}", reason(refusal)));
+                report(format_args!("silverback: {text}: {}", reason(refusal)));
             }
         }
         match any_refused {
@@ -58,9 +59,9 @@ impl Delete {
     }
 }
 
-/// Removes a record, in whatever state it is.
+/// Removes a record, whatever it contains. If a concurrent request changes it, tries again.
 async fn remove(backend: &dyn Backend, key: &Key) -> Result<Result<(), Refusal>, Failure> {
-    for _ in 0..MOST_CONFLICTS {
+    for _ in 0..MAX_ATTEMPTS {
         let Some(stored) = backend.load(key).await? else {
             return Ok(Err(Refusal::Gone));
         };
@@ -71,6 +72,6 @@ async fn remove(backend: &dyn Backend, key: &Key) -> Result<Result<(), Refusal>,
         }
     }
     Err(Failure::usage(
-        "the record changes faster than it can be removed",
+        "concurrent requests keep changing the record: try again later",
     ))
 }

@@ -1,4 +1,4 @@
-//! `silverback sessions list`: the records that live.
+//! `silverback sessions list`: lists the live records.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -9,38 +9,38 @@ use silverback::codec::UnixTime;
 
 use super::super::Failure;
 use super::super::dates::readable;
-use super::store::{Place, tell_of_skipped};
+use super::store::{StoreArguments, report_skipped};
 
-/// How many records are asked for, and in memory, at once.
+/// The number of records that are requested, and in memory, at once.
 const PAGE: usize = 1_000;
 
-/// List the records that live: key, expiry, size and owner, a line each.
+/// List the live records: key, expiry, size and owner, one record a line.
 ///
-/// The fields are separated by tabs; on a terminal a line above says what they are. An
-/// owner's control characters are written as \u{..}. A key opens nothing. No keys are needed,
-/// and so what a session that has just ended leaves for a minute is listed like any other.
-/// A record that cannot be read is skipped, and named on standard error.
+/// The fields are separated by tabs; on a terminal, a header line names them. Control characters
+/// in an owner's name are written as \u{..}. The key of a record opens no session. The command
+/// needs no keys, and so it also lists the record that an ended session leaves for about a
+/// minute. A record that cannot be read is skipped, and named on standard error.
 #[derive(Args)]
 pub(super) struct List {
     #[command(flatten)]
-    place: Place,
+    store: StoreArguments,
 
-    /// Only the sessions of this owner
+    /// List only the sessions of this owner
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     owner: Option<String>,
 
-    /// At most so many
+    /// List at most this number of records
     #[arg(long, value_name = "N", default_value_t = usize::MAX, hide_default_value = true)]
     limit: usize,
 
-    /// Print a JSON object for each, with null for no owner, and for no expiry
+    /// Print a JSON object for each record, with null for no owner and no expiry
     #[arg(long)]
     json: bool,
 }
 
 impl List {
     pub(super) async fn run(&self) -> Result<(), Failure> {
-        let backend = self.place.connect().await?;
+        let backend = self.store.connect().await?;
         if !self.json && io::stdout().is_terminal() {
             writeln!(io::stdout(), "{:43}\t{:20}\tSIZE\tOWNER", "KEY", "EXPIRES")?;
         }
@@ -50,15 +50,14 @@ impl List {
         }
     }
 
-    /// Prints page by page.
+    /// Lists all records, page by page.
     async fn list_all(&self, backend: &dyn Backend) -> Result<(), Failure> {
         let no_scan = || Failure::usage("this store cannot list its records");
         let scan = backend.scan().ok_or_else(no_scan)?;
         let (mut after, mut left) = (None, self.limit);
         while left > 0 {
-            let asked = left.min(PAGE);
-            let page = scan.page(after.as_ref(), asked).await?;
-            tell_of_skipped(&page.skipped);
+            let page = scan.page(after.as_ref(), left.min(PAGE)).await?;
+            report_skipped(&page.skipped);
             self.print(&page.entries)?;
             left -= page.entries.len();
             after = page.next;
@@ -70,12 +69,13 @@ impl List {
     }
 
     async fn list_of(&self, owner: &str, backend: &dyn Backend) -> Result<(), Failure> {
-        let no_owners = || Failure::usage("this store does not know whose sessions are whose");
+        let no_owners =
+            || Failure::usage("this store cannot list by owner: leave out --owner to list all");
         let owners = backend.owners().ok_or_else(no_owners)?;
         let mut keys = owners.keys(owner).await?;
         keys.sort();
         for key in keys.into_iter().take(self.limit) {
-            // It may have ended since.
+            // The session may have ended since the keys were listed.
             if let Some(stored) = backend.load(&key).await? {
                 self.print(&[Entry {
                     key,
@@ -125,7 +125,7 @@ fn key_text(key: &Key) -> String {
     on_one_line(&String::from_utf8_lossy(key.as_bytes()))
 }
 
-/// The text without what would end the line or command the terminal.
+/// Escapes the characters that would end the line or control the terminal.
 pub(super) fn on_one_line(text: &str) -> String {
     let escaped = text.escape_debug().to_string();
     escaped.replace("\\'", "'").replace("\\\"", "\"")

@@ -1,10 +1,10 @@
-//! `silverback sessions`: looking after the sessions that a service keeps in a server.
+//! `silverback sessions`: manages the sessions that a service keeps in a server.
 //!
-//! | file | what lives there |
+//! | file | contents |
 //! |---|---|
 //! | `mod.rs` | the commands |
-//! | `store.rs` | where the records are, and the keys that open them |
-//! | `list.rs`, `show.rs`, `delete.rs`, `purge.rs` | a command each |
+//! | `store.rs` | the options for the store, and for the keys that open its records |
+//! | `list.rs`, `show.rs`, `delete.rs`, `purge.rs` | one command each |
 
 mod delete;
 mod list;
@@ -20,9 +20,9 @@ use super::Failure;
 
 /// List, show, delete and purge the sessions that a service keeps in a server.
 ///
-/// The store is named by a URL, in --store or the variable SILVERBACK_STORE. A URL that
-/// holds a password is better off in the variable: other users of the machine can see the
-/// command line. It is never printed.
+/// Give the URL of the store with --store, or in the variable SILVERBACK_STORE. Use the variable
+/// if the URL contains a password: other users of the machine can see the command line. The URL
+/// is never printed.
 #[derive(Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Sessions {
@@ -32,13 +32,13 @@ pub(super) struct Sessions {
 
 const AFTER_HELP: &str = "\
 Stores:
-  files:PATH   records in files below a folder
+  files:PATH   records in files in a folder
   sqlite:PATH  records in an SQLite database (built with the feature sqlite)
   postgres://USER:PASSWORD@HOST:PORT/DATABASE
                records in a PostgreSQL database (built with the feature postgres)
   dynamodb:TABLE?region=NAME&endpoint=URL&prefix=TEXT
-               records in a table of DynamoDB, each option as it is needed, with the
-               credentials that AWS's own tools use (built with the feature aws)
+               records in a table of DynamoDB, with the credentials of AWS's own tools; each
+               option may be left out (built with the feature aws)
 
 Examples:
   export SILVERBACK_STORE=files:/var/lib/shop/sessions
@@ -72,8 +72,8 @@ impl Sessions {
     }
 }
 
-/// The command line with keys that begin with `-` at its end, behind a `--`: anywhere else
-/// clap would take them for options.
+/// Moves keys that begin with `-` to the end of the command line, after a `--`. In any other
+/// place, clap would read them as options.
 pub(super) fn with_keys_last(line: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let line: Vec<OsString> = line.collect();
     let is_option_like = |text: &str| text.starts_with('-') && store::is_key(text);

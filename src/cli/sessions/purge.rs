@@ -1,4 +1,4 @@
-//! `silverback sessions purge`: expired records go.
+//! `silverback sessions purge`: removes expired records.
 
 use std::io::{self, IsTerminal, Write};
 use std::pin::pin;
@@ -9,29 +9,31 @@ use silverback::backend::Scan;
 use tokio::time::Instant;
 
 use super::super::Failure;
-use super::store::{Place, tell_of_skipped};
+use super::store::{StoreArguments, report_skipped};
 
-/// How many records go at once, so that no purge holds a lock for long.
+/// The number of records removed at once. It is small, so that no purge holds a lock for long.
 const BATCH: usize = 1_000;
 
-/// How often a person who watches sees how far it is.
+/// The interval at which the progress line is updated.
 const STEP: Duration = Duration::from_millis(500);
 
-/// Remove the records that are expired, and print how many there were.
+/// Remove expired records, and print their number.
 ///
-/// They open nothing any more, and only take room: a service purges them by itself where it
-/// has a cleanup task, and some servers do without being asked. A record that cannot be read is
-/// skipped, and named on standard error. On a terminal, a line says how far it is.
+/// Expired records open no session, and only take space. A service with a cleanup task purges
+/// them by itself, and some servers do too. A record that cannot be read is skipped, and named
+/// on standard error. On a terminal, a line shows the progress.
 #[derive(Args)]
 pub(super) struct Purge {
     #[command(flatten)]
-    place: Place,
+    store: StoreArguments,
 }
 
 impl Purge {
     pub(super) async fn run(&self) -> Result<(), Failure> {
-        let backend = self.place.connect().await?;
-        let no_scan = || Failure::usage("this store lets its records expire by itself");
+        let backend = self.store.connect().await?;
+        let no_scan = || {
+            Failure::usage("this store removes expired records by itself: there is no purge to run")
+        };
         let scan = backend.scan().ok_or_else(no_scan)?;
         let purged = purge(scan, Progress::new()).await?;
         writeln!(io::stdout(), "{purged}")?;
@@ -51,7 +53,7 @@ async fn purge(scan: &dyn Scan, mut progress: Progress) -> Result<usize, Failure
         };
         purged += batch.removed;
         progress.clear();
-        tell_of_skipped(&batch.skipped);
+        report_skipped(&batch.skipped);
         if batch.removed < BATCH {
             return Ok(purged);
         }
@@ -59,10 +61,10 @@ async fn purge(scan: &dyn Scan, mut progress: Progress) -> Result<usize, Failure
     }
 }
 
-/// A line on a terminal that says how far it is, and is written over.
+/// A progress line on a terminal, which is overwritten at each update.
 struct Progress {
     began: Instant,
-    is_seen: bool,
+    is_terminal: bool,
     is_shown: bool,
 }
 
@@ -70,13 +72,13 @@ impl Progress {
     fn new() -> Self {
         Progress {
             began: Instant::now(),
-            is_seen: io::stderr().is_terminal(),
+            is_terminal: io::stderr().is_terminal(),
             is_shown: false,
         }
     }
 
     fn show(&mut self, purged: usize) {
-        if self.is_seen && self.began.elapsed() >= STEP {
+        if self.is_terminal && self.began.elapsed() >= STEP {
             let seconds = self.began.elapsed().as_secs();
             self.write(&format!("\r{purged} records removed, {seconds} s"));
             self.is_shown = true;
@@ -90,7 +92,7 @@ impl Progress {
         }
     }
 
-    /// Where the terminal is gone, nobody watches.
+    /// Ignores errors: they mean that the terminal is closed.
     fn write(&self, text: &str) {
         let mut terminal = io::stderr();
         let _ = write!(terminal, "{text}").and_then(|()| terminal.flush());

@@ -1,4 +1,4 @@
-//! `silverback sessions show`: what is in a session.
+//! `silverback sessions show`: shows the content of a session.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -12,24 +12,25 @@ use silverback::session::StoredSession;
 use super::super::dates::readable;
 use super::super::{Failure, gob};
 use super::list::on_one_line;
-use super::store::{Place, Service, parse_key, reason};
+use super::store::{Service, StoreArguments, parse_key, reason};
 
-/// Show what is in a session: when it began and ends, whose it is, and its values as JSON.
+/// Show the content of a session: its dates, its owner, and its values as JSON.
 ///
-/// It takes the keys of the service, the name of its cookie, and its store name if it has
-/// one. The session is found by the KEY that `sessions list` prints, or by the cookie of
-/// somebody who asks for help. Nothing is noted of its use: `saved` is when its values were
-/// written, and `expires` when it ends if it is not used until then.
+/// Give the keys of the service, the name of its cookie, and its store name if it has one. The
+/// session is found by the KEY that `sessions list` prints, or by the cookie of a user who needs
+/// help. The command does not count as a use of the session: `saved` is the time at which the
+/// values were last written, and `expires` is the time at which the session ends without a
+/// further use.
 #[derive(Args)]
 pub(super) struct Show {
     #[command(flatten)]
-    place: Place,
+    store: StoreArguments,
 
     #[command(flatten)]
     service: Service,
 
-    /// The session that this cookie's value stands for; - reads it from standard input,
-    /// where other users of the machine cannot see it
+    /// Show the session of this cookie's value; - reads it from standard input, where other
+    /// users of the machine cannot see it
     #[arg(long, value_name = "COOKIE", allow_hyphen_values = true)]
     cookie: Option<String>,
 
@@ -37,7 +38,7 @@ pub(super) struct Show {
     #[arg(long)]
     json: bool,
 
-    /// The session's key, as `sessions list` prints it
+    /// The key of the session, as `sessions list` prints it
     #[arg(required_unless_present = "cookie", conflicts_with = "cookie")]
     key: Option<String>,
 }
@@ -45,8 +46,8 @@ pub(super) struct Show {
 impl Show {
     pub(super) async fn run(&self) -> Result<(), Failure> {
         let key = self.key.as_deref().map(parse_key).transpose()?;
-        let store = self.place.open(&self.service).await?;
-        let store = store.ok_or_else(|| Failure::usage("this is missing: --name <NAME>"))?;
+        let store = self.store.open(&self.service).await?;
+        let store = store.ok_or_else(|| Failure::usage("an argument is missing: --name <NAME>"))?;
         let found = match key {
             Some(key) => store.find(&key).await?,
             None => store.find_by_cookie(&self.cookie()?).await?,
@@ -72,8 +73,8 @@ impl Show {
     }
 }
 
-/// What is said of a session before its values: the name, and what is said; null for what
-/// is not.
+/// Returns the facts about a session, except its values: their names and contents. An absent
+/// fact is null.
 fn facts(session: &StoredSession) -> [(&'static str, Json); 8] {
     let date = |time: UnixTime| Json::from(readable(time));
     let date_of = |time: Option<UnixTime>| time.map_or(Json::Null, date);
@@ -90,7 +91,7 @@ fn facts(session: &StoredSession) -> [(&'static str, Json); 8] {
 }
 
 fn values(session: &StoredSession) -> String {
-    gob::picture(&Value::Composite(session.values().to_gob()))
+    gob::to_json(&Value::Composite(session.values().to_gob()))
 }
 
 fn json_of(session: &StoredSession) -> String {
@@ -99,7 +100,7 @@ fn json_of(session: &StoredSession) -> String {
         // Writing to a String cannot fail.
         let _ = write!(line, "\"{name}\":{fact},");
     }
-    // Not through another JSON value: the picture keeps what JSON values do not.
+    // The text is kept as it is: a serde_json value would lose digits.
     line + "\"values\":" + &values(session) + "}"
 }
 

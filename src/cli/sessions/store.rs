@@ -1,4 +1,4 @@
-//! Where the records are, and the keys that open them.
+//! The options for the store, and for the keys that open its records.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,34 +9,34 @@ use silverback::codec::{CodecOptions, Codecs, Serializer};
 use silverback::session::{CookieOptions, Dialect, Lifetime, Refusal, ServerOptions, ServerStore};
 
 use super::super::settings::{CipherName, Keys, SealingHash, from_environment};
-use super::super::{Failure, tell};
+use super::super::{Failure, report};
 
-/// The variable that holds the URL when no option does.
+/// The variable with the URL, used if no option gives it.
 const STORE_VARIABLE: &str = "SILVERBACK_STORE";
 
-/// How many characters the key of a record has: base64url of SHA-256.
+/// The length of a record's key, in characters: base64url of SHA-256.
 const KEY_LENGTH: usize = 43;
 
-/// Where the records are.
+/// The options for the place and the format of the records.
 #[derive(Args)]
-pub(super) struct Place {
-    /// Where the records are; without it, the variable SILVERBACK_STORE says so
+pub(super) struct StoreArguments {
+    /// The URL of the store; without it, the variable SILVERBACK_STORE is used
     #[arg(long, value_name = "URL")]
     store: Option<String>,
 
-    /// Whose records they are
+    /// The program that wrote the records
     #[arg(long, value_enum, default_value_t)]
     dialect: DialectName,
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
 enum DialectName {
-    /// Silverback's own
+    /// Silverback itself
     #[default]
     Native,
 }
 
-/// What opens the records: what the service that wrote them was told.
+/// The options that open the records: the settings of the service that wrote them.
 #[derive(Args)]
 pub(super) struct Service {
     #[command(flatten)]
@@ -55,20 +55,20 @@ pub(super) struct Service {
     )]
     store_name: String,
 
-    /// How values are serialized
+    /// The format of the values
     #[arg(long, value_enum, default_value_t)]
     serializer: SerializerName,
 
-    /// How a block key encrypts cookies
+    /// The mode in which a block key encrypts cookies
     #[arg(long, value_enum, default_value_t)]
     cipher: CipherName,
 
-    /// The hash function under a cookie's MAC
+    /// The hash function of a cookie's MAC
     #[arg(long, value_enum, default_value_t)]
     hash: SealingHash,
 }
 
-/// The serializers that sessions can have.
+/// The formats that the values of a session can have.
 #[derive(Clone, Copy, Default, ValueEnum)]
 enum SerializerName {
     /// Go's encoding/gob
@@ -78,8 +78,8 @@ enum SerializerName {
     Json,
 }
 
-impl Place {
-    /// What is there: nothing is made by looking after it.
+impl StoreArguments {
+    /// Connects to an existing store. It creates nothing.
     pub(super) async fn connect(&self) -> Result<Arc<dyn Backend>, Failure> {
         let url = match &self.store {
             Some(url) => Some(url.clone()),
@@ -90,11 +90,13 @@ impl Place {
         Ok(backend::connect_existing(&url).await?)
     }
 
-    /// The store of a service; none, if its cookie's name is not given.
+    /// Opens the store of a service. Returns `None` if the name of its cookie is not given.
     pub(super) async fn open(&self, service: &Service) -> Result<Option<ServerStore>, Failure> {
         let Some(name) = &service.name else {
             return match service.keys.are_given() {
-                true => Err(Failure::usage("keys open nothing without --name")),
+                true => Err(Failure::usage(
+                    "--name is missing: keys open a record only with the cookie's name",
+                )),
                 false => Ok(None),
             };
         };
@@ -109,8 +111,8 @@ impl Place {
     }
 }
 
-/// What the service's lifetime is, only the service knows: no session is over by this one
-/// that is not by what is sealed within.
+/// Returns a lifetime without limits. This program does not know the limits of the service: only
+/// the deadline sealed in a record ends its session.
 fn any_lifetime() -> Lifetime {
     Lifetime::new().without_idle().without_absolute()
 }
@@ -143,14 +145,14 @@ impl From<SerializerName> for Serializer {
     }
 }
 
-/// Whether that is a record's key. Nothing else is ever printed that was given as one:
-/// somebody may give a cookie.
+/// Returns whether the text has the form of a record's key. Other text is never printed, since it
+/// may be a cookie.
 pub(super) fn is_key(text: &str) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     text.len() == KEY_LENGTH && text.bytes().all(is_letter)
 }
 
-/// A KEY argument.
+/// Parses a KEY argument.
 pub(super) fn parse_key(text: &str) -> Result<Key, Failure> {
     match is_key(text) {
         true => Ok(Key::new(text)?),
@@ -160,20 +162,20 @@ pub(super) fn parse_key(text: &str) -> Result<Key, Failure> {
     }
 }
 
-/// Why there is no such session, in words of the command line.
+/// Returns the reason for a refusal, with the options of the command line.
 pub(super) fn reason(refusal: Refusal) -> String {
     match refusal {
         Refusal::Gone => "there is no such session".to_owned(),
-        Refusal::NotValid => "not valid: other keys, another --name or --store-name, or no \
-                              session of this service"
+        Refusal::NotValid => "not valid: the keys, --name or --store-name are wrong, or the \
+                              record is not a session of this service"
             .to_owned(),
         refusal => format!("the session is refused: {refusal}"),
     }
 }
 
-/// Names on standard error what could not be read.
-pub(super) fn tell_of_skipped(skipped: &[backend::Error]) {
+/// Names the records that could not be read, on standard error.
+pub(super) fn report_skipped(skipped: &[backend::Error]) {
     for error in skipped {
-        tell(format_args!("silverback: skipped: {error}"));
+        report(format_args!("silverback: skipped: {error}"));
     }
 }

@@ -5,10 +5,19 @@
 //! that outlives a cookie depends on it.
 
 use bincode::config::{Config, standard};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use serde::ser::Serialize;
 
-use super::{Error, unreadable, unwritable};
+use super::{Error, depth, unreadable, unwritable};
+
+/// A value with nesting within the limit of [`depth`].
+struct DepthLimited<T>(T);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for DepthLimited<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        depth::deserialize(deserializer).map(DepthLimited)
+    }
+}
 
 /// Limits the size of a value, in bytes: far more than a cookie holds, and harmless to read.
 const LIMIT: usize = 1024 * 1024;
@@ -27,8 +36,10 @@ pub(super) fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Err
 }
 
 pub(super) fn deserialize<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    let (value, used) = bincode::serde::decode_from_slice(bytes, config())
-        .map_err(|_| unreadable("bincode: the value has another type, or is over 1 MiB"))?;
+    let decoded = bincode::serde::decode_from_slice(bytes, config());
+    let (DepthLimited(value), used) = decoded.map_err(|_| {
+        unreadable("bincode: the value has another type, is over 1 MiB, or is nested over 128 deep")
+    })?;
     if used != bytes.len() {
         return Err(unreadable("bincode: bytes follow the value"));
     }

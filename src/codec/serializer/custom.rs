@@ -6,13 +6,14 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Error;
+use super::{Error, depth};
 
 /// A format of your own, for [`Serializer::custom`](super::Serializer::custom).
 ///
 /// The trait is object-safe, through [erased_serde](super::erased_serde), so that a chain can
 /// mix serializers. Its errors become the [source](StdError::source) of the codec's errors:
-/// their texts must not quote values.
+/// their texts must not quote values. Values nested over 128 deep are refused while they are
+/// read: the format needs no limit of its own.
 ///
 /// ```
 /// use std::error::Error;
@@ -82,7 +83,7 @@ pub(super) fn deserialize<T: DeserializeOwned>(
 ) -> Result<T, Error> {
     let mut value = None;
     let mut read = |deserializer: &mut dyn erased_serde::Deserializer<'_>| {
-        value = Some(erased_serde::deserialize(deserializer)?);
+        value = Some(depth::deserialize(deserializer)?);
         Ok(())
     };
     custom

@@ -7,6 +7,7 @@
 mod bincode;
 mod capture;
 mod custom;
+mod depth;
 mod gob;
 #[cfg(feature = "json")]
 mod json;
@@ -81,6 +82,9 @@ impl Serializer {
     }
 
     /// Turns authenticated bytes back into a value.
+    ///
+    /// In every format, the value may be nested at most 128 deep, so that no bytes overflow the
+    /// stack, even if `T` is recursive.
     ///
     /// # Errors
     /// Returns a *not valid* error if the bytes are not exactly one value of type `T`. Its

@@ -106,7 +106,11 @@ impl Shared {
 
     /// A session whose ID is an old one.
     async fn load_moved(&self, to: Successor, at: UnixTime) -> Result<Loaded, Error> {
-        let mut moved = Moved::default();
+        let mut moved = Moved {
+            successor: to.key.clone(),
+            renewed: None,
+            content: None,
+        };
         if to.is_renewal {
             let now = self.setup.now();
             // A time to come is that of a store with another longest request: it says nothing.
@@ -120,6 +124,7 @@ impl Shared {
             if let Some((key, Lookup::Live(row))) = found
                 && let Ok(row) = self.judge(*row)
             {
+                moved.successor = key.clone();
                 moved.renewed = Some(Arc::new(kept(key, &row)));
                 // Only a login has anything to lose from an empty page, and its renewal was
                 // no change of who it is.

@@ -136,30 +136,34 @@ struct Request {
     call: oneshot::Sender<Call>,
 }
 
-/// The requests that wait for one row.
+/// The requests that wait for one row, in the order in which they are called.
+type Queue = BTreeMap<Ticket, Request>;
+
 #[derive(Default)]
-struct Queue {
+struct Table {
+    /// No number is given twice: a request that is called leaves a queue that it is not in any more.
     last_number: u64,
-    requests: BTreeMap<Ticket, Request>,
+    /// The rows that are locked.
+    queues: HashMap<Key, Queue>,
 }
 
 pub(super) struct RowLocks {
-    /// How many requests wait for one row.
+    /// How many requests may wait for one row.
     max_waiting: usize,
-    rows: Mutex<HashMap<Key, Queue>>,
+    table: Mutex<Table>,
 }
 
 impl RowLocks {
     pub(super) fn new(max_waiting: usize) -> Self {
         RowLocks {
             max_waiting,
-            rows: Mutex::default(),
+            table: Mutex::default(),
         }
     }
 
-    fn rows(&self) -> MutexGuard<'_, HashMap<Key, Queue>> {
+    fn table(&self) -> MutexGuard<'_, Table> {
         // No code of the application runs under the lock.
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Locks a row for a write of its own.
@@ -232,21 +236,23 @@ impl RowLocks {
         rank: Rank,
         save: Option<Arc<PendingSave>>,
     ) -> Result<Option<Place>, Error> {
-        let mut rows = self.rows();
-        let Some(queue) = rows.get_mut(key) else {
-            rows.insert(key.clone(), Queue::default());
+        let mut table = self.table();
+        let Table {
+            last_number,
+            queues,
+        } = &mut *table;
+        let Some(queue) = queues.get_mut(key) else {
+            queues.insert(key.clone(), Queue::new());
             return Ok(None);
         };
-        if rank == Rank::Save && queue.requests.len() >= self.max_waiting {
+        if rank == Rank::Save && queue.len() >= self.max_waiting {
             return Err(Error::too_many_waiting(self.max_waiting));
         }
-        queue.last_number += 1;
-        let number = queue.last_number;
+        *last_number += 1;
+        let number = *last_number;
         let ticket = Ticket { rank, number };
         let (sender, call) = oneshot::channel();
-        queue
-            .requests
-            .insert(ticket, Request { save, call: sender });
+        queue.insert(ticket, Request { save, call: sender });
         Ok(Some(Place {
             locks: self.clone(),
             key: key.clone(),
@@ -265,10 +271,10 @@ impl RowLocks {
 
     /// The request that gets the lock next; if there is none, the row is unlocked.
     fn next(&self, key: &Key) -> Option<Request> {
-        let mut rows = self.rows();
-        let next = rows.get_mut(key)?.requests.pop_first();
+        let mut table = self.table();
+        let next = table.queues.get_mut(key)?.pop_first();
         if next.is_none() {
-            rows.remove(key);
+            table.queues.remove(key);
         }
         next.map(|(_, request)| request)
     }
@@ -285,9 +291,9 @@ struct Place {
 impl Place {
     /// Leaves the queue. False, if the request was called before.
     fn leave(&self) -> bool {
-        let mut rows = self.locks.rows();
-        let queue = rows.get_mut(&self.key);
-        queue.is_some_and(|queue| queue.requests.remove(&self.ticket).is_some())
+        let mut table = self.locks.table();
+        let queue = table.queues.get_mut(&self.key);
+        queue.is_some_and(|queue| queue.remove(&self.ticket).is_some())
     }
 }
 
@@ -308,17 +314,17 @@ impl RowLock {
     /// Takes the waiting saves of requests that loaded the session with that login, in order.
     /// Requests that were dropped stay, and leave by themselves.
     pub(super) fn take_saves(&self, login: &Option<Login>) -> Vec<TakenSave> {
-        let mut rows = self.locks.rows();
-        let Some(queue) = rows.get_mut(&self.key) else {
+        let mut table = self.locks.table();
+        let Some(queue) = table.queues.get_mut(&self.key) else {
             return Vec::new();
         };
         let is_one =
             |pending: &PendingSave| pending.seen.login == *login && pending.caller.check().is_ok();
-        let tickets = queue.requests.iter();
+        let tickets = queue.iter();
         let tickets = tickets.filter(|(_, request)| request.save.as_deref().is_some_and(is_one));
         let tickets: Vec<Ticket> = tickets.map(|(ticket, _)| *ticket).collect();
         let taken = tickets.iter().filter_map(|ticket| {
-            let Request { save, call } = queue.requests.remove(ticket)?;
+            let Request { save, call } = queue.remove(ticket)?;
             let pending = save?;
             Some(TakenSave {
                 pending,
@@ -341,5 +347,138 @@ impl Drop for RowLock {
             // A request that was dropped just now drops the lock, too.
             let _ = next.call.send(Call::Locked(lock, self.latest.take()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+
+    fn run<F: Future>(test: F) -> F::Output {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(test)
+    }
+
+    /// Ends once every other task waits.
+    async fn all_wait() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+
+    fn caller() -> Caller {
+        Caller::new(Duration::from_secs(10), CancellationToken::new())
+    }
+
+    fn locks() -> Arc<RowLocks> {
+        Arc::new(RowLocks::new(100))
+    }
+
+    fn key() -> Key {
+        Key::new("row").unwrap()
+    }
+
+    type Locking = tokio::task::JoinHandle<Result<RowLock, Error>>;
+
+    fn locking(locks: &Arc<RowLocks>, rank: Rank, caller: Caller) -> Locking {
+        let locks = locks.clone();
+        tokio::spawn(async move {
+            let (lock, _) = locks.lock(&key(), rank, &caller).await?;
+            Ok(lock)
+        })
+    }
+
+    #[test]
+    fn the_table_holds_locked_rows_only() {
+        run(async {
+            let locks = locks();
+            let (lock, _) = locks.lock(&key(), Rank::Save, &caller()).await.unwrap();
+            let dropped = CancellationToken::new();
+            let cancelled = Caller::new(Duration::from_secs(10), dropped.clone());
+            let short = Caller::new(Duration::from_secs(1), CancellationToken::new());
+            let waiting = [
+                locking(&locks, Rank::Save, cancelled),
+                locking(&locks, Rank::Save, short),
+                locking(&locks, Rank::Save, caller()),
+                locking(&locks, Rank::Save, caller()),
+            ];
+            all_wait().await;
+            assert_eq!(locks.table().queues[&key()].len(), 4);
+            let [cancelled, short, aborted, next] = waiting;
+            dropped.cancel();
+            assert!(cancelled.await.unwrap().is_err());
+            assert!(short.await.unwrap().is_err());
+            aborted.abort();
+            assert!(aborted.await.is_err());
+            assert_eq!(locks.table().queues[&key()].len(), 1);
+            drop(lock);
+            drop(next.await.unwrap().unwrap());
+            assert!(locks.table().queues.is_empty());
+        });
+    }
+
+    #[test]
+    fn an_end_is_called_first_and_then_the_oldest() {
+        run(async {
+            let locks = locks();
+            let (lock, _) = locks.lock(&key(), Rank::Save, &caller()).await.unwrap();
+            let order = Arc::new(Mutex::new(Vec::new()));
+            let ranks = [Rank::Save, Rank::Save, Rank::End, Rank::Save, Rank::End];
+            let mut waiting = Vec::new();
+            for (number, rank) in ranks.into_iter().enumerate() {
+                let (locking, order) = (locking(&locks, rank, caller()), order.clone());
+                waiting.push(tokio::spawn(async move {
+                    let lock = locking.await.unwrap().unwrap();
+                    order.lock().unwrap().push(number);
+                    drop(lock);
+                }));
+                all_wait().await;
+            }
+            drop(lock);
+            for waiting in waiting {
+                waiting.await.unwrap();
+            }
+            assert_eq!(*order.lock().unwrap(), [2, 4, 0, 1, 3]);
+        });
+    }
+
+    /// A request leaves its place when it was called, too: by then the row may have another queue.
+    #[test]
+    fn a_request_that_was_called_leaves_other_requests_in_place() {
+        run(async {
+            let locks = locks();
+            let (first, _) = locks.lock(&key(), Rank::Save, &caller()).await.unwrap();
+            let called = locks.enter(&key(), Rank::Save, None).unwrap().unwrap();
+            drop(first);
+            // Its lock comes, and goes.
+            let mut called = called;
+            drop((&mut called.call).await.unwrap());
+            assert!(locks.table().queues.is_empty());
+            let (second, _) = locks.lock(&key(), Rank::Save, &caller()).await.unwrap();
+            let waiting = locking(&locks, Rank::Save, caller());
+            all_wait().await;
+            drop(called);
+            drop(second);
+            waiting.await.unwrap().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_lock_that_a_dropped_request_gets_goes_on() {
+        run(async {
+            let locks = locks();
+            let (first, _) = locks.lock(&key(), Rank::Save, &caller()).await.unwrap();
+            let called = locks.enter(&key(), Rank::Save, None).unwrap().unwrap();
+            let waiting = locking(&locks, Rank::Save, caller());
+            all_wait().await;
+            // The first is called while it is being dropped.
+            drop(first);
+            drop(called);
+            waiting.await.unwrap().unwrap();
+            assert!(locks.table().queues.is_empty());
+        });
     }
 }

@@ -159,12 +159,11 @@ impl Shared {
             true => self.seal(id.as_ref(), save)?,
             false => None,
         };
-        let begun = self.begin(save, &key).await?;
         let plan = Plan {
+            begun: self.begin(save, &key).await?,
             id,
             key,
             cookie,
-            begun,
         };
         let saved = self.write_alone(save, plan, caller).await?;
         // Ending others locks their rows: never within this lock.

@@ -45,18 +45,18 @@ impl State {
         now: UnixTime,
     ) -> Result<Work, Error> {
         match self.phase {
-            _ if self.ends_in_vain() => Err(Error::moved()),
+            _ if self.ends_in_vain() => Err(self.not_saved()),
             Phase::LoggedOut | Phase::Destroyed => Ok(self.work_to_end()),
             Phase::Gone => Err(Error::gone()),
             Phase::InDoubt => Err(Error::in_doubt()),
-            Phase::Live if self.is_superseded => self.work_of_superseded(),
+            Phase::Live if self.leaves_cookie => self.work_leaving_cookie(),
             Phase::Live => Ok(self.work_to_save(lifetime, now)),
         }
     }
 
     fn work_to_end(&mut self) -> Work {
         self.outgoing = match self.came {
-            Came::Cookie | Came::DeadCookie if !self.is_superseded => Outgoing::Removal,
+            Came::Cookie | Came::DeadCookie if !self.leaves_cookie => Outgoing::Removal,
             _ => Outgoing::Nothing,
         };
         Work {
@@ -66,14 +66,22 @@ impl State {
     }
 
     /// A session that was logged out ends, whatever was written after. Nothing else is saved.
-    fn work_of_superseded(&mut self) -> Result<Work, Error> {
+    fn work_leaving_cookie(&mut self) -> Result<Work, Error> {
         match self.fate {
             Fate::Replaced { .. } => Ok(self.work_to_end()),
-            _ if self.has_changes() => Err(Error::moved()),
+            _ if self.has_changes() => Err(self.not_saved()),
             _ => Ok(Work {
                 revoke: Vec::new(),
                 task: Task::Nothing,
             }),
+        }
+    }
+
+    /// Why a request saves nothing whose client may have a good cookie that it does not know.
+    pub(in super::super) fn not_saved(&self) -> Error {
+        match self.refusal {
+            Some(refusal) if refusal.may_be_planted() => Error::ambiguous(),
+            _ => Error::moved(),
         }
     }
 

@@ -4,15 +4,21 @@
 //!
 //! Few rounds are quick; `SILVERBACK_ROUNDS=100` makes it so many, and says what was seen.
 
+#[cfg(feature = "files")]
+mod folders;
 mod kill;
+#[cfg(feature = "files")]
+mod outages;
 mod record;
+#[cfg(feature = "files")]
+mod stuck;
 mod syncs;
 mod writer;
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::{Completion, Failed, Trial};
 use silverback::backend::connect;
 use tokio::runtime::Runtime;
 
@@ -51,6 +57,65 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
         let name = format!("{kind}::every_acknowledged_write_is_synced");
         trials.push(Trial::ignorable_test(name, move || syncs::count(kind)));
     }
+    #[cfg(feature = "files")]
+    trials.extend(of_folders(runtime));
+    trials
+}
+
+/// What a file for each record owes beyond that: an answer in time, whatever becomes of the disk.
+#[cfg(feature = "files")]
+fn of_folders(runtime: &Arc<Runtime>) -> Vec<Trial> {
+    use folders::Folders;
+
+    let mut trials = Vec::new();
+    for kind in Folders::ALL {
+        let mut add = |name: &str, run: Box<dyn FnOnce() -> Result<Completion, Failed> + Send>| {
+            trials.push(Trial::ignorable_test(
+                format!("{}::{name}", kind.name()),
+                run,
+            ));
+        };
+        let completed = |()| Completion::Completed;
+        let on = runtime.clone();
+        let run = move || on.block_on(stuck::are_refused_in_time(kind)).map(completed);
+        add("held_locks_are_refused_in_time", Box::new(run));
+        let run = move || stuck::need_no_thread_of_the_application(kind).map(completed);
+        add("files_need_no_thread_of_the_application", Box::new(run));
+        let on = runtime.clone();
+        let run = move || {
+            on.block_on(outages::a_folder_that_vanishes(kind))
+                .map(completed)
+        };
+        add("a_folder_that_vanishes_is_an_outage", Box::new(run));
+        let on = runtime.clone();
+        let run = move || {
+            on.block_on(outages::a_folder_that_flickers(kind))
+                .map(completed)
+        };
+        add("a_folder_that_flickers_misses_no_record", Box::new(run));
+        let on = runtime.clone();
+        let run = move || on.block_on(outages::a_disk_that_is_full_or_for_reading_only(kind));
+        add(
+            "a_full_or_read_only_disk_is_an_outage_with_its_cause",
+            Box::new(run),
+        );
+        let run = move || outages::too_many_open_files(kind).map(completed);
+        add(
+            "too_many_open_files_are_an_outage_with_their_cause",
+            Box::new(run),
+        );
+        let run = move || outages::files_that_are_closed_to_the_user(kind);
+        add("closed_files_are_an_outage_with_their_cause", Box::new(run));
+    }
+    let name = "gorilla_files::every_acknowledged_write_is_synced";
+    trials.push(Trial::ignorable_test(name, || {
+        syncs::count("gorilla_files")
+    }));
+    let on = runtime.clone();
+    trials.push(Trial::test(
+        "files::held_locks_keep_no_purge_for_long",
+        move || on.block_on(stuck::keep_no_purge_for_long()),
+    ));
     trials
 }
 

@@ -16,8 +16,9 @@ const TIMES: usize = 20;
 /// What is done so often, in this order.
 const WORKS: [&str; 4] = ["creations", "swaps", "touches", "removals"];
 
-/// Before each acknowledgement is at least one sync that succeeded, and the folder of each name
-/// that was made, moved or removed is synced, too: what a name stands for is in its folder.
+/// Before each acknowledgement is at least one sync that succeeded. A file is synced before it is
+/// moved into its place, and the folder of each name that was made, moved or removed after that:
+/// what a name stands for is in its folder.
 pub(super) fn count(kind: &str) -> Result<Completion, Failed> {
     if let Err(why) = can_trace() {
         return match is_required("strace") {
@@ -25,9 +26,18 @@ pub(super) fn count(kind: &str) -> Result<Completion, Failed> {
             false => Ok(Completion::ignored_with(why)),
         };
     }
-    let url = on_disk(kind);
+    let url = on_disk(match kind {
+        "sqlite" => kind,
+        _ => "files",
+    });
     let (_, path) = url.split_once(':').expect("a path");
-    let log = Path::new(path).with_extension("strace");
+    let path = Path::new(path);
+    let url = match kind {
+        "sqlite" => url.clone(),
+        // In a folder that is still to be made.
+        _ => format!("{kind}:{}/below/store", path.display()),
+    };
+    let log = path.with_extension("strace");
     let plain = writer(&TIMES.to_string(), &url);
     let mut traced = trace(&log);
     traced
@@ -38,17 +48,44 @@ pub(super) fn count(kind: &str) -> Result<Completion, Failed> {
         traced.env(name, value.unwrap_or_default());
     }
     assert!(traced.status()?.success(), "the writer failed");
-    let answers = Trace::of(&std::fs::read_to_string(&log)?).answers;
+    let Trace {
+        answers, opened, ..
+    } = Trace::of(&std::fs::read_to_string(&log)?);
+    let below =
+        |names: &BTreeSet<String>| names.iter().any(|name| Path::new(name).starts_with(path));
+    assert!(
+        !below(&opened.unsynced),
+        "a store was opened and not synced: {opened:?}"
+    );
     assert_eq!(answers.len(), WORKS.len() * TIMES);
     for (work, answers) in WORKS.iter().zip(answers.chunks(TIMES)) {
         let syncs: usize = answers.iter().map(|answer| answer.syncs).sum();
         report(&format!(
             "{kind}: {syncs} syncs before {TIMES} {work} were acknowledged"
         ));
-        for (number, Answer { syncs, unsynced }) in answers.iter().enumerate() {
+        for (
+            number,
+            Answer {
+                syncs,
+                unsynced,
+                moved_unsynced,
+                ..
+            },
+        ) in answers.iter().enumerate()
+        {
             let which = format!("number {number} of the {work}");
-            assert!(*syncs >= 1, "{which} was acknowledged without a sync");
+            // Gorilla's files have no expiry to write.
+            let writes = (kind, *work) != ("gorilla_files", "touches");
+            assert!(
+                !writes || *syncs >= 1,
+                "{which} was acknowledged without a sync"
+            );
             assert!(unsynced.is_empty(), "{which}: {unsynced:?} was not synced");
+            let moved = moved_unsynced;
+            assert!(
+                moved.is_empty(),
+                "{which}: {moved:?} was moved before it was synced"
+            );
         }
     }
     Ok(Completion::Completed)
@@ -78,14 +115,20 @@ fn can_trace() -> Result<(), String> {
 #[derive(Debug, Default)]
 struct Answer {
     syncs: usize,
+    /// All that was synced.
+    synced: BTreeSet<String>,
     /// Folders with a name that may be lost.
     unsynced: BTreeSet<String>,
+    /// Files that were not whole when they got their place.
+    moved_unsynced: BTreeSet<String>,
 }
 
 /// The calls of all threads, in the order they ended.
 #[derive(Default)]
 struct Trace {
     answers: Vec<Answer>,
+    /// What was done before the first of them.
+    opened: Answer,
     now: Answer,
     /// The calls that have begun, by their threads.
     begun: HashMap<String, String>,
@@ -115,7 +158,10 @@ impl Trace {
             if arguments.contains("\"done ") {
                 self.answers.push(std::mem::take(&mut self.now));
             } else if arguments.contains("\"try ") {
-                self.now = Answer::default();
+                let before = std::mem::take(&mut self.now);
+                if self.opened.syncs == 0 {
+                    self.opened = before;
+                }
             }
         } else if !call.trim_end().ends_with("= 0") {
             // Nothing was done.
@@ -125,11 +171,17 @@ impl Trace {
             let path = arguments
                 .split_once('<')
                 .and_then(|(_, path)| path.split_once('>'));
-            self.now.unsynced.remove(path.unwrap_or_default().0);
+            let path = path.unwrap_or_default().0;
+            self.now.unsynced.remove(path);
+            self.now.synced.insert(path.to_owned());
         } else {
             // The last path is that of the name which was changed.
             let path = arguments.rsplit('"').nth(1).unwrap_or_default();
             let folder = path.rsplit_once('/').unwrap_or_default().0;
+            let from = arguments.split('"').nth(1).unwrap_or_default();
+            if name.starts_with("rename") && !self.now.synced.contains(from) {
+                self.now.moved_unsynced.insert(from.to_owned());
+            }
             self.now.unsynced.insert(folder.to_owned());
         }
     }

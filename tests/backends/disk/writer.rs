@@ -11,7 +11,9 @@ use silverback::backend::{
 };
 use tokio::runtime::Runtime;
 
+use super::folders::Folders;
 use super::record::{KEYS, OWNER, State, Step, is_owned, key};
+use super::{outages, stuck};
 
 /// What is to be done, a space, and the backend's URL.
 pub(super) const VARIABLE: &str = "SILVERBACK_TEST_WRITER";
@@ -28,8 +30,19 @@ pub(crate) fn is_writer(runtime: &Runtime) -> bool {
         return false;
     };
     let (work, url) = asked.split_once(' ').expect("work and a URL");
+    if work == "hold" {
+        stuck::hold(url);
+        return true;
+    }
     runtime.block_on(async {
-        let backend = connect(url).await.expect("the backend");
+        if work == "ask" {
+            return outages::ask(url).await;
+        }
+        let backend = match url.split_once(':') {
+            Some(("gorilla_files", folder)) => Folders::Gorillas.open(folder.as_ref()),
+            _ => connect(url).await,
+        };
+        let backend = backend.expect("the backend");
         match work {
             "forever" => write_forever(backend).await,
             "add" => add(&*backend).await.expect("additions"),
@@ -157,17 +170,19 @@ fn say(step: Step) {
 /// Creates so many records, every other of them an owner's, and then swaps, touches and removes
 /// each.
 async fn write(backend: &dyn Backend, times: usize) {
-    let owners = backend.owners().expect("owners");
-    let login = owners
-        .begin(OWNER, Expiry::NEVER, &key(0))
-        .await
-        .expect("a login");
+    let owner = match backend.owners() {
+        Some(owners) => {
+            let login = owners.begin(OWNER, Expiry::NEVER, &key(0)).await;
+            let (name, login) = (OWNER.to_owned(), login.expect("a login"));
+            Some(Owner { name, login })
+        }
+        None => None,
+    };
     let record = |number: usize| {
         let record = Record::new([b'v'; 500], Expiry::NEVER);
-        let name = OWNER.to_owned();
-        match is_owned(number) {
-            true => record.owned_by(Owner { name, login }),
-            false => record,
+        match &owner {
+            Some(owner) if is_owned(number) => record.owned_by(owner.clone()),
+            _ => record,
         }
     };
     let mut seen: Vec<Revision> = Vec::new();

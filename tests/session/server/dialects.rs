@@ -444,12 +444,12 @@ fn a_late_request_is_known_to_the_process_that_renewed_the_session() {
             assert_eq!(late.session.refusal(), Some(Refusal::Gone));
             assert_eq!(late.finish().await.unwrap(), [""; 0]);
 
-            // A grace lasts as long as it is said to.
+            // A grace lasts as long as it is said to, and less than a second more.
             let grace = options(dialect).renewal_grace(Duration::from_secs(5));
             let granting = server.store_with(grace);
             let before = jar_with(&granting, |session| session.login("ape")).await;
             visit(&mut before.clone(), &granting, renew).await;
-            for (passed, owner) in [(4, Some("ape")), (1, None)] {
+            for (passed, owner) in [(5, Some("ape")), (1, None)] {
                 server.clock.pass(passed);
                 let late = Request::of(&before, &granting).await;
                 assert_eq!(late.session.refusal(), Some(Refusal::Moved));

@@ -366,7 +366,9 @@ fn changes_that_are_never_saved_are_forgotten() {
             };
             request.session.update("count", change).unwrap();
             match ends {
-                "abandoned" => request.sessions.abandon(),
+                "abandoned" => {
+                    request.sessions.abandon();
+                }
                 "failed" => {
                     server.backend.is_down(true);
                     request.finish().await.unwrap_err();

@@ -14,10 +14,12 @@ mod owners;
 mod renewals;
 mod revocations;
 mod rows;
+mod strangers;
 mod turns;
 pub(super) mod watched;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use silverback::backend::{Backend, Key, Memory, Stored};
 use silverback::codec::{Codecs, KeyPair, UnixTime};
@@ -65,10 +67,21 @@ impl Server {
         self.store_of(self.codecs(), options)
     }
 
+    /// A store in which a session without a login lives as long as any other: most laws are
+    /// tried with such sessions.
     fn store_of(&self, codecs: Codecs, options: ServerOptions) -> ServerStore {
+        let alike = options
+            .clone()
+            .anonymous_idle(Duration::from_secs(ABSOLUTE));
+        let store = self.try_store_of(codecs.clone(), alike);
+        // Only the native dialect has that limit.
+        store.unwrap_or_else(|_| self.try_store_of(codecs, options).unwrap())
+    }
+
+    fn try_store_of(&self, codecs: Codecs, options: ServerOptions) -> Result<ServerStore, Error> {
         let clock = self.clock.clone();
         let options = options.clock(move || clock.now());
-        ServerStore::with_options(codecs, Arc::new(self.backend.clone()), options).unwrap()
+        ServerStore::with_options(codecs, Arc::new(self.backend.clone()), options)
     }
 
     /// The row of the session in a jar.

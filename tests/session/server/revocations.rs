@@ -142,7 +142,7 @@ fn law_11_destroy_others_spares_the_other_requests_of_the_session() {
 #[test]
 fn law_11_destroy_others_spares_the_session_while_it_is_renewed() {
     on_each_backend(async |server| {
-        let (store, elsewhere) = (server.store(), server.store());
+        let store = server.store();
         for call in 0..2 {
             let mut jar = jar_with(&store, login).await;
             let phone = jar_with(&store, login).await;
@@ -153,8 +153,8 @@ fn law_11_destroy_others_spares_the_session_while_it_is_renewed() {
             let renewal = tokio::spawn(async move { renewal.finish().await });
             gate.is_reached().await;
             assert_eq!(store.list("ape").await.unwrap().len(), 2);
-            // In another process, in which the save waits for no renewal of this one.
-            visit(&mut jar.clone(), &elsewhere, |session| {
+            // In another process: in one, requests of a session write one after the other.
+            visit(&mut jar.clone(), &server.store(), |session| {
                 session.destroy_others().unwrap()
             })
             .await;

@@ -35,7 +35,7 @@ pub(crate) struct Latencies {
 }
 
 impl Latencies {
-    fn of(mut sorted: Vec<Duration>, took: Duration) -> Self {
+    pub(crate) fn of(mut sorted: Vec<Duration>, took: Duration) -> Self {
         sorted.sort();
         Latencies { sorted, took }
     }
@@ -45,6 +45,14 @@ impl Latencies {
         let place = (self.sorted.len() as f64 * part) as usize;
         let place = place.min(self.sorted.len() - 1);
         self.sorted[place].as_secs_f64() * 1e6
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.sorted.len()
+    }
+
+    pub(crate) fn slowest(&self) -> Duration {
+        self.sorted.last().copied().unwrap_or_default()
     }
 
     pub(crate) fn per_second(&self) -> f64 {
@@ -73,25 +81,44 @@ pub(crate) struct Browser {
 impl Browser {
     /// With a session that holds a counter, at 7, and four texts.
     pub(crate) fn new(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server listens");
-        stream.set_nodelay(true).expect("an option");
-        let mut browser = Browser {
-            stream: BufReader::new(stream),
-            cookie: String::new(),
-            writes: 0,
-        };
+        let mut browser = Browser::with_cookie(port, String::new());
         browser.ask(Page::Begin);
         assert!(!browser.cookie.is_empty(), "no cookie was set");
         browser
     }
 
-    /// The body of the page.
-    fn ask(&mut self, page: Page) -> String {
+    /// Another tab of a browser: a connection of its own, and the same session.
+    pub(crate) fn with_cookie(port: u16, cookie: String) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server listens");
+        stream.set_nodelay(true).expect("an option");
+        Browser {
+            stream: BufReader::new(stream),
+            cookie,
+            writes: 0,
+        }
+    }
+
+    pub(crate) fn cookie(&self) -> String {
+        self.cookie.clone()
+    }
+
+    /// Asks, and hangs up.
+    pub(crate) fn ask_and_hang_up(mut self, page: Page) {
+        self.send(page);
+    }
+
+    fn send(&mut self, page: Page) {
         let (path, cookie) = (page.name(), &self.cookie);
         let request =
             format!("GET /{path} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n\r\n");
         let stream = self.stream.get_mut();
         stream.write_all(request.as_bytes()).expect("it listens");
+    }
+
+    /// The body of the page.
+    pub(crate) fn ask(&mut self, page: Page) -> String {
+        self.send(page);
+        let path = page.name();
         let (mut line, mut length) = (String::new(), 0);
         self.stream.read_line(&mut line).expect("a status");
         assert!(line.contains(" 200 "), "{path}: {line}");

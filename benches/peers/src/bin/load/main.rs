@@ -11,15 +11,21 @@
 //! With `--purge ROWS` it is asked instead how our pages do while a tenth of so many sessions,
 //! which have expired, are purged.
 //!
+//! With `--hot [PROGRAM]` it is asked what many requests that write one session at once cost, in
+//! our pages on memory, files, SQLite and Postgres (`hot.rs`); beside those of another build, if
+//! its `load` program is named.
+//!
 //! The Postgres is one of this run's own, on loopback, with its defaults: each commit is
 //! synced.
 
 mod browser;
+mod hot;
 mod pages;
 mod peers;
 mod purge;
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 
 use browser::{Latencies, Page, spread};
@@ -57,7 +63,12 @@ impl Server {
     }
 
     fn of_ours(name: &'static str, database: &str) -> Self {
-        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        let program = std::env::current_exe().expect("this program");
+        Server::of_program(&program, name, database)
+    }
+
+    fn of_program(program: &Path, name: &'static str, database: &str) -> Self {
+        let mut command = Command::new(program);
         command.args(["serve", name, database]);
         Server::start(name, command)
     }
@@ -153,6 +164,8 @@ fn main() -> ExitCode {
     };
     match arguments[..] {
         [] => compare(&server),
+        ["--hot"] => hot::session(&server, None),
+        ["--hot", other] => hot::session(&server, Some(Path::new(other))),
         ["--purge", rows] => match rows.parse() {
             Ok(rows) => purge::under_load(&server, rows),
             Err(_) => return usage(),
@@ -163,6 +176,6 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("load [--purge ROWS]");
+    eprintln!("load [--purge ROWS | --hot [PROGRAM]]");
     ExitCode::from(2)
 }

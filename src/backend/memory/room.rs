@@ -1,0 +1,284 @@
+//! [`Room`]: how many records there may be, and how many of them without an owner.
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use super::super::{Error, Record};
+use super::MemoryOptions;
+
+/// Counts records, and refuses those there is no room for. The counts are exact at any moment:
+/// a record takes its place before it is put there, and gives it back after it was taken away.
+pub(super) struct Room {
+    capacity: usize,
+    capacity_without_owner: usize,
+    records: AtomicUsize,
+    without_owner: AtomicUsize,
+}
+
+impl Room {
+    pub(super) fn new(options: &MemoryOptions) -> Self {
+        let share = options.capacity_without_owner;
+        Room {
+            capacity: options.capacity,
+            capacity_without_owner: share.unwrap_or(options.capacity / 2),
+            records: AtomicUsize::new(0),
+            without_owner: AtomicUsize::new(0),
+        }
+    }
+
+    /// How many records there are.
+    pub(super) fn records(&self) -> usize {
+        self.records.load(Relaxed)
+    }
+
+    /// Takes the place of a new record.
+    pub(super) fn take(&self, record: &Record) -> Result<(), Error> {
+        let has_owner = record.owner().is_some();
+        if !has_owner && !take_one(&self.without_owner, self.capacity_without_owner) {
+            return Err(Error::unavailable(format!(
+                "the memory backend has no room for more than {} records without an owner: raise \
+                 MemoryOptions::capacity_without_owner, or let them expire sooner",
+                self.capacity_without_owner
+            )));
+        }
+        if take_one(&self.records, self.capacity) {
+            return Ok(());
+        }
+        if !has_owner {
+            self.without_owner.fetch_sub(1, Relaxed);
+        }
+        Err(Error::unavailable(format!(
+            "the memory backend is full: it has {} records; raise MemoryOptions::capacity",
+            self.capacity
+        )))
+    }
+
+    /// Gives back the place of a record that was taken away.
+    pub(super) fn give_back(&self, record: &Record) {
+        self.records.fetch_sub(1, Relaxed);
+        if record.owner().is_none() {
+            self.without_owner.fetch_sub(1, Relaxed);
+        }
+    }
+
+    /// Puts a record in the place of another. There is always room for that: what replaces an
+    /// owned record, such as a tombstone, may exceed the share of those without an owner.
+    pub(super) fn replace(&self, old: &Record, new: &Record) {
+        match (old.owner(), new.owner()) {
+            (Some(_), None) => drop(self.without_owner.fetch_add(1, Relaxed)),
+            (None, Some(_)) => drop(self.without_owner.fetch_sub(1, Relaxed)),
+            _ => {}
+        }
+    }
+}
+
+/// Adds one, unless there are as many as may be.
+fn take_one(count: &AtomicUsize, most: usize) -> bool {
+    let one_more = |count: usize| (count < most).then_some(count + 1);
+    count.fetch_update(Relaxed, Relaxed, one_more).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::super::super::{Backend, Created, Expiry, Key, Outcome, Owner, Owners, Scan};
+    use super::super::{Memory, locked};
+    use super::*;
+
+    const CAPACITY: usize = 12;
+    const SHARE: usize = 5;
+    const KEYS: u8 = 24;
+
+    fn memory() -> Memory {
+        let options = MemoryOptions::new().capacity(CAPACITY);
+        Memory::with_options(options.capacity_without_owner(SHARE))
+    }
+
+    fn key(number: u8) -> Key {
+        Key::new([number]).unwrap()
+    }
+
+    fn soon() -> Expiry {
+        Expiry::after(Duration::from_secs(600))
+    }
+
+    #[derive(Clone, Debug)]
+    struct Action {
+        key: u8,
+        what: What,
+        is_owned: bool,
+        is_over: bool,
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum What {
+        Create,
+        Swap,
+        Touch,
+        Remove,
+        Revoke,
+        Purge,
+    }
+
+    fn action() -> impl Strategy<Value = Action> {
+        let what = prop_oneof![
+            8 => Just(What::Create),
+            4 => Just(What::Swap),
+            2 => Just(What::Touch),
+            2 => Just(What::Remove),
+            1 => Just(What::Revoke),
+            1 => Just(What::Purge),
+        ];
+        let is_over = prop::bool::weighted(0.2);
+        (0..KEYS, what, any::<bool>(), is_over).prop_map(|(key, what, is_owned, is_over)| Action {
+            key,
+            what,
+            is_owned,
+            is_over,
+        })
+    }
+
+    /// The records that are there, and those of them without an owner: counted one by one.
+    fn recount(memory: &Memory) -> (usize, usize) {
+        let (mut records, mut without_owner) = (0, 0);
+        for shard in memory.shards.iter() {
+            for (_, kept) in locked(shard).iter() {
+                records += 1;
+                without_owner += usize::from(kept.record.owner().is_none());
+            }
+        }
+        (records, without_owner)
+    }
+
+    fn counted(memory: &Memory) -> (usize, usize) {
+        let without_owner = memory.room.without_owner.load(Relaxed);
+        (memory.room.records(), without_owner)
+    }
+
+    async fn perform(memory: &Memory, action: &Action) -> Result<(), Error> {
+        let key = key(action.key);
+        let expiry = if action.is_over {
+            Expiry::now()
+        } else {
+            soon()
+        };
+        let record = Record::new("v", expiry);
+        let record = match action.is_owned {
+            true => record.owned_by(Owner {
+                name: "ape".to_owned(),
+                login: memory.begin("ape", soon(), &key).await?,
+            }),
+            false => record,
+        };
+        let seen = memory.load(&key).await?.map(|stored| stored.revision);
+        match (action.what, seen) {
+            (What::Create, _) => memory.create(&key, &record).await.map(drop),
+            (What::Revoke, _) => memory.revoke("ape", soon(), None).await.map(drop),
+            (What::Purge, _) => memory.purge(3).await.map(drop),
+            (_, None) => Ok(()),
+            (What::Swap, Some(seen)) => memory.swap(&key, &seen, &record).await.map(drop),
+            (What::Touch, Some(seen)) => memory.touch(&key, &seen, expiry).await.map(drop),
+            (What::Remove, Some(seen)) => memory.remove(&key, &seen).await.map(drop),
+        }
+    }
+
+    fn at_once<F: Future>(future: F) -> F::Output {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.unwrap().block_on(future)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        #[test]
+        fn the_counts_are_exact_and_only_a_full_share_refuses(
+            actions in prop::collection::vec(action(), 1..120),
+        ) {
+            let memory = memory();
+            for action in &actions {
+                let is_create = matches!(action.what, What::Create);
+                let done = at_once(perform(&memory, action));
+                prop_assert_eq!(counted(&memory), recount(&memory));
+                let (records, without_owner) = recount(&memory);
+                prop_assert!(records <= CAPACITY);
+                if let Err(error) = done {
+                    prop_assert!(is_create && error.is_unavailable(), "{:?}: {}", action, error);
+                    let is_share_full = !action.is_owned && without_owner >= SHARE;
+                    prop_assert!(records == CAPACITY || is_share_full, "{:?}: {}", action, error);
+                }
+            }
+            at_once(memory.purge(usize::MAX)).unwrap();
+            prop_assert_eq!(counted(&memory), recount(&memory));
+        }
+    }
+
+    #[test]
+    fn the_counts_are_exact_after_many_threads() {
+        let memory = memory();
+        std::thread::scope(|scope| {
+            for thread in 0..4_u8 {
+                let memory = &memory;
+                scope.spawn(move || {
+                    at_once(async {
+                        for round in 0..5_000_u32 {
+                            let [one, two, ..] = (round.wrapping_mul(2_654_435_761)).to_be_bytes();
+                            let all = [What::Create, What::Swap, What::Remove, What::Create];
+                            let action = Action {
+                                key: one % KEYS,
+                                what: all[usize::from(two % 4)],
+                                is_owned: (thread ^ one) % 2 == 0,
+                                is_over: two > 200,
+                            };
+                            let _ = perform(memory, &action).await;
+                            assert!(memory.room.records() <= CAPACITY);
+                        }
+                    });
+                });
+            }
+        });
+        assert_eq!(counted(&memory), recount(&memory));
+    }
+
+    #[tokio::test]
+    async fn records_without_an_owner_never_take_the_room_of_owned_ones() {
+        let memory = memory();
+        let mut refused = 0;
+        for number in 0..KEYS {
+            let record = Record::new("v", soon());
+            refused += usize::from(memory.create(&key(number), &record).await.is_err());
+        }
+        assert_eq!(refused, usize::from(KEYS) - SHARE);
+        let mut revisions = Vec::new();
+        for number in 100..100 + (CAPACITY - SHARE) as u8 {
+            let login = memory.begin("ape", soon(), &key(number)).await.unwrap();
+            let name = "ape".to_owned();
+            let owned = Record::new("v", soon()).owned_by(Owner { name, login });
+            match memory.create(&key(number), &owned).await.unwrap() {
+                Created::Saved(revision) => revisions.push((key(number), revision)),
+                Created::Exists => panic!("the key is new"),
+            }
+        }
+        // What is swapped in place has its room.
+        let tombstone = Record::new("", soon());
+        for (key, revision) in &revisions {
+            let swapped = memory.swap(key, revision, &tombstone).await.unwrap();
+            assert!(matches!(swapped, Outcome::Done(_)));
+        }
+        assert_eq!(counted(&memory), (CAPACITY, CAPACITY));
+        assert_eq!(counted(&memory), recount(&memory));
+    }
+
+    #[tokio::test]
+    async fn what_has_expired_anywhere_makes_room() {
+        let options = MemoryOptions::new().capacity(1).capacity_without_owner(1);
+        for number in 0..100 {
+            let memory = Memory::with_options(options.clone());
+            let over = Record::new("v", Expiry::now());
+            memory.create(&key(number), &over).await.unwrap();
+            let created = memory.create(&key(200), &Record::new("v", soon())).await;
+            assert!(matches!(created, Ok(Created::Saved(_))), "{created:?}");
+        }
+    }
+}

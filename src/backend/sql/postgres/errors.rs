@@ -1,0 +1,103 @@
+//! Errors of Postgres and sqlx, as a backend's errors. Their texts name tables and never values.
+
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
+
+use crate::backend::Error;
+
+/// The error of a statement that only reads, or was not sent.
+pub(super) fn reading(error: sqlx::Error) -> Error {
+    Error::unavailable(message(&error)).with_source(without_values(error))
+}
+
+/// The error of a write that was sent.
+pub(super) fn writing(error: sqlx::Error) -> Error {
+    match may_be_done(&error) {
+        true => Error::outcome_unknown(message(&error)).with_source(without_values(error)),
+        false => reading(error),
+    }
+}
+
+/// The error of an operation whose time limit has passed.
+pub(super) fn too_late(writes: bool) -> Error {
+    const MESSAGE: &str = "the database does not answer in time";
+    match writes {
+        true => Error::outcome_unknown(MESSAGE),
+        false => Error::unavailable(MESSAGE),
+    }
+}
+
+/// The class of an error code of the server or its pooler:
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+fn class(error: &sqlx::Error) -> Option<String> {
+    let code = error.as_database_error()?.code()?;
+    code.get(..2).map(str::to_owned)
+}
+
+/// Returns whether a failed write may have been applied. A refused statement was not; but if the
+/// server or the connection failed, the statement may have been applied before.
+fn may_be_done(error: &sqlx::Error) -> bool {
+    match class(error).as_deref() {
+        // Connection exceptions, operator intervention, system errors, internal errors.
+        Some("08" | "57" | "58" | "XX") => true,
+        Some(_) => false,
+        None => !matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed),
+    }
+}
+
+/// Returns whether the connection is unusable after this error.
+pub(super) fn ends_a_connection(error: &sqlx::Error) -> bool {
+    let refused = error.as_database_error();
+    let refused = refused.and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+    refused.is_none_or(|error| matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic))
+}
+
+/// Returns whether the connection lacks our prepared statements, or has those of another client:
+/// the sign of a pooler that does not track them.
+fn is_about_prepared_statements(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("26000" | "42P05" | "08P01"))
+}
+
+/// Returns whether a write was refused because another row has its key.
+pub(super) fn is_not_unique(error: &Error) -> bool {
+    error.cause().is_some_and(|cause| cause.is::<NotUnique>())
+}
+
+/// The cause of such an error.
+#[derive(Debug)]
+struct NotUnique;
+
+impl std::fmt::Display for NotUnique {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("another row has the key")
+    }
+}
+
+impl std::error::Error for NotUnique {}
+
+fn message(error: &sqlx::Error) -> &'static str {
+    match class(error).as_deref() {
+        Some(_) if is_about_prepared_statements(error) => {
+            "the database's pooler keeps no prepared statements: see PostgresOptions::unprepared"
+        }
+        Some("28") => "the database does not let us in",
+        Some("25") => "the database is for reading only",
+        Some("40") => "the database gave way to another statement",
+        Some("42") => "the database has not the tables, or not the rights to them",
+        Some("53") => "the database has no room",
+        Some("08" | "57" | "58") => "the database is going down",
+        Some(_) => "the database refused the statement",
+        None if matches!(error, sqlx::Error::PoolTimedOut) => "the database is busy, or not there",
+        None => "the database does not answer",
+    }
+}
+
+/// Drops the details of the server's errors: they quote the values of rows, and [`sqlx::Error`]
+/// shows them in its `Debug` form.
+fn without_values(error: sqlx::Error) -> Box<dyn std::error::Error + Send + Sync> {
+    match error.as_database_error() {
+        Some(refused) if refused.is_unique_violation() => NotUnique.into(),
+        Some(refused) => refused.message().to_owned().into(),
+        None => error.into(),
+    }
+}

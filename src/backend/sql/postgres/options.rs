@@ -1,0 +1,73 @@
+//! [`PostgresOptions`].
+
+use std::time::Duration;
+
+/// The settings of a [`Postgres`](super::Postgres) backend.
+///
+/// ```
+/// use std::time::Duration;
+/// use silverback::backend::PostgresOptions;
+///
+/// let options = PostgresOptions::new().timeout(Duration::from_secs(2)).unprepared();
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct PostgresOptions {
+    pub(super) timeout: Duration,
+    pub(super) prepares: bool,
+    pub(super) max_connections: usize,
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        PostgresOptions {
+            timeout: Duration::from_secs(5),
+            prepares: true,
+            max_connections: 10,
+        }
+    }
+}
+
+impl PostgresOptions {
+    /// Returns the defaults: 5 seconds, 10 connections, prepared statements.
+    pub fn new() -> Self {
+        PostgresOptions::default()
+    }
+
+    /// Limits the time of an operation, the wait for a connection included. After it, the
+    /// operation is [unavailable](crate::backend::Error::is_unavailable), or its outcome is
+    /// unknown. Default: 5 seconds.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        PostgresOptions { timeout, ..self }
+    }
+
+    /// Limits the number of open connections. Further operations wait for one within their
+    /// [timeout](PostgresOptions::timeout). All programs together must stay below the server's own
+    /// `max_connections`. A pool of your own has its own limit. Default: 10.
+    ///
+    /// ```
+    /// # use silverback::backend::PostgresOptions;
+    /// let options = PostgresOptions::new().max_connections(50);
+    /// ```
+    #[doc(alias = "pool_size")]
+    pub fn max_connections(self, max_connections: usize) -> Self {
+        PostgresOptions {
+            max_connections,
+            ..self
+        }
+    }
+
+    /// Prepares no statements, so that the backend works behind any pooler. The values travel as
+    /// hex digits in the text of the statement, which the server parses and plans each time.
+    ///
+    /// Therefore no log may hold statements. Connections that this crate opens log none. A pool of
+    /// your own is set to log none on the connections that it opens from now on; for those that it
+    /// has opened before, [turn the log off](sqlx::ConnectOptions::disable_statement_logging)
+    /// yourself. Check the server's own log, too (`log_statement`, `log_min_duration_statement`).
+    pub fn unprepared(self) -> Self {
+        PostgresOptions {
+            prepares: false,
+            ..self
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! [`Pool`]: connections, from the caller's pool or from a pool of our own. sqlx's pool pings the
+//! server whenever a connection comes back, which is half of a read's round trips; ours does not.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use deadpool::managed::{self, Manager, Metrics, Object, PoolError, QueueMode, RecycleError};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Postgres};
+use tokio::time::timeout;
+
+use super::errors::reading;
+use super::options::PostgresOptions;
+use crate::backend::Error;
+
+/// A connection that was used within this time is reused without a ping.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// The longest wait for the answer to a ping. It is also at most a quarter of an operation's time
+/// limit, so that the operation can open another connection in time.
+const PING: Duration = Duration::from_secs(1);
+
+/// An idle connection is closed after this time.
+const LONGEST_IDLE: Duration = Duration::from_secs(10 * 60);
+
+/// A connection is closed at this age: the server's name may lead to another machine by then.
+const OLDEST: Duration = Duration::from_secs(30 * 60);
+
+/// The interval at which connections past these limits are closed.
+const SWEEP: Duration = Duration::from_secs(60);
+
+pub(super) enum Pool {
+    Own(managed::Pool<Opener>),
+    Given(PgPool),
+}
+
+impl Pool {
+    /// A pool of our own, which opens connections when they are needed.
+    pub(super) fn of(connect: PgConnectOptions, options: &PostgresOptions) -> Result<Self, Error> {
+        if options.max_connections == 0 {
+            return Err(Error::usage("a pool has one connection or more"));
+        }
+        let opener = Opener {
+            connect: Box::new(connect.disable_statement_logging()),
+            ping: PING.min(options.timeout / 4),
+            lost: Mutex::new(None),
+            swept: Mutex::new(Instant::now()),
+        };
+        let pool = managed::Pool::builder(opener).max_size(options.max_connections);
+        // The last used first, so that the others become idle and are closed.
+        let pool = pool.queue_mode(QueueMode::Lifo).build();
+        let pool = pool.map_err(|error| Error::usage("no pool can be made").with_source(error))?;
+        Ok(Pool::Own(pool))
+    }
+
+    /// The caller's pool. If values are in the texts of statements, the connections that it opens
+    /// from now on log no statement.
+    pub(super) fn given(pool: PgPool, options: &PostgresOptions) -> Self {
+        if !options.prepares {
+            let connect = (*pool.connect_options()).clone();
+            pool.set_connect_options(connect.disable_statement_logging());
+        }
+        Pool::Given(pool)
+    }
+
+    /// Takes a connection for one operation. Waits for a free one, or opens one.
+    pub(super) async fn lease(&self) -> Result<Lease, Error> {
+        let leased = match self {
+            Pool::Own(pool) => {
+                sweep(pool);
+                let pooled = pool.get().await.map_err(|error| match error {
+                    PoolError::Backend(error) => reading(error),
+                    error => Error::unavailable("the connections are closed").with_source(error),
+                });
+                Leased::Own(pooled?)
+            }
+            // Boxed, so that the future of every operation does not grow by this one's size.
+            Pool::Given(pool) => Leased::Given(Box::pin(pool.acquire()).await.map_err(reading)?),
+        };
+        Ok(Lease {
+            leased,
+            is_answered: false,
+        })
+    }
+
+    /// Notes that a connection failed or did not answer in time. Connections opened before this
+    /// failure are assumed dead and are not reused.
+    pub(super) fn lose(&self) {
+        if let Pool::Own(pool) = self {
+            pool.manager().lose();
+        }
+    }
+
+    /// Closes the pool, and waits for the running operations.
+    pub(super) async fn close(&self) {
+        match self {
+            Pool::Own(pool) => {
+                pool.close();
+                // `waiting` includes connections that are being opened.
+                while pool.status().size + pool.status().waiting > 0 {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            }
+            Pool::Given(pool) => pool.close().await,
+        }
+    }
+
+    /// Returns the options that connections are opened with.
+    pub(super) fn connect_options(&self) -> PgConnectOptions {
+        match self {
+            Pool::Own(pool) => (*pool.manager().connect).clone(),
+            Pool::Given(pool) => (*pool.connect_options()).clone(),
+        }
+    }
+}
+
+/// Closes old and idle connections, at most once per `SWEEP`.
+fn sweep(pool: &managed::Pool<Opener>) {
+    let mut swept = unpoisoned(&pool.manager().swept);
+    if swept.elapsed() < SWEEP {
+        return;
+    }
+    *swept = Instant::now();
+    drop(swept);
+    let is_young_enough =
+        |pooled: &Pooled, of: Metrics| pooled.0.is_some() && is_young(of.age(), of.last_used());
+    drop(pool.retain(is_young_enough));
+}
+
+fn is_young(age: Duration, idle: Duration) -> bool {
+    age <= OLDEST && idle <= LONGEST_IDLE
+}
+
+fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A pooled connection; `None` once it is closed.
+pub(super) struct Pooled(Option<PgConnection>);
+
+/// Opens connections, and decides which idle ones are reused. A write sent over a dead connection
+/// has an unknown outcome, so a doubtful connection is pinged first.
+pub(super) struct Opener {
+    connect: Box<PgConnectOptions>,
+    ping: Duration,
+    /// The time of the last failure.
+    lost: Mutex<Option<Instant>>,
+    /// The time of the last sweep.
+    swept: Mutex<Instant>,
+}
+
+impl Opener {
+    fn lose(&self) {
+        *unpoisoned(&self.lost) = Some(Instant::now());
+    }
+
+    fn is_lost(&self, opened: Instant) -> bool {
+        unpoisoned(&self.lost).is_some_and(|lost| lost >= opened)
+    }
+
+    async fn is_there(&self, connection: &mut PgConnection) -> bool {
+        let is_there = matches!(timeout(self.ping, connection.ping()).await, Ok(Ok(())));
+        if !is_there {
+            self.lose();
+        }
+        is_there
+    }
+}
+
+impl Manager for Opener {
+    type Type = Pooled;
+    type Error = sqlx::Error;
+
+    async fn create(&self) -> Result<Pooled, sqlx::Error> {
+        let connection = Box::pin(self.connect.connect()).await?; // boxed as in `lease`
+        Ok(Pooled(Some(connection)))
+    }
+
+    async fn recycle(
+        &self,
+        pooled: &mut Pooled,
+        metrics: &Metrics,
+    ) -> Result<(), RecycleError<sqlx::Error>> {
+        let (age, idle) = (metrics.age(), metrics.last_used());
+        if let Some(connection) = &mut pooled.0
+            && is_young(age, idle)
+            && !self.is_lost(metrics.created)
+            && (idle < FRESH || self.is_there(connection).await)
+        {
+            return Ok(());
+        }
+        Err(RecycleError::message("too old, idle for too long, or dead"))
+    }
+}
+
+/// A connection for one operation. It goes back to the pool if the server has answered. Otherwise
+/// it is closed: its late answer would make the next operation wait, perhaps forever.
+pub(super) struct Lease {
+    leased: Leased,
+    is_answered: bool,
+}
+
+enum Leased {
+    Own(Object<Opener>),
+    Given(PoolConnection<Postgres>),
+}
+
+impl Lease {
+    pub(super) fn connection(&mut self) -> Result<&mut PgConnection, Error> {
+        match &mut self.leased {
+            Leased::Own(pooled) => {
+                let closed = || Error::unavailable("the connection is closed");
+                pooled.0.as_mut().ok_or_else(closed)
+            }
+            Leased::Given(connection) => Ok(connection),
+        }
+    }
+
+    /// Notes that the server has answered.
+    pub(super) fn answered(&mut self) {
+        self.is_answered = true;
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        match &mut self.leased {
+            _ if self.is_answered => {}
+            Leased::Own(pooled) => pooled.0 = None,
+            Leased::Given(connection) => connection.close_on_drop(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_grow_old_and_lie_idle_for_a_while_only() {
+        let (moment, more) = (Duration::ZERO, Duration::from_millis(1));
+        assert!(is_young(OLDEST, LONGEST_IDLE));
+        assert!(!is_young(OLDEST + more, moment));
+        assert!(!is_young(moment, LONGEST_IDLE + more));
+    }
+
+    #[tokio::test]
+    async fn those_opened_before_one_was_lost_are_lost() {
+        let pool = Pool::of(PgConnectOptions::new(), &PostgresOptions::new()).unwrap();
+        let Pool::Own(own) = &pool else { panic!() };
+        let before = Instant::now();
+        assert!(!own.manager().is_lost(before));
+        pool.lose();
+        assert!(own.manager().is_lost(before));
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        assert!(!own.manager().is_lost(Instant::now()));
+    }
+}

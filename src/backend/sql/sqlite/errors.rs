@@ -1,0 +1,58 @@
+//! Errors of SQLite and sqlx, as a backend's errors. Their texts name tables and never values.
+
+use crate::backend::Error;
+
+/// SQLite's primary result codes, <https://www.sqlite.org/rescode.html>.
+const BUSY: i32 = 5;
+const LOCKED: i32 = 6;
+const READONLY: i32 = 8;
+const IOERR: i32 = 10;
+const CORRUPT: i32 = 11;
+const FULL: i32 = 13;
+const CANTOPEN: i32 = 14;
+const NOTADB: i32 = 26;
+
+/// Returns the primary code: the lowest byte of SQLite's code.
+fn code(error: &sqlx::Error) -> Option<i32> {
+    let code = error.as_database_error()?.code()?;
+    Some(code.parse::<i32>().ok()? & 0xFF)
+}
+
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    matches!(code(error), Some(BUSY | LOCKED))
+}
+
+/// The error of a statement that only reads, or was not run.
+///
+/// A damaged file is unavailable: [corrupt](Error::is_corrupt) is about the record of one key.
+pub(super) fn reading(error: sqlx::Error) -> Error {
+    Error::unavailable(message(&error)).with_source(error)
+}
+
+/// The error of a write that was run. SQLite has rolled a failed write back; but after a disk
+/// failure the log may still hold it, and a recovery may apply it.
+pub(super) fn writing(error: sqlx::Error) -> Error {
+    let may_be_done = match &error {
+        sqlx::Error::Database(_) => code(&error) == Some(IOERR),
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => false,
+        _ => true,
+    };
+    match may_be_done {
+        true => Error::outcome_unknown(message(&error)).with_source(error),
+        false => reading(error),
+    }
+}
+
+fn message(error: &sqlx::Error) -> &'static str {
+    match code(error) {
+        Some(BUSY | LOCKED) => "the database is busy",
+        Some(READONLY) => "the database is for reading only",
+        Some(IOERR) => "the database's disk failed",
+        Some(CORRUPT | NOTADB) => "the database's file is none, or damaged",
+        Some(FULL) => "the database's disk is full",
+        Some(CANTOPEN) => "the database cannot be opened",
+        Some(_) => "the database refused the statement",
+        None if matches!(error, sqlx::Error::PoolTimedOut) => "the database is busy",
+        None => "the database does not answer",
+    }
+}

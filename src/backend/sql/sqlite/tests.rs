@@ -1,0 +1,457 @@
+//! What is particular to SQLite; the laws of all backends are in `conformance`.
+
+mod moments;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::{Connection, SqliteConnection};
+
+use super::super::engine::Engine;
+use super::statements::STATEMENTS;
+use super::*;
+use crate::backend::{Backend, Owner, Owners, Scan};
+
+/// A folder that is removed in the end.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn new() -> Self {
+        let name = base16ct::lower::encode_string(Generation::random().unwrap().as_bytes());
+        let folder = std::env::temp_dir().join(format!("silverback-{name}"));
+        std::fs::create_dir(&folder).unwrap();
+        Temporary(folder)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.join("sessions.db")
+    }
+
+    fn options(&self) -> SqliteConnectOptions {
+        SqliteConnectOptions::new().filename(self.path())
+    }
+
+    async fn open(&self) -> Sqlite {
+        Sqlite::open(self.path()).await.unwrap()
+    }
+
+    /// Somebody else's connection.
+    async fn connection(&self) -> SqliteConnection {
+        SqliteConnection::connect_with(&self.options())
+            .await
+            .unwrap()
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+async fn run(connection: &mut SqliteConnection, statement: &'static str) {
+    sqlx::raw_sql(statement).execute(connection).await.unwrap();
+}
+
+async fn number(connection: &mut SqliteConnection, query: &'static str) -> i64 {
+    sqlx::query_scalar(query)
+        .fetch_one(connection)
+        .await
+        .unwrap()
+}
+
+fn key(name: &str) -> Key {
+    Key::new(name).unwrap()
+}
+
+fn soon() -> Expiry {
+    Expiry::after(Duration::from_secs(600))
+}
+
+fn record(value: &str) -> Record {
+    Record::new(value, soon())
+}
+
+fn owned(owner: &str, login: Login) -> Record {
+    let name = owner.to_owned();
+    record("v").owned_by(Owner { name, login })
+}
+
+/// A login whose record is under another key than it said.
+async fn begun(backend: &Sqlite, owner: &str) -> Login {
+    let begun = backend.begin(owner, soon(), &key("elsewhere")).await;
+    begun.unwrap()
+}
+
+#[tokio::test]
+async fn nobody_else_may_read_it() {
+    let folder = Temporary::new();
+    let backend = folder.open().await;
+    backend.create(&key("a"), &record("v")).await.unwrap();
+    let files: Vec<_> = std::fs::read_dir(&folder.0).unwrap().collect();
+    assert_eq!(files.len(), 3, "the database, its log, and the log's index");
+    #[cfg(unix)]
+    for file in files {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = file.unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[tokio::test]
+async fn a_path_is_nothing_but_a_path() {
+    let folder = Temporary::new();
+    for name in ["file:memory?mode=memory", "'; DROP", "50%25"] {
+        let backend = Sqlite::open(folder.0.join(name)).await.unwrap();
+        backend.create(&key("a"), &record("v")).await.unwrap();
+        assert!(folder.0.join(name).is_file());
+    }
+    for path in ["", "/dev/null/sessions.db", "/"] {
+        let refused = Sqlite::open(path).await.unwrap_err();
+        assert!(refused.is_unavailable(), "{path}: {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn all_who_open_it_at_once_make_it_once_and_lose_nothing() {
+    let folder = Temporary::new();
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let path = folder.path();
+            tokio::spawn(async move {
+                let backend = Sqlite::open(path).await.unwrap();
+                let zero = Record::new(0_u64.to_be_bytes(), soon());
+                backend.create(&key("sum"), &zero).await.unwrap();
+                let mut left = 20;
+                while left > 0 {
+                    let stored = backend.load(&key("sum")).await.unwrap().unwrap();
+                    let sum = u64::from_be_bytes(stored.record.value().try_into().unwrap());
+                    let next = Record::new((sum + 1).to_be_bytes(), soon());
+                    let swapped = backend.swap(&key("sum"), &stored.revision, &next).await;
+                    left -= u64::from(matches!(swapped.unwrap(), Outcome::Done(_)));
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let stored = folder
+        .open()
+        .await
+        .load(&key("sum"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(stored.record.value(), 160_u64.to_be_bytes());
+}
+
+#[tokio::test]
+async fn tables_that_are_there_are_not_made_again() {
+    let folder = Temporary::new();
+    drop(folder.open().await);
+    let mut other = folder.connection().await;
+    run(&mut other, "BEGIN IMMEDIATE").await;
+    // It would wait for the other, had it anything to write.
+    let start = Instant::now();
+    let backend = folder.open().await;
+    assert!(start.elapsed() < WAIT);
+    run(&mut other, "COMMIT").await;
+    backend.create(&key("a"), &record("v")).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_may_only_read_reads_and_is_told() {
+    let folder = Temporary::new();
+    let writer = folder.open().await;
+    writer.create(&key("a"), &record("v")).await.unwrap();
+    let pool = SqlitePoolOptions::new().connect_lazy_with(folder.options().read_only(true));
+    let reader = Sqlite::with_pool(pool);
+    let stored = reader.load(&key("a")).await.unwrap().unwrap();
+    assert_eq!(reader.page(None, 10).await.unwrap().entries.len(), 1);
+    let refusals = [
+        reader.create(&key("b"), &record("v")).await.map(drop),
+        reader.remove(&key("a"), &stored.revision).await.map(drop),
+        reader.extend("ape", soon()).await.map(drop),
+        reader.purge(10).await.map(drop),
+    ];
+    for refused in refusals.map(Result::unwrap_err) {
+        assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
+        let text = refused.to_string();
+        assert!(
+            text.starts_with("the database is for reading only: "),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_pool_without_tables_is_told_and_given_none() {
+    let folder = Temporary::new();
+    let options = folder.options().create_if_missing(true);
+    let pool = SqlitePoolOptions::new().connect_lazy_with(options);
+    let backend = Sqlite::with_pool(pool.clone());
+    assert!(backend.load(&key("a")).await.unwrap_err().is_unavailable());
+    let refused = backend.create(&key("a"), &record("v")).await.unwrap_err();
+    assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
+    for _ in 0..2 {
+        sqlx::raw_sql(Sqlite::SCHEMA).execute(&pool).await.unwrap();
+        backend.purge(10).await.unwrap();
+    }
+    backend.create(&key("a"), &record("v")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_busy_database_is_unavailable_and_then_is_not() {
+    let folder = Temporary::new();
+    drop(folder.open().await);
+    let options = folder.options().busy_timeout(Duration::from_millis(50));
+    let backend = Sqlite::with_pool(SqlitePoolOptions::new().connect_lazy_with(options));
+    let mut other = folder.connection().await;
+    run(&mut other, "BEGIN IMMEDIATE").await;
+    let refused = backend.create(&key("a"), &record("v")).await.unwrap_err();
+    assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
+    let text = refused.to_string();
+    assert!(text.starts_with("the database is busy: "), "{text}");
+    assert_eq!(
+        backend.load(&key("a")).await.unwrap(),
+        None,
+        "readers wait for nobody"
+    );
+    run(&mut other, "COMMIT").await;
+    backend.create(&key("a"), &record("v")).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_unavailable_and_no_lost_session() {
+    let folder = Temporary::new();
+    std::fs::write(folder.path(), [b'x'; 10_000]).unwrap();
+    let refused = Sqlite::open(folder.path()).await.unwrap_err();
+    assert!(refused.is_unavailable() && !refused.is_corrupt());
+    assert_eq!(std::fs::read(folder.path()).unwrap(), [b'x'; 10_000]);
+}
+
+#[tokio::test]
+async fn a_row_that_is_no_record_is_an_error_for_its_key_alone() {
+    let folder = Temporary::new();
+    let backend = folder.open().await;
+    let login = begun(&backend, "ape").await;
+    for name in ["a", "b"] {
+        let created = backend.create(&key(name), &owned("ape", login)).await;
+        created.unwrap();
+    }
+    let mut other = folder.connection().await;
+    let spoil = "UPDATE silverback_owners SET kept_generation = x'00', kept_login = 1;
+        UPDATE silverback_sessions SET generation = x'00' WHERE key = CAST('a' AS BLOB)";
+    run(&mut other, spoil).await;
+    assert!(backend.load(&key("a")).await.unwrap_err().is_corrupt());
+    assert!(backend.load(&key("b")).await.unwrap().is_some());
+}
+
+/// A write whose first row is there, and whose end fails.
+#[tokio::test]
+async fn a_write_is_acknowledged_when_it_has_ended_well() {
+    let folder = Temporary::new();
+    let backend = folder.open().await;
+    let stored = backend.extend("bonobo", soon()).await.unwrap();
+    let mut other = folder.connection().await;
+    let fail = "CREATE TABLE elsewhere (id INTEGER PRIMARY KEY);
+        CREATE TABLE late (id REFERENCES elsewhere (id) DEFERRABLE INITIALLY DEFERRED);
+        CREATE TRIGGER at_the_end_1 AFTER INSERT ON silverback_owners
+            BEGIN INSERT INTO late VALUES (1); END;
+        CREATE TRIGGER at_the_end_2 AFTER INSERT ON silverback_sessions
+            BEGIN INSERT INTO late VALUES (1); END";
+    run(&mut other, fail).await;
+    let refusals = [
+        backend.extend("ape", soon()).await.map(drop),
+        backend.revoke("ape", soon(), None).await.map(drop),
+        backend.create(&key("a"), &record("v")).await.map(drop),
+    ];
+    for refused in refusals.map(Result::unwrap_err) {
+        assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
+    }
+    assert_eq!(backend.generation("ape").await.unwrap(), None);
+    assert_eq!(backend.load(&key("a")).await.unwrap(), None);
+    assert_eq!(backend.generation("bonobo").await.unwrap(), Some(stored));
+}
+
+#[tokio::test]
+async fn what_no_row_holds_is_too_large() {
+    let folder = Temporary::new();
+    let backend = folder.open().await;
+    // Zeros that nobody looks at take no memory.
+    let large = Record::new(vec![0; <Connections as Engine>::LARGEST], soon());
+    let refused = backend.create(&key("a"), &large).await.unwrap_err();
+    assert!(refused.is_too_large() && refused.to_string().contains("1000000000"));
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_what_is_over() {
+    let folder = Temporary::new();
+    let backend = folder.open().await;
+    let login = begun(&backend, "ape").await;
+    let kept = begun(&backend, "ape").await;
+    for (name, login) in [("revoked", login), ("kept", kept)] {
+        let created = backend.create(&key(name), &owned("ape", login)).await;
+        created.unwrap();
+    }
+    backend.revoke("ape", soon(), Some(&kept)).await.unwrap();
+    backend
+        .create(&key("late"), &owned("ape", login))
+        .await
+        .unwrap();
+    backend
+        .create(&key("nobody's"), &owned("nobody", login))
+        .await
+        .unwrap();
+    assert_eq!(backend.purge(2).await.unwrap().removed, 2);
+    assert_eq!(backend.purge(2).await.unwrap().removed, 1);
+    assert!(backend.load(&key("kept")).await.unwrap().is_some());
+    // An owner that is over takes its records along, also when it begins again first.
+    let mut other = folder.connection().await;
+    let over = "UPDATE silverback_owners SET expiry = 1";
+    run(&mut other, over).await;
+    let next = begun(&backend, "ape").await;
+    assert_eq!(backend.purge(10).await.unwrap().removed, 1);
+    backend
+        .create(&key("new"), &owned("ape", next))
+        .await
+        .unwrap();
+    run(&mut other, over).await;
+    assert_eq!(backend.load(&key("new")).await.unwrap(), None);
+    assert_eq!(backend.purge(10).await.unwrap().removed, 1);
+    for left in [
+        "SELECT count(*) FROM silverback_sessions",
+        "SELECT count(*) FROM silverback_owners",
+    ] {
+        assert_eq!(number(&mut other, left).await, 0, "{left}");
+    }
+}
+
+#[tokio::test]
+async fn who_stops_waiting_leaves_it_done_or_undone() {
+    let folder = Temporary::new();
+    let backend = folder.open().await;
+    for round in 0..200_u64 {
+        let (key, backend) = (key(&round.to_string()), backend.clone());
+        let create = {
+            let (key, backend) = (key.clone(), backend.clone());
+            async move { backend.create(&key, &record("v")).await }
+        };
+        let _ = tokio::time::timeout(Duration::from_micros(round * 10), create).await;
+        // Whatever became of it, the next goes on.
+        let found = backend.load(&key).await.unwrap();
+        assert!(found.is_none_or(|stored| stored.record.value() == b"v"));
+        backend.create(&key, &record("v")).await.unwrap();
+    }
+    let page = backend.page(None, usize::MAX).await.unwrap();
+    assert_eq!(page.entries.len(), 200);
+}
+
+#[tokio::test]
+async fn every_statement_finds_its_rows_by_an_index() {
+    let folder = Temporary::new();
+    drop(folder.open().await);
+    let mut connection = folder.connection().await;
+    for statement in STATEMENTS.all() {
+        let statement = statement.sql.as_str();
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+        let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain)
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+        for (.., step) in plan {
+            let by_index = !step.starts_with("SCAN");
+            assert!(
+                by_index && !step.contains("TEMP B-TREE"),
+                "{statement}: {step}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_url_names_its_file() {
+    let folder = Temporary::new();
+    for (prefix, name) in [("sqlite:", "a.db"), ("sqlite://", "b.db")] {
+        let path = folder.0.join(name);
+        let url = format!("{prefix}{}", path.display());
+        crate::backend::connect(&url).await.unwrap();
+        assert!(path.is_file());
+        let backend = Sqlite::open(&path).await.unwrap();
+        assert_eq!(format!("{backend:?}"), format!("Sqlite({path:?})"));
+    }
+}
+
+#[tokio::test]
+async fn tables_with_other_columns_are_refused_and_left_as_they_are() {
+    for (table, named) in [
+        (
+            "CREATE TABLE silverback_sessions (key TEXT, revision BLOB, expiry TEXT,
+                owner BLOB, generation BLOB, value BLOB)",
+            "\"key\"",
+        ),
+        (
+            "CREATE TABLE silverback_sessions (key BLOB, revision BLOB, expiry REAL,
+                owner BLOB, generation BLOB, value BLOB)",
+            "\"expiry\"",
+        ),
+        (
+            "CREATE TABLE silverback_owners (name BLOB, expiry INTEGER)",
+            "\"generation\"",
+        ),
+    ] {
+        let folder = Temporary::new();
+        let options = folder.options().create_if_missing(true);
+        let mut other = SqliteConnection::connect_with(&options).await.unwrap();
+        run(&mut other, table).await;
+        let refusals = [
+            Sqlite::open(folder.path()).await,
+            Sqlite::open_existing(folder.path()).await,
+        ];
+        for refused in refusals.map(Result::unwrap_err) {
+            assert!(refused.is_usage(), "{refused:?}");
+            assert!(refused.to_string().contains(named), "{refused}");
+        }
+        let tables = "SELECT count(*) FROM sqlite_schema";
+        assert_eq!(number(&mut other, tables).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_is_no_record_is_skipped_by_a_page_and_named() {
+    let folder = Temporary::new();
+    let backend = folder.open().await;
+    for name in ["a", "b", "c", "d"] {
+        backend.create(&key(name), &record("v")).await.unwrap();
+    }
+    let mut other = folder.connection().await;
+    let spoil = "UPDATE silverback_sessions SET owner = x'ff', generation = x'00' WHERE key IN (CAST('b' AS BLOB), CAST('c' AS BLOB));
+        INSERT INTO silverback_owners VALUES (x'ff', x'00', 9223372036854775807, 1, NULL, NULL)";
+    run(&mut other, spoil).await;
+    let (mut found, mut skipped, mut after) = (Vec::new(), Vec::new(), None);
+    loop {
+        let page = backend.page(after.as_ref(), 1).await.unwrap();
+        found.extend(page.entries.into_iter().map(|entry| entry.key));
+        skipped.extend(page.skipped);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, [key("a"), key("d")]);
+    assert_eq!(skipped.len(), 2);
+    assert!(skipped.iter().all(Error::is_corrupt));
+}
+
+#[tokio::test]
+async fn a_ping_of_closed_connections_is_unavailable() {
+    let folder = Temporary::new();
+    drop(folder.open().await);
+    let pool = SqlitePoolOptions::new().connect_lazy_with(folder.options());
+    let backend = Sqlite::with_pool(pool.clone());
+    backend.ping().await.unwrap();
+    pool.close().await;
+    assert!(backend.ping().await.unwrap_err().is_unavailable());
+}

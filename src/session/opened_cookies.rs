@@ -1,0 +1,79 @@
+//! [`OpenedCookies`]: the one session that the cookies of one name in a request stand for.
+
+use crate::backend::Key;
+
+use super::Refusal;
+use super::state::{Came, State};
+use super::store::{Loaded, Moved, Record, Setup};
+
+/// The cookies of one name that were opened so far, of which at most one session comes.
+#[derive(Default)]
+pub(super) struct OpenedCookies {
+    live: Option<Box<Record>>,
+    moved: Option<Box<Moved>>,
+    /// The first of the refusals.
+    refused: Option<Refusal>,
+    /// True if one that was refused may be good on another machine.
+    may_be_good: bool,
+}
+
+/// Two cookies are those of two sessions, and nothing says which is the client's.
+pub(super) struct Ambiguous;
+
+impl OpenedCookies {
+    /// Adds another cookie of the name.
+    ///
+    /// A session that has moved is one, too: its client has a good cookie, which is not that of
+    /// another session. Cookies that were refused never count.
+    pub(super) fn add(&mut self, loaded: Loaded, setup: &Setup) -> Result<(), Ambiguous> {
+        match loaded {
+            Loaded::Live(live) => {
+                self.check_one(key_of(&live))?;
+                self.live = self.live.take().or(Some(live));
+            }
+            Loaded::Moved(moved) => {
+                self.check_one(Some(&moved.successor))?;
+                self.moved = self.moved.take().or(Some(moved));
+            }
+            Loaded::Dead(refusal) => self.refuse(refusal, false),
+            Loaded::Refused(refusal) => self.refuse(refusal, !setup.cookie.removes(refusal)),
+        }
+        Ok(())
+    }
+
+    /// Refuses a session that is not the one that is here. Sessions that live in their cookies
+    /// are never two cookies.
+    fn check_one(&self, key: Option<&Key>) -> Result<(), Ambiguous> {
+        let live = self.live.as_deref().map(key_of);
+        let moved = self.moved.as_deref().map(|moved| Some(&moved.successor));
+        let mut here = live.into_iter().chain(moved);
+        match here.all(|here| here.is_some() && here == key) {
+            true => Ok(()),
+            false => Err(Ambiguous),
+        }
+    }
+
+    fn refuse(&mut self, refusal: Refusal, may_be_good: bool) {
+        self.refused = self.refused.or(Some(refusal));
+        self.may_be_good |= may_be_good;
+    }
+
+    /// The session that the request has.
+    pub(super) fn into_state(self, setup: &Setup) -> State {
+        let came = match self.refused {
+            None => Came::Nothing,
+            Some(_) if self.may_be_good => Came::Cookie,
+            Some(_) => Came::DeadCookie,
+        };
+        match (self.live, self.moved) {
+            (Some(live), _) => State::loaded(*live, setup),
+            (None, Some(moved)) => State::superseded(*moved, setup),
+            (None, None) => State::new(setup, came, self.refused),
+        }
+    }
+}
+
+/// Returns where a session is kept, or `None` if it lives in its cookie.
+fn key_of(live: &Record) -> Option<&Key> {
+    live.kept.as_ref().map(|kept| &kept.key)
+}
