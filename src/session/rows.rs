@@ -364,7 +364,7 @@ fn planned_move(intent: &Intent<Content>) -> Option<(Key, Successor)> {
     let (seen, to, is_renewal) = match intent {
         Intent::Renew { seen, to } => (seen, to, true),
         Intent::Replace { seen, to, .. } => (seen, to, false),
-        Intent::Create { .. } | Intent::Save { .. } | Intent::End { .. } => return None,
+        _ => return None,
     };
     let key = to.clone();
     Some((seen.key.clone(), Successor { key, is_renewal }))

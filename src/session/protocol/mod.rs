@@ -124,8 +124,10 @@ pub(super) enum Intent<C: Authenticated> {
         to: Key,
         keeps: bool,
     },
-    /// A session ends.
+    /// A session ends, and whatever took its place.
     End { seen: Seen<C::Login> },
+    /// A session ends, wherever it was renewed to, and no login that took its place.
+    EndLogin { seen: Seen<C::Login> },
 }
 
 /// What a session is to hold, and how that is found again on what somebody else saved.
@@ -256,7 +258,7 @@ pub(super) struct Protocol<'w, C: Authenticated> {
 }
 
 impl<'w, C: Authenticated> Protocol<'w, C> {
-    /// `work` is what all intents but [`Intent::End`] write.
+    /// `work` is what all intents write but those that end a session.
     pub(super) fn new(intent: Intent<C>, work: Option<Work<'w, C>>, write: WriteId) -> Self {
         Protocol {
             intent,
@@ -305,7 +307,7 @@ impl<'w, C: Authenticated> Protocol<'w, C> {
                 None => self.load_own(None),
             },
             Intent::Renew { .. } | Intent::Replace { .. } if self.moves => self.bury_seen(),
-            Intent::End { .. } => self.bury_seen(),
+            Intent::End { .. } | Intent::EndLogin { .. } => self.bury_seen(),
             _ => self.create_new(),
         }
     }
@@ -353,7 +355,7 @@ impl<C: Authenticated> Protocol<'_, C> {
         match &self.intent {
             Intent::Create { key } => Some(key),
             Intent::Renew { to, .. } | Intent::Replace { to, .. } => Some(to),
-            Intent::Save { .. } | Intent::End { .. } => None,
+            Intent::Save { .. } | Intent::End { .. } | Intent::EndLogin { .. } => None,
         }
     }
 
@@ -364,7 +366,8 @@ impl<C: Authenticated> Protocol<'_, C> {
             Intent::Save { seen }
             | Intent::Renew { seen, .. }
             | Intent::Replace { seen, .. }
-            | Intent::End { seen } => Some(seen),
+            | Intent::End { seen }
+            | Intent::EndLogin { seen } => Some(seen),
         }
     }
 

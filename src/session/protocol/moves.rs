@@ -185,7 +185,9 @@ impl<C: Authenticated> Protocol<'_, C> {
             return self.follow_renewal(successor);
         }
         self.trail += 1;
-        match successor.map(|successor| successor.key) {
+        let ends_one_login = matches!(self.intent, Intent::EndLogin { .. });
+        let followed = successor.filter(|successor| successor.is_renewal || !ends_one_login);
+        match followed.map(|successor| successor.key) {
             Some(key) if self.trail <= LONGEST_TRAIL => self.load_buried(key, None),
             Some(_) => self.give_up(Step::Done(Verdict::Conflict)),
             None => self.nothing_to_bury(),

@@ -124,7 +124,7 @@ impl Shared {
         for (key, row) in rows {
             let standing = self.standing(&row);
             if standing.is_some_and(|of| ended.contains(&of.number)) {
-                self.end_row(key, row).await?;
+                self.end_login(key, row).await?;
             }
         }
         Ok(())

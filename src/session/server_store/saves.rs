@@ -13,7 +13,7 @@ use super::super::id::Id;
 use super::super::login::{Begun, Login};
 use super::super::metadata::Metadata;
 use super::super::protocol::{Intent, Seen, Work};
-use super::super::rows::Driven;
+use super::super::rows::{Driven, LiveRow};
 use super::super::store::{Fate, Kept, Save, Saved};
 use super::super::{Error, Values};
 use super::Shared;
@@ -221,11 +221,25 @@ impl Shared {
         })
     }
 
-    /// Ends a session, before all that wait to save it. False, if another request had done so.
+    /// Ends a session and whatever took its place, before all that wait to save it. False, if
+    /// another request had done so.
     pub(super) async fn end(&self, seen: Seen<Option<Login>>) -> Result<bool, Error> {
+        self.end_by(&seen.key.clone(), Intent::End { seen }).await
+    }
+
+    /// Ends the session of one login, and none that another login began in its place.
+    pub(super) async fn end_login(&self, key: Key, row: LiveRow) -> Result<bool, Error> {
+        let seen = Seen {
+            key: key.clone(),
+            revision: Some(row.revision),
+            login: row.content.metadata.login,
+        };
+        self.end_by(&key, Intent::EndLogin { seen }).await
+    }
+
+    async fn end_by(&self, key: &Key, intent: Intent<Content>) -> Result<bool, Error> {
         let caller = Caller::new(self.save_timeout, CancellationToken::new());
-        let (_lock, _) = self.locks.lock(&seen.key, Rank::End, &caller).await?;
-        let intent = Intent::End { seen };
+        let (_lock, _) = self.locks.lock(key, Rank::End, &caller).await?;
         let driven = self.rows.drive(intent, None, &caller).await?;
         Ok(matches!(driven, Driven::Ended))
     }

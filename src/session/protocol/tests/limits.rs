@@ -66,6 +66,18 @@ fn a_trail_is_followed_to_its_sixteenth_tombstone() {
     }
 }
 
+/// A session ends that is one too many, while its browser logs in anew.
+#[test]
+fn the_end_of_one_login_ends_no_other() {
+    let end = |seen| Intent::EndLogin { seen };
+    let (verdict, rows) = at_the_end(1, false, end);
+    assert_eq!(verdict, Verdict::Gone);
+    assert!(rows.live(&key("T1")).is_some());
+    let (verdict, rows) = at_the_end(1, true, end);
+    assert_eq!(verdict, Verdict::Ended);
+    assert!(rows.live(&key("T1")).is_none());
+}
+
 #[test]
 fn only_a_renewal_is_followed_by_what_goes_on() {
     for intent in [
