@@ -14,10 +14,7 @@
 //! | `memory/` | [`Memory`]: records in this process |
 //! | `files/` | `Files`: a file per record (feature `files`) |
 //! | `dynamodb/` | `DynamoDb`: a table of Amazon DynamoDB (feature `dynamodb`) |
-//! | `postgres/` | `Postgres`: a table of a PostgreSQL database (feature `postgres`) |
-//! | `sqlite/` | `Sqlite`: a table of an SQLite database (feature `sqlite`) |
-//! | `go_table.rs` | `GoTable`: what tables of Go's session stores look like |
-//! | `sql.rs` | what rows of SQL databases have in common |
+//! | `sql/` | tables of SQL databases: `Postgres`, `GoPostgres` (feature `postgres`), `Sqlite` (feature `sqlite`) |
 //! | `conformance/` | [`conformance`]: the laws as code, for backends of your own (feature `conformance`) |
 //! | `error.rs` | [`Error`] |
 //!
@@ -56,6 +53,20 @@
 //! 12. **A [ping](Backend::ping) is answered** by a server that answers a load, and is
 //!     [unavailable](Error::is_unavailable) where a load is. It leaves no record behind.
 
+//!
+//! # Records of strangers
+//!
+//! Anyone can begin anonymous sessions, by the million; their records have no owner. The store
+//! above bounds each of them: `ServerOptions::anonymous_idle` says how long it is kept without use
+//! (10 minutes), `ServerOptions::max_row_size` how many bytes it has (64 KiB). Their number is
+//! bounded by what a backend has room for:
+//!
+//! - [`Memory`] counts records, and keeps half of its room for those with an owner: logins go on.
+//! - The others count nothing. At `n` new sessions a second they hold `600 n` anonymous records
+//!   and those that no purge has removed yet. Run a [`Cleanup`], give the store a volume or a quota
+//!   of its own, watch its size, and limit the requests of each client before they begin a
+//!   session.
+
 #[cfg(any(feature = "files", feature = "sqlite"))]
 mod access;
 mod cleanup;
@@ -67,20 +78,14 @@ mod dynamodb;
 mod error;
 #[cfg(feature = "files")]
 mod files;
-#[cfg(feature = "postgres")]
-mod go_table;
 mod layout;
 mod memory;
 mod moves;
 mod owners;
-#[cfg(feature = "postgres")]
-mod postgres;
 mod record;
 mod scan;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod sql;
-#[cfg(feature = "sqlite")]
-mod sqlite;
 
 use async_trait::async_trait;
 
@@ -93,18 +98,16 @@ pub use dynamodb::{DynamoDb, DynamoDbOptions, GoDynamoDb, GoItems};
 pub use error::Error;
 #[cfg(feature = "files")]
 pub use files::{Files, FilesOptions, GorillaFiles};
-#[cfg(feature = "postgres")]
-pub use go_table::GoTable;
 pub use layout::Layout;
 pub use memory::{Memory, MemoryOptions};
 pub use moves::Moves;
 pub use owners::{Generation, Login, Owner, Owners};
-#[cfg(feature = "postgres")]
-pub use postgres::{GoPostgres, Postgres, PostgresOptions};
 pub use record::{Expiry, Key, Record, Revision, Stored};
 pub use scan::{Entry, Page, Purged, Scan};
 #[cfg(feature = "sqlite")]
-pub use sqlite::Sqlite;
+pub use sql::Sqlite;
+#[cfg(feature = "postgres")]
+pub use sql::{GoPostgres, GoTable, Postgres, PostgresOptions};
 
 /// What became of an operation on a record that was seen at a revision.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -74,7 +74,7 @@ pub(super) struct Ages {
 }
 
 impl CodecOptions {
-    /// Creates gorilla's defaults: SHA-256, AES-CTR, gob, 30 days, 4096 bytes.
+    /// Creates options with gorilla's defaults: SHA-256, AES-CTR, gob, 30 days, 4096 bytes.
     #[must_use]
     pub fn new() -> Self {
         CodecOptions {

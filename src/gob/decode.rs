@@ -209,7 +209,7 @@ impl<'a> Decoder<'a> {
             return Err(Error::new("the length of an array differs from its type"));
         }
         let left = count * per_element;
-        // Each is a byte or more: these and those before are no more than the input has bytes.
+        // Each part takes at least one byte, so the input bounds the total capacity.
         self.parts.reserve_exact(left as usize);
         self.push(Unfinished::Parts { of, left, start })?;
         self.go_on()
@@ -291,7 +291,7 @@ impl<'a> Decoder<'a> {
         Ok(Step::Read(value))
     }
 
-    /// Takes the parts that were read from `start` on, without spare capacity.
+    /// Takes the parts from `start` on, without spare capacity.
     fn take_parts(&mut self, start: usize) -> Vec<Value> {
         let has_no_more = self.parts.len() == self.parts.capacity();
         match start {

@@ -60,8 +60,8 @@
 //! of several kinds, and map keys that Go cannot hash (or pointers to them, which look the same
 //! on the wire). Values may be nested 2,300 deep, and a message may define 1,000 types.
 //!
-//! To read and drop a [`Value`] takes at most 128 bytes of memory for each byte of the input, and
-//! 64 KiB: a byte can be a whole value, such as an empty list.
+//! Reading and dropping a [`Value`] takes at most 128 bytes of memory for each byte of the input,
+//! plus 64 KiB: one byte can be a whole value, such as an empty list.
 //!
 //! # Source files
 //!

@@ -474,7 +474,7 @@ impl Value {
         }
     }
 
-    /// Takes the values inside out, except those that a clone shares.
+    /// Removes and returns the values inside, except those that a clone shares.
     fn take_children(&mut self) -> Vec<Value> {
         match self {
             Value::Interface(interface) => {

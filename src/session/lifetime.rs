@@ -24,6 +24,9 @@ pub(super) const LONGEST_MAX_AGE: Duration = Duration::from_secs(400 * DAY);
 /// | [`nist_aal2`](Lifetime::nist_aal2) | 30 minutes | 12 hours | never | |
 /// | [`nist_aal3`](Lifetime::nist_aal3) | 15 minutes | 12 hours | never | |
 ///
+/// A [`ServerStore`](super::ServerStore) keeps sessions without a login for a
+/// [shorter time](super::ServerOptions::anonymous_idle).
+///
 /// Remembering a session never shortens it: where a usual limit is longer than the
 /// remembered one, the usual limit holds for both.
 ///

@@ -137,8 +137,8 @@ impl ServerOptions {
         }
     }
 
-    /// Limits the bytes of a session's row, sealed as it is stored. Default: 65,536. Zero lifts
-    /// the limit, and only that of the backend is left.
+    /// Limits the bytes of a session's row, sealed as it is stored. Default: 65,536, for about
+    /// 36,000 bytes of values. Zero lifts the limit, and only that of the backend is left.
     ///
     /// Saving a larger session is an error that gives both figures
     /// ([too large](super::Error::is_too_large)), and the row stays as it was. A larger row that

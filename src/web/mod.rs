@@ -104,7 +104,8 @@
 //! A session error that reaches the layer, from a handler that returns it, from an
 //! extractor or from saving, becomes a response with [its
 //! status](crate::session::Error::status) and no body: 503, if a server behind the
-//! sessions is unavailable. `on_error` makes another response of it, and sees the request. No
+//! sessions is unavailable, and with `Retry-After: 1` if the store [is
+//! overloaded](crate::session::Error::is_overloaded). `on_error` makes another response of it, and sees the request. No
 //! session is saved from then on, and no cookie is touched. What was saved before stays saved:
 //! by [`save`](crate::session::Session::save), or, of several sessions, before the one that
 //! failed. A new ID among it does not reach the client.
@@ -124,8 +125,9 @@
 //! | the client goes away, or a timeout outside of the layer drops the handler | is not saved |
 //! | a timeout or a `catch_panic` inside of the layer makes a response | is saved |
 //!
-//! [`save`](crate::session::Session::save) before is saved whatever follows. A save in a server
-//! that has begun is finished, though the request is dropped.
+//! [`save`](crate::session::Session::save) before is saved whatever follows. If a request is
+//! dropped, a write to a server that has begun is finished; a save that still waits for other
+//! requests of the same session is not done.
 //!
 //! # After the response
 //!
@@ -138,6 +140,7 @@
 //! Cookies that [another host planted](crate::session::Refusal::Ambiguous) are removed by the
 //! path and the host that the browser asked for. So let a proxy keep both, or send the host as
 //! `X-Forwarded-Host` or in `Forwarded`.
+//! An application for axum takes the feature `axum`, which knows what nested routers strip.
 //!
 //! # Where the layer goes
 //!

@@ -78,6 +78,9 @@ const MOST_LEVELS: usize = 126;
 /// - A write whose answer was lost is an error, and may have been done.
 /// - The cookie is the bare ID of 128 bits, unless the layer signs it; no session knows its
 ///   owner, so none are listed or ended for one; there is no absolute limit.
+/// - Its records have no owner, so that a [`Memory`](crate::backend::Memory) gives them half of
+///   its room unless [`capacity_without_owner`](crate::backend::MemoryOptions::capacity_without_owner)
+///   says more, and knows no login from a stranger's session.
 /// - Behind the cache of a `CachingSessionStore`, what was ended elsewhere stays open. And it
 ///   cannot be that cache itself, which has to take over IDs.
 ///

@@ -1,5 +1,5 @@
-//! Authentic bytes that are nested deep, read into types that contain themselves: no serializer
-//! overflows the stack of a thread.
+//! Deeply nested authentic bytes do not overflow the stack of a thread, even if they are read
+//! into recursive types.
 
 use std::collections::BTreeMap;
 
@@ -39,13 +39,13 @@ enum Variants {
 
 const LEVELS: usize = 200_000;
 
-/// So many levels, each of the same bytes, and the innermost.
+/// Repeats the bytes of a level, and appends those of the innermost one.
 fn nested(levels: usize, level: &[u8], innermost: &[u8]) -> Vec<u8> {
     [&level.repeat(levels), innermost].concat()
 }
 
-/// Whether a codec without a length limit opens the bytes as a `T`, on a thread of the default
-/// stack.
+/// Returns whether a codec without a length limit decodes the bytes as a `T`, on a thread with
+/// the default stack size.
 fn is_read<T: DeserializeOwned>(serializer: Serializer, bytes: Vec<u8>) -> bool {
     let read = move || {
         let options = CodecOptions::new().max_length(0).serializer(serializer);
@@ -66,7 +66,9 @@ fn is_read<T: DeserializeOwned>(serializer: Serializer, bytes: Vec<u8>) -> bool 
 #[test]
 fn bincode_is_read_as_deep_as_the_other_formats() {
     type Reads = fn(Vec<u8>) -> bool;
-    let shapes: [(&str, Reads, &[u8], &[u8], usize); 8] = [
+    /// Its name, how it is read, the bytes of a level and of the innermost, the levels of each.
+    type Shape = (&'static str, Reads, &'static [u8], &'static [u8], usize);
+    let shapes: [Shape; 8] = [
         (
             "newtypes",
             |bytes| is_read::<Newtype>(Serializer::Bincode, bytes),
@@ -145,7 +147,7 @@ fn json_and_gob_are_read_128_deep() {
     let variants = |levels| nested(levels, b"{\"Newtype\":", b"\"End\"");
     assert!(!is_read::<Variants>(Serializer::Json, variants(LEVELS)));
 
-    // A slice of itself. A message of over 255 bytes has a length of two.
+    // A recursive slice. The length of a message of over 255 bytes takes two bytes.
     let slices = |levels: usize| {
         let definition = [13, 0xff, 0x81, 2, 1, 2, 0xff, 0x82, 0, 1, 0xff, 0x82, 0, 0];
         let value = nested(levels, &[1], &[0]);
@@ -162,7 +164,7 @@ fn json_and_gob_are_read_128_deep() {
     }
 }
 
-/// A format whose every value is within another.
+/// A format in which every value contains another.
 #[derive(Debug)]
 struct Endless;
 

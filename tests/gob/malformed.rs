@@ -1,4 +1,4 @@
-//! What Go would not write is refused, within bounds of memory and stack.
+//! Input that Go does not write is refused, within bounds of memory and stack.
 
 use silverback::gob::Value;
 
@@ -36,14 +36,14 @@ fn refusal(bytes: &[u8]) -> String {
     Value::from_slice(bytes).expect_err("refused").to_string()
 }
 
-/// How many bytes are allocated at most while it is read, refused or not, and dropped.
+/// Returns the largest number of allocated bytes while the input is read and dropped.
 pub(super) fn allocated_while_reading(bytes: &[u8]) -> u64 {
     let info = allocation_counter::measure(|| drop(Value::from_slice(bytes)));
     info.bytes_max
 }
 
 #[test]
-fn a_slice_of_itself_is_read_as_deep_as_a_cookie_can_hold_it() {
+fn a_recursive_slice_is_read_as_deep_as_a_cookie_can_hold() {
     let recursive = slice_of(&SLICE);
     for depth in [1, 127, 128, 2207] {
         let nested = [
@@ -60,7 +60,7 @@ fn a_slice_of_itself_is_read_as_deep_as_a_cookie_can_hold_it() {
     }
 }
 
-/// The slices, and the interface or message that they are in.
+/// The depth includes the interface or message around the slices.
 #[test]
 fn values_are_nested_2_300_deep_and_no_deeper() {
     let nested = |depth: usize| {
@@ -92,10 +92,13 @@ fn bombs_are_refused_within_64_kib() {
     let long_string = message(&[&[12, 0][..], &long].concat());
     assert!(allocated_while_reading(&long_string) <= 64 * 1024);
     let long_slice = [slice_of(&[4]), value_of_slice(&long)].concat();
-    assert_eq!(refusal(&long_slice), "gob: more elements than bytes");
+    assert_eq!(
+        refusal(&long_slice),
+        "gob: there are more elements than bytes"
+    );
     assert!(allocated_while_reading(&long_slice) <= 64 * 1024);
 
-    // A type that is nothing but itself, where a value is none of it.
+    // A slice of itself, cut off in its first element.
     let cut = [recursive, value_of_slice(&[1])].concat();
     assert!(allocated_while_reading(&cut) <= 64 * 1024);
 }
@@ -217,7 +220,7 @@ fn what_go_refuses_or_never_writes_is_refused() {
     }
 }
 
-/// An interface with this name, type and value, in a slice of interfaces.
+/// Returns an interface with this name, type and value, in a slice of interfaces.
 fn interface(name: &str, value: &[u8]) -> Vec<u8> {
     let name = [&[name.len() as u8], name.as_bytes()].concat();
     let value = [&value[..1], &[value.len() as u8], &value[1..]].concat();
@@ -229,7 +232,7 @@ fn interface(name: &str, value: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_registered_name_says_the_truth() {
+fn a_registered_name_must_match_the_type_of_its_value() {
     let int = |name, int: &[u8]| Value::from_slice(&interface(name, &[&[4, 0][..], int].concat()));
     assert!(int("int", &[6]).is_ok() && int("main.UserID", &[6]).is_ok());
     assert!(int("int8", &[0xff, 254]).is_ok(), "127");
@@ -260,7 +263,7 @@ fn a_key_that_go_cannot_hash_is_refused() {
     assert!(entry(b"\x06string\x0c\x03\x00\x01a").is_ok());
     assert!(entry(b"\x00").is_ok(), "a nil key");
     assert!(entry(b"\x07[]uint8\x0a\x03\x00\x01a").is_err());
-    // A key that is the map itself, in an interface.
+    // The key is a map of the same type, in an interface.
     assert!(entry(b"\x01M\xff\x82\x02\x00\x00").is_err());
 }
 
@@ -307,7 +310,7 @@ fn what_gos_own_tests_refuse_is_refused() {
     assert!(Value::from_slice(&[]).is_err());
 }
 
-/// map[interface{}]interface{} with these entries, each key and value an interface.
+/// Returns a map[interface{}]interface{} with these entries. Each key and value is an interface.
 fn map_of(entries: &[(&[u8], &[u8])]) -> Value {
     let define = message(&[0xff, 0x81, 4, 1, 2, 0xff, 0x82, 0, 1, 16, 1, 16, 0, 0]);
     let mut body = [&SLICE[..], &[0, entries.len() as u8]].concat();
@@ -318,7 +321,7 @@ fn map_of(entries: &[(&[u8], &[u8])]) -> Value {
 }
 
 #[test]
-fn a_key_is_its_type_too_and_the_last_of_two_counts() {
+fn keys_differ_by_type_and_the_last_of_equal_keys_counts() {
     let plain = &b"\x06string\x0c\x03\x00\x01a"[..];
     let named = &b"\x01K\x0c\x03\x00\x01a"[..];
     let int = |n: u8| [&b"\x03int\x04\x02\x00"[..], &[2 * n]].concat();
@@ -339,7 +342,7 @@ fn a_key_is_its_type_too_and_the_last_of_two_counts() {
 }
 
 #[test]
-fn a_key_whose_type_holds_a_slice_is_refused_where_the_slice_is_left_out() {
+fn a_key_of_a_type_with_a_slice_is_refused_even_if_the_slice_is_left_out() {
     // type K struct { A []int }, sent with A empty: Go panics on it.
     let slice = message(&[0xff, 0x83, 2, 1, 2, 0xff, 0x84, 0, 1, 4, 0, 0]);
     let with_slice = message(&[
@@ -349,7 +352,7 @@ fn a_key_whose_type_holds_a_slice_is_refused_where_the_slice_is_left_out() {
     let key = [&b"\x06main.K\xff\x86\x01\x00"[..], &[0]].concat();
     let map = message(&[&SLICE[..], &[0, 1], &key].concat());
     let refused = refusal(&[slice, with_slice, define, map].concat());
-    assert_eq!(refused, "gob: a map key is, or holds, a slice or a map");
+    assert_eq!(refused, "gob: a map key is or contains a slice or a map");
 }
 
 #[test]
@@ -370,7 +373,7 @@ fn editing_does_not_define_a_type_again() {
         session = again;
     }
     let steps: Vec<_> = sizes.windows(2).map(|sizes| sizes[1] - sizes[0]).collect();
-    // A length may take a byte more; a definition takes a dozen.
+    // A length may take one more byte; a definition takes about twelve.
     assert!(
         steps.iter().all(|step| step.abs_diff(steps[0]) <= 2),
         "{sizes:?}"
@@ -378,7 +381,7 @@ fn editing_does_not_define_a_type_again() {
 }
 
 #[test]
-fn what_is_made_by_hand_can_be_checked() {
+fn constructed_values_can_be_checked() {
     use silverback::gob::Interface;
 
     let held = |interface| Value::slice_of_interfaces([interface]).check();
@@ -387,9 +390,9 @@ fn what_is_made_by_hand_can_be_checked() {
     assert!(Value::Interface(Interface::nil()).check().is_err());
 }
 
-/// A type of many fields, and many values of a byte each that leave them all out.
+/// Many values of one byte each leave out all fields of a type with many fields.
 #[test]
-fn zeros_are_given_within_bounds() {
+fn the_number_of_zero_fields_is_bounded() {
     let mut fields = Vec::new();
     for number in 0..1000 {
         let name = format!("F{number}");

@@ -1,22 +1,22 @@
-//! How much memory a value takes that is read: in proportion to the input, whatever its types
-//! are. The shapes are those that take the most for each byte of the input.
+//! Reading a value takes memory in proportion to the input, for all types. The tested shapes take
+//! the most memory for each byte of the input.
 
 use silverback::gob::Value;
 
 use super::malformed::{SLICE, allocated_while_reading, message, slice_of, uint, value_of_slice};
 
-/// How many bytes each byte of the input takes at most, as the documentation says.
+/// The largest number of bytes for each byte of the input, as documented.
 const FACTOR: u64 = 128;
 
-/// What is taken besides, however short the input is.
+/// The bytes that even the shortest input may take.
 const REST: u64 = 64 * 1024;
 
-/// A signed integer, which the ids of types are.
+/// Returns gob's form of a signed integer, such as the id of a type.
 fn int(value: i64) -> Vec<u8> {
     uint(((value << 1) ^ (value >> 63)) as u64)
 }
 
-/// The definition of the type with this id: which kind it is, and its fields after the name.
+/// Returns the definition of a type: its id, its kind, and the fields after the name.
 fn definition(id: i64, kind: u8, fields: &[u8]) -> Vec<u8> {
     let common = [&[1, 2][..], &int(id), &[0]].concat();
     message(&[&int(-id)[..], &[kind], &common, fields, &[0, 0]].concat())
@@ -36,7 +36,7 @@ fn map_of(id: i64, key: i64, value: i64) -> Vec<u8> {
     definition(id, MAP, &fields)
 }
 
-/// A struct of so many fields of a type.
+/// Returns the definition of a struct with `count` fields of one type.
 fn struct_of(id: i64, field: i64, count: u64) -> Vec<u8> {
     let of_each = |number: u64| {
         let name = format!("F{number}");
@@ -54,7 +54,7 @@ fn struct_of(id: i64, field: i64, count: u64) -> Vec<u8> {
     definition(id, STRUCT, &[&[1][..], &uint(count), &fields].concat())
 }
 
-/// The message of a value of that type that is no struct.
+/// Returns the message of a value of this type, which is not a struct.
 fn value_of(id: i64, body: &[u8]) -> Vec<u8> {
     message(&[&int(id)[..], &[0], body].concat())
 }
@@ -63,19 +63,19 @@ fn value_of_struct(id: i64, body: &[u8]) -> Vec<u8> {
     message(&[&int(id)[..], body].concat())
 }
 
-/// A list of `count` times the same.
+/// Returns a list that repeats the element `of`.
 fn list(count: usize, of: &[u8]) -> Vec<u8> {
     [&uint(count as u64)[..], &of.repeat(count)].concat()
 }
 
-/// Inputs of about `size` bytes.
+/// Returns inputs of about `size` bytes.
 fn shapes(size: usize) -> Vec<(&'static str, Vec<u8>)> {
     let recursive = slice_of(&SLICE);
     let chain = |depth: usize| [vec![1; depth], vec![0]].concat();
     let of_slice = |definition: &[u8], body: &[u8]| [definition, &value_of_slice(body)].concat();
     let integer = int(2);
     let interface = int(8);
-    // An int under its name: the name, its type, the length, a zero and the value.
+    // An int in an interface: the name, the type, the byte count, a zero and the value.
     let held = [&[3][..], b"int", &int(2), &[2, 0, 2]].concat();
     let deepest = size.min(2_200);
     let fields = (size / 10).min(2_000);

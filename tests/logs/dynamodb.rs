@@ -35,7 +35,7 @@ async fn nothing_secret_is_logged_of_dynamodb_but_by_the_sdk_at_trace() {
     let mut lines = 0;
     for backend in backends {
         let secrets = Secrets::new();
-        secrets.try_all(&*backend).await;
+        secrets.try_all(&*backend).await.unwrap();
         for (what, line) in secrets.logged() {
             let is_the_sdks = line.contains(WHOLE_REQUESTS) && line.contains(OF_THE_SDK);
             assert!(is_the_sdks, "{what} is logged: {line}");

@@ -3,6 +3,8 @@
 
 mod captured;
 #[cfg(unix)]
+mod causes;
+#[cfg(unix)]
 mod files;
 #[path = "../support/required.rs"]
 mod required;

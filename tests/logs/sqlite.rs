@@ -14,7 +14,7 @@ const SLOW: Duration = Duration::from_millis(1_300);
 /// Does all, quickly, and slowly: while another connection writes.
 async fn try_both(url: &str, backend: Arc<dyn Backend>) {
     let secrets = Secrets::new();
-    secrets.try_all(&*backend).await;
+    secrets.try_all(&*backend).await.unwrap();
     let mut other = SqliteConnection::connect(url).await.unwrap();
     sqlx::raw_sql("BEGIN IMMEDIATE")
         .execute(&mut other)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use silverback::backend::{
-    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owner, Record, Revision,
+    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owner, Record,
 };
 
 use super::captured;
@@ -73,16 +73,17 @@ impl Secrets {
         all.into_iter().flat_map(lines).collect()
     }
 
-    /// Does all that the backend can. What fails may: its error goes to the log.
-    pub(crate) async fn try_all(&self, backend: &dyn Backend) {
-        capture_errors(self.records(backend).await);
-        capture_errors(self.owned(backend).await);
+    /// Does all that the backend can.
+    pub(crate) async fn try_all(&self, backend: &dyn Backend) -> Result<(), Error> {
+        let mut tried = vec![self.records(backend).await, self.owned(backend).await];
         if let Some(scan) = backend.scan() {
-            capture_errors(scan.page(None, 10).await);
-            capture_errors(scan.page(Some(&self.key()), 10).await);
-            capture_errors(scan.purge(10).await);
+            tried.push(scan.page(None, 10).await.map(drop));
+            tried.push(scan.page(Some(&self.key()), 10).await.map(drop));
+            tried.push(scan.purge(10).await.map(drop));
         }
-        capture_errors(backend.ping().await);
+        tried.push(backend.ping().await);
+        tried.iter().cloned().for_each(capture_errors);
+        tried.into_iter().collect()
     }
 
     async fn records(&self, backend: &dyn Backend) -> Result<(), Error> {
@@ -92,7 +93,8 @@ impl Secrets {
         };
         assert_eq!(backend.create(&key, &record).await?, Created::Exists);
         backend.load(&key).await?;
-        let stale = Revision::new([7; 16]);
+        let stale = seen.clone();
+        let seen = done(backend.touch(&key, &seen, record.expiry()).await?);
         backend.swap(&key, &stale, &record).await?;
         let seen = done(backend.swap(&key, &seen, &record).await?);
         let mut seen = done(backend.touch(&key, &seen, record.expiry()).await?);

@@ -361,8 +361,8 @@ mod site {
             Op::Renew if who.is_some() => session.renew()?,
             Op::Remember if who.is_some() => session.remember(true)?,
             Op::DestroyOthers if who.is_some() => session.destroy_others()?,
-            Op::EndAnother => {
-                let all = store.list(who.as_deref().unwrap_or_default()).await?;
+            Op::EndAnother if who.is_some() => {
+                let all = store.list(&owner).await?;
                 if let Some(other) = all.iter().find(|other| !other.is(&session))
                     && store.end(&owner, other.id()).await?
                 {

@@ -138,11 +138,11 @@ pub(crate) fn leave_the_latest_of_two_processes(url: &str) -> String {
     let mut second = SecondProcess::start(url, &keys);
     let said = play(|round, owner| {
         let half = round.logins / 2;
-        let store = store(&backend, &keys, round.limit);
+        let stores = [store(&backend, &keys, round.limit)];
         second.begin(&format!("{} {half} {owner}", round.limit));
-        RUNTIME.block_on(log_in(&[store.clone()], owner, round.logins - half));
+        RUNTIME.block_on(log_in(&stores, owner, round.logins - half));
         second.has_ended();
-        RUNTIME.block_on(round.is_right(&store, owner))
+        RUNTIME.block_on(round.is_right(&stores[0], owner))
     });
     second.end();
     said

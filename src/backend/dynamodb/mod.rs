@@ -77,6 +77,9 @@ const LARGEST_ITEM: usize = 400 * 1024;
 /// after that (by `ttl`, if it was told to). A record has at most 400 KB, with its key and the
 /// owner's name.
 ///
+/// It counts no records: [strangers](super#records-of-strangers) can use up the table's write
+/// capacity, or with capacity on demand money. Set a maximum throughput for the table.
+///
 /// It must be one table in one region: where a global table is written in two regions, the
 /// later write wins, and sessions that were ended come back.
 ///

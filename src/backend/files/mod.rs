@@ -55,6 +55,9 @@ pub use options::FilesOptions;
 /// stay until they are purged ([`Cleanup`](super::Cleanup)). A page of a
 /// [scan](Backend::scan) reads all records.
 ///
+/// It counts no records: [strangers](super#records-of-strangers) can fill the file system, its
+/// space and its inodes. Give the folder a quota or a volume of its own.
+///
 /// Folders and files are for their owner only (0700, 0600) where the system has modes. A folder
 /// that was there before, and that its mode closes to all but a group (0770), is shared with
 /// that group, and so are the files.

@@ -439,3 +439,47 @@ async fn a_purge_looks_again_once_it_has_the_lock() {
     .await;
     assert_eq!(backend.keys("ape").await.unwrap(), [marked]);
 }
+
+/// A disk that hangs: a pipe without a writer is in the place of each file. Reads end in time,
+/// other stores answer, and so does this one once the disk does.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_disk_that_hangs_hangs_nothing_else() {
+    let (folder, other) = (Temporary::new(), Temporary::new());
+    let timeout = Duration::from_millis(200);
+    let options = FilesOptions::new().timeout(timeout).max_threads(2);
+    let backend = Files::open_with(&folder.0, options).unwrap();
+    let other = Files::open(&other.0).unwrap();
+    let record = Record::new("v", soon());
+    other.create(&key("a"), &record).await.unwrap();
+    backend.create(&key("a"), &record).await.unwrap();
+    let hanging = ["b", "c", "d"];
+    let path = |name: &str| backend.0.folder().record_path(&Name::of(name.as_bytes()));
+    for name in hanging {
+        backend.create(&key(name), &record).await.unwrap();
+        fs::remove_file(path(name)).unwrap();
+        let made = std::process::Command::new("mkfifo")
+            .arg(path(name))
+            .status();
+        assert!(made.unwrap().success());
+    }
+    for name in hanging {
+        let refused = backend.load(&key(name)).await.unwrap_err();
+        assert!(refused.is_unavailable(), "{refused}");
+    }
+    // All threads wait for the disk: the next operation waits for one of them, in vain.
+    assert!(backend.load(&key("a")).await.unwrap_err().is_unavailable());
+    assert!(other.load(&key("a")).await.unwrap().is_some());
+    for name in ["b", "c"] {
+        let opened = fs::OpenOptions::new().write(true).open(path(name));
+        drop(opened.unwrap());
+    }
+    assert!(backend.load(&key("a")).await.unwrap().is_some());
+}
+
+#[test]
+fn files_without_a_thread_are_refused() {
+    let folder = Temporary::new();
+    let options = FilesOptions::new().max_threads(0);
+    assert!(Files::open_with(&folder.0, options).unwrap_err().is_usage());
+}

@@ -36,8 +36,8 @@ const PURGED_BY_EACH: usize = 2;
 ///
 /// Records without an owner fill at most half of it
 /// ([`capacity_without_owner`](MemoryOptions::capacity_without_owner)): however many anonymous
-/// sessions strangers begin, there is room for logins. The capacity counts records;
-/// [`max_row_size`](crate::session::ServerOptions::max_row_size) bounds the bytes of each.
+/// sessions [strangers](super#records-of-strangers) begin, there is room for logins. The
+/// capacity counts records, and not their bytes.
 pub struct Memory {
     shards: Box<[Mutex<Shard>; SHARDS]>,
     owners: Mutex<Expiring<String, OwnerRecord>>,

@@ -228,7 +228,7 @@ mod tests {
                             let action = Action {
                                 key: one % KEYS,
                                 what: all[usize::from(two % 4)],
-                                is_owned: (thread + one) % 2 == 0,
+                                is_owned: (thread ^ one) % 2 == 0,
                                 is_over: two > 200,
                             };
                             let _ = perform(memory, &action).await;

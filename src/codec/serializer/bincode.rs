@@ -10,12 +10,12 @@ use serde::ser::Serialize;
 
 use super::{Error, depth, unreadable, unwritable};
 
-/// A value that is not nested too deep.
-struct Shallow<T>(T);
+/// A value with nesting within the limit of [`depth`].
+struct DepthLimited<T>(T);
 
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Shallow<T> {
+impl<'de, T: DeserializeOwned> Deserialize<'de> for DepthLimited<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        depth::deserialize(deserializer).map(Shallow)
+        depth::deserialize(deserializer).map(DepthLimited)
     }
 }
 
@@ -37,7 +37,7 @@ pub(super) fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Err
 
 pub(super) fn deserialize<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     let decoded = bincode::serde::decode_from_slice(bytes, config());
-    let (Shallow(value), used) = decoded.map_err(|_| {
+    let (DepthLimited(value), used) = decoded.map_err(|_| {
         unreadable("bincode: the value has another type, is over 1 MiB, or is nested over 128 deep")
     })?;
     if used != bytes.len() {

@@ -12,7 +12,8 @@ use super::{Error, depth};
 ///
 /// The trait is object-safe, through [erased_serde](super::erased_serde), so that a chain can
 /// mix serializers. Its errors become the [source](StdError::source) of the codec's errors:
-/// their texts must not quote values.
+/// their texts must not quote values. Values nested over 128 deep are refused while they are
+/// read: the format needs no limit of its own.
 ///
 /// ```
 /// use std::error::Error;

@@ -1,6 +1,7 @@
-//! [`Depth`]: a deserializer that reads values nested so deep and no deeper, for formats that
-//! have no such bound themselves. Without it, bytes that a program sealed itself could overflow
-//! the stack of the program that reads them into a type that contains itself.
+//! [`Depth`]: a deserializer that limits the nesting of values, for formats that do not.
+//!
+//! Without the limit, authentic bytes could overflow the stack of a program that reads them
+//! into a recursive type.
 
 use std::fmt;
 
@@ -9,48 +10,48 @@ use serde::de::{
     VariantAccess, Visitor,
 };
 
-/// How deep values may be nested: as deep as in JSON and gob.
-const DEEPEST: usize = 128;
+/// The deepest nesting of a value, as in JSON and gob.
+const MAX_DEPTH: usize = 128;
 
-/// Reads a value that is nested 128 deep at most. Each value within another is one level:
-/// elements, entries, fields, what is in a variant, in a newtype or in `Some`.
+/// Reads a value that is nested at most 128 deep. Each value inside another counts as a level:
+/// elements, entries, fields, and the content of a variant, a newtype or `Some`.
 ///
 /// # Errors
-/// The format's, and one of its kind for a deeper value.
+/// Returns the errors of the format, and an error for a deeper value.
 pub(super) fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     T::deserialize(Depth {
         of: deserializer,
-        left: DEEPEST,
+        left: MAX_DEPTH,
     })
 }
 
-/// A deserializer, visitor, access or seed of serde's, and how much deeper it may go.
+/// A deserializer, visitor, access or seed of serde, and the number of levels it may still enter.
 struct Depth<T> {
     of: T,
     left: usize,
 }
 
 impl<T> Depth<T> {
-    /// Another part of the same value.
-    fn beside<U>(&self, of: U) -> Depth<U> {
+    /// Wraps a part of the same level.
+    fn same_level<U>(&self, of: U) -> Depth<U> {
         let left = self.left;
         Depth { of, left }
     }
 
-    /// A value within this one.
-    fn within<U, E: serde::de::Error>(&self, of: U) -> Result<Depth<U>, E> {
+    /// Wraps a value one level deeper.
+    fn next_level<U, E: serde::de::Error>(&self, of: U) -> Result<Depth<U>, E> {
         let left = self.left.checked_sub(1);
         let left = left.ok_or_else(|| E::custom("the value is nested too deep"))?;
         Ok(Depth { of, left })
     }
 }
 
-macro_rules! deserialize_alike {
+macro_rules! forward_deserialize {
     ($($method:ident($($name:ident: $type:ty),*))+) => {$(
         fn $method<V: Visitor<'de>>(self, $($name: $type,)* visitor: V) -> Result<V::Value, D::Error> {
-            let visitor = self.beside(visitor);
+            let visitor = self.same_level(visitor);
             self.of.$method($($name,)* visitor)
         }
     )+};
@@ -59,7 +60,7 @@ macro_rules! deserialize_alike {
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Depth<D> {
     type Error = D::Error;
 
-    deserialize_alike! {
+    forward_deserialize! {
         deserialize_any()
         deserialize_bool()
         deserialize_i8()
@@ -98,7 +99,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Depth<D> {
     }
 }
 
-macro_rules! visit_alike {
+macro_rules! forward_visit {
     ($($method:ident($type:ty))+) => {$(
         fn $method<E: serde::de::Error>(self, value: $type) -> Result<V::Value, E> {
             self.of.$method(value)
@@ -109,7 +110,7 @@ macro_rules! visit_alike {
 impl<'de, V: Visitor<'de>> Visitor<'de> for Depth<V> {
     type Value = V::Value;
 
-    visit_alike! {
+    forward_visit! {
         visit_bool(bool)
         visit_i8(i8)
         visit_i16(i16)
@@ -145,27 +146,27 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Depth<V> {
     }
 
     fn visit_some<D: Deserializer<'de>>(self, some: D) -> Result<V::Value, D::Error> {
-        let some = self.within(some)?;
+        let some = self.next_level(some)?;
         self.of.visit_some(some)
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, held: D) -> Result<V::Value, D::Error> {
-        let held = self.within(held)?;
+        let held = self.next_level(held)?;
         self.of.visit_newtype_struct(held)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<V::Value, A::Error> {
-        let elements = self.beside(elements);
+        let elements = self.same_level(elements);
         self.of.visit_seq(elements)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<V::Value, A::Error> {
-        let entries = self.beside(entries);
+        let entries = self.same_level(entries);
         self.of.visit_map(entries)
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, variant: A) -> Result<V::Value, A::Error> {
-        let variant = self.beside(variant);
+        let variant = self.same_level(variant);
         self.of.visit_enum(variant)
     }
 }
@@ -174,7 +175,7 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Depth<S> {
     type Value = S::Value;
 
     fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<S::Value, D::Error> {
-        let value = self.beside(value);
+        let value = self.same_level(value);
         self.of.deserialize(value)
     }
 }
@@ -186,7 +187,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Depth<A> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, A::Error> {
-        let seed = self.within(seed)?;
+        let seed = self.next_level(seed)?;
         self.of.next_element_seed(seed)
     }
 
@@ -202,12 +203,12 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Depth<A> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, A::Error> {
-        let seed = self.within(seed)?;
+        let seed = self.next_level(seed)?;
         self.of.next_key_seed(seed)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
-        let seed = self.within(seed)?;
+        let seed = self.next_level(seed)?;
         self.of.next_value_seed(seed)
     }
 
@@ -238,7 +239,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Depth<A> {
     }
 
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
-        let seed = self.within(seed)?;
+        let seed = self.next_level(seed)?;
         self.of.newtype_variant_seed(seed)
     }
 
@@ -247,7 +248,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Depth<A> {
         length: usize,
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        let visitor = self.beside(visitor);
+        let visitor = self.same_level(visitor);
         self.of.tuple_variant(length, visitor)
     }
 
@@ -256,7 +257,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Depth<A> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        let visitor = self.beside(visitor);
+        let visitor = self.same_level(visitor);
         self.of.struct_variant(fields, visitor)
     }
 }

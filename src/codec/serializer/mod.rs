@@ -81,8 +81,10 @@ impl Serializer {
         }
     }
 
-    /// Turns authenticated bytes back into a value, nested 128 deep at most in any format. So no
-    /// bytes overflow the stack, also if `T` contains itself.
+    /// Turns authenticated bytes back into a value.
+    ///
+    /// In every format, the value may be nested at most 128 deep, so that no bytes overflow the
+    /// stack, even if `T` is recursive.
     ///
     /// # Errors
     /// Returns a *not valid* error if the bytes are not exactly one value of type `T`. Its

@@ -48,7 +48,7 @@ pub(super) use native::row_name;
 ///
 /// | | [lifetime](super::ServerOptions::lifetime) | [persistent cookies](super::CookieOptions::persistent) |
 /// |---|---|---|
-/// | native | 30 minutes idle, 12 hours in all | for remembered sessions |
+/// | native | 30 minutes idle ([10](super::ServerOptions::anonymous_idle) without a login), 12 hours in all | for remembered sessions |
 /// | gorilla, dynastore | 30 days without use | yes |
 /// | scs | 24 hours in all | yes |
 ///

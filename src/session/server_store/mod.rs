@@ -81,7 +81,12 @@ use row_locks::RowLocks;
 ///   [error](Error::is_outcome_unknown).
 /// - **Unknown IDs are never adopted**: a session that is written to gets a fresh one.
 /// - **A vanished client leaves a whole save or none**: saves run in tasks of their own;
-///   [`drain`](ServerStore::drain) waits for them.
+///   [`drain`](ServerStore::drain) waits for them. A write that has begun is finished. A save that
+///   still waits for other requests is not done.
+/// - **One hot session slows no other.** Requests of this process that save one session at the same
+///   time are written together: each waits for the write in flight, and costs no write of its
+///   own. A logout goes before all that wait. [`save_timeout`](ServerOptions::save_timeout) and
+///   [`max_concurrent_saves`](ServerOptions::max_concurrent_saves) bound how long and how many wait.
 ///
 /// Where there is a tokio runtime it must have its timers enabled.
 ///
@@ -90,6 +95,13 @@ use row_locks::RowLocks;
 ///
 /// It wants a backend with one primary: not a replica to read from, and nothing that forgets
 /// what it acknowledged.
+///
+/// # What strangers can make
+///
+/// Anyone can begin sessions without a login. They are kept for 10 minutes without use
+/// ([`anonymous_idle`](ServerOptions::anonymous_idle)), and no session is larger than 64 KiB
+/// ([`max_row_size`](ServerOptions::max_row_size)). [Backends](crate::backend#records-of-strangers)
+/// differ in how many they hold.
 ///
 /// # What the server learns
 ///

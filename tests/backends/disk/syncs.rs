@@ -76,7 +76,10 @@ pub(super) fn count(kind: &str) -> Result<Completion, Failed> {
             let which = format!("number {number} of the {work}");
             // Gorilla's files have no expiry to write.
             let writes = (kind, *work) != ("gorilla_files", "touches");
-            assert!(!writes || *syncs >= 1, "{which} was acknowledged without a sync");
+            assert!(
+                !writes || *syncs >= 1,
+                "{which} was acknowledged without a sync"
+            );
             assert!(unsynced.is_empty(), "{which}: {unsynced:?} was not synced");
             let moved = moved_unsynced;
             assert!(

@@ -9,8 +9,11 @@ use silverback::session::testing::Jar;
 use silverback::session::{Error, ServerOptions, ServerStore, Session};
 use tokio::task::JoinHandle;
 
+use super::super::site::{Framework, Site};
 use super::watched::{Fault, Gate};
-use super::{Request, Server, count, jar_with, read};
+use super::{RUNTIME, Request, Server, count, jar_with, read};
+
+for_each_framework!(an_overloaded_store_asks_the_client_to_retry);
 
 /// How many requests save at once.
 const CROWD: u64 = 200;
@@ -289,9 +292,9 @@ fn a_session_too_large_fails_only_the_request_that_made_it_so() {
     });
 }
 
-/// The owner's other sessions end, and with them what this session's requests loaded.
+/// The session stays the same login, so that what waits goes on.
 #[test]
-fn another_login_mixes_with_nothing_that_waits() {
+fn a_revocation_of_others_loses_nothing_that_waits() {
     run(async {
         let crowd = Crowd::new().await;
         let (jar, store) = (crowd.jar.clone(), crowd.store.clone());
@@ -303,11 +306,34 @@ fn another_login_mixes_with_nothing_that_waits() {
         all_wait().await;
         others.extend(crowd.counts(20).await);
         let (answers, calls) = crowd.go_on(others).await;
-        assert!(answers[0].is_ok());
-        assert_eq!(ended(&answers, Error::is_gone), 20);
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
         let read = read(&jar, &store, ["count", "revoked"]).await;
-        assert_eq!(read, Some([Some(1), Some(1)]));
-        assert_eq!(calls, "load revoke swap load swap load");
+        assert_eq!(read, Some([Some(21), Some(1)]));
+        assert_eq!(counted(&calls, "revoke"), 1, "{calls}");
+        assert!(counted(&calls, "swap") <= 4, "{calls}");
+    });
+}
+
+#[test]
+fn a_login_mixes_with_nothing_that_waits() {
+    run(async {
+        let crowd = Crowd::new().await;
+        let (old, store) = (crowd.jar.clone(), crowd.store.clone());
+        let mut jar = old.clone();
+        let login = Request::of(&jar, &store).await;
+        login.session.login("bonobo").unwrap();
+        let session = login.session.clone();
+        let mut others = vec![tokio::spawn(async move { session.save().await })];
+        all_wait().await;
+        others.extend(crowd.counts(20).await);
+        let (answers, calls) = crowd.go_on(others).await;
+        assert!(answers[0].is_ok());
+        assert_eq!(ended(&answers, Error::is_gone), 20, "{calls}");
+        login.finish_into(&mut jar).await;
+        let session = jar.session(store.clone()).await.unwrap();
+        assert_eq!(session.owner().as_deref(), Some("bonobo"));
+        assert!(!session.contains("count"));
+        assert_eq!(read(&old, &store, []).await, None);
     });
 }
 
@@ -504,4 +530,35 @@ fn a_drain_waits_for_all_that_wait() {
         draining.await.unwrap();
         assert_eq!(Crowd::count(&jar, &store).await, CROWD);
     });
+}
+
+fn an_overloaded_store_asks_the_client_to_retry(framework: Framework) {
+    for error_page in [None, Some("come back later")] {
+        let server = Server::new();
+        let store = server.store_with(ServerOptions::new().max_concurrent_saves(1));
+        let site = Site::new(store).on("/count", async |sessions| {
+            count(&sessions.session().await?, "count")
+        });
+        let site = match error_page {
+            Some(page) => site.error_page(page),
+            None => site,
+        };
+        let mut browser = site.browse(framework);
+        let mut other = browser.another();
+        let gate = server.backend.waits_at(0);
+        let first = std::thread::spawn(move || browser.get("/count"));
+        RUNTIME.block_on(gate.is_reached());
+        let refused = other.get("/count");
+        assert_eq!(refused.status, 503);
+        assert_eq!(refused.body, error_page.unwrap_or_default());
+        assert_eq!(refused.all("retry-after"), ["1"]);
+        assert_eq!(refused.cache_control(), ["no-store"]);
+        assert!(refused.set_cookies().is_empty());
+        gate.open();
+        assert_eq!(first.join().unwrap().status, 200);
+        assert_eq!(other.get("/count").status, 200);
+        server.backend.is_down(true);
+        let down = other.get("/count");
+        assert_eq!((down.status, down.all("retry-after").len()), (503, 0));
+    }
 }

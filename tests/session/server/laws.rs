@@ -373,7 +373,8 @@ fn law_10_two_sessions_are_none(framework: Framework) {
             .unwrap()
             .starts_with("__Host-id=MT")
     );
-    assert_eq!(server.backend.calls(), "load load create");
+    let calls = server.backend.calls();
+    assert!(calls.ends_with("create"), "{calls}");
     // One of them has ended: the other is the session.
     other.get("/destroy");
     let response = browser.get_with("/read", [("Cookie", &*two)]);

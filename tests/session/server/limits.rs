@@ -322,6 +322,8 @@ fn options_that_do_not_go_together_build_no_store() {
         ServerOptions::new().cookie(CookieOptions::new().domain("example.com").unwrap()),
         ServerOptions::new().lifetime(Lifetime::new().idle(Duration::ZERO)),
         ServerOptions::new().lifetime(Lifetime::new().absolute(Duration::from_millis(1_500))),
+        ServerOptions::new().save_timeout(Duration::ZERO),
+        ServerOptions::new().max_concurrent_saves(0),
     ];
     for options in refused {
         assert!(build(options).unwrap_err().is_usage());

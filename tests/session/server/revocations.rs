@@ -153,7 +153,8 @@ fn law_11_destroy_others_spares_the_session_while_it_is_renewed() {
             let renewal = tokio::spawn(async move { renewal.finish().await });
             gate.is_reached().await;
             assert_eq!(store.list("ape").await.unwrap().len(), 2);
-            visit(&mut jar.clone(), &store, |session| {
+            // In another process: in one, requests of a session write one after the other.
+            visit(&mut jar.clone(), &server.store(), |session| {
                 session.destroy_others().unwrap()
             })
             .await;

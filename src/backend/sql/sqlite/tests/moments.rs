@@ -1,10 +1,19 @@
 //! The moment of an expiry, to the millisecond: a record that ends just now, and one that is
 //! written when it is over. The moment is a parameter of each statement.
 
+use sqlx::Row;
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
+
+use super::super::super::statements::{Bind, OwnerStatements, Statement};
 use super::*;
 
 const AT: i64 = 1_000_000;
 const KEY: &str = "a";
+
+fn owners() -> &'static OwnerStatements {
+    STATEMENTS.owners.as_ref().unwrap()
+}
 
 /// A record of an owner's, of which one expires at that moment and the other later.
 async fn expiring(owner: i64, session: i64) -> (Temporary, SqliteConnection) {
@@ -28,44 +37,33 @@ async fn expiring(owner: i64, session: i64) -> (Temporary, SqliteConnection) {
     (folder, connection)
 }
 
-/// How many rows a statement answers with or changes at that time, of the key, the revision,
-/// and whatever else it takes.
-async fn count(statement: &'static str, now: i64, owner: i64, session: i64) -> usize {
+/// Binds the values that any statement here takes, at that time.
+fn at(now: i64, statement: &Statement) -> Query<'static, sqlx::Sqlite, SqliteArguments> {
+    let binds = statement.binds.iter();
+    binds.fold(
+        sqlx::query(statement.sql.for_sqlx()),
+        |query, bind| match bind {
+            Bind::Now => query.bind(now),
+            Bind::Key => query.bind(KEY.as_bytes()),
+            Bind::Login | Bind::KeptLogin => query.bind(7),
+            Bind::Logins => query.bind(1),
+            Bind::KeptGeneration => query.bind(&[1_u8][..]),
+            Bind::After | Bind::Value => query.bind(&b""[..]),
+            Bind::Seen => query.bind(&[7_u8][..]),
+            Bind::New | Bind::Generation => query.bind(&b"fresh"[..]),
+            Bind::Until => query.bind(i64::MAX),
+            Bind::Owner => query.bind(&b"ape"[..]),
+            Bind::Limit => query.bind(10),
+            Bind::To => panic!("no row moves"),
+        },
+    )
+}
+
+/// How many rows a statement answers or changes at that time.
+async fn count(statement: &Statement, now: i64, owner: i64, session: i64) -> usize {
     let (_folder, mut connection) = expiring(owner, session).await;
-    let query = sqlx::query(statement).bind(now);
-    let (key, seen) = (KEY.as_bytes(), [7_u8]);
-    let query = match statement {
-        statements::LOAD | statements::FIND => query.bind(key),
-        statements::SWAP => query
-            .bind(key)
-            .bind(&seen[..])
-            .bind(i64::MAX)
-            .bind(None::<&[u8]>)
-            .bind(None::<&[u8]>)
-            .bind(None::<i64>)
-            .bind(&b"v"[..])
-            .bind(&b"new"[..]),
-        statements::TOUCH => query
-            .bind(key)
-            .bind(&seen[..])
-            .bind(&b"new"[..])
-            .bind(i64::MAX),
-        statements::REMOVE => query.bind(key).bind(&seen[..]),
-        statements::KEYS | statements::GENERATION => query.bind(&b"ape"[..]),
-        statements::PAGE => query.bind(&b""[..]).bind(10),
-        statements::PURGE | statements::PURGE_OWNERS => query.bind(10),
-        statements::CREATE => query
-            .bind(key)
-            .bind(&b"new"[..])
-            .bind(i64::MAX)
-            .bind(None::<&[u8]>)
-            .bind(None::<&[u8]>)
-            .bind(None::<i64>)
-            .bind(&b"v"[..]),
-        _ => panic!("it is not tried so"),
-    };
-    let answers = statement.starts_with("SELECT");
-    match answers {
+    let query = at(now, statement);
+    match statement.sql.as_str().starts_with("SELECT") {
         true => query.fetch_all(&mut connection).await.unwrap().len(),
         false => {
             let done = query.execute(&mut connection).await.unwrap();
@@ -78,31 +76,28 @@ async fn count(statement: &'static str, now: i64, owner: i64, session: i64) -> u
 async fn a_record_is_missing_and_a_millisecond_before_it_is_not() {
     let (later, before) = (AT + 1, AT - 1);
     for (statement, of_living, of_missing) in [
-        (statements::LOAD, 1, 0),
-        (statements::FIND, 1, 0),
-        (statements::SWAP, 1, 0),
-        (statements::TOUCH, 1, 0),
-        (statements::REMOVE, 1, 0),
-        (statements::KEYS, 1, 0),
-        (statements::PAGE, 1, 0),
-        (statements::CREATE, 0, 1),
+        (&STATEMENTS.load, 1, 0),
+        (&STATEMENTS.find, 1, 0),
+        (&STATEMENTS.swap, 1, 0),
+        (&STATEMENTS.touch, 1, 0),
+        (&STATEMENTS.remove, 1, 0),
+        (&owners().keys, 1, 0),
+        (&STATEMENTS.page, 1, 0),
+        (&STATEMENTS.create, 0, 1),
     ] {
         // Its own expiry, and its owner's.
         for (owner, session) in [(later, AT), (AT, later)] {
             let counted = count(statement, AT, owner, session).await;
-            assert_eq!(counted, of_missing, "{statement}");
+            assert_eq!(counted, of_missing, "{statement:?}");
             let counted = count(statement, before, owner, session).await;
-            assert_eq!(counted, of_living, "{statement}");
+            assert_eq!(counted, of_living, "{statement:?}");
         }
     }
     for (now, purged) in [(before, 0), (AT, 1)] {
-        assert_eq!(count(statements::PURGE, now, later, AT).await, purged);
+        assert_eq!(count(&STATEMENTS.purge, now, later, AT).await, purged);
+        assert_eq!(count(&owners().purge, now, AT, later).await, purged);
         assert_eq!(
-            count(statements::PURGE_OWNERS, now, AT, later).await,
-            purged
-        );
-        assert_eq!(
-            count(statements::GENERATION, now, AT, later).await,
+            count(&owners().generation, now, AT, later).await,
             1 - purged
         );
     }
@@ -112,32 +107,17 @@ async fn a_record_is_missing_and_a_millisecond_before_it_is_not() {
 async fn an_owner_begins_anew_and_keeps_nothing() {
     for (now, is_over) in [(AT - 1, false), (AT, true)] {
         let (_folder, mut connection) = expiring(AT, AT + 1).await;
-        let begun: (Vec<u8>, i64) = sqlx::query_as(statements::BEGIN)
-            .bind(now)
-            .bind(&b"ape"[..])
-            .bind(&b"fresh"[..])
-            .bind(i64::MAX)
-            .bind(1)
-            .fetch_one(&mut connection)
-            .await
-            .unwrap();
-        let expected = if is_over {
-            (&b"fresh"[..], 1)
-        } else {
-            (&[1][..], 8)
+        let begun = at(now, &owners().begin).fetch_one(&mut connection);
+        let begun = begun.await.unwrap();
+        let begun: (Vec<u8>, i64) = (begun.get(0), begun.get(1));
+        let expected = match is_over {
+            true => (&b"fresh"[..], 1),
+            false => (&[1][..], 8),
         };
         assert_eq!((&*begun.0, begun.1), expected);
         let (_folder, mut connection) = expiring(AT, AT + 1).await;
-        sqlx::query(statements::REVOKE)
-            .bind(now)
-            .bind(&b"ape"[..])
-            .bind(&b"fresh"[..])
-            .bind(i64::MAX)
-            .bind(&[1_u8][..])
-            .bind(7)
-            .execute(&mut connection)
-            .await
-            .unwrap();
+        let revoked = at(now, &owners().revoke).execute(&mut connection);
+        revoked.await.unwrap();
         let kept = "SELECT count(*) FROM silverback_owners
             WHERE kept_generation = x'01' AND kept_login = 7";
         assert_eq!(number(&mut connection, kept).await, i64::from(!is_over));

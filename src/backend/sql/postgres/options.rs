@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How [`Postgres`](super::Postgres) speaks to its server.
+/// The settings of a [`Postgres`](super::Postgres) backend.
 ///
 /// ```
 /// use std::time::Duration;
@@ -29,20 +29,21 @@ impl Default for PostgresOptions {
 }
 
 impl PostgresOptions {
-    /// Five seconds, ten connections, and prepared statements.
+    /// Returns the defaults: 5 seconds, 10 connections, prepared statements.
     pub fn new() -> Self {
         PostgresOptions::default()
     }
 
-    /// How long an operation takes at most, with the wait for a connection; then it is
-    /// [unavailable](crate::backend::Error::is_unavailable), or its outcome unknown.
+    /// Limits the time of an operation, the wait for a connection included. After it, the
+    /// operation is [unavailable](crate::backend::Error::is_unavailable), or its outcome is
+    /// unknown. Default: 5 seconds.
     pub fn timeout(self, timeout: Duration) -> Self {
         PostgresOptions { timeout, ..self }
     }
 
-    /// Limits how many connections are open at once. Operations beyond that wait, as long as
-    /// their [timeout](PostgresOptions::timeout) lets them. Default: 10. All programs together
-    /// must stay below the server's own `max_connections`. A pool of your own has its own limit.
+    /// Limits the number of open connections. Further operations wait for one within their
+    /// [timeout](PostgresOptions::timeout). All programs together must stay below the server's own
+    /// `max_connections`. A pool of your own has its own limit. Default: 10.
     ///
     /// ```
     /// # use silverback::backend::PostgresOptions;
@@ -56,13 +57,13 @@ impl PostgresOptions {
         }
     }
 
-    /// Prepares no statements, so that any pooler may stand before the server: the values go
-    /// as hex digits in the text of the statement, which is then parsed and planned each time.
+    /// Prepares no statements, so that the backend works behind any pooler. The values travel as
+    /// hex digits in the text of the statement, which the server parses and plans each time.
     ///
-    /// So sqlx must not log statements. Connections of our own never do. A pool that is handed in
-    /// is told so for the connections that it opens from then on; those that it has open already
-    /// log keys and values, and should be [told before](sqlx::ConnectOptions::disable_statement_logging).
-    /// The server's own log may hold statements, too (`log_statement`, `log_min_duration_statement`).
+    /// Therefore no log may hold statements. Connections that this crate opens log none. A pool of
+    /// your own is set to log none on the connections that it opens from now on; for those that it
+    /// has opened before, [turn the log off](sqlx::ConnectOptions::disable_statement_logging)
+    /// yourself. Check the server's own log, too (`log_statement`, `log_min_duration_statement`).
     pub fn unprepared(self) -> Self {
         PostgresOptions {
             prepares: false,

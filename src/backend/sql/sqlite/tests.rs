@@ -8,7 +8,10 @@ use std::time::Instant;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{Connection, SqliteConnection};
 
+use super::super::engine::Engine;
+use super::statements::STATEMENTS;
 use super::*;
+use crate::backend::{Backend, Owner, Owners, Scan};
 
 /// A folder that is removed in the end.
 struct Temporary(PathBuf);
@@ -278,7 +281,7 @@ async fn what_no_row_holds_is_too_large() {
     let folder = Temporary::new();
     let backend = folder.open().await;
     // Zeros that nobody looks at take no memory.
-    let large = Record::new(vec![0; LARGEST], soon());
+    let large = Record::new(vec![0; <Connections as Engine>::LARGEST], soon());
     let refused = backend.create(&key("a"), &large).await.unwrap_err();
     assert!(refused.is_too_large() && refused.to_string().contains("1000000000"));
 }
@@ -351,7 +354,8 @@ async fn every_statement_finds_its_rows_by_an_index() {
     let folder = Temporary::new();
     drop(folder.open().await);
     let mut connection = folder.connection().await;
-    for statement in statements::ALL {
+    for statement in STATEMENTS.all() {
+        let statement = statement.sql.as_str();
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
         let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain)
             .fetch_all(&mut connection)
@@ -373,7 +377,7 @@ async fn a_url_names_its_file() {
     for (prefix, name) in [("sqlite:", "a.db"), ("sqlite://", "b.db")] {
         let path = folder.0.join(name);
         let url = format!("{prefix}{}", path.display());
-        super::super::connect(&url).await.unwrap();
+        crate::backend::connect(&url).await.unwrap();
         assert!(path.is_file());
         let backend = Sqlite::open(&path).await.unwrap();
         assert_eq!(format!("{backend:?}"), format!("Sqlite({path:?})"));

@@ -1,6 +1,6 @@
-//! What SQLite could not do, as a backend's error. Its texts name tables and never values.
+//! Errors of SQLite and sqlx, as a backend's errors. Their texts name tables and never values.
 
-use super::super::Error;
+use crate::backend::Error;
 
 /// SQLite's primary result codes, <https://www.sqlite.org/rescode.html>.
 const BUSY: i32 = 5;
@@ -12,7 +12,7 @@ const FULL: i32 = 13;
 const CANTOPEN: i32 = 14;
 const NOTADB: i32 = 26;
 
-/// The primary code: the lowest byte of what SQLite says.
+/// Returns the primary code: the lowest byte of SQLite's code.
 fn code(error: &sqlx::Error) -> Option<i32> {
     let code = error.as_database_error()?.code()?;
     Some(code.parse::<i32>().ok()? & 0xFF)
@@ -22,15 +22,15 @@ pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     matches!(code(error), Some(BUSY | LOCKED))
 }
 
-/// Of a statement that writes nothing, or had no connection.
+/// The error of a statement that only reads, or was not run.
 ///
-/// A damaged file is no [corrupt](Error::is_corrupt) record: that is said of one key.
+/// A damaged file is unavailable: [corrupt](Error::is_corrupt) is about the record of one key.
 pub(super) fn reading(error: sqlx::Error) -> Error {
     Error::unavailable(message(&error)).with_source(error)
 }
 
-/// Of a statement that writes. SQLite has undone what it says has failed. After a disk's
-/// failure the log may hold the write all the same, and who recovers it may find it whole.
+/// The error of a write that was run. SQLite has rolled a failed write back; but after a disk
+/// failure the log may still hold it, and a recovery may apply it.
 pub(super) fn writing(error: sqlx::Error) -> Error {
     let may_be_done = match &error {
         sqlx::Error::Database(_) => code(&error) == Some(IOERR),

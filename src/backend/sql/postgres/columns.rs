@@ -1,38 +1,38 @@
-//! What the columns of a table are in fact, since people make tables too.
+//! [`Columns`]: the columns that a table has in fact. People create tables too, with other types
+//! than the Go package would.
 //!
-//! A table of a Go package may have other types than the package gives it. Statements are made
-//! for the types that are found ([`GoColumns`]). A type that cannot work, or that would be wrong
-//! without an error, is refused before the table is used.
+//! Statements are made for the types that are found ([`GoColumns`]). A type that cannot work, or
+//! would give wrong results without an error, is refused before the table is used.
 
 use std::collections::HashMap;
 
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
+use super::super::columns::{check_type, missing_column, wrong_column};
 use super::super::go_table::GoTable;
-use super::super::sql::{check_type, missing_column, wrong_column};
-use super::super::{Error, Layout};
+use crate::backend::{Error, Layout};
 
-/// What a key has at most that Go programs make: gorilla's IDs, and scs's tokens.
+/// The longest keys of Go programs, in characters: gorilla's IDs and scs's tokens.
 const GORILLA_KEY: i32 = 52;
 const SCS_KEY: i32 = 43;
 
-/// What gorilla's packages let a value have, unless they are told otherwise.
+/// gorilla's default limit for a value, in characters.
 const GORILLA_VALUE: i32 = 4_096;
 
-/// How a table holds what our statements give and take.
+/// The column types that the statements of a table depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct GoColumns {
     pub(super) key: KeyType,
     pub(super) value: ValueType,
-    /// Whether the table itself refuses a second row of a key.
+    /// The table refuses a second row with the same key.
     pub(super) is_unique: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KeyType {
     Text,
-    /// `char(n)`, which is compared without the spaces at its end.
+    /// `char(n)`, which Postgres compares without trailing spaces.
     Padded,
     Bytes,
 }
@@ -43,8 +43,8 @@ pub(super) enum ValueType {
     Bytes,
 }
 
-/// All columns of the table whose name is given as SQL; none, if there is no such table. A
-/// domain is the type it is made of.
+/// The query for all columns of a table, given its name as SQL. It answers no row if there is no
+/// such table. A domain counts as its base type.
 fn columns_of(table: &str) -> String {
     let name = table.replace('\\', "\\\\").replace('\'', "''");
     format!(
@@ -97,7 +97,7 @@ impl Found {
         Ok((row.try_get("name")?, found))
     }
 
-    /// Whether so many characters fit, if it is a text with a bound.
+    /// Returns whether a text of so many characters fits.
     fn holds(&self, characters: i32) -> bool {
         self.modifier < 0 || self.modifier.saturating_sub(4) >= characters
     }
@@ -130,11 +130,10 @@ impl Columns {
         self.0.is_some()
     }
 
-    /// Refuses a table of our own whose columns have not just the types that they must have, if
-    /// it is there.
+    /// Checks the columns of a table of our own, if it exists.
     ///
     /// # Errors
-    /// Usage, which names the column.
+    /// Usage, for a column of another type; the error names the column.
     pub(super) fn check_types(&self, table: &str, wanted: &[(&str, &str)]) -> Result<(), Error> {
         let Some(columns) = &self.0 else {
             return Ok(());
@@ -145,7 +144,8 @@ impl Columns {
         })
     }
 
-    /// How the statements are to be made; `None`, if there is no such table.
+    /// Checks the columns of a Go package's table, and returns what its statements depend on;
+    /// `None` if there is no such table.
     ///
     /// # Errors
     /// Usage, for a column that cannot be used.

@@ -1,13 +1,13 @@
-//! The tables, made where they are missing.
+//! The tables of [`Postgres`](super::Postgres): created if they are missing, checked if they exist.
 
 use sqlx::PgConnection;
 
-use super::super::Error;
 use super::columns::Columns;
+use crate::backend::Error;
 
 pub(super) const SCHEMA: &str = include_str!("schema.sql");
 
-/// What of ours is there, and could be used.
+/// Counts our tables, indexes and triggers.
 const COUNT: &str = "SELECT
     (to_regclass('silverback_sessions') IS NOT NULL)::int
     + (to_regclass('silverback_sessions_by_expiry_minute') IS NOT NULL)::int
@@ -19,8 +19,8 @@ const COUNT: &str = "SELECT
     AS found";
 const ALL: i32 = 7;
 
-/// One at a time, for all who share the database: those who make the same table at once fail.
-/// The number is ours alone.
+/// Takes a lock that all programs on the database share: concurrent creations of one table fail.
+/// No other program uses the number.
 const TURN: &str = "SELECT pg_advisory_xact_lock(6003956110211706209);";
 
 /// The columns, and the types that they must have.
@@ -49,10 +49,10 @@ const OWNERS: (&str, &[(&str, &str)]) = (
     ],
 );
 
-/// Makes what is missing. Where all is there it writes nothing, and needs no right to.
+/// Creates what is missing. If nothing is, it writes nothing and needs no right to.
 ///
 /// # Errors
-/// The inner one, for a table that is there with other columns.
+/// The inner error is for a table that exists with other columns.
 pub(super) async fn make_tables(
     connection: &mut PgConnection,
 ) -> Result<Result<(), Error>, sqlx::Error> {
@@ -75,7 +75,7 @@ async fn check_tables(connection: &mut PgConnection) -> Result<Result<(), Error>
     Ok(Ok(()))
 }
 
-/// Refuses a database without the tables. Makes nothing.
+/// Refuses a database without the tables. Creates nothing.
 pub(super) async fn find_tables(
     connection: &mut PgConnection,
 ) -> Result<Result<(), Error>, sqlx::Error> {
@@ -89,7 +89,7 @@ pub(super) async fn find_tables(
     check_tables(connection).await
 }
 
-/// Sent as one text it is one transaction, on one connection behind any pooler.
+/// Sends the statements as one text: one transaction, on one connection behind any pooler.
 pub(super) async fn take_turn_and_run(
     connection: &mut PgConnection,
     statements: &str,
@@ -99,7 +99,7 @@ pub(super) async fn take_turn_and_run(
     Ok(())
 }
 
-/// Asked as text, which needs no prepared statement.
+/// Sent as text, without a prepared statement.
 async fn is_complete(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     use sqlx::Row;
     let row = sqlx::raw_sql(COUNT).fetch_one(connection).await?;

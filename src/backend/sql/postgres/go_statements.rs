@@ -1,74 +1,62 @@
-//! The SQL of each operation on a table of a Go package, made for its names.
+//! The SQL of each operation on a table of a Go package, made for its names and types.
 //!
-//! Go keeps no revision in a row. Postgres does: which transaction wrote it, and where it is.
+//! Go's rows have no column for a revision. Postgres' own marks of a row version serve as one:
+//! the transaction that wrote it (`xmin`) and its place (`ctid`).
 
 use std::ops::Deref;
-use std::sync::Arc;
 
 use super::super::go_table::{GoTable, Kind};
+use super::super::statements::Bind::{After, Key, Limit, Seen, To, Until, Value};
+use super::super::statements::{Revisions, Statement, Statements};
 use super::columns::{GoColumns, KeyType, ValueType};
 
-/// What no time of a row is later than, for whoever never expires: Go reads no `infinity`.
+/// The expiry of records that never expire. Go cannot read `infinity`.
 const NEVER: &str = "'9999-12-31 00:00:00Z'::timestamptz";
 
-/// As an identifier: within quotes nothing but a quote means anything.
+/// Quotes an identifier. Within quotes, only the quote itself is special.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// The statements, of which `$1` is the key unless they say another.
-pub(super) struct GoStatements {
-    pub(super) load: Arc<str>,
-    pub(super) find: Arc<str>,
-    /// Of a value and the milliseconds left.
-    pub(super) create: Arc<str>,
-    /// Of a value, the milliseconds left, and the revision that was seen.
-    pub(super) swap: Arc<str>,
-    /// The same, and the key from now on.
-    pub(super) move_to: Arc<str>,
-    /// Of the milliseconds left, and the revision that was seen.
-    pub(super) touch: Arc<str>,
-    /// Of the revision that was seen.
-    pub(super) remove: Arc<str>,
-    /// Of the key before, and how many at most.
-    pub(super) page: Arc<str>,
-    /// Of how many at most, alone.
-    pub(super) purge: Arc<str>,
-}
-
-impl GoStatements {
-    pub(super) fn of(table: &GoTable, columns: GoColumns) -> Self {
-        let names = TableNames::of(table);
-        let names = Names { columns, names };
-        GoStatements {
-            load: names.load().into(),
-            find: names.find().into(),
-            create: names.create().into(),
-            swap: names.swap("").into(),
-            move_to: names.move_to().into(),
-            touch: names.touch().into(),
-            remove: names.remove().into(),
-            page: names.page().into(),
-            purge: names.purge().into(),
-        }
+/// The statements for a table with those columns. `$1` is the key, unless it is another bind.
+pub(super) fn statements(table: &GoTable, columns: GoColumns) -> Statements {
+    let names = TableNames::of(table);
+    let names = Names { columns, names };
+    Statements {
+        load: Statement::made(names.load(), &[Key]),
+        find: Statement::made(names.find(), &[Key]),
+        create: Statement::made(names.create(), &[Key, Value, Until]),
+        create_owned: None,
+        swap: Statement::made(names.swap(""), &[Key, Value, Until, Seen]),
+        swap_owned: None,
+        touch: Statement::made(names.touch(), &[Key, Until, Seen]),
+        remove: Statement::made(names.remove(), &[Key, Seen]),
+        move_to: Some(Statement::made(
+            names.move_to(),
+            &[Key, Value, Until, Seen, To],
+        )),
+        page: Statement::made(names.page(), &[After, Limit]),
+        purge: Statement::made(names.purge(), &[Limit]),
+        owners: None,
+        revisions: Revisions::Answered,
     }
 }
 
-/// What stands in the statements, quoted.
+/// The names in the statements, quoted.
 pub(super) struct TableNames {
     kind: Kind,
-    /// As it is called, without its schema.
+    /// The table's name without its schema, not quoted.
     plain: String,
     pub(super) table: String,
     key: String,
     value: String,
     expiry: String,
     dates: Option<[String; 2]>,
-    /// How many milliseconds a row is valid after it was written with `MaxAge: 0`.
+    /// The milliseconds that a row written with `MaxAge: 0` stays valid.
     without_max_age: Option<u128>,
 }
 
-/// The names, and how the columns are to be spoken to.
+/// The names, with the types of the columns.
 struct Names {
     columns: GoColumns,
     names: TableNames,
@@ -85,7 +73,7 @@ impl Deref for Names {
 /// The revision of the row `t`.
 const REVISION: &str = "convert_to(t.xmin::text || ' ' || t.ctid::text, 'UTF8')";
 
-/// The time that is so many milliseconds from now, given as SQL.
+/// The time after the milliseconds `left`, given as SQL.
 fn until(left: &str) -> String {
     format!(
         "(CASE WHEN {left}::bigint = 9223372036854775807 THEN {NEVER} \
@@ -94,7 +82,7 @@ fn until(left: &str) -> String {
 }
 
 impl Names {
-    /// The key that is given as bytes, as the column has it.
+    /// A key parameter, converted to the column's type.
     fn given(&self, number: usize) -> String {
         match self.columns.key {
             KeyType::Bytes => format!("${number}::bytea"),
@@ -103,7 +91,7 @@ impl Names {
         }
     }
 
-    /// The key of the row `t`, in an order that does not depend on a language.
+    /// The key of the row `t`, for an order that depends on no locale.
     fn key_in_order(&self) -> String {
         match self.columns.key {
             KeyType::Bytes => format!("t.{}", self.key),
@@ -112,7 +100,7 @@ impl Names {
         }
     }
 
-    /// The same, as bytes.
+    /// The key of the row `t`, as bytes.
     fn key_as_bytes(&self) -> String {
         match self.columns.key {
             KeyType::Bytes => format!("t.{}", self.key),
@@ -120,7 +108,7 @@ impl Names {
         }
     }
 
-    /// The value `$2`, as the column has it.
+    /// The value `$2`, converted to the column's type.
     fn given_value(&self) -> &'static str {
         match self.columns.value {
             ValueType::Bytes => "$2::bytea",
@@ -136,7 +124,7 @@ impl Names {
         }
     }
 
-    /// When that row expires. One whose expiry is not after its last write was written with
+    /// The expiry of that row. A row whose expiry is not after its last write was written with
     /// `MaxAge: 0`.
     fn expires(&self, row: &str) -> String {
         let expiry = &self.expiry;
@@ -150,8 +138,8 @@ impl Names {
         }
     }
 
-    /// When a row is written whose expiry is `until`: now, or before an expiry that has passed,
-    /// so that the row is not taken for one with `MaxAge: 0`.
+    /// The write time of a row whose expiry is `until`: now, or a moment before an expiry that has
+    /// passed, so that the row does not look like one with `MaxAge: 0`.
     fn written_now(&self, until: &str) -> String {
         match self.without_max_age {
             Some(_) => {
@@ -161,7 +149,7 @@ impl Names {
         }
     }
 
-    /// How many milliseconds the row `t` has left.
+    /// The milliseconds that the row `t` has left.
     fn left(&self) -> String {
         let expires = self.expires("t");
         format!(
@@ -170,14 +158,14 @@ impl Names {
         )
     }
 
-    /// Whether the row `t` is the key's, and lives. A row without an expiry, which Go would not
-    /// read, does not.
+    /// The row `t` is the key's, and live. A row without an expiry is not live; Go could not read
+    /// it either.
     fn living(&self) -> String {
         let (key, given, expires) = (&self.key, self.given(1), self.expires("t"));
         format!("t.{key} = {given} AND {expires} > statement_timestamp()")
     }
 
-    /// Whether it is as it was seen, too.
+    /// The row `t` is the key's, live, and at the seen revision.
     fn seen(&self, number: usize) -> String {
         format!("{} AND {REVISION} = ${number}::bytea", self.living())
     }
@@ -187,7 +175,7 @@ impl Names {
         let value = self.value_as_bytes();
         let (left, living) = (self.left(), self.living());
         format!(
-            "SELECT {value}, {left}, NULL::bytea, NULL::bytea, {REVISION} \
+            "SELECT {value}, {left}, {REVISION}, NULL::bytea, NULL::bytea \
              FROM {table} AS t WHERE {living} LIMIT 1"
         )
     }
@@ -215,7 +203,7 @@ impl Names {
         };
         let insert = format!("INSERT INTO {table} AS t ({key}, {value}, {expiry}{dates})");
         if !self.columns.is_unique {
-            // No row's place can be taken: what is over is removed, which is asked for first.
+            // Without a unique key there is no conflict to act on: expired rows are deleted first.
             let over = self.expires("o");
             return format!(
                 "WITH over AS (DELETE FROM {table} AS o WHERE o.{key} = {given} \
@@ -240,7 +228,7 @@ impl Names {
         )
     }
 
-    /// Sets something else, too.
+    /// `and` is another assignment.
     fn swap(&self, and: &str) -> String {
         let TableNames {
             table,
@@ -284,7 +272,7 @@ impl Names {
 
     fn remove(&self) -> String {
         let seen = self.seen(2);
-        format!("DELETE FROM {} AS t WHERE {seen} RETURNING 1", self.table)
+        format!("DELETE FROM {} AS t WHERE {seen}", self.table)
     }
 
     fn page(&self) -> String {
@@ -297,15 +285,14 @@ impl Names {
         )
     }
 
-    /// See `purge` of our own tables. No row ends before its expiry, of which there is an index.
+    /// As the purge of our own tables. The index has `expiry`, and no row is missing before it.
     fn purge(&self) -> String {
         let TableNames { table, expiry, .. } = &self.names;
         let expires = self.expires("t");
         format!(
-            "WITH purged AS (DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} AS t \
+            "DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} AS t \
              WHERE {expiry} <= statement_timestamp() AND {expires} <= statement_timestamp() \
-             ORDER BY {expiry} LIMIT $1 \
-             FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) FROM purged"
+             ORDER BY {expiry} LIMIT $1 FOR UPDATE SKIP LOCKED))"
         )
     }
 }
@@ -328,7 +315,7 @@ impl TableNames {
         }
     }
 
-    /// What makes the table as Go would.
+    /// The SQL that creates the table as the Go package would.
     pub(super) fn make_table(&self) -> String {
         let TableNames {
             table,

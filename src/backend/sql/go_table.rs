@@ -1,13 +1,12 @@
-//! [`GoTable`]: what the tables of Go's session stores look like.
+//! [`GoTable`]: the tables of Go's session stores as data. The SQL for them is the servers'.
 
 use std::time::Duration;
 
-use super::{Error, Layout};
+use crate::backend::{Error, Layout};
 
-/// A table that a Go package keeps its sessions in: which columns it has, and what they are
-/// called.
+/// The table of a Go package: its name, and the names of its columns.
 ///
-/// A table that people made may have other types, which are looked at before it is used:
+/// A table that people created may have other types. They are checked before the table is used:
 ///
 /// | column | types |
 /// |---|---|
@@ -29,9 +28,9 @@ pub struct GoTable {
     pub(super) key: String,
     pub(super) value: String,
     pub(super) expiry: String,
-    /// When the row was made, and when it was written last.
+    /// The times of the row's creation and of its last write.
     pub(super) dates: Option<[String; 2]>,
-    /// How long a row is valid after it was written with `MaxAge: 0`.
+    /// The time that a row written with `MaxAge: 0` stays valid.
     pub(super) without_max_age: Option<Duration>,
     pub(super) kind: Kind,
 }
@@ -40,8 +39,8 @@ pub struct GoTable {
 pub(super) enum Kind {
     /// rafaelespinoza/pgstore: the key is text.
     Pgstore,
-    /// antonlindstrom/pgstore: a number of its own is the primary key, and the key is bytes,
-    /// of which there may be two alike.
+    /// antonlindstrom/pgstore: the primary key is a number, and the key is bytes, without a unique
+    /// index.
     AntonlindstromPgstore,
     /// alexedwards/scs's own stores.
     Scs,
@@ -81,10 +80,9 @@ impl GoTable {
     /// `http_sessions` of antonlindstrom/pgstore, for the dialect
     /// [`Gorilla`](Layout::Gorilla).
     ///
-    /// The table itself does not refuse a second row of the same key, unless you add a unique
-    /// index on the column `key`: of two creations at the same moment both may win, and a
-    /// [move](super::Moves) may go onto another's key. IDs are random, so that none is there
-    /// twice.
+    /// The table accepts a second row of the same key, unless you add a unique index on the column
+    /// `key`: two concurrent creations may both win, and a [move](crate::backend::Moves) may reach a
+    /// key that is taken. Random IDs make neither happen by chance.
     pub fn antonlindstrom_pgstore() -> Self {
         GoTable::http_sessions(Kind::AntonlindstromPgstore)
     }
@@ -105,8 +103,7 @@ impl GoTable {
         GoTable::new(Kind::Gorm, "sessions", ["token", "expiry"], None)
     }
 
-    /// The same table by another name, which is taken as it is: nothing in it needs to be
-    /// quoted, and it is folded to no case.
+    /// Sets the table's name. It is used exactly as given: do not quote it, and mind its case.
     pub fn named(self, name: impl Into<String>) -> Self {
         GoTable {
             name: name.into(),
@@ -114,7 +111,7 @@ impl GoTable {
         }
     }
 
-    /// The same table in that schema, and not in the first of the search path that has it.
+    /// Sets the schema. Without it, the first schema of the search path that has the table counts.
     pub fn in_schema(self, schema: impl Into<String>) -> Self {
         GoTable {
             schema: Some(schema.into()),
@@ -122,7 +119,7 @@ impl GoTable {
         }
     }
 
-    /// The same table with other names for the columns of the key, the value and the expiry.
+    /// Sets the names of the columns of the key, the value and the expiry.
     pub fn with_columns(
         self,
         key: impl Into<String>,
@@ -137,15 +134,15 @@ impl GoTable {
         }
     }
 
-    /// Reads rows that Go saved with `MaxAge: 0` as valid for `lasting`, in whole milliseconds,
-    /// after `modified_on`, and purges them then. Only pgstore's tables have that column.
+    /// Treats rows that Go saved with `MaxAge: 0` as valid for `lasting` (in whole milliseconds)
+    /// after `modified_on`. Only pgstore's tables have that column.
     ///
-    /// pgstore computes `expires_on` as now and `MaxAge`, so with 0 (a cookie that ends when
-    /// the browser closes) a row has expired when it is written, and Go reads it all the same.
-    /// Without this option such rows are missing here, and purged. What this program writes has
-    /// an expiry of its own, which holds until Go saves the session again.
+    /// pgstore computes `expires_on` as now plus `MaxAge`. With 0 (a cookie that ends when the
+    /// browser closes) a row has expired when it is written, and Go reads it all the same. Without
+    /// this option such rows are missing here, and a purge removes them. A row that this program
+    /// writes has a real expiry, until Go saves the session again.
     ///
-    /// Go's own cleanup deletes such rows, whatever is said here.
+    /// Go's own cleanup deletes such rows in any case.
     pub fn without_max_age(self, lasting: Duration) -> Self {
         GoTable {
             without_max_age: Some(lasting),
@@ -153,14 +150,14 @@ impl GoTable {
         }
     }
 
-    /// Whose rows these are.
+    /// Returns the layout of the rows, which a store's dialect must match.
     #[must_use]
     pub fn layout(&self) -> Layout {
         self.kind.layout()
     }
 
-    /// Refuses names that a database would cut or not take (none has more than 63 bytes), and
-    /// options that are another table's.
+    /// Refuses names that a database would cut (at 63 bytes) or not accept, and options of other
+    /// tables.
     pub(super) fn check(&self) -> Result<(), Error> {
         if self.without_max_age.is_some() && self.dates.is_none() {
             return Err(Error::usage(

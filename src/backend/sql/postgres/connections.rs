@@ -1,4 +1,4 @@
-//! Statements sent over connections, each within a time.
+//! [`Connections`]: the engine of Postgres. It sends each statement within a time limit.
 
 use std::fmt::Write;
 use std::str::FromStr;
@@ -6,36 +6,25 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, SqlSafeStr, SqlStr};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::super::Error;
+use super::super::engine::{Effect, Engine};
+use super::super::statements::{Parameters, Statement, Statements, Value};
 use super::errors::{ends_a_connection, reading, too_late, writing};
 use super::options::PostgresOptions;
 use super::pool::{Lease, Pool};
+use super::rows::left_of;
+use super::statements::STATEMENTS;
+use crate::backend::{Error, Layout};
 
-/// What a URL says, in sqlx's words, where no statements are to be prepared.
+/// sqlx's URL option for connections that prepare no statements.
 const UNPREPARED: &str = "statement-cache-capacity=0";
-
-/// What a statement's `$1`, `$2` and so on stand for.
-#[derive(Clone, Copy)]
-pub(super) enum Value<'a> {
-    Integer(i64),
-    Bytes(&'a [u8]),
-    MaybeBytes(Option<&'a [u8]>),
-}
-
-/// Whether a statement changes anything: what was sent and not answered may then be done.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effect {
-    Reads,
-    Writes,
-}
 
 pub(super) struct Connections {
     pub(super) pool: Pool,
     pub(super) timeout: Duration,
-    /// Whether the server, or the pooler before it, keeps statements for a connection.
+    /// Statements are prepared: no pooler is in between that would lose them.
     pub(super) prepares: bool,
 }
 
@@ -61,7 +50,7 @@ impl Connections {
         }
     }
 
-    /// What makes the tables, or looks at them, within the time that any operation has.
+    /// Creates or checks tables, within the time limit of an operation.
     pub(super) async fn make<T>(
         &self,
         make: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
@@ -76,26 +65,15 @@ impl Connections {
         made.map_err(reading)
     }
 
-    /// The rows that the statement answers with.
-    pub(super) async fn rows(
+    /// Sends a statement within the time limit of an operation, and takes its answer by `receive`.
+    async fn send<T>(
         &self,
         effect: Effect,
-        statement: impl SqlSafeStr,
-        values: &[Value<'_>],
-    ) -> Result<Vec<PgRow>, Error> {
-        let statement = statement.into_sql_str();
+        receive: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, Error> {
         let give_up = Instant::now() + self.timeout;
         let mut lease = self.lease(give_up).await?;
-        let connection = lease.connection()?;
-        let sent = async {
-            match self.prepares {
-                true => prepared(statement, values).fetch_all(connection).await,
-                false => {
-                    let whole = AssertSqlSafe(in_one_text(statement.as_str(), values));
-                    sqlx::raw_sql(whole).fetch_all(connection).await
-                }
-            }
-        };
+        let sent = receive(lease.connection()?);
         let Ok(answer) = timeout_at(give_up, sent).await else {
             self.pool.lose();
             return Err(too_late(effect == Effect::Writes));
@@ -110,7 +88,7 @@ impl Connections {
         })
     }
 
-    /// Waits for no operation longer than one may take.
+    /// Closes the pool. Waits for running operations at most as long as one may take.
     pub(super) async fn close(&self) {
         let _ = timeout(self.timeout, self.pool.close()).await;
     }
@@ -123,21 +101,83 @@ impl Connections {
     }
 }
 
-fn prepared<'q>(statement: SqlStr, values: &'q [Value<'q>]) -> Query<'q, Postgres, PgArguments> {
-    values
-        .iter()
-        .fold(sqlx::query(statement), |query, value| match *value {
-            Value::Integer(number) => query.bind(number),
-            Value::Bytes(bytes) => query.bind(bytes),
-            Value::MaybeBytes(bytes) => query.bind(bytes),
+impl Engine for Connections {
+    type Row = PgRow;
+
+    /// A quarter of Postgres' own limit: a statement sent as text has the value twice as long.
+    const LARGEST: usize = 256 * 1024 * 1024;
+
+    fn layout(&self) -> Layout {
+        Layout::Native
+    }
+
+    async fn statements(&self) -> Result<&Statements, Error> {
+        Ok(&STATEMENTS)
+    }
+
+    async fn rows(
+        &self,
+        effect: Effect,
+        statement: &Statement,
+        parameters: &Parameters<'_>,
+    ) -> Result<Vec<PgRow>, Error> {
+        self.send(effect, async |connection| match self.prepares {
+            true => prepared(statement, parameters).fetch_all(connection).await,
+            false => {
+                let text = in_one_text(statement, parameters);
+                sqlx::raw_sql(text).fetch_all(connection).await
+            }
         })
+        .await
+    }
+
+    async fn written(
+        &self,
+        statement: &Statement,
+        parameters: &Parameters<'_>,
+    ) -> Result<u64, Error> {
+        let done = self.send(Effect::Writes, async |connection| match self.prepares {
+            true => prepared(statement, parameters).execute(connection).await,
+            false => {
+                let text = in_one_text(statement, parameters);
+                sqlx::raw_sql(text).execute(connection).await
+            }
+        });
+        Ok(done.await?.rows_affected())
+    }
 }
 
-/// The statement with its values in it: digits and hex digits, which end no literal.
-fn in_one_text(statement: &str, values: &[Value<'_>]) -> String {
+fn values<'v>(
+    statement: &Statement,
+    parameters: &Parameters<'v>,
+) -> impl Iterator<Item = Value<'v>> {
+    let binds = statement.binds.iter();
+    binds.map(|bind| parameters.value(*bind, left_of))
+}
+
+fn prepared<'v>(
+    statement: &Statement,
+    parameters: &Parameters<'v>,
+) -> Query<'v, Postgres, PgArguments> {
+    let query = sqlx::query(statement.sql.for_sqlx());
+    values(statement, parameters).fold(query, |query, value| match value {
+        Value::Integer(number) => query.bind(number),
+        Value::Bytes(bytes) => query.bind(bytes),
+        Value::Null => query.bind(None::<&[u8]>),
+    })
+}
+
+/// The statement with its values in its text.
+fn in_one_text(statement: &Statement, parameters: &Parameters<'_>) -> AssertSqlSafe<String> {
+    let values: Vec<_> = values(statement, parameters).collect();
+    AssertSqlSafe(with_values(statement.sql.as_str(), &values))
+}
+
+/// Puts values in a text as digits and hex digits, which end no literal.
+fn with_values(statement: &str, values: &[Value<'_>]) -> String {
     let mut whole = String::with_capacity(statement.len());
-    // Every other part stands within the quotes of a name, where a `$` is a letter. A quote in
-    // a name is two of them, and so a part of nothing.
+    // Every other part is a quoted name, where a `$` is a letter. A quote within a name is doubled,
+    // which makes an empty part.
     for (number, part) in statement.split('"').enumerate() {
         if number > 0 {
             whole.push('"');
@@ -165,11 +205,11 @@ fn push_with_values(whole: &mut String, part: &str, values: &[Value<'_>]) {
 fn push_value(whole: &mut String, value: Option<&Value<'_>>) {
     let written = match value {
         Some(Value::Integer(number)) => write!(whole, "({number})"),
-        Some(Value::Bytes(bytes) | Value::MaybeBytes(Some(bytes))) => {
+        Some(Value::Bytes(bytes)) => {
             let hex = base16ct::lower::encode_string(bytes);
             write!(whole, "decode('{hex}', 'hex')")
         }
-        Some(Value::MaybeBytes(None)) | None => write!(whole, "NULL::bytea"),
+        Some(Value::Null) | None => write!(whole, "NULL::bytea"),
     };
     debug_assert!(written.is_ok(), "a text takes all that is written to it");
 }
@@ -180,12 +220,8 @@ mod tests {
 
     #[test]
     fn values_end_no_literal_and_names_keep_their_letters() {
-        let values = [
-            Value::Bytes(b"'; DROP"),
-            Value::Integer(-7),
-            Value::MaybeBytes(None),
-        ];
-        let whole = in_one_text(
+        let values = [Value::Bytes(b"'; DROP"), Value::Integer(-7), Value::Null];
+        let whole = with_values(
             r#"SELECT "a""$1" FROM t WHERE k = $1 AND n > $2::bigint AND o = $3"#,
             &values,
         );

@@ -1,4 +1,4 @@
-//! The file and the tables in it, made where they are missing.
+//! The file and its tables: created if they are missing, checked if they exist.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -8,26 +8,26 @@ use std::time::{Duration, Instant};
 
 use sqlx::SqliteConnection;
 
-use super::super::Error;
-use super::super::access::{Access, another_users, failed};
-use super::super::sql::check_type;
+use super::super::columns::check_type;
 use super::WAIT;
 use super::errors::{is_busy, reading};
+use crate::backend::Error;
+use crate::backend::access::{Access, another_users, failed};
 
 pub(super) const SCHEMA: &str = include_str!("schema.sql");
 
-/// Tables, indexes and triggers of ours that are there, and their number.
+/// Counts our tables, indexes and triggers.
 const COUNT: &str = "SELECT count(*) FROM sqlite_schema WHERE name IN (
     'silverback_sessions', 'silverback_sessions_by_expiry', 'silverback_sessions_by_owner',
     'silverback_owners', 'silverback_owners_by_expiry',
     'silverback_owner_revoked', 'silverback_owner_purged')";
 const ALL: i64 = 7;
 
-/// The path from the root, and a file there, for nobody else where the system has modes.
-/// SQLite gives its other files the same mode.
+/// Returns the absolute path, and creates a file there if there is none, with the mode 0600 where
+/// the system has modes. SQLite gives its other files the same mode.
 pub(super) fn make_file(path: &Path) -> Result<PathBuf, Error> {
-    // Closing a file ends all locks that this process has on it, SQLite's too: only the one
-    // who made it closes it, before anybody who waits here goes on to open it.
+    // Closing a file drops all locks of this process on it, also SQLite's. The file that was
+    // created here is closed before another task can open the database.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let path = from_root(path)?;
@@ -42,12 +42,12 @@ pub(super) fn make_file(path: &Path) -> Result<PathBuf, Error> {
     }
 }
 
-/// From the root, no path is read as `:memory:` or as a URI.
+/// Makes the path absolute, so that SQLite reads it neither as `:memory:` nor as a URI.
 fn from_root(path: &Path) -> Result<PathBuf, Error> {
     std::path::absolute(path).map_err(|error| failed("found", path, error))
 }
 
-/// The path from the root of a file that is there, and that this program may use.
+/// Returns the absolute path of an existing file that this program may use.
 pub(super) fn find_file(path: &Path) -> Result<PathBuf, Error> {
     let path = from_root(path)?;
     match fs::metadata(&path) {
@@ -66,8 +66,8 @@ fn no_store(path: &Path) -> Error {
     ))
 }
 
-/// The tables, their columns, and the types that those must have: with others SQLite would
-/// take numbers for texts, which are compared otherwise.
+/// The tables, and the types that their columns must have. With others, SQLite would store numbers
+/// as texts, and compare them as texts.
 const COLUMNS: [(&str, &[(&str, &str)]); 2] = [
     (
         "silverback_sessions",
@@ -94,7 +94,7 @@ const COLUMNS: [(&str, &[(&str, &str)]); 2] = [
     ),
 ];
 
-/// Refuses a database without the tables, or with other ones of their names. Makes nothing.
+/// Refuses a database without the tables, or with other tables of their names. Creates nothing.
 pub(super) async fn find_tables(
     connection: &mut SqliteConnection,
     path: &Path,
@@ -105,7 +105,7 @@ pub(super) async fn find_tables(
     }
 }
 
-/// Refuses tables that are there with other columns, and says how many of them are there.
+/// Returns how many of the tables exist. Refuses tables with other columns.
 async fn check_tables(connection: &mut SqliteConnection) -> Result<usize, Error> {
     const TYPES: &str = "SELECT name, upper(type) FROM pragma_table_info(?1)";
     let mut are_there = 0;
@@ -127,7 +127,7 @@ async fn check_tables(connection: &mut SqliteConnection) -> Result<usize, Error>
     Ok(are_there)
 }
 
-/// Makes what is missing. Where all is there it writes nothing, and needs no right to.
+/// Creates what is missing. If nothing is, it writes nothing and needs no right to.
 pub(super) async fn make_tables(connection: &mut SqliteConnection) -> Result<(), Error> {
     check_tables(connection).await?;
     keep_a_log(connection).await?;
@@ -142,7 +142,7 @@ pub(super) async fn make_tables(connection: &mut SqliteConnection) -> Result<(),
     Ok(())
 }
 
-/// Readers then wait for no writer. The file remembers it.
+/// Turns the write-ahead log on, so that reads wait for no write. The file remembers it.
 async fn keep_a_log(connection: &mut SqliteConnection) -> Result<(), Error> {
     let give_up = Instant::now() + WAIT;
     loop {
@@ -151,8 +151,7 @@ async fn keep_a_log(connection: &mut SqliteConnection) -> Result<(), Error> {
             .await;
         match kept {
             Ok(_) => return Ok(()),
-            // Two who change it at once do not wait for each other: SQLite's own waiting is
-            // for writes.
+            // SQLite does not wait for a concurrent change of the journal mode.
             Err(error) if is_busy(&error) && Instant::now() < give_up => {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }

@@ -1,15 +1,15 @@
-//! What Postgres could not do, as a backend's error. Its texts name tables and never values.
+//! Errors of Postgres and sqlx, as a backend's errors. Their texts name tables and never values.
 
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
-use super::super::Error;
+use crate::backend::Error;
 
-/// Of a statement that writes nothing, or had no connection.
+/// The error of a statement that only reads, or was not sent.
 pub(super) fn reading(error: sqlx::Error) -> Error {
     Error::unavailable(message(&error)).with_source(without_values(error))
 }
 
-/// Of a statement that writes, and was sent.
+/// The error of a write that was sent.
 pub(super) fn writing(error: sqlx::Error) -> Error {
     match may_be_done(&error) {
         true => Error::outcome_unknown(message(&error)).with_source(without_values(error)),
@@ -17,7 +17,7 @@ pub(super) fn writing(error: sqlx::Error) -> Error {
     }
 }
 
-/// Nobody answered in time.
+/// The error of an operation whose time limit has passed.
 pub(super) fn too_late(writes: bool) -> Error {
     const MESSAGE: &str = "the database does not answer in time";
     match writes {
@@ -26,15 +26,15 @@ pub(super) fn too_late(writes: bool) -> Error {
     }
 }
 
-/// The class of what the server or a pooler before it says,
+/// The class of an error code of the server or its pooler:
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 fn class(error: &sqlx::Error) -> Option<String> {
     let code = error.as_database_error()?.code()?;
     code.get(..2).map(str::to_owned)
 }
 
-/// A statement that the server refused is undone. Where the server or the connection was going
-/// down, the statement may have been done before.
+/// Returns whether a failed write may have been applied. A refused statement was not; but if the
+/// server or the connection failed, the statement may have been applied before.
 fn may_be_done(error: &sqlx::Error) -> bool {
     match class(error).as_deref() {
         // Connection exceptions, operator intervention, system errors, internal errors.
@@ -44,25 +44,26 @@ fn may_be_done(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Nothing more is said over a connection after this.
+/// Returns whether the connection is unusable after this error.
 pub(super) fn ends_a_connection(error: &sqlx::Error) -> bool {
     let refused = error.as_database_error();
     let refused = refused.and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
     refused.is_none_or(|error| matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic))
 }
 
-/// Prepared statements are not where they were prepared, or somebody else's are there.
+/// Returns whether the connection lacks our prepared statements, or has those of another client:
+/// the sign of a pooler that does not track them.
 fn is_about_prepared_statements(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     matches!(code.as_deref(), Some("26000" | "42P05" | "08P01"))
 }
 
-/// Whether the error is that of a row whose key another has.
+/// Returns whether a write was refused because another row has its key.
 pub(super) fn is_not_unique(error: &Error) -> bool {
     error.cause().is_some_and(|cause| cause.is::<NotUnique>())
 }
 
-/// Another row has the key.
+/// The cause of such an error.
 #[derive(Debug)]
 struct NotUnique;
 
@@ -91,8 +92,8 @@ fn message(error: &sqlx::Error) -> &'static str {
     }
 }
 
-/// What Postgres says of a row in the details of an error holds its values, which
-/// [`sqlx::Error`] shows in its `Debug` form.
+/// Drops the details of the server's errors: they quote the values of rows, and [`sqlx::Error`]
+/// shows them in its `Debug` form.
 fn without_values(error: sqlx::Error) -> Box<dyn std::error::Error + Send + Sync> {
     match error.as_database_error() {
         Some(refused) if refused.is_unique_violation() => NotUnique.into(),

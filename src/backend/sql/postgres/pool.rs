@@ -1,6 +1,5 @@
-//! Where connections come from: from a pool of the caller's, or from one of our own, which
-//! asks the server nothing that nobody wants to know. (sqlx's asks whether it is there each
-//! time that a connection comes back.)
+//! [`Pool`]: connections, from the caller's pool or from a pool of our own. sqlx's pool pings the
+//! server whenever a connection comes back, which is half of a read's round trips; ours does not.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,24 +10,24 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Postgres};
 use tokio::time::timeout;
 
-use super::super::Error;
 use super::errors::reading;
 use super::options::PostgresOptions;
+use crate::backend::Error;
 
-/// How long after it was used a connection is taken to be there.
+/// A connection that was used within this time is reused without a ping.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// How long the server has to say that it is there, at most; and at most a quarter of what an
-/// operation has, which is to find out in time.
+/// The longest wait for the answer to a ping. It is also at most a quarter of an operation's time
+/// limit, so that the operation can open another connection in time.
 const PING: Duration = Duration::from_secs(1);
 
-/// For how long a connection that nobody needs is kept.
+/// An idle connection is closed after this time.
 const LONGEST_IDLE: Duration = Duration::from_secs(10 * 60);
 
-/// How old a connection becomes: the name of the server may stand for another by then.
+/// A connection is closed at this age: the server's name may lead to another machine by then.
 const OLDEST: Duration = Duration::from_secs(30 * 60);
 
-/// How often is looked for connections that are over.
+/// The interval at which connections past these limits are closed.
 const SWEEP: Duration = Duration::from_secs(60);
 
 pub(super) enum Pool {
@@ -37,7 +36,7 @@ pub(super) enum Pool {
 }
 
 impl Pool {
-    /// Connections that are opened when they are needed.
+    /// A pool of our own, which opens connections when they are needed.
     pub(super) fn of(connect: PgConnectOptions, options: &PostgresOptions) -> Result<Self, Error> {
         if options.max_connections == 0 {
             return Err(Error::usage("a pool has one connection or more"));
@@ -49,14 +48,14 @@ impl Pool {
             swept: Mutex::new(Instant::now()),
         };
         let pool = managed::Pool::builder(opener).max_size(options.max_connections);
-        // The last used first: so the others lie idle, and are closed.
+        // The last used first, so that the others become idle and are closed.
         let pool = pool.queue_mode(QueueMode::Lifo).build();
         let pool = pool.map_err(|error| Error::usage("no pool can be made").with_source(error))?;
         Ok(Pool::Own(pool))
     }
 
-    /// Connections of the caller's pool. If values are in the statements' texts, those that the
-    /// pool opens from now on log no statement.
+    /// The caller's pool. If values are in the texts of statements, the connections that it opens
+    /// from now on log no statement.
     pub(super) fn given(pool: PgPool, options: &PostgresOptions) -> Self {
         if !options.prepares {
             let connect = (*pool.connect_options()).clone();
@@ -65,18 +64,18 @@ impl Pool {
         Pool::Given(pool)
     }
 
-    /// A connection that nobody else has, waited for and opened as need be.
+    /// Takes a connection for one operation. Waits for a free one, or opens one.
     pub(super) async fn lease(&self) -> Result<Lease, Error> {
         let leased = match self {
             Pool::Own(pool) => {
                 sweep(pool);
-                let kept = pool.get().await.map_err(|error| match error {
+                let pooled = pool.get().await.map_err(|error| match error {
                     PoolError::Backend(error) => reading(error),
                     error => Error::unavailable("the connections are closed").with_source(error),
                 });
-                Leased::Own(kept?)
+                Leased::Own(pooled?)
             }
-            // In a box, since every operation has room for all that it may await.
+            // Boxed, so that the future of every operation does not grow by this one's size.
             Pool::Given(pool) => Leased::Given(Box::pin(pool.acquire()).await.map_err(reading)?),
         };
         Ok(Lease {
@@ -85,20 +84,20 @@ impl Pool {
         })
     }
 
-    /// A connection was lost, or not answered in time: all that were opened before are as bad,
-    /// until the contrary is cheaper to find out than to open another.
+    /// Notes that a connection failed or did not answer in time. Connections opened before this
+    /// failure are assumed dead and are not reused.
     pub(super) fn lose(&self) {
         if let Pool::Own(pool) = self {
             pool.manager().lose();
         }
     }
 
-    /// Waits for the operations that are still going on.
+    /// Closes the pool, and waits for the running operations.
     pub(super) async fn close(&self) {
         match self {
             Pool::Own(pool) => {
                 pool.close();
-                // Those that wait are those that are being opened, too.
+                // `waiting` includes connections that are being opened.
                 while pool.status().size + pool.status().waiting > 0 {
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
@@ -107,7 +106,7 @@ impl Pool {
         }
     }
 
-    /// How connections are opened.
+    /// Returns the options that connections are opened with.
     pub(super) fn connect_options(&self) -> PgConnectOptions {
         match self {
             Pool::Own(pool) => (*pool.manager().connect).clone(),
@@ -116,7 +115,7 @@ impl Pool {
     }
 }
 
-/// Closes what is over, now and then.
+/// Closes old and idle connections, at most once per `SWEEP`.
 fn sweep(pool: &managed::Pool<Opener>) {
     let mut swept = unpoisoned(&pool.manager().swept);
     if swept.elapsed() < SWEEP {
@@ -124,8 +123,9 @@ fn sweep(pool: &managed::Pool<Opener>) {
     }
     *swept = Instant::now();
     drop(swept);
-    let is_kept = |kept: &Kept, of: Metrics| kept.0.is_some() && is_young(of.age(), of.last_used());
-    drop(pool.retain(is_kept));
+    let is_young_enough =
+        |pooled: &Pooled, of: Metrics| pooled.0.is_some() && is_young(of.age(), of.last_used());
+    drop(pool.retain(is_young_enough));
 }
 
 fn is_young(age: Duration, idle: Duration) -> bool {
@@ -136,18 +136,17 @@ fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A connection of our own; none, once it is closed.
-pub(super) struct Kept(Option<PgConnection>);
+/// A pooled connection; `None` once it is closed.
+pub(super) struct Pooled(Option<PgConnection>);
 
-/// Opens connections, and says which of those that lay idle are used again. A write that is
-/// sent over one that is not there any more has an unknown outcome, and so it is better not
-/// sent.
+/// Opens connections, and decides which idle ones are reused. A write sent over a dead connection
+/// has an unknown outcome, so a doubtful connection is pinged first.
 pub(super) struct Opener {
     connect: Box<PgConnectOptions>,
     ping: Duration,
-    /// When a connection was lost.
+    /// The time of the last failure.
     lost: Mutex<Option<Instant>>,
-    /// When was last looked for connections that are over.
+    /// The time of the last sweep.
     swept: Mutex<Instant>,
 }
 
@@ -170,33 +169,33 @@ impl Opener {
 }
 
 impl Manager for Opener {
-    type Type = Kept;
+    type Type = Pooled;
     type Error = sqlx::Error;
 
-    async fn create(&self) -> Result<Kept, sqlx::Error> {
-        let connection = Box::pin(self.connect.connect()).await?; // in a box as above
-        Ok(Kept(Some(connection)))
+    async fn create(&self) -> Result<Pooled, sqlx::Error> {
+        let connection = Box::pin(self.connect.connect()).await?; // boxed as in `lease`
+        Ok(Pooled(Some(connection)))
     }
 
     async fn recycle(
         &self,
-        kept: &mut Kept,
+        pooled: &mut Pooled,
         metrics: &Metrics,
     ) -> Result<(), RecycleError<sqlx::Error>> {
         let (age, idle) = (metrics.age(), metrics.last_used());
-        if let Some(connection) = &mut kept.0
+        if let Some(connection) = &mut pooled.0
             && is_young(age, idle)
             && !self.is_lost(metrics.created)
             && (idle < FRESH || self.is_there(connection).await)
         {
             return Ok(());
         }
-        Err(RecycleError::message("it is over"))
+        Err(RecycleError::message("too old, idle for too long, or dead"))
     }
 }
 
-/// A connection that is used again once it is answered, and closed else: one whose answer is
-/// still to come would keep the next waiting, perhaps for ever.
+/// A connection for one operation. It goes back to the pool if the server has answered. Otherwise
+/// it is closed: its late answer would make the next operation wait, perhaps forever.
 pub(super) struct Lease {
     leased: Leased,
     is_answered: bool,
@@ -210,15 +209,15 @@ enum Leased {
 impl Lease {
     pub(super) fn connection(&mut self) -> Result<&mut PgConnection, Error> {
         match &mut self.leased {
-            Leased::Own(kept) => {
+            Leased::Own(pooled) => {
                 let closed = || Error::unavailable("the connection is closed");
-                kept.0.as_mut().ok_or_else(closed)
+                pooled.0.as_mut().ok_or_else(closed)
             }
             Leased::Given(connection) => Ok(connection),
         }
     }
 
-    /// Nothing more will come of what was sent.
+    /// Notes that the server has answered.
     pub(super) fn answered(&mut self) {
         self.is_answered = true;
     }
@@ -228,7 +227,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         match &mut self.leased {
             _ if self.is_answered => {}
-            Leased::Own(kept) => kept.0 = None,
+            Leased::Own(pooled) => pooled.0 = None,
             Leased::Given(connection) => connection.close_on_drop(),
         }
     }

@@ -1,0 +1,32 @@
+//! Errors for tables that people made with columns that cannot work: each names the table, the
+//! column, its type, and the type that it must have.
+
+use crate::backend::Error;
+
+/// The column has a type that cannot work.
+pub(super) fn wrong_column(table: &str, column: &str, found: &str, wanted: &str) -> Error {
+    Error::usage(format!(
+        "the column {column:?} of the table {table:?} has the type {found}, and must have {wanted}"
+    ))
+}
+
+/// Refuses a column that is missing (`None`) or has another type than `wanted`.
+pub(super) fn check_type(
+    table: &str,
+    column: &str,
+    found: Option<&str>,
+    wanted: &str,
+) -> Result<(), Error> {
+    match found {
+        Some(found) if found == wanted => Ok(()),
+        Some(found) => Err(wrong_column(table, column, found, wanted)),
+        None => Err(missing_column(table, column, wanted)),
+    }
+}
+
+/// The table has no such column.
+pub(super) fn missing_column(table: &str, column: &str, wanted: &str) -> Error {
+    Error::usage(format!(
+        "the table {table:?} has no column {column:?}, which must have the type {wanted}"
+    ))
+}

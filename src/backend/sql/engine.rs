@@ -1,0 +1,61 @@
+//! [`Engine`]: how one SQL server runs statements. Which statements there are, and what their
+//! answers mean, is not known here.
+
+use crate::backend::{Error, Layout};
+
+use super::rows::Columns;
+use super::statements::{Parameters, Statement, Statements};
+
+/// The effect of a statement. A write without an answer has an unknown outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    Reads,
+    Writes,
+}
+
+/// A server, or a database in this process, that runs statements.
+///
+/// Every operation has a time limit, which the wait for a connection counts against. No statement
+/// is repeated: only the caller of a backend knows whether that is safe.
+pub(super) trait Engine: Send + Sync + 'static {
+    type Row: Columns + Send + Sync;
+
+    /// The most bytes that a row may have.
+    const LARGEST: usize;
+
+    /// Returns the layout of the table's rows.
+    fn layout(&self) -> Layout;
+
+    /// Returns the statements of the table. The first call may look at the table.
+    ///
+    /// # Errors
+    /// Unavailable; usage, for a table that cannot work.
+    fn statements(&self) -> impl Future<Output = Result<&Statements, Error>> + Send;
+
+    /// Runs a statement that answers rows, and returns all of them.
+    ///
+    /// # Errors
+    /// Unavailable; [outcome unknown](Error::is_outcome_unknown), if it writes.
+    fn rows(
+        &self,
+        effect: Effect,
+        statement: &Statement,
+        parameters: &Parameters<'_>,
+    ) -> impl Future<Output = Result<Vec<Self::Row>, Error>> + Send;
+
+    /// Runs a statement that writes and answers no rows, and returns how many rows it wrote.
+    ///
+    /// # Errors
+    /// As [`rows`](Engine::rows).
+    fn written(
+        &self,
+        statement: &Statement,
+        parameters: &Parameters<'_>,
+    ) -> impl Future<Output = Result<u64, Error>> + Send;
+
+    /// Returns whether a write was refused because another row has its key.
+    fn is_taken(error: &Error) -> bool {
+        let _ = error;
+        false
+    }
+}

@@ -1,0 +1,34 @@
+//! Records in SQL databases: the operations once, the statements as data.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `table.rs` | `Table`: the operations of a backend over any server; what is a conflict, what is gone |
+//! | `statements.rs` | `Statements`: which SQL text an operation runs, and what is bound to it |
+//! | `engine.rs` | `Engine`: what a server must offer |
+//! | `rows.rs`, `columns.rs` | rows read as records; errors for tables that people made |
+//! | `go_table.rs` | [`GoTable`]: the tables of Go packages as data |
+//! | `delegate.rs` | public types as handles on a `Table` |
+//! | `postgres/`, `sqlite/` | a server each: its SQL, its schema, its connections, its errors |
+//!
+//! To add a server: write its `Engine` and its `Statements` in a folder of its own, and a public
+//! type with its documentation and constructors. Sessions never appear here.
+
+mod columns;
+mod delegate;
+mod engine;
+#[cfg(feature = "postgres")]
+mod go_table;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod rows;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod statements;
+mod table;
+
+#[cfg(feature = "postgres")]
+pub use go_table::GoTable;
+#[cfg(feature = "postgres")]
+pub use postgres::{GoPostgres, Postgres, PostgresOptions};
+#[cfg(feature = "sqlite")]
+pub use sqlite::Sqlite;

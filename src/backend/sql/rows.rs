@@ -1,0 +1,133 @@
+//! Rows of SQL databases, read: as records, keys, generations and pages. The statements are
+//! elsewhere.
+
+use crate::backend::{
+    Entry, Error, Expiry, Generation, Key, Login, Owner, Page, Record, Revision, Stored,
+};
+
+/// Why a column could not be read.
+pub(super) type Undecodable = Box<dyn std::error::Error + Send + Sync>;
+
+/// A row. Columns are counted from 0.
+pub(super) trait Columns {
+    fn integer(&self, index: usize) -> Result<i64, Undecodable>;
+
+    /// Returns `None` for NULL.
+    fn bytes(&self, index: usize) -> Result<Option<Vec<u8>>, Undecodable>;
+
+    /// Returns the expiry, from the form that the database has it in.
+    fn expiry(&self, index: usize) -> Result<Expiry, Undecodable>;
+}
+
+pub(super) fn no_record() -> Error {
+    Error::corrupt("a row of the database is no record")
+}
+
+fn undecodable(error: Undecodable) -> Error {
+    no_record().with_source(error)
+}
+
+fn bytes(row: &impl Columns, index: usize) -> Result<Option<Vec<u8>>, Error> {
+    row.bytes(index).map_err(undecodable)
+}
+
+fn some_bytes(row: &impl Columns, index: usize) -> Result<Vec<u8>, Error> {
+    bytes(row, index)?.ok_or_else(no_record)
+}
+
+fn expiry(row: &impl Columns, index: usize) -> Result<Expiry, Error> {
+    row.expiry(index).map_err(undecodable)
+}
+
+fn name(bytes: Vec<u8>) -> Result<String, Error> {
+    String::from_utf8(bytes).map_err(|_| no_record())
+}
+
+fn generation(bytes: &[u8]) -> Result<Generation, Error> {
+    let bytes = bytes.try_into().map_err(|_| no_record())?;
+    Ok(Generation::from_bytes(bytes))
+}
+
+/// Reads the columns value, expiry, revision, owner, generation, login.
+pub(super) fn stored_of(row: &impl Columns) -> Result<Stored, Error> {
+    let record = Record::new(some_bytes(row, 0)?, expiry(row, 1)?);
+    let revision = Revision::new(some_bytes(row, 2)?);
+    let record = match (bytes(row, 3)?, bytes(row, 4)?) {
+        (None, None) => record,
+        (Some(owner), Some(bytes)) => record.owned_by(Owner {
+            name: name(owner)?,
+            login: Login {
+                generation: generation(&bytes)?,
+                number: number(row, 5)?,
+            },
+        }),
+        _ => return Err(no_record()),
+    };
+    Ok(Stored { record, revision })
+}
+
+/// Reads the columns generation, logins.
+pub(super) fn login_of(row: &impl Columns) -> Result<Login, Error> {
+    Ok(Login {
+        generation: generation_of(row)?,
+        number: number(row, 1)?,
+    })
+}
+
+fn number(row: &impl Columns, index: usize) -> Result<u64, Error> {
+    let number = row.integer(index).map_err(undecodable)?;
+    u64::try_from(number).map_err(|_| no_record())
+}
+
+/// Reads the column revision.
+pub(super) fn revision_of(row: &impl Columns) -> Result<Revision, Error> {
+    some_bytes(row, 0).map(Revision::new)
+}
+
+/// Reads the column generation.
+pub(super) fn generation_of(row: &impl Columns) -> Result<Generation, Error> {
+    generation(&some_bytes(row, 0)?)
+}
+
+/// Reads the column key.
+pub(super) fn key_of(row: &impl Columns) -> Result<Key, Error> {
+    Key::new(some_bytes(row, 0)?).map_err(|_| no_record())
+}
+
+/// Reads rows as [`entry_of`] does, from a statement that answers at most `limit` of them. A row
+/// that is no record is skipped.
+pub(super) fn page_of(rows: &[impl Columns], limit: usize) -> Result<Page, Error> {
+    let mut page = Page::default();
+    let mut last = None;
+    for row in rows {
+        match entry_of(row) {
+            Ok(entry) => page.entries.push(entry),
+            Err(error) => page.skipped.push(named(key_of(row).ok().as_ref(), error)),
+        }
+        last = key_of(row).ok().or(last);
+    }
+    if rows.len() >= limit && !rows.is_empty() {
+        page.next = Some(last.ok_or_else(no_record)?);
+    }
+    Ok(page)
+}
+
+/// Adds the beginning of the row's key to its error. The whole key may be a secret.
+fn named(key: Option<&Key>, error: Error) -> Error {
+    let Some(key) = key else { return error };
+    let begin = key.as_bytes().iter().take(8).copied().collect::<Vec<_>>();
+    let begin = begin.escape_ascii();
+    let message = format!("the row whose key begins with {begin}: {error}");
+    Error::corrupt(message).with_source(error)
+}
+
+/// Reads the columns key, expiry, owner, and the value's length.
+fn entry_of(row: &impl Columns) -> Result<Entry, Error> {
+    let size = row.integer(3).map_err(undecodable)?;
+    Ok(Entry {
+        key: key_of(row)?,
+        expiry: expiry(row, 1)?,
+        owner: bytes(row, 2)?.map(name).transpose()?,
+        size: usize::try_from(size).map_err(|_| no_record())?,
+    })
+}

@@ -1,0 +1,177 @@
+//! [`Connections`]: the engine of SQLite. One connection writes, since SQLite allows one writer at
+//! a time, and several read.
+
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+
+use sqlx::pool::PoolConnection;
+use sqlx::query::Query;
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Row, Sqlite, SqlitePool};
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::super::engine::{Effect, Engine};
+use super::super::rows::{Columns, Undecodable};
+use super::super::statements::{Parameters, Statement, Statements, Value};
+use super::WAIT;
+use super::errors::{reading, writing};
+use super::statements::STATEMENTS;
+use crate::backend::{Error, Expiry, Layout};
+
+/// The number of connections that read.
+const READERS: u32 = 4;
+
+pub(super) struct Connections {
+    pub(super) readers: SqlitePool,
+    writers: SqlitePool,
+    /// The turn to write, in the order of arrival. SQLite itself has no queue: its writers poll, and
+    /// of many some would wait for too long. Only writers of other processes are waited for so.
+    turn: Mutex<()>,
+}
+
+/// The connection that writes, and the turn to do so.
+pub(super) struct Writer<'a> {
+    connection: PoolConnection<Sqlite>,
+    _turn: MutexGuard<'a, ()>,
+}
+
+impl Connections {
+    /// Connections to a file. One of them does all writes, so that its page cache stays valid.
+    pub(super) fn open(path: &Path) -> Self {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .busy_timeout(WAIT)
+            .synchronous(SqliteSynchronous::Full)
+            .disable_statement_logging();
+        let pool = |connections| {
+            // No network is in between that could fail while a connection idles.
+            let pool = SqlitePoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(WAIT)
+                .test_before_acquire(false)
+                .max_lifetime(None);
+            pool.connect_lazy_with(options.clone())
+        };
+        Connections {
+            readers: pool(READERS),
+            writers: pool(1),
+            turn: Mutex::new(()),
+        }
+    }
+
+    pub(super) fn of_pool(pool: SqlitePool) -> Self {
+        Connections {
+            readers: pool.clone(),
+            writers: pool,
+            turn: Mutex::new(()),
+        }
+    }
+
+    /// Waits for the turn to write.
+    pub(super) async fn writer(&self) -> Result<Writer<'_>, Error> {
+        let turn = tokio::time::timeout(WAIT, self.turn.lock()).await;
+        let turn = turn.map_err(|_| reading(sqlx::Error::PoolTimedOut))?;
+        Ok(Writer {
+            connection: self.writers.acquire().await.map_err(reading)?,
+            _turn: turn,
+        })
+    }
+
+    pub(super) fn path(&self) -> PathBuf {
+        let options = self.writers.connect_options();
+        options.get_filename().to_owned()
+    }
+}
+
+impl Deref for Writer<'_> {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Writer<'_> {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
+    }
+}
+
+impl Engine for Connections {
+    type Row = SqliteRow;
+
+    /// SQLite's limit, unless it was built with a lower one.
+    const LARGEST: usize = 1_000_000_000;
+
+    fn layout(&self) -> Layout {
+        Layout::Native
+    }
+
+    async fn statements(&self) -> Result<&Statements, Error> {
+        Ok(&STATEMENTS)
+    }
+
+    /// Fetches all rows, also of a write that answers one: `fetch_one` stops there, and misses the
+    /// error of a commit that fails after it.
+    async fn rows(
+        &self,
+        effect: Effect,
+        statement: &Statement,
+        parameters: &Parameters<'_>,
+    ) -> Result<Vec<SqliteRow>, Error> {
+        match effect {
+            Effect::Reads => {
+                let rows = bound(statement, parameters).fetch_all(&self.readers);
+                rows.await.map_err(reading)
+            }
+            Effect::Writes => {
+                let mut writer = self.writer().await?;
+                let rows = bound(statement, parameters).fetch_all(&mut *writer);
+                rows.await.map_err(writing)
+            }
+        }
+    }
+
+    async fn written(
+        &self,
+        statement: &Statement,
+        parameters: &Parameters<'_>,
+    ) -> Result<u64, Error> {
+        let mut writer = self.writer().await?;
+        let done = bound(statement, parameters).execute(&mut *writer);
+        Ok(done.await.map_err(writing)?.rows_affected())
+    }
+}
+
+/// Binds the values. A write is bound when its turn has come: a record that expired while the
+/// write waited is gone.
+fn bound<'q>(
+    statement: &Statement,
+    parameters: &Parameters<'q>,
+) -> Query<'q, Sqlite, SqliteArguments> {
+    let query = sqlx::query(statement.sql.for_sqlx());
+    let values = statement.binds.iter();
+    let values = values.map(|bind| parameters.value(*bind, Expiry::as_millis));
+    values.fold(query, |query, value| match value {
+        Value::Integer(number) => query.bind(number),
+        Value::Bytes(bytes) => query.bind(bytes),
+        Value::Null => query.bind(None::<&[u8]>),
+    })
+}
+
+impl Columns for SqliteRow {
+    fn integer(&self, index: usize) -> Result<i64, Undecodable> {
+        Ok(self.try_get(index)?)
+    }
+
+    fn bytes(&self, index: usize) -> Result<Option<Vec<u8>>, Undecodable> {
+        Ok(self.try_get(index)?)
+    }
+
+    fn expiry(&self, index: usize) -> Result<Expiry, Undecodable> {
+        Ok(Expiry::from_millis(self.integer(index)?))
+    }
+}

@@ -1,0 +1,142 @@
+//! [`Sqlite`]: records in an SQLite database.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `mod.rs` | [`Sqlite`] |
+//! | `statements.rs` | the SQL of each operation |
+//! | `connections.rs` | the engine: one connection that writes, several that read |
+//! | `schema.rs`, `schema.sql` | the file and its tables |
+//! | `errors.rs` | what SQLite could not do |
+
+mod connections;
+mod errors;
+mod schema;
+mod statements;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::SqlitePool;
+
+use super::delegate::backend_in_sql;
+use super::table::Table;
+use crate::backend::{
+    Created, Error, Expiry, Generation, Key, Layout, Login, Outcome, Page, Purged, Record,
+    Revision, Stored,
+};
+use connections::Connections;
+use errors::reading;
+
+/// How long an operation waits for the turn to write, and for a connection.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// Keeps records in an SQLite database (3.37 or newer), for sessions on one machine that outlive
+/// the process. Several processes may share the file if its file system has locks; network file
+/// systems often have none.
+///
+/// Each operation is one statement, which also checks the record's owner. It is applied whole or
+/// not at all, even if the caller stops waiting. Writes of one process run in the order they
+/// came, and wait for those of other processes. Reads wait for no write.
+///
+/// Records expire by this machine's clock, which is SQLite's too. Expired records stay until they
+/// are purged ([`Cleanup`](crate::backend::Cleanup)). The cost of a purge grows with the rows that it
+/// removes: an index finds them by their expiry, and a trigger expires an owner's records when the
+/// owner is revoked or purged. Later records use the space again; the file shrinks only if you
+/// `VACUUM` it.
+///
+/// The backend does not count records: [strangers](crate::backend#records-of-strangers) can fill
+/// the file system. Give the file a quota or a volume of its own.
+///
+/// A database that is busy for 5 seconds is [unavailable](Error::is_unavailable), and so is a file
+/// that is damaged or no database. A row that is no record is [corrupt](Error::is_corrupt).
+///
+/// Needs tokio, and Rust 1.94, as sqlx 0.9 does.
+///
+/// ```no_run
+/// # async fn open() -> Result<(), silverback::backend::Error> {
+/// let backend = silverback::backend::Sqlite::open("/var/lib/shop/sessions.db").await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Sqlite(Arc<Table<Connections>>);
+
+impl Sqlite {
+    /// The tables, their indexes and triggers, as SQL. [`open`](Sqlite::open) creates the missing
+    /// ones; for a pool of your own, run it yourself. It changes nothing that exists.
+    ///
+    #[doc = concat!("```sql\n", include_str!("schema.sql"), "```")]
+    pub const SCHEMA: &str = schema::SCHEMA;
+
+    /// Opens the database in the file at `path`, and creates the file and the tables if they are
+    /// missing. The file's mode is 0600 where the system has modes.
+    ///
+    /// The database keeps a write-ahead log next to the file, and syncs every write to the disk
+    /// before it acknowledges it (`journal_mode = WAL`, `synchronous = FULL`).
+    ///
+    /// # Errors
+    /// [Usage](Error::is_usage), if a table exists with other columns; the error names them.
+    /// [Unavailable](Error::is_unavailable), if the file cannot be created or opened, is no
+    /// database, or is read-only and lacks tables.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = schema::make_file(path.as_ref())?;
+        let connections = Connections::open(&path);
+        let mut writer = connections.writer().await?;
+        schema::make_tables(&mut writer).await?;
+        drop(writer);
+        Ok(Sqlite(Arc::new(Table::new(connections))))
+    }
+
+    /// Opens the store in the file at `path`, and creates nothing: for programs that maintain the
+    /// store of a service.
+    ///
+    /// # Errors
+    /// [Usage](Error::is_usage), if there is no such file, or its database lacks our tables.
+    /// [Unavailable](Error::is_unavailable), if this program may not read and write the file, or
+    /// it is no database.
+    pub async fn open_existing(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = schema::find_file(path.as_ref())?;
+        let connections = Connections::open(&path);
+        let mut reader = connections.readers.acquire().await.map_err(reading)?;
+        schema::find_tables(&mut reader, &path).await?;
+        drop(reader);
+        Ok(Sqlite(Arc::new(Table::new(connections))))
+    }
+
+    /// Keeps records in the database of your pool, which must have the tables and triggers of
+    /// [`SCHEMA`](Sqlite::SCHEMA). Without the triggers, a later revocation could bring back
+    /// records that an earlier one ended.
+    ///
+    /// The pool's options are yours. Without `synchronous = FULL` (or `EXTRA`) a power failure may
+    /// lose acknowledged writes; without `journal_mode = WAL` reads and writes wait for each
+    /// other.
+    ///
+    /// ```no_run
+    /// # async fn open(pool: sqlx::SqlitePool) -> Result<(), sqlx::Error> {
+    /// use silverback::backend::Sqlite;
+    ///
+    /// sqlx::raw_sql(Sqlite::SCHEMA).execute(&pool).await?; // or in a migration
+    /// let backend = Sqlite::with_pool(pool);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_pool(pool: SqlitePool) -> Self {
+        Sqlite(Arc::new(Table::new(Connections::of_pool(pool))))
+    }
+}
+
+backend_in_sql!(Sqlite: owners, scan);
+
+/// The file's path.
+impl fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Sqlite")
+            .field(&self.0.engine.path())
+            .finish()
+    }
+}

@@ -1,0 +1,287 @@
+//! [`Statements`]: each operation of a backend as the SQL text of one statement and the list of
+//! the values that are bound to it.
+//!
+//! A text is whole and readable here and in the folders of the servers: no query builder. Which
+//! server runs it, and what its answer means, is not known here.
+
+#[cfg(feature = "postgres")]
+use std::sync::Arc;
+
+use sqlx::{SqlSafeStr, SqlStr};
+
+use crate::backend::{Error, Expiry, Generation, Key, Login, Record, Revision};
+
+/// A value that a statement names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bind {
+    /// The time at which the statement runs, for a server that uses this machine's clock.
+    #[cfg_attr(not(feature = "sqlite"), expect(dead_code))]
+    Now,
+    /// The row's key.
+    Key,
+    /// The key that the row moves to.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code))]
+    To,
+    /// The key after which a page begins; empty bytes for the first page.
+    After,
+    /// The revision that the caller has seen.
+    Seen,
+    /// The revision that the row gets.
+    New,
+    /// The expiry of the row, or of the owner's row.
+    Until,
+    /// The record's bytes.
+    Value,
+    /// The owner's name; NULL without an owner.
+    Owner,
+    /// The owner's generation; NULL without an owner.
+    Generation,
+    /// The number of the login that the record belongs to; NULL without an owner.
+    Login,
+    /// How many logins are added to the owner's count.
+    Logins,
+    /// The generation of the login that a revocation keeps, or NULL.
+    KeptGeneration,
+    /// The number of the login that a revocation keeps; 0 for none.
+    KeptLogin,
+    /// The most rows that the statement may answer or delete.
+    Limit,
+}
+
+/// A bound value, as servers take it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Value<'v> {
+    Integer(i64),
+    Bytes(&'v [u8]),
+    Null,
+}
+
+impl<'v> Value<'v> {
+    fn of(bytes: Option<&'v [u8]>) -> Self {
+        bytes.map_or(Value::Null, Value::Bytes)
+    }
+
+    fn number(number: u64) -> Self {
+        Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+/// SQL that this crate wrote. Values never become part of it.
+#[derive(Clone, Debug)]
+pub(super) enum Sql {
+    Fixed(&'static str),
+    /// Made for the names and types of a table.
+    #[cfg(feature = "postgres")]
+    Made(Arc<str>),
+}
+
+impl Sql {
+    #[cfg(any(feature = "postgres", test))]
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            Sql::Fixed(text) => text,
+            Sql::Made(text) => text,
+        }
+    }
+
+    pub(super) fn for_sqlx(&self) -> SqlStr {
+        match self {
+            Sql::Fixed(text) => text.into_sql_str(),
+            #[cfg(feature = "postgres")]
+            Sql::Made(text) => sqlx::AssertSqlSafe(text.clone()).into_sql_str(),
+        }
+    }
+}
+
+/// The SQL text of a statement, and the values of its parameters in their order.
+#[derive(Clone, Debug)]
+pub(super) struct Statement {
+    pub(super) sql: Sql,
+    pub(super) binds: &'static [Bind],
+}
+
+impl Statement {
+    /// A statement of our own tables.
+    pub(super) const fn fixed(sql: &'static str, binds: &'static [Bind]) -> Self {
+        Statement {
+            sql: Sql::Fixed(sql),
+            binds,
+        }
+    }
+
+    /// A statement for the table of a Go package.
+    #[cfg(feature = "postgres")]
+    pub(super) fn made(sql: String, binds: &'static [Bind]) -> Self {
+        Statement {
+            sql: Sql::Made(sql.into()),
+            binds,
+        }
+    }
+}
+
+/// The statements of a table.
+pub(super) struct Statements {
+    /// Answers value, expiry, revision, owner, generation and login of the live row.
+    pub(super) load: Statement,
+    /// Answers a row if there is a live one.
+    pub(super) find: Statement,
+    /// Writes a row where there is no live one.
+    pub(super) create: Statement,
+    /// `create` for a record with an owner, where that is another statement.
+    pub(super) create_owned: Option<Statement>,
+    /// Writes over the live row that has the seen revision.
+    pub(super) swap: Statement,
+    /// `swap` for a record with an owner, where that is another statement.
+    pub(super) swap_owned: Option<Statement>,
+    /// Changes the expiry of the live row that has the seen revision.
+    pub(super) touch: Statement,
+    /// Deletes the live row that has the seen revision.
+    pub(super) remove: Statement,
+    /// Writes over the live row that has the seen revision, its key included; `None` where rows
+    /// do not move.
+    pub(super) move_to: Option<Statement>,
+    /// Answers key, expiry, owner and the value's length of live rows, in the order of keys.
+    pub(super) page: Statement,
+    /// Deletes expired rows.
+    pub(super) purge: Statement,
+    /// `None` where rows have no owners.
+    pub(super) owners: Option<OwnerStatements>,
+    pub(super) revisions: Revisions,
+}
+
+#[cfg(test)]
+impl Statements {
+    /// All of them, in no order.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Statement> {
+        let owned = [&self.create_owned, &self.swap_owned, &self.move_to];
+        let owners = self.owners.iter().flat_map(|owners| {
+            [
+                &owners.generation,
+                &owners.begin,
+                &owners.revoke,
+                &owners.keys,
+                &owners.purge,
+            ]
+        });
+        [
+            &self.load,
+            &self.find,
+            &self.create,
+            &self.swap,
+            &self.touch,
+            &self.remove,
+            &self.page,
+            &self.purge,
+        ]
+        .into_iter()
+        .chain(owned.into_iter().flatten())
+        .chain(owners)
+    }
+}
+
+/// The statements of the owners' table.
+pub(super) struct OwnerStatements {
+    /// Answers the generation of the live row.
+    pub(super) generation: Statement,
+    /// Creates or prolongs the owner's row, adds to its logins, and answers its generation and its
+    /// number of logins.
+    pub(super) begin: Statement,
+    /// Gives the owner another generation.
+    pub(super) revoke: Statement,
+    /// Answers the keys of the owner's live rows.
+    pub(super) keys: Statement,
+    /// Deletes expired owners.
+    pub(super) purge: Statement,
+}
+
+/// The origin of a written row's revision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Revisions {
+    /// This crate chooses it ([`Bind::New`]), and the statement answers the number of written rows.
+    Chosen,
+    /// The server gives it: statements that write answer it as their only column.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code))]
+    Answered,
+}
+
+impl Revisions {
+    /// A revision for a row that is to be written; `None` if the server chooses it. It is random,
+    /// so that no revision comes back, also after rows were restored from a copy.
+    pub(super) fn choose(self) -> Result<Option<Revision>, Error> {
+        Ok(match self {
+            Revisions::Chosen => Some(Revision::new(*Generation::random()?.as_bytes())),
+            Revisions::Answered => None,
+        })
+    }
+}
+
+/// The values that an operation offers to a statement.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Parameters<'p> {
+    pub(super) key: Option<&'p Key>,
+    pub(super) to: Option<&'p Key>,
+    pub(super) seen: Option<&'p Revision>,
+    pub(super) new: Option<&'p Revision>,
+    pub(super) until: Option<Expiry>,
+    pub(super) value: Option<&'p [u8]>,
+    pub(super) owner: Option<&'p str>,
+    pub(super) generation: Option<&'p Generation>,
+    pub(super) login: Option<u64>,
+    pub(super) logins: u64,
+    pub(super) kept: Option<&'p Login>,
+    pub(super) limit: usize,
+}
+
+impl<'p> Parameters<'p> {
+    pub(super) fn of_key(key: &'p Key) -> Self {
+        Parameters {
+            key: Some(key),
+            ..Parameters::default()
+        }
+    }
+
+    pub(super) fn of_owner(owner: &'p str) -> Self {
+        Parameters {
+            owner: Some(owner),
+            ..Parameters::default()
+        }
+    }
+
+    /// The values of a record that is to be written.
+    pub(super) fn with_record(self, record: &'p Record) -> Self {
+        let owner = record.owner();
+        Parameters {
+            until: Some(record.expiry()),
+            value: Some(record.value()),
+            owner: owner.map(|owner| &*owner.name),
+            generation: owner.map(|owner| &owner.login.generation),
+            login: owner.map(|owner| owner.login.number),
+            ..self
+        }
+    }
+
+    /// The value that `bind` names. `time` is an expiry as the server takes it.
+    pub(super) fn value(&self, bind: Bind, time: impl Fn(Expiry) -> i64) -> Value<'p> {
+        let key = |key: Option<&'p Key>| Value::of(key.map(Key::as_bytes));
+        let revision = |revision: Option<&'p Revision>| Value::of(revision.map(Revision::as_bytes));
+        let generation = |of: Option<&'p Generation>| Value::of(of.map(|of| &of.as_bytes()[..]));
+        match bind {
+            Bind::Now => Value::Integer(time(Expiry::now())),
+            Bind::Key => key(self.key),
+            Bind::To => key(self.to),
+            // No key is empty.
+            Bind::After => Value::Bytes(self.key.map_or(&[], Key::as_bytes)),
+            Bind::Seen => revision(self.seen),
+            Bind::New => revision(self.new),
+            Bind::Until => Value::Integer(time(self.until.unwrap_or(Expiry::NEVER))),
+            Bind::Value => Value::of(self.value),
+            Bind::Owner => Value::of(self.owner.map(str::as_bytes)),
+            Bind::Generation => generation(self.generation),
+            Bind::Login => self.login.map_or(Value::Null, Value::number),
+            Bind::Logins => Value::number(self.logins),
+            Bind::KeptGeneration => generation(self.kept.map(|login| &login.generation)),
+            Bind::KeptLogin => Value::number(self.kept.map_or(0, |login| login.number)),
+            Bind::Limit => Value::number(self.limit as u64),
+        }
+    }
+}
