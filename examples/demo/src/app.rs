@@ -96,8 +96,7 @@ async fn draw(State(demo): State<Demo>, request: Request, next: Next) -> Respons
     let change = Change::of(response.headers());
     let exchange = Exchange::new(&demo.keys, received, change, page.is_remembered);
     let html = view::html(demo.place, &page, &exchange);
-    let (mut head, _) = response.into_parts();
-    head.headers.remove("content-length");
+    let (head, _) = response.into_parts();
     (head, Html(html)).into_response()
 }
 
