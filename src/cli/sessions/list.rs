@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use clap::Args;
 use serde_json::json;
-use silverback::backend::{Backend, Entry, Expiry, Key};
+use silverback::backend::{Backend, Entry, Expiry, Key, Stored};
 use silverback::codec::UnixTime;
 
 use super::super::Failure;
@@ -75,8 +75,10 @@ impl List {
         let mut keys = owners.keys(owner).await?;
         keys.sort();
         for key in keys.into_iter().take(self.limit) {
-            // The session may have ended since the keys were listed.
-            if let Some(stored) = backend.load(&key).await? {
+            // The session may have ended: then there is no record, or one without an owner.
+            let is_owned =
+                |stored: &Stored| stored.record.owner().is_some_and(|of| of.name == *owner);
+            if let Some(stored) = backend.load(&key).await?.filter(is_owned) {
                 self.print(&[Entry {
                     key,
                     expiry: stored.record.expiry(),
