@@ -105,23 +105,27 @@ fn measure(pages: &Server) -> Round {
     let crowd: Vec<Browser> = (0..CROWD).map(|_| Browser::new(port)).collect();
     let (each, beside_each) = while_it_runs(&mut other, || write(crowd));
     let mut hot = Browser::new(port);
-    let tabs = || Browser::with_cookie(port, hot.cookie());
-    let crowd = (0..CROWD).map(|_| tabs()).collect();
+    let cookie = hot.cookie();
+    let tab = || Browser::with_cookie(port, cookie.clone());
+    let crowd = (0..CROWD).map(|_| tab()).collect();
     let (one, beside_one) = while_it_runs(&mut other, || write(crowd));
     let saved = count(&mut hot);
     assert_eq!(saved, 7 + one.count(), "a write was not saved");
     let before = cpu_seconds(pages);
     let ((), beside_hang_ups) = while_it_runs(&mut other, || {
         for _ in 0..HANG_UPS {
-            tabs().ask_and_hang_up(Page::Write);
+            tab().ask_and_hang_up(Page::Write);
         }
         // Until all of them are served or given up.
         std::thread::sleep(TIME);
-        while saves_still(pages) {}
+        while works_still(pages) {}
     });
-    // The other user's own writes are among them: as many as it asked for.
+    // The other user's own writes are within.
     let cpu_seconds = cpu_seconds(pages) - before;
-    assert!(count(&mut hot) <= saved + HANG_UPS, "a write was done twice");
+    assert!(
+        count(&mut hot) <= saved + HANG_UPS,
+        "a write was done twice"
+    );
     other.check_that_all_was_saved();
     Round {
         per_second: [each.per_second(), one.per_second()],
@@ -149,7 +153,9 @@ fn write(crowd: Vec<Browser>) -> Latencies {
             })
         });
         let tasks: Vec<_> = tasks.collect();
-        let times = tasks.into_iter().map(|task| task.join().expect("a browser"));
+        let times = tasks
+            .into_iter()
+            .map(|task| task.join().expect("a browser"));
         times.flatten().collect()
     });
     Latencies::of(times, began.elapsed())
@@ -178,13 +184,20 @@ fn while_it_runs<R: Send>(other: &mut Browser, it: impl FnOnce() -> R + Send) ->
 fn cpu_seconds(pages: &Server) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pages.child.id()));
     let stat = stat.expect("it runs");
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    let ticks = fields.skip(11).take(2).map(|field| field.parse::<f64>().expect("ticks"));
+    let fields = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace();
+    let ticks = fields
+        .skip(11)
+        .take(2)
+        .map(|field| field.parse::<f64>().expect("ticks"));
     ticks.sum::<f64>() / 100.0
 }
 
 /// Whether a server works more than one other user makes it.
-fn saves_still(pages: &Server) -> bool {
+fn works_still(pages: &Server) -> bool {
     let before = cpu_seconds(pages);
     std::thread::sleep(Duration::from_secs(1));
     cpu_seconds(pages) - before > 0.6
