@@ -283,7 +283,7 @@ pub(super) async fn ask(asked: &str) {
                 Folders::Gorillas => "",
             };
             let closed = folder.join(closed);
-            fs::set_permissions(closed, fs::Permissions::from_mode(0)).expect("our own");
+            fs::set_permissions(closed, fs::Permissions::from_mode(0o0)).expect("our own");
         }
         _ => opened.extend(std::iter::from_fn(|| fs::File::open("/dev/null").ok())),
     }

@@ -160,7 +160,7 @@ pub(super) fn need_no_thread_of_the_application(kind: Folders) -> Result<(), Fai
         runtime.spawn_blocking(move || gate.recv().is_err());
         open
     });
-    let done = runtime.block_on(async {
+    let done: Result<_, silverback::backend::Error> = runtime.block_on(async {
         let backend = kind.open(&folder)?;
         let key = Key::new("a")?;
         let done = async {
@@ -168,7 +168,7 @@ pub(super) fn need_no_thread_of_the_application(kind: Folders) -> Result<(), Fai
             backend.load(&key).await
         };
         let done = tokio::time::timeout(WATCHDOG, done).await;
-        Ok::<_, silverback::backend::Error>(done.ok().transpose()?)
+        done.ok().transpose()
     });
     drop(gates);
     assert!(done?.flatten().is_some(), "it waits for the application");
