@@ -1,6 +1,6 @@
 //! [`Layout`]: whose rows a backend's records are.
 
-#[cfg(any(feature = "postgres", feature = "dynamodb"))]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "dynamodb"))]
 use super::{Error, Key};
 
 /// Whose rows a backend keeps: its own, or those of a Go package, which say less, and which
@@ -36,7 +36,7 @@ impl Layout {
 
 /// Refuses what is no key of a row that a Go package keeps: all of them are letters, digits,
 /// `-` and `_`.
-#[cfg(any(feature = "postgres", feature = "dynamodb"))]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "dynamodb"))]
 pub(super) fn plain_key(key: &Key) -> Result<&str, Error> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let text = std::str::from_utf8(key.as_bytes()).ok();

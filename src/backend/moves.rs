@@ -41,7 +41,7 @@ pub trait Moves: Send + Sync {
 }
 
 /// What is said of a key that has a record.
-#[cfg(any(feature = "postgres", feature = "dynamodb"))]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "dynamodb"))]
 pub(super) fn taken() -> Error {
     Error::usage("another record has the new key")
 }
