@@ -162,8 +162,8 @@ impl CookieStore {
     /// an owner can be ended at once. Each request of such a session then waits for the answer, and
     /// gets 503 if `epochs` does not answer.
     ///
-    /// A login that began without `epochs` has no epoch, and its session is refused. A store without
-    /// `epochs` refuses sessions that have an epoch.
+    /// A login that began without `epochs` has no epoch, and its session is refused. A store
+    /// without `epochs` refuses sessions that have an epoch.
     #[must_use]
     pub fn epochs(mut self, epochs: impl Epochs) -> Self {
         self.epochs = Some(Arc::new(epochs));
