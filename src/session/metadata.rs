@@ -98,8 +98,8 @@ impl Metadata {
     }
 
     /// Returns the metadata of a session that was sealed at `date`. A Go program, or a service with
-    /// other limits, may have written it. So its last use is `date` or later, and its limits are
-    /// never longer than those of this store.
+    /// other limits, may have written it. So its last use is `date` or later, and its deadline is
+    /// never later than this store's limits allow.
     pub(super) fn loaded(carried: Option<Self>, date: UnixTime, lifetime: &Lifetime) -> Self {
         let mut metadata = carried.unwrap_or_else(|| Metadata::new(lifetime, date));
         metadata.seen = metadata.seen.max(date);
