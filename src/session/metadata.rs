@@ -36,7 +36,7 @@ const FLAGS: [(&str, (bool, bool, bool)); 8] = [
 pub(super) struct Metadata {
     pub(super) created: UnixTime,
     pub(super) seen: UnixTime,
-    /// The absolute end, or `None` if the lifetime has no absolute limit.
+    /// The absolute end, or `None` for never.
     pub(super) deadline: Option<UnixTime>,
     /// True if the program set the deadline, so that other limits can only shorten it.
     pub(super) own_deadline: bool,

@@ -108,9 +108,9 @@ use row_locks::RowLocks;
 ///
 /// A row's key is the hash of the ID. The row is encrypted and bound to its key, with separate
 /// keys. Therefore a person with read or write access to the server's rows can neither use nor
-/// create a session, nor move one to another ID. Such a person sees which users are logged in (owners
-/// are listed in the clear), when a row expires and how long it is, and could restore an older
-/// state of a row.
+/// create a session, nor move one to another ID. Such a person sees which users are logged in
+/// (owners are listed in the clear), when a row expires and how long it is, and could restore an
+/// older state of a row.
 #[derive(Clone)]
 pub struct ServerStore(Arc<Shared>);
 
