@@ -162,8 +162,9 @@ impl Rows {
     }
 
     /// Updates the session's last use from the record's expiry, since a touch changes only the
-    /// expiry. The expiry is ignored if it means a last use in the future. Then the limits were
-    /// longer, the record has no expiry, or another program wrote it.
+    /// expiry. The expiry is ignored if it would mean a last use in the future, beyond the clock
+    /// skew. In that case the limits were longer, the record has no expiry, or another program
+    /// wrote it.
     fn see_touches(&self, metadata: &mut Metadata, expiry: Expiry) {
         let now = (self.clock)();
         let limits = metadata.limits(&self.lifetime);

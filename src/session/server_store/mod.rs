@@ -68,8 +68,8 @@ use row_locks::RowLocks;
 ///   changes in the session under the new ID, and sets no cookie.
 /// - **A late request never replaces a good cookie.** If a login or a renewal has replaced the
 ///   request's ID, the request sees an anonymous session ([moved](Refusal::Moved)). Its changes are
-///   not kept, and its response neither sets nor removes a cookie. With a
-///   [`renewal_grace`](ServerOptions::renewal_grace), the request can read the session.
+///   not kept, and its response neither sets nor removes a cookie. After a renewal, a
+///   [`renewal_grace`](ServerOptions::renewal_grace) lets it read the session.
 /// - **No update is lost.** If another request has saved the session, this request's
 ///   [changes](super::Session::update) are applied again to the saved content. If a user has logged
 ///   in or out, or the owner's sessions were revoked, this request is gone instead:
