@@ -1,26 +1,26 @@
-//! The Cookie fields of a request, read as Go's net/http does: which values came
-//! under a name, and whether there are more than one browser sends.
+//! The Cookie fields of a request, parsed as in Go's net/http: the values under a name, or a
+//! refusal if there are more cookies than a browser sends.
 //!
 //! Source: `readCookies` in Go's `net/http/cookie.go`; the limits are our own.
 
-/// The bytes and pairs of a request's Cookie fields that are read at most: more than browsers keep
-/// for one site, so that no cookies of other hosts hide ours. (Chromium keeps 180 of 4 KiB.)
-/// Servers have limits of their own for a request's head, often lower ones.
+/// The most bytes and pairs that are read of a request's Cookie fields. Browsers keep less for one
+/// site, so cookies of other hosts cannot hide ours. (Chromium keeps 180 cookies of 4 KiB.) Servers
+/// limit a request's head themselves, often to fewer bytes.
 const MOST_BYTES: usize = 1024 * 1024;
 const MOST_PAIRS: usize = 4096;
-/// The cookies of one name that are looked at: each costs a MAC, and perhaps a read.
+/// The most cookies of one name that are examined: each costs a MAC, and perhaps a read.
 const MOST_OF_A_NAME: usize = 8;
 
 /// All Cookie fields of a request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CookieHeader {
-    /// The fields, joined as RFC 9113, section 8.2.3 joins them.
+    /// The fields, joined as in RFC 9113, section 8.2.3.
     text: Vec<u8>,
-    /// Whether there are more bytes than are read.
+    /// True if the fields have more than `MOST_BYTES` bytes; they are then not read.
     too_long: bool,
 }
 
-/// There are too many cookies to look at each.
+/// The request has too many cookies to examine each.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TooMany;
 
@@ -44,7 +44,7 @@ impl CookieHeader {
         header
     }
 
-    /// The different values that came under `name`, in order.
+    /// Returns the different values under `name`, in order.
     pub(super) fn values<'h>(&'h self, name: &str) -> Result<Vec<&'h str>, TooMany> {
         if self.too_long {
             return Err(TooMany);
@@ -77,7 +77,7 @@ impl CookieHeader {
     }
 }
 
-/// What stands between the semicolons.
+/// Splits the text at its semicolons.
 fn pairs_of(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
@@ -89,30 +89,30 @@ fn pairs_of(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The value of a pair, if it has that name. Names are compared as they are: never
-/// decoded, nor in another case.
+/// Returns the value of a pair if the pair has that name. Names must match exactly: they are not
+/// decoded, and the case of letters counts.
 fn value_under<'p>(name: &str, pair: &'p [u8]) -> Option<&'p [u8]> {
     let end = memchr::memchr(b'=', pair).unwrap_or(pair.len());
     let (of, value) = pair.split_at_checked(end)?;
     (trim(of) == name.as_bytes()).then(|| value.get(1..).unwrap_or_default())
 }
 
-/// The value without one pair of double quotes; none if it holds a byte that no
-/// cookie value has.
+/// Returns the value without one pair of double quotes, or `None` if it holds a byte that is not
+/// allowed in a cookie's value.
 fn readable(value: &[u8]) -> Option<&str> {
     let value = match value {
         [b'"', inner @ .., b'"'] => inner,
         value => value,
     };
     let is_wrong = |byte: u8| !matches!(byte, 0x20 | 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-    // All bytes are looked at, since that is faster than to stop at the first wrong one.
+    // Checks all bytes, since that is faster than stopping at the first wrong one.
     match value.iter().fold(false, |any, byte| any | is_wrong(*byte)) {
         true => None,
         false => std::str::from_utf8(value).ok(),
     }
 }
 
-/// Without spaces and tabs at its ends.
+/// Removes spaces and tabs at both ends.
 fn trim(bytes: &[u8]) -> &[u8] {
     let is_text = |byte: &u8| !matches!(byte, b' ' | b'\t');
     let start = bytes.iter().position(is_text).unwrap_or(bytes.len());

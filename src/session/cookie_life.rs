@@ -1,6 +1,6 @@
-//! [`CookieLife`]: how long a client keeps a session's cookie, and which date the cookie has.
+//! [`CookieLife`]: how long a client keeps a session's cookie, and the date in the cookie.
 //!
-//! How long the session itself lives is [`Lifetime`]'s.
+//! [`Lifetime`] defines how long the session itself lasts.
 
 use std::time::Duration;
 
@@ -10,20 +10,20 @@ use super::Lifetime;
 use super::lifetime::LONGEST_MAX_AGE;
 use super::metadata::{Metadata, earlier};
 
-/// The end of a persistent cookie whose session has no end.
+/// The end of a persistent cookie, if its session has no end.
 const NEVER: UnixTime = UnixTime::from_secs(u64::MAX);
 
-/// How long clients keep the cookies of one store.
+/// The rules for how long clients keep the cookies of one store.
 #[derive(Clone)]
 pub(super) struct CookieLife {
     pub(super) lifetime: Lifetime,
-    /// Whether every cookie is kept when the browser closes, not only those of remembered
+    /// True if clients keep every cookie when the browser closes, not only those of remembered
     /// sessions.
     pub(super) persists: bool,
-    /// Whether a cookie ends with the row's expiry, as the cookies of Go's stores do. A cookie
-    /// that Go set before ends then, so each move of the expiry needs a new cookie.
+    /// True if a cookie ends with the row's expiry, as the cookies of Go's stores do. A cookie that
+    /// Go has set also ends then, so each new expiry needs a new cookie.
     pub(super) ends_with_row: bool,
-    /// Whether the codec refuses cookies of a certain age.
+    /// True if the codec has a `max_age`, and so refuses older cookies.
     pub(super) codec_expires: bool,
 }
 
@@ -37,7 +37,7 @@ impl CookieLife {
         }
     }
 
-    /// When the client drops the cookie; none, if it does so when the browser closes.
+    /// Returns when the client drops the cookie, or `None` if it does so when the browser closes.
     pub(super) fn end(&self, metadata: &Metadata) -> Option<UnixTime> {
         let limits = metadata.limits(&self.lifetime);
         let end = match metadata.deadline {
@@ -48,14 +48,14 @@ impl CookieLife {
         persists.then(|| end.unwrap_or(NEVER))
     }
 
-    /// The cookie's Max-Age at `now`; none, if it ends when the browser closes.
+    /// Returns the cookie's Max-Age at `now`, or `None` if the cookie ends when the browser closes.
     pub(super) fn max_age(&self, metadata: &Metadata, now: UnixTime) -> Option<Duration> {
         Some(self.end(metadata)?.since(now).min(LONGEST_MAX_AGE))
     }
 
-    /// Whether cookies, and rows that the codec seals, get the date of the last noted use
-    /// instead of the session's first: without an absolute limit, the codec would refuse the
-    /// first date while the session is still in use.
+    /// Returns whether cookies, and rows that the codec seals, are dated at the last noted use, not
+    /// at the session's beginning. Without an absolute limit, the codec would refuse the first date
+    /// while the session is still in use.
     pub(super) fn redates(&self, metadata: &Metadata) -> bool {
         self.codec_expires && metadata.limits(&self.lifetime).slides()
     }
@@ -105,7 +105,7 @@ mod tests {
         go.ends_with_row = true;
         assert_eq!(go.end(&metadata(at(9_000), false)), at(4_600));
         assert_eq!(go.end(&metadata(at(2_000), false)), at(2_000));
-        // Without any end: as long as browsers keep a cookie.
+        // Without any limit, the cookie lasts as long as browsers keep one.
         let endless = CookieLife::new(lifetime.without_idle(), true);
         let max_age = endless.max_age(&metadata(None, false), NOW);
         assert_eq!(max_age, Some(LONGEST_MAX_AGE));

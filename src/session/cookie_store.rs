@@ -1,5 +1,4 @@
-//! [`CookieStore`]: the whole session lives in the cookie, and no server keeps
-//! anything.
+//! [`CookieStore`]: the whole session is in the cookie, and no server stores anything.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,8 +16,8 @@ use super::room::longest_payload;
 use super::store::{Backing, Clock, Kept, Loaded, Record, Save, Saved, Setup};
 use super::{CookieOptions, Epoch, Epochs, Error, Lifetime, Refusal, Values};
 
-/// Keeps each session in its cookie, sealed by a codec: gorilla's `CookieStore`, byte
-/// for byte, so that a Go program with the same keys and cookie name shares the
+/// Keeps each session in its cookie, sealed by a codec. The cookies are those of gorilla's
+/// `CookieStore`, byte for byte: a Go program with the same keys and cookie name shares the
 /// sessions.
 ///
 /// ```
@@ -30,32 +29,34 @@ use super::{CookieOptions, Epoch, Epochs, Error, Lifetime, Refusal, Values};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// # What it cannot do
+/// # Limits
 ///
-/// Nothing here remembers what was given to whom. So
-/// - **logging out removes the cookie from that browser only**; a copy of it made
-///   before keeps working until it has been idle for too long or is past its absolute
-///   limit. With [`epochs`](CookieStore::epochs) all sessions of an owner can be ended;
-/// - **of two requests at once, the one that answers last wins**: what the other wrote
-///   is lost, and a slow answer can bring back what a fast one changed, a logout too;
-/// - a client that sends an old cookie again is back in the old session.
+/// The store keeps no record of the cookies that it has issued. Therefore:
 ///
-/// Put nothing in such a session that must not be replayed or lost: no balances, no
-/// one-time tokens. Without a block key, clients can read their sessions, too.
+/// - **A logout removes the cookie from that browser only.** An earlier copy of the cookie keeps
+///   working until its idle limit or its absolute limit has passed. With
+///   [`epochs`](CookieStore::epochs), all sessions of an owner can be ended.
+/// - **Of two concurrent requests, the later response wins.** The changes of the other request are
+///   lost. A slow response can also undo the change of a faster one, even a logout.
+/// - A client that sends an old cookie again returns to the old session.
 ///
-/// Never use one cookie name and key for this and for a gorilla store that keeps its
-/// sessions in a server: the text of a row would be a valid cookie.
+/// Store nothing in such a session that must not be replayed or lost, such as balances or one-time
+/// tokens. Without a block key, clients can also read their sessions.
+///
+/// Never use one cookie name and key both here and in a gorilla store that keeps its sessions in a
+/// server: the text of a row would be a valid cookie.
 ///
 /// # Dates
 ///
-/// A session's cookie keeps the date it began with (a [login](super::Session::login)
-/// begins anew), whoever seals it again: so the codec's `max_age` bounds the whole
-/// session, also for a Go program that reads it. What a Go program writes is dated
-/// then; it counts as use.
+/// A session's cookie keeps the date on which the session began, even when it is sealed again. (A
+/// [login](super::Session::login) begins a new session.) Thus the codec's `max_age` limits the
+/// whole session, also for a Go program that reads it. A cookie that a Go program writes has the
+/// date of that write, and the write counts as use of the session.
 ///
-/// A lifetime [without an absolute limit](Lifetime::without_absolute) has no such bound: its
-/// cookies are dated anew with each save, as gorilla's are. Beside a Go program with gorilla's
-/// default `MaxAge` of 30 days, so that sessions and cookies last as long on both sides:
+/// With a lifetime [without an absolute limit](Lifetime::without_absolute), `max_age` does not
+/// limit the session: each save gives the cookie a new date, as gorilla does. To share sessions
+/// with a Go program that has gorilla's default `MaxAge` of 30 days, give both sides the same
+/// limits:
 ///
 /// ```
 /// # use std::time::Duration;
@@ -69,8 +70,9 @@ use super::{CookieOptions, Epoch, Epochs, Error, Lifetime, Refusal, Values};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A cookie sealed by an older key, or not used for a tenth of the idle limit, is sealed
-/// anew when the session is saved; the latter also without being written to.
+/// A save seals the cookie again if it was sealed with an older key, or if a tenth of the idle
+/// limit has passed since its last noted use. In the latter case it is sealed again even if the
+/// request changes nothing.
 #[derive(Clone)]
 #[doc(alias = "NewCookieStore")]
 pub struct CookieStore {
@@ -80,23 +82,26 @@ pub struct CookieStore {
 }
 
 impl CookieStore {
-    /// A store with the default cookie and lifetime: `__Host-id`, 30 minutes idle and
-    /// 12 hours in all.
+    /// Creates a store with the default cookie and lifetime: `__Host-id`, 30 minutes idle and 12
+    /// hours in all.
     ///
     /// # Errors
-    /// As [`with_options`](CookieStore::with_options).
+    /// Returns the errors of [`with_options`](CookieStore::with_options).
     pub fn new(codec: impl Codec + 'static) -> Result<Self, Error> {
         CookieStore::with_options(codec, CookieOptions::new(), Lifetime::new())
     }
 
-    /// A store with a cookie and a lifetime of your own.
+    /// Creates a store with the given cookie and lifetime.
     ///
     /// # Errors
-    /// Usage, for options that do not go together; for a codec whose `max_age` is shorter
-    /// than the absolute limit or that has a `min_age` (as far as it names its
-    /// [`secure_cookies`](Codec::secure_cookies); a codec of your own that has none must see
-    /// to it), or whose serializer cannot hold a session: gob and JSON can, and formats of
-    /// your own that say what they hold.
+    /// Returns a usage error in each of these cases:
+    ///
+    /// - The options contradict each other.
+    /// - The codec's `max_age` is shorter than the absolute limit, or the codec has a `min_age`.
+    ///   Only its [`secure_cookies`](Codec::secure_cookies) are checked. If your own codec does not
+    ///   name them, it must meet these conditions by itself.
+    /// - The codec's serializer cannot hold a session. Gob and JSON can, and so can your own
+    ///   formats if they are self-describing.
     pub fn with_options(
         codec: impl Codec + 'static,
         cookie: CookieOptions,
@@ -113,13 +118,14 @@ impl CookieStore {
         })
     }
 
-    /// Writes sessions so that a Go program which has gorilla/sessions' `CookieStore` with
-    /// the same keys and name can read each of them: structs as Go's, and no type that the
-    /// program does not know. Without it, a Go program still reads sessions of basic types.
+    /// Writes sessions so that a Go program can read each of them. The program uses
+    /// gorilla/sessions' `CookieStore` with the same keys and cookie name. Structs are written as
+    /// Go structs, and types that the program does not know are refused. Without this option, a Go
+    /// program can read only sessions of basic types.
     ///
-    /// It knows the basic types, slices of them, `[]interface {}`, what is in the session
-    /// already, and what [`known_types`](CookieStore::known_types) names. A session whose
-    /// values are of other types is refused when they are inserted.
+    /// The program is assumed to know the basic types, slices of them, `[]interface {}`, the types
+    /// already in the session, and the types in [`known_types`](CookieStore::known_types).
+    /// Inserting a value of any other type is an error.
     ///
     /// ```
     /// # use silverback::codec::{Codecs, KeyPairs};
@@ -133,10 +139,10 @@ impl CookieStore {
         self.known_types(std::iter::empty::<&str>())
     }
 
-    /// [`shared_with_go`](CookieStore::shared_with_go) with a program that registers these
-    /// types itself (`gob.Register`), by the names that Go gives them: `time.Time`,
-    /// `map[string]interface {}`, `main.User` or `example.com/shop.User` for a struct. The
-    /// fields of a struct must be of the types that Go's has.
+    /// Enables [`shared_with_go`](CookieStore::shared_with_go) for a Go program that also registers
+    /// the types `names` (`gob.Register`). Use the names that Go gives them: `time.Time`,
+    /// `map[string]interface {}`, and `main.User` or `example.com/shop.User` for a struct. The
+    /// fields of a struct must have the types of the fields in Go.
     ///
     /// ```
     /// # use silverback::codec::{Codecs, KeyPairs};
@@ -152,28 +158,28 @@ impl CookieStore {
         self
     }
 
-    /// Asks `epochs` about each session that somebody is logged in to, so that all
-    /// sessions of an owner can be ended at once. Each such request then waits for an
-    /// answer, and gets 503 if there is none.
+    /// Checks the owner's epoch in `epochs` for each session with a login, so that all sessions of
+    /// an owner can be ended at once. Each request of such a session then waits for the answer, and
+    /// gets 503 if `epochs` does not answer.
     ///
-    /// Sessions that somebody logged in to before are refused: they have no epoch. So are
-    /// those with one where a store has no `epochs` to ask.
+    /// A login that began without `epochs` has no epoch, and its session is refused. A store
+    /// without `epochs` refuses sessions that have an epoch.
     #[must_use]
     pub fn epochs(mut self, epochs: impl Epochs) -> Self {
         self.epochs = Some(Arc::new(epochs));
         self
     }
 
-    /// Ends all sessions of an owner: after a password was changed, or an account closed.
+    /// Ends all sessions of an owner: after a change of password, or when an account is closed.
     ///
     /// # Errors
-    /// Usage, without [`epochs`](CookieStore::epochs); unavailable, if they do not answer.
+    /// Returns a usage error without [`epochs`](CookieStore::epochs), and an unavailable error if
+    /// `epochs` does not answer.
     pub async fn revoke(&self, owner: &str) -> Result<(), Error> {
         Backing::revoke(self, owner).await
     }
 
-    /// Takes the time from `clock` instead of the system: for tests of what happens when
-    /// time passes.
+    /// Takes the time from `clock` instead of the system, for tests in which time passes.
     #[must_use]
     pub fn clock(mut self, clock: impl Fn() -> UnixTime + Send + Sync + 'static) -> Self {
         self.setup.clock = Arc::new(clock) as Clock;
@@ -185,8 +191,7 @@ impl CookieStore {
         self.epochs.as_deref().ok_or_else(none)
     }
 
-    /// The session in a cookie, if it is one and still lives. Not asked yet is whether it
-    /// was revoked.
+    /// Opens the session in a cookie, and checks its limits. Revocation is not checked yet.
     fn open(&self, cookie: &str) -> Result<Loaded, Error> {
         let now = self.setup.now();
         let mut payload = Vec::with_capacity(cookie.len());
@@ -199,7 +204,8 @@ impl CookieStore {
         };
         Ok(match self.read(&opened, payload, now) {
             Ok(record) => Loaded::Live(Box::new(record)),
-            // Past its limits, or no session at all.
+            // The payload is no session. Any other refusal means that the session is past its
+            // limits.
             Err(Refusal::NotValid) => Loaded::Refused(Refusal::NotValid),
             Err(over) => Loaded::Dead(over),
         })
@@ -231,7 +237,7 @@ impl CookieStore {
         sealed.map_err(Error::of_codec)
     }
 
-    /// Whether the owner's sessions of that epoch were revoked.
+    /// Returns whether the epoch of that login was revoked.
     async fn is_revoked(&self, login: &Login) -> Result<bool, Error> {
         match &self.epochs {
             None => Ok(login.begun.is_some()),
@@ -242,7 +248,7 @@ impl CookieStore {
         }
     }
 
-    /// The epoch that a session to be saved is of.
+    /// Returns the epoch of a session that is to be saved.
     async fn epoch(&self, save: &Save) -> Result<Option<Epoch>, Error> {
         let Metadata {
             deadline, login, ..
@@ -258,7 +264,7 @@ impl CookieStore {
         match (&self.epochs, login.epoch()) {
             (Some(epochs), None) => epochs.begin(owner, *deadline).await.map(Some),
             (Some(epochs), Some(epoch)) if save.lasts_longer => {
-                // If the owner was revoked meanwhile, the session stays of its own epoch.
+                // If the owner was revoked concurrently, the session keeps its old epoch.
                 epochs.begin(owner, *deadline).await?;
                 Ok(Some(epoch.clone()))
             }
@@ -267,7 +273,7 @@ impl CookieStore {
     }
 }
 
-/// The longest that a login can have begun with.
+/// Returns the longest record of a login's beginning.
 fn longest() -> Begun {
     Begun::in_cookie(Epoch::longest())
 }
@@ -293,7 +299,7 @@ impl Backing for CookieStore {
 
     async fn save(&self, save: Save, _: CancellationToken) -> Result<Saved, Error> {
         if save.revokes_others {
-            // What cannot be sealed revokes nobody.
+            // A session that cannot be sealed must not revoke others.
             let content = save.content.clone().begun(Some(&longest()));
             self.seal(&content, save.sealed_at)?;
         }
@@ -319,7 +325,7 @@ impl Backing for CookieStore {
         Ok(longest.map(|longest| longest.saturating_sub(payload.len())))
     }
 
-    /// Nothing is kept anywhere.
+    /// Does nothing: no server has a record of the session.
     async fn end(&self, _: &Kept) -> Result<bool, Error> {
         Ok(true)
     }
@@ -330,7 +336,7 @@ impl Backing for CookieStore {
     }
 }
 
-/// The cookie's name; nothing of keys.
+/// Shows the cookie's name and the lifetime, and no keys.
 impl fmt::Debug for CookieStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CookieStore")

@@ -1,6 +1,6 @@
 //! [`CookieWriter`]: the Set-Cookie text of a session's cookie.
 //!
-//! The text is our own, not a cookie library's: the parts that are the same for each cookie are
+//! The text is built here, not by a cookie library: the parts that are the same for each cookie are
 //! written once, when the store is built.
 
 use std::time::Duration;
@@ -9,12 +9,12 @@ use super::cookie_options::{CookieOptions, InsecureHttp, SameSite, Scope};
 use super::foreign_cookies::Place;
 use super::{Error, Refusal};
 
-/// Checked options, with what is the same in each Set-Cookie written already.
+/// Checked options, with the constant parts of each Set-Cookie already written.
 #[derive(Clone, Debug)]
 pub(super) struct CookieWriter {
     options: CookieOptions,
     attributes: String,
-    /// One for each of the scopes.
+    /// The removals, one for each of the scopes.
     removals: Vec<String>,
     scopes: Vec<Scope>,
 }
@@ -30,7 +30,7 @@ impl CookieWriter {
         }
         let removals = scopes.iter().map(|scope| {
             let attributes = attributes(&options, scope);
-            // Expires is for what does not know Max-Age.
+            // Expires is for clients that do not know Max-Age.
             format!(
                 "{}={attributes}; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
                 options.name
@@ -48,7 +48,7 @@ impl CookieWriter {
         &self.options.name
     }
 
-    /// True if no other host can have set a cookie of the name.
+    /// Returns whether no other host can have set a cookie of this name.
     pub(super) fn is_host_bound(&self) -> bool {
         self.options.is_host_bound()
     }
@@ -61,12 +61,12 @@ impl CookieWriter {
         self.options.partitioned
     }
 
-    /// The scopes in which the application sets the cookie, or once did.
+    /// Returns the scopes in which the application sets the cookie, or has set it before.
     pub(super) fn scopes(&self) -> impl Iterator<Item = &Scope> {
         self.scopes.iter()
     }
 
-    /// The Set-Cookie that keeps `value`, for `max_age` or until the browser closes.
+    /// Returns the Set-Cookie that stores `value` for `max_age`, or until the browser closes.
     pub(super) fn set(&self, value: &str, max_age: Option<Duration>) -> String {
         let room = self.name().len() + value.len() + self.attributes.len() + 32;
         let mut text = String::with_capacity(room);
@@ -80,19 +80,19 @@ impl CookieWriter {
         text
     }
 
-    /// The Set-Cookies that remove the cookie: first the one that removes what
-    /// [`set`](CookieWriter::set) set, then those of its former scopes.
+    /// Returns the Set-Cookies that remove the cookie: first from the scope in which
+    /// [`set`](CookieWriter::set) stores it, then from its former scopes.
     pub(super) fn removals(&self) -> impl Iterator<Item = &String> {
         self.removals.iter()
     }
 
-    /// The Set-Cookies that remove the cookie from its former scopes.
+    /// Returns the Set-Cookies that remove the cookie from its former scopes.
     pub(super) fn former_removals(&self) -> impl Iterator<Item = &String> {
         self.removals().skip(1)
     }
 
-    /// The Set-Cookie that removes a cookie of that name from another place. It is short, since
-    /// there may be many: it has the flags that browsers ask for to accept it, and no more.
+    /// Returns the Set-Cookie that removes a cookie of this name from another place. A response may
+    /// have many of them, so it is short: it has only the flags without which browsers ignore it.
     pub(super) fn removal_at(&self, place: Place<'_>) -> String {
         let mut text = format!("{}=; Path={}", self.name(), place.path);
         if let Some(domain) = place.domain {
@@ -110,12 +110,12 @@ impl CookieWriter {
         text + "; Max-Age=0"
     }
 
-    /// Whether a cookie that was refused for this is removed from the client.
+    /// Returns whether a cookie with this refusal is removed from the client.
     pub(super) fn removes(&self, refusal: Refusal) -> bool {
         self.options.removes_not_valid && refusal == Refusal::NotValid
     }
 
-    /// Refuses to send a cookie that anybody could read on the way.
+    /// Refuses to send a cookie over a connection that others can read.
     pub(super) fn check_host(&self, is_loopback: bool) -> Result<(), Error> {
         match self.options.insecure_http {
             InsecureHttp::OnLoopback if !is_loopback => Err(Error::usage(
@@ -152,8 +152,8 @@ fn attributes(options: &CookieOptions, scope: &Scope) -> String {
     text
 }
 
-/// Whether a cookie's value is made of nothing else (RFC 6265, section 4.1.1). All bytes
-/// are looked at, since that is faster than to stop at the first wrong one.
+/// Returns whether a cookie's value has only allowed characters (RFC 6265, section 4.1.1). Checks
+/// all bytes, since that is faster than stopping at the first wrong one.
 pub(super) fn is_cookie_value(value: &str) -> bool {
     let is_wrong =
         |byte: u8| !matches!(byte, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e);

@@ -1,4 +1,4 @@
-//! [`DataModel`]: how serde values become a session's gob, which depends on who reads it.
+//! [`DataModel`]: how serde values become a session's gob, depending on the programs that read it.
 
 use std::sync::Arc;
 
@@ -9,24 +9,25 @@ use crate::gob::{Audience, Draft, Error, Interface, KnownTypes};
 
 use super::Values;
 
-/// The types that gorilla/sessions registers besides those of `encoding/gob`: `sessions.go`.
+/// The types that gorilla/sessions registers, in addition to those of `encoding/gob`:
+/// `sessions.go`.
 const GORILLA: [&str; 1] = ["[]interface {}"];
 
-/// How serde values become gob.
+/// The rules by which serde values become gob.
 #[derive(Clone, Debug, Default)]
 pub(super) enum DataModel {
-    /// Structs are maps with all their fields, so that empty, zero and nothing stay apart: no
-    /// Go program reads the session.
+    /// For sessions that no Go program reads. Structs are maps with all their fields, so that empty
+    /// values, zeros and missing values stay different.
     #[default]
     Native,
-    /// The same of what every format has: the codec's serializer is not gob.
+    /// The same, limited to the types that every format has: the codec's serializer is not gob.
     Plain,
-    /// Go's types, of which a Go program that reads the session knows only these.
+    /// Go's types. A Go program reads the session, and knows only these types.
     Go(Arc<KnownTypes>),
 }
 
 impl DataModel {
-    /// That of sessions which no Go program reads.
+    /// Returns the model of sessions that no Go program reads.
     pub(super) fn of(serializer: &Serializer) -> Self {
         match serializer {
             Serializer::Gob => DataModel::Native,
@@ -34,8 +35,8 @@ impl DataModel {
         }
     }
 
-    /// That of sessions which a Go program reads with gorilla/sessions, and which registers
-    /// `known` itself. Other formats than gob have no types to know.
+    /// Returns the model of sessions that a Go program reads with gorilla/sessions. The program
+    /// registers `known` itself. Formats other than gob have no type names.
     pub(super) fn gorilla(serializer: &Serializer, known: &[String]) -> Self {
         let of_gorilla = GORILLA.into_iter().map(str::to_owned);
         match serializer {
@@ -44,15 +45,16 @@ impl DataModel {
         }
     }
 
-    /// That of sessions which a Go program reads, and which registers `known` itself.
+    /// Returns the model of sessions that a Go program reads. The program registers `known`
+    /// itself.
     pub(super) fn go(known: impl IntoIterator<Item = String>) -> Self {
         let mut types = KnownTypes::default();
         types.extend(known);
         DataModel::Go(Arc::new(types))
     }
 
-    /// The same for a session that holds `values` already: a Go program put them there, or
-    /// was able to read them, so it knows their types.
+    /// Extends the model for a session that already holds `values`. The Go program wrote these
+    /// values or could read them, so it knows their types.
     pub(super) fn knowing_types_of(&self, values: &Values) -> Self {
         let DataModel::Go(known) = self else {
             return self.clone();
@@ -67,7 +69,7 @@ impl DataModel {
         DataModel::Go(Arc::new(types))
     }
 
-    /// What a Go program that reads the session knows, if there is one.
+    /// Returns the types that the Go program knows, or `None` if no Go program reads the session.
     pub(super) fn known(&self) -> Option<&KnownTypes> {
         match self {
             DataModel::Go(known) => Some(known),
@@ -75,7 +77,7 @@ impl DataModel {
         }
     }
 
-    /// `value`, to be put somewhere.
+    /// Converts `value` to a draft.
     pub(super) fn draft<T: Serialize + ?Sized>(&self, value: &T) -> Result<Draft, Error> {
         match self {
             DataModel::Plain => Draft::plain(value),
@@ -83,8 +85,8 @@ impl DataModel {
         }
     }
 
-    /// `draft` in place of what is there, if anything is. Of a Go struct the fields that the
-    /// value does not name stay as they are, or become zero.
+    /// Converts `draft` to a value that replaces `there`. If `there` is a Go struct, the fields
+    /// that `draft` does not name keep their values with `keeps_fields`, and become zero without.
     pub(super) fn place(
         &self,
         draft: &Draft,
@@ -92,7 +94,7 @@ impl DataModel {
         keeps_fields: bool,
     ) -> Result<Interface, Error> {
         let audience = match self {
-            // There are no Go types to stay.
+            // Plain values have no Go types to preserve.
             DataModel::Plain => return draft.interface(Audience::Any),
             DataModel::Native => Audience::Own,
             DataModel::Go(known) => Audience::Go(known),

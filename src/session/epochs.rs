@@ -1,5 +1,5 @@
-//! [`Epochs`]: the one question a cookie-only session can ask a server, so that all
-//! sessions of an owner can be ended at once.
+//! [`Epochs`]: the owners' current epochs, with which a store without a server can end all sessions
+//! of an owner.
 
 use async_trait::async_trait;
 
@@ -8,8 +8,8 @@ use crate::codec::{UnixTime, generate_random_key};
 
 use super::Error;
 
-/// A random mark that all living sessions of an owner carry. Revoking them is
-/// giving the owner another one.
+/// A random mark that all live sessions of an owner carry. To revoke the sessions, the owner gets a
+/// new mark.
 ///
 /// ```
 /// use silverback::session::Epoch;
@@ -22,41 +22,41 @@ use super::Error;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Epoch(Box<str>);
 
-/// How many characters an epoch may have.
+/// The longest epoch, in characters.
 const LONGEST: usize = 64;
 
 impl Epoch {
-    /// 128 random bits of the operating system, as 32 hex digits.
+    /// Generates an epoch: 128 random bits from the operating system, as 32 hex digits.
     ///
     /// # Errors
-    /// [Unavailable](Error::is_unavailable), if the system has no randomness.
+    /// Returns an [unavailable](Error::is_unavailable) error if the system has no randomness.
     pub fn random() -> Result<Self, Error> {
         let bits = generate_random_key(16).map_err(Error::of_codec)?;
         Ok(Epoch(base16ct::lower::encode_string(&bits).into()))
     }
 
-    /// A backend's generation, as 32 hex digits.
+    /// Converts a backend's generation to an epoch of 32 hex digits.
     pub(super) fn of_generation(generation: Generation) -> Self {
         Epoch(base16ct::lower::encode_string(generation.as_bytes()).into())
     }
 
-    /// The generation; none, if it is an epoch of another kind.
+    /// Returns the generation, or `None` if the epoch is of another kind.
     pub(super) fn generation(&self) -> Option<Generation> {
         let mut bytes = [0; 16];
         let decoded = base16ct::lower::decode(self.as_str(), &mut bytes).ok()?;
         (decoded.len() == 16).then(|| Generation::from_bytes(bytes))
     }
 
-    /// The longest there is.
+    /// Returns an epoch of the greatest length.
     pub(super) fn longest() -> Self {
         Epoch("x".repeat(LONGEST).into())
     }
 
-    /// An epoch as [`as_str`](Epoch::as_str) wrote it, or one of another kind: 1 to 64
-    /// printable ASCII characters, no spaces, and not `-`.
+    /// Parses an epoch that [`as_str`](Epoch::as_str) returned, or an epoch of another kind: 1 to
+    /// 64 printable ASCII characters, without spaces, and not `-`.
     ///
     /// # Errors
-    /// Usage, for any other text.
+    /// Returns a usage error for any other text.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let is_printable = text.bytes().all(|byte| byte.is_ascii_graphic());
         if (1..=LONGEST).contains(&text.len()) && is_printable && text != "-" {
@@ -67,20 +67,20 @@ impl Epoch {
         ))
     }
 
-    /// The epoch's text.
+    /// Returns the epoch's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Where the owners' epochs are kept, if sessions that live in cookies are to be
-/// revocable: one small record per owner, in a database or cache.
+/// The storage of the owners' epochs: one small record per owner, in a database or cache. It makes
+/// sessions revocable that are stored in cookies.
 ///
-/// A session of an owner is refused unless its epoch is the owner's current one, so
-/// an owner without a record has no living session: a record must outlive the
-/// owner's last session. Forgetting records logs people out; answering with an error
-/// is an outage, and never an empty session.
+/// A session with an owner is refused unless its epoch is the owner's current one. An owner without
+/// a record therefore has no live session: a record must outlive the owner's last session. If
+/// records are lost, their owners are logged out. If `Epochs` answers with an error, requests fail
+/// with that error, and no session appears empty.
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -113,25 +113,24 @@ impl Epoch {
 /// ```
 #[async_trait]
 pub trait Epochs: Send + Sync + 'static {
-    /// The owner's epoch; none for an owner without a record.
+    /// Returns the owner's epoch, or `None` for an owner without a record.
     ///
     /// # Errors
-    /// [Unavailable](Error::unavailable), if nobody can tell.
+    /// Returns an [unavailable](Error::unavailable) error if the storage does not answer.
     async fn current(&self, owner: &str) -> Result<Option<Epoch>, Error>;
 
-    /// The owner's epoch, made now if there is no record; the record is kept at
-    /// least to `until` (none: for ever), and never shortened. Asked at each login.
+    /// Returns the owner's epoch, and creates it if there is no record. The record is kept until
+    /// `until` or longer (`None`: forever), and its time is never shortened. Called at each login.
     ///
     /// # Errors
-    /// As [`current`](Epochs::current).
+    /// Returns the errors of [`current`](Epochs::current).
     async fn begin(&self, owner: &str, until: Option<UnixTime>) -> Result<Epoch, Error>;
 
-    /// Gives the owner another epoch, kept as in [`begin`](Epochs::begin), which
-    /// ends all sessions of the one before. With none to end it gives one all the
-    /// same.
+    /// Gives the owner a new epoch, kept as in [`begin`](Epochs::begin), and so ends all sessions
+    /// of the former epoch. If there is no former epoch, the owner gets one all the same.
     ///
     /// # Errors
-    /// As [`current`](Epochs::current).
+    /// Returns the errors of [`current`](Epochs::current).
     async fn revoke(&self, owner: &str, until: Option<UnixTime>) -> Result<Epoch, Error>;
 }
 
@@ -139,7 +138,7 @@ pub trait Epochs: Send + Sync + 'static {
 mod tests {
     use super::*;
 
-    /// An epoch of another kind is a word, and may look like a part of one of ours.
+    /// An epoch of another kind is any word, and may look like a part of a generation.
     #[test]
     fn a_generation_has_32_hex_digits() {
         let epoch = Epoch::random().unwrap();

@@ -1,7 +1,7 @@
-//! [`Error`]: what can go wrong with a session that is not the client's doing.
+//! [`Error`]: failures of sessions that the client did not cause.
 //!
-//! A cookie that is refused is no error: it is a new session, with a
-//! [`Refusal`](super::Refusal). What never lives here: a session's values.
+//! A refused cookie is not an error: it starts a new session, with a [`Refusal`](super::Refusal).
+//! An error never holds a session's values.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use crate::{backend, cause, codec, gob};
 
-/// Why a session could not be loaded, read, changed or saved. A clone is cheap.
+/// The reason why a session could not be loaded, read, changed or saved. A clone is cheap.
 ///
-/// Its text names the cause: `the sessions' backend: the database does not answer: ..
-/// Connection refused`. So there is no `source()`, which would
-/// say the same again; [`cause`](Error::cause) has the error below.
+/// Its text names the cause: `the sessions' backend: the database does not answer: .. Connection
+/// refused`. Therefore `source()` returns `None`, and error reports do not name the cause twice.
+/// [`cause`](Error::cause) returns the error below.
 ///
 /// ```
 /// use silverback::session::{CookieOptions, Error};
@@ -39,7 +39,7 @@ enum Kind {
     InDoubt,
     Closed,
     Gone {
-        /// Whether the owner's other sessions have ended all the same.
+        /// True if the owner's other sessions have ended nevertheless.
         has_revoked: bool,
     },
     Conflict,
@@ -58,15 +58,15 @@ impl Error {
         }
     }
 
-    /// The program asked for something that cannot be done. The message is one
+    /// Creates an error for a request of the program that cannot be fulfilled. The message is one
     /// line and holds no secret.
     #[must_use]
     pub fn usage(message: impl Into<Cow<'static, str>>) -> Self {
         Error::new(Kind::Usage, message)
     }
 
-    /// A server that sessions need did not answer, or not as it should. For
-    /// [`Epochs`](super::Epochs) of your own.
+    /// Creates an error for a server that sessions need and that did not answer, or did not answer
+    /// as expected. Use it in your own [`Epochs`](super::Epochs).
     #[must_use]
     pub fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
         Error::new(Kind::Unavailable, message)
@@ -86,7 +86,7 @@ impl Error {
         Error::new(Kind::Gone { has_revoked: false }, GONE)
     }
 
-    /// Gone, though the owner's other sessions have ended as asked.
+    /// Creates a *gone* error for a request that has ended the owner's other sessions as asked.
     pub(super) fn gone_having_revoked() -> Self {
         Error::new(Kind::Gone { has_revoked: true }, GONE)
     }
@@ -112,7 +112,7 @@ impl Error {
         Error::new(Kind::Conflict, why)
     }
 
-    /// The store saves as many sessions as it may.
+    /// Creates the error for a save beyond the store's limit on saves in flight.
     pub(super) fn too_many_saves(limit: usize) -> Self {
         Error::new(
             Kind::Overloaded,
@@ -123,7 +123,7 @@ impl Error {
         )
     }
 
-    /// As many requests wait for one session as may.
+    /// Creates the error for a request beyond the limit on requests that wait for one session.
     pub(super) fn too_many_waiting(limit: usize) -> Self {
         Error::new(
             Kind::Overloaded,
@@ -134,7 +134,7 @@ impl Error {
         )
     }
 
-    /// The write of a save could not begin in time.
+    /// Creates the error for a save that could not begin its write in time.
     pub(super) fn save_timed_out(timeout: Duration) -> Self {
         Error::new(
             Kind::Overloaded,
@@ -145,13 +145,13 @@ impl Error {
         )
     }
 
-    /// The request ended before its save began. No caller is left to read it.
+    /// Creates the error for a request that was dropped before its save began. No caller reads it.
     pub(super) fn caller_dropped() -> Self {
         let why = "the request was dropped before its session's save began: nothing was saved";
         Error::new(Kind::Unavailable, why)
     }
 
-    /// The application's code panicked.
+    /// Creates the error for a panic in the application's code.
     pub(super) fn change_panicked() -> Self {
         Error::usage(
             "a change of the session panicked when it ran again on what another request saved: \
@@ -164,7 +164,7 @@ impl Error {
         Error::new(Kind::InDoubt, why)
     }
 
-    /// What a backend could not do.
+    /// Converts an error of the backend.
     pub(crate) fn of_backend(error: backend::Error) -> Self {
         let kind = match () {
             () if error.is_usage() => Kind::Usage,
@@ -182,7 +182,7 @@ impl Error {
         )
     }
 
-    /// The key and the Rust type that was asked for; never the value.
+    /// Names the key and the Rust type that was asked for, but never the value.
     pub(super) fn wrong_type(key: &str, wanted: &str, source: gob::Error) -> Self {
         let why = format!("the session's value under {key:?} is no {wanted}");
         Error::new(Kind::WrongType, why).with_source(source)
@@ -198,7 +198,7 @@ impl Error {
         Error::usage(why).with_source(source)
     }
 
-    /// A Go program would refuse the whole session for it.
+    /// Creates the error for a type because of which a Go program would refuse the whole session.
     pub(super) fn unknown_to_go(key: &str, name: &str) -> Self {
         Error::usage(format!(
             "the session's value under {key:?} holds Go's type {name}, which the Go program that \
@@ -207,7 +207,7 @@ impl Error {
         ))
     }
 
-    /// Sealing failed.
+    /// Converts an error of sealing.
     pub(crate) fn of_codec(error: codec::Error) -> Self {
         let kind = match () {
             () if error.is_too_long() => Kind::TooLarge,
@@ -221,7 +221,7 @@ impl Error {
         Error::new(kind, message).with_source(error)
     }
 
-    /// What a store's own limit on rows refuses.
+    /// Creates the error for a row that is larger than the store's own limit.
     pub(super) fn too_large_row(size: usize, most: usize) -> Self {
         let message = format!(
             "the session is too large: its row has {size} bytes, the limit is {most}; store less \
@@ -230,7 +230,7 @@ impl Error {
         Error::new(Kind::TooLarge, message)
     }
 
-    /// A row's length, or its sealing.
+    /// Converts an error of sealing a row, such as a row that is too long.
     pub(super) fn of_row_codec(error: codec::Error) -> Self {
         match error.is_too_long() {
             true => {
@@ -244,39 +244,40 @@ impl Error {
         }
     }
 
-    /// The same error, with what caused it. Its text follows after a colon, in one line, with
-    /// those of its own causes, and must hold no secret.
+    /// Adds the cause of the error. After a colon, the error's text then shows the text of `source`
+    /// and of its own causes, in one line. These texts must hold no secret.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(Arc::from(source.into()));
         self
     }
 
-    /// The program asked for something impossible: a bad option, a value that
-    /// cannot be serialized, an unknown session name.
+    /// Returns whether the program asked for something impossible: a bad option, a value that
+    /// cannot be serialized, or an unknown session name.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         self.kind == Kind::Usage
     }
 
-    /// The value under that key is of another type than the one asked for.
+    /// Returns whether the value under that key has another type than the caller asked for.
     #[must_use]
     pub fn is_wrong_type(&self) -> bool {
         self.kind == Kind::WrongType
     }
 
-    /// The session does not fit its cookie, or its record. The message gives both figures.
+    /// Returns whether the session does not fit its cookie or its record. The message gives both
+    /// sizes.
     ///
-    /// Loading answers so, too, where a Go program wrote a row that is longer than the codec's
-    /// `max_length` here. The client's cookie is good, and must not be touched; the answer is
-    /// 500 until the limits are the same on both sides.
+    /// Loading also returns such an error if a Go program has written a row that is longer than the
+    /// codec's `max_length` here. The client's cookie is good and must not be removed. The response
+    /// is 500 until both sides have the same limit.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
         self.kind == Kind::TooLarge
     }
 
-    /// A server behind the sessions failed, or the system has no randomness. The
-    /// client's cookie may well be good, and must not be touched; the answer is 503.
+    /// Returns whether a server behind the sessions failed, or the system has no randomness. The
+    /// client's cookie may be good and must not be removed. The response is 503.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         matches!(
@@ -285,63 +286,63 @@ impl Error {
         )
     }
 
-    /// Too many saves were in flight: beyond the store's
-    /// [`max_concurrent_saves`](super::ServerOptions::max_concurrent_saves), or so many of one
-    /// session that the [`save_timeout`](super::ServerOptions::save_timeout) passed. Nothing was
-    /// saved. The error [is unavailable](Error::is_unavailable) too; the answer is 503 with
-    /// `Retry-After: 1`.
+    /// Returns whether too many saves were in flight. Either the store's
+    /// [`max_concurrent_saves`](super::ServerOptions::max_concurrent_saves) was exceeded, or so
+    /// many requests saved one session that the
+    /// [`save_timeout`](super::ServerOptions::save_timeout) passed. Nothing was saved. The error
+    /// also [is unavailable](Error::is_unavailable). The response is 503 with `Retry-After: 1`.
     #[must_use]
     pub fn is_overloaded(&self) -> bool {
         self.kind == Kind::Overloaded
     }
 
-    /// Whether what the session holds cannot be written, however often it is tried.
+    /// Returns whether the session's content cannot be written, so that every retry fails.
     pub(super) fn is_of_content(&self) -> bool {
         matches!(self.kind, Kind::Usage | Kind::TooLarge | Kind::WrongType)
     }
 
-    /// A server did not answer a write, and reading it back did not show whether it was
-    /// done. It [is unavailable](Error::is_unavailable) too; the session takes no more
-    /// changes in this request, since saving it again might do everything twice.
+    /// Returns whether a server did not answer a write, and a later read did not show whether the
+    /// write was applied. The error also [is unavailable](Error::is_unavailable). The session then
+    /// accepts no more changes in this request, since another save could apply all of them twice.
     #[must_use]
     pub fn is_outcome_unknown(&self) -> bool {
         self.kind == Kind::InDoubt
     }
 
-    /// Another request ended the session, or somebody logged in, while this one ran; or this
-    /// one arrived with an ID that [has moved](super::Refusal::Moved), or with
-    /// [ambiguous](super::Refusal::Ambiguous) cookies. Nothing was saved, and the response sets
-    /// no cookie.
+    /// Returns whether the session ended while the request ran: another request ended it or logged
+    /// in. Also true if the request came with an ID that [has moved](super::Refusal::Moved), or
+    /// with [ambiguous](super::Refusal::Ambiguous) cookies. Nothing was saved, and the response
+    /// sets no cookie.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         matches!(self.kind, Kind::Gone { .. })
     }
 
-    /// Other requests renewed the session again and again while this request ran. Nothing was
-    /// saved; trying again later may do.
+    /// Returns whether other requests renewed the session repeatedly while this request ran.
+    /// Nothing was saved. A later retry may succeed.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         self.kind == Kind::Conflict
     }
 
-    /// The session takes no more changes: the response's head has left, or it was
-    /// destroyed.
+    /// Returns whether the session accepts no more changes: the head of the response has been sent,
+    /// or the session was destroyed.
     #[must_use]
     #[doc(alias = "Closed")]
     pub fn is_closed(&self) -> bool {
         self.kind == Kind::Closed
     }
 
-    /// [`require_fresh`](super::Session::require_fresh) wants a new login.
+    /// Returns whether [`require_fresh`](super::Session::require_fresh) demands a new login.
     #[must_use]
     pub fn is_not_fresh(&self) -> bool {
         self.kind == Kind::NotFresh
     }
 
-    /// The HTTP status of a response to an error that no handler took care of: 503 if a
-    /// server [is unavailable](Error::is_unavailable), 409 for a
-    /// [conflict](Error::is_conflict) or a session that [is gone](Error::is_gone), 403 if
-    /// a login [is not fresh](Error::is_not_fresh), else 500.
+    /// Returns the HTTP status for an error that no handler has handled: 503 if a server [is
+    /// unavailable](Error::is_unavailable), 409 for a [conflict](Error::is_conflict) or a session
+    /// that [is gone](Error::is_gone), 403 if a login [is not fresh](Error::is_not_fresh), and 500
+    /// otherwise.
     ///
     /// ```
     /// assert_eq!(silverback::session::Error::unavailable("no answer").status(), 503);
@@ -358,11 +359,11 @@ impl Error {
 }
 
 impl Error {
-    /// Logs the error for the operator, since the client learns nothing of it.
+    /// Logs the error for the operator, since the response does not show it to the client.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn log(&self) {
         match self.kind {
-            // Every visitor can cause it.
+            // Any visitor can cause this error.
             Kind::NotFresh => tracing::debug!(error = %self, "session not fresh"),
             Kind::Gone { .. } | Kind::Conflict => {
                 tracing::info!(error = %self, "session not saved")
@@ -374,8 +375,8 @@ impl Error {
 }
 
 impl Error {
-    /// The error of the backend or the codec below, to be downcast. Its text is in this error's
-    /// text already.
+    /// Returns the error of the backend or codec below, so that the caller can downcast it. Its
+    /// text is already part of this error's text.
     #[must_use]
     pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
         self.source.as_deref()
@@ -404,10 +405,11 @@ mod tests {
 
     use super::*;
 
-    /// What is at the bottom of each.
+    /// The text of the innermost cause of each error.
     const CAUSE: &str = "Connection refused (os error 111)";
 
-    /// As sqlx's and others' are: the text has the cause in it, and so has the source.
+    /// An error as sqlx and others define it: its text includes the cause, and `source()` returns
+    /// it.
     #[derive(Debug)]
     struct Talks(io::Error);
 
@@ -468,7 +470,7 @@ mod tests {
             .collect()
     }
 
-    /// An error as those print it that walk its sources.
+    /// Lists an error and its sources, as printed by code that walks the sources.
     fn chain(error: &dyn StdError) -> Vec<String> {
         let mut chain = vec![error.to_string()];
         let mut next = error.source();
@@ -479,7 +481,7 @@ mod tests {
         chain
     }
 
-    /// The program prints the text of each, and the log that of a session's.
+    /// The program prints the text of each error, and the log that of a session's.
     #[test]
     fn every_error_names_its_cause_once_in_one_line() {
         let mut walked = 0;
@@ -497,7 +499,7 @@ mod tests {
         assert_eq!(walked, 6 + 2 + 18);
     }
 
-    /// What is not valid says no more than that, and its source is for the operator.
+    /// The text of a *not valid* error never names the cause. Its source is for the operator.
     #[test]
     fn a_refusal_names_no_cause() {
         let refused = codec::Error::not_valid_though_authentic().with_source(cause());

@@ -1,8 +1,8 @@
-//! Flashes: messages that are kept until they are read once, as gorilla keeps them: a
+//! Flashes: messages that are stored until they are read once. As in gorilla, they are a
 //! `[]interface {}` under a key.
 //!
-//! Where the Go program that reads the session does not know that type, as scs, a list of
-//! one basic type is what Go has for it: `[]string` for texts.
+//! If the Go program that reads the session does not know that type, as with scs, the flashes are a
+//! list of one basic type: `[]string` for texts.
 
 use serde::de::DeserializeOwned;
 
@@ -11,13 +11,13 @@ use crate::gob::{self, Interface, Value};
 use super::values::TypedDraft;
 use super::{Error, Values};
 
-/// gorilla's own key.
+/// The default key of gorilla.
 pub(super) const FLASHES: &str = "_flash";
 
-/// The name that gorilla/sessions registers the list with.
+/// The name under which gorilla/sessions registers the list.
 const LIST: &str = "[]interface {}";
 
-/// Those flashes that are a `T`, and what they are as one.
+/// Returns the flashes that can be read as a `T`, and their values.
 pub(super) fn read_flashes<T: DeserializeOwned>(
     flashes: Vec<Interface>,
 ) -> (Vec<Interface>, Vec<T>) {
@@ -38,8 +38,8 @@ impl Values {
         self.set_flashes(key, flashes)
     }
 
-    /// Takes those flashes from the list under `key` that were read, if no other request has
-    /// taken them before.
+    /// Removes the flashes `read` from the list under `key`, except those that another request has
+    /// already removed.
     pub(super) fn take_flashes(&mut self, key: &str, read: &[Interface]) -> Result<(), Error> {
         let mut flashes = self.flash_list(key)?;
         let bytes = |flash: &Interface| Value::slice_of_interfaces([flash.clone()]).to_vec();
@@ -65,7 +65,7 @@ impl Values {
         self.insert_interface(key, list)
     }
 
-    /// The list under `key`; empty, if there is none.
+    /// Returns the list under `key`, or an empty one if there is no list.
     pub(super) fn flash_list(&self, key: &str) -> Result<Vec<Interface>, Error> {
         let Some(list) = self.interface(key) else {
             return Ok(Vec::new());

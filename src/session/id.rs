@@ -1,4 +1,4 @@
-//! [`Id`]: the secret by which a session that lives in a server is found.
+//! [`Id`]: the secret that identifies a session in a server.
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ use crate::codec::generate_random_key;
 
 use super::Error;
 
-/// How many random bytes make an ID.
+/// The length of an ID, in random bytes.
 pub(super) const ID_LENGTH: usize = 32;
 
-/// An ID, in the form that its [dialect](super::dialect) puts into a cookie. Whoever has it
-/// has the session, so it is wiped when it is dropped, and never printed.
+/// An ID, in the form that its [dialect](super::dialect) puts into a cookie. The ID gives access to
+/// the session, so it is wiped when it is dropped, and is never printed.
 #[derive(Clone)]
 pub(super) struct Id(Zeroizing<Vec<u8>>);
 
@@ -21,7 +21,7 @@ impl Id {
         Id(Zeroizing::new(bytes.into()))
     }
 
-    /// 256 random bits of the operating system.
+    /// Generates an ID of 256 random bits from the operating system.
     pub(super) fn random() -> Result<Self, Error> {
         let bytes = generate_random_key(ID_LENGTH).map_err(Error::of_codec)?;
         Ok(Id(bytes))

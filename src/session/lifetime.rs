@@ -1,4 +1,4 @@
-//! [`Lifetime`]: how long a session may be idle, and how long it may last at all.
+//! [`Lifetime`]: the limits on a session's idle time and on its total duration.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// What browsers keep of a Max-Age (RFC 6265bis, section 5.5).
+/// The longest Max-Age that browsers apply (RFC 6265bis, section 5.5).
 pub(super) const LONGEST_MAX_AGE: Duration = Duration::from_secs(400 * DAY);
 
-/// How long sessions live: an idle limit, an absolute limit, and longer limits for sessions
-/// that are [remembered](super::Session::remember). Both limits hold together, and are
-/// judged whenever a session is loaded. In whole seconds.
+/// The limits on how long sessions last: an idle limit, an absolute limit, and longer limits for
+/// sessions that are [remembered](super::Session::remember). Both limits apply together, and are
+/// checked whenever a session is loaded. They are in whole seconds.
 ///
 /// | | idle | absolute | remembered: idle | absolute |
 /// |---|---|---|---|---|
@@ -24,11 +24,11 @@ pub(super) const LONGEST_MAX_AGE: Duration = Duration::from_secs(400 * DAY);
 /// | [`nist_aal2`](Lifetime::nist_aal2) | 30 minutes | 12 hours | never | |
 /// | [`nist_aal3`](Lifetime::nist_aal3) | 15 minutes | 12 hours | never | |
 ///
-/// A [`ServerStore`](super::ServerStore) keeps sessions without a login for a
-/// [shorter time](super::ServerOptions::anonymous_idle).
+/// A [`ServerStore`](super::ServerStore) keeps sessions without a login for a [shorter
+/// time](super::ServerOptions::anonymous_idle).
 ///
-/// Remembering a session never shortens it: where a usual limit is longer than the
-/// remembered one, the usual limit holds for both.
+/// Remembering a session never shortens it: if a usual limit is longer than the remembered one, the
+/// usual limit applies to both.
 ///
 /// ```
 /// use std::time::Duration;
@@ -46,7 +46,7 @@ pub(super) const LONGEST_MAX_AGE: Duration = Duration::from_secs(400 * DAY);
 pub struct Lifetime {
     usual: Limits,
     remembered: Option<Limits>,
-    /// The idle limit of sessions without a login, where it is shorter.
+    /// The idle limit of sessions without a login, if that is shorter.
     anonymous_idle: Option<Duration>,
 }
 
@@ -68,7 +68,7 @@ impl Limits {
         }
     }
 
-    /// The longer limit of both, each.
+    /// Combines two sets of limits: each limit is the longer of the two.
     fn longest(self, other: Limits) -> Self {
         Limits {
             idle: longer(self.idle, other.idle),
@@ -76,30 +76,30 @@ impl Limits {
         }
     }
 
-    /// Whether a session last used at `seen` has been idle for too long.
+    /// Returns whether a session last used at `seen` has exceeded the idle limit.
     pub(super) fn is_idle(&self, seen: UnixTime, now: UnixTime) -> bool {
         self.idle.is_some_and(|idle| now.since(seen) >= idle)
     }
 
-    /// When a session last used at `seen` has been idle for too long; none for never.
+    /// Returns when a session last used at `seen` exceeds the idle limit, or `None` for never.
     pub(super) fn idle_end(&self, seen: UnixTime) -> Option<UnixTime> {
         let idle = self.idle?.as_secs();
         Some(UnixTime::from_secs(seen.as_secs().saturating_add(idle)))
     }
 
-    /// When a session was last used that has been idle for too long at `end`; none without
-    /// an idle limit.
+    /// Returns the last use of a session that exceeds the idle limit at `end`, or `None` without an
+    /// idle limit.
     pub(super) fn last_seen(&self, end: UnixTime) -> Option<UnixTime> {
         let idle = self.idle?.as_secs();
         Some(UnixTime::from_secs(end.as_secs().saturating_sub(idle)))
     }
 
-    /// Whether a tenth of the idle limit has passed, so that use is worth noting.
+    /// Returns whether a tenth of the idle limit has passed, so that a new use is noted.
     pub(super) fn wants_touch(&self, seen: UnixTime, now: UnixTime) -> bool {
         self.idle.is_some_and(|idle| now.since(seen) >= idle / 10)
     }
 
-    /// When a session began that ends at `deadline`, whatever happens.
+    /// Returns when a session began if its absolute limit ends at `deadline`.
     pub(super) fn began(&self, deadline: UnixTime) -> Option<UnixTime> {
         let absolute = self.absolute?.as_secs();
         Some(UnixTime::from_secs(
@@ -107,12 +107,12 @@ impl Limits {
         ))
     }
 
-    /// Whether each use puts the session's end off: there is an idle limit and no other.
+    /// Returns whether each use postpones the session's end: there is only an idle limit.
     pub(super) fn slides(&self) -> bool {
         self.idle.is_some() && self.absolute.is_none()
     }
 
-    /// When a session that began at `created` ends, whatever happens.
+    /// Returns the absolute end of a session that began at `created`.
     pub(super) fn deadline(&self, created: UnixTime) -> Option<UnixTime> {
         let absolute = self.absolute?.as_secs();
         Some(UnixTime::from_secs(
@@ -122,7 +122,8 @@ impl Limits {
 }
 
 impl Lifetime {
-    /// 30 minutes idle and 12 hours in all; remembered, 14 days idle and 30 days in all.
+    /// Creates the default limits: 30 minutes idle and 12 hours in all. Remembered sessions have 14
+    /// days idle and 30 days in all.
     #[must_use]
     pub const fn new() -> Self {
         Lifetime {
@@ -132,7 +133,8 @@ impl Lifetime {
         }
     }
 
-    /// As long as it is used at least every `idle`, remembered or not: gorilla's `MaxAge`.
+    /// Creates a lifetime that ends only after `idle` without use, remembered or not: gorilla's
+    /// `MaxAge`.
     pub(crate) const fn sliding(idle: Duration) -> Self {
         Lifetime::new()
             .idle(idle)
@@ -140,7 +142,7 @@ impl Lifetime {
             .remembered_as_usual()
     }
 
-    /// What NIST SP 800-63B asks of authenticator assurance level 1: 30 days in all,
+    /// Creates the limits of authenticator assurance level 1 in NIST SP 800-63B: 30 days in all,
     /// remembered or not.
     #[must_use]
     pub const fn nist_aal1() -> Self {
@@ -154,16 +156,16 @@ impl Lifetime {
         }
     }
 
-    /// What NIST SP 800-63B asks of authenticator assurance level 2: 30 minutes
-    /// idle, 12 hours in all (revision 3, the stricter; revision 4 allows an hour
-    /// and a day). No session is remembered.
+    /// Creates the limits of authenticator assurance level 2 in NIST SP 800-63B: 30 minutes idle,
+    /// 12 hours in all. These are the stricter limits of revision 3; revision 4 allows an hour and
+    /// a day. No session is remembered.
     #[must_use]
     pub const fn nist_aal2() -> Self {
         Lifetime::new().without_remember_me()
     }
 
-    /// What NIST SP 800-63B asks of authenticator assurance level 3: 15 minutes
-    /// idle, 12 hours in all. No session is remembered.
+    /// Creates the limits of authenticator assurance level 3 in NIST SP 800-63B: 15 minutes idle,
+    /// 12 hours in all. No session is remembered.
     #[must_use]
     pub const fn nist_aal3() -> Self {
         Lifetime {
@@ -173,40 +175,40 @@ impl Lifetime {
         }
     }
 
-    /// How long a session may go unused.
+    /// Sets how long a session may go unused.
     #[must_use]
     pub const fn idle(mut self, idle: Duration) -> Self {
         self.usual.idle = Some(idle);
         self
     }
 
-    /// Sessions may go unused as long as they like.
+    /// Removes the idle limit: a session may go unused for any time.
     #[must_use]
     pub const fn without_idle(mut self) -> Self {
         self.usual.idle = None;
         self
     }
 
-    /// How long a session lasts at most, from its login or, if there was none, its
-    /// beginning. The codec's `max_age` must not be shorter.
+    /// Sets how long a session may last in all. The time counts from the login, or from the
+    /// session's beginning if there was no login. The codec's `max_age` must not be shorter.
     #[must_use]
     pub const fn absolute(mut self, absolute: Duration) -> Self {
         self.usual.absolute = Some(absolute);
         self
     }
 
-    /// Sessions last as long as they are used. The codec's `max_age` must be zero, which
-    /// lifts it, or no shorter than the idle limit: cookies are then dated anew whenever use
-    /// is noted, as gorilla's are with each save.
+    /// Removes the absolute limit: a session lasts as long as it is used. The codec's `max_age`
+    /// must be zero, which removes that limit, or at least as long as the idle limit. Cookies then
+    /// get a new date whenever a use is noted, as gorilla's do with each save.
     #[must_use]
     pub const fn without_absolute(mut self) -> Self {
         self.usual.absolute = None;
         self
     }
 
-    /// The limits of sessions that are [remembered](super::Session::remember): `absolute` is
-    /// 400 days at most, since browsers forget a cookie then. The codec's `max_age` must not
-    /// be shorter. Default: 14 days idle, 30 days in all.
+    /// Sets the limits of sessions that are [remembered](super::Session::remember). `absolute` is
+    /// at most 400 days, since browsers drop a cookie after that time. The codec's `max_age` must
+    /// not be shorter. Default: 14 days idle, 30 days in all.
     #[must_use]
     pub const fn remember_me(mut self, idle: Duration, absolute: Duration) -> Self {
         self.remembered = Some(Limits {
@@ -216,7 +218,7 @@ impl Lifetime {
         self
     }
 
-    /// Sessions cannot be remembered: [`remember(true)`](super::Session::remember) is a usage
+    /// Disables remembered sessions: [`remember(true)`](super::Session::remember) is then a usage
     /// error.
     #[must_use]
     pub const fn without_remember_me(mut self) -> Self {
@@ -224,26 +226,26 @@ impl Lifetime {
         self
     }
 
-    /// The same, where remembered sessions have the limits of all others: what is remembered
-    /// is the cookie alone, as in scs.
+    /// Gives remembered sessions the usual limits. Remembering then affects only the cookie, as in
+    /// scs.
     pub(crate) const fn remembered_as_usual(mut self) -> Self {
         self.remembered = Some(self.usual);
         self
     }
 
-    /// The same, where a session without a login may go unused for `idle` at most, unless it is
-    /// remembered.
+    /// Sets the longest idle time of a session without a login, unless it is remembered.
     pub(super) const fn with_anonymous_idle(mut self, idle: Duration) -> Self {
         self.anonymous_idle = Some(idle);
         self
     }
 
-    /// Whether sessions can be remembered.
+    /// Returns whether sessions can be remembered.
     pub(super) fn remembers(&self) -> bool {
         self.remembered.is_some()
     }
 
-    /// The limits of a session that is to be remembered, or not.
+    /// Returns the limits of a session that is remembered or not. Without a login,
+    /// [`anonymous_limits`](Lifetime::anonymous_limits) apply.
     pub(super) fn limits(&self, remembered: bool) -> Limits {
         match self.remembered.filter(|_| remembered) {
             Some(limits) => self.usual.longest(limits),
@@ -251,7 +253,7 @@ impl Lifetime {
         }
     }
 
-    /// The same of a session without a login.
+    /// Returns the limits of a session without a login.
     pub(super) fn anonymous_limits(&self, remembered: bool) -> Limits {
         let limits = self.limits(remembered);
         let is_remembered = remembered && self.remembers();
@@ -264,14 +266,14 @@ impl Lifetime {
         }
     }
 
-    /// When the last session that begins at `now` ends, whatever happens; none for never.
+    /// Returns the latest absolute end of a session that begins at `now`, or `None` for never.
     pub(super) fn longest_deadline(&self, now: UnixTime) -> Option<UnixTime> {
         let kinds = [false, true].map(|remembered| self.limits(remembered).deadline(now));
         let [usual, remembered] = kinds;
         Some(usual?.max(remembered?))
     }
 
-    /// Refuses limits that cannot be meant.
+    /// Refuses limits that make no sense.
     pub(super) fn check(&self) -> Result<(), Error> {
         let anonymous = self.anonymous_idle.map(|idle| Limits {
             idle: Some(idle),
@@ -303,7 +305,7 @@ impl Lifetime {
         }
     }
 
-    /// Refuses a codec whose cookies expire before the sessions in them do.
+    /// Refuses a codec if its cookies expire before their sessions.
     pub(super) fn check_max_age(&self, max_age: Duration) -> Result<(), Error> {
         if max_age.is_zero() {
             return Ok(());
@@ -341,7 +343,7 @@ impl Lifetime {
     }
 }
 
-/// The longer of two limits; none is the longest.
+/// Returns the longer of two limits. `None` is no limit, and so is the longest.
 fn longer(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
     Some(one?.max(other?))
 }

@@ -1,4 +1,4 @@
-//! [`LiveSession`]: a session in a server, outside of any request: for a WebSocket, a stream of
+//! [`LiveSession`]: a session in a server, for use outside of requests: in a WebSocket, a stream of
 //! events, or a job.
 
 use std::fmt;
@@ -12,20 +12,20 @@ use super::saving::run_to_its_end;
 use super::store::{Fate, Kept, Save, Saved, Store};
 use super::{Error, Session, Values};
 
-/// A session that is read and written after the response's head has left.
+/// A handle that reads and writes a session after the head of the response has been sent.
 ///
-/// A [`Session`] belongs to one response: once the head has left, it takes no more changes.
-/// This handle outlives the response. Each call reads the session as it is then, each change
-/// is saved by itself, and what other requests save at the same time is kept. Once the session
-/// has ended or expired, somebody has logged in, or the owner has [ended the other
-/// sessions](Session::destroy_others), each call is [gone](Error::is_gone): a stream then closes.
+/// A [`Session`] belongs to one response: once the head has been sent, it accepts no more changes.
+/// This handle outlives the response. Each call reads the current session. Each change is saved
+/// separately, and concurrent changes of other requests are kept. Each call returns a
+/// [gone](Error::is_gone) error once the session has ended or expired, a user has logged in, or the
+/// owner has [ended the other sessions](Session::destroy_others). A stream should then close.
 ///
-/// If the session is renewed, the handle goes with it, provided that it is used at least once in
-/// the [longest request](super::ServerOptions::longest_request): for so long a renewal is
-/// remembered. A stream that is quiet for longer calls [`values`](LiveSession::values) now and
-/// then.
+/// If the session is renewed, the handle follows it to the new ID. A renewal is remembered for the
+/// [longest request](super::ServerOptions::longest_request), so the handle must be used at least
+/// once in that time. A stream that sends less often should call [`values`](LiveSession::values)
+/// regularly.
 ///
-/// Only sessions that live in a server have it: [`Session::live`] says when.
+/// Only sessions in a server have this handle; see [`Session::live`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -65,19 +65,19 @@ pub struct LiveSession(Arc<Shared>);
 
 struct Shared {
     store: Arc<dyn Store>,
-    /// As it was when the handle was made.
+    /// The content when the handle was created.
     content: Content,
-    /// Where it is, as far as this handle knows.
+    /// The row that holds the session, as far as this handle knows.
     kept: Mutex<Kept>,
 }
 
 impl Session {
-    /// A handle on this session that outlives the response: see [`LiveSession`].
+    /// Returns a handle on this session that outlives the response: see [`LiveSession`].
     ///
     /// # Errors
-    /// Usage, for a session that lives in its cookie, or that was not saved yet (call
-    /// [`save`](Session::save) first); [gone](Error::is_gone), for a request whose ID [has
-    /// moved](super::Refusal::Moved), also within a renewal grace.
+    /// Returns a usage error if the session is stored in its cookie, or has not been saved yet
+    /// (call [`save`](Session::save) first). Returns a [gone](Error::is_gone) error if the
+    /// request's ID [has moved](super::Refusal::Moved), even within a renewal grace.
     pub fn live(&self) -> Result<LiveSession, Error> {
         let (content, kept) = {
             let state = self.state();
@@ -101,31 +101,33 @@ impl Session {
 }
 
 impl LiveSession {
-    /// The values as they are now.
+    /// Returns the current values.
     ///
-    /// A read is no use of the session: it does not count against the idle limit.
+    /// Reading does not count as use of the session: the idle limit does not begin again.
     ///
     /// # Errors
-    /// [Gone](Error::is_gone), and [unavailable](Error::is_unavailable).
+    /// Returns a [gone](Error::is_gone) or an [unavailable](Error::is_unavailable) error.
     pub async fn values(&self) -> Result<Values, Error> {
         let kept = self.kept();
         let content = self.0.store.reload(&kept).await?;
         Ok(content.ok_or_else(Error::gone)?.values)
     }
 
-    /// The value under `key` as it is now; none if there is none.
+    /// Returns the current value under `key`, or `None` if there is no value.
     ///
     /// # Errors
-    /// As [`values`](LiveSession::values), and [wrong type](Error::is_wrong_type).
+    /// Returns the errors of [`values`](LiveSession::values), and a [wrong
+    /// type](Error::is_wrong_type) error if the value is not a `T`.
     pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         self.values().await?.get(key)
     }
 
-    /// Changes the value under `key`, from its default if there is none, saves it, and returns
-    /// it. As [`transact`](LiveSession::transact).
+    /// Changes the value under `key` and saves it, as [`transact`](LiveSession::transact) does.
+    /// Returns the new value. If there is no value, the change begins with the default.
     ///
     /// # Errors
-    /// As [`transact`](LiveSession::transact), and [wrong type](Error::is_wrong_type).
+    /// Returns the errors of [`transact`](LiveSession::transact), and a [wrong
+    /// type](Error::is_wrong_type) error if the value is not a `T`.
     pub async fn update<T>(
         &self,
         key: &str,
@@ -144,17 +146,18 @@ impl LiveSession {
         .await
     }
 
-    /// Changes the values and saves them now. It is no use of the session:
-    /// [`touch`](LiveSession::touch) is.
+    /// Changes the values and saves them at once. This does not count as use of the session; call
+    /// [`touch`](LiveSession::touch) for that.
     ///
-    /// `change` runs on the session as it is then, and again if another request saves it at the
-    /// same time; the last result counts. If `change` fails, nothing is saved. If the future is
-    /// dropped, a write that has begun is finished; a save that waits is not done.
+    /// `change` runs on the current session. It runs again if another request saves the session
+    /// concurrently; the last result counts. If `change` fails, nothing is saved. If the future is
+    /// dropped, a write that has begun is finished, but a save that still waits is not done.
     ///
     /// # Errors
-    /// Those of `change`; [gone](Error::is_gone); [too large](Error::is_too_large);
-    /// [conflict](Error::is_conflict); [unavailable](Error::is_unavailable), and then perhaps of
-    /// [unknown outcome](Error::is_outcome_unknown).
+    /// Returns the errors of `change`, and [gone](Error::is_gone), [too
+    /// large](Error::is_too_large), [conflict](Error::is_conflict) and
+    /// [unavailable](Error::is_unavailable) errors. An unavailable error may have an [unknown
+    /// outcome](Error::is_outcome_unknown).
     pub async fn transact<R: Send + 'static>(
         &self,
         change: impl Fn(&mut Values) -> Result<R, Error> + Send + Sync + 'static,
@@ -174,7 +177,7 @@ impl LiveSession {
     /// Counts as use of the session: the idle limit begins again.
     ///
     /// # Errors
-    /// As [`transact`](LiveSession::transact).
+    /// Returns the errors of [`transact`](LiveSession::transact).
     pub async fn touch(&self) -> Result<(), Error> {
         let now = self.0.store.setup().now();
         self.save(Arc::new(move |content| {
@@ -203,7 +206,7 @@ impl LiveSession {
         saved.unwrap_or_else(|error| Err(Error::in_doubt().with_source(error)))
     }
 
-    /// A save that begins with a look at what is there.
+    /// Creates a save that first reads the current row.
     fn save_of(&self, change: Change) -> Save {
         let mut log = Log::default();
         log.push(change);
@@ -222,7 +225,7 @@ impl LiveSession {
     }
 }
 
-/// The name, and nothing of what is in it.
+/// Shows the store's name, and no values.
 impl fmt::Debug for LiveSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LiveSession")

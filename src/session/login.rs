@@ -1,25 +1,25 @@
-//! [`Login`]: who is logged in to a session, since when, and what the record of the owner said
-//! when the login began.
+//! [`Login`]: the user who is logged in to a session, the time of the login, and the state of the
+//! owner's record at that time.
 
 use crate::backend::{self, Generation};
 use crate::codec::UnixTime;
 
 use super::Epoch;
 
-/// Who logged in, and when.
+/// The owner of a session, and the time of the login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Login {
     pub(super) owner: String,
     pub(super) at: UnixTime,
-    /// None where revocation is not asked for, or not asked yet.
+    /// `None` if revocation is not in use, or if the login has not been recorded yet.
     pub(super) begun: Option<Begun>,
 }
 
-/// What the record of a login's owner said when the login began.
+/// The state of the owner's record when the login began.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Begun {
     pub(super) epoch: Epoch,
-    /// None for sessions that live in cookies.
+    /// `None` for sessions that are stored in cookies.
     pub(super) order: Option<Order>,
 }
 
@@ -27,8 +27,8 @@ pub(super) struct Begun {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Order {
     pub(super) number: u64,
-    /// The earlier login of the same owner in the same browser, whose session ends once this one's
-    /// is there.
+    /// The earlier login of the same owner in the same browser. Its session ends once the session
+    /// of this login exists.
     pub(super) replaces: Option<u64>,
 }
 
@@ -41,7 +41,7 @@ impl Login {
         self.begun.as_ref()?.order
     }
 
-    /// The login as the backend knows it; none, if the backend has not begun it.
+    /// Returns the login as the backend stores it, or `None` if the backend has not recorded it.
     pub(super) fn in_backend(&self) -> Option<backend::Login> {
         Some(backend::Login {
             generation: self.epoch()?.generation()?,
@@ -51,19 +51,20 @@ impl Login {
 }
 
 impl Begun {
-    /// As long as one in a backend can be.
+    /// Returns a record of the greatest length that a backend can create.
     pub(super) fn longest_in_backend() -> Self {
         let generation = Generation::from_bytes([u8::MAX; 16]);
         let number = u64::MAX;
         Begun::in_backend(backend::Login { generation, number }, Some(number))
     }
 
-    /// Of a session that lives in a cookie.
+    /// Creates the record for a session that is stored in a cookie.
     pub(super) fn in_cookie(epoch: Epoch) -> Self {
         Begun { epoch, order: None }
     }
 
-    /// Of a session in a backend, which takes the place of that of the login `replaces`.
+    /// Creates the record for a session in a backend, which replaces the session of the login
+    /// `replaces`.
     pub(super) fn in_backend(login: backend::Login, replaces: Option<u64>) -> Self {
         let number = login.number;
         Begun {

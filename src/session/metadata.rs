@@ -1,8 +1,7 @@
-//! What a session knows of itself: when it began, when it was last used, until when
-//! it lasts at most, whose it is.
+//! The session's own data: its beginning, its last use, its absolute end, and its owner.
 //!
-//! It travels among the values, as one string under a reserved key, since that is
-//! what Go programs that share the cookie can carry along.
+//! It is stored among the values, as one string under a reserved key. Go programs that share the
+//! cookie can keep such a string.
 
 use crate::codec::UnixTime;
 
@@ -10,15 +9,15 @@ use super::lifetime::Limits;
 use super::login::{Begun, Login, Order};
 use super::{Epoch, Error, Lifetime, Refusal};
 
-/// The last use of a session whose row tells none: a Go program wrote it.
+/// The last use of a session that a Go program wrote, since its row does not hold this time.
 pub(super) const NEVER_SEEN: UnixTime = UnixTime::from_secs(0);
 
-/// Which form the text has; another one is no session of ours. Those with a login that is
-/// numbered have the second one.
+/// The version of the text's form. A text with another version is not ours. The second version is
+/// for sessions with a numbered login.
 const FORM: &str = "1";
 const NUMBERED_FORM: &str = "2";
 
-/// What stands for a field that is not there.
+/// The text of a missing field.
 const NONE: &str = "-";
 
 /// The texts of `remembered`, `own_deadline` and `owes_cookie`.
@@ -37,18 +36,18 @@ const FLAGS: [(&str, (bool, bool, bool)); 8] = [
 pub(super) struct Metadata {
     pub(super) created: UnixTime,
     pub(super) seen: UnixTime,
-    /// The absolute limit; none, if the lifetime has none.
+    /// The absolute end, or `None` for never.
     pub(super) deadline: Option<UnixTime>,
-    /// Whether the program set the deadline, so that other limits only shorten it.
+    /// True if the program set the deadline, so that other limits can only shorten it.
     pub(super) own_deadline: bool,
     pub(super) remembered: bool,
-    /// Whether the client has not been sent a cookie that is kept as long as it should be.
+    /// True if the client still needs a cookie that lasts as long as the session.
     pub(super) owes_cookie: bool,
     pub(super) login: Option<Login>,
 }
 
 impl Metadata {
-    /// Of a session that begins at `now`.
+    /// Creates the metadata of a session that begins at `now`.
     pub(super) fn new(lifetime: &Lifetime, now: UnixTime) -> Self {
         Metadata {
             created: now,
@@ -61,8 +60,8 @@ impl Metadata {
         }
     }
 
-    /// Sets the limits of sessions that are remembered, or of those that are not. Where both
-    /// are the same, the deadline stays.
+    /// Applies the limits of sessions that are remembered, or that are not. If both are the same,
+    /// the deadline stays.
     pub(super) fn remember(&mut self, remembered: bool, lifetime: &Lifetime) {
         self.remembered = remembered;
         if lifetime.limits(true) == lifetime.limits(false) {
@@ -75,7 +74,7 @@ impl Metadata {
         };
     }
 
-    /// Ends the session at `deadline`, which is not after the limit.
+    /// Ends the session at `deadline`. Refuses a deadline after the absolute limit.
     pub(super) fn set_deadline(
         &mut self,
         deadline: UnixTime,
@@ -91,16 +90,16 @@ impl Metadata {
         Ok(())
     }
 
-    /// Ends the session at `deadline`, or at the limit if that is before.
+    /// Ends the session at `deadline`, or at the absolute limit if that is earlier.
     pub(super) fn cut_deadline(&mut self, deadline: UnixTime, lifetime: &Lifetime) {
         let limit = lifetime.limits(self.remembered).deadline(self.created);
         self.deadline = earlier(Some(deadline), limit);
         self.own_deadline = true;
     }
 
-    /// What a session sealed at `date` knows of itself after a Go program, or another
-    /// service with other limits, may have written it: used at `date` at least, and
-    /// never past the limits that hold here.
+    /// Returns the metadata of a session that was sealed at `date`. A Go program, or a service with
+    /// other limits, may have written it. So its last use is `date` or later, and its deadline is
+    /// never later than this store's limits allow.
     pub(super) fn loaded(carried: Option<Self>, date: UnixTime, lifetime: &Lifetime) -> Self {
         let mut metadata = carried.unwrap_or_else(|| Metadata::new(lifetime, date));
         metadata.seen = metadata.seen.max(date);
@@ -112,7 +111,7 @@ impl Metadata {
         metadata
     }
 
-    /// The limits that hold for it.
+    /// Returns the limits that apply to the session.
     pub(super) fn limits(&self, lifetime: &Lifetime) -> Limits {
         match self.login {
             Some(_) => lifetime.limits(self.remembered),
@@ -120,7 +119,7 @@ impl Metadata {
         }
     }
 
-    /// Refuses a session that is over.
+    /// Refuses a session that has passed a limit.
     pub(super) fn check(&self, lifetime: &Lifetime, now: UnixTime) -> Result<(), Refusal> {
         if self.deadline.is_some_and(|deadline| now >= deadline) {
             return Err(Refusal::Expired);
@@ -131,19 +130,19 @@ impl Metadata {
         Ok(())
     }
 
-    /// Whether its use at `now` is worth noting.
+    /// Returns whether a use at `now` is to be noted.
     pub(super) fn wants_touch(&self, lifetime: &Lifetime, now: UnixTime) -> bool {
         self.limits(lifetime).wants_touch(self.seen, now)
     }
 
-    /// When it will have been idle for too long; none without an idle limit.
+    /// Returns when the session passes the idle limit, or `None` without an idle limit.
     pub(super) fn idle_at(&self, lifetime: &Lifetime) -> Option<UnixTime> {
         self.limits(lifetime).idle_end(self.seen)
     }
 
-    /// The text: form, created, seen, deadline, flags, and of a login the time, the epoch, if it
-    /// is numbered the number and that of the login it replaces, and, last since it may hold
-    /// spaces, the owner.
+    /// Writes the metadata as text: form, created, seen, deadline, flags. For a login, its time and
+    /// epoch follow. If the login is numbered, its number and the number of the login that it
+    /// replaces follow. The owner comes last, since it may contain spaces.
     pub(super) fn to_text(&self) -> String {
         let mut text = String::with_capacity(64);
         let order = self.login.as_ref().and_then(Login::order);
@@ -173,7 +172,7 @@ impl Metadata {
         found.map_or(NONE, |(text, _)| text)
     }
 
-    /// Reads the text; none, if it is another program's.
+    /// Parses the text. Returns `None` if another program wrote it.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (is_numbered, text) = match text.split_once(' ')? {
             (FORM, text) => (false, text),
@@ -222,7 +221,7 @@ impl Metadata {
     }
 }
 
-/// The earlier of two deadlines, of which either may be missing.
+/// Returns the earlier of two deadlines. Either may be missing.
 pub(super) fn earlier(one: Option<UnixTime>, other: Option<UnixTime>) -> Option<UnixTime> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
@@ -242,7 +241,8 @@ fn time(text: &str) -> Option<UnixTime> {
     text.parse().ok().map(UnixTime::from_secs)
 }
 
-/// None outside is a text that is wrong; none inside a field that is not there.
+/// Parses a field that may be missing. The outer `None` is a wrong text, the inner one a missing
+/// field.
 #[expect(clippy::option_option)]
 fn optional<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
     match text {
@@ -332,7 +332,7 @@ mod tests {
         }
     }
 
-    /// A deadline that a program set while longer limits held.
+    /// The program sets a deadline while the longer limits apply.
     #[test]
     fn a_deadline_of_its_own_is_never_past_the_limits_once_not_remembered() {
         let lifetime = Lifetime::new();
@@ -345,13 +345,13 @@ mod tests {
         metadata.set_deadline(at(100_000), &lifetime).unwrap();
         metadata.remember(false, &lifetime);
         assert_eq!(metadata.deadline, Some(at(100 + 43_200)));
-        // It stays, where it is before the limits; and no remembering brings it back.
+        // A deadline before the limits stays, and remembering does not bring the former one back.
         metadata.set_deadline(at(5_000), &lifetime).unwrap();
         for remembered in [true, false] {
             metadata.remember(remembered, &lifetime);
             assert_eq!(metadata.deadline, Some(at(5_000)));
         }
-        // Of others' changes made again, too.
+        // The same applies when other requests' changes are made again.
         metadata.cut_deadline(at(999_999), &lifetime);
         assert_eq!(metadata.deadline, Some(at(100 + 43_200)));
     }
@@ -410,10 +410,10 @@ mod tests {
         assert_eq!(idle(&lifetime, None, false), Some(600));
         assert_eq!(idle(&lifetime, None, true), Some(14 * 86_400));
         assert_eq!(idle(&lifetime, Some(login("ape")), false), Some(1_800));
-        // Nothing is remembered where nothing can be.
+        // Nothing is remembered if remembering is disabled.
         let lifetime = lifetime.without_remember_me();
         assert_eq!(idle(&lifetime, None, true), Some(600));
-        // Never longer than the idle limit, and there where that is not.
+        // It is never longer than the idle limit, and applies even without an idle limit.
         let lifetime = lifetime.idle(minutes(5));
         assert_eq!(idle(&lifetime, None, false), Some(300));
         let lifetime = lifetime.without_idle();
@@ -435,7 +435,7 @@ mod tests {
         );
         assert_eq!(loaded("1 100 200 - -").deadline, Some(at(100 + 43_200)));
         assert_eq!(loaded("1 100 200 5000 -").deadline, Some(at(5_000)));
-        // Nothing is remembered here, and the cookie's date is later than its last use.
+        // Nothing is remembered here, and the cookie's date is later than the last use in the text.
         let loaded = loaded("1 100 200 999999 r");
         assert!(!loaded.remembered && loaded.seen == at(1_000));
     }

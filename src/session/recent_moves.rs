@@ -1,10 +1,9 @@
-//! [`RecentMoves`]: which rows of a Go package this process has moved to a new key a moment
-//! ago.
+//! [`RecentMoves`]: the rows of a Go package that this process has recently moved to a new key.
 //!
-//! A Go package's rows leave no tombstone when a session gets a new ID: a request that was on
-//! its way with the old ID finds nothing. So the process remembers its own moves, for as long
-//! as the longest request. What other processes move stays unknown here; tombstones live in
-//! the backend and are seen by all.
+//! A Go package's rows leave no tombstone when a session gets a new ID, so a concurrent request
+//! with the old ID finds nothing. Therefore the process remembers its own moves for the length of
+//! the longest request. The moves of other processes are unknown here. (Tombstones are in the
+//! backend, and all processes see them.)
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,7 +14,7 @@ use crate::codec::UnixTime;
 
 use super::protocol::Successor;
 
-/// How many moves are remembered at most. The oldest is forgotten first.
+/// The most moves that are remembered. Beyond that number, the oldest is forgotten.
 const MOST: usize = 65_536;
 
 pub(super) struct RecentMoves {
@@ -38,7 +37,7 @@ impl RecentMoves {
     }
 
     fn moves(&self) -> MutexGuard<'_, Moves> {
-        // Nothing of the caller's runs under the lock.
+        // No code of the caller runs under the lock.
         self.moves.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -52,7 +51,7 @@ impl RecentMoves {
         moves.successors.insert(old, (successor, now));
     }
 
-    /// Where the session of that key went, and when.
+    /// Returns the successor of that key's session, and the time of the move.
     pub(super) fn successor(&self, old: &Key, now: UnixTime) -> Option<(Successor, UnixTime)> {
         let mut moves = self.moves();
         moves.forget_older_than(self.longest_request, now);
@@ -72,7 +71,7 @@ impl Moves {
         let Some((key, at)) = self.in_order.pop_front() else {
             return;
         };
-        // A key that was noted again is forgotten with its later note.
+        // If the key was noted again, it is forgotten with its later note.
         if self
             .successors
             .get(&key)

@@ -1,12 +1,12 @@
-//! [`ResponseFields`]: what a response that has to do with a session carries, so that
-//! no cache gives one user's page to another.
+//! [`ResponseFields`]: the header fields of a response that depends on a session. They keep caches
+//! from giving one user's page to another user.
 //!
 //! Sources: RFC 9111 (Cache-Control), RFC 9213 (targeted fields).
 
 use std::fmt;
 
-/// The Set-Cookie fields of a response whose request asked for a session, and the cache
-/// fields that belong to it. For adapters of web frameworks.
+/// The Set-Cookie fields of a response to a request that asked for a session, and the cache fields
+/// that such a response needs. For adapters of web frameworks.
 ///
 /// ```
 /// use silverback::session::ResponseFields;
@@ -28,7 +28,7 @@ use std::fmt;
 #[derive(Clone)]
 pub struct ResponseFields {
     set_cookies: Vec<String>,
-    /// Whether the response shows a state that is over already.
+    /// True if the response shows an outdated state of the session.
     is_transient: bool,
     is_public: bool,
 }
@@ -42,8 +42,7 @@ impl ResponseFields {
         }
     }
 
-    /// The same, with whether the response shows a state that is over already: no cache may
-    /// keep it.
+    /// Sets whether the response shows an outdated state of the session, which no cache may store.
     pub(super) fn transient(self, is_transient: bool) -> Self {
         ResponseFields {
             is_transient,
@@ -51,8 +50,8 @@ impl ResponseFields {
         }
     }
 
-    /// The same for a response that the application declares public: the session did not
-    /// shape it. Its cache fields stay as they are, unless a cookie is set: a response with a
+    /// Marks a response that the application declares public: its content does not depend on the
+    /// session. Its cache fields stay unchanged, unless a cookie is set: a response with a
     /// Set-Cookie is never public.
     #[must_use]
     pub fn of_public_response(mut self) -> Self {
@@ -60,22 +59,24 @@ impl ResponseFields {
         self
     }
 
-    /// The values of the Set-Cookie fields, each to be added to those there are.
+    /// Returns the values of the Set-Cookie fields. Add each of them to the existing fields.
     #[must_use]
     pub fn set_cookies(&self) -> &[String] {
         &self.set_cookies
     }
 
-    /// What to put in place of the response's Cache-Control fields; none, if they are
-    /// strict enough: `no-store` with a Set-Cookie, or for a session that [has
-    /// moved](super::Refusal::Moved) or is [ambiguous](super::Refusal::Ambiguous); else `no-store`, or `private` with `no-cache` or a
-    /// `max-age`.
+    /// Returns the value that must replace the response's Cache-Control fields, or `None` if they
+    /// are strict enough.
+    ///
+    /// With a Set-Cookie, only `no-store` is strict enough. The same holds for a session that [has
+    /// moved](super::Refusal::Moved) or is [ambiguous](super::Refusal::Ambiguous). In all other
+    /// cases, `no-store` is, and so is `private` with `no-cache` or a `max-age`.
     pub fn cache_control<'f>(
         &self,
         fields: impl IntoIterator<Item = &'f str>,
     ) -> Option<&'static str> {
         let fields = fields.into_iter().flat_map(members);
-        // Only without an argument do the first four hold for the whole response.
+        // The first four apply to the whole response only if they have no argument.
         let (mut no_store, mut private, mut no_cache) = (false, false, false);
         let (mut public, mut max_age) = (false, false);
         for directive in fields {
@@ -94,23 +95,23 @@ impl ResponseFields {
         }
     }
 
-    /// Whether `Vary: Cookie` is to be added to the response's Vary fields.
+    /// Returns whether `Vary: Cookie` must be added to the response's Vary fields.
     pub fn wants_vary<'f>(&self, fields: impl IntoIterator<Item = &'f str>) -> bool {
         let names_cookie = |member: &str| member == "*" || member.eq_ignore_ascii_case("cookie");
         !self.is_public && !fields.into_iter().flat_map(members).any(names_cookie)
     }
 
-    /// Whether the response loses its fields of that name (in any case of letters): those
-    /// that caches obey in place of Cache-Control.
+    /// Returns whether the response's fields of that name must be removed, since caches follow them
+    /// instead of Cache-Control. The case of letters does not matter.
     #[must_use]
     pub fn removes(&self, name: &str) -> bool {
         !self.is_public && ResponseFields::is_targeted(name)
     }
 
-    /// Whether a field tells some caches what to do, whatever Cache-Control says:
-    /// `CDN-Cache-Control` and all others that end so (RFC 9213, section 2.3: that of a
-    /// vendor's CDN has its name before it), `Surrogate-Control` and `Edge-Control` of older
-    /// CDNs, and `X-Accel-Expires` of nginx.
+    /// Returns whether a field gives instructions to some caches regardless of Cache-Control. These
+    /// are `CDN-Cache-Control` and all other names with that ending (a vendor's CDN puts its name
+    /// before it: RFC 9213, section 2.3), `Surrogate-Control` and `Edge-Control` of older CDNs, and
+    /// `X-Accel-Expires` of nginx.
     #[must_use]
     pub fn is_targeted(name: &str) -> bool {
         let suffix = name.len().checked_sub("-cache-control".len());
@@ -122,14 +123,14 @@ impl ResponseFields {
     }
 }
 
-/// How many cookies are set, and none of them.
+/// Shows the number of cookies, and not their values.
 impl fmt::Debug for ResponseFields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ResponseFields({} cookies)", self.set_cookies.len())
     }
 }
 
-/// The members of a field that is a list. A comma in quotes separates nothing.
+/// Splits a field that is a list. A comma in quotes is not a separator.
 fn members(field: &str) -> impl Iterator<Item = &str> {
     let mut in_quotes = false;
     let members = field.split(move |letter| {

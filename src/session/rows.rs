@@ -1,5 +1,5 @@
-//! [`Rows`]: sessions as rows of a backend, in the format of a dialect; and the driver of the
-//! [`Protocol`].
+//! [`Rows`]: sessions as rows of a backend, in the format of a dialect. It also performs the calls
+//! of the [`Protocol`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,11 +23,11 @@ use super::recent_moves::RecentMoves;
 use super::store::Clock;
 use super::{Error, Lifetime, Refusal};
 
-/// How far the clocks of machines that share a backend may be apart.
+/// The greatest difference between the clocks of machines that share a backend.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
-/// The longest pause before a conflict with another process is resolved. (Within a process there
-/// is none: requests lock the row.)
+/// The longest pause before a conflict with another process is resolved. (Within a process no pause
+/// is needed: requests lock the row.)
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) struct Rows {
@@ -35,39 +35,39 @@ pub(super) struct Rows {
     pub(super) format: Box<dyn RowFormat>,
     pub(super) lifetime: Lifetime,
     pub(super) clock: Clock,
-    /// How long a tombstone is kept at least, in whole seconds: longer than any request that
-    /// saw the session.
+    /// The least time for which a tombstone is kept, in whole seconds. It is longer than any
+    /// request that has seen the session.
     pub(super) longest_request: Duration,
-    /// How many bytes a session's row has at most; none, if the format has a limit of its own,
-    /// or there is to be none.
+    /// The most bytes of a session's row. `None` if the format has its own limit, or no limit is
+    /// set.
     pub(super) max_row_size: Option<usize>,
-    /// Stands in for tombstones where a format has none.
+    /// The substitute for tombstones in formats that lack them.
     pub(super) recent_moves: RecentMoves,
 }
 
-/// A session as it was found in its row.
+/// A session that was read from its row.
 pub(super) struct LiveRow {
     pub(super) content: Content,
     pub(super) revision: Revision,
     pub(super) expiry: Expiry,
 }
 
-/// What a key leads to.
+/// The result of a look-up by key.
 pub(super) enum Lookup {
     Live(Box<LiveRow>),
     Missing,
-    /// A tombstone: the session ended no longer ago than a request takes.
+    /// A tombstone: the session ended no longer ago than the longest request takes.
     Ended,
     /// The tombstone of a session that has a successor.
     Moved(Successor, MovedAt),
-    /// Bytes that are no session of ours, or one that is over.
+    /// Bytes that are not one of our sessions, or a session that has passed a limit.
     Refused(Refusal),
 }
 
-/// When a session got its successor.
+/// The time at which a session got its successor.
 pub(super) type MovedAt = UnixTime;
 
-/// A time as backends have it.
+/// Converts a time to a backend's expiry.
 pub(super) fn expiry_at(time: UnixTime) -> Expiry {
     let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
     Expiry::from_millis(seconds.saturating_mul(1_000))
@@ -78,14 +78,15 @@ pub(super) fn unix_time(expiry: Expiry) -> UnixTime {
 }
 
 impl Rows {
-    /// When a session's row is missing: idle for too long, or past its deadline.
+    /// Returns the expiry of a session's row: the end of the idle limit, or the deadline if it is
+    /// earlier.
     pub(super) fn expiry(&self, metadata: &Metadata) -> Expiry {
         let ends = [metadata.idle_at(&self.lifetime), metadata.deadline];
         let end = ends.into_iter().flatten().min();
         end.map_or(Expiry::NEVER, expiry_at)
     }
 
-    /// What that key leads to.
+    /// Looks up the session under a key.
     pub(super) async fn look_up(&self, key: &Key) -> Result<Lookup, Error> {
         let stored = match self.backend.load(key).await {
             Ok(Some(stored)) => stored,
@@ -113,7 +114,7 @@ impl Rows {
         })
     }
 
-    /// The session of that key, or, if it was renewed, where it is now.
+    /// Looks up the session under a key, and follows its renewals. Also returns its present key.
     pub(super) async fn look_up_renewed(&self, key: &Key) -> Result<(Key, Lookup), Error> {
         let mut key = key.clone();
         for _ in 0..LONGEST_TRAIL {
@@ -125,20 +126,20 @@ impl Rows {
         Err(Error::conflict())
     }
 
-    /// How long a tombstone is kept from the second of the clock that it is written in: that
-    /// second may be all but over.
+    /// Returns how long a tombstone is kept. The clock's present second may be nearly over, so one
+    /// second is added.
     fn tombstone_seconds(&self) -> u64 {
         self.longest_request.as_secs().saturating_add(1)
     }
 
-    /// When a tombstone of that expiry was written.
+    /// Returns when a tombstone with that expiry was written.
     fn written_at(&self, expiry: Expiry) -> UnixTime {
         let kept = self.tombstone_seconds();
         UnixTime::from_secs(unix_time(expiry).as_secs().saturating_sub(kept))
     }
 
-    /// What a record says, if it is one of that key, and its owner the one that is sealed
-    /// within.
+    /// Reads the row in a record. Refuses a row of another key, and a session if its sealed owner
+    /// differs from the record's owner.
     fn read(&self, key: &Key, stored: Stored) -> Result<Result<Found<Content>, Refusal>, Error> {
         let Stored { record, revision } = stored;
         let read = self.format.read(key, record.value(), (self.clock)())?;
@@ -160,9 +161,10 @@ impl Rows {
         }))
     }
 
-    /// When a session was used last: a touch moves the record's expiry and nothing else. An
-    /// expiry that no touch of these limits made, which would be one to come, says nothing: the
-    /// limits were longer, the record has none, or somebody else wrote it.
+    /// Updates the session's last use from the record's expiry, since a touch changes only the
+    /// expiry. The expiry is ignored if it would mean a last use in the future, beyond the clock
+    /// skew. In that case the limits were longer, the record has no expiry, or another program
+    /// wrote it.
     fn see_touches(&self, metadata: &mut Metadata, expiry: Expiry) {
         let now = (self.clock)();
         let limits = metadata.limits(&self.lifetime);
@@ -172,13 +174,13 @@ impl Rows {
         };
         metadata.seen = match told {
             Some(told) if told.since(now) <= CLOCK_SKEW => metadata.seen.max(told),
-            // A Go program wrote it, and says no more than that it lives.
+            // A Go program wrote the row, and the row does not hold the last use.
             _ if metadata.seen == NEVER_SEEN => now,
             _ => metadata.seen,
         };
     }
 
-    /// The record of a row; none for a tombstone in a dialect that has none.
+    /// Returns the record of a row, or `None` for a tombstone if the dialect has no tombstones.
     fn record(
         &self,
         key: &Key,
@@ -205,7 +207,7 @@ impl Rows {
         }))
     }
 
-    /// Whether a session can be written at all.
+    /// Refuses a session that cannot be written at all.
     pub(super) fn check(&self, key: &Key, content: Content) -> Result<(), Error> {
         let row = Row::Live(content);
         let bytes = self
@@ -214,8 +216,8 @@ impl Rows {
         self.check_size(&bytes.unwrap_or_default())
     }
 
-    /// Refuses a row that is too large to be written. One that is there already, of a store with
-    /// another limit, is read.
+    /// Refuses to write a row that is too large. A larger row that already exists, from a store
+    /// with another limit, can still be read.
     fn check_size(&self, bytes: &[u8]) -> Result<(), Error> {
         match self.max_row_size {
             Some(most) if bytes.len() > most => Err(Error::too_large_row(bytes.len(), most)),
@@ -223,7 +225,8 @@ impl Rows {
         }
     }
 
-    /// Does what the protocol says, to its end. Conflicts are resolved until the caller's deadline.
+    /// Performs the protocol's calls until its verdict. Conflicts are resolved until the caller's
+    /// deadline.
     pub(super) async fn drive(
         &self,
         intent: Intent<Content>,
@@ -327,7 +330,7 @@ impl Rows {
         }
     }
 
-    /// The tombstone that a row would have left in another format.
+    /// Returns the tombstone that the row would have in another format.
     fn recent_tombstone(&self, key: &Key) -> Option<Found<Content>> {
         let (successor, _) = self.recent_moves.successor(key, (self.clock)())?;
         Some(Found {
@@ -339,8 +342,8 @@ impl Rows {
         })
     }
 
-    /// A row that has just been moved is no longer as it was seen, rather than gone: so the
-    /// protocol looks where it went.
+    /// Reports a conflict for a row that this process has just moved, instead of a missing row. The
+    /// protocol then looks for its successor.
     fn unless_moved(&self, key: &Key, outcome: Outcome<Revision>) -> Outcome<Revision> {
         match outcome {
             Outcome::Gone if self.recent_tombstone(key).is_some() => Outcome::Conflict,
@@ -348,7 +351,7 @@ impl Rows {
         }
     }
 
-    /// What stands for a tombstone where there are none.
+    /// Removes a row in a format without tombstones.
     async fn remove(
         &self,
         key: &Key,
@@ -359,7 +362,7 @@ impl Rows {
     }
 }
 
-/// The key that a session is to leave, and its successor.
+/// Returns the key that a session is to leave, and its successor.
 fn planned_move(intent: &Intent<Content>) -> Option<(Key, Successor)> {
     let (seen, to, is_renewal) = match intent {
         Intent::Renew { seen, to } => (seen, to, true),
@@ -370,14 +373,14 @@ fn planned_move(intent: &Intent<Content>) -> Option<(Key, Successor)> {
     Some((seen.key.clone(), Successor { key, is_renewal }))
 }
 
-/// What the protocol came to.
+/// The result of a run of the protocol.
 #[derive(Clone)]
 pub(super) enum Driven {
     Saved {
         key: Key,
         revision: Revision,
         content: Content,
-        /// Whether others had saved it too.
+        /// True if the content also holds changes of other requests.
         is_merged: bool,
     },
     Ended,
@@ -385,7 +388,7 @@ pub(super) enum Driven {
 }
 
 impl Driven {
-    /// The same, if `on_others` with changes of other requests within.
+    /// Marks the result as merged if `on_others`: the content also holds changes of other requests.
     pub(super) fn merged(mut self, on_others: bool) -> Self {
         if let Driven::Saved { is_merged, .. } = &mut self {
             *is_merged |= on_others;
@@ -424,7 +427,7 @@ fn said(
     }
 }
 
-/// Whose the row is, where owners are kept.
+/// Returns the owner of a row, if the backend keeps owners.
 fn owner_of(metadata: &Metadata) -> Result<Option<Owner>, Error> {
     let Some(login) = metadata.login.as_ref().filter(|of| of.begun.is_some()) else {
         return Ok(None);
@@ -436,7 +439,8 @@ fn owner_of(metadata: &Metadata) -> Result<Option<Owner>, Error> {
     }))
 }
 
-/// Lets other processes go first: a random part of a time that doubles with each conflict.
+/// Pauses for a random part of a time that doubles with each conflict, so that other processes can
+/// proceed.
 async fn pause(conflicts: usize, caller: &Caller) {
     if tokio::runtime::Handle::try_current().is_err() {
         return;

@@ -1,8 +1,8 @@
-//! Values in formats other than gob that say what they hold, such as JSON: the
-//! bridge between [`gob::Value`](crate::gob::Value) and serde.
+//! Values in self-describing formats other than gob, such as JSON: the conversion between
+//! [`gob::Value`](crate::gob::Value) and serde.
 //!
-//! Go's types are told in plain terms there: structs and maps are maps, integers of
-//! all widths integers. What cannot be told is refused, not changed.
+//! These formats have only simple types: Go's structs and maps become maps, and integers of all
+//! widths become integers. A value that a format cannot express is refused, not changed.
 
 use std::fmt;
 
@@ -13,15 +13,15 @@ use crate::gob::{Composite, GoString, Interface, Time, Value};
 
 use super::values::text_of;
 
-/// How deep values may be nested on the way out; on the way in it is the format's
-/// own business to bound this, as JSON's reader does.
+/// The deepest nesting of values that is written. For reading, the format must have its own limit,
+/// as JSON's reader does.
 const DEEPEST: usize = 128;
 
-/// A value, to be written in any format.
+/// A value that can be written in any format.
 pub(super) struct ToAnyFormat<'v>(pub(super) &'v Value);
 
-/// A value that was read from any format: maps as `map[string]interface {}`, lists as
-/// `[]interface {}`, integers as Go's `int` where they fit.
+/// A value that was read from any format. Maps become `map[string]interface {}`, lists become
+/// `[]interface {}`, and integers become Go's `int` if they fit.
 pub(super) struct FromAnyFormat(pub(super) Value);
 
 impl Serialize for ToAnyFormat<'_> {
@@ -30,7 +30,7 @@ impl Serialize for ToAnyFormat<'_> {
     }
 }
 
-/// A part of a value, and how much deeper it may go.
+/// A part of a value, and how many more levels it may have.
 struct Part<'v>(&'v Value, usize);
 
 impl Serialize for Part<'_> {
@@ -49,7 +49,7 @@ impl Serialize for Part<'_> {
             Value::Bytes(bytes) => serializer.serialize_bytes(bytes),
             Value::String(string) => write_string(string, serializer),
             Value::Interface(interface) => match interface.value() {
-                // Not a level of the format's.
+                // The interface itself is not a level in the format.
                 Some(held) => Part(held, depth).serialize(serializer),
                 None => serializer.serialize_unit(),
             },
@@ -110,7 +110,7 @@ impl<'de> Deserialize<'de> for FromAnyFormat {
     }
 }
 
-/// Anything, as what a Go interface holds.
+/// Any value, as the content of a Go interface.
 struct Anything(Interface);
 
 impl<'de> Deserialize<'de> for Anything {

@@ -9,13 +9,13 @@ use crate::codec::{Codec, UnixTime};
 use super::store::Clock;
 use super::{CookieOptions, Dialect, Error, Lifetime};
 
-/// How long a session without a login may go unused by default.
+/// The default idle limit of a session without a login.
 const ANONYMOUS_IDLE: Duration = Duration::from_secs(10 * 60);
 
-/// How many bytes a session's row has at most by default.
+/// The default limit on the bytes of a session's row.
 const MAX_ROW_SIZE: usize = 64 * 1024;
 
-/// What a [`ServerStore`](super::ServerStore) can be told: all has a default.
+/// The options of a [`ServerStore`](super::ServerStore). Each has a default.
 ///
 /// ```
 /// use silverback::session::{CookieOptions, Lifetime, ServerOptions};
@@ -29,12 +29,12 @@ const MAX_ROW_SIZE: usize = 64 * 1024;
 #[derive(Clone)]
 pub struct ServerOptions {
     pub(super) cookie: CookieOptions,
-    /// None: that of the dialect.
+    /// `None` for the dialect's lifetime.
     pub(super) lifetime: Option<Lifetime>,
     pub(super) store_name: String,
     pub(super) row_codec: Option<Arc<dyn Codec>>,
     pub(super) at_most: Option<usize>,
-    /// None: the default, where the dialect has one.
+    /// `None` for the default, if the dialect has one.
     pub(super) anonymous_idle: Option<Duration>,
     pub(super) max_row_size: Option<usize>,
     pub(super) longest_request: Duration,
@@ -48,8 +48,8 @@ pub struct ServerOptions {
 }
 
 impl ServerOptions {
-    /// Sets the defaults: the cookie `__Host-id`, 30 minutes idle (10 without a login) and 12
-    /// hours in all, rows of 64 KiB, any number of sessions of an owner.
+    /// Creates the default options: the cookie `__Host-id`, 30 minutes idle (10 without a login)
+    /// and 12 hours in all, rows of up to 64 KiB, and any number of sessions per owner.
     #[must_use]
     pub fn new() -> Self {
         ServerOptions {
@@ -71,22 +71,23 @@ impl ServerOptions {
         }
     }
 
-    /// Whose bytes the cookie and the rows are, to share sessions with a Go program: it must
-    /// be that of the backend's [layout](crate::backend::Layout).
+    /// Sets the byte format of the cookie and the rows, to share sessions with a Go program. It
+    /// must match the backend's [layout](crate::backend::Layout).
     #[must_use]
     pub fn dialect(self, dialect: Dialect) -> Self {
         ServerOptions { dialect, ..self }
     }
 
-    /// The types that the Go program which shares the sessions registers itself
-    /// (`gob.Register`), by the names that Go gives them: `time.Time`,
-    /// `map[string]interface {}`, `main.User` or `example.com/shop.User` for a struct. The
-    /// fields of a struct must be of the types that Go's has.
+    /// Adds types that the Go program which shares the sessions registers itself (`gob.Register`).
+    /// Use the names that Go gives them: `time.Time`, `map[string]interface {}`, and `main.User` or
+    /// `example.com/shop.User` for a struct. The fields of a struct must have the types of the
+    /// fields in Go.
     ///
-    /// Without it, values must be of the types that Go knows by itself: the basic ones, slices
-    /// of them, with gorilla/sessions `[]interface {}`, and what is in the session already.
-    /// Others are refused when they are inserted, since a Go program could not read the
-    /// session any more. For [dialects](ServerOptions::dialect) that Go programs share.
+    /// Without this option, values must have types that Go knows by default: the basic types,
+    /// slices of them, `[]interface {}` with gorilla/sessions, and the types already in the
+    /// session. Inserting a value of any other type is an error, since a Go program could then no
+    /// longer read the session. This option is for [dialects](ServerOptions::dialect) that Go
+    /// programs share.
     ///
     /// ```
     /// use silverback::session::{Dialect, ServerOptions};
@@ -99,14 +100,14 @@ impl ServerOptions {
         self
     }
 
-    /// The cookie that the ID travels in.
+    /// Sets the cookie that carries the ID.
     #[must_use]
     pub fn cookie(self, cookie: CookieOptions) -> Self {
         ServerOptions { cookie, ..self }
     }
 
-    /// How long sessions live. Default: that of the [dialect](Dialect), which is
-    /// [`Lifetime::new`] for the native one.
+    /// Sets the limits on how long sessions last. Default: the lifetime of the [dialect](Dialect),
+    /// which is [`Lifetime::new`] for the native one.
     #[must_use]
     pub fn lifetime(self, lifetime: Lifetime) -> Self {
         ServerOptions {
@@ -116,19 +117,19 @@ impl ServerOptions {
     }
 
     /// Sets how long a session without a login may go unused, in whole seconds. Default: 10
-    /// minutes. It is never longer than the idle limit of the
-    /// [lifetime](ServerOptions::lifetime), so a long one lifts it.
+    /// minutes. It never exceeds the idle limit of the [lifetime](ServerOptions::lifetime), so a
+    /// long value removes this extra limit.
     ///
-    /// Anyone can begin anonymous sessions, by the million. The shorter they are kept, the fewer
-    /// rows a backend has to hold. A page that asks for no session costs no row; a form with a
-    /// token in an anonymous session must be sent within this time.
+    /// Anyone can begin millions of anonymous sessions. The shorter they are kept, the fewer rows a
+    /// backend must hold. A page that asks for no session costs no row. A form with a token in an
+    /// anonymous session must be sent within this time.
     ///
-    /// A [remembered](super::Session::remember) session has the limits of remembered sessions
-    /// with or without a login, since the application asked for those: remember an anonymous
-    /// session only for a client that has done something robots do not.
+    /// A [remembered](super::Session::remember) session has the limits of remembered sessions, with
+    /// or without a login, since the application asked for them. Therefore remember an anonymous
+    /// session only if its client has done something that robots do not do.
     ///
-    /// For the native [dialect](Dialect) alone: the others have the lifetimes of their Go
-    /// packages.
+    /// This option is only for the native [dialect](Dialect). The others have the lifetimes of
+    /// their Go packages.
     #[must_use]
     pub fn anonymous_idle(self, idle: Duration) -> Self {
         ServerOptions {
@@ -138,14 +139,14 @@ impl ServerOptions {
     }
 
     /// Limits the bytes of a session's row, sealed as it is stored. Default: 65,536, for about
-    /// 36,000 bytes of values. Zero lifts the limit, and only that of the backend is left.
+    /// 36,000 bytes of values. Zero removes the limit, so that only the backend's limit remains.
     ///
-    /// Saving a larger session is an error that gives both figures
-    /// ([too large](super::Error::is_too_large)), and the row stays as it was. A larger row that
-    /// is there already is read: a lower limit logs nobody out.
+    /// Saving a larger session returns an error that gives both sizes ([too
+    /// large](super::Error::is_too_large)), and the row stays unchanged. A larger row that already
+    /// exists can still be read, so a lower limit logs out no user.
     ///
-    /// For the native [dialect](Dialect) alone: the codec's `max_length` bounds the rows of
-    /// gorilla and dynastore, and scs has no limit.
+    /// This option is only for the native [dialect](Dialect). The codec's `max_length` limits the
+    /// rows of gorilla and dynastore, and scs has no limit.
     #[must_use]
     pub fn max_row_size(self, bytes: usize) -> Self {
         ServerOptions {
@@ -154,10 +155,11 @@ impl ServerOptions {
         }
     }
 
-    /// A name that rows are sealed to, besides the cookie's: stores with the same keys and
-    /// cookie name (a staging and a production service, say) cannot be given each other's
-    /// rows. The name of none is empty; sessions do not survive a change. Owners are the
-    /// backend's, whatever the stores' names: revoking one ends its sessions in all of them.
+    /// Sets a name to which rows are sealed, in addition to the cookie's name. Stores with the same
+    /// keys and cookie name, such as a staging and a production service, then refuse each other's
+    /// rows. Default: the empty name. Sessions do not survive a change of the name. Owners belong
+    /// to the backend, regardless of store names: revoking an owner ends its sessions in all
+    /// stores.
     #[must_use]
     pub fn store_name(self, name: impl Into<String>) -> Self {
         ServerOptions {
@@ -166,9 +168,9 @@ impl ServerOptions {
         }
     }
 
-    /// The codec that seals rows, in place of keys derived from the cookies'. It must know no
-    /// `max_age`, `min_age` or `max_length` (zero lifts each), and must not be the cookies'.
-    /// The [store name](ServerOptions::store_name) is not part of it.
+    /// Sets the codec that seals rows, instead of keys derived from the cookies' keys. It must have
+    /// no `max_age`, `min_age` or `max_length` (zero removes each), and must not be the cookies'
+    /// codec. It does not use the [store name](ServerOptions::store_name).
     #[must_use]
     pub fn row_codec(self, codec: impl Codec + 'static) -> Self {
         ServerOptions {
@@ -177,14 +179,15 @@ impl ServerOptions {
         }
     }
 
-    /// Limits the sessions of one owner: once all logins are answered, the sessions of the latest
-    /// logins are left, exactly so many or as many as there were, also of logins at the same
-    /// moment and on several machines. A login is answered even if it is not among the latest by
-    /// then.
+    /// Limits the sessions of one owner. Once all logins have been answered, the sessions of the
+    /// latest logins remain: exactly `sessions` of them, or fewer if there were fewer. This holds
+    /// even for concurrent logins on several machines. A login is answered even if later logins
+    /// have ended its session by then.
     ///
-    /// A login lists the owner's sessions once its own is there, and ends those before which there
-    /// are so many later ones. If its process dies or its backend fails just then, the owner's next
-    /// login ends them. A browser that logs in anew counts once. The backend must know owners.
+    /// After creating its own session, a login lists the owner's sessions. It ends each session for
+    /// which `sessions` or more later ones exist. If its process dies or its backend fails in
+    /// between, the owner's next login ends them. A repeated login in one browser counts once. The
+    /// backend must support owners.
     #[must_use]
     pub fn at_most(self, sessions: usize) -> Self {
         ServerOptions {
@@ -193,13 +196,12 @@ impl ServerOptions {
         }
     }
 
-    /// Sets how long a request may take. Default: 60 seconds. A part of a second counts as a
-    /// whole one.
+    /// Sets how long a request may take. Default: 60 seconds. A part of a second counts as a full
+    /// one.
     ///
-    /// The store remembers for at least that long that a session has ended or has a new ID, and
-    /// for less than a second more. A longer
-    /// request brings no ended session back either, but a logout in it does not find a session
-    /// that another request renewed.
+    /// If a session has ended or has a new ID, the store remembers this for at least that long, and
+    /// for less than a second more. Even a longer request cannot restore an ended session. But a
+    /// logout in such a request does not find a session that another request has renewed.
     #[must_use]
     pub fn longest_request(self, time: Duration) -> Self {
         ServerOptions {
@@ -208,19 +210,19 @@ impl ServerOptions {
         }
     }
 
-    /// Lets a request that arrives with the ID from before a
-    /// [renewal](super::Session::renew) read the session, for `grace` after the renewal and less
-    /// than a second more. Default: none. A part of a second counts as a whole one.
+    /// Lets a request with an old ID read the session after a [renewal](super::Session::renew), for
+    /// `grace` and less than a second more. Default: no grace. A part of a second counts as a full
+    /// one.
     ///
-    /// Requests that a page sends in parallel with a renewal carry the old ID. Without a grace
-    /// they see an anonymous session whose [refusal](super::Session::refusal) is
-    /// [`Moved`](super::Refusal::Moved). With one they see the session as it is now, read-only:
-    /// the refusal is the same, what they write is not kept, and they set no cookie. It holds
-    /// for sessions with a login, and for renewals only: never across a login, a logout, a
-    /// revocation, or a change of the owner.
+    /// Requests that a page sends in parallel with a renewal carry the old ID. Without a grace,
+    /// they see an anonymous session with the [refusal](super::Session::refusal)
+    /// [`Moved`](super::Refusal::Moved). With a grace, they see the current session, read-only: the
+    /// refusal is the same, their changes are not kept, and they set no cookie. The grace applies
+    /// only to sessions with a login, and only to renewals. It never applies across a login, a
+    /// logout, a revocation, or a change of the owner.
     ///
-    /// The price: for so long, a stolen ID that the renewal was to make worthless reads the
-    /// session. Prefer a few seconds.
+    /// The price: a renewal makes a stolen ID worthless only after the grace. Until then, the
+    /// stolen ID reads the session. Prefer a few seconds.
     ///
     /// A store refuses a grace longer than its [longest request](ServerOptions::longest_request).
     #[must_use]
@@ -231,13 +233,14 @@ impl ServerOptions {
         }
     }
 
-    /// Answers 409 to a request whose changes could not be saved because its session had ended,
-    /// instead of the handler's response without a cookie. Default: off.
+    /// Answers 409 to a request if its changes could not be saved because its session had ended. By
+    /// default, the client gets the handler's response without a cookie.
     ///
-    /// An API whose clients act on a 200 wants it on; a page that counts its visitors does not.
-    /// Whatever the setting, [`save`](super::Session::save) and
-    /// [`transact`](super::Session::transact) return the error to the handler, and a request
-    /// that asked for [`destroy_others`](super::Session::destroy_others) in vain gets 409.
+    /// Enable this for an API if its clients act on a 200. A page that only counts its visitors
+    /// does not need it. In both cases, [`save`](super::Session::save) and
+    /// [`transact`](super::Session::transact) return the error to the handler. A request always
+    /// gets 409 if it asked for [`destroy_others`](super::Session::destroy_others) and that failed
+    /// for this reason.
     #[must_use]
     pub fn fail_when_gone(self) -> Self {
         ServerOptions {
@@ -248,12 +251,12 @@ impl ServerOptions {
 
     /// Sets how long a save may take until its last write begins. Default: 10 seconds.
     ///
-    /// Requests of one process that save the same session at the same time wait for each other,
-    /// and are written together. Writes of other processes are conflicts: the save then reads the
-    /// session again, and retries with pauses that grow. After `timeout` a save that waits or
-    /// retries fails: the error is [overloaded](super::Error::is_overloaded), the answer 503, and
-    /// nothing was saved. A write that has begun is never abandoned; the backend's own timeouts
-    /// bound it.
+    /// If requests of one process save the same session concurrently, they wait for each other and
+    /// are written together. Writes of other processes are conflicts: the save then reads the
+    /// session again, and retries with growing pauses. After `timeout`, a save that waits or
+    /// retries fails. The error is [overloaded](super::Error::is_overloaded), the response is 503,
+    /// and nothing was saved. A write that has begun is never abandoned; the backend's own timeouts
+    /// limit it.
     ///
     /// A store refuses a timeout of zero.
     ///
@@ -271,14 +274,13 @@ impl ServerOptions {
         }
     }
 
-    /// Limits the saves that are in flight in this store at the same time, those that wait
-    /// included. Default: 1,024.
+    /// Limits the saves in flight in this store, including those that wait. Default: 1,024.
     ///
-    /// A save beyond the limit fails at once: the error is
-    /// [overloaded](super::Error::is_overloaded), the answer 503 with `Retry-After: 1`, and
-    /// nothing was saved. A quarter of the limit may wait to save one session, so that one client
-    /// never takes the room of all. Logouts are never refused. A request that only reads is
-    /// answered even so; its use of the session is noted by a later request.
+    /// A save beyond the limit fails at once. The error is
+    /// [overloaded](super::Error::is_overloaded), the response is 503 with `Retry-After: 1`, and
+    /// nothing was saved. At most a quarter of the limit may wait to save one session, so that one
+    /// client never uses up the limit. Logouts are never refused. A request that only reads still
+    /// gets its response; a later request notes the use of the session.
     ///
     /// A store refuses a limit of zero.
     ///
@@ -295,8 +297,8 @@ impl ServerOptions {
         }
     }
 
-    /// Takes the time from `clock` instead of the system: for tests of what happens when time
-    /// passes. A backend has a clock of its own, and drops what is over by that.
+    /// Takes the time from `clock` instead of the system, for tests in which time passes. The
+    /// backend has its own clock, and removes expired records by that clock.
     #[must_use]
     pub fn clock(self, clock: impl Fn() -> UnixTime + Send + Sync + 'static) -> Self {
         ServerOptions {
@@ -306,15 +308,15 @@ impl ServerOptions {
     }
 }
 
-/// What holds for sessions that strangers begin.
+/// The limits on sessions that any visitor can begin.
 pub(super) struct Bounds {
-    /// None in the dialects of Go packages, which have lifetimes of their own.
+    /// `None` in the dialects of Go packages, which have their own lifetimes.
     pub(super) anonymous_idle: Option<Duration>,
     pub(super) max_row_size: Option<usize>,
 }
 
 impl ServerOptions {
-    /// The bounds that hold in the options' dialect.
+    /// Returns the limits in the options' dialect.
     pub(super) fn bounds(&self) -> Result<Bounds, Error> {
         if !self.dialect.is_shared() {
             let max_row_size = self.max_row_size.unwrap_or(MAX_ROW_SIZE);
@@ -342,7 +344,7 @@ impl Default for ServerOptions {
     }
 }
 
-/// Nothing of keys.
+/// Shows no keys.
 impl fmt::Debug for ServerOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerOptions")

@@ -1,15 +1,15 @@
-//! For tests of your own: requests with a session in them, and the session a response
-//! sets. It needs no server and no framework.
+//! Help for your own tests: requests with a session, and the session that a response sets. It needs
+//! no server and no framework.
 //!
-//! A store with [`insecure_http`](super::CookieOptions::insecure_http) sets cookies for
-//! loopback only: requests that tests make by hand need `Host: localhost`.
+//! A store with [`insecure_http`](super::CookieOptions::insecure_http) sets cookies only for
+//! loopback hosts: a request that a test builds itself needs `Host: localhost`.
 
 use std::fmt;
 
 use super::{Error, Session, Sessions, Stores};
 
-/// A browser's cookies, as far as one test needs them: by name alone, whatever their
-/// path, domain and flags are.
+/// A browser's cookies, simplified for tests. Only names count: paths, domains and flags are
+/// ignored.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -31,17 +31,17 @@ use super::{Error, Session, Sessions, Stores};
 pub struct Jar(Vec<(String, String)>);
 
 impl Jar {
-    /// A jar without cookies.
+    /// Creates a jar without cookies.
     #[must_use]
     pub fn new() -> Self {
         Jar::default()
     }
 
-    /// A jar with the cookie of a session of the first of `stores`, with which was done
-    /// what `fill` does.
+    /// Creates a jar with the cookie of a new session. The session belongs to the first of
+    /// `stores`, and `fill` sets its content.
     ///
     /// # Errors
-    /// Those of `fill`, and of saving.
+    /// Returns the errors of `fill` and of saving.
     pub async fn with(
         stores: impl Into<Stores>,
         fill: impl FnOnce(&Session) -> Result<(), Error>,
@@ -60,14 +60,14 @@ impl Jar {
         Ok(jar)
     }
 
-    /// The value of the Cookie field to send.
+    /// Returns the value of the Cookie field to send.
     #[must_use]
     pub fn cookie(&self) -> String {
         let pairs = self.0.iter().map(|(name, value)| format!("{name}={value}"));
         pairs.collect::<Vec<_>>().join("; ")
     }
 
-    /// Takes a Set-Cookie in: keeps the cookie, or removes it (`Max-Age=0`).
+    /// Applies a Set-Cookie: stores the cookie, or removes it (`Max-Age=0`).
     pub fn receive(&mut self, set_cookie: &str) {
         let mut parts = set_cookie.split(';').map(str::trim);
         let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else {
@@ -79,7 +79,7 @@ impl Jar {
         }
     }
 
-    /// The value of a cookie.
+    /// Returns the value of a cookie.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         let mut cookies = self.0.iter();
@@ -87,7 +87,7 @@ impl Jar {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// Sets a cookie: to tamper with it, say.
+    /// Sets a cookie, for example to tamper with it.
     pub fn set(&mut self, name: &str, value: &str) {
         self.remove(name);
         self.0.push((name.to_owned(), value.to_owned()));
@@ -98,15 +98,15 @@ impl Jar {
         self.0.retain(|(of, _)| of != name);
     }
 
-    /// The session of the first of `stores` that a request with these cookies would have.
+    /// Returns the session of the first of `stores` in a request with these cookies.
     ///
     /// # Errors
-    /// As [`Sessions::session`].
+    /// Returns the errors of [`Sessions::session`].
     pub async fn session(&self, stores: impl Into<Stores>) -> Result<Session, Error> {
         self.sessions(stores).session().await
     }
 
-    /// All sessions of a request with these cookies, to a loopback host.
+    /// Returns all sessions of a request with these cookies to a loopback host.
     pub fn sessions(&self, stores: impl Into<Stores>) -> Sessions {
         let cookie = self.cookie();
         let fields = (!cookie.is_empty()).then_some(cookie.as_bytes());
@@ -114,7 +114,7 @@ impl Jar {
     }
 }
 
-/// The names of the cookies.
+/// Shows the names of the cookies, and no values.
 impl fmt::Debug for Jar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list()

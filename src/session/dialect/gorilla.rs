@@ -1,8 +1,8 @@
 //! The dialect of gorilla/sessions' server stores (gorilla/sessions v1.4.0 `store.go`,
-//! `FilesystemStore`): the cookie is a securecookie of the ID as a string, the row a
-//! securecookie of the values, both of the session's name and by the same codecs. The ID is
-//! 32 random bytes in base32 without padding, and the row's key. savaki/dynastore (`store.go`)
-//! has the same rows, and the ID itself in the cookie.
+//! `FilesystemStore`). The cookie is a securecookie of the ID as a string, and the row is a
+//! securecookie of the values. Both have the session's name, and the same codecs. The ID is 32
+//! random bytes in base32 without padding, and is also the row's key. savaki/dynastore (`store.go`)
+//! has the same rows, but its cookie is the ID itself.
 
 use std::sync::Arc;
 
@@ -19,18 +19,18 @@ use super::super::store::Setup;
 use super::super::{Error, Refusal, Values};
 use super::{OpenedId, ReadRow, RowFormat, go_metadata, of_row, row_name};
 
-/// RFC 4648, section 6.
+/// The alphabet of RFC 4648, section 6.
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/// How long an ID may be: gorilla's are 52 characters, dynastore's and others' shorter.
+/// The longest ID, in characters: gorilla's have 52, those of dynastore and others fewer.
 const LONGEST_ID: usize = 63;
 
-/// The value of a session that pgstore takes for the expiry of its row. It panics in the next
-/// save where that is no `time.Time` (antonlindstrom/pgstore `pgstore.go`, `save`; another
-/// value of its own, `created_on`, it passes over if it is none).
+/// The session value that pgstore uses as the expiry of its row. If it is not a `time.Time`,
+/// pgstore panics in the next save (antonlindstrom/pgstore `pgstore.go`, `save`). If its other
+/// value, `created_on`, has another type, pgstore ignores it.
 const EXPIRES_ON: &str = "expires_on";
 
-/// The package whose rows they are, where it is not gorilla/sessions itself.
+/// The package that has this layout of rows: gorilla/sessions itself or a relative of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kin {
     Gorilla,
@@ -61,7 +61,7 @@ impl Gorilla {
     }
 }
 
-/// Refuses what would make pgstore panic.
+/// Refuses a value that would make pgstore panic.
 fn check_expires_on(values: &Values) -> Result<(), Error> {
     let found = values.interface(EXPIRES_ON);
     let name = found.as_ref().map(|found| found.name().to_string_lossy());
@@ -89,7 +89,7 @@ impl Gorilla {
     }
 }
 
-/// Five bits a letter, the highest first.
+/// Encodes five bits per letter, the highest bits first.
 pub(super) fn base32(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(5) * 8);
     for group in bytes.chunks(5) {
@@ -108,13 +108,13 @@ pub(super) fn base32(bytes: &[u8]) -> String {
     text
 }
 
-/// Whether it is a name that no store takes for anything else: no path, no wildcard.
+/// Returns whether a text can be an ID. It holds no path and no wildcard, so no store misreads it.
 fn is_id(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(is_plain)
 }
 
-/// A cookie that is what gorilla's stores make, and not anything that a client thought of.
+/// Opens a cookie that is the ID itself. Only IDs in the form of gorilla's stores are accepted.
 fn bare_id(cookie: &str, now: UnixTime) -> Result<OpenedId, Refusal> {
     let is_letter = |byte: u8| BASE32.contains(&byte);
     match cookie.len() == (8 * ID_LENGTH).div_ceil(5) && cookie.bytes().all(is_letter) {
@@ -166,7 +166,7 @@ impl RowFormat for Gorilla {
         Key::new(id.as_bytes()).map_err(Error::of_backend)
     }
 
-    /// The key is the ID.
+    /// Names the row. The key is the ID.
     fn name_of(&self, key: &Key) -> String {
         row_name(&Id::new(key.as_bytes()))
     }

@@ -1,52 +1,53 @@
-//! [`Protocol`]: how a session that lives in a server is saved, moved to another ID, or
-//! ended, call by call, whatever others do to it at the same time.
+//! [`Protocol`]: saves a session in a server, moves it to another ID, or ends it, call by call, and
+//! correctly under concurrent requests.
 //!
-//! A pure state machine: it is told what the backend answered, and says what to ask next.
-//! It waits for nothing, reads no clock, and knows neither bytes nor cookies; `rows.rs` does
-//! what it says.
+//! It is a pure state machine: it takes the backend's answer, and returns the next call. It never
+//! waits, reads no clock, and knows neither bytes nor cookies. `rows.rs` performs its calls.
 //!
-//! | file | what lives there |
+//! | file | contents |
 //! |---|---|
-//! | `mod.rs` | what is asked and answered, and the first and the next question |
-//! | `save.rs` | a session that stays where it is |
-//! | `moves.rs` | a session that ends, or goes on under a new key |
+//! | `mod.rs` | the calls and answers, and the first and the next call |
+//! | `save.rs` | a session that stays under its key |
+//! | `moves.rs` | a session that ends, or continues under a new key |
 //!
 //! # The rows
 //!
-//! A session is one row. Ending it, or moving it to another ID, is a compare-and-swap of
-//! that row to a tombstone, which opens nothing and tells where the session went. So
-//! - a save, touch or move of a session that has ended finds a tombstone, or nothing, and is
-//!   [`Gone`](Verdict::Gone);
-//! - a move is committed by the swap to the tombstone alone. The row under the new ID is
-//!   made before, while nobody knows that ID, and removed again where the swap does not
-//!   succeed;
-//! - a request that ends a session which another one has moved follows the tombstone;
-//! - a request that saves or renews a session which another one has *renewed* follows the
-//!   tombstone, too: it is the same session, and this request's changes are made again on it.
-//!   Its client has the new ID from the other response.
+//! A session is one row. To end it, or to move it to another ID, a compare-and-swap replaces the
+//! row with a tombstone. A tombstone opens no session, and names the session's successor.
+//! Therefore:
 //!
-//! # Who was first
+//! - A save, touch or move of a session that has ended finds a tombstone or no row, and is
+//!   [`Gone`](Verdict::Gone).
+//! - A move is committed by the swap to the tombstone alone. The row under the new ID is created
+//!   before, while no client knows that ID. If the swap fails, this row is removed again.
+//! - A request that ends a session follows the tombstone if another request has moved the session.
+//! - A request that saves or renews a session also follows the tombstone if another request has
+//!   *renewed* the session. It is the same session, and this request's changes are applied to it
+//!   again. The client gets the new ID from the other response.
 //!
-//! Every write has the revision that was seen. Where that is not the row's any more,
-//! somebody else has saved: the row is read again, and this request's own changes are
-//! [made again](Work::again) on what is there; unless somebody else logged in or out, which
-//! is never mixed with.
+//! # Conflicts
 //!
-//! # Replies that are lost
+//! Every write carries the revision that the request has seen. If the row has another revision by
+//! then, another request has saved the session. The row is read again, and this request's own
+//! changes are [applied again](Work::again) to its content. If another request has logged in or
+//! out, the changes are never mixed with its session.
 //!
-//! A write that may have been done is looked for by its random write ID. If the row is still
-//! as it was seen, the same write is tried again: at most one of the two can succeed, since
-//! both compare. If the row has changed and is not ours, nobody can tell: then the verdict
-//! is [`Unknown`](Verdict::Unknown), and nothing is tried again. A write may also arrive
-//! after it was looked for: whoever finds a place taken where a write was sent before looks
-//! whether it is by that.
+//! # Lost replies
+//!
+//! After a write without a reply, the protocol looks for the write's random ID. If the row is
+//! unchanged, the same write is sent again: both compare the revision, so at most one of the two
+//! can succeed. If the row has changed and holds another write, the outcome cannot be known. The
+//! verdict is then [`Unknown`](Verdict::Unknown), and the protocol does not retry. A write may also
+//! arrive after the search for it. Therefore, if a key is taken to which a write was sent before,
+//! the protocol checks whether that write has taken it.
 //!
 //! # Rows without tombstones
 //!
-//! Where rows are a Go package's there are no tombstones: what ends is removed. A backend that
-//! [moves](crate::backend::Moves) rows then moves one to its new ID in one step, which is the
-//! commit; with another, a row that nobody has the ID of is left behind by a request that is
-//! cut off between the two.
+//! The rows of Go packages have no tombstones: the row of an ended session is removed. A backend
+//! that can [move](crate::backend::Moves) rows moves such a row to its new ID in one step, and that
+//! step is the commit. In any other backend, the new row is created first, and the old row is
+//! removed second. A request that is cut off between them leaves the new row behind, and no client
+//! has its ID.
 
 mod moves;
 mod save;
@@ -57,42 +58,42 @@ use crate::backend::{Key, Outcome, Revision};
 
 use super::Error;
 
-/// How often a write is tried again that was not done though it was sent.
+/// The most retries of a write that was sent but not applied.
 const MOST_REPEATS: usize = 3;
 
-/// How many tombstones are followed, one to the next.
+/// The most tombstones that are followed, each to the next.
 pub(super) const LONGEST_TRAIL: usize = 16;
 
-/// What a session is to the protocol.
+/// The content of a session, as far as the protocol knows it.
 pub(super) trait Authenticated: Clone {
-    /// Who is logged in, since when, of which generation.
+    /// The user who is logged in, with the time and the generation of the login.
     type Login: Clone + PartialEq;
 
     fn login(&self) -> Self::Login;
 }
 
-/// What a row is to the protocol.
+/// A row, as the protocol sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Row<C> {
     Live(C),
-    /// A session was here. It has ended, or it has a successor.
+    /// The mark of a session that has ended, or has a successor.
     Tombstone {
         successor: Option<Successor>,
     },
 }
 
-/// The session that took the place of another one.
+/// The session that replaced another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Successor {
     pub(super) key: Key,
-    /// Whether it is the same session under a new ID: same owner, same login, same values.
+    /// True if it is the same session under a new ID: same owner, same login, same values.
     pub(super) is_renewal: bool,
 }
 
-/// Marks one write, so that it is known again.
+/// A mark of one write, by which the write is recognized later.
 pub(super) type WriteId = [u8; 16];
 
-/// A row as it was read.
+/// A row that was read.
 #[derive(Clone, Debug)]
 pub(super) struct Found<C> {
     pub(super) row: Row<C>,
@@ -100,83 +101,87 @@ pub(super) struct Found<C> {
     pub(super) write: WriteId,
 }
 
-/// Which state of which session is to be changed.
+/// The session that is to be changed, and the state in which the request has seen it.
 #[derive(Clone)]
 pub(super) struct Seen<L> {
     pub(super) key: Key,
-    /// None, if it is known that somebody else has saved since.
+    /// `None` if another request is known to have saved the session since.
     pub(super) revision: Option<Revision>,
     pub(super) login: L,
 }
 
-/// What is to be done.
+/// The task of the protocol.
 #[derive(Clone)]
 pub(super) enum Intent<C: Authenticated> {
-    /// A session that was never saved.
+    /// Creates a session that was never saved.
     Create { key: Key },
-    /// A session stays where it is.
+    /// Saves a session under its key.
     Save { seen: Seen<C::Login> },
-    /// The same session goes on under another key.
+    /// Moves a session to another key.
     Renew { seen: Seen<C::Login>, to: Key },
-    /// Another session takes the place of one that ends, whatever became of that.
+    /// Ends a session, and creates another one in its place. This succeeds even if the old session
+    /// has already ended.
     Replace {
         seen: Seen<C::Login>,
         to: Key,
         keeps: bool,
     },
-    /// A session ends, and whatever took its place.
+    /// Ends a session and any session that has replaced it.
     End { seen: Seen<C::Login> },
-    /// A session ends, wherever it was renewed to, and no login that took its place.
+    /// Ends a session, even after a renewal, but not a session of a later login that has replaced
+    /// it.
     EndLogin { seen: Seen<C::Login> },
 }
 
-/// What a session is to hold, and how that is found again on what somebody else saved.
+/// The content to be saved, and the function that computes it again from the content that another
+/// request has saved.
 #[derive(Clone)]
 pub(super) struct Work<'w, C> {
     pub(super) content: C,
     pub(super) again: &'w (dyn Fn(Option<&C>) -> Result<C, Error> + Send + Sync),
 }
 
-/// What to ask the backend.
+/// A call to the backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Call<C> {
     Load(Key),
     Create(Key, Row<C>),
     Swap(Key, Revision, Row<C>),
-    /// The row of the key, to be under its successor's from now on, as this.
+    /// Moves the row of this key to the successor's key, with this new content.
     Move(Key, Revision, Successor, Row<C>),
     Remove(Key, Revision),
 }
 
-/// What the backend answered.
+/// The backend's answer.
 #[derive(Clone, Debug)]
 pub(super) enum Answer<C> {
     Loaded(Option<Found<C>>),
     Created(Revision),
     Exists,
     Swapped(Outcome<Revision>),
-    /// Whatever came of it.
+    /// The answer to a removal, even if it failed.
     Removed,
-    /// The write may have been done, or not.
+    /// The write may have been applied or not.
     Unknown,
-    /// It was not done.
+    /// The call was not applied.
     Failed,
 }
 
-/// What became of it.
+/// The result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict<C> {
-    /// It is under this key, at this revision.
+    /// The session is under this key, at this revision.
     Saved(Key, Revision, C),
     Ended,
-    /// There is no such session any more. Nothing was written; but an end whose answer was
-    /// lost, where rows are removed, may have done it.
+    /// The session no longer exists. Nothing was written. Exception: if rows are removed and the
+    /// reply to an end was lost, that end may have been applied.
     Gone,
-    /// Others renewed the session, again and again. Nothing was written.
+    /// Other requests renewed the session repeatedly. Nothing was written.
     Conflict,
-    /// Others were first until it was [too late](Protocol::is_late). Nothing was written.
+    /// Conflicts occurred until it was [too late](Protocol::is_late) to resolve them. Nothing was
+    /// written.
     TimedOut,
-    /// Nobody can tell.
+    /// The write may have been applied or not.
     Unknown,
     /// The backend failed. Nothing was written.
     Failed,
@@ -186,79 +191,80 @@ pub(super) enum Verdict<C> {
 pub(super) enum Step<C> {
     Ask(Call<C>),
     Done(Verdict<C>),
-    /// The changes cannot be made on what somebody else saved.
+    /// The changes cannot be applied to the content that another request has saved.
     Refused(Error),
 }
 
-/// A row that is being written to.
+/// A row that the protocol writes to.
 #[derive(Clone)]
 struct Place {
     key: Key,
     revision: Revision,
 }
 
-/// What the last question was.
+/// The call that the protocol waits for.
 #[derive(Clone)]
 enum Asked {
     Nothing,
     CreateNew,
-    /// Whether the new row is there after all.
+    /// Checks whether the new row exists after all.
     LookForNew,
-    /// The row of a save.
+    /// Writes the row of a save.
     SwapOwn(Revision),
     LoadOwn(Doubt),
-    /// The row that ends.
+    /// Writes the tombstone of the row that ends.
     Bury(Place),
     LoadBuried(Key, Doubt),
-    /// The row that ends, to be the new one.
+    /// Moves the row that ends to the new key.
     Move(Place),
-    /// Whether the row of that key is the new one after all.
+    /// Checks whether the row of that key has been moved after all.
     LookForMoved(Key),
-    /// The new row, to hold something else; and then the old one ends, if it has not.
+    /// Writes other content to the new row. Afterwards the old row, if any, ends.
     SwapNew(Option<Place>),
     LookForNewAgain(Option<Place>),
     RemoveNew,
 }
 
-/// The revision that a write was sent for, if nobody can tell yet whether it was done.
+/// The revision for which a write was sent, as long as the outcome of the write is unknown.
 type Doubt = Option<Revision>;
 
-/// How to go on once the row of a move that was not made is removed.
+/// The next step after the row of a failed move has been removed.
 #[derive(Clone)]
 enum AfterRemoval<C: Authenticated> {
     Stop(Step<C>),
-    /// Another request has renewed the session: save it under the ID that it has now.
+    /// Saves the session under its present ID: another request has renewed it.
     Save(Seen<C::Login>),
 }
 
-/// Saves, moves or ends one session.
+/// The state machine that saves, moves or ends one session.
 #[derive(Clone)]
 pub(super) struct Protocol<'w, C: Authenticated> {
     intent: Intent<C>,
     work: Option<Work<'w, C>>,
     write: WriteId,
-    /// Whether a row ends and is the new one in one step.
+    /// True if a row is moved to its new key in one step.
     moves: bool,
     asked: Asked,
-    /// The row under the new key, once it is there.
+    /// The revision of the row under the new key, once it exists.
     made: Option<Revision>,
-    /// How to go on once the new row is removed.
+    /// The next step once the new row is removed.
     after_removal: Option<AfterRemoval<C>>,
-    /// Whether the work was made again on what somebody else saved.
+    /// True if the changes were applied again to content that another request saved.
     merged: bool,
-    /// Whether a write was sent that may be done, or still be on its way.
+    /// True if a write was sent that may have been applied or may still arrive.
     doubted: bool,
-    /// Whether the next conflict is the last.
+    /// True if the next conflict is not resolved any more.
     is_late: bool,
     conflicts: usize,
     repeats: usize,
-    /// How many moves were not answered.
+    /// The number of moves without an answer.
     unanswered: usize,
     trail: usize,
 }
 
 impl<'w, C: Authenticated> Protocol<'w, C> {
-    /// `work` is what all intents write but those that end a session.
+    /// Creates the protocol. `work` is the content to write. It is absent only for intents that
+    /// end a session.
     pub(super) fn new(intent: Intent<C>, work: Option<Work<'w, C>>, write: WriteId) -> Self {
         Protocol {
             intent,
@@ -278,28 +284,28 @@ impl<'w, C: Authenticated> Protocol<'w, C> {
         }
     }
 
-    /// The same, with whether rows are moved, and what ends is removed.
+    /// Sets whether a row is moved to its new key in one step.
     pub(super) fn moving(self, moves: bool) -> Self {
         Protocol { moves, ..self }
     }
 
-    /// Resolves no conflict from now on: the save's deadline has passed. What was begun is brought
-    /// to its end.
+    /// Stops resolving conflicts, since the save's deadline has passed. A call that has begun is
+    /// still completed.
     pub(super) fn resolve_no_more(&mut self) {
         self.is_late = true;
     }
 
-    /// How often another request was first: a reason to wait a little.
+    /// Returns the number of conflicts with other requests. The caller pauses after each.
     pub(super) fn conflicts(&self) -> usize {
         self.conflicts
     }
 
-    /// Whether what is saved holds what somebody else saved, too.
+    /// Returns whether the saved content also holds changes of other requests.
     pub(super) fn is_merged(&self) -> bool {
         self.merged
     }
 
-    /// The first question.
+    /// Returns the first call.
     pub(super) fn begin(&mut self) -> Step<C> {
         match &self.intent {
             Intent::Save { seen } => match seen.revision.clone() {
@@ -312,7 +318,7 @@ impl<'w, C: Authenticated> Protocol<'w, C> {
         }
     }
 
-    /// The next question, or the verdict.
+    /// Returns the next call, or the verdict.
     pub(super) fn next(&mut self, answer: Answer<C>) -> Step<C> {
         match std::mem::replace(&mut self.asked, Asked::Nothing) {
             Asked::Nothing => Step::Done(Verdict::Failed),
@@ -335,14 +341,14 @@ impl<'w, C: Authenticated> Protocol<'w, C> {
     }
 }
 
-/// The questions.
+/// The calls.
 impl<C: Authenticated> Protocol<'_, C> {
     fn ask(&mut self, asked: Asked, call: Call<C>) -> Step<C> {
         self.asked = asked;
         Step::Ask(call)
     }
 
-    /// What is to be written; without work, nothing lives.
+    /// Returns the row to be written: the content, or a tombstone if there is no work.
     fn live_row(&self) -> Row<C> {
         match &self.work {
             Some(work) => Row::Live(work.content.clone()),
@@ -350,7 +356,7 @@ impl<C: Authenticated> Protocol<'_, C> {
         }
     }
 
-    /// Where a session is made that is not there yet.
+    /// Returns the key of the session that is to be created.
     fn new_key(&self) -> Option<&Key> {
         match &self.intent {
             Intent::Create { key } => Some(key),
@@ -359,7 +365,7 @@ impl<C: Authenticated> Protocol<'_, C> {
         }
     }
 
-    /// Which session there was.
+    /// Returns the session that the request has seen.
     fn seen(&self) -> Option<&Seen<C::Login>> {
         match &self.intent {
             Intent::Create { .. } => None,
@@ -393,7 +399,7 @@ impl<C: Authenticated> Protocol<'_, C> {
         self.ask(Asked::LoadOwn(doubt), Call::Load(key))
     }
 
-    /// The session that was seen, to end.
+    /// Ends the session that the request has seen.
     fn bury_seen(&mut self) -> Step<C> {
         let seen = self.seen();
         match seen.map(|seen| (seen.key.clone(), seen.revision.clone())) {
@@ -421,7 +427,8 @@ impl<C: Authenticated> Protocol<'_, C> {
         self.ask(Asked::LoadBuried(key.clone(), doubt), Call::Load(key))
     }
 
-    /// The backend failed: nothing was written, unless it was before.
+    /// Returns the verdict after a failure of the backend. It is unknown if an earlier write is in
+    /// doubt.
     fn failed(&self) -> Step<C> {
         Step::Done(match self.doubted {
             true => Verdict::Unknown,
@@ -429,13 +436,13 @@ impl<C: Authenticated> Protocol<'_, C> {
         })
     }
 
-    /// Counts a conflict, and says whether it is to be resolved.
+    /// Counts a conflict, and returns whether it is too late to resolve it.
     fn is_too_late(&mut self) -> bool {
         self.conflicts += 1;
         self.is_late
     }
 
-    /// Counts a move that was not answered.
+    /// Counts a move without an answer, and returns whether there are too many.
     fn too_many_unanswered(&mut self) -> bool {
         self.unanswered += 1;
         self.unanswered > MOST_REPEATS
@@ -446,7 +453,7 @@ impl<C: Authenticated> Protocol<'_, C> {
         self.repeats > MOST_REPEATS
     }
 
-    /// The verdict, once nothing is left of a move that was not made.
+    /// Ends with `step`, after the new row of a failed move has been removed.
     fn give_up(&mut self, step: Step<C>) -> Step<C> {
         match self.remove_new(AfterRemoval::Stop(step.clone())) {
             Some(removal) => removal,
@@ -454,7 +461,7 @@ impl<C: Authenticated> Protocol<'_, C> {
         }
     }
 
-    /// Removes the new row, if it is there.
+    /// Removes the new row if it exists.
     fn remove_new(&mut self, then: AfterRemoval<C>) -> Option<Step<C>> {
         let (key, revision) = (self.new_key()?.clone(), self.made.take()?);
         self.after_removal = Some(then);
@@ -462,16 +469,16 @@ impl<C: Authenticated> Protocol<'_, C> {
     }
 }
 
-/// A session that another request has renewed: nothing but its ID has changed.
+/// Follows a session that another request has renewed: only its ID has changed.
 impl<C: Authenticated> Protocol<'_, C> {
-    /// Saves the session under the ID that it has now. If it has ended, or somebody logged
-    /// in, it is gone.
+    /// Saves the session under its present ID. If it has ended, or another request has logged in,
+    /// the session is gone.
     fn follow_renewal(&mut self, successor: Option<Successor>) -> Step<C> {
         let renewed = successor.filter(|successor| successor.is_renewal);
         let (Some(renewed), Some(seen)) = (renewed, self.seen().cloned()) else {
             return self.give_up(Step::Done(Verdict::Gone));
         };
-        // The successor may hold a write whose answer was lost, or not.
+        // The write with the lost reply may already be in the successor.
         if self.doubted {
             return self.give_up(Step::Done(Verdict::Unknown));
         }
@@ -496,9 +503,9 @@ impl<C: Authenticated> Protocol<'_, C> {
     }
 }
 
-/// What both ways to save have in common.
+/// The steps that both kinds of save share.
 impl<C: Authenticated> Protocol<'_, C> {
-    /// The last write was done.
+    /// Returns the verdict after the last write has been applied.
     fn saved(&mut self, key: Option<Key>, revision: Revision) -> Step<C> {
         match (key, self.work.take()) {
             (Some(key), Some(work)) => Step::Done(Verdict::Saved(key, revision, work.content)),
@@ -506,8 +513,8 @@ impl<C: Authenticated> Protocol<'_, C> {
         }
     }
 
-    /// Makes the changes again on what somebody else saved; not, if somebody else logged in
-    /// or out.
+    /// Applies the changes again to the content that another request has saved. Returns false if
+    /// that request has logged in or out.
     fn do_again(&mut self, fresh: &C) -> Result<bool, Error> {
         let is_same = self.seen().is_some_and(|seen| seen.login == fresh.login());
         if let Some(work) = &mut self.work

@@ -1,5 +1,5 @@
-//! The protocol alone, over every interleaving of its calls: of each pair and each three of
-//! intents on one session, and of each pair with replies lost and requests cut off at each
+//! Tests of the protocol alone, over every interleaving of its calls. They cover each pair and each
+//! three of intents on one session, and each pair with lost replies and requests cut off at each
 //! call.
 
 mod late;
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use super::*;
 use rows::Rows;
 
-/// Who is logged in, and how often each request's change is in it.
+/// The content of a session: its login, and how often it holds each request's change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Counts {
     login: u8,
@@ -27,7 +27,7 @@ impl Authenticated for Counts {
     }
 }
 
-/// What a request does to the session that all of them have loaded.
+/// The task of a request. All requests have loaded the same session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wish {
     Save,
@@ -35,7 +35,7 @@ enum Wish {
     Login,
     LoginKeeping,
     End,
-    /// An end by a request that arrives when others have begun: it knows the key alone.
+    /// An end by a request that arrives after others have begun, and so knows only the key.
     LateEnd,
 }
 
@@ -57,12 +57,12 @@ impl Wish {
     }
 }
 
-/// The key that all requests came with, and those that they make.
+/// Returns the key of that name: the one that all requests came with, or one that they create.
 fn key(name: &str) -> Key {
     Key::new(name).unwrap()
 }
 
-/// One request, and where it stands.
+/// One request and its state.
 #[derive(Clone)]
 struct Request<'w> {
     number: usize,
@@ -91,7 +91,7 @@ impl Request<'_> {
         }
     }
 
-    /// The ID that a client is told, and who was told.
+    /// Returns the key of the ID that the request's client receives.
     fn released(&self) -> Option<&Key> {
         match self.verdict() {
             Some(Verdict::Saved(key, ..)) => Some(key),
@@ -110,7 +110,7 @@ impl Request<'_> {
 
 type Change = Box<dyn Fn(Option<&Counts>) -> Result<Counts, Error> + Send + Sync>;
 
-/// Each request's change: it counts itself. A login is of somebody new.
+/// Returns each request's change, which counts the request. Each login is of a new owner.
 fn changes(wishes: &[Wish]) -> Vec<Change> {
     let of = |(number, wish): (usize, &Wish)| -> Change {
         let wish = *wish;
@@ -182,7 +182,7 @@ fn requests<'w>(
         .collect()
 }
 
-/// What may go wrong, so many times in all.
+/// The faults that may happen, and how often in all.
 #[derive(Clone, Copy)]
 struct Faults {
     lost_replies: usize,
@@ -194,7 +194,7 @@ const NONE: Faults = Faults {
     cuts: 0,
 };
 
-/// Runs everything that can happen, and answers with how many ways there are.
+/// Runs all interleavings, and returns their number.
 fn explore(
     rows: &Rows,
     requests: &[Request<'_>],
@@ -262,7 +262,7 @@ fn explore_all(wishes: &[Wish], faults: Faults) -> usize {
     })
 }
 
-/// All that can happen to a session in those rows.
+/// Runs all interleavings of requests on a session in those rows.
 fn explore_from(
     mut rows: Rows,
     wishes: &[Wish],
@@ -276,7 +276,7 @@ fn explore_from(
     explore(&rows, &requests, faults, check, 0)
 }
 
-/// The sessions that somebody has an ID of.
+/// Returns the live sessions with an ID that a client has.
 fn open<'r>(rows: &'r Rows, requests: &[Request<'_>]) -> Vec<(Key, &'r Counts)> {
     let mut keys = vec![key("A")];
     keys.extend(requests.iter().filter_map(Request::released).cloned());
@@ -294,7 +294,7 @@ fn story(requests: &[Request<'_>]) -> String {
     requests.iter().map(of).collect::<Vec<_>>().join("; ")
 }
 
-/// Who is told that it failed has written nothing that is still there.
+/// Checks that a failed request has written nothing that still exists.
 fn check_failures(rows: &Rows, requests: &[Request<'_>]) {
     let has_failed = |of: &&Request<'_>| of.verdict() == Some(&Verdict::Failed);
     for request in requests.iter().filter(has_failed) {
@@ -304,13 +304,13 @@ fn check_failures(rows: &Rows, requests: &[Request<'_>]) {
     }
 }
 
-/// What holds whatever goes wrong.
+/// Checks the rules that hold under all faults.
 fn check_safety(rows: &Rows, requests: &[Request<'_>]) {
     check_failures(rows, requests);
     let open = open(rows, requests);
     let story = story(requests);
     let has = |wish: Wish| requests.iter().any(|of| of.wish == wish);
-    // Of two logins after an end, neither has to do with the other.
+    // Two logins after an end are independent of each other.
     let ends = requests.iter().any(|of| of.wish.ends());
     let are_apart = ends && open.iter().all(|(_, counts)| counts.login >= 10);
     assert!(open.len() <= 1 || are_apart, "two IDs open it: {story}");
@@ -326,12 +326,12 @@ fn check_safety(rows: &Rows, requests: &[Request<'_>]) {
         for request in requests {
             let is_in = counts.of.contains_key(&request.number);
             match request.wish {
-                // What somebody logged in with afterwards need not hold it.
+                // The session of a later login need not hold the change.
                 Wish::Save | Wish::Renew if !logs_in => {
                     let is_in_as_told = is_in || !request.is_acknowledged();
                     assert!(is_in_as_told, "lost: {story}");
                 }
-                // Nothing of a session that ended is in one that a login begins.
+                // The session of a login must not hold changes of a session that ended.
                 _ if counts.login >= 10 && usize::from(counts.login) - 10 != request.number => {
                     let is_kept = has(Wish::LoginKeeping);
                     assert!(!is_in || is_kept, "mixed: {story}");
@@ -342,7 +342,7 @@ fn check_safety(rows: &Rows, requests: &[Request<'_>]) {
     }
 }
 
-/// What holds where nothing goes wrong.
+/// Checks the rules that hold without faults.
 fn check_progress(rows: &Rows, requests: &[Request<'_>]) {
     let open = open(rows, requests);
     let story = story(requests);
@@ -371,7 +371,7 @@ fn check_progress(rows: &Rows, requests: &[Request<'_>]) {
             assert!(request.is_acknowledged() || !is_in, "silently: {story}");
         }
     }
-    // What nobody was told an ID of is not there.
+    // Each live row must have an ID that a client has received.
     let released = 1 + requests.iter().filter(|of| of.released().is_some()).count();
     let live = rows
         .rows
@@ -385,7 +385,7 @@ fn check_progress(rows: &Rows, requests: &[Request<'_>]) {
     assert_eq!(orphans.count(), 0, "a row of nobody's: {story}");
 }
 
-/// How many ways there are in all.
+/// Returns the sum of the interleavings of all pairs.
 fn each_two(ways: impl Fn(&[Wish]) -> usize) -> usize {
     let pairs = WISHES
         .iter()

@@ -1,14 +1,14 @@
-//! [`ServerStore`]: the cookie carries a signed ID, and the session lives in a server.
+//! [`ServerStore`]: the cookie carries a sealed ID, and the session is stored in a server.
 //!
-//! | file | what lives there |
+//! | file | contents |
 //! |---|---|
-//! | `mod.rs` | how a store is built, and what operators ask of it |
-//! | `loads.rs` | the session of an ID that a client sent |
-//! | `saves.rs` | what a save asks of the rows |
-//! | `row_locks.rs` | which request of this process writes to a row, and which wait |
+//! | `mod.rs` | a store's construction, and the calls for operators |
+//! | `loads.rs` | loading the session of an ID that a client sent |
+//! | `saves.rs` | saving a session: its key, its ID, its login |
+//! | `row_locks.rs` | the locks by which the requests of this process write to a row in turn |
 //! | `shared_writes.rs` | saves of one session that are written together |
-//! | `owners.rs` | which sessions an owner has, how a login begins, and how others end |
-//! | `limit.rs` | which sessions end where an owner has too many |
+//! | `owners.rs` | an owner's sessions: listing them, logging in, and ending others |
+//! | `limit.rs` | the rule that ends sessions beyond an owner's limit |
 
 mod limit;
 mod loads;
@@ -40,8 +40,7 @@ use super::store::{Backing, Kept, Loaded, Save, Saved, Setup};
 use super::{Error, Refusal, StoredSession};
 use row_locks::RowLocks;
 
-/// Keeps each session in a [`Backend`], and in the cookie no more than a random ID, sealed by
-/// a codec.
+/// Stores each session in a [`Backend`]. The cookie holds only a random ID, sealed by a codec.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -54,61 +53,64 @@ use row_locks::RowLocks;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// # What it keeps, whatever happens at the same time
+/// # Guarantees under concurrency
 ///
-/// - **Logout sticks.** A request that loaded the session before a
+/// - **A logout is final.** A request that loaded the session before a
 ///   [logout](super::Session::logout) saves nothing after it, and its response sets no cookie
-///   ([gone](Error::is_gone)). What ends leaves a tombstone, for as long as the
-///   [longest request](ServerOptions::longest_request) takes. A logout also ends a session that
-///   another request has renewed, whether it loaded the session before that or arrives with the
-///   old ID after.
+///   ([gone](Error::is_gone)). An ended session leaves a tombstone for the length of the [longest
+///   request](ServerOptions::longest_request). A logout also ends a session that another request
+///   has renewed. This holds if the logout's request loaded the session before the renewal, and
+///   also if it arrives with the old ID afterwards.
 /// - **At most one ID opens a session.** A [renewal](super::Session::renew) is one
-///   compare-and-swap: before it the old ID is good, after it the new one, and never both. (A
-///   [`renewal_grace`](ServerOptions::renewal_grace) lets the old one read.)
-/// - **A renewal loses no work.** A request that loaded the session before it saves its changes
-///   in the session under the new ID, and sets no cookie.
-/// - **A late request never replaces a good cookie.** A request that arrives with an ID that a
-///   login or a renewal has replaced sees an anonymous session ([moved](Refusal::Moved)): its
-///   changes are not kept, and its response sets and removes no cookie. [`renewal_grace`](
-///   ServerOptions::renewal_grace) lets it read.
+///   compare-and-swap: the old ID is valid before it and the new ID after it, never both. (With a
+///   [`renewal_grace`](ServerOptions::renewal_grace), the old ID can still read.)
+/// - **A renewal loses no changes.** A request that loaded the session before the renewal saves its
+///   changes in the session under the new ID, and sets no cookie.
+/// - **A late request never replaces a good cookie.** If a login or a renewal has replaced the
+///   request's ID, the request sees an anonymous session ([moved](Refusal::Moved)). Its changes are
+///   not kept, and its response neither sets nor removes a cookie. After a renewal, a
+///   [`renewal_grace`](ServerOptions::renewal_grace) lets it read the session.
 /// - **No update is lost.** If another request has saved the session, this request's
-///   [changes](super::Session::update) are made again on what is there. If somebody
-///   has logged in or out, or the owner's sessions were revoked, this request is gone instead:
-///   [`fail_when_gone`](ServerOptions::fail_when_gone) says what its client gets. A request that
-///   asked to end other sessions in vain gets an error.
-/// - **Nothing is done twice.** A write whose answer was lost is looked for, by a random
-///   mark. Where nobody can tell whether it was done, that is the
-///   [error](Error::is_outcome_unknown).
-/// - **Unknown IDs are never adopted**: a session that is written to gets a fresh one.
-/// - **A vanished client leaves a whole save or none**: saves run in tasks of their own;
+///   [changes](super::Session::update) are applied again to the saved content. If a user has logged
+///   in or out, or the owner's sessions were revoked, this request is gone instead:
+///   [`fail_when_gone`](ServerOptions::fail_when_gone) decides what its client gets. A request gets
+///   an error if it asked to end other sessions and that failed.
+/// - **No change is applied twice.** If the reply to a write is lost, the store looks for the write
+///   by a random mark. If the outcome stays unknown, it returns [that
+///   error](Error::is_outcome_unknown).
+/// - **Unknown IDs are never adopted.** If the request writes to the session, the session gets a
+///   new ID.
+/// - **A client that disconnects leaves a whole save or no save.** Saves run in separate tasks, and
 ///   [`drain`](ServerStore::drain) waits for them. A write that has begun is finished. A save that
 ///   still waits for other requests is not done.
-/// - **One hot session slows no other.** Requests of this process that save one session at the same
-///   time are written together: each waits for the write in flight, and costs no write of its
-///   own. A logout goes before all that wait. [`save_timeout`](ServerOptions::save_timeout) and
-///   [`max_concurrent_saves`](ServerOptions::max_concurrent_saves) bound how long and how many wait.
+/// - **One busy session does not slow down others.** Concurrent requests of this process that save
+///   the same session are written together: each waits for the write in flight, and needs no write
+///   of its own. A logout goes before all waiting saves.
+///   [`save_timeout`](ServerOptions::save_timeout) limits how long requests wait, and
+///   [`max_concurrent_saves`](ServerOptions::max_concurrent_saves) limits how many wait.
 ///
-/// Where there is a tokio runtime it must have its timers enabled.
+/// If the program uses a tokio runtime, its timers must be enabled.
 ///
-/// Expired rows stay in a backend that does not drop them by itself until they are purged:
-/// keep a [`Cleanup`](crate::backend::Cleanup) for it.
+/// If a backend does not remove expired rows by itself, they stay until they are purged: keep a
+/// [`Cleanup`](crate::backend::Cleanup) for that.
 ///
-/// It wants a backend with one primary: not a replica to read from, and nothing that forgets
-/// what it acknowledged.
+/// The backend must have a single primary: no read replicas, and nothing that loses acknowledged
+/// writes.
 ///
-/// # What strangers can make
+/// # Anonymous sessions
 ///
 /// Anyone can begin sessions without a login. They are kept for 10 minutes without use
 /// ([`anonymous_idle`](ServerOptions::anonymous_idle)), and no session is larger than 64 KiB
 /// ([`max_row_size`](ServerOptions::max_row_size)). [Backends](crate::backend#records-of-strangers)
-/// differ in how many they hold.
+/// differ in how many they can store.
 ///
 /// # What the server learns
 ///
-/// A row's key is the hash of the ID, and the row is encrypted and sealed to its place under
-/// keys of its own, so whoever reads or writes the server's rows can neither use nor make a
-/// session, nor move one to another ID. They see who is logged in (owners are listed in the
-/// clear), when a row expires and how long it is, and could put an older state of a row back.
+/// A row's key is the hash of the ID. The row is encrypted and bound to its key, with separate
+/// keys. Therefore a person with read or write access to the server's rows can neither use nor
+/// create a session, nor move one to another ID. Such a person sees which users are logged in
+/// (owners are listed in the clear), when a row expires and how long it is, and could restore an
+/// older state of a row.
 #[derive(Clone)]
 pub struct ServerStore(Arc<Shared>);
 
@@ -120,33 +122,36 @@ struct Shared {
     saves: TaskTracker,
     save_timeout: Duration,
     max_saves: usize,
-    /// One for each save in flight.
+    /// One permit for each save in flight.
     permits: Semaphore,
     locks: Arc<RowLocks>,
 }
 
-/// Of how many saves in flight one may wait to save a session that another request saves: one
-/// session never takes the room of all.
+/// The divisor of the limit on saves: one session may have a quarter of that limit waiting, so that
+/// it never uses up the limit.
 const ONE_SESSIONS_PART: usize = 4;
 
 impl ServerStore {
-    /// A store with the default cookie and lifetime: `__Host-id`, 30 minutes idle and 12
+    /// Creates a store with the default cookie and lifetime: `__Host-id`, 30 minutes idle and 12
     /// hours in all.
     ///
     /// # Errors
-    /// As [`with_options`](ServerStore::with_options).
+    /// Returns the errors of [`with_options`](ServerStore::with_options).
     pub fn new(codec: impl Codec + 'static, backend: Arc<dyn Backend>) -> Result<Self, Error> {
         ServerStore::with_options(codec, backend, ServerOptions::new())
     }
 
-    /// A store with options of your own.
+    /// Creates a store with the given options.
     ///
     /// # Errors
-    /// Usage, for options that do not go together, and for a codec as in
-    /// [`CookieStore::with_options`](super::CookieStore::with_options); for one that does not
-    /// name its [`secure_cookies`](Codec::secure_cookies), unless there is a
-    /// [`row_codec`](ServerOptions::row_codec); and to limit the sessions of an owner in a
-    /// backend that knows no owners.
+    /// Returns a usage error in each of these cases:
+    ///
+    /// - The options contradict each other.
+    /// - The codec is unsuitable, as in
+    ///   [`CookieStore::with_options`](super::CookieStore::with_options).
+    /// - The codec does not name its [`secure_cookies`](Codec::secure_cookies), and there is no
+    ///   [`row_codec`](ServerOptions::row_codec).
+    /// - The sessions of an owner are to be limited, but the backend does not support owners.
     pub fn with_options(
         codec: impl Codec + 'static,
         backend: Arc<dyn Backend>,
@@ -234,15 +239,16 @@ impl ServerStore {
         })))
     }
 
-    /// The backend, to purge it, say.
+    /// Returns the backend, for example to purge it.
     #[must_use]
     pub fn backend(&self) -> &Arc<dyn Backend> {
         &self.0.rows.backend
     }
 
-    /// Asks the backend for an answer, in one cheap round trip within the backend's own timeout:
-    /// for a readiness probe, which takes a program out of service while it cannot serve
-    /// sessions. (A liveness probe should not ask: a restart mends no server.)
+    /// Checks that the backend answers, in one cheap round trip within the backend's own timeout.
+    /// Use it for a readiness probe, which takes a program out of service while it cannot serve
+    /// sessions. (Do not use it for a liveness probe: a restart of the program does not repair a
+    /// server.)
     ///
     /// ```
     /// # use silverback::session::ServerStore;
@@ -256,27 +262,29 @@ impl ServerStore {
     /// ```
     ///
     /// # Errors
-    /// Unavailable.
+    /// Returns an unavailable error if the backend does not answer.
     pub async fn ping(&self) -> Result<(), Error> {
         let answered = self.backend().ping().await;
         answered.map_err(Error::of_backend)
     }
 
-    /// The living sessions of an owner, the latest login first: their devices, as far as the
-    /// values say. One may come or go while they are listed.
+    /// Lists the live sessions of an owner, the latest login first, for example as a list of
+    /// devices. If sessions begin or end concurrently, the list may or may not include them.
     ///
     /// # Errors
-    /// Unavailable; usage, for a backend that knows no owners, and for a name that
-    /// [no login takes](super::Session::login).
+    /// Returns an unavailable error if the backend does not answer. Returns a usage error if the
+    /// backend does not support owners, or if [no login accepts](super::Session::login) the owner's
+    /// name.
     pub async fn list(&self, owner: &str) -> Result<Vec<StoredSession>, Error> {
         self.0.list(owner).await
     }
 
-    /// Ends one of an owner's sessions, by its [ID in the list](StoredSession::id), also if it
-    /// was renewed since. False, if the owner has no such session.
+    /// Ends one of an owner's sessions by its [ID in the list](StoredSession::id), even if it was
+    /// renewed since. Returns false if the owner has no such session.
     ///
     /// # Errors
-    /// Unavailable; [outcome unknown](Error::is_outcome_unknown).
+    /// Returns an unavailable error if the backend does not answer. Its [outcome may be
+    /// unknown](Error::is_outcome_unknown).
     pub async fn end(&self, owner: &str, id: &str) -> Result<bool, Error> {
         let Ok(key) = Key::new(id) else {
             return Ok(false);
@@ -289,19 +297,19 @@ impl ServerStore {
         }
     }
 
-    /// Ends all sessions of an owner at once: after a password was changed, or an account
-    /// closed. [`Session::destroy_others`](super::Session::destroy_others) spares one.
+    /// Ends all sessions of an owner at once: after a change of password, or when an account is
+    /// closed. [`Session::destroy_others`](super::Session::destroy_others) keeps one session.
     ///
     /// # Errors
-    /// As [`list`](ServerStore::list).
+    /// Returns the errors of [`list`](ServerStore::list).
     pub async fn revoke(&self, owner: &str) -> Result<(), Error> {
         Backing::revoke(self, owner).await
     }
 
-    /// The session under a row's key, whosever it is: for operators, who have keys from a
-    /// [scan](crate::backend::Scan). A refusal where there is none that lives:
-    /// [gone](Refusal::Gone), past a limit, or [not valid](Refusal::NotValid), for what is not
-    /// this store's.
+    /// Finds the session under a row's key, whatever its owner. It is for operators, who get keys
+    /// from a [scan](crate::backend::Scan). If there is no live session, returns a refusal:
+    /// [gone](Refusal::Gone), past a limit, [too long](Refusal::TooLong) if the codec does not open
+    /// a row of that length, or [not valid](Refusal::NotValid) if the row is not from this store.
     ///
     /// ```
     /// # use silverback::{backend::Memory, codec::{Codecs, KeyPairs}};
@@ -325,17 +333,17 @@ impl ServerStore {
     /// ```
     ///
     /// # Errors
-    /// Unavailable.
+    /// Returns an unavailable error if the backend does not answer.
     pub async fn find(&self, key: &Key) -> Result<Result<StoredSession, Refusal>, Error> {
         let found = self.0.find_any(key).await?;
         Ok(found.map(|row| StoredSession::new(self.0.rows.format.name_of(key), row)))
     }
 
-    /// The session that a cookie's value stands for, outside of any request: nothing is noted
-    /// of its use. As [`find`](ServerStore::find).
+    /// Finds the session of a cookie's value, outside of any request, as
+    /// [`find`](ServerStore::find) does. This is not noted as a use of the session.
     ///
     /// # Errors
-    /// Unavailable.
+    /// Returns an unavailable error if the backend does not answer.
     pub async fn find_by_cookie(
         &self,
         cookie: &str,
@@ -347,12 +355,14 @@ impl ServerStore {
         }
     }
 
-    /// Ends the session under a row's key, whosever it is, wherever it goes on meanwhile: for
-    /// operators. A handler, who has an ID from a client, [ends](ServerStore::end) only what
-    /// is its owner's. A refusal, if there was none to end, as in [`find`](ServerStore::find).
+    /// Ends the session under a row's key, whatever its owner, even if another request renews or
+    /// replaces it concurrently. It is for operators. A handler gets its IDs from clients, and
+    /// should use [`end`](ServerStore::end), which checks the owner. If there is no session to end,
+    /// returns a refusal as [`find`](ServerStore::find) does.
     ///
     /// # Errors
-    /// Unavailable; [outcome unknown](Error::is_outcome_unknown).
+    /// Returns an unavailable error if the backend does not answer. Its [outcome may be
+    /// unknown](Error::is_outcome_unknown).
     pub async fn end_found(&self, key: &Key) -> Result<Result<(), Refusal>, Error> {
         let row = match self.0.find_any(key).await? {
             Ok(row) => row,
@@ -364,8 +374,7 @@ impl ServerStore {
         })
     }
 
-    /// Waits until nothing is being saved any more: before the program ends, after the last
-    /// request has.
+    /// Waits until no save is in flight. Call it before the program ends, after the last request.
     pub async fn drain(&self) {
         self.0.saves.close();
         self.0.saves.wait().await;
@@ -373,7 +382,7 @@ impl ServerStore {
     }
 }
 
-/// A part of a second counts as a whole one: clocks tell no less.
+/// Rounds up to whole seconds, since the clocks count only those.
 fn in_whole_seconds(time: Duration) -> Duration {
     let part = u64::from(time.subsec_nanos() > 0);
     Duration::from_secs(time.as_secs().saturating_add(part))
@@ -440,7 +449,7 @@ impl Backing for ServerStore {
     }
 }
 
-/// The cookie's name and the lifetime; nothing of keys.
+/// Shows the cookie's name and the lifetime, and no keys.
 impl fmt::Debug for ServerStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerStore")

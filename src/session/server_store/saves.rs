@@ -1,5 +1,5 @@
-//! What a save asks of the rows: which key and ID a session has from then on, how its login
-//! began, and how it is made again on what other requests have saved.
+//! Saves of sessions: the session's new key and ID, the beginning of its login, and the changes
+//! that are applied again to the content that other requests have saved.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use super::super::{Error, Values};
 use super::Shared;
 use super::row_locks::{Latest, PendingSave, Rank, RowLock};
 
-/// Where a session is to be, and what its client and its row are to say.
+/// The place of a session after its save, its cookie, and the beginning of its login.
 struct Plan {
     id: Option<Id>,
     key: Key,
@@ -28,13 +28,13 @@ struct Plan {
 }
 
 impl Shared {
-    /// Whether use is noted by the row's expiry alone, and not within the row.
+    /// Returns whether a use is noted by the row's expiry alone, without a new row.
     fn can_touch(&self, content: &Content) -> bool {
         let keeps_expiries = self.rows.backend.layout().keeps_expiries();
         keeps_expiries && !self.setup.cookie_life.redates(&content.metadata)
     }
 
-    /// Saves a session; in turn with the other requests of this process that save it.
+    /// Saves a session, in turn with the other requests of this process that save it.
     pub(super) async fn save(&self, save: Save, caller: &Caller) -> Result<Saved, Error> {
         let limit = self.max_saves;
         let permit = self.permits.try_acquire();
@@ -42,7 +42,7 @@ impl Shared {
         let Some(kept) = save.kept.clone() else {
             return self.save_alone(&save, None, caller).await;
         };
-        // Without an expiry beside the row, use is noted within.
+        // If a touch cannot note the use, the save notes it in the row itself.
         if save.is_touch && !save.owed_cookie && self.can_touch(&save.content) {
             return self.touch(&save, &kept, caller).await;
         }
@@ -62,7 +62,7 @@ impl Shared {
             kept: Some(Arc::new(kept)),
             merged: None,
         };
-        // Its deadline is near: it lives as long as it may.
+        // The deadline limits the expiry already, so a touch could not extend it.
         let (true, Some(seen)) = (until > kept.expiry, &kept.revision) else {
             return Ok(saved(kept.clone(), None));
         };
@@ -75,7 +75,7 @@ impl Shared {
         let touched = self.rows.backend.touch(&kept.key, seen, until).await;
         match touched.map_err(Error::of_backend)? {
             Outcome::Gone => Err(Error::gone()),
-            // A request that saved it in the meantime has noted its use, too.
+            // The other request that saved the session has also noted its use.
             Outcome::Conflict => Ok(saved(kept.outdated(), None)),
             Outcome::Done(revision) => {
                 lock.wrote(Some(Latest::touched(&revision, &save.content)));
@@ -94,13 +94,13 @@ impl Shared {
         }
     }
 
-    /// What the cookie of that ID holds; none, if the ID is not known here.
+    /// Returns the cookie's value for that ID, or `None` if this store does not know the ID.
     fn seal(&self, id: Option<&Id>, save: &Save) -> Result<Option<String>, Error> {
         let sealed = id.map(|id| self.rows.format.seal_id(id, save.sealed_at));
         sealed.transpose()
     }
 
-    /// The ID that a session is to have, and the key of its row.
+    /// Returns the ID that a session is to have, and the key of its row.
     fn place(&self, save: &Save) -> Result<(Option<Id>, Key), Error> {
         match (&save.kept, save.fate) {
             (Some(kept), Fate::Stays) => Ok((kept.id.clone(), kept.key.clone())),
@@ -112,7 +112,7 @@ impl Shared {
         }
     }
 
-    /// Saves a session that stays under its key, together with others that wait to save it.
+    /// Saves a session that stays under its key, together with other waiting saves of it.
     async fn save_in_place(
         &self,
         save: Save,
@@ -138,8 +138,8 @@ impl Shared {
         self.saved(plan, driven).ok_or_else(Error::gone)
     }
 
-    /// Saves a session by a write of its own: one that is new, gets another ID, or ends the other
-    /// sessions of its owner.
+    /// Saves a session by its own write. This applies to a session that is new, gets another ID, or
+    /// ends the other sessions of its owner.
     async fn save_alone(
         &self,
         save: &Save,
@@ -149,7 +149,7 @@ impl Shared {
         let is_new = save.kept.is_none() || save.fate != Fate::Stays;
         let (id, key) = self.place(save)?;
         if save.revokes_others {
-            // What cannot be written revokes nobody.
+            // A session that cannot be written must not revoke others.
             let longest = Begun::longest_in_backend();
             let content = save.content.clone().begun(Some(&longest));
             self.rows.check(&key, content)?;
@@ -166,7 +166,7 @@ impl Shared {
             cookie,
         };
         let saved = self.write_alone(save, plan, caller).await?;
-        // Ending others locks their rows: never within this lock.
+        // Ending other sessions locks their rows, so this lock must be released first.
         drop(lock);
         if is_new && save.fate != Fate::Renewed {
             self.end_too_many(saved.merged.as_ref().unwrap_or(&save.content))
@@ -175,7 +175,8 @@ impl Shared {
         Ok(saved)
     }
 
-    /// Saves a session as planned, unless another request has renewed it: then wherever it is now.
+    /// Saves a session as planned. If another request has renewed it, saves it under its present
+    /// key.
     async fn write_alone(&self, save: &Save, plan: Plan, caller: &Caller) -> Result<Saved, Error> {
         let begun = plan.begun.as_ref();
         let again = |fresh: Option<&Content>| merge(save, begun, fresh);
@@ -192,8 +193,8 @@ impl Shared {
             })
     }
 
-    /// What a save came to; none, if the session is gone. If another request has renewed it, that
-    /// request's response has the cookie.
+    /// Returns the result of a save, or `None` if the session is gone. If another request has
+    /// renewed the session, that request's response sets the cookie.
     fn saved(&self, plan: Plan, driven: Driven) -> Option<Saved> {
         let Driven::Saved {
             key,
@@ -221,13 +222,13 @@ impl Shared {
         })
     }
 
-    /// Ends a session and whatever took its place, before all that wait to save it. False, if
-    /// another request had done so.
+    /// Ends a session and any session that has replaced it, before all waiting saves. Returns false
+    /// if another request had already ended it.
     pub(super) async fn end(&self, seen: Seen<Option<Login>>) -> Result<bool, Error> {
         self.end_by(&seen.key.clone(), Intent::End { seen }).await
     }
 
-    /// Ends the session of one login, and none that another login began in its place.
+    /// Ends the session of one login, but not a session of another login that has replaced it.
     pub(super) async fn end_login(&self, key: Key, row: LiveRow) -> Result<bool, Error> {
         let seen = Seen {
             key: key.clone(),
@@ -244,8 +245,8 @@ impl Shared {
         Ok(matches!(driven, Driven::Ended))
     }
 
-    /// Ends sessions of an owner that are too many after a login. If that fails, the session is
-    /// there all the same, and its client gets the cookie.
+    /// Ends an owner's sessions beyond the limit after a login. If that fails, the new session
+    /// still exists, and its client gets the cookie.
     async fn end_too_many(&self, content: &Content) {
         if let Err(error) = self.end_the_oldest(content).await {
             let cookie = self.setup.cookie.name();
@@ -258,7 +259,7 @@ fn begun_of(content: &Content) -> Option<Begun> {
     content.metadata.login.as_ref()?.begun.clone()
 }
 
-/// What there is to do for a session, and where it is from now on.
+/// Returns the protocol's task for a session that will be under `key`.
 fn intent(save: &Save, key: Key) -> Intent<Content> {
     match (&save.kept, save.fate) {
         (None, _) => Intent::Create { key },
@@ -275,8 +276,8 @@ fn intent(save: &Save, key: Key) -> Intent<Content> {
     }
 }
 
-/// What a session holds where this request's changes are made again: on what others saved,
-/// or on nothing.
+/// Returns the content after this request's changes are applied again, either to the content that
+/// other requests saved, or to an empty session.
 pub(super) fn merge(
     save: &Save,
     begun: Option<&Begun>,
@@ -294,8 +295,8 @@ pub(super) fn merge(
         Fate::Stays | Fate::Renewed => {
             let metadata = &mut content.metadata;
             metadata.seen = metadata.seen.max(save.content.metadata.seen);
-            // Another request may have renewed the session: then this response does not set the
-            // cookie, and the next one has to.
+            // If another request has renewed the session, this response does not set the cookie,
+            // and the next one must.
             metadata.owes_cookie |= ends(metadata) != before;
         }
     }

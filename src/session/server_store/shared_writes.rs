@@ -1,10 +1,10 @@
-//! Saves of one session that are written together: the request that has the row's lock makes the
-//! changes of all waiting requests again, one after the other, on what the row holds, writes the
-//! result once, and answers each request.
+//! Saves of one session that are written together. The request with the row's lock applies the
+//! changes of all waiting requests, one after the other, to the row's content. It writes the result
+//! once, and answers each request.
 //!
-//! A change that fails is left out, and fails its own request only. If the row cannot be written
-//! with all changes (it would be too large, say), it is written with one half of them, and then
-//! with the other.
+//! A change that fails is left out, and only its own request fails. If the row cannot be written
+//! with all changes, for example because it would be too large, it is written first with one half
+//! of them and then with the other.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,16 +16,16 @@ use super::Shared;
 use super::row_locks::{Joined, Latest, PendingSave, TakenSave, Written};
 use super::saves::merge;
 
-/// Saves of one session in the order in which their changes are made again. Never empty.
+/// The saves of one session, in the order in which their changes are applied. Never empty.
 struct Batch {
     first: Arc<PendingSave>,
     saves: Vec<TakenSave>,
-    /// Why each change failed when it was made again last.
+    /// The failure of each change when it was last applied.
     failures: Mutex<Vec<Option<Error>>>,
 }
 
 impl Batch {
-    /// None, if there is nothing to save.
+    /// Creates a batch, or `None` if there is nothing to save.
     fn of(saves: Vec<TakenSave>) -> Option<Self> {
         let first = saves.first()?.pending.clone();
         Some(Batch {
@@ -39,7 +39,7 @@ impl Batch {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes all changes again. If each fails, so does this.
+    /// Applies all changes again. Fails only if every change fails.
     fn replay(&self, fresh: &Content) -> Result<Content, Error> {
         let mut content = fresh.clone();
         let mut failures = Vec::with_capacity(self.saves.len());
@@ -61,14 +61,14 @@ impl Batch {
         }
     }
 
-    /// The caller whose deadline is the next.
+    /// Returns the caller with the earliest deadline.
     fn next_caller(&self) -> &Caller {
         let callers = self.saves.iter().map(|taken| &taken.pending.caller);
         let next = callers.min_by_key(|caller| caller.deadline);
         next.unwrap_or(&self.first.caller)
     }
 
-    /// Answers the requests whose write may begin no more, and keeps the others.
+    /// Answers the requests that are too late to write or have been dropped, and keeps the others.
     fn without_late(self) -> Option<Self> {
         let mut in_time = Vec::new();
         for taken in self.saves {
@@ -80,7 +80,7 @@ impl Batch {
         Batch::of(in_time)
     }
 
-    /// Whether parts of it may succeed where the whole failed with that error.
+    /// Returns whether parts of the batch may succeed after the whole failed with that error.
     fn is_divisible(&self, error: &Error) -> bool {
         let is_made = |failure: &Option<Error>| failure.is_none();
         self.saves.len() > 1 && error.is_of_content() && self.failures().iter().any(is_made)
@@ -91,7 +91,8 @@ impl Batch {
         [Batch::of(self.saves), Batch::of(others)]
     }
 
-    /// Answers each request: with why its own change failed, or else with what became of the write.
+    /// Answers each request: with the error of its own change if that failed, otherwise with the
+    /// result of the write.
     fn answer(self, written: &Written) {
         let failures = self.failures.into_inner();
         let mut failures = failures.unwrap_or_else(PoisonError::into_inner).into_iter();
@@ -105,7 +106,7 @@ impl Batch {
 }
 
 impl Shared {
-    /// Writes a save together with those that wait for its row, unless another request does.
+    /// Writes a save together with those that wait for its row, unless another request writes it.
     pub(super) async fn write_shared(&self, pending: PendingSave) -> Written {
         let pending = Arc::new(pending);
         let (mut lock, latest) = match self.locks.lock_or_join(&pending).await? {
@@ -120,8 +121,8 @@ impl Shared {
         answer.written().await
     }
 
-    /// Writes a batch, in parts if it cannot be written as a whole, answers its requests, and
-    /// returns the row as it was left, if that is known.
+    /// Writes a batch, in parts if it cannot be written as a whole, and answers its requests.
+    /// Returns the row's new state, if that is known.
     async fn write_parts(&self, all: Option<Batch>, mut latest: Option<Latest>) -> Option<Latest> {
         let mut parts = vec![all];
         while let Some(part) = parts.pop() {
@@ -135,7 +136,7 @@ impl Shared {
                     let [first, second] = batch.halves();
                     parts.extend([second, first]);
                 }
-                // The deadline of one has passed: the others go on.
+                // The deadline of one request has passed; the others continue.
                 Err(error) if error.is_overloaded() && batch.saves.len() > 1 => {
                     parts.push(Some(batch));
                 }
@@ -145,8 +146,8 @@ impl Shared {
         latest
     }
 
-    /// Makes the changes of a batch on the latest row, if that is known, or else on the row as it
-    /// is, and writes the result.
+    /// Applies the changes of a batch and writes the result. They are applied to the latest content
+    /// that this process knows, otherwise to the row as it is.
     async fn write_batch(
         &self,
         batch: &Batch,
@@ -184,7 +185,7 @@ impl Shared {
         let is_merged = base.is_some();
         let left = match &driven {
             Ok(driven) => Latest::of(driven, &seen.key),
-            // The next write finds out whether the row is still so.
+            // The next write checks whether the row still has this state.
             Err(_) => latest,
         };
         (driven.map(|driven| driven.merged(is_merged)), left)

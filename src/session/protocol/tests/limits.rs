@@ -1,9 +1,10 @@
-//! How far the protocol goes before it gives up: trails, repeats and conflicts, to the number.
+//! The protocol's limits, to the exact number: the tombstones it follows, its retries, its
+//! conflicts.
 
 use super::late::Lone;
 use super::*;
 
-/// Tombstones from `A` on, each to the next, and the session at the end of `hops` of them.
+/// Creates a chain of `hops` tombstones that begins at `A`, with the session at its end.
 fn trail(hops: usize, is_renewal: bool) -> (Rows, Key) {
     let mut rows = Rows::default();
     let place = |hop: usize| match hop {
@@ -21,7 +22,8 @@ fn trail(hops: usize, is_renewal: bool) -> (Rows, Key) {
     (rows, place(hops))
 }
 
-/// What an intent comes to in those rows, which others have written since it saw them.
+/// Returns the verdict on an intent in those rows. Others have written them since the intent was
+/// formed.
 fn in_rows(rows: Rows, intent: fn(Seen<u8>) -> Intent<Counts>) -> (Verdict<Counts>, Rows) {
     let mut lone = Lone::new(Rows::default(), |seen| {
         intent(Seen {
@@ -35,7 +37,7 @@ fn in_rows(rows: Rows, intent: fn(Seen<u8>) -> Intent<Counts>) -> (Verdict<Count
     (lone.verdict_after(answer), lone.rows)
 }
 
-/// The same, if the session has gone that far.
+/// Returns the verdict on an intent if the session is at the end of such a chain.
 fn at_the_end(
     hops: usize,
     is_renewal: bool,
@@ -66,7 +68,7 @@ fn a_trail_is_followed_to_its_sixteenth_tombstone() {
     }
 }
 
-/// A session ends that is one too many, while its browser logs in anew.
+/// A session beyond the owner's limit ends while its browser logs in again.
 #[test]
 fn the_end_of_one_login_ends_no_other() {
     let end = |seen| Intent::EndLogin { seen };
@@ -91,7 +93,7 @@ fn only_a_renewal_is_followed_by_what_goes_on() {
     }
 }
 
-/// The session is another login's by now, in the same row or where it was renewed to.
+/// By now the session has another login, in the same row or in the row after a renewal.
 #[test]
 fn nothing_goes_on_over_another_login() {
     let another = Counts {
@@ -113,7 +115,7 @@ fn nothing_goes_on_over_another_login() {
     }
 }
 
-/// How often a write is sent of which no reply ever comes, and that is never done.
+/// Counts how often a write is sent if no reply arrives and it is never applied.
 #[test]
 fn a_write_is_repeated_three_times() {
     let intents: [fn(Seen<u8>) -> Intent<Counts>; 3] = [
@@ -142,7 +144,8 @@ fn a_write_is_repeated_three_times() {
     }
 }
 
-/// Others write before each write, until that many conflicts; from then on it is late.
+/// Writes as another request before each write, for `conflicts` writes. The deadline passes after
+/// `late_after` conflicts.
 fn against_others(
     intent: fn(Seen<u8>) -> Intent<Counts>,
     conflicts: usize,

@@ -1,6 +1,6 @@
-//! Rows without tombstones that are moved in one step: the same interleavings, and what holds
-//! of them. A logout or a login that comes with the old ID finds nothing there of a session
-//! that was renewed.
+//! Tests of rows without tombstones that are moved in one step: the same interleavings, and the
+//! rules that hold for them. After a renewal, a logout or login that comes with the old ID does not
+//! find the session.
 
 use super::late::{Lone, arriving_late, failing_at_last};
 use super::*;
@@ -25,13 +25,13 @@ fn explore_all(wishes: &[Wish], faults: Faults) -> usize {
     })
 }
 
-/// What holds whatever goes wrong.
+/// Checks the rules that hold under all faults.
 fn check(rows: &Rows, requests: &[Request<'_>]) {
     let story = story(requests);
     check_failures(rows, requests);
     let logins = requests.iter().filter(|of| of.wish.logs_in());
     let live: Vec<&Counts> = rows.rows.keys().filter_map(|key| rows.live(key)).collect();
-    // Also where requests are cut off: nothing is left behind.
+    // Even requests that are cut off leave nothing behind.
     let old = live.iter().filter(|counts| counts.login == 0);
     assert!(old.count() <= 1, "two rows of one session: {story}");
     assert!(live.len() <= 1 + logins.count(), "too many rows: {story}");
@@ -57,7 +57,7 @@ fn check(rows: &Rows, requests: &[Request<'_>]) {
     }
 }
 
-/// What holds where everybody is told what became of it.
+/// Checks the rules that hold if every request gets a verdict.
 fn check_what_is_told(rows: &Rows, requests: &[Request<'_>]) {
     let story = story(requests);
     for request in requests {
@@ -71,7 +71,7 @@ fn check_what_is_told(rows: &Rows, requests: &[Request<'_>]) {
     }
 }
 
-/// What holds where nothing goes wrong.
+/// Checks the rules that hold without faults.
 fn check_progress(rows: &Rows, requests: &[Request<'_>]) {
     let story = story(requests);
     for request in requests {
@@ -161,7 +161,7 @@ fn a_logout_whose_answer_was_lost_ends_the_session() {
     let removal = lone.begin();
     lone.answer(removal);
     assert_eq!(lone.verdict_after(Answer::Unknown), Verdict::Gone);
-    // It was not done, and somebody has saved meanwhile.
+    // The removal was not applied, and another request has saved the session since.
     let mut lone = Lone::new(rows(), |seen| Intent::End { seen });
     lone.begin();
     lone.rows
@@ -187,7 +187,7 @@ fn who_is_never_answered_gives_up() {
         };
         let answer = match call {
             Call::Move(..) => {
-                // Somebody else saves each time.
+                // Another request saves the session each time.
                 lone.rows
                     .put(key("A"), Row::Live(Counts::default()), [8; 16]);
                 Answer::Unknown

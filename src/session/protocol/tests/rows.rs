@@ -7,7 +7,7 @@ use super::*;
 pub(super) struct Rows {
     pub(super) rows: BTreeMap<Key, Found<Counts>>,
     pub(super) revisions: u64,
-    /// Whether they are moved, and what ends is removed.
+    /// True if rows are moved, and the rows of ended sessions are removed.
     pub(super) are_moved: bool,
 }
 

@@ -1,29 +1,29 @@
-//! The rule over every interleaving of logins, re-logins and renewals, call by call, with one of
-//! them cut off at each of its calls; and that other rules do not stand this.
+//! Tests of the rule over every interleaving of logins, repeated logins and renewals, call by call,
+//! with one request cut off at each of its calls. Other rules must fail the same tests.
 
 use std::collections::HashSet;
 
 use super::*;
 
-/// A row that lives, under its place, which is its key.
+/// The live rows, each under its place, which is its key.
 type Rows = BTreeMap<usize, Standing>;
 
-/// What a request does.
+/// The task of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Wish {
     Login,
-    /// In the browser whose session is at this place.
+    /// A login in the browser with the session at this place.
     Relogin(usize),
-    /// Of the session at this place.
+    /// A renewal of the session at this place.
     Renew(usize),
 }
 
-/// What a request asks for next.
+/// The next call of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Next {
     Begin,
     Create(Standing),
-    /// The session before ends, or goes on at this request's own place.
+    /// Ends the former session, or moves it to this request's own place.
     Bury(usize),
     List,
     Load(Vec<usize>, Vec<(usize, Standing)>),
@@ -34,12 +34,12 @@ enum Next {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Request {
     wish: Wish,
-    /// Where it creates its row.
+    /// The place of the row that it creates.
     place: usize,
     next: Next,
 }
 
-/// What there is: rows, where rows that were renewed are now, and requests.
+/// The state of a run: the rows, the present places of renewed rows, and the requests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct State {
     rows: Rows,
@@ -49,7 +49,8 @@ struct State {
     cuts: usize,
 }
 
-/// A rule: of a list of sessions, the most that may be, and the number of the login that lists.
+/// A rule. Its arguments are the listed sessions, the limit, and the number of the login that
+/// lists.
 type Rule = fn(&[Standing], usize, u64) -> BTreeSet<u64>;
 
 fn ours(sessions: &[Standing], at_most: usize, _: u64) -> BTreeSet<u64> {
@@ -57,7 +58,7 @@ fn ours(sessions: &[Standing], at_most: usize, _: u64) -> BTreeSet<u64> {
 }
 
 impl State {
-    /// After so many logins, and with those requests to come.
+    /// Creates the state after `before` logins, with the requests still to come.
     fn new(before: usize, wishes: &[Wish], cuts: usize) -> Self {
         let rows = (0..before).map(|place| {
             let number = place as u64 + 1;
@@ -78,14 +79,14 @@ impl State {
         }
     }
 
-    /// Where the row of that place is now.
+    /// Returns the present place of the row that was at `place`.
     fn place_now(&self, place: usize) -> usize {
         self.renewed
             .get(&place)
             .map_or(place, |to| self.place_now(*to))
     }
 
-    /// The same, once that request has had the answer to its next call.
+    /// Returns the state after that request's next call has been answered.
     fn after(&self, number: usize, rule: Rule, at_most: usize) -> Self {
         let mut state = self.clone();
         let Request { wish, place, next } = self.requests[number].clone();
@@ -173,7 +174,8 @@ impl State {
         rows.map(|(place, _)| *place).collect()
     }
 
-    /// The same, with that request cut off, and what it replaces no longer about to end.
+    /// Returns the state after that request has been cut off. The session that it replaces then no
+    /// longer ends.
     fn cut_off(&self, number: usize) -> Self {
         let mut state = self.clone();
         state.cuts -= 1;
@@ -182,7 +184,7 @@ impl State {
     }
 }
 
-/// All states in which nothing is left to be done.
+/// Returns all states in which no request has a next call.
 fn ends_of(state: State, rule: Rule, at_most: usize) -> HashSet<State> {
     let (mut ends, mut seen, mut left) = (HashSet::new(), HashSet::new(), vec![state]);
     while let Some(state) = left.pop() {
@@ -204,14 +206,15 @@ fn ends_of(state: State, rule: Rule, at_most: usize) -> HashSet<State> {
     ends
 }
 
-/// The numbers of the sessions that are left.
+/// Returns the numbers of the remaining sessions.
 fn left(state: &State) -> Vec<u64> {
     let mut numbers: Vec<u64> = state.rows.values().map(|of| of.number).collect();
     numbers.sort_unstable();
     numbers
 }
 
-/// Whether the latest are left, each once, of all but those that others have replaced.
+/// Returns whether exactly the latest sessions remain, each once. Sessions that a repeated login
+/// has replaced do not count.
 fn is_right(state: &State, at_most: usize) -> bool {
     let replaced = state
         .requests
@@ -227,7 +230,7 @@ fn is_right(state: &State, at_most: usize) -> bool {
     left(state) == latest
 }
 
-/// After how many of the ways to go, what is left is not what should be.
+/// Returns the number of end states with the wrong sessions.
 fn wrong(before: usize, wishes: &[Wish], at_most: usize, rule: Rule) -> usize {
     let ends = ends_of(State::new(before, wishes, 0), rule, at_most);
     assert!(!ends.is_empty());
@@ -272,8 +275,8 @@ fn a_session_that_is_renewed_counts_once_and_ends_whole() {
     }
 }
 
-/// A login that is cut off leaves too many at most, and never ends one too many; the next login
-/// ends them, once a request does not take longer.
+/// A login that is cut off can leave too many sessions, but never ends too many. The next login
+/// ends the rest, once the longest request has passed.
 #[test]
 fn a_login_that_is_cut_off_leaves_the_ending_to_the_next() {
     for wishes in [[Wish::Login; 2], [Wish::Relogin(0), Wish::Login]] {
@@ -295,10 +298,11 @@ fn a_login_that_is_cut_off_leaves_the_ending_to_the_next() {
     }
 }
 
-/// Rules that look like ours: each leaves too few or too many after some interleaving.
+/// Rules that look like ours. Each leaves too few or too many sessions after some interleaving.
 #[test]
 fn other_rules_are_found_out() {
-    /// All others end that are too many, and of two logins at once each may end the other.
+    /// A login ends all other sessions beyond the limit. Of two concurrent logins, each may end the
+    /// other.
     const ENDS_ALL_OTHERS: Rule = |sessions, at_most, own| {
         let others = sessions.iter().map(|of| of.number);
         let others: BTreeSet<u64> = others.filter(|of| *of != own).collect();
@@ -311,7 +315,7 @@ fn other_rules_are_found_out() {
         ended.remove(&own);
         ended
     };
-    /// What a login replaces counts beside it.
+    /// The session that a login replaces counts in addition to the new one.
     const COUNTS_THE_REPLACED: Rule = |sessions, at_most, _| {
         let alone = sessions.iter().map(|of| Standing {
             replaces: None,
@@ -319,7 +323,7 @@ fn other_rules_are_found_out() {
         });
         too_many(alone, at_most)
     };
-    /// A session counts as often as it has rows.
+    /// A session counts once for each of its rows.
     const COUNTS_ROWS: Rule = |sessions, at_most, own| {
         let twice = sessions.len() - BTreeSet::from_iter(sessions.iter().map(|of| of.number)).len();
         ours(sessions, at_most.saturating_sub(twice), own)
