@@ -7,6 +7,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::Error;
 
+/// No clock is asked to tell a time that is longer away.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// A request that saves, and how long it waits for its write to begin.
 #[derive(Clone)]
 pub(super) struct Caller {
@@ -20,7 +23,7 @@ impl Caller {
     pub(super) fn new(timeout: Duration, dropped: CancellationToken) -> Self {
         Caller {
             timeout,
-            deadline: Instant::now() + timeout,
+            deadline: Instant::now() + timeout.min(LONGEST_TIMEOUT),
             dropped,
         }
     }

@@ -460,6 +460,18 @@ fn a_save_waits_no_longer_than_its_timeout() {
 }
 
 #[test]
+fn a_timeout_may_be_longer_than_any_clock_can_tell() {
+    run(async {
+        let store = Server::new().store_with(ServerOptions::new().save_timeout(Duration::MAX));
+        let jar = jar_with(&store, |session| session.insert("count", 1)).await;
+        let request = Request::of(&jar, &store).await;
+        count(&request.session, "count").unwrap();
+        request.session.save().await.unwrap();
+        assert_eq!(Crowd::count(&jar, &store).await, 2);
+    });
+}
+
+#[test]
 fn a_request_that_only_reads_is_answered_when_its_use_cannot_be_noted() {
     run(async {
         let server = Server::new();

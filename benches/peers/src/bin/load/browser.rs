@@ -102,12 +102,8 @@ impl Browser {
         self.cookie.clone()
     }
 
-    /// Asks, and hangs up.
-    pub(crate) fn ask_and_hang_up(mut self, page: Page) {
-        self.send(page);
-    }
-
-    fn send(&mut self, page: Page) {
+    /// Asks, and waits for no answer.
+    pub(crate) fn send(&mut self, page: Page) {
         let (path, cookie) = (page.name(), &self.cookie);
         let request =
             format!("GET /{path} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n\r\n");
