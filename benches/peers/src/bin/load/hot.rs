@@ -19,8 +19,9 @@ const CROWD: usize = 200;
 /// For how long each of the crowd asks again once it is answered.
 const TIME: Duration = Duration::from_secs(3);
 
-/// How many clients hang up.
+/// How many clients hang up, and after how long.
 const HANG_UPS: usize = 2_000;
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// What one build did in one round on one backend.
 struct Round {
@@ -115,6 +116,8 @@ fn measure(pages: &Server) -> Round {
     let ((), beside_hang_ups) = while_it_runs(&mut other, || {
         let mut tabs: Vec<Browser> = (0..HANG_UPS).map(|_| tab()).collect();
         tabs.iter_mut().for_each(|tab| tab.send(Page::Write));
+        // Their saves are under way.
+        std::thread::sleep(PATIENCE);
         drop(tabs);
         // Until all of them are served or given up.
         std::thread::sleep(TIME);
