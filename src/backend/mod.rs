@@ -9,6 +9,7 @@
 //! | `moves.rs` | [`Moves`]: records that go to another key in one step |
 //! | `scan.rs` | [`Scan`]: looking at all records, and purging the expired |
 //! | `connect.rs` | [`connect`], [`connect_existing`]: a backend chosen by a URL |
+//! | `deadline.rs` | the moment at which an operation gives up |
 //! | `cleanup.rs` | [`Cleanup`]: a task that purges, again and again |
 //! | `access.rs`, `access/` | the owner and the mode of files that a store keeps on this machine |
 //! | `memory/` | [`Memory`]: records in this process |
@@ -73,6 +74,8 @@ mod cleanup;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod connect;
+#[cfg(any(feature = "files", feature = "postgres", feature = "dynamodb"))]
+mod deadline;
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
 mod error;

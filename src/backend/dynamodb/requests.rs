@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use tokio::time::{Instant, timeout_at};
 
+use super::super::deadline::deadline_after;
 use super::super::{Error, Generation};
 use super::errors::Effect::{self, Reads};
 use super::errors::{busy, failed, is_passing, refused, too_late};
@@ -51,7 +52,7 @@ impl Requests {
         Operation {
             client: &self.client,
             table: &self.table,
-            give_up: Instant::now() + time,
+            give_up: deadline_after(time),
         }
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::super::Error;
+use super::super::deadline::deadline_after;
 use super::options::FilesOptions;
 use super::workers::Workers;
 
@@ -97,7 +98,7 @@ impl<F: Locks> Operations<F> {
 
     /// When an operation that begins now must have ended.
     fn deadline(&self) -> Instant {
-        Instant::now() + self.timeout
+        deadline_after(self.timeout)
     }
 
     /// Does what needs no lock.

@@ -55,6 +55,9 @@ impl FilesOptions {
     pub(super) fn check(&self) -> Result<(), Error> {
         match self.max_threads {
             0 => Err(Error::usage("files need one thread or more (max_threads)")),
+            _ if self.timeout.is_zero() => Err(Error::usage(
+                "no operation on files ends within no time: the timeout must be greater than zero",
+            )),
             _ => Ok(()),
         }
     }

@@ -293,6 +293,7 @@ impl Backend for Memory {
             };
             if let Some(before) = shard.insert(key.clone(), kept) {
                 self.room.replace(&before.record, record);
+                self.forget_owner(key, &before.record);
             }
             self.note_owner(key, record);
             revision(number)

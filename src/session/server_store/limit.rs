@@ -22,26 +22,44 @@ pub(super) struct Standing {
     /// The number of the login whose session is about to end because of this one: a browser that
     /// logs in anew has both for a moment, and they count as one.
     pub(super) replaces: Option<u64>,
+    /// A mark of the row that it replaces, whosever that was. Two concurrent logins of one browser
+    /// have the same; one of them replaces the other in the end.
+    pub(super) place: Option<u64>,
 }
 
-/// The numbers of the logins whose sessions end where at most so many may be. A session that is
-/// there twice, since it is being renewed, counts once.
+/// Returns the numbers of the logins whose sessions end under that limit. A session with two rows,
+/// which is being renewed, counts once. Concurrent logins of one browser count as one, at the
+/// greatest of their numbers, and end together.
 pub(super) fn too_many(
     sessions: impl IntoIterator<Item = Standing>,
     at_most: usize,
 ) -> BTreeSet<u64> {
-    let sessions: BTreeMap<u64, Option<u64>> = sessions
+    let sessions: BTreeMap<u64, Standing> = sessions
         .into_iter()
-        .map(|session| (session.number, session.replaces))
+        .map(|session| (session.number, session))
         .collect();
-    let replaced: BTreeSet<u64> = sessions.values().filter_map(|replaces| *replaces).collect();
+    let replaced = sessions.values().filter_map(|session| session.replaces);
+    let replaced: BTreeSet<u64> = replaced.collect();
+    // In ascending order, so that the last number of a place is its greatest.
+    let places = sessions
+        .values()
+        .filter_map(|of| Some((of.place?, of.number)));
+    let latest: BTreeMap<u64, u64> = places.collect();
+    let mut browsers: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    for Standing { number, place, .. } in sessions.values() {
+        let latest = place.and_then(|place| latest.get(&place));
+        browsers
+            .entry(*latest.unwrap_or(number))
+            .or_default()
+            .push(*number);
+    }
     let mut greater = 0;
     let mut ended = BTreeSet::new();
-    for number in sessions.keys().rev() {
+    for (number, logins) in browsers.into_iter().rev() {
         if greater >= at_most {
-            ended.insert(*number);
+            ended.extend(logins);
         }
-        greater += usize::from(!replaced.contains(number));
+        greater += usize::from(!replaced.contains(&number));
     }
     ended
 }

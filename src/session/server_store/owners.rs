@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
 use crate::backend::{self, Expiry, Key, Owner, Owners};
 use crate::codec::UnixTime;
 
 use super::super::backend_epochs::no_owners;
 use super::super::content::Content;
-use super::super::login::{Begun, Login};
+use super::super::login::{Begun, Login, Order};
 use super::super::rows::{LiveRow, Lookup, expiry_at};
 use super::super::store::{Fate, Save};
 use super::super::{Error, StoredSession};
@@ -41,7 +43,10 @@ impl Shared {
         let mut found = BTreeMap::new();
         for key in keys.map_err(Error::of_backend)? {
             // A session that is renewed while it is listed is there under its new key.
-            let (key, lookup) = self.rows.look_up_renewed(&key).await?;
+            let (key, lookup) = match self.rows.look_up_renewed(&key).await {
+                Err(error) if error.is_too_large() => continue, // an unreadable row opens nothing
+                found => found?,
+            };
             if let Lookup::Live(row) = lookup
                 && let Ok(row) = self.judge(*row)
                 && owner_name(&row.content) == Some(owner)
@@ -99,7 +104,12 @@ impl Shared {
         }
         let begun = owners.begin(owner, until, key).await;
         let begun = begun.map_err(Error::of_backend)?;
-        Ok(Some(Begun::in_backend(begun, before.map(|of| of.number))))
+        let order = Order {
+            number: begun.number,
+            replaces: before.map(|of| of.number),
+            place: save.kept.as_ref().map(|kept| place_of(&kept.key)),
+        };
+        Ok(Some(Begun::in_backend(begun.generation, order)))
     }
 
     /// Refuses to end others for a session that has ended itself, unless a login takes its place.
@@ -121,25 +131,37 @@ impl Shared {
         let rows = self.rows_of(owner).await?;
         let standings = rows.values().filter_map(|row| self.standing(row));
         let ended = too_many(standings, at_most);
+        let mut failed = Ok(());
         for (key, row) in rows {
             let standing = self.standing(&row);
             if standing.is_some_and(|of| ended.contains(&of.number)) {
-                self.end_login(key, row).await?;
+                // An end that fails must not spare the sessions after it.
+                let ended = self.end_login(key, row).await.map(drop);
+                failed = failed.and(ended);
             }
         }
-        Ok(())
+        failed
     }
 
     fn standing(&self, row: &LiveRow) -> Option<Standing> {
         let login = row.content.metadata.login.as_ref()?;
         let order = login.order()?;
-        let age = self.setup.now().since(login.at);
+        // A login that takes longer was cut off: the session that it was to replace stays.
+        let may_go_on = self.setup.now().since(login.at) <= self.rows.longest_request;
         Some(Standing {
             number: order.number,
-            // A login that takes longer has been cut off, and what it was to replace stays.
-            replaces: order.replaces.filter(|_| age <= self.rows.longest_request),
+            replaces: order.replaces.filter(|_| may_go_on),
+            place: order.place.filter(|_| may_go_on),
         })
     }
+}
+
+/// Returns a mark of the row that a login replaces: two concurrent logins of one browser have the
+/// same.
+fn place_of(key: &Key) -> u64 {
+    let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
+    let [a, b, c, d, e, f, g, h, ..] = digest;
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// The login of the session that is saved or replaced, if it is the same owner's.

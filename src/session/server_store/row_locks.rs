@@ -126,7 +126,8 @@ struct Ticket {
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
-    End,
+    /// Ends or replaces a session, or gives it another ID.
+    Urgent,
     Save,
 }
 
@@ -426,7 +427,13 @@ mod tests {
             let locks = locks();
             let (lock, _) = locks.lock(&key(), Rank::Save, &caller()).await.unwrap();
             let order = Arc::new(Mutex::new(Vec::new()));
-            let ranks = [Rank::Save, Rank::Save, Rank::End, Rank::Save, Rank::End];
+            let ranks = [
+                Rank::Save,
+                Rank::Save,
+                Rank::Urgent,
+                Rank::Save,
+                Rank::Urgent,
+            ];
             let mut waiting = Vec::new();
             for (number, rank) in ranks.into_iter().enumerate() {
                 let (locking, order) = (locking(&locks, rank, caller()), order.clone());
