@@ -48,7 +48,7 @@ pub struct CookieOptions {
     pub(super) insecure_http: InsecureHttp,
     pub(super) former_scopes: Vec<Scope>,
     pub(super) removes_not_valid: bool,
-    /// `None` for the default of the store's dialect.
+    /// `None` selects the default of the store's dialect.
     persistent: Option<bool>,
 }
 

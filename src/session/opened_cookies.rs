@@ -73,7 +73,7 @@ impl OpenedCookies {
     }
 }
 
-/// Returns where a session is kept, or `None` if it lives in its cookie.
+/// Returns the key of a stored session, or `None` if the session is in its cookie.
 fn key_of(live: &Record) -> Option<&Key> {
     live.kept.as_ref().map(|kept| &kept.key)
 }

@@ -1,4 +1,4 @@
-//! Saves a [`Session`]: one save at a time. If the session is in a server, a write that has begun
+//! Saves a [`Session`], one save at a time. If the session is in a server, a write that has begun
 //! is finished even if the request is dropped.
 
 use tokio::task::JoinError;

@@ -63,8 +63,9 @@ pub(super) use native::row_name;
 /// # Limits of shared dialects
 ///
 /// The native dialect keeps all promises of [`ServerStore`](super::ServerStore). The other dialects
-/// cannot, because Go programs write the same rows: they restore rows that were removed, and
-/// overwrite rows without comparing them. These dialects have no tombstones and no owners:
+/// cannot, because Go programs write the same rows. A Go program may restore a row that was
+/// removed, and overwrites rows without comparing them. These dialects have no tombstones and no
+/// owners:
 /// - A logout does not find a session that a concurrent request in another process has renewed.
 /// - If the answer to a removal was lost, the outcome stays unknown.
 /// - If the backend can [move](crate::backend::Moves) rows, a session gets its new ID in one step.
