@@ -22,7 +22,7 @@ pub(super) struct Standing {
     /// The number of an earlier login in the same browser. Its session is about to end because of
     /// this login. The browser has both sessions for a moment, and they count as one.
     pub(super) replaces: Option<u64>,
-    /// A mark of the row that it replaces, whosever that was. Two concurrent logins of one browser
+    /// A mark of the row that it replaces, whatever its owner. Two concurrent logins of one browser
     /// have the same; one of them replaces the other in the end.
     pub(super) place: Option<u64>,
 }

@@ -33,10 +33,11 @@ use super::backend_epochs::no_owners;
 use super::caller::Caller;
 use super::content::Content;
 use super::data_model::DataModel;
+use super::protocol::Seen;
 use super::recent_moves::RecentMoves;
 use super::rows::{LiveRow, Lookup, Rows};
 use super::server_options::ServerOptions;
-use super::store::{Backing, Kept, Loaded, Save, Saved, Setup};
+use super::store::{Backing, Fate, Kept, Loaded, Save, Saved, Setup};
 use super::{Error, Refusal, StoredSession};
 use row_locks::RowLocks;
 
