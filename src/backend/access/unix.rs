@@ -51,7 +51,7 @@ struct Folder {
     mode: u32,
 }
 
-/// The user and the groups that run this program.
+/// The user who runs this program, and the user's groups.
 struct Process {
     user: u32,
     groups: Vec<u32>,

@@ -29,9 +29,9 @@ const OURS: &str = ".silverback";
 /// time. A record is a file named `session_` and the key, for its owner only. It contains nothing
 /// but the value.
 ///
-/// Therefore records have no expiry: only a removed record is missing, and nothing is purged. A
-/// session ends by the limits that are sealed within it, and its last save counts as its last use.
-/// There are no owners. A revision is the hash of the file.
+/// Therefore records have no expiry: a record goes missing only when it is removed, and nothing is
+/// purged. A session ends by the limits that are sealed within it, and its last save counts as its
+/// last use. There are no owners. A revision is the hash of the file.
 ///
 /// Our writes rename a whole file into place, under a lock that all processes with this backend
 /// share. A Go program does not know that lock, and writes in place: its concurrent write may be

@@ -72,8 +72,9 @@ pub use options::FilesOptions;
 ///
 /// A program that runs as root gives the files it makes to the owner of the store, so that an
 /// operator's command does not lock the service out. The folder's owner could lead root's writes to
-/// other places by links: run such commands as the service's user where you can. A program of
-/// another user must not write, since the store's owner could not read its files.
+/// other places by links: run such commands as the service's user where you can. A program of any
+/// other user may write only if the store is shared with its group. Otherwise the store's owner
+/// could not read its files.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), silverback::backend::Error> {

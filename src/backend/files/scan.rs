@@ -157,8 +157,8 @@ fn purge_unfinished(folder: &Folder, path: &Path) -> Result<Option<()>, Error> {
 /// A running purge.
 struct Purge<'a> {
     files: &'a Operations<Folder>,
-    /// The time that it waits for locks of other processes. It is zero after one wait in vain,
-    /// since other processes may hold the lock of every file.
+    /// The time that it waits for locks of other processes. It is zero after one wait in vain: a
+    /// wait for the lock of each file would take too long.
     patience: Duration,
     purged: Purged,
 }
