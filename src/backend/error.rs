@@ -55,15 +55,14 @@ impl Error {
         Error::new(Kind::Usage, message)
     }
 
-    /// Creates an unavailable error: the server gave no answer, or not a proper one, and nothing
-    /// was written.
+    /// Creates an unavailable error: the server gave no proper answer, and nothing was written.
     #[must_use]
     pub fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
         Error::new(Kind::Unavailable, message)
     }
 
-    /// Creates the error of a write that the server did not answer: it may or may not have been
-    /// applied.
+    /// Creates the error of a write that the server did not answer. The write may or may not have
+    /// been applied.
     #[must_use]
     pub fn outcome_unknown(message: impl Into<Cow<'static, str>>) -> Self {
         Error::new(Kind::OutcomeUnknown, message)
@@ -98,8 +97,8 @@ impl Error {
         self.kind == Kind::Usage
     }
 
-    /// Returns whether the server gave no answer, or not a proper one. A later attempt may succeed.
-    /// Errors with an [unknown outcome](Error::is_outcome_unknown) are included.
+    /// Returns whether the server gave no proper answer. A later attempt may succeed. Errors with
+    /// an [unknown outcome](Error::is_outcome_unknown) are included.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         matches!(self.kind, Kind::Unavailable | Kind::OutcomeUnknown)

@@ -6,11 +6,11 @@
 //! | keep sessions in this process | [`Memory`] |
 //! | keep sessions on this machine | `Files` (feature `files`), `Sqlite` (feature `sqlite`) |
 //! | share sessions between machines | `Postgres` (feature `postgres`), `DynamoDb` (feature `dynamodb`) |
-//! | share sessions with a Go program | `GoPostgres`, `GoDynamoDb`, `GorillaFiles` (the same features) |
+//! | share sessions with a Go program | `GoPostgres` (feature `postgres`), `GoDynamoDb` (feature `dynamodb`), `GorillaFiles` (feature `files`) |
 //! | choose the backend by a URL | [`connect`], [`connect_existing`] |
 //! | remove expired records | [`Cleanup`], or [`Scan::purge`] once |
 //! | list all records | [`Scan::page`] |
-//! | log a user out everywhere | [`Owners::revoke`], and `ServerStore` above it |
+//! | log a user out everywhere | `ServerStore::revoke`, which calls [`Owners::revoke`] |
 //! | write a backend of your own | [`Backend`], and [`conformance`] to test it (feature `conformance`) |
 //!
 //! A backend does not interpret the bytes of a record. Sessions, tombstones and write IDs belong to
@@ -28,7 +28,7 @@
 //!    [`remove`](Backend::remove) return [`Gone`](Outcome::Gone), and [`create`](Backend::create)
 //!    may use the key.
 //! 3. **Create has one winner.** Of any number of concurrent creations, one is saved.
-//! 4. **Swap compares.** It is saved only if the record still has the revision that the caller saw;
+//! 4. **Swap compares.** A swap is saved only if the record has the revision that the caller saw;
 //!    otherwise it is a [`Conflict`](Outcome::Conflict). Of any number of concurrent swaps with the
 //!    same revision, one is saved. Touch and remove compare in the same way.
 //! 5. **Gone stays gone.** Only create brings a removed record back: swap and touch return `Gone`.

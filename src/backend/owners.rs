@@ -139,11 +139,12 @@ pub trait Owners: Send + Sync {
     async fn extend(&self, owner: &str, until: Expiry) -> Result<Generation, Error>;
 
     /// Gives the owner another generation, and returns it. From then on, all records of the owner
-    /// are missing, except those of the login `keep`, under any keys they are or will be under.
+    /// are missing, except those of the login `keep`: these stay live under all their keys, also if
+    /// they are written later.
     ///
     /// A login can be kept only if its records are live: a login of an earlier generation that the
-    /// last revocation did not keep stays revoked. The owner's record is kept as
-    /// [`extend`](Owners::extend) does.
+    /// last revocation did not keep stays revoked. The owner's record is kept to `until`, as in
+    /// [`extend`](Owners::extend).
     ///
     /// # Errors
     /// Returns the errors of [`begin`](Owners::begin).

@@ -35,7 +35,7 @@ impl Ownership {
         })
     }
 
-    /// Reads the item of a record. Returns `None` for a record without an owner.
+    /// Reads the owner from a record's item. Returns `None` for a record without an owner.
     pub(super) fn in_item(item: &Item) -> Result<Option<Self>, Error> {
         match item.optional_text("owner")? {
             None => Ok(None),
