@@ -1,12 +1,12 @@
-//! How an error names its cause: in its own text, once, in one line. Such an error has no
-//! `source()`, since a report that prints the chain would repeat the cause.
+//! The text of an error and its cause. An error names its cause in its own text, once, on one
+//! line. Such an error has no `source()`: a report that prints the chain would repeat the cause.
 
 use std::error::Error;
 use std::fmt;
 
-/// Writes `message`, and after it what each cause adds: `the database does not answer: error
-/// communicating with database: Connection refused (os error 111)`. A cause that the text
-/// names already is left out, and so are all lines of a cause but its first.
+/// Writes `message` and then the text of each cause: `the database does not answer: error
+/// communicating with database: Connection refused (os error 111)`. Skips a cause that the text
+/// already contains, and writes only the first line of each cause.
 pub(crate) fn write(
     f: &mut fmt::Formatter<'_>,
     message: &str,

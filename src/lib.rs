@@ -1,21 +1,15 @@
-//! Signed and encrypted cookies, byte-compatible with Go's
-//! [gorilla/securecookie](https://github.com/gorilla/securecookie), and the
-//! sessions built on them.
+//! Sessions for web applications, and the signed and encrypted cookies below them,
+//! byte-compatible with Go's
+//! [gorilla/securecookie](https://github.com/gorilla/securecookie).
 //!
-//! # Where things live
-//!
-//! | module | what it is for |
-//! |---|---|
-//! | [`codec`] | bytes, a name and a key pair become cookie text, and back: [`SecureCookie`](codec::SecureCookie), the key chain [`Codecs`](codec::Codecs), keys, serializers |
-//! | [`gob`] | Go's `encoding/gob`, the serializer gorilla uses by default: a lossless `Value`, and serde types |
-//! | `session` | what a web application remembers of a browser: `Session`, lifetimes, flashes; in its cookie (`CookieStore`) or in a server (`ServerStore`) (feature `session`) |
-//! | `backend` | where records live, for sessions in servers: the trait and its laws, memory, files, SQLite, PostgreSQL, DynamoDB (feature `backend`) |
-//! | `web` | sessions in tower, axum and actix-web (features `tower`, `axum`, `actix`; `tower-sessions` for applications on that crate) |
-//! | `compat` | the stores of Go programs by their own names and defaults: scs (feature `session`), pgstore (`postgres`), dynamostore (`aws`) |
-//!
-//! Arrows point one way only: `codec` uses `gob`, `session` uses both and `backend`, `web`
-//! uses `session`, and `backend` beneath other crates' sessions, `compat` uses all that it
-//! puts together, and `backend` uses nothing of ours.
+//! - Add sessions to an application: the [example](#a-session-in-five-lines) below.
+//! - Log a user in and out, and show a flash message: the example of `web`.
+//! - Keep sessions in a server, list the sessions of a user, and log out everywhere:
+//!   `session`, with a store of `backend`.
+//! - Rotate keys: [`Codecs`](codec::Codecs).
+//! - Share sessions with a Go program: `compat`, or `session::Dialect`.
+//! - Seal and open a cookie without sessions: [`codec`].
+//! - Read and change a value that Go wrote: [`gob`].
 //!
 //! # A session in five lines
 //!
@@ -41,27 +35,43 @@
 //! # }
 //! ```
 //!
+//! # Modules
+//!
+//! | module | contents |
+//! |---|---|
+//! | [`codec`] | turns bytes, a name and a key pair into cookie text, and back: [`SecureCookie`](codec::SecureCookie), the key chain [`Codecs`](codec::Codecs), keys, serializers |
+//! | [`gob`] | Go's `encoding/gob`, the serializer that gorilla uses by default: a lossless `Value`, and serde types |
+//! | `session` | the sessions of a web application: `Session`, lifetimes, flashes; in a cookie (`CookieStore`) or in a server (`ServerStore`) (feature `session`) |
+//! | `backend` | stores of records, for sessions in a server: the trait and its laws, memory, files, SQLite, PostgreSQL, DynamoDB (feature `backend`) |
+//! | `web` | sessions in tower, axum and actix-web (features `tower`, `axum`, `actix`; `tower-sessions` for applications on that crate) |
+//! | `compat` | the stores of Go programs under their own names and with their own defaults: scs (feature `session`), pgstore (`postgres`), dynamostore (`aws`) |
+//!
+//! Modules depend on each other in one direction only. `gob` and `backend` use no other module.
+//! `codec` uses `gob`. `session` uses `gob`, `codec` and `backend`. `web` uses `session`, and
+//! uses `backend` only below the sessions of other crates. `compat` uses `codec`, `session` and
+//! `backend`.
+//!
 //! # Features
 //!
-//! Features only add. A cookie codec alone compiles no async runtime and no HTTP.
+//! Features only add. The codec alone compiles no async runtime and no HTTP.
 //!
-//! | feature | default | what it adds |
+//! | feature | default | contents |
 //! |---|---|---|
-//! | `gob` | yes | [`Serializer::Gob`](codec::Serializer) works; without it, it answers with a usage error |
+//! | `gob` | yes | [`Serializer::Gob`](codec::Serializer), which returns a usage error without this feature |
 //! | `json` | yes | `Serializer::Json` |
-//! | `bincode` | no | `Serializer::Bincode` (an unmaintained format, read only after the MAC holds) |
+//! | `bincode` | no | `Serializer::Bincode` (an unmaintained format, read only after the MAC is verified) |
 //! | `session` | no | `session`: sessions in cookies and in servers; brings `backend` |
 //! | `tower` | no | `web::tower`: a layer for any tower service; brings `session` |
-//! | `axum` | no | axum's extractors on top of it; brings `tower` |
+//! | `axum` | no | axum's extractors on top of that layer; brings `tower` |
 //! | `actix` | no | `web::actix`: middleware and extractors for actix-web; brings `session` |
-//! | `tower-sessions` | no | `web::tower_sessions`: our backends beneath an application on the `tower-sessions` crate; brings `backend` and `json` |
-//! | `tower-sessions-0-14` | no | the same for its version 0.14, which axum-login 0.18 is built on |
+//! | `tower-sessions` | no | `web::tower_sessions`: our backends as a store for the crate `tower-sessions`; brings `backend` and `json` |
+//! | `tower-sessions-0-14` | no | the same for version 0.14 of that crate, which axum-login 0.18 uses |
 //! | `backend` | no | `backend`: records, their laws, and a backend in memory |
 //! | `files` | no | `backend::Files`: records in files |
-//! | `sqlite` | no | `backend::Sqlite`: records in an SQLite database, with SQLite itself; needs Rust 1.94 |
+//! | `sqlite` | no | `backend::Sqlite`: records in an SQLite database; SQLite is compiled in; needs Rust 1.94 |
 //! | `postgres` | no | `backend::Postgres`, and `GoPostgres` for tables of Go packages; needs Rust 1.94 |
-//! | `dynamodb` | no | `backend::DynamoDb`, over an `aws-sdk-dynamodb` client of yours, and `GoDynamoDb` for tables of Go packages |
-//! | `aws` | no | clients for it as AWS's own tools make them, from the environment; brings `dynamodb` |
+//! | `dynamodb` | no | `backend::DynamoDb`, with an `aws-sdk-dynamodb` client of your own, and `GoDynamoDb` for tables of Go packages |
+//! | `aws` | no | DynamoDB clients configured from the environment, as AWS's own tools are; brings `dynamodb` |
 //! | `tls` | no | TLS to servers (rustls with ring, and the certificates that the system trusts) |
 //! | `conformance` | no | `backend::conformance`: the laws as code, for backends of your own |
 //! | `legacy` | no | `codec::legacy`: readers for formats that were never safe |
@@ -96,7 +106,7 @@ pub mod session;
 ))]
 pub mod web;
 
-/// The README's examples, compiled and run as documentation tests.
+/// The README, so that its examples run as documentation tests.
 #[cfg(all(doctest, feature = "json", feature = "axum"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

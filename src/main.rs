@@ -1,5 +1,5 @@
-//! The `silverback` program, for cookies and sessions in a shell: see `silverback --help`.
-//! The folder `cli/` has one file for each command.
+//! The `silverback` program: cookies and sessions in a shell. `silverback --help` lists the
+//! commands; the folder `cli/` has one file for each of them.
 #![cfg_attr(
     not(test),
     warn(

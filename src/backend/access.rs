@@ -1,7 +1,7 @@
 //! [`Access`]: the owner and the mode of the files that a store keeps on this machine.
 //!
-//! A service and an operator's commands use one store, perhaps as different users. A file that
-//! only one of them can read would shut the other out, so new files get the store's owner.
+//! A service and an operator's commands use one store, perhaps as different users. A file that only
+//! one of them can read would lock the other out. Therefore new files belong to the store's owner.
 
 #[cfg(unix)]
 mod unix;
@@ -22,12 +22,14 @@ pub(super) use without_owners::Access;
 #[cfg(not(unix))]
 use without_owners::owner_of;
 
-/// The error of what could not be done to a file or folder. `what` is a participle.
+/// Returns the error of an operation on a file or folder that failed. `what` is a past participle,
+/// such as "read".
 pub(super) fn failed(what: &str, path: &Path, error: io::Error) -> Error {
     failed_at(what, path, path, error)
 }
 
-/// The same of a path that is shown as another, since its whole text would tell a secret.
+/// As [`failed`], for a path that must not be printed because it holds a secret. The error names
+/// `shown` instead.
 pub(super) fn failed_at(what: &str, path: &Path, shown: &Path, error: io::Error) -> Error {
     let owner = match error.kind() {
         io::ErrorKind::PermissionDenied => owner_of(path),
@@ -37,7 +39,7 @@ pub(super) fn failed_at(what: &str, path: &Path, shown: &Path, error: io::Error)
     Error::unavailable(format!("{shown:?}{owner} cannot be {what}: {error}")).with_source(error)
 }
 
-/// The error of a store that the user of this program cannot read, or must not write to.
+/// Returns the error of a store that this program's user cannot read, or must not write to.
 pub(super) fn another_users(folder: &Path) -> Error {
     let owner = owner_of(folder).unwrap_or_else(|| "another user".to_owned());
     Error::unavailable(format!("{folder:?} belongs to {owner}: run as {owner}"))

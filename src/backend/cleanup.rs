@@ -1,5 +1,5 @@
-//! [`Cleanup`]: a task that purges expired records, again and again, where the server does
-//! not by itself.
+//! [`Cleanup`]: a task that purges expired records at an interval, for servers that do not remove
+//! them by themselves.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use tokio::time::Instant;
 
 use super::{Backend, Error, Purged};
 
-/// How many records one purge takes, so that none holds a lock for long.
+/// The largest number of records that one purge removes. The bound keeps each purge from holding a
+/// lock for long.
 const BATCH: usize = 1_000;
 
-/// Purges a backend at an interval, as long as it is kept: dropping it ends the task, after
-/// the batch it is at.
+/// Purges a backend at an interval. Dropping it ends the task after the current batch.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -37,13 +37,15 @@ pub struct Cleanup {
 }
 
 impl Cleanup {
-    /// Purges `backend` immediately, and again `interval` after each purge ends. A purge that
-    /// fails tells `on_error`, and the next one is tried all the same; so does each record that
-    /// a purge [skips](Purged::skipped), and the purge goes on. A backend that cannot
-    /// [scan](Backend::scan), or [purges itself](Backend::purges_itself), gets no cleanup.
+    /// Purges `backend` immediately, and again `interval` after each purge finishes.
+    ///
+    /// If a purge fails, `on_error` gets the error, and the next purge runs as usual. `on_error`
+    /// also gets the error of each record that a purge [skips](Purged::skipped); the purge goes on.
+    /// The task does nothing for a backend that cannot [scan](Backend::scan) or that [purges
+    /// itself](Backend::purges_itself).
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Panics outside of a tokio runtime.
     pub fn every(
         interval: Duration,
         backend: Arc<dyn Backend>,
@@ -64,15 +66,16 @@ impl Cleanup {
         Cleanup { stop, task }
     }
 
-    /// Ends the task, and waits until it has ended.
+    /// Ends the task and waits until it has ended.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
         let _ = self.task.await;
     }
 }
 
-/// Purges batch by batch until there is nothing more, or it is to stop. After each it rests as
-/// long as it took: whoever is served meanwhile has the server to themselves for half the time.
+/// Purges batch by batch until no expired record is left or the task is stopped. After each batch
+/// it rests for as long as the batch took, so that requests have the server to themselves for half
+/// of the time.
 async fn purge(
     backend: &dyn Backend,
     on_skipped: &mut (impl FnMut(&Error) + Send),
@@ -95,7 +98,7 @@ async fn purge(
     }
 }
 
-/// Until somebody says stop, or nobody is left to say it.
+/// Waits until the task is stopped or its [`Cleanup`] is dropped.
 async fn told_to_stop(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
 }
@@ -111,12 +114,13 @@ mod tests {
     };
     use super::*;
 
-    /// Fails every other purge, or is never done; all else is somebody else's.
+    /// Fails every other purge, or always has another batch to purge. All other operations are
+    /// those of the inner backend.
     #[derive(Default)]
     struct Failing {
         inner: Memory,
         purges: AtomicUsize,
-        /// How long each batch takes, of which there is always another.
+        /// The time that each batch takes. If it is set, there is always another batch.
         takes: Option<Duration>,
     }
 

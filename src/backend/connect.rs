@@ -1,21 +1,21 @@
-//! [`connect`] and [`connect_existing`]: a backend chosen by a URL, at run time.
+//! [`connect`] and [`connect_existing`]: a backend chosen by a URL at run time.
 
 use std::sync::Arc;
 
 use super::{Backend, Error, Memory};
 
-/// The backend that `url` names.
+/// Opens the backend that `url` names. Creates its folder, file or table if it is missing.
 ///
 /// | URL | backend | feature |
 /// |---|---|---|
 /// | `memory:` | [`Memory`] | `backend` |
 /// | `files:PATH` | `Files`, below that folder | `files` |
-/// | `sqlite:PATH`, `sqlite:///PATH` | `Sqlite`, in that file, which is made if there is none | `sqlite` |
+/// | `sqlite:PATH`, `sqlite:///PATH` | `Sqlite`, in that file | `sqlite` |
 /// | `dynamodb:TABLE`, `dynamodb://TABLE?region=..&endpoint=..&prefix=..` | `DynamoDb`, with the credentials that AWS's own tools would use | `aws` |
 /// | `postgres://USER:PASSWORD@HOST:PORT/DATABASE?OPTIONS` | `Postgres`, as `libpq` and sqlx read it | `postgres` |
 ///
-/// A path is taken as it is, without escapes, and from the working directory unless it
-/// begins with a `/`.
+/// A path is used as it is written, without escapes. It is relative to the working directory unless
+/// it begins with a `/`.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -26,14 +26,14 @@ use super::{Backend, Error, Memory};
 /// ```
 ///
 /// # Errors
-/// Usage, for a URL that names no backend of this build; unavailable, if it cannot be
-/// reached. The error does not quote the URL, which may hold a password.
+/// Returns a usage error if the URL names no backend of this build, and an unavailable error if the
+/// backend cannot be reached. The error does not quote the URL, which may hold a password.
 pub async fn connect(url: &str) -> Result<Arc<dyn Backend>, Error> {
     open(url, Missing::IsMade).await
 }
 
-/// The backend that `url` names, as [`connect`], if it is there: makes no folder, no file and
-/// no table. For programs that look after the store of a service.
+/// Opens the backend that `url` names, as [`connect`] does, but creates no folder, file or table.
+/// For programs that maintain the store of a service.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -48,12 +48,12 @@ pub async fn connect(url: &str) -> Result<Arc<dyn Backend>, Error> {
 /// ```
 ///
 /// # Errors
-/// As [`connect`]; usage, if there is no store.
+/// Returns the errors of [`connect`], and a usage error if there is no store.
 pub async fn connect_existing(url: &str) -> Result<Arc<dyn Backend>, Error> {
     open(url, Missing::IsAnError).await
 }
 
-/// What a store that is not there is.
+/// The action to take if the store is missing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Missing {
     IsMade,
@@ -100,8 +100,8 @@ async fn sqlite(rest: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error>
         Some(_) => return Err(Error::usage("no server's name follows sqlite:// in a URL")),
         None => rest,
     };
-    // What other programs take for options, and for a database that each connection has
-    // another of.
+    // Other programs read `?` as the start of options, and `:memory:` as a database that each
+    // connection has for itself.
     if path.contains('?') || path.starts_with(':') {
         return Err(Error::usage(
             "a path and nothing else follows sqlite: in a backend's URL",

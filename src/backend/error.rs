@@ -1,6 +1,6 @@
-//! [`Error`]: a backend that could not answer, or could not do what was asked.
+//! [`Error`]: the reason why a backend could not answer, or could not do what it was asked for.
 //!
-//! That a record is missing, or has changed, is an answer and no error.
+//! A record that is missing or has changed is an answer, not an error.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use crate::cause;
 
-/// Why a backend gave no answer. A clone is cheap.
+/// The reason why a backend gave no answer. Cloning it is cheap.
 ///
-/// Its text names the cause: `the database does not answer: .. Connection refused`. So there is no
-/// `source()`, which would say the same again; [`cause`](Error::cause) has the error below.
+/// Its text names the cause: `the database does not answer: .. Connection refused`. Therefore
+/// `source()` returns `None`, since it would repeat that text. [`cause`](Error::cause) returns the
+/// error below.
 ///
 /// ```
 /// use silverback::backend::Error;
@@ -37,7 +38,7 @@ enum Kind {
     Corrupt,
 }
 
-/// The constructors, for backends of your own.
+/// Constructors, for backends of your own.
 impl Error {
     fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
         Error {
@@ -47,40 +48,41 @@ impl Error {
         }
     }
 
-    /// The program asked for something impossible. The message is one line and holds no
-    /// secret.
+    /// Creates a usage error: the program asked for something impossible. The message must be one
+    /// line and hold no secret.
     #[must_use]
     pub fn usage(message: impl Into<Cow<'static, str>>) -> Self {
         Error::new(Kind::Usage, message)
     }
 
-    /// The server did not answer, or not as it should, and nothing was written.
+    /// Creates an unavailable error: the server gave no proper answer, and nothing was written.
     #[must_use]
     pub fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
         Error::new(Kind::Unavailable, message)
     }
 
-    /// The server did not answer a write: it may have been done, or not.
+    /// Creates the error of a write that the server did not answer. The write may or may not have
+    /// been applied.
     #[must_use]
     pub fn outcome_unknown(message: impl Into<Cow<'static, str>>) -> Self {
         Error::new(Kind::OutcomeUnknown, message)
     }
 
-    /// The record has `size` bytes where the server takes `limit` at most.
+    /// Creates the error of a record of `size` bytes if the server takes at most `limit`.
     #[must_use]
     pub fn too_large(size: usize, limit: usize) -> Self {
         let message = format!("too large: the record has {size} bytes, the limit is {limit}");
         Error::new(Kind::TooLarge, message)
     }
 
-    /// What the server holds under the key is no record.
+    /// Creates the error of data under a key that is not a valid record.
     #[must_use]
     pub fn corrupt(message: impl Into<Cow<'static, str>>) -> Self {
         Error::new(Kind::Corrupt, message)
     }
 
-    /// The same error, with what caused it. Its text follows after a colon, in one line, with
-    /// those of its own causes, and must hold no secret.
+    /// Adds the cause to the error. Its text follows after a colon, in one line, with those of its
+    /// own causes. It must hold no secret.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(Arc::from(source.into()));
@@ -89,31 +91,34 @@ impl Error {
 }
 
 impl Error {
-    /// The program asked for something impossible.
+    /// Returns whether the program asked for something impossible.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         self.kind == Kind::Usage
     }
 
-    /// The server did not answer, or not as it should. It may again, later.
+    /// Returns whether the server gave no proper answer. A later attempt may succeed. Errors with
+    /// an [unknown outcome](Error::is_outcome_unknown) are included.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         matches!(self.kind, Kind::Unavailable | Kind::OutcomeUnknown)
     }
 
-    /// A write may have been done, or not: read, before you write again.
+    /// Returns whether a write may or may not have been applied. Read the record before you write
+    /// again.
     #[must_use]
     pub fn is_outcome_unknown(&self) -> bool {
         self.kind == Kind::OutcomeUnknown
     }
 
-    /// The record is larger than the server takes. The message gives both figures.
+    /// Returns whether the record is larger than the server takes. The message gives both sizes.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
         self.kind == Kind::TooLarge
     }
 
-    /// What the server holds is no record: somebody else wrote it, or the disk lost it.
+    /// Returns whether the data under the key is not a valid record: another program wrote it, or
+    /// the disk damaged it.
     #[must_use]
     pub fn is_corrupt(&self) -> bool {
         self.kind == Kind::Corrupt
@@ -121,8 +126,8 @@ impl Error {
 }
 
 impl Error {
-    /// The error of the client or the system below, to be downcast. Its text is in this error's
-    /// text already.
+    /// Returns the error of the client or the system below, which you can downcast. This error's
+    /// text already contains its text.
     #[must_use]
     pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
         self.source.as_deref()

@@ -1,30 +1,30 @@
-//! [`Layout`]: whose rows a backend's records are.
+//! [`Layout`]: the form of a backend's rows, Silverback's own or that of a Go package.
 
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "dynamodb"))]
 use super::{Error, Key};
 
-/// Whose rows a backend keeps: its own, or those of a Go package, which say less, and which
-/// only that package's bytes fit.
+/// The form of a backend's rows: Silverback's own, or that of a Go package. The rows of a Go
+/// package have fewer columns, and hold only values in that package's format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Layout {
-    /// Ours: any bytes, with an expiry, a revision and an owner.
+    /// Silverback's own: any bytes, with an expiry, a revision and an owner.
     Native,
-    /// Those of a server store of gorilla/sessions: text.
+    /// The rows of a server store of gorilla/sessions: text.
     Gorilla {
-        /// Whether a row has an expiry beside it. Where it has none, records never expire by
-        /// themselves, and a [touch](super::Backend::touch) changes nothing.
+        /// `true` if rows have an expiry. Otherwise records never expire by themselves, and a
+        /// [touch](super::Backend::touch) changes nothing.
         keeps_expiries: bool,
     },
-    /// Those of pgstore: text as gorilla's, with an expiry. Two of a session's values are the
-    /// package's own: it takes `created_on` and `expires_on` for a `time.Time`.
+    /// The rows of pgstore: text as gorilla's, with an expiry. The package reserves two of a
+    /// session's values: it reads `created_on` and `expires_on` as a `time.Time`.
     Pgstore,
-    /// Those of alexedwards/scs: gob, with an expiry.
+    /// The rows of alexedwards/scs: gob, with an expiry.
     Scs,
 }
 
 impl Layout {
-    /// Whether records have an expiry.
+    /// Returns whether records have an expiry.
     #[must_use]
     pub fn keeps_expiries(self) -> bool {
         match self {
@@ -34,8 +34,8 @@ impl Layout {
     }
 }
 
-/// Refuses what is no key of a row that a Go package keeps: all of them are letters, digits,
-/// `-` and `_`.
+/// Returns the key as text. Refuses a key that no row of a Go package has: all such keys are at
+/// most 63 letters, digits, `-` and `_`.
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "dynamodb"))]
 pub(super) fn plain_key(key: &Key) -> Result<&str, Error> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');

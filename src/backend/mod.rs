@@ -1,71 +1,87 @@
-//! Where records live: bytes with an expiry under a key, in some server or in memory.
+//! Backends, which keep the records of sessions: bytes with an expiry under a key, in a server, in
+//! files or in memory.
 //!
-//! | file | what lives there |
+//! | to | use |
 //! |---|---|
-//! | `mod.rs` | [`Backend`], and what its operations answer |
-//! | `record.rs` | [`Key`], [`Record`], [`Revision`], [`Expiry`] |
-//! | `layout.rs` | [`Layout`]: whose rows a backend's records are |
-//! | `owners.rs` | [`Owners`]: whose records are whose, and ending all of an owner's |
-//! | `moves.rs` | [`Moves`]: records that go to another key in one step |
-//! | `scan.rs` | [`Scan`]: looking at all records, and purging the expired |
-//! | `connect.rs` | [`connect`], [`connect_existing`]: a backend chosen by a URL |
-//! | `cleanup.rs` | [`Cleanup`]: a task that purges, again and again |
-//! | `access.rs`, `access/` | the owner and the mode of files that a store keeps on this machine |
-//! | `memory/` | [`Memory`]: records in this process |
-//! | `files/` | `Files`: a file per record (feature `files`) |
-//! | `dynamodb/` | `DynamoDb`: a table of Amazon DynamoDB (feature `dynamodb`) |
-//! | `sql/` | tables of SQL databases: `Postgres`, `GoPostgres` (feature `postgres`), `Sqlite` (feature `sqlite`) |
-//! | `conformance/` | [`conformance`]: the laws as code, for backends of your own (feature `conformance`) |
-//! | `error.rs` | [`Error`] |
+//! | keep sessions in this process | [`Memory`] |
+//! | keep sessions on this machine | `Files` (feature `files`), `Sqlite` (feature `sqlite`) |
+//! | share sessions between machines | `Postgres` (feature `postgres`), `DynamoDb` (feature `dynamodb`) |
+//! | share sessions with a Go program | `GoPostgres` (feature `postgres`), `GoDynamoDb` (feature `dynamodb`), `GorillaFiles` (feature `files`) |
+//! | choose the backend by a URL | [`connect`], [`connect_existing`] |
+//! | remove expired records | [`Cleanup`], or [`Scan::purge`] once |
+//! | list all records | [`Scan::page`] |
+//! | log a user out everywhere | `ServerStore::revoke`, which calls [`Owners::revoke`] |
+//! | write a backend of your own | [`Backend`], and [`conformance`] to test it (feature `conformance`) |
 //!
-//! What a record's bytes mean is nobody's business here: sessions, tombstones and write
-//! IDs are bytes of the layer above.
+//! A backend does not interpret the bytes of a record. Sessions, tombstones and write IDs belong to
+//! the layer above, `ServerStore`.
 //!
 //! # The laws
 //!
-//! What every backend keeps, whatever else asks it at the same time. [`conformance`] has a
-//! test for each.
+//! Every backend keeps these laws, whatever other operations run at the same time. [`conformance`]
+//! has tests for each.
 //!
-//! 1. **Missing is missing.** A key that was never created, or was removed, loads as
-//!    nothing. That is an answer; not to know is an error.
-//! 2. **Expired is missing**, from its expiry on, also while it has not been purged:
-//!    [`load`](Backend::load) finds nothing, [`swap`](Backend::swap),
-//!    [`touch`](Backend::touch) and [`remove`](Backend::remove) are
-//!    [`Gone`](Outcome::Gone), and [`create`](Backend::create) finds the place free.
-//! 3. **Create has one winner.** Of any number at once, one is saved.
-//! 4. **Swap compares.** It is saved only where the record still has the revision that was
-//!    seen; else it is a [`Conflict`](Outcome::Conflict). Of any number at once that saw
-//!    the same revision, one is saved. So do touch and remove.
-//! 5. **Gone stays gone.** Nothing but create brings a removed record back: swap and touch
-//!    answer Gone. So does a second remove, and that is no failure.
-//! 6. **Touch moves the expiry and nothing else**, and is a new revision.
-//! 7. **Bytes are bytes.** All of 0x00 to 0xFF survive in values and keys, and empty values
-//!    do. Keys are not folded, trimmed or interpreted.
-//! 8. **Expiries are exact** to the millisecond, or say in their documentation to what, and
+//! 1. **Missing is missing.** A load of a key that was never created, or was removed, returns
+//!    `None`, which is an answer. A backend that cannot know returns an error.
+//! 2. **Expired is missing**, from its expiry on, even before it is purged: [`load`](Backend::load)
+//!    returns `None`, [`swap`](Backend::swap), [`touch`](Backend::touch) and
+//!    [`remove`](Backend::remove) return [`Gone`](Outcome::Gone), and [`create`](Backend::create)
+//!    may use the key.
+//! 3. **Create has one winner.** Of any number of concurrent creations, one is saved.
+//! 4. **Swap compares.** A swap is saved only if the record has the revision that the caller saw;
+//!    otherwise it is a [`Conflict`](Outcome::Conflict). Of any number of concurrent swaps with the
+//!    same revision, one is saved. Touch and remove compare in the same way.
+//! 5. **Gone stays gone.** Only create brings a removed record back: swap and touch return `Gone`.
+//!    A second remove also returns `Gone`, which is no failure.
+//! 6. **Touch moves the expiry only**, and makes a new revision.
+//! 7. **Bytes are bytes.** All of 0x00 to 0xFF survive in values and keys, and empty values do.
+//!    Keys are not folded, trimmed or interpreted.
+//! 8. **Expiries are exact** to the millisecond, or as exact as the backend documents. They are
 //!    right beyond 2038 and beyond 30 days.
-//! 9. **Purging takes the expired only**, in batches.
-//! 10. **An owned record lives only while its owner allows it**: while the owner's record exists
+//! 9. **A purge removes only expired records**, in batches.
+//! 10. **An owned record is live only while its owner allows it**: while the owner's record exists
 //!     and has the generation of the record's login, or keeps that login. Otherwise the record
-//!     counts as expired. Logins of an owner are numbered: each number is given once, and a
-//!     login that begins later has a greater number.
-//! 11. **A [move](Moves) is one step**, and compares as a swap does. Nothing is moved onto
-//!     another record.
-//! 12. **A [ping](Backend::ping) is answered** by a server that answers a load, and is
-//!     [unavailable](Error::is_unavailable) where a load is. It leaves no record behind.
-
+//!     counts as expired. Logins of an owner are numbered: each number is given once, and a login
+//!     that begins later has a greater number.
+//! 11. **A [move](Moves) is one step**, and compares as a swap does. It never replaces another
+//!     record.
+//! 12. **A [ping](Backend::ping) succeeds** if the server answers a load, and is
+//!     [unavailable](Error::is_unavailable) if a load is. It leaves no record behind.
 //!
 //! # Records of strangers
 //!
-//! Anyone can begin anonymous sessions, by the million; their records have no owner. The store
-//! above bounds each of them: `ServerOptions::anonymous_idle` says how long it is kept without use
-//! (10 minutes), `ServerOptions::max_row_size` how many bytes it has (64 KiB). Their number is
-//! bounded by what a backend has room for:
+//! Anyone can begin anonymous sessions, by the million. Their records have no owner. The store
+//! above bounds each of them: `ServerOptions::anonymous_idle` limits the time that it is kept
+//! without use (10 minutes), and `ServerOptions::max_row_size` limits its size (64 KiB). The room
+//! in the backend limits their number:
 //!
-//! - [`Memory`] counts records, and keeps half of its room for those with an owner: logins go on.
-//! - The others count nothing. At `n` new sessions a second they hold `600 n` anonymous records
-//!   and those that no purge has removed yet. Run a [`Cleanup`], give the store a volume or a quota
-//!   of its own, watch its size, and limit the requests of each client before they begin a
-//!   session.
+//! - [`Memory`] counts records, and keeps half of its room for those with an owner, so that logins
+//!   go on.
+//! - The other backends do not count. At `n` new sessions a second they hold `600 n` anonymous
+//!   records, and those that no purge has removed yet. Run a [`Cleanup`], give the store a volume
+//!   or a quota of its own, watch its size, and limit the requests of each client before they begin
+//!   a session.
+//!
+//! # Source files
+//!
+//! | file | contents |
+//! |---|---|
+//! | `mod.rs` | [`Backend`], and the results of its operations |
+//! | `record.rs` | [`Key`], [`Record`], [`Revision`], [`Expiry`] |
+//! | `layout.rs` | [`Layout`]: the form of a backend's rows |
+//! | `owners.rs` | [`Owners`]: the records of each owner, and revoking all of them |
+//! | `moves.rs` | [`Moves`]: moving a record to another key in one step |
+//! | `scan.rs` | [`Scan`]: listing all records, and purging expired ones |
+//! | `connect.rs` | [`connect`], [`connect_existing`]: a backend chosen by a URL |
+//! | `deadline.rs` | the moment at which an operation gives up |
+//! | `cleanup.rs` | [`Cleanup`]: a task that purges at an interval |
+//! | `access.rs`, `access/` | the owner and the mode of files that a store keeps on this machine |
+//! | `memory/` | [`Memory`]: records in this process |
+//! | `files/` | `Files`: a file for each record (feature `files`) |
+//! | `dynamodb/` | `DynamoDb`: a table of Amazon DynamoDB (feature `dynamodb`) |
+//! | `sql/` | tables of SQL databases: `Postgres`, `GoPostgres` (feature `postgres`), `Sqlite` (feature `sqlite`) |
+//! | `conformance/` | [`conformance`]: tests of the laws, for backends of your own (feature `conformance`) |
+//! | `error.rs` | [`Error`] |
 
 #[cfg(any(feature = "files", feature = "sqlite"))]
 mod access;
@@ -73,6 +89,8 @@ mod cleanup;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod connect;
+#[cfg(any(feature = "files", feature = "postgres", feature = "dynamodb"))]
+mod deadline;
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
 mod error;
@@ -109,19 +127,19 @@ pub use sql::Sqlite;
 #[cfg(feature = "postgres")]
 pub use sql::{GoPostgres, GoTable, Postgres, PostgresOptions};
 
-/// What became of an operation on a record that was seen at a revision.
+/// The result of an operation on a record that the caller saw at a revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome<T> {
-    /// It was done.
+    /// The operation was applied.
     Done(T),
-    /// The record has another revision by now: nothing was done.
+    /// The record has another revision by now. Nothing was done.
     Conflict,
-    /// There is no such record any more: nothing was done.
+    /// The record no longer exists. Nothing was done.
     Gone,
 }
 
 impl<T> Outcome<T> {
-    /// The same, of what `with` makes of the answer.
+    /// Applies `with` to the answer in [`Done`](Outcome::Done).
     pub fn map<U>(self, with: impl FnOnce(T) -> U) -> Outcome<U> {
         match self {
             Outcome::Done(answer) => Outcome::Done(with(answer)),
@@ -131,21 +149,21 @@ impl<T> Outcome<T> {
     }
 }
 
-/// What became of a creation.
+/// The result of a creation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Created {
-    /// The record is there, at this revision.
+    /// The record was saved, at this revision.
     Saved(Revision),
-    /// There is one already: nothing was done.
+    /// The key has a live record already. Nothing was done.
     Exists,
 }
 
-/// Keeps records: the one trait a server has to answer for. Its laws are those of the
+/// Keeps records. This is the one trait that every backend implements. Its laws are those of the
 /// [module](self).
 ///
-/// An error means that nobody can tell, not even, if it
-/// [says so](Error::is_outcome_unknown), whether a write was done. No operation is tried
-/// again by itself: the layer above knows what a second try would do.
+/// An error means that the backend could not answer. If its [outcome is
+/// unknown](Error::is_outcome_unknown), a write may or may not have been applied. A backend never
+/// repeats such a write: only the caller knows whether that is safe.
 ///
 /// ```
 /// use std::time::Duration;
@@ -170,23 +188,25 @@ pub enum Created {
 /// ```
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
-    /// The living record under `key`.
+    /// Returns the live record under `key`, or `None`.
     ///
     /// # Errors
-    /// [Unavailable](Error::is_unavailable), if nobody can tell.
+    /// Returns an [unavailable](Error::is_unavailable) error if the backend cannot answer, and a
+    /// [corrupt](Error::is_corrupt) error if the data under the key is not a valid record.
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error>;
 
-    /// Puts a record where there is none.
+    /// Saves a record under a key that has no live record.
     ///
     /// # Errors
-    /// Unavailable; [too large](Error::is_too_large);
-    /// [outcome unknown](Error::is_outcome_unknown).
+    /// Returns an [unavailable](Error::is_unavailable) error if the backend could not write, a [too
+    /// large](Error::is_too_large) error if the server does not take the record, and an [outcome
+    /// unknown](Error::is_outcome_unknown) error if the server did not answer the write.
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error>;
 
-    /// Puts a record in place of the one that was `seen`.
+    /// Replaces the record that was `seen` with `record`.
     ///
     /// # Errors
-    /// As [`create`](Backend::create).
+    /// Returns the errors of [`create`](Backend::create).
     async fn swap(
         &self,
         key: &Key,
@@ -197,7 +217,7 @@ pub trait Backend: Send + Sync + 'static {
     /// Gives the record that was `seen` another expiry.
     ///
     /// # Errors
-    /// As [`create`](Backend::create).
+    /// Returns the errors of [`create`](Backend::create).
     async fn touch(
         &self,
         key: &Key,
@@ -208,42 +228,43 @@ pub trait Backend: Send + Sync + 'static {
     /// Removes the record that was `seen`.
     ///
     /// # Errors
-    /// As [`create`](Backend::create).
+    /// Returns the errors of [`create`](Backend::create).
     async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error>;
 
-    /// Asks for an answer, in one cheap round trip that writes nothing: to see whether this
-    /// program can serve sessions now. Loads a record that is not there, unless a backend
-    /// knows a better question.
+    /// Checks whether this program can serve sessions now, in one cheap round trip that writes
+    /// nothing. By default it loads a record that does not exist. A backend may have a better
+    /// check.
     ///
     /// # Errors
-    /// As [`load`](Backend::load).
+    /// Returns the errors of [`load`](Backend::load).
     async fn ping(&self) -> Result<(), Error> {
         self.load(&Key::new("silverback-ping")?).await.map(drop)
     }
 
-    /// Whose rows the records are.
+    /// Returns the form of the rows.
     fn layout(&self) -> Layout {
         Layout::Native
     }
 
-    /// Whose records are whose; none for a backend that cannot know.
+    /// Returns the operations on owners, or `None` if the backend has no owners.
     fn owners(&self) -> Option<&dyn Owners> {
         None
     }
 
-    /// Moving records to other keys; none for a backend that cannot in one step, or whose
-    /// records are [its own](Layout::Native).
+    /// Returns the operation that moves records to other keys, or `None` if the backend cannot move
+    /// a record in one step, or its rows are [Silverback's own](Layout::Native).
     fn moves(&self) -> Option<&dyn Moves> {
         None
     }
 
-    /// All records; none for a backend that cannot list them, or whose records have no expiry.
+    /// Returns the operations on all records, or `None` if the backend cannot list them, or its
+    /// records have no expiry.
     fn scan(&self) -> Option<&dyn Scan> {
         None
     }
 
-    /// Whether the server removes expired records by itself, so that nobody has to
-    /// [purge](Scan::purge) them: a [`Cleanup`] then does nothing.
+    /// Returns whether the server removes expired records by itself. If it does, they need no
+    /// [purge](Scan::purge), and a [`Cleanup`] does nothing.
     fn purges_itself(&self) -> bool {
         false
     }

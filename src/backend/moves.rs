@@ -1,13 +1,13 @@
-//! [`Moves`]: records that go from one key to another in one step.
+//! [`Moves`]: moving a record from one key to another in one step.
 
 use async_trait::async_trait;
 
 use super::{Error, Key, Outcome, Record, Revision};
 
-/// Moves a record to another key, as one step: whatever happens it is under one of the two.
+/// Moves a record to another key in one step: at every moment it is under one of the two keys.
 ///
-/// Sessions get a new ID this way where their rows are a Go package's. (In rows of ours, what
-/// ends leaves a tombstone, which needs a place of its own.)
+/// Sessions in the rows of a Go package get a new ID this way. (Silverback's own rows are not
+/// moved: a renewed session leaves a tombstone under its old key.)
 ///
 /// ```no_run
 /// # async fn renew(backend: &dyn silverback::backend::Backend) -> Result<(), silverback::backend::Error> {
@@ -25,12 +25,12 @@ use super::{Error, Key, Outcome, Record, Revision};
 /// ```
 #[async_trait]
 pub trait Moves: Send + Sync {
-    /// Puts `record` under the key `to`, and nothing under `key`, where the record that was
-    /// `seen` was. `to` is fresh: where there is any record under it, living or not, nothing is
-    /// done.
+    /// Puts `record` under the key `to`, and removes the record that was `seen` under `key`. `to`
+    /// must be a new key: if any record is under it, even an expired one, nothing is done.
     ///
     /// # Errors
-    /// As [`create`](super::Backend::create); [usage](Error::is_usage), if `to` is taken.
+    /// Returns the errors of [`create`](super::Backend::create), and a [usage](Error::is_usage)
+    /// error if `to` is taken.
     async fn move_to(
         &self,
         key: &Key,
@@ -40,7 +40,7 @@ pub trait Moves: Send + Sync {
     ) -> Result<Outcome<Revision>, Error>;
 }
 
-/// What is said of a key that has a record.
+/// Returns the error of a move to a key that has a record.
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "dynamodb"))]
 pub(super) fn taken() -> Error {
     Error::usage("another record has the new key")

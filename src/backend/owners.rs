@@ -1,4 +1,5 @@
-//! [`Owners`]: whose records are whose, and ending all of an owner's at once.
+//! [`Owners`]: the records of each owner (the user who is logged in), and revoking all of them at
+//! once.
 
 use std::fmt;
 
@@ -6,16 +7,16 @@ use async_trait::async_trait;
 
 use super::{Error, Expiry, Key};
 
-/// A random mark that the living records of an owner carry: 16 bytes. Ending them all is
-/// giving the owner another one.
+/// A random mark of 16 bytes that the live records of an owner carry. To revoke all of them, the
+/// owner gets another generation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Generation([u8; 16]);
 
 impl Generation {
-    /// 128 random bits of the operating system.
+    /// Returns 128 random bits of the operating system.
     ///
     /// # Errors
-    /// Unavailable, if the system has no randomness.
+    /// Returns an unavailable error if the system has no randomness.
     pub fn random() -> Result<Self, Error> {
         let mut bytes = [0; 16];
         match getrandom::fill(&mut bytes) {
@@ -26,13 +27,13 @@ impl Generation {
         }
     }
 
-    /// The generation of these bytes.
+    /// Returns the generation with these bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Generation(bytes)
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
@@ -45,20 +46,19 @@ impl fmt::Debug for Generation {
     }
 }
 
-/// One login of an owner: its place in the order of all of them.
+/// One login of an owner: its place in the order of the owner's logins.
 ///
-/// Of two logins of which one began after the other had been answered, the later one has the
-/// greater number.
+/// If a login began after another one had been answered, it has the greater number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Login {
     /// The owner's generation when the login began.
     pub generation: Generation,
-    /// How many logins of the owner had begun by then, this one included. It is counted from 1
-    /// as long as the owner's record lives, whatever the generation.
+    /// The number of the owner's logins that had begun by then, this one included. It counts from 1
+    /// as long as the owner's record lives, also across generations.
     pub number: u64,
 }
 
-/// Whose a record is, and of which login.
+/// The owner of a record, and the login that the record belongs to.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Owner {
     /// The owner's name, such as a user's ID: any text of 1 to
@@ -69,15 +69,15 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// How many bytes an owner's name has at most: as many as each server can index, whatever
-    /// is in them.
+    /// The largest number of bytes in an owner's name. Every server can index names of this length,
+    /// whatever their bytes are.
     pub const LONGEST_NAME: usize = 512;
 
-    /// Refuses a name that not every server can index, and the empty one, which all users
-    /// without an ID would share.
+    /// Refuses a name that is too long for some server to index. Refuses the empty name, which all
+    /// users without an ID would share.
     ///
     /// # Errors
-    /// Usage, with the length of the name and the bound.
+    /// Returns a usage error with the length of the name and the bound.
     ///
     /// ```
     /// use silverback::backend::Owner;
@@ -100,49 +100,54 @@ impl Owner {
     }
 }
 
-/// That there is one, and not who.
+/// Shows that there is an owner, but not the name.
 impl fmt::Debug for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Owner(..)")
     }
 }
 
-/// Keeps one small record per owner: its generation, the number of its logins, the time until
-/// which it is kept, and the login, if any, that the last revocation spared. Names are opaque
-/// text, as keys are opaque bytes; [`Owner::check_name`] bounds them.
+/// Keeps one small record for each owner: the generation, the number of logins, the time until
+/// which the record is kept, and the login, if any, that the last revocation kept. Names are opaque
+/// text, as keys are opaque bytes. [`Owner::check_name`] bounds them.
 #[async_trait]
 pub trait Owners: Send + Sync {
-    /// Returns the owner's generation, or `None` without a record: then all records of the owner
-    /// are missing.
+    /// Returns the owner's generation, or `None` if the owner has no record. Without it, all
+    /// records of the owner are missing.
     ///
     /// # Errors
-    /// As [`Backend::load`](super::Backend::load).
+    /// Returns the errors of [`Backend::load`](super::Backend::load).
     async fn generation(&self, owner: &str) -> Result<Option<Generation>, Error>;
 
-    /// Begins a login of the owner: makes the owner's record if there is none, adds one to its
-    /// number of logins, and keeps it as [`extend`](Owners::extend) does, in one step.
+    /// Begins a login of the owner, in one step: creates the owner's record if it is missing, adds
+    /// one to its number of logins, and keeps it as [`extend`](Owners::extend) does.
     ///
-    /// The login is to create its record under `key`, which [`keys`](Owners::keys) names from
-    /// that moment on. A number whose record is never created is not used again.
+    /// The login is to create its record under `key`. From the moment that record exists,
+    /// [`keys`](Owners::keys) lists it. If the record is never created, the login's number is not
+    /// used again.
     ///
     /// # Errors
-    /// As [`Backend::create`](super::Backend::create) and [`Owner::check_name`].
+    /// Returns the errors of [`Backend::create`](super::Backend::create) and of
+    /// [`Owner::check_name`].
     async fn begin(&self, owner: &str, until: Expiry, key: &Key) -> Result<Login, Error>;
 
-    /// Returns the owner's generation, of a record that is made if there is none, and keeps the
-    /// record to `until` or, if that is later, as long as it was to be kept anyway.
+    /// Returns the owner's generation, and creates the owner's record if it is missing. The record
+    /// is kept to `until`, or longer if it was to be kept longer already.
     ///
     /// # Errors
-    /// As [`Backend::create`](super::Backend::create).
+    /// Returns the errors of [`begin`](Owners::begin).
     async fn extend(&self, owner: &str, until: Expiry) -> Result<Generation, Error>;
 
-    /// Gives the owner another generation: all records of the owner are missing from now on,
-    /// except those of the login `keep`, under whichever keys they are or will be. A login is
-    /// kept only if its records live: one of an earlier generation that the last revocation did
-    /// not keep stays revoked. The owner's record is kept as in [`extend`](Owners::extend).
+    /// Gives the owner another generation, and returns it. From then on, all records of the owner
+    /// are missing, except those of the login `keep`: these stay live under all their keys, also if
+    /// they are written later.
+    ///
+    /// A login can be kept only if its records are live: a login of an earlier generation that the
+    /// last revocation did not keep stays revoked. The owner's record is kept to `until`, as in
+    /// [`extend`](Owners::extend).
     ///
     /// # Errors
-    /// As [`begin`](Owners::begin).
+    /// Returns the errors of [`begin`](Owners::begin).
     async fn revoke(
         &self,
         owner: &str,
@@ -150,12 +155,13 @@ pub trait Owners: Send + Sync {
         keep: Option<&Login>,
     ) -> Result<Generation, Error>;
 
-    /// Returns the keys of the owner's live records, in no order. A record that was created
-    /// under the key that its login [began](Owners::begin) with is named from that moment on; a
-    /// backend with a slow index may name another record later, and may still name a key of a
-    /// login whose record has no owner any more.
+    /// Returns the keys of the owner's live records, in no particular order.
+    ///
+    /// A record under the key that its login [began](Owners::begin) with is listed from the moment
+    /// it exists. A backend with a slow index may list other records later. It may also list a key
+    /// of a login after the record there has lost its owner.
     ///
     /// # Errors
-    /// As [`Backend::load`](super::Backend::load).
+    /// Returns the errors of [`Backend::load`](super::Backend::load).
     async fn keys(&self, owner: &str) -> Result<Vec<Key>, Error>;
 }

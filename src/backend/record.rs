@@ -1,14 +1,14 @@
-//! What a backend keeps: [`Record`]s under [`Key`]s, each with an [`Expiry`] and, once it is
-//! kept, a [`Revision`].
+//! The data that a backend keeps: [`Record`]s under [`Key`]s, each with an [`Expiry`] and, once it
+//! is saved, a [`Revision`].
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Error, Owner};
 
-/// Where a record is: 1 to 250 bytes, any bytes.
+/// The key of a record: 1 to 250 bytes, any bytes.
 ///
-/// A key may be a secret (an ID that whoever knows it is logged in by), so it is never
+/// A key may be a secret, such as an ID that logs in anyone who knows it. Therefore it is never
 /// printed.
 ///
 /// ```
@@ -21,10 +21,11 @@ use super::{Error, Owner};
 pub struct Key(Box<[u8]>);
 
 impl Key {
-    /// A key of these bytes.
+    /// Returns the key with these bytes.
     ///
     /// # Errors
-    /// Usage, for none or more than 250, which is what every server takes.
+    /// Returns a usage error for no bytes, and for more than 250, which is the length that every
+    /// server takes.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Result<Self, Error> {
         let bytes = bytes.into();
         match bytes.len() {
@@ -33,7 +34,7 @@ impl Key {
         }
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -46,34 +47,34 @@ impl fmt::Debug for Key {
     }
 }
 
-/// When a record is missing: in milliseconds since 1970-01-01T00:00:00Z.
+/// The time from which a record is missing, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Expiry(i64);
 
 impl Expiry {
-    /// Never, as far as servers count.
+    /// The expiry of a record that never expires.
     pub const NEVER: Expiry = Expiry(i64::MAX);
 
-    /// `milliseconds` after 1970-01-01T00:00:00Z.
+    /// Returns the time that is `milliseconds` after 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn from_millis(milliseconds: i64) -> Self {
         Expiry(milliseconds)
     }
 
-    /// Milliseconds since 1970-01-01T00:00:00Z.
+    /// Returns the milliseconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn as_millis(self) -> i64 {
         self.0
     }
 
-    /// So long after now, by the clock of this machine.
+    /// Returns the time that is `time` after now, by this machine's clock.
     #[must_use]
     pub fn after(time: Duration) -> Self {
         let millis = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         Expiry(Expiry::now().0.saturating_add(millis))
     }
 
-    /// This moment, by the clock of this machine: what expires now is missing.
+    /// Returns the current time, by this machine's clock. A record that expires now is missing.
     #[must_use]
     pub fn now() -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -91,7 +92,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// A record of nobody.
+    /// Creates a record without an owner.
     pub fn new(value: impl Into<Vec<u8>>, expiry: Expiry) -> Self {
         Record {
             value: value.into(),
@@ -100,7 +101,7 @@ impl Record {
         }
     }
 
-    /// The same, of that owner.
+    /// Returns the record with that owner.
     #[must_use]
     pub fn owned_by(self, owner: Owner) -> Self {
         Record {
@@ -109,32 +110,32 @@ impl Record {
         }
     }
 
-    /// The same, expiring at another time.
+    /// Returns the record with another expiry.
     #[must_use]
     pub fn until(self, expiry: Expiry) -> Self {
         Record { expiry, ..self }
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     #[must_use]
     pub fn value(&self) -> &[u8] {
         &self.value
     }
 
-    /// From when on it is missing.
+    /// Returns the time from which the record is missing.
     #[must_use]
     pub fn expiry(&self) -> Expiry {
         self.expiry
     }
 
-    /// Whose it is.
+    /// Returns the owner, if the record has one.
     #[must_use]
     pub fn owner(&self) -> Option<&Owner> {
         self.owner.as_ref()
     }
 }
 
-/// The size and the expiry; nothing of what is in it, or of whose it is.
+/// Shows the size and the expiry, but neither the bytes nor the owner.
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Record { value, expiry, .. } = self;
@@ -142,18 +143,18 @@ impl fmt::Debug for Record {
     }
 }
 
-/// Which state of a record somebody saw: whatever a backend compares to tell whether it has
-/// changed. No two states that a key has ever been in have the same.
+/// A state of a record that the caller has seen. A backend compares it to find out whether the
+/// record has changed. No two states that a key has ever been in have the same revision.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Revision(Vec<u8>);
 
 impl Revision {
-    /// For a backend: a revision it will know again.
+    /// Creates a revision that the backend will recognize. For backends of your own.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Revision(bytes.into())
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -171,6 +172,6 @@ impl fmt::Debug for Revision {
 pub struct Stored {
     /// The record.
     pub record: Record,
-    /// Which state of it this is.
+    /// The revision of this state.
     pub revision: Revision,
 }

@@ -1,4 +1,4 @@
-//! [`Scan`]: looking at all records, and purging the expired.
+//! [`Scan`]: listing all records, and purging expired ones.
 
 use std::fmt;
 
@@ -6,20 +6,20 @@ use async_trait::async_trait;
 
 use super::{Error, Expiry, Key};
 
-/// What a scan says of a record.
+/// One record in a scan.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Where it is.
+    /// The key of the record.
     pub key: Key,
-    /// From when on it is missing.
+    /// The time from which the record is missing.
     pub expiry: Expiry,
-    /// Whose it is.
+    /// The owner's name, if the record has an owner.
     pub owner: Option<String>,
-    /// How many bytes it holds.
+    /// The number of bytes in the record.
     pub size: usize,
 }
 
-/// The expiry and the size; neither where it is nor whose.
+/// Shows the expiry and the size, but neither the key nor the owner.
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Entry { expiry, size, .. } = self;
@@ -27,21 +27,21 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// Living records of a backend: a part of all.
+/// One page of the live records of a backend.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
     /// The records.
     pub entries: Vec<Entry>,
-    /// Where the next page begins: after this key. `None` on the last page.
+    /// The key after which the next page begins. `None` on the last page.
     pub next: Option<Key>,
-    /// Why a record was left out that could not be read: one error for each, which says where
-    /// the record is.
+    /// One error for each record that could not be read and was left out. It says where the record
+    /// is.
     pub skipped: Vec<Error>,
 }
 
 impl Page {
-    /// The first of the records, at most `limit`, in the order of keys: for backends that have
-    /// all of them at hand.
+    /// Returns the first records, at most `limit`, in the order of keys. For backends that have all
+    /// of them in memory.
     #[must_use]
     pub fn first_of(mut entries: Vec<Entry>, limit: usize) -> Self {
         entries.sort_by(|one, other| one.key.cmp(&other.key));
@@ -50,7 +50,8 @@ impl Page {
         Page::followed(entries, !is_last)
     }
 
-    /// The records, in the order of the pages, and whether there are more after them.
+    /// Returns a page with these records, which are in the order of the pages. `are_more` says
+    /// whether more follow.
     #[must_use]
     pub fn followed(entries: Vec<Entry>, are_more: bool) -> Self {
         let last = entries.last().filter(|_| are_more);
@@ -62,18 +63,18 @@ impl Page {
     }
 }
 
-/// What a purge did.
+/// The result of a purge.
 #[derive(Clone, Debug, Default)]
 pub struct Purged {
-    /// How many records were removed.
+    /// The number of records that were removed.
     pub removed: usize,
-    /// Why a record was left alone that could not be read or removed: one error for each, which
-    /// says where the record is.
+    /// One error for each record that could not be read or removed and was left alone. It says
+    /// where the record is.
     pub skipped: Vec<Error>,
 }
 
 impl Purged {
-    /// So many records removed, and none skipped.
+    /// Returns the result of a purge that removed this many records and skipped no record.
     #[must_use]
     pub fn removed(removed: usize) -> Self {
         Purged {
@@ -83,22 +84,23 @@ impl Purged {
     }
 }
 
-/// Reads all records of a backend, page by page, and removes the expired ones. For operators.
+/// Lists all records of a backend, page by page, and removes the expired ones. For operators.
 ///
-/// A record that cannot be read hides no other and stops no purge: it is skipped, and named.
+/// A record that cannot be read hides no other record and stops no purge: it is skipped, and an
+/// error says where it is.
 #[async_trait]
 pub trait Scan: Send + Sync {
-    /// Returns at most `limit` living records after the key `after`, in an order that the
-    /// backend has and keeps: that of keys, where it can.
+    /// Returns at most `limit` live records after the key `after`. The backend keeps to one order:
+    /// that of keys, if it can.
     ///
     /// # Errors
-    /// As [`Backend::load`](super::Backend::load).
+    /// Returns the errors of [`Backend::load`](super::Backend::load).
     async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Page, Error>;
 
-    /// Removes at most `limit` records that are expired, those that their owner ended included.
+    /// Removes at most `limit` records that have expired, those that a revocation ended included.
     /// If it removes fewer, no more were there.
     ///
     /// # Errors
-    /// As [`Backend::create`](super::Backend::create).
+    /// Returns the errors of [`Backend::create`](super::Backend::create).
     async fn purge(&self, limit: usize) -> Result<Purged, Error>;
 }

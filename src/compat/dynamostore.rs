@@ -1,4 +1,4 @@
-//! [`DynamoStore`]: what Go's dynamostore is configured by, and the store that comes of it.
+//! [`DynamoStore`]: the settings of Go's dynamostore, and stores with these settings.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use crate::session::{CookieOptions, Error, ServerStore};
 
 use super::sessions::Sessions;
 
-/// Where Go looks if it is told of no region; ours, if the environment does not tell either.
+/// Go's default region. It is ours only if the environment names no region either.
 const REGION: &str = "us-east-1";
 
 /// The sessions of a Go program that uses
-/// [pratikju/dynamostore](https://github.com/pratikju/dynamostore), in the same table: both
-/// programs may run at the same time.
+/// [pratikju/dynamostore](https://github.com/pratikju/dynamostore). Both programs use the same
+/// table and may run at the same time.
 ///
 /// ```no_run
 /// # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
@@ -37,36 +37,39 @@ const REGION: &str = "us-east-1";
 /// |---|---|
 /// | `NewDynamoStore(config, keyPairs...)` | [`dynamostore`]; the keys are typed: [`KeyPairs`] |
 /// | `config["table"]`, `["read_capacity"]`, `["write_capacity"]`, `["region"]`, `["endpoint"]`, `["max_age"]`, `["ttl_enabled"]` | the methods of [`DynamoStoreConfig`] of these names |
-/// | a client of one's own | [`DynamoStore::from_client`] |
-/// | `store.Options` | [`options`](DynamoStore::options), safe unless you say otherwise |
-/// | `store.MaxAge(age)` | [`max_age`](DynamoStore::max_age), once and for all: no request changes it for others |
+/// | a client of your own | [`DynamoStore::from_client`] |
+/// | `store.Options` | [`options`](DynamoStore::options), with safe defaults |
+/// | `store.MaxAge(age)` | [`max_age`](DynamoStore::max_age), set once: no request changes it for others |
 /// | `store.Get(r, name)`, `store.New(r, name)` | [`named`](DynamoStore::named), and then a [`Session`](crate::session::Session) as an argument of your handler |
 /// | `session.Values["name"]`, `session.Values["name"] = v` | [`get`](crate::session::Session::get), [`insert`](crate::session::Session::insert) |
 /// | `session.AddFlash`, `session.Flashes` | [`add_flash`](crate::session::Session::add_flash), [`flashes`](crate::session::Session::flashes) |
-/// | `session.Save(r, w)`, `store.Save(r, w, session)` | nothing: what was changed is saved before the response begins |
+/// | `session.Save(r, w)`, `store.Save(r, w, session)` | not needed: changes are saved before the response begins |
 /// | `session.Options.MaxAge = -1` and `Save` | [`destroy`](crate::session::Session::destroy) |
 ///
-/// What is safer than in Go:
-/// - a table that does not answer is an error, and no new session;
-/// - what is read is what was written last, and not what a replica still has;
-/// - an item whose `ttl` has passed opens nothing, whether DynamoDB has removed it or not;
-/// - an ID that has no item is not taken over from the client: the next save makes another;
-/// - each write compares, so that no update of ours is lost, and what has ended stays ended,
-///   as far as the Go program does not bring it back;
-/// - `max_age` bounds cookies and items, too, which in Go are good for 30 days whatever it
-///   is in the configuration.
+/// # Differences from Go
 ///
-/// As in Go, a session and its cookie last [`max_age`](DynamoStore::max_age) from the last
-/// save; and here also from the last use, as soon as a tenth of that time has passed since.
-/// Different from Go: the region is the environment's, if the configuration names none, and
-/// `us-east-1` only if that does not either.
+/// This store is stricter:
+/// - If the table does not answer, the request gets an error, not a new session.
+/// - Reads are consistent: they return the last write, not the state of a lagging replica.
+/// - An item opens nothing after its `ttl`, even before DynamoDB removes it.
+/// - A client's ID without an item is not reused: the next save makes a new ID.
+/// - Each write compares the item with the one that was read. No update of ours is lost, and an
+///   ended session stays ended, unless the Go program brings it back.
+/// - `max_age` also limits the age of cookies and items. In Go they are valid for 30 days,
+///   whatever the configuration's `max_age` is.
+///
+/// As in Go, a session and its cookie last [`max_age`](DynamoStore::max_age) from the last save.
+/// Here a use renews them, too, if a tenth of that time has passed since the last renewal.
+///
+/// If the configuration names no region, the environment's region is used, and `us-east-1` only
+/// if the environment names no region either. Go then uses `us-east-1` at once.
 #[derive(Clone, Debug)]
 pub struct DynamoStore {
     backend: GoDynamoDb,
     sessions: Sessions,
 }
 
-/// What Go's `NewDynamoStore` takes as a map.
+/// The settings that Go's `NewDynamoStore` takes as a map.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct DynamoStoreConfig {
@@ -94,18 +97,19 @@ impl Default for DynamoStoreConfig {
 }
 
 impl DynamoStoreConfig {
-    /// Go's defaults, which the methods name.
+    /// Returns Go's defaults. Each method names its own.
     pub fn new() -> Self {
         DynamoStoreConfig::default()
     }
 
-    /// The table. Default: `session-backend`.
+    /// Sets the table's name. Default: `session-backend`.
     pub fn table(self, table: impl Into<String>) -> Self {
         let table = table.into();
         DynamoStoreConfig { table, ..self }
     }
 
-    /// How many reads a second the table is made for, if it is made. Default: 5.
+    /// Sets the read capacity of the table, in reads per second, if this program creates it.
+    /// Default: 5.
     pub fn read_capacity(self, read_capacity: u32) -> Self {
         DynamoStoreConfig {
             read_capacity,
@@ -113,7 +117,8 @@ impl DynamoStoreConfig {
         }
     }
 
-    /// How many writes a second the table is made for, if it is made. Default: 5.
+    /// Sets the write capacity of the table, in writes per second, if this program creates it.
+    /// Default: 5.
     pub fn write_capacity(self, write_capacity: u32) -> Self {
         DynamoStoreConfig {
             write_capacity,
@@ -121,26 +126,27 @@ impl DynamoStoreConfig {
         }
     }
 
-    /// The region. Default: the environment's, or else `us-east-1`.
+    /// Sets the region. Default: the environment's region, or `us-east-1` if it has no region.
     pub fn region(self, region: impl Into<String>) -> Self {
         let region = Some(region.into());
         DynamoStoreConfig { region, ..self }
     }
 
-    /// The URL of something that speaks as DynamoDB does. Default: AWS itself.
+    /// Sets the URL of another server that speaks DynamoDB's protocol. Default: AWS itself.
     pub fn endpoint(self, endpoint: impl Into<String>) -> Self {
         let endpoint = Some(endpoint.into());
         DynamoStoreConfig { endpoint, ..self }
     }
 
-    /// How long a session lasts, in whole seconds. Default: 30 days.
+    /// Sets the lifetime of a session, in whole seconds: see [`DynamoStore::max_age`]. Default: 30
+    /// days.
     pub fn max_age(self, max_age: Duration) -> Self {
         let max_age = Some(max_age);
         DynamoStoreConfig { max_age, ..self }
     }
 
-    /// Whether items have an expiry, and DynamoDB is told to remove those whose expiry has
-    /// passed, also in a table that was there before. Default: true.
+    /// Sets whether items have an expiry, and DynamoDB is asked to remove expired items, also in
+    /// an existing table. Default: true.
     pub fn ttl_enabled(self, ttl_enabled: bool) -> Self {
         DynamoStoreConfig {
             ttl_enabled,
@@ -149,12 +155,12 @@ impl DynamoStoreConfig {
     }
 }
 
-/// The store in the table of the configuration, which is made if it is missing. Credentials
-/// are those that AWS's own tools would use.
+/// Opens the store in the configuration's table, and creates the table if it is missing. The
+/// credentials are those that AWS's own tools would use.
 ///
 /// # Errors
-/// Usage, for AWS itself without the feature `tls`; unavailable, if DynamoDB cannot be
-/// reached or does not let its user.
+/// Returns a usage error for AWS itself without the feature `tls`. Returns an unavailable error
+/// if DynamoDB cannot be reached, or does not permit an operation.
 #[doc(alias = "NewDynamoStore")]
 pub async fn dynamostore(config: DynamoStoreConfig, keys: KeyPairs) -> Result<DynamoStore, Error> {
     let (region, endpoint) = (config.region.clone(), config.endpoint.clone());
@@ -164,10 +170,11 @@ pub async fn dynamostore(config: DynamoStoreConfig, keys: KeyPairs) -> Result<Dy
 }
 
 impl DynamoStore {
-    /// The same with a client of your own, whose region and endpoint count.
+    /// Opens the store with a client of your own. The client's region and endpoint are used, not
+    /// those of the configuration.
     ///
     /// # Errors
-    /// As [`dynamostore`].
+    /// Returns the errors of [`dynamostore`].
     pub async fn from_client(
         client: &Client,
         config: DynamoStoreConfig,
@@ -191,8 +198,8 @@ impl DynamoStore {
         })
     }
 
-    /// How long a session lasts after its last save or use, in whole seconds, and how old a
-    /// cookie and an item's text may be.
+    /// Sets the lifetime of a session after its last save or use, in whole seconds. It also
+    /// limits the age of a cookie and of an item's text. Default: that of the configuration.
     #[must_use]
     #[doc(alias = "MaxAge")]
     pub fn max_age(mut self, max_age: Duration) -> Self {
@@ -200,16 +207,17 @@ impl DynamoStore {
         self
     }
 
-    /// How many bytes the text of an item may have; zero means any number that fits. Default:
-    /// 4096, as in Go, which refuses longer ones unless its codecs are told otherwise too.
+    /// Sets the maximum length of an item's text, in bytes. Zero means any length that DynamoDB
+    /// accepts. Default: 4096, as in Go. A Go program refuses longer texts unless its codecs
+    /// have the same setting.
     #[must_use]
     pub fn max_length(mut self, max_length: usize) -> Self {
         self.sessions.max_length = max_length;
         self
     }
 
-    /// The options of the cookies, but for the name. Default: those of [`CookieOptions::new`],
-    /// where Go has `Path=/` alone.
+    /// Sets the options of the cookies, except the name. Default: [`CookieOptions::new`]. Go's
+    /// default is only `Path=/`.
     #[must_use]
     #[doc(alias = "Options")]
     pub fn options(mut self, cookie: CookieOptions) -> Self {
@@ -217,8 +225,8 @@ impl DynamoStore {
         self
     }
 
-    /// The types that the Go program registers itself (`gob.Register`), by the names that Go
-    /// gives them: see [`ServerOptions::known_types`](crate::session::ServerOptions::known_types).
+    /// Adds the types that the Go program itself registers (`gob.Register`), by Go's names for
+    /// them: see [`ServerOptions::known_types`](crate::session::ServerOptions::known_types).
     #[must_use]
     #[doc(alias = "Register")]
     pub fn known_types<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
@@ -227,17 +235,19 @@ impl DynamoStore {
         self
     }
 
-    /// The sessions of that name: the cookie's, under which Go seals its items, too.
+    /// Returns the store of the sessions under `name`: the name of the cookie, under which Go
+    /// also seals its items.
     ///
     /// # Errors
-    /// Usage, if it is no cookie's name, or options do not go together.
+    /// Returns a usage error if `name` is not a valid cookie name, or if options contradict each
+    /// other.
     #[doc(alias = "Get")]
     #[doc(alias = "New")]
     pub fn named(&self, name: impl Into<String>) -> Result<ServerStore, Error> {
         self.sessions.named(name, self.backend())
     }
 
-    /// The items.
+    /// Returns the backend of the items.
     #[must_use]
     pub fn backend(&self) -> Arc<dyn Backend> {
         Arc::new(self.backend.clone())

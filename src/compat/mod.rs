@@ -1,16 +1,27 @@
-//! The session stores of Go programs by their own names and defaults, for services that move
-//! from them, or beside them: constructors only, of what the other modules build.
+//! The session stores of Go packages, under their own names and with their own defaults: for
+//! services that move from Go to Rust, or run next to a Go program.
 //!
-//! | file | what lives there |
+//! - Share the sessions of alexedwards/scs: [`SessionManager`].
+//! - Share the sessions of pgstore: [`pgstore`] (feature `postgres`).
+//! - Share the sessions of dynamostore: [`dynamostore`] (feature `aws`).
+//!
+//! Each page has a table from the Go package's items to ours. For other Go stores, and for
+//! settings that the Go package does not have, use a
+//! [`ServerStore`](crate::session::ServerStore) with a [`Dialect`](crate::session::Dialect):
+//! this module adds only constructors.
+//!
+//! Each constructor has the lifetimes and the cookie persistence of its Go package. When one
+//! route moves from Go to Rust, no user is logged out, and no cookie ends sooner. The cookies'
+//! flags are safe (HttpOnly, Secure, SameSite=Lax) unless you change them.
+//!
+//! # Source files
+//!
+//! | file | contents |
 //! |---|---|
-//! | `dynamostore.rs` | [`dynamostore`]: pratikju/dynamostore (feature `aws`) |
-//! | `pgstore.rs` | [`pgstore`]: rafaelespinoza/pgstore and antonlindstrom/pgstore (feature `postgres`) |
-//! | `sessions.rs` | the settings that these two share |
 //! | `scs.rs` | [`SessionManager`]: alexedwards/scs |
-//!
-//! Each takes the Go package's own lifetimes and persistence, so that no user is logged out,
-//! and no cookie ends sooner, when one route moves. The cookies' flags are safe (HttpOnly,
-//! Secure, SameSite=Lax) unless you say otherwise.
+//! | `pgstore.rs` | [`pgstore`]: rafaelespinoza/pgstore and antonlindstrom/pgstore |
+//! | `dynamostore.rs` | [`dynamostore`]: pratikju/dynamostore |
+//! | `sessions.rs` | the settings that `pgstore.rs` and `dynamostore.rs` share |
 
 #[cfg(feature = "aws")]
 mod dynamostore;

@@ -1,4 +1,4 @@
-//! [`PgStore`]: what Go's pgstore is configured by, and the store that comes of it.
+//! [`PgStore`]: the settings of Go's pgstore, and stores with these settings.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use crate::session::{CookieOptions, Error, ServerStore};
 
 use super::sessions::Sessions;
 
-/// How many expired rows are deleted at a time.
+/// The maximum number of expired rows that one purge deletes.
 const BATCH: usize = 1_000;
 
 /// The sessions of a Go program that uses
-/// [rafaelespinoza/pgstore](https://github.com/rafaelespinoza/pgstore) (or
-/// antonlindstrom/pgstore, of which that is a fork), in the same table: both programs may run
-/// at the same time.
+/// [rafaelespinoza/pgstore](https://github.com/rafaelespinoza/pgstore), or
+/// antonlindstrom/pgstore, of which it is a fork. Both programs use the same table and may run at
+/// the same time.
 ///
 /// ```no_run
 /// # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
@@ -40,35 +40,40 @@ const BATCH: usize = 1_000;
 /// |---|---|
 /// | `NewPGStore(url, keyPairs...)` | [`pgstore`]; the keys are typed: [`KeyPairs`] |
 /// | `NewPGStoreFromPool(db, keyPairs...)` | [`PgStore::from_pool`] |
-/// | `store.Options` | [`options`](PgStore::options), safe unless you say otherwise |
-/// | `store.MaxAge(age)` | [`max_age`](PgStore::max_age), once and for all: no request changes it for others; [`without_max_age`](PgStore::without_max_age) for 0 |
+/// | `store.Options` | [`options`](PgStore::options), with safe defaults |
+/// | `store.MaxAge(age)` | [`max_age`](PgStore::max_age), set once: no request changes it for others; [`without_max_age`](PgStore::without_max_age) for 0 |
 /// | `store.MaxLength(l)` | [`max_length`](PgStore::max_length) |
 /// | `store.Get(r, name)`, `store.New(r, name)` | [`named`](PgStore::named), and then a [`Session`](crate::session::Session) as an argument of your handler |
 /// | `session.Values["k"]`, `session.Values["k"] = v` | [`get`](crate::session::Session::get), [`insert`](crate::session::Session::insert) |
 /// | `session.AddFlash`, `session.Flashes` | [`add_flash`](crate::session::Session::add_flash), [`flashes`](crate::session::Session::flashes) |
-/// | `session.Save(r, w)` | nothing: what was changed is saved before the response begins |
+/// | `session.Save(r, w)` | not needed: changes are saved before the response begins |
 /// | `session.Options.MaxAge = -1` and `Save` | [`destroy`](crate::session::Session::destroy) |
-/// | `store.Cleanup(interval)`, `store.RunCleanup(ctx, interval)` | [`cleanup`](PgStore::cleanup), which tells its errors |
+/// | `store.Cleanup(interval)`, `store.RunCleanup(ctx, interval)` | [`cleanup`](PgStore::cleanup), which reports its errors |
 /// | `store.StopCleanup(quit, done)` | [`Cleanup::stop`] |
 /// | `store.DeleteExpired()` | [`delete_expired`](PgStore::delete_expired) |
 /// | `store.Close()` | [`close`](PgStore::close) |
 ///
-/// What is safer than in Go:
-/// - a row that has expired opens nothing, whether it was deleted or not;
-/// - a database that does not answer is an error, and no new session;
-/// - an ID that has no row is not taken over from the client: the next save makes another;
-/// - each write compares, so that no update of ours is lost, and what has ended stays ended,
-///   as far as the Go program does not bring it back.
+/// # Differences from Go
 ///
-/// As in Go, a session and its cookie last [`max_age`](PgStore::max_age) from the last save;
-/// and here also from the last use, as soon as a tenth of that time has passed since. Different
-/// from Go: `created_on` and `expires_on` among a session's values set no column.
+/// This store is stricter:
+/// - An expired row opens nothing, even before it is deleted.
+/// - If the database does not answer, the request gets an error, not a new session.
+/// - A client's ID without a row is not reused: the next save makes a new ID.
+/// - Each write compares the row with the one that was read. No update of ours is lost, and an
+///   ended session stays ended, unless the Go program brings it back.
 ///
-/// A program that gives some sessions `session.Options.MaxAge = 0` and others not needs
-/// [`GoTable::without_max_age`] in [`from_pool`](PgStore::from_pool). A row does not say which
-/// they are: a save here gives each a cookie that is kept when the browser closes, unless
-/// [`options`](PgStore::options) are not [persistent](CookieOptions::persistent), which then
-/// holds for all but [remembered](crate::session::Session::remember) sessions.
+/// As in Go, a session and its cookie last [`max_age`](PgStore::max_age) from the last save. Here
+/// a use renews them, too, if a tenth of that time has passed since the last renewal. Unlike in
+/// Go, the values `created_on` and `expires_on` of a session set no column.
+///
+/// # Go programs with `MaxAge = 0` for some sessions
+///
+/// If the Go program sets `session.Options.MaxAge = 0` for some sessions and not for others, use
+/// [`GoTable::without_max_age`] in [`from_pool`](PgStore::from_pool). A row does not show which
+/// sessions these are. Therefore a save here gives each session a cookie that stays when the
+/// browser closes. To end the cookies with the browser, set [`options`](PgStore::options) that
+/// are not [persistent](CookieOptions::persistent): they then apply to all sessions except
+/// [remembered](crate::session::Session::remember) ones.
 #[derive(Clone, Debug)]
 #[doc(alias = "PGStore")]
 pub struct PgStore {
@@ -76,12 +81,12 @@ pub struct PgStore {
     sessions: Sessions,
 }
 
-/// The store in the database that the URL names. The table `http_sessions` is made as
-/// rafaelespinoza/pgstore would make it, if it is missing.
+/// Opens the store in the database at `url`. If the table `http_sessions` is missing, creates it
+/// as rafaelespinoza/pgstore does.
 ///
 /// # Errors
-/// Usage, for a URL that cannot be read; unavailable, if the database cannot be reached or
-/// used.
+/// Returns a usage error if the URL is not valid. Returns an unavailable error if the database
+/// cannot be reached or used.
 #[doc(alias = "NewPGStore")]
 pub async fn pgstore(url: &str, keys: KeyPairs) -> Result<PgStore, Error> {
     let backend = GoPostgres::connect(url, GoTable::pgstore()).await;
@@ -96,11 +101,11 @@ impl PgStore {
         }
     }
 
-    /// The same in a pool of your own, and in a table of your choice: such as
-    /// [`GoTable::antonlindstrom_pgstore`]. It is made, if it is missing.
+    /// Opens the store with a pool of your own and a table of your choice, such as
+    /// [`GoTable::antonlindstrom_pgstore`]. Creates the table if it is missing.
     ///
     /// # Errors
-    /// As [`pgstore`].
+    /// Returns the errors of [`pgstore`].
     #[doc(alias = "NewPGStoreFromPool")]
     pub async fn from_pool(pool: PgPool, table: GoTable, keys: KeyPairs) -> Result<Self, Error> {
         let backend = GoPostgres::with_pool(pool, table, PostgresOptions::new());
@@ -109,8 +114,8 @@ impl PgStore {
         Ok(PgStore::of(backend, keys))
     }
 
-    /// How long a session lasts after its last save or use, in whole seconds, and how old a
-    /// cookie and a row's text may be. Default: 30 days.
+    /// Sets the lifetime of a session after its last save or use, in whole seconds. It also
+    /// limits the age of a cookie and of a row's text. Default: 30 days.
     #[must_use]
     #[doc(alias = "MaxAge")]
     pub fn max_age(mut self, max_age: Duration) -> Self {
@@ -118,13 +123,13 @@ impl PgStore {
         self
     }
 
-    /// Go's `MaxAge(0)`: a cookie ends when the browser closes, and a row is valid for
-    /// `lasting`, in whole seconds, after it was last written or used, though Go writes it as
-    /// expired ([`GoTable::without_max_age`]). As in Go, the dates of cookies and rows do not
-    /// matter.
+    /// Sets Go's `MaxAge(0)`. A cookie ends when the browser closes. A row is valid for
+    /// `lasting`, in whole seconds, after it was last written or used, although Go writes it as
+    /// expired ([`GoTable::without_max_age`]). As in Go, the age of a cookie and of a row's text
+    /// is not limited.
     ///
     /// # Errors
-    /// Usage, for a table that does not say when a row was written.
+    /// Returns a usage error if the table does not record when a row was written.
     pub fn without_max_age(mut self, lasting: Duration) -> Result<Self, Error> {
         let backend = self.backend.without_max_age(lasting);
         self.backend = backend.map_err(Error::of_backend)?;
@@ -132,8 +137,8 @@ impl PgStore {
         Ok(self)
     }
 
-    /// How many bytes the text of a row may have; zero means any number. Default: 4096, as
-    /// in Go, which refuses longer ones unless it is told otherwise too.
+    /// Sets the maximum length of a row's text, in bytes. Zero means any length. Default: 4096, as
+    /// in Go. A Go program refuses longer texts unless it has the same setting.
     #[must_use]
     #[doc(alias = "MaxLength")]
     pub fn max_length(mut self, max_length: usize) -> Self {
@@ -141,8 +146,8 @@ impl PgStore {
         self
     }
 
-    /// The options of the cookies, but for the name. Default: those of [`CookieOptions::new`],
-    /// where Go has `Path=/` alone.
+    /// Sets the options of the cookies, except the name. Default: [`CookieOptions::new`]. Go's
+    /// default is only `Path=/`.
     #[must_use]
     #[doc(alias = "Options")]
     pub fn options(mut self, cookie: CookieOptions) -> Self {
@@ -150,8 +155,8 @@ impl PgStore {
         self
     }
 
-    /// The types that the Go program registers itself (`gob.Register`), by the names that Go
-    /// gives them: see [`ServerOptions::known_types`](crate::session::ServerOptions::known_types).
+    /// Adds the types that the Go program itself registers (`gob.Register`), by Go's names for
+    /// them: see [`ServerOptions::known_types`](crate::session::ServerOptions::known_types).
     #[must_use]
     #[doc(alias = "Register")]
     pub fn known_types<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
@@ -160,27 +165,29 @@ impl PgStore {
         self
     }
 
-    /// The sessions of that name: the cookie's, under which Go seals its rows, too.
+    /// Returns the store of the sessions under `name`: the name of the cookie, under which Go
+    /// also seals its rows.
     ///
     /// # Errors
-    /// Usage, if it is no cookie's name, or options do not go together.
+    /// Returns a usage error if `name` is not a valid cookie name, or if options contradict each
+    /// other.
     #[doc(alias = "Get")]
     #[doc(alias = "New")]
     pub fn named(&self, name: impl Into<String>) -> Result<ServerStore, Error> {
         self.sessions.named(name, self.backend())
     }
 
-    /// The rows.
+    /// Returns the backend of the rows.
     #[must_use]
     pub fn backend(&self) -> Arc<dyn Backend> {
         Arc::new(self.backend.clone())
     }
 
-    /// Deletes expired rows now, and again `interval` after each time, until it is stopped or
-    /// dropped; errors go to `on_error`.
+    /// Deletes expired rows immediately, and again `interval` after each deletion finishes, until
+    /// the [`Cleanup`] is stopped or dropped. Passes errors to `on_error`.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Panics outside of a tokio runtime.
     #[must_use = "dropping it ends the cleanup"]
     #[doc(alias = "RunCleanup")]
     #[doc(alias = "StopCleanup")]
@@ -192,10 +199,10 @@ impl PgStore {
         Cleanup::every(interval, self.backend(), on_error)
     }
 
-    /// Deletes the rows that have expired, and says how many they were.
+    /// Deletes the expired rows, and returns their number.
     ///
     /// # Errors
-    /// Unavailable, if the database cannot be reached.
+    /// Returns an unavailable error if the database cannot be reached.
     #[doc(alias = "DeleteExpired")]
     pub async fn delete_expired(&self) -> Result<usize, Error> {
         let mut deleted = 0;
@@ -209,8 +216,8 @@ impl PgStore {
         }
     }
 
-    /// Closes the connections, of a pool of your own too: after the last request, and after
-    /// the stores' saves are [drained](ServerStore::drain).
+    /// Closes the connections, also those of a pool of your own. Call it after the last request,
+    /// and after the saves of the stores are [drained](ServerStore::drain).
     #[doc(alias = "Close")]
     pub async fn close(&self) {
         self.backend.close().await;

@@ -1,4 +1,4 @@
-//! [`SessionManager`]: what Go's scs is configured by, and the store that comes of it.
+//! [`SessionManager`]: the settings of Go's scs, and a store with these settings.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::codec::{CodecOptions, Codecs, KeyPairs};
 use crate::session::{CookieOptions, Dialect, Error, Lifetime, ServerOptions, ServerStore};
 
 /// The sessions of a Go program that uses
-/// [alexedwards/scs](https://github.com/alexedwards/scs) v2, in the same rows: both programs
+/// [alexedwards/scs](https://github.com/alexedwards/scs) v2. Both programs use the same rows and
 /// may run at the same time.
 ///
 /// ```no_run
@@ -30,7 +30,7 @@ use crate::session::{CookieOptions, Dialect, Error, Lifetime, ServerOptions, Ser
 /// | `manager.Lifetime` | [`lifetime`](SessionManager::lifetime) |
 /// | `manager.IdleTimeout` | [`idle_timeout`](SessionManager::idle_timeout) |
 /// | `manager.HashTokenInStore` | [`hash_token_in_store`](SessionManager::hash_token_in_store) |
-/// | `manager.Cookie` | [`cookie`](SessionManager::cookie), safe unless you say otherwise; `Persist` is [`persistent`](CookieOptions::persistent) |
+/// | `manager.Cookie` | [`cookie`](SessionManager::cookie), with safe defaults; `Persist` is [`persistent`](CookieOptions::persistent) |
 /// | `manager.LoadAndSave(handler)` | a `SessionLayer` with [`store`](SessionManager::store) |
 /// | `manager.Get`, `manager.Put` | [`get`](crate::session::Session::get), [`insert`](crate::session::Session::insert) |
 /// | `manager.RenewToken` | [`renew`](crate::session::Session::renew), which keeps the deadline; or [`login`](crate::session::Session::login) |
@@ -38,8 +38,9 @@ use crate::session::{CookieOptions, Dialect, Error, Lifetime, ServerOptions, Ser
 /// | `manager.RememberMe` | [`remember`](crate::session::Session::remember) |
 /// | `manager.Deadline`, `manager.SetDeadline` | [`deadline`](crate::session::Session::deadline), [`set_deadline`](crate::session::Session::set_deadline) |
 ///
-/// The deadline in a row holds, whichever program wrote it. Where Go has an `IdleTimeout`, give
-/// the same here: a row does not say it.
+/// The deadline in a row is valid, whichever program wrote it. If the Go program sets an
+/// `IdleTimeout`, set the same [`idle_timeout`](SessionManager::idle_timeout) here: a row does
+/// not contain it.
 #[derive(Clone)]
 #[must_use]
 pub struct SessionManager {
@@ -52,8 +53,8 @@ pub struct SessionManager {
 }
 
 impl SessionManager {
-    /// scs's defaults: the cookie `session`, kept when the browser closes, for 24 hours from a
-    /// session's beginning. Other than in Go, the cookie is Secure.
+    /// Returns scs's defaults: the cookie `session`, which stays when the browser closes, and a
+    /// lifetime of 24 hours from the session's beginning. Unlike in Go, the cookie is Secure.
     #[doc(alias = "New")]
     pub fn new(backend: Arc<dyn Backend>) -> Self {
         SessionManager {
@@ -66,13 +67,15 @@ impl SessionManager {
         }
     }
 
-    /// How long a session lasts that begins here, in whole seconds. Default: 24 hours.
+    /// Sets the lifetime of sessions that begin in this program, in whole seconds. Default: 24
+    /// hours.
     #[doc(alias = "Lifetime")]
     pub fn lifetime(self, lifetime: Duration) -> Self {
         SessionManager { lifetime, ..self }
     }
 
-    /// How long a session may go unused, in whole seconds. Default: as long as it lasts.
+    /// Sets the idle limit: a session that is not used for this time ends. In whole seconds.
+    /// Default: no idle limit.
     #[doc(alias = "IdleTimeout")]
     pub fn idle_timeout(self, idle_timeout: Duration) -> Self {
         SessionManager {
@@ -81,7 +84,7 @@ impl SessionManager {
         }
     }
 
-    /// Whether a row's key is the hash of its token. Default: false.
+    /// Sets whether a row's key is the hash of its token. Default: false.
     #[doc(alias = "HashTokenInStore")]
     pub fn hash_token_in_store(self, hash_token_in_store: bool) -> Self {
         SessionManager {
@@ -90,35 +93,36 @@ impl SessionManager {
         }
     }
 
-    /// The types that the Go program registers itself (`gob.Register`), by the names that Go
-    /// gives them: see [`ServerOptions::known_types`].
+    /// Adds the types that the Go program itself registers (`gob.Register`), by Go's names for
+    /// them: see [`ServerOptions::known_types`].
     #[doc(alias = "Register")]
     pub fn known_types<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.known_types.extend(names.into_iter().map(Into::into));
         self
     }
 
-    /// The options of the cookies, but for the name. Default: those of [`CookieOptions::new`],
-    /// which in scs's dialect is a persistent cookie.
+    /// Sets the options of the cookies, except the name. Default: [`CookieOptions::new`], which
+    /// in scs's dialect is a persistent cookie.
     #[doc(alias = "Cookie")]
     pub fn cookie(self, cookie: CookieOptions) -> Self {
         SessionManager { cookie, ..self }
     }
 
-    /// The sessions of scs's default cookie name, `session`.
+    /// Returns the store of the sessions under scs's default cookie name, `session`.
     ///
     /// # Errors
-    /// As [`named`](SessionManager::named).
+    /// Returns the errors of [`named`](SessionManager::named).
     #[doc(alias = "LoadAndSave")]
     pub fn store(&self) -> Result<ServerStore, Error> {
         self.named("session")
     }
 
-    /// The sessions of that cookie name: scs's `Cookie.Name`.
+    /// Returns the store of the sessions under the cookie name `name`: scs's `Cookie.Name`.
     ///
     /// # Errors
-    /// Usage, if it is no cookie's name, if options do not go together, or if the backend's
-    /// rows are not scs's; unavailable, if the system has no randomness.
+    /// Returns a usage error if `name` is not a valid cookie name, if options contradict each
+    /// other, or if the backend's rows are not scs's. Returns an unavailable error if the
+    /// operating system cannot provide random bytes.
     pub fn named(&self, name: impl Into<String>) -> Result<ServerStore, Error> {
         let lifetime = Lifetime::new().absolute(self.lifetime);
         let lifetime = match self.idle_timeout {
@@ -138,13 +142,13 @@ impl SessionManager {
     }
 }
 
-/// scs seals nothing: nothing is ever sealed by it.
+/// Returns the codec that a [`ServerStore`] requires. scs seals nothing, so it is never used.
 fn unused_codec() -> Result<Codecs, Error> {
     let keys = KeyPairs::generate(1).map_err(Error::of_codec)?;
     Codecs::from_pairs_with(keys, &CodecOptions::new()).map_err(Error::of_codec)
 }
 
-/// Nothing of the backend.
+/// Shows the settings, and nothing of the backend.
 impl std::fmt::Debug for SessionManager {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SessionManager")

@@ -10,9 +10,10 @@ use crate::session::{CookieOptions, Dialect, Error, Lifetime, ServerOptions, Ser
 #[derive(Clone, Debug)]
 pub(super) struct Sessions {
     keys: KeyPairs,
-    /// How long a session lasts after its last save or use.
+    /// The lifetime of a session after its last save or use.
     lasting: Duration,
-    /// Whether that bounds cookies and the texts of rows, too: `MaxAge` is not 0.
+    /// True if `lasting` also limits the age of cookies and of the rows' texts: Go's `MaxAge` is
+    /// not 0.
     has_max_age: bool,
     pub(super) max_length: usize,
     pub(super) cookie: CookieOptions,
@@ -20,7 +21,7 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    /// With the defaults of those stores: 30 days, and 4096 bytes.
+    /// Returns the defaults of those stores: 30 days, and 4096 bytes.
     pub(super) fn sealed_by(keys: KeyPairs) -> Self {
         Sessions {
             keys,
@@ -40,7 +41,8 @@ impl Sessions {
         }
     }
 
-    /// Go's `MaxAge` 0.
+    /// Sets Go's `MaxAge` to 0: `lasting` does not limit the age of cookies and of the rows'
+    /// texts.
     pub(super) fn without_max_age(self, lasting: Duration) -> Self {
         Sessions {
             lasting,
@@ -49,7 +51,7 @@ impl Sessions {
         }
     }
 
-    /// Those of that name in that backend.
+    /// Returns the store of the sessions under `name` in `backend`.
     pub(super) fn named(
         &self,
         name: impl Into<String>,

@@ -1,4 +1,4 @@
-//! [`BackendEpochs`]: the epochs of sessions that live in cookies, kept in a backend.
+//! [`BackendEpochs`]: the epochs of sessions in cookies, stored in a backend.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,8 +9,9 @@ use crate::codec::UnixTime;
 use super::rows::expiry_at;
 use super::{Epoch, Epochs, Error, async_trait};
 
-/// Epochs that are the generations of a [`Backend`]'s owners: so that one revocation ends
-/// an owner's sessions in cookies, and those that live in the same backend.
+/// Stores epochs as the generations of a [`Backend`]'s owners.
+///
+/// One revocation then ends an owner's sessions in cookies and those in the same backend.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -26,10 +27,10 @@ use super::{Epoch, Epochs, Error, async_trait};
 pub struct BackendEpochs(Arc<dyn Backend>);
 
 impl BackendEpochs {
-    /// The generations of that backend's owners.
+    /// Takes the epochs from the owners in `backend`.
     ///
     /// # Errors
-    /// Usage, for a backend that knows no owners.
+    /// Returns a usage error if the backend has no owners.
     pub fn new(backend: Arc<dyn Backend>) -> Result<Self, Error> {
         match backend.owners() {
             Some(_) => Ok(BackendEpochs(backend)),

@@ -1,4 +1,4 @@
-//! [`Caller`]: the request that waits for a save, as the save sees it.
+//! [`Caller`]: the request that waits for a save.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::Error;
 
-/// No clock is asked to tell a time that is longer away.
+/// The longest timeout that counts. A clock cannot add an arbitrary duration.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// A request that saves, and how long it waits for its write to begin.
+/// A request that saves, and the time that it waits until its write begins.
 #[derive(Clone)]
 pub(super) struct Caller {
     timeout: Duration,
     pub(super) deadline: Instant,
-    /// Cancelled once the request has been dropped.
+    /// Cancelled when the request is dropped.
     dropped: CancellationToken,
 }
 
@@ -28,7 +28,7 @@ impl Caller {
         }
     }
 
-    /// Refuses to begin a write that comes too late.
+    /// Refuses to begin a write after the deadline, or for a request that was dropped.
     pub(super) fn check(&self) -> Result<(), Error> {
         if self.dropped.is_cancelled() {
             return Err(Error::caller_dropped());
@@ -39,7 +39,7 @@ impl Caller {
         }
     }
 
-    /// Whether the deadline has passed.
+    /// Returns whether the deadline has passed.
     pub(super) fn is_late(&self) -> bool {
         Instant::now() >= self.deadline
     }
@@ -48,7 +48,8 @@ impl Caller {
         Error::save_timed_out(self.timeout)
     }
 
-    /// Returns once [`check`](Caller::check) fails; without a runtime, which has the timers, never.
+    /// Returns as soon as [`check`](Caller::check) fails. Outside a tokio runtime there are no
+    /// timers, and it never returns.
     pub(super) async fn stops_waiting(&self) {
         if tokio::runtime::Handle::try_current().is_err() {
             return std::future::pending().await;

@@ -1,22 +1,24 @@
-//! [`client_host`]: the host that a client asked for, and whether it is the client's own
-//! machine.
+//! [`client_host`]: the host that a client asked for. Also detects loopback hosts.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// The host that the client of a request asked for: the request's own `host`, unless a proxy in
-/// between says that the client asked for a host that is not loopback. For adapters of web
-/// frameworks, which give [`Sessions::of_request`](super::Sessions::of_request) the answer.
+/// Returns the host that the client of a request asked for.
 ///
-/// It decides where [`insecure_http`](super::CookieOptions::insecure_http) sets cookies, and from
-/// which domains [planted](super::Refusal::Ambiguous) ones are removed.
+/// It is the first host in `x_forwarded_host` and `forwarded` that is not loopback. If there is no
+/// such host, it is the request's own `host`. Adapters of web frameworks pass the result to
+/// [`Sessions::of_request`](super::Sessions::of_request).
 ///
-/// A reverse proxy on the same machine may send `Host: localhost` for clients from anywhere.
-/// Anyone can send these fields, so that they only ever take trust away: a request that is not
-/// for loopback by its own host stays so whatever they say, and a field that cannot be read
-/// counts as another host.
+/// The host decides where [`insecure_http`](super::CookieOptions::insecure_http) sets cookies, and
+/// from which domains [planted](super::Refusal::Ambiguous) cookies are removed.
 ///
-/// - `x_forwarded_host` are the values of the fields `X-Forwarded-Host`, each a list of hosts.
-/// - `forwarded` are those of `Forwarded` (RFC 7239): the parameters `host` count.
+/// A reverse proxy on the same machine may send `Host: localhost` for clients from anywhere, so the
+/// forwarded fields are read too. Anyone can send these fields, so they can only remove trust: if
+/// the request's own host is not loopback, no field makes it loopback. A field that cannot be read
+/// counts as a host that is not loopback.
+///
+/// - `x_forwarded_host` has the values of the fields `X-Forwarded-Host`, each a list of hosts.
+/// - `forwarded` has the values of the fields `Forwarded` (RFC 7239). Only their `host` parameters
+///   are used.
 ///
 /// ```
 /// use silverback::session::client_host;
@@ -41,12 +43,12 @@ pub fn client_host<'f>(
     all.find(|host| !is_loopback(host)).or(host)
 }
 
-/// The elements of a field that is a list.
+/// Returns the elements of a list field.
 fn elements(field: &[u8]) -> impl Iterator<Item = &[u8]> {
     field.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
 }
 
-/// The value of a parameter of `Forwarded`, if it is the host's.
+/// Returns the value of a parameter of `Forwarded` if its name is `host`.
 fn host_parameter(parameter: &[u8]) -> Option<&[u8]> {
     let end = parameter.iter().position(|byte| *byte == b'=')?;
     let (name, value) = parameter.split_at(end);
@@ -60,7 +62,7 @@ fn host_parameter(parameter: &[u8]) -> Option<&[u8]> {
         .then_some(value)
 }
 
-/// Whether a Host names this machine itself.
+/// Returns whether a Host names the client's own machine.
 pub(super) fn is_loopback(host: &[u8]) -> bool {
     let Ok(host) = std::str::from_utf8(host) else {
         return false;
@@ -112,8 +114,8 @@ mod tests {
         assert!(!is_loopback(b"\xff"));
     }
 
-    /// Whether a request for `host` is for loopback with this X-Forwarded-Host, and with it as
-    /// this Forwarded.
+    /// Returns whether a request for `host` counts as loopback with these fields `X-Forwarded-Host`
+    /// and `Forwarded`. An empty text stands for a missing field.
     fn is_ours(host: &str, x_forwarded_host: &str, forwarded: &str) -> bool {
         fn field(text: &str) -> Option<&[u8]> {
             Some(text.as_bytes()).filter(|field| !field.is_empty())

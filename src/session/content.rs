@@ -1,6 +1,6 @@
-//! [`Content`]: a session's values and what it knows of itself, as one thing that is loaded,
-//! changed and saved; and the [`Log`] of a request's changes to it, so that they can be made
-//! again on what somebody else saved meanwhile.
+//! [`Content`]: a session's values and metadata, which are loaded, changed and saved together.
+//! [`Log`]: a request's changes to them, which can be replayed on a version that another request
+//! has saved.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub(super) struct Content {
 }
 
 impl Content {
-    /// The same, its login having begun so.
+    /// Returns the same content, with `begun` set in its login, if there is a login.
     pub(super) fn begun(mut self, begun: Option<&Begun>) -> Self {
         if let Some(login) = &mut self.metadata.login {
             login.begun = begun.cloned();
@@ -34,13 +34,13 @@ impl Authenticated for Content {
     }
 }
 
-/// A change that can be made again.
+/// A change that can be replayed.
 pub(super) type Change = Arc<dyn Fn(&mut Content) -> Result<(), Error> + Send + Sync>;
 
-/// Changes that are not saved yet, in order.
+/// The changes that are not saved yet, in order.
 #[derive(Clone, Default)]
 pub(super) struct Log {
-    /// How many changes came before those that are here.
+    /// The number of changes before the first of `changes`.
     before: usize,
     changes: Vec<Change>,
 }
@@ -50,19 +50,19 @@ impl Log {
         self.changes.push(change);
     }
 
-    /// How many changes there ever were.
+    /// Returns the number of all changes so far, the saved ones included.
     pub(super) fn end(&self) -> usize {
         self.before + self.changes.len()
     }
 
-    /// Forgets the changes that came before `end`: they are saved.
+    /// Removes the changes before `end`, because they are saved.
     pub(super) fn forget_to(&mut self, end: usize) {
         let saved = end.saturating_sub(self.before).min(self.changes.len());
         self.changes.drain(..saved);
         self.before += saved;
     }
 
-    /// Forgets the changes from `end` on: they are taken back.
+    /// Removes the changes from `end` on, because they are undone.
     pub(super) fn take_back_to(&mut self, end: usize) {
         self.changes.truncate(end.saturating_sub(self.before));
     }
@@ -71,8 +71,8 @@ impl Log {
         self.forget_to(self.end());
     }
 
-    /// Makes all changes again. They are the application's code: a panic is the error of the
-    /// request that made the change, whichever request runs it.
+    /// Replays all changes. They are code of the application. A panic in one of them becomes an
+    /// error of the request that made the change, even if another request runs it.
     pub(super) fn replay(&self, content: &mut Content) -> Result<(), Error> {
         let replay = || self.changes.iter().try_for_each(|change| change(content));
         catch_unwind(AssertUnwindSafe(replay)).unwrap_or_else(|_| Err(Error::change_panicked()))

@@ -1,35 +1,33 @@
-//! [`CookieOptions`]: the name of a session's cookie and its attributes, checked
-//! before any cookie is sent.
+//! [`CookieOptions`]: the name and the attributes of a session's cookie, checked before any cookie
+//! is sent.
 //!
-//! Sources: RFC 6265bis (draft-ietf-httpbis-rfc6265bis) for attributes and the
-//! prefixes `__Host-` and `__Secure-`; draft-ietf-httpbis-layered-cookies for
-//! `__Http-` and `__Host-Http-`; CHIPS for Partitioned.
+//! Sources: RFC 6265bis (draft-ietf-httpbis-rfc6265bis) for attributes and the prefixes `__Host-`
+//! and `__Secure-`; draft-ietf-httpbis-layered-cookies for `__Http-` and `__Host-Http-`; CHIPS for
+//! Partitioned.
 
 use crate::codec;
 
 use super::Error;
 
-/// When a browser sends the cookie with requests that other sites cause.
+/// The cases in which a browser sends the cookie with requests that other sites cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SameSite {
-    /// Never: also not when a link from elsewhere is followed.
+    /// Never, not even if the user follows a link from another site.
     Strict,
-    /// When a link from elsewhere is followed. The default.
+    /// Only if the user follows a link from another site. The default.
     #[default]
     Lax,
     /// Always. Needs Secure.
     None,
 }
 
-/// The name and the attributes of a session's cookie: gorilla's `Options`, safe by
-/// default.
+/// The name and the attributes of a session's cookie: gorilla's `Options`, safe by default.
 ///
-/// By default it is `__Host-id; Path=/; HttpOnly; Secure; SameSite=Lax`, and it is
-/// gone when the browser closes unless the session is
-/// [remembered](super::Session::remember).
+/// The default is `__Host-id; Path=/; HttpOnly; Secure; SameSite=Lax`. The browser drops the cookie
+/// when it closes, unless the session is [remembered](super::Session::remember).
 ///
-/// What is wrong by itself is refused when it is set; what does not go together, when
-/// a store is built with it.
+/// A value that is invalid by itself is refused by its setter. Values that do not fit together are
+/// refused when a store is built with them.
 ///
 /// ```
 /// use silverback::session::{CookieOptions, SameSite};
@@ -50,18 +48,18 @@ pub struct CookieOptions {
     pub(super) insecure_http: InsecureHttp,
     pub(super) former_scopes: Vec<Scope>,
     pub(super) removes_not_valid: bool,
-    /// None: what the store's dialect has.
+    /// `None` selects the default of the store's dialect.
     persistent: Option<bool>,
 }
 
-/// Where a browser sends a cookie.
+/// The hosts and paths to which a browser sends a cookie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Scope {
     pub(super) path: String,
     pub(super) domain: Option<String>,
 }
 
-/// Whether cookies may travel without TLS.
+/// The hosts for which cookies may travel without TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum InsecureHttp {
     No,
@@ -70,7 +68,7 @@ pub(super) enum InsecureHttp {
 }
 
 impl CookieOptions {
-    /// `__Host-id; Path=/; HttpOnly; Secure; SameSite=Lax`, without Domain or Max-Age.
+    /// Sets `__Host-id; Path=/; HttpOnly; Secure; SameSite=Lax`, without Domain or Max-Age.
     #[must_use]
     pub fn new() -> Self {
         CookieOptions {
@@ -90,83 +88,89 @@ impl CookieOptions {
         }
     }
 
-    /// The cookie's name, which is the session's name too. It is part of what is
+    /// Sets the cookie's name, which is also the session's name. The name is part of what is
     /// signed.
     ///
-    /// The prefix `__Host-` proves that the host itself set the cookie; use it wherever the cookie
-    /// is one host's. Under other names, each host of the same domain can plant a cookie: it is
-    /// [removed](super::Refusal::Ambiguous) when it comes with the real one, and it is the session
-    /// when it comes alone.
+    /// The prefix `__Host-` proves that the host itself set the cookie. Use it if only one host
+    /// needs the cookie. Under any other name, each host of the same domain can plant a cookie. If
+    /// a planted cookie arrives together with the real one, it is
+    /// [removed](super::Refusal::Ambiguous). If it arrives alone, it is the session.
     ///
-    /// The prefixes bind what else is set, in any case of letters: `__Secure-` wants
-    /// Secure; `__Host-` also Path=/ and no Domain; `__Http-` wants Secure and
-    /// HttpOnly; `__Host-Http-` all of that.
+    /// The prefixes restrict other options. Their letters can be in any case:
+    /// - `__Secure-` requires Secure.
+    /// - `__Host-` requires Secure, Path=/ and no Domain.
+    /// - `__Http-` requires Secure and HttpOnly.
+    /// - `__Host-Http-` requires all of these.
     ///
     /// # Errors
-    /// Usage, if it is no token of RFC 7230.
+    /// Returns a usage error if the name is not a token of RFC 7230.
     pub fn name(mut self, name: impl Into<String>) -> Result<Self, Error> {
         self.name = name.into();
         codec::check_name(&self.name).map_err(|error| Error::usage(error.to_string()))?;
         Ok(self)
     }
 
-    /// The path below which the browser sends the cookie. Default: `/`.
+    /// Sets the path below which the browser sends the cookie. Default: `/`.
     ///
-    /// If the site has set the cookie with another path before, name that as a
-    /// [former scope](CookieOptions::former_scope).
+    /// If the site used another path for the cookie before, name it as a [former
+    /// scope](CookieOptions::former_scope).
     ///
     /// # Errors
-    /// Usage, if it does not begin with `/`, holds `;` or a byte outside printable
-    /// ASCII, or has more than 1024 bytes, beyond which browsers ignore it.
+    /// Returns a usage error if the path does not begin with `/`, if it contains `;` or a byte
+    /// outside printable ASCII, or if it ends with a space. Also if it has more than 1024 bytes:
+    /// browsers ignore such a path.
     pub fn path(mut self, path: impl Into<String>) -> Result<Self, Error> {
         self.scope.path = checked_path(path.into())?;
         Ok(self)
     }
 
-    /// The domain whose hosts, all of them, get the cookie. Default: none, which is
-    /// the one host that set it. Each host of the domain can then replace the cookie, by one of a
-    /// session of its own choice.
+    /// Sets a domain. The browser then sends the cookie to all hosts of that domain. By default
+    /// there is no domain, and the browser sends the cookie only to the host that set it.
     ///
-    /// If the site has set the cookie without this domain before, name that as a
-    /// [former scope](CookieOptions::former_scope).
+    /// Each host of the domain can replace the cookie by the cookie of another session.
+    ///
+    /// If the site set the cookie without this domain before, name that as a [former
+    /// scope](CookieOptions::former_scope).
     ///
     /// # Errors
-    /// Usage, if it is no domain name in ASCII with at least two labels (a single label
-    /// is a public suffix, whose cookies browsers refuse). An IP address is none.
+    /// Returns a usage error if the text is not an ASCII domain name with at least two labels. A
+    /// single label is a public suffix, and browsers refuse its cookies. An IP address is refused
+    /// too.
     pub fn domain(mut self, domain: impl Into<String>) -> Result<Self, Error> {
         self.scope.domain = Some(checked_domain(domain.into())?);
         Ok(self)
     }
 
-    /// When a browser sends the cookie with requests that other sites cause.
+    /// Sets in which cases a browser sends the cookie with requests that other sites cause.
     #[must_use]
     pub fn same_site(mut self, same_site: SameSite) -> Self {
         self.same_site = same_site;
         self
     }
 
-    /// Lets scripts in the page read the cookie. A script that an attacker brings in
-    /// can then steal the session.
+    /// Lets scripts in the page read the cookie. If an attacker can inject a script into the page,
+    /// that script can steal the session.
     #[must_use]
     pub fn readable_by_scripts(mut self) -> Self {
         self.http_only = false;
         self
     }
 
-    /// Keeps the cookie apart for each site the page is embedded in (CHIPS).
+    /// Makes browsers store a separate cookie for each site that the page is embedded in (CHIPS).
     #[must_use]
     pub fn partitioned(mut self) -> Self {
         self.partitioned = true;
         self
     }
 
-    /// Whether every cookie is kept when the browser closes, by a Max-Age that lasts as long as
-    /// the session, as with gorilla's `Options.MaxAge` over 0 and scs's `Cookie.Persist`. If
-    /// not, only [remembered](super::Session::remember) sessions have one. Default: false;
-    /// true in the [dialects](super::Dialect) of Go's packages, which have it so.
+    /// Sets whether browsers keep every session's cookie when they close.
     ///
-    /// On a computer that people share, a persistent cookie leaves the session to the next of
-    /// them.
+    /// If true, every cookie has a Max-Age that lasts as long as the session, as with gorilla's
+    /// `Options.MaxAge` over 0 and scs's `Cookie.Persist`. If false, only the cookies of
+    /// [remembered](super::Session::remember) sessions have one. The default is false, but true in
+    /// the [dialects](super::Dialect) of Go's packages, because they do so too.
+    ///
+    /// On a shared computer, a persistent cookie gives the session to the next user.
     #[must_use]
     #[doc(alias = "Persist")]
     pub fn persistent(mut self, persistent: bool) -> Self {
@@ -174,13 +178,13 @@ impl CookieOptions {
         self
     }
 
-    /// True if browsers refuse a cookie of that name that scripts can read.
+    /// Returns true if browsers refuse a cookie of that name unless it is HttpOnly.
     pub(super) fn needs_http_only(&self) -> bool {
         is_http_prefix(prefix(&self.name))
     }
 
-    /// True if the name proves that this host set the cookie. Older browsers know the prefix in
-    /// these letters alone, so that it proves nothing in others.
+    /// Returns true if the name proves that this host set the cookie. Older browsers recognize the
+    /// prefix only with exactly these letters. With other letters it proves nothing.
     pub(super) fn is_host_bound(&self) -> bool {
         self.name.starts_with("__Host-")
     }
@@ -189,19 +193,19 @@ impl CookieOptions {
         self.persistent.unwrap_or(by_default)
     }
 
-    /// For development over plain HTTP: no Secure, and no prefix before the name, which
-    /// would need it (so the name is part of the signature in another form, and cookies
-    /// of the two worlds are not mixed up).
+    /// Allows plain HTTP for development: the cookie is not Secure, and the prefix is removed from
+    /// its name, because a prefix requires Secure. The name is part of the signature, so such a
+    /// cookie is not valid under the name with the prefix.
     ///
-    /// Such cookies are set only in answers to requests for a loopback host
-    /// (`localhost`, `*.localhost`, `127.0.0.0/8`, `[::1]`); for others, and for those that a
-    /// proxy [forwards](super::client_host) for another host, saving is an error. In debug
-    /// builds its page says what to do.
+    /// Such cookies are set only in responses to requests for a loopback host (`localhost`,
+    /// `*.localhost`, `127.0.0.0/8`, `[::1]`). For any other host, saving is an error. The same
+    /// holds if a proxy [forwards](super::client_host) a request for another host. In debug builds,
+    /// the page of that error says what to do.
     ///
-    /// Browsers send a host's cookies to all of its ports (RFC 6265, section 8.5). So two
-    /// applications on `localhost` take each other's cookies for invalid ones and replace
-    /// them, which logs their users out by turns: give each a name of its own, or a host of
-    /// its own such as `shop.localhost`.
+    /// Browsers send a host's cookies to all ports of that host (RFC 6265, section 8.5). So two
+    /// applications on `localhost` see each other's cookies as invalid and replace them, which logs
+    /// their users out. Give each application its own cookie name, or its own host such as
+    /// `shop.localhost`.
     ///
     /// ```
     /// use silverback::session::CookieOptions;
@@ -215,8 +219,8 @@ impl CookieOptions {
         self.without_secure()
     }
 
-    /// [`insecure_http`](CookieOptions::insecure_http) for any host. Anyone who can read the
-    /// network then has the sessions.
+    /// Allows plain HTTP as [`insecure_http`](CookieOptions::insecure_http) does, but for any host.
+    /// Anyone who can read the network can then steal the sessions.
     #[must_use]
     pub fn insecure_http_everywhere(mut self) -> Self {
         self.insecure_http = InsecureHttp::Everywhere;
@@ -229,14 +233,14 @@ impl CookieOptions {
         self
     }
 
-    /// Names another path and domain that this cookie once had, or that another program sets
-    /// it with.
+    /// Adds a path and a domain that this cookie once had, or that another program uses for it.
     ///
-    /// A browser keeps a cookie for each path and domain, and sends both; a request does not
-    /// say which is which. So while the scope of a running site changes, each response that
-    /// sets or removes the cookie removes it from its former scopes, too, if the client sent
-    /// one: sessions go on, a logout leaves no copy behind, and no browser is stuck with two.
-    /// Once all cookies of the former scope have expired, the call can go.
+    /// A browser stores a separate cookie for each path and domain, and sends all of them. A
+    /// request does not show the path or domain of its cookies. So use this method while a running
+    /// site changes its path or domain: if the client sent a cookie, each response that sets or
+    /// removes the cookie also removes it from its former scopes. Sessions then continue, a logout
+    /// leaves no copy behind, and no browser keeps two cookies. When all cookies of the former
+    /// scope have expired, the call can be removed.
     ///
     /// ```
     /// # use silverback::session::CookieOptions;
@@ -247,7 +251,7 @@ impl CookieOptions {
     /// ```
     ///
     /// # Errors
-    /// As [`path`](CookieOptions::path) and [`domain`](CookieOptions::domain).
+    /// Returns the errors of [`path`](CookieOptions::path) and [`domain`](CookieOptions::domain).
     pub fn former_scope(mut self, path: &str, domain: Option<&str>) -> Result<Self, Error> {
         self.former_scopes.push(Scope {
             path: checked_path(path.to_owned())?,
@@ -258,17 +262,18 @@ impl CookieOptions {
         Ok(self)
     }
 
-    /// Removes cookies that are [not valid](super::Refusal::NotValid), too. Default: no, since
-    /// during a rolling deploy of keys a cookie that one machine refuses is good on another.
+    /// Removes cookies that are [not valid](super::Refusal::NotValid) from the client. By default
+    /// they are not removed: while new keys are being deployed, one machine may refuse a cookie
+    /// that is valid on another.
     ///
-    /// Cookies of sessions that have ended or expired are removed whatever this says.
+    /// Cookies of sessions that have ended or expired are always removed.
     #[must_use]
     pub fn remove_not_valid(mut self) -> Self {
         self.removes_not_valid = true;
         self
     }
 
-    /// Refuses what does not go together.
+    /// Refuses options that do not fit together.
     pub(super) fn check(&self) -> Result<(), Error> {
         if self.same_site == SameSite::None && !self.secure {
             return Err(Error::usage("SameSite=None needs Secure"));
@@ -311,10 +316,11 @@ impl Default for CookieOptions {
     }
 }
 
-/// Browsers know them in any case of letters. The longest comes first.
+/// Browsers accept these prefixes in any case of letters. The longest one comes first.
 const PREFIXES: [&str; 4] = ["__Host-Http-", "__Host-", "__Http-", "__Secure-"];
 
-/// The prefix of a cookie name that binds its attributes; empty if there is none.
+/// Returns the prefix of a cookie name that restricts its attributes, or an empty text if it has no
+/// such prefix.
 fn prefix(name: &str) -> &str {
     let has = |prefix: &&str| {
         let start = name.get(..prefix.len());
@@ -399,7 +405,7 @@ mod tests {
             assert!(!refused(wide), "{free}");
         }
         assert!(!refused(named("__Host-a").readable_by_scripts()));
-        // A name set after the prefix was dropped brings it back.
+        // The prefix was dropped, and the name brings it back.
         for name in PREFIXES {
             let options = CookieOptions::new().insecure_http().name(name).unwrap();
             assert!(refused(options), "{name}");

@@ -1,30 +1,30 @@
-//! [`ForeignCookies`]: the removals of cookies that have the name of the session's cookie and
-//! that the application did not set: another host of the same domain did.
+//! [`ForeignCookies`]: the removals of cookies that have the name of the session's cookie but that
+//! another host of the same domain set.
 //!
-//! A request does not say in which scope a cookie lies. So a request with two different valid
-//! cookies of one name is answered with a removal for each scope that a cookie of this request
-//! can have ([`RequestUrl`]), the application's own scopes excepted: one of these may hold the
-//! good cookie. How a removal is written is [`CookieWriter`]'s.
+//! A request does not show the scope of a cookie. If a request has two different valid cookies of
+//! one name, the response removes the name from each scope that a cookie of this request can have
+//! ([`RequestUrl`]). It does not remove it from the application's own scopes, because one of them
+//! may hold the good cookie. [`CookieWriter`] writes the text of a removal.
 
 use super::cookie_writer::CookieWriter;
 use super::request_url::RequestUrl;
 
-/// The bytes of a response's head that the removals take at most: proxies limit the whole head,
-/// nginx to 4,096 bytes unless it is configured.
+/// The maximum number of bytes that removals take in a response's head. Proxies limit the whole
+/// head: nginx allows 4,096 bytes by default.
 const MOST_BYTES: usize = 3 * 1024;
-/// The bytes of a field beyond its value.
+/// The bytes of a Set-Cookie field without its value.
 const FIELD: usize = "set-cookie: \r\n".len();
 
-/// The removals that one response carries, for all sessions of a layer together.
+/// The removals of one response, for all sessions of a layer together.
 pub(super) struct ForeignCookies<'r> {
     url: &'r RequestUrl,
-    /// The first candidate. Where not all fit into a response it is random, so that a few
-    /// responses reach each of them.
+    /// The index of the first candidate. If the candidates do not all fit into one response, a
+    /// random start lets a few responses reach all of them.
     first: usize,
     bytes_left: usize,
 }
 
-/// A place in a browser where a cookie of the session's name can lie.
+/// A place in a browser that can hold a cookie of the session's name.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'r> {
     pub(super) path: &'r str,
@@ -32,12 +32,13 @@ pub(super) struct Place<'r> {
     pub(super) is_partitioned: bool,
 }
 
-/// The relation of a place to those of the application's own cookie.
+/// The relation of a place to the places of the application's own cookie.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Likeness {
     Own,
-    /// Some browsers take it for an own one: those that know no Partitioned, and all browsers
-    /// if the host is a public suffix, whose Domain attribute then counts as none.
+    /// A place that some browsers treat as an own place. Browsers that do not know Partitioned do.
+    /// All browsers do if the host is a public suffix, because they ignore a Domain attribute that
+    /// names it.
     LikeOwn,
     Foreign,
 }
@@ -56,8 +57,8 @@ impl<'r> ForeignCookies<'r> {
         }
     }
 
-    /// Appends the removals to a response's Set-Cookies. If the response sets the application's
-    /// own cookie after them, they reach the places that are like its own, too.
+    /// Appends the removals to a response's Set-Cookies. If the response sets the application's own
+    /// cookie after them, it also removes cookies from places that are like its own.
     pub(super) fn remove(&mut self, cookie: &CookieWriter, sets_own: bool, all: &mut Vec<String>) {
         let places = Places::of(self.url, cookie);
         for place in places.starting_at(self.first) {
@@ -90,7 +91,7 @@ impl<'r> ForeignCookies<'r> {
     }
 }
 
-/// True if two Domain attributes are the same.
+/// Returns true if two Domain attributes are the same.
 fn is_same(one: Option<&str>, other: Option<&str>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
@@ -98,7 +99,7 @@ fn is_same(one: Option<&str>, other: Option<&str>) -> bool {
     }
 }
 
-/// The places of the cookies that a browser can have sent.
+/// The places of all cookies that a browser can have sent with the request.
 struct Places<'r> {
     paths: Vec<&'r str>,
     domains: Vec<Option<&'r str>>,
@@ -123,7 +124,7 @@ impl<'r> Places<'r> {
         }
     }
 
-    /// All of them, each once.
+    /// Returns each place once.
     fn starting_at(&self, first: usize) -> impl Iterator<Item = Place<'r>> {
         let count = self.paths.len() * self.domains.len() * self.partitions.len();
         let first = first.checked_rem(count).unwrap_or_default();
@@ -228,7 +229,7 @@ mod tests {
         for name in ["__Host-id", "__Host-Http-id"] {
             assert_eq!(removals(named(name), &url, 0), [""; 0], "{name}");
         }
-        // Older browsers know the prefix in these letters alone.
+        // Older browsers recognize the prefix only in the exact letters `__Host-`.
         assert_ne!(removals(named("__host-id"), &url, 0), [""; 0]);
     }
 

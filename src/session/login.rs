@@ -30,6 +30,8 @@ pub(super) struct Order {
     /// The earlier login of the same owner in the same browser. Its session ends once the session
     /// of this login exists.
     pub(super) replaces: Option<u64>,
+    /// A mark of the row that the session takes the place of, if there was one.
+    pub(super) place: Option<u64>,
 }
 
 impl Login {
@@ -53,9 +55,12 @@ impl Login {
 impl Begun {
     /// Returns a record of the greatest length that a backend can create.
     pub(super) fn longest_in_backend() -> Self {
-        let generation = Generation::from_bytes([u8::MAX; 16]);
-        let number = u64::MAX;
-        Begun::in_backend(backend::Login { generation, number }, Some(number))
+        let order = Order {
+            number: u64::MAX,
+            replaces: Some(u64::MAX),
+            place: Some(u64::MAX),
+        };
+        Begun::in_backend(Generation::from_bytes([u8::MAX; 16]), order)
     }
 
     /// Creates the record for a session that is stored in a cookie.
@@ -63,13 +68,11 @@ impl Begun {
         Begun { epoch, order: None }
     }
 
-    /// Creates the record for a session in a backend, which replaces the session of the login
-    /// `replaces`.
-    pub(super) fn in_backend(login: backend::Login, replaces: Option<u64>) -> Self {
-        let number = login.number;
+    /// Creates the record for a session in a backend.
+    pub(super) fn in_backend(generation: Generation, order: Order) -> Self {
         Begun {
-            epoch: Epoch::of_generation(login.generation),
-            order: Some(Order { number, replaces }),
+            epoch: Epoch::of_generation(generation),
+            order: Some(order),
         }
     }
 }

@@ -156,9 +156,10 @@ impl Metadata {
             push(&mut text, Some(login.at.as_secs()));
             text.push(' ');
             text.push_str(login.epoch().map_or(NONE, Epoch::as_str));
-            if let Some(Order { number, replaces }) = order {
-                push(&mut text, Some(number));
-                push(&mut text, replaces);
+            if let Some(order) = order {
+                push(&mut text, Some(order.number));
+                push(&mut text, order.replaces);
+                push(&mut text, order.place);
             }
             text.push(' ');
             text.push_str(&login.owner);
@@ -179,7 +180,7 @@ impl Metadata {
             (NUMBERED_FORM, text) => (true, text),
             _ => return None,
         };
-        let mut fields = text.splitn(if is_numbered { 9 } else { 7 }, ' ');
+        let mut fields = text.splitn(if is_numbered { 10 } else { 7 }, ' ');
         let mut next = || fields.next();
         let created = time(next()?)?;
         let seen = time(next()?)?;
@@ -200,6 +201,7 @@ impl Metadata {
                         order: Some(Order {
                             number: next()?.parse().ok()?,
                             replaces: optional(next()?, |number| number.parse().ok())?,
+                            place: optional(next()?, |place| place.parse().ok())?,
                         }),
                     }),
                     false => {
@@ -270,10 +272,14 @@ mod tests {
             })
         };
         let in_cookie = |epoch: Epoch| Some(Begun::in_cookie(epoch));
-        let in_backend = |number: u64, replaces: Option<u64>| {
+        let in_backend = |number: u64, replaces: Option<u64>, place: Option<u64>| {
             let generation = backend::Generation::random().unwrap();
-            let login = backend::Login { generation, number };
-            Some(Begun::in_backend(login, replaces))
+            let order = Order {
+                number,
+                replaces,
+                place,
+            };
+            Some(Begun::in_backend(generation, order))
         };
         let logins = [
             None,
@@ -284,8 +290,9 @@ mod tests {
                 in_cookie(Epoch::random().unwrap()),
             ),
             login("ünï\ncode", in_cookie(Epoch::parse("--").unwrap())),
-            login("two words  and - more ", in_backend(1, None)),
-            login("", in_backend(u64::MAX, Some(0))),
+            login("two words  and - more ", in_backend(1, None, None)),
+            login("", in_backend(u64::MAX, Some(0), Some(7))),
+            login("ape", in_backend(2, None, Some(u64::MAX))),
         ];
         for login in logins {
             for deadline in [None, Some(at(0)), Some(at(u64::MAX))] {

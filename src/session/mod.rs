@@ -1,49 +1,72 @@
-//! Sessions: what a web application remembers of a browser between requests, in a
-//! signed cookie.
+//! Sessions keep values for a browser between requests: in a signed cookie ([`CookieStore`]), or in
+//! a server behind it ([`ServerStore`]).
 //!
-//! | file | what lives there |
-//! |---|---|
-//! | `session.rs`, `state.rs`, `saving.rs`, `room.rs` | [`Session`]: the handle of a handler, what happens to it in one request, and how it is saved |
-//! | `sessions.rs`, `client_host.rs`, `response_fields.rs` | [`Sessions`]: a request's sessions by name, and what its response carries |
-//! | `values.rs`, `flashes.rs`, `data_model.rs`, `self_describing.rs` | [`Values`]: what a session holds, as gob or in other formats |
-//! | `metadata.rs`, `lifetime.rs` | how long it lives: [`Lifetime`] |
-//! | `cookie_options.rs`, `cookie_writer.rs`, `cookie_header.rs` | the cookie as it is set and as it is read: [`CookieOptions`] |
-//! | `opened_cookies.rs`, `request_url.rs`, `foreign_cookies.rs` | which cookie of several counts, and how cookies that another host planted are removed |
-//! | `cookie_life.rs` | how long a client keeps it |
-//! | `store.rs`, `cookie_store.rs`, `epochs.rs`, `backend_epochs.rs` | [`Store`], [`CookieStore`], and revoking what lives in cookies: [`Epochs`] |
-//! | `server_store/`, `server_options.rs` | [`ServerStore`]: sessions that live in a server |
-//! | `stored_session.rs`, `live_session.rs` | one of them outside of any request: [`StoredSession`], as it was, and [`LiveSession`], as it is |
-//! | `protocol/`, `rows.rs`, `recent_moves.rs` | who was first: what is asked of a backend to save, move or end a session, and the asking |
-//! | `dialect/`, `id.rs` | whose bytes are spoken above a backend |
-//! | `content.rs` | what is saved, and a request's changes to it, to be made again on what others saved |
-//! | `error.rs`, `refusal.rs` | what goes wrong here, and what is wrong with a cookie |
-//! | `testing.rs` | [`testing`]: for tests of your own |
+//! # Tasks
 //!
-//! No web framework lives here: `web` moves the fields.
+//! - Read and change values: [`Session::get`], [`Session::insert`], [`Session::update`].
+//! - Log in and out: [`Session::login`], [`Session::logout`].
+//! - Log out everywhere: [`Session::destroy_others`] in a request, [`ServerStore::revoke`] and
+//!   [`CookieStore::revoke`] outside of one.
+//! - Get a new ID after a change of rights: [`Session::renew`].
+//! - Require a recent login: [`Session::require_fresh`].
+//! - Keep a session when the browser closes: [`Session::remember`].
+//! - List an owner's sessions, or limit their number: [`ServerStore::list`],
+//!   [`ServerOptions::at_most`].
+//! - Set the limits of sessions, and the attributes of the cookie: [`Lifetime`], [`CookieOptions`].
+//! - Rotate keys: [`Codecs`](crate::codec::Codecs).
+//! - Use several sessions in one request: [`Stores`].
+//! - Share sessions with a Go program: [`Dialect`], [`CookieStore::shared_with_go`].
+//! - Connect another web framework: [`Sessions`].
+//! - Test an application: [`testing`].
+//!
+//! Errors and refused cookies are logged as `tracing` events. Install a subscriber to see them.
 //!
 //! # The laws
 //!
-//! 1. **Nothing written, nothing sent.** A session that nobody wrote to costs no
-//!    Set-Cookie. One that is written to is saved once, before the response's head
-//!    leaves. Reading costs no write until a tenth of the idle limit has passed.
-//! 2. **Absent, refused and broken are three answers.** No cookie: a new session. A cookie
-//!    that is refused: a new session, and a [`Refusal`] for the handler and the log. A
-//!    server that does not answer: 503, never an empty session, never a touched cookie.
-//! 3. **Idle and absolute limits hold together**, and are judged whenever a session is
-//!    loaded, from what is sealed within.
-//! 4. **Cookies are safe by default**: `__Host-id`, HttpOnly, Secure, SameSite=Lax, gone
-//!    with the browser. Caches keep no response that has to do with a session.
-//! 5. **Ambiguous cookies open no session**: valid cookies of two sessions under one name, of
-//!    which another host may have planted one. The response removes cookies of the name from
-//!    other scopes and leaves the application's own alone, so that the next request is in the
-//!    client's own session. See [`Refusal::Ambiguous`].
-//! 6. **Owners' sessions end at once**, where [`Epochs`] are asked.
-//! 7. **Keys rotate silently**: a cookie sealed by an older key is sealed anew when its
-//!    session is saved, with its old date.
+//! 1. **Nothing written, nothing sent.** A session without changes needs no Set-Cookie. A session
+//!    with changes is saved once, before the response's head leaves. A request that only reads
+//!    causes no write until a tenth of the idle limit has passed.
+//! 2. **Absent, refused and broken are three answers.** Without a cookie, the request gets a new
+//!    session. If a cookie is refused, the request gets a new session, and the handler and the log
+//!    get a [`Refusal`]. If a server does not answer, the response is a 503, never an empty
+//!    session, and the cookie stays untouched.
+//! 3. **Idle and absolute limits hold together.** They are checked whenever a session is loaded.
+//!    The times they are checked against are sealed within the session.
+//! 4. **Cookies are safe by default**: `__Host-id`, HttpOnly, Secure, SameSite=Lax, dropped when
+//!    the browser closes. Shared caches do not store the response to a request that asked for a
+//!    session, unless the application declares it public.
+//! 5. **Ambiguous cookies open no session.** If a request has valid cookies of two sessions under
+//!    one name, another host may have planted one of them. The response removes cookies of that
+//!    name from other scopes, and leaves the application's own cookie. The next request is then in
+//!    the client's own session. See [`Refusal::Ambiguous`].
+//! 6. **All sessions of an owner can be ended at once**, by a [`ServerStore`] if its backend has
+//!    owners, and by a [`CookieStore`] with [`Epochs`].
+//! 7. **Keys rotate silently.** If an older key sealed a cookie, the current key seals it again
+//!    when its session is saved. The cookie keeps its date if the lifetime has an absolute limit.
 //!
-//! What a session in a cookie can *not* keep, [`CookieStore`] says.
+//! [`CookieStore`] lists the promises that a session in a cookie cannot keep.
 //!
-//! Errors and refused cookies are logged as `tracing` events: install a subscriber to see them.
+//! # Source files
+//!
+//! | file | contents |
+//! |---|---|
+//! | `session.rs`, `state.rs`, `saving.rs`, `room.rs` | [`Session`]: the handle for handlers, its state during one request, and how it is saved |
+//! | `sessions.rs`, `client_host.rs`, `response_fields.rs` | [`Sessions`]: the sessions of a request by name, and the fields of its response |
+//! | `values.rs`, `flashes.rs`, `data_model.rs`, `self_describing.rs` | [`Values`]: the values of a session, as gob or in other formats |
+//! | `metadata.rs`, `lifetime.rs` | [`Lifetime`]: the limits of a session |
+//! | `cookie_options.rs`, `cookie_writer.rs`, `cookie_header.rs` | [`CookieOptions`]: writing and reading the cookie |
+//! | `opened_cookies.rs`, `request_url.rs`, `foreign_cookies.rs` | choosing one of several cookies, and removing cookies that another host planted |
+//! | `cookie_life.rs` | the time for which a client keeps the cookie |
+//! | `store.rs`, `cookie_store.rs`, `epochs.rs`, `backend_epochs.rs` | [`Store`], [`CookieStore`], and the revocation of sessions in cookies: [`Epochs`] |
+//! | `server_store/`, `server_options.rs` | [`ServerStore`]: sessions in a server |
+//! | `stored_session.rs`, `live_session.rs` | sessions outside of a request: [`StoredSession`], a snapshot, and [`LiveSession`], which can be read and changed |
+//! | `protocol/`, `rows.rs`, `recent_moves.rs` | the calls to a backend that save, move or end a session, and the resolution of conflicts |
+//! | `dialect/`, `id.rs` | the formats of cookies and rows above a backend |
+//! | `content.rs` | the values and metadata to save, and a request's changes, which can be replayed after a conflict |
+//! | `error.rs`, `refusal.rs` | errors, and reasons why a cookie is refused |
+//! | `testing.rs` | [`testing`]: helpers for your own tests |
+//!
+//! This module uses no web framework. The module `web` connects it to some.
 
 mod backend_epochs;
 mod caller;

@@ -1,4 +1,4 @@
-//! [`OpenedCookies`]: the one session that the cookies of one name in a request stand for.
+//! [`OpenedCookies`]: chooses the session of a request from all its cookies of one name.
 
 use crate::backend::Key;
 
@@ -6,25 +6,25 @@ use super::Refusal;
 use super::state::{Came, State};
 use super::store::{Loaded, Moved, Record, Setup};
 
-/// The cookies of one name that were opened so far, of which at most one session comes.
+/// The cookies of one name that were opened so far. At most one session comes from them.
 #[derive(Default)]
 pub(super) struct OpenedCookies {
     live: Option<Box<Record>>,
     moved: Option<Box<Moved>>,
-    /// The first of the refusals.
+    /// The first refusal.
     refused: Option<Refusal>,
-    /// True if one that was refused may be good on another machine.
+    /// True if a refused cookie may be valid on another machine.
     may_be_good: bool,
 }
 
-/// Two cookies are those of two sessions, and nothing says which is the client's.
+/// The error that two cookies belong to two sessions, and either may be the client's.
 pub(super) struct Ambiguous;
 
 impl OpenedCookies {
     /// Adds another cookie of the name.
     ///
-    /// A session that has moved is one, too: its client has a good cookie, which is not that of
-    /// another session. Cookies that were refused never count.
+    /// A cookie of a session that has moved counts too: its client has a good cookie, and that
+    /// cookie belongs to the successor. Refused cookies never count.
     pub(super) fn add(&mut self, loaded: Loaded, setup: &Setup) -> Result<(), Ambiguous> {
         match loaded {
             Loaded::Live(live) => {
@@ -41,8 +41,8 @@ impl OpenedCookies {
         Ok(())
     }
 
-    /// Refuses a session that is not the one that is here. Sessions that live in their cookies
-    /// are never two cookies.
+    /// Refuses a session that is not the one added before. Two different cookies that each contain
+    /// their session are always two sessions.
     fn check_one(&self, key: Option<&Key>) -> Result<(), Ambiguous> {
         let live = self.live.as_deref().map(key_of);
         let moved = self.moved.as_deref().map(|moved| Some(&moved.successor));
@@ -58,7 +58,7 @@ impl OpenedCookies {
         self.may_be_good |= may_be_good;
     }
 
-    /// The session that the request has.
+    /// Returns the session of the request.
     pub(super) fn into_state(self, setup: &Setup) -> State {
         let came = match self.refused {
             None => Came::Nothing,
@@ -73,7 +73,7 @@ impl OpenedCookies {
     }
 }
 
-/// Returns where a session is kept, or `None` if it lives in its cookie.
+/// Returns the key of a stored session, or `None` if the session is in its cookie.
 fn key_of(live: &Record) -> Option<&Key> {
     live.kept.as_ref().map(|kept| &kept.key)
 }

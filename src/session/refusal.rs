@@ -1,4 +1,4 @@
-//! [`Refusal`]: why a client's cookie did not become a session.
+//! [`Refusal`]: the reason why a client's cookie opened no session.
 
 use std::fmt;
 
@@ -6,17 +6,16 @@ use crate::codec;
 
 use super::Error;
 
-/// Why the cookie that came with a request was refused, so that the request got a
-/// new session. For the handler and the log; a client learns nothing from it
-/// unless you tell it.
+/// The reason why a request's cookie was refused, so that the request got a new session. It is for
+/// the handler and the log. A client learns nothing of it unless you send it.
 ///
-/// [`Session::refusal`](super::Session::refusal) has it. Where axum's or actix-web's
-/// extractor `Session` found it, the request's extensions have it, too.
+/// [`Session::refusal`](super::Session::refusal) returns it. If axum's or actix-web's extractor
+/// `Session` loaded the session, the request's extensions contain it too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// Not sealed by one of the keys under that name, or tampered with, or sealed
-    /// and yet no session.
+    /// No key sealed the cookie under that name, or it was changed, or its contents are not a
+    /// session.
     NotValid,
     /// Longer than the codec opens.
     TooLong,
@@ -24,50 +23,51 @@ pub enum Refusal {
     Expired,
     /// Dated in the future, or younger than the codec's `min_age`.
     TooNew,
-    /// Not used for as long as the idle limit.
+    /// Unused for longer than the idle limit.
     Idle,
-    /// Of another epoch than its owner's: all sessions of that owner were revoked.
+    /// From another epoch than the owner's current one: all sessions of that owner were revoked.
     Revoked,
-    /// Authentic, and yet there is no such session any more: it expired, was ended or
-    /// revoked.
+    /// Authentic, but its session does not exist any more: it expired, ended or was revoked.
     Gone,
-    /// The ID from before a login or a renewal by another request, a moment ago: the client
-    /// has been sent another cookie. The session is anonymous (or, within a
-    /// [`renewal_grace`](super::ServerOptions::renewal_grace), read-only), its changes are not
-    /// kept, and the response sets and removes no cookie, so that a late request never replaces
-    /// the good one. Only a [login](super::Session::login) is saved.
-    Moved,
-    /// Valid cookies of two sessions came, and nothing says which is the client's: another host
-    /// of the domain may have planted one. The session is anonymous and its changes are not
-    /// kept, as with [`Moved`](Refusal::Moved); only a [login](super::Session::login) is saved.
+    /// An ID from before a login or a renewal by another request, a moment ago. The client has been
+    /// sent another cookie.
     ///
-    /// The response leaves the cookie alone that the application set, and removes cookies of the
-    /// name from the other scopes that the request's cookies can have: each domain that the host
-    /// is in, and each beginning of the path. So the next request has the client's own session.
-    /// At most 3 KiB of a response's head are removals; where there are more scopes, it takes a
-    /// few responses. Under a name with the prefix `__Host-`, which no other host can set,
-    /// nothing is removed before a login.
+    /// The session is anonymous, or read-only within a
+    /// [`renewal_grace`](super::ServerOptions::renewal_grace). Its changes are not kept. The
+    /// response sets and removes no cookie, so a late request never replaces the good one. Only a
+    /// [login](super::Session::login) is saved.
+    Moved,
+    /// Valid cookies of two sessions arrived, and either may be the client's: another host of the
+    /// domain may have planted one. The session is anonymous, and its changes are not kept, as with
+    /// [`Moved`](Refusal::Moved). Only a [login](super::Session::login) is saved.
+    ///
+    /// The response leaves the cookie that the application set. It removes cookies of the name from
+    /// all other scopes that the request's cookies can have: each domain that contains the host,
+    /// and each beginning of the path. The next request then has the client's own session. A
+    /// response has at most 3 KiB of removals. If there are more scopes, it takes a few responses.
+    /// If the name has the prefix `__Host-`, no other host can set it, and nothing is removed
+    /// before a login.
     Ambiguous,
-    /// More cookies came than are looked at: over 8 of the name, or over 4,096 or 1 MiB in all.
-    /// As [`Ambiguous`](Refusal::Ambiguous).
+    /// More cookies arrived than are read: over 8 of the name, or over 4,096 or 1 MiB in all. The
+    /// request is treated as with [`Ambiguous`](Refusal::Ambiguous).
     TooMany,
 }
 
 impl Refusal {
-    /// True if another host may have planted one of the cookies.
+    /// Returns true if another host may have planted one of the cookies.
     pub(super) fn may_be_planted(self) -> bool {
         matches!(self, Refusal::Ambiguous | Refusal::TooMany)
     }
 
-    /// True if the client may have a good cookie that the request does not know.
+    /// Returns true if the client may have a good cookie that was not in the request.
     pub(super) fn leaves_cookie(self) -> bool {
         self == Refusal::Moved || self.may_be_planted()
     }
 
-    /// Why the codec refused the cookie.
+    /// Converts a codec's error to the refusal of a cookie.
     ///
     /// # Errors
-    /// Unavailable, if it is the system that failed.
+    /// Returns an unavailable error if the system failed.
     pub(super) fn of_codec(error: codec::Error) -> Result<Self, Error> {
         match () {
             () if !error.is_decode() => {

@@ -1,20 +1,20 @@
-//! [`RequestUrl`]: the host and the path that a browser sent a request to, and the scopes that
-//! the cookies of the request may have.
+//! [`RequestUrl`]: the host and the path of a browser's request, and the scopes that the cookies of
+//! the request may have.
 //!
-//! Sources: RFC 6265, sections 5.1.3 (domain-match) and 5.1.4 (path-match). Which of these
-//! cookies are removed is `foreign_cookies.rs`'s business.
+//! Sources: RFC 6265, sections 5.1.3 (domain-match) and 5.1.4 (path-match). `foreign_cookies.rs`
+//! decides which of these cookies are removed.
 
-/// Browsers ignore a Path attribute that is longer.
+/// The longest Path attribute that browsers accept.
 const LONGEST_PATH: usize = 1024;
-/// No host name is longer.
+/// The longest host name.
 const LONGEST_HOST: usize = 253;
 
-/// The host and the path of a request. Either part may be anything: it comes from the network.
+/// The host and the path of a request. Both come from the network and can be any text.
 #[derive(Clone, Debug)]
 pub(super) struct RequestUrl {
     host: Vec<u8>,
-    /// With a slash at its end, so that it begins with each path that a cookie of the request
-    /// can have. A slash that was not there costs nothing: programs in between may have
+    /// The path ends with a slash, so that it begins with each path that a cookie of the request
+    /// can have. An added slash does no harm: a program between the browser and this one may have
     /// removed it.
     path: String,
 }
@@ -28,10 +28,11 @@ impl RequestUrl {
         }
     }
 
-    /// Returns the name of the host without its port, or `None` if it is an address or no name.
+    /// Returns the name of the host without its port, or `None` if the host is an address or not a
+    /// name.
     ///
-    /// Only names that can stand in a Set-Cookie as they are count. An underscore is in no host
-    /// name of the RFCs, and browsers take it.
+    /// Only names that a Set-Cookie can contain unchanged are returned. RFCs allow no underscore in
+    /// a host name, but browsers accept it.
     pub(super) fn host_name(&self) -> Option<&str> {
         let host = std::str::from_utf8(&self.host).ok()?;
         let (name, port) = host.split_once(':').unwrap_or((host, ""));
@@ -48,7 +49,8 @@ impl RequestUrl {
     }
 
     /// Returns the Domain attributes that cookies of the host can have: `None` for the host alone,
-    /// then the host and each domain that it is in. A single label is a public suffix, and left out.
+    /// then the host, and each domain that contains it. A single label is a public suffix, and is
+    /// left out.
     pub(super) fn domains(&self) -> Vec<Option<&str>> {
         let name = self.host_name().unwrap_or_default();
         let ends = name.match_indices('.').map(|(dot, _)| dot + 1);
@@ -61,7 +63,7 @@ impl RequestUrl {
     /// Returns the Path attributes that cookies of the request can have, the longest first: each
     /// beginning of the path that ends with a slash or before one.
     ///
-    /// Paths that no attribute can hold are left out.
+    /// Paths that no attribute can contain are left out.
     pub(super) fn paths(&self) -> Vec<&str> {
         let is_fine = |byte: u8| matches!(byte, 0x21..=0x7e) && byte != b';';
         let fine = self.path.bytes().take_while(|byte| is_fine(*byte)).count();
@@ -74,7 +76,8 @@ impl RequestUrl {
         let ends = slashes.flat_map(|slash| [slash, slash + 1]);
         let mut paths: Vec<&str> = ends.filter_map(|end| readable.get(..end)).collect();
         paths.retain(|path| (1..=LONGEST_PATH).contains(&path.len()));
-        // Of two slashes in a row, one ends where the other begins.
+        // If two slashes follow each other, one path ends after the first and one before the
+        // second. They are the same.
         paths.dedup();
         paths.reverse();
         paths

@@ -1,23 +1,23 @@
-//! [`Session::room_left`]: how much more fits in a session that lives in its cookie.
+//! [`Session::room_left`]: the remaining space in a session that is in its cookie.
 
 use crate::codec::{Codec, UnixTime};
 
 use super::{Error, Session};
 
-/// What seals so many bytes has no limit that a session meets.
+/// A codec that seals so many bytes has no limit that a session reaches.
 const UNLIMITED: usize = 1 << 20;
 
 impl Session {
-    /// How many bytes the session's values, as they are serialized, may still grow by until its
-    /// cookie is too long and cannot be saved: to be asked before work is done whose result would
-    /// not fit. Zero, if it is full or too large already. None, if no cookie limits it: the
-    /// session lives in a server, whose limit is another, or the codec has no `max_length`.
+    /// Returns the number of bytes by which the session's serialized values may grow until its
+    /// cookie is too long and cannot be saved. Call it before work with a result that may not fit.
     ///
-    /// A value takes its serialized bytes, those of its key, and what the serializer writes
-    /// around both: for basic values under gob some 20 bytes with the name of the type, for
-    /// structs their definition once, under JSON quotes and a comma. With
-    /// [`epochs`](super::CookieStore::epochs) the longest epoch is allowed for until the session
-    /// has one, so that a little more may fit than is said.
+    /// Returns zero if the session is full or already too large. Returns `None` if no cookie limits
+    /// the session: it is in a server, which has another limit, or the codec has no `max_length`.
+    ///
+    /// A value takes its serialized bytes, those of its key, and what the serializer writes around
+    /// both: for basic values under gob some 20 bytes with the name of the type, for structs their
+    /// definition once, under JSON quotes and a comma. With [`epochs`](super::CookieStore::epochs),
+    /// space for the longest epoch is reserved until the session has one. So a little more may fit.
     ///
     /// ```
     /// # use silverback::session::{Error, Session};
@@ -48,14 +48,16 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// [Unavailable](Error::is_unavailable), if the codec fails; usage, if it can seal nothing.
+    /// Returns an [unavailable](Error::is_unavailable) error if the codec fails, and a usage error
+    /// if the codec can seal nothing.
     pub fn room_left(&self) -> Result<Option<usize>, Error> {
         let content = self.state().content.clone();
         self.0.store.room_left(&content)
     }
 }
 
-/// How many bytes a codec seals at most under `name`; none, if there is no limit.
+/// Returns the maximum number of bytes that a codec seals under `name`, or `None` if there is no
+/// limit.
 pub(super) fn longest_payload(
     codec: &dyn Codec,
     name: &str,
@@ -75,7 +77,7 @@ pub(super) fn longest_payload(
     if fits(UNLIMITED)? {
         return Ok(None);
     }
-    // What is too long is refused before any work is done.
+    // The codec refuses a text that is too long before it does any work.
     let (mut longest, mut too_long) = (0, UNLIMITED);
     while too_long - longest > 1 {
         let middle = longest.midpoint(too_long);

@@ -1,5 +1,5 @@
-//! How a [`Session`] is saved: its tasks one at a time, and where it lives in a server, to the end
-//! once a write has begun, even if the request is dropped.
+//! Saves a [`Session`], one save at a time. If the session is in a server, a write that has begun
+//! is finished even if the request is dropped.
 
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
@@ -13,15 +13,15 @@ use super::state::{Came, Outgoing, Saving, Task, Work};
 use super::store::Store;
 use super::{Error, Refusal, Session};
 
-/// The right to save a session, which one has at a time.
+/// The right to save a session. Only one task has it at a time.
 pub(super) struct Turn(#[expect(dead_code)] tokio::sync::OwnedMutexGuard<()>);
 
-/// Runs a save in a task of its own, where the store and the runtime have such. If the caller is
-/// dropped, the save's token is cancelled: a save that waits is then not done, and one that has
-/// begun is finished.
+/// Runs a save in a task of its own, if the store and the runtime support it. If the caller is
+/// dropped, the save's token is cancelled: a save that still waits is abandoned, and a write that
+/// has begun is finished.
 ///
 /// # Errors
-/// The task panicked, or the runtime ended.
+/// Returns an error if the task panicked or the runtime ended.
 pub(super) async fn run_to_its_end<T, F>(
     store: &dyn Store,
     save: impl FnOnce(CancellationToken) -> F,
@@ -40,42 +40,46 @@ where
 }
 
 impl Session {
-    /// Saves the session now, where the response is long in coming or something must not
-    /// happen unless the session was saved. The cookie still travels with the response's
-    /// head, and later changes are saved before that leaves. If the response is an error
-    /// of a session's in the end, the cookie does not reach the client.
+    /// Saves the session now. Use it if the response takes long, or if something must happen only
+    /// after the session was saved.
     ///
-    /// Without it the session is saved by itself. Where it lives in a server and the request is
-    /// dropped, a write that has begun is finished; a save that waits for other requests is not
-    /// done.
+    /// Without this call, the session is saved once before the response's head leaves. With it, the
+    /// cookie still travels in that head, and later changes are saved before it leaves. If a
+    /// session cannot be saved then and the response is an error, the cookie does not reach the
+    /// client.
+    ///
+    /// If the session is in a server and the request is dropped, a write that has begun is
+    /// finished. A save that still waits for other requests is abandoned.
     ///
     /// # Errors
-    /// [Too large](Error::is_too_large), with both figures;
-    /// [unavailable](Error::is_unavailable), and then perhaps of
-    /// [unknown outcome](Error::is_outcome_unknown) or [overloaded](Error::is_overloaded);
-    /// [gone](Error::is_gone);
-    /// [conflict](Error::is_conflict); [closed](Error::is_closed); usage, for values
-    /// the codec's serializer cannot hold, or a host that
-    /// [`insecure_http`](super::CookieOptions::insecure_http) is not for.
+    /// Returns one of these errors:
+    /// - [too large](Error::is_too_large), with the size and the limit;
+    /// - [unavailable](Error::is_unavailable), which may also be of [unknown
+    ///   outcome](Error::is_outcome_unknown) or [overloaded](Error::is_overloaded);
+    /// - [gone](Error::is_gone);
+    /// - [conflict](Error::is_conflict);
+    /// - [closed](Error::is_closed);
+    /// - usage, if the codec's serializer cannot hold a value, or if
+    ///   [`insecure_http`](super::CookieOptions::insecure_http) does not allow the host.
     #[doc(alias = "Save")]
     pub async fn save(&self) -> Result<(), Error> {
         self.state().check_not_closed()?;
         self.commit().await
     }
 
-    /// Does what there is to do.
+    /// Saves or ends the session if that is needed.
     pub(super) async fn commit(&self) -> Result<(), Error> {
         let turn = self.turn().await;
         self.commit_in(turn, None).await
     }
 
-    /// Waits for whoever saves this session at the moment.
+    /// Waits for the task that saves this session at the moment.
     pub(super) async fn turn(&self) -> Turn {
         Turn(self.0.turn.clone().lock_owned().await)
     }
 
-    /// Does what there is to do. A write that has begun is finished, even if the caller is dropped.
-    /// What is to be undone is undone unless it was saved.
+    /// Saves or ends the session if that is needed. A write that has begun is finished, even if the
+    /// caller is dropped. If the session is not saved, `undo` undoes its change.
     pub(super) async fn commit_in(&self, turn: Turn, undo: Option<Undo>) -> Result<(), Error> {
         let setup = self.setup();
         let now = setup.now();
@@ -113,7 +117,7 @@ impl Session {
             Task::Nothing => Ok(()),
             Task::End(kept) => {
                 let by_us = self.0.store.end(&kept).await?;
-                // Or with all others of its owner.
+                // It may have ended together with all other sessions of its owner.
                 let with_all = kept
                     .login
                     .as_ref()
@@ -166,7 +170,7 @@ impl Session {
                 ));
             }
             Some(text) => {
-                // As others have left it, if they have saved it too.
+                // If other requests have saved the session too, this includes their changes.
                 let content = saved.merged.as_ref().unwrap_or(&saving.save.content);
                 let max_age = setup.cookie_life.max_age(&content.metadata, now);
                 Some(setup.cookie.set(text, max_age))
@@ -177,24 +181,25 @@ impl Session {
         Ok(())
     }
 
-    /// Takes no more changes, from now on.
+    /// Refuses all changes from now on.
     pub(super) fn close(&self) {
         self.state().close();
     }
 
-    /// Whether the response may leave though what was done to the session is not saved,
-    /// because it is gone.
+    /// Returns whether the response may leave although the session is gone and its changes were not
+    /// saved.
     pub(super) fn may_be_lost(&self) -> bool {
         !self.setup().fails_when_gone && !self.state().owes_an_end()
     }
 
-    /// True if the client may have a good cookie that this request does not know.
+    /// Returns true if the client may have a good cookie that was not in the request.
     pub(super) fn leaves_cookie(&self) -> bool {
         self.state().leaves_cookie()
     }
 
-    /// Appends the removals of cookies that another host may have planted, if there may be any,
-    /// to the Set-Cookies of a response that sets the session's own cookie or does not.
+    /// Appends the removals of cookies that another host may have planted, if there may be any, to
+    /// the response's Set-Cookies. `sets_own` is true if the response also sets the session's own
+    /// cookie.
     pub(super) fn remove_foreign(
         &self,
         foreign: &mut ForeignCookies<'_>,
@@ -207,8 +212,8 @@ impl Session {
         }
     }
 
-    /// Appends the Set-Cookies that the response is to carry for this session. Removals come
-    /// first: where a host and its domain have one cookie, the later field counts.
+    /// Appends this session's Set-Cookies to the response's. Removals come first: if a host and its
+    /// domain share one cookie, the later field counts.
     pub(super) fn set_cookies_into(&self, foreign: &mut ForeignCookies<'_>, all: &mut Vec<String>) {
         let cookie = &self.setup().cookie;
         let (came, outgoing) = {
@@ -220,7 +225,7 @@ impl Session {
         match outgoing {
             Outgoing::Cookie(set_cookie) => {
                 if came != Came::Nothing {
-                    // Which scope the client's cookie has, no request says.
+                    // A request does not show the scope of its cookie.
                     all.extend(cookie.former_removals().cloned());
                 }
                 all.push(set_cookie);

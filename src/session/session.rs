@@ -1,4 +1,4 @@
-//! [`Session`]: the handle that a request's handler holds.
+//! [`Session`]: the handle of a request's session.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,11 +18,11 @@ use super::store::{Setup, Store};
 use super::values::{TypedDraft, read};
 use super::{Error, Refusal, Values};
 
-/// A request's session: typed values under string keys, flashes, and who is logged in.
+/// A request's session: typed values under string keys, flashes, and the login.
 ///
-/// It is a handle: clones, and all handles of that name in one request, are the same
-/// session. It is saved once, before the response's head leaves, and only if something
-/// was written; after that, changes are refused as [closed](Error::is_closed).
+/// It is a handle. Its clones, and all handles of that name in one request, are the same session.
+/// The session is saved once, before the response's head leaves, and only if something was written.
+/// After that, changes are refused as [closed](Error::is_closed).
 ///
 /// ```
 /// # use silverback::session::{Error, Session};
@@ -48,9 +48,9 @@ pub struct Session(pub(super) Arc<Shared>);
 pub(super) struct Shared {
     pub(super) store: Arc<dyn Store>,
     pub(super) is_loopback: bool,
-    /// Never held across an await, nor while code of the user's runs.
+    /// Never locked across an await, nor while code of the application runs.
     state: Mutex<State>,
-    /// Whoever saves: one at a time, so that none overtakes another.
+    /// Held while the session is saved. Saves run one at a time, so that no save overtakes another.
     pub(super) turn: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -65,7 +65,7 @@ impl Session {
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing of the user's runs under the lock, so nobody panics there.
+        // No code of the application runs under the lock, so nothing can panic there.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -74,11 +74,11 @@ impl Session {
     }
 }
 
-/// How often a change is tried while others change the session at the same time.
+/// The maximum number of attempts to apply a change while other tasks change the session.
 const MOST_ATTEMPTS: usize = 10_000;
 
-/// Takes a change back when it is dropped: also where whoever waits for it to be saved
-/// waits no more.
+/// Undoes a change when it is dropped. This includes the case that the caller of the save is
+/// dropped.
 pub(super) struct Undo {
     session: Session,
     version: u64,
@@ -86,7 +86,7 @@ pub(super) struct Undo {
 }
 
 impl Undo {
-    /// The change stays.
+    /// Keeps the change.
     pub(super) fn no_more(mut self) {
         self.before = None;
     }
@@ -100,7 +100,7 @@ impl Drop for Undo {
     }
 }
 
-/// The value under `key` after `change`, to be put there and as it is.
+/// Returns the value under `key` after `change`: as a draft to store, and as a `T`.
 fn updated<T: Serialize + DeserializeOwned + Default>(
     key: &str,
     there: Option<&Interface>,
@@ -117,19 +117,20 @@ fn updated<T: Serialize + DeserializeOwned + Default>(
 
 /// Values.
 impl Session {
-    /// The value under `key`; none if there is none.
+    /// Returns the value under `key`, or `None` if there is no value.
     ///
     /// # Errors
-    /// [Wrong type](Error::is_wrong_type), if it is no `T`.
+    /// Returns a [wrong type](Error::is_wrong_type) error if the value is not a `T`.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         self.values().get(key)
     }
 
-    /// The value under `key`; what is no `T` is removed, and the answer is `None`: for what
-    /// an earlier version of the program left behind. See [`Values::get_or_remove`].
+    /// Returns the value under `key`. If the value is not a `T`, removes it and returns `None`. Use
+    /// it for values that an earlier version of the program left behind. See
+    /// [`Values::get_or_remove`].
     ///
     /// # Errors
-    /// [Closed](Error::is_closed), if there is something to remove.
+    /// Returns a [closed](Error::is_closed) error if there is a value to remove.
     pub fn get_or_remove<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         let is_wrong = |values: &Values| match values.get::<T>(key) {
             Err(error) => error.is_wrong_type(),
@@ -149,11 +150,11 @@ impl Session {
         self.get(key)
     }
 
-    /// Puts `value` under `key`, in place of what was there, whose Go type stays if the value
-    /// fits it: see [`Values::insert`].
+    /// Stores `value` under `key`, and replaces the old value. The Go type of the old value stays
+    /// if the new value fits it: see [`Values::insert`].
     ///
     /// # Errors
-    /// As [`Values::insert`], and [closed](Error::is_closed).
+    /// Returns the errors of [`Values::insert`], and a [closed](Error::is_closed) error.
     pub fn insert<T: Serialize>(&self, key: &str, value: T) -> Result<(), Error> {
         let value = TypedDraft::of(&self.setup().model, key, &value)?;
         let key = key.to_owned();
@@ -161,36 +162,35 @@ impl Session {
             .change(move |content| content.values.put(&key, &value, false))
     }
 
-    /// Puts a value of just this Go type under `key`: see [`Values::insert_gob`].
+    /// Stores a value of exactly this Go type under `key`: see [`Values::insert_gob`].
     ///
     /// # Errors
-    /// As [`Values::insert_gob`], and [closed](Error::is_closed).
+    /// Returns the errors of [`Values::insert_gob`], and a [closed](Error::is_closed) error.
     pub fn insert_gob(&self, key: &str, value: impl Into<Interface>) -> Result<(), Error> {
         let (key, value) = (key.to_owned(), value.into());
         self.state()
             .change(move |content| content.values.insert_gob(&key, value.clone()))
     }
 
-    /// Removes what is under `key`, and says whether there was anything. Removing nothing
-    /// is no change.
+    /// Removes the value under `key`, and returns whether there was one. If there was no value, the
+    /// session is not changed.
     ///
     /// # Errors
-    /// [Closed](Error::is_closed).
+    /// Returns a [closed](Error::is_closed) error if the session takes no more changes.
     pub fn remove(&self, key: &str) -> Result<bool, Error> {
         self.state().remove(key)
     }
 
-    /// Changes the value under `key`, from its default if there is none, and answers with
-    /// what it is now.
+    /// Changes the value under `key`, or its default if there is no value. Returns the new value.
     ///
-    /// The Go type of the value stays if the new one fits it, as in
-    /// [`insert`](Session::insert); of a Go struct, the fields that `T` does not have stay too.
+    /// The Go type of the value stays if the new value fits it, as in [`insert`](Session::insert).
+    /// If the value is a Go struct, the fields that `T` does not have stay too.
     ///
-    /// The change may run again on a fresher value, where another task or request has
-    /// changed the session: it must do nothing else.
+    /// `change` may run again on a newer value if another task or request has changed the session.
+    /// It must have no side effects.
     ///
     /// # Errors
-    /// As [`get`](Session::get) and [`insert`](Session::insert).
+    /// Returns the errors of [`get`](Session::get) and [`insert`](Session::insert).
     pub fn update<T>(
         &self,
         key: &str,
@@ -221,14 +221,16 @@ impl Session {
         )
     }
 
-    /// Changes several values at once, and saves them now. What `change` returns is
-    /// returned. If it fails, or the session cannot be saved, nothing is changed, unless
-    /// another task has changed the session after; nor if nobody waits for it any more,
-    /// unless it is being saved in a server already. It may run again, as in
-    /// [`update`](Session::update); what it returned the last time counts.
+    /// Applies `change` to several values at once, saves the session now, and returns the result of
+    /// `change`.
+    ///
+    /// If either fails, the change is undone, unless another task has changed the session since. If
+    /// the future is dropped, the change is undone too, unless the session is already being saved
+    /// in a server. `change` may run again, as in [`update`](Session::update). The result of its
+    /// last run counts.
     ///
     /// # Errors
-    /// Those of `change`, and of [`save`](Session::save).
+    /// Returns the errors of `change`, and of [`save`](Session::save).
     pub async fn transact<R: Send + 'static>(
         &self,
         change: impl Fn(&mut Values) -> Result<R, Error> + Send + Sync + 'static,
@@ -247,8 +249,8 @@ impl Session {
         answer.ok_or_else(|| Error::unavailable("the change was never made"))
     }
 
-    /// Makes a change on a copy, and takes it over unless the session has changed since; to
-    /// be undone unless it is said otherwise.
+    /// Applies a change to a copy, and takes the copy over unless the session has changed since.
+    /// The change is undone when the returned [`Undo`] is dropped.
     fn change_for_now(&self, change: Change) -> Result<Undo, Error> {
         self.attempt(
             |state| state.content.clone(),
@@ -272,8 +274,8 @@ impl Session {
         )
     }
 
-    /// Looks at the session, runs the user's code on what was seen, without the lock, and
-    /// applies what came of it, unless the session has changed since: then once more.
+    /// Reads the session with `look`, runs the application's code on the result without the lock,
+    /// and applies the outcome. If the session has changed since, it starts again.
     fn attempt<Seen, Changed, R>(
         &self,
         look: impl Fn(&State) -> Seen,
@@ -297,28 +299,28 @@ impl Session {
         ))
     }
 
-    /// Whether there is anything under `key`.
+    /// Returns whether there is a value under `key`.
     #[must_use]
     pub fn contains(&self, key: &str) -> bool {
         self.state().content.values.contains(key)
     }
 
-    /// The string keys.
+    /// Returns the string keys.
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
         self.values().keys().map(str::to_owned).collect()
     }
 
-    /// All values, as they are now.
+    /// Returns all values as they are now.
     #[must_use]
     pub fn values(&self) -> Values {
         self.state().content.values.clone()
     }
 
-    /// Removes all values. Who is logged in stays so.
+    /// Removes all values. The login stays.
     ///
     /// # Errors
-    /// [Closed](Error::is_closed).
+    /// Returns a [closed](Error::is_closed) error if the session takes no more changes.
     pub fn clear(&self) -> Result<(), Error> {
         let mut state = self.state();
         state.check_open()?;
@@ -331,20 +333,20 @@ impl Session {
         }
     }
 
-    /// Adds a message that is kept until it is read once, under gorilla's key `_flash`.
+    /// Adds a message under gorilla's key `_flash`. The message is kept until it is read once.
     ///
     /// # Errors
-    /// As [`insert`](Session::insert), and [wrong type](Error::is_wrong_type) if something
-    /// else is under that key.
+    /// Returns the errors of [`insert`](Session::insert), and a [wrong type](Error::is_wrong_type)
+    /// error if the value under that key is not a list of messages.
     #[doc(alias = "AddFlash")]
     pub fn add_flash<T: Serialize>(&self, flash: T) -> Result<(), Error> {
         self.add_flash_to(FLASHES, flash)
     }
 
-    /// [`add_flash`](Session::add_flash) under a key of your own.
+    /// Adds a message as [`add_flash`](Session::add_flash) does, but under a key of your own.
     ///
     /// # Errors
-    /// As [`add_flash`](Session::add_flash).
+    /// Returns the errors of [`add_flash`](Session::add_flash).
     pub fn add_flash_to<T: Serialize>(&self, key: &str, flash: T) -> Result<(), Error> {
         let flash = TypedDraft::of(&self.setup().model, key, &flash)?;
         let key = key.to_owned();
@@ -352,25 +354,25 @@ impl Session {
             .change(move |content| content.values.add_flash(&key, &flash))
     }
 
-    /// Takes the messages under gorilla's key `_flash` that are a `T`, oldest first: the next
-    /// call has none. Taking none is no change.
+    /// Takes the messages of type `T` under gorilla's key `_flash`, the oldest first. The next call
+    /// does not return them again. If there are no such messages, the session is not changed.
     ///
-    /// Messages of other types stay for a caller that knows their type, so that one that an
-    /// earlier version of the program left behind stops no page; [`remove`](Session::remove)
-    /// drops them all. (gorilla's `Flashes` takes all, whatever their types.)
+    /// Messages of other types stay for a caller that knows their type. So a message that an
+    /// earlier version of the program left behind breaks no page. [`remove`](Session::remove) drops
+    /// all messages. (gorilla's `Flashes` takes all messages, whatever their types.)
     ///
     /// # Errors
-    /// [Closed](Error::is_closed), if there are any; [wrong type](Error::is_wrong_type) if
-    /// under the key is no list of messages.
+    /// Returns a [closed](Error::is_closed) error if there are any messages, and a [wrong
+    /// type](Error::is_wrong_type) error if the value under the key is not a list of messages.
     #[doc(alias = "Flashes")]
     pub fn flashes<T: DeserializeOwned>(&self) -> Result<Vec<T>, Error> {
         self.flashes_from(FLASHES)
     }
 
-    /// [`flashes`](Session::flashes) under a key of your own.
+    /// Takes messages as [`flashes`](Session::flashes) does, but under a key of your own.
     ///
     /// # Errors
-    /// As [`flashes`](Session::flashes).
+    /// Returns the errors of [`flashes`](Session::flashes).
     pub fn flashes_from<T: DeserializeOwned>(&self, key: &str) -> Result<Vec<T>, Error> {
         if !self.contains(key) {
             return Ok(Vec::new());
@@ -389,18 +391,19 @@ impl Session {
     }
 }
 
-/// Who is logged in, and for how long.
+/// Login, ID and limits.
 impl Session {
-    /// The session's name, which is its cookie's.
+    /// Returns the session's name, which is also its cookie's name.
     #[must_use]
     pub fn name(&self) -> &str {
         self.0.store.name()
     }
 
-    /// What the session is called where it is kept, for logs and lists: it tells two sessions
-    /// apart, and nobody can open one with it. None for a session that lives in its cookie,
-    /// or was never saved; another after a [login](Session::login) or
-    /// [renewal](Session::renew) was saved.
+    /// Returns a public name of the session where it is stored, for logs and lists. The name
+    /// identifies the session, and cannot be used to open it.
+    ///
+    /// Returns `None` for a session in its cookie, and for a session that was never saved. After a
+    /// [login](Session::login) or [renewal](Session::renew) was saved, the ID is another one.
     #[must_use]
     #[doc(alias = "ID")]
     pub fn id(&self) -> Option<String> {
@@ -408,72 +411,73 @@ impl Session {
         self.0.store.name_of(&kept.key)
     }
 
-    /// Whether the request brought no session that could be taken, so that this one
-    /// began with it.
+    /// Returns whether the session began with this request, because no cookie of the request opened
+    /// one.
     #[must_use]
     #[doc(alias = "IsNew")]
     pub fn is_new(&self) -> bool {
         self.state().is_new()
     }
 
-    /// Why the cookie that came with the request was refused, if one was.
+    /// Returns the reason why the request's cookie was refused, if it was refused.
     #[must_use]
     pub fn refusal(&self) -> Option<Refusal> {
         self.state().refusal()
     }
 
-    /// Logs `owner` in: a new session, whose limits count from now. What an anonymous
-    /// session brought is dropped, so that nobody can plant values in somebody else's
-    /// session; [`login_keeping_values`](Session::login_keeping_values) keeps it.
+    /// Logs `owner` in. This begins a new session, and its limits count from now.
     ///
-    /// It is not [remembered](Session::remember) unless you say so afterwards. This is the
-    /// one thing that may follow [`destroy`](Session::destroy).
+    /// The values of the old session are dropped, so that no attacker can plant values in another
+    /// person's session. [`login_keeping_values`](Session::login_keeping_values) keeps them.
+    ///
+    /// The new session is not [remembered](Session::remember) unless you call that method
+    /// afterwards. A login is the only call that may follow [`destroy`](Session::destroy).
     ///
     /// # Errors
-    /// [Closed](Error::is_closed); usage, for a name that is empty or over
-    /// [512 bytes](crate::backend::Owner::LONGEST_NAME): a user's ID is short.
+    /// Returns a [closed](Error::is_closed) error, and a usage error if the name is empty or longer
+    /// than [512 bytes](crate::backend::Owner::LONGEST_NAME). Use a short name, such as a user ID.
     pub fn login(&self, owner: impl Into<String>) -> Result<(), Error> {
         let (owner, now) = (owner.into(), self.setup().now());
         let lifetime = &self.setup().lifetime;
         self.state().login(owner, false, lifetime, now)
     }
 
-    /// [`login`](Session::login), and the values stay: a cart filled before. Keep in mind
-    /// who may have put them there.
+    /// Logs `owner` in as [`login`](Session::login) does, and keeps the values: for example a cart
+    /// that was filled before. Note that another person may have put them there.
     ///
     /// # Errors
-    /// As [`login`](Session::login).
+    /// Returns the errors of [`login`](Session::login).
     pub fn login_keeping_values(&self, owner: impl Into<String>) -> Result<(), Error> {
         let (owner, now) = (owner.into(), self.setup().now());
         let lifetime = &self.setup().lifetime;
         self.state().login(owner, true, lifetime, now)
     }
 
-    /// Logs the owner out: the session's values are gone, and its cookie is removed if the
-    /// client has one. What is written after that, such as a farewell flash (or a renewal,
-    /// or a deadline), is in a new session, whose cookie then takes the place of the old.
+    /// Logs the owner out. The session's values are dropped, and its cookie is removed if the
+    /// client has one. Any change after that, such as a farewell flash, a renewal or a deadline,
+    /// begins a new session. The new session's cookie then replaces the old one.
     ///
-    /// If the request's cookies are [ambiguous](Refusal::Ambiguous), nothing says which session
-    /// is to end: saving is then a [gone](Error::is_gone) error, and the client logs out again.
+    /// If the request's cookies are [ambiguous](Refusal::Ambiguous), the session to end is unknown.
+    /// Saving then returns a [gone](Error::is_gone) error, and the client must log out again.
     ///
     /// # Errors
-    /// [Closed](Error::is_closed).
+    /// Returns a [closed](Error::is_closed) error if the session takes no more changes.
     pub fn logout(&self) -> Result<(), Error> {
         let now = self.setup().now();
         self.state().logout(&self.setup().lifetime, now)
     }
 
-    /// Ends the session as [`logout`](Session::logout) does, and takes no more changes: for
-    /// when nothing must follow. Only a [`login`](Session::login) may.
+    /// Ends the session as [`logout`](Session::logout) does, and refuses all further changes. Only
+    /// a [`login`](Session::login) may follow.
     ///
     /// # Errors
-    /// [Closed](Error::is_closed).
+    /// Returns a [closed](Error::is_closed) error if the session takes no more changes.
     pub fn destroy(&self) -> Result<(), Error> {
         let now = self.setup().now();
         self.state().destroy(&self.setup().lifetime, now)
     }
 
-    /// Who is logged in.
+    /// Returns the owner who is logged in, or `None` without a login.
     #[must_use]
     pub fn owner(&self) -> Option<String> {
         let state = self.state();
@@ -485,18 +489,19 @@ impl Session {
             .map(|login| login.owner.clone())
     }
 
-    /// When the owner logged in.
+    /// Returns the time of the login, or `None` without a login.
     #[must_use]
     pub fn authenticated_at(&self) -> Option<UnixTime> {
         let state = self.state();
         state.content.metadata.login.as_ref().map(|login| login.at)
     }
 
-    /// Wants a login not longer ago than `age`: before a password is changed, or money is
-    /// sent.
+    /// Requires a login that is not older than `age`. Use it before a password is changed, or money
+    /// is sent.
     ///
     /// # Errors
-    /// [Not fresh](Error::is_not_fresh), if it is, or nobody is logged in.
+    /// Returns a [not fresh](Error::is_not_fresh) error if the login is older, or if there is no
+    /// login.
     pub fn require_fresh(&self, age: Duration) -> Result<(), Error> {
         let now = self.setup().now();
         match self.authenticated_at() {
@@ -505,36 +510,41 @@ impl Session {
         }
     }
 
-    /// A new ID and cookie for the same session, values and limits: after a change of
-    /// rights. From the moment the new one is good, the old one is not; but where sessions
-    /// live in cookies the old one stays good ([`CookieStore`](super::CookieStore) says why).
+    /// Gives the session a new ID and a new cookie, and keeps its values and limits. Use it after a
+    /// change of rights.
+    ///
+    /// As soon as the new ID is valid, the old one is not. If the session is in its cookie, the old
+    /// cookie stays valid ([`CookieStore`](super::CookieStore) explains why).
     ///
     /// # Errors
-    /// [Closed](Error::is_closed).
+    /// Returns a [closed](Error::is_closed) error if the session takes no more changes.
     pub fn renew(&self) -> Result<(), Error> {
         self.state().renew()
     }
 
-    /// Ends all other sessions of the owner when this one is saved; and with
-    /// [`logout`](Session::logout) or [`destroy`](Session::destroy) after it, all of them.
+    /// Ends all other sessions of the owner when this one is saved. If [`logout`](Session::logout)
+    /// or [`destroy`](Session::destroy) follows, it ends all sessions of the owner.
     ///
-    /// Where the session lives in its cookie the response must reach the client: the cookie it
-    /// has is of the sessions that end. Stores that share a backend share its owners.
+    /// If the session is in its cookie, the response must reach the client, because the client's
+    /// old cookie belongs to the sessions that end. Stores that share a backend share its owners.
     ///
     /// # Errors
-    /// [Closed](Error::is_closed); usage, if nobody is logged in; and, when it is saved, usage
-    /// for a cookie store without [`epochs`](super::CookieStore::epochs) or a backend that knows
-    /// no owners.
+    /// Returns a [closed](Error::is_closed) error, and a usage error if there is no login. Saving
+    /// the session returns a usage error if a cookie store has no
+    /// [`epochs`](super::CookieStore::epochs), or if the backend has no owners.
     pub fn destroy_others(&self) -> Result<(), Error> {
         self.state().destroy_others()
     }
 
-    /// Keeps the cookie when the browser closes, and applies the lifetime's [remembered
-    /// limits](super::Lifetime::remember_me); or, if false, neither. The limits count from the
-    /// beginning of the session, so a session that is remembered no longer may end at once.
+    /// Sets whether the session is remembered. If it is, the cookie is kept when the browser
+    /// closes, and the lifetime's [remembered limits](super::Lifetime::remember_me) apply.
+    ///
+    /// The limits count from the beginning of the session. So a session that is no longer
+    /// remembered may end at once.
     ///
     /// # Errors
-    /// [Closed](Error::is_closed); usage, to remember with a lifetime [without remembered
+    /// Returns a [closed](Error::is_closed) error, and a usage error if a session is to be
+    /// remembered and the lifetime has [no remembered
     /// limits](super::Lifetime::without_remember_me).
     pub fn remember(&self, remembered: bool) -> Result<(), Error> {
         let lifetime = &self.setup().lifetime;
@@ -547,24 +557,26 @@ impl Session {
         self.state().remember(remembered, lifetime)
     }
 
-    /// Whether the session is [remembered](Session::remember).
+    /// Returns whether the session is [remembered](Session::remember).
     #[must_use]
     pub fn is_remembered(&self) -> bool {
         self.state().content.metadata.remembered
     }
 
-    /// When the session will have been idle for too long, if no request uses it until then;
-    /// none, if the lifetime has no idle limit. Use is noted to a tenth of the limit.
+    /// Returns the time at which the session becomes idle for too long if no request uses it until
+    /// then. Returns `None` if the lifetime has no idle limit. The last use is known to a tenth of
+    /// the limit.
     #[must_use]
     pub fn idle_at(&self) -> Option<UnixTime> {
         let lifetime = &self.setup().lifetime;
         self.state().content.metadata.idle_at(lifetime)
     }
 
-    /// Makes this request no use of the session: it does not count against the idle limit.
+    /// Makes this request not count as use of the session, so that it does not extend the idle
+    /// limit.
     ///
-    /// For a poll that a page sends by itself, so that a user who went away is logged out in
-    /// the end. Changes are saved as usual. The whole request, or a route, is passive by
+    /// Use it for a poll that a page sends by itself. A user who went away is then logged out in
+    /// the end. Changes are saved as usual. To make a whole request or route passive, use
     /// [`Sessions::passive`](super::Sessions::passive).
     ///
     /// ```
@@ -578,24 +590,25 @@ impl Session {
         self.state().be_passive();
     }
 
-    /// When the session ends, however much it is used; none, if the lifetime has no
-    /// absolute limit.
+    /// Returns the time at which the session ends even if it is in use, or `None` if the lifetime
+    /// has no absolute limit.
     #[must_use]
     pub fn deadline(&self) -> Option<UnixTime> {
         self.state().content.metadata.deadline
     }
 
-    /// Ends the session at `deadline`, if it does not end before by its idle limit. It
-    /// stays when the session is [remembered](Session::remember), and goes with a login.
+    /// Ends the session at `deadline`, unless its idle limit ends it before. The deadline stays
+    /// when the session is [remembered](Session::remember). A login removes it.
     ///
     /// # Errors
-    /// [Closed](Error::is_closed); usage, for a time after the lifetime's absolute limit.
+    /// Returns a [closed](Error::is_closed) error, and a usage error if the deadline is after the
+    /// lifetime's absolute limit.
     pub fn set_deadline(&self, deadline: UnixTime) -> Result<(), Error> {
         self.state().set_deadline(deadline, &self.setup().lifetime)
     }
 }
 
-/// The name, and nothing of what is in it.
+/// Shows the name and `is_new`, and no value.
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")

@@ -1,5 +1,5 @@
-//! [`Sessions`]: the sessions of one request, by name, and the [`ResponseFields`] they
-//! come to. Gorilla's registry, and all that a web framework's adapter needs.
+//! [`Sessions`]: the sessions of one request, by name, and the [`ResponseFields`] for its response.
+//! This is gorilla's registry, and all that a web framework's adapter needs.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,13 +13,12 @@ use super::state::{Came, State};
 use super::store::{Store, Stores};
 use super::{Error, Refusal, ResponseFields, Session};
 
-/// The sessions of one request. Each is loaded when it is first asked for, and is the
-/// same for all who ask; those nobody asks for cost nothing.
+/// The sessions of one request. A session is loaded when it is first asked for, and all callers get
+/// the same one. A session that is not asked for costs nothing.
 ///
-/// In a handler of axum or actix-web it is an extractor; the layer does the rest. For
-/// another framework: make one [of the request](Sessions::of_request), put it where
-/// handlers find it, and [`finish`](Sessions::finish) it before the response's head
-/// leaves.
+/// In handlers of axum and actix-web it is an extractor, and the layer does the rest. In another
+/// framework, make one [of the request](Sessions::of_request), put it where handlers find it, and
+/// [`finish`](Sessions::finish) it before the response's head leaves.
 ///
 /// ```
 /// # use silverback::codec::{Codecs, KeyPairs};
@@ -44,9 +43,9 @@ pub struct Sessions(Arc<Shared>);
 struct Shared {
     /// The sessions of the layer around this one.
     outer: Option<Sessions>,
-    /// Those that this layer loads and saves.
+    /// The stores that this layer loads from and saves to.
     stores: Stores,
-    /// The session that is asked for without a name.
+    /// The name of the session that is asked for without a name.
     first: Option<String>,
     request: Arc<Request>,
     loaded: Mutex<Loaded>,
@@ -62,13 +61,13 @@ struct Request {
 /// The sessions that were asked for.
 #[derive(Default)]
 struct Loaded {
-    /// By the place of their store.
+    /// The index of a store, with its session.
     sessions: Vec<(usize, Session)>,
-    /// Whether any was asked for, also in vain.
+    /// True if any session was asked for, even if it could not be loaded.
     is_asked: bool,
-    /// Whether the response has begun.
+    /// True if the response has begun.
     is_closed: bool,
-    /// Whether the request does not count as use.
+    /// True if the request does not count as use.
     is_passive: bool,
 }
 
@@ -80,12 +79,16 @@ impl Loaded {
 }
 
 impl Sessions {
-    /// The sessions of a request with these Cookie fields, this Host (`:authority` in HTTP/2),
-    /// as [`client_host`](super::client_host) says which it is, and this path, as the browser
-    /// sent it: not decoded, and with what routers strip.
+    /// Returns the sessions of a request.
     ///
-    /// Host and path say from where cookies can be [removed](Refusal::Ambiguous) that another
-    /// host planted.
+    /// - `cookies` has its Cookie fields.
+    /// - `host` is its Host (`:authority` in HTTP/2), as [`client_host`](super::client_host)
+    ///   returns it.
+    /// - `path` is its path as the browser sent it: not decoded, and with the parts that routers
+    ///   strip.
+    ///
+    /// The host and the path decide from where cookies that another host planted can be
+    /// [removed](Refusal::Ambiguous).
     #[must_use]
     pub fn of_request<'f>(
         stores: &Stores,
@@ -107,11 +110,11 @@ impl Sessions {
         }))
     }
 
-    /// The sessions of the same request for a layer within this one, which has `stores`.
+    /// Returns the sessions of the same request for an inner layer with `stores`.
     ///
-    /// A name that is here already stays the session that is here, and this layer saves it. The
-    /// layer within loads and saves the names that are new. Handlers inside reach both; the
-    /// session without a name is the first of `stores`.
+    /// If a name exists in this layer already, its session stays the one of this layer, which saves
+    /// it. The inner layer loads and saves the new names. Handlers inside reach both. The session
+    /// without a name is that of the first of `stores`.
     #[must_use]
     pub fn within(&self, stores: &Stores) -> Self {
         let is_new = |name: &str| !self.has(name);
@@ -127,14 +130,14 @@ impl Sessions {
         }))
     }
 
-    /// Whether a session of that name is here, or in a layer around.
+    /// Returns whether a session of that name is in this layer or in a layer around it.
     fn has(&self, name: &str) -> bool {
         let outer = self.0.outer.as_ref();
         self.0.stores.find(name).is_some() || outer.is_some_and(|outer| outer.has(name))
     }
 
-    /// Makes this request no use of its sessions, those that are loaded later included: see
-    /// [`Session::passive`]. A middleware around a route makes the route passive:
+    /// Makes this request not count as use of its sessions, those that are loaded later included:
+    /// see [`Session::passive`]. A middleware around a route makes the route passive:
     ///
     /// ```
     /// # #[cfg(feature = "axum")] {
@@ -172,25 +175,28 @@ impl Sessions {
     }
 
     fn loaded(&self) -> MutexGuard<'_, Loaded> {
-        // Nothing of the user's runs under the lock, so nobody panics there.
+        // No code of the application runs under the lock, so nothing can panic there.
         self.0.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The session of the first store.
+    /// Returns the session of the first store.
     ///
     /// # Errors
-    /// [Unavailable](Error::is_unavailable), if the store cannot tell what the client's cookie
-    /// is good for.
+    /// Returns an [unavailable](Error::is_unavailable) error if a server behind the session or the
+    /// system failed, so that the client's cookie could not be checked. Returns a [too
+    /// large](Error::is_too_large) error if a Go program wrote a row that is longer than the
+    /// codec's `max_length` here.
     pub async fn session(&self) -> Result<Session, Error> {
         let first = self.0.first.as_deref();
         let first = first.ok_or_else(|| Error::usage("the layer has no store"))?;
         self.get(first).await
     }
 
-    /// The session of that cookie name.
+    /// Returns the session of that cookie name.
     ///
     /// # Errors
-    /// As [`session`](Sessions::session), and usage for a name that no store has.
+    /// Returns the errors of [`session`](Sessions::session), and a usage error if no store has that
+    /// name.
     pub async fn get(&self, name: &str) -> Result<Session, Error> {
         let mut layer = self;
         loop {
@@ -217,7 +223,7 @@ impl Sessions {
             tracing::info!(cookie = store.name(), reason = %refusal, "session cookie refused");
         }
         let mut loaded = self.loaded();
-        // Somebody else may have loaded it meanwhile; the first counts.
+        // Another task may have loaded it in the meantime. The first one counts.
         if let Some(session) = loaded.find(place) {
             return Ok(session);
         }
@@ -232,7 +238,7 @@ impl Sessions {
         Ok(session)
     }
 
-    /// What the request's cookies of that store are good for.
+    /// Opens the request's cookies of that store.
     async fn open(&self, store: &dyn Store) -> Result<State, Error> {
         let setup = store.setup();
         let Ok(values) = self.0.request.cookies.values(store.name()) else {
@@ -248,15 +254,16 @@ impl Sessions {
         Ok(opened.into_state(setup))
     }
 
-    /// Saves the sessions that were written to, and says what the response is to carry;
-    /// nothing, if no session was asked for. From now on they take no more changes.
+    /// Saves the sessions that were written to, and returns the fields for the response, or `None`
+    /// if no session was asked for. From then on, the sessions take no more changes.
     ///
     /// # Errors
-    /// Those of [`Session::save`]. Then the response must not leave, and
-    /// [`Error::status`] says what is to leave instead. That a session [is
-    /// gone](Error::is_gone) is an error only for one that asked to
-    /// [end others](Session::destroy_others), or if the store says
-    /// [so](super::ServerOptions::fail_when_gone).
+    /// Returns the errors of [`Session::save`]. The response must not leave then. [`Error::status`]
+    /// is the status of the response to send instead.
+    ///
+    /// If a session [is gone](Error::is_gone), that is an error only in two cases: the request was
+    /// to end sessions (such as [others of the owner](Session::destroy_others)) and did not, or the
+    /// store has the option [`fail_when_gone`](super::ServerOptions::fail_when_gone).
     pub async fn finish(&self) -> Result<Option<ResponseFields>, Error> {
         let sessions = self.close();
         if !self.were_asked_for() {
@@ -280,7 +287,7 @@ impl Sessions {
         ))
     }
 
-    /// The sessions that were asked for, which take no more changes.
+    /// Closes the sessions that were asked for, and returns them.
     fn close(&self) -> Vec<Session> {
         let mut loaded = self.loaded();
         loaded.is_closed = true;
@@ -291,12 +298,12 @@ impl Sessions {
             .collect()
     }
 
-    /// Saves nothing: the response that leaves is another one, or there was nothing to
-    /// save. The sessions take no more changes.
+    /// Saves nothing, because another response leaves or there is nothing to save. The sessions
+    /// take no more changes.
     ///
-    /// Returns what the other response carries all the same, if anything: the removals of cookies
-    /// that [another host may have planted](Refusal::Ambiguous), without which the next request
-    /// would fail as this one did. They never touch the application's own cookie.
+    /// Returns the fields that the other response must have, if any: the removals of cookies that
+    /// [another host may have planted](Refusal::Ambiguous). Without them, the next request would
+    /// fail as this one did. They never touch the application's own cookie.
     pub fn abandon(&self) -> Option<ResponseFields> {
         let mut removals = Vec::new();
         let mut foreign = ForeignCookies::of_request(&self.0.request.url);
@@ -306,7 +313,7 @@ impl Sessions {
         (!removals.is_empty()).then(|| ResponseFields::new(removals))
     }
 
-    /// Whether a session was asked for, so that [`finish`](Sessions::finish) has something
+    /// Returns whether a session was asked for, so that [`finish`](Sessions::finish) has something
     /// to do.
     #[must_use]
     pub fn were_asked_for(&self) -> bool {
@@ -314,21 +321,21 @@ impl Sessions {
     }
 }
 
-/// Once a request is over, nothing of it is saved. A change that was to be made again may hold
-/// the very session that holds it.
+/// When a request has ended, its unsaved changes are dropped. A change may contain the very session
+/// that stores it, so both would stay in memory.
 impl Drop for Shared {
     fn drop(&mut self) {
         let loaded = self.loaded.get_mut();
         let loaded = loaded.unwrap_or_else(PoisonError::into_inner);
         for (_, session) in loaded.sessions.iter().filter(|_| loaded.is_closed) {
-            // What is the user's is dropped without the lock.
+            // The application's changes are dropped without the lock.
             let changes = session.state().forget_changes();
             drop(changes);
         }
     }
 }
 
-/// The names of the sessions that were asked for.
+/// Shows the names of the sessions that were asked for.
 impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let loaded = self.loaded();

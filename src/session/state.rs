@@ -1,6 +1,6 @@
-//! A session within one request: what it was loaded as, what was done to it, and what
-//! is to be sent for that; `state/work.rs` says what there is to do in the end. No locks, no I/O,
-//! no clock.
+//! The state of a session within one request: its content, the changes to it, and the cookie to be
+//! sent. `state/work.rs` decides what to save in the end. This module has no locks, no I/O and no
+//! clock.
 
 mod work;
 
@@ -20,56 +20,57 @@ pub(super) use work::{Saving, Task, Work};
 
 pub(super) struct State {
     pub(super) content: Content,
-    /// The changes that are not saved yet, where the store may have to make them again.
+    /// The changes that are not saved yet, if the store may have to replay them.
     log: Option<Log>,
-    /// Counts changes, of values or else.
+    /// Counts all changes, not only those of values.
     version: u64,
-    /// The version that the cookie in `outgoing`, or else the client's, holds.
+    /// The version in the cookie in `outgoing`, or, if there is no such cookie, in the client's.
     saved: u64,
-    /// Counts the sessions that this handle has been: each login and end begins another.
+    /// Counts the sessions that this handle has been. Each login and each end begins another one.
     incarnation: u64,
-    /// The date of its cookie; none before the first save.
+    /// The date of its cookie, or `None` before the first save.
     sealed_at: Option<UnixTime>,
-    /// Where it is kept, if not in its cookie: this session, or the one that it takes the
-    /// place of.
+    /// The place of the stored session: of this one, or of the one that it replaces. `None` if the
+    /// session is in its cookie or was never saved.
     kept: Option<Arc<Kept>>,
     fate: Fate,
-    /// The version that the fate was decided in.
+    /// The version in which `fate` was decided.
     fated: u64,
     cookie_life: CookieLife,
-    /// When the client drops its cookie, as far as is known; none, if when the browser closes.
+    /// The time at which the client drops its cookie, as far as it is known. `None` if the client
+    /// drops it when the browser closes.
     cookie_end: Option<UnixTime>,
     /// The cookies of that name that the client sent.
     came: Came,
-    /// True if the client may have a good cookie that this request does not know: then this one
-    /// sets and removes none in its place, and only a login is saved.
+    /// True if the client may have a good cookie that was not in this request. Then this request
+    /// sets and removes no cookie in its place, and only a login is saved.
     leaves_cookie: bool,
-    /// Whether this request counts as no use of the session.
+    /// True if this request does not count as use of the session.
     is_passive: bool,
-    /// Whether the session has ended where it was kept, by this request or before.
+    /// True if the stored session has ended, by this request or before.
     has_ended: bool,
     is_new: bool,
     refusal: Option<Refusal>,
-    /// Whose other sessions are to end with the next save.
+    /// The owners to revoke: their other sessions end with the next save.
     revokes: Vec<String>,
-    /// Whether the deadline was set later than the owner's record was last extended.
+    /// True if the deadline was moved beyond the last extension of the owner's record.
     lasts_longer: bool,
     phase: Phase,
     is_closed: bool,
     outgoing: Outgoing,
 }
 
-/// Whether there is a session.
+/// The state of the session.
 #[derive(Clone, PartialEq, Eq)]
 enum Phase {
     Live,
-    /// Nothing until something is written, which begins a new one.
+    /// There is no session. The next change begins a new one.
     LoggedOut,
-    /// Nothing, and only a login begins a new one.
+    /// There is no session. Only a login begins a new one.
     Destroyed,
-    /// Somebody else ended it. Only a login begins a new one.
+    /// Another request ended the session. Only a login begins a new one.
     Gone,
-    /// Nobody knows whether it was saved: nothing more can be done with it.
+    /// The outcome of a save is unknown. Nothing more can be done with the session.
     InDoubt,
 }
 
@@ -77,10 +78,10 @@ enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Came {
     Nothing,
-    /// A cookie that is removed with the session, and only then.
+    /// A cookie that is removed only if its session ends.
     Cookie,
-    /// A cookie that is to be removed unless another takes its place: no session will ever
-    /// have it again.
+    /// A cookie that is removed unless another one replaces it, because no session will ever have
+    /// it again.
     DeadCookie,
 }
 
@@ -92,7 +93,7 @@ pub(super) struct Before {
     was_saved: bool,
 }
 
-/// What is to be sent.
+/// The cookie to be sent.
 #[derive(Clone)]
 pub(super) enum Outgoing {
     Nothing,
@@ -101,7 +102,7 @@ pub(super) enum Outgoing {
 }
 
 impl State {
-    /// A session that begins now.
+    /// Returns a session that begins now.
     pub(super) fn new(setup: &Setup, came: Came, refusal: Option<Refusal>) -> Self {
         let content = Content {
             values: Values::of_model(setup.model.clone()),
@@ -124,7 +125,7 @@ impl State {
         }
     }
 
-    /// Of a request that arrived with an ID that has moved.
+    /// Returns the session of a request that arrived with an ID that has moved.
     pub(super) fn superseded(moved: Moved, setup: &Setup) -> Self {
         let new = State::new(setup, Came::Cookie, Some(Refusal::Moved));
         State {
@@ -174,14 +175,14 @@ impl State {
         self.version
     }
 
-    /// Where the session is kept; none, if it is not, or not yet, or not to be read.
+    /// Returns the place of the stored session, or `None` if it is not stored, or may not be read.
     pub(super) fn kept(&self) -> Option<Arc<Kept>> {
         let is_itself = !matches!(self.fate, Fate::Replaced { .. });
         let is_read = !(self.leaves_cookie && self.is_new);
         self.kept.clone().filter(|_| is_itself && is_read)
     }
 
-    /// True if the client may have a good cookie that this request does not know.
+    /// Returns true if the client may have a good cookie that was not in this request.
     pub(super) fn leaves_cookie(&self) -> bool {
         self.leaves_cookie
     }
@@ -190,12 +191,12 @@ impl State {
         self.came
     }
 
-    /// This request no longer counts as use of the session.
+    /// Makes this request not count as use of the session.
     pub(super) fn be_passive(&mut self) {
         self.is_passive = true;
     }
 
-    /// Refuses a change that could not be sent any more.
+    /// Refuses a change that can no longer be saved.
     pub(super) fn check_open(&self) -> Result<(), Error> {
         self.check_not_closed()?;
         match self.phase {
@@ -205,7 +206,8 @@ impl State {
         }
     }
 
-    /// Refuses to do anything more once the response's head has left.
+    /// Refuses every operation after the response's head has left, or if the outcome of a save is
+    /// unknown.
     pub(super) fn check_not_closed(&self) -> Result<(), Error> {
         match self.phase {
             _ if self.is_closed => Err(Error::closed()),
@@ -214,7 +216,7 @@ impl State {
         }
     }
 
-    /// Changes the session, unless that fails, in a way that can be made again.
+    /// Applies a change that can be replayed. If it fails, the session stays unchanged.
     pub(super) fn change(
         &mut self,
         change: impl Fn(&mut Content) -> Result<(), Error> + Send + Sync + 'static,
@@ -225,8 +227,8 @@ impl State {
         Ok(())
     }
 
-    /// Changes the session in a way that was worked out already, and notes how it would be
-    /// made again.
+    /// Applies a change that was computed before. `again` returns the change in a form that can be
+    /// replayed.
     pub(super) fn apply(
         &mut self,
         apply: impl FnOnce(&mut Content) -> Result<(), Error>,
@@ -238,7 +240,8 @@ impl State {
         Ok(())
     }
 
-    /// Removes a value, and says whether there was one; removing nothing is no change.
+    /// Removes a value, and returns whether there was one. If there was no value, the session is
+    /// not changed.
     pub(super) fn remove(&mut self, key: &str) -> Result<bool, Error> {
         self.check_open()?;
         let is_there = self.content.values.contains(key);
@@ -260,19 +263,19 @@ impl State {
         self.phase = Phase::Live;
     }
 
-    /// Whether another request has renewed the session since this one loaded it: the response to
-    /// that has the cookie.
+    /// Returns whether another request has renewed the session since this one loaded it. The
+    /// response to that request has the cookie.
     fn is_renewed_elsewhere(&self) -> bool {
         let kept = self.kept.as_ref();
         self.fate == Fate::Stays && kept.is_some_and(|kept| kept.id.is_none())
     }
 
-    /// Whether something was done that is not saved.
+    /// Returns whether there are changes that are not saved.
     fn has_changes(&self) -> bool {
         self.version != self.saved
     }
 
-    /// What a change can be taken back to.
+    /// Returns the state to which a change can be undone.
     pub(super) fn before(&self) -> Before {
         Before {
             content: self.content.clone(),
@@ -282,7 +285,7 @@ impl State {
         }
     }
 
-    /// Takes the change back that led to `version`, unless others have followed.
+    /// Undoes the change that led to `version`, unless other changes have followed.
     pub(super) fn take_back(&mut self, version: u64, before: Before) {
         if self.version != version || matches!(self.phase, Phase::Gone | Phase::InDoubt) {
             return;
@@ -292,7 +295,7 @@ impl State {
         if let Some(log) = &mut self.log {
             log.take_back_to(before.log_end);
         }
-        // Never a version that was in use.
+        // Version numbers are never reused.
         self.version += 1;
         if before.was_saved {
             self.saved = self.version;
@@ -303,7 +306,7 @@ impl State {
         self.log.as_ref().map_or(0, Log::end)
     }
 
-    /// Begins anew, with `owner` logged in. It may follow destroying.
+    /// Begins a new session, with `owner` logged in. It may follow `destroy`.
     pub(super) fn login(
         &mut self,
         owner: String,
@@ -313,7 +316,7 @@ impl State {
     ) -> Result<(), Error> {
         self.check_not_closed()?;
         Owner::check_name(&owner).map_err(|error| Error::usage(error.to_string()))?;
-        // What ended has left nothing to keep.
+        // A session that has ended has no values to keep.
         let keeps = keeps_values && self.phase == Phase::Live && !self.leaves_cookie;
         let kept = keeps.then(|| (self.content.values.clone(), self.log.clone()));
         let keeps_fate = !matches!(self.fate, Fate::Replaced { keeps: false });
@@ -331,14 +334,14 @@ impl State {
         Ok(())
     }
 
-    /// Ends the session. What is written after begins a new one.
+    /// Ends the session. The next change begins a new one.
     pub(super) fn logout(&mut self, lifetime: &Lifetime, now: UnixTime) -> Result<(), Error> {
         self.check_open()?;
         self.begin_anew(Phase::LoggedOut, lifetime, now);
         Ok(())
     }
 
-    /// Ends the session for good.
+    /// Ends the session. Only a login may follow.
     pub(super) fn destroy(&mut self, lifetime: &Lifetime, now: UnixTime) -> Result<(), Error> {
         self.check_not_closed()?;
         if self.phase != Phase::Gone {
@@ -347,14 +350,15 @@ impl State {
         Ok(())
     }
 
-    /// Forgets all but whose sessions are to end, and which one this takes the place of.
+    /// Begins a new session, and keeps only the owners to revoke and the place of the session that
+    /// it replaces.
     fn begin_anew(&mut self, phase: Phase, lifetime: &Lifetime, now: UnixTime) {
-        // A login has a cookie of its own.
+        // A login sets a cookie of its own.
         let is_login = phase == Phase::Live;
         self.leaves_cookie = !is_login && self.refusal.is_some_and(Refusal::leaves_cookie);
         self.phase = phase;
         self.incarnation += 1;
-        // Whoever has read the session has read another.
+        // A change that was computed from the old session must not be applied to the new one.
         self.version += 1;
         self.content.values.clear();
         self.content.metadata = Metadata::new(lifetime, now);
@@ -366,17 +370,18 @@ impl State {
         self.decide(Fate::Replaced { keeps: false });
     }
 
-    /// Decides what becomes of the session where it is kept.
+    /// Decides the fate of the stored session.
     fn decide(&mut self, fate: Fate) {
         self.fate = fate;
         self.fated = self.version;
     }
 
-    /// The same session under another ID.
+    /// Gives the session another ID.
     pub(super) fn renew(&mut self) -> Result<(), Error> {
         self.change(|_| Ok(()))?;
         let is_renewed = self.is_renewed_elsewhere();
-        // Where another is made already, it has a new ID: unless it is saved before that.
+        // A session that replaces another gets a new ID anyway. The fate counts for this version,
+        // in case an earlier version is saved before it.
         self.decide(match self.fate {
             Fate::Stays if !is_renewed => Fate::Renewed,
             fate => fate,
@@ -415,7 +420,7 @@ impl State {
         deadline: UnixTime,
         lifetime: &Lifetime,
     ) -> Result<(), Error> {
-        // If another request has set other limits, the deadline is within those.
+        // If another request has set other limits, the deadline is kept within them.
         let again = || -> Change {
             let lifetime = lifetime.clone();
             Arc::new(move |content| {
@@ -429,7 +434,7 @@ impl State {
         )
     }
 
-    /// Notes whether the session lasts longer than before.
+    /// Applies a change of the deadline, and notes whether the session lasts longer than before.
     fn move_deadline(
         &mut self,
         apply: impl FnOnce(&mut Content) -> Result<(), Error>,
@@ -444,23 +449,23 @@ impl State {
         Ok(())
     }
 
-    /// Lets go of the changes that nobody can save any more.
+    /// Takes out the changes, because they can no longer be saved.
     pub(super) fn forget_changes(&mut self) -> Option<Log> {
         self.log.take()
     }
 
-    /// Takes no more changes.
+    /// Refuses all changes from now on.
     pub(super) fn close(&mut self) {
         self.is_closed = true;
     }
 
-    /// The owner's sessions have ended.
+    /// Notes that the owner's sessions have ended.
     pub(super) fn revoked(&mut self, owner: &str) {
         self.revokes.retain(|of| of != owner);
     }
 
-    /// The session has ended where it was kept; or had already, and then its cookie may be
-    /// another's by now.
+    /// Notes that the stored session has ended. If another request had ended it before (`by_us` is
+    /// false), the client's cookie may be that of another session by now, and stays.
     pub(super) fn ended(&mut self, by_us: bool) {
         self.kept = None;
         self.fate = Fate::Stays;
@@ -471,8 +476,9 @@ impl State {
         }
     }
 
-    /// Somebody else ended the session: nothing is saved, and nothing sent. One that takes
-    /// its place by now finds that out by itself, and what it kept with it.
+    /// Notes that another request ended the session: nothing is saved, and no cookie is sent. If
+    /// this handle is another session by now, it stays as it is. Its own save finds out what is
+    /// gone.
     pub(super) fn gone(&mut self, incarnation: u64, has_revoked: bool) {
         if self.incarnation == incarnation {
             if has_revoked {
@@ -486,24 +492,23 @@ impl State {
         }
     }
 
-    /// Nobody knows whether the session was saved: saving it once more might do everything
-    /// twice.
+    /// Notes that the outcome of a save is unknown. Saving again might apply everything twice.
     pub(super) fn in_doubt(&mut self) {
         self.phase = Phase::InDoubt;
         self.outgoing = Outgoing::Nothing;
     }
 
-    /// The session was saved, unless it is another by now.
+    /// Notes that the session was saved, unless this handle is another session by now.
     ///
-    /// What was saved of the log is still `saving`'s, and ends with it, not here: dropping it is
-    /// the user's code, which may look at the session.
+    /// The saved changes are still in `saving`, and are dropped with it and not here. Dropping them
+    /// runs code of the application, which may look at the session.
     pub(super) fn settle(&mut self, saving: &Saving, saved: Saved, cookie: Option<String>) {
         let is_latest = saving.version == self.version;
         if let Some(log) = &mut self.log {
             log.forget_to(saving.log_end);
         }
         if saving.incarnation != self.incarnation {
-            // What is there now is what the present one takes the place of.
+            // The present session replaces the one that was saved.
             self.kept = match (saved.kept, saved.merged) {
                 (Some(kept), Some(_)) => Some(Arc::new(kept.outdated())),
                 (kept, _) => kept,
@@ -519,17 +524,18 @@ impl State {
             self.outgoing = Outgoing::Cookie(cookie);
         }
         self.kept = match (saved.kept, &saved.merged) {
-            // What others saved is in no value here: the next save has to look again.
+            // The changes of other requests are not in the values here. The next save must read the
+            // row again.
             (Some(kept), Some(_)) if !is_latest => Some(Arc::new(kept.outdated())),
             (kept, _) => kept,
         };
         self.fate = match self.fated <= saving.version {
             true => Fate::Stays,
-            // Nothing else is decided of the same session.
+            // For the same session, only a renewal can have been decided since.
             false => Fate::Renewed,
         };
         if self.is_renewed_elsewhere() {
-            // A cookie that an earlier save made is of the old ID.
+            // A cookie from an earlier save has the old ID.
             self.outgoing = Outgoing::Nothing;
         }
         if is_latest && let Some(merged) = saved.merged {
@@ -544,12 +550,12 @@ impl State {
         self.lasts_longer &= !is_latest;
     }
 
-    /// Whether a session was to end, this one or others of its owner, and has not.
+    /// Returns whether this session or others of its owner were to end and have not ended.
     pub(super) fn owes_an_end(&self) -> bool {
         !self.revokes.is_empty() || self.ends_in_vain()
     }
 
-    /// True if the request logs out of a session that it cannot know: one of a later login, or
+    /// Returns true if the request ends a session that it cannot identify: one of a later login, or
     /// one of several.
     fn ends_in_vain(&self) -> bool {
         let ends = matches!(self.phase, Phase::LoggedOut | Phase::Destroyed)

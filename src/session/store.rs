@@ -1,5 +1,4 @@
-//! [`Store`]: where sessions live between requests, and [`Stores`]: all the stores of
-//! an application.
+//! [`Store`]: keeps sessions between requests. [`Stores`]: all stores of an application.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,14 +19,14 @@ use super::login::{Begun, Login};
 use super::protocol::Seen;
 use super::{CookieOptions, CookieStore, Dialect, Error, Lifetime, Refusal, ServerStore};
 
-/// Where sessions live between requests: in the cookie ([`CookieStore`]), or in a
-/// server behind it ([`ServerStore`]).
+/// Keeps sessions between requests: in the cookie ([`CookieStore`]), or in a server behind it
+/// ([`ServerStore`]).
 ///
-/// There are only ours: what is yours to plug in is the codec, and what answers for
-/// [`Epochs`](super::Epochs).
+/// Only this crate implements the trait. You can supply the codec, the
+/// [`Backend`](crate::backend::Backend) and the [`Epochs`](super::Epochs).
 #[expect(private_bounds)] // sealed: the protocol between session and store is ours to change
 pub trait Store: Backing {
-    /// The name of the cookie, and of the session.
+    /// Returns the name of the cookie, which is also the name of the session.
     fn name(&self) -> &str {
         self.setup().cookie.name()
     }
@@ -35,30 +34,33 @@ pub trait Store: Backing {
 
 impl<S: Backing> Store for S {}
 
-/// What a session asks of its store.
+/// The operations that a session needs from its store.
 #[async_trait]
 pub(super) trait Backing: Send + Sync + 'static {
     fn setup(&self) -> &Setup;
 
-    /// The session that a cookie's value stands for. An error is an outage.
+    /// Loads the session of a cookie's value. An error means that a server or the system failed.
     async fn load(&self, cookie: &str) -> Result<Loaded, Error>;
 
-    /// Keeps a session, and answers with what its cookie is to hold from now on.
+    /// Saves a session, and returns the value for its cookie from now on.
     ///
-    /// [Gone](Error::is_gone), if another request ended it: then nothing is kept. Nor is it, if
-    /// `dropped` is cancelled, since the caller waits no more, before a write has begun.
+    /// Returns a [gone](Error::is_gone) error if another request ended the session. Nothing is
+    /// saved then. If `dropped` is cancelled before a write has begun, nothing is saved either,
+    /// because the caller no longer waits.
     async fn save(&self, save: Save, dropped: CancellationToken) -> Result<Saved, Error>;
 
-    /// What a session holds now that a request has loaded; none, if it has ended, or somebody
-    /// has logged in. Always none in a store that keeps nothing.
+    /// Returns the current content of a session that a request has loaded, or `None` if it has
+    /// ended or its login has changed. Always returns `None` if the store keeps nothing outside of
+    /// cookies.
     async fn reload(&self, _kept: &Kept) -> Result<Option<Content>, Error> {
         Ok(None)
     }
 
-    /// Ends a session where it is kept. False, if somebody else had done so.
+    /// Ends a stored session. Returns false if another request had ended it before.
     async fn end(&self, kept: &Kept) -> Result<bool, Error>;
 
-    /// How many bytes its values may grow by; none, if no cookie limits them.
+    /// Returns the number of bytes by which the values may grow, or `None` if no cookie limits
+    /// them.
     fn room_left(&self, _: &Content) -> Result<Option<usize>, Error> {
         Ok(None)
     }
@@ -66,35 +68,35 @@ pub(super) trait Backing: Send + Sync + 'static {
     /// Ends all sessions of an owner.
     async fn revoke(&self, owner: &str) -> Result<(), Error>;
 
-    /// The public name of what is kept under `key`, which opens nothing; none in a store that
-    /// keeps nothing.
+    /// Returns the public name of the session under `key`, which opens nothing. Returns `None` if
+    /// the store keeps nothing outside of cookies.
     fn name_of(&self, _key: &Key) -> Option<String> {
         None
     }
 
-    /// Where saves are finished though nobody waits for them any more; none, if a save may
-    /// be left off.
+    /// Returns the tasks that finish saves after their callers were dropped, or `None` if such a
+    /// save may be abandoned.
     fn saves(&self) -> Option<&TaskTracker> {
         None
     }
 }
 
-/// What stores have in common.
+/// The settings that all stores have.
 #[derive(Clone)]
 pub(super) struct Setup {
     pub(super) cookie: CookieWriter,
     pub(super) lifetime: Lifetime,
     pub(super) clock: Clock,
     pub(super) model: DataModel,
-    /// Whether changes may have to be made again, on what others saved.
+    /// True if changes may have to be replayed after another request has saved the session.
     pub(super) replays: bool,
-    /// Whether a response fails whose changes could not be saved because the session ended
-    /// while the request ran.
+    /// True if a response fails when its changes could not be saved because the session ended
+    /// during the request.
     pub(super) fails_when_gone: bool,
     pub(super) cookie_life: CookieLife,
 }
 
-/// Where `now` comes from.
+/// The source of the current time.
 pub(super) type Clock = Arc<dyn Fn() -> UnixTime + Send + Sync>;
 
 impl Setup {
@@ -119,7 +121,7 @@ impl Setup {
         (self.clock)()
     }
 
-    /// Has the lifetime and the cookies as the dialect has them.
+    /// Adapts the lifetime and the cookies to the dialect.
     pub(super) fn speak(&mut self, dialect: Dialect, persists: bool) {
         self.lifetime = dialect.adapt(self.lifetime.clone());
         self.cookie_life = CookieLife {
@@ -128,7 +130,7 @@ impl Setup {
         };
     }
 
-    /// Refuses a codec whose cookies are not good as long as sessions live.
+    /// Refuses a codec if its cookies expire before the sessions do, or are not valid at once.
     pub(super) fn check_codec(&mut self, codec: &dyn Codec) -> Result<(), Error> {
         for secure_cookie in codec.secure_cookies() {
             self.lifetime.check_max_age(secure_cookie.max_age())?;
@@ -143,27 +145,27 @@ impl Setup {
     }
 }
 
-/// What a cookie's value was good for.
+/// The result of loading a cookie's value.
 pub(super) enum Loaded {
     Live(Box<Record>),
     /// The session of that ID has another ID now, or a successor.
     Moved(Box<Moved>),
     Refused(Refusal),
-    /// No session will ever have that cookie again: the client may forget it.
+    /// No session will ever have that cookie again, so the client may drop it.
     Dead(Refusal),
 }
 
 impl Loaded {
-    /// A cookie that the codec refuses.
+    /// Returns the result for a cookie that the codec refuses.
     ///
     /// # Errors
-    /// Unavailable, if the system failed.
+    /// Returns an unavailable error if the system failed.
     pub(super) fn of_codec(error: codec::Error) -> Result<Self, Error> {
         Refusal::of_codec(error).map(Loaded::of_refused_cookie)
     }
 
-    /// An expired cookie never opens again. One that is not valid here may be good on another
-    /// machine, while keys are rolled out.
+    /// Returns the result for a refused cookie. An expired cookie never opens again. A cookie that
+    /// is not valid here may be valid on another machine while new keys are being deployed.
     pub(super) fn of_refused_cookie(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Expired => Loaded::Dead(refusal),
@@ -172,40 +174,40 @@ impl Loaded {
     }
 }
 
-/// A session whose client has been sent another ID.
+/// A session that has another ID by now. The client has been sent that ID.
 pub(super) struct Moved {
-    /// The key of the session now, or of the one that took its place.
+    /// The key of the session now, or of the session that replaced it.
     pub(super) successor: Key,
-    /// The session, if it is the same under the new ID: to be ended, never to be opened.
+    /// The session, if it is the same one under the new ID. It may be ended, and never opened.
     pub(super) renewed: Option<Arc<Kept>>,
-    /// What it holds, where the store grants a look at it.
+    /// The content, if the store lets the old ID read it.
     pub(super) content: Option<Content>,
 }
 
 /// A session as it was loaded.
 pub(super) struct Record {
     pub(super) content: Content,
-    /// The date of its cookie, which stays.
+    /// The date of its cookie, which stays unchanged.
     pub(super) sealed_at: UnixTime,
     pub(super) kept: Option<Arc<Kept>>,
 }
 
-/// Where a session is kept, and the state it was seen in there.
+/// The place of a stored session, and its state when it was last seen there.
 #[derive(Clone)]
 pub(super) struct Kept {
-    /// None, if another request has renewed the session: the new ID is not known here.
+    /// `None` if another request has renewed the session, because the new ID is not known here.
     pub(super) id: Option<Id>,
     pub(super) key: Key,
-    /// None, if others have saved since.
+    /// `None` if other requests have saved the session since.
     pub(super) revision: Option<Revision>,
     pub(super) login: Option<Login>,
     pub(super) expiry: Expiry,
-    /// Whether an older key sealed its cookie.
+    /// True if an older key sealed its cookie.
     pub(super) is_stale: bool,
 }
 
 impl Kept {
-    /// The same, of which others have saved more than is known here.
+    /// Returns the same place for a session that other requests have changed since.
     pub(super) fn outdated(&self) -> Self {
         Kept {
             revision: None,
@@ -213,7 +215,7 @@ impl Kept {
         }
     }
 
-    /// The same, as the protocol sees it.
+    /// Returns the same place in the form that the protocol uses.
     pub(super) fn seen(&self) -> Seen<Option<Login>> {
         Seen {
             key: self.key.clone(),
@@ -223,13 +225,13 @@ impl Kept {
     }
 }
 
-/// What becomes of a session where it is kept, when it is next saved.
+/// The fate of a stored session at the next save.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     Stays,
-    /// It goes on under another ID.
+    /// The session gets another ID.
     Renewed,
-    /// It ends, and another takes its place, with its values or without.
+    /// The session ends, and another one replaces it, with or without its values.
     Replaced {
         keeps: bool,
     },
@@ -240,36 +242,36 @@ pub(super) enum Fate {
 pub(super) struct Save {
     pub(super) content: Content,
     pub(super) sealed_at: UnixTime,
-    /// Whether all other sessions of the owner end with this.
+    /// True if all other sessions of the owner end with this save.
     pub(super) revokes_others: bool,
-    /// Whether it lasts longer than when its owner's record was last extended.
+    /// True if the session lasts longer than its owner's record was last extended for.
     pub(super) lasts_longer: bool,
-    /// Whether nobody wrote to it: only its use is to be noted.
+    /// True if the session was not changed, and only its use is recorded.
     pub(super) is_touch: bool,
-    /// Whether the client is to keep its cookie for another time than it was told.
+    /// True if the client's cookie needs another expiry or another date.
     pub(super) wants_cookie: bool,
-    /// Whether the row says that the client has to get its cookie again.
+    /// True if the row notes that the client must get its cookie again.
     pub(super) owed_cookie: bool,
-    /// Where it is kept, or what it takes the place of.
+    /// The place of the session, or of the session that it replaces.
     pub(super) kept: Option<Arc<Kept>>,
     pub(super) fate: Fate,
     /// The changes that are not saved yet.
     pub(super) log: Log,
 }
 
-/// What became of a session that was saved.
+/// The result of a save.
 pub(super) struct Saved {
-    /// What the cookie is to hold; none, if the client's holds it.
+    /// The new value for the cookie, or `None` if the client's cookie has it already.
     pub(super) cookie: Option<String>,
-    /// How its login began.
+    /// The beginning of its login, as the owner's record notes it.
     pub(super) begun: Option<Begun>,
     pub(super) kept: Option<Arc<Kept>>,
-    /// What it holds, if others had saved it too.
+    /// The saved content, if it includes changes of other requests.
     pub(super) merged: Option<Content>,
 }
 
-/// The stores of an application, each with a cookie of its own. The first is the one
-/// that a request's session comes from if no name is said.
+/// The stores of an application, each with a cookie of its own. A request for a session without a
+/// name gets that of the first store.
 ///
 /// ```
 /// use silverback::codec::{Codecs, KeyPairs};
@@ -286,10 +288,10 @@ pub(super) struct Saved {
 pub struct Stores(Arc<Vec<Arc<dyn Store>>>);
 
 impl Stores {
-    /// The same, and one more.
+    /// Adds one or more stores.
     ///
     /// # Errors
-    /// Usage, if there is one with that cookie name already.
+    /// Returns a usage error if a store with that cookie name exists already.
     pub fn and(mut self, more: impl Into<Stores>) -> Result<Self, Error> {
         for store in more.into().0.iter() {
             if self.find(store.name()).is_some() {
@@ -303,19 +305,19 @@ impl Stores {
         Ok(self)
     }
 
-    /// The place and the store of that cookie name.
+    /// Returns the index and the store of that cookie name.
     pub(super) fn find(&self, name: &str) -> Option<(usize, &Arc<dyn Store>)> {
         let mut stores = self.0.iter().enumerate();
         stores.find(|(_, store)| store.name() == name)
     }
 
-    /// Those of certain names.
+    /// Returns only the stores with the wanted names.
     pub(super) fn only(&self, is_wanted: impl Fn(&str) -> bool) -> Self {
         let stores = self.0.iter().filter(|store| is_wanted(store.name()));
         Stores(Arc::new(stores.cloned().collect()))
     }
 
-    /// The name of the session that is asked for without a name.
+    /// Returns the name of the session that is asked for without a name.
     pub(super) fn first_name(&self) -> Option<&str> {
         self.0.first().map(|store| store.name())
     }

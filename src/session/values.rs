@@ -1,8 +1,8 @@
-//! [`Values`]: what a session holds.
+//! [`Values`]: the values of a session.
 //!
-//! In memory they are always gob, whatever the codec's serializer is: so everything
-//! a Go program put there stays, types and all. As long as they are basic values they
-//! stay the bytes they came as. What never lives here: cookies.
+//! In memory, values are always gob, whatever the codec's serializer is. So everything that a Go
+//! program put there stays, with its types. If all values are basic, their bytes stay as they were
+//! read. This module does not use cookies.
 
 use std::any::type_name;
 use std::collections::BTreeSet;
@@ -19,14 +19,14 @@ use super::Error;
 use super::data_model::DataModel;
 use super::self_describing::{FromAnyFormat, ToAnyFormat};
 
-/// The keys under which a session keeps what it knows of itself: the first that no Go program
-/// has a value of its own under.
+/// The keys for the session's metadata. The first key that no Go program uses for a value of its
+/// own counts.
 const METADATA: [&str; 2] = ["_session", "_silverback"];
 
-/// A session's values: any serde types under string keys, and whatever else a Go
-/// program put into the `map[interface{}]interface{}`, which stays as it is.
+/// A session's values: any serde types under string keys, and any other entries that a Go program
+/// put into the `map[interface{}]interface{}`, which stay unchanged.
 ///
-/// A clone is cheap: what is inside is shared until it is changed.
+/// A clone is cheap: its contents are shared until they are changed.
 ///
 /// ```
 /// use silverback::session::Values;
@@ -41,19 +41,19 @@ const METADATA: [&str; 2] = ["_session", "_silverback"];
 ///
 /// # How values come back
 ///
-/// Sessions that no Go program reads keep structs as maps of all their fields: empty lists,
-/// zeros, `None` and `Some(0)` come back as what they were, and a field that is missing
-/// takes serde's default or is an error, as in JSON.
+/// If no Go program reads a session, structs are stored as maps of all their fields. Empty lists,
+/// zeros, `None` and `Some(0)` come back unchanged. A missing field takes serde's default or is an
+/// error, as in JSON.
 ///
-/// Where a Go program reads the session too ([`Dialect`](super::Dialect),
-/// [`CookieStore::shared_with_go`](super::CookieStore::shared_with_go)), structs are Go's,
-/// and gob leaves their zero fields out:
-/// - `Some(0)`, `Some(false)` and `Some("")` in a field are refused when they are inserted;
-/// - an empty list and `None` come back as such, but a field with a `#[serde(default = ..)]`
-///   of its own comes back as that default: serde does not show the type of what is empty,
-///   so the field cannot be named in the gob;
-/// - an enum with a `#[serde(tag)]`, or untagged, does not come back with an empty list or
-///   map in it.
+/// If a Go program reads the session too ([`Dialect`](super::Dialect),
+/// [`CookieStore::shared_with_go`](super::CookieStore::shared_with_go)), structs are Go's, and gob
+/// leaves out their zero fields:
+/// - `Some(0)`, `Some(false)` and `Some("")` in a field are refused on insertion.
+/// - An empty list and `None` come back unchanged. But a field with a `#[serde(default = ..)]` of
+///   its own comes back as that default: serde does not show the type of an empty value, so the
+///   field cannot be named in the gob.
+/// - An enum with a `#[serde(tag)]`, or an untagged one, does not come back if it contains an empty
+///   list or map.
 #[derive(Clone, Default)]
 pub struct Values {
     form: Form,
@@ -62,9 +62,9 @@ pub struct Values {
 
 #[derive(Clone)]
 enum Form {
-    /// Basic values only, as most sessions have.
+    /// Only basic values, as in most sessions.
     Flat(Arc<FlatMap>),
-    /// Whatever a Go map can hold.
+    /// Any values that a Go map can hold.
     Keyed(Arc<KeyedMap>),
 }
 
@@ -75,13 +75,13 @@ impl Default for Form {
 }
 
 impl Values {
-    /// No values.
+    /// Returns an empty set of values.
     #[must_use]
     pub fn new() -> Self {
         Values::default()
     }
 
-    /// No values yet, of that data model.
+    /// Returns an empty set of values with that data model.
     pub(super) fn of_model(model: DataModel) -> Self {
         Values::of(Form::default(), model)
     }
@@ -90,20 +90,20 @@ impl Values {
         &self.model
     }
 
-    /// The value under `key`; none if there is none, or a nil interface.
+    /// Returns the value under `key`, or `None` if there is no value or a nil interface.
     ///
     /// # Errors
-    /// [Wrong type](Error::is_wrong_type), if it is no `T`; so is a struct that has no field
-    /// in common with `T`.
+    /// Returns a [wrong type](Error::is_wrong_type) error if the value is not a `T`, or if it is a
+    /// struct that has no field in common with `T`.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         self.interface(key)
             .map_or(Ok(None), |value| read(key, &value))
     }
 
-    /// The value under `key`; what is no `T` is removed, and the answer is `None`: for what
-    /// an earlier version of the program left behind.
+    /// Returns the value under `key`. If the value is not a `T`, removes it and returns `None`. Use
+    /// it for values that an earlier version of the program left behind.
     ///
-    /// Not for keys that a Go program writes: what it put there would be gone.
+    /// Do not use it for keys that a Go program writes: it would remove that program's value.
     ///
     /// ```
     /// # let mut values = silverback::session::Values::new();
@@ -119,7 +119,7 @@ impl Values {
         })
     }
 
-    /// What is under `key`, as gob.
+    /// Returns the value under `key`, as gob.
     pub(super) fn interface(&self, key: &str) -> Option<Interface> {
         match &self.form {
             Form::Flat(map) => map.get(key),
@@ -127,26 +127,28 @@ impl Values {
         }
     }
 
-    /// Puts `value` under `key`, in place of what was there.
+    /// Stores `value` under `key`, and replaces the old value.
     ///
-    /// The Go type of what was there stays if the value fits it: a number by its width, a
-    /// struct by its fields, a text of RFC 3339 as a `time.Time`, and so on inside
-    /// ([`gob::to_interface_like`]). A new key gets the type that [`gob::to_interface`] says:
+    /// The Go type of the old value stays if the new value fits it: a number by its width, a struct
+    /// by its fields, a text of RFC 3339 as a `time.Time`, and the same for the values inside
+    /// ([`gob::to_interface_like`]). A new key gets the type that [`gob::to_interface`] gives it:
     /// `i64` is Go's `int64`.
     ///
     /// # Errors
-    /// Usage, for a value that cannot be written (under other serializers than gob that is
-    /// also a map with keys that are no strings, and a number that is not finite); the keys
-    /// `_session` and `_silverback`, which are the session's own; and, where a Go program reads
-    /// the session, a type that the program does not know, or a struct that would
-    /// [come back otherwise](Values#how-values-come-back).
+    /// Returns a usage error for:
+    /// - a value that cannot be written. Serializers other than gob also refuse a map with keys
+    ///   that are not strings, and a number that is not finite;
+    /// - the keys `_session` and `_silverback`, which the session uses itself;
+    /// - a type that a Go program which reads the session does not know;
+    /// - a struct that would [come back changed](Values#how-values-come-back) because a Go program
+    ///   reads the session.
     pub fn insert<T: Serialize>(&mut self, key: &str, value: T) -> Result<(), Error> {
         let value = TypedDraft::of(&self.model, key, &value)?;
         self.put(key, &value, false)
     }
 
-    /// Puts a value of just this Go type under `key`, whatever was there. serde has no word
-    /// for some that Go programs assert on, such as `int`:
+    /// Stores a value of exactly this Go type under `key`, whatever was there. Use it for types
+    /// that Go programs assert on and serde does not have, such as `int`:
     ///
     /// ```
     /// # let mut values = silverback::session::Values::new();
@@ -156,8 +158,8 @@ impl Values {
     /// ```
     ///
     /// # Errors
-    /// Usage, for a type name that does not say what the value is, the keys `_session` and
-    /// `_silverback`, or a type that the Go program which reads the session does not know.
+    /// Returns a usage error if the type name does not fit the value, for the keys `_session` and
+    /// `_silverback`, and for a type that a Go program which reads the session does not know.
     pub fn insert_gob(&mut self, key: &str, value: impl Into<Interface>) -> Result<(), Error> {
         let value = value.into();
         let alone = Value::slice_of_interfaces([value.clone()]);
@@ -166,7 +168,7 @@ impl Values {
         self.insert_interface(key, value)
     }
 
-    /// Puts a value in place of what is there: see [`DataModel::place`].
+    /// Stores a value in place of the old one: see [`DataModel::place`].
     pub(super) fn put(
         &mut self,
         key: &str,
@@ -179,7 +181,7 @@ impl Values {
         self.insert_interface(key, placed)
     }
 
-    /// Puts an interface that is known to be right.
+    /// Stores an interface that was checked before.
     pub(super) fn insert_interface(&mut self, key: &str, value: Interface) -> Result<(), Error> {
         if METADATA.contains(&key) {
             return Err(Error::usage(format!(
@@ -202,10 +204,10 @@ impl Values {
         Ok(())
     }
 
-    /// The form that holds everything.
+    /// Returns the map in the form that holds any value.
     fn keyed(&mut self) -> Result<&mut KeyedMap, Error> {
         if let Form::Flat(map) = &self.form {
-            // It is read back as what it was checked to be.
+            // The bytes were checked before, so they can be read back.
             let map = map.to_composite().ok();
             let map = map.and_then(|map| KeyedMap::from_composite(&map));
             let map = map.ok_or_else(|| Error::usage("the session's map is none"))?;
@@ -217,7 +219,7 @@ impl Values {
         }
     }
 
-    /// Removes what is under `key`, and says whether there was anything.
+    /// Removes the value under `key`, and returns whether there was one.
     pub fn remove(&mut self, key: &str) -> bool {
         match &mut self.form {
             Form::Flat(map) => Arc::make_mut(map).remove(key),
@@ -225,7 +227,7 @@ impl Values {
         }
     }
 
-    /// Whether there is anything under `key`.
+    /// Returns whether there is a value under `key`.
     #[must_use]
     pub fn contains(&self, key: &str) -> bool {
         match &self.form {
@@ -234,7 +236,7 @@ impl Values {
         }
     }
 
-    /// The string keys, in the order of the wire. A Go program may have put values under
+    /// Returns the string keys, in the order of the wire. A Go program may have put values under
     /// other keys, which only [`to_gob`](Values::to_gob) shows.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         let (flat, keyed) = match &self.form {
@@ -246,7 +248,7 @@ impl Values {
         flat.into_iter().flatten().chain(others)
     }
 
-    /// How many values there are, under keys of all types.
+    /// Returns the number of values, under keys of all types.
     #[must_use]
     pub fn len(&self) -> usize {
         match &self.form {
@@ -255,8 +257,9 @@ impl Values {
         }
     }
 
-    /// The names of all Go types in the session, at any depth, as Go programs register them: a
-    /// program that reads it must know each. Those of keys are among them.
+    /// Returns the names of all Go types in the session, at any depth, as Go programs register
+    /// them. The types of keys are included. A program that reads the session must know each of
+    /// them.
     ///
     /// ```
     /// # let mut values = silverback::session::Values::new();
@@ -273,18 +276,18 @@ impl Values {
             .collect()
     }
 
-    /// Whether there is nothing at all.
+    /// Returns whether there are no values, under keys of any type.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Removes everything, also what is under keys that are no strings.
+    /// Removes all values, those under keys that are not strings included.
     pub fn clear(&mut self) {
         self.form = Form::default();
     }
 
-    /// The Go map that a Go program would find.
+    /// Returns the map that a Go program would find.
     #[must_use]
     pub fn to_gob(&self) -> Composite {
         self.to_composite(None)
@@ -295,7 +298,7 @@ impl Values {
             Form::Flat(map) => map.to_composite().ok(),
             Form::Keyed(map) => return map.to_composite(more),
         };
-        // It is read back as what it was checked to be.
+        // The bytes were checked before, so they can be read back.
         let mut map = flat.unwrap_or_else(Composite::map_of_interfaces);
         if let Some((key, value)) = more {
             let _ = map.insert(key, value);
@@ -303,8 +306,8 @@ impl Values {
         map
     }
 
-    /// Reads authentic bytes, and takes out what the session knows of itself, as `parse`
-    /// reads it. None if they hold no session.
+    /// Reads authentic bytes, and takes out the metadata, which `parse` reads. Returns `None` if
+    /// the bytes are not a session.
     pub(super) fn deserialize<M>(
         serializer: &Serializer,
         bytes: Vec<u8>,
@@ -317,7 +320,7 @@ impl Values {
         Some(values.take_metadata(parse))
     }
 
-    /// The same of a Go map with string keys.
+    /// Reads a Go map with string keys, and takes out the metadata, which `parse` reads.
     pub(super) fn from_string_map<M>(
         map: &Value,
         parse: impl Fn(&str) -> Option<M>,
@@ -325,9 +328,11 @@ impl Values {
         Some(Values::from_strings(map)?.take_metadata(parse))
     }
 
-    /// What `parse` does not read is a Go program's own value, and stays.
+    /// Takes out the metadata. A text that `parse` does not read is a Go program's own value, and
+    /// stays.
     fn take_metadata<M>(mut self, parse: impl Fn(&str) -> Option<M>) -> (Self, Option<M>) {
-        // The second key first: what is under the first is then the Go program's.
+        // The second key comes first: if the metadata is there, the value under the first key is a
+        // Go program's.
         for key in METADATA.iter().rev() {
             if let Some(metadata) = self.text(key).and_then(&parse) {
                 self.remove(key);
@@ -337,7 +342,7 @@ impl Values {
         (self, None)
     }
 
-    /// The string under `key`.
+    /// Returns the string under `key`.
     fn text(&self, key: &str) -> Option<&str> {
         match &self.form {
             Form::Flat(map) => map.text(key),
@@ -345,7 +350,7 @@ impl Values {
         }
     }
 
-    /// The key for what the session knows of itself.
+    /// Returns the key for the metadata.
     fn metadata_key(&self) -> Result<&'static str, Error> {
         let free = METADATA.into_iter().find(|key| !self.contains(key));
         free.ok_or_else(|| {
@@ -360,10 +365,10 @@ impl Values {
         Values { form, model }
     }
 
-    /// The same, as a store of that data model loads them.
+    /// Returns the same values, as a store of that data model loads them.
     pub(super) fn loaded_as(mut self, model: &DataModel) -> Self {
         self.model = match &self.form {
-            // Basic types, which every Go program knows.
+            // They have basic types, which every Go program knows.
             Form::Flat(_) => model.clone(),
             Form::Keyed(_) => model.knowing_types_of(&self),
         };
@@ -383,7 +388,7 @@ impl Values {
         Some(Values::of(form, DataModel::default()))
     }
 
-    /// The values of a map with string keys.
+    /// Reads the values of a map with string keys.
     fn from_strings(value: &Value) -> Option<Self> {
         let Value::Composite(map) = value else {
             return None;
@@ -399,7 +404,7 @@ impl Values {
         map.is_map().then(|| Values::of(form, DataModel::default()))
     }
 
-    /// The bytes to be sealed, with what the session knows of itself.
+    /// Returns the bytes to be sealed: the values and the metadata.
     pub(super) fn serialize(
         &self,
         serializer: &Serializer,
@@ -416,7 +421,7 @@ impl Values {
         }
     }
 
-    /// The entries of a Go map with string keys, with what the session knows of itself.
+    /// Returns the entries of a Go map with string keys: the values and the metadata.
     pub(super) fn to_string_entries(
         &self,
         metadata: &str,
@@ -433,8 +438,8 @@ impl Values {
         Ok(entries)
     }
 
-    /// Refuses a codec that writes sessions which it does not read again. One that cannot
-    /// seal just now is not refused for that.
+    /// Refuses a codec that cannot read the sessions it writes. A codec that cannot seal at the
+    /// moment is not refused.
     pub(super) fn check(codec: &dyn Codec, name: &str, now: UnixTime) -> Result<(), Error> {
         let no_session = || {
             Error::usage(
@@ -469,12 +474,12 @@ impl Values {
     }
 }
 
-/// The text of a string, or of an interface that holds one.
+/// Returns the text of a string, or of an interface that holds one.
 pub(super) fn text_of(value: &Value) -> Option<&str> {
     string_of(value)?.to_str()
 }
 
-/// A Go string, which need not be text.
+/// Returns a Go string, which may be any bytes.
 fn string_of(value: &Value) -> Option<&GoString> {
     match value {
         Value::String(string) => Some(string),
@@ -483,7 +488,7 @@ fn string_of(value: &Value) -> Option<&GoString> {
     }
 }
 
-/// The string that an interface holds.
+/// Returns the string that an interface holds.
 fn string_in(interface: &Interface) -> Option<&GoString> {
     match interface.value() {
         Some(Value::String(string)) if *interface.name() == *"string" => Some(string),
@@ -491,14 +496,14 @@ fn string_in(interface: &Interface) -> Option<&GoString> {
     }
 }
 
-/// A draft, and the Rust type that it was made of.
+/// A draft, and the name of the Rust type that it was made from.
 pub(super) struct TypedDraft {
     draft: Draft,
     type_name: &'static str,
 }
 
 impl TypedDraft {
-    /// A value that is to be put under `key`.
+    /// Makes a draft of a value for `key`.
     pub(super) fn of<T: Serialize>(model: &DataModel, key: &str, value: &T) -> Result<Self, Error> {
         let type_name = type_name::<T>();
         let draft = model.draft(value);
@@ -511,7 +516,7 @@ impl TypedDraft {
     }
 }
 
-/// The value under `key` as a `T`; none for the nil interface.
+/// Returns the value under `key` as a `T`, or `None` for the nil interface.
 pub(super) fn read<T: DeserializeOwned>(
     key: &str,
     interface: &Interface,
@@ -520,7 +525,7 @@ pub(super) fn read<T: DeserializeOwned>(
     value.map_err(|error| Error::wrong_type(key, type_name::<T>(), error))
 }
 
-/// How many values there are, and none of them.
+/// Shows the number of values, and no value.
 impl fmt::Debug for Values {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Values({} entries)", self.len())
@@ -531,8 +536,8 @@ impl fmt::Debug for Values {
 mod tests {
     use super::*;
 
-    /// Bytes that are allocated do not tell of keys that are looked at: in a session of many
-    /// keys none is, to find another.
+    /// In a session of many keys, finding one compares no other key. Counts of allocated bytes
+    /// would not show that.
     #[test]
     fn in_many_keys_none_is_looked_at_to_find_another() {
         let key = |number: u64| format!("key {number}");
@@ -555,7 +560,7 @@ mod tests {
         assert_eq!(metadata.as_deref(), Some("metadata"));
         assert!((0..1_000).all(|number| values.remove(&key(number))));
         assert_eq!((values.len(), gob::KEYS_COMPARED.get()), (0, 0));
-        // As a row of scs, too.
+        // The same holds for a row of scs.
         let entries = (0..1_000).map(|number| (key(number).into_bytes(), number.into()));
         let map = Value::map_of_strings::<Vec<u8>>(entries);
         let (values, _) = Values::from_string_map(&map, text).unwrap();

@@ -20,7 +20,8 @@ use super::{Failed, Public, TEXT, fields, page_for_developers};
 
 type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
-/// Gives each request its [`Sessions`], and saves them before the response's head leaves.
+/// A middleware that gives each request its [`Sessions`], and saves them before the response's
+/// head is sent.
 ///
 /// ```
 /// use actix_web::{App, web};
@@ -51,12 +52,12 @@ pub struct SessionMiddleware {
     on_error: Option<OnError>,
 }
 
-/// Makes a response of a session error, and the request's head.
+/// A function from a session error and the request's head to a response.
 type OnError = Arc<dyn Fn(&Error, &RequestHead) -> HttpResponse + Send + Sync>;
 
 impl SessionMiddleware {
-    /// Sessions of these stores: a [`CookieStore`](crate::session::CookieStore), or
-    /// [several](Stores::and).
+    /// Makes a middleware for the sessions of `stores`: one store, such as a
+    /// [`CookieStore`](crate::session::CookieStore), or [several](Stores::and).
     pub fn new(stores: impl Into<Stores>) -> Self {
         SessionMiddleware {
             stores: stores.into(),
@@ -64,12 +65,14 @@ impl SessionMiddleware {
         }
     }
 
-    /// Sets what a client gets when a session cannot be loaded or saved, instead of an empty
-    /// response with [the error's status](Error::status). `respond` sees the head of the
-    /// request as it came to the middleware, so that it can answer in JSON or in HTML. The
-    /// response is sent with `Cache-Control: no-store` and, if the store [is
-    /// overloaded](Error::is_overloaded) and the page has no such field, `Retry-After: 1`. The
-    /// text of the error is for you, not for the client.
+    /// Sets the response to a session error, which otherwise is empty and has [the error's
+    /// status](Error::status). `respond` gets the head of the request as it reached the
+    /// middleware, so it can answer in JSON or in HTML.
+    ///
+    /// The middleware sets `Cache-Control: no-store`. If the store [is
+    /// overloaded](Error::is_overloaded) and the response has no `Retry-After`, the middleware
+    /// adds `Retry-After: 1`. The error's text is for the developer: do not send it to the
+    /// client.
     ///
     /// ```
     /// use actix_web::{HttpResponse, dev::RequestHead, http::StatusCode};
@@ -97,15 +100,16 @@ impl SessionMiddleware {
     }
 }
 
-/// What makes a response of a session error of one request.
+/// The response to a session error of one request, not yet made.
 struct ErrorPage {
     custom: Option<(OnError, RequestHead)>,
     sessions: Sessions,
 }
 
 impl ErrorPage {
-    /// The head is copied only where something looks at it. (The request itself must not be
-    /// held: actix-web panics while it routes a request that has a second owner.)
+    /// Prepares the response. Copies the request's head only if a custom page needs it. (The
+    /// request itself must not be held: actix-web panics if it routes a request that has a
+    /// second owner.)
     fn new(on_error: Option<&OnError>, request: &RequestHead, sessions: Sessions) -> Self {
         ErrorPage {
             custom: on_error.map(|respond| (respond.clone(), request.clone())),
@@ -156,7 +160,7 @@ async fn finish_response<B>(
     ServiceResponse::new(request, response)
 }
 
-/// The same for an error of a middleware within, which will become a response.
+/// Saves the sessions if an inner middleware returned an error, which will become a response.
 async fn finish_error(
     sessions: &Sessions,
     error_page: ErrorPage,
@@ -177,7 +181,8 @@ async fn finish_error(
     }
 }
 
-/// Saves the sessions that were asked for, unless a session error stands in the way.
+/// Saves the sessions that were asked for. If the request failed with a session error, saves
+/// nothing and returns that error.
 async fn finish(
     sessions: &Sessions,
     failed: Option<Error>,
@@ -191,11 +196,11 @@ async fn finish(
     }
 }
 
-/// An error on its way out, which becomes a response each time actix-web asks for one.
+/// The error that leaves the middleware. It becomes a response each time actix-web asks for one.
 enum Finished {
-    /// With the fields of the sessions that were saved.
+    /// The inner error, and the fields of the saved sessions.
     Error(actix_web::Error, ResponseFields),
-    /// A session's.
+    /// A session error.
     Refused(Error, ErrorPage),
 }
 
@@ -237,7 +242,7 @@ impl ResponseError for Finished {
     }
 }
 
-/// Whether a layer within has made its own response of a session error.
+/// Returns whether an inner layer has already made the response to a session error.
 fn is_answered<B>(response: &HttpResponse<B>) -> bool {
     let extensions = response.extensions();
     extensions
@@ -245,7 +250,7 @@ fn is_answered<B>(response: &HttpResponse<B>) -> bool {
         .is_some_and(|failed: &Failed| failed.is_answered)
 }
 
-/// The session error that a response stands for.
+/// Returns the session error from which a response was made, if any.
 fn session_error<B>(response: &HttpResponse<B>) -> Option<Error> {
     let marked = response
         .extensions()
@@ -282,7 +287,7 @@ where
     }
 }
 
-/// What [`SessionMiddleware`] makes of a service.
+/// The service that [`SessionMiddleware`] puts around another.
 #[derive(Debug)]
 pub struct SessionService<S> {
     service: S,
@@ -325,13 +330,13 @@ fn sessions_of(stores: &Stores, request: &RequestHead) -> Sessions {
     fields::sessions_of(stores, authority, request.uri.path(), &request.headers)
 }
 
-/// Moves the sessions' fields to the response.
+/// Adds the sessions' fields to the response.
 fn add<B>(fields: ResponseFields, response: &mut HttpResponse<B>) {
     let is_public = response.extensions().get::<Public>().is_some();
     fields::add(fields, is_public, response.headers_mut());
 }
 
-/// All sessions of the request. Not one is loaded yet.
+/// Extracts all sessions of the request, without loading any.
 impl FromRequest for Sessions {
     type Error = Error;
     type Future = std::future::Ready<Result<Self, Error>>;
@@ -340,7 +345,7 @@ impl FromRequest for Sessions {
         let sessions = request.extensions().get::<Sessions>().cloned();
         let missing = || {
             let error = Error::usage("there is no SessionMiddleware around this handler");
-            // No middleware will.
+            // There is no middleware to log it.
             error.log();
             error
         };
@@ -348,8 +353,8 @@ impl FromRequest for Sessions {
     }
 }
 
-/// The session of the first store. If the client's cookie was refused, the
-/// [`Refusal`](crate::session::Refusal) is among the request's extensions from then on.
+/// Extracts the session of the first store. If the client's cookie was refused, the
+/// [`Refusal`](crate::session::Refusal) is put into the request's extensions.
 impl FromRequest for Session {
     type Error = Error;
     type Future = LocalFuture<Result<Self, Error>>;
@@ -367,9 +372,9 @@ impl FromRequest for Session {
     }
 }
 
-/// [Its status](Error::status) and no body, and what the middleware's
-/// [`on_error`](SessionMiddleware::on_error) makes of it. In debug builds the page of a
-/// [usage](Error::is_usage) error shows its text, which says what the developer can do.
+/// Makes a response with [the error's status](Error::status) and no body. The middleware
+/// replaces it by the page of [`on_error`](SessionMiddleware::on_error), if one is set. In debug
+/// builds, the page of a [usage](Error::is_usage) error shows its text, which names the remedy.
 impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
         StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)

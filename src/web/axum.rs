@@ -16,7 +16,7 @@ use crate::session::{Error, Session, Sessions};
 use super::tower::failed;
 use super::{TEXT, page_for_developers};
 
-/// All sessions of the request. Not one is loaded yet.
+/// Extracts all sessions of the request, without loading any.
 impl<S: Send + Sync> FromRequestParts<S> for Sessions {
     type Rejection = Error;
 
@@ -24,15 +24,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Sessions {
         let sessions = parts.extensions.get::<Sessions>().cloned();
         sessions.ok_or_else(|| {
             let error = Error::usage("there is no SessionLayer around this handler");
-            // No layer will.
+            // There is no layer to log it.
             error.log();
             error
         })
     }
 }
 
-/// The session of the first store. If the client's cookie was refused, the
-/// [`Refusal`](crate::session::Refusal) is among the request's extensions from then on.
+/// Extracts the session of the first store. If the client's cookie was refused, the
+/// [`Refusal`](crate::session::Refusal) is put into the request's extensions.
 impl<S: Send + Sync> FromRequestParts<S> for Session {
     type Rejection = Error;
 
@@ -46,7 +46,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Session {
     }
 }
 
-/// `Option<Sessions>`: none, if there is no layer around the handler.
+/// Extracts `Option<Sessions>`, which is `None` if there is no layer around the handler.
 impl<S: Send + Sync> OptionalFromRequestParts<S> for Sessions {
     type Rejection = Infallible;
 
@@ -55,9 +55,9 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Sessions {
     }
 }
 
-/// `Option<Session>`: none, if there is no layer around the handler, so that it can serve
-/// routes within a layer and without. A server behind the sessions that is unavailable is an
-/// error here too, and never none.
+/// Extracts `Option<Session>`, which is `None` if there is no layer around the handler. The
+/// handler can then serve routes inside and outside of a layer. If a server behind the sessions
+/// is unavailable, the result is an error, never `None`.
 impl<S: Send + Sync> OptionalFromRequestParts<S> for Session {
     type Rejection = Error;
 
@@ -70,22 +70,23 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Session {
     }
 }
 
-/// [Its status](Error::status) and no body, and what the layer's
-/// [`on_error`](super::tower::SessionLayer::on_error) makes of it.
+/// Makes a response with [the error's status](Error::status) and no body. The layer replaces it
+/// by the page of [`on_error`](super::tower::SessionLayer::on_error), if one is set.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         failed(self)
     }
 }
 
-/// The target of a request before routers stripped anything, once a router has seen it.
+/// Returns the target of a request before any router stripped a part of it. It is `None` until
+/// a router has handled the request.
 pub(super) fn original_uri(request: &Parts) -> Option<&Uri> {
     let original = request.extensions.get::<OriginalUri>();
     original.map(|OriginalUri(uri)| uri)
 }
 
-/// Says on the page of an error what the developer can do, in debug builds and where the body
-/// is axum's.
+/// Puts the text of a usage error into the response's body, in debug builds and if the body is
+/// axum's.
 pub(super) fn explain<B: 'static>(error: &Error, response: &mut http::Response<B>) {
     let body = (response.body_mut() as &mut dyn Any).downcast_mut::<Body>();
     if let (Some(body), Some(page)) = (body, page_for_developers(error)) {

@@ -1,23 +1,23 @@
-//! Header fields between a framework and [`Sessions`], once for both kinds of header maps:
-//! that of the `http` crate (tower, axum), and actix-web's.
+//! Moves header fields between a framework and [`Sessions`], for both kinds of header maps: that
+//! of the `http` crate (tower, axum), and that of actix-web.
 
 use crate::session::{Error, ResponseFields, Sessions, Stores, client_host};
 
 /// The header fields of a request or a response.
 pub(super) trait Fields {
-    /// The values of a field, in their order.
+    /// Returns the values of a field, in order.
     fn values(&self, name: &'static str) -> impl Iterator<Item = &[u8]>;
 
-    /// Puts one value in place of all there are.
+    /// Replaces all values of a field by one.
     fn set(&mut self, name: &'static str, value: &'static str);
 
-    /// Adds a value to those there are.
+    /// Adds a value, and keeps the others.
     fn append(&mut self, name: &'static str, value: &'static str);
 
-    /// Adds a value that is neither logged nor kept in compression tables.
+    /// Adds a value that must be neither logged nor kept in compression tables.
     fn append_secret(&mut self, name: &'static str, value: &str);
 
-    /// Removes all fields whose name, in lower case, is one of those.
+    /// Removes each field if `is_one` returns true for its name in lower case.
     fn remove(&mut self, is_one: impl Fn(&str) -> bool);
 }
 
@@ -25,8 +25,8 @@ const CACHE_CONTROL: &str = "cache-control";
 const RETRY_AFTER: &str = "retry-after"; // in seconds
 const VARY: &str = "vary";
 
-/// The sessions of a request: its target's authority, if it has one, is the host. The path is
-/// that of the target.
+/// Returns the sessions of a request to `path`, the path of its target. The host is `authority`,
+/// if the target has one, or the field Host.
 pub(super) fn sessions_of(
     stores: &Stores,
     authority: Option<&str>,
@@ -45,7 +45,8 @@ pub(super) fn sessions_of(
     Sessions::of_request(stores, headers.values("cookie"), host, path)
 }
 
-/// Moves the sessions' fields to a response, which the application may have declared public.
+/// Adds the sessions' fields to a response. `is_public` is true if the application declared the
+/// response public.
 pub(super) fn add(fields: ResponseFields, is_public: bool, headers: &mut impl Fields) {
     let fields = match is_public {
         true => fields.of_public_response(),
@@ -63,8 +64,8 @@ pub(super) fn add(fields: ResponseFields, is_public: bool, headers: &mut impl Fi
     headers.remove(|name| fields.removes(name));
 }
 
-/// Adds what the response to a session error carries: the fields of the abandoned sessions; no
-/// cache keeps it, and where too many saves were in flight, the client is asked to retry.
+/// Adds the fields of the abandoned sessions to the response to a session error. No cache may
+/// keep the response. If too many saves were in flight, the client is asked to retry.
 pub(super) fn add_to_error(
     error: &Error,
     fields: Option<ResponseFields>,
@@ -80,13 +81,14 @@ pub(super) fn add_to_error(
     }
 }
 
-/// The values of a field that are text.
+/// Returns the values of a field that are text.
 fn texts<'h>(headers: &'h impl Fields, name: &'static str) -> impl Iterator<Item = &'h str> {
     let values = headers.values(name);
     values.filter_map(|value| std::str::from_utf8(value).ok())
 }
 
-/// Both header maps have the same methods under the same names, with types of their own.
+/// Implements [`Fields`] for a header map. Both header maps have methods of the same names, with
+/// types of their own.
 macro_rules! fields_of {
     ($map:ty, $name:ty, $value:ty) => {
         impl Fields for $map {

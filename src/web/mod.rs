@@ -1,20 +1,18 @@
-//! Sessions in web frameworks: what moves header fields between a framework and
-//! [`Sessions`](crate::session::Sessions), and nothing else; and, for applications that
-//! stay with another crate's sessions, our backends beneath those.
+//! Sessions in web frameworks: a layer for tower and axum, a middleware for actix-web, and a
+//! store for applications on the crate `tower-sessions`.
 //!
-//! | module | framework | feature |
-//! |---|---|---|
-//! | [`tower`] | any tower service: [`SessionLayer`](tower::SessionLayer) | `tower` |
-//! | `axum.rs` | axum: the extractors `Session` and `Sessions`, on top of the layer | `axum` |
-//! | [`actix`] | actix-web: [`SessionMiddleware`](actix::SessionMiddleware) and the same extractors | `actix` |
-//! | `fields.rs` | header fields, once for all of them | |
-//! | [`tower_sessions`] | applications on the `tower-sessions` crate: [`BackendStore`](tower_sessions::BackendStore) | `tower-sessions`, `tower-sessions-0-14` |
+//! - Add sessions to an application: [`SessionLayer`](tower::SessionLayer) for axum and any
+//!   other tower service, [`SessionMiddleware`](actix::SessionMiddleware) for actix-web.
+//! - Log in, log out, remember a user, show a flash message: the
+//!   [example](#log-in-and-log-out) below.
+//! - Answer session errors with a page of your own: `on_error` of the layer.
+//! - Let caches keep a response: [`Public`].
+//! - Use a session after the response, in a WebSocket or a job:
+//!   [`Session::live`](crate::session::Session::live).
+//! - Keep the sessions of an application on `tower-sessions` in one of our backends:
+//!   [`BackendStore`](tower_sessions::BackendStore).
 //!
-//! What a session is, which cookies count and what a response must carry is the
-//! business of [`session`](crate::session); how its values travel is that of
-//! [`codec`](crate::codec).
-//!
-//! # Logging in and out
+//! # Log in and log out
 //!
 //! ```
 //! # #[cfg(not(feature = "axum"))] fn main() {}
@@ -83,84 +81,108 @@
 //! # }
 //! ```
 //!
-//! # What a response carries
+//! # Order of layers
 //!
-//! If the request's session was written to, a Set-Cookie and `Cache-Control: no-store`;
-//! if it was asked for, `Vary: Cookie` and `Cache-Control: private, no-cache`, unless the
-//! application said `no-store`, or `private` with a `max-age` of its own; else nothing. A
-//! response that was asked for loses the fields that caches obey in place of Cache-Control
-//! (`CDN-Cache-Control`, `Surrogate-Control` and
-//! [their kind](crate::session::ResponseFields::is_targeted)). One that the session did not
-//! shape can be declared [`Public`]. Bodies stream, connections upgrade: the session is saved
-//! when the head is ready, and takes no changes after.
+//! The session layer goes around the handlers: in axum, call `.layer(..)` after adding the
+//! routes. CORS goes outside of the session layer (`.layer(sessions).layer(cors)`; in actix-web
+//! `.wrap(sessions).wrap(cors)`). The response to a session error then has the CORS fields,
+//! which `on_error` would have to add otherwise, and a preflight request opens no session. If a
+//! handler outside of the layer asks for a session, it gets a usage error, which is also logged.
 //!
-//! # Cross-site requests
+//! Layers nest. An inner layer reuses the sessions of the outer one, and adds sessions under
+//! names that the outer one does not have. Handlers inside reach both. `Session` as an argument
+//! is the session of the innermost layer's first store.
 //!
-//! `SameSite=Lax` keeps the cookie out of what other sites post. A handler that changes
-//! something in answer to a GET is open to links from anywhere: let it be a POST.
+//! # Header fields of a response
 //!
-//! # When something fails
+//! The session is saved when the response's head is ready, and takes no changes afterwards.
+//! Bodies stream, and connections can be upgraded.
 //!
-//! A session error that reaches the layer, from a handler that returns it, from an
-//! extractor or from saving, becomes a response with [its
-//! status](crate::session::Error::status) and no body: 503, if a server behind the
-//! sessions is unavailable, and with `Retry-After: 1` if the store [is
-//! overloaded](crate::session::Error::is_overloaded). `on_error` makes another response of it, and sees the request. No
-//! session is saved from then on, and no cookie is touched. What was saved before stays saved:
-//! by [`save`](crate::session::Session::save), or, of several sessions, before the one that
-//! failed. A new ID among it does not reach the client.
-//!
-//! The error is logged as a `tracing` event, and so are refused cookies: install a subscriber
-//! to see them (`tracing_subscriber::fmt().init()` of the crate `tracing-subscriber`), or a
-//! 500 says nothing. In debug builds of an application for axum or actix-web, an error in the
-//! use of this crate is shown on the page, too.
-//!
-//! # What is saved when a request fails
-//!
-//! | what happens | what was written |
+//! | request | response |
 //! |---|---|
-//! | the handler answers with any status, 4xx and 5xx included | is saved |
-//! | a session error reaches the layer | is not saved |
-//! | the handler panics | is not saved |
-//! | the client goes away, or a timeout outside of the layer drops the handler | is not saved |
-//! | a timeout or a `catch_panic` inside of the layer makes a response | is saved |
+//! | asked for no session | is left as it is |
+//! | asked for a session | gets `Vary: Cookie` and `Cache-Control: private, no-cache`, unless the application set `no-store`, or `private` with `no-cache` or a `max-age` |
+//! | asked for a session, and a cookie is set or removed | gets `Vary: Cookie`, Set-Cookie and `Cache-Control: no-store` |
+//! | asked for a session that [has moved](crate::session::Refusal::Moved) or is [ambiguous](crate::session::Refusal::Ambiguous) | gets `Vary: Cookie` and `Cache-Control: no-store` |
 //!
-//! [`save`](crate::session::Session::save) before is saved whatever follows. If a request is
-//! dropped, a write to a server that has begun is finished; a save that still waits for other
-//! requests of the same session is not done.
+//! A request that asked for a session also takes from its response the fields that caches obey
+//! in place of Cache-Control (`CDN-Cache-Control`, `Surrogate-Control` and
+//! [similar ones](crate::session::ResponseFields::is_targeted)). If a response does not depend
+//! on the session, declare it [`Public`].
+//!
+//! # Session errors
+//!
+//! A session error reaches the layer if a handler returns it, an extractor fails, or saving
+//! fails. It becomes a response with [its status](crate::session::Error::status) and no body.
+//! If a server behind the sessions is unavailable, the status is 503. If the store [is
+//! overloaded](crate::session::Error::is_overloaded), the response also has `Retry-After: 1`.
+//! `on_error` replaces this response, and can read the request.
+//!
+//! After a session error no session is saved, and the response leaves the application's own
+//! cookies as they are. It may remove cookies that [another host
+//! planted](crate::session::Refusal::Ambiguous). Earlier saves stay: those of
+//! [`save`](crate::session::Session::save), and, if the request has several sessions, those
+//! before the failed one. A new ID among them does not reach the client.
+//!
+//! Errors and refused cookies are `tracing` events. Install a subscriber to see them
+//! (`tracing_subscriber::fmt().init()` of the crate `tracing-subscriber`); without one, a 500
+//! has no explanation. In debug builds of an application for axum or actix-web, the default page
+//! of a usage error shows its text, too.
+//!
+//! # Saves of failed requests
+//!
+//! | event | changes to the session |
+//! |---|---|
+//! | the handler answers with any status, 4xx and 5xx included | are saved |
+//! | a session error reaches the layer | are not saved |
+//! | the handler panics | are not saved |
+//! | the client disconnects, or a timeout outside of the layer drops the handler | are not saved |
+//! | a timeout or a `catch_panic` inside of the layer makes a response | are saved |
+//!
+//! Changes that the handler has already saved with [`save`](crate::session::Session::save) stay
+//! saved in all cases. If a request is dropped, a write to a server that has begun is
+//! completed, and a save that still waits for other requests of the same session is not
+//! started.
 //!
 //! # After the response
 //!
-//! A session takes no changes once the response's head has left. For a WebSocket, a stream of
-//! events or a job there is [`Session::live`](crate::session::Session::live): a handle that
+//! A session takes no changes after the response's head is sent. For a WebSocket, a stream of
+//! events or a job, use [`Session::live`](crate::session::Session::live): a handle that
 //! outlives the response.
+//!
+//! # Cross-site requests
+//!
+//! `SameSite=Lax` keeps the cookie out of POST requests from other sites. It does not protect a
+//! handler that changes something in answer to a GET: links on any site reach it. Use POST.
 //!
 //! # Proxies
 //!
-//! Cookies that [another host planted](crate::session::Refusal::Ambiguous) are removed by the
-//! path and the host that the browser asked for. So let a proxy keep both, or send the host as
-//! `X-Forwarded-Host` or in `Forwarded`.
-//! An application for axum takes the feature `axum`, which knows what nested routers strip.
+//! To remove a cookie that [another host planted](crate::session::Refusal::Ambiguous), the
+//! layer needs the path and the host of the browser's request. A proxy must keep both, or send
+//! the host as `X-Forwarded-Host` or in `Forwarded`. An application for axum needs the feature
+//! `axum`: it restores the part of the path that nested routers strip.
 //!
-//! # Where the layer goes
+//! # Source files
 //!
-//! Around the handlers: in axum, `.layer(..)` after the routes it is for. CORS goes outside of
-//! it (`.layer(sessions).layer(cors)`; in actix-web `.wrap(sessions).wrap(cors)`): the response
-//! to a session error then has its fields, which `on_error` would have to add otherwise, and a
-//! preflight request costs no session. A handler outside
-//! of it that asks for a session gets a usage error, and the log says so.
+//! | module | contents | feature |
+//! |---|---|---|
+//! | [`tower`] | any tower service: [`SessionLayer`](tower::SessionLayer) | `tower` |
+//! | `axum.rs` | axum: the extractors `Session` and `Sessions`, on top of the layer | `axum` |
+//! | [`actix`] | actix-web: [`SessionMiddleware`](actix::SessionMiddleware) and the same extractors | `actix` |
+//! | `fields.rs` | header fields, shared by all frameworks | |
+//! | [`tower_sessions`] | applications on the crate `tower-sessions`: [`BackendStore`](tower_sessions::BackendStore) | `tower-sessions`, `tower-sessions-0-14` |
 //!
-//! Layers nest. A layer within another takes the sessions that are there, and adds those of
-//! its own names that are new; handlers inside reach both, and `Session` alone is the first
-//! store of the innermost layer.
+//! This module only moves header fields between a framework and
+//! [`Sessions`](crate::session::Sessions). [`session`](crate::session) decides which cookies
+//! count and which fields a response carries; [`codec`](crate::codec) encodes the values.
 
-/// Says of a response that the session did not shape it, so that caches may keep it: to be put
-/// among the response's extensions.
+/// A mark for a response that does not depend on the session, so that caches may keep it. Put it
+/// into the response's extensions.
 ///
-/// Without it, each response whose request asked for a session loses what would let shared
-/// caches keep it. A layer that looks at every session, to log its owner say, asks for the
-/// session of pages that are the same for everyone, too. A response with a Set-Cookie is never
-/// public, whatever it says.
+/// If a request asked for a session, its response loses the fields that let shared caches keep
+/// it, unless the response has this mark. This matters if a middleware opens the session of
+/// every request, for example to log the owner: pages that are the same for everyone then need
+/// the mark. A response with a Set-Cookie is never public, even with the mark.
 ///
 /// ```
 /// # #[cfg(feature = "axum")] {
@@ -187,25 +209,25 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Public;
 
-/// Marks a response that stands for a session error.
+/// A mark for a response that was made from a session error.
 #[cfg(any(feature = "tower", feature = "actix"))]
 #[derive(Clone)]
 struct Failed {
     error: crate::session::Error,
-    /// Whether a layer has made its own response of it: then the layers around only save
-    /// nothing.
+    /// True if a layer has already replaced the response by its own. Outer layers then keep
+    /// that response, and save nothing.
     is_answered: bool,
 }
 
-/// The page of a session error that the developer can do something about, in debug builds. A
-/// client of a release build learns nothing.
+/// Returns the page for a usage error, which the developer can mend. Only debug builds have such
+/// a page: a client of a release build learns nothing.
 #[cfg(any(feature = "axum", feature = "actix"))]
 fn page_for_developers(error: &crate::session::Error) -> Option<String> {
     let is_shown = cfg!(debug_assertions) && error.is_usage();
     is_shown.then(|| format!("{error}\n\n(Only debug builds of silverback show this page.)\n"))
 }
 
-/// The type of that page.
+/// The content type of that page.
 #[cfg(any(feature = "axum", feature = "actix"))]
 const TEXT: &str = "text/plain; charset=utf-8";
 

@@ -1,5 +1,4 @@
-//! [`SessionLayer`]: sessions for any tower service, and what stands behind axum's
-//! extractors.
+//! [`SessionLayer`]: sessions for any tower service, and the base of axum's extractors.
 
 use std::fmt;
 use std::pin::Pin;
@@ -17,8 +16,8 @@ use crate::session::{Error, ResponseFields, Sessions, Stores};
 
 use super::{Failed, Public, fields};
 
-/// Gives each request its [`Sessions`], as an extension, and saves them before the
-/// response's head leaves.
+/// A layer that puts each request's [`Sessions`] into its extensions, and saves them before the
+/// response's head is sent.
 ///
 /// ```
 /// use std::convert::Infallible;
@@ -70,19 +69,19 @@ pub struct SessionLayer<B> {
     on_error: OnError<B>,
 }
 
-/// How a session error becomes a response.
+/// The function that makes the response to a session error.
 enum OnError<B> {
-    /// By [`failed`], which needs no request.
+    /// [`failed`], which needs no request.
     Default(fn(&Error) -> Response<B>),
     Custom(Arc<CustomPage<B>>),
 }
 
-/// Makes a response of a session error, and the request's parts.
+/// A function from a session error and the request's parts to a response.
 type CustomPage<B> = dyn Fn(&Error, &Parts) -> Response<B> + Send + Sync;
 
 impl<B> SessionLayer<B> {
-    /// Sessions of these stores: a [`CookieStore`](crate::session::CookieStore), or
-    /// [several](Stores::and).
+    /// Makes a layer for the sessions of `stores`: one store, such as a
+    /// [`CookieStore`](crate::session::CookieStore), or [several](Stores::and).
     pub fn new(stores: impl Into<Stores>) -> Self
     where
         B: Default + 'static,
@@ -93,8 +92,8 @@ impl<B> SessionLayer<B> {
         }
     }
 
-    /// [`new`](SessionLayer::new) and [`on_error`](SessionLayer::on_error) in one, for a
-    /// response body that has no default.
+    /// Makes a layer with [`on_error`](SessionLayer::on_error) set, for a response body that has
+    /// no `Default`.
     pub fn with_on_error(
         stores: impl Into<Stores>,
         respond: impl Fn(&Error, &Parts) -> Response<B> + Send + Sync + 'static,
@@ -105,12 +104,13 @@ impl<B> SessionLayer<B> {
         }
     }
 
-    /// Sets what a client gets when a session cannot be loaded or saved, instead of an empty
-    /// response with [the error's status](Error::status). `respond` sees the parts of the
-    /// request as they came to the layer, so that it can answer in JSON or in HTML. The
-    /// response is sent with `Cache-Control: no-store` and, if the store [is
-    /// overloaded](Error::is_overloaded) and the page has no such field, `Retry-After: 1`. The
-    /// text of the error is for you, not for the client.
+    /// Sets the response to a session error, which otherwise is empty and has [the error's
+    /// status](Error::status). `respond` gets the parts of the request as they reached the
+    /// layer, so it can answer in JSON or in HTML.
+    ///
+    /// The layer sets `Cache-Control: no-store`. If the store [is
+    /// overloaded](Error::is_overloaded) and the response has no `Retry-After`, the layer adds
+    /// `Retry-After: 1`. The error's text is for the developer: do not send it to the client.
     ///
     /// ```
     /// use axum::response::{Html, IntoResponse};
@@ -140,11 +140,13 @@ impl<B> SessionLayer<B> {
     }
 }
 
-/// The response that stands for a session error: [its status](Error::status) and no body.
-/// The layer makes its own of it, as [`SessionLayer::on_error`] says, and saves no session.
+/// Returns the response to a session error, with [its status](Error::status) and no body. The
+/// layer replaces it by the page of [`SessionLayer::on_error`], if one is set, and saves no
+/// session.
 ///
-/// In axum, returning the error does the same. There, in debug builds, the page of a
-/// [usage](Error::is_usage) error shows its text, which says what the developer can do.
+/// In axum, a handler can return the error instead, with the same effect. With the feature
+/// `axum`, in debug builds, the page of a [usage](Error::is_usage) error shows its text, which
+/// names the remedy.
 pub fn failed<B: Default + 'static>(error: Error) -> Response<B> {
     let status = StatusCode::from_u16(error.status());
     let mut response = Response::new(B::default());
@@ -193,7 +195,7 @@ impl<S, B> Layer<S> for SessionLayer<B> {
     }
 }
 
-/// What [`SessionLayer`] makes of a service.
+/// The service that [`SessionLayer`] puts around another.
 #[derive(Debug)]
 pub struct SessionService<S, B> {
     inner: S,
@@ -245,7 +247,8 @@ fn sessions_of(stores: &Stores, request: &Parts) -> Sessions {
     fields::sessions_of(stores, authority, uri.path(), &request.headers)
 }
 
-/// The request's target. Routers of axum strip what routers around them matched.
+/// Returns the request's target as the client sent it. Nested routers of axum strip the part
+/// that the outer router matched.
 fn uri_of(request: &Parts) -> &Uri {
     #[cfg(feature = "axum")]
     if let Some(original) = super::axum::original_uri(request) {
@@ -254,14 +257,14 @@ fn uri_of(request: &Parts) -> &Uri {
     &request.uri
 }
 
-/// What makes a response of a session error of one request.
+/// The response to a session error of one request, not yet made.
 enum ErrorPage<B> {
     Default(fn(&Error) -> Response<B>),
     Custom(Arc<CustomPage<B>>, Box<Parts>),
 }
 
 impl<B> ErrorPage<B> {
-    /// The parts are copied only where something looks at them.
+    /// Prepares the response. Copies the request's parts only if a custom page needs them.
     fn new(on_error: &OnError<B>, request: &Parts) -> Self {
         match on_error {
             OnError::Default(respond) => ErrorPage::Default(*respond),
@@ -288,7 +291,7 @@ impl<B> ErrorPage<B> {
 }
 
 pin_project! {
-    /// The response, once its sessions are saved.
+    /// The future of a response, which completes when the sessions are saved.
     pub struct ResponseFuture<F, B> {
         #[pin]
         response: F,
@@ -352,7 +355,8 @@ impl<F, B> fmt::Debug for ResponseFuture<F, B> {
     }
 }
 
-/// The response that a layer within has made of a session error.
+/// Returns the response that an inner layer made from a session error, with the removals of
+/// planted cookies. Saves nothing.
 fn abandoned<B>(sessions: &Sessions, mut response: Response<B>) -> Response<B> {
     if let Some(fields) = sessions.abandon() {
         add(fields, &mut response);
@@ -360,7 +364,7 @@ fn abandoned<B>(sessions: &Sessions, mut response: Response<B>) -> Response<B> {
     response
 }
 
-/// Moves the sessions' fields to the response.
+/// Adds the sessions' fields to the response.
 fn add<B>(fields: ResponseFields, response: &mut Response<B>) {
     let is_public = response.extensions().get::<Public>().is_some();
     fields::add(fields, is_public, response.headers_mut());

@@ -1,5 +1,5 @@
-//! [`BackendStore`]: our backends beneath the `tower-sessions` crate, for applications that
-//! are built on it, in its versions 0.15 and 0.14.
+//! [`BackendStore`]: a store in any of our backends, for applications on the crate
+//! `tower-sessions`, versions 0.15 and 0.14.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,22 +13,26 @@ use time::OffsetDateTime;
 
 use crate::backend::{self, Backend, Created, Expiry, Key, Layout, Outcome, Record};
 
-/// The first byte of each value; another one is no session of this store.
+/// The first byte of each value. A value with another first byte is not a session of this store.
 const VERSION: u8 = 1;
 
-/// How often a change is tried while other requests change the same session. Each time one of
-/// them succeeds, so that as many may run at once.
+/// The maximum number of attempts to change a session that other requests change at the same
+/// time. Whenever an attempt fails, another request has succeeded, so this many requests can
+/// change one session at once.
 const MOST_ATTEMPTS: usize = 64;
 
-/// How many new IDs are tried. Of 128 random bits even the first is never taken.
+/// The maximum number of attempts to find a free ID. IDs are 128 random bits, so the first one
+/// is practically always free.
 const MOST_IDS: usize = 8;
 
-/// How many lists and maps may be within each other in a value: what serde_json reads again.
+/// The maximum depth of lists and maps in a value. serde_json does not read deeper ones.
 const MOST_LEVELS: usize = 126;
 
-/// A store for `tower-sessions`, in any of our backends: for version 0.15 of that crate with the
-/// feature `tower-sessions`, and for 0.14, which axum-login 0.18 is built on, with
-/// `tower-sessions-0-14`. Both read the same rows.
+/// A store for the crate `tower-sessions`, in any of our backends.
+///
+/// The feature `tower-sessions` is for version 0.15 of that crate. The feature
+/// `tower-sessions-0-14` is for version 0.14, which axum-login 0.18 uses. Both read the same
+/// rows.
 ///
 /// ```
 /// # #[cfg(not(feature = "tower-sessions"))]
@@ -46,54 +50,61 @@ const MOST_LEVELS: usize = 126;
 /// # }
 /// ```
 ///
-/// A row's key is the hash of the session's ID, so that a copy of the rows opens no session.
-/// The values are in it as JSON, in the clear: who can write rows can write sessions. A
-/// session expires to the millisecond, by the backend's clock; expired rows go with a
-/// [`Cleanup`](crate::backend::Cleanup), so `ExpiredDeletion` is not there.
+/// # Rows
 ///
-/// An ID opens its session in every layer that has the same backend, whatever the name of
-/// its cookie: give layers whose sessions differ a backend each.
+/// A row's key is the hash of the session's ID, so a copy of the rows opens no session. The row
+/// holds the session's values as JSON, in the clear: a person who can write rows can write
+/// sessions.
 ///
-/// # What it does that other stores do not
+/// A session expires to the millisecond, by the backend's clock. A
+/// [`Cleanup`](crate::backend::Cleanup) deletes expired rows, so this store does not implement
+/// `ExpiredDeletion`.
 ///
-/// - **A session that was deleted is not brought back** by a request that saves it late, nor
-///   one that was renewed or is over: saving is an error, and the layer answers 500 and sets
-///   no cookie.
-/// - **A client chooses no ID.** `create` always takes a new one,
-///   since `flush` leaves in the record what the client sent, which an attacker may have
-///   planted.
+/// An ID opens its session in every layer with the same backend, whatever the name of its
+/// cookie. If two layers have different sessions, give each layer its own backend.
 ///
-/// So end a session with `flush`, and begin one with `flush` or `cycle_id`. `clear` keeps the
-/// client's ID without looking whether there is such a session: where there is none, saving
-/// is that error.
+/// # Advantages over other stores
 ///
-/// # What it cannot do
+/// - **An ended session stays ended.** If a request saves a session late, after it was deleted
+///   or renewed or has expired, saving is an error. The layer then answers 500 and sets no
+///   cookie.
+/// - **A client never chooses an ID.** `create` always makes a new one, since `flush` leaves the
+///   client's ID in the record, and an attacker may have planted that ID.
 ///
-/// A `SessionStore` does not learn what was loaded, so nothing can be compared:
-/// - **Of two requests that change one session, the one that saves last wins**, and what the
-///   other wrote is lost.
-/// - **A new ID (`cycle_id`) is not one step**: the old session is deleted, and the new one
-///   made when the request ends. A request that fails or is cut off between leaves neither,
-///   and two at once leave two.
-/// - A write whose answer was lost is an error, and may have been done.
-/// - The cookie is the bare ID of 128 bits, unless the layer signs it; no session knows its
-///   owner, so none are listed or ended for one; there is no absolute limit.
-/// - Its records have no owner, so that a [`Memory`](crate::backend::Memory) gives them half of
-///   its room unless [`capacity_without_owner`](crate::backend::MemoryOptions::capacity_without_owner)
-///   says more, and knows no login from a stranger's session.
-/// - Behind the cache of a `CachingSessionStore`, what was ended elsewhere stays open. And it
-///   cannot be that cache itself, which has to take over IDs.
+/// End a session with `flush`. Begin one with `flush` or `cycle_id`. `clear` keeps the client's
+/// ID and does not check that its session exists; if it does not exist, saving is an error.
+///
+/// # Limits
+///
+/// A `SessionStore` is not given the record that was loaded, so it cannot compare it with the
+/// stored one:
+///
+/// - **The last writer wins.** If two requests change one session, the changes of the one that
+///   saves first are lost.
+/// - **A new ID (`cycle_id`) takes two steps**: the old session is deleted, and the new one is
+///   created when the request ends. If the request fails or is cut off between the steps, no
+///   session is left. Two such requests at once leave two sessions.
+/// - If the answer to a write is lost, the request gets an error, although the write may have
+///   been applied.
+/// - The cookie is the bare ID of 128 bits, unless the layer signs it.
+/// - A session has no owner, so the sessions of an owner cannot be listed or ended. There is no
+///   absolute limit.
+/// - A [`Memory`](crate::backend::Memory) gives records without an owner half of its capacity,
+///   unless [`capacity_without_owner`](crate::backend::MemoryOptions::capacity_without_owner)
+///   allows more. It cannot distinguish a login from a stranger's session.
+/// - Behind the cache of a `CachingSessionStore`, a session that was ended elsewhere stays open.
+///   This store cannot be the cache itself, because a cache must accept existing IDs.
 ///
 /// [`ServerStore`](crate::session::ServerStore) with [`SessionLayer`](super::tower::SessionLayer)
-/// can do all of it, and signs its cookie.
+/// has no such limits, and signs its cookie.
 #[derive(Clone)]
 pub struct BackendStore(Rows);
 
 impl BackendStore {
-    /// Sessions in that backend.
+    /// Makes a store of sessions in `backend`.
     ///
     /// # Errors
-    /// Usage, for a backend whose rows are those of a Go package.
+    /// Returns a usage error if the backend's rows are those of a Go package.
     pub fn new(backend: Arc<dyn Backend>) -> std::result::Result<Self, backend::Error> {
         match backend.layout() {
             Layout::Native => Ok(BackendStore(Rows(backend))),
@@ -104,14 +115,14 @@ impl BackendStore {
     }
 }
 
-/// What every version of that crate asks of a store, in types of none.
+/// The operations of a store, without the types of any version of `tower-sessions`.
 #[derive(Clone)]
 struct Rows(Arc<dyn Backend>);
 
-/// A session's values.
+/// The values of a session, by name.
 type Data = HashMap<String, Value>;
 
-/// What goes wrong, as every version has it.
+/// The error of a store, which each version of `tower-sessions` has in its own types.
 enum Error {
     Encode(String),
     Decode(String),
@@ -121,7 +132,7 @@ enum Error {
 type Result<T> = std::result::Result<T, Error>;
 
 impl Rows {
-    /// Makes a session under a new ID, which is returned.
+    /// Creates a session under a new ID, and returns the ID.
     async fn create(&self, data: &Data, expiry: OffsetDateTime) -> Result<i128> {
         let record = record(data, expiry)?;
         for _ in 0..MOST_IDS {
@@ -158,8 +169,8 @@ impl Rows {
         self.change(id, None).await.map(drop)
     }
 
-    /// Puts another record in place of the living one of that ID, or nothing. False, if
-    /// there is none.
+    /// Replaces the live record under `id` by `to`, or removes it if `to` is `None`. Returns
+    /// false if there is no live record.
     async fn change(&self, id: i128, to: Option<&Record>) -> Result<bool> {
         let key = key(id)?;
         for _ in 0..MOST_ATTEMPTS {
@@ -185,7 +196,7 @@ impl Rows {
     }
 }
 
-/// A new ID: 128 random bits of the operating system.
+/// Returns a new ID: 128 random bits from the operating system.
 fn random_id() -> Result<i128> {
     let mut bits = [0; 16];
     let filled = getrandom::fill(&mut bits);
@@ -217,7 +228,7 @@ fn record(data: &Data, expiry_date: OffsetDateTime) -> Result<Record> {
     Ok(Record::new(value, expiry(expiry_date)?))
 }
 
-/// Whether more lists and maps are within each other than that.
+/// Returns whether lists and maps are nested deeper than `levels`.
 fn is_deeper(value: &Value, levels: usize) -> bool {
     match value {
         Value::Array(_) | Value::Object(_) if levels == 0 => true,
@@ -228,14 +239,14 @@ fn is_deeper(value: &Value, levels: usize) -> bool {
 }
 
 fn expiry(date: OffsetDateTime) -> Result<Expiry> {
-    // Rounded down: what is over is over.
+    // Rounded down, so that no session outlives its expiry date.
     let millis = i64::try_from(date.unix_timestamp_nanos().div_euclid(1_000_000));
     let millis = millis.map_err(|_| Error::Encode("the expiry is out of range".to_owned()))?;
     Ok(Expiry::from_millis(millis))
 }
 
 fn read(record: &Record) -> Result<(Data, OffsetDateTime)> {
-    // What serde_json says of it may quote it.
+    // serde_json's error text may quote the value.
     let no_session = || Error::Decode("the row is no session of this store".to_owned());
     let data = match record.value().split_first() {
         Some((&VERSION, json)) => serde_json::from_slice(json).map_err(|_| no_session())?,
@@ -246,8 +257,8 @@ fn read(record: &Record) -> Result<(Data, OffsetDateTime)> {
     Ok((data, expiry_date.map_err(|_| no_session())?))
 }
 
-/// The trait of a version of that crate. The versions have the same items, in types of their
-/// own.
+/// Implements the trait of one version of `tower-sessions`. The versions have the same items, in
+/// types of their own.
 macro_rules! session_store_of {
     ($core:ident) => {
         #[async_trait::async_trait]

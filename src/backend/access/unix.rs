@@ -1,4 +1,4 @@
-//! Owners and modes as POSIX has them.
+//! Owners and modes of files on POSIX systems.
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
@@ -14,35 +14,36 @@ use super::another_users;
 
 const ROOT: u32 = 0;
 
-/// The parts of a mode: what the owner, the group and all others may do.
+/// The parts of a mode: the rights of the owner, of the group, and of all others.
 const OWNER: u32 = 0o700;
 const GROUP: u32 = 0o070;
 const OTHERS: u32 = 0o007;
 
-/// What a group needs to share the files of a folder: to read and to write.
+/// The rights that a group needs to share the files of a folder: to read and to write.
 const SHARED: u32 = 0o060;
 
-/// Files in a folder of this mode get the folder's group.
+/// The bit of a folder's mode that gives new files the folder's group.
 const SET_GROUP: u32 = 0o2000;
 
-/// What a mode says of a file that is no program.
+/// The bits that the mode of a file without execute rights may have.
 const FILE: u32 = 0o666;
 
 /// The owner and the mode that the new files and folders of a store get.
 ///
-/// They are those of the folder that the store is in, but that others than its owner and its
-/// group never get in; the group does, where the folder's mode is closed to others (0770).
+/// They are those of the folder that contains the store, but users other than its owner and its
+/// group never get rights. The group gets rights only if the folder's mode is closed to others
+/// (0770).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in super::super) struct Access {
-    /// `None` leaves the user who runs this program.
+    /// `None` keeps the user who runs this program.
     user: Option<u32>,
-    /// `None` leaves the group that the system chooses.
+    /// `None` keeps the group that the system chooses.
     group: Option<u32>,
-    /// What the group may do, as bits of a folder's mode.
+    /// The rights of the group, as bits of a folder's mode.
     group_bits: u32,
 }
 
-/// Whose a folder is, and who may do what in it.
+/// The owner, the group and the mode of a folder.
 #[derive(Clone, Copy)]
 struct Folder {
     user: u32,
@@ -50,7 +51,7 @@ struct Folder {
     mode: u32,
 }
 
-/// Who runs this program.
+/// The user who runs this program, and the user's groups.
 struct Process {
     user: u32,
     groups: Vec<u32>,
@@ -80,11 +81,12 @@ impl Process {
 }
 
 impl Access {
-    /// As the folder `store` has it, which a store of ours made for itself below `folder`; for
-    /// a store that is still to be made, as `folder` has it.
+    /// Reads the access from the folder `store`, which the store made for itself below `folder`. If
+    /// the store is not made yet, reads it from `folder`.
     ///
     /// # Errors
-    /// Unavailable, if the store belongs to another user, who could not read the new files.
+    /// Returns an unavailable error if the store belongs to another user, who could not read the
+    /// new files.
     pub(in super::super) fn of(store: &Path, folder: &Path) -> Result<Self, Error> {
         let process = Process::this();
         if let Ok(found) = fs::metadata(store) {
@@ -97,7 +99,7 @@ impl Access {
         })
     }
 
-    /// `None`, if the owner of the store could not read what the process writes.
+    /// Returns `None` if the owner of the store could not read the files that the process writes.
     fn in_store(store: Folder, process: &Process) -> Option<Self> {
         let access = Access::below(store, process);
         let is_shared = access.group_bits & SHARED == SHARED;
@@ -121,7 +123,7 @@ impl Access {
         }
     }
 
-    /// Whether the folder is there, and this program may make and find files in it.
+    /// Checks that the folder exists, and that this program may create and find files in it.
     #[cfg(feature = "files")]
     pub(in super::super) fn check_folder(path: &Path) -> io::Result<()> {
         let all = Rights::READ_OK | Rights::WRITE_OK | Rights::EXEC_OK;
@@ -129,13 +131,14 @@ impl Access {
         Ok(())
     }
 
-    /// Whether this program may read and write the file; as long as it is there.
+    /// Returns `false` only if the system denies this program reading or writing the file. A
+    /// missing file is not denied.
     #[cfg(feature = "sqlite")]
     pub(in super::super) fn may_use_file(path: &Path) -> bool {
         may(path, Rights::READ_OK | Rights::WRITE_OK) != Err(Errno::ACCESS)
     }
 
-    /// A file that was not there, to be written to.
+    /// Creates a file that did not exist, and opens it for writing.
     pub(in super::super) fn new_file(self, path: &Path) -> io::Result<File> {
         let mut options = OpenOptions::new();
         let file = options.write(true).create_new(true).mode(OWNER & FILE);
@@ -149,9 +152,9 @@ impl Access {
         }
     }
 
-    /// Makes a folder, and says whether it was missing. Anything else in its place is an error.
-    /// So is a link, where this program acts for another user: whoever may make links there
-    /// could lead it to any place.
+    /// Makes a folder, and returns whether it was missing. Anything other than a folder at this
+    /// path is an error. So is a link if this program acts for another user: a user who may create
+    /// links there could lead it to any place.
     #[cfg(feature = "files")]
     pub(in super::super) fn make_folder(self, path: &Path) -> io::Result<bool> {
         if self.is_folder(path)? {
@@ -160,7 +163,7 @@ impl Access {
         let mut builder = fs::DirBuilder::new();
         let made = std::os::unix::fs::DirBuilderExt::mode(&mut builder, OWNER).create(path);
         match made {
-            // Another process was first, and gives it what it is to have.
+            // Another process has just made the folder, and sets its owner and mode.
             Err(error)
                 if error.kind() == io::ErrorKind::AlreadyExists && self.is_folder(path)? =>
             {
@@ -186,8 +189,8 @@ impl Access {
         }
     }
 
-    /// Gives what this program has made and nobody else had before: never by its path, which
-    /// may lead to something else by now.
+    /// Sets the owner and the mode of a file that this program has just made. Uses the open file,
+    /// never its path, which may lead to something different by now.
     fn give(self, file: &File, mode: u32) -> io::Result<()> {
         if self == Access::default() {
             return Ok(());
@@ -201,12 +204,12 @@ impl Access {
     }
 }
 
-/// Whether the user who acts through this program has the rights.
+/// Checks that the effective user of this program has the rights.
 fn may(path: &Path, rights: Rights) -> Result<(), Errno> {
     accessat(CWD, path, rights, AtFlags::EACCESS)
 }
 
-/// A folder itself, and not what a link in its place leads to.
+/// Opens the folder itself, and follows no link in its place.
 #[cfg(feature = "files")]
 fn open_folder(path: &Path) -> io::Result<File> {
     use rustix::fs::OFlags;
@@ -215,7 +218,7 @@ fn open_folder(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-/// The name of the user that a file belongs to; `None`, where that cannot be found out.
+/// Returns the name of the user who owns a file, or `None` if it cannot be found out.
 pub(super) fn owner_of(path: &Path) -> Option<String> {
     let user = fs::symlink_metadata(path).ok()?.uid();
     let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -273,7 +276,7 @@ mod tests {
             assert_eq!(access.is_some(), allowed, "{mode:o}");
             assert_eq!(Access::in_store(folder(SHOP, mode), &stranger), None);
         }
-        // In a folder of another user it may make a store of its own.
+        // In another user's folder it may make a store of its own.
         let own = Access::below(folder(ROOT, 0o1777), &stranger);
         assert_eq!(own, Access::default());
     }
@@ -283,7 +286,7 @@ mod tests {
         let shop = process(SHOP, &[SHOP, WEB]);
         let shared = Access::in_store(folder(SHOP, 0o770), &shop).unwrap();
         assert_eq!((shared.group, shared.group_bits), (Some(WEB), 0o070));
-        // The folder of a group that the process cannot give anything to.
+        // The process is not in the folder's group, so it cannot give that group any files.
         let outside = process(SHOP, &[SHOP]);
         let own = Access::in_store(folder(SHOP, 0o770), &outside);
         assert_eq!(own, Some(Access::default()));

@@ -1,4 +1,4 @@
-//! Where files have no owner and no mode: all of them are as the system makes them.
+//! Access on systems where files have no owner and no mode: files stay as the system makes them.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -14,7 +14,7 @@ impl Access {
         Ok(Access)
     }
 
-    /// Whether the folder is there.
+    /// Checks that the folder exists.
     #[cfg(feature = "files")]
     pub(in super::super) fn check_folder(path: &Path) -> io::Result<()> {
         std::fs::read_dir(path).map(drop)
@@ -25,12 +25,12 @@ impl Access {
         true
     }
 
-    /// A file that was not there, to be written to.
+    /// Creates a file that did not exist, and opens it for writing.
     pub(in super::super) fn new_file(self, path: &Path) -> io::Result<File> {
         OpenOptions::new().write(true).create_new(true).open(path)
     }
 
-    /// Makes a folder, and says whether it was missing.
+    /// Makes a folder, and returns whether it was missing.
     #[cfg(feature = "files")]
     pub(in super::super) fn make_folder(self, path: &Path) -> io::Result<bool> {
         match path.is_dir() {

@@ -1,4 +1,4 @@
-//! Law 10: of the logins that records are owned by.
+//! Law 10: the logins that records belong to.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,16 +30,16 @@ pub(super) async fn a_later_login_has_a_greater_number(backend: Arc<dyn Backend>
     let one = begun(&*backend, &keys, &ape).await;
     let two = begun(&*backend, &keys, &ape).await;
     assert_eq!([one.number, two.number], [1, 2]);
-    // Neither another owner's login nor an extension is counted.
+    // Another owner's login and an extension are not counted.
     assert_eq!(begun(&*backend, &keys, &bonobo).await.number, 1);
     owners.extend(&ape, soon()).await.unwrap();
-    // A revocation ends all, and counts on.
+    // A revocation ends all logins, and their count goes on.
     for (keep, number) in [(None, 3), (Some(two), 4)] {
         let next = owners.revoke(&ape, soon(), keep.as_ref()).await.unwrap();
         let login = begun(&*backend, &keys, &ape).await;
         assert_eq!((login.generation, login.number), (next, number));
     }
-    // An owner who was extended or revoked first has logged in never.
+    // An owner who was only extended or revoked has no logins yet.
     let (extended, revoked) = (keys.owner("extended"), keys.owner("revoked"));
     owners.extend(&extended, soon()).await.unwrap();
     owners.revoke(&revoked, soon(), None).await.unwrap();
@@ -48,7 +48,8 @@ pub(super) async fn a_later_login_has_a_greater_number(backend: Arc<dyn Backend>
     }
 }
 
-/// Each lists after its own record is there: of any two, the one that is later sees both.
+/// Each login lists the records after its own record exists. Of any two logins, the later list has
+/// both records.
 pub(super) async fn a_login_is_listed_as_soon_as_it_is_there(
     backend: Arc<dyn Backend>,
     keys: KeySpace,

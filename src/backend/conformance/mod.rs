@@ -1,9 +1,8 @@
-//! The laws of a [`Backend`] as code: for ours, and for yours.
+//! The laws of a [`Backend`] as tests, for the backends of this crate and for your own.
 //!
-//! Each law is a function of a backend and a key space of its own, so that all of them can
-//! run at the same time on one server. It panics where the law is broken, and where the
-//! backend lacks what the law is about: ask first whether it
-//! [applies](Law::applies_to), and show what does not.
+//! Each law is a function of a backend and a key space of its own, so that all laws can run at the
+//! same time on one server. It panics if the backend breaks the law, or lacks what the law is
+//! about. Ask first whether the law [applies](Law::applies_to), and report those that do not.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -45,18 +44,18 @@ use super::{
 /// A law, or a part of one.
 #[derive(Clone, Copy, Debug)]
 pub struct Law {
-    /// Its number in the [module](super)'s list.
+    /// The law's number in the list of the [module](super).
     pub number: u8,
-    /// Its name, as a test's.
+    /// The law's name, as a test's.
     pub name: &'static str,
-    /// What a backend must have for it.
+    /// The operations that a backend needs for the law.
     pub needs: Needs,
-    /// Panics if the backend breaks it, or has not what it needs.
+    /// The test. Panics if the backend breaks the law, or lacks the operations it needs.
     pub run: fn(Arc<dyn Backend>, KeySpace) -> Running,
 }
 
 impl Law {
-    /// Whether the backend has what the law is about.
+    /// Returns whether the backend has the operations that the law is about.
     #[must_use]
     pub fn applies_to(&self, backend: &dyn Backend) -> bool {
         match self.needs {
@@ -68,10 +67,10 @@ impl Law {
     }
 }
 
-/// What a backend may lack that a law is about.
+/// Operations that a law is about and that a backend may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
-    /// It is about what all backends have.
+    /// The law is about operations that all backends have.
     Nothing,
     /// [`Backend::owners`].
     Owners,
@@ -81,18 +80,18 @@ pub enum Needs {
     Scan,
 }
 
-/// A law that is being tried.
+/// A law that is running.
 pub type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Keys and owners that nobody else has.
+/// Keys and owners that no other test uses.
 #[derive(Clone, Debug)]
 pub struct KeySpace(String);
 
 impl KeySpace {
-    /// Another one each time.
+    /// Returns another key space each time.
     ///
     /// # Errors
-    /// Unavailable, if the system has no randomness.
+    /// Returns an unavailable error if the system has no randomness.
     pub fn new() -> Result<Self, Error> {
         let random = Generation::random()?;
         Ok(KeySpace(base16ct::lower::encode_string(random.as_bytes())))
@@ -109,7 +108,7 @@ impl KeySpace {
 
 macro_rules! laws {
     ($($number:literal $needs:ident $group:ident::$name:ident;)+) => {
-        /// All of them, in the order of the [module](super)'s list.
+        /// All laws, in the order of the [module](super)'s list.
         pub const LAWS: &[Law] = &[$(Law {
             number: $number,
             name: stringify!($name),
@@ -160,7 +159,7 @@ laws! {
     12 Nothing records::a_ping_is_answered;
 }
 
-/// Longer than any test takes.
+/// Returns a time after the end of any test.
 fn soon() -> Expiry {
     Expiry::after(Duration::from_secs(600))
 }
@@ -188,7 +187,7 @@ fn owners_of(backend: &dyn Backend) -> &dyn Owners {
     backend.owners().expect("a law of owners")
 }
 
-/// A record of that login.
+/// Returns a record of that login.
 fn owned(owner: &str, login: Login) -> Record {
     record(b"v").owned_by(Owner {
         name: owner.to_owned(),
@@ -196,14 +195,14 @@ fn owned(owner: &str, login: Login) -> Record {
     })
 }
 
-/// A login of that owner, whose record is never created where it said.
+/// Begins a login of that owner. No record is ever created under the key that it names.
 async fn begun(backend: &dyn Backend, keys: &KeySpace, owner: &str) -> Login {
     let owners = owners_of(backend);
     let elsewhere = keys.key("elsewhere");
     owners.begin(owner, soon(), &elsewhere).await.unwrap()
 }
 
-/// A moment that is soon, by the server's clock as by ours, and the wait for it.
+/// A moment in the near future, and the wait for it by the server's clock as well as ours.
 struct Short {
     until: Expiry,
 }
@@ -215,7 +214,7 @@ impl Short {
         }
     }
 
-    /// Waits until this owner, who was begun until then, is over.
+    /// Waits until the owner's record has expired, which was kept to that moment.
     async fn is_over_for(&self, backend: &dyn Backend, owner: &str) {
         let watchdog = Expiry::after(Duration::from_secs(60));
         let owners = owners_of(backend);
@@ -238,7 +237,7 @@ async fn loaded(backend: &dyn Backend, key: &Key) -> Option<Stored> {
     backend.load(key).await.unwrap()
 }
 
-/// Runs `task` so many times at once, all of them from the same moment on.
+/// Runs `task` this many times concurrently, all from the same moment on.
 async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     times: usize,
     task: impl Fn(usize) -> F,

@@ -1,4 +1,4 @@
-//! Law 11: of moving records to other keys.
+//! Law 11: moves of records to other keys.
 
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ pub(super) async fn a_move_is_whole(backend: Arc<dyn Backend>, keys: KeySpace) {
     let stored = loaded(&*backend, &new).await.unwrap();
     let as_told = (&b"after"[..], &there);
     assert_eq!((stored.record.value(), &stored.revision), as_told);
-    // Who moves it once more, since no answer came, learns that it is not there any more.
+    // A caller that got no answer and moves again learns that the record is gone.
     let again = moves_of(&*backend).move_to(&old, &seen, &new, &after).await;
     assert_eq!(again.unwrap(), Outcome::Gone);
     let next = done(backend.swap(&new, &there, &record(b"next")).await);
-    // The place it left is free.
+    // The old key is free.
     created(&*backend, &old, &record(b"another")).await;
     let stale = backend.remove(&new, &there).await.unwrap();
     assert_eq!(stale, Outcome::Conflict);

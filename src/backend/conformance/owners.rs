@@ -1,4 +1,4 @@
-//! Law 10: of records that are owned.
+//! Law 10: records with an owner.
 
 use std::collections::BTreeSet;
 use std::slice;
@@ -38,27 +38,27 @@ pub(super) async fn a_revoked_owner_has_no_records(backend: Arc<dyn Backend>, ke
     assert_eq!(owners.keys(&ape).await.unwrap(), []);
     assert!(loaded(&*backend, &others_key).await.is_some());
     assert!(loaded(&*backend, &nobodys).await.is_some());
-    // What is written after lives; what is written of the old generation does not.
+    // A record of a new login lives. A late record of the old generation does not.
     let new = begun(&*backend, &keys, &ape).await;
     assert_eq!(new.generation, next);
     created(&*backend, &keys.key("new"), &owned(&ape, new)).await;
     created(&*backend, &keys.key("late"), &owned(&ape, login)).await;
     assert!(loaded(&*backend, &keys.key("new")).await.is_some());
     assert_eq!(loaded(&*backend, &keys.key("late")).await, None);
-    // The place of what was revoked is free.
+    // The key of a revoked record is free.
     created(&*backend, &key, &record(b"w")).await;
     assert_eq!(loaded(&*backend, &key).await.unwrap().record.value(), b"w");
 }
 
-/// A server that compresses what it indexes takes long names that repeat themselves: so these
-/// do not.
+/// A server that compresses its indexes accepts long names that repeat themselves. Therefore these
+/// names are random.
 pub(super) async fn names_are_opaque_up_to_their_bound(backend: Arc<dyn Backend>, keys: KeySpace) {
     let owners = owners_of(&*backend);
     let letters = incompressible(Owner::LONGEST_NAME, "abcdefghijklmnopqrstuvwxyz234567");
     let wide = incompressible(Owner::LONGEST_NAME / 4, "🦍🦧🐒🐵🙈🙉🙊🌴🌿🍃🍌🥭🥥🌰🥜🍇");
     let names = [
         letters.clone(),
-        // Of the same beginning.
+        // The same name, except for its last byte.
         format!("{}!", &letters[..letters.len() - 1]),
         wide,
         keys.owner("a\0b"),
@@ -95,7 +95,7 @@ pub(super) async fn names_are_opaque_up_to_their_bound(backend: Arc<dyn Backend>
     }
 }
 
-/// So many characters at random.
+/// Returns this many random characters.
 fn incompressible(length: usize, alphabet: &str) -> String {
     let alphabet: Vec<char> = alphabet.chars().collect();
     let bytes = std::iter::repeat_with(|| *Generation::random().unwrap().as_bytes()).flatten();
@@ -114,14 +114,14 @@ pub(super) async fn a_kept_login_outlives_a_revocation(backend: Arc<dyn Backend>
     assert!(loaded(&*backend, &place).await.is_some());
     assert_eq!(loaded(&*backend, &others).await, None);
     assert_eq!(owners.keys(&ape).await.unwrap(), slice::from_ref(&place));
-    // It is kept whatever its key, and whenever its records are written.
+    // The login is kept under any key, and also for records that are written later.
     created(&*backend, &new, &owned(&ape, kept)).await;
     let seen = done(backend.swap(&place, &seen, &owned(&ape, kept)).await);
     let seen = done(backend.touch(&place, &seen, soon()).await);
     done(backend.remove(&place, &seen).await);
     assert!(loaded(&*backend, &new).await.is_some());
     assert_eq!(owners.keys(&ape).await.unwrap(), slice::from_ref(&new));
-    // Nothing else is, which is written late.
+    // A late record of another login is not kept.
     created(&*backend, &keys.key("late"), &owned(&ape, other)).await;
     assert_eq!(loaded(&*backend, &keys.key("late")).await, None);
     owners.revoke(&ape, soon(), None).await.unwrap();
@@ -144,14 +144,14 @@ pub(super) async fn what_was_revoked_is_not_kept(backend: Arc<dyn Backend>, keys
         created(&*backend, key, &owned(&ape, login)).await;
     }
     owners.revoke(&ape, soon(), Some(&one)).await.unwrap();
-    // Kept again, though of an older generation, it lives; the other has died.
+    // The login can be kept again, although its generation is older. The other one was revoked.
     owners.revoke(&ape, soon(), Some(&one)).await.unwrap();
     assert!(loaded(&*backend, &places[0]).await.is_some());
     for login in [other, one] {
         owners.revoke(&ape, soon(), Some(&login)).await.unwrap();
         for (key, login) in places.iter().zip(logins) {
             assert_eq!(loaded(&*backend, key).await, None);
-            // What is written late has died with the others.
+            // A late record of a revoked login is revoked, too.
             created(&*backend, key, &owned(&ape, login)).await;
             assert_eq!(loaded(&*backend, key).await, None);
         }
@@ -173,7 +173,7 @@ pub(super) async fn a_login_of_another_is_not_kept(backend: Arc<dyn Backend>, ke
         let key = keys.key(&number.to_string());
         created(&*backend, &key, &owned(&ape, foreign)).await;
         assert_eq!(loaded(&*backend, &key).await, None);
-        // The number is that of the owner's own login, which is not kept for it.
+        // The owner's own login of the same number is not kept instead.
         let own = keys.key(&format!("own {number}"));
         created(&*backend, &own, &owned(&ape, login)).await;
         assert_eq!(loaded(&*backend, &own).await, None);
@@ -184,7 +184,7 @@ pub(super) async fn what_was_over_is_not_kept(backend: Arc<dyn Backend>, keys: K
     let owners = owners_of(&*backend);
     let (ape, bonobo) = (keys.owner("ape"), keys.owner("bonobo"));
     let (late, early) = (keys.key("late"), keys.key("early"));
-    // Of an owner whose record has expired, and of one who never had a record.
+    // One owner's record has expired, and the other owner never had a record.
     let over = Expiry::after(Duration::from_millis(300));
     let login = owners.begin(&ape, over, &late).await.unwrap();
     created(&*backend, &late, &owned(&ape, login)).await;
@@ -213,7 +213,7 @@ pub(super) async fn without_an_owners_record_there_is_none(
     };
     created(&*backend, &keys.key("a"), &owned(&ape, unknown)).await;
     assert_eq!(loaded(&*backend, &keys.key("a")).await, None);
-    // A record that has expired is none.
+    // An owner's record that has expired counts as missing.
     let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
     let login = owners.begin(&ape, past, &keys.key("b")).await.unwrap();
     assert_eq!(owners.generation(&ape).await.unwrap(), None);
@@ -226,14 +226,14 @@ pub(super) async fn an_owner_is_kept_as_long_as_asked(backend: Arc<dyn Backend>,
     let ape = keys.owner("ape");
     let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
     let generation = owners.extend(&ape, soon()).await.unwrap();
-    // Nothing shortens it.
+    // A shorter time does not shorten it.
     assert_eq!(owners.extend(&ape, past).await.unwrap(), generation);
     let login = owners.begin(&ape, past, &keys.key("a")).await.unwrap();
     assert_eq!(login.generation, generation);
     assert_eq!(owners.generation(&ape).await.unwrap(), Some(generation));
     let next = owners.revoke(&ape, past, None).await.unwrap();
     assert_eq!(owners.generation(&ape).await.unwrap(), Some(next));
-    // All who extend at once have the same.
+    // All concurrent extensions return the same generation.
     let extended = at_once(16, |_| {
         let (backend, bonobo) = (backend.clone(), keys.owner("bonobo"));
         async move {
@@ -264,7 +264,7 @@ pub(super) async fn an_owner_is_kept_longer_when_asked(backend: Arc<dyn Backend>
         if Expiry::now() >= short.until {
             continue; // the server was too slow: it may have been over before it was asked
         }
-        // What is asked for last, though less, takes nothing away.
+        // A shorter time that comes last does not shorten it.
         let last = owners.extend(&extended, short.until).await.unwrap();
         assert_eq!([longer, last], [logins[0].generation; 2]);
         assert_eq!(later.generation, logins[1].generation);
@@ -283,7 +283,7 @@ pub(super) async fn an_owner_is_kept_longer_when_asked(backend: Arc<dyn Backend>
 
 pub(super) async fn an_owner_who_is_over_begins_anew(backend: Arc<dyn Backend>, keys: KeySpace) {
     let owners = owners_of(&*backend);
-    // Several, since a backend may drop some of those that are over at any time. The last to
+    // There are several owners, since a backend may drop some expired ones at any time. The last to
     // expire is the last to be dropped.
     let names: Vec<String> = (0..8)
         .map(|number| keys.owner(&number.to_string()))
@@ -303,7 +303,7 @@ pub(super) async fn an_owner_who_is_over_begins_anew(backend: Arc<dyn Backend>, 
     let new = owners.begin(ape, short.until, &key).await.unwrap();
     created(&*backend, &keys.key("b"), &owned(ape, new)).await;
     short.is_over_for(&*backend, ape).await;
-    // Logins are counted anew, in another generation.
+    // Logins are counted from 1 again, in another generation.
     let next = owners.begin(ape, soon(), &keys.key("c")).await.unwrap();
     let before = [one.generation, generation];
     assert!(!before.contains(&next.generation), "it is not revived");
@@ -336,7 +336,7 @@ pub(super) async fn a_record_is_listed_with_its_owner_alone(
     assert_eq!(listed().await, (one.clone(), none.clone()));
     let seen = done(backend.swap(&key, &seen, &owned(&bonobo, bonobos)).await);
     assert_eq!(listed().await, (none.clone(), one.clone()));
-    // It is one owner's alone to end.
+    // Only its present owner's revocation ends the record.
     owners.revoke(&ape, soon(), None).await.unwrap();
     let stored = loaded(&*backend, &key).await.unwrap();
     assert_eq!(

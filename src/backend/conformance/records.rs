@@ -1,4 +1,4 @@
-//! Laws 1 to 8 and 12: of a record.
+//! Laws 1 to 8 and 12: a single record.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,7 +101,7 @@ pub(super) async fn a_stale_revision_is_a_conflict(backend: Arc<dyn Backend>, ke
         (stored.record.value(), &stored.revision),
         (&b"w"[..], &seen)
     );
-    // The same bytes again are another state.
+    // The same bytes again make another revision.
     let again = done(backend.swap(&key, &seen, &record(b"w")).await);
     assert_eq!(
         backend.remove(&key, &seen).await.unwrap(),
@@ -169,7 +169,7 @@ pub(super) async fn no_revision_comes_back(backend: Arc<dyn Backend>, keys: KeyS
     let key = keys.key("a");
     let first = created(&*backend, &key, &record(b"v")).await;
     done(backend.remove(&key, &first).await);
-    // The same record once more: who saw the first must not change the second.
+    // The same record is created once more. A caller that saw the first one must not change it.
     created(&*backend, &key, &record(b"v")).await;
     let outcomes = [
         backend.swap(&key, &first, &record(b"w")).await.unwrap(),
@@ -336,7 +336,7 @@ pub(super) async fn a_ping_is_answered(backend: Arc<dyn Backend>, keys: KeySpace
     let key = keys.key("a");
     let seen = created(&*backend, &key, &record(b"v")).await;
     backend.ping().await.unwrap();
-    // All at once, and again: it leaves nothing that is in the way.
+    // Concurrent and repeated pings leave nothing that is in the way of others.
     let answers = at_once(8, |_| {
         let backend = backend.clone();
         async move { backend.ping().await }
@@ -348,8 +348,8 @@ pub(super) async fn a_ping_is_answered(backend: Arc<dyn Backend>, keys: KeySpace
     assert_eq!((stored.record.value(), stored.revision), (&b"v"[..], seen));
 }
 
-/// A backend that goes by its server's clock tells an expiry as exactly as it takes to write
-/// and to read it, and to the millisecond of either clock.
+/// Asserts that the record expires at that time. If the backend uses its server's clock, the expiry
+/// may be off by the time that a write and a read take, and by a millisecond of each clock.
 async fn is_until(backend: &dyn Backend, key: &Key, until: Expiry, began: Expiry) {
     let told = loaded(backend, key).await.unwrap().record.expiry();
     let took = Expiry::now().as_millis() - began.as_millis();

@@ -1,4 +1,4 @@
-//! Law 9: of looking at all records, and purging.
+//! Law 9: scans of all records, and purges.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ pub(super) async fn purge_takes_the_expired_only(backend: Arc<dyn Backend>, keys
         let key = keys.key(&number.to_string());
         created(&*backend, &key, &Record::new(number.to_string(), until)).await;
     }
-    // Others may use the server too: there are twenty of ours, and perhaps more.
+    // Other tests may use the server, too: at least our twenty records have expired.
     let first = scan.purge(7).await.unwrap();
     assert!(first.removed <= 7);
     while scan.purge(7).await.unwrap().removed == 7 {}

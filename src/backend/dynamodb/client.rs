@@ -1,5 +1,5 @@
-//! A client as AWS's own tools make theirs: region and credentials come from the environment,
-//! from the files in the home directory, or from the machine it runs on.
+//! A client configured as AWS's own tools are: region and credentials come from the environment,
+//! from the files in the home directory, or from the machine that the program runs on.
 
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::Client;
@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 use super::super::Error;
 use super::{DynamoDb, DynamoDbOptions};
 
-/// Where DynamoDB is, as far as the URL says.
+/// The location of DynamoDB, as far as the URL gives it.
 #[derive(Debug, Default)]
 struct Place {
     region: Option<String>,
@@ -17,31 +17,32 @@ struct Place {
 }
 
 impl DynamoDb {
-    /// Records in the table that the URL names, which is made if it is missing, with the
-    /// region and the credentials that AWS's own tools would use: `dynamodb:TABLE`, and then
-    /// perhaps `?` and, joined by `&`
+    /// Connects to the table that the URL names, and creates it if it is missing. Region and
+    /// credentials are those that AWS's own tools would use. The URL is `dynamodb:TABLE`. It may
+    /// continue with `?` and these parts, joined by `&`:
     ///
     /// - `region=NAME`;
-    /// - `endpoint=URL`, of something that speaks as DynamoDB does;
+    /// - `endpoint=URL`, of a server that speaks DynamoDB's protocol;
     /// - `prefix=TEXT`, as in [`DynamoDbOptions::prefix`].
     ///
-    /// Needs the feature `aws`, and for AWS itself `tls`.
+    /// Needs the feature `aws`, and for AWS itself also `tls`.
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), for a URL that cannot be read, or without TLS where it is
-    /// needed; [unavailable](Error::is_unavailable), if there are no credentials, or DynamoDB
-    /// cannot be reached.
+    /// Returns a [usage](Error::is_usage) error if the URL cannot be read, no region is known, or
+    /// TLS is needed and this build lacks it. Returns an [unavailable](Error::is_unavailable) error
+    /// if there are no credentials, or DynamoDB cannot be reached.
     pub async fn connect(url: &str) -> Result<Self, Error> {
         let backend = DynamoDb::at(url).await?;
         backend.make_table().await?;
         Ok(backend)
     }
 
-    /// As [`connect`](DynamoDb::connect), of a table that is there. Makes nothing: for programs
-    /// that look after the store of a service.
+    /// Connects as [`connect`](DynamoDb::connect) does, to a table that exists. Creates nothing:
+    /// for programs that maintain the store of a service.
     ///
     /// # Errors
-    /// As [`connect`](DynamoDb::connect); usage, if there is no such table.
+    /// Returns the errors of [`connect`](DynamoDb::connect), and a usage error if there is no such
+    /// table.
     pub async fn connect_existing(url: &str) -> Result<Self, Error> {
         let backend = DynamoDb::at(url).await?;
         backend.find_table().await?;
@@ -55,7 +56,7 @@ impl DynamoDb {
     }
 }
 
-/// What the URL says.
+/// Reads the URL.
 fn read(url: &str) -> Result<(Place, DynamoDbOptions), Error> {
     let rest = url.strip_prefix("dynamodb:").unwrap_or(url);
     let rest = rest.strip_prefix("//").unwrap_or(rest);
@@ -90,8 +91,8 @@ fn decoded(text: &str) -> Result<String, Error> {
     Ok(text.into_owned())
 }
 
-/// A client for that region and endpoint, or for those of the environment; where nobody names
-/// a region, that of the last resort.
+/// Creates a client for this region and endpoint, or for those of the environment. If neither names
+/// a region, `last_resort` is used.
 pub(crate) async fn dynamodb_client(
     region: Option<String>,
     endpoint: Option<String>,

@@ -1,5 +1,5 @@
-//! What DynamoDB could not do, as a backend's error. Its texts name what DynamoDB calls the
-//! error, and never a value: what DynamoDB says of an error may quote a key.
+//! DynamoDB's errors as a backend's. The texts contain DynamoDB's code for the error, and never a
+//! value: DynamoDB's message may quote a key.
 
 use std::error::Error as StdError;
 use std::io::ErrorKind;
@@ -8,15 +8,15 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 use super::super::Error;
 
-/// Whether a request changes anything: what was sent and not answered may then be done.
+/// The effect of a request. A write that was sent but not answered may have been applied.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
     Reads,
     Writes,
 }
 
-/// Whether DynamoDB had no capacity for it, or something else went on with the same item:
-/// nothing was done, and it may be tried again.
+/// Returns whether the reason is temporary: DynamoDB had no capacity, or another request worked on
+/// the same item. Nothing was done, and the request may be repeated.
 pub(super) fn is_passing(code: &str) -> bool {
     matches!(
         code,
@@ -30,12 +30,13 @@ pub(super) fn is_passing(code: &str) -> bool {
     )
 }
 
-/// DynamoDB had no capacity, however often it was asked.
+/// Returns the error of a request for which DynamoDB had no capacity, however often it was
+/// repeated.
 pub(super) fn busy(code: &str) -> Error {
     Error::unavailable(format!("DynamoDB has no capacity for it: {code}"))
 }
 
-/// Nobody answered in time.
+/// Returns the error of a request that was not answered in time.
 pub(super) fn too_late(effect: Effect) -> Error {
     const MESSAGE: &str = "DynamoDB does not answer in time";
     match effect {
@@ -44,7 +45,7 @@ pub(super) fn too_late(effect: Effect) -> Error {
     }
 }
 
-/// DynamoDB refused it: nothing was done.
+/// Returns the error of a request that DynamoDB refused. Nothing was done.
 pub(super) fn refused(error: &impl ProvideErrorMetadata) -> Error {
     Error::unavailable(said(error))
 }
@@ -54,8 +55,8 @@ fn said(error: &impl ProvideErrorMetadata) -> String {
     format!("DynamoDB says {code}")
 }
 
-/// What DynamoDB said of a request that it did not do; an error, if it may have done it, or
-/// was not asked.
+/// Returns DynamoDB's refusal of a request, which was not applied. Returns an error if the request
+/// may have been applied, or could not be sent.
 pub(super) fn failed<E>(effect: Effect, error: SdkError<E>) -> Result<E, Error>
 where
     E: ProvideErrorMetadata + StdError + 'static,
@@ -76,7 +77,8 @@ where
     })
 }
 
-/// Whether nothing was sent: there was nothing to send, or nobody to send it to.
+/// Returns whether nothing was sent: there was no valid request, or the server could not be
+/// reached.
 fn never_left<E: StdError + 'static>(error: &SdkError<E>) -> bool {
     match error {
         SdkError::ConstructionFailure(_) => true,
@@ -105,14 +107,14 @@ fn chain<'e>(
     })
 }
 
-/// The texts of what caused it, which is of connections and credentials and not of requests,
-/// on one line.
+/// Returns the texts of the error and its causes on one line. They are about connections and
+/// credentials, and not about the contents of requests.
 fn causes(error: &(dyn StdError + 'static)) -> String {
     let texts: Vec<String> = chain(error).map(ToString::to_string).collect();
     texts.join(": ").replace(['\n', '\r'], " ")
 }
 
-/// An item that is none of ours.
+/// Returns the error of an item that is not a valid record.
 pub(super) fn no_record() -> Error {
     Error::corrupt("an item of the table is no record")
 }

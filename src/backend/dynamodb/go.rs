@@ -19,18 +19,16 @@ use super::table::{self, Making};
 use super::writes::{Beside, Write, Written, removal};
 use super::{LARGEST_ITEM, check_length};
 
-/// Keeps records in a table of a Go package, which may use it at the same time: for a
-/// [`ServerStore`](crate::session::ServerStore) of the dialect that the
-/// [items](GoItems) are for.
+/// Keeps records in a table of a Go package, which may use it at the same time. It is for a
+/// [`ServerStore`](crate::session::ServerStore) of the dialect that matches the [items](GoItems).
 ///
-/// The item has what Go gives it, and beside that a random revision and the expiry to the
-/// millisecond, which Go takes no notice of, and removes when it writes. A write compares the
-/// whole item, as it was read. Go programs compare nothing: what they write at the same moment
-/// wins, and they put back what was removed.
+/// An item has the attributes that Go gives it. It also has a random revision and the expiry in
+/// milliseconds, which Go ignores, and removes when it writes. Our writes compare the whole item
+/// with the one that was read. Go programs compare nothing: their concurrent write wins, and it
+/// brings back an item that was removed.
 ///
-/// An operation is one request, but for a creation where an expired item is in the way. There
-/// are no owners and no scan. Expired items are missing, whether DynamoDB has removed them or
-/// not.
+/// An operation is one request, except for a creation that finds an expired item. There are no
+/// owners and no scan. Expired items are missing, whether DynamoDB has removed them or not.
 ///
 /// ```no_run
 /// # #[cfg(feature = "session")]
@@ -52,7 +50,7 @@ use super::{LARGEST_ITEM, check_length};
 #[derive(Clone)]
 pub struct GoDynamoDb(Arc<Inner>);
 
-/// Of an item that is not there.
+/// The condition that the item does not exist.
 const FREE: &str = "attribute_not_exists(#id)";
 
 struct Inner {
@@ -62,12 +60,11 @@ struct Inner {
 }
 
 impl GoDynamoDb {
-    /// Records in the table of the options, which is made if it is missing.
+    /// Opens the table of the options, and creates it if it is missing.
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), for options that do not go together;
-    /// [unavailable](Error::is_unavailable), if DynamoDB cannot be reached or does not let
-    /// its user.
+    /// Returns the errors of [`with_client`](GoDynamoDb::with_client) and
+    /// [`make_table`](GoDynamoDb::make_table).
     pub async fn open(
         client: &Client,
         options: DynamoDbOptions,
@@ -78,12 +75,12 @@ impl GoDynamoDb {
         Ok(backend)
     }
 
-    /// Records in the table of the options, which is there already, or is
-    /// [made](GoDynamoDb::make_table). Asks nobody.
+    /// Keeps records in the table of the options, which must exist, or be created by
+    /// [`make_table`](GoDynamoDb::make_table). Sends no request.
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), for a prefix, which Go's items do not have, and for a name
-    /// that no attribute has.
+    /// Returns a [usage](Error::is_usage) error for a prefix, which Go's items do not have, and for
+    /// a name that cannot be an attribute's.
     pub fn with_client(
         client: &Client,
         options: DynamoDbOptions,
@@ -100,11 +97,13 @@ impl GoDynamoDb {
         })))
     }
 
-    /// Makes the table as the Go package would, if it is missing; else as
-    /// [`DynamoDb::make_table`](super::DynamoDb::make_table).
+    /// Creates the table as the Go package would, if it is missing. An existing table is treated as
+    /// by [`DynamoDb::make_table`](super::DynamoDb::make_table).
     ///
     /// # Errors
-    /// [Unavailable](Error::is_unavailable).
+    /// Returns a [usage](Error::is_usage) error if the table has another key. Returns an
+    /// [unavailable](Error::is_unavailable) error if DynamoDB cannot be reached, does not give its
+    /// user the rights, or does not create the table in time.
     pub async fn make_table(&self) -> Result<(), Error> {
         let Inner {
             requests,
@@ -123,14 +122,14 @@ impl GoDynamoDb {
         table::make(requests, &making).await
     }
 
-    /// The living state that an item is in.
+    /// Returns the state of an item, if it is live.
     fn living(&self, item: Option<Item>) -> Result<Option<State>, Error> {
         let state = item.map(|item| self.0.items.state(&item)).transpose()?;
         Ok(state.filter(State::lives))
     }
 
-    /// Has the item of that key in the next state, if it is in the one that was seen; removes
-    /// it, if there is none.
+    /// Returns the write that changes the item of that key from the state that was seen to the next
+    /// one, or removes it if there is no next state.
     fn change_if(&self, key: &Key, seen: &State, next: Option<&State>) -> Result<Write, Error> {
         let (condition, values) = self.0.items.is_in(seen)?;
         let id = plain_key(key)?.to_owned();
@@ -140,14 +139,14 @@ impl GoDynamoDb {
         })
     }
 
-    /// Has an item in that state where there is none.
+    /// Returns the write that creates an item in that state if the key is free.
     fn make(&self, key: &Key, state: &State) -> Result<Write, Error> {
         let id = plain_key(key)?.to_owned();
         Ok(self.0.items.changes(state)?.to(id, FREE, []))
     }
 
-    /// Does something to the item that was seen, if it still is as it was, and as it is told
-    /// beside that.
+    /// Changes the item that was seen, if it has not changed since, in one transaction with what is
+    /// `beside` it.
     async fn change(
         &self,
         key: &Key,
@@ -173,7 +172,7 @@ impl GoDynamoDb {
         })
     }
 
-    /// The state of an item that holds the record, if one can.
+    /// Returns the state of an item that holds the record, if an item can.
     fn holding(&self, key: &Key, record: &Record) -> Result<State, Error> {
         check_length(record, LARGEST_ITEM - plain_key(key)?.len())?;
         let value = std::str::from_utf8(record.value())
@@ -197,7 +196,7 @@ impl Backend for GoDynamoDb {
             let there = match operation.write(create.clone(), None).await? {
                 Written::Done => break,
                 Written::NotAsSeen(Some(item)) => self.0.items.state(&item)?,
-                // It was removed at this moment.
+                // The item was removed just now: try again.
                 Written::NotAsSeen(None) | Written::Refused => continue,
             };
             if there.lives() {
@@ -253,8 +252,8 @@ impl Backend for GoDynamoDb {
     }
 }
 
-/// One transaction: the item of the old key is removed as it was seen, and one is made under
-/// the new key.
+/// A move is one transaction: it removes the item of the old key, if it is as it was seen, and
+/// creates one under the new key.
 #[async_trait]
 impl Moves for GoDynamoDb {
     async fn move_to(
@@ -271,7 +270,7 @@ impl Moves for GoDynamoDb {
     }
 }
 
-/// The table, and what is in it.
+/// Shows the table and the form of its items.
 impl fmt::Debug for GoDynamoDb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GoDynamoDb")

@@ -1,4 +1,4 @@
-//! [`GoItems`]: what items of Go's session stores look like.
+//! [`GoItems`]: the items of Go's session stores.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -7,16 +7,15 @@ use super::errors::no_record;
 use super::items::{Attributes, Item, bytes, number, text};
 use super::writes::Changes;
 
-/// Ours beside theirs, which the Go packages take no notice of: the revision, and the expiry to
-/// the millisecond. They are gone once a Go program has written the item.
+/// Our own attributes next to Go's, which the Go packages ignore: the revision, and the expiry in
+/// milliseconds. A Go program that writes the item removes them.
 const REVISION: &str = "silverback_revision";
 const EXPIRY: &str = "silverback_expiry";
 
-/// What stands for a state's values in its condition.
+/// The values of a state in its condition.
 type SeenValues = Vec<(&'static str, AttributeValue)>;
 
-/// The items that a Go package keeps its sessions in: which attributes they have, and what
-/// they are called.
+/// The items in which a Go package keeps its sessions: their attributes, and the names of these.
 ///
 /// ```
 /// use silverback::backend::GoItems;
@@ -29,7 +28,7 @@ type SeenValues = Vec<(&'static str, AttributeValue)>;
 pub struct GoItems {
     kind: Kind,
     value: &'static str,
-    /// None for items that never expire by themselves.
+    /// `None` if items never expire by themselves.
     ttl: Option<String>,
 }
 
@@ -40,8 +39,8 @@ enum Kind {
 }
 
 impl GoItems {
-    /// Those of pratikju/dynamostore: `id`, `data`, `modified_at` and `ttl`, of which 0 is
-    /// never. For the dialect `Gorilla`.
+    /// Returns the items of pratikju/dynamostore: `id`, `data`, `modified_at` and `ttl`. A `ttl` of
+    /// 0 means never. For the dialect `Gorilla`.
     pub fn dynamostore() -> Self {
         GoItems {
             kind: Kind::Dynamostore,
@@ -50,8 +49,8 @@ impl GoItems {
         }
     }
 
-    /// Those of savaki/dynastore that it writes with codecs: `id`, `values`, `options`, and
-    /// `ttl`, which those that never expire do not have. For the dialect `Dynastore`.
+    /// Returns the items that savaki/dynastore writes with codecs: `id`, `values`, `options` and
+    /// `ttl`. Items that never expire have no `ttl`. For the dialect `Dynastore`.
     pub fn dynastore() -> Self {
         GoItems {
             kind: Kind::Dynastore,
@@ -60,8 +59,7 @@ impl GoItems {
         }
     }
 
-    /// The same with another name for the attribute that says when an item expires: letters,
-    /// digits and `_`.
+    /// Sets another name for the attribute that holds the expiry: letters, digits and `_`.
     pub fn ttl_attribute(self, name: impl Into<String>) -> Self {
         GoItems {
             ttl: Some(name.into()),
@@ -69,13 +67,13 @@ impl GoItems {
         }
     }
 
-    /// The same without expiries: sessions end by what is sealed within them alone, and
-    /// DynamoDB removes nothing.
+    /// Turns expiries off: a session ends only by the limits that are sealed within it, and
+    /// DynamoDB removes no items.
     pub fn without_ttl(self) -> Self {
         GoItems { ttl: None, ..self }
     }
 
-    /// Whose rows these are.
+    /// Returns the form of these items as a backend's rows.
     #[must_use]
     pub fn layout(&self) -> Layout {
         Layout::Gorilla {
@@ -87,7 +85,7 @@ impl GoItems {
         self.ttl.as_deref()
     }
 
-    /// Refuses a name that would be none in an expression.
+    /// Refuses a name that cannot be used in an expression, or that another attribute has.
     pub(super) fn check(&self) -> Result<(), Error> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         let taken = ["id", self.value, "modified_at", "options", REVISION, EXPIRY];
@@ -103,7 +101,7 @@ impl GoItems {
         }
     }
 
-    /// The state of an item that holds this record.
+    /// Returns the state of an item that holds this record.
     pub(super) fn holding(&self, value: &str, expiry: Expiry) -> Result<State, Error> {
         let mark = Generation::random()?;
         let (ttl, exact) = match (&self.ttl, expiry) {
@@ -119,7 +117,7 @@ impl GoItems {
         })
     }
 
-    /// What the package gives an item that never expires.
+    /// Returns the `ttl` that the package gives an item that never expires.
     fn never(&self) -> Option<i64> {
         match self.kind {
             Kind::Dynamostore => Some(0),
@@ -127,7 +125,7 @@ impl GoItems {
         }
     }
 
-    /// What makes an item be in that state.
+    /// Returns the changes that put an item into that state.
     pub(super) fn changes(&self, state: &State) -> Result<Changes, Error> {
         let (name, ttl) = match &self.ttl {
             Some(name) => (&**name, state.ttl),
@@ -143,12 +141,12 @@ impl GoItems {
                 let now = Expiry::now().as_millis() / 1_000;
                 changes.set("modified_at", Some(number(now)))
             }
-            // Without them a Go program saves the session for ever.
+            // Without options, a Go program saves the session for ever.
             Kind::Dynastore => changes.set_if_absent("options", options(state.expiry())),
         })
     }
 
-    /// What tells this state of an item from all others.
+    /// Returns the state of an item.
     pub(super) fn state(&self, item: &Item) -> Result<State, Error> {
         let optional = |name: &str| item.get(name).map(|_| item.number(name)).transpose();
         let mark = item
@@ -167,7 +165,7 @@ impl GoItems {
         })
     }
 
-    /// That an item is in that state, as a condition, and its values.
+    /// Returns the condition that an item is in that state, and the values in it.
     pub(super) fn is_in(&self, state: &State) -> Result<(String, SeenValues), Error> {
         let mut condition = format!("#{} = :seen_value", self.value);
         let mut values = vec![(":seen_value", text(&state.value))];
@@ -190,7 +188,8 @@ impl GoItems {
     }
 }
 
-/// What dynastore knows of a session's cookie: how long it lasts, in seconds from now.
+/// Returns dynastore's options of a session's cookie. They hold the time that it lasts, in seconds
+/// from now.
 fn options(expiry: Expiry) -> AttributeValue {
     let left = match expiry {
         Expiry::NEVER => 0,
@@ -204,19 +203,19 @@ fn options(expiry: Expiry) -> AttributeValue {
     AttributeValue::M(Item::from([path, max_age]))
 }
 
-/// The largest second before that moment, and never 0, which is for ever.
+/// Returns the largest second before that moment. It is never 0, which means for ever.
 fn last_second(expiry: Expiry) -> i64 {
     (expiry.as_millis().saturating_sub(1) / 1_000).max(1)
 }
 
-/// A state of an item, by all that a Go program writes of it, and our mark: whoever writes it
-/// next makes another of it.
+/// The state of an item: what a Go program writes of a session, and our own attributes. Each write
+/// of ours sets another random mark, and a Go program's write removes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct State {
-    /// Ours, as hex digits.
+    /// Our revision, as hex digits.
     mark: Option<String>,
     ttl: Option<i64>,
-    /// When it expires, if we wrote it.
+    /// The expiry in milliseconds, if we wrote the item.
     exact: Option<i64>,
     value: String,
 }
@@ -236,7 +235,7 @@ impl State {
             |second: i64| Expiry::from_millis(second.saturating_add(1).saturating_mul(1_000));
         match (self.ttl, self.exact) {
             (None | Some(0), _) => Expiry::NEVER,
-            // A Go program that wrote it meanwhile gave it another.
+            // Our expiry counts only if it matches `ttl`: a Go program may have changed that since.
             (Some(ttl), Some(exact)) if last_second(Expiry::from_millis(exact)) == ttl => {
                 Expiry::from_millis(exact)
             }
@@ -248,7 +247,7 @@ impl State {
         self.expiry() > Expiry::now()
     }
 
-    /// All of it: no request is needed to compare an item with it.
+    /// Returns the whole state as a revision, so that comparing an item with it needs no request.
     pub(super) fn revision(&self) -> Revision {
         let State {
             mark,
@@ -328,14 +327,14 @@ mod tests {
             .expiry()
             .as_millis()
         };
-        // Go lets it live while the second is not over.
+        // For Go, the item is live until that second has ended.
         assert_eq!(seen(Some(9), None), 10_000);
         for exact in [10_000, 10_001, 10_500, 11_000] {
             let ttl = last_second(Expiry::from_millis(exact));
             assert!(ttl * 1_000 < exact && exact <= (ttl + 1) * 1_000);
             assert_eq!(seen(Some(ttl), Some(exact)), exact);
         }
-        // Of an older write of ours, nothing counts.
+        // If `ttl` was changed after our write, our expiry does not count.
         assert_eq!(seen(Some(99), Some(10_500)), 100_000);
         assert_eq!(seen(Some(0), None), Expiry::NEVER.as_millis());
         assert_eq!(seen(None, None), Expiry::NEVER.as_millis());

@@ -1,16 +1,16 @@
-//! What is in an item of the table.
+//! The attributes of an item of the table.
 //!
 //! | attribute | of a record | of an owner |
 //! |---|---|---|
 //! | `id` | the prefix, `session:` and the key | the prefix, `owner:` and the name |
 //! | `revision` | random | |
 //! | `expiry` | milliseconds | milliseconds |
-//! | `ttl` | seconds: a day later, for DynamoDB to remove it; none for ever | the same |
+//! | `ttl` | seconds: a day after the expiry, for DynamoDB to remove it; missing if it never expires | the same |
 //! | `value` | the bytes | |
 //! | `owner` | the `id` of the owner's item | |
 //! | `generation` | the owner's, when its login began | the current one |
 //! | `login` | the number of its login | |
-//! | `logins` | | how many logins have begun |
+//! | `logins` | | the number of logins that have begun |
 //! | `kept_generation`, `kept_login` | | the login that the last revocation kept |
 //! | `recent` | | the [latest logins](super::recent) |
 
@@ -25,7 +25,7 @@ use super::errors::no_record;
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// What a key's bytes are written as themselves, where they are letters, digits or these.
+/// The bytes of a key that are escaped: all except letters, digits and these.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -35,10 +35,10 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
 /// The longest `id` that DynamoDB takes, in bytes.
 const LONGEST_ID: usize = 2_048;
 
-/// How much later than its expiry an item is removed: more than any two clocks differ.
+/// The time between an item's expiry and its removal: more than any two clocks differ.
 const MARGIN_SECONDS: i64 = 86_400;
 
-/// The primary key of the item of that ID.
+/// Returns the primary key of the item of that ID.
 pub(super) fn key_of(id: &str) -> Item {
     Item::from([("id".to_owned(), text(id))])
 }
@@ -55,17 +55,17 @@ pub(super) fn number(number: i64) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
-/// A count of logins.
+/// Returns an attribute for a count of logins.
 pub(super) fn count(count: u64) -> AttributeValue {
     AttributeValue::N(count.to_string())
 }
 
-/// Milliseconds, as conditions compare them.
+/// Returns an attribute for a time, in milliseconds, as conditions compare them.
 pub(super) fn time(expiry: Expiry) -> AttributeValue {
     number(expiry.as_millis())
 }
 
-/// The second from which on DynamoDB may remove the item; none for never.
+/// Returns the second from which DynamoDB may remove the item, or `None` if it never expires.
 pub(super) fn time_to_live(expiry: Expiry) -> Option<AttributeValue> {
     match expiry {
         Expiry::NEVER => None,
@@ -75,7 +75,7 @@ pub(super) fn time_to_live(expiry: Expiry) -> Option<AttributeValue> {
     }
 }
 
-/// Where the items are of one backend.
+/// The IDs of one backend's items.
 #[derive(Clone, Debug)]
 pub(super) struct Ids {
     sessions: String,
@@ -120,13 +120,13 @@ impl Ids {
         Ok(name.to_owned())
     }
 
-    /// What the ID of each record begins with.
+    /// Returns the beginning of the ID of each record.
     pub(super) fn sessions(&self) -> &str {
         &self.sessions
     }
 }
 
-/// What an item says.
+/// Reads the attributes of an item.
 pub(super) trait Attributes {
     fn optional_text(&self, name: &str) -> Result<Option<&str>, Error>;
     fn bytes(&self, name: &str) -> Result<&[u8], Error>;
@@ -141,7 +141,7 @@ pub(super) trait Attributes {
         Ok(Expiry::from_millis(self.number("expiry")?))
     }
 
-    /// Whether it has not expired, whatever its owner says.
+    /// Returns whether the item has not expired. A record may still have been revoked.
     fn has_time(&self) -> Result<bool, Error> {
         Ok(self.expiry()? > Expiry::now())
     }
@@ -154,7 +154,7 @@ pub(super) trait Attributes {
         generation(self.bytes("generation")?)
     }
 
-    /// The login of a record.
+    /// Returns the login of a record.
     fn login(&self) -> Result<Login, Error> {
         Ok(Login {
             generation: self.generation()?,
@@ -162,7 +162,7 @@ pub(super) trait Attributes {
         })
     }
 
-    /// The login that an owner keeps, if there is one.
+    /// Returns the login that an owner's last revocation kept, if there is one.
     fn kept(&self) -> Result<Option<Login>, Error> {
         if !self.has("kept_generation") {
             return Ok(None);

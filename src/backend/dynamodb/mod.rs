@@ -1,18 +1,18 @@
 //! [`DynamoDb`]: records in a table of Amazon DynamoDB.
 //!
-//! | file | what lives there |
+//! | file | contents |
 //! |---|---|
 //! | `mod.rs` | [`DynamoDb`]: the operations of a backend |
-//! | `owners.rs`, `recent.rs` | whose records are whose, and the latest logins |
-//! | `scan.rs` | looking at all records |
-//! | `go.rs`, `go_items.rs` | [`GoDynamoDb`]: the same of tables that Go packages keep |
+//! | `owners.rs`, `recent.rs` | owners, and their latest logins |
+//! | `scan.rs` | scans of the whole table |
+//! | `go.rs`, `go_items.rs` | [`GoDynamoDb`]: the tables of Go packages |
 //! | `options.rs` | [`DynamoDbOptions`] |
-//! | `items.rs` | what is in an item |
-//! | `requests.rs` | requests, each within a time, and when they are repeated |
+//! | `items.rs` | the attributes of an item |
+//! | `requests.rs` | requests within a time limit, and when they are repeated |
 //! | `writes.rs` | writes with a condition |
-//! | `table.rs` | the table, made and told to remove what has expired |
-//! | `client.rs` | a client as AWS's own tools make theirs (feature `aws`) |
-//! | `errors.rs` | what DynamoDB could not do |
+//! | `table.rs` | the table: created, checked, and set to remove expired items |
+//! | `client.rs` | a client configured as AWS's own tools are (feature `aws`) |
+//! | `errors.rs` | DynamoDB's errors as a backend's |
 
 #[cfg(feature = "aws")]
 mod client;
@@ -50,47 +50,50 @@ use requests::Requests;
 use table::{Index, Making};
 use writes::{Beside, Changes, Written, removal};
 
-/// What an item holds at most, with the names of its attributes: 400 KB.
+/// The largest size of an item, the names of its attributes included: 400 KB.
 const LARGEST_ITEM: usize = 400 * 1024;
 
 /// Keeps records in a table of Amazon DynamoDB.
 ///
 /// | operation | requests |
 /// |---|---|
-/// | load | one read; of an owned record two: the record, and its owner |
-/// | create, swap, touch, remove | one write; of an owned record that was seen one transaction, which checks the owner (twice the capacity, for both items) |
-/// | begin a login, extend or revoke an owner | one write; two for an owner without a record, or to keep it no longer than it is |
-/// | list an owner's | a read of the owner, a query of an index, and a read for each login of the last minute that the index does not name |
+/// | load | one read; two for an owned record: the record, and its owner |
+/// | create, swap, touch, remove | one write; if the record that was seen is owned, one transaction, which checks the owner (twice the capacity, for both items) |
+/// | begin a login, extend or revoke an owner | one write; two if the owner has no record, or is to be kept no longer than it is; some logins need one more, which removes old entries of the owner's list |
+/// | list an owner's records | a read of the owner, a query of an index, and a read for each login of the last minute that the index does not name |
 ///
 /// All reads are consistent, except those of the index, which DynamoDB updates a moment later.
-/// A list therefore reads the keys of the owner's latest logins from the owner's item, which
-/// keeps those of the last minute, up to the latest 128: it names each of them as soon as its
-/// record is there. It may lack the new key of a record that another one has just taken the place
-/// of, and name what was removed, which a `ServerStore` then does not find.
+/// Therefore the owner's item holds the keys of the owner's logins of the last minute (at least the
+/// latest 128 of them), and a list names each of them as soon as its record exists. A list may lack
+/// a record that has just been created under another key than its login named. It may also name a
+/// record that has just been removed; a `ServerStore` then finds no session there.
 ///
-/// A write that finds something else than it expects is told so by DynamoDB with the item
-/// that is there, and asks no more unless that has an owner. A request that DynamoDB has no
-/// capacity for at the moment is repeated, after a pause that grows, as long as its operation
-/// may take; and no other request is: the client's own retries are turned off.
+/// If a write finds an item other than it expects, DynamoDB's answer contains that item. A further
+/// request is needed only if that item has an owner.
 ///
-/// Records expire by this machine's clock, and DynamoDB removes them by itself, a day or more
-/// after that (by `ttl`, if it was told to). A record has at most 400 KB, with its key and the
-/// owner's name.
+/// If DynamoDB has no capacity for a request at the moment, or another request works on the same
+/// item, the request is repeated within the time limit of its operation, after a pause that grows.
+/// No other request is repeated: the client's own retries are turned off.
 ///
-/// It counts no records: [strangers](super#records-of-strangers) can use up the table's write
-/// capacity, or with capacity on demand money. Set a maximum throughput for the table.
+/// Records expire by this machine's clock. DynamoDB removes them by itself a day or more later, by
+/// the attribute `ttl`, if the table is set to do so. A record has at most 400 KB, its key and the
+/// owner's name included.
 ///
-/// It must be one table in one region: where a global table is written in two regions, the
-/// later write wins, and sessions that were ended come back.
+/// The backend does not count records: [strangers](super#records-of-strangers) can use up the
+/// table's write capacity or, with capacity on demand, cost money. Set a maximum throughput for the
+/// table.
 ///
-/// It asks for the rights to `GetItem`, `UpdateItem`, `DeleteItem`, `ConditionCheckItem` and
-/// `Query`, to `Scan` where all records are looked at, to `DescribeTable`, and to `CreateTable`,
-/// `DescribeTimeToLive` and `UpdateTimeToLive` where it is to make the table or change it.
+/// The table must be in a single region. If a global table is written in two regions, the later
+/// write wins, and ended sessions come back.
+///
+/// The backend needs the rights to `GetItem`, `UpdateItem`, `DeleteItem`, `ConditionCheckItem` and
+/// `Query`, and to `Scan` for scans. It needs the right to `DescribeTable`, and to create or change
+/// the table those to `CreateTable`, `DescribeTimeToLive` and `UpdateTimeToLive`.
 ///
 /// # Logs
-/// At the level TRACE, and at no other, AWS's SDK logs whole requests and answers under the target
-/// `aws_smithy_runtime::client::orchestrator`: owners, keys and values, and
-/// with the tables of Go packages the IDs of sessions. Keep that target at DEBUG:
+/// At the level TRACE only, AWS's SDK logs whole requests and responses, under the target
+/// `aws_smithy_runtime::client::orchestrator`. They contain owners, keys and values, and for the
+/// tables of Go packages the IDs of sessions. Keep that target at DEBUG:
 /// `RUST_LOG=trace,aws_smithy_runtime=debug`.
 ///
 /// Needs tokio.
@@ -106,7 +109,7 @@ const LARGEST_ITEM: usize = 400 * 1024;
 #[derive(Clone)]
 pub struct DynamoDb(Arc<Inner>);
 
-/// That of an owner's records.
+/// The index of each owner's records.
 const INDEX: Index<'static> = Index {
     name: DynamoDb::OWNERS_INDEX,
     attribute: "owner",
@@ -120,27 +123,27 @@ struct Inner {
 }
 
 impl DynamoDb {
-    /// The index of the table that lists of an owner's records come from: with the hash key
-    /// `owner` (a string), and the attributes `expiry`, `generation` and `login` projected.
+    /// The name of the index that lists an owner's records. Its hash key is `owner` (a string), and
+    /// it projects the attributes `expiry`, `generation` and `login`.
     pub const OWNERS_INDEX: &str = "owners";
 
-    /// Records in the table of the options, which is made if it is missing.
+    /// Opens the table of the options, and creates it if it is missing.
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), for options that do not go together;
-    /// [unavailable](Error::is_unavailable), if DynamoDB cannot be reached or does not let
-    /// its user.
+    /// Returns a [usage](Error::is_usage) error if the prefix is too long, or the table has another
+    /// key. Returns an [unavailable](Error::is_unavailable) error if DynamoDB cannot be reached, or
+    /// does not give its user the rights.
     pub async fn open(client: &Client, options: DynamoDbOptions) -> Result<Self, Error> {
         let backend = DynamoDb::with_client(client, options)?;
         backend.make_table().await?;
         Ok(backend)
     }
 
-    /// Records in the table of the options, which is there already, or is
-    /// [made](DynamoDb::make_table). Asks nobody.
+    /// Keeps records in the table of the options, which must exist, or be created by
+    /// [`make_table`](DynamoDb::make_table). Sends no request.
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), for a prefix that is too long.
+    /// Returns a [usage](Error::is_usage) error if the prefix is too long.
     pub fn with_client(client: &Client, options: DynamoDbOptions) -> Result<Self, Error> {
         if options.prefix.len() > LONGEST_PREFIX {
             return Err(Error::usage(format!(
@@ -154,16 +157,18 @@ impl DynamoDb {
         })))
     }
 
-    /// Makes the table if it is missing, waits until it can be used, and tells DynamoDB to
-    /// remove expired items as [the options](DynamoDbOptions::ttl_enabled) say. A table that is
-    /// there is not changed else: one of yours has the hash key `id` (a string) and no sort
-    /// key, and, if there are owners, the [index](DynamoDb::OWNERS_INDEX). Several may at once.
+    /// Creates the table if it is missing, and waits until it can be used, which may take a minute.
+    /// Sets DynamoDB to remove expired items as [the options](DynamoDbOptions::ttl_enabled) say,
+    /// and changes nothing more in an existing table. Several programs may call this at once.
     ///
-    /// It may take a minute.
+    /// A table of your own must have the hash key `id` (a string) and no sort key. For owners, it
+    /// must also have the [index](DynamoDb::OWNERS_INDEX).
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), for a table or an index with another key, which it names;
-    /// [unavailable](Error::is_unavailable).
+    /// Returns a [usage](Error::is_usage) error if the table or the index has another key, or the
+    /// index lacks an attribute; the error names it. Returns an
+    /// [unavailable](Error::is_unavailable) error if DynamoDB cannot be reached, or does not create
+    /// the table in time.
     pub async fn make_table(&self) -> Result<(), Error> {
         let DynamoDbOptions {
             throughput,
@@ -184,7 +189,8 @@ impl DynamoDb {
         table::find(&self.0.requests, Some(&INDEX)).await
     }
 
-    /// Does something to the record that was seen, if it still is as it was.
+    /// Applies `changes` to the record that was seen, or removes it if there are no changes. Does
+    /// nothing if the record has changed.
     async fn change(
         &self,
         key: &Key,
@@ -213,7 +219,7 @@ impl DynamoDb {
         }
     }
 
-    /// All attributes of a record, under a new revision.
+    /// Returns all attributes of a record, with a new revision.
     fn written(&self, key: &Key, record: &Record) -> Result<(Changes, Revision), Error> {
         let Inner { ids, .. } = &*self.0;
         let owner = record.owner();
@@ -247,13 +253,13 @@ impl DynamoDb {
     }
 }
 
-/// Refuses what no item can hold, before it is sent.
+/// Refuses a record that no item can hold, before it is sent.
 fn check_size(id: &str, ownership: Option<&Ownership>, record: &Record) -> Result<(), Error> {
     let owner = ownership.map_or(0, Ownership::size);
     check_length(record, LARGEST_ITEM - id.len() - owner)
 }
 
-/// Refuses what leaves no place for the rest within so many bytes.
+/// Refuses a record that leaves no room for the other attributes within `limit` bytes.
 fn check_length(record: &Record, limit: usize) -> Result<(), Error> {
     const REST: usize = 256; // the names of the attributes, the numbers, the random bytes
     let limit = limit - REST;
@@ -286,13 +292,13 @@ impl Backend for DynamoDb {
             let there = match operation.write(write.clone(), None).await? {
                 Written::Done => return Ok(Created::Saved(revision)),
                 Written::NotAsSeen(Some(item)) => item,
-                // It was removed at this moment.
+                // The item was removed just now: try again.
                 Written::NotAsSeen(None) | Written::Refused => continue,
             };
             if Asked::default().lives(&operation, &there).await? {
                 return Ok(Created::Exists);
             }
-            // Its owner ended it: its place is free, as long as it is that one.
+            // A revocation ended that record: it may be replaced, as long as it has that revision.
             write = write.instead_of(bytes(there.bytes("revision")?));
         }
     }
@@ -341,7 +347,7 @@ impl Backend for DynamoDb {
     }
 }
 
-/// The table and the prefix.
+/// Shows the table and the prefix.
 impl fmt::Debug for DynamoDb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DynamoDb")

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// The largest number of bytes that a [prefix](DynamoDbOptions::prefix) may have.
 pub(super) const LONGEST_PREFIX: usize = 128;
 
-/// How a [`DynamoDb`](super::DynamoDb) keeps its records.
+/// The settings of a [`DynamoDb`](super::DynamoDb) backend.
 ///
 /// ```
 /// use std::time::Duration;
@@ -23,25 +23,26 @@ pub struct DynamoDbOptions {
     pub(super) time_to_live: TimeToLive,
 }
 
-/// What a provisioned table can do, in DynamoDB's units per second.
+/// The capacity of a provisioned table, in DynamoDB's units per second.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Throughput {
     pub(super) reads: u32,
     pub(super) writes: u32,
 }
 
-/// When DynamoDB is told to remove expired items.
+/// The tables that DynamoDB is set to remove expired items from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TimeToLive {
-    /// With the table that is made.
+    /// Only a table that this program creates.
     Made,
-    /// In a table that was there, too.
+    /// Also a table that existed before.
     Always,
     Never,
 }
 
 impl DynamoDbOptions {
-    /// The table of that name: on demand if it is made, five seconds, no prefix.
+    /// Returns the defaults for the table of that name: capacity on demand if the table is created,
+    /// a timeout of 5 seconds, no prefix.
     pub fn new(table: impl Into<String>) -> Self {
         DynamoDbOptions {
             table: table.into(),
@@ -52,7 +53,7 @@ impl DynamoDbOptions {
         }
     }
 
-    /// What the `id` of each item begins with, where the table holds other things, too: at
+    /// Sets the beginning of the `id` of each item, for a table that also holds other things: at
     /// most 128 bytes.
     pub fn prefix(self, prefix: impl Into<String>) -> Self {
         DynamoDbOptions {
@@ -61,14 +62,15 @@ impl DynamoDbOptions {
         }
     }
 
-    /// How long an operation takes at most, with all requests to DynamoDB that it makes; then
-    /// it is [unavailable](crate::backend::Error::is_unavailable), or its outcome unknown.
+    /// Limits the time of an operation, with all its requests to DynamoDB. After it, the operation
+    /// is [unavailable](crate::backend::Error::is_unavailable), or its outcome is unknown. Default:
+    /// 5 seconds.
     pub fn timeout(self, timeout: Duration) -> Self {
         DynamoDbOptions { timeout, ..self }
     }
 
-    /// Makes the table, if it is to be made, with so many units of read and write capacity,
-    /// and not on demand. Its index gets as many.
+    /// Sets this many units of read and write capacity, instead of capacity on demand, for a table
+    /// that is created. Its index gets as many.
     pub fn provisioned(self, reads: u32, writes: u32) -> Self {
         DynamoDbOptions {
             throughput: Some(Throughput { reads, writes }),
@@ -76,9 +78,9 @@ impl DynamoDbOptions {
         }
     }
 
-    /// Whether DynamoDB is told to remove items whose `ttl` has passed, also in a table that
-    /// was there before. Unless this is said, it is told so for a table that is made, and
-    /// one that was there is left as it is.
+    /// Sets whether DynamoDB is to remove items after their `ttl`. With `true`, it is set to do so,
+    /// also for a table that existed before. With `false`, no table is changed. By default it is
+    /// set to do so for a table that is created, and a table that existed before stays as it is.
     pub fn ttl_enabled(self, enabled: bool) -> Self {
         let time_to_live = match enabled {
             true => TimeToLive::Always,

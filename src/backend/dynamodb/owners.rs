@@ -1,4 +1,4 @@
-//! Whose records are whose: an item per owner, which the records of the owner name.
+//! Owners: each has one item, which the owner's records name.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,15 +14,15 @@ use super::recent;
 use super::requests::{Operation, Refusal, names_in, passing};
 use super::writes::{Changes, Check, Values, Write};
 
-/// How many bytes of a revision are the random mark, how many a generation, and how many the
+/// The number of bytes of a random mark and of a generation in a revision. `NUMBER` is that of the
 /// number of a login.
 const MARK: usize = 16;
 const NUMBER: usize = 8;
 
-/// Whose a record is, and of which login.
+/// The owner of a record, and its login.
 #[derive(Clone)]
 pub(super) struct Ownership {
-    /// The owner's item.
+    /// The ID of the owner's item.
     id: String,
     login: Login,
 }
@@ -35,7 +35,7 @@ impl Ownership {
         })
     }
 
-    /// As the item of a record says; none for one of nobody.
+    /// Reads the owner from a record's item. Returns `None` for a record without an owner.
     pub(super) fn in_item(item: &Item) -> Result<Option<Self>, Error> {
         match item.optional_text("owner")? {
             None => Ok(None),
@@ -65,12 +65,12 @@ impl Ownership {
         count(self.login.number)
     }
 
-    /// How many bytes it takes in an item.
+    /// Returns the number of bytes that it takes in an item.
     pub(super) fn size(&self) -> usize {
         self.id.len() + MARK + NUMBER
     }
 
-    /// That the owner lets the records of the login live, as a condition.
+    /// Returns the check that the owner lets the records of the login live.
     pub(super) fn check(self) -> Check {
         const LIVES: &str = "#expiry > :now AND (#generation = :generation \
             OR (#kept_generation = :generation AND #kept_login = :login))";
@@ -87,8 +87,8 @@ impl Ownership {
     }
 }
 
-/// What a revision says: a random mark, and whose the record was, so that a write asks for
-/// nothing before it.
+/// The contents of a revision: a random mark, and the record's owner, so that a write needs no read
+/// before it.
 pub(super) struct Seen<'r> {
     pub(super) mark: &'r [u8],
     pub(super) ownership: Option<Ownership>,
@@ -131,7 +131,7 @@ pub(super) fn revision(mark: Generation, ownership: Option<&Ownership>) -> Revis
     Revision::new(bytes)
 }
 
-/// An owner, as the item says.
+/// The contents of an owner's item.
 struct OwnerItem {
     generation: Generation,
     expiry: Expiry,
@@ -151,12 +151,13 @@ impl OwnerItem {
         })
     }
 
-    /// Whether it lives: what has expired is there, to be replaced.
+    /// Returns whether the owner's record is live. An expired one is still in the table, and can be
+    /// replaced.
     fn lives(&self) -> bool {
         self.expiry > Expiry::now()
     }
 
-    /// None, if there is none, or one that has expired.
+    /// Returns the owner's record, or `None` if there is none or it has expired.
     async fn read(operation: &Operation<'_>, id: &str) -> Result<Option<Self>, Error> {
         let item = operation.get(id).await?;
         let found = item.as_ref().map(OwnerItem::of).transpose()?;
@@ -168,13 +169,15 @@ impl OwnerItem {
     }
 }
 
-/// Owners, each asked once, and after the records that are judged by what they say: one who was
-/// asked before a record was made may know nothing of its generation yet.
+/// The owners that an operation has read, each of them once, and only after the record that it
+/// decides about. An owner that was read before a record was created may lack the record's
+/// generation.
 #[derive(Default)]
 pub(super) struct Asked(HashMap<String, Option<OwnerItem>>);
 
 impl Asked {
-    /// Whether the record in that item lives, which its owner may deny.
+    /// Returns whether the record in that item is live: it has not expired, and its owner lets it
+    /// live.
     pub(super) async fn lives(
         &mut self,
         operation: &Operation<'_>,
@@ -195,27 +198,27 @@ impl Asked {
     }
 }
 
-/// What is done to an owner's item.
+/// A change to an owner's item.
 #[derive(Clone, Copy)]
 enum Deed<'d> {
-    /// It is kept, and nothing else.
+    /// Keeps the item to a time.
     Extend,
-    /// A login begins, whose record is to be under that key.
+    /// Also begins a login, which is to create its record under that key.
     Begin(&'d Key),
-    /// It gets that generation, and keeps that login.
+    /// Also sets that generation, and keeps that login.
     Revoke(Generation, Option<&'d Login>),
 }
 
-/// That the item lives, and is not kept shorter than it was.
+/// The condition that the item is live, and is not to be kept shorter than it is.
 const LIVES: &str = "#expiry > :now AND #expiry <= :expiry";
 
-/// That, and that the login lives that is to be kept.
+/// The same condition, and that the login to be kept is live.
 const LETS_LIVE: &str = "#expiry > :now AND #expiry <= :expiry \
     AND (#generation = :kept_generation \
     OR (#kept_generation = :kept_generation AND #kept_login = :kept_login))";
 
 impl Deed<'_> {
-    /// The changes to an item that lives.
+    /// Returns the write to a live item.
     fn to_living(self, id: &str, until: Expiry) -> Write {
         let changes = kept_to(until);
         let (changes, condition) = match self {
@@ -238,7 +241,8 @@ impl Deed<'_> {
         changes.to(id.to_owned(), condition, [(":now", time(Expiry::now()))])
     }
 
-    /// The item of an owner who has none that lives, in place of what was found.
+    /// Returns the write for an owner without a live item. It replaces the expired item that was
+    /// found, if there was one.
     fn to_nothing(
         self,
         id: &str,
@@ -269,7 +273,7 @@ impl Deed<'_> {
         })
     }
 
-    /// The same, which keeps no login that the owner does not let live.
+    /// Returns the same change, except that it keeps no login that the owner does not let live.
     fn seeing(self, owner: &OwnerItem) -> Self {
         match self {
             Deed::Revoke(generation, keep) => {
@@ -286,8 +290,8 @@ fn kept_to(until: Expiry) -> Changes {
         .set("ttl", time_to_live(until))
 }
 
-/// Does it to the owner's item, and returns the item as it is then. One request where the owner
-/// has an item that lives and is to be kept longer.
+/// Applies the change to the owner's item, and returns the item after it. This takes one request if
+/// the owner has a live item that is to be kept longer.
 async fn write_owner(
     operation: &Operation<'_>,
     id: &str,
@@ -321,8 +325,8 @@ async fn write_owner(
 }
 
 impl DynamoDb {
-    /// Whether there is something under a key that a login began with: a record of the owner
-    /// that lives, or one without an owner, which may tell where that went.
+    /// Returns whether a key that a login began with has a record: a live one of the owner, or one
+    /// without an owner, such as a tombstone, which may say where the session has moved.
     async fn is_there(
         &self,
         operation: &Operation<'_>,
@@ -381,7 +385,7 @@ impl Owners for DynamoDb {
         let operation = self.0.requests.operation();
         let item = write_owner(&operation, &id, until, Deed::Begin(key)).await?;
         if let Some(write) = recent::forgetting(&id, &item) {
-            // If it fails, a later login forgets more.
+            // If this fails, a later login removes more entries.
             let _ = operation.write(write, None).await;
         }
         Ok(Login {

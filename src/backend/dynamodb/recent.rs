@@ -1,8 +1,8 @@
-//! The latest logins of an owner, kept in the owner's item: an index knows of a record a moment
-//! after it was created, and this list before.
+//! The latest logins of an owner, kept in the owner's item. The index names a record only a moment
+//! after it was created. This list names it at once.
 //!
-//! Each entry is the time of the login in milliseconds, by the clock of the machine that began
-//! it, as 8 bytes, and the key of its record.
+//! Each entry is the time of the login in milliseconds, by the clock of the machine that began it,
+//! as 8 bytes, followed by the key of its record.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -11,29 +11,30 @@ use super::errors::no_record;
 use super::items::{Item, bytes};
 use super::writes::{Values, Write};
 
-/// After how long an entry is forgotten: much later than an index knows of its record.
+/// The age in milliseconds from which an entry may be removed: much more than the time that the
+/// index needs.
 const LONGEST_KEPT: i64 = 60_000;
 
-/// How many entries are forgotten at once, so that few logins have to.
+/// The number of old entries that are removed at once, so that few logins have to remove any.
 const FORGOTTEN_AT_ONCE: usize = 8;
 
-/// How many entries there may be, however young they are.
+/// The largest number of entries, however young they are.
 const MOST: usize = 256;
 
-/// The entry of a login that begins now.
+/// Returns the entry of a login that begins now.
 pub(super) fn entry(key: &Key) -> AttributeValue {
     let time = Expiry::now().as_millis().to_be_bytes();
     bytes(&[&time[..], key.as_bytes()].concat())
 }
 
-/// The keys of the entries in an owner's item.
+/// Returns the keys of the entries in an owner's item.
 pub(super) fn keys_in(item: &Item) -> Result<Vec<Key>, Error> {
     let entries = entries_in(item).iter();
     let key = |entry| Key::new(parts(entry)?.1).map_err(|_| no_record());
     entries.map(key).collect()
 }
 
-/// The write that forgets the oldest entries; none, if there are too few that are old.
+/// Returns the write that removes the oldest entries, or `None` if too few of them are old.
 pub(super) fn forgetting(id: &str, item: &Item) -> Option<Write> {
     let entries = entries_in(item);
     let since = Expiry::now().as_millis().saturating_sub(LONGEST_KEPT);
@@ -61,7 +62,7 @@ fn entries_in(item: &Item) -> &[AttributeValue] {
     }
 }
 
-/// The time and the key of an entry.
+/// Returns the time and the key of an entry.
 fn parts(entry: &AttributeValue) -> Result<(i64, &[u8]), Error> {
     let AttributeValue::B(bytes) = entry else {
         return Err(no_record());
@@ -74,7 +75,7 @@ fn parts(entry: &AttributeValue) -> Result<(i64, &[u8]), Error> {
 mod tests {
     use super::*;
 
-    /// Entries of that many milliseconds ago.
+    /// Returns an item with entries of these ages, in milliseconds.
     fn item(ages: impl IntoIterator<Item = i64>) -> Item {
         let entry = |age: i64| {
             let time = (Expiry::now().as_millis() - age).to_be_bytes();

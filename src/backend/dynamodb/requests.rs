@@ -1,4 +1,4 @@
-//! Requests to one table, each within the time of its operation, and what DynamoDB says.
+//! Requests to one table, each within the time limit of its operation, and DynamoDB's refusals.
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
@@ -10,13 +10,14 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use tokio::time::{Instant, timeout_at};
 
+use super::super::deadline::deadline_after;
 use super::super::{Error, Generation};
 use super::errors::Effect::{self, Reads};
 use super::errors::{busy, failed, is_passing, refused, too_late};
 use super::items::{Item, key_of};
 
-/// The first pause before a request is repeated that DynamoDB had no capacity for; each one
-/// after may be twice as long.
+/// The first pause before a request is repeated for which DynamoDB had no capacity. Each further
+/// pause may be twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
 /// The longest such pause.
@@ -29,7 +30,7 @@ pub(super) struct Requests {
 }
 
 impl Requests {
-    /// The client's own retries are off: they would write twice.
+    /// Creates requests without the client's own retries, which could apply a write twice.
     pub(super) fn new(client: &Client, table: String, timeout: Duration) -> Self {
         let config = client.config().to_builder();
         let config = config
@@ -42,7 +43,7 @@ impl Requests {
         }
     }
 
-    /// An operation, which has to end in time.
+    /// Begins an operation with the backend's time limit.
     pub(super) fn operation(&self) -> Operation<'_> {
         self.operation_of(self.timeout)
     }
@@ -51,27 +52,28 @@ impl Requests {
         Operation {
             client: &self.client,
             table: &self.table,
-            give_up: Instant::now() + time,
+            give_up: deadline_after(time),
         }
     }
 }
 
-/// One operation of a backend: its requests share a time.
+/// One operation of a backend. Its requests share one time limit.
 pub(super) struct Operation<'r> {
     pub(super) client: &'r Client,
     pub(super) table: &'r str,
     pub(super) give_up: Instant,
 }
 
-/// Why a request was not done.
+/// The reason why a request was not done.
 pub(super) enum Refusal<E> {
-    /// DynamoDB said so.
+    /// DynamoDB refused it.
     Said(E),
     Failed(Error),
 }
 
 impl<E: ProvideErrorMetadata> Refusal<E> {
-    /// The same with all that DynamoDB says: of a request that names no item.
+    /// Returns the error with DynamoDB's message. For requests that name no item, since a message
+    /// may quote a key.
     pub(super) fn into_whole_error(self) -> Error {
         match &self {
             Refusal::Said(error) => match error.message() {
@@ -82,7 +84,7 @@ impl<E: ProvideErrorMetadata> Refusal<E> {
         }
     }
 
-    /// Of a request that nobody expects to be refused.
+    /// Returns the error of a request that the caller does not expect to be refused.
     pub(super) fn into_error(self) -> Error {
         match self {
             Refusal::Said(error) => refused(&error),
@@ -91,7 +93,7 @@ impl<E: ProvideErrorMetadata> Refusal<E> {
     }
 }
 
-/// What DynamoDB calls it, if it is a reason to ask again.
+/// Returns DynamoDB's code for the error, if it is a reason to repeat the request.
 pub(super) fn passing<E: ProvideErrorMetadata>(error: &E) -> Option<String> {
     error
         .code()
@@ -100,8 +102,8 @@ pub(super) fn passing<E: ProvideErrorMetadata>(error: &E) -> Option<String> {
 }
 
 impl Operation<'_> {
-    /// Sends a request, again while DynamoDB says that it is for a `passing` reason that it
-    /// does not do it, and for no other.
+    /// Sends a request, and repeats it while DynamoDB refuses it for a `passing` reason. It is
+    /// repeated for no other reason.
     pub(super) async fn send<T, E, F>(
         &self,
         effect: Effect,
@@ -132,7 +134,7 @@ impl Operation<'_> {
         }
     }
 
-    /// The item of that ID, as whoever wrote last left it.
+    /// Returns the item of that ID, after all writes that were acknowledged before.
     pub(super) async fn get(&self, id: &str) -> Result<Option<Item>, Error> {
         let request = self
             .client
@@ -148,13 +150,13 @@ impl Operation<'_> {
     }
 }
 
-/// A pause that is half as long at least, so that not all come back at once.
+/// Returns a random pause of at least half this length, so that not all requests come back at once.
 fn jittered(pause: Duration) -> Result<Duration, Error> {
     let chance = u32::from(Generation::random()?.as_bytes()[0]);
     Ok(pause / 2 + pause / 2 * chance / 255)
 }
 
-/// The attributes that expressions name: `#word` stands for `word`.
+/// Returns the attribute names in the expressions: `#word` stands for `word`.
 pub(super) fn names_in(expressions: &[&str]) -> HashMap<String, String> {
     let mut names = HashMap::new();
     for expression in expressions {

@@ -1,4 +1,4 @@
-//! Looking at all records, which reads the whole table.
+//! Scans and purges, which read the whole table.
 
 use async_trait::async_trait;
 
@@ -11,7 +11,7 @@ use super::requests::{Operation, Refusal, names_in, passing};
 use super::writes::{Written, removal};
 
 impl DynamoDb {
-    /// The next records of the table, and where to go on.
+    /// Reads the next records of the table, and returns where to go on.
     async fn next(
         &self,
         operation: &Operation<'_>,
@@ -43,7 +43,8 @@ impl DynamoDb {
     }
 }
 
-/// None for an item that is no record, which keeps no other from being seen, and a note of why.
+/// Returns the value, or `None` for an item that is not a valid record. Such an item hides no
+/// other; its error is noted in `skipped`.
 fn noted<T>(
     item: &Item,
     seen: Result<T, Error>,
@@ -61,8 +62,8 @@ fn noted<T>(
     }
 }
 
-/// Reads the table from its beginning, or from that key on, and has each request's time for
-/// itself: for operators, and not for requests of a service.
+/// Reads the table from its beginning, or from that key on. Each request has the time limit of a
+/// whole operation: a scan is for operators, and not for the requests of a service.
 #[async_trait]
 impl Scan for DynamoDb {
     async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Page, Error> {
@@ -116,7 +117,8 @@ impl Scan for DynamoDb {
 }
 
 impl DynamoDb {
-    /// What is over at a revision is over for good: nothing but that is removed.
+    /// Removes a record that is not live, if it still has the same revision. A record that is not
+    /// live at one revision never lives again at that revision.
     async fn remove_dead(&self, item: &Item) -> Result<bool, Error> {
         let seen = [(":seen", bytes(item.bytes("revision")?))];
         let write = removal(item.text("id")?.to_owned(), "#revision = :seen", seen);

@@ -1,4 +1,4 @@
-//! The table: made where it is missing, and told to remove what has expired.
+//! The table: created if it is missing, checked, and set to remove expired items.
 
 use std::time::Duration;
 
@@ -18,19 +18,19 @@ use super::options::{Throughput, TimeToLive};
 use super::requests::{Operation, Refusal, Requests, passing};
 use super::writes::incomplete;
 
-/// How long a table may take to be made.
+/// The longest time that the creation of a table may take.
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// How often it is asked whether it is.
+/// The pause between two looks at a table that is being created.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What a table is like that is to be made.
+/// The properties of a table that is to be created.
 pub(super) struct Making<'m> {
-    /// The index of an attribute, if there is one.
+    /// The index, if the table has one.
     pub(super) index: Option<Index<'m>>,
     pub(super) throughput: Option<Throughput>,
     pub(super) time_to_live: TimeToLive,
-    /// The attribute that says when.
+    /// The name of the attribute that holds the time of removal.
     pub(super) ttl: &'m str,
 }
 
@@ -38,11 +38,11 @@ pub(super) struct Making<'m> {
 pub(super) struct Index<'m> {
     pub(super) name: &'m str,
     pub(super) attribute: &'m str,
-    /// What it holds beside that and the primary key.
+    /// The attributes that it holds in addition to that one and the primary key.
     pub(super) projected: &'m [&'m str],
 }
 
-/// Makes the table if it is missing, and waits until it can be used.
+/// Creates the table if it is missing, and waits until it can be used.
 pub(super) async fn make(requests: &Requests, making: &Making<'_>) -> Result<(), Error> {
     let operation = requests.operation_of(LONGEST);
     let is_made = match describe(&operation).await? {
@@ -70,7 +70,7 @@ pub(super) async fn make(requests: &Requests, making: &Making<'_>) -> Result<(),
     }
 }
 
-/// Looks at the table, which is not made.
+/// Checks an existing table, and creates nothing.
 #[cfg(feature = "aws")]
 pub(super) async fn find(requests: &Requests, index: Option<&Index<'_>>) -> Result<(), Error> {
     match describe(&requests.operation()).await? {
@@ -79,8 +79,8 @@ pub(super) async fn find(requests: &Requests, index: Option<&Index<'_>>) -> Resu
     }
 }
 
-/// Refuses a table whose items have another key, or whose index is by another attribute: no
-/// request for an item would be understood, or a list would lack what there is.
+/// Refuses a table with another key, where no request for an item would be understood. Refuses an
+/// index by another attribute, since its lists would be incomplete.
 fn check(table: &TableDescription, index: Option<&Index<'_>>) -> Result<(), Error> {
     let name = table.table_name().unwrap_or_default();
     check_key(
@@ -103,7 +103,7 @@ fn check(table: &TableDescription, index: Option<&Index<'_>>) -> Result<(), Erro
     }
 }
 
-/// The key is that one attribute, a string, and nothing else.
+/// Checks that the key is that one attribute, a string, and nothing more.
 fn check_key(
     what: &str,
     key: &[KeySchemaElement],
@@ -154,7 +154,7 @@ fn check_projection(
     }
 }
 
-/// None, if there is no such table.
+/// Returns the table, or `None` if there is no such table.
 async fn describe(operation: &Operation<'_>) -> Result<Option<TableDescription>, Error> {
     let request = operation
         .client
@@ -170,10 +170,10 @@ async fn describe(operation: &Operation<'_>) -> Result<Option<TableDescription>,
     }
 }
 
-/// Whether it was made by us, and not by somebody else at the same moment.
+/// Creates the table. Returns `false` if another program has just created it.
 async fn create(operation: &Operation<'_>, making: &Making<'_>) -> Result<bool, Error> {
     let request = request(operation, making).map_err(incomplete)?;
-    // What is sent twice finds the table of the first.
+    // A repeated request finds the table of the first one.
     match operation
         .send(Reads, || request.clone().send(), passing)
         .await
@@ -242,7 +242,7 @@ fn provisioned(
         .build()
 }
 
-/// Tells DynamoDB to remove items whose `ttl` has passed, if it does not do so yet.
+/// Sets DynamoDB to remove items after their `ttl`, if it does not do so yet.
 async fn enable_time_to_live(operation: &Operation<'_>, ttl: &str) -> Result<(), Error> {
     let request = operation.client.describe_time_to_live();
     let request = request.table_name(operation.table);

@@ -1,5 +1,4 @@
-//! Writes with a condition: of one item, alone or beside another that has to be so, or is
-//! written too.
+//! Writes with a condition: of one item alone, or together with a check or a write of another item.
 
 use std::collections::HashMap;
 
@@ -17,10 +16,10 @@ use super::errors::is_passing;
 use super::items::{Item, key_of, number};
 use super::requests::{Operation, Refusal, names_in, passing};
 
-/// What `:name` stands for in expressions.
+/// The values that `:name` stands for in expressions.
 pub(super) type Values = HashMap<String, AttributeValue>;
 
-/// What an update sets, and what it removes.
+/// The attributes that an update sets, and those that it removes.
 #[derive(Default)]
 pub(super) struct Changes {
     sets: Vec<String>,
@@ -29,7 +28,7 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    /// The attribute is this from now on, or is not there.
+    /// Sets the attribute, or removes it if there is no value.
     pub(super) fn set(mut self, name: &str, value: Option<AttributeValue>) -> Self {
         match value {
             Some(value) => {
@@ -41,7 +40,7 @@ impl Changes {
         self
     }
 
-    /// The attribute stays as it is, or is this where there is none.
+    /// Sets the attribute if the item lacks it.
     pub(super) fn set_if_absent(mut self, name: &str, value: AttributeValue) -> Self {
         self.sets
             .push(format!("#{name} = if_not_exists(#{name}, :{name})"));
@@ -49,14 +48,14 @@ impl Changes {
         self
     }
 
-    /// The number, which is there, is one more.
+    /// Adds one to a number that exists.
     pub(super) fn increment(mut self, name: &str) -> Self {
         self.sets.push(format!("#{name} = #{name} + :one"));
         self.values.insert(":one".to_owned(), number(1));
         self
     }
 
-    /// The list, which is there, ends with one more value.
+    /// Appends one value to a list that exists.
     pub(super) fn append(mut self, name: &str, value: AttributeValue) -> Self {
         let list = AttributeValue::L(vec![value]);
         self.sets
@@ -73,7 +72,7 @@ impl Changes {
         part("SET", &self.sets) + &part("REMOVE", &self.removes)
     }
 
-    /// The same, to be done to that item where the condition holds.
+    /// Returns the write that applies the changes to that item if the condition holds.
     pub(super) fn to<'v>(
         self,
         id: String,
@@ -91,7 +90,7 @@ impl Changes {
     }
 }
 
-/// The removal of an item where the condition holds.
+/// Returns the write that removes an item if the condition holds.
 pub(super) fn removal<'v>(
     id: String,
     condition: &str,
@@ -106,17 +105,17 @@ pub(super) fn removal<'v>(
     write.with(values)
 }
 
-/// What is to be done to the item of an ID, if its condition holds.
+/// A write to the item of an ID, applied if its condition holds.
 #[derive(Clone)]
 pub(super) struct Write {
     pub(super) id: String,
-    /// An update expression; without one, the item is removed.
+    /// The update expression. If there is none, the item is removed.
     pub(super) update: Option<String>,
     pub(super) condition: String,
     pub(super) values: Values,
 }
 
-/// How another item has to be.
+/// A condition that another item must meet.
 #[derive(Clone)]
 pub(super) struct Check {
     pub(super) id: String,
@@ -124,18 +123,18 @@ pub(super) struct Check {
     pub(super) values: Values,
 }
 
-/// What is done together with a write, or not at all.
+/// The check or the write of another item in the same transaction.
 pub(super) enum Beside {
     Check(Check),
     Write(Write),
 }
 
-/// What became of a write.
+/// The result of a write.
 pub(super) enum Written {
     Done,
-    /// Its condition did not hold of this item; none, if there was none.
+    /// The write's condition did not hold of this item. `None` if there was no item.
     NotAsSeen(Option<Item>),
-    /// The condition of what stands beside it did not hold.
+    /// The condition of the other item did not hold.
     Refused,
 }
 
@@ -150,8 +149,8 @@ impl Written {
 
 const OLD: ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure::AllOld;
 
-/// Sends a write of one item: what the SDK's requests for that have in common, by name only. The
-/// inner error is the item of which the condition did not hold.
+/// Sends a write of one item. The methods of the SDK's two requests have only their names in
+/// common, so this is a macro. The inner error is the item that did not meet the condition.
 macro_rules! send_if {
     ($operation:ident, $request:expr, $write:ident, $failed:path) => {{
         let request = $request
@@ -173,7 +172,7 @@ macro_rules! send_if {
 }
 
 impl Operation<'_> {
-    /// One request.
+    /// Sends the write, in one request.
     pub(super) async fn write(
         &self,
         write: Write,
@@ -189,8 +188,8 @@ impl Operation<'_> {
         }
     }
 
-    /// One request, which returns what of the item is asked for; or, if the condition did not
-    /// hold, the item of which it did not.
+    /// Sends the update, in one request. Returns the attributes that `returned` asks for or, if the
+    /// condition did not hold, the item that did not meet it.
     pub(super) async fn update(
         &self,
         write: Write,
@@ -228,7 +227,7 @@ impl Operation<'_> {
         match sent.await {
             Ok(_) => Ok(Written::Done),
             Err(Refusal::Said(error)) => match reasons(&error) {
-                // A record whose owner does not let it live is gone, whatever it is like.
+                // If the owner's check fails, the record is gone, whatever its own item holds.
                 [_, other] if is_checked && failed(other) => Ok(Written::Refused),
                 [own, _] if failed(own) => Ok(Written::NotAsSeen(own.item.clone())),
                 [_, other] if failed(other) => Ok(Written::Refused),
@@ -239,12 +238,12 @@ impl Operation<'_> {
     }
 }
 
-/// Whether this part's condition did not hold.
+/// Returns whether the condition of this part did not hold.
 fn failed(reason: &CancellationReason) -> bool {
     reason.code() == Some("ConditionalCheckFailed")
 }
 
-/// Why each part of a transaction was not done.
+/// Returns the reason for each part of a cancelled transaction.
 fn reasons(error: &TransactWriteItemsError) -> &[CancellationReason] {
     match error {
         TransactWriteItemsError::TransactionCanceledException(cancelled) => {
@@ -254,7 +253,7 @@ fn reasons(error: &TransactWriteItemsError) -> &[CancellationReason] {
     }
 }
 
-/// What DynamoDB calls the reason to ask again, if there is no other reason.
+/// Returns DynamoDB's code if it is a reason to repeat the request, and there is no other reason.
 fn passing_in_all(error: &TransactWriteItemsError) -> Option<String> {
     let reasons = reasons(error);
     if reasons.is_empty() {
@@ -274,7 +273,7 @@ impl Write {
         self
     }
 
-    /// The same, to be done to an item of that revision only.
+    /// Returns the same write, applied only if the item has that revision.
     pub(super) fn instead_of(self, revision: AttributeValue) -> Self {
         let mut values = self.values;
         values.remove(":now"); // DynamoDB refuses what no expression names
@@ -337,7 +336,7 @@ impl Check {
     }
 }
 
-/// Which does not happen: all that a request needs is there.
+/// Returns the error of an incomplete request. This does not happen: all parts are set.
 pub(super) fn incomplete(error: aws_sdk_dynamodb::error::BuildError) -> Error {
     Error::usage("a request to DynamoDB is not whole").with_source(error)
 }

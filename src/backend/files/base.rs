@@ -1,7 +1,7 @@
-//! [`Base`]: a folder that files are found in, which may vanish and come back.
+//! [`Base`]: a folder of files, which may vanish and come back.
 //!
-//! A disk that is unmounted, or a folder that is moved away, takes all files with it. So a file
-//! that is not found is missing only if the folder is there at that moment.
+//! A disk that is unmounted, or a folder that is moved away, takes all files with it. Therefore a
+//! file counts as missing only if its folder exists at that moment.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// A folder of a store.
 pub(super) struct Base {
     folder: PathBuf,
-    /// What was made in it with the store: an empty mount point does not have it.
+    /// A folder in it that was made with the store. An empty mount point lacks that folder.
     holds: Option<&'static str>,
 }
 
@@ -20,7 +20,7 @@ impl Base {
         Base { folder, holds }
     }
 
-    /// A folder that holds another one, and is not there without it.
+    /// Returns a folder that contains the folder `holds`, and counts as missing without it.
     pub(super) fn with(folder: PathBuf, holds: &'static str) -> Self {
         let holds = Some(holds);
         Base { folder, holds }
@@ -30,12 +30,12 @@ impl Base {
         &self.folder
     }
 
-    /// The path of what is `below` the folder.
+    /// Returns the path of a file `below` the folder.
     pub(super) fn path(&self, below: impl AsRef<Path>) -> PathBuf {
         self.folder.join(below)
     }
 
-    /// A file's bytes; `None` if the folder has no such file.
+    /// Returns a file's bytes, or `None` if the folder has no such file.
     pub(super) fn read(&self, below: &Path) -> io::Result<Option<Vec<u8>>> {
         let path = self.path(below);
         let opened = self.unless_missing(|| File::open(&path), |folder| folder.open(below))?;
@@ -47,7 +47,8 @@ impl Base {
         Ok(Some(bytes))
     }
 
-    /// Removes a file, for good once its folder is synced, and returns whether it was there.
+    /// Removes a file, and returns whether it existed. The removal survives a crash once the file's
+    /// folder is synced.
     pub(super) fn remove(&self, below: &Path) -> io::Result<bool> {
         let path = self.path(below);
         let remove = || fs::remove_file(&path);
@@ -55,8 +56,8 @@ impl Base {
         Ok(removed.is_some())
     }
 
-    /// What is in the folder `below`, by its path below this one; nothing if there is no such
-    /// folder.
+    /// Returns the contents of the folder `below`, as paths below this one. If there is no such
+    /// folder, there are no paths.
     pub(super) fn paths_in(&self, below: &Path) -> io::Result<Vec<PathBuf>> {
         let path = self.path(below);
         let is_there = self.unless_missing(|| path.metadata().map(drop), |base| base.has(below))?;
@@ -69,8 +70,8 @@ impl Base {
             .collect()
     }
 
-    /// Does something to a file by its path. If the file is not found, tries `again` in the
-    /// folder, which is open by then and cannot vanish in between.
+    /// Runs `first`, which uses a file by its path. If the file is not found, opens the folder and
+    /// runs `again` in it: an open folder cannot vanish in between.
     fn unless_missing<T>(
         &self,
         first: impl FnOnce() -> io::Result<T>,
@@ -94,7 +95,7 @@ impl Base {
     }
 }
 
-/// The paths in a folder that is there.
+/// Returns the paths in an existing folder.
 pub(super) fn paths_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder)?;
     entries.map(|entry| Ok(entry?.path())).collect()
@@ -116,7 +117,7 @@ mod held {
 
     use super::Base;
 
-    /// A folder that is open, also if it is moved away or unmounted.
+    /// A folder that stays open even if it is moved away or unmounted.
     pub(super) struct Opened(OwnedFd);
 
     impl Opened {
@@ -152,7 +153,7 @@ mod named {
 
     use super::Base;
 
-    /// A folder that was there a moment ago.
+    /// A folder that existed a moment ago.
     pub(super) struct Opened(PathBuf);
 
     impl Opened {

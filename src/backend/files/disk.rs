@@ -1,4 +1,4 @@
-//! Files and folders: made and written whole, locked, and synced.
+//! Files and folders: made, written as a whole, locked and synced.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
@@ -7,7 +7,7 @@ use std::path::Path;
 use super::super::Error;
 use super::super::access::Access;
 
-/// Makes a folder, for good, and those that it is in.
+/// Makes a folder, and the missing folders above it. All of them survive a crash.
 pub(super) fn make_folders(access: Access, path: &Path) -> io::Result<()> {
     if let Some(parent) = path.parent()
         && !parent.as_os_str().is_empty()
@@ -18,21 +18,21 @@ pub(super) fn make_folders(access: Access, path: &Path) -> io::Result<()> {
     make_folder(access, path)
 }
 
-/// Makes a folder in one that is there, for good.
+/// Makes a folder in an existing one. It survives a crash.
 pub(super) fn make_folder(access: Access, path: &Path) -> io::Result<()> {
     if !access.make_folder(path)? {
         return Ok(());
     }
     match path.parent() {
         None => Ok(()),
-        // The path is one name, in the working directory.
+        // The path is a single name, so its folder is the working directory.
         Some(parent) if parent.as_os_str().is_empty() => File::open(".")?.sync_all(),
         Some(parent) => File::open(parent)?.sync_all(),
     }
 }
 
-/// Locks a file, which is made if it is missing, until it is dropped; `None`, while another has
-/// it locked.
+/// Locks a file, which is made if it is missing, until the returned file is dropped. Returns `None`
+/// while another process or operation holds the lock.
 pub(super) fn try_lock(access: Access, path: &Path) -> io::Result<Option<File>> {
     let open = || OpenOptions::new().write(true).open(path);
     let file = match open() {
@@ -49,8 +49,9 @@ pub(super) fn try_lock(access: Access, path: &Path) -> io::Result<Option<File>> 
     }
 }
 
-/// Puts a file in its place, whole: written at `unfinished` first, on the same disk, and synced
-/// there. It lasts once [the folder is synced](sync_folder_of).
+/// Replaces a file as a whole: writes the bytes to `unfinished`, on the same disk, syncs them, and
+/// renames that file to `path`. The rename survives a crash once [the folder is
+/// synced](sync_folder_of).
 pub(super) fn replace(
     access: Access,
     path: &Path,
@@ -66,7 +67,8 @@ pub(super) fn replace(
     renamed
 }
 
-/// Makes a rename or removal last. If that fails it may last or not.
+/// Syncs the folder of `path`, so that a rename or removal survives a crash. If this fails, the
+/// outcome is unknown.
 pub(super) fn sync_folder_of(path: &Path) -> Result<(), Error> {
     let Some(folder) = path.parent() else {
         return Ok(());

@@ -1,5 +1,5 @@
-//! [`Folder`]: what is done to the files of a backend, one by one and waiting for the disk.
-//! The caller has the locks.
+//! [`Folder`]: the work of a backend on its files. Each method waits for the disk, and its caller
+//! holds the locks.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -16,8 +16,8 @@ use super::disk;
 use super::format::{OwnerFile, RecordFile};
 use super::operations::{Lock, Locks};
 
-/// The folder: its records, owners, lists of what is whose, locks, and files that are being
-/// written.
+/// The folder of a store: its records, owners, lists of each owner's records, locks, and files that
+/// are being written.
 pub(super) struct Folder {
     path: PathBuf,
     pub(super) records: Base,
@@ -25,13 +25,13 @@ pub(super) struct Folder {
     pub(super) owned: Base,
     locks: PathBuf,
     pub(super) unfinished: Base,
-    /// What new files get; the error of a program that must not write here.
+    /// The owner and mode of new files, or the error of a program that must not write here.
     access: Result<Access, Error>,
-    /// Which part of the records the next purge begins with.
+    /// The part of the records that the next purge begins with.
     pub(super) next_part: AtomicUsize,
 }
 
-/// The name of a file, a hash: nothing of what it is named after is left in it.
+/// The name of a file: a hash, which reveals neither the key nor the owner it is made from.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Name([u8; 32]);
 
@@ -40,7 +40,7 @@ impl Name {
         Name(Sha256::digest(bytes).into())
     }
 
-    /// The name that a file has; `None` for a file that is none of ours.
+    /// Returns the name of a file, or `None` for a file that is not the store's.
     pub(super) fn of_file(path: &Path) -> Option<Self> {
         let mut hash = [0; 32];
         let name = path.file_name()?.to_str()?;
@@ -48,14 +48,14 @@ impl Name {
         (decoded.len() == 32).then_some(Name(hash))
     }
 
-    /// The part of all names that this one is in.
+    /// Returns the part of all names that this one is in.
     pub(super) fn part(&self) -> u8 {
         let Name([part, ..]) = self;
         *part
     }
 }
 
-/// The name of the file.
+/// Writes the file's name.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&base16ct::lower::encode_string(&self.0))
@@ -63,18 +63,18 @@ impl fmt::Display for Name {
 }
 
 impl Lock {
-    /// The lock of a record.
+    /// Returns the lock of a record.
     pub(super) fn record(name: &Name) -> Self {
         Lock::records(name.part())
     }
 
-    /// The lock of a part of the records.
+    /// Returns the lock of a part of the records.
     pub(super) fn records(part: u8) -> Self {
         let kind = "records";
         Lock { kind, part }
     }
 
-    /// The lock of an owner.
+    /// Returns the lock of an owner.
     pub(super) fn owner(owner: &str) -> Self {
         let (kind, part) = ("owners", Name::of(owner.as_bytes()).part());
         Lock { kind, part }
@@ -94,7 +94,7 @@ impl Locks for Folder {
 }
 
 impl Folder {
-    /// The store in that folder, which is made if there is none.
+    /// Opens the store in that folder, which is made if it is missing.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let made = disk::make_folders(Access::default(), path);
         made.map_err(|error| failed("made", path, error))?;
@@ -107,7 +107,7 @@ impl Folder {
         Ok(folder)
     }
 
-    /// The store in that folder. Makes nothing.
+    /// Opens the store in that folder, and makes nothing.
     pub(super) fn open_existing(path: &Path) -> Result<Self, Error> {
         let folder = Folder::at(path);
         match fs::read_dir(folder.records.folder()) {
@@ -148,21 +148,21 @@ impl Folder {
         [records, owners, owned, locks, unfinished]
     }
 
-    /// What new files get.
+    /// Returns the owner and mode of new files.
     ///
     /// # Errors
-    /// Unavailable, if this program must not write here.
+    /// Returns an unavailable error if this program must not write here.
     pub(super) fn access(&self) -> Result<Access, Error> {
         self.access.clone()
     }
 
-    /// Whether all of the store is there, and this program may write to it.
+    /// Checks that the whole store exists, and that this program may write to it.
     pub(super) fn check(&self) -> Result<(), Error> {
         self.access()?;
         self.parts().into_iter().try_for_each(check_folder)
     }
 
-    /// A record's file, below the folder of records.
+    /// Returns the path of a record's file, below the folder of records.
     fn record_below(name: &Name) -> PathBuf {
         Folder::part_below(name.part()).join(name.to_string())
     }
@@ -171,7 +171,7 @@ impl Folder {
         format!("{part:02x}").into()
     }
 
-    /// The folder of a part of the records.
+    /// Returns the folder of a part of the records.
     pub(super) fn part_of_records(&self, part: u8) -> PathBuf {
         self.records.path(Folder::part_below(part))
     }
@@ -180,23 +180,23 @@ impl Folder {
         self.records.path(Folder::record_below(name))
     }
 
-    /// The folder that lists an owner's records, below that of all lists: a file for each
-    /// record, which holds its key.
+    /// Returns the folder that lists an owner's records, below the folder of all lists. It contains
+    /// a file for each record, which holds the record's key.
     fn list_below(owner: &str) -> PathBuf {
         Name::of(owner.as_bytes()).to_string().into()
     }
 
-    /// The file in that list which holds the record's key.
+    /// Returns the file in that list which holds the record's key.
     fn mark_below(owner: &str, name: &Name) -> PathBuf {
         Folder::list_below(owner).join(name.to_string())
     }
 
-    /// An owner's file, below the folder of owners.
+    /// Returns the path of an owner's file, below the folder of owners.
     pub(super) fn owner_below(owner: &str) -> PathBuf {
         Name::of(owner.as_bytes()).to_string().into()
     }
 
-    /// The record, if it lives.
+    /// Returns the record, if it is live.
     pub(super) fn read(&self, name: &Name, key: &Key) -> Result<Option<RecordFile>, Error> {
         let Some(file) = self.record(name)? else {
             return Ok(None);
@@ -209,7 +209,7 @@ impl Folder {
         Ok(self.is_live(&file)?.then_some(file))
     }
 
-    /// The record, living or not; `None` if there is no file.
+    /// Returns the record, live or not, or `None` if there is no file.
     pub(super) fn record(&self, name: &Name) -> Result<Option<RecordFile>, Error> {
         let bytes = read(&self.records, &Folder::record_below(name))?;
         let parse = |bytes: Vec<u8>| {
@@ -230,7 +230,7 @@ impl Folder {
         Ok(current.is_some_and(|of| of.lets_live(&owner.login)))
     }
 
-    /// The owner's record, if it lives.
+    /// Returns the owner's record, if it is live.
     pub(super) fn read_owner(&self, owner: &str) -> Result<Option<OwnerFile>, Error> {
         let below = Folder::owner_below(owner);
         let Some(file) = self.owner(&below)? else {
@@ -244,7 +244,7 @@ impl Folder {
         Ok(file.is_live().then_some(file))
     }
 
-    /// The owner in that file, living or not; `None` if there is no file.
+    /// Returns the owner in that file, live or not, or `None` if there is no file.
     pub(super) fn owner(&self, below: &Path) -> Result<Option<OwnerFile>, Error> {
         let bytes = read(&self.owners, below)?;
         let parse = |bytes: Vec<u8>| {
@@ -260,7 +260,7 @@ impl Folder {
         record: &Record,
     ) -> Result<Revision, Error> {
         if let Some(owner) = record.owner() {
-            // First the mark and then the record, so that none is missing from the list.
+            // The mark is written before the record, so that the list lacks no record.
             let list = self.owned.path(Folder::list_below(&owner.name));
             self.make_folder(&list)?;
             self.write(&list.join(name.to_string()), key.as_bytes())?;
@@ -288,7 +288,7 @@ impl Folder {
         disk::sync_folder_of(path)
     }
 
-    /// Removes the record for good, and then its mark.
+    /// Removes the record, and then its mark. The removals survive a crash.
     pub(super) fn remove_record(&self, name: &Name, record: &Record) -> Result<(), Error> {
         let mark = record.owner().map(|owner| &*owner.name);
         let mark = mark.map(|owner| (&self.owned, Folder::mark_below(owner, name)));
@@ -303,7 +303,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Removes the record and its mark, and syncs nothing; returns whether it was there.
+    /// Removes the record and its mark, and syncs nothing. Returns whether the record existed.
     pub(super) fn drop_record(&self, name: &Name, record: &Record) -> Result<bool, Error> {
         let is_removed = remove(&self.records, &Folder::record_below(name))?;
         if let Some(owner) = record.owner() {
@@ -312,7 +312,7 @@ impl Folder {
         Ok(is_removed)
     }
 
-    /// The keys of the living records on the owner's list.
+    /// Returns the keys of the live records on the owner's list.
     pub(super) fn listed_keys(&self, owner: &str) -> Result<Vec<Key>, Error> {
         let mut keys = Vec::new();
         if self.owner_to_write(owner)?.is_none() {
@@ -321,14 +321,14 @@ impl Folder {
         let list = Folder::list_below(owner);
         let marks = self.owned.paths_in(&list);
         for mark in marks.map_err(|error| failed("read", &self.owned.path(&list), error))? {
-            // One that cannot be read hides none of the others: a purge names it.
+            // An unreadable record hides no other. A purge reports it.
             let listed = self.listed(&mark).unwrap_or_default();
             keys.extend(listed.filter(|(of, _)| of == owner).map(|(_, key)| key));
         }
         Ok(keys)
     }
 
-    /// The owner and the key of the living record that is listed by that mark.
+    /// Returns the owner and the key of the live record that the mark lists.
     fn listed(&self, mark: &Path) -> Result<Option<(String, Key)>, Error> {
         let Some(bytes) = read(&self.owned, mark)? else {
             return Ok(None);
@@ -339,8 +339,8 @@ impl Folder {
         Ok(owner.map(|owner| (owner, key)))
     }
 
-    /// The owner's file, to be written anew. One that is damaged lets nothing live, and is as
-    /// good as none.
+    /// Returns the owner's file, for a caller that is about to replace it. A damaged file lets no
+    /// record live, so it counts as missing.
     pub(super) fn owner_to_write(&self, name: &str) -> Result<Option<OwnerFile>, Error> {
         match self.read_owner(name) {
             Err(error) if error.is_corrupt() => Ok(None),
@@ -348,8 +348,8 @@ impl Folder {
         }
     }
 
-    /// Writes the owner's file as `change` makes it of the one that lives, or of a fresh one, to
-    /// be kept to `until` at least. The caller has locked the owner.
+    /// Applies `change` to the owner's live file, or to a new one, and writes the result. It is
+    /// kept to `until` at least. The caller holds the owner's lock.
     pub(super) fn change_owner(
         &self,
         name: &str,
@@ -381,7 +381,7 @@ pub(super) fn no_record(path: &Path) -> Error {
     Error::corrupt(format!("{path:?} is no record, or not whole"))
 }
 
-/// Whether the folder is there, and may be written to.
+/// Checks that the folder exists and may be written to.
 pub(super) fn check_folder(path: &Path) -> Result<(), Error> {
     Access::check_folder(path).map_err(|error| failed("used", path, error))
 }
@@ -391,12 +391,13 @@ pub(super) fn read(base: &Base, below: &Path) -> Result<Option<Vec<u8>>, Error> 
     read.map_err(|error| failed("read", &base.path(below), error))
 }
 
-/// The paths in a folder that is there.
+/// Returns the paths in an existing folder.
 pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     paths_in(folder).map_err(|error| failed("read", folder, error))
 }
 
-/// Removes a file, for good once its folder is synced, and returns whether it was there.
+/// Removes a file, and returns whether it existed. The removal survives a crash once the folder is
+/// synced.
 pub(super) fn remove(base: &Base, below: &Path) -> Result<bool, Error> {
     let removed = base.remove(below);
     removed.map_err(|error| failed("removed", &base.path(below), error))

@@ -1,6 +1,5 @@
-//! What is in a file: a record or an owner, in a form that tells a torn or foreign file
-//! from a whole one. Every part has its length before it, and a SHA-256 of all stands at
-//! the end.
+//! The contents of a file: a record or an owner. Every part has its length before it, and a SHA-256
+//! of everything is at the end, so that a torn or foreign file is not taken for a whole one.
 
 use sha2::{Digest, Sha256};
 
@@ -21,7 +20,7 @@ pub(super) struct OwnerFile {
     pub(super) name: String,
     pub(super) generation: Generation,
     pub(super) until: Expiry,
-    /// How many logins have begun.
+    /// The number of logins that have begun.
     pub(super) logins: u64,
     /// The login that the last revocation kept.
     pub(super) kept: Option<Login>,
@@ -60,7 +59,7 @@ impl RecordFile {
         writer.finish()
     }
 
-    /// The record in a whole file; none in any other.
+    /// Returns the record in a whole file, and `None` for all other bytes.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         Reader::new(RECORD, bytes)?.record()
     }
@@ -77,7 +76,7 @@ impl OwnerFile {
         writer.finish()
     }
 
-    /// The owner in a whole file; none in any other.
+    /// Returns the owner in a whole file, and `None` for all other bytes.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         Reader::new(OWNER, bytes)?.owner()
     }
@@ -86,7 +85,7 @@ impl OwnerFile {
         self.until > Expiry::now()
     }
 
-    /// Whether the records of that login live, as long as this record does.
+    /// Returns whether the records of that login are live, as long as this owner's record is.
     pub(super) fn lets_live(&self, login: &Login) -> bool {
         self.generation == login.generation || self.kept.as_ref() == Some(login)
     }
@@ -104,7 +103,7 @@ impl Writer {
         self.0.extend_from_slice(part);
     }
 
-    /// The generation and the number; nothing for none.
+    /// Writes the generation and the number, or an empty part without a login.
     fn put_login(&mut self, login: Option<&Login>) {
         let bytes = login.map_or_else(Vec::new, |login| {
             [
@@ -126,7 +125,7 @@ impl Writer {
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    /// The parts of a whole file of that kind.
+    /// Returns a reader of the parts if the file is whole and of that kind.
     fn new(kind: &[u8], bytes: &'a [u8]) -> Option<Self> {
         let (parts, digest) = bytes.split_last_chunk::<32>()?;
         let is_whole = Sha256::digest(parts).as_slice() == digest;
@@ -155,7 +154,7 @@ impl<'a> Reader<'a> {
         Some(u64::from_be_bytes(self.take_array()?))
     }
 
-    /// None outside is a part that is wrong; none inside is no login.
+    /// Returns `None` for an invalid part, and `Some(None)` for an empty one, which is no login.
     #[expect(clippy::option_option)]
     fn take_login(&mut self) -> Option<Option<Login>> {
         let bytes = self.take()?;

@@ -19,24 +19,23 @@ use super::folder::check_folder;
 use super::operations::{Lock, Locks, Operations};
 use super::options::FilesOptions;
 
-/// What the names of its files begin with (gorilla/sessions v1.4.0 `store.go`).
+/// The beginning of the names of its files (gorilla/sessions v1.4.0 `store.go`).
 const PREFIX: &str = "session_";
 
-/// Our own files in the folder: locks, and what is being written.
+/// The folder of our own files: locks, and files that are being written.
 const OURS: &str = ".silverback";
 
-/// Keeps records as gorilla/sessions' `FilesystemStore` does, which may use the folder at the
-/// same time: a file `session_` and the key, for its owner only, with nothing but the value in
-/// it.
+/// Keeps records as gorilla/sessions' `FilesystemStore` does, which may use the folder at the same
+/// time. A record is a file named `session_` and the key, for its owner only. It contains nothing
+/// but the value.
 ///
-/// So there are no expiries: nothing is ever missing but what was removed, nothing is purged,
-/// and whoever reads a session judges it by what is sealed within: its last save is its last
-/// use. There are no owners. A revision is the hash
-/// of the file.
+/// Therefore records have no expiry: a record goes missing only when it is removed, and nothing is
+/// purged. A session ends by the limits that are sealed within it, and its last save counts as its
+/// last use. There are no owners. A revision is the hash of the file.
 ///
-/// Ours are written whole beside their place and renamed into it, under a lock between the
-/// processes that use this. A Go program knows no such lock, and writes in place: what it
-/// writes at the same moment may be lost, or found by half, which is no valid session.
+/// Our writes rename a whole file into place, under a lock that all processes with this backend
+/// share. A Go program does not know that lock, and writes in place: its concurrent write may be
+/// lost, or only half of it may be read, which is no valid session.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -55,8 +54,8 @@ const OURS: &str = ".silverback";
 /// # Ok(())
 /// # }
 /// ```
-/// New files get the owner of the store as those of [`Files`](super::Files) do, and operations
-/// have as long.
+/// New files get the owner of the store as those of [`Files`](super::Files) do. Operations have the
+/// same time limit.
 #[derive(Clone)]
 pub struct GorillaFiles(Arc<Operations<Folder>>);
 
@@ -66,16 +65,16 @@ struct Folder {
 }
 
 impl GorillaFiles {
-    /// The records in `folder`, which is made if there is none.
+    /// Opens the store in `folder`, and makes the folder if it is missing.
     ///
     /// # Errors
-    /// [Unavailable](Error::is_unavailable), if it cannot be made or written to, or belongs to
-    /// another user.
+    /// Returns an [unavailable](Error::is_unavailable) error if the folder cannot be made or
+    /// written to, or belongs to another user.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, Error> {
         GorillaFiles::open_with(folder, FilesOptions::new())
     }
 
-    /// As [`open`](GorillaFiles::open), with options.
+    /// Opens the store as [`open`](GorillaFiles::open) does, with options.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), silverback::backend::Error> {
@@ -89,7 +88,8 @@ impl GorillaFiles {
     /// ```
     ///
     /// # Errors
-    /// As [`open`](GorillaFiles::open); [usage](Error::is_usage), for options without a thread.
+    /// Returns the errors of [`open`](GorillaFiles::open), and a [usage](Error::is_usage) error for
+    /// options without a thread.
     pub fn open_with(folder: impl AsRef<Path>, options: FilesOptions) -> Result<Self, Error> {
         let path = folder.as_ref().to_owned();
         let made = disk::make_folders(Access::default(), &path);
@@ -103,7 +103,7 @@ impl GorillaFiles {
         Ok(GorillaFiles(Arc::new(Operations::new(folder, &options)?)))
     }
 
-    /// Changes the file that was seen; `change` returns what is in it then.
+    /// Applies `change` to the file that was seen. `change` returns the new contents.
     async fn change(
         &self,
         key: &Key,
@@ -125,11 +125,12 @@ fn revision(bytes: &[u8]) -> Revision {
     Revision::new(Sha256::digest(bytes).to_vec())
 }
 
-/// The name of a file: the prefix, and its key.
+/// The name of a file: the prefix and the key.
 struct Name(String);
 
 impl Name {
-    /// Refuses keys that could lead out of the folder, or be another file's name.
+    /// Returns the name for a key. Refuses a key that could lead out of the folder, or be another
+    /// file's name.
     fn of(key: &Key) -> Result<Self, Error> {
         let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         let name = std::str::from_utf8(key.as_bytes()).ok();
@@ -148,7 +149,8 @@ impl Name {
         Lock { kind, part }
     }
 
-    /// The beginning of the name, enough to find the file by: the whole name may be a secret.
+    /// Returns the beginning of the name, which is enough to find the file. The whole name may be a
+    /// secret.
     fn shown(&self) -> String {
         let begin: String = self.0.chars().take(PREFIX.len() + 8).collect();
         format!("{begin}...")
@@ -247,7 +249,7 @@ impl Backend for GorillaFiles {
         .await
     }
 
-    /// Compares, and changes nothing: there are no expiries.
+    /// Compares the revision, and changes nothing: there are no expiries.
     async fn touch(
         &self,
         key: &Key,
@@ -265,7 +267,7 @@ impl Backend for GorillaFiles {
         Ok(removed.await?.map(drop))
     }
 
-    /// Looks whether the folders are there, and whether this program may write to them.
+    /// Checks that the folders exist, and that this program may write to them.
     async fn ping(&self) -> Result<(), Error> {
         self.0.unlocked(Folder::check).await
     }
@@ -277,7 +279,7 @@ impl Backend for GorillaFiles {
     }
 }
 
-/// The folder's path.
+/// Shows the folder's path.
 impl fmt::Debug for GorillaFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("GorillaFiles")
@@ -321,7 +323,7 @@ mod tests {
             let mode = std::fs::metadata(&path).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
-        // What a Go program wrote meanwhile is another revision.
+        // A concurrent write of a Go program makes another revision.
         std::fs::write(&path, "other").unwrap();
         let other = Record::new("mine", Expiry::NEVER);
         let swapped = backend.swap(&key, &seen, &other).await.unwrap();

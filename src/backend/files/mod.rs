@@ -1,22 +1,22 @@
 //! [`Files`]: a file for each record, below one folder.
 //!
-//! A file is written beside its place, synced, and renamed into it: whoever reads finds the
-//! whole old record or the whole new one, also after a crash. Names are hashes of keys, so
-//! no key leads out of the folder. Compare and write are one step under a lock file for
-//! each part of the keys, which holds between processes too.
+//! A file is written under a temporary name, synced, and renamed. Therefore a reader finds the
+//! whole old record or the whole new one, even after a crash. File names are hashes of keys, so no
+//! key leads out of the folder. Compare and write are one step under a lock file for each part of
+//! the keys, which also holds between processes.
 //!
-//! | file | what lives there |
+//! | file | contents |
 //! |---|---|
 //! | `mod.rs` | [`Files`]: the operations of a backend |
 //! | `options.rs` | [`FilesOptions`] |
-//! | `operations.rs` | how long an operation takes, and when it has its lock |
+//! | `operations.rs` | the time limits and the locks of operations |
 //! | `workers.rs` | the threads that wait for the disk |
-//! | `folder.rs` | what an operation does to files |
-//! | `scan.rs` | the same, of all files |
-//! | `base.rs` | files that are missing, and folders that have vanished |
-//! | `disk.rs` | files and folders made, locked and synced |
-//! | `format.rs` | what is in a file |
-//! | `gorilla.rs` | [`GorillaFiles`]: another folder, that of gorilla's `FilesystemStore` |
+//! | `folder.rs` | the work of an operation on files |
+//! | `scan.rs` | scans and purges, which read all files |
+//! | `base.rs` | missing files, and folders that have vanished |
+//! | `disk.rs` | files and folders: made, locked and synced |
+//! | `format.rs` | the contents of a file |
+//! | `gorilla.rs` | [`GorillaFiles`]: the folder of gorilla's `FilesystemStore` |
 
 mod base;
 mod disk;
@@ -46,32 +46,35 @@ pub use gorilla::GorillaFiles;
 use operations::{Lock, Locks, Operations};
 pub use options::FilesOptions;
 
-/// Keeps each record in a file of its own: for one machine, and sessions that outlive the
-/// process. Several processes may share the folder, as long as its file system has locks
-/// (network file systems often do not).
+/// Keeps each record in a file of its own, for sessions on one machine that outlive the process.
+/// Several processes may share the folder if its file system has locks; network file systems often
+/// have none.
 ///
-/// Every acknowledged write is synced to the disk, file and folder, before the answer: it
-/// costs what the disk's sync costs. Records expire by this machine's clock; expired ones
-/// stay until they are purged ([`Cleanup`](super::Cleanup)). A page of a
-/// [scan](Backend::scan) reads all records.
+/// Every write is synced to the disk, file and folder, before it is acknowledged. It costs as much
+/// as the disk's sync. Records expire by this machine's clock. Expired records stay until they are
+/// purged ([`Cleanup`](super::Cleanup)). A page of a [scan](Backend::scan) reads all records.
 ///
-/// It counts no records: [strangers](super#records-of-strangers) can fill the file system, its
-/// space and its inodes. Give the folder a quota or a volume of its own.
+/// The backend does not count records: [strangers](super#records-of-strangers) can fill the file
+/// system, its space and its inodes. Give the folder a quota or a volume of its own.
 ///
-/// An operation takes [as long as it may](FilesOptions::timeout), in threads of the backend's own;
-/// then it is unavailable. So is one whose lock another process holds, and every operation while
-/// the folder is away, or something empty is mounted in its place. The store goes on when the
-/// folder is back. Opening a store waits for the disk, without a limit. Needs tokio with its
-/// timer; under a paused clock operations are late at once.
+/// Operations run in threads of the backend's own. An operation that exceeds its [time
+/// limit](FilesOptions::timeout) is unavailable, or its outcome is unknown. An operation is also
+/// unavailable if another process holds its lock. While the folder is missing, or an empty volume
+/// is mounted in its place, every operation is unavailable. When the folder is back, the store goes
+/// on.
 ///
-/// Folders and files are for their owner only (0700, 0600) where the system has modes. A folder
-/// that was there before, and that its mode closes to all but a group (0770), is shared with
-/// that group, and so are the files.
+/// Opening a store waits for the disk without a limit. Needs tokio with its timer; under a paused
+/// clock, operations time out at once.
 ///
-/// A program that runs as root gives what it makes to the owner of the store, so that a command
-/// of an operator shuts no service out. Whoever owns the folder could lead root's writes
-/// elsewhere by links: run such commands as the service's user where you can. A program of
-/// another user, who could not give its files to the store's owner, must not write.
+/// Folders and files are for their owner only (0700, 0600) where the system has modes. If the
+/// folder existed before and its mode lets in a group but no others (0770), the store's files are
+/// shared with that group.
+///
+/// A program that runs as root gives the files it makes to the owner of the store, so that an
+/// operator's command does not lock the service out. The folder's owner could lead root's writes to
+/// other places by links: run such commands as the service's user where you can. A program of any
+/// other user may write only if the store is shared with its group. Otherwise the store's owner
+/// could not read its files.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), silverback::backend::Error> {
@@ -83,16 +86,16 @@ pub use options::FilesOptions;
 pub struct Files(Arc<Operations<Folder>>);
 
 impl Files {
-    /// Records below `folder`, which is made if there is none.
+    /// Opens the store in `folder`, and makes the folder if it is missing.
     ///
     /// # Errors
-    /// [Unavailable](Error::is_unavailable), if it cannot be made or written to, or belongs to
-    /// another user.
+    /// Returns an [unavailable](Error::is_unavailable) error if the folder cannot be made or
+    /// written to, or belongs to another user.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, Error> {
         Files::open_with(folder, FilesOptions::new())
     }
 
-    /// As [`open`](Files::open), with options.
+    /// Opens the store as [`open`](Files::open) does, with options.
     ///
     /// ```
     /// # fn main() -> Result<(), silverback::backend::Error> {
@@ -109,18 +112,19 @@ impl Files {
     /// ```
     ///
     /// # Errors
-    /// As [`open`](Files::open); [usage](Error::is_usage), for options without a thread.
+    /// Returns the errors of [`open`](Files::open), and a [usage](Error::is_usage) error for
+    /// options without a thread.
     pub fn open_with(folder: impl AsRef<Path>, options: FilesOptions) -> Result<Self, Error> {
         let folder = Folder::open(folder.as_ref())?;
         Ok(Files(Arc::new(Operations::new(folder, &options)?)))
     }
 
-    /// Records below `folder`, which holds a store already. Makes nothing: for programs that
-    /// look after the store of a service.
+    /// Opens the store in `folder`, and makes nothing: for programs that maintain the store of a
+    /// service.
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), if there is no store;
-    /// [unavailable](Error::is_unavailable), if the user who runs this program cannot read it.
+    /// Returns a [usage](Error::is_usage) error if there is no store, and an
+    /// [unavailable](Error::is_unavailable) error if this program's user cannot read it.
     pub fn open_existing(folder: impl AsRef<Path>) -> Result<Self, Error> {
         let folder = Folder::open_existing(folder.as_ref())?;
         Ok(Files(Arc::new(Operations::new(
@@ -129,7 +133,7 @@ impl Files {
         )?)))
     }
 
-    /// Changes the living record that was seen.
+    /// Applies `change` to the live record that was seen.
     async fn change<T: Send + 'static>(
         &self,
         key: &Key,
@@ -149,7 +153,7 @@ impl Files {
 }
 
 impl Files {
-    /// Changes the owner's file, or a fresh one, under its lock.
+    /// Applies `change` to the owner's file, or to a new one, under its lock.
     async fn change_owner(
         &self,
         owner: &str,
@@ -218,7 +222,7 @@ impl Backend for Files {
         .await
     }
 
-    /// Looks whether the folder is there, and whether this program may write to it.
+    /// Checks that the folder exists, and that this program may write to it.
     async fn ping(&self) -> Result<(), Error> {
         self.0.unlocked(Folder::check).await
     }
@@ -279,7 +283,7 @@ impl Owners for Files {
     }
 }
 
-/// The folder's path.
+/// Shows the folder's path.
 impl fmt::Debug for Files {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Files")

@@ -1,5 +1,5 @@
-//! [`Operations`]: each operation on a folder takes its time and no longer, in a thread of its
-//! own, and one that writes has the lock of what it writes.
+//! [`Operations`]: runs each operation on a folder in a thread, within a time limit. A write holds
+//! the lock of the data that it writes.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,33 +12,35 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::super::Error;
+use super::super::deadline::deadline_after;
 use super::options::FilesOptions;
 use super::workers::Workers;
 
-/// The pauses between two looks at a lock that another process holds: the first, and the
-/// longest, to which they double.
+/// The first and the longest pause between two attempts to take a lock that another process holds.
+/// The pauses double.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(32));
 
-/// What a lock file is for: one of 256 parts of the records, or of the owners.
+/// The lock of one of 256 parts of the records or of the owners.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Lock {
     pub(super) kind: &'static str,
     pub(super) part: u8,
 }
 
-/// The name of its file.
+/// Writes the name of the lock's file.
 impl fmt::Display for Lock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{:02x}", self.kind, self.part)
     }
 }
 
-/// A folder whose files have locks.
+/// A folder with lock files.
 pub(super) trait Locks: Send + Sync + 'static {
-    /// Locks the file until it is dropped; `None`, while another process or operation holds it.
+    /// Takes the lock until the returned file is dropped. Returns `None` while another process or
+    /// operation holds it.
     fn try_lock(&self, lock: Lock) -> Result<Option<File>, Error>;
 
-    /// What a message calls the folder.
+    /// Returns the folder's path, for messages.
     fn path(&self) -> &Path;
 }
 
@@ -46,33 +48,33 @@ pub(super) trait Locks: Send + Sync + 'static {
 pub(super) struct Operations<F> {
     folder: Arc<F>,
     workers: Workers,
-    /// This process's operations have each lock in the order they came: a thread that waited
-    /// for a lock would be missing where no lock is needed.
+    /// The queues in which this process's operations wait for each lock, in the order they came.
+    /// They wait without a thread, since other operations, which need no lock, need the threads.
     turns: Mutex<HashMap<Lock, Arc<Turn>>>,
     timeout: Duration,
 }
 
-/// The turn to take a lock.
+/// The queue for one lock.
 #[derive(Default)]
 struct Turn {
     queue: tokio::sync::Mutex<()>,
-    /// Whether another process had the lock when it was looked at last.
+    /// Set if another process held the lock at the last attempt.
     is_held: AtomicBool,
 }
 
-/// Whether an operation writes, which is decided once.
+/// The decision whether an operation writes. It is made once.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Decision {
-    /// It has the lock, and writes.
+    /// The operation has the lock, and writes.
     Writes,
-    /// Its time is over, and it writes nothing.
+    /// The operation has timed out, and writes nothing.
     GivesUp,
 }
 
-/// What became of a look at a lock.
+/// The result of an attempt to take a lock.
 enum Attempt<T, W> {
     Done(Result<T, Error>),
-    /// Another process has the lock; the work is still to be done.
+    /// Another process holds the lock. The work is still to be done.
     Held(W),
 }
 
@@ -95,12 +97,12 @@ impl<F: Locks> Operations<F> {
         self.timeout
     }
 
-    /// When an operation that begins now must have ended.
+    /// Returns the time by which an operation that begins now must have ended.
     fn deadline(&self) -> Instant {
-        Instant::now() + self.timeout
+        deadline_after(self.timeout)
     }
 
-    /// Does what needs no lock.
+    /// Runs work that needs no lock.
     pub(super) async fn unlocked<T: Send + 'static>(
         &self,
         work: impl FnOnce(&F) -> Result<T, Error> + Send + 'static,
@@ -113,7 +115,8 @@ impl<F: Locks> Operations<F> {
         }
     }
 
-    /// Does what needs the lock, to its end once it has begun, also if the caller stops waiting.
+    /// Runs work under the lock. Work that has begun runs to its end, even if the caller stops
+    /// waiting.
     pub(super) async fn locked<T: Send + 'static>(
         &self,
         lock: Lock,
@@ -122,7 +125,7 @@ impl<F: Locks> Operations<F> {
         self.locked_by(self.deadline(), lock, work).await
     }
 
-    /// The same, if the lock is free before another deadline than the operation's.
+    /// Runs work as `locked` does, but waits for the lock only until `give_up`.
     pub(super) async fn locked_by<T: Send + 'static>(
         &self,
         give_up: Instant,
@@ -191,7 +194,7 @@ impl<F: Locks> Operations<F> {
     }
 }
 
-/// Does the work if the lock is free and the caller has not been refused.
+/// Runs the work if the lock is free and the operation has not timed out.
 fn attempt<F: Locks, T, W: FnOnce(&F) -> Result<T, Error>>(
     folder: &F,
     lock: Lock,

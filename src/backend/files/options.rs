@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::Error;
 
-/// How [`Files`](super::Files) and [`GorillaFiles`](super::GorillaFiles) use their disk.
+/// The settings of [`Files`](super::Files) and [`GorillaFiles`](super::GorillaFiles).
 ///
 /// ```
 /// use std::time::Duration;
@@ -29,22 +29,22 @@ impl Default for FilesOptions {
 }
 
 impl FilesOptions {
-    /// Five seconds, and sixteen threads.
+    /// Returns the defaults: 5 seconds, 16 threads.
     pub fn new() -> Self {
         FilesOptions::default()
     }
 
-    /// Limits how long an operation takes, with the wait for a thread and for locks that other
-    /// processes hold; then it is [unavailable](crate::backend::Error::is_unavailable), or its
-    /// outcome unknown. Default: 5 seconds. A [scan](crate::backend::Scan) has as long for each
-    /// 256 files.
+    /// Limits the time of an operation, the waits for a thread and for the locks of other processes
+    /// included. After it, the operation is [unavailable](crate::backend::Error::is_unavailable),
+    /// or its outcome is unknown. Default: 5 seconds. A [scan](crate::backend::Scan) has this time
+    /// for each 256 files.
     pub fn timeout(self, timeout: Duration) -> Self {
         FilesOptions { timeout, ..self }
     }
 
-    /// Limits how many threads wait for the disk at once. Operations beyond that wait for a
-    /// thread. Default: 16. The threads are the backend's own: a disk that hangs takes none of
-    /// the application's. They start when they are needed, and end when they are idle.
+    /// Limits the number of threads that wait for the disk at once. Further operations wait for a
+    /// thread. Default: 16. The threads are the backend's own: a disk that hangs blocks no thread
+    /// of the application. They start when they are needed, and end when they are idle.
     pub fn max_threads(self, max_threads: usize) -> Self {
         FilesOptions {
             max_threads,
@@ -55,6 +55,9 @@ impl FilesOptions {
     pub(super) fn check(&self) -> Result<(), Error> {
         match self.max_threads {
             0 => Err(Error::usage("files need one thread or more (max_threads)")),
+            _ if self.timeout.is_zero() => Err(Error::usage(
+                "no operation on files ends within no time: the timeout must be greater than zero",
+            )),
             _ => Ok(()),
         }
     }

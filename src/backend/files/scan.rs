@@ -1,8 +1,8 @@
-//! What a scan does: reads all files of the folder, and removes those that are over.
+//! Scans, which read all files of the folder, and purges, which remove expired ones.
 //!
-//! A file that cannot be read keeps no other from being read or removed. A purge syncs nothing:
-//! what a crash brings back of it is still over. Each batch of files is an operation of its own,
-//! so that a scan of any length ends if the disk hangs.
+//! An unreadable file does not keep other files from being read or removed. A purge syncs nothing:
+//! a record that a crash brings back is still expired. Each batch of files is an operation of its
+//! own, so that a scan of any length ends if the disk hangs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,16 +17,16 @@ use super::Files;
 use super::folder::{Folder, Name, list, no_record, remove};
 use super::operations::{Lock, Operations};
 
-/// How many files one operation looks at.
+/// The number of files that one operation reads at most.
 const BATCH: usize = 256;
 
-/// How old a file is that a writer has left unfinished and does not go on with.
+/// The age from which an unfinished file counts as abandoned by its writer.
 const UNFINISHED: Duration = Duration::from_secs(3_600);
 
-/// Why files were skipped, one error for each.
+/// The errors of skipped files, one for each.
 type Skipped = Vec<Error>;
 
-/// What was found, or nothing and a note of why.
+/// Returns the value. If there is an error, notes it and returns the default.
 fn noted<T: Default>(found: Result<T, Error>, skipped: &mut Skipped) -> T {
     found.unwrap_or_else(|error| {
         skipped.push(error);
@@ -36,7 +36,7 @@ fn noted<T: Default>(found: Result<T, Error>, skipped: &mut Skipped) -> T {
 
 #[async_trait]
 impl Scan for Files {
-    /// The first living records after the key, in the order of keys.
+    /// Returns the first live records after the key, in the order of keys.
     async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Page, Error> {
         let (mut entries, mut skipped) = (Vec::new(), Skipped::new());
         for part in self.0.unlocked(Folder::parts_of_records).await? {
@@ -54,11 +54,11 @@ impl Scan for Files {
         })
     }
 
-    /// Removes at most so many records that are over, and all else that is of no use.
+    /// Removes at most `limit` expired records, and all other files that are of no use any more.
     async fn purge(&self, limit: usize) -> Result<Purged, Error> {
         let mut purge = Purge::new(&self.0);
         let mut parts = self.0.unlocked(Folder::parts_to_purge).await?;
-        // It goes on where the last purge had reached its limit.
+        // Continues where the last purge reached its limit.
         let next = &self.0.folder().next_part;
         let first = next.load(Ordering::Relaxed) % parts.len().max(1);
         parts.rotate_left(first);
@@ -76,7 +76,7 @@ impl Scan for Files {
     }
 }
 
-/// The files in a part of the records.
+/// Returns the files in a part of the records.
 async fn part_of_records(
     files: &Operations<Folder>,
     part: u8,
@@ -86,7 +86,7 @@ async fn part_of_records(
     Ok(noted(files.unlocked(list).await?, skipped))
 }
 
-/// What is found in the files, until it is enough.
+/// Returns what `look` finds in the files, and stops when it has found `enough`.
 async fn look_at<T: Send + 'static>(
     files: &Operations<Folder>,
     paths: Vec<PathBuf>,
@@ -122,7 +122,7 @@ fn live_entry(folder: &Folder, path: &Path) -> Result<Option<Entry>, Error> {
     })
 }
 
-/// The name of the record in that file, if it is over.
+/// Returns the name of the record in that file, if it is not live any more.
 fn record_over(folder: &Folder, path: &Path) -> Result<Option<Name>, Error> {
     let name = Name::of_file(path).ok_or_else(|| no_record(path))?;
     let is_over = match folder.record(&name)? {
@@ -132,7 +132,7 @@ fn record_over(folder: &Folder, path: &Path) -> Result<Option<Name>, Error> {
     Ok(is_over.then_some(name))
 }
 
-/// The owner in that file, who is over.
+/// Returns the owner in that file, if the owner's record has expired.
 fn owner_over(folder: &Folder, path: &Path) -> Result<Option<String>, Error> {
     let below = path.file_name().unwrap_or_default().as_ref();
     let owner = folder.owner(below)?;
@@ -141,7 +141,7 @@ fn owner_over(folder: &Folder, path: &Path) -> Result<Option<String>, Error> {
         .map(|owner| owner.name))
 }
 
-/// Removes what was being written when its writer ended.
+/// Removes a file that its writer left unfinished.
 fn purge_unfinished(folder: &Folder, path: &Path) -> Result<Option<()>, Error> {
     let modified = fs::metadata(path).and_then(|metadata| metadata.modified());
     let age = modified.ok().and_then(|modified| modified.elapsed().ok());
@@ -154,11 +154,11 @@ fn purge_unfinished(folder: &Folder, path: &Path) -> Result<Option<()>, Error> {
     Ok(None)
 }
 
-/// A purge that goes on.
+/// A running purge.
 struct Purge<'a> {
     files: &'a Operations<Folder>,
-    /// How long it waits for locks that other processes hold: not at all once it has waited for
-    /// one in vain, since there may be one for each file.
+    /// The time that it waits for locks of other processes. It is zero after one wait in vain: a
+    /// wait for the lock of each file would take too long.
     patience: Duration,
     purged: Purged,
 }
@@ -214,7 +214,7 @@ impl<'a> Purge<'a> {
         Ok(())
     }
 
-    /// Removes what is on an owner's list and not the owner's.
+    /// Removes the marks on owners' lists that belong to no record of that owner.
     async fn marks(&mut self) -> Result<(), Error> {
         let lists = |folder: &Folder| list(folder.owned.folder());
         for path in self.files.unlocked(lists).await? {
@@ -233,7 +233,8 @@ impl<'a> Purge<'a> {
         Ok(())
     }
 
-    /// What comes of the work; nothing, if another process holds the lock.
+    /// Runs the work under the lock, and returns its result, or the default if another process
+    /// holds the lock.
     async fn locked<T: Default + Send + 'static>(
         &mut self,
         lock: Lock,
@@ -249,7 +250,7 @@ impl<'a> Purge<'a> {
 }
 
 impl Folder {
-    /// The parts that have a folder, in their order.
+    /// Returns the parts that have a folder, in their order.
     fn parts_of_records(&self) -> Result<Vec<u8>, Error> {
         let paths = list(self.records.folder())?;
         let part = |path: &PathBuf| {
@@ -261,16 +262,17 @@ impl Folder {
         Ok(parts)
     }
 
-    /// The same.
+    /// Returns the same parts, for a program that may write.
     ///
     /// # Errors
-    /// Unavailable, if this program must not write here.
+    /// Returns an unavailable error if this program must not write here.
     fn parts_to_purge(&self) -> Result<Vec<u8>, Error> {
         self.access()?;
         self.parts_of_records()
     }
 
-    /// Removes a record that was over, if it still is now that no other process writes.
+    /// Removes an expired record, unless another process has replaced it before this one had the
+    /// lock.
     fn remove_if_over(&self, name: &Name) -> Result<bool, Error> {
         match self.record(name)? {
             Some(file) if !self.is_live(&file)? => self.drop_record(name, &file.record),
@@ -278,7 +280,8 @@ impl Folder {
         }
     }
 
-    /// Removes an owner who was over, unless another process has begun it anew.
+    /// Removes the file of an expired owner, unless another process has renewed it before this one
+    /// had the lock.
     fn remove_owner_if_over(&self, owner: &str) -> Result<(), Error> {
         match self.read_owner(owner)? {
             Some(_) => Ok(()),
@@ -286,7 +289,7 @@ impl Folder {
         }
     }
 
-    /// What is on the list of that owner's name and not the owner's.
+    /// Returns the marks on that owner's list that belong to no record of the owner.
     fn wrong_marks(&self, owner: &Name) -> Result<Vec<Name>, Error> {
         let marks = list(&self.owned.path(owner.to_string()))?;
         let names = marks.iter().filter_map(|path| Name::of_file(path));
@@ -295,7 +298,7 @@ impl Folder {
             .collect())
     }
 
-    /// Removes a mark, unless another process has written the record after it.
+    /// Removes a mark, unless another process has written its record in the meantime.
     fn remove_mark_if_wrong(&self, owner: &Name, name: &Name) -> Result<(), Error> {
         let below = Path::new(&owner.to_string()).join(name.to_string());
         match self.is_listed_rightly(owner, name) {
@@ -304,8 +307,8 @@ impl Folder {
         }
     }
 
-    /// Whether the record is that owner's. One that cannot be read may be: its own purge names
-    /// it.
+    /// Returns whether the record belongs to that owner. An unreadable record counts as the
+    /// owner's. The purge of that record reports it.
     fn is_listed_rightly(&self, list: &Name, name: &Name) -> bool {
         match self.record(name) {
             Ok(Some(file)) => {

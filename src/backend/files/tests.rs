@@ -1,4 +1,4 @@
-//! What is particular to files; the laws of all backends are in `conformance`.
+//! Tests for files only. The laws of all backends are in `conformance`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::folder::list;
 use super::*;
 
-/// A folder that is removed in the end.
+/// A folder that is removed when the test ends.
 pub(super) struct Temporary(pub(super) PathBuf);
 
 impl Temporary {
@@ -39,7 +39,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     files.collect()
 }
 
-/// One error, about that file.
+/// Asserts that there is one error, and that it names the file.
 fn names_alone(skipped: &[Error], path: &Path) {
     let [error] = skipped else {
         panic!("{skipped:?}");
@@ -56,7 +56,7 @@ fn soon() -> Expiry {
     Expiry::after(Duration::from_secs(600))
 }
 
-/// A login whose record is under another key than it said.
+/// Begins a login, which names another key than its record will have.
 async fn begun(backend: &Files, owner: &str) -> Login {
     let begun = backend.begin(owner, soon(), &key("elsewhere")).await;
     begun.unwrap()
@@ -125,7 +125,7 @@ async fn a_torn_file_is_an_error_for_its_key_alone() {
     assert_eq!(purged.removed, 1);
     names_alone(&purged.skipped, &path);
     assert_eq!(folder.files().len(), 2, "and has purged the others");
-    // A file under another's name is not taken for it.
+    // A file under another record's name is not taken for that record.
     let whole = fs::read(backend.0.folder().record_path(&Name::of(b"whole"))).unwrap();
     fs::write(&path, whole).unwrap();
     assert!(backend.load(&key("torn")).await.unwrap_err().is_corrupt());
@@ -160,7 +160,7 @@ async fn nothing_is_left_of_what_is_over() {
         .unwrap();
     backend.revoke("ape", soon(), None).await.unwrap();
     assert_eq!(backend.purge(10).await.unwrap().removed, 1);
-    // A record, its place on bonobo's list, and two owners.
+    // What is left is a record, its mark on bonobo's list, and two owners.
     assert_eq!(folder.files().len(), 4);
     assert_eq!(backend.keys("bonobo").await.unwrap(), [key("another's")]);
     assert_eq!(backend.keys("ape").await.unwrap(), []);
@@ -180,7 +180,7 @@ async fn a_damaged_file_keeps_no_other_from_its_list_or_its_purge() {
     }
     fs::write(backend.0.folder().record_path(&Name::of(b"torn")), "x").unwrap();
     assert_eq!(backend.keys("ape").await.unwrap(), [key("whole")]);
-    // A damaged owner lets nothing live, and begins anew.
+    // A damaged owner's file lets no record live, and is made anew.
     let owners = folder.0.join("owners");
     for path in files_below(&owners) {
         fs::write(path, "x").unwrap();
@@ -204,7 +204,7 @@ fn a_folder_that_cannot_be_had_is_an_error() {
     assert!(refused.is_unavailable());
 }
 
-/// A file that the program may not read, whoever runs it: a folder is in its place.
+/// Makes a record unreadable for every user, root included: puts a folder in its place.
 async fn make_unreadable(backend: &Files, name: &str) -> PathBuf {
     let path = backend.0.folder().record_path(&Name::of(name.as_bytes()));
     fs::remove_file(&path).unwrap();
@@ -244,7 +244,7 @@ async fn an_unreadable_file_is_an_error_for_its_key_alone() {
     let purged = backend.purge(100).await.unwrap();
     assert_eq!(purged.removed, 23);
     names_alone(&purged.skipped, &path);
-    // An owner who cannot be read is no owner without sessions.
+    // An unreadable owner is an error, and not an owner without sessions.
     let owner = files_below(&folder.0.join("owners")).remove(0);
     fs::remove_file(&owner).unwrap();
     fs::create_dir(&owner).unwrap();
@@ -269,7 +269,7 @@ async fn a_cleanup_tells_of_an_unreadable_file_and_goes_on() {
         Arc::new(backend.clone()),
         move |error| telling.lock().unwrap().push(error.clone()),
     );
-    // More than one batch, each in a thread of its own.
+    // This takes more than one batch, each in an operation of its own.
     let left = || files_below(&folder.0.join("records")).len();
     for _ in 0..60_000 {
         if left() == 0 {
@@ -296,7 +296,7 @@ async fn a_purge_goes_on_where_the_last_one_had_enough() {
     for removed in [100, 100] {
         assert_eq!(backend.purge(100).await.unwrap().removed, removed);
     }
-    // Those that come to lie before it are found all the same.
+    // A purge also finds records that are created in parts it has already passed.
     for number in 300..400 {
         let name = format!("over {number}");
         backend.create(&key(&name), &over).await.unwrap();
@@ -318,7 +318,7 @@ async fn a_ping_finds_out_that_the_folder_is_gone() {
     }
 }
 
-/// What root makes in a store of another user is that user's.
+/// A file that root makes in another user's store belongs to that user.
 #[cfg(unix)]
 #[tokio::test]
 async fn root_makes_files_for_the_owner_of_the_store() {
@@ -365,7 +365,7 @@ async fn root_makes_files_for_the_owner_of_the_store() {
                 found.extend(list(&path).unwrap());
             }
         }
-        // No link leads it out of the store.
+        // No link leads the store out of its folder.
         let outside = Temporary::new();
         fs::create_dir(&outside.0).unwrap();
         let part = backend.0.folder().record_path(&Name::of(b"b"));
@@ -378,7 +378,7 @@ async fn root_makes_files_for_the_owner_of_the_store() {
     }
 }
 
-/// Runs a purge that has looked at all it finds, and waits for a lock, while `write` happens.
+/// Runs a purge that has read all files and waits for a lock, and calls `write` during the wait.
 async fn while_a_purge_waits(backend: &Files, lock: Lock, write: impl FnOnce(&Folder)) -> usize {
     let lock = backend.0.folder().try_lock(lock).unwrap();
     assert!(lock.is_some(), "nothing else has it");
@@ -397,7 +397,7 @@ async fn a_purge_looks_again_once_it_has_the_lock() {
     let backend = Files::open(&folder.0).unwrap();
     let (key, name) = (key("a"), Name::of(b"a"));
     let (past, record) = (Expiry::from_millis(0), Record::new("new", soon()));
-    // A record that a login of the same moment puts in the place of one that is over.
+    // A concurrent login replaces an expired record.
     backend
         .create(&key, &Record::new("old", past))
         .await
@@ -407,7 +407,7 @@ async fn a_purge_looks_again_once_it_has_the_lock() {
     });
     assert_eq!(removed.await, 0);
     assert!(backend.load(&key).await.unwrap().is_some());
-    // An owner who begins anew.
+    // A concurrent write renews an expired owner.
     let generation = Generation::random().unwrap();
     backend.extend("ape", past).await.unwrap();
     while_a_purge_waits(&backend, Lock::owner("ape"), |folder| {
@@ -419,7 +419,7 @@ async fn a_purge_looks_again_once_it_has_the_lock() {
     })
     .await;
     assert_eq!(backend.generation("ape").await.unwrap(), Some(generation));
-    // A record that is written after its mark.
+    // A record is written after its mark.
     let owned = record.owned_by(crate::backend::Owner {
         name: "ape".to_owned(),
         login: Login {
@@ -440,8 +440,8 @@ async fn a_purge_looks_again_once_it_has_the_lock() {
     assert_eq!(backend.keys("ape").await.unwrap(), [marked]);
 }
 
-/// A disk that hangs: a pipe without a writer is in the place of each file. Reads end in time,
-/// other stores answer, and so does this one once the disk does.
+/// A disk hangs: each file is a pipe without a writer. Reads end in time, and other stores answer.
+/// When the disk answers, this store does, too.
 #[cfg(unix)]
 #[tokio::test]
 async fn a_disk_that_hangs_hangs_nothing_else() {
@@ -467,7 +467,7 @@ async fn a_disk_that_hangs_hangs_nothing_else() {
         let refused = backend.load(&key(name)).await.unwrap_err();
         assert!(refused.is_unavailable(), "{refused}");
     }
-    // All threads wait for the disk: the next operation waits for one of them, in vain.
+    // All threads wait for the disk. The next operation waits for a thread, in vain.
     assert!(backend.load(&key("a")).await.unwrap_err().is_unavailable());
     assert!(other.load(&key("a")).await.unwrap().is_some());
     for name in ["b", "c"] {

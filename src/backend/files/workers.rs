@@ -1,7 +1,7 @@
 //! [`Workers`]: the threads that wait for a backend's disk, so that no other thread does.
 //!
-//! The runtime's own blocking threads belong to the application: a disk that hangs would take
-//! all of them, and those that are taken would keep reads from a disk that answers.
+//! The runtime's own blocking threads belong to the application. A disk that hangs would take all
+//! of them, and then reads from a working disk would wait, too.
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,14 +14,14 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::super::Error;
 
-/// How long a thread stays without work.
+/// The time after which an idle thread ends.
 const LONGEST_IDLE: Duration = Duration::from_secs(10);
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A bounded number of threads, started when they are needed.
+/// A bounded number of threads, which are started when they are needed.
 pub(super) struct Workers {
-    /// A place for each thread. Work that has no place has not begun, and never does if its
+    /// One place for each thread. Work without a place has not begun, and never begins if its
     /// caller stops waiting.
     places: Arc<Semaphore>,
     max_threads: usize,
@@ -50,11 +50,12 @@ impl Workers {
         }
     }
 
-    /// Waits for a place and runs `work` in a thread. Work that has begun runs to its end, also
-    /// if the caller stops waiting, and keeps its place until then.
+    /// Waits for a place and runs `work` in a thread. Work that has begun runs to its end and keeps
+    /// its place until then, even if the caller stops waiting.
     ///
     /// # Errors
-    /// Unavailable, if the system starts no thread; outcome unknown, if the work panics.
+    /// Returns an unavailable error if the system starts no thread, and an outcome unknown error if
+    /// the work panics.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -74,8 +75,8 @@ impl Workers {
         answered.await.map_err(lost)
     }
 
-    /// Gives the job to an idle thread, or to a new one. Where all threads are there, one of them
-    /// has just ended its work, or the job would have no place.
+    /// Gives the job to an idle thread, or to a new one. If all threads exist, one of them has just
+    /// ended its work; otherwise the job would have no place.
     fn start(&self, job: Job) -> io::Result<()> {
         let mut queue = self.shared.queue();
         queue.jobs.push_back(job);
@@ -102,10 +103,10 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does jobs until there are none for a while.
+    /// Runs jobs until the queue has been empty for a while.
     fn work(&self) {
         while let Some(job) = self.next() {
-            // The caller learns of a panic by the answer that does not come.
+            // A panic drops the sender of the answer, so the caller gets an error.
             let _ = catch_unwind(AssertUnwindSafe(job));
         }
     }

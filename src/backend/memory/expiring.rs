@@ -1,5 +1,5 @@
-//! [`Expiring`]: a map that knows which of its values expires first, so that finding the
-//! expired costs what there is of them, and not of the living.
+//! [`Expiring`]: a map that keeps its values in the order of their expiry. The cost of finding the
+//! expired values depends on their number, and not on the number of live ones.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeSet, HashMap};
@@ -7,14 +7,14 @@ use std::hash::Hash;
 
 use super::super::Expiry;
 
-/// A value that knows its expiry. That changes only by [`Expiring::insert`].
+/// A value that knows its expiry. The expiry changes only by [`Expiring::insert`].
 pub(super) trait Expires {
     fn expiry(&self) -> Expiry;
 }
 
 pub(super) struct Expiring<K, V> {
     values: HashMap<K, V>,
-    /// Those that expire at all, the first to expire first.
+    /// The values that expire at all, the first to expire first.
     by_expiry: BTreeSet<(Expiry, K)>,
 }
 
@@ -26,7 +26,7 @@ impl<K: Hash + Ord + Clone, V: Expires> Expiring<K, V> {
         self.values.get(key)
     }
 
-    /// A value to change, but for its expiry.
+    /// Returns a value that the caller may change, except for its expiry.
     pub(super) fn get_mut<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: Borrow<Q>,
@@ -38,7 +38,7 @@ impl<K: Hash + Ord + Clone, V: Expires> Expiring<K, V> {
         self.values.iter()
     }
 
-    /// Puts a value in place of what was there, and answers with that.
+    /// Inserts a value, and returns the value that it replaces.
     pub(super) fn insert(&mut self, key: K, value: V) -> Option<V> {
         let expiry = value.expiry();
         let before = self.values.insert(key.clone(), value);
@@ -62,7 +62,7 @@ impl<K: Hash + Ord + Clone, V: Expires> Expiring<K, V> {
         Some(value)
     }
 
-    /// Removes at most `limit` values that have expired, and answers with them.
+    /// Removes at most `limit` expired values, and returns them.
     pub(super) fn purge(&mut self, now: Expiry, limit: usize) -> Vec<V> {
         let mut purged = Vec::new();
         while purged.len() < limit
@@ -104,7 +104,7 @@ mod tests {
         for expiry in [5, 1, 9, 3, i64::MAX] {
             assert_eq!(all.insert(expiry, expiry), None);
         }
-        // Moved, put again as it was, and removed.
+        // One value gets another expiry and is inserted again unchanged; another is removed.
         assert_eq!(all.insert(9, 2), Some(9));
         assert_eq!(all.insert(9, 2), Some(2));
         assert_eq!(all.remove(&3), Some(3));

@@ -1,4 +1,4 @@
-//! [`Memory`]: records in this process, gone with it.
+//! [`Memory`]: records in this process, which are lost when it ends.
 
 mod expiring;
 mod options;
@@ -21,23 +21,24 @@ use super::{
     Purged, Record, Revision, Scan, Stored,
 };
 
-/// Into how many parts the records are divided, each with a lock of its own.
+/// The number of parts that the records are divided into, each with a lock of its own.
 const SHARDS: usize = 64;
 
-/// How many expired records each new one takes away: more than one, so that they get fewer.
+/// The number of expired records that each new one removes: more than one, so that their number
+/// falls.
 const PURGED_BY_EACH: usize = 2;
 
-/// Keeps records in memory: for tests, for trying things out, for one process whose
-/// sessions may end with it.
+/// Keeps records in memory: for tests, for experiments, and for a single process that may lose its
+/// sessions when it ends.
 ///
-/// It purges itself: each record that is created takes two away that have expired, if there
-/// are any. It never evicts a living record: when it is
-/// full, creating one is an error, [unavailable](Error::is_unavailable).
+/// It purges itself: each record that is created removes two expired ones, if there are any. It
+/// never evicts a live record: when it is full, a creation is an
+/// [unavailable](Error::is_unavailable) error.
 ///
 /// Records without an owner fill at most half of it
-/// ([`capacity_without_owner`](MemoryOptions::capacity_without_owner)): however many anonymous
-/// sessions [strangers](super#records-of-strangers) begin, there is room for logins. The
-/// capacity counts records, and not their bytes.
+/// ([`capacity_without_owner`](MemoryOptions::capacity_without_owner)). However many anonymous
+/// sessions [strangers](super#records-of-strangers) begin, there is room for logins. The capacity
+/// counts records, and not their bytes.
 pub struct Memory {
     shards: Box<[Mutex<Shard>; SHARDS]>,
     owners: Mutex<Expiring<String, OwnerRecord>>,
@@ -61,12 +62,12 @@ impl Expires for Kept {
 
 struct OwnerRecord {
     generation: Generation,
-    /// How many logins have begun.
+    /// The number of logins that have begun.
     logins: u64,
     /// The login that the last revocation kept.
     kept: Option<Login>,
     until: Expiry,
-    /// Those that were written as this owner's, some of which may be gone.
+    /// The keys of records that were written with this owner. Some of the records may be gone.
     keys: HashSet<Key>,
 }
 
@@ -98,13 +99,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Memory {
-    /// Holds no records yet, and a million at most.
+    /// Creates a backend that is empty, and holds a million records at most.
     #[must_use]
     pub fn new() -> Self {
         Memory::with_options(MemoryOptions::new())
     }
 
-    /// Holds no records yet, and at most as many as the options say.
+    /// Creates a backend that is empty, and holds as many records as the options allow.
     #[must_use]
     pub fn with_options(options: MemoryOptions) -> Self {
         Memory {
@@ -126,7 +127,7 @@ impl Memory {
         self.revisions.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Whether a record's owner lets it live.
+    /// Returns whether the record's owner lets it live. A record without an owner may always live.
     fn owner_lets_live(&self, record: &Record, now: Expiry) -> bool {
         let Some(owner) = record.owner() else {
             return true;
@@ -140,7 +141,7 @@ impl Memory {
         record.expiry() > now && self.owner_lets_live(record, now)
     }
 
-    /// Notes a record with its owner, so that it can be listed.
+    /// Adds a record to its owner's list.
     fn note_owner(&self, key: &Key, record: &Record) {
         if let Some(owner) = record.owner()
             && let Some(of) = locked(&self.owners).get_mut(&owner.name)
@@ -149,7 +150,7 @@ impl Memory {
         }
     }
 
-    /// Takes a record from its owner's list.
+    /// Removes a record from its owner's list.
     fn forget_owner(&self, key: &Key, record: &Record) {
         if let Some(owner) = record.owner()
             && let Some(of) = locked(&self.owners).get_mut(&owner.name)
@@ -158,7 +159,8 @@ impl Memory {
         }
     }
 
-    /// Changes the owner's record, which is made if none lives, and keeps it to `until` at least.
+    /// Changes the owner's record, and keeps it to `until` at least. Creates the record if there is
+    /// no live one.
     fn change_owner<T>(
         &self,
         owner: &str,
@@ -177,8 +179,8 @@ impl Memory {
         Ok(changed)
     }
 
-    /// Expires what a revocation ended, so that a purge finds it: those of the records under
-    /// `keys` whose logins it `ended`.
+    /// Expires the records under `keys` that belong to the logins a revocation `ended`, so that a
+    /// purge finds them.
     fn end_revoked(&self, owner: &str, keys: HashSet<Key>, ended: impl Fn(&Login) -> bool) {
         for key in keys {
             let mut shard = self.shard(&key);
@@ -194,7 +196,7 @@ impl Memory {
         }
     }
 
-    /// Changes the living record that was seen, or removes it.
+    /// Applies `change` to the live record that was seen.
     fn change<T>(
         &self,
         key: &Key,
@@ -212,7 +214,7 @@ impl Memory {
         }
     }
 
-    /// Removes at most `limit` records that are expired.
+    /// Removes at most `limit` expired records, and returns their number.
     fn purge_shard(&self, shard: &mut Shard, limit: usize) -> usize {
         let purged = shard.purge(Expiry::now(), limit);
         for kept in &purged {
@@ -221,13 +223,13 @@ impl Memory {
         purged.len()
     }
 
-    /// Removes some expired records of each shard; says how many.
+    /// Removes some expired records of each shard, and returns their number.
     fn purge_some(&self) -> usize {
         let purge = |shard| self.purge_shard(&mut locked(shard), PURGED_BY_EACH);
         self.shards.iter().map(purge).sum()
     }
 
-    /// Puts a record where there is none, if there is room for it.
+    /// Saves a record under a key that has no live record, if there is room for it.
     fn create_in_room(&self, key: &Key, record: &Record) -> Result<Created, Error> {
         let mut shard = self.shard(key);
         self.purge_shard(&mut shard, PURGED_BY_EACH);
@@ -293,6 +295,7 @@ impl Backend for Memory {
             };
             if let Some(before) = shard.insert(key.clone(), kept) {
                 self.room.replace(&before.record, record);
+                self.forget_owner(key, &before.record);
             }
             self.note_owner(key, record);
             revision(number)
@@ -433,7 +436,7 @@ impl Scan for Memory {
     }
 }
 
-/// How many records there are.
+/// Shows the number of records.
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Memory({} records)", self.room.records())

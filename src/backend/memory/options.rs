@@ -1,9 +1,9 @@
-//! [`MemoryOptions`]: how much a [`Memory`](super::Memory) holds.
+//! [`MemoryOptions`]: the capacity of a [`Memory`](super::Memory).
 
-/// How many records there may be unless the options say another number.
+/// The default limit of the number of records.
 const CAPACITY: usize = 1_000_000;
 
-/// How many records a [`Memory`](super::Memory) holds: each setting has a default.
+/// The capacity of a [`Memory`](super::Memory). Each setting has a default.
 ///
 /// ```
 /// use silverback::backend::{Memory, MemoryOptions};
@@ -15,12 +15,12 @@ const CAPACITY: usize = 1_000_000;
 #[must_use]
 pub struct MemoryOptions {
     pub(super) capacity: usize,
-    /// None: half of the capacity.
+    /// `None` means half of the capacity.
     pub(super) capacity_without_owner: Option<usize>,
 }
 
 impl MemoryOptions {
-    /// Sets the defaults: a million records, half of them without an owner.
+    /// Returns the defaults: a million records, half of them without an owner.
     pub fn new() -> Self {
         MemoryOptions {
             capacity: CAPACITY,
@@ -28,20 +28,21 @@ impl MemoryOptions {
         }
     }
 
-    /// Limits the records, expired ones that are not purged yet included. Default: 1,000,000.
+    /// Limits the number of records, expired ones that are not purged yet included. Default:
+    /// 1,000,000.
     pub fn capacity(mut self, records: usize) -> Self {
         self.capacity = records;
         self
     }
 
-    /// Limits the records without an owner: anonymous sessions, and what sessions that ended
-    /// or were renewed leave for a minute. Default: half of the
+    /// Limits the number of records without an owner: anonymous sessions, and the records that
+    /// ended or renewed sessions leave for a minute. Default: half of the
     /// [capacity](MemoryOptions::capacity).
     ///
-    /// Beyond the limit, beginning an anonymous session is an error,
-    /// [unavailable](super::super::Error::is_unavailable), and logins go on. A record that
-    /// takes the place of another is never refused. An adapter that knows no owners, such as
-    /// the one for `tower-sessions`, needs the whole capacity.
+    /// Beyond the limit, a new anonymous session is an
+    /// [unavailable](super::super::Error::is_unavailable) error, and logins go on. A record that
+    /// replaces another one is never refused. An adapter without owners, such as the one for
+    /// `tower-sessions`, needs the whole capacity.
     pub fn capacity_without_owner(mut self, records: usize) -> Self {
         self.capacity_without_owner = Some(records);
         self

@@ -1,12 +1,12 @@
-//! [`Room`]: how many records there may be, and how many of them without an owner.
+//! [`Room`]: the limits of the number of records, and of those without an owner.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::super::{Error, Record};
 use super::MemoryOptions;
 
-/// Counts records, and refuses those there is no room for. The counts are exact at any moment:
-/// a record takes its place before it is put there, and gives it back after it was taken away.
+/// Counts records, and refuses those beyond the limits. The counts are exact at any moment: a
+/// record takes its room before it is inserted, and gives it back after it was removed.
 pub(super) struct Room {
     capacity: usize,
     capacity_without_owner: usize,
@@ -25,12 +25,12 @@ impl Room {
         }
     }
 
-    /// How many records there are.
+    /// Returns the number of records.
     pub(super) fn records(&self) -> usize {
         self.records.load(Relaxed)
     }
 
-    /// Takes the place of a new record.
+    /// Takes the room for a new record.
     pub(super) fn take(&self, record: &Record) -> Result<(), Error> {
         let has_owner = record.owner().is_some();
         if !has_owner && !take_one(&self.without_owner, self.capacity_without_owner) {
@@ -52,7 +52,7 @@ impl Room {
         )))
     }
 
-    /// Gives back the place of a record that was taken away.
+    /// Gives back the room of a record that was removed.
     pub(super) fn give_back(&self, record: &Record) {
         self.records.fetch_sub(1, Relaxed);
         if record.owner().is_none() {
@@ -60,8 +60,9 @@ impl Room {
         }
     }
 
-    /// Puts a record in the place of another. There is always room for that: what replaces an
-    /// owned record, such as a tombstone, may exceed the share of those without an owner.
+    /// Passes the room of a record to the record that replaces it. This never fails: the
+    /// replacement of an owned record, such as a tombstone, may exceed the limit of records without
+    /// an owner.
     pub(super) fn replace(&self, old: &Record, new: &Record) {
         match (old.owner(), new.owner()) {
             (Some(_), None) => drop(self.without_owner.fetch_add(1, Relaxed)),
@@ -71,7 +72,7 @@ impl Room {
     }
 }
 
-/// Adds one, unless there are as many as may be.
+/// Adds one, unless the count has reached `most`.
 fn take_one(count: &AtomicUsize, most: usize) -> bool {
     let one_more = |count: usize| (count < most).then_some(count + 1);
     count.fetch_update(Relaxed, Relaxed, one_more).is_ok()
@@ -140,7 +141,7 @@ mod tests {
         })
     }
 
-    /// The records that are there, and those of them without an owner: counted one by one.
+    /// Counts one by one the records, and those of them without an owner.
     fn recount(memory: &Memory) -> (usize, usize) {
         let (mut records, mut without_owner) = (0, 0);
         for shard in memory.shards.iter() {
@@ -260,7 +261,7 @@ mod tests {
                 Created::Exists => panic!("the key is new"),
             }
         }
-        // What is swapped in place has its room.
+        // A swapped record has the room of the one before it.
         let tombstone = Record::new("", soon());
         for (key, revision) in &revisions {
             let swapped = memory.swap(key, revision, &tombstone).await.unwrap();

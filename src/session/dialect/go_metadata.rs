@@ -1,5 +1,5 @@
-//! What we add to rows that Go programs read and write, too: one string among the values: the
-//! write ID, and what a session knows of itself.
+//! The string that this library adds to the values of rows that Go programs share. It has the write
+//! ID and the session's metadata.
 
 use super::super::metadata::Metadata;
 use super::super::protocol::WriteId;
@@ -9,7 +9,7 @@ pub(super) fn to_text(write: WriteId, metadata: &Metadata) -> String {
     format!("{write} {}", metadata.to_text())
 }
 
-/// Reads the string; none, if it is the Go program's own.
+/// Reads the string. Returns `None` if it is a value of the Go program.
 pub(super) fn parse(text: &str) -> Option<(WriteId, Metadata)> {
     let mut write = WriteId::default();
     let (id, metadata) = text.split_once(' ')?;

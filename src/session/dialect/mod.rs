@@ -1,14 +1,14 @@
-//! [`Dialect`]: whose bytes are spoken above the backend.
+//! [`Dialect`]: the formats of cookies and rows above a backend.
 //!
-//! | file | what lives there |
+//! | file | contents |
 //! |---|---|
-//! | `mod.rs` | [`Dialect`], and what a [`RowFormat`] has to say: how the ID travels, which key a row has, what is in it |
-//! | `native.rs` | ours |
-//! | `gorilla.rs` | gorilla/sessions' server stores |
-//! | `scs.rs` | alexedwards/scs |
-//! | `go_metadata.rs` | what we add to rows that Go programs write, too |
+//! | `mod.rs` | [`Dialect`], and the trait [`RowFormat`]: the cookie of an ID, the key of its row, and the bytes of the row |
+//! | `native.rs` | Silverback's own format |
+//! | `gorilla.rs` | the format of gorilla/sessions' server stores |
+//! | `scs.rs` | the format of alexedwards/scs |
+//! | `go_metadata.rs` | the string that this library adds to rows that Go programs write too |
 //!
-//! No call to a backend lives here, and no decision about who was first.
+//! This module does not call a backend, and does not resolve conflicts between requests.
 
 mod go_metadata;
 mod gorilla;
@@ -32,19 +32,19 @@ use super::{Error, Lifetime, Refusal};
 
 pub(super) use native::row_name;
 
-/// Whose sessions a [`ServerStore`](super::ServerStore) shares: how the ID travels in the
-/// cookie, and what a row holds.
+/// The format of a [`ServerStore`](super::ServerStore)'s cookies and rows, which decides which
+/// programs can share its sessions.
 ///
 /// | | cookie | row | ended or moved sessions |
 /// |---|---|---|---|
 /// | [`Native`](Dialect::Native) | the ID, sealed | sealed to its place, under its ID's hash | leave a tombstone |
-/// | [`Gorilla`](Dialect::Gorilla) | the ID, sealed | the values, sealed as a cookie of that name would be, under the ID | leave nothing |
+/// | [`Gorilla`](Dialect::Gorilla) | the ID, sealed | the values, sealed like a cookie of that name, under the ID | leave nothing |
 /// | [`Dynastore`](Dialect::Dynastore) | the ID | as gorilla's | leave nothing |
 /// | [`Scs`](Dialect::Scs) | the ID | the values in the clear, under the ID | leave nothing |
 /// | [`ScsHashed`](Dialect::ScsHashed) | the ID | as scs's, under the ID's hash | leave nothing |
 ///
-/// Unless [`ServerOptions`](super::ServerOptions) say otherwise, a dialect has the defaults of
-/// its Go package, so that a session is as long-lived on one side as on the other:
+/// Unless [`ServerOptions`](super::ServerOptions) sets other values, a dialect has the defaults of
+/// its Go package. Sessions then last equally long on both sides:
 ///
 /// | | [lifetime](super::ServerOptions::lifetime) | [persistent cookies](super::CookieOptions::persistent) |
 /// |---|---|---|
@@ -52,41 +52,46 @@ pub(super) use native::row_name;
 /// | gorilla, dynastore | 30 days without use | yes |
 /// | scs | 24 hours in all | yes |
 ///
-/// A Go program with other settings needs the same settings here: gorilla's `MaxAge` is
-/// [`idle`](super::Lifetime::idle) (without an absolute limit), scs's `IdleTimeout` is `idle`
-/// and its `Lifetime` [`absolute`](super::Lifetime::absolute). A deadline that is in a row of
-/// scs stays, whatever the lifetime is.
+/// If the Go program has other settings, use the same settings here: gorilla's `MaxAge` is
+/// [`idle`](super::Lifetime::idle) (without an absolute limit), scs's `IdleTimeout` is `idle`, and
+/// its `Lifetime` is [`absolute`](super::Lifetime::absolute). A deadline in a row of scs stays
+/// unchanged, whatever the lifetime here.
 ///
-/// A value that a Go program has under `_session` of its own stays; what the session knows of
-/// itself is then under `_silverback`.
+/// The session's metadata is one of its values, under the key `_session`. If a Go program has a
+/// value of its own under `_session`, that value stays, and the metadata is under `_silverback`.
 ///
-/// Native keeps all that [`ServerStore`](super::ServerStore) promises. The others keep what
-/// they can while Go programs write the same rows: those put back what was removed, and
-/// never compare. With no tombstone, a logout does not find a session that was renewed
-/// meanwhile; and whether a removal was done whose answer was lost, nobody can tell. A session
-/// gets its new ID in one step where the backend [moves](crate::backend::Moves) rows;
-/// elsewhere the new row is made before the old one is removed, and a request that is cut off
-/// between leaves one that nobody has the ID of. Owners are not kept.
+/// # Limits of shared dialects
 ///
-/// A Go program reads none of a session that holds a type it has not registered. So the shared
-/// dialects refuse such values when they are inserted, unless
+/// The native dialect keeps all promises of [`ServerStore`](super::ServerStore). The other dialects
+/// cannot, because Go programs write the same rows. A Go program may restore a row that was
+/// removed, and overwrites rows without comparing them. These dialects have no tombstones and no
+/// owners:
+/// - A logout does not find a session that a concurrent request in another process has renewed.
+/// - If the answer to a removal was lost, the outcome stays unknown.
+/// - If the backend can [move](crate::backend::Moves) rows, a session gets its new ID in one step.
+///   Otherwise the new row is created before the old one is removed. A request that is interrupted
+///   in between leaves a row under an ID that no client has.
+///
+/// A Go program cannot read any value of a session that contains a type it has not registered. So
+/// the shared dialects refuse such values on insertion, unless
 /// [`known_types`](super::ServerOptions::known_types) names the type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Dialect {
-    /// Ours.
+    /// Silverback's own format.
     #[default]
     Native,
-    /// That of gorilla/sessions' `FilesystemStore` and its kin. The codec seals rows, too: its
-    /// `max_length` bounds them.
+    /// The format of gorilla/sessions' `FilesystemStore` and similar stores. The codec seals the
+    /// rows too, so its `max_length` limits them.
     Gorilla,
-    /// That of savaki/dynastore with codecs: gorilla's rows, and a cookie that nobody signed.
+    /// The format of savaki/dynastore with codecs: gorilla's rows, and a cookie without a
+    /// signature.
     Dynastore,
-    /// That of alexedwards/scs, with its `GobCodec`. The codec is not used: scs signs
+    /// The format of alexedwards/scs with its `GobCodec`. The codec is not used, because scs signs
     /// nothing.
     Scs,
-    /// The same with scs's `HashTokenInStore`: whoever reads the table can use none of its
-    /// sessions.
+    /// The format of scs with its option `HashTokenInStore`. A person who can read the table cannot
+    /// use its sessions.
     ScsHashed,
 }
 
@@ -97,17 +102,17 @@ const GORILLA_MAX_AGE: Duration = Duration::from_secs(86_400 * 30);
 const SCS_LIFETIME: Duration = Duration::from_secs(86_400);
 
 impl Dialect {
-    /// Whether a Go program has the rows, too.
+    /// Returns whether Go programs use the same rows.
     pub(super) fn is_shared(self) -> bool {
         self != Dialect::Native
     }
 
-    /// Whether cookies or rows are sealed.
+    /// Returns whether cookies or rows are sealed.
     pub(super) fn uses_codec(self) -> bool {
         !matches!(self, Dialect::Scs | Dialect::ScsHashed)
     }
 
-    /// The Go package's own lifetime.
+    /// Returns the default lifetime of the Go package.
     pub(super) fn default_lifetime(self) -> Lifetime {
         match self {
             Dialect::Native => Lifetime::new(),
@@ -118,8 +123,8 @@ impl Dialect {
         }
     }
 
-    /// The lifetime as the dialect has it: in scs, a remembered session lives no longer than
-    /// another.
+    /// Adapts a lifetime to the dialect: in scs, a remembered session lasts no longer than any
+    /// other session.
     pub(super) fn adapt(self, lifetime: Lifetime) -> Lifetime {
         match self {
             Dialect::Scs | Dialect::ScsHashed => lifetime.remembered_as_usual(),
@@ -127,7 +132,7 @@ impl Dialect {
         }
     }
 
-    /// Refuses a backend whose rows are another's.
+    /// Refuses a backend with rows in the layout of another dialect.
     pub(super) fn check_layout(self, layout: Layout) -> Result<(), Error> {
         let fits = match self {
             Dialect::Native => layout == Layout::Native,
@@ -144,8 +149,8 @@ impl Dialect {
         }
     }
 
-    /// The data model of sessions that this dialect shares with a Go program, which registers
-    /// `known_types` itself.
+    /// Returns the data model of the sessions. `known_types` are the types that the Go program
+    /// which shares the sessions registers itself.
     pub(super) fn model(
         self,
         serializer: &Serializer,
@@ -163,7 +168,7 @@ impl Dialect {
         }
     }
 
-    /// The format of the rows, and the data model of their values.
+    /// Returns the format of the rows, and the data model of their values.
     pub(super) fn format(
         self,
         codec: Arc<dyn Codec>,
@@ -201,29 +206,29 @@ impl Dialect {
     }
 }
 
-/// How sessions are written.
+/// The format of cookies and rows.
 pub(super) trait RowFormat: Send + Sync + 'static {
-    /// A fresh ID.
+    /// Returns a fresh random ID.
     fn new_id(&self) -> Result<Id, Error>;
 
-    /// What the cookie holds.
+    /// Returns the cookie's value for an ID.
     fn seal_id(&self, id: &Id, at: UnixTime) -> Result<String, Error>;
 
-    /// What a cookie held. An error is an outage.
+    /// Reads an ID from a cookie's value. An error means that a server or the system failed.
     fn open_id(&self, cookie: &str, now: UnixTime) -> Result<Result<OpenedId, Refusal>, Error>;
 
-    /// Where the session of that ID is kept.
+    /// Returns the key of the row of that ID.
     fn key(&self, id: &Id) -> Result<Key, Error>;
 
-    /// What a session of that key is called: nothing that opens it.
+    /// Returns a public name for the session under that key. The name opens no session.
     fn name_of(&self, key: &Key) -> String;
 
-    /// Whether what ends leaves a tombstone; else its row is removed.
+    /// Returns whether a session that ends leaves a tombstone. If not, its row is removed.
     fn has_tombstones(&self) -> bool {
         false
     }
 
-    /// The bytes of a row; none for a tombstone in a dialect that has none.
+    /// Returns the bytes of a row, or `None` for a tombstone in a dialect without tombstones.
     fn write(
         &self,
         key: &Key,
@@ -232,8 +237,9 @@ pub(super) trait RowFormat: Send + Sync + 'static {
         now: UnixTime,
     ) -> Result<Option<Vec<u8>>, Error>;
 
-    /// What such bytes say. A refusal, if they are no row of that key, or expired; an error is
-    /// an outage, or a row that is [too long](Error::is_too_large) for the codec.
+    /// Reads the bytes of a row. Returns a refusal if they are not a row of that key, or if they
+    /// have expired. An error means that the system failed, or that the row is [too
+    /// long](Error::is_too_large) for the codec.
     fn read(
         &self,
         key: &Key,
@@ -242,8 +248,8 @@ pub(super) trait RowFormat: Send + Sync + 'static {
     ) -> Result<Result<ReadRow, Refusal>, Error>;
 }
 
-/// Why the codec did not open a row. Its length is the programs' doing and not the client's:
-/// a session that another program still reads is not refused for it.
+/// Converts a codec's error for a row. A row that is too long is an error, not a refusal: a program
+/// wrote it, not the client, and another program may still read that session.
 fn of_row(error: codec::Error) -> Result<Refusal, Error> {
     match error.is_decode() && error.is_too_long() {
         true => Err(Error::of_row_codec(error)),
@@ -256,7 +262,7 @@ pub(super) struct OpenedId {
     pub(super) id: Id,
     /// The date of the cookie.
     pub(super) sealed_at: UnixTime,
-    /// Whether an older key sealed it.
+    /// True if an older key sealed the cookie.
     pub(super) is_stale: bool,
 }
 

@@ -1,18 +1,18 @@
-//! Our own dialect: the cookie holds 32 random bytes, sealed; the row is found by their
-//! hash, and is sealed under keys of its own together with its place.
+//! Silverback's own dialect. The cookie contains 32 random bytes, sealed. The key of the row is
+//! their hash. The row is sealed under separate keys, together with its key.
 //!
-//! A row is, before it is sealed:
+//! A row before it is sealed:
 //!
-//! | bytes | what |
+//! | bytes | contents |
 //! |---|---|
 //! | 1 | the version, 1 |
 //! | 1 | 0: a session; 1: a tombstone; 2: the tombstone of a session that was renewed |
 //! | 16 | the write ID |
 //! | rest | of a session: its values, serialized, with its metadata among them; of a tombstone: the key of the successor, or nothing |
 //!
-//! It is sealed as a cookie would be (gorilla's frame, dated 0, encrypted), named by its key.
-//! The keys are derived for the cookie's name and the store's. So a row that is copied to
-//! another place, store or cookie name does not open there.
+//! A row is sealed like a cookie (gorilla's frame, dated 0, encrypted), with its key as the name.
+//! The sealing keys are derived for the cookie's name and the store's name. So a row that is copied
+//! to another key, store or cookie name does not open there.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ const SESSION: u8 = 0;
 const TOMBSTONE: u8 = 1;
 const RENEWED: u8 = 2;
 
-/// The date of all rows: how long they live is said within.
+/// The date of all rows. Their lifetime is in their metadata.
 const NO_DATE: UnixTime = UnixTime::from_secs(0);
 
 pub(super) struct Native {
@@ -50,7 +50,7 @@ pub(super) struct Native {
 }
 
 impl Native {
-    /// Rows are sealed by `rows`, or by keys derived from those of the cookies.
+    /// Seals rows with `rows`, or with keys that are derived from the keys of the cookies.
     pub(super) fn new(
         cookies: Arc<dyn Codec>,
         rows: Option<Arc<dyn Codec>>,
@@ -117,7 +117,7 @@ impl Native {
                 let serializer = opened.serializer();
                 let (values, metadata) =
                     Values::deserialize(serializer, rest.to_vec(), Metadata::parse)?;
-                // It was not written by a Go program: it knows when it began.
+                // No Go program wrote it, so its metadata has the creation time.
                 let metadata = Metadata::loaded(Some(metadata?), NO_DATE, &self.lifetime);
                 let values = values.loaded_as(&self.model);
                 Row::Live(Content { values, metadata })
@@ -136,8 +136,8 @@ impl Native {
     }
 }
 
-/// The key of a row, as text: a token, so that it can be the name that the row is sealed
-/// under.
+/// Returns the key of a row as text. The text is a token, because the row is also sealed under it
+/// as the name.
 pub(in super::super) fn row_name(id: &Id) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(id.as_bytes()))
 }

@@ -1,12 +1,11 @@
-//! The dialect of alexedwards/scs v2.9.0 (`session.go`, `data.go`, `codec.go`): the cookie is
-//! the token, 32 random bytes in unpadded base64url, without a signature; the row's key is the
-//! token, or with `HashTokenInStore` the hash of its 43 characters; and the row is a gob of
+//! The dialect of alexedwards/scs v2.9.0 (`session.go`, `data.go`, `codec.go`). The cookie is the
+//! token: 32 random bytes in unpadded base64url, without a signature. The row's key is the token.
+//! With `HashTokenInStore`, it is the hash of the token's 43 characters. The row is a gob of
 //! `struct { Deadline time.Time; Values map[string]interface {} }`.
 //!
-//! The field `Deadline` is the session's absolute limit, whichever program wrote it: our own
-//! lifetime sets it for sessions that begin here, and never shortens one that is there. The
-//! value `__rememberMe` says whether the session is remembered, which in scs is about the
-//! cookie alone.
+//! The field `Deadline` is the session's absolute limit, whichever program wrote it. The lifetime
+//! here sets it for sessions that begin here, and never shortens an existing one. The value
+//! `__rememberMe` shows whether the session is remembered. In scs this affects only the cookie.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -25,16 +24,16 @@ use super::super::store::Setup;
 use super::super::{Error, Refusal, Values};
 use super::{OpenedId, ReadRow, RowFormat, go_metadata, row_name};
 
-/// 2262-01-01, for sessions without an absolute limit. Go's nanoseconds since 1970 overflow in
-/// April of that year, and with them the expiries of scs's redisstore and etcdstore.
+/// 2262-01-01, the deadline of sessions without an absolute limit. Go's nanoseconds since 1970
+/// overflow in April of that year, and so do the expiries of scs's redisstore and etcdstore.
 const LATEST: UnixTime = UnixTime::from_secs(9_214_646_400);
 
-/// The bool that scs's `RememberMe` puts among the values.
+/// The key of the bool that scs's `RememberMe` stores among the values.
 const REMEMBER_ME: &str = "__rememberMe";
 
 pub(super) struct Scs {
     lifetime: Lifetime,
-    /// Whether a row's key is the hash of the token.
+    /// True if a row's key is the hash of the token.
     hashes_tokens: bool,
     model: DataModel,
 }
@@ -54,7 +53,7 @@ impl Scs {
         };
         let deadline = unix_time(Time::of(row.field("Deadline")?)?)?;
         let deadline = (deadline < LATEST).then_some(deadline);
-        // No values at all are a nil map to Go, which is not sent.
+        // In Go, a session without values has a nil map, which gob does not send.
         let (values, carried) = match row.field("Values") {
             Some(values) => Values::from_string_map(values, go_metadata::parse)?,
             None => (Values::new(), None),
@@ -72,8 +71,8 @@ impl Scs {
         })
     }
 
-    /// What is known of a session that a Go program began: not when, unless its deadline is
-    /// that of a lifetime as long as ours.
+    /// Returns the metadata of a session that a Go program began. Its beginning is unknown. It is
+    /// computed from the deadline and the lifetime set here, and is never after `now`.
     fn began_in_go(&self, deadline: Option<UnixTime>, now: UnixTime) -> Metadata {
         let began = deadline.and_then(|deadline| self.lifetime.limits(false).began(deadline));
         Metadata {
@@ -83,19 +82,19 @@ impl Scs {
     }
 }
 
-/// Go's time in whole seconds, a part of one counting as a whole: no session is shortened.
+/// Converts Go's time to whole seconds. It rounds up, so that no session becomes shorter.
 pub(super) fn unix_time(time: Time) -> Option<UnixTime> {
     let part = i64::from(time.nanoseconds() > 0);
     let seconds = time.unix_seconds()?.saturating_add(part);
     Some(UnixTime::from_secs(u64::try_from(seconds).unwrap_or(0)))
 }
 
-/// As scs's `GetBool` reads it.
+/// Returns whether the session is remembered, as scs's `GetBool` reads it.
 fn is_remembered(values: &Values) -> bool {
     matches!(values.get(REMEMBER_ME), Ok(Some(true)))
 }
 
-/// Whether it is what scs makes: the one text of 32 bytes.
+/// Returns whether the text is a token as scs makes it: the only base64url text of 32 bytes.
 fn is_token(text: &str) -> bool {
     let decoded = URL_SAFE_NO_PAD.decode(text);
     decoded.is_ok_and(|bytes| bytes.len() == ID_LENGTH)

@@ -1,5 +1,5 @@
-//! The formats of rows: what is written is read, what is tampered with is not, and what Go
-//! wrote is read.
+//! The formats of rows: a written row is read again, a row that was tampered with is refused, and
+//! rows that Go wrote are read.
 
 mod scs_rows;
 
@@ -37,7 +37,7 @@ fn format(dialect: Dialect, pair: &KeyPair, store: &str, cookie: &str) -> Box<dy
     format.unwrap().0
 }
 
-/// Rows of scs, of sessions that live so long.
+/// Returns the format of scs, with that lifetime.
 fn scs_with(lifetime: Lifetime) -> Box<dyn RowFormat> {
     let setup = setup("session", Dialect::Scs, lifetime);
     let keys = codec(&KeyPair::generate().unwrap());
@@ -47,7 +47,7 @@ fn scs_with(lifetime: Lifetime) -> Box<dyn RowFormat> {
         .0
 }
 
-/// A row as a Go program writes it.
+/// Returns a row as a Go program writes it.
 fn scs_row(deadline: i64, values: &[(&str, Interface)]) -> Vec<u8> {
     let entries = values
         .iter()
@@ -63,7 +63,7 @@ fn live(read: Option<ReadRow>) -> Content {
     }
 }
 
-/// The deadline in a row of scs, in seconds, as Go reads it.
+/// Returns the deadline in a row of scs, in seconds, as Go reads it.
 fn deadline_in(row: &[u8]) -> i64 {
     let Value::Composite(row) = Value::from_slice(row).unwrap() else {
         panic!("a row is a struct");
@@ -72,7 +72,7 @@ fn deadline_in(row: &[u8]) -> i64 {
     deadline.unix_seconds().unwrap()
 }
 
-/// What the bytes say; none, if they are refused.
+/// Reads a row. Returns `None` if it is refused.
 fn read(format: &dyn RowFormat, key: &Key, bytes: &[u8], now: UnixTime) -> Option<ReadRow> {
     format.read(key, bytes, now).unwrap().ok()
 }
@@ -175,7 +175,7 @@ fn a_native_row_opens_in_its_place_only() {
     for other in [native("", "__Host-id"), native("shop", "__Host-shop")] {
         assert!(read(&*other, &key, &bytes, NOW).is_none());
     }
-    // The names are apart, however they are spelt.
+    // The two names are separated, so shifting text between them changes the keys.
     let run_together = native("shop\0__Host", "__Host-id");
     assert!(read(&*run_together, &key, &bytes, NOW).is_none());
     let mut places = 0..bytes.len();
@@ -186,7 +186,7 @@ fn a_native_row_opens_in_its_place_only() {
     }));
 }
 
-/// A row is no cookie, and a cookie no row, though both come from one chain of keys.
+/// A row does not open as a cookie, nor a cookie as a row, although their keys come from one chain.
 #[test]
 fn a_native_row_is_no_cookie() {
     let pair = KeyPair::generate().unwrap();
@@ -240,7 +240,7 @@ fn rows_that_go_programs_wrote_are_read() {
         let mut keys: Vec<&str> = content.values.keys().collect();
         keys.sort_unstable();
         assert_eq!(keys, expected.keys().collect::<Vec<_>>());
-        // Written again, it is the same.
+        // A row that is written again is the same.
         let again = scs.write(&key, &row.row, WRITE, NOW).unwrap().unwrap();
         let again = read(&*scs, &key, &again, NOW).unwrap();
         let Row::Live(again) = again.row else {
@@ -294,7 +294,8 @@ fn bytes_of(value: &Interface) -> Vec<u8> {
     Value::slice_of_interfaces([value.clone()]).to_vec()
 }
 
-/// What is no text of ours is the Go program's, and stays what it is; ours goes elsewhere.
+/// A text that is not metadata is a value of the Go program and stays unchanged. The metadata gets
+/// another key.
 #[test]
 fn a_value_of_gos_own_under_our_key_stays() {
     let pair = KeyPair::generate().unwrap();
@@ -332,7 +333,7 @@ fn a_value_of_gos_own_under_our_key_stays() {
                 assert_eq!(content.values.len(), 2, "{dialect:?}");
                 assert_eq!(content.metadata.login, login);
             }
-            // Once the Go program removes it, ours is under its own key again.
+            // When the Go program removes its value, the metadata gets its first key again.
             content.values.remove("_session");
             let row = format.write(&key, &Row::Live(content), WRITE, NOW);
             let content = live(read(&*format, &key, &row.unwrap().unwrap(), NOW));
@@ -353,7 +354,7 @@ fn a_session_without_a_free_key_is_read_and_not_written() {
     assert!(error.unwrap_err().is_usage());
 }
 
-/// A row that is too long is no refusal: its client is not to blame.
+/// A row that is too long is an error, not a refusal: the client did not cause it.
 #[test]
 fn why_a_row_does_not_open() {
     let pair = KeyPair::generate().unwrap();
@@ -390,7 +391,8 @@ fn why_a_row_does_not_open() {
     }
 }
 
-/// What Go sealed as an ID, and no store's path or wildcard.
+/// IDs are accepted if Go could have sealed them, and never if they are a path or a wildcard for a
+/// store.
 #[test]
 fn an_id_of_gorillas_has_63_plain_characters_at_most() {
     let pair = KeyPair::generate().unwrap();
@@ -417,7 +419,7 @@ fn an_id_of_gorillas_has_63_plain_characters_at_most() {
     }
 }
 
-/// Rows that the right keys sealed, of another version or shape.
+/// Rows of another version or shape are refused, even if the right keys sealed them.
 #[test]
 fn a_native_row_of_another_form_is_none() {
     let (cookies, pair) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
@@ -464,7 +466,7 @@ fn a_native_row_of_another_form_is_none() {
     }
 }
 
-/// What is under the second key is ours, whatever a Go program has under the first.
+/// Metadata under the second key counts, whatever a Go program has under the first key.
 #[test]
 fn a_text_that_looks_like_ours_is_not_taken_for_it() {
     let scs = scs_with(Lifetime::new());
@@ -482,7 +484,7 @@ fn a_text_that_looks_like_ours_is_not_taken_for_it() {
     assert_eq!(kept, Some(forged));
 }
 
-/// IDs of ours have 32 bytes, whatever a codec holds.
+/// Native IDs have exactly 32 bytes, whatever the codec sealed.
 #[test]
 fn an_id_of_another_length_is_none() {
     let pair = KeyPair::generate().unwrap();

@@ -1,5 +1,6 @@
-//! A session that ends, or goes on under a new key: the new row is made, and the swap of the
-//! old one to a tombstone is the commit; or the old one is moved, and is the new one.
+//! A session that ends, or moves to a new key. The new row is created first, and the swap of the
+//! old row to a tombstone is the commit. If the backend can move rows, the old row is moved
+//! instead, in one step.
 
 use crate::backend::{Key, Outcome, Revision};
 
@@ -8,7 +9,7 @@ use super::{
     Step, Successor, Verdict,
 };
 
-/// A session under a new key, and the end of the one before.
+/// A session under a new key, and the end of the old one.
 impl<C: Authenticated> Protocol<'_, C> {
     pub(super) fn after_create(&mut self, answer: Answer<C>) -> Step<C> {
         match answer {
@@ -17,14 +18,14 @@ impl<C: Authenticated> Protocol<'_, C> {
                 self.doubted = true;
                 self.look_for_new(Asked::LookForNew)
             }
-            // One that was sent before has arrived.
+            // An earlier create of this request was applied.
             Answer::Exists if self.doubted => self.look_for_new(Asked::LookForNew),
-            // The key is random: somebody else's row under it is nothing to build on.
+            // The key is random. A row of another session under it cannot be used.
             _ => self.failed(),
         }
     }
 
-    /// Whether the new row is there after all, asked as that question.
+    /// Loads the new row, to see whether it was created. `asked` notes the reason.
     fn look_for_new(&mut self, asked: Asked) -> Step<C> {
         match self.new_key().cloned() {
             Some(key) => self.ask(asked, Call::Load(key)),
@@ -40,7 +41,7 @@ impl<C: Authenticated> Protocol<'_, C> {
         }
     }
 
-    /// The new row is there; now the old one ends.
+    /// Continues after the new row was created: the old row ends next.
     fn made(&mut self, revision: Revision) -> Step<C> {
         self.made = Some(revision);
         self.doubted = false;
@@ -50,7 +51,7 @@ impl<C: Authenticated> Protocol<'_, C> {
         }
     }
 
-    /// The new row is all there is.
+    /// Finishes when only the new row is left.
     fn moved(&mut self) -> Step<C> {
         match (self.made.take(), self.new_key().cloned()) {
             (Some(revision), key) => self.saved(key, revision),
@@ -61,7 +62,7 @@ impl<C: Authenticated> Protocol<'_, C> {
     pub(super) fn after_bury(&mut self, old: Place, answer: Answer<C>) -> Step<C> {
         match answer {
             Answer::Swapped(Outcome::Done(_)) => self.moved(),
-            // Perhaps by a removal of ours that was sent before.
+            // An earlier removal of this request may have been applied.
             Answer::Swapped(Outcome::Gone) if self.doubted && self.is_renewal() => {
                 self.give_up(Step::Done(Verdict::Unknown))
             }
@@ -89,7 +90,7 @@ impl<C: Authenticated> Protocol<'_, C> {
                 self.doubted = true;
                 self.load_buried(old.key, Some(old.revision))
             }
-            // One that was sent before may have arrived.
+            // An earlier move of this request may have been applied.
             Answer::Swapped(_) if self.doubted => self.load_buried(old.key, Some(old.revision)),
             Answer::Swapped(Outcome::Conflict) => self.load_buried(old.key, None),
             Answer::Swapped(Outcome::Gone) => self.nothing_to_bury(),
@@ -97,13 +98,14 @@ impl<C: Authenticated> Protocol<'_, C> {
         }
     }
 
-    /// The row that was to be moved is not where it was any more: is it where it was to be?
+    /// Continues with the row at the new key. It was loaded because the row to be moved had changed
+    /// or had left its old key.
     pub(super) fn after_look_for_moved(&mut self, key: Key, answer: Answer<C>) -> Step<C> {
         match answer {
             Answer::Loaded(Some(found)) if found.write == self.write => {
                 self.moved_as(found.revision)
             }
-            // What was not done by now is not done any more: it compares.
+            // The move was not applied, and never will be, because it compares revisions.
             Answer::Loaded(_) => {
                 self.doubted = false;
                 self.load_buried(key, None)
@@ -132,27 +134,29 @@ impl<C: Authenticated> Protocol<'_, C> {
             return self.look_for_new(Asked::LookForMoved(key));
         }
         let Some(found) = found else {
-            // Removed rather than buried: who did it, nobody can tell.
+            // The row was removed without a tombstone. It is unknown which request did it.
             return match doubt {
                 Some(_) if self.made.is_some() => self.give_up(Step::Done(Verdict::Unknown)),
                 _ => self.nothing_to_bury(),
             };
         };
         match found.row {
-            // A tombstone is never written to: ours is there, or it was never written.
+            // A tombstone is never overwritten. So this request's tombstone is here, or it was
+            // never written.
             Row::Tombstone { .. } if found.write == self.write => self.moved(),
             Row::Tombstone { successor } => self.follow(successor),
             Row::Live(fresh) => self.bury_fresh(key, found.revision, &fresh, doubt),
         }
     }
 
-    /// The row that ends still lives: as it was, or with what somebody else saved.
+    /// Continues if the row that is to end is still live, unchanged or with the changes of another
+    /// request.
     fn bury_fresh(&mut self, key: Key, revision: Revision, fresh: &C, doubt: Doubt) -> Step<C> {
         if doubt.is_some() && self.too_many_repeats() {
             return self.give_up(Step::Done(Verdict::Unknown));
         }
         let is_as_it_was = matches!(&doubt, Some(on) if *on == revision);
-        // It lives as somebody else has saved it: a burial of ours can only fail now.
+        // If another request has saved the row, an earlier burial by this request can only fail.
         self.doubted &= is_as_it_was;
         let keeps = match &self.intent {
             Intent::Renew { .. } => true,
@@ -164,7 +168,7 @@ impl<C: Authenticated> Protocol<'_, C> {
         }
         match self.do_again(fresh) {
             Ok(true) => self.write_new(Some(Place { key, revision })),
-            // A login does not go on with what another login left.
+            // A login keeps nothing that another login left.
             Ok(false) => match self.intent {
                 Intent::Replace { .. } => self.forget(Some(Place { key, revision })),
                 _ => self.give_up(Step::Done(Verdict::Gone)),
@@ -177,10 +181,11 @@ impl<C: Authenticated> Protocol<'_, C> {
         matches!(self.intent, Intent::Renew { .. })
     }
 
-    /// The session that was to end is a tombstone by now.
+    /// Continues if the session that was to end is already a tombstone.
     fn follow(&mut self, successor: Option<Successor>) -> Step<C> {
         if self.is_renewal() {
-            // A tombstone of another request: a burial of ours was not done, and never will be.
+            // It is the tombstone of another request. So an earlier burial by this request was not
+            // applied, and never will be.
             self.doubted = false;
             return self.follow_renewal(successor);
         }
@@ -194,21 +199,22 @@ impl<C: Authenticated> Protocol<'_, C> {
         }
     }
 
-    /// There is nothing left of the session that was to end.
+    /// Continues if nothing is left of the session that was to end.
     fn nothing_to_bury(&mut self) -> Step<C> {
         match &self.intent {
             Intent::Replace { keeps: true, .. } => self.forget(None),
             Intent::Replace { to, .. } if self.made.is_none() => self.begin_anew(to.clone()),
             Intent::Replace { .. } => self.moved(),
-            // Somebody else ended it.
+            // Another request ended it.
             _ => self.give_up(Step::Done(Verdict::Gone)),
         }
     }
 }
 
-/// The new row, to hold something else before the old one ends: written again, if it is there.
+/// The new row gets other contents before the old one ends. If it exists already, it is written
+/// again.
 impl<C: Authenticated> Protocol<'_, C> {
-    /// Takes back what was to be kept of the session that ends.
+    /// Drops the values that were to be kept of the session that ends.
     fn forget(&mut self, then: Option<Place>) -> Step<C> {
         if let Intent::Replace { keeps, .. } = &mut self.intent {
             *keeps = false;
@@ -231,14 +237,14 @@ impl<C: Authenticated> Protocol<'_, C> {
                 let call = Call::Swap(key, revision, self.live_row());
                 self.ask(Asked::SwapNew(then), call)
             }
-            // It is not there yet, where rows are moved.
+            // If the backend moves rows, the new row does not exist yet.
             (_, None, Some(old)) => self.bury(old.key, old.revision),
             (Some(key), None, None) => self.begin_anew(key),
             _ => Step::Done(Verdict::Failed),
         }
     }
 
-    /// Nothing is there to be moved, and a session begins all the same.
+    /// Begins a new session if there is no row to move.
     fn begin_anew(&mut self, key: Key) -> Step<C> {
         self.intent = Intent::Create { key };
         self.create_new()
@@ -247,11 +253,11 @@ impl<C: Authenticated> Protocol<'_, C> {
     pub(super) fn after_swap_new(&mut self, then: Option<Place>, answer: Answer<C>) -> Step<C> {
         match answer {
             Answer::Swapped(Outcome::Done(revision)) => self.swapped_new(revision, then),
-            // One that was sent before has arrived.
+            // An earlier swap of this request may have been applied.
             Answer::Swapped(Outcome::Conflict) if self.doubted => {
                 self.look_for_new(Asked::LookForNewAgain(then))
             }
-            // Nobody knows its ID, but its owner's sessions may have ended.
+            // No client knows its ID, but all sessions of its owner may have been ended.
             Answer::Swapped(_) => self.give_up(Step::Done(Verdict::Gone)),
             Answer::Unknown => {
                 self.doubted = true;

@@ -1,5 +1,5 @@
-//! A session that stays where it is: swapped, and where somebody else was first, read and
-//! swapped again.
+//! A session that keeps its key. Its row is swapped. If another request has saved the row, it is
+//! read and swapped again.
 
 use crate::backend::{Outcome, Revision};
 
@@ -37,9 +37,10 @@ impl<C: Authenticated> Protocol<'_, C> {
                 true => Step::Done(Verdict::Unknown),
                 false => self.swap_own(on),
             },
-            // It arrived after all, perhaps later than it was looked for.
+            // The write was applied after all, perhaps after this request had looked for it.
             _ if found.write == self.write => self.saved_own(found.revision),
-            // Others have written since: whether ours came before them, nobody can tell.
+            // Other requests have written since. It is unknown whether this request's write came
+            // before theirs.
             _ if self.doubted => Step::Done(Verdict::Unknown),
             _ => match self.do_again(&fresh) {
                 Ok(true) => self.swap_own(found.revision),

@@ -1,47 +1,65 @@
-//! The rule of how many sessions an owner may have, of which all logins make the same of the same
-//! list: no lock is held, and no list is locked.
+//! The rule that limits the sessions of an owner. All logins apply it to the same list and reach
+//! the same result, without any lock.
 //!
-//! A login is numbered before its row is created, and lists the owner's sessions after that. It
-//! ends each session before which, among those of greater numbers, there are as many as may be. So
-//! - of the sessions that live, those of the greatest numbers are never ended, whoever lists;
-//! - the login whose row was created last sees the rows of all others, and ends all that are too
-//!   many, if no other login has.
+//! A login gets a number before its row is created, and lists the owner's sessions after that. It
+//! ends each session for which the list has `at_most` sessions with greater numbers. Therefore:
+//! - The live sessions with the greatest numbers are never ended, by any login.
+//! - The login that created its row last sees the rows of all others, and ends all sessions beyond
+//!   the limit that no other login has ended.
 //!
-//! A login that is cut off between the two leaves the ending to the next one.
+//! If a login is interrupted between the two steps, the next login ends the sessions.
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A session that lives, among those of its owner.
+/// A live session among the sessions of its owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Standing {
     /// The number of its login.
     pub(super) number: u64,
-    /// The number of the login whose session is about to end because of this one: a browser that
-    /// logs in anew has both for a moment, and they count as one.
+    /// The number of an earlier login in the same browser. Its session is about to end because of
+    /// this login. The browser has both sessions for a moment, and they count as one.
     pub(super) replaces: Option<u64>,
+    /// A mark of the row that it replaces, whatever its owner. Two concurrent logins of one browser
+    /// have the same; one of them replaces the other in the end.
+    pub(super) place: Option<u64>,
 }
 
-/// The numbers of the logins whose sessions end where at most so many may be. A session that is
-/// there twice, since it is being renewed, counts once.
+/// Returns the numbers of the logins with sessions beyond the limit `at_most`. A session that is
+/// being renewed may be listed twice, and counts once. Concurrent logins of one browser count as
+/// one, at the greatest of their numbers, and end together.
 pub(super) fn too_many(
     sessions: impl IntoIterator<Item = Standing>,
     at_most: usize,
 ) -> BTreeSet<u64> {
-    let sessions: BTreeMap<u64, Option<u64>> = sessions
+    let sessions: BTreeMap<u64, Standing> = sessions
         .into_iter()
-        .map(|session| (session.number, session.replaces))
+        .map(|session| (session.number, session))
         .collect();
-    let replaced: BTreeSet<u64> = sessions.values().filter_map(|replaces| *replaces).collect();
+    let replaced = sessions.values().filter_map(|session| session.replaces);
+    let replaced: BTreeSet<u64> = replaced.collect();
+    // In ascending order, so that the last number of a place is its greatest.
+    let places = sessions
+        .values()
+        .filter_map(|of| Some((of.place?, of.number)));
+    let latest: BTreeMap<u64, u64> = places.collect();
+    let mut browsers: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    for Standing { number, place, .. } in sessions.values() {
+        let latest = place.and_then(|place| latest.get(&place));
+        browsers
+            .entry(*latest.unwrap_or(number))
+            .or_default()
+            .push(*number);
+    }
     let mut greater = 0;
     let mut ended = BTreeSet::new();
-    for number in sessions.keys().rev() {
+    for (number, logins) in browsers.into_iter().rev() {
         if greater >= at_most {
-            ended.insert(*number);
+            ended.extend(logins);
         }
-        greater += usize::from(!replaced.contains(number));
+        greater += usize::from(!replaced.contains(&number));
     }
     ended
 }

@@ -1,5 +1,5 @@
-//! The session of an ID that a client sent, or of a key that an operator has: found, judged by
-//! its limits, or followed to where another request has moved it.
+//! Loads the session of an ID that a client sent, or of a key that an operator has. Checks its
+//! limits, and follows it if another request has moved it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use super::super::store::{Kept, Loaded, Moved, Record};
 use super::super::{Error, Refusal};
 use super::Shared;
 
-/// By how much a time that was kept as an expiry may be off.
+/// The maximum error of a time that was stored as an expiry.
 const ROUNDING: Duration = Duration::from_secs(2);
 
-/// Where a session is that was read from its row.
+/// Returns the place of a session that was read from `row`.
 fn kept(key: Key, row: &LiveRow) -> Kept {
     Kept {
         id: None,
@@ -30,7 +30,7 @@ fn kept(key: Key, row: &LiveRow) -> Kept {
 }
 
 impl Shared {
-    /// The session under that key, if it is one that lives.
+    /// Returns the live session under that key.
     pub(super) async fn find(&self, key: &Key) -> Result<Result<LiveRow, Refusal>, Error> {
         Ok(match self.rows.look_up(key).await? {
             Lookup::Live(row) => self.judge(*row),
@@ -55,7 +55,8 @@ impl Shared {
         refusal
     }
 
-    /// The same, where a row that is too long is no error but a refusal, told to the log.
+    /// Returns the live session under that key, as `find` does. If the row is too long, it is
+    /// logged and refused, and not an error.
     pub(super) async fn find_any(&self, key: &Key) -> Result<Result<LiveRow, Refusal>, Error> {
         match self.find(key).await {
             Err(error) if error.is_too_large() => {
@@ -66,14 +67,15 @@ impl Shared {
         }
     }
 
-    /// The session of an ID that a client sent.
+    /// Loads the session of an ID that a client sent.
     pub(super) async fn load(&self, opened: OpenedId) -> Result<Loaded, Error> {
         let key = self.rows.format.key(&opened.id)?;
         let row = match self.rows.look_up(&key).await? {
             Lookup::Live(row) => *row,
             Lookup::Moved(to, at) => return self.load_moved(to, at).await,
-            // Until the tombstone is over, the client may have a good cookie by now. So it may
-            // where ends and moves leave none.
+            // While a tombstone exists, a concurrent request may just have sent the client a good
+            // cookie. A missing row means that the tombstone has expired, so the cookie can be
+            // removed. In a dialect without tombstones, the client may always have a good cookie.
             Lookup::Missing if self.rows.format.has_tombstones() => {
                 return Ok(Loaded::Dead(Refusal::Gone));
             }
@@ -98,13 +100,13 @@ impl Shared {
         })))
     }
 
-    /// Whether an old ID reads the session so long after the renewal, in whole seconds of the
-    /// clock: less than a second more may have passed, or less.
+    /// Returns whether an old ID may read the session when `passed` has gone by since the renewal.
+    /// `passed` is in whole seconds of the clock, so the real time differs by less than a second.
     fn grants(&self, passed: Duration) -> bool {
         !self.renewal_grace.is_zero() && passed <= self.renewal_grace
     }
 
-    /// A session whose ID is an old one.
+    /// Loads the session of an ID that was replaced by another one.
     async fn load_moved(&self, to: Successor, at: UnixTime) -> Result<Loaded, Error> {
         let mut moved = Moved {
             successor: to.key.clone(),
@@ -113,10 +115,11 @@ impl Shared {
         };
         if to.is_renewal {
             let now = self.setup.now();
-            // A time to come is that of a store with another longest request: it says nothing.
+            // A time in the future was written by a store with another longest request, and proves
+            // nothing.
             let is_past = at.since(now) <= ROUNDING;
             let is_granted = is_past && self.grants(now.since(at));
-            // One that was renewed too often since is where its old ID no longer leads.
+            // After too many renewals, the old ID no longer leads to the session.
             let found = match self.rows.look_up_renewed(&to.key).await {
                 Err(error) if error.is_conflict() => None,
                 found => Some(found?),
@@ -126,8 +129,8 @@ impl Shared {
             {
                 moved.successor = key.clone();
                 moved.renewed = Some(Arc::new(kept(key, &row)));
-                // Only a login has anything to lose from an empty page, and its renewal was
-                // no change of who it is.
+                // Only a session with a login has anything to lose from an empty page, and a
+                // renewal does not change its owner.
                 moved.content =
                     (is_granted && row.content.metadata.login.is_some()).then_some(row.content);
             }

@@ -33,10 +33,11 @@ use super::backend_epochs::no_owners;
 use super::caller::Caller;
 use super::content::Content;
 use super::data_model::DataModel;
+use super::protocol::Seen;
 use super::recent_moves::RecentMoves;
 use super::rows::{LiveRow, Lookup, Rows};
 use super::server_options::ServerOptions;
-use super::store::{Backing, Kept, Loaded, Save, Saved, Setup};
+use super::store::{Backing, Fate, Kept, Loaded, Save, Saved, Setup};
 use super::{Error, Refusal, StoredSession};
 use row_locks::RowLocks;
 
@@ -124,6 +125,9 @@ struct Shared {
     max_saves: usize,
     /// One permit for each save in flight.
     permits: Semaphore,
+    /// As many more for logins, renewals and ends, so that other saves do not use them up.
+    urgent_permits: Semaphore,
+    draining: tokio::sync::Mutex<()>,
     locks: Arc<RowLocks>,
 }
 
@@ -233,6 +237,8 @@ impl ServerStore {
             save_timeout,
             max_saves: max_concurrent_saves,
             permits: Semaphore::new(max_concurrent_saves.min(Semaphore::MAX_PERMITS)),
+            urgent_permits: Semaphore::new(max_concurrent_saves.min(Semaphore::MAX_PERMITS)),
+            draining: tokio::sync::Mutex::default(),
             locks: Arc::new(RowLocks::new(
                 max_concurrent_saves.div_ceil(ONE_SESSIONS_PART),
             )),
@@ -291,7 +297,7 @@ impl ServerStore {
         };
         match self.0.rows.look_up_renewed(&key).await? {
             (key, Lookup::Live(row)) if owner_name(&row.content) == Some(owner) => {
-                self.0.end_row(key, *row).await
+                self.0.end_login(key, *row).await
             }
             _ => Ok(false),
         }
@@ -368,7 +374,12 @@ impl ServerStore {
             Ok(row) => row,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        Ok(match self.0.end_row(key.clone(), row).await? {
+        let seen = Seen {
+            key: key.clone(),
+            revision: Some(row.revision),
+            login: row.content.metadata.login,
+        };
+        Ok(match self.0.end(seen).await? {
             true => Ok(()),
             false => Err(Refusal::Gone),
         })
@@ -376,6 +387,8 @@ impl ServerStore {
 
     /// Waits until no save is in flight. Call it before the program ends, after the last request.
     pub async fn drain(&self) {
+        // A second drain would wait on a tracker that the first one has opened again.
+        let _turn = self.0.draining.lock().await;
         self.0.saves.close();
         self.0.saves.wait().await;
         self.0.saves.reopen();
@@ -393,17 +406,6 @@ fn owner_name(content: &Content) -> Option<&str> {
     Some(&login.owner)
 }
 
-impl Shared {
-    async fn end_row(&self, key: Key, row: LiveRow) -> Result<bool, Error> {
-        let seen = super::protocol::Seen {
-            key,
-            revision: Some(row.revision),
-            login: row.content.metadata.login,
-        };
-        self.end(seen).await
-    }
-}
-
 #[async_trait]
 impl Backing for ServerStore {
     fn setup(&self) -> &Setup {
@@ -418,6 +420,11 @@ impl Backing for ServerStore {
     }
 
     async fn save(&self, save: Save, dropped: CancellationToken) -> Result<Saved, Error> {
+        // The session that this one replaces ends, even if the client has hung up.
+        let dropped = match save.fate {
+            Fate::Replaced { .. } => CancellationToken::new(),
+            Fate::Stays | Fate::Renewed => dropped,
+        };
         let caller = Caller::new(self.0.save_timeout, dropped);
         self.0.save(save, &caller).await
     }

@@ -1,25 +1,27 @@
-//! What a [`ServerStore`](super::ServerStore) asks of the owners of its sessions: which sessions
-//! one has, how a login begins, and how others end.
+//! The calls of a [`ServerStore`](super::ServerStore) to the owners of its sessions: listing an
+//! owner's sessions, beginning a login, and ending other sessions.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+use sha2::{Digest, Sha256};
 
 use crate::backend::{self, Expiry, Key, Owner, Owners};
 use crate::codec::UnixTime;
 
 use super::super::backend_epochs::no_owners;
 use super::super::content::Content;
-use super::super::login::{Begun, Login};
+use super::super::login::{Begun, Login, Order};
 use super::super::rows::{LiveRow, Lookup, expiry_at};
 use super::super::store::{Fate, Save};
 use super::super::{Error, StoredSession};
 use super::limit::{Standing, too_many};
 use super::{Shared, owner_name};
 
-/// How much longer an owner is known than the last of the owner's sessions lives.
+/// The time for which an owner's record outlives the owner's last session.
 const OWNERS_OUTLIVE: Duration = Duration::from_secs(60);
 
-/// How long an owner's record is kept for sessions that end at `deadline`.
+/// Returns the expiry of an owner's record for sessions that end at `deadline`.
 fn owners_expiry(deadline: Option<UnixTime>) -> Expiry {
     let after = |deadline: UnixTime| {
         let seconds = deadline.as_secs().saturating_add(OWNERS_OUTLIVE.as_secs());
@@ -33,15 +35,18 @@ impl Shared {
         self.rows.backend.owners().ok_or_else(no_owners)
     }
 
-    /// The live rows of an owner's sessions. A session that is being renewed may have two of one
-    /// number.
+    /// Returns the live rows of an owner's sessions. A session that is being renewed may have two
+    /// rows with one number.
     async fn rows_of(&self, owner: &str) -> Result<BTreeMap<Key, LiveRow>, Error> {
         Owner::check_name(owner).map_err(Error::of_backend)?;
         let keys = self.owners()?.keys(owner).await;
         let mut found = BTreeMap::new();
         for key in keys.map_err(Error::of_backend)? {
-            // A session that is renewed while it is listed is there under its new key.
-            let (key, lookup) = self.rows.look_up_renewed(&key).await?;
+            // If a session is renewed during the listing, it is found under its new key.
+            let (key, lookup) = match self.rows.look_up_renewed(&key).await {
+                Err(error) if error.is_too_large() => continue, // an unreadable row opens nothing
+                found => found?,
+            };
             if let Lookup::Live(row) = lookup
                 && let Ok(row) = self.judge(*row)
                 && owner_name(&row.content) == Some(owner)
@@ -52,7 +57,7 @@ impl Shared {
         Ok(found)
     }
 
-    /// The sessions of an owner, each once, the latest login first.
+    /// Returns the sessions of an owner, each once, the latest login first.
     pub(super) async fn list(&self, owner: &str) -> Result<Vec<StoredSession>, Error> {
         let rows = self.rows_of(owner).await?;
         let mut sessions: Vec<StoredSession> = rows
@@ -71,8 +76,8 @@ impl Shared {
         revoked.map(drop).map_err(Error::of_backend)
     }
 
-    /// How the login of a session to be saved under `key` began: now, if it has not yet. The
-    /// other sessions of the owner end, if they are to.
+    /// Returns how the login of a session to be saved under `key` began. Begins it if it has not
+    /// begun yet. Ends the other sessions of the owner if the save asks for it.
     pub(super) async fn begin(&self, save: &Save, key: &Key) -> Result<Option<Begun>, Error> {
         let metadata = &save.content.metadata;
         let Some(login) = &metadata.login else {
@@ -99,10 +104,16 @@ impl Shared {
         }
         let begun = owners.begin(owner, until, key).await;
         let begun = begun.map_err(Error::of_backend)?;
-        Ok(Some(Begun::in_backend(begun, before.map(|of| of.number))))
+        let order = Order {
+            number: begun.number,
+            replaces: before.map(|of| of.number),
+            place: save.kept.as_ref().map(|kept| place_of(&kept.key)),
+        };
+        Ok(Some(Begun::in_backend(begun.generation, order)))
     }
 
-    /// Refuses to end others for a session that has ended itself, unless a login takes its place.
+    /// Refuses to end other sessions for a session that has ended itself, unless a login takes its
+    /// place.
     async fn check_is_there(&self, save: &Save) -> Result<(), Error> {
         let Some(kept) = &save.kept else {
             return Ok(());
@@ -113,7 +124,7 @@ impl Shared {
         }
     }
 
-    /// Ends the sessions of an owner that are too many, once a login has made another.
+    /// Ends the sessions of an owner beyond the limit, after a login has created another.
     pub(super) async fn end_the_oldest(&self, content: &Content) -> Result<(), Error> {
         let (Some(at_most), Some(owner)) = (self.at_most, owner_name(content)) else {
             return Ok(());
@@ -121,28 +132,41 @@ impl Shared {
         let rows = self.rows_of(owner).await?;
         let standings = rows.values().filter_map(|row| self.standing(row));
         let ended = too_many(standings, at_most);
+        let mut failed = Ok(());
         for (key, row) in rows {
             let standing = self.standing(&row);
             if standing.is_some_and(|of| ended.contains(&of.number)) {
-                self.end_login(key, row).await?;
+                // An end that fails must not spare the sessions after it.
+                let ended = self.end_login(key, row).await.map(drop);
+                failed = failed.and(ended);
             }
         }
-        Ok(())
+        failed
     }
 
     fn standing(&self, row: &LiveRow) -> Option<Standing> {
         let login = row.content.metadata.login.as_ref()?;
         let order = login.order()?;
-        let age = self.setup.now().since(login.at);
+        // If the login took longer, it was interrupted, and the session that it was to replace
+        // stays.
+        let may_go_on = self.setup.now().since(login.at) <= self.rows.longest_request;
         Some(Standing {
             number: order.number,
-            // A login that takes longer has been cut off, and what it was to replace stays.
-            replaces: order.replaces.filter(|_| age <= self.rows.longest_request),
+            replaces: order.replaces.filter(|_| may_go_on),
+            place: order.place.filter(|_| may_go_on),
         })
     }
 }
 
-/// The login of the session that is saved or replaced, if it is the same owner's.
+/// Returns a mark of the row that a login replaces. Two concurrent logins of one browser have the
+/// same mark.
+fn place_of(key: &Key) -> u64 {
+    let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
+    let [a, b, c, d, e, f, g, h, ..] = digest;
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// Returns the earlier login of the session that is saved or replaced, if its owner is the same.
 fn login_before(save: &Save, login: &Login) -> Option<backend::Login> {
     let before = save.kept.as_ref()?.login.as_ref()?;
     let is_same_owner = before.owner == login.owner;

@@ -1,13 +1,13 @@
-//! [`RowLocks`]: of the requests of this process, one at a time writes to a row. The others wait,
-//! and cost the backend nothing.
+//! [`RowLocks`]: only one request of this process writes to a row at a time. The others wait, and
+//! cost the backend nothing.
 //!
-//! A request that ends a session goes first; otherwise the oldest does. A request that saves does
-//! not have to get the lock: the request that has it may take the waiting saves, write them
+//! A request that ends a session is served first, then the oldest one. A request that saves does
+//! not need the lock itself: the request that has it may take the waiting saves, write them
 //! together with its own (`shared_writes.rs`), and answer them.
 //!
-//! Other processes do not see these locks: between processes the row's revision decides.
+//! Other processes do not see these locks. Between processes, the row's revision decides.
 //!
-//! The table holds the keys of locked rows, and no others.
+//! The table contains only the keys of locked rows.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,17 +33,17 @@ pub(super) struct PendingSave {
     pub(super) caller: Caller,
 }
 
-/// What became of a write.
+/// The result of a write.
 pub(super) type Written = Result<Driven, Error>;
 
-/// A save that waited, and the request to answer.
+/// A waiting save, and the channel to the request that is to be answered.
 pub(super) struct TakenSave {
     pub(super) pending: Arc<PendingSave>,
     answer: oneshot::Sender<Call>,
 }
 
 impl TakenSave {
-    /// The save of the request that has the lock, and where its answer arrives.
+    /// Returns the save of the request that has the lock, and the receiver of its answer.
     pub(super) fn of_holder(pending: Arc<PendingSave>) -> (Self, Answer) {
         let (answer, call) = oneshot::channel();
         (TakenSave { pending, answer }, Answer(call))
@@ -75,7 +75,7 @@ pub(super) struct Latest {
 }
 
 impl Latest {
-    /// The row of that key after a write; none, if the session is not there any more.
+    /// Returns the row of that key after a write, or `None` if the session is not there any more.
     pub(super) fn of(driven: &Driven, row: &Key) -> Option<Self> {
         match driven {
             Driven::Saved {
@@ -91,10 +91,10 @@ impl Latest {
         }
     }
 
-    /// The row after a touch by a request that has loaded this content.
+    /// Returns the row after a touch by a request that has loaded this content.
     pub(super) fn touched(revision: &Revision, content: &Content) -> Self {
         let mut content = content.clone();
-        // A touch leaves the row's own note as it was, which is that no cookie is owed.
+        // A touch does not change the row's flag `owes_cookie`, which is false.
         content.metadata.owes_cookie = false;
         Latest {
             revision: revision.clone(),
@@ -103,15 +103,16 @@ impl Latest {
     }
 }
 
-/// What a waiting request hears.
+/// The message to a waiting request.
 enum Call {
-    /// It has the lock; and how the holder before left the row, if known.
+    /// The request has the lock. If known, the message contains the row as the previous holder left
+    /// it.
     Locked(RowLock, Option<Latest>),
-    /// The request that had the lock has written this one's save.
+    /// The request that had the lock has written this request's save.
     Written(Written),
 }
 
-/// How a save comes to be written.
+/// The way in which a save is written.
 pub(super) enum Joined {
     Locked(RowLock, Option<Latest>),
     Written(Written),
@@ -126,7 +127,8 @@ struct Ticket {
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
-    End,
+    /// Ends or replaces a session, or gives it another ID.
+    Urgent,
     Save,
 }
 
@@ -141,14 +143,14 @@ type Queue = BTreeMap<Ticket, Request>;
 
 #[derive(Default)]
 struct Table {
-    /// No number is given twice: a request that is called leaves a queue that it is not in any more.
+    /// Each number is used once. A request that was called leaves a queue that it is no longer in.
     last_number: u64,
     /// The rows that are locked.
     queues: HashMap<Key, Queue>,
 }
 
 pub(super) struct RowLocks {
-    /// How many requests may wait for one row.
+    /// The maximum number of requests that wait for one row.
     max_waiting: usize,
     table: Mutex<Table>,
 }
@@ -169,8 +171,8 @@ impl RowLocks {
     /// Locks a row for a write of its own.
     ///
     /// # Errors
-    /// [Overloaded](Error::is_overloaded), if too many requests wait for the row, or the caller's
-    /// deadline has passed; unavailable, if the caller was dropped.
+    /// Returns an [overloaded](Error::is_overloaded) error if too many requests wait for the row or
+    /// the caller's deadline has passed, and an unavailable error if the caller was dropped.
     pub(super) async fn lock(
         self: &Arc<Self>,
         key: &Key,
@@ -183,10 +185,10 @@ impl RowLocks {
         }
     }
 
-    /// Locks the row of a save, or has another request write it.
+    /// Locks the row of a save, or lets another request write the save.
     ///
     /// # Errors
-    /// As [`lock`](RowLocks::lock).
+    /// Returns the errors of [`lock`](RowLocks::lock).
     pub(super) async fn lock_or_join(
         self: &Arc<Self>,
         pending: &Arc<PendingSave>,
@@ -215,7 +217,7 @@ impl RowLocks {
                 if place.leave() {
                     return Err(caller.check().err().unwrap_or_else(|| caller.timed_out()));
                 }
-                // The write has begun, or is about to.
+                // The write has begun, or is about to begin.
                 (&mut place.call).await
             }
         };
@@ -229,7 +231,7 @@ impl RowLocks {
         }
     }
 
-    /// Takes a place in the row's queue; none, if the row was not locked, and is by now.
+    /// Enters the row's queue. If the row is not locked, locks it and returns `None`.
     fn enter(
         self: &Arc<Self>,
         key: &Key,
@@ -269,7 +271,7 @@ impl RowLocks {
         }
     }
 
-    /// The request that gets the lock next; if there is none, the row is unlocked.
+    /// Returns the request that gets the lock next. If no request waits, unlocks the row.
     fn next(&self, key: &Key) -> Option<Request> {
         let mut table = self.table();
         let next = table.queues.get_mut(key)?.pop_first();
@@ -280,7 +282,7 @@ impl RowLocks {
     }
 }
 
-/// A request's place in a queue, which it leaves when it is dropped.
+/// A request's place in a queue. The request leaves the queue when the place is dropped.
 struct Place {
     locks: Arc<RowLocks>,
     key: Key,
@@ -289,7 +291,7 @@ struct Place {
 }
 
 impl Place {
-    /// Leaves the queue. False, if the request was called before.
+    /// Leaves the queue. Returns false if the request was called before.
     fn leave(&self) -> bool {
         let mut table = self.locks.table();
         let queue = table.queues.get_mut(&self.key);
@@ -303,7 +305,7 @@ impl Drop for Place {
     }
 }
 
-/// The right to write to a row. Dropped, it goes to the next request.
+/// The right to write to a row. When it is dropped, the next request gets it.
 pub(super) struct RowLock {
     locks: Arc<RowLocks>,
     key: Key,
@@ -312,7 +314,7 @@ pub(super) struct RowLock {
 
 impl RowLock {
     /// Takes the waiting saves of requests that loaded the session with that login, in order.
-    /// Requests that were dropped stay, and leave by themselves.
+    /// Requests that were dropped stay in the queue, and leave it themselves.
     pub(super) fn take_saves(&self, login: &Option<Login>) -> Vec<TakenSave> {
         let mut table = self.locks.table();
         let Some(queue) = table.queues.get_mut(&self.key) else {
@@ -334,7 +336,7 @@ impl RowLock {
         taken.collect()
     }
 
-    /// Tells the next request how the row was left.
+    /// Notes for the next request how the row was left.
     pub(super) fn wrote(&mut self, latest: Option<Latest>) {
         self.latest = latest;
     }
@@ -344,7 +346,7 @@ impl Drop for RowLock {
     fn drop(&mut self) {
         if let Some(next) = self.locks.next(&self.key) {
             let lock = self.locks.lock_of(&self.key);
-            // A request that was dropped just now drops the lock, too.
+            // If that request was dropped just now, it drops the lock too.
             let _ = next.call.send(Call::Locked(lock, self.latest.take()));
         }
     }
@@ -364,7 +366,7 @@ mod tests {
         runtime.block_on(test)
     }
 
-    /// Ends once every other task waits.
+    /// Returns when every other task waits.
     async fn all_wait() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -426,7 +428,13 @@ mod tests {
             let locks = locks();
             let (lock, _) = locks.lock(&key(), Rank::Save, &caller()).await.unwrap();
             let order = Arc::new(Mutex::new(Vec::new()));
-            let ranks = [Rank::Save, Rank::Save, Rank::End, Rank::Save, Rank::End];
+            let ranks = [
+                Rank::Save,
+                Rank::Save,
+                Rank::Urgent,
+                Rank::Save,
+                Rank::Urgent,
+            ];
             let mut waiting = Vec::new();
             for (number, rank) in ranks.into_iter().enumerate() {
                 let (locking, order) = (locking(&locks, rank, caller()), order.clone());
@@ -445,7 +453,7 @@ mod tests {
         });
     }
 
-    /// A request leaves its place when it was called, too: by then the row may have another queue.
+    /// A request that was called leaves its place too. By then the row may have another queue.
     #[test]
     fn a_request_that_was_called_leaves_other_requests_in_place() {
         run(async {
@@ -453,7 +461,7 @@ mod tests {
             let (first, _) = locks.lock(&key(), Rank::Save, &caller()).await.unwrap();
             let called = locks.enter(&key(), Rank::Save, None).unwrap().unwrap();
             drop(first);
-            // Its lock comes, and goes.
+            // It gets the lock, and releases it.
             let mut called = called;
             drop((&mut called.call).await.unwrap());
             assert!(locks.table().queues.is_empty());
@@ -474,7 +482,7 @@ mod tests {
             let called = locks.enter(&key(), Rank::Save, None).unwrap().unwrap();
             let waiting = locking(&locks, Rank::Save, caller());
             all_wait().await;
-            // The first is called while it is being dropped.
+            // The first waiting request is called while it is being dropped.
             drop(first);
             drop(called);
             waiting.await.unwrap().unwrap();

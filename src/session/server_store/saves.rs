@@ -36,9 +36,12 @@ impl Shared {
 
     /// Saves a session, in turn with the other requests of this process that save it.
     pub(super) async fn save(&self, save: Save, caller: &Caller) -> Result<Saved, Error> {
-        let limit = self.max_saves;
-        let permit = self.permits.try_acquire();
-        let _permit = permit.map_err(|_| Error::too_many_saves(limit))?;
+        let permits = match rank_of(&save) {
+            Rank::Urgent => &self.urgent_permits,
+            Rank::Save => &self.permits,
+        };
+        let permit = permits.try_acquire();
+        let _permit = permit.map_err(|_| Error::too_many_saves(self.max_saves))?;
         let Some(kept) = save.kept.clone() else {
             return self.save_alone(&save, None, caller).await;
         };
@@ -49,7 +52,7 @@ impl Shared {
         if save.fate == Fate::Stays && !save.revokes_others {
             return self.save_in_place(save, &kept, caller).await;
         }
-        let (lock, _) = self.locks.lock(&kept.key, Rank::Save, caller).await?;
+        let (lock, _) = self.locks.lock(&kept.key, rank_of(&save), caller).await?;
         self.save_alone(&save, Some(lock), caller).await
     }
 
@@ -240,7 +243,7 @@ impl Shared {
 
     async fn end_by(&self, key: &Key, intent: Intent<Content>) -> Result<bool, Error> {
         let caller = Caller::new(self.save_timeout, CancellationToken::new());
-        let (_lock, _) = self.locks.lock(key, Rank::End, &caller).await?;
+        let (_lock, _) = self.locks.lock(key, Rank::Urgent, &caller).await?;
         let driven = self.rows.drive(intent, None, &caller).await?;
         Ok(matches!(driven, Driven::Ended))
     }
@@ -252,6 +255,16 @@ impl Shared {
             let cookie = self.setup.cookie.name();
             tracing::error!(cookie, %error, "an owner may have more sessions than allowed");
         }
+    }
+}
+
+/// Returns whether a save goes before those that wait: if it is a login, gives a session another
+/// ID, or ends sessions. A logout that is followed by a write is such a save, too.
+fn rank_of(save: &Save) -> Rank {
+    let is_login = save.kept.is_none() && save.content.metadata.login.is_some();
+    match is_login || save.fate != Fate::Stays || save.revokes_others {
+        true => Rank::Urgent,
+        false => Rank::Save,
     }
 }
 

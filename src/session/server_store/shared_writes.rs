@@ -137,7 +137,7 @@ impl Shared {
                     parts.extend([second, first]);
                 }
                 // The deadline of one request has passed; the others continue.
-                Err(error) if error.is_overloaded() && batch.saves.len() > 1 => {
+                Err(_) if batch.saves.len() > 1 && batch.next_caller().is_late() => {
                     parts.push(Some(batch));
                 }
                 written => batch.answer(&written),

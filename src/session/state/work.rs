@@ -1,4 +1,4 @@
-//! What there is to do for a response that leaves: nothing, a save, or an end.
+//! Decides what must be done before a response leaves: nothing, a save, or an end.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use super::super::store::{Fate, Kept, Save};
 use super::super::{Error, Lifetime};
 use super::{Came, Outgoing, Phase, State};
 
-/// What a commit has to do.
+/// The tasks of a commit.
 pub(in super::super) struct Work {
-    /// Whose sessions end, none of which is this one.
+    /// The owners to revoke. The owner of a session that is saved is not among them.
     pub(in super::super) revoke: Vec<String>,
     pub(in super::super) task: Task,
 }
@@ -23,7 +23,7 @@ impl Work {
 
 pub(in super::super) enum Task {
     Nothing,
-    /// It ends where it is kept.
+    /// Ends the stored session.
     End(Arc<Kept>),
     Save(Box<Saving>),
 }
@@ -37,8 +37,8 @@ pub(in super::super) struct Saving {
 }
 
 impl State {
-    /// What there is to do for a response that leaves now: nothing, if nothing was done
-    /// and the session's use needs no noting yet.
+    /// Returns the work for a response that leaves now. There is no work if the session was not
+    /// changed and its use does not have to be recorded yet.
     pub(in super::super) fn work(
         &mut self,
         lifetime: &Lifetime,
@@ -65,7 +65,8 @@ impl State {
         }
     }
 
-    /// A session that was logged out ends, whatever was written after. Nothing else is saved.
+    /// Returns the work to end a session that was logged out, whatever was written after that.
+    /// Nothing is saved.
     fn work_leaving_cookie(&mut self) -> Result<Work, Error> {
         match self.fate {
             Fate::Replaced { .. } => Ok(self.work_to_end()),
@@ -77,7 +78,8 @@ impl State {
         }
     }
 
-    /// Why a request saves nothing whose client may have a good cookie that it does not know.
+    /// Returns the error of a request that cannot save, because the client may have a good cookie
+    /// that was not in the request.
     pub(in super::super) fn not_saved(&self) -> Error {
         match self.refusal {
             Some(refusal) if refusal.may_be_planted() => Error::ambiguous(),

@@ -16,6 +16,7 @@ use super::options::PostgresOptions;
 use super::pool::{Lease, Pool};
 use super::rows::left_of;
 use super::statements::STATEMENTS;
+use crate::backend::deadline::deadline_after;
 use crate::backend::{Error, Layout};
 
 /// sqlx's URL option for connections that prepare no statements.
@@ -55,7 +56,7 @@ impl Connections {
         &self,
         make: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, Error> {
-        let give_up = Instant::now() + self.timeout;
+        let give_up = deadline_after(self.timeout);
         let mut lease = self.lease(give_up).await?;
         let made = timeout_at(give_up, make(lease.connection()?)).await;
         let made = made.map_err(|_| too_late(false))?;
@@ -71,7 +72,7 @@ impl Connections {
         effect: Effect,
         receive: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, Error> {
-        let give_up = Instant::now() + self.timeout;
+        let give_up = deadline_after(self.timeout);
         let mut lease = self.lease(give_up).await?;
         let sent = receive(lease.connection()?);
         let Ok(answer) = timeout_at(give_up, sent).await else {

@@ -1,4 +1,4 @@
-//! What is particular to SQLite; the laws of all backends are in `conformance`.
+//! Tests for SQLite only. The laws of all backends are in `conformance`.
 
 mod moments;
 
@@ -13,7 +13,7 @@ use super::statements::STATEMENTS;
 use super::*;
 use crate::backend::{Backend, Owner, Owners, Scan};
 
-/// A folder that is removed in the end.
+/// A folder that is removed when the test ends.
 struct Temporary(PathBuf);
 
 impl Temporary {
@@ -36,7 +36,7 @@ impl Temporary {
         Sqlite::open(self.path()).await.unwrap()
     }
 
-    /// Somebody else's connection.
+    /// Opens a connection of another program.
     async fn connection(&self) -> SqliteConnection {
         SqliteConnection::connect_with(&self.options())
             .await
@@ -78,7 +78,7 @@ fn owned(owner: &str, login: Login) -> Record {
     record("v").owned_by(Owner { name, login })
 }
 
-/// A login whose record is under another key than it said.
+/// Begins a login, which names another key than its record will have.
 async fn begun(backend: &Sqlite, owner: &str) -> Login {
     let begun = backend.begin(owner, soon(), &key("elsewhere")).await;
     begun.unwrap()
@@ -153,7 +153,7 @@ async fn tables_that_are_there_are_not_made_again() {
     drop(folder.open().await);
     let mut other = folder.connection().await;
     run(&mut other, "BEGIN IMMEDIATE").await;
-    // It would wait for the other, had it anything to write.
+    // If it had anything to write, it would wait for the other connection.
     let start = Instant::now();
     let backend = folder.open().await;
     assert!(start.elapsed() < WAIT);
@@ -249,7 +249,7 @@ async fn a_row_that_is_no_record_is_an_error_for_its_key_alone() {
     assert!(backend.load(&key("b")).await.unwrap().is_some());
 }
 
-/// A write whose first row is there, and whose end fails.
+/// The first row of the write is returned, and the end of the write fails.
 #[tokio::test]
 async fn a_write_is_acknowledged_when_it_has_ended_well() {
     let folder = Temporary::new();
@@ -280,7 +280,7 @@ async fn a_write_is_acknowledged_when_it_has_ended_well() {
 async fn what_no_row_holds_is_too_large() {
     let folder = Temporary::new();
     let backend = folder.open().await;
-    // Zeros that nobody looks at take no memory.
+    // Zeros that are never read take no memory.
     let large = Record::new(vec![0; <Connections as Engine>::LARGEST], soon());
     let refused = backend.create(&key("a"), &large).await.unwrap_err();
     assert!(refused.is_too_large() && refused.to_string().contains("1000000000"));
@@ -308,7 +308,7 @@ async fn nothing_is_left_of_what_is_over() {
     assert_eq!(backend.purge(2).await.unwrap().removed, 2);
     assert_eq!(backend.purge(2).await.unwrap().removed, 1);
     assert!(backend.load(&key("kept")).await.unwrap().is_some());
-    // An owner that is over takes its records along, also when it begins again first.
+    // The records of an expired owner are purged, even if the owner begins anew before.
     let mut other = folder.connection().await;
     let over = "UPDATE silverback_owners SET expiry = 1";
     run(&mut other, over).await;
@@ -340,7 +340,7 @@ async fn who_stops_waiting_leaves_it_done_or_undone() {
             async move { backend.create(&key, &record("v")).await }
         };
         let _ = tokio::time::timeout(Duration::from_micros(round * 10), create).await;
-        // Whatever became of it, the next goes on.
+        // Whether it was applied or not, the next operation works.
         let found = backend.load(&key).await.unwrap();
         assert!(found.is_none_or(|stored| stored.record.value() == b"v"));
         backend.create(&key, &record("v")).await.unwrap();

@@ -1,8 +1,8 @@
-//! What is particular to scs: its deadlines, hashed tokens and remembered sessions.
+//! Tests for features of scs alone: its deadlines, hashed tokens and remembered sessions.
 
 use super::*;
 
-/// A row of scs with another deadline, as its `SetDeadline` leaves it.
+/// Returns a row of scs with another deadline, as its `SetDeadline` writes it.
 fn with_deadline(row: &[u8], deadline: i64) -> Vec<u8> {
     let Value::Composite(row) = Value::from_slice(row).unwrap() else {
         panic!("a row is a struct");
@@ -37,7 +37,7 @@ fn a_hashed_token_is_the_key_of_its_row() {
     assert_ne!(plain.name_of(&key), token);
 }
 
-/// Whatever the lifetime is here, and to the last part of a second.
+/// For any lifetime here. A fraction of a second is rounded up.
 #[test]
 fn the_deadline_that_scs_wrote_stays() {
     let deadline = NOW.as_secs() + 400 * 86_400;
@@ -58,7 +58,7 @@ fn the_deadline_that_scs_wrote_stays() {
         let again = scs.write(&key, &Row::Live(content), WRITE, NOW).unwrap();
         let again = again.unwrap();
         assert_eq!(deadline_in(&again), deadline.cast_signed());
-        // And when Go moves the deadline of a row that we wrote.
+        // The same holds if Go changes the deadline of a row that this library wrote.
         let moved = with_deadline(&again, 77);
         let content = live(read(&*scs, &key, &moved, NOW));
         assert_eq!(content.metadata.deadline, Some(UnixTime::from_secs(77)));
@@ -76,7 +76,7 @@ fn the_deadline_that_scs_wrote_stays() {
     );
 }
 
-/// Later ones overflow in Go: the next commit of redisstore loses the row.
+/// A later deadline overflows in Go, and the next commit of redisstore loses the row.
 #[test]
 fn no_deadline_of_scs_is_after_what_go_can_count() {
     let scs = scs_with(Lifetime::new().without_absolute());
@@ -105,8 +105,8 @@ fn a_session_of_scs_began_a_lifetime_before_its_deadline() {
     }
 }
 
-/// What `RememberMe` put there says whether a session is remembered; and is changed only where
-/// that changes.
+/// The value that `RememberMe` stores decides whether a session is remembered. It is written only
+/// if that changes.
 #[test]
 fn scs_remembers_by_a_value() {
     let scs = scs_with(Lifetime::new());

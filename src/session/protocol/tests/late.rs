@@ -1,16 +1,16 @@
-//! One request alone, whose writes are not answered: they may arrive later than they are looked
-//! for, or never.
+//! One request that gets no answers to its writes: they are applied after the request has looked
+//! for them, or never.
 
 use super::*;
 
-/// Makes its request's change once more, on whatever is there.
+/// Applies the request's change to `fresh`, or to an empty session.
 fn once_more(fresh: Option<&Counts>) -> Result<Counts, Error> {
     let mut counts = fresh.cloned().unwrap_or_default();
     *counts.of.entry(0).or_default() += 1;
     Ok(counts)
 }
 
-/// A request that wants this of a session, and the rows that it is in.
+/// A request with one intent for a session, and the rows that the session is in.
 pub(super) struct Lone {
     pub(super) rows: Rows,
     pub(super) protocol: Protocol<'static, Counts>,
@@ -44,7 +44,7 @@ impl Lone {
         }
     }
 
-    /// The next question, after this one was answered so.
+    /// Returns the next call after `answer`.
     fn asks_after(&mut self, answer: Answer<Counts>) -> Call<Counts> {
         match self.protocol.next(answer) {
             Step::Ask(call) => call,
@@ -52,7 +52,7 @@ impl Lone {
         }
     }
 
-    /// The next question, after the rows answered this one.
+    /// Lets the rows answer `call`, and returns the next call.
     fn goes_on_after(&mut self, call: Call<Counts>) -> Call<Counts> {
         let answer = self.answer(call);
         self.asks_after(answer)
@@ -62,7 +62,7 @@ impl Lone {
         self.rows.answer(call, Lone::WRITE)
     }
 
-    /// What it comes to, if nothing else goes wrong.
+    /// Returns the verdict if the rows answer every call after `answer`.
     pub(super) fn verdict_after(&mut self, answer: Answer<Counts>) -> Verdict<Counts> {
         let mut step = self.protocol.next(answer);
         loop {
@@ -78,8 +78,8 @@ impl Lone {
     }
 }
 
-/// A first write whose answer is lost, and which arrives only after it was looked for, right
-/// before it is sent again; and what comes of that.
+/// Runs a request that gets no answer to its first write. The write is applied after the request
+/// has looked for it, right before the request sends it again. Returns the rows and the verdict.
 pub(super) fn arriving_late(
     rows: Rows,
     intent: impl Fn(Seen<u8>) -> Intent<Counts>,
@@ -94,7 +94,7 @@ pub(super) fn arriving_late(
     (lone.rows, verdict)
 }
 
-/// A write that may be on its way when the same is tried again, which fails.
+/// Runs a request with a first write that may still be on its way when the retry fails.
 pub(super) fn failing_at_last(
     rows: Rows,
     intent: impl Fn(Seen<u8>) -> Intent<Counts>,
@@ -162,7 +162,7 @@ fn renewal() -> Lone {
 
 #[test]
 fn a_doubt_that_is_settled_is_none() {
-    // The new row was not made, and then it was; that the old one does not end is another matter.
+    // At first the new row was not created, and then it was. The old row's end is a separate write.
     let mut lone = renewal();
     lone.begin();
     let look = lone.asks_after(Answer::Unknown);
@@ -170,7 +170,7 @@ fn a_doubt_that_is_settled_is_none() {
     lone.goes_on_after(again);
     assert_eq!(lone.verdict_after(Answer::Failed), Verdict::Failed);
     assert!(lone.rows.live(&key("N")).is_none());
-    // The row did not end, and somebody saves it: then it cannot end late any more.
+    // The row did not end, and another request saves it. So it cannot end late any more.
     let mut lone = Lone::new(Rows::default(), |seen| Intent::End { seen });
     lone.begin();
     let look = lone.asks_after(Answer::Unknown);

@@ -1,5 +1,6 @@
-//! The moment of an expiry, to the millisecond: a record that ends just now, and one that is
-//! written when it is over. The moment is a parameter of each statement.
+//! Tests of the exact moment of an expiry, to the millisecond: records that expire at this moment,
+//! and records that are written after they have expired. The moment is a parameter of each
+//! statement.
 
 use sqlx::Row;
 use sqlx::query::Query;
@@ -15,7 +16,7 @@ fn owners() -> &'static OwnerStatements {
     STATEMENTS.owners.as_ref().unwrap()
 }
 
-/// A record of an owner's, of which one expires at that moment and the other later.
+/// Returns a database with an owner and a record of the owner, which expire at these times.
 async fn expiring(owner: i64, session: i64) -> (Temporary, SqliteConnection) {
     let folder = Temporary::new();
     drop(folder.open().await);
@@ -37,7 +38,7 @@ async fn expiring(owner: i64, session: i64) -> (Temporary, SqliteConnection) {
     (folder, connection)
 }
 
-/// Binds the values that any statement here takes, at that time.
+/// Binds values for any statement, at that time.
 fn at(now: i64, statement: &Statement) -> Query<'static, sqlx::Sqlite, SqliteArguments> {
     let binds = statement.binds.iter();
     binds.fold(
@@ -59,7 +60,7 @@ fn at(now: i64, statement: &Statement) -> Query<'static, sqlx::Sqlite, SqliteArg
     )
 }
 
-/// How many rows a statement answers or changes at that time.
+/// Returns the number of rows that a statement returns or changes at that time.
 async fn count(statement: &Statement, now: i64, owner: i64, session: i64) -> usize {
     let (_folder, mut connection) = expiring(owner, session).await;
     let query = at(now, statement);
@@ -85,7 +86,7 @@ async fn a_record_is_missing_and_a_millisecond_before_it_is_not() {
         (&STATEMENTS.page, 1, 0),
         (&STATEMENTS.create, 0, 1),
     ] {
-        // Its own expiry, and its owner's.
+        // In the first round the record expires, in the second its owner.
         for (owner, session) in [(later, AT), (AT, later)] {
             let counted = count(statement, AT, owner, session).await;
             assert_eq!(counted, of_missing, "{statement:?}");
@@ -124,7 +125,8 @@ async fn an_owner_begins_anew_and_keeps_nothing() {
     }
 }
 
-/// What its owner does not let live when it is written is found by the next purge.
+/// A record that is dead when it is written, since its owner does not let it live, is found by the
+/// next purge.
 #[tokio::test]
 async fn what_is_written_dead_is_expired_from_the_start() {
     let folder = Temporary::new();
