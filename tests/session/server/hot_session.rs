@@ -3,6 +3,7 @@
 //!
 //! The clock of these tests stands still while any task runs, so "once all others wait" is exact.
 
+use std::task::Poll;
 use std::time::Duration;
 
 use silverback::session::testing::Jar;
@@ -149,6 +150,25 @@ fn requests_that_are_dropped_while_they_wait_cost_nothing() {
             calls.split_whitespace().count()
         );
         assert_eq!((&*calls, Crowd::count(&jar, &store).await), ("", 1));
+    });
+}
+
+#[test]
+fn a_request_that_is_dropped_before_its_save_begins_costs_nothing() {
+    run(async {
+        let server = Server::new();
+        let store = server.store();
+        let jar = jar_with(&store, |session| session.insert("count", 1)).await;
+        let request = Request::of(&jar, &store).await;
+        count(&request.session, "count").unwrap();
+        server.backend.calls();
+        {
+            let mut saving = std::pin::pin!(request.session.save());
+            let waits = std::future::poll_fn(|context| Poll::Ready(saving.as_mut().poll(context)));
+            assert!(waits.await.is_pending(), "its task has not run yet");
+        }
+        store.drain().await;
+        assert_eq!(server.backend.calls(), "");
     });
 }
 
