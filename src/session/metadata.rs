@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn any_other_text_is_no_metadata() {
-        for whole in ["1 7 8 9 r 10 - ape", "2 7 8 9 r 10 x 1 - ape"] {
+        for whole in ["1 7 8 9 r 10 - ape", "2 7 8 9 r 10 x 1 - - ape"] {
             assert!(Metadata::parse(whole).is_some(), "{whole}");
         }
         for wrong in [
@@ -327,10 +327,12 @@ mod tests {
             "1 7 8 9 r 10 -",
             "2 7 8 9 r",
             "2 7 8 9 r 10 - ape",
-            "2 7 8 9 r 10 - 1 - ape",
-            "2 7 8 9 r 10 x y - ape",
-            "2 7 8 9 r 10 x 1 y ape",
+            "2 7 8 9 r 10 - 1 - - ape",
+            "2 7 8 9 r 10 x y - - ape",
+            "2 7 8 9 r 10 x 1 y - ape",
+            "2 7 8 9 r 10 x 1 - y ape",
             "2 7 8 9 r 10 x 1 -",
+            "2 7 8 9 r 10 x 1 - -",
             "3 7 8 9 r",
             "1 -7 8 9 r",
             "1 7  9 r",
