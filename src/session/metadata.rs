@@ -3,6 +3,8 @@
 //! It is stored among the values, as one string under a reserved key. Go programs that share the
 //! cookie can keep such a string.
 
+use std::num::NonZeroU64;
+
 use crate::codec::UnixTime;
 
 use super::lifetime::Limits;
@@ -159,7 +161,7 @@ impl Metadata {
             if let Some(order) = order {
                 push(&mut text, Some(order.number));
                 push(&mut text, order.replaces);
-                push(&mut text, order.place);
+                push(&mut text, order.place.map(NonZeroU64::get));
             }
             text.push(' ');
             text.push_str(&login.owner);
@@ -273,6 +275,7 @@ mod tests {
         };
         let in_cookie = |epoch: Epoch| Some(Begun::in_cookie(epoch));
         let in_backend = |number: u64, replaces: Option<u64>, place: Option<u64>| {
+            let place = place.and_then(NonZeroU64::new);
             let generation = backend::Generation::random().unwrap();
             let order = Order {
                 number,
