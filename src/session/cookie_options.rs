@@ -12,7 +12,8 @@ use super::Error;
 /// The cases in which a browser sends the cookie with requests that other sites cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SameSite {
-    /// Never, not even if the user follows a link from another site.
+    /// Never, not even if the user follows a link from another site. The page that the link leads to
+    /// has no session. If that request writes to its session, a new cookie replaces the real one.
     Strict,
     /// Only if the user follows a link from another site. The default.
     #[default]

@@ -286,11 +286,12 @@ impl Error {
         )
     }
 
-    /// Returns whether too many saves were in flight. Either the store's
-    /// [`max_concurrent_saves`](super::ServerOptions::max_concurrent_saves) was exceeded, or so
-    /// many requests saved one session that the
-    /// [`save_timeout`](super::ServerOptions::save_timeout) passed. Nothing was saved. The error
-    /// also [is unavailable](Error::is_unavailable). The response is 503 with `Retry-After: 1`.
+    /// Returns whether the store was too busy to save the session: its
+    /// [`max_concurrent_saves`](super::ServerOptions::max_concurrent_saves) were in flight, a
+    /// quarter of them waited for this session, or the
+    /// [`save_timeout`](super::ServerOptions::save_timeout) passed. The session was not saved. The
+    /// error also [is unavailable](Error::is_unavailable). The response is 503 with
+    /// `Retry-After: 1`.
     #[must_use]
     pub fn is_overloaded(&self) -> bool {
         self.kind == Kind::Overloaded

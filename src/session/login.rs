@@ -1,6 +1,8 @@
 //! [`Login`]: the user who is logged in to a session, the time of the login, and the state of the
 //! owner's record at that time.
 
+use std::num::NonZeroU64;
+
 use crate::backend::{self, Generation};
 use crate::codec::UnixTime;
 
@@ -31,7 +33,7 @@ pub(super) struct Order {
     /// of this login exists.
     pub(super) replaces: Option<u64>,
     /// A mark of the row that the session takes the place of, if there was one.
-    pub(super) place: Option<u64>,
+    pub(super) place: Option<NonZeroU64>,
 }
 
 impl Login {
@@ -58,7 +60,7 @@ impl Begun {
         let order = Order {
             number: u64::MAX,
             replaces: Some(u64::MAX),
-            place: Some(u64::MAX),
+            place: Some(NonZeroU64::MAX),
         };
         Begun::in_backend(Generation::from_bytes([u8::MAX; 16]), order)
     }

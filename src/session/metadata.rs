@@ -3,6 +3,8 @@
 //! It is stored among the values, as one string under a reserved key. Go programs that share the
 //! cookie can keep such a string.
 
+use std::num::NonZeroU64;
+
 use crate::codec::UnixTime;
 
 use super::lifetime::Limits;
@@ -159,7 +161,7 @@ impl Metadata {
             if let Some(order) = order {
                 push(&mut text, Some(order.number));
                 push(&mut text, order.replaces);
-                push(&mut text, order.place);
+                push(&mut text, order.place.map(NonZeroU64::get));
             }
             text.push(' ');
             text.push_str(&login.owner);
@@ -273,6 +275,7 @@ mod tests {
         };
         let in_cookie = |epoch: Epoch| Some(Begun::in_cookie(epoch));
         let in_backend = |number: u64, replaces: Option<u64>, place: Option<u64>| {
+            let place = place.and_then(NonZeroU64::new);
             let generation = backend::Generation::random().unwrap();
             let order = Order {
                 number,
@@ -314,7 +317,7 @@ mod tests {
 
     #[test]
     fn any_other_text_is_no_metadata() {
-        for whole in ["1 7 8 9 r 10 - ape", "2 7 8 9 r 10 x 1 - ape"] {
+        for whole in ["1 7 8 9 r 10 - ape", "2 7 8 9 r 10 x 1 - - ape"] {
             assert!(Metadata::parse(whole).is_some(), "{whole}");
         }
         for wrong in [
@@ -327,10 +330,12 @@ mod tests {
             "1 7 8 9 r 10 -",
             "2 7 8 9 r",
             "2 7 8 9 r 10 - ape",
-            "2 7 8 9 r 10 - 1 - ape",
-            "2 7 8 9 r 10 x y - ape",
-            "2 7 8 9 r 10 x 1 y ape",
+            "2 7 8 9 r 10 - 1 - - ape",
+            "2 7 8 9 r 10 x y - - ape",
+            "2 7 8 9 r 10 x 1 y - ape",
+            "2 7 8 9 r 10 x 1 - y ape",
             "2 7 8 9 r 10 x 1 -",
+            "2 7 8 9 r 10 x 1 - -",
             "3 7 8 9 r",
             "1 -7 8 9 r",
             "1 7  9 r",

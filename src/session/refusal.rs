@@ -43,8 +43,11 @@ pub enum Refusal {
     ///
     /// The response leaves the cookie that the application set. It removes cookies of the name from
     /// all other scopes that the request's cookies can have: each domain that contains the host,
-    /// and each beginning of the path. The next request then has the client's own session. A
-    /// response has at most 3 KiB of removals. If there are more scopes, it takes a few responses.
+    /// and each beginning of the path. The next request then usually has the client's own session.
+    /// A response has at most 3 KiB of removals. If there are more scopes, it takes a few responses.
+    /// A cookie that another host planted in a
+    /// [former scope](super::CookieOptions::former_scope) stays until a login: drop a former scope
+    /// once its last cookie has expired.
     /// If the name has the prefix `__Host-`, no other host can set it, and nothing is removed
     /// before a login.
     Ambiguous,

@@ -249,14 +249,17 @@ impl ServerOptions {
         }
     }
 
-    /// Sets how long a save may take until its last write begins. Default: 10 seconds.
+    /// Limits how long a save waits for other saves of the session, and retries after conflicts.
+    /// Default: 10 seconds.
     ///
     /// If requests of one process save the same session concurrently, they wait for each other and
     /// are written together. Writes of other processes are conflicts: the save then reads the
     /// session again, and retries with growing pauses. After `timeout`, a save that waits or
     /// retries fails. The error is [overloaded](super::Error::is_overloaded), the response is 503,
-    /// and nothing was saved. A write that has begun is never abandoned; the backend's own timeouts
-    /// limit it.
+    /// and the session was not saved. (If the request was to end the owner's other sessions, they
+    /// may have ended.) A write that has begun is never abandoned; the backend's own timeouts
+    /// limit it. The ends that a login causes under [`at_most`](ServerOptions::at_most) take their
+    /// own time.
     ///
     /// A store refuses a timeout of zero.
     ///
@@ -279,8 +282,12 @@ impl ServerOptions {
     /// A save beyond the limit fails at once. The error is
     /// [overloaded](super::Error::is_overloaded), the response is 503 with `Retry-After: 1`, and
     /// nothing was saved. At most a quarter of the limit may wait to save one session, so that one
-    /// client never uses up the limit. Logouts are never refused. A request that only reads still
-    /// gets its response; a later request notes the use of the session.
+    /// client never uses up the limit. A request that only reads still gets its response; a later
+    /// request notes the use of the session.
+    ///
+    /// Logins, renewals, and saves that end sessions have a limit of the same size of their own,
+    /// and go before other saves of the session, so that a busy session can always be ended. A
+    /// logout without a later write is never refused.
     ///
     /// A store refuses a limit of zero.
     ///

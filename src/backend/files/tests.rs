@@ -62,6 +62,25 @@ async fn begun(backend: &Files, owner: &str) -> Login {
     begun.unwrap()
 }
 
+#[test]
+fn options_that_let_no_operation_end_are_refused() {
+    let folder = Temporary::new();
+    for options in [
+        FilesOptions::new().timeout(Duration::ZERO),
+        FilesOptions::new().max_threads(0),
+    ] {
+        assert!(Files::open_with(&folder.0, options).unwrap_err().is_usage());
+    }
+}
+
+#[tokio::test]
+async fn a_timeout_may_be_longer_than_a_clock_can_add() {
+    let folder = Temporary::new();
+    let options = FilesOptions::new().timeout(Duration::MAX);
+    let backend = Files::open_with(&folder.0, options).unwrap();
+    backend.ping().await.unwrap();
+}
+
 #[tokio::test]
 async fn nobody_else_may_read_them() {
     let folder = Temporary::new();

@@ -35,14 +35,13 @@ impl MemoryOptions {
         self
     }
 
-    /// Limits the number of records without an owner: anonymous sessions, and the records that
-    /// ended or renewed sessions leave for a minute. Default: half of the
-    /// [capacity](MemoryOptions::capacity).
+    /// Limits the number of records without an owner: anonymous sessions, and the tombstones of
+    /// ended or renewed sessions. Default: half of the [capacity](MemoryOptions::capacity).
     ///
     /// Beyond the limit, a new anonymous session is an
-    /// [unavailable](super::super::Error::is_unavailable) error, and logins go on. A record that
-    /// replaces another one is never refused. An adapter without owners, such as the one for
-    /// `tower-sessions`, needs the whole capacity.
+    /// [unavailable](super::super::Error::is_unavailable) error, and logins go on. Replacing a
+    /// record always succeeds, so tombstones may exceed the limit. An adapter without owners, such
+    /// as the one for `tower-sessions`, needs the whole capacity.
     pub fn capacity_without_owner(mut self, records: usize) -> Self {
         self.capacity_without_owner = Some(records);
         self

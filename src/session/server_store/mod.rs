@@ -85,8 +85,9 @@ use row_locks::RowLocks;
 ///   [`drain`](ServerStore::drain) waits for them. A write that has begun is finished. A save that
 ///   still waits for other requests is not done.
 /// - **One busy session does not slow down others.** Concurrent requests of this process that save
-///   the same session are written together: each waits for the write in flight, and needs no write
-///   of its own. A logout goes before all waiting saves.
+///   the same session wait for the write in flight, and are then written together: in one write, or
+///   in several if some of them cannot be written. Logouts, logins and renewals go before all
+///   waiting saves.
 ///   [`save_timeout`](ServerOptions::save_timeout) limits how long requests wait, and
 ///   [`max_concurrent_saves`](ServerOptions::max_concurrent_saves) limits how many wait.
 ///
@@ -385,7 +386,8 @@ impl ServerStore {
         })
     }
 
-    /// Waits until no save is in flight. Call it before the program ends, after the last request.
+    /// Waits until no save is in flight. Call it before the program ends, when the server has
+    /// stopped accepting requests: while requests keep saving, it does not return.
     pub async fn drain(&self) {
         // A second drain would wait on a tracker that the first one has opened again.
         let _turn = self.0.draining.lock().await;

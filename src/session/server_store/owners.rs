@@ -2,6 +2,7 @@
 //! owner's sessions, beginning a login, and ending other sessions.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -153,17 +154,18 @@ impl Shared {
         Some(Standing {
             number: order.number,
             replaces: order.replaces.filter(|_| may_go_on),
-            place: order.place.filter(|_| may_go_on),
+            place: order.place.filter(|_| may_go_on).map(NonZeroU64::get),
         })
     }
 }
 
 /// Returns a mark of the row that a login replaces. Two concurrent logins of one browser have the
 /// same mark.
-fn place_of(key: &Key) -> u64 {
+fn place_of(key: &Key) -> NonZeroU64 {
     let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
     let [a, b, c, d, e, f, g, h, ..] = digest;
-    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    let mark = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+    NonZeroU64::new(mark).unwrap_or(NonZeroU64::MAX)
 }
 
 /// Returns the earlier login of the session that is saved or replaced, if its owner is the same.

@@ -374,6 +374,31 @@ fn a_logout_overtakes_all_that_wait() {
     });
 }
 
+/// A farewell after a logout makes the end of the session a save: it is as urgent.
+#[test]
+fn a_logout_with_a_farewell_overtakes_all_that_wait() {
+    run(async {
+        let server = Server::new();
+        let store = server.store_with(ServerOptions::new().max_concurrent_saves(8));
+        let crowd = Crowd::of(server, store).await;
+        let (jar, store) = (crowd.jar.clone(), crowd.store.clone());
+        // As many as may wait for one session: one more is refused.
+        let mut others = crowd.counts(2).await;
+        all_wait().await;
+        let refused = crowd.counts(1).await.remove(0).await.unwrap();
+        assert!(refused.unwrap_err().is_overloaded());
+        let farewell = |session: &Session| {
+            session.logout()?;
+            session.add_flash("bye")
+        };
+        others.push(crowd.saves(farewell).await);
+        let (answers, _) = crowd.go_on(others).await;
+        assert!(answers.last().unwrap().is_ok(), "{answers:?}");
+        assert_eq!(ended(&answers, Error::is_gone), 2);
+        assert_eq!(read(&jar, &store, []).await, None);
+    });
+}
+
 #[test]
 fn a_renewal_is_followed_by_all_that_wait() {
     run(async {

@@ -222,6 +222,21 @@ fn law_11_a_login_stands_though_the_oldest_cannot_be_ended() {
 }
 
 #[test]
+fn law_11_an_end_that_fails_spares_no_other_session() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        for _ in 0..3 {
+            jar_with(&server.store(), login("ape")).await;
+        }
+        let store = server.store_with(ServerOptions::new().at_most(1));
+        // Begin, create, keys, a load for each of four, and then the swaps for three.
+        server.backend.at(7, Fault::Fails);
+        jar_with(&store, login("ape")).await;
+        assert_eq!(store.list("ape").await.unwrap().len(), 2);
+    });
+}
+
+#[test]
 fn law_11_of_logins_at_the_same_moment_one_stands() {
     RUNTIME.block_on(async {
         for _ in 0..20 {

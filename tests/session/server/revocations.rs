@@ -173,6 +173,30 @@ fn law_11_destroy_others_spares_the_session_while_it_is_renewed() {
 }
 
 #[test]
+fn law_11_the_end_of_one_device_ends_no_login_that_has_replaced_it() {
+    on_each_backend(async |server| {
+        let store = server.store();
+        let mut jar = jar_with(&store, login).await;
+        let id = store.list("ape").await.unwrap()[0].id().to_owned();
+        // Look, and then the swap.
+        let gate = server.backend.waits_at(1);
+        let ending = store.clone();
+        let ending = tokio::spawn(async move { ending.end("ape", &id).await });
+        gate.is_reached().await;
+        // In another process: in one, the login would wait for the end.
+        visit(&mut jar, &server.store(), |session| {
+            session.login("bonobo").unwrap()
+        })
+        .await;
+        gate.open();
+        assert!(!ending.await.unwrap().unwrap(), "the session was replaced");
+        assert_eq!(store.list("ape").await.unwrap().len(), 0);
+        assert_eq!(store.list("bonobo").await.unwrap().len(), 1);
+        assert!(read(&jar, &store, []).await.is_some());
+    });
+}
+
+#[test]
 fn law_11_destroy_others_and_a_login_keep_the_new_session() {
     RUNTIME.block_on(async {
         let store = Server::new().store();
