@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use silverback::backend::Backend;
 use silverback::session::{ServerStore, Session};
@@ -98,7 +97,7 @@ pub(crate) fn through_the_store(backend: Arc<dyn Backend>, pair: Pair) -> String
         let mut tally = Tally::default();
         for round in 0..*ROUNDS {
             let cookie = begin(&plain, round).await;
-            keys.pass(Duration::from_secs(600));
+            keys.pass_until_use_is_noted();
             let barrier = Arc::new(Barrier::new(2));
             let run = |store: &ServerStore, wish, mark| {
                 let (store, cookie, barrier) = (store.clone(), cookie.clone(), barrier.clone());
@@ -219,7 +218,7 @@ pub(crate) fn with_one_cut_off(backend: Arc<dyn Backend>, pair: Pair) -> String 
         let mut tally = Tally::default();
         for round in 0..*ROUNDS {
             let cookie = begin(&plain, round / (2 * MOST_CALLS)).await;
-            keys.pass(Duration::from_secs(600));
+            keys.pass_until_use_is_noted();
             // The first call is the load, before the barrier.
             cutting.cut(Some(Cut {
                 calls_left: 1 + round / 2 % MOST_CALLS,
@@ -255,7 +254,7 @@ pub(crate) fn through_http(backend: Arc<dyn Backend>, pair: Pair) -> String {
         let mut tally = Tally::default();
         for round in 0..*ROUNDS {
             let cookie = begin(&plain, round).await;
-            keys.pass(Duration::from_secs(600));
+            keys.pass_until_use_is_noted();
             let (one, other) = (
                 one.visit(pair.0, MARKS[0], &cookie),
                 other.visit(pair.1, MARKS[1], &cookie),
