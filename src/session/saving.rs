@@ -231,7 +231,11 @@ impl Session {
                 all.push(set_cookie);
             }
             Outgoing::Removal => removes_all(all),
-            Outgoing::Nothing if came == Came::DeadCookie => removes_all(all),
+            // Under another name the dead cookie may be planted, and the good one held back by
+            // SameSite: a removal would take the good one.
+            Outgoing::Nothing if came == Came::DeadCookie && cookie.is_host_bound() => {
+                removes_all(all);
+            }
             Outgoing::Nothing => {}
         }
     }

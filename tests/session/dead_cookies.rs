@@ -52,6 +52,31 @@ async fn refusal(jar: &Jar, stores: impl Into<Stores>) -> (Option<Refusal>, usiz
     (refusal, fields.set_cookies().len())
 }
 
+/// Another host can plant a dead cookie, and it arrives alone if SameSite holds the good one back.
+#[test]
+fn under_a_name_that_other_hosts_can_set_a_dead_cookie_stays() {
+    RUNTIME.block_on(async {
+        for (name, removals) in [("__Host-id", 1), ("__Secure-id", 0), ("id", 0)] {
+            let clock = Clock::new();
+            let options = CookieOptions::new().name(name).unwrap();
+            let store = CookieStore::with_options(
+                codecs([KeyPair::generate().unwrap()]),
+                options,
+                Lifetime::new(),
+            );
+            let store = clock.of(store.unwrap());
+            let jar = Jar::with(store.clone(), |session| session.insert("n", 1));
+            let jar = jar.await.unwrap();
+            clock.pass(IDLE);
+            assert_eq!(
+                refusal(&jar, store).await,
+                (Some(Refusal::Idle), removals),
+                "{name}"
+            );
+        }
+    });
+}
+
 #[test]
 fn a_cookie_that_may_be_good_elsewhere_stays() {
     RUNTIME.block_on(async {
