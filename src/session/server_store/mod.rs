@@ -84,7 +84,7 @@ use row_locks::RowLocks;
 /// - **A client that disconnects leaves a whole save or no save.** Saves run in separate tasks, and
 ///   [`drain`](ServerStore::drain) waits for them. A write that has begun is finished. A save that
 ///   still waits for other requests is not done.
-/// - **One busy session does not slow down others.** Concurrent requests of this process that save
+/// - **One busy session leaves room for others.** Concurrent requests of this process that save
 ///   the same session wait for the write in flight, and are then written together: in one write, or
 ///   in several if some of them cannot be written. Logouts, logins and renewals go before all
 ///   waiting saves.
