@@ -89,7 +89,12 @@ mod cleanup;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod connect;
-#[cfg(any(feature = "files", feature = "postgres", feature = "dynamodb"))]
+#[cfg(any(
+    feature = "files",
+    feature = "postgres",
+    feature = "dynamodb",
+    feature = "session"
+))]
 mod deadline;
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
@@ -109,6 +114,8 @@ use async_trait::async_trait;
 
 pub use cleanup::Cleanup;
 pub use connect::{connect, connect_existing};
+#[cfg(feature = "session")]
+pub(crate) use deadline::deadline_after;
 #[cfg(all(feature = "aws", feature = "session"))]
 pub(crate) use dynamodb::dynamodb_client;
 #[cfg(feature = "dynamodb")]

@@ -5,10 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Error;
+use crate::backend::deadline_after;
 
-/// The longest timeout that counts. A clock cannot add an arbitrary duration.
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+use super::Error;
 
 /// A request that saves, and the time that it waits until its write begins.
 #[derive(Clone)]
@@ -23,7 +22,7 @@ impl Caller {
     pub(super) fn new(timeout: Duration, dropped: CancellationToken) -> Self {
         Caller {
             timeout,
-            deadline: Instant::now() + timeout.min(LONGEST_TIMEOUT),
+            deadline: deadline_after(timeout),
             dropped,
         }
     }

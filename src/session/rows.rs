@@ -14,10 +14,11 @@ use crate::codec::UnixTime;
 use super::caller::Caller;
 use super::content::Content;
 use super::dialect::{ReadRow, RowFormat};
+use super::login::Login;
 use super::metadata::{Metadata, NEVER_SEEN};
 use super::protocol::{
-    Answer, Call, Found, Intent, LONGEST_TRAIL, Protocol, Row, Step, Successor, Verdict, Work,
-    WriteId,
+    Answer, Call, Found, Intent, LONGEST_TRAIL, Protocol, Row, Seen, Step, Successor, Verdict,
+    Work, WriteId,
 };
 use super::recent_moves::RecentMoves;
 use super::store::Clock;
@@ -50,6 +51,17 @@ pub(super) struct LiveRow {
     pub(super) content: Content,
     pub(super) revision: Revision,
     pub(super) expiry: Expiry,
+}
+
+impl LiveRow {
+    /// Returns the session under `key`, as this row shows it.
+    pub(super) fn seen(self, key: Key) -> Seen<Option<Login>> {
+        Seen {
+            key,
+            revision: Some(self.revision),
+            login: self.content.metadata.login,
+        }
+    }
 }
 
 /// The result of a look-up by key.

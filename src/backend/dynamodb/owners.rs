@@ -305,17 +305,16 @@ async fn write_owner(
             Err(found) => found,
         };
         let owner = found.as_ref().map(OwnerItem::of).transpose()?;
-        match owner.filter(OwnerItem::lives) {
+        match owner.as_ref().filter(|owner| owner.lives()) {
             Some(owner) => {
                 if let (Deed::Extend, Some(item)) = (deed, found) {
                     return Ok(item);
                 }
                 until = until.max(owner.expiry);
-                deed = deed.seeing(&owner);
+                deed = deed.seeing(owner);
             }
             None => {
-                let found = found.as_ref().map(OwnerItem::of).transpose()?;
-                let fresh = deed.to_nothing(id, until, found.as_ref())?;
+                let fresh = deed.to_nothing(id, until, owner.as_ref())?;
                 if let Ok(item) = operation.update(fresh, ReturnValue::AllNew).await? {
                     return Ok(item);
                 }

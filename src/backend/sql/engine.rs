@@ -24,7 +24,9 @@ pub(super) trait Engine: Send + Sync + 'static {
     const LARGEST: usize;
 
     /// Returns the layout of the table's rows.
-    fn layout(&self) -> Layout;
+    fn layout(&self) -> Layout {
+        Layout::Native
+    }
 
     /// Returns the statements of the table. The first call may look at the table.
     ///

@@ -33,7 +33,6 @@ use super::backend_epochs::no_owners;
 use super::caller::Caller;
 use super::content::Content;
 use super::data_model::DataModel;
-use super::protocol::Seen;
 use super::recent_moves::RecentMoves;
 use super::rows::{LiveRow, Lookup, Rows};
 use super::server_options::ServerOptions;
@@ -298,7 +297,7 @@ impl ServerStore {
         };
         match self.0.rows.look_up_renewed(&key).await? {
             (key, Lookup::Live(row)) if owner_name(&row.content) == Some(owner) => {
-                self.0.end_login(key, *row).await
+                self.0.end_login(row.seen(key)).await
             }
             _ => Ok(false),
         }
@@ -375,12 +374,7 @@ impl ServerStore {
             Ok(row) => row,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let seen = Seen {
-            key: key.clone(),
-            revision: Some(row.revision),
-            login: row.content.metadata.login,
-        };
-        Ok(match self.0.end(seen).await? {
+        Ok(match self.0.end(row.seen(key.clone())).await? {
             true => Ok(()),
             false => Err(Refusal::Gone),
         })

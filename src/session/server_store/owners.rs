@@ -138,7 +138,7 @@ impl Shared {
             let standing = self.standing(&row);
             if standing.is_some_and(|of| ended.contains(&of.number)) {
                 // An end that fails must not spare the sessions after it.
-                let ended = self.end_login(key, row).await.map(drop);
+                let ended = self.end_login(row.seen(key)).await.map(drop);
                 failed = failed.and(ended);
             }
         }

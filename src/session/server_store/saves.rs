@@ -13,7 +13,7 @@ use super::super::id::Id;
 use super::super::login::{Begun, Login};
 use super::super::metadata::Metadata;
 use super::super::protocol::{Intent, Seen, Work};
-use super::super::rows::{Driven, LiveRow};
+use super::super::rows::Driven;
 use super::super::store::{Fate, Kept, Save, Saved};
 use super::super::{Error, Values};
 use super::Shared;
@@ -232,13 +232,9 @@ impl Shared {
     }
 
     /// Ends the session of one login, but not a session of another login that has replaced it.
-    pub(super) async fn end_login(&self, key: Key, row: LiveRow) -> Result<bool, Error> {
-        let seen = Seen {
-            key: key.clone(),
-            revision: Some(row.revision),
-            login: row.content.metadata.login,
-        };
-        self.end_by(&key, Intent::EndLogin { seen }).await
+    pub(super) async fn end_login(&self, seen: Seen<Option<Login>>) -> Result<bool, Error> {
+        self.end_by(&seen.key.clone(), Intent::EndLogin { seen })
+            .await
     }
 
     async fn end_by(&self, key: &Key, intent: Intent<Content>) -> Result<bool, Error> {

@@ -16,8 +16,8 @@ use super::options::PostgresOptions;
 use super::pool::{Lease, Pool};
 use super::rows::left_of;
 use super::statements::STATEMENTS;
+use crate::backend::Error;
 use crate::backend::deadline::deadline_after;
-use crate::backend::{Error, Layout};
 
 /// sqlx's URL option for connections that prepare no statements.
 const UNPREPARED: &str = "statement-cache-capacity=0";
@@ -107,10 +107,6 @@ impl Engine for Connections {
 
     /// A quarter of Postgres' own limit: a statement sent as text has the value twice as long.
     const LARGEST: usize = 256 * 1024 * 1024;
-
-    fn layout(&self) -> Layout {
-        Layout::Native
-    }
 
     async fn statements(&self) -> Result<&Statements, Error> {
         Ok(&STATEMENTS)

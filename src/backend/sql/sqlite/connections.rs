@@ -19,7 +19,7 @@ use super::super::statements::{Parameters, Statement, Statements, Value};
 use super::WAIT;
 use super::errors::{reading, writing};
 use super::statements::STATEMENTS;
-use crate::backend::{Error, Expiry, Layout};
+use crate::backend::{Error, Expiry};
 
 /// The number of connections that read.
 const READERS: u32 = 4;
@@ -105,10 +105,6 @@ impl Engine for Connections {
 
     /// SQLite's limit, unless it was built with a lower one.
     const LARGEST: usize = 1_000_000_000;
-
-    fn layout(&self) -> Layout {
-        Layout::Native
-    }
 
     async fn statements(&self) -> Result<&Statements, Error> {
         Ok(&STATEMENTS)
