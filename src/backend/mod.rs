@@ -10,7 +10,7 @@
 //! | choose the backend by a URL | [`connect`], [`connect_existing`] |
 //! | remove expired records | [`Cleanup`], or [`Scan::purge`] once |
 //! | list all records | [`Scan::page`] |
-//! | log a user out everywhere | `ServerStore::revoke`, which calls [`Owners::revoke`] |
+//! | log a user out everywhere | `ServerStore::end_all`, which calls [`Owners::revoke`] |
 //! | write a backend of your own | [`Backend`], and [`conformance`] to test it (feature `conformance`) |
 //!
 //! A backend does not interpret the bytes of a record. Sessions, tombstones and write IDs belong to

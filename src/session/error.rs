@@ -77,8 +77,8 @@ impl Error {
         Error::new(Kind::Closed, why)
     }
 
-    pub(super) fn destroyed() -> Self {
-        let why = "the session was destroyed: only a login may follow";
+    pub(super) fn ended() -> Self {
+        let why = "the session was ended: only a login may follow";
         Error::new(Kind::Closed, why)
     }
 
@@ -327,7 +327,7 @@ impl Error {
     }
 
     /// Returns whether the session accepts no more changes: the head of the response has been sent,
-    /// or the session was destroyed.
+    /// or the session was ended.
     #[must_use]
     #[doc(alias = "Closed")]
     pub fn is_closed(&self) -> bool {

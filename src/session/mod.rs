@@ -5,13 +5,13 @@
 //!
 //! - Read and change values: [`Session::get`], [`Session::insert`], [`Session::update`].
 //! - Log in and out: [`Session::login`], [`Session::logout`].
-//! - Log out everywhere: [`Session::destroy_others`] in a request, [`ServerStore::revoke`] and
-//!   [`CookieStore::revoke`] outside of one.
+//! - Log out everywhere: [`Session::end_others`] in a request, [`ServerStore::end_all`] and
+//!   [`CookieStore::end_all`] outside of one.
 //! - Get a new ID after a change of rights: [`Session::renew`].
 //! - Require a recent login: [`Session::require_fresh`].
 //! - Keep a session when the browser closes: [`Session::remember`].
 //! - List an owner's sessions, or limit their number: [`ServerStore::list`],
-//!   [`ServerOptions::at_most`].
+//!   [`ServerOptions::max_sessions`].
 //! - Set the limits of sessions, and the attributes of the cookie: [`Lifetime`], [`CookieOptions`].
 //! - Rotate keys: [`Codecs`](crate::codec::Codecs).
 //! - Use several sessions in one request: [`Stores`].
@@ -87,6 +87,7 @@ mod id;
 mod lifetime;
 mod live_session;
 mod login;
+mod lookup;
 mod metadata;
 mod opened_cookies;
 mod protocol;
@@ -102,6 +103,7 @@ mod server_options;
 mod server_store;
 #[allow(clippy::module_inception)] // the handle is what the room is about
 mod session;
+mod session_id;
 mod sessions;
 mod state;
 mod store;
@@ -115,16 +117,18 @@ pub use backend_epochs::BackendEpochs;
 pub use client_host::client_host;
 pub use cookie_options::{CookieOptions, SameSite};
 pub use cookie_store::CookieStore;
-pub use dialect::Dialect;
+pub use dialect::{Dialect, GorillaDialect, NativeDialect, ScsDialect};
 pub use epochs::{Epoch, Epochs};
 pub use error::Error;
 pub use lifetime::Lifetime;
 pub use live_session::LiveSession;
+pub use lookup::Lookup;
 pub use refusal::Refusal;
 pub use response_fields::ResponseFields;
 pub use server_options::ServerOptions;
 pub use server_store::ServerStore;
 pub use session::Session;
+pub use session_id::SessionId;
 pub use sessions::Sessions;
 pub use store::{Store, Stores};
 pub use stored_session::StoredSession;
