@@ -117,6 +117,15 @@ impl Interface {
         self.held.0.as_deref()
     }
 
+    /// Returns the string that the interface holds, if its type is `string`. Another registered
+    /// name is another type, and so another key of a map.
+    pub(crate) fn as_string(&self) -> Option<&GoString> {
+        match self.value() {
+            Some(Value::String(string)) if self.name == *"string" => Some(string),
+            _ => None,
+        }
+    }
+
     /// Returns the names of all types that a Go program must have registered to read this
     /// interface, its own first. A name may appear more than once.
     ///
@@ -404,18 +413,32 @@ impl Value {
         matches!(self, Value::Composite(composite) if composite.is_map())
     }
 
+    /// Returns the string that this value is, or that it holds if it is an interface. Returns
+    /// `None` for all other values, and for strings of a type with a name of its own.
+    ///
+    /// ```
+    /// use silverback::gob::{Interface, Value};
+    ///
+    /// assert!(Value::String("ape".into()).as_string().is_some_and(|text| *text == *"ape"));
+    /// assert!(Value::Interface("ape".into()).as_string().is_some_and(|text| *text == *"ape"));
+    /// let named = Interface::of("main.UserID", Value::String("ape".into()));
+    /// assert!(Value::Interface(named).as_string().is_none());
+    /// ```
+    #[must_use]
+    pub fn as_string(&self) -> Option<&GoString> {
+        match self {
+            Value::String(string) => Some(string),
+            Value::Interface(interface) => interface.as_string(),
+            _ => None,
+        }
+    }
+
     /// Returns whether this is the string `text`, or an interface that holds it.
     pub(super) fn is_string(&self, text: &[u8]) -> bool {
         #[cfg(test)]
         KEYS_COMPARED.set(KEYS_COMPARED.get() + 1);
-        match self {
-            Value::String(string) => string.as_bytes() == text,
-            // Another registered name is another type, and so another key.
-            Value::Interface(interface) if *interface.name() == *"string" => {
-                matches!(interface.value(), Some(Value::String(string)) if string.as_bytes() == text)
-            }
-            _ => false,
-        }
+        self.as_string()
+            .is_some_and(|string| string.as_bytes() == text)
     }
 
     pub(super) fn is_struct(&self) -> bool {

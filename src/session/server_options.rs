@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::codec::{Codec, UnixTime};
 
-use super::store::Clock;
+use super::setup::Clock;
 use super::{CookieOptions, Dialect, Error, Lifetime};
 
 /// The default idle limit of a session without a login.

@@ -15,9 +15,10 @@ use super::super::id::{ID_LENGTH, Id};
 use super::super::lifetime::Lifetime;
 use super::super::metadata::Metadata;
 use super::super::protocol::{Row, WriteId};
-use super::super::store::Setup;
+use super::super::setup::Setup;
 use super::super::{Error, Refusal, Values};
-use super::{OpenedId, ReadRow, RowFormat, go_metadata, of_row, row_name};
+use super::go_metadata;
+use super::row_format::{OpenedId, ReadRow, RowFormat, of_row};
 
 /// The alphabet of RFC 4648, section 6.
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -168,7 +169,7 @@ impl RowFormat for Gorilla {
 
     /// Names the row. The key is the ID.
     fn name_of(&self, key: &Key) -> String {
-        row_name(&Id::new(key.as_bytes()))
+        Id::new(key.as_bytes()).row_name()
     }
 
     fn write(

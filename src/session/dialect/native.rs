@@ -16,10 +16,6 @@
 
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
-
 use crate::backend::Key;
 use crate::codec::{self, Codec, UnixTime, derive_chain};
 
@@ -29,9 +25,9 @@ use super::super::id::{ID_LENGTH, Id};
 use super::super::lifetime::Lifetime;
 use super::super::metadata::Metadata;
 use super::super::protocol::{Row, Successor, WriteId};
-use super::super::store::Setup;
+use super::super::setup::Setup;
 use super::super::{Error, Refusal, Values};
-use super::{OpenedId, ReadRow, RowFormat, of_row};
+use super::row_format::{OpenedId, ReadRow, RowFormat, of_row};
 
 const VERSION: u8 = 1;
 const SESSION: u8 = 0;
@@ -72,7 +68,7 @@ impl Native {
                 Arc::new(derived)
             }
         };
-        let probe = row_name(&Id::new([0; ID_LENGTH]));
+        let probe = Id::new([0; ID_LENGTH]).row_name();
         Values::check(&*rows, &probe, NO_DATE)?;
         Ok(Native {
             model: DataModel::of(&rows.serializer()),
@@ -136,12 +132,6 @@ impl Native {
     }
 }
 
-/// Returns the key of a row as text. The text is a token, because the row is also sealed under it
-/// as the name.
-pub(in super::super) fn row_name(id: &Id) -> String {
-    URL_SAFE_NO_PAD.encode(Sha256::digest(id.as_bytes()))
-}
-
 fn key_text(key: &Key) -> Option<&str> {
     std::str::from_utf8(key.as_bytes()).ok()
 }
@@ -176,7 +166,7 @@ impl RowFormat for Native {
     }
 
     fn key(&self, id: &Id) -> Result<Key, Error> {
-        Key::new(row_name(id)).map_err(Error::of_backend)
+        Key::new(id.row_name()).map_err(Error::of_backend)
     }
 
     fn name_of(&self, key: &Key) -> String {

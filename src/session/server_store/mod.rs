@@ -36,7 +36,8 @@ use super::data_model::DataModel;
 use super::recent_moves::RecentMoves;
 use super::rows::{LiveRow, Lookup, Rows};
 use super::server_options::ServerOptions;
-use super::store::{Backing, Fate, Kept, Loaded, Save, Saved, Setup};
+use super::setup::Setup;
+use super::store::{Backing, Fate, Kept, Loaded, Save, Saved};
 use super::{Error, Refusal, StoredSession};
 use row_locks::RowLocks;
 
