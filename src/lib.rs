@@ -43,13 +43,12 @@
 //! | [`gob`] | Go's `encoding/gob`, the serializer that gorilla uses by default: a lossless `Value`, and serde types |
 //! | `session` | the sessions of a web application: `Session`, lifetimes, flashes; in a cookie (`CookieStore`) or in a server (`ServerStore`) (feature `session`) |
 //! | `backend` | stores of records, for sessions in a server: the trait and its laws, memory, files, SQLite, PostgreSQL, DynamoDB (feature `backend`) |
-//! | `web` | sessions in tower, axum and actix-web (features `tower`, `axum`, `actix`; `tower-sessions` for applications on that crate) |
-//! | `compat` | the stores of Go programs under their own names and with their own defaults: scs (feature `session`), pgstore (`postgres`), dynamostore (`aws`) |
+//! | `web` | sessions in tower, axum and actix-web (features `tower`, `axum`, `actix`) |
+//! | `compat` | the stores of Go programs under their own names and with their own defaults: scs (feature `session`), pgstore (`postgres`), dynamostore (`aws`); a store for applications on the crate `tower-sessions` (`tower-sessions`) |
 //!
 //! Modules depend on each other in one direction only. `gob` and `backend` use no other module.
-//! `codec` uses `gob`. `session` uses `gob`, `codec` and `backend`. `web` uses `session`, and
-//! uses `backend` only below the sessions of other crates. `compat` uses `codec`, `session` and
-//! `backend`.
+//! `codec` uses `gob`. `session` uses `gob`, `codec` and `backend`. `web` uses only `session`.
+//! `compat` uses `codec`, `session` and `backend`.
 //!
 //! # Features
 //!
@@ -64,7 +63,7 @@
 //! | `tower` | no | `web::tower`: a layer for any tower service; brings `session` |
 //! | `axum` | no | axum's extractors on top of that layer; brings `tower` |
 //! | `actix` | no | `web::actix`: middleware and extractors for actix-web; brings `session` |
-//! | `tower-sessions` | no | `web::tower_sessions`: our backends as a store for the crate `tower-sessions`; brings `backend` and `json` |
+//! | `tower-sessions` | no | `compat::tower_sessions`: our backends as a store for the crate `tower-sessions`; brings `backend` and `json` |
 //! | `tower-sessions-0-14` | no | the same for version 0.14 of that crate, which axum-login 0.18 uses |
 //! | `backend` | no | `backend`: records, their laws, and a backend in memory |
 //! | `files` | no | `backend::Files`: records in files |
@@ -93,17 +92,16 @@
 pub mod backend;
 mod cause;
 pub mod codec;
-#[cfg(feature = "session")]
+#[cfg(any(
+    feature = "session",
+    feature = "tower-sessions",
+    feature = "tower-sessions-0-14"
+))]
 pub mod compat;
 pub mod gob;
 #[cfg(feature = "session")]
 pub mod session;
-#[cfg(any(
-    feature = "tower",
-    feature = "actix",
-    feature = "tower-sessions",
-    feature = "tower-sessions-0-14"
-))]
+#[cfg(any(feature = "tower", feature = "actix"))]
 pub mod web;
 
 /// The README, so that its examples run as documentation tests.

@@ -1,7 +1,6 @@
-//! The arrows of the house: which room may use which. `gob` uses nothing of ours,
-//! `codec` uses `gob`, sessions use both and backends, `web` uses sessions, and the program
-//! uses the public API only. `compat` puts together what the others build. In `web` only the adapters of other crates' sessions, which
-//! know nothing of ours, use backends.
+//! The dependencies between the modules of the crate. `gob` uses no other module, `codec` uses `gob`,
+//! `session` uses both and `backend`, `web` uses `session`, and the program uses the public API
+//! only. `compat` puts together what the other modules offer.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,12 +11,9 @@ const ARROWS: [(&str, &[&str]); 6] = [
     ("gob", &[]),
     ("codec", &["gob"]),
     ("session", &["codec", "gob", "backend"]),
-    ("web", &["session", "backend"]),
+    ("web", &["session"]),
     ("compat", &["codec", "session", "backend"]),
 ];
-
-/// The files of `web` that put our backends beneath another crate's sessions.
-const ADAPTERS: [&str; 1] = ["tower_sessions.rs"];
 
 /// The rooms and files at the top of `src` that are no library rooms. `cause.rs`, how an error's
 /// text is put together, uses nothing, and each room may use it.
@@ -77,17 +73,6 @@ fn the_arrows_point_one_way() {
         }
     }
     assert!(checked > 10, "only {checked} files were checked");
-}
-
-#[test]
-fn in_the_web_room_either_sessions_or_backends_are_used() {
-    for file in files_under(&source().join("web")) {
-        let code = code_of(&file);
-        let is_adapter = ADAPTERS.iter().any(|adapter| file.ends_with(adapter));
-        let foreign = if is_adapter { "session" } else { "backend" };
-        let named = code.contains(&format!("crate::{foreign}"));
-        assert!(!named, "{} uses {foreign}", file.display());
-    }
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn find(map: &Composite, key: &str) -> Result<Option<usize>, Error> {
     let string = map
         .entries()
         .enumerate()
-        .filter(|(_, (of, _))| is_string(of, key));
+        .filter(|(_, (of, _))| of.as_string().is_some_and(|text| *text == *key));
     if let Some((place, _)) = string.last() {
         return Ok(Some(place));
     }
@@ -114,16 +114,6 @@ fn find(map: &Composite, key: &str) -> Result<Option<usize>, Error> {
                 names.join(" or ")
             )))
         }
-    }
-}
-
-fn is_string(of: &Value, key: &str) -> bool {
-    match of {
-        Value::String(string) => *string == *key,
-        Value::Interface(interface) if *interface.name() == *"string" => {
-            matches!(interface.value(), Some(Value::String(string)) if *string == *key)
-        }
-        _ => false,
     }
 }
 

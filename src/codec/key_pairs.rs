@@ -11,8 +11,8 @@ use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
-use super::readings::parse_key;
-use super::{BlockKey, Error, HashKey, KeyPair, OtherReading};
+use super::key_text::parse_key;
+use super::{BlockKey, Error, HashKey, KeyPair};
 
 /// The longest key file that is read, in bytes. No chain is this long: a longer file is the
 /// wrong one, or a device without end.
@@ -123,33 +123,6 @@ impl KeyPairs {
         }
     }
 
-    /// Returns each pair of a SPEC with its keys read in another form: for example, as text
-    /// instead of hex.
-    ///
-    /// Use it for a hint to an operator if the keys do not open a cookie, as the `silverback`
-    /// program does. Never use it to open a cookie that a client sends.
-    ///
-    /// ```
-    /// use silverback::codec::{Codec, Codecs, KeyPairs};
-    ///
-    /// // A Go program that uses the digits themselves as its key.
-    /// let digits = "000102030405060708090a0b0c0d0e0f";
-    /// let in_go = KeyPairs::from_legacy_spec(&format!("text={digits}"))?;
-    /// let cookie = Codecs::from_pairs(in_go)?.seal("sid", b"ape")?;
-    ///
-    /// let opens = |keys: &KeyPairs| Codecs::from_pairs(keys.clone()).is_ok_and(|codecs| codecs.open("sid", &cookie).is_ok());
-    /// let other = KeyPairs::other_readings(digits).into_iter().find(|other| opens(other.keys()));
-    /// assert_eq!(other.unwrap().to_string(), "key pair 1 with its hash key read as text (text=)");
-    /// # Ok::<(), silverback::codec::Error>(())
-    /// ```
-    #[must_use]
-    pub fn other_readings(spec: &str) -> Vec<OtherReading> {
-        let pairs = (1..).zip(pairs_of(spec));
-        pairs
-            .flat_map(|(number, pair)| OtherReading::all_of(number, pair))
-            .collect()
-    }
-
     /// Returns the number of pairs, which is at least one.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "never empty by construction")]
@@ -190,7 +163,7 @@ impl IntoIterator for KeyPairs {
 }
 
 /// Splits a SPEC into the texts of its pairs.
-fn pairs_of(spec: &str) -> Vec<&str> {
+pub(super) fn pairs_of(spec: &str) -> Vec<&str> {
     let is_pairs = |line: &&str| !line.is_empty() && !line.starts_with('#');
     let mut lines = spec
         .lines()

@@ -32,7 +32,7 @@
 //! | `secure_cookie.rs` | [`SecureCookie`]: the codec of one key pair |
 //! | `chain.rs` | [`Codecs`]: a chain of codecs, for key rotation |
 //! | `options.rs` | [`CodecOptions`]: ages, lengths, hash function, cipher, serializer |
-//! | `keys.rs`, `key_pairs.rs`, `readings.rs` | typed keys, and their text form |
+//! | `keys.rs`, `key_text.rs`, `key_pairs.rs`, `other_reading.rs` | typed keys, and their text form |
 //! | `serializer/` | [`Serializer`]: turns typed values into bytes |
 //! | `opened.rs`, `error.rs`, `time.rs` | the results of opening, and the time type |
 //! | `frame.rs`, `base64_engine.rs`, `mac.rs`, `hmac_sha256.rs`, `cipher.rs`, `randomness.rs` | the wire format, private |
@@ -50,14 +50,15 @@ mod error;
 mod frame;
 mod hmac_sha256;
 mod key_pairs;
+mod key_text;
 mod keys;
 #[cfg(feature = "legacy")]
 pub mod legacy;
 mod mac;
 mod opened;
 mod options;
+mod other_reading;
 mod randomness;
-mod readings;
 mod secure_cookie;
 mod serializer;
 #[cfg(test)]
@@ -77,7 +78,7 @@ pub use key_pairs::{KeyPairs, read_key_file};
 pub use keys::{BlockKey, HashKey, KeyPair, generate_random_key};
 pub use opened::Opened;
 pub use options::{Cipher, CodecOptions, HashFunction};
-pub use readings::OtherReading;
+pub use other_reading::OtherReading;
 pub use secure_cookie::SecureCookie;
 #[cfg(feature = "session")]
 pub(crate) use secure_cookie::check_name;
@@ -261,6 +262,36 @@ pub trait Codec: Send + Sync {
         Self: Sized,
     {
         Ok(self.decode_at(name, cookie, UnixTime::now())?.into_value())
+    }
+}
+
+impl Codec for SecureCookie {
+    fn seal_into(
+        &self,
+        name: &str,
+        payload: &[u8],
+        now: UnixTime,
+        out: &mut String,
+    ) -> Result<(), Error> {
+        self.seal_cookie(name, payload, now, out)
+    }
+
+    fn open_into(
+        &self,
+        name: &str,
+        cookie: &str,
+        now: UnixTime,
+        out: &mut Vec<u8>,
+    ) -> Result<Opened, Error> {
+        self.open_cookie(name, cookie, now, out)
+    }
+
+    fn serializer(&self) -> Serializer {
+        self.settings_serializer().clone()
+    }
+
+    fn secure_cookies(&self) -> Vec<&SecureCookie> {
+        vec![self]
     }
 }
 

@@ -8,9 +8,7 @@ use super::frame::{self, Frame, Layout, with_frame, with_scratch};
 use super::mac::Authenticator;
 use super::options::Ages;
 use super::randomness::IvSource;
-use super::{
-    Codec, CodecOptions, Error, HashFunction, HashKey, KeyPair, Opened, Serializer, UnixTime,
-};
+use super::{CodecOptions, Error, HashFunction, HashKey, KeyPair, Opened, Serializer, UnixTime};
 
 /// The bytes that browsers keep of a cookie's name and value together (RFC 6265, section 6.1).
 const BROWSER_LIMIT: usize = 4096;
@@ -95,6 +93,56 @@ impl SecureCookie {
     /// Returns whether the two share a hash key, and so accept each other's MACs.
     pub(super) fn shares_hash_key_with(&self, other: &SecureCookie) -> bool {
         self.0.hash_key.is_same_key_as(&other.0.hash_key)
+    }
+
+    /// Returns the serializer of the settings.
+    pub(super) fn settings_serializer(&self) -> &Serializer {
+        &self.0.serializer
+    }
+
+    /// Appends the cookie to `out`. Implements [`Codec::seal_into`](super::Codec::seal_into).
+    pub(super) fn seal_cookie(
+        &self,
+        name: &str,
+        payload: &[u8],
+        now: UnixTime,
+        out: &mut String,
+    ) -> Result<(), Error> {
+        if now > UnixTime::LAST_DATE {
+            return Err(Error::usage(
+                "the date is past the largest that Go's int64 holds",
+            ));
+        }
+        let mut digits = itoa::Buffer::new();
+        let date = digits.format(now.as_secs());
+        let iv = if self.0.encryptor.is_some() { IV } else { 0 };
+        let mac = self.0.authenticator.mac_length();
+        let sizes = payload.len().checked_add(iv).and_then(|raw| {
+            let layout = Layout::new(name.len(), date.len(), raw, mac)?;
+            Some((layout, layout.scratch()?))
+        });
+        let (layout, scratch) =
+            sizes.ok_or_else(|| Error::too_long_to_seal(usize::MAX, self.0.max_length))?;
+        self.check_sealing(name, &layout)?;
+        with_scratch(scratch, |scratch| {
+            out.push_str(self.write_cookie(name, date, payload, &layout, scratch)?);
+            Ok(())
+        })
+    }
+
+    /// Appends the payload to `out`. Implements [`Codec::open_into`](super::Codec::open_into).
+    pub(super) fn open_cookie(
+        &self,
+        name: &str,
+        cookie: &str,
+        now: UnixTime,
+        out: &mut Vec<u8>,
+    ) -> Result<Opened, Error> {
+        self.check_length(cookie)?;
+        with_frame(name, cookie, |frame| {
+            let frame = frame.ok_or_else(Error::not_valid)?;
+            self.open_frame(&frame, now, out)
+        })
     }
 
     /// Refuses a cookie longer than this codec opens.
@@ -227,59 +275,6 @@ impl SecureCookie {
     pub(super) fn with_fixed_iv(mut self, iv: [u8; IV]) -> Self {
         self.0.iv_source = IvSource::Fixed(iv);
         self
-    }
-}
-
-impl Codec for SecureCookie {
-    fn seal_into(
-        &self,
-        name: &str,
-        payload: &[u8],
-        now: UnixTime,
-        out: &mut String,
-    ) -> Result<(), Error> {
-        if now > UnixTime::LAST_DATE {
-            return Err(Error::usage(
-                "the date is past the largest that Go's int64 holds",
-            ));
-        }
-        let mut digits = itoa::Buffer::new();
-        let date = digits.format(now.as_secs());
-        let iv = if self.0.encryptor.is_some() { IV } else { 0 };
-        let mac = self.0.authenticator.mac_length();
-        let sizes = payload.len().checked_add(iv).and_then(|raw| {
-            let layout = Layout::new(name.len(), date.len(), raw, mac)?;
-            Some((layout, layout.scratch()?))
-        });
-        let (layout, scratch) =
-            sizes.ok_or_else(|| Error::too_long_to_seal(usize::MAX, self.0.max_length))?;
-        self.check_sealing(name, &layout)?;
-        with_scratch(scratch, |scratch| {
-            out.push_str(self.write_cookie(name, date, payload, &layout, scratch)?);
-            Ok(())
-        })
-    }
-
-    fn open_into(
-        &self,
-        name: &str,
-        cookie: &str,
-        now: UnixTime,
-        out: &mut Vec<u8>,
-    ) -> Result<Opened, Error> {
-        self.check_length(cookie)?;
-        with_frame(name, cookie, |frame| {
-            let frame = frame.ok_or_else(Error::not_valid)?;
-            self.open_frame(&frame, now, out)
-        })
-    }
-
-    fn serializer(&self) -> Serializer {
-        self.0.serializer.clone()
-    }
-
-    fn secure_cookies(&self) -> Vec<&SecureCookie> {
-        vec![self]
     }
 }
 

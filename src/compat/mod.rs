@@ -1,14 +1,21 @@
-//! The session stores of Go packages, under their own names and with their own defaults: for
-//! services that move from Go to Rust, or run next to a Go program.
+//! The session stores of Go packages, under their own names and with their own defaults, and a
+//! store for applications on the crate `tower-sessions`.
 //!
 //! - Share the sessions of alexedwards/scs: [`SessionManager`].
 //! - Share the sessions of pgstore: [`pgstore`] (feature `postgres`).
 //! - Share the sessions of dynamostore: [`dynamostore`] (feature `aws`).
+//! - Keep the sessions of an application on `tower-sessions` in one of our backends:
+//!   [`BackendStore`](tower_sessions::BackendStore) (features `tower-sessions` and
+//!   `tower-sessions-0-14`).
+//!
+//! # Stores of Go packages
+//!
+//! Use these stores if a service moves from Go to Rust, or runs next to a Go program.
 //!
 //! Each page has a table from the Go package's items to ours. For other Go stores, and for
 //! settings that the Go package does not have, use a
 //! [`ServerStore`](crate::session::ServerStore) with a [`Dialect`](crate::session::Dialect):
-//! this module adds only constructors.
+//! these stores add only constructors.
 //!
 //! Each constructor has the lifetimes and the cookie persistence of its Go package. When one
 //! route moves from Go to Rust, no user is logged out, and no cookie ends sooner. The cookies'
@@ -22,17 +29,22 @@
 //! | `pgstore.rs` | [`pgstore`]: rafaelespinoza/pgstore and antonlindstrom/pgstore |
 //! | `dynamostore.rs` | [`dynamostore`]: pratikju/dynamostore |
 //! | `sessions.rs` | the settings that `pgstore.rs` and `dynamostore.rs` share |
+//! | [`tower_sessions`] | [`BackendStore`](tower_sessions::BackendStore): applications on the crate `tower-sessions`, above any of our backends |
 
-#[cfg(feature = "aws")]
+#[cfg(all(feature = "aws", feature = "session"))]
 mod dynamostore;
-#[cfg(feature = "postgres")]
+#[cfg(all(feature = "postgres", feature = "session"))]
 mod pgstore;
+#[cfg(feature = "session")]
 mod scs;
-#[cfg(any(feature = "aws", feature = "postgres"))]
+#[cfg(all(any(feature = "aws", feature = "postgres"), feature = "session"))]
 mod sessions;
+#[cfg(any(feature = "tower-sessions", feature = "tower-sessions-0-14"))]
+pub mod tower_sessions;
 
-#[cfg(feature = "aws")]
+#[cfg(all(feature = "aws", feature = "session"))]
 pub use dynamostore::{DynamoStore, DynamoStoreConfig, dynamostore};
-#[cfg(feature = "postgres")]
+#[cfg(all(feature = "postgres", feature = "session"))]
 pub use pgstore::{PgStore, pgstore};
+#[cfg(feature = "session")]
 pub use scs::SessionManager;

@@ -20,8 +20,33 @@ const MAX_DEPTH: usize = 2_300;
 /// The length of the longest registered name, in bytes: Go's own limit.
 const MAX_NAME_LENGTH: u16 = 1024;
 
+impl Value {
+    /// Reads one value, with the definitions of its types.
+    ///
+    /// # Errors
+    /// Returns an error if Go would not have written the bytes.
+    pub fn from_slice(bytes: &[u8]) -> Result<Self, Error> {
+        decode(bytes)
+    }
+
+    /// Checks that Go can read the value.
+    ///
+    /// A value from [`from_slice`](Value::from_slice) is always correct. One that contains an
+    /// [`Interface::of`] may be wrong.
+    ///
+    /// # Errors
+    /// Returns the first fault: a registered name that does not match the value's type, a map
+    /// key that Go cannot hash, or an interface at the top level.
+    pub fn check(&self) -> Result<(), Error> {
+        if matches!(self, Value::Interface(_)) {
+            return Err(Error::new("an interface is at the top level"));
+        }
+        check(self)
+    }
+}
+
 /// Reads the definitions and the single value in `bytes`.
-pub(super) fn decode(bytes: &[u8]) -> Result<Value, Error> {
+fn decode(bytes: &[u8]) -> Result<Value, Error> {
     if u32::try_from(bytes.len()).is_err() {
         return Err(Error::new("the input is over 4 GiB"));
     }

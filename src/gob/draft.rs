@@ -14,6 +14,54 @@ use super::{Error, Interface, Value};
 #[cfg(feature = "session")]
 const MAX_PLAIN_DEPTH: usize = 100;
 
+/// Converts any `Serialize` to an interface, with the name under which Go registers the
+/// corresponding type.
+///
+/// Use it for a new value. To replace an existing value, use [`to_interface_like`].
+///
+/// # Errors
+/// Returns the errors of [`to_value`](super::to_value), except that `None` and unit become the nil interface.
+///
+/// ```
+/// let interface = silverback::gob::to_interface(&["ape", "gorilla"].as_slice())?;
+/// assert_eq!(*interface.name(), *"[]string");
+/// # Ok::<(), silverback::gob::Error>(())
+/// ```
+pub fn to_interface<T: Serialize + ?Sized>(value: &T) -> Result<Interface, Error> {
+    Draft::of(value)?.interface(Audience::Any)
+}
+
+/// Converts any `Serialize` to a value with the Go type and registered name of `existing`.
+///
+/// Returns `None` if the value does not fit that type. These values fit:
+///
+/// - an integer within the width that the name gives, and a `float32` without loss;
+/// - a struct or map with the fields of the Go struct, and a list or map, if the values inside
+///   fit;
+/// - text of RFC 3339 for a `time.Time`, and the text or bytes of a UUID.
+///
+/// gob does not contain the width of a program's own type (`type Level int8`). Any integer fits
+/// it here, and the Go program refuses one that is too large.
+///
+/// # Errors
+/// Returns the errors of [`to_value`](super::to_value).
+///
+/// ```
+/// use silverback::gob::{Interface, Value, to_interface_like};
+///
+/// let existing = Interface::of("time.Duration", Value::Int(7));
+/// let hour = to_interface_like(&existing, &3_600_000_000_000_u64)?.expect("it fits");
+/// assert_eq!(*hour.name(), *"time.Duration");
+/// assert!(to_interface_like(&existing, "an hour")?.is_none());
+/// # Ok::<(), silverback::gob::Error>(())
+/// ```
+pub fn to_interface_like<T: Serialize + ?Sized>(
+    existing: &Interface,
+    value: &T,
+) -> Result<Option<Interface>, Error> {
+    Draft::of(value)?.fitted(existing, Audience::Any, false)
+}
+
 /// A serialized serde value without a Go type. It can be written several times.
 pub(crate) struct Draft(Tree);
 

@@ -13,8 +13,19 @@ use super::{Type, Value};
 /// The first id that Go assigns to a type of a program.
 const FIRST_ID: i64 = 64;
 
+impl Value {
+    /// Writes the value as Go's `Encoder` does, with the definitions of its types first.
+    ///
+    /// If [`check`](Value::check) refuses the value, neither Go nor this crate can read the
+    /// bytes.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<u8> {
+        encode(self)
+    }
+}
+
 /// Writes `value` as Go's `Encoder` does, with definitions first.
-pub(super) fn encode(value: &Value) -> Vec<u8> {
+fn encode(value: &Value) -> Vec<u8> {
     let mut ids = Ids::default();
     ids.collect(value);
     let mut out = Vec::new();

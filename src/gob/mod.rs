@@ -74,7 +74,7 @@
 //! | `registered.rs` | the registered names of Go's types, and the types that a program knows |
 //! | `ser.rs`, `tree.rs`, `schema.rs`, `de.rs`, `zero.rs` | serde types: [`to_vec`], [`from_slice`] |
 //! | `newtypes.rs` | Go types that serde lacks: [`Int`], [`as_time`], [`as_uuid`] |
-//! | `draft.rs`, `fit.rs` | a serde value that replaces a Go value: [`to_interface_like`] |
+//! | `draft.rs`, `fit.rs` | serde values in interfaces: [`to_interface`], and [`to_interface_like`] for one that replaces a Go value |
 //! | `flat.rs`, `keyed.rs` | a session's map as bytes, and with an index, private (feature `session`) |
 //! | `string.rs` | a string at the top level, as gorilla's server stores seal an ID |
 
@@ -110,6 +110,7 @@ mod zero;
 pub use de::from_value;
 #[cfg(feature = "session")]
 pub(crate) use draft::Draft;
+pub use draft::{to_interface, to_interface_like};
 pub use error::Error;
 #[cfg(feature = "session")]
 pub(crate) use flat::FlatMap;
@@ -121,17 +122,13 @@ pub use registered::is_registered_by_go;
 #[cfg(feature = "session")]
 pub(crate) use registered::{Audience, KnownTypes};
 pub use self_encoded::SelfEncoded;
-pub use ser::{to_interface, to_interface_like, to_value};
+pub use ser::to_value;
 pub use string::{string_from_slice, string_to_vec};
 pub use time::Time;
 pub use types::{Defined, SelfEncoder, Shape, Type};
+#[cfg(all(test, feature = "session"))]
+pub(crate) use value::KEYS_COMPARED;
 pub use value::{Composite, Interface, Value};
-
-#[cfg(test)]
-thread_local! {
-    /// Counts the keys that linear searches have compared.
-    pub(crate) static KEYS_COMPARED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
-}
 
 /// Writes any `Serialize` as the gob that Go sends for the corresponding type.
 ///

@@ -6,12 +6,10 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant,
 };
 
-use super::draft::Draft;
 use super::newtypes::newtype;
-use super::registered::Audience;
 use super::schema::Writer;
 use super::tree::Tree;
-use super::{Error, GoString, Interface, Value};
+use super::{Error, GoString, Value};
 
 /// The deepest nesting of a serde value.
 pub(super) const MAX_DEPTH: usize = 128;
@@ -25,54 +23,6 @@ pub(super) const MAX_DEPTH: usize = 128;
 /// than 64 bits, or is nested more than 128 deep.
 pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, Error> {
     Writer::default().write(&tree_of(value, MAX_DEPTH)?)
-}
-
-/// Converts any `Serialize` to an interface, with the name under which Go registers the
-/// corresponding type.
-///
-/// Use it for a new value. To replace an existing value, use [`to_interface_like`].
-///
-/// # Errors
-/// Returns the errors of [`to_value`], except that `None` and unit become the nil interface.
-///
-/// ```
-/// let interface = silverback::gob::to_interface(&["ape", "gorilla"].as_slice())?;
-/// assert_eq!(*interface.name(), *"[]string");
-/// # Ok::<(), silverback::gob::Error>(())
-/// ```
-pub fn to_interface<T: Serialize + ?Sized>(value: &T) -> Result<Interface, Error> {
-    Draft::of(value)?.interface(Audience::Any)
-}
-
-/// Converts any `Serialize` to a value with the Go type and registered name of `existing`.
-///
-/// Returns `None` if the value does not fit that type. These values fit:
-///
-/// - an integer within the width that the name gives, and a `float32` without loss;
-/// - a struct or map with the fields of the Go struct, and a list or map, if the values inside
-///   fit;
-/// - text of RFC 3339 for a `time.Time`, and the text or bytes of a UUID.
-///
-/// gob does not contain the width of a program's own type (`type Level int8`). Any integer fits
-/// it here, and the Go program refuses one that is too large.
-///
-/// # Errors
-/// Returns the errors of [`to_value`].
-///
-/// ```
-/// use silverback::gob::{Interface, Value, to_interface_like};
-///
-/// let existing = Interface::of("time.Duration", Value::Int(7));
-/// let hour = to_interface_like(&existing, &3_600_000_000_000_u64)?.expect("it fits");
-/// assert_eq!(*hour.name(), *"time.Duration");
-/// assert!(to_interface_like(&existing, "an hour")?.is_none());
-/// # Ok::<(), silverback::gob::Error>(())
-/// ```
-pub fn to_interface_like<T: Serialize + ?Sized>(
-    existing: &Interface,
-    value: &T,
-) -> Result<Option<Interface>, Error> {
-    Draft::of(value)?.fitted(existing, Audience::Any, false)
 }
 
 /// Serializes a value as a tree that is at most `depth` deep.

@@ -6,6 +6,12 @@ use std::sync::Arc;
 use super::types::{Defined, Reference, Shape};
 use super::{Error, GoString, Type};
 
+#[cfg(test)]
+thread_local! {
+    /// Counts the keys that linear searches have compared.
+    pub(crate) static KEYS_COMPARED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
 /// Any gob value, as it is on the wire.
 ///
 /// Values of Go types that this program does not know are kept and written back unchanged. A
@@ -109,6 +115,15 @@ impl Interface {
     #[must_use]
     pub fn value(&self) -> Option<&Value> {
         self.held.0.as_deref()
+    }
+
+    /// Returns the string that the interface holds, if its type is `string`. Another registered
+    /// name is another type, and so another key of a map.
+    pub(crate) fn as_string(&self) -> Option<&GoString> {
+        match self.value() {
+            Some(Value::String(string)) if self.name == *"string" => Some(string),
+            _ => None,
+        }
     }
 
     /// Returns the names of all types that a Go program must have registered to read this
@@ -398,54 +413,36 @@ impl Value {
         matches!(self, Value::Composite(composite) if composite.is_map())
     }
 
+    /// Returns the string that this value is, or that it holds if it is an interface. Returns
+    /// `None` for all other values, and for strings of a type with a name of its own.
+    ///
+    /// ```
+    /// use silverback::gob::{Interface, Value};
+    ///
+    /// assert!(Value::String("ape".into()).as_string().is_some_and(|text| *text == *"ape"));
+    /// assert!(Value::Interface("ape".into()).as_string().is_some_and(|text| *text == *"ape"));
+    /// let named = Interface::of("main.UserID", Value::String("ape".into()));
+    /// assert!(Value::Interface(named).as_string().is_none());
+    /// ```
+    #[must_use]
+    pub fn as_string(&self) -> Option<&GoString> {
+        match self {
+            Value::String(string) => Some(string),
+            Value::Interface(interface) => interface.as_string(),
+            _ => None,
+        }
+    }
+
     /// Returns whether this is the string `text`, or an interface that holds it.
     pub(super) fn is_string(&self, text: &[u8]) -> bool {
         #[cfg(test)]
-        super::KEYS_COMPARED.set(super::KEYS_COMPARED.get() + 1);
-        match self {
-            Value::String(string) => string.as_bytes() == text,
-            // Another registered name is another type, and so another key.
-            Value::Interface(interface) if *interface.name() == *"string" => {
-                matches!(interface.value(), Some(Value::String(string)) if string.as_bytes() == text)
-            }
-            _ => false,
-        }
+        KEYS_COMPARED.set(KEYS_COMPARED.get() + 1);
+        self.as_string()
+            .is_some_and(|string| string.as_bytes() == text)
     }
 
     pub(super) fn is_struct(&self) -> bool {
         matches!(self, Value::Composite(composite) if composite.is_struct())
-    }
-
-    /// Reads one value, with the definitions of its types.
-    ///
-    /// # Errors
-    /// Returns an error if Go would not have written the bytes.
-    pub fn from_slice(bytes: &[u8]) -> Result<Self, Error> {
-        super::decode::decode(bytes)
-    }
-
-    /// Checks that Go can read the value.
-    ///
-    /// A value from [`from_slice`](Value::from_slice) is always correct. One that contains an
-    /// [`Interface::of`] may be wrong.
-    ///
-    /// # Errors
-    /// Returns the first fault: a registered name that does not match the value's type, a map
-    /// key that Go cannot hash, or an interface at the top level.
-    pub fn check(&self) -> Result<(), Error> {
-        if matches!(self, Value::Interface(_)) {
-            return Err(Error::new("an interface is at the top level"));
-        }
-        super::decode::check(self)
-    }
-
-    /// Writes the value as Go's `Encoder` does, with the definitions of its types first.
-    ///
-    /// If [`check`](Value::check) refuses the value, neither Go nor this crate can read the
-    /// bytes.
-    #[must_use]
-    pub fn to_vec(&self) -> Vec<u8> {
-        super::encode::encode(self)
     }
 
     /// Returns the names of all types that a Go program must have registered to read this

@@ -13,7 +13,8 @@ use super::data_model::DataModel;
 use super::login::{Begun, Login};
 use super::metadata::Metadata;
 use super::room::longest_payload;
-use super::store::{Backing, Clock, Kept, Loaded, Record, Save, Saved, Setup};
+use super::setup::{Clock, Setup};
+use super::store::{Backing, Kept, Loaded, Record, Save, Saved};
 use super::{CookieOptions, Epoch, Epochs, Error, Lifetime, Refusal, Values};
 
 /// Keeps each session in its cookie, sealed by a codec. The cookies are those of gorilla's

@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use super::cookie_options::{CookieOptions, InsecureHttp, SameSite, Scope};
-use super::foreign_cookies::Place;
 use super::{Error, Refusal};
 
 /// Checked options, with the constant parts of each Set-Cookie already written.
@@ -17,6 +16,14 @@ pub(super) struct CookieWriter {
     /// The removals, one for each of the scopes.
     removals: Vec<String>,
     scopes: Vec<Scope>,
+}
+
+/// A place in a browser that can hold a cookie of the session's name.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'r> {
+    pub(super) path: &'r str,
+    pub(super) domain: Option<&'r str>,
+    pub(super) is_partitioned: bool,
 }
 
 impl CookieWriter {

@@ -1,13 +1,12 @@
 //! [`DataModel`]: how serde values become a session's gob, depending on the programs that read it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::codec::Serializer;
 use crate::gob::{Audience, Draft, Error, Interface, KnownTypes};
-
-use super::Values;
 
 /// The types that gorilla/sessions registers, in addition to those of `encoding/gob`:
 /// `sessions.go`.
@@ -53,13 +52,12 @@ impl DataModel {
         DataModel::Go(Arc::new(types))
     }
 
-    /// Extends the model for a session that already holds `values`. The Go program wrote these
-    /// values or could read them, so it knows their types.
-    pub(super) fn knowing_types_of(&self, values: &Values) -> Self {
+    /// Extends the model for a session that already holds values of these types. The Go program
+    /// wrote the values or could read them, so it knows the types.
+    pub(super) fn knowing_types(&self, there: BTreeSet<String>) -> Self {
         let DataModel::Go(known) = self else {
             return self.clone();
         };
-        let there = values.registered_names();
         let new: Vec<String> = there.into_iter().filter(|name| !known.has(name)).collect();
         if new.is_empty() {
             return self.clone();

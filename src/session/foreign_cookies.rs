@@ -6,7 +6,7 @@
 //! ([`RequestUrl`]). It does not remove it from the application's own scopes, because one of them
 //! may hold the good cookie. [`CookieWriter`] writes the text of a removal.
 
-use super::cookie_writer::CookieWriter;
+use super::cookie_writer::{CookieWriter, Place};
 use super::request_url::RequestUrl;
 
 /// The maximum number of bytes that removals take in a response's head. Proxies limit the whole
@@ -22,14 +22,6 @@ pub(super) struct ForeignCookies<'r> {
     /// random start lets a few responses reach all of them.
     first: usize,
     bytes_left: usize,
-}
-
-/// A place in a browser that can hold a cookie of the session's name.
-#[derive(Clone, Copy)]
-pub(super) struct Place<'r> {
-    pub(super) path: &'r str,
-    pub(super) domain: Option<&'r str>,
-    pub(super) is_partitioned: bool,
 }
 
 /// The relation of a place to the places of the application's own cookie.

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::codec::generate_random_key;
@@ -29,6 +32,12 @@ impl Id {
 
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Returns the hash of the ID as text, which opens no session. In most dialects it is the key
+    /// of the row. The text is a token, so that a codec can seal a row under it as the name.
+    pub(super) fn row_name(&self) -> String {
+        URL_SAFE_NO_PAD.encode(Sha256::digest(self.as_bytes()))
     }
 }
 

@@ -57,7 +57,8 @@
 //! | `cookie_options.rs`, `cookie_writer.rs`, `cookie_header.rs` | [`CookieOptions`]: writing and reading the cookie |
 //! | `opened_cookies.rs`, `request_url.rs`, `foreign_cookies.rs` | choosing one of several cookies, and removing cookies that another host planted |
 //! | `cookie_life.rs` | the time for which a client keeps the cookie |
-//! | `store.rs`, `cookie_store.rs`, `epochs.rs`, `backend_epochs.rs` | [`Store`], [`CookieStore`], and the revocation of sessions in cookies: [`Epochs`] |
+//! | `store.rs`, `setup.rs`, `stores.rs` | [`Store`], its settings, and [`Stores`]: all stores of an application |
+//! | `cookie_store.rs`, `epochs.rs`, `backend_epochs.rs` | [`CookieStore`], and the revocation of sessions in cookies: [`Epochs`] |
 //! | `server_store/`, `server_options.rs` | [`ServerStore`]: sessions in a server |
 //! | `stored_session.rs`, `live_session.rs` | sessions outside of a request: [`StoredSession`], a snapshot, and [`LiveSession`], which can be read and changed |
 //! | `protocol/`, `rows.rs`, `recent_moves.rs` | the calls to a backend that save, move or end a session, and the resolution of conflicts |
@@ -105,9 +106,11 @@ mod server_store;
 mod session;
 mod session_id;
 mod sessions;
+mod setup;
 mod state;
 mod store;
 mod stored_session;
+mod stores;
 pub mod testing;
 mod values;
 
@@ -130,6 +133,7 @@ pub use server_store::ServerStore;
 pub use session::Session;
 pub use session_id::SessionId;
 pub use sessions::Sessions;
-pub use store::{Store, Stores};
+pub use store::Store;
 pub use stored_session::StoredSession;
+pub use stores::Stores;
 pub use values::Values;

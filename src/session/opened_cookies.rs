@@ -3,8 +3,9 @@
 use crate::backend::Key;
 
 use super::Refusal;
+use super::setup::Setup;
 use super::state::{Came, State};
-use super::store::{Loaded, Moved, Record, Setup};
+use super::store::{Loaded, Moved, Record};
 
 /// The cookies of one name that were opened so far. At most one session comes from them.
 #[derive(Default)]

@@ -21,7 +21,7 @@ use super::protocol::{
     Work, WriteId,
 };
 use super::recent_moves::RecentMoves;
-use super::store::Clock;
+use super::setup::Clock;
 use super::{Error, Lifetime, Refusal};
 
 /// The greatest difference between the clocks of machines that share a backend.

@@ -11,8 +11,6 @@ use serde::ser::{Error as _, Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use crate::gob::{Composite, GoString, Interface, Time, Value};
 
-use super::values::text_of;
-
 /// The deepest nesting of values that is written. For reading, the format must have its own limit,
 /// as JSON's reader does.
 const DEEPEST: usize = 128;
@@ -89,7 +87,7 @@ fn write_composite<S: Serializer>(
     let length = composite.entries().count() + composite.fields().count();
     let mut map = serializer.serialize_map(Some(length))?;
     for (key, value) in composite.entries() {
-        let Some(key) = text_of(key) else {
+        let Some(key) = key.as_string().and_then(GoString::to_str) else {
             return Err(S::Error::custom("a key that is no string is gob only"));
         };
         map.serialize_entry(key, &Part(value, deeper))?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::codec::UnixTime;
 
-use super::store::Clock;
+use super::setup::Clock;
 use super::{CookieOptions, Lifetime};
 
 /// The options of a [`ServerStore`](super::ServerStore). Each has a default. The options of the

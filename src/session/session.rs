@@ -13,8 +13,9 @@ use crate::gob::Interface;
 use super::content::{Change, Content};
 use super::data_model::DataModel;
 use super::flashes::{FLASHES, read_flashes};
+use super::setup::Setup;
 use super::state::{Before, State};
-use super::store::{Setup, Store};
+use super::store::Store;
 use super::values::{TypedDraft, read};
 use super::{Error, Refusal, SessionId, Values};
 

@@ -10,8 +10,8 @@ use super::foreign_cookies::ForeignCookies;
 use super::opened_cookies::OpenedCookies;
 use super::request_url::RequestUrl;
 use super::state::{Came, State};
-use super::store::{Store, Stores};
 use super::{Error, Refusal, ResponseFields, Session};
+use super::{Store, Stores};
 
 /// The sessions of one request. A session is loaded when it is first asked for, and all callers get
 /// the same one. A session that is not asked for costs nothing.

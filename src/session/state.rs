@@ -1,5 +1,5 @@
 //! The state of a session within one request: its content, the changes to it, and the cookie to be
-//! sent. `state/work.rs` decides what to save in the end. This module has no locks, no I/O and no
+//! sent. `state/work.rs` decides what to save in the end, and notes what was saved. This module has no locks, no I/O and no
 //! clock.
 
 mod work;
@@ -13,7 +13,8 @@ use super::content::{Change, Content, Log};
 use super::cookie_life::CookieLife;
 use super::login::Login;
 use super::metadata::Metadata;
-use super::store::{Fate, Kept, Moved, Record, Saved, Setup};
+use super::setup::Setup;
+use super::store::{Fate, Kept, Moved, Record};
 use super::{Error, Lifetime, Refusal, Values};
 
 pub(super) use work::{Saving, Task, Work};
@@ -496,58 +497,6 @@ impl State {
     pub(super) fn in_doubt(&mut self) {
         self.phase = Phase::InDoubt;
         self.outgoing = Outgoing::Nothing;
-    }
-
-    /// Notes that the session was saved, unless this handle is another session by now.
-    ///
-    /// The saved changes are still in `saving`, and are dropped with it and not here. Dropping them
-    /// runs code of the application, which may look at the session.
-    pub(super) fn settle(&mut self, saving: &Saving, saved: Saved, cookie: Option<String>) {
-        let is_latest = saving.version == self.version;
-        if let Some(log) = &mut self.log {
-            log.forget_to(saving.log_end);
-        }
-        if saving.incarnation != self.incarnation {
-            // The present session replaces the one that was saved.
-            self.kept = match (saved.kept, saved.merged) {
-                (Some(kept), Some(_)) => Some(Arc::new(kept.outdated())),
-                (kept, _) => kept,
-            };
-            return;
-        }
-        self.saved = saving.version;
-        self.sealed_at = Some(saving.save.sealed_at);
-        self.content.metadata.seen = saving.save.content.metadata.seen;
-        if let Some(cookie) = cookie {
-            let content = saved.merged.as_ref().unwrap_or(&saving.save.content);
-            self.cookie_end = self.cookie_life.end(&content.metadata);
-            self.outgoing = Outgoing::Cookie(cookie);
-        }
-        self.kept = match (saved.kept, &saved.merged) {
-            // The changes of other requests are not in the values here. The next save must read the
-            // row again.
-            (Some(kept), Some(_)) if !is_latest => Some(Arc::new(kept.outdated())),
-            (kept, _) => kept,
-        };
-        self.fate = match self.fated <= saving.version {
-            true => Fate::Stays,
-            // For the same session, only a renewal can have been decided since.
-            false => Fate::Renewed,
-        };
-        if self.is_renewed_elsewhere() {
-            // A cookie from an earlier save has the old ID.
-            self.outgoing = Outgoing::Nothing;
-        }
-        if is_latest && let Some(merged) = saved.merged {
-            self.content = merged;
-        }
-        if let Some(login) = &mut self.content.metadata.login {
-            login.begun = saved.begun;
-            if saving.save.revokes_others {
-                self.revokes.retain(|of| *of != login.owner);
-            }
-        }
-        self.lasts_longer &= !is_latest;
     }
 
     /// Returns whether this session or others of its owner were to end and have not ended.

@@ -1,6 +1,5 @@
-//! [`Store`]: keeps sessions between requests. [`Stores`]: all stores of an application.
+//! [`Store`]: keeps sessions between requests.
 
-use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,19 +7,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{Expiry, Key, Revision};
-use crate::codec::{self, Codec, UnixTime};
+use crate::codec::{self, UnixTime};
 
 use super::content::{Content, Log};
-use super::cookie_life::CookieLife;
-use super::cookie_writer::CookieWriter;
-use super::data_model::DataModel;
 use super::id::Id;
 use super::login::{Begun, Login};
 use super::protocol::Seen;
-use super::{CookieOptions, CookieStore, Error, Lifetime, Refusal, ServerStore, SessionId};
+use super::setup::Setup;
+use super::{Error, Refusal, SessionId};
 
-/// Keeps sessions between requests: in the cookie ([`CookieStore`]), or in a server behind it
-/// ([`ServerStore`]).
+/// Keeps sessions between requests: in the cookie ([`CookieStore`](super::CookieStore)), or in a server behind it
+/// ([`ServerStore`](super::ServerStore)).
 ///
 /// Only this crate implements the trait. You can supply the codec, the
 /// [`Backend`](crate::backend::Backend) and the [`Epochs`](super::Epochs).
@@ -78,76 +75,6 @@ pub(super) trait Backing: Send + Sync + 'static {
     /// save may be abandoned.
     fn saves(&self) -> Option<&TaskTracker> {
         None
-    }
-}
-
-/// The settings that all stores have.
-#[derive(Clone)]
-pub(super) struct Setup {
-    pub(super) cookie: CookieWriter,
-    pub(super) lifetime: Lifetime,
-    pub(super) clock: Clock,
-    pub(super) model: DataModel,
-    /// True if changes may have to be replayed after another request has saved the session.
-    pub(super) replays: bool,
-    /// True if a response fails when its changes could not be saved because the session ended
-    /// during the request.
-    pub(super) fails_when_gone: bool,
-    pub(super) cookie_life: CookieLife,
-}
-
-/// The source of the current time.
-pub(super) type Clock = Arc<dyn Fn() -> UnixTime + Send + Sync>;
-
-impl Setup {
-    pub(super) fn new(
-        cookie: CookieOptions,
-        lifetime: Lifetime,
-        model: DataModel,
-    ) -> Result<Self, Error> {
-        lifetime.check()?;
-        Ok(Setup {
-            cookie_life: CookieLife::new(lifetime.clone(), cookie.is_persistent(false)),
-            cookie: CookieWriter::new(cookie)?,
-            lifetime,
-            clock: Arc::new(UnixTime::now),
-            model,
-            replays: false,
-            fails_when_gone: false,
-        })
-    }
-
-    /// Returns the settings of a store whose sessions are in rows. `is_shared` is true if Go
-    /// programs use the same rows: cookies are then persistent by default, and end with the row.
-    pub(super) fn of_rows(
-        cookie: CookieOptions,
-        lifetime: Lifetime,
-        model: DataModel,
-        is_shared: bool,
-    ) -> Result<Self, Error> {
-        let persists = cookie.is_persistent(is_shared);
-        let mut setup = Setup::new(cookie, lifetime, model)?;
-        setup.cookie_life.persists = persists;
-        setup.cookie_life.ends_with_row = is_shared;
-        Ok(setup)
-    }
-
-    pub(super) fn now(&self) -> UnixTime {
-        (self.clock)()
-    }
-
-    /// Refuses a codec if its cookies expire before the sessions do, or are not valid at once.
-    pub(super) fn check_codec(&mut self, codec: &dyn Codec) -> Result<(), Error> {
-        for secure_cookie in codec.secure_cookies() {
-            self.lifetime.check_max_age(secure_cookie.max_age())?;
-            self.cookie_life.codec_expires |= !secure_cookie.max_age().is_zero();
-            if !secure_cookie.min_age().is_zero() {
-                return Err(Error::usage(
-                    "the codec's min_age refuses each new session until it has passed",
-                ));
-            }
-        }
-        Ok(())
     }
 }
 
@@ -274,83 +201,4 @@ pub(super) struct Saved {
     pub(super) kept: Option<Arc<Kept>>,
     /// The saved content, if it includes changes of other requests.
     pub(super) merged: Option<Content>,
-}
-
-/// The stores of an application, each with a cookie of its own. A request for a session without a
-/// name gets that of the first store.
-///
-/// ```
-/// use silverback::codec::{Codecs, KeyPairs};
-/// use silverback::session::{CookieOptions, CookieStore, Lifetime, Stores};
-///
-/// let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
-/// let users = CookieStore::new(codecs.clone())?;
-/// let carts = CookieOptions::new().name("__Host-cart")?;
-/// let carts = CookieStore::with_options(codecs, carts, Lifetime::nist_aal1())?;
-/// let stores = Stores::from(users).and(carts)?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone)]
-pub struct Stores(Arc<Vec<Arc<dyn Store>>>);
-
-impl Stores {
-    /// Adds one or more stores.
-    ///
-    /// # Errors
-    /// Returns a usage error if a store with that cookie name exists already.
-    pub fn and(mut self, more: impl Into<Stores>) -> Result<Self, Error> {
-        for store in more.into().0.iter() {
-            if self.find(store.name()).is_some() {
-                return Err(Error::usage(format!(
-                    "two stores have the cookie name {}",
-                    store.name()
-                )));
-            }
-            Arc::make_mut(&mut self.0).push(store.clone());
-        }
-        Ok(self)
-    }
-
-    /// Returns the index and the store of that cookie name.
-    pub(super) fn find(&self, name: &str) -> Option<(usize, &Arc<dyn Store>)> {
-        let mut stores = self.0.iter().enumerate();
-        stores.find(|(_, store)| store.name() == name)
-    }
-
-    /// Returns only the stores with the wanted names.
-    pub(super) fn only(&self, is_wanted: impl Fn(&str) -> bool) -> Self {
-        let stores = self.0.iter().filter(|store| is_wanted(store.name()));
-        Stores(Arc::new(stores.cloned().collect()))
-    }
-
-    /// Returns the name of the session that is asked for without a name.
-    pub(super) fn first_name(&self) -> Option<&str> {
-        self.0.first().map(|store| store.name())
-    }
-}
-
-impl From<Arc<dyn Store>> for Stores {
-    fn from(store: Arc<dyn Store>) -> Self {
-        Stores(Arc::new(vec![store]))
-    }
-}
-
-impl From<CookieStore> for Stores {
-    fn from(store: CookieStore) -> Self {
-        Stores::from(Arc::new(store) as Arc<dyn Store>)
-    }
-}
-
-impl From<ServerStore> for Stores {
-    fn from(store: ServerStore) -> Self {
-        Stores::from(Arc::new(store) as Arc<dyn Store>)
-    }
-}
-
-impl fmt::Debug for Stores {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.0.iter().map(|store| store.name()))
-            .finish()
-    }
 }

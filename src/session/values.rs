@@ -244,7 +244,7 @@ impl Values {
             Form::Keyed(map) => (None, Some(map.entries())),
         };
         let others = keyed.into_iter().flatten();
-        let others = others.filter_map(|(key, _)| text_of(key));
+        let others = others.filter_map(|(key, _)| key.as_string()?.to_str());
         flat.into_iter().flatten().chain(others)
     }
 
@@ -346,7 +346,7 @@ impl Values {
     fn text(&self, key: &str) -> Option<&str> {
         match &self.form {
             Form::Flat(map) => map.text(key),
-            Form::Keyed(map) => string_in(map.get(key)?)?.to_str(),
+            Form::Keyed(map) => map.get(key)?.as_string()?.to_str(),
         }
     }
 
@@ -370,7 +370,7 @@ impl Values {
         self.model = match &self.form {
             // They have basic types, which every Go program knows.
             Form::Flat(_) => model.clone(),
-            Form::Keyed(_) => model.knowing_types_of(&self),
+            Form::Keyed(_) => model.knowing_types(self.registered_names()),
         };
         self
     }
@@ -429,7 +429,7 @@ impl Values {
         let no_string = || Error::usage("a session with keys that are no strings is none of scs's");
         let mut entries = Vec::new();
         for (key, value) in self.to_gob().entries() {
-            let (Some(key), Value::Interface(value)) = (string_of(key), value) else {
+            let (Some(key), Value::Interface(value)) = (key.as_string(), value) else {
                 return Err(no_string());
             };
             entries.push((key.clone(), value.clone()));
@@ -471,28 +471,6 @@ impl Values {
             && again.get::<f64>("half")? == Some(half)
             && metadata.as_deref() == Some("probe");
         is_same.then_some(()).ok_or_else(no_session)
-    }
-}
-
-/// Returns the text of a string, or of an interface that holds one.
-pub(super) fn text_of(value: &Value) -> Option<&str> {
-    string_of(value)?.to_str()
-}
-
-/// Returns a Go string, which may be any bytes.
-fn string_of(value: &Value) -> Option<&GoString> {
-    match value {
-        Value::String(string) => Some(string),
-        Value::Interface(interface) => string_in(interface),
-        _ => None,
-    }
-}
-
-/// Returns the string that an interface holds.
-fn string_in(interface: &Interface) -> Option<&GoString> {
-    match interface.value() {
-        Some(Value::String(string)) if *interface.name() == *"string" => Some(string),
-        _ => None,
     }
 }
 

@@ -1,5 +1,4 @@
-//! Sessions in web frameworks: a layer for tower and axum, a middleware for actix-web, and a
-//! store for applications on the crate `tower-sessions`.
+//! Sessions in web frameworks: a layer for tower and axum, and a middleware for actix-web.
 //!
 //! - Add sessions to an application: [`SessionLayer`](tower::SessionLayer) for axum and any
 //!   other tower service, [`SessionMiddleware`](actix::SessionMiddleware) for actix-web.
@@ -9,8 +8,6 @@
 //! - Let caches keep a response: [`Public`].
 //! - Use a session after the response, in a WebSocket or a job:
 //!   [`Session::live`](crate::session::Session::live).
-//! - Keep the sessions of an application on `tower-sessions` in one of our backends:
-//!   [`BackendStore`](tower_sessions::BackendStore).
 //!
 //! # Log in and log out
 //!
@@ -170,7 +167,6 @@
 //! | `axum.rs` | axum: the extractors `Session` and `Sessions`, on top of the layer | `axum` |
 //! | [`actix`] | actix-web: [`SessionMiddleware`](actix::SessionMiddleware) and the same extractors | `actix` |
 //! | `fields.rs` | header fields, shared by all frameworks | |
-//! | [`tower_sessions`] | applications on the crate `tower-sessions`: [`BackendStore`](tower_sessions::BackendStore) | `tower-sessions`, `tower-sessions-0-14` |
 //!
 //! This module only moves header fields between a framework and
 //! [`Sessions`](crate::session::Sessions). [`session`](crate::session) decides which cookies
@@ -205,12 +201,10 @@
 /// ```
 ///
 /// In actix-web: `response.extensions_mut().insert(Public)`, on an `HttpResponse`.
-#[cfg(any(feature = "tower", feature = "actix"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Public;
 
 /// A mark for a response that was made from a session error.
-#[cfg(any(feature = "tower", feature = "actix"))]
 #[derive(Clone)]
 struct Failed {
     error: crate::session::Error,
@@ -235,9 +229,6 @@ const TEXT: &str = "text/plain; charset=utf-8";
 pub mod actix;
 #[cfg(feature = "axum")]
 mod axum;
-#[cfg(any(feature = "tower", feature = "actix"))]
 mod fields;
 #[cfg(feature = "tower")]
 pub mod tower;
-#[cfg(any(feature = "tower-sessions", feature = "tower-sessions-0-14"))]
-pub mod tower_sessions;

@@ -10,7 +10,7 @@ use axum::routing::get;
 use axum_login::tower_sessions::SessionManagerLayer;
 use axum_login::{AuthManagerLayerBuilder, AuthUser, AuthnBackend, login_required};
 use silverback::backend::Memory;
-use silverback::web::tower_sessions::BackendStore;
+use silverback::compat::tower_sessions::BackendStore;
 
 use super::client::Browser;
 use super::site::RUNTIME;

@@ -13,8 +13,8 @@ use silverback::backend::{
     Backend, Created, Error, Expiry, Files, GorillaFiles, Key, Memory, Outcome, Record, Revision,
     Stored,
 };
+use silverback::compat::tower_sessions::BackendStore;
 use silverback::session::async_trait;
-use silverback::web::tower_sessions::BackendStore;
 use time::{Duration, OffsetDateTime};
 use tower_sessions::session::{Id, Record as SessionRecord};
 use tower_sessions::session_store::Error as StoreError;

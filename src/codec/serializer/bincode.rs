@@ -8,7 +8,8 @@ use bincode::config::{Config, standard};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde::ser::Serialize;
 
-use super::{Error, depth, unreadable, unwritable};
+use super::faults::{unreadable, unwritable};
+use super::{Error, depth};
 
 /// A value with nesting within the limit of [`depth`].
 struct DepthLimited<T>(T);

@@ -8,6 +8,7 @@ mod bincode;
 mod capture;
 mod custom;
 mod depth;
+mod faults;
 mod gob;
 #[cfg(feature = "json")]
 mod json;
@@ -100,17 +101,4 @@ impl Serializer {
             Serializer::Custom(custom) => custom::deserialize(custom.as_ref(), bytes),
         }
     }
-}
-
-/// Returns the error for a value that the format cannot hold.
-fn unwritable(why: impl Into<String>) -> Error {
-    Error::usage("the value cannot be serialized").with_source(why.into())
-}
-
-/// Returns the error for authentic bytes that are not a value of the wanted type.
-///
-/// `why` must not quote the bytes. serde's message on a mismatch quotes them, so it must not
-/// be used as it is.
-fn unreadable(why: impl Into<String>) -> Error {
-    Error::not_valid_though_authentic().with_source(why.into())
 }

@@ -5,8 +5,9 @@ use serde::de::value::{Error as ValueError, SeqDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
 
+use super::Error;
 use super::capture::{Captured, capture};
-use super::{Error, unreadable, unwritable};
+use super::faults::{unreadable, unwritable};
 
 pub(super) fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
     match capture(value) {

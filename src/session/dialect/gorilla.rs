@@ -17,9 +17,10 @@ use super::super::id::{ID_LENGTH, Id};
 use super::super::lifetime::Lifetime;
 use super::super::metadata::Metadata;
 use super::super::protocol::{Row, WriteId};
-use super::super::store::Setup;
+use super::super::setup::Setup;
 use super::super::{Error, Refusal, SessionId, Values};
-use super::{OpenedId, ReadRow, RowFormat, Rules, go_metadata, of_row, row_name};
+use super::row_format::{OpenedId, ReadRow, RowFormat, of_row};
+use super::{Rules, go_metadata};
 
 /// The alphabet of RFC 4648, section 6.
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -239,7 +240,7 @@ impl RowFormat for Gorilla {
 
     /// Names the row. The key is the ID.
     fn public_id(&self, key: &Key) -> SessionId {
-        row_name(&Id::new(key.as_bytes())).into()
+        Id::new(key.as_bytes()).row_name().into()
     }
 
     fn write(

@@ -2,7 +2,8 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `mod.rs` | [`Dialect`]; the trait [`Rules`]: how a store of a dialect is made; the trait [`RowFormat`]: the cookie of an ID, the key of its row, and the bytes of the row |
+//! | `mod.rs` | [`Dialect`], and the trait [`Rules`]: how a store of a dialect is made |
+//! | `row_format.rs` | the trait [`RowFormat`]: the cookie of an ID, the key of its row, and the bytes of the row |
 //! | `native.rs` | Silverback's own format |
 //! | `gorilla.rs` | the format of gorilla/sessions' server stores |
 //! | `scs.rs` | the format of alexedwards/scs |
@@ -13,6 +14,7 @@
 mod go_metadata;
 mod gorilla;
 mod native;
+mod row_format;
 mod scs;
 #[cfg(test)]
 mod tests;
@@ -20,19 +22,16 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::backend::{Key, Layout};
-use crate::codec::{self, Codec, UnixTime};
+use crate::backend::Layout;
+use crate::codec::Codec;
 
-use super::content::Content;
 use super::data_model::DataModel;
-use super::id::Id;
-use super::protocol::{Row, WriteId};
-use super::store::Setup;
-use super::{Error, Lifetime, Refusal, SessionId};
+use super::setup::Setup;
+use super::{Error, Lifetime};
 
 pub use gorilla::GorillaDialect;
 pub use native::NativeDialect;
-pub(super) use native::row_name;
+pub(super) use row_format::{OpenedId, ReadRow, RowFormat};
 pub use scs::ScsDialect;
 
 /// The format of a [`ServerStore`](super::ServerStore)'s cookies and rows, which decides which
@@ -216,71 +215,4 @@ pub(super) trait Rules {
 
     /// Returns the format of the rows in that layout.
     fn format(&self, setup: &Setup, layout: Layout) -> Result<Box<dyn RowFormat>, Error>;
-}
-
-/// The format of cookies and rows.
-pub(super) trait RowFormat: Send + Sync + 'static {
-    /// Returns a fresh random ID.
-    fn new_id(&self) -> Result<Id, Error>;
-
-    /// Returns the cookie's value for an ID.
-    fn seal_id(&self, id: &Id, at: UnixTime) -> Result<String, Error>;
-
-    /// Reads an ID from a cookie's value. An error means that a server or the system failed.
-    fn open_id(&self, cookie: &str, now: UnixTime) -> Result<Result<OpenedId, Refusal>, Error>;
-
-    /// Returns the key of the row of that ID.
-    fn key(&self, id: &Id) -> Result<Key, Error>;
-
-    /// Returns a public name for the session under that key. The name opens no session.
-    fn public_id(&self, key: &Key) -> SessionId;
-
-    /// Returns whether a session that ends leaves a tombstone. If not, its row is removed.
-    fn has_tombstones(&self) -> bool {
-        false
-    }
-
-    /// Returns the bytes of a row, or `None` for a tombstone in a dialect without tombstones.
-    fn write(
-        &self,
-        key: &Key,
-        row: &Row<Content>,
-        write: WriteId,
-        now: UnixTime,
-    ) -> Result<Option<Vec<u8>>, Error>;
-
-    /// Reads the bytes of a row. Returns a refusal if they are not a row of that key, or if they
-    /// have expired. An error means that the system failed, or that the row is [too
-    /// long](Error::is_too_large) for the codec.
-    fn read(
-        &self,
-        key: &Key,
-        bytes: &[u8],
-        now: UnixTime,
-    ) -> Result<Result<ReadRow, Refusal>, Error>;
-}
-
-/// Converts a codec's error for a row. A row that is too long is an error, not a refusal: a program
-/// wrote it, not the client, and another program may still read that session.
-fn of_row(error: codec::Error) -> Result<Refusal, Error> {
-    match error.is_decode() && error.is_too_long() {
-        true => Err(Error::of_row_codec(error)),
-        false => Refusal::of_codec(error),
-    }
-}
-
-/// An ID that a client sent.
-pub(super) struct OpenedId {
-    pub(super) id: Id,
-    /// The date of the cookie.
-    pub(super) sealed_at: UnixTime,
-    /// True if an older key sealed the cookie.
-    pub(super) is_stale: bool,
-}
-
-/// A row that was read.
-#[derive(Clone)]
-pub(super) struct ReadRow {
-    pub(super) row: Row<Content>,
-    pub(super) write: WriteId,
 }

@@ -18,10 +18,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
-
 use crate::backend::{Key, Layout};
 use crate::codec::{self, Codec, UnixTime, derive_chain};
 
@@ -31,9 +27,10 @@ use super::super::id::{ID_LENGTH, Id};
 use super::super::lifetime::Lifetime;
 use super::super::metadata::Metadata;
 use super::super::protocol::{Row, Successor, WriteId};
-use super::super::store::Setup;
+use super::super::setup::Setup;
 use super::super::{Error, Refusal, SessionId, Values};
-use super::{OpenedId, ReadRow, RowFormat, Rules, of_row};
+use super::Rules;
+use super::row_format::{OpenedId, ReadRow, RowFormat, of_row};
 
 const VERSION: u8 = 1;
 const SESSION: u8 = 0;
@@ -193,7 +190,7 @@ impl Rules for NativeDialect {
     fn format(&self, setup: &Setup, _: Layout) -> Result<Box<dyn RowFormat>, Error> {
         let cookie_name = setup.cookie.name();
         let rows = self.row_keys(cookie_name)?;
-        let probe = row_name(&Id::new([0; ID_LENGTH]));
+        let probe = Id::new([0; ID_LENGTH]).row_name();
         Values::check(&*rows, &probe, NO_DATE)?;
         Ok(Box::new(Native {
             cookies: self.cookies.clone(),
@@ -271,12 +268,6 @@ impl Native {
     }
 }
 
-/// Returns the key of a row as text. The text is a token, because the row is also sealed under it
-/// as the name.
-pub(in super::super) fn row_name(id: &Id) -> String {
-    URL_SAFE_NO_PAD.encode(Sha256::digest(id.as_bytes()))
-}
-
 fn key_text(key: &Key) -> Option<&str> {
     std::str::from_utf8(key.as_bytes()).ok()
 }
@@ -311,7 +302,7 @@ impl RowFormat for Native {
     }
 
     fn key(&self, id: &Id) -> Result<Key, Error> {
-        Key::new(row_name(id)).map_err(Error::of_backend)
+        Key::new(id.row_name()).map_err(Error::of_backend)
     }
 
     fn public_id(&self, key: &Key) -> SessionId {

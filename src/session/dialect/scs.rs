@@ -23,9 +23,10 @@ use super::super::id::{ID_LENGTH, Id};
 use super::super::lifetime::Lifetime;
 use super::super::metadata::{Metadata, NEVER_SEEN};
 use super::super::protocol::{Row, WriteId};
-use super::super::store::Setup;
+use super::super::setup::Setup;
 use super::super::{Error, Refusal, SessionId, Values};
-use super::{OpenedId, ReadRow, RowFormat, Rules, go_metadata, row_name};
+use super::row_format::{OpenedId, ReadRow, RowFormat};
+use super::{Rules, go_metadata};
 
 /// 2262-01-01, the deadline of sessions without an absolute limit. Go's nanoseconds since 1970
 /// overflow in April of that year, and so do the expiries of scs's redisstore and etcdstore.
@@ -199,7 +200,7 @@ impl RowFormat for Scs {
 
     fn key(&self, id: &Id) -> Result<Key, Error> {
         let key = match self.hashes_tokens {
-            true => Key::new(row_name(id)),
+            true => Key::new(id.row_name()),
             false => Key::new(id.as_bytes()),
         };
         key.map_err(Error::of_backend)
@@ -208,7 +209,7 @@ impl RowFormat for Scs {
     fn public_id(&self, key: &Key) -> SessionId {
         match self.hashes_tokens {
             true => SessionId::from(&*String::from_utf8_lossy(key.as_bytes())),
-            false => row_name(&Id::new(key.as_bytes())).into(),
+            false => Id::new(key.as_bytes()).row_name().into(),
         }
     }
 

@@ -6,14 +6,16 @@ mod scs_rows;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::id::ID_LENGTH;
+use super::super::content::Content;
+use super::super::id::{ID_LENGTH, Id};
 use super::super::lifetime::Lifetime;
 use super::super::login::Login;
 use super::super::metadata::{Metadata, NEVER_SEEN};
-use super::super::protocol::Successor;
-use super::super::{CookieOptions, Values};
+use super::super::protocol::{Row, Successor, WriteId};
+use super::super::{CookieOptions, Refusal, Values};
 use super::*;
-use crate::codec::{CodecOptions, Codecs, KeyPair};
+use crate::backend::Key;
+use crate::codec::{CodecOptions, Codecs, KeyPair, UnixTime};
 use crate::gob::{Composite, GoString, Interface, Time, Value};
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);

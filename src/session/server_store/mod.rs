@@ -34,7 +34,8 @@ use super::content::Content;
 use super::recent_moves::RecentMoves;
 use super::rows::{self, LiveRow, Rows};
 use super::server_options::ServerOptions;
-use super::store::{Backing, Fate, Kept, Loaded, Save, Saved, Setup};
+use super::setup::Setup;
+use super::store::{Backing, Fate, Kept, Loaded, Save, Saved};
 use super::{Dialect, Error, Lookup, Refusal, SessionId, StoredSession};
 use row_locks::RowLocks;
 

@@ -41,7 +41,7 @@ const MOST_LEVELS: usize = 126;
 /// # fn main() -> Result<(), silverback::backend::Error> {
 /// use std::sync::Arc;
 /// use silverback::backend::Memory;
-/// use silverback::web::tower_sessions::BackendStore;
+/// use silverback::compat::tower_sessions::BackendStore;
 /// use tower_sessions::SessionManagerLayer;
 ///
 /// let store = BackendStore::new(Arc::new(Memory::new()))?; // or backend::connect(url).await?
@@ -95,7 +95,7 @@ const MOST_LEVELS: usize = 126;
 /// - Behind the cache of a `CachingSessionStore`, a session that was ended elsewhere stays open.
 ///   This store cannot be the cache itself, because a cache must accept existing IDs.
 ///
-/// [`ServerStore`](crate::session::ServerStore) with [`SessionLayer`](super::tower::SessionLayer)
+/// [`ServerStore`](crate::session::ServerStore) with [`SessionLayer`](crate::web::tower::SessionLayer)
 /// has no such limits, and signs its cookie.
 #[derive(Clone)]
 pub struct BackendStore(Rows);

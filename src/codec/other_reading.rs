@@ -1,77 +1,40 @@
-//! Reads the text of one key, which is hex, base64 or the key itself. [`OtherReading`] is a
-//! pair with its keys read in another of these forms.
+//! [`OtherReading`]: a key pair with its keys read in another form than its SPEC says.
 
 use std::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_PAD_INDIFFERENT, URL_SAFE_PAD_INDIFFERENT};
 use zeroize::Zeroizing;
 
-use super::{Error, KeyPairs};
+use super::KeyPairs;
+use super::key_pairs::pairs_of;
+use super::key_text::{READINGS, Reading};
 
-/// The form in which the text of a key is read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reading {
-    Hex,
-    Base64,
-    Text,
-}
-
-/// All readings. Hex is the last: its prefix is empty, so that every text has it.
-const READINGS: [Reading; 3] = [Reading::Base64, Reading::Text, Reading::Hex];
-
-impl Reading {
-    const fn prefix(self) -> &'static str {
-        match self {
-            Reading::Hex => "",
-            Reading::Base64 => "b64=",
-            Reading::Text => "text=",
-        }
+impl KeyPairs {
+    /// Returns each pair of a SPEC with its keys read in another form: for example, as text
+    /// instead of hex.
+    ///
+    /// Use it for a hint to an operator if the keys do not open a cookie, as the `silverback`
+    /// program does. Never use it to open a cookie that a client sends.
+    ///
+    /// ```
+    /// use silverback::codec::{Codec, Codecs, KeyPairs};
+    ///
+    /// // A Go program that uses the digits themselves as its key.
+    /// let digits = "000102030405060708090a0b0c0d0e0f";
+    /// let in_go = KeyPairs::from_legacy_spec(&format!("text={digits}"))?;
+    /// let cookie = Codecs::from_pairs(in_go)?.seal("sid", b"ape")?;
+    ///
+    /// let opens = |keys: &KeyPairs| Codecs::from_pairs(keys.clone()).is_ok_and(|codecs| codecs.open("sid", &cookie).is_ok());
+    /// let other = KeyPairs::other_readings(digits).into_iter().find(|other| opens(other.keys()));
+    /// assert_eq!(other.unwrap().to_string(), "key pair 1 with its hash key read as text (text=)");
+    /// # Ok::<(), silverback::codec::Error>(())
+    /// ```
+    #[must_use]
+    pub fn other_readings(spec: &str) -> Vec<OtherReading> {
+        let pairs = (1..).zip(pairs_of(spec));
+        pairs
+            .flat_map(|(number, pair)| OtherReading::all_of(number, pair))
+            .collect()
     }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Reading::Hex => "hex (no prefix)",
-            Reading::Base64 => "base64 (b64=)",
-            Reading::Text => "text (text=)",
-        }
-    }
-
-    /// Returns the reading of a key in a SPEC, and the key's text without the prefix.
-    fn of(key: &str) -> (Self, &str) {
-        let strip = |reading: Reading| Some((reading, key.strip_prefix(reading.prefix())?));
-        let found = READINGS.into_iter().find_map(strip);
-        found.unwrap_or((Reading::Hex, key))
-    }
-}
-
-/// Decodes the text of a key into memory that is wiped on drop, even if the text is not a key.
-pub(super) fn parse_key(which: &str, key: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let wrong = |how: &str| Error::usage(format!("the {which} key {how}"));
-    let (reading, text) = Reading::of(key);
-    let mut bytes = Zeroizing::new(vec![0; text.len()]);
-    let length = match reading {
-        Reading::Text => {
-            bytes.copy_from_slice(text.as_bytes());
-            text.len()
-        }
-        Reading::Base64 => URL_SAFE_PAD_INDIFFERENT
-            .decode_slice(text, &mut bytes)
-            .or_else(|_| STANDARD_PAD_INDIFFERENT.decode_slice(text, &mut bytes))
-            .map_err(|_| wrong("is not base64, which b64= requires"))?,
-        Reading::Hex if text.len() % 2 == 1 => {
-            return Err(wrong(
-                "has an odd number of hex digits (or put text= or b64= before it)",
-            ));
-        }
-        Reading::Hex => {
-            let decoded = base16ct::mixed::decode(text, &mut bytes);
-            let not_hex = |_| wrong("is not hex (or put text= or b64= before it)");
-            decoded.map_err(not_hex)?.len()
-        }
-    };
-    bytes.truncate(length);
-    Ok(bytes)
 }
 
 /// A pair of a SPEC with its keys read in another form, for example as text instead of hex.
@@ -176,11 +139,5 @@ impl fmt::Display for OtherReading {
             Some(format!("{which} key read as {name}"))
         });
         f.write_str(&keys.collect::<Vec<_>>().join(" and its "))
-    }
-}
-
-impl fmt::Debug for Reading {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }

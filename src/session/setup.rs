@@ -1,0 +1,80 @@
+//! [`Setup`]: the settings that all stores have.
+
+use std::sync::Arc;
+
+use crate::codec::{Codec, UnixTime};
+
+use super::cookie_life::CookieLife;
+use super::cookie_writer::CookieWriter;
+use super::data_model::DataModel;
+use super::{CookieOptions, Error, Lifetime};
+
+/// The settings that all stores have.
+#[derive(Clone)]
+pub(super) struct Setup {
+    pub(super) cookie: CookieWriter,
+    pub(super) lifetime: Lifetime,
+    pub(super) clock: Clock,
+    pub(super) model: DataModel,
+    /// True if changes may have to be replayed after another request has saved the session.
+    pub(super) replays: bool,
+    /// True if a response fails when its changes could not be saved because the session ended
+    /// during the request.
+    pub(super) fails_when_gone: bool,
+    pub(super) cookie_life: CookieLife,
+}
+
+/// The source of the current time.
+pub(super) type Clock = Arc<dyn Fn() -> UnixTime + Send + Sync>;
+
+impl Setup {
+    pub(super) fn new(
+        cookie: CookieOptions,
+        lifetime: Lifetime,
+        model: DataModel,
+    ) -> Result<Self, Error> {
+        lifetime.check()?;
+        Ok(Setup {
+            cookie_life: CookieLife::new(lifetime.clone(), cookie.is_persistent(false)),
+            cookie: CookieWriter::new(cookie)?,
+            lifetime,
+            clock: Arc::new(UnixTime::now),
+            model,
+            replays: false,
+            fails_when_gone: false,
+        })
+    }
+
+    /// Returns the settings of a store whose sessions are in rows. `is_shared` is true if Go
+    /// programs use the same rows: cookies are then persistent by default, and end with the row.
+    pub(super) fn of_rows(
+        cookie: CookieOptions,
+        lifetime: Lifetime,
+        model: DataModel,
+        is_shared: bool,
+    ) -> Result<Self, Error> {
+        let persists = cookie.is_persistent(is_shared);
+        let mut setup = Setup::new(cookie, lifetime, model)?;
+        setup.cookie_life.persists = persists;
+        setup.cookie_life.ends_with_row = is_shared;
+        Ok(setup)
+    }
+
+    pub(super) fn now(&self) -> UnixTime {
+        (self.clock)()
+    }
+
+    /// Refuses a codec if its cookies expire before the sessions do, or are not valid at once.
+    pub(super) fn check_codec(&mut self, codec: &dyn Codec) -> Result<(), Error> {
+        for secure_cookie in codec.secure_cookies() {
+            self.lifetime.check_max_age(secure_cookie.max_age())?;
+            self.cookie_life.codec_expires |= !secure_cookie.max_age().is_zero();
+            if !secure_cookie.min_age().is_zero() {
+                return Err(Error::usage(
+                    "the codec's min_age refuses each new session until it has passed",
+                ));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! [`Stores`]: all stores of an application.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{CookieStore, Error, ServerStore, Store};
+
+/// The stores of an application, each with a cookie of its own. A request for a session without a
+/// name gets that of the first store.
+///
+/// ```
+/// use silverback::codec::{Codecs, KeyPairs};
+/// use silverback::session::{CookieOptions, CookieStore, Lifetime, Stores};
+///
+/// let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
+/// let users = CookieStore::new(codecs.clone())?;
+/// let carts = CookieOptions::new().name("__Host-cart")?;
+/// let carts = CookieStore::with_options(codecs, carts, Lifetime::nist_aal1())?;
+/// let stores = Stores::from(users).and(carts)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Stores(Arc<Vec<Arc<dyn Store>>>);
+
+impl Stores {
+    /// Adds one or more stores.
+    ///
+    /// # Errors
+    /// Returns a usage error if a store with that cookie name exists already.
+    pub fn and(mut self, more: impl Into<Stores>) -> Result<Self, Error> {
+        for store in more.into().0.iter() {
+            if self.find(store.name()).is_some() {
+                return Err(Error::usage(format!(
+                    "two stores have the cookie name {}",
+                    store.name()
+                )));
+            }
+            Arc::make_mut(&mut self.0).push(store.clone());
+        }
+        Ok(self)
+    }
+
+    /// Returns the index and the store of that cookie name.
+    pub(super) fn find(&self, name: &str) -> Option<(usize, &Arc<dyn Store>)> {
+        let mut stores = self.0.iter().enumerate();
+        stores.find(|(_, store)| store.name() == name)
+    }
+
+    /// Returns only the stores with the wanted names.
+    pub(super) fn only(&self, is_wanted: impl Fn(&str) -> bool) -> Self {
+        let stores = self.0.iter().filter(|store| is_wanted(store.name()));
+        Stores(Arc::new(stores.cloned().collect()))
+    }
+
+    /// Returns the name of the session that is asked for without a name.
+    pub(super) fn first_name(&self) -> Option<&str> {
+        self.0.first().map(|store| store.name())
+    }
+}
+
+impl From<Arc<dyn Store>> for Stores {
+    fn from(store: Arc<dyn Store>) -> Self {
+        Stores(Arc::new(vec![store]))
+    }
+}
+
+impl From<CookieStore> for Stores {
+    fn from(store: CookieStore) -> Self {
+        Stores::from(Arc::new(store) as Arc<dyn Store>)
+    }
+}
+
+impl From<ServerStore> for Stores {
+    fn from(store: ServerStore) -> Self {
+        Stores::from(Arc::new(store) as Arc<dyn Store>)
+    }
+}
+
+impl fmt::Debug for Stores {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.0.iter().map(|store| store.name()))
+            .finish()
+    }
+}
