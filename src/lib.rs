@@ -96,6 +96,19 @@ pub mod codec;
 #[cfg(feature = "session")]
 pub mod compat;
 pub mod gob;
+// Documentation only. Its pages name items of all these features.
+#[cfg(all(
+    any(doc, doctest),
+    feature = "actix",
+    feature = "aws",
+    feature = "axum",
+    feature = "conformance",
+    feature = "files",
+    feature = "postgres",
+    feature = "sqlite",
+    feature = "tower-sessions"
+))]
+pub mod guide;
 #[cfg(feature = "session")]
 pub mod session;
 #[cfg(any(
