@@ -22,7 +22,7 @@
 //! This codec opens every cookie that gorilla seals, except one dated more than a minute in
 //! the future. gorilla opens every cookie that this codec seals, except an encrypted empty
 //! payload and a cookie under an empty hash key. For each cookie, this codec accepts exactly
-//! one text. The README has the table of differences.
+//! one text. The page `guide::from_gorilla` has the table of differences.
 //!
 //! # Source files
 //!
