@@ -10,6 +10,8 @@
 //! - Share sessions with a Go program: `compat`, or `session::Dialect`.
 //! - Seal and open a cookie without sessions: [`codec`].
 //! - Read and change a value that Go wrote: [`gob`].
+//! - Choose a store, rotate keys, run behind a proxy, move from another library: the pages of
+//!   `guide`, which are part of the documentation with all features.
 //!
 //! # A session in five lines
 //!
@@ -45,6 +47,7 @@
 //! | `backend` | stores of records, for sessions in a server: the trait and its laws, memory, files, SQLite, PostgreSQL, DynamoDB (feature `backend`) |
 //! | `web` | sessions in tower, axum and actix-web (features `tower`, `axum`, `actix`; `tower-sessions` for applications on that crate) |
 //! | `compat` | the stores of Go programs under their own names and with their own defaults: scs (feature `session`), pgstore (`postgres`), dynamostore (`aws`) |
+//! | `guide` | documentation only: one page for each larger task |
 //!
 //! Modules depend on each other in one direction only. `gob` and `backend` use no other module.
 //! `codec` uses `gob`. `session` uses `gob`, `codec` and `backend`. `web` uses `session`, and

@@ -13,6 +13,25 @@
 //! | log a user out everywhere | `ServerStore::revoke`, which calls [`Owners::revoke`] |
 //! | write a backend of your own | [`Backend`], and [`conformance`] to test it (feature `conformance`) |
 //!
+//! The page `guide::stores` compares the backends.
+//!
+//! # Open a backend, and purge it
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), silverback::backend::Error> {
+//! use std::time::Duration;
+//! use silverback::backend::{self, Cleanup};
+//!
+//! let backend = backend::connect("memory:").await?; // or files:PATH, sqlite:PATH, postgres://.., dynamodb:TABLE
+//! let interval = Duration::from_secs(300);
+//! let cleanup = Cleanup::every(interval, backend.clone(), |error| eprintln!("{error}"));
+//! // .. serve, with a ServerStore on the backend ..
+//! cleanup.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! A backend does not interpret the bytes of a record. Sessions, tombstones and write IDs belong to
 //! the layer above, `ServerStore`.
 //!

@@ -1,6 +1,13 @@
 //! Seals bytes into the text of a signed or encrypted cookie, and opens that text again,
 //! byte-compatible with gorilla/securecookie.
 //!
+//! - Seal and open a value: the [example](#seal-and-open-a-value) below.
+//! - Rotate keys: [`Codecs`], and the page `guide::rotation`.
+//! - Read keys from a file or the environment: [`KeyPairs`], and the page `guide::keys`.
+//! - Set ages, lengths, hash function, cipher or serializer: [`CodecOptions`].
+//! - Read the age of a cookie, and learn which key opened it: [`Opened`].
+//! - Seal and open at a given time: [`Codec::encode_at`], [`Codec::decode_at`].
+//!
 //! # Seal and open a value
 //!
 //! ```
@@ -11,11 +18,6 @@
 //! assert_eq!(codecs.decode::<String>("sid", &cookie)?, "silverback");
 //! # Ok::<(), silverback::codec::Error>(())
 //! ```
-//!
-//! - Rotate keys: [`Codecs`].
-//! - Read keys from a file or the environment: [`KeyPairs`].
-//! - Set ages, lengths, hash function, cipher or serializer: [`CodecOptions`].
-//! - Read the age of a cookie, and learn which key opened it: [`Opened`].
 //!
 //! # Compatible with gorilla, and stricter
 //!

@@ -14,6 +14,9 @@
 //! route moves from Go to Rust, no user is logged out, and no cookie ends sooner. The cookies'
 //! flags are safe (HttpOnly, Secure, SameSite=Lax) unless you change them.
 //!
+//! The page `guide::from_gorilla` moves an application from Go, route by route. The page
+//! `guide::from_tower_sessions` moves one from tower-sessions.
+//!
 //! # Source files
 //!
 //! | file | contents |
