@@ -43,6 +43,8 @@
 //! This module has no HTTP. Its only I/O is reading the key file, and it reads the clock only
 //! in [`UnixTime::now`]: every `_at` form takes `now` as an argument.
 
+#![doc(alias = "securecookie")]
+
 mod base64_engine;
 mod chain;
 mod cipher;
@@ -189,6 +191,8 @@ pub trait Codec: Send + Sync {
     ///
     /// # Errors
     /// Returns the errors of [`seal_into`](Codec::seal_into).
+    #[doc(alias = "sign")]
+    #[doc(alias = "encrypt")]
     fn seal(&self, name: &str, payload: &[u8]) -> Result<String, Error> {
         self.seal_at(name, payload, UnixTime::now())
     }
@@ -207,6 +211,8 @@ pub trait Codec: Send + Sync {
     ///
     /// # Errors
     /// Returns the errors of [`open_into`](Codec::open_into).
+    #[doc(alias = "verify")]
+    #[doc(alias = "decrypt")]
     fn open(&self, name: &str, cookie: &str) -> Result<Opened<Vec<u8>>, Error> {
         self.open_at(name, cookie, UnixTime::now())
     }

@@ -26,6 +26,8 @@
 //! | `dynamostore.rs` | [`dynamostore`]: pratikju/dynamostore |
 //! | `sessions.rs` | the settings that `pgstore.rs` and `dynamostore.rs` share |
 
+#![doc(alias = "gorilla")]
+
 #[cfg(feature = "aws")]
 mod dynamostore;
 #[cfg(feature = "postgres")]

@@ -177,6 +177,8 @@ impl Lifetime {
 
     /// Sets how long a session may go unused.
     #[must_use]
+    #[doc(alias = "MaxAge")]
+    #[doc(alias = "IdleTimeout")]
     pub const fn idle(mut self, idle: Duration) -> Self {
         self.usual.idle = Some(idle);
         self

@@ -155,6 +155,7 @@ impl Session {
     ///
     /// # Errors
     /// Returns the errors of [`Values::insert`], and a [closed](Error::is_closed) error.
+    #[doc(alias = "Put")]
     pub fn insert<T: Serialize>(&self, key: &str, value: T) -> Result<(), Error> {
         let value = TypedDraft::of(&self.setup().model, key, &value)?;
         let key = key.to_owned();
@@ -339,6 +340,7 @@ impl Session {
     /// Returns the errors of [`insert`](Session::insert), and a [wrong type](Error::is_wrong_type)
     /// error if the value under that key is not a list of messages.
     #[doc(alias = "AddFlash")]
+    #[doc(alias = "flash")]
     pub fn add_flash<T: Serialize>(&self, flash: T) -> Result<(), Error> {
         self.add_flash_to(FLASHES, flash)
     }
@@ -436,6 +438,8 @@ impl Session {
     /// # Errors
     /// Returns a [closed](Error::is_closed) error, and a usage error if the name is empty or longer
     /// than [512 bytes](crate::backend::Owner::LONGEST_NAME). Use a short name, such as a user ID.
+    #[doc(alias = "fixation")]
+    #[doc(alias = "regenerate")]
     pub fn login(&self, owner: impl Into<String>) -> Result<(), Error> {
         let (owner, now) = (owner.into(), self.setup().now());
         let lifetime = &self.setup().lifetime;
@@ -462,6 +466,8 @@ impl Session {
     ///
     /// # Errors
     /// Returns a [closed](Error::is_closed) error if the session takes no more changes.
+    #[doc(alias = "flush")]
+    #[doc(alias = "invalidate")]
     pub fn logout(&self) -> Result<(), Error> {
         let now = self.setup().now();
         self.state().logout(&self.setup().lifetime, now)
@@ -472,6 +478,10 @@ impl Session {
     ///
     /// # Errors
     /// Returns a [closed](Error::is_closed) error if the session takes no more changes.
+    #[doc(alias = "Destroy")]
+    #[doc(alias = "flush")]
+    #[doc(alias = "purge")]
+    #[doc(alias = "invalidate")]
     pub fn destroy(&self) -> Result<(), Error> {
         let now = self.setup().now();
         self.state().destroy(&self.setup().lifetime, now)
@@ -518,6 +528,10 @@ impl Session {
     ///
     /// # Errors
     /// Returns a [closed](Error::is_closed) error if the session takes no more changes.
+    #[doc(alias = "regenerate")]
+    #[doc(alias = "cycle_id")]
+    #[doc(alias = "RenewToken")]
+    #[doc(alias = "fixation")]
     pub fn renew(&self) -> Result<(), Error> {
         self.state().renew()
     }
@@ -546,6 +560,7 @@ impl Session {
     /// Returns a [closed](Error::is_closed) error, and a usage error if a session is to be
     /// remembered and the lifetime has [no remembered
     /// limits](super::Lifetime::without_remember_me).
+    #[doc(alias = "RememberMe")]
     pub fn remember(&self, remembered: bool) -> Result<(), Error> {
         let lifetime = &self.setup().lifetime;
         if remembered && !lifetime.remembers() {
