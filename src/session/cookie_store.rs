@@ -176,8 +176,8 @@ impl CookieStore {
     /// # Errors
     /// Returns a usage error without [`epochs`](CookieStore::epochs), and an unavailable error if
     /// `epochs` does not answer.
-    pub async fn revoke(&self, owner: &str) -> Result<(), Error> {
-        Backing::revoke(self, owner).await
+    pub async fn end_all(&self, owner: &str) -> Result<(), Error> {
+        Backing::end_all(self, owner).await
     }
 
     /// Takes the time from `clock` instead of the system, for tests in which time passes.
@@ -331,7 +331,7 @@ impl Backing for CookieStore {
         Ok(true)
     }
 
-    async fn revoke(&self, owner: &str) -> Result<(), Error> {
+    async fn end_all(&self, owner: &str) -> Result<(), Error> {
         let until = self.setup.lifetime.longest_deadline(self.setup.now());
         self.epochs_to_ask()?.revoke(owner, until).await.map(drop)
     }

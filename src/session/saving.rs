@@ -110,7 +110,7 @@ impl Session {
         dropped: CancellationToken,
     ) -> Result<(), Error> {
         for owner in &revoke {
-            self.0.store.revoke(owner).await?;
+            self.0.store.end_all(owner).await?;
             self.state().revoked(owner);
         }
         match task {

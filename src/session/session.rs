@@ -16,7 +16,7 @@ use super::flashes::{FLASHES, read_flashes};
 use super::state::{Before, State};
 use super::store::{Setup, Store};
 use super::values::{TypedDraft, read};
-use super::{Error, Refusal, Values};
+use super::{Error, Refusal, SessionId, Values};
 
 /// A request's session: typed values under string keys, flashes, and the login.
 ///
@@ -401,16 +401,16 @@ impl Session {
         self.0.store.name()
     }
 
-    /// Returns a public name of the session where it is stored, for logs and lists. The name
-    /// identifies the session, and cannot be used to open it.
+    /// Returns the session's public ID, for logs and lists. It identifies the session, and cannot be
+    /// used to open it.
     ///
     /// Returns `None` for a session in its cookie, and for a session that was never saved. After a
     /// [login](Session::login) or [renewal](Session::renew) was saved, the ID is another one.
     #[must_use]
     #[doc(alias = "ID")]
-    pub fn id(&self) -> Option<String> {
+    pub fn id(&self) -> Option<SessionId> {
         let kept = self.state().kept()?;
-        self.0.store.name_of(&kept.key)
+        self.0.store.public_id(&kept.key)
     }
 
     /// Returns whether the session began with this request, because no cookie of the request opened
@@ -433,7 +433,7 @@ impl Session {
     /// person's session. [`login_keeping_values`](Session::login_keeping_values) keeps them.
     ///
     /// The new session is not [remembered](Session::remember) unless you call that method
-    /// afterwards. A login is the only call that may follow [`destroy`](Session::destroy).
+    /// afterwards. A login is the only call that may follow [`end`](Session::end).
     ///
     /// # Errors
     /// Returns a [closed](Error::is_closed) error, and a usage error if the name is empty or longer
@@ -478,13 +478,13 @@ impl Session {
     ///
     /// # Errors
     /// Returns a [closed](Error::is_closed) error if the session takes no more changes.
-    #[doc(alias = "Destroy")]
+    #[doc(alias = "destroy")]
     #[doc(alias = "flush")]
     #[doc(alias = "purge")]
     #[doc(alias = "invalidate")]
-    pub fn destroy(&self) -> Result<(), Error> {
+    pub fn end(&self) -> Result<(), Error> {
         let now = self.setup().now();
-        self.state().destroy(&self.setup().lifetime, now)
+        self.state().end(&self.setup().lifetime, now)
     }
 
     /// Returns the owner who is logged in, or `None` without a login.
@@ -537,7 +537,7 @@ impl Session {
     }
 
     /// Ends all other sessions of the owner when this one is saved. If [`logout`](Session::logout)
-    /// or [`destroy`](Session::destroy) follows, it ends all sessions of the owner.
+    /// or [`end`](Session::end) follows, it ends all sessions of the owner.
     ///
     /// If the session is in its cookie, the response must reach the client, because the client's
     /// old cookie belongs to the sessions that end. Stores that share a backend share its owners.
@@ -546,12 +546,12 @@ impl Session {
     /// Returns a [closed](Error::is_closed) error, and a usage error if there is no login. Saving
     /// the session returns a usage error if a cookie store has no
     /// [`epochs`](super::CookieStore::epochs), or if the backend has no owners.
-    pub fn destroy_others(&self) -> Result<(), Error> {
-        self.state().destroy_others()
+    pub fn end_others(&self) -> Result<(), Error> {
+        self.state().end_others()
     }
 
     /// Sets whether the session is remembered. If it is, the cookie is kept when the browser
-    /// closes, and the lifetime's [remembered limits](super::Lifetime::remember_me) apply.
+    /// closes, and the lifetime's [remembered limits](super::Lifetime::remembered) apply.
     ///
     /// The limits count from the beginning of the session. So a session that is no longer
     /// remembered may end at once.
@@ -559,14 +559,14 @@ impl Session {
     /// # Errors
     /// Returns a [closed](Error::is_closed) error, and a usage error if a session is to be
     /// remembered and the lifetime has [no remembered
-    /// limits](super::Lifetime::without_remember_me).
+    /// limits](super::Lifetime::without_remembering).
     #[doc(alias = "RememberMe")]
     pub fn remember(&self, remembered: bool) -> Result<(), Error> {
         let lifetime = &self.setup().lifetime;
         if remembered && !lifetime.remembers() {
             return Err(Error::usage(
                 "the store's lifetime remembers no sessions: set limits with \
-                 Lifetime::remember_me",
+                 Lifetime::remembered",
             ));
         }
         self.state().remember(remembered, lifetime)

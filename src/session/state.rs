@@ -67,7 +67,7 @@ enum Phase {
     /// There is no session. The next change begins a new one.
     LoggedOut,
     /// There is no session. Only a login begins a new one.
-    Destroyed,
+    Ended,
     /// Another request ended the session. Only a login begins a new one.
     Gone,
     /// The outcome of a save is unknown. Nothing more can be done with the session.
@@ -200,7 +200,7 @@ impl State {
     pub(super) fn check_open(&self) -> Result<(), Error> {
         self.check_not_closed()?;
         match self.phase {
-            Phase::Destroyed => Err(Error::destroyed()),
+            Phase::Ended => Err(Error::ended()),
             Phase::Gone => Err(Error::gone()),
             Phase::Live | Phase::LoggedOut | Phase::InDoubt => Ok(()),
         }
@@ -306,7 +306,7 @@ impl State {
         self.log.as_ref().map_or(0, Log::end)
     }
 
-    /// Begins a new session, with `owner` logged in. It may follow `destroy`.
+    /// Begins a new session, with `owner` logged in. It may follow `end`.
     pub(super) fn login(
         &mut self,
         owner: String,
@@ -342,10 +342,10 @@ impl State {
     }
 
     /// Ends the session. Only a login may follow.
-    pub(super) fn destroy(&mut self, lifetime: &Lifetime, now: UnixTime) -> Result<(), Error> {
+    pub(super) fn end(&mut self, lifetime: &Lifetime, now: UnixTime) -> Result<(), Error> {
         self.check_not_closed()?;
         if self.phase != Phase::Gone {
-            self.begin_anew(Phase::Destroyed, lifetime, now);
+            self.begin_anew(Phase::Ended, lifetime, now);
         }
         Ok(())
     }
@@ -389,7 +389,7 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn destroy_others(&mut self) -> Result<(), Error> {
+    pub(super) fn end_others(&mut self) -> Result<(), Error> {
         let Some(login) = &self.content.metadata.login else {
             self.check_open()?;
             return Err(Error::usage("nobody is logged in: there are no others"));
@@ -470,7 +470,7 @@ impl State {
         self.kept = None;
         self.fate = Fate::Stays;
         self.has_ended = true;
-        if !by_us && matches!(self.phase, Phase::LoggedOut | Phase::Destroyed) {
+        if !by_us && matches!(self.phase, Phase::LoggedOut | Phase::Ended) {
             self.came = Came::Nothing;
             self.outgoing = Outgoing::Nothing;
         }
@@ -558,7 +558,7 @@ impl State {
     /// Returns true if the request ends a session that it cannot identify: one of a later login, or
     /// one of several.
     fn ends_in_vain(&self) -> bool {
-        let ends = matches!(self.phase, Phase::LoggedOut | Phase::Destroyed)
+        let ends = matches!(self.phase, Phase::LoggedOut | Phase::Ended)
             || matches!(self.fate, Fate::Replaced { .. });
         self.leaves_cookie && ends && self.kept.is_none() && !self.has_ended
     }

@@ -17,7 +17,7 @@ use super::data_model::DataModel;
 use super::id::Id;
 use super::login::{Begun, Login};
 use super::protocol::Seen;
-use super::{CookieOptions, CookieStore, Dialect, Error, Lifetime, Refusal, ServerStore};
+use super::{CookieOptions, CookieStore, Error, Lifetime, Refusal, ServerStore, SessionId};
 
 /// Keeps sessions between requests: in the cookie ([`CookieStore`]), or in a server behind it
 /// ([`ServerStore`]).
@@ -66,11 +66,11 @@ pub(super) trait Backing: Send + Sync + 'static {
     }
 
     /// Ends all sessions of an owner.
-    async fn revoke(&self, owner: &str) -> Result<(), Error>;
+    async fn end_all(&self, owner: &str) -> Result<(), Error>;
 
     /// Returns the public name of the session under `key`, which opens nothing. Returns `None` if
     /// the store keeps nothing outside of cookies.
-    fn name_of(&self, _key: &Key) -> Option<String> {
+    fn public_id(&self, _key: &Key) -> Option<SessionId> {
         None
     }
 
@@ -117,17 +117,23 @@ impl Setup {
         })
     }
 
-    pub(super) fn now(&self) -> UnixTime {
-        (self.clock)()
+    /// Returns the settings of a store whose sessions are in rows. `is_shared` is true if Go
+    /// programs use the same rows: cookies are then persistent by default, and end with the row.
+    pub(super) fn of_rows(
+        cookie: CookieOptions,
+        lifetime: Lifetime,
+        model: DataModel,
+        is_shared: bool,
+    ) -> Result<Self, Error> {
+        let persists = cookie.is_persistent(is_shared);
+        let mut setup = Setup::new(cookie, lifetime, model)?;
+        setup.cookie_life.persists = persists;
+        setup.cookie_life.ends_with_row = is_shared;
+        Ok(setup)
     }
 
-    /// Adapts the lifetime and the cookies to the dialect.
-    pub(super) fn speak(&mut self, dialect: Dialect, persists: bool) {
-        self.lifetime = dialect.adapt(self.lifetime.clone());
-        self.cookie_life = CookieLife {
-            ends_with_row: dialect.is_shared(),
-            ..CookieLife::new(self.lifetime.clone(), persists)
-        };
+    pub(super) fn now(&self) -> UnixTime {
+        (self.clock)()
     }
 
     /// Refuses a codec if its cookies expire before the sessions do, or are not valid at once.

@@ -4,9 +4,11 @@
 //! random bytes in base32 without padding, and is also the row's key. savaki/dynastore (`store.go`)
 //! has the same rows, but its cookie is the ID itself.
 
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::backend::Key;
+use crate::backend::{Key, Layout};
 use crate::codec::{Codec, Opened, UnixTime};
 
 use super::super::content::Content;
@@ -16,8 +18,8 @@ use super::super::lifetime::Lifetime;
 use super::super::metadata::Metadata;
 use super::super::protocol::{Row, WriteId};
 use super::super::store::Setup;
-use super::super::{Error, Refusal, Values};
-use super::{OpenedId, ReadRow, RowFormat, go_metadata, of_row, row_name};
+use super::super::{Error, Refusal, SessionId, Values};
+use super::{OpenedId, ReadRow, RowFormat, Rules, go_metadata, of_row, row_name};
 
 /// The alphabet of RFC 4648, section 6.
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -30,35 +32,104 @@ const LONGEST_ID: usize = 63;
 /// value, `created_on`, has another type, pgstore ignores it.
 const EXPIRES_ON: &str = "expires_on";
 
-/// The package that has this layout of rows: gorilla/sessions itself or a relative of it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kin {
-    Gorilla,
-    Pgstore,
-    /// The cookie is the ID itself.
-    Dynastore,
+/// gorilla's default `MaxAge` (sessions v1.4.0 `store.go`, pgstore, dynamostore).
+const MAX_AGE: Duration = Duration::from_secs(86_400 * 30);
+
+/// The dialect of gorilla/sessions' server stores, made by [`Dialect::gorilla`](super::Dialect::gorilla) and
+/// [`Dialect::dynastore`](super::Dialect::dynastore).
+///
+/// ```
+/// use silverback::codec::{Codecs, KeyPairs};
+/// use silverback::session::Dialect;
+///
+/// let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?; // the Go program's key pairs
+/// let dialect = Dialect::gorilla(codecs).known_types(["time.Time", "main.User"]);
+/// # Ok::<(), silverback::codec::Error>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct GorillaDialect {
+    codec: Arc<dyn Codec>,
+    /// True if the cookie is the ID itself.
+    has_bare_ids: bool,
+    known_types: Vec<String>,
 }
 
-pub(super) struct Gorilla {
+impl GorillaDialect {
+    pub(super) fn new(codec: Arc<dyn Codec>, has_bare_ids: bool) -> Self {
+        GorillaDialect {
+            codec,
+            has_bare_ids,
+            known_types: Vec::new(),
+        }
+    }
+
+    /// Adds types that the Go program which shares the sessions registers itself (`gob.Register`).
+    /// Use the names that Go gives them: `time.Time`, `map[string]interface {}`, and `main.User` or
+    /// `example.com/shop.User` for a struct. The fields of a struct must have the types of the
+    /// fields in Go.
+    ///
+    /// Without this option, values must have types that gorilla/sessions knows: the basic types,
+    /// slices of them, `[]interface {}`, and the types already in the session. Inserting a value of
+    /// any other type is an error, since a Go program could then no longer read the session.
+    #[doc(alias = "Register")]
+    pub fn known_types<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.known_types.extend(names.into_iter().map(Into::into));
+        self
+    }
+}
+
+impl Rules for GorillaDialect {
+    fn default_lifetime(&self) -> Lifetime {
+        Lifetime::sliding(MAX_AGE)
+    }
+
+    fn fits(&self, layout: Layout) -> bool {
+        matches!(layout, Layout::Gorilla { .. } | Layout::Pgstore)
+    }
+
+    fn codec(&self) -> Option<&dyn Codec> {
+        Some(&*self.codec)
+    }
+
+    fn model(&self) -> DataModel {
+        DataModel::gorilla(&self.codec.serializer(), &self.known_types)
+    }
+
+    fn format(&self, setup: &Setup, layout: Layout) -> Result<Box<dyn RowFormat>, Error> {
+        let name = setup.cookie.name().to_owned();
+        Values::check(&*self.codec, &name, setup.now())?;
+        Ok(Box::new(Gorilla {
+            codec: self.codec.clone(),
+            has_bare_ids: self.has_bare_ids,
+            reserves_expires_on: layout == Layout::Pgstore,
+            name,
+            lifetime: setup.lifetime.clone(),
+            model: self.model(),
+        }))
+    }
+}
+
+/// Shows the dialect's name, and no keys.
+impl fmt::Debug for GorillaDialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.has_bare_ids {
+            false => "Gorilla",
+            true => "Dynastore",
+        })
+    }
+}
+
+/// The format of this dialect's cookies and rows.
+struct Gorilla {
     codec: Arc<dyn Codec>,
-    kin: Kin,
+    /// True if the cookie is the ID itself.
+    has_bare_ids: bool,
+    /// True if pgstore reads the rows.
+    reserves_expires_on: bool,
     name: String,
     lifetime: Lifetime,
     model: DataModel,
-}
-
-impl Gorilla {
-    pub(super) fn new(codec: Arc<dyn Codec>, kin: Kin, setup: &Setup) -> Result<Self, Error> {
-        let name = setup.cookie.name().to_owned();
-        Values::check(&*codec, &name, setup.now())?;
-        Ok(Gorilla {
-            codec,
-            kin,
-            name,
-            lifetime: setup.lifetime.clone(),
-            model: setup.model.clone(),
-        })
-    }
 }
 
 /// Refuses a value that would make pgstore panic.
@@ -135,7 +206,7 @@ impl RowFormat for Gorilla {
     fn seal_id(&self, id: &Id, at: UnixTime) -> Result<String, Error> {
         let text = std::str::from_utf8(id.as_bytes());
         let text = text.map_err(|_| Error::usage("the ID is no text"))?;
-        if self.kin == Kin::Dynastore {
+        if self.has_bare_ids {
             return Ok(text.to_owned());
         }
         let payload = self.codec.serializer().serialize(text);
@@ -144,7 +215,7 @@ impl RowFormat for Gorilla {
     }
 
     fn open_id(&self, cookie: &str, now: UnixTime) -> Result<Result<OpenedId, Refusal>, Error> {
-        if self.kin == Kin::Dynastore {
+        if self.has_bare_ids {
             return Ok(bare_id(cookie, now));
         }
         let opened = match self.codec.open_at(&self.name, cookie, now) {
@@ -167,8 +238,8 @@ impl RowFormat for Gorilla {
     }
 
     /// Names the row. The key is the ID.
-    fn name_of(&self, key: &Key) -> String {
-        row_name(&Id::new(key.as_bytes()))
+    fn public_id(&self, key: &Key) -> SessionId {
+        row_name(&Id::new(key.as_bytes())).into()
     }
 
     fn write(
@@ -181,7 +252,7 @@ impl RowFormat for Gorilla {
         let Row::Live(Content { values, metadata }) = row else {
             return Ok(None);
         };
-        if self.kin == Kin::Pgstore {
+        if self.reserves_expires_on {
             check_expires_on(values)?;
         }
         let carried = go_metadata::to_text(write, metadata);

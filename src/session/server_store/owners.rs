@@ -63,14 +63,14 @@ impl Shared {
         let rows = self.rows_of(owner).await?;
         let mut sessions: Vec<StoredSession> = rows
             .into_iter()
-            .map(|(key, row)| StoredSession::new(self.rows.format.name_of(&key), row))
+            .map(|(key, row)| StoredSession::new(self.rows.format.public_id(&key), row))
             .collect();
         sessions.sort_by_key(|session| std::cmp::Reverse(session.login_number()));
         sessions.dedup_by_key(|session| session.login_number());
         Ok(sessions)
     }
 
-    pub(super) async fn revoke(&self, owner: &str) -> Result<(), Error> {
+    pub(super) async fn end_all(&self, owner: &str) -> Result<(), Error> {
         let longest = self.setup.lifetime.longest_deadline(self.setup.now());
         let until = owners_expiry(longest);
         let revoked = self.owners()?.revoke(owner, until, None).await;
@@ -127,12 +127,12 @@ impl Shared {
 
     /// Ends the sessions of an owner beyond the limit, after a login has created another.
     pub(super) async fn end_the_oldest(&self, content: &Content) -> Result<(), Error> {
-        let (Some(at_most), Some(owner)) = (self.at_most, owner_name(content)) else {
+        let (Some(max_sessions), Some(owner)) = (self.max_sessions, owner_name(content)) else {
             return Ok(());
         };
         let rows = self.rows_of(owner).await?;
         let standings = rows.values().filter_map(|row| self.standing(row));
-        let ended = too_many(standings, at_most);
+        let ended = too_many(standings, max_sessions);
         let mut failed = Ok(());
         for (key, row) in rows {
             let standing = self.standing(&row);
