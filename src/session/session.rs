@@ -546,6 +546,7 @@ impl Session {
     /// Returns a [closed](Error::is_closed) error, and a usage error if there is no login. Saving
     /// the session returns a usage error if a cookie store has no
     /// [`epochs`](super::CookieStore::epochs), or if the backend has no owners.
+    #[doc(alias = "revoke")]
     pub fn end_others(&self) -> Result<(), Error> {
         self.state().end_others()
     }
