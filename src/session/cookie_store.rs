@@ -136,6 +136,7 @@ impl CookieStore {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
+    #[doc(alias = "gorilla")]
     pub fn shared_with_go(self) -> Self {
         self.known_types(std::iter::empty::<&str>())
     }

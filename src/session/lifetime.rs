@@ -25,7 +25,7 @@ pub(super) const LONGEST_MAX_AGE: Duration = Duration::from_secs(400 * DAY);
 /// | [`nist_aal3`](Lifetime::nist_aal3) | 15 minutes | 12 hours | never | |
 ///
 /// A [`ServerStore`](super::ServerStore) keeps sessions without a login for a [shorter
-/// time](super::ServerOptions::anonymous_idle).
+/// time](super::NativeDialect::anonymous_idle).
 ///
 /// Remembering a session never shortens it: if a usual limit is longer than the remembered one, the
 /// usual limit applies to both.
@@ -177,6 +177,8 @@ impl Lifetime {
 
     /// Sets how long a session may go unused.
     #[must_use]
+    #[doc(alias = "MaxAge")]
+    #[doc(alias = "IdleTimeout")]
     pub const fn idle(mut self, idle: Duration) -> Self {
         self.usual.idle = Some(idle);
         self

@@ -107,6 +107,7 @@ impl LiveSession {
     ///
     /// # Errors
     /// Returns a [gone](Error::is_gone) or an [unavailable](Error::is_unavailable) error.
+    #[doc(alias = "reload")]
     pub async fn values(&self) -> Result<Values, Error> {
         let kept = self.kept();
         let content = self.0.store.reload(&kept).await?;

@@ -156,6 +156,7 @@ impl Session {
     ///
     /// # Errors
     /// Returns the errors of [`Values::insert`], and a [closed](Error::is_closed) error.
+    #[doc(alias = "Put")]
     pub fn insert<T: Serialize>(&self, key: &str, value: T) -> Result<(), Error> {
         let value = TypedDraft::of(&self.setup().model, key, &value)?;
         let key = key.to_owned();
@@ -340,6 +341,7 @@ impl Session {
     /// Returns the errors of [`insert`](Session::insert), and a [wrong type](Error::is_wrong_type)
     /// error if the value under that key is not a list of messages.
     #[doc(alias = "AddFlash")]
+    #[doc(alias = "flash")]
     pub fn add_flash<T: Serialize>(&self, flash: T) -> Result<(), Error> {
         self.add_flash_to(FLASHES, flash)
     }
@@ -437,6 +439,8 @@ impl Session {
     /// # Errors
     /// Returns a [closed](Error::is_closed) error, and a usage error if the name is empty or longer
     /// than [512 bytes](crate::backend::Owner::LONGEST_NAME). Use a short name, such as a user ID.
+    #[doc(alias = "fixation")]
+    #[doc(alias = "regenerate")]
     pub fn login(&self, owner: impl Into<String>) -> Result<(), Error> {
         let (owner, now) = (owner.into(), self.setup().now());
         let lifetime = &self.setup().lifetime;
@@ -463,6 +467,8 @@ impl Session {
     ///
     /// # Errors
     /// Returns a [closed](Error::is_closed) error if the session takes no more changes.
+    #[doc(alias = "flush")]
+    #[doc(alias = "invalidate")]
     pub fn logout(&self) -> Result<(), Error> {
         let now = self.setup().now();
         self.state().logout(&self.setup().lifetime, now)
@@ -473,6 +479,10 @@ impl Session {
     ///
     /// # Errors
     /// Returns a [closed](Error::is_closed) error if the session takes no more changes.
+    #[doc(alias = "destroy")]
+    #[doc(alias = "flush")]
+    #[doc(alias = "purge")]
+    #[doc(alias = "invalidate")]
     pub fn end(&self) -> Result<(), Error> {
         let now = self.setup().now();
         self.state().end(&self.setup().lifetime, now)
@@ -519,6 +529,10 @@ impl Session {
     ///
     /// # Errors
     /// Returns a [closed](Error::is_closed) error if the session takes no more changes.
+    #[doc(alias = "regenerate")]
+    #[doc(alias = "cycle_id")]
+    #[doc(alias = "RenewToken")]
+    #[doc(alias = "fixation")]
     pub fn renew(&self) -> Result<(), Error> {
         self.state().renew()
     }
@@ -533,6 +547,7 @@ impl Session {
     /// Returns a [closed](Error::is_closed) error, and a usage error if there is no login. Saving
     /// the session returns a usage error if a cookie store has no
     /// [`epochs`](super::CookieStore::epochs), or if the backend has no owners.
+    #[doc(alias = "revoke")]
     pub fn end_others(&self) -> Result<(), Error> {
         self.state().end_others()
     }
@@ -547,6 +562,7 @@ impl Session {
     /// Returns a [closed](Error::is_closed) error, and a usage error if a session is to be
     /// remembered and the lifetime has [no remembered
     /// limits](super::Lifetime::without_remembering).
+    #[doc(alias = "RememberMe")]
     pub fn remember(&self, remembered: bool) -> Result<(), Error> {
         let lifetime = &self.setup().lifetime;
         if remembered && !lifetime.remembers() {

@@ -112,6 +112,7 @@ impl Dialect {
 
     /// Creates the dialect of gorilla/sessions' `FilesystemStore`, of pgstore and of dynamostore.
     /// `codec` seals cookies and rows, so its `max_length` limits both.
+    #[doc(alias = "FilesystemStore")]
     pub fn gorilla(codec: impl Codec + 'static) -> GorillaDialect {
         GorillaDialect::new(Arc::new(codec), false)
     }

@@ -112,6 +112,8 @@ use row_locks::RowLocks;
 /// (owners are listed in the clear), when a row expires and how long it is, and could restore an
 /// older state of a row.
 #[derive(Clone)]
+#[doc(alias = "server-side")]
+#[doc(alias = "NewFilesystemStore")]
 pub struct ServerStore(Arc<Shared>);
 
 struct Shared {
@@ -258,6 +260,8 @@ impl ServerStore {
     ///
     /// # Errors
     /// Returns an unavailable error if the backend does not answer.
+    #[doc(alias = "health")]
+    #[doc(alias = "readiness")]
     pub async fn ping(&self) -> Result<(), Error> {
         let answered = self.backend().ping().await;
         answered.map_err(Error::of_backend)
@@ -270,6 +274,7 @@ impl ServerStore {
     /// Returns an unavailable error if the backend does not answer. Returns a usage error if the
     /// backend does not support owners, or if [no login accepts](super::Session::login) the owner's
     /// name.
+    #[doc(alias = "devices")]
     pub async fn list(&self, owner: &str) -> Result<Vec<StoredSession>, Error> {
         self.0.list(owner).await
     }
@@ -370,6 +375,8 @@ impl ServerStore {
 
     /// Waits until no save is in flight. Call it before the program ends, when the server has
     /// stopped accepting requests: while requests keep saving, it does not return.
+    #[doc(alias = "graceful")]
+    #[doc(alias = "shutdown")]
     pub async fn drain(&self) {
         // A second drain would wait on a tracker that the first one has opened again.
         let _turn = self.0.draining.lock().await;
