@@ -14,7 +14,7 @@ use super::login::{Begun, Login};
 use super::metadata::Metadata;
 use super::room::longest_payload;
 use super::setup::{Clock, Setup};
-use super::store::{Backing, Kept, Loaded, Record, Save, Saved};
+use super::store::{Backing, Kept, Loaded, LoadedSession, Save, Saved};
 use super::{CookieOptions, Epoch, Epochs, Error, Lifetime, Refusal, Values};
 
 /// Keeps each session in its cookie, sealed by a codec. The cookies are those of gorilla's
@@ -213,7 +213,12 @@ impl CookieStore {
         })
     }
 
-    fn read(&self, opened: &Opened, payload: Vec<u8>, now: UnixTime) -> Result<Record, Refusal> {
+    fn read(
+        &self,
+        opened: &Opened,
+        payload: Vec<u8>,
+        now: UnixTime,
+    ) -> Result<LoadedSession, Refusal> {
         let lifetime = &self.setup.lifetime;
         let sealed_at = opened.issued_at();
         let read = Values::deserialize(opened.serializer(), payload, Metadata::parse);
@@ -221,7 +226,7 @@ impl CookieStore {
         let metadata = Metadata::loaded(metadata, sealed_at, lifetime);
         metadata.check(lifetime, now)?;
         let values = values.loaded_as(&self.setup.model);
-        Ok(Record {
+        Ok(LoadedSession {
             content: Content { values, metadata },
             sealed_at,
             kept: None,

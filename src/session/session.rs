@@ -52,7 +52,7 @@ pub(super) struct Shared {
     /// Never locked across an await, nor while code of the application runs.
     state: Mutex<State>,
     /// Held while the session is saved. Saves run one at a time, so that no save overtakes another.
-    pub(super) turn: Arc<tokio::sync::Mutex<()>>,
+    pub(super) save_lock: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Session {
@@ -61,7 +61,7 @@ impl Session {
             store,
             is_loopback,
             state: Mutex::new(state),
-            turn: Arc::default(),
+            save_lock: Arc::default(),
         }))
     }
 
@@ -244,9 +244,9 @@ impl Session {
             *latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
             Ok(())
         });
-        let turn = self.turn().await;
+        let guard = self.save_guard().await;
         let undo = self.change_for_now(change)?;
-        self.commit_in(turn, Some(undo)).await?;
+        self.commit(guard, Some(undo)).await?;
         let answer = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
         answer.ok_or_else(|| Error::unavailable("the change was never made"))
     }

@@ -14,7 +14,7 @@ use super::cookie_life::CookieLife;
 use super::login::Login;
 use super::metadata::Metadata;
 use super::setup::Setup;
-use super::store::{Fate, Kept, Moved, Record};
+use super::store::{Fate, Kept, LoadedSession, Moved};
 use super::{Error, Lifetime, Refusal, Values};
 
 pub(super) use work::{Saving, Task, Work};
@@ -54,7 +54,7 @@ pub(super) struct State {
     refusal: Option<Refusal>,
     /// The owners to revoke: their other sessions end with the next save.
     revokes: Vec<String>,
-    /// True if the deadline was moved beyond the last extension of the owner's record.
+    /// True if the deadline was moved beyond the last extension of the owner's session.
     lasts_longer: bool,
     phase: Phase,
     is_closed: bool,
@@ -117,12 +117,12 @@ impl State {
         }
     }
 
-    pub(super) fn loaded(record: Record, setup: &Setup) -> Self {
+    pub(super) fn loaded(session: LoadedSession, setup: &Setup) -> Self {
         State {
-            sealed_at: Some(record.sealed_at),
-            cookie_end: setup.cookie_life.end(&record.content.metadata),
-            kept: record.kept,
-            ..State::of(record.content, setup, Came::Cookie)
+            sealed_at: Some(session.sealed_at),
+            cookie_end: setup.cookie_life.end(&session.content.metadata),
+            kept: session.kept,
+            ..State::of(session.content, setup, Came::Cookie)
         }
     }
 

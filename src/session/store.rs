@@ -80,7 +80,7 @@ pub(super) trait Backing: Send + Sync + 'static {
 
 /// The result of loading a cookie's value.
 pub(super) enum Loaded {
-    Live(Box<Record>),
+    Live(Box<LoadedSession>),
     /// The session of that ID has another ID now, or a successor.
     Moved(Box<Moved>),
     Refused(Refusal),
@@ -118,7 +118,7 @@ pub(super) struct Moved {
 }
 
 /// A session as it was loaded.
-pub(super) struct Record {
+pub(super) struct LoadedSession {
     pub(super) content: Content,
     /// The date of its cookie, which stays unchanged.
     pub(super) sealed_at: UnixTime,

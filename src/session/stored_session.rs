@@ -23,7 +23,7 @@ impl StoredSession {
         StoredSession {
             id,
             content: row.content,
-            expiry: row.expiry,
+            expiry: row.kept.expiry,
         }
     }
 

@@ -95,9 +95,16 @@ fn deadline_in(row: &[u8]) -> i64 {
     deadline.unix_seconds().unwrap()
 }
 
+/// A row that was read.
+struct ReadRow {
+    row: Row<Content>,
+    write: WriteId,
+}
+
 /// Reads a row. Returns `None` if it is refused.
 fn read(format: &dyn RowFormat, key: &Key, bytes: &[u8], now: UnixTime) -> Option<ReadRow> {
-    format.read(key, bytes, now).unwrap().ok()
+    let (row, write) = format.read(key, bytes, now).unwrap().ok()?;
+    Some(ReadRow { row, write })
 }
 
 fn content() -> Content {

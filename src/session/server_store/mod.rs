@@ -290,8 +290,8 @@ impl ServerStore {
             return Ok(false);
         };
         match self.0.rows.look_up_renewed(&key).await? {
-            (key, rows::Lookup::Live(row)) if owner_name(&row.content) == Some(owner) => {
-                self.0.end_login(row.seen(key)).await
+            rows::Lookup::Live(row) if owner_name(&row.content) == Some(owner) => {
+                self.0.end_login(row.kept.seen()).await
             }
             _ => Ok(false),
         }
@@ -367,7 +367,7 @@ impl ServerStore {
             Ok(row) => row,
             Err(refusal) => return Ok(Lookup::Refused(refusal)),
         };
-        Ok(match self.0.end(row.seen(key.clone())).await? {
+        Ok(match self.0.end(row.kept.seen()).await? {
             true => Lookup::Found(()),
             false => Lookup::Refused(Refusal::Gone),
         })
@@ -421,7 +421,7 @@ impl Backing for ServerStore {
     }
 
     async fn reload(&self, kept: &Kept) -> Result<Option<Content>, Error> {
-        let (_, found) = self.0.rows.look_up_renewed(&kept.key).await?;
+        let found = self.0.rows.look_up_renewed(&kept.key).await?;
         let rows::Lookup::Live(row) = found else {
             return Ok(None);
         };

@@ -38,13 +38,13 @@ impl Shared {
 
     /// Returns the live rows of an owner's sessions. A session that is being renewed may have two
     /// rows with one number.
-    async fn rows_of(&self, owner: &str) -> Result<BTreeMap<Key, LiveRow>, Error> {
+    async fn rows_of(&self, owner: &str) -> Result<Vec<LiveRow>, Error> {
         Owner::check_name(owner).map_err(Error::of_backend)?;
         let keys = self.owners()?.keys(owner).await;
         let mut found = BTreeMap::new();
         for key in keys.map_err(Error::of_backend)? {
             // If a session is renewed during the listing, it is found under its new key.
-            let (key, lookup) = match self.rows.look_up_renewed(&key).await {
+            let lookup = match self.rows.look_up_renewed(&key).await {
                 Err(error) if error.is_too_large() => continue, // an unreadable row opens nothing
                 found => found?,
             };
@@ -52,10 +52,10 @@ impl Shared {
                 && let Ok(row) = self.judge(*row)
                 && owner_name(&row.content) == Some(owner)
             {
-                found.insert(key, row);
+                found.insert(row.kept.key.clone(), row);
             }
         }
-        Ok(found)
+        Ok(found.into_values().collect())
     }
 
     /// Returns the sessions of an owner, each once, the latest login first.
@@ -63,7 +63,7 @@ impl Shared {
         let rows = self.rows_of(owner).await?;
         let mut sessions: Vec<StoredSession> = rows
             .into_iter()
-            .map(|(key, row)| StoredSession::new(self.rows.format.public_id(&key), row))
+            .map(|row| StoredSession::new(self.rows.format.public_id(&row.kept.key), row))
             .collect();
         sessions.sort_by_key(|session| std::cmp::Reverse(session.login_number()));
         sessions.dedup_by_key(|session| session.login_number());
@@ -120,7 +120,7 @@ impl Shared {
             return Ok(());
         };
         match (self.rows.look_up_renewed(&kept.key).await?, save.fate) {
-            ((_, Lookup::Live(_)), _) | (_, Fate::Replaced { .. }) => Ok(()),
+            (Lookup::Live(_), _) | (_, Fate::Replaced { .. }) => Ok(()),
             _ => Err(Error::gone()),
         }
     }
@@ -131,14 +131,14 @@ impl Shared {
             return Ok(());
         };
         let rows = self.rows_of(owner).await?;
-        let standings = rows.values().filter_map(|row| self.standing(row));
+        let standings = rows.iter().filter_map(|row| self.standing(row));
         let ended = too_many(standings, max_sessions);
         let mut failed = Ok(());
-        for (key, row) in rows {
+        for row in rows {
             let standing = self.standing(&row);
             if standing.is_some_and(|of| ended.contains(&of.number)) {
                 // An end that fails must not spare the sessions after it.
-                let ended = self.end_login(row.seen(key)).await.map(drop);
+                let ended = self.end_login(row.kept.seen()).await.map(drop);
                 failed = failed.and(ended);
             }
         }
