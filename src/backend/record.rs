@@ -112,7 +112,7 @@ impl Record {
 
     /// Returns the record with another expiry.
     #[must_use]
-    pub fn until(self, expiry: Expiry) -> Self {
+    pub fn with_expiry(self, expiry: Expiry) -> Self {
         Record { expiry, ..self }
     }
 

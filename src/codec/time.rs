@@ -3,6 +3,7 @@
 //! Only [`UnixTime::now`] reads the clock: every `_at` form takes `now` as an argument.
 //! There are no calendars and no time zones here.
 
+use std::ops::{Add, Sub};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A time in whole seconds since 1970-01-01T00:00:00Z, as the frame writes it.
@@ -45,7 +46,25 @@ impl UnixTime {
 
     /// Returns the duration from `earlier` to this time; zero if `earlier` is later.
     #[must_use]
-    pub const fn since(self, earlier: UnixTime) -> Duration {
+    pub const fn saturating_duration_since(self, earlier: UnixTime) -> Duration {
         Duration::from_secs(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Counts whole seconds only, and ends at the latest time there is.
+impl Add<Duration> for UnixTime {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        UnixTime(self.0.saturating_add(duration.as_secs()))
+    }
+}
+
+/// Counts whole seconds only, and ends at 1970-01-01T00:00:00Z.
+impl Sub<Duration> for UnixTime {
+    type Output = Self;
+
+    fn sub(self, duration: Duration) -> Self {
+        UnixTime(self.0.saturating_sub(duration.as_secs()))
     }
 }

@@ -40,7 +40,7 @@
 //!    name from other scopes, and leaves the application's own cookie. The next request is then in
 //!    the client's own session. See [`Refusal::Ambiguous`].
 //! 6. **All sessions of an owner can be ended at once**, by a [`ServerStore`] if its backend has
-//!    owners, and by a [`CookieStore`] with [`Epochs`].
+//!    owners, and by a [`CookieStore`] that is [revocable](CookieStore::revocable).
 //! 7. **Keys rotate silently.** If an older key sealed a cookie, the current key seals it again
 //!    when its session is saved. The cookie keeps its date if the lifetime has an absolute limit.
 //!
@@ -57,7 +57,7 @@
 //! | `cookie_options.rs`, `cookie_writer.rs`, `cookie_header.rs` | [`CookieOptions`]: writing and reading the cookie |
 //! | `opened_cookies.rs`, `request_url.rs`, `foreign_cookies.rs` | choosing one of several cookies, and removing cookies that another host planted |
 //! | `cookie_life.rs` | the time for which a client keeps the cookie |
-//! | `store.rs`, `cookie_store.rs`, `epochs.rs`, `backend_epochs.rs` | [`Store`], [`CookieStore`], and the revocation of sessions in cookies: [`Epochs`] |
+//! | `store.rs`, `cookie_store.rs`, `backend_generations.rs` | [`Store`], [`CookieStore`], and the revocation of sessions in cookies |
 //! | `server_store/`, `server_options.rs` | [`ServerStore`]: sessions in a server |
 //! | `stored_session.rs`, `live_session.rs` | sessions outside of a request: [`StoredSession`], a snapshot, and [`LiveSession`], which can be read and changed |
 //! | `protocol/`, `rows.rs`, `recent_moves.rs` | the calls to a backend that save, move or end a session, and the resolution of conflicts |
@@ -68,7 +68,7 @@
 //!
 //! This module uses no web framework. The module `web` connects it to some.
 
-mod backend_epochs;
+mod backend_generations;
 mod caller;
 mod client_host;
 mod content;
@@ -79,7 +79,6 @@ mod cookie_store;
 mod cookie_writer;
 mod data_model;
 mod dialect;
-mod epochs;
 mod error;
 mod flashes;
 mod foreign_cookies;
@@ -109,14 +108,10 @@ mod stored_session;
 pub mod testing;
 mod values;
 
-/// For implementations of [`Epochs`].
-pub use async_trait::async_trait;
-pub use backend_epochs::BackendEpochs;
 pub use client_host::client_host;
 pub use cookie_options::{CookieOptions, SameSite};
 pub use cookie_store::CookieStore;
 pub use dialect::Dialect;
-pub use epochs::{Epoch, Epochs};
 pub use error::Error;
 pub use lifetime::Lifetime;
 pub use live_session::LiveSession;

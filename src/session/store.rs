@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::backend::{Expiry, Key, Revision};
+use crate::backend::{Expiry, Key, OwnerName, Revision};
 use crate::codec::{self, Codec, UnixTime};
 
 use super::content::{Content, Log};
@@ -23,7 +23,7 @@ use super::{CookieOptions, CookieStore, Dialect, Error, Lifetime, Refusal, Serve
 /// ([`ServerStore`]).
 ///
 /// Only this crate implements the trait. You can supply the codec, the
-/// [`Backend`](crate::backend::Backend) and the [`Epochs`](super::Epochs).
+/// [`Backend`](crate::backend::Backend) and the [`Generations`](crate::backend::Generations).
 #[expect(private_bounds)] // sealed: the protocol between session and store is ours to change
 pub trait Store: Backing {
     /// Returns the name of the cookie, which is also the name of the session.
@@ -66,7 +66,7 @@ pub(super) trait Backing: Send + Sync + 'static {
     }
 
     /// Ends all sessions of an owner.
-    async fn revoke(&self, owner: &str) -> Result<(), Error>;
+    async fn revoke(&self, owner: &OwnerName) -> Result<(), Error>;
 
     /// Returns the public name of the session under `key`, which opens nothing. Returns `None` if
     /// the store keeps nothing outside of cookies.

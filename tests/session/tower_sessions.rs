@@ -9,11 +9,11 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use serde_json::{Value, json};
+use silverback::backend::async_trait;
 use silverback::backend::{
     Backend, Created, Error, Expiry, Files, GorillaFiles, Key, Memory, Outcome, Record, Revision,
     Stored,
 };
-use silverback::session::async_trait;
 use silverback::web::tower_sessions::BackendStore;
 use time::{Duration, OffsetDateTime};
 use tower_sessions::session::{Id, Record as SessionRecord};

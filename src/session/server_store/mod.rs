@@ -26,13 +26,13 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::backend::{Backend, Key};
+use crate::backend::{Backend, Key, OwnerName};
 use crate::codec::Codec;
 
-use super::backend_epochs::no_owners;
 use super::caller::Caller;
 use super::content::Content;
 use super::data_model::DataModel;
+use super::login::owner_name;
 use super::recent_moves::RecentMoves;
 use super::rows::{LiveRow, Lookup, Rows};
 use super::server_options::ServerOptions;
@@ -180,7 +180,7 @@ impl ServerStore {
             ..
         } = options;
         if at_most.is_some() && backend.owners().is_none() {
-            return Err(no_owners());
+            return Err(Error::no_owners());
         }
         if at_most == Some(0) {
             return Err(Error::usage(
@@ -282,7 +282,7 @@ impl ServerStore {
     /// backend does not support owners, or if [no login accepts](super::Session::login) the owner's
     /// name.
     pub async fn list(&self, owner: &str) -> Result<Vec<StoredSession>, Error> {
-        self.0.list(owner).await
+        self.0.list(&owner_name(owner)?).await
     }
 
     /// Ends one of an owner's sessions by its [ID in the list](StoredSession::id), even if it was
@@ -296,7 +296,9 @@ impl ServerStore {
             return Ok(false);
         };
         match self.0.rows.look_up_renewed(&key).await? {
-            (key, Lookup::Live(row)) if owner_name(&row.content) == Some(owner) => {
+            (key, Lookup::Live(row))
+                if owner_in(&row.content).is_some_and(|of| of.as_str() == owner) =>
+            {
                 self.0.end_login(row.seen(key)).await
             }
             _ => Ok(false),
@@ -309,7 +311,7 @@ impl ServerStore {
     /// # Errors
     /// Returns the errors of [`list`](ServerStore::list).
     pub async fn revoke(&self, owner: &str) -> Result<(), Error> {
-        Backing::revoke(self, owner).await
+        Backing::revoke(self, &owner_name(owner)?).await
     }
 
     /// Finds the session under a row's key, whatever its owner. It is for operators, who get keys
@@ -397,7 +399,7 @@ fn in_whole_seconds(time: Duration) -> Duration {
     Duration::from_secs(time.as_secs().saturating_add(part))
 }
 
-fn owner_name(content: &Content) -> Option<&str> {
+fn owner_in(content: &Content) -> Option<&OwnerName> {
     let login = content.metadata.login.as_ref()?;
     Some(&login.owner)
 }
@@ -443,7 +445,7 @@ impl Backing for ServerStore {
         self.0.end(kept.seen()).await
     }
 
-    async fn revoke(&self, owner: &str) -> Result<(), Error> {
+    async fn revoke(&self, owner: &OwnerName) -> Result<(), Error> {
         self.0.revoke(owner).await
     }
 
