@@ -91,6 +91,7 @@
 
 #[cfg(feature = "backend")]
 pub mod backend;
+mod calendar;
 mod cause;
 pub mod codec;
 #[cfg(feature = "session")]

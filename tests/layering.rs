@@ -19,9 +19,10 @@ const ARROWS: [(&str, &[&str]); 6] = [
 /// The files of `web` that put our backends beneath another crate's sessions.
 const ADAPTERS: [&str; 1] = ["tower_sessions.rs"];
 
-/// The rooms and files at the top of `src` that are no library rooms. `cause.rs`, how an error's
-/// text is put together, uses nothing, and each room may use it.
-const NO_ROOMS: [&str; 4] = ["cause.rs", "cli", "lib.rs", "main.rs"];
+/// The rooms and files at the top of `src` that are no library rooms. `calendar.rs`, which writes
+/// times, and `cause.rs`, which puts the text of an error together, use nothing. Each room may use
+/// them.
+const NO_ROOMS: [&str; 5] = ["calendar.rs", "cause.rs", "cli", "lib.rs", "main.rs"];
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")

@@ -23,7 +23,7 @@ pub struct Entry {
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Entry { expiry, size, .. } = self;
-        write!(f, "Entry({size} bytes until {})", expiry.as_millis())
+        write!(f, "Entry({size} bytes until {expiry})")
     }
 }
 
