@@ -10,7 +10,7 @@
 //! | choose the backend by a URL | [`connect`], [`connect_existing`] |
 //! | remove expired records | [`Cleanup`], or [`Scan::purge`] once |
 //! | list all records | [`Scan::page`] |
-//! | log a user out everywhere | `ServerStore::end_all`, which calls [`Owners::revoke`] |
+//! | log a user out everywhere | `ServerStore::end_all`, which calls [`Generations::revoke`] |
 //! | write a backend of your own | [`Backend`], and [`conformance`] to test it (feature `conformance`) |
 //!
 //! The page `guide::stores` compares the backends.
@@ -88,7 +88,9 @@
 //! | `mod.rs` | [`Backend`], and the results of its operations |
 //! | `record.rs` | [`Key`], [`Record`], [`Revision`], [`Expiry`] |
 //! | `layout.rs` | [`Layout`]: the form of a backend's rows |
+//! | `generations.rs` | [`Generations`]: the mark of each owner's live records |
 //! | `owners.rs` | [`Owners`]: the records of each owner, and revoking all of them |
+//! | `owner_state.rs` | the rules of an owner's record |
 //! | `moves.rs` | [`Moves`]: moving a record to another key in one step |
 //! | `scan.rs` | [`Scan`]: listing all records, and purging expired ones |
 //! | `connect.rs` | [`connect`], [`connect_existing`]: a backend chosen by a URL |
@@ -120,16 +122,19 @@ mod dynamodb;
 mod error;
 #[cfg(feature = "files")]
 mod files;
+mod generations;
 mod layout;
 mod memory;
 mod moves;
+mod owner_state;
 mod owners;
 mod record;
 mod scan;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod sql;
 
-use async_trait::async_trait;
+/// For implementations of [`Backend`], [`Generations`] and the other traits.
+pub use async_trait::async_trait;
 
 pub use cleanup::Cleanup;
 pub use connect::{connect, connect_existing};
@@ -142,10 +147,11 @@ pub use dynamodb::{DynamoDb, DynamoDbOptions, GoDynamoDb, GoItems};
 pub use error::Error;
 #[cfg(feature = "files")]
 pub use files::{Files, FilesOptions, GorillaFiles};
+pub use generations::{Generation, Generations};
 pub use layout::Layout;
 pub use memory::{Memory, MemoryOptions};
 pub use moves::Moves;
-pub use owners::{Generation, Login, Owner, Owners};
+pub use owners::{Login, Owner, OwnerName, Owners};
 pub use record::{Expiry, Key, Record, Revision, Stored};
 pub use scan::{Entry, Page, Purged, Scan};
 #[cfg(feature = "sqlite")]

@@ -84,7 +84,9 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::super::{Backend, Created, Expiry, Key, Outcome, Owner, Owners, Scan};
+    use super::super::super::{
+        Backend, Created, Expiry, Generations, Key, Outcome, Owner, OwnerName, Owners, Scan,
+    };
     use super::super::{Memory, locked};
     use super::*;
 
@@ -99,6 +101,10 @@ mod tests {
 
     fn key(number: u8) -> Key {
         Key::new([number]).unwrap()
+    }
+
+    fn ape() -> OwnerName {
+        OwnerName::new("ape").unwrap()
     }
 
     fn soon() -> Expiry {
@@ -168,15 +174,15 @@ mod tests {
         let record = Record::new("v", expiry);
         let record = match action.is_owned {
             true => record.owned_by(Owner {
-                name: "ape".to_owned(),
-                login: memory.begin("ape", soon(), &key).await?,
+                name: ape(),
+                login: memory.begin(&ape(), soon(), &key).await?,
             }),
             false => record,
         };
         let seen = memory.load(&key).await?.map(|stored| stored.revision);
         match (action.what, seen) {
             (What::Create, _) => memory.create(&key, &record).await.map(drop),
-            (What::Revoke, _) => memory.revoke("ape", soon(), None).await.map(drop),
+            (What::Revoke, _) => memory.revoke(&ape(), soon()).await.map(drop),
             (What::Purge, _) => memory.purge(3).await.map(drop),
             (_, None) => Ok(()),
             (What::Swap, Some(seen)) => memory.swap(&key, &seen, &record).await.map(drop),
@@ -253,8 +259,8 @@ mod tests {
         assert_eq!(refused, usize::from(KEYS) - SHARE);
         let mut revisions = Vec::new();
         for number in 100..100 + (CAPACITY - SHARE) as u8 {
-            let login = memory.begin("ape", soon(), &key(number)).await.unwrap();
-            let name = "ape".to_owned();
+            let login = memory.begin(&ape(), soon(), &key(number)).await.unwrap();
+            let name = ape();
             let owned = Record::new("v", soon()).owned_by(Owner { name, login });
             match memory.create(&key(number), &owned).await.unwrap() {
                 Created::Saved(revision) => revisions.push((key(number), revision)),

@@ -25,8 +25,8 @@ use sqlx::SqlitePool;
 use super::delegate::backend_in_sql;
 use super::table::Table;
 use crate::backend::{
-    Created, Error, Expiry, Generation, Key, Layout, Login, Outcome, Page, Purged, Record,
-    Revision, Stored,
+    Created, Error, Expiry, Generation, Key, Layout, Login, Outcome, OwnerName, Page, Purged,
+    Record, Revision, Stored,
 };
 use connections::Connections;
 use errors::reading;
