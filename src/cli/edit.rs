@@ -10,8 +10,10 @@ use silverback::codec::{Codec, Error};
 use silverback::gob::Value;
 
 use super::cookies::Cookies;
-use super::settings::{Format, Opening, OpeningHash};
-use super::{Failure, edit_gob, gob, payload, report, typed_json};
+use super::failure::{Failure, report};
+use super::payload::{self, Format};
+use super::settings::{Opening, OpeningHash};
+use super::{edit_gob, json_text, typed_json};
 
 /// Change keys of a cookie that contains a map; print the cookie sealed again.
 ///
@@ -100,7 +102,7 @@ fn parse_set(set: &str) -> Result<Set<'_>, Failure> {
         .rsplit_once(':')
         .filter(|(_, of)| typed_json::of_type(of).is_some());
     let (key, of) = typed.map_or((key, None), |(key, of)| (key, Some(of)));
-    let json = gob::parse(json)
+    let json = json_text::parse(json)
         .map_err(|error| Failure::usage(format!("the value set for {key} is not JSON: {error}")))?;
     Ok(Set { key, of, json })
 }

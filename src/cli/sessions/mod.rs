@@ -16,7 +16,7 @@ use std::ffi::OsString;
 
 use clap::{Args, Subcommand};
 
-use super::Failure;
+use super::failure::Failure;
 
 /// List, show, delete and purge the sessions that a service keeps in a server.
 ///
