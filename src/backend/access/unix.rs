@@ -218,19 +218,6 @@ fn open_folder(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-/// Returns the name of the user who owns a file, or `None` if it cannot be found out.
-pub(super) fn owner_of(path: &Path) -> Option<String> {
-    let user = fs::symlink_metadata(path).ok()?.uid();
-    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let name = users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        let number: u32 = fields.nth(1)?.parse().ok()?;
-        (number == user).then(|| name.to_owned())
-    });
-    Some(name.unwrap_or_else(|| format!("the user {user}")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
