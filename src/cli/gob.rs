@@ -14,7 +14,9 @@ use super::json_text::go_number;
 /// Converts a value to one line of JSON.
 pub(super) fn to_json(value: &Value) -> String {
     let mut writer = JsonWriter::default();
-    writer.tasks.push(Task::Value(value, Context::default()));
+    writer
+        .tasks
+        .push(JsonTask::Value(value, Context::default()));
     writer.run();
     writer.out
 }
@@ -24,11 +26,11 @@ pub(super) fn to_json(value: &Value) -> String {
 #[derive(Default)]
 struct JsonWriter<'v> {
     /// The parts still to be written, the next one last.
-    tasks: Vec<Task<'v>>,
+    tasks: Vec<JsonTask<'v>>,
     out: String,
 }
 
-enum Task<'v> {
+enum JsonTask<'v> {
     Text(&'static str),
     Name(&'v GoString),
     /// A map key, as a string: its text if it is a string, or else its JSON.
@@ -79,11 +81,11 @@ impl<'v> JsonWriter<'v> {
     fn run(&mut self) {
         while let Some(task) = self.tasks.pop() {
             match task {
-                Task::Text(text) => self.out.push_str(text),
-                Task::Name(name) => self.string(&name.to_string_lossy()),
+                JsonTask::Text(text) => self.out.push_str(text),
+                JsonTask::Name(name) => self.string(&name.to_string_lossy()),
                 // A key contains no map, so this recurses only once.
-                Task::Key(key) => self.string(&key_text(key)),
-                Task::Value(value, context) => self.value(value, context),
+                JsonTask::Key(key) => self.string(&key_text(key)),
+                JsonTask::Value(value, context) => self.value(value, context),
             }
         }
     }
@@ -107,7 +109,7 @@ impl<'v> JsonWriter<'v> {
                 None => self.out.push_str("null"),
                 Some(held) => {
                     let context = Context::of(interface.name());
-                    self.tasks.push(Task::Value(held, context));
+                    self.tasks.push(JsonTask::Value(held, context));
                 }
             },
             Value::SelfEncoded(of, bytes) => {
@@ -126,17 +128,27 @@ impl<'v> JsonWriter<'v> {
     }
 
     fn composite(&mut self, composite: &'v Composite, inside: Context<'v>) {
-        let mut parts: Vec<Task<'v>> = Vec::new();
+        let mut parts: Vec<JsonTask<'v>> = Vec::new();
         for element in composite.elements() {
-            parts.extend([Task::Text(","), Task::Value(element, inside)]);
+            parts.extend([JsonTask::Text(","), JsonTask::Value(element, inside)]);
         }
         for (key, value) in composite.entries() {
-            let value = Task::Value(value, inside);
-            parts.extend([Task::Text(","), Task::Key(key), Task::Text(":"), value]);
+            let value = JsonTask::Value(value, inside);
+            parts.extend([
+                JsonTask::Text(","),
+                JsonTask::Key(key),
+                JsonTask::Text(":"),
+                value,
+            ]);
         }
         for (name, value) in composite.fields() {
-            let value = Task::Value(value, Context::default());
-            parts.extend([Task::Text(","), Task::Name(name), Task::Text(":"), value]);
+            let value = JsonTask::Value(value, Context::default());
+            parts.extend([
+                JsonTask::Text(","),
+                JsonTask::Name(name),
+                JsonTask::Text(":"),
+                value,
+            ]);
         }
         let (open, close) = if composite.is_sequence() {
             ("[", "]")
@@ -144,7 +156,7 @@ impl<'v> JsonWriter<'v> {
             ("{", "}")
         };
         self.out.push_str(open);
-        self.tasks.push(Task::Text(close));
+        self.tasks.push(JsonTask::Text(close));
         // There is no comma before the first part.
         self.tasks.extend(parts.into_iter().skip(1).rev());
     }
