@@ -10,6 +10,8 @@
 //! - Share sessions with a Go program: `compat`, or `session::Dialect`.
 //! - Seal and open a cookie without sessions: [`codec`].
 //! - Read and change a value that Go wrote: [`gob`].
+//! - Choose a store, rotate keys, run behind a proxy, move from another library: the pages of
+//!   `guide`, which are part of the documentation with all features.
 //!
 //! # A session in five lines
 //!
@@ -45,6 +47,7 @@
 //! | `backend` | stores of records, for sessions in a server: the trait and its laws, memory, files, SQLite, PostgreSQL, DynamoDB (feature `backend`) |
 //! | `web` | sessions in tower, axum and actix-web (features `tower`, `axum`, `actix`) |
 //! | `compat` | the stores of Go programs under their own names and with their own defaults: scs (feature `session`), pgstore (`postgres`), dynamostore (`aws`); a store for applications on the crate `tower-sessions` (`tower-sessions`) |
+//! | `guide` | documentation only: one page for each larger task |
 //!
 //! Modules depend on each other in one direction only. `gob` and `backend` use no other module.
 //! `codec` uses `gob`. `session` uses `gob`, `codec` and `backend`. `web` uses only `session`.
@@ -99,6 +102,19 @@ pub mod codec;
 ))]
 pub mod compat;
 pub mod gob;
+// Documentation only. Its pages name items of all these features.
+#[cfg(all(
+    any(doc, doctest),
+    feature = "actix",
+    feature = "aws",
+    feature = "axum",
+    feature = "conformance",
+    feature = "files",
+    feature = "postgres",
+    feature = "sqlite",
+    feature = "tower-sessions"
+))]
+pub mod guide;
 #[cfg(feature = "session")]
 pub mod session;
 #[cfg(any(feature = "tower", feature = "actix"))]

@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use silverback::backend::{
     Backend, Created, Error, Expiry, Key, Layout, Outcome, Record, Revision, Stored,
 };
-use silverback::codec::{HashKey, KeyPair, SecureCookie, UnixTime};
+use silverback::codec::UnixTime;
 use silverback::session::testing::Jar;
 use silverback::session::{
     CookieOptions, Dialect, Lifetime, Refusal, ServerOptions, ServerStore, async_trait,
@@ -55,18 +55,15 @@ impl Backend for One {
 }
 
 fn store(bytes: &[u8]) -> ServerStore {
-    let keys = KeyPair::sign_only(HashKey::new(&[7; 64]).expect("it is long enough"));
     let record = Mutex::new(Record::new(bytes, Expiry::NEVER));
     let cookie = CookieOptions::new().name("a").expect("a token");
     let lifetime = Lifetime::new().without_idle();
     let options = ServerOptions::new()
-        .dialect(Dialect::Scs)
         .cookie(cookie)
         .lifetime(lifetime)
         .clock(|| UnixTime::from_secs(1_800_000_000));
-    let codec = SecureCookie::new(keys).expect("right options");
     let backend = Arc::new(One(record));
-    ServerStore::with_options(codec, backend, options).expect("right options")
+    ServerStore::with_options(Dialect::scs(), backend, options).expect("right options")
 }
 
 fuzz_target!(|row: &[u8]| {

@@ -46,6 +46,8 @@ impl Cleanup {
     ///
     /// # Panics
     /// Panics outside of a tokio runtime.
+    #[doc(alias = "DeleteExpired")]
+    #[doc(alias = "RunCleanup")]
     pub fn every(
         interval: Duration,
         backend: Arc<dyn Backend>,

@@ -10,8 +10,27 @@
 //! | choose the backend by a URL | [`connect`], [`connect_existing`] |
 //! | remove expired records | [`Cleanup`], or [`Scan::purge`] once |
 //! | list all records | [`Scan::page`] |
-//! | log a user out everywhere | `ServerStore::revoke`, which calls [`Owners::revoke`] |
+//! | log a user out everywhere | `ServerStore::end_all`, which calls [`Owners::revoke`] |
 //! | write a backend of your own | [`Backend`], and [`conformance`] to test it (feature `conformance`) |
+//!
+//! The page `guide::stores` compares the backends.
+//!
+//! # Open a backend, and purge it
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), silverback::backend::Error> {
+//! use std::time::Duration;
+//! use silverback::backend::{self, Cleanup};
+//!
+//! let backend = backend::connect("memory:").await?; // or files:PATH, sqlite:PATH, postgres://.., dynamodb:TABLE
+//! let interval = Duration::from_secs(300);
+//! let cleanup = Cleanup::every(interval, backend.clone(), |error| eprintln!("{error}"));
+//! // .. serve, with a ServerStore on the backend ..
+//! cleanup.stop().await;
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! A backend does not interpret the bytes of a record. Sessions, tombstones and write IDs belong to
 //! the layer above, `ServerStore`.
@@ -51,8 +70,8 @@
 //! # Records of strangers
 //!
 //! Anyone can begin anonymous sessions, by the million. Their records have no owner. The store
-//! above bounds each of them: `ServerOptions::anonymous_idle` limits the time that it is kept
-//! without use (10 minutes), and `ServerOptions::max_row_size` limits its size (64 KiB). The room
+//! above bounds each of them: `NativeDialect::anonymous_idle` limits the time that it is kept
+//! without use (10 minutes), and `NativeDialect::max_row_size` limits its size (64 KiB). The room
 //! in the backend limits their number:
 //!
 //! - [`Memory`] counts records, and keeps half of its room for those with an owner, so that logins

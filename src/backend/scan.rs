@@ -102,5 +102,7 @@ pub trait Scan: Send + Sync {
     ///
     /// # Errors
     /// Returns the errors of [`Backend::create`](super::Backend::create).
+    #[doc(alias = "DeleteExpired")]
+    #[doc(alias = "ExpiredDeletion")]
     async fn purge(&self, limit: usize) -> Result<Purged, Error>;
 }

@@ -39,6 +39,7 @@ use super::{Codec, CodecOptions, Error, KeyPair, Opened, SecureCookie, Serialize
 /// # Ok::<(), silverback::codec::Error>(())
 /// ```
 #[derive(Clone)]
+#[doc(alias = "rotate")]
 pub struct Codecs(Arc<Chain>);
 
 struct Chain {

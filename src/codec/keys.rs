@@ -50,6 +50,7 @@ pub fn generate_random_key(length: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
 /// # Ok::<(), silverback::codec::Error>(())
 /// ```
 #[derive(Clone)]
+#[doc(alias = "sign")]
 pub struct HashKey(Zeroizing<Vec<u8>>);
 
 impl HashKey {
@@ -136,6 +137,7 @@ impl fmt::Debug for HashKey {
 /// ```
 #[derive(Clone)]
 // Stays on the heap, so that moving a key leaves no copy of it behind.
+#[doc(alias = "encrypt")]
 pub struct BlockKey(Zeroizing<Vec<u8>>);
 
 impl BlockKey {

@@ -1,6 +1,13 @@
 //! Seals bytes into the text of a signed or encrypted cookie, and opens that text again,
 //! byte-compatible with gorilla/securecookie.
 //!
+//! - Seal and open a value: the [example](#seal-and-open-a-value) below.
+//! - Rotate keys: [`Codecs`], and the page `guide::rotation`.
+//! - Read keys from a file or the environment: [`KeyPairs`], and the page `guide::keys`.
+//! - Set ages, lengths, hash function, cipher or serializer: [`CodecOptions`].
+//! - Read the age of a cookie, and learn which key opened it: [`Opened`].
+//! - Seal and open at a given time: [`Codec::encode_at`], [`Codec::decode_at`].
+//!
 //! # Seal and open a value
 //!
 //! ```
@@ -12,17 +19,12 @@
 //! # Ok::<(), silverback::codec::Error>(())
 //! ```
 //!
-//! - Rotate keys: [`Codecs`].
-//! - Read keys from a file or the environment: [`KeyPairs`].
-//! - Set ages, lengths, hash function, cipher or serializer: [`CodecOptions`].
-//! - Read the age of a cookie, and learn which key opened it: [`Opened`].
-//!
 //! # Compatible with gorilla, and stricter
 //!
 //! This codec opens every cookie that gorilla seals, except one dated more than a minute in
 //! the future. gorilla opens every cookie that this codec seals, except an encrypted empty
 //! payload and a cookie under an empty hash key. For each cookie, this codec accepts exactly
-//! one text. The README has the table of differences.
+//! one text. The page `guide::from_gorilla` has the table of differences.
 //!
 //! # Source files
 //!
@@ -40,6 +42,8 @@
 //!
 //! This module has no HTTP. Its only I/O is reading the key file, and it reads the clock only
 //! in [`UnixTime::now`]: every `_at` form takes `now` as an argument.
+
+#![doc(alias = "securecookie")]
 
 mod base64_engine;
 mod chain;
@@ -188,6 +192,8 @@ pub trait Codec: Send + Sync {
     ///
     /// # Errors
     /// Returns the errors of [`seal_into`](Codec::seal_into).
+    #[doc(alias = "sign")]
+    #[doc(alias = "encrypt")]
     fn seal(&self, name: &str, payload: &[u8]) -> Result<String, Error> {
         self.seal_at(name, payload, UnixTime::now())
     }
@@ -206,6 +212,8 @@ pub trait Codec: Send + Sync {
     ///
     /// # Errors
     /// Returns the errors of [`open_into`](Codec::open_into).
+    #[doc(alias = "verify")]
+    #[doc(alias = "decrypt")]
     fn open(&self, name: &str, cookie: &str) -> Result<Opened<Vec<u8>>, Error> {
         self.open_at(name, cookie, UnixTime::now())
     }

@@ -44,7 +44,7 @@ const REGION: &str = "us-east-1";
 /// | `session.Values["name"]`, `session.Values["name"] = v` | [`get`](crate::session::Session::get), [`insert`](crate::session::Session::insert) |
 /// | `session.AddFlash`, `session.Flashes` | [`add_flash`](crate::session::Session::add_flash), [`flashes`](crate::session::Session::flashes) |
 /// | `session.Save(r, w)`, `store.Save(r, w, session)` | not needed: changes are saved before the response begins |
-/// | `session.Options.MaxAge = -1` and `Save` | [`destroy`](crate::session::Session::destroy) |
+/// | `session.Options.MaxAge = -1` and `Save` | [`end`](crate::session::Session::end) |
 ///
 /// # Differences from Go
 ///
@@ -226,7 +226,7 @@ impl DynamoStore {
     }
 
     /// Adds the types that the Go program itself registers (`gob.Register`), by Go's names for
-    /// them: see [`ServerOptions::known_types`](crate::session::ServerOptions::known_types).
+    /// them: see [`GorillaDialect::known_types`](crate::session::GorillaDialect::known_types).
     #[must_use]
     #[doc(alias = "Register")]
     pub fn known_types<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {

@@ -21,6 +21,9 @@
 //! route moves from Go to Rust, no user is logged out, and no cookie ends sooner. The cookies'
 //! flags are safe (HttpOnly, Secure, SameSite=Lax) unless you change them.
 //!
+//! The page `guide::from_gorilla` moves an application from Go, route by route. The page
+//! `guide::from_tower_sessions` moves one from tower-sessions.
+//!
 //! # Source files
 //!
 //! | file | contents |
@@ -30,6 +33,8 @@
 //! | `dynamostore.rs` | [`dynamostore`]: pratikju/dynamostore |
 //! | `sessions.rs` | the settings that `pgstore.rs` and `dynamostore.rs` share |
 //! | [`tower_sessions`] | [`BackendStore`](tower_sessions::BackendStore): applications on the crate `tower-sessions`, above any of our backends |
+
+#![doc(alias = "gorilla")]
 
 #[cfg(all(feature = "aws", feature = "session"))]
 mod dynamostore;

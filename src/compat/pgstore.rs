@@ -47,7 +47,7 @@ const BATCH: usize = 1_000;
 /// | `session.Values["k"]`, `session.Values["k"] = v` | [`get`](crate::session::Session::get), [`insert`](crate::session::Session::insert) |
 /// | `session.AddFlash`, `session.Flashes` | [`add_flash`](crate::session::Session::add_flash), [`flashes`](crate::session::Session::flashes) |
 /// | `session.Save(r, w)` | not needed: changes are saved before the response begins |
-/// | `session.Options.MaxAge = -1` and `Save` | [`destroy`](crate::session::Session::destroy) |
+/// | `session.Options.MaxAge = -1` and `Save` | [`end`](crate::session::Session::end) |
 /// | `store.Cleanup(interval)`, `store.RunCleanup(ctx, interval)` | [`cleanup`](PgStore::cleanup), which reports its errors |
 /// | `store.StopCleanup(quit, done)` | [`Cleanup::stop`] |
 /// | `store.DeleteExpired()` | [`delete_expired`](PgStore::delete_expired) |
@@ -156,7 +156,7 @@ impl PgStore {
     }
 
     /// Adds the types that the Go program itself registers (`gob.Register`), by Go's names for
-    /// them: see [`ServerOptions::known_types`](crate::session::ServerOptions::known_types).
+    /// them: see [`GorillaDialect::known_types`](crate::session::GorillaDialect::known_types).
     #[must_use]
     #[doc(alias = "Register")]
     pub fn known_types<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {

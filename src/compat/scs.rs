@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::Backend;
-use crate::codec::{CodecOptions, Codecs, KeyPairs};
 use crate::session::{CookieOptions, Dialect, Error, Lifetime, ServerOptions, ServerStore};
 
 /// The sessions of a Go program that uses
@@ -34,7 +33,7 @@ use crate::session::{CookieOptions, Dialect, Error, Lifetime, ServerOptions, Ser
 /// | `manager.LoadAndSave(handler)` | a `SessionLayer` with [`store`](SessionManager::store) |
 /// | `manager.Get`, `manager.Put` | [`get`](crate::session::Session::get), [`insert`](crate::session::Session::insert) |
 /// | `manager.RenewToken` | [`renew`](crate::session::Session::renew), which keeps the deadline; or [`login`](crate::session::Session::login) |
-/// | `manager.Destroy` | [`destroy`](crate::session::Session::destroy) |
+/// | `manager.Destroy` | [`end`](crate::session::Session::end) |
 /// | `manager.RememberMe` | [`remember`](crate::session::Session::remember) |
 /// | `manager.Deadline`, `manager.SetDeadline` | [`deadline`](crate::session::Session::deadline), [`set_deadline`](crate::session::Session::set_deadline) |
 ///
@@ -94,7 +93,7 @@ impl SessionManager {
     }
 
     /// Adds the types that the Go program itself registers (`gob.Register`), by Go's names for
-    /// them: see [`ServerOptions::known_types`].
+    /// them: see [`GorillaDialect::known_types`](crate::session::GorillaDialect::known_types).
     #[doc(alias = "Register")]
     pub fn known_types<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.known_types.extend(names.into_iter().map(Into::into));
@@ -121,31 +120,23 @@ impl SessionManager {
     ///
     /// # Errors
     /// Returns a usage error if `name` is not a valid cookie name, if options contradict each
-    /// other, or if the backend's rows are not scs's. Returns an unavailable error if the
-    /// operating system cannot provide random bytes.
+    /// other, or if the backend's rows are not scs's.
     pub fn named(&self, name: impl Into<String>) -> Result<ServerStore, Error> {
         let lifetime = Lifetime::new().absolute(self.lifetime);
         let lifetime = match self.idle_timeout {
             Some(idle) => lifetime.idle(idle),
             None => lifetime.without_idle(),
         };
+        let dialect = Dialect::scs().known_types(self.known_types.iter().cloned());
         let dialect = match self.hash_token_in_store {
-            true => Dialect::ScsHashed,
-            false => Dialect::Scs,
+            true => dialect.hash_token_in_store(),
+            false => dialect,
         };
         let options = ServerOptions::new()
             .cookie(self.cookie.clone().name(name)?)
-            .lifetime(lifetime)
-            .dialect(dialect)
-            .known_types(self.known_types.iter().cloned());
-        ServerStore::with_options(unused_codec()?, self.backend.clone(), options)
+            .lifetime(lifetime);
+        ServerStore::with_options(dialect, self.backend.clone(), options)
     }
-}
-
-/// Returns the codec that a [`ServerStore`] requires. scs seals nothing, so it is never used.
-fn unused_codec() -> Result<Codecs, Error> {
-    let keys = KeyPairs::generate(1).map_err(Error::of_codec)?;
-    Codecs::from_pairs_with(keys, &CodecOptions::new()).map_err(Error::of_codec)
 }
 
 /// Shows the settings, and nothing of the backend.

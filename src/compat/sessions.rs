@@ -68,9 +68,8 @@ impl Sessions {
         let codecs = Codecs::from_pairs_with(self.keys.clone(), &codec).map_err(Error::of_codec)?;
         let options = ServerOptions::new()
             .cookie(cookie)
-            .lifetime(Lifetime::sliding(self.lasting))
-            .dialect(Dialect::Gorilla)
-            .known_types(self.known_types.iter().cloned());
-        ServerStore::with_options(codecs, backend, options)
+            .lifetime(Lifetime::sliding(self.lasting));
+        let dialect = Dialect::gorilla(codecs).known_types(self.known_types.iter().cloned());
+        ServerStore::with_options(dialect, backend, options)
     }
 }

@@ -108,7 +108,7 @@ mod tests {
         };
         let ape = Some("ape".to_owned());
         assert_eq!(owners().await, (ape.clone(), ape));
-        in_backend.revoke("ape").await.unwrap();
+        in_backend.end_all("ape").await.unwrap();
         assert_eq!(owners().await, (None, None));
     }
 }

@@ -31,6 +31,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 ///     Some(&b"shop.example:80"[..])
 /// );
 /// ```
+#[doc(alias = "proxy")]
+#[doc(alias = "X-Forwarded-Host")]
 pub fn client_host<'f>(
     host: Option<&'f [u8]>,
     x_forwarded_host: impl IntoIterator<Item = &'f [u8]>,

@@ -11,6 +11,7 @@ use super::Error;
 
 /// The cases in which a browser sends the cookie with requests that other sites cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[doc(alias = "CSRF")]
 pub enum SameSite {
     /// Never, not even if the user follows a link from another site. The page that the link leads to
     /// has no session. If that request writes to its session, a new cookie replaces the real one.
@@ -144,6 +145,7 @@ impl CookieOptions {
 
     /// Sets in which cases a browser sends the cookie with requests that other sites cause.
     #[must_use]
+    #[doc(alias = "CSRF")]
     pub fn same_site(mut self, same_site: SameSite) -> Self {
         self.same_site = same_site;
         self
@@ -152,6 +154,8 @@ impl CookieOptions {
     /// Lets scripts in the page read the cookie. If an attacker can inject a script into the page,
     /// that script can steal the session.
     #[must_use]
+    #[doc(alias = "http_only")]
+    #[doc(alias = "HttpOnly")]
     pub fn readable_by_scripts(mut self) -> Self {
         self.http_only = false;
         self
@@ -174,6 +178,7 @@ impl CookieOptions {
     /// On a shared computer, a persistent cookie gives the session to the next user.
     #[must_use]
     #[doc(alias = "Persist")]
+    #[doc(alias = "MaxAge")]
     pub fn persistent(mut self, persistent: bool) -> Self {
         self.persistent = Some(persistent);
         self
@@ -215,6 +220,8 @@ impl CookieOptions {
     /// # Ok::<(), silverback::session::Error>(())
     /// ```
     #[must_use]
+    #[doc(alias = "secure")]
+    #[doc(alias = "localhost")]
     pub fn insecure_http(mut self) -> Self {
         self.insecure_http = InsecureHttp::OnLoopback;
         self.without_secure()

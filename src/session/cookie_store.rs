@@ -14,7 +14,7 @@ use super::login::{Begun, Login};
 use super::metadata::Metadata;
 use super::room::longest_payload;
 use super::setup::{Clock, Setup};
-use super::store::{Backing, Kept, Loaded, Record, Save, Saved};
+use super::store::{Backing, Kept, Loaded, LoadedSession, Save, Saved};
 use super::{CookieOptions, Epoch, Epochs, Error, Lifetime, Refusal, Values};
 
 /// Keeps each session in its cookie, sealed by a codec. The cookies are those of gorilla's
@@ -136,6 +136,7 @@ impl CookieStore {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
+    #[doc(alias = "gorilla")]
     pub fn shared_with_go(self) -> Self {
         self.known_types(std::iter::empty::<&str>())
     }
@@ -176,8 +177,8 @@ impl CookieStore {
     /// # Errors
     /// Returns a usage error without [`epochs`](CookieStore::epochs), and an unavailable error if
     /// `epochs` does not answer.
-    pub async fn revoke(&self, owner: &str) -> Result<(), Error> {
-        Backing::revoke(self, owner).await
+    pub async fn end_all(&self, owner: &str) -> Result<(), Error> {
+        Backing::end_all(self, owner).await
     }
 
     /// Takes the time from `clock` instead of the system, for tests in which time passes.
@@ -212,7 +213,12 @@ impl CookieStore {
         })
     }
 
-    fn read(&self, opened: &Opened, payload: Vec<u8>, now: UnixTime) -> Result<Record, Refusal> {
+    fn read(
+        &self,
+        opened: &Opened,
+        payload: Vec<u8>,
+        now: UnixTime,
+    ) -> Result<LoadedSession, Refusal> {
         let lifetime = &self.setup.lifetime;
         let sealed_at = opened.issued_at();
         let read = Values::deserialize(opened.serializer(), payload, Metadata::parse);
@@ -220,7 +226,7 @@ impl CookieStore {
         let metadata = Metadata::loaded(metadata, sealed_at, lifetime);
         metadata.check(lifetime, now)?;
         let values = values.loaded_as(&self.setup.model);
-        Ok(Record {
+        Ok(LoadedSession {
             content: Content { values, metadata },
             sealed_at,
             kept: None,
@@ -331,7 +337,7 @@ impl Backing for CookieStore {
         Ok(true)
     }
 
-    async fn revoke(&self, owner: &str) -> Result<(), Error> {
+    async fn end_all(&self, owner: &str) -> Result<(), Error> {
         let until = self.setup.lifetime.longest_deadline(self.setup.now());
         self.epochs_to_ask()?.revoke(owner, until).await.map(drop)
     }

@@ -77,8 +77,8 @@ impl Error {
         Error::new(Kind::Closed, why)
     }
 
-    pub(super) fn destroyed() -> Self {
-        let why = "the session was destroyed: only a login may follow";
+    pub(super) fn ended() -> Self {
+        let why = "the session was ended: only a login may follow";
         Error::new(Kind::Closed, why)
     }
 
@@ -225,7 +225,7 @@ impl Error {
     pub(super) fn too_large_row(size: usize, most: usize) -> Self {
         let message = format!(
             "the session is too large: its row has {size} bytes, the limit is {most}; store less \
-             in the session, or raise ServerOptions::max_row_size"
+             in the session, or raise NativeDialect::max_row_size"
         );
         Error::new(Kind::TooLarge, message)
     }
@@ -327,7 +327,7 @@ impl Error {
     }
 
     /// Returns whether the session accepts no more changes: the head of the response has been sent,
-    /// or the session was destroyed.
+    /// or the session was ended.
     #[must_use]
     #[doc(alias = "Closed")]
     pub fn is_closed(&self) -> bool {

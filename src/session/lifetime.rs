@@ -25,7 +25,7 @@ pub(super) const LONGEST_MAX_AGE: Duration = Duration::from_secs(400 * DAY);
 /// | [`nist_aal3`](Lifetime::nist_aal3) | 15 minutes | 12 hours | never | |
 ///
 /// A [`ServerStore`](super::ServerStore) keeps sessions without a login for a [shorter
-/// time](super::ServerOptions::anonymous_idle).
+/// time](super::NativeDialect::anonymous_idle).
 ///
 /// Remembering a session never shortens it: if a usual limit is longer than the remembered one, the
 /// usual limit applies to both.
@@ -37,8 +37,8 @@ pub(super) const LONGEST_MAX_AGE: Duration = Duration::from_secs(400 * DAY);
 /// const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 ///
 /// let bank = Lifetime::nist_aal3();
-/// let forum = Lifetime::new().idle(Duration::from_secs(2 * 60 * 60)).remember_me(60 * DAY, 90 * DAY);
-/// let kiosk = Lifetime::new().without_remember_me();
+/// let forum = Lifetime::new().idle(Duration::from_secs(2 * 60 * 60)).remembered(60 * DAY, 90 * DAY);
+/// let kiosk = Lifetime::new().without_remembering();
 /// assert_eq!(kiosk, Lifetime::nist_aal2());
 /// # assert_ne!(bank, forum);
 /// ```
@@ -161,7 +161,7 @@ impl Lifetime {
     /// a day. No session is remembered.
     #[must_use]
     pub const fn nist_aal2() -> Self {
-        Lifetime::new().without_remember_me()
+        Lifetime::new().without_remembering()
     }
 
     /// Creates the limits of authenticator assurance level 3 in NIST SP 800-63B: 15 minutes idle,
@@ -177,6 +177,8 @@ impl Lifetime {
 
     /// Sets how long a session may go unused.
     #[must_use]
+    #[doc(alias = "MaxAge")]
+    #[doc(alias = "IdleTimeout")]
     pub const fn idle(mut self, idle: Duration) -> Self {
         self.usual.idle = Some(idle);
         self
@@ -210,7 +212,7 @@ impl Lifetime {
     /// at most 400 days, since browsers drop a cookie after that time. The codec's `max_age` must
     /// not be shorter. Default: 14 days idle, 30 days in all.
     #[must_use]
-    pub const fn remember_me(mut self, idle: Duration, absolute: Duration) -> Self {
+    pub const fn remembered(mut self, idle: Duration, absolute: Duration) -> Self {
         self.remembered = Some(Limits {
             idle: Some(idle),
             absolute: Some(absolute),
@@ -221,7 +223,7 @@ impl Lifetime {
     /// Disables remembered sessions: [`remember(true)`](super::Session::remember) is then a usage
     /// error.
     #[must_use]
-    pub const fn without_remember_me(mut self) -> Self {
+    pub const fn without_remembering(mut self) -> Self {
         self.remembered = None;
         self
     }
@@ -323,7 +325,7 @@ impl Lifetime {
                 Some(limit) => {
                     let limit = limit.as_secs();
                     let remedy = match remembered {
-                        true => "Lifetime::remember_me or without_remember_me",
+                        true => "Lifetime::remembered or without_remembering",
                         false => "Lifetime::absolute or idle",
                     };
                     return Err(Error::usage(format!(

@@ -18,7 +18,7 @@ use super::{Error, Session, Values};
 /// This handle outlives the response. Each call reads the current session. Each change is saved
 /// separately, and concurrent changes of other requests are kept. Each call returns a
 /// [gone](Error::is_gone) error once the session has ended or expired, a user has logged in, or the
-/// owner has [ended the other sessions](Session::destroy_others). A stream should then close.
+/// owner has [ended the other sessions](Session::end_others). A stream should then close.
 ///
 /// If the session is renewed, the handle follows it to the new ID. A renewal is remembered for the
 /// [longest request](super::ServerOptions::longest_request), so the handle must be used at least
@@ -107,6 +107,7 @@ impl LiveSession {
     ///
     /// # Errors
     /// Returns a [gone](Error::is_gone) or an [unavailable](Error::is_unavailable) error.
+    #[doc(alias = "reload")]
     pub async fn values(&self) -> Result<Values, Error> {
         let kept = self.kept();
         let content = self.0.store.reload(&kept).await?;

@@ -423,7 +423,7 @@ mod tests {
         assert_eq!(idle(&lifetime, None, true), Some(14 * 86_400));
         assert_eq!(idle(&lifetime, Some(login("ape")), false), Some(1_800));
         // Nothing is remembered if remembering is disabled.
-        let lifetime = lifetime.without_remember_me();
+        let lifetime = lifetime.without_remembering();
         assert_eq!(idle(&lifetime, None, true), Some(600));
         // It is never longer than the idle limit, and applies even without an idle limit.
         let lifetime = lifetime.idle(minutes(5));
@@ -435,7 +435,7 @@ mod tests {
 
     #[test]
     fn a_deadline_is_never_past_the_limits_of_here() {
-        let lifetime = Lifetime::new().without_remember_me();
+        let lifetime = Lifetime::new().without_remembering();
         let loaded = |text| {
             let carried = Metadata::parse(text);
             assert!(carried.is_some());

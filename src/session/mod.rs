@@ -3,23 +3,58 @@
 //!
 //! # Tasks
 //!
-//! - Read and change values: [`Session::get`], [`Session::insert`], [`Session::update`].
 //! - Log in and out: [`Session::login`], [`Session::logout`].
-//! - Log out everywhere: [`Session::destroy_others`] in a request, [`ServerStore::revoke`] and
-//!   [`CookieStore::revoke`] outside of one.
-//! - Get a new ID after a change of rights: [`Session::renew`].
-//! - Require a recent login: [`Session::require_fresh`].
+//! - Log out everywhere: [`Session::end_others`] in a request, [`ServerStore::end_all`] and
+//!   [`CookieStore::end_all`] outside of one.
+//! - List an owner's sessions, end one of them, or limit their number: [`ServerStore::list`],
+//!   [`ServerStore::end`], [`ServerOptions::max_sessions`].
+//! - Read and change values: [`Session::get`], [`Session::insert`], [`Session::update`].
+//! - Show a message once: [`Session::add_flash`], [`Session::flashes`].
 //! - Keep a session when the browser closes: [`Session::remember`].
-//! - List an owner's sessions, or limit their number: [`ServerStore::list`],
-//!   [`ServerOptions::at_most`].
+//! - Require a recent login: [`Session::require_fresh`].
+//! - Get a new ID after a change of rights: [`Session::renew`].
 //! - Set the limits of sessions, and the attributes of the cookie: [`Lifetime`], [`CookieOptions`].
-//! - Rotate keys: [`Codecs`](crate::codec::Codecs).
+//! - Rotate keys: [`Codecs`](crate::codec::Codecs), and the page `guide::rotation`.
+//! - Use a session after the response, in a WebSocket or a job: [`Session::live`].
 //! - Use several sessions in one request: [`Stores`].
 //! - Share sessions with a Go program: [`Dialect`], [`CookieStore::shared_with_go`].
 //! - Connect another web framework: [`Sessions`].
 //! - Test an application: [`testing`].
 //!
 //! Errors and refused cookies are logged as `tracing` events. Install a subscriber to see them.
+//!
+//! # Log out everywhere
+//!
+//! ```
+//! use std::sync::Arc;
+//! use silverback::backend::Memory;
+//! use silverback::codec::{Codecs, KeyPairs};
+//! use silverback::session::{Error, ServerStore, Session, testing::Jar};
+//!
+//! /// In a request: the user keeps the session on this device, and loses all others.
+//! fn change_password(session: &Session) -> Result<(), Error> {
+//!     // .. save the new password ..
+//!     session.end_others()
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?; // or KeyPairs::from_env("SILVERBACK_KEYS")?
+//! let store = ServerStore::new(codecs, Arc::new(Memory::new()))?; // or backend::connect(url).await?
+//! let phone = Jar::with(store.clone(), |session| session.login("ape")).await?;
+//! # let laptop = Jar::with(store.clone(), |session| session.login("ape")).await?;
+//! # let sessions = laptop.sessions(store.clone());
+//! # change_password(&sessions.session().await?)?;
+//! # sessions.finish().await?;
+//! # assert_eq!(phone.session(store.clone()).await?.owner(), None);
+//! # assert_eq!(store.list("ape").await?.len(), 1);
+//!
+//! // Outside of a request: when an account is closed.
+//! store.end_all("ape").await?;
+//! assert_eq!(phone.session(store).await?.owner(), None);
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # The laws
 //!
@@ -40,7 +75,7 @@
 //!    name from other scopes, and leaves the application's own cookie. The next request is then in
 //!    the client's own session. See [`Refusal::Ambiguous`].
 //! 6. **All sessions of an owner can be ended at once**, by a [`ServerStore`] if its backend has
-//!    owners, and by a [`CookieStore`] with [`Epochs`].
+//!    owners, and by a [`CookieStore`] that is [revocable](CookieStore::revocable).
 //! 7. **Keys rotate silently.** If an older key sealed a cookie, the current key seals it again
 //!    when its session is saved. The cookie keeps its date if the lifetime has an absolute limit.
 //!
@@ -88,6 +123,7 @@ mod id;
 mod lifetime;
 mod live_session;
 mod login;
+mod lookup;
 mod metadata;
 mod opened_cookies;
 mod protocol;
@@ -103,6 +139,7 @@ mod server_options;
 mod server_store;
 #[allow(clippy::module_inception)] // the handle is what the room is about
 mod session;
+mod session_id;
 mod sessions;
 mod setup;
 mod state;
@@ -118,16 +155,18 @@ pub use backend_epochs::BackendEpochs;
 pub use client_host::client_host;
 pub use cookie_options::{CookieOptions, SameSite};
 pub use cookie_store::CookieStore;
-pub use dialect::Dialect;
+pub use dialect::{Dialect, GorillaDialect, NativeDialect, ScsDialect};
 pub use epochs::{Epoch, Epochs};
 pub use error::Error;
 pub use lifetime::Lifetime;
 pub use live_session::LiveSession;
+pub use lookup::Lookup;
 pub use refusal::Refusal;
 pub use response_fields::ResponseFields;
 pub use server_options::ServerOptions;
 pub use server_store::ServerStore;
 pub use session::Session;
+pub use session_id::SessionId;
 pub use sessions::Sessions;
 pub use store::Store;
 pub use stored_session::StoredSession;

@@ -13,15 +13,15 @@ use crate::codec::UnixTime;
 
 use super::caller::Caller;
 use super::content::Content;
-use super::dialect::{ReadRow, RowFormat};
-use super::login::Login;
+use super::dialect::RowFormat;
 use super::metadata::{Metadata, NEVER_SEEN};
 use super::protocol::{
-    Answer, Call, Found, Intent, LONGEST_TRAIL, Protocol, Row, Seen, Step, Successor, Verdict,
-    Work, WriteId,
+    Answer, Call, Found, Intent, LONGEST_TRAIL, Protocol, Row, Step, Successor, Verdict, Work,
+    WriteId,
 };
 use super::recent_moves::RecentMoves;
 use super::setup::Clock;
+use super::store::Kept;
 use super::{Error, Lifetime, Refusal};
 
 /// The greatest difference between the clocks of machines that share a backend.
@@ -49,19 +49,7 @@ pub(super) struct Rows {
 /// A session that was read from its row.
 pub(super) struct LiveRow {
     pub(super) content: Content,
-    pub(super) revision: Revision,
-    pub(super) expiry: Expiry,
-}
-
-impl LiveRow {
-    /// Returns the session under `key`, as this row shows it.
-    pub(super) fn seen(self, key: Key) -> Seen<Option<Login>> {
-        Seen {
-            key,
-            revision: Some(self.revision),
-            login: self.content.metadata.login,
-        }
-    }
+    pub(super) kept: Kept,
 }
 
 /// The result of a look-up by key.
@@ -118,21 +106,27 @@ impl Rows {
                     successor: Some(successor),
                 } => Lookup::Moved(successor, self.written_at(expiry)),
                 Row::Live(content) => Lookup::Live(Box::new(LiveRow {
+                    kept: Kept {
+                        id: None,
+                        key: key.clone(),
+                        revision: Some(revision),
+                        login: content.metadata.login.clone(),
+                        expiry,
+                        is_stale: false,
+                    },
                     content,
-                    revision,
-                    expiry,
                 })),
             },
         })
     }
 
-    /// Looks up the session under a key, and follows its renewals. Also returns its present key.
-    pub(super) async fn look_up_renewed(&self, key: &Key) -> Result<(Key, Lookup), Error> {
+    /// Looks up the session under a key, and follows its renewals.
+    pub(super) async fn look_up_renewed(&self, key: &Key) -> Result<Lookup, Error> {
         let mut key = key.clone();
         for _ in 0..LONGEST_TRAIL {
             match self.look_up(&key).await? {
                 Lookup::Moved(to, _) if to.is_renewal => key = to.key,
-                found => return Ok((key, found)),
+                found => return Ok(found),
             }
         }
         Err(Error::conflict())
@@ -155,7 +149,7 @@ impl Rows {
     fn read(&self, key: &Key, stored: Stored) -> Result<Result<Found<Content>, Refusal>, Error> {
         let Stored { record, revision } = stored;
         let read = self.format.read(key, record.value(), (self.clock)())?;
-        let ReadRow { mut row, write } = match read {
+        let (mut row, write) = match read {
             Ok(read) => read,
             Err(refusal) => return Ok(Err(refusal)),
         };

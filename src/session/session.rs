@@ -17,7 +17,7 @@ use super::setup::Setup;
 use super::state::{Before, State};
 use super::store::Store;
 use super::values::{TypedDraft, read};
-use super::{Error, Refusal, Values};
+use super::{Error, Refusal, SessionId, Values};
 
 /// A request's session: typed values under string keys, flashes, and the login.
 ///
@@ -52,7 +52,7 @@ pub(super) struct Shared {
     /// Never locked across an await, nor while code of the application runs.
     state: Mutex<State>,
     /// Held while the session is saved. Saves run one at a time, so that no save overtakes another.
-    pub(super) turn: Arc<tokio::sync::Mutex<()>>,
+    pub(super) save_lock: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Session {
@@ -61,7 +61,7 @@ impl Session {
             store,
             is_loopback,
             state: Mutex::new(state),
-            turn: Arc::default(),
+            save_lock: Arc::default(),
         }))
     }
 
@@ -156,6 +156,7 @@ impl Session {
     ///
     /// # Errors
     /// Returns the errors of [`Values::insert`], and a [closed](Error::is_closed) error.
+    #[doc(alias = "Put")]
     pub fn insert<T: Serialize>(&self, key: &str, value: T) -> Result<(), Error> {
         let value = TypedDraft::of(&self.setup().model, key, &value)?;
         let key = key.to_owned();
@@ -243,9 +244,9 @@ impl Session {
             *latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
             Ok(())
         });
-        let turn = self.turn().await;
+        let guard = self.save_guard().await;
         let undo = self.change_for_now(change)?;
-        self.commit_in(turn, Some(undo)).await?;
+        self.commit(guard, Some(undo)).await?;
         let answer = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
         answer.ok_or_else(|| Error::unavailable("the change was never made"))
     }
@@ -340,6 +341,7 @@ impl Session {
     /// Returns the errors of [`insert`](Session::insert), and a [wrong type](Error::is_wrong_type)
     /// error if the value under that key is not a list of messages.
     #[doc(alias = "AddFlash")]
+    #[doc(alias = "flash")]
     pub fn add_flash<T: Serialize>(&self, flash: T) -> Result<(), Error> {
         self.add_flash_to(FLASHES, flash)
     }
@@ -400,16 +402,16 @@ impl Session {
         self.0.store.name()
     }
 
-    /// Returns a public name of the session where it is stored, for logs and lists. The name
-    /// identifies the session, and cannot be used to open it.
+    /// Returns the session's public ID, for logs and lists. It identifies the session, and cannot be
+    /// used to open it.
     ///
     /// Returns `None` for a session in its cookie, and for a session that was never saved. After a
     /// [login](Session::login) or [renewal](Session::renew) was saved, the ID is another one.
     #[must_use]
     #[doc(alias = "ID")]
-    pub fn id(&self) -> Option<String> {
+    pub fn id(&self) -> Option<SessionId> {
         let kept = self.state().kept()?;
-        self.0.store.name_of(&kept.key)
+        self.0.store.public_id(&kept.key)
     }
 
     /// Returns whether the session began with this request, because no cookie of the request opened
@@ -432,11 +434,13 @@ impl Session {
     /// person's session. [`login_keeping_values`](Session::login_keeping_values) keeps them.
     ///
     /// The new session is not [remembered](Session::remember) unless you call that method
-    /// afterwards. A login is the only call that may follow [`destroy`](Session::destroy).
+    /// afterwards. A login is the only call that may follow [`end`](Session::end).
     ///
     /// # Errors
     /// Returns a [closed](Error::is_closed) error, and a usage error if the name is empty or longer
     /// than [512 bytes](crate::backend::Owner::LONGEST_NAME). Use a short name, such as a user ID.
+    #[doc(alias = "fixation")]
+    #[doc(alias = "regenerate")]
     pub fn login(&self, owner: impl Into<String>) -> Result<(), Error> {
         let (owner, now) = (owner.into(), self.setup().now());
         let lifetime = &self.setup().lifetime;
@@ -463,6 +467,8 @@ impl Session {
     ///
     /// # Errors
     /// Returns a [closed](Error::is_closed) error if the session takes no more changes.
+    #[doc(alias = "flush")]
+    #[doc(alias = "invalidate")]
     pub fn logout(&self) -> Result<(), Error> {
         let now = self.setup().now();
         self.state().logout(&self.setup().lifetime, now)
@@ -473,9 +479,13 @@ impl Session {
     ///
     /// # Errors
     /// Returns a [closed](Error::is_closed) error if the session takes no more changes.
-    pub fn destroy(&self) -> Result<(), Error> {
+    #[doc(alias = "destroy")]
+    #[doc(alias = "flush")]
+    #[doc(alias = "purge")]
+    #[doc(alias = "invalidate")]
+    pub fn end(&self) -> Result<(), Error> {
         let now = self.setup().now();
-        self.state().destroy(&self.setup().lifetime, now)
+        self.state().end(&self.setup().lifetime, now)
     }
 
     /// Returns the owner who is logged in, or `None` without a login.
@@ -519,12 +529,16 @@ impl Session {
     ///
     /// # Errors
     /// Returns a [closed](Error::is_closed) error if the session takes no more changes.
+    #[doc(alias = "regenerate")]
+    #[doc(alias = "cycle_id")]
+    #[doc(alias = "RenewToken")]
+    #[doc(alias = "fixation")]
     pub fn renew(&self) -> Result<(), Error> {
         self.state().renew()
     }
 
     /// Ends all other sessions of the owner when this one is saved. If [`logout`](Session::logout)
-    /// or [`destroy`](Session::destroy) follows, it ends all sessions of the owner.
+    /// or [`end`](Session::end) follows, it ends all sessions of the owner.
     ///
     /// If the session is in its cookie, the response must reach the client, because the client's
     /// old cookie belongs to the sessions that end. Stores that share a backend share its owners.
@@ -533,12 +547,13 @@ impl Session {
     /// Returns a [closed](Error::is_closed) error, and a usage error if there is no login. Saving
     /// the session returns a usage error if a cookie store has no
     /// [`epochs`](super::CookieStore::epochs), or if the backend has no owners.
-    pub fn destroy_others(&self) -> Result<(), Error> {
-        self.state().destroy_others()
+    #[doc(alias = "revoke")]
+    pub fn end_others(&self) -> Result<(), Error> {
+        self.state().end_others()
     }
 
     /// Sets whether the session is remembered. If it is, the cookie is kept when the browser
-    /// closes, and the lifetime's [remembered limits](super::Lifetime::remember_me) apply.
+    /// closes, and the lifetime's [remembered limits](super::Lifetime::remembered) apply.
     ///
     /// The limits count from the beginning of the session. So a session that is no longer
     /// remembered may end at once.
@@ -546,13 +561,14 @@ impl Session {
     /// # Errors
     /// Returns a [closed](Error::is_closed) error, and a usage error if a session is to be
     /// remembered and the lifetime has [no remembered
-    /// limits](super::Lifetime::without_remember_me).
+    /// limits](super::Lifetime::without_remembering).
+    #[doc(alias = "RememberMe")]
     pub fn remember(&self, remembered: bool) -> Result<(), Error> {
         let lifetime = &self.setup().lifetime;
         if remembered && !lifetime.remembers() {
             return Err(Error::usage(
                 "the store's lifetime remembers no sessions: set limits with \
-                 Lifetime::remember_me",
+                 Lifetime::remembered",
             ));
         }
         self.state().remember(remembered, lifetime)

@@ -262,7 +262,7 @@ impl Sessions {
     /// is the status of the response to send instead.
     ///
     /// If a session [is gone](Error::is_gone), that is an error only in two cases: the request was
-    /// to end sessions (such as [others of the owner](Session::destroy_others)) and did not, or the
+    /// to end sessions (such as [others of the owner](Session::end_others)) and did not, or the
     /// store has the option [`fail_when_gone`](super::ServerOptions::fail_when_gone).
     pub async fn finish(&self) -> Result<Option<ResponseFields>, Error> {
         let sessions = self.close();
@@ -273,7 +273,8 @@ impl Sessions {
         let mut foreign = ForeignCookies::of_request(&self.0.request.url);
         let mut is_transient = false;
         for session in sessions {
-            match session.commit().await {
+            let guard = session.save_guard().await;
+            match session.commit(guard, None).await {
                 Err(error) if error.is_gone() && session.may_be_lost() => {
                     tracing::info!(cookie = session.name(), %error, "session not saved");
                 }

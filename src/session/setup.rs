@@ -45,6 +45,21 @@ impl Setup {
         })
     }
 
+    /// Returns the settings of a store whose sessions are in rows. `is_shared` is true if Go
+    /// programs use the same rows: cookies are then persistent by default, and end with the row.
+    pub(super) fn of_rows(
+        cookie: CookieOptions,
+        lifetime: Lifetime,
+        model: DataModel,
+        is_shared: bool,
+    ) -> Result<Self, Error> {
+        let persists = cookie.is_persistent(is_shared);
+        let mut setup = Setup::new(cookie, lifetime, model)?;
+        setup.cookie_life.persists = persists;
+        setup.cookie_life.ends_with_row = is_shared;
+        Ok(setup)
+    }
+
     pub(super) fn now(&self) -> UnixTime {
         (self.clock)()
     }

@@ -14,7 +14,7 @@ use super::cookie_life::CookieLife;
 use super::login::Login;
 use super::metadata::Metadata;
 use super::setup::Setup;
-use super::store::{Fate, Kept, Moved, Record};
+use super::store::{Fate, Kept, LoadedSession, Moved};
 use super::{Error, Lifetime, Refusal, Values};
 
 pub(super) use work::{Saving, Task, Work};
@@ -54,7 +54,7 @@ pub(super) struct State {
     refusal: Option<Refusal>,
     /// The owners to revoke: their other sessions end with the next save.
     revokes: Vec<String>,
-    /// True if the deadline was moved beyond the last extension of the owner's record.
+    /// True if the deadline was moved beyond the last extension of the owner's session.
     lasts_longer: bool,
     phase: Phase,
     is_closed: bool,
@@ -68,7 +68,7 @@ enum Phase {
     /// There is no session. The next change begins a new one.
     LoggedOut,
     /// There is no session. Only a login begins a new one.
-    Destroyed,
+    Ended,
     /// Another request ended the session. Only a login begins a new one.
     Gone,
     /// The outcome of a save is unknown. Nothing more can be done with the session.
@@ -117,12 +117,12 @@ impl State {
         }
     }
 
-    pub(super) fn loaded(record: Record, setup: &Setup) -> Self {
+    pub(super) fn loaded(session: LoadedSession, setup: &Setup) -> Self {
         State {
-            sealed_at: Some(record.sealed_at),
-            cookie_end: setup.cookie_life.end(&record.content.metadata),
-            kept: record.kept,
-            ..State::of(record.content, setup, Came::Cookie)
+            sealed_at: Some(session.sealed_at),
+            cookie_end: setup.cookie_life.end(&session.content.metadata),
+            kept: session.kept,
+            ..State::of(session.content, setup, Came::Cookie)
         }
     }
 
@@ -201,7 +201,7 @@ impl State {
     pub(super) fn check_open(&self) -> Result<(), Error> {
         self.check_not_closed()?;
         match self.phase {
-            Phase::Destroyed => Err(Error::destroyed()),
+            Phase::Ended => Err(Error::ended()),
             Phase::Gone => Err(Error::gone()),
             Phase::Live | Phase::LoggedOut | Phase::InDoubt => Ok(()),
         }
@@ -307,7 +307,7 @@ impl State {
         self.log.as_ref().map_or(0, Log::end)
     }
 
-    /// Begins a new session, with `owner` logged in. It may follow `destroy`.
+    /// Begins a new session, with `owner` logged in. It may follow `end`.
     pub(super) fn login(
         &mut self,
         owner: String,
@@ -343,10 +343,10 @@ impl State {
     }
 
     /// Ends the session. Only a login may follow.
-    pub(super) fn destroy(&mut self, lifetime: &Lifetime, now: UnixTime) -> Result<(), Error> {
+    pub(super) fn end(&mut self, lifetime: &Lifetime, now: UnixTime) -> Result<(), Error> {
         self.check_not_closed()?;
         if self.phase != Phase::Gone {
-            self.begin_anew(Phase::Destroyed, lifetime, now);
+            self.begin_anew(Phase::Ended, lifetime, now);
         }
         Ok(())
     }
@@ -390,7 +390,7 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn destroy_others(&mut self) -> Result<(), Error> {
+    pub(super) fn end_others(&mut self) -> Result<(), Error> {
         let Some(login) = &self.content.metadata.login else {
             self.check_open()?;
             return Err(Error::usage("nobody is logged in: there are no others"));
@@ -471,7 +471,7 @@ impl State {
         self.kept = None;
         self.fate = Fate::Stays;
         self.has_ended = true;
-        if !by_us && matches!(self.phase, Phase::LoggedOut | Phase::Destroyed) {
+        if !by_us && matches!(self.phase, Phase::LoggedOut | Phase::Ended) {
             self.came = Came::Nothing;
             self.outgoing = Outgoing::Nothing;
         }
@@ -507,7 +507,7 @@ impl State {
     /// Returns true if the request ends a session that it cannot identify: one of a later login, or
     /// one of several.
     fn ends_in_vain(&self) -> bool {
-        let ends = matches!(self.phase, Phase::LoggedOut | Phase::Destroyed)
+        let ends = matches!(self.phase, Phase::LoggedOut | Phase::Ended)
             || matches!(self.fate, Fate::Replaced { .. });
         self.leaves_cookie && ends && self.kept.is_none() && !self.has_ended
     }

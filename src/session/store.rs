@@ -14,7 +14,7 @@ use super::id::Id;
 use super::login::{Begun, Login};
 use super::protocol::Seen;
 use super::setup::Setup;
-use super::{Error, Refusal};
+use super::{Error, Refusal, SessionId};
 
 /// Keeps sessions between requests: in the cookie ([`CookieStore`](super::CookieStore)), or in a server behind it
 /// ([`ServerStore`](super::ServerStore)).
@@ -63,11 +63,11 @@ pub(super) trait Backing: Send + Sync + 'static {
     }
 
     /// Ends all sessions of an owner.
-    async fn revoke(&self, owner: &str) -> Result<(), Error>;
+    async fn end_all(&self, owner: &str) -> Result<(), Error>;
 
     /// Returns the public name of the session under `key`, which opens nothing. Returns `None` if
     /// the store keeps nothing outside of cookies.
-    fn name_of(&self, _key: &Key) -> Option<String> {
+    fn public_id(&self, _key: &Key) -> Option<SessionId> {
         None
     }
 
@@ -80,7 +80,7 @@ pub(super) trait Backing: Send + Sync + 'static {
 
 /// The result of loading a cookie's value.
 pub(super) enum Loaded {
-    Live(Box<Record>),
+    Live(Box<LoadedSession>),
     /// The session of that ID has another ID now, or a successor.
     Moved(Box<Moved>),
     Refused(Refusal),
@@ -118,7 +118,7 @@ pub(super) struct Moved {
 }
 
 /// A session as it was loaded.
-pub(super) struct Record {
+pub(super) struct LoadedSession {
     pub(super) content: Content,
     /// The date of its cookie, which stays unchanged.
     pub(super) sealed_at: UnixTime,

@@ -7,23 +7,23 @@ use crate::codec::UnixTime;
 
 use super::content::Content;
 use super::rows::{LiveRow, unix_time};
-use super::{Session, Values};
+use super::{Session, SessionId, Values};
 
 /// A session as it was when it was [listed](super::ServerStore::list) or
 /// [found](super::ServerStore::find) in the server. A program can inspect it and end it.
 #[derive(Clone)]
 pub struct StoredSession {
-    id: String,
+    id: SessionId,
     content: Content,
     expiry: Expiry,
 }
 
 impl StoredSession {
-    pub(super) fn new(id: String, row: LiveRow) -> Self {
+    pub(super) fn new(id: SessionId, row: LiveRow) -> Self {
         StoredSession {
             id,
             content: row.content,
-            expiry: row.expiry,
+            expiry: row.kept.expiry,
         }
     }
 
@@ -33,17 +33,16 @@ impl StoredSession {
         Some(login.order()?.number)
     }
 
-    /// Returns the session's name, the same as [`Session::id`]. With it, an owner's session can be
-    /// [ended](super::ServerStore::end), but no session can be opened.
+    /// Returns the session's public ID, the same as [`Session::id`].
     #[must_use]
-    pub fn id(&self) -> &str {
+    pub fn id(&self) -> &SessionId {
         &self.id
     }
 
     /// Returns whether this is the given session, for example the device on which a list is shown.
     #[must_use]
-    pub fn is(&self, session: &Session) -> bool {
-        session.id().as_deref() == Some(self.id())
+    pub fn is_same_session(&self, session: &Session) -> bool {
+        session.id().as_ref() == Some(self.id())
     }
 
     /// Returns the owner, or `None` if no user is logged in.
@@ -97,7 +96,7 @@ impl StoredSession {
     }
 }
 
-/// Shows the name, and no values.
+/// Shows the ID, and no values.
 impl fmt::Debug for StoredSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoredSession")

@@ -5,6 +5,7 @@
 //! - Log in, log out, remember a user, show a flash message: the
 //!   [example](#log-in-and-log-out) below.
 //! - Answer session errors with a page of your own: `on_error` of the layer.
+//! - Run behind a proxy or a CDN: [below](#proxies), and the page `guide::proxies`.
 //! - Let caches keep a response: [`Public`].
 //! - Use a session after the response, in a WebSocket or a job:
 //!   [`Session::live`](crate::session::Session::live).
@@ -157,7 +158,8 @@
 //! To remove a cookie that [another host planted](crate::session::Refusal::Ambiguous), the
 //! layer needs the path and the host of the browser's request. A proxy must keep both, or send
 //! the host as `X-Forwarded-Host` or in `Forwarded`. An application for axum needs the feature
-//! `axum`: it restores the part of the path that nested routers strip.
+//! `axum`: it restores the part of the path that nested routers strip. The page `guide::proxies`
+//! has the settings of a proxy, of TLS and of a CDN.
 //!
 //! # Source files
 //!

@@ -44,7 +44,7 @@ fn default_app() -> Router {
         let visits = session.update("visits", |visits: &mut u64| *visits += 1)?;
         Ok::<_, Error>(format!("visit {visits}"))
     };
-    let logout = async |session: Session| session.destroy();
+    let logout = async |session: Session| session.end();
     let codecs = Codecs::from_pairs(KeyPairs::generate(1).unwrap()).unwrap();
     let store = CookieStore::new(codecs).unwrap();
     Router::new()

@@ -9,7 +9,9 @@ use serde_json::Value as Json;
 use silverback::backend::{self, Backend, Expiry, Key, Record};
 use silverback::codec::{CodecOptions, Codecs, KeyPairs, Serializer};
 use silverback::session::testing::Jar;
-use silverback::session::{CookieOptions, Error, Lifetime, ServerOptions, ServerStore, Session};
+use silverback::session::{
+    CookieOptions, Dialect, Error, Lifetime, ServerOptions, ServerStore, Session,
+};
 
 use crate::program::{Run, command, run, silverback};
 
@@ -32,30 +34,39 @@ impl Service {
     }
 
     async fn with(codec: &CodecOptions, options: ServerOptions) -> Self {
+        Service::named("", codec, options).await
+    }
+
+    /// Creates a service whose rows are sealed to that store name.
+    async fn named(store_name: &str, codec: &CodecOptions, options: ServerOptions) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = format!("cli-sessions-{}-{number}", std::process::id());
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(folder);
-        let mut service = Service::at(url_of(&folder), codec, options).await;
+        let url = url_of(&folder);
+        let backend = backend::connect(&url).await.unwrap();
+        let mut service = Service::over(backend, url, store_name, codec, options);
         service.folder = Some(folder);
         service
     }
 
     pub(crate) async fn at(url: String, codec: &CodecOptions, options: ServerOptions) -> Self {
         let backend = backend::connect(&url).await.unwrap();
-        Service::over(backend, url, codec, options)
+        Service::over(backend, url, "", codec, options)
     }
 
     /// Creates a service over a backend, which the program reaches at `url`.
     fn over(
         backend: Arc<dyn Backend>,
         url: String,
+        store_name: &str,
         codec: &CodecOptions,
         options: ServerOptions,
     ) -> Self {
         let pairs: KeyPairs = KEYS.parse().unwrap();
         let codecs = Codecs::from_pairs_with(pairs, codec).unwrap();
-        let store = ServerStore::with_options(codecs, backend, options).unwrap();
+        let dialect = Dialect::native(codecs).store_name(store_name);
+        let store = ServerStore::with_options(dialect, backend, options).unwrap();
         Service {
             folder: None,
             url,
@@ -70,7 +81,7 @@ impl Service {
     ) -> (Jar, String) {
         let jar = Jar::with(self.store.clone(), fill).await.unwrap();
         let session = jar.session(self.store.clone()).await.unwrap();
-        (jar, session.id().unwrap())
+        (jar, session.id().unwrap().to_string())
     }
 
     async fn is_gone(&self, jar: &Jar) -> bool {
@@ -246,6 +257,7 @@ async fn show_opens_a_session() {
         .find(&Key::new(&*key).unwrap())
         .await
         .unwrap()
+        .found()
         .unwrap();
     let deadline = session.deadline().unwrap().since(session.created());
     assert_eq!(deadline, 30 * 24 * 60 * MINUTE);
@@ -275,11 +287,9 @@ async fn show_opens_a_session() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn show_opens_sessions_of_services_with_other_settings() {
-    let options = ServerOptions::new()
-        .store_name("staging")
-        .cookie(CookieOptions::new().name("shop").unwrap());
+    let options = ServerOptions::new().cookie(CookieOptions::new().name("shop").unwrap());
     let codec = CodecOptions::new().serializer(Serializer::Json);
-    let service = Service::with(&codec, options).await;
+    let service = Service::named("staging", &codec, options).await;
     let (_, key) = service.session(|session| session.insert("half", 0.5)).await;
     let settings = [
         "--keys",
@@ -349,7 +359,7 @@ async fn a_session_that_does_not_exist_exits_with_1() {
     let service = Service::new().await;
     let (jar, key) = service.session(|session| session.login("ape")).await;
     let cookie = jar.get("__Host-id").unwrap().to_owned();
-    service.store.revoke("ape").await.unwrap();
+    service.store.end_all("ape").await.unwrap();
     for missing in [key.as_str(), UNKNOWN] {
         let error = service.run_with_keys("show", &[missing]).fails(1);
         assert!(error.contains("there is no such session"), "{error}");
@@ -443,7 +453,7 @@ async fn a_renewed_session_ends_under_its_new_key() {
         .unwrap()
         .id()
         .unwrap();
-    service.run_with_keys("delete", &[&now]).ok();
+    service.run_with_keys("delete", &[now.as_str()]).ok();
     assert!(service.is_gone(&jar).await);
 }
 
@@ -707,7 +717,7 @@ async fn all_commands_work_on_dynamodb() {
         server.endpoint()
     );
     let (codec, shop) = (CodecOptions::new(), ServerOptions::new());
-    let service = Service::over(Arc::new(backend), url, &codec, shop);
+    let service = Service::over(Arc::new(backend), url, "", &codec, shop);
     all_commands_work(&service).await;
     let port = crate::servers::free_port().unwrap();
     let nowhere = format!("dynamodb:nowhere?endpoint=http://127.0.0.1:{port}");

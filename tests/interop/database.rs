@@ -29,29 +29,30 @@ pub(crate) fn server() -> Option<&'static PostgresServer> {
 }
 
 /// Sessions in a database of that server; none, with a word on why, where there is no server.
-fn shared(table: GoTable, dialect: Dialect) -> Option<(Shared, GoPostgres)> {
+fn shared(table: GoTable, dialect: impl Into<Dialect>) -> Option<(Shared, GoPostgres)> {
     Some(shared_at(&server()?.url(), table, dialect))
 }
 
-fn shared_at(url: &str, table: GoTable, dialect: Dialect) -> (Shared, GoPostgres) {
+fn shared_at(url: &str, table: GoTable, dialect: impl Into<Dialect>) -> (Shared, GoPostgres) {
+    let dialect = dialect.into();
+    let go = match dialect {
+        Dialect::Scs(_) => "scs",
+        _ => "http",
+    };
     let connected = GoPostgres::connect(url, table);
     let backend = RUNTIME.block_on(connected).unwrap();
-    let options = ServerOptions::new().cookie(cookie()).dialect(dialect);
-    let store = ServerStore::with_options(codec(), Arc::new(backend.clone()), options).unwrap();
+    let options = ServerOptions::new().cookie(cookie());
+    let store = ServerStore::with_options(dialect, Arc::new(backend.clone()), options).unwrap();
     let shared = Shared {
         stores: store.into(),
-        go: if dialect == Dialect::Scs {
-            "scs"
-        } else {
-            "http"
-        },
+        go,
         place: json!({"database": for_go(url)}),
     };
     (shared, backend)
 }
 
 fn antonlindstrom() -> Option<(Shared, GoPostgres)> {
-    shared(GoTable::antonlindstrom_pgstore(), Dialect::Gorilla)
+    shared(GoTable::antonlindstrom_pgstore(), Dialect::gorilla(codec()))
 }
 
 /// rafaelespinoza/pgstore's table, and its constructor: the same columns, but for a number that
@@ -97,12 +98,12 @@ pub(crate) fn for_go(url: &str) -> String {
 }
 
 fn scs() -> Option<(Shared, GoPostgres)> {
-    shared(GoTable::scs(), Dialect::Scs)
+    shared(GoTable::scs(), Dialect::scs())
 }
 
 fn gorm() -> Option<(Shared, GoPostgres)> {
     let url = RUNTIME.block_on(fresh_schema(&server()?.url()));
-    let (mut shared, backend) = shared_at(&url, GoTable::gorm(), Dialect::Scs);
+    let (mut shared, backend) = shared_at(&url, GoTable::gorm(), Dialect::scs());
     shared.place["store"] = json!("gorm");
     Some((shared, backend))
 }
@@ -228,13 +229,18 @@ fn in_gormstore_both_see_what_a_map_would_hold() {
 }
 
 /// A table that people made in a schema of its own, before any program used it.
-fn shared_in(columns: &str, table: GoTable, dialect: Dialect) -> Option<(Shared, GoPostgres)> {
+fn shared_in(
+    columns: &str,
+    table: GoTable,
+    dialect: impl Into<Dialect>,
+) -> Option<(Shared, GoPostgres)> {
+    let dialect = dialect.into();
     let url = RUNTIME.block_on(fresh_schema(&server()?.url()));
     RUNTIME.block_on(async {
         let pool = sqlx::PgPool::connect(&url).await.unwrap();
         let create = format!(
             "CREATE TABLE {} ({columns})",
-            TABLES[usize::from(dialect == Dialect::Scs)]
+            TABLES[usize::from(matches!(dialect, Dialect::Scs(_)))]
         );
         let create = sqlx::AssertSqlSafe(create);
         sqlx::raw_sql(create).execute(&pool).await.unwrap();
@@ -257,7 +263,7 @@ fn a_go_program_and_ours_share_a_session_in_a_table_that_people_made() {
     ] {
         let columns = format!("id BIGSERIAL, {columns}, {DATES}");
         let table = GoTable::pgstore();
-        let Some((shared, _)) = shared_in(&columns, table, Dialect::Gorilla) else {
+        let Some((shared, _)) = shared_in(&columns, table, Dialect::gorilla(codec())) else {
             return;
         };
         shared.share_sessions();
@@ -268,7 +274,7 @@ fn a_go_program_and_ours_share_a_session_in_a_table_that_people_made() {
         "token CHAR(43) PRIMARY KEY, data BYTEA NOT NULL, expiry TIMESTAMPTZ NOT NULL",
         "token VARCHAR PRIMARY KEY, data BYTEA, expiry TIMESTAMPTZ(3)",
     ] {
-        let Some((shared, _)) = shared_in(columns, GoTable::scs(), Dialect::Scs) else {
+        let Some((shared, _)) = shared_in(columns, GoTable::scs(), Dialect::scs()) else {
             return;
         };
         shared.share_sessions();
@@ -285,9 +291,7 @@ fn no_go_program_panics_at_an_expiry_among_the_values() {
     let Some(mut gorilla) = crate::Gorilla::start() else {
         return;
     };
-    let options = ServerOptions::new()
-        .cookie(cookie())
-        .dialect(Dialect::Gorilla);
+    let options = ServerOptions::new().cookie(cookie());
     let store = ServerStore::with_options(codec(), Arc::new(backend), options).unwrap();
     let mut jar = Jar::new();
     shared.visit(&mut jar, |session| session.insert("here", true).unwrap());

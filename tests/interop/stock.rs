@@ -121,7 +121,7 @@ impl Browser {
     fn stored(&self, program: &Program) -> Option<StoredSession> {
         let cookie = self.jar.get("session").unwrap();
         let found = program.rows.as_ref()?.find_by_cookie(cookie);
-        Some(RUNTIME.block_on(found).unwrap().unwrap())
+        Some(RUNTIME.block_on(found).unwrap().found().unwrap())
     }
 }
 
@@ -237,10 +237,8 @@ fn beside_gorillas_store_of_cookies() {
 fn beside_gorillas_store_of_files() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop-stock");
     let files = Arc::new(GorillaFiles::open(&folder).unwrap());
-    let options = ServerOptions::new()
-        .cookie(cookie())
-        .dialect(Dialect::Gorilla);
-    let store = ServerStore::with_options(codec(), files, options).unwrap();
+    let options = ServerOptions::new().cookie(cookie());
+    let store = ServerStore::with_options(Dialect::gorilla(codec()), files, options).unwrap();
     Program::of_rows(store, json!({"folder": folder}), json!({})).lives_beside_go();
 }
 

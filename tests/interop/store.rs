@@ -54,10 +54,8 @@ impl Shared {
     fn in_files(name: &str) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let backend = Arc::new(GorillaFiles::open(&folder).unwrap());
-        let options = ServerOptions::new()
-            .cookie(cookie())
-            .dialect(Dialect::Gorilla);
-        let store = ServerStore::with_options(codec(), backend, options).unwrap();
+        let options = ServerOptions::new().cookie(cookie());
+        let store = ServerStore::with_options(Dialect::gorilla(codec()), backend, options).unwrap();
         Shared {
             stores: store.into(),
             go: "http",
@@ -142,7 +140,7 @@ impl Shared {
         assert_ne!(copy.get("session"), jar.get("session"));
         self.visit(&mut jar, |session| assert!(session.is_new()));
         let mut late = copy.clone();
-        self.visit(&mut copy, |session| session.destroy().unwrap());
+        self.visit(&mut copy, |session| session.end().unwrap());
         assert_eq!(copy.get("session"), None);
         self.visit(&mut late, |session| assert!(session.is_new()));
     }

@@ -46,10 +46,9 @@ fn dynastore() -> Option<(Shared, Arc<dyn Backend>)> {
     let client = client(&endpoint);
     let opened = GoDynamoDb::open(&client, table, GoItems::dynastore());
     let backend: Arc<dyn Backend> = Arc::new(RUNTIME.block_on(opened).unwrap());
-    let options = ServerOptions::new()
-        .cookie(cookie())
-        .dialect(Dialect::Dynastore);
-    let store = ServerStore::with_options(codec(), backend.clone(), options).unwrap();
+    let options = ServerOptions::new().cookie(cookie());
+    let dialect = Dialect::dynastore(codec());
+    let store = ServerStore::with_options(dialect, backend.clone(), options).unwrap();
     Some((shared(store, &endpoint, "dynastore"), backend))
 }
 

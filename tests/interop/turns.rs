@@ -86,7 +86,7 @@ pub(crate) fn both_see_what_a_map_would_hold(shared: &Shared) {
             9 if !model.is_empty() => {
                 let ended = jar.clone();
                 match seed % 2 == 0 {
-                    true => shared.visit(&mut jar, |session| session.destroy().unwrap()),
+                    true => shared.visit(&mut jar, |session| session.end().unwrap()),
                     false => drop(go_changes(
                         shared,
                         &mut gorilla,

@@ -180,11 +180,9 @@ impl ScsRow {
             Memory::new(),
             silverback::backend::Layout::Scs,
         ));
-        let options = ServerOptions::new()
-            .cookie(cookie())
-            .dialect(Dialect::Scs)
-            .known_types(known.iter().copied());
-        let store = ServerStore::with_options(codec(), backend.clone(), options).unwrap();
+        let options = ServerOptions::new().cookie(cookie());
+        let dialect = Dialect::scs().known_types(known.iter().copied());
+        let store = ServerStore::with_options(dialect, backend.clone(), options).unwrap();
         ScsRow {
             backend,
             stores: store.into(),

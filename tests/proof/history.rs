@@ -34,7 +34,7 @@ pub(crate) enum Op {
     Logout,
     Renew,
     Remember,
-    DestroyOthers,
+    EndOthers,
     EndAnother,
 }
 
@@ -46,7 +46,7 @@ impl Op {
         (Op::Logout, "logout"),
         (Op::Renew, "renew"),
         (Op::Remember, "remember"),
-        (Op::DestroyOthers, "destroy-others"),
+        (Op::EndOthers, "end-others"),
         (Op::EndAnother, "end-another"),
     ];
 
@@ -148,7 +148,7 @@ impl Browser {
         let mut dice = Dice::new();
         for _ in 0..OTHERS {
             let op = match dice.roll(8) {
-                0 if with_ends => Op::DestroyOthers,
+                0 if with_ends => Op::EndOthers,
                 1 if with_ends => Op::EndAnother,
                 2 | 3 => Op::Read,
                 _ => Op::Increment,
@@ -176,7 +176,7 @@ async fn play(backend: &Arc<dyn Backend>, round: usize) -> Vec<Event> {
     let (with_ends, is_limited) = (round % 3 == 1, round % 3 == 2);
     let mut options = ServerOptions::new().fail_when_gone();
     if is_limited {
-        options = options.at_most(MOST);
+        options = options.max_sessions(MOST);
     }
     let keys = Keys::new();
     // Of two machines.
@@ -208,7 +208,7 @@ async fn play(backend: &Arc<dyn Backend>, round: usize) -> Vec<Event> {
         if is_limited {
             check_limit(owner, &live, &events);
         }
-        plain.revoke(owner).await.unwrap();
+        plain.end_all(owner).await.unwrap();
     }
     drop(plain);
     if !with_ends && !is_limited {
@@ -249,7 +249,7 @@ fn check_owner(owner: &str, live: &[StoredSession], events: &[Event]) {
         let ended: Vec<u64> = match event.op {
             Op::Logout => event.login.into_iter().collect(),
             Op::EndAnother => event.ended.into_iter().collect(),
-            Op::DestroyOthers if event.login.is_some() => of_owner()
+            Op::EndOthers if event.login.is_some() => of_owner()
                 .filter(|login| login.op == Op::Login && login.login != event.login)
                 .filter(|login| login.answered < event.started)
                 .filter_map(|login| login.login)
@@ -360,10 +360,10 @@ mod site {
             Op::Logout => session.logout()?,
             Op::Renew if who.is_some() => session.renew()?,
             Op::Remember if who.is_some() => session.remember(true)?,
-            Op::DestroyOthers if who.is_some() => session.destroy_others()?,
+            Op::EndOthers if who.is_some() => session.end_others()?,
             Op::EndAnother if who.is_some() => {
                 let all = store.list(&owner).await?;
-                if let Some(other) = all.iter().find(|other| !other.is(&session))
+                if let Some(other) = all.iter().find(|other| !other.is_same_session(&session))
                     && store.end(&owner, other.id()).await?
                 {
                     ended = Some(login_of(other));

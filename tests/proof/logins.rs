@@ -37,7 +37,7 @@ fn fresh_keys() -> String {
 
 fn store(backend: &Arc<dyn Backend>, keys: &str, limit: usize) -> ServerStore {
     let codecs = Codecs::from_pairs(keys.parse::<KeyPairs>().unwrap()).unwrap();
-    let options = ServerOptions::new().at_most(limit);
+    let options = ServerOptions::new().max_sessions(limit);
     ServerStore::with_options(codecs, backend.clone(), options).unwrap()
 }
 
@@ -63,7 +63,7 @@ async fn log_in(stores: &[ServerStore], owner: &str, logins: usize) {
 async fn left(store: &ServerStore, owner: &str) -> Vec<u64> {
     let mut numbers = Vec::new();
     for session in store.list(owner).await.unwrap() {
-        let key = Key::new(session.id()).unwrap();
+        let key = Key::new(session.id().as_str()).unwrap();
         let stored = store.backend().load(&key).await.unwrap();
         let record = stored.expect("nothing ends it now").record;
         numbers.push(record.owner().expect("it is owned").login.number);
@@ -95,7 +95,7 @@ impl Round {
         let left = left(store, owner).await;
         let ended = self.logins.saturating_sub(self.limit);
         let latest = (ended + 1..=self.logins).map(|number| number as u64);
-        store.revoke(owner).await.unwrap();
+        store.end_all(owner).await.unwrap();
         left == latest.collect::<Vec<_>>()
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn all() -> Vec<Pair> {
 
 /// Those in which the first is cut off.
 pub(crate) fn cut_off() -> Vec<Pair> {
-    let cut_off = [Wish::Destroy, Wish::Renew, Wish::Login];
+    let cut_off = [Wish::End, Wish::Renew, Wish::Login];
     let pairs = cut_off.map(|one| WISHES.map(|other| (one, other)));
     pairs.into_iter().flatten().collect()
 }
@@ -135,7 +135,7 @@ async fn open(
     for cookie in cookies {
         let session = jar_of(cookie).session(store.clone()).await.unwrap();
         if !session.is_new() {
-            open.insert(session.id().unwrap(), session);
+            open.insert(session.id().unwrap().to_string(), session);
         }
     }
     open
@@ -160,7 +160,7 @@ async fn check(store: &ServerStore, cookie: &String, pair: Pair, answers: &[Answ
         let is_silent = answer.outcome == Outcome::Gone || is_cut;
         let sets = answer.cookie.is_some() || answer.removes;
         assert!(!is_silent || !sets, "a cookie for nothing: {story}");
-        if *wish == Wish::Destroy && answer.removes && !has(Wish::Login) {
+        if *wish == Wish::End && answer.removes && !has(Wish::Login) {
             assert!(open.is_empty(), "it came back: {story}");
         }
         assert!(
@@ -185,10 +185,10 @@ async fn check(store: &ServerStore, cookie: &String, pair: Pair, answers: &[Answ
     let is_whole = answers
         .iter()
         .all(|answer| answer.outcome != Outcome::CutOff);
-    if is_whole && !has(Wish::Destroy) {
+    if is_whole && !has(Wish::End) {
         assert_eq!(open.len(), 1, "nobody has it: {story}");
     }
-    if is_whole && !has(Wish::Destroy) && !has(Wish::Login) {
+    if is_whole && !has(Wish::End) && !has(Wish::Login) {
         let is_done = |answer: &Answer| answer.outcome == Outcome::Done;
         assert!(answers.iter().all(is_done), "lost to a renewal: {story}");
     }

@@ -15,7 +15,7 @@ pub(crate) const COOKIE: &str = "__Host-id";
 /// What a request does to its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
-    Destroy,
+    End,
     Renew,
     Login,
     Save,
@@ -25,7 +25,7 @@ pub(crate) enum Wish {
 }
 
 pub(crate) const WISHES: [Wish; 6] = [
-    Wish::Destroy,
+    Wish::End,
     Wish::Renew,
     Wish::Login,
     Wish::Save,
@@ -36,7 +36,7 @@ pub(crate) const WISHES: [Wish; 6] = [
 impl Wish {
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Wish::Destroy => "destroy",
+            Wish::End => "end",
             Wish::Renew => "renew",
             Wish::Login => "login",
             Wish::Save => "save",
@@ -52,7 +52,7 @@ impl Wish {
     /// Does it, leaves `mark` where values are written, and says what became of it.
     pub(crate) async fn make(self, session: &Session, mark: &str) -> Outcome {
         let done = match self {
-            Wish::Destroy => session.destroy(),
+            Wish::End => session.end(),
             Wish::Renew => session.insert(mark, 1).and_then(|()| session.renew()),
             Wish::Login => session.login(mark),
             Wish::Save | Wish::Reissue => session.insert(mark, 1),

@@ -11,7 +11,7 @@ use silverback::gob::{
     Int, Interface, SelfEncoded, SelfEncoder, Time, Value, as_time, as_uuid, to_interface, to_value,
 };
 use silverback::session::testing::Jar;
-use silverback::session::{CookieStore, Dialect, Error, ServerOptions, ServerStore, Session};
+use silverback::session::{CookieStore, Dialect, Error, ServerStore, Session};
 
 use super::in_layout::InLayout;
 use super::site::RUNTIME;
@@ -319,14 +319,12 @@ fn shared_stores(known: &[&str]) -> Vec<(silverback::session::Stores, bool)> {
     let cookies = CookieStore::new(codecs)
         .unwrap()
         .known_types(known.iter().copied());
-    let in_scs = ServerOptions::new()
-        .dialect(Dialect::Scs)
-        .known_types(known.iter().copied());
+    let in_scs = Dialect::scs().known_types(known.iter().copied());
     let rows = Arc::new(InLayout::new(
         Memory::new(),
         silverback::backend::Layout::Scs,
     ));
-    let scs = ServerStore::with_options(fresh_codecs(), rows, in_scs).unwrap();
+    let scs = ServerStore::new(in_scs, rows).unwrap();
     vec![(cookies.into(), true), (scs.into(), false)]
 }
 
@@ -503,13 +501,6 @@ fn types_that_a_go_program_put_there_are_known() {
         );
         session.insert("a", 1)
     });
-}
-
-#[test]
-fn a_native_store_has_no_known_types() {
-    let options = ServerOptions::new().known_types(["time.Time"]);
-    let store = ServerStore::with_options(fresh_codecs(), Arc::new(Memory::new()), options);
-    assert!(store.unwrap_err().is_usage());
 }
 
 /// In a Go struct `Some(0)` and `None` are one.

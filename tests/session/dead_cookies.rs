@@ -111,7 +111,7 @@ fn a_cookie_that_may_be_good_elsewhere_stays() {
         );
 
         // Revoked, or past its limits, it opens nothing anywhere.
-        store.revoke("ape").await.unwrap();
+        store.end_all("ape").await.unwrap();
         assert_eq!(
             refusal(&jar, store.clone()).await,
             (Some(Refusal::Revoked), 1)

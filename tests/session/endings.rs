@@ -14,7 +14,7 @@ use super::support::{Clock, TestEpochs, codecs, fresh_codecs, store, store_with}
 for_each_framework!(
     a_logout_may_say_goodbye,
     a_logout_removes_a_refused_cookie_too,
-    only_a_login_follows_a_destroyed_session,
+    only_a_login_follows_an_ended_session,
     others_end_whatever_becomes_of_this_one,
     an_error_from_within_still_saves_what_it_should,
     an_error_of_a_session_saves_nothing_and_closes_it,
@@ -83,24 +83,24 @@ fn a_logout_may_say_goodbye(framework: Framework) {
 
 fn a_logout_removes_a_refused_cookie_too(framework: Framework) {
     let mut browser = site(store())
-        .on("/destroy", async |sessions| {
-            sessions.session().await?.destroy()?;
+        .on("/end", async |sessions| {
+            sessions.session().await?.end()?;
             Ok("")
         })
         .browse(framework);
-    for path in ["/logout", "/destroy"] {
+    for path in ["/logout", "/end"] {
         browser.jar.set("__Host-id", "tampered");
         assert_eq!(browser.get(path).set_cookies().len(), 1);
         assert_eq!(browser.jar.cookie(), "");
     }
 }
 
-fn only_a_login_follows_a_destroyed_session(framework: Framework) {
+fn only_a_login_follows_an_ended_session(framework: Framework) {
     let mut browser = site(store())
         .on("/switch", async |sessions| {
             let session = sessions.session().await?;
             session.insert("a", 1)?;
-            session.destroy()?;
+            session.end()?;
             assert_eq!((session.owner(), session.contains("a")), (None, false));
             assert!(session.insert("b", 1).unwrap_err().is_closed());
             assert!(session.remember(false).unwrap_err().is_closed());
@@ -120,7 +120,7 @@ fn others_end_whatever_becomes_of_this_one(framework: Framework) {
     let endings: [(&str, Ending, &str); 5] = [
         ("/stay", |_| Ok(()), "ape"),
         ("/leave", |session| session.logout(), ""),
-        ("/destroy", |session| session.destroy(), ""),
+        ("/end", |session| session.end(), ""),
         ("/again", |session| session.login("ape"), "ape"),
         ("/other", |session| session.login("bonobo"), "bonobo"),
     ];
@@ -128,7 +128,7 @@ fn others_end_whatever_becomes_of_this_one(framework: Framework) {
         let mut browser = site(store().epochs(TestEpochs::default()))
             .on(path, move |sessions| async move {
                 let session = sessions.session().await?;
-                session.destroy_others()?;
+                session.end_others()?;
                 ending(&session)?;
                 Ok("")
             })

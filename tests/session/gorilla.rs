@@ -102,7 +102,7 @@ fn deletion(framework: Framework) {
         .on("/delete", async |sessions| {
             let session = sessions.session().await?;
             session.save().await?;
-            session.destroy()?;
+            session.end()?;
             assert!(session.insert("data", 1).unwrap_err().is_closed());
             session.save().await?;
             Ok(session.contains("data"))

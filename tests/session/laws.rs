@@ -35,7 +35,7 @@ for_each_framework!(
     law_10_one_valid_cookie_among_others_counts,
     law_10_a_heap_of_cookies_is_refused,
     law_11_a_revoked_owner_is_logged_out_everywhere,
-    law_11_destroy_others_keeps_this_one,
+    law_11_end_others_keeps_this_one,
     law_11_an_owner_without_a_record_is_refused,
     law_12_a_stale_cookie_is_sealed_anew_with_its_date,
     law_13_what_a_cookie_cannot_keep,
@@ -71,7 +71,7 @@ fn site(stores: impl Into<Stores>) -> Site {
             visits(&session).await
         })
         .on("/logout", async |sessions| {
-            sessions.session().await?.destroy()?;
+            sessions.session().await?.end()?;
             Ok("")
         })
 }
@@ -87,10 +87,10 @@ fn law_1_nothing_written_nothing_sent(framework: Framework) {
             session.save().await?;
             Ok("")
         })
-        .on("/destroy", async |sessions| {
+        .on("/end", async |sessions| {
             let session = sessions.session().await?;
             session.insert("something", 1)?;
-            session.destroy()?;
+            session.end()?;
             Ok("")
         })
         .browse(framework);
@@ -100,7 +100,7 @@ fn law_1_nothing_written_nothing_sent(framework: Framework) {
     for field in ["set-cookie", "cache-control", "vary"] {
         assert!(untouched.all(field).is_empty(), "{field}");
     }
-    for path in ["/read", "/changes-nothing", "/destroy"] {
+    for path in ["/read", "/changes-nothing", "/end"] {
         let response = browser.get(path);
         assert_eq!(
             (response.status, response.set_cookies().len()),
@@ -145,18 +145,18 @@ fn law_1_an_early_save_and_what_follows_are_one_cookie(framework: Framework) {
             visits(&session).await?;
             Ok(before)
         })
-        .on("/save-then-destroy", async |sessions| {
+        .on("/save-then-end", async |sessions| {
             let session = sessions.session().await?;
             session.insert("a", 1)?;
             session.save().await?;
-            session.destroy()?;
+            session.end()?;
             Ok("")
         })
         .browse(framework);
     let response = browser.get("/early");
     assert_eq!((&*response.body, response.set_cookies().len()), ("1", 1));
     assert_eq!(browser.get("/read").body, "12 None");
-    let nobody = browser.another().get("/save-then-destroy");
+    let nobody = browser.another().get("/save-then-end");
     assert!(nobody.set_cookies().is_empty());
 }
 
@@ -199,7 +199,7 @@ fn law_1_the_handle_is_closed_once_the_head_has_left(framework: Framework) {
         session.add_flash("late").unwrap_err(),
         session.login("late").unwrap_err(),
         session.renew().unwrap_err(),
-        session.destroy().unwrap_err(),
+        session.end().unwrap_err(),
         session.remember(false).unwrap_err(),
         session.set_deadline(UnixTime::from_secs(1)).unwrap_err(),
         super::site::RUNTIME.block_on(session.save()).unwrap_err(),
@@ -658,7 +658,7 @@ fn law_11_a_revoked_owner_is_logged_out_everywhere(framework: Framework) {
         "nobody is logged in there"
     );
 
-    super::site::RUNTIME.block_on(store.revoke("ape")).unwrap();
+    super::site::RUNTIME.block_on(store.end_all("ape")).unwrap();
     for one in [&mut browser, &mut phone] {
         assert_eq!(one.get("/read").body, "new=true Some(\"revoked\")");
         one.get("/login");
@@ -667,11 +667,11 @@ fn law_11_a_revoked_owner_is_logged_out_everywhere(framework: Framework) {
     assert_eq!(anonymous.get("/visit").body, "3");
 }
 
-fn law_11_destroy_others_keeps_this_one(framework: Framework) {
+fn law_11_end_others_keeps_this_one(framework: Framework) {
     let epochs = TestEpochs::default();
     let others = async |sessions: silverback::session::Sessions| {
         let session = sessions.session().await?;
-        session.destroy_others()?;
+        session.end_others()?;
         Ok("")
     };
     let mut browser = site(store().epochs(epochs.clone()))
@@ -679,7 +679,7 @@ fn law_11_destroy_others_keeps_this_one(framework: Framework) {
         .on("/others-too-large", async |sessions| {
             let session = sessions.session().await?;
             session.insert("large", "x".repeat(5_000))?;
-            session.destroy_others()?;
+            session.end_others()?;
             Ok("")
         })
         .browse(framework);
@@ -864,7 +864,7 @@ fn law_7_the_codec_keeps_cookies_as_long_as_sessions_last() {
         let store = CookieStore::with_options(codec(hours), CookieOptions::new(), lifetime);
         store.map(drop).map_err(|error| error.to_string())
     };
-    let unremembered = || Lifetime::new().without_remember_me();
+    let unremembered = || Lifetime::new().without_remembering();
     assert_eq!(store(12, unremembered()), Ok(()));
     let error = store(11, unremembered()).unwrap_err();
     assert!(
@@ -874,12 +874,12 @@ fn law_7_the_codec_keeps_cookies_as_long_as_sessions_last() {
     assert_eq!(store(30 * 24, Lifetime::new()), Ok(()));
     let error = store(30 * 24 - 1, Lifetime::new()).unwrap_err();
     assert!(
-        error.contains("2592000 s") && error.contains("without_remember_me"),
+        error.contains("2592000 s") && error.contains("without_remembering"),
         "{error}"
     );
     assert_eq!(store(0, Lifetime::new().without_absolute()), Ok(()));
     // Without one, cookies are dated anew with use: the idle limit counts.
-    let sliding = Lifetime::new().without_absolute().without_remember_me();
+    let sliding = Lifetime::new().without_absolute().without_remembering();
     let hours = |hours: u64| Duration::from_secs(hours * 3_600);
     assert_eq!(store(12, sliding.clone().idle(hours(12))), Ok(()));
     let error = store(12, sliding.clone().idle(hours(13))).unwrap_err();
@@ -890,7 +890,7 @@ fn law_7_the_codec_keeps_cookies_as_long_as_sessions_last() {
     for impossible in [
         Lifetime::new().idle(Duration::ZERO),
         Lifetime::new().absolute(Duration::from_millis(1_500)),
-        Lifetime::new().remember_me(seconds(60), seconds(400 * 24 * 3_600 + 1)),
+        Lifetime::new().remembered(seconds(60), seconds(400 * 24 * 3_600 + 1)),
     ] {
         assert!(store(0, impossible).is_err());
     }

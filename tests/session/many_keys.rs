@@ -9,7 +9,7 @@ use serde::Serialize;
 use silverback::backend::Memory;
 use silverback::gob::{Value, to_interface};
 use silverback::session::testing::Jar;
-use silverback::session::{ServerOptions, ServerStore, Session, Stores};
+use silverback::session::{Dialect, ServerStore, Session, Stores};
 
 use super::support::fresh_codecs;
 
@@ -68,8 +68,8 @@ fn block_on<F: Future>(future: F) -> F::Output {
 /// The bytes allocated by filling, reading, saving, loading and emptying a session.
 fn bytes_of_a_life(keys: u32, fill: Fill) -> [u64; 5] {
     let rows = Arc::new(Memory::new());
-    let options = ServerOptions::new().max_row_size(0);
-    let store = ServerStore::with_options(fresh_codecs(), rows, options).unwrap();
+    let dialect = Dialect::native(fresh_codecs()).max_row_size(0);
+    let store = ServerStore::new(dialect, rows).unwrap();
     let stores = Stores::from(store);
     let name = |number: u32| format!("key {number}");
     let mut jar = Jar::new();

@@ -89,7 +89,7 @@ fn a_deadline_of_its_own_survives_being_remembered() {
             assert_eq!(session.deadline(), Some(day));
         })
         .await;
-        let lifetime = Lifetime::new().without_remember_me();
+        let lifetime = Lifetime::new().without_remembering();
         let store = store_with(CookieOptions::new(), lifetime);
         visit(&mut Jar::new(), &store, |session| {
             let refused = session.remember(true).unwrap_err();
@@ -120,7 +120,7 @@ fn a_session_is_remembered_by_default_and_never_shortened_by_it() {
     assert_eq!(remembered(Lifetime::new()), (Some(days(30)), 30));
     assert_eq!(remembered(usual.clone()), (Some(days(60)), 60));
     assert_eq!(
-        remembered(usual.remember_me(days(1), days(90))),
+        remembered(usual.remembered(days(1), days(90))),
         (Some(days(90)), 90)
     );
     assert_eq!(remembered(Lifetime::nist_aal1()), (Some(days(30)), 30));
@@ -135,7 +135,7 @@ fn a_session_is_remembered_by_default_and_never_shortened_by_it() {
 fn max_age_is_never_over_400_days() {
     let clock = Clock::new();
     let days = |days: u64| Duration::from_secs(days * 86_400);
-    let lifetime = Lifetime::new().remember_me(days(400), days(400));
+    let lifetime = Lifetime::new().remembered(days(400), days(400));
     let store = store_with(CookieOptions::new(), lifetime);
     RUNTIME.block_on(async {
         let mut jar = Jar::new();
@@ -317,7 +317,7 @@ fn an_owners_record_is_kept_as_long_as_the_longest_session() {
         assert_eq!(until(), begin + 30 * 86_400);
         assert!(!jar.session(store.clone()).await.unwrap().is_new());
 
-        store.revoke("ape").await.unwrap();
+        store.end_all("ape").await.unwrap();
         assert_eq!(until(), begin + 30 * 86_400, "the longest there may be");
         assert!(jar.session(store).await.unwrap().is_new());
     });
@@ -332,7 +332,7 @@ fn a_revocation_between_load_and_a_longer_deadline_is_kept() {
         visit(&mut jar, &store, |session| session.login("ape").unwrap()).await;
         let sessions = jar.sessions(store.clone());
         let session = sessions.session().await.unwrap();
-        store.revoke("ape").await.unwrap();
+        store.end_all("ape").await.unwrap();
         session.remember(true).unwrap();
         receive(&mut jar, &sessions).await.unwrap();
         let refusal = jar.session(store).await.unwrap().refusal();
@@ -354,7 +354,7 @@ fn what_cannot_be_sealed_revokes_nobody() {
             let session = sessions.session().await.unwrap();
             session.login("ape").unwrap();
             session.insert("large", "x".repeat(size)).unwrap();
-            session.destroy_others().unwrap();
+            session.end_others().unwrap();
             let ended = session.save().await.is_ok();
             let refusal = phone.session(store.clone()).await.unwrap().refusal();
             assert_eq!(refusal.is_some(), ended, "{size}");
@@ -402,7 +402,7 @@ impl Epochs for Slow {
 fn a_save_that_comes_late_undoes_nothing() {
     type Later = fn(&Session) -> Result<(), Error>;
     let later: [(Later, Option<&str>); 3] = [
-        (|session| session.destroy_others(), Some("ape")),
+        (|session| session.end_others(), Some("ape")),
         (|session| session.login("bonobo"), Some("bonobo")),
         (|session| session.logout(), None),
     ];
@@ -547,9 +547,9 @@ fn all_owners_whose_others_were_to_end_are_revoked() {
         let mut jar = Jar::new();
         visit(&mut jar, &store, |session| {
             session.login("ape").unwrap();
-            session.destroy_others().unwrap();
+            session.end_others().unwrap();
             session.login("bonobo").unwrap();
-            session.destroy_others().unwrap();
+            session.end_others().unwrap();
         })
         .await;
         for phone in phones {
@@ -595,7 +595,7 @@ fn two_saves_at_once_revoke_once() {
         let sessions = jar.sessions(store.clone());
         let session = sessions.session().await.unwrap();
         session.login("ape").unwrap();
-        session.destroy_others().unwrap();
+        session.end_others().unwrap();
         let (one, other) = tokio::join!(session.save(), session.save());
         one.and(other).unwrap();
         receive(&mut jar, &sessions).await.unwrap();
@@ -674,7 +674,7 @@ fn no_lock_is_held_while_the_clock_is_asked() {
             session.logout().unwrap();
             session.login("ape").unwrap();
             session.require_fresh(Duration::from_secs(60)).unwrap();
-            session.destroy().unwrap();
+            session.end().unwrap();
         })
         .await;
         *seen.lock().unwrap() = None;

@@ -419,7 +419,7 @@ fn what_an_older_program_left_behind_can_be_removed() {
         assert!(!session.contains("cart"));
         assert_eq!(session.get_or_remove::<u64>("visits").unwrap(), Some(7));
         assert_eq!(session.get_or_remove::<u64>("nothing").unwrap(), None);
-        session.destroy().unwrap();
+        session.end().unwrap();
         assert_eq!(session.get_or_remove::<u64>("nothing").unwrap(), None);
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn app(keys: Keys, backend: Option<Arc<dyn Backend>>) -> Result<Route
     let lifetime = Lifetime::new()
         .idle(USUAL.idle)
         .absolute(USUAL.absolute)
-        .remember_me(REMEMBERED.idle, REMEMBERED.absolute);
+        .remembered(REMEMBERED.idle, REMEMBERED.absolute);
     let Some(backend) = backend else {
         let store = CookieStore::with_options(keys.clone(), cookie, lifetime)?;
         let place = Place::Cookie;
@@ -144,7 +144,7 @@ async fn login(
 }
 
 async fn logout(session: Session) -> Result<Redirect, session::Error> {
-    session.destroy()?;
+    session.end()?;
     Ok(Redirect::to("/"))
 }
 

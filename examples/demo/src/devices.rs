@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
 use serde::Deserialize;
-use silverback::session::{Error, Refusal, ServerStore, Session, StoredSession};
+use silverback::session::{Error, Refusal, ServerStore, Session, SessionId, StoredSession};
 
 use super::view::{self, Page, ago, escaped};
 
@@ -27,7 +27,7 @@ async fn devices(State(store): State<ServerStore>, session: Session) -> Result<R
         return Ok(to_login(&session)?.into_response());
     };
     let mut devices = store.list(&owner).await?;
-    devices.sort_by_key(|device| !device.is(&session));
+    devices.sort_by_key(|device| !device.is_same_session(&session));
     let notes = view::notes(&session)?;
     let page = Page::new("Your devices", body(&devices, &session)).with_notes(notes);
     Ok(page.into_response())
@@ -36,7 +36,7 @@ async fn devices(State(store): State<ServerStore>, session: Session) -> Result<R
 fn body(devices: &[StoredSession], session: &Session) -> String {
     let lines = devices
         .iter()
-        .map(|device| line(device, device.is(session)));
+        .map(|device| line(device, device.is_same_session(session)));
     let lines: String = lines.collect();
     let end_others = match devices.len() {
         ..2 => String::new(),
@@ -85,14 +85,14 @@ async fn end(
 
 #[derive(Deserialize)]
 struct Device {
-    id: String,
+    id: SessionId,
 }
 
 async fn end_others(session: Session) -> Result<Redirect, Error> {
     if session.owner().is_none() {
         return to_login(&session);
     }
-    session.destroy_others()?;
+    session.end_others()?;
     session.add_flash("All other devices are logged out.")?;
     Ok(Redirect::to("/devices"))
 }
@@ -102,7 +102,7 @@ fn line(device: &StoredSession, is_this: bool) -> String {
     let name = escaped(&name.ok().flatten().unwrap_or_default());
     let login = device.authenticated_at().map(ago).unwrap_or_default();
     let seen = ago(device.last_seen());
-    let id = escaped(device.id());
+    let id = escaped(device.id().as_str());
     let action = match is_this {
         true => "<strong>this device</strong>".to_owned(),
         false => format!(

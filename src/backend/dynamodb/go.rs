@@ -42,8 +42,8 @@ use super::{LARGEST_ITEM, check_length};
 /// let table = DynamoDbOptions::new("session-backend");
 /// let backend = GoDynamoDb::open(&client, table, GoItems::dynamostore()).await?;
 /// let cookie = CookieOptions::new().name("session")?;
-/// let options = ServerOptions::new().cookie(cookie).dialect(Dialect::Gorilla);
-/// let store = ServerStore::with_options(codecs, Arc::new(backend), options)?;
+/// let options = ServerOptions::new().cookie(cookie);
+/// let store = ServerStore::with_options(Dialect::gorilla(codecs), Arc::new(backend), options)?;
 /// # Ok(())
 /// # }
 /// ```

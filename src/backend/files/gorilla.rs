@@ -48,8 +48,8 @@ const OURS: &str = ".silverback";
 /// let codecs = Codecs::from_pairs(KeyPairs::from_env("SESSION_KEYS")?)?;
 /// let backend = Arc::new(GorillaFiles::open("/var/lib/shop/sessions")?);
 /// let cookie = CookieOptions::new().name("session")?;
-/// let options = ServerOptions::new().cookie(cookie).dialect(Dialect::Gorilla);
-/// let store = ServerStore::with_options(codecs, backend, options)?;
+/// let options = ServerOptions::new().cookie(cookie);
+/// let store = ServerStore::with_options(Dialect::gorilla(codecs), backend, options)?;
 /// # }
 /// # Ok(())
 /// # }

@@ -44,7 +44,7 @@ impl Delete {
         let mut any_refused = false;
         for (key, text) in keys.iter().zip(&self.sessions) {
             let done = match &store {
-                Some(store) => store.end_found(key).await?,
+                Some(store) => store.end_by_key(key).await?.into_result(),
                 None => remove(&*backend, key).await?,
             };
             if let Err(refusal) = done {

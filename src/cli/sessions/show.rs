@@ -53,7 +53,9 @@ impl Show {
             Some(key) => store.find(&key).await?,
             None => store.find_by_cookie(&self.cookie()?).await?,
         };
-        let session = found.map_err(|refusal| Failure::Refused(reason(refusal)))?;
+        let session = found
+            .into_result()
+            .map_err(|refusal| Failure::Refused(reason(refusal)))?;
         let shown = match self.json {
             true => json_of(&session),
             false => lines_of(&session),

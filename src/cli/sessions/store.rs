@@ -101,12 +101,14 @@ impl StoreArguments {
             };
         };
         let options = ServerOptions::new()
-            .dialect(self.dialect.into())
             .cookie(CookieOptions::new().name(name)?)
-            .lifetime(any_lifetime())
-            .store_name(&service.store_name);
-        let codecs = service.codecs()?;
-        let store = ServerStore::with_options(codecs, self.connect().await?, options)?;
+            .lifetime(any_lifetime());
+        let dialect = match self.dialect {
+            DialectName::Native => {
+                Dialect::native(service.codecs()?).store_name(&service.store_name)
+            }
+        };
+        let store = ServerStore::with_options(dialect, self.connect().await?, options)?;
         Ok(Some(store))
     }
 }
@@ -125,14 +127,6 @@ impl Service {
             .serializer(self.serializer.into())
             .max_age(Duration::ZERO);
         Ok(Codecs::from_pairs_with(self.keys.read()?, &options)?)
-    }
-}
-
-impl From<DialectName> for Dialect {
-    fn from(name: DialectName) -> Self {
-        match name {
-            DialectName::Native => Dialect::Native,
-        }
     }
 }
 

@@ -4,9 +4,11 @@
 //! random bytes in base32 without padding, and is also the row's key. savaki/dynastore (`store.go`)
 //! has the same rows, but its cookie is the ID itself.
 
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::backend::Key;
+use crate::backend::{Key, Layout};
 use crate::codec::{Codec, Opened, UnixTime};
 
 use super::super::content::Content;
@@ -16,9 +18,9 @@ use super::super::lifetime::Lifetime;
 use super::super::metadata::Metadata;
 use super::super::protocol::{Row, WriteId};
 use super::super::setup::Setup;
-use super::super::{Error, Refusal, Values};
-use super::go_metadata;
-use super::row_format::{OpenedId, ReadRow, RowFormat, of_row};
+use super::super::{Error, Refusal, SessionId, Values};
+use super::row_format::{OpenedId, RowFormat, of_row};
+use super::{Rules, go_metadata};
 
 /// The alphabet of RFC 4648, section 6.
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -31,35 +33,104 @@ const LONGEST_ID: usize = 63;
 /// value, `created_on`, has another type, pgstore ignores it.
 const EXPIRES_ON: &str = "expires_on";
 
-/// The package that has this layout of rows: gorilla/sessions itself or a relative of it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kin {
-    Gorilla,
-    Pgstore,
-    /// The cookie is the ID itself.
-    Dynastore,
+/// gorilla's default `MaxAge` (sessions v1.4.0 `store.go`, pgstore, dynamostore).
+const MAX_AGE: Duration = Duration::from_secs(86_400 * 30);
+
+/// The dialect of gorilla/sessions' server stores, made by [`Dialect::gorilla`](super::Dialect::gorilla) and
+/// [`Dialect::dynastore`](super::Dialect::dynastore).
+///
+/// ```
+/// use silverback::codec::{Codecs, KeyPairs};
+/// use silverback::session::Dialect;
+///
+/// let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?; // the Go program's key pairs
+/// let dialect = Dialect::gorilla(codecs).known_types(["time.Time", "main.User"]);
+/// # Ok::<(), silverback::codec::Error>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct GorillaDialect {
+    codec: Arc<dyn Codec>,
+    /// True if the cookie is the ID itself.
+    has_bare_ids: bool,
+    known_types: Vec<String>,
 }
 
-pub(super) struct Gorilla {
+impl GorillaDialect {
+    pub(super) fn new(codec: Arc<dyn Codec>, has_bare_ids: bool) -> Self {
+        GorillaDialect {
+            codec,
+            has_bare_ids,
+            known_types: Vec::new(),
+        }
+    }
+
+    /// Adds types that the Go program which shares the sessions registers itself (`gob.Register`).
+    /// Use the names that Go gives them: `time.Time`, `map[string]interface {}`, and `main.User` or
+    /// `example.com/shop.User` for a struct. The fields of a struct must have the types of the
+    /// fields in Go.
+    ///
+    /// Without this option, values must have types that gorilla/sessions knows: the basic types,
+    /// slices of them, `[]interface {}`, and the types already in the session. Inserting a value of
+    /// any other type is an error, since a Go program could then no longer read the session.
+    #[doc(alias = "Register")]
+    pub fn known_types<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.known_types.extend(names.into_iter().map(Into::into));
+        self
+    }
+}
+
+impl Rules for GorillaDialect {
+    fn default_lifetime(&self) -> Lifetime {
+        Lifetime::sliding(MAX_AGE)
+    }
+
+    fn fits(&self, layout: Layout) -> bool {
+        matches!(layout, Layout::Gorilla { .. } | Layout::Pgstore)
+    }
+
+    fn codec(&self) -> Option<&dyn Codec> {
+        Some(&*self.codec)
+    }
+
+    fn model(&self) -> DataModel {
+        DataModel::gorilla(&self.codec.serializer(), &self.known_types)
+    }
+
+    fn format(&self, setup: &Setup, layout: Layout) -> Result<Box<dyn RowFormat>, Error> {
+        let name = setup.cookie.name().to_owned();
+        Values::check(&*self.codec, &name, setup.now())?;
+        Ok(Box::new(Gorilla {
+            codec: self.codec.clone(),
+            has_bare_ids: self.has_bare_ids,
+            reserves_expires_on: layout == Layout::Pgstore,
+            name,
+            lifetime: setup.lifetime.clone(),
+            model: self.model(),
+        }))
+    }
+}
+
+/// Shows the dialect's name, and no keys.
+impl fmt::Debug for GorillaDialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.has_bare_ids {
+            false => "Gorilla",
+            true => "Dynastore",
+        })
+    }
+}
+
+/// The format of this dialect's cookies and rows.
+struct Gorilla {
     codec: Arc<dyn Codec>,
-    kin: Kin,
+    /// True if the cookie is the ID itself.
+    has_bare_ids: bool,
+    /// True if pgstore reads the rows.
+    reserves_expires_on: bool,
     name: String,
     lifetime: Lifetime,
     model: DataModel,
-}
-
-impl Gorilla {
-    pub(super) fn new(codec: Arc<dyn Codec>, kin: Kin, setup: &Setup) -> Result<Self, Error> {
-        let name = setup.cookie.name().to_owned();
-        Values::check(&*codec, &name, setup.now())?;
-        Ok(Gorilla {
-            codec,
-            kin,
-            name,
-            lifetime: setup.lifetime.clone(),
-            model: setup.model.clone(),
-        })
-    }
 }
 
 /// Refuses a value that would make pgstore panic.
@@ -76,17 +147,15 @@ fn check_expires_on(values: &Values) -> Result<(), Error> {
 }
 
 impl Gorilla {
-    fn parse(&self, opened: Opened<Vec<u8>>) -> Option<ReadRow> {
+    fn parse(&self, opened: Opened<Vec<u8>>) -> Option<(Row<Content>, WriteId)> {
         let (date, serializer) = (opened.issued_at(), opened.serializer().clone());
         let read = Values::deserialize(&serializer, opened.into_value(), go_metadata::parse);
         let (values, carried) = read?;
         let (write, metadata) = carried.unzip();
         let metadata = Metadata::loaded(metadata, date, &self.lifetime);
         let values = values.loaded_as(&self.model);
-        Some(ReadRow {
-            row: Row::Live(Content { values, metadata }),
-            write: write.unwrap_or_default(),
-        })
+        let row = Row::Live(Content { values, metadata });
+        Some((row, write.unwrap_or_default()))
     }
 }
 
@@ -136,7 +205,7 @@ impl RowFormat for Gorilla {
     fn seal_id(&self, id: &Id, at: UnixTime) -> Result<String, Error> {
         let text = std::str::from_utf8(id.as_bytes());
         let text = text.map_err(|_| Error::usage("the ID is no text"))?;
-        if self.kin == Kin::Dynastore {
+        if self.has_bare_ids {
             return Ok(text.to_owned());
         }
         let payload = self.codec.serializer().serialize(text);
@@ -145,7 +214,7 @@ impl RowFormat for Gorilla {
     }
 
     fn open_id(&self, cookie: &str, now: UnixTime) -> Result<Result<OpenedId, Refusal>, Error> {
-        if self.kin == Kin::Dynastore {
+        if self.has_bare_ids {
             return Ok(bare_id(cookie, now));
         }
         let opened = match self.codec.open_at(&self.name, cookie, now) {
@@ -168,8 +237,8 @@ impl RowFormat for Gorilla {
     }
 
     /// Names the row. The key is the ID.
-    fn name_of(&self, key: &Key) -> String {
-        Id::new(key.as_bytes()).row_name()
+    fn public_id(&self, key: &Key) -> SessionId {
+        Id::new(key.as_bytes()).row_name().into()
     }
 
     fn write(
@@ -182,7 +251,7 @@ impl RowFormat for Gorilla {
         let Row::Live(Content { values, metadata }) = row else {
             return Ok(None);
         };
-        if self.kin == Kin::Pgstore {
+        if self.reserves_expires_on {
             check_expires_on(values)?;
         }
         let carried = go_metadata::to_text(write, metadata);
@@ -198,7 +267,7 @@ impl RowFormat for Gorilla {
         _: &Key,
         bytes: &[u8],
         now: UnixTime,
-    ) -> Result<Result<ReadRow, Refusal>, Error> {
+    ) -> Result<Result<(Row<Content>, WriteId), Refusal>, Error> {
         let Ok(text) = std::str::from_utf8(bytes) else {
             return Ok(Err(Refusal::NotValid));
         };

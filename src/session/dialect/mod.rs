@@ -2,7 +2,7 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `mod.rs` | [`Dialect`] |
+//! | `mod.rs` | [`Dialect`], and the trait [`Rules`]: how a store of a dialect is made |
 //! | `row_format.rs` | the trait [`RowFormat`]: the cookie of an ID, the key of its row, and the bytes of the row |
 //! | `native.rs` | Silverback's own format |
 //! | `gorilla.rs` | the format of gorilla/sessions' server stores |
@@ -19,36 +19,53 @@ mod scs;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::backend::Layout;
-use crate::codec::{Codec, Serializer};
+use crate::codec::Codec;
 
-use super::cookie_life::CookieLife;
 use super::data_model::DataModel;
 use super::setup::Setup;
 use super::{Error, Lifetime};
 
-pub(super) use row_format::{OpenedId, ReadRow, RowFormat};
+pub use gorilla::GorillaDialect;
+pub use native::NativeDialect;
+pub(super) use row_format::{OpenedId, RowFormat};
+pub use scs::ScsDialect;
 
 /// The format of a [`ServerStore`](super::ServerStore)'s cookies and rows, which decides which
 /// programs can share its sessions.
 ///
 /// | | cookie | row | ended or moved sessions |
 /// |---|---|---|---|
-/// | [`Native`](Dialect::Native) | the ID, sealed | sealed to its place, under its ID's hash | leave a tombstone |
-/// | [`Gorilla`](Dialect::Gorilla) | the ID, sealed | the values, sealed like a cookie of that name, under the ID | leave nothing |
-/// | [`Dynastore`](Dialect::Dynastore) | the ID | as gorilla's | leave nothing |
-/// | [`Scs`](Dialect::Scs) | the ID | the values in the clear, under the ID | leave nothing |
-/// | [`ScsHashed`](Dialect::ScsHashed) | the ID | as scs's, under the ID's hash | leave nothing |
+/// | [`native`](Dialect::native) | the ID, sealed | sealed to its place, under its ID's hash | leave a tombstone |
+/// | [`gorilla`](Dialect::gorilla) | the ID, sealed | the values, sealed like a cookie of that name, under the ID | leave nothing |
+/// | [`dynastore`](Dialect::dynastore) | the ID | as gorilla's | leave nothing |
+/// | [`scs`](Dialect::scs) | the ID | the values in the clear, under the ID or its [hash](ScsDialect::hash_token_in_store) | leave nothing |
+///
+/// A codec converts to the native dialect with that codec, so a store needs no dialect unless Go
+/// programs share its sessions:
+///
+/// ```
+/// use std::sync::Arc;
+/// use silverback::backend::Memory;
+/// use silverback::codec::{Codecs, KeyPairs};
+/// use silverback::session::{Dialect, ServerStore};
+///
+/// let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
+/// let store = ServerStore::new(codecs.clone(), Arc::new(Memory::new()))?;
+/// let staging = Dialect::native(codecs).store_name("staging");
+/// let staging = ServerStore::new(staging, Arc::new(Memory::new()))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// Unless [`ServerOptions`](super::ServerOptions) sets other values, a dialect has the defaults of
 /// its Go package. Sessions then last equally long on both sides:
 ///
 /// | | [lifetime](super::ServerOptions::lifetime) | [persistent cookies](super::CookieOptions::persistent) |
 /// |---|---|---|
-/// | native | 30 minutes idle ([10](super::ServerOptions::anonymous_idle) without a login), 12 hours in all | for remembered sessions |
+/// | native | 30 minutes idle ([10](NativeDialect::anonymous_idle) without a login), 12 hours in all | for remembered sessions |
 /// | gorilla, dynastore | 30 days without use | yes |
 /// | scs | 24 hours in all | yes |
 ///
@@ -73,146 +90,130 @@ pub(super) use row_format::{OpenedId, ReadRow, RowFormat};
 ///   in between leaves a row under an ID that no client has.
 ///
 /// A Go program cannot read any value of a session that contains a type it has not registered. So
-/// the shared dialects refuse such values on insertion, unless
-/// [`known_types`](super::ServerOptions::known_types) names the type.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// the shared dialects refuse such values on insertion, unless `known_types`
+/// ([gorilla's](GorillaDialect::known_types), [scs's](ScsDialect::known_types)) names the type.
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Dialect {
     /// Silverback's own format.
-    #[default]
-    Native,
-    /// The format of gorilla/sessions' `FilesystemStore` and similar stores. The codec seals the
-    /// rows too, so its `max_length` limits them.
-    Gorilla,
-    /// The format of savaki/dynastore with codecs: gorilla's rows, and a cookie without a
-    /// signature.
-    Dynastore,
-    /// The format of alexedwards/scs with its `GobCodec`. The codec is not used, because scs signs
-    /// nothing.
-    Scs,
-    /// The format of scs with its option `HashTokenInStore`. A person who can read the table cannot
-    /// use its sessions.
-    ScsHashed,
+    Native(NativeDialect),
+    /// The format of gorilla/sessions' server stores.
+    Gorilla(GorillaDialect),
+    /// The format of alexedwards/scs.
+    Scs(ScsDialect),
 }
 
-/// gorilla's default `MaxAge` (sessions v1.4.0 `store.go`, pgstore, dynamostore).
-const GORILLA_MAX_AGE: Duration = Duration::from_secs(86_400 * 30);
-
-/// scs's default `Lifetime` (v2.9.0 `session.go`).
-const SCS_LIFETIME: Duration = Duration::from_secs(86_400);
-
 impl Dialect {
+    /// Creates Silverback's own dialect. `codec` seals the cookies, and keys derived from its keys
+    /// seal the rows.
+    pub fn native(codec: impl Codec + 'static) -> NativeDialect {
+        NativeDialect::new(Arc::new(codec))
+    }
+
+    /// Creates the dialect of gorilla/sessions' `FilesystemStore`, of pgstore and of dynamostore.
+    /// `codec` seals cookies and rows, so its `max_length` limits both.
+    #[doc(alias = "FilesystemStore")]
+    pub fn gorilla(codec: impl Codec + 'static) -> GorillaDialect {
+        GorillaDialect::new(Arc::new(codec), false)
+    }
+
+    /// Creates the dialect of savaki/dynastore with codecs: gorilla's rows, and a cookie without a
+    /// signature. `codec` seals the rows.
+    pub fn dynastore(codec: impl Codec + 'static) -> GorillaDialect {
+        GorillaDialect::new(Arc::new(codec), true)
+    }
+
+    /// Creates the dialect of alexedwards/scs with its `GobCodec`. It has no codec, since scs signs
+    /// and encrypts nothing.
+    pub fn scs() -> ScsDialect {
+        ScsDialect::default()
+    }
+
     /// Returns whether Go programs use the same rows.
-    pub(super) fn is_shared(self) -> bool {
-        self != Dialect::Native
+    pub(super) fn is_shared(&self) -> bool {
+        !matches!(self, Dialect::Native(_))
     }
 
-    /// Returns whether cookies or rows are sealed.
-    pub(super) fn uses_codec(self) -> bool {
-        !matches!(self, Dialect::Scs | Dialect::ScsHashed)
-    }
-
-    /// Returns the default lifetime of the Go package.
-    pub(super) fn default_lifetime(self) -> Lifetime {
+    /// Returns the rules by which a store of this dialect is made.
+    pub(super) fn rules(&self) -> &dyn Rules {
         match self {
-            Dialect::Native => Lifetime::new(),
-            Dialect::Gorilla | Dialect::Dynastore => Lifetime::sliding(GORILLA_MAX_AGE),
-            Dialect::Scs | Dialect::ScsHashed => {
-                Lifetime::new().without_idle().absolute(SCS_LIFETIME)
-            }
-        }
-    }
-
-    /// Adapts a lifetime to the dialect: in scs, a remembered session lasts no longer than any
-    /// other session.
-    pub(super) fn adapt(self, lifetime: Lifetime) -> Lifetime {
-        match self {
-            Dialect::Scs | Dialect::ScsHashed => lifetime.remembered_as_usual(),
-            _ => lifetime,
+            Dialect::Native(native) => native,
+            Dialect::Gorilla(gorilla) => gorilla,
+            Dialect::Scs(scs) => scs,
         }
     }
 
     /// Refuses a backend with rows in the layout of another dialect.
-    pub(super) fn check_layout(self, layout: Layout) -> Result<(), Error> {
-        let fits = match self {
-            Dialect::Native => layout == Layout::Native,
-            Dialect::Gorilla | Dialect::Dynastore => {
-                matches!(layout, Layout::Gorilla { .. } | Layout::Pgstore)
-            }
-            Dialect::Scs | Dialect::ScsHashed => layout == Layout::Scs,
-        };
-        match fits {
+    pub(super) fn check_layout(&self, layout: Layout) -> Result<(), Error> {
+        match self.rules().fits(layout) {
             true => Ok(()),
             false => Err(Error::usage(format!(
                 "the dialect {self:?} is not that of the backend's rows, which are {layout:?}"
             ))),
         }
     }
+}
 
-    /// Returns the data model of the sessions. `known_types` are the types that the Go program
-    /// which shares the sessions registers itself.
-    pub(super) fn model(
-        self,
-        serializer: &Serializer,
-        known_types: Vec<String>,
-    ) -> Result<DataModel, Error> {
-        match self {
-            Dialect::Native if !known_types.is_empty() => Err(Error::usage(
-                "no Go program reads rows of the native dialect: it has no known types",
-            )),
-            Dialect::Native => Ok(DataModel::of(serializer)),
-            Dialect::Gorilla | Dialect::Dynastore => {
-                Ok(DataModel::gorilla(serializer, &known_types))
-            }
-            Dialect::Scs | Dialect::ScsHashed => Ok(DataModel::go(known_types)),
-        }
-    }
-
-    /// Returns the format of the rows, and the data model of their values.
-    pub(super) fn format(
-        self,
-        codec: Arc<dyn Codec>,
-        row_codec: Option<Arc<dyn Codec>>,
-        store_name: &str,
-        setup: &Setup,
-        layout: Layout,
-    ) -> Result<(Box<dyn RowFormat>, DataModel), Error> {
-        if self != Dialect::Native && (row_codec.is_some() || !store_name.is_empty()) {
-            return Err(Error::usage(
-                "only the native dialect has a row codec and a store name",
-            ));
-        }
-        let model = setup.model.clone();
-        Ok(match self {
-            Dialect::Native => {
-                let native = native::Native::new(codec, row_codec, store_name, setup)?;
-                let model = native.model();
-                (Box::new(native), model)
-            }
-            Dialect::Gorilla | Dialect::Dynastore => {
-                let kin = match (self, layout) {
-                    (Dialect::Dynastore, _) => gorilla::Kin::Dynastore,
-                    (_, Layout::Pgstore) => gorilla::Kin::Pgstore,
-                    _ => gorilla::Kin::Gorilla,
-                };
-                let format = gorilla::Gorilla::new(codec, kin, setup)?;
-                (Box::new(format), model)
-            }
-            Dialect::Scs | Dialect::ScsHashed => {
-                let format = scs::Scs::new(setup, self == Dialect::ScsHashed);
-                (Box::new(format), model)
-            }
-        })
+impl<C: Codec + 'static> From<C> for Dialect {
+    fn from(codec: C) -> Self {
+        Dialect::native(codec).into()
     }
 }
 
-impl Setup {
-    /// Adapts the lifetime and the cookies to the dialect.
-    pub(super) fn speak(&mut self, dialect: Dialect, persists: bool) {
-        self.lifetime = dialect.adapt(self.lifetime.clone());
-        self.cookie_life = CookieLife {
-            ends_with_row: dialect.is_shared(),
-            ..CookieLife::new(self.lifetime.clone(), persists)
-        };
+impl From<NativeDialect> for Dialect {
+    fn from(native: NativeDialect) -> Self {
+        Dialect::Native(native)
     }
+}
+
+impl From<GorillaDialect> for Dialect {
+    fn from(gorilla: GorillaDialect) -> Self {
+        Dialect::Gorilla(gorilla)
+    }
+}
+
+impl From<ScsDialect> for Dialect {
+    fn from(scs: ScsDialect) -> Self {
+        Dialect::Scs(scs)
+    }
+}
+
+/// Shows the dialect's name, and no keys.
+impl fmt::Debug for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Dialect::Native(native) => native.fmt(f),
+            Dialect::Gorilla(gorilla) => gorilla.fmt(f),
+            Dialect::Scs(scs) => scs.fmt(f),
+        }
+    }
+}
+
+/// The rules by which a store of a dialect is made.
+pub(super) trait Rules {
+    /// Returns the default lifetime of the dialect.
+    fn default_lifetime(&self) -> Lifetime;
+
+    /// Adapts a lifetime to the dialect.
+    fn adapt(&self, lifetime: Lifetime) -> Lifetime {
+        lifetime
+    }
+
+    /// Returns whether rows of this layout are in the dialect.
+    fn fits(&self, layout: Layout) -> bool;
+
+    /// Returns the codec of the cookies, which the lifetime must suit, or `None` if nothing is
+    /// sealed.
+    fn codec(&self) -> Option<&dyn Codec>;
+
+    /// Returns the most bytes that a row may have, or `None` for no limit of the dialect's own.
+    fn max_row_size(&self) -> Option<usize> {
+        None
+    }
+
+    /// Returns the data model of the sessions.
+    fn model(&self) -> DataModel;
+
+    /// Returns the format of the rows in that layout.
+    fn format(&self, setup: &Setup, layout: Layout) -> Result<Box<dyn RowFormat>, Error>;
 }

@@ -14,9 +14,11 @@
 //! The sealing keys are derived for the cookie's name and the store's name. So a row that is copied
 //! to another key, store or cookie name does not open there.
 
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::backend::Key;
+use crate::backend::{Key, Layout};
 use crate::codec::{self, Codec, UnixTime, derive_chain};
 
 use super::super::content::Content;
@@ -26,8 +28,9 @@ use super::super::lifetime::Lifetime;
 use super::super::metadata::Metadata;
 use super::super::protocol::{Row, Successor, WriteId};
 use super::super::setup::Setup;
-use super::super::{Error, Refusal, Values};
-use super::row_format::{OpenedId, ReadRow, RowFormat, of_row};
+use super::super::{Error, Refusal, SessionId, Values};
+use super::Rules;
+use super::row_format::{OpenedId, RowFormat, of_row};
 
 const VERSION: u8 = 1;
 const SESSION: u8 = 0;
@@ -37,7 +40,177 @@ const RENEWED: u8 = 2;
 /// The date of all rows. Their lifetime is in their metadata.
 const NO_DATE: UnixTime = UnixTime::from_secs(0);
 
-pub(super) struct Native {
+/// The default idle limit of a session without a login.
+const ANONYMOUS_IDLE: Duration = Duration::from_secs(10 * 60);
+
+/// The default limit on the bytes of a session's row.
+const MAX_ROW_SIZE: usize = 64 * 1024;
+
+/// Silverback's own dialect, made by [`Dialect::native`]. It keeps all promises of
+/// [`ServerStore`](super::super::ServerStore).
+///
+/// ```
+/// use std::time::Duration;
+/// use silverback::codec::{Codecs, KeyPairs};
+/// use silverback::session::Dialect;
+///
+/// let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
+/// let dialect = Dialect::native(codecs)
+///     .store_name("staging")
+///     .anonymous_idle(Duration::from_secs(60 * 60))
+///     .max_row_size(16 * 1024);
+/// # Ok::<(), silverback::codec::Error>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct NativeDialect {
+    cookies: Arc<dyn Codec>,
+    rows: Option<Arc<dyn Codec>>,
+    store_name: String,
+    anonymous_idle: Duration,
+    max_row_size: usize,
+}
+
+impl NativeDialect {
+    pub(super) fn new(cookies: Arc<dyn Codec>) -> Self {
+        NativeDialect {
+            cookies,
+            rows: None,
+            store_name: String::new(),
+            anonymous_idle: ANONYMOUS_IDLE,
+            max_row_size: MAX_ROW_SIZE,
+        }
+    }
+
+    /// Sets a name to which rows are sealed, in addition to the cookie's name. Stores with the same
+    /// keys and cookie name, such as a staging and a production service, then refuse each other's
+    /// rows. Default: the empty name. Sessions do not survive a change of the name. Owners belong
+    /// to the backend, regardless of store names: [ending all sessions of an
+    /// owner](super::super::ServerStore::end_all) ends them in all stores.
+    pub fn store_name(self, name: impl Into<String>) -> Self {
+        NativeDialect {
+            store_name: name.into(),
+            ..self
+        }
+    }
+
+    /// Sets the codec that seals rows, instead of keys derived from the cookies' keys. It must have
+    /// no `max_age`, `min_age` or `max_length` (zero removes each), and must not be the cookies'
+    /// codec. A store refuses a row codec together with a [store
+    /// name](NativeDialect::store_name), because the codec's keys replace the name.
+    pub fn row_codec(self, codec: impl Codec + 'static) -> Self {
+        NativeDialect {
+            rows: Some(Arc::new(codec)),
+            ..self
+        }
+    }
+
+    /// Sets how long a session without a login may go unused, in whole seconds. Default: 10
+    /// minutes. It never exceeds the idle limit of the
+    /// [lifetime](super::super::ServerOptions::lifetime), so a long value removes this extra limit.
+    ///
+    /// Anyone can begin millions of anonymous sessions. The shorter they are kept, the fewer rows a
+    /// backend must hold. A page that asks for no session costs no row. A form with a token in an
+    /// anonymous session must be sent within this time.
+    ///
+    /// A [remembered](super::super::Session::remember) session has the limits of remembered
+    /// sessions, with or without a login, since the application asked for them. Therefore remember
+    /// an anonymous session only if its client has done something that robots do not do.
+    pub fn anonymous_idle(self, idle: Duration) -> Self {
+        NativeDialect {
+            anonymous_idle: idle,
+            ..self
+        }
+    }
+
+    /// Limits the bytes of a session's row, sealed as it is stored. Default: 65,536, for about
+    /// 36,000 bytes of values. Zero removes the limit, so that only the backend's limit remains.
+    ///
+    /// Saving a larger session returns an error that gives both sizes ([too
+    /// large](Error::is_too_large)), and the row stays unchanged. A larger row that already exists
+    /// can still be read, so a lower limit logs out no user.
+    pub fn max_row_size(self, bytes: usize) -> Self {
+        NativeDialect {
+            max_row_size: bytes,
+            ..self
+        }
+    }
+
+    /// Returns the codec of the rows: the one that was set, or one with keys that are derived from
+    /// the keys of the cookies.
+    fn row_keys(&self, cookie_name: &str) -> Result<Arc<dyn Codec>, Error> {
+        let store_name = &self.store_name;
+        match &self.rows {
+            Some(_) if !store_name.is_empty() => Err(Error::usage(
+                "NativeDialect::store_name has no effect with a row_codec, whose keys tell the \
+                 stores apart: remove one of them",
+            )),
+            Some(rows) => Ok(rows.clone()),
+            None => {
+                let purpose = format!("session rows 1\0{store_name}\0{cookie_name}");
+                let derived = derive_chain(&*self.cookies, &purpose).map_err(Error::of_codec)?;
+                let derived = derived.ok_or_else(|| {
+                    Error::usage(
+                        "the codec does not name its keys, so none can be derived for the rows: \
+                         give NativeDialect::row_codec one of its own",
+                    )
+                })?;
+                Ok(Arc::new(derived))
+            }
+        }
+    }
+}
+
+impl Rules for NativeDialect {
+    fn default_lifetime(&self) -> Lifetime {
+        Lifetime::new()
+    }
+
+    fn adapt(&self, lifetime: Lifetime) -> Lifetime {
+        lifetime.with_anonymous_idle(self.anonymous_idle)
+    }
+
+    fn fits(&self, layout: Layout) -> bool {
+        layout == Layout::Native
+    }
+
+    fn codec(&self) -> Option<&dyn Codec> {
+        Some(&*self.cookies)
+    }
+
+    fn max_row_size(&self) -> Option<usize> {
+        (self.max_row_size > 0).then_some(self.max_row_size)
+    }
+
+    fn model(&self) -> DataModel {
+        let rows = self.rows.as_ref().unwrap_or(&self.cookies);
+        DataModel::of(&rows.serializer())
+    }
+
+    fn format(&self, setup: &Setup, _: Layout) -> Result<Box<dyn RowFormat>, Error> {
+        let cookie_name = setup.cookie.name();
+        let rows = self.row_keys(cookie_name)?;
+        let probe = Id::new([0; ID_LENGTH]).row_name();
+        Values::check(&*rows, &probe, NO_DATE)?;
+        Ok(Box::new(Native {
+            cookies: self.cookies.clone(),
+            rows,
+            cookie_name: cookie_name.to_owned(),
+            model: self.model(),
+            lifetime: setup.lifetime.clone(),
+        }))
+    }
+}
+
+/// Shows the dialect's name, and no keys.
+impl fmt::Debug for NativeDialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Native")
+    }
+}
+
+/// The format of this dialect's cookies and rows.
+struct Native {
     cookies: Arc<dyn Codec>,
     rows: Arc<dyn Codec>,
     cookie_name: String,
@@ -46,43 +219,6 @@ pub(super) struct Native {
 }
 
 impl Native {
-    /// Seals rows with `rows`, or with keys that are derived from the keys of the cookies.
-    pub(super) fn new(
-        cookies: Arc<dyn Codec>,
-        rows: Option<Arc<dyn Codec>>,
-        store_name: &str,
-        setup: &Setup,
-    ) -> Result<Self, Error> {
-        let cookie_name = setup.cookie.name();
-        let rows = match rows {
-            Some(rows) => rows,
-            None => {
-                let purpose = format!("session rows 1\0{store_name}\0{cookie_name}");
-                let derived = derive_chain(&*cookies, &purpose).map_err(Error::of_codec)?;
-                let derived = derived.ok_or_else(|| {
-                    Error::usage(
-                        "the codec does not name its keys, so none can be derived for the rows: \
-                         give ServerOptions::row_codec one of its own",
-                    )
-                })?;
-                Arc::new(derived)
-            }
-        };
-        let probe = Id::new([0; ID_LENGTH]).row_name();
-        Values::check(&*rows, &probe, NO_DATE)?;
-        Ok(Native {
-            model: DataModel::of(&rows.serializer()),
-            cookies,
-            rows,
-            cookie_name: cookie_name.to_owned(),
-            lifetime: setup.lifetime.clone(),
-        })
-    }
-
-    pub(super) fn model(&self) -> DataModel {
-        self.model.clone()
-    }
-
     fn payload(&self, row: &Row<Content>, write: WriteId) -> Result<Vec<u8>, Error> {
         let (kind, rest) = match row {
             Row::Live(Content { values, metadata }) => {
@@ -103,7 +239,7 @@ impl Native {
         Ok([&[VERSION, kind], &write[..], &rest[..]].concat())
     }
 
-    fn parse(&self, payload: &[u8], opened: &codec::Opened) -> Option<ReadRow> {
+    fn parse(&self, payload: &[u8], opened: &codec::Opened) -> Option<(Row<Content>, WriteId)> {
         let (&[VERSION, kind], rest) = payload.split_first_chunk()? else {
             return None;
         };
@@ -127,8 +263,7 @@ impl Native {
             },
             _ => return None,
         };
-        let write = *write;
-        Some(ReadRow { row, write })
+        Some((row, *write))
     }
 }
 
@@ -169,8 +304,8 @@ impl RowFormat for Native {
         Key::new(id.row_name()).map_err(Error::of_backend)
     }
 
-    fn name_of(&self, key: &Key) -> String {
-        String::from_utf8_lossy(key.as_bytes()).into_owned()
+    fn public_id(&self, key: &Key) -> SessionId {
+        SessionId::from(&*String::from_utf8_lossy(key.as_bytes()))
     }
 
     fn write(
@@ -193,7 +328,7 @@ impl RowFormat for Native {
         key: &Key,
         bytes: &[u8],
         _: UnixTime,
-    ) -> Result<Result<ReadRow, Refusal>, Error> {
+    ) -> Result<Result<(Row<Content>, WriteId), Refusal>, Error> {
         let (Some(name), Ok(text)) = (key_text(key), std::str::from_utf8(bytes)) else {
             return Ok(Err(Refusal::NotValid));
         };

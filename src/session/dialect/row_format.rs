@@ -6,7 +6,7 @@ use crate::codec::{self, UnixTime};
 use super::super::content::Content;
 use super::super::id::Id;
 use super::super::protocol::{Row, WriteId};
-use super::super::{Error, Refusal};
+use super::super::{Error, Refusal, SessionId};
 
 /// The format of cookies and rows.
 pub(in super::super) trait RowFormat: Send + Sync + 'static {
@@ -22,8 +22,8 @@ pub(in super::super) trait RowFormat: Send + Sync + 'static {
     /// Returns the key of the row of that ID.
     fn key(&self, id: &Id) -> Result<Key, Error>;
 
-    /// Returns a public name for the session under that key. The name opens no session.
-    fn name_of(&self, key: &Key) -> String;
+    /// Returns the public ID of the session under that key. It opens no session.
+    fn public_id(&self, key: &Key) -> SessionId;
 
     /// Returns whether a session that ends leaves a tombstone. If not, its row is removed.
     fn has_tombstones(&self) -> bool {
@@ -47,7 +47,7 @@ pub(in super::super) trait RowFormat: Send + Sync + 'static {
         key: &Key,
         bytes: &[u8],
         now: UnixTime,
-    ) -> Result<Result<ReadRow, Refusal>, Error>;
+    ) -> Result<Result<(Row<Content>, WriteId), Refusal>, Error>;
 }
 
 /// Converts a codec's error for a row. A row that is too long is an error, not a refusal: a program
@@ -66,11 +66,4 @@ pub(in super::super) struct OpenedId {
     pub(in super::super) sealed_at: UnixTime,
     /// True if an older key sealed the cookie.
     pub(in super::super) is_stale: bool,
-}
-
-/// A row that was read.
-#[derive(Clone)]
-pub(in super::super) struct ReadRow {
-    pub(in super::super) row: Row<Content>,
-    pub(in super::super) write: WriteId,
 }

@@ -7,11 +7,14 @@
 //! here sets it for sessions that begin here, and never shortens an existing one. The value
 //! `__rememberMe` shows whether the session is remembered. In scs this affects only the cookie.
 
+use std::fmt;
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::backend::Key;
-use crate::codec::UnixTime;
+use crate::backend::{Key, Layout};
+use crate::codec::{Codec, UnixTime};
 use crate::gob::{Composite, Time, Value};
 
 use super::super::content::Content;
@@ -21,9 +24,9 @@ use super::super::lifetime::Lifetime;
 use super::super::metadata::{Metadata, NEVER_SEEN};
 use super::super::protocol::{Row, WriteId};
 use super::super::setup::Setup;
-use super::super::{Error, Refusal, Values};
-use super::go_metadata;
-use super::row_format::{OpenedId, ReadRow, RowFormat};
+use super::super::{Error, Refusal, SessionId, Values};
+use super::row_format::{OpenedId, RowFormat};
+use super::{Rules, go_metadata};
 
 /// 2262-01-01, the deadline of sessions without an absolute limit. Go's nanoseconds since 1970
 /// overflow in April of that year, and so do the expiries of scs's redisstore and etcdstore.
@@ -32,7 +35,88 @@ const LATEST: UnixTime = UnixTime::from_secs(9_214_646_400);
 /// The key of the bool that scs's `RememberMe` stores among the values.
 const REMEMBER_ME: &str = "__rememberMe";
 
-pub(super) struct Scs {
+/// scs's default `Lifetime` (v2.9.0 `session.go`).
+const LIFETIME: Duration = Duration::from_secs(86_400);
+
+/// The dialect of alexedwards/scs, made by [`Dialect::scs`](super::Dialect::scs).
+///
+/// ```
+/// use silverback::session::Dialect;
+///
+/// let dialect = Dialect::scs().hash_token_in_store().known_types(["time.Time"]);
+/// ```
+#[derive(Clone, Default)]
+#[must_use]
+pub struct ScsDialect {
+    hashes_tokens: bool,
+    known_types: Vec<String>,
+}
+
+impl ScsDialect {
+    /// Uses the hash of each token as the key of its row, as scs does with its option
+    /// `HashTokenInStore`. A person who can read the table then cannot use its sessions.
+    #[doc(alias = "HashTokenInStore")]
+    pub fn hash_token_in_store(self) -> Self {
+        ScsDialect {
+            hashes_tokens: true,
+            ..self
+        }
+    }
+
+    /// Adds types that the Go program which shares the sessions registers itself (`gob.Register`),
+    /// as in [`GorillaDialect::known_types`](super::GorillaDialect::known_types). Without this
+    /// option, values must have types that `encoding/gob` knows: the basic types, slices of them,
+    /// and the types already in the session.
+    #[doc(alias = "Register")]
+    pub fn known_types<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.known_types.extend(names.into_iter().map(Into::into));
+        self
+    }
+}
+
+impl Rules for ScsDialect {
+    fn default_lifetime(&self) -> Lifetime {
+        Lifetime::new().without_idle().absolute(LIFETIME)
+    }
+
+    /// In scs, a remembered session lasts no longer than any other session.
+    fn adapt(&self, lifetime: Lifetime) -> Lifetime {
+        lifetime.remembered_as_usual()
+    }
+
+    fn fits(&self, layout: Layout) -> bool {
+        layout == Layout::Scs
+    }
+
+    fn codec(&self) -> Option<&dyn Codec> {
+        None
+    }
+
+    fn model(&self) -> DataModel {
+        DataModel::go(self.known_types.iter().cloned())
+    }
+
+    fn format(&self, setup: &Setup, _: Layout) -> Result<Box<dyn RowFormat>, Error> {
+        Ok(Box::new(Scs {
+            lifetime: setup.lifetime.clone(),
+            hashes_tokens: self.hashes_tokens,
+            model: self.model(),
+        }))
+    }
+}
+
+/// Shows the dialect's name.
+impl fmt::Debug for ScsDialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.hashes_tokens {
+            false => "Scs",
+            true => "Scs with hashed tokens",
+        })
+    }
+}
+
+/// The format of this dialect's cookies and rows.
+struct Scs {
     lifetime: Lifetime,
     /// True if a row's key is the hash of the token.
     hashes_tokens: bool,
@@ -40,15 +124,7 @@ pub(super) struct Scs {
 }
 
 impl Scs {
-    pub(super) fn new(setup: &Setup, hashes_tokens: bool) -> Self {
-        Scs {
-            lifetime: setup.lifetime.clone(),
-            hashes_tokens,
-            model: setup.model.clone(),
-        }
-    }
-
-    fn parse(&self, bytes: &[u8], now: UnixTime) -> Option<ReadRow> {
+    fn parse(&self, bytes: &[u8], now: UnixTime) -> Option<(Row<Content>, WriteId)> {
         let Value::Composite(row) = Value::from_slice(bytes).ok()? else {
             return None;
         };
@@ -66,10 +142,8 @@ impl Scs {
             ..metadata.unwrap_or_else(|| self.began_in_go(deadline, now))
         };
         let values = values.loaded_as(&self.model);
-        Some(ReadRow {
-            row: Row::Live(Content { values, metadata }),
-            write: write.unwrap_or_default(),
-        })
+        let row = Row::Live(Content { values, metadata });
+        Some((row, write.unwrap_or_default()))
     }
 
     /// Returns the metadata of a session that a Go program began. Its beginning is unknown. It is
@@ -130,10 +204,10 @@ impl RowFormat for Scs {
         key.map_err(Error::of_backend)
     }
 
-    fn name_of(&self, key: &Key) -> String {
+    fn public_id(&self, key: &Key) -> SessionId {
         match self.hashes_tokens {
-            true => String::from_utf8_lossy(key.as_bytes()).into_owned(),
-            false => Id::new(key.as_bytes()).row_name(),
+            true => SessionId::from(&*String::from_utf8_lossy(key.as_bytes())),
+            false => Id::new(key.as_bytes()).row_name().into(),
         }
     }
 
@@ -164,7 +238,7 @@ impl RowFormat for Scs {
         _: &Key,
         bytes: &[u8],
         now: UnixTime,
-    ) -> Result<Result<ReadRow, Refusal>, Error> {
+    ) -> Result<Result<(Row<Content>, WriteId), Refusal>, Error> {
         Ok(self.parse(bytes, now).ok_or(Refusal::NotValid))
     }
 }

@@ -4,6 +4,7 @@
 mod scs_rows;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::super::content::Content;
 use super::super::id::{ID_LENGTH, Id};
@@ -20,33 +21,53 @@ use crate::gob::{Composite, GoString, Interface, Time, Value};
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 const WRITE: WriteId = [7; 16];
 
-fn setup(cookie: &str, dialect: Dialect, lifetime: Lifetime) -> Setup {
+fn codec(pair: &KeyPair) -> Codecs {
+    Codecs::from_pairs([pair.clone()]).unwrap()
+}
+
+fn native(pair: &KeyPair) -> NativeDialect {
+    Dialect::native(codec(pair))
+}
+
+fn gorilla(pair: &KeyPair) -> GorillaDialect {
+    Dialect::gorilla(codec(pair))
+}
+
+/// Returns each dialect.
+fn all(pair: &KeyPair) -> [Dialect; 5] {
+    [
+        native(pair).into(),
+        gorilla(pair).into(),
+        Dialect::dynastore(codec(pair)).into(),
+        Dialect::scs().into(),
+        Dialect::scs().hash_token_in_store().into(),
+    ]
+}
+
+/// Returns the format of that dialect under the cookie's name.
+fn format(dialect: impl Into<Dialect>, cookie: &str) -> Box<dyn RowFormat> {
+    format_with(dialect, cookie, Lifetime::new())
+}
+
+fn format_with(
+    dialect: impl Into<Dialect>,
+    cookie: &str,
+    lifetime: Lifetime,
+) -> Box<dyn RowFormat> {
+    let dialect = dialect.into();
+    let rules = dialect.rules();
     let cookie = CookieOptions::new().name(cookie).unwrap();
-    let mut setup = Setup::new(cookie, lifetime, DataModel::default()).unwrap();
-    setup.speak(dialect, dialect.is_shared());
+    let lifetime = rules.adapt(lifetime);
+    let setup = Setup::of_rows(cookie, lifetime, rules.model(), dialect.is_shared());
+    let mut setup = setup.unwrap();
     setup.clock = Arc::new(|| NOW);
-    setup
-}
-
-fn codec(pair: &KeyPair) -> Arc<dyn Codec> {
-    Arc::new(Codecs::from_pairs([pair.clone()]).unwrap())
-}
-
-fn format(dialect: Dialect, pair: &KeyPair, store: &str, cookie: &str) -> Box<dyn RowFormat> {
-    let layout = Layout::Native; // only pgstore's has a say
-    let setup = setup(cookie, dialect, Lifetime::new());
-    let format = dialect.format(codec(pair), None, store, &setup, layout);
-    format.unwrap().0
+    let layout = Layout::Native; // only pgstore's makes a difference
+    rules.format(&setup, layout).unwrap()
 }
 
 /// Returns the format of scs, with that lifetime.
 fn scs_with(lifetime: Lifetime) -> Box<dyn RowFormat> {
-    let setup = setup("session", Dialect::Scs, lifetime);
-    let keys = codec(&KeyPair::generate().unwrap());
-    Dialect::Scs
-        .format(keys, None, "", &setup, Layout::Scs)
-        .unwrap()
-        .0
+    format_with(Dialect::scs(), "session", lifetime)
 }
 
 /// Returns a row as a Go program writes it.
@@ -74,9 +95,16 @@ fn deadline_in(row: &[u8]) -> i64 {
     deadline.unix_seconds().unwrap()
 }
 
+/// A row that was read.
+struct ReadRow {
+    row: Row<Content>,
+    write: WriteId,
+}
+
 /// Reads a row. Returns `None` if it is refused.
 fn read(format: &dyn RowFormat, key: &Key, bytes: &[u8], now: UnixTime) -> Option<ReadRow> {
-    format.read(key, bytes, now).unwrap().ok()
+    let (row, write) = format.read(key, bytes, now).unwrap().ok()?;
+    Some(ReadRow { row, write })
 }
 
 fn content() -> Content {
@@ -92,19 +120,11 @@ fn content() -> Content {
     Content { values, metadata }
 }
 
-const ALL: [Dialect; 5] = [
-    Dialect::Native,
-    Dialect::Gorilla,
-    Dialect::Dynastore,
-    Dialect::Scs,
-    Dialect::ScsHashed,
-];
-
 #[test]
 fn a_row_that_is_written_is_read() {
     let pair = KeyPair::generate().unwrap();
-    for dialect in ALL {
-        let format = format(dialect, &pair, "", "__Host-id");
+    for dialect in all(&pair) {
+        let format = format(dialect.clone(), "__Host-id");
         let key = format.key(&format.new_id().unwrap()).unwrap();
         let row = Row::Live(content());
         let bytes = format.write(&key, &row, WRITE, NOW).unwrap().unwrap();
@@ -124,8 +144,8 @@ fn a_row_that_is_written_is_read() {
 #[test]
 fn an_id_goes_through_the_cookie() {
     let pair = KeyPair::generate().unwrap();
-    for dialect in ALL {
-        let format = format(dialect, &pair, "", "__Host-id");
+    for dialect in all(&pair) {
+        let format = format(dialect.clone(), "__Host-id");
         let id = format.new_id().unwrap();
         let cookie = format.seal_id(&id, NOW).unwrap();
         let opened = format.open_id(&cookie, NOW).unwrap().ok().unwrap();
@@ -143,7 +163,7 @@ fn an_id_goes_through_the_cookie() {
 #[test]
 fn a_tombstone_tells_where_it_went() {
     let pair = KeyPair::generate().unwrap();
-    let format = format(Dialect::Native, &pair, "", "__Host-id");
+    let format = format(native(&pair), "__Host-id");
     let key = format.key(&format.new_id().unwrap()).unwrap();
     let other = format.key(&format.new_id().unwrap()).unwrap();
     let renewal = |is_renewal| Successor {
@@ -166,7 +186,7 @@ fn a_tombstone_tells_where_it_went() {
 #[test]
 fn a_native_row_opens_in_its_place_only() {
     let pair = KeyPair::generate().unwrap();
-    let native = |store, cookie| format(Dialect::Native, &pair, store, cookie);
+    let native = |store: &str, cookie| format(native(&pair).store_name(store), cookie);
     let own = native("shop", "__Host-id");
     let key = own.key(&own.new_id().unwrap()).unwrap();
     let row = Row::Live(content());
@@ -192,7 +212,7 @@ fn a_native_row_opens_in_its_place_only() {
 #[test]
 fn a_native_row_is_no_cookie() {
     let pair = KeyPair::generate().unwrap();
-    let native = format(Dialect::Native, &pair, "", "__Host-id");
+    let native = format(native(&pair), "__Host-id");
     let id = native.new_id().unwrap();
     let key = native.key(&id).unwrap();
     let row = Row::Live(content());
@@ -207,7 +227,7 @@ fn a_native_row_is_no_cookie() {
 #[test]
 fn the_key_of_a_native_row_is_the_hash_of_its_id() {
     let pair = KeyPair::generate().unwrap();
-    let native = format(Dialect::Native, &pair, "", "__Host-id");
+    let native = format(native(&pair), "__Host-id");
     let key = native.key(&Id::new([0; 32])).unwrap();
     // echo -n of 32 zero bytes, through SHA-256.
     assert_eq!(
@@ -219,7 +239,7 @@ fn the_key_of_a_native_row_is_the_hash_of_its_id() {
 #[test]
 fn rows_that_go_programs_wrote_are_read() {
     let rows = include_str!("../../../tests/vectors/go_values.jsonl");
-    let scs = format(Dialect::Scs, &KeyPair::generate().unwrap(), "", "session");
+    let scs = format(Dialect::scs(), "session");
     let key = scs.key(&scs.new_id().unwrap()).unwrap();
     let mut rows_read = 0;
     for line in rows.lines() {
@@ -261,7 +281,7 @@ fn rows_that_go_programs_wrote_are_read() {
 fn base32_is_that_of_the_rfc() {
     // RFC 4648, section 10.
     let pair = KeyPair::generate().unwrap();
-    let gorilla = format(Dialect::Gorilla, &pair, "", "session");
+    let gorilla = format(gorilla(&pair), "session");
     let id = gorilla.new_id().unwrap();
     assert_eq!(id.as_bytes().len(), 52);
     for (bytes, text) in [
@@ -273,14 +293,14 @@ fn base32_is_that_of_the_rfc() {
         ("fooba", "MZXW6YTB"),
         ("foobar", "MZXW6YTBOI"),
     ] {
-        assert_eq!(gorilla::base32(bytes.as_bytes()), text);
+        assert_eq!(super::gorilla::base32(bytes.as_bytes()), text);
     }
 }
 
 #[test]
 fn a_bare_id_is_what_gorilla_makes_and_nothing_else() {
     let pair = KeyPair::generate().unwrap();
-    let format = format(Dialect::Dynastore, &pair, "", "session");
+    let format = format(Dialect::dynastore(codec(&pair)), "session");
     let id = format.new_id().unwrap();
     let cookie = format.seal_id(&id, NOW).unwrap();
     assert_eq!(cookie.as_bytes(), id.as_bytes());
@@ -308,13 +328,13 @@ fn a_value_of_gos_own_under_our_key_stays() {
         Interface::nil(),
         Interface::of("[]string", crate::gob::to_value(&vec!["a"]).unwrap()),
     ];
-    for dialect in [Dialect::Gorilla, Dialect::Scs] {
+    for dialect in [gorilla(&pair).into(), Dialect::from(Dialect::scs())] {
         for value in &own {
-            let format = format(dialect, &pair, "", "session");
+            let format = format(dialect.clone(), "session");
             let key = format.key(&format.new_id().unwrap()).unwrap();
             let values = [("_session", value.clone()), ("name", "Koko".into())];
             let row = match dialect {
-                Dialect::Scs => scs_row(NOW.as_secs().cast_signed() + 60, &values),
+                Dialect::Scs(_) => scs_row(NOW.as_secs().cast_signed() + 60, &values),
                 _ => {
                     let values = Value::map_of_interfaces(values).to_vec();
                     codec(&pair)
@@ -362,12 +382,8 @@ fn why_a_row_does_not_open() {
     let pair = KeyPair::generate().unwrap();
     let options = CodecOptions::new().max_length(200);
     let short = Codecs::from_pairs_with([pair.clone()], &options).unwrap();
-    let setup = setup("session", Dialect::Gorilla, Lifetime::new());
-    let gorilla = Dialect::Gorilla.format(Arc::new(short), None, "", &setup, Layout::Native);
-    let (gorilla, other) = (
-        gorilla.unwrap().0,
-        format(Dialect::Gorilla, &pair, "", "session"),
-    );
+    let other = format(gorilla(&pair), "session");
+    let gorilla = format(Dialect::gorilla(short), "session");
     let key = gorilla.key(&gorilla.new_id().unwrap()).unwrap();
     let mut content = content();
     content.values.insert("long", "x".repeat(200)).unwrap();
@@ -398,7 +414,7 @@ fn why_a_row_does_not_open() {
 #[test]
 fn an_id_of_gorillas_has_63_plain_characters_at_most() {
     let pair = KeyPair::generate().unwrap();
-    let gorilla = format(Dialect::Gorilla, &pair, "", "session");
+    let gorilla = format(gorilla(&pair), "session");
     let opened = |id: &str| {
         let id = crate::gob::to_vec(id).unwrap();
         let cookie = codec(&pair).seal_at("session", &id, NOW).unwrap();
@@ -426,16 +442,8 @@ fn an_id_of_gorillas_has_63_plain_characters_at_most() {
 fn a_native_row_of_another_form_is_none() {
     let (cookies, pair) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
     let options = CodecOptions::new().max_age(Duration::ZERO).max_length(0);
-    let rows: Arc<dyn Codec> = Arc::new(Codecs::from_pairs_with([pair], &options).unwrap());
-    let setup = setup("__Host-id", Dialect::Native, Lifetime::new());
-    let native = Dialect::Native.format(
-        codec(&cookies),
-        Some(rows.clone()),
-        "",
-        &setup,
-        Layout::Native,
-    );
-    let native = native.unwrap().0;
+    let rows = Codecs::from_pairs_with([pair], &options).unwrap();
+    let native = format(native(&cookies).row_codec(rows.clone()), "__Host-id");
     let key = native.key(&native.new_id().unwrap()).unwrap();
     let name = std::str::from_utf8(key.as_bytes()).unwrap();
     let date = UnixTime::from_secs(0);
@@ -490,7 +498,7 @@ fn a_text_that_looks_like_ours_is_not_taken_for_it() {
 #[test]
 fn an_id_of_another_length_is_none() {
     let pair = KeyPair::generate().unwrap();
-    let native = format(Dialect::Native, &pair, "", "__Host-id");
+    let native = format(native(&pair), "__Host-id");
     for length in [0, 1, 31, 32, 33, 64] {
         let cookie = codec(&pair).seal_at("__Host-id", &vec![7; length], NOW);
         let opened = native.open_id(&cookie.unwrap(), NOW).unwrap();
@@ -504,14 +512,16 @@ fn a_dialect_wants_rows_of_its_own() {
     let gorilla = Layout::Gorilla {
         keeps_expiries: true,
     };
-    for dialect in ALL {
+    let pair = KeyPair::generate().unwrap();
+    for dialect in all(&pair) {
         let fitting = [Layout::Native, gorilla, Layout::Scs]
             .into_iter()
             .filter(|layout| dialect.check_layout(*layout).is_ok());
         assert_eq!(fitting.count(), 1, "{dialect:?}");
     }
-    assert!(Dialect::Native.check_layout(Layout::Native).is_ok());
+    let [native, of_gorilla, ..] = all(&pair);
+    assert!(native.check_layout(Layout::Native).is_ok());
     for layout in [gorilla, Layout::Pgstore] {
-        assert!(Dialect::Gorilla.check_layout(layout).is_ok());
+        assert!(of_gorilla.check_layout(layout).is_ok());
     }
 }

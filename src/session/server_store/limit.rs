@@ -2,7 +2,7 @@
 //! the same result, without any lock.
 //!
 //! A login gets a number before its row is created, and lists the owner's sessions after that. It
-//! ends each session for which the list has `at_most` sessions with greater numbers. Therefore:
+//! ends each session for which the list has `max_sessions` sessions with greater numbers. Therefore:
 //! - The live sessions with the greatest numbers are never ended, by any login.
 //! - The login that created its row last sees the rows of all others, and ends all sessions beyond
 //!   the limit that no other login has ended.
@@ -27,12 +27,12 @@ pub(super) struct Standing {
     pub(super) place: Option<u64>,
 }
 
-/// Returns the numbers of the logins with sessions beyond the limit `at_most`. A session that is
+/// Returns the numbers of the logins with sessions beyond the limit `max_sessions`. A session that is
 /// being renewed may be listed twice, and counts once. Concurrent logins of one browser count as
 /// one, at the greatest of their numbers, and end together.
 pub(super) fn too_many(
     sessions: impl IntoIterator<Item = Standing>,
-    at_most: usize,
+    max_sessions: usize,
 ) -> BTreeSet<u64> {
     let sessions: BTreeMap<u64, Standing> = sessions
         .into_iter()
@@ -56,7 +56,7 @@ pub(super) fn too_many(
     let mut greater = 0;
     let mut ended = BTreeSet::new();
     for (number, logins) in browsers.into_iter().rev() {
-        if greater >= at_most {
+        if greater >= max_sessions {
             ended.extend(logins);
         }
         greater += usize::from(!replaced.contains(&number));

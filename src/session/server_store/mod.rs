@@ -27,18 +27,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{Backend, Key};
-use crate::codec::Codec;
 
 use super::backend_epochs::no_owners;
 use super::caller::Caller;
 use super::content::Content;
-use super::data_model::DataModel;
 use super::recent_moves::RecentMoves;
-use super::rows::{LiveRow, Lookup, Rows};
+use super::rows::{self, LiveRow, Rows};
 use super::server_options::ServerOptions;
 use super::setup::Setup;
 use super::store::{Backing, Fate, Kept, Loaded, Save, Saved};
-use super::{Error, Refusal, StoredSession};
+use super::{Dialect, Error, Lookup, Refusal, SessionId, StoredSession};
 use row_locks::RowLocks;
 
 /// Stores each session in a [`Backend`]. The cookie holds only a random ID, sealed by a codec.
@@ -102,8 +100,8 @@ use row_locks::RowLocks;
 /// # Anonymous sessions
 ///
 /// Anyone can begin sessions without a login. They are kept for 10 minutes without use
-/// ([`anonymous_idle`](ServerOptions::anonymous_idle)), and no session is larger than 64 KiB
-/// ([`max_row_size`](ServerOptions::max_row_size)). [Backends](crate::backend#records-of-strangers)
+/// ([`anonymous_idle`](super::NativeDialect::anonymous_idle)), and no session is larger than 64 KiB
+/// ([`max_row_size`](super::NativeDialect::max_row_size)). [Backends](crate::backend#records-of-strangers)
 /// differ in how many they can store.
 ///
 /// # What the server learns
@@ -114,12 +112,14 @@ use row_locks::RowLocks;
 /// (owners are listed in the clear), when a row expires and how long it is, and could restore an
 /// older state of a row.
 #[derive(Clone)]
+#[doc(alias = "server-side")]
+#[doc(alias = "NewFilesystemStore")]
 pub struct ServerStore(Arc<Shared>);
 
 struct Shared {
     setup: Setup,
     rows: Rows,
-    at_most: Option<usize>,
+    max_sessions: Option<usize>,
     renewal_grace: Duration,
     saves: TaskTracker,
     save_timeout: Duration,
@@ -142,11 +142,12 @@ impl ServerStore {
     ///
     /// # Errors
     /// Returns the errors of [`with_options`](ServerStore::with_options).
-    pub fn new(codec: impl Codec + 'static, backend: Arc<dyn Backend>) -> Result<Self, Error> {
-        ServerStore::with_options(codec, backend, ServerOptions::new())
+    pub fn new(dialect: impl Into<Dialect>, backend: Arc<dyn Backend>) -> Result<Self, Error> {
+        ServerStore::with_options(dialect, backend, ServerOptions::new())
     }
 
-    /// Creates a store with the given options.
+    /// Creates a store with the given options. `dialect` is a [`Dialect`], or a codec, which means
+    /// the [native](Dialect::native) dialect with that codec.
     ///
     /// # Errors
     /// Returns a usage error in each of these cases:
@@ -154,36 +155,32 @@ impl ServerStore {
     /// - The options contradict each other.
     /// - The codec is unsuitable, as in
     ///   [`CookieStore::with_options`](super::CookieStore::with_options).
-    /// - The codec does not name its [`secure_cookies`](Codec::secure_cookies), and there is no
-    ///   [`row_codec`](ServerOptions::row_codec).
+    /// - The codec does not name its [`secure_cookies`](crate::codec::Codec::secure_cookies), and
+    ///   the native dialect has no [`row_codec`](super::NativeDialect::row_codec).
+    /// - The backend's rows are in the [layout](crate::backend::Layout) of another dialect.
     /// - The sessions of an owner are to be limited, but the backend does not support owners.
     pub fn with_options(
-        codec: impl Codec + 'static,
+        dialect: impl Into<Dialect>,
         backend: Arc<dyn Backend>,
         options: ServerOptions,
     ) -> Result<Self, Error> {
-        let codec: Arc<dyn Codec> = Arc::new(codec);
-        let bounds = options.bounds()?;
+        let dialect = dialect.into();
+        let rules = dialect.rules();
         let ServerOptions {
             cookie,
             lifetime,
-            store_name,
-            row_codec,
-            at_most,
+            max_sessions,
             longest_request,
             renewal_grace,
             fails_when_gone,
             save_timeout,
             max_concurrent_saves,
             clock,
-            dialect,
-            known_types,
-            ..
         } = options;
-        if at_most.is_some() && backend.owners().is_none() {
+        if max_sessions.is_some() && backend.owners().is_none() {
             return Err(no_owners());
         }
-        if at_most == Some(0) {
+        if max_sessions == Some(0) {
             return Err(Error::usage(
                 "an owner has at least one session, or none logs in",
             ));
@@ -202,37 +199,30 @@ impl ServerStore {
                  zero",
             ));
         }
-        let persists = cookie.is_persistent(dialect.is_shared());
-        let mut lifetime = lifetime.unwrap_or_else(|| dialect.default_lifetime());
-        if let Some(idle) = bounds.anonymous_idle {
-            lifetime = lifetime.with_anonymous_idle(idle);
-        }
-        let mut setup = Setup::new(cookie, lifetime, DataModel::default())?;
+        let lifetime = rules.adapt(lifetime.unwrap_or_else(|| rules.default_lifetime()));
+        let mut setup = Setup::of_rows(cookie, lifetime, rules.model(), dialect.is_shared())?;
         setup.clock = clock;
         setup.replays = true;
         setup.fails_when_gone = fails_when_gone;
-        setup.speak(dialect, persists);
-        if dialect.uses_codec() {
-            setup.check_codec(&*codec)?;
+        if let Some(codec) = rules.codec() {
+            setup.check_codec(codec)?;
         }
-        dialect.check_layout(backend.layout())?;
         let layout = backend.layout();
-        setup.model = dialect.model(&codec.serializer(), known_types)?;
-        let (format, model) = dialect.format(codec, row_codec, &store_name, &setup, layout)?;
-        setup.model = model;
+        dialect.check_layout(layout)?;
+        let format = rules.format(&setup, layout)?;
         let rows = Rows {
             backend,
             format,
             lifetime: setup.lifetime.clone(),
             clock: setup.clock.clone(),
             longest_request,
-            max_row_size: bounds.max_row_size,
+            max_row_size: rules.max_row_size(),
             recent_moves: RecentMoves::new(longest_request),
         };
         Ok(ServerStore(Arc::new(Shared {
             setup,
             rows,
-            at_most,
+            max_sessions,
             renewal_grace,
             saves: TaskTracker::new(),
             save_timeout,
@@ -270,6 +260,8 @@ impl ServerStore {
     ///
     /// # Errors
     /// Returns an unavailable error if the backend does not answer.
+    #[doc(alias = "health")]
+    #[doc(alias = "readiness")]
     pub async fn ping(&self) -> Result<(), Error> {
         let answered = self.backend().ping().await;
         answered.map_err(Error::of_backend)
@@ -282,6 +274,7 @@ impl ServerStore {
     /// Returns an unavailable error if the backend does not answer. Returns a usage error if the
     /// backend does not support owners, or if [no login accepts](super::Session::login) the owner's
     /// name.
+    #[doc(alias = "devices")]
     pub async fn list(&self, owner: &str) -> Result<Vec<StoredSession>, Error> {
         self.0.list(owner).await
     }
@@ -292,25 +285,25 @@ impl ServerStore {
     /// # Errors
     /// Returns an unavailable error if the backend does not answer. Its [outcome may be
     /// unknown](Error::is_outcome_unknown).
-    pub async fn end(&self, owner: &str, id: &str) -> Result<bool, Error> {
-        let Ok(key) = Key::new(id) else {
+    pub async fn end(&self, owner: &str, id: &SessionId) -> Result<bool, Error> {
+        let Ok(key) = Key::new(id.as_str()) else {
             return Ok(false);
         };
         match self.0.rows.look_up_renewed(&key).await? {
-            (key, Lookup::Live(row)) if owner_name(&row.content) == Some(owner) => {
-                self.0.end_login(row.seen(key)).await
+            rows::Lookup::Live(row) if owner_name(&row.content) == Some(owner) => {
+                self.0.end_login(row.kept.seen()).await
             }
             _ => Ok(false),
         }
     }
 
     /// Ends all sessions of an owner at once: after a change of password, or when an account is
-    /// closed. [`Session::destroy_others`](super::Session::destroy_others) keeps one session.
+    /// closed. [`Session::end_others`](super::Session::end_others) keeps one session.
     ///
     /// # Errors
     /// Returns the errors of [`list`](ServerStore::list).
-    pub async fn revoke(&self, owner: &str) -> Result<(), Error> {
-        Backing::revoke(self, owner).await
+    pub async fn end_all(&self, owner: &str) -> Result<(), Error> {
+        Backing::end_all(self, owner).await
     }
 
     /// Finds the session under a row's key, whatever its owner. It is for operators, who get keys
@@ -320,6 +313,7 @@ impl ServerStore {
     ///
     /// ```
     /// # use silverback::{backend::Memory, codec::{Codecs, KeyPairs}};
+    /// use silverback::session::Lookup;
     /// # use silverback::session::{ServerStore, testing::Jar};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -329,7 +323,7 @@ impl ServerStore {
     /// # let mut found = 0;
     /// let scan = store.backend().scan().ok_or("it cannot list its records")?;
     /// for entry in scan.page(None, 100).await?.entries {
-    ///     if let Ok(session) = store.find(&entry.key).await? {
+    ///     if let Lookup::Found(session) = store.find(&entry.key).await? {
     ///         println!("{:?} was here at {:?}", session.owner(), session.last_seen());
     /// #       found += 1;
     ///     }
@@ -341,9 +335,10 @@ impl ServerStore {
     ///
     /// # Errors
     /// Returns an unavailable error if the backend does not answer.
-    pub async fn find(&self, key: &Key) -> Result<Result<StoredSession, Refusal>, Error> {
+    pub async fn find(&self, key: &Key) -> Result<Lookup<StoredSession>, Error> {
         let found = self.0.find_any(key).await?;
-        Ok(found.map(|row| StoredSession::new(self.0.rows.format.name_of(key), row)))
+        let found = found.map(|row| StoredSession::new(self.0.rows.format.public_id(key), row));
+        Ok(found.into())
     }
 
     /// Finds the session of a cookie's value, outside of any request, as
@@ -351,14 +346,11 @@ impl ServerStore {
     ///
     /// # Errors
     /// Returns an unavailable error if the backend does not answer.
-    pub async fn find_by_cookie(
-        &self,
-        cookie: &str,
-    ) -> Result<Result<StoredSession, Refusal>, Error> {
+    pub async fn find_by_cookie(&self, cookie: &str) -> Result<Lookup<StoredSession>, Error> {
         let rows = &self.0.rows;
         match rows.format.open_id(cookie, self.0.setup.now())? {
             Ok(opened) => self.find(&rows.format.key(&opened.id)?).await,
-            Err(refusal) => Ok(Err(refusal)),
+            Err(refusal) => Ok(Lookup::Refused(refusal)),
         }
     }
 
@@ -370,19 +362,21 @@ impl ServerStore {
     /// # Errors
     /// Returns an unavailable error if the backend does not answer. Its [outcome may be
     /// unknown](Error::is_outcome_unknown).
-    pub async fn end_found(&self, key: &Key) -> Result<Result<(), Refusal>, Error> {
+    pub async fn end_by_key(&self, key: &Key) -> Result<Lookup<()>, Error> {
         let row = match self.0.find_any(key).await? {
             Ok(row) => row,
-            Err(refusal) => return Ok(Err(refusal)),
+            Err(refusal) => return Ok(Lookup::Refused(refusal)),
         };
-        Ok(match self.0.end(row.seen(key.clone())).await? {
-            true => Ok(()),
-            false => Err(Refusal::Gone),
+        Ok(match self.0.end(row.kept.seen()).await? {
+            true => Lookup::Found(()),
+            false => Lookup::Refused(Refusal::Gone),
         })
     }
 
     /// Waits until no save is in flight. Call it before the program ends, when the server has
     /// stopped accepting requests: while requests keep saving, it does not return.
+    #[doc(alias = "graceful")]
+    #[doc(alias = "shutdown")]
     pub async fn drain(&self) {
         // A second drain would wait on a tracker that the first one has opened again.
         let _turn = self.0.draining.lock().await;
@@ -427,8 +421,8 @@ impl Backing for ServerStore {
     }
 
     async fn reload(&self, kept: &Kept) -> Result<Option<Content>, Error> {
-        let (_, found) = self.0.rows.look_up_renewed(&kept.key).await?;
-        let Lookup::Live(row) = found else {
+        let found = self.0.rows.look_up_renewed(&kept.key).await?;
+        let rows::Lookup::Live(row) = found else {
             return Ok(None);
         };
         let row = self.0.judge(*row).ok();
@@ -436,16 +430,16 @@ impl Backing for ServerStore {
         Ok(row.filter(is_same).map(|row| row.content))
     }
 
-    fn name_of(&self, key: &Key) -> Option<String> {
-        Some(self.0.rows.format.name_of(key))
+    fn public_id(&self, key: &Key) -> Option<SessionId> {
+        Some(self.0.rows.format.public_id(key))
     }
 
     async fn end(&self, kept: &Kept) -> Result<bool, Error> {
         self.0.end(kept.seen()).await
     }
 
-    async fn revoke(&self, owner: &str) -> Result<(), Error> {
-        self.0.revoke(owner).await
+    async fn end_all(&self, owner: &str) -> Result<(), Error> {
+        self.0.end_all(owner).await
     }
 
     fn saves(&self) -> Option<&TaskTracker> {

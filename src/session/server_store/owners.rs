@@ -38,13 +38,13 @@ impl Shared {
 
     /// Returns the live rows of an owner's sessions. A session that is being renewed may have two
     /// rows with one number.
-    async fn rows_of(&self, owner: &str) -> Result<BTreeMap<Key, LiveRow>, Error> {
+    async fn rows_of(&self, owner: &str) -> Result<Vec<LiveRow>, Error> {
         Owner::check_name(owner).map_err(Error::of_backend)?;
         let keys = self.owners()?.keys(owner).await;
         let mut found = BTreeMap::new();
         for key in keys.map_err(Error::of_backend)? {
             // If a session is renewed during the listing, it is found under its new key.
-            let (key, lookup) = match self.rows.look_up_renewed(&key).await {
+            let lookup = match self.rows.look_up_renewed(&key).await {
                 Err(error) if error.is_too_large() => continue, // an unreadable row opens nothing
                 found => found?,
             };
@@ -52,10 +52,10 @@ impl Shared {
                 && let Ok(row) = self.judge(*row)
                 && owner_name(&row.content) == Some(owner)
             {
-                found.insert(key, row);
+                found.insert(row.kept.key.clone(), row);
             }
         }
-        Ok(found)
+        Ok(found.into_values().collect())
     }
 
     /// Returns the sessions of an owner, each once, the latest login first.
@@ -63,14 +63,14 @@ impl Shared {
         let rows = self.rows_of(owner).await?;
         let mut sessions: Vec<StoredSession> = rows
             .into_iter()
-            .map(|(key, row)| StoredSession::new(self.rows.format.name_of(&key), row))
+            .map(|row| StoredSession::new(self.rows.format.public_id(&row.kept.key), row))
             .collect();
         sessions.sort_by_key(|session| std::cmp::Reverse(session.login_number()));
         sessions.dedup_by_key(|session| session.login_number());
         Ok(sessions)
     }
 
-    pub(super) async fn revoke(&self, owner: &str) -> Result<(), Error> {
+    pub(super) async fn end_all(&self, owner: &str) -> Result<(), Error> {
         let longest = self.setup.lifetime.longest_deadline(self.setup.now());
         let until = owners_expiry(longest);
         let revoked = self.owners()?.revoke(owner, until, None).await;
@@ -120,25 +120,25 @@ impl Shared {
             return Ok(());
         };
         match (self.rows.look_up_renewed(&kept.key).await?, save.fate) {
-            ((_, Lookup::Live(_)), _) | (_, Fate::Replaced { .. }) => Ok(()),
+            (Lookup::Live(_), _) | (_, Fate::Replaced { .. }) => Ok(()),
             _ => Err(Error::gone()),
         }
     }
 
     /// Ends the sessions of an owner beyond the limit, after a login has created another.
     pub(super) async fn end_the_oldest(&self, content: &Content) -> Result<(), Error> {
-        let (Some(at_most), Some(owner)) = (self.at_most, owner_name(content)) else {
+        let (Some(max_sessions), Some(owner)) = (self.max_sessions, owner_name(content)) else {
             return Ok(());
         };
         let rows = self.rows_of(owner).await?;
-        let standings = rows.values().filter_map(|row| self.standing(row));
-        let ended = too_many(standings, at_most);
+        let standings = rows.iter().filter_map(|row| self.standing(row));
+        let ended = too_many(standings, max_sessions);
         let mut failed = Ok(());
-        for (key, row) in rows {
+        for row in rows {
             let standing = self.standing(&row);
             if standing.is_some_and(|of| ended.contains(&of.number)) {
                 // An end that fails must not spare the sessions after it.
-                let ended = self.end_login(row.seen(key)).await.map(drop);
+                let ended = self.end_login(row.kept.seen()).await.map(drop);
                 failed = failed.and(ended);
             }
         }

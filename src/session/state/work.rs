@@ -47,7 +47,7 @@ impl State {
     ) -> Result<Work, Error> {
         match self.phase {
             _ if self.ends_in_vain() => Err(self.not_saved()),
-            Phase::LoggedOut | Phase::Destroyed => Ok(self.work_to_end()),
+            Phase::LoggedOut | Phase::Ended => Ok(self.work_to_end()),
             Phase::Gone => Err(Error::gone()),
             Phase::InDoubt => Err(Error::in_doubt()),
             Phase::Live if self.leaves_cookie => self.work_leaving_cookie(),

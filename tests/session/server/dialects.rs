@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use silverback::backend::{GorillaFiles, Layout, Memory};
-use silverback::codec::{Codec, CodecOptions, Codecs};
+use silverback::codec::{Codec, CodecOptions, Codecs, KeyPair};
 use silverback::compat::SessionManager;
 use silverback::session::testing::Jar;
 use silverback::session::{
@@ -16,7 +16,7 @@ use silverback::session::{
 use crate::in_layout::InLayout;
 
 use super::super::site::{Framework, Site};
-use super::{ABSOLUTE, RUNTIME, Request, Server, count, jar_with, visit};
+use super::{ABSOLUTE, RUNTIME, Request, Server, count, jar_with, native, visit};
 
 for_each_framework!(a_row_that_is_too_long_ends_no_session);
 
@@ -49,9 +49,14 @@ impl Drop for Folder {
     }
 }
 
-fn options(dialect: Dialect) -> ServerOptions {
+fn options() -> ServerOptions {
     let cookie = CookieOptions::new().name("session").unwrap();
-    ServerOptions::new().cookie(cookie).dialect(dialect)
+    ServerOptions::new().cookie(cookie)
+}
+
+/// The dialect of gorilla, with the keys of that server.
+fn gorilla(server: &Server) -> Dialect {
+    Dialect::gorilla(server.codecs()).into()
 }
 
 /// What the response says of the cookie: nothing, or its Max-Age, if it has one.
@@ -151,8 +156,8 @@ fn a_cookie_of_scs_is_set_again_when_its_row_lasts_longer() {
         let lifetime = Lifetime::new()
             .idle(Duration::from_secs(20 * MINUTE))
             .absolute(Duration::from_secs(HOUR));
-        let options = options(Dialect::Scs).lifetime(lifetime);
-        let store = server.store_with(options.clone());
+        let options = options().lifetime(lifetime);
+        let store = server.store_of(Dialect::scs(), options.clone());
         let mut jar = Jar::new();
         let idle = Some(Some(20 * MINUTE));
         assert_eq!(cookie_after(&mut jar, &store, write).await, idle);
@@ -174,7 +179,8 @@ fn a_cookie_of_scs_is_set_again_when_its_row_lasts_longer() {
         assert_eq!(refusal, Some(Refusal::Expired));
 
         let cookie = CookieOptions::new().name("session").unwrap();
-        let store = server.store_with(options.cookie(cookie.persistent(false)));
+        let options = options.cookie(cookie.persistent(false));
+        let store = server.store_of(Dialect::scs(), options);
         let mut jar = Jar::new();
         assert_eq!(cookie_after(&mut jar, &store, write).await, Some(None));
         server.clock.pass(10 * MINUTE);
@@ -188,8 +194,8 @@ fn a_session_of_scs_that_is_remembered_lives_no_longer() {
     RUNTIME.block_on(async {
         let server = go_rows(Layout::Scs);
         let cookie = CookieOptions::new().name("session").unwrap();
-        let options = options(Dialect::Scs).cookie(cookie.persistent(false));
-        let store = server.store_with(options);
+        let options = options().cookie(cookie.persistent(false));
+        let store = server.store_of(Dialect::scs(), options);
         let mut jar = Jar::new();
         assert_eq!(cookie_after(&mut jar, &store, write).await, Some(None));
         let deadline = jar.session(store.clone()).await.unwrap().deadline();
@@ -223,7 +229,7 @@ fn a_session_of_gorilla_lasts_as_long_as_it_is_used() {
         for server in [folder.server(), go_rows(expiring)] {
             // Go's default, with a max_age of 30 days.
             let codecs = Codecs::from_pairs([server.pair.clone()]).unwrap();
-            let store = server.store_of(codecs.clone(), options(Dialect::Gorilla));
+            let store = server.store_of(Dialect::gorilla(codecs.clone()), options());
             let month = Some(Some(30 * DAY));
             let mut jar = Jar::new();
             assert_eq!(cookie_after(&mut jar, &store, write).await, month);
@@ -251,8 +257,8 @@ fn a_session_of_dynastore_lasts_as_long_as_it_is_used() {
         });
         let codecs = Codecs::from_pairs([server.pair.clone()]).unwrap();
         let cookie = CookieOptions::new().name("session").unwrap();
-        let options = options(Dialect::Dynastore).cookie(cookie.persistent(false));
-        let store = server.store_of(codecs, options);
+        let options = options().cookie(cookie.persistent(false));
+        let store = server.store_of(Dialect::dynastore(codecs), options);
         let mut jar = Jar::new();
         assert_eq!(cookie_after(&mut jar, &store, write).await, Some(None));
         for _ in 0..4 {
@@ -297,16 +303,13 @@ fn the_session_manager_has_the_defaults_of_scs() {
 }
 
 #[test]
-fn only_native_rows_have_a_codec_and_a_store_of_their_own() {
-    let server = go_rows(Layout::Scs);
-    for options in [
-        options(Dialect::Scs).store_name("shop"),
-        options(Dialect::Scs).row_codec(server.codecs()),
-    ] {
-        let backend = Arc::new(server.backend.clone());
-        let refused = ServerStore::with_options(server.codecs(), backend, options);
-        assert!(refused.unwrap_err().is_usage());
-    }
+fn a_row_codec_with_a_store_name_is_refused() {
+    let server = Server::new();
+    let rows = Codecs::from_pairs([KeyPair::generate().unwrap()]).unwrap();
+    let named = Dialect::native(server.codecs()).store_name("shop");
+    assert!(server.try_store_of(named.clone(), options()).is_ok());
+    let refused = server.try_store_of(named.row_codec(rows), options());
+    assert!(refused.unwrap_err().is_usage());
 }
 
 #[test]
@@ -345,32 +348,27 @@ fn a_dialect_has_the_lifetime_of_its_go_package() {
     RUNTIME.block_on(async {
         let folder = Folder::new("defaults");
         let scs = || go_rows(Layout::Scs);
+        let (own, in_files) = (Server::new(), folder.server());
+        let of_native = native(own.codecs()).into();
+        let of_gorilla = gorilla(&in_files);
+        let hashed = Dialect::scs().hash_token_in_store();
         for (server, dialect, deadline, expiry) in [
-            (Server::new(), Dialect::Native, Some(ABSOLUTE), 30 * MINUTE),
-            (folder.server(), Dialect::Gorilla, None, 0),
-            (scs(), Dialect::Scs, Some(24 * HOUR), 24 * HOUR),
-            (scs(), Dialect::ScsHashed, Some(24 * HOUR), 24 * HOUR),
+            (own, of_native, Some(ABSOLUTE), 30 * MINUTE),
+            (in_files, of_gorilla, None, 0),
+            (scs(), Dialect::scs().into(), Some(24 * HOUR), 24 * HOUR),
+            (scs(), hashed.into(), Some(24 * HOUR), 24 * HOUR),
         ] {
-            let store = server.store_with(options(dialect));
+            let store = server.store_of(dialect.clone(), options());
             let mut jar = Jar::new();
             visit(&mut jar, &store, write).await;
             let found = store.find_by_cookie(jar.get("session").unwrap()).await;
-            let found = found.unwrap().unwrap();
+            let found = found.unwrap().found().unwrap();
             let left = |time: silverback::codec::UnixTime| time.since(server.now()).as_secs();
             assert_eq!(found.deadline().map(left), deadline, "{dialect:?}");
             // A folder has no expiries.
             assert_eq!(found.expires().map_or(0, left), expiry, "{dialect:?}");
         }
     });
-}
-
-/// scs seals nothing, so that it does not matter how old a cookie the codec opens.
-#[test]
-fn the_limits_of_a_codec_are_not_those_of_scs() {
-    let server = go_rows(Layout::Scs);
-    let short = CodecOptions::new().max_age(Duration::from_secs(1));
-    let codecs = Codecs::from_pairs_with([server.pair.clone()], &short).unwrap();
-    server.store_of(codecs, options(Dialect::Scs));
 }
 
 /// Its client is not to blame, and Go reads it on: an error, and no new session.
@@ -382,8 +380,8 @@ fn a_row_that_is_too_long_ends_no_session(framework: Framework) {
         Codecs::from_pairs_with([server.pair.clone()], &options).unwrap()
     };
     let (any, short) = (codecs(0), codecs(4096));
-    let any = server.store_of(any, options(Dialect::Gorilla));
-    let short = server.store_of(short, options(Dialect::Gorilla));
+    let any = server.store_of(Dialect::gorilla(any), options());
+    let short = server.store_of(Dialect::gorilla(short), options());
     let fill = |session: &Session| session.insert("long", "x".repeat(4096));
     let jar = RUNTIME.block_on(jar_with(&any, fill));
     let cookie = jar.get("session").unwrap().to_owned();
@@ -408,7 +406,7 @@ fn a_row_that_is_too_long_ends_no_session(framework: Framework) {
             "{text}"
         );
         let found = short.find_by_cookie(&cookie).await.unwrap();
-        assert_eq!(found.err(), Some(Refusal::TooLong));
+        assert_eq!(found.into_result().err(), Some(Refusal::TooLong));
         let session = browser.jar.session(any).await.unwrap();
         assert_eq!(session.refusal(), None);
     });
@@ -419,11 +417,12 @@ fn a_row_that_is_too_long_ends_no_session(framework: Framework) {
 #[test]
 fn a_late_request_is_known_to_the_process_that_renewed_the_session() {
     let folder = Folder::new("late");
-    let gorilla = || (folder.server(), Dialect::Gorilla);
-    let scs = || (go_rows(Layout::Scs), Dialect::Scs);
+    let in_files = folder.server();
+    let of_gorilla = gorilla(&in_files);
+    let of_scs = (go_rows(Layout::Scs), Dialect::scs().into());
     RUNTIME.block_on(async {
-        for (server, dialect) in [gorilla(), scs()] {
-            let [own, elsewhere] = [(); 2].map(|()| server.store_with(options(dialect)));
+        for (server, dialect) in [(in_files, of_gorilla), of_scs] {
+            let [own, elsewhere] = [(); 2].map(|()| server.store_of(dialect.clone(), options()));
             let old = jar_with(&own, |session| session.insert("count", 1)).await;
             let before = Request::of(&old, &own).await;
             let mut new = old.clone();
@@ -445,8 +444,8 @@ fn a_late_request_is_known_to_the_process_that_renewed_the_session() {
             assert_eq!(late.finish().await.unwrap(), [""; 0]);
 
             // A grace lasts as long as it is said to, and less than a second more.
-            let grace = options(dialect).renewal_grace(Duration::from_secs(5));
-            let granting = server.store_with(grace);
+            let grace = options().renewal_grace(Duration::from_secs(5));
+            let granting = server.store_of(dialect.clone(), grace);
             let before = jar_with(&granting, |session| session.login("ape")).await;
             visit(&mut before.clone(), &granting, renew).await;
             for (passed, owner) in [(5, Some("ape")), (1, None)] {

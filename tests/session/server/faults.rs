@@ -36,8 +36,8 @@ const CHANGES: [(&str, Change, &str); 8] = [
         "begin create swap",
     ),
     (
-        "destroy others",
-        |session| session.destroy_others(),
+        "end others",
+        |session| session.end_others(),
         "load revoke swap",
     ),
     ("farewell", |session| session.logout(), "create swap"),
@@ -237,7 +237,7 @@ fn law_6_a_logout_whose_reply_is_lost_is_a_logout() {
             let store = server.store();
             let jar = jar_with(&store, |session| session.insert("a", 1)).await;
             let request = Request::of(&jar, &store).await;
-            request.session.destroy().unwrap();
+            request.session.end().unwrap();
             server.backend.at(0, fault);
             let set = request.finish().await.unwrap();
             assert!(set[0].contains("Max-Age=0"), "{set:?}");
@@ -254,7 +254,7 @@ fn law_2_a_logout_that_fails_says_so_and_can_be_tried_again() {
             let store = server.store();
             let jar = jar_with(&store, |session| session.insert("a", 1)).await;
             let request = Request::of(&jar, &store).await;
-            request.session.destroy().unwrap();
+            request.session.end().unwrap();
             server.backend.at(0, fault);
             server.backend.and_at(1, Fault::Fails);
             let error = request.session.save().await.unwrap_err();
@@ -297,8 +297,8 @@ fn site(store: &ServerStore) -> Site {
             sessions.session().await?.renew()?;
             Ok("")
         })
-        .on("/destroy", async |sessions| {
-            sessions.session().await?.destroy()?;
+        .on("/end", async |sessions| {
+            sessions.session().await?.end()?;
             Ok("")
         })
         .on("/read", async |sessions| {
@@ -314,14 +314,7 @@ fn law_2_a_server_that_does_not_answer_is_503(framework: Framework) {
     let mut browser = site(&server.store()).browse(framework);
     browser.get("/count");
     server.backend.is_down(true);
-    for path in [
-        "/read",
-        "/count",
-        "/login",
-        "/renew",
-        "/destroy",
-        "/extracted",
-    ] {
+    for path in ["/read", "/count", "/login", "/renew", "/end", "/extracted"] {
         let broken = browser.get(path);
         assert_eq!(
             (broken.status, &*broken.body),
@@ -352,7 +345,7 @@ fn law_2_a_save_that_fails_is_503_and_touches_no_cookie(framework: Framework) {
         ("/renew", 1),
         ("/renew", 2),
         ("/login", 1),
-        ("/destroy", 1),
+        ("/end", 1),
     ];
     for (path, call) in calls {
         server.backend.at(call, Fault::Fails);

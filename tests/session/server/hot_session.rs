@@ -320,7 +320,7 @@ fn a_revocation_of_others_loses_nothing_that_waits() {
         let (jar, store) = (crowd.jar.clone(), crowd.store.clone());
         let revokes = crowd.saves(|session| {
             session.insert("revoked", 1)?;
-            session.destroy_others()
+            session.end_others()
         });
         let mut others = vec![revokes.await];
         all_wait().await;

@@ -106,10 +106,7 @@ fn a_login_while_it_turns_out_to_be_gone_keeps_nothing_of_it() {
         let mut jar = jar_with(&store, |session| session.insert("theirs", 1)).await;
         let request = Request::of(&jar, &store).await;
         count(&request.session, "a").unwrap();
-        visit(&mut jar.clone(), &store, |session| {
-            session.destroy().unwrap()
-        })
-        .await;
+        visit(&mut jar.clone(), &store, |session| session.end().unwrap()).await;
         let saved = while_saving(&server, &request, 0, |session| {
             session.login_keeping_values("ape").unwrap();
         });
@@ -175,7 +172,7 @@ fn a_renewal_while_its_id_is_made_makes_another() {
 #[test]
 fn an_end_while_it_is_saved_ends_it() {
     type End = fn(&Session) -> Result<(), Error>;
-    let ends: [End; 2] = [|session| session.logout(), |session| session.destroy()];
+    let ends: [End; 2] = [|session| session.logout(), |session| session.end()];
     for (end, is_login) in ends.into_iter().flat_map(|end| [(end, false), (end, true)]) {
         RUNTIME.block_on(async {
             let server = Server::new();
@@ -205,10 +202,7 @@ fn an_end_while_it_turns_out_to_be_gone_removes_no_cookie() {
         let jar = jar_with(&store, |session| session.insert("a", 1)).await;
         let request = Request::of(&jar, &store).await;
         request.session.insert("a", 2).unwrap();
-        visit(&mut jar.clone(), &store, |session| {
-            session.destroy().unwrap()
-        })
-        .await;
+        visit(&mut jar.clone(), &store, |session| session.end().unwrap()).await;
         let saved = while_saving(&server, &request, 0, |session| session.logout().unwrap());
         assert!(saved.await.unwrap_err().is_gone());
         // The browser may have another by now.
@@ -301,10 +295,7 @@ fn a_transaction_on_a_session_that_is_gone_brings_nothing_back() {
         let store = server.store();
         let jar = jar_with(&store, |session| session.insert("a", 1)).await;
         let request = Request::of(&jar, &store).await;
-        visit(&mut jar.clone(), &store, |session| {
-            session.destroy().unwrap()
-        })
-        .await;
+        visit(&mut jar.clone(), &store, |session| session.end().unwrap()).await;
         let session = &request.session;
         let gone = session.transact(|values| values.insert("bought", 1)).await;
         assert!(gone.unwrap_err().is_gone());

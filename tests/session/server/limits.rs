@@ -187,10 +187,7 @@ fn law_4_a_tombstone_is_kept_as_long_as_a_request_takes() {
             let store = server.store_with(options);
             let jar = jar_with(&store, |session| session.login("ape")).await;
             let (key, _) = server.row(&jar, &store).await;
-            visit(&mut jar.clone(), &store, |session| {
-                session.destroy().unwrap()
-            })
-            .await;
+            visit(&mut jar.clone(), &store, |session| session.end().unwrap()).await;
             let record = server.backend.load(&key).await.unwrap().unwrap().record;
             // The clock's second may be all but over.
             let until = server.now().as_secs() + seconds + 1;
@@ -214,7 +211,7 @@ fn law_4_no_tombstone_expires_before_the_longest_request_has_passed() {
                 let mut jar = jar_with(&store, |session| session.login("ape")).await;
                 let (key, _) = server.row(&jar, &store).await;
                 let least = Expiry::after(longest);
-                visit(&mut jar, &store, |session| session.destroy().unwrap()).await;
+                visit(&mut jar, &store, |session| session.end().unwrap()).await;
                 let tombstone = server.backend.load(&key).await.unwrap().unwrap().record;
                 short += u32::from(tombstone.expiry() < least);
                 std::thread::sleep(Duration::from_millis(43));
@@ -355,12 +352,11 @@ fn a_codec_that_names_no_keys_needs_another_for_the_rows() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let backend = std::sync::Arc::new(server.backend.clone());
-        let build = |options| {
-            ServerStore::with_options(Nameless(server.codecs()), backend.clone(), options)
-        };
-        assert!(build(ServerOptions::new()).unwrap_err().is_usage());
+        let nameless = silverback::session::Dialect::native(Nameless(server.codecs()));
+        let build = |dialect| ServerStore::new(dialect, backend.clone());
+        assert!(build(nameless.clone()).unwrap_err().is_usage());
         let rows = super::super::support::codecs([KeyPair::generate().unwrap()]);
-        let store = build(ServerOptions::new().row_codec(rows)).unwrap();
+        let store = build(nameless.row_codec(rows)).unwrap();
         let jar = jar_with(&store, |session| session.insert("a", 1)).await;
         assert_eq!(read(&jar, &store, ["a"]).await, Some([Some(1)]));
     });
@@ -406,9 +402,9 @@ fn law_7_the_idle_limit_holds_where_rows_have_no_expiry() {
         let cookie = CookieOptions::new().name("session").unwrap();
         let options = ServerOptions::new()
             .cookie(cookie)
-            .lifetime(Lifetime::new())
-            .dialect(silverback::session::Dialect::Gorilla);
-        let store = server.store_with(options);
+            .lifetime(Lifetime::new());
+        let dialect = silverback::session::Dialect::gorilla(server.codecs());
+        let store = server.store_of(dialect, options);
         let jar = jar_with(&store, |session| session.insert("a", 1)).await;
         server.clock.pass(IDLE - 1);
         assert_eq!(read(&jar, &store, ["a"]).await, Some([Some(1)]));

@@ -72,7 +72,7 @@ fn changes_at_the_same_time_are_all_kept() {
 fn it_is_refused_once_the_session_has_ended() {
     let ends: [Change; 4] = [
         |session| session.logout(),
-        |session| session.destroy(),
+        |session| session.end(),
         |session| session.login("ape"),
         |session| session.login_keeping_values("bonobo"),
     ];
@@ -93,7 +93,7 @@ fn it_is_refused_once_the_session_has_ended() {
         }
         let jar = jar_with(&store, login).await;
         let live = jar.session(store.clone()).await.unwrap().live().unwrap();
-        store.revoke("ape").await.unwrap();
+        store.end_all("ape").await.unwrap();
         check(&live).await;
     });
 }

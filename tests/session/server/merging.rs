@@ -7,7 +7,7 @@ use std::time::Duration;
 use silverback::codec::{CodecOptions, Codecs, Serializer, UnixTime};
 use silverback::session::{Error, Lifetime, ServerOptions, Session, Values};
 
-use super::{RUNTIME, Request, Server, count, jar_with, read, visit};
+use super::{RUNTIME, Request, Server, count, jar_with, native, read, visit};
 
 type Change = fn(&Session) -> Result<(), Error>;
 
@@ -42,7 +42,7 @@ fn merged_in(serializer: Serializer, ours: Change, theirs: Change, expected: &st
             .max_age(Duration::ZERO)
             .serializer(serializer);
         let codecs = Codecs::from_pairs_with([server.pair.clone()], &options).unwrap();
-        let store = server.store_of(codecs, ServerOptions::new().lifetime(lifetime));
+        let store = server.store_of(native(codecs), ServerOptions::new().lifetime(lifetime));
         let mut jar = jar_with(&store, |session| {
             session.insert("count", 10)?;
             session.insert("left", 1)?;
@@ -375,10 +375,7 @@ fn changes_that_are_never_saved_are_forgotten() {
                     server.backend.is_down(false);
                 }
                 _ => {
-                    visit(&mut jar.clone(), &store, |session| {
-                        session.destroy().unwrap()
-                    })
-                    .await;
+                    visit(&mut jar.clone(), &store, |session| session.end().unwrap()).await;
                     request.finish().await.unwrap();
                 }
             }

@@ -24,7 +24,9 @@ use std::time::Duration;
 use silverback::backend::{Backend, Key, Memory, Stored};
 use silverback::codec::{Codecs, KeyPair, UnixTime};
 use silverback::session::testing::Jar;
-use silverback::session::{Error, ServerOptions, ServerStore, Session, Sessions};
+use silverback::session::{
+    Dialect, Error, NativeDialect, ServerOptions, ServerStore, Session, Sessions,
+};
 
 use super::site::RUNTIME;
 use super::support::{Clock, codecs};
@@ -64,30 +66,27 @@ impl Server {
     }
 
     fn store_with(&self, options: ServerOptions) -> ServerStore {
-        self.store_of(self.codecs(), options)
+        self.store_of(native(self.codecs()), options)
     }
 
-    /// A store in which a session without a login lives as long as any other: most laws are
-    /// tried with such sessions.
-    fn store_of(&self, codecs: Codecs, options: ServerOptions) -> ServerStore {
-        let alike = options
-            .clone()
-            .anonymous_idle(Duration::from_secs(ABSOLUTE));
-        let store = self.try_store_of(codecs.clone(), alike);
-        // Only the native dialect has that limit.
-        store.unwrap_or_else(|_| self.try_store_of(codecs, options).unwrap())
+    fn store_of(&self, dialect: impl Into<Dialect>, options: ServerOptions) -> ServerStore {
+        self.try_store_of(dialect, options).unwrap()
     }
 
-    fn try_store_of(&self, codecs: Codecs, options: ServerOptions) -> Result<ServerStore, Error> {
+    fn try_store_of(
+        &self,
+        dialect: impl Into<Dialect>,
+        options: ServerOptions,
+    ) -> Result<ServerStore, Error> {
         let clock = self.clock.clone();
         let options = options.clock(move || clock.now());
-        ServerStore::with_options(codecs, Arc::new(self.backend.clone()), options)
+        ServerStore::with_options(dialect, Arc::new(self.backend.clone()), options)
     }
 
     /// The row of the session in a jar.
     async fn row(&self, jar: &Jar, store: &ServerStore) -> (Key, Stored) {
         let id = jar.session(store.clone()).await.unwrap().id().unwrap();
-        let key = Key::new(id).unwrap();
+        let key = Key::new(id.as_str()).unwrap();
         let stored = self.backend.load(&key).await.unwrap().unwrap();
         (key, stored)
     }
@@ -95,6 +94,12 @@ impl Server {
     fn now(&self) -> UnixTime {
         self.clock.now()
     }
+}
+
+/// The native dialect, in which a session without a login lasts as long as any other: most laws are
+/// tried with such sessions.
+fn native(codecs: Codecs) -> NativeDialect {
+    Dialect::native(codecs).anonymous_idle(Duration::from_secs(ABSOLUTE))
 }
 
 /// A request that has loaded its session, and is not finished.

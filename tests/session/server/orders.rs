@@ -37,7 +37,7 @@ pub(super) async fn loaded_before(
     (jar, request, theirs_jar)
 }
 
-const ENDS: [Change; 2] = [|session| session.destroy(), |session| session.logout()];
+const ENDS: [Change; 2] = [|session| session.end(), |session| session.logout()];
 
 pub(super) const RENEWAL: Change = |session| session.renew();
 
@@ -89,7 +89,7 @@ fn law_4_who_is_gone_is_told_and_writes_no_more() {
             ];
             assert!(refused.iter().all(Error::is_gone), "{refused:?}");
             assert_eq!(refused[0].status(), 409);
-            session.destroy().unwrap();
+            session.end().unwrap();
             assert_eq!(request.finish().await.unwrap(), [""; 0]);
             assert_eq!(server.backend.calls(), "");
         }
@@ -212,7 +212,7 @@ fn law_5_a_logout_after_a_logout_removes_no_cookie() {
     on_each_backend(async |server| {
         let store = server.store();
         for end in [ENDS[0], ENDS[1]] {
-            let (_, request, _) = loaded_before(&store, |session| session.destroy()).await;
+            let (_, request, _) = loaded_before(&store, |session| session.end()).await;
             end(&request.session).unwrap();
             // The browser may have another by now.
             assert_eq!(request.finish().await.unwrap(), [""; 0]);

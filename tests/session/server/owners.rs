@@ -5,8 +5,8 @@ use std::sync::Arc;
 use silverback::backend::{Backend, Memory, Outcome, Owner};
 use silverback::session::testing::Jar;
 use silverback::session::{
-    CookieOptions, Error, Lifetime, Refusal, ServerOptions, ServerStore, Session, StoredSession,
-    Stores,
+    CookieOptions, Error, Lifetime, Refusal, ServerOptions, ServerStore, Session, SessionId,
+    StoredSession, Stores,
 };
 
 use super::super::client::Browser;
@@ -16,7 +16,7 @@ use super::{ABSOLUTE, COOKIE, RUNTIME, Request, Server, count, jar_with, read, v
 
 for_each_framework!(
     law_11_a_revoked_owner_is_logged_out_everywhere,
-    law_11_destroy_others_keeps_this_one,
+    law_11_end_others_keeps_this_one,
     law_11_others_end_whatever_becomes_of_this_one,
     law_11_a_list_of_devices_ends_one,
     law_11_a_login_ends_the_oldest_of_too_many,
@@ -42,7 +42,7 @@ fn site(store: &ServerStore) -> Site {
             })
         })
         .on("/others", async |sessions| {
-            sessions.session().await?.destroy_others()?;
+            sessions.session().await?.end_others()?;
             Ok("")
         })
         .on("/renew", async |sessions| {
@@ -63,7 +63,7 @@ fn site(store: &ServerStore) -> Site {
                 let stranger = store.end("bonobo", last.id()).await?;
                 let ended = store.end("ape", last.id()).await?;
                 let again = store.end("ape", last.id()).await?;
-                let nobody = store.end("ape", "").await?;
+                let nobody = store.end("ape", &SessionId::from("")).await?;
                 Ok(format!("{stranger} {ended} {again} {nobody}"))
             }
         })
@@ -84,7 +84,7 @@ fn law_11_a_revoked_owner_is_logged_out_everywhere(framework: Framework) {
         assert_eq!(who(one), "ape");
     }
     assert_eq!(anonymous.get("/devices").body, "2");
-    RUNTIME.block_on(store.revoke("ape")).unwrap();
+    RUNTIME.block_on(store.end_all("ape")).unwrap();
     assert_eq!(anonymous.get("/devices").body, "0");
     for one in [&mut browser, &mut phone] {
         assert_eq!(who(one), "gone");
@@ -94,7 +94,7 @@ fn law_11_a_revoked_owner_is_logged_out_everywhere(framework: Framework) {
     assert_eq!(anonymous.get("/count").body, "2");
 }
 
-fn law_11_destroy_others_keeps_this_one(framework: Framework) {
+fn law_11_end_others_keeps_this_one(framework: Framework) {
     let server = Server::new();
     let store = server.store();
     let mut browser = site(&store).browse(framework);
@@ -118,7 +118,7 @@ fn law_11_destroy_others_keeps_this_one(framework: Framework) {
         assert_eq!(browser.get("/devices").body, "1");
     }
     // What it was spared as does not spare it again.
-    RUNTIME.block_on(store.revoke("ape")).unwrap();
+    RUNTIME.block_on(store.end_all("ape")).unwrap();
     assert_eq!(who(&mut browser), "gone");
 }
 
@@ -128,7 +128,7 @@ fn law_11_others_end_whatever_becomes_of_this_one(framework: Framework) {
         ("/stay", |_| Ok(()), "ape", false),
         ("/renewed", |session| session.renew(), "ape", true),
         ("/leave", |session| session.logout(), "", true),
-        ("/destroy", |session| session.destroy(), "", true),
+        ("/end", |session| session.end(), "", true),
         ("/again", |session| session.login("ape"), "ape", true),
         ("/other", |session| session.login("bonobo"), "bonobo", true),
     ];
@@ -136,7 +136,7 @@ fn law_11_others_end_whatever_becomes_of_this_one(framework: Framework) {
         let mut browser = site(&Server::new().store())
             .on(path, move |sessions| async move {
                 let session = sessions.session().await?;
-                session.destroy_others()?;
+                session.end_others()?;
                 ending(&session)?;
                 Ok("")
             })
@@ -176,7 +176,7 @@ fn law_11_a_list_of_devices_ends_one(framework: Framework) {
 fn law_11_a_login_ends_the_oldest_of_too_many(framework: Framework) {
     for seconds_between in [0, 1] {
         let server = Server::new();
-        let store = server.store_with(ServerOptions::new().at_most(3));
+        let store = server.store_with(ServerOptions::new().max_sessions(3));
         let first = site(&store).browse(framework);
         let mut browsers: Vec<Browser> = Vec::new();
         for number in 0..8 {
@@ -197,7 +197,7 @@ fn law_11_a_login_ends_the_oldest_of_too_many(framework: Framework) {
 fn law_11_a_login_stands_though_the_oldest_cannot_be_ended() {
     RUNTIME.block_on(async {
         let server = Server::new();
-        let store = server.store_with(ServerOptions::new().at_most(1));
+        let store = server.store_with(ServerOptions::new().max_sessions(1));
         let first = jar_with(&store, login("ape")).await;
         server.backend.calls();
         // Begin, create, keys, and for each of them load; swap for the oldest.
@@ -228,7 +228,7 @@ fn law_11_an_end_that_fails_spares_no_other_session() {
         for _ in 0..3 {
             jar_with(&server.store(), login("ape")).await;
         }
-        let store = server.store_with(ServerOptions::new().at_most(1));
+        let store = server.store_with(ServerOptions::new().max_sessions(1));
         // Begin, create, keys, a load for each of four, and then the swaps for three.
         server.backend.at(7, Fault::Fails);
         jar_with(&store, login("ape")).await;
@@ -241,7 +241,7 @@ fn law_11_of_logins_at_the_same_moment_one_stands() {
     RUNTIME.block_on(async {
         for _ in 0..20 {
             let server = Server::new();
-            let store = server.store_with(ServerOptions::new().at_most(1));
+            let store = server.store_with(ServerOptions::new().max_sessions(1));
             let logins: Vec<_> = (0..4)
                 .map(|_| store.clone())
                 .map(|store| tokio::spawn(async move { jar_with(&store, login("ape")).await }))
@@ -265,7 +265,7 @@ fn law_11_a_browser_that_logs_in_anew_counts_once() {
     RUNTIME.block_on(async {
         for is_cut_off in [false, true] {
             let server = Server::new();
-            let store = server.store_with(ServerOptions::new().at_most(3));
+            let store = server.store_with(ServerOptions::new().max_sessions(3));
             let oldest = jar_with(&store, login("ape")).await;
             let jar = jar_with(&store, login("ape")).await;
             let anew = Request::of(&jar, &store).await;
@@ -296,7 +296,7 @@ fn law_11_no_renewal_ends_newer_sessions_when_fewer_are_allowed() {
         let mut oldest = jar_with(&server.store(), login("ape")).await;
         server.clock.pass(60);
         let newer = jar_with(&server.store(), login("ape")).await;
-        let store = server.store_with(ServerOptions::new().at_most(1));
+        let store = server.store_with(ServerOptions::new().max_sessions(1));
         visit(&mut oldest, &store, |session| session.renew().unwrap()).await;
         assert!(read(&newer, &store, []).await.is_some());
         assert!(read(&oldest, &store, []).await.is_some());
@@ -325,7 +325,7 @@ fn law_11_an_owner_is_kept_as_long_as_a_session_that_lasts_longer_is_renewed() {
 #[test]
 fn law_11_at_most_none_is_refused() {
     let server = Server::new();
-    let options = ServerOptions::new().at_most(0);
+    let options = ServerOptions::new().max_sessions(0);
     let refused = ServerStore::with_options(server.codecs(), Arc::new(Memory::new()), options);
     assert!(refused.err().unwrap().is_usage());
 }
@@ -334,7 +334,7 @@ fn law_11_at_most_none_is_refused() {
 fn law_11_a_renewal_ends_nobody() {
     RUNTIME.block_on(async {
         let server = Server::new();
-        let store = server.store_with(ServerOptions::new().at_most(2));
+        let store = server.store_with(ServerOptions::new().max_sessions(2));
         let mut jars = Vec::new();
         for _ in 0..2 {
             jars.push(jar_with(&store, login("ape")).await);
@@ -380,7 +380,7 @@ fn law_11_a_list_says_what_is_known_of_each() {
             begin.as_secs() + ABSOLUTE
         );
         let session = laptop.session(store.clone()).await.unwrap();
-        assert!(ours.is(&session) && !phone.is(&session));
+        assert!(ours.is_same_session(&session) && !phone.is_same_session(&session));
         // Its use is noted.
         assert_eq!(ours.last_seen(), begin);
         server.clock.pass(600);
@@ -439,11 +439,11 @@ fn law_11_an_owner_is_known_longer_than_the_last_session_lives() {
         assert_eq!(known_for(), month + 60);
         visit(&mut jar, &store, |session| {
             session.remember(false).unwrap();
-            session.destroy_others().unwrap();
+            session.end_others().unwrap();
         })
         .await;
         assert_eq!(known_for(), ABSOLUTE + 60);
-        store.revoke("ape").await.unwrap();
+        store.end_all("ape").await.unwrap();
         assert_eq!(known_for(), month + 60, "the longest there may be");
     });
 }
@@ -463,7 +463,7 @@ fn law_11_one_revocation_ends_an_owners_sessions_of_all_stores() {
         assert_eq!(users.list("ape").await.unwrap().len(), 1);
         let id = admin.list("ape").await.unwrap()[0].id().to_owned();
         assert!(!users.end("ape", &id).await.unwrap());
-        users.revoke("ape").await.unwrap();
+        users.end_all("ape").await.unwrap();
         assert_eq!(read(&jars[0], &admin, []).await, None);
         assert_eq!(read(&jars[1], &users, []).await, None);
         let stores = Stores::from(users).and(admin).unwrap();
@@ -481,7 +481,7 @@ fn law_11_one_revocation_ends_an_owners_sessions_of_all_stores() {
 fn law_11_a_list_holds_what_is_the_owners_and_nothing_else() {
     RUNTIME.block_on(async {
         let server = Server::new();
-        let store = server.store_with(ServerOptions::new().at_most(1));
+        let store = server.store_with(ServerOptions::new().max_sessions(1));
         let ape = jar_with(&store, login("ape")).await;
         let bonobo = jar_with(&store, login("bonobo")).await;
         let (key, stored) = server.row(&bonobo, &store).await;
@@ -496,7 +496,7 @@ fn law_11_a_list_holds_what_is_the_owners_and_nothing_else() {
         server.backend.lists(key.clone());
         assert_eq!(owners().await, [Some("ape".to_owned())]);
         assert!(
-            !store.end("ape", id).await.unwrap(),
+            !store.end("ape", &SessionId::from(id)).await.unwrap(),
             "it is not ape's to end"
         );
         // One session each: a login of ape's ends ape's other one.
@@ -510,7 +510,7 @@ fn law_11_a_list_holds_what_is_the_owners_and_nothing_else() {
         let swapped = store.backend().swap(&key, &stored.revision, &forged).await;
         assert!(matches!(swapped.unwrap(), Outcome::Done(_)));
         assert_eq!(owners().await, [Some("ape".to_owned())]);
-        assert!(!store.end("ape", id).await.unwrap());
+        assert!(!store.end("ape", &SessionId::from(id)).await.unwrap());
     });
 }
 
@@ -521,7 +521,7 @@ fn a_name_that_not_every_server_can_index_is_a_usage_error() {
         let longest = "x".repeat(Owner::LONGEST_NAME);
         let jar = jar_with(&store, |session| session.login(&*longest)).await;
         assert_eq!(store.list(&longest).await.unwrap().len(), 1);
-        store.revoke(&longest).await.unwrap();
+        store.end_all(&longest).await.unwrap();
         assert_eq!(read(&jar, &store, []).await, None);
         for refused in [String::new(), longest + "x"] {
             let login = jar_with(&store, |session| session.insert("a", 1)).await;
@@ -530,7 +530,7 @@ fn a_name_that_not_every_server_can_index_is_a_usage_error() {
                 session.login(&*refused).unwrap_err(),
                 session.login_keeping_values(&*refused).unwrap_err(),
                 store.list(&refused).await.unwrap_err(),
-                store.revoke(&refused).await.unwrap_err(),
+                store.end_all(&refused).await.unwrap_err(),
             ] {
                 assert!(error.is_usage(), "{error}");
                 assert!(error.to_string().contains("1 to 512"), "{error}");

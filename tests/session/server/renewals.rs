@@ -135,7 +135,7 @@ fn law_4_a_logout_that_arrives_after_a_login_is_no_200() {
         let store = server.store();
         let ends: [Change; 3] = [
             |session| session.logout(),
-            |session| session.destroy(),
+            |session| session.end(),
             |session| {
                 session.logout()?;
                 session.add_flash("Goodbye.")
@@ -196,7 +196,7 @@ fn law_4_a_request_that_loaded_before_a_renewal_goes_on() {
 fn law_4_a_logout_after_a_renewal_ends_the_session() {
     let ends: [Change; 3] = [
         |session| session.logout(),
-        |session| session.destroy(),
+        |session| session.end(),
         |session| {
             session.logout()?;
             session.add_flash("Goodbye.")
@@ -222,19 +222,19 @@ fn law_4_a_logout_after_a_renewal_ends_the_session() {
 }
 
 #[test]
-fn law_11_destroy_others_after_a_renewal_ends_the_others() {
+fn law_11_end_others_after_a_renewal_ends_the_others() {
     on_each_backend(async |server| {
         let store = server.store();
         let phone = jar_with(&store, |session| session.login("ape")).await;
         let mut jar = jar_with(&store, |session| session.login("ape")).await;
         let request = Request::of(&jar, &store).await;
         visit(&mut jar, &store, |session| session.renew().unwrap()).await;
-        request.session.destroy_others().unwrap();
+        request.session.end_others().unwrap();
         assert_eq!(request.finish().await.unwrap(), [""; 0]);
         assert_eq!(read(&phone, &store, []).await, None);
         assert!(read(&jar, &store, []).await.is_some());
         assert_eq!(store.list("ape").await.unwrap().len(), 1);
-        store.revoke("ape").await.unwrap();
+        store.end_all("ape").await.unwrap();
     });
 }
 
@@ -295,7 +295,7 @@ fn law_4_a_login_with_an_id_that_moved_is_one_of_its_own() {
                 let is_replaced = read(&theirs, &store, []).await.is_none();
                 let was_renewed = store.list("ape").await.unwrap().len() == 1;
                 assert_eq!(is_replaced, was_renewed);
-                store.revoke("ape").await.unwrap();
+                store.end_all("ape").await.unwrap();
             }
         }
     });
@@ -366,13 +366,13 @@ fn a_renewal_grace_reads_the_session_as_it_is_now() {
         assert_eq!(server.backend.calls(), "");
         // An end that did not come is an error.
         let late = Request::of(&old, &store).await;
-        late.session.destroy_others().unwrap();
+        late.session.end_others().unwrap();
         assert!(late.finish().await.unwrap_err().is_gone());
         assert_eq!(read(&new, &store, ["visits"]).await, Some([Some(2)]));
         server.clock.pass(1);
         let late = Request::of(&old, &store).await;
         assert_eq!(late.session.owner(), None, "the grace is over");
-        store.revoke("ape").await.unwrap();
+        store.end_all("ape").await.unwrap();
     });
 }
 
@@ -382,7 +382,7 @@ fn a_renewal_grace_is_never_across_a_login_or_an_end() {
         |session| session.login("ape"),
         |session| session.login_keeping_values("bonobo"),
         |session| session.logout(),
-        |session| session.destroy(),
+        |session| session.end(),
         |session| {
             session.logout()?;
             session.insert("anonymous", 1)
@@ -399,10 +399,10 @@ fn a_renewal_grace_is_never_across_a_login_or_an_end() {
             assert!(sees(&old).await);
             visit(&mut new, &store, |session| end(session).unwrap()).await;
             assert!(!sees(&old).await);
-            store.revoke("ape").await.unwrap();
+            store.end_all("ape").await.unwrap();
         }
         let (old, _) = renewed_login(&store).await;
-        store.revoke("ape").await.unwrap();
+        store.end_all("ape").await.unwrap();
         assert!(!sees(&old).await, "revoked");
         // A renewal of a session without a login is none that a page must not notice.
         let (old, _, _) = loaded_before(&store, RENEWAL).await;
@@ -432,7 +432,7 @@ fn changes_that_could_not_be_saved_are_an_error_if_the_store_says_so() {
                 false => ServerOptions::new(),
             };
             let store = Server::new().store_with(options);
-            let ends: [Change; 2] = [|session| session.destroy(), LOGINS[0]];
+            let ends: [Change; 2] = [|session| session.end(), LOGINS[0]];
             for end in ends {
                 let (_, request, _) = loaded_before(&store, end).await;
                 request.session.insert("late", 1).unwrap();

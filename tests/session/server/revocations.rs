@@ -5,7 +5,7 @@ use silverback::session::testing::Jar;
 use silverback::session::{Error, ServerOptions, Session};
 
 use super::orders::on_each_backend;
-use super::{RUNTIME, Request, Server, jar_with, read, visit};
+use super::{RUNTIME, Request, Server, jar_with, native, read, visit};
 
 fn login(session: &Session) -> Result<(), Error> {
     session.login("ape")
@@ -20,7 +20,7 @@ fn law_11_saved_by_others_between_a_revocation_and_what_it_spares() {
         // In another process.
         let late = Request::of(&jar, &server.store()).await;
         let request = Request::of(&jar, &store).await;
-        request.session.destroy_others().unwrap();
+        request.session.end_others().unwrap();
         // Look, revoke, and then the swap.
         let gate = server.backend.waits_at(2);
         let finished = tokio::spawn(async move { request.finish().await });
@@ -30,7 +30,7 @@ fn law_11_saved_by_others_between_a_revocation_and_what_it_spares() {
         gate.open();
         finished.await.unwrap().unwrap();
         assert_eq!(read(&jar, &store, ["late"]).await, Some([Some(1)]));
-        store.revoke("ape").await.unwrap();
+        store.end_all("ape").await.unwrap();
         assert_eq!(read(&jar, &store, []).await, None);
     });
 }
@@ -42,7 +42,7 @@ fn law_11_who_loaded_before_a_revocation_is_gone() {
     let changes: [(Change, bool); 4] = [
         (|session| session.insert("late", 1), false),
         (|session| session.renew(), false),
-        (|session| session.destroy_others(), true),
+        (|session| session.end_others(), true),
         (|_| Ok(()), false),
     ];
     RUNTIME.block_on(async {
@@ -51,7 +51,7 @@ fn law_11_who_loaded_before_a_revocation_is_gone() {
         for (change, is_error) in changes {
             let jar = jar_with(&store, login).await;
             let request = Request::of(&jar, &store).await;
-            store.revoke("ape").await.unwrap();
+            store.end_all("ape").await.unwrap();
             let since = jar_with(&store, login).await;
             server.clock.pass(600);
             change(&request.session).unwrap();
@@ -62,7 +62,7 @@ fn law_11_who_loaded_before_a_revocation_is_gone() {
             assert_eq!(read(&jar, &store, []).await, None);
             assert!(read(&since, &store, []).await.is_some(), "it ends nobody");
             assert_eq!(store.list("ape").await.unwrap().len(), 1);
-            store.revoke("ape").await.unwrap();
+            store.end_all("ape").await.unwrap();
         }
     });
 }
@@ -76,11 +76,11 @@ fn law_11_a_revocation_is_not_overtaken_by_one_that_spares() {
         for call in 0..3 {
             let jar = jar_with(&store, login).await;
             let request = Request::of(&jar, &store).await;
-            request.session.destroy_others().unwrap();
+            request.session.end_others().unwrap();
             let gate = server.backend.waits_at(call);
             let finished = tokio::spawn(async move { request.finish().await });
             gate.is_reached().await;
-            store.revoke("ape").await.unwrap();
+            store.end_all("ape").await.unwrap();
             let since = jar_with(&store, login).await;
             gate.open();
             // An error unless it has ended the others.
@@ -106,13 +106,13 @@ fn law_11_two_requests_of_one_session_end_the_others() {
         let mut jar = jar_with(&store, login).await;
         let phone = jar_with(&store, login).await;
         let request = Request::of(&jar, &store).await;
-        request.session.destroy_others().unwrap();
+        request.session.end_others().unwrap();
         // It revokes after a request of another process did.
         let gate = server.backend.waits_at(1);
         let finished = tokio::spawn(async move { request.finish().await });
         gate.is_reached().await;
         visit(&mut jar, &server.store(), |session| {
-            session.destroy_others().unwrap()
+            session.end_others().unwrap()
         })
         .await;
         gate.open();
@@ -123,15 +123,12 @@ fn law_11_two_requests_of_one_session_end_the_others() {
 }
 
 #[test]
-fn law_11_destroy_others_spares_the_other_requests_of_the_session() {
+fn law_11_end_others_spares_the_other_requests_of_the_session() {
     RUNTIME.block_on(async {
         let store = Server::new().store();
         let mut jar = jar_with(&store, login).await;
         let request = Request::of(&jar, &store).await;
-        visit(&mut jar, &store, |session| {
-            session.destroy_others().unwrap()
-        })
-        .await;
+        visit(&mut jar, &store, |session| session.end_others().unwrap()).await;
         request.session.insert("late", 1).unwrap();
         request.session.save().await.unwrap();
         assert_eq!(read(&jar, &store, ["late"]).await, Some([Some(1)]));
@@ -140,7 +137,7 @@ fn law_11_destroy_others_spares_the_other_requests_of_the_session() {
 
 /// Whichever of its calls the renewal has come to: the session is there, and is listed, once.
 #[test]
-fn law_11_destroy_others_spares_the_session_while_it_is_renewed() {
+fn law_11_end_others_spares_the_session_while_it_is_renewed() {
     on_each_backend(async |server| {
         let store = server.store();
         for call in 0..2 {
@@ -155,7 +152,7 @@ fn law_11_destroy_others_spares_the_session_while_it_is_renewed() {
             assert_eq!(store.list("ape").await.unwrap().len(), 2);
             // In another process: in one, requests of a session write one after the other.
             visit(&mut jar.clone(), &server.store(), |session| {
-                session.destroy_others().unwrap()
+                session.end_others().unwrap()
             })
             .await;
             assert_eq!(store.list("ape").await.unwrap().len(), 1);
@@ -166,7 +163,7 @@ fn law_11_destroy_others_spares_the_session_while_it_is_renewed() {
             assert!(read(&jar, &store, []).await.is_some(), "{call}");
             assert_eq!(read(&phone, &store, []).await, None);
             assert_eq!(store.list("ape").await.unwrap().len(), 1);
-            store.revoke("ape").await.unwrap();
+            store.end_all("ape").await.unwrap();
             assert_eq!(read(&jar, &store, []).await, None);
         }
     });
@@ -197,14 +194,14 @@ fn law_11_the_end_of_one_device_ends_no_login_that_has_replaced_it() {
 }
 
 #[test]
-fn law_11_destroy_others_and_a_login_keep_the_new_session() {
+fn law_11_end_others_and_a_login_keep_the_new_session() {
     RUNTIME.block_on(async {
         let store = Server::new().store();
         let other = jar_with(&store, login).await;
         let mut jar = Jar::new();
         visit(&mut jar, &store, |session| {
             session.login("ape").unwrap();
-            session.destroy_others().unwrap();
+            session.end_others().unwrap();
         })
         .await;
         assert_eq!(read(&other, &store, []).await, None);
@@ -222,7 +219,7 @@ fn law_11_who_only_reads_finds_that_it_was_revoked_when_it_is_touched() {
         let jar = jar_with(&store, login).await;
         let request = Request::of(&jar, &store).await;
         server.clock.pass(600);
-        store.revoke("ape").await.unwrap();
+        store.end_all("ape").await.unwrap();
         request.session.save().await.unwrap();
         assert!(request.session.insert("late", 1).unwrap_err().is_gone());
         assert_eq!(request.finish().await.unwrap(), [""; 0]);
@@ -234,11 +231,12 @@ fn law_11_what_cannot_be_written_revokes_nobody() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let short = Codecs::from_pairs([KeyPair::generate().unwrap()]).unwrap();
-        let store = server.store_with(ServerOptions::new().row_codec(short));
+        let rows = native(server.codecs()).row_codec(short);
+        let store = server.store_of(rows, ServerOptions::new());
         let phone = jar_with(&store, login).await;
         let jar = jar_with(&store, login).await;
         let request = Request::of(&jar, &store).await;
-        request.session.destroy_others().unwrap();
+        request.session.end_others().unwrap();
         request.session.insert("large", "x".repeat(5_000)).unwrap();
         assert!(request.finish().await.unwrap_err().is_too_large());
         for jar in [&phone, &jar] {
@@ -268,7 +266,7 @@ fn law_11_a_revocation_while_a_session_is_renewed_ends_it() {
             let gate = server.backend.waits_at(call);
             let finished = tokio::spawn(async move { request.finish().await });
             gate.is_reached().await;
-            store.revoke("ape").await.unwrap();
+            store.end_all("ape").await.unwrap();
             gate.open();
             assert_eq!(finished.await.unwrap().unwrap(), [""; 0]);
             let calls = server.backend.calls();
@@ -296,7 +294,7 @@ fn law_11_a_revocation_after_a_login_has_begun_ends_it() {
         };
         gate.is_reached().await;
         assert_eq!(server.backend.calls(), "begin create");
-        store.revoke("ape").await.unwrap();
+        store.end_all("ape").await.unwrap();
         gate.open();
         let jar = login.await.unwrap();
         assert_eq!(read(&jar, &store, []).await, None);

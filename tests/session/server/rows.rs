@@ -13,7 +13,7 @@ use silverback::session::{CookieOptions, Dialect, Refusal, ServerOptions, Server
 use super::super::site::{Framework, Site};
 use super::super::support::codecs;
 use super::watched::Fault;
-use super::{COOKIE, RUNTIME, Request, Server, jar_with, read, visit};
+use super::{COOKIE, RUNTIME, Request, Server, jar_with, native, read, visit};
 
 /// Puts other bytes, or another owner, in place of a session's row.
 async fn put(server: &Server, key: &Key, record: Record) {
@@ -78,7 +78,8 @@ fn law_8_a_row_is_good_in_its_store_and_under_its_name_alone() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let jar = jar_with(&server.store(), |session| session.insert("a", 1)).await;
-        let other = server.store_with(ServerOptions::new().store_name("other"));
+        let other = native(server.codecs()).store_name("other");
+        let other = server.store_of(other, ServerOptions::new());
         assert_eq!(refusal(&jar, &other).await, Some(Refusal::NotValid));
         // The same ID, under the name of another cookie.
         let cookie = CookieOptions::new().name("other").unwrap();
@@ -89,7 +90,8 @@ fn law_8_a_row_is_good_in_its_store_and_under_its_name_alone() {
         assert_eq!(refusal(&forged, &named).await, Some(Refusal::NotValid));
         // Other keys for rows.
         let keys = codecs([KeyPair::generate().unwrap()]);
-        let own = server.store_with(ServerOptions::new().row_codec(keys));
+        let own = native(server.codecs()).row_codec(keys);
+        let own = server.store_of(own, ServerOptions::new());
         assert_eq!(refusal(&jar, &own).await, Some(Refusal::NotValid));
         // And the cookie's own keys do not open a row.
         let (key, stored) = server.row(&jar, &server.store()).await;
@@ -222,7 +224,7 @@ fn law_2_a_row_that_is_none_of_ours_while_it_is_saved_is_an_outage() {
             )
             .await;
             match ends {
-                true => request.session.destroy().unwrap(),
+                true => request.session.end().unwrap(),
                 false => request.session.insert("a", 2).unwrap(),
             }
             assert!(request.finish().await.unwrap_err().is_unavailable());
@@ -234,7 +236,9 @@ fn law_2_a_row_that_is_none_of_ours_while_it_is_saved_is_an_outage() {
 #[test]
 fn rows_are_as_long_as_they_need_to_be() {
     RUNTIME.block_on(async {
-        let store = Server::new().store_with(ServerOptions::new().max_row_size(0));
+        let server = Server::new();
+        let dialect = native(server.codecs()).max_row_size(0);
+        let store = server.store_of(dialect, ServerOptions::new());
         let long = "x".repeat(500_000);
         let mut jar = jar_with(&store, |session| session.insert("long", &long)).await;
         assert!(jar.cookie().len() < 300);
@@ -266,7 +270,7 @@ fn what_is_printed_holds_no_secret() {
                 jar.sessions(store.clone())
             ),
             format!("{key:?} {stored:?} {:?}", stored.record.owner()),
-            format!("{:?}", ServerOptions::new().row_codec(server.codecs())),
+            format!("{:?}", native(server.codecs()).row_codec(server.codecs())),
             format!("{:?} {jar:?}", list[0].values()),
         ];
         let printed = printed.concat();
@@ -386,13 +390,13 @@ fn a_backend_without_owners_knows_who_is_logged_in_all_the_same() {
         })
         .await;
         assert!(store.list("ape").await.unwrap_err().is_usage());
-        assert!(store.revoke("ape").await.unwrap_err().is_usage());
+        assert!(store.end_all("ape").await.unwrap_err().is_usage());
         let request = Request::of(&jar, &store).await;
-        request.session.destroy_others().unwrap();
+        request.session.end_others().unwrap();
         assert!(request.finish().await.unwrap_err().is_usage());
         assert!(read(&jar, &store, []).await.is_some());
         let backend = store.backend().clone();
-        let limited = ServerOptions::new().at_most(3);
+        let limited = ServerOptions::new().max_sessions(3);
         let limited = ServerStore::with_options(server.codecs(), backend, limited);
         assert!(limited.unwrap_err().is_usage());
     });
@@ -407,20 +411,18 @@ fn law_8_what_a_session_is_called_opens_nothing_in_any_dialect() {
         let files = silverback::backend::GorillaFiles::open(&folder).unwrap();
         let server = Server::over(Arc::new(files));
         let cookie = CookieOptions::new().name("session").unwrap();
-        let options = ServerOptions::new()
-            .cookie(cookie)
-            .dialect(Dialect::Gorilla);
-        let store = server.store_with(options);
+        let options = ServerOptions::new().cookie(cookie);
+        let store = server.store_of(Dialect::gorilla(server.codecs()), options);
         let jar = jar_with(&store, |session| session.insert("a", 1)).await;
         let found = store.find_by_cookie(jar.get("session").unwrap()).await;
-        let found = found.unwrap().unwrap();
+        let found = found.unwrap().found().unwrap();
         let session = jar.session(store.clone()).await.unwrap();
-        assert!(found.is(&session));
+        assert!(found.is_same_session(&session));
         let file = std::fs::read_dir(&folder).unwrap().flatten();
         let mut names = file.map(|file| file.file_name().into_string().unwrap());
         let id = names.find_map(|name| Some(name.strip_prefix("session_")?.to_owned()));
         let id = id.unwrap();
-        assert_ne!(found.id(), id);
+        assert_ne!(found.id().as_str(), id);
         assert!(!format!("{found:?}").contains(&id));
         std::fs::remove_dir_all(folder).unwrap();
     });

@@ -16,7 +16,7 @@ const MAX_ROW_SIZE: usize = 65_536;
 
 /// A store with the limits that applications have.
 fn store_with(server: &Server, options: ServerOptions) -> ServerStore {
-    server.try_store_of(server.codecs(), options).unwrap()
+    server.store_of(server.codecs(), options)
 }
 
 /// How many of so many visits by strangers, and then of so many logins, are saved.
@@ -64,8 +64,8 @@ fn strangers_leave_room_when_their_sessions_have_idled() {
         let options = MemoryOptions::new().capacity(20);
         let backend: Arc<dyn Backend> = Arc::new(Memory::with_options(options));
         let server = Server::over(backend.clone());
-        let options = ServerOptions::new().anonymous_idle(Duration::from_secs(1));
-        let store = ServerStore::with_options(server.codecs(), backend, options).unwrap();
+        let dialect = Dialect::native(server.codecs()).anonymous_idle(Duration::from_secs(1));
+        let store = ServerStore::new(dialect, backend).unwrap();
         let visits = async || {
             let mut saved = 0;
             for _ in 0..40 {
@@ -160,10 +160,9 @@ fn the_anonymous_limit_is_settable_and_never_longer_than_the_idle_limit() {
         ] {
             let server = Server::new();
             let options = ServerOptions::new().lifetime(lifetime(idle));
-            let store = store_with(
-                &server,
-                options.anonymous_idle(Duration::from_secs(anonymous)),
-            );
+            let dialect = Dialect::native(server.codecs());
+            let dialect = dialect.anonymous_idle(Duration::from_secs(anonymous));
+            let store = server.store_of(dialect, options);
             let jar = jar_with(&store, |session| session.insert("a", 1)).await;
             let idle_at = jar.session(store).await.unwrap().idle_at().unwrap();
             assert_eq!(idle_at.as_secs(), server.now().as_secs() + expected);
@@ -179,26 +178,10 @@ fn the_anonymous_limit_is_settable_and_never_longer_than_the_idle_limit() {
 
 #[test]
 fn bounds_that_cannot_be_meant_are_refused() {
-    let refused = |options: ServerOptions| {
-        let backend = Arc::new(Memory::new());
-        let store = ServerStore::with_options(Server::new().codecs(), backend, options);
+    for idle in [Duration::ZERO, Duration::from_millis(1_500)] {
+        let dialect = Dialect::native(Server::new().codecs()).anonymous_idle(idle);
+        let store = ServerStore::new(dialect, Arc::new(Memory::new()));
         assert!(store.unwrap_err().is_usage());
-    };
-    let options = ServerOptions::new;
-    refused(options().anonymous_idle(Duration::ZERO));
-    refused(options().anonymous_idle(Duration::from_millis(1_500)));
-    for dialect in [
-        Dialect::Gorilla,
-        Dialect::Dynastore,
-        Dialect::Scs,
-        Dialect::ScsHashed,
-    ] {
-        refused(
-            options()
-                .dialect(dialect)
-                .anonymous_idle(Duration::from_secs(60)),
-        );
-        refused(options().dialect(dialect).max_row_size(1_000));
     }
 }
 
@@ -232,7 +215,8 @@ fn a_session_is_64_kib_at_most_unless_the_store_says_otherwise() {
         assert_eq!(store.list("ape").await.unwrap().len(), 0);
 
         // A lower limit logs nobody out, and keeps nobody in.
-        let small = store_with(&server, ServerOptions::new().max_row_size(10_000));
+        let small = Dialect::native(server.codecs()).max_row_size(10_000);
+        let small = server.store_of(small, ServerOptions::new());
         let session = jar.session(small.clone()).await.unwrap();
         assert_eq!(
             session.get::<String>("large").unwrap().unwrap().len(),
@@ -249,14 +233,12 @@ fn a_session_is_64_kib_at_most_unless_the_store_says_otherwise() {
         })
         .await;
         assert_eq!(read(&jar, &small, ["more"]).await, Some([Some(1)]));
-        visit(&mut jar, &small, |session| session.destroy().unwrap()).await;
+        visit(&mut jar, &small, |session| session.end().unwrap()).await;
         assert_eq!(read(&jar, &small, []).await, None);
 
-        for options in [
-            ServerOptions::new().max_row_size(0),
-            ServerOptions::new().max_row_size(1_000_000),
-        ] {
-            let store = store_with(&server, options);
+        for max_row_size in [0, 1_000_000] {
+            let dialect = Dialect::native(server.codecs()).max_row_size(max_row_size);
+            let store = server.store_of(dialect, ServerOptions::new());
             let jar = jar_with(&store, fill(200_000)).await;
             let session = jar.session(store).await.unwrap();
             assert_eq!(

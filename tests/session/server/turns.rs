@@ -14,7 +14,7 @@ fn what_was_revoked_is_not_revoked_again() {
         let jar = jar_with(&store, |session| session.login("ape")).await;
         let request = Request::of(&jar, &store).await;
         server.backend.calls();
-        request.session.destroy_others().unwrap();
+        request.session.end_others().unwrap();
         request.session.save().await.unwrap();
         request.session.insert("a", 1).unwrap();
         request.finish().await.unwrap();
@@ -121,7 +121,7 @@ fn a_session_ends_and_another_begins_in_each_order() {
         session.save().await.unwrap();
         session.login("bonobo").unwrap();
         session.save().await.unwrap();
-        session.destroy().unwrap();
+        session.end().unwrap();
         session.save().await.unwrap();
         assert!(session.insert("late", 1).unwrap_err().is_closed());
         session.login("gibbon").unwrap();

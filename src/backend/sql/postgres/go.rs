@@ -47,8 +47,8 @@ use crate::backend::{
 /// let codecs = Codecs::from_pairs(KeyPairs::from_env("SESSION_KEYS")?)?;
 /// let backend = GoPostgres::connect("postgres://shop@db.example/shop", GoTable::pgstore()).await?;
 /// let cookie = CookieOptions::new().name("session")?;
-/// let options = ServerOptions::new().cookie(cookie).dialect(Dialect::Gorilla);
-/// let store = ServerStore::with_options(codecs, Arc::new(backend), options)?;
+/// let options = ServerOptions::new().cookie(cookie);
+/// let store = ServerStore::with_options(Dialect::gorilla(codecs), Arc::new(backend), options)?;
 /// # Ok(())
 /// # }
 /// ```

@@ -20,8 +20,7 @@ fn with_deadline(row: &[u8], deadline: i64) -> Vec<u8> {
 /// scs's `HashTokenInStore` (v2.9.0 `data.go`, `hashToken`).
 #[test]
 fn a_hashed_token_is_the_key_of_its_row() {
-    let pair = KeyPair::generate().unwrap();
-    let hashed = format(Dialect::ScsHashed, &pair, "", "session");
+    let hashed = format(Dialect::scs().hash_token_in_store(), "session");
     let token = "eJ1qkSSuPNYyk62zwqROJ0Rfrv2TM6HWV4QqKfCkNSc";
     let key = hashed.key(&Id::new(token)).unwrap();
     // printf of the token, through SHA-256 and base64url without padding.
@@ -30,11 +29,11 @@ fn a_hashed_token_is_the_key_of_its_row() {
         b"LcXPw8ugqpXFEz_ht1aFYLxDGN3fR7JsIo4vLg_WT_I"
     );
     assert_eq!(hashed.seal_id(&Id::new(token), NOW).unwrap(), token);
-    assert_eq!(hashed.name_of(&key).as_bytes(), key.as_bytes());
-    let plain = format(Dialect::Scs, &pair, "", "session");
+    assert_eq!(hashed.public_id(&key).as_str().as_bytes(), key.as_bytes());
+    let plain = format(Dialect::scs(), "session");
     let key = plain.key(&Id::new(token)).unwrap();
     assert_eq!(key.as_bytes(), token.as_bytes());
-    assert_ne!(plain.name_of(&key), token);
+    assert_ne!(plain.public_id(&key).as_str(), token);
 }
 
 /// For any lifetime here. A fraction of a second is rounded up.

@@ -55,8 +55,8 @@ struct State {
 /// lists.
 type Rule = fn(&[Standing], usize, u64) -> BTreeSet<u64>;
 
-fn ours(sessions: &[Standing], at_most: usize, _: u64) -> BTreeSet<u64> {
-    too_many(sessions.iter().copied(), at_most)
+fn ours(sessions: &[Standing], max_sessions: usize, _: u64) -> BTreeSet<u64> {
+    too_many(sessions.iter().copied(), max_sessions)
 }
 
 impl State {
@@ -96,7 +96,7 @@ impl State {
     }
 
     /// Returns the state after that request's next call has been answered.
-    fn after(&self, number: usize, rule: Rule, at_most: usize) -> Self {
+    fn after(&self, number: usize, rule: Rule, max_sessions: usize) -> Self {
         let mut state = self.clone();
         let Request { wish, place, next } = self.requests[number].clone();
         let next = match next {
@@ -116,7 +116,7 @@ impl State {
                 found.extend(row);
                 match keys.is_empty() {
                     false => Next::Load(keys, found),
-                    true => Next::End(self.ended(number, &found, rule, at_most)),
+                    true => Next::End(self.ended(number, &found, rule, max_sessions)),
                 }
             }
             Next::End(mut ended) => {
@@ -185,11 +185,11 @@ impl State {
         number: usize,
         found: &[(usize, Standing)],
         rule: Rule,
-        at_most: usize,
+        max_sessions: usize,
     ) -> Vec<usize> {
         let standings: Vec<Standing> = found.iter().map(|(_, standing)| *standing).collect();
         let own = self.rows.get(&self.requests[number].place);
-        let ended = rule(&standings, at_most, own.map_or(0, |own| own.number));
+        let ended = rule(&standings, max_sessions, own.map_or(0, |own| own.number));
         let rows = found.iter().filter(|(_, of)| ended.contains(&of.number));
         rows.map(|(place, _)| *place).collect()
     }
@@ -205,7 +205,7 @@ impl State {
 }
 
 /// Returns all states in which no request has a next call.
-fn ends_of(state: State, rule: Rule, at_most: usize) -> HashSet<State> {
+fn ends_of(state: State, rule: Rule, max_sessions: usize) -> HashSet<State> {
     let (mut ends, mut seen, mut left) = (HashSet::new(), HashSet::new(), vec![state]);
     while let Some(state) = left.pop() {
         if !seen.insert(state.clone()) {
@@ -214,7 +214,7 @@ fn ends_of(state: State, rule: Rule, at_most: usize) -> HashSet<State> {
         let open = |number: &usize| state.requests[*number].next != Next::Nothing;
         let open: Vec<usize> = (0..state.requests.len()).filter(open).collect();
         for number in &open {
-            left.push(state.after(*number, rule, at_most));
+            left.push(state.after(*number, rule, max_sessions));
             if state.cuts > 0 {
                 left.push(state.cut_off(*number));
             }
@@ -235,7 +235,7 @@ fn left(state: &State) -> Vec<u64> {
 
 /// Returns whether exactly the latest sessions remain, each once. Sessions that a repeated login
 /// has replaced do not count.
-fn is_right(state: &State, at_most: usize) -> bool {
+fn is_right(state: &State, max_sessions: usize) -> bool {
     let replaced = state
         .requests
         .iter()
@@ -245,25 +245,27 @@ fn is_right(state: &State, at_most: usize) -> bool {
         });
     let replaced: Vec<u64> = replaced.collect();
     let mut all = (1..=state.logins).filter(|number| !replaced.contains(number));
-    let ended = all.clone().count().saturating_sub(at_most);
+    let ended = all.clone().count().saturating_sub(max_sessions);
     let latest: Vec<u64> = all.by_ref().skip(ended).collect();
     left(state) == latest
 }
 
 /// Returns the number of end states with the wrong sessions.
-fn wrong(before: usize, wishes: &[Wish], at_most: usize, rule: Rule) -> usize {
-    let ends = ends_of(State::new(before, wishes, 0), rule, at_most);
+fn wrong(before: usize, wishes: &[Wish], max_sessions: usize, rule: Rule) -> usize {
+    let ends = ends_of(State::new(before, wishes, 0), rule, max_sessions);
     assert!(!ends.is_empty());
-    ends.iter().filter(|end| !is_right(end, at_most)).count()
+    ends.iter()
+        .filter(|end| !is_right(end, max_sessions))
+        .count()
 }
 
 #[test]
 fn logins_at_once_leave_the_latest() {
     for (logins, most_before) in [(2, 2), (3, 1)] {
         for before in 0..=most_before {
-            for at_most in 1..4 {
-                let wrong = wrong(before, &vec![Wish::Login; logins], at_most, ours);
-                assert_eq!(wrong, 0, "{before} {logins} {at_most}");
+            for max_sessions in 1..4 {
+                let wrong = wrong(before, &vec![Wish::Login; logins], max_sessions, ours);
+                assert_eq!(wrong, 0, "{before} {logins} {max_sessions}");
             }
         }
     }
@@ -277,9 +279,9 @@ fn a_browser_that_logs_in_anew_ends_no_third_session() {
     ];
     for wishes in wishes {
         for before in 2..4 {
-            for at_most in 1..5 {
-                let wrong = wrong(before, wishes, at_most, ours);
-                assert_eq!(wrong, 0, "{wishes:?} {before} {at_most}");
+            for max_sessions in 1..5 {
+                let wrong = wrong(before, wishes, max_sessions, ours);
+                assert_eq!(wrong, 0, "{wishes:?} {before} {max_sessions}");
             }
         }
     }
@@ -292,18 +294,18 @@ fn a_browser_that_logs_in_twice_at_once_ends_no_third_session() {
     let wrong = |rule: Rule| {
         let mut wrong = 0;
         for before in 2..4 {
-            for at_most in 1..5 {
-                let ends = ends_of(State::new(before, &twice, 0), rule, at_most);
-                let expected = before.min(at_most);
+            for max_sessions in 1..5 {
+                let ends = ends_of(State::new(before, &twice, 0), rule, max_sessions);
+                let expected = before.min(max_sessions);
                 wrong += ends.iter().filter(|end| end.rows.len() != expected).count();
             }
         }
         wrong
     };
     assert_eq!(wrong(ours), 0);
-    let without_places: Rule = |sessions, at_most, _| {
+    let without_places: Rule = |sessions, max_sessions, _| {
         let sessions = sessions.iter().map(|of| Standing { place: None, ..*of });
-        too_many(sessions, at_most)
+        too_many(sessions, max_sessions)
     };
     assert!(wrong(without_places) > 0);
 }
@@ -311,9 +313,13 @@ fn a_browser_that_logs_in_twice_at_once_ends_no_third_session() {
 #[test]
 fn a_session_that_is_renewed_counts_once_and_ends_whole() {
     for renewed in 0..2 {
-        for at_most in 1..4 {
+        for max_sessions in 1..4 {
             let wishes = [Wish::Renew(renewed), Wish::Login, Wish::Login];
-            assert_eq!(wrong(2, &wishes, at_most, ours), 0, "{renewed} {at_most}");
+            assert_eq!(
+                wrong(2, &wishes, max_sessions, ours),
+                0,
+                "{renewed} {max_sessions}"
+            );
         }
     }
 }
@@ -323,17 +329,17 @@ fn a_session_that_is_renewed_counts_once_and_ends_whole() {
 #[test]
 fn a_login_that_is_cut_off_leaves_the_ending_to_the_next() {
     for wishes in [[Wish::Login; 2], [Wish::Relogin(0), Wish::Login]] {
-        for at_most in 1..4 {
-            for mut end in ends_of(State::new(2, &wishes, 1), ours, at_most) {
+        for max_sessions in 1..4 {
+            for mut end in ends_of(State::new(2, &wishes, 1), ours, max_sessions) {
                 for row in end.rows.values_mut() {
                     (row.replaces, row.place) = (None, None);
                 }
                 let created = left(&end);
-                assert!(created.len() >= at_most.min(2), "{end:?}");
+                assert!(created.len() >= max_sessions.min(2), "{end:?}");
                 (end.requests, end.cuts) = (State::new(4, &[Wish::Login], 0).requests, 0);
-                for repaired in ends_of(end.clone(), ours, at_most) {
+                for repaired in ends_of(end.clone(), ours, max_sessions) {
                     let mut latest = [&created[..], &[repaired.logins]].concat();
-                    latest.drain(..latest.len().saturating_sub(at_most));
+                    latest.drain(..latest.len().saturating_sub(max_sessions));
                     assert_eq!(left(&repaired), latest, "{end:?}");
                 }
             }
@@ -346,31 +352,31 @@ fn a_login_that_is_cut_off_leaves_the_ending_to_the_next() {
 fn other_rules_are_found_out() {
     /// A login ends all other sessions beyond the limit. Of two concurrent logins, each may end the
     /// other.
-    const ENDS_ALL_OTHERS: Rule = |sessions, at_most, own| {
+    const ENDS_ALL_OTHERS: Rule = |sessions, max_sessions, own| {
         let others = sessions.iter().map(|of| of.number);
         let others: BTreeSet<u64> = others.filter(|of| *of != own).collect();
-        let ended = (others.len() + 1).saturating_sub(at_most);
+        let ended = (others.len() + 1).saturating_sub(max_sessions);
         others.into_iter().take(ended).collect()
     };
     /// A login never ends itself.
-    const SPARES_ITSELF: Rule = |sessions, at_most, own| {
-        let mut ended = ours(sessions, at_most, own);
+    const SPARES_ITSELF: Rule = |sessions, max_sessions, own| {
+        let mut ended = ours(sessions, max_sessions, own);
         ended.remove(&own);
         ended
     };
     /// The session that a login replaces counts in addition to the new one.
-    const COUNTS_THE_REPLACED: Rule = |sessions, at_most, _| {
+    const COUNTS_THE_REPLACED: Rule = |sessions, max_sessions, _| {
         let alone = sessions.iter().map(|of| Standing {
             replaces: None,
             place: None,
             ..*of
         });
-        too_many(alone, at_most)
+        too_many(alone, max_sessions)
     };
     /// A session counts once for each of its rows.
-    const COUNTS_ROWS: Rule = |sessions, at_most, own| {
+    const COUNTS_ROWS: Rule = |sessions, max_sessions, own| {
         let twice = sessions.len() - BTreeSet::from_iter(sessions.iter().map(|of| of.number)).len();
-        ours(sessions, at_most.saturating_sub(twice), own)
+        ours(sessions, max_sessions.saturating_sub(twice), own)
     };
     let two = [Wish::Login; 2];
     assert!(wrong(0, &two, 1, ENDS_ALL_OTHERS) > 0);
