@@ -7,9 +7,9 @@ use base64::engine::general_purpose::URL_SAFE;
 use clap::Args;
 use silverback::codec::{Error, UnixTime};
 
-use super::Failure;
 use super::cookies::Cookies;
 use super::dates::readable;
+use super::failure::Failure;
 use super::settings::Clock;
 
 /// Show the parts of a cookie that need no key. Nothing is verified.

@@ -34,11 +34,11 @@ pub(super) struct Folder {
 
 /// The name of a file: a hash, which reveals neither the key nor the owner it is made from.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Name([u8; 32]);
+pub(super) struct HashedName([u8; 32]);
 
-impl Name {
+impl HashedName {
     pub(super) fn of(bytes: &[u8]) -> Self {
-        Name(Sha256::digest(bytes).into())
+        HashedName(Sha256::digest(bytes).into())
     }
 
     /// Returns the name of a file, or `None` for a file that is not the store's.
@@ -46,18 +46,18 @@ impl Name {
         let mut hash = [0; 32];
         let name = path.file_name()?.to_str()?;
         let decoded = base16ct::lower::decode(name, &mut hash).ok()?;
-        (decoded.len() == 32).then_some(Name(hash))
+        (decoded.len() == 32).then_some(HashedName(hash))
     }
 
     /// Returns the part of all names that this one is in.
     pub(super) fn part(&self) -> u8 {
-        let Name([part, ..]) = self;
+        let HashedName([part, ..]) = self;
         *part
     }
 }
 
 /// Writes the file's name.
-impl fmt::Display for Name {
+impl fmt::Display for HashedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&base16ct::lower::encode_string(&self.0))
     }
@@ -65,7 +65,7 @@ impl fmt::Display for Name {
 
 impl Lock {
     /// Returns the lock of a record.
-    pub(super) fn record(name: &Name) -> Self {
+    pub(super) fn record(name: &HashedName) -> Self {
         Lock::records(name.part())
     }
 
@@ -77,7 +77,7 @@ impl Lock {
 
     /// Returns the lock of an owner.
     pub(super) fn owner(owner: &OwnerName) -> Self {
-        let (kind, part) = ("owners", Name::of(owner.as_str().as_bytes()).part());
+        let (kind, part) = ("owners", HashedName::of(owner.as_str().as_bytes()).part());
         Lock { kind, part }
     }
 }
@@ -164,7 +164,7 @@ impl Folder {
     }
 
     /// Returns the path of a record's file, below the folder of records.
-    fn record_below(name: &Name) -> PathBuf {
+    fn record_below(name: &HashedName) -> PathBuf {
         Folder::part_below(name.part()).join(name.to_string())
     }
 
@@ -177,28 +177,28 @@ impl Folder {
         self.records.path(Folder::part_below(part))
     }
 
-    pub(super) fn record_path(&self, name: &Name) -> PathBuf {
+    pub(super) fn record_path(&self, name: &HashedName) -> PathBuf {
         self.records.path(Folder::record_below(name))
     }
 
     /// Returns the folder that lists an owner's records, below the folder of all lists. It contains
     /// a file for each record, which holds the record's key.
     fn list_below(owner: &OwnerName) -> PathBuf {
-        Name::of(owner.as_str().as_bytes()).to_string().into()
+        HashedName::of(owner.as_str().as_bytes()).to_string().into()
     }
 
     /// Returns the file in that list which holds the record's key.
-    fn mark_below(owner: &OwnerName, name: &Name) -> PathBuf {
+    fn mark_below(owner: &OwnerName, name: &HashedName) -> PathBuf {
         Folder::list_below(owner).join(name.to_string())
     }
 
     /// Returns the path of an owner's file, below the folder of owners.
     pub(super) fn owner_below(owner: &OwnerName) -> PathBuf {
-        Name::of(owner.as_str().as_bytes()).to_string().into()
+        HashedName::of(owner.as_str().as_bytes()).to_string().into()
     }
 
     /// Returns the record, if it is live.
-    pub(super) fn read(&self, name: &Name, key: &Key) -> Result<Option<RecordFile>, Error> {
+    pub(super) fn read(&self, name: &HashedName, key: &Key) -> Result<Option<RecordFile>, Error> {
         let Some(file) = self.record(name)? else {
             return Ok(None);
         };
@@ -211,7 +211,7 @@ impl Folder {
     }
 
     /// Returns the record, live or not, or `None` if there is no file.
-    pub(super) fn record(&self, name: &Name) -> Result<Option<RecordFile>, Error> {
+    pub(super) fn record(&self, name: &HashedName) -> Result<Option<RecordFile>, Error> {
         let bytes = read(&self.records, &Folder::record_below(name))?;
         let parse = |bytes: Vec<u8>| {
             RecordFile::parse(&bytes).ok_or_else(|| no_record(&self.record_path(name)))
@@ -256,7 +256,7 @@ impl Folder {
 
     pub(super) fn write_record(
         &self,
-        name: &Name,
+        name: &HashedName,
         key: &Key,
         record: &Record,
     ) -> Result<Revision, Error> {
@@ -290,7 +290,7 @@ impl Folder {
     }
 
     /// Removes the record, and then its mark. The removals survive a crash.
-    pub(super) fn remove_record(&self, name: &Name, record: &Record) -> Result<(), Error> {
+    pub(super) fn remove_record(&self, name: &HashedName, record: &Record) -> Result<(), Error> {
         let mark = record.owner().map(|owner| &owner.name);
         let mark = mark.map(|owner| (&self.owned, Folder::mark_below(owner, name)));
         for (base, below) in [(&self.records, Folder::record_below(name))]
@@ -305,7 +305,7 @@ impl Folder {
     }
 
     /// Removes the record and its mark, and syncs nothing. Returns whether the record existed.
-    pub(super) fn drop_record(&self, name: &Name, record: &Record) -> Result<bool, Error> {
+    pub(super) fn drop_record(&self, name: &HashedName, record: &Record) -> Result<bool, Error> {
         let is_removed = remove(&self.records, &Folder::record_below(name))?;
         if let Some(owner) = record.owner() {
             remove(&self.owned, &Folder::mark_below(&owner.name, name))?;
@@ -335,7 +335,7 @@ impl Folder {
             return Ok(None);
         };
         let key = Key::new(bytes)?;
-        let file = self.read(&Name::of(key.as_bytes()), &key)?;
+        let file = self.read(&HashedName::of(key.as_bytes()), &key)?;
         let owner = file.and_then(|file| Some(file.record.owner()?.name.clone()));
         Ok(owner.map(|owner| (owner, key)))
     }

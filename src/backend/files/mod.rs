@@ -41,7 +41,7 @@ use super::{
     Backend, Created, Error, Expiry, Generation, Generations, Key, Login, Outcome, OwnerName,
     Owners, Record, Revision, Scan, Stored,
 };
-use folder::{Folder, Name};
+use folder::{Folder, HashedName};
 use format::RecordFile;
 pub use gorilla::GorillaFiles;
 use operations::{Lock, Locks, Operations};
@@ -139,10 +139,10 @@ impl Files {
         &self,
         key: &Key,
         seen: &Revision,
-        change: impl FnOnce(&Folder, &Name, RecordFile) -> Result<T, Error> + Send + 'static,
+        change: impl FnOnce(&Folder, &HashedName, RecordFile) -> Result<T, Error> + Send + 'static,
     ) -> Result<Outcome<T>, Error> {
         let (key, seen) = (key.clone(), seen.clone());
-        let name = Name::of(key.as_bytes());
+        let name = HashedName::of(key.as_bytes());
         let lock = Lock::record(&name);
         let change = move |folder: &Folder| match folder.read(&name, &key)? {
             None => Ok(Outcome::Gone),
@@ -171,14 +171,14 @@ impl Files {
 impl Backend for Files {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
         let key = key.clone();
-        let read = move |folder: &Folder| folder.read(&Name::of(key.as_bytes()), &key);
+        let read = move |folder: &Folder| folder.read(&HashedName::of(key.as_bytes()), &key);
         let file = self.0.unlocked(read).await?;
         Ok(file.map(RecordFile::into_stored))
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
         let (key, record) = (key.clone(), record.clone());
-        let name = Name::of(key.as_bytes());
+        let name = HashedName::of(key.as_bytes());
         let lock = Lock::record(&name);
         let create = move |folder: &Folder| match folder.read(&name, &key)? {
             Some(_) => Ok(Created::Exists),

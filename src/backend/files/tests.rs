@@ -139,7 +139,7 @@ async fn a_torn_file_is_an_error_for_its_key_alone() {
         let record = Record::new(name, until);
         backend.create(&key(name), &record).await.unwrap();
     }
-    let path = backend.0.folder().record_path(&Name::of(b"torn"));
+    let path = backend.0.folder().record_path(&HashedName::of(b"torn"));
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     assert!(backend.load(&key("torn")).await.unwrap_err().is_corrupt());
@@ -152,7 +152,7 @@ async fn a_torn_file_is_an_error_for_its_key_alone() {
     names_alone(&purged.skipped, &path);
     assert_eq!(folder.files().len(), 2, "and has purged the others");
     // A file under another record's name is not taken for that record.
-    let whole = fs::read(backend.0.folder().record_path(&Name::of(b"whole"))).unwrap();
+    let whole = fs::read(backend.0.folder().record_path(&HashedName::of(b"whole"))).unwrap();
     fs::write(&path, whole).unwrap();
     assert!(backend.load(&key("torn")).await.unwrap_err().is_corrupt());
 }
@@ -207,7 +207,11 @@ async fn a_damaged_file_keeps_no_other_from_its_list_or_its_purge() {
     for name in ["torn", "whole"] {
         backend.create(&key(name), &owned).await.unwrap();
     }
-    fs::write(backend.0.folder().record_path(&Name::of(b"torn")), "x").unwrap();
+    fs::write(
+        backend.0.folder().record_path(&HashedName::of(b"torn")),
+        "x",
+    )
+    .unwrap();
     assert_eq!(
         backend.keys(&owner_name("ape")).await.unwrap(),
         [key("whole")]
@@ -238,7 +242,10 @@ fn a_folder_that_cannot_be_had_is_an_error() {
 
 /// Makes a record unreadable for every user, root included: puts a folder in its place.
 async fn make_unreadable(backend: &Files, name: &str) -> PathBuf {
-    let path = backend.0.folder().record_path(&Name::of(name.as_bytes()));
+    let path = backend
+        .0
+        .folder()
+        .record_path(&HashedName::of(name.as_bytes()));
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     path
@@ -409,7 +416,7 @@ async fn root_makes_files_for_the_owner_of_the_store() {
         // No link leads the store out of its folder.
         let outside = Temporary::new();
         fs::create_dir(&outside.0).unwrap();
-        let part = backend.0.folder().record_path(&Name::of(b"b"));
+        let part = backend.0.folder().record_path(&HashedName::of(b"b"));
         let part = part.parent().unwrap();
         let _ = fs::remove_dir_all(part);
         symlink(&outside.0, part).unwrap();
@@ -436,7 +443,7 @@ async fn while_a_purge_waits(backend: &Files, lock: Lock, write: impl FnOnce(&Fo
 async fn a_purge_looks_again_once_it_has_the_lock() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
-    let (key, name) = (key("a"), Name::of(b"a"));
+    let (key, name) = (key("a"), HashedName::of(b"a"));
     let (past, record) = (Expiry::from_millis(0), Record::new("new", soon()));
     // A concurrent login replaces an expired record.
     backend
@@ -466,7 +473,7 @@ async fn a_purge_looks_again_once_it_has_the_lock() {
             number: 1,
         },
     });
-    let (marked, of_marked) = (super::tests::key("marked"), Name::of(b"marked"));
+    let (marked, of_marked) = (super::tests::key("marked"), HashedName::of(b"marked"));
     backend.create(&marked, &owned).await.unwrap();
     fs::remove_file(backend.0.folder().record_path(&of_marked)).unwrap();
     while_a_purge_waits(&backend, Lock::record(&of_marked), |folder| {
@@ -493,7 +500,12 @@ async fn a_disk_that_hangs_hangs_nothing_else() {
     other.create(&key("a"), &record).await.unwrap();
     backend.create(&key("a"), &record).await.unwrap();
     let hanging = ["b", "c", "d"];
-    let path = |name: &str| backend.0.folder().record_path(&Name::of(name.as_bytes()));
+    let path = |name: &str| {
+        backend
+            .0
+            .folder()
+            .record_path(&HashedName::of(name.as_bytes()))
+    };
     for name in hanging {
         backend.create(&key(name), &record).await.unwrap();
         fs::remove_file(path(name)).unwrap();

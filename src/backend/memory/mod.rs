@@ -48,14 +48,14 @@ pub struct Memory {
     room: Room,
 }
 
-type Shard = Expiring<Key, Kept>;
+type Shard = Expiring<Key, VersionedRecord>;
 
-struct Kept {
+struct VersionedRecord {
     record: Record,
     revision: u64,
 }
 
-impl Expires for Kept {
+impl Expires for VersionedRecord {
     fn expiry(&self) -> Expiry {
         self.record.expiry()
     }
@@ -195,7 +195,7 @@ impl Memory {
             if is_ended && let Some(kept) = shard.remove(&key) {
                 self.forget_owner(&key, &kept.record);
                 let record = kept.record.with_expiry(Expiry::from_millis(0));
-                shard.insert(key, Kept { record, ..kept });
+                shard.insert(key, VersionedRecord { record, ..kept });
             }
         }
     }
@@ -237,7 +237,7 @@ impl Memory {
     fn create_in_room(&self, key: &Key, record: &Record) -> Result<Created, Error> {
         let mut shard = self.shard(key);
         self.purge_shard(&mut shard, PURGED_BY_EACH);
-        let is_live = |kept: &Kept| self.is_live(&kept.record, Expiry::now());
+        let is_live = |kept: &VersionedRecord| self.is_live(&kept.record, Expiry::now());
         if shard.get(key).is_some_and(is_live) {
             return Ok(Created::Exists);
         }
@@ -246,7 +246,7 @@ impl Memory {
         }
         self.room.take(record)?;
         let number = self.next_revision();
-        let kept = Kept {
+        let kept = VersionedRecord {
             record: record.clone(),
             revision: number,
         };
@@ -293,7 +293,7 @@ impl Backend for Memory {
     ) -> Result<Outcome<Revision>, Error> {
         let number = self.next_revision();
         Ok(self.change(key, seen, |shard| {
-            let kept = Kept {
+            let kept = VersionedRecord {
                 record: record.clone(),
                 revision: number,
             };
@@ -317,7 +317,7 @@ impl Backend for Memory {
             if let Some(kept) = shard.remove(key) {
                 let record = kept.record.with_expiry(until);
                 let revision = number;
-                shard.insert(key.clone(), Kept { record, revision });
+                shard.insert(key.clone(), VersionedRecord { record, revision });
             }
             revision(number)
         }))

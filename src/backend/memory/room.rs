@@ -114,13 +114,13 @@ mod tests {
     #[derive(Clone, Debug)]
     struct Action {
         key: u8,
-        what: What,
+        operation: Operation,
         is_owned: bool,
         is_over: bool,
     }
 
     #[derive(Clone, Copy, Debug)]
-    enum What {
+    enum Operation {
         Create,
         Swap,
         Touch,
@@ -130,21 +130,23 @@ mod tests {
     }
 
     fn action() -> impl Strategy<Value = Action> {
-        let what = prop_oneof![
-            8 => Just(What::Create),
-            4 => Just(What::Swap),
-            2 => Just(What::Touch),
-            2 => Just(What::Remove),
-            1 => Just(What::Revoke),
-            1 => Just(What::Purge),
+        let operation = prop_oneof![
+            8 => Just(Operation::Create),
+            4 => Just(Operation::Swap),
+            2 => Just(Operation::Touch),
+            2 => Just(Operation::Remove),
+            1 => Just(Operation::Revoke),
+            1 => Just(Operation::Purge),
         ];
         let is_over = prop::bool::weighted(0.2);
-        (0..KEYS, what, any::<bool>(), is_over).prop_map(|(key, what, is_owned, is_over)| Action {
-            key,
-            what,
-            is_owned,
-            is_over,
-        })
+        (0..KEYS, operation, any::<bool>(), is_over).prop_map(
+            |(key, operation, is_owned, is_over)| Action {
+                key,
+                operation,
+                is_owned,
+                is_over,
+            },
+        )
     }
 
     /// Counts one by one the records, and those of them without an owner.
@@ -180,14 +182,14 @@ mod tests {
             false => record,
         };
         let seen = memory.load(&key).await?.map(|stored| stored.revision);
-        match (action.what, seen) {
-            (What::Create, _) => memory.create(&key, &record).await.map(drop),
-            (What::Revoke, _) => memory.revoke(&ape(), soon()).await.map(drop),
-            (What::Purge, _) => memory.purge(3).await.map(drop),
+        match (action.operation, seen) {
+            (Operation::Create, _) => memory.create(&key, &record).await.map(drop),
+            (Operation::Revoke, _) => memory.revoke(&ape(), soon()).await.map(drop),
+            (Operation::Purge, _) => memory.purge(3).await.map(drop),
             (_, None) => Ok(()),
-            (What::Swap, Some(seen)) => memory.swap(&key, &seen, &record).await.map(drop),
-            (What::Touch, Some(seen)) => memory.touch(&key, &seen, expiry).await.map(drop),
-            (What::Remove, Some(seen)) => memory.remove(&key, &seen).await.map(drop),
+            (Operation::Swap, Some(seen)) => memory.swap(&key, &seen, &record).await.map(drop),
+            (Operation::Touch, Some(seen)) => memory.touch(&key, &seen, expiry).await.map(drop),
+            (Operation::Remove, Some(seen)) => memory.remove(&key, &seen).await.map(drop),
         }
     }
 
@@ -205,7 +207,7 @@ mod tests {
         ) {
             let memory = memory();
             for action in &actions {
-                let is_create = matches!(action.what, What::Create);
+                let is_create = matches!(action.operation, Operation::Create);
                 let done = at_once(perform(&memory, action));
                 prop_assert_eq!(counted(&memory), recount(&memory));
                 let (records, without_owner) = recount(&memory);
@@ -231,10 +233,15 @@ mod tests {
                     at_once(async {
                         for round in 0..5_000_u32 {
                             let [one, two, ..] = (round.wrapping_mul(2_654_435_761)).to_be_bytes();
-                            let all = [What::Create, What::Swap, What::Remove, What::Create];
+                            let all = [
+                                Operation::Create,
+                                Operation::Swap,
+                                Operation::Remove,
+                                Operation::Create,
+                            ];
                             let action = Action {
                                 key: one % KEYS,
-                                what: all[usize::from(two % 4)],
+                                operation: all[usize::from(two % 4)],
                                 is_owned: (thread ^ one) % 2 == 0,
                                 is_over: two > 200,
                             };

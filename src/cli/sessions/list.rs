@@ -7,8 +7,8 @@ use serde_json::json;
 use silverback::backend::{Backend, Entry, Expiry, Key, OwnerName, Stored};
 use silverback::codec::UnixTime;
 
-use super::super::Failure;
 use super::super::dates::readable;
+use super::super::failure::Failure;
 use super::store::{StoreArguments, report_skipped};
 
 /// The number of records that are requested, and in memory, at once.

@@ -18,7 +18,6 @@ mod tests;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use sqlx::SqlitePool;
 
@@ -30,9 +29,6 @@ use crate::backend::{
 };
 use connections::Connections;
 use errors::reading;
-
-/// How long an operation waits for the turn to write, and for a connection.
-const WAIT: Duration = Duration::from_secs(5);
 
 /// Keeps records in an SQLite database (3.37 or newer), for sessions on one machine that outlive
 /// the process. Several processes may share the file if its file system has locks; network file

@@ -3,12 +3,13 @@
 mod moments;
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{Connection, SqliteConnection};
 
 use super::super::engine::Engine;
+use super::connections::WAIT;
 use super::statements::STATEMENTS;
 use super::*;
 use crate::backend::{Backend, Generations, Owner, Owners, Scan};
