@@ -437,6 +437,8 @@ fn what_is_no_row_is_an_error_that_quotes_nothing() {
             backend
                 .swap(&key, &stored.revision, &eternal)
                 .await
+                .unwrap()
+                .done()
                 .unwrap();
             assert_eq!(browser.get("/count").status, 503, "no such date");
             assert_eq!(browser.get("/end").status, 200, "it can be ended");

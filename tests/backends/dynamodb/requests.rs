@@ -41,7 +41,8 @@ pub(super) async fn an_operation_is_one_request_and_an_owned_load_two(
     let Created::Saved(revision) = asks!(["UpdateItem"], backend.create(&key, &record("v"))) else {
         panic!("it is the first");
     };
-    asks!(["UpdateItem"], backend.create(&key, &record("w")));
+    let answer = asks!(["UpdateItem"], backend.create(&key, &record("w")));
+    assert_eq!(answer, Created::Exists);
     asks!(["GetItem"], backend.load(&key));
     let revision = seen(asks!(
         ["UpdateItem"],
@@ -55,7 +56,8 @@ pub(super) async fn an_operation_is_one_request_and_an_owned_load_two(
     let conflict = asks!(["UpdateItem"], backend.swap(&key, &revision, &record("x")));
     assert_eq!(conflict, Outcome::Conflict);
     seen(asks!(["DeleteItem"], backend.remove(&key, &again)));
-    asks!(["DeleteItem"], backend.remove(&key, &again));
+    let answer = asks!(["DeleteItem"], backend.remove(&key, &again));
+    assert_eq!(answer, Outcome::Gone);
 
     let ape = OwnerName::new(format!("{:?}", key.as_bytes()))?;
     asks!(
@@ -117,8 +119,16 @@ pub(super) async fn a_login_is_listed_before_the_index_knows_it(server: &DynamoD
     seen(backend.remove(&key, &revision).await?);
     assert_eq!(listed().await?, []);
     // What has ended with its owner is not named.
-    backend.create(&key, &owned(login)).await?;
-    backend.create(&other, &owned(others)).await?;
+    backend
+        .create(&key, &owned(login))
+        .await?
+        .saved()
+        .expect("the key is new");
+    backend
+        .create(&other, &owned(others))
+        .await?
+        .saved()
+        .expect("the key is new");
     assert_eq!(listed().await?.len(), 2);
     backend.revoke_except(&ape, Expiry::NEVER, &others).await?;
     assert_eq!(listed().await?, [other]);
@@ -165,7 +175,11 @@ pub(super) async fn a_purge_asks_owners_anew_for_each_page(server: &DynamoDbServ
     // A page is a mebibyte, and what it ends with.
     let record = Record::new(vec![7; 380_000], Expiry::NEVER).owned_by(owner);
     for _ in 0..RECORDS {
-        backend.create(&key(), &record).await?;
+        backend
+            .create(&key(), &record)
+            .await?
+            .saved()
+            .expect("the key is new");
     }
     let first = client.scan().table_name("paged").consistent_read(true);
     let first = first.send().await?;
@@ -203,10 +217,7 @@ pub(super) async fn only_what_there_was_no_capacity_for_is_repeated(
         assert_eq!(front.requests(), ["GetItem"; 3], "{error}");
     }
     // A transaction that another was in the way of, and nothing else.
-    let login = Login {
-        generation: Generation::random()?,
-        number: 1,
-    };
+    let login = Login::new(Generation::random()?, 1);
     let owner = Owner {
         name: OwnerName::new("ape")?,
         login,
@@ -268,7 +279,11 @@ pub(super) async fn no_item_is_larger_than_dynamodb_takes(server: &DynamoDbServe
     for size in [0, 65_536] {
         let (key, value) = (key(), vec![7; size]);
         let record = Record::new(value, Expiry::NEVER);
-        backend.create(&key, &record).await?;
+        backend
+            .create(&key, &record)
+            .await?
+            .saved()
+            .expect("the key is new");
         assert!(backend.load(&key).await?.expect("it is there").record == record);
     }
     // The largest that we send is taken; what is larger is not sent.

@@ -411,7 +411,11 @@ fn law_11_an_owned_session_without_its_owners_record_is_refused() {
         let (key, stored) = server.row(&jar, &server.store()).await;
         // The row is there, and the owner's record is not.
         let bare = Arc::new(Memory::new());
-        bare.create(&key, &stored.record).await.unwrap();
+        bare.create(&key, &stored.record)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
         let other = Server {
             backend: super::Watched::new(bare),
             ..server.clone()
