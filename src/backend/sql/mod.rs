@@ -6,7 +6,9 @@
 //! | `statements.rs` | `Statements`: which SQL text an operation runs, and what is bound to it |
 //! | `engine.rs` | `Engine`: what a server must offer |
 //! | `rows.rs`, `columns.rs` | rows read as records; errors for tables that people made |
-//! | `go_table.rs` | [`GoTable`]: the tables of Go packages as data |
+//! | `go_table.rs` | `GoTable`: the tables of Go packages as data, a preset for each package |
+//! | `go_columns.rs` | the columns of such a table, and the check of those that it has in fact |
+//! | `go_engine.rs` | `GoEngine`: the engine of such a table, over any server that has one |
 //! | `delegate.rs` | public types as handles on a `Table` |
 //! | `postgres/`, `sqlite/` | a server each: its SQL, its schema, its connections, its errors |
 //!
@@ -16,6 +18,10 @@
 mod columns;
 mod delegate;
 mod engine;
+#[cfg(feature = "postgres")]
+mod go_columns;
+#[cfg(feature = "postgres")]
+mod go_engine;
 #[cfg(feature = "postgres")]
 mod go_table;
 #[cfg(feature = "postgres")]

@@ -5,7 +5,7 @@
 //! | `mod.rs` | [`Postgres`] |
 //! | `statements.rs` | the SQL of each operation |
 //! | `go.rs`, `go_statements.rs` | [`GoPostgres`]: tables of Go packages, and their SQL |
-//! | `columns.rs` | the columns that a table of a Go package has in fact |
+//! | `columns.rs` | the columns that a table has in fact |
 //! | `options.rs` | [`PostgresOptions`] |
 //! | `connections.rs` | the engine: statements sent over connections, each within a time limit |
 //! | `pool.rs` | connections: opened, reused, closed |
