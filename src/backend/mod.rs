@@ -74,6 +74,7 @@
 //! | `scan.rs` | [`Scan`]: listing all records, and purging expired ones |
 //! | `connect.rs` | [`connect`], [`connect_existing`]: a backend chosen by a URL |
 //! | `deadline.rs` | the moment at which an operation gives up |
+//! | `envelope.rs` | a record as one run of bytes, for servers and disks that know only values |
 //! | `cleanup.rs` | [`Cleanup`]: a task that purges at an interval |
 //! | `access.rs`, `access/` | the owner and the mode of files that a store keeps on this machine |
 //! | `memory/` | [`Memory`]: records in this process |
@@ -98,6 +99,8 @@ mod connect;
 mod deadline;
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
+#[cfg(feature = "files")]
+mod envelope;
 mod error;
 #[cfg(feature = "files")]
 mod files;

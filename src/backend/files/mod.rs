@@ -3,7 +3,8 @@
 //! A file is written under a temporary name, synced, and renamed. Therefore a reader finds the
 //! whole old record or the whole new one, even after a crash. File names are hashes of keys, so no
 //! key leads out of the folder. Compare and write are one step under a lock file for each part of
-//! the keys, which also holds between processes.
+//! the keys, which also holds between processes. The contents of a file are an envelope
+//! (`backend/envelope.rs`).
 //!
 //! | file | contents |
 //! |---|---|
@@ -15,13 +16,11 @@
 //! | `scan.rs` | scans and purges, which read all files |
 //! | `base.rs` | missing files, and folders that have vanished |
 //! | `disk.rs` | files and folders: made, locked and synced |
-//! | `format.rs` | the contents of a file |
 //! | `gorilla.rs` | [`GorillaFiles`]: the folder of gorilla's `FilesystemStore` |
 
 mod base;
 mod disk;
 mod folder;
-mod format;
 mod gorilla;
 mod operations;
 mod options;
@@ -36,12 +35,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::envelope::{OwnerEnvelope, RecordEnvelope};
 use super::{
     Backend, Created, Error, Expiry, Generation, Key, Login, Outcome, Owner, Owners, Record,
     Revision, Scan, Stored,
 };
 use folder::{Folder, Name};
-use format::{OwnerFile, RecordFile};
 pub use gorilla::GorillaFiles;
 use operations::{Lock, Locks, Operations};
 pub use options::FilesOptions;
@@ -138,7 +137,7 @@ impl Files {
         &self,
         key: &Key,
         seen: &Revision,
-        change: impl FnOnce(&Folder, &Name, RecordFile) -> Result<T, Error> + Send + 'static,
+        change: impl FnOnce(&Folder, &Name, RecordEnvelope) -> Result<T, Error> + Send + 'static,
     ) -> Result<Outcome<T>, Error> {
         let (key, seen) = (key.clone(), seen.clone());
         let name = Name::of(key.as_bytes());
@@ -158,8 +157,8 @@ impl Files {
         &self,
         owner: &str,
         until: Expiry,
-        change: impl FnOnce(&mut OwnerFile) -> Result<(), Error> + Send + 'static,
-    ) -> Result<OwnerFile, Error> {
+        change: impl FnOnce(&mut OwnerEnvelope) -> Result<(), Error> + Send + 'static,
+    ) -> Result<OwnerEnvelope, Error> {
         Owner::check_name(owner)?;
         let name = owner.to_owned();
         let change = move |folder: &Folder| folder.change_owner(&name, until, change);
@@ -173,7 +172,7 @@ impl Backend for Files {
         let key = key.clone();
         let read = move |folder: &Folder| folder.read(&Name::of(key.as_bytes()), &key);
         let file = self.0.unlocked(read).await?;
-        Ok(file.map(RecordFile::into_stored))
+        Ok(file.map(RecordEnvelope::into_stored))
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
@@ -245,7 +244,7 @@ impl Owners for Files {
     }
 
     async fn begin(&self, owner: &str, until: Expiry, _: &Key) -> Result<Login, Error> {
-        let count = |file: &mut OwnerFile| {
+        let count = |file: &mut OwnerEnvelope| {
             file.logins += 1;
             Ok(())
         };
@@ -268,7 +267,7 @@ impl Owners for Files {
         keep: Option<&Login>,
     ) -> Result<Generation, Error> {
         let keep = keep.copied();
-        let revoke = move |file: &mut OwnerFile| {
+        let revoke = move |file: &mut OwnerEnvelope| {
             file.kept = keep.filter(|login| file.lets_live(login));
             file.generation = Generation::random()?;
             Ok(())
