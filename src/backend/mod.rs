@@ -132,10 +132,10 @@ pub use moves::Moves;
 pub use owners::{Generation, Login, Owner, Owners};
 pub use record::{Expiry, Key, Record, Revision, Stored};
 pub use scan::{Entry, Page, Purged, Scan};
-#[cfg(feature = "sqlite")]
-pub use sql::Sqlite;
 #[cfg(feature = "postgres")]
 pub use sql::{GoPostgres, GoTable, Postgres, PostgresOptions};
+#[cfg(feature = "sqlite")]
+pub use sql::{Sqlite, SqliteOptions};
 
 /// The result of an operation on a record that the caller saw at a revision.
 #[derive(Clone, Debug, PartialEq, Eq)]

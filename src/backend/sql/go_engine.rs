@@ -68,7 +68,27 @@ impl<S: GoServer> GoEngine<S> {
     /// # Errors
     /// Unavailable; usage, for columns that cannot be used.
     pub(super) async fn migrate(&self) -> Result<(), Error> {
-        let made = self.made_for(self.server.create_table(&self.table).await?)?;
+        let found = self.server.create_table(&self.table).await?;
+        self.check(found).await
+    }
+
+    /// Checks the columns of the table, which must exist. Creates nothing.
+    ///
+    /// # Errors
+    /// Unavailable; usage, if there is no such table, or its columns cannot be used.
+    pub(super) async fn find(&self) -> Result<(), Error> {
+        let found = self.server.columns(&self.table).await?;
+        if found.is_none() {
+            return Err(Error::usage(format!(
+                "the database has no table {:?}: nothing was made",
+                self.table.name
+            )));
+        }
+        self.check(found).await
+    }
+
+    async fn check(&self, columns: Option<FoundColumns>) -> Result<(), Error> {
+        let made = self.made_for(columns)?;
         self.statements.get_or_init(async || made).await;
         Ok(())
     }

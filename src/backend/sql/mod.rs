@@ -37,4 +37,4 @@ pub use go_table::GoTable;
 #[cfg(feature = "postgres")]
 pub use postgres::{GoPostgres, Postgres, PostgresOptions};
 #[cfg(feature = "sqlite")]
-pub use sqlite::Sqlite;
+pub use sqlite::{Sqlite, SqliteOptions};

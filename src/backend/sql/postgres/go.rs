@@ -67,10 +67,12 @@ impl GoPostgres {
         GoPostgres::connect_with(url, table, PostgresOptions::new()).await
     }
 
-    /// As [`connect`](GoPostgres::connect), with options.
+    /// Connects as [`connect`](GoPostgres::connect) does, with options.
     ///
     /// # Errors
-    /// As [`connect`](GoPostgres::connect).
+    /// As [`connect`](GoPostgres::connect). [Usage](Error::is_usage), for a pool of no connections,
+    /// and if the table is missing and must not be
+    /// [created](PostgresOptions::create_if_missing).
     pub async fn connect_with(
         url: &str,
         table: GoTable,
@@ -78,16 +80,19 @@ impl GoPostgres {
     ) -> Result<Self, Error> {
         let connections = Connections::open(url, &options)?;
         let backend = GoPostgres::new(Arc::new(connections), table)?;
-        backend.make_table().await?;
+        match options.create_if_missing {
+            true => backend.0.engine.migrate().await?,
+            false => backend.0.engine.find().await?,
+        }
         Ok(backend)
     }
 
     /// Keeps records in that table of your pool's database. The table must exist, or
-    /// [`make_table`](GoPostgres::make_table) creates it. The first operation checks its columns.
+    /// [`migrate`](GoPostgres::migrate) creates it. The first operation checks its columns.
     ///
     /// # Errors
     /// [Usage](Error::is_usage), for impossible names.
-    pub fn with_pool(
+    pub fn from_pool(
         pool: PgPool,
         table: GoTable,
         options: PostgresOptions,
@@ -118,7 +123,7 @@ impl GoPostgres {
     /// [Usage](Error::is_usage), for a table with columns that cannot be used; the error names the
     /// column, its type and the type that it must have. [Unavailable](Error::is_unavailable), if
     /// the database cannot be reached, or does not let the user create tables.
-    pub async fn make_table(&self) -> Result<(), Error> {
+    pub async fn migrate(&self) -> Result<(), Error> {
         self.0.engine.migrate().await
     }
 

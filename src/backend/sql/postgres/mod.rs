@@ -107,51 +107,50 @@ impl Postgres {
         Postgres::connect_with(url, PostgresOptions::new()).await
     }
 
-    /// As [`connect`](Postgres::connect), with options.
+    /// Connects as [`connect`](Postgres::connect) does, with options.
     ///
     /// # Errors
-    /// As [`connect`](Postgres::connect).
+    /// As [`connect`](Postgres::connect). [Usage](Error::is_usage), for a pool of no connections,
+    /// and if the tables are missing and must not be
+    /// [created](PostgresOptions::create_if_missing).
     pub async fn connect_with(url: &str, options: PostgresOptions) -> Result<Self, Error> {
-        let backend = Postgres::of(Connections::open(url, &options)?);
-        backend.make_tables().await?;
-        Ok(backend)
-    }
-
-    /// Connects to a database that has the tables, and creates nothing: for programs that maintain
-    /// the store of a service.
-    ///
-    /// # Errors
-    /// As [`connect`](Postgres::connect); usage, if the tables are missing.
-    pub async fn connect_existing(url: &str) -> Result<Self, Error> {
-        let connections = Connections::open(url, &PostgresOptions::new())?;
-        connections.make(schema::find_tables).await??;
+        let connections = Connections::open(url, &options)?;
+        match options.create_if_missing {
+            true => connections.make(schema::make_tables).await??,
+            false => connections.make(schema::find_tables).await??,
+        }
         Ok(Postgres::of(connections))
     }
 
     /// Keeps records in the database of your pool, which must have the tables of
-    /// [`SCHEMA`](Postgres::SCHEMA): run it, or call [`make_tables`](Postgres::make_tables).
+    /// [`SCHEMA`](Postgres::SCHEMA): run it, or call [`migrate`](Postgres::migrate).
     ///
     /// The pool's settings stay yours. sqlx's pool pings the server when a connection comes back,
     /// and with `test_before_acquire` (its default) before each use;
     /// [`connect`](Postgres::connect) does not.
+    ///
+    /// ```no_run
+    /// # async fn open(pool: sqlx::PgPool) -> Result<(), silverback::backend::Error> {
+    /// use silverback::backend::{Postgres, PostgresOptions};
+    ///
+    /// let backend = Postgres::from_pool(pool, PostgresOptions::new());
+    /// backend.migrate().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
-    pub fn with_pool(pool: PgPool) -> Self {
-        Postgres::with_options(pool, PostgresOptions::new())
-    }
-
-    /// As [`with_pool`](Postgres::with_pool), with options.
-    #[must_use]
-    pub fn with_options(pool: PgPool, options: PostgresOptions) -> Self {
+    pub fn from_pool(pool: PgPool, options: PostgresOptions) -> Self {
         Postgres::of(Connections::of_pool(pool, &options))
     }
 
-    /// Creates the missing tables. Several programs may do so at once.
+    /// Creates the missing tables, indexes and triggers. If none is missing, it writes nothing.
+    /// Several programs may do so at once.
     ///
     /// # Errors
     /// [Usage](Error::is_usage), if a table exists with other columns; the error names them.
     /// [Unavailable](Error::is_unavailable), if the database cannot be reached, or does not let
     /// the user create tables.
-    pub async fn make_tables(&self) -> Result<(), Error> {
+    pub async fn migrate(&self) -> Result<(), Error> {
         self.0.engine.make(schema::make_tables).await?
     }
 

@@ -3,6 +3,7 @@
 
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::query::Query;
@@ -16,8 +17,8 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::super::engine::{Effect, Engine};
 use super::super::rows::{Columns, Undecodable};
 use super::super::statements::{Parameters, Statement, Statements, Value};
-use super::WAIT;
 use super::errors::{reading, writing};
+use super::options::SqliteOptions;
 use super::statements::STATEMENTS;
 use crate::backend::{Error, Expiry};
 
@@ -30,6 +31,8 @@ pub(super) struct Connections {
     /// The turn to write, in the order of arrival. SQLite itself has no queue: its writers poll, and
     /// of many some would wait for too long. Only writers of other processes are waited for so.
     turn: Mutex<()>,
+    /// The limit of each wait.
+    pub(super) timeout: Duration,
 }
 
 /// The connection that writes, and the turn to do so.
@@ -40,17 +43,18 @@ pub(super) struct Writer<'a> {
 
 impl Connections {
     /// Connections to a file. One of them does all writes, so that its page cache stays valid.
-    pub(super) fn open(path: &Path) -> Self {
+    pub(super) fn open(path: &Path, options: &SqliteOptions) -> Self {
+        let timeout = options.timeout;
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .busy_timeout(WAIT)
+            .busy_timeout(timeout)
             .synchronous(SqliteSynchronous::Full)
             .disable_statement_logging();
         let pool = |connections| {
             // No network is in between that could fail while a connection idles.
             let pool = SqlitePoolOptions::new()
                 .max_connections(connections)
-                .acquire_timeout(WAIT)
+                .acquire_timeout(timeout)
                 .test_before_acquire(false)
                 .max_lifetime(None);
             pool.connect_lazy_with(options.clone())
@@ -59,20 +63,22 @@ impl Connections {
             readers: pool(READERS),
             writers: pool(1),
             turn: Mutex::new(()),
+            timeout,
         }
     }
 
-    pub(super) fn of_pool(pool: SqlitePool) -> Self {
+    pub(super) fn of_pool(pool: SqlitePool, options: &SqliteOptions) -> Self {
         Connections {
             readers: pool.clone(),
             writers: pool,
             turn: Mutex::new(()),
+            timeout: options.timeout,
         }
     }
 
     /// Waits for the turn to write.
     pub(super) async fn writer(&self) -> Result<Writer<'_>, Error> {
-        let turn = tokio::time::timeout(WAIT, self.turn.lock()).await;
+        let turn = tokio::time::timeout(self.timeout, self.turn.lock()).await;
         let turn = turn.map_err(|_| reading(sqlx::Error::PoolTimedOut))?;
         Ok(Writer {
             connection: self.writers.acquire().await.map_err(reading)?,
