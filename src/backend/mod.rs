@@ -256,6 +256,12 @@ pub trait Backend: Send + Sync + 'static {
         Layout::Native
     }
 
+    /// Returns whether records have an expiry. Otherwise they never expire by themselves, and a
+    /// [touch](Backend::touch) changes nothing. Only rows of some Go packages have none.
+    fn keeps_expiries(&self) -> bool {
+        true
+    }
+
     /// Returns the operations on owners, or `None` if the backend has no owners.
     fn owners(&self) -> Option<&dyn Owners> {
         None

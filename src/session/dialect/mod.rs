@@ -137,7 +137,7 @@ impl Dialect {
         let fits = match self {
             Dialect::Native => layout == Layout::Native,
             Dialect::Gorilla | Dialect::Dynastore => {
-                matches!(layout, Layout::Gorilla { .. } | Layout::Pgstore)
+                matches!(layout, Layout::Gorilla | Layout::Pgstore)
             }
             Dialect::Scs | Dialect::ScsHashed => layout == Layout::Scs,
         };

@@ -217,10 +217,7 @@ fn a_session_of_scs_that_is_remembered_lives_no_longer() {
 fn a_session_of_gorilla_lasts_as_long_as_it_is_used() {
     RUNTIME.block_on(async {
         let folder = Folder::new("sliding");
-        let expiring = Layout::Gorilla {
-            keeps_expiries: true,
-        };
-        for server in [folder.server(), go_rows(expiring)] {
+        for server in [folder.server(), go_rows(Layout::Gorilla)] {
             // Go's default, with a max_age of 30 days.
             let codecs = Codecs::from_pairs([server.pair.clone()]).unwrap();
             let store = server.store_of(codecs.clone(), options(Dialect::Gorilla));
@@ -246,9 +243,7 @@ fn a_session_of_gorilla_lasts_as_long_as_it_is_used() {
 #[test]
 fn a_session_of_dynastore_lasts_as_long_as_it_is_used() {
     RUNTIME.block_on(async {
-        let server = go_rows(Layout::Gorilla {
-            keeps_expiries: true,
-        });
+        let server = go_rows(Layout::Gorilla);
         let codecs = Codecs::from_pairs([server.pair.clone()]).unwrap();
         let cookie = CookieOptions::new().name("session").unwrap();
         let options = options(Dialect::Dynastore).cookie(cookie.persistent(false));
