@@ -19,6 +19,8 @@ mod columns;
 mod delegate;
 mod engine;
 #[cfg(feature = "postgres")]
+mod faults;
+#[cfg(feature = "postgres")]
 mod go_columns;
 #[cfg(feature = "postgres")]
 mod go_engine;
@@ -31,6 +33,7 @@ mod rows;
 mod sqlite;
 mod statements;
 mod table;
+mod with_sqlx;
 
 #[cfg(feature = "postgres")]
 pub use go_table::GoTable;

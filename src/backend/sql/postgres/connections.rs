@@ -10,8 +10,10 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::super::engine::{Effect, Engine};
+use super::super::faults::too_late;
 use super::super::statements::{Parameters, Statement, Statements, Value};
-use super::errors::{ends_a_connection, reading, too_late, writing};
+use super::super::with_sqlx::bound;
+use super::errors::{ends_a_connection, reading, writing};
 use super::options::PostgresOptions;
 use super::pool::{Lease, Pool};
 use super::rows::left_of;
@@ -59,7 +61,7 @@ impl Connections {
         let give_up = deadline_after(self.timeout);
         let mut lease = self.lease(give_up).await?;
         let made = timeout_at(give_up, make(lease.connection()?)).await;
-        let made = made.map_err(|_| too_late(false))?;
+        let made = made.map_err(|_| too_late(Effect::Reads))?;
         if made.is_ok() {
             lease.answered();
         }
@@ -77,7 +79,7 @@ impl Connections {
         let sent = receive(lease.connection()?);
         let Ok(answer) = timeout_at(give_up, sent).await else {
             self.pool.lose();
-            return Err(too_late(effect == Effect::Writes));
+            return Err(too_late(effect));
         };
         match &answer {
             Err(error) if ends_a_connection(error) => self.pool.lose(),
@@ -97,7 +99,7 @@ impl Connections {
     async fn lease(&self, give_up: Instant) -> Result<Lease, Error> {
         match timeout_at(give_up, self.pool.lease()).await {
             Ok(lease) => lease,
-            Err(_) => Err(too_late(false)),
+            Err(_) => Err(too_late(Effect::Reads)),
         }
     }
 }
@@ -144,29 +146,16 @@ impl Engine for Connections {
     }
 }
 
-fn values<'v>(
-    statement: &Statement,
-    parameters: &Parameters<'v>,
-) -> impl Iterator<Item = Value<'v>> {
-    let binds = statement.binds.iter();
-    binds.map(|bind| parameters.value(*bind, left_of))
-}
-
 fn prepared<'v>(
     statement: &Statement,
     parameters: &Parameters<'v>,
 ) -> Query<'v, Postgres, PgArguments> {
-    let query = sqlx::query(statement.sql.for_sqlx());
-    values(statement, parameters).fold(query, |query, value| match value {
-        Value::Integer(number) => query.bind(number),
-        Value::Bytes(bytes) => query.bind(bytes),
-        Value::Null => query.bind(None::<&[u8]>),
-    })
+    bound(statement, parameters, left_of)
 }
 
 /// The statement with its values in its text.
 fn in_one_text(statement: &Statement, parameters: &Parameters<'_>) -> AssertSqlSafe<String> {
-    let values: Vec<_> = values(statement, parameters).collect();
+    let values: Vec<_> = statement.values(parameters, left_of).collect();
     AssertSqlSafe(with_values(statement.sql.as_str(), &values))
 }
 

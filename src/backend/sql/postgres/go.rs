@@ -7,6 +7,7 @@ use std::time::Duration;
 use sqlx::{PgConnection, PgPool};
 
 use super::super::delegate::backend_in_sql;
+use super::super::faults::KeyTaken;
 use super::super::go_columns::{ColumnType, FoundColumns};
 use super::super::go_engine::{GoEngine, GoServer};
 use super::super::go_table::GoTable;
@@ -14,7 +15,6 @@ use super::super::statements::Statements;
 use super::super::table::Table;
 use super::columns::read_columns;
 use super::connections::Connections;
-use super::errors::is_not_unique;
 use super::go_statements::{create_table, statements, table_name, type_name};
 use super::options::PostgresOptions;
 use super::schema;
@@ -162,7 +162,7 @@ impl GoServer for Connections {
     }
 
     fn is_key_taken(error: &Error) -> bool {
-        is_not_unique(error)
+        KeyTaken::is_cause_of(error)
     }
 }
 

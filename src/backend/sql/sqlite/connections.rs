@@ -16,7 +16,8 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::super::engine::{Effect, Engine};
 use super::super::rows::{Columns, Undecodable};
-use super::super::statements::{Parameters, Statement, Statements, Value};
+use super::super::statements::{Parameters, Statement, Statements};
+use super::super::with_sqlx::bound;
 use super::errors::{reading, writing};
 use super::options::SqliteOptions;
 use super::statements::STATEMENTS;
@@ -126,12 +127,12 @@ impl Engine for Connections {
     ) -> Result<Vec<SqliteRow>, Error> {
         match effect {
             Effect::Reads => {
-                let rows = bound(statement, parameters).fetch_all(&self.readers);
+                let rows = prepared(statement, parameters).fetch_all(&self.readers);
                 rows.await.map_err(reading)
             }
             Effect::Writes => {
                 let mut writer = self.writer().await?;
-                let rows = bound(statement, parameters).fetch_all(&mut *writer);
+                let rows = prepared(statement, parameters).fetch_all(&mut *writer);
                 rows.await.map_err(writing)
             }
         }
@@ -143,25 +144,17 @@ impl Engine for Connections {
         parameters: &Parameters<'_>,
     ) -> Result<u64, Error> {
         let mut writer = self.writer().await?;
-        let done = bound(statement, parameters).execute(&mut *writer);
+        let done = prepared(statement, parameters).execute(&mut *writer);
         Ok(done.await.map_err(writing)?.rows_affected())
     }
 }
 
-/// Binds the values. A write is bound when its turn has come: a record that expired while the
-/// write waited is gone.
-fn bound<'q>(
+/// A write is bound when its turn has come: a record that expired while the write waited is gone.
+fn prepared<'q>(
     statement: &Statement,
     parameters: &Parameters<'q>,
 ) -> Query<'q, Sqlite, SqliteArguments> {
-    let query = sqlx::query(statement.sql.for_sqlx());
-    let values = statement.binds.iter();
-    let values = values.map(|bind| parameters.value(*bind, Expiry::as_millis));
-    values.fold(query, |query, value| match value {
-        Value::Integer(number) => query.bind(number),
-        Value::Bytes(bytes) => query.bind(bytes),
-        Value::Null => query.bind(None::<&[u8]>),
-    })
+    bound(statement, parameters, Expiry::as_millis)
 }
 
 impl Columns for SqliteRow {
