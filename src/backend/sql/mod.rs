@@ -27,8 +27,12 @@ mod go_engine;
 #[cfg(feature = "postgres")]
 mod go_table;
 #[cfg(feature = "postgres")]
+mod pool;
+#[cfg(feature = "postgres")]
 mod postgres;
 mod rows;
+#[cfg(feature = "postgres")]
+mod sender;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod statements;

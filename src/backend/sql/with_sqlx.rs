@@ -1,10 +1,23 @@
-//! Statements as sqlx takes them, for the servers that are reached through it.
+//! Statements as sqlx takes them, and the errors of a server that is reached through sqlx.
 
 use sqlx::query::Query;
 use sqlx::{Database, Encode, SqlSafeStr, SqlStr, Type};
 
 use super::statements::{Parameters, Sql, Statement, Value};
 use crate::backend::Expiry;
+
+/// A server that is reached over a network: what its errors mean.
+#[cfg(feature = "postgres")]
+pub(super) trait Server: Database {
+    /// The error of a statement that only reads, or was not sent.
+    fn reading(error: sqlx::Error) -> crate::backend::Error;
+
+    /// The error of a write that was sent.
+    fn writing(error: sqlx::Error) -> crate::backend::Error;
+
+    /// Returns whether the connection is unusable after this error.
+    fn ends_a_connection(error: &sqlx::Error) -> bool;
+}
 
 impl Sql {
     pub(super) fn for_sqlx(&self) -> SqlStr {

@@ -3,18 +3,26 @@
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 use super::super::faults::KeyTaken;
+use super::super::with_sqlx::Server;
 use crate::backend::Error;
 
-/// The error of a statement that only reads, or was not sent.
-pub(super) fn reading(error: sqlx::Error) -> Error {
-    Error::unavailable(message(&error)).with_source(without_values(error))
-}
+impl Server for sqlx::Postgres {
+    fn reading(error: sqlx::Error) -> Error {
+        Error::unavailable(message(&error)).with_source(without_values(error))
+    }
 
-/// The error of a write that was sent.
-pub(super) fn writing(error: sqlx::Error) -> Error {
-    match may_be_done(&error) {
-        true => Error::outcome_unknown(message(&error)).with_source(without_values(error)),
-        false => reading(error),
+    fn writing(error: sqlx::Error) -> Error {
+        match may_be_done(&error) {
+            true => Error::outcome_unknown(message(&error)).with_source(without_values(error)),
+            false => Self::reading(error),
+        }
+    }
+
+    fn ends_a_connection(error: &sqlx::Error) -> bool {
+        let refused = error.as_database_error();
+        let refused = refused.and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+        refused
+            .is_none_or(|error| matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic))
     }
 }
 
@@ -34,13 +42,6 @@ fn may_be_done(error: &sqlx::Error) -> bool {
         Some(_) => false,
         None => !matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed),
     }
-}
-
-/// Returns whether the connection is unusable after this error.
-pub(super) fn ends_a_connection(error: &sqlx::Error) -> bool {
-    let refused = error.as_database_error();
-    let refused = refused.and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
-    refused.is_none_or(|error| matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic))
 }
 
 /// Returns whether the connection lacks our prepared statements, or has those of another client:

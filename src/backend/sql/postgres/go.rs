@@ -129,7 +129,7 @@ impl GoPostgres {
 
     /// As [`Postgres::close`](super::Postgres::close).
     pub async fn close(&self) {
-        self.0.engine.server.close().await;
+        self.0.engine.server.sender.close().await;
     }
 }
 
@@ -137,7 +137,7 @@ impl GoServer for Connections {
     async fn columns(&self, table: &GoTable) -> Result<Option<FoundColumns>, Error> {
         let name = table_name(table);
         let read = async |connection: &mut PgConnection| read_columns(connection, &name).await;
-        self.make(read).await
+        self.sender.make(read).await
     }
 
     async fn create_table(&self, table: &GoTable) -> Result<Option<FoundColumns>, Error> {
@@ -150,7 +150,7 @@ impl GoServer for Connections {
             schema::take_turn_and_run(connection, &create_table(table)).await?;
             read_columns(connection, &name).await
         };
-        self.make(make).await
+        self.sender.make(make).await
     }
 
     fn type_name(kind: ColumnType) -> String {

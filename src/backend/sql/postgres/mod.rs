@@ -7,8 +7,7 @@
 //! | `go.rs`, `go_statements.rs` | [`GoPostgres`]: tables of Go packages, and their SQL |
 //! | `columns.rs` | the columns that a table has in fact |
 //! | `options.rs` | [`PostgresOptions`] |
-//! | `connections.rs` | the engine: statements sent over connections, each within a time limit |
-//! | `pool.rs` | connections: opened, reused, closed |
+//! | `connections.rs` | the engine: statements prepared, or with their values in their text |
 //! | `rows.rs` | times and columns as Postgres has them |
 //! | `schema.rs`, `schema.sql` | the tables |
 //! | `errors.rs` | Postgres' errors as a backend's |
@@ -19,7 +18,6 @@ mod errors;
 mod go;
 mod go_statements;
 mod options;
-mod pool;
 mod rows;
 mod schema;
 mod statements;
@@ -116,8 +114,8 @@ impl Postgres {
     pub async fn connect_with(url: &str, options: PostgresOptions) -> Result<Self, Error> {
         let connections = Connections::open(url, &options)?;
         match options.create_if_missing {
-            true => connections.make(schema::make_tables).await??,
-            false => connections.make(schema::find_tables).await??,
+            true => connections.sender.make(schema::make_tables).await??,
+            false => connections.sender.make(schema::find_tables).await??,
         }
         Ok(Postgres::of(connections))
     }
@@ -151,14 +149,14 @@ impl Postgres {
     /// [Unavailable](Error::is_unavailable), if the database cannot be reached, or does not let
     /// the user create tables.
     pub async fn migrate(&self) -> Result<(), Error> {
-        self.0.engine.make(schema::make_tables).await?
+        self.0.engine.sender.make(schema::make_tables).await?
     }
 
     /// Closes the connections, also those of your own pool, when the running statements have
     /// ended. Waits for them as long as an operation may take. Later operations are
     /// [unavailable](Error::is_unavailable).
     pub async fn close(&self) {
-        self.0.engine.close().await;
+        self.0.engine.sender.close().await;
     }
 }
 
@@ -167,7 +165,7 @@ backend_in_sql!(Postgres: owners, scan);
 /// The server and the database; no password.
 impl fmt::Debug for Postgres {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let options = self.0.engine.pool.connect_options();
+        let options = self.0.engine.sender.pool.connect_options();
         f.debug_struct("Postgres")
             .field("host", &options.get_host())
             .field("port", &options.get_port())
