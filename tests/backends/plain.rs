@@ -71,6 +71,10 @@ impl Backend for Plain {
         self.0.layout()
     }
 
+    fn keeps_expiries(&self) -> bool {
+        self.0.keeps_expiries()
+    }
+
     fn moves(&self) -> Option<&dyn Moves> {
         self.0.moves().map(|_| self as &dyn Moves)
     }

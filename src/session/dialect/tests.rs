@@ -509,19 +509,16 @@ fn an_id_of_another_length_is_none() {
 
 #[test]
 fn a_dialect_wants_rows_of_its_own() {
-    let gorilla = Layout::Gorilla {
-        keeps_expiries: true,
-    };
     let pair = KeyPair::generate().unwrap();
     for dialect in all(&pair) {
-        let fitting = [Layout::Native, gorilla, Layout::Scs]
+        let fitting = [Layout::Native, Layout::Gorilla, Layout::Scs]
             .into_iter()
             .filter(|layout| dialect.check_layout(*layout).is_ok());
         assert_eq!(fitting.count(), 1, "{dialect:?}");
     }
     let [native, of_gorilla, ..] = all(&pair);
     assert!(native.check_layout(Layout::Native).is_ok());
-    for layout in [gorilla, Layout::Pgstore] {
+    for layout in [Layout::Gorilla, Layout::Pgstore] {
         assert!(of_gorilla.check_layout(layout).is_ok());
     }
 }

@@ -150,7 +150,7 @@ pub(super) async fn items_without_an_expiry_do_not_expire(server: &DynamoDbServe
     ] {
         let (options, items) = (DynamoDbOptions::new(table), items.without_ttl());
         let backend = GoDynamoDb::open(&client, options, items).await?;
-        assert!(!backend.layout().keeps_expiries());
+        assert!(!backend.keeps_expiries());
         assert!(!has_time_to_live(&client, table).await?);
         let key = Key::new("ABC234")?;
         let over = record("v").with_expiry(Expiry::from_millis(1_000));

@@ -54,7 +54,7 @@ pub(super) async fn names_are_quoted(server: &PostgresServer) -> Tried {
     let pool = PgPool::connect(&server.url()).await?;
     for name in ["", "a\0b", &"x".repeat(64)] {
         let table = GoTable::scs().named(name);
-        let refused = GoPostgres::with_pool(pool.clone(), table, PostgresOptions::new());
+        let refused = GoPostgres::from_pool(pool.clone(), table, PostgresOptions::new());
         assert!(refused.unwrap_err().is_usage(), "{name:?}");
     }
     Ok(())
@@ -63,7 +63,7 @@ pub(super) async fn names_are_quoted(server: &PostgresServer) -> Tried {
 /// Each operation once.
 async fn try_all(backend: &GoPostgres) -> Tried {
     // The table is there by now.
-    backend.make_table().await?;
+    backend.migrate().await?;
     let key = Key::new("ABC234")?;
     let until = Expiry::after(Duration::from_secs(600));
     let record = Record::new("v", until);
@@ -231,7 +231,7 @@ pub(super) async fn a_row_without_a_max_age_is_valid_for_a_time(server: &Postgre
     }
     let scs = GoTable::scs().without_max_age(Duration::from_secs(1));
     let pool = PgPool::connect(&server.url()).await?;
-    let refused = GoPostgres::with_pool(pool, scs, PostgresOptions::new());
+    let refused = GoPostgres::from_pool(pool, scs, PostgresOptions::new());
     assert!(refused.unwrap_err().is_usage());
     Ok(())
 }
@@ -320,11 +320,11 @@ pub(super) async fn a_table_that_cannot_work_is_refused(server: &PostgresServer)
         let create = AssertSqlSafe(format!("CREATE TABLE {name} ({columns})"));
         sqlx::raw_sql(create).execute(&pool).await?;
         let table = table.named(&name);
-        let pooled = GoPostgres::with_pool(pool.clone(), table.clone(), PostgresOptions::new())?;
+        let pooled = GoPostgres::from_pool(pool.clone(), table.clone(), PostgresOptions::new())?;
         let refusals = [
             GoPostgres::connect(&url, table).await.unwrap_err(),
             pooled.load(&Key::new("ABC234")?).await.unwrap_err(),
-            pooled.make_table().await.unwrap_err(),
+            pooled.migrate().await.unwrap_err(),
         ];
         for refused in refusals {
             assert!(refused.is_usage(), "{columns}: {refused:?}");

@@ -223,10 +223,7 @@ fn a_session_of_scs_that_is_remembered_lives_no_longer() {
 fn a_session_of_gorilla_lasts_as_long_as_it_is_used() {
     RUNTIME.block_on(async {
         let folder = Folder::new("sliding");
-        let expiring = Layout::Gorilla {
-            keeps_expiries: true,
-        };
-        for server in [folder.server(), go_rows(expiring)] {
+        for server in [folder.server(), go_rows(Layout::Gorilla)] {
             // Go's default, with a max_age of 30 days.
             let codecs = Codecs::from_pairs([server.pair.clone()]).unwrap();
             let store = server.store_of(Dialect::gorilla(codecs.clone()), options());
@@ -252,9 +249,7 @@ fn a_session_of_gorilla_lasts_as_long_as_it_is_used() {
 #[test]
 fn a_session_of_dynastore_lasts_as_long_as_it_is_used() {
     RUNTIME.block_on(async {
-        let server = go_rows(Layout::Gorilla {
-            keeps_expiries: true,
-        });
+        let server = go_rows(Layout::Gorilla);
         let codecs = Codecs::from_pairs([server.pair.clone()]).unwrap();
         let cookie = CookieOptions::new().name("session").unwrap();
         let options = options().cookie(cookie.persistent(false));

@@ -235,6 +235,10 @@ impl Backend for Watched {
         self.0.inner.layout()
     }
 
+    fn keeps_expiries(&self) -> bool {
+        self.0.inner.keeps_expiries()
+    }
+
     fn owners(&self) -> Option<&dyn Owners> {
         self.0.inner.owners().is_some().then_some(self)
     }

@@ -9,7 +9,6 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{Connection, SqliteConnection};
 
 use super::super::engine::Engine;
-use super::connections::WAIT;
 use super::statements::STATEMENTS;
 use super::*;
 use crate::backend::{Backend, Generations, Owner, Owners, Scan};
@@ -49,6 +48,11 @@ impl Drop for Temporary {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// Options that create nothing.
+fn existing() -> SqliteOptions {
+    SqliteOptions::new().create_if_missing(false)
 }
 
 async fn run(connection: &mut SqliteConnection, statement: &'static str) {
@@ -178,7 +182,7 @@ async fn tables_that_are_there_are_not_made_again() {
     // If it had anything to write, it would wait for the other connection.
     let start = Instant::now();
     let backend = folder.open().await;
-    assert!(start.elapsed() < WAIT);
+    assert!(start.elapsed() < SqliteOptions::new().timeout);
     run(&mut other, "COMMIT").await;
     backend
         .create(&key("a"), &record("v"))
@@ -199,7 +203,7 @@ async fn who_may_only_read_reads_and_is_told() {
         .saved()
         .unwrap();
     let pool = SqlitePoolOptions::new().connect_lazy_with(folder.options().read_only(true));
-    let reader = Sqlite::with_pool(pool);
+    let reader = Sqlite::from_pool(pool, SqliteOptions::new());
     let stored = reader.load(&key("a")).await.unwrap().unwrap();
     assert_eq!(reader.page(None, 10).await.unwrap().entries.len(), 1);
     let refusals = [
@@ -223,14 +227,60 @@ async fn a_pool_without_tables_is_told_and_given_none() {
     let folder = Temporary::new();
     let options = folder.options().create_if_missing(true);
     let pool = SqlitePoolOptions::new().connect_lazy_with(options);
-    let backend = Sqlite::with_pool(pool.clone());
+    let backend = Sqlite::from_pool(pool.clone(), SqliteOptions::new());
     assert!(backend.load(&key("a")).await.unwrap_err().is_unavailable());
     let refused = backend.create(&key("a"), &record("v")).await.unwrap_err();
     assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
     for _ in 0..2 {
-        sqlx::raw_sql(Sqlite::SCHEMA).execute(&pool).await.unwrap();
+        backend.migrate().await.unwrap();
         backend.purge(10).await.unwrap();
     }
+    sqlx::raw_sql(Sqlite::SCHEMA).execute(&pool).await.unwrap();
+    backend
+        .create(&key("a"), &record("v"))
+        .await
+        .unwrap()
+        .saved()
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_file_is_busy_for_as_long_as_the_options_say() {
+    let folder = Temporary::new();
+    let backend = folder.open().await;
+    drop(backend);
+    let mut other = folder.connection().await;
+    run(&mut other, "BEGIN IMMEDIATE").await;
+    let short = SqliteOptions::new().timeout(Duration::from_millis(50));
+    let backend = Sqlite::open_with(folder.path(), short).await.unwrap();
+    let start = Instant::now();
+    let refused = backend.create(&key("a"), &record("v")).await.unwrap_err();
+    assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
+    assert!(start.elapsed() < SqliteOptions::new().timeout);
+    run(&mut other, "COMMIT").await;
+    let none = SqliteOptions::new().timeout(Duration::ZERO);
+    let refused = Sqlite::open_with(folder.path(), none).await.unwrap_err();
+    assert!(refused.is_usage());
+    let longest = SqliteOptions::new().timeout(Duration::MAX);
+    let backend = Sqlite::open_with(folder.path(), longest).await.unwrap();
+    backend
+        .create(&key("a"), &record("v"))
+        .await
+        .unwrap()
+        .saved()
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_missing_file_is_created_only_if_it_may_be() {
+    let folder = Temporary::new();
+    for _ in 0..2 {
+        let missing = Sqlite::open_with(folder.path(), existing()).await;
+        assert!(missing.unwrap_err().is_usage());
+        assert!(!folder.path().exists());
+    }
+    drop(folder.open().await);
+    let backend = Sqlite::open_with(folder.path(), existing()).await.unwrap();
     backend
         .create(&key("a"), &record("v"))
         .await
@@ -244,7 +294,8 @@ async fn a_busy_database_is_unavailable_and_then_is_not() {
     let folder = Temporary::new();
     drop(folder.open().await);
     let options = folder.options().busy_timeout(Duration::from_millis(50));
-    let backend = Sqlite::with_pool(SqlitePoolOptions::new().connect_lazy_with(options));
+    let pool = SqlitePoolOptions::new().connect_lazy_with(options);
+    let backend = Sqlite::from_pool(pool, SqliteOptions::new());
     let mut other = folder.connection().await;
     run(&mut other, "BEGIN IMMEDIATE").await;
     let refused = backend.create(&key("a"), &record("v")).await.unwrap_err();
@@ -467,7 +518,7 @@ async fn tables_with_other_columns_are_refused_and_left_as_they_are() {
         run(&mut other, table).await;
         let refusals = [
             Sqlite::open(folder.path()).await,
-            Sqlite::open_existing(folder.path()).await,
+            Sqlite::open_with(folder.path(), existing()).await,
         ];
         for refused in refusals.map(Result::unwrap_err) {
             assert!(refused.is_usage(), "{refused:?}");
@@ -514,7 +565,7 @@ async fn a_ping_of_closed_connections_is_unavailable() {
     let folder = Temporary::new();
     drop(folder.open().await);
     let pool = SqlitePoolOptions::new().connect_lazy_with(folder.options());
-    let backend = Sqlite::with_pool(pool.clone());
+    let backend = Sqlite::from_pool(pool.clone(), SqliteOptions::new());
     backend.ping().await.unwrap();
     pool.close().await;
     assert!(backend.ping().await.unwrap_err().is_unavailable());
