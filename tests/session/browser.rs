@@ -1,5 +1,5 @@
-//! A model of a browser's cookies, as RFC 6265 and its successor have them: which cookies a
-//! host may set, where each is kept, and to which requests each is sent.
+//! A model of a browser's cookies after RFC 6265 and its successor: the cookies that a host may
+//! set, the place of each, and the requests that carry it.
 
 use silverback::session::{Error, Refusal, Session, Sessions, Stores};
 
@@ -7,9 +7,9 @@ use silverback::session::{Error, Refusal, Session, Sessions, Stores};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Browser {
     pub(crate) cookies: Vec<Cookie>,
-    /// Domains whose hosts may not share cookies, beyond those of one label.
+    /// Domains whose hosts may not share cookies, in addition to those of one label.
     pub(crate) public_suffixes: Vec<String>,
-    /// True for an older one, which takes no notice of Partitioned.
+    /// True for an older browser, which ignores Partitioned.
     pub(crate) knows_no_partitions: bool,
 }
 
@@ -29,11 +29,11 @@ pub(crate) struct Place {
     pub(crate) is_partitioned: bool,
 }
 
-/// The finding of a request: why the cookies were refused, and whose session it was.
+/// The result of a request: the reason for a refusal of the cookies, and the owner of the session.
 pub(crate) type Found = (Option<Refusal>, Option<String>);
 
 impl Browser {
-    /// Takes in what a host sets.
+    /// Stores the cookie that a host sets.
     pub(crate) fn receive(&mut self, host: &str, set_cookie: &str) {
         let mut parts = set_cookie.split("; ");
         let (name, value) = parts.next().unwrap().split_once('=').unwrap();
@@ -77,7 +77,7 @@ impl Browser {
         }
     }
 
-    /// The Cookie field of a request: longer paths come first.
+    /// Returns the Cookie field of a request: longer paths come first.
     pub(crate) fn field(&self, host: &str, path: &str) -> String {
         let is_sent = |cookie: &&Cookie| cookie.place.matches(host, path);
         let mut sent: Vec<&Cookie> = self.cookies.iter().filter(is_sent).collect();
@@ -88,7 +88,7 @@ impl Browser {
         pairs.collect::<Vec<_>>().join("; ")
     }
 
-    /// A whole request, which does `change` with its session.
+    /// Runs a whole request, which applies `change` to its session.
     pub(crate) async fn visit(
         &mut self,
         stores: &Stores,

@@ -1,4 +1,4 @@
-//! What is logged when something is refused or fails, and that it holds no secret.
+//! The log of refusals and failures, which contains no secret.
 
 use std::io::Write;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -17,7 +17,7 @@ for_each_framework!(
     a_codec_cannot_inject_fields,
 );
 
-/// All events of the test program, as text.
+/// All events of the test program as text.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -42,7 +42,7 @@ static LOG: LazyLock<Log> = LazyLock::new(|| {
     log
 });
 
-/// The lines about a cookie name, or with a text, since this was asked first.
+/// Returns the lines about a cookie name, or with a text, that were logged after the first call.
 pub(crate) fn lines(about: &str) -> Vec<String> {
     LazyLock::force(&LOG);
     let log = String::from_utf8(LOG.0.lock().unwrap().clone()).unwrap();
@@ -71,7 +71,7 @@ fn refusals_and_failures_are_logged_without_secrets(framework: Framework) {
         .browse(framework);
     browser.get("/login");
     browser.get("/read");
-    assert_eq!(lines(&name).len(), 0, "nothing to say");
+    assert_eq!(lines(&name).len(), 0, "nothing is logged");
     let cookie = browser.jar.get(&name).unwrap().to_owned();
     browser
         .another()
@@ -120,7 +120,7 @@ fn failures_are_logged_by_each_framework(framework: Framework) {
         .browse(framework);
     assert_eq!(browser.get("/get").status, 500);
     assert!(lines(name).iter().any(|line| line.contains("ERROR")));
-    // Anybody can cause this one.
+    // Any client can cause this error.
     assert_eq!(browser.get("/fresh").status, 403);
     let fresh = lines("the last login is too long ago");
     assert!(fresh.iter().all(|line| !line.contains("ERROR")));
@@ -150,7 +150,7 @@ fn a_missing_layer_is_logged(framework: Framework) {
     assert!(lines(word).iter().any(|line| line.contains("ERROR")));
 }
 
-/// A codec that asks a service which is not there.
+/// A codec that calls a service which does not answer.
 struct Failing;
 
 impl Codec for Failing {
@@ -185,14 +185,14 @@ fn a_codec_that_fails_is_an_outage(framework: Framework) {
             Ok("")
         })
         .browse(framework);
-    assert_eq!(browser.get("/read").status, 200, "there is nothing to open");
+    assert_eq!(browser.get("/read").status, 200, "there is no cookie to open");
     assert_eq!(browser.get("/write").status, 503);
     browser.jar.set("__Host-id", "perhaps-good");
     let broken = browser.get("/read");
     assert_eq!((broken.status, broken.set_cookies().len()), (503, 0));
 }
 
-/// A codec whose text would be more than a value.
+/// A codec whose text is not a valid cookie value.
 struct Injecting;
 
 impl Codec for Injecting {

@@ -1,12 +1,11 @@
-//! Sessions from outside: every law of a session, in a cookie or in a server, through real
-//! HTTP, for axum and actix-web alike.
+//! Sessions through the public API: every law of a session, in a cookie or in a server, through
+//! real HTTP, for axum and actix-web.
 
 #[macro_use]
 mod table;
 
 #[cfg(feature = "tower-sessions-0-14")]
 mod axum_login;
-mod beside_go;
 mod browser;
 mod caches;
 mod client;
@@ -28,6 +27,7 @@ mod planted;
 mod room;
 mod scopes;
 mod server;
+mod shared_with_go;
 mod site;
 mod support;
 mod tower;

@@ -9,7 +9,7 @@ use silverback::session::{
     CookieOptions, CookieStore, Epoch, Epochs, Error, Lifetime, async_trait,
 };
 
-/// The chain of these keys, opening cookies of any age.
+/// Returns the chain of these keys, which opens cookies of any age.
 pub(crate) fn codecs(keys: impl IntoIterator<Item = KeyPair>) -> Codecs {
     let options = CodecOptions::new().max_age(std::time::Duration::ZERO);
     Codecs::from_pairs_with(keys, &options).unwrap()
@@ -27,7 +27,7 @@ pub(crate) fn store_with(cookie: CookieOptions, lifetime: Lifetime) -> CookieSto
     CookieStore::with_options(fresh_codecs(), cookie, lifetime).unwrap()
 }
 
-/// A clock that stands still unless it is told otherwise.
+/// A clock that changes only by `pass`.
 #[derive(Clone)]
 pub(crate) struct Clock(Arc<AtomicU64>);
 
@@ -36,7 +36,7 @@ impl Clock {
         Clock(Arc::new(AtomicU64::new(1_800_000_000)))
     }
 
-    /// For what lives in a backend, which has a clock of its own.
+    /// Returns a clock for sessions in a backend, which has its own clock.
     pub(crate) fn starting_now() -> Self {
         Clock(Arc::new(AtomicU64::new(UnixTime::now().as_secs())))
     }
@@ -49,14 +49,14 @@ impl Clock {
         self.0.fetch_add(seconds, Ordering::SeqCst);
     }
 
-    /// The store, by this clock.
+    /// Returns the store with this clock.
     pub(crate) fn of(&self, store: CookieStore) -> CookieStore {
         let clock = self.clone();
         store.clock(move || clock.now())
     }
 }
 
-/// An owner's epoch, and how long the record is kept.
+/// An owner's epoch and the expiry of the record.
 type OwnerRecord = (Epoch, Option<UnixTime>);
 
 /// Epochs in memory, which can be made to fail.
