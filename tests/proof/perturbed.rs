@@ -42,8 +42,8 @@ enum Turn {
     Goes,
     IsDoneAndCut,
     IsCut,
-    LosesItsReply,
-    IsLost,
+    LosesReply,
+    LosesRequest,
 }
 
 impl Perturbed {
@@ -105,8 +105,8 @@ impl Perturbed {
         }
         match one_lost_in {
             Some(writes) if is_write && dice.roll(*writes) == 0 => match dice.roll(2) {
-                0 => Turn::LosesItsReply,
-                _ => Turn::IsLost,
+                0 => Turn::LosesReply,
+                _ => Turn::LosesRequest,
             },
             _ => Turn::Goes,
         }
@@ -129,11 +129,11 @@ impl Perturbed {
                 self.0.was_cut.notify_one();
                 std::future::pending().await
             }
-            Turn::LosesItsReply => {
+            Turn::LosesReply => {
                 call.await?;
                 Err(Error::outcome_unknown("the reply was lost"))
             }
-            Turn::IsLost => Err(Error::outcome_unknown("the request was lost")),
+            Turn::LosesRequest => Err(Error::outcome_unknown("the request was lost")),
         };
         self.wait().await;
         answer

@@ -21,7 +21,7 @@ use tower_sessions::session_store::Error as StoreError;
 use tower_sessions::{Expiry as SessionExpiry, Session, SessionManagerLayer, SessionStore};
 
 use super::client::Browser;
-use super::server::watched::{Fault, Watched};
+use super::server::watched::{Fault, TestBackend};
 use super::site::RUNTIME;
 
 type Answer = Result<String, (StatusCode, String)>;
@@ -211,7 +211,7 @@ fn a_login_gets_a_new_id() {
 fn send_late(
     browser: &Browser,
     path: &'static str,
-    backend: &Watched,
+    backend: &TestBackend,
     call: usize,
     other: impl FnOnce(),
 ) -> (u16, usize) {
@@ -233,7 +233,7 @@ fn a_late_request_does_not_restore_an_ended_session() {
         for (path, is_open) in [("/end", false), ("/renew", true)] {
             // The request has loaded the session; it is about to save it; it has compared it.
             for call in [1, 2] {
-                let backend = Watched::new(inner.clone());
+                let backend = TestBackend::new(inner.clone());
                 let mut browser = browse(Arc::new(backend.clone()));
                 browser.get("/count");
                 let late = browser.clone();
@@ -252,7 +252,7 @@ fn a_late_request_does_not_restore_an_ended_session() {
 #[test]
 fn a_concurrently_saved_session_still_ends() {
     for inner in backends() {
-        let backend = Watched::new(inner);
+        let backend = TestBackend::new(inner);
         let mut browser = browse(Arc::new(backend.clone()));
         browser.get("/count");
         let mut other = browser.clone();
@@ -267,7 +267,7 @@ fn a_concurrently_saved_session_still_ends() {
 #[test]
 fn the_last_of_two_saves_wins() {
     for inner in backends() {
-        let backend = Watched::new(inner);
+        let backend = TestBackend::new(inner);
         let mut browser = browse(Arc::new(backend.clone()));
         browser.get("/count");
         let mut other = browser.clone();
@@ -302,7 +302,7 @@ fn all_concurrent_requests_can_save() {
 
 #[test]
 fn an_unavailable_backend_is_an_error_and_no_new_session() {
-    let backend = Watched::new(Arc::new(Memory::new()));
+    let backend = TestBackend::new(Arc::new(Memory::new()));
     let mut browser = browse(Arc::new(backend.clone()));
     browser.get("/count");
     let cookie = browser.jar.cookie();
@@ -312,7 +312,7 @@ fn an_unavailable_backend_is_an_error_and_no_new_session() {
     assert_eq!(response.body, "the server does not answer");
     assert!(response.set_cookies().is_empty());
     backend.is_down(false);
-    for fault in [Fault::Fails, Fault::IsLost, Fault::LosesItsReply] {
+    for fault in [Fault::Fails, Fault::LosesRequest, Fault::LosesReply] {
         backend.at(2, fault);
         let response = browser.get("/count");
         assert_eq!((response.status, response.set_cookies().len()), (500, 0));
