@@ -103,7 +103,11 @@ fn users_log_in_and_out() {
     let mut copy = browser.clone();
     assert_eq!(browser.get("/logout").body, "goodbye");
     assert_eq!(browser.get("/me").body, "anonymous");
-    assert_eq!(copy.get("/me").body, "anonymous", "an ended session stays ended");
+    assert_eq!(
+        copy.get("/me").body,
+        "anonymous",
+        "an ended session stays ended"
+    );
 }
 
 /// A move from one version of tower-sessions to the other logs no user out.

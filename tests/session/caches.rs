@@ -59,7 +59,9 @@ fn law_9_no_other_field_overrides_cache_control(framework: Framework) {
             let reply = Reply::from("").with("Cache-Control", "private, no-cache");
             Ok(reply.with("CDN-Cache-Control", "max-age=600"))
         })
-        .on("/unasked", async |_| Ok(cacheable_everywhere(Reply::from(""))))
+        .on("/unasked", async |_| {
+            Ok(cacheable_everywhere(Reply::from("")))
+        })
         .browse(framework);
     let get = |path| browser.another().get(path);
     for (path, cache_control) in [
@@ -123,7 +125,11 @@ fn a_response_can_be_declared_public(framework: Framework) {
     assert_eq!(style.all("vary").len(), 0);
     let written = get("/written");
     assert_eq!(written.set_cookies().len(), 1);
-    assert_eq!(written.cache_control(), ["no-store"], "a response with a cookie is not stored");
+    assert_eq!(
+        written.cache_control(),
+        ["no-store"],
+        "a response with a cookie is not stored"
+    );
     assert_eq!(written.all("vary"), ["Cookie"]);
     assert_eq!(targeted(&written), 0);
 }

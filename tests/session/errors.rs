@@ -185,7 +185,11 @@ fn a_codec_that_fails_is_an_outage(framework: Framework) {
             Ok("")
         })
         .browse(framework);
-    assert_eq!(browser.get("/read").status, 200, "there is no cookie to open");
+    assert_eq!(
+        browser.get("/read").status,
+        200,
+        "there is no cookie to open"
+    );
     assert_eq!(browser.get("/write").status, 503);
     browser.jar.set("__Host-id", "perhaps-good");
     let broken = browser.get("/read");

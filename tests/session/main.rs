@@ -2,12 +2,13 @@
 //! real HTTP, for axum and actix-web.
 
 #[macro_use]
-mod table;
+mod framework_tests;
 
 #[cfg(feature = "tower-sessions-0-14")]
 mod axum_login;
 mod browser;
 mod caches;
+mod call_order;
 mod client;
 mod concurrency;
 mod cookie_header;
@@ -22,9 +23,8 @@ mod laws;
 mod layers;
 mod long_responses;
 mod many_keys;
-mod orders;
 mod planted;
-mod room;
+mod room_left;
 mod scopes;
 mod server;
 mod shared_with_go;

@@ -216,7 +216,8 @@ fn a_login_removes_cookies_that_a_browser_may_confuse_with_our_own() {
         for (name, planted) in [("id", child), ("id", twin), ("__Host-id", twin)] {
             for stores in both(&named(name)) {
                 let browser = Browser::default();
-                let (mut browser, own) = logged_in_with_planted(&stores, name, browser, planted).await;
+                let (mut browser, own) =
+                    logged_in_with_planted(&stores, name, browser, planted).await;
                 for change in [READ, WRITE, LOGOUT, LOGIN_AND_LOGOUT, READ] {
                     assert_eq!(browser.visit(&stores, PAGE, change).await, AMBIGUOUS);
                     assert!(browser.cookies.contains(&own));

@@ -21,7 +21,7 @@ use tower_sessions::session_store::Error as StoreError;
 use tower_sessions::{Expiry as SessionExpiry, Session, SessionManagerLayer, SessionStore};
 
 use super::client::Browser;
-use super::server::watched::{Fault, TestBackend};
+use super::server::test_backend::{Fault, TestBackend};
 use super::site::RUNTIME;
 
 type Answer = Result<String, (StatusCode, String)>;

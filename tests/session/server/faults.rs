@@ -8,7 +8,7 @@ use silverback::session::{Error, Refusal, ServerStore, Session};
 
 use super::super::client::Browser;
 use super::super::site::{Framework, Site};
-use super::watched::Fault;
+use super::test_backend::Fault;
 use super::{IDLE, RUNTIME, Request, Server, count, jar_with, read, visit};
 
 for_each_framework!(

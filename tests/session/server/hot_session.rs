@@ -12,7 +12,7 @@ use silverback::session::{Error, ServerOptions, ServerStore, Session};
 use tokio::task::JoinHandle;
 
 use super::super::site::{Framework, Site};
-use super::watched::{Fault, Gate};
+use super::test_backend::{Fault, Gate};
 use super::{RUNTIME, Request, Server, count, jar_with, read};
 
 for_each_framework!(an_overloaded_store_asks_the_client_to_retry);

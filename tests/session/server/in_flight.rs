@@ -3,7 +3,7 @@
 use silverback::session::testing::Jar;
 use silverback::session::{Error, Session};
 
-use super::watched::Fault;
+use super::test_backend::Fault;
 use super::{RUNTIME, Request, Server, count, jar_with, read, visit};
 
 /// Saves a request, and runs `change` before its n-th backend call.

@@ -7,7 +7,7 @@ use silverback::session::{LiveSession, Session};
 use tokio::sync::mpsc;
 
 use super::super::site::{Framework, Site};
-use super::orders::{Change, on_each_backend};
+use super::interleavings::{Change, on_each_backend};
 use super::{IDLE, RUNTIME, Request, Server, count, jar_with, read, visit};
 
 for_each_framework!(

@@ -1,22 +1,22 @@
 //! Sessions in a server: every law, through real HTTP for axum and actix-web, and through the store
 //! alone. The numbers are those of the design's list.
 
+mod anonymous;
 mod dialects;
 mod faults;
 mod hot_session;
 mod in_flight;
+mod interleavings;
 mod laws;
 mod limits;
 mod live;
 mod merging;
-mod orders;
 mod owners;
 mod renewals;
 mod revocations;
 mod rows;
-mod strangers;
-mod turns;
-pub(super) mod watched;
+mod several_saves;
+pub(super) mod test_backend;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ use silverback::session::{
 
 use super::site::RUNTIME;
 use super::support::{Clock, codecs};
-use watched::TestBackend;
+use test_backend::TestBackend;
 
 const IDLE: u64 = 30 * 60;
 const ABSOLUTE: u64 = 12 * 60 * 60;

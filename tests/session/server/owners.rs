@@ -11,7 +11,7 @@ use silverback::session::{
 
 use super::super::client::Browser;
 use super::super::site::{Framework, Site};
-use super::watched::Fault;
+use super::test_backend::Fault;
 use super::{ABSOLUTE, COOKIE, RUNTIME, Request, Server, count, jar_with, read, visit};
 
 for_each_framework!(

@@ -9,8 +9,8 @@ use silverback::session::{Refusal, ServerOptions, Session};
 
 use super::super::client::Browser;
 use super::super::site::Framework;
+use super::interleavings::{Change, RENEWAL, loaded_before, on_each_backend};
 use super::laws::{MOVED, site};
-use super::orders::{Change, RENEWAL, loaded_before, on_each_backend};
 use super::{COOKIE, IDLE, RUNTIME, Request, Server, count, jar_with, read, visit};
 
 for_each_framework!(a_late_request_never_replaces_a_good_cookie);

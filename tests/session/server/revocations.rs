@@ -4,7 +4,7 @@ use silverback::codec::{Codecs, KeyPair, UnixTime};
 use silverback::session::testing::Jar;
 use silverback::session::{Error, ServerOptions, Session};
 
-use super::orders::on_each_backend;
+use super::interleavings::on_each_backend;
 use super::{RUNTIME, Request, Server, jar_with, native, read, visit};
 
 fn login(session: &Session) -> Result<(), Error> {

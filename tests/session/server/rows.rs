@@ -12,7 +12,7 @@ use silverback::session::{CookieOptions, Dialect, Refusal, ServerOptions, Server
 
 use super::super::site::{Framework, Site};
 use super::super::support::codecs;
-use super::watched::Fault;
+use super::test_backend::Fault;
 use super::{COOKIE, RUNTIME, Request, Server, jar_with, native, read, visit};
 
 /// Replaces a session's row by other bytes, or by another owner.

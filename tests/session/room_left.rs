@@ -1,4 +1,4 @@
-//! The free size of a session's cookie is exact to the byte.
+//! `room_left` of a session's cookie is exact to the byte.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ fn codecs(pair: KeyPair, options: CodecOptions) -> Codecs {
     Codecs::from_pairs_with([pair], &options).unwrap()
 }
 
-/// Returns the free size once a session holds `letters` in one value, and whether it can be saved.
+/// Returns `room_left` once a session holds `letters` in one value, and whether it can be saved.
 fn filled(
     stores: impl Into<Stores>,
     prepare: fn(&Session),
@@ -36,7 +36,7 @@ fn filled(
 }
 
 #[test]
-fn the_free_size_is_exact() {
+fn room_left_is_exact() {
     let pair = || KeyPair::generate().unwrap();
     let signing = || KeyPair::sign_only(pair().hash().clone());
     for codecs in [
@@ -63,7 +63,7 @@ fn the_free_size_is_exact() {
 }
 
 #[test]
-fn with_epochs_slightly_more_fits_than_reported() {
+fn with_epochs_more_fits_than_room_left_reports() {
     let epochs = TestEpochs::default();
     let store = CookieStore::new(fresh_codecs()).unwrap().epochs(epochs);
     let login = |session: &Session| session.login("ape").unwrap();
@@ -76,7 +76,7 @@ fn with_epochs_slightly_more_fits_than_reported() {
 }
 
 #[test]
-fn a_server_or_a_codec_without_limit_has_no_free_size() {
+fn a_store_without_a_cookie_limit_has_no_room_left_value() {
     let server = ServerStore::new(fresh_codecs(), Arc::new(Memory::new())).unwrap();
     assert_eq!(filled(server, |_| {}, 10_000), (None, true));
     let unlimited = codecs(

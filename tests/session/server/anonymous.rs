@@ -8,7 +8,7 @@ use silverback::backend::{Backend, Expiry, Memory, MemoryOptions};
 use silverback::session::testing::Jar;
 use silverback::session::{Dialect, Error, Lifetime, Refusal, ServerOptions, ServerStore, Session};
 
-use super::orders::on_each_backend;
+use super::interleavings::on_each_backend;
 use super::{IDLE, RUNTIME, Request, Server, jar_with, read, visit};
 
 const ANONYMOUS_IDLE: u64 = 10 * 60;
