@@ -18,7 +18,7 @@ const KEEPER: &str = r#"
 echo $program > pid
 read -r word
 kill -"$SIGNAL" $program
-# One that is only starting takes no notice of it.
+# A program that is still starting may ignore the signal.
 while sleep 1; do kill -"$SIGNAL" $program; done & again=$!
 wait $program
 kill $again
