@@ -5,8 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Each room, and the rooms it may name.
-const ARROWS: [(&str, &[&str]); 6] = [
+/// Each module, and the modules that it may use.
+const ALLOWED: [(&str, &[&str]); 6] = [
     ("backend", &[]),
     ("gob", &[]),
     ("codec", &["gob"]),
@@ -15,10 +15,9 @@ const ARROWS: [(&str, &[&str]); 6] = [
     ("compat", &["codec", "session", "backend"]),
 ];
 
-/// The rooms and files at the top of `src` that are no library rooms. `guide` is documentation only.
-/// `cause.rs`, how an error's
-/// text is put together, uses nothing, and each room may use it.
-const NO_ROOMS: [&str; 5] = ["cause.rs", "cli", "guide", "lib.rs", "main.rs"];
+/// The entries of `src` that are not library modules. `guide` is documentation only. `cause.rs`
+/// formats the text of errors; it uses no module, and each module may use it.
+const NO_MODULES: [&str; 5] = ["cause.rs", "cli", "guide", "lib.rs", "main.rs"];
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
@@ -39,7 +38,7 @@ fn files_under(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The lines of a file that are no comments.
+/// Returns the lines of a file that are not comments.
 fn code_of(file: &Path) -> String {
     let text = fs::read_to_string(file).unwrap();
     let code = text
@@ -49,26 +48,27 @@ fn code_of(file: &Path) -> String {
 }
 
 #[test]
-fn every_room_is_known() {
+fn every_module_has_an_entry() {
     for entry in fs::read_dir(source()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        let known = ARROWS.iter().any(|(room, _)| *room == name) || NO_ROOMS.contains(&&*name);
-        assert!(known, "src/{name} has no arrows: add it to this test");
+        let known =
+            ALLOWED.iter().any(|(module, _)| *module == name) || NO_MODULES.contains(&&*name);
+        assert!(known, "src/{name} has no entry: add it to this test");
     }
 }
 
 #[test]
-fn the_arrows_point_one_way() {
+fn modules_use_only_allowed_modules() {
     let mut checked = 0;
-    for (room, may_use) in ARROWS {
-        for file in files_under(&source().join(room)) {
+    for (module, may_use) in ALLOWED {
+        for file in files_under(&source().join(module)) {
             let code = code_of(&file);
-            for (other, _) in ARROWS {
+            for (other, _) in ALLOWED {
                 let named = code.contains(&format!("crate::{other}"));
-                let allowed = other == room || may_use.contains(&other);
+                let allowed = other == module || may_use.contains(&other);
                 assert!(!named || allowed, "{} uses {other}", file.display());
             }
-            // Nor by another road than `crate::`.
+            // A `super::` path must not bypass the check either.
             assert!(!code.contains("silverback::"), "{}", file.display());
             checked += 1;
         }
@@ -77,7 +77,7 @@ fn the_arrows_point_one_way() {
 }
 
 #[test]
-fn the_codec_room_has_no_network_and_no_runtime() {
+fn the_codec_uses_no_network_and_no_runtime() {
     for file in files_under(&source().join("codec")) {
         let code = code_of(&file);
         for foreign in ["tokio", "std::net", "http::", "println!", "dbg!"] {
@@ -87,7 +87,7 @@ fn the_codec_room_has_no_network_and_no_runtime() {
 }
 
 #[test]
-fn the_session_room_knows_no_web_framework() {
+fn sessions_use_no_web_framework() {
     for file in files_under(&source().join("session")) {
         let code = code_of(&file);
         for foreign in ["http::", "tower", "axum", "actix_web", "std::net::Tcp"] {
@@ -98,7 +98,7 @@ fn the_session_room_knows_no_web_framework() {
 }
 
 #[test]
-fn no_file_outgrows_its_reader() {
+fn no_file_has_more_than_500_code_lines() {
     for file in files_under(&source()) {
         let lines = code_of(&file).lines().count();
         assert!(lines <= 500, "{} has {lines} lines of code", file.display());

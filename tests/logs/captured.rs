@@ -34,19 +34,19 @@ static LOG: LazyLock<Log> = LazyLock::new(|| {
     log
 });
 
-/// Begins to capture, and shows that it does.
+/// Starts the capture, and checks that it works.
 pub(crate) fn capture() {
     LazyLock::force(&LOG);
     tracing::trace!("capturing");
     assert!(text().contains("capturing"));
 }
 
-/// All that was logged by now.
+/// Returns the log until now.
 pub(crate) fn text() -> String {
     String::from_utf8_lossy(&LOG.0.lock().unwrap()).into_owned()
 }
 
-/// The lines that hold the secret, in any form that a program might print it in.
+/// Returns the lines that contain the secret, in any form that a program might print.
 pub(crate) fn lines_with(secret: &[u8]) -> Vec<String> {
     let forms = forms_of(secret);
     let text = text();

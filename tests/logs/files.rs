@@ -8,9 +8,9 @@ use super::captured;
 use super::scratch::Scratch;
 use super::tried::{Secrets, capture_errors};
 
-/// What works, and what does not: the folder vanishes, and its locks are held.
+/// Successful operations, and failed ones: the folder is removed, and its locks are held.
 #[tokio::test]
-async fn nothing_secret_is_logged_of_files() {
+async fn no_secret_of_files_is_logged() {
     captured::capture();
     for is_gorillas in [false, true] {
         let scratch = Scratch::new("SILVERBACK_LOGS");

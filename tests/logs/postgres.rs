@@ -9,10 +9,10 @@ use super::required::not_run;
 use super::servers::postgres::PostgresServer;
 use super::tried::{Secrets, capture_errors};
 
-/// Longer than sqlx takes for slow.
+/// Longer than sqlx's threshold for slow statements.
 const SLOW: Duration = Duration::from_millis(1_300);
 
-/// The server, and the tables that its backends keep their records in.
+/// Returns the URL of the server.
 fn url() -> Option<String> {
     static SERVER: OnceLock<Result<PostgresServer, String>> = OnceLock::new();
     match SERVER.get_or_init(PostgresServer::start) {
@@ -24,7 +24,7 @@ fn url() -> Option<String> {
     }
 }
 
-/// Does all, quickly, and slowly: while another connection has the table locked.
+/// Runs all operations fast, and then slowly, while another connection locks the table.
 async fn try_both(url: &str, table: &str, backend: Arc<dyn Backend>) {
     let secrets = Secrets::new();
     secrets.try_all(&*backend).await.unwrap();
@@ -51,7 +51,7 @@ fn both_ways() -> [PostgresOptions; 2] {
 }
 
 #[tokio::test]
-async fn nothing_secret_is_logged_of_our_tables() {
+async fn no_secret_of_the_native_table_is_logged() {
     captured::capture();
     let Some(url) = url() else { return };
     for options in both_ways() {
@@ -61,7 +61,7 @@ async fn nothing_secret_is_logged_of_our_tables() {
 }
 
 #[tokio::test]
-async fn nothing_secret_is_logged_of_tables_of_go() {
+async fn no_secret_of_tables_of_go_is_logged() {
     captured::capture();
     let Some(url) = url() else { return };
     for (number, options) in both_ways().into_iter().enumerate() {
@@ -82,9 +82,9 @@ async fn nothing_secret_is_logged_of_tables_of_go() {
     }
 }
 
-/// The pool logs what else the application does with it only until it is handed in.
+/// The pool logs the application's other statements only until it is passed in.
 #[tokio::test]
-async fn nothing_secret_is_logged_of_a_pool_that_is_handed_in() {
+async fn no_secret_of_a_given_pool_is_logged() {
     captured::capture();
     let Some(url) = url() else { return };
     for (number, options) in both_ways().into_iter().enumerate() {
@@ -101,9 +101,9 @@ async fn nothing_secret_is_logged_of_a_pool_that_is_handed_in() {
     try_both(&url, "silverback_sessions", Arc::new(backend)).await;
 }
 
-/// What the server refuses: it says why, and may name what it refused.
+/// The server refuses these statements: its message gives the reason, and may quote the value.
 #[tokio::test]
-async fn nothing_secret_is_logged_of_refused_statements() {
+async fn no_secret_of_refused_statements_is_logged() {
     captured::capture();
     let Some(url) = url() else { return };
     for (number, options) in both_ways().into_iter().enumerate() {
@@ -126,9 +126,9 @@ async fn nothing_secret_is_logged_of_refused_statements() {
     }
 }
 
-/// The test would see a statement that sqlx logs.
+/// The test detects a statement that sqlx logs.
 #[tokio::test]
-async fn a_statement_of_the_applications_own_is_captured() {
+async fn a_statement_of_the_application_is_captured() {
     captured::capture();
     let Some(url) = url() else { return };
     let pool = PgPool::connect(&url).await.unwrap();

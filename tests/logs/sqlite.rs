@@ -8,10 +8,10 @@ use super::captured;
 use super::scratch::Scratch;
 use super::tried::Secrets;
 
-/// Longer than sqlx takes for slow.
+/// Longer than sqlx's threshold for slow statements.
 const SLOW: Duration = Duration::from_millis(1_300);
 
-/// Does all, quickly, and slowly: while another connection writes.
+/// Runs all operations fast, and then slowly, while another connection writes.
 async fn try_both(url: &str, backend: Arc<dyn Backend>) {
     let secrets = Secrets::new();
     secrets.try_all(&*backend).await.unwrap();
@@ -33,7 +33,7 @@ async fn try_both(url: &str, backend: Arc<dyn Backend>) {
 }
 
 #[tokio::test]
-async fn nothing_secret_is_logged_of_a_file_or_a_pool() {
+async fn no_secret_of_a_file_or_a_pool_is_logged() {
     captured::capture();
     let scratch = Scratch::new("SILVERBACK_LOGS");
     let path = scratch.path().join("sessions.db");

@@ -1,4 +1,4 @@
-//! Servers that speak as DynamoDB does: DynamoDB Local, which is Amazon's own, and moto.
+//! Servers with DynamoDB's protocol: DynamoDB Local, which is Amazon's own, and moto.
 
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub(crate) struct DynamoDbServer {
     _kept: Kept,
 }
 
-/// Where `scripts/test` puts programs that are no packages of the system.
+/// Returns the folder in which `scripts/test` installs programs that are not system packages.
 fn installed(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("target")
@@ -27,12 +27,12 @@ fn installed(name: &str) -> PathBuf {
 }
 
 impl DynamoDbServer {
-    /// An empty DynamoDB Local, or why there is none.
+    /// Starts an empty DynamoDB Local, or returns the reason why not.
     pub(crate) fn start() -> Result<Self, String> {
         DynamoDbServer::start_local(None)
     }
 
-    /// One whose clock differs from ours by such as `+1h`.
+    /// Starts a server whose clock is wrong by an offset such as `+1h`.
     pub(crate) fn start_skewed(skew: &str) -> Result<Self, String> {
         DynamoDbServer::start_local(Some(Skew::by(skew)?))
     }
@@ -41,7 +41,7 @@ impl DynamoDbServer {
         let java = folder_with(&["java"], Vec::new())?.join("java");
         let jars = installed("dynamodb-local");
         if !jars.is_dir() {
-            return Err("DynamoDB Local is not here: scripts/test installs it".to_owned());
+            return Err("DynamoDB Local is not installed: run scripts/test".to_owned());
         }
         let main = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/support/dynamodb-local/Loopback.java");
@@ -64,11 +64,11 @@ impl DynamoDbServer {
         DynamoDbServer::run("dynamodb", &java, &arguments, &environment, &port)
     }
 
-    /// An empty moto, or why there is none.
+    /// Starts an empty moto, or returns the reason why not.
     pub(crate) fn start_moto() -> Result<Self, String> {
         let python = installed("moto/bin/python");
         if !python.exists() {
-            return Err("moto is not here: scripts/test installs it".to_owned());
+            return Err("moto is not installed: run scripts/test".to_owned());
         }
         let server =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/one_at_a_time_moto.py");
@@ -111,7 +111,7 @@ pub(crate) fn endpoint_at(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
-/// A client of whoever answers there, which takes any credentials.
+/// Returns a client for that endpoint, which accepts any credentials.
 pub(crate) fn client(endpoint: &str) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())

@@ -1,4 +1,4 @@
-//! A PgBouncer in transaction mode, which hands each transaction to another connection.
+//! A PgBouncer in transaction mode, which runs each transaction on another connection.
 
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ pub(crate) struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// One before that server, or why there is none.
+    /// Starts a pooler in front of that server, or returns the reason why not.
     pub(crate) fn start(server: &PostgresServer) -> Result<Self, String> {
         let sbin = vec!["/usr/sbin".into()];
         let program = folder_with(&["pgbouncer"], sbin)?.join("pgbouncer");
