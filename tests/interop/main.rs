@@ -6,6 +6,12 @@
 //! `go`, as in CI. The seed is printed; set `SILVERBACK_SEED` to repeat the same cases, and
 //! `SILVERBACK_CASES` for more cases.
 
+#[cfg(all(
+    feature = "session",
+    feature = "files",
+    any(feature = "aws", feature = "postgres")
+))]
+mod alternating;
 #[cfg(all(feature = "session", feature = "files"))]
 mod any;
 mod cases;
@@ -31,12 +37,6 @@ mod stock;
 mod store;
 #[cfg(all(feature = "session", feature = "files", feature = "aws"))]
 mod tables;
-#[cfg(all(
-    feature = "session",
-    feature = "files",
-    any(feature = "aws", feature = "postgres")
-))]
-mod turns;
 #[cfg(all(feature = "session", feature = "files"))]
 mod types;
 

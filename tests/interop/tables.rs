@@ -13,11 +13,11 @@ use silverback::compat::{DynamoStore, DynamoStoreConfig};
 use silverback::session::testing::Jar;
 use silverback::session::{Dialect, ServerOptions, ServerStore};
 
+use crate::alternating::both_programs_see_the_same_values;
 use crate::required::not_run;
 use crate::servers::dynamodb::{DynamoDbServer, client};
 use crate::sessions::hex;
 use crate::store::{BLOCK_KEY, HASH_KEY, RUNTIME, Shared, codec, cookie};
-use crate::turns::both_programs_see_the_same_values;
 
 static SERVER: LazyLock<Result<DynamoDbServer, String>> = LazyLock::new(DynamoDbServer::start);
 

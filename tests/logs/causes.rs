@@ -11,7 +11,7 @@ use silverback::web::actix::SessionMiddleware;
 use silverback::web::tower::SessionLayer;
 use tower_service::Service;
 
-use super::captured;
+use super::capture;
 use super::scratch::Scratch;
 
 /// The text of the operating system for a missing folder.
@@ -27,7 +27,7 @@ struct Away {
 
 impl Away {
     fn new() -> Self {
-        captured::capture();
+        capture::start();
         let scratch = Scratch::new("SILVERBACK_LOGS");
         let folder = scratch.path().join("sessions");
         let backend = Arc::new(Files::open(&folder).unwrap());
@@ -45,7 +45,7 @@ impl Away {
 
     /// Checks that one line logs the error about the folder.
     fn is_logged_with_its_cause(&self) {
-        let lines = captured::lines_with(self.folder.as_bytes());
+        let lines = capture::lines_with(self.folder.as_bytes());
         let errors = lines.iter().filter(|line| line.contains("ERROR"));
         let [line] = errors.collect::<Vec<_>>()[..] else {
             panic!("{lines:?}");

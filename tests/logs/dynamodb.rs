@@ -2,10 +2,10 @@ use std::sync::{Arc, OnceLock};
 
 use silverback::backend::{DynamoDb, DynamoDbOptions, GoDynamoDb, GoItems};
 
-use super::captured;
+use super::capture;
+use super::operations::Secrets;
 use super::required::not_run;
 use super::servers::dynamodb::{DynamoDbServer, client};
-use super::tried::Secrets;
 
 /// The only target under which AWS's SDK logs whole requests and responses. It does so only at
 /// TRACE, as the documentation of `DynamoDb` says.
@@ -14,7 +14,7 @@ const OF_THE_SDK: &str = "aws_smithy_runtime::client::orchestrator";
 
 #[tokio::test]
 async fn only_the_sdk_at_trace_logs_secrets_of_dynamodb() {
-    captured::capture();
+    capture::start();
     static SERVER: OnceLock<Result<DynamoDbServer, String>> = OnceLock::new();
     let server = match SERVER.get_or_init(DynamoDbServer::start) {
         Ok(server) => server,

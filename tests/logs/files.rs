@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use silverback::backend::{Backend, Files, FilesOptions, GorillaFiles};
 
-use super::captured;
+use super::capture;
+use super::operations::{Secrets, capture_errors};
 use super::scratch::Scratch;
-use super::tried::{Secrets, capture_errors};
 
 /// Successful operations, and failed ones: the folder is removed, and its locks are held.
 #[tokio::test]
 async fn no_secret_of_files_is_logged() {
-    captured::capture();
+    capture::start();
     for is_gorillas in [false, true] {
         let scratch = Scratch::new("SILVERBACK_LOGS");
         let folder = scratch.path().join("sessions");

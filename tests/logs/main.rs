@@ -2,18 +2,18 @@
 //! cover the stores of sessions and the clients below them, with prepared and unprepared
 //! statements, fast and slow.
 
-mod captured;
+mod capture;
 #[cfg(unix)]
 mod causes;
 #[cfg(unix)]
 mod files;
+mod operations;
 #[path = "../support/required.rs"]
 mod required;
 #[path = "../support/scratch.rs"]
 mod scratch;
 #[path = "../support/servers/mod.rs"]
 mod servers;
-mod tried;
 
 mod dynamodb;
 mod postgres;

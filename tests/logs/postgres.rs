@@ -4,10 +4,10 @@ use std::time::Duration;
 use silverback::backend::{Backend, GoPostgres, GoTable, Postgres, PostgresOptions};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 
-use super::captured;
+use super::capture;
+use super::operations::{Secrets, capture_errors};
 use super::required::not_run;
 use super::servers::postgres::PostgresServer;
-use super::tried::{Secrets, capture_errors};
 
 /// Longer than sqlx's threshold for slow statements.
 const SLOW: Duration = Duration::from_millis(1_300);
@@ -52,7 +52,7 @@ fn both_ways() -> [PostgresOptions; 2] {
 
 #[tokio::test]
 async fn no_secret_of_the_native_table_is_logged() {
-    captured::capture();
+    capture::start();
     let Some(url) = url() else { return };
     for options in both_ways() {
         let backend = Postgres::connect_with(&url, options).await.unwrap();
@@ -62,7 +62,7 @@ async fn no_secret_of_the_native_table_is_logged() {
 
 #[tokio::test]
 async fn no_secret_of_tables_of_go_is_logged() {
-    captured::capture();
+    capture::start();
     let Some(url) = url() else { return };
     for (number, options) in both_ways().into_iter().enumerate() {
         for (kind, table) in [
@@ -85,7 +85,7 @@ async fn no_secret_of_tables_of_go_is_logged() {
 /// The pool logs the application's other statements only until it is passed in.
 #[tokio::test]
 async fn no_secret_of_a_given_pool_is_logged() {
-    captured::capture();
+    capture::start();
     let Some(url) = url() else { return };
     for (number, options) in both_ways().into_iter().enumerate() {
         let pool = PgPool::connect_lazy(&url).unwrap();
@@ -104,7 +104,7 @@ async fn no_secret_of_a_given_pool_is_logged() {
 /// The server refuses these statements: its message gives the reason, and may quote the value.
 #[tokio::test]
 async fn no_secret_of_refused_statements_is_logged() {
-    captured::capture();
+    capture::start();
     let Some(url) = url() else { return };
     for (number, options) in both_ways().into_iter().enumerate() {
         let name = format!("refusing_{number}");
@@ -129,10 +129,10 @@ async fn no_secret_of_refused_statements_is_logged() {
 /// The test detects a statement that sqlx logs.
 #[tokio::test]
 async fn a_statement_of_the_application_is_captured() {
-    captured::capture();
+    capture::start();
     let Some(url) = url() else { return };
     let pool = PgPool::connect(&url).await.unwrap();
     let secret = "SELECT 'a statement with a value in it'";
     sqlx::raw_sql(secret).execute(&pool).await.unwrap();
-    assert!(!captured::lines_with(secret.as_bytes()).is_empty());
+    assert!(!capture::lines_with(secret.as_bytes()).is_empty());
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 use silverback::backend::{Backend, Sqlite};
 use sqlx::{Connection, SqliteConnection, SqlitePool};
 
-use super::captured;
+use super::capture;
+use super::operations::Secrets;
 use super::scratch::Scratch;
-use super::tried::Secrets;
 
 /// Longer than sqlx's threshold for slow statements.
 const SLOW: Duration = Duration::from_millis(1_300);
@@ -34,7 +34,7 @@ async fn try_both(url: &str, backend: Arc<dyn Backend>) {
 
 #[tokio::test]
 async fn no_secret_of_a_file_or_a_pool_is_logged() {
-    captured::capture();
+    capture::start();
     let scratch = Scratch::new("SILVERBACK_LOGS");
     let path = scratch.path().join("sessions.db");
     let backend = Sqlite::open(&path).await.unwrap();

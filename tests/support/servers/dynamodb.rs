@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 
-use super::kept::{Kept, User, own_folder};
+use super::background::{BackgroundProgram, User, own_folder};
 use super::skew::Skew;
 use super::{folder_with, free_port};
 
@@ -16,7 +16,7 @@ const WATCHDOG: Duration = Duration::from_secs(60);
 
 pub(crate) struct DynamoDbServer {
     port: u16,
-    _kept: Kept,
+    _background: BackgroundProgram,
 }
 
 /// Returns the folder in which `scripts/test` installs programs that are not system packages.
@@ -85,7 +85,8 @@ impl DynamoDbServer {
         port: &str,
     ) -> Result<Self, String> {
         let folder = own_folder(name)?;
-        let kept = Kept::run(&folder, program, arguments, environment, User::Ours)?;
+        let background =
+            BackgroundProgram::run(&folder, program, arguments, environment, User::Ours)?;
         let port = port.parse().map_err(|_| "a port is a number")?;
         let watchdog = Instant::now() + WATCHDOG;
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
@@ -95,7 +96,10 @@ impl DynamoDbServer {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(DynamoDbServer { port, _kept: kept })
+        Ok(DynamoDbServer {
+            port,
+            _background: background,
+        })
     }
 
     pub(crate) fn port(&self) -> u16 {

@@ -3,9 +3,9 @@
 
 #![allow(dead_code)] // not every test uses all of it
 
+mod background;
 #[cfg(feature = "aws")]
 pub(crate) mod dynamodb;
-mod kept;
 #[cfg(feature = "postgres")]
 pub(crate) mod pgbouncer;
 #[cfg(feature = "postgres")]

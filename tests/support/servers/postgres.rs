@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::kept::{Kept, User, as_nobody, own_folder};
+use super::background::{BackgroundProgram, User, as_nobody, own_folder};
 use super::skew::Skew;
 use super::{folder_with, free_port};
 
@@ -17,7 +17,7 @@ pub(crate) struct PostgresServer {
     port: u16,
     skew: Option<Skew>,
     tls: bool,
-    kept: Option<Kept>,
+    background: Option<BackgroundProgram>,
 }
 
 impl PostgresServer {
@@ -43,7 +43,7 @@ impl PostgresServer {
             port: free_port()?,
             skew,
             tls,
-            kept: None,
+            background: None,
         };
         server.make_data()?;
         if tls {
@@ -121,7 +121,11 @@ impl PostgresServer {
             }
             std::thread::sleep(Duration::from_millis(20));
             // A killed server's processes may still use its memory.
-            if self.kept.as_ref().is_some_and(Kept::has_ended) {
+            if self
+                .background
+                .as_ref()
+                .is_some_and(BackgroundProgram::has_ended)
+            {
                 self.stop();
                 self.run()?;
             }
@@ -143,13 +147,19 @@ impl PostgresServer {
         let arguments: Vec<&str> = arguments.collect();
         let program = self.programs.join("postgres");
         let (folder, user) = (&self.folder, User::NotRoot);
-        self.kept = Some(Kept::run(folder, &program, &arguments, &environment, user)?);
+        self.background = Some(BackgroundProgram::run(
+            folder,
+            &program,
+            &arguments,
+            &environment,
+            user,
+        )?);
         Ok(())
     }
 
     fn stop(&mut self) {
-        if let Some(kept) = self.kept.take() {
-            kept.stop();
+        if let Some(background) = self.background.take() {
+            background.stop();
         }
     }
 

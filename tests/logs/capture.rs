@@ -35,7 +35,7 @@ static LOG: LazyLock<Log> = LazyLock::new(|| {
 });
 
 /// Starts the capture, and checks that it works.
-pub(crate) fn capture() {
+pub(crate) fn start() {
     LazyLock::force(&LOG);
     tracing::trace!("capturing");
     assert!(text().contains("capturing"));

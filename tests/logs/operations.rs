@@ -6,7 +6,7 @@ use silverback::backend::{
     Backend, Created, Error, Expiry, Generation, Key, Outcome, Owner, Record,
 };
 
-use super::captured;
+use super::capture;
 
 /// The names and values that a backend gets.
 pub(crate) struct Secrets {
@@ -67,7 +67,7 @@ impl Secrets {
             ("a value", value),
         ];
         let lines = |(what, secret): (&'static str, &String)| {
-            let lines = captured::lines_with(secret.as_bytes());
+            let lines = capture::lines_with(secret.as_bytes());
             lines.into_iter().map(move |line| (what, line))
         };
         all.into_iter().flat_map(lines).collect()

@@ -36,12 +36,12 @@ pub(super) enum User {
     NotRoot,
 }
 
-pub(super) struct Kept {
+pub(super) struct BackgroundProgram {
     shell: Child,
     folder: PathBuf,
 }
 
-impl Kept {
+impl BackgroundProgram {
     /// Runs `program` in `folder`, which belongs to it. Its output is in the file `log` there.
     pub(super) fn run(
         folder: &Path,
@@ -75,7 +75,7 @@ impl Kept {
             .spawn()
             .map_err(|error| format!("{}: {error}", program.display()))?;
         let folder = folder.to_owned();
-        Ok(Kept {
+        Ok(BackgroundProgram {
             shell: child,
             folder,
         })
@@ -107,7 +107,7 @@ impl Kept {
     }
 }
 
-impl Drop for Kept {
+impl Drop for BackgroundProgram {
     fn drop(&mut self) {
         self.end("remove");
     }
