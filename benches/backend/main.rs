@@ -31,9 +31,9 @@ const OWNED: usize = 10;
 const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 
 /// A backend's name, its URL in a folder, and how many records it is measured with at most.
-type Contestant = (&'static str, fn(&Path) -> String, usize);
+type Candidate = (&'static str, fn(&Path) -> String, usize);
 
-const BACKENDS: &[Contestant] = &[
+const BACKENDS: &[Candidate] = &[
     ("memory", |_| "memory:".to_owned(), 1_000_000),
     (
         "files",
