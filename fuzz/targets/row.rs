@@ -1,5 +1,5 @@
-//! Any bytes as a row of an unsealed dialect (scs): loading never panics, and what is loaded
-//! is saved and loaded again with all that was in it.
+//! Any bytes as a row of an unsealed dialect (scs): loading never panics, and a loaded session is
+//! saved and loaded again with all its values.
 #![no_main]
 
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,7 @@ struct One(Mutex<Record>);
 impl Backend for One {
     async fn load(&self, _: &Key) -> Result<Option<Stored>, Error> {
         Ok(Some(Stored {
-            record: self.0.lock().expect("nobody panics").clone(),
+            record: self.0.lock().expect("no thread panics").clone(),
             revision: Revision::new("1"),
         }))
     }
@@ -37,7 +37,7 @@ impl Backend for One {
         seen: &Revision,
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
-        *self.0.lock().expect("nobody panics") = record.clone();
+        *self.0.lock().expect("no thread panics") = record.clone();
         Ok(Outcome::Done(seen.clone()))
     }
 
@@ -82,7 +82,7 @@ fuzz_target!(|row: &[u8]| {
     let before = session.values();
     let expected = before.len() + usize::from(!before.contains("fuzz"));
     session.insert("fuzz", 7).expect("a number is a value");
-    at_once(sessions.finish()).expect("it is saved");
+    at_once(sessions.finish()).expect("the session is saved");
     let again = at_once(jar.session(scs)).expect("nothing fails");
     assert_eq!(again.refusal(), None);
     assert_eq!(again.get("fuzz").expect("a number"), Some(7));

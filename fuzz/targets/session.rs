@@ -1,5 +1,5 @@
-//! Any authentic payload as a session: loading never panics, and what is loaded is saved
-//! and loaded again with all that was in it.
+//! Any authentic payload as a session: loading never panics, and a loaded session is saved and
+//! loaded again with all its values.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -13,7 +13,7 @@ use silverback_fuzz::at_once;
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 
 fn codec() -> SecureCookie {
-    let keys = KeyPair::sign_only(HashKey::new(&[7; 64]).expect("it is long enough"));
+    let keys = KeyPair::sign_only(HashKey::new(&[7; 64]).expect("the key is long enough"));
     let options = CodecOptions::new()
         .max_age(std::time::Duration::ZERO)
         .max_length(0);
@@ -41,7 +41,7 @@ fuzz_target!(|payload: &[u8]| {
     let before = session.values();
     session.insert("fuzz", 7).expect("a number is a value");
     let expected = before.len() + usize::from(!before.contains("fuzz"));
-    let fields = at_once(sessions.finish()).expect("it is saved");
+    let fields = at_once(sessions.finish()).expect("the session is saved");
     for set_cookie in fields.iter().flat_map(|fields| fields.set_cookies()) {
         jar.receive(set_cookie);
     }
