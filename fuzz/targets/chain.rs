@@ -1,5 +1,5 @@
-//! A chain opens a cookie with the right key, reports which, and refuses a cookie that none of its
-//! keys sealed.
+//! A chain opens a cookie with the right key and reports which key it was. It refuses a cookie that
+//! no key of the chain sealed.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

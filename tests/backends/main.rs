@@ -79,7 +79,7 @@ async fn check_law(law: &Law, candidate: &Candidate) -> Result<Completion, Faile
 #[cfg(any(feature = "aws", feature = "postgres"))]
 type Tried = Result<(), Failed>;
 
-/// Returns the result of a trial whose server is missing.
+/// Returns the result of a trial without its server.
 fn missing_server(server: &str, why: String) -> Result<Completion, Failed> {
     match required::is_required(server) {
         true => Err(format!("{server} is required: {why}").into()),

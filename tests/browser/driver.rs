@@ -31,7 +31,7 @@ impl Drop for Driver {
 }
 
 impl Browser {
-    /// Starts a browser, or returns `None` after a message if there is none and none is required.
+    /// Starts a browser, or returns `None` after a message if it is missing and not required.
     pub(crate) async fn start() -> Option<Self> {
         Browser::start_with(&[]).await
     }

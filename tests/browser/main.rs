@@ -234,10 +234,10 @@ async fn a_user_logs_other_devices_out() {
     }
 }
 
-/// A page whose script sends a request that arrives late: it has the cookie from before the change,
+/// A page with a script that sends a request that arrives late: it has the cookie from before the change,
 /// and the server handles it only after the response to the change has arrived.
 const PARALLEL: &str = "<!doctype html><title>Parallel</title><pre id=log></pre><script>
-// Chrome lets requests for one URL wait for each other, unless none is to be cached.
+// Chrome lets requests for one URL wait for each other, unless the cache is disabled.
 const text = async path => (await fetch(path, {cache: 'no-store'})).text();
 const log = line => document.getElementById('log').append(line + '\\n');
 (async () => {

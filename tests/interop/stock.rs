@@ -36,7 +36,7 @@ struct Program {
     /// The place of the sessions, in the form of the Go program.
     place: Value,
     settings: Value,
-    /// Whether the browser keeps the cookie when it closes.
+    /// True if the browser keeps the cookie when it closes.
     persists: bool,
 }
 

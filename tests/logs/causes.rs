@@ -17,7 +17,7 @@ use super::scratch::Scratch;
 /// The text of the operating system for a missing folder.
 const CAUSE: &str = "No such file or directory (os error 2)";
 
-/// A store whose folder was removed, and its cookie's name.
+/// A store with a removed folder, and its cookie's name.
 struct Away {
     _scratch: Scratch,
     backend: Arc<Files>,

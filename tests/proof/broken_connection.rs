@@ -1,4 +1,4 @@
-//! Writers whose connection to a real server fails repeatedly, at any byte of a request or
+//! Writers with a connection to a real server that fails repeatedly, at any byte of a request or
 //! response: acknowledged writes are stored, and no write is applied twice.
 
 use std::sync::Arc;

@@ -124,7 +124,7 @@ impl Browser {
         self.history.events.lock().unwrap().push(event);
     }
 
-    /// Sends the requests whose responses set the cookie.
+    /// Sends the requests that set the cookie.
     async fn change(&self) {
         let mut dice = Dice::new();
         self.ask(Op::Login).await;

@@ -249,7 +249,7 @@ fn two_processes(shared: &Shared) -> Trial {
     })
 }
 
-/// Returns the result of a trial whose server is missing.
+/// Returns the result of a trial without its server.
 fn missing_server(server: &str, why: &str) -> Result<Completion, Failed> {
     match is_required(server) {
         true => Err(format!("{server} is required: {why}").into()),

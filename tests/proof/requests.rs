@@ -20,7 +20,7 @@ pub(crate) enum Action {
     Login,
     Save,
     Touch,
-    /// A save of a session whose cookie an older key has sealed.
+    /// A save of a session with a cookie that an older key has sealed.
     Reissue,
 }
 

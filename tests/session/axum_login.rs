@@ -25,7 +25,7 @@ impl AuthUser for User {
         self.0
     }
 
-    /// Returns the hash whose change ends the user's sessions.
+    /// Returns a hash. A change of it ends the user's sessions.
     fn session_auth_hash(&self) -> &[u8] {
         self.1.as_bytes()
     }

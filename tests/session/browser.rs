@@ -7,7 +7,7 @@ use silverback::session::{Error, Refusal, Session, Sessions, Stores};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Browser {
     pub(crate) cookies: Vec<Cookie>,
-    /// Domains whose hosts may not share cookies, in addition to those of one label.
+    /// Domains with hosts that may not share cookies, in addition to those of one label.
     pub(crate) public_suffixes: Vec<String>,
     /// True for an older browser, which ignores Partitioned.
     pub(crate) knows_no_partitions: bool,
@@ -22,7 +22,7 @@ pub(crate) struct Cookie {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// The host that set it, or the domain whose hosts get it.
+    /// The host that set it, or the domain of the hosts that get it.
     pub(crate) domain: String,
     pub(crate) is_host_only: bool,
     pub(crate) path: String,

@@ -369,7 +369,7 @@ fn a_session_that_cannot_be_sealed_revokes_no_owner() {
     });
 }
 
-/// Epochs whose first `begin` waits for a signal, and which count calls.
+/// Epochs that count calls. The first `begin` waits for a signal.
 #[derive(Clone, Default)]
 struct Slow {
     inner: TestEpochs,
@@ -560,7 +560,7 @@ fn end_others_revokes_each_owner_of_a_request() {
     });
 }
 
-/// Epochs whose first revocation answers last.
+/// Epochs that answer the first revocation last.
 #[derive(Clone, Default)]
 struct SlowRevoke(TestEpochs, Arc<AtomicU64>);
 

@@ -41,8 +41,7 @@ impl Browser {
         response
     }
 
-    /// Requests a page, and disconnects if there is no answer within a second. Returns whether
-    /// there was none.
+    /// Requests a page, and disconnects after a second. Returns whether there was no answer.
     pub(crate) fn times_out(&self, path: &str) -> bool {
         let config = ureq::Agent::config_builder();
         let impatient = config.timeout_global(Some(std::time::Duration::from_secs(1)));

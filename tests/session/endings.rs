@@ -1,4 +1,4 @@
-//! How sessions end, and the consequences: logouts, revocations, refusals, failures.
+//! The ends of sessions and their consequences: logouts, revocations, refusals, failures.
 
 use std::io::{Read, Write};
 use std::sync::atomic::Ordering;

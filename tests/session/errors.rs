@@ -196,7 +196,7 @@ fn a_codec_that_fails_is_an_outage(framework: Framework) {
     assert_eq!((broken.status, broken.set_cookies().len()), (503, 0));
 }
 
-/// A codec whose text is not a valid cookie value.
+/// A codec that seals to text that is not a valid cookie value.
 struct Injecting;
 
 impl Codec for Injecting {

@@ -49,8 +49,7 @@ fn store_of(name: &str) -> CookieStore {
     CookieStore::with_options(fresh_codecs(), options, Default::default()).unwrap()
 }
 
-/// Returns a site with these layers, the outermost first, whose stores are the same in each of
-/// them.
+/// Returns a site with these layers, the outermost first. The stores are the same in each of them.
 fn layered(layers: &[Stores]) -> Site {
     let (outermost, within) = layers.split_first().unwrap();
     let site = Site::new(outermost.clone());

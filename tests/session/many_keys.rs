@@ -45,7 +45,7 @@ fn updated(session: &Session, key: &str, number: u32) {
         .unwrap();
 }
 
-/// Sets a Go struct, whose type comes with each value.
+/// Sets a Go struct. Its type comes with each value.
 fn gos(session: &Session, key: &str, number: u32) {
     let item = Item {
         count: number,
@@ -57,7 +57,7 @@ fn gos(session: &Session, key: &str, number: u32) {
         .unwrap();
 }
 
-/// Runs a request on this thread, whose allocations are counted.
+/// Runs a request on this thread, and counts its allocations.
 fn block_on<F: Future>(future: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()

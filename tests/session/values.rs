@@ -265,7 +265,7 @@ struct Grant {
     by_level: BTreeMap<u8, bool>,
 }
 
-/// Returns the stores whose sessions no Go program reads.
+/// Returns the stores that no Go program shares.
 fn native_stores() -> Vec<Stores> {
     let json = with_serializer(KeyPair::generate().unwrap(), Serializer::Json);
     let rows = ServerStore::new(fresh_codecs(), Arc::new(Memory::new())).unwrap();

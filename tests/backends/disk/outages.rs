@@ -1,5 +1,6 @@
-//! A disk that is full, read-only, not readable for the user, or missing: each is an outage whose
-//! error names the cause. No record appears to be gone, and all works again when the disk is back.
+//! A disk that is full, read-only, not readable for the user, or missing: each is an outage, and
+//! the error names the cause. No record appears to be gone, and all works again when the disk is
+//! back.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};

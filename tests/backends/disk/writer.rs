@@ -24,7 +24,7 @@ pub(super) const ADDED: u64 = 50;
 /// The number of concurrent tasks, each with its own keys.
 const TASKS: usize = 4;
 
-/// Does the work that the environment requests. Returns false if it requests none.
+/// Does the work that the environment requests. Returns false without such a request.
 pub(crate) fn is_writer(runtime: &Runtime) -> bool {
     let Ok(asked) = std::env::var(VARIABLE) else {
         return false;

@@ -293,7 +293,7 @@ pub(super) async fn no_item_exceeds_the_limit_of_dynamodb(server: &DynamoDbServe
         backend.create(&key, &of_size(limit)).await?,
         Created::Saved(_)
     ));
-    // An owner whose name exceeds a key's limit.
+    // The name of this owner exceeds a key's limit.
     let long = backend
         .begin(&"o".repeat(3_000), Expiry::NEVER, &key)
         .await

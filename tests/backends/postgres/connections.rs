@@ -33,7 +33,7 @@ async fn count(connection: &mut PgConnection, which: &str) -> Result<i64, sqlx::
     sqlx::query_scalar(statement).fetch_one(connection).await
 }
 
-/// Waits until there are such connections, or until there are none.
+/// Waits until such connections exist, or until no such connection exists.
 async fn until(connection: &mut PgConnection, which: &str, are_some: bool) -> Tried {
     for _ in 0..2_000 {
         if (count(connection, which).await? > 0) == are_some {

@@ -13,7 +13,7 @@ use super::{Tried, database};
 /// The expiry of all expiring rows, in microseconds.
 const AT: i64 = 1_900_000_000_000_000;
 
-/// A database whose clock is a table.
+/// A database with a table as its clock.
 struct Clock {
     pool: PgPool,
     url: String,

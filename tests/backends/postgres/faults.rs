@@ -78,7 +78,7 @@ pub(super) async fn the_error_names_a_pooler_without_prepared_statements(
         Err(_) if !super::super::required::is_required("pgbouncer") => return Ok(()),
         Err(why) => return Err(why.into()),
     };
-    // Two programs whose transactions the pooler runs on the same connection.
+    // The pooler runs the transactions of two programs on the same connection.
     let url = server.url_at(pooler.port());
     let backends = [
         Postgres::connect(&url).await?,

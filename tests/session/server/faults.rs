@@ -1,4 +1,4 @@
-//! A server that fails or whose replies are lost, at each backend call of each change of a session.
+//! A server that fails or loses replies, at each backend call of each change of a session.
 
 use std::sync::Arc;
 
@@ -375,7 +375,7 @@ fn law_2_a_failed_save_is_503_and_sets_no_cookie(framework: Framework) {
     assert_eq!(browser.jar.cookie(), cookie);
 }
 
-/// Returns a browser whose request to `/late` runs concurrently with the end of its session.
+/// Returns a browser that requests `/late` while its session ends.
 fn browser_of_ended_session(framework: Framework, reports: bool) -> Browser {
     let server = Server::new();
     let store = server.store();

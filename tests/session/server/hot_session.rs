@@ -33,7 +33,7 @@ async fn all_tasks_wait() {
 
 type SaveTask = JoinHandle<Result<(), Error>>;
 
-/// A session with a counter, a request whose save waits in the backend, and further requests.
+/// A session with a counter, a request with a save that waits in the backend, and further requests.
 struct Crowd {
     server: Server,
     store: ServerStore,

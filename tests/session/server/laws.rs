@@ -366,7 +366,7 @@ fn law_10_cookies_of_two_sessions_open_no_session(framework: Framework) {
     let response = browser.get_with("/read", [("Cookie", &*two)]);
     assert_eq!(response.body, "several valid cookies");
     server.backend.calls();
-    // Only a login is saved, and under this name no other host can set a cookie, so none is
+    // Only a login is saved. Under this name no other host can set a cookie, so no cookie is
     // removed.
     let response = browser.get_with("/count", [("Cookie", &*two)]);
     assert_eq!((&*response.body, response.set_cookies().len()), ("1", 0));

@@ -32,7 +32,7 @@ impl DynamoDbServer {
         DynamoDbServer::start_local(None)
     }
 
-    /// Starts a server whose clock is wrong by an offset such as `+1h`.
+    /// Starts a server with a clock that is wrong by an offset such as `+1h`.
     pub(crate) fn start_skewed(skew: &str) -> Result<Self, String> {
         DynamoDbServer::start_local(Some(Skew::by(skew)?))
     }

@@ -31,7 +31,7 @@ impl PostgresServer {
         PostgresServer::start_with(None, true)
     }
 
-    /// Starts a server whose clock is wrong by an offset such as `+1h`.
+    /// Starts a server with a clock that is wrong by an offset such as `+1h`.
     pub(crate) fn start_skewed(skew: &str) -> Result<Self, String> {
         PostgresServer::start_with(Some(Skew::by(skew)?), false)
     }

@@ -1,4 +1,4 @@
-//! A server whose clock is wrong.
+//! A server with a wrong clock.
 
 /// The difference between a server's clock and the system clock.
 pub(super) struct Skew {

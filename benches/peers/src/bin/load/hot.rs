@@ -1,6 +1,6 @@
 //! Many concurrent writes of one session: their number in a second, compared with concurrent writes
-//! of one session each; the writes of another user at the same time; and the cost of requests whose
-//! clients have disconnected.
+//! of one session each; the writes of another user at the same time; and the cost of requests after
+//! their clients have disconnected.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
