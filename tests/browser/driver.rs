@@ -107,7 +107,7 @@ impl Browser {
             .await
     }
 
-    /// Returns the text of the page's alert; it is empty if the page has none.
+    /// Returns the text of the page's alert; an empty text if there is no alert.
     pub(crate) async fn alert(&self) -> String {
         self.script("return document.querySelector('[role=alert]').innerText")
             .await
