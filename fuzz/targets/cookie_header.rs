@@ -31,7 +31,7 @@ fuzz_target!(|input: &[u8]| {
         [cookie.as_bytes(), cookie.as_bytes(), input],
     ] {
         let sessions = Sessions::of_request(stores, fields, None, "/");
-        let session = at_once(sessions.session()).expect("nothing fails");
+        let session = at_once(sessions.session()).expect("the load succeeds");
         match session.refusal() {
             None => assert_eq!(session.get("n").expect("a number"), Some(7)),
             Some(refusal) => {

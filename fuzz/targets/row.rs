@@ -71,7 +71,7 @@ fuzz_target!(|row: &[u8]| {
     jar.set("a", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
     let scs = store(row);
     let sessions = jar.sessions(scs.clone());
-    let session = at_once(sessions.session()).expect("nothing fails");
+    let session = at_once(sessions.session()).expect("the load succeeds");
     if let Some(refusal) = session.refusal() {
         assert!(matches!(
             refusal,
@@ -83,7 +83,7 @@ fuzz_target!(|row: &[u8]| {
     let expected = before.len() + usize::from(!before.contains("fuzz"));
     session.insert("fuzz", 7).expect("a number is a value");
     at_once(sessions.finish()).expect("the session is saved");
-    let again = at_once(jar.session(scs)).expect("nothing fails");
+    let again = at_once(jar.session(scs)).expect("the load succeeds");
     assert_eq!(again.refusal(), None);
     assert_eq!(again.get("fuzz").expect("a number"), Some(7));
     assert_eq!(again.values().len(), expected);

@@ -34,7 +34,7 @@ fuzz_target!(|payload: &[u8]| {
     let mut jar = Jar::new();
     jar.set("a", &cookie);
     let sessions = jar.sessions(STORE.clone());
-    let session = at_once(sessions.session()).expect("nothing fails");
+    let session = at_once(sessions.session()).expect("the load succeeds");
     if session.refusal().is_some() {
         return;
     }
@@ -45,7 +45,7 @@ fuzz_target!(|payload: &[u8]| {
     for set_cookie in fields.iter().flat_map(|fields| fields.set_cookies()) {
         jar.receive(set_cookie);
     }
-    let again = at_once(jar.session(STORE.clone())).expect("nothing fails");
+    let again = at_once(jar.session(STORE.clone())).expect("the load succeeds");
     assert_eq!(again.refusal(), None);
     assert_eq!(again.get("fuzz").expect("a number"), Some(7));
     assert_eq!(again.values().len(), expected);

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use silverback::session::testing::Jar;
 
 use crate::sessions::seeds;
-use crate::store::Shared;
+use crate::store::SharedStore;
 
 /// The number of changes.
 const STEPS: u64 = 1_000;
 
 /// Changes a session of strings in the Go program, and returns the values that it then has.
 fn change_in_go(
-    shared: &Shared,
+    shared: &SharedStore,
     gorilla: &mut crate::Gorilla,
     jar: &mut Jar,
     change: &Value,
@@ -30,7 +30,7 @@ fn change_in_go(
     strings.filter(|(key, _)| key != "_session").collect()
 }
 
-fn values_in_silverback(shared: &Shared, jar: &mut Jar) -> Model {
+fn values_in_silverback(shared: &SharedStore, jar: &mut Jar) -> Model {
     let mut model = Model::new();
     shared.visit(jar, |session| {
         for key in session.keys() {
@@ -44,7 +44,7 @@ fn values_in_silverback(shared: &Shared, jar: &mut Jar) -> Model {
 type Model = BTreeMap<String, String>;
 
 /// Checks that both programs see the values of a map after each random change.
-pub(crate) fn both_programs_see_the_same_values(shared: &Shared) {
+pub(crate) fn both_programs_see_the_same_values(shared: &SharedStore) {
     let Some(mut gorilla) = crate::Gorilla::start() else {
         return;
     };

@@ -13,7 +13,7 @@ use crate::alternating::both_programs_see_the_same_values;
 use crate::required::not_run;
 use crate::servers::postgres::PostgresServer;
 use crate::sessions::hex;
-use crate::store::{BLOCK_KEY, HASH_KEY, RUNTIME, Shared, codec, cookie};
+use crate::store::{BLOCK_KEY, HASH_KEY, RUNTIME, SharedStore, codec, cookie};
 
 static SERVER: LazyLock<Result<PostgresServer, String>> = LazyLock::new(PostgresServer::start);
 
@@ -29,11 +29,11 @@ pub(crate) fn server() -> Option<&'static PostgresServer> {
 }
 
 /// Returns sessions in a database of that server, or `None` after a message if there is no server.
-fn shared(table: GoTable, dialect: impl Into<Dialect>) -> Option<(Shared, GoPostgres)> {
+fn shared(table: GoTable, dialect: impl Into<Dialect>) -> Option<(SharedStore, GoPostgres)> {
     Some(shared_at(&server()?.url(), table, dialect))
 }
 
-fn shared_at(url: &str, table: GoTable, dialect: impl Into<Dialect>) -> (Shared, GoPostgres) {
+fn shared_at(url: &str, table: GoTable, dialect: impl Into<Dialect>) -> (SharedStore, GoPostgres) {
     let dialect = dialect.into();
     let go = match dialect {
         Dialect::Scs(_) => "scs",
@@ -43,7 +43,7 @@ fn shared_at(url: &str, table: GoTable, dialect: impl Into<Dialect>) -> (Shared,
     let backend = RUNTIME.block_on(connected).unwrap();
     let options = ServerOptions::new().cookie(cookie());
     let store = ServerStore::with_options(dialect, Arc::new(backend.clone()), options).unwrap();
-    let shared = Shared {
+    let shared = SharedStore {
         stores: store.into(),
         go,
         place: json!({"database": for_go(url)}),
@@ -51,13 +51,13 @@ fn shared_at(url: &str, table: GoTable, dialect: impl Into<Dialect>) -> (Shared,
     (shared, backend)
 }
 
-fn antonlindstrom() -> Option<(Shared, GoPostgres)> {
+fn antonlindstrom() -> Option<(SharedStore, GoPostgres)> {
     shared(GoTable::antonlindstrom_pgstore(), Dialect::gorilla(codec()))
 }
 
 /// Returns sessions in the table of rafaelespinoza/pgstore's constructor. The columns are the same,
 /// except for a number that antonlindstrom's code selects and does not use; the test adds it.
-fn compat_pgstore() -> Option<(Shared, GoPostgres)> {
+fn compat_pgstore() -> Option<(SharedStore, GoPostgres)> {
     let server = server()?;
     let url = RUNTIME.block_on(fresh_schema(&server.url()));
     let (store, backend) = RUNTIME.block_on(async {
@@ -71,7 +71,7 @@ fn compat_pgstore() -> Option<(Shared, GoPostgres)> {
         let backend = GoPostgres::with_pool(pool, GoTable::pgstore(), PostgresOptions::new());
         (store, backend.unwrap())
     });
-    let shared = Shared {
+    let shared = SharedStore {
         stores: store.named("session").unwrap().into(),
         go: "http",
         place: json!({"database": for_go(&url)}),
@@ -97,11 +97,11 @@ pub(crate) fn for_go(url: &str) -> String {
     }
 }
 
-fn scs() -> Option<(Shared, GoPostgres)> {
+fn scs() -> Option<(SharedStore, GoPostgres)> {
     shared(GoTable::scs(), Dialect::scs())
 }
 
-fn gorm() -> Option<(Shared, GoPostgres)> {
+fn gorm() -> Option<(SharedStore, GoPostgres)> {
     let url = RUNTIME.block_on(fresh_schema(&server()?.url()));
     let (mut shared, backend) = shared_at(&url, GoTable::gorm(), Dialect::scs());
     shared.place["store"] = json!("gorm");
@@ -234,7 +234,7 @@ fn shared_in(
     columns: &str,
     table: GoTable,
     dialect: impl Into<Dialect>,
-) -> Option<(Shared, GoPostgres)> {
+) -> Option<(SharedStore, GoPostgres)> {
     let dialect = dialect.into();
     let url = RUNTIME.block_on(fresh_schema(&server()?.url()));
     RUNTIME.block_on(async {

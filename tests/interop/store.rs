@@ -24,7 +24,7 @@ pub(crate) static RUNTIME: LazyLock<tokio::runtime::Runtime> =
     LazyLock::new(|| tokio::runtime::Runtime::new().unwrap());
 
 /// The sessions of both programs.
-pub(crate) struct Shared {
+pub(crate) struct SharedStore {
     pub(crate) stores: Stores,
     /// The store of the Go program: `http` for gorilla's, or `scs`.
     pub(crate) go: &'static str,
@@ -41,10 +41,10 @@ pub(crate) fn cookie() -> CookieOptions {
     CookieOptions::new().name("session").unwrap()
 }
 
-impl Shared {
+impl SharedStore {
     fn in_cookies() -> Self {
         let store = CookieStore::with_options(codec(), cookie(), Lifetime::new()).unwrap();
-        Shared {
+        SharedStore {
             stores: store.shared_with_go().into(),
             go: "http",
             place: json!({}),
@@ -56,7 +56,7 @@ impl Shared {
         let backend = Arc::new(GorillaFiles::open(&folder).unwrap());
         let options = ServerOptions::new().cookie(cookie());
         let store = ServerStore::with_options(Dialect::gorilla(codec()), backend, options).unwrap();
-        Shared {
+        SharedStore {
             stores: store.into(),
             go: "http",
             place: json!({"folder": folder}),
@@ -148,26 +148,26 @@ impl Shared {
 
 #[test]
 fn a_go_program_and_silverback_share_a_session() {
-    Shared::in_cookies().share_sessions();
+    SharedStore::in_cookies().share_sessions();
 }
 
 /// The metadata of a session passes unchanged through a Go program.
 #[test]
 fn a_go_program_keeps_the_limits() {
-    Shared::in_cookies().keep_limits();
+    SharedStore::in_cookies().keep_limits();
 }
 
 #[test]
 fn a_go_program_and_silverback_share_a_session_in_files() {
-    Shared::in_files("interop-sessions").share_sessions();
+    SharedStore::in_files("interop-sessions").share_sessions();
 }
 
 #[test]
 fn a_go_program_keeps_the_limits_in_files() {
-    Shared::in_files("interop-limits").keep_limits();
+    SharedStore::in_files("interop-limits").keep_limits();
 }
 
 #[test]
 fn an_ended_session_in_files_is_gone() {
-    Shared::in_files("interop-ended").end_sessions();
+    SharedStore::in_files("interop-ended").end_sessions();
 }

@@ -17,7 +17,7 @@ use crate::alternating::both_programs_see_the_same_values;
 use crate::required::not_run;
 use crate::servers::dynamodb::{DynamoDbServer, client};
 use crate::sessions::hex;
-use crate::store::{BLOCK_KEY, HASH_KEY, RUNTIME, Shared, codec, cookie};
+use crate::store::{BLOCK_KEY, HASH_KEY, RUNTIME, SharedStore, codec, cookie};
 
 static SERVER: LazyLock<Result<DynamoDbServer, String>> = LazyLock::new(DynamoDbServer::start);
 
@@ -32,15 +32,15 @@ pub(crate) fn endpoint() -> Option<String> {
     }
 }
 
-fn shared(store: ServerStore, endpoint: &str, table: &str) -> Shared {
-    Shared {
+fn shared(store: ServerStore, endpoint: &str, table: &str) -> SharedStore {
+    SharedStore {
         stores: store.into(),
         go: "http",
         place: json!({"endpoint": endpoint, "table": table}),
     }
 }
 
-fn dynastore() -> Option<(Shared, Arc<dyn Backend>)> {
+fn dynastore() -> Option<(SharedStore, Arc<dyn Backend>)> {
     let endpoint = endpoint()?;
     let table = DynamoDbOptions::new("dynastore");
     let client = client(&endpoint);
@@ -53,7 +53,7 @@ fn dynastore() -> Option<(Shared, Arc<dyn Backend>)> {
 }
 
 /// Uses the settings of its constructor.
-fn dynamostore() -> Option<(Shared, Arc<dyn Backend>)> {
+fn dynamostore() -> Option<(SharedStore, Arc<dyn Backend>)> {
     let endpoint = endpoint()?;
     let keys = format!("{}:{}", hex(&HASH_KEY), hex(&BLOCK_KEY));
     let config = DynamoStoreConfig::new();

@@ -16,14 +16,14 @@ use crate::any::{Any, KINDS, Random};
 use crate::gorilla::{Gorilla, payload};
 use crate::in_layout::InLayout;
 use crate::sessions::{hex, seeds};
-use crate::store::{RUNTIME, Shared, codec, cookie};
+use crate::store::{RUNTIME, SharedStore, codec, cookie};
 
 /// The number of sessions in each test.
 const CASES: u64 = 150;
 
-fn in_cookies(known: &[&str]) -> Shared {
+fn in_cookies(known: &[&str]) -> SharedStore {
     let store = CookieStore::with_options(codec(), cookie(), Lifetime::new()).unwrap();
-    Shared {
+    SharedStore {
         stores: store.known_types(known.iter().copied()).into(),
         go: "http",
         place: json!({}),

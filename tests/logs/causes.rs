@@ -18,14 +18,14 @@ use super::scratch::Scratch;
 const CAUSE: &str = "No such file or directory (os error 2)";
 
 /// A store with a removed folder, and its cookie's name.
-struct Away {
+struct RemovedStore {
     _scratch: Scratch,
     backend: Arc<Files>,
     store: ServerStore,
     folder: String,
 }
 
-impl Away {
+impl RemovedStore {
     fn new() -> Self {
         capture::start();
         let scratch = Scratch::new("SILVERBACK_LOGS");
@@ -35,7 +35,7 @@ impl Away {
         let codecs = Codecs::from_pairs(KeyPairs::generate(1).unwrap()).unwrap();
         let cookie = CookieOptions::new().name("id").unwrap();
         let options = ServerOptions::new().cookie(cookie);
-        Away {
+        RemovedStore {
             store: ServerStore::with_options(codecs, backend.clone(), options).unwrap(),
             _scratch: scratch,
             backend,
@@ -60,7 +60,7 @@ async fn the_tower_layer_logs_the_root_cause() {
         session.login("ape")
     }
 
-    let away = Away::new();
+    let away = RemovedStore::new();
     let layer = SessionLayer::new(away.store.clone());
     let mut app = axum::Router::new()
         .route("/", axum::routing::get(login))
@@ -78,7 +78,7 @@ async fn the_actix_middleware_logs_the_root_cause() {
         Ok("")
     }
 
-    let away = Away::new();
+    let away = RemovedStore::new();
     let app = App::new()
         .wrap(SessionMiddleware::new(away.store.clone()))
         .route("/", actix_web::web::get().to(login));
@@ -90,7 +90,7 @@ async fn the_actix_middleware_logs_the_root_cause() {
 
 #[tokio::test]
 async fn a_cleanup_and_a_probe_get_the_root_cause() {
-    let away = Away::new();
+    let away = RemovedStore::new();
     let errors = Arc::new(Mutex::new(Vec::new()));
     let seen = errors.clone();
     let hour = Duration::from_secs(3_600);

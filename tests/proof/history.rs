@@ -345,10 +345,10 @@ mod site {
     ) -> Result<String, Error> {
         let op = Op::named(&op);
         let login = session.get::<u64>("login")?;
-        let who = session.owner();
+        let session_owner = session.owner();
         assert_eq!(
             session.get::<String>("whose")?,
-            who,
+            session_owner,
             "a value of another owner"
         );
         let mut ended = None;
@@ -359,14 +359,16 @@ mod site {
                 session.insert("whose", owner)?;
                 session.insert("count", 0)?;
             }
-            Op::Increment if who.is_some() || session.refusal() == Some(Refusal::Moved) => {
+            Op::Increment
+                if session_owner.is_some() || session.refusal() == Some(Refusal::Moved) =>
+            {
                 session.update("count", |count: &mut u64| *count += 1)?;
             }
             Op::Logout => session.logout()?,
-            Op::Renew if who.is_some() => session.renew()?,
-            Op::Remember if who.is_some() => session.remember(true)?,
-            Op::EndOthers if who.is_some() => session.end_others()?,
-            Op::EndAnother if who.is_some() => {
+            Op::Renew if session_owner.is_some() => session.renew()?,
+            Op::Remember if session_owner.is_some() => session.remember(true)?,
+            Op::EndOthers if session_owner.is_some() => session.end_others()?,
+            Op::EndAnother if session_owner.is_some() => {
                 let all = store.list(&owner).await?;
                 if let Some(other) = all.iter().find(|other| !other.is_same_session(&session))
                     && store.end(&owner, other.id()).await?

@@ -56,21 +56,21 @@ struct Kind {
 type Made = Result<Arc<dyn Backend>, String>;
 
 /// A backend that a second process can also open.
-struct Shared {
+struct SharedBackend {
     name: &'static str,
     url: fn(&Path) -> Result<String, String>,
 }
 
-const SHARED: &[Shared] = &[
-    Shared {
+const SHARED: &[SharedBackend] = &[
+    SharedBackend {
         name: "files",
         url: |folder| Ok(format!("files:{}", folder.display())),
     },
-    Shared {
+    SharedBackend {
         name: "sqlite",
         url: |folder| Ok(format!("sqlite:{}/proof.db", folder.display())),
     },
-    Shared {
+    SharedBackend {
         name: "postgres",
         url: |_| RUNTIME.block_on(postgres()),
     },
@@ -233,7 +233,7 @@ fn broken_connection(
     })
 }
 
-fn two_processes(shared: &Shared) -> Trial {
+fn two_processes(shared: &SharedBackend) -> Trial {
     let (kind, url) = (shared.name, shared.url);
     let name = format!("{kind}::logins_of_two_processes_leave_the_latest");
     let label = name.clone();
@@ -282,7 +282,7 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     for backend in BACKENDS.iter().copied() {
         trials.push(trial(backend, "no_increment_is_lost", move |made| {
-            increments::none_is_lost(made, backend.writers)
+            increments::no_increment_is_lost(made, backend.writers)
         }));
         for (name, proof) in PROOFS {
             trials.push(trial(backend, name, proof));

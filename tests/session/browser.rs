@@ -17,11 +17,11 @@ pub(crate) struct Browser {
 pub(crate) struct Cookie {
     pub(crate) name: String,
     pub(crate) value: String,
-    pub(crate) place: Place,
+    pub(crate) place: CookiePlace,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct CookiePlace {
     /// The host that set it, or the domain of the hosts that get it.
     pub(crate) domain: String,
     pub(crate) is_host_only: bool,
@@ -30,7 +30,7 @@ pub(crate) struct Place {
 }
 
 /// The result of a request: the reason for a refusal of the cookies, and the owner of the session.
-pub(crate) type Found = (Option<Refusal>, Option<String>);
+pub(crate) type RequestResult = (Option<Refusal>, Option<String>);
 
 impl Browser {
     /// Stores the cookie that a host sets.
@@ -52,7 +52,7 @@ impl Browser {
             Some(domain) if is_suffix(domain) || !domain_matches(host, domain) => return,
             domain => domain,
         };
-        let place = Place {
+        let place = CookiePlace {
             domain: domain.unwrap_or(host).to_owned(),
             is_host_only: domain.is_none(),
             path: get("Path").unwrap_or("/").to_owned(),
@@ -94,7 +94,7 @@ impl Browser {
         stores: &Stores,
         (host, path): (&str, &str),
         change: fn(&Session) -> Result<(), Error>,
-    ) -> Found {
+    ) -> RequestResult {
         let field = self.field(host, path);
         let fields = (!field.is_empty()).then_some(field.as_bytes());
         let sessions = Sessions::of_request(stores, fields, Some(host.as_bytes()), path);
@@ -114,7 +114,7 @@ impl Browser {
     }
 }
 
-impl Place {
+impl CookiePlace {
     fn matches(&self, host: &str, path: &str) -> bool {
         let is_of_host = match self.is_host_only {
             true => host == self.domain,

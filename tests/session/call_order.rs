@@ -233,9 +233,9 @@ fn a_transaction_that_cannot_be_saved_is_undone() {
 
 /// A codec that counts how often it seals.
 #[derive(Clone)]
-struct Counting(Arc<AtomicU64>, Codecs);
+struct CountingCodec(Arc<AtomicU64>, Codecs);
 
-impl Codec for Counting {
+impl Codec for CountingCodec {
     fn seal_into(
         &self,
         name: &str,
@@ -262,7 +262,7 @@ impl Codec for Counting {
 fn a_saved_session_is_not_saved_again() {
     let seals = Arc::new(AtomicU64::new(0));
     let clock = Clock::new();
-    let store = CookieStore::new(Counting(seals.clone(), fresh_codecs())).unwrap();
+    let store = CookieStore::new(CountingCodec(seals.clone(), fresh_codecs())).unwrap();
     let store = clock.of(store);
     RUNTIME.block_on(async {
         let mut jar = Jar::new();

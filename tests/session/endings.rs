@@ -47,7 +47,7 @@ fn site(store: CookieStore) -> Site {
         })
 }
 
-fn who(browser: &mut Browser) -> String {
+fn owner_of(browser: &mut Browser) -> String {
     browser.get("/who").body
 }
 
@@ -76,7 +76,7 @@ fn a_flash_can_be_added_after_a_logout(framework: Framework) {
     browser.get("/login");
     let response = browser.get("/goodbye");
     assert_eq!(response.set_cookies().len(), 1);
-    assert_eq!(who(&mut browser), "anonymous");
+    assert_eq!(owner_of(&mut browser), "anonymous");
     assert_eq!(browser.get("/flash").body, "goodbye");
     assert_eq!(browser.get("/flash").body, "");
 }
@@ -112,7 +112,7 @@ fn only_a_login_follows_an_ended_session(framework: Framework) {
         .browse(framework);
     browser.get("/login");
     assert_eq!(browser.get("/switch").body, "c");
-    assert_eq!(who(&mut browser), named("bonobo"));
+    assert_eq!(owner_of(&mut browser), named("bonobo"));
 }
 
 fn end_others_applies_even_if_this_session_also_changes(framework: Framework) {
@@ -138,13 +138,13 @@ fn end_others_applies_even_if_this_session_also_changes(framework: Framework) {
             one.get("/login");
         }
         assert_eq!(browser.get(path).status, 200, "{path}");
-        assert_eq!(who(&mut phone), "anonymous", "{path}");
+        assert_eq!(owner_of(&mut phone), "anonymous", "{path}");
         let expected = if owner.is_empty() {
             "anonymous".to_owned()
         } else {
             named(owner)
         };
-        assert_eq!(who(&mut browser), expected, "{path}");
+        assert_eq!(owner_of(&mut browser), expected, "{path}");
     }
 }
 

@@ -151,9 +151,9 @@ fn a_missing_layer_is_logged(framework: Framework) {
 }
 
 /// A codec that calls a service which does not answer.
-struct Failing;
+struct FailingCodec;
 
-impl Codec for Failing {
+impl Codec for FailingCodec {
     fn seal_into(&self, _: &str, _: &[u8], _: UnixTime, _: &mut String) -> Result<(), CodecError> {
         Err(CodecError::internal("the key service does not answer"))
     }
@@ -174,7 +174,7 @@ impl Codec for Failing {
 }
 
 fn a_codec_that_fails_is_an_outage(framework: Framework) {
-    let site = Site::new(CookieStore::new(Failing).unwrap());
+    let site = Site::new(CookieStore::new(FailingCodec).unwrap());
     let mut browser = site
         .on("/read", async |sessions| {
             sessions.session().await?;
@@ -197,9 +197,9 @@ fn a_codec_that_fails_is_an_outage(framework: Framework) {
 }
 
 /// A codec that seals to text that is not a valid cookie value.
-struct Injecting;
+struct InjectingCodec;
 
-impl Codec for Injecting {
+impl Codec for InjectingCodec {
     fn seal_into(
         &self,
         _: &str,
@@ -223,7 +223,7 @@ impl Codec for Injecting {
 }
 
 fn a_codec_cannot_inject_fields(framework: Framework) {
-    let site = Site::new(CookieStore::new(Injecting).unwrap());
+    let site = Site::new(CookieStore::new(InjectingCodec).unwrap());
     let mut browser = site
         .on("/write", async |sessions| {
             sessions.session().await?.insert("a", 1)?;

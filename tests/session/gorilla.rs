@@ -10,9 +10,9 @@ use super::site::{Framework, Site};
 use super::support::{fresh_codecs, store, store_with};
 
 for_each_framework!(
-    flashes,
-    deletion,
-    max_age,
+    flashes_are_shown_once,
+    a_negative_max_age_deletes_the_cookie,
+    max_age_works_as_in_gorilla,
     large_sessions_need_a_higher_limit
 );
 
@@ -25,7 +25,7 @@ struct FlashMessage {
 }
 
 /// `TestFlashes`.
-fn flashes(framework: Framework) {
+fn flashes_are_shown_once(framework: Framework) {
     let mut browser = Site::new(store())
         .on("/round-1", async |sessions| {
             let session = sessions.session().await?;
@@ -92,7 +92,7 @@ fn flashes(framework: Framework) {
 }
 
 /// `TestGH8FilesystemStoreDelete`, of `MaxAge = -1`.
-fn deletion(framework: Framework) {
+fn a_negative_max_age_deletes_the_cookie(framework: Framework) {
     let mut browser = Site::new(store())
         .on("/save", async |sessions| {
             let session = sessions.session().await?;
@@ -117,7 +117,7 @@ fn deletion(framework: Framework) {
 }
 
 /// `Options.MaxAge` as gorilla defines it: 0 is a cookie without Max-Age, over 0 one with it.
-fn max_age(framework: Framework) {
+fn max_age_works_as_in_gorilla(framework: Framework) {
     let save = |remembered| {
         move |sessions: silverback::session::Sessions| async move {
             let session = sessions.session().await?;
@@ -158,7 +158,7 @@ fn large_sessions_need_a_higher_limit(framework: Framework) {
 
 /// `TestNewCookieFromOptions`, for the cookies that a browser accepts.
 #[test]
-fn cookies_from_options() {
+fn options_give_the_cookies_of_gorilla() {
     use silverback::session::testing::Jar;
     let full = || {
         let options = CookieOptions::new().name("foo").unwrap();

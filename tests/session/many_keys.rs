@@ -46,7 +46,7 @@ fn updated(session: &Session, key: &str, number: u32) {
 }
 
 /// Sets a Go struct. Its type comes with each value.
-fn gos(session: &Session, key: &str, number: u32) {
+fn go_struct(session: &Session, key: &str, number: u32) {
     let item = Item {
         count: number,
         tags: ["a", "b"],
@@ -93,7 +93,7 @@ fn allocated_bytes(keys: u32, fill: Fill) -> [u64; 5] {
     assert_eq!(
         session.keys().len(),
         keys as usize,
-        "it was {:?}",
+        "the refusal was {:?}",
         session.refusal()
     );
     let emptied = measure(|| {
@@ -111,7 +111,7 @@ fn ten_times_the_keys_cost_ten_times_as_much() {
         ("basic", basic as Fill),
         ("item", item),
         ("updated", updated),
-        ("of Go's", gos),
+        ("of Go's", go_struct),
     ] {
         let few = allocated_bytes(400, fill);
         let many = allocated_bytes(4_000, fill);

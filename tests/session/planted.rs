@@ -10,7 +10,7 @@ use silverback::session::{
     CookieOptions, Error, Lifetime, Refusal, ServerOptions, ServerStore, Session, Sessions, Stores,
 };
 
-use super::browser::{Browser, Cookie, Found, Place};
+use super::browser::{Browser, Cookie, CookiePlace, RequestResult};
 use super::site::RUNTIME;
 use super::support::{fresh_codecs, store_with};
 
@@ -43,12 +43,12 @@ async fn attacker_cookie(stores: &Stores, name: &str) -> String {
     jar.unwrap().get(name).unwrap().to_owned()
 }
 
-fn found(owner: &str) -> Found {
+fn found(owner: &str) -> RequestResult {
     (None, Some(owner.to_owned()))
 }
 
-const AMBIGUOUS: Found = (Some(Refusal::Ambiguous), None);
-const TOO_MANY: Found = (Some(Refusal::TooMany), None);
+const AMBIGUOUS: RequestResult = (Some(Refusal::Ambiguous), None);
+const TOO_MANY: RequestResult = (Some(Refusal::TooMany), None);
 
 /// A site with a logged-in user, and the cookies that an attacker plants.
 #[derive(Clone, Debug)]
@@ -56,12 +56,12 @@ struct Case {
     host: String,
     path: String,
     cookie: CookieOptions,
-    planted: Vec<Place>,
+    planted: Vec<CookiePlace>,
 }
 
 /// Returns whether some browser stores a cookie of that place in the place of the application's
 /// own.
-fn is_like_own(place: &Place, case_host: &str, own: (&str, Option<&str>)) -> bool {
+fn is_like_own(place: &CookiePlace, case_host: &str, own: (&str, Option<&str>)) -> bool {
     let is_host = |domain: &str| domain == case_host;
     let own_domain = own.1.unwrap_or(case_host);
     place.path == own.0
@@ -102,7 +102,7 @@ fn any_case() -> impl Strategy<Value = Case> {
             any::<bool>(),
         );
         let case_host = host.clone();
-        let place = place.prop_map(move |(domain, path, is_partitioned)| Place {
+        let place = place.prop_map(move |(domain, path, is_partitioned)| CookiePlace {
             is_host_only: domain.is_none(),
             domain: domain.unwrap_or(case_host.clone()),
             path,
@@ -341,7 +341,7 @@ fn the_removals_of_all_sessions_fit_into_the_head() {
 }
 
 /// Sends a request with these cookies.
-async fn found_with(stores: &Stores, cookies: [&String; 2]) -> Found {
+async fn found_with(stores: &Stores, cookies: [&String; 2]) -> RequestResult {
     let field = cookies.map(|value| format!("id={value}")).join("; ");
     let sessions = Sessions::of_request(stores, [field.as_bytes()], None, "/");
     let session = sessions.session().await.unwrap();

@@ -10,7 +10,7 @@ use silverback::session::{
     Sessions, Stores,
 };
 
-use super::browser::{Browser, Place};
+use super::browser::{Browser, CookiePlace};
 use super::site::RUNTIME;
 use super::support::codecs;
 
@@ -21,7 +21,7 @@ const WRITE: fn(&Session) -> Result<(), Error> = |session| session.insert("n", 1
 const READ: fn(&Session) -> Result<(), Error> = |_| Ok(());
 const LOGOUT: fn(&Session) -> Result<(), Error> = |session| session.logout();
 
-fn places(browser: &Browser) -> Vec<Place> {
+fn places(browser: &Browser) -> Vec<CookiePlace> {
     let cookies = browser.cookies.iter();
     cookies.map(|cookie| cookie.place.clone()).collect()
 }

@@ -26,7 +26,7 @@ fn from_go(codecs: &Codecs, entries: Vec<(&str, Interface)>) -> Jar {
 }
 
 /// Returns the values that the Go program finds after a handler has changed the session.
-fn after(
+fn values_after(
     store: &CookieStore,
     codecs: &Codecs,
     mut jar: Jar,
@@ -59,7 +59,7 @@ fn bytes(interface: &Interface) -> Vec<u8> {
 }
 
 #[track_caller]
-fn is(found: &BTreeMap<String, Interface>, key: &str, expected: impl Into<Interface>) {
+fn assert_value(found: &BTreeMap<String, Interface>, key: &str, expected: impl Into<Interface>) {
     let expected = expected.into();
     assert_eq!(*found[key].name(), *expected.name(), "{key}");
     assert_eq!(bytes(&found[key]), bytes(&expected), "{key}");
@@ -100,7 +100,7 @@ fn an_existing_go_type_is_kept() {
                 ("list", to_interface(&[1_i64, 2].as_slice()).unwrap()),
             ],
         );
-        let found = after(&store, &codecs, jar, |session| {
+        let found = values_after(&store, &codecs, jar, |session| {
             // The line of README.
             session.update("visits", |visits: &mut u64| *visits += 1)?;
             session.update("small", |small: &mut u32| *small += 1)?;
@@ -117,20 +117,20 @@ fn an_existing_go_type_is_kept() {
             session.insert("same", "2029-12-31T23:00:00.000Z")?;
             session.insert("list", Vec::<i64>::new())
         });
-        is(&found, "visits", Int(8));
-        is(&found, "small", 8_i8);
-        is(&found, "unsigned", 8_usize);
-        is(&found, "ratio", 0.25_f32);
-        is(&found, "lasts", named("time.Duration", 14_i64));
-        is(&found, "id", named("main.UserID", 8_i64));
-        is(&found, "role", named("main.Role", "admin"));
+        assert_value(&found, "visits", Int(8));
+        assert_value(&found, "small", 8_i8);
+        assert_value(&found, "unsigned", 8_usize);
+        assert_value(&found, "ratio", 0.25_f32);
+        assert_value(&found, "lasts", named("time.Duration", 14_i64));
+        assert_value(&found, "id", named("main.UserID", 8_i64));
+        assert_value(&found, "role", named("main.Role", "admin"));
         let no_roles = to_interface(&["x"; 0].map(str::to_owned).as_slice()).unwrap();
         assert_eq!(*no_roles.name(), *"[]interface {}");
         assert_eq!(*found["roles"].name(), *"main.Roles");
-        is(&found, "uuid", [2_u8; 16]);
-        is(&found, "google", SelfEncoded::uuid([2; 16]));
-        is(&found, "seen", time("2031-01-01T00:00:00Z"));
-        is(&found, "same", time("2030-01-01T00:00:00+01:00"));
+        assert_value(&found, "uuid", [2_u8; 16]);
+        assert_value(&found, "google", SelfEncoded::uuid([2; 16]));
+        assert_value(&found, "seen", time("2031-01-01T00:00:00Z"));
+        assert_value(&found, "same", time("2030-01-01T00:00:00+01:00"));
         assert_eq!(*found["list"].name(), *"[]int64");
     }
 }
@@ -157,7 +157,7 @@ fn a_value_that_does_not_fit_gets_its_own_type() {
             ("slice", Interface::from(vec![1_u8])),
         ],
     );
-    let found = after(&store, &codecs, jar, |session| {
+    let found = values_after(&store, &codecs, jar, |session| {
         session.insert("small", 128_u32)?;
         session.insert("int", u64::MAX)?;
         session.insert("single", 0.1)?;
@@ -167,14 +167,14 @@ fn a_value_that_does_not_fit_gets_its_own_type() {
         session.insert("text", 7_i64)?;
         session.insert("slice", "text")
     });
-    is(&found, "small", 128_u32);
-    is(&found, "int", u64::MAX);
-    is(&found, "single", 0.1);
-    is(&found, "time", "tomorrow");
-    is(&found, "id", vec![1_u8; 15]);
-    is(&found, "money", vec![1_u8]);
-    is(&found, "text", 7_i64);
-    is(&found, "slice", "text");
+    assert_value(&found, "small", 128_u32);
+    assert_value(&found, "int", u64::MAX);
+    assert_value(&found, "single", 0.1);
+    assert_value(&found, "time", "tomorrow");
+    assert_value(&found, "id", vec![1_u8; 15]);
+    assert_value(&found, "money", vec![1_u8]);
+    assert_value(&found, "text", 7_i64);
+    assert_value(&found, "slice", "text");
 }
 
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -191,7 +191,7 @@ struct GoUser {
 
 /// A type of a program that does not know the field for secrets.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Less {
+struct PartialUser {
     #[serde(rename = "Name")]
     name: String,
     #[serde(rename = "Any", skip_serializing_if = "Option::is_none")]
@@ -237,8 +237,8 @@ fn a_struct_and_its_fields_keep_their_types() {
         silverback::gob::from_value(found["user"].value().unwrap()).unwrap()
     };
     // An update keeps the fields that the Rust type does not have, and clears those that it skips.
-    let found = after(&store, &codecs, jar(), |session| {
-        session.update("user", |user: &mut Less| user.name.push('s'))?;
+    let found = values_after(&store, &codecs, jar(), |session| {
+        session.update("user", |user: &mut PartialUser| user.name.push('s'))?;
         session.update("map", |map: &mut serde_json::Value| {
             map["n"] = 8.into();
             map["list"][2] = "2031-01-01T00:00:00Z".into();
@@ -274,17 +274,17 @@ fn a_struct_and_its_fields_keep_their_types() {
         names
     };
     assert_eq!(names(&found["map"]), names(&map));
-    let found = after(&store, &codecs, jar(), |session| {
-        session.update("user", |user: &mut Less| user.any = None)?;
+    let found = values_after(&store, &codecs, jar(), |session| {
+        session.update("user", |user: &mut PartialUser| user.any = None)?;
         Ok(())
     });
     assert_eq!(read(&found).any, None);
     assert_eq!(read(&found).secret, "kept");
     // An insert replaces the whole value: no old field is kept.
-    let found = after(&store, &codecs, jar(), |session| {
+    let found = values_after(&store, &codecs, jar(), |session| {
         session.insert(
             "user",
-            Less {
+            PartialUser {
                 name: "kong".into(),
                 any: None,
             },
@@ -298,7 +298,7 @@ fn a_struct_and_its_fields_keep_their_types() {
         }
     );
     // A struct that has no field in common with it is another type.
-    let found = after(&store.known_types(["Other"]), &codecs, jar(), |session| {
+    let found = values_after(&store.known_types(["Other"]), &codecs, jar(), |session| {
         #[derive(Serialize)]
         struct Other {
             items: u8,
@@ -487,15 +487,15 @@ fn types_that_a_go_program_has_written_are_known() {
     let codecs = fresh_codecs();
     let store = CookieStore::new(codecs.clone()).unwrap().shared_with_go();
     let jar = from_go(&codecs, vec![("seen", time("2030-01-01T00:00:00Z"))]);
-    let found = after(&store, &codecs, jar, |session| {
+    let found = values_after(&store, &codecs, jar, |session| {
         session.insert_gob("again", time("2031-01-01T00:00:00Z"))?;
         session.remove("seen")?;
         session.insert_gob("more", time("2032-01-01T00:00:00Z"))
     });
-    is(&found, "more", time("2032-01-01T00:00:00Z"));
+    assert_value(&found, "more", time("2032-01-01T00:00:00Z"));
     // A session without these types does not make them known.
     let jar = from_go(&codecs, vec![("seen", "never".into())]);
-    after(&store, &codecs, jar, |session| {
+    values_after(&store, &codecs, jar, |session| {
         refused(
             session.insert_gob("at", time("2031-01-01T00:00:00Z")),
             "time.Time",
@@ -556,7 +556,7 @@ fn a_go_struct_is_kept_if_no_value_is_lost() {
         (Some(0), "map[string]interface {}"),
     ] {
         let jar = from_go(&codecs, vec![("limits", there())]);
-        let found = after(&store, &codecs, jar, |session| {
+        let found = values_after(&store, &codecs, jar, |session| {
             session.update("limits", move |limits: &mut Limits| limits.limit = limit)?;
             assert_eq!(session.get::<Limits>("limits")?.unwrap().limit, limit);
             Ok(())

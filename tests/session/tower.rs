@@ -22,9 +22,9 @@ use super::support::{TestEpochs, store, store_with};
 struct Text(String);
 
 #[derive(Clone)]
-struct Failing;
+struct FailingService;
 
-impl Service<Request<()>> for Failing {
+impl Service<Request<()>> for FailingService {
     type Response = Response<Text>;
     type Error = Infallible;
     type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response<Text>, Infallible>>>>;
@@ -61,7 +61,7 @@ fn a_body_needs_no_default() {
     };
     let answer = |layer: SessionLayer<Text>| {
         let request = Request::builder().uri("/page?1").body(()).unwrap();
-        let response = layer.layer(Failing).call(request);
+        let response = layer.layer(FailingService).call(request);
         let response = RUNTIME.block_on(response).unwrap();
         (response.status().as_u16(), response.into_body().0)
     };

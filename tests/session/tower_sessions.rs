@@ -503,10 +503,10 @@ fn the_rows_of_go_programs_are_not_changed() {
 }
 
 /// A backend in which other writers always win, and each key is taken.
-struct Contended(Arc<Memory>);
+struct ContendedBackend(Arc<Memory>);
 
 #[async_trait]
-impl Backend for Contended {
+impl Backend for ContendedBackend {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
         self.0.load(key).await
     }
@@ -533,7 +533,7 @@ fn retries_are_bounded() {
     RUNTIME.block_on(async {
         let memory = Arc::new(Memory::new());
         let session = saved(&store(memory.clone())).await;
-        let store = store(Arc::new(Contended(memory)));
+        let store = store(Arc::new(ContendedBackend(memory)));
         let is_error = |done| matches!(done, Err(StoreError::Backend(_)));
         let mut another = session.clone();
         assert!(is_error(store.create(&mut another).await));

@@ -83,9 +83,9 @@ fn values_of_all_types_are_read_back_in_gob_and_in_json() {
 
 /// JSON under another name, as a format of the application.
 #[derive(Debug)]
-struct OwnJson;
+struct CustomJson;
 
-impl CustomSerializer for OwnJson {
+impl CustomSerializer for CustomJson {
     fn serialize(
         &self,
         value: &dyn erased_serde::Serialize,
@@ -109,7 +109,7 @@ impl CustomSerializer for OwnJson {
 
 #[test]
 fn custom_formats_hold_sessions_if_they_declare_their_data_model() {
-    let own = with_serializer(KeyPair::generate().unwrap(), Serializer::custom(OwnJson));
+    let own = with_serializer(KeyPair::generate().unwrap(), Serializer::custom(CustomJson));
     through(&CookieStore::new(own).unwrap());
     let raw = with_serializer(KeyPair::generate().unwrap(), Serializer::Raw);
     assert!(CookieStore::new(raw).unwrap_err().is_usage());
@@ -592,9 +592,9 @@ fn plain_formats_keep_floats_and_depth() {
 }
 
 /// A chain that does not name its serializer.
-struct Forgetful(SecureCookie);
+struct NamelessCodec(SecureCookie);
 
-impl Codec for Forgetful {
+impl Codec for NamelessCodec {
     fn seal_into(
         &self,
         name: &str,
@@ -619,9 +619,13 @@ impl Codec for Forgetful {
 #[test]
 fn a_codec_that_does_not_read_its_own_output_builds_no_store() {
     let json = with_serializer(KeyPair::generate().unwrap(), Serializer::Json);
-    assert!(CookieStore::new(Forgetful(json)).unwrap_err().is_usage());
+    assert!(
+        CookieStore::new(NamelessCodec(json))
+            .unwrap_err()
+            .is_usage()
+    );
     let gob = with_serializer(KeyPair::generate().unwrap(), Serializer::Gob);
-    assert!(CookieStore::new(Forgetful(gob)).is_ok());
+    assert!(CookieStore::new(NamelessCodec(gob)).is_ok());
 }
 
 #[test]

@@ -198,7 +198,7 @@ where
     let began = Instant::now();
     for _ in 0..requests {
         let response = service.call(request(Some(cookie))).await;
-        assert_eq!(response.expect("it answers").status(), 200);
+        assert_eq!(response.expect("the service answers").status(), 200);
     }
     began.elapsed().as_secs_f64() * 1e6 / requests as f64
 }
@@ -210,7 +210,10 @@ where
     L::Service: Service<Request<()>, Response = Response<String>, Error: std::fmt::Debug>,
 {
     let mut begin = layer.layer(handlers.begin.clone());
-    let response = begin.call(request(None)).await.expect("it answers");
+    let response = begin
+        .call(request(None))
+        .await
+        .expect("the service answers");
     let set_cookie = response.headers()[SET_COOKIE].to_str().expect("text");
     let cookie = set_cookie.split(';').next().expect("a cookie");
     let cookie = HeaderValue::from_str(cookie).expect("a value");

@@ -36,7 +36,10 @@ pub(super) async fn an_abandoned_operation_holds_no_connection(server: &Postgres
     let healed = Instant::now();
     while backend.load(&key).await.is_err() {
         let took = healed.elapsed();
-        assert!(took < Duration::from_secs(1) + SLACK, "it takes {took:?}");
+        assert!(
+            took < Duration::from_secs(1) + SLACK,
+            "the recovery takes {took:?}"
+        );
     }
     Ok(())
 }

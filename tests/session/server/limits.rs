@@ -286,9 +286,9 @@ fn law_1_a_request_dropped_during_its_save_saves_all() {
 }
 
 /// A codec that does not name its keys.
-struct Nameless(Codecs);
+struct KeylessCodec(Codecs);
 
-impl Codec for Nameless {
+impl Codec for KeylessCodec {
     fn seal_into(
         &self,
         name: &str,
@@ -356,7 +356,7 @@ fn a_codec_without_named_keys_requires_a_row_codec() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let backend = std::sync::Arc::new(server.backend.clone());
-        let nameless = silverback::session::Dialect::native(Nameless(server.codecs()));
+        let nameless = silverback::session::Dialect::native(KeylessCodec(server.codecs()));
         let build = |dialect| ServerStore::new(dialect, backend.clone());
         assert!(build(nameless.clone()).unwrap_err().is_usage());
         let rows = super::super::support::codecs([KeyPair::generate().unwrap()]);

@@ -69,7 +69,7 @@ fn site(store: &ServerStore) -> Site {
         })
 }
 
-fn who(browser: &mut Browser) -> String {
+fn owner_of(browser: &mut Browser) -> String {
     browser.get("/who").body
 }
 
@@ -81,15 +81,15 @@ fn law_11_a_revoked_owner_is_logged_out_everywhere(framework: Framework) {
     anonymous.get("/count");
     for one in [&mut browser, &mut phone] {
         one.get("/login");
-        assert_eq!(who(one), "ape");
+        assert_eq!(owner_of(one), "ape");
     }
     assert_eq!(anonymous.get("/devices").body, "2");
     RUNTIME.block_on(store.end_all("ape")).unwrap();
     assert_eq!(anonymous.get("/devices").body, "0");
     for one in [&mut browser, &mut phone] {
-        assert_eq!(who(one), "gone");
+        assert_eq!(owner_of(one), "gone");
         one.get("/login");
-        assert_eq!(who(one), "ape");
+        assert_eq!(owner_of(one), "ape");
     }
     assert_eq!(anonymous.get("/count").body, "2");
 }
@@ -106,20 +106,20 @@ fn law_11_end_others_keeps_this_session(framework: Framework) {
         let others = browser.get("/others");
         assert_eq!((others.status, others.set_cookies().len()), (200, 0));
         assert_eq!(
-            (who(&mut browser), who(&mut phone)),
+            (owner_of(&mut browser), owner_of(&mut phone)),
             ("ape".into(), "gone".into())
         );
         // Later changes of the session do not matter.
         assert_eq!(browser.get("/count").status, 200);
         server.clock.pass(600);
-        assert_eq!(who(&mut browser), "ape");
+        assert_eq!(owner_of(&mut browser), "ape");
         assert_eq!(browser.get("/renew").set_cookies().len(), 1);
-        assert_eq!(who(&mut browser), "ape");
+        assert_eq!(owner_of(&mut browser), "ape");
         assert_eq!(browser.get("/devices").body, "1");
     }
     // A later change does not protect the session again.
     RUNTIME.block_on(store.end_all("ape")).unwrap();
-    assert_eq!(who(&mut browser), "gone");
+    assert_eq!(owner_of(&mut browser), "gone");
 }
 
 fn law_11_end_others_applies_even_if_this_session_also_changes(framework: Framework) {
@@ -149,7 +149,7 @@ fn law_11_end_others_applies_even_if_this_session_also_changes(framework: Framew
         assert_eq!(response.status, 200, "{path}");
         assert_eq!(!response.set_cookies().is_empty(), sets_cookie, "{path}");
         assert_eq!(
-            (who(&mut browser), who(&mut phone)),
+            (owner_of(&mut browser), owner_of(&mut phone)),
             (owner.into(), "gone".into())
         );
         let devices = usize::from(owner == "ape").to_string();
@@ -168,7 +168,7 @@ fn law_11_one_session_of_a_list_can_be_ended(framework: Framework) {
     let ended = phone.get("/end-the-last").body;
     assert_eq!(ended, "false true false false");
     assert_eq!(
-        (who(&mut browser), who(&mut phone)),
+        (owner_of(&mut browser), owner_of(&mut phone)),
         ("gone".into(), "ape".into())
     );
 }
@@ -182,13 +182,17 @@ fn law_11_a_login_beyond_the_limit_ends_the_oldest_session(framework: Framework)
         for number in 0..8 {
             let mut browser = first.another();
             browser.get("/login");
-            assert_eq!(who(&mut browser), "ape", "the latest login is kept");
+            assert_eq!(owner_of(&mut browser), "ape", "the latest login is kept");
             browsers.push(browser);
             server.clock.pass(seconds_between);
             let devices = (number + 1).min(3).to_string();
             assert_eq!(first.get_with("/devices", []).body, devices);
         }
-        let who = browsers.iter_mut().map(who).collect::<Vec<_>>().join(" ");
+        let who = browsers
+            .iter_mut()
+            .map(owner_of)
+            .collect::<Vec<_>>()
+            .join(" ");
         assert_eq!(who, "gone gone gone gone gone ape ape ape");
     }
 }
@@ -316,7 +320,7 @@ fn law_11_a_renewal_extends_the_owners_record() {
         })
         .await;
         let deadline = jar.session(store.clone()).await.unwrap().deadline();
-        let until = server.backend.known_until();
+        let until = server.backend.last_owner_expiry();
         let deadline = i64::try_from(deadline.unwrap().as_secs()).unwrap();
         assert!(until.unwrap().as_millis() >= deadline * 1_000);
     });
@@ -429,7 +433,7 @@ fn law_11_the_owners_record_outlives_the_last_session() {
         let store = server.store_with(ServerOptions::new().lifetime(lifetime));
         let begin = server.now().as_secs();
         let known_for = || {
-            let until = server.backend.known_until().unwrap().as_millis() / 1_000;
+            let until = server.backend.last_owner_expiry().unwrap().as_millis() / 1_000;
             u64::try_from(until).unwrap() - begin
         };
         let month = 30 * 86_400;

@@ -62,7 +62,7 @@ struct Shared {
 struct State {
     calls: Vec<&'static str>,
     /// The expiry of the last owner that was begun, extended or revoked.
-    known_until: Option<Expiry>,
+    last_owner_expiry: Option<Expiry>,
     /// Keys that every owner's list also contains, as in a stale index.
     listed: Vec<Key>,
     /// The planned faults, by the number of earlier calls.
@@ -147,12 +147,12 @@ impl TestBackend {
         }
     }
 
-    pub(crate) fn known_until(&self) -> Option<Expiry> {
-        self.0.state.lock().unwrap().known_until
+    pub(crate) fn last_owner_expiry(&self) -> Option<Expiry> {
+        self.0.state.lock().unwrap().last_owner_expiry
     }
 
-    fn owner_until(&self, until: Expiry) {
-        self.0.state.lock().unwrap().known_until = Some(until);
+    fn record_owner_expiry(&self, until: Expiry) {
+        self.0.state.lock().unwrap().last_owner_expiry = Some(until);
     }
 
     fn fault(&self, call: &'static str) -> Option<Fault> {
@@ -250,13 +250,13 @@ impl Owners for TestBackend {
     }
 
     async fn begin(&self, owner: &str, until: Expiry, key: &Key) -> Result<Login, Error> {
-        self.owner_until(until);
+        self.record_owner_expiry(until);
         let begin = self.inner_owners().begin(owner, until, key);
         self.call("begin", begin).await
     }
 
     async fn extend(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
-        self.owner_until(until);
+        self.record_owner_expiry(until);
         let extend = self.inner_owners().extend(owner, until);
         self.call("extend", extend).await
     }
@@ -267,7 +267,7 @@ impl Owners for TestBackend {
         until: Expiry,
         keep: Option<&Login>,
     ) -> Result<Generation, Error> {
-        self.owner_until(until);
+        self.record_owner_expiry(until);
         let revoke = self.inner_owners().revoke(owner, until, keep);
         self.call("revoke", revoke).await
     }

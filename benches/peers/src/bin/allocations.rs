@@ -110,7 +110,10 @@ fn of_ours(name: &str, url: &str) -> [Counted; 3] {
     let runtime = runtime.expect("a runtime");
     let (app, cookie) = runtime.block_on(async {
         let mut app = pages::app(name, url).await;
-        let begun = app.call(request("/begin", "")).await.expect("it answers");
+        let begun = app
+            .call(request("/begin", ""))
+            .await
+            .expect("the service answers");
         let set = begun.headers()[SET_COOKIE].to_str().expect("text");
         let cookie = set.split(';').next().unwrap_or_default().to_owned();
         (app, cookie)
@@ -126,7 +129,10 @@ fn of_ours(name: &str, url: &str) -> [Counted; 3] {
 
 async fn ask(mut app: Router, path: &str, cookie: &str, requests: u64) {
     for _ in 0..requests {
-        let answer = app.call(request(path, cookie)).await.expect("it answers");
+        let answer = app
+            .call(request(path, cookie))
+            .await
+            .expect("the service answers");
         assert_eq!(answer.status(), 200, "{path}");
         let body = to_bytes(answer.into_body(), 100).await.expect("a body");
         assert!(!body.is_empty(), "{path}");

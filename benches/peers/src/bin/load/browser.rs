@@ -108,7 +108,9 @@ impl Browser {
         let request =
             format!("GET /{path} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n\r\n");
         let stream = self.stream.get_mut();
-        stream.write_all(request.as_bytes()).expect("it listens");
+        stream
+            .write_all(request.as_bytes())
+            .expect("the server listens");
     }
 
     /// Returns the body of the page.

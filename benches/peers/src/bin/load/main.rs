@@ -141,7 +141,7 @@ fn serve(name: &str, database: &str) {
         println!("{}", listener.local_addr().expect("an address").port());
         let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
         tokio::select! {
-            served = axum::serve(listener, app) => served.expect("it serves"),
+            served = axum::serve(listener, app) => served.expect("the server runs"),
             _ = ended => {}
         }
     });

@@ -85,7 +85,11 @@ fn purge(url: &str) -> (usize, f64) {
         let (began, mut purged) = (Instant::now(), 0);
         loop {
             let batch_began = Instant::now();
-            let batch = scan.purge(BATCH).await.expect("it answers").removed;
+            let batch = scan
+                .purge(BATCH)
+                .await
+                .expect("the backend answers")
+                .removed;
             purged += batch;
             if batch < BATCH {
                 return (purged, began.elapsed().as_secs_f64());
