@@ -1,6 +1,6 @@
-//! The dependencies between the modules of the crate. `gob` uses no other module, `codec` uses `gob`,
-//! `session` uses both and `backend`, `web` uses `session`, and the program uses the public API
-//! only. `compat` puts together what the other modules offer.
+//! The dependencies between the modules of the crate. `gob` uses no other module, `codec` uses
+//! `gob`, `session` uses both and `backend`, `web` uses `session`, and the program uses only the
+//! public API. `compat` combines the other modules.
 
 use std::fs;
 use std::path::{Path, PathBuf};

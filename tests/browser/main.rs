@@ -234,8 +234,8 @@ async fn a_user_logs_other_devices_out() {
     }
 }
 
-/// A page with a script that sends a request that arrives late: it has the cookie from before the change,
-/// and the server handles it only after the response to the change has arrived.
+/// A page with a script that sends a late request: it has the cookie from before the change, and the
+/// server handles it only after the response to the change has arrived.
 const PARALLEL: &str = "<!doctype html><title>Parallel</title><pre id=log></pre><script>
 // Chrome lets requests for one URL wait for each other, unless the cache is disabled.
 const text = async path => (await fetch(path, {cache: 'no-store'})).text();
