@@ -2,8 +2,13 @@
 //! `gob`, `session` uses both and `backend`, `web` uses `session`, and the program uses only the
 //! public API. `compat` combines the other modules.
 
+#[path = "support/imports.rs"]
+mod imports;
+
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use imports::{Crate, circles};
 
 /// Each module, and the modules that it may use.
 const ALLOWED: [(&str, &[&str]); 6] = [
@@ -15,9 +20,17 @@ const ALLOWED: [(&str, &[&str]); 6] = [
     ("compat", &["codec", "session", "backend"]),
 ];
 
-/// The entries of `src` that are not library modules. `guide` is documentation only. `cause.rs`
-/// formats the text of errors; it uses no module, and each module may use it.
-const NO_MODULES: [&str; 5] = ["cause.rs", "cli", "guide", "lib.rs", "main.rs"];
+/// The entries of `src` that are not library modules. `guide` is documentation only. `calendar.rs`
+/// formats times and `cause.rs` formats the text of errors; they use no module, and each module may
+/// use them.
+const NO_MODULES: [&str; 6] = [
+    "calendar.rs",
+    "cause.rs",
+    "cli",
+    "guide",
+    "lib.rs",
+    "main.rs",
+];
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
@@ -74,6 +87,22 @@ fn modules_use_only_allowed_modules() {
         }
     }
     assert!(checked > 10, "only {checked} files were checked");
+}
+
+/// If two files import each other, neither can be read, tested or moved without the other. Put the
+/// item that both need into the file that it belongs to, or into a file of its own.
+#[test]
+fn no_files_of_a_module_import_each_other_in_a_circle() {
+    let files = Crate::read(&source());
+    let mut imports_seen = 0;
+    for entry in fs::read_dir(source()).unwrap() {
+        let module = entry.unwrap().file_name().into_string().unwrap();
+        let imports = files.imports_in(&module);
+        imports_seen += imports.values().map(Vec::len).sum::<usize>();
+        let circles = circles(&imports);
+        assert!(circles.is_empty(), "circles of imports: {circles:#?}");
+    }
+    assert!(imports_seen > 300, "only {imports_seen} imports were seen");
 }
 
 #[test]

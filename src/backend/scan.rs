@@ -4,7 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use super::{Error, Expiry, Key};
+use super::{Error, Expiry, Key, OwnerName};
 
 /// One record in a scan.
 #[derive(Clone, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Entry {
     /// The time from which the record is missing.
     pub expiry: Expiry,
     /// The owner's name, if the record has an owner.
-    pub owner: Option<String>,
+    pub owner: Option<OwnerName>,
     /// The number of bytes in the record.
     pub size: usize,
 }
@@ -23,7 +23,7 @@ pub struct Entry {
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Entry { expiry, size, .. } = self;
-        write!(f, "Entry({size} bytes until {})", expiry.as_millis())
+        write!(f, "Entry({size} bytes until {expiry})")
     }
 }
 

@@ -259,7 +259,10 @@ async fn show_opens_a_session() {
         .unwrap()
         .found()
         .unwrap();
-    let deadline = session.deadline().unwrap().since(session.created());
+    let deadline = session
+        .deadline()
+        .unwrap()
+        .saturating_duration_since(session.created());
     assert_eq!(deadline, 30 * 24 * 60 * MINUTE);
     assert_eq!(object["login"], object["created"]);
     // The session is also found by the user's cookie, which is not printed.

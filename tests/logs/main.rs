@@ -7,6 +7,8 @@ mod capture;
 mod causes;
 #[cfg(unix)]
 mod files;
+#[path = "../support/log.rs"]
+mod log;
 mod operations;
 #[path = "../support/required.rs"]
 mod required;

@@ -2,8 +2,8 @@
 
 use silverback::backend::{
     self, Backend, Created, Expiry, Key, Layout, Memory, Outcome, Record, Revision, Stored,
+    async_trait,
 };
-use silverback::session::async_trait;
 
 /// A backend that declares the layout of a Go program's rows.
 pub(crate) struct InLayout {

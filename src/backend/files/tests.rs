@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use super::super::Owner;
 use super::folder::list;
 use super::*;
 
@@ -56,9 +57,15 @@ fn soon() -> Expiry {
     Expiry::after(Duration::from_secs(600))
 }
 
+fn owner_name(name: &str) -> OwnerName {
+    OwnerName::new(name).unwrap()
+}
+
 /// Begins a login, which names another key than its record will have.
 async fn begun(backend: &Files, owner: &str) -> Login {
-    let begun = backend.begin(owner, soon(), &key("elsewhere")).await;
+    let begun = backend
+        .begin(&owner_name(owner), soon(), &key("elsewhere"))
+        .await;
     begun.unwrap()
 }
 
@@ -132,7 +139,7 @@ async fn a_torn_file_is_an_error_for_its_key_alone() {
         let record = Record::new(name, until);
         backend.create(&key(name), &record).await.unwrap();
     }
-    let path = backend.0.folder().record_path(&Name::of(b"torn"));
+    let path = backend.0.folder().record_path(&HashedName::of(b"torn"));
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     assert!(backend.load(&key("torn")).await.unwrap_err().is_corrupt());
@@ -145,7 +152,7 @@ async fn a_torn_file_is_an_error_for_its_key_alone() {
     names_alone(&purged.skipped, &path);
     assert_eq!(folder.files().len(), 2, "and has purged the others");
     // A file under another record's name is not taken for that record.
-    let whole = fs::read(backend.0.folder().record_path(&Name::of(b"whole"))).unwrap();
+    let whole = fs::read(backend.0.folder().record_path(&HashedName::of(b"whole"))).unwrap();
     fs::write(&path, whole).unwrap();
     assert!(backend.load(&key("torn")).await.unwrap_err().is_corrupt());
 }
@@ -156,8 +163,8 @@ async fn nothing_is_left_of_what_is_over() {
     let backend = Files::open(&folder.0).unwrap();
     let login = begun(&backend, "ape").await;
     let owned = |name: &str| {
-        let name = name.to_owned();
-        Record::new("v", soon()).owned_by(crate::backend::Owner { name, login })
+        let name = owner_name(name);
+        Record::new("v", soon()).owned_by(Owner { name, login })
     };
     for name in ["removed", "another's", "revoked"] {
         backend.create(&key(name), &owned("ape")).await.unwrap();
@@ -168,8 +175,8 @@ async fn nothing_is_left_of_what_is_over() {
         .await
         .unwrap();
     let others = begun(&backend, "bonobo").await;
-    let of_bonobo = Record::new("v", soon()).owned_by(crate::backend::Owner {
-        name: "bonobo".to_owned(),
+    let of_bonobo = Record::new("v", soon()).owned_by(Owner {
+        name: owner_name("bonobo"),
         login: others,
     });
     let another = seen("another's").await;
@@ -177,12 +184,15 @@ async fn nothing_is_left_of_what_is_over() {
         .swap(&key("another's"), &another, &of_bonobo)
         .await
         .unwrap();
-    backend.revoke("ape", soon(), None).await.unwrap();
+    backend.revoke(&owner_name("ape"), soon()).await.unwrap();
     assert_eq!(backend.purge(10).await.unwrap().removed, 1);
     // What is left is a record, its mark on bonobo's list, and two owners.
     assert_eq!(folder.files().len(), 4);
-    assert_eq!(backend.keys("bonobo").await.unwrap(), [key("another's")]);
-    assert_eq!(backend.keys("ape").await.unwrap(), []);
+    assert_eq!(
+        backend.keys(&owner_name("bonobo")).await.unwrap(),
+        [key("another's")]
+    );
+    assert_eq!(backend.keys(&owner_name("ape")).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -190,15 +200,22 @@ async fn a_damaged_file_keeps_no_other_from_its_list_or_its_purge() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let login = begun(&backend, "ape").await;
-    let owned = Record::new("v", soon()).owned_by(crate::backend::Owner {
-        name: "ape".to_owned(),
+    let owned = Record::new("v", soon()).owned_by(Owner {
+        name: owner_name("ape"),
         login,
     });
     for name in ["torn", "whole"] {
         backend.create(&key(name), &owned).await.unwrap();
     }
-    fs::write(backend.0.folder().record_path(&Name::of(b"torn")), "x").unwrap();
-    assert_eq!(backend.keys("ape").await.unwrap(), [key("whole")]);
+    fs::write(
+        backend.0.folder().record_path(&HashedName::of(b"torn")),
+        "x",
+    )
+    .unwrap();
+    assert_eq!(
+        backend.keys(&owner_name("ape")).await.unwrap(),
+        [key("whole")]
+    );
     // A damaged owner's file lets no record live, and is made anew.
     let owners = folder.0.join("owners");
     for path in files_below(&owners) {
@@ -206,7 +223,7 @@ async fn a_damaged_file_keeps_no_other_from_its_list_or_its_purge() {
     }
     let past = Expiry::from_millis(0);
     for number in 0..10 {
-        let over = format!("over {number}");
+        let over = owner_name(&format!("over {number}"));
         backend.begin(&over, past, &key("elsewhere")).await.unwrap();
     }
     let purged = backend.purge(10).await.unwrap();
@@ -225,7 +242,10 @@ fn a_folder_that_cannot_be_had_is_an_error() {
 
 /// Makes a record unreadable for every user, root included: puts a folder in its place.
 async fn make_unreadable(backend: &Files, name: &str) -> PathBuf {
-    let path = backend.0.folder().record_path(&Name::of(name.as_bytes()));
+    let path = backend
+        .0
+        .folder()
+        .record_path(&HashedName::of(name.as_bytes()));
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     path
@@ -236,8 +256,8 @@ async fn an_unreadable_file_is_an_error_for_its_key_alone() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let login = begun(&backend, "ape").await;
-    let owned = Record::new("v", soon()).owned_by(crate::backend::Owner {
-        name: "ape".to_owned(),
+    let owned = Record::new("v", soon()).owned_by(Owner {
+        name: owner_name("ape"),
         login,
     });
     for name in ["unreadable", "readable"] {
@@ -254,7 +274,10 @@ async fn an_unreadable_file_is_an_error_for_its_key_alone() {
     names_alone(std::slice::from_ref(&refused), &path);
     assert!(refused.to_string().contains("directory"), "{refused}");
     assert!(backend.load(&key("readable")).await.unwrap().is_some());
-    assert_eq!(backend.keys("ape").await.unwrap(), [key("readable")]);
+    assert_eq!(
+        backend.keys(&owner_name("ape")).await.unwrap(),
+        [key("readable")]
+    );
     let page = backend.page(None, 1).await.unwrap();
     assert_eq!(page.entries.len(), 1);
     names_alone(&page.skipped, &path);
@@ -267,8 +290,14 @@ async fn an_unreadable_file_is_an_error_for_its_key_alone() {
     let owner = files_below(&folder.0.join("owners")).remove(0);
     fs::remove_file(&owner).unwrap();
     fs::create_dir(&owner).unwrap();
-    assert!(backend.keys("ape").await.unwrap_err().is_unavailable());
-    assert!(backend.extend("ape", soon()).await.is_err());
+    assert!(
+        backend
+            .keys(&owner_name("ape"))
+            .await
+            .unwrap_err()
+            .is_unavailable()
+    );
+    assert!(backend.extend(&owner_name("ape"), soon()).await.is_err());
 }
 
 #[tokio::test]
@@ -387,7 +416,7 @@ async fn root_makes_files_for_the_owner_of_the_store() {
         // No link leads the store out of its folder.
         let outside = Temporary::new();
         fs::create_dir(&outside.0).unwrap();
-        let part = backend.0.folder().record_path(&Name::of(b"b"));
+        let part = backend.0.folder().record_path(&HashedName::of(b"b"));
         let part = part.parent().unwrap();
         let _ = fs::remove_dir_all(part);
         symlink(&outside.0, part).unwrap();
@@ -414,7 +443,7 @@ async fn while_a_purge_waits(backend: &Files, lock: Lock, write: impl FnOnce(&Fo
 async fn a_purge_looks_again_once_it_has_the_lock() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
-    let (key, name) = (key("a"), Name::of(b"a"));
+    let (key, name) = (key("a"), HashedName::of(b"a"));
     let (past, record) = (Expiry::from_millis(0), Record::new("new", soon()));
     // A concurrent login replaces an expired record.
     backend
@@ -427,26 +456,24 @@ async fn a_purge_looks_again_once_it_has_the_lock() {
     assert_eq!(removed.await, 0);
     assert!(backend.load(&key).await.unwrap().is_some());
     // A concurrent write renews an expired owner.
-    let generation = Generation::random().unwrap();
-    backend.extend("ape", past).await.unwrap();
-    while_a_purge_waits(&backend, Lock::owner("ape"), |folder| {
-        let written = folder.change_owner("ape", soon(), |file| {
-            file.generation = generation;
-            Ok(())
-        });
-        written.map(drop).unwrap();
+    let ape = owner_name("ape");
+    backend.extend(&ape, past).await.unwrap();
+    while_a_purge_waits(&backend, Lock::owner(&ape), |folder| {
+        folder
+            .change_owner(&ape, soon(), OwnerChange::Extend)
+            .unwrap();
     })
     .await;
-    assert_eq!(backend.generation("ape").await.unwrap(), Some(generation));
+    let generation = backend.generation(&ape).await.unwrap().unwrap();
     // A record is written after its mark.
-    let owned = record.owned_by(crate::backend::Owner {
-        name: "ape".to_owned(),
+    let owned = record.owned_by(Owner {
+        name: owner_name("ape"),
         login: Login {
             generation,
             number: 1,
         },
     });
-    let (marked, of_marked) = (super::tests::key("marked"), Name::of(b"marked"));
+    let (marked, of_marked) = (super::tests::key("marked"), HashedName::of(b"marked"));
     backend.create(&marked, &owned).await.unwrap();
     fs::remove_file(backend.0.folder().record_path(&of_marked)).unwrap();
     while_a_purge_waits(&backend, Lock::record(&of_marked), |folder| {
@@ -456,7 +483,7 @@ async fn a_purge_looks_again_once_it_has_the_lock() {
             .unwrap();
     })
     .await;
-    assert_eq!(backend.keys("ape").await.unwrap(), [marked]);
+    assert_eq!(backend.keys(&owner_name("ape")).await.unwrap(), [marked]);
 }
 
 /// A disk hangs: each file is a pipe without a writer. Reads end in time, and other stores answer.
@@ -473,7 +500,12 @@ async fn a_disk_that_hangs_hangs_nothing_else() {
     other.create(&key("a"), &record).await.unwrap();
     backend.create(&key("a"), &record).await.unwrap();
     let hanging = ["b", "c", "d"];
-    let path = |name: &str| backend.0.folder().record_path(&Name::of(name.as_bytes()));
+    let path = |name: &str| {
+        backend
+            .0
+            .folder()
+            .record_path(&HashedName::of(name.as_bytes()))
+    };
     for name in hanging {
         backend.create(&key(name), &record).await.unwrap();
         fs::remove_file(path(name)).unwrap();

@@ -4,7 +4,7 @@ use clap::Args;
 use silverback::backend::{Backend, Key, Outcome};
 use silverback::session::Refusal;
 
-use super::super::{Failure, report};
+use super::super::failure::{Failure, report};
 use super::store::{Service, StoreArguments, parse_key, reason};
 
 /// The largest number of attempts to remove a record, if concurrent requests change it.

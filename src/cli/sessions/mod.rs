@@ -16,7 +16,7 @@ use std::ffi::OsString;
 
 use clap::{Args, Subcommand};
 
-use super::Failure;
+use super::failure::Failure;
 
 /// List, show, delete and purge the sessions that a service keeps in a server.
 ///
@@ -27,7 +27,7 @@ use super::Failure;
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Sessions {
     #[command(subcommand)]
-    command: Command,
+    command: SessionsCommand,
 }
 
 const AFTER_HELP: &str = "\
@@ -49,7 +49,7 @@ Examples:
   silverback sessions purge";
 
 #[derive(Subcommand)]
-enum Command {
+enum SessionsCommand {
     List(list::List),
     Show(show::Show),
     Delete(delete::Delete),
@@ -63,10 +63,10 @@ impl Sessions {
             .build()?;
         runtime.block_on(async {
             match &self.command {
-                Command::List(command) => command.run().await,
-                Command::Show(command) => command.run().await,
-                Command::Delete(command) => command.run().await,
-                Command::Purge(command) => command.run().await,
+                SessionsCommand::List(command) => command.run().await,
+                SessionsCommand::Show(command) => command.run().await,
+                SessionsCommand::Delete(command) => command.run().await,
+                SessionsCommand::Purge(command) => command.run().await,
             }
         })
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
-use silverback::backend::{Backend, Created, Expiry, Key, Owner, Record};
+use silverback::backend::{Backend, Created, Expiry, Key, Owner, OwnerName, Record};
 use tokio::task::JoinSet;
 
 use super::folders::Folders;
@@ -56,7 +56,7 @@ async fn log_in(
     number: usize,
 ) -> Result<Created, silverback::backend::Error> {
     let key = Key::new(format!("login-{number}"))?;
-    let name = format!("owner-{number}");
+    let name = OwnerName::new(format!("owner-{number}"))?;
     let record = match backend.owners() {
         Some(owners) => {
             let login = owners.begin(&name, Expiry::NEVER, &key).await?;

@@ -10,7 +10,7 @@ use libtest_mimic::Failed;
 use silverback::backend::{Backend, Created, Expiry, Generation, Key, Outcome, Record, connect};
 
 use super::super::candidates::on_disk;
-use super::record::{KEYS, OWNER, State, Step, is_owned, key};
+use super::record::{KEYS, State, Step, is_owned, key, owner};
 use super::{report, writer};
 
 /// The last acknowledged state of a key, and the state that was attempted afterwards.
@@ -119,7 +119,7 @@ async fn check_records(
     let listed: Vec<Key> = page.into_iter().map(|entry| entry.key).collect();
     assert_eq!(listed, live().map(key).collect::<Vec<_>>());
     let owners = backend.owners().expect("owners");
-    let mut owned = owners.keys(OWNER).await?;
+    let mut owned = owners.keys(&owner()).await?;
     owned.sort();
     let expected = live().filter(|number| is_owned(*number)).map(key);
     assert_eq!(owned, expected.collect::<Vec<_>>());

@@ -2,8 +2,8 @@
 //! `statement_timestamp` precedes the server's in the search path.
 
 use silverback::backend::{
-    Backend, Created, Expiry, GoPostgres, GoTable, Key, Outcome, Owner, Owners, Postgres, Record,
-    Scan,
+    Backend, Created, Expiry, Generations, GoPostgres, GoTable, Key, Outcome, Owner, OwnerName,
+    Owners, Postgres, Record, Scan,
 };
 use sqlx::{AssertSqlSafe, PgPool};
 
@@ -108,14 +108,14 @@ pub(super) async fn a_row_has_expired_at_its_expiry(server: &PostgresServer) -> 
     let sessions = ("silverback_sessions", &*expiry);
     try_rows(&backend, &clock, sessions, MILLISECOND).await?;
     // The row also expires with its owner.
-    let (key, ape) = (Key::new("ABC234")?, "ape");
+    let (key, ape) = (Key::new("ABC234")?, OwnerName::new("ape")?);
     for (before, is_live) in [(MILLISECOND, true), (0, false)] {
         clock.is_before(MILLISECOND).await?;
         clock
             .run("TRUNCATE silverback_sessions, silverback_owners")
             .await?;
-        let login = backend.begin(ape, Expiry::NEVER, &key).await?;
-        let name = ape.to_owned();
+        let login = backend.begin(&ape, Expiry::NEVER, &key).await?;
+        let name = ape.clone();
         let owned = Record::new("v", Expiry::NEVER).owned_by(Owner { name, login });
         backend.create(&key, &owned).await?;
         clock
@@ -125,9 +125,9 @@ pub(super) async fn a_row_has_expired_at_its_expiry(server: &PostgresServer) -> 
             ))
             .await?;
         clock.is_before(before).await?;
-        assert_eq!(backend.generation(ape).await?.is_some(), is_live);
+        assert_eq!(backend.generation(&ape).await?.is_some(), is_live);
         assert_eq!(backend.load(&key).await?.is_some(), is_live);
-        assert_eq!(backend.keys(ape).await?.len(), usize::from(is_live));
+        assert_eq!(backend.keys(&ape).await?.len(), usize::from(is_live));
         // A row of an expired owner has expired when it is written, and a purge finds it.
         let other = Key::new("DEF567")?;
         let Created::Saved(seen) = backend
@@ -144,7 +144,7 @@ pub(super) async fn a_row_has_expired_at_its_expiry(server: &PostgresServer) -> 
                 .await?;
         assert_eq!(dead, if is_live { 0 } else { 2 });
         // A kept login does not outlive an expired owner.
-        let revoked = backend.revoke(ape, Expiry::NEVER, Some(&login)).await?;
+        let revoked = backend.revoke_except(&ape, Expiry::NEVER, &login).await?;
         assert_eq!(backend.load(&key).await?.is_some(), is_live);
         clock
             .run(&format!(
@@ -152,7 +152,7 @@ pub(super) async fn a_row_has_expired_at_its_expiry(server: &PostgresServer) -> 
                 AT / MILLISECOND
             ))
             .await?;
-        let begun = backend.begin(ape, Expiry::NEVER, &key).await?;
+        let begun = backend.begin(&ape, Expiry::NEVER, &key).await?;
         assert_eq!(backend.load(&key).await?.is_some(), is_live);
         assert_eq!(
             begun.generation == revoked,

@@ -1,7 +1,8 @@
 //! The cost of the operations in the server.
 
 use silverback::backend::{
-    Backend, Created, Expiry, Generation, Key, Outcome, Owner, Owners, Postgres, Record, Scan,
+    Backend, Created, Expiry, Generation, Generations, Key, Outcome, Owner, OwnerName, Owners,
+    Postgres, Record, Scan,
 };
 use sqlx::PgPool;
 
@@ -30,10 +31,10 @@ fn soon() -> Expiry {
 /// Runs each operation once, by name, on an owned record and on its owner.
 macro_rules! every_operation {
     ($backend:ident, $counted:ident) => {{
-        let key = Key::new("a key")?;
-        let login = $counted!("begin", $backend.begin("ape", soon(), &key).await?);
+        let (key, ape) = (Key::new("a key")?, OwnerName::new("ape")?);
+        let login = $counted!("begin", $backend.begin(&ape, soon(), &key).await?);
         let owner = Owner {
-            name: "ape".to_owned(),
+            name: ape.clone(),
             login,
         };
         let record = Record::new(vec![7; 700], soon()).owned_by(owner);
@@ -51,11 +52,11 @@ macro_rules! every_operation {
         else {
             panic!("there is no concurrent write");
         };
-        let of = $counted!("generation", $backend.generation("ape").await?);
+        let of = $counted!("generation", $backend.generation(&ape).await?);
         assert_eq!(of, Some(login.generation));
-        let extended = $counted!("extend", $backend.extend("ape", soon()).await?);
+        let extended = $counted!("extend", $backend.extend(&ape, soon()).await?);
         assert_eq!(extended, login.generation);
-        let keys = $counted!("keys", $backend.keys("ape").await?);
+        let keys = $counted!("keys", $backend.keys(&ape).await?);
         assert_eq!(keys.len(), 1);
         let page = $counted!("page", $backend.page(None, 10).await?).entries;
         assert!(!page.is_empty());
@@ -63,7 +64,7 @@ macro_rules! every_operation {
         assert_eq!(removed, Outcome::Done(()));
         $counted!(
             "revoke",
-            $backend.revoke("ape", soon(), Some(&login)).await?
+            $backend.revoke_except(&ape, soon(), &login).await?
         );
     }};
 }

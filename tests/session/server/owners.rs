@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use silverback::backend::{Backend, Memory, Outcome, Owner};
+use silverback::backend::{Backend, Memory, Outcome, OwnerName};
 use silverback::session::testing::Jar;
 use silverback::session::{
     CookieOptions, Error, Lifetime, Refusal, ServerOptions, ServerStore, Session, SessionId,
@@ -522,7 +522,7 @@ fn law_11_a_list_contains_only_the_owners_sessions() {
 fn an_owner_name_too_long_to_index_is_a_usage_error() {
     RUNTIME.block_on(async {
         let store = Server::new().store();
-        let longest = "x".repeat(Owner::LONGEST_NAME);
+        let longest = "x".repeat(OwnerName::MAX_LEN);
         let jar = jar_with(&store, |session| session.login(&*longest)).await;
         assert_eq!(store.list(&longest).await.unwrap().len(), 1);
         store.end_all(&longest).await.unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use silverback::backend::{Backend, Expiry, Key, Login, Memory, Outcome, Owner, Record};
+use silverback::backend::{Backend, Expiry, Key, Login, Memory, Outcome, Owner, OwnerName, Record};
 use silverback::codec::{Codec, Codecs, KeyPair};
 use silverback::session::testing::Jar;
 use silverback::session::{CookieOptions, Dialect, Refusal, ServerOptions, ServerStore};
@@ -131,12 +131,13 @@ fn law_8_the_owner_of_a_record_must_match_the_sealed_owner() {
         let anonymous = jar_with(&store, |session| session.insert("a", 1)).await;
         jar_with(&store, |session| session.login("bonobo")).await;
         let owners = server.backend.owners().unwrap();
+        let name = OwnerName::new("bonobo").unwrap();
         let bonobo = Owner {
-            name: "bonobo".to_owned(),
             login: Login {
-                generation: owners.generation("bonobo").await.unwrap().unwrap(),
+                generation: owners.generation(&name).await.unwrap().unwrap(),
                 number: 1,
             },
+            name,
         };
         for jar in [&ape, &anonymous] {
             let (key, stored) = server.row(jar, &store).await;
@@ -165,7 +166,7 @@ fn law_8_a_moved_expiry_does_not_extend_the_deadline() {
             stored
                 .record
                 .clone()
-                .until(Expiry::from_millis(until.as_millis() + by * 1_000))
+                .with_expiry(Expiry::from_millis(until.as_millis() + by * 1_000))
         };
         // A touch would move the expiry to this time.
         server.clock.pass(super::ABSOLUTE - 1);
@@ -183,7 +184,7 @@ fn law_7_a_forged_expiry_does_not_count_as_use() {
         let store = server.store();
         let jar = jar_with(&store, |session| session.insert("a", 1)).await;
         let (key, stored) = server.row(&jar, &store).await;
-        put(&server, &key, stored.record.until(Expiry::NEVER)).await;
+        put(&server, &key, stored.record.with_expiry(Expiry::NEVER)).await;
         server.clock.pass(super::IDLE - 1);
         assert_eq!(refusal(&jar, &store).await, None);
         server.clock.pass(1);
@@ -345,8 +346,8 @@ fn the_log_contains_no_secret(framework: Framework) {
 
 #[test]
 fn a_backend_without_owners_supports_logins() {
+    use silverback::backend::async_trait;
     use silverback::backend::{Created, Error, Revision, Stored};
-    use silverback::session::async_trait;
 
     struct Ownerless(Memory);
 

@@ -3,15 +3,16 @@
 mod moments;
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{Connection, SqliteConnection};
 
 use super::super::engine::Engine;
+use super::connections::WAIT;
 use super::statements::STATEMENTS;
 use super::*;
-use crate::backend::{Backend, Owner, Owners, Scan};
+use crate::backend::{Backend, Generations, Owner, Owners, Scan};
 
 /// A folder that is removed when the test ends.
 struct Temporary(PathBuf);
@@ -73,14 +74,20 @@ fn record(value: &str) -> Record {
     Record::new(value, soon())
 }
 
+fn owner_name(name: &str) -> OwnerName {
+    OwnerName::new(name).unwrap()
+}
+
 fn owned(owner: &str, login: Login) -> Record {
-    let name = owner.to_owned();
+    let name = owner_name(owner);
     record("v").owned_by(Owner { name, login })
 }
 
 /// Begins a login, which names another key than its record will have.
 async fn begun(backend: &Sqlite, owner: &str) -> Login {
-    let begun = backend.begin(owner, soon(), &key("elsewhere")).await;
+    let begun = backend
+        .begin(&owner_name(owner), soon(), &key("elsewhere"))
+        .await;
     begun.unwrap()
 }
 
@@ -173,7 +180,7 @@ async fn who_may_only_read_reads_and_is_told() {
     let refusals = [
         reader.create(&key("b"), &record("v")).await.map(drop),
         reader.remove(&key("a"), &stored.revision).await.map(drop),
-        reader.extend("ape", soon()).await.map(drop),
+        reader.extend(&owner_name("ape"), soon()).await.map(drop),
         reader.purge(10).await.map(drop),
     ];
     for refused in refusals.map(Result::unwrap_err) {
@@ -254,7 +261,7 @@ async fn a_row_that_is_no_record_is_an_error_for_its_key_alone() {
 async fn a_write_is_acknowledged_when_it_has_ended_well() {
     let folder = Temporary::new();
     let backend = folder.open().await;
-    let stored = backend.extend("bonobo", soon()).await.unwrap();
+    let stored = backend.extend(&owner_name("bonobo"), soon()).await.unwrap();
     let mut other = folder.connection().await;
     let fail = "CREATE TABLE elsewhere (id INTEGER PRIMARY KEY);
         CREATE TABLE late (id REFERENCES elsewhere (id) DEFERRABLE INITIALLY DEFERRED);
@@ -264,16 +271,19 @@ async fn a_write_is_acknowledged_when_it_has_ended_well() {
             BEGIN INSERT INTO late VALUES (1); END";
     run(&mut other, fail).await;
     let refusals = [
-        backend.extend("ape", soon()).await.map(drop),
-        backend.revoke("ape", soon(), None).await.map(drop),
+        backend.extend(&owner_name("ape"), soon()).await.map(drop),
+        backend.revoke(&owner_name("ape"), soon()).await.map(drop),
         backend.create(&key("a"), &record("v")).await.map(drop),
     ];
     for refused in refusals.map(Result::unwrap_err) {
         assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
     }
-    assert_eq!(backend.generation("ape").await.unwrap(), None);
+    assert_eq!(backend.generation(&owner_name("ape")).await.unwrap(), None);
     assert_eq!(backend.load(&key("a")).await.unwrap(), None);
-    assert_eq!(backend.generation("bonobo").await.unwrap(), Some(stored));
+    assert_eq!(
+        backend.generation(&owner_name("bonobo")).await.unwrap(),
+        Some(stored)
+    );
 }
 
 #[tokio::test]
@@ -296,7 +306,10 @@ async fn nothing_is_left_of_what_is_over() {
         let created = backend.create(&key(name), &owned("ape", login)).await;
         created.unwrap();
     }
-    backend.revoke("ape", soon(), Some(&kept)).await.unwrap();
+    backend
+        .revoke_except(&owner_name("ape"), soon(), &kept)
+        .await
+        .unwrap();
     backend
         .create(&key("late"), &owned("ape", login))
         .await
