@@ -95,12 +95,21 @@ impl fmt::Debug for OwnerName {
 ///
 /// If a login began after another one had been answered, it has the greater number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Login {
     /// The owner's generation when the login began.
     pub generation: Generation,
     /// The number of the owner's logins that had begun by then, this one included. It counts from 1
     /// as long as the owner's record lives, also across generations.
     pub number: u64,
+}
+
+impl Login {
+    /// Creates the login of that number. For backends of your own.
+    #[must_use]
+    pub const fn new(generation: Generation, number: u64) -> Self {
+        Login { generation, number }
+    }
 }
 
 /// The owner of a record, and the login that the record belongs to.

@@ -90,9 +90,18 @@ impl fmt::Debug for Revision {
 
 /// A record as it was loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stored {
     /// The record.
     pub record: Record,
     /// The revision of this state.
     pub revision: Revision,
+}
+
+impl Stored {
+    /// Creates the answer to a load. For backends of your own.
+    #[must_use]
+    pub fn new(record: Record, revision: Revision) -> Self {
+        Stored { record, revision }
+    }
 }

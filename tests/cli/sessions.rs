@@ -107,7 +107,12 @@ impl Service {
     /// Creates a record that is not a session.
     async fn put(&self, key: &str, value: &str, expiry: Expiry) {
         let (key, record) = (Key::new(key).unwrap(), Record::new(value, expiry));
-        self.backend().create(&key, &record).await.unwrap();
+        self.backend()
+            .create(&key, &record)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
     }
 }
 

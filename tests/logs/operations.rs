@@ -95,7 +95,8 @@ impl Secrets {
         backend.load(&key).await?;
         let stale = seen.clone();
         let seen = done(backend.touch(&key, &seen, record.expiry()).await?);
-        backend.swap(&key, &stale, &record).await?;
+        let answer = backend.swap(&key, &stale, &record).await?;
+        assert_eq!(answer, Outcome::Conflict);
         let seen = done(backend.swap(&key, &seen, &record).await?);
         let mut seen = done(backend.touch(&key, &seen, record.expiry()).await?);
         if let Some(moves) = backend.moves() {
@@ -119,7 +120,11 @@ impl Secrets {
             name: name.clone(),
             login,
         });
-        backend.create(&key, &owned).await?;
+        backend
+            .create(&key, &owned)
+            .await?
+            .saved()
+            .expect("the key is new");
         owners.generation(&name).await?;
         assert_eq!(owners.keys(&name).await?.len(), 1);
         owners.revoke_except(&name, record.expiry(), &login).await?;

@@ -437,6 +437,8 @@ fn an_invalid_row_is_an_error_that_quotes_nothing() {
             backend
                 .swap(&key, &stored.revision, &eternal)
                 .await
+                .unwrap()
+                .done()
                 .unwrap();
             assert_eq!(browser.get("/count").status, 503, "the date does not exist");
             assert_eq!(browser.get("/end").status, 200, "the session can be ended");

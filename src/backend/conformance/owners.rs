@@ -358,7 +358,7 @@ pub(super) async fn a_revocation_and_a_write_agree(backend: Arc<dyn Backend>, ke
                     owners.revoke(&ape, soon()).await.unwrap();
                 } else {
                     let record = owned(&ape, login);
-                    backend.swap(&key, &seen, &record).await.unwrap();
+                    let _either = backend.swap(&key, &seen, &record).await.unwrap();
                 }
             }
         })

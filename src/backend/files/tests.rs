@@ -93,7 +93,12 @@ async fn nobody_else_may_read_them() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let record = Record::new("v", soon());
-    backend.create(&key("a"), &record).await.unwrap();
+    backend
+        .create(&key("a"), &record)
+        .await
+        .unwrap()
+        .saved()
+        .unwrap();
     begun(&backend, "ape").await;
     assert_eq!(folder.files().len(), 2);
     #[cfg(unix)]
@@ -110,7 +115,12 @@ async fn two_who_share_a_folder_lose_nothing() {
     let folder = Temporary::new();
     let backends = [(); 2].map(|()| Files::open(&folder.0).unwrap());
     let record = |number: u64| Record::new(number.to_be_bytes(), soon());
-    backends[0].create(&key("a"), &record(0)).await.unwrap();
+    backends[0]
+        .create(&key("a"), &record(0))
+        .await
+        .unwrap()
+        .saved()
+        .unwrap();
     let tasks = backends.clone().map(|backend| {
         tokio::spawn(async move {
             let mut left = 50;
@@ -137,7 +147,12 @@ async fn a_torn_file_is_an_error_for_its_key_alone() {
     let past = Expiry::from_millis(0);
     for (name, until) in [("torn", soon()), ("whole", soon()), ("over", past)] {
         let record = Record::new(name, until);
-        backend.create(&key(name), &record).await.unwrap();
+        backend
+            .create(&key(name), &record)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
     }
     let path = backend.0.folder().record_path(&HashedName::of(b"torn"));
     let bytes = fs::read(&path).unwrap();
@@ -167,12 +182,19 @@ async fn nothing_is_left_of_what_is_over() {
         Record::new("v", soon()).owned_by(Owner { name, login })
     };
     for name in ["removed", "another's", "revoked"] {
-        backend.create(&key(name), &owned("ape")).await.unwrap();
+        backend
+            .create(&key(name), &owned("ape"))
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
     }
     let seen = async |name| backend.load(&key(name)).await.unwrap().unwrap().revision;
     backend
         .remove(&key("removed"), &seen("removed").await)
         .await
+        .unwrap()
+        .done()
         .unwrap();
     let others = begun(&backend, "bonobo").await;
     let of_bonobo = Record::new("v", soon()).owned_by(Owner {
@@ -183,6 +205,8 @@ async fn nothing_is_left_of_what_is_over() {
     backend
         .swap(&key("another's"), &another, &of_bonobo)
         .await
+        .unwrap()
+        .done()
         .unwrap();
     backend.revoke(&owner_name("ape"), soon()).await.unwrap();
     assert_eq!(backend.purge(10).await.unwrap().removed, 1);
@@ -205,7 +229,12 @@ async fn a_damaged_file_keeps_no_other_from_its_list_or_its_purge() {
         login,
     });
     for name in ["torn", "whole"] {
-        backend.create(&key(name), &owned).await.unwrap();
+        backend
+            .create(&key(name), &owned)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
     }
     fs::write(
         backend.0.folder().record_path(&HashedName::of(b"torn")),
@@ -261,12 +290,22 @@ async fn an_unreadable_file_is_an_error_for_its_key_alone() {
         login,
     });
     for name in ["unreadable", "readable"] {
-        backend.create(&key(name), &owned).await.unwrap();
+        backend
+            .create(&key(name), &owned)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
     }
     for number in 0..30 {
         let over = Record::new("v", Expiry::from_millis(0));
         let name = format!("over {number}");
-        backend.create(&key(&name), &over).await.unwrap();
+        backend
+            .create(&key(&name), &over)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
     }
     let path = make_unreadable(&backend, "unreadable").await;
     let refused = backend.load(&key("unreadable")).await.unwrap_err();
@@ -307,7 +346,12 @@ async fn a_cleanup_tells_of_an_unreadable_file_and_goes_on() {
     let over = Record::new("v", Expiry::from_millis(0));
     for number in 0..1_200 {
         let name = format!("over {number}");
-        backend.create(&key(&name), &over).await.unwrap();
+        backend
+            .create(&key(&name), &over)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
     }
     let path = make_unreadable(&backend, "over 7").await;
     let told = Arc::new(Mutex::new(Vec::new()));
@@ -339,7 +383,12 @@ async fn a_purge_goes_on_where_the_last_one_had_enough() {
     let over = Record::new("v", Expiry::from_millis(0));
     for number in 0..300 {
         let name = format!("over {number}");
-        backend.create(&key(&name), &over).await.unwrap();
+        backend
+            .create(&key(&name), &over)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
     }
     for removed in [100, 100] {
         assert_eq!(backend.purge(100).await.unwrap().removed, removed);
@@ -347,7 +396,12 @@ async fn a_purge_goes_on_where_the_last_one_had_enough() {
     // A purge also finds records that are created in parts it has already passed.
     for number in 300..400 {
         let name = format!("over {number}");
-        backend.create(&key(&name), &over).await.unwrap();
+        backend
+            .create(&key(&name), &over)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
     }
     assert_eq!(backend.purge(300).await.unwrap().removed, 200);
     assert_eq!(folder.files().len(), 0);
@@ -388,14 +442,24 @@ async fn root_makes_files_for_the_owner_of_the_store() {
         chown(&folder.0, Some(USER), Some(GROUP)).unwrap();
         let backend = Files::open(&folder.0).unwrap();
         let record = Record::new("v", soon());
-        backend.create(&key("a"), &record).await.unwrap();
+        backend
+            .create(&key("a"), &record)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
         begun(&backend, "ape").await;
         let gorilla = GorillaFiles::open(folder.0.join("gorilla")).unwrap();
         chown(folder.0.join("gorilla"), Some(USER), Some(GROUP)).unwrap();
         drop(gorilla);
         fs::remove_dir_all(folder.0.join("gorilla/.silverback")).unwrap();
         let gorilla = GorillaFiles::open(folder.0.join("gorilla")).unwrap();
-        gorilla.create(&key("A"), &record).await.unwrap();
+        gorilla
+            .create(&key("A"), &record)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
         let mut found = vec![folder.0.clone()];
         while let Some(path) = found.pop() {
             let metadata = fs::symlink_metadata(&path).unwrap();
@@ -449,6 +513,8 @@ async fn a_purge_looks_again_once_it_has_the_lock() {
     backend
         .create(&key, &Record::new("old", past))
         .await
+        .unwrap()
+        .saved()
         .unwrap();
     let removed = while_a_purge_waits(&backend, Lock::record(&name), |folder| {
         folder.write_record(&name, &key, &record).unwrap();
@@ -474,7 +540,12 @@ async fn a_purge_looks_again_once_it_has_the_lock() {
         },
     });
     let (marked, of_marked) = (super::tests::key("marked"), HashedName::of(b"marked"));
-    backend.create(&marked, &owned).await.unwrap();
+    backend
+        .create(&marked, &owned)
+        .await
+        .unwrap()
+        .saved()
+        .unwrap();
     fs::remove_file(backend.0.folder().record_path(&of_marked)).unwrap();
     while_a_purge_waits(&backend, Lock::record(&of_marked), |folder| {
         folder
@@ -497,8 +568,18 @@ async fn a_disk_that_hangs_hangs_nothing_else() {
     let backend = Files::open_with(&folder.0, options).unwrap();
     let other = Files::open(&other.0).unwrap();
     let record = Record::new("v", soon());
-    other.create(&key("a"), &record).await.unwrap();
-    backend.create(&key("a"), &record).await.unwrap();
+    other
+        .create(&key("a"), &record)
+        .await
+        .unwrap()
+        .saved()
+        .unwrap();
+    backend
+        .create(&key("a"), &record)
+        .await
+        .unwrap()
+        .saved()
+        .unwrap();
     let hanging = ["b", "c", "d"];
     let path = |name: &str| {
         backend
@@ -507,7 +588,12 @@ async fn a_disk_that_hangs_hangs_nothing_else() {
             .record_path(&HashedName::of(name.as_bytes()))
     };
     for name in hanging {
-        backend.create(&key(name), &record).await.unwrap();
+        backend
+            .create(&key(name), &record)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
         fs::remove_file(path(name)).unwrap();
         let made = std::process::Command::new("mkfifo")
             .arg(path(name))

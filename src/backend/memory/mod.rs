@@ -471,14 +471,23 @@ mod tests {
         let backend = Memory::with_options(options.capacity_without_owner(100));
         let soon = Expiry::after(Duration::from_secs(600));
         for number in 0..100 {
-            create(&backend, number, soon).await.unwrap();
+            create(&backend, number, soon)
+                .await
+                .unwrap()
+                .saved()
+                .unwrap();
         }
         let refused = create(&backend, 100, soon).await.unwrap_err();
         assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
         assert_eq!(create(&backend, 7, soon).await.unwrap(), Created::Exists);
         let stored = backend.load(&key(7)).await.unwrap().unwrap();
-        backend.remove(&key(7), &stored.revision).await.unwrap();
-        create(&backend, 100, soon).await.unwrap();
+        backend
+            .remove(&key(7), &stored.revision)
+            .await
+            .unwrap()
+            .done()
+            .unwrap();
+        create(&backend, 100, soon).await.unwrap().saved().unwrap();
         for number in (0..=100).filter(|number| *number != 7) {
             assert!(backend.load(&key(number)).await.unwrap().is_some());
         }
@@ -503,7 +512,12 @@ mod tests {
             }
         }
         let listed = |backend: &Memory| backend.listed_keys(&ape).len();
-        backend.remove(&key(0), &revisions[0]).await.unwrap();
+        backend
+            .remove(&key(0), &revisions[0])
+            .await
+            .unwrap()
+            .done()
+            .unwrap();
         assert_eq!(listed(&backend), 9);
         let revoked = backend.revoke_except(&ape, soon, &logins[1]).await;
         revoked.unwrap();

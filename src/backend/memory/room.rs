@@ -290,7 +290,12 @@ mod tests {
         for number in 0..100 {
             let memory = Memory::with_options(options.clone());
             let over = Record::new("v", Expiry::now());
-            memory.create(&key(number), &over).await.unwrap();
+            memory
+                .create(&key(number), &over)
+                .await
+                .unwrap()
+                .saved()
+                .unwrap();
             let created = memory.create(&key(200), &Record::new("v", soon())).await;
             assert!(matches!(created, Ok(Created::Saved(_))), "{created:?}");
         }

@@ -80,12 +80,9 @@ impl List {
             let is_owned =
                 |stored: &Stored| stored.record.owner().is_some_and(|of| of.name == owner);
             if let Some(stored) = backend.load(&key).await?.filter(is_owned) {
-                self.print(&[Entry {
-                    key,
-                    expiry: stored.record.expiry(),
-                    owner: Some(owner.clone()),
-                    size: stored.record.value().len(),
-                }])?;
+                let size = stored.record.value().len();
+                let entry = Entry::new(key, stored.record.expiry(), size);
+                self.print(&[entry.owned_by(owner.clone())])?;
             }
         }
         Ok(())

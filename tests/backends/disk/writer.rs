@@ -133,7 +133,11 @@ impl Writer {
         let write = self.writes.fetch_add(1, Ordering::SeqCst);
         let key = Key::new(format!("over-{write}"))?;
         let record = Record::new("v", Expiry::from_millis(0));
-        self.backend.create(&key, &record).await?;
+        self.backend
+            .create(&key, &record)
+            .await?
+            .saved()
+            .expect("the key is new");
         self.backend.scan().expect("a scan").purge(10).await?;
         Ok(())
     }

@@ -43,7 +43,8 @@ pub(super) async fn an_operation_is_one_request_and_an_owned_load_two(
     let Created::Saved(revision) = asks!(["UpdateItem"], backend.create(&key, &record("v"))) else {
         panic!("the key is new");
     };
-    asks!(["UpdateItem"], backend.create(&key, &record("w")));
+    let answer = asks!(["UpdateItem"], backend.create(&key, &record("w")));
+    assert_eq!(answer, Created::Exists);
     asks!(["GetItem"], backend.load(&key));
     let revision = seen(asks!(
         ["UpdateItem"],
@@ -57,7 +58,8 @@ pub(super) async fn an_operation_is_one_request_and_an_owned_load_two(
     let conflict = asks!(["UpdateItem"], backend.swap(&key, &revision, &record("x")));
     assert_eq!(conflict, Outcome::Conflict);
     seen(asks!(["DeleteItem"], backend.remove(&key, &again)));
-    asks!(["DeleteItem"], backend.remove(&key, &again));
+    let answer = asks!(["DeleteItem"], backend.remove(&key, &again));
+    assert_eq!(answer, Outcome::Gone);
 
     let ape = OwnerName::new(format!("{:?}", key.as_bytes()))?;
     asks!(
@@ -121,8 +123,16 @@ pub(super) async fn a_login_is_listed_before_the_index_contains_it(
     seen(backend.remove(&key, &revision).await?);
     assert_eq!(listed().await?, []);
     // A session that has ended with its owner is not listed.
-    backend.create(&key, &owned(login)).await?;
-    backend.create(&other, &owned(others)).await?;
+    backend
+        .create(&key, &owned(login))
+        .await?
+        .saved()
+        .expect("the key is new");
+    backend
+        .create(&other, &owned(others))
+        .await?
+        .saved()
+        .expect("the key is new");
     assert_eq!(listed().await?.len(), 2);
     backend.revoke_except(&ape, Expiry::NEVER, &others).await?;
     assert_eq!(listed().await?, [other]);
@@ -169,7 +179,11 @@ pub(super) async fn a_purge_reads_owners_again_for_each_page(server: &DynamoDbSe
     // A page ends with the item that exceeds a mebibyte.
     let record = Record::new(vec![7; 380_000], Expiry::NEVER).owned_by(owner);
     for _ in 0..RECORDS {
-        backend.create(&key(), &record).await?;
+        backend
+            .create(&key(), &record)
+            .await?
+            .saved()
+            .expect("the key is new");
     }
     let first = client.scan().table_name("paged").consistent_read(true);
     let first = first.send().await?;
@@ -205,10 +219,7 @@ pub(super) async fn only_requests_without_capacity_are_repeated(server: &DynamoD
         assert_eq!(proxy.requests(), ["GetItem"; 3], "{error}");
     }
     // Only a transaction that conflicts with another is repeated.
-    let login = Login {
-        generation: Generation::random()?,
-        number: 1,
-    };
+    let login = Login::new(Generation::random()?, 1);
     let owner = Owner {
         name: OwnerName::new("ape")?,
         login,
@@ -270,7 +281,11 @@ pub(super) async fn no_item_exceeds_the_limit_of_dynamodb(server: &DynamoDbServe
     for size in [0, 65_536] {
         let (key, value) = (key(), vec![7; size]);
         let record = Record::new(value, Expiry::NEVER);
-        backend.create(&key, &record).await?;
+        backend
+            .create(&key, &record)
+            .await?
+            .saved()
+            .expect("the key is new");
         assert!(backend.load(&key).await?.expect("the record exists").record == record);
     }
     // The largest item that the backend sends is accepted; a larger one is not sent.

@@ -102,7 +102,10 @@ pub(super) async fn prefixes_share_only_the_table(server: &DynamoDbServer) -> Tr
         let name = ape.clone();
         record("v").owned_by(Owner { name, login })
     };
-    one.create(&key, &owned(login)).await?;
+    one.create(&key, &owned(login))
+        .await?
+        .saved()
+        .expect("the key is new");
     assert_eq!(one.keys(&ape).await?.len(), 1);
     assert_eq!(one.page(None, 10).await?.entries.len(), 1);
     for backend in [&other, &none] {
@@ -122,7 +125,9 @@ pub(super) async fn dynamodb_removes_an_item_long_after_it_has_expired(
     for expiry in [soon, Expiry::NEVER] {
         backend
             .create(&key(), &record("v").with_expiry(expiry))
-            .await?;
+            .await?
+            .saved()
+            .expect("the key is new");
     }
     let items = client.scan().table_name("removed").send().await?;
     let mut differences = Vec::new();

@@ -117,7 +117,11 @@ pub(super) async fn a_row_has_expired_at_its_expiry(server: &PostgresServer) -> 
         let login = backend.begin(&ape, Expiry::NEVER, &key).await?;
         let name = ape.clone();
         let owned = Record::new("v", Expiry::NEVER).owned_by(Owner { name, login });
-        backend.create(&key, &owned).await?;
+        backend
+            .create(&key, &owned)
+            .await?
+            .saved()
+            .expect("the key is new");
         clock
             .run(&format!(
                 "UPDATE silverback_owners SET expiry = {}",
@@ -136,8 +140,16 @@ pub(super) async fn a_row_has_expired_at_its_expiry(server: &PostgresServer) -> 
         else {
             panic!("the key is new");
         };
-        backend.swap(&other, &seen, &owned).await?;
-        backend.create(&Key::new("GHI222")?, &owned).await?;
+        backend
+            .swap(&other, &seen, &owned)
+            .await?
+            .done()
+            .expect("it was seen");
+        backend
+            .create(&Key::new("GHI222")?, &owned)
+            .await?
+            .saved()
+            .expect("the key is new");
         let dead: i64 =
             sqlx::query_scalar("SELECT count(*) FROM silverback_sessions WHERE expiry = 0")
                 .fetch_one(&clock.pool)

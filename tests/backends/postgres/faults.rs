@@ -24,7 +24,11 @@ pub(super) async fn an_abandoned_operation_holds_no_connection(server: &Postgres
     let proxy = Proxy::start(server.port()).await;
     let backend = Postgres::connect(&server.url_at(proxy.port())).await?;
     let key = key();
-    backend.create(&key, &record("v")).await?;
+    backend
+        .create(&key, &record("v"))
+        .await?
+        .saved()
+        .expect("the key is new");
     proxy.set(Fault::BlackHole);
     // There are fewer connections.
     for _ in 0..12 {
@@ -53,7 +57,11 @@ pub(super) async fn forgotten_connections_delay_only_one_operation(
     let options = PostgresOptions::new().timeout(TIMEOUT);
     let backend = Postgres::connect_with(&server.url_at(proxy.port()), options).await?;
     let key = key();
-    backend.create(&key, &record("v")).await?;
+    backend
+        .create(&key, &record("v"))
+        .await?
+        .saved()
+        .expect("the key is new");
     let at_once = (0..8).map(|_| {
         let (backend, key) = (backend.clone(), key.clone());
         tokio::spawn(async move { backend.load(&key).await })

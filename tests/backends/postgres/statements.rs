@@ -167,7 +167,11 @@ pub(super) async fn values_of_all_sizes_are_kept(server: &PostgresServer) -> Tri
         let key = Key::new([&random.as_bytes()[..], &usize::to_be_bytes(size)].concat())?;
         let value: Vec<u8> = (0..size).map(|place| (place * 31 % 251) as u8).collect();
         let record = Record::new(value, Expiry::NEVER);
-        backend.create(&key, &record).await?;
+        backend
+            .create(&key, &record)
+            .await?
+            .saved()
+            .expect("the key is new");
         let stored = backend.load(&key).await?.expect("the record exists");
         assert!(stored.record == record, "{size} bytes are different");
     }

@@ -170,7 +170,7 @@ fn law_7_a_record_that_expired_in_the_server_is_gone() {
         let request = Request::of(&jar, &store).await;
         let (key, stored) = server.row(&jar, &store).await;
         let touched = server.backend.touch(&key, &stored.revision, Expiry::now());
-        touched.await.unwrap();
+        touched.await.unwrap().done().unwrap();
         let refusal = jar.session(store.clone()).await.unwrap().refusal();
         assert_eq!(refusal, Some(Refusal::Gone));
         request.session.insert("late", 1).unwrap();

@@ -415,7 +415,11 @@ fn law_11_an_owned_session_without_its_owners_record_is_refused() {
         let (key, stored) = server.row(&jar, &server.store()).await;
         // The row exists, and the owner's record does not.
         let bare = Arc::new(Memory::new());
-        bare.create(&key, &stored.record).await.unwrap();
+        bare.create(&key, &stored.record)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
         let other = Server {
             backend: super::TestBackend::new(bare),
             ..server.clone()

@@ -133,10 +133,7 @@ fn law_8_the_owner_of_a_record_must_match_the_sealed_owner() {
         let owners = server.backend.owners().unwrap();
         let name = OwnerName::new("bonobo").unwrap();
         let bonobo = Owner {
-            login: Login {
-                generation: owners.generation(&name).await.unwrap().unwrap(),
-                number: 1,
-            },
+            login: Login::new(owners.generation(&name).await.unwrap().unwrap(), 1),
             name,
         };
         for jar in [&ape, &anonymous] {

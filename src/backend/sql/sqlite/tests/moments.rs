@@ -143,6 +143,8 @@ async fn what_is_written_dead_is_expired_from_the_start() {
     backend
         .create(&key("created"), &owned("ape", old))
         .await
+        .unwrap()
+        .saved()
         .unwrap();
     let mut other = folder.connection().await;
     let dead = "SELECT count(*) FROM silverback_sessions WHERE expiry = 0";
