@@ -144,7 +144,7 @@ pub(super) async fn a_row_has_expired_at_its_expiry(server: &PostgresServer) -> 
             .swap(&other, &seen, &owned)
             .await?
             .done()
-            .expect("it was seen");
+            .expect("the record exists");
         backend
             .create(&Key::new("GHI222")?, &owned)
             .await?

@@ -235,7 +235,7 @@ pub(super) async fn a_row_without_a_max_age_expires_after_a_time(server: &Postgr
             .touch(&key, &seen, over)
             .await?
             .done()
-            .expect("it was seen");
+            .expect("the record exists");
         assert_eq!(backend.load(&key).await?, None);
     }
     let scs = GoTable::scs().without_max_age(Duration::from_secs(1));
