@@ -12,6 +12,7 @@ use super::super::lifetime::Lifetime;
 use super::super::login::Login;
 use super::super::metadata::{Metadata, NEVER_SEEN};
 use super::super::protocol::{Row, Successor, WriteId};
+use super::super::setup::Setup;
 use super::super::{CookieOptions, Refusal, Values};
 use super::*;
 use crate::backend::Key;
