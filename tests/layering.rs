@@ -21,9 +21,16 @@ const ARROWS: [(&str, &[&str]); 6] = [
 ];
 
 /// The rooms and files at the top of `src` that are no library rooms. `guide` is documentation only.
-/// `cause.rs`, how an error's
-/// text is put together, uses nothing, and each room may use it.
-const NO_ROOMS: [&str; 5] = ["cause.rs", "cli", "guide", "lib.rs", "main.rs"];
+/// `calendar.rs`, which writes times, and `cause.rs`, which puts the text of an error together, use
+/// nothing. Each room may use them.
+const NO_ROOMS: [&str; 6] = [
+    "calendar.rs",
+    "cause.rs",
+    "cli",
+    "guide",
+    "lib.rs",
+    "main.rs",
+];
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")

@@ -10,7 +10,7 @@
 //! | choose the backend by a URL | [`connect`], [`connect_existing`] |
 //! | remove expired records | [`Cleanup`], or [`Scan::purge`] once |
 //! | list all records | [`Scan::page`] |
-//! | log a user out everywhere | `ServerStore::end_all`, which calls [`Owners::revoke`] |
+//! | log a user out everywhere | `ServerStore::end_all`, which calls [`Generations::revoke`] |
 //! | write a backend of your own | [`Backend`], and [`conformance`] to test it (feature `conformance`) |
 //!
 //! The page `guide::stores` compares the backends.
@@ -89,11 +89,14 @@
 //! | `record.rs`, `key.rs`, `expiry.rs` | [`Record`], [`Revision`], [`Key`], [`Expiry`] |
 //! | `outcome.rs` | [`Outcome`], [`Created`]: the results of writes |
 //! | `layout.rs` | [`Layout`]: the form of a backend's rows |
+//! | `generations.rs` | [`Generations`]: the mark of each owner's live records |
 //! | `owners.rs` | [`Owners`]: the records of each owner, and revoking all of them |
+//! | `owner_state.rs` | the rules of an owner's record |
 //! | `moves.rs` | [`Moves`]: moving a record to another key in one step |
 //! | `scan.rs` | [`Scan`]: listing all records, and purging expired ones |
 //! | `connect.rs` | [`connect`], [`connect_existing`]: a backend chosen by a URL |
 //! | `deadline.rs` | the moment at which an operation gives up |
+//! | `envelope.rs` | a record as one run of bytes, for servers and disks that know only values |
 //! | `cleanup.rs` | [`Cleanup`]: a task that purges at an interval |
 //! | `access.rs`, `access/` | the owner and the mode of files that a store keeps on this machine |
 //! | `memory/` | [`Memory`]: records in this process |
@@ -118,22 +121,27 @@ mod connect;
 mod deadline;
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
+#[cfg(feature = "files")]
+mod envelope;
 mod error;
 mod expiry;
 #[cfg(feature = "files")]
 mod files;
+mod generations;
 mod key;
 mod layout;
 mod memory;
 mod moves;
 mod outcome;
+mod owner_state;
 mod owners;
 mod record;
 mod scan;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod sql;
 
-use async_trait::async_trait;
+/// For implementations of [`Backend`], [`Generations`] and the other traits.
+pub use async_trait::async_trait;
 
 pub use cleanup::Cleanup;
 pub use connect::{connect, connect_existing};
@@ -147,18 +155,19 @@ pub use error::Error;
 pub use expiry::Expiry;
 #[cfg(feature = "files")]
 pub use files::{Files, FilesOptions, GorillaFiles};
+pub use generations::{Generation, Generations};
 pub use key::Key;
 pub use layout::Layout;
 pub use memory::{Memory, MemoryOptions};
 pub use moves::Moves;
 pub use outcome::{Created, Outcome};
-pub use owners::{Generation, Login, Owner, Owners};
+pub use owners::{Login, Owner, OwnerName, Owners};
 pub use record::{Record, Revision, Stored};
 pub use scan::{Entry, Page, Purged, Scan};
-#[cfg(feature = "sqlite")]
-pub use sql::Sqlite;
 #[cfg(feature = "postgres")]
 pub use sql::{GoPostgres, GoTable, Postgres, PostgresOptions};
+#[cfg(feature = "sqlite")]
+pub use sql::{Sqlite, SqliteOptions};
 
 /// Keeps records. This is the one trait that every backend implements. Its laws are those of the
 /// [module](self).
@@ -246,6 +255,12 @@ pub trait Backend: Send + Sync + 'static {
     /// Returns the form of the rows.
     fn layout(&self) -> Layout {
         Layout::Native
+    }
+
+    /// Returns whether records have an expiry. Otherwise they never expire by themselves, and a
+    /// [touch](Backend::touch) changes nothing. Only rows of some Go packages have none.
+    fn keeps_expiries(&self) -> bool {
+        true
     }
 
     /// Returns the operations on owners, or `None` if the backend has no owners.

@@ -4,6 +4,7 @@ use super::Revision;
 
 /// The result of an operation on a record that the caller saw at a revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a conflict or a record that is gone is no error: the operation was not applied"]
 pub enum Outcome<T> {
     /// The operation was applied.
     Done(T),
@@ -14,6 +15,15 @@ pub enum Outcome<T> {
 }
 
 impl<T> Outcome<T> {
+    /// Returns the answer in [`Done`](Outcome::Done), or `None` if nothing was done.
+    #[must_use]
+    pub fn done(self) -> Option<T> {
+        match self {
+            Outcome::Done(answer) => Some(answer),
+            Outcome::Conflict | Outcome::Gone => None,
+        }
+    }
+
     /// Applies `with` to the answer in [`Done`](Outcome::Done).
     pub fn map<U>(self, with: impl FnOnce(T) -> U) -> Outcome<U> {
         match self {
@@ -26,9 +36,21 @@ impl<T> Outcome<T> {
 
 /// The result of a creation.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "if the key has a live record already, nothing was saved"]
 pub enum Created {
     /// The record was saved, at this revision.
     Saved(Revision),
     /// The key has a live record already. Nothing was done.
     Exists,
+}
+
+impl Created {
+    /// Returns the revision in [`Saved`](Created::Saved), or `None` if nothing was done.
+    #[must_use]
+    pub fn saved(self) -> Option<Revision> {
+        match self {
+            Created::Saved(revision) => Some(revision),
+            Created::Exists => None,
+        }
+    }
 }

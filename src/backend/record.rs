@@ -33,7 +33,7 @@ impl Record {
 
     /// Returns the record with another expiry.
     #[must_use]
-    pub fn until(self, expiry: Expiry) -> Self {
+    pub fn with_expiry(self, expiry: Expiry) -> Self {
         Record { expiry, ..self }
     }
 
@@ -60,12 +60,7 @@ impl Record {
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Record { value, expiry, .. } = self;
-        write!(
-            f,
-            "Record({} bytes until {})",
-            value.len(),
-            expiry.as_millis()
-        )
+        write!(f, "Record({} bytes until {expiry})", value.len())
     }
 }
 
@@ -95,9 +90,18 @@ impl fmt::Debug for Revision {
 
 /// A record as it was loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stored {
     /// The record.
     pub record: Record,
     /// The revision of this state.
     pub revision: Revision,
+}
+
+impl Stored {
+    /// Creates the answer to a load. For backends of your own.
+    #[must_use]
+    pub fn new(record: Record, revision: Revision) -> Self {
+        Stored { record, revision }
+    }
 }

@@ -72,10 +72,10 @@ fn age(date: UnixTime, now: UnixTime) -> String {
     if date > now {
         return format!(
             "dated {} in the future",
-            humantime::format_duration(date.since(now))
+            humantime::format_duration(date.saturating_duration_since(now))
         );
     }
-    humantime::format_duration(now.since(date)).to_string()
+    humantime::format_duration(now.saturating_duration_since(date)).to_string()
 }
 
 fn hash_of(mac_length: usize) -> &'static str {

@@ -11,6 +11,7 @@ use crate::backend::{
 };
 use crate::codec::UnixTime;
 
+use super::backend_generations::expiry_of;
 use super::caller::Caller;
 use super::content::Content;
 use super::dialect::RowFormat;
@@ -67,12 +68,6 @@ pub(super) enum Lookup {
 /// The time at which a session got its successor.
 pub(super) type MovedAt = UnixTime;
 
-/// Converts a time to a backend's expiry.
-pub(super) fn expiry_at(time: UnixTime) -> Expiry {
-    let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
-    Expiry::from_millis(seconds.saturating_mul(1_000))
-}
-
 pub(super) fn unix_time(expiry: Expiry) -> UnixTime {
     UnixTime::from_secs(u64::try_from(expiry.as_millis() / 1_000).unwrap_or(0))
 }
@@ -82,8 +77,7 @@ impl Rows {
     /// earlier.
     pub(super) fn expiry(&self, metadata: &Metadata) -> Expiry {
         let ends = [metadata.idle_at(&self.lifetime), metadata.deadline];
-        let end = ends.into_iter().flatten().min();
-        end.map_or(Expiry::NEVER, expiry_at)
+        expiry_of(ends.into_iter().flatten().min())
     }
 
     /// Looks up the session under a key.
@@ -174,12 +168,14 @@ impl Rows {
     fn see_touches(&self, metadata: &mut Metadata, expiry: Expiry) {
         let now = (self.clock)();
         let limits = metadata.limits(&self.lifetime);
-        let told = match self.backend.layout().keeps_expiries() {
+        let told = match self.backend.keeps_expiries() {
             true => limits.last_seen(unix_time(expiry)),
             false => None,
         };
         metadata.seen = match told {
-            Some(told) if told.since(now) <= CLOCK_SKEW => metadata.seen.max(told),
+            Some(told) if told.saturating_duration_since(now) <= CLOCK_SKEW => {
+                metadata.seen.max(told)
+            }
             // A Go program wrote the row, and the row does not hold the last use.
             _ if metadata.seen == NEVER_SEEN => now,
             _ => metadata.seen,
@@ -200,7 +196,7 @@ impl Rows {
             Row::Tombstone { .. } => {
                 let now = (self.clock)().as_secs();
                 let kept_to = now.saturating_add(self.tombstone_seconds());
-                Record::new(bytes, expiry_at(UnixTime::from_secs(kept_to)))
+                Record::new(bytes, UnixTime::from_secs(kept_to).into())
             }
             Row::Live(Content { metadata, .. }) => {
                 self.check_size(&bytes)?;

@@ -438,7 +438,7 @@ impl Session {
     ///
     /// # Errors
     /// Returns a [closed](Error::is_closed) error, and a usage error if the name is empty or longer
-    /// than [512 bytes](crate::backend::Owner::LONGEST_NAME). Use a short name, such as a user ID.
+    /// than [512 bytes](crate::backend::OwnerName::MAX_LEN). Use a short name, such as a user ID.
     #[doc(alias = "fixation")]
     #[doc(alias = "regenerate")]
     pub fn login(&self, owner: impl Into<String>) -> Result<(), Error> {
@@ -497,7 +497,7 @@ impl Session {
             .metadata
             .login
             .as_ref()
-            .map(|login| login.owner.clone())
+            .map(|login| login.owner.clone().into())
     }
 
     /// Returns the time of the login, or `None` without a login.
@@ -516,7 +516,7 @@ impl Session {
     pub fn require_fresh(&self, age: Duration) -> Result<(), Error> {
         let now = self.setup().now();
         match self.authenticated_at() {
-            Some(at) if now.since(at) <= age => Ok(()),
+            Some(at) if now.saturating_duration_since(at) <= age => Ok(()),
             _ => Err(Error::not_fresh()),
         }
     }
@@ -546,7 +546,7 @@ impl Session {
     /// # Errors
     /// Returns a [closed](Error::is_closed) error, and a usage error if there is no login. Saving
     /// the session returns a usage error if a cookie store has no
-    /// [`epochs`](super::CookieStore::epochs), or if the backend has no owners.
+    /// [`revocable`](super::CookieStore::revocable), or if the backend has no owners.
     #[doc(alias = "revoke")]
     pub fn end_others(&self) -> Result<(), Error> {
         self.state().end_others()

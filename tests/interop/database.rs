@@ -68,7 +68,7 @@ fn compat_pgstore() -> Option<(Shared, GoPostgres)> {
         let pool = sqlx::PgPool::connect(&url).await.unwrap();
         let add = "ALTER TABLE http_sessions ADD COLUMN id BIGSERIAL";
         sqlx::raw_sql(add).execute(&pool).await.unwrap();
-        let backend = GoPostgres::with_pool(pool, GoTable::pgstore(), PostgresOptions::new());
+        let backend = GoPostgres::from_pool(pool, GoTable::pgstore(), PostgresOptions::new());
         (store, backend.unwrap())
     });
     let shared = Shared {

@@ -40,7 +40,7 @@ async fn try_both(url: &str, table: &str, backend: Arc<dyn Backend>) {
         sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
     };
     let ((created, loaded), ()) = tokio::join!(both, unlocked);
-    created.unwrap();
+    created.unwrap().saved().unwrap();
     loaded.unwrap();
     secrets.are_not_logged();
     slow.are_not_logged();
@@ -91,13 +91,13 @@ async fn nothing_secret_is_logged_of_a_pool_that_is_handed_in() {
         let pool = PgPool::connect_lazy(&url).unwrap();
         let name = format!("given_{number}");
         let table = GoTable::scs().named(&*name);
-        let backend = GoPostgres::with_pool(pool, table, options).unwrap();
-        backend.make_table().await.unwrap();
+        let backend = GoPostgres::from_pool(pool, table, options).unwrap();
+        backend.migrate().await.unwrap();
         try_both(&url, &name, Arc::new(backend)).await;
     }
     let pool = PgPool::connect_lazy(&url).unwrap();
-    let backend = Postgres::with_options(pool, PostgresOptions::new().unprepared());
-    backend.make_tables().await.unwrap();
+    let backend = Postgres::from_pool(pool, PostgresOptions::new().unprepared());
+    backend.migrate().await.unwrap();
     try_both(&url, "silverback_sessions", Arc::new(backend)).await;
 }
 

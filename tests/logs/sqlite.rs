@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use silverback::backend::{Backend, Sqlite};
+use silverback::backend::{Backend, Sqlite, SqliteOptions};
 use sqlx::{Connection, SqliteConnection, SqlitePool};
 
 use super::captured;
@@ -27,7 +27,7 @@ async fn try_both(url: &str, backend: Arc<dyn Backend>) {
         sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
     };
     let (created, ()) = tokio::join!(backend.create(&key, &record), unlocked);
-    created.unwrap();
+    created.unwrap().saved().unwrap();
     secrets.are_not_logged();
     slow.are_not_logged();
 }
@@ -41,5 +41,6 @@ async fn nothing_secret_is_logged_of_a_file_or_a_pool() {
     let url = format!("sqlite:{}", path.display());
     try_both(&url, Arc::new(backend)).await;
     let pool = SqlitePool::connect(&url).await.unwrap();
-    try_both(&url, Arc::new(Sqlite::with_pool(pool))).await;
+    let backend = Sqlite::from_pool(pool, SqliteOptions::new());
+    try_both(&url, Arc::new(backend)).await;
 }

@@ -9,7 +9,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 
 use super::log::Log;
 use super::site::{Framework, Site};
-use super::support::{Clock, TestEpochs, store_with};
+use super::support::{Clock, TestGenerations, store_with};
 
 for_each_framework!(
     refusals_and_failures_are_logged_without_secrets,
@@ -32,11 +32,11 @@ fn refusals_and_failures_are_logged_without_secrets(framework: Framework) {
     LazyLock::force(&LOG);
     let name = format!("logged-{framework:?}");
     let clock = Clock::new();
-    let epochs = TestEpochs::default();
+    let generations = TestGenerations::default();
     let options = CookieOptions::new().name(&*name).unwrap();
     let store = clock
         .of(store_with(options, Lifetime::new()))
-        .epochs(epochs.clone());
+        .revocable(generations.clone());
     let mut browser = Site::new(store)
         .on("/login", async |sessions| {
             sessions.session().await?.login("owner-secret")?;
@@ -65,11 +65,11 @@ fn refusals_and_failures_are_logged_without_secrets(framework: Framework) {
     );
     assert!(said[1].contains("reason=idle for too long"), "{}", said[1]);
 
-    epochs
+    generations
         .is_down
         .store(true, std::sync::atomic::Ordering::SeqCst);
     browser.get("/login");
-    let failed = lines("the epochs do not answer");
+    let failed = lines("the generations do not answer");
     assert!(failed.iter().any(|line| line.contains("ERROR")));
     let log = lines("");
     assert!(
@@ -81,9 +81,9 @@ fn refusals_and_failures_are_logged_without_secrets(framework: Framework) {
 fn failures_are_logged_by_each_framework(framework: Framework) {
     LazyLock::force(&LOG);
     let name: &'static str = format!("unknown-{framework:?}").leak();
-    let epochs = TestEpochs::default();
+    let generations = TestGenerations::default();
     let options = CookieOptions::new().name("id").unwrap();
-    let mut browser = Site::new(store_with(options, Lifetime::new()).epochs(epochs))
+    let mut browser = Site::new(store_with(options, Lifetime::new()).revocable(generations))
         .on("/get", async |sessions| {
             sessions.get(name).await?;
             Ok("")

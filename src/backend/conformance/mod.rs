@@ -37,8 +37,8 @@ use std::time::Duration;
 use tokio::sync::Barrier;
 
 use super::{
-    Backend, Created, Error, Expiry, Generation, Key, Login, Moves, Outcome, Owner, Owners, Record,
-    Revision, Scan, Stored,
+    Backend, Created, Error, Expiry, Generation, Key, Login, Moves, Outcome, Owner, OwnerName,
+    Owners, Record, Revision, Scan, Stored,
 };
 
 pub use laws::{LAWS, Law, Needs, Running};
@@ -61,8 +61,8 @@ impl KeySpace {
         Key::new(format!("{}-{name}", self.0)).unwrap()
     }
 
-    fn owner(&self, name: &str) -> String {
-        format!("{}-{name}", self.0)
+    fn owner(&self, name: &str) -> OwnerName {
+        OwnerName::new(format!("{}-{name}", self.0)).unwrap()
     }
 }
 
@@ -95,15 +95,15 @@ fn owners_of(backend: &dyn Backend) -> &dyn Owners {
 }
 
 /// Returns a record of that login.
-fn owned(owner: &str, login: Login) -> Record {
+fn owned(owner: &OwnerName, login: Login) -> Record {
     record(b"v").owned_by(Owner {
-        name: owner.to_owned(),
+        name: owner.clone(),
         login,
     })
 }
 
 /// Begins a login of that owner. No record is ever created under the key that it names.
-async fn begun(backend: &dyn Backend, keys: &KeySpace, owner: &str) -> Login {
+async fn begun(backend: &dyn Backend, keys: &KeySpace, owner: &OwnerName) -> Login {
     let owners = owners_of(backend);
     let elsewhere = keys.key("elsewhere");
     owners.begin(owner, soon(), &elsewhere).await.unwrap()
@@ -122,7 +122,7 @@ impl Short {
     }
 
     /// Waits until the owner's record has expired, which was kept to that moment.
-    async fn is_over_for(&self, backend: &dyn Backend, owner: &str) {
+    async fn is_over_for(&self, backend: &dyn Backend, owner: &OwnerName) {
         let watchdog = Expiry::after(Duration::from_secs(60));
         let owners = owners_of(backend);
         while Expiry::now() < self.until || owners.generation(owner).await.unwrap().is_some() {

@@ -10,10 +10,11 @@ use std::sync::atomic::AtomicUsize;
 use sha2::{Digest, Sha256};
 
 use super::super::access::{Access, another_users, failed};
-use super::super::{Error, Expiry, Generation, Key, Record, Revision};
+use super::super::envelope::{OwnerEnvelope, RecordEnvelope};
+use super::super::owner_state::{OwnerChange, OwnerState};
+use super::super::{Error, Expiry, Generation, Key, OwnerName, Record, Revision};
 use super::base::{Base, paths_in};
 use super::disk;
-use super::format::{OwnerFile, RecordFile};
 use super::operations::{Lock, Locks};
 
 /// The folder of a store: its records, owners, lists of each owner's records, locks, and files that
@@ -75,8 +76,8 @@ impl Lock {
     }
 
     /// Returns the lock of an owner.
-    pub(super) fn owner(owner: &str) -> Self {
-        let (kind, part) = ("owners", HashedName::of(owner.as_bytes()).part());
+    pub(super) fn owner(owner: &OwnerName) -> Self {
+        let (kind, part) = ("owners", HashedName::of(owner.as_str().as_bytes()).part());
         Lock { kind, part }
     }
 }
@@ -182,22 +183,26 @@ impl Folder {
 
     /// Returns the folder that lists an owner's records, below the folder of all lists. It contains
     /// a file for each record, which holds the record's key.
-    fn list_below(owner: &str) -> PathBuf {
-        HashedName::of(owner.as_bytes()).to_string().into()
+    fn list_below(owner: &OwnerName) -> PathBuf {
+        HashedName::of(owner.as_str().as_bytes()).to_string().into()
     }
 
     /// Returns the file in that list which holds the record's key.
-    fn mark_below(owner: &str, name: &HashedName) -> PathBuf {
+    fn mark_below(owner: &OwnerName, name: &HashedName) -> PathBuf {
         Folder::list_below(owner).join(name.to_string())
     }
 
     /// Returns the path of an owner's file, below the folder of owners.
-    pub(super) fn owner_below(owner: &str) -> PathBuf {
-        HashedName::of(owner.as_bytes()).to_string().into()
+    pub(super) fn owner_below(owner: &OwnerName) -> PathBuf {
+        HashedName::of(owner.as_str().as_bytes()).to_string().into()
     }
 
     /// Returns the record, if it is live.
-    pub(super) fn read(&self, name: &HashedName, key: &Key) -> Result<Option<RecordFile>, Error> {
+    pub(super) fn read(
+        &self,
+        name: &HashedName,
+        key: &Key,
+    ) -> Result<Option<RecordEnvelope>, Error> {
         let Some(file) = self.record(name)? else {
             return Ok(None);
         };
@@ -210,15 +215,15 @@ impl Folder {
     }
 
     /// Returns the record, live or not, or `None` if there is no file.
-    pub(super) fn record(&self, name: &HashedName) -> Result<Option<RecordFile>, Error> {
+    pub(super) fn record(&self, name: &HashedName) -> Result<Option<RecordEnvelope>, Error> {
         let bytes = read(&self.records, &Folder::record_below(name))?;
         let parse = |bytes: Vec<u8>| {
-            RecordFile::parse(&bytes).ok_or_else(|| no_record(&self.record_path(name)))
+            RecordEnvelope::parse(&bytes).ok_or_else(|| no_record(&self.record_path(name)))
         };
         bytes.map(parse).transpose()
     }
 
-    pub(super) fn is_live(&self, file: &RecordFile) -> Result<bool, Error> {
+    pub(super) fn is_live(&self, file: &RecordEnvelope) -> Result<bool, Error> {
         let record = &file.record;
         if record.expiry() <= Expiry::now() {
             return Ok(false);
@@ -227,16 +232,16 @@ impl Folder {
             return Ok(true);
         };
         let current = self.read_owner(&owner.name)?;
-        Ok(current.is_some_and(|of| of.lets_live(&owner.login)))
+        Ok(current.is_some_and(|of| of.state.lets_live(&owner.login)))
     }
 
     /// Returns the owner's record, if it is live.
-    pub(super) fn read_owner(&self, owner: &str) -> Result<Option<OwnerFile>, Error> {
+    pub(super) fn read_owner(&self, owner: &OwnerName) -> Result<Option<OwnerEnvelope>, Error> {
         let below = Folder::owner_below(owner);
         let Some(file) = self.owner(&below)? else {
             return Ok(None);
         };
-        if file.name != owner {
+        if file.name != *owner {
             let path = self.owners.path(&below);
             let message = format!("{path:?} holds the record of another owner");
             return Err(Error::corrupt(message));
@@ -245,10 +250,10 @@ impl Folder {
     }
 
     /// Returns the owner in that file, live or not, or `None` if there is no file.
-    pub(super) fn owner(&self, below: &Path) -> Result<Option<OwnerFile>, Error> {
+    pub(super) fn owner(&self, below: &Path) -> Result<Option<OwnerEnvelope>, Error> {
         let bytes = read(&self.owners, below)?;
         let parse = |bytes: Vec<u8>| {
-            OwnerFile::parse(&bytes).ok_or_else(|| no_record(&self.owners.path(below)))
+            OwnerEnvelope::parse(&bytes).ok_or_else(|| no_record(&self.owners.path(below)))
         };
         bytes.map(parse).transpose()
     }
@@ -265,7 +270,7 @@ impl Folder {
             self.make_folder(&list)?;
             self.write(&list.join(name.to_string()), key.as_bytes())?;
         }
-        let file = RecordFile {
+        let file = RecordEnvelope {
             key: key.clone(),
             revision: *Generation::random()?.as_bytes(),
             record: record.clone(),
@@ -290,7 +295,7 @@ impl Folder {
 
     /// Removes the record, and then its mark. The removals survive a crash.
     pub(super) fn remove_record(&self, name: &HashedName, record: &Record) -> Result<(), Error> {
-        let mark = record.owner().map(|owner| &*owner.name);
+        let mark = record.owner().map(|owner| &owner.name);
         let mark = mark.map(|owner| (&self.owned, Folder::mark_below(owner, name)));
         for (base, below) in [(&self.records, Folder::record_below(name))]
             .into_iter()
@@ -313,7 +318,7 @@ impl Folder {
     }
 
     /// Returns the keys of the live records on the owner's list.
-    pub(super) fn listed_keys(&self, owner: &str) -> Result<Vec<Key>, Error> {
+    pub(super) fn listed_keys(&self, owner: &OwnerName) -> Result<Vec<Key>, Error> {
         let mut keys = Vec::new();
         if self.owner_to_write(owner)?.is_none() {
             return Ok(keys);
@@ -329,7 +334,7 @@ impl Folder {
     }
 
     /// Returns the owner and the key of the live record that the mark lists.
-    fn listed(&self, mark: &Path) -> Result<Option<(String, Key)>, Error> {
+    fn listed(&self, mark: &Path) -> Result<Option<(OwnerName, Key)>, Error> {
         let Some(bytes) = read(&self.owned, mark)? else {
             return Ok(None);
         };
@@ -341,39 +346,33 @@ impl Folder {
 
     /// Returns the owner's file, for a caller that is about to replace it. A damaged file lets no
     /// record live, so it counts as missing.
-    pub(super) fn owner_to_write(&self, name: &str) -> Result<Option<OwnerFile>, Error> {
+    pub(super) fn owner_to_write(&self, name: &OwnerName) -> Result<Option<OwnerEnvelope>, Error> {
         match self.read_owner(name) {
             Err(error) if error.is_corrupt() => Ok(None),
             read => read,
         }
     }
 
-    /// Applies `change` to the owner's live file, or to a new one, and writes the result. It is
-    /// kept to `until` at least. The caller holds the owner's lock.
+    /// Changes the owner's live file, or a new one, and returns the owner's state after that. The
+    /// caller holds the owner's lock.
     pub(super) fn change_owner(
         &self,
-        name: &str,
+        name: &OwnerName,
         until: Expiry,
-        change: impl FnOnce(&mut OwnerFile) -> Result<(), Error>,
-    ) -> Result<OwnerFile, Error> {
-        let before = self.owner_to_write(name)?;
-        let mut file = match &before {
-            Some(of) => of.clone(),
-            None => OwnerFile {
-                name: name.to_owned(),
-                generation: Generation::random()?,
-                until,
-                logins: 0,
-                kept: None,
-            },
-        };
-        file.until = file.until.max(until);
-        change(&mut file)?;
-        if before.as_ref() != Some(&file) {
+        change: OwnerChange,
+    ) -> Result<OwnerState, Error> {
+        let before = self.owner_to_write(name)?.map(|file| file.state);
+        let (fresh, now) = (Generation::random()?, Expiry::now());
+        let state = OwnerState::after(change, before.as_ref(), until, fresh, now);
+        if before.as_ref() != Some(&state) {
+            let file = OwnerEnvelope {
+                name: name.clone(),
+                state: state.clone(),
+            };
             let path = self.owners.path(Folder::owner_below(name));
             self.write(&path, &file.to_vec())?;
         }
-        Ok(file)
+        Ok(state)
     }
 }
 

@@ -3,7 +3,8 @@
 //! A file is written under a temporary name, synced, and renamed. Therefore a reader finds the
 //! whole old record or the whole new one, even after a crash. File names are hashes of keys, so no
 //! key leads out of the folder. Compare and write are one step under a lock file for each part of
-//! the keys, which also holds between processes.
+//! the keys, which also holds between processes. The contents of a file are an envelope
+//! (`backend/envelope.rs`).
 //!
 //! | file | contents |
 //! |---|---|
@@ -15,13 +16,11 @@
 //! | `scan.rs` | scans and purges, which read all files |
 //! | `base.rs` | missing files, and folders that have vanished |
 //! | `disk.rs` | files and folders: made, locked and synced |
-//! | `format.rs` | the contents of a file |
 //! | `gorilla.rs` | [`GorillaFiles`]: the folder of gorilla's `FilesystemStore` |
 
 mod base;
 mod disk;
 mod folder;
-mod format;
 mod gorilla;
 mod operations;
 mod options;
@@ -36,12 +35,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::envelope::RecordEnvelope;
+use super::owner_state::{OwnerChange, OwnerState};
 use super::{
-    Backend, Created, Error, Expiry, Generation, Key, Login, Outcome, Owner, Owners, Record,
-    Revision, Scan, Stored,
+    Backend, Created, Error, Expiry, Generation, Generations, Key, Login, Outcome, OwnerName,
+    Owners, Record, Revision, Scan, Stored,
 };
 use folder::{Folder, HashedName};
-use format::{OwnerFile, RecordFile};
 pub use gorilla::GorillaFiles;
 use operations::{Lock, Locks, Operations};
 pub use options::FilesOptions;
@@ -138,7 +138,7 @@ impl Files {
         &self,
         key: &Key,
         seen: &Revision,
-        change: impl FnOnce(&Folder, &HashedName, RecordFile) -> Result<T, Error> + Send + 'static,
+        change: impl FnOnce(&Folder, &HashedName, RecordEnvelope) -> Result<T, Error> + Send + 'static,
     ) -> Result<Outcome<T>, Error> {
         let (key, seen) = (key.clone(), seen.clone());
         let name = HashedName::of(key.as_bytes());
@@ -153,15 +153,14 @@ impl Files {
 }
 
 impl Files {
-    /// Applies `change` to the owner's file, or to a new one, under its lock.
+    /// Changes the owner's file, or a new one, under its lock. Returns the owner's state after that.
     async fn change_owner(
         &self,
-        owner: &str,
+        owner: &OwnerName,
         until: Expiry,
-        change: impl FnOnce(&mut OwnerFile) -> Result<(), Error> + Send + 'static,
-    ) -> Result<OwnerFile, Error> {
-        Owner::check_name(owner)?;
-        let name = owner.to_owned();
+        change: OwnerChange,
+    ) -> Result<OwnerState, Error> {
+        let name = owner.clone();
         let change = move |folder: &Folder| folder.change_owner(&name, until, change);
         self.0.locked(Lock::owner(owner), change).await
     }
@@ -173,7 +172,7 @@ impl Backend for Files {
         let key = key.clone();
         let read = move |folder: &Folder| folder.read(&HashedName::of(key.as_bytes()), &key);
         let file = self.0.unlocked(read).await?;
-        Ok(file.map(RecordFile::into_stored))
+        Ok(file.map(RecordEnvelope::into_stored))
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
@@ -210,7 +209,7 @@ impl Backend for Files {
     ) -> Result<Outcome<Revision>, Error> {
         let of = key.clone();
         self.change(key, seen, move |folder, name, file| {
-            folder.write_record(name, &of, &file.record.until(until))
+            folder.write_record(name, &of, &file.record.with_expiry(until))
         })
         .await
     }
@@ -237,47 +236,43 @@ impl Backend for Files {
 }
 
 #[async_trait]
-impl Owners for Files {
-    async fn generation(&self, owner: &str) -> Result<Option<Generation>, Error> {
-        let owner = owner.to_owned();
+impl Generations for Files {
+    async fn generation(&self, owner: &OwnerName) -> Result<Option<Generation>, Error> {
+        let owner = owner.clone();
         let read = move |folder: &Folder| folder.read_owner(&owner);
-        Ok(self.0.unlocked(read).await?.map(|of| of.generation))
+        Ok(self.0.unlocked(read).await?.map(|of| of.state.generation))
     }
 
-    async fn begin(&self, owner: &str, until: Expiry, _: &Key) -> Result<Login, Error> {
-        let count = |file: &mut OwnerFile| {
-            file.logins += 1;
-            Ok(())
-        };
-        let counted = self.change_owner(owner, until, count).await?;
-        Ok(Login {
-            generation: counted.generation,
-            number: counted.logins,
-        })
-    }
-
-    async fn extend(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
-        let extended = self.change_owner(owner, until, |_| Ok(())).await?;
+    async fn extend(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
+        let extended = self.change_owner(owner, until, OwnerChange::Extend).await?;
         Ok(extended.generation)
     }
 
-    async fn revoke(
+    async fn revoke(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
+        let revoke = OwnerChange::Revoke { keep: None };
+        Ok(self.change_owner(owner, until, revoke).await?.generation)
+    }
+}
+
+#[async_trait]
+impl Owners for Files {
+    async fn begin(&self, owner: &OwnerName, until: Expiry, _: &Key) -> Result<Login, Error> {
+        let begun = self.change_owner(owner, until, OwnerChange::Begin).await?;
+        Ok(begun.last_login())
+    }
+
+    async fn revoke_except(
         &self,
-        owner: &str,
+        owner: &OwnerName,
         until: Expiry,
-        keep: Option<&Login>,
+        keep: &Login,
     ) -> Result<Generation, Error> {
-        let keep = keep.copied();
-        let revoke = move |file: &mut OwnerFile| {
-            file.kept = keep.filter(|login| file.lets_live(login));
-            file.generation = Generation::random()?;
-            Ok(())
-        };
+        let revoke = OwnerChange::Revoke { keep: Some(*keep) };
         Ok(self.change_owner(owner, until, revoke).await?.generation)
     }
 
-    async fn keys(&self, owner: &str) -> Result<Vec<Key>, Error> {
-        let owner = owner.to_owned();
+    async fn keys(&self, owner: &OwnerName) -> Result<Vec<Key>, Error> {
+        let owner = owner.clone();
         let keys = move |folder: &Folder| folder.listed_keys(&owner);
         self.0.unlocked(keys).await
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::super::{Entry, Error, Key, Page, Purged, Scan};
+use super::super::{Entry, Error, Key, OwnerName, Page, Purged, Scan};
 use super::Files;
 use super::folder::{Folder, HashedName, list, no_record, remove};
 use super::operations::{Lock, Operations};
@@ -133,7 +133,7 @@ fn record_over(folder: &Folder, path: &Path) -> Result<Option<HashedName>, Error
 }
 
 /// Returns the owner in that file, if the owner's record has expired.
-fn owner_over(folder: &Folder, path: &Path) -> Result<Option<String>, Error> {
+fn owner_over(folder: &Folder, path: &Path) -> Result<Option<OwnerName>, Error> {
     let below = path.file_name().unwrap_or_default().as_ref();
     let owner = folder.owner(below)?;
     Ok(owner
@@ -282,7 +282,7 @@ impl Folder {
 
     /// Removes the file of an expired owner, unless another process has renewed it before this one
     /// had the lock.
-    fn remove_owner_if_over(&self, owner: &str) -> Result<(), Error> {
+    fn remove_owner_if_over(&self, owner: &OwnerName) -> Result<(), Error> {
         match self.read_owner(owner)? {
             Some(_) => Ok(()),
             None => remove(&self.owners, &Folder::owner_below(owner)).map(drop),
@@ -313,7 +313,7 @@ impl Folder {
         match self.record(name) {
             Ok(Some(file)) => {
                 let owner = file.record.owner();
-                owner.is_some_and(|owner| HashedName::of(owner.name.as_bytes()) == *list)
+                owner.is_some_and(|owner| HashedName::of(owner.name.as_str().as_bytes()) == *list)
             }
             Ok(None) => false,
             Err(_) => true,

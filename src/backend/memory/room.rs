@@ -84,7 +84,9 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::super::{Backend, Created, Expiry, Key, Outcome, Owner, Owners, Scan};
+    use super::super::super::{
+        Backend, Created, Expiry, Generations, Key, Outcome, Owner, OwnerName, Owners, Scan,
+    };
     use super::super::{Memory, locked};
     use super::*;
 
@@ -99,6 +101,10 @@ mod tests {
 
     fn key(number: u8) -> Key {
         Key::new([number]).unwrap()
+    }
+
+    fn ape() -> OwnerName {
+        OwnerName::new("ape").unwrap()
     }
 
     fn soon() -> Expiry {
@@ -170,15 +176,15 @@ mod tests {
         let record = Record::new("v", expiry);
         let record = match action.is_owned {
             true => record.owned_by(Owner {
-                name: "ape".to_owned(),
-                login: memory.begin("ape", soon(), &key).await?,
+                name: ape(),
+                login: memory.begin(&ape(), soon(), &key).await?,
             }),
             false => record,
         };
         let seen = memory.load(&key).await?.map(|stored| stored.revision);
         match (action.operation, seen) {
             (Operation::Create, _) => memory.create(&key, &record).await.map(drop),
-            (Operation::Revoke, _) => memory.revoke("ape", soon(), None).await.map(drop),
+            (Operation::Revoke, _) => memory.revoke(&ape(), soon()).await.map(drop),
             (Operation::Purge, _) => memory.purge(3).await.map(drop),
             (_, None) => Ok(()),
             (Operation::Swap, Some(seen)) => memory.swap(&key, &seen, &record).await.map(drop),
@@ -260,8 +266,8 @@ mod tests {
         assert_eq!(refused, usize::from(KEYS) - SHARE);
         let mut revisions = Vec::new();
         for number in 100..100 + (CAPACITY - SHARE) as u8 {
-            let login = memory.begin("ape", soon(), &key(number)).await.unwrap();
-            let name = "ape".to_owned();
+            let login = memory.begin(&ape(), soon(), &key(number)).await.unwrap();
+            let name = ape();
             let owned = Record::new("v", soon()).owned_by(Owner { name, login });
             match memory.create(&key(number), &owned).await.unwrap() {
                 Created::Saved(revision) => revisions.push((key(number), revision)),
@@ -284,7 +290,12 @@ mod tests {
         for number in 0..100 {
             let memory = Memory::with_options(options.clone());
             let over = Record::new("v", Expiry::now());
-            memory.create(&key(number), &over).await.unwrap();
+            memory
+                .create(&key(number), &over)
+                .await
+                .unwrap()
+                .saved()
+                .unwrap();
             let created = memory.create(&key(200), &Record::new("v", soon())).await;
             assert!(matches!(created, Ok(Created::Saved(_))), "{created:?}");
         }

@@ -7,9 +7,7 @@
 #[cfg(feature = "postgres")]
 use std::sync::Arc;
 
-use sqlx::{SqlSafeStr, SqlStr};
-
-use crate::backend::{Error, Expiry, Generation, Key, Login, Record, Revision};
+use crate::backend::{Error, Expiry, Generation, Key, Login, OwnerName, Record, Revision};
 
 /// A value that a statement names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,17 +81,13 @@ impl Sql {
             Sql::Made(text) => text,
         }
     }
-
-    pub(super) fn for_sqlx(&self) -> SqlStr {
-        match self {
-            Sql::Fixed(text) => text.into_sql_str(),
-            #[cfg(feature = "postgres")]
-            Sql::Made(text) => sqlx::AssertSqlSafe(text.clone()).into_sql_str(),
-        }
-    }
 }
 
 /// The SQL text of a statement, and the values of its parameters in their order.
+///
+/// It is applied whole or not at all. Where one statement of a server cannot do or answer what an
+/// operation needs, the text is a call of a procedure, or several statements that the server's engine
+/// sends as one transaction; the last one then answers.
 #[derive(Clone, Debug)]
 pub(super) struct Statement {
     pub(super) sql: Sql,
@@ -116,6 +110,16 @@ impl Statement {
             sql: Sql::Made(sql.into()),
             binds,
         }
+    }
+
+    /// The values of the parameters in their order. `time` is an expiry as the server takes it.
+    pub(super) fn values<'v>(
+        &self,
+        parameters: &Parameters<'v>,
+        time: fn(Expiry) -> i64,
+    ) -> impl Iterator<Item = Value<'v>> {
+        let binds = self.binds.iter();
+        binds.map(move |bind| parameters.value(*bind, time))
     }
 }
 
@@ -224,7 +228,7 @@ pub(super) struct Parameters<'p> {
     pub(super) new: Option<&'p Revision>,
     pub(super) until: Option<Expiry>,
     pub(super) value: Option<&'p [u8]>,
-    pub(super) owner: Option<&'p str>,
+    pub(super) owner: Option<&'p OwnerName>,
     pub(super) generation: Option<&'p Generation>,
     pub(super) login: Option<u64>,
     pub(super) logins: u64,
@@ -240,7 +244,7 @@ impl<'p> Parameters<'p> {
         }
     }
 
-    pub(super) fn of_owner(owner: &'p str) -> Self {
+    pub(super) fn of_owner(owner: &'p OwnerName) -> Self {
         Parameters {
             owner: Some(owner),
             ..Parameters::default()
@@ -253,7 +257,7 @@ impl<'p> Parameters<'p> {
         Parameters {
             until: Some(record.expiry()),
             value: Some(record.value()),
-            owner: owner.map(|owner| &*owner.name),
+            owner: owner.map(|owner| &owner.name),
             generation: owner.map(|owner| &owner.login.generation),
             login: owner.map(|owner| owner.login.number),
             ..self
@@ -261,7 +265,7 @@ impl<'p> Parameters<'p> {
     }
 
     /// The value that `bind` names. `time` is an expiry as the server takes it.
-    pub(super) fn value(&self, bind: Bind, time: impl Fn(Expiry) -> i64) -> Value<'p> {
+    fn value(&self, bind: Bind, time: fn(Expiry) -> i64) -> Value<'p> {
         let key = |key: Option<&'p Key>| Value::of(key.map(Key::as_bytes));
         let revision = |revision: Option<&'p Revision>| Value::of(revision.map(Revision::as_bytes));
         let generation = |of: Option<&'p Generation>| Value::of(of.map(|of| &of.as_bytes()[..]));
@@ -275,7 +279,7 @@ impl<'p> Parameters<'p> {
             Bind::New => revision(self.new),
             Bind::Until => Value::Integer(time(self.until.unwrap_or(Expiry::NEVER))),
             Bind::Value => Value::of(self.value),
-            Bind::Owner => Value::of(self.owner.map(str::as_bytes)),
+            Bind::Owner => Value::of(self.owner.map(|owner| owner.as_str().as_bytes())),
             Bind::Generation => generation(self.generation),
             Bind::Login => self.login.map_or(Value::Null, Value::number),
             Bind::Logins => Value::number(self.logins),

@@ -87,7 +87,7 @@ impl Rules for GorillaDialect {
     }
 
     fn fits(&self, layout: Layout) -> bool {
-        matches!(layout, Layout::Gorilla { .. } | Layout::Pgstore)
+        matches!(layout, Layout::Gorilla | Layout::Pgstore)
     }
 
     fn codec(&self) -> Option<&dyn Codec> {

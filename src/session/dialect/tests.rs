@@ -15,7 +15,7 @@ use super::super::protocol::{Row, Successor, WriteId};
 use super::super::setup::Setup;
 use super::super::{CookieOptions, Refusal, Values};
 use super::*;
-use crate::backend::Key;
+use crate::backend::{Key, OwnerName};
 use crate::codec::{CodecOptions, Codecs, KeyPair, UnixTime};
 use crate::gob::{Composite, GoString, Interface, Time, Value};
 
@@ -114,7 +114,7 @@ fn content() -> Content {
     values.insert("name", "Koko").unwrap();
     let mut metadata = Metadata::new(&Lifetime::new(), NOW);
     metadata.login = Some(Login {
-        owner: "ape".to_owned(),
+        owner: OwnerName::new("ape").unwrap(),
         at: NOW,
         begun: None,
     });
@@ -478,7 +478,7 @@ fn a_text_that_looks_like_ours_is_not_taken_for_it() {
     ];
     let row = scs_row(NOW.as_secs().cast_signed() + 60, &values);
     let content = live(read(&*scs, &key, &row, NOW));
-    assert_eq!(content.metadata.login.unwrap().owner, "ape");
+    assert_eq!(content.metadata.login.unwrap().owner.as_str(), "ape");
     let kept: Option<String> = content.values.get("_session").unwrap();
     assert_eq!(kept, Some(forged));
 }
@@ -498,19 +498,16 @@ fn an_id_of_another_length_is_none() {
 
 #[test]
 fn a_dialect_wants_rows_of_its_own() {
-    let gorilla = Layout::Gorilla {
-        keeps_expiries: true,
-    };
     let pair = KeyPair::generate().unwrap();
     for dialect in all(&pair) {
-        let fitting = [Layout::Native, gorilla, Layout::Scs]
+        let fitting = [Layout::Native, Layout::Gorilla, Layout::Scs]
             .into_iter()
             .filter(|layout| dialect.check_layout(*layout).is_ok());
         assert_eq!(fitting.count(), 1, "{dialect:?}");
     }
     let [native, of_gorilla, ..] = all(&pair);
     assert!(native.check_layout(Layout::Native).is_ok());
-    for layout in [gorilla, Layout::Pgstore] {
+    for layout in [Layout::Gorilla, Layout::Pgstore] {
         assert!(of_gorilla.check_layout(layout).is_ok());
     }
 }

@@ -105,8 +105,8 @@ impl Shared {
             let now = self.setup.now();
             // A time in the future was written by a store with another longest request, and proves
             // nothing.
-            let is_past = at.since(now) <= ROUNDING;
-            let is_granted = is_past && self.grants(now.since(at));
+            let is_past = at.saturating_duration_since(now) <= ROUNDING;
+            let is_granted = is_past && self.grants(now.saturating_duration_since(at));
             // After too many renewals, the old ID no longer leads to the session.
             let found = match self.rows.look_up_renewed(&to.key).await {
                 Err(error) if error.is_conflict() => None,

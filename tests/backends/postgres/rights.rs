@@ -1,11 +1,22 @@
 //! Who may make the tables, and who may only use them.
 
 use silverback::backend::{
-    Backend, Created, Expiry, GoPostgres, GoTable, Key, Postgres, Record, Scan,
+    Backend, Created, Expiry, GoPostgres, GoTable, Key, Postgres, PostgresOptions, Record, Scan,
 };
+use sqlx::PgPool;
 
 use super::super::servers::postgres::PostgresServer;
 use super::{Tried, database};
+
+/// Options that create nothing.
+fn existing() -> PostgresOptions {
+    PostgresOptions::new().create_if_missing(false)
+}
+
+async fn number_of_tables(pool: &PgPool) -> Result<i64, sqlx::Error> {
+    let count = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
+    sqlx::query_scalar(count).fetch_one(pool).await
+}
 
 pub(super) async fn who_may_not_create_uses_what_is_there(server: &PostgresServer) -> Tried {
     let (url, pool) = database(server, "rights", &[]).await?;
@@ -17,8 +28,8 @@ pub(super) async fn who_may_not_create_uses_what_is_there(server: &PostgresServe
     let refused = Postgres::connect(&user).await.unwrap_err();
     assert!(refused.is_unavailable(), "{refused:?}");
     assert!(refused.to_string().contains("rights"), "{refused}");
-    let owner = Postgres::with_pool(pool.clone());
-    owner.make_tables().await?;
+    let owner = Postgres::from_pool(pool.clone(), PostgresOptions::new());
+    owner.migrate().await?;
     // Without rights neither.
     let backend = Postgres::connect(&user).await?;
     let refused = backend.load(&Key::new("a")?).await.unwrap_err();
@@ -35,6 +46,23 @@ pub(super) async fn who_may_not_create_uses_what_is_there(server: &PostgresServe
     assert!(matches!(created, Created::Saved(_)));
     let stored = owner.load(&Key::new("a")?).await?;
     assert_eq!(stored.expect("it is there").record, record);
+    // Nor do the tables of Go packages appear.
+    let table = GoTable::scs;
+    let missing = GoPostgres::connect_with(&user, table(), existing()).await;
+    let missing = missing.unwrap_err();
+    assert!(missing.is_usage() && missing.to_string().contains("no table \"sessions\""));
+    assert_eq!(number_of_tables(&pool).await?, 2);
+    let given = GoPostgres::from_pool(pool.clone(), table(), PostgresOptions::new())?;
+    assert!(
+        given
+            .load(&Key::new("a")?)
+            .await
+            .unwrap_err()
+            .is_unavailable()
+    );
+    given.migrate().await?;
+    GoPostgres::connect_with(&url, table(), existing()).await?;
+    assert_eq!(given.load(&Key::new("a")?).await?, None);
     Ok(())
 }
 
@@ -76,15 +104,11 @@ pub(super) async fn tables_of_ours_with_other_columns_are_refused(
     server: &PostgresServer,
 ) -> Tried {
     let (url, pool) = database(server, "other_columns", &[]).await?;
-    let missing = Postgres::connect_existing(&url).await.unwrap_err();
+    let missing = Postgres::connect_with(&url, existing()).await.unwrap_err();
     assert!(missing.is_usage() && missing.to_string().contains("no table silverback_sessions"));
-    let made: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
-            .fetch_one(&pool)
-            .await?;
-    assert_eq!(made, 0);
+    assert_eq!(number_of_tables(&pool).await?, 0);
     Postgres::connect(&url).await?;
-    Postgres::connect_existing(&url).await?;
+    Postgres::connect_with(&url, existing()).await?;
     for (change, parts) in [
         (
             "ALTER TABLE silverback_sessions ALTER COLUMN value TYPE text USING 'x'",
@@ -98,7 +122,7 @@ pub(super) async fn tables_of_ours_with_other_columns_are_refused(
         sqlx::raw_sql(change).execute(&pool).await?;
         for connected in [
             Postgres::connect(&url).await,
-            Postgres::connect_existing(&url).await,
+            Postgres::connect_with(&url, existing()).await,
         ] {
             let refused = connected.unwrap_err();
             assert!(refused.is_usage(), "{refused:?}");
