@@ -133,6 +133,7 @@ mod layout;
 mod memory;
 mod moves;
 mod outcome;
+mod owner_name;
 mod owner_state;
 mod owners;
 mod record;
@@ -161,7 +162,8 @@ pub use layout::Layout;
 pub use memory::{Memory, MemoryOptions};
 pub use moves::Moves;
 pub use outcome::{Created, Outcome};
-pub use owners::{Login, Owner, OwnerName, Owners};
+pub use owner_name::OwnerName;
+pub use owners::{Login, Owner, Owners};
 pub use record::{Record, Revision, Stored};
 pub use scan::{Entry, Page, Purged, Scan};
 #[cfg(feature = "postgres")]

@@ -10,7 +10,8 @@
 //! | `sender.rs`, `pool.rs` | statements sent to a server, each within a time limit; its connections |
 //! | `faults.rs` | errors that servers share |
 //! | `go_table.rs` | `GoTable`: the tables of Go packages as data, a preset for each package |
-//! | `go_columns.rs` | the columns of such a table, and the check of those that it has in fact |
+//! | `go_columns.rs` | the columns of such a table as data |
+//! | `go_table_check.rs` | the check of the columns that such a table has in fact |
 //! | `go_engine.rs` | `GoEngine`: the engine of such a table, over any server that has one |
 //! | `delegate.rs` | public types as handles on a `Table` |
 //! | `postgres/`, `sqlite/` | a server each: its SQL, its schema, its clock, its errors |
@@ -28,6 +29,8 @@ mod go_columns;
 mod go_engine;
 #[cfg(feature = "postgres")]
 mod go_table;
+#[cfg(feature = "postgres")]
+mod go_table_check;
 #[cfg(feature = "postgres")]
 mod pool;
 #[cfg(feature = "postgres")]
