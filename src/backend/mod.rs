@@ -91,6 +91,7 @@
 //! | `layout.rs` | [`Layout`]: the form of a backend's rows |
 //! | `generations.rs` | [`Generations`]: the mark of each owner's live records |
 //! | `owners.rs` | [`Owners`]: the records of each owner, and revoking all of them |
+//! | `owner_name.rs` | [`OwnerName`] |
 //! | `owner_state.rs` | the rules of an owner's record |
 //! | `moves.rs` | [`Moves`]: moving a record to another key in one step |
 //! | `scan.rs` | [`Scan`]: listing all records, and purging expired ones |
@@ -133,6 +134,7 @@ mod layout;
 mod memory;
 mod moves;
 mod outcome;
+mod owner_name;
 mod owner_state;
 mod owners;
 mod record;
@@ -161,7 +163,8 @@ pub use layout::Layout;
 pub use memory::{Memory, MemoryOptions};
 pub use moves::Moves;
 pub use outcome::{Created, Outcome};
-pub use owners::{Login, Owner, OwnerName, Owners};
+pub use owner_name::OwnerName;
+pub use owners::{Login, Owner, Owners};
 pub use record::{Record, Revision, Stored};
 pub use scan::{Entry, Page, Purged, Scan};
 #[cfg(feature = "postgres")]

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 use super::engine::{Effect, Engine};
-use super::go_columns::{ColumnType, FoundColumns};
+use super::found_columns::FoundColumns;
+use super::go_columns::ColumnType;
 use super::go_table::GoTable;
 use super::statements::{Parameters, Statement, Statements};
 use crate::backend::{Error, Layout};

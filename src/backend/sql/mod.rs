@@ -10,7 +10,7 @@
 //! | `sender.rs`, `pool.rs` | statements sent to a server, each within a time limit; its connections |
 //! | `faults.rs` | errors that servers share |
 //! | `go_table.rs` | `GoTable`: the tables of Go packages as data, a preset for each package |
-//! | `go_columns.rs` | the columns of such a table, and the check of those that it has in fact |
+//! | `go_columns.rs`, `found_columns.rs` | the columns of such a table, and the check of those that it has in fact |
 //! | `go_engine.rs` | `GoEngine`: the engine of such a table, over any server that has one |
 //! | `delegate.rs` | public types as handles on a `Table` |
 //! | `postgres/`, `sqlite/` | a server each: its SQL, its schema, its clock, its errors |
@@ -22,6 +22,8 @@ mod delegate;
 mod engine;
 #[cfg(feature = "postgres")]
 mod faults;
+#[cfg(feature = "postgres")]
+mod found_columns;
 #[cfg(feature = "postgres")]
 mod go_columns;
 #[cfg(feature = "postgres")]

@@ -4,7 +4,8 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use super::super::columns::check_type;
-use super::super::go_columns::{ColumnType, Found, FoundColumns};
+use super::super::found_columns::{Found, FoundColumns};
+use super::super::go_columns::ColumnType;
 use crate::backend::Error;
 
 /// The query for all columns of a table, given its name as SQL. It answers no row if there is no

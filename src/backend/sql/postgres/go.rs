@@ -8,7 +8,8 @@ use sqlx::{PgConnection, PgPool};
 
 use super::super::delegate::backend_in_sql;
 use super::super::faults::KeyTaken;
-use super::super::go_columns::{ColumnType, FoundColumns};
+use super::super::found_columns::FoundColumns;
+use super::super::go_columns::ColumnType;
 use super::super::go_engine::{GoEngine, GoServer};
 use super::super::go_table::GoTable;
 use super::super::statements::Statements;
