@@ -1,4 +1,4 @@
-//! Who may make the tables, and who may only use them.
+//! The rights to create the tables, and to use them.
 
 use silverback::backend::{
     Backend, Created, Expiry, GoPostgres, GoTable, Key, Postgres, PostgresOptions, Record, Scan,
@@ -18,19 +18,21 @@ async fn number_of_tables(pool: &PgPool) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(count).fetch_one(pool).await
 }
 
-pub(super) async fn who_may_not_create_uses_what_is_there(server: &PostgresServer) -> Tried {
+pub(super) async fn a_user_without_the_right_to_create_uses_existing_tables(
+    server: &PostgresServer,
+) -> Tried {
     let (url, pool) = database(server, "rights", &[]).await?;
     sqlx::raw_sql("DROP ROLE IF EXISTS rights_user; CREATE ROLE rights_user LOGIN")
         .execute(&pool)
         .await?;
     let user = url.replace("silverback@", "rights_user@");
-    // Without tables there is nothing to use.
+    // Without tables the user can do nothing.
     let refused = Postgres::connect(&user).await.unwrap_err();
     assert!(refused.is_unavailable(), "{refused:?}");
     assert!(refused.to_string().contains("rights"), "{refused}");
     let owner = Postgres::from_pool(pool.clone(), PostgresOptions::new());
     owner.migrate().await?;
-    // Without rights neither.
+    // A user without rights cannot use them either.
     let backend = Postgres::connect(&user).await?;
     let refused = backend.load(&Key::new("a")?).await.unwrap_err();
     assert!(refused.to_string().contains("rights"), "{refused}");
@@ -45,8 +47,8 @@ pub(super) async fn who_may_not_create_uses_what_is_there(server: &PostgresServe
     let created = backend.create(&Key::new("a")?, &record).await?;
     assert!(matches!(created, Created::Saved(_)));
     let stored = owner.load(&Key::new("a")?).await?;
-    assert_eq!(stored.expect("it is there").record, record);
-    // Nor do the tables of Go packages appear.
+    assert_eq!(stored.expect("the record exists").record, record);
+    // The tables of Go packages are not created either.
     let table = GoTable::scs;
     let missing = GoPostgres::connect_with(&user, table(), existing()).await;
     let missing = missing.unwrap_err();
@@ -66,9 +68,7 @@ pub(super) async fn who_may_not_create_uses_what_is_there(server: &PostgresServe
     Ok(())
 }
 
-pub(super) async fn all_who_make_the_tables_at_once_make_them_once(
-    server: &PostgresServer,
-) -> Tried {
+pub(super) async fn concurrent_programs_create_the_tables_once(server: &PostgresServer) -> Tried {
     let (url, pool) = database(server, "at_once", &[]).await?;
     let tasks: Vec<_> = (0..8)
         .map(|number| {
@@ -99,10 +99,8 @@ pub(super) async fn all_who_make_the_tables_at_once_make_them_once(
     Ok(())
 }
 
-/// Those of a version that is no more, or of a person who meant well.
-pub(super) async fn tables_of_ours_with_other_columns_are_refused(
-    server: &PostgresServer,
-) -> Tried {
+/// Tables of an older version, or tables with custom columns.
+pub(super) async fn native_tables_with_other_columns_are_refused(server: &PostgresServer) -> Tried {
     let (url, pool) = database(server, "other_columns", &[]).await?;
     let missing = Postgres::connect_with(&url, existing()).await.unwrap_err();
     assert!(missing.is_usage() && missing.to_string().contains("no table silverback_sessions"));

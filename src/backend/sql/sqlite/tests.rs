@@ -78,6 +78,12 @@ fn record(value: &str) -> Record {
     Record::new(value, soon())
 }
 
+/// Creates a record under a key that has none.
+async fn create(backend: &impl Backend, key: &Key, record: &Record) {
+    let created = backend.create(key, record).await;
+    created.unwrap().saved().unwrap();
+}
+
 fn owner_name(name: &str) -> OwnerName {
     OwnerName::new(name).unwrap()
 }
@@ -99,12 +105,7 @@ async fn begun(backend: &Sqlite, owner: &str) -> Login {
 async fn nobody_else_may_read_it() {
     let folder = Temporary::new();
     let backend = folder.open().await;
-    backend
-        .create(&key("a"), &record("v"))
-        .await
-        .unwrap()
-        .saved()
-        .unwrap();
+    create(&backend, &key("a"), &record("v")).await;
     let files: Vec<_> = std::fs::read_dir(&folder.0).unwrap().collect();
     assert_eq!(files.len(), 3, "the database, its log, and the log's index");
     #[cfg(unix)]
@@ -120,12 +121,7 @@ async fn a_path_is_nothing_but_a_path() {
     let folder = Temporary::new();
     for name in ["file:memory?mode=memory", "'; DROP", "50%25"] {
         let backend = Sqlite::open(folder.0.join(name)).await.unwrap();
-        backend
-            .create(&key("a"), &record("v"))
-            .await
-            .unwrap()
-            .saved()
-            .unwrap();
+        create(&backend, &key("a"), &record("v")).await;
         assert!(folder.0.join(name).is_file());
     }
     for path in ["", "/dev/null/sessions.db", "/"] {
@@ -143,12 +139,7 @@ async fn all_who_open_it_at_once_make_it_once_and_lose_nothing() {
             tokio::spawn(async move {
                 let backend = Sqlite::open(path).await.unwrap();
                 let zero = Record::new(0_u64.to_be_bytes(), soon());
-                backend
-                    .create(&key("sum"), &zero)
-                    .await
-                    .unwrap()
-                    .saved()
-                    .unwrap();
+                let _either = backend.create(&key("sum"), &zero).await.unwrap();
                 let mut left = 20;
                 while left > 0 {
                     let stored = backend.load(&key("sum")).await.unwrap().unwrap();
@@ -184,24 +175,14 @@ async fn tables_that_are_there_are_not_made_again() {
     let backend = folder.open().await;
     assert!(start.elapsed() < SqliteOptions::new().timeout);
     run(&mut other, "COMMIT").await;
-    backend
-        .create(&key("a"), &record("v"))
-        .await
-        .unwrap()
-        .saved()
-        .unwrap();
+    create(&backend, &key("a"), &record("v")).await;
 }
 
 #[tokio::test]
 async fn who_may_only_read_reads_and_is_told() {
     let folder = Temporary::new();
     let writer = folder.open().await;
-    writer
-        .create(&key("a"), &record("v"))
-        .await
-        .unwrap()
-        .saved()
-        .unwrap();
+    create(&writer, &key("a"), &record("v")).await;
     let pool = SqlitePoolOptions::new().connect_lazy_with(folder.options().read_only(true));
     let reader = Sqlite::from_pool(pool, SqliteOptions::new());
     let stored = reader.load(&key("a")).await.unwrap().unwrap();
@@ -236,12 +217,7 @@ async fn a_pool_without_tables_is_told_and_given_none() {
         backend.purge(10).await.unwrap();
     }
     sqlx::raw_sql(Sqlite::SCHEMA).execute(&pool).await.unwrap();
-    backend
-        .create(&key("a"), &record("v"))
-        .await
-        .unwrap()
-        .saved()
-        .unwrap();
+    create(&backend, &key("a"), &record("v")).await;
 }
 
 #[tokio::test]
@@ -263,12 +239,7 @@ async fn a_file_is_busy_for_as_long_as_the_options_say() {
     assert!(refused.is_usage());
     let longest = SqliteOptions::new().timeout(Duration::MAX);
     let backend = Sqlite::open_with(folder.path(), longest).await.unwrap();
-    backend
-        .create(&key("a"), &record("v"))
-        .await
-        .unwrap()
-        .saved()
-        .unwrap();
+    create(&backend, &key("a"), &record("v")).await;
 }
 
 #[tokio::test]
@@ -281,12 +252,7 @@ async fn a_missing_file_is_created_only_if_it_may_be() {
     }
     drop(folder.open().await);
     let backend = Sqlite::open_with(folder.path(), existing()).await.unwrap();
-    backend
-        .create(&key("a"), &record("v"))
-        .await
-        .unwrap()
-        .saved()
-        .unwrap();
+    create(&backend, &key("a"), &record("v")).await;
 }
 
 #[tokio::test]
@@ -308,12 +274,7 @@ async fn a_busy_database_is_unavailable_and_then_is_not() {
         "readers wait for nobody"
     );
     run(&mut other, "COMMIT").await;
-    backend
-        .create(&key("a"), &record("v"))
-        .await
-        .unwrap()
-        .saved()
-        .unwrap();
+    create(&backend, &key("a"), &record("v")).await;
 }
 
 #[tokio::test]
@@ -396,18 +357,8 @@ async fn nothing_is_left_of_what_is_over() {
         .revoke_except(&owner_name("ape"), soon(), &kept)
         .await
         .unwrap();
-    backend
-        .create(&key("late"), &owned("ape", login))
-        .await
-        .unwrap()
-        .saved()
-        .unwrap();
-    backend
-        .create(&key("nobody's"), &owned("nobody", login))
-        .await
-        .unwrap()
-        .saved()
-        .unwrap();
+    create(&backend, &key("late"), &owned("ape", login)).await;
+    create(&backend, &key("nobody's"), &owned("nobody", login)).await;
     assert_eq!(backend.purge(2).await.unwrap().removed, 2);
     assert_eq!(backend.purge(2).await.unwrap().removed, 1);
     assert!(backend.load(&key("kept")).await.unwrap().is_some());
@@ -417,12 +368,7 @@ async fn nothing_is_left_of_what_is_over() {
     run(&mut other, over).await;
     let next = begun(&backend, "ape").await;
     assert_eq!(backend.purge(10).await.unwrap().removed, 1);
-    backend
-        .create(&key("new"), &owned("ape", next))
-        .await
-        .unwrap()
-        .saved()
-        .unwrap();
+    create(&backend, &key("new"), &owned("ape", next)).await;
     run(&mut other, over).await;
     assert_eq!(backend.load(&key("new")).await.unwrap(), None);
     assert_eq!(backend.purge(10).await.unwrap().removed, 1);
@@ -448,12 +394,7 @@ async fn who_stops_waiting_leaves_it_done_or_undone() {
         // Whether it was applied or not, the next operation works.
         let found = backend.load(&key).await.unwrap();
         assert!(found.is_none_or(|stored| stored.record.value() == b"v"));
-        backend
-            .create(&key, &record("v"))
-            .await
-            .unwrap()
-            .saved()
-            .unwrap();
+        let _either = backend.create(&key, &record("v")).await.unwrap();
     }
     let page = backend.page(None, usize::MAX).await.unwrap();
     assert_eq!(page.entries.len(), 200);
@@ -534,12 +475,7 @@ async fn a_row_that_is_no_record_is_skipped_by_a_page_and_named() {
     let folder = Temporary::new();
     let backend = folder.open().await;
     for name in ["a", "b", "c", "d"] {
-        backend
-            .create(&key(name), &record("v"))
-            .await
-            .unwrap()
-            .saved()
-            .unwrap();
+        create(&backend, &key(name), &record("v")).await;
     }
     let mut other = folder.connection().await;
     let spoil = "UPDATE silverback_sessions SET owner = x'ff', generation = x'00' WHERE key IN (CAST('b' AS BLOB), CAST('c' AS BLOB));
