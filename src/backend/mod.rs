@@ -91,6 +91,7 @@
 //! | `layout.rs` | [`Layout`]: the form of a backend's rows |
 //! | `generations.rs` | [`Generations`]: the mark of each owner's live records |
 //! | `owners.rs` | [`Owners`]: the records of each owner, and revoking all of them |
+//! | `owner_name.rs` | [`OwnerName`]: the name of an owner |
 //! | `owner_state.rs` | the rules of an owner's record |
 //! | `moves.rs` | [`Moves`]: moving a record to another key in one step |
 //! | `scan.rs` | [`Scan`]: listing all records, and purging expired ones |
