@@ -245,12 +245,12 @@ impl fmt::Display for Error {
             Kind::TooLongToOpen { length, limit } => {
                 write!(
                     f,
-                    "too long: the cookie has {length} bytes, the limit is {limit}"
+                    "too long: the cookie has {length} bytes; the limit is {limit}"
                 )
             }
             Kind::TooLongToSeal { length, limit } => write!(
                 f,
-                "too long: sealing this value takes {length} bytes, the limit is {limit}"
+                "too long: the sealed value would have {length} bytes; the limit is {limit}"
             ),
             Kind::Expired => f.write_str("expired"),
             Kind::TooNew => f.write_str("too new"),

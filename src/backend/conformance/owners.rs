@@ -191,7 +191,7 @@ pub(super) async fn what_was_over_is_not_kept(backend: Arc<dyn Backend>, keys: K
     created(&*backend, &early, &owned(&bonobo, login)).await;
     let watchdog = Expiry::after(Duration::from_secs(60));
     while loaded(&*backend, &late).await.is_some() {
-        assert!(Expiry::now() < watchdog, "the owner's record never expires");
+        assert!(Expiry::now() < watchdog, "the owner's record did not expire in time");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     for (owner, key) in [(&ape, &late), (&bonobo, &early)] {
@@ -278,7 +278,7 @@ pub(super) async fn an_owner_is_kept_longer_when_asked(backend: Arc<dyn Backend>
         assert!(loaded(&*backend, &key).await.is_some());
         return;
     }
-    panic!("the server takes half a minute for six requests");
+    panic!("the server took over 30 s for six requests");
 }
 
 pub(super) async fn an_owner_who_is_over_begins_anew(backend: Arc<dyn Backend>, keys: KeySpace) {
@@ -306,10 +306,10 @@ pub(super) async fn an_owner_who_is_over_begins_anew(backend: Arc<dyn Backend>, 
     // Logins are counted from 1 again, in another generation.
     let next = owners.begin(ape, soon(), &keys.key("c")).await.unwrap();
     let before = [one.generation, generation];
-    assert!(!before.contains(&next.generation), "it is not revived");
+    assert!(!before.contains(&next.generation), "the owner got an earlier generation again");
     assert_eq!(next.number, 1);
     for key in [&key, &kept, &keys.key("b")] {
-        assert_eq!(loaded(&*backend, key).await, None, "nor is a record");
+        assert_eq!(loaded(&*backend, key).await, None, "a record of an earlier generation is live again");
     }
     assert_eq!(owners.keys(ape).await.unwrap(), []);
 }
@@ -374,7 +374,7 @@ pub(super) async fn a_revocation_and_a_write_agree(backend: Arc<dyn Backend>, ke
             }
         })
         .await;
-        assert_eq!(loaded(&*backend, &key).await, None, "in either order");
+        assert_eq!(loaded(&*backend, &key).await, None, "a record of an earlier generation is live");
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) async fn a_record_expires_by_itself(backend: Arc<dyn Backend>, keys: 
     // The server's clock may be a little behind ours.
     let watchdog = Expiry::after(Duration::from_secs(60));
     while loaded(&*backend, &key).await.is_some() {
-        assert!(Expiry::now() < watchdog, "it never expires");
+        assert!(Expiry::now() < watchdog, "the record did not expire in time");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let swapped = backend.swap(&key, &seen, &record(b"w")).await.unwrap();
@@ -76,7 +76,7 @@ pub(super) async fn create_has_one_winner(backend: Arc<dyn Backend>, keys: KeySp
             .filter(|(_, answer)| *answer != Created::Exists)
             .collect();
         let [(winner, Created::Saved(revision))] = winners[..] else {
-            panic!("{} winners", winners.len());
+            panic!("{} creations succeeded instead of 1", winners.len());
         };
         let stored = loaded(&*backend, &key).await.unwrap();
         assert_eq!(stored.record.value(), winner.to_string().as_bytes());
@@ -127,7 +127,7 @@ pub(super) async fn swap_has_one_winner(backend: Arc<dyn Backend>, keys: KeySpac
             match answer {
                 Outcome::Done(revision) => winners.push((number, revision)),
                 Outcome::Conflict => {}
-                Outcome::Gone => panic!("nobody removed it"),
+                Outcome::Gone => panic!("the record is gone, and no request removed it"),
             }
         }
         assert_eq!(winners.len(), 1);
@@ -155,7 +155,7 @@ pub(super) async fn no_update_is_lost(backend: Arc<dyn Backend>, keys: KeySpace)
                 match backend.swap(&key, &stored.revision, &next).await.unwrap() {
                     Outcome::Done(_) => left -= 1,
                     Outcome::Conflict => {}
-                    Outcome::Gone => panic!("nobody removed it"),
+                    Outcome::Gone => panic!("the record is gone, and no request removed it"),
                 }
             }
         }
@@ -227,9 +227,9 @@ pub(super) async fn remove_and_swap_have_one_winner(backend: Arc<dyn Backend>, k
         });
         let answers = answers.await;
         let [removed, swapped] = answers[..] else {
-            panic!("two answers");
+            panic!("the backend did not give two answers");
         };
-        assert_ne!(removed, swapped, "one of them, and one only");
+        assert_ne!(removed, swapped, "exactly one of the removal and the swap must succeed");
         assert_eq!(loaded(&*backend, &key).await.is_some(), swapped);
     }
 }
@@ -357,6 +357,6 @@ async fn is_until(backend: &dyn Backend, key: &Key, until: Expiry, began: Expiry
     assert!(
         i64::try_from(off).unwrap() <= took + 2
             && (until == Expiry::NEVER) == (off == 0 && told == Expiry::NEVER),
-        "{off} ms off, after {took} ms"
+        "the expiry is {off} ms off, and the requests took {took} ms"
     );
 }

@@ -88,7 +88,7 @@ impl GoDynamoDb {
     ) -> Result<Self, Error> {
         items.check()?;
         if !options.prefix.is_empty() {
-            return Err(Error::usage("the items of Go packages have no prefix"));
+            return Err(Error::usage("the items of Go packages have no prefix: leave out DynamoDbOptions::prefix"));
         }
         Ok(GoDynamoDb(Arc::new(Inner {
             requests: Requests::new(client, options.table.clone(), options.timeout),
@@ -176,7 +176,7 @@ impl GoDynamoDb {
     fn holding(&self, key: &Key, record: &Record) -> Result<State, Error> {
         check_length(record, LARGEST_ITEM - plain_key(key)?.len())?;
         let value = std::str::from_utf8(record.value())
-            .map_err(|_| Error::usage("the value of such an item is a text"))?;
+            .map_err(|_| Error::usage("the value of an item of a Go package must be UTF-8"))?;
         self.0.items.holding(value, record.expiry())
     }
 }

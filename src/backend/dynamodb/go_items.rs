@@ -94,7 +94,8 @@ impl GoItems {
                 if taken.contains(&&**name) || name.is_empty() || !name.bytes().all(is_plain) =>
             {
                 Err(Error::usage(
-                    "the name of the ttl attribute has letters, digits and _, and is no other's",
+                    "the name of the ttl attribute must have letters, digits and _ only, and differ \
+                     from the names of the other attributes",
                 ))
             }
             _ => Ok(()),
@@ -281,7 +282,7 @@ impl State {
                 value: part()?.unwrap_or_default().to_owned(),
             })
         };
-        read().ok_or_else(|| Error::usage("the revision is another backend's"))
+        read().ok_or_else(|| Error::usage("the revision does not come from this backend"))
     }
 
     pub(super) fn into_stored(self) -> Stored {

@@ -147,7 +147,8 @@ impl DynamoDb {
     pub fn with_client(client: &Client, options: DynamoDbOptions) -> Result<Self, Error> {
         if options.prefix.len() > LONGEST_PREFIX {
             return Err(Error::usage(format!(
-                "the prefix of a table's items has at most {LONGEST_PREFIX} bytes"
+                "the prefix of the table's items has {} bytes; at most {LONGEST_PREFIX} are possible",
+                options.prefix.len()
             )));
         }
         Ok(DynamoDb(Arc::new(Inner {

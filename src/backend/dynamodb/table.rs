@@ -57,9 +57,9 @@ pub(super) async fn make(requests: &Requests, making: &Making<'_>) -> Result<(),
             break;
         }
         if Instant::now() > operation.give_up {
-            return Err(Error::unavailable(
-                "DynamoDB does not make the table in time",
-            ));
+            return Err(Error::unavailable(format!(
+                "DynamoDB did not create the table within {LONGEST:?}: try again later"
+            )));
         }
         sleep(PAUSE).await;
     }
@@ -75,7 +75,7 @@ pub(super) async fn make(requests: &Requests, making: &Making<'_>) -> Result<(),
 pub(super) async fn find(requests: &Requests, index: Option<&Index<'_>>) -> Result<(), Error> {
     match describe(&requests.operation()).await? {
         Some(table) => check(&table, index),
-        None => Err(Error::usage("there is no such table: nothing was made")),
+        None => Err(Error::usage("the table does not exist: check its name and its region (nothing was created)")),
     }
 }
 
@@ -99,7 +99,7 @@ fn check(table: &TableDescription, index: Option<&Index<'_>>) -> Result<(), Erro
             check_key(&what, found.key_schema(), table, wanted.attribute)?;
             check_projection(&what, found, wanted)
         }
-        None => Ok(()), // whoever has no owners needs none
+        None => Ok(()), // only owners need the index
     }
 }
 
@@ -126,7 +126,7 @@ fn check_key(
     match found == [wanted.clone()] {
         true => Ok(()),
         false => Err(Error::usage(format!(
-            "{what} has the key ({}), and must have ({wanted})",
+            "{what} has the key ({}); it must have the key ({wanted})",
             found.join(", ")
         ))),
     }
@@ -148,7 +148,7 @@ fn check_projection(
     };
     match wanted.projected.iter().find(|name| !has(name)) {
         Some(name) if projection.projection_type() != Some(&ProjectionType::All) => {
-            Err(Error::usage(format!("{what} does not project {name}")))
+            Err(Error::usage(format!("{what} does not project {name}: create the index again")))
         }
         _ => Ok(()),
     }

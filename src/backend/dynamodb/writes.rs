@@ -338,5 +338,5 @@ impl Check {
 
 /// Returns the error of an incomplete request. This does not happen: all parts are set.
 pub(super) fn incomplete(error: aws_sdk_dynamodb::error::BuildError) -> Error {
-    Error::usage("a request to DynamoDB is not whole").with_source(error)
+    Error::usage("a request to DynamoDB is incomplete").with_source(error)
 }

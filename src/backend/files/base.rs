@@ -89,7 +89,7 @@ impl Base {
 
     fn open(&self) -> io::Result<Opened> {
         Opened::new(self).map_err(|error| {
-            let message = format!("the store's folder is not there: {error}");
+            let message = format!("the store's folder cannot be opened: {error}");
             io::Error::new(error.kind(), message)
         })
     }

@@ -137,7 +137,7 @@ impl Name {
         match name.filter(|name| name.as_bytes().iter().all(is_plain)) {
             Some(name) => Ok(Name(format!("{PREFIX}{name}"))),
             None => Err(Error::usage(
-                "the name of a file has letters, digits, - and _ only",
+                "the key does not fit a file name: it must have letters, digits, - and _ only",
             )),
         }
     }

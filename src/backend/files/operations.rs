@@ -190,7 +190,7 @@ impl<F: Locks> Operations<F> {
 
     fn lateness(&self) -> String {
         let (path, timeout) = (self.folder.path(), self.timeout);
-        format!("the disk of {path:?} does not answer within {timeout:?}")
+        format!("the disk of {path:?} did not answer within {timeout:?}")
     }
 }
 
@@ -208,6 +208,6 @@ fn attempt<F: Locks, T, W: FnOnce(&F) -> Result<T, Error>>(
     };
     match decision.set(Decision::Writes) {
         Ok(()) => Attempt::Done(work(folder)),
-        Err(_) => Attempt::Done(Err(Error::unavailable("the caller was refused"))),
+        Err(_) => Attempt::Done(Err(Error::unavailable("the operation timed out before it began"))),
     }
 }

@@ -60,7 +60,7 @@ impl Workers {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let closed = |error| Error::unavailable("the threads have ended").with_source(error);
+        let closed = |error| Error::unavailable("the backend's threads have ended").with_source(error);
         let place = self.places.clone().acquire_owned().await.map_err(closed)?;
         let (answer, answered) = oneshot::channel();
         let started = self.start(Box::new(move || {
@@ -70,8 +70,8 @@ impl Workers {
             let _ = answer.send(done);
         }));
         started
-            .map_err(|error| Error::unavailable("no thread can be started").with_source(error))?;
-        let lost = |error| Error::outcome_unknown("the work was not finished").with_source(error);
+            .map_err(|error| Error::unavailable("the operating system cannot start a thread").with_source(error))?;
+        let lost = |error| Error::outcome_unknown("the operation panicked").with_source(error);
         answered.await.map_err(lost)
     }
 

@@ -50,7 +50,7 @@ impl Shared {
     fn refused(&self, refusal: Refusal) -> Refusal {
         if refusal == Refusal::NotValid {
             let cookie = self.setup.cookie.name();
-            tracing::error!(cookie, "a session's row is not valid");
+            tracing::error!(cookie, "the session's row is not valid");
         }
         refusal
     }

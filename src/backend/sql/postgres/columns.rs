@@ -190,7 +190,7 @@ impl Check<'_> {
         match others.find(|(_, found)| found.is_demanded && !found.is_generated) {
             Some((column, _)) => Err(Error::usage(format!(
                 "the column {column:?} of the table {name:?} is NOT NULL without a default: \
-                 it must have one, since no session fills it"
+                 give it one, since sessions do not fill it"
             ))),
             None => Ok(columns),
         }
@@ -225,7 +225,7 @@ impl Check<'_> {
                 let folds = if found.is_exact {
                     ""
                 } else {
-                    ", of a collation that folds texts"
+                    ", with a collation that treats different texts as equal"
                 };
                 let shown = format!("{}{folds}", found.shown);
                 Err(wrong_column(name, key, &shown, &wanted))
@@ -237,7 +237,7 @@ impl Check<'_> {
         let GoTable {
             name, value, kind, ..
         } = self.table;
-        // gob is no text.
+        // gob is not text.
         let may_be_text = kind.layout() != Layout::Scs;
         let wanted = match may_be_text {
             true => format!("bytea, text, or varchar({GORILLA_VALUE}) or longer"),

@@ -39,7 +39,7 @@ impl Pool {
     /// A pool of our own, which opens connections when they are needed.
     pub(super) fn of(connect: PgConnectOptions, options: &PostgresOptions) -> Result<Self, Error> {
         if options.max_connections == 0 {
-            return Err(Error::usage("a pool has one connection or more"));
+            return Err(Error::usage("max_connections is 0: set it to 1 or more"));
         }
         let opener = Opener {
             connect: Box::new(connect.disable_statement_logging()),
@@ -50,7 +50,7 @@ impl Pool {
         let pool = managed::Pool::builder(opener).max_size(options.max_connections);
         // The last used first, so that the others become idle and are closed.
         let pool = pool.queue_mode(QueueMode::Lifo).build();
-        let pool = pool.map_err(|error| Error::usage("no pool can be made").with_source(error))?;
+        let pool = pool.map_err(|error| Error::usage("the connection pool cannot be created").with_source(error))?;
         Ok(Pool::Own(pool))
     }
 
@@ -71,7 +71,7 @@ impl Pool {
                 sweep(pool);
                 let pooled = pool.get().await.map_err(|error| match error {
                     PoolError::Backend(error) => reading(error),
-                    error => Error::unavailable("the connections are closed").with_source(error),
+                    error => Error::unavailable("the connection pool is closed").with_source(error),
                 });
                 Leased::Own(pooled?)
             }
