@@ -52,7 +52,7 @@ is the key. In a file, empty lines and lines that begin with # are skipped. Give
 the command line.
 
 Exit status: 0 success; 1 a cookie was refused (expired, too new, not valid, too long), or a
-session does not exist; 2 the command was used wrongly, or a server does not answer.
+session or record does not exist; 2 wrong usage, or a server does not answer.
 
 Example:
   export SILVERBACK_KEYS=$(silverback keygen)
@@ -122,7 +122,7 @@ impl Failure {
     }
 
     fn cookie_refused(reason: impl fmt::Display) -> Self {
-        Failure::Refused(format!("the cookie is refused: {reason}"))
+        Failure::Refused(format!("the cookie was refused: {reason}"))
     }
 
     /// Prints the message, and returns the exit code.
