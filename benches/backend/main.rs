@@ -178,7 +178,10 @@ async fn measure(name: &str, url: fn(&Path) -> String, size: usize) -> String {
         let owners = backend.owners().expect("the backend has owners");
         let began = Instant::now();
         for number in turns().take(100) {
-            let keys = owners.keys(&owner(number)).await.expect("the backend answers");
+            let keys = owners
+                .keys(&owner(number))
+                .await
+                .expect("the backend answers");
             assert_eq!(keys.len(), OWNED);
         }
         lists.add(began.elapsed(), 100);
@@ -191,7 +194,11 @@ async fn measure(name: &str, url: fn(&Path) -> String, size: usize) -> String {
     let mut purge = Figures(Vec::new());
     let (mut purged, began) = (0, Instant::now());
     loop {
-        let batch = scan.purge(1_000).await.expect("the backend answers").removed;
+        let batch = scan
+            .purge(1_000)
+            .await
+            .expect("the backend answers")
+            .removed;
         purged += batch;
         if batch < 1_000 {
             break;

@@ -84,7 +84,9 @@ async fn open(url: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error> {
 fn files(path: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error> {
     Ok(Arc::new(match missing {
         _ if path.is_empty() => {
-            return Err(Error::usage("the backend's URL has no path: write files:PATH"));
+            return Err(Error::usage(
+                "the backend's URL has no path: write files:PATH",
+            ));
         }
         Missing::IsMade => super::Files::open(path)?,
         Missing::IsAnError => super::Files::open_existing(path)?,
@@ -93,14 +95,20 @@ fn files(path: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error> {
 
 #[cfg(not(feature = "files"))]
 fn files(_: &str, _: Missing) -> Result<Arc<dyn Backend>, Error> {
-    Err(Error::usage("files: needs another build: enable silverback's feature `files`"))
+    Err(Error::usage(
+        "files: needs another build: enable silverback's feature `files`",
+    ))
 }
 
 #[cfg(feature = "sqlite")]
 async fn sqlite(rest: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error> {
     let path = match rest.strip_prefix("//") {
         Some(path) if path.starts_with('/') => path,
-        Some(_) => return Err(Error::usage("the sqlite: URL names a server: write sqlite:PATH")),
+        Some(_) => {
+            return Err(Error::usage(
+                "the sqlite: URL names a server: write sqlite:PATH",
+            ));
+        }
         None => rest,
     };
     // Other programs read `?` as the start of options, and `:memory:` as a database that each
@@ -112,7 +120,9 @@ async fn sqlite(rest: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error>
     }
     Ok(Arc::new(match missing {
         _ if path.is_empty() => {
-            return Err(Error::usage("the backend's URL has no path: write sqlite:PATH"));
+            return Err(Error::usage(
+                "the backend's URL has no path: write sqlite:PATH",
+            ));
         }
         Missing::IsMade => super::Sqlite::open(path).await?,
         Missing::IsAnError => super::Sqlite::open_existing(path).await?,
@@ -121,7 +131,9 @@ async fn sqlite(rest: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error>
 
 #[cfg(not(feature = "sqlite"))]
 async fn sqlite(_: &str, _: Missing) -> Result<Arc<dyn Backend>, Error> {
-    Err(Error::usage("sqlite: needs another build: enable silverback's feature `sqlite`"))
+    Err(Error::usage(
+        "sqlite: needs another build: enable silverback's feature `sqlite`",
+    ))
 }
 
 #[cfg(feature = "postgres")]
@@ -149,7 +161,9 @@ async fn dynamodb(url: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error
 
 #[cfg(not(feature = "aws"))]
 async fn dynamodb(_: &str, _: Missing) -> Result<Arc<dyn Backend>, Error> {
-    Err(Error::usage("dynamodb: needs another build: enable silverback's feature `aws`"))
+    Err(Error::usage(
+        "dynamodb: needs another build: enable silverback's feature `aws`",
+    ))
 }
 
 #[cfg(test)]

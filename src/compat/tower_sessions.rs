@@ -148,7 +148,9 @@ impl Rows {
                 Created::Exists => {}
             }
         }
-        Err(Error::Backend("each new ID already had a session: try again".to_owned()))
+        Err(Error::Backend(
+            "each new ID already had a session: try again".to_owned(),
+        ))
     }
 
     async fn save(&self, id: i128, data: &Data, expiry: OffsetDateTime) -> Result<()> {

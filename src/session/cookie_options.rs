@@ -284,19 +284,29 @@ impl CookieOptions {
     /// Refuses options that do not fit together.
     pub(super) fn check(&self) -> Result<(), Error> {
         if self.same_site == SameSite::None && !self.secure {
-            return Err(Error::usage("SameSite=None needs Secure: use another SameSite, or leave out insecure_http"));
+            return Err(Error::usage(
+                "SameSite=None needs Secure: use another SameSite, or leave out insecure_http",
+            ));
         }
         if self.partitioned && !self.secure {
-            return Err(Error::usage("Partitioned needs Secure: leave out partitioned or insecure_http"));
+            return Err(Error::usage(
+                "Partitioned needs Secure: leave out partitioned or insecure_http",
+            ));
         }
         let prefix = prefix(&self.name);
         if self.name.is_empty() {
-            return Err(Error::usage("the cookie name is empty, or has nothing after its prefix"));
+            return Err(Error::usage(
+                "the cookie name is empty, or has nothing after its prefix",
+            ));
         }
         if prefix.is_empty() {
             return Ok(());
         }
-        let broken = |rule: &str| Err(Error::usage(format!("a cookie with the prefix {prefix} {rule}")));
+        let broken = |rule: &str| {
+            Err(Error::usage(format!(
+                "a cookie with the prefix {prefix} {rule}"
+            )))
+        };
         if !self.secure {
             return broken("must be Secure: use another name, or leave out insecure_http");
         }

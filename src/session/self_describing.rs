@@ -42,7 +42,9 @@ impl Serialize for Part<'_> {
             Value::Int(int) => serializer.serialize_i64(*int),
             Value::Uint(uint) => serializer.serialize_u64(*uint),
             Value::Float(float) if float.is_finite() => serializer.serialize_f64(*float),
-            Value::Float(_) => Err(S::Error::custom("a number is not finite, which only gob can hold")),
+            Value::Float(_) => Err(S::Error::custom(
+                "a number is not finite, which only gob can hold",
+            )),
             Value::Complex(re, im) => [*re, *im].serialize(serializer),
             Value::Bytes(bytes) => serializer.serialize_bytes(bytes),
             Value::String(string) => write_string(string, serializer),
@@ -88,7 +90,9 @@ fn write_composite<S: Serializer>(
     let mut map = serializer.serialize_map(Some(length))?;
     for (key, value) in composite.entries() {
         let Some(key) = key.as_string().and_then(GoString::to_str) else {
-            return Err(S::Error::custom("a map key is not a string, which only gob can hold"));
+            return Err(S::Error::custom(
+                "a map key is not a string, which only gob can hold",
+            ));
         };
         map.serialize_entry(key, &Part(value, deeper))?;
     }

@@ -188,7 +188,8 @@ impl Sessions {
     /// codec's `max_length` here.
     pub async fn session(&self) -> Result<Session, Error> {
         let first = self.0.first.as_deref();
-        let first = first.ok_or_else(|| Error::usage("the session layer has no store: add one to its Stores"))?;
+        let first = first
+            .ok_or_else(|| Error::usage("the session layer has no store: add one to its Stores"))?;
         self.get(first).await
     }
 

@@ -426,7 +426,8 @@ impl Values {
         &self,
         metadata: &str,
     ) -> Result<Vec<(GoString, Interface)>, Error> {
-        let no_string = || Error::usage("the session has a key that is not a string, which scs cannot read");
+        let no_string =
+            || Error::usage("the session has a key that is not a string, which scs cannot read");
         let mut entries = Vec::new();
         for (key, value) in self.to_gob().entries() {
             let (Some(key), Value::Interface(value)) = (key.as_string(), value) else {

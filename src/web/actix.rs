@@ -344,7 +344,8 @@ impl FromRequest for Sessions {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let sessions = request.extensions().get::<Sessions>().cloned();
         let missing = || {
-            let error = Error::usage("the handler has no sessions: wrap the App in SessionMiddleware");
+            let error =
+                Error::usage("the handler has no sessions: wrap the App in SessionMiddleware");
             // There is no middleware to log it.
             error.log();
             error

@@ -553,7 +553,10 @@ fn wrong_use_exits_with_2_and_quotes_nothing() {
 #[test]
 fn a_store_that_cannot_be_used_exits_with_2() {
     let error = silverback(["sessions", "list", "--store", "files:/dev/null/x"], "").fails(2);
-    assert!(error.contains("\"/dev/null/x\" contains no session store"), "{error}");
+    assert!(
+        error.contains("\"/dev/null/x\" contains no session store"),
+        "{error}"
+    );
 }
 
 /// A mistyped path is not an empty store.

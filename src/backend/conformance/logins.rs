@@ -21,7 +21,10 @@ pub(super) async fn logins_at_once_have_numbers_of_their_own(
     assert_eq!(numbers, (1..=LOGINS).collect());
     let generation = owners_of(&*backend).generation(&ape).await.unwrap();
     let is_current = |login: &Login| Some(login.generation) == generation;
-    assert!(logins.iter().all(is_current), "the logins have different generations");
+    assert!(
+        logins.iter().all(is_current),
+        "the logins have different generations"
+    );
 }
 
 pub(super) async fn a_later_login_has_a_greater_number(backend: Arc<dyn Backend>, keys: KeySpace) {

@@ -219,7 +219,10 @@ impl Short {
         let watchdog = Expiry::after(Duration::from_secs(60));
         let owners = owners_of(backend);
         while Expiry::now() < self.until || owners.generation(owner).await.unwrap().is_some() {
-            assert!(Expiry::now() < watchdog, "the owner's record did not expire in time");
+            assert!(
+                Expiry::now() < watchdog,
+                "the owner's record did not expire in time"
+            );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

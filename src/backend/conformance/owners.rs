@@ -191,7 +191,10 @@ pub(super) async fn what_was_over_is_not_kept(backend: Arc<dyn Backend>, keys: K
     created(&*backend, &early, &owned(&bonobo, login)).await;
     let watchdog = Expiry::after(Duration::from_secs(60));
     while loaded(&*backend, &late).await.is_some() {
-        assert!(Expiry::now() < watchdog, "the owner's record did not expire in time");
+        assert!(
+            Expiry::now() < watchdog,
+            "the owner's record did not expire in time"
+        );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     for (owner, key) in [(&ape, &late), (&bonobo, &early)] {
@@ -306,10 +309,17 @@ pub(super) async fn an_owner_who_is_over_begins_anew(backend: Arc<dyn Backend>, 
     // Logins are counted from 1 again, in another generation.
     let next = owners.begin(ape, soon(), &keys.key("c")).await.unwrap();
     let before = [one.generation, generation];
-    assert!(!before.contains(&next.generation), "the owner got an earlier generation again");
+    assert!(
+        !before.contains(&next.generation),
+        "the owner got an earlier generation again"
+    );
     assert_eq!(next.number, 1);
     for key in [&key, &kept, &keys.key("b")] {
-        assert_eq!(loaded(&*backend, key).await, None, "a record of an earlier generation is live again");
+        assert_eq!(
+            loaded(&*backend, key).await,
+            None,
+            "a record of an earlier generation is live again"
+        );
     }
     assert_eq!(owners.keys(ape).await.unwrap(), []);
 }
@@ -374,7 +384,11 @@ pub(super) async fn a_revocation_and_a_write_agree(backend: Arc<dyn Backend>, ke
             }
         })
         .await;
-        assert_eq!(loaded(&*backend, &key).await, None, "a record of an earlier generation is live");
+        assert_eq!(
+            loaded(&*backend, &key).await,
+            None,
+            "a record of an earlier generation is live"
+        );
     }
 }
 

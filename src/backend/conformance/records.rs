@@ -53,7 +53,10 @@ pub(super) async fn a_record_expires_by_itself(backend: Arc<dyn Backend>, keys: 
     // The server's clock may be a little behind ours.
     let watchdog = Expiry::after(Duration::from_secs(60));
     while loaded(&*backend, &key).await.is_some() {
-        assert!(Expiry::now() < watchdog, "the record did not expire in time");
+        assert!(
+            Expiry::now() < watchdog,
+            "the record did not expire in time"
+        );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let swapped = backend.swap(&key, &seen, &record(b"w")).await.unwrap();
@@ -229,7 +232,10 @@ pub(super) async fn remove_and_swap_have_one_winner(backend: Arc<dyn Backend>, k
         let [removed, swapped] = answers[..] else {
             panic!("the backend did not give two answers");
         };
-        assert_ne!(removed, swapped, "exactly one of the removal and the swap must succeed");
+        assert_ne!(
+            removed, swapped,
+            "exactly one of the removal and the swap must succeed"
+        );
         assert_eq!(loaded(&*backend, &key).await.is_some(), swapped);
     }
 }

@@ -42,7 +42,10 @@ pub(super) async fn a_scan_sees_the_living(backend: Arc<dyn Backend>, keys: KeyS
         let page = scan.page(after.as_ref(), 7).await.unwrap();
         assert!(page.entries.len() <= 7);
         for entry in &page.entries {
-            assert!(seen.insert(entry.key.clone()), "the scan returned a key twice");
+            assert!(
+                seen.insert(entry.key.clone()),
+                "the scan returned a key twice"
+            );
             if expected.contains(&entry.key) {
                 assert_eq!((entry.size, &entry.owner), (4, &None));
                 found.insert(entry.key.clone());
@@ -53,7 +56,10 @@ pub(super) async fn a_scan_sees_the_living(backend: Arc<dyn Backend>, keys: KeyS
                 );
             }
         }
-        assert!(page.next != after || after.is_none(), "the scan returned the same page again");
+        assert!(
+            page.next != after || after.is_none(),
+            "the scan returned the same page again"
+        );
         match page.next {
             Some(next) => after = Some(next),
             None => break,

@@ -88,7 +88,9 @@ impl GoDynamoDb {
     ) -> Result<Self, Error> {
         items.check()?;
         if !options.prefix.is_empty() {
-            return Err(Error::usage("the items of Go packages have no prefix: leave out DynamoDbOptions::prefix"));
+            return Err(Error::usage(
+                "the items of Go packages have no prefix: leave out DynamoDbOptions::prefix",
+            ));
         }
         Ok(GoDynamoDb(Arc::new(Inner {
             requests: Requests::new(client, options.table.clone(), options.timeout),

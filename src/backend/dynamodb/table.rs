@@ -75,7 +75,9 @@ pub(super) async fn make(requests: &Requests, making: &Making<'_>) -> Result<(),
 pub(super) async fn find(requests: &Requests, index: Option<&Index<'_>>) -> Result<(), Error> {
     match describe(&requests.operation()).await? {
         Some(table) => check(&table, index),
-        None => Err(Error::usage("the table does not exist: check its name and its region (nothing was created)")),
+        None => Err(Error::usage(
+            "the table does not exist: check its name and its region (nothing was created)",
+        )),
     }
 }
 
@@ -148,7 +150,9 @@ fn check_projection(
     };
     match wanted.projected.iter().find(|name| !has(name)) {
         Some(name) if projection.projection_type() != Some(&ProjectionType::All) => {
-            Err(Error::usage(format!("{what} does not project {name}: create the index again")))
+            Err(Error::usage(format!(
+                "{what} does not project {name}: create the index again"
+            )))
         }
         _ => Ok(()),
     }

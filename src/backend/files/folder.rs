@@ -114,7 +114,9 @@ impl Folder {
             Ok(_) => Ok(folder),
             Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(another_users(path)),
             Err(error) => {
-                let message = format!("{path:?} contains no session store: check the path (nothing was created)");
+                let message = format!(
+                    "{path:?} contains no session store: check the path (nothing was created)"
+                );
                 Err(Error::usage(message).with_source(error))
             }
         }

@@ -208,6 +208,8 @@ fn attempt<F: Locks, T, W: FnOnce(&F) -> Result<T, Error>>(
     };
     match decision.set(Decision::Writes) {
         Ok(()) => Attempt::Done(work(folder)),
-        Err(_) => Attempt::Done(Err(Error::unavailable("the operation timed out before it began"))),
+        Err(_) => Attempt::Done(Err(Error::unavailable(
+            "the operation timed out before it began",
+        ))),
     }
 }

@@ -60,7 +60,8 @@ impl Workers {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let closed = |error| Error::unavailable("the backend's threads have ended").with_source(error);
+        let closed =
+            |error| Error::unavailable("the backend's threads have ended").with_source(error);
         let place = self.places.clone().acquire_owned().await.map_err(closed)?;
         let (answer, answered) = oneshot::channel();
         let started = self.start(Box::new(move || {
@@ -69,8 +70,9 @@ impl Workers {
             // A caller that has stopped waiting needs no answer.
             let _ = answer.send(done);
         }));
-        started
-            .map_err(|error| Error::unavailable("the operating system cannot start a thread").with_source(error))?;
+        started.map_err(|error| {
+            Error::unavailable("the operating system cannot start a thread").with_source(error)
+        })?;
         let lost = |error| Error::outcome_unknown("the operation panicked").with_source(error);
         answered.await.map_err(lost)
     }

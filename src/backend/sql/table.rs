@@ -181,7 +181,11 @@ fn for_record<'s>(
 impl<E: Engine> Table<E> {
     async fn owners(&self) -> Result<&OwnerStatements, Error> {
         let owners = self.engine.statements().await?.owners.as_ref();
-        owners.ok_or_else(|| Error::usage("the table has no owners: use a backend that has them (see Backend::owners)"))
+        owners.ok_or_else(|| {
+            Error::usage(
+                "the table has no owners: use a backend that has them (see Backend::owners)",
+            )
+        })
     }
 
     pub(super) async fn generation(&self, owner: &str) -> Result<Option<Generation>, Error> {
@@ -255,7 +259,9 @@ impl<E: Engine> Table<E> {
         self.check(to, record)?;
         let all = self.engine.statements().await?;
         let Some(move_to) = &all.move_to else {
-            return Err(Error::usage("the table cannot move rows (see Backend::moves)"));
+            return Err(Error::usage(
+                "the table cannot move rows (see Backend::moves)",
+            ));
         };
         let new = all.revisions.choose()?;
         let parameters = Parameters {

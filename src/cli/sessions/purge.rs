@@ -31,9 +31,8 @@ pub(super) struct Purge {
 impl Purge {
     pub(super) async fn run(&self) -> Result<(), Failure> {
         let backend = self.store.connect().await?;
-        let no_scan = || {
-            Failure::usage("this store removes expired records itself: it needs no purge")
-        };
+        let no_scan =
+            || Failure::usage("this store removes expired records itself: it needs no purge");
         let scan = backend.scan().ok_or_else(no_scan)?;
         let purged = purge(scan, Progress::new()).await?;
         writeln!(io::stdout(), "{purged}")?;

@@ -85,8 +85,7 @@ impl StoreArguments {
             Some(url) => Some(url.clone()),
             None => from_environment(STORE_VARIABLE)?,
         };
-        let missing =
-            || format!("no store is given: use --store or the variable {STORE_VARIABLE}");
+        let missing = || format!("no store is given: use --store or the variable {STORE_VARIABLE}");
         let url = url.ok_or_else(|| Failure::usage(missing()))?;
         Ok(backend::connect_existing(&url).await?)
     }

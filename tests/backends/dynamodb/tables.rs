@@ -227,7 +227,7 @@ pub(super) async fn a_table_with_another_key_is_refused(server: &DynamoDbServer)
         .expect("no table");
     assert!(missing.is_usage(), "{missing}");
     let described = client.describe_table().table_name("nowhere").send().await;
-    assert!(described.is_err(), "nothing was made");
+    assert!(described.is_err(), "nothing was created");
     Ok(())
 }
 

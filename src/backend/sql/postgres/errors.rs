@@ -87,7 +87,9 @@ fn message(error: &sqlx::Error) -> &'static str {
         Some("53") => "the database has no connections, memory or disk left",
         Some("08" | "57" | "58") => "the database ended the connection",
         Some(_) => "the database refused the statement",
-        None if matches!(error, sqlx::Error::PoolTimedOut) => "no connection to the database was available in time",
+        None if matches!(error, sqlx::Error::PoolTimedOut) => {
+            "no connection to the database was available in time"
+        }
         None => "the database does not answer",
     }
 }

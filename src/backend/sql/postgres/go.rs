@@ -162,7 +162,9 @@ impl GoEngine {
     fn statements_for(&self, found: &Columns) -> Result<Statements, Error> {
         let missing = || {
             let name = &self.table.name;
-            Error::unavailable(format!("the database has no table {name:?} in its search path"))
+            Error::unavailable(format!(
+                "the database has no table {name:?} in its search path"
+            ))
         };
         let columns = found.check(&self.table)?.ok_or_else(missing)?;
         Ok(statements(&self.table, columns))

@@ -50,7 +50,9 @@ impl Pool {
         let pool = managed::Pool::builder(opener).max_size(options.max_connections);
         // The last used first, so that the others become idle and are closed.
         let pool = pool.queue_mode(QueueMode::Lifo).build();
-        let pool = pool.map_err(|error| Error::usage("the connection pool cannot be created").with_source(error))?;
+        let pool = pool.map_err(|error| {
+            Error::usage("the connection pool cannot be created").with_source(error)
+        })?;
         Ok(Pool::Own(pool))
     }
 

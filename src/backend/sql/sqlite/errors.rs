@@ -52,7 +52,9 @@ fn message(error: &sqlx::Error) -> &'static str {
         Some(FULL) => "the disk of the database is full",
         Some(CANTOPEN) => "the file of the database cannot be opened",
         Some(_) => "the database refused the statement",
-        None if matches!(error, sqlx::Error::PoolTimedOut) => "no connection to the database was available in time",
+        None if matches!(error, sqlx::Error::PoolTimedOut) => {
+            "no connection to the database was available in time"
+        }
         None => "the database does not answer",
     }
 }
