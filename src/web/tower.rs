@@ -14,7 +14,7 @@ use tower_service::Service;
 
 use crate::session::{Error, ResponseFields, Sessions, Stores};
 
-use super::{Failed, Public, fields};
+use super::{ErrorMark, Public, fields};
 
 /// A layer that puts each request's [`Sessions`] into its extensions, and saves them before the
 /// response's head is sent.
@@ -153,7 +153,7 @@ pub fn failed<B: Default + 'static>(error: Error) -> Response<B> {
     *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     #[cfg(feature = "axum")]
     super::axum::explain(&error, &mut response);
-    response.extensions_mut().insert(Failed {
+    response.extensions_mut().insert(ErrorMark {
         error,
         is_answered: false,
     });
@@ -282,7 +282,7 @@ impl<B> ErrorPage<B> {
             ErrorPage::Custom(respond, request) => respond(error, request),
         };
         fields::add_to_error(error, fields, response.headers_mut());
-        response.extensions_mut().insert(Failed {
+        response.extensions_mut().insert(ErrorMark {
             error: error.clone(),
             is_answered: true,
         });
@@ -317,10 +317,10 @@ where
             let response = response.inspect_err(|_| {
                 sessions.abandon();
             })?;
-            if let Some(failed) = response.extensions().get::<Failed>() {
-                return Poll::Ready(Ok(match failed.is_answered {
+            if let Some(mark) = response.extensions().get::<ErrorMark>() {
+                return Poll::Ready(Ok(match mark.is_answered {
                     true => abandoned(sessions, response),
-                    false => error_page.respond(sessions, &failed.error),
+                    false => error_page.respond(sessions, &mark.error),
                 }));
             }
             if !sessions.were_asked_for() {

@@ -103,7 +103,7 @@ fn incompressible(length: usize, alphabet: &str) -> String {
     characters.take(length).collect()
 }
 
-pub(super) async fn a_kept_login_outlives_a_revocation(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn a_kept_login_survives_a_revocation(backend: Arc<dyn Backend>, keys: KeySpace) {
     let owners = owners_of(&*backend);
     let ape = keys.owner("ape");
     let [kept, other] = two_logins(&*backend, &keys, &ape).await;
@@ -135,7 +135,7 @@ async fn two_logins(backend: &dyn Backend, keys: &KeySpace, owner: &str) -> [Log
     ]
 }
 
-pub(super) async fn what_was_revoked_is_not_kept(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn a_revoked_login_cannot_be_kept(backend: Arc<dyn Backend>, keys: KeySpace) {
     let owners = owners_of(&*backend);
     let ape = keys.owner("ape");
     let logins @ [one, other] = two_logins(&*backend, &keys, &ape).await;
@@ -159,7 +159,10 @@ pub(super) async fn what_was_revoked_is_not_kept(backend: Arc<dyn Backend>, keys
     }
 }
 
-pub(super) async fn a_login_of_another_is_not_kept(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn a_login_of_another_owner_cannot_be_kept(
+    backend: Arc<dyn Backend>,
+    keys: KeySpace,
+) {
     let owners = owners_of(&*backend);
     let (ape, bonobo) = (keys.owner("ape"), keys.owner("bonobo"));
     let login = begun(&*backend, &keys, &ape).await;
@@ -180,7 +183,7 @@ pub(super) async fn a_login_of_another_is_not_kept(backend: Arc<dyn Backend>, ke
     }
 }
 
-pub(super) async fn what_was_over_is_not_kept(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn an_expired_login_cannot_be_kept(backend: Arc<dyn Backend>, keys: KeySpace) {
     let owners = owners_of(&*backend);
     let (ape, bonobo) = (keys.owner("ape"), keys.owner("bonobo"));
     let (late, early) = (keys.key("late"), keys.key("early"));
@@ -203,10 +206,7 @@ pub(super) async fn what_was_over_is_not_kept(backend: Arc<dyn Backend>, keys: K
     }
 }
 
-pub(super) async fn without_an_owners_record_there_is_none(
-    backend: Arc<dyn Backend>,
-    keys: KeySpace,
-) {
+pub(super) async fn a_record_needs_its_owners_record(backend: Arc<dyn Backend>, keys: KeySpace) {
     let owners = owners_of(&*backend);
     let ape = keys.owner("ape");
     assert_eq!(owners.generation(&ape).await.unwrap(), None);
@@ -224,7 +224,7 @@ pub(super) async fn without_an_owners_record_there_is_none(
     assert_eq!(loaded(&*backend, &keys.key("b")).await, None);
 }
 
-pub(super) async fn an_owner_is_kept_as_long_as_asked(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn an_owners_expiry_is_never_shortened(backend: Arc<dyn Backend>, keys: KeySpace) {
     let owners = owners_of(&*backend);
     let ape = keys.owner("ape");
     let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
@@ -248,7 +248,7 @@ pub(super) async fn an_owner_is_kept_as_long_as_asked(backend: Arc<dyn Backend>,
     assert_eq!(extended.len(), 1);
 }
 
-pub(super) async fn an_owner_is_kept_longer_when_asked(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn an_owners_expiry_can_be_extended(backend: Arc<dyn Backend>, keys: KeySpace) {
     let owners = owners_of(&*backend);
     for milliseconds in [300, 3_000, 30_000] {
         let of = |name: &str| keys.owner(&format!("{name} {milliseconds}"));
@@ -284,7 +284,10 @@ pub(super) async fn an_owner_is_kept_longer_when_asked(backend: Arc<dyn Backend>
     panic!("the server took over 30 s for six requests");
 }
 
-pub(super) async fn an_owner_who_is_over_begins_anew(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn an_expired_owner_begins_a_new_generation(
+    backend: Arc<dyn Backend>,
+    keys: KeySpace,
+) {
     let owners = owners_of(&*backend);
     // There are several owners, since a backend may drop some expired ones at any time. The last to
     // expire is the last to be dropped.
@@ -324,7 +327,7 @@ pub(super) async fn an_owner_who_is_over_begins_anew(backend: Arc<dyn Backend>, 
     assert_eq!(owners.keys(ape).await.unwrap(), []);
 }
 
-pub(super) async fn a_record_is_listed_with_its_owner_alone(
+pub(super) async fn a_record_is_listed_with_its_owner_only(
     backend: Arc<dyn Backend>,
     keys: KeySpace,
 ) {
@@ -363,7 +366,10 @@ pub(super) async fn a_record_is_listed_with_its_owner_alone(
     assert_eq!(listed().await, (none.clone(), none));
 }
 
-pub(super) async fn a_revocation_and_a_write_agree(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn a_concurrent_write_does_not_survive_a_revocation(
+    backend: Arc<dyn Backend>,
+    keys: KeySpace,
+) {
     let owners = owners_of(&*backend);
     let ape = keys.owner("ape");
     for round in 0..20 {
@@ -392,7 +398,7 @@ pub(super) async fn a_revocation_and_a_write_agree(backend: Arc<dyn Backend>, ke
     }
 }
 
-pub(super) async fn two_thousand_records_of_an_owner_die_together(
+pub(super) async fn two_thousand_records_of_an_owner_end_together(
     backend: Arc<dyn Backend>,
     keys: KeySpace,
 ) {

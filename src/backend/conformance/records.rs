@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::{Backend, Created, Expiry, Key, Outcome, Record, Stored};
 use super::{KeySpace, at_once, created, done, loaded, record, soon};
 
-pub(super) async fn missing_is_missing(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn a_missing_record_loads_as_none(backend: Arc<dyn Backend>, keys: KeySpace) {
     let key = keys.key("a");
     assert_eq!(loaded(&*backend, &key).await, None);
     let seen = created(&*backend, &key, &record(b"v")).await;
@@ -15,7 +15,7 @@ pub(super) async fn missing_is_missing(backend: Arc<dyn Backend>, keys: KeySpace
     assert_eq!(loaded(&*backend, &key).await, None);
 }
 
-pub(super) async fn expired_is_missing(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn an_expired_record_counts_as_missing(backend: Arc<dyn Backend>, keys: KeySpace) {
     let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
     for (name, until) in [("past", past), ("epoch", Expiry::from_millis(0))] {
         let key = keys.key(name);
@@ -168,7 +168,7 @@ pub(super) async fn no_update_is_lost(backend: Arc<dyn Backend>, keys: KeySpace)
     assert_eq!(number(&stored), TASKS as u64 * EACH);
 }
 
-pub(super) async fn no_revision_comes_back(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn no_revision_is_reused(backend: Arc<dyn Backend>, keys: KeySpace) {
     let key = keys.key("a");
     let first = created(&*backend, &key, &record(b"v")).await;
     done(backend.remove(&key, &first).await);
@@ -240,7 +240,7 @@ pub(super) async fn remove_and_swap_have_one_winner(backend: Arc<dyn Backend>, k
     }
 }
 
-pub(super) async fn touch_moves_the_expiry_only(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn touch_changes_the_expiry_only(backend: Arc<dyn Backend>, keys: KeySpace) {
     let key = keys.key("a");
     let seen = created(&*backend, &key, &record(b"v")).await;
     let later = Expiry::after(Duration::from_secs(3_600));
@@ -258,7 +258,7 @@ pub(super) async fn touch_moves_the_expiry_only(backend: Arc<dyn Backend>, keys:
     assert_eq!(swapped, Outcome::Conflict);
 }
 
-pub(super) async fn all_bytes_survive(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn all_bytes_are_kept(backend: Arc<dyn Backend>, keys: KeySpace) {
     let every: Vec<u8> = (0..=255).collect();
     let large = every.repeat(128);
     for (name, value) in [("every", &every[..]), ("empty", b""), ("large", &large)] {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::{Backend, Expiry, Key, Record};
 use super::{KeySpace, created, loaded, scan_of, soon};
 
-pub(super) async fn purge_takes_the_expired_only(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn purge_removes_expired_records_only(backend: Arc<dyn Backend>, keys: KeySpace) {
     let scan = scan_of(&*backend);
     let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
     for number in 0..30 {
@@ -24,7 +24,7 @@ pub(super) async fn purge_takes_the_expired_only(backend: Arc<dyn Backend>, keys
     }
 }
 
-pub(super) async fn a_scan_sees_the_living(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn a_scan_returns_the_live_records(backend: Arc<dyn Backend>, keys: KeySpace) {
     let scan = scan_of(&*backend);
     let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
     let mut expected = BTreeSet::new();

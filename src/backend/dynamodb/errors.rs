@@ -69,7 +69,7 @@ where
         }
         SdkError::ServiceError(answer) => (true, text_of(answer.err())),
         error => (
-            !never_left(&error),
+            !was_not_sent(&error),
             format!("the request to DynamoDB failed: {}", causes(&error)),
         ),
     };
@@ -81,7 +81,7 @@ where
 
 /// Returns whether nothing was sent: there was no valid request, or the server could not be
 /// reached.
-fn never_left<E: StdError + 'static>(error: &SdkError<E>) -> bool {
+fn was_not_sent<E: StdError + 'static>(error: &SdkError<E>) -> bool {
     match error {
         SdkError::ConstructionFailure(_) => true,
         SdkError::DispatchFailure(failure) if failure.is_user() => true,

@@ -47,8 +47,8 @@ pub use options::DynamoDbOptions;
 use options::{LONGEST_PREFIX, TimeToLive};
 use owners::{Asked, Ownership, Seen};
 use requests::Requests;
-use table::{Index, Making};
-use writes::{Beside, Changes, Written, removal};
+use table::{Index, TableSpec};
+use writes::{Changes, OtherItem, WriteOutcome, removal};
 
 /// The largest size of an item, the names of its attributes included: 400 KB.
 const LARGEST_ITEM: usize = 400 * 1024;
@@ -176,18 +176,18 @@ impl DynamoDb {
             time_to_live,
             ..
         } = self.0.options;
-        let making = Making {
+        let spec = TableSpec {
             index: Some(INDEX),
             throughput,
             time_to_live,
             ttl: "ttl",
         };
-        table::make(&self.0.requests, &making).await
+        table::create_if_missing(&self.0.requests, &spec).await
     }
 
     #[cfg(feature = "aws")]
     async fn find_table(&self) -> Result<(), Error> {
-        table::find(&self.0.requests, Some(&INDEX)).await
+        table::check_existing(&self.0.requests, Some(&INDEX)).await
     }
 
     /// Applies `changes` to the record that was seen, or removes it if there are no changes. Does
@@ -208,10 +208,10 @@ impl DynamoDb {
             None => removal(id, AS_SEEN, values),
         };
         let operation = self.0.requests.operation();
-        match operation.write(write, owner.map(Beside::Check)).await? {
-            Written::Done => Ok(Outcome::Done(())),
-            Written::Refused | Written::NotAsSeen(None) => Ok(Outcome::Gone),
-            Written::NotAsSeen(Some(item)) => {
+        match operation.write(write, owner.map(OtherItem::Check)).await? {
+            WriteOutcome::Done => Ok(Outcome::Done(())),
+            WriteOutcome::OtherConflict | WriteOutcome::Conflict(None) => Ok(Outcome::Gone),
+            WriteOutcome::Conflict(Some(item)) => {
                 match Asked::default().lives(&operation, &item).await? {
                     true => Ok(Outcome::Conflict),
                     false => Ok(Outcome::Gone),
@@ -291,10 +291,10 @@ impl Backend for DynamoDb {
         let operation = self.0.requests.operation();
         loop {
             let there = match operation.write(write.clone(), None).await? {
-                Written::Done => return Ok(Created::Saved(revision)),
-                Written::NotAsSeen(Some(item)) => item,
+                WriteOutcome::Done => return Ok(Created::Saved(revision)),
+                WriteOutcome::Conflict(Some(item)) => item,
                 // The item was removed just now: try again.
-                Written::NotAsSeen(None) | Written::Refused => continue,
+                WriteOutcome::Conflict(None) | WriteOutcome::OtherConflict => continue,
             };
             if Asked::default().lives(&operation, &there).await? {
                 return Ok(Created::Exists);

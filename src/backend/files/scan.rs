@@ -123,7 +123,7 @@ fn live_entry(folder: &Folder, path: &Path) -> Result<Option<Entry>, Error> {
 }
 
 /// Returns the name of the record in that file, if it is not live any more.
-fn record_over(folder: &Folder, path: &Path) -> Result<Option<Name>, Error> {
+fn expired_record(folder: &Folder, path: &Path) -> Result<Option<Name>, Error> {
     let name = Name::of_file(path).ok_or_else(|| no_record(path))?;
     let is_over = match folder.record(&name)? {
         Some(file) => !folder.is_live(&file)?,
@@ -133,7 +133,7 @@ fn record_over(folder: &Folder, path: &Path) -> Result<Option<Name>, Error> {
 }
 
 /// Returns the owner in that file, if the owner's record has expired.
-fn owner_over(folder: &Folder, path: &Path) -> Result<Option<String>, Error> {
+fn expired_owner(folder: &Folder, path: &Path) -> Result<Option<String>, Error> {
     let below = path.file_name().unwrap_or_default().as_ref();
     let owner = folder.owner(below)?;
     Ok(owner
@@ -176,7 +176,7 @@ impl<'a> Purge<'a> {
         let skipped = &mut self.purged.skipped;
         let paths = part_of_records(self.files, part, skipped).await?;
         let room = limit - self.purged.removed;
-        let over = look_at(self.files, paths, room, skipped, record_over).await?;
+        let over = look_at(self.files, paths, room, skipped, expired_record).await?;
         for batch in over.chunks(BATCH) {
             let batch = batch.to_vec();
             let remove = move |folder: &Folder| {
@@ -206,7 +206,7 @@ impl<'a> Purge<'a> {
         let owners = |folder: &Folder| list(folder.owners.folder());
         let paths = self.files.unlocked(owners).await?;
         let skipped = &mut self.purged.skipped;
-        for owner in look_at(self.files, paths, usize::MAX, skipped, owner_over).await? {
+        for owner in look_at(self.files, paths, usize::MAX, skipped, expired_owner).await? {
             let lock = Lock::owner(&owner);
             self.locked(lock, move |folder| folder.remove_owner_if_over(&owner))
                 .await;
