@@ -13,6 +13,7 @@ use super::{Failure, gob, payload};
 ///
 /// With --serializer raw, standard input is any bytes.
 #[derive(Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Encode {
     #[command(flatten)]
     keys: Keys,
@@ -27,6 +28,11 @@ pub(super) struct Encode {
     #[command(flatten)]
     clock: Clock,
 }
+
+const AFTER_HELP: &str = "\
+Example:
+  export SILVERBACK_KEYS=$(silverback keygen)
+  echo '{\"user\": \"ape\"}' | silverback encode --name sid";
 
 impl Encode {
     pub(super) fn run(&self) -> Result<(), Failure> {

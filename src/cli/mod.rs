@@ -36,7 +36,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use silverback::{backend, codec, session};
 
-/// Seal, open and rotate gorilla/securecookie cookies; manage sessions in servers.
+/// Seal, open, edit and reseal gorilla/securecookie cookies; manage sessions in servers.
 #[derive(Parser)]
 #[command(name = "silverback", version, after_help = AFTER_HELP)]
 struct Arguments {

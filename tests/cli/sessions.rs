@@ -529,7 +529,10 @@ fn wrong_use_exits_with_2_and_quotes_nothing() {
             ],
             "--cookie",
         ),
-        (&["show", "--store", "memory:", "secret"], "43 characters"),
+        (
+            &["show", "--store", "memory:", "--name", "id", "secret"],
+            "43 characters",
+        ),
         (
             &["remove", "--store", "memory:", "--secret"],
             "no such option",

@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_region_is_what_is_found_or_else_the_last_resort() {
+    fn the_last_resort_is_used_only_without_a_region() {
         let found = Region::from_static("eu-west-1");
         assert_eq!(
             region_of(Some(found.clone()), Some("us-east-1")).unwrap(),
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_says_which_table_and_where() {
+    fn a_url_names_the_table_and_its_location() {
         let url = "dynamodb:web%20x?region=eu-west-1&endpoint=http://127.0.0.1:8000&prefix=a%2F";
         let (location, options) = read(url).unwrap();
         assert_eq!((&*options.table, &*options.prefix), ("web x", "a/"));

@@ -298,7 +298,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_revision_says_all_of_a_state() {
+    fn a_revision_holds_the_whole_state() {
         let states = [
             (None, None, None, ""),
             (Some("00ff"), Some(7), Some(7_500), "a b|c=="),
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_lives_as_long_for_go_as_for_us() {
+    fn an_item_expires_at_the_same_time_for_go_and_for_us() {
         let seen = |ttl, exact| {
             ItemState {
                 mark: None,

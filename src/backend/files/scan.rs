@@ -294,14 +294,14 @@ impl Folder {
         let marks = list(&self.owned.path(owner.to_string()))?;
         let names = marks.iter().filter_map(|path| Name::of_file(path));
         Ok(names
-            .filter(|name| !self.is_listed_rightly(owner, name))
+            .filter(|name| !self.is_listed_correctly(owner, name))
             .collect())
     }
 
     /// Removes a mark, unless another process has written its record in the meantime.
     fn remove_mark_if_wrong(&self, owner: &Name, name: &Name) -> Result<(), Error> {
         let below = Path::new(&owner.to_string()).join(name.to_string());
-        match self.is_listed_rightly(owner, name) {
+        match self.is_listed_correctly(owner, name) {
             true => Ok(()),
             false => remove(&self.owned, &below).map(drop),
         }
@@ -309,7 +309,7 @@ impl Folder {
 
     /// Returns whether the record belongs to that owner. An unreadable record counts as the
     /// owner's. The purge of that record reports it.
-    fn is_listed_rightly(&self, list: &Name, name: &Name) -> bool {
+    fn is_listed_correctly(&self, list: &Name, name: &Name) -> bool {
         match self.record(name) {
             Ok(Some(file)) => {
                 let owner = file.record.owner();

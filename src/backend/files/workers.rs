@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn work_beyond_the_threads_waits_and_is_not_begun_for_a_caller_who_leaves() {
+    async fn queued_work_is_dropped_if_its_caller_stops_waiting() {
         let workers = Arc::new(Workers::new(2));
         let (begun, begins) = channel();
         let gates: Vec<_> = (0..3)

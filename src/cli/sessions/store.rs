@@ -44,7 +44,7 @@ pub(super) struct Service {
 
     /// The name of the service's cookie, which is part of each record's seal
     #[arg(long, value_name = "NAME")]
-    name: Option<String>,
+    name: String,
 
     /// The store name of the service, if it has one
     #[arg(
@@ -92,11 +92,8 @@ impl StoreArguments {
 
     /// Opens the store of a service.
     pub(super) async fn open(&self, service: &Service) -> Result<ServerStore, Failure> {
-        let name = service.name.as_ref().ok_or_else(|| {
-            Failure::usage("--name is missing: the keys open a record only with the cookie's name")
-        })?;
         let options = ServerOptions::new()
-            .cookie(CookieOptions::new().name(name)?)
+            .cookie(CookieOptions::new().name(&service.name)?)
             .lifetime(any_lifetime());
         let dialect = match self.dialect {
             DialectName::Native => {

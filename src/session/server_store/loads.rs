@@ -60,7 +60,8 @@ impl Shared {
     pub(super) async fn find_any(&self, key: &Key) -> Result<Result<LiveRow, Refusal>, Error> {
         match self.find(key).await {
             Err(error) if error.is_too_large() => {
-                tracing::error!(cookie = self.setup.cookie.name(), %error);
+                let cookie = self.setup.cookie.name();
+                tracing::error!(cookie, %error, "the session's row is too long");
                 Ok(Err(Refusal::TooLong))
             }
             found => found,
