@@ -56,7 +56,7 @@ async fn backend(url: fn(&Path) -> String, folder: &Path) -> Arc<dyn Backend> {
         return Arc::new(Memory::with_options(options));
     }
     let connected = connect(&url).await;
-    connected.expect("the backend can be opened")
+    connected.expect("a backend in a folder of its own")
 }
 
 fn key(number: usize) -> Key {
@@ -105,18 +105,18 @@ fn memory_in_use() -> Option<usize> {
 
 /// Creates records of these numbers, ten of each owner.
 async fn fill(backend: &dyn Backend, numbers: std::ops::Range<usize>, until: Expiry) {
-    let owners = backend.owners().expect("the backend has owners");
+    let owners = backend.owners().expect("it knows owners");
     let mut login = None;
     for number in numbers {
         if number % OWNED == 0 {
             let begun = owners
                 .begin(&owner(number), Expiry::NEVER, &key(number))
                 .await;
-            login = Some(begun.expect("the backend answers"));
+            login = Some(begun.expect("it answers"));
         }
         let owner = Owner {
             name: owner(number),
-            login: login.expect("the login has begun"),
+            login: login.expect("it has begun"),
         };
         let record = Record::new(vec![7; 700], until).owned_by(owner);
         let created = backend.create(&key(number), &record).await;
@@ -153,8 +153,8 @@ async fn measure(name: &str, url: fn(&Path) -> String, size: usize) -> String {
                 backend
                     .load(&key(number))
                     .await
-                    .expect("the backend answers")
-                    .expect("the record is live"),
+                    .expect("it answers")
+                    .expect("it lives"),
             );
         }
         loads.add(began.elapsed(), OPERATIONS);
@@ -175,13 +175,10 @@ async fn measure(name: &str, url: fn(&Path) -> String, size: usize) -> String {
             let _ = backend.touch(&key(number), &stored.revision, until).await;
         }
         touches.add(began.elapsed(), OPERATIONS);
-        let owners = backend.owners().expect("the backend has owners");
+        let owners = backend.owners().expect("it knows owners");
         let began = Instant::now();
         for number in turns().take(100) {
-            let keys = owners
-                .keys(&owner(number))
-                .await
-                .expect("the backend answers");
+            let keys = owners.keys(&owner(number)).await.expect("it answers");
             assert_eq!(keys.len(), OWNED);
         }
         lists.add(began.elapsed(), 100);
@@ -190,15 +187,11 @@ async fn measure(name: &str, url: fn(&Path) -> String, size: usize) -> String {
     fill(&*backend, size..size + size / 10, soon).await;
     let left = soon.as_millis().saturating_sub(Expiry::now().as_millis());
     tokio::time::sleep(Duration::from_millis(u64::try_from(left).unwrap_or(0) + 10)).await;
-    let scan = backend.scan().expect("the backend can be scanned");
+    let scan = backend.scan().expect("it can be scanned");
     let mut purge = Figures(Vec::new());
     let (mut purged, began) = (0, Instant::now());
     loop {
-        let batch = scan
-            .purge(1_000)
-            .await
-            .expect("the backend answers")
-            .removed;
+        let batch = scan.purge(1_000).await.expect("it answers").removed;
         purged += batch;
         if batch < 1_000 {
             break;

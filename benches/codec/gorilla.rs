@@ -18,7 +18,7 @@ impl Gorilla {
         if built.is_ok_and(|status| status.success()) {
             return Some(Gorilla(program));
         }
-        eprintln!("gorilla: not measured, since `go build` in tests/interop failed");
+        eprintln!("gorilla is left out: `go build` in tests/interop did not work");
         None
     }
 

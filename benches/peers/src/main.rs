@@ -14,7 +14,7 @@
 //!
 //! The Postgres is one of this run's own, on loopback; where there is none its lines are
 //! left out. There, too, the peer's pool is once as ours, which tests no connection that was
-//! used a moment ago, and once with its defaults.
+//! used a moment ago, and once as it comes.
 //!
 //! The work differs in what is promised: tower-sessions' cookie is a bare ID, its rows are in
 //! the clear, and its save puts the whole row there whatever happened meanwhile; ours opens a
@@ -338,7 +338,7 @@ async fn run() {
     let sqlite = our_layer(&format!("sqlite:{}", path("ours.db"))).await;
     for (name, file, as_ours) in [
         ("sqlite, each write synced", "synced.db", true),
-        ("sqlite, theirs with its defaults", "default.db", false),
+        ("sqlite, theirs as it comes", "default.db", false),
     ] {
         let their_sqlite = their_layer(&path(file), as_ours).await;
         print(name, &measure_both(&sqlite, &their_sqlite, 500).await);
@@ -346,10 +346,10 @@ async fn run() {
     std::fs::remove_dir_all(folder).expect("the folder");
     let server = match PostgresServer::start() {
         Ok(server) => server,
-        Err(why) => return println!("Postgres: not measured, since it cannot be started: {why}"),
+        Err(why) => return println!("not measured, there is no Postgres: {why}"),
     };
     let postgres = our_layer(&server.url()).await;
-    for (name, as_ours) in [("postgres", true), ("postgres, theirs with its defaults", false)] {
+    for (name, as_ours) in [("postgres", true), ("postgres, theirs as it comes", false)] {
         let theirs = their_postgres(&server.url(), as_ours).await;
         print(name, &measure_both(&postgres, &theirs, 500).await);
     }

@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         [] => match PostgresServer::start() {
             Ok(server) => in_postgres(&server),
             Err(why) => {
-                eprintln!("Postgres cannot be started: {why}");
+                eprintln!("there is no Postgres: {why}");
                 return ExitCode::FAILURE;
             }
         },
@@ -75,7 +75,7 @@ fn in_postgres(server: &PostgresServer) {
             assert!(said.status.success());
             line("scs", parsed(&String::from_utf8_lossy(&said.stdout)));
         }
-        None => println!("scs: not counted, since Go is missing"),
+        None => println!("not counted, there is no Go: scs"),
     }
 }
 

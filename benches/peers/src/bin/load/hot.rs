@@ -28,17 +28,17 @@ struct Round {
     /// Writes a second: of a session each, and of one session.
     per_second: [f64; 2],
     slowest: Duration,
-    /// Another user's writes: alone, with a session each, with one session, and with clients that
-    /// hang up.
+    /// Another user's writes: alone, beside a session each, beside one session, and beside clients
+    /// that hang up.
     others: [Latencies; 4],
-    /// The CPU time of the server's process for the clients that hung up.
+    /// What the clients that hung up cost the server's process.
     cpu_seconds: f64,
 }
 
 pub(crate) fn session(server: &PostgresServer, other: Option<&Path>) {
     let own = std::env::current_exe().expect("this program");
     let mut builds = vec![("this build", own.as_path())];
-    builds.extend(other.map(|other| ("other build", other)));
+    builds.extend(other.map(|other| ("the other", other)));
     let folder = std::env::temp_dir().join(format!("silverback-hot-{}", std::process::id()));
     println!(
         "{:<22} {:>24} {:>24} {:>16} {:>12} {:>34} {:>34} {:>34} {:>34} {:>18}",
@@ -47,10 +47,10 @@ pub(crate) fn session(server: &PostgresServer, other: Option<&Path>) {
         "one session, 1/s",
         "one / each",
         "slowest, s",
-        "other user, p50, p99 ms: alone",
-        "with a session each",
-        "with one session",
-        "with hang-ups",
+        "other's p50, p99, ms: alone",
+        "beside a session each",
+        "beside one session",
+        "beside hang-ups",
         "hang-ups, CPU s",
     );
     for backend in ["sqlite", "postgres", "files", "memory"] {

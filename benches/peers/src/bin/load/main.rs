@@ -94,7 +94,7 @@ fn compare(server: &PostgresServer) {
     ];
     match Server::of_go(&database(server, "scs")) {
         Some(scs) => servers.push(scs),
-        None => println!("scs: not measured, since Go is missing"),
+        None => println!("not measured, there is no Go: scs"),
     }
     let mut rounds: Vec<Vec<[Latencies; 2]>> = Vec::new();
     for round in 0..ROUNDS {
@@ -158,7 +158,7 @@ fn main() -> ExitCode {
     let server = match PostgresServer::start() {
         Ok(server) => server,
         Err(why) => {
-            eprintln!("Postgres cannot be started: {why}");
+            eprintln!("there is no Postgres: {why}");
             return ExitCode::FAILURE;
         }
     };
