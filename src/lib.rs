@@ -93,6 +93,7 @@
 
 #[cfg(feature = "backend")]
 pub mod backend;
+mod calendar;
 mod cause;
 pub mod codec;
 #[cfg(any(

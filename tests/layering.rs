@@ -2,8 +2,13 @@
 //! `session` uses both and `backend`, `web` uses `session`, and the program uses the public API
 //! only. `compat` puts together what the other modules offer.
 
+#[path = "support/imports.rs"]
+mod imports;
+
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use imports::{Crate, circles};
 
 /// Each room, and the rooms it may name.
 const ARROWS: [(&str, &[&str]); 6] = [
@@ -16,9 +21,16 @@ const ARROWS: [(&str, &[&str]); 6] = [
 ];
 
 /// The rooms and files at the top of `src` that are no library rooms. `guide` is documentation only.
-/// `cause.rs`, how an error's
-/// text is put together, uses nothing, and each room may use it.
-const NO_ROOMS: [&str; 5] = ["cause.rs", "cli", "guide", "lib.rs", "main.rs"];
+/// `calendar.rs`, which writes times, and `cause.rs`, which puts the text of an error together, use
+/// nothing. Each room may use them.
+const NO_ROOMS: [&str; 6] = [
+    "calendar.rs",
+    "cause.rs",
+    "cli",
+    "guide",
+    "lib.rs",
+    "main.rs",
+];
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
@@ -74,6 +86,22 @@ fn the_arrows_point_one_way() {
         }
     }
     assert!(checked > 10, "only {checked} files were checked");
+}
+
+/// If two files import each other, neither can be read, tested or moved without the other. Put the
+/// item that both need into the file that it belongs to, or into a file of its own.
+#[test]
+fn no_files_of_a_room_import_each_other_in_a_circle() {
+    let files = Crate::read(&source());
+    let mut imports_seen = 0;
+    for entry in fs::read_dir(source()).unwrap() {
+        let room = entry.unwrap().file_name().into_string().unwrap();
+        let imports = files.imports_in(&room);
+        imports_seen += imports.values().map(Vec::len).sum::<usize>();
+        let circles = circles(&imports);
+        assert!(circles.is_empty(), "circles of imports: {circles:#?}");
+    }
+    assert!(imports_seen > 300, "only {imports_seen} imports were seen");
 }
 
 #[test]

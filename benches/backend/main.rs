@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use silverback::backend::{
-    Backend, Created, Expiry, Key, Memory, MemoryOptions, Outcome, Owner, Record, connect,
+    Backend, Created, Expiry, Key, Memory, MemoryOptions, Outcome, Owner, OwnerName, Record,
+    connect,
 };
 
 #[path = "../../tests/support/scratch.rs"]
@@ -124,8 +125,8 @@ async fn fill(backend: &dyn Backend, numbers: std::ops::Range<usize>, until: Exp
     }
 }
 
-fn owner(number: usize) -> String {
-    format!("owner {}", number / OWNED)
+fn owner(number: usize) -> OwnerName {
+    OwnerName::new(format!("owner {}", number / OWNED)).expect("a short name")
 }
 
 async fn measure(name: &str, url: fn(&Path) -> String, size: usize) -> String {

@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex};
 use libfuzzer_sys::fuzz_target;
 use silverback::backend::{
     Backend, Created, Error, Expiry, Key, Layout, Outcome, Record, Revision, Stored,
+    async_trait,
 };
 use silverback::codec::UnixTime;
 use silverback::session::testing::Jar;
 use silverback::session::{
-    CookieOptions, Dialect, Lifetime, Refusal, ServerOptions, ServerStore, async_trait,
+    CookieOptions, Dialect, Lifetime, Refusal, ServerOptions, ServerStore,
 };
 use silverback_fuzz::at_once;
 
@@ -21,10 +22,8 @@ struct One(Mutex<Record>);
 #[async_trait]
 impl Backend for One {
     async fn load(&self, _: &Key) -> Result<Option<Stored>, Error> {
-        Ok(Some(Stored {
-            record: self.0.lock().expect("nobody panics").clone(),
-            revision: Revision::new("1"),
-        }))
+        let record = self.0.lock().expect("nobody panics").clone();
+        Ok(Some(Stored::new(record, Revision::new("1"))))
     }
 
     async fn create(&self, _: &Key, _: &Record) -> Result<Created, Error> {

@@ -3,6 +3,7 @@
 //! A service and an operator's commands use one store, perhaps as different users. A file that only
 //! one of them can read would lock the other out. Therefore new files belong to the store's owner.
 
+mod owner;
 #[cfg(unix)]
 mod unix;
 #[cfg(not(unix))]
@@ -12,15 +13,12 @@ use std::io;
 use std::path::Path;
 
 use super::Error;
+use owner::owner_of;
 
 #[cfg(unix)]
 pub(super) use unix::Access;
-#[cfg(unix)]
-use unix::owner_of;
 #[cfg(not(unix))]
 pub(super) use without_owners::Access;
-#[cfg(not(unix))]
-use without_owners::owner_of;
 
 /// Returns the error of an operation on a file or folder that failed. `what` is a past participle,
 /// such as "read".

@@ -188,7 +188,12 @@ mod tests {
         let expired = Record::new("v", Expiry::from_millis(0));
         for number in 0..10_usize {
             let key = Key::new(number.to_string()).unwrap();
-            backend.create(&key, &expired).await.unwrap();
+            backend
+                .create(&key, &expired)
+                .await
+                .unwrap()
+                .saved()
+                .unwrap();
         }
         let errors = Arc::new(AtomicUsize::new(0));
         let counted = errors.clone();

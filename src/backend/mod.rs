@@ -10,7 +10,7 @@
 //! | choose the backend by a URL | [`connect`], [`connect_existing`] |
 //! | remove expired records | [`Cleanup`], or [`Scan::purge`] once |
 //! | list all records | [`Scan::page`] |
-//! | log a user out everywhere | `ServerStore::end_all`, which calls [`Owners::revoke`] |
+//! | log a user out everywhere | `ServerStore::end_all`, which calls [`Generations::revoke`] |
 //! | write a backend of your own | [`Backend`], and [`conformance`] to test it (feature `conformance`) |
 //!
 //! The page `guide::stores` compares the backends.
@@ -85,10 +85,13 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `mod.rs` | [`Backend`], and the results of its operations |
-//! | `record.rs` | [`Key`], [`Record`], [`Revision`], [`Expiry`] |
+//! | `mod.rs` | [`Backend`] |
+//! | `record.rs`, `key.rs`, `expiry.rs` | [`Record`], [`Revision`], [`Key`], [`Expiry`] |
+//! | `outcome.rs` | [`Outcome`], [`Created`]: the results of writes |
 //! | `layout.rs` | [`Layout`]: the form of a backend's rows |
+//! | `generations.rs` | [`Generations`]: the mark of each owner's live records |
 //! | `owners.rs` | [`Owners`]: the records of each owner, and revoking all of them |
+//! | `owner_state.rs` | the rules of an owner's record |
 //! | `moves.rs` | [`Moves`]: moving a record to another key in one step |
 //! | `scan.rs` | [`Scan`]: listing all records, and purging expired ones |
 //! | `connect.rs` | [`connect`], [`connect_existing`]: a backend chosen by a URL |
@@ -118,18 +121,24 @@ mod deadline;
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
 mod error;
+mod expiry;
 #[cfg(feature = "files")]
 mod files;
+mod generations;
+mod key;
 mod layout;
 mod memory;
 mod moves;
+mod outcome;
+mod owner_state;
 mod owners;
 mod record;
 mod scan;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod sql;
 
-use async_trait::async_trait;
+/// For implementations of [`Backend`], [`Generations`] and the other traits.
+pub use async_trait::async_trait;
 
 pub use cleanup::Cleanup;
 pub use connect::{connect, connect_existing};
@@ -140,49 +149,22 @@ pub(crate) use dynamodb::dynamodb_client;
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::{DynamoDb, DynamoDbOptions, GoDynamoDb, GoItems};
 pub use error::Error;
+pub use expiry::Expiry;
 #[cfg(feature = "files")]
 pub use files::{Files, FilesOptions, GorillaFiles};
+pub use generations::{Generation, Generations};
+pub use key::Key;
 pub use layout::Layout;
 pub use memory::{Memory, MemoryOptions};
 pub use moves::Moves;
-pub use owners::{Generation, Login, Owner, Owners};
-pub use record::{Expiry, Key, Record, Revision, Stored};
+pub use outcome::{Created, Outcome};
+pub use owners::{Login, Owner, OwnerName, Owners};
+pub use record::{Record, Revision, Stored};
 pub use scan::{Entry, Page, Purged, Scan};
 #[cfg(feature = "sqlite")]
 pub use sql::Sqlite;
 #[cfg(feature = "postgres")]
 pub use sql::{GoPostgres, GoTable, Postgres, PostgresOptions};
-
-/// The result of an operation on a record that the caller saw at a revision.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome<T> {
-    /// The operation was applied.
-    Done(T),
-    /// The record has another revision by now. Nothing was done.
-    Conflict,
-    /// The record no longer exists. Nothing was done.
-    Gone,
-}
-
-impl<T> Outcome<T> {
-    /// Applies `with` to the answer in [`Done`](Outcome::Done).
-    pub fn map<U>(self, with: impl FnOnce(T) -> U) -> Outcome<U> {
-        match self {
-            Outcome::Done(answer) => Outcome::Done(with(answer)),
-            Outcome::Conflict => Outcome::Conflict,
-            Outcome::Gone => Outcome::Gone,
-        }
-    }
-}
-
-/// The result of a creation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Created {
-    /// The record was saved, at this revision.
-    Saved(Revision),
-    /// The key has a live record already. Nothing was done.
-    Exists,
-}
 
 /// Keeps records. This is the one trait that every backend implements. Its laws are those of the
 /// [module](self).

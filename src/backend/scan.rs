@@ -4,31 +4,55 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use super::{Error, Expiry, Key};
+use super::{Error, Expiry, Key, OwnerName};
 
 /// One record in a scan.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Entry {
     /// The key of the record.
     pub key: Key,
     /// The time from which the record is missing.
     pub expiry: Expiry,
     /// The owner's name, if the record has an owner.
-    pub owner: Option<String>,
+    pub owner: Option<OwnerName>,
     /// The number of bytes in the record.
     pub size: usize,
+}
+
+impl Entry {
+    /// Creates the entry of a record of `size` bytes without an owner. For backends of your own.
+    #[must_use]
+    pub fn new(key: Key, expiry: Expiry, size: usize) -> Self {
+        Entry {
+            key,
+            expiry,
+            owner: None,
+            size,
+        }
+    }
+
+    /// Returns the entry with that owner.
+    #[must_use]
+    pub fn owned_by(self, owner: OwnerName) -> Self {
+        Entry {
+            owner: Some(owner),
+            ..self
+        }
+    }
 }
 
 /// Shows the expiry and the size, but neither the key nor the owner.
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Entry { expiry, size, .. } = self;
-        write!(f, "Entry({size} bytes until {})", expiry.as_millis())
+        write!(f, "Entry({size} bytes until {expiry})")
     }
 }
 
 /// One page of the live records of a backend.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Page {
     /// The records.
     pub entries: Vec<Entry>,
@@ -65,6 +89,7 @@ impl Page {
 
 /// The result of a purge.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Purged {
     /// The number of records that were removed.
     pub removed: usize,

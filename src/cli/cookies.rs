@@ -7,7 +7,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use clap::Args;
 use silverback::codec;
 
-use super::{Failure, refusal_kind};
+use super::failure::{Failure, refusal_kind};
 
 /// The cookie argument.
 #[derive(Args)]

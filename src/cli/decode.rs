@@ -4,8 +4,9 @@ use clap::Args;
 use silverback::codec::{Codec, Opened};
 
 use super::cookies::Cookies;
+use super::failure::{Failure, report};
+use super::payload;
 use super::settings::Opening;
-use super::{Failure, payload, report};
 
 /// Open cookies; print each payload as one line of JSON.
 ///

@@ -10,8 +10,10 @@ use silverback::codec::{Codec, Error};
 use silverback::gob::Value;
 
 use super::cookies::Cookies;
-use super::settings::{Format, Opening, OpeningHash};
-use super::{Failure, edit_gob, gob, payload, report, typed_json};
+use super::failure::{Failure, report};
+use super::payload::{self, Format};
+use super::settings::{Opening, OpeningHash};
+use super::{edit_gob, json_text, typed_json};
 
 /// Change keys of a cookie that contains a map; print the cookie sealed again.
 ///
@@ -52,7 +54,7 @@ Example:
   silverback edit --name sid --set visits=8 --set 'ids:[]int64=[1, 2]' --unset user \"$cookie\"";
 
 /// The changes. Keys are set in the order of the options, and then keys are removed.
-struct Changes<'a> {
+struct MapChanges<'a> {
     set: Vec<Set<'a>>,
     unset: &'a [String],
 }
@@ -77,7 +79,7 @@ impl Edit {
                 "edit cannot seal with SHA-1: run `silverback reseal` on the cookie first",
             ));
         }
-        let changes = Changes {
+        let changes = MapChanges {
             set: self
                 .set
                 .iter()
@@ -107,12 +109,12 @@ fn parse_set(set: &str) -> Result<Set<'_>, Failure> {
         .rsplit_once(':')
         .filter(|(_, of)| typed_json::of_type(of).is_some());
     let (key, of) = typed.map_or((key, None), |(key, of)| (key, Some(of)));
-    let json = gob::parse(json)
+    let json = json_text::parse(json)
         .map_err(|error| Failure::usage(format!("the value set for {key} is not JSON: {error}")))?;
     Ok(Set { key, of, json })
 }
 
-impl Changes<'_> {
+impl MapChanges<'_> {
     /// Returns the payload with its map changed.
     fn apply(&self, format: Format, payload: &[u8]) -> Result<Vec<u8>, Error> {
         match format {
@@ -146,7 +148,7 @@ impl Changes<'_> {
     }
 
     fn apply_to_json(&self, document: &str) -> Result<String, Error> {
-        let Entries(mut entries) = serde_json::from_str(document).map_err(|_| not_a_map())?;
+        let ObjectEntries(mut entries) = serde_json::from_str(document).map_err(|_| not_a_map())?;
         for Set { key, of, json } in &self.set {
             if of.is_some() {
                 return Err(Error::usage(
@@ -180,25 +182,25 @@ fn not_a_map() -> Error {
 }
 
 /// The entries of a JSON object in their order, with the original text of each value.
-struct Entries(Vec<(String, Box<RawValue>)>);
+struct ObjectEntries(Vec<(String, Box<RawValue>)>);
 
-impl<'de> Deserialize<'de> for Entries {
+impl<'de> Deserialize<'de> for ObjectEntries {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct InOrder;
 
         impl<'de> Visitor<'de> for InOrder {
-            type Value = Entries;
+            type Value = ObjectEntries;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ObjectEntries, A::Error> {
                 let mut entries = Vec::new();
                 while let Some(entry) = map.next_entry()? {
                     entries.push(entry);
                 }
-                Ok(Entries(entries))
+                Ok(ObjectEntries(entries))
             }
         }
 

@@ -7,7 +7,8 @@ use serde_json::Value as Json;
 use silverback::codec::Error;
 use silverback::gob::{Composite, GoString, Interface, Value};
 
-use super::{gob, report, typed_json};
+use super::failure::report;
+use super::{gob, typed_json};
 
 /// Sets a key of a map. `of` is the name of its type, if one is given.
 pub(super) fn set(

@@ -6,8 +6,10 @@ use clap::Args;
 use silverback::codec::Codec;
 use silverback::gob::Value;
 
-use super::settings::{AgeLimits, Clock, CookieFormat, Format, Keys, SealingHash};
-use super::{Failure, gob, payload};
+use super::failure::Failure;
+use super::gob;
+use super::payload::{self, Format};
+use super::settings::{AgeLimits, Clock, CookieFormat, Keys, SealingHash};
 
 /// Seal a JSON document from standard input; print the cookie's value.
 ///

@@ -7,9 +7,9 @@ use base64::engine::general_purpose::URL_SAFE;
 use clap::Args;
 use silverback::codec::{Error, UnixTime};
 
-use super::Failure;
 use super::cookies::Cookies;
 use super::dates::readable;
+use super::failure::Failure;
 use super::settings::Clock;
 
 /// Show the parts of a cookie that need no key. Nothing is verified.
@@ -72,10 +72,10 @@ fn age(date: UnixTime, now: UnixTime) -> String {
     if date > now {
         return format!(
             "dated {} in the future",
-            humantime::format_duration(date.since(now))
+            humantime::format_duration(date.saturating_duration_since(now))
         );
     }
-    humantime::format_duration(now.since(date)).to_string()
+    humantime::format_duration(now.saturating_duration_since(date)).to_string()
 }
 
 fn hash_of(mac_length: usize) -> &'static str {

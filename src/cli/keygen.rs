@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use clap::Args;
 use silverback::codec::{KeyPair, KeyPairs};
 
-use super::Failure;
+use super::failure::Failure;
 
 /// Print new keys.
 ///

@@ -5,10 +5,12 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `mod.rs` | the commands, and the three exit codes |
+//! | `mod.rs` | the commands |
+//! | `failure.rs` | the reasons for which a command fails, and the three exit codes |
 //! | `settings.rs` | the options that several commands share: keys, name, serializer |
 //! | `cookies.rs` | the cookie arguments: one on the command line, or one a line on standard input |
 //! | `payload.rs`, `gob.rs` | conversions of payloads to JSON, and back |
+//! | `json_text.rs` | JSON as text: white space, numbers as Go prints them, integers of Go |
 //! | `typed_json.rs`, `edit_gob.rs` | JSON with the Go type of an existing value, and the changes of `edit` to a map in gob |
 //! | `dates.rs` | dates as text |
 //! | `keygen.rs`, `encode.rs`, `decode.rs`, `inspect.rs`, `reseal.rs`, `edit.rs` | one command each |
@@ -20,8 +22,10 @@ mod decode;
 mod edit;
 mod edit_gob;
 mod encode;
+mod failure;
 mod gob;
 mod inspect;
+mod json_text;
 mod keygen;
 mod payload;
 mod reseal;
@@ -29,12 +33,11 @@ mod sessions;
 mod settings;
 mod typed_json;
 
-use std::fmt;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use silverback::{backend, codec, session};
+
+use failure::{Failure, report};
 
 /// Seal, open, edit and reseal gorilla/securecookie cookies; manage sessions in servers.
 #[derive(Parser)]
@@ -103,84 +106,4 @@ fn print_help_or_error(help_or_error: &clap::Error) -> ExitCode {
         return ExitCode::from(2);
     }
     Failure::usage(settings::without_values(help_or_error)).report()
-}
-
-/// The reason for which a command did not succeed.
-enum Failure {
-    /// A cookie was refused, or a session does not exist: exit 1. The message is empty if it was
-    /// already printed.
-    Refused(String),
-    /// Wrong usage, or a failure of the system or a server: exit 2.
-    Usage(String),
-    /// The reader of the output has closed it: exit 0.
-    OutputClosed,
-}
-
-impl Failure {
-    fn usage(message: impl fmt::Display) -> Self {
-        Failure::Usage(message.to_string())
-    }
-
-    fn cookie_refused(reason: impl fmt::Display) -> Self {
-        Failure::Refused(format!("the cookie was refused: {reason}"))
-    }
-
-    /// Prints the message, and returns the exit code.
-    fn report(self) -> ExitCode {
-        let (status, message) = match self {
-            Failure::OutputClosed => return ExitCode::SUCCESS,
-            Failure::Refused(message) => (1, message),
-            Failure::Usage(message) => (2, message),
-        };
-        if !message.is_empty() {
-            report(format_args!("silverback: {message}"));
-        }
-        ExitCode::from(status)
-    }
-}
-
-impl From<codec::Error> for Failure {
-    fn from(error: codec::Error) -> Self {
-        match refusal_kind(&error) {
-            Some(_) => Failure::cookie_refused(error),
-            None => Failure::usage(error),
-        }
-    }
-}
-
-impl From<backend::Error> for Failure {
-    fn from(error: backend::Error) -> Self {
-        Failure::usage(error)
-    }
-}
-
-impl From<session::Error> for Failure {
-    fn from(error: session::Error) -> Self {
-        Failure::usage(error)
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::BrokenPipe {
-            return Failure::OutputClosed;
-        }
-        Failure::usage(error)
-    }
-}
-
-/// Prints a line on standard error. If that fails, there is no other place to report it.
-fn report(message: impl fmt::Display) {
-    let _ = writeln!(io::stderr(), "{message}");
-}
-
-/// Returns the kind of a refusal as it is printed, or `None` if the error is not a refusal.
-fn refusal_kind(error: &codec::Error) -> Option<&'static str> {
-    let kinds = [
-        (error.is_expired(), "expired"),
-        (error.is_too_new(), "too new"),
-        (error.is_not_valid(), "not valid"),
-        (error.is_too_long(), "too long"),
-    ];
-    kinds.into_iter().find_map(|(is, kind)| is.then_some(kind))
 }

@@ -2,12 +2,27 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::IgnoredAny;
+use clap::ValueEnum;
 use silverback::codec::{self, Serializer};
 use silverback::gob::Value;
 
-use super::settings::Format;
-use super::{Failure, gob};
+use super::failure::Failure;
+use super::gob;
+use super::json_text::{compact, parse};
+
+/// The format of a payload.
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// Go's encoding/gob
+    #[default]
+    Gob,
+    /// JSON
+    Json,
+    /// The JSON text as one bincode string
+    Bincode,
+    /// Unchanged bytes
+    Raw,
+}
 
 /// Converts standard input to a payload.
 pub(super) fn from_input(format: Format, input: Vec<u8>) -> Result<Vec<u8>, Failure> {
@@ -26,7 +41,7 @@ pub(super) fn from_input(format: Format, input: Vec<u8>) -> Result<Vec<u8>, Fail
         ))
     })?;
     if format == Format::Gob {
-        let document = gob::parse(&compact).map_err(|error| not_json(&error))?;
+        let document = parse(&compact).map_err(|error| not_json(&error))?;
         let value = gob::value(&document)
             .ok_or_else(|| Failure::usage("gob cannot hold null at the top level"))?;
         return Ok(value.to_vec());
@@ -67,54 +82,4 @@ pub(super) fn to_json(format: Format, payload: &[u8]) -> Result<String, codec::E
 
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
-}
-
-/// Removes the white space around the tokens of one JSON document. Everything else stays:
-/// numbers keep their digits, and objects keep their order and duplicates.
-fn compact(document: &str) -> Result<String, serde_json::Error> {
-    serde_json::from_str::<IgnoredAny>(document)?;
-    let mut quotes = Quotes::default();
-    let keep = |character: &char| quotes.pass(*character) || !character.is_ascii_whitespace();
-    Ok(document.chars().filter(keep).collect())
-}
-
-/// Follows the strings in a JSON text.
-#[derive(Default)]
-pub(super) struct Quotes {
-    in_string: bool,
-    escaped: bool,
-}
-
-impl Quotes {
-    /// Passes a character, and returns whether it was in a string, or ended one.
-    pub(super) fn pass(&mut self, character: char) -> bool {
-        let was_in_string = self.in_string;
-        self.in_string ^= character == '"' && !self.escaped;
-        self.escaped = self.in_string && character == '\\' && !self.escaped;
-        was_in_string
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::compact;
-
-    #[test]
-    fn compact_removes_only_white_space() {
-        let cases = [
-            (
-                "{ \"a b\" :\t[1, 2.50 ,1e5],\n\"a b\": null}\n",
-                "{\"a b\":[1,2.50,1e5],\"a b\":null}",
-            ),
-            (r#" "quote \" and \\" "#, r#""quote \" and \\""#),
-            (
-                r#"[ "\\\" x " , 18446744073709551616 ]"#,
-                r#"["\\\" x ",18446744073709551616]"#,
-            ),
-        ];
-        for (document, expected) in cases {
-            assert_eq!(compact(document).unwrap(), expected);
-        }
-        assert!(compact("{").is_err() && compact("1 2").is_err() && compact("").is_err());
-    }
 }

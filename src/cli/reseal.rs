@@ -3,8 +3,8 @@
 use clap::Args;
 use silverback::codec::{Codec, Codecs, Error, HashFunction, Opened, UnixTime};
 
-use super::Failure;
 use super::cookies::Cookies;
+use super::failure::Failure;
 use super::settings::{Opening, OpeningHash};
 
 /// Open cookies with any key; print them sealed by the newest key.

@@ -10,7 +10,8 @@ use silverback::codec::{
 };
 use zeroize::Zeroizing;
 
-use super::{Failure, payload};
+use super::failure::Failure;
+use super::payload::{self, Format};
 
 /// The variable with the keys, used if no option gives them.
 const KEYS_VARIABLE: &str = "SILVERBACK_KEYS";
@@ -89,19 +90,6 @@ pub(super) struct AgeLimits {
     /// The age in seconds below which a cookie is too new
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     min_age: u64,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// Go's encoding/gob
-    #[default]
-    Gob,
-    /// JSON
-    Json,
-    /// The JSON text as one bincode string
-    Bincode,
-    /// Unchanged bytes
-    Raw,
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]

@@ -10,7 +10,8 @@ use silverback::gob::{
     to_interface, to_interface_like,
 };
 
-use super::gob::{go_float, has_32_bit_floats, key_text};
+use super::gob::{has_32_bit_floats, key_text};
+use super::json_text::{go_float, parse};
 
 /// Returns `json` as a value with the type of `existing`, or `None` if it does not fit.
 pub(super) fn with_type_of(existing: &Interface, json: &Json) -> Option<Interface> {
@@ -289,7 +290,7 @@ impl<'j> MapKey<'j> {
             _ => None,
         };
         let of = held.unwrap_or_else(|| of.clone());
-        match (&of, super::gob::parse(text)) {
+        match (&of, parse(text)) {
             (Type::String | Type::Interface, _) | (_, Err(_)) => MapKey::Text(text),
             (_, Ok(json)) => MapKey::Other(json, of),
         }

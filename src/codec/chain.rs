@@ -167,7 +167,7 @@ impl Codecs {
     }
 
     /// Tries to open the cookie with each member in turn, until one verifies its MAC.
-    fn try_each(&self, attempt: &Attempt<'_>, out: &mut Vec<u8>) -> Result<Opened, Error> {
+    fn try_each(&self, attempt: &OpeningAttempt<'_>, out: &mut Vec<u8>) -> Result<Opened, Error> {
         let start = out.len();
         let mut refusals = Refusals::default();
         for (index, member) in self.members().enumerate() {
@@ -227,7 +227,7 @@ impl Refusals {
 }
 
 /// One attempt to open a cookie, which each member of the chain makes in turn.
-struct Attempt<'a> {
+struct OpeningAttempt<'a> {
     name: &'a str,
     cookie: &'a str,
     now: UnixTime,
@@ -235,7 +235,7 @@ struct Attempt<'a> {
     frame: Option<Frame<'a>>,
 }
 
-impl Attempt<'_> {
+impl OpeningAttempt<'_> {
     fn open_with(&self, member: &Member, out: &mut Vec<u8>) -> Result<Opened, Error> {
         let codec = match &member.0 {
             MemberKind::SecureCookie(codec) => codec,
@@ -273,7 +273,7 @@ impl Codec for Codecs {
         out: &mut Vec<u8>,
     ) -> Result<Opened, Error> {
         let mut open = |frame: Option<Frame<'_>>| {
-            let attempt = Attempt {
+            let attempt = OpeningAttempt {
                 name,
                 cookie,
                 now,

@@ -29,7 +29,7 @@ use crate::cause;
 /// # Ok::<(), silverback::codec::Error>(())
 /// ```
 pub struct Error {
-    kind: Kind,
+    kind: ErrorKind,
     /// The MAC was verified before the cookie was refused: a chain then tries no other key.
     after_mac: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -40,7 +40,7 @@ pub struct Error {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Kind {
+enum ErrorKind {
     Usage(Cow<'static, str>),
     Internal(Cow<'static, str>),
     NotValid,
@@ -52,7 +52,7 @@ enum Kind {
 
 /// The constructors, for codecs and serializers of your own.
 impl Error {
-    fn new(kind: Kind) -> Self {
+    fn new(kind: ErrorKind) -> Self {
         Error {
             kind,
             after_mac: false,
@@ -67,20 +67,20 @@ impl Error {
     /// The message names the cause in one line, and must contain no secret.
     #[must_use]
     pub fn usage(message: impl Into<Cow<'static, str>>) -> Self {
-        Error::new(Kind::Usage(message.into()))
+        Error::new(ErrorKind::Usage(message.into()))
     }
 
     /// Creates an internal error: the system failed. For example, it has no randomness, or a
     /// key service does not answer.
     #[must_use]
     pub fn internal(message: impl Into<Cow<'static, str>>) -> Self {
-        Error::new(Kind::Internal(message.into()))
+        Error::new(ErrorKind::Internal(message.into()))
     }
 
     /// Creates the error for a cookie that this key did not seal. A chain tries its next key.
     #[must_use]
     pub fn not_valid() -> Self {
-        Error::new(Kind::NotValid)
+        Error::new(ErrorKind::NotValid)
     }
 
     /// Creates the error for an authentic cookie, sealed by this key, that is not valid. A
@@ -93,27 +93,27 @@ impl Error {
     /// Creates the error for an authentic cookie that is too old. A chain tries no other key.
     #[must_use]
     pub fn expired() -> Self {
-        Error::new(Kind::Expired).after_mac()
+        Error::new(ErrorKind::Expired).after_mac()
     }
 
     /// Creates the error for an authentic cookie that is younger than permitted, or dated in
     /// the future. A chain tries no other key.
     #[must_use]
     pub fn too_new() -> Self {
-        Error::new(Kind::TooNew).after_mac()
+        Error::new(ErrorKind::TooNew).after_mac()
     }
 
     /// Creates the error for a cookie of `length` bytes if the codec opens at most `limit`.
     #[must_use]
     pub fn too_long_to_open(length: usize, limit: usize) -> Self {
-        Error::new(Kind::TooLongToOpen { length, limit })
+        Error::new(ErrorKind::TooLongToOpen { length, limit })
     }
 
     /// Creates the error for a value that takes `length` bytes when sealed, if at most `limit`
     /// are permitted.
     #[must_use]
     pub fn too_long_to_seal(length: usize, limit: usize) -> Self {
-        Error::new(Kind::TooLongToSeal { length, limit })
+        Error::new(ErrorKind::TooLongToSeal { length, limit })
     }
 
     /// Adds the error's cause. Its text must contain no secret.
@@ -145,7 +145,7 @@ impl Error {
             .unwrap_or(0);
         let decider = per_key.get(deciding);
         Error {
-            kind: decider.map_or(Kind::NotValid, |error| error.kind.clone()),
+            kind: decider.map_or(ErrorKind::NotValid, |error| error.kind.clone()),
             after_mac: decider.is_some_and(Error::is_final),
             source: None,
             per_key,
@@ -160,7 +160,10 @@ impl Error {
     #[must_use]
     #[doc(alias = "IsUsage")]
     pub fn is_usage(&self) -> bool {
-        matches!(self.kind, Kind::Usage(_) | Kind::TooLongToSeal { .. })
+        matches!(
+            self.kind,
+            ErrorKind::Usage(_) | ErrorKind::TooLongToSeal { .. }
+        )
     }
 
     /// Returns whether the cookie was refused: not valid, too long, expired or too new.
@@ -174,27 +177,27 @@ impl Error {
     #[must_use]
     #[doc(alias = "IsInternal")]
     pub fn is_internal(&self) -> bool {
-        matches!(self.kind, Kind::Internal(_))
+        matches!(self.kind, ErrorKind::Internal(_))
     }
 
     /// Returns whether the cookie is not valid: these keys did not seal it, or its content
     /// cannot be read.
     #[must_use]
     pub fn is_not_valid(&self) -> bool {
-        self.kind == Kind::NotValid
+        self.kind == ErrorKind::NotValid
     }
 
     /// Returns whether the cookie is authentic and older than `max_age`.
     #[must_use]
     pub fn is_expired(&self) -> bool {
-        self.kind == Kind::Expired
+        self.kind == ErrorKind::Expired
     }
 
     /// Returns whether the cookie is authentic and younger than `min_age`, or dated further in
     /// the future than the clock skew permits.
     #[must_use]
     pub fn is_too_new(&self) -> bool {
-        self.kind == Kind::TooNew
+        self.kind == ErrorKind::TooNew
     }
 
     /// Returns whether the cookie is, or would be when sealed, longer than permitted. The
@@ -203,7 +206,7 @@ impl Error {
     pub fn is_too_long(&self) -> bool {
         matches!(
             self.kind,
-            Kind::TooLongToOpen { .. } | Kind::TooLongToSeal { .. }
+            ErrorKind::TooLongToOpen { .. } | ErrorKind::TooLongToSeal { .. }
         )
     }
 
@@ -238,22 +241,22 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            Kind::Usage(message) | Kind::Internal(message) => {
+            ErrorKind::Usage(message) | ErrorKind::Internal(message) => {
                 cause::write(f, message, self.cause())
             }
-            Kind::NotValid => f.write_str("not valid"),
-            Kind::TooLongToOpen { length, limit } => {
+            ErrorKind::NotValid => f.write_str("not valid"),
+            ErrorKind::TooLongToOpen { length, limit } => {
                 write!(
                     f,
                     "too long: the cookie has {length} bytes; the limit is {limit}"
                 )
             }
-            Kind::TooLongToSeal { length, limit } => write!(
+            ErrorKind::TooLongToSeal { length, limit } => write!(
                 f,
                 "too long: the sealed value would have {length} bytes; the limit is {limit}"
             ),
-            Kind::Expired => f.write_str("expired"),
-            Kind::TooNew => f.write_str("too new"),
+            ErrorKind::Expired => f.write_str("expired"),
+            ErrorKind::TooNew => f.write_str("too new"),
         }
     }
 }

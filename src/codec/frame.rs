@@ -31,7 +31,7 @@ pub(super) fn room_to_decode(length: usize) -> usize {
 
 /// The length of each part of a frame to be sealed, in bytes.
 #[derive(Clone, Copy)]
-pub(super) struct Layout {
+pub(super) struct FrameLayout {
     /// The bytes that `v` encodes: the IV and the ciphertext, or the payload.
     pub(super) raw: usize,
     /// `v` itself.
@@ -44,13 +44,13 @@ pub(super) struct Layout {
     pub(super) cookie: usize,
 }
 
-impl Layout {
+impl FrameLayout {
     /// Returns `None` if a length overflows `usize`.
     pub(super) fn new(name: usize, date: usize, raw: usize, mac: usize) -> Option<Self> {
         let value = base64::encoded_len(raw, true)?;
         let inner = date.checked_add(value)?.checked_add(mac)?.checked_add(2)?;
         let frame = name.checked_add(inner)?.checked_add(1)?;
-        Some(Layout {
+        Some(FrameLayout {
             raw,
             value,
             signed: frame - mac - 1,

@@ -153,6 +153,15 @@ impl FromStr for KeyPairs {
     }
 }
 
+impl<'k> IntoIterator for &'k KeyPairs {
+    type Item = &'k KeyPair;
+    type IntoIter = std::slice::Iter<'k, KeyPair>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
 impl IntoIterator for KeyPairs {
     type Item = KeyPair;
     type IntoIter = std::vec::IntoIter<KeyPair>;

@@ -45,7 +45,7 @@ impl Opened {
         Opened {
             value: (),
             issued_at,
-            age: now.since(issued_at),
+            age: now.saturating_duration_since(issued_at),
             key: PRIMARY,
             stale: false,
             serializer: Serializer::default(),

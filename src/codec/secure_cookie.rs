@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::cipher::{Encryptor, IV};
-use super::frame::{self, Frame, Layout, with_frame, with_scratch};
+use super::frame::{self, Frame, FrameLayout, with_frame, with_scratch};
 use super::mac::Authenticator;
 use super::options::Ages;
 use super::randomness::IvSource;
@@ -118,7 +118,7 @@ impl SecureCookie {
         let iv = if self.0.encryptor.is_some() { IV } else { 0 };
         let mac = self.0.authenticator.mac_length();
         let sizes = payload.len().checked_add(iv).and_then(|raw| {
-            let layout = Layout::new(name.len(), date.len(), raw, mac)?;
+            let layout = FrameLayout::new(name.len(), date.len(), raw, mac)?;
             Some((layout, layout.scratch()?))
         });
         let (layout, scratch) =
@@ -195,7 +195,7 @@ impl SecureCookie {
     }
 
     /// Refuses a name that no cookie can have, and more bytes than the codec or a browser takes.
-    fn check_sealing(&self, name: &str, layout: &Layout) -> Result<(), Error> {
+    fn check_sealing(&self, name: &str, layout: &FrameLayout) -> Result<(), Error> {
         if !self.0.seals {
             return Err(Error::usage(
                 "a codec with SHA-1 only opens cookies; seal with SHA-256 or a longer hash",
@@ -221,7 +221,7 @@ impl SecureCookie {
         name: &str,
         date: &str,
         payload: &[u8],
-        layout: &Layout,
+        layout: &FrameLayout,
         scratch: &'s mut [u8],
     ) -> Result<&'s str, Error> {
         let impossible = || Error::internal("the frame does not fit its own layout");

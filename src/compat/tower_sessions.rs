@@ -50,7 +50,7 @@ const MOST_LEVELS: usize = 126;
 /// # }
 /// ```
 ///
-/// # Rows
+/// # SessionRows
 ///
 /// A row's key is the hash of the session's ID, so a copy of the rows opens no session. The row
 /// holds the session's values as JSON, in the clear: a person who can write rows can write
@@ -98,7 +98,7 @@ const MOST_LEVELS: usize = 126;
 /// [`ServerStore`](crate::session::ServerStore) with [`SessionLayer`](crate::web::tower::SessionLayer)
 /// has no such limits, and signs its cookie.
 #[derive(Clone)]
-pub struct BackendStore(Rows);
+pub struct BackendStore(SessionRows);
 
 impl BackendStore {
     /// Makes a store of sessions in `backend`.
@@ -107,7 +107,7 @@ impl BackendStore {
     /// Returns a usage error if the backend's rows are those of a Go package.
     pub fn new(backend: Arc<dyn Backend>) -> std::result::Result<Self, backend::Error> {
         match backend.layout() {
-            Layout::Native => Ok(BackendStore(Rows(backend))),
+            Layout::Native => Ok(BackendStore(SessionRows(backend))),
             layout => Err(backend::Error::usage(format!(
                 "the backend's rows have the layout {layout:?}, which tower-sessions cannot use: use a \
                  backend with tables of its own"
@@ -118,7 +118,7 @@ impl BackendStore {
 
 /// The operations of a store, without the types of any version of `tower-sessions`.
 #[derive(Clone)]
-struct Rows(Arc<dyn Backend>);
+struct SessionRows(Arc<dyn Backend>);
 
 /// The values of a session, by name.
 type Data = HashMap<String, Value>;
@@ -132,7 +132,7 @@ enum Error {
 
 type Result<T> = std::result::Result<T, Error>;
 
-impl Rows {
+impl SessionRows {
     /// Creates a session under a new ID, and returns the ID.
     async fn create(&self, data: &Data, expiry: OffsetDateTime) -> Result<i128> {
         let record = record(data, expiry)?;

@@ -35,7 +35,7 @@ pub fn from_value<T: DeserializeOwned>(value: &Value) -> Result<T, Error> {
     let mut zeros = Zeros::default();
     loop {
         zeros.count.set(0);
-        match T::deserialize(Reader::new(value, MAX_DEPTH, &zeros)) {
+        match T::deserialize(ValueReader::new(value, MAX_DEPTH, &zeros)) {
             Err(error) => match error.missing_field() {
                 Some(field) if !zeros.missing.contains(&field) => zeros.missing.push(field),
                 _ => return Err(error),
@@ -69,13 +69,13 @@ impl Zeros {
 }
 
 #[derive(Clone, Copy)]
-struct Reader<'v> {
+struct ValueReader<'v> {
     value: &'v Value,
     depth: usize,
     zeros: &'v Zeros,
 }
 
-impl<'v> Reader<'v> {
+impl<'v> ValueReader<'v> {
     /// Reads the content of an interface in place of the interface.
     fn new(mut value: &'v Value, depth: usize, zeros: &'v Zeros) -> Self {
         while let Value::Interface(interface) = value {
@@ -84,7 +84,7 @@ impl<'v> Reader<'v> {
                 None => break,
             }
         }
-        Reader {
+        ValueReader {
             value,
             depth,
             zeros,
@@ -97,7 +97,7 @@ impl<'v> Reader<'v> {
         let depth = depth.ok_or(Error::new(
             "the value is nested over 128 deep: read a Value",
         ))?;
-        Ok(Reader::new(value, depth, self.zeros))
+        Ok(ValueReader::new(value, depth, self.zeros))
     }
 
     fn sequence<V: Visitor<'v>>(
@@ -105,7 +105,7 @@ impl<'v> Reader<'v> {
         visitor: V,
         elements: &'v [Value],
     ) -> Result<V::Value, Error> {
-        let mut elements = Elements {
+        let mut elements = ElementAccess {
             elements: elements.iter(),
             whole: self,
         };
@@ -117,7 +117,7 @@ impl<'v> Reader<'v> {
     }
 }
 
-impl<'v> Deserializer<'v> for Reader<'v> {
+impl<'v> Deserializer<'v> for ValueReader<'v> {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -140,7 +140,7 @@ impl<'v> Deserializer<'v> for Reader<'v> {
                 self.sequence(visitor, composite.elements())
             }
             Value::Composite(composite) => {
-                visitor.visit_map(Entries::new(self, composite, Vec::new()))
+                visitor.visit_map(EntryAccess::new(self, composite, Vec::new()))
             }
         }
     }
@@ -234,7 +234,7 @@ impl<'v> Deserializer<'v> for Reader<'v> {
         let missing = self.zeros.missing.iter();
         let missing = missing.filter(|(within, _)| *within == name);
         let zeros = missing.map(|(_, field)| *field).collect();
-        let entries = Entries::new(self, composite, zeros);
+        let entries = EntryAccess::new(self, composite, zeros);
         visitor
             .visit_map(entries)
             .map_err(|error| error.within(name))
@@ -261,7 +261,7 @@ impl<'v> Deserializer<'v> for Reader<'v> {
                 visitor.visit_enum(Variant {
                     name: self.part(name)?,
                     // Only the parts of the content count as a level of nesting.
-                    content: Reader::new(content, self.depth, self.zeros),
+                    content: ValueReader::new(content, self.depth, self.zeros),
                 })
             }
             _ => Err(no_variant),
@@ -344,12 +344,12 @@ fn visit_string<'v, V: Visitor<'v>>(visitor: V, string: &GoString) -> Result<V::
     }
 }
 
-struct Elements<'v> {
+struct ElementAccess<'v> {
     elements: std::slice::Iter<'v, Value>,
-    whole: Reader<'v>,
+    whole: ValueReader<'v>,
 }
 
-impl<'v> SeqAccess<'v> for Elements<'v> {
+impl<'v> SeqAccess<'v> for ElementAccess<'v> {
     type Error = Error;
 
     fn next_element_seed<T: DeserializeSeed<'v>>(
@@ -369,8 +369,8 @@ impl<'v> SeqAccess<'v> for Elements<'v> {
 
 /// Reads the entries of a map; or the fields of a struct in order, with zeros for those that Go
 /// left out, and then zeros for `missing` fields.
-struct Entries<'v> {
-    whole: Reader<'v>,
+struct EntryAccess<'v> {
+    whole: ValueReader<'v>,
     of: &'v Composite,
     children: std::slice::Iter<'v, [Value; 2]>,
     /// The fields of a struct's type that are not read yet, or `None` for a map.
@@ -386,14 +386,14 @@ enum Next<'v> {
     Zero(Option<Type>),
 }
 
-impl<'v> Entries<'v> {
+impl<'v> EntryAccess<'v> {
     /// `missing` may contain fields that this struct's type has. They are ignored.
-    fn new(whole: Reader<'v>, of: &'v Composite, mut missing: Vec<&'static str>) -> Self {
+    fn new(whole: ValueReader<'v>, of: &'v Composite, mut missing: Vec<&'static str>) -> Self {
         let fields = of.struct_fields();
         missing.retain(|zero| {
             fields.is_some_and(|fields| !fields.iter().any(|(name, _)| *name == **zero))
         });
-        Entries {
+        EntryAccess {
             whole,
             of,
             children: of.children().as_chunks().0.iter(),
@@ -418,7 +418,7 @@ impl<'v> Entries<'v> {
     }
 }
 
-impl<'v> MapAccess<'v> for Entries<'v> {
+impl<'v> MapAccess<'v> for EntryAccess<'v> {
     type Error = Error;
 
     fn next_key_seed<K: DeserializeSeed<'v>>(
@@ -456,23 +456,23 @@ impl<'v> MapAccess<'v> for Entries<'v> {
 }
 
 struct Variant<'v> {
-    name: Reader<'v>,
-    content: Reader<'v>,
+    name: ValueReader<'v>,
+    content: ValueReader<'v>,
 }
 
 impl<'v> EnumAccess<'v> for Variant<'v> {
     type Error = Error;
-    type Variant = Reader<'v>;
+    type Variant = ValueReader<'v>;
 
     fn variant_seed<T: DeserializeSeed<'v>>(
         self,
         seed: T,
-    ) -> Result<(T::Value, Reader<'v>), Error> {
+    ) -> Result<(T::Value, ValueReader<'v>), Error> {
         Ok((seed.deserialize(self.name)?, self.content))
     }
 }
 
-impl<'v> VariantAccess<'v> for Reader<'v> {
+impl<'v> VariantAccess<'v> for ValueReader<'v> {
     type Error = Error;
 
     fn unit_variant(self) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::decode::check;
 use super::fit::Fit;
 use super::registered::Audience;
-use super::schema::Writer;
+use super::schema::TreeWriter;
 use super::ser::{MAX_DEPTH, tree_of};
 use super::tree::Tree;
 use super::{Error, Interface, Value};
@@ -84,7 +84,7 @@ impl Draft {
     /// Returns the value in a new interface. If a Go program with known types reads it, the
     /// type is one of these if possible.
     pub(crate) fn interface(&self, audience: Audience<'_>) -> Result<Interface, Error> {
-        Writer::for_audience(audience).write_interface(&self.0)
+        TreeWriter::for_audience(audience).write_interface(&self.0)
     }
 
     /// Returns the value with the Go type of `existing`, or `None` if it does not fit.

@@ -26,7 +26,7 @@ impl Value {
 
 /// Writes `value` as Go's `Encoder` does, with definitions first.
 fn encode(value: &Value) -> Vec<u8> {
-    let mut ids = Ids::default();
+    let mut ids = TypeIds::default();
     ids.collect(value);
     let mut out = Vec::new();
     for index in 0..ids.in_order.len() {
@@ -38,17 +38,17 @@ fn encode(value: &Value) -> Vec<u8> {
 
 /// The ids of the types that a value uses, and of all types that these reach.
 #[derive(Default)]
-struct Ids {
+struct TypeIds {
     in_order: Vec<Defined>,
-    by_identity: HashMap<Identity, i64>,
+    by_identity: HashMap<TypeIdentity, i64>,
     /// The first type with each structure. Several messages may define the same type.
-    by_structure: HashMap<Vec<u8>, (Identity, i64)>,
+    by_structure: HashMap<Vec<u8>, (TypeIdentity, i64)>,
 }
 
 /// Identifies a type in memory: the address of its definitions, and its place there.
-type Identity = (usize, u32);
+type TypeIdentity = (usize, u32);
 
-impl Ids {
+impl TypeIds {
     fn collect(&mut self, value: &Value) {
         let mut pending = vec![value];
         while let Some(value) = pending.pop() {
@@ -225,13 +225,13 @@ fn structure(defined: &Defined) -> Vec<u8> {
     out
 }
 
-fn identity(defined: &Defined) -> Identity {
+fn identity(defined: &Defined) -> TypeIdentity {
     let (definitions, place) = defined.identity();
     (definitions.addr(), place)
 }
 
 /// Returns the message of a value at the top level.
-fn value_message(ids: &Ids, value: &Value) -> Vec<u8> {
+fn value_message(ids: &TypeIds, value: &Value) -> Vec<u8> {
     let mut writer = BackwardWriter {
         tasks: Vec::with_capacity(32),
         out: Vec::with_capacity(256),
@@ -244,10 +244,10 @@ fn value_message(ids: &Ids, value: &Value) -> Vec<u8> {
 
 /// Returns the parts of a value at the top level or in an interface: its type, a zero unless
 /// it is a struct, and the value.
-fn type_and_value<'v>(ids: &Ids, value: &'v Value) -> impl Iterator<Item = Task<'v>> {
-    let id = Task::Uint(zigzag(ids.id(&value.value_type())));
-    let zero = (!value.is_struct()).then_some(Task::Uint(0));
-    [Some(id), zero, Some(Task::Value(value))]
+fn type_and_value<'v>(ids: &TypeIds, value: &'v Value) -> impl Iterator<Item = WriteTask<'v>> {
+    let id = WriteTask::Uint(zigzag(ids.id(&value.value_type())));
+    let zero = (!value.is_struct()).then_some(WriteTask::Uint(0));
+    [Some(id), zero, Some(WriteTask::Value(value))]
         .into_iter()
         .flatten()
 }
@@ -255,12 +255,12 @@ fn type_and_value<'v>(ids: &Ids, value: &'v Value) -> impl Iterator<Item = Task<
 /// Writes from the end to the beginning.
 struct BackwardWriter<'v> {
     /// The parts still to be written, in the order of the output.
-    tasks: Vec<Task<'v>>,
+    tasks: Vec<WriteTask<'v>>,
     /// The output, reversed.
     out: Vec<u8>,
 }
 
-enum Task<'v> {
+enum WriteTask<'v> {
     Uint(u64),
     Bytes(&'v [u8]),
     Value(&'v Value),
@@ -269,13 +269,13 @@ enum Task<'v> {
 }
 
 impl<'v> BackwardWriter<'v> {
-    fn run(&mut self, ids: &Ids) {
+    fn run(&mut self, ids: &TypeIds) {
         while let Some(task) = self.tasks.pop() {
             match task {
-                Task::Uint(value) => self.uint(value),
-                Task::Bytes(bytes) => self.bytes(bytes),
-                Task::CountSince(start) => self.uint((self.out.len() - start) as u64),
-                Task::Value(value) => self.value(ids, value),
+                WriteTask::Uint(value) => self.uint(value),
+                WriteTask::Bytes(bytes) => self.bytes(bytes),
+                WriteTask::CountSince(start) => self.uint((self.out.len() - start) as u64),
+                WriteTask::Value(value) => self.value(ids, value),
             }
         }
     }
@@ -296,7 +296,7 @@ impl<'v> BackwardWriter<'v> {
         self.uint(bytes.len() as u64);
     }
 
-    fn value(&mut self, ids: &Ids, value: &'v Value) {
+    fn value(&mut self, ids: &TypeIds, value: &'v Value) {
         match value {
             Value::Bool(bool) => self.uint((*bool).into()),
             Value::Int(int) => self.uint(zigzag(*int)),
@@ -315,14 +315,15 @@ impl<'v> BackwardWriter<'v> {
 
     /// Adds the tasks for an interface: name, type, byte count, and the counted content, which
     /// is a zero unless the value is a struct, and the value.
-    fn interface(&mut self, ids: &Ids, interface: &'v Interface) {
+    fn interface(&mut self, ids: &TypeIds, interface: &'v Interface) {
         let Some(value) = interface.value() else {
             return self.uint(0);
         };
         let mut parts = type_and_value(ids, value);
-        self.tasks.push(Task::Bytes(interface.name().as_bytes()));
+        self.tasks
+            .push(WriteTask::Bytes(interface.name().as_bytes()));
         self.tasks.extend(parts.next());
-        self.tasks.push(Task::CountSince(self.out.len()));
+        self.tasks.push(WriteTask::CountSince(self.out.len()));
         self.tasks.extend(parts);
     }
 
@@ -336,16 +337,16 @@ impl<'v> BackwardWriter<'v> {
                     continue;
                 };
                 let number = *number as i64;
-                self.tasks.push(Task::Uint((number - before) as u64));
-                self.tasks.push(Task::Value(value));
+                self.tasks.push(WriteTask::Uint((number - before) as u64));
+                self.tasks.push(WriteTask::Value(value));
                 before = number;
             }
-            self.tasks.push(Task::Uint(0));
+            self.tasks.push(WriteTask::Uint(0));
             return;
         }
         let per_element = if composite.is_map() { 2 } else { 1 };
         self.tasks
-            .push(Task::Uint((children.len() / per_element) as u64));
-        self.tasks.extend(children.iter().map(Task::Value));
+            .push(WriteTask::Uint((children.len() / per_element) as u64));
+        self.tasks.extend(children.iter().map(WriteTask::Value));
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::registered::{Audience, basic};
-use super::schema::{Writer, check_zero};
+use super::schema::{TreeWriter, check_zero};
 use super::self_encoded::{is_time_name, uuid_bytes};
 use super::tree::Tree;
 use super::types::{Defined, SelfEncoder, Shape};
@@ -88,7 +88,7 @@ impl<'k> Fit<'k> {
         };
         Ok(Value::Interface(match fitted {
             Some(fitted) => fitted,
-            None => Writer::for_audience(self.audience).write_interface(tree)?,
+            None => TreeWriter::for_audience(self.audience).write_interface(tree)?,
         }))
     }
 
@@ -160,18 +160,20 @@ impl<'k> Fit<'k> {
         for (key, value) in entries.filter(|(_, value)| !matches!(value, Tree::Skipped)) {
             let found = match (key.plain(), &key) {
                 (Some(key), _) => existing.plain.get(&key).copied(),
-                (None, Key::Tree(key)) => {
+                (None, EntryKey::Tree(key)) => {
                     existing.others.iter().copied().find(|(existing_key, _)| {
                         let fitted = self.value(key, of_keys, key_name, Some(existing_key));
                         fitted.is_ok_and(|fitted| fitted.to_vec() == existing_key.to_vec())
                     })
                 }
-                (None, Key::Name(_)) => None,
+                (None, EntryKey::Name(_)) => None,
             };
             let (existing_key, existing_value) = found.unzip();
             let fitted_key = match key {
-                Key::Name(name) => self.value(&Tree::string(name), of_keys, key_name, existing_key),
-                Key::Tree(key) => self.value(key, of_keys, key_name, existing_key),
+                EntryKey::Name(name) => {
+                    self.value(&Tree::string(name), of_keys, key_name, existing_key)
+                }
+                EntryKey::Tree(key) => self.value(key, of_keys, key_name, existing_key),
             };
             parts.push(fitted_key?);
             parts.push(self.value(value, of_values, value_name, existing_value)?);
@@ -353,37 +355,41 @@ fn bytes_of_same_type(
 }
 
 /// The key of an entry to be written: the name of a struct's field, or any value.
-enum Key<'t> {
+enum EntryKey<'t> {
     Name(&'static str),
     Tree(&'t Tree),
 }
 
-impl<'t> Key<'t> {
+impl<'t> EntryKey<'t> {
     fn name(&self) -> Option<&'t str> {
         match self {
-            Key::Name(name) => Some(name),
-            Key::Tree(tree) => tree.text(),
+            EntryKey::Name(name) => Some(name),
+            EntryKey::Tree(tree) => tree.text(),
         }
     }
 
     fn plain(&self) -> Option<PlainKey<'t>> {
         match self {
-            Key::Name(name) => Some(PlainKey::String(name.as_bytes())),
-            Key::Tree(Tree::Basic(_, key)) => PlainKey::of(key),
-            Key::Tree(_) => None,
+            EntryKey::Name(name) => Some(PlainKey::String(name.as_bytes())),
+            EntryKey::Tree(Tree::Basic(_, key)) => PlainKey::of(key),
+            EntryKey::Tree(_) => None,
         }
     }
 }
 
 /// Returns the entries of a map, or the fields of a struct as entries.
-fn entries_of(tree: &Tree) -> Option<impl Iterator<Item = (Key<'_>, &Tree)>> {
+fn entries_of(tree: &Tree) -> Option<impl Iterator<Item = (EntryKey<'_>, &Tree)>> {
     let (entries, fields) = match tree {
         Tree::Map(entries) => (entries.as_slice(), &[][..]),
         Tree::Struct(_, fields) => (&[][..], fields.as_slice()),
         _ => return None,
     };
-    let entries = entries.iter().map(|(key, value)| (Key::Tree(key), value));
-    let fields = fields.iter().map(|(name, value)| (Key::Name(name), value));
+    let entries = entries
+        .iter()
+        .map(|(key, value)| (EntryKey::Tree(key), value));
+    let fields = fields
+        .iter()
+        .map(|(name, value)| (EntryKey::Name(name), value));
     Some(entries.chain(fields))
 }
 

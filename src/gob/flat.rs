@@ -38,11 +38,11 @@ static HEAD: LazyLock<(Vec<u8>, Vec<u8>)> = LazyLock::new(|| {
 #[derive(Clone, Default)]
 pub(crate) struct FlatMap {
     bytes: Vec<u8>,
-    entries: Vec<Entry>,
+    entries: Vec<FlatEntry>,
 }
 
 #[derive(Clone)]
-struct Entry {
+struct FlatEntry {
     /// The key's text.
     key: Range<usize>,
     /// The value, as an interface.
@@ -61,7 +61,7 @@ impl FlatMap {
     }
 
     fn place(&self, key: &str) -> Option<usize> {
-        let is_it = |entry: &Entry| self.bytes.get(entry.key.clone()) == Some(key.as_bytes());
+        let is_it = |entry: &FlatEntry| self.bytes.get(entry.key.clone()) == Some(key.as_bytes());
         self.entries.iter().position(is_it)
     }
 
@@ -165,7 +165,7 @@ impl FlatMap {
 }
 
 /// Checks the bytes of a whole map, and finds its entries.
-fn entries(bytes: &[u8]) -> Option<Vec<Entry>> {
+fn entries(bytes: &[u8]) -> Option<Vec<FlatEntry>> {
     let (definition, of) = &*HEAD;
     let mut rest = bytes.strip_prefix(definition.as_slice())?;
     let mut message = take_bytes(&mut rest).ok()?.strip_prefix(of.as_slice())?;
@@ -173,19 +173,19 @@ fn entries(bytes: &[u8]) -> Option<Vec<Entry>> {
     if !rest.is_empty() || count > MAX_ENTRIES {
         return None;
     }
-    let mut entries: Vec<Entry> = Vec::with_capacity(count);
+    let mut entries: Vec<FlatEntry> = Vec::with_capacity(count);
     for _ in 0..count {
         let start = bytes.len() - message.len();
         let text = take_string(&mut message)?;
         let key_end = bytes.len() - message.len();
         let key = key_end - text.len()..key_end;
-        let is_duplicate = |entry: &Entry| bytes.get(entry.key.clone()) == Some(text);
+        let is_duplicate = |entry: &FlatEntry| bytes.get(entry.key.clone()) == Some(text);
         if entries.iter().any(is_duplicate) {
             return None;
         }
         take_value(&mut message)?;
         let end = bytes.len() - message.len();
-        entries.push(Entry {
+        entries.push(FlatEntry {
             key,
             value: key_end..end,
             whole: start..end,
@@ -283,7 +283,7 @@ fn is_flat(interface: &Interface) -> bool {
 }
 
 /// Appends an entry, and returns its ranges.
-fn put_entry(out: &mut Vec<u8>, key: &str, value: &Interface) -> Entry {
+fn put_entry(out: &mut Vec<u8>, key: &str, value: &Interface) -> FlatEntry {
     let start = out.len();
     out.extend_from_slice(STRING);
     let mut held = Vec::with_capacity(key.len() + 10);
@@ -291,7 +291,7 @@ fn put_entry(out: &mut Vec<u8>, key: &str, value: &Interface) -> Entry {
     put_message(out, &held);
     let key_end = out.len();
     put_interface(out, value, held);
-    Entry {
+    FlatEntry {
         key: key_end - key.len()..key_end,
         value: key_end..out.len(),
         whole: start..out.len(),

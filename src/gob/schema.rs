@@ -188,18 +188,18 @@ fn join_fields(
 
 /// Writes trees as values. Each schema is defined once as a type.
 #[derive(Default)]
-pub(super) struct Writer<'k> {
+pub(super) struct TreeWriter<'k> {
     places: HashMap<Schema, u32>,
     definitions: Vec<Option<Definition>>,
     shared: Arc<Definitions>,
     audience: Audience<'k>,
 }
 
-impl<'k> Writer<'k> {
+impl<'k> TreeWriter<'k> {
     pub(super) fn for_audience(audience: Audience<'k>) -> Self {
-        Writer {
+        TreeWriter {
             audience,
-            ..Writer::default()
+            ..TreeWriter::default()
         }
     }
 

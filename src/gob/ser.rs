@@ -7,7 +7,7 @@ use serde::ser::{
 };
 
 use super::newtypes::newtype;
-use super::schema::Writer;
+use super::schema::TreeWriter;
 use super::tree::Tree;
 use super::{Error, GoString, Value};
 
@@ -22,7 +22,7 @@ pub(super) const MAX_DEPTH: usize = 128;
 /// Returns an error if the value is `None` or unit at the top level, contains integers of more
 /// than 64 bits, or is nested more than 128 deep.
 pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, Error> {
-    Writer::default().write(&tree_of(value, MAX_DEPTH)?)
+    TreeWriter::default().write(&tree_of(value, MAX_DEPTH)?)
 }
 
 /// Serializes a value as a tree that is at most `depth` deep.

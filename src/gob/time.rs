@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::types::{SelfEncoder, Shape};
 use super::{Error, Value};
+use crate::calendar::{self, days};
 
 /// An instant as Go sends it: in nanoseconds, with the offset of its zone.
 ///
@@ -47,7 +48,7 @@ enum Offset {
 }
 
 /// The seconds from year 1 to 1970.
-const UNIX_EPOCH_SECONDS: i64 = 62_135_596_800;
+const UNIX_EPOCH_SECONDS: i64 = calendar::UNIX_EPOCH;
 
 impl Time {
     /// Reads the time in a value that is a `time.Time`: a self-encoder with that name, or
@@ -263,35 +264,12 @@ fn zone(rest: &mut &[u8]) -> Option<i32> {
     })
 }
 
-/// Returns the number of the day, counted from 0001-01-01, or `None` if the month has no such
-/// day. The inverse of [`civil`].
-fn days(year: i128, month: i128, day: i128) -> Option<i128> {
-    let (year_from_march, month_from_march) = match month {
-        1..=2 => (year - 1, month + 9),
-        3..=12 => (year, month - 3),
-        _ => return None,
-    };
-    let era = year_from_march.div_euclid(400);
-    let year_of_era = year_from_march.rem_euclid(400);
-    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    let days = era * 146_097 + day_of_era - 306;
-    (civil(days) == (year, month, day)).then_some(days)
-}
-
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let minutes = self.printed_minutes();
         let offset = minutes * 60;
         let local = i128::from(self.seconds) + i128::from(offset);
-        let (days, second) = (local.div_euclid(86_400), local.rem_euclid(86_400));
-        let (year, month, day) = civil(days);
-        let (sign, year) = (if year < 0 { "-" } else { "" }, year.unsigned_abs());
-        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        write!(
-            f,
-            "{sign}{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
-        )?;
+        calendar::write(f, local)?;
         if self.nanoseconds > 0 {
             let digits = format!("{:09}", self.nanoseconds);
             write!(f, ".{}", digits.trim_end_matches('0'))?;
@@ -302,28 +280,6 @@ impl fmt::Display for Time {
         let (sign, minutes) = (if minutes < 0 { '-' } else { '+' }, minutes.unsigned_abs());
         write!(f, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)
     }
-}
-
-/// Returns the year, month and day of a day counted from 0001-01-01, in the proleptic Gregorian
-/// calendar. It counts years from March, so that a leap day is the last day of a year.
-fn civil(days: i128) -> (i128, i128, i128) {
-    let from_march = days + 306; // 0000-03-01
-    let (era, day_of_era) = (
-        from_march.div_euclid(146_097),
-        from_march.rem_euclid(146_097),
-    );
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    let year = era * 400 + year_of_era + i128::from(month <= 2);
-    (year, month, day)
 }
 
 #[cfg(test)]

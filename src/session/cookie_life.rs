@@ -50,7 +50,11 @@ impl CookieLife {
 
     /// Returns the cookie's Max-Age at `now`, or `None` if the cookie ends when the browser closes.
     pub(super) fn max_age(&self, metadata: &Metadata, now: UnixTime) -> Option<Duration> {
-        Some(self.end(metadata)?.since(now).min(LONGEST_MAX_AGE))
+        Some(
+            self.end(metadata)?
+                .saturating_duration_since(now)
+                .min(LONGEST_MAX_AGE),
+        )
     }
 
     /// Returns whether cookies, and rows that the codec seals, are dated at the last noted use, not

@@ -6,16 +6,18 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
+use crate::backend::{Backend, Generation, Generations, OwnerName};
 use crate::codec::{Codec, Opened, UnixTime};
 
+use super::backend_generations::{BackendGenerations, expiry_of};
 use super::content::Content;
 use super::data_model::DataModel;
-use super::login::{Begun, Login};
+use super::login::{Begun, Login, owner_name};
 use super::metadata::Metadata;
 use super::room::longest_payload;
 use super::setup::{Clock, Setup};
-use super::store::{Backing, Kept, Loaded, Record, Save, Saved};
-use super::{CookieOptions, Epoch, Epochs, Error, Lifetime, Refusal, Values};
+use super::store::{Backing, Kept, Loaded, LoadedSession, Save, Saved};
+use super::{CookieOptions, Error, Lifetime, Refusal, Values};
 
 /// Keeps each session in its cookie, sealed by a codec. The cookies are those of gorilla's
 /// `CookieStore`, byte for byte: a Go program with the same keys and cookie name shares the
@@ -36,7 +38,7 @@ use super::{CookieOptions, Epoch, Epochs, Error, Lifetime, Refusal, Values};
 ///
 /// - **A logout removes the cookie from that browser only.** An earlier copy of the cookie keeps
 ///   working until its idle limit or its absolute limit has passed. With
-///   [`epochs`](CookieStore::epochs), all sessions of an owner can be ended.
+///   [`revocable`](CookieStore::revocable), all sessions of an owner can be ended.
 /// - **Of two concurrent requests, the later response wins.** The changes of the other request are
 ///   lost. A slow response can also undo the change of a faster one, even a logout.
 /// - A client that sends an old cookie again returns to the old session.
@@ -79,7 +81,7 @@ use super::{CookieOptions, Epoch, Epochs, Error, Lifetime, Refusal, Values};
 pub struct CookieStore {
     codec: Arc<dyn Codec>,
     setup: Setup,
-    epochs: Option<Arc<dyn Epochs>>,
+    generations: Option<Arc<dyn Generations>>,
 }
 
 impl CookieStore {
@@ -115,7 +117,7 @@ impl CookieStore {
         Ok(CookieStore {
             codec: Arc::new(codec),
             setup,
-            epochs: None,
+            generations: None,
         })
     }
 
@@ -160,25 +162,62 @@ impl CookieStore {
         self
     }
 
-    /// Checks the owner's epoch in `epochs` for each session with a login, so that all sessions of
-    /// an owner can be ended at once. Each request of such a session then waits for the answer, and
-    /// gets 503 if `epochs` does not answer.
+    /// Makes logins revocable: all sessions of an owner can be ended at once. `generations` is the
+    /// storage of each owner's current [generation](Generation), such as a table of your own. To use
+    /// a [`Backend`], call [`revocable_in`](CookieStore::revocable_in).
     ///
-    /// A login that began without `epochs` has no epoch, and its session is refused. A store
-    /// without `epochs` refuses sessions that have an epoch.
+    /// Each request of a session with a login waits until `generations` answers, and gets a 503 if
+    /// it does not answer. [`Generations`] says what such a storage must keep, and has an example.
+    ///
+    /// A login that began before the store was revocable has no generation, and its session is
+    /// refused. A store that is not revocable refuses sessions that have a generation.
+    ///
+    /// ```
+    /// use silverback::backend::Memory;
+    /// use silverback::codec::{Codecs, KeyPairs};
+    /// use silverback::session::CookieStore;
+    ///
+    /// let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
+    /// let store = CookieStore::new(codecs)?.revocable(Memory::new()); // or storage of your own
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
-    pub fn epochs(mut self, epochs: impl Epochs) -> Self {
-        self.epochs = Some(Arc::new(epochs));
+    pub fn revocable(mut self, generations: impl Generations + 'static) -> Self {
+        self.generations = Some(Arc::new(generations));
         self
+    }
+
+    /// Makes logins revocable as [`revocable`](CookieStore::revocable) does, with the owners of a
+    /// backend. One revocation then ends an owner's sessions in cookies and those in the backend.
+    ///
+    /// ```
+    /// use silverback::backend;
+    /// use silverback::codec::{Codecs, KeyPairs};
+    /// use silverback::session::CookieStore;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
+    /// let backend = backend::connect("memory:").await?;
+    /// let store = CookieStore::new(codecs)?.revocable_in(backend)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns a usage error if the backend has no owners.
+    pub fn revocable_in(self, backend: Arc<dyn Backend>) -> Result<Self, Error> {
+        Ok(self.revocable(BackendGenerations::new(backend)?))
     }
 
     /// Ends all sessions of an owner: after a change of password, or when an account is closed.
     ///
     /// # Errors
-    /// Returns a usage error without [`epochs`](CookieStore::epochs), and an unavailable error if
-    /// `epochs` does not answer.
+    /// Returns a usage error if the store is not [revocable](CookieStore::revocable) or if [no login
+    /// accepts](super::Session::login) the owner's name, and an unavailable error if the storage
+    /// does not answer.
     pub async fn end_all(&self, owner: &str) -> Result<(), Error> {
-        Backing::end_all(self, owner).await
+        Backing::end_all(self, &owner_name(owner)?).await
     }
 
     /// Takes the time from `clock` instead of the system, for tests in which time passes.
@@ -188,9 +227,9 @@ impl CookieStore {
         self
     }
 
-    fn epochs_to_ask(&self) -> Result<&dyn Epochs, Error> {
-        let none = || Error::usage("the store has no epochs, which revocation needs");
-        self.epochs.as_deref().ok_or_else(none)
+    fn generations(&self) -> Result<&dyn Generations, Error> {
+        let none = || Error::usage("the store is not revocable: see CookieStore::revocable");
+        self.generations.as_deref().ok_or_else(none)
     }
 
     /// Opens the session in a cookie, and checks its limits. Revocation is not checked yet.
@@ -213,7 +252,12 @@ impl CookieStore {
         })
     }
 
-    fn read(&self, opened: &Opened, payload: Vec<u8>, now: UnixTime) -> Result<Record, Refusal> {
+    fn read(
+        &self,
+        opened: &Opened,
+        payload: Vec<u8>,
+        now: UnixTime,
+    ) -> Result<LoadedSession, Refusal> {
         let lifetime = &self.setup.lifetime;
         let sealed_at = opened.issued_at();
         let read = Values::deserialize(opened.serializer(), payload, Metadata::parse);
@@ -221,7 +265,7 @@ impl CookieStore {
         let metadata = Metadata::loaded(metadata, sealed_at, lifetime);
         metadata.check(lifetime, now)?;
         let values = values.loaded_as(&self.setup.model);
-        Ok(Record {
+        Ok(LoadedSession {
             content: Content { values, metadata },
             sealed_at,
             kept: None,
@@ -239,45 +283,48 @@ impl CookieStore {
         sealed.map_err(Error::of_codec)
     }
 
-    /// Returns whether the epoch of that login was revoked.
+    /// Returns whether the generation of that login was revoked.
     async fn is_revoked(&self, login: &Login) -> Result<bool, Error> {
-        match &self.epochs {
+        match &self.generations {
             None => Ok(login.begun.is_some()),
-            Some(epochs) => {
-                let current = epochs.current(&login.owner).await?;
-                Ok(current.is_none() || current.as_ref() != login.epoch())
+            Some(generations) => {
+                let current = generations.generation(&login.owner).await;
+                let current = current.map_err(Error::of_backend)?;
+                Ok(current.is_none() || current != login.generation())
             }
         }
     }
 
-    /// Returns the epoch of a session that is to be saved.
-    async fn epoch(&self, save: &Save) -> Result<Option<Epoch>, Error> {
+    /// Returns the generation of a session that is to be saved. Begins its login if it has not
+    /// begun yet. Ends the other sessions of the owner if the save asks for it.
+    async fn begin(&self, save: &Save) -> Result<Option<Generation>, Error> {
         let Metadata {
             deadline, login, ..
         } = &save.content.metadata;
         let Some(login) = login else {
             return Ok(None);
         };
-        let owner = &login.owner;
+        let (owner, until) = (&login.owner, expiry_of(*deadline));
         if save.revokes_others {
-            let epochs = self.epochs_to_ask()?;
-            return epochs.revoke(owner, *deadline).await.map(Some);
+            let revoked = self.generations()?.revoke(owner, until).await;
+            return revoked.map(Some).map_err(Error::of_backend);
         }
-        match (&self.epochs, login.epoch()) {
-            (Some(epochs), None) => epochs.begin(owner, *deadline).await.map(Some),
-            (Some(epochs), Some(epoch)) if save.lasts_longer => {
-                // If the owner was revoked concurrently, the session keeps its old epoch.
-                epochs.begin(owner, *deadline).await?;
-                Ok(Some(epoch.clone()))
+        let begun = login.generation();
+        match &self.generations {
+            Some(generations) if begun.is_none() || save.lasts_longer => {
+                let extended = generations.extend(owner, until).await;
+                let current = extended.map_err(Error::of_backend)?;
+                // If the owner was revoked concurrently, the session keeps its old generation.
+                Ok(begun.or(Some(current)))
             }
-            (_, epoch) => Ok(epoch.cloned()),
+            _ => Ok(begun),
         }
     }
 }
 
-/// Returns the longest record of a login's beginning.
-fn longest() -> Begun {
-    Begun::in_cookie(Epoch::longest())
+/// Returns a record of a login's beginning. All have the same length.
+fn any_begun() -> Begun {
+    Begun::in_cookie(Generation::from_bytes([0; 16]))
 }
 
 #[async_trait]
@@ -302,10 +349,10 @@ impl Backing for CookieStore {
     async fn save(&self, save: Save, _: CancellationToken) -> Result<Saved, Error> {
         if save.revokes_others {
             // A session that cannot be sealed must not revoke others.
-            let content = save.content.clone().begun(Some(&longest()));
+            let content = save.content.clone().begun(Some(&any_begun()));
             self.seal(&content, save.sealed_at)?;
         }
-        let begun = self.epoch(&save).await?.map(Begun::in_cookie);
+        let begun = self.begin(&save).await?.map(Begun::in_cookie);
         let content = save.content.begun(begun.as_ref());
         Ok(Saved {
             cookie: Some(self.seal(&content, save.sealed_at)?),
@@ -317,9 +364,9 @@ impl Backing for CookieStore {
 
     fn room_left(&self, content: &Content) -> Result<Option<usize>, Error> {
         let login = content.metadata.login.as_ref();
-        let has_no_epoch = login.is_some_and(|login| login.begun.is_none());
-        let payload = match self.epochs.is_some() && has_no_epoch {
-            true => self.serialize(&content.clone().begun(Some(&longest())))?,
+        let has_not_begun = login.is_some_and(|login| login.begun.is_none());
+        let payload = match self.generations.is_some() && has_not_begun {
+            true => self.serialize(&content.clone().begun(Some(&any_begun())))?,
             false => self.serialize(content)?,
         };
         let name = self.setup.cookie.name();
@@ -332,9 +379,10 @@ impl Backing for CookieStore {
         Ok(true)
     }
 
-    async fn end_all(&self, owner: &str) -> Result<(), Error> {
+    async fn end_all(&self, owner: &OwnerName) -> Result<(), Error> {
         let until = self.setup.lifetime.longest_deadline(self.setup.now());
-        self.epochs_to_ask()?.revoke(owner, until).await.map(drop)
+        let revoked = self.generations()?.revoke(owner, expiry_of(until)).await;
+        revoked.map(drop).map_err(Error::of_backend)
     }
 }
 

@@ -66,10 +66,14 @@ impl Error {
     }
 
     /// Creates an error for a server that sessions need and that did not answer, or did not answer
-    /// as expected. Use it in your own [`Epochs`](super::Epochs).
+    /// as expected.
     #[must_use]
     pub fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
         Error::new(Kind::Unavailable, message)
+    }
+
+    pub(super) fn no_owners() -> Self {
+        Error::usage("the backend has no owners: use a backend that has them (see Backend::owners)")
     }
 
     pub(super) fn closed() -> Self {

@@ -78,7 +78,8 @@ impl Limits {
 
     /// Returns whether a session last used at `seen` has exceeded the idle limit.
     pub(super) fn is_idle(&self, seen: UnixTime, now: UnixTime) -> bool {
-        self.idle.is_some_and(|idle| now.since(seen) >= idle)
+        self.idle
+            .is_some_and(|idle| now.saturating_duration_since(seen) >= idle)
     }
 
     /// Returns when a session last used at `seen` exceeds the idle limit, or `None` for never.
@@ -96,7 +97,8 @@ impl Limits {
 
     /// Returns whether a tenth of the idle limit has passed, so that a new use is noted.
     pub(super) fn wants_touch(&self, seen: UnixTime, now: UnixTime) -> bool {
-        self.idle.is_some_and(|idle| now.since(seen) >= idle / 10)
+        self.idle
+            .is_some_and(|idle| now.saturating_duration_since(seen) >= idle / 10)
     }
 
     /// Returns when a session began if its absolute limit ends at `deadline`.

@@ -3,15 +3,15 @@
 
 use std::num::NonZeroU64;
 
-use crate::backend::{self, Generation};
+use crate::backend::{self, Generation, OwnerName};
 use crate::codec::UnixTime;
 
-use super::Epoch;
+use super::Error;
 
 /// The owner of a session, and the time of the login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Login {
-    pub(super) owner: String,
+    pub(super) owner: OwnerName,
     pub(super) at: UnixTime,
     /// `None` if revocation is not in use, or if the login has not been recorded yet.
     pub(super) begun: Option<Begun>,
@@ -20,7 +20,7 @@ pub(super) struct Login {
 /// The state of the owner's record when the login began.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Begun {
-    pub(super) epoch: Epoch,
+    pub(super) generation: Generation,
     /// `None` for sessions that are stored in cookies.
     pub(super) order: Option<Order>,
 }
@@ -36,9 +36,14 @@ pub(super) struct Order {
     pub(super) place: Option<NonZeroU64>,
 }
 
+/// Checks the name of a user.
+pub(super) fn owner_name(text: impl Into<String>) -> Result<OwnerName, Error> {
+    OwnerName::new(text).map_err(|error| Error::usage(error.to_string()))
+}
+
 impl Login {
-    pub(super) fn epoch(&self) -> Option<&Epoch> {
-        self.begun.as_ref().map(|begun| &begun.epoch)
+    pub(super) fn generation(&self) -> Option<Generation> {
+        self.begun.as_ref().map(|begun| begun.generation)
     }
 
     pub(super) fn order(&self) -> Option<Order> {
@@ -48,7 +53,7 @@ impl Login {
     /// Returns the login as the backend stores it, or `None` if the backend has not recorded it.
     pub(super) fn in_backend(&self) -> Option<backend::Login> {
         Some(backend::Login {
-            generation: self.epoch()?.generation()?,
+            generation: self.generation()?,
             number: self.order()?.number,
         })
     }
@@ -66,14 +71,17 @@ impl Begun {
     }
 
     /// Creates the record for a session that is stored in a cookie.
-    pub(super) fn in_cookie(epoch: Epoch) -> Self {
-        Begun { epoch, order: None }
+    pub(super) fn in_cookie(generation: Generation) -> Self {
+        Begun {
+            generation,
+            order: None,
+        }
     }
 
     /// Creates the record for a session in a backend.
     pub(super) fn in_backend(generation: Generation, order: Order) -> Self {
         Begun {
-            epoch: Epoch::of_generation(generation),
+            generation,
             order: Some(order),
         }
     }

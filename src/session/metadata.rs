@@ -3,13 +3,15 @@
 //! It is stored among the values, as one string under a reserved key. Go programs that share the
 //! cookie can keep such a string.
 
+use std::fmt::Write as _;
 use std::num::NonZeroU64;
 
+use crate::backend::OwnerName;
 use crate::codec::UnixTime;
 
 use super::lifetime::Limits;
 use super::login::{Begun, Login, Order};
-use super::{Epoch, Error, Lifetime, Refusal};
+use super::{Error, Lifetime, Refusal};
 
 /// The last use of a session that a Go program wrote, since its row does not hold this time.
 pub(super) const NEVER_SEEN: UnixTime = UnixTime::from_secs(0);
@@ -143,7 +145,7 @@ impl Metadata {
     }
 
     /// Writes the metadata as text: form, created, seen, deadline, flags. For a login, its time and
-    /// epoch follow. If the login is numbered, its number and the number of the login that it
+    /// generation follow. If the login is numbered, its number and the number of the login that it
     /// replaces follow. The owner comes last, since it may contain spaces.
     pub(super) fn to_text(&self) -> String {
         let mut text = String::with_capacity(64);
@@ -157,14 +159,17 @@ impl Metadata {
         if let Some(login) = &self.login {
             push(&mut text, Some(login.at.as_secs()));
             text.push(' ');
-            text.push_str(login.epoch().map_or(NONE, Epoch::as_str));
+            let _ = match login.generation() {
+                Some(generation) => write!(text, "{generation}"),
+                None => text.write_str(NONE),
+            };
             if let Some(order) = order {
                 push(&mut text, Some(order.number));
                 push(&mut text, order.replaces);
                 push(&mut text, order.place.map(NonZeroU64::get));
             }
             text.push(' ');
-            text.push_str(&login.owner);
+            text.push_str(login.owner.as_str());
         }
         text
     }
@@ -199,18 +204,16 @@ impl Metadata {
                 at: time(at)?,
                 begun: match is_numbered {
                     true => Some(Begun {
-                        epoch: Epoch::parse(next()?).ok()?,
+                        generation: next()?.parse().ok()?,
                         order: Some(Order {
                             number: next()?.parse().ok()?,
                             replaces: optional(next()?, |number| number.parse().ok())?,
                             place: optional(next()?, |place| place.parse().ok())?,
                         }),
                     }),
-                    false => {
-                        optional(next()?, |epoch| Epoch::parse(epoch).ok())?.map(Begun::in_cookie)
-                    }
+                    false => optional(next()?, |mark| mark.parse().ok())?.map(Begun::in_cookie),
                 },
-                owner: next()?.to_owned(),
+                owner: OwnerName::new(next()?).ok()?,
             }),
         };
         Some(Metadata {
@@ -268,12 +271,12 @@ mod tests {
     fn every_metadata_comes_back_from_its_text() {
         let login = |owner: &str, begun: Option<Begun>| {
             Some(Login {
-                owner: owner.to_owned(),
+                owner: OwnerName::new(owner).unwrap(),
                 at: at(9),
                 begun,
             })
         };
-        let in_cookie = |epoch: Epoch| Some(Begun::in_cookie(epoch));
+        let in_cookie = |mark: u128| Some(Begun::in_cookie(mark.into()));
         let in_backend = |number: u64, replaces: Option<u64>, place: Option<u64>| {
             let place = place.and_then(NonZeroU64::new);
             let generation = backend::Generation::random().unwrap();
@@ -286,15 +289,12 @@ mod tests {
         };
         let logins = [
             None,
-            login("", None),
+            login("a", None),
             login("-", None),
-            login(
-                "two words  and - more ",
-                in_cookie(Epoch::random().unwrap()),
-            ),
-            login("ünï\ncode", in_cookie(Epoch::parse("--").unwrap())),
+            login("two words  and - more ", in_cookie(u128::MAX)),
+            login("ünï\ncode", in_cookie(0)),
             login("two words  and - more ", in_backend(1, None, None)),
-            login("", in_backend(u64::MAX, Some(0), Some(7))),
+            login("a", in_backend(u64::MAX, Some(0), Some(7))),
             login("ape", in_backend(2, None, Some(u64::MAX))),
         ];
         for login in logins {
@@ -317,8 +317,14 @@ mod tests {
 
     #[test]
     fn any_other_text_is_no_metadata() {
-        for whole in ["1 7 8 9 r 10 - ape", "2 7 8 9 r 10 x 1 - - ape"] {
-            assert!(Metadata::parse(whole).is_some(), "{whole}");
+        let mark = "0123456789abcdef0123456789abcdef";
+        let text = |form: &str| form.replace("MARK", mark);
+        for whole in [
+            "1 7 8 9 r 10 - ape",
+            "1 7 8 9 r 10 MARK ape",
+            "2 7 8 9 r 10 MARK 1 - - ape",
+        ] {
+            assert!(Metadata::parse(&text(whole)).is_some(), "{whole}");
         }
         for wrong in [
             "",
@@ -328,19 +334,22 @@ mod tests {
             "1 7 8 9 x",
             "1 7 8 9 r 10",
             "1 7 8 9 r 10 -",
-            "2 7 8 9 r",
+            "1 7 8 9 r 10 - ",
+            "1 7 8 9 r 10 x ape",
+            "1 7 8 9 r 10 MARKMARK ape",
             "2 7 8 9 r 10 - ape",
             "2 7 8 9 r 10 - 1 - - ape",
-            "2 7 8 9 r 10 x y - - ape",
-            "2 7 8 9 r 10 x 1 y - ape",
-            "2 7 8 9 r 10 x 1 - y ape",
-            "2 7 8 9 r 10 x 1 -",
-            "2 7 8 9 r 10 x 1 - -",
+            "2 7 8 9 r 10 MARK y - - ape",
+            "2 7 8 9 r 10 MARK 1 y - ape",
+            "2 7 8 9 r 10 MARK 1 - y ape",
+            "2 7 8 9 r 10 MARK 1 -",
+            "2 7 8 9 r 10 MARK 1 - -",
+            "2 7 8 9 r 10 MARK 1 - - ",
             "3 7 8 9 r",
             "1 -7 8 9 r",
             "1 7  9 r",
         ] {
-            assert_eq!(Metadata::parse(wrong), None, "{wrong}");
+            assert_eq!(Metadata::parse(&text(wrong)), None, "{wrong}");
         }
     }
 
@@ -405,7 +414,7 @@ mod tests {
     #[test]
     fn a_session_without_a_login_has_an_idle_limit_of_its_own_unless_remembered() {
         let login = |owner: &str| Login {
-            owner: owner.to_owned(),
+            owner: OwnerName::new(owner).unwrap(),
             at: at(0),
             begun: None,
         };

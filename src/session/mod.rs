@@ -93,7 +93,7 @@
 //! | `opened_cookies.rs`, `request_url.rs`, `foreign_cookies.rs` | choosing one of several cookies, and removing cookies that another host planted |
 //! | `cookie_life.rs` | the time for which a client keeps the cookie |
 //! | `store.rs`, `setup.rs`, `stores.rs` | [`Store`], its settings, and [`Stores`]: all stores of an application |
-//! | `cookie_store.rs`, `epochs.rs`, `backend_epochs.rs` | [`CookieStore`], and the revocation of sessions in cookies: [`Epochs`] |
+//! | `cookie_store.rs`, `backend_generations.rs` | [`CookieStore`], and the revocation of sessions in cookies |
 //! | `server_store/`, `server_options.rs` | [`ServerStore`]: sessions in a server |
 //! | `stored_session.rs`, `live_session.rs` | sessions outside of a request: [`StoredSession`], a snapshot, and [`LiveSession`], which can be read and changed |
 //! | `protocol/`, `rows.rs`, `recent_moves.rs` | the calls to a backend that save, move or end a session, and the resolution of conflicts |
@@ -104,7 +104,7 @@
 //!
 //! This module uses no web framework. The module `web` connects it to some.
 
-mod backend_epochs;
+mod backend_generations;
 mod caller;
 mod client_host;
 mod content;
@@ -115,7 +115,6 @@ mod cookie_store;
 mod cookie_writer;
 mod data_model;
 mod dialect;
-mod epochs;
 mod error;
 mod flashes;
 mod foreign_cookies;
@@ -149,14 +148,10 @@ mod stores;
 pub mod testing;
 mod values;
 
-/// For implementations of [`Epochs`].
-pub use async_trait::async_trait;
-pub use backend_epochs::BackendEpochs;
 pub use client_host::client_host;
 pub use cookie_options::{CookieOptions, SameSite};
 pub use cookie_store::CookieStore;
 pub use dialect::{Dialect, GorillaDialect, NativeDialect, ScsDialect};
-pub use epochs::{Epoch, Epochs};
 pub use error::Error;
 pub use lifetime::Lifetime;
 pub use live_session::LiveSession;

@@ -5,12 +5,12 @@ use crate::backend::Key;
 use super::Refusal;
 use super::setup::Setup;
 use super::state::{Came, State};
-use super::store::{Loaded, Moved, Record};
+use super::store::{Loaded, LoadedSession, Moved};
 
 /// The cookies of one name that were opened so far. At most one session comes from them.
 #[derive(Default)]
 pub(super) struct OpenedCookies {
-    live: Option<Box<Record>>,
+    live: Option<Box<LoadedSession>>,
     moved: Option<Box<Moved>>,
     /// The first refusal.
     refused: Option<Refusal>,
@@ -75,6 +75,6 @@ impl OpenedCookies {
 }
 
 /// Returns the key of a stored session, or `None` if the session is in its cookie.
-fn key_of(live: &Record) -> Option<&Key> {
+fn key_of(live: &LoadedSession) -> Option<&Key> {
     live.kept.as_ref().map(|kept| &kept.key)
 }

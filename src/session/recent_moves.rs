@@ -61,7 +61,7 @@ impl RecentMoves {
 
 impl Moves {
     fn forget_older_than(&mut self, age: Duration, now: UnixTime) {
-        let is_old = |(_, at): &(Key, UnixTime)| now.since(*at) > age;
+        let is_old = |(_, at): &(Key, UnixTime)| now.saturating_duration_since(*at) > age;
         while self.in_order.front().is_some_and(is_old) {
             self.forget_oldest();
         }

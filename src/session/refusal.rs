@@ -25,7 +25,7 @@ pub enum Refusal {
     TooNew,
     /// Unused for longer than the idle limit.
     Idle,
-    /// From another epoch than the owner's current one: all sessions of that owner were revoked.
+    /// Of another generation than the owner's current one: all sessions of that owner were revoked.
     Revoked,
     /// Authentic, but its session does not exist any more: it expired, ended or was revoked.
     Gone,

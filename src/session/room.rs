@@ -16,8 +16,8 @@ impl Session {
     ///
     /// A value takes its serialized bytes, those of its key, and what the serializer writes around
     /// both: for basic values under gob some 20 bytes with the name of the type, for structs their
-    /// definition once, under JSON quotes and a comma. With [`epochs`](super::CookieStore::epochs),
-    /// space for the longest epoch is reserved until the session has one. So a little more may fit.
+    /// definition once, under JSON quotes and a comma. If the store is
+    /// [revocable](super::CookieStore::revocable), the mark of a login counts from the login on.
     ///
     /// ```
     /// # use silverback::session::{Error, Session};

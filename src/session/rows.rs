@@ -11,17 +11,18 @@ use crate::backend::{
 };
 use crate::codec::UnixTime;
 
+use super::backend_generations::expiry_of;
 use super::caller::Caller;
 use super::content::Content;
-use super::dialect::{ReadRow, RowFormat};
-use super::login::Login;
+use super::dialect::RowFormat;
 use super::metadata::{Metadata, NEVER_SEEN};
 use super::protocol::{
-    Answer, Call, Found, Intent, LONGEST_TRAIL, Protocol, Row, Seen, Step, Successor, Verdict,
-    Work, WriteId,
+    Answer, Call, Found, Intent, LONGEST_TRAIL, Protocol, Row, Step, Successor, Verdict, Work,
+    WriteId,
 };
 use super::recent_moves::RecentMoves;
 use super::setup::Clock;
+use super::store::Kept;
 use super::{Error, Lifetime, Refusal};
 
 /// The greatest difference between the clocks of machines that share a backend.
@@ -49,19 +50,7 @@ pub(super) struct Rows {
 /// A session that was read from its row.
 pub(super) struct LiveRow {
     pub(super) content: Content,
-    pub(super) revision: Revision,
-    pub(super) expiry: Expiry,
-}
-
-impl LiveRow {
-    /// Returns the session under `key`, as this row shows it.
-    pub(super) fn seen(self, key: Key) -> Seen<Option<Login>> {
-        Seen {
-            key,
-            revision: Some(self.revision),
-            login: self.content.metadata.login,
-        }
-    }
+    pub(super) kept: Kept,
 }
 
 /// The result of a look-up by key.
@@ -79,12 +68,6 @@ pub(super) enum Lookup {
 /// The time at which a session got its successor.
 pub(super) type MovedAt = UnixTime;
 
-/// Converts a time to a backend's expiry.
-pub(super) fn expiry_at(time: UnixTime) -> Expiry {
-    let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
-    Expiry::from_millis(seconds.saturating_mul(1_000))
-}
-
 pub(super) fn unix_time(expiry: Expiry) -> UnixTime {
     UnixTime::from_secs(u64::try_from(expiry.as_millis() / 1_000).unwrap_or(0))
 }
@@ -94,8 +77,7 @@ impl Rows {
     /// earlier.
     pub(super) fn expiry(&self, metadata: &Metadata) -> Expiry {
         let ends = [metadata.idle_at(&self.lifetime), metadata.deadline];
-        let end = ends.into_iter().flatten().min();
-        end.map_or(Expiry::NEVER, expiry_at)
+        expiry_of(ends.into_iter().flatten().min())
     }
 
     /// Looks up the session under a key.
@@ -118,21 +100,27 @@ impl Rows {
                     successor: Some(successor),
                 } => Lookup::Moved(successor, self.written_at(expiry)),
                 Row::Live(content) => Lookup::Live(Box::new(LiveRow {
+                    kept: Kept {
+                        id: None,
+                        key: key.clone(),
+                        revision: Some(revision),
+                        login: content.metadata.login.clone(),
+                        expiry,
+                        is_stale: false,
+                    },
                     content,
-                    revision,
-                    expiry,
                 })),
             },
         })
     }
 
-    /// Looks up the session under a key, and follows its renewals. Also returns its present key.
-    pub(super) async fn look_up_renewed(&self, key: &Key) -> Result<(Key, Lookup), Error> {
+    /// Looks up the session under a key, and follows its renewals.
+    pub(super) async fn look_up_renewed(&self, key: &Key) -> Result<Lookup, Error> {
         let mut key = key.clone();
         for _ in 0..LONGEST_TRAIL {
             match self.look_up(&key).await? {
                 Lookup::Moved(to, _) if to.is_renewal => key = to.key,
-                found => return Ok((key, found)),
+                found => return Ok(found),
             }
         }
         Err(Error::conflict())
@@ -155,7 +143,7 @@ impl Rows {
     fn read(&self, key: &Key, stored: Stored) -> Result<Result<Found<Content>, Refusal>, Error> {
         let Stored { record, revision } = stored;
         let read = self.format.read(key, record.value(), (self.clock)())?;
-        let ReadRow { mut row, write } = match read {
+        let (mut row, write) = match read {
             Ok(read) => read,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -185,7 +173,9 @@ impl Rows {
             false => None,
         };
         metadata.seen = match told {
-            Some(told) if told.since(now) <= CLOCK_SKEW => metadata.seen.max(told),
+            Some(told) if told.saturating_duration_since(now) <= CLOCK_SKEW => {
+                metadata.seen.max(told)
+            }
             // A Go program wrote the row, and the row does not hold the last use.
             _ if metadata.seen == NEVER_SEEN => now,
             _ => metadata.seen,
@@ -206,7 +196,7 @@ impl Rows {
             Row::Tombstone { .. } => {
                 let now = (self.clock)().as_secs();
                 let kept_to = now.saturating_add(self.tombstone_seconds());
-                Record::new(bytes, expiry_at(UnixTime::from_secs(kept_to)))
+                Record::new(bytes, UnixTime::from_secs(kept_to).into())
             }
             Row::Live(Content { metadata, .. }) => {
                 self.check_size(&bytes)?;

@@ -14,7 +14,7 @@ use super::store::Store;
 use super::{Error, Refusal, Session};
 
 /// The right to save a session. Only one task has it at a time.
-pub(super) struct Turn(#[expect(dead_code)] tokio::sync::OwnedMutexGuard<()>);
+pub(super) struct SaveGuard(#[expect(dead_code)] tokio::sync::OwnedMutexGuard<()>);
 
 /// Runs a save in a task of its own, if the store and the runtime support it. If the caller is
 /// dropped, the save's token is cancelled: a save that still waits is abandoned, and a write that
@@ -64,23 +64,17 @@ impl Session {
     #[doc(alias = "Save")]
     pub async fn save(&self) -> Result<(), Error> {
         self.state().check_not_closed()?;
-        self.commit().await
-    }
-
-    /// Saves or ends the session if that is needed.
-    pub(super) async fn commit(&self) -> Result<(), Error> {
-        let turn = self.turn().await;
-        self.commit_in(turn, None).await
+        self.commit(self.save_guard().await, None).await
     }
 
     /// Waits for the task that saves this session at the moment.
-    pub(super) async fn turn(&self) -> Turn {
-        Turn(self.0.turn.clone().lock_owned().await)
+    pub(super) async fn save_guard(&self) -> SaveGuard {
+        SaveGuard(self.0.save_lock.clone().lock_owned().await)
     }
 
     /// Saves or ends the session if that is needed. A write that has begun is finished, even if the
     /// caller is dropped. If the session is not saved, `undo` undoes its change.
-    pub(super) async fn commit_in(&self, turn: Turn, undo: Option<Undo>) -> Result<(), Error> {
+    pub(super) async fn commit(&self, guard: SaveGuard, undo: Option<Undo>) -> Result<(), Error> {
         let setup = self.setup();
         let now = setup.now();
         let work = self.state().work(&setup.lifetime, now)?;
@@ -89,7 +83,7 @@ impl Session {
         }
         let session = self.clone();
         let work = async move |dropped| {
-            let _turn = turn;
+            let _guard = guard;
             session.perform(work, now, dropped).await?;
             if let Some(undo) = undo {
                 undo.no_more();
@@ -103,6 +97,7 @@ impl Session {
         })
     }
 
+    /// Revokes owners, and then ends or saves the session.
     async fn perform(
         &self,
         Work { revoke, task }: Work,
@@ -125,38 +120,17 @@ impl Session {
                 self.state().ended(by_us || with_all);
                 Ok(())
             }
-            Task::Save(saving) => self.save_in_turn(*saving, now, dropped).await,
+            Task::Save(saving) => match self.store_changes(&saving, now, dropped).await {
+                Ok(()) => Ok(()),
+                Err(error) => self.not_saved(&saving, error),
+            },
         }
     }
 
-    async fn save_in_turn(
+    /// Saves the session in its store, and notes the cookie for the response.
+    async fn store_changes(
         &self,
-        saving: Saving,
-        now: UnixTime,
-        dropped: CancellationToken,
-    ) -> Result<(), Error> {
-        let (is_touch, incarnation) = (saving.save.is_touch, saving.incarnation());
-        let kept = self.keep(saving, now, dropped).await;
-        match &kept {
-            Err(error) if error.is_gone() => {
-                self.state().gone(incarnation, error.has_revoked());
-            }
-            Err(error) if error.is_outcome_unknown() && !is_touch => self.state().in_doubt(),
-            _ => {}
-        }
-        match kept {
-            // The request changed nothing, and the client's cookie is still good.
-            Err(error) if is_touch && (error.is_overloaded() || !error.is_unavailable()) => {
-                tracing::warn!(cookie = self.name(), %error, "the expiry of the session was not extended");
-                Ok(())
-            }
-            kept => kept,
-        }
-    }
-
-    async fn keep(
-        &self,
-        saving: Saving,
+        saving: &Saving,
         now: UnixTime,
         dropped: CancellationToken,
     ) -> Result<(), Error> {
@@ -177,8 +151,24 @@ impl Session {
             }
             None => None,
         };
-        self.state().settle(&saving, saved, cookie);
+        self.state().settle(saving, saved, cookie);
         Ok(())
+    }
+
+    /// Notes a failed save. Returns its error, unless the response may leave without the save.
+    fn not_saved(&self, saving: &Saving, error: Error) -> Result<(), Error> {
+        let is_touch = saving.save.is_touch;
+        if error.is_gone() {
+            self.state().gone(saving.incarnation(), error.has_revoked());
+        } else if error.is_outcome_unknown() && !is_touch {
+            self.state().in_doubt();
+        }
+        if is_touch && (error.is_overloaded() || !error.is_unavailable()) {
+            // The request changed nothing, and the client's cookie is still good.
+            tracing::warn!(cookie = self.name(), %error, "the expiry of the session was not extended");
+            return Ok(());
+        }
+        Err(error)
     }
 
     /// Refuses all changes from now on.

@@ -52,7 +52,7 @@ pub(super) struct Shared {
     /// Never locked across an await, nor while code of the application runs.
     state: Mutex<State>,
     /// Held while the session is saved. Saves run one at a time, so that no save overtakes another.
-    pub(super) turn: Arc<tokio::sync::Mutex<()>>,
+    pub(super) save_lock: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Session {
@@ -61,7 +61,7 @@ impl Session {
             store,
             is_loopback,
             state: Mutex::new(state),
-            turn: Arc::default(),
+            save_lock: Arc::default(),
         }))
     }
 
@@ -244,9 +244,9 @@ impl Session {
             *latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
             Ok(())
         });
-        let turn = self.turn().await;
+        let guard = self.save_guard().await;
         let undo = self.change_for_now(change)?;
-        self.commit_in(turn, Some(undo)).await?;
+        self.commit(guard, Some(undo)).await?;
         let answer = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
         answer.ok_or_else(|| Error::unavailable("the change was not applied"))
     }
@@ -438,7 +438,7 @@ impl Session {
     ///
     /// # Errors
     /// Returns a [closed](Error::is_closed) error, and a usage error if the name is empty or longer
-    /// than [512 bytes](crate::backend::Owner::LONGEST_NAME). Use a short name, such as a user ID.
+    /// than [512 bytes](crate::backend::OwnerName::MAX_LEN). Use a short name, such as a user ID.
     #[doc(alias = "fixation")]
     #[doc(alias = "regenerate")]
     pub fn login(&self, owner: impl Into<String>) -> Result<(), Error> {
@@ -497,7 +497,7 @@ impl Session {
             .metadata
             .login
             .as_ref()
-            .map(|login| login.owner.clone())
+            .map(|login| login.owner.clone().into())
     }
 
     /// Returns the time of the login, or `None` without a login.
@@ -516,7 +516,7 @@ impl Session {
     pub fn require_fresh(&self, age: Duration) -> Result<(), Error> {
         let now = self.setup().now();
         match self.authenticated_at() {
-            Some(at) if now.since(at) <= age => Ok(()),
+            Some(at) if now.saturating_duration_since(at) <= age => Ok(()),
             _ => Err(Error::not_fresh()),
         }
     }
@@ -546,7 +546,7 @@ impl Session {
     /// # Errors
     /// Returns a [closed](Error::is_closed) error, and a usage error if there is no login. Saving
     /// the session returns a usage error if a cookie store has no
-    /// [`epochs`](super::CookieStore::epochs), or if the backend has no owners.
+    /// [`revocable`](super::CookieStore::revocable), or if the backend has no owners.
     #[doc(alias = "revoke")]
     pub fn end_others(&self) -> Result<(), Error> {
         self.state().end_others()

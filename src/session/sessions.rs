@@ -276,7 +276,8 @@ impl Sessions {
         let mut foreign = ForeignCookies::of_request(&self.0.request.url);
         let mut is_transient = false;
         for session in sessions {
-            match session.commit().await {
+            let guard = session.save_guard().await;
+            match session.commit(guard, None).await {
                 Err(error) if error.is_gone() && session.may_be_lost() => {
                     tracing::info!(cookie = session.name(), %error, "the session was not saved");
                 }

@@ -6,15 +6,15 @@ mod work;
 
 use std::sync::Arc;
 
-use crate::backend::Owner;
+use crate::backend::OwnerName;
 use crate::codec::UnixTime;
 
 use super::content::{Change, Content, Log};
 use super::cookie_life::CookieLife;
-use super::login::Login;
+use super::login::{Login, owner_name};
 use super::metadata::Metadata;
 use super::setup::Setup;
-use super::store::{Fate, Kept, Moved, Record};
+use super::store::{Fate, Kept, LoadedSession, Moved};
 use super::{Error, Lifetime, Refusal, Values};
 
 pub(super) use work::{Saving, Task, Work};
@@ -53,7 +53,7 @@ pub(super) struct State {
     is_new: bool,
     refusal: Option<Refusal>,
     /// The owners to revoke: their other sessions end with the next save.
-    revokes: Vec<String>,
+    revokes: Vec<OwnerName>,
     /// True if the deadline was moved beyond the last extension of the owner's record.
     lasts_longer: bool,
     phase: Phase,
@@ -117,12 +117,12 @@ impl State {
         }
     }
 
-    pub(super) fn loaded(record: Record, setup: &Setup) -> Self {
+    pub(super) fn loaded(session: LoadedSession, setup: &Setup) -> Self {
         State {
-            sealed_at: Some(record.sealed_at),
-            cookie_end: setup.cookie_life.end(&record.content.metadata),
-            kept: record.kept,
-            ..State::of(record.content, setup, Came::Cookie)
+            sealed_at: Some(session.sealed_at),
+            cookie_end: setup.cookie_life.end(&session.content.metadata),
+            kept: session.kept,
+            ..State::of(session.content, setup, Came::Cookie)
         }
     }
 
@@ -316,7 +316,7 @@ impl State {
         now: UnixTime,
     ) -> Result<(), Error> {
         self.check_not_closed()?;
-        Owner::check_name(&owner).map_err(|error| Error::usage(error.to_string()))?;
+        let owner = owner_name(owner)?;
         // A session that has ended has no values to keep.
         let keeps = keeps_values && self.phase == Phase::Live && !self.leaves_cookie;
         let kept = keeps.then(|| (self.content.values.clone(), self.log.clone()));
@@ -463,7 +463,7 @@ impl State {
     }
 
     /// Notes that the owner's sessions have ended.
-    pub(super) fn revoked(&mut self, owner: &str) {
+    pub(super) fn revoked(&mut self, owner: &OwnerName) {
         self.revokes.retain(|of| of != owner);
     }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::backend::{Expiry, Key, Revision};
+use crate::backend::{Expiry, Key, OwnerName, Revision};
 use crate::codec::{self, UnixTime};
 
 use super::content::{Content, Log};
@@ -20,7 +20,7 @@ use super::{Error, Refusal, SessionId};
 /// ([`ServerStore`](super::ServerStore)).
 ///
 /// Only this crate implements the trait. You can supply the codec, the
-/// [`Backend`](crate::backend::Backend) and the [`Epochs`](super::Epochs).
+/// [`Backend`](crate::backend::Backend) and the [`Generations`](crate::backend::Generations).
 #[expect(private_bounds)] // sealed: the protocol between session and store is ours to change
 pub trait Store: Backing {
     /// Returns the name of the cookie, which is also the name of the session.
@@ -63,7 +63,7 @@ pub(super) trait Backing: Send + Sync + 'static {
     }
 
     /// Ends all sessions of an owner.
-    async fn end_all(&self, owner: &str) -> Result<(), Error>;
+    async fn end_all(&self, owner: &OwnerName) -> Result<(), Error>;
 
     /// Returns the public name of the session under `key`, which opens nothing. Returns `None` if
     /// the store keeps nothing outside of cookies.
@@ -80,7 +80,7 @@ pub(super) trait Backing: Send + Sync + 'static {
 
 /// The result of loading a cookie's value.
 pub(super) enum Loaded {
-    Live(Box<Record>),
+    Live(Box<LoadedSession>),
     /// The session of that ID has another ID now, or a successor.
     Moved(Box<Moved>),
     Refused(Refusal),
@@ -118,7 +118,7 @@ pub(super) struct Moved {
 }
 
 /// A session as it was loaded.
-pub(super) struct Record {
+pub(super) struct LoadedSession {
     pub(super) content: Content,
     /// The date of its cookie, which stays unchanged.
     pub(super) sealed_at: UnixTime,

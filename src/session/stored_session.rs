@@ -23,7 +23,7 @@ impl StoredSession {
         StoredSession {
             id,
             content: row.content,
-            expiry: row.expiry,
+            expiry: row.kept.expiry,
         }
     }
 
@@ -49,7 +49,7 @@ impl StoredSession {
     #[must_use]
     pub fn owner(&self) -> Option<&str> {
         let login = self.content.metadata.login.as_ref()?;
-        Some(&login.owner)
+        Some(login.owner.as_str())
     }
 
     /// Returns when the owner logged in.

@@ -16,7 +16,8 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseErr
 
 use crate::session::{Error, ResponseFields, Session, Sessions, Stores};
 
-use super::{ErrorMark, Public, TEXT, fields, page_for_developers};
+use super::fields::Head;
+use super::{ErrorMark, TEXT, fields, page_for_developers};
 
 type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
@@ -123,11 +124,7 @@ impl ErrorPage {
             Some((respond, request)) => respond(error, request),
             None => error.error_response(),
         };
-        fields::add_to_error(error, fields, response.headers_mut());
-        response.extensions_mut().insert(ErrorMark {
-            error: error.clone(),
-            is_answered: true,
-        });
+        fields::add_to_error(error, fields, &mut response);
         response
     }
 }
@@ -140,7 +137,7 @@ async fn finish_response<B>(
     let (request, mut response) = response.into_parts();
     if is_answered(&response) {
         if let Some(fields) = sessions.abandon() {
-            add(fields, &mut response);
+            fields::add(fields, &mut response);
         }
         return ServiceResponse::new(request, response.map_into_left_body());
     }
@@ -148,7 +145,7 @@ async fn finish_response<B>(
     let response = match finished {
         Ok(fields) => {
             if let Some(fields) = fields {
-                add(fields, &mut response);
+                fields::add(fields, &mut response);
             }
             response.map_into_left_body()
         }
@@ -234,7 +231,7 @@ impl ResponseError for MiddlewareError {
         match self {
             MiddlewareError::Inner(error, fields) => {
                 let mut response = error.error_response();
-                add(fields.clone(), &mut response);
+                fields::add(fields.clone(), &mut response);
                 response
             }
             MiddlewareError::Session(error, error_page) => error_page.respond(error),
@@ -330,12 +327,6 @@ fn sessions_of(stores: &Stores, request: &RequestHead) -> Sessions {
     fields::sessions_of(stores, authority, request.uri.path(), &request.headers)
 }
 
-/// Adds the sessions' fields to the response.
-fn add<B>(fields: ResponseFields, response: &mut HttpResponse<B>) {
-    let is_public = response.extensions().get::<Public>().is_some();
-    fields::add(fields, is_public, response.headers_mut());
-}
-
 /// Extracts all sessions of the request, without loading any.
 impl FromRequest for Sessions {
     type Error = Error;
@@ -344,8 +335,7 @@ impl FromRequest for Sessions {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let sessions = request.extensions().get::<Sessions>().cloned();
         let missing = || {
-            let error =
-                Error::usage("the handler has no sessions: wrap the App in SessionMiddleware");
+            let error = Error::usage("there is no SessionMiddleware around this handler");
             // There is no middleware to log it.
             error.log();
             error
@@ -387,10 +377,7 @@ impl ResponseError for Error {
             Some(page) => response.content_type(TEXT).body(page),
             None => response.finish(),
         };
-        response.extensions_mut().insert(ErrorMark {
-            error: self.clone(),
-            is_answered: false,
-        });
+        response.mark_failed(self.clone(), false);
         response
     }
 }

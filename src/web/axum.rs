@@ -1,20 +1,15 @@
 //! axum: [`Session`] and [`Sessions`] as extractors, and a session error as a response.
 //! They work below a [`SessionLayer`](super::tower::SessionLayer).
 
-use std::any::Any;
 use std::convert::Infallible;
 
-use axum::body::Body;
-use axum::extract::{FromRequestParts, OptionalFromRequestParts, OriginalUri};
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::{IntoResponse, Response};
-use http::Uri;
-use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 
 use crate::session::{Error, Session, Sessions};
 
 use super::tower::failed;
-use super::{TEXT, page_for_developers};
 
 /// Extracts all sessions of the request, without loading any.
 impl<S: Send + Sync> FromRequestParts<S> for Sessions {
@@ -76,23 +71,5 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Session {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         failed(self)
-    }
-}
-
-/// Returns the target of a request before any router stripped a part of it. It is `None` until
-/// a router has handled the request.
-pub(super) fn original_uri(request: &Parts) -> Option<&Uri> {
-    let original = request.extensions.get::<OriginalUri>();
-    original.map(|OriginalUri(uri)| uri)
-}
-
-/// Puts the text of a usage error into the response's body, in debug builds and if the body is
-/// axum's.
-pub(super) fn explain<B: 'static>(error: &Error, response: &mut http::Response<B>) {
-    let body = (response.body_mut() as &mut dyn Any).downcast_mut::<Body>();
-    if let (Some(body), Some(page)) = (body, page_for_developers(error)) {
-        *body = page.into();
-        let text = HeaderValue::from_static(TEXT);
-        response.headers_mut().insert(CONTENT_TYPE, text);
     }
 }

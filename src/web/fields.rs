@@ -1,7 +1,20 @@
-//! Moves header fields between a framework and [`Sessions`], for both kinds of header maps: that
-//! of the `http` crate (tower, axum), and that of actix-web.
+//! Moves header fields between a framework and [`Sessions`], for both kinds of responses: those of
+//! the `http` crate (tower, axum), and those of actix-web.
 
 use crate::session::{Error, ResponseFields, Sessions, Stores, client_host};
+
+use super::{ErrorMark, Public};
+
+/// The head of a response: its header fields, and the marks that layers and handlers leave.
+pub(super) trait Head {
+    fn fields(&mut self) -> &mut impl Fields;
+
+    /// Returns whether the application declared the response public.
+    fn is_public(&self) -> bool;
+
+    /// Marks a response that was made from a session error.
+    fn mark_failed(&mut self, error: Error, is_answered: bool);
+}
 
 /// The header fields of a request or a response.
 pub(super) trait Fields {
@@ -45,13 +58,36 @@ pub(super) fn sessions_of(
     Sessions::of_request(stores, headers.values("cookie"), host, path)
 }
 
-/// Adds the sessions' fields to a response. `is_public` is true if the application declared the
-/// response public.
-pub(super) fn add(fields: ResponseFields, is_public: bool, headers: &mut impl Fields) {
-    let fields = match is_public {
+/// Adds the sessions' fields to a response.
+pub(super) fn add(fields: ResponseFields, response: &mut impl Head) {
+    let fields = match response.is_public() {
         true => fields.of_public_response(),
         false => fields,
     };
+    add_to(response.fields(), &fields);
+}
+
+/// Adds the fields of the abandoned sessions to the response to a session error, and marks the
+/// response as answered. No cache may keep it. If too many saves were in flight, the client is
+/// asked to retry.
+pub(super) fn add_to_error(
+    error: &Error,
+    fields: Option<ResponseFields>,
+    response: &mut impl Head,
+) {
+    let headers = response.fields();
+    if let Some(fields) = fields {
+        add_to(headers, &fields);
+    }
+    headers.set(CACHE_CONTROL, "no-store");
+    headers.remove(ResponseFields::is_targeted);
+    if error.is_overloaded() && headers.values(RETRY_AFTER).next().is_none() {
+        headers.set(RETRY_AFTER, "1");
+    }
+    response.mark_failed(error.clone(), true);
+}
+
+fn add_to(headers: &mut impl Fields, fields: &ResponseFields) {
     for set_cookie in fields.set_cookies() {
         headers.append_secret("set-cookie", set_cookie);
     }
@@ -64,33 +100,31 @@ pub(super) fn add(fields: ResponseFields, is_public: bool, headers: &mut impl Fi
     headers.remove(|name| fields.removes(name));
 }
 
-/// Adds the fields of the abandoned sessions to the response to a session error. No cache may
-/// keep the response. If too many saves were in flight, the client is asked to retry.
-pub(super) fn add_to_error(
-    error: &Error,
-    fields: Option<ResponseFields>,
-    headers: &mut impl Fields,
-) {
-    if let Some(fields) = fields {
-        add(fields, false, headers);
-    }
-    headers.set(CACHE_CONTROL, "no-store");
-    headers.remove(ResponseFields::is_targeted);
-    if error.is_overloaded() && headers.values(RETRY_AFTER).next().is_none() {
-        headers.set(RETRY_AFTER, "1");
-    }
-}
-
 /// Returns the values of a field that are text.
 fn texts<'h>(headers: &'h impl Fields, name: &'static str) -> impl Iterator<Item = &'h str> {
     let values = headers.values(name);
     values.filter_map(|value| std::str::from_utf8(value).ok())
 }
 
-/// Implements [`Fields`] for a header map. Both header maps have methods of the same names, with
-/// types of their own.
-macro_rules! fields_of {
-    ($map:ty, $name:ty, $value:ty) => {
+/// Implements [`Head`] for a response, and [`Fields`] for its header map. The two frameworks have
+/// methods of the same names, with types of their own.
+macro_rules! head_of {
+    ($response:ty, $map:ty, $name:ty, $value:ty) => {
+        impl<B> Head for $response {
+            fn fields(&mut self) -> &mut impl Fields {
+                self.headers_mut()
+            }
+
+            fn is_public(&self) -> bool {
+                self.extensions().get::<Public>().is_some()
+            }
+
+            fn mark_failed(&mut self, error: Error, is_answered: bool) {
+                let mark = ErrorMark { error, is_answered };
+                self.extensions_mut().insert(mark);
+            }
+        }
+
         impl Fields for $map {
             fn values(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {
                 self.get_all(name).into_iter().map(|value| value.as_bytes())
@@ -125,9 +159,15 @@ macro_rules! fields_of {
 }
 
 #[cfg(feature = "tower")]
-fields_of!(http::HeaderMap, http::HeaderName, http::HeaderValue);
+head_of!(
+    http::Response<B>,
+    http::HeaderMap,
+    http::HeaderName,
+    http::HeaderValue
+);
 #[cfg(feature = "actix")]
-fields_of!(
+head_of!(
+    actix_web::HttpResponse<B>,
     actix_web::http::header::HeaderMap,
     actix_web::http::header::HeaderName,
     actix_web::http::header::HeaderValue

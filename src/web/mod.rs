@@ -166,7 +166,7 @@
 //! | module | contents | feature |
 //! |---|---|---|
 //! | [`tower`] | any tower service: [`SessionLayer`](tower::SessionLayer) | `tower` |
-//! | `axum.rs` | axum: the extractors `Session` and `Sessions`, on top of the layer | `axum` |
+//! | `axum.rs`, `axum_parts.rs` | axum: the extractors `Session` and `Sessions`, on top of the layer | `axum` |
 //! | [`actix`] | actix-web: [`SessionMiddleware`](actix::SessionMiddleware) and the same extractors | `actix` |
 //! | `fields.rs` | header fields, shared by all frameworks | |
 //!
@@ -231,6 +231,8 @@ const TEXT: &str = "text/plain; charset=utf-8";
 pub mod actix;
 #[cfg(feature = "axum")]
 mod axum;
+#[cfg(feature = "axum")]
+mod axum_parts;
 mod fields;
 #[cfg(feature = "tower")]
 pub mod tower;

@@ -14,7 +14,8 @@ use tower_service::Service;
 
 use crate::session::{Error, ResponseFields, Sessions, Stores};
 
-use super::{ErrorMark, Public, fields};
+use super::fields::Head;
+use super::{ErrorMark, fields};
 
 /// A layer that puts each request's [`Sessions`] into its extensions, and saves them before the
 /// response's head is sent.
@@ -152,11 +153,8 @@ pub fn failed<B: Default + 'static>(error: Error) -> Response<B> {
     let mut response = Response::new(B::default());
     *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     #[cfg(feature = "axum")]
-    super::axum::explain(&error, &mut response);
-    response.extensions_mut().insert(ErrorMark {
-        error,
-        is_answered: false,
-    });
+    super::axum_parts::explain(&error, &mut response);
+    response.mark_failed(error, false);
     response
 }
 
@@ -251,7 +249,7 @@ fn sessions_of(stores: &Stores, request: &Parts) -> Sessions {
 /// that the outer router matched.
 fn uri_of(request: &Parts) -> &Uri {
     #[cfg(feature = "axum")]
-    if let Some(original) = super::axum::original_uri(request) {
+    if let Some(original) = super::axum_parts::original_uri(request) {
         return original;
     }
     &request.uri
@@ -281,11 +279,7 @@ impl<B> ErrorPage<B> {
             ErrorPage::Default(respond) => respond(error),
             ErrorPage::Custom(respond, request) => respond(error, request),
         };
-        fields::add_to_error(error, fields, response.headers_mut());
-        response.extensions_mut().insert(ErrorMark {
-            error: error.clone(),
-            is_answered: true,
-        });
+        fields::add_to_error(error, fields, &mut response);
         response
     }
 }
@@ -340,7 +334,7 @@ where
         Poll::Ready(Ok(match finished {
             Ok(fields) => {
                 if let Some(fields) = fields {
-                    add(fields, &mut response);
+                    fields::add(fields, &mut response);
                 }
                 response
             }
@@ -359,13 +353,7 @@ impl<F, B> fmt::Debug for ResponseFuture<F, B> {
 /// planted cookies. Saves nothing.
 fn abandoned<B>(sessions: &Sessions, mut response: Response<B>) -> Response<B> {
     if let Some(fields) = sessions.abandon() {
-        add(fields, &mut response);
+        fields::add(fields, &mut response);
     }
     response
-}
-
-/// Adds the sessions' fields to the response.
-fn add<B>(fields: ResponseFields, response: &mut Response<B>) {
-    let is_public = response.extensions().get::<Public>().is_some();
-    fields::add(fields, is_public, response.headers_mut());
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use libtest_mimic::{Completion, Failed, Trial};
-use silverback::backend::{Backend, Created, Expiry, Outcome, Owner, Record};
+use silverback::backend::{Backend, Created, Expiry, Outcome, Owner, OwnerName, Record};
 use tokio::runtime::Runtime;
 
 use super::absent;
@@ -51,14 +51,16 @@ async fn is_over(backend: &dyn Backend) -> Result<Completion, Failed> {
         assert!(rounds < 500, "it never came at the right moment: {hits:?}");
         let question = rounds % hits.len();
         let key = Key::new([&unique.as_bytes()[..], &rounds.to_be_bytes()].concat())?;
-        let name = format!("{:?} {rounds}", key.as_bytes());
+        let name = OwnerName::new(format!("{:?} {rounds}", key.as_bytes()))?;
         let soon = Expiry::from_millis(Expiry::now().as_millis() + lead);
         let record = Record::new("v", soon);
         // What the owner's record does not outlive, and its own expiry.
         let record = match question {
             5 => {
                 let login = owners.begin(&name, soon, &key).await?;
-                record.until(Expiry::NEVER).owned_by(Owner { name, login })
+                record
+                    .with_expiry(Expiry::NEVER)
+                    .owned_by(Owner { name, login })
             }
             _ => record,
         };

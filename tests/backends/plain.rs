@@ -31,10 +31,8 @@ fn text(record: &Record) -> Record {
 
 fn bytes(stored: Stored) -> Stored {
     let value = URL_SAFE_NO_PAD.decode(stored.record.value());
-    Stored {
-        record: Record::new(value.expect("it was text"), stored.record.expiry()),
-        ..stored
-    }
+    let record = Record::new(value.expect("it was text"), stored.record.expiry());
+    Stored::new(record, stored.revision)
 }
 
 #[async_trait]

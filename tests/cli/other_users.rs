@@ -101,7 +101,12 @@ fn below(folder: &Path) -> Vec<PathBuf> {
 
 async fn put(backend: &dyn Backend, key: &str, expiry: Expiry) {
     let (key, record) = (Key::new(key).unwrap(), Record::new("v", expiry));
-    backend.create(&key, &record).await.unwrap();
+    backend
+        .create(&key, &record)
+        .await
+        .unwrap()
+        .saved()
+        .unwrap();
 }
 
 /// Runs `sessions ...` as this user.

@@ -107,7 +107,12 @@ impl Service {
     /// Creates a record that is not a session.
     async fn put(&self, key: &str, value: &str, expiry: Expiry) {
         let (key, record) = (Key::new(key).unwrap(), Record::new(value, expiry));
-        self.backend().create(&key, &record).await.unwrap();
+        self.backend()
+            .create(&key, &record)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
     }
 }
 
@@ -259,7 +264,10 @@ async fn show_opens_a_session() {
         .unwrap()
         .found()
         .unwrap();
-    let deadline = session.deadline().unwrap().since(session.created());
+    let deadline = session
+        .deadline()
+        .unwrap()
+        .saturating_duration_since(session.created());
     assert_eq!(deadline, 30 * 24 * 60 * MINUTE);
     assert_eq!(object["login"], object["created"]);
     // The session is also found by the user's cookie, which is not printed.

@@ -123,7 +123,7 @@ fn an_item_expires_when_it_says() {
         assert!((left - month).abs() < 60_000, "{left} ms");
 
         let now = Expiry::now().as_millis();
-        let over = stored.record.until(Expiry::from_millis(now - 1_000));
+        let over = stored.record.with_expiry(Expiry::from_millis(now - 1_000));
         let over = Record::new(over.value(), over.expiry());
         let swapped = RUNTIME.block_on(backend.swap(&key, &stored.revision, &over));
         assert!(matches!(swapped.unwrap(), Outcome::Done(_)));

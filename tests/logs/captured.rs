@@ -1,55 +1,28 @@
 //! All events and spans of this program, at every level, as text.
 
 use std::fmt::Write as _;
-use std::io::Write;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+use super::log::Log;
 
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-static LOG: LazyLock<Log> = LazyLock::new(|| {
-    let log = Log::default();
-    let writer = log.clone();
-    tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_max_level(LevelFilter::TRACE)
-        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL)
-        .with_writer(move || writer.clone())
-        .init();
-    log
-});
+static LOG: LazyLock<Log> = LazyLock::new(|| Log::capture(LevelFilter::TRACE, FmtSpan::FULL));
 
 /// Begins to capture, and shows that it does.
 pub(crate) fn capture() {
     LazyLock::force(&LOG);
     tracing::trace!("capturing");
-    assert!(text().contains("capturing"));
-}
-
-/// All that was logged by now.
-pub(crate) fn text() -> String {
-    String::from_utf8_lossy(&LOG.0.lock().unwrap()).into_owned()
+    assert!(LOG.text().contains("capturing"));
 }
 
 /// The lines that hold the secret, in any form that a program might print it in.
 pub(crate) fn lines_with(secret: &[u8]) -> Vec<String> {
     let forms = forms_of(secret);
-    let text = text();
+    let text = LOG.text();
     let holds = |line: &&str| forms.iter().any(|form| line.contains(form.as_str()));
     text.lines().filter(holds).map(str::to_owned).collect()
 }

@@ -118,6 +118,8 @@ async fn a_skipped_record_is_named_with_the_root_cause() {
     let key = Key::new("a").unwrap();
     silverback::backend::Backend::create(&backend, &key, &over)
         .await
+        .unwrap()
+        .saved()
         .unwrap();
     let records = std::fs::read_dir(scratch.path().join("records")).unwrap();
     let part = records.into_iter().next().unwrap().unwrap().path();

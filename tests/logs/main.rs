@@ -6,6 +6,8 @@ mod captured;
 mod causes;
 #[cfg(unix)]
 mod files;
+#[path = "../support/log.rs"]
+mod log;
 #[path = "../support/required.rs"]
 mod required;
 #[path = "../support/scratch.rs"]

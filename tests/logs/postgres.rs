@@ -40,7 +40,7 @@ async fn try_both(url: &str, table: &str, backend: Arc<dyn Backend>) {
         sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
     };
     let ((created, loaded), ()) = tokio::join!(both, unlocked);
-    created.unwrap();
+    created.unwrap().saved().unwrap();
     loaded.unwrap();
     secrets.are_not_logged();
     slow.are_not_logged();

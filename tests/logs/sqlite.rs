@@ -27,7 +27,7 @@ async fn try_both(url: &str, backend: Arc<dyn Backend>) {
         sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
     };
     let (created, ()) = tokio::join!(backend.create(&key, &record), unlocked);
-    created.unwrap();
+    created.unwrap().saved().unwrap();
     secrets.are_not_logged();
     slow.are_not_logged();
 }

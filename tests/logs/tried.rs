@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use silverback::backend::{
-    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owner, Record,
+    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owner, OwnerName, Record,
 };
 
 use super::captured;
@@ -95,7 +95,8 @@ impl Secrets {
         backend.load(&key).await?;
         let stale = seen.clone();
         let seen = done(backend.touch(&key, &seen, record.expiry()).await?);
-        backend.swap(&key, &stale, &record).await?;
+        let answer = backend.swap(&key, &stale, &record).await?;
+        assert_eq!(answer, Outcome::Conflict);
         let seen = done(backend.swap(&key, &seen, &record).await?);
         let mut seen = done(backend.touch(&key, &seen, record.expiry()).await?);
         if let Some(moves) = backend.moves() {
@@ -113,16 +114,21 @@ impl Secrets {
         };
         let record = self.record();
         let key = self.key();
-        let login = owners.begin(&self.owner, record.expiry(), &key).await?;
-        let name = self.owner.clone();
-        let owned = record.clone().owned_by(Owner { name, login });
-        backend.create(&key, &owned).await?;
-        owners.generation(&self.owner).await?;
-        assert_eq!(owners.keys(&self.owner).await?.len(), 1);
-        owners
-            .revoke(&self.owner, record.expiry(), Some(&login))
-            .await?;
-        owners.revoke(&self.owner, record.expiry(), None).await?;
+        let name = OwnerName::new(self.owner.as_str())?;
+        let login = owners.begin(&name, record.expiry(), &key).await?;
+        let owned = record.clone().owned_by(Owner {
+            name: name.clone(),
+            login,
+        });
+        backend
+            .create(&key, &owned)
+            .await?
+            .saved()
+            .expect("the key is new");
+        owners.generation(&name).await?;
+        assert_eq!(owners.keys(&name).await?.len(), 1);
+        owners.revoke_except(&name, record.expiry(), &login).await?;
+        owners.revoke(&name, record.expiry()).await?;
         Ok(())
     }
 }

@@ -3,10 +3,10 @@
 
 use std::sync::{Arc, Mutex};
 
+use silverback::backend::async_trait;
 use silverback::backend::{
     Backend, Created, Error, Expiry, Key, Outcome, Owners, Record, Revision, Stored,
 };
-use silverback::session::async_trait;
 use tokio::sync::Notify;
 
 use crate::dice::Dice;

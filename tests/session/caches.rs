@@ -3,7 +3,7 @@
 use silverback::session::{Error, Sessions};
 
 use super::site::{Framework, Reply, Site};
-use super::support::{TestEpochs, store};
+use super::support::{TestGenerations, store};
 
 for_each_framework!(
     law_9_caches_keep_nothing,
@@ -130,11 +130,11 @@ fn a_response_can_be_declared_public(framework: Framework) {
 
 /// The site's page says that CDNs may keep it.
 fn an_error_page_is_never_kept(framework: Framework) {
-    let epochs = TestEpochs::default();
-    epochs
+    let generations = TestGenerations::default();
+    generations
         .is_down
         .store(true, std::sync::atomic::Ordering::SeqCst);
-    let browser = Site::new(store().epochs(epochs))
+    let browser = Site::new(store().revocable(generations))
         .on("/login", async |sessions| {
             sessions.session().await?.login("ape")?;
             Ok("")

@@ -8,7 +8,7 @@ use silverback::session::testing::Jar;
 use silverback::session::{CookieOptions, CookieStore, Lifetime, Refusal, Stores};
 
 use super::site::{Framework, RUNTIME, Site};
-use super::support::{Clock, TestEpochs, codecs};
+use super::support::{Clock, TestGenerations, codecs};
 
 for_each_framework!(a_dead_cookie_is_removed_once);
 
@@ -82,9 +82,9 @@ fn a_cookie_that_may_be_good_elsewhere_stays() {
     RUNTIME.block_on(async {
         let clock = Clock::new();
         let pair = KeyPair::generate().unwrap();
-        let epochs = TestEpochs::default();
+        let generations = TestGenerations::default();
         let store = clock.of(CookieStore::new(codecs([pair.clone()])).unwrap());
-        let store = store.epochs(epochs);
+        let store = store.revocable(generations);
         let jar = Jar::with(store.clone(), |session| session.login("ape"))
             .await
             .unwrap();

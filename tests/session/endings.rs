@@ -9,7 +9,7 @@ use silverback::session::{CookieOptions, CookieStore, Error, Lifetime, Session, 
 
 use super::client::Browser;
 use super::site::{Framework, Site};
-use super::support::{Clock, TestEpochs, codecs, fresh_codecs, store, store_with};
+use super::support::{Clock, TestGenerations, codecs, fresh_codecs, store, store_with};
 
 for_each_framework!(
     a_logout_may_say_goodbye,
@@ -125,7 +125,7 @@ fn others_end_whatever_becomes_of_this_one(framework: Framework) {
         ("/other", |session| session.login("bonobo"), "bonobo"),
     ];
     for (path, ending, owner) in endings {
-        let mut browser = site(store().epochs(TestEpochs::default()))
+        let mut browser = site(store().revocable(TestGenerations::default()))
             .on(path, move |sessions| async move {
                 let session = sessions.session().await?;
                 session.end_others()?;
@@ -199,15 +199,15 @@ fn who_asks_after_the_head_has_left_finds_it_closed(framework: Framework) {
 }
 
 fn an_outage_that_is_handled_still_depends_on_the_cookie(framework: Framework) {
-    let epochs = TestEpochs::default();
-    let mut browser = site(store().epochs(epochs.clone()))
+    let generations = TestGenerations::default();
+    let mut browser = site(store().revocable(generations.clone()))
         .on("/plain", async |sessions| match sessions.session().await {
             Ok(_) => Ok("somebody"),
             Err(_) => Ok("come back later"),
         })
         .browse(framework);
     browser.get("/login");
-    epochs.is_down.store(true, Ordering::SeqCst);
+    generations.is_down.store(true, Ordering::SeqCst);
     let response = browser.get("/plain");
     assert_eq!((response.status, &*response.body), (200, "come back later"));
     assert_eq!(response.all("vary"), ["Cookie"]);

@@ -1,13 +1,15 @@
 //! What is logged when something is refused or fails, and that it holds no secret.
 
-use std::io::Write;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::LazyLock;
 
 use silverback::codec::{Codec, Error as CodecError, Opened, Serializer, UnixTime};
 use silverback::session::{CookieOptions, CookieStore, Lifetime};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
 
+use super::log::Log;
 use super::site::{Framework, Site};
-use super::support::{Clock, TestEpochs, store_with};
+use super::support::{Clock, TestGenerations, store_with};
 
 for_each_framework!(
     refusals_and_failures_are_logged_without_secrets,
@@ -17,35 +19,11 @@ for_each_framework!(
     a_codec_cannot_inject_fields,
 );
 
-/// All events of the test program, as text.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-static LOG: LazyLock<Log> = LazyLock::new(|| {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(move || writer.clone());
-    subscriber.init();
-    log
-});
+static LOG: LazyLock<Log> = LazyLock::new(|| Log::capture(LevelFilter::INFO, FmtSpan::NONE));
 
 /// The lines about a cookie name, or with a text, since this was asked first.
 pub(crate) fn lines(about: &str) -> Vec<String> {
-    LazyLock::force(&LOG);
-    let log = String::from_utf8(LOG.0.lock().unwrap().clone()).unwrap();
+    let log = LOG.text();
     let lines = log.lines().filter(|line| line.contains(about));
     lines.map(str::to_owned).collect()
 }
@@ -54,11 +32,11 @@ fn refusals_and_failures_are_logged_without_secrets(framework: Framework) {
     LazyLock::force(&LOG);
     let name = format!("logged-{framework:?}");
     let clock = Clock::new();
-    let epochs = TestEpochs::default();
+    let generations = TestGenerations::default();
     let options = CookieOptions::new().name(&*name).unwrap();
     let store = clock
         .of(store_with(options, Lifetime::new()))
-        .epochs(epochs.clone());
+        .revocable(generations.clone());
     let mut browser = Site::new(store)
         .on("/login", async |sessions| {
             sessions.session().await?.login("owner-secret")?;
@@ -87,11 +65,11 @@ fn refusals_and_failures_are_logged_without_secrets(framework: Framework) {
     );
     assert!(said[1].contains("reason=idle for too long"), "{}", said[1]);
 
-    epochs
+    generations
         .is_down
         .store(true, std::sync::atomic::Ordering::SeqCst);
     browser.get("/login");
-    let failed = lines("the epochs do not answer");
+    let failed = lines("the generations do not answer");
     assert!(failed.iter().any(|line| line.contains("ERROR")));
     let log = lines("");
     assert!(
@@ -103,9 +81,9 @@ fn refusals_and_failures_are_logged_without_secrets(framework: Framework) {
 fn failures_are_logged_by_each_framework(framework: Framework) {
     LazyLock::force(&LOG);
     let name: &'static str = format!("unknown-{framework:?}").leak();
-    let epochs = TestEpochs::default();
+    let generations = TestGenerations::default();
     let options = CookieOptions::new().name("id").unwrap();
-    let mut browser = Site::new(store_with(options, Lifetime::new()).epochs(epochs))
+    let mut browser = Site::new(store_with(options, Lifetime::new()).revocable(generations))
         .on("/get", async |sessions| {
             sessions.get(name).await?;
             Ok("")

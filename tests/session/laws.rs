@@ -5,12 +5,13 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use silverback::backend::Expiry;
 use silverback::codec::{Codec, CodecOptions, Codecs, KeyPair, UnixTime};
 use silverback::session::{CookieOptions, CookieStore, Error, Lifetime, SameSite, Session, Stores};
 
 use super::client::Response;
 use super::site::{Framework, Site};
-use super::support::{Clock, TestEpochs, codecs, fresh_codecs, store, store_with};
+use super::support::{Clock, TestGenerations, codecs, fresh_codecs, store, store_with};
 
 for_each_framework!(
     law_1_nothing_written_nothing_sent,
@@ -214,11 +215,11 @@ fn law_1_the_handle_is_closed_once_the_head_has_left(framework: Framework) {
 }
 
 fn law_2_absent_refused_and_broken_are_three_answers(framework: Framework) {
-    let epochs = TestEpochs::default();
+    let generations = TestGenerations::default();
     let codecs = fresh_codecs();
     let store = CookieStore::new(codecs.clone())
         .unwrap()
-        .epochs(epochs.clone());
+        .revocable(generations.clone());
     let mut browser = site(store).error_page("come back later").browse(framework);
 
     assert_eq!(browser.get("/read").body, "new=true None");
@@ -249,7 +250,7 @@ fn law_2_absent_refused_and_broken_are_three_answers(framework: Framework) {
     tamperer.jar.set("__Host-id", &strange);
     assert_eq!(tamperer.get("/read").body, "new=true Some(\"not valid\")");
 
-    epochs.is_down.store(true, Ordering::SeqCst);
+    generations.is_down.store(true, Ordering::SeqCst);
     let broken = browser.get("/read");
     assert_eq!((broken.status, &*broken.body), (503, "come back later"));
     assert_eq!(broken.cache_control(), ["no-store"]);
@@ -266,7 +267,7 @@ fn law_2_absent_refused_and_broken_are_three_answers(framework: Framework) {
         "anonymous ones need no epoch"
     );
 
-    epochs.is_down.store(false, Ordering::SeqCst);
+    generations.is_down.store(false, Ordering::SeqCst);
     assert_eq!(
         browser.get("/read").body,
         "1 Some(\"ape\")",
@@ -276,10 +277,10 @@ fn law_2_absent_refused_and_broken_are_three_answers(framework: Framework) {
 
 fn law_2_an_outage_touches_no_cookie(framework: Framework) {
     let clock = Clock::new();
-    let epochs = TestEpochs::default();
+    let generations = TestGenerations::default();
     let carts = CookieOptions::new().name("__Host-cart").unwrap();
     let carts = clock.of(store_with(carts, Lifetime::new()));
-    let stores = Stores::from(clock.of(store()).epochs(epochs.clone()));
+    let stores = Stores::from(clock.of(store()).revocable(generations.clone()));
     let mut browser = site(stores.and(carts).unwrap())
         .on("/both", async |sessions| {
             visits(&sessions.get("__Host-cart").await?).await?;
@@ -287,7 +288,7 @@ fn law_2_an_outage_touches_no_cookie(framework: Framework) {
         })
         .browse(framework);
     browser.get("/login");
-    epochs.is_down.store(true, Ordering::SeqCst);
+    generations.is_down.store(true, Ordering::SeqCst);
     clock.pass(IDLE / 2);
     let response = browser.get("/both");
     assert_eq!((response.status, response.set_cookies().len()), (503, 0));
@@ -295,9 +296,9 @@ fn law_2_an_outage_touches_no_cookie(framework: Framework) {
 }
 
 fn law_2_an_outage_at_login_sends_no_cookie(framework: Framework) {
-    let epochs = TestEpochs::default();
-    let mut browser = site(store().epochs(epochs.clone())).browse(framework);
-    epochs.is_down.store(true, Ordering::SeqCst);
+    let generations = TestGenerations::default();
+    let mut browser = site(store().revocable(generations.clone())).browse(framework);
+    generations.is_down.store(true, Ordering::SeqCst);
     let response = browser.get("/login");
     assert_eq!((response.status, response.set_cookies().len()), (503, 0));
 }
@@ -640,8 +641,8 @@ fn law_10_a_heap_of_cookies_is_refused(framework: Framework) {
 }
 
 fn law_11_a_revoked_owner_is_logged_out_everywhere(framework: Framework) {
-    let epochs = TestEpochs::default();
-    let store = store().epochs(epochs.clone());
+    let generations = TestGenerations::default();
+    let store = store().revocable(generations.clone());
     let mut browser = site(store.clone()).browse(framework);
     let mut phone = browser.another();
     let mut anonymous = browser.another();
@@ -650,10 +651,10 @@ fn law_11_a_revoked_owner_is_logged_out_everywhere(framework: Framework) {
         one.get("/login");
         assert_eq!(one.get("/read").body, "1 Some(\"ape\")");
     }
-    let asked = epochs.asked.load(Ordering::SeqCst);
+    let asked = generations.asked.load(Ordering::SeqCst);
     anonymous.get("/visit");
     assert_eq!(
-        epochs.asked.load(Ordering::SeqCst),
+        generations.asked.load(Ordering::SeqCst),
         asked,
         "nobody is logged in there"
     );
@@ -668,13 +669,13 @@ fn law_11_a_revoked_owner_is_logged_out_everywhere(framework: Framework) {
 }
 
 fn law_11_end_others_keeps_this_one(framework: Framework) {
-    let epochs = TestEpochs::default();
+    let generations = TestGenerations::default();
     let others = async |sessions: silverback::session::Sessions| {
         let session = sessions.session().await?;
         session.end_others()?;
         Ok("")
     };
-    let mut browser = site(store().epochs(epochs.clone()))
+    let mut browser = site(store().revocable(generations.clone()))
         .on("/others", others)
         .on("/others-too-large", async |sessions| {
             let session = sessions.session().await?;
@@ -699,24 +700,29 @@ fn law_11_end_others_keeps_this_one(framework: Framework) {
 
     let mut without = site(store()).on("/others", others).browse(framework);
     without.get("/login");
-    assert_eq!(without.get("/others").status, 500, "there are no epochs");
+    assert_eq!(
+        without.get("/others").status,
+        500,
+        "the store is not revocable"
+    );
 }
 
 fn law_11_an_owner_without_a_record_is_refused(framework: Framework) {
-    let (epochs, codecs) = (TestEpochs::default(), fresh_codecs());
+    let (generations, codecs) = (TestGenerations::default(), fresh_codecs());
     let plain = CookieStore::new(codecs.clone()).unwrap();
-    let asking = plain.clone().epochs(epochs.clone());
+    let asking = plain.clone().revocable(generations.clone());
     let mut before = site(plain).browse(framework);
     let mut browser = site(asking).browse(framework);
-    // Logged in before the store had epochs to ask.
+    // Logged in before the store had generations to ask.
     before.get("/login");
     browser.jar = before.jar.clone();
     assert_eq!(browser.get("/read").body, "new=true Some(\"revoked\")");
     // The record was lost.
     browser.get("/login");
-    let until = epochs.records.lock().unwrap()["ape"].1.unwrap();
-    assert!(until.as_secs() >= UnixTime::now().as_secs() + ABSOLUTE - 60);
-    epochs.records.lock().unwrap().clear();
+    let until = generations.records.lock().unwrap()["ape"].1;
+    let least = UnixTime::from_secs(UnixTime::now().as_secs() + ABSOLUTE - 60);
+    assert!(until >= Expiry::from(least));
+    generations.records.lock().unwrap().clear();
     assert_eq!(browser.get("/read").body, "new=true Some(\"revoked\")");
     // A service that has nobody to ask does not take it for good.
     browser.get("/login");

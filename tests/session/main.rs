@@ -21,6 +21,8 @@ mod gorilla;
 mod in_layout;
 mod laws;
 mod layers;
+#[path = "../support/log.rs"]
+mod log;
 mod long_responses;
 mod many_keys;
 mod orders;

@@ -7,7 +7,7 @@ use silverback::codec::{CodecOptions, Codecs, HashFunction, KeyPair, Serializer}
 use silverback::session::{CookieStore, ServerStore, Session, Stores, testing::Jar};
 
 use super::site::RUNTIME;
-use super::support::{TestEpochs, fresh_codecs};
+use super::support::{TestGenerations, fresh_codecs};
 
 fn codecs(pair: KeyPair, options: CodecOptions) -> Codecs {
     Codecs::from_pairs_with([pair], &options).unwrap()
@@ -63,16 +63,16 @@ fn the_room_left_is_exact() {
 }
 
 #[test]
-fn with_epochs_a_little_more_fits_than_is_said() {
-    let epochs = TestEpochs::default();
-    let store = CookieStore::new(fresh_codecs()).unwrap().epochs(epochs);
+fn the_mark_of_a_login_is_counted() {
+    let generations = TestGenerations::default();
+    let store = CookieStore::new(fresh_codecs())
+        .unwrap()
+        .revocable(generations);
     let login = |session: &Session| session.login("ape").unwrap();
     let (room, _) = filled(store.clone(), login, 300);
     let full = 300 + room.unwrap();
     assert_eq!(filled(store.clone(), login, full), (Some(0), true));
-    // An epoch has 64 bytes at most, and these have 32.
-    assert_eq!(filled(store.clone(), login, full + 32), (Some(0), true));
-    assert_eq!(filled(store, login, full + 33), (Some(0), false));
+    assert_eq!(filled(store, login, full + 1), (Some(0), false));
 }
 
 #[test]

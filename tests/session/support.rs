@@ -1,13 +1,12 @@
-//! Keys, stores, clocks and epochs for the tests.
+//! Keys, stores, clocks and generations for the tests.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use silverback::backend::{Error, Expiry, Generation, Generations, OwnerName, async_trait};
 use silverback::codec::{CodecOptions, Codecs, KeyPair, UnixTime};
-use silverback::session::{
-    CookieOptions, CookieStore, Epoch, Epochs, Error, Lifetime, async_trait,
-};
+use silverback::session::{CookieOptions, CookieStore, Lifetime};
 
 /// The chain of these keys, opening cookies of any age.
 pub(crate) fn codecs(keys: impl IntoIterator<Item = KeyPair>) -> Codecs {
@@ -56,49 +55,52 @@ impl Clock {
     }
 }
 
-/// An owner's epoch, and how long the record is kept.
-type OwnerRecord = (Epoch, Option<UnixTime>);
+/// An owner's generation, and how long the record is kept.
+type OwnerRecord = (Generation, Expiry);
 
-/// Epochs in memory, which can be made to fail.
+/// Generations in memory, which can be made to fail.
 #[derive(Clone, Default)]
-pub(crate) struct TestEpochs {
+pub(crate) struct TestGenerations {
     pub(crate) records: Arc<Mutex<HashMap<String, OwnerRecord>>>,
     pub(crate) is_down: Arc<AtomicBool>,
     pub(crate) asked: Arc<AtomicU64>,
 }
 
-impl TestEpochs {
+impl TestGenerations {
     fn answer(&self) -> Result<(), Error> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         match self.is_down.load(Ordering::SeqCst) {
-            true => Err(Error::unavailable("the epochs do not answer")),
+            true => Err(Error::unavailable("the generations do not answer")),
             false => Ok(()),
         }
     }
 }
 
 #[async_trait]
-impl Epochs for TestEpochs {
-    async fn current(&self, owner: &str) -> Result<Option<Epoch>, Error> {
+impl Generations for TestGenerations {
+    async fn generation(&self, owner: &OwnerName) -> Result<Option<Generation>, Error> {
         self.answer()?;
         let records = self.records.lock().unwrap();
-        Ok(records.get(owner).map(|(epoch, _)| epoch.clone()))
+        Ok(records
+            .get(owner.as_str())
+            .map(|(generation, _)| *generation))
     }
 
-    async fn begin(&self, owner: &str, until: Option<UnixTime>) -> Result<Epoch, Error> {
+    async fn extend(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
         self.answer()?;
-        let fresh = Epoch::random()?;
+        let fresh = Generation::random()?;
         let mut records = self.records.lock().unwrap();
-        let record = records.entry(owner.to_owned()).or_insert((fresh, until));
-        record.1 = record.1.zip(until).map(|(one, other)| one.max(other));
-        Ok(record.0.clone())
+        let name = owner.as_str().to_owned();
+        let record = records.entry(name).or_insert((fresh, until));
+        record.1 = record.1.max(until);
+        Ok(record.0)
     }
 
-    async fn revoke(&self, owner: &str, until: Option<UnixTime>) -> Result<Epoch, Error> {
+    async fn revoke(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
         self.answer()?;
-        let fresh = Epoch::random()?;
+        let fresh = Generation::random()?;
         let mut records = self.records.lock().unwrap();
-        records.insert(owner.to_owned(), (fresh.clone(), until));
+        records.insert(owner.as_str().to_owned(), (fresh, until));
         Ok(fresh)
     }
 }

@@ -16,7 +16,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::site::RUNTIME;
-use super::support::{TestEpochs, store, store_with};
+use super::support::{TestGenerations, store, store_with};
 
 /// A body that has no default.
 struct Text(String);
@@ -43,10 +43,10 @@ impl Service<Request<()>> for Failing {
     }
 }
 
-fn epochs_that_are_down() -> TestEpochs {
-    let epochs = TestEpochs::default();
-    epochs.is_down.store(true, Ordering::SeqCst);
-    epochs
+fn generations_that_are_down() -> TestGenerations {
+    let generations = TestGenerations::default();
+    generations.is_down.store(true, Ordering::SeqCst);
+    generations
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_body_needs_no_default() {
         (response.status().as_u16(), response.into_body().0)
     };
     assert_eq!(answer(layer(store())), (200, "welcome".to_owned()));
-    let failing = layer(store().epochs(epochs_that_are_down()));
+    let failing = layer(store().revocable(generations_that_are_down()));
     assert_eq!(answer(failing), (503, "no session for /page?1".to_owned()));
 }
 
@@ -104,8 +104,8 @@ fn an_optional_session_is_none_without_a_layer_and_never_for_an_outage() {
     let (status, body, _) = visit(app(), "/", "");
     assert_eq!((status, &*body), (200, "no sessions here"));
 
-    let epochs = TestEpochs::default();
-    let layer = SessionLayer::new(store().epochs(epochs.clone()));
+    let generations = TestGenerations::default();
+    let layer = SessionLayer::new(store().revocable(generations.clone()));
     let app = app().layer(layer);
     let (_, body, _) = visit(app.clone(), "/", "");
     assert_eq!(body, "session of None");
@@ -113,7 +113,7 @@ fn an_optional_session_is_none_without_a_layer_and_never_for_an_outage() {
     let cookie = cookie.unwrap();
     let (_, body, _) = visit(app.clone(), "/", &cookie);
     assert_eq!(body, "session of Some(\"ape\")");
-    epochs.is_down.store(true, Ordering::SeqCst);
+    generations.is_down.store(true, Ordering::SeqCst);
     assert_eq!(visit(app, "/", &cookie).0, 503, "never none");
 }
 

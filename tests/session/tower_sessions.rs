@@ -9,12 +9,12 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use serde_json::{Value, json};
+use silverback::backend::async_trait;
 use silverback::backend::{
     Backend, Created, Error, Expiry, Files, GorillaFiles, Key, Memory, Outcome, Record, Revision,
     Stored,
 };
 use silverback::compat::tower_sessions::BackendStore;
-use silverback::session::async_trait;
 use time::{Duration, OffsetDateTime};
 use tower_sessions::session::{Id, Record as SessionRecord};
 use tower_sessions::session_store::Error as StoreError;
@@ -437,6 +437,8 @@ fn what_is_no_row_is_an_error_that_quotes_nothing() {
             backend
                 .swap(&key, &stored.revision, &eternal)
                 .await
+                .unwrap()
+                .done()
                 .unwrap();
             assert_eq!(browser.get("/count").status, 503, "no such date");
             assert_eq!(browser.get("/end").status, 200, "it can be ended");

@@ -2,8 +2,8 @@
 
 use silverback::backend::{
     self, Backend, Created, Expiry, Key, Layout, Memory, Outcome, Record, Revision, Stored,
+    async_trait,
 };
-use silverback::session::async_trait;
 
 /// A backend whose rows are said to be a Go program's.
 pub(crate) struct InLayout {

@@ -291,7 +291,7 @@ fn limits(limits: &Limits) -> String {
 
 /// Says how long ago `time` was.
 pub(crate) fn ago(time: UnixTime) -> String {
-    let age = UnixTime::now().since(time);
+    let age = UnixTime::now().saturating_duration_since(time);
     match age.as_secs() {
         ..60 => "just now".to_owned(),
         _ => format!("{} ago", length(age)),

@@ -45,7 +45,7 @@ pub(in super::super) struct Access {
 
 /// The owner, the group and the mode of a folder.
 #[derive(Clone, Copy)]
-struct Folder {
+struct FolderRights {
     user: u32,
     group: u32,
     mode: u32,
@@ -57,9 +57,9 @@ struct Process {
     groups: Vec<u32>,
 }
 
-impl From<Metadata> for Folder {
+impl From<Metadata> for FolderRights {
     fn from(found: Metadata) -> Self {
-        Folder {
+        FolderRights {
             user: found.uid(),
             group: found.gid(),
             mode: found.mode(),
@@ -100,14 +100,14 @@ impl Access {
     }
 
     /// Returns `None` if the owner of the store could not read the files that the process writes.
-    fn in_store(store: Folder, process: &Process) -> Option<Self> {
+    fn in_store(store: FolderRights, process: &Process) -> Option<Self> {
         let access = Access::below(store, process);
         let is_shared = access.group_bits & SHARED == SHARED;
         let is_readable = [ROOT, store.user].contains(&process.user) || is_shared;
         is_readable.then_some(access)
     }
 
-    fn below(folder: Folder, process: &Process) -> Self {
+    fn below(folder: FolderRights, process: &Process) -> Self {
         let is_root = process.user == ROOT;
         let may_give = is_root || process.groups.contains(&folder.group);
         let group_bits = match folder.mode & OTHERS == 0 && may_give {
@@ -218,19 +218,6 @@ fn open_folder(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-/// Returns the name of the user who owns a file, or `None` if it cannot be found out.
-pub(super) fn owner_of(path: &Path) -> Option<String> {
-    let user = fs::symlink_metadata(path).ok()?.uid();
-    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let name = users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        let number: u32 = fields.nth(1)?.parse().ok()?;
-        (number == user).then(|| name.to_owned())
-    });
-    Some(name.unwrap_or_else(|| format!("the user {user}")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,9 +226,9 @@ mod tests {
     const APE: u32 = 1_001;
     const WEB: u32 = 2_000;
 
-    fn folder(user: u32, mode: u32) -> Folder {
+    fn folder(user: u32, mode: u32) -> FolderRights {
         let group = WEB;
-        Folder { user, group, mode }
+        FolderRights { user, group, mode }
     }
 
     fn process(user: u32, groups: &[u32]) -> Process {

@@ -39,7 +39,3 @@ impl Access {
         }
     }
 }
-
-pub(super) fn owner_of(_path: &Path) -> Option<String> {
-    None
-}

@@ -20,7 +20,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
-use super::super::{Error, Expiry, Generation, Key, Login};
+use super::super::{Error, Expiry, Generation, Key, Login, OwnerName};
 use super::errors::no_record;
 
 pub(super) type Item = HashMap<String, AttributeValue>;
@@ -98,14 +98,14 @@ impl Ids {
         )
     }
 
-    pub(super) fn of_owner(&self, name: &str) -> Result<String, Error> {
-        let id = format!("{}{name}", self.owners);
+    pub(super) fn of_owner(&self, name: &OwnerName) -> Result<String, Error> {
+        let id = format!("{}{}", self.owners, name.as_str());
         match id.len() <= LONGEST_ID {
             true => Ok(id),
             false => Err(Error::usage(format!(
                 "the owner's name has {} bytes; with this prefix, at most {} are possible: use a \
                  shorter prefix",
-                name.len(),
+                name.as_str().len(),
                 LONGEST_ID - self.owners.len()
             ))),
         }
@@ -117,9 +117,9 @@ impl Ids {
         Key::new(key).map_err(|_| no_record())
     }
 
-    pub(super) fn owner_in(&self, id: &str) -> Result<String, Error> {
+    pub(super) fn owner_in(&self, id: &str) -> Result<OwnerName, Error> {
         let name = id.strip_prefix(&self.owners).ok_or_else(no_record)?;
-        Ok(name.to_owned())
+        OwnerName::new(name).map_err(|_| no_record())
     }
 
     /// Returns the beginning of the ID of each record.

@@ -2,7 +2,8 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `mod.rs` | [`DynamoDb`]: the operations of a backend |
+//! | `mod.rs` | [`DynamoDb`]: its table |
+//! | `records.rs` | the operations of a backend |
 //! | `owners.rs`, `recent.rs` | owners, and their latest logins |
 //! | `scan.rs` | scans of the whole table |
 //! | `go.rs`, `go_items.rs` | [`GoDynamoDb`]: the tables of Go packages |
@@ -23,6 +24,7 @@ mod items;
 mod options;
 mod owners;
 mod recent;
+mod records;
 mod requests;
 mod scan;
 mod table;
@@ -31,24 +33,18 @@ mod writes;
 use std::fmt;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 
-use super::{
-    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owners, Record, Revision, Scan,
-    Stored,
-};
+use super::{Error, Record};
 #[cfg(all(feature = "aws", feature = "session"))]
 pub(crate) use client::dynamodb_client;
 pub use go::GoDynamoDb;
 pub use go_items::GoItems;
-use items::{Attributes, Ids, Item, bytes, time, time_to_live};
+use items::Ids;
 pub use options::DynamoDbOptions;
-use options::{LONGEST_PREFIX, TimeToLive};
-use owners::{Asked, Ownership, Seen};
+use options::LONGEST_PREFIX;
 use requests::Requests;
 use table::{Index, TableSpec};
-use writes::{Changes, OtherItem, WriteOutcome, removal};
 
 /// The largest size of an item, the names of its attributes included: 400 KB.
 const LARGEST_ITEM: usize = 400 * 1024;
@@ -189,75 +185,6 @@ impl DynamoDb {
     async fn find_table(&self) -> Result<(), Error> {
         table::check_existing(&self.0.requests, Some(&INDEX)).await
     }
-
-    /// Applies `changes` to the record that was seen, or removes it if there are no changes. Does
-    /// nothing if the record has changed.
-    async fn change(
-        &self,
-        key: &Key,
-        seen: &Revision,
-        changes: Option<Changes>,
-    ) -> Result<Outcome<()>, Error> {
-        const AS_SEEN: &str = "#revision = :seen AND #expiry > :now";
-        let id = self.0.ids.of_session(key);
-        let seen = Seen::of(seen)?;
-        let owner = seen.ownership.map(Ownership::check);
-        let values = [(":seen", bytes(seen.mark)), (":now", time(Expiry::now()))];
-        let write = match changes {
-            Some(changes) => changes.to(id, AS_SEEN, values),
-            None => removal(id, AS_SEEN, values),
-        };
-        let operation = self.0.requests.operation();
-        match operation.write(write, owner.map(OtherItem::Check)).await? {
-            WriteOutcome::Done => Ok(Outcome::Done(())),
-            WriteOutcome::OtherConflict | WriteOutcome::Conflict(None) => Ok(Outcome::Gone),
-            WriteOutcome::Conflict(Some(item)) => {
-                match Asked::default().lives(&operation, &item).await? {
-                    true => Ok(Outcome::Conflict),
-                    false => Ok(Outcome::Gone),
-                }
-            }
-        }
-    }
-
-    /// Returns all attributes of a record, with a new revision.
-    fn written(&self, key: &Key, record: &Record) -> Result<(Changes, Revision), Error> {
-        let Inner { ids, .. } = &*self.0;
-        let owner = record.owner();
-        let ownership = owner.map(|owner| Ownership::of(owner, ids)).transpose()?;
-        check_size(&ids.of_session(key), ownership.as_ref(), record)?;
-        let mark = Generation::random()?;
-        let changes = Changes::default()
-            .set("revision", Some(bytes(mark.as_bytes())))
-            .set("expiry", Some(time(record.expiry())))
-            .set("ttl", time_to_live(record.expiry()))
-            .set("value", Some(bytes(record.value())))
-            .set("owner", ownership.as_ref().map(Ownership::id))
-            .set("generation", ownership.as_ref().map(Ownership::generation))
-            .set("login", ownership.as_ref().map(Ownership::number));
-        Ok((changes, owners::revision(mark, ownership.as_ref())))
-    }
-
-    fn stored(&self, item: &Item) -> Result<Stored, Error> {
-        let record = Record::new(item.bytes("value")?, item.expiry()?);
-        let ownership = Ownership::in_item(item)?;
-        let record = match &ownership {
-            None => record,
-            Some(ownership) => record.owned_by(ownership.owner(&self.0.ids)?),
-        };
-        let mark = item.bytes("revision")?;
-        let mark = Generation::from_bytes(mark.try_into().map_err(|_| errors::no_record())?);
-        Ok(Stored {
-            record,
-            revision: owners::revision(mark, ownership.as_ref()),
-        })
-    }
-}
-
-/// Refuses a record that no item can hold, before it is sent.
-fn check_size(id: &str, ownership: Option<&Ownership>, record: &Record) -> Result<(), Error> {
-    let owner = ownership.map_or(0, Ownership::size);
-    check_length(record, LARGEST_ITEM - id.len() - owner)
 }
 
 /// Refuses a record that leaves no room for the other attributes within `limit` bytes.
@@ -267,84 +194,6 @@ fn check_length(record: &Record, limit: usize) -> Result<(), Error> {
     match record.value().len() <= limit {
         true => Ok(()),
         false => Err(Error::too_large(record.value().len(), limit)),
-    }
-}
-
-#[async_trait]
-impl Backend for DynamoDb {
-    async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
-        let operation = self.0.requests.operation();
-        let Some(item) = operation.get(&self.0.ids.of_session(key)).await? else {
-            return Ok(None);
-        };
-        match Asked::default().lives(&operation, &item).await? {
-            true => Ok(Some(self.stored(&item)?)),
-            false => Ok(None),
-        }
-    }
-
-    async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
-        const FREE: &str = "attribute_not_exists(#id) OR #expiry <= :now";
-        let (changes, revision) = self.written(key, record)?;
-        let now = time(Expiry::now());
-        let mut write = changes.to(self.0.ids.of_session(key), FREE, [(":now", now)]);
-        let operation = self.0.requests.operation();
-        loop {
-            let there = match operation.write(write.clone(), None).await? {
-                WriteOutcome::Done => return Ok(Created::Saved(revision)),
-                WriteOutcome::Conflict(Some(item)) => item,
-                // The item was removed just now: try again.
-                WriteOutcome::Conflict(None) | WriteOutcome::OtherConflict => continue,
-            };
-            if Asked::default().lives(&operation, &there).await? {
-                return Ok(Created::Exists);
-            }
-            // A revocation ended that record: it may be replaced, as long as it has that revision.
-            write = write.instead_of(bytes(there.bytes("revision")?));
-        }
-    }
-
-    async fn swap(
-        &self,
-        key: &Key,
-        seen: &Revision,
-        record: &Record,
-    ) -> Result<Outcome<Revision>, Error> {
-        let (changes, revision) = self.written(key, record)?;
-        let outcome = self.change(key, seen, Some(changes)).await?;
-        Ok(outcome.map(|()| revision))
-    }
-
-    async fn touch(
-        &self,
-        key: &Key,
-        seen: &Revision,
-        until: Expiry,
-    ) -> Result<Outcome<Revision>, Error> {
-        let mark = Generation::random()?;
-        let changes = Changes::default()
-            .set("revision", Some(bytes(mark.as_bytes())))
-            .set("expiry", Some(time(until)))
-            .set("ttl", time_to_live(until));
-        let outcome = self.change(key, seen, Some(changes)).await?;
-        let ownership = Seen::of(seen)?.ownership;
-        Ok(outcome.map(|()| owners::revision(mark, ownership.as_ref())))
-    }
-
-    async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
-        self.change(key, seen, None).await
-    }
-
-    fn owners(&self) -> Option<&dyn Owners> {
-        Some(self)
-    }
-
-    fn scan(&self) -> Option<&dyn Scan> {
-        Some(self)
-    }
-
-    fn purges_itself(&self) -> bool {
-        self.0.options.time_to_live != TimeToLive::Never
     }
 }
 

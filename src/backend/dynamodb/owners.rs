@@ -5,7 +5,10 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
-use super::super::{Error, Expiry, Generation, Key, Login, Owner, Owners, Revision};
+use super::super::owner_state::{OwnerChange, OwnerState};
+use super::super::{
+    Error, Expiry, Generation, Generations, Key, Login, Owner, OwnerName, Owners, Revision,
+};
 use super::DynamoDb;
 use super::errors::Effect::Reads;
 use super::errors::no_record;
@@ -133,10 +136,7 @@ pub(super) fn revision(mark: Generation, ownership: Option<&Ownership>) -> Revis
 
 /// The contents of an owner's item.
 struct OwnerItem {
-    generation: Generation,
-    expiry: Expiry,
-    /// The login that the last revocation kept.
-    kept: Option<Login>,
+    state: OwnerState,
     /// The keys of the latest logins.
     recent: Vec<Key>,
 }
@@ -144,28 +144,22 @@ struct OwnerItem {
 impl OwnerItem {
     fn of(item: &Item) -> Result<Self, Error> {
         Ok(OwnerItem {
-            generation: item.generation()?,
-            expiry: item.expiry()?,
-            kept: item.kept()?,
+            state: OwnerState {
+                generation: item.generation()?,
+                logins: item.count("logins")?,
+                kept: item.kept()?,
+                expiry: item.expiry()?,
+            },
             recent: recent::keys_in(item)?,
         })
     }
 
-    /// Returns whether the owner's record is live. An expired one is still in the table, and can be
-    /// replaced.
-    fn lives(&self) -> bool {
-        self.expiry > Expiry::now()
-    }
-
-    /// Returns the owner's record, or `None` if there is none or it has expired.
+    /// Returns the owner's item, or `None` if there is none or it has expired. An expired one is
+    /// still in the table, and can be replaced.
     async fn read(operation: &Operation<'_>, id: &str) -> Result<Option<Self>, Error> {
         let item = operation.get(id).await?;
         let found = item.as_ref().map(OwnerItem::of).transpose()?;
-        Ok(found.filter(OwnerItem::lives))
-    }
-
-    fn lets_live(&self, login: &Login) -> bool {
-        self.generation == login.generation || self.kept.as_ref() == Some(login)
+        Ok(found.filter(|owner| owner.state.is_live(Expiry::now())))
     }
 }
 
@@ -194,19 +188,18 @@ impl Asked {
             self.0.insert(record.id.clone(), owner);
         }
         let owner = self.0.get(&record.id).and_then(Option::as_ref);
-        Ok(owner.is_some_and(|owner| owner.lets_live(&record.login)))
+        Ok(owner.is_some_and(|owner| owner.state.lets_live(&record.login)))
     }
 }
 
-/// A change to an owner's item.
-#[derive(Clone, Copy)]
-enum Deed<'d> {
-    /// Keeps the item to a time.
-    Extend,
-    /// Also begins a login, which is to create its record under that key.
-    Begin(&'d Key),
-    /// Also sets that generation, and keeps that login.
-    Revoke(Generation, Option<&'d Login>),
+/// A write to an owner's item.
+struct OwnerWrite<'w> {
+    change: OwnerChange,
+    /// The key under which a login that begins is to create its record.
+    key: Option<&'w Key>,
+    until: Expiry,
+    /// The generation that a revocation sets and a new item gets.
+    fresh: Generation,
 }
 
 /// The condition that the item is live, and is not to be kept shorter than it is.
@@ -217,24 +210,40 @@ const LETS_LIVE: &str = "#expiry > :now AND #expiry <= :expiry \
     AND (#generation = :kept_generation \
     OR (#kept_generation = :kept_generation AND #kept_login = :kept_login))";
 
-impl Deed<'_> {
+impl<'w> OwnerWrite<'w> {
+    fn new(change: OwnerChange, until: Expiry) -> Result<Self, Error> {
+        Ok(OwnerWrite {
+            change,
+            key: None,
+            until,
+            fresh: Generation::random()?,
+        })
+    }
+
+    /// Also names the key of the login that begins.
+    fn naming(self, key: &'w Key) -> Self {
+        OwnerWrite {
+            key: Some(key),
+            ..self
+        }
+    }
+
     /// Returns the write to a live item.
-    fn to_living(self, id: &str, until: Expiry) -> Write {
-        let changes = kept_to(until);
-        let (changes, condition) = match self {
-            Deed::Extend => (changes, LIVES),
-            Deed::Begin(key) => {
+    fn to_living(&self, id: &str) -> Write {
+        let changes = kept_to(self.until);
+        let (changes, condition) = match self.change {
+            OwnerChange::Extend => (changes, LIVES),
+            OwnerChange::Begin => {
+                let entries = self.key.into_iter().map(recent::entry);
                 let changes = changes.increment("logins");
-                (changes.append("recent", recent::entry(key)), LIVES)
+                (
+                    entries.fold(changes, |changes, entry| changes.append("recent", entry)),
+                    LIVES,
+                )
             }
-            Deed::Revoke(generation, keep) => {
-                let changes = changes
-                    .set("generation", Some(bytes(generation.as_bytes())))
-                    .set(
-                        "kept_generation",
-                        keep.map(|login| bytes(login.generation.as_bytes())),
-                    )
-                    .set("kept_login", keep.map(|login| count(login.number)));
+            OwnerChange::Revoke { keep } => {
+                let changes = with_kept(changes, keep.as_ref())
+                    .set("generation", Some(bytes(self.fresh.as_bytes())));
                 (changes, if keep.is_some() { LETS_LIVE } else { LIVES })
             }
         };
@@ -243,25 +252,16 @@ impl Deed<'_> {
 
     /// Returns the write for an owner without a live item. It replaces the expired item that was
     /// found, if there was one.
-    fn to_nothing(
-        self,
-        id: &str,
-        until: Expiry,
-        found: Option<&OwnerItem>,
-    ) -> Result<Write, Error> {
-        let (generation, logins, recent) = match self {
-            Deed::Extend => (Generation::random()?, 0, vec![]),
-            Deed::Begin(key) => (Generation::random()?, 1, vec![recent::entry(key)]),
-            Deed::Revoke(generation, _) => (generation, 0, vec![]),
-        };
-        let changes = kept_to(until)
-            .set("generation", Some(bytes(generation.as_bytes())))
-            .set("logins", Some(count(logins)))
-            .set("recent", Some(AttributeValue::L(recent)))
-            .set("kept_generation", None)
-            .set("kept_login", None);
+    fn to_nothing(&self, id: &str, found: Option<&OwnerState>) -> Write {
+        let now = Expiry::now();
+        let new = OwnerState::after(self.change, None, self.until, self.fresh, now);
+        let recent = self.key.into_iter().map(recent::entry).collect();
+        let changes = with_kept(kept_to(new.expiry), new.kept.as_ref())
+            .set("generation", Some(bytes(new.generation.as_bytes())))
+            .set("logins", Some(count(new.logins)))
+            .set("recent", Some(AttributeValue::L(recent)));
         let id = id.to_owned();
-        Ok(match found {
+        match found {
             None => changes.to(id, "attribute_not_exists(#id)", []),
             Some(found) => {
                 let values = [
@@ -270,16 +270,15 @@ impl Deed<'_> {
                 ];
                 changes.to(id, "#generation = :seen AND #expiry = :until", values)
             }
-        })
+        }
     }
 
-    /// Returns the same change, except that it keeps no login that the owner does not let live.
-    fn seeing(self, owner: &OwnerItem) -> Self {
-        match self {
-            Deed::Revoke(generation, keep) => {
-                Deed::Revoke(generation, keep.filter(|login| owner.lets_live(login)))
-            }
-            deed => deed,
+    /// Adapts the write to the live item that was found: shortens no time, and keeps no login that
+    /// the owner does not let live.
+    fn see(&mut self, found: &OwnerState) {
+        self.until = self.until.max(found.expiry);
+        if let OwnerChange::Revoke { keep } = &mut self.change {
+            *keep = keep.filter(|login| found.lets_live(login));
         }
     }
 }
@@ -290,31 +289,39 @@ fn kept_to(until: Expiry) -> Changes {
         .set("ttl", time_to_live(until))
 }
 
-/// Applies the change to the owner's item, and returns the item after it. This takes one request if
+fn with_kept(changes: Changes, kept: Option<&Login>) -> Changes {
+    changes
+        .set(
+            "kept_generation",
+            kept.map(|login| bytes(login.generation.as_bytes())),
+        )
+        .set("kept_login", kept.map(|login| count(login.number)))
+}
+
+/// Applies the write to the owner's item, and returns the item after it. This takes one request if
 /// the owner has a live item that is to be kept longer.
 async fn write_owner(
     operation: &Operation<'_>,
     id: &str,
-    mut until: Expiry,
-    mut deed: Deed<'_>,
+    mut write: OwnerWrite<'_>,
 ) -> Result<Item, Error> {
     loop {
-        let living = deed.to_living(id, until);
+        let living = write.to_living(id);
         let found = match operation.update(living, ReturnValue::AllNew).await? {
             Ok(item) => return Ok(item),
             Err(found) => found,
         };
         let owner = found.as_ref().map(OwnerItem::of).transpose()?;
-        match owner.as_ref().filter(|owner| owner.lives()) {
-            Some(owner) => {
-                if let (Deed::Extend, Some(item)) = (deed, found) {
+        let state = owner.as_ref().map(|owner| &owner.state);
+        match state.filter(|state| state.is_live(Expiry::now())) {
+            Some(live) => {
+                if let (OwnerChange::Extend, Some(item)) = (write.change, found) {
                     return Ok(item);
                 }
-                until = until.max(owner.expiry);
-                deed = deed.seeing(owner);
+                write.see(live);
             }
             None => {
-                let fresh = deed.to_nothing(id, until, owner.as_ref())?;
+                let fresh = write.to_nothing(id, state);
                 if let Ok(item) = operation.update(fresh, ReturnValue::AllNew).await? {
                     return Ok(item);
                 }
@@ -330,7 +337,7 @@ impl DynamoDb {
         &self,
         operation: &Operation<'_>,
         id: &str,
-        owner: &OwnerItem,
+        owner: &OwnerState,
         key: &Key,
     ) -> Result<bool, Error> {
         let Some(item) = operation.get(&self.0.ids.of_session(key)).await? else {
@@ -370,19 +377,45 @@ impl DynamoDb {
     }
 }
 
+impl DynamoDb {
+    async fn change_owner(
+        &self,
+        owner: &OwnerName,
+        until: Expiry,
+        change: OwnerChange,
+    ) -> Result<Generation, Error> {
+        let id = self.0.ids.of_owner(owner)?;
+        let write = OwnerWrite::new(change, until)?;
+        let item = write_owner(&self.0.requests.operation(), &id, write).await?;
+        item.generation()
+    }
+}
+
 #[async_trait]
-impl Owners for DynamoDb {
-    async fn generation(&self, owner: &str) -> Result<Option<Generation>, Error> {
+impl Generations for DynamoDb {
+    async fn generation(&self, owner: &OwnerName) -> Result<Option<Generation>, Error> {
         let id = self.0.ids.of_owner(owner)?;
         let owner = OwnerItem::read(&self.0.requests.operation(), &id).await?;
-        Ok(owner.map(|owner| owner.generation))
+        Ok(owner.map(|owner| owner.state.generation))
     }
 
-    async fn begin(&self, owner: &str, until: Expiry, key: &Key) -> Result<Login, Error> {
-        Owner::check_name(owner)?;
+    async fn extend(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
+        self.change_owner(owner, until, OwnerChange::Extend).await
+    }
+
+    async fn revoke(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
+        let revoke = OwnerChange::Revoke { keep: None };
+        self.change_owner(owner, until, revoke).await
+    }
+}
+
+#[async_trait]
+impl Owners for DynamoDb {
+    async fn begin(&self, owner: &OwnerName, until: Expiry, key: &Key) -> Result<Login, Error> {
         let id = self.0.ids.of_owner(owner)?;
         let operation = self.0.requests.operation();
-        let item = write_owner(&operation, &id, until, Deed::Begin(key)).await?;
+        let write = OwnerWrite::new(OwnerChange::Begin, until)?.naming(key);
+        let item = write_owner(&operation, &id, write).await?;
         if let Some(write) = recent::forgetting(&id, &item) {
             // If this fails, a later login removes more entries.
             let _ = operation.write(write, None).await;
@@ -393,41 +426,30 @@ impl Owners for DynamoDb {
         })
     }
 
-    async fn extend(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
-        Owner::check_name(owner)?;
-        let id = self.0.ids.of_owner(owner)?;
-        let operation = self.0.requests.operation();
-        let item = write_owner(&operation, &id, until, Deed::Extend).await?;
-        item.generation()
-    }
-
-    async fn revoke(
+    async fn revoke_except(
         &self,
-        owner: &str,
+        owner: &OwnerName,
         until: Expiry,
-        keep: Option<&Login>,
+        keep: &Login,
     ) -> Result<Generation, Error> {
-        Owner::check_name(owner)?;
-        let id = self.0.ids.of_owner(owner)?;
-        let generation = Generation::random()?;
-        let deed = Deed::Revoke(generation, keep);
-        write_owner(&self.0.requests.operation(), &id, until, deed).await?;
-        Ok(generation)
+        let revoke = OwnerChange::Revoke { keep: Some(*keep) };
+        self.change_owner(owner, until, revoke).await
     }
 
-    async fn keys(&self, owner: &str) -> Result<Vec<Key>, Error> {
+    async fn keys(&self, owner: &OwnerName) -> Result<Vec<Key>, Error> {
         let id = self.0.ids.of_owner(owner)?;
         let operation = self.0.requests.operation();
         let Some(owner) = OwnerItem::read(&operation, &id).await? else {
             return Ok(Vec::new());
         };
+        let OwnerItem { state, recent } = owner;
         let mut keys = HashSet::new();
         let mut from = None;
         loop {
             let (items, last) = self.page_of(&operation, &id, from).await?;
             for item in &items {
                 let ownership = Ownership::in_item(item)?.ok_or_else(no_record)?;
-                if owner.lets_live(&ownership.login) {
+                if state.lets_live(&ownership.login) {
                     keys.insert(self.0.ids.key_in(item.text("id")?)?);
                 }
             }
@@ -436,9 +458,9 @@ impl Owners for DynamoDb {
                 break;
             }
         }
-        for key in &owner.recent {
-            if !keys.contains(key) && self.is_there(&operation, &id, &owner, key).await? {
-                keys.insert(key.clone());
+        for key in recent {
+            if !keys.contains(&key) && self.is_there(&operation, &id, &state, &key).await? {
+                keys.insert(key);
             }
         }
         Ok(keys.into_iter().collect())

@@ -75,7 +75,7 @@ impl Base {
     fn unless_missing<T>(
         &self,
         first: impl FnOnce() -> io::Result<T>,
-        again: impl FnOnce(&Opened) -> io::Result<T>,
+        again: impl FnOnce(&OpenFolder) -> io::Result<T>,
     ) -> io::Result<Option<T>> {
         let is_missing = |error: &io::Error| error.kind() == ErrorKind::NotFound;
         match first() {
@@ -87,8 +87,8 @@ impl Base {
         }
     }
 
-    fn open(&self) -> io::Result<Opened> {
-        Opened::new(self).map_err(|error| {
+    fn open(&self) -> io::Result<OpenFolder> {
+        OpenFolder::new(self).map_err(|error| {
             let message = format!("the store's folder cannot be opened: {error}");
             io::Error::new(error.kind(), message)
         })
@@ -102,9 +102,9 @@ pub(super) fn paths_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 #[cfg(unix)]
-use held::Opened;
+use held::OpenFolder;
 #[cfg(not(unix))]
-use named::Opened;
+use named::OpenFolder;
 
 #[cfg(unix)]
 mod held {
@@ -118,12 +118,12 @@ mod held {
     use super::Base;
 
     /// A folder that stays open even if it is moved away or unmounted.
-    pub(super) struct Opened(OwnedFd);
+    pub(super) struct OpenFolder(OwnedFd);
 
-    impl Opened {
+    impl OpenFolder {
         pub(super) fn new(base: &Base) -> io::Result<Self> {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let opened = Opened(open(&base.folder, flags, Mode::empty())?);
+            let opened = OpenFolder(open(&base.folder, flags, Mode::empty())?);
             base.marker
                 .map_or(Ok(()), |held| opened.has(held.as_ref()))?;
             Ok(opened)
@@ -154,12 +154,12 @@ mod named {
     use super::Base;
 
     /// A folder that existed a moment ago.
-    pub(super) struct Opened(PathBuf);
+    pub(super) struct OpenFolder(PathBuf);
 
-    impl Opened {
+    impl OpenFolder {
         pub(super) fn new(base: &Base) -> io::Result<Self> {
             fs::metadata(base.path(base.marker.unwrap_or_default()))?;
-            Ok(Opened(base.folder.clone()))
+            Ok(OpenFolder(base.folder.clone()))
         }
 
         pub(super) fn has(&self, below: &Path) -> io::Result<()> {

@@ -10,7 +10,8 @@ use std::sync::atomic::AtomicUsize;
 use sha2::{Digest, Sha256};
 
 use super::super::access::{Access, another_users, failed};
-use super::super::{Error, Expiry, Generation, Key, Record, Revision};
+use super::super::owner_state::{OwnerChange, OwnerState};
+use super::super::{Error, Expiry, Generation, Key, OwnerName, Record, Revision};
 use super::base::{Base, paths_in};
 use super::disk;
 use super::format::{OwnerFile, RecordFile};
@@ -33,11 +34,11 @@ pub(super) struct Folder {
 
 /// The name of a file: a hash, which reveals neither the key nor the owner it is made from.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Name([u8; 32]);
+pub(super) struct HashedName([u8; 32]);
 
-impl Name {
+impl HashedName {
     pub(super) fn of(bytes: &[u8]) -> Self {
-        Name(Sha256::digest(bytes).into())
+        HashedName(Sha256::digest(bytes).into())
     }
 
     /// Returns the name of a file, or `None` for a file that is not the store's.
@@ -45,18 +46,18 @@ impl Name {
         let mut hash = [0; 32];
         let name = path.file_name()?.to_str()?;
         let decoded = base16ct::lower::decode(name, &mut hash).ok()?;
-        (decoded.len() == 32).then_some(Name(hash))
+        (decoded.len() == 32).then_some(HashedName(hash))
     }
 
     /// Returns the part of all names that this one is in.
     pub(super) fn part(&self) -> u8 {
-        let Name([part, ..]) = self;
+        let HashedName([part, ..]) = self;
         *part
     }
 }
 
 /// Writes the file's name.
-impl fmt::Display for Name {
+impl fmt::Display for HashedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&base16ct::lower::encode_string(&self.0))
     }
@@ -64,7 +65,7 @@ impl fmt::Display for Name {
 
 impl Lock {
     /// Returns the lock of a record.
-    pub(super) fn record(name: &Name) -> Self {
+    pub(super) fn record(name: &HashedName) -> Self {
         Lock::records(name.part())
     }
 
@@ -75,8 +76,8 @@ impl Lock {
     }
 
     /// Returns the lock of an owner.
-    pub(super) fn owner(owner: &str) -> Self {
-        let (kind, part) = ("owners", Name::of(owner.as_bytes()).part());
+    pub(super) fn owner(owner: &OwnerName) -> Self {
+        let (kind, part) = ("owners", HashedName::of(owner.as_str().as_bytes()).part());
         Lock { kind, part }
     }
 }
@@ -165,7 +166,7 @@ impl Folder {
     }
 
     /// Returns the path of a record's file, below the folder of records.
-    fn record_below(name: &Name) -> PathBuf {
+    fn record_below(name: &HashedName) -> PathBuf {
         Folder::part_below(name.part()).join(name.to_string())
     }
 
@@ -178,28 +179,28 @@ impl Folder {
         self.records.path(Folder::part_below(part))
     }
 
-    pub(super) fn record_path(&self, name: &Name) -> PathBuf {
+    pub(super) fn record_path(&self, name: &HashedName) -> PathBuf {
         self.records.path(Folder::record_below(name))
     }
 
     /// Returns the folder that lists an owner's records, below the folder of all lists. It contains
     /// a file for each record, which holds the record's key.
-    fn list_below(owner: &str) -> PathBuf {
-        Name::of(owner.as_bytes()).to_string().into()
+    fn list_below(owner: &OwnerName) -> PathBuf {
+        HashedName::of(owner.as_str().as_bytes()).to_string().into()
     }
 
     /// Returns the file in that list which holds the record's key.
-    fn mark_below(owner: &str, name: &Name) -> PathBuf {
+    fn mark_below(owner: &OwnerName, name: &HashedName) -> PathBuf {
         Folder::list_below(owner).join(name.to_string())
     }
 
     /// Returns the path of an owner's file, below the folder of owners.
-    pub(super) fn owner_below(owner: &str) -> PathBuf {
-        Name::of(owner.as_bytes()).to_string().into()
+    pub(super) fn owner_below(owner: &OwnerName) -> PathBuf {
+        HashedName::of(owner.as_str().as_bytes()).to_string().into()
     }
 
     /// Returns the record, if it is live.
-    pub(super) fn read(&self, name: &Name, key: &Key) -> Result<Option<RecordFile>, Error> {
+    pub(super) fn read(&self, name: &HashedName, key: &Key) -> Result<Option<RecordFile>, Error> {
         let Some(file) = self.record(name)? else {
             return Ok(None);
         };
@@ -212,7 +213,7 @@ impl Folder {
     }
 
     /// Returns the record, live or not, or `None` if there is no file.
-    pub(super) fn record(&self, name: &Name) -> Result<Option<RecordFile>, Error> {
+    pub(super) fn record(&self, name: &HashedName) -> Result<Option<RecordFile>, Error> {
         let bytes = read(&self.records, &Folder::record_below(name))?;
         let parse = |bytes: Vec<u8>| {
             RecordFile::parse(&bytes).ok_or_else(|| no_record(&self.record_path(name)))
@@ -229,16 +230,16 @@ impl Folder {
             return Ok(true);
         };
         let current = self.read_owner(&owner.name)?;
-        Ok(current.is_some_and(|of| of.lets_live(&owner.login)))
+        Ok(current.is_some_and(|of| of.state.lets_live(&owner.login)))
     }
 
     /// Returns the owner's record, if it is live.
-    pub(super) fn read_owner(&self, owner: &str) -> Result<Option<OwnerFile>, Error> {
+    pub(super) fn read_owner(&self, owner: &OwnerName) -> Result<Option<OwnerFile>, Error> {
         let below = Folder::owner_below(owner);
         let Some(file) = self.owner(&below)? else {
             return Ok(None);
         };
-        if file.name != owner {
+        if file.name != *owner {
             let path = self.owners.path(&below);
             let message = format!("{path:?} contains the record of another owner");
             return Err(Error::corrupt(message));
@@ -257,7 +258,7 @@ impl Folder {
 
     pub(super) fn write_record(
         &self,
-        name: &Name,
+        name: &HashedName,
         key: &Key,
         record: &Record,
     ) -> Result<Revision, Error> {
@@ -291,8 +292,8 @@ impl Folder {
     }
 
     /// Removes the record, and then its mark. The removals survive a crash.
-    pub(super) fn remove_record(&self, name: &Name, record: &Record) -> Result<(), Error> {
-        let mark = record.owner().map(|owner| &*owner.name);
+    pub(super) fn remove_record(&self, name: &HashedName, record: &Record) -> Result<(), Error> {
+        let mark = record.owner().map(|owner| &owner.name);
         let mark = mark.map(|owner| (&self.owned, Folder::mark_below(owner, name)));
         for (base, below) in [(&self.records, Folder::record_below(name))]
             .into_iter()
@@ -306,7 +307,7 @@ impl Folder {
     }
 
     /// Removes the record and its mark, and syncs nothing. Returns whether the record existed.
-    pub(super) fn drop_record(&self, name: &Name, record: &Record) -> Result<bool, Error> {
+    pub(super) fn drop_record(&self, name: &HashedName, record: &Record) -> Result<bool, Error> {
         let is_removed = remove(&self.records, &Folder::record_below(name))?;
         if let Some(owner) = record.owner() {
             remove(&self.owned, &Folder::mark_below(&owner.name, name))?;
@@ -315,7 +316,7 @@ impl Folder {
     }
 
     /// Returns the keys of the live records on the owner's list.
-    pub(super) fn listed_keys(&self, owner: &str) -> Result<Vec<Key>, Error> {
+    pub(super) fn listed_keys(&self, owner: &OwnerName) -> Result<Vec<Key>, Error> {
         let mut keys = Vec::new();
         if self.owner_to_write(owner)?.is_none() {
             return Ok(keys);
@@ -331,51 +332,45 @@ impl Folder {
     }
 
     /// Returns the owner and the key of the live record that the mark lists.
-    fn listed(&self, mark: &Path) -> Result<Option<(String, Key)>, Error> {
+    fn listed(&self, mark: &Path) -> Result<Option<(OwnerName, Key)>, Error> {
         let Some(bytes) = read(&self.owned, mark)? else {
             return Ok(None);
         };
         let key = Key::new(bytes)?;
-        let file = self.read(&Name::of(key.as_bytes()), &key)?;
+        let file = self.read(&HashedName::of(key.as_bytes()), &key)?;
         let owner = file.and_then(|file| Some(file.record.owner()?.name.clone()));
         Ok(owner.map(|owner| (owner, key)))
     }
 
     /// Returns the owner's file, for a caller that is about to replace it. A damaged file lets no
     /// record live, so it counts as missing.
-    pub(super) fn owner_to_write(&self, name: &str) -> Result<Option<OwnerFile>, Error> {
+    pub(super) fn owner_to_write(&self, name: &OwnerName) -> Result<Option<OwnerFile>, Error> {
         match self.read_owner(name) {
             Err(error) if error.is_corrupt() => Ok(None),
             read => read,
         }
     }
 
-    /// Applies `change` to the owner's live file, or to a new one, and writes the result. It is
-    /// kept to `until` at least. The caller holds the owner's lock.
+    /// Changes the owner's live file, or a new one, and returns the owner's state after that. The
+    /// caller holds the owner's lock.
     pub(super) fn change_owner(
         &self,
-        name: &str,
+        name: &OwnerName,
         until: Expiry,
-        change: impl FnOnce(&mut OwnerFile) -> Result<(), Error>,
-    ) -> Result<OwnerFile, Error> {
-        let before = self.owner_to_write(name)?;
-        let mut file = match &before {
-            Some(of) => of.clone(),
-            None => OwnerFile {
-                name: name.to_owned(),
-                generation: Generation::random()?,
-                until,
-                logins: 0,
-                kept: None,
-            },
-        };
-        file.until = file.until.max(until);
-        change(&mut file)?;
-        if before.as_ref() != Some(&file) {
+        change: OwnerChange,
+    ) -> Result<OwnerState, Error> {
+        let before = self.owner_to_write(name)?.map(|file| file.state);
+        let (fresh, now) = (Generation::random()?, Expiry::now());
+        let state = OwnerState::after(change, before.as_ref(), until, fresh, now);
+        if before.as_ref() != Some(&state) {
+            let file = OwnerFile {
+                name: name.clone(),
+                state: state.clone(),
+            };
             let path = self.owners.path(Folder::owner_below(name));
             self.write(&path, &file.to_vec())?;
         }
-        Ok(file)
+        Ok(state)
     }
 }
 

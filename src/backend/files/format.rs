@@ -3,7 +3,10 @@
 
 use sha2::{Digest, Sha256};
 
-use super::super::{Entry, Expiry, Generation, Key, Login, Owner, Record, Revision, Stored};
+use super::super::owner_state::OwnerState;
+use super::super::{
+    Entry, Expiry, Generation, Key, Login, Owner, OwnerName, Record, Revision, Stored,
+};
 
 const RECORD: &[u8] = b"silverback record 1\n";
 const OWNER: &[u8] = b"silverback owner 1\n";
@@ -17,13 +20,8 @@ pub(super) struct RecordFile {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct OwnerFile {
-    pub(super) name: String,
-    pub(super) generation: Generation,
-    pub(super) until: Expiry,
-    /// The number of logins that have begun.
-    pub(super) logins: u64,
-    /// The login that the last revocation kept.
-    pub(super) kept: Option<Login>,
+    pub(super) name: OwnerName,
+    pub(super) state: OwnerState,
 }
 
 impl RecordFile {
@@ -54,7 +52,7 @@ impl RecordFile {
         writer.put(&self.record.expiry().as_millis().to_be_bytes());
         let owner = self.record.owner();
         writer.put_login(owner.map(|owner| &owner.login));
-        writer.put(owner.map_or(&[], |owner| owner.name.as_bytes()));
+        writer.put(owner.map_or(&[], |owner| owner.name.as_str().as_bytes()));
         writer.put(self.record.value());
         writer.finish()
     }
@@ -68,11 +66,11 @@ impl RecordFile {
 impl OwnerFile {
     pub(super) fn to_vec(&self) -> Vec<u8> {
         let mut writer = Writer::new(OWNER);
-        writer.put(self.name.as_bytes());
-        writer.put(self.generation.as_bytes());
-        writer.put(&self.until.as_millis().to_be_bytes());
-        writer.put(&self.logins.to_be_bytes());
-        writer.put_login(self.kept.as_ref());
+        writer.put(self.name.as_str().as_bytes());
+        writer.put(self.state.generation.as_bytes());
+        writer.put(&self.state.expiry.as_millis().to_be_bytes());
+        writer.put(&self.state.logins.to_be_bytes());
+        writer.put_login(self.state.kept.as_ref());
         writer.finish()
     }
 
@@ -82,12 +80,7 @@ impl OwnerFile {
     }
 
     pub(super) fn is_live(&self) -> bool {
-        self.until > Expiry::now()
-    }
-
-    /// Returns whether the records of that login are live, as long as this owner's record is.
-    pub(super) fn lets_live(&self, login: &Login) -> bool {
-        self.generation == login.generation || self.kept.as_ref() == Some(login)
+        self.state.is_live(Expiry::now())
     }
 }
 
@@ -175,6 +168,7 @@ impl<'a> Reader<'a> {
         let name = self.take_text()?;
         let mut record = Record::new(self.take()?, expiry);
         if let Some(login) = login {
+            let name = OwnerName::new(name).ok()?;
             record = record.owned_by(Owner { name, login });
         }
         self.0.is_empty().then_some(RecordFile {
@@ -185,18 +179,18 @@ impl<'a> Reader<'a> {
     }
 
     fn owner(&mut self) -> Option<OwnerFile> {
-        let name = self.take_text()?;
+        let name = OwnerName::new(self.take_text()?).ok()?;
         let generation = Generation::from_bytes(self.take_array()?);
-        let until = self.take_expiry()?;
+        let expiry = self.take_expiry()?;
         let logins = self.take_number()?;
         let kept = self.take_login()?;
-        self.0.is_empty().then_some(OwnerFile {
-            name,
+        let state = OwnerState {
             generation,
-            until,
             logins,
             kept,
-        })
+            expiry,
+        };
+        self.0.is_empty().then_some(OwnerFile { name, state })
     }
 }
 
@@ -222,12 +216,12 @@ mod tests {
         let number = u64::MAX;
         let login = Login { generation, number };
         let owner = |name: &str| {
-            let name = name.to_owned();
+            let name = OwnerName::new(name).unwrap();
             Some(Owner { name, login })
         };
         for file in [
             record_file(None),
-            record_file(owner("")),
+            record_file(owner("a")),
             record_file(owner("ünï")),
         ] {
             let bytes = file.to_vec();
@@ -242,11 +236,13 @@ mod tests {
         }
         for kept in [None, Some(login)] {
             let file = OwnerFile {
-                name: "ape".to_owned(),
-                generation,
-                until: Expiry::NEVER,
-                logins: 7,
-                kept,
+                name: OwnerName::new("ape").unwrap(),
+                state: OwnerState {
+                    generation,
+                    logins: 7,
+                    kept,
+                    expiry: Expiry::NEVER,
+                },
             };
             assert_eq!(OwnerFile::parse(&file.to_vec()).unwrap(), file);
         }

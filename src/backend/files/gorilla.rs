@@ -57,9 +57,9 @@ const OURS: &str = ".silverback";
 /// New files get the owner of the store as those of [`Files`](super::Files) do. Operations have the
 /// same time limit.
 #[derive(Clone)]
-pub struct GorillaFiles(Arc<Operations<Folder>>);
+pub struct GorillaFiles(Arc<Operations<GorillaFolder>>);
 
-struct Folder {
+struct GorillaFolder {
     files: Base,
     access: Access,
 }
@@ -99,7 +99,7 @@ impl GorillaFiles {
         let made = disk::make_folder(access, &ours);
         made.map_err(|error| failed("made", &ours, error))?;
         let files = Base::with(path, OURS);
-        let folder = Folder { files, access };
+        let folder = GorillaFolder { files, access };
         Ok(GorillaFiles(Arc::new(Operations::new(folder, &options)?)))
     }
 
@@ -108,11 +108,13 @@ impl GorillaFiles {
         &self,
         key: &Key,
         seen: &Revision,
-        change: impl FnOnce(&Folder, &Name, Vec<u8>) -> Result<Vec<u8>, Error> + Send + 'static,
+        change: impl FnOnce(&GorillaFolder, &GorillaName, Vec<u8>) -> Result<Vec<u8>, Error>
+        + Send
+        + 'static,
     ) -> Result<Outcome<Revision>, Error> {
-        let (name, seen) = (Name::of(key)?, seen.clone());
+        let (name, seen) = (GorillaName::of(key)?, seen.clone());
         let lock = name.lock();
-        let change = move |folder: &Folder| match folder.read(&name)? {
+        let change = move |folder: &GorillaFolder| match folder.read(&name)? {
             None => Ok(Outcome::Gone),
             Some(bytes) if revision(&bytes) != seen => Ok(Outcome::Conflict),
             Some(bytes) => Ok(Outcome::Done(revision(&change(folder, &name, bytes)?))),
@@ -126,16 +128,16 @@ fn revision(bytes: &[u8]) -> Revision {
 }
 
 /// The name of a file: the prefix and the key.
-struct Name(String);
+struct GorillaName(String);
 
-impl Name {
+impl GorillaName {
     /// Returns the name for a key. Refuses a key that could lead out of the folder, or be another
     /// file's name.
     fn of(key: &Key) -> Result<Self, Error> {
         let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         let name = std::str::from_utf8(key.as_bytes()).ok();
         match name.filter(|name| name.as_bytes().iter().all(is_plain)) {
-            Some(name) => Ok(Name(format!("{PREFIX}{name}"))),
+            Some(name) => Ok(GorillaName(format!("{PREFIX}{name}"))),
             None => Err(Error::usage(
                 "the key does not fit a file name: it must have letters, digits, - and _ only",
             )),
@@ -157,28 +159,28 @@ impl Name {
     }
 }
 
-impl AsRef<Path> for Name {
+impl AsRef<Path> for GorillaName {
     fn as_ref(&self) -> &Path {
         self.0.as_ref()
     }
 }
 
-impl Folder {
+impl GorillaFolder {
     fn ours(&self) -> PathBuf {
         self.files.path(OURS)
     }
 
-    fn failed(&self, what: &str, name: &Name, error: io::Error) -> Error {
+    fn failed(&self, what: &str, name: &GorillaName, error: io::Error) -> Error {
         let (path, shown) = (self.files.path(name), self.files.path(name.shown()));
         failed_at(what, &path, &shown, error)
     }
 
-    fn read(&self, name: &Name) -> Result<Option<Vec<u8>>, Error> {
+    fn read(&self, name: &GorillaName) -> Result<Option<Vec<u8>>, Error> {
         let read = self.files.read(name.as_ref());
         read.map_err(|error| self.failed("read", name, error))
     }
 
-    fn write(&self, name: &Name, bytes: &[u8]) -> Result<(), Error> {
+    fn write(&self, name: &GorillaName, bytes: &[u8]) -> Result<(), Error> {
         let random = base16ct::lower::encode_string(Generation::random()?.as_bytes());
         let (path, unfinished) = (self.files.path(name), self.ours().join(random));
         let replaced = disk::replace(self.access, &path, &unfinished, bytes);
@@ -186,7 +188,7 @@ impl Folder {
         disk::sync_folder_of(&path)
     }
 
-    fn remove(&self, name: &Name) -> Result<(), Error> {
+    fn remove(&self, name: &GorillaName) -> Result<(), Error> {
         let removed = self.files.remove(name.as_ref());
         match removed.map_err(|error| self.failed("removed", name, error))? {
             true => disk::sync_folder_of(&self.files.path(name)),
@@ -200,7 +202,7 @@ impl Folder {
     }
 }
 
-impl Locks for Folder {
+impl Locks for GorillaFolder {
     fn try_lock(&self, lock: Lock) -> Result<Option<File>, Error> {
         let path = self.ours().join(lock.to_string());
         disk::try_lock(self.access, &path).map_err(|error| failed("locked", &path, error))
@@ -214,8 +216,8 @@ impl Locks for Folder {
 #[async_trait]
 impl Backend for GorillaFiles {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
-        let name = Name::of(key)?;
-        let read = move |folder: &Folder| folder.read(&name);
+        let name = GorillaName::of(key)?;
+        let read = move |folder: &GorillaFolder| folder.read(&name);
         Ok(self.0.unlocked(read).await?.map(|bytes| Stored {
             revision: revision(&bytes),
             record: Record::new(bytes, Expiry::NEVER),
@@ -223,9 +225,9 @@ impl Backend for GorillaFiles {
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
-        let (name, record) = (Name::of(key)?, record.clone());
+        let (name, record) = (GorillaName::of(key)?, record.clone());
         let lock = name.lock();
-        let create = move |folder: &Folder| match folder.read(&name)? {
+        let create = move |folder: &GorillaFolder| match folder.read(&name)? {
             Some(_) => Ok(Created::Exists),
             None => {
                 folder.write(&name, record.value())?;
@@ -269,7 +271,7 @@ impl Backend for GorillaFiles {
 
     /// Checks that the folders exist, and that this program may write to them.
     async fn ping(&self) -> Result<(), Error> {
-        self.0.unlocked(Folder::check).await
+        self.0.unlocked(GorillaFolder::check).await
     }
 
     fn layout(&self) -> Layout {

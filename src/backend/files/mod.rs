@@ -36,12 +36,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::owner_state::{OwnerChange, OwnerState};
 use super::{
-    Backend, Created, Error, Expiry, Generation, Key, Login, Outcome, Owner, Owners, Record,
-    Revision, Scan, Stored,
+    Backend, Created, Error, Expiry, Generation, Generations, Key, Login, Outcome, OwnerName,
+    Owners, Record, Revision, Scan, Stored,
 };
-use folder::{Folder, Name};
-use format::{OwnerFile, RecordFile};
+use folder::{Folder, HashedName};
+use format::RecordFile;
 pub use gorilla::GorillaFiles;
 use operations::{Lock, Locks, Operations};
 pub use options::FilesOptions;
@@ -138,10 +139,10 @@ impl Files {
         &self,
         key: &Key,
         seen: &Revision,
-        change: impl FnOnce(&Folder, &Name, RecordFile) -> Result<T, Error> + Send + 'static,
+        change: impl FnOnce(&Folder, &HashedName, RecordFile) -> Result<T, Error> + Send + 'static,
     ) -> Result<Outcome<T>, Error> {
         let (key, seen) = (key.clone(), seen.clone());
-        let name = Name::of(key.as_bytes());
+        let name = HashedName::of(key.as_bytes());
         let lock = Lock::record(&name);
         let change = move |folder: &Folder| match folder.read(&name, &key)? {
             None => Ok(Outcome::Gone),
@@ -153,15 +154,14 @@ impl Files {
 }
 
 impl Files {
-    /// Applies `change` to the owner's file, or to a new one, under its lock.
+    /// Changes the owner's file, or a new one, under its lock. Returns the owner's state after that.
     async fn change_owner(
         &self,
-        owner: &str,
+        owner: &OwnerName,
         until: Expiry,
-        change: impl FnOnce(&mut OwnerFile) -> Result<(), Error> + Send + 'static,
-    ) -> Result<OwnerFile, Error> {
-        Owner::check_name(owner)?;
-        let name = owner.to_owned();
+        change: OwnerChange,
+    ) -> Result<OwnerState, Error> {
+        let name = owner.clone();
         let change = move |folder: &Folder| folder.change_owner(&name, until, change);
         self.0.locked(Lock::owner(owner), change).await
     }
@@ -171,14 +171,14 @@ impl Files {
 impl Backend for Files {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
         let key = key.clone();
-        let read = move |folder: &Folder| folder.read(&Name::of(key.as_bytes()), &key);
+        let read = move |folder: &Folder| folder.read(&HashedName::of(key.as_bytes()), &key);
         let file = self.0.unlocked(read).await?;
         Ok(file.map(RecordFile::into_stored))
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
         let (key, record) = (key.clone(), record.clone());
-        let name = Name::of(key.as_bytes());
+        let name = HashedName::of(key.as_bytes());
         let lock = Lock::record(&name);
         let create = move |folder: &Folder| match folder.read(&name, &key)? {
             Some(_) => Ok(Created::Exists),
@@ -210,7 +210,7 @@ impl Backend for Files {
     ) -> Result<Outcome<Revision>, Error> {
         let of = key.clone();
         self.change(key, seen, move |folder, name, file| {
-            folder.write_record(name, &of, &file.record.until(until))
+            folder.write_record(name, &of, &file.record.with_expiry(until))
         })
         .await
     }
@@ -237,47 +237,43 @@ impl Backend for Files {
 }
 
 #[async_trait]
-impl Owners for Files {
-    async fn generation(&self, owner: &str) -> Result<Option<Generation>, Error> {
-        let owner = owner.to_owned();
+impl Generations for Files {
+    async fn generation(&self, owner: &OwnerName) -> Result<Option<Generation>, Error> {
+        let owner = owner.clone();
         let read = move |folder: &Folder| folder.read_owner(&owner);
-        Ok(self.0.unlocked(read).await?.map(|of| of.generation))
+        Ok(self.0.unlocked(read).await?.map(|of| of.state.generation))
     }
 
-    async fn begin(&self, owner: &str, until: Expiry, _: &Key) -> Result<Login, Error> {
-        let count = |file: &mut OwnerFile| {
-            file.logins += 1;
-            Ok(())
-        };
-        let counted = self.change_owner(owner, until, count).await?;
-        Ok(Login {
-            generation: counted.generation,
-            number: counted.logins,
-        })
-    }
-
-    async fn extend(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
-        let extended = self.change_owner(owner, until, |_| Ok(())).await?;
+    async fn extend(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
+        let extended = self.change_owner(owner, until, OwnerChange::Extend).await?;
         Ok(extended.generation)
     }
 
-    async fn revoke(
+    async fn revoke(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
+        let revoke = OwnerChange::Revoke { keep: None };
+        Ok(self.change_owner(owner, until, revoke).await?.generation)
+    }
+}
+
+#[async_trait]
+impl Owners for Files {
+    async fn begin(&self, owner: &OwnerName, until: Expiry, _: &Key) -> Result<Login, Error> {
+        let begun = self.change_owner(owner, until, OwnerChange::Begin).await?;
+        Ok(begun.last_login())
+    }
+
+    async fn revoke_except(
         &self,
-        owner: &str,
+        owner: &OwnerName,
         until: Expiry,
-        keep: Option<&Login>,
+        keep: &Login,
     ) -> Result<Generation, Error> {
-        let keep = keep.copied();
-        let revoke = move |file: &mut OwnerFile| {
-            file.kept = keep.filter(|login| file.lets_live(login));
-            file.generation = Generation::random()?;
-            Ok(())
-        };
+        let revoke = OwnerChange::Revoke { keep: Some(*keep) };
         Ok(self.change_owner(owner, until, revoke).await?.generation)
     }
 
-    async fn keys(&self, owner: &str) -> Result<Vec<Key>, Error> {
-        let owner = owner.to_owned();
+    async fn keys(&self, owner: &OwnerName) -> Result<Vec<Key>, Error> {
+        let owner = owner.clone();
         let keys = move |folder: &Folder| folder.listed_keys(&owner);
         self.0.unlocked(keys).await
     }

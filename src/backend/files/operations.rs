@@ -50,13 +50,13 @@ pub(super) struct Operations<F> {
     workers: Workers,
     /// The queues in which this process's operations wait for each lock, in the order they came.
     /// They wait without a thread, since other operations, which need no lock, need the threads.
-    turns: Mutex<HashMap<Lock, Arc<Turn>>>,
+    turns: Mutex<HashMap<Lock, Arc<LockQueue>>>,
     timeout: Duration,
 }
 
 /// The queue for one lock.
 #[derive(Default)]
-struct Turn {
+struct LockQueue {
     queue: tokio::sync::Mutex<()>,
     /// Set if another process held the lock at the last attempt.
     is_held: AtomicBool,
@@ -72,7 +72,7 @@ enum Decision {
 }
 
 /// The result of an attempt to take a lock.
-enum Attempt<T, W> {
+enum LockAttempt<T, W> {
     Done(Result<T, Error>),
     /// Another process holds the lock. The work is still to be done.
     Held(W),
@@ -146,7 +146,7 @@ impl<F: Locks> Operations<F> {
 
     async fn in_turn<T: Send + 'static>(
         &self,
-        turn: &Turn,
+        turn: &LockQueue,
         give_up: Instant,
         lock: Lock,
         decision: Arc<OnceLock<Decision>>,
@@ -158,11 +158,11 @@ impl<F: Locks> Operations<F> {
             let (folder, decision) = (self.folder.clone(), decision.clone());
             let attempt = move || attempt(&*folder, lock, &decision, work);
             let attempt = self.workers.run(attempt).await?;
-            let is_held = matches!(attempt, Attempt::Held(_));
+            let is_held = matches!(attempt, LockAttempt::Held(_));
             turn.is_held.store(is_held, Ordering::Relaxed);
             work = match attempt {
-                Attempt::Done(done) => return done,
-                Attempt::Held(work) => work,
+                LockAttempt::Done(done) => return done,
+                LockAttempt::Held(work) => work,
             };
             if Instant::now() + pause >= give_up {
                 return Err(self.lock_held(lock));
@@ -172,7 +172,7 @@ impl<F: Locks> Operations<F> {
         }
     }
 
-    fn turn(&self, lock: Lock) -> Arc<Turn> {
+    fn turn(&self, lock: Lock) -> Arc<LockQueue> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         turns.entry(lock).or_default().clone()
     }
@@ -200,15 +200,15 @@ fn attempt<F: Locks, T, W: FnOnce(&F) -> Result<T, Error>>(
     lock: Lock,
     decision: &OnceLock<Decision>,
     work: W,
-) -> Attempt<T, W> {
+) -> LockAttempt<T, W> {
     let _lock = match folder.try_lock(lock) {
         Ok(Some(file)) => file,
-        Ok(None) => return Attempt::Held(work),
-        Err(error) => return Attempt::Done(Err(error)),
+        Ok(None) => return LockAttempt::Held(work),
+        Err(error) => return LockAttempt::Done(Err(error)),
     };
     match decision.set(Decision::Writes) {
-        Ok(()) => Attempt::Done(work(folder)),
-        Err(_) => Attempt::Done(Err(Error::unavailable(
+        Ok(()) => LockAttempt::Done(work(folder)),
+        Err(_) => LockAttempt::Done(Err(Error::unavailable(
             "the operation timed out before it began",
         ))),
     }

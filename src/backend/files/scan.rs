@@ -12,9 +12,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::super::{Entry, Error, Key, Page, Purged, Scan};
+use super::super::{Entry, Error, Key, OwnerName, Page, Purged, Scan};
 use super::Files;
-use super::folder::{Folder, Name, list, no_record, remove};
+use super::folder::{Folder, HashedName, list, no_record, remove};
 use super::operations::{Lock, Operations};
 
 /// The number of files that one operation reads at most.
@@ -56,7 +56,7 @@ impl Scan for Files {
 
     /// Removes at most `limit` expired records, and all other files that are of no use any more.
     async fn purge(&self, limit: usize) -> Result<Purged, Error> {
-        let mut purge = Purge::new(&self.0);
+        let mut purge = PurgeRun::new(&self.0);
         let mut parts = self.0.unlocked(Folder::parts_to_purge).await?;
         // Continues where the last purge reached its limit.
         let next = &self.0.folder().next_part;
@@ -115,7 +115,7 @@ async fn look_at<T: Send + 'static>(
 }
 
 fn live_entry(folder: &Folder, path: &Path) -> Result<Option<Entry>, Error> {
-    let name = Name::of_file(path).ok_or_else(|| no_record(path))?;
+    let name = HashedName::of_file(path).ok_or_else(|| no_record(path))?;
     Ok(match folder.record(&name)? {
         Some(file) if folder.is_live(&file)? => Some(file.into_entry()),
         _ => None,
@@ -123,8 +123,8 @@ fn live_entry(folder: &Folder, path: &Path) -> Result<Option<Entry>, Error> {
 }
 
 /// Returns the name of the record in that file, if it is not live any more.
-fn expired_record(folder: &Folder, path: &Path) -> Result<Option<Name>, Error> {
-    let name = Name::of_file(path).ok_or_else(|| no_record(path))?;
+fn expired_record(folder: &Folder, path: &Path) -> Result<Option<HashedName>, Error> {
+    let name = HashedName::of_file(path).ok_or_else(|| no_record(path))?;
     let is_over = match folder.record(&name)? {
         Some(file) => !folder.is_live(&file)?,
         None => false,
@@ -133,7 +133,7 @@ fn expired_record(folder: &Folder, path: &Path) -> Result<Option<Name>, Error> {
 }
 
 /// Returns the owner in that file, if the owner's record has expired.
-fn expired_owner(folder: &Folder, path: &Path) -> Result<Option<String>, Error> {
+fn expired_owner(folder: &Folder, path: &Path) -> Result<Option<OwnerName>, Error> {
     let below = path.file_name().unwrap_or_default().as_ref();
     let owner = folder.owner(below)?;
     Ok(owner
@@ -155,7 +155,7 @@ fn purge_unfinished(folder: &Folder, path: &Path) -> Result<Option<()>, Error> {
 }
 
 /// A running purge.
-struct Purge<'a> {
+struct PurgeRun<'a> {
     files: &'a Operations<Folder>,
     /// The time that it waits for locks of other processes. It is zero after one wait in vain: a
     /// wait for the lock of each file would take too long.
@@ -163,9 +163,9 @@ struct Purge<'a> {
     purged: Purged,
 }
 
-impl<'a> Purge<'a> {
+impl<'a> PurgeRun<'a> {
     fn new(files: &'a Operations<Folder>) -> Self {
-        Purge {
+        PurgeRun {
             files,
             patience: files.timeout(),
             purged: Purged::default(),
@@ -218,7 +218,7 @@ impl<'a> Purge<'a> {
     async fn marks(&mut self) -> Result<(), Error> {
         let lists = |folder: &Folder| list(folder.owned.folder());
         for path in self.files.unlocked(lists).await? {
-            let Some(owner) = Name::of_file(&path) else {
+            let Some(owner) = HashedName::of_file(&path) else {
                 continue;
             };
             let of = owner.clone();
@@ -273,7 +273,7 @@ impl Folder {
 
     /// Removes an expired record, unless another process has replaced it before this one had the
     /// lock.
-    fn remove_if_over(&self, name: &Name) -> Result<bool, Error> {
+    fn remove_if_over(&self, name: &HashedName) -> Result<bool, Error> {
         match self.record(name)? {
             Some(file) if !self.is_live(&file)? => self.drop_record(name, &file.record),
             _ => Ok(false),
@@ -282,7 +282,7 @@ impl Folder {
 
     /// Removes the file of an expired owner, unless another process has renewed it before this one
     /// had the lock.
-    fn remove_owner_if_over(&self, owner: &str) -> Result<(), Error> {
+    fn remove_owner_if_over(&self, owner: &OwnerName) -> Result<(), Error> {
         match self.read_owner(owner)? {
             Some(_) => Ok(()),
             None => remove(&self.owners, &Folder::owner_below(owner)).map(drop),
@@ -290,16 +290,16 @@ impl Folder {
     }
 
     /// Returns the marks on that owner's list that belong to no record of the owner.
-    fn wrong_marks(&self, owner: &Name) -> Result<Vec<Name>, Error> {
+    fn wrong_marks(&self, owner: &HashedName) -> Result<Vec<HashedName>, Error> {
         let marks = list(&self.owned.path(owner.to_string()))?;
-        let names = marks.iter().filter_map(|path| Name::of_file(path));
+        let names = marks.iter().filter_map(|path| HashedName::of_file(path));
         Ok(names
             .filter(|name| !self.is_listed_correctly(owner, name))
             .collect())
     }
 
     /// Removes a mark, unless another process has written its record in the meantime.
-    fn remove_mark_if_wrong(&self, owner: &Name, name: &Name) -> Result<(), Error> {
+    fn remove_mark_if_wrong(&self, owner: &HashedName, name: &HashedName) -> Result<(), Error> {
         let below = Path::new(&owner.to_string()).join(name.to_string());
         match self.is_listed_correctly(owner, name) {
             true => Ok(()),
@@ -309,11 +309,11 @@ impl Folder {
 
     /// Returns whether the record belongs to that owner. An unreadable record counts as the
     /// owner's. The purge of that record reports it.
-    fn is_listed_correctly(&self, list: &Name, name: &Name) -> bool {
+    fn is_listed_correctly(&self, list: &HashedName, name: &HashedName) -> bool {
         match self.record(name) {
             Ok(Some(file)) => {
                 let owner = file.record.owner();
-                owner.is_some_and(|owner| Name::of(owner.name.as_bytes()) == *list)
+                owner.is_some_and(|owner| HashedName::of(owner.name.as_str().as_bytes()) == *list)
             }
             Ok(None) => false,
             Err(_) => true,

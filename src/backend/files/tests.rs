@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use super::super::Owner;
 use super::folder::list;
 use super::*;
 
@@ -56,9 +57,15 @@ fn soon() -> Expiry {
     Expiry::after(Duration::from_secs(600))
 }
 
+fn owner_name(name: &str) -> OwnerName {
+    OwnerName::new(name).unwrap()
+}
+
 /// Begins a login, which names another key than its record will have.
 async fn begun(backend: &Files, owner: &str) -> Login {
-    let begun = backend.begin(owner, soon(), &key("elsewhere")).await;
+    let begun = backend
+        .begin(&owner_name(owner), soon(), &key("elsewhere"))
+        .await;
     begun.unwrap()
 }
 
@@ -86,7 +93,12 @@ async fn nobody_else_may_read_them() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let record = Record::new("v", soon());
-    backend.create(&key("a"), &record).await.unwrap();
+    backend
+        .create(&key("a"), &record)
+        .await
+        .unwrap()
+        .saved()
+        .unwrap();
     begun(&backend, "ape").await;
     assert_eq!(folder.files().len(), 2);
     #[cfg(unix)]
@@ -103,7 +115,12 @@ async fn two_who_share_a_folder_lose_nothing() {
     let folder = Temporary::new();
     let backends = [(); 2].map(|()| Files::open(&folder.0).unwrap());
     let record = |number: u64| Record::new(number.to_be_bytes(), soon());
-    backends[0].create(&key("a"), &record(0)).await.unwrap();
+    backends[0]
+        .create(&key("a"), &record(0))
+        .await
+        .unwrap()
+        .saved()
+        .unwrap();
     let tasks = backends.clone().map(|backend| {
         tokio::spawn(async move {
             let mut left = 50;
@@ -130,9 +147,14 @@ async fn a_torn_file_is_an_error_for_its_key_alone() {
     let past = Expiry::from_millis(0);
     for (name, until) in [("torn", soon()), ("whole", soon()), ("over", past)] {
         let record = Record::new(name, until);
-        backend.create(&key(name), &record).await.unwrap();
+        backend
+            .create(&key(name), &record)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
     }
-    let path = backend.0.folder().record_path(&Name::of(b"torn"));
+    let path = backend.0.folder().record_path(&HashedName::of(b"torn"));
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     assert!(backend.load(&key("torn")).await.unwrap_err().is_corrupt());
@@ -145,7 +167,7 @@ async fn a_torn_file_is_an_error_for_its_key_alone() {
     names_alone(&purged.skipped, &path);
     assert_eq!(folder.files().len(), 2, "and has purged the others");
     // A file under another record's name is not taken for that record.
-    let whole = fs::read(backend.0.folder().record_path(&Name::of(b"whole"))).unwrap();
+    let whole = fs::read(backend.0.folder().record_path(&HashedName::of(b"whole"))).unwrap();
     fs::write(&path, whole).unwrap();
     assert!(backend.load(&key("torn")).await.unwrap_err().is_corrupt());
 }
@@ -156,33 +178,45 @@ async fn nothing_is_left_of_what_is_over() {
     let backend = Files::open(&folder.0).unwrap();
     let login = begun(&backend, "ape").await;
     let owned = |name: &str| {
-        let name = name.to_owned();
-        Record::new("v", soon()).owned_by(crate::backend::Owner { name, login })
+        let name = owner_name(name);
+        Record::new("v", soon()).owned_by(Owner { name, login })
     };
     for name in ["removed", "another's", "revoked"] {
-        backend.create(&key(name), &owned("ape")).await.unwrap();
+        backend
+            .create(&key(name), &owned("ape"))
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
     }
     let seen = async |name| backend.load(&key(name)).await.unwrap().unwrap().revision;
     backend
         .remove(&key("removed"), &seen("removed").await)
         .await
+        .unwrap()
+        .done()
         .unwrap();
     let others = begun(&backend, "bonobo").await;
-    let of_bonobo = Record::new("v", soon()).owned_by(crate::backend::Owner {
-        name: "bonobo".to_owned(),
+    let of_bonobo = Record::new("v", soon()).owned_by(Owner {
+        name: owner_name("bonobo"),
         login: others,
     });
     let another = seen("another's").await;
     backend
         .swap(&key("another's"), &another, &of_bonobo)
         .await
+        .unwrap()
+        .done()
         .unwrap();
-    backend.revoke("ape", soon(), None).await.unwrap();
+    backend.revoke(&owner_name("ape"), soon()).await.unwrap();
     assert_eq!(backend.purge(10).await.unwrap().removed, 1);
     // What is left is a record, its mark on bonobo's list, and two owners.
     assert_eq!(folder.files().len(), 4);
-    assert_eq!(backend.keys("bonobo").await.unwrap(), [key("another's")]);
-    assert_eq!(backend.keys("ape").await.unwrap(), []);
+    assert_eq!(
+        backend.keys(&owner_name("bonobo")).await.unwrap(),
+        [key("another's")]
+    );
+    assert_eq!(backend.keys(&owner_name("ape")).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -190,15 +224,27 @@ async fn a_damaged_file_keeps_no_other_from_its_list_or_its_purge() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let login = begun(&backend, "ape").await;
-    let owned = Record::new("v", soon()).owned_by(crate::backend::Owner {
-        name: "ape".to_owned(),
+    let owned = Record::new("v", soon()).owned_by(Owner {
+        name: owner_name("ape"),
         login,
     });
     for name in ["torn", "whole"] {
-        backend.create(&key(name), &owned).await.unwrap();
+        backend
+            .create(&key(name), &owned)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
     }
-    fs::write(backend.0.folder().record_path(&Name::of(b"torn")), "x").unwrap();
-    assert_eq!(backend.keys("ape").await.unwrap(), [key("whole")]);
+    fs::write(
+        backend.0.folder().record_path(&HashedName::of(b"torn")),
+        "x",
+    )
+    .unwrap();
+    assert_eq!(
+        backend.keys(&owner_name("ape")).await.unwrap(),
+        [key("whole")]
+    );
     // A damaged owner's file lets no record live, and is made anew.
     let owners = folder.0.join("owners");
     for path in files_below(&owners) {
@@ -206,7 +252,7 @@ async fn a_damaged_file_keeps_no_other_from_its_list_or_its_purge() {
     }
     let past = Expiry::from_millis(0);
     for number in 0..10 {
-        let over = format!("over {number}");
+        let over = owner_name(&format!("over {number}"));
         backend.begin(&over, past, &key("elsewhere")).await.unwrap();
     }
     let purged = backend.purge(10).await.unwrap();
@@ -225,7 +271,10 @@ fn a_folder_that_cannot_be_had_is_an_error() {
 
 /// Makes a record unreadable for every user, root included: puts a folder in its place.
 async fn make_unreadable(backend: &Files, name: &str) -> PathBuf {
-    let path = backend.0.folder().record_path(&Name::of(name.as_bytes()));
+    let path = backend
+        .0
+        .folder()
+        .record_path(&HashedName::of(name.as_bytes()));
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     path
@@ -236,17 +285,27 @@ async fn an_unreadable_file_is_an_error_for_its_key_alone() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let login = begun(&backend, "ape").await;
-    let owned = Record::new("v", soon()).owned_by(crate::backend::Owner {
-        name: "ape".to_owned(),
+    let owned = Record::new("v", soon()).owned_by(Owner {
+        name: owner_name("ape"),
         login,
     });
     for name in ["unreadable", "readable"] {
-        backend.create(&key(name), &owned).await.unwrap();
+        backend
+            .create(&key(name), &owned)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
     }
     for number in 0..30 {
         let over = Record::new("v", Expiry::from_millis(0));
         let name = format!("over {number}");
-        backend.create(&key(&name), &over).await.unwrap();
+        backend
+            .create(&key(&name), &over)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
     }
     let path = make_unreadable(&backend, "unreadable").await;
     let refused = backend.load(&key("unreadable")).await.unwrap_err();
@@ -254,7 +313,10 @@ async fn an_unreadable_file_is_an_error_for_its_key_alone() {
     names_alone(std::slice::from_ref(&refused), &path);
     assert!(refused.to_string().contains("directory"), "{refused}");
     assert!(backend.load(&key("readable")).await.unwrap().is_some());
-    assert_eq!(backend.keys("ape").await.unwrap(), [key("readable")]);
+    assert_eq!(
+        backend.keys(&owner_name("ape")).await.unwrap(),
+        [key("readable")]
+    );
     let page = backend.page(None, 1).await.unwrap();
     assert_eq!(page.entries.len(), 1);
     names_alone(&page.skipped, &path);
@@ -267,8 +329,14 @@ async fn an_unreadable_file_is_an_error_for_its_key_alone() {
     let owner = files_below(&folder.0.join("owners")).remove(0);
     fs::remove_file(&owner).unwrap();
     fs::create_dir(&owner).unwrap();
-    assert!(backend.keys("ape").await.unwrap_err().is_unavailable());
-    assert!(backend.extend("ape", soon()).await.is_err());
+    assert!(
+        backend
+            .keys(&owner_name("ape"))
+            .await
+            .unwrap_err()
+            .is_unavailable()
+    );
+    assert!(backend.extend(&owner_name("ape"), soon()).await.is_err());
 }
 
 #[tokio::test]
@@ -278,7 +346,12 @@ async fn a_cleanup_tells_of_an_unreadable_file_and_goes_on() {
     let over = Record::new("v", Expiry::from_millis(0));
     for number in 0..1_200 {
         let name = format!("over {number}");
-        backend.create(&key(&name), &over).await.unwrap();
+        backend
+            .create(&key(&name), &over)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
     }
     let path = make_unreadable(&backend, "over 7").await;
     let told = Arc::new(Mutex::new(Vec::new()));
@@ -310,7 +383,12 @@ async fn a_purge_goes_on_where_the_last_one_had_enough() {
     let over = Record::new("v", Expiry::from_millis(0));
     for number in 0..300 {
         let name = format!("over {number}");
-        backend.create(&key(&name), &over).await.unwrap();
+        backend
+            .create(&key(&name), &over)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
     }
     for removed in [100, 100] {
         assert_eq!(backend.purge(100).await.unwrap().removed, removed);
@@ -318,7 +396,12 @@ async fn a_purge_goes_on_where_the_last_one_had_enough() {
     // A purge also finds records that are created in parts it has already passed.
     for number in 300..400 {
         let name = format!("over {number}");
-        backend.create(&key(&name), &over).await.unwrap();
+        backend
+            .create(&key(&name), &over)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
     }
     assert_eq!(backend.purge(300).await.unwrap().removed, 200);
     assert_eq!(folder.files().len(), 0);
@@ -359,14 +442,24 @@ async fn root_makes_files_for_the_owner_of_the_store() {
         chown(&folder.0, Some(USER), Some(GROUP)).unwrap();
         let backend = Files::open(&folder.0).unwrap();
         let record = Record::new("v", soon());
-        backend.create(&key("a"), &record).await.unwrap();
+        backend
+            .create(&key("a"), &record)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
         begun(&backend, "ape").await;
         let gorilla = GorillaFiles::open(folder.0.join("gorilla")).unwrap();
         chown(folder.0.join("gorilla"), Some(USER), Some(GROUP)).unwrap();
         drop(gorilla);
         fs::remove_dir_all(folder.0.join("gorilla/.silverback")).unwrap();
         let gorilla = GorillaFiles::open(folder.0.join("gorilla")).unwrap();
-        gorilla.create(&key("A"), &record).await.unwrap();
+        gorilla
+            .create(&key("A"), &record)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
         let mut found = vec![folder.0.clone()];
         while let Some(path) = found.pop() {
             let metadata = fs::symlink_metadata(&path).unwrap();
@@ -387,7 +480,7 @@ async fn root_makes_files_for_the_owner_of_the_store() {
         // No link leads the store out of its folder.
         let outside = Temporary::new();
         fs::create_dir(&outside.0).unwrap();
-        let part = backend.0.folder().record_path(&Name::of(b"b"));
+        let part = backend.0.folder().record_path(&HashedName::of(b"b"));
         let part = part.parent().unwrap();
         let _ = fs::remove_dir_all(part);
         symlink(&outside.0, part).unwrap();
@@ -414,12 +507,14 @@ async fn while_a_purge_waits(backend: &Files, lock: Lock, write: impl FnOnce(&Fo
 async fn a_purge_looks_again_once_it_has_the_lock() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
-    let (key, name) = (key("a"), Name::of(b"a"));
+    let (key, name) = (key("a"), HashedName::of(b"a"));
     let (past, record) = (Expiry::from_millis(0), Record::new("new", soon()));
     // A concurrent login replaces an expired record.
     backend
         .create(&key, &Record::new("old", past))
         .await
+        .unwrap()
+        .saved()
         .unwrap();
     let removed = while_a_purge_waits(&backend, Lock::record(&name), |folder| {
         folder.write_record(&name, &key, &record).unwrap();
@@ -427,27 +522,30 @@ async fn a_purge_looks_again_once_it_has_the_lock() {
     assert_eq!(removed.await, 0);
     assert!(backend.load(&key).await.unwrap().is_some());
     // A concurrent write renews an expired owner.
-    let generation = Generation::random().unwrap();
-    backend.extend("ape", past).await.unwrap();
-    while_a_purge_waits(&backend, Lock::owner("ape"), |folder| {
-        let written = folder.change_owner("ape", soon(), |file| {
-            file.generation = generation;
-            Ok(())
-        });
-        written.map(drop).unwrap();
+    let ape = owner_name("ape");
+    backend.extend(&ape, past).await.unwrap();
+    while_a_purge_waits(&backend, Lock::owner(&ape), |folder| {
+        folder
+            .change_owner(&ape, soon(), OwnerChange::Extend)
+            .unwrap();
     })
     .await;
-    assert_eq!(backend.generation("ape").await.unwrap(), Some(generation));
+    let generation = backend.generation(&ape).await.unwrap().unwrap();
     // A record is written after its mark.
-    let owned = record.owned_by(crate::backend::Owner {
-        name: "ape".to_owned(),
+    let owned = record.owned_by(Owner {
+        name: owner_name("ape"),
         login: Login {
             generation,
             number: 1,
         },
     });
-    let (marked, of_marked) = (super::tests::key("marked"), Name::of(b"marked"));
-    backend.create(&marked, &owned).await.unwrap();
+    let (marked, of_marked) = (super::tests::key("marked"), HashedName::of(b"marked"));
+    backend
+        .create(&marked, &owned)
+        .await
+        .unwrap()
+        .saved()
+        .unwrap();
     fs::remove_file(backend.0.folder().record_path(&of_marked)).unwrap();
     while_a_purge_waits(&backend, Lock::record(&of_marked), |folder| {
         folder
@@ -456,7 +554,7 @@ async fn a_purge_looks_again_once_it_has_the_lock() {
             .unwrap();
     })
     .await;
-    assert_eq!(backend.keys("ape").await.unwrap(), [marked]);
+    assert_eq!(backend.keys(&owner_name("ape")).await.unwrap(), [marked]);
 }
 
 /// A disk hangs: each file is a pipe without a writer. Reads end in time, and other stores answer.
@@ -470,12 +568,32 @@ async fn a_disk_that_hangs_hangs_nothing_else() {
     let backend = Files::open_with(&folder.0, options).unwrap();
     let other = Files::open(&other.0).unwrap();
     let record = Record::new("v", soon());
-    other.create(&key("a"), &record).await.unwrap();
-    backend.create(&key("a"), &record).await.unwrap();
+    other
+        .create(&key("a"), &record)
+        .await
+        .unwrap()
+        .saved()
+        .unwrap();
+    backend
+        .create(&key("a"), &record)
+        .await
+        .unwrap()
+        .saved()
+        .unwrap();
     let hanging = ["b", "c", "d"];
-    let path = |name: &str| backend.0.folder().record_path(&Name::of(name.as_bytes()));
+    let path = |name: &str| {
+        backend
+            .0
+            .folder()
+            .record_path(&HashedName::of(name.as_bytes()))
+    };
     for name in hanging {
-        backend.create(&key(name), &record).await.unwrap();
+        backend
+            .create(&key(name), &record)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
         fs::remove_file(path(name)).unwrap();
         let made = std::process::Command::new("mkfifo")
             .arg(path(name))

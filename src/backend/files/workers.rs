@@ -25,11 +25,11 @@ pub(super) struct Workers {
     /// caller stops waiting.
     places: Arc<Semaphore>,
     max_threads: usize,
-    shared: Arc<Shared>,
+    shared: Arc<WorkQueue>,
 }
 
 #[derive(Default)]
-struct Shared {
+struct WorkQueue {
     queue: Mutex<Queue>,
     is_filled: Condvar,
 }
@@ -100,7 +100,7 @@ impl Workers {
     }
 }
 
-impl Shared {
+impl WorkQueue {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -16,9 +16,10 @@ use expiring::{Expires, Expiring};
 pub use options::MemoryOptions;
 use room::Room;
 
+use super::owner_state::{OwnerChange, OwnerState};
 use super::{
-    Backend, Created, Entry, Error, Expiry, Generation, Key, Login, Outcome, Owner, Owners, Page,
-    Purged, Record, Revision, Scan, Stored,
+    Backend, Created, Entry, Error, Expiry, Generation, Generations, Key, Login, Outcome,
+    OwnerName, Owners, Page, Purged, Record, Revision, Scan, Stored,
 };
 
 /// The number of parts that the records are divided into, each with a lock of its own.
@@ -41,55 +42,34 @@ const PURGED_BY_EACH: usize = 2;
 /// counts records, and not their bytes.
 pub struct Memory {
     shards: Box<[Mutex<Shard>; SHARDS]>,
-    owners: Mutex<Expiring<String, OwnerRecord>>,
+    owners: Mutex<Expiring<OwnerName, OwnerRecord>>,
     hasher: RandomState,
     revisions: AtomicU64,
     room: Room,
 }
 
-type Shard = Expiring<Key, Kept>;
+type Shard = Expiring<Key, VersionedRecord>;
 
-struct Kept {
+struct VersionedRecord {
     record: Record,
     revision: u64,
 }
 
-impl Expires for Kept {
+impl Expires for VersionedRecord {
     fn expiry(&self) -> Expiry {
         self.record.expiry()
     }
 }
 
 struct OwnerRecord {
-    generation: Generation,
-    /// The number of logins that have begun.
-    logins: u64,
-    /// The login that the last revocation kept.
-    kept: Option<Login>,
-    until: Expiry,
+    state: OwnerState,
     /// The keys of records that were written with this owner. Some of the records may be gone.
     keys: HashSet<Key>,
 }
 
 impl Expires for OwnerRecord {
     fn expiry(&self) -> Expiry {
-        self.until
-    }
-}
-
-impl OwnerRecord {
-    fn new(generation: Generation, until: Expiry) -> Self {
-        OwnerRecord {
-            generation,
-            logins: 0,
-            kept: None,
-            until,
-            keys: HashSet::new(),
-        }
-    }
-
-    fn lets_live(&self, login: &Login) -> bool {
-        self.generation == login.generation || self.kept.as_ref() == Some(login)
+        self.state.expiry
     }
 }
 
@@ -133,8 +113,8 @@ impl Memory {
             return true;
         };
         let owners = locked(&self.owners);
-        let current = owners.get(&owner.name).filter(|of| of.until > now);
-        current.is_some_and(|of| of.lets_live(&owner.login))
+        let current = owners.get(&owner.name).map(|of| &of.state);
+        current.is_some_and(|of| of.is_live(now) && of.lets_live(&owner.login))
     }
 
     fn is_live(&self, record: &Record, now: Expiry) -> bool {
@@ -159,39 +139,63 @@ impl Memory {
         }
     }
 
-    /// Changes the owner's record, and keeps it to `until` at least. Creates the record if there is
-    /// no live one.
-    fn change_owner<T>(
+    /// Changes the owner's record, and returns its live state before, if there was one, and its state
+    /// after that.
+    fn change_owner(
         &self,
-        owner: &str,
+        owner: &OwnerName,
         until: Expiry,
-        change: impl FnOnce(&mut OwnerRecord) -> T,
-    ) -> Result<T, Error> {
-        Owner::check_name(owner)?;
+        change: OwnerChange,
+    ) -> Result<(Option<OwnerState>, OwnerState), Error> {
         let fresh = Generation::random()?;
         let mut owners = locked(&self.owners);
-        owners.purge(Expiry::now(), PURGED_BY_EACH);
-        let before = owners.remove(owner).filter(|of| of.until > Expiry::now());
-        let mut record = before.unwrap_or_else(|| OwnerRecord::new(fresh, until));
-        record.until = record.until.max(until);
-        let changed = change(&mut record);
-        owners.insert(owner.to_owned(), record);
-        Ok(changed)
+        let now = Expiry::now();
+        owners.purge(now, PURGED_BY_EACH);
+        let (before, keys) = match owners.remove(owner) {
+            Some(of) if of.state.is_live(now) => (Some(of.state), of.keys),
+            _ => (None, HashSet::new()),
+        };
+        let after = OwnerState::after(change, before.as_ref(), until, fresh, now);
+        let state = after.clone();
+        owners.insert(owner.clone(), OwnerRecord { state, keys });
+        Ok((before, after))
     }
 
-    /// Expires the records under `keys` that belong to the logins a revocation `ended`, so that a
-    /// purge finds them.
-    fn end_revoked(&self, owner: &str, keys: HashSet<Key>, ended: impl Fn(&Login) -> bool) {
-        for key in keys {
+    fn revoke_all_but(
+        &self,
+        owner: &OwnerName,
+        until: Expiry,
+        keep: Option<Login>,
+    ) -> Result<Generation, Error> {
+        let change = OwnerChange::Revoke { keep };
+        let (before, after) = self.change_owner(owner, until, change)?;
+        if let Some(before) = before {
+            let is_ended = |login: &Login| before.lets_live(login) && !after.lets_live(login);
+            self.end_revoked(owner, is_ended);
+        }
+        Ok(after.generation)
+    }
+
+    /// Returns the keys of records that were written with this owner. Some may be gone.
+    fn listed_keys(&self, owner: &OwnerName) -> Vec<Key> {
+        let owners = locked(&self.owners);
+        let listed = owners.get(owner).map(|of| of.keys.iter().cloned());
+        listed.map_or_else(Vec::new, Iterator::collect)
+    }
+
+    /// Expires the owner's records of the logins that a revocation ended, so that a purge finds
+    /// them.
+    fn end_revoked(&self, owner: &OwnerName, is_ended: impl Fn(&Login) -> bool) {
+        for key in self.listed_keys(owner) {
             let mut shard = self.shard(&key);
             let is_ended = shard.get(&key).is_some_and(|kept| {
-                let of = kept.record.owner().filter(|of| of.name == owner);
-                of.is_some_and(|of| ended(&of.login))
+                let of = kept.record.owner().filter(|of| of.name == *owner);
+                of.is_some_and(|of| is_ended(&of.login))
             });
             if is_ended && let Some(kept) = shard.remove(&key) {
                 self.forget_owner(&key, &kept.record);
-                let record = kept.record.until(Expiry::from_millis(0));
-                shard.insert(key, Kept { record, ..kept });
+                let record = kept.record.with_expiry(Expiry::from_millis(0));
+                shard.insert(key, VersionedRecord { record, ..kept });
             }
         }
     }
@@ -233,7 +237,7 @@ impl Memory {
     fn create_in_room(&self, key: &Key, record: &Record) -> Result<Created, Error> {
         let mut shard = self.shard(key);
         self.purge_shard(&mut shard, PURGED_BY_EACH);
-        let is_live = |kept: &Kept| self.is_live(&kept.record, Expiry::now());
+        let is_live = |kept: &VersionedRecord| self.is_live(&kept.record, Expiry::now());
         if shard.get(key).is_some_and(is_live) {
             return Ok(Created::Exists);
         }
@@ -242,7 +246,7 @@ impl Memory {
         }
         self.room.take(record)?;
         let number = self.next_revision();
-        let kept = Kept {
+        let kept = VersionedRecord {
             record: record.clone(),
             revision: number,
         };
@@ -289,7 +293,7 @@ impl Backend for Memory {
     ) -> Result<Outcome<Revision>, Error> {
         let number = self.next_revision();
         Ok(self.change(key, seen, |shard| {
-            let kept = Kept {
+            let kept = VersionedRecord {
                 record: record.clone(),
                 revision: number,
             };
@@ -311,9 +315,9 @@ impl Backend for Memory {
         let number = self.next_revision();
         Ok(self.change(key, seen, |shard| {
             if let Some(kept) = shard.remove(key) {
-                let record = kept.record.until(until);
+                let record = kept.record.with_expiry(until);
                 let revision = number;
-                shard.insert(key.clone(), Kept { record, revision });
+                shard.insert(key.clone(), VersionedRecord { record, revision });
             }
             revision(number)
         }))
@@ -338,62 +342,52 @@ impl Backend for Memory {
 }
 
 #[async_trait]
-impl Owners for Memory {
-    async fn generation(&self, owner: &str) -> Result<Option<Generation>, Error> {
+impl Generations for Memory {
+    async fn generation(&self, owner: &OwnerName) -> Result<Option<Generation>, Error> {
         let owners = locked(&self.owners);
-        let record = owners.get(owner).filter(|of| of.until > Expiry::now());
-        Ok(record.map(|of| of.generation))
+        let live = owners.get(owner).map(|of| &of.state);
+        let live = live.filter(|of| of.is_live(Expiry::now()));
+        Ok(live.map(|of| of.generation))
     }
 
-    async fn begin(&self, owner: &str, until: Expiry, _: &Key) -> Result<Login, Error> {
-        self.change_owner(owner, until, |record| {
-            record.logins += 1;
-            Login {
-                generation: record.generation,
-                number: record.logins,
-            }
-        })
+    async fn extend(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
+        let (_, extended) = self.change_owner(owner, until, OwnerChange::Extend)?;
+        Ok(extended.generation)
     }
 
-    async fn extend(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
-        self.change_owner(owner, until, |record| record.generation)
+    async fn revoke(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
+        self.revoke_all_but(owner, until, None)
+    }
+}
+
+#[async_trait]
+impl Owners for Memory {
+    async fn begin(&self, owner: &OwnerName, until: Expiry, _: &Key) -> Result<Login, Error> {
+        let (_, begun) = self.change_owner(owner, until, OwnerChange::Begin)?;
+        Ok(begun.last_login())
     }
 
-    async fn revoke(
+    async fn revoke_except(
         &self,
-        owner: &str,
+        owner: &OwnerName,
         until: Expiry,
-        keep: Option<&Login>,
+        keep: &Login,
     ) -> Result<Generation, Error> {
-        let next = Generation::random()?;
-        let (before, kept, keys) = self.change_owner(owner, until, |record| {
-            let before = (record.generation, record.kept);
-            record.kept = keep.copied().filter(|login| record.lets_live(login));
-            record.generation = next;
-            (before, record.kept, record.keys.clone())
-        })?;
-        self.end_revoked(owner, keys, |login| {
-            let lived = login.generation == before.0 || Some(*login) == before.1;
-            lived && Some(*login) != kept
-        });
-        Ok(next)
+        self.revoke_all_but(owner, until, Some(*keep))
     }
 
-    async fn keys(&self, owner: &str) -> Result<Vec<Key>, Error> {
-        let keys: Vec<Key> = match locked(&self.owners).get(owner) {
-            Some(of) => of.keys.iter().cloned().collect(),
-            None => Vec::new(),
-        };
+    async fn keys(&self, owner: &OwnerName) -> Result<Vec<Key>, Error> {
         let now = Expiry::now();
         let is_live = |key: &Key| {
             let shard = self.shard(key);
             let kept = shard.get(key);
             kept.is_some_and(|kept| {
-                let of = kept.record.owner().map(|of| of.name.as_str());
+                let of = kept.record.owner().map(|of| &of.name);
                 of == Some(owner) && self.is_live(&kept.record, now)
             })
         };
-        let (live, gone): (Vec<Key>, Vec<Key>) = keys.into_iter().partition(is_live);
+        let listed = self.listed_keys(owner);
+        let (live, gone): (Vec<Key>, Vec<Key>) = listed.into_iter().partition(is_live);
         if let Some(of) = locked(&self.owners).get_mut(owner) {
             for key in &gone {
                 of.keys.remove(key);
@@ -447,6 +441,7 @@ impl fmt::Debug for Memory {
 mod tests {
     use std::time::Duration;
 
+    use super::super::Owner;
     use super::*;
 
     fn key(number: usize) -> Key {
@@ -476,14 +471,23 @@ mod tests {
         let backend = Memory::with_options(options.capacity_without_owner(100));
         let soon = Expiry::after(Duration::from_secs(600));
         for number in 0..100 {
-            create(&backend, number, soon).await.unwrap();
+            create(&backend, number, soon)
+                .await
+                .unwrap()
+                .saved()
+                .unwrap();
         }
         let refused = create(&backend, 100, soon).await.unwrap_err();
         assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
         assert_eq!(create(&backend, 7, soon).await.unwrap(), Created::Exists);
         let stored = backend.load(&key(7)).await.unwrap().unwrap();
-        backend.remove(&key(7), &stored.revision).await.unwrap();
-        create(&backend, 100, soon).await.unwrap();
+        backend
+            .remove(&key(7), &stored.revision)
+            .await
+            .unwrap()
+            .done()
+            .unwrap();
+        create(&backend, 100, soon).await.unwrap().saved().unwrap();
         for number in (0..=100).filter(|number| *number != 7) {
             assert!(backend.load(&key(number)).await.unwrap().is_some());
         }
@@ -494,26 +498,33 @@ mod tests {
         let backend = Memory::new();
         let soon = Expiry::after(Duration::from_secs(600));
         let mut logins = Vec::new();
+        let ape = OwnerName::new("ape").unwrap();
         for number in 0..10 {
-            logins.push(backend.begin("ape", soon, &key(number)).await.unwrap());
+            logins.push(backend.begin(&ape, soon, &key(number)).await.unwrap());
         }
         let mut revisions = Vec::new();
         for (number, login) in logins.iter().enumerate() {
-            let (name, login) = ("ape".to_owned(), *login);
+            let (name, login) = (ape.clone(), *login);
             let owned = Record::new("v", soon).owned_by(Owner { name, login });
             match backend.create(&key(number), &owned).await.unwrap() {
                 Created::Saved(revision) => revisions.push(revision),
                 Created::Exists => panic!("it is new"),
             }
         }
-        let listed = |backend: &Memory| locked(&backend.owners).get("ape").unwrap().keys.len();
-        backend.remove(&key(0), &revisions[0]).await.unwrap();
+        let listed = |backend: &Memory| backend.listed_keys(&ape).len();
+        backend
+            .remove(&key(0), &revisions[0])
+            .await
+            .unwrap()
+            .done()
+            .unwrap();
         assert_eq!(listed(&backend), 9);
-        backend.revoke("ape", soon, Some(&logins[1])).await.unwrap();
+        let revoked = backend.revoke_except(&ape, soon, &logins[1]).await;
+        revoked.unwrap();
         assert_eq!(listed(&backend), 1);
         assert_eq!(backend.purge(usize::MAX).await.unwrap().removed, 8);
         assert!(backend.load(&key(1)).await.unwrap().is_some());
-        backend.revoke("ape", soon, None).await.unwrap();
+        backend.revoke(&ape, soon).await.unwrap();
         assert_eq!(backend.purge(usize::MAX).await.unwrap().removed, 1);
     }
 }

@@ -85,7 +85,9 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::super::{Backend, Created, Expiry, Key, Outcome, Owner, Owners, Scan};
+    use super::super::super::{
+        Backend, Created, Expiry, Generations, Key, Outcome, Owner, OwnerName, Owners, Scan,
+    };
     use super::super::{Memory, locked};
     use super::*;
 
@@ -102,6 +104,10 @@ mod tests {
         Key::new([number]).unwrap()
     }
 
+    fn ape() -> OwnerName {
+        OwnerName::new("ape").unwrap()
+    }
+
     fn soon() -> Expiry {
         Expiry::after(Duration::from_secs(600))
     }
@@ -109,13 +115,13 @@ mod tests {
     #[derive(Clone, Debug)]
     struct Action {
         key: u8,
-        what: What,
+        operation: Operation,
         is_owned: bool,
         is_over: bool,
     }
 
     #[derive(Clone, Copy, Debug)]
-    enum What {
+    enum Operation {
         Create,
         Swap,
         Touch,
@@ -125,21 +131,23 @@ mod tests {
     }
 
     fn action() -> impl Strategy<Value = Action> {
-        let what = prop_oneof![
-            8 => Just(What::Create),
-            4 => Just(What::Swap),
-            2 => Just(What::Touch),
-            2 => Just(What::Remove),
-            1 => Just(What::Revoke),
-            1 => Just(What::Purge),
+        let operation = prop_oneof![
+            8 => Just(Operation::Create),
+            4 => Just(Operation::Swap),
+            2 => Just(Operation::Touch),
+            2 => Just(Operation::Remove),
+            1 => Just(Operation::Revoke),
+            1 => Just(Operation::Purge),
         ];
         let is_over = prop::bool::weighted(0.2);
-        (0..KEYS, what, any::<bool>(), is_over).prop_map(|(key, what, is_owned, is_over)| Action {
-            key,
-            what,
-            is_owned,
-            is_over,
-        })
+        (0..KEYS, operation, any::<bool>(), is_over).prop_map(
+            |(key, operation, is_owned, is_over)| Action {
+                key,
+                operation,
+                is_owned,
+                is_over,
+            },
+        )
     }
 
     /// Counts one by one the records, and those of them without an owner.
@@ -169,20 +177,20 @@ mod tests {
         let record = Record::new("v", expiry);
         let record = match action.is_owned {
             true => record.owned_by(Owner {
-                name: "ape".to_owned(),
-                login: memory.begin("ape", soon(), &key).await?,
+                name: ape(),
+                login: memory.begin(&ape(), soon(), &key).await?,
             }),
             false => record,
         };
         let seen = memory.load(&key).await?.map(|stored| stored.revision);
-        match (action.what, seen) {
-            (What::Create, _) => memory.create(&key, &record).await.map(drop),
-            (What::Revoke, _) => memory.revoke("ape", soon(), None).await.map(drop),
-            (What::Purge, _) => memory.purge(3).await.map(drop),
+        match (action.operation, seen) {
+            (Operation::Create, _) => memory.create(&key, &record).await.map(drop),
+            (Operation::Revoke, _) => memory.revoke(&ape(), soon()).await.map(drop),
+            (Operation::Purge, _) => memory.purge(3).await.map(drop),
             (_, None) => Ok(()),
-            (What::Swap, Some(seen)) => memory.swap(&key, &seen, &record).await.map(drop),
-            (What::Touch, Some(seen)) => memory.touch(&key, &seen, expiry).await.map(drop),
-            (What::Remove, Some(seen)) => memory.remove(&key, &seen).await.map(drop),
+            (Operation::Swap, Some(seen)) => memory.swap(&key, &seen, &record).await.map(drop),
+            (Operation::Touch, Some(seen)) => memory.touch(&key, &seen, expiry).await.map(drop),
+            (Operation::Remove, Some(seen)) => memory.remove(&key, &seen).await.map(drop),
         }
     }
 
@@ -200,7 +208,7 @@ mod tests {
         ) {
             let memory = memory();
             for action in &actions {
-                let is_create = matches!(action.what, What::Create);
+                let is_create = matches!(action.operation, Operation::Create);
                 let done = at_once(perform(&memory, action));
                 prop_assert_eq!(counted(&memory), recount(&memory));
                 let (records, without_owner) = recount(&memory);
@@ -226,10 +234,15 @@ mod tests {
                     at_once(async {
                         for round in 0..5_000_u32 {
                             let [one, two, ..] = (round.wrapping_mul(2_654_435_761)).to_be_bytes();
-                            let all = [What::Create, What::Swap, What::Remove, What::Create];
+                            let all = [
+                                Operation::Create,
+                                Operation::Swap,
+                                Operation::Remove,
+                                Operation::Create,
+                            ];
                             let action = Action {
                                 key: one % KEYS,
-                                what: all[usize::from(two % 4)],
+                                operation: all[usize::from(two % 4)],
                                 is_owned: (thread ^ one) % 2 == 0,
                                 is_over: two > 200,
                             };
@@ -254,8 +267,8 @@ mod tests {
         assert_eq!(refused, usize::from(KEYS) - SHARE);
         let mut revisions = Vec::new();
         for number in 100..100 + (CAPACITY - SHARE) as u8 {
-            let login = memory.begin("ape", soon(), &key(number)).await.unwrap();
-            let name = "ape".to_owned();
+            let login = memory.begin(&ape(), soon(), &key(number)).await.unwrap();
+            let name = ape();
             let owned = Record::new("v", soon()).owned_by(Owner { name, login });
             match memory.create(&key(number), &owned).await.unwrap() {
                 Created::Saved(revision) => revisions.push((key(number), revision)),
@@ -278,7 +291,12 @@ mod tests {
         for number in 0..100 {
             let memory = Memory::with_options(options.clone());
             let over = Record::new("v", Expiry::now());
-            memory.create(&key(number), &over).await.unwrap();
+            memory
+                .create(&key(number), &over)
+                .await
+                .unwrap()
+                .saved()
+                .unwrap();
             let created = memory.create(&key(200), &Record::new("v", soon())).await;
             assert!(matches!(created, Ok(Created::Saved(_))), "{created:?}");
         }

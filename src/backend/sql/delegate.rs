@@ -62,29 +62,41 @@ macro_rules! backend_in_sql {
     };
     (@implement owners for $public:ty) => {
         #[async_trait::async_trait]
-        impl crate::backend::Owners for $public {
-            async fn generation(&self, owner: &str) -> Result<Option<Generation>, Error> {
+        impl crate::backend::Generations for $public {
+            async fn generation(&self, owner: &OwnerName) -> Result<Option<Generation>, Error> {
                 self.0.generation(owner).await
             }
 
-            async fn begin(&self, owner: &str, until: Expiry, _: &Key) -> Result<Login, Error> {
-                self.0.begin(owner, until).await
-            }
-
-            async fn extend(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+            async fn extend(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
                 self.0.extend(owner, until).await
             }
 
-            async fn revoke(
+            async fn revoke(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
+                self.0.revoke(owner, until, None).await
+            }
+        }
+
+        #[async_trait::async_trait]
+        impl crate::backend::Owners for $public {
+            async fn begin(
                 &self,
-                owner: &str,
+                owner: &OwnerName,
                 until: Expiry,
-                keep: Option<&Login>,
-            ) -> Result<Generation, Error> {
-                self.0.revoke(owner, until, keep).await
+                _: &Key,
+            ) -> Result<Login, Error> {
+                self.0.begin(owner, until).await
             }
 
-            async fn keys(&self, owner: &str) -> Result<Vec<Key>, Error> {
+            async fn revoke_except(
+                &self,
+                owner: &OwnerName,
+                until: Expiry,
+                keep: &Login,
+            ) -> Result<Generation, Error> {
+                self.0.revoke(owner, until, Some(keep)).await
+            }
+
+            async fn keys(&self, owner: &OwnerName) -> Result<Vec<Key>, Error> {
                 self.0.keys(owner).await
             }
         }

@@ -2,7 +2,7 @@
 //! elsewhere.
 
 use crate::backend::{
-    Entry, Error, Expiry, Generation, Key, Login, Owner, Page, Record, Revision, Stored,
+    Entry, Error, Expiry, Generation, Key, Login, Owner, OwnerName, Page, Record, Revision, Stored,
 };
 
 /// Why a column could not be read.
@@ -39,8 +39,9 @@ fn expiry(row: &impl Columns, index: usize) -> Result<Expiry, Error> {
     row.expiry(index).map_err(undecodable)
 }
 
-fn name(bytes: Vec<u8>) -> Result<String, Error> {
-    String::from_utf8(bytes).map_err(|_| no_record())
+fn name(bytes: Vec<u8>) -> Result<OwnerName, Error> {
+    let name = String::from_utf8(bytes).map_err(|_| no_record())?;
+    OwnerName::new(name).map_err(|_| no_record())
 }
 
 fn generation(bytes: &[u8]) -> Result<Generation, Error> {

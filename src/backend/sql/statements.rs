@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use sqlx::{SqlSafeStr, SqlStr};
 
-use crate::backend::{Error, Expiry, Generation, Key, Login, Record, Revision};
+use crate::backend::{Error, Expiry, Generation, Key, Login, OwnerName, Record, Revision};
 
 /// A value that a statement names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,7 +224,7 @@ pub(super) struct Parameters<'p> {
     pub(super) new: Option<&'p Revision>,
     pub(super) until: Option<Expiry>,
     pub(super) value: Option<&'p [u8]>,
-    pub(super) owner: Option<&'p str>,
+    pub(super) owner: Option<&'p OwnerName>,
     pub(super) generation: Option<&'p Generation>,
     pub(super) login: Option<u64>,
     pub(super) logins: u64,
@@ -240,7 +240,7 @@ impl<'p> Parameters<'p> {
         }
     }
 
-    pub(super) fn of_owner(owner: &'p str) -> Self {
+    pub(super) fn of_owner(owner: &'p OwnerName) -> Self {
         Parameters {
             owner: Some(owner),
             ..Parameters::default()
@@ -253,7 +253,7 @@ impl<'p> Parameters<'p> {
         Parameters {
             until: Some(record.expiry()),
             value: Some(record.value()),
-            owner: owner.map(|owner| &*owner.name),
+            owner: owner.map(|owner| &owner.name),
             generation: owner.map(|owner| &owner.login.generation),
             login: owner.map(|owner| owner.login.number),
             ..self
@@ -275,7 +275,7 @@ impl<'p> Parameters<'p> {
             Bind::New => revision(self.new),
             Bind::Until => Value::Integer(time(self.until.unwrap_or(Expiry::NEVER))),
             Bind::Value => Value::of(self.value),
-            Bind::Owner => Value::of(self.owner.map(str::as_bytes)),
+            Bind::Owner => Value::of(self.owner.map(|owner| owner.as_str().as_bytes())),
             Bind::Generation => generation(self.generation),
             Bind::Login => self.login.map_or(Value::Null, Value::number),
             Bind::Logins => Value::number(self.logins),

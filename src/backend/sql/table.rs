@@ -7,8 +7,8 @@
 use crate::backend::layout::plain_key;
 use crate::backend::moves::taken;
 use crate::backend::{
-    Created, Error, Expiry, Generation, Key, Layout, Login, Outcome, Owner, Page, Purged, Record,
-    Revision, Stored,
+    Created, Error, Expiry, Generation, Key, Layout, Login, Outcome, OwnerName, Page, Purged,
+    Record, Revision, Stored,
 };
 
 use super::engine::Effect::{Reads, Writes};
@@ -157,10 +157,7 @@ impl<E: Engine> Table<E> {
     fn check(&self, key: &Key, record: &Record) -> Result<(), Error> {
         const REST: usize = 100; // revision, login, expiry, and the lengths of the parts
         self.check_key(key)?;
-        if let Some(owner) = record.owner() {
-            Owner::check_name(&owner.name)?;
-        }
-        let owner = record.owner().map_or(0, |owner| owner.name.len());
+        let owner = record.owner().map_or(0, |owner| owner.name.as_str().len());
         let size = key.as_bytes().len() + owner + record.value().len() + REST;
         match size <= E::LARGEST {
             true => Ok(()),
@@ -188,24 +185,32 @@ impl<E: Engine> Table<E> {
         })
     }
 
-    pub(super) async fn generation(&self, owner: &str) -> Result<Option<Generation>, Error> {
+    pub(super) async fn generation(&self, owner: &OwnerName) -> Result<Option<Generation>, Error> {
         let generation = &self.owners().await?.generation;
         let parameters = Parameters::of_owner(owner);
         let rows = self.engine.rows(Reads, generation, &parameters).await?;
         rows.first().map(generation_of).transpose()
     }
 
-    pub(super) async fn begin(&self, owner: &str, until: Expiry) -> Result<Login, Error> {
+    pub(super) async fn begin(&self, owner: &OwnerName, until: Expiry) -> Result<Login, Error> {
         self.add_logins(owner, until, 1).await
     }
 
-    pub(super) async fn extend(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+    pub(super) async fn extend(
+        &self,
+        owner: &OwnerName,
+        until: Expiry,
+    ) -> Result<Generation, Error> {
         Ok(self.add_logins(owner, until, 0).await?.generation)
     }
 
     /// Creates or prolongs the owner's row, and adds to its number of logins.
-    async fn add_logins(&self, owner: &str, until: Expiry, logins: u64) -> Result<Login, Error> {
-        Owner::check_name(owner)?;
+    async fn add_logins(
+        &self,
+        owner: &OwnerName,
+        until: Expiry,
+        logins: u64,
+    ) -> Result<Login, Error> {
         let fresh = Generation::random()?;
         let parameters = Parameters {
             generation: Some(&fresh),
@@ -220,11 +225,10 @@ impl<E: Engine> Table<E> {
 
     pub(super) async fn revoke(
         &self,
-        owner: &str,
+        owner: &OwnerName,
         until: Expiry,
         keep: Option<&Login>,
     ) -> Result<Generation, Error> {
-        Owner::check_name(owner)?;
         let fresh = Generation::random()?;
         let parameters = Parameters {
             generation: Some(&fresh),
@@ -237,7 +241,7 @@ impl<E: Engine> Table<E> {
         Ok(fresh)
     }
 
-    pub(super) async fn keys(&self, owner: &str) -> Result<Vec<Key>, Error> {
+    pub(super) async fn keys(&self, owner: &OwnerName) -> Result<Vec<Key>, Error> {
         let keys = &self.owners().await?.keys;
         let parameters = Parameters::of_owner(owner);
         let rows = self.engine.rows(Reads, keys, &parameters).await?;

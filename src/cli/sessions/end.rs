@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::super::{Failure, report};
+use super::super::failure::{Failure, report};
 use super::store::{Service, StoreArguments, parse_keys, reason};
 
 /// End sessions, as a logout does.

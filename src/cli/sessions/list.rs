@@ -4,11 +4,11 @@ use std::io::{self, IsTerminal, Write};
 
 use clap::Args;
 use serde_json::json;
-use silverback::backend::{Backend, Entry, Expiry, Key, Stored};
+use silverback::backend::{Backend, Entry, Expiry, Key, OwnerName, Stored};
 use silverback::codec::UnixTime;
 
-use super::super::Failure;
 use super::super::dates::readable;
+use super::super::failure::Failure;
 use super::store::{StoreArguments, report_skipped};
 
 /// The number of records that are requested, and in memory, at once.
@@ -73,19 +73,17 @@ impl List {
         let no_owners =
             || Failure::usage("this store cannot list by owner: leave out --owner to list all");
         let owners = backend.owners().ok_or_else(no_owners)?;
-        let mut keys = owners.keys(owner).await?;
+        let owner = OwnerName::new(owner)?;
+        let mut keys = owners.keys(&owner).await?;
         keys.sort();
         for key in keys.into_iter().take(self.limit) {
             // The session may have ended: then there is no record, or one without an owner.
             let is_owned =
-                |stored: &Stored| stored.record.owner().is_some_and(|of| of.name == *owner);
+                |stored: &Stored| stored.record.owner().is_some_and(|of| of.name == owner);
             if let Some(stored) = backend.load(&key).await?.filter(is_owned) {
-                self.print(&[Entry {
-                    key,
-                    expiry: stored.record.expiry(),
-                    owner: Some(owner.to_owned()),
-                    size: stored.record.value().len(),
-                }])?;
+                let size = stored.record.value().len();
+                let entry = Entry::new(key, stored.record.expiry(), size);
+                self.print(&[entry.owned_by(owner.clone())])?;
             }
         }
         Ok(())
@@ -104,7 +102,8 @@ impl List {
 
 fn plain_line(entry: &Entry) -> String {
     let expires = expires(entry.expiry).unwrap_or_else(|| "never".to_owned());
-    let owner = entry.owner.as_deref().map(on_one_line).unwrap_or_default();
+    let owner = entry.owner.as_ref().map(OwnerName::as_str);
+    let owner = owner.map(on_one_line).unwrap_or_default();
     let (key, size) = (key_text(&entry.key), entry.size);
     format!("{key}\t{expires}\t{size}\t{owner}\n")
 }
@@ -114,7 +113,7 @@ fn json_line(entry: &Entry) -> String {
         "key": key_text(&entry.key),
         "expires": expires(entry.expiry),
         "size": entry.size,
-        "owner": entry.owner,
+        "owner": entry.owner.as_ref().map(OwnerName::as_str),
     });
     format!("{line}\n")
 }

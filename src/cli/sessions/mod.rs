@@ -17,7 +17,7 @@ use std::ffi::OsString;
 
 use clap::{Args, Subcommand};
 
-use super::Failure;
+use super::failure::Failure;
 
 /// List, show and end the sessions that a service keeps in a server; remove and purge records.
 ///
@@ -28,7 +28,7 @@ use super::Failure;
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Sessions {
     #[command(subcommand)]
-    command: Command,
+    command: SessionsCommand,
 }
 
 const AFTER_HELP: &str = "\
@@ -52,7 +52,7 @@ Examples:
   silverback sessions purge";
 
 #[derive(Subcommand)]
-enum Command {
+enum SessionsCommand {
     List(list::List),
     Show(show::Show),
     End(end::End),
@@ -67,11 +67,11 @@ impl Sessions {
             .build()?;
         runtime.block_on(async {
             match &self.command {
-                Command::List(command) => command.run().await,
-                Command::Show(command) => command.run().await,
-                Command::End(command) => command.run().await,
-                Command::Remove(command) => command.run().await,
-                Command::Purge(command) => command.run().await,
+                SessionsCommand::List(command) => command.run().await,
+                SessionsCommand::Show(command) => command.run().await,
+                SessionsCommand::End(command) => command.run().await,
+                SessionsCommand::Remove(command) => command.run().await,
+                SessionsCommand::Purge(command) => command.run().await,
             }
         })
     }

@@ -8,7 +8,7 @@ use clap::Args;
 use silverback::backend::Scan;
 use tokio::time::Instant;
 
-use super::super::Failure;
+use super::super::failure::Failure;
 use super::store::{StoreArguments, report_skipped};
 
 /// The number of records removed at once. It is small, so that no purge holds a lock for long.

@@ -3,7 +3,7 @@
 use clap::Args;
 use silverback::backend::{Backend, Key, Outcome};
 
-use super::super::{Failure, report};
+use super::super::failure::{Failure, report};
 use super::store::{StoreArguments, parse_keys};
 
 /// The largest number of attempts to remove a record, if concurrent requests change it.

@@ -10,7 +10,8 @@ use silverback::gob::Value;
 use silverback::session::StoredSession;
 
 use super::super::dates::readable;
-use super::super::{Failure, gob};
+use super::super::failure::Failure;
+use super::super::gob;
 use super::list::on_one_line;
 use super::store::{Service, StoreArguments, parse_key, reason};
 

@@ -8,8 +8,8 @@ use silverback::backend::{self, Backend, Key};
 use silverback::codec::{CodecOptions, Codecs, Serializer};
 use silverback::session::{CookieOptions, Dialect, Lifetime, Refusal, ServerOptions, ServerStore};
 
+use super::super::failure::{Failure, report};
 use super::super::settings::{CipherName, Keys, SealingHash, from_environment};
-use super::super::{Failure, report};
 
 /// The variable with the URL, used if no option gives it.
 const STORE_VARIABLE: &str = "SILVERBACK_STORE";

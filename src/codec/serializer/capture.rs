@@ -37,12 +37,12 @@ impl ser::Error for Neither {
 struct Capture;
 
 /// The elements of a sequence. Each must be a byte.
-struct Elements(Vec<u8>);
+struct CaptureElements(Vec<u8>);
 
-impl Elements {
+impl CaptureElements {
     /// Reserves room for `length` elements, but at most 4096: the value may state a wrong length.
     fn with_capacity(length: usize) -> Self {
-        Elements(Vec::with_capacity(length.min(4096)))
+        CaptureElements(Vec::with_capacity(length.min(4096)))
     }
 
     fn push<T: Serialize + ?Sized>(&mut self, element: &T) -> Result<(), Neither> {
@@ -56,7 +56,7 @@ impl Elements {
     }
 }
 
-impl ser::SerializeSeq for Elements {
+impl ser::SerializeSeq for CaptureElements {
     type Ok = Captured;
     type Error = Neither;
 
@@ -69,7 +69,7 @@ impl ser::SerializeSeq for Elements {
     }
 }
 
-impl ser::SerializeTuple for Elements {
+impl ser::SerializeTuple for CaptureElements {
     type Ok = Captured;
     type Error = Neither;
 
@@ -94,8 +94,8 @@ macro_rules! neither {
 impl ser::Serializer for Capture {
     type Ok = Captured;
     type Error = Neither;
-    type SerializeSeq = Elements;
-    type SerializeTuple = Elements;
+    type SerializeSeq = CaptureElements;
+    type SerializeTuple = CaptureElements;
     type SerializeTupleStruct = Impossible<Captured, Neither>;
     type SerializeTupleVariant = Impossible<Captured, Neither>;
     type SerializeMap = Impossible<Captured, Neither>;
@@ -118,12 +118,12 @@ impl ser::Serializer for Capture {
         Ok(Captured::Byte(byte))
     }
 
-    fn serialize_seq(self, length: Option<usize>) -> Result<Elements, Neither> {
-        Ok(Elements::with_capacity(length.unwrap_or(0)))
+    fn serialize_seq(self, length: Option<usize>) -> Result<CaptureElements, Neither> {
+        Ok(CaptureElements::with_capacity(length.unwrap_or(0)))
     }
 
-    fn serialize_tuple(self, length: usize) -> Result<Elements, Neither> {
-        Ok(Elements::with_capacity(length))
+    fn serialize_tuple(self, length: usize) -> Result<CaptureElements, Neither> {
+        Ok(CaptureElements::with_capacity(length))
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(

@@ -19,7 +19,7 @@ use super::super::metadata::Metadata;
 use super::super::protocol::{Row, WriteId};
 use super::super::setup::Setup;
 use super::super::{Error, Refusal, SessionId, Values};
-use super::row_format::{OpenedId, ReadRow, RowFormat, of_row};
+use super::row_format::{OpenedId, RowFormat, of_row};
 use super::{Rules, go_metadata};
 
 /// The alphabet of RFC 4648, section 6.
@@ -147,17 +147,15 @@ fn check_expires_on(values: &Values) -> Result<(), Error> {
 }
 
 impl Gorilla {
-    fn parse(&self, opened: Opened<Vec<u8>>) -> Option<ReadRow> {
+    fn parse(&self, opened: Opened<Vec<u8>>) -> Option<(Row<Content>, WriteId)> {
         let (date, serializer) = (opened.issued_at(), opened.serializer().clone());
         let read = Values::deserialize(&serializer, opened.into_value(), go_metadata::parse);
         let (values, carried) = read?;
         let (write, metadata) = carried.unzip();
         let metadata = Metadata::loaded(metadata, date, &self.lifetime);
         let values = values.loaded_as(&self.model);
-        Some(ReadRow {
-            row: Row::Live(Content { values, metadata }),
-            write: write.unwrap_or_default(),
-        })
+        let row = Row::Live(Content { values, metadata });
+        Some((row, write.unwrap_or_default()))
     }
 }
 
@@ -269,7 +267,7 @@ impl RowFormat for Gorilla {
         _: &Key,
         bytes: &[u8],
         now: UnixTime,
-    ) -> Result<Result<ReadRow, Refusal>, Error> {
+    ) -> Result<Result<(Row<Content>, WriteId), Refusal>, Error> {
         let Ok(text) = std::str::from_utf8(bytes) else {
             return Ok(Err(Refusal::NotValid));
         };

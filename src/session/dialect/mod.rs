@@ -31,7 +31,7 @@ use super::{Error, Lifetime};
 
 pub use gorilla::GorillaDialect;
 pub use native::NativeDialect;
-pub(super) use row_format::{OpenedId, ReadRow, RowFormat};
+pub(super) use row_format::{OpenedId, RowFormat};
 pub use scs::ScsDialect;
 
 /// The format of a [`ServerStore`](super::ServerStore)'s cookies and rows, which decides which

@@ -30,7 +30,7 @@ use super::super::protocol::{Row, Successor, WriteId};
 use super::super::setup::Setup;
 use super::super::{Error, Refusal, SessionId, Values};
 use super::Rules;
-use super::row_format::{OpenedId, ReadRow, RowFormat, of_row};
+use super::row_format::{OpenedId, RowFormat, of_row};
 
 const VERSION: u8 = 1;
 const SESSION: u8 = 0;
@@ -239,7 +239,7 @@ impl Native {
         Ok([&[VERSION, kind], &write[..], &rest[..]].concat())
     }
 
-    fn parse(&self, payload: &[u8], opened: &codec::Opened) -> Option<ReadRow> {
+    fn parse(&self, payload: &[u8], opened: &codec::Opened) -> Option<(Row<Content>, WriteId)> {
         let (&[VERSION, kind], rest) = payload.split_first_chunk()? else {
             return None;
         };
@@ -263,8 +263,7 @@ impl Native {
             },
             _ => return None,
         };
-        let write = *write;
-        Some(ReadRow { row, write })
+        Some((row, *write))
     }
 }
 
@@ -329,7 +328,7 @@ impl RowFormat for Native {
         key: &Key,
         bytes: &[u8],
         _: UnixTime,
-    ) -> Result<Result<ReadRow, Refusal>, Error> {
+    ) -> Result<Result<(Row<Content>, WriteId), Refusal>, Error> {
         let (Some(name), Ok(text)) = (key_text(key), std::str::from_utf8(bytes)) else {
             return Ok(Err(Refusal::NotValid));
         };

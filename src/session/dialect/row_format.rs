@@ -47,7 +47,7 @@ pub(in super::super) trait RowFormat: Send + Sync + 'static {
         key: &Key,
         bytes: &[u8],
         now: UnixTime,
-    ) -> Result<Result<ReadRow, Refusal>, Error>;
+    ) -> Result<Result<(Row<Content>, WriteId), Refusal>, Error>;
 }
 
 /// Converts a codec's error for a row. A row that is too long is an error, not a refusal: a program
@@ -66,11 +66,4 @@ pub(in super::super) struct OpenedId {
     pub(in super::super) sealed_at: UnixTime,
     /// True if an older key sealed the cookie.
     pub(in super::super) is_stale: bool,
-}
-
-/// A row that was read.
-#[derive(Clone)]
-pub(in super::super) struct ReadRow {
-    pub(in super::super) row: Row<Content>,
-    pub(in super::super) write: WriteId,
 }

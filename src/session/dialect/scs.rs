@@ -25,7 +25,7 @@ use super::super::metadata::{Metadata, NEVER_SEEN};
 use super::super::protocol::{Row, WriteId};
 use super::super::setup::Setup;
 use super::super::{Error, Refusal, SessionId, Values};
-use super::row_format::{OpenedId, ReadRow, RowFormat};
+use super::row_format::{OpenedId, RowFormat};
 use super::{Rules, go_metadata};
 
 /// 2262-01-01, the deadline of sessions without an absolute limit. Go's nanoseconds since 1970
@@ -124,7 +124,7 @@ struct Scs {
 }
 
 impl Scs {
-    fn parse(&self, bytes: &[u8], now: UnixTime) -> Option<ReadRow> {
+    fn parse(&self, bytes: &[u8], now: UnixTime) -> Option<(Row<Content>, WriteId)> {
         let Value::Composite(row) = Value::from_slice(bytes).ok()? else {
             return None;
         };
@@ -142,10 +142,8 @@ impl Scs {
             ..metadata.unwrap_or_else(|| self.began_in_go(deadline, now))
         };
         let values = values.loaded_as(&self.model);
-        Some(ReadRow {
-            row: Row::Live(Content { values, metadata }),
-            write: write.unwrap_or_default(),
-        })
+        let row = Row::Live(Content { values, metadata });
+        Some((row, write.unwrap_or_default()))
     }
 
     /// Returns the metadata of a session that a Go program began. Its beginning is unknown. It is
@@ -240,7 +238,7 @@ impl RowFormat for Scs {
         _: &Key,
         bytes: &[u8],
         now: UnixTime,
-    ) -> Result<Result<ReadRow, Refusal>, Error> {
+    ) -> Result<Result<(Row<Content>, WriteId), Refusal>, Error> {
         Ok(self.parse(bytes, now).ok_or(Refusal::NotValid))
     }
 }

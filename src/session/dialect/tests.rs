@@ -14,7 +14,7 @@ use super::super::metadata::{Metadata, NEVER_SEEN};
 use super::super::protocol::{Row, Successor, WriteId};
 use super::super::{CookieOptions, Refusal, Values};
 use super::*;
-use crate::backend::Key;
+use crate::backend::{Key, OwnerName};
 use crate::codec::{CodecOptions, Codecs, KeyPair, UnixTime};
 use crate::gob::{Composite, GoString, Interface, Time, Value};
 
@@ -95,9 +95,16 @@ fn deadline_in(row: &[u8]) -> i64 {
     deadline.unix_seconds().unwrap()
 }
 
+/// A row that was read.
+struct ReadRow {
+    row: Row<Content>,
+    write: WriteId,
+}
+
 /// Reads a row. Returns `None` if it is refused.
 fn read(format: &dyn RowFormat, key: &Key, bytes: &[u8], now: UnixTime) -> Option<ReadRow> {
-    format.read(key, bytes, now).unwrap().ok()
+    let (row, write) = format.read(key, bytes, now).unwrap().ok()?;
+    Some(ReadRow { row, write })
 }
 
 fn content() -> Content {
@@ -106,7 +113,7 @@ fn content() -> Content {
     values.insert("name", "Koko").unwrap();
     let mut metadata = Metadata::new(&Lifetime::new(), NOW);
     metadata.login = Some(Login {
-        owner: "ape".to_owned(),
+        owner: OwnerName::new("ape").unwrap(),
         at: NOW,
         begun: None,
     });
@@ -482,7 +489,7 @@ fn a_text_that_looks_like_ours_is_not_taken_for_it() {
     ];
     let row = scs_row(NOW.as_secs().cast_signed() + 60, &values);
     let content = live(read(&*scs, &key, &row, NOW));
-    assert_eq!(content.metadata.login.unwrap().owner, "ape");
+    assert_eq!(content.metadata.login.unwrap().owner.as_str(), "ape");
     let kept: Option<String> = content.values.get("_session").unwrap();
     assert_eq!(kept, Some(forged));
 }

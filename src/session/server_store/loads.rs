@@ -10,24 +10,12 @@ use crate::codec::UnixTime;
 use super::super::dialect::OpenedId;
 use super::super::protocol::Successor;
 use super::super::rows::{LiveRow, Lookup};
-use super::super::store::{Kept, Loaded, Moved, Record};
+use super::super::store::{Kept, Loaded, LoadedSession, Moved};
 use super::super::{Error, Refusal};
 use super::Shared;
 
 /// The maximum error of a time that was stored as an expiry.
 const ROUNDING: Duration = Duration::from_secs(2);
-
-/// Returns the place of a session that was read from `row`.
-fn kept(key: Key, row: &LiveRow) -> Kept {
-    Kept {
-        id: None,
-        key,
-        revision: Some(row.revision.clone()),
-        login: row.content.metadata.login.clone(),
-        expiry: row.expiry,
-        is_stale: false,
-    }
-}
 
 impl Shared {
     /// Returns the live session under that key.
@@ -92,9 +80,9 @@ impl Shared {
         let kept = Kept {
             id: Some(opened.id),
             is_stale: opened.is_stale,
-            ..kept(key, &row)
+            ..row.kept
         };
-        Ok(Loaded::Live(Box::new(Record {
+        Ok(Loaded::Live(Box::new(LoadedSession {
             content: row.content,
             sealed_at: opened.sealed_at,
             kept: Some(Arc::new(kept)),
@@ -118,18 +106,18 @@ impl Shared {
             let now = self.setup.now();
             // A time in the future was written by a store with another longest request, and proves
             // nothing.
-            let is_past = at.since(now) <= ROUNDING;
-            let is_granted = is_past && self.grants(now.since(at));
+            let is_past = at.saturating_duration_since(now) <= ROUNDING;
+            let is_granted = is_past && self.grants(now.saturating_duration_since(at));
             // After too many renewals, the old ID no longer leads to the session.
             let found = match self.rows.look_up_renewed(&to.key).await {
                 Err(error) if error.is_conflict() => None,
                 found => Some(found?),
             };
-            if let Some((key, Lookup::Live(row))) = found
+            if let Some(Lookup::Live(row)) = found
                 && let Ok(row) = self.judge(*row)
             {
-                moved.successor = key.clone();
-                moved.renewed = Some(Arc::new(kept(key, &row)));
+                moved.successor = row.kept.key.clone();
+                moved.renewed = Some(Arc::new(row.kept));
                 // Only a session with a login has anything to lose from an empty page, and a
                 // renewal does not change its owner.
                 moved.content =

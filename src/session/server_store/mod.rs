@@ -26,11 +26,11 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::backend::{Backend, Key};
+use crate::backend::{Backend, Key, OwnerName};
 
-use super::backend_epochs::no_owners;
 use super::caller::Caller;
 use super::content::Content;
+use super::login::owner_name;
 use super::recent_moves::RecentMoves;
 use super::rows::{self, LiveRow, Rows};
 use super::server_options::ServerOptions;
@@ -178,7 +178,7 @@ impl ServerStore {
             clock,
         } = options;
         if max_sessions.is_some() && backend.owners().is_none() {
-            return Err(no_owners());
+            return Err(Error::no_owners());
         }
         if max_sessions == Some(0) {
             return Err(Error::usage(
@@ -276,7 +276,7 @@ impl ServerStore {
     /// name.
     #[doc(alias = "devices")]
     pub async fn list(&self, owner: &str) -> Result<Vec<StoredSession>, Error> {
-        self.0.list(owner).await
+        self.0.list(&owner_name(owner)?).await
     }
 
     /// Ends one of an owner's sessions by its [ID in the list](StoredSession::id), even if it was
@@ -290,8 +290,10 @@ impl ServerStore {
             return Ok(false);
         };
         match self.0.rows.look_up_renewed(&key).await? {
-            (key, rows::Lookup::Live(row)) if owner_name(&row.content) == Some(owner) => {
-                self.0.end_login(row.seen(key)).await
+            rows::Lookup::Live(row)
+                if owner_in(&row.content).is_some_and(|of| of.as_str() == owner) =>
+            {
+                self.0.end_login(row.kept.seen()).await
             }
             _ => Ok(false),
         }
@@ -303,7 +305,7 @@ impl ServerStore {
     /// # Errors
     /// Returns the errors of [`list`](ServerStore::list).
     pub async fn end_all(&self, owner: &str) -> Result<(), Error> {
-        Backing::end_all(self, owner).await
+        Backing::end_all(self, &owner_name(owner)?).await
     }
 
     /// Finds the session under a row's key, whatever its owner. It is for operators, who get keys
@@ -367,7 +369,7 @@ impl ServerStore {
             Ok(row) => row,
             Err(refusal) => return Ok(Lookup::Refused(refusal)),
         };
-        Ok(match self.0.end(row.seen(key.clone())).await? {
+        Ok(match self.0.end(row.kept.seen()).await? {
             true => Lookup::Found(()),
             false => Lookup::Refused(Refusal::Gone),
         })
@@ -392,7 +394,7 @@ fn in_whole_seconds(time: Duration) -> Duration {
     Duration::from_secs(time.as_secs().saturating_add(part))
 }
 
-fn owner_name(content: &Content) -> Option<&str> {
+fn owner_in(content: &Content) -> Option<&OwnerName> {
     let login = content.metadata.login.as_ref()?;
     Some(&login.owner)
 }
@@ -421,7 +423,7 @@ impl Backing for ServerStore {
     }
 
     async fn reload(&self, kept: &Kept) -> Result<Option<Content>, Error> {
-        let (_, found) = self.0.rows.look_up_renewed(&kept.key).await?;
+        let found = self.0.rows.look_up_renewed(&kept.key).await?;
         let rows::Lookup::Live(row) = found else {
             return Ok(None);
         };
@@ -438,7 +440,7 @@ impl Backing for ServerStore {
         self.0.end(kept.seen()).await
     }
 
-    async fn end_all(&self, owner: &str) -> Result<(), Error> {
+    async fn end_all(&self, owner: &OwnerName) -> Result<(), Error> {
         self.0.end_all(owner).await
     }
 

@@ -7,73 +7,68 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::backend::{self, Expiry, Key, Owner, Owners};
+use crate::backend::{self, Expiry, Key, OwnerName, Owners};
 use crate::codec::UnixTime;
 
-use super::super::backend_epochs::no_owners;
+use super::super::backend_generations::expiry_of;
 use super::super::content::Content;
 use super::super::login::{Begun, Login, Order};
-use super::super::rows::{LiveRow, Lookup, expiry_at};
+use super::super::rows::{LiveRow, Lookup};
 use super::super::store::{Fate, Save};
 use super::super::{Error, StoredSession};
 use super::limit::{Standing, too_many};
-use super::{Shared, owner_name};
+use super::{Shared, owner_in};
 
 /// The time for which an owner's record outlives the owner's last session.
 const OWNERS_OUTLIVE: Duration = Duration::from_secs(60);
 
 /// Returns the expiry of an owner's record for sessions that end at `deadline`.
 fn owners_expiry(deadline: Option<UnixTime>) -> Expiry {
-    let after = |deadline: UnixTime| {
-        let seconds = deadline.as_secs().saturating_add(OWNERS_OUTLIVE.as_secs());
-        expiry_at(UnixTime::from_secs(seconds))
-    };
-    deadline.map_or(Expiry::NEVER, after)
+    expiry_of(deadline.map(|deadline| deadline + OWNERS_OUTLIVE))
 }
 
 impl Shared {
     fn owners(&self) -> Result<&dyn Owners, Error> {
-        self.rows.backend.owners().ok_or_else(no_owners)
+        self.rows.backend.owners().ok_or_else(Error::no_owners)
     }
 
     /// Returns the live rows of an owner's sessions. A session that is being renewed may have two
     /// rows with one number.
-    async fn rows_of(&self, owner: &str) -> Result<BTreeMap<Key, LiveRow>, Error> {
-        Owner::check_name(owner).map_err(Error::of_backend)?;
+    async fn rows_of(&self, owner: &OwnerName) -> Result<Vec<LiveRow>, Error> {
         let keys = self.owners()?.keys(owner).await;
         let mut found = BTreeMap::new();
         for key in keys.map_err(Error::of_backend)? {
             // If a session is renewed during the listing, it is found under its new key.
-            let (key, lookup) = match self.rows.look_up_renewed(&key).await {
+            let lookup = match self.rows.look_up_renewed(&key).await {
                 Err(error) if error.is_too_large() => continue, // an unreadable row opens nothing
                 found => found?,
             };
             if let Lookup::Live(row) = lookup
                 && let Ok(row) = self.judge(*row)
-                && owner_name(&row.content) == Some(owner)
+                && owner_in(&row.content) == Some(owner)
             {
-                found.insert(key, row);
+                found.insert(row.kept.key.clone(), row);
             }
         }
-        Ok(found)
+        Ok(found.into_values().collect())
     }
 
     /// Returns the sessions of an owner, each once, the latest login first.
-    pub(super) async fn list(&self, owner: &str) -> Result<Vec<StoredSession>, Error> {
+    pub(super) async fn list(&self, owner: &OwnerName) -> Result<Vec<StoredSession>, Error> {
         let rows = self.rows_of(owner).await?;
         let mut sessions: Vec<StoredSession> = rows
             .into_iter()
-            .map(|(key, row)| StoredSession::new(self.rows.format.public_id(&key), row))
+            .map(|row| StoredSession::new(self.rows.format.public_id(&row.kept.key), row))
             .collect();
         sessions.sort_by_key(|session| std::cmp::Reverse(session.login_number()));
         sessions.dedup_by_key(|session| session.login_number());
         Ok(sessions)
     }
 
-    pub(super) async fn end_all(&self, owner: &str) -> Result<(), Error> {
+    pub(super) async fn end_all(&self, owner: &OwnerName) -> Result<(), Error> {
         let longest = self.setup.lifetime.longest_deadline(self.setup.now());
         let until = owners_expiry(longest);
-        let revoked = self.owners()?.revoke(owner, until, None).await;
+        let revoked = self.owners()?.revoke(owner, until).await;
         revoked.map(drop).map_err(Error::of_backend)
     }
 
@@ -86,7 +81,7 @@ impl Shared {
         };
         let Some(owners) = self.rows.backend.owners() else {
             return match save.revokes_others {
-                true => Err(no_owners()),
+                true => Err(Error::no_owners()),
                 false => Ok(None),
             };
         };
@@ -94,7 +89,10 @@ impl Shared {
         let before = login_before(save, login);
         if save.revokes_others {
             self.check_is_there(save).await?;
-            let revoked = owners.revoke(owner, until, before.as_ref()).await;
+            let revoked = match &before {
+                Some(keep) => owners.revoke_except(owner, until, keep).await,
+                None => owners.revoke(owner, until).await,
+            };
             revoked.map_err(Error::of_backend)?;
         } else if save.lasts_longer && login.begun.is_some() {
             let extended = owners.extend(owner, until).await;
@@ -120,25 +118,25 @@ impl Shared {
             return Ok(());
         };
         match (self.rows.look_up_renewed(&kept.key).await?, save.fate) {
-            ((_, Lookup::Live(_)), _) | (_, Fate::Replaced { .. }) => Ok(()),
+            (Lookup::Live(_), _) | (_, Fate::Replaced { .. }) => Ok(()),
             _ => Err(Error::gone()),
         }
     }
 
     /// Ends the sessions of an owner beyond the limit, after a login has created another.
     pub(super) async fn end_the_oldest(&self, content: &Content) -> Result<(), Error> {
-        let (Some(max_sessions), Some(owner)) = (self.max_sessions, owner_name(content)) else {
+        let (Some(max_sessions), Some(owner)) = (self.max_sessions, owner_in(content)) else {
             return Ok(());
         };
         let rows = self.rows_of(owner).await?;
-        let standings = rows.values().filter_map(|row| self.standing(row));
+        let standings = rows.iter().filter_map(|row| self.standing(row));
         let ended = too_many(standings, max_sessions);
         let mut failed = Ok(());
-        for (key, row) in rows {
+        for row in rows {
             let standing = self.standing(&row);
             if standing.is_some_and(|of| ended.contains(&of.number)) {
                 // An end that fails must not spare the sessions after it.
-                let ended = self.end_login(row.seen(key)).await.map(drop);
+                let ended = self.end_login(row.kept.seen()).await.map(drop);
                 failed = failed.and(ended);
             }
         }
@@ -150,7 +148,8 @@ impl Shared {
         let order = login.order()?;
         // If the login took longer, it was interrupted, and the session that it was to replace
         // stays.
-        let may_go_on = self.setup.now().since(login.at) <= self.rows.longest_request;
+        let may_go_on =
+            self.setup.now().saturating_duration_since(login.at) <= self.rows.longest_request;
         Some(Standing {
             number: order.number,
             replaces: order.replaces.filter(|_| may_go_on),

@@ -39,30 +39,30 @@ pub(super) type Written = Result<Driven, Error>;
 /// A waiting save, and the channel to the request that is to be answered.
 pub(super) struct TakenSave {
     pub(super) pending: Arc<PendingSave>,
-    answer: oneshot::Sender<Call>,
+    answer: oneshot::Sender<Granted>,
 }
 
 impl TakenSave {
     /// Returns the save of the request that has the lock, and the receiver of its answer.
-    pub(super) fn of_holder(pending: Arc<PendingSave>) -> (Self, Answer) {
-        let (answer, call) = oneshot::channel();
-        (TakenSave { pending, answer }, Answer(call))
+    pub(super) fn of_holder(pending: Arc<PendingSave>) -> (Self, WrittenReceiver) {
+        let (answer, receiver) = oneshot::channel();
+        (TakenSave { pending, answer }, WrittenReceiver(receiver))
     }
 
     pub(super) fn answer(self, written: Written) {
         // A request that was dropped needs no answer.
-        let _ = self.answer.send(Call::Written(written));
+        let _ = self.answer.send(Granted::Written(written));
     }
 }
 
-/// The answer to a save that this process writes.
-pub(super) struct Answer(oneshot::Receiver<Call>);
+/// The receiver of the result of a save.
+pub(super) struct WrittenReceiver(oneshot::Receiver<Granted>);
 
-impl Answer {
+impl WrittenReceiver {
     pub(super) async fn written(self) -> Written {
         match self.0.await {
-            Ok(Call::Written(written)) => written,
-            Ok(Call::Locked(..)) | Err(_) => Err(Error::in_doubt()),
+            Ok(Granted::Written(written)) => written,
+            Ok(Granted::Lock(..)) | Err(_) => Err(Error::in_doubt()),
         }
     }
 }
@@ -104,17 +104,11 @@ impl Latest {
 }
 
 /// The message to a waiting request.
-enum Call {
+pub(super) enum Granted {
     /// The request has the lock. If known, the message contains the row as the previous holder left
     /// it.
-    Locked(RowLock, Option<Latest>),
+    Lock(RowLock, Option<Latest>),
     /// The request that had the lock has written this request's save.
-    Written(Written),
-}
-
-/// The way in which a save is written.
-pub(super) enum Joined {
-    Locked(RowLock, Option<Latest>),
     Written(Written),
 }
 
@@ -135,7 +129,7 @@ pub(super) enum Rank {
 struct Request {
     /// The save, if the holder of the lock may write it.
     save: Option<Arc<PendingSave>>,
-    call: oneshot::Sender<Call>,
+    grant: oneshot::Sender<Granted>,
 }
 
 /// The requests that wait for one row, in the order in which they are called.
@@ -179,9 +173,9 @@ impl RowLocks {
         rank: Rank,
         caller: &Caller,
     ) -> Result<(RowLock, Option<Latest>), Error> {
-        match self.call(key, rank, None, caller).await? {
-            Call::Locked(lock, latest) => Ok((lock, latest)),
-            Call::Written(_) => Err(Error::in_doubt()),
+        match self.wait(key, rank, None, caller).await? {
+            Granted::Lock(lock, latest) => Ok((lock, latest)),
+            Granted::Written(_) => Err(Error::in_doubt()),
         }
     }
 
@@ -192,39 +186,36 @@ impl RowLocks {
     pub(super) async fn lock_or_join(
         self: &Arc<Self>,
         pending: &Arc<PendingSave>,
-    ) -> Result<Joined, Error> {
+    ) -> Result<Granted, Error> {
         let (key, save) = (&pending.seen.key, Some(pending.clone()));
-        match self.call(key, Rank::Save, save, &pending.caller).await? {
-            Call::Locked(lock, latest) => Ok(Joined::Locked(lock, latest)),
-            Call::Written(written) => Ok(Joined::Written(written)),
-        }
+        self.wait(key, Rank::Save, save, &pending.caller).await
     }
 
-    async fn call(
+    async fn wait(
         self: &Arc<Self>,
         key: &Key,
         rank: Rank,
         save: Option<Arc<PendingSave>>,
         caller: &Caller,
-    ) -> Result<Call, Error> {
+    ) -> Result<Granted, Error> {
         caller.check()?;
-        let Some(mut place) = self.enter(key, rank, save)? else {
-            return Ok(Call::Locked(self.lock_of(key), None));
+        let Some(mut entry) = self.enter(key, rank, save)? else {
+            return Ok(Granted::Lock(self.lock_of(key), None));
         };
         let called = tokio::select! {
-            called = &mut place.call => called,
+            called = &mut entry.granted => called,
             () = caller.stops_waiting() => {
-                if place.leave() {
+                if entry.leave() {
                     return Err(caller.check().err().unwrap_or_else(|| caller.timed_out()));
                 }
                 // The write has begun, or is about to begin.
-                (&mut place.call).await
+                (&mut entry.granted).await
             }
         };
         match called {
-            Ok(Call::Locked(lock, latest)) => {
+            Ok(Granted::Lock(lock, latest)) => {
                 caller.check()?;
-                Ok(Call::Locked(lock, latest))
+                Ok(Granted::Lock(lock, latest))
             }
             Ok(written) => Ok(written),
             Err(_) => Err(Error::in_doubt()),
@@ -237,7 +228,7 @@ impl RowLocks {
         key: &Key,
         rank: Rank,
         save: Option<Arc<PendingSave>>,
-    ) -> Result<Option<Place>, Error> {
+    ) -> Result<Option<QueueEntry>, Error> {
         let mut table = self.table();
         let Table {
             last_number,
@@ -253,13 +244,13 @@ impl RowLocks {
         *last_number += 1;
         let number = *last_number;
         let ticket = Ticket { rank, number };
-        let (sender, call) = oneshot::channel();
-        queue.insert(ticket, Request { save, call: sender });
-        Ok(Some(Place {
+        let (grant, granted) = oneshot::channel();
+        queue.insert(ticket, Request { save, grant });
+        Ok(Some(QueueEntry {
             locks: self.clone(),
             key: key.clone(),
             ticket,
-            call,
+            granted,
         }))
     }
 
@@ -283,14 +274,14 @@ impl RowLocks {
 }
 
 /// A request's place in a queue. The request leaves the queue when the place is dropped.
-struct Place {
+struct QueueEntry {
     locks: Arc<RowLocks>,
     key: Key,
     ticket: Ticket,
-    call: oneshot::Receiver<Call>,
+    granted: oneshot::Receiver<Granted>,
 }
 
-impl Place {
+impl QueueEntry {
     /// Leaves the queue. Returns false if the request was called before.
     fn leave(&self) -> bool {
         let mut table = self.locks.table();
@@ -299,7 +290,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for QueueEntry {
     fn drop(&mut self) {
         self.leave();
     }
@@ -326,11 +317,11 @@ impl RowLock {
         let tickets = tickets.filter(|(_, request)| request.save.as_deref().is_some_and(is_one));
         let tickets: Vec<Ticket> = tickets.map(|(ticket, _)| *ticket).collect();
         let taken = tickets.iter().filter_map(|ticket| {
-            let Request { save, call } = queue.remove(ticket)?;
+            let Request { save, grant } = queue.remove(ticket)?;
             let pending = save?;
             Some(TakenSave {
                 pending,
-                answer: call,
+                answer: grant,
             })
         });
         taken.collect()
@@ -347,7 +338,7 @@ impl Drop for RowLock {
         if let Some(next) = self.locks.next(&self.key) {
             let lock = self.locks.lock_of(&self.key);
             // If that request was dropped just now, it drops the lock too.
-            let _ = next.call.send(Call::Locked(lock, self.latest.take()));
+            let _ = next.grant.send(Granted::Lock(lock, self.latest.take()));
         }
     }
 }
@@ -463,7 +454,7 @@ mod tests {
             drop(first);
             // It gets the lock, and releases it.
             let mut called = called;
-            drop((&mut called.call).await.unwrap());
+            drop((&mut called.granted).await.unwrap());
             assert!(locks.table().queues.is_empty());
             let (second, _) = locks.lock(&key(), Rank::Save, &caller()).await.unwrap();
             let waiting = locking(&locks, Rank::Save, caller());

@@ -13,7 +13,7 @@ use super::super::caller::Caller;
 use super::super::content::Content;
 use super::super::protocol::{Authenticated, Intent, Seen, Work};
 use super::Shared;
-use super::row_locks::{Joined, Latest, PendingSave, TakenSave, Written};
+use super::row_locks::{Granted, Latest, PendingSave, TakenSave, Written};
 use super::saves::merge;
 
 /// The saves of one session, in the order in which their changes are applied. Never empty.
@@ -110,8 +110,8 @@ impl Shared {
     pub(super) async fn write_shared(&self, pending: PendingSave) -> Written {
         let pending = Arc::new(pending);
         let (mut lock, latest) = match self.locks.lock_or_join(&pending).await? {
-            Joined::Written(written) => return written,
-            Joined::Locked(lock, latest) => (lock, latest),
+            Granted::Written(written) => return written,
+            Granted::Lock(lock, latest) => (lock, latest),
         };
         let waiting = lock.take_saves(&pending.seen.login);
         let (own, answer) = TakenSave::of_holder(pending);

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::backend::OwnerName;
 use crate::codec::UnixTime;
 
 use super::super::store::{Fate, Kept, Save, Saved};
@@ -12,7 +13,7 @@ use super::{Came, Outgoing, Phase, State};
 /// The tasks of a commit.
 pub(in super::super) struct Work {
     /// The owners to revoke. The owner of a session that is saved is not among them.
-    pub(in super::super) revoke: Vec<String>,
+    pub(in super::super) revoke: Vec<OwnerName>,
     pub(in super::super) task: Task,
 }
 

@@ -10,7 +10,7 @@ use libtest_mimic::Failed;
 use silverback::backend::{Backend, Created, Expiry, Generation, Key, Outcome, Record, connect};
 
 use super::super::contestants::on_disk;
-use super::record::{KEYS, OWNER, State, Step, is_owned, key};
+use super::record::{KEYS, State, Step, is_owned, key, owner};
 use super::{report, writer};
 
 /// What is known of a key: what was acknowledged, and what was tried after that.
@@ -115,7 +115,7 @@ async fn look(backend: &dyn Backend, known: &mut [Known], seen: &mut Seen) -> Re
     let listed: Vec<Key> = page.into_iter().map(|entry| entry.key).collect();
     assert_eq!(listed, living().map(key).collect::<Vec<_>>());
     let owners = backend.owners().expect("owners");
-    let mut owned = owners.keys(OWNER).await?;
+    let mut owned = owners.keys(&owner()).await?;
     owned.sort();
     let expected = living().filter(|number| is_owned(*number)).map(key);
     assert_eq!(owned, expected.collect::<Vec<_>>());

@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Completion, Failed};
-use silverback::backend::{Backend, Created, Error, Expiry, Key, Outcome, Owner, Record, Revision};
+use silverback::backend::{
+    Backend, Created, Error, Expiry, Key, Outcome, Owner, OwnerName, Record, Revision,
+};
 
 use super::super::required::is_required;
 use super::folders::Folders;
@@ -35,15 +37,17 @@ struct Known {
     is_owned: bool,
 }
 
-const OWNER: &str = "ape";
+fn ape() -> OwnerName {
+    OwnerName::new("ape").expect("a short name")
+}
 
 impl Known {
     async fn in_folder(kind: Folders, folder: &Path) -> Result<Self, Error> {
         let backend = kind.open(folder)?;
         let mut record = record(10);
         if let Some(owners) = backend.owners() {
-            let login = owners.begin(OWNER, Expiry::NEVER, &key(0)).await?;
-            let name = OWNER.to_owned();
+            let login = owners.begin(&ape(), Expiry::NEVER, &key(0)).await?;
+            let name = ape();
             record = record.owned_by(Owner { name, login });
         }
         let Created::Saved(seen) = backend.create(&key(0), &record).await? else {
@@ -70,10 +74,10 @@ impl Known {
         ];
         if let Some(owners) = backend.owners() {
             errors.extend([
-                ("generation", owners.generation(OWNER).await.err()),
-                ("begin", owners.begin(OWNER, later, &key(1)).await.err()),
-                ("revoke", owners.revoke(OWNER, later, None).await.err()),
-                ("keys", owners.keys(OWNER).await.err()),
+                ("generation", owners.generation(&ape()).await.err()),
+                ("begin", owners.begin(&ape(), later, &key(1)).await.err()),
+                ("revoke", owners.revoke(&ape(), later).await.err()),
+                ("keys", owners.keys(&ape()).await.err()),
             ]);
         }
         if let Some(scan) = backend.scan() {
@@ -91,7 +95,7 @@ impl Known {
         assert_eq!(stored.revision, *seen);
         assert_eq!(backend.load(&key(1)).await?, None);
         if let Some(owners) = backend.owners().filter(|_| self.is_owned) {
-            assert_eq!(owners.keys(OWNER).await?, [key(0)]);
+            assert_eq!(owners.keys(&ape()).await?, [key(0)]);
         }
         assert!(matches!(
             backend.create(&key(1), &record(10)).await?,

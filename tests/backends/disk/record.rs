@@ -3,13 +3,15 @@
 use std::fmt;
 
 use sha2::{Digest, Sha256};
-use silverback::backend::{Expiry, Key, Login, Owner, Record, Stored};
+use silverback::backend::{Expiry, Key, Login, Owner, OwnerName, Record, Stored};
 
 /// How many keys are written.
 pub(super) const KEYS: usize = 50;
 
 /// Whose every other record is.
-pub(super) const OWNER: &str = "ape";
+pub(super) fn owner() -> OwnerName {
+    OwnerName::new("ape").expect("a short name")
+}
 
 /// What is under a key: the number of the write that put the value there, and that of the
 /// last one, which moved the expiry.
@@ -48,7 +50,7 @@ fn value_of(write: u64) -> Vec<u8> {
 impl State {
     pub(super) fn record(self, key: usize, login: Login) -> Record {
         let record = Record::new(value_of(self.value), self.expiry());
-        let name = OWNER.to_owned();
+        let name = owner();
         match is_owned(key) {
             true => record.owned_by(Owner { name, login }),
             false => record,

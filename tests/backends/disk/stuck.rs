@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
-use silverback::backend::{Backend, Created, Expiry, Key, Owner, Record};
+use silverback::backend::{Backend, Created, Expiry, Key, Owner, OwnerName, Record};
 use tokio::task::JoinSet;
 
 use super::folders::Folders;
@@ -56,7 +56,7 @@ async fn log_in(
     number: usize,
 ) -> Result<Created, silverback::backend::Error> {
     let key = Key::new(format!("login-{number}"))?;
-    let name = format!("owner-{number}");
+    let name = OwnerName::new(format!("owner-{number}"))?;
     let record = match backend.owners() {
         Some(owners) => {
             let login = owners.begin(&name, Expiry::NEVER, &key).await?;
@@ -72,7 +72,11 @@ pub(super) async fn are_refused_in_time(kind: Folders) -> Result<(), Failed> {
     let folder = kind.place();
     let backend = kind.open(&folder)?;
     let known = Key::new("known")?;
-    backend.create(&known, &record()).await?;
+    backend
+        .create(&known, &record())
+        .await?
+        .saved()
+        .expect("the key is new");
     let mut holder = holder(kind, folder.to_str().expect("text"))?;
     let began = Instant::now();
     let mut logins = JoinSet::new();
@@ -133,7 +137,9 @@ pub(super) async fn keep_no_purge_for_long() -> Result<(), Failed> {
     for number in 0..50 {
         backend
             .create(&Key::new(format!("{number}"))?, &over)
-            .await?;
+            .await?
+            .saved()
+            .expect("the key is new");
     }
     let mut holder = holder(kind, folder.to_str().expect("text"))?;
     let scan = backend.scan().expect("a scan");
@@ -164,7 +170,11 @@ pub(super) fn need_no_thread_of_the_application(kind: Folders) -> Result<(), Fai
         let backend = kind.open(&folder)?;
         let key = Key::new("a")?;
         let done = async {
-            backend.create(&key, &record()).await?;
+            backend
+                .create(&key, &record())
+                .await?
+                .saved()
+                .expect("the key is new");
             backend.load(&key).await
         };
         let done = tokio::time::timeout(WATCHDOG, done).await;

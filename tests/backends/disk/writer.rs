@@ -12,7 +12,7 @@ use silverback::backend::{
 use tokio::runtime::Runtime;
 
 use super::folders::Folders;
-use super::record::{KEYS, OWNER, State, Step, is_owned, key};
+use super::record::{KEYS, State, Step, is_owned, key, owner};
 use super::{outages, stuck};
 
 /// What is to be done, a space, and the backend's URL.
@@ -60,7 +60,7 @@ struct Writer {
 
 async fn write_forever(backend: Arc<dyn Backend>) {
     let owners = backend.owners().expect("owners");
-    let login = owners.begin(OWNER, Expiry::NEVER, &key(0)).await;
+    let login = owners.begin(&owner(), Expiry::NEVER, &key(0)).await;
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
     let start = since_epoch.expect("a time after 1970").as_micros();
     let writer = Arc::new(Writer {
@@ -133,7 +133,11 @@ impl Writer {
         let write = self.writes.fetch_add(1, Ordering::SeqCst);
         let key = Key::new(format!("over-{write}"))?;
         let record = Record::new("v", Expiry::from_millis(0));
-        self.backend.create(&key, &record).await?;
+        self.backend
+            .create(&key, &record)
+            .await?
+            .saved()
+            .expect("the key is new");
         self.backend.scan().expect("a scan").purge(10).await?;
         Ok(())
     }
@@ -170,17 +174,17 @@ fn say(step: Step) {
 /// Creates so many records, every other of them an owner's, and then swaps, touches and removes
 /// each.
 async fn write(backend: &dyn Backend, times: usize) {
-    let owner = match backend.owners() {
+    let owned_by = match backend.owners() {
         Some(owners) => {
-            let login = owners.begin(OWNER, Expiry::NEVER, &key(0)).await;
-            let (name, login) = (OWNER.to_owned(), login.expect("a login"));
+            let login = owners.begin(&owner(), Expiry::NEVER, &key(0)).await;
+            let (name, login) = (owner(), login.expect("a login"));
             Some(Owner { name, login })
         }
         None => None,
     };
     let record = |number: usize| {
         let record = Record::new([b'v'; 500], Expiry::NEVER);
-        match &owner {
+        match &owned_by {
             Some(owner) if is_owned(number) => record.owned_by(owner.clone()),
             _ => record,
         }

@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType, TimeToLiveStatus,
 };
 use silverback::backend::{
-    Backend, Created, DynamoDb, DynamoDbOptions, Expiry, GoDynamoDb, GoItems, Key, Login, Outcome,
-    Owner, Owners, Scan,
+    Backend, Created, DynamoDb, DynamoDbOptions, Expiry, Generations, GoDynamoDb, GoItems, Key,
+    Login, Outcome, Owner, OwnerName, Owners, Scan,
 };
 
 use super::super::Tried;
@@ -94,17 +94,21 @@ pub(super) async fn prefixes_share_a_table_and_nothing_else(server: &DynamoDbSer
     };
     let (one, other, none) = (with("one/").await?, with("other/").await?, with("").await?);
     let key = key();
-    let login = one.begin("ape", record("").expiry(), &key).await?;
+    let ape = OwnerName::new("ape")?;
+    let login = one.begin(&ape, record("").expiry(), &key).await?;
     let owned = |login: Login| {
-        let name = "ape".to_owned();
+        let name = ape.clone();
         record("v").owned_by(Owner { name, login })
     };
-    one.create(&key, &owned(login)).await?;
-    assert_eq!(one.keys("ape").await?.len(), 1);
+    one.create(&key, &owned(login))
+        .await?
+        .saved()
+        .expect("the key is new");
+    assert_eq!(one.keys(&ape).await?.len(), 1);
     assert_eq!(one.page(None, 10).await?.entries.len(), 1);
     for backend in [&other, &none] {
         assert_eq!(backend.load(&key).await?, None);
-        assert_eq!(backend.generation("ape").await?, None);
+        assert_eq!(backend.generation(&ape).await?, None);
         assert_eq!(backend.page(None, 10).await?.entries, []);
     }
     Ok(())
@@ -117,7 +121,11 @@ pub(super) async fn dynamodb_removes_an_item_long_after_it_has_expired(
     let backend = DynamoDb::open(&client, DynamoDbOptions::new("removed")).await?;
     let soon = Expiry::after(std::time::Duration::from_secs(600));
     for expiry in [soon, Expiry::NEVER] {
-        backend.create(&key(), &record("v").until(expiry)).await?;
+        backend
+            .create(&key(), &record("v").with_expiry(expiry))
+            .await?
+            .saved()
+            .expect("the key is new");
     }
     let items = client.scan().table_name("removed").send().await?;
     let mut told = Vec::new();
@@ -145,7 +153,7 @@ pub(super) async fn items_without_an_expiry_do_not_expire(server: &DynamoDbServe
         assert!(!backend.layout().keeps_expiries());
         assert!(!has_time_to_live(&client, table).await?);
         let key = Key::new("ABC234")?;
-        let over = record("v").until(Expiry::from_millis(1_000));
+        let over = record("v").with_expiry(Expiry::from_millis(1_000));
         let Created::Saved(seen) = backend.create(&key, &over).await? else {
             panic!("it is the first");
         };

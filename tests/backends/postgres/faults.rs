@@ -22,7 +22,11 @@ pub(super) async fn what_nobody_waits_for_holds_no_connection(server: &PostgresS
     let proxy = Proxy::start(server.port()).await;
     let backend = Postgres::connect(&server.url_at(proxy.port())).await?;
     let key = key();
-    backend.create(&key, &record("v")).await?;
+    backend
+        .create(&key, &record("v"))
+        .await?
+        .saved()
+        .expect("the key is new");
     proxy.set(Fault::BlackHole);
     // More than there are connections.
     for _ in 0..12 {
@@ -48,7 +52,11 @@ pub(super) async fn connections_that_were_forgotten_cost_one_operation_its_patie
     let options = PostgresOptions::new().timeout(TIMEOUT);
     let backend = Postgres::connect_with(&server.url_at(proxy.port()), options).await?;
     let key = key();
-    backend.create(&key, &record("v")).await?;
+    backend
+        .create(&key, &record("v"))
+        .await?
+        .saved()
+        .expect("the key is new");
     let at_once = (0..8).map(|_| {
         let (backend, key) = (backend.clone(), key.clone());
         tokio::spawn(async move { backend.load(&key).await })

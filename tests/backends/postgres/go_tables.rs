@@ -92,7 +92,11 @@ async fn try_all(backend: &GoPostgres) -> Tried {
     };
     assert_eq!(backend.remove(&to, &seen).await?, Outcome::Done(()));
     let over = Record::new("v", Expiry::from_millis(1_000));
-    backend.create(&key, &over).await?;
+    backend
+        .create(&key, &over)
+        .await?
+        .saved()
+        .expect("the key is new");
     let purged = (backend.purge(10).await?, backend.purge(10).await?);
     assert_eq!((purged.0.removed, purged.1.removed), (1, 0));
     Ok(())
@@ -106,7 +110,11 @@ pub(super) async fn a_move_is_one_statement_and_leaves_what_else_a_row_has(
     let backend = GoPostgres::connect(&url, GoTable::pgstore()).await?;
     let (key, to) = (Key::new("ABC234")?, Key::new("DEF567")?);
     let record = Record::new("text", Expiry::after(Duration::from_secs(600)));
-    backend.create(&key, &record).await?;
+    backend
+        .create(&key, &record)
+        .await?
+        .saved()
+        .expect("the key is new");
     sqlx::query("UPDATE http_sessions SET created_on = '2020-01-01Z'")
         .execute(&pool)
         .await?;
@@ -214,7 +222,11 @@ pub(super) async fn a_row_without_a_max_age_is_valid_for_a_time(server: &Postgre
         };
         assert!(strict.load(&key).await?.is_some());
         let over = Expiry::from_millis(Expiry::now().as_millis() - 5_000);
-        backend.touch(&key, &seen, over).await?;
+        backend
+            .touch(&key, &seen, over)
+            .await?
+            .done()
+            .expect("it was seen");
         assert_eq!(backend.load(&key).await?, None);
     }
     let scs = GoTable::scs().without_max_age(Duration::from_secs(1));
@@ -341,7 +353,11 @@ pub(super) async fn a_value_in_a_column_of_text_is_that_text(server: &PostgresSe
         try_all(&backend).await?;
         let key = Key::new("ABC234")?;
         let record = Record::new("MTc2|te_xt==", Expiry::NEVER);
-        backend.create(&key, &record).await?;
+        backend
+            .create(&key, &record)
+            .await?
+            .saved()
+            .expect("the key is new");
         let text: String =
             sqlx::query_scalar("SELECT data FROM http_sessions WHERE key = 'ABC234'")
                 .fetch_one(&pool)

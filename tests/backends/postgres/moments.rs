@@ -2,8 +2,8 @@
 //! `statement_timestamp` comes before the server's in the search path.
 
 use silverback::backend::{
-    Backend, Created, Expiry, GoPostgres, GoTable, Key, Outcome, Owner, Owners, Postgres, Record,
-    Scan,
+    Backend, Created, Expiry, Generations, GoPostgres, GoTable, Key, Outcome, Owner, OwnerName,
+    Owners, Postgres, Record, Scan,
 };
 use sqlx::{AssertSqlSafe, PgPool};
 
@@ -104,16 +104,20 @@ pub(super) async fn a_row_is_over_from_its_expiry_on(server: &PostgresServer) ->
     let sessions = ("silverback_sessions", &*expiry);
     try_rows(&backend, &clock, sessions, MILLISECOND).await?;
     // And with its owner.
-    let (key, ape) = (Key::new("ABC234")?, "ape");
+    let (key, ape) = (Key::new("ABC234")?, OwnerName::new("ape")?);
     for (before, lives) in [(MILLISECOND, true), (0, false)] {
         clock.is_before(MILLISECOND).await?;
         clock
             .run("TRUNCATE silverback_sessions, silverback_owners")
             .await?;
-        let login = backend.begin(ape, Expiry::NEVER, &key).await?;
-        let name = ape.to_owned();
+        let login = backend.begin(&ape, Expiry::NEVER, &key).await?;
+        let name = ape.clone();
         let owned = Record::new("v", Expiry::NEVER).owned_by(Owner { name, login });
-        backend.create(&key, &owned).await?;
+        backend
+            .create(&key, &owned)
+            .await?
+            .saved()
+            .expect("the key is new");
         clock
             .run(&format!(
                 "UPDATE silverback_owners SET expiry = {}",
@@ -121,9 +125,9 @@ pub(super) async fn a_row_is_over_from_its_expiry_on(server: &PostgresServer) ->
             ))
             .await?;
         clock.is_before(before).await?;
-        assert_eq!(backend.generation(ape).await?.is_some(), lives);
+        assert_eq!(backend.generation(&ape).await?.is_some(), lives);
         assert_eq!(backend.load(&key).await?.is_some(), lives);
-        assert_eq!(backend.keys(ape).await?.len(), usize::from(lives));
+        assert_eq!(backend.keys(&ape).await?.len(), usize::from(lives));
         // What is written for an owner who is over is over, and a purge finds it.
         let other = Key::new("DEF567")?;
         let Created::Saved(seen) = backend
@@ -132,15 +136,23 @@ pub(super) async fn a_row_is_over_from_its_expiry_on(server: &PostgresServer) ->
         else {
             panic!("it is the first");
         };
-        backend.swap(&other, &seen, &owned).await?;
-        backend.create(&Key::new("GHI222")?, &owned).await?;
+        backend
+            .swap(&other, &seen, &owned)
+            .await?
+            .done()
+            .expect("it was seen");
+        backend
+            .create(&Key::new("GHI222")?, &owned)
+            .await?
+            .saved()
+            .expect("the key is new");
         let dead: i64 =
             sqlx::query_scalar("SELECT count(*) FROM silverback_sessions WHERE expiry = 0")
                 .fetch_one(&clock.pool)
                 .await?;
         assert_eq!(dead, if lives { 0 } else { 2 });
         // A kept login outlives no owner who is over.
-        let revoked = backend.revoke(ape, Expiry::NEVER, Some(&login)).await?;
+        let revoked = backend.revoke_except(&ape, Expiry::NEVER, &login).await?;
         assert_eq!(backend.load(&key).await?.is_some(), lives);
         clock
             .run(&format!(
@@ -148,7 +160,7 @@ pub(super) async fn a_row_is_over_from_its_expiry_on(server: &PostgresServer) ->
                 AT / MILLISECOND
             ))
             .await?;
-        let begun = backend.begin(ape, Expiry::NEVER, &key).await?;
+        let begun = backend.begin(&ape, Expiry::NEVER, &key).await?;
         assert_eq!(backend.load(&key).await?.is_some(), lives);
         assert_eq!(begun.generation == revoked, lives, "it is not revived");
         assert_eq!(begun.number, if lives { 2 } else { 1 });

@@ -1,7 +1,8 @@
 //! What the operations cost the server.
 
 use silverback::backend::{
-    Backend, Created, Expiry, Generation, Key, Outcome, Owner, Owners, Postgres, Record, Scan,
+    Backend, Created, Expiry, Generation, Generations, Key, Outcome, Owner, OwnerName, Owners,
+    Postgres, Record, Scan,
 };
 use sqlx::PgPool;
 
@@ -31,10 +32,10 @@ fn soon() -> Expiry {
 /// Every operation once, by name; of an owner's record with its owner.
 macro_rules! every_operation {
     ($backend:ident, $counted:ident) => {{
-        let key = Key::new("a key")?;
-        let login = $counted!("begin", $backend.begin("ape", soon(), &key).await?);
+        let (key, ape) = (Key::new("a key")?, OwnerName::new("ape")?);
+        let login = $counted!("begin", $backend.begin(&ape, soon(), &key).await?);
         let owner = Owner {
-            name: "ape".to_owned(),
+            name: ape.clone(),
             login,
         };
         let record = Record::new(vec![7; 700], soon()).owned_by(owner);
@@ -52,11 +53,11 @@ macro_rules! every_operation {
         else {
             panic!("nobody else has changed it");
         };
-        let of = $counted!("generation", $backend.generation("ape").await?);
+        let of = $counted!("generation", $backend.generation(&ape).await?);
         assert_eq!(of, Some(login.generation));
-        let extended = $counted!("extend", $backend.extend("ape", soon()).await?);
+        let extended = $counted!("extend", $backend.extend(&ape, soon()).await?);
         assert_eq!(extended, login.generation);
-        let keys = $counted!("keys", $backend.keys("ape").await?);
+        let keys = $counted!("keys", $backend.keys(&ape).await?);
         assert_eq!(keys.len(), 1);
         let page = $counted!("page", $backend.page(None, 10).await?).entries;
         assert!(!page.is_empty());
@@ -64,7 +65,7 @@ macro_rules! every_operation {
         assert_eq!(removed, Outcome::Done(()));
         $counted!(
             "revoke",
-            $backend.revoke("ape", soon(), Some(&login)).await?
+            $backend.revoke_except(&ape, soon(), &login).await?
         );
     }};
 }
@@ -167,7 +168,11 @@ pub(super) async fn values_of_all_sizes_are_kept(server: &PostgresServer) -> Tri
         let key = Key::new([&random.as_bytes()[..], &usize::to_be_bytes(size)].concat())?;
         let value: Vec<u8> = (0..size).map(|place| (place * 31 % 251) as u8).collect();
         let record = Record::new(value, Expiry::NEVER);
-        backend.create(&key, &record).await?;
+        backend
+            .create(&key, &record)
+            .await?
+            .saved()
+            .expect("the key is new");
         let stored = backend.load(&key).await?.expect("it is there");
         assert!(stored.record == record, "{size} bytes are others");
     }

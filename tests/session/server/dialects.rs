@@ -363,7 +363,9 @@ fn a_dialect_has_the_lifetime_of_its_go_package() {
             visit(&mut jar, &store, write).await;
             let found = store.find_by_cookie(jar.get("session").unwrap()).await;
             let found = found.unwrap().found().unwrap();
-            let left = |time: silverback::codec::UnixTime| time.since(server.now()).as_secs();
+            let left = |time: silverback::codec::UnixTime| {
+                time.saturating_duration_since(server.now()).as_secs()
+            };
             assert_eq!(found.deadline().map(left), deadline, "{dialect:?}");
             // A folder has no expiries.
             assert_eq!(found.expires().map_or(0, left), expiry, "{dialect:?}");

@@ -170,7 +170,7 @@ fn law_7_what_the_server_says_is_over_is_over() {
         let request = Request::of(&jar, &store).await;
         let (key, stored) = server.row(&jar, &store).await;
         let touched = server.backend.touch(&key, &stored.revision, Expiry::now());
-        touched.await.unwrap();
+        touched.await.unwrap().done().unwrap();
         let refusal = jar.session(store.clone()).await.unwrap().refusal();
         assert_eq!(refusal, Some(Refusal::Gone));
         request.session.insert("late", 1).unwrap();

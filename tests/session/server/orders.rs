@@ -4,17 +4,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use silverback::backend::{Files, Memory};
+use silverback::backend::{Files, Generation, Memory};
 use silverback::codec::UnixTime;
 use silverback::session::testing::Jar;
-use silverback::session::{Epoch, Error, Lifetime, Refusal, ServerOptions, ServerStore, Session};
+use silverback::session::{Error, Lifetime, Refusal, ServerOptions, ServerStore, Session};
 
 use super::{ABSOLUTE, IDLE, RUNTIME, Request, Server, count, jar_with, read, visit};
 
 /// Runs a test with records in memory, and with records in files.
 pub(super) fn on_each_backend(test: impl AsyncFn(Server)) {
-    let unique = Epoch::random().unwrap();
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(unique.as_str());
+    let unique = Generation::random().unwrap();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(unique.to_string());
     RUNTIME.block_on(async {
         test(Server::over(Arc::new(Memory::new()))).await;
         test(Server::over(Arc::new(Files::open(&folder).unwrap()))).await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use silverback::backend::{Backend, Memory, Outcome, Owner};
+use silverback::backend::{Backend, Memory, Outcome, OwnerName};
 use silverback::session::testing::Jar;
 use silverback::session::{
     CookieOptions, Error, Lifetime, Refusal, ServerOptions, ServerStore, Session, SessionId,
@@ -411,7 +411,11 @@ fn law_11_an_owned_session_without_its_owners_record_is_refused() {
         let (key, stored) = server.row(&jar, &server.store()).await;
         // The row is there, and the owner's record is not.
         let bare = Arc::new(Memory::new());
-        bare.create(&key, &stored.record).await.unwrap();
+        bare.create(&key, &stored.record)
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
         let other = Server {
             backend: super::Watched::new(bare),
             ..server.clone()
@@ -518,7 +522,7 @@ fn law_11_a_list_holds_what_is_the_owners_and_nothing_else() {
 fn a_name_that_not_every_server_can_index_is_a_usage_error() {
     RUNTIME.block_on(async {
         let store = Server::new().store();
-        let longest = "x".repeat(Owner::LONGEST_NAME);
+        let longest = "x".repeat(OwnerName::MAX_LEN);
         let jar = jar_with(&store, |session| session.login(&*longest)).await;
         assert_eq!(store.list(&longest).await.unwrap().len(), 1);
         store.end_all(&longest).await.unwrap();

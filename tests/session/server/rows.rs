@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use silverback::backend::{Backend, Expiry, Key, Login, Memory, Outcome, Owner, Record};
+use silverback::backend::{Backend, Expiry, Key, Login, Memory, Outcome, Owner, OwnerName, Record};
 use silverback::codec::{Codec, Codecs, KeyPair};
 use silverback::session::testing::Jar;
 use silverback::session::{CookieOptions, Dialect, Refusal, ServerOptions, ServerStore};
@@ -131,12 +131,10 @@ fn law_8_the_owner_beside_a_row_is_the_one_within() {
         let nobody = jar_with(&store, |session| session.insert("a", 1)).await;
         jar_with(&store, |session| session.login("bonobo")).await;
         let owners = server.backend.owners().unwrap();
+        let name = OwnerName::new("bonobo").unwrap();
         let bonobo = Owner {
-            name: "bonobo".to_owned(),
-            login: Login {
-                generation: owners.generation("bonobo").await.unwrap().unwrap(),
-                number: 1,
-            },
+            login: Login::new(owners.generation(&name).await.unwrap().unwrap(), 1),
+            name,
         };
         for jar in [&ape, &nobody] {
             let (key, stored) = server.row(jar, &store).await;
@@ -165,7 +163,7 @@ fn law_8_an_expiry_that_was_moved_ends_no_later_than_the_deadline() {
             stored
                 .record
                 .clone()
-                .until(Expiry::from_millis(until.as_millis() + by * 1_000))
+                .with_expiry(Expiry::from_millis(until.as_millis() + by * 1_000))
         };
         // As far as a touch would move it.
         server.clock.pass(super::ABSOLUTE - 1);
@@ -183,7 +181,7 @@ fn law_7_an_expiry_that_no_touch_made_says_nothing_of_the_last_use() {
         let store = server.store();
         let jar = jar_with(&store, |session| session.insert("a", 1)).await;
         let (key, stored) = server.row(&jar, &store).await;
-        put(&server, &key, stored.record.until(Expiry::NEVER)).await;
+        put(&server, &key, stored.record.with_expiry(Expiry::NEVER)).await;
         server.clock.pass(super::IDLE - 1);
         assert_eq!(refusal(&jar, &store).await, None);
         server.clock.pass(1);
@@ -345,8 +343,8 @@ fn what_is_logged_holds_no_secret(framework: Framework) {
 
 #[test]
 fn a_backend_without_owners_knows_who_is_logged_in_all_the_same() {
+    use silverback::backend::async_trait;
     use silverback::backend::{Created, Error, Revision, Stored};
-    use silverback::session::async_trait;
 
     struct Ownerless(Memory);
 

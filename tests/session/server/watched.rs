@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use silverback::backend::{
-    Backend, Created, Error, Expiry, Generation, Key, Layout, Login, Outcome, Owners, Record,
-    Revision, Stored,
+    Backend, Created, Error, Expiry, Generation, Generations, Key, Layout, Login, Outcome,
+    OwnerName, Owners, Record, Revision, Stored, async_trait,
 };
-use silverback::session::async_trait;
 use tokio::sync::Notify;
 
 /// What becomes of a call.
@@ -242,36 +241,45 @@ impl Backend for Watched {
 }
 
 #[async_trait]
-impl Owners for Watched {
-    async fn generation(&self, owner: &str) -> Result<Option<Generation>, Error> {
+impl Generations for Watched {
+    async fn generation(&self, owner: &OwnerName) -> Result<Option<Generation>, Error> {
         let generation = self.inner_owners().generation(owner);
         self.call("generation", generation).await
     }
 
-    async fn begin(&self, owner: &str, until: Expiry, key: &Key) -> Result<Login, Error> {
-        self.owner_until(until);
-        let begin = self.inner_owners().begin(owner, until, key);
-        self.call("begin", begin).await
-    }
-
-    async fn extend(&self, owner: &str, until: Expiry) -> Result<Generation, Error> {
+    async fn extend(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
         self.owner_until(until);
         let extend = self.inner_owners().extend(owner, until);
         self.call("extend", extend).await
     }
 
-    async fn revoke(
+    async fn revoke(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
+        self.owner_until(until);
+        let revoke = self.inner_owners().revoke(owner, until);
+        self.call("revoke", revoke).await
+    }
+}
+
+#[async_trait]
+impl Owners for Watched {
+    async fn begin(&self, owner: &OwnerName, until: Expiry, key: &Key) -> Result<Login, Error> {
+        self.owner_until(until);
+        let begin = self.inner_owners().begin(owner, until, key);
+        self.call("begin", begin).await
+    }
+
+    async fn revoke_except(
         &self,
-        owner: &str,
+        owner: &OwnerName,
         until: Expiry,
-        keep: Option<&Login>,
+        keep: &Login,
     ) -> Result<Generation, Error> {
         self.owner_until(until);
-        let revoke = self.inner_owners().revoke(owner, until, keep);
+        let revoke = self.inner_owners().revoke_except(owner, until, keep);
         self.call("revoke", revoke).await
     }
 
-    async fn keys(&self, owner: &str) -> Result<Vec<Key>, Error> {
+    async fn keys(&self, owner: &OwnerName) -> Result<Vec<Key>, Error> {
         let mut keys = self.call("keys", self.inner_owners().keys(owner)).await?;
         let listed = self.0.state.lock().unwrap().listed.clone();
         keys.extend(listed);

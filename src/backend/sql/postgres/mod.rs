@@ -32,8 +32,8 @@ use sqlx::PgPool;
 use super::delegate::backend_in_sql;
 use super::table::Table;
 use crate::backend::{
-    Created, Error, Expiry, Generation, Key, Layout, Login, Outcome, Page, Purged, Record,
-    Revision, Stored,
+    Created, Error, Expiry, Generation, Key, Layout, Login, Outcome, OwnerName, Page, Purged,
+    Record, Revision, Stored,
 };
 use connections::Connections;
 pub use go::GoPostgres;

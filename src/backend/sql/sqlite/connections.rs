@@ -3,6 +3,7 @@
 
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::query::Query;
@@ -16,10 +17,12 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::super::engine::{Effect, Engine};
 use super::super::rows::{Columns, Undecodable};
 use super::super::statements::{Parameters, Statement, Statements, Value};
-use super::WAIT;
 use super::errors::{reading, writing};
 use super::statements::STATEMENTS;
 use crate::backend::{Error, Expiry};
+
+/// How long an operation waits for the turn to write, and for a connection.
+pub(super) const WAIT: Duration = Duration::from_secs(5);
 
 /// The number of connections that read.
 const READERS: u32 = 4;

@@ -18,21 +18,17 @@ mod tests;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use sqlx::SqlitePool;
 
 use super::delegate::backend_in_sql;
 use super::table::Table;
 use crate::backend::{
-    Created, Error, Expiry, Generation, Key, Layout, Login, Outcome, Page, Purged, Record,
-    Revision, Stored,
+    Created, Error, Expiry, Generation, Key, Layout, Login, Outcome, OwnerName, Page, Purged,
+    Record, Revision, Stored,
 };
 use connections::Connections;
 use errors::reading;
-
-/// How long an operation waits for the turn to write, and for a connection.
-const WAIT: Duration = Duration::from_secs(5);
 
 /// Keeps records in an SQLite database (3.37 or newer), for sessions on one machine that outlive
 /// the process. Several processes may share the file if its file system has locks; network file

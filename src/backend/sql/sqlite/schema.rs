@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use sqlx::SqliteConnection;
 
 use super::super::columns::check_type;
-use super::WAIT;
+use super::connections::WAIT;
 use super::errors::{is_busy, reading};
 use crate::backend::Error;
 use crate::backend::access::{Access, another_users, failed};

@@ -3,15 +3,16 @@
 mod moments;
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{Connection, SqliteConnection};
 
 use super::super::engine::Engine;
+use super::connections::WAIT;
 use super::statements::STATEMENTS;
 use super::*;
-use crate::backend::{Backend, Owner, Owners, Scan};
+use crate::backend::{Backend, Generations, Owner, Owners, Scan};
 
 /// A folder that is removed when the test ends.
 struct Temporary(PathBuf);
@@ -73,14 +74,20 @@ fn record(value: &str) -> Record {
     Record::new(value, soon())
 }
 
+fn owner_name(name: &str) -> OwnerName {
+    OwnerName::new(name).unwrap()
+}
+
 fn owned(owner: &str, login: Login) -> Record {
-    let name = owner.to_owned();
+    let name = owner_name(owner);
     record("v").owned_by(Owner { name, login })
 }
 
 /// Begins a login, which names another key than its record will have.
 async fn begun(backend: &Sqlite, owner: &str) -> Login {
-    let begun = backend.begin(owner, soon(), &key("elsewhere")).await;
+    let begun = backend
+        .begin(&owner_name(owner), soon(), &key("elsewhere"))
+        .await;
     begun.unwrap()
 }
 
@@ -88,7 +95,12 @@ async fn begun(backend: &Sqlite, owner: &str) -> Login {
 async fn nobody_else_may_read_it() {
     let folder = Temporary::new();
     let backend = folder.open().await;
-    backend.create(&key("a"), &record("v")).await.unwrap();
+    backend
+        .create(&key("a"), &record("v"))
+        .await
+        .unwrap()
+        .saved()
+        .unwrap();
     let files: Vec<_> = std::fs::read_dir(&folder.0).unwrap().collect();
     assert_eq!(files.len(), 3, "the database, its log, and the log's index");
     #[cfg(unix)]
@@ -104,7 +116,12 @@ async fn a_path_is_nothing_but_a_path() {
     let folder = Temporary::new();
     for name in ["file:memory?mode=memory", "'; DROP", "50%25"] {
         let backend = Sqlite::open(folder.0.join(name)).await.unwrap();
-        backend.create(&key("a"), &record("v")).await.unwrap();
+        backend
+            .create(&key("a"), &record("v"))
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
         assert!(folder.0.join(name).is_file());
     }
     for path in ["", "/dev/null/sessions.db", "/"] {
@@ -122,7 +139,12 @@ async fn all_who_open_it_at_once_make_it_once_and_lose_nothing() {
             tokio::spawn(async move {
                 let backend = Sqlite::open(path).await.unwrap();
                 let zero = Record::new(0_u64.to_be_bytes(), soon());
-                backend.create(&key("sum"), &zero).await.unwrap();
+                backend
+                    .create(&key("sum"), &zero)
+                    .await
+                    .unwrap()
+                    .saved()
+                    .unwrap();
                 let mut left = 20;
                 while left > 0 {
                     let stored = backend.load(&key("sum")).await.unwrap().unwrap();
@@ -158,14 +180,24 @@ async fn tables_that_are_there_are_not_made_again() {
     let backend = folder.open().await;
     assert!(start.elapsed() < WAIT);
     run(&mut other, "COMMIT").await;
-    backend.create(&key("a"), &record("v")).await.unwrap();
+    backend
+        .create(&key("a"), &record("v"))
+        .await
+        .unwrap()
+        .saved()
+        .unwrap();
 }
 
 #[tokio::test]
 async fn who_may_only_read_reads_and_is_told() {
     let folder = Temporary::new();
     let writer = folder.open().await;
-    writer.create(&key("a"), &record("v")).await.unwrap();
+    writer
+        .create(&key("a"), &record("v"))
+        .await
+        .unwrap()
+        .saved()
+        .unwrap();
     let pool = SqlitePoolOptions::new().connect_lazy_with(folder.options().read_only(true));
     let reader = Sqlite::with_pool(pool);
     let stored = reader.load(&key("a")).await.unwrap().unwrap();
@@ -173,7 +205,7 @@ async fn who_may_only_read_reads_and_is_told() {
     let refusals = [
         reader.create(&key("b"), &record("v")).await.map(drop),
         reader.remove(&key("a"), &stored.revision).await.map(drop),
-        reader.extend("ape", soon()).await.map(drop),
+        reader.extend(&owner_name("ape"), soon()).await.map(drop),
         reader.purge(10).await.map(drop),
     ];
     for refused in refusals.map(Result::unwrap_err) {
@@ -196,7 +228,12 @@ async fn a_pool_without_tables_is_told_and_given_none() {
         sqlx::raw_sql(Sqlite::SCHEMA).execute(&pool).await.unwrap();
         backend.purge(10).await.unwrap();
     }
-    backend.create(&key("a"), &record("v")).await.unwrap();
+    backend
+        .create(&key("a"), &record("v"))
+        .await
+        .unwrap()
+        .saved()
+        .unwrap();
 }
 
 #[tokio::test]
@@ -220,7 +257,12 @@ async fn a_busy_database_is_unavailable_and_then_is_not() {
         "readers wait for nobody"
     );
     run(&mut other, "COMMIT").await;
-    backend.create(&key("a"), &record("v")).await.unwrap();
+    backend
+        .create(&key("a"), &record("v"))
+        .await
+        .unwrap()
+        .saved()
+        .unwrap();
 }
 
 #[tokio::test]
@@ -239,7 +281,7 @@ async fn a_row_that_is_no_record_is_an_error_for_its_key_alone() {
     let login = begun(&backend, "ape").await;
     for name in ["a", "b"] {
         let created = backend.create(&key(name), &owned("ape", login)).await;
-        created.unwrap();
+        created.unwrap().saved().unwrap();
     }
     let mut other = folder.connection().await;
     let spoil = "UPDATE silverback_owners SET kept_generation = x'00', kept_login = 1;
@@ -254,7 +296,7 @@ async fn a_row_that_is_no_record_is_an_error_for_its_key_alone() {
 async fn a_write_is_acknowledged_when_it_has_ended_well() {
     let folder = Temporary::new();
     let backend = folder.open().await;
-    let stored = backend.extend("bonobo", soon()).await.unwrap();
+    let stored = backend.extend(&owner_name("bonobo"), soon()).await.unwrap();
     let mut other = folder.connection().await;
     let fail = "CREATE TABLE elsewhere (id INTEGER PRIMARY KEY);
         CREATE TABLE late (id REFERENCES elsewhere (id) DEFERRABLE INITIALLY DEFERRED);
@@ -264,16 +306,19 @@ async fn a_write_is_acknowledged_when_it_has_ended_well() {
             BEGIN INSERT INTO late VALUES (1); END";
     run(&mut other, fail).await;
     let refusals = [
-        backend.extend("ape", soon()).await.map(drop),
-        backend.revoke("ape", soon(), None).await.map(drop),
+        backend.extend(&owner_name("ape"), soon()).await.map(drop),
+        backend.revoke(&owner_name("ape"), soon()).await.map(drop),
         backend.create(&key("a"), &record("v")).await.map(drop),
     ];
     for refused in refusals.map(Result::unwrap_err) {
         assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
     }
-    assert_eq!(backend.generation("ape").await.unwrap(), None);
+    assert_eq!(backend.generation(&owner_name("ape")).await.unwrap(), None);
     assert_eq!(backend.load(&key("a")).await.unwrap(), None);
-    assert_eq!(backend.generation("bonobo").await.unwrap(), Some(stored));
+    assert_eq!(
+        backend.generation(&owner_name("bonobo")).await.unwrap(),
+        Some(stored)
+    );
 }
 
 #[tokio::test]
@@ -294,16 +339,23 @@ async fn nothing_is_left_of_what_is_over() {
     let kept = begun(&backend, "ape").await;
     for (name, login) in [("revoked", login), ("kept", kept)] {
         let created = backend.create(&key(name), &owned("ape", login)).await;
-        created.unwrap();
+        created.unwrap().saved().unwrap();
     }
-    backend.revoke("ape", soon(), Some(&kept)).await.unwrap();
+    backend
+        .revoke_except(&owner_name("ape"), soon(), &kept)
+        .await
+        .unwrap();
     backend
         .create(&key("late"), &owned("ape", login))
         .await
+        .unwrap()
+        .saved()
         .unwrap();
     backend
         .create(&key("nobody's"), &owned("nobody", login))
         .await
+        .unwrap()
+        .saved()
         .unwrap();
     assert_eq!(backend.purge(2).await.unwrap().removed, 2);
     assert_eq!(backend.purge(2).await.unwrap().removed, 1);
@@ -317,6 +369,8 @@ async fn nothing_is_left_of_what_is_over() {
     backend
         .create(&key("new"), &owned("ape", next))
         .await
+        .unwrap()
+        .saved()
         .unwrap();
     run(&mut other, over).await;
     assert_eq!(backend.load(&key("new")).await.unwrap(), None);
@@ -343,7 +397,12 @@ async fn who_stops_waiting_leaves_it_done_or_undone() {
         // Whether it was applied or not, the next operation works.
         let found = backend.load(&key).await.unwrap();
         assert!(found.is_none_or(|stored| stored.record.value() == b"v"));
-        backend.create(&key, &record("v")).await.unwrap();
+        backend
+            .create(&key, &record("v"))
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
     }
     let page = backend.page(None, usize::MAX).await.unwrap();
     assert_eq!(page.entries.len(), 200);
@@ -424,7 +483,12 @@ async fn a_row_that_is_no_record_is_skipped_by_a_page_and_named() {
     let folder = Temporary::new();
     let backend = folder.open().await;
     for name in ["a", "b", "c", "d"] {
-        backend.create(&key(name), &record("v")).await.unwrap();
+        backend
+            .create(&key(name), &record("v"))
+            .await
+            .unwrap()
+            .saved()
+            .unwrap();
     }
     let mut other = folder.connection().await;
     let spoil = "UPDATE silverback_sessions SET owner = x'ff', generation = x'00' WHERE key IN (CAST('b' AS BLOB), CAST('c' AS BLOB));

@@ -132,7 +132,7 @@ async fn what_is_written_dead_is_expired_from_the_start() {
     let folder = Temporary::new();
     let backend = folder.open().await;
     let old = begun(&backend, "ape").await;
-    backend.revoke("ape", soon(), None).await.unwrap();
+    backend.revoke(&owner_name("ape"), soon()).await.unwrap();
     let Created::Saved(seen) = backend.create(&key("swapped"), &record("v")).await.unwrap() else {
         panic!("it is the first");
     };
@@ -143,6 +143,8 @@ async fn what_is_written_dead_is_expired_from_the_start() {
     backend
         .create(&key("created"), &owned("ape", old))
         .await
+        .unwrap()
+        .saved()
         .unwrap();
     let mut other = folder.connection().await;
     let dead = "SELECT count(*) FROM silverback_sessions WHERE expiry = 0";

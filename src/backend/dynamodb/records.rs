@@ -1,0 +1,163 @@
+//! Records: each has one item.
+
+use async_trait::async_trait;
+
+use super::super::{
+    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owners, Record, Revision, Scan,
+    Stored,
+};
+use super::errors::no_record;
+use super::items::{Attributes, Item, bytes, time, time_to_live};
+use super::options::TimeToLive;
+use super::owners::{Asked, Ownership, Seen, revision as revision_of};
+use super::writes::{Changes, OtherItem, WriteOutcome, removal};
+use super::{DynamoDb, LARGEST_ITEM, check_length};
+
+impl DynamoDb {
+    /// Applies `changes` to the record that was seen, or removes it if there are no changes. Does
+    /// nothing if the record has changed.
+    async fn change(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        changes: Option<Changes>,
+    ) -> Result<Outcome<()>, Error> {
+        const AS_SEEN: &str = "#revision = :seen AND #expiry > :now";
+        let id = self.0.ids.of_session(key);
+        let seen = Seen::of(seen)?;
+        let owner = seen.ownership.map(Ownership::check);
+        let values = [(":seen", bytes(seen.mark)), (":now", time(Expiry::now()))];
+        let write = match changes {
+            Some(changes) => changes.to(id, AS_SEEN, values),
+            None => removal(id, AS_SEEN, values),
+        };
+        let operation = self.0.requests.operation();
+        match operation.write(write, owner.map(OtherItem::Check)).await? {
+            WriteOutcome::Done => Ok(Outcome::Done(())),
+            WriteOutcome::OtherConflict | WriteOutcome::Conflict(None) => Ok(Outcome::Gone),
+            WriteOutcome::Conflict(Some(item)) => {
+                match Asked::default().lives(&operation, &item).await? {
+                    true => Ok(Outcome::Conflict),
+                    false => Ok(Outcome::Gone),
+                }
+            }
+        }
+    }
+
+    /// Returns all attributes of a record, with a new revision.
+    fn written(&self, key: &Key, record: &Record) -> Result<(Changes, Revision), Error> {
+        let ids = &self.0.ids;
+        let owner = record.owner();
+        let ownership = owner.map(|owner| Ownership::of(owner, ids)).transpose()?;
+        check_size(&ids.of_session(key), ownership.as_ref(), record)?;
+        let mark = Generation::random()?;
+        let changes = Changes::default()
+            .set("revision", Some(bytes(mark.as_bytes())))
+            .set("expiry", Some(time(record.expiry())))
+            .set("ttl", time_to_live(record.expiry()))
+            .set("value", Some(bytes(record.value())))
+            .set("owner", ownership.as_ref().map(Ownership::id))
+            .set("generation", ownership.as_ref().map(Ownership::generation))
+            .set("login", ownership.as_ref().map(Ownership::number));
+        Ok((changes, revision_of(mark, ownership.as_ref())))
+    }
+
+    fn stored(&self, item: &Item) -> Result<Stored, Error> {
+        let record = Record::new(item.bytes("value")?, item.expiry()?);
+        let ownership = Ownership::in_item(item)?;
+        let record = match &ownership {
+            None => record,
+            Some(ownership) => record.owned_by(ownership.owner(&self.0.ids)?),
+        };
+        let mark = item.bytes("revision")?;
+        let mark = Generation::from_bytes(mark.try_into().map_err(|_| no_record())?);
+        Ok(Stored {
+            record,
+            revision: revision_of(mark, ownership.as_ref()),
+        })
+    }
+}
+
+/// Refuses a record that no item can hold, before it is sent.
+fn check_size(id: &str, ownership: Option<&Ownership>, record: &Record) -> Result<(), Error> {
+    let owner = ownership.map_or(0, Ownership::size);
+    check_length(record, LARGEST_ITEM - id.len() - owner)
+}
+
+#[async_trait]
+impl Backend for DynamoDb {
+    async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
+        let operation = self.0.requests.operation();
+        let Some(item) = operation.get(&self.0.ids.of_session(key)).await? else {
+            return Ok(None);
+        };
+        match Asked::default().lives(&operation, &item).await? {
+            true => Ok(Some(self.stored(&item)?)),
+            false => Ok(None),
+        }
+    }
+
+    async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
+        const FREE: &str = "attribute_not_exists(#id) OR #expiry <= :now";
+        let (changes, revision) = self.written(key, record)?;
+        let now = time(Expiry::now());
+        let mut write = changes.to(self.0.ids.of_session(key), FREE, [(":now", now)]);
+        let operation = self.0.requests.operation();
+        loop {
+            let there = match operation.write(write.clone(), None).await? {
+                WriteOutcome::Done => return Ok(Created::Saved(revision)),
+                WriteOutcome::Conflict(Some(item)) => item,
+                // The item was removed just now: try again.
+                WriteOutcome::Conflict(None) | WriteOutcome::OtherConflict => continue,
+            };
+            if Asked::default().lives(&operation, &there).await? {
+                return Ok(Created::Exists);
+            }
+            // A revocation ended that record: it may be replaced, as long as it has that revision.
+            write = write.instead_of(bytes(there.bytes("revision")?));
+        }
+    }
+
+    async fn swap(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        record: &Record,
+    ) -> Result<Outcome<Revision>, Error> {
+        let (changes, revision) = self.written(key, record)?;
+        let outcome = self.change(key, seen, Some(changes)).await?;
+        Ok(outcome.map(|()| revision))
+    }
+
+    async fn touch(
+        &self,
+        key: &Key,
+        seen: &Revision,
+        until: Expiry,
+    ) -> Result<Outcome<Revision>, Error> {
+        let mark = Generation::random()?;
+        let changes = Changes::default()
+            .set("revision", Some(bytes(mark.as_bytes())))
+            .set("expiry", Some(time(until)))
+            .set("ttl", time_to_live(until));
+        let outcome = self.change(key, seen, Some(changes)).await?;
+        let ownership = Seen::of(seen)?.ownership;
+        Ok(outcome.map(|()| revision_of(mark, ownership.as_ref())))
+    }
+
+    async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
+        self.change(key, seen, None).await
+    }
+
+    fn owners(&self) -> Option<&dyn Owners> {
+        Some(self)
+    }
+
+    fn scan(&self) -> Option<&dyn Scan> {
+        Some(self)
+    }
+
+    fn purges_itself(&self) -> bool {
+        self.0.options.time_to_live != TimeToLive::Never
+    }
+}
