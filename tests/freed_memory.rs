@@ -1,6 +1,6 @@
-//! Keys leave no copy behind: an allocator looks through every block of memory as
-//! it is freed for bytes of the test's keys, raw or as text.
-#![allow(unsafe_code)] // an allocator is what this test is
+//! Keys leave no copy in freed memory: an allocator searches every freed block for bytes of the
+//! test's keys, raw or as text.
+#![allow(unsafe_code)] // this test implements an allocator
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -11,7 +11,7 @@ use silverback::codec::{
     SecureCookie,
 };
 
-/// What every key of this test is made of. An AES key schedule begins with it.
+/// The byte of which every key of this test consists. An AES key schedule begins with it.
 const KEY: u8 = 0xC7;
 
 /// The states that HMAC-SHA-256 computes from a key of 64 such bytes.
@@ -45,12 +45,11 @@ thread_local! {
     static FOUND: Cell<usize> = const { Cell::new(0) };
 }
 
-struct Looks;
+struct SearchingAllocator;
 
-// SAFETY: every call is passed on to the system's allocator as it came. A block is
-// read only while it is still allocated, and whole blocks asked for here are
-// initialised by `alloc_zeroed`.
-unsafe impl GlobalAlloc for Looks {
+// SAFETY: every call is passed on unchanged to the system's allocator. A block is read only while
+// it is still allocated, and whole blocks requested here are initialised by `alloc_zeroed`.
+unsafe impl GlobalAlloc for SearchingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         unsafe { System.alloc_zeroed(layout) }
     }
@@ -76,14 +75,14 @@ unsafe impl GlobalAlloc for Looks {
         }
         unsafe { System.dealloc(block, layout) }
     }
-    // `realloc` is not passed on: by default it allocates, copies and frees, which
-    // is when a growing buffer leaves its old bytes behind.
+    // `realloc` is not passed on: by default it allocates, copies and frees, which is when a
+    // growing buffer leaves its old bytes behind.
 }
 
 #[global_allocator]
-static ALLOCATOR: Looks = Looks;
+static ALLOCATOR: SearchingAllocator = SearchingAllocator;
 
-/// How many blocks were freed with a key in them while `work` ran.
+/// Returns the number of blocks that were freed with a key in them while `work` ran.
 fn left_behind(work: impl FnOnce()) -> usize {
     STATES.get_or_init(states);
     FOUND.set(0);
@@ -98,7 +97,7 @@ fn pair() -> KeyPair {
 }
 
 #[test]
-fn the_allocator_finds_what_is_left_behind() {
+fn the_allocator_finds_a_remaining_key() {
     assert_eq!(left_behind(|| drop(vec![KEY; 40])), 1);
     assert_eq!(left_behind(|| drop("c7".repeat(32))), 1);
     let mut growing = vec![KEY; 40];
@@ -108,7 +107,7 @@ fn the_allocator_finds_what_is_left_behind() {
 }
 
 #[test]
-fn keys_are_wiped_wherever_they_were() {
+fn keys_are_wiped_in_all_types() {
     assert_eq!(left_behind(|| drop(pair())), 0, "a pair");
     assert_eq!(
         left_behind(|| drop(vec![pair().clone(), pair()])),
@@ -128,7 +127,7 @@ fn keys_are_wiped_wherever_they_were() {
 
 /// A codec, and a chain that many codecs were moved into, used and dropped.
 #[test]
-fn codecs_wipe_what_they_hold() {
+fn codecs_wipe_their_keys() {
     for cipher in [Cipher::AesCtr, Cipher::AesCfb] {
         for hash in [
             HashFunction::Sha256,
@@ -157,7 +156,7 @@ fn codecs_wipe_what_they_hold() {
 }
 
 #[test]
-fn the_text_of_keys_is_read_without_a_trace() {
+fn reading_keys_leaves_no_copy() {
     let hex = "c7".repeat(64);
     let base64 = format!("b64={}", "x8fH".repeat(16));
     let standard = format!("b64={}/+//", "x8fH".repeat(16));

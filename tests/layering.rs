@@ -1,6 +1,6 @@
-//! The dependencies between the modules of the crate. `gob` uses no other module, `codec` uses `gob`,
-//! `session` uses both and `backend`, `web` uses `session`, and the program uses the public API
-//! only. `compat` puts together what the other modules offer.
+//! The dependencies between the modules of the crate. `gob` uses no other module, `codec` uses
+//! `gob`, `session` uses both and `backend`, `web` uses `session`, and the program uses only the
+//! public API. `compat` combines the other modules.
 
 #[path = "support/imports.rs"]
 mod imports;
@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use imports::{Crate, circles};
 
-/// Each room, and the rooms it may name.
-const ARROWS: [(&str, &[&str]); 6] = [
+/// Each module, and the modules that it may use.
+const ALLOWED: [(&str, &[&str]); 6] = [
     ("backend", &[]),
     ("gob", &[]),
     ("codec", &["gob"]),
@@ -20,10 +20,10 @@ const ARROWS: [(&str, &[&str]); 6] = [
     ("compat", &["codec", "session", "backend"]),
 ];
 
-/// The rooms and files at the top of `src` that are no library rooms. `guide` is documentation only.
-/// `calendar.rs`, which writes times, and `cause.rs`, which puts the text of an error together, use
-/// nothing. Each room may use them.
-const NO_ROOMS: [&str; 6] = [
+/// The entries of `src` that are not library modules. `guide` is documentation only. `calendar.rs`
+/// formats times and `cause.rs` formats the text of errors; they use no module, and each module may
+/// use them.
+const NO_MODULES: [&str; 6] = [
     "calendar.rs",
     "cause.rs",
     "cli",
@@ -51,7 +51,7 @@ fn files_under(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The lines of a file that are no comments.
+/// Returns the lines of a file that are not comments.
 fn code_of(file: &Path) -> String {
     let text = fs::read_to_string(file).unwrap();
     let code = text
@@ -61,26 +61,27 @@ fn code_of(file: &Path) -> String {
 }
 
 #[test]
-fn every_room_is_known() {
+fn every_module_has_an_entry() {
     for entry in fs::read_dir(source()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        let known = ARROWS.iter().any(|(room, _)| *room == name) || NO_ROOMS.contains(&&*name);
-        assert!(known, "src/{name} has no arrows: add it to this test");
+        let known =
+            ALLOWED.iter().any(|(module, _)| *module == name) || NO_MODULES.contains(&&*name);
+        assert!(known, "src/{name} has no entry: add it to this test");
     }
 }
 
 #[test]
-fn the_arrows_point_one_way() {
+fn modules_use_only_allowed_modules() {
     let mut checked = 0;
-    for (room, may_use) in ARROWS {
-        for file in files_under(&source().join(room)) {
+    for (module, may_use) in ALLOWED {
+        for file in files_under(&source().join(module)) {
             let code = code_of(&file);
-            for (other, _) in ARROWS {
+            for (other, _) in ALLOWED {
                 let named = code.contains(&format!("crate::{other}"));
-                let allowed = other == room || may_use.contains(&other);
+                let allowed = other == module || may_use.contains(&other);
                 assert!(!named || allowed, "{} uses {other}", file.display());
             }
-            // Nor by another road than `crate::`.
+            // A `super::` path must not bypass the check either.
             assert!(!code.contains("silverback::"), "{}", file.display());
             checked += 1;
         }
@@ -91,12 +92,12 @@ fn the_arrows_point_one_way() {
 /// If two files import each other, neither can be read, tested or moved without the other. Put the
 /// item that both need into the file that it belongs to, or into a file of its own.
 #[test]
-fn no_files_of_a_room_import_each_other_in_a_circle() {
+fn no_files_of_a_module_import_each_other_in_a_circle() {
     let files = Crate::read(&source());
     let mut imports_seen = 0;
     for entry in fs::read_dir(source()).unwrap() {
-        let room = entry.unwrap().file_name().into_string().unwrap();
-        let imports = files.imports_in(&room);
+        let module = entry.unwrap().file_name().into_string().unwrap();
+        let imports = files.imports_in(&module);
         imports_seen += imports.values().map(Vec::len).sum::<usize>();
         let circles = circles(&imports);
         assert!(circles.is_empty(), "circles of imports: {circles:#?}");
@@ -105,7 +106,7 @@ fn no_files_of_a_room_import_each_other_in_a_circle() {
 }
 
 #[test]
-fn the_codec_room_has_no_network_and_no_runtime() {
+fn the_codec_uses_no_network_and_no_runtime() {
     for file in files_under(&source().join("codec")) {
         let code = code_of(&file);
         for foreign in ["tokio", "std::net", "http::", "println!", "dbg!"] {
@@ -115,7 +116,7 @@ fn the_codec_room_has_no_network_and_no_runtime() {
 }
 
 #[test]
-fn the_session_room_knows_no_web_framework() {
+fn sessions_use_no_web_framework() {
     for file in files_under(&source().join("session")) {
         let code = code_of(&file);
         for foreign in ["http::", "tower", "axum", "actix_web", "std::net::Tcp"] {
@@ -126,7 +127,7 @@ fn the_session_room_knows_no_web_framework() {
 }
 
 #[test]
-fn no_file_outgrows_its_reader() {
+fn no_file_has_more_than_500_code_lines() {
     for file in files_under(&source()) {
         let lines = code_of(&file).lines().count();
         assert!(lines <= 500, "{} has {lines} lines of code", file.display());

@@ -1,13 +1,13 @@
-//! What each backend does in a second, and how that changes with the number of its sessions:
-//! `cargo bench --features files,sqlite --bench backend -- [KIND...] [--sizes 1000,10000]`.
+//! The operations of each backend in a second, for different numbers of sessions: `cargo bench
+//! --features files,sqlite --bench backend -- [KIND...] [--sizes 1000,10000]`.
 //!
-//! For each backend and size: records are created until there are so many; then records are
-//! loaded, swapped and touched at random, and an owner's are listed; then a tenth as many are
-//! created that expire soon, and are purged. Medians of seven rounds, with the lowest and the
-//! highest. The records have 700 bytes, as a sealed session of five values has.
+//! For each backend and size, the benchmark creates that many records. Then it loads, swaps and
+//! touches random records, and lists those of owners. Finally it creates a tenth as many records
+//! that expire soon, and purges them. The figures are medians of seven rounds, with the lowest and
+//! the highest. The records have 700 bytes, like a sealed session of five values.
 //!
-//! Backends on a disk are below `SILVERBACK_BENCH_FOLDER`, or the target folder: what is
-//! measured then is that disk.
+//! Backends on a disk are below `SILVERBACK_BENCH_FOLDER`, or the target folder: the figures are
+//! those of that disk.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -25,16 +25,16 @@ mod scratch;
 use scratch::Scratch;
 
 const ROUNDS: usize = 7;
-/// How many operations make a round.
+/// The number of operations in a round.
 const OPERATIONS: usize = 500;
-/// How many sessions an owner has.
+/// The number of sessions of an owner.
 const OWNED: usize = 10;
 const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 
-/// A backend's name, its URL in a folder, and how many records it is measured with at most.
-type Contestant = (&'static str, fn(&Path) -> String, usize);
+/// A backend's name, its URL in a folder, and the maximum number of records.
+type Candidate = (&'static str, fn(&Path) -> String, usize);
 
-const BACKENDS: &[Contestant] = &[
+const BACKENDS: &[Candidate] = &[
     ("memory", |_| "memory:".to_owned(), 1_000_000),
     (
         "files",
@@ -51,17 +51,17 @@ const BACKENDS: &[Contestant] = &[
 async fn backend(url: fn(&Path) -> String, folder: &Path) -> Arc<dyn Backend> {
     let url = url(folder);
     if url == "memory:" {
-        // Room for the largest size, and the expired besides.
+        // Room for the largest size and the expired records.
         let options = MemoryOptions::new().capacity(2_000_000);
         let options = options.capacity_without_owner(2_000_000);
         return Arc::new(Memory::with_options(options));
     }
     let connected = connect(&url).await;
-    connected.expect("a backend in a folder of its own")
+    connected.expect("a backend in its own folder")
 }
 
 fn key(number: usize) -> Key {
-    // As long as the hashes that native rows are under.
+    // As long as the hashes that are the keys of native rows.
     Key::new(format!(
         "{:043}",
         number.wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -69,12 +69,12 @@ fn key(number: usize) -> Key {
     .expect("43 bytes")
 }
 
-/// A number below `size` that looks like chance.
+/// Returns a number below `size` that looks random.
 fn somewhere(turn: usize, size: usize) -> usize {
     turn.wrapping_mul(0x9e37_79b9_7f4a_7c15) % size
 }
 
-/// Microseconds per operation, one figure a round.
+/// Microseconds per operation, one figure for each round.
 struct Figures(Vec<f64>);
 
 impl Figures {
@@ -96,7 +96,7 @@ impl Figures {
     }
 }
 
-/// The memory that the process has in use, in bytes; none where nobody says.
+/// Returns the memory that the process uses in bytes, or `None` if the system does not report it.
 fn memory_in_use() -> Option<usize> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
@@ -104,20 +104,20 @@ fn memory_in_use() -> Option<usize> {
     Some(kilobytes * 1024)
 }
 
-/// Creates records of these numbers, ten of each owner.
+/// Creates records with these numbers, ten for each owner.
 async fn fill(backend: &dyn Backend, numbers: std::ops::Range<usize>, until: Expiry) {
-    let owners = backend.owners().expect("it knows owners");
+    let owners = backend.owners().expect("the backend supports owners");
     let mut login = None;
     for number in numbers {
         if number % OWNED == 0 {
             let begun = owners
                 .begin(&owner(number), Expiry::NEVER, &key(number))
                 .await;
-            login = Some(begun.expect("it answers"));
+            login = Some(begun.expect("the backend answers"));
         }
         let owner = Owner {
             name: owner(number),
-            login: login.expect("it has begun"),
+            login: login.expect("the login has begun"),
         };
         let record = Record::new(vec![7; 700], until).owned_by(owner);
         let created = backend.create(&key(number), &record).await;
@@ -154,12 +154,13 @@ async fn measure(name: &str, url: fn(&Path) -> String, size: usize) -> String {
                 backend
                     .load(&key(number))
                     .await
-                    .expect("it answers")
-                    .expect("it lives"),
+                    .expect("the backend answers")
+                    .expect("the record exists"),
             );
         }
         loads.add(began.elapsed(), OPERATIONS);
-        // The same number may come twice: then the second finds a conflict, which costs as much.
+        // The same number may occur twice: then the second swap finds a conflict, which costs as
+        // much.
         let began = Instant::now();
         for (number, stored) in turns().zip(&mut seen) {
             let swapped = backend
@@ -176,10 +177,13 @@ async fn measure(name: &str, url: fn(&Path) -> String, size: usize) -> String {
             let _ = backend.touch(&key(number), &stored.revision, until).await;
         }
         touches.add(began.elapsed(), OPERATIONS);
-        let owners = backend.owners().expect("it knows owners");
+        let owners = backend.owners().expect("the backend supports owners");
         let began = Instant::now();
         for number in turns().take(100) {
-            let keys = owners.keys(&owner(number)).await.expect("it answers");
+            let keys = owners
+                .keys(&owner(number))
+                .await
+                .expect("the backend answers");
             assert_eq!(keys.len(), OWNED);
         }
         lists.add(began.elapsed(), 100);
@@ -188,11 +192,15 @@ async fn measure(name: &str, url: fn(&Path) -> String, size: usize) -> String {
     fill(&*backend, size..size + size / 10, soon).await;
     let left = soon.as_millis().saturating_sub(Expiry::now().as_millis());
     tokio::time::sleep(Duration::from_millis(u64::try_from(left).unwrap_or(0) + 10)).await;
-    let scan = backend.scan().expect("it can be scanned");
+    let scan = backend.scan().expect("the backend supports scans");
     let mut purge = Figures(Vec::new());
     let (mut purged, began) = (0, Instant::now());
     loop {
-        let batch = scan.purge(1_000).await.expect("it answers").removed;
+        let batch = scan
+            .purge(1_000)
+            .await
+            .expect("the backend answers")
+            .removed;
         purged += batch;
         if batch < 1_000 {
             break;
@@ -223,7 +231,7 @@ fn main() {
             .map(|size| size.parse().expect("a number"))
             .collect(),
         None if is_bench => SIZES.to_vec(),
-        // A test that it works.
+        // As a test, it only checks that the benchmark works.
         None => vec![100],
     };
     let kinds: Vec<&str> = BACKENDS.iter().map(|(name, ..)| *name).collect();

@@ -1,5 +1,5 @@
-//! The floor: the primitives a cookie cannot do without, on the same numbers of
-//! bytes, and nothing else. No framing, no date, no allocation, no randomness.
+//! The floor: the primitives that a cookie always needs, on the same numbers of bytes. No framing,
+//! no date, no allocation, no randomness.
 
 use aes::Aes256Enc;
 use aes::cipher::{InnerIvInit, KeyInit, StreamCipher, StreamCipherCoreWrapper};
@@ -9,7 +9,7 @@ use base64::engine::simd::Simd;
 use ctr::{CtrCore, flavors::Ctr128BE};
 use sha2::block_api::compress256;
 
-/// Ready-made inputs and outputs of one payload size.
+/// Prepared inputs and outputs of one payload size.
 pub(crate) struct Floor {
     base64: Simd,
     aes: Option<Aes256Enc>,
@@ -20,7 +20,7 @@ pub(crate) struct Floor {
     inner: Vec<u8>,
     cookie: Vec<u8>,
     blocks: Vec<[u8; 64]>,
-    /// Decoding asks for room for what the padding might have been.
+    /// Decoding reserves room for the largest payload that the padding allows.
     decoded: Vec<u8>,
 }
 

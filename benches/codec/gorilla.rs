@@ -1,4 +1,4 @@
-//! gorilla/securecookie, timed by itself in the Go program of `tests/interop`.
+//! gorilla/securecookie, which the Go program of `tests/interop` measures.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 pub(crate) struct Gorilla(PathBuf);
 
 impl Gorilla {
-    /// Builds the Go program; says so and goes on without it where there is no Go.
+    /// Builds the Go program. Without Go, prints a message and continues.
     pub(crate) fn find() -> Option<Self> {
         let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("interop-bench");
         let built = Command::new("go")
@@ -18,11 +18,11 @@ impl Gorilla {
         if built.is_ok_and(|status| status.success()) {
             return Some(Gorilla(program));
         }
-        eprintln!("gorilla is left out: `go build` in tests/interop did not work");
+        eprintln!("gorilla is left out: `go build` in tests/interop failed");
         None
     }
 
-    /// Workload names and nanoseconds per operation.
+    /// Returns workload names and nanoseconds per operation.
     pub(crate) fn measure(&self) -> Vec<(String, f64)> {
         let output = Command::new(&self.0).arg("bench").output();
         let lines = output.expect("the program was built").stdout;

@@ -1,8 +1,8 @@
-//! What sealing and opening cost, beside the bare primitives, the `cookie`
-//! crate's jars and gorilla itself, all in one run: `cargo bench --features bincode --bench codec`.
+//! The cost of sealing and opening, compared with the bare primitives, the `cookie` crate's jars
+//! and gorilla itself, in one run: `cargo bench --features bincode --bench codec`.
 //!
-//! A ratio over 1 beside `floor` is our overhead; beside a peer it is how many times
-//! faster we are.
+//! A ratio over 1 against `floor` is the overhead of Silverback; against a peer it is how many
+//! times faster Silverback is.
 
 mod floor;
 mod gorilla;

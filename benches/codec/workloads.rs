@@ -1,4 +1,4 @@
-//! What is measured: each workload with its contenders, side by side.
+//! The workloads, each with its contenders.
 
 use cookie::{Cookie, CookieJar, Key};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::support::{OURS, Operation, Workload};
 const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 const NAME: &str = "sid";
 
-/// Everything, in the order of the table.
+/// Returns all workloads, in the order of the table.
 pub(crate) fn all() -> Vec<Workload> {
     let mut all = Vec::new();
     for size in [32, 256, 2048] {
@@ -48,7 +48,7 @@ fn mode(encrypts: bool) -> &'static str {
     if encrypts { "encrypt" } else { "sign" }
 }
 
-/// A payload that is text, so that the cookie crate takes it too.
+/// Returns a payload that is text, so that the cookie crate accepts it too.
 fn payload(size: usize) -> String {
     "silverback ".chars().cycle().take(size).collect()
 }
@@ -164,8 +164,8 @@ fn seal_buffered() -> Workload {
     }
 }
 
-/// Opens 256 bytes with a chain of five keys, the `right` one of which sealed them.
-/// The floor adds the MACs of the keys before it.
+/// Opens 256 bytes with a chain of five keys, of which the `right` one sealed them. The floor adds
+/// the MACs of the keys before it.
 fn open_by_chain(right: usize, encrypts: bool) -> Workload {
     let pairs = (1..=5).map(|key| keys(key as u8, encrypts));
     let sealer = SecureCookie::new(keys(right as u8, encrypts)).unwrap();
@@ -196,8 +196,8 @@ struct Visitor {
     roles: Vec<String>,
 }
 
-/// A signed struct with five fields, encoded and decoded. For JSON the cookie
-/// crate's jar does the same; it has no bincode, since its values are text.
+/// A signed struct with five fields, encoded and decoded. For JSON the cookie crate's jar does the
+/// same; it has no bincode, since its values are text.
 fn typed(format: &str, serializer: Serializer) -> [Workload; 2] {
     let has_peer = matches!(serializer, Serializer::Json);
     let options = CodecOptions::new().serializer(serializer);
@@ -262,8 +262,8 @@ fn typed(format: &str, serializer: Serializer) -> [Workload; 2] {
     ]
 }
 
-/// A session of five keys, as gob values, beside Go's `encoding/gob`: reading as a
-/// program does that changes one key, and writing it back.
+/// A session of five keys as gob values, compared with Go's `encoding/gob`: read as by a program
+/// that changes one key, and written back.
 fn gob() -> [Workload; 2] {
     let session = Value::map_of_interfaces([
         ("user", Interface::from("silverback")),

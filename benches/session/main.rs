@@ -1,11 +1,10 @@
-//! What the middleware adds to a request, beside `tower-sessions` with its memory store
-//! and `actix-session` with its cookie store, in one run:
-//! `cargo bench --features tower,actix --bench session`.
+//! The time that the middleware adds to a request, compared with `tower-sessions` with its memory
+//! store and `actix-session` with its cookie store, in one run: `cargo bench --features tower,actix
+//! --bench session`.
 //!
-//! Each request is made, answered by a service that does nothing else, and dropped; what
-//! the same service takes without any session is subtracted. The cookies are encrypted,
-//! as actix-session's are; tower-sessions' cookie is a bare ID and its values stay in
-//! memory.
+//! Each request is made, answered by a service that does nothing more, and dropped; the time of the
+//! same service without any session is subtracted. The cookies are encrypted, as are those of
+//! actix-session; tower-sessions' cookie is a bare ID and its values stay in memory.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -38,7 +37,7 @@ const COLUMNS: &[Column] = &[
     },
 ];
 
-/// What a request does with its session.
+/// The use of the session in a request.
 #[derive(Clone, Copy, Debug)]
 enum Use {
     Untouched,
@@ -50,7 +49,7 @@ impl Use {
     const ALL: [Use; 3] = [Use::Untouched, Use::Read, Use::Write];
 }
 
-/// What the session holds besides the counter that is read and written.
+/// The values of the session in addition to the counter, which is read and written.
 const VALUES: [(&str, &str); 4] = [
     ("user", "0196f5b4-54a4-7a31-a4ff-52d60e4c3b0d"),
     ("name", "Koko"),
@@ -63,12 +62,12 @@ fn store() -> CookieStore {
     CookieStore::new(Codecs::from_pairs([keys]).unwrap()).unwrap()
 }
 
-/// Nothing here waits for anything.
+/// Returns the output of a future that never waits.
 fn at_once<F: Future>(future: F) -> F::Output {
     let mut context = Context::from_waker(Waker::noop());
     match std::pin::pin!(future).poll(&mut context) {
         Poll::Ready(answer) => answer,
-        Poll::Pending => panic!("it waits"),
+        Poll::Pending => panic!("the future waits"),
     }
 }
 

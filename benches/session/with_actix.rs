@@ -1,4 +1,4 @@
-//! An actix-web application, bare, with our middleware, and with actix-session's.
+//! An actix-web application: bare, with Silverback's middleware, and with actix-session's.
 
 use actix_session::SessionMiddleware as TheirMiddleware;
 use actix_session::storage::CookieSessionStore;
@@ -55,7 +55,7 @@ async fn their_write(session: actix_session::Session) -> HttpResponse {
     answer().await
 }
 
-/// One request to the route of `how`, with the cookie of the route `/first` if there is one.
+/// Returns a request to the route of `how`, with the cookie of the route `/first` if there is one.
 fn operation<S, B>(app: S, how: Use) -> Operation
 where
     S: Service<actix_http::Request, Response = ServiceResponse<B>, Error = Error> + 'static,

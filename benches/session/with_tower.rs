@@ -1,4 +1,4 @@
-//! A tower service, bare, with our layer, and with that of tower-sessions.
+//! A tower service: bare, with Silverback's layer, and with that of tower-sessions.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -18,7 +18,7 @@ use crate::{BARE, PEER, Use, VALUES, at_once, store};
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<String>, Infallible>> + Send>>;
 
-/// A service that uses a session of one library or the other, or none.
+/// A service that uses a session of one library, or no session.
 #[derive(Clone)]
 struct Handler(fn(Request<()>) -> Answer);
 
@@ -70,7 +70,7 @@ fn theirs(how: Use) -> Handler {
         Use::Read => |request| {
             Box::pin(async move {
                 let session: &tower_sessions::Session = request.extensions().get().unwrap();
-                // The memory store is shared, so what the writer wrote is found too.
+                // The memory store is shared, so the value of the writer is also found.
                 assert!(session.get::<u64>("visits").await.unwrap() >= Some(7));
                 Ok(Response::new(String::new()))
             })
@@ -118,7 +118,7 @@ fn request(cookie: Option<&HeaderValue>) -> Request<()> {
     request
 }
 
-/// The cookie that the first response sets.
+/// Returns the cookie that the first response sets.
 fn cookie(mut first: impl Service<Request<()>, Response = Response<String>>) -> HeaderValue {
     let response = at_once(first.call(request(None))).ok().unwrap();
     let set_cookie = response.headers()[SET_COOKIE].to_str().unwrap();

@@ -1,6 +1,6 @@
-//! What the benchmarks share: rounds, in which all contenders of a workload are measured
-//! one after the other so that a ratio compares neighbours in time, and the table of
-//! medians with their spread.
+//! Shared code of the benchmarks: rounds, in which all contenders of a workload are measured one
+//! after the other so that a ratio compares measurements close in time, and the table of medians
+//! with their spread.
 
 mod table;
 
@@ -12,24 +12,24 @@ use criterion::Criterion;
 use table::Table;
 pub(crate) use table::{Column, OURS};
 
-/// How often everything is measured.
+/// The number of rounds.
 const ROUNDS: usize = 7;
 
 pub(crate) type Operation = Box<dyn FnMut() -> usize>;
 
-/// What is done by several contenders, side by side.
+/// Work that several contenders do.
 pub(crate) struct Workload {
     pub(crate) name: String,
     pub(crate) contenders: Vec<(&'static str, Operation)>,
 }
 
-/// Whether this is a benchmark, or a test that the benchmark works.
+/// Returns whether this is a benchmark, or a test that the benchmark works.
 pub(crate) fn is_benchmark() -> bool {
     std::env::args().any(|argument| argument == "--bench")
 }
 
-/// Measures all workloads in every round, and prints the table. `others` measures what
-/// runs elsewhere, once a round: workload, contender, nanoseconds.
+/// Measures all workloads in every round, and prints the table. `others` measures other programs
+/// once a round: workload, contender, nanoseconds.
 pub(crate) fn run(
     columns: &'static [Column],
     workloads: fn() -> Vec<Workload>,

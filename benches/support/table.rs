@@ -3,25 +3,25 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Ours, in every table.
+/// The name of Silverback in every table.
 pub(crate) const OURS: &str = "silverback";
 
 /// The nanoseconds of each contender of one workload in one round.
 pub(crate) struct Round(BTreeMap<&'static str, f64>);
 
-#[allow(dead_code)] // not every table asks for everything
+#[allow(dead_code)] // not every table uses all methods
 impl Round {
-    /// A contender's nanoseconds, if it took part.
+    /// Returns a contender's nanoseconds, if it took part.
     pub(crate) fn of(&self, contender: &str) -> Option<f64> {
         self.0.get(contender).copied()
     }
 
-    /// How many times longer one took than another.
+    /// Returns how many times longer one took than another.
     pub(crate) fn ratio(&self, numerator: &str, denominator: &str) -> Option<f64> {
         Some(self.of(numerator)? / self.of(denominator)?)
     }
 
-    /// How many nanoseconds longer one took than another.
+    /// Returns how many nanoseconds longer one took than another.
     pub(crate) fn difference(&self, longer: &str, shorter: &str) -> Option<f64> {
         Some(self.of(longer)? - self.of(shorter)?)
     }
@@ -80,7 +80,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// `median [lowest-highest]`, with as many digits as a ratio or a time wants.
+/// Formats `median [lowest-highest]`, with as many digits as a ratio or a time needs.
 fn spread(figures: Vec<f64>) -> String {
     if figures.is_empty() {
         return "-".to_owned();

@@ -1,4 +1,4 @@
-//! What the fuzz targets share: the shapes of their inputs.
+//! Shared code of the fuzz targets: the shapes of their inputs.
 
 use std::task::{Context, Poll, Waker};
 
@@ -6,11 +6,11 @@ use silverback::codec::{
     BlockKey, Cipher, CodecOptions, HashFunction, HashKey, KeyPair, SecureCookie, UnixTime,
 };
 
-/// When every target takes place, unless its input says otherwise.
+/// The time of every target, unless its input sets another.
 pub const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
-/// A cookie and all it takes to open it, as lines of text: hash key and block key
-/// in hex, hash function, cipher, date, name; the rest is the cookie.
+/// A cookie and the data to open it, as lines of text: hash key and block key in hex, hash
+/// function, cipher, date, name; the rest is the cookie.
 pub struct Attempt {
     pub codec: SecureCookie,
     pub encrypts: bool,
@@ -20,7 +20,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The lines of an attempt.
+    /// Returns the lines of an attempt.
     pub fn write(fields: [&str; 7]) -> String {
         fields.join("\n")
     }
@@ -61,7 +61,7 @@ impl Attempt {
     }
 }
 
-/// A codec out of a few bits, its keys made from `salt`.
+/// Returns a codec of a few bits, with keys made from `salt`.
 pub fn codec(bits: u8, salt: u8) -> SecureCookie {
     let hash = match bits & 3 {
         0 => HashFunction::Sha256,
@@ -85,14 +85,14 @@ pub fn codec(bits: u8, salt: u8) -> SecureCookie {
         2 => KeyPair::new(hash_key, BlockKey::from([salt; 24])),
         _ => KeyPair::new(hash_key, BlockKey::from([salt; 32])),
     };
-    SecureCookie::with_options(keys, &options).expect("settings that can be meant")
+    SecureCookie::with_options(keys, &options).expect("valid settings")
 }
 
-/// What a future answers that waits for nothing: sessions in cookies need no server.
+/// Returns the output of a future that never waits: sessions in cookies need no server.
 pub fn at_once<F: Future>(future: F) -> F::Output {
     let mut context = Context::from_waker(Waker::noop());
     match std::pin::pin!(future).poll(&mut context) {
         Poll::Ready(answer) => answer,
-        Poll::Pending => panic!("it waits"),
+        Poll::Pending => panic!("the future waits"),
     }
 }

@@ -83,14 +83,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             )
         };
         write("decode", attempt.as_bytes())?;
-        let attempt = Attempt::read(attempt.as_bytes()).ok_or("a vector is no attempt")?;
+        let attempt = Attempt::read(attempt.as_bytes()).ok_or("the vector is not an attempt")?;
         let Ok(opened) = attempt
             .codec
             .open_at(&attempt.name, &attempt.cookie, attempt.now)
         else {
             continue;
         };
-        // The other targets seal their own cookies, of these payloads.
+        // The other targets seal their own cookies from these payloads.
         let head = [index as u8, (index >> 3) as u8, (index >> 1) as u8, 0];
         for target in ["forge", "roundtrip", "chain"] {
             write(target, &[&head[..], opened.value()].concat())?;
@@ -113,7 +113,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 text("Name"),
                 text("Cookie"),
             ]);
-            let attempt = Attempt::read(attempt.as_bytes()).ok_or("a vector is no attempt")?;
+            let attempt =
+                Attempt::read(attempt.as_bytes()).ok_or("the vector is not an attempt")?;
             attempt
                 .codec
                 .open_at(&attempt.name, &attempt.cookie, attempt.now)?

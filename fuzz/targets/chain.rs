@@ -1,13 +1,13 @@
-//! A chain opens with the right key, says which, and refuses what no key of it
-//! sealed.
+//! A chain opens a cookie with the right key and reports which key it was. It refuses a cookie that
+//! no key of the chain sealed.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use silverback::codec::{Codec, Codecs};
 use silverback_fuzz::{NOW, codec};
 
-/// The first bytes choose how long the chain is, who seals, and the codecs; the
-/// rest is the payload.
+/// The first bytes choose the length of the chain, the sealing key and the codecs; the rest is the
+/// payload.
 fuzz_target!(|input: &[u8]| {
     let Some(([length, sealer, bits, flip], payload)) = input.split_first_chunk() else {
         return;

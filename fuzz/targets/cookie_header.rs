@@ -1,5 +1,5 @@
-//! Any Cookie fields beside one that holds a valid cookie: it is found unless there are
-//! too many, and what the codec is asked to open are cookie values that were there.
+//! Any Cookie fields together with a valid cookie: the valid cookie is found unless there are too
+//! many cookies, and the codec gets only cookie values of the request.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -11,14 +11,14 @@ use silverback::session::{CookieOptions, CookieStore, Lifetime, Refusal, Session
 use silverback_fuzz::at_once;
 
 static STORE: LazyLock<(Stores, String)> = LazyLock::new(|| {
-    let keys = KeyPair::sign_only(HashKey::new(&[7; 64]).expect("it is long enough"));
+    let keys = KeyPair::sign_only(HashKey::new(&[7; 64]).expect("the key is long enough"));
     let options = CodecOptions::new().max_age(std::time::Duration::ZERO);
     let codecs = Codecs::from_pairs_with([keys], &options).expect("one key");
     let cookie = CookieOptions::new().name("a").expect("a token");
     let lifetime = Lifetime::new().without_idle().without_absolute();
     let store = CookieStore::with_options(codecs, cookie, lifetime).expect("right options");
     let jar = Jar::with(store.clone(), |session| session.insert("n", 7));
-    let cookie = at_once(jar).expect("it is small").cookie();
+    let cookie = at_once(jar).expect("the session is small").cookie();
     (Stores::from(store), cookie)
 });
 
@@ -31,18 +31,18 @@ fuzz_target!(|input: &[u8]| {
         [cookie.as_bytes(), cookie.as_bytes(), input],
     ] {
         let sessions = Sessions::of_request(stores, fields, None, "/");
-        let session = at_once(sessions.session()).expect("nothing fails");
+        let session = at_once(sessions.session()).expect("the load succeeds");
         match session.refusal() {
             None => assert_eq!(session.get("n").expect("a number"), Some(7)),
             Some(refusal) => {
                 assert_eq!(refusal, Refusal::TooMany);
-                assert!(input.len() > 12, "so little is not too much");
+                assert!(input.len() > 12, "a short input has few cookies");
             }
         }
         let fields = at_once(sessions.finish())
-            .expect("nothing is written")
-            .expect("it was asked for");
-        // The one place that a cookie of this request can have is our own.
+            .expect("a read succeeds")
+            .expect("the session was used");
+        // The only place of a cookie in this request is that of the application's own.
         assert!(fields.set_cookies().is_empty());
     }
 });

@@ -1,4 +1,4 @@
-//! Any change to a valid cookie, to its text or under its base64, is refused.
+//! Any change of a valid cookie, in its text or under its base64, is refused.
 #![no_main]
 
 use base64::Engine;
@@ -7,8 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use silverback::codec::Codec;
 use silverback_fuzz::{NOW, codec};
 
-/// The first bytes choose a codec and how many edits of 4 bytes follow; the rest is
-/// the payload.
+/// The first bytes choose a codec and the number of edits of 4 bytes; the rest is the payload.
 fuzz_target!(|input: &[u8]| {
     let Some(([bits, level, _, count], rest)) = input.split_first_chunk() else {
         return;
@@ -40,7 +39,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// Applies edits of 4 bytes: what to do, where (two bytes), and with which byte.
+/// Applies edits of 4 bytes: the operation, the place (two bytes), and the new byte.
 fn edit(bytes: &mut Vec<u8>, edits: &[u8]) {
     for edit in edits.chunks_exact(4) {
         let [what, high, low, byte] = [edit[0], edit[1], edit[2], edit[3]];

@@ -1,5 +1,5 @@
-//! Any bytes as gob: reading never panics, and what is read is written as bytes that
-//! are read as the same value, and pictured as the same serde value.
+//! Any bytes as gob: reading never panics. A value that is read is written as bytes that give the
+//! same value and the same serde value.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -10,7 +10,7 @@ fuzz_target!(|input: &[u8]| {
         return;
     };
     let written = value.to_vec();
-    let again = Value::from_slice(&written).expect("what is written is read");
+    let again = Value::from_slice(&written).expect("the written value can be read");
     assert_eq!(
         again.to_vec(),
         written,

@@ -1,4 +1,4 @@
-//! What is sealed is opened, as bytes and through each serializer.
+//! A sealed payload can be opened, as bytes and through each serializer.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -22,7 +22,7 @@ fuzz_target!(|input: &[u8]| {
         (NOW, u64::from(*age))
     );
 
-    // A payload is no message of any serializer; none may panic over it.
+    // A payload is not a message of any serializer; no serializer may panic over it.
     for serializer in [
         Serializer::Gob,
         Serializer::Json,
@@ -31,11 +31,11 @@ fuzz_target!(|input: &[u8]| {
     ] {
         let _ = serializer.deserialize::<Vec<String>>(payload);
         if let Ok(text) = serializer.deserialize::<String>(payload) {
-            let again = serializer.serialize(&text).expect("it was read");
+            let again = serializer.serialize(&text).expect("the value was read");
             assert_eq!(
                 serializer
                     .deserialize::<String>(&again)
-                    .expect("it was written"),
+                    .expect("the value was written"),
                 text
             );
         }

@@ -1,19 +1,16 @@
-//! Any bytes as a row of an unsealed dialect (scs): loading never panics, and what is loaded
-//! is saved and loaded again with all that was in it.
+//! Any bytes as a row of an unsealed dialect (scs): loading never panics, and a loaded session is
+//! saved and loaded again with all its values.
 #![no_main]
 
 use std::sync::{Arc, Mutex};
 
 use libfuzzer_sys::fuzz_target;
 use silverback::backend::{
-    Backend, Created, Error, Expiry, Key, Layout, Outcome, Record, Revision, Stored,
-    async_trait,
+    Backend, Created, Error, Expiry, Key, Layout, Outcome, Record, Revision, Stored, async_trait,
 };
 use silverback::codec::UnixTime;
 use silverback::session::testing::Jar;
-use silverback::session::{
-    CookieOptions, Dialect, Lifetime, Refusal, ServerOptions, ServerStore,
-};
+use silverback::session::{CookieOptions, Dialect, Lifetime, Refusal, ServerOptions, ServerStore};
 use silverback_fuzz::at_once;
 
 /// A backend that has one record, under each key.
@@ -22,7 +19,7 @@ struct One(Mutex<Record>);
 #[async_trait]
 impl Backend for One {
     async fn load(&self, _: &Key) -> Result<Option<Stored>, Error> {
-        let record = self.0.lock().expect("nobody panics").clone();
+        let record = self.0.lock().expect("no thread panics").clone();
         Ok(Some(Stored::new(record, Revision::new("1"))))
     }
 
@@ -36,7 +33,7 @@ impl Backend for One {
         seen: &Revision,
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
-        *self.0.lock().expect("nobody panics") = record.clone();
+        *self.0.lock().expect("no thread panics") = record.clone();
         Ok(Outcome::Done(seen.clone()))
     }
 
@@ -70,7 +67,7 @@ fuzz_target!(|row: &[u8]| {
     jar.set("a", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
     let scs = store(row);
     let sessions = jar.sessions(scs.clone());
-    let session = at_once(sessions.session()).expect("nothing fails");
+    let session = at_once(sessions.session()).expect("the load succeeds");
     if let Some(refusal) = session.refusal() {
         assert!(matches!(
             refusal,
@@ -81,8 +78,8 @@ fuzz_target!(|row: &[u8]| {
     let before = session.values();
     let expected = before.len() + usize::from(!before.contains("fuzz"));
     session.insert("fuzz", 7).expect("a number is a value");
-    at_once(sessions.finish()).expect("it is saved");
-    let again = at_once(jar.session(scs)).expect("nothing fails");
+    at_once(sessions.finish()).expect("the session is saved");
+    let again = at_once(jar.session(scs)).expect("the load succeeds");
     assert_eq!(again.refusal(), None);
     assert_eq!(again.get("fuzz").expect("a number"), Some(7));
     assert_eq!(again.values().len(), expected);

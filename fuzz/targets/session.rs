@@ -1,5 +1,5 @@
-//! Any authentic payload as a session: loading never panics, and what is loaded is saved
-//! and loaded again with all that was in it.
+//! Any authentic payload as a session: loading never panics, and a loaded session is saved and
+//! loaded again with all its values.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -13,7 +13,7 @@ use silverback_fuzz::at_once;
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 
 fn codec() -> SecureCookie {
-    let keys = KeyPair::sign_only(HashKey::new(&[7; 64]).expect("it is long enough"));
+    let keys = KeyPair::sign_only(HashKey::new(&[7; 64]).expect("the key is long enough"));
     let options = CodecOptions::new()
         .max_age(std::time::Duration::ZERO)
         .max_length(0);
@@ -34,18 +34,18 @@ fuzz_target!(|payload: &[u8]| {
     let mut jar = Jar::new();
     jar.set("a", &cookie);
     let sessions = jar.sessions(STORE.clone());
-    let session = at_once(sessions.session()).expect("nothing fails");
+    let session = at_once(sessions.session()).expect("the load succeeds");
     if session.refusal().is_some() {
         return;
     }
     let before = session.values();
     session.insert("fuzz", 7).expect("a number is a value");
     let expected = before.len() + usize::from(!before.contains("fuzz"));
-    let fields = at_once(sessions.finish()).expect("it is saved");
+    let fields = at_once(sessions.finish()).expect("the session is saved");
     for set_cookie in fields.iter().flat_map(|fields| fields.set_cookies()) {
         jar.receive(set_cookie);
     }
-    let again = at_once(jar.session(STORE.clone())).expect("nothing fails");
+    let again = at_once(jar.session(STORE.clone())).expect("the load succeeds");
     assert_eq!(again.refusal(), None);
     assert_eq!(again.get("fuzz").expect("a number"), Some(7));
     assert_eq!(again.values().len(), expected);

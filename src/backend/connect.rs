@@ -118,15 +118,13 @@ async fn sqlite(rest: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error>
             "the sqlite: URL has options or :memory:, which are not supported: write sqlite:PATH",
         ));
     }
-    Ok(Arc::new(match missing {
-        _ if path.is_empty() => {
-            return Err(Error::usage(
-                "the backend's URL has no path: write sqlite:PATH",
-            ));
-        }
-        Missing::IsMade => super::Sqlite::open(path).await?,
-        Missing::IsAnError => super::Sqlite::open_existing(path).await?,
-    }))
+    if path.is_empty() {
+        return Err(Error::usage(
+            "the backend's URL has no path: write sqlite:PATH",
+        ));
+    }
+    let options = super::SqliteOptions::new().create_if_missing(missing == Missing::IsMade);
+    Ok(Arc::new(super::Sqlite::open_with(path, options).await?))
 }
 
 #[cfg(not(feature = "sqlite"))]
@@ -138,10 +136,8 @@ async fn sqlite(_: &str, _: Missing) -> Result<Arc<dyn Backend>, Error> {
 
 #[cfg(feature = "postgres")]
 async fn postgres(url: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error> {
-    Ok(Arc::new(match missing {
-        Missing::IsMade => super::Postgres::connect(url).await?,
-        Missing::IsAnError => super::Postgres::connect_existing(url).await?,
-    }))
+    let options = super::PostgresOptions::new().create_if_missing(missing == Missing::IsMade);
+    Ok(Arc::new(super::Postgres::connect_with(url, options).await?))
 }
 
 #[cfg(not(feature = "postgres"))]

@@ -11,27 +11,12 @@ pub enum Layout {
     /// Silverback's own: any bytes, with an expiry, a revision and an owner.
     Native,
     /// The rows of a server store of gorilla/sessions: text.
-    Gorilla {
-        /// `true` if rows have an expiry. Otherwise records never expire by themselves, and a
-        /// [touch](super::Backend::touch) changes nothing.
-        keeps_expiries: bool,
-    },
+    Gorilla,
     /// The rows of pgstore: text as gorilla's, with an expiry. The package reserves two of a
     /// session's values: it reads `created_on` and `expires_on` as a `time.Time`.
     Pgstore,
     /// The rows of alexedwards/scs: gob, with an expiry.
     Scs,
-}
-
-impl Layout {
-    /// Returns whether records have an expiry.
-    #[must_use]
-    pub fn keeps_expiries(self) -> bool {
-        match self {
-            Layout::Native | Layout::Pgstore | Layout::Scs => true,
-            Layout::Gorilla { keeps_expiries } => keeps_expiries,
-        }
-    }
 }
 
 /// Returns the key as text. Refuses a key that no row of a Go package has: all such keys are at

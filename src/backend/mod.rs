@@ -96,6 +96,7 @@
 //! | `scan.rs` | [`Scan`]: listing all records, and purging expired ones |
 //! | `connect.rs` | [`connect`], [`connect_existing`]: a backend chosen by a URL |
 //! | `deadline.rs` | the moment at which an operation gives up |
+//! | `envelope.rs` | a record as one run of bytes, for servers and disks that know only values |
 //! | `cleanup.rs` | [`Cleanup`]: a task that purges at an interval |
 //! | `access.rs`, `access/` | the owner and the mode of files that a store keeps on this machine |
 //! | `memory/` | [`Memory`]: records in this process |
@@ -120,6 +121,8 @@ mod connect;
 mod deadline;
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
+#[cfg(feature = "files")]
+mod envelope;
 mod error;
 mod expiry;
 #[cfg(feature = "files")]
@@ -161,10 +164,10 @@ pub use outcome::{Created, Outcome};
 pub use owners::{Login, Owner, OwnerName, Owners};
 pub use record::{Record, Revision, Stored};
 pub use scan::{Entry, Page, Purged, Scan};
-#[cfg(feature = "sqlite")]
-pub use sql::Sqlite;
 #[cfg(feature = "postgres")]
 pub use sql::{GoPostgres, GoTable, Postgres, PostgresOptions};
+#[cfg(feature = "sqlite")]
+pub use sql::{Sqlite, SqliteOptions};
 
 /// Keeps records. This is the one trait that every backend implements. Its laws are those of the
 /// [module](self).
@@ -252,6 +255,12 @@ pub trait Backend: Send + Sync + 'static {
     /// Returns the form of the rows.
     fn layout(&self) -> Layout {
         Layout::Native
+    }
+
+    /// Returns whether records have an expiry. Otherwise they never expire by themselves, and a
+    /// [touch](Backend::touch) changes nothing. Only rows of some Go packages have none.
+    fn keeps_expiries(&self) -> bool {
+        true
     }
 
     /// Returns the operations on owners, or `None` if the backend has no owners.

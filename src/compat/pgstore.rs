@@ -108,9 +108,9 @@ impl PgStore {
     /// Returns the errors of [`pgstore`].
     #[doc(alias = "NewPGStoreFromPool")]
     pub async fn from_pool(pool: PgPool, table: GoTable, keys: KeyPairs) -> Result<Self, Error> {
-        let backend = GoPostgres::with_pool(pool, table, PostgresOptions::new());
+        let backend = GoPostgres::from_pool(pool, table, PostgresOptions::new());
         let backend = backend.map_err(Error::of_backend)?;
-        backend.make_table().await.map_err(Error::of_backend)?;
+        backend.migrate().await.map_err(Error::of_backend)?;
         Ok(PgStore::of(backend, keys))
     }
 

@@ -95,9 +95,9 @@
 //! | `store.rs`, `setup.rs`, `stores.rs` | [`Store`], its settings, and [`Stores`]: all stores of an application |
 //! | `cookie_store.rs`, `backend_generations.rs` | [`CookieStore`], and the revocation of sessions in cookies |
 //! | `server_store/`, `server_options.rs` | [`ServerStore`]: sessions in a server |
-//! | `stored_session.rs`, `live_session.rs` | sessions outside of a request: [`StoredSession`], a snapshot, and [`LiveSession`], which can be read and changed |
+//! | `stored_session.rs`, `lookup.rs`, `live_session.rs` | sessions outside of a request: [`StoredSession`], a snapshot, and [`LiveSession`], which can be read and changed |
 //! | `protocol/`, `rows.rs`, `recent_moves.rs` | the calls to a backend that save, move or end a session, and the resolution of conflicts |
-//! | `dialect/`, `id.rs` | the formats of cookies and rows above a backend |
+//! | `dialect/`, `id.rs`, `session_id.rs` | the formats of cookies and rows above a backend, and the secret and the public ID of a session |
 //! | `content.rs` | the values and metadata to save, and a request's changes, which can be replayed after a conflict |
 //! | `error.rs`, `refusal.rs` | errors, and reasons why a cookie is refused |
 //! | `testing.rs` | [`testing`]: helpers for your own tests |

@@ -168,7 +168,7 @@ impl Rows {
     fn see_touches(&self, metadata: &mut Metadata, expiry: Expiry) {
         let now = (self.clock)();
         let limits = metadata.limits(&self.lifetime);
-        let told = match self.backend.layout().keeps_expiries() {
+        let told = match self.backend.keeps_expiries() {
             true => limits.last_seen(unix_time(expiry)),
             false => None,
         };

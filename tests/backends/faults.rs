@@ -1,4 +1,4 @@
-//! A way to a server that breaks, on any backend.
+//! A connection to a server that fails, for any backend.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +6,10 @@ use silverback::backend::{Backend, Created, Expiry, Generation, Key, Outcome, Re
 
 use super::servers::proxy::{Fault, Proxy};
 
-/// What a backend is told to take at most.
+/// The timeout of the backends in these tests.
 pub(crate) const TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What this machine may take longer than it should.
+/// The delay that a slow test machine may add.
 pub(crate) const SLACK: Duration = Duration::from_secs(5);
 
 fn faults() -> Vec<Fault> {
@@ -35,17 +35,17 @@ pub(crate) fn record(text: &str) -> Record {
     Record::new(text, Expiry::NEVER)
 }
 
-/// Every fault ends in time and is got over: `backend` goes by the proxy, and `straight` to the
-/// same server.
-pub(crate) async fn are_got_over(
+/// Checks that each fault ends in time and that the backend recovers. `backend` uses the proxy, and
+/// `direct` is connected directly to the same server.
+pub(crate) async fn assert_recovery(
     backend: &dyn Backend,
-    straight: &dyn Backend,
+    direct: &dyn Backend,
     proxy: &Proxy,
 ) -> Result<(), libtest_mimic::Failed> {
     for fault in faults() {
         let key = key();
         let Created::Saved(seen) = backend.create(&key, &record("before")).await? else {
-            panic!("it is the first");
+            panic!("the key is new");
         };
         proxy.set(fault);
         let began = Instant::now();
@@ -55,18 +55,19 @@ pub(crate) async fn are_got_over(
         let took = began.elapsed();
         assert!(took < 3 * TIMEOUT + SLACK, "{fault:?} took {took:?}");
         if !matches!(fault, Fault::ResetRequest(_) | Fault::ResetResponse(_)) {
-            let refused = read.expect_err("there is no way");
+            let refused = read.expect_err("there is no connection");
             assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
-            let refused = pinged.expect_err("there is no way");
+            let refused = pinged.expect_err("there is no connection");
             assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
             assert!(wrote.is_err(), "{fault:?}");
         }
         proxy.set(Fault::None);
-        // What was acknowledged is so; what was refused is not; else it is one of the two.
+        // An acknowledged write is stored, a refused write is not, and an unknown one may be
+        // either.
         let healed = Instant::now();
         let stored = loop {
             match backend.load(&key).await {
-                Ok(stored) => break stored.expect("it is there"),
+                Ok(stored) => break stored.expect("the record exists"),
                 Err(error) => assert!(
                     healed.elapsed() < Duration::from_secs(1) + SLACK,
                     "{fault:?}: {error:?}"
@@ -76,11 +77,11 @@ pub(crate) async fn are_got_over(
         backend.ping().await?;
         match &wrote {
             Ok(Outcome::Done(_)) => assert_eq!(stored.record, record("after")),
-            Ok(outcome) => panic!("{outcome:?} with nobody"),
+            Ok(outcome) => panic!("{outcome:?} without a concurrent write"),
             Err(error) if error.is_outcome_unknown() => {}
             Err(_) => assert_eq!(stored.record, record("before"), "{fault:?}"),
         }
-        assert_eq!(straight.load(&key).await?, Some(stored.clone()));
+        assert_eq!(direct.load(&key).await?, Some(stored.clone()));
         let again = backend
             .swap(&key, &stored.revision, &record("again"))
             .await?;

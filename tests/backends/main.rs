@@ -1,20 +1,19 @@
-//! The laws of a backend, tried on each backend: a named test per backend and law. Of the
-//! backends that keep records on a disk also what a killed process leaves there, and that
-//! acknowledged writes are synced.
+//! The laws of a backend, tested on each backend: there is a named test for each backend and law.
+//! For backends that keep records on a disk, there are also tests of killed processes and of syncs.
 //!
-//! What cannot be tried is ignored, with the reason; `SILVERBACK_REQUIRE` with the backend's
-//! name turns that into failure.
+//! A test that cannot run is ignored, with the reason. If `SILVERBACK_REQUIRE` names the backend,
+//! it fails instead.
 
-mod contestants;
+mod candidates;
 #[cfg(unix)]
 mod disk;
 #[cfg(feature = "aws")]
 mod dynamodb;
 #[cfg(any(feature = "aws", feature = "postgres"))]
-mod faults;
-mod moments;
+mod encoded;
+mod exact_expiry;
 #[cfg(any(feature = "aws", feature = "postgres"))]
-mod plain;
+mod faults;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[path = "../support/required.rs"]
@@ -30,7 +29,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use silverback::backend::conformance::{KeySpace, LAWS, Law};
 use tokio::runtime::Runtime;
 
-use contestants::Contestant;
+use candidates::Candidate;
 
 fn main() -> ExitCode {
     let runtime = Arc::new(Runtime::new().expect("a runtime"));
@@ -39,17 +38,17 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut trials = Vec::new();
-    let contestants: Vec<_> = contestants::all().into_iter().map(Arc::new).collect();
-    for contestant in &contestants {
+    let candidates: Vec<_> = candidates::all().into_iter().map(Arc::new).collect();
+    for candidate in &candidates {
         for law in LAWS {
-            let (runtime, contestant) = (runtime.clone(), contestant.clone());
-            let name = format!("{}::{}", contestant.name, law.name);
-            let run = move || runtime.block_on(hold(law, &contestant));
+            let (runtime, candidate) = (runtime.clone(), candidate.clone());
+            let name = format!("{}::{}", candidate.name, law.name);
+            let run = move || runtime.block_on(check_law(law, &candidate));
             trials.push(Trial::ignorable_test(name, run));
         }
     }
-    assert!(trials.len() >= 20, "there is nothing to try");
-    trials.extend(moments::trials(&runtime, &contestants));
+    assert!(trials.len() >= 20, "there are too few trials");
+    trials.extend(exact_expiry::trials(&runtime, &candidates));
     #[cfg(unix)]
     trials.extend(disk::trials(&runtime));
     #[cfg(feature = "postgres")]
@@ -59,26 +58,29 @@ fn main() -> ExitCode {
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
-async fn hold(law: &Law, contestant: &Contestant) -> Result<Completion, Failed> {
-    let name = contestant.name;
-    let backend = match contestant.backend().await {
+async fn check_law(law: &Law, candidate: &Candidate) -> Result<Completion, Failed> {
+    let name = candidate.name;
+    let backend = match candidate.backend().await {
         Ok(backend) => backend,
-        Err(why) => return absent(contestant.requirement, why),
+        Err(why) => return missing_server(candidate.requirement, why),
     };
     if !law.applies_to(&*backend) {
-        let why = format!("{name} does not have what it needs: {:?}", law.needs);
+        let why = format!(
+            "{name} does not support what the law needs: {:?}",
+            law.needs
+        );
         return Ok(Completion::ignored_with(why));
     }
     (law.run)(backend, KeySpace::new()?).await;
     Ok(Completion::Completed)
 }
 
-/// What a trial finds out of a server, or that it failed.
+/// The result of a trial on a server.
 #[cfg(any(feature = "aws", feature = "postgres"))]
 type Tried = Result<(), Failed>;
 
-/// What becomes of a trial of a server that is not there.
-fn absent(server: &str, why: String) -> Result<Completion, Failed> {
+/// Returns the result of a trial without its server.
+fn missing_server(server: &str, why: String) -> Result<Completion, Failed> {
     match required::is_required(server) {
         true => Err(format!("{server} is required: {why}").into()),
         false => Ok(Completion::ignored_with(why)),

@@ -1,4 +1,4 @@
-//! A browser, and the chromedriver that drives it, for one test.
+//! A browser for one test, and the chromedriver that drives it.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -31,12 +31,12 @@ impl Drop for Driver {
 }
 
 impl Browser {
-    /// Starts one; none, with a word on why, where there is none and none is required.
+    /// Starts a browser, or returns `None` after a message if it is missing and not required.
     pub(crate) async fn start() -> Option<Self> {
         Browser::start_with(&[]).await
     }
 
-    /// Starts one that says it is another.
+    /// Starts a browser with another user agent.
     pub(crate) async fn start_as(user_agent: &str) -> Option<Self> {
         Browser::start_with(&[format!("--user-agent={user_agent}")]).await
     }
@@ -96,7 +96,7 @@ impl Browser {
         }
     }
 
-    /// Looks at the page that is there.
+    /// Checks that the current page does not show `text`.
     pub(crate) async fn sees_no(&self, text: &str) {
         let page = self.page().await;
         assert!(!page.contains(text), "{text:?} is on the page: {page}");
@@ -107,14 +107,14 @@ impl Browser {
             .await
     }
 
-    /// Returns the text of the page's alert; it is empty if the page has none.
+    /// Returns the text of the page's alert; an empty text if there is no alert.
     pub(crate) async fn alert(&self) -> String {
         self.script("return document.querySelector('[role=alert]').innerText")
             .await
     }
 
     pub(crate) async fn script(&self, script: &str) -> String {
-        // A page may go away under the script.
+        // The page may change while the script runs.
         let answer = self.client.execute(script, Vec::new()).await;
         let answer = answer
             .ok()
@@ -122,13 +122,13 @@ impl Browser {
         answer.unwrap_or_default()
     }
 
-    /// What the browser knows of a cookie of this page, HttpOnly or not.
+    /// Returns a cookie of this page, HttpOnly or not.
     pub(crate) async fn cookie(&self, name: &str) -> Option<Cookie<'static>> {
         let cookies = self.client.get_all_cookies().await.unwrap();
         cookies.into_iter().find(|cookie| cookie.name() == name)
     }
 
-    /// Leaves a picture of the page for people to look at.
+    /// Saves a screenshot of the page.
     pub(crate) async fn screenshot(&self, name: &str, width: u32, height: u32) {
         self.client.set_window_size(width, height).await.unwrap();
         let picture = self.client.screenshot().await.unwrap();
@@ -142,7 +142,7 @@ impl Browser {
     }
 }
 
-/// The port chromedriver chose, which it prints.
+/// Returns the port of chromedriver, which it prints.
 fn port(driver: &mut Child) -> u16 {
     let mut output = BufReader::new(driver.stdout.take().unwrap());
     loop {
@@ -150,13 +150,13 @@ fn port(driver: &mut Child) -> u16 {
         assert_ne!(
             output.read_line(&mut line).unwrap(),
             0,
-            "chromedriver said no port"
+            "chromedriver printed no port"
         );
         let port = line
             .rsplit_once("successfully on port ")
             .map(|(_, port)| port.trim().trim_end_matches('.'));
         if let Some(Ok(port)) = port.map(str::parse) {
-            // Whatever it still says must find a reader.
+            // The rest of its output must be read, or it would block.
             std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
             return port;
         }

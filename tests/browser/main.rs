@@ -1,9 +1,8 @@
-//! The demo in a real browser: headless Chromium, driven by chromedriver. What
-//! the browser says of the cookie is what counts.
+//! The demo in a real browser, headless Chromium, driven by chromedriver. The tests check the
+//! cookie that the browser reports.
 //!
-//! Where there is no chromedriver the test says so and passes, unless
-//! `SILVERBACK_REQUIRE` names `chromedriver`. Screenshots are left in the target
-//! directory's `tmp`.
+//! Without chromedriver the tests print a message and pass, unless `SILVERBACK_REQUIRE` names
+//! `chromedriver`. Screenshots are saved in the target directory's `tmp`.
 
 #[path = "../../examples/demo/src/main.rs"]
 #[allow(dead_code)] // its `main`
@@ -32,13 +31,13 @@ async fn serve(app: Router) -> SocketAddr {
     address
 }
 
-/// Makes the demo's application, with keys of its own.
+/// Returns the demo's application with its own keys.
 fn demo_app(backend: Option<Arc<dyn Backend>>) -> Router {
     let keys = demo::Keys::new(KeyPairs::generate(1).unwrap()).unwrap();
     demo::app(keys, backend).unwrap()
 }
 
-/// A page that counts, with the default cookie, and can end the session.
+/// Returns a page that counts, with the default cookie, and that can end the session.
 fn default_app() -> Router {
     let visit = async |session: Session| {
         let visits = session.update("visits", |visits: &mut u64| *visits += 1)?;
@@ -53,13 +52,13 @@ fn default_app() -> Router {
         .layer(SessionLayer::new(store))
 }
 
-/// What the browser says of a cookie.
+/// Returns the flags of a cookie that the browser reports.
 fn flags(cookie: &Cookie<'_>) -> (Option<bool>, Option<bool>, Option<SameSite>) {
     (cookie.http_only(), cookie.secure(), cookie.same_site())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_person_logs_in_and_out() {
+async fn a_user_logs_in_and_out() {
     let Some(browser) = Browser::start().await else {
         return;
     };
@@ -67,7 +66,7 @@ async fn a_person_logs_in_and_out() {
     let home = format!("http://{address}/");
 
     browser.open(&home).await;
-    assert_eq!(browser.cookie("id").await, None, "nothing was written yet");
+    assert_eq!(browser.cookie("id").await, None, "no value was written yet");
     browser.screenshot("login", 900, 700).await;
     browser.type_into("input[name=name]", "Koko <3").await;
     browser.click("#login").await;
@@ -91,7 +90,7 @@ async fn a_person_logs_in_and_out() {
     let lax = Some(SameSite::Lax);
     assert_eq!(flags(&cookie), (Some(true), Some(false), lax));
     assert_eq!(cookie.path(), Some("/"));
-    assert_eq!(cookie.expires(), None, "it is gone with the browser");
+    assert_eq!(cookie.expires(), None, "the cookie ends with the browser");
     assert_eq!(browser.script("return document.cookie").await, "");
 
     browser.click("#rotate").await;
@@ -148,11 +147,11 @@ async fn a_person_logs_in_and_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_default_cookie_is_what_the_browser_says_it_is() {
+async fn the_browser_reports_the_default_cookie() {
     let Some(browser) = Browser::start().await else {
         return;
     };
-    // Browsers take loopback for a secure origin, so Secure can be seen without TLS.
+    // Browsers treat loopback as a secure origin, so Secure can be tested without TLS.
     let home = format!("http://localhost:{}/", serve(default_app()).await.port());
     browser.open(&home).await;
     browser.sees("visit 1").await;
@@ -170,7 +169,7 @@ async fn the_default_cookie_is_what_the_browser_says_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_person_logs_other_devices_out() {
+async fn a_user_logs_other_devices_out() {
     let Some(laptop) = Browser::start().await else {
         return;
     };
@@ -235,10 +234,10 @@ async fn a_person_logs_other_devices_out() {
     }
 }
 
-/// A page whose script sends a request that arrives late: it has the cookie from before the
-/// change, and is handled only once the response to the change is there.
+/// A page with a script that sends a late request: it has the cookie from before the change, and the
+/// server handles it only after the response to the change has arrived.
 const PARALLEL: &str = "<!doctype html><title>Parallel</title><pre id=log></pre><script>
-// Chrome lets requests for one URL wait for each other, unless none is to be cached.
+// Chrome lets requests for one URL wait for each other, unless the cache is disabled.
 const text = async path => (await fetch(path, {cache: 'no-store'})).text();
 const log = line => document.getElementById('log').append(line + '\\n');
 (async () => {
@@ -254,7 +253,8 @@ const log = line => document.getElementById('log').append(line + '\\n');
 })();
 </script>";
 
-/// Sessions in a server, and requests that wait before they look at theirs.
+/// Returns an application with sessions in a server, and requests that wait before they load
+/// theirs.
 fn parallel_app() -> Router {
     use axum::response::Html;
     use axum::routing::get;
@@ -275,7 +275,7 @@ fn parallel_app() -> Router {
     };
     let all_arrived = async move || arrived.acquire_many(3).await.unwrap().forget();
     let release = async move || released.add_permits(3);
-    let who = async |session: Session| session.owner().unwrap_or("nobody".to_owned());
+    let who = async |session: Session| session.owner().unwrap_or("anonymous".to_owned());
     let count = async |session: Session| session.insert("count", 1);
     let login = async |session: Session| session.login("ape");
     let again = async |session: Session| session.login("bonobo");
@@ -296,7 +296,7 @@ fn parallel_app() -> Router {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn parallel_requests_across_a_login_or_a_renewal_log_nobody_out() {
+async fn parallel_requests_during_a_login_or_a_renewal_log_no_user_out() {
     let Some(browser) = Browser::start().await else {
         return;
     };

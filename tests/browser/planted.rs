@@ -1,9 +1,9 @@
-//! A sibling host plants cookies in the browser of a person who is logged in, and the test plays
-//! the person's next requests: no request is in the attacker's session, and the person's own
-//! session is back with the second at the latest.
+//! A sibling host plants cookies in the browser of a logged-in user, and the test sends the user's
+//! next requests: no request is in the attacker's session, and the second request at the latest has
+//! the user's own session.
 //!
-//! The hosts are `app.site0.localhost` and `evil.site0.localhost`, and so on, a site for each
-//! case: Chromium takes them for loopback and for secure.
+//! The hosts are `app.site0.localhost` and `evil.site0.localhost`, and so on, with a site for each
+//! case: Chromium treats them as loopback and as secure.
 
 use std::sync::{Arc, Mutex};
 
@@ -38,7 +38,7 @@ async fn who(session: Session) -> String {
     owner + &refusal.unwrap_or_default()
 }
 
-/// Two stores of that cookie name: in the cookie, and in a server.
+/// Returns two stores of that cookie name: in the cookie, and in a server.
 fn stores_of(name: &str) -> [Stores; 2] {
     let cookie = CookieOptions::new().name(name).unwrap();
     let codecs = || Codecs::from_pairs(KeyPairs::generate(1).unwrap()).unwrap();
@@ -90,8 +90,8 @@ impl Site {
         browser.sees("welcome").await;
     }
 
-    /// Lets the evil host set cookies: of the name and value in place of `ID`, for all hosts of
-    /// the site in place of `SITE`.
+    /// Sets cookies from the attacker's host. `ID` stands for the name and value, and `SITE` for
+    /// the Domain of all hosts of the site.
     async fn plant(&self, browser: &Browser, cookies: &[&str]) {
         let id = format!("{}={}", self.name, self.attackers);
         let site = format!("Domain=site{}.localhost", self.number);
@@ -103,7 +103,7 @@ impl Site {
         browser.sees("planted").await;
     }
 
-    /// Whose session each of three requests is in.
+    /// Returns the owner of the session in each of three requests.
     async fn visits(&self, browser: &Browser, path: &str) -> [String; 3] {
         let mut visits = [const { String::new() }; 3];
         for visit in &mut visits {
@@ -116,7 +116,8 @@ impl Site {
 
 const NAMES: [&str; 3] = ["__Host-id", "__Secure-id", "id"];
 
-/// The scopes in which a sibling host plants the attacker's cookie, and the page that the victim opens.
+/// The scopes in which a sibling host plants the attacker's cookie, and the page that the victim
+/// opens.
 const PLANTS: [(&str, &[&str], &str); 5] = [
     ("at the page", &["ID; SITE; Path=/get; Secure"], "/get"),
     ("at the root", &["ID; SITE; Path=/; Secure"], "/get"),
@@ -139,7 +140,7 @@ const PLANTS: [(&str, &[&str], &str); 5] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_planted_cookie_never_wins() {
+async fn a_planted_cookie_is_never_used() {
     let Some(browser) = Browser::start().await else {
         return;
     };
@@ -174,7 +175,7 @@ fn assert_all_safe(verdicts: &[(bool, String)]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_heap_of_foreign_cookies_hides_no_session() {
+async fn many_foreign_cookies_hide_no_session() {
     let Some(browser) = Browser::start().await else {
         return;
     };
@@ -205,7 +206,7 @@ async fn a_heap_of_foreign_cookies_hides_no_session() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_with_planted_cookies_around_is_the_victims() {
+async fn a_login_with_planted_cookies_opens_the_victims_session() {
     let Some(browser) = Browser::start().await else {
         return;
     };

@@ -37,7 +37,7 @@ impl Service {
         Service::named("", codec, options).await
     }
 
-    /// Creates a service whose rows are sealed to that store name.
+    /// Creates a service that seals its rows to that store name.
     async fn named(store_name: &str, codec: &CodecOptions, options: ServerOptions) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);

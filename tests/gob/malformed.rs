@@ -116,7 +116,7 @@ fn every_cut_and_every_addition_is_refused() {
 }
 
 #[test]
-fn what_go_refuses_or_never_writes_is_refused() {
+fn input_that_go_never_writes_is_refused() {
     let int_slice = slice_of(&[4]);
     let one = value_of_slice(&[0]);
     let head = [0xff, 0x81];
@@ -295,7 +295,7 @@ fn more_than_a_thousand_types_are_refused() {
 }
 
 #[test]
-fn what_gos_own_tests_refuse_is_refused() {
+fn input_that_gos_own_tests_refuse_is_refused() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/go_bad_gob.txt");
     let lines = std::fs::read_to_string(path).unwrap();
     let inputs: Vec<_> = lines

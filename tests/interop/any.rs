@@ -1,4 +1,4 @@
-//! [`Any`]: a serde value of every kind that serde has, at random or as it was read.
+//! [`Any`]: a serde value of every kind that serde has, generated at random or read.
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{
@@ -7,7 +7,7 @@ use serde::ser::{
 };
 use silverback::gob::Time;
 
-/// A value, by the method of serde's `Serializer` that writes it.
+/// A value, named after the method of serde's `Serializer` that writes it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) enum Any {
     #[default]
@@ -44,10 +44,10 @@ pub(crate) enum Any {
 /// Two fields.
 type Any2 = Box<(Any, Any)>;
 
-/// How many kinds there are.
+/// The number of kinds.
 pub(crate) const KINDS: u64 = 28;
 
-/// Random numbers that depend on a seed only (splitmix64).
+/// Random numbers that depend only on a seed (splitmix64).
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -67,7 +67,7 @@ impl Random {
         self.next() % end
     }
 
-    /// A value of the given kind, nested so deep at most.
+    /// Returns a value of the given kind with a limited depth.
     pub(crate) fn value(&mut self, kind: u64, depth: u64) -> Any {
         let bits = self.next();
         match kind {
@@ -115,7 +115,7 @@ impl Random {
         self.value(kind, depth.saturating_sub(1))
     }
 
-    /// Values that are of one kind as often as not.
+    /// Returns values, in half of the cases of one kind.
     fn several(&mut self, depth: u64) -> Vec<Any> {
         let (count, is_mixed) = (self.below(4), self.below(2) == 0);
         let kind = self.below(if depth == 0 { 18 } else { KINDS });
@@ -128,7 +128,7 @@ impl Random {
 }
 
 impl Any {
-    /// Another value of the same kind, which fits wherever this one does.
+    /// Returns another value of the same kind, which fits wherever this one does.
     pub(crate) fn changed(self) -> Self {
         match self {
             Any::Bool(bool) => Any::Bool(!bool),

@@ -12,13 +12,13 @@ import (
 	"github.com/gorilla/securecookie"
 )
 
-// What is measured lasts this long, in so many batches; the median batch counts.
+// The duration of a batch, and the number of batches; the median batch counts.
 const (
 	batches   = 21
 	batchTime = 10 * time.Millisecond
 )
 
-// bench prints what gorilla and gob take for the operations of benches/codec.
+// bench prints the times of gorilla and gob for the operations of benches/codec.
 func bench() {
 	benchGob()
 	hashKey := make([]byte, 64)
@@ -77,8 +77,8 @@ func check(err error) {
 	}
 }
 
-// benchGob prints what Go takes for a session of five keys: encode and decode, with
-// a new encoder each time, as securecookie does.
+// benchGob prints Go's times for a session of five keys: encode and decode, with a new encoder each
+// time, as in securecookie.
 func benchGob() {
 	session := map[interface{}]interface{}{
 		"user": "silverback", "id": int64(1) << 40, "admin": false, "visits": 1000, "ratio": 0.5,

@@ -7,7 +7,7 @@ use silverback::codec::{
     BlockKey, CodecOptions, HashFunction, HashKey, KeyPair, SecureCookie, Serializer,
 };
 
-/// One cookie: its keys, its settings, its name, what it holds.
+/// A cookie: its keys, settings, name and content.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) name: String,
@@ -16,7 +16,7 @@ pub(crate) struct Case {
     pub(crate) block_key: Vec<u8>,
     pub(crate) hash: &'static str,
     pub(crate) serializer: &'static str,
-    /// What the serializer takes: bytes, the text of a gob string, a JSON document.
+    /// The input of the serializer: bytes, the text of a gob string, or a JSON document.
     pub(crate) payload: Vec<u8>,
 }
 
@@ -38,7 +38,7 @@ impl Case {
         SecureCookie::with_options(keys, &CodecOptions::new().hash(hash)).unwrap()
     }
 
-    /// The payload as our serializer writes it.
+    /// Returns the payload as Silverback's serializer writes it.
     pub(crate) fn serialized(&self) -> Vec<u8> {
         match self.serializer {
             "gob" => Serializer::Gob
@@ -48,7 +48,7 @@ impl Case {
         }
     }
 
-    /// A payload that gorilla serialized, as our serializer reads it.
+    /// Returns a payload of gorilla's serializer as Silverback reads it.
     pub(crate) fn deserialized(&self, bytes: &[u8]) -> Vec<u8> {
         match self.serializer {
             "gob" => Serializer::Gob
@@ -59,7 +59,8 @@ impl Case {
         }
     }
 
-    /// What must be equal of two payloads: the value of JSON, the bytes of all else.
+    /// Returns the part of a payload that must be equal: the value of JSON, and otherwise the
+    /// bytes.
     pub(crate) fn compared(&self, payload: &[u8]) -> serde_json::Value {
         match self.serializer {
             "json" => serde_json::from_slice(payload).unwrap(),
@@ -68,7 +69,8 @@ impl Case {
     }
 }
 
-/// What `SILVERBACK_SEED` says, or a new seed; it is printed, to run the same again.
+/// Returns the seed of `SILVERBACK_SEED`, or a new one, and prints it so that the run can be
+/// repeated.
 pub(crate) fn seed() -> u64 {
     let seed = from_environment("SILVERBACK_SEED").unwrap_or_else(|| {
         let since_epoch = std::time::UNIX_EPOCH.elapsed().unwrap();
@@ -78,7 +80,7 @@ pub(crate) fn seed() -> u64 {
     seed
 }
 
-/// How many cases are run: what `SILVERBACK_CASES` says, or `default`.
+/// Returns the number of cases: `SILVERBACK_CASES`, or `default`.
 pub(crate) fn count(default: u64) -> u64 {
     from_environment("SILVERBACK_CASES").unwrap_or(default)
 }
@@ -87,14 +89,15 @@ fn from_environment(variable: &str) -> Option<u64> {
     Some(std::env::var(variable).ok()?.parse().unwrap())
 }
 
-/// So many random cases.
+/// A number of random cases.
 pub(crate) struct Cases {
     runner: TestRunner,
     left: u64,
 }
 
 impl Cases {
-    /// As many as `SILVERBACK_CASES` says, or `default`, from `SILVERBACK_SEED` or a new seed.
+    /// Returns as many cases as `SILVERBACK_CASES` says, or `default`, from `SILVERBACK_SEED` or a
+    /// new seed.
     pub(crate) fn from_environment(default: u64) -> Self {
         let seed = seed();
         let mut bytes = [0; 32];
@@ -141,7 +144,7 @@ fn any_case() -> impl Strategy<Value = Case> {
     )
 }
 
-/// JSON whose numbers survive Go's float64.
+/// Returns JSON whose numbers survive Go's float64.
 pub(crate) fn any_json() -> impl Strategy<Value = serde_json::Value> {
     use serde_json::Value;
 

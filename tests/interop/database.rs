@@ -1,4 +1,4 @@
-//! Tables in PostgreSQL that a Go program and ours share.
+//! Tables in PostgreSQL that a Go program and Silverback share.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -9,15 +9,15 @@ use silverback::compat::pgstore;
 use silverback::session::testing::Jar;
 use silverback::session::{Dialect, ServerOptions, ServerStore};
 
+use crate::alternating::both_programs_see_the_same_values;
 use crate::required::not_run;
 use crate::servers::postgres::PostgresServer;
 use crate::sessions::hex;
-use crate::store::{BLOCK_KEY, HASH_KEY, RUNTIME, Shared, codec, cookie};
-use crate::turns::both_see_what_a_map_would_hold;
+use crate::store::{BLOCK_KEY, HASH_KEY, RUNTIME, SharedStore, codec, cookie};
 
 static SERVER: LazyLock<Result<PostgresServer, String>> = LazyLock::new(PostgresServer::start);
 
-/// The server; none, with a word on why, where there is none.
+/// Returns the server, or `None` after a message if there is no server.
 pub(crate) fn server() -> Option<&'static PostgresServer> {
     match &*SERVER {
         Ok(server) => Some(server),
@@ -28,12 +28,12 @@ pub(crate) fn server() -> Option<&'static PostgresServer> {
     }
 }
 
-/// Sessions in a database of that server; none, with a word on why, where there is no server.
-fn shared(table: GoTable, dialect: impl Into<Dialect>) -> Option<(Shared, GoPostgres)> {
+/// Returns sessions in a database of that server, or `None` after a message if there is no server.
+fn shared(table: GoTable, dialect: impl Into<Dialect>) -> Option<(SharedStore, GoPostgres)> {
     Some(shared_at(&server()?.url(), table, dialect))
 }
 
-fn shared_at(url: &str, table: GoTable, dialect: impl Into<Dialect>) -> (Shared, GoPostgres) {
+fn shared_at(url: &str, table: GoTable, dialect: impl Into<Dialect>) -> (SharedStore, GoPostgres) {
     let dialect = dialect.into();
     let go = match dialect {
         Dialect::Scs(_) => "scs",
@@ -43,7 +43,7 @@ fn shared_at(url: &str, table: GoTable, dialect: impl Into<Dialect>) -> (Shared,
     let backend = RUNTIME.block_on(connected).unwrap();
     let options = ServerOptions::new().cookie(cookie());
     let store = ServerStore::with_options(dialect, Arc::new(backend.clone()), options).unwrap();
-    let shared = Shared {
+    let shared = SharedStore {
         stores: store.into(),
         go,
         place: json!({"database": for_go(url)}),
@@ -51,13 +51,13 @@ fn shared_at(url: &str, table: GoTable, dialect: impl Into<Dialect>) -> (Shared,
     (shared, backend)
 }
 
-fn antonlindstrom() -> Option<(Shared, GoPostgres)> {
+fn antonlindstrom() -> Option<(SharedStore, GoPostgres)> {
     shared(GoTable::antonlindstrom_pgstore(), Dialect::gorilla(codec()))
 }
 
-/// rafaelespinoza/pgstore's table, and its constructor: the same columns, but for a number that
-/// antonlindstrom's code asks for and does not use, which is added for it.
-fn compat_pgstore() -> Option<(Shared, GoPostgres)> {
+/// Returns sessions in the table of rafaelespinoza/pgstore's constructor. The columns are the same,
+/// except for a number that antonlindstrom's code selects and does not use; the test adds it.
+fn compat_pgstore() -> Option<(SharedStore, GoPostgres)> {
     let server = server()?;
     let url = RUNTIME.block_on(fresh_schema(&server.url()));
     let (store, backend) = RUNTIME.block_on(async {
@@ -68,10 +68,10 @@ fn compat_pgstore() -> Option<(Shared, GoPostgres)> {
         let pool = sqlx::PgPool::connect(&url).await.unwrap();
         let add = "ALTER TABLE http_sessions ADD COLUMN id BIGSERIAL";
         sqlx::raw_sql(add).execute(&pool).await.unwrap();
-        let backend = GoPostgres::with_pool(pool, GoTable::pgstore(), PostgresOptions::new());
+        let backend = GoPostgres::from_pool(pool, GoTable::pgstore(), PostgresOptions::new());
         (store, backend.unwrap())
     });
-    let shared = Shared {
+    let shared = SharedStore {
         stores: store.named("session").unwrap().into(),
         go: "http",
         place: json!({"database": for_go(&url)}),
@@ -79,7 +79,7 @@ fn compat_pgstore() -> Option<(Shared, GoPostgres)> {
     Some((shared, backend))
 }
 
-/// A schema that nobody else has, as the first of the search path.
+/// Creates a schema for one test, and returns a URL with it as the first of the search path.
 pub(crate) async fn fresh_schema(url: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let schema = format!("compat_{}", COUNT.fetch_add(1, Ordering::Relaxed));
@@ -89,7 +89,7 @@ pub(crate) async fn fresh_schema(url: &str) -> String {
     format!("{url}?options[search_path]={schema}")
 }
 
-/// The same URL, as lib/pq reads it.
+/// Returns the same URL in the form of lib/pq.
 pub(crate) fn for_go(url: &str) -> String {
     match url.split_once("?options[search_path]=") {
         Some((url, schema)) => format!("{url}?sslmode=disable&search_path={schema}"),
@@ -97,11 +97,11 @@ pub(crate) fn for_go(url: &str) -> String {
     }
 }
 
-fn scs() -> Option<(Shared, GoPostgres)> {
+fn scs() -> Option<(SharedStore, GoPostgres)> {
     shared(GoTable::scs(), Dialect::scs())
 }
 
-fn gorm() -> Option<(Shared, GoPostgres)> {
+fn gorm() -> Option<(SharedStore, GoPostgres)> {
     let url = RUNTIME.block_on(fresh_schema(&server()?.url()));
     let (mut shared, backend) = shared_at(&url, GoTable::gorm(), Dialect::scs());
     shared.place["store"] = json!("gorm");
@@ -109,68 +109,68 @@ fn gorm() -> Option<(Shared, GoPostgres)> {
 }
 
 #[test]
-fn a_go_program_and_ours_share_a_session_in_pgstore() {
+fn a_go_program_and_silverback_share_a_session_in_pgstore() {
     if let Some((shared, _)) = antonlindstrom() {
         shared.share_sessions();
     }
 }
 
 #[test]
-fn a_go_program_and_ours_share_a_session_in_the_table_of_its_fork() {
+fn a_go_program_and_silverback_share_a_session_in_the_table_of_its_fork() {
     if let Some((shared, _)) = compat_pgstore() {
         shared.share_sessions();
-        shared.carry_limits_along();
+        shared.keep_limits();
         shared.end_sessions();
     }
 }
 
 #[test]
-fn a_go_program_carries_the_limits_along_in_pgstore() {
+fn a_go_program_keeps_the_limits_in_pgstore() {
     if let Some((shared, _)) = antonlindstrom() {
-        shared.carry_limits_along();
+        shared.keep_limits();
     }
 }
 
 #[test]
-fn a_session_in_pgstore_that_ended_is_gone() {
+fn an_ended_session_in_pgstore_is_gone() {
     if let Some((shared, _)) = antonlindstrom() {
         shared.end_sessions();
     }
 }
 
 #[test]
-fn a_go_program_and_ours_share_a_session_in_scs() {
+fn a_go_program_and_silverback_share_a_session_in_scs() {
     if let Some((shared, _)) = scs() {
         shared.share_sessions();
     }
 }
 
 #[test]
-fn a_go_program_carries_the_limits_along_in_scs() {
+fn a_go_program_keeps_the_limits_in_scs() {
     if let Some((shared, _)) = scs() {
-        shared.carry_limits_along();
+        shared.keep_limits();
     }
 }
 
 #[test]
-fn a_session_in_scs_that_ended_is_gone() {
+fn an_ended_session_in_scs_is_gone() {
     if let Some((shared, _)) = scs() {
         shared.end_sessions();
     }
 }
 
 #[test]
-fn a_go_program_and_ours_share_a_session_in_gormstore() {
+fn a_go_program_and_silverback_share_a_session_in_gormstore() {
     if let Some((shared, _)) = gorm() {
         shared.share_sessions();
-        shared.carry_limits_along();
+        shared.keep_limits();
         shared.end_sessions();
     }
 }
 
-/// The expiry in the row is the one that the Go package means.
+/// The row's expiry is the one that the Go package intends.
 #[test]
-fn a_row_of_a_go_program_expires_when_it_says() {
+fn a_row_of_a_go_program_expires_at_its_expiry() {
     for shared in [antonlindstrom(), scs(), gorm(), compat_pgstore()] {
         let Some((shared, backend)) = shared else {
             return;
@@ -192,7 +192,7 @@ fn a_row_of_a_go_program_expires_when_it_says() {
             .filter(|entry| !before.contains(&entry.key));
         let mut found = 0;
         for entry in new {
-            // Other tests make rows too, with limits of ours.
+            // Other tests also make rows, with their own limits.
             let left = entry.expiry.as_millis() - now;
             found += usize::from((left - expected).abs() < 60_000);
         }
@@ -201,39 +201,40 @@ fn a_row_of_a_go_program_expires_when_it_says() {
 }
 
 #[test]
-fn in_pgstore_both_see_what_a_map_would_hold() {
+fn both_programs_see_the_same_values_in_pgstore() {
     if let Some((shared, _)) = antonlindstrom() {
-        both_see_what_a_map_would_hold(&shared);
+        both_programs_see_the_same_values(&shared);
     }
 }
 
 #[test]
-fn in_the_table_of_its_fork_both_see_what_a_map_would_hold() {
+fn both_programs_see_the_same_values_in_the_table_of_its_fork() {
     if let Some((shared, _)) = compat_pgstore() {
-        both_see_what_a_map_would_hold(&shared);
+        both_programs_see_the_same_values(&shared);
     }
 }
 
 #[test]
-fn in_scs_both_see_what_a_map_would_hold() {
+fn both_programs_see_the_same_values_in_scs() {
     if let Some((shared, _)) = scs() {
-        both_see_what_a_map_would_hold(&shared);
+        both_programs_see_the_same_values(&shared);
     }
 }
 
 #[test]
-fn in_gormstore_both_see_what_a_map_would_hold() {
+fn both_programs_see_the_same_values_in_gormstore() {
     if let Some((shared, _)) = gorm() {
-        both_see_what_a_map_would_hold(&shared);
+        both_programs_see_the_same_values(&shared);
     }
 }
 
-/// A table that people made in a schema of its own, before any program used it.
+/// Returns sessions in a table with custom columns, made in its own schema before any program uses
+/// it.
 fn shared_in(
     columns: &str,
     table: GoTable,
     dialect: impl Into<Dialect>,
-) -> Option<(Shared, GoPostgres)> {
+) -> Option<(SharedStore, GoPostgres)> {
     let dialect = dialect.into();
     let url = RUNTIME.block_on(fresh_schema(&server()?.url()));
     RUNTIME.block_on(async {
@@ -250,10 +251,10 @@ fn shared_in(
 
 const TABLES: [&str; 2] = ["http_sessions", "sessions"];
 
-/// Whatever types of columns the Go package can do with, ours can do with too, and both see what
-/// the other wrote.
+/// Silverback can use all column types that the Go package can use, and each sees the writes of the
+/// other.
 #[test]
-fn a_go_program_and_ours_share_a_session_in_a_table_that_people_made() {
+fn a_go_program_and_silverback_share_a_session_in_a_custom_table() {
     const DATES: &str = "created_on TIMESTAMPTZ, modified_on TIMESTAMPTZ, expires_on TIMESTAMPTZ";
     for columns in [
         "key TEXT PRIMARY KEY, data TEXT",
@@ -267,7 +268,7 @@ fn a_go_program_and_ours_share_a_session_in_a_table_that_people_made() {
             return;
         };
         shared.share_sessions();
-        shared.carry_limits_along();
+        shared.keep_limits();
         shared.end_sessions();
     }
     for columns in [
@@ -282,9 +283,9 @@ fn a_go_program_and_ours_share_a_session_in_a_table_that_people_made() {
     }
 }
 
-/// pgstore panics where the value is no time: at its next save, in the middle of a request.
+/// pgstore panics at its next save, in the middle of a request, if the value is not a time.
 #[test]
-fn no_go_program_panics_at_an_expiry_among_the_values() {
+fn an_expiry_value_makes_no_go_program_panic() {
     let Some((shared, backend)) = antonlindstrom() else {
         return;
     };
@@ -305,7 +306,7 @@ fn no_go_program_panics_at_an_expiry_among_the_values() {
     assert!(refused.is_usage(), "{refused:?}");
     assert!(refused.to_string().contains("time.Time"), "{refused}");
     assert!(!refused.to_string().contains("tomorrow"), "{refused}");
-    // The Go program goes on with the session as it was. `created_on` it passes over.
+    // The Go program continues with the unchanged session. It ignores `created_on`.
     let edited = shared.ask(&mut gorilla, "edit", &jar, &json!({}));
     jar.set("session", edited["cookie"].as_str().unwrap());
     shared.visit(&mut jar, |session| {

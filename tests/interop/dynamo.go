@@ -16,10 +16,10 @@ import (
 	"github.com/savaki/dynastore"
 )
 
-// month is how long pratikju/dynamostore lets a session live.
+// month is the lifetime of a session in pratikju/dynamostore.
 const month = 86400 * 30
 
-// newTableStore makes the store of sessions in a table of DynamoDB that is asked for.
+// newTableStore returns the requested store of sessions in a table of DynamoDB.
 func newTableStore(asked request, codecs []securecookie.Codec) (sessions.Store, error) {
 	config := aws.Config{
 		Region:      aws.String("us-east-1"),
@@ -40,8 +40,8 @@ func newTableStore(asked request, codecs []securecookie.Codec) (sessions.Store, 
 	return &dynamoStore{client, asked.Table, codecs}, nil
 }
 
-// A dynamoStore does to a table what pratikju/dynamostore does, which cannot be had as a
-// module: the same items, and the same requests.
+// A dynamoStore replaces pratikju/dynamostore, which is not available as a module: it makes the
+// same items with the same requests.
 type dynamoStore struct {
 	client *dynamodb.DynamoDB
 	table  string

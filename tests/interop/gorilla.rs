@@ -1,4 +1,4 @@
-//! The Go program, built once and asked line by line.
+//! The Go program, built once, which answers one question in each line.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::cases::Case;
 use crate::required::not_run;
 
-/// A running Go program; it ends with its standard input.
+/// A running Go program, which ends with its standard input.
 pub(crate) struct Gorilla {
     child: Child,
     questions: Option<ChildStdin>,
@@ -19,17 +19,18 @@ pub(crate) struct Gorilla {
 }
 
 impl Gorilla {
-    /// Starts it; none, with a word on why, where there is no `go` and none is required.
+    /// Starts the program, or returns `None` after a message if there is no `go` and it is not
+    /// required.
     pub(crate) fn start() -> Option<Self> {
         Gorilla::run("interop", ".", &[])
     }
 
-    /// The same with no types registered but by the packages themselves.
+    /// Starts the program without types of its own: only the packages register types.
     pub(crate) fn start_stock() -> Option<Self> {
         Gorilla::run("interop", ".", &["stock"])
     }
 
-    /// A program with scs alone, which registers no types.
+    /// Starts a program with scs alone, which registers no types.
     pub(crate) fn start_stock_scs() -> Option<Self> {
         Gorilla::run("stock", "./stock", &[])
     }
@@ -62,7 +63,7 @@ impl Gorilla {
         })
     }
 
-    /// Lets gorilla open a cookie of ours.
+    /// Opens a cookie of Silverback with gorilla.
     pub(crate) fn open(&mut self, case: &Case, cookie: &str) -> Vec<u8> {
         let answer = self.ask("open", case, cookie);
         assert_eq!(answer.get("error"), None, "{case:?}: {cookie}");
@@ -75,7 +76,7 @@ impl Gorilla {
         assert!(answer.get("error").is_some(), "{case:?}: {cookie}");
     }
 
-    /// Lets gorilla seal.
+    /// Seals a cookie with gorilla.
     pub(crate) fn seal(&mut self, case: &Case) -> String {
         let answer = self.ask("seal", case, "");
         assert_eq!(answer.get("error"), None, "{case:?}");
@@ -111,7 +112,7 @@ impl Gorilla {
     }
 }
 
-/// The bytes an answer carries.
+/// Returns the payload of an answer.
 pub(crate) fn payload(answer: &Value) -> Vec<u8> {
     let payload = answer.get("payload").and_then(Value::as_str);
     base16ct::lower::decode_vec(payload.unwrap_or_default()).unwrap()

@@ -15,8 +15,8 @@ import (
 
 const sessionName = "session"
 
-// makeCookie lets a gorilla store set a random session over real HTTP, and
-// returns the cookie and the gob of what it holds.
+// makeCookie sets a random session in a gorilla store over real HTTP, and returns the cookie and
+// the gob of its values.
 func makeCookie(asked request, store sessions.Store) (string, []byte, error) {
 	r := rand.New(rand.NewSource(asked.Seed))
 	values := randomSession
@@ -26,8 +26,8 @@ func makeCookie(asked request, store sessions.Store) (string, []byte, error) {
 	return putCookie(values(r), store)
 }
 
-// putCookie lets a gorilla store set a session over real HTTP, and returns the cookie and the
-// gob of what it holds.
+// putCookie sets a session in a gorilla store over real HTTP, and returns the cookie and the gob of
+// its values.
 func putCookie(values map[interface{}]interface{}, store sessions.Store) (string, []byte, error) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		session, _ := store.Get(r, sessionName)
@@ -51,8 +51,8 @@ func putCookie(values map[interface{}]interface{}, store sessions.Store) (string
 	return response.Cookies()[0].Value, held.Bytes(), err
 }
 
-// readCookie sends a cookie to a gorilla store over real HTTP, and returns
-// the values that the handler sees.
+// readCookie sends a cookie to a gorilla store over real HTTP, and returns the values in the
+// handler.
 func readCookie(asked request, store sessions.Store) (map[interface{}]interface{}, error) {
 	var values map[interface{}]interface{}
 	_, err := visit(asked, store, func(session *sessions.Session) bool {
@@ -62,8 +62,8 @@ func readCookie(asked request, store sessions.Store) (map[interface{}]interface{
 	return values, err
 }
 
-// editCookie sends a cookie to a gorilla store over real HTTP, where the
-// handler adds a value, and returns the cookie that comes back.
+// editCookie sends a cookie to a gorilla store over real HTTP, adds a value in the handler, and
+// returns the new cookie.
 func editCookie(asked request, store sessions.Store) (string, error) {
 	cookies, err := visit(asked, store, func(session *sessions.Session) bool {
 		session.Values["go"] = "was here"
@@ -73,7 +73,7 @@ func editCookie(asked request, store sessions.Store) (string, error) {
 		return "", err
 	}
 	if len(cookies) == 0 && asked.Table == dynastore.DefaultTableName {
-		return asked.Cookie, nil // it sets a cookie for new sessions only
+		return asked.Cookie, nil // the store sets a cookie only for new sessions
 	}
 	if len(cookies) != 1 {
 		return "", errors.New("no cookie was set")
@@ -81,8 +81,8 @@ func editCookie(asked request, store sessions.Store) (string, error) {
 	return cookies[0].Value, nil
 }
 
-// visit sends a cookie over real HTTP to a handler that saves the session if asked
-// to, and returns what the response sets.
+// visit sends a cookie over real HTTP to a handler, saves the session if the handler returns true,
+// and returns the cookies of the response.
 func visit(asked request, store sessions.Store, handle func(*sessions.Session) bool) ([]*http.Cookie, error) {
 	var failure error
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -97,7 +97,7 @@ func visit(asked request, store sessions.Store, handle func(*sessions.Session) b
 	return cookies, errors.Join(failure, err)
 }
 
-// get sends a cookie, if there is one, and returns those that the response sets.
+// get sends a cookie, if there is one, and returns the cookies of the response.
 func get(url, cookie string) ([]*http.Cookie, error) {
 	sent, err := http.NewRequest("GET", url, nil)
 	if err != nil {
@@ -115,8 +115,8 @@ func get(url, cookie string) ([]*http.Cookie, error) {
 	return response.Cookies(), err
 }
 
-// changeSession sends a cookie to a gorilla store over real HTTP, where the handler changes the
-// session, if it is to; and returns the cookie and the strings that the session holds.
+// changeSession sends a cookie to a gorilla store over real HTTP, applies the requested change in
+// the handler, and returns the cookie and the strings of the session.
 func changeSession(asked request, store sessions.Store) (answer, error) {
 	given := answer{Cookie: asked.Cookie, Values: map[string]string{}}
 	wants := asked.Change

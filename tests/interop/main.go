@@ -1,14 +1,14 @@
-// Command interop plays the Go side of Silverback's tests: the original
+// Command interop is the Go side of Silverback's tests. It contains the original
 // gorilla/securecookie, gorilla/sessions, antonlindstrom/pgstore, savaki/dynastore and
-// alexedwards/scs with its postgresstore and gormstore, asked over standard input and output.
+// alexedwards/scs with its postgresstore and gormstore, and uses standard input and output.
 //
 //	interop        one JSON request a line in, one JSON answer a line out
-//	interop stock  the same with no types registered but by the packages themselves
+//	interop stock  the same, with only the types that the packages register
 //	interop bench  gorilla's time per operation, one JSON object a line out
 //	interop serve DATABASE
 //	               pages with scs sessions in that database, for benches/peers
 //	interop allocations DATABASE
-//	               what those pages allocate
+//	               the allocations of those pages
 package main
 
 import (
@@ -31,7 +31,7 @@ import (
 	"github.com/gorilla/sessions"
 )
 
-// A request asks for something to be made, sealed, opened or compared, now.
+// A request is a question: a value to make, seal, open or compare now.
 type request struct {
 	Op         string `json:"op"` // one of the cases of serve
 	HashKey    string `json:"hash_key"`
@@ -40,30 +40,30 @@ type request struct {
 	Serializer string `json:"serializer"` // "raw", "json" or "gob" (strings)
 	Name       string `json:"name"`
 	Cookie     string `json:"cookie"`   // to open
-	Payload    string `json:"payload"`  // to seal: hex of what the serializer takes
+	Payload    string `json:"payload"`  // to seal: the serializer's input in hex
 	Kind       string `json:"kind"`     // of gob: "session" or "scs"
-	Seed       int64  `json:"seed"`     // of what is made
-	Before     string `json:"before"`   // to compare: gob in hex, as it was
-	After      string `json:"after"`    // and as it is now
+	Seed       int64  `json:"seed"`     // of the random session
+	Before     string `json:"before"`   // to compare: the old gob in hex
+	After      string `json:"after"`    // and the new gob
 	Changed    string `json:"changed"`  // the key that may differ
 	Folder     string `json:"folder"`   // of a FilesystemStore; empty: a CookieStore
 	Change     change `json:"change"`   // of a session of strings
 	Database   string `json:"database"` // URL: of a PGStore, or of scs
 	Store      string `json:"store"`    // of scs: "gorm" for its gormstore
 	Endpoint   string `json:"endpoint"` // of DynamoDB
-	Table      string `json:"table"`    // of dynastore, or as pratikju/dynamostore would have it
+	Table      string `json:"table"`    // of dynastore or pratikju/dynamostore
 
 	Stock settings `json:"stock"` // of a stock program
 }
 
-// A change is what a handler does to a session of strings.
+// A change is the change of a session of strings in a handler.
 type change struct {
 	Set   map[string]string `json:"set"`
 	Unset []string          `json:"unset"`
 	End   bool              `json:"end"`
 }
 
-// An answer carries what was sealed or opened, or gorilla's error.
+// An answer carries the sealed or opened value, or gorilla's error.
 type answer struct {
 	Cookie  string            `json:"cookie,omitempty"`
 	Payload string            `json:"payload,omitempty"` // hex
@@ -72,7 +72,7 @@ type answer struct {
 	MaxAge  int               `json:"max_age,omitempty"` // the cookie's
 }
 
-// stock says that the program registers no types.
+// stock is true if the program registers no types.
 var stock bool
 
 func main() {
@@ -231,7 +231,7 @@ func withManager(asked request, do func(*scs.SessionManager) (answer, error)) (a
 	return do(manager)
 }
 
-// orCompare compares what was read, unless it could not be.
+// orCompare compares the values unless reading them failed.
 func orCompare(asked request, after map[interface{}]interface{}, err error) error {
 	if err != nil {
 		return err
@@ -255,8 +255,8 @@ func decodeHex(kind, text string) (map[interface{}]interface{}, error) {
 	return decodeGob(kind, data)
 }
 
-// newStore makes the gorilla store that is asked for: of cookies, of files in a folder, or of
-// rows in a database.
+// newStore returns the requested gorilla store: of cookies, of files in a folder, or of rows in a
+// database.
 func newStore(asked request) (sessions.Store, error) {
 	hashKey, err := hex.DecodeString(asked.HashKey)
 	if err != nil {

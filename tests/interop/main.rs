@@ -1,11 +1,17 @@
-//! gorilla and scs themselves on the other side: thousands of random cookies of ours
-//! opened by the Go program in this folder, and as many of its opened by us; and as
-//! many sessions of Go's, read here, changed, and compared by Go.
+//! Tests against gorilla and scs themselves: gorilla opens thousands of random cookies of
+//! Silverback and the reverse, and Go compares as many of its own sessions after they were read and
+//! changed here.
 //!
-//! It runs wherever `go` is. Where it is not, the tests say so and pass, unless
-//! `SILVERBACK_REQUIRE` names `go`, as CI's does. The seed is printed; set
-//! `SILVERBACK_SEED` to run the same cases again, `SILVERBACK_CASES` for more.
+//! The tests need `go`. Without it they print a message and pass, unless `SILVERBACK_REQUIRE` names
+//! `go`, as in CI. The seed is printed; set `SILVERBACK_SEED` to repeat the same cases, and
+//! `SILVERBACK_CASES` for more cases.
 
+#[cfg(all(
+    feature = "session",
+    feature = "files",
+    any(feature = "aws", feature = "postgres")
+))]
+mod alternating;
 #[cfg(all(feature = "session", feature = "files"))]
 mod any;
 mod cases;
@@ -31,12 +37,6 @@ mod stock;
 mod store;
 #[cfg(all(feature = "session", feature = "files", feature = "aws"))]
 mod tables;
-#[cfg(all(
-    feature = "session",
-    feature = "files",
-    any(feature = "aws", feature = "postgres")
-))]
-mod turns;
 #[cfg(all(feature = "session", feature = "files"))]
 mod types;
 
@@ -44,11 +44,11 @@ use cases::{Case, Cases};
 use gorilla::Gorilla;
 use silverback::codec::{Codec, Codecs, KeyPairs};
 
-/// How many cookies go each way.
+/// The number of cookies in each direction.
 const CASES: u64 = 4000;
 
 #[test]
-fn gorilla_opens_what_we_seal() {
+fn gorilla_opens_cookies_of_silverback() {
     let Some(mut gorilla) = Gorilla::start() else {
         return;
     };
@@ -64,7 +64,7 @@ fn gorilla_opens_what_we_seal() {
 }
 
 #[test]
-fn we_open_what_gorilla_seals() {
+fn silverback_opens_cookies_of_gorilla() {
     let Some(mut gorilla) = Gorilla::start() else {
         return;
     };
@@ -82,7 +82,7 @@ fn we_open_what_gorilla_seals() {
 }
 
 #[test]
-fn gorilla_refuses_what_we_seal_under_another_key_or_name() {
+fn gorilla_refuses_cookies_of_another_key_or_name() {
     let Some(mut gorilla) = Gorilla::start() else {
         return;
     };
@@ -99,7 +99,7 @@ fn gorilla_refuses_what_we_seal_under_another_key_or_name() {
     }
 }
 
-/// The one thing we seal and gorilla does not open (codec law 1).
+/// The only cookie of Silverback that gorilla does not open (codec law 1).
 #[test]
 fn gorilla_refuses_an_empty_plaintext_under_encryption() {
     let Some(mut gorilla) = Gorilla::start() else {
@@ -117,8 +117,9 @@ fn gorilla_refuses_an_empty_plaintext_under_encryption() {
     gorilla.refuses(&case, &cookie);
 }
 
-/// One text under three readings is three keys, here and in Go: `[]byte(text)`, `hex.DecodeString`
-/// and `base64.StdEncoding`. Where the SPEC has another reading than the Go program, we say so.
+/// One text under three readings is three keys, in Silverback and in Go: `[]byte(text)`,
+/// `hex.DecodeString` and `base64.StdEncoding`. If the SPEC's reading differs from the Go
+/// program's, there is a hint.
 #[test]
 fn keys_are_read_as_go_programs_read_them() {
     const DIGITS: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// picture is the plain-JSON picture of a value, as the program `silverback decode`
-// draws it: what gob leaves out of a struct stays out. name is the registered name
-// where the value stands in an interface.
+// picture returns the plain JSON of a value, as the program `silverback decode` prints it: fields
+// that gob leaves out of a struct are left out. name is the registered name if the value is in an
+// interface.
 func picture(v reflect.Value, name string) interface{} {
 	if !v.IsValid() {
 		return nil
@@ -93,7 +93,7 @@ func registeredName(t reflect.Type) string {
 	return t.PkgPath() + "." + t.Name()
 }
 
-// float keeps the width, which says how many digits are the shortest.
+// float keeps the width, which determines the shortest digits.
 func float(f float64, sized interface{}) interface{} {
 	switch {
 	case math.IsNaN(f):
@@ -114,7 +114,7 @@ func keyText(key interface{}) string {
 	return string(text)
 }
 
-// leftOut says whether gob leaves a field out: a zero, but for arrays and structs.
+// leftOut returns whether gob leaves a field out: a zero value, except for arrays and structs.
 func leftOut(v reflect.Value) bool {
 	if _, ok := selfEncoded(v.Interface()); ok {
 		return v.IsZero()
@@ -130,7 +130,7 @@ func leftOut(v reflect.Value) bool {
 	return v.IsZero()
 }
 
-// pictureOf draws what a session's or row's gob holds.
+// pictureOf returns the JSON of a session's or row's gob.
 func pictureOf(kind string, data []byte) ([]byte, error) {
 	values, err := decodeGob(kind, data)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"gorm.io/gorm"
 )
 
-// newManager makes a scs session manager whose sessions are in the database that is asked for.
+// newManager returns an scs session manager with its sessions in the requested database.
 func newManager(asked request) (*scs.SessionManager, error) {
 	store, err := newScsStore(asked)
 	if err != nil {
@@ -41,7 +41,7 @@ func newScsStore(asked request) (scs.Store, error) {
 
 var gormStores = map[string]*gormstore.GORMStore{}
 
-// gormStoreOf makes a gormstore of a database once, which makes its table.
+// gormStoreOf returns the gormstore of a database. The first call creates its table.
 func gormStoreOf(url string) (*gormstore.GORMStore, error) {
 	if store := gormStores[url]; store != nil {
 		return store, nil
@@ -57,8 +57,8 @@ func gormStoreOf(url string) (*gormstore.GORMStore, error) {
 	return store, err
 }
 
-// makeToken lets scs set a random session over real HTTP, and returns the cookie and the gob
-// of what it holds.
+// makeToken sets a random session in scs over real HTTP, and returns the cookie and the gob of its
+// values.
 func makeToken(asked request, manager *scs.SessionManager) (string, []byte, error) {
 	values := map[interface{}]interface{}{}
 	for key, value := range randomValues(rand.New(rand.NewSource(asked.Seed))) {
@@ -81,7 +81,7 @@ func makeToken(asked request, manager *scs.SessionManager) (string, []byte, erro
 	return cookies[0].Value, held.Bytes(), err
 }
 
-// readToken sends a cookie to scs over real HTTP, and returns the values that the handler sees.
+// readToken sends a cookie to scs over real HTTP, and returns the values in the handler.
 func readToken(asked request, manager *scs.SessionManager) (map[interface{}]interface{}, error) {
 	values := map[interface{}]interface{}{}
 	_, err := visitManager(asked, manager, func(session context.Context) {
@@ -92,8 +92,8 @@ func readToken(asked request, manager *scs.SessionManager) (map[interface{}]inte
 	return values, err
 }
 
-// editToken sends a cookie to scs over real HTTP, where the handler adds a value, and returns
-// the cookie that comes back.
+// editToken sends a cookie to scs over real HTTP, adds a value in the handler, and returns the new
+// cookie.
 func editToken(asked request, manager *scs.SessionManager) (string, error) {
 	cookies, err := visitManager(asked, manager, func(session context.Context) {
 		manager.Put(session, "go", "was here")
@@ -107,7 +107,7 @@ func editToken(asked request, manager *scs.SessionManager) (string, error) {
 	return cookies[0].Value, nil
 }
 
-// changeToken does to a scs session what changeSession does to gorilla's.
+// changeToken changes an scs session in the same way as changeSession.
 func changeToken(asked request, manager *scs.SessionManager) (answer, error) {
 	given := answer{Cookie: asked.Cookie, Values: map[string]string{}}
 	wants := asked.Change

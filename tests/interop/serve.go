@@ -17,14 +17,14 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// sessionPages is the scs side of benches/peers: pages that begin, read, write and tell a session in
-// the database, and one that has nothing to do with sessions.
+// sessionPages is the scs side of benches/peers: pages that begin, read and write a session in the
+// database and return its counter, and one that uses no session.
 func sessionPages(url string) (http.Handler, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, err
 	}
-	config.MaxConns = 10 // as the others
+	config.MaxConns = 10 // as in the other programs
 	pool, err := pgxpool.NewWithConfig(context.Background(), config)
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func sessionPages(url string) (http.Handler, error) {
 	return all, nil
 }
 
-// servePages serves them on a free port, which it prints, until standard input ends.
+// servePages serves the pages on a free port, which it prints, until standard input ends.
 func servePages(url string) error {
 	pages, err := sessionPages(url)
 	if err != nil {
@@ -83,8 +83,8 @@ func servePages(url string) error {
 	return err
 }
 
-// countAllocations prints how often and how many bytes a request for each of three pages
-// allocates: without a session, reading one, and writing one.
+// countAllocations prints the number and the bytes of the allocations for a request of each of
+// three pages: without a session, reading one, and writing one.
 func countAllocations(url string) error {
 	pages, err := sessionPages(url)
 	if err != nil {

@@ -1,5 +1,5 @@
-//! gob, live: sessions of registered Go types, read, changed in one key and written
-//! back here; Go finds the rest deep-equal.
+//! Live tests of gob: sessions of registered Go types are read here, changed in one key, and
+//! written back; Go finds the other values deep-equal.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -11,20 +11,20 @@ use silverback::gob::{Composite, Interface, Value};
 use crate::cases::{any_json, count, seed};
 use crate::gorilla::{Gorilla, payload};
 
-/// How many sessions, and rows, go through here.
+/// The number of sessions, and of rows.
 const CASES: u64 = 3000;
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
     base16ct::lower::encode_string(bytes)
 }
 
-/// A seed of Go's for each case.
+/// Returns a seed for Go's generator for each case.
 pub(crate) fn seeds(default: u64) -> impl Iterator<Item = i64> {
     let first = seed() as i64 >> 1;
     (0..count(default) as i64).map(move |number| first.wrapping_add(number))
 }
 
-/// The map of a session: the whole value.
+/// Changes the map of a session, which is the whole value.
 fn change_session(value: Value) -> Value {
     let Value::Composite(mut session) = value else {
         panic!("a session is a map")
@@ -33,7 +33,7 @@ fn change_session(value: Value) -> Value {
     Value::Composite(session)
 }
 
-/// The map of an scs row: its field `Values`.
+/// Changes the map of an scs row, which is its field `Values`.
 fn change_row(value: Value) -> Value {
     let Value::Composite(mut row) = value else {
         panic!("a row is a struct")
@@ -47,7 +47,7 @@ fn change_row(value: Value) -> Value {
     Value::Composite(row)
 }
 
-fn go_finds_the_rest_equal(kind: &str, change: fn(Value) -> Value) {
+fn assert_rest_is_equal(kind: &str, change: fn(Value) -> Value) {
     let Some(mut gorilla) = Gorilla::start() else {
         return;
     };
@@ -73,19 +73,19 @@ fn go_finds_the_rest_equal(kind: &str, change: fn(Value) -> Value) {
 }
 
 #[test]
-fn go_finds_the_rest_of_a_gorilla_session_equal() {
-    go_finds_the_rest_equal("session", change_session);
+fn the_rest_of_a_gorilla_session_stays_equal() {
+    assert_rest_is_equal("session", change_session);
 }
 
 #[test]
-fn go_finds_the_rest_of_an_scs_row_equal() {
-    go_finds_the_rest_equal("scs", change_row);
+fn the_rest_of_an_scs_row_stays_equal() {
+    assert_rest_is_equal("scs", change_row);
 }
 
-/// The program pictures Go's sessions as Go itself does.
+/// The program prints Go's sessions in the same JSON as Go.
 #[cfg(feature = "cli")]
 #[test]
-fn the_program_pictures_what_go_encodes() {
+fn the_program_prints_go_values_as_go_does() {
     use std::io::Write;
     use std::process::{Command, Stdio};
 
@@ -135,9 +135,9 @@ fn the_program_pictures_what_go_encodes() {
     }
 }
 
-/// gorilla's own CookieStore, over real HTTP, both ways.
+/// gorilla's own CookieStore, over real HTTP, in both directions.
 #[test]
-fn a_cookie_store_reads_its_cookie_after_we_changed_it() {
+fn a_cookie_store_reads_its_cookie_after_a_change() {
     let Some(mut gorilla) = Gorilla::start() else {
         return;
     };
@@ -166,9 +166,9 @@ fn a_cookie_store_reads_its_cookie_after_we_changed_it() {
     }
 }
 
-/// What is made here, Go reads as what it is.
+/// Go reads constructed values with the expected types.
 #[test]
-fn go_pictures_what_we_encode() {
+fn go_prints_values_of_silverback_as_silverback_does() {
     let Some(mut gorilla) = Gorilla::start() else {
         return;
     };
@@ -192,7 +192,7 @@ fn go_pictures_what_we_encode() {
     }
 }
 
-/// Go reads an empty slice as nil, which JSON says as null.
+/// Returns JSON without empty lists: Go reads an empty slice as nil, which is null in JSON.
 fn without_empty_lists(json: Json) -> Json {
     match json {
         Json::Array(elements) if elements.is_empty() => Json::Null,
@@ -207,7 +207,7 @@ fn without_empty_lists(json: Json) -> Json {
     }
 }
 
-/// JSON as Go types that every program registers, or this one does.
+/// Returns JSON as Go types that every program registers, or that this test registers.
 fn interface(value: &Json) -> Interface {
     match value {
         Json::Null => Interface::nil(),
@@ -242,9 +242,9 @@ struct Member {
     boss: Option<Box<Member>>,
 }
 
-/// A serde struct is the Go struct it is named for, where Go registered that.
+/// A serde struct is read as the Go struct of the same name if Go has registered that.
 #[test]
-fn go_reads_a_serde_struct_as_its_own() {
+fn go_reads_a_serde_struct_as_its_own_type() {
     let Some(mut gorilla) = Gorilla::start() else {
         return;
     };

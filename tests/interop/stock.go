@@ -17,9 +17,9 @@ import (
 	"github.com/gorilla/sessions"
 )
 
-// Settings are what a stock program has otherwise than by default.
+// Settings are the settings of a stock program that differ from the defaults.
 type settings struct {
-	Scs      bool  `json:"scs"`      // or else a store of gorilla/sessions
+	Scs      bool  `json:"scs"`      // false: a store of gorilla/sessions
 	MaxAge   *int  `json:"max_age"`  // pgstore's
 	Idle     int   `json:"idle"`     // scs's IdleTimeout, in seconds
 	Hash     bool  `json:"hash"`     // scs's HashTokenInStore
@@ -27,7 +27,7 @@ type settings struct {
 	Remember *bool `json:"remember"` // scs's RememberMe, when a session is made
 }
 
-// A stockSession is what a handler of either package does with its session.
+// A stockSession is the session in a handler of either package.
 type stockSession struct {
 	put    func(key string, value interface{})
 	values func() map[interface{}]interface{}
@@ -35,8 +35,8 @@ type stockSession struct {
 	within context.Context
 }
 
-// serveStock does what is asked with a session of a program that registers nothing for gob and
-// has the packages' own defaults, over real HTTP.
+// serveStock runs the requested operation on a session, over real HTTP, in a program that registers
+// nothing for gob and uses the packages' own defaults.
 func serveStock(asked request) (answer, error) {
 	var given answer
 	var failure error
@@ -74,7 +74,7 @@ func serveStock(asked request) (answer, error) {
 	return given, err
 }
 
-// visitStock sends the cookie to the program, and returns those that come back.
+// visitStock sends the cookie to the program, and returns the cookies of the response.
 func visitStock(asked request, handle func(stockSession)) ([]*http.Cookie, error) {
 	if !asked.Stock.Scs {
 		store, err := newStore(asked)
@@ -117,8 +117,8 @@ func visitStock(asked request, handle func(stockSession)) ([]*http.Cookie, error
 	})
 }
 
-// stockValues are of types that Go's gob knows by itself. One session in eight has a key that
-// ours use for themselves.
+// stockValues returns values of types that Go's gob registers itself. One session in eight has the
+// key that Silverback uses for its own metadata.
 func stockValues(r *rand.Rand) map[string]interface{} {
 	makers := []func() interface{}{
 		func() interface{} { return r.Intn(2) == 0 },
@@ -149,8 +149,8 @@ func stockValues(r *rand.Rand) map[string]interface{} {
 	return values
 }
 
-// sameStock says how two sessions differ, one key apart, which must hold 42 afterwards; what
-// ours know of a session is under the first key that is theirs alone.
+// sameStock reports differences of two sessions, except for one key, which must hold 42 afterwards.
+// Silverback's metadata is under the first free key of its own.
 func sameStock(changed string, before, after map[interface{}]interface{}) error {
 	ours := "_session"
 	if _, taken := before[ours]; taken {

@@ -1,6 +1,6 @@
-//! Stock Go programs, with the defaults of gorilla/sessions, pgstore, dynamostore and scs and
-//! nothing registered for gob: what they made is read and changed here and read there again. No
-//! session is broken, none ends sooner, and no cookie becomes another kind.
+//! Stock Go programs with the defaults of gorilla/sessions, pgstore, dynamostore and scs, which
+//! register no types for gob. Silverback reads and changes their sessions, and they read them
+//! again. No session is damaged or shortened, and no cookie changes its kind.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,24 +23,24 @@ use crate::gorilla::{Gorilla, payload};
 use crate::sessions::{hex, seeds};
 use crate::store::{BLOCK_KEY, HASH_KEY, RUNTIME, codec, cookie};
 
-/// How many sessions of each program.
+/// The number of sessions of each program.
 const CASES: u64 = 40;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// A Go program and ours, with the same settings, in one place.
+/// A Go program and Silverback with the same settings and a common store.
 struct Program {
     stores: Stores,
-    /// None, where sessions live in cookies.
+    /// `None` if the sessions are in cookies.
     rows: Option<ServerStore>,
-    /// Where the sessions are, as the Go program is told.
+    /// The place of the sessions, in the form of the Go program.
     place: Value,
     settings: Value,
-    /// Whether a cookie is kept when the browser closes.
+    /// True if the browser keeps the cookie when it closes.
     persists: bool,
 }
 
-/// A database of its own for each test, as both programs are told.
+/// A separate database for each test.
 struct Database {
     url: String,
 }
@@ -70,7 +70,7 @@ impl Database {
         })
     }
 
-    /// scs's own table, which no Go code makes.
+    /// Returns the table of scs, which no Go code creates.
     fn scs(&self) -> SessionManager {
         let rows: Arc<dyn Backend> = Arc::new(self.rows(GoTable::scs()));
         SessionManager::new(rows)
@@ -82,10 +82,10 @@ fn key_pairs() -> KeyPairs {
     keys.parse().unwrap()
 }
 
-/// What a browser knows of its cookie.
+/// A browser with one cookie.
 struct Browser {
     jar: Jar,
-    /// When it drops its cookie; none, if when it closes.
+    /// The time at which the browser drops its cookie, or `None` if it drops it when it closes.
     cookie_end: Option<u64>,
 }
 
@@ -94,7 +94,7 @@ fn now() -> u64 {
 }
 
 impl Browser {
-    /// Takes the cookie that a Go program answered with, if it did.
+    /// Stores the cookie of a Go program's answer, if there is one.
     fn receive_from_go(&mut self, answer: &Value) {
         if let Some(cookie) = answer["cookie"].as_str() {
             self.jar.set("session", cookie);
@@ -125,7 +125,7 @@ impl Browser {
     }
 }
 
-/// No deadline is the latest.
+/// Returns the deadline in seconds. A session without a deadline ends latest.
 fn end(time: Option<UnixTime>) -> u64 {
     time.map_or(u64::MAX / 2, UnixTime::as_secs)
 }
@@ -156,13 +156,13 @@ impl Program {
         go.must(&question)
     }
 
-    /// That nothing got less than it was: neither the row nor the cookie.
+    /// Checks that neither the row nor the cookie was shortened.
     fn check(&self, browser: &Browser, before: Option<&StoredSession>, seed: i64) {
         assert_eq!(browser.cookie_end.is_some(), self.persists, "seed {seed}");
         let (Some(before), Some(after)) = (before, browser.stored(self)) else {
             return;
         };
-        // Ours are whole seconds, of a clock that is read once more.
+        // Silverback's times are whole seconds, from a later reading of the clock.
         let (ends, ended) = (end(after.expires()), end(before.expires()));
         assert!(
             ends + 1 >= ended,
@@ -171,12 +171,12 @@ impl Program {
         assert!(end(after.deadline()) >= end(before.deadline()), "{seed}");
         assert_eq!(after.is_remembered(), before.is_remembered(), "{seed}");
         if let (Some(cookie_end), Some(ends)) = (browser.cookie_end, after.expires()) {
-            // Go's clock and ours are read one after the other.
+            // The two clocks are read one after the other.
             assert!(cookie_end + 1 >= ends.as_secs(), "seed {seed}");
         }
     }
 
-    fn lives_beside_go(&self) {
+    fn works_with_go(&self) {
         let Some(mut go) = Gorilla::start_stock() else {
             return;
         };
@@ -219,7 +219,7 @@ impl Program {
 }
 
 #[test]
-fn beside_gorillas_store_of_cookies() {
+fn gorillas_cookie_store_works() {
     let lifetime = Lifetime::new().idle(30 * 24 * HOUR).without_absolute();
     let store = CookieStore::with_options(codec(), cookie().persistent(true), lifetime);
     let program = Program {
@@ -229,22 +229,22 @@ fn beside_gorillas_store_of_cookies() {
         settings: json!({}),
         persists: true,
     };
-    program.lives_beside_go();
+    program.works_with_go();
 }
 
-/// As the dialect has it by default.
+/// The settings are the defaults of the dialect.
 #[test]
-fn beside_gorillas_store_of_files() {
+fn gorillas_filesystem_store_works() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop-stock");
     let files = Arc::new(GorillaFiles::open(&folder).unwrap());
     let options = ServerOptions::new().cookie(cookie());
     let store = ServerStore::with_options(Dialect::gorilla(codec()), files, options).unwrap();
-    Program::of_rows(store, json!({"folder": folder}), json!({})).lives_beside_go();
+    Program::of_rows(store, json!({"folder": folder}), json!({})).works_with_go();
 }
 
 #[cfg(feature = "aws")]
 #[test]
-fn beside_dynamostore() {
+fn dynamostore_works() {
     let Some(endpoint) = crate::tables::endpoint() else {
         return;
     };
@@ -253,20 +253,20 @@ fn beside_dynamostore() {
     let opened = DynamoStore::from_client(&client, config, key_pairs());
     let store = RUNTIME.block_on(opened).unwrap().named("session").unwrap();
     let place = json!({"endpoint": endpoint, "table": "stock"});
-    Program::of_rows(store, place, json!({})).lives_beside_go();
+    Program::of_rows(store, place, json!({})).works_with_go();
 }
 
 #[test]
-fn beside_pgstore_with_its_default_max_age() {
+fn pgstore_works_with_its_default_max_age() {
     if let Some(database) = Database::new() {
         let store = database.pgstore().named("session").unwrap();
-        Program::of_rows(store, database.place(), json!({})).lives_beside_go();
+        Program::of_rows(store, database.place(), json!({})).works_with_go();
     }
 }
 
-/// Go's rows have expired when they are written, and Go reads them all the same.
+/// Go's rows have already expired when they are written, and Go reads them nevertheless.
 #[test]
-fn beside_pgstore_with_a_max_age_of_zero() {
+fn pgstore_works_with_a_max_age_of_zero() {
     if let Some(database) = Database::new() {
         let store = database.pgstore().without_max_age(24 * HOUR).unwrap();
         let sessions = store.named("session").unwrap();
@@ -274,51 +274,51 @@ fn beside_pgstore_with_a_max_age_of_zero() {
             persists: false,
             ..Program::of_rows(sessions, database.place(), json!({"max_age": 0}))
         };
-        program.lives_beside_go();
+        program.works_with_go();
         assert_eq!(RUNTIME.block_on(store.delete_expired()).unwrap(), 0);
     }
 }
 
 #[test]
-fn beside_scs_with_its_defaults() {
+fn scs_works_with_its_defaults() {
     if let Some(database) = Database::new() {
         let store = database.scs().store().unwrap();
-        Program::of_rows(store, database.place(), json!({"scs": true})).lives_beside_go();
+        Program::of_rows(store, database.place(), json!({"scs": true})).works_with_go();
     }
 }
 
 #[test]
-fn beside_scs_in_the_table_of_gormstore() {
+fn scs_works_in_the_table_of_gormstore() {
     if let Some(database) = Database::new() {
         let rows: Arc<dyn Backend> = Arc::new(database.rows(GoTable::gorm()));
         let store = SessionManager::new(rows).store().unwrap();
         let mut place = database.place();
         place["store"] = json!("gorm");
-        Program::of_rows(store, place, json!({"scs": true})).lives_beside_go();
+        Program::of_rows(store, place, json!({"scs": true})).works_with_go();
     }
 }
 
 #[test]
-fn beside_scs_that_hashes_its_tokens() {
+fn scs_works_with_hashed_tokens() {
     if let Some(database) = Database::new() {
         let store = database.scs().hash_token_in_store(true).store().unwrap();
         let settings = json!({"scs": true, "hash": true});
-        Program::of_rows(store, database.place(), settings).lives_beside_go();
+        Program::of_rows(store, database.place(), settings).works_with_go();
     }
 }
 
 #[test]
-fn beside_scs_with_an_idle_timeout() {
+fn scs_works_with_an_idle_timeout() {
     if let Some(database) = Database::new() {
         let store = database.scs().idle_timeout(HOUR).store().unwrap();
         let settings = json!({"scs": true, "idle": 3_600});
-        Program::of_rows(store, database.place(), settings).lives_beside_go();
+        Program::of_rows(store, database.place(), settings).works_with_go();
     }
 }
 
-/// `Persist` is false, so that the cookies of those alone are kept that are remembered.
+/// `Persist` is false, so that only remembered cookies are kept.
 #[test]
-fn beside_scs_that_remembers_some() {
+fn scs_works_with_remembered_sessions() {
     if let Some(database) = Database::new() {
         let cookie = CookieOptions::new().persistent(false);
         let scs = database.scs().cookie(cookie).idle_timeout(HOUR);
@@ -330,7 +330,7 @@ fn beside_scs_that_remembers_some() {
                 persists: remembered == true,
                 ..Program::of_rows(scs.store().unwrap(), database.place(), settings)
             };
-            program.lives_beside_go();
+            program.works_with_go();
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The stores of gorilla/sessions and of scs, live: a Go program and ours share a browser's
-//! session, in its cookie (CookieStore) and in files (FilesystemStore); and what is tried so of
-//! all other stores.
+//! Live tests of the stores of gorilla/sessions and of scs: a Go program and Silverback share a
+//! browser's session, in its cookie (CookieStore) and in files (FilesystemStore). The tests of all
+//! other stores use the same code.
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
@@ -19,16 +19,16 @@ use crate::sessions::{hex, seeds};
 pub(crate) const HASH_KEY: [u8; 64] = [7; 64];
 pub(crate) const BLOCK_KEY: [u8; 32] = [9; 32];
 
-/// One for all: connections to a database die with theirs.
+/// A common runtime, since connections to a database end with their runtime.
 pub(crate) static RUNTIME: LazyLock<tokio::runtime::Runtime> =
     LazyLock::new(|| tokio::runtime::Runtime::new().unwrap());
 
-/// Where the sessions are, to both programs.
-pub(crate) struct Shared {
+/// The sessions of both programs.
+pub(crate) struct SharedStore {
     pub(crate) stores: Stores,
-    /// Which of the Go program's stores is asked: `http`, gorilla's, or `scs`.
+    /// The store of the Go program: `http` for gorilla's, or `scs`.
     pub(crate) go: &'static str,
-    /// Where they are, as the Go program is told: nothing for cookies.
+    /// The place of the sessions, in the form of the Go program: empty for cookies.
     pub(crate) place: Value,
 }
 
@@ -41,10 +41,10 @@ pub(crate) fn cookie() -> CookieOptions {
     CookieOptions::new().name("session").unwrap()
 }
 
-impl Shared {
+impl SharedStore {
     fn in_cookies() -> Self {
         let store = CookieStore::with_options(codec(), cookie(), Lifetime::new()).unwrap();
-        Shared {
+        SharedStore {
             stores: store.shared_with_go().into(),
             go: "http",
             place: json!({}),
@@ -56,14 +56,14 @@ impl Shared {
         let backend = Arc::new(GorillaFiles::open(&folder).unwrap());
         let options = ServerOptions::new().cookie(cookie());
         let store = ServerStore::with_options(Dialect::gorilla(codec()), backend, options).unwrap();
-        Shared {
+        SharedStore {
             stores: store.into(),
             go: "http",
             place: json!({"folder": folder}),
         }
     }
 
-    /// Asks the Go program to do something with a session.
+    /// Requests a change of a session from the Go program.
     pub(crate) fn ask(&self, gorilla: &mut Gorilla, op: &str, jar: &Jar, more: &Value) -> Value {
         let mut question = json!({
             "op": format!("{}-{op}", self.go),
@@ -80,7 +80,7 @@ impl Shared {
         gorilla.must(&question)
     }
 
-    /// A request with the cookies of the jar, in which `handle` has the session.
+    /// Runs a request with the cookies of the jar, in which `handle` gets the session.
     pub(crate) fn visit(&self, jar: &mut Jar, handle: impl FnOnce(&Session)) {
         RUNTIME.block_on(async {
             let sessions = jar.sessions(self.stores.clone());
@@ -109,7 +109,7 @@ impl Shared {
         }
     }
 
-    pub(crate) fn carry_limits_along(&self) {
+    pub(crate) fn keep_limits(&self) {
         let Some(mut gorilla) = Gorilla::start() else {
             return;
         };
@@ -129,7 +129,7 @@ impl Shared {
         });
     }
 
-    /// What one of them ends is no session to the other.
+    /// A session that one program ends does not exist for the other.
     pub(crate) fn end_sessions(&self) {
         let mut jar = Jar::new();
         self.visit(&mut jar, |session| session.insert("here", true).unwrap());
@@ -147,27 +147,27 @@ impl Shared {
 }
 
 #[test]
-fn a_go_program_and_ours_share_a_session() {
-    Shared::in_cookies().share_sessions();
+fn a_go_program_and_silverback_share_a_session() {
+    SharedStore::in_cookies().share_sessions();
 }
 
-/// What the session knows of itself travels through a Go program.
+/// The metadata of a session passes unchanged through a Go program.
 #[test]
-fn a_go_program_carries_the_limits_along() {
-    Shared::in_cookies().carry_limits_along();
-}
-
-#[test]
-fn a_go_program_and_ours_share_a_session_in_files() {
-    Shared::in_files("interop-sessions").share_sessions();
+fn a_go_program_keeps_the_limits() {
+    SharedStore::in_cookies().keep_limits();
 }
 
 #[test]
-fn a_go_program_carries_the_limits_along_in_files() {
-    Shared::in_files("interop-limits").carry_limits_along();
+fn a_go_program_and_silverback_share_a_session_in_files() {
+    SharedStore::in_files("interop-sessions").share_sessions();
 }
 
 #[test]
-fn a_session_in_files_that_ended_is_gone() {
-    Shared::in_files("interop-ended").end_sessions();
+fn a_go_program_keeps_the_limits_in_files() {
+    SharedStore::in_files("interop-limits").keep_limits();
+}
+
+#[test]
+fn an_ended_session_in_files_is_gone() {
+    SharedStore::in_files("interop-ended").end_sessions();
 }

@@ -1,6 +1,6 @@
-//! Tables in DynamoDB that a Go program and ours share: those of savaki/dynastore itself, and
-//! those of pratikju/dynamostore, which cannot be had as a module: what it does to a table is
-//! done by a few lines of Go in its place.
+//! Tables in DynamoDB that a Go program and Silverback share: those of savaki/dynastore itself, and
+//! those of pratikju/dynamostore, which is not available as a module: a few lines of Go make the
+//! same items in its place.
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,15 +13,15 @@ use silverback::compat::{DynamoStore, DynamoStoreConfig};
 use silverback::session::testing::Jar;
 use silverback::session::{Dialect, ServerOptions, ServerStore};
 
+use crate::alternating::both_programs_see_the_same_values;
 use crate::required::not_run;
 use crate::servers::dynamodb::{DynamoDbServer, client};
 use crate::sessions::hex;
-use crate::store::{BLOCK_KEY, HASH_KEY, RUNTIME, Shared, codec, cookie};
-use crate::turns::both_see_what_a_map_would_hold;
+use crate::store::{BLOCK_KEY, HASH_KEY, RUNTIME, SharedStore, codec, cookie};
 
 static SERVER: LazyLock<Result<DynamoDbServer, String>> = LazyLock::new(DynamoDbServer::start);
 
-/// Where the server answers; none, with a word on why, where there is none.
+/// Returns the server's endpoint, or `None` after a message if there is no server.
 pub(crate) fn endpoint() -> Option<String> {
     match &*SERVER {
         Ok(server) => Some(server.endpoint()),
@@ -32,15 +32,15 @@ pub(crate) fn endpoint() -> Option<String> {
     }
 }
 
-fn shared(store: ServerStore, endpoint: &str, table: &str) -> Shared {
-    Shared {
+fn shared(store: ServerStore, endpoint: &str, table: &str) -> SharedStore {
+    SharedStore {
         stores: store.into(),
         go: "http",
         place: json!({"endpoint": endpoint, "table": table}),
     }
 }
 
-fn dynastore() -> Option<(Shared, Arc<dyn Backend>)> {
+fn dynastore() -> Option<(SharedStore, Arc<dyn Backend>)> {
     let endpoint = endpoint()?;
     let table = DynamoDbOptions::new("dynastore");
     let client = client(&endpoint);
@@ -52,8 +52,8 @@ fn dynastore() -> Option<(Shared, Arc<dyn Backend>)> {
     Some((shared(store, &endpoint, "dynastore"), backend))
 }
 
-/// As its constructor has it.
-fn dynamostore() -> Option<(Shared, Arc<dyn Backend>)> {
+/// Uses the settings of its constructor.
+fn dynamostore() -> Option<(SharedStore, Arc<dyn Backend>)> {
     let endpoint = endpoint()?;
     let keys = format!("{}:{}", hex(&HASH_KEY), hex(&BLOCK_KEY));
     let config = DynamoStoreConfig::new();
@@ -68,41 +68,41 @@ fn dynamostore() -> Option<(Shared, Arc<dyn Backend>)> {
 }
 
 #[test]
-fn a_go_program_and_ours_share_a_session_in_dynastore() {
+fn a_go_program_and_silverback_share_a_session_in_dynastore() {
     if let Some((shared, _)) = dynastore() {
         shared.share_sessions();
-        shared.carry_limits_along();
+        shared.keep_limits();
         shared.end_sessions();
     }
 }
 
 #[test]
-fn a_go_program_and_ours_share_a_session_in_the_items_of_dynamostore() {
+fn a_go_program_and_silverback_share_a_session_in_the_items_of_dynamostore() {
     if let Some((shared, _)) = dynamostore() {
         shared.share_sessions();
-        shared.carry_limits_along();
+        shared.keep_limits();
         shared.end_sessions();
     }
 }
 
 #[test]
-fn in_dynastore_both_see_what_a_map_would_hold() {
+fn both_programs_see_the_same_values_in_dynastore() {
     if let Some((shared, _)) = dynastore() {
-        both_see_what_a_map_would_hold(&shared);
+        both_programs_see_the_same_values(&shared);
     }
 }
 
 #[test]
-fn in_the_items_of_dynamostore_both_see_what_a_map_would_hold() {
+fn both_programs_see_the_same_values_in_the_items_of_dynamostore() {
     if let Some((shared, _)) = dynamostore() {
-        both_see_what_a_map_would_hold(&shared);
+        both_programs_see_the_same_values(&shared);
     }
 }
 
-/// The second that an item expires at is the one that the Go package means, and what expired a
-/// second ago is gone for both, though the item is still there.
+/// An item expires in the second that the Go package intends, and an item that expired a second ago
+/// is gone for both programs, even if it still exists.
 #[test]
-fn an_item_expires_when_it_says() {
+fn an_item_expires_at_its_expiry() {
     for (shared, backend) in [dynastore(), dynamostore()].into_iter().flatten() {
         let Some(mut gorilla) = crate::Gorilla::start() else {
             return;

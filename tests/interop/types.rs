@@ -1,5 +1,5 @@
-//! What we write beside Go, live: values keep the Go types that are there, and what serde
-//! values become is read by programs that register nothing.
+//! Live tests of the types that Silverback writes: values keep their existing Go types, and
+//! programs that register no types read the Go types of serde values.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,21 +16,21 @@ use crate::any::{Any, KINDS, Random};
 use crate::gorilla::{Gorilla, payload};
 use crate::in_layout::InLayout;
 use crate::sessions::{hex, seeds};
-use crate::store::{RUNTIME, Shared, codec, cookie};
+use crate::store::{RUNTIME, SharedStore, codec, cookie};
 
-/// How many sessions go through each test.
+/// The number of sessions in each test.
 const CASES: u64 = 150;
 
-fn in_cookies(known: &[&str]) -> Shared {
+fn in_cookies(known: &[&str]) -> SharedStore {
     let store = CookieStore::with_options(codec(), cookie(), Lifetime::new()).unwrap();
-    Shared {
+    SharedStore {
         stores: store.known_types(known.iter().copied()).into(),
         go: "http",
         place: json!({}),
     }
 }
 
-/// The keys that the session has strings for.
+/// Returns the keys of the session that are strings.
 fn keys(session: &Session) -> Vec<String> {
     session
         .keys()
@@ -39,7 +39,7 @@ fn keys(session: &Session) -> Vec<String> {
         .collect()
 }
 
-/// Reads each value and writes it back; says which could be.
+/// Reads each value and writes it back. Returns the keys for which that succeeded.
 fn write_back(session: &Session, change: fn(Any) -> Any) -> BTreeSet<String> {
     let mut written = BTreeSet::new();
     for key in keys(session) {
@@ -54,9 +54,9 @@ fn write_back(session: &Session, change: fn(Any) -> Any) -> BTreeSet<String> {
     written
 }
 
-/// A session of Go's, each value of which is read here and written back: as it was, Go finds it
-/// deep-equal; changed, of the types that it had.
-fn types_stay(mut gorilla: Gorilla) {
+/// Reads each value of a Go session and writes it back. Go finds unchanged values deep-equal, and
+/// changed values with their old types.
+fn assert_types_are_kept(mut gorilla: Gorilla) {
     let shared = in_cookies(&[]);
     let (mut values, mut written) = (0, 0);
     for seed in seeds(CASES) {
@@ -74,7 +74,7 @@ fn types_stay(mut gorilla: Gorilla) {
         shared.visit(&mut jar, |session| drop(write_back(session, Any::changed)));
         let after = shared.ask(&mut gorilla, "types", &jar, &json!({}));
         assert_eq!(before["values"], after["values"], "seed {seed}");
-        // It can still save the session.
+        // Go can still save the session.
         shared.ask(&mut gorilla, "edit", &jar, &json!({}));
     }
     println!("{written} of {values} values were written back");
@@ -84,18 +84,18 @@ fn types_stay(mut gorilla: Gorilla) {
 #[test]
 fn values_keep_their_types_in_a_stock_program() {
     if let Some(gorilla) = Gorilla::start_stock() {
-        types_stay(gorilla);
+        assert_types_are_kept(gorilla);
     }
 }
 
 #[test]
-fn values_keep_their_types_in_a_program_with_types_of_its_own() {
+fn values_keep_their_types_in_a_program_with_its_own_types() {
     if let Some(gorilla) = Gorilla::start() {
-        types_stay(gorilla);
+        assert_types_are_kept(gorilla);
     }
 }
 
-/// What was written and refused, by kind.
+/// The numbers of written and refused values by kind.
 #[derive(Default)]
 struct Tally {
     written: BTreeMap<u64, u64>,
@@ -103,7 +103,7 @@ struct Tally {
 }
 
 impl Tally {
-    /// Puts random values into a session; what is refused is refused for its type.
+    /// Inserts random values into a session. A refusal must be about the value's type.
     fn fill(&mut self, session: &Session, seed: i64) {
         let mut random = Random::of(seed);
         for number in 0..=random.below(6) {
@@ -123,7 +123,7 @@ impl Tally {
         }
     }
 
-    /// Each kind was tried; those that Go has a type for were written.
+    /// Checks that each kind with a Go type was written.
     fn check(&self, what: &str) {
         let sum = |of: &BTreeMap<u64, u64>| of.values().sum::<u64>();
         let (written, refused) = (sum(&self.written), sum(&self.refused));
@@ -138,10 +138,10 @@ impl Tally {
     }
 }
 
-/// Nothing that serde can say stops a stock Go program with gorilla/sessions from reading and
-/// saving the session.
+/// No serde value stops a stock Go program with gorilla/sessions from reading and saving the
+/// session.
 #[test]
-fn a_stock_gorilla_program_reads_what_serde_values_become() {
+fn a_stock_gorilla_program_reads_serde_values() {
     let Some(mut gorilla) = Gorilla::start_stock() else {
         return;
     };
@@ -153,7 +153,7 @@ fn a_stock_gorilla_program_reads_what_serde_values_become() {
             session.insert("first", true).unwrap();
             tally.fill(session, seed);
         });
-        // Twice: on what Go saved, too.
+        // The second round uses the session that Go saved.
         for _ in 0..2 {
             let edited = shared.ask(&mut gorilla, "edit", &jar, &json!({"seed": seed}));
             jar.set("session", edited["cookie"].as_str().unwrap());
@@ -167,7 +167,7 @@ fn a_stock_gorilla_program_reads_what_serde_values_become() {
     tally.check("gorilla");
 }
 
-/// A session in scs's rows, which are in memory here and go to Go one by one.
+/// A session in scs's rows, which are in memory here and are sent to Go one by one.
 struct ScsRow {
     backend: Arc<InLayout>,
     stores: Stores,
@@ -201,7 +201,7 @@ impl ScsRow {
         });
     }
 
-    /// Go serves a request of the session, and puts a value into it.
+    /// Serves a request of the session in Go, which inserts a value.
     fn visit_in_go(&mut self, scs: &mut Gorilla) -> Json {
         let key = Key::new(self.jar.get("session").unwrap()).unwrap();
         let stored = RUNTIME.block_on(self.backend.load(&key)).unwrap().unwrap();
@@ -216,7 +216,7 @@ impl ScsRow {
 }
 
 #[test]
-fn a_stock_scs_program_reads_what_serde_values_become() {
+fn a_stock_scs_program_reads_serde_values() {
     let Some(mut scs) = Gorilla::start_stock_scs() else {
         return;
     };
@@ -239,10 +239,10 @@ fn a_stock_scs_program_reads_what_serde_values_become() {
     tally.check("scs");
 }
 
-/// What the store is told to be known although it is not is what harms: the defence is what
-/// stands between.
+/// A type that is wrongly named as known damages the program. This shows that the check is
+/// necessary.
 #[test]
-fn a_type_that_a_stock_program_does_not_know_harms_it() {
+fn an_unknown_type_damages_a_stock_program() {
     let (Some(mut gorilla), Some(mut scs)) = (Gorilla::start_stock(), Gorilla::start_stock_scs())
     else {
         return;
@@ -265,7 +265,7 @@ fn a_type_that_a_stock_program_does_not_know_harms_it() {
     assert_eq!(answer["status"], 500);
 }
 
-/// What is made here for Go types that encode themselves is what Go reads.
+/// Go reads the constructed values of types that encode themselves.
 #[test]
 fn go_reads_values_of_types_that_encode_themselves() {
     let Some(mut gorilla) = Gorilla::start() else {
@@ -307,10 +307,10 @@ fn go_reads_values_of_types_that_encode_themselves() {
     assert_eq!(drawn["big"]["$bytes"], "AwEA");
 }
 
-/// What the program prints of a session of Go's it sets again, key by key, without a change.
+/// The program can set each printed value of a Go session again, without a change.
 #[cfg(feature = "cli")]
 #[test]
-fn the_program_sets_what_it_prints() {
+fn the_program_can_set_printed_values() {
     let Some(mut gorilla) = Gorilla::start() else {
         return;
     };
@@ -325,7 +325,7 @@ fn the_program_sets_what_it_prints() {
         let mut edit = vec!["edit".to_owned()];
         for (key, json) in picture.as_object().unwrap() {
             let json = json.to_string();
-            // What is not UTF-8 is not printed as what it is, and no argument holds a zero.
+            // Text that is not UTF-8 is not printed exactly, and no argument contains a zero byte.
             let is_text = |text: &&String| !text.contains(['\u{fffd}', '\0']);
             // A float that is printed as an integer of more than 64 bits is refused.
             let is_wide = json
@@ -347,7 +347,7 @@ fn the_program_sets_what_it_prints() {
     assert!(set > 50);
 }
 
-/// Runs the program with the keys of the tests: what it prints, and what it says.
+/// Runs the program with the keys of the tests, and returns its output and its messages.
 #[cfg(feature = "cli")]
 fn silverback(arguments: &[String]) -> (String, String) {
     use crate::store::{BLOCK_KEY, HASH_KEY};

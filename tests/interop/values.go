@@ -17,7 +17,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// What an application might keep in its sessions.
+// Types that an application might keep in its sessions.
 type (
 	User struct {
 		Name    string
@@ -67,7 +67,7 @@ func (m *Money) GobDecode(b []byte) error {
 	return err
 }
 
-// registerTypes tells gob of the types that an application might keep in its sessions.
+// registerTypes registers the types with gob.
 func registerTypes() {
 	for _, value := range []interface{}{
 		User{}, &Embedded{}, UserID(0), Blob{}, Roles{}, Point{}, Empty{}, Money{}, Member{},
@@ -79,7 +79,7 @@ func registerTypes() {
 	}
 }
 
-// A random session's worth of values; depth says how far they may nest.
+// randomValue returns a random value for a session; depth limits the nesting.
 func randomValue(r *rand.Rand, depth int) interface{} {
 	nested := func() interface{} { return randomValue(r, depth-1) }
 	simple := []func() interface{}{
@@ -128,7 +128,7 @@ func randomValue(r *rand.Rand, depth int) interface{} {
 		func() interface{} { return []interface{}{nested(), nil, nested()} },
 		func() interface{} { return map[string]interface{}{randomString(r): nested(), "nil": nil} },
 		func() interface{} {
-			// The letter keeps a string from being pictured as an int is.
+			// The letter distinguishes the JSON of a string from that of an int.
 			return map[interface{}]interface{}{r.Intn(9): nested(), "s" + randomString(r): nested(), Point{1, 1}: nil}
 		},
 		func() interface{} { return randomUser(r, depth-1) },
@@ -178,7 +178,7 @@ func randomTime(r *rand.Rand) time.Time {
 	return when.In(time.FixedZone("", (r.Intn(53)-26)*1800))
 }
 
-// basicSession is a session of types that gob, or gorilla/sessions, registers by itself.
+// basicSession returns a session of types that gob, or gorilla/sessions, registers itself.
 func basicSession(r *rand.Rand) map[interface{}]interface{} {
 	session := map[interface{}]interface{}{}
 	for n, value := range []interface{}{
@@ -196,7 +196,7 @@ func basicSession(r *rand.Rand) map[interface{}]interface{} {
 	return session
 }
 
-// typesOf names the type of each value.
+// typesOf returns the type of each value.
 func typesOf(session map[interface{}]interface{}) map[string]string {
 	types := map[string]string{}
 	for key, value := range session {
@@ -207,7 +207,7 @@ func typesOf(session map[interface{}]interface{}) map[string]string {
 	return types
 }
 
-// randomSession is a gorilla session's Values.
+// randomSession returns a gorilla session's Values.
 func randomSession(r *rand.Rand) map[interface{}]interface{} {
 	session := map[interface{}]interface{}{"_flash": []interface{}{"hello", r.Intn(9)}, r.Intn(9): "an int key"}
 	for n := r.Intn(6); n > 0; n-- {
@@ -216,7 +216,7 @@ func randomSession(r *rand.Rand) map[interface{}]interface{} {
 	return session
 }
 
-// randomValues is what a scs session holds.
+// randomValues returns the values of an scs session.
 func randomValues(r *rand.Rand) map[string]interface{} {
 	values := map[string]interface{}{}
 	for key, value := range randomSession(r) {
@@ -258,7 +258,7 @@ func decodeGob(kind string, data []byte) (map[interface{}]interface{}, error) {
 	return values, nil
 }
 
-// sameBut says how two sessions differ, one key apart, which must hold 42 afterwards.
+// sameBut reports differences of two sessions, except for one key, which must hold 42 afterwards.
 func sameBut(changed string, before, after map[interface{}]interface{}) error {
 	if changed != "" {
 		if after[changed] != int64(42) {
@@ -267,7 +267,7 @@ func sameBut(changed string, before, after map[interface{}]interface{}) error {
 		delete(before, changed)
 		delete(after, changed)
 	}
-	delete(after, "_session") // what a store of Silverback's knows of the session
+	delete(after, "_session") // Silverback's metadata of the session
 	if !reflect.DeepEqual(before, after) {
 		return fmt.Errorf("they differ:\n%#v\n%#v", before, after)
 	}

@@ -1,4 +1,4 @@
-//! Each layer's line names the root cause, once.
+//! The line of each layer names the root cause exactly once.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,23 +11,23 @@ use silverback::web::actix::SessionMiddleware;
 use silverback::web::tower::SessionLayer;
 use tower_service::Service;
 
-use super::captured;
+use super::capture;
 use super::scratch::Scratch;
 
-/// What the system calls a folder that is not there.
+/// The text of the operating system for a missing folder.
 const CAUSE: &str = "No such file or directory (os error 2)";
 
-/// A store whose folder was there, and its cookie's name.
-struct Away {
+/// A store with a removed folder, and its cookie's name.
+struct RemovedStore {
     _scratch: Scratch,
     backend: Arc<Files>,
     store: ServerStore,
     folder: String,
 }
 
-impl Away {
+impl RemovedStore {
     fn new() -> Self {
-        captured::capture();
+        capture::start();
         let scratch = Scratch::new("SILVERBACK_LOGS");
         let folder = scratch.path().join("sessions");
         let backend = Arc::new(Files::open(&folder).unwrap());
@@ -35,7 +35,7 @@ impl Away {
         let codecs = Codecs::from_pairs(KeyPairs::generate(1).unwrap()).unwrap();
         let cookie = CookieOptions::new().name("id").unwrap();
         let options = ServerOptions::new().cookie(cookie);
-        Away {
+        RemovedStore {
             store: ServerStore::with_options(codecs, backend.clone(), options).unwrap(),
             _scratch: scratch,
             backend,
@@ -43,9 +43,9 @@ impl Away {
         }
     }
 
-    /// The one error about the folder, in one line.
+    /// Checks that one line logs the error about the folder.
     fn is_logged_with_its_cause(&self) {
-        let lines = captured::lines_with(self.folder.as_bytes());
+        let lines = capture::lines_with(self.folder.as_bytes());
         let errors = lines.iter().filter(|line| line.contains("ERROR"));
         let [line] = errors.collect::<Vec<_>>()[..] else {
             panic!("{lines:?}");
@@ -60,7 +60,7 @@ async fn the_tower_layer_logs_the_root_cause() {
         session.login("ape")
     }
 
-    let away = Away::new();
+    let away = RemovedStore::new();
     let layer = SessionLayer::new(away.store.clone());
     let mut app = axum::Router::new()
         .route("/", axum::routing::get(login))
@@ -78,7 +78,7 @@ async fn the_actix_middleware_logs_the_root_cause() {
         Ok("")
     }
 
-    let away = Away::new();
+    let away = RemovedStore::new();
     let app = App::new()
         .wrap(SessionMiddleware::new(away.store.clone()))
         .route("/", actix_web::web::get().to(login));
@@ -90,12 +90,12 @@ async fn the_actix_middleware_logs_the_root_cause() {
 
 #[tokio::test]
 async fn a_cleanup_and_a_probe_get_the_root_cause() {
-    let away = Away::new();
+    let away = RemovedStore::new();
     let errors = Arc::new(Mutex::new(Vec::new()));
-    let told = errors.clone();
+    let seen = errors.clone();
     let hour = Duration::from_secs(3_600);
     let cleanup = Cleanup::every(hour, away.backend.clone(), move |error| {
-        told.lock().unwrap().push(error.to_string());
+        seen.lock().unwrap().push(error.to_string());
     });
     while errors.lock().unwrap().is_empty() {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -109,7 +109,7 @@ async fn a_cleanup_and_a_probe_get_the_root_cause() {
     }
 }
 
-/// A record that a purge cannot read is named with the reason.
+/// The warning about a record that a purge cannot read names the reason.
 #[tokio::test]
 async fn a_skipped_record_is_named_with_the_root_cause() {
     let scratch = Scratch::new("SILVERBACK_LOGS");
@@ -130,7 +130,7 @@ async fn a_skipped_record_is_named_with_the_root_cause() {
         .unwrap()
         .path();
     std::fs::remove_file(&file).unwrap();
-    std::fs::create_dir(&file).unwrap(); // which not even root reads as a file
+    std::fs::create_dir(&file).unwrap(); // even root cannot read a folder as a file
     let purged = backend.purge(10).await.unwrap();
     let [error] = &purged.skipped[..] else {
         panic!("{purged:?}");

@@ -2,19 +2,19 @@ use std::sync::{Arc, OnceLock};
 
 use silverback::backend::{DynamoDb, DynamoDbOptions, GoDynamoDb, GoItems};
 
-use super::captured;
+use super::capture;
+use super::operations::Secrets;
 use super::required::not_run;
 use super::servers::dynamodb::{DynamoDbServer, client};
-use super::tried::Secrets;
 
-/// The one target that AWS's SDK logs whole requests and answers under, at TRACE and no other
-/// level: `DynamoDb`'s documentation names it.
+/// The only target under which AWS's SDK logs whole requests and responses. It does so only at
+/// TRACE, as the documentation of `DynamoDb` says.
 const WHOLE_REQUESTS: &str = "TRACE ";
 const OF_THE_SDK: &str = "aws_smithy_runtime::client::orchestrator";
 
 #[tokio::test]
-async fn nothing_secret_is_logged_of_dynamodb_but_by_the_sdk_at_trace() {
-    captured::capture();
+async fn only_the_sdk_at_trace_logs_secrets_of_dynamodb() {
+    capture::start();
     static SERVER: OnceLock<Result<DynamoDbServer, String>> = OnceLock::new();
     let server = match SERVER.get_or_init(DynamoDbServer::start) {
         Ok(server) => server,
@@ -44,6 +44,6 @@ async fn nothing_secret_is_logged_of_dynamodb_but_by_the_sdk_at_trace() {
     }
     assert!(
         lines > 0,
-        "the SDK does so no more: the documentation may say it"
+        "the SDK no longer logs them: update the documentation"
     );
 }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use silverback::backend::{Backend, Files, FilesOptions, GorillaFiles};
 
-use super::captured;
+use super::capture;
+use super::operations::{Secrets, capture_errors};
 use super::scratch::Scratch;
-use super::tried::{Secrets, capture_errors};
 
-/// What works, and what does not: the folder vanishes, and its locks are held.
+/// Successful operations, and failed ones: the folder is removed, and its locks are held.
 #[tokio::test]
-async fn nothing_secret_is_logged_of_files() {
-    captured::capture();
+async fn no_secret_of_files_is_logged() {
+    capture::start();
     for is_gorillas in [false, true] {
         let scratch = Scratch::new("SILVERBACK_LOGS");
         let folder = scratch.path().join("sessions");

@@ -1,20 +1,21 @@
-//! What the log holds at its finest level: of sessions' stores, of the clients below them, prepared or
-//! not, slow or not, no owner, no key, no token and no value.
+//! The log at its most detailed level contains no owner, no key, no token and no value. The tests
+//! cover the stores of sessions and the clients below them, with prepared and unprepared
+//! statements, fast and slow.
 
-mod captured;
+mod capture;
 #[cfg(unix)]
 mod causes;
 #[cfg(unix)]
 mod files;
 #[path = "../support/log.rs"]
 mod log;
+mod operations;
 #[path = "../support/required.rs"]
 mod required;
 #[path = "../support/scratch.rs"]
 mod scratch;
 #[path = "../support/servers/mod.rs"]
 mod servers;
-mod tried;
 
 mod dynamodb;
 mod postgres;

@@ -4,15 +4,15 @@ use std::time::Duration;
 use silverback::backend::{Backend, GoPostgres, GoTable, Postgres, PostgresOptions};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 
-use super::captured;
+use super::capture;
+use super::operations::{Secrets, capture_errors};
 use super::required::not_run;
 use super::servers::postgres::PostgresServer;
-use super::tried::{Secrets, capture_errors};
 
-/// Longer than sqlx takes for slow.
+/// Longer than sqlx's threshold for slow statements.
 const SLOW: Duration = Duration::from_millis(1_300);
 
-/// The server, and the tables that its backends keep their records in.
+/// Returns the URL of the server.
 fn url() -> Option<String> {
     static SERVER: OnceLock<Result<PostgresServer, String>> = OnceLock::new();
     match SERVER.get_or_init(PostgresServer::start) {
@@ -24,7 +24,7 @@ fn url() -> Option<String> {
     }
 }
 
-/// Does all, quickly, and slowly: while another connection has the table locked.
+/// Runs all operations fast, and then slowly, while another connection locks the table.
 async fn try_both(url: &str, table: &str, backend: Arc<dyn Backend>) {
     let secrets = Secrets::new();
     secrets.try_all(&*backend).await.unwrap();
@@ -51,8 +51,8 @@ fn both_ways() -> [PostgresOptions; 2] {
 }
 
 #[tokio::test]
-async fn nothing_secret_is_logged_of_our_tables() {
-    captured::capture();
+async fn no_secret_of_the_native_table_is_logged() {
+    capture::start();
     let Some(url) = url() else { return };
     for options in both_ways() {
         let backend = Postgres::connect_with(&url, options).await.unwrap();
@@ -61,8 +61,8 @@ async fn nothing_secret_is_logged_of_our_tables() {
 }
 
 #[tokio::test]
-async fn nothing_secret_is_logged_of_tables_of_go() {
-    captured::capture();
+async fn no_secret_of_tables_of_go_is_logged() {
+    capture::start();
     let Some(url) = url() else { return };
     for (number, options) in both_ways().into_iter().enumerate() {
         for (kind, table) in [
@@ -82,29 +82,29 @@ async fn nothing_secret_is_logged_of_tables_of_go() {
     }
 }
 
-/// The pool logs what else the application does with it only until it is handed in.
+/// The pool logs the application's other statements only until it is passed in.
 #[tokio::test]
-async fn nothing_secret_is_logged_of_a_pool_that_is_handed_in() {
-    captured::capture();
+async fn no_secret_of_a_given_pool_is_logged() {
+    capture::start();
     let Some(url) = url() else { return };
     for (number, options) in both_ways().into_iter().enumerate() {
         let pool = PgPool::connect_lazy(&url).unwrap();
         let name = format!("given_{number}");
         let table = GoTable::scs().named(&*name);
-        let backend = GoPostgres::with_pool(pool, table, options).unwrap();
-        backend.make_table().await.unwrap();
+        let backend = GoPostgres::from_pool(pool, table, options).unwrap();
+        backend.migrate().await.unwrap();
         try_both(&url, &name, Arc::new(backend)).await;
     }
     let pool = PgPool::connect_lazy(&url).unwrap();
-    let backend = Postgres::with_options(pool, PostgresOptions::new().unprepared());
-    backend.make_tables().await.unwrap();
+    let backend = Postgres::from_pool(pool, PostgresOptions::new().unprepared());
+    backend.migrate().await.unwrap();
     try_both(&url, "silverback_sessions", Arc::new(backend)).await;
 }
 
-/// What the server refuses: it says why, and may name what it refused.
+/// The server refuses these statements: its message gives the reason, and may quote the value.
 #[tokio::test]
-async fn nothing_secret_is_logged_of_refused_statements() {
-    captured::capture();
+async fn no_secret_of_refused_statements_is_logged() {
+    capture::start();
     let Some(url) = url() else { return };
     for (number, options) in both_ways().into_iter().enumerate() {
         let name = format!("refusing_{number}");
@@ -126,13 +126,13 @@ async fn nothing_secret_is_logged_of_refused_statements() {
     }
 }
 
-/// The test would see a statement that sqlx logs.
+/// The test detects a statement that sqlx logs.
 #[tokio::test]
-async fn a_statement_of_the_applications_own_is_captured() {
-    captured::capture();
+async fn a_statement_of_the_application_is_captured() {
+    capture::start();
     let Some(url) = url() else { return };
     let pool = PgPool::connect(&url).await.unwrap();
     let secret = "SELECT 'a statement with a value in it'";
     sqlx::raw_sql(secret).execute(&pool).await.unwrap();
-    assert!(!captured::lines_with(secret.as_bytes()).is_empty());
+    assert!(!capture::lines_with(secret.as_bytes()).is_empty());
 }

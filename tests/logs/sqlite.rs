@@ -1,17 +1,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use silverback::backend::{Backend, Sqlite};
+use silverback::backend::{Backend, Sqlite, SqliteOptions};
 use sqlx::{Connection, SqliteConnection, SqlitePool};
 
-use super::captured;
+use super::capture;
+use super::operations::Secrets;
 use super::scratch::Scratch;
-use super::tried::Secrets;
 
-/// Longer than sqlx takes for slow.
+/// Longer than sqlx's threshold for slow statements.
 const SLOW: Duration = Duration::from_millis(1_300);
 
-/// Does all, quickly, and slowly: while another connection writes.
+/// Runs all operations fast, and then slowly, while another connection writes.
 async fn try_both(url: &str, backend: Arc<dyn Backend>) {
     let secrets = Secrets::new();
     secrets.try_all(&*backend).await.unwrap();
@@ -33,13 +33,14 @@ async fn try_both(url: &str, backend: Arc<dyn Backend>) {
 }
 
 #[tokio::test]
-async fn nothing_secret_is_logged_of_a_file_or_a_pool() {
-    captured::capture();
+async fn no_secret_of_a_file_or_a_pool_is_logged() {
+    capture::start();
     let scratch = Scratch::new("SILVERBACK_LOGS");
     let path = scratch.path().join("sessions.db");
     let backend = Sqlite::open(&path).await.unwrap();
     let url = format!("sqlite:{}", path.display());
     try_both(&url, Arc::new(backend)).await;
     let pool = SqlitePool::connect(&url).await.unwrap();
-    try_both(&url, Arc::new(Sqlite::with_pool(pool))).await;
+    let backend = Sqlite::from_pool(pool, SqliteOptions::new());
+    try_both(&url, Arc::new(backend)).await;
 }

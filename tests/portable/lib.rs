@@ -1,3 +1,3 @@
-//! Nothing: the package is its tests, and its dependencies compile for every target.
+//! Empty: the package consists of its tests, and its dependencies compile for every target.
 
 use silverback as _;

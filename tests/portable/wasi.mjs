@@ -1,5 +1,5 @@
 // Runs a test program for wasm32-wasip1: node wasi.mjs PROGRAM [ARGUMENT..]
-// cargo sets CARGO_MANIFEST_DIR, below which the tests look for their vectors.
+// cargo sets CARGO_MANIFEST_DIR, below which the tests find their vectors.
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { WASI } from "node:wasi";

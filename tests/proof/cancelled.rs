@@ -1,5 +1,5 @@
-//! Clients that vanish at any moment: what their requests have saved is whole, and nobody
-//! else's.
+//! Clients that disconnect at any moment: each request saves all or nothing, and only to its own
+//! session.
 
 use std::sync::Arc;
 
@@ -7,17 +7,17 @@ use silverback::backend::Backend;
 use silverback::session::testing::Jar;
 
 use crate::dice::Dice;
-use crate::perturbed::Perturbed;
+use crate::random_backend::RandomBackend;
 use crate::requests::Keys;
 use crate::{ROUNDS, RUNTIME};
 
 const BROWSERS: usize = 16;
 
 pub(crate) fn all_or_nothing(backend: Arc<dyn Backend>) -> String {
-    // A hundred thousand where the pairs are tried ten thousand times.
+    // With ten thousand rounds for each pair, this is a hundred thousand requests.
     let each = (*ROUNDS * 10).div_ceil(BROWSERS);
     RUNTIME.block_on(async {
-        let store = Keys::new().store(Arc::new(Perturbed::new(backend, 3)));
+        let store = Keys::new().store(Arc::new(RandomBackend::new(backend, 3)));
         let browsers = (0..BROWSERS).map(|number| {
             let store = store.clone();
             tokio::spawn(async move {
@@ -62,14 +62,14 @@ pub(crate) fn all_or_nothing(backend: Arc<dyn Backend>) -> String {
     })
 }
 
-/// A request that finds its own session whole, and writes two values that belong together.
+/// Checks that a request's own session is whole, and writes two values that belong together.
 async fn serve(jar: &Jar, store: silverback::session::ServerStore, browser: usize, request: usize) {
     let sessions = jar.sessions(store);
     let session = sessions.session().await.unwrap();
     assert_eq!(session.get::<usize>("browser").unwrap(), Some(browser));
     let [one, other] = ["one", "other"].map(|key| session.get::<usize>(key).unwrap().unwrap());
     assert_eq!(one, other, "half of a save");
-    assert!(one < request, "somebody else's save");
+    assert!(one < request, "a save of another request");
     session.insert("one", request).unwrap();
     session.insert("other", request).unwrap();
     sessions.finish().await.unwrap();

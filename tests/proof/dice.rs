@@ -1,4 +1,4 @@
-//! Chance: SplitMix64, seeded by the system, so that each run is another one.
+//! Random numbers: SplitMix64 with a seed from the system, so that each run differs.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -10,7 +10,7 @@ impl Dice {
         Dice(RandomState::new().hash_one(0))
     }
 
-    /// A number below `sides`.
+    /// Returns a number below `sides`.
     pub(crate) fn roll(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

@@ -1,9 +1,9 @@
-//! Browsers of two owners, each with several requests in flight, do at random what people do:
-//! the history of what they were answered is held against what is there in the end.
+//! Browsers of two owners, each with several concurrent requests, send random requests: the history
+//! of their responses is compared with the sessions at the end.
 //!
-//! What a 200 acknowledges has happened: an increment is in the session, an end has ended it.
-//! What was refused may have happened or not. Responses that set a cookie are asked for one
-//! after the other in each browser, since no server can say which of two arrives last.
+//! A 200 acknowledges the change: an increment is in the session, an end has ended it. A refused
+//! change may or may not have been applied. Each browser sends the requests that set a cookie one
+//! after the other, since no server can know which of two responses arrives last.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,16 +14,16 @@ use silverback::session::testing::Jar;
 use silverback::session::{ServerOptions, StoredSession};
 
 use crate::dice::Dice;
-use crate::perturbed::Perturbed;
+use crate::random_backend::RandomBackend;
 use crate::requests::Keys;
 use crate::{ROUNDS, RUNTIME};
 
 const OWNERS: [&str; 2] = ["ape", "bonobo"];
 const BROWSERS_EACH: usize = 3;
-/// What a browser asks for that may set its cookie, and what its other requests ask for.
+/// The number of requests of a browser that may set its cookie, and of its other requests.
 const CHANGES: usize = 8;
 const OTHERS: usize = 12;
-/// The most sessions of an owner, in every other round.
+/// The limit of sessions of an owner, in every other round.
 const MOST: usize = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,12 +59,12 @@ impl Op {
     }
 }
 
-/// One request, and what was answered.
+/// A request and its response.
 #[derive(Clone, Debug)]
 struct Event {
     op: Op,
     browser: usize,
-    /// The login whose session it was, or that it made.
+    /// The login of the request's session, or the login that it made.
     login: Option<u64>,
     /// The login that it ended.
     ended: Option<u64>,
@@ -124,7 +124,7 @@ impl Browser {
         self.history.events.lock().unwrap().push(event);
     }
 
-    /// Requests whose responses set the cookie.
+    /// Sends the requests that set the cookie.
     async fn change(&self) {
         let mut dice = Dice::new();
         self.ask(Op::Login).await;
@@ -143,8 +143,8 @@ impl Browser {
         self.ask(Op::Renew).await;
     }
 
-    /// Requests that go on at the same time. Few rounds have the ends from elsewhere.
-    async fn go_on(&self, with_ends: bool) {
+    /// Sends concurrent requests. Only some rounds include requests that end other sessions.
+    async fn read_and_write(&self, with_ends: bool) {
         let mut dice = Dice::new();
         for _ in 0..OTHERS {
             let op = match dice.roll(8) {
@@ -158,30 +158,30 @@ impl Browser {
     }
 }
 
-pub(crate) fn agrees_with_what_is_there(backend: Arc<dyn Backend>) -> String {
+pub(crate) fn agrees_with_the_stored_sessions(backend: Arc<dyn Backend>) -> String {
     RUNTIME.block_on(async {
         let (mut acknowledged, mut refused) = (0, 0);
         for round in 0..(*ROUNDS / 10).max(1) {
-            let events = play(&backend, round).await;
+            let events = run_round(&backend, round).await;
             let done = events.iter().filter(|event| event.is_acknowledged).count();
             acknowledged += done;
             refused += events.len() - done;
         }
-        assert!(acknowledged > 0, "nothing was tried");
+        assert!(acknowledged > 0, "no request was acknowledged");
         format!("{acknowledged} requests acknowledged, {refused} refused")
     })
 }
 
-async fn play(backend: &Arc<dyn Backend>, round: usize) -> Vec<Event> {
+async fn run_round(backend: &Arc<dyn Backend>, round: usize) -> Vec<Event> {
     let (with_ends, is_limited) = (round % 3 == 1, round % 3 == 2);
     let mut options = ServerOptions::new().fail_when_gone();
     if is_limited {
         options = options.max_sessions(MOST);
     }
     let keys = Keys::new();
-    // Of two machines.
-    let perturbed = || Arc::new(Perturbed::new(backend.clone(), 4));
-    let stores = [(); 2].map(|()| keys.store_of(perturbed(), options.clone()));
+    // The two stores stand for two machines.
+    let random_backend = || Arc::new(RandomBackend::new(backend.clone(), 4));
+    let stores = [(); 2].map(|()| keys.store_of(random_backend(), options.clone()));
     let history = Arc::new(History::default());
     let mut tasks = Vec::new();
     let mut browsers = Vec::new();
@@ -195,7 +195,9 @@ async fn play(backend: &Arc<dyn Backend>, round: usize) -> Vec<Event> {
         browsers.push(browser.clone());
         let others = browser.clone();
         tasks.push(tokio::spawn(async move { browser.change().await }));
-        tasks.push(tokio::spawn(async move { others.go_on(with_ends).await }));
+        tasks.push(tokio::spawn(async move {
+            others.read_and_write(with_ends).await
+        }));
     }
     for task in tasks {
         task.await.unwrap();
@@ -212,7 +214,7 @@ async fn play(backend: &Arc<dyn Backend>, round: usize) -> Vec<Event> {
     }
     drop(plain);
     if !with_ends && !is_limited {
-        // Their sessions have just ended; who was in is told by the refusal of the last login.
+        // Their sessions have just ended: the refusal of the last login names the owner.
         check_browsers(&browsers, &events).await;
     }
     events
@@ -222,7 +224,7 @@ fn login_of(session: &StoredSession) -> u64 {
     session.values().get("login").unwrap().unwrap()
 }
 
-/// The sessions that an owner has in the end.
+/// Checks the sessions that an owner has at the end.
 fn check_owner(owner: &str, live: &[StoredSession], events: &[Event]) {
     let of_owner = || events.iter().filter(|event| event.owner() == owner);
     let live: BTreeMap<u64, &StoredSession> = live
@@ -233,7 +235,7 @@ fn check_owner(owner: &str, live: &[StoredSession], events: &[Event]) {
         let whose = session.values().get::<String>("whose").unwrap();
         assert_eq!(whose.as_deref(), Some(owner), "a value of another owner");
         let made = of_owner().find(|event| event.op == Op::Login && event.login == Some(*login));
-        let browser = made.expect("its login was asked for").browser;
+        let browser = made.expect("the login is in the history").browser;
         let increments = of_owner().filter(|event| event.op == Op::Increment);
         let done = |event: &&Event| event.is_acknowledged && event.login == Some(*login);
         let may_be = |event: &&Event| !event.is_acknowledged && event.browser == browser;
@@ -259,15 +261,15 @@ fn check_owner(owner: &str, live: &[StoredSession], events: &[Event]) {
         for login in ended {
             assert!(
                 !live.contains_key(&login),
-                "{login} is in after {event:?}: {events:#?}"
+                "{login} is still live after {event:?}: {events:#?}"
             );
         }
     }
 }
 
-/// The last login of each browser is in, but for those that the limit has ended: and those are
-/// the earliest, as far as one can say. Their order is known of logins of which one began after
-/// the other was answered.
+/// Checks that the last login of each browser is live, except for those that the limit has ended.
+/// Those must be the earliest. The order of two logins is known only if one began after the other
+/// was answered.
 fn check_limit(owner: &str, live: &[StoredSession], events: &[Event]) {
     assert_eq!(live.len(), MOST, "{events:#?}");
     let live: Vec<u64> = live.iter().map(login_of).collect();
@@ -285,7 +287,7 @@ fn check_limit(owner: &str, live: &[StoredSession], events: &[Event]) {
     }
 }
 
-/// Every browser still has the cookie of its last login, which nothing has ended.
+/// Checks that every browser still has the cookie of its last login, which no request has ended.
 async fn check_browsers(browsers: &[Arc<Browser>], events: &[Event]) {
     for browser in browsers {
         let own = events
@@ -295,19 +297,22 @@ async fn check_browsers(browsers: &[Arc<Browser>], events: &[Event]) {
             .filter(|event| matches!(event.op, Op::Login | Op::Renew))
             .collect();
         let [.., login, renewal] = &changes[..] else {
-            panic!("it logs in, and renews");
+            panic!("each browser logs in and renews");
         };
         assert!(
             login.is_acknowledged && renewal.is_acknowledged,
             "{events:#?}"
         );
-        assert_eq!(renewal.login, login.login, "it was logged out: {events:#?}");
+        assert_eq!(
+            renewal.login, login.login,
+            "the browser was logged out: {events:#?}"
+        );
         let cookie = browser.jar.lock().unwrap().cookie();
-        assert_ne!(cookie, "", "it lost its cookie: {events:#?}");
+        assert_ne!(cookie, "", "the browser lost its cookie: {events:#?}");
     }
 }
 
-/// A server of axum's, and a client of it.
+/// A server of axum, and a client of it.
 mod site {
     use axum::extract::{Path, State};
     use axum::http::{Request, StatusCode};
@@ -331,8 +336,8 @@ mod site {
         pub(super) set_cookies: Vec<String>,
     }
 
-    /// Does what was asked for, and answers with the login whose session it was and with the
-    /// login that it has ended.
+    /// Applies the operation. Returns the login of the session, and the login that the operation
+    /// ended.
     async fn answer(
         State(store): State<ServerStore>,
         Path((op, owner, number)): Path<(String, String, u64)>,
@@ -340,10 +345,10 @@ mod site {
     ) -> Result<String, Error> {
         let op = Op::named(&op);
         let login = session.get::<u64>("login")?;
-        let who = session.owner();
+        let session_owner = session.owner();
         assert_eq!(
             session.get::<String>("whose")?,
-            who,
+            session_owner,
             "a value of another owner"
         );
         let mut ended = None;
@@ -354,14 +359,16 @@ mod site {
                 session.insert("whose", owner)?;
                 session.insert("count", 0)?;
             }
-            Op::Increment if who.is_some() || session.refusal() == Some(Refusal::Moved) => {
+            Op::Increment
+                if session_owner.is_some() || session.refusal() == Some(Refusal::Moved) =>
+            {
                 session.update("count", |count: &mut u64| *count += 1)?;
             }
             Op::Logout => session.logout()?,
-            Op::Renew if who.is_some() => session.renew()?,
-            Op::Remember if who.is_some() => session.remember(true)?,
-            Op::EndOthers if who.is_some() => session.end_others()?,
-            Op::EndAnother if who.is_some() => {
+            Op::Renew if session_owner.is_some() => session.renew()?,
+            Op::Remember if session_owner.is_some() => session.remember(true)?,
+            Op::EndOthers if session_owner.is_some() => session.end_others()?,
+            Op::EndAnother if session_owner.is_some() => {
                 let all = store.list(&owner).await?;
                 if let Some(other) = all.iter().find(|other| !other.is_same_session(&session))
                     && store.end(&owner, other.id()).await?
@@ -396,8 +403,8 @@ mod site {
             let request = request.body(String::new()).unwrap();
             let response = self.client.request(request).await.unwrap();
             let status = response.status();
-            let is_told = status == StatusCode::OK || status == StatusCode::CONFLICT;
-            assert!(is_told, "{op:?} is answered {status}");
+            let is_expected = status == StatusCode::OK || status == StatusCode::CONFLICT;
+            assert!(is_expected, "{op:?} gets {status}");
             let fields = response.headers().get_all("set-cookie").iter();
             let set_cookies = fields
                 .map(|field| field.to_str().unwrap().to_owned())

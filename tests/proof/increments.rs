@@ -8,8 +8,8 @@ use silverback::session::testing::Jar;
 use crate::requests::Keys;
 use crate::{ROUNDS, RUNTIME};
 
-pub(crate) fn none_is_lost(backend: Arc<dyn Backend>, writers: usize) -> String {
-    // A thousand each where the pairs are tried ten thousand times.
+pub(crate) fn no_increment_is_lost(backend: Arc<dyn Backend>, writers: usize) -> String {
+    // With ten thousand rounds for each pair, this is a thousand each.
     let each = (*ROUNDS / 10).max(1);
     RUNTIME.block_on(async {
         let store = Keys::new().store(backend);

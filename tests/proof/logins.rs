@@ -1,6 +1,6 @@
-//! Logins of one owner at the same moment, in two stores and in two processes: once all are
-//! answered, exactly as many sessions are left as the stores allow, or as there were logins, and
-//! they are those of the latest logins.
+//! Concurrent logins of one owner, in two stores and in two processes. After all responses, exactly
+//! as many sessions are left as the stores allow, or as there were logins, and they are those of
+//! the latest logins.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -13,18 +13,18 @@ use silverback::session::{ServerOptions, ServerStore};
 
 use crate::{ROUNDS, RUNTIME, connected};
 
-/// How many sessions the stores allow.
+/// The limits of sessions in the stores.
 const LIMITS: [usize; 3] = [1, 2, 5];
 
-/// How many log in at once, and in how many of ten thousand rounds: each login looks at all
+/// The number of concurrent logins, and in how many of ten thousand rounds: each login reads all
 /// others of its round.
 const AT_ONCE: [(usize, usize); 4] = [(2, 1_500), (4, 1_500), (20, 150), (60, 50)];
 
-/// The backend that a second process logs in to, and the keys of its store.
+/// The backend of the second process, and the keys of its store.
 const URL: &str = "SILVERBACK_PROOF_URL";
 const KEYS: &str = "SILVERBACK_PROOF_KEYS";
 
-/// Keys of a store as text.
+/// Returns keys of a store as text.
 fn fresh_keys() -> String {
     let hex = |length| {
         let key = generate_random_key(length).unwrap();
@@ -41,7 +41,7 @@ fn store(backend: &Arc<dyn Backend>, keys: &str, limit: usize) -> ServerStore {
     ServerStore::with_options(codecs, backend.clone(), options).unwrap()
 }
 
-/// Logs in so many times at once, to each of the stores in turn.
+/// Starts that many concurrent logins, in each of the stores in turn.
 async fn log_in(stores: &[ServerStore], owner: &str, logins: usize) {
     let barrier = Arc::new(tokio::sync::Barrier::new(logins));
     let tasks: Vec<_> = (0..logins)
@@ -59,20 +59,26 @@ async fn log_in(stores: &[ServerStore], owner: &str, logins: usize) {
     }
 }
 
-/// Which logins have sessions, by their numbers.
+/// Returns the numbers of the logins that have sessions.
 async fn left(store: &ServerStore, owner: &str) -> Vec<u64> {
     let mut numbers = Vec::new();
     for session in store.list(owner).await.unwrap() {
         let key = Key::new(session.id().as_str()).unwrap();
         let stored = store.backend().load(&key).await.unwrap();
-        let record = stored.expect("nothing ends it now").record;
-        numbers.push(record.owner().expect("it is owned").login.number);
+        let record = stored.expect("no request ends the session now").record;
+        numbers.push(
+            record
+                .owner()
+                .expect("the record has an owner")
+                .login
+                .number,
+        );
     }
     numbers.sort();
     numbers
 }
 
-/// Rounds of so many logins at once, where so many sessions may be.
+/// Rounds with this number of concurrent logins, and this limit.
 #[derive(Clone, Copy)]
 struct Round {
     limit: usize,
@@ -80,7 +86,7 @@ struct Round {
 }
 
 impl Round {
-    /// Each, and how often it is played.
+    /// Returns each kind of round, and how often it is played.
     fn all() -> impl Iterator<Item = (Round, usize)> {
         LIMITS.into_iter().flat_map(|limit| {
             AT_ONCE.map(|(logins, times)| {
@@ -90,7 +96,7 @@ impl Round {
         })
     }
 
-    /// Whether what is left is what the rule says, and nothing else.
+    /// Returns whether exactly the expected sessions are left.
     async fn is_right(self, store: &ServerStore, owner: &str) -> bool {
         let left = left(store, owner).await;
         let ended = self.logins.saturating_sub(self.limit);
@@ -100,7 +106,7 @@ impl Round {
     }
 }
 
-/// Plays all rounds, and holds what is left against what is promised.
+/// Plays all rounds, and counts those with a wrong result.
 fn play(mut is_right: impl FnMut(Round, &str) -> bool) -> String {
     let mut wrong = Vec::new();
     let mut played = 0;
@@ -118,7 +124,7 @@ fn play(mut is_right: impl FnMut(Round, &str) -> bool) -> String {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("; "));
-    format!("{played} rounds, and the latest were left of each")
+    format!("{played} rounds, each left the latest logins")
 }
 
 pub(crate) fn leave_the_latest(backend: Arc<dyn Backend>) -> String {
@@ -132,7 +138,7 @@ pub(crate) fn leave_the_latest(backend: Arc<dyn Backend>) -> String {
     })
 }
 
-/// Half of the logins are those of another process.
+/// Half of the logins run in another process.
 pub(crate) fn leave_the_latest_of_two_processes(url: &str) -> String {
     let (keys, backend) = (fresh_keys(), connected(url));
     let mut second = SecondProcess::start(url, &keys);
@@ -168,26 +174,26 @@ impl SecondProcess {
             answers: BufReader::new(process.stdout.take().expect("a pipe")).lines(),
             process,
         };
-        second.has_ended(); // it is connected
+        second.has_ended(); // the process has connected
         second
     }
 
     fn begin(&mut self, round: &str) {
-        writeln!(self.rounds, "{round}").expect("it reads");
+        writeln!(self.rounds, "{round}").expect("the process reads its input");
     }
 
     fn has_ended(&mut self) {
-        let line = self.answers.next().expect("it goes on");
+        let line = self.answers.next().expect("the process answers");
         line.expect("text");
     }
 
     fn end(mut self) {
         drop(self.rounds);
-        assert!(self.process.wait().expect("it ends").success());
+        assert!(self.process.wait().expect("the process ends").success());
     }
 }
 
-/// Whether this is the second process, which then logs in as it is told.
+/// Returns whether this was the second process, which then has run the requested logins.
 pub(crate) fn was_second_process() -> bool {
     let (Ok(url), Ok(keys)) = (std::env::var(URL), std::env::var(KEYS)) else {
         return false;

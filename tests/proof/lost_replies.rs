@@ -1,23 +1,23 @@
-//! Writers whose replies are lost, one in five, and half of those before the write was done:
-//! what was acknowledged is there, and nothing is there twice.
+//! Writers for whom one in five replies is lost, half of those before the write was applied:
+//! acknowledged writes are stored, and no write is applied twice.
 
 use std::sync::Arc;
 
 use silverback::backend::Backend;
 use silverback::session::testing::Jar;
 
-use crate::perturbed::Perturbed;
+use crate::random_backend::RandomBackend;
 use crate::requests::Keys;
 use crate::{ROUNDS, RUNTIME};
 
 const WRITERS: usize = 8;
 
-pub(crate) fn nothing_is_done_twice(backend: Arc<dyn Backend>) -> String {
+pub(crate) fn applies_no_write_twice(backend: Arc<dyn Backend>) -> String {
     let each = (*ROUNDS / 10).max(1);
     RUNTIME.block_on(async {
         let keys = Keys::new();
         let plain = keys.store(backend.clone());
-        let losing = Perturbed::new(backend, 1);
+        let losing = RandomBackend::new(backend, 1);
         losing.lose_one_reply_in(5);
         let store = keys.store(Arc::new(losing));
         let jar = Jar::with(plain.clone(), |session| session.insert("count", 0))

@@ -1,10 +1,10 @@
-//! The hard laws of sessions in a server, proved by numbers: whatever two requests do to one
-//! session at the same time, whatever breaks meanwhile, on every backend.
+//! The hard laws of sessions in a server, checked in many rounds: two concurrent requests of one
+//! session, with all faults, on every backend.
 //!
-//! A named trial per backend and law. `SILVERBACK_ROUNDS` says how often each is tried, 100
-//! times unless said; `scripts/proof` runs the full counts.
+//! There is a named trial for each backend and law. `SILVERBACK_ROUNDS` sets the number of rounds,
+//! 100 by default; `scripts/proof` runs the full counts.
 
-mod broken_way;
+mod broken_connection;
 mod cancelled;
 mod dice;
 mod history;
@@ -12,7 +12,7 @@ mod increments;
 mod logins;
 mod lost_replies;
 mod pairs;
-mod perturbed;
+mod random_backend;
 mod requests;
 #[path = "../support/required.rs"]
 mod required;
@@ -34,7 +34,7 @@ use servers::dynamodb::{DynamoDbServer, client, endpoint_at};
 use servers::postgres::PostgresServer;
 use servers::proxy::Proxy;
 
-/// How often each pair is tried.
+/// The number of rounds for each pair.
 static ROUNDS: LazyLock<usize> = LazyLock::new(|| {
     let rounds = std::env::var("SILVERBACK_ROUNDS").unwrap_or_else(|_| "100".to_owned());
     rounds.parse().expect("SILVERBACK_ROUNDS is a number")
@@ -43,34 +43,34 @@ static ROUNDS: LazyLock<usize> = LazyLock::new(|| {
 static RUNTIME: LazyLock<tokio::runtime::Runtime> =
     LazyLock::new(|| tokio::runtime::Runtime::new().expect("a runtime"));
 
-/// A kind of backend, and how hard it is tried.
+/// A kind of backend, and the load of its trials.
 #[derive(Clone, Copy)]
 struct Kind {
     name: &'static str,
-    /// A fresh one, which may be in this folder; or why there is no such server.
+    /// Makes a fresh backend, perhaps in this folder, or returns the reason why there is no server.
     make: fn(&Path) -> Made,
-    /// How many write one session at once.
+    /// The number of concurrent writers of one session.
     writers: usize,
 }
 
 type Made = Result<Arc<dyn Backend>, String>;
 
-/// Where a second process finds what the first one has.
-struct Shared {
+/// A backend that a second process can also open.
+struct SharedBackend {
     name: &'static str,
     url: fn(&Path) -> Result<String, String>,
 }
 
-const SHARED: &[Shared] = &[
-    Shared {
+const SHARED: &[SharedBackend] = &[
+    SharedBackend {
         name: "files",
         url: |folder| Ok(format!("files:{}", folder.display())),
     },
-    Shared {
+    SharedBackend {
         name: "sqlite",
         url: |folder| Ok(format!("sqlite:{}/proof.db", folder.display())),
     },
-    Shared {
+    SharedBackend {
         name: "postgres",
         url: |_| RUNTIME.block_on(postgres()),
     },
@@ -109,7 +109,7 @@ fn connected(url: &str) -> Arc<dyn Backend> {
     connected.expect("a backend of its own")
 }
 
-/// A server that lives as long as this process.
+/// Returns a server that runs as long as this process.
 fn dynamodb_server() -> Result<&'static DynamoDbServer, String> {
     static SERVER: LazyLock<Result<DynamoDbServer, String>> = LazyLock::new(DynamoDbServer::start);
     SERVER.as_ref().map_err(String::clone)
@@ -119,7 +119,7 @@ fn fresh_prefix() -> String {
     format!("{:x}/", dice::Dice::new().roll(usize::MAX))
 }
 
-/// Items of that prefix in a table of the server behind that port.
+/// Returns the items of that prefix in a table of the server at that port.
 fn dynamodb(port: u16, prefix: &str) -> Arc<dyn Backend> {
     let options = DynamoDbOptions::new("proof").prefix(prefix);
     let client = client(&endpoint_at(port));
@@ -127,8 +127,8 @@ fn dynamodb(port: u16, prefix: &str) -> Arc<dyn Backend> {
     Arc::new(opened.expect("a table in a server that answers"))
 }
 
-/// A schema of its own in a server that lives as long as this process, or that the environment
-/// names.
+/// Returns the URL of a fresh schema, in a server that runs as long as this process, or in the
+/// server that the environment names.
 async fn postgres() -> Result<String, String> {
     static SERVER: LazyLock<Result<PostgresServer, String>> = LazyLock::new(PostgresServer::start);
     let url = match std::env::var("BACKEND_URL_POSTGRES") {
@@ -139,12 +139,12 @@ async fn postgres() -> Result<String, String> {
     let create = sqlx::AssertSqlSafe(format!("CREATE SCHEMA {schema}"));
     let pool = sqlx::PgPool::connect(&url).await.expect("a server");
     let created = sqlx::raw_sql(create).execute(&pool).await;
-    created.expect("a schema that nobody else has");
+    created.expect("a fresh schema");
     let separator = if url.contains('?') { '&' } else { '?' };
     Ok(format!("{url}{separator}options[search_path]={schema}"))
 }
 
-/// What is proved of a backend, and what it says at its end.
+/// A check of a backend, which returns its figures.
 type Proof = fn(Arc<dyn Backend>) -> String;
 
 fn trial(
@@ -153,18 +153,18 @@ fn trial(
     proof: impl Fn(Arc<dyn Backend>) -> String + Send + 'static,
 ) -> Trial {
     let name = format!("{}::{name}", kind.name);
-    let told = name.clone();
+    let label = name.clone();
     Trial::ignorable_test(name, move || {
         let folder = Scratch::new("SILVERBACK_PROOF_FOLDER");
         let backend = match (kind.make)(folder.path()) {
             Ok(backend) => backend,
-            Err(why) => return absent(kind.name, &why),
+            Err(why) => return missing_server(kind.name, &why),
         };
         let prove = std::panic::AssertUnwindSafe(|| proof(backend));
         let said = std::panic::catch_unwind(prove);
         match said {
             Ok(said) => {
-                eprintln!("{told}: {said}");
+                eprintln!("{label}: {said}");
                 Ok(Completion::Completed)
             }
             Err(panic) => {
@@ -176,9 +176,9 @@ fn trial(
     })
 }
 
-/// One backend by two ways: straight, and by a proxy that breaks.
-struct Ways {
-    straight: Arc<dyn Backend>,
+/// One backend with two connections: directly, and through a proxy that fails.
+struct Connections {
+    direct: Arc<dyn Backend>,
     broken: Arc<dyn Backend>,
     proxy: Arc<Proxy>,
 }
@@ -187,63 +187,70 @@ fn proxy_to(port: u16) -> Arc<Proxy> {
     Arc::new(RUNTIME.block_on(Proxy::start(port)))
 }
 
-fn ways_to_postgres() -> Result<Ways, String> {
+fn connections_to_postgres() -> Result<Connections, String> {
     let url = RUNTIME.block_on(postgres())?;
-    // What is between the host and the database.
+    // Searches the part between the host and the database.
     let mut parts = url.split(['/', '?']);
     let port = parts.find_map(|part| part.rsplit_once(':')?.1.parse().ok());
     let server: u16 = port.ok_or("the URL has no port")?;
     let proxy = proxy_to(server);
-    let way = url.replace(&format!(":{server}"), &format!(":{}", proxy.port()));
-    Ok(Ways {
-        straight: connected(&url),
-        broken: connected(&way),
+    let proxied = url.replace(&format!(":{server}"), &format!(":{}", proxy.port()));
+    Ok(Connections {
+        direct: connected(&url),
+        broken: connected(&proxied),
         proxy,
     })
 }
 
-fn ways_to_dynamodb() -> Result<Ways, String> {
+fn connections_to_dynamodb() -> Result<Connections, String> {
     let (server, prefix) = (dynamodb_server()?.port(), fresh_prefix());
     let proxy = proxy_to(server);
-    Ok(Ways {
-        straight: dynamodb(server, &prefix),
+    Ok(Connections {
+        direct: dynamodb(server, &prefix),
         broken: dynamodb(proxy.port(), &prefix),
         proxy,
     })
 }
 
-fn broken_way(kind: &'static str, ways: fn() -> Result<Ways, String>) -> Trial {
-    let name = format!("{kind}::a_broken_way_does_nothing_twice");
-    let told = name.clone();
+fn broken_connection(
+    kind: &'static str,
+    connections: fn() -> Result<Connections, String>,
+) -> Trial {
+    let name = format!("{kind}::a_broken_connection_applies_no_write_twice");
+    let label = name.clone();
     Trial::ignorable_test(name, move || {
-        let ways = match ways() {
-            Ok(ways) => ways,
-            Err(why) => return absent(kind, &why),
+        let connections = match connections() {
+            Ok(connections) => connections,
+            Err(why) => return missing_server(kind, &why),
         };
-        let said = broken_way::nothing_is_done_twice(ways.straight, ways.broken, &ways.proxy);
-        eprintln!("{told}: {said}");
+        let said = broken_connection::applies_no_write_twice(
+            connections.direct,
+            connections.broken,
+            &connections.proxy,
+        );
+        eprintln!("{label}: {said}");
         Ok(Completion::Completed)
     })
 }
 
-fn two_processes(shared: &Shared) -> Trial {
+fn two_processes(shared: &SharedBackend) -> Trial {
     let (kind, url) = (shared.name, shared.url);
     let name = format!("{kind}::logins_of_two_processes_leave_the_latest");
-    let told = name.clone();
+    let label = name.clone();
     Trial::ignorable_test(name, move || {
         let folder = Scratch::new("SILVERBACK_PROOF_FOLDER");
         let url = match url(folder.path()) {
             Ok(url) => url,
-            Err(why) => return absent(kind, &why),
+            Err(why) => return missing_server(kind, &why),
         };
         let said = logins::leave_the_latest_of_two_processes(&url);
-        eprintln!("{told}: {said}");
+        eprintln!("{label}: {said}");
         Ok(Completion::Completed)
     })
 }
 
-/// What becomes of a trial of a server that is not there.
-fn absent(server: &str, why: &str) -> Result<Completion, Failed> {
+/// Returns the result of a trial without its server.
+fn missing_server(server: &str, why: &str) -> Result<Completion, Failed> {
     match is_required(server) {
         true => Err(format!("{server} is required: {why}").into()),
         false => Ok(Completion::ignored_with(why)),
@@ -256,23 +263,26 @@ fn main() -> ExitCode {
     }
     const PROOFS: &[(&str, Proof)] = &[
         (
-            "a_lost_reply_does_nothing_twice",
-            lost_replies::nothing_is_done_twice,
+            "a_lost_reply_applies_no_write_twice",
+            lost_replies::applies_no_write_twice,
         ),
         (
-            "a_history_agrees_with_what_is_there",
-            history::agrees_with_what_is_there,
+            "a_history_agrees_with_the_stored_sessions",
+            history::agrees_with_the_stored_sessions,
         ),
         (
             "a_cancelled_request_saves_all_or_nothing",
             cancelled::all_or_nothing,
         ),
-        ("logins_at_once_leave_the_latest", logins::leave_the_latest),
+        (
+            "concurrent_logins_leave_the_latest",
+            logins::leave_the_latest,
+        ),
     ];
     let mut trials = Vec::new();
     for backend in BACKENDS.iter().copied() {
         trials.push(trial(backend, "no_increment_is_lost", move |made| {
-            increments::none_is_lost(made, backend.writers)
+            increments::no_increment_is_lost(made, backend.writers)
         }));
         for (name, proof) in PROOFS {
             trials.push(trial(backend, name, proof));
@@ -295,8 +305,8 @@ fn main() -> ExitCode {
         }
     }
     trials.extend(SHARED.iter().map(two_processes));
-    trials.push(broken_way("postgres", ways_to_postgres));
-    trials.push(broken_way("dynamodb", ways_to_dynamodb));
-    assert!(trials.len() > 100, "there is nothing to prove");
+    trials.push(broken_connection("postgres", connections_to_postgres));
+    trials.push(broken_connection("dynamodb", connections_to_dynamodb));
+    assert!(trials.len() > 100, "there are too few trials");
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

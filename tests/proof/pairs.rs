@@ -1,6 +1,5 @@
-//! Two requests on one session at the same time: each pair of what requests do, in orders
-//! that chance makes, through the store and through HTTP; and with one of them cut off at
-//! each of its calls.
+//! Two concurrent requests of one session: each pair of actions, in random order, through the store
+//! and through HTTP; and with one of them cut off at each of its calls.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,53 +8,53 @@ use silverback::backend::Backend;
 use silverback::session::{ServerStore, Session};
 use tokio::sync::Barrier;
 
-use crate::perturbed::{Cut, Perturbed};
-use crate::requests::{Answer, COOKIE, Keys, Outcome, WISHES, Wish, jar_of};
+use crate::random_backend::{Cut, RandomBackend};
+use crate::requests::{ACTIONS, Action, Answer, COOKIE, Keys, Outcome, jar_of};
 use crate::{ROUNDS, RUNTIME};
 
-pub(crate) type Pair = (Wish, Wish);
+pub(crate) type Pair = (Action, Action);
 
-/// Each two, in one order.
+/// Returns each pair of actions, in one order.
 pub(crate) fn all() -> Vec<Pair> {
     let mut pairs = Vec::new();
-    for (place, one) in WISHES.into_iter().enumerate() {
-        let others = WISHES.into_iter().skip(place);
+    for (place, one) in ACTIONS.into_iter().enumerate() {
+        let others = ACTIONS.into_iter().skip(place);
         pairs.extend(others.map(|other| (one, other)));
     }
     pairs
 }
 
-/// Those in which the first is cut off.
+/// Returns the pairs in which the first request is cut off.
 pub(crate) fn cut_off() -> Vec<Pair> {
-    let cut_off = [Wish::End, Wish::Renew, Wish::Login];
-    let pairs = cut_off.map(|one| WISHES.map(|other| (one, other)));
+    let cut_off = [Action::End, Action::Renew, Action::Login];
+    let pairs = cut_off.map(|one| ACTIONS.map(|other| (one, other)));
     pairs.into_iter().flatten().collect()
 }
 
 const MARKS: [&str; 2] = ["one", "other"];
 
-/// The most calls that a request makes where nobody interferes, and a few more.
+/// The number of calls that a request makes without a concurrent write, and a few more.
 const MOST_CALLS: usize = 6;
 
-/// A request through the store.
+/// Sends a request through the store.
 async fn visit(
     store: &ServerStore,
     cookie: &str,
-    wish: Wish,
+    action: Action,
     mark: &str,
     barrier: &Barrier,
 ) -> Answer {
     let sessions = jar_of(cookie).sessions(store.clone());
     let session = sessions.session().await.unwrap();
     barrier.wait().await;
-    let outcome = wish.make(&session, mark).await;
+    let outcome = action.make(&session, mark).await;
     match sessions.finish().await {
         Ok(Some(fields)) => Answer::new(outcome, fields.set_cookies().iter().map(String::as_str)),
         _ => Answer::new(outcome, []),
     }
 }
 
-/// A session for a round: somebody's, or nobody's.
+/// Begins a session for a round: in every other round with a login.
 async fn begin(store: &ServerStore, round: usize) -> String {
     let sessions = silverback::session::testing::Jar::new().sessions(store.clone());
     let session: Session = sessions.session().await.unwrap();
@@ -71,7 +70,7 @@ async fn begin(store: &ServerStore, round: usize) -> String {
     answer.cookie.unwrap()
 }
 
-/// How often each two outcomes came together.
+/// The number of rounds for each pair of outcomes.
 #[derive(Default)]
 struct Tally(BTreeMap<(&'static str, &'static str), usize>);
 
@@ -97,11 +96,11 @@ pub(crate) fn through_the_store(backend: Arc<dyn Backend>, pair: Pair) -> String
         let mut tally = Tally::default();
         for round in 0..*ROUNDS {
             let cookie = begin(&plain, round).await;
-            keys.pass_until_use_is_noted();
+            keys.pass_until_use_is_saved();
             let barrier = Arc::new(Barrier::new(2));
-            let run = |store: &ServerStore, wish, mark| {
+            let run = |store: &ServerStore, action, mark| {
                 let (store, cookie, barrier) = (store.clone(), cookie.clone(), barrier.clone());
-                tokio::spawn(async move { visit(&store, &cookie, wish, mark, &barrier).await })
+                tokio::spawn(async move { visit(&store, &cookie, action, mark, &barrier).await })
             };
             let one = run(&one.0, pair.0, MARKS[0]);
             let other = run(&other.0, pair.1, MARKS[1]);
@@ -113,20 +112,23 @@ pub(crate) fn through_the_store(backend: Arc<dyn Backend>, pair: Pair) -> String
     })
 }
 
-/// A store that nothing perturbs, and one for each of the two, with what perturbs it.
+/// Returns a store over the real backend, and one over a random backend for each request.
 fn stores(
     keys: &Keys,
     backend: &Arc<dyn Backend>,
     pair: Pair,
-) -> (ServerStore, [(ServerStore, Perturbed); 2]) {
-    let of = |wish: Wish| {
-        let perturbed = Perturbed::new(backend.clone(), 4);
-        (keys.store_for(wish, Arc::new(perturbed.clone())), perturbed)
+) -> (ServerStore, [(ServerStore, RandomBackend); 2]) {
+    let of = |action: Action| {
+        let random_backend = RandomBackend::new(backend.clone(), 4);
+        (
+            keys.store_for(action, Arc::new(random_backend.clone())),
+            random_backend,
+        )
     };
     (keys.store(backend.clone()), [of(pair.0), of(pair.1)])
 }
 
-/// The sessions that a browser could open with any cookie it was ever sent, by their ID.
+/// Returns the sessions that a browser could open with any cookie it was ever sent, by their ID.
 async fn open(
     store: &ServerStore,
     cookies: impl IntoIterator<Item = &String>,
@@ -141,17 +143,17 @@ async fn open(
     open
 }
 
-/// The laws, of what two requests were told and what is there afterwards.
+/// Checks the laws for the two responses and the stored session.
 async fn check(store: &ServerStore, cookie: &String, pair: Pair, answers: &[Answer; 2]) {
     let cookies = answers.iter().filter_map(|answer| answer.cookie.as_ref());
     let open = open(store, cookies.chain([cookie])).await;
-    let wishes = [pair.0, pair.1];
+    let actions = [pair.0, pair.1];
     let ids: Vec<&String> = open.keys().collect();
-    let story = format!("{wishes:?} {answers:?}, open: {ids:?}");
-    let has = |wish: Wish| wishes.contains(&wish);
-    assert!(open.len() <= 1, "two IDs open it: {story}");
-    let told = || wishes.iter().zip(answers);
-    for (wish, answer) in told() {
+    let story = format!("{actions:?} {answers:?}, open: {ids:?}");
+    let has = |action: Action| actions.contains(&action);
+    assert!(open.len() <= 1, "two IDs open a session: {story}");
+    let responses = || actions.iter().zip(answers);
+    for (action, answer) in responses() {
         let is_cut = answer.outcome == Outcome::CutOff;
         assert!(
             is_cut || answer.outcome != Outcome::Failed,
@@ -159,52 +161,55 @@ async fn check(store: &ServerStore, cookie: &String, pair: Pair, answers: &[Answ
         );
         let is_silent = answer.outcome == Outcome::Gone || is_cut;
         let sets = answer.cookie.is_some() || answer.removes;
-        assert!(!is_silent || !sets, "a cookie for nothing: {story}");
-        if *wish == Wish::End && answer.removes && !has(Wish::Login) {
-            assert!(open.is_empty(), "it came back: {story}");
+        assert!(!is_silent || !sets, "an unexpected cookie: {story}");
+        if *action == Action::End && answer.removes && !has(Action::Login) {
+            assert!(open.is_empty(), "the session was restored: {story}");
         }
         assert!(
-            *wish != Wish::Touch || !sets,
+            *action != Action::Touch || !sets,
             "a cookie for a touch: {story}"
         );
-        let is_told = matches!(wish, Wish::Renew | Wish::Login | Wish::Reissue);
-        if is_told && answer.outcome == Outcome::Done {
-            // Or by the response to the other request, which has renewed the session; unless that
-            // request was cut off once the renewal was done.
-            let by_other = |(wish, other): (&Wish, &Answer)| {
-                let has_told = other.cookie.is_some() || other.outcome == Outcome::CutOff;
-                *wish == Wish::Renew && has_told
+        let must_set = matches!(action, Action::Renew | Action::Login | Action::Reissue);
+        if must_set && answer.outcome == Outcome::Done {
+            // The response to the other request may also set the cookie, if it has renewed the
+            // session, unless that request was cut off after the renewal.
+            let by_other = |(action, other): (&Action, &Answer)| {
+                let may_have_set = other.cookie.is_some() || other.outcome == Outcome::CutOff;
+                *action == Action::Renew && may_have_set
             };
-            let by_other = *wish != Wish::Login && told().any(by_other);
+            let by_other = *action != Action::Login && responses().any(by_other);
             assert!(
                 answer.cookie.is_some() || by_other,
-                "it was not told: {story}"
+                "the new ID was not sent: {story}"
             );
         }
     }
     let is_whole = answers
         .iter()
         .all(|answer| answer.outcome != Outcome::CutOff);
-    if is_whole && !has(Wish::End) {
-        assert_eq!(open.len(), 1, "nobody has it: {story}");
+    if is_whole && !has(Action::End) {
+        assert_eq!(open.len(), 1, "no cookie opens the session: {story}");
     }
-    if is_whole && !has(Wish::End) && !has(Wish::Login) {
+    if is_whole && !has(Action::End) && !has(Action::Login) {
         let is_done = |answer: &Answer| answer.outcome == Outcome::Done;
         assert!(answers.iter().all(is_done), "lost to a renewal: {story}");
     }
     for session in open.values() {
-        let begins_anew = session.get::<usize>("before").unwrap().is_none();
+        let is_new_login = session.get::<usize>("before").unwrap().is_none();
         assert!(
-            !begins_anew || has(Wish::Login),
-            "the values are gone: {story}"
+            !is_new_login || has(Action::Login),
+            "the values are lost: {story}"
         );
-        for ((wish, answer), mark) in told().zip(MARKS) {
+        for ((action, answer), mark) in responses().zip(MARKS) {
             let is_there = session.contains(mark);
-            match (wish, answer.outcome) {
-                (Wish::Save | Wish::Renew | Wish::Reissue, Outcome::Done) => {
-                    assert!(is_there || begins_anew, "{mark} was lost: {story}");
+            match (action, answer.outcome) {
+                (Action::Save | Action::Renew | Action::Reissue, Outcome::Done) => {
+                    assert!(is_there || is_new_login, "{mark} was lost: {story}");
                 }
-                (_, Outcome::Gone) => assert!(!is_there, "{mark} is there silently: {story}"),
+                (_, Outcome::Gone) => assert!(
+                    !is_there,
+                    "{mark} was written without an acknowledgement: {story}"
+                ),
                 _ => {}
             }
         }
@@ -218,16 +223,16 @@ pub(crate) fn with_one_cut_off(backend: Arc<dyn Backend>, pair: Pair) -> String 
         let mut tally = Tally::default();
         for round in 0..*ROUNDS {
             let cookie = begin(&plain, round / (2 * MOST_CALLS)).await;
-            keys.pass_until_use_is_noted();
+            keys.pass_until_use_is_saved();
             // The first call is the load, before the barrier.
             cutting.cut(Some(Cut {
                 calls_left: 1 + round / 2 % MOST_CALLS,
                 is_done: round.is_multiple_of(2),
             }));
             let barrier = Arc::new(Barrier::new(2));
-            let run = |store: &ServerStore, wish, mark| {
+            let run = |store: &ServerStore, action, mark| {
                 let (store, cookie, barrier) = (store.clone(), cookie.clone(), barrier.clone());
-                tokio::spawn(async move { visit(&store, &cookie, wish, mark, &barrier).await })
+                tokio::spawn(async move { visit(&store, &cookie, action, mark, &barrier).await })
             };
             let (one, other) = (run(&one, pair.0, MARKS[0]), run(&other, pair.1, MARKS[1]));
             let one = tokio::select! {
@@ -243,7 +248,7 @@ pub(crate) fn with_one_cut_off(backend: Arc<dyn Backend>, pair: Pair) -> String 
     })
 }
 
-/// The same two requests, from a client to a server.
+/// Sends the same two requests from a client to a server.
 pub(crate) fn through_http(backend: Arc<dyn Backend>, pair: Pair) -> String {
     RUNTIME.block_on(async {
         let keys = Keys::new();
@@ -254,7 +259,7 @@ pub(crate) fn through_http(backend: Arc<dyn Backend>, pair: Pair) -> String {
         let mut tally = Tally::default();
         for round in 0..*ROUNDS {
             let cookie = begin(&plain, round).await;
-            keys.pass_until_use_is_noted();
+            keys.pass_until_use_is_saved();
             let (one, other) = (
                 one.visit(pair.0, MARKS[0], &cookie),
                 other.visit(pair.1, MARKS[1], &cookie),
@@ -268,7 +273,7 @@ pub(crate) fn through_http(backend: Arc<dyn Backend>, pair: Pair) -> String {
     })
 }
 
-/// A server of axum's, and a client of it.
+/// A server of axum, and a client of it.
 mod site {
     use std::net::SocketAddr;
     use std::sync::Arc;
@@ -281,7 +286,7 @@ mod site {
     use silverback::web::tower::SessionLayer;
     use tokio::sync::Barrier;
 
-    use super::{Answer, COOKIE, Outcome, Wish};
+    use super::{Action, Answer, COOKIE, Outcome};
 
     pub(super) struct Site {
         address: SocketAddr,
@@ -290,19 +295,19 @@ mod site {
 
     async fn answer(
         State(barrier): State<Arc<Barrier>>,
-        Path((wish, mark)): Path<(String, String)>,
+        Path((action, mark)): Path<(String, String)>,
         session: Session,
     ) -> &'static str {
-        let wish = Wish::named(&wish).unwrap();
+        let action = Action::named(&action).unwrap();
         barrier.wait().await;
-        wish.make(&session, &mark).await.name()
+        action.make(&session, &mark).await.name()
     }
 
     pub(super) async fn serve(store: ServerStore, barrier: Arc<Barrier>) -> Site {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let app = axum::Router::new()
-            .route("/{wish}/{mark}", axum::routing::get(answer))
+            .route("/{action}/{mark}", axum::routing::get(answer))
             .with_state(barrier)
             .layer(SessionLayer::new(store));
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
@@ -313,8 +318,8 @@ mod site {
     }
 
     impl Site {
-        pub(super) async fn visit(&self, wish: Wish, mark: &str, cookie: &str) -> Answer {
-            let uri = format!("http://{}/{}/{mark}", self.address, wish.name());
+        pub(super) async fn visit(&self, action: Action, mark: &str, cookie: &str) -> Answer {
+            let uri = format!("http://{}/{}/{mark}", self.address, action.name());
             let request = axum::http::Request::get(uri)
                 .header("cookie", format!("{COOKIE}={cookie}"))
                 .body(String::new())

@@ -1,4 +1,4 @@
-//! Requests of a browser: what they do to a session, and what they are answered.
+//! Requests of a browser: their actions on a session, and their outcomes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,54 +9,54 @@ use silverback::codec::{CodecOptions, Codecs, KeyPair, UnixTime};
 use silverback::session::testing::Jar;
 use silverback::session::{Error, Lifetime, ServerOptions, ServerStore, Session};
 
-/// The cookie that all of it is about.
+/// The cookie of all sessions in these tests.
 pub(crate) const COOKIE: &str = "__Host-id";
 
-/// What a request does to its session.
+/// The action of a request on its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wish {
+pub(crate) enum Action {
     End,
     Renew,
     Login,
     Save,
     Touch,
-    /// A save of a session whose cookie an older key has sealed.
+    /// A save of a session with a cookie that an older key has sealed.
     Reissue,
 }
 
-pub(crate) const WISHES: [Wish; 6] = [
-    Wish::End,
-    Wish::Renew,
-    Wish::Login,
-    Wish::Save,
-    Wish::Touch,
-    Wish::Reissue,
+pub(crate) const ACTIONS: [Action; 6] = [
+    Action::End,
+    Action::Renew,
+    Action::Login,
+    Action::Save,
+    Action::Touch,
+    Action::Reissue,
 ];
 
-impl Wish {
+impl Action {
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Wish::End => "end",
-            Wish::Renew => "renew",
-            Wish::Login => "login",
-            Wish::Save => "save",
-            Wish::Touch => "touch",
-            Wish::Reissue => "reissue",
+            Action::End => "end",
+            Action::Renew => "renew",
+            Action::Login => "login",
+            Action::Save => "save",
+            Action::Touch => "touch",
+            Action::Reissue => "reissue",
         }
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {
-        WISHES.into_iter().find(|wish| wish.name() == name)
+        ACTIONS.into_iter().find(|action| action.name() == name)
     }
 
-    /// Does it, leaves `mark` where values are written, and says what became of it.
+    /// Runs the action, which writes `mark` if it writes values, and returns the outcome.
     pub(crate) async fn make(self, session: &Session, mark: &str) -> Outcome {
         let done = match self {
-            Wish::End => session.end(),
-            Wish::Renew => session.insert(mark, 1).and_then(|()| session.renew()),
-            Wish::Login => session.login(mark),
-            Wish::Save | Wish::Reissue => session.insert(mark, 1),
-            Wish::Touch => Ok(()),
+            Action::End => session.end(),
+            Action::Renew => session.insert(mark, 1).and_then(|()| session.renew()),
+            Action::Login => session.login(mark),
+            Action::Save | Action::Reissue => session.insert(mark, 1),
+            Action::Touch => Ok(()),
         };
         Outcome::of(match done {
             Ok(()) => session.save().await,
@@ -65,7 +65,7 @@ impl Wish {
     }
 }
 
-/// What a request was told.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Done,
@@ -100,7 +100,7 @@ impl Outcome {
     }
 }
 
-/// The keys of all stores of a trial: those who came later know a newer one.
+/// The keys of all stores of a trial: later stores have a newer key.
 #[derive(Clone)]
 pub(crate) struct Keys {
     old: KeyPair,
@@ -117,9 +117,9 @@ impl Keys {
         }
     }
 
-    /// Lets time pass: more than a tenth of the idle limit, so that the next use of each session is
-    /// noted, and less than the idle limit of anonymous sessions.
-    pub(crate) fn pass_until_use_is_noted(&self) {
+    /// Advances the clock by more than a tenth of the idle limit, so that the next use of each
+    /// session is saved, and by less than the idle limit of anonymous sessions.
+    pub(crate) fn pass_until_use_is_saved(&self) {
         self.clock.fetch_add(200, Ordering::SeqCst);
     }
 
@@ -142,30 +142,30 @@ impl Keys {
         ServerStore::with_options(codecs, backend, with.clock(now)).unwrap()
     }
 
-    /// A store with options of its own.
+    /// Returns a store with its own options.
     pub(crate) fn store_of(&self, backend: Arc<dyn Backend>, with: ServerOptions) -> ServerStore {
         self.build(backend, &[&self.old, &self.new], with)
     }
 
-    /// Sealing by the old key, and opening by both.
+    /// Returns a store that seals with the old key, and opens with both.
     pub(crate) fn store(&self, backend: Arc<dyn Backend>) -> ServerStore {
         self.store_with(backend, &[&self.old, &self.new])
     }
 
-    /// Sealing by the new key.
+    /// Returns a store that seals with the new key.
     pub(crate) fn later_store(&self, backend: Arc<dyn Backend>) -> ServerStore {
         self.store_with(backend, &[&self.new, &self.old])
     }
 
-    pub(crate) fn store_for(&self, wish: Wish, backend: Arc<dyn Backend>) -> ServerStore {
-        match wish {
-            Wish::Reissue => self.later_store(backend),
+    pub(crate) fn store_for(&self, action: Action, backend: Arc<dyn Backend>) -> ServerStore {
+        match action {
+            Action::Reissue => self.later_store(backend),
             _ => self.store(backend),
         }
     }
 }
 
-/// What a response said of the cookie.
+/// The outcome and the cookie of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) outcome: Outcome,
@@ -196,7 +196,7 @@ impl Answer {
     }
 }
 
-/// A jar with that cookie.
+/// Returns a jar with that cookie.
 pub(crate) fn jar_of(cookie: &str) -> Jar {
     let mut jar = Jar::new();
     jar.set(COOKIE, cookie);

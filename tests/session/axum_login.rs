@@ -1,4 +1,4 @@
-//! axum-login 0.18, which is built on tower-sessions 0.14, on our backends.
+//! Tests axum-login 0.18, which uses tower-sessions 0.14, on the backends.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -25,7 +25,7 @@ impl AuthUser for User {
         self.0
     }
 
-    /// What ends the user's sessions when it changes.
+    /// Returns a hash. A change of it ends the user's sessions.
     fn session_auth_hash(&self) -> &[u8] {
         self.1.as_bytes()
     }
@@ -66,10 +66,10 @@ async fn logout(mut auth: AuthSession) -> Result<&'static str, StatusCode> {
 
 async fn me(auth: AuthSession) -> String {
     auth.user
-        .map_or("nobody".to_owned(), |user| user.0.to_string())
+        .map_or("anonymous".to_owned(), |user| user.0.to_string())
 }
 
-/// Looks at an application on that store.
+/// Returns a browser of an application on that store.
 fn browse(store: BackendStore) -> Browser {
     let users = HashMap::from([(7, User(7, "hash"))]);
     let layer = SessionManagerLayer::new(store);
@@ -92,21 +92,25 @@ fn browse(store: BackendStore) -> Browser {
 }
 
 #[test]
-fn its_users_log_in_and_out() {
+fn users_log_in_and_out() {
     let store = BackendStore::new(Arc::new(Memory::new())).unwrap();
     let mut browser = browse(store);
-    assert_eq!(browser.get("/me").body, "nobody");
+    assert_eq!(browser.get("/me").body, "anonymous");
     assert_eq!(browser.get("/secret").status, 401);
     assert_eq!(browser.get("/login").body, "welcome");
     assert_eq!(browser.get("/me").body, "7");
     assert_eq!(browser.get("/secret").body, "secret");
     let mut copy = browser.clone();
     assert_eq!(browser.get("/logout").body, "goodbye");
-    assert_eq!(browser.get("/me").body, "nobody");
-    assert_eq!(copy.get("/me").body, "nobody", "what ended stays so");
+    assert_eq!(browser.get("/me").body, "anonymous");
+    assert_eq!(
+        copy.get("/me").body,
+        "anonymous",
+        "an ended session stays ended"
+    );
 }
 
-/// A move from one version of tower-sessions to the other logs nobody out.
+/// A move from one version of tower-sessions to the other logs no user out.
 #[cfg(feature = "tower-sessions")]
 #[test]
 fn both_versions_read_the_same_rows() {

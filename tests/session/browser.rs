@@ -1,5 +1,5 @@
-//! A model of a browser's cookies, as RFC 6265 and its successor have them: which cookies a
-//! host may set, where each is kept, and to which requests each is sent.
+//! A model of a browser's cookies after RFC 6265 and its successor: the cookies that a host may
+//! set, the place of each, and the requests that carry it.
 
 use silverback::session::{Error, Refusal, Session, Sessions, Stores};
 
@@ -7,9 +7,9 @@ use silverback::session::{Error, Refusal, Session, Sessions, Stores};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Browser {
     pub(crate) cookies: Vec<Cookie>,
-    /// Domains whose hosts may not share cookies, beyond those of one label.
+    /// Domains with hosts that may not share cookies, in addition to those of one label.
     pub(crate) public_suffixes: Vec<String>,
-    /// True for an older one, which takes no notice of Partitioned.
+    /// True for an older browser, which ignores Partitioned.
     pub(crate) knows_no_partitions: bool,
 }
 
@@ -17,23 +17,23 @@ pub(crate) struct Browser {
 pub(crate) struct Cookie {
     pub(crate) name: String,
     pub(crate) value: String,
-    pub(crate) place: Place,
+    pub(crate) place: CookiePlace,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// The host that set it, or the domain whose hosts get it.
+pub(crate) struct CookiePlace {
+    /// The host that set it, or the domain of the hosts that get it.
     pub(crate) domain: String,
     pub(crate) is_host_only: bool,
     pub(crate) path: String,
     pub(crate) is_partitioned: bool,
 }
 
-/// The finding of a request: why the cookies were refused, and whose session it was.
-pub(crate) type Found = (Option<Refusal>, Option<String>);
+/// The result of a request: the reason for a refusal of the cookies, and the owner of the session.
+pub(crate) type RequestResult = (Option<Refusal>, Option<String>);
 
 impl Browser {
-    /// Takes in what a host sets.
+    /// Stores the cookie that a host sets.
     pub(crate) fn receive(&mut self, host: &str, set_cookie: &str) {
         let mut parts = set_cookie.split("; ");
         let (name, value) = parts.next().unwrap().split_once('=').unwrap();
@@ -52,7 +52,7 @@ impl Browser {
             Some(domain) if is_suffix(domain) || !domain_matches(host, domain) => return,
             domain => domain,
         };
-        let place = Place {
+        let place = CookiePlace {
             domain: domain.unwrap_or(host).to_owned(),
             is_host_only: domain.is_none(),
             path: get("Path").unwrap_or("/").to_owned(),
@@ -77,7 +77,7 @@ impl Browser {
         }
     }
 
-    /// The Cookie field of a request: longer paths come first.
+    /// Returns the Cookie field of a request: longer paths come first.
     pub(crate) fn field(&self, host: &str, path: &str) -> String {
         let is_sent = |cookie: &&Cookie| cookie.place.matches(host, path);
         let mut sent: Vec<&Cookie> = self.cookies.iter().filter(is_sent).collect();
@@ -88,13 +88,13 @@ impl Browser {
         pairs.collect::<Vec<_>>().join("; ")
     }
 
-    /// A whole request, which does `change` with its session.
+    /// Runs a whole request, which applies `change` to its session.
     pub(crate) async fn visit(
         &mut self,
         stores: &Stores,
         (host, path): (&str, &str),
         change: fn(&Session) -> Result<(), Error>,
-    ) -> Found {
+    ) -> RequestResult {
         let field = self.field(host, path);
         let fields = (!field.is_empty()).then_some(field.as_bytes());
         let sessions = Sessions::of_request(stores, fields, Some(host.as_bytes()), path);
@@ -114,7 +114,7 @@ impl Browser {
     }
 }
 
-impl Place {
+impl CookiePlace {
     fn matches(&self, host: &str, path: &str) -> bool {
         let is_of_host = match self.is_host_only {
             true => host == self.domain,

@@ -1,4 +1,4 @@
-//! What caches may keep of a response that has to do with a session.
+//! Caching of responses that depend on a session.
 
 use silverback::session::{Error, Sessions};
 
@@ -6,14 +6,14 @@ use super::site::{Framework, Reply, Site};
 use super::support::{TestGenerations, store};
 
 for_each_framework!(
-    law_9_caches_keep_nothing,
-    law_9_no_field_goes_around_cache_control,
+    law_9_caches_store_no_response_of_a_session,
+    law_9_no_other_field_overrides_cache_control,
     law_9_a_browser_may_keep_a_private_page,
     a_response_can_be_declared_public,
-    an_error_page_is_never_kept,
+    caches_never_store_an_error_page,
 );
 
-/// Caches obey these in place of Cache-Control.
+/// Fields that caches obey instead of Cache-Control.
 const TARGETED: [&str; 6] = [
     "CDN-Cache-Control",
     "Cloudflare-CDN-Cache-Control",
@@ -23,8 +23,8 @@ const TARGETED: [&str; 6] = [
     "X-Accel-Expires",
 ];
 
-/// The reply, and fields that let each kind of shared cache keep it.
-fn kept_everywhere(reply: Reply) -> Reply {
+/// Returns the reply with fields that let each kind of shared cache store it.
+fn cacheable_everywhere(reply: Reply) -> Reply {
     let reply = reply.with("Cache-Control", "public, max-age=600");
     TARGETED
         .iter()
@@ -44,22 +44,24 @@ async fn write(sessions: Sessions) -> Result<(), Error> {
     sessions.session().await?.insert("a", 1)
 }
 
-fn law_9_no_field_goes_around_cache_control(framework: Framework) {
+fn law_9_no_other_field_overrides_cache_control(framework: Framework) {
     let browser = Site::new(store())
         .on("/read", async |sessions| {
             read(sessions).await?;
-            Ok(kept_everywhere(Reply::from("")))
+            Ok(cacheable_everywhere(Reply::from("")))
         })
         .on("/written", async |sessions| {
             write(sessions).await?;
-            Ok(kept_everywhere(Reply::from("")))
+            Ok(cacheable_everywhere(Reply::from("")))
         })
         .on("/strict", async |sessions| {
             read(sessions).await?;
             let reply = Reply::from("").with("Cache-Control", "private, no-cache");
             Ok(reply.with("CDN-Cache-Control", "max-age=600"))
         })
-        .on("/unasked", async |_| Ok(kept_everywhere(Reply::from(""))))
+        .on("/unasked", async |_| {
+            Ok(cacheable_everywhere(Reply::from("")))
+        })
         .browse(framework);
     let get = |path| browser.another().get(path);
     for (path, cache_control) in [
@@ -109,11 +111,11 @@ fn a_response_can_be_declared_public(framework: Framework) {
     let browser = Site::new(store())
         .on("/style", async |sessions| {
             read(sessions).await?;
-            Ok(kept_everywhere(Reply::from("")).public())
+            Ok(cacheable_everywhere(Reply::from("")).public())
         })
         .on("/written", async |sessions| {
             write(sessions).await?;
-            Ok(kept_everywhere(Reply::from("")).public())
+            Ok(cacheable_everywhere(Reply::from("")).public())
         })
         .browse(framework);
     let get = |path| browser.another().get(path);
@@ -123,13 +125,17 @@ fn a_response_can_be_declared_public(framework: Framework) {
     assert_eq!(style.all("vary").len(), 0);
     let written = get("/written");
     assert_eq!(written.set_cookies().len(), 1);
-    assert_eq!(written.cache_control(), ["no-store"], "never with a cookie");
+    assert_eq!(
+        written.cache_control(),
+        ["no-store"],
+        "a response with a cookie is not stored"
+    );
     assert_eq!(written.all("vary"), ["Cookie"]);
     assert_eq!(targeted(&written), 0);
 }
 
-/// The site's page says that CDNs may keep it.
-fn an_error_page_is_never_kept(framework: Framework) {
+/// The site's page allows CDNs to store it.
+fn caches_never_store_an_error_page(framework: Framework) {
     let generations = TestGenerations::default();
     generations
         .is_down
@@ -147,7 +153,7 @@ fn an_error_page_is_never_kept(framework: Framework) {
     assert_eq!(targeted(&response), 0);
 }
 
-fn law_9_caches_keep_nothing(framework: Framework) {
+fn law_9_caches_store_no_response_of_a_session(framework: Framework) {
     let reading = |name, value| {
         move |sessions: Sessions| async move {
             read(sessions).await?;

@@ -1,4 +1,4 @@
-//! A browser as far as it matters: it keeps cookies by name, and sends them again.
+//! A client with a cookie jar: it keeps cookies by name, and sends them again.
 
 use silverback::session::testing::Jar;
 
@@ -25,12 +25,12 @@ impl Browser {
         }
     }
 
-    /// Another one that looks at the same site, without cookies.
+    /// Returns another browser of the same site, without cookies.
     pub(crate) fn another(&self) -> Self {
         Browser::new(&self.address)
     }
 
-    /// Gets a page with the cookies of the jar, and takes those of the response in.
+    /// Gets a page with the cookies of the jar, and stores those of the response.
     pub(crate) fn get(&mut self, path: &str) -> Response {
         let cookie = self.jar.cookie();
         let fields = (!cookie.is_empty()).then_some(("Cookie", cookie.as_str()));
@@ -41,9 +41,8 @@ impl Browser {
         response
     }
 
-    /// Asks for a page, and goes away when there is no answer within a second; whether there
-    /// was none.
-    pub(crate) fn gets_nothing(&self, path: &str) -> bool {
+    /// Requests a page, and disconnects after a second. Returns whether there was no answer.
+    pub(crate) fn times_out(&self, path: &str) -> bool {
         let config = ureq::Agent::config_builder();
         let impatient = config.timeout_global(Some(std::time::Duration::from_secs(1)));
         let agent: ureq::Agent = impatient.build().into();
@@ -51,7 +50,7 @@ impl Browser {
         request.header("Cookie", self.jar.cookie()).call().is_err()
     }
 
-    /// Gets a page with just these fields.
+    /// Gets a page with exactly these fields.
     pub(crate) fn get_with<'f>(
         &self,
         path: &str,
@@ -75,7 +74,7 @@ impl Browser {
 }
 
 impl Response {
-    /// All fields of a name.
+    /// Returns all fields of a name.
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         let fields = self.fields.iter().filter(|(of, _)| of == name);
         fields.map(|(_, value)| value.as_str()).collect()

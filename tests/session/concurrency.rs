@@ -1,4 +1,4 @@
-//! Several requests of one browser at once.
+//! Concurrent requests of one browser.
 
 use std::sync::Barrier;
 
@@ -6,8 +6,8 @@ use super::site::{Framework, Site};
 use super::support::store;
 
 for_each_framework!(
-    requests_at_once_each_have_a_whole_session,
-    browsers_at_once_have_their_own_sessions,
+    concurrent_requests_each_have_a_whole_session,
+    concurrent_browsers_have_their_own_sessions,
 );
 
 fn pair_site() -> Site {
@@ -44,12 +44,12 @@ fn pair_site() -> Site {
         })
 }
 
-fn requests_at_once_each_have_a_whole_session(framework: Framework) {
+fn concurrent_requests_each_have_a_whole_session(framework: Framework) {
     let mut browser = pair_site().browse(framework);
     browser.get("/step");
     let barrier = Barrier::new(8);
-    // Each answers with a whole session; which one lasts is decided by who is last, as
-    // CookieStore says.
+    // Each request returns a whole session. The last response decides which session is kept, as
+    // `CookieStore` documents.
     let last = std::thread::scope(|scope| {
         let requests: Vec<_> = (0..8)
             .map(|_| {
@@ -68,11 +68,11 @@ fn requests_at_once_each_have_a_whole_session(framework: Framework) {
     });
     browser.jar = last.unwrap();
     assert_eq!(browser.get("/read").body, "2");
-    // Within one request no update is lost.
+    // No update is lost within one request.
     assert_eq!(browser.get("/tasks").body, "66");
 }
 
-fn browsers_at_once_have_their_own_sessions(framework: Framework) {
+fn concurrent_browsers_have_their_own_sessions(framework: Framework) {
     let login = pair_site();
     let names = ["ape", "gorilla", "bonobo", "gibbon"];
     let site = names.into_iter().fold(login, |site, name| {

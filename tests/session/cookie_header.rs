@@ -1,5 +1,5 @@
-//! Cookie fields: the vectors of abarth/http-state, as far as they are about what a server
-//! reads, and the rules of Go's net/http.
+//! Cookie fields: the vectors of abarth/http-state that concern a server, and the rules of Go's
+//! net/http.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,13 +10,13 @@ use silverback::session::{CookieOptions, CookieStore, Lifetime, Sessions, Stores
 
 use super::site::RUNTIME;
 
-/// Opens nothing, and notes what it was asked to open.
+/// A codec that opens no cookie, and records each cookie that it should open.
 #[derive(Clone, Default)]
-struct Asked(Arc<Mutex<Vec<String>>>);
+struct RecordingCodec(Arc<Mutex<Vec<String>>>);
 
-impl Codec for Asked {
+impl Codec for RecordingCodec {
     fn seal_into(&self, _: &str, _: &[u8], _: UnixTime, _: &mut String) -> Result<(), Error> {
-        Err(Error::usage("it only listens"))
+        Err(Error::usage("this codec seals nothing"))
     }
 
     fn open_into(
@@ -35,9 +35,9 @@ impl Codec for Asked {
     }
 }
 
-/// The values that a session of that name sees in these Cookie fields.
+/// Returns the values that the codec gets for a session name in these Cookie fields.
 fn values(name: &str, fields: &[&[u8]]) -> Vec<String> {
-    let asked = Asked::default();
+    let asked = RecordingCodec::default();
     let options = CookieOptions::new().name(name).unwrap();
     let store = CookieStore::with_options(asked.clone(), options, Lifetime::new()).unwrap();
     let sessions = Sessions::of_request(&Stores::from(store), fields.iter().copied(), None, "/");
@@ -58,11 +58,11 @@ struct Pair {
 }
 
 #[test]
-fn what_a_client_sends_is_read_as_the_vectors_say() {
+fn cookie_fields_are_read_as_the_vectors_say() {
     let text = include_str!("../vectors/http_state_parser.json");
     let vectors: Vec<Vector> = serde_json::from_str(text).unwrap();
     assert_eq!(vectors.len(), 56);
-    // What law 10 reads in another way: bytes outside ASCII, quotes, names that are no
+    // Law 10 differs from the vectors here: bytes outside ASCII, quotes, and names that are not
     // tokens.
     let refused = [
         "CHARSET0003",
@@ -105,7 +105,7 @@ fn what_a_client_sends_is_read_as_the_vectors_say() {
 }
 
 #[test]
-fn fields_are_read_as_go_reads_them() {
+fn cookie_fields_are_read_as_go_reads_them() {
     let none: &[&str] = &[];
     let cases: &[(&[u8], &[&str])] = &[
         (b"", none),
@@ -113,7 +113,7 @@ fn fields_are_read_as_go_reads_them() {
         (b"sid=v", &["v"]),
         (b" \t sid=v \t ", &["v"]),
         (b"sid =v; \tsid\t=w", &["v", "w"]),
-        // Only the outside of the pair is trimmed.
+        // Only whitespace around the pair is removed.
         (b"sid= v", &[" v"]),
         (b"sid", &[""]),
         (b"sid=", &[""]),
@@ -130,7 +130,7 @@ fn fields_are_read_as_go_reads_them() {
         (b"sid=a\x1fb", none),
         (b"sid=\xc3\xa4", none),
         (b"sid=\xc3\xa4; sid=v", &["v"]),
-        // Names are compared as they are.
+        // Names are compared byte by byte.
         (b"SID=v; s%69d=v; \"sid\"=v; sid2=v; xsid=v", none),
         (b"\x0bsid=v; \xc2\xa0sid=v", none),
         (b"sid=v; sid=v; sid=w", &["v", "w"]),
@@ -145,7 +145,7 @@ fn fields_are_read_as_go_reads_them() {
 }
 
 #[test]
-fn the_limits_hold_for_all_fields_together() {
+fn the_limits_apply_to_all_fields_together() {
     let large = format!("a={}", "x".repeat(512 * 1024 - 2 - 5));
     let fields: [&[u8]; 3] = [large.as_bytes(), large.as_bytes(), b"sid=valu=e"];
     assert_eq!(values("sid", &fields), ["valu=e"], "1 MiB in all");

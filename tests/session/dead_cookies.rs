@@ -1,5 +1,5 @@
-//! A cookie that will never open a session again is removed, so that it does not come, and is
-//! not refused and logged, with each request from then on.
+//! A cookie that can never open a session again is removed. Otherwise each later request would send
+//! it, refuse it and log it.
 
 use std::time::Duration;
 
@@ -37,14 +37,14 @@ fn a_dead_cookie_is_removed_once(framework: Framework) {
     assert_eq!(browser.jar.cookie(), "");
     let read = browser.get("/read");
     assert_eq!((&*read.body, read.set_cookies().len()), ("None", 0));
-    // What is written takes its place: one field is enough.
+    // A written cookie replaces it: one field is enough.
     browser.get("/write");
     clock.pass(IDLE);
     assert_eq!(browser.get("/write").set_cookies().len(), 1);
     assert_ne!(browser.jar.cookie(), "");
 }
 
-/// The refusal of what is in the jar, and how many removals there are.
+/// Returns the refusal of the cookie in the jar, and the number of removals.
 async fn refusal(jar: &Jar, stores: impl Into<Stores>) -> (Option<Refusal>, usize) {
     let sessions = jar.sessions(stores);
     let refusal = sessions.session().await.unwrap().refusal();
@@ -52,9 +52,9 @@ async fn refusal(jar: &Jar, stores: impl Into<Stores>) -> (Option<Refusal>, usiz
     (refusal, fields.set_cookies().len())
 }
 
-/// Another host can plant a dead cookie, and it arrives alone if SameSite holds the good one back.
+/// Another host can plant a dead cookie, and it arrives alone if SameSite keeps the good one back.
 #[test]
-fn under_a_name_that_other_hosts_can_set_a_dead_cookie_stays() {
+fn a_dead_cookie_stays_if_other_hosts_can_set_its_name() {
     RUNTIME.block_on(async {
         for (name, removals) in [("__Host-id", 1), ("__Secure-id", 0), ("id", 0)] {
             let clock = Clock::new();
@@ -78,7 +78,7 @@ fn under_a_name_that_other_hosts_can_set_a_dead_cookie_stays() {
 }
 
 #[test]
-fn a_cookie_that_may_be_good_elsewhere_stays() {
+fn a_cookie_that_another_machine_may_accept_stays() {
     RUNTIME.block_on(async {
         let clock = Clock::new();
         let pair = KeyPair::generate().unwrap();
@@ -90,7 +90,7 @@ fn a_cookie_that_may_be_good_elsewhere_stays() {
             .unwrap();
         assert_eq!(refusal(&jar, store.clone()).await, (None, 0));
 
-        // Another machine has other keys already, or a shorter bound.
+        // Another machine may already have other keys, or a shorter limit.
         let other_keys = codecs([KeyPair::generate().unwrap()]);
         let elsewhere = clock.of(CookieStore::new(other_keys.clone()).unwrap());
         assert_eq!(refusal(&jar, elsewhere).await, (Some(Refusal::NotValid), 0));
@@ -102,7 +102,7 @@ fn a_cookie_that_may_be_good_elsewhere_stays() {
             (Some(Refusal::TooLong), 0)
         );
 
-        // Unless the store is told that no other machine has other keys.
+        // Unless the store knows that no other machine has other keys.
         let options = CookieOptions::new().remove_not_valid();
         let alone = CookieStore::with_options(other_keys, options, Lifetime::new());
         assert_eq!(
@@ -110,7 +110,7 @@ fn a_cookie_that_may_be_good_elsewhere_stays() {
             (Some(Refusal::NotValid), 1)
         );
 
-        // Revoked, or past its limits, it opens nothing anywhere.
+        // A revoked or expired cookie opens no session on any machine.
         store.end_all("ape").await.unwrap();
         assert_eq!(
             refusal(&jar, store.clone()).await,

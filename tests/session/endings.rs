@@ -1,4 +1,4 @@
-//! How sessions end, and what follows: logouts, revocations, refusals, failures.
+//! The ends of sessions and their consequences: logouts, revocations, refusals, failures.
 
 use std::io::{Read, Write};
 use std::sync::atomic::Ordering;
@@ -12,17 +12,17 @@ use super::site::{Framework, Site};
 use super::support::{Clock, TestGenerations, codecs, fresh_codecs, store, store_with};
 
 for_each_framework!(
-    a_logout_may_say_goodbye,
+    a_flash_can_be_added_after_a_logout,
     a_logout_removes_a_refused_cookie_too,
     only_a_login_follows_an_ended_session,
-    others_end_whatever_becomes_of_this_one,
-    an_error_from_within_still_saves_what_it_should,
-    an_error_of_a_session_saves_nothing_and_closes_it,
-    who_asks_after_the_head_has_left_finds_it_closed,
-    an_outage_that_is_handled_still_depends_on_the_cookie,
-    a_read_is_answered_though_it_cannot_be_touched,
+    end_others_applies_even_if_this_session_also_changes,
+    an_error_of_the_handler_still_saves_the_session,
+    a_session_error_saves_nothing_and_closes_the_session,
+    a_session_is_closed_after_the_response_head,
+    the_response_to_a_handled_outage_varies_by_cookie,
+    a_read_succeeds_even_if_the_touch_fails,
     a_login_has_a_new_date,
-    the_host_of_the_request_line_counts,
+    the_host_of_the_request_line_is_used,
 );
 
 fn named(owner: &str) -> String {
@@ -39,7 +39,7 @@ fn site(store: CookieStore) -> Site {
             let session = sessions.session().await?;
             Ok(session
                 .owner()
-                .map_or("nobody".to_owned(), |owner| named(&owner)))
+                .map_or("anonymous".to_owned(), |owner| named(&owner)))
         })
         .on("/logout", async |sessions| {
             sessions.session().await?.logout()?;
@@ -47,11 +47,11 @@ fn site(store: CookieStore) -> Site {
         })
 }
 
-fn who(browser: &mut Browser) -> String {
+fn owner_of(browser: &mut Browser) -> String {
     browser.get("/who").body
 }
 
-fn a_logout_may_say_goodbye(framework: Framework) {
+fn a_flash_can_be_added_after_a_logout(framework: Framework) {
     let mut browser = site(store())
         .on("/goodbye", async |sessions| {
             let session = sessions.session().await?;
@@ -76,7 +76,7 @@ fn a_logout_may_say_goodbye(framework: Framework) {
     browser.get("/login");
     let response = browser.get("/goodbye");
     assert_eq!(response.set_cookies().len(), 1);
-    assert_eq!(who(&mut browser), "nobody");
+    assert_eq!(owner_of(&mut browser), "anonymous");
     assert_eq!(browser.get("/flash").body, "goodbye");
     assert_eq!(browser.get("/flash").body, "");
 }
@@ -112,10 +112,10 @@ fn only_a_login_follows_an_ended_session(framework: Framework) {
         .browse(framework);
     browser.get("/login");
     assert_eq!(browser.get("/switch").body, "c");
-    assert_eq!(who(&mut browser), named("bonobo"));
+    assert_eq!(owner_of(&mut browser), named("bonobo"));
 }
 
-fn others_end_whatever_becomes_of_this_one(framework: Framework) {
+fn end_others_applies_even_if_this_session_also_changes(framework: Framework) {
     type Ending = fn(&Session) -> Result<(), Error>;
     let endings: [(&str, Ending, &str); 5] = [
         ("/stay", |_| Ok(()), "ape"),
@@ -138,17 +138,17 @@ fn others_end_whatever_becomes_of_this_one(framework: Framework) {
             one.get("/login");
         }
         assert_eq!(browser.get(path).status, 200, "{path}");
-        assert_eq!(who(&mut phone), "nobody", "{path}");
+        assert_eq!(owner_of(&mut phone), "anonymous", "{path}");
         let expected = if owner.is_empty() {
-            "nobody".to_owned()
+            "anonymous".to_owned()
         } else {
             named(owner)
         };
-        assert_eq!(who(&mut browser), expected, "{path}");
+        assert_eq!(owner_of(&mut browser), expected, "{path}");
     }
 }
 
-fn an_error_from_within_still_saves_what_it_should(framework: Framework) {
+fn an_error_of_the_handler_still_saves_the_session(framework: Framework) {
     let mut browser = site(store()).error_page("no {path}").browse(framework);
     let refused = browser.get("/guarded");
     assert_eq!((refused.status, refused.set_cookies().len()), (401, 1));
@@ -160,7 +160,7 @@ fn an_error_from_within_still_saves_what_it_should(framework: Framework) {
     assert_eq!(refused.cache_control(), ["no-store"]);
 }
 
-fn an_error_of_a_session_saves_nothing_and_closes_it(framework: Framework) {
+fn a_session_error_saves_nothing_and_closes_the_session(framework: Framework) {
     let leaked: Arc<Mutex<Option<Session>>> = Arc::default();
     let leak = leaked.clone();
     let mut browser = site(store())
@@ -180,7 +180,7 @@ fn an_error_of_a_session_saves_nothing_and_closes_it(framework: Framework) {
     assert!(session.insert("b", 1).unwrap_err().is_closed());
 }
 
-fn who_asks_after_the_head_has_left_finds_it_closed(framework: Framework) {
+fn a_session_is_closed_after_the_response_head(framework: Framework) {
     let leaked: Arc<Mutex<Vec<Sessions>>> = Arc::default();
     let leak = leaked.clone();
     let mut browser = site(store())
@@ -198,11 +198,11 @@ fn who_asks_after_the_head_has_left_finds_it_closed(framework: Framework) {
     });
 }
 
-fn an_outage_that_is_handled_still_depends_on_the_cookie(framework: Framework) {
+fn the_response_to_a_handled_outage_varies_by_cookie(framework: Framework) {
     let generations = TestGenerations::default();
     let mut browser = site(store().revocable(generations.clone()))
         .on("/plain", async |sessions| match sessions.session().await {
-            Ok(_) => Ok("somebody"),
+            Ok(_) => Ok("a session"),
             Err(_) => Ok("come back later"),
         })
         .browse(framework);
@@ -215,7 +215,7 @@ fn an_outage_that_is_handled_still_depends_on_the_cookie(framework: Framework) {
     assert!(response.set_cookies().is_empty());
 }
 
-fn a_read_is_answered_though_it_cannot_be_touched(framework: Framework) {
+fn a_read_succeeds_even_if_the_touch_fails(framework: Framework) {
     let clock = Clock::new();
     let options = CookieOptions::new().insecure_http();
     let store = clock.of(store_with(options, Lifetime::new()));
@@ -246,7 +246,7 @@ fn a_login_has_a_new_date(framework: Framework) {
     assert_eq!(date(), clock.now());
 }
 
-fn the_host_of_the_request_line_counts(framework: Framework) {
+fn the_host_of_the_request_line_is_used(framework: Framework) {
     let options = CookieOptions::new().insecure_http();
     let store = CookieStore::with_options(
         codecs([silverback::codec::KeyPair::generate().unwrap()]),

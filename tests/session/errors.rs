@@ -1,4 +1,4 @@
-//! What is logged when something is refused or fails, and that it holds no secret.
+//! The log of refusals and failures, which contains no secret.
 
 use std::sync::LazyLock;
 
@@ -21,7 +21,7 @@ for_each_framework!(
 
 static LOG: LazyLock<Log> = LazyLock::new(|| Log::capture(LevelFilter::INFO, FmtSpan::NONE));
 
-/// The lines about a cookie name, or with a text, since this was asked first.
+/// Returns the lines about a cookie name, or with a text, that were logged after the first call.
 pub(crate) fn lines(about: &str) -> Vec<String> {
     let log = LOG.text();
     let lines = log.lines().filter(|line| line.contains(about));
@@ -49,7 +49,7 @@ fn refusals_and_failures_are_logged_without_secrets(framework: Framework) {
         .browse(framework);
     browser.get("/login");
     browser.get("/read");
-    assert_eq!(lines(&name).len(), 0, "nothing to say");
+    assert_eq!(lines(&name).len(), 0, "nothing is logged");
     let cookie = browser.jar.get(&name).unwrap().to_owned();
     browser
         .another()
@@ -98,7 +98,7 @@ fn failures_are_logged_by_each_framework(framework: Framework) {
         .browse(framework);
     assert_eq!(browser.get("/get").status, 500);
     assert!(lines(name).iter().any(|line| line.contains("ERROR")));
-    // Anybody can cause this one.
+    // Any client can cause this error.
     assert_eq!(browser.get("/fresh").status, 403);
     let fresh = lines("the last login is too long ago");
     assert!(fresh.iter().all(|line| !line.contains("ERROR")));
@@ -128,10 +128,10 @@ fn a_missing_layer_is_logged(framework: Framework) {
     assert!(lines(word).iter().any(|line| line.contains("ERROR")));
 }
 
-/// A codec that asks a service which is not there.
-struct Failing;
+/// A codec that calls a service which does not answer.
+struct FailingCodec;
 
-impl Codec for Failing {
+impl Codec for FailingCodec {
     fn seal_into(&self, _: &str, _: &[u8], _: UnixTime, _: &mut String) -> Result<(), CodecError> {
         Err(CodecError::internal("the key service does not answer"))
     }
@@ -152,7 +152,7 @@ impl Codec for Failing {
 }
 
 fn a_codec_that_fails_is_an_outage(framework: Framework) {
-    let site = Site::new(CookieStore::new(Failing).unwrap());
+    let site = Site::new(CookieStore::new(FailingCodec).unwrap());
     let mut browser = site
         .on("/read", async |sessions| {
             sessions.session().await?;
@@ -163,17 +163,21 @@ fn a_codec_that_fails_is_an_outage(framework: Framework) {
             Ok("")
         })
         .browse(framework);
-    assert_eq!(browser.get("/read").status, 200, "there is nothing to open");
+    assert_eq!(
+        browser.get("/read").status,
+        200,
+        "there is no cookie to open"
+    );
     assert_eq!(browser.get("/write").status, 503);
     browser.jar.set("__Host-id", "perhaps-good");
     let broken = browser.get("/read");
     assert_eq!((broken.status, broken.set_cookies().len()), (503, 0));
 }
 
-/// A codec whose text would be more than a value.
-struct Injecting;
+/// A codec that seals to text that is not a valid cookie value.
+struct InjectingCodec;
 
-impl Codec for Injecting {
+impl Codec for InjectingCodec {
     fn seal_into(
         &self,
         _: &str,
@@ -197,7 +201,7 @@ impl Codec for Injecting {
 }
 
 fn a_codec_cannot_inject_fields(framework: Framework) {
-    let site = Site::new(CookieStore::new(Injecting).unwrap());
+    let site = Site::new(CookieStore::new(InjectingCodec).unwrap());
     let mut browser = site
         .on("/write", async |sessions| {
             sessions.session().await?.insert("a", 1)?;

@@ -1,4 +1,4 @@
-//! The one place where the frameworks differ: how a route becomes a handler.
+//! The code that differs between the frameworks: the conversion of a route into a handler.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use silverback::session::{Error, Refusal, Session, Sessions};
 
 use super::site::{Reply, Site};
 
-/// What a guard before a handler does: it writes, and lets nobody in; or wants a fresh
-/// login, which nobody has.
+/// A guard before a handler: it writes and rejects every request, or it requires a fresh login,
+/// which no session has.
 fn guard(session: &Session, path: &str) -> Result<(), Error> {
     match path {
         "/guarded" => session.insert("guarded", true),
@@ -15,8 +15,8 @@ fn guard(session: &Session, path: &str) -> Result<(), Error> {
     }
 }
 
-/// What `/extracted` answers: whether the session is new, and the refusal among the
-/// request's extensions.
+/// Returns the body of `/extracted`: whether the session is new, and the refusal in the request's
+/// extensions.
 fn extracted(session: &Session, refusal: Option<Refusal>) -> String {
     assert_eq!(session.refusal(), refusal);
     format!("{} {refusal:?}", session.is_new())

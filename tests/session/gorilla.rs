@@ -1,5 +1,5 @@
-//! gorilla/sessions' own tests (v1.4.0: `sessions_test.go`, `store_test.go`,
-//! `cookie_test.go`), as cases of ours.
+//! The tests of gorilla/sessions (v1.4.0: `sessions_test.go`, `store_test.go`, `cookie_test.go`),
+//! as test cases for this crate.
 
 use serde::{Deserialize, Serialize};
 use silverback::codec::Codec;
@@ -10,10 +10,10 @@ use super::site::{Framework, Site};
 use super::support::{fresh_codecs, store, store_with};
 
 for_each_framework!(
-    flashes,
-    deletion,
-    max_age,
-    large_sessions_want_a_higher_limit
+    flashes_are_shown_once,
+    a_negative_max_age_deletes_the_cookie,
+    max_age_works_as_in_gorilla,
+    large_sessions_need_a_higher_limit
 );
 
 /// `FlashMessage` of `sessions_test.go`.
@@ -25,7 +25,7 @@ struct FlashMessage {
 }
 
 /// `TestFlashes`.
-fn flashes(framework: Framework) {
+fn flashes_are_shown_once(framework: Framework) {
     let mut browser = Site::new(store())
         .on("/round-1", async |sessions| {
             let session = sessions.session().await?;
@@ -55,7 +55,8 @@ fn flashes(framework: Framework) {
         })
         .on("/round-4", async |sessions| {
             let session = sessions.session().await?;
-            // gorilla's would take it, whatever it is; ours stays for who knows its type.
+            // gorilla removes a flash of any type; Silverback keeps it until it is read with its
+            // own type.
             assert_eq!(session.flashes::<String>()?, [""; 0]);
             let message = "foo".to_owned();
             let expected = FlashMessage {
@@ -66,7 +67,7 @@ fn flashes(framework: Framework) {
             Ok("")
         })
         .on("/round-5", async |sessions| {
-            // All who ask in one request have the same session.
+            // All calls in one request get the same session.
             sessions.session().await?.insert("test", "test-value")?;
             let again = sessions.clone().session().await?;
             assert_eq!(again.get::<String>("test")?.as_deref(), Some("test-value"));
@@ -91,7 +92,7 @@ fn flashes(framework: Framework) {
 }
 
 /// `TestGH8FilesystemStoreDelete`, of `MaxAge = -1`.
-fn deletion(framework: Framework) {
+fn a_negative_max_age_deletes_the_cookie(framework: Framework) {
     let mut browser = Site::new(store())
         .on("/save", async |sessions| {
             let session = sessions.session().await?;
@@ -115,8 +116,8 @@ fn deletion(framework: Framework) {
     assert_eq!(browser.jar.cookie(), "");
 }
 
-/// `Options.MaxAge` as gorilla means it: 0 is a cookie without Max-Age, over 0 one with it.
-fn max_age(framework: Framework) {
+/// `Options.MaxAge` as gorilla defines it: 0 is a cookie without Max-Age, over 0 one with it.
+fn max_age_works_as_in_gorilla(framework: Framework) {
     let save = |remembered| {
         move |sessions: silverback::session::Sessions| async move {
             let session = sessions.session().await?;
@@ -136,7 +137,7 @@ fn max_age(framework: Framework) {
 }
 
 /// `TestGH2MaxLength`.
-fn large_sessions_want_a_higher_limit(framework: Framework) {
+fn large_sessions_need_a_higher_limit(framework: Framework) {
     use silverback::codec::{CodecOptions, Codecs, KeyPair};
     let site = |max_length| {
         let options = CodecOptions::new().max_length(max_length);
@@ -150,14 +151,14 @@ fn large_sessions_want_a_higher_limit(framework: Framework) {
             .browse(framework)
     };
     assert_eq!(site(4096).get("/save").status, 500);
-    // Browsers keep 4096 bytes, so ours says so at 3 x 4096 too, and zero lifts it.
+    // Browsers keep 4096 bytes, so the error also occurs at 3 x 4096, and zero removes the limit.
     assert_eq!(site(3 * 4096).get("/save").status, 500);
     assert_eq!(site(0).get("/save").status, 200);
 }
 
-/// `TestNewCookieFromOptions`, as far as the cases are cookies a browser takes.
+/// `TestNewCookieFromOptions`, for the cookies that a browser accepts.
 #[test]
-fn cookies_from_options() {
+fn options_give_the_cookies_of_gorilla() {
     use silverback::session::testing::Jar;
     let full = || {
         let options = CookieOptions::new().name("foo").unwrap();
@@ -209,7 +210,7 @@ fn cookies_from_options() {
     assert!(CookieOptions::new().path("").is_err());
 }
 
-/// The cookie is a gorilla session: a map of interfaces, with one string of ours in it.
+/// The cookie is a gorilla session: a map of interfaces, with one string of Silverback in it.
 #[test]
 fn a_gorilla_program_finds_its_own_map() {
     let codecs = fresh_codecs();

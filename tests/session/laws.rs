@@ -14,34 +14,34 @@ use super::site::{Framework, Site};
 use super::support::{Clock, TestGenerations, codecs, fresh_codecs, store, store_with};
 
 for_each_framework!(
-    law_1_nothing_written_nothing_sent,
-    law_1_saved_once,
-    law_1_an_early_save_and_what_follows_are_one_cookie,
+    law_1_no_write_sends_no_cookie,
+    law_1_a_session_is_saved_once,
+    law_1_an_early_save_and_later_changes_set_one_cookie,
     law_1_a_read_costs_no_write_until_a_tenth_of_the_idle_limit,
-    law_1_the_handle_is_closed_once_the_head_has_left,
-    law_2_absent_refused_and_broken_are_three_answers,
+    law_1_the_handle_is_closed_after_the_response_head,
+    law_2_absent_refused_and_unavailable_differ,
     law_2_an_outage_touches_no_cookie,
     law_2_an_outage_at_login_sends_no_cookie,
-    law_3_login_drops_what_an_anonymous_session_brought,
+    law_3_a_login_drops_the_values_of_the_anonymous_session,
     law_7_the_idle_limit_counts_from_the_last_use,
-    law_7_the_absolute_limit_holds_however_much_it_is_used,
-    law_7_login_begins_anew,
-    law_7_a_deadline_of_its_own,
-    law_7_remembered_sessions_have_limits_of_their_own,
-    law_7_a_login_that_must_be_fresh,
-    law_9_the_default_cookie,
+    law_7_use_does_not_extend_the_absolute_limit,
+    law_7_a_login_restarts_the_limits,
+    law_7_a_session_can_have_its_own_deadline,
+    law_7_remembered_sessions_have_their_own_limits,
+    law_7_a_fresh_login_can_be_required,
+    law_9_the_default_cookie_has_safe_attributes,
     law_9_a_removal_repeats_the_cookie,
-    law_9_insecure_http_is_for_loopback,
-    law_10_two_valid_cookies_are_none,
-    law_10_one_valid_cookie_among_others_counts,
-    law_10_a_heap_of_cookies_is_refused,
+    law_9_insecure_http_works_only_on_loopback,
+    law_10_two_valid_cookies_open_no_session,
+    law_10_one_valid_cookie_among_others_is_used,
+    law_10_too_many_cookies_are_refused,
     law_11_a_revoked_owner_is_logged_out_everywhere,
-    law_11_end_others_keeps_this_one,
+    law_11_end_others_keeps_this_session,
     law_11_an_owner_without_a_record_is_refused,
-    law_12_a_stale_cookie_is_sealed_anew_with_its_date,
-    law_13_what_a_cookie_cannot_keep,
+    law_12_a_stale_cookie_is_sealed_again_with_its_date,
+    law_13_a_cookie_cannot_prevent_replay,
     sessions_of_several_names,
-    too_large_is_an_error_before_anything_is_sent,
+    a_session_too_large_is_an_error_before_the_response,
 );
 
 const IDLE: u64 = 30 * 60;
@@ -51,7 +51,7 @@ async fn visits(session: &Session) -> Result<u64, Error> {
     session.update("visits", |visits: &mut u64| *visits += 1)
 }
 
-/// A site where `/visit` counts, `/read` reads and `/login`, `/logout` do that.
+/// Returns a site where `/visit` counts, `/read` reads, and `/login` and `/logout` log in and out.
 fn site(stores: impl Into<Stores>) -> Site {
     Site::new(stores)
         .on("/none", async |_| Ok(""))
@@ -77,7 +77,7 @@ fn site(stores: impl Into<Stores>) -> Site {
         })
 }
 
-fn law_1_nothing_written_nothing_sent(framework: Framework) {
+fn law_1_no_write_sends_no_cookie(framework: Framework) {
     let mut browser = site(store())
         .on("/changes-nothing", async |sessions| {
             let session = sessions.session().await?;
@@ -115,7 +115,7 @@ fn law_1_nothing_written_nothing_sent(framework: Framework) {
     }
 }
 
-fn law_1_saved_once(framework: Framework) {
+fn law_1_a_session_is_saved_once(framework: Framework) {
     let mut browser = site(store())
         .on("/often", async |sessions| {
             let (one, other) = (sessions.session().await?, sessions.session().await?);
@@ -130,7 +130,7 @@ fn law_1_saved_once(framework: Framework) {
     assert_eq!(browser.get("/read").body, "6 None");
 }
 
-fn law_1_an_early_save_and_what_follows_are_one_cookie(framework: Framework) {
+fn law_1_an_early_save_and_later_changes_set_one_cookie(framework: Framework) {
     let mut browser = site(store())
         .on("/early", async |sessions| {
             let session = sessions.session().await?;
@@ -157,8 +157,8 @@ fn law_1_an_early_save_and_what_follows_are_one_cookie(framework: Framework) {
     let response = browser.get("/early");
     assert_eq!((&*response.body, response.set_cookies().len()), ("1", 1));
     assert_eq!(browser.get("/read").body, "12 None");
-    let nobody = browser.another().get("/save-then-end");
-    assert!(nobody.set_cookies().is_empty());
+    let anonymous = browser.another().get("/save-then-end");
+    assert!(anonymous.set_cookies().is_empty());
 }
 
 fn law_1_a_read_costs_no_write_until_a_tenth_of_the_idle_limit(framework: Framework) {
@@ -170,13 +170,13 @@ fn law_1_a_read_costs_no_write_until_a_tenth_of_the_idle_limit(framework: Framew
     clock.pass(1);
     assert!(
         browser.get("/none").set_cookies().is_empty(),
-        "nobody asked"
+        "the generations are not read"
     );
     assert_eq!(browser.get("/read").set_cookies().len(), 1);
     assert!(browser.get("/read").set_cookies().is_empty(), "once");
 }
 
-fn law_1_the_handle_is_closed_once_the_head_has_left(framework: Framework) {
+fn law_1_the_handle_is_closed_after_the_response_head(framework: Framework) {
     let leaked: Arc<Mutex<Option<Session>>> = Arc::default();
     let leak = leaked.clone();
     let mut browser = site(store())
@@ -209,12 +209,12 @@ fn law_1_the_handle_is_closed_once_the_head_has_left(framework: Framework) {
     assert_eq!(
         session.get::<u64>("visits").unwrap(),
         Some(1),
-        "it can be read"
+        "the value can be read"
     );
     assert_eq!(browser.get("/read").body, "1 None");
 }
 
-fn law_2_absent_refused_and_broken_are_three_answers(framework: Framework) {
+fn law_2_absent_refused_and_unavailable_differ(framework: Framework) {
     let generations = TestGenerations::default();
     let codecs = fresh_codecs();
     let store = CookieStore::new(codecs.clone())
@@ -245,7 +245,7 @@ fn law_2_absent_refused_and_broken_are_three_answers(framework: Framework) {
         "a new session"
     );
 
-    // Authentic, and yet no session.
+    // An authentic cookie that holds no session.
     let strange = codecs.seal("__Host-id", b"no gob").unwrap();
     tamperer.jar.set("__Host-id", &strange);
     assert_eq!(tamperer.get("/read").body, "new=true Some(\"not valid\")");
@@ -259,12 +259,12 @@ fn law_2_absent_refused_and_broken_are_three_answers(framework: Framework) {
     assert_eq!(
         browser.get("/none").status,
         200,
-        "what needs no session still works"
+        "a page without a session still works"
     );
     assert_eq!(
         browser.another().get("/read").status,
         200,
-        "anonymous ones need no epoch"
+        "anonymous sessions need no generation"
     );
 
     generations.is_down.store(false, Ordering::SeqCst);
@@ -292,7 +292,7 @@ fn law_2_an_outage_touches_no_cookie(framework: Framework) {
     clock.pass(IDLE / 2);
     let response = browser.get("/both");
     assert_eq!((response.status, response.set_cookies().len()), (503, 0));
-    assert_eq!(response.body, "", "the default page says nothing");
+    assert_eq!(response.body, "", "the default page is empty");
 }
 
 fn law_2_an_outage_at_login_sends_no_cookie(framework: Framework) {
@@ -303,7 +303,7 @@ fn law_2_an_outage_at_login_sends_no_cookie(framework: Framework) {
     assert_eq!((response.status, response.set_cookies().len()), (503, 0));
 }
 
-fn law_3_login_drops_what_an_anonymous_session_brought(framework: Framework) {
+fn law_3_a_login_drops_the_values_of_the_anonymous_session(framework: Framework) {
     let mut browser = site(store())
         .on("/login-keeping", async |sessions| {
             let session = sessions.session().await?;
@@ -316,7 +316,7 @@ fn law_3_login_drops_what_an_anonymous_session_brought(framework: Framework) {
     let mut keeping = browser.clone();
     assert_eq!(browser.get("/login").body, "1");
     assert_eq!(keeping.get("/login-keeping").body, "3");
-    // Logged out, the browser is anonymous again.
+    // After the logout, the browser is anonymous again.
     browser.get("/logout");
     assert_eq!(browser.jar.cookie(), "");
     assert_eq!(browser.get("/read").body, "new=true None");
@@ -337,7 +337,7 @@ fn law_7_the_idle_limit_counts_from_the_last_use(framework: Framework) {
     );
 }
 
-fn law_7_the_absolute_limit_holds_however_much_it_is_used(framework: Framework) {
+fn law_7_use_does_not_extend_the_absolute_limit(framework: Framework) {
     let clock = Clock::new();
     let mut browser = site(clock.of(store())).browse(framework);
     browser.get("/visit");
@@ -348,12 +348,12 @@ fn law_7_the_absolute_limit_holds_however_much_it_is_used(framework: Framework) 
         assert_ne!(browser.get("/visit").body, "1");
     }
     clock.pass(left - 1);
-    assert_ne!(browser.get("/visit").body, "1", "the last second");
+    assert_ne!(browser.get("/visit").body, "1", "at the last second");
     clock.pass(1);
     assert_eq!(browser.get("/read").body, "new=true Some(\"expired\")");
 }
 
-fn law_7_login_begins_anew(framework: Framework) {
+fn law_7_a_login_restarts_the_limits(framework: Framework) {
     let clock = Clock::new();
     let mut browser = site(clock.of(store()))
         .on("/renew", async |sessions| {
@@ -372,7 +372,7 @@ fn law_7_login_begins_anew(framework: Framework) {
     assert_eq!(renewed.set_cookies().len(), 1);
 }
 
-fn law_7_a_deadline_of_its_own(framework: Framework) {
+fn law_7_a_session_can_have_its_own_deadline(framework: Framework) {
     let clock = Clock::new();
     let set = clock.clone();
     let mut browser = site(clock.of(store()))
@@ -397,7 +397,7 @@ fn law_7_a_deadline_of_its_own(framework: Framework) {
     assert_eq!(browser.get("/read").body, "new=true Some(\"expired\")");
 }
 
-fn law_7_remembered_sessions_have_limits_of_their_own(framework: Framework) {
+fn law_7_remembered_sessions_have_their_own_limits(framework: Framework) {
     const DAY: u64 = 24 * 60 * 60;
     let clock = Clock::new();
     let lifetime = Lifetime::new();
@@ -429,7 +429,7 @@ fn law_7_remembered_sessions_have_limits_of_their_own(framework: Framework) {
     assert_eq!(
         max_age(visit.set_cookies()),
         Some(16 * DAY + 1),
-        "what is left"
+        "the remaining time"
     );
     assert_eq!(browser.get("/refused").body, "true");
     clock.pass(14 * DAY);
@@ -446,7 +446,7 @@ fn law_7_remembered_sessions_have_limits_of_their_own(framework: Framework) {
     );
 }
 
-fn law_7_a_login_that_must_be_fresh(framework: Framework) {
+fn law_7_a_fresh_login_can_be_required(framework: Framework) {
     let clock = Clock::new();
     let mut browser = site(clock.of(store()))
         .on("/pay", async |sessions| {
@@ -463,7 +463,7 @@ fn law_7_a_login_that_must_be_fresh(framework: Framework) {
     assert_eq!(browser.get("/pay").status, 403);
 }
 
-fn law_9_the_default_cookie(framework: Framework) {
+fn law_9_the_default_cookie_has_safe_attributes(framework: Framework) {
     let response = site(store()).browse(framework).get("/visit");
     let (pair, attributes) = response.set_cookies()[0].split_once("; ").unwrap();
     assert!(pair.starts_with("__Host-id="));
@@ -491,11 +491,11 @@ fn law_9_a_removal_repeats_the_cookie(framework: Framework) {
     assert_eq!(logout.cache_control(), ["no-store"]);
     assert!(
         browser.get("/logout").set_cookies().is_empty(),
-        "there is nothing to remove"
+        "there is no cookie to remove"
     );
 }
 
-fn law_9_insecure_http_is_for_loopback(framework: Framework) {
+fn law_9_insecure_http_works_only_on_loopback(framework: Framework) {
     let insecure = |options| site(store_with(options, Lifetime::new())).browse(framework);
     let on_loopback = insecure(CookieOptions::new().insecure_http());
     let set = on_loopback.get_with("/visit", [("Host", "localhost:3000")]);
@@ -503,7 +503,7 @@ fn law_9_insecure_http_is_for_loopback(framework: Framework) {
     assert!(set.set_cookies()[0].ends_with("; Path=/; HttpOnly; SameSite=Lax"));
     let refused = on_loopback.get_with("/visit", [("Host", "example.com")]);
     assert_eq!((refused.status, refused.set_cookies().len()), (500, 0));
-    // A developer sees what to do, and a client of a release build nothing.
+    // A developer sees the remedy, and a client of a release build sees nothing.
     let says_what_to_do = refused.body.contains("insecure_http_everywhere()");
     assert_eq!(says_what_to_do, cfg!(debug_assertions));
     assert_eq!(refused.body.is_empty(), !cfg!(debug_assertions));
@@ -528,7 +528,7 @@ fn law_9_insecure_http_is_for_loopback(framework: Framework) {
     assert_eq!((set.status, set.set_cookies().len()), (200, 1));
 }
 
-fn law_10_two_valid_cookies_are_none(framework: Framework) {
+fn law_10_two_valid_cookies_open_no_session(framework: Framework) {
     let options = CookieOptions::new().name("sid").unwrap();
     let options = options.former_scope("/old", Some("example.com")).unwrap();
     let site = site(store_with(options, Lifetime::new())).on("/save", async |sessions| {
@@ -543,7 +543,7 @@ fn law_10_two_valid_cookies_are_none(framework: Framework) {
     other.get("/visit");
     let two = format!("{}; {}", browser.jar.cookie(), other.jar.cookie());
     let at = |path| browser.get_with(path, [("Cookie", &*two), ("Host", "shop.example.com")]);
-    // Nothing is removed from the scopes that may hold the good cookie.
+    // The scopes that may hold the good cookie get no removal.
     let removals = |path: &str| {
         let paths = [format!("{path}/"), path.to_owned(), "/".to_owned()];
         let domains = ["", "; Domain=shop.example.com", "; Domain=example.com"];
@@ -566,18 +566,18 @@ fn law_10_two_valid_cookies_are_none(framework: Framework) {
     assert_eq!(response.body, "new=true Some(\"several valid cookies\")");
     assert_eq!(set(&response), removals("/read"));
     assert_eq!(response.cache_control(), ["no-store"]);
-    // Changes of an anonymous session are not kept.
+    // Changes of an anonymous session are not saved.
     let response = at("/visit");
     assert_eq!((response.status, &*response.body), (200, "1"));
     assert_eq!(set(&response), removals("/visit"));
-    // A logout that cannot know its session is an error, and a save that was asked for is.
+    // A logout without a known session is an error, and so is an explicit save.
     for path in ["/logout", "/save"] {
         let response = at(path);
         assert_eq!(response.status, 409, "{path}");
         assert_eq!(set(&response), removals(path));
         assert_eq!(response.cache_control(), ["no-store"]);
     }
-    // A login takes the place of the application's own cookies, and of those like them.
+    // A login replaces the application's own cookies, and those in similar scopes.
     let response = at("/login");
     let mut set_cookies = set(&response);
     assert!(response.set_cookies().last().unwrap().starts_with("sid=MT"));
@@ -597,13 +597,13 @@ fn law_10_two_valid_cookies_are_none(framework: Framework) {
         set_cookies,
         removals("/login").into_iter().chain(more).collect()
     );
-    // The same twice is one.
+    // Two equal cookies count as one.
     let cookie = browser.jar.cookie();
     let twice = [("Cookie", &*cookie), ("Cookie", &*cookie)];
     assert_eq!(browser.get_with("/read", twice).body, "1 None");
 }
 
-fn law_10_one_valid_cookie_among_others_counts(framework: Framework) {
+fn law_10_one_valid_cookie_among_others_is_used(framework: Framework) {
     let mut browser = site(store()).browse(framework);
     browser.get("/visit");
     let cookie = browser.jar.cookie();
@@ -618,7 +618,7 @@ fn law_10_one_valid_cookie_among_others_counts(framework: Framework) {
     }
 }
 
-fn law_10_a_heap_of_cookies_is_refused(framework: Framework) {
+fn law_10_too_many_cookies_are_refused(framework: Framework) {
     let mut browser = site(store()).browse(framework);
     browser.get("/visit");
     let cookie = browser.jar.cookie();
@@ -635,7 +635,7 @@ fn law_10_a_heap_of_cookies_is_refused(framework: Framework) {
             false => "new=true Some(\"too many cookies\")",
         };
         assert_eq!(response.body, expected);
-        // No other host can set a cookie of that name: there is nothing to remove.
+        // No other host can set a cookie of that name: there is no cookie to remove.
         assert!(response.set_cookies().is_empty());
     }
 }
@@ -656,7 +656,7 @@ fn law_11_a_revoked_owner_is_logged_out_everywhere(framework: Framework) {
     assert_eq!(
         generations.asked.load(Ordering::SeqCst),
         asked,
-        "nobody is logged in there"
+        "that browser has no login"
     );
 
     super::site::RUNTIME.block_on(store.end_all("ape")).unwrap();
@@ -668,7 +668,7 @@ fn law_11_a_revoked_owner_is_logged_out_everywhere(framework: Framework) {
     assert_eq!(anonymous.get("/visit").body, "3");
 }
 
-fn law_11_end_others_keeps_this_one(framework: Framework) {
+fn law_11_end_others_keeps_this_session(framework: Framework) {
     let generations = TestGenerations::default();
     let others = async |sessions: silverback::session::Sessions| {
         let session = sessions.session().await?;
@@ -684,7 +684,7 @@ fn law_11_end_others_keeps_this_one(framework: Framework) {
             Ok("")
         })
         .browse(framework);
-    assert_eq!(browser.get("/others").status, 500, "nobody is logged in");
+    assert_eq!(browser.get("/others").status, 500, "there is no login");
     let mut phone = browser.another();
     browser.get("/login");
     phone.get("/login");
@@ -692,7 +692,7 @@ fn law_11_end_others_keeps_this_one(framework: Framework) {
     assert_eq!(
         phone.get("/read").body,
         "1 Some(\"ape\")",
-        "what cannot be saved ends nothing"
+        "a failed save ends no session"
     );
     assert_eq!(browser.get("/others").status, 200);
     assert_eq!(browser.get("/read").body, "1 Some(\"ape\")");
@@ -713,7 +713,7 @@ fn law_11_an_owner_without_a_record_is_refused(framework: Framework) {
     let asking = plain.clone().revocable(generations.clone());
     let mut before = site(plain).browse(framework);
     let mut browser = site(asking).browse(framework);
-    // Logged in before the store had generations to ask.
+    // The login happened before the store used generations.
     before.get("/login");
     browser.jar = before.jar.clone();
     assert_eq!(browser.get("/read").body, "new=true Some(\"revoked\")");
@@ -724,13 +724,13 @@ fn law_11_an_owner_without_a_record_is_refused(framework: Framework) {
     assert!(until >= Expiry::from(least));
     generations.records.lock().unwrap().clear();
     assert_eq!(browser.get("/read").body, "new=true Some(\"revoked\")");
-    // A service that has nobody to ask does not take it for good.
+    // A store without generations does not remove the cookie.
     browser.get("/login");
     before.jar = browser.jar.clone();
     assert_eq!(before.get("/read").body, "new=true Some(\"revoked\")");
 }
 
-fn law_12_a_stale_cookie_is_sealed_anew_with_its_date(framework: Framework) {
+fn law_12_a_stale_cookie_is_sealed_again_with_its_date(framework: Framework) {
     let clock = Clock::new();
     let (old, new) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
     let by = |codecs: &Codecs| clock.of(CookieStore::new(codecs.clone()).unwrap());
@@ -745,7 +745,7 @@ fn law_12_a_stale_cookie_is_sealed_anew_with_its_date(framework: Framework) {
     browser.jar = jar;
     assert!(
         browser.get("/read").set_cookies().is_empty(),
-        "nothing is saved"
+        "no value is saved"
     );
     assert_eq!(rotated.openings(), [1]);
     let opened = |browser: &super::client::Browser| {
@@ -763,16 +763,15 @@ fn law_12_a_stale_cookie_is_sealed_anew_with_its_date(framework: Framework) {
         assert!(!opened.is_stale());
         assert_eq!(opened.issued_at(), sealed_at);
     }
-    // The old key can go.
+    // The old key can be removed.
     let jar = browser.jar.clone();
     let mut browser = site(by(&codecs([new]))).browse(framework);
     browser.jar = jar;
     assert_eq!(browser.get("/read").body, "2 None");
 }
 
-fn law_13_what_a_cookie_cannot_keep(framework: Framework) {
-    // What the documentation of CookieStore says: a copy outlives a logout, and a late
-    // response wins.
+fn law_13_a_cookie_cannot_prevent_replay(framework: Framework) {
+    // As the documentation of CookieStore says: a copy outlives a logout, and a late response wins.
     let mut browser = site(store()).browse(framework);
     browser.get("/login");
     let mut copy = browser.clone();
@@ -814,13 +813,13 @@ fn sessions_of_several_names(framework: Framework) {
     let other = browser.get("/other");
     assert_eq!((&*other.body, other.set_cookies().len()), ("3", 1));
     assert_eq!(browser.get("/unknown").status, 500);
-    // One name's cookie is no other's, though the keys are the same.
+    // The cookie of one name is not valid under another, even with the same keys.
     let one = browser.jar.get("one").unwrap().to_owned();
     browser.jar.set("other", &one);
     assert_eq!(browser.get("/other").body, "1");
 }
 
-fn too_large_is_an_error_before_anything_is_sent(framework: Framework) {
+fn a_session_too_large_is_an_error_before_the_response(framework: Framework) {
     let large = async |sessions: silverback::session::Sessions| {
         let session = sessions.session().await?;
         session.insert("large", "x".repeat(3_000))?;
@@ -845,7 +844,7 @@ fn too_large_is_an_error_before_anything_is_sent(framework: Framework) {
     assert_eq!(
         browser.get("/read").body,
         "1 None",
-        "the session is as it was"
+        "the session is unchanged"
     );
     let said = browser.get("/said");
     assert_eq!(said.status, 200);
@@ -861,7 +860,7 @@ fn too_large_is_an_error_before_anything_is_sent(framework: Framework) {
 }
 
 #[test]
-fn law_7_the_codec_keeps_cookies_as_long_as_sessions_last() {
+fn law_7_the_codec_accepts_cookies_as_long_as_sessions_last() {
     let codec = |hours: u64| {
         let options = CodecOptions::new().max_age(Duration::from_secs(hours * 3_600));
         Codecs::from_pairs_with([KeyPair::generate().unwrap()], &options).unwrap()
@@ -884,7 +883,7 @@ fn law_7_the_codec_keeps_cookies_as_long_as_sessions_last() {
         "{error}"
     );
     assert_eq!(store(0, Lifetime::new().without_absolute()), Ok(()));
-    // Without one, cookies are dated anew with use: the idle limit counts.
+    // Without a deadline, use renews the cookie's date: the idle limit counts.
     let sliding = Lifetime::new().without_absolute().without_remembering();
     let hours = |hours: u64| Duration::from_secs(hours * 3_600);
     assert_eq!(store(12, sliding.clone().idle(hours(12))), Ok(()));
@@ -903,7 +902,7 @@ fn law_7_the_codec_keeps_cookies_as_long_as_sessions_last() {
 }
 
 #[test]
-fn law_9_options_that_do_not_go_together_build_no_store() {
+fn law_9_incompatible_options_build_no_store() {
     let refused = [
         CookieOptions::new().domain("example.com").unwrap(),
         CookieOptions::new().path("/a").unwrap(),

@@ -1,4 +1,4 @@
-//! Layers within layers: each session is loaded and saved by one of them, whatever the order.
+//! Nested layers: exactly one layer loads and saves each session, in every order.
 
 use silverback::session::{CookieOptions, CookieStore, Error, Sessions, Stores};
 
@@ -8,14 +8,14 @@ use super::support::{fresh_codecs, store};
 
 for_each_framework!(
     layers_compose_in_every_order,
-    layers_of_wholly_different_names_compose,
-    an_error_is_answered_by_the_layer_that_meets_it,
-    the_session_without_a_name_is_that_of_the_innermost_layer,
-    planted_cookies_are_removed_whichever_layer_answers,
+    layers_without_common_names_compose,
+    the_layer_that_gets_an_error_answers_it,
+    the_default_session_is_that_of_the_innermost_layer,
+    planted_cookies_are_removed_for_each_answering_layer,
 );
 
 #[test]
-fn a_passive_request_is_passive_in_the_layers_within_too() {
+fn a_passive_request_is_passive_in_inner_layers_too() {
     use silverback::session::Lifetime;
     super::site::RUNTIME.block_on(async {
         let clock = super::support::Clock::new();
@@ -49,20 +49,20 @@ fn store_of(name: &str) -> CookieStore {
     CookieStore::with_options(fresh_codecs(), options, Default::default()).unwrap()
 }
 
-/// Layers, the outermost first, of stores that are the same in each of them.
+/// Returns a site with these layers, the outermost first. The stores are the same in each of them.
 fn layered(layers: &[Stores]) -> Site {
     let (outermost, within) = layers.split_first().unwrap();
     let site = Site::new(outermost.clone());
     within.iter().cloned().fold(site, Site::with_layer_within)
 }
 
-/// Each page writes to all sessions, or looks at all.
+/// Adds pages that write to all sessions, or read all.
 fn pages(site: Site) -> Site {
     async fn describe(sessions: Sessions) -> Result<String, Error> {
         let mut all = Vec::new();
         for name in NAMES {
             let session = sessions.get(name).await?;
-            let owner = session.owner().unwrap_or_else(|| "nobody".to_owned());
+            let owner = session.owner().unwrap_or_else(|| "anonymous".to_owned());
             all.push(format!("{owner} {}", session.get::<u8>("n")?.unwrap_or(0)));
         }
         Ok(all.join(", "))
@@ -115,7 +115,7 @@ fn check(mut browser: Browser, order: &str) {
     assert_eq!(names(&browser), ["cart", "seen"]);
     assert_eq!(
         browser.get("/look").body,
-        "nobody 0, cart 2, seen 2",
+        "anonymous 0, cart 2, seen 2",
         "{order}"
     );
 }
@@ -139,12 +139,12 @@ fn layers_compose_in_every_order(framework: Framework) {
     }
 }
 
-fn layers_of_wholly_different_names_compose(framework: Framework) {
+fn layers_without_common_names_compose(framework: Framework) {
     let layers = NAMES.map(|name| Stores::from(store_of(name)));
     check(pages(layered(&layers)).browse(framework), "apart");
 }
 
-fn the_session_without_a_name_is_that_of_the_innermost_layer(framework: Framework) {
+fn the_default_session_is_that_of_the_innermost_layer(framework: Framework) {
     let [users, cart, _] = NAMES.map(|name| Stores::from(store_of(name)));
     let both = users.clone().and(cart.clone()).unwrap();
     for (layers, expected) in [
@@ -158,8 +158,8 @@ fn the_session_without_a_name_is_that_of_the_innermost_layer(framework: Framewor
     }
 }
 
-/// No session is saved then, in whichever layer.
-fn an_error_is_answered_by_the_layer_that_meets_it(framework: Framework) {
+/// No layer saves a session then.
+fn the_layer_that_gets_an_error_answers_it(framework: Framework) {
     let inner = store_of("cart");
     let mut browser = Site::new(store())
         .with_layer_within(inner.clone())
@@ -197,8 +197,8 @@ fn an_error_is_answered_by_the_layer_that_meets_it(framework: Framework) {
     }
 }
 
-/// Each name has two valid cookies, and each layer removes the planted ones of its own names.
-fn planted_cookies_are_removed_whichever_layer_answers(framework: Framework) {
+/// Each name has two valid cookies, and each layer removes the planted cookies of its own names.
+fn planted_cookies_are_removed_for_each_answering_layer(framework: Framework) {
     let layers = NAMES.map(|name| Stores::from(store_of(name)));
     let site = pages(layered(&layers)).on("/error", async |sessions| {
         for name in NAMES {

@@ -1,5 +1,5 @@
-//! Responses that stream, that upgrade, and that answer 1xx first: the session travels
-//! with the head, and nothing waits for the body.
+//! Responses that stream, upgrade, or send a 1xx status first: the session is saved with the head,
+//! and does not wait for the body.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -12,18 +12,18 @@ use super::site::{Framework, RUNTIME, Site};
 use super::support::store;
 
 for_each_framework!(
-    a_stream_begins_before_it_ends,
+    the_head_is_sent_before_the_stream_ends,
     an_upgrade_carries_the_session,
     a_100_continue_comes_without_cookies,
 );
 
-/// Lets the stream of `/stream` go on, once the client has seen its first half.
+/// Continues the stream of `/stream` after the client has received its first half.
 static GO_ON: Mutex<Vec<std::sync::mpsc::Sender<()>>> = Mutex::new(Vec::new());
 
-/// Notes what became of a change that was tried while the body was on its way.
+/// Collects the errors of changes that were attempted while the body was sent.
 static LATE: Mutex<Vec<Error>> = Mutex::new(Vec::new());
 
-/// The second half of the stream, when the client has the first one.
+/// Returns the second half of the stream when the client has the first one.
 fn second_half(session: Session) -> impl Future<Output = &'static str> + Send {
     let (sender, receiver) = std::sync::mpsc::channel();
     GO_ON.lock().unwrap().push(sender);
@@ -32,7 +32,7 @@ fn second_half(session: Session) -> impl Future<Output = &'static str> + Send {
         waited
             .await
             .unwrap()
-            .expect("the client saw the first half");
+            .expect("the client received the first half");
         LATE.lock()
             .unwrap()
             .push(session.insert("late", 1).unwrap_err());
@@ -167,7 +167,7 @@ pub(crate) fn actix_routes(config: &mut actix_web::web::ServiceConfig) {
         .route("/echo", post().to(echo));
 }
 
-/// A connection, and what was sent on it.
+/// A connection to the server.
 struct Connection(BufReader<TcpStream>);
 
 impl Connection {
@@ -178,7 +178,7 @@ impl Connection {
         Connection(BufReader::new(stream))
     }
 
-    /// The status line and fields of a response.
+    /// Returns the status line and fields of a response.
     fn head(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
         loop {
@@ -193,7 +193,7 @@ impl Connection {
 }
 
 impl Connection {
-    /// Reads as far as `word`; what frames it is the framework's business.
+    /// Reads up to `word`; the framing depends on the framework.
     fn read_until(&mut self, word: &str) {
         let mut text = String::new();
         while !text.contains(word) {
@@ -210,7 +210,7 @@ fn set_cookies(head: &[String]) -> usize {
         .count()
 }
 
-fn a_stream_begins_before_it_ends(framework: Framework) {
+fn the_head_is_sent_before_the_stream_ends(framework: Framework) {
     let address = Site::new(store()).serve(framework);
     let request = "GET /stream HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let mut connection = Connection::send(address, request);

@@ -1,14 +1,14 @@
-//! Sessions from outside: every law of a session, in a cookie or in a server, through real
-//! HTTP, for axum and actix-web alike.
+//! Sessions through the public API: every law of a session, in a cookie or in a server, through
+//! real HTTP, for axum and actix-web.
 
 #[macro_use]
-mod table;
+mod framework_tests;
 
 #[cfg(feature = "tower-sessions-0-14")]
 mod axum_login;
-mod beside_go;
 mod browser;
 mod caches;
+mod call_order;
 mod client;
 mod concurrency;
 mod cookie_header;
@@ -25,11 +25,11 @@ mod layers;
 mod log;
 mod long_responses;
 mod many_keys;
-mod orders;
 mod planted;
-mod room;
+mod room_left;
 mod scopes;
 mod server;
+mod shared_with_go;
 mod site;
 mod support;
 mod tower;

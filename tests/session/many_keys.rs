@@ -1,6 +1,6 @@
-//! A session of many keys costs in proportion to their number: to fill, read, empty, save and
-//! load. Counted in bytes that are allocated, since a copy of the session for each key is what
-//! makes it cost more.
+//! The cost of a session of many keys is proportional to their number: to fill, read, empty, save
+//! and load it. The tests count allocated bytes, since a copy of the session for each key would
+//! cause a higher cost.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ struct Item {
     tags: [&'static str; 2],
 }
 
-/// How a key gets its value.
+/// Sets a key of a session to a value for a number.
 type Fill = fn(&Session, &str, u32);
 
 fn basic(session: &Session, key: &str, number: u32) {
@@ -45,8 +45,8 @@ fn updated(session: &Session, key: &str, number: u32) {
         .unwrap();
 }
 
-/// A Go struct, whose type comes with each value.
-fn gos(session: &Session, key: &str, number: u32) {
+/// Sets a Go struct. Its type comes with each value.
+fn go_struct(session: &Session, key: &str, number: u32) {
     let item = Item {
         count: number,
         tags: ["a", "b"],
@@ -57,7 +57,7 @@ fn gos(session: &Session, key: &str, number: u32) {
         .unwrap();
 }
 
-/// All of a request on this thread, whose allocations are counted.
+/// Runs a request on this thread, and counts its allocations.
 fn block_on<F: Future>(future: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -65,8 +65,8 @@ fn block_on<F: Future>(future: F) -> F::Output {
     runtime.unwrap().block_on(future)
 }
 
-/// The bytes allocated by filling, reading, saving, loading and emptying a session.
-fn bytes_of_a_life(keys: u32, fill: Fill) -> [u64; 5] {
+/// Returns the bytes allocated to fill, read, save, load and empty a session.
+fn allocated_bytes(keys: u32, fill: Fill) -> [u64; 5] {
     let rows = Arc::new(Memory::new());
     let dialect = Dialect::native(fresh_codecs()).max_row_size(0);
     let store = ServerStore::new(dialect, rows).unwrap();
@@ -93,7 +93,7 @@ fn bytes_of_a_life(keys: u32, fill: Fill) -> [u64; 5] {
     assert_eq!(
         session.keys().len(),
         keys as usize,
-        "it was {:?}",
+        "the refusal was {:?}",
         session.refusal()
     );
     let emptied = measure(|| {
@@ -111,13 +111,13 @@ fn ten_times_the_keys_cost_ten_times_as_much() {
         ("basic", basic as Fill),
         ("item", item),
         ("updated", updated),
-        ("of Go's", gos),
+        ("of Go's", go_struct),
     ] {
-        let few = bytes_of_a_life(400, fill);
-        let many = bytes_of_a_life(4_000, fill);
+        let few = allocated_bytes(400, fill);
+        let many = allocated_bytes(4_000, fill);
         println!("{what}: {few:?} bytes for 400 keys, {many:?} for 4,000");
         for (step, (few, many)) in few.iter().zip(many).enumerate() {
-            // A copy for each key would be a hundred times as much.
+            // A copy for each key would cost a hundred times as much.
             assert!(
                 many <= 25 * few.max(&1_000),
                 "{what}, step {step}: {few} and {many}"
@@ -126,9 +126,9 @@ fn ten_times_the_keys_cost_ten_times_as_much() {
     }
 }
 
-/// Types that come with each value are defined once: a thousand are all that is read back.
+/// Types that come with each value are defined once: a reader accepts at most a thousand.
 #[test]
-fn two_thousand_structs_are_one_type() {
+fn two_thousand_structs_share_one_type() {
     let entries = |count: u32| {
         (0..count).map(|number| {
             let item = silverback::gob::to_value(&Item {
@@ -151,7 +151,7 @@ fn two_thousand_structs_are_one_type() {
         one.len()
     );
     assert!(Value::from_slice(&many).is_ok());
-    // Two types of one name that differ are two.
+    // Two different types of one name stay two types.
     let texts = to_interface(&["a"]).unwrap();
     let numbers = to_interface(&[1_i64]).unwrap();
     let lists = [texts, numbers].map(|list| list.value().unwrap().clone());

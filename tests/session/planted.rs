@@ -1,5 +1,5 @@
-//! Cookies that another host planted: they are removed, and the application's own cookie never
-//! is, so that the next request is in the session of the person again.
+//! Cookies that another host planted: they are removed, and the application's own cookie never is,
+//! so that the next request has the victim's session again.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use silverback::session::{
     CookieOptions, Error, Lifetime, Refusal, ServerOptions, ServerStore, Session, Sessions, Stores,
 };
 
-use super::browser::{Browser, Cookie, Found, Place};
+use super::browser::{Browser, Cookie, CookiePlace, RequestResult};
 use super::site::RUNTIME;
 use super::support::{fresh_codecs, store_with};
 
@@ -37,30 +37,31 @@ fn in_server(cookie: CookieOptions) -> Stores {
     store.unwrap().into()
 }
 
-/// The cookie of a session of the attacker's.
-async fn attackers(stores: &Stores, name: &str) -> String {
+/// Returns the cookie of a session of the attacker.
+async fn attacker_cookie(stores: &Stores, name: &str) -> String {
     let jar = Jar::with(stores.clone(), |session| session.login("attacker")).await;
     jar.unwrap().get(name).unwrap().to_owned()
 }
 
-fn found(owner: &str) -> Found {
+fn found(owner: &str) -> RequestResult {
     (None, Some(owner.to_owned()))
 }
 
-const AMBIGUOUS: Found = (Some(Refusal::Ambiguous), None);
-const TOO_MANY: Found = (Some(Refusal::TooMany), None);
+const AMBIGUOUS: RequestResult = (Some(Refusal::Ambiguous), None);
+const TOO_MANY: RequestResult = (Some(Refusal::TooMany), None);
 
-/// A site whose person is logged in, and what of it an attacker plants.
+/// A site with a logged-in user, and the cookies that an attacker plants.
 #[derive(Clone, Debug)]
 struct Case {
     host: String,
     path: String,
     cookie: CookieOptions,
-    planted: Vec<Place>,
+    planted: Vec<CookiePlace>,
 }
 
-/// True if some browser keeps a cookie of that place where the application's own is.
-fn is_like_own(place: &Place, case_host: &str, own: (&str, Option<&str>)) -> bool {
+/// Returns whether some browser stores a cookie of that place in the place of the application's
+/// own.
+fn is_like_own(place: &CookiePlace, case_host: &str, own: (&str, Option<&str>)) -> bool {
     let is_host = |domain: &str| domain == case_host;
     let own_domain = own.1.unwrap_or(case_host);
     place.path == own.0
@@ -101,7 +102,7 @@ fn any_case() -> impl Strategy<Value = Case> {
             any::<bool>(),
         );
         let case_host = host.clone();
-        let place = place.prop_map(move |(domain, path, is_partitioned)| Place {
+        let place = place.prop_map(move |(domain, path, is_partitioned)| CookiePlace {
             is_host_only: domain.is_none(),
             domain: domain.unwrap_or(case_host.clone()),
             path,
@@ -109,7 +110,7 @@ fn any_case() -> impl Strategy<Value = Case> {
         });
         (own, prop::collection::vec(place, 1..7)).prop_map(
             move |((name, domain, own_path, is_partitioned), mut planted)| {
-                // Of a domain, only what `domain()` takes.
+                // A domain must be valid for `domain()`.
                 let domain = domain.filter(|domain| !domain.contains('_'));
                 planted.retain(|place| !is_like_own(place, &host, (&own_path, domain.as_deref())));
                 let mut cookie = named(name).path(own_path).unwrap();
@@ -140,7 +141,7 @@ async fn play(case: Case) {
     let own = browser.cookies.clone();
     assert_eq!(own.len(), 1);
     for (number, place) in case.planted.iter().enumerate() {
-        let value = attackers(&stores, &name).await;
+        let value = attacker_cookie(&stores, &name).await;
         let name = name.clone();
         let place = place.clone();
         browser.cookies.retain(|cookie| cookie.place != place);
@@ -165,7 +166,7 @@ async fn play(case: Case) {
             break;
         }
         assert!(planted > 0);
-        // One response removes all that fit into it.
+        // One response removes as many as fit into it.
         let is_small = case.host.split('.').count() <= 3 && case.path.len() <= 3;
         assert!(!is_small || browser.cookies == own, "{browser:?}");
     }
@@ -184,13 +185,13 @@ proptest! {
 const HOST: &str = "app.example.com";
 const PAGE: (&str, &str) = (HOST, "/get");
 
-/// Both kinds of stores, of that cookie.
+/// Returns both kinds of stores with that cookie.
 fn both(cookie: &CookieOptions) -> [Stores; 2] {
     [in_cookie(cookie.clone()), in_server(cookie.clone())]
 }
 
-/// A person who is logged in, and the attacker's cookie set by `host` with these attributes.
-async fn logged_in_next_to(
+/// Returns a browser with a login, and the attacker's cookie set by `host` with these attributes.
+async fn logged_in_with_planted(
     stores: &Stores,
     name: &str,
     browser: Browser,
@@ -199,22 +200,24 @@ async fn logged_in_next_to(
     let mut browser = browser;
     browser.visit(stores, (HOST, "/"), LOGIN).await;
     let own = browser.cookies[0].clone();
-    let planted = attackers(stores, name).await;
+    let planted = attacker_cookie(stores, name).await;
     browser.receive(host, &format!("{name}={planted}; {attributes}"));
     assert_eq!(browser.cookies.len(), 2, "{attributes}");
     (browser, own)
 }
 
 #[test]
-fn a_login_removes_what_some_browsers_take_for_our_own() {
-    // A host within ours can set a cookie for ours; and a partition is no other host's.
+fn a_login_removes_cookies_that_a_browser_may_confuse_with_our_own() {
+    // A subdomain can set a cookie for the application's host; a partition belongs to no other
+    // host.
     let child = ("child.app.example.com", "Domain=app.example.com; Path=/");
     let twin = (HOST, "Path=/; Secure; Partitioned");
     RUNTIME.block_on(async {
         for (name, planted) in [("id", child), ("id", twin), ("__Host-id", twin)] {
             for stores in both(&named(name)) {
                 let browser = Browser::default();
-                let (mut browser, own) = logged_in_next_to(&stores, name, browser, planted).await;
+                let (mut browser, own) =
+                    logged_in_with_planted(&stores, name, browser, planted).await;
                 for change in [READ, WRITE, LOGOUT, LOGIN_AND_LOGOUT, READ] {
                     assert_eq!(browser.visit(&stores, PAGE, change).await, AMBIGUOUS);
                     assert!(browser.cookies.contains(&own));
@@ -229,7 +232,7 @@ fn a_login_removes_what_some_browsers_take_for_our_own() {
 }
 
 #[test]
-fn our_own_cookie_stays_where_a_browser_reads_a_removal_as_one_of_ours() {
+fn our_own_cookie_stays_if_a_browser_would_apply_a_removal_to_it() {
     let of_suffix = Browser {
         public_suffixes: vec![HOST.to_owned()],
         ..Browser::default()
@@ -243,7 +246,7 @@ fn our_own_cookie_stays_where_a_browser_reads_a_removal_as_one_of_ours() {
         for browser in [of_suffix, older] {
             for stores in both(&named("id")) {
                 let (mut browser, own) =
-                    logged_in_next_to(&stores, "id", browser.clone(), planted).await;
+                    logged_in_with_planted(&stores, "id", browser.clone(), planted).await;
                 assert_eq!(browser.visit(&stores, PAGE, READ).await, AMBIGUOUS);
                 assert_eq!(browser.cookies, [own]);
                 assert_eq!(browser.visit(&stores, PAGE, READ).await, found("victim"));
@@ -260,11 +263,11 @@ fn a_former_scope_may_hold_the_good_cookie() {
         for stores in both(&options) {
             let mut browser = Browser::default();
             browser.visit(&stores, PAGE, LOGIN).await;
-            // As before the site's cookie became that of the domain.
+            // The site's cookie before it got the domain.
             let own = &mut browser.cookies[0];
             (own.place.domain, own.place.is_host_only) = (HOST.to_owned(), true);
             let own = own.clone();
-            let planted = attackers(&stores, "id").await;
+            let planted = attacker_cookie(&stores, "id").await;
             browser.receive(
                 "evil.example.com",
                 &format!("id={planted}; Domain=example.com; Path=/"),
@@ -279,7 +282,7 @@ fn a_former_scope_may_hold_the_good_cookie() {
 }
 
 #[test]
-fn a_heap_of_cookies_of_the_name_is_removed() {
+fn too_many_cookies_of_the_name_are_removed() {
     let page = (HOST, "/a/b/c/d");
     RUNTIME.block_on(async {
         for stores in both(&named("id")) {
@@ -307,7 +310,7 @@ fn a_heap_of_cookies_of_the_name_is_removed() {
 }
 
 #[test]
-fn the_removals_of_all_sessions_together_leave_room_in_the_head() {
+fn the_removals_of_all_sessions_fit_into_the_head() {
     let deep = format!("/{}", "long-segment/".repeat(60));
     let each = [in_cookie(named("id")), in_cookie(named("cart"))];
     let stores = each[0].clone().and(each[1].clone()).unwrap();
@@ -338,7 +341,7 @@ fn the_removals_of_all_sessions_together_leave_room_in_the_head() {
 }
 
 /// Sends a request with these cookies.
-async fn found_with(stores: &Stores, cookies: [&String; 2]) -> Found {
+async fn found_with(stores: &Stores, cookies: [&String; 2]) -> RequestResult {
     let field = cookies.map(|value| format!("id={value}")).join("; ");
     let sessions = Sessions::of_request(stores, [field.as_bytes()], None, "/");
     let session = sessions.session().await.unwrap();
@@ -347,7 +350,7 @@ async fn found_with(stores: &Stores, cookies: [&String; 2]) -> Found {
 
 /// A late request has the ID from before a renewal or a login, and the planted cookie.
 #[test]
-fn a_planted_cookie_never_wins_over_an_id_that_has_moved() {
+fn a_planted_cookie_never_replaces_a_renewed_id() {
     RUNTIME.block_on(async {
         for change in [|session: &Session| session.renew(), LOGIN] {
             let stores = in_server(named("id"));
@@ -357,11 +360,11 @@ fn a_planted_cookie_never_wins_over_an_id_that_has_moved() {
             browser.visit(&stores, PAGE, change).await;
             let new = browser.cookies[0].value.clone();
             assert_ne!(old, new);
-            let planted = attackers(&stores, "id").await;
+            let planted = attacker_cookie(&stores, "id").await;
             for both in [[&old, &planted], [&planted, &old]] {
                 assert_eq!(found_with(&stores, both).await, AMBIGUOUS);
             }
-            // With its own successor it is one session.
+            // With its own successor the cookies open one session.
             for both in [[&old, &new], [&new, &old]] {
                 assert_eq!(found_with(&stores, both).await, found("victim"));
             }

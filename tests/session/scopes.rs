@@ -1,5 +1,5 @@
-//! A running site changes the Domain or Path of its cookie: nobody is logged out by that, a
-//! logout leaves no copy behind, and no browser is stuck with two cookies of one name.
+//! A running site changes the Domain or Path of its cookie: no user is logged out, a logout leaves
+//! no copy, and no browser keeps two cookies of one name.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use silverback::session::{
     Sessions, Stores,
 };
 
-use super::browser::{Browser, Place};
+use super::browser::{Browser, CookiePlace};
 use super::site::RUNTIME;
 use super::support::codecs;
 
@@ -21,7 +21,7 @@ const WRITE: fn(&Session) -> Result<(), Error> = |session| session.insert("n", 1
 const READ: fn(&Session) -> Result<(), Error> = |_| Ok(());
 const LOGOUT: fn(&Session) -> Result<(), Error> = |session| session.logout();
 
-fn places(browser: &Browser) -> Vec<Place> {
+fn places(browser: &Browser) -> Vec<CookiePlace> {
     let cookies = browser.cookies.iter();
     cookies.map(|cookie| cookie.place.clone()).collect()
 }
@@ -30,7 +30,7 @@ fn options() -> CookieOptions {
     CookieOptions::new().name("sid").unwrap()
 }
 
-/// A site before and after its cookie has another scope.
+/// Returns a site before and after a change of the cookie's scope.
 fn each_site() -> Vec<(Stores, Stores)> {
     let moves = [
         (
@@ -74,7 +74,7 @@ fn each_site() -> Vec<(Stores, Stores)> {
 }
 
 #[test]
-fn nobody_is_logged_out_by_another_scope() {
+fn a_changed_scope_logs_no_user_out() {
     let ape = (None, Some("ape".to_owned()));
     RUNTIME.block_on(async {
         for (before, after) in each_site() {
@@ -84,9 +84,9 @@ fn nobody_is_logged_out_by_another_scope() {
             assert_eq!(browser.visit(&after, PAGE, READ).await, ape);
             for change in [WRITE, LOGIN, WRITE, READ] {
                 assert_eq!(browser.visit(&after, PAGE, change).await, ape);
-                assert_eq!(browser.cookies.len(), 1, "one cookie of the name");
+                assert_eq!(browser.cookies.len(), 1, "there is one cookie of the name");
             }
-            // A cookie that a write in a server did not set again stays where it was.
+            // A write in a server that did not set the cookie again leaves it in its place.
             assert_ne!(places(&browser), old);
         }
     });
@@ -100,7 +100,7 @@ fn a_logout_leaves_no_copy_in_the_former_scope() {
             browser.visit(&before, PAGE, LOGIN).await;
             browser.visit(&after, PAGE, LOGOUT).await;
             assert!(browser.cookies.is_empty());
-            // And a browser that had none is sent nothing to remove.
+            // A browser without a cookie gets no removal.
             let sessions = Sessions::of_request(&after, [&b""[..]], None, "/");
             sessions.session().await.unwrap().login("ape").unwrap();
             let fields = sessions.finish().await.unwrap().unwrap();
@@ -110,7 +110,7 @@ fn a_logout_leaves_no_copy_in_the_former_scope() {
 }
 
 #[test]
-fn of_two_valid_cookies_in_our_scopes_a_login_leaves_one() {
+fn a_login_leaves_one_of_two_valid_cookies_in_our_scopes() {
     RUNTIME.block_on(async {
         for (before, after) in each_site() {
             let mut browser = Browser::default();
@@ -121,7 +121,7 @@ fn of_two_valid_cookies_in_our_scopes_a_login_leaves_one() {
             browser.cookies.extend(former);
             let both = browser.cookies.clone();
             assert_eq!(both.len(), 2);
-            // Either may be the good one.
+            // Either cookie may be the good one.
             for change in [READ, WRITE, LOGOUT] {
                 let (refusal, _) = browser.visit(&after, PAGE, change).await;
                 assert_eq!(refusal, Some(Refusal::Ambiguous));

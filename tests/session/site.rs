@@ -1,5 +1,5 @@
-//! A web site for a test: routes that are closures over the request's sessions, served by
-//! axum or actix-web on a free port of loopback.
+//! A web site for a test: routes are closures over the request's sessions, and axum or actix-web
+//! serves them on a free port of loopback.
 
 use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
@@ -20,7 +20,7 @@ pub(crate) enum Framework {
     Actix,
 }
 
-/// What a route answers: a body, and perhaps fields and another status.
+/// The answer of a route: a body, and perhaps fields and another status.
 #[derive(Default)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -46,7 +46,7 @@ impl Reply {
         self
     }
 
-    /// The same, declared public.
+    /// Returns the same reply, declared public.
     pub(crate) fn public(mut self) -> Self {
         self.is_public = true;
         self
@@ -56,14 +56,14 @@ impl Reply {
 pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>;
 pub(crate) type Route = Arc<dyn Fn(Sessions) -> Answer + Send + Sync>;
 
-/// The site before it is served.
+/// A site that is not served yet.
 pub(crate) struct Site {
     pub(crate) stores: Stores,
     pub(crate) routes: Vec<(&'static str, Route)>,
-    /// The body of the page that stands for a session error, if not the default one, with
-    /// `{path}` in it for that of the request.
+    /// The body of the page for a session error, if it is not the default page. `{path}` stands for
+    /// the path of the request.
     pub(crate) error_page: Option<&'static str>,
-    /// Of the layers within the first, two at most, the outer one first.
+    /// The stores of the inner layers, two at most, the outer one first.
     pub(crate) within: Vec<Stores>,
 }
 
@@ -101,7 +101,7 @@ impl Site {
         self
     }
 
-    /// Serves the site until the tests end, and answers with a browser that looks at it.
+    /// Serves the site until the tests end, and returns a browser for it.
     pub(crate) fn browse(self, framework: Framework) -> Browser {
         Browser::new(&self.serve(framework).to_string())
     }

@@ -8,7 +8,7 @@ use silverback::backend::{Error, Expiry, Generation, Generations, OwnerName, asy
 use silverback::codec::{CodecOptions, Codecs, KeyPair, UnixTime};
 use silverback::session::{CookieOptions, CookieStore, Lifetime};
 
-/// The chain of these keys, opening cookies of any age.
+/// Returns the chain of these keys, which opens cookies of any age.
 pub(crate) fn codecs(keys: impl IntoIterator<Item = KeyPair>) -> Codecs {
     let options = CodecOptions::new().max_age(std::time::Duration::ZERO);
     Codecs::from_pairs_with(keys, &options).unwrap()
@@ -26,7 +26,7 @@ pub(crate) fn store_with(cookie: CookieOptions, lifetime: Lifetime) -> CookieSto
     CookieStore::with_options(fresh_codecs(), cookie, lifetime).unwrap()
 }
 
-/// A clock that stands still unless it is told otherwise.
+/// A clock that changes only by `pass`.
 #[derive(Clone)]
 pub(crate) struct Clock(Arc<AtomicU64>);
 
@@ -35,7 +35,7 @@ impl Clock {
         Clock(Arc::new(AtomicU64::new(1_800_000_000)))
     }
 
-    /// For what lives in a backend, which has a clock of its own.
+    /// Returns a clock for sessions in a backend, which has its own clock.
     pub(crate) fn starting_now() -> Self {
         Clock(Arc::new(AtomicU64::new(UnixTime::now().as_secs())))
     }
@@ -48,14 +48,14 @@ impl Clock {
         self.0.fetch_add(seconds, Ordering::SeqCst);
     }
 
-    /// The store, by this clock.
+    /// Returns the store with this clock.
     pub(crate) fn of(&self, store: CookieStore) -> CookieStore {
         let clock = self.clone();
         store.clock(move || clock.now())
     }
 }
 
-/// An owner's generation, and how long the record is kept.
+/// An owner's generation and the expiry of the record.
 type OwnerRecord = (Generation, Expiry);
 
 /// Generations in memory, which can be made to fail.

@@ -1,5 +1,5 @@
-//! What there is for tower and axum alone: response bodies without a default, and extractors
-//! that do without a layer.
+//! Features of tower and axum only: response bodies without a default, and extractors that work
+//! without a layer.
 
 use std::convert::Infallible;
 use std::sync::atomic::Ordering;
@@ -22,9 +22,9 @@ use super::support::{TestGenerations, store, store_with};
 struct Text(String);
 
 #[derive(Clone)]
-struct Failing;
+struct FailingService;
 
-impl Service<Request<()>> for Failing {
+impl Service<Request<()>> for FailingService {
     type Response = Response<Text>;
     type Error = Infallible;
     type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response<Text>, Infallible>>>>;
@@ -43,7 +43,7 @@ impl Service<Request<()>> for Failing {
     }
 }
 
-fn generations_that_are_down() -> TestGenerations {
+fn unavailable_generations() -> TestGenerations {
     let generations = TestGenerations::default();
     generations.is_down.store(true, Ordering::SeqCst);
     generations
@@ -61,17 +61,17 @@ fn a_body_needs_no_default() {
     };
     let answer = |layer: SessionLayer<Text>| {
         let request = Request::builder().uri("/page?1").body(()).unwrap();
-        let response = layer.layer(Failing).call(request);
+        let response = layer.layer(FailingService).call(request);
         let response = RUNTIME.block_on(response).unwrap();
         (response.status().as_u16(), response.into_body().0)
     };
     assert_eq!(answer(layer(store())), (200, "welcome".to_owned()));
-    let failing = layer(store().revocable(generations_that_are_down()));
+    let failing = layer(store().revocable(unavailable_generations()));
     assert_eq!(answer(failing), (503, "no session for /page?1".to_owned()));
 }
 
 #[test]
-fn an_optional_session_is_none_without_a_layer_and_never_for_an_outage() {
+fn an_optional_session_is_none_only_without_a_layer() {
     async fn page(session: Option<Session>, sessions: Option<Sessions>) -> Result<String, Error> {
         assert_eq!(session.is_some(), sessions.is_some());
         Ok(match session {
@@ -118,7 +118,7 @@ fn an_optional_session_is_none_without_a_layer_and_never_for_an_outage() {
 }
 
 #[test]
-fn a_layer_within_a_nested_router_knows_the_whole_path() {
+fn a_layer_in_a_nested_router_knows_the_whole_path() {
     let store = store_with(CookieOptions::new().name("id").unwrap(), Lifetime::new());
     let read = async |session: Session| format!("{:?}", session.refusal());
     let router = Router::new().route("/page", get(read));

@@ -1,5 +1,5 @@
-//! Applications on `tower-sessions`, with our backends beneath: through real HTTP, and
-//! through the store alone.
+//! Applications of `tower-sessions` on the backends: through real HTTP, and through the store
+//! alone.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,7 +21,7 @@ use tower_sessions::session_store::Error as StoreError;
 use tower_sessions::{Expiry as SessionExpiry, Session, SessionManagerLayer, SessionStore};
 
 use super::client::Browser;
-use super::server::watched::{Fault, Watched};
+use super::server::test_backend::{Fault, TestBackend};
 use super::site::RUNTIME;
 
 type Answer = Result<String, (StatusCode, String)>;
@@ -47,14 +47,14 @@ async fn end(session: Session) -> Answer {
     Ok("ended".to_owned())
 }
 
-/// Begins a session without looking at the one before.
+/// Begins a session without a look at the previous one.
 async fn login(session: Session) -> Answer {
     session.flush().await.map_err(failed)?;
     session.insert("user", "Koko").await.map_err(failed)?;
     Ok("welcome".to_owned())
 }
 
-/// The same, but it keeps the client's ID.
+/// Logs in, and keeps the client's ID.
 async fn careless_login(session: Session) -> Answer {
     session.clear().await;
     session.insert("user", "Koko").await.map_err(failed)?;
@@ -63,10 +63,10 @@ async fn careless_login(session: Session) -> Answer {
 
 async fn user(session: Session) -> Answer {
     let user = session.get::<String>("user").await.map_err(failed)?;
-    Ok(user.unwrap_or_else(|| "nobody".to_owned()))
+    Ok(user.unwrap_or_else(|| "anonymous".to_owned()))
 }
 
-/// Looks at the application on that backend.
+/// Returns a browser of the application on that backend.
 fn browse(backend: Arc<dyn Backend>) -> Browser {
     let store = BackendStore::new(backend).unwrap();
     browse_by(SessionManagerLayer::new(store))
@@ -91,7 +91,7 @@ fn browse_by(layer: SessionManagerLayer<BackendStore>) -> Browser {
     Browser::new(&address.to_string())
 }
 
-/// A folder that nobody else uses, until the tests run again.
+/// Returns a folder that no other test uses, until the tests run again.
 fn folder() -> PathBuf {
     static CLEARED: Once = Once::new();
     static MADE: AtomicUsize = AtomicUsize::new(0);
@@ -119,14 +119,14 @@ fn session() -> SessionRecord {
     }
 }
 
-/// A session that the store has.
+/// Returns a session that the store contains.
 async fn saved(store: &BackendStore) -> SessionRecord {
     let mut session = session();
     store.create(&mut session).await.unwrap();
     session
 }
 
-/// The key of the only row, and the row.
+/// Returns the key of the only row, and the row.
 async fn only_row(backend: &dyn Backend) -> (Key, Stored) {
     let page = backend
         .scan()
@@ -143,11 +143,11 @@ async fn only_row(backend: &dyn Backend) -> (Key, Stored) {
 }
 
 #[test]
-fn a_session_lasts_is_renewed_and_ends() {
+fn a_session_is_saved_renewed_and_ended() {
     for backend in backends() {
         let mut browser = browse(backend);
-        assert_eq!(browser.get("/user").body, "nobody");
-        assert_eq!(browser.jar.cookie(), "", "nobody wrote anything");
+        assert_eq!(browser.get("/user").body, "anonymous");
+        assert_eq!(browser.jar.cookie(), "", "no value was written");
         assert_eq!(browser.get("/count").body, "1");
         assert_eq!(browser.get("/count").body, "2");
         let before = browser.clone();
@@ -163,7 +163,7 @@ fn a_session_lasts_is_renewed_and_ends() {
 }
 
 #[test]
-fn a_session_is_over_in_time() {
+fn a_session_expires_in_time() {
     for backend in backends() {
         let idle = SessionExpiry::OnInactivity(Duration::milliseconds(500));
         let layer = SessionManagerLayer::new(store(backend)).with_expiry(idle);
@@ -178,7 +178,7 @@ fn a_session_is_over_in_time() {
 }
 
 #[test]
-fn a_planted_id_is_nobodys() {
+fn a_planted_id_opens_no_session() {
     for backend in backends() {
         let browser = browse(backend);
         let planted = format!("id={}", Id::default());
@@ -190,12 +190,12 @@ fn a_planted_id_is_nobodys() {
         let careless = browser.get_with("/careless-login", [("Cookie", planted.as_str())]);
         assert_eq!((careless.status, careless.set_cookies().len()), (500, 0));
         let thief = browser.get_with("/user", [("Cookie", planted.as_str())]);
-        assert_eq!(thief.body, "nobody");
+        assert_eq!(thief.body, "anonymous");
     }
 }
 
 #[test]
-fn a_login_has_another_id_than_the_session_before() {
+fn a_login_gets_a_new_id() {
     for backend in backends() {
         let mut browser = browse(backend);
         browser.get("/count");
@@ -203,17 +203,17 @@ fn a_login_has_another_id_than_the_session_before() {
         assert_eq!(browser.get("/login").body, "welcome");
         assert_eq!(browser.get("/user").body, "Koko");
         assert_ne!(browser.jar.cookie(), before.jar.cookie());
-        assert_eq!(before.get("/user").body, "nobody");
+        assert_eq!(before.get("/user").body, "anonymous");
     }
 }
 
-/// Sends a request whose n-th call of the backend waits until `meanwhile` is done.
+/// Sends a request, and runs `other` while its n-th call of the backend waits.
 fn send_late(
     browser: &Browser,
     path: &'static str,
-    backend: &Watched,
+    backend: &TestBackend,
     call: usize,
-    meanwhile: impl FnOnce(),
+    other: impl FnOnce(),
 ) -> (u16, usize) {
     let gate = backend.waits_at(call);
     let mut late = browser.clone();
@@ -222,18 +222,18 @@ fn send_late(
         (response.status, response.set_cookies().len())
     });
     RUNTIME.block_on(gate.is_reached());
-    meanwhile();
+    other();
     gate.open();
     sent.join().unwrap()
 }
 
 #[test]
-fn what_has_ended_is_not_brought_back_by_a_late_request() {
+fn a_late_request_does_not_restore_an_ended_session() {
     for inner in backends() {
         for (path, is_open) in [("/end", false), ("/renew", true)] {
-            // It has loaded the session; it is about to save it; it has compared it.
+            // The request has loaded the session; it is about to save it; it has compared it.
             for call in [1, 2] {
-                let backend = Watched::new(inner.clone());
+                let backend = TestBackend::new(inner.clone());
                 let mut browser = browse(Arc::new(backend.clone()));
                 browser.get("/count");
                 let late = browser.clone();
@@ -250,9 +250,9 @@ fn what_has_ended_is_not_brought_back_by_a_late_request() {
 }
 
 #[test]
-fn a_session_that_is_saved_meanwhile_ends_all_the_same() {
+fn a_concurrently_saved_session_still_ends() {
     for inner in backends() {
-        let backend = Watched::new(inner);
+        let backend = TestBackend::new(inner);
         let mut browser = browse(Arc::new(backend.clone()));
         browser.get("/count");
         let mut other = browser.clone();
@@ -265,9 +265,9 @@ fn a_session_that_is_saved_meanwhile_ends_all_the_same() {
 }
 
 #[test]
-fn of_two_requests_the_one_that_saves_last_wins() {
+fn the_last_of_two_saves_wins() {
     for inner in backends() {
-        let backend = Watched::new(inner);
+        let backend = TestBackend::new(inner);
         let mut browser = browse(Arc::new(backend.clone()));
         browser.get("/count");
         let mut other = browser.clone();
@@ -281,7 +281,7 @@ fn of_two_requests_the_one_that_saves_last_wins() {
 }
 
 #[test]
-fn as_many_save_at_once_as_there_are() {
+fn all_concurrent_requests_can_save() {
     RUNTIME.block_on(async {
         for backend in backends() {
             let store = store(backend);
@@ -301,8 +301,8 @@ fn as_many_save_at_once_as_there_are() {
 }
 
 #[test]
-fn a_backend_that_does_not_answer_is_an_error_and_no_new_session() {
-    let backend = Watched::new(Arc::new(Memory::new()));
+fn an_unavailable_backend_is_an_error_and_no_new_session() {
+    let backend = TestBackend::new(Arc::new(Memory::new()));
     let mut browser = browse(Arc::new(backend.clone()));
     browser.get("/count");
     let cookie = browser.jar.cookie();
@@ -312,18 +312,18 @@ fn a_backend_that_does_not_answer_is_an_error_and_no_new_session() {
     assert_eq!(response.body, "the server does not answer");
     assert!(response.set_cookies().is_empty());
     backend.is_down(false);
-    for fault in [Fault::Fails, Fault::IsLost, Fault::LosesItsReply] {
+    for fault in [Fault::Fails, Fault::LosesRequest, Fault::LosesReply] {
         backend.at(2, fault);
         let response = browser.get("/count");
         assert_eq!((response.status, response.set_cookies().len()), (500, 0));
     }
-    // The last one was saved.
+    // The last write was saved.
     assert_eq!(browser.get("/count").body, "3");
     assert_eq!(browser.jar.cookie(), cookie);
 }
 
 #[test]
-fn nothing_is_overwritten_and_nothing_brought_back() {
+fn no_row_is_overwritten_or_restored() {
     RUNTIME.block_on(async {
         for backend in backends() {
             let store = store(backend);
@@ -340,7 +340,7 @@ fn nothing_is_overwritten_and_nothing_brought_back() {
             store.save(&first).await.unwrap();
             let loaded = store.load(&first.id).await.unwrap().unwrap();
             assert_eq!(loaded.data, first.data);
-            // To the millisecond.
+            // Expiries are exact to the millisecond.
             let late = first.expiry_date - loaded.expiry_date;
             assert!((0..1_000_000).contains(&late.whole_nanoseconds()));
             store.delete(&first.id).await.unwrap();
@@ -357,7 +357,7 @@ fn nothing_is_overwritten_and_nothing_brought_back() {
 }
 
 #[test]
-fn expiries_are_right_to_the_ends_of_time() {
+fn expiries_are_correct_for_all_dates() {
     RUNTIME.block_on(async {
         let epoch = OffsetDateTime::UNIX_EPOCH;
         let end = OffsetDateTime::now_utc().saturating_add(Duration::MAX);
@@ -408,7 +408,7 @@ fn rows_hold_no_id() {
 }
 
 #[test]
-fn what_is_no_row_is_an_error_that_quotes_nothing() {
+fn an_invalid_row_is_an_error_that_quotes_nothing() {
     RUNTIME.block_on(async {
         for backend in backends() {
             let mut browser = browse(backend.clone());
@@ -440,15 +440,15 @@ fn what_is_no_row_is_an_error_that_quotes_nothing() {
                 .unwrap()
                 .done()
                 .unwrap();
-            assert_eq!(browser.get("/count").status, 503, "no such date");
-            assert_eq!(browser.get("/end").status, 200, "it can be ended");
+            assert_eq!(browser.get("/count").status, 503, "the date does not exist");
+            assert_eq!(browser.get("/end").status, 200, "the session can be ended");
             assert_eq!(browser.get("/count").body, "1");
         }
     });
 }
 
 #[test]
-fn a_row_that_the_disk_lost_is_an_error() {
+fn a_row_damaged_on_disk_is_an_error() {
     fn tear(folder: &Path) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -469,7 +469,7 @@ fn a_row_that_the_disk_lost_is_an_error() {
     });
 }
 
-/// That many lists within each other.
+/// Returns that many nested lists.
 fn nested(levels: usize) -> Value {
     (0..levels).fold(json!(1), |within, level| match level % 2 {
         0 => json!([within]),
@@ -478,7 +478,7 @@ fn nested(levels: usize) -> Value {
 }
 
 #[test]
-fn what_could_not_be_read_again_is_not_saved() {
+fn an_unreadable_value_is_not_saved() {
     RUNTIME.block_on(async {
         for backend in backends() {
             let store = store(backend);
@@ -498,17 +498,17 @@ fn what_could_not_be_read_again_is_not_saved() {
 }
 
 #[test]
-fn the_rows_of_go_programs_are_left_alone() {
+fn the_rows_of_go_programs_are_not_changed() {
     let backend = Arc::new(GorillaFiles::open(folder()).unwrap());
     let error = BackendStore::new(backend).unwrap_err();
     assert!(error.is_usage(), "{error}");
 }
 
-/// A backend in which others are always faster, and each key is taken.
-struct Contended(Arc<Memory>);
+/// A backend in which other writers always win, and each key is taken.
+struct ContendedBackend(Arc<Memory>);
 
 #[async_trait]
-impl Backend for Contended {
+impl Backend for ContendedBackend {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
         self.0.load(key).await
     }
@@ -531,11 +531,11 @@ impl Backend for Contended {
 }
 
 #[test]
-fn nothing_is_tried_for_ever() {
+fn retries_are_bounded() {
     RUNTIME.block_on(async {
         let memory = Arc::new(Memory::new());
         let session = saved(&store(memory.clone())).await;
-        let store = store(Arc::new(Contended(memory)));
+        let store = store(Arc::new(ContendedBackend(memory)));
         let is_error = |done| matches!(done, Err(StoreError::Backend(_)));
         let mut another = session.clone();
         assert!(is_error(store.create(&mut another).await));

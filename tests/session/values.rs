@@ -1,4 +1,4 @@
-//! Values: types, other serializers, what Go put there; and what no output may show.
+//! Values: types, other serializers, values of Go programs; and no output shows a value.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -75,17 +75,17 @@ fn with_serializer(keys: KeyPair, serializer: Serializer) -> SecureCookie {
 }
 
 #[test]
-fn values_of_all_types_come_back_in_gob_and_in_json() {
+fn values_of_all_types_are_read_back_in_gob_and_in_json() {
     through(&store());
     let json = with_serializer(KeyPair::generate().unwrap(), Serializer::Json);
     through(&CookieStore::new(json).unwrap());
 }
 
-/// JSON under another name, as a format of the user's own.
+/// JSON under another name, as a format of the application.
 #[derive(Debug)]
-struct OwnJson;
+struct CustomJson;
 
-impl CustomSerializer for OwnJson {
+impl CustomSerializer for CustomJson {
     fn serialize(
         &self,
         value: &dyn erased_serde::Serialize,
@@ -108,8 +108,8 @@ impl CustomSerializer for OwnJson {
 }
 
 #[test]
-fn formats_of_ones_own_hold_sessions_if_they_say_what_they_hold() {
-    let own = with_serializer(KeyPair::generate().unwrap(), Serializer::custom(OwnJson));
+fn custom_formats_hold_sessions_if_they_declare_their_data_model() {
+    let own = with_serializer(KeyPair::generate().unwrap(), Serializer::custom(CustomJson));
     through(&CookieStore::new(own).unwrap());
     let raw = with_serializer(KeyPair::generate().unwrap(), Serializer::Raw);
     assert!(CookieStore::new(raw).unwrap_err().is_usage());
@@ -146,7 +146,7 @@ fn a_chain_that_mixes_serializers_moves_sessions_from_one_to_the_other() {
     }
 }
 
-/// A Go interface that holds one or the other.
+/// A Go interface that holds a value of either type.
 #[derive(PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(untagged)]
 enum Either {
@@ -155,7 +155,7 @@ enum Either {
 }
 
 #[test]
-fn what_a_go_program_put_there_stays() {
+fn values_of_a_go_program_are_kept() {
     let codecs = fresh_codecs();
     let entries = BTreeMap::from([
         (Either::Int(5), Either::Text("five")),
@@ -184,10 +184,10 @@ fn what_a_go_program_put_there_stays() {
         }
         let values = jar.session(store).await.unwrap().values();
         assert_eq!(values.keys().count(), 3);
-        assert_eq!(values.len(), 4, "the int key is still there");
+        assert_eq!(values.len(), 4, "the key of type int is kept");
         let map = values.to_gob();
         let Some(Value::Interface(named)) = map.get("named") else {
-            panic!("it is gone");
+            panic!("the value is missing");
         };
         assert_eq!(*named.name(), *"main.UserID");
     });
@@ -215,7 +215,7 @@ impl Settings {
 }
 
 #[test]
-fn plain_formats_keep_zero_and_nothing_apart() {
+fn plain_formats_distinguish_zero_and_none() {
     let json = with_serializer(KeyPair::generate().unwrap(), Serializer::Json);
     let store = CookieStore::new(json).unwrap();
     let settings = Settings {
@@ -227,7 +227,7 @@ fn plain_formats_keep_zero_and_nothing_apart() {
     RUNTIME.block_on(async {
         let jar = Jar::with(store.clone(), |session| {
             session.insert("settings", &settings)?;
-            // What would not come back is refused at once.
+            // A value that would not be read back is refused at once.
             let refused = [
                 session
                     .insert("keys", BTreeMap::from([(1, "a")]))
@@ -265,7 +265,7 @@ struct Grant {
     by_level: BTreeMap<u8, bool>,
 }
 
-/// The stores whose sessions no Go program reads.
+/// Returns the stores that no Go program shares.
 fn native_stores() -> Vec<Stores> {
     let json = with_serializer(KeyPair::generate().unwrap(), Serializer::Json);
     let rows = ServerStore::new(fresh_codecs(), Arc::new(Memory::new())).unwrap();
@@ -276,7 +276,7 @@ fn native_stores() -> Vec<Stores> {
     ]
 }
 
-/// A session that `fill` wrote and another request loaded.
+/// Returns a session that `fill` wrote and another request loaded.
 fn written(stores: &Stores, fill: impl FnOnce(&Session) -> Result<(), Error>) -> Session {
     RUNTIME.block_on(async {
         let mut jar = Jar::new();
@@ -290,7 +290,7 @@ fn written(stores: &Stores, fill: impl FnOnce(&Session) -> Result<(), Error>) ->
 }
 
 #[test]
-fn what_is_empty_comes_back_empty() {
+fn an_empty_value_is_read_back_empty() {
     for stores in native_stores() {
         let grant = || Grant {
             scopes: Vec::new(),
@@ -307,7 +307,7 @@ fn what_is_empty_comes_back_empty() {
             session.insert("grant", grant())?;
             session.insert("settings", &settings)?;
             session.insert("empty", Vec::<Grant>::new())?;
-            // In place of one that was not empty, too.
+            // An empty value also replaces one that was not empty.
             session.insert(
                 "again",
                 Grant {
@@ -331,7 +331,7 @@ fn what_is_empty_comes_back_empty() {
     }
 }
 
-/// Other formats refuse these; gob, whoever reads it, has them.
+/// Other formats refuse these values; gob always holds them.
 #[test]
 fn native_sessions_in_gob_keep_keys_that_are_no_strings_and_floats_that_are_not_finite() {
     let rows = ServerStore::new(fresh_codecs(), Arc::new(Memory::new())).unwrap();
@@ -371,7 +371,7 @@ struct Half {
 }
 
 #[test]
-fn another_struct_is_a_wrong_type_and_the_error_names_it() {
+fn a_different_struct_is_a_type_error_with_its_name() {
     let go = CookieStore::new(fresh_codecs())
         .unwrap()
         .known_types(["Cart", "Visitor"]);
@@ -409,7 +409,7 @@ fn a_field_that_is_missing_takes_its_default_or_is_an_error() {
 }
 
 #[test]
-fn what_an_older_program_left_behind_can_be_removed() {
+fn values_of_an_older_program_can_be_removed() {
     for stores in native_stores() {
         let session = written(&stores, |session| {
             session.insert("cart", "an older program had a string here")?;
@@ -425,7 +425,7 @@ fn what_an_older_program_left_behind_can_be_removed() {
 }
 
 #[test]
-fn a_foreign_flash_stops_no_page() {
+fn a_flash_of_another_type_fails_no_page() {
     for stores in native_stores() {
         let session = written(&stores, |session| {
             session.add_flash("saved")?;
@@ -443,7 +443,7 @@ fn a_foreign_flash_stops_no_page() {
 }
 
 #[test]
-fn what_only_gob_can_hold_is_not_changed_into_something_else() {
+fn values_that_only_gob_can_hold_are_not_converted() {
     let (old, new) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
     let before = CookieStore::new(with_serializer(old.clone(), Serializer::Gob)).unwrap();
     let after = Codecs::new([
@@ -471,7 +471,7 @@ fn what_only_gob_can_hold_is_not_changed_into_something_else() {
 struct Small(u8);
 
 #[test]
-fn lists_of_bytes_of_all_kinds_come_back() {
+fn lists_of_bytes_of_all_kinds_are_read_back() {
     RUNTIME.block_on(async {
         let store = store();
         let jar = Jar::with(store.clone(), |session| {
@@ -493,7 +493,7 @@ fn lists_of_bytes_of_all_kinds_come_back() {
 }
 
 #[test]
-fn gob_that_is_no_session_is_refused() {
+fn gob_without_a_session_is_refused() {
     let codecs = fresh_codecs();
     let store = CookieStore::new(codecs.clone()).unwrap();
     let others = [
@@ -541,7 +541,7 @@ struct Tag {
 }
 
 #[test]
-fn what_nobody_could_read_is_refused_when_it_is_inserted() {
+fn an_unreadable_value_is_refused_on_insert() {
     let json = with_serializer(KeyPair::generate().unwrap(), Serializer::Json);
     for store in [store(), CookieStore::new(json).unwrap()] {
         RUNTIME.block_on(async {
@@ -591,10 +591,10 @@ fn plain_formats_keep_floats_and_depth() {
     });
 }
 
-/// Wraps a chain, and forgets to name its serializer.
-struct Forgetful(SecureCookie);
+/// A chain that does not name its serializer.
+struct NamelessCodec(SecureCookie);
 
-impl Codec for Forgetful {
+impl Codec for NamelessCodec {
     fn seal_into(
         &self,
         name: &str,
@@ -617,15 +617,19 @@ impl Codec for Forgetful {
 }
 
 #[test]
-fn a_codec_that_reads_not_what_it_writes_builds_no_store() {
+fn a_codec_that_does_not_read_its_own_output_builds_no_store() {
     let json = with_serializer(KeyPair::generate().unwrap(), Serializer::Json);
-    assert!(CookieStore::new(Forgetful(json)).unwrap_err().is_usage());
+    assert!(
+        CookieStore::new(NamelessCodec(json))
+            .unwrap_err()
+            .is_usage()
+    );
     let gob = with_serializer(KeyPair::generate().unwrap(), Serializer::Gob);
-    assert!(CookieStore::new(Forgetful(gob)).is_ok());
+    assert!(CookieStore::new(NamelessCodec(gob)).is_ok());
 }
 
 #[test]
-fn the_sessions_own_key_is_nobody_elses() {
+fn the_sessions_own_key_is_reserved() {
     let mut values = Values::new();
     for own in ["_session", "_silverback"] {
         assert!(values.insert(own, 1).unwrap_err().is_usage());
@@ -643,7 +647,7 @@ fn the_sessions_own_key_is_nobody_elses() {
 }
 
 #[test]
-fn nothing_shows_what_is_in_a_session() {
+fn no_output_shows_the_values_of_a_session() {
     let keys = KeyPair::generate().unwrap();
     let lifetime = Lifetime::new();
     let store = CookieStore::with_options(codecs([keys]), CookieOptions::new(), lifetime).unwrap();
@@ -653,7 +657,7 @@ fn nothing_shows_what_is_in_a_session() {
             session.login("owner-secret")?;
             session.insert("key-secret", "value-secret")?;
             let wrong = session.get::<u64>("key-secret").unwrap_err();
-            // The key and the type are the program's; the value is the owner's.
+            // The key and the type belong to the program; the value belongs to the owner.
             let wrong = format!("{wrong} {wrong:?}");
             assert!(
                 wrong.contains("key-secret") && wrong.contains("u64"),

@@ -1,8 +1,8 @@
-//! The imports between the files of this crate, as far as the text of the sources shows them.
+//! The imports between the files of this crate, as the text of the sources shows them.
 //!
-//! A file imports another one if it names an item of that file by a path: in a `use`, or in place.
-//! A path that leads through a re-export counts for the file that has the item. A re-export itself
-//! is no import, unless the file also uses the name. Tests and comments do not count.
+//! A file imports another file if it names an item of that file by a path, in a `use` or in place. A
+//! path through a re-export counts for the file with the item. A re-export itself is an import only
+//! if the file also uses the name. Tests and comments do not count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// The path of a module, from the root of the crate.
 type Module = Vec<String>;
 
-/// The names with which a path begins that does not leave the crate.
+/// The first names of a path within the crate.
 const PLACES: [&str; 3] = ["crate", "self", "super"];
 
 /// The files of the crate, by module.
@@ -39,13 +39,13 @@ impl Crate {
         Crate(files)
     }
 
-    /// Returns each file of a room, with the files of that room that it imports.
-    pub(crate) fn imports_in(&self, room: &str) -> BTreeMap<&Path, Vec<&Path>> {
-        let is_of_room = |module: &Module| module.first().is_some_and(|first| first == room);
-        let files = self.0.iter().filter(|(module, _)| is_of_room(module));
+    /// Returns each file of a module, with the files of that module that it imports.
+    pub(crate) fn imports_in(&self, name: &str) -> BTreeMap<&Path, Vec<&Path>> {
+        let is_inside = |module: &Module| module.first().is_some_and(|first| first == name);
+        let files = self.0.iter().filter(|(module, _)| is_inside(module));
         let imports = files.map(|(module, file)| {
             let mut imports: Vec<&Module> = self.imports_of(module, file);
-            imports.retain(|other| is_of_room(other) && *other != module);
+            imports.retain(|other| is_inside(other) && *other != module);
             imports.sort();
             imports.dedup();
             let paths = imports.iter().map(|module| &*self.0[*module].path);
@@ -102,7 +102,7 @@ impl Crate {
     }
 }
 
-/// Returns the files that import themselves by way of others, each with its imports among them.
+/// Returns the files that import themselves through other files, each with its imports among them.
 pub(crate) fn circles<'p>(
     imports: &BTreeMap<&'p Path, Vec<&'p Path>>,
 ) -> BTreeMap<&'p Path, Vec<&'p Path>> {
@@ -155,7 +155,7 @@ impl File {
         let code = without_inline_modules(text);
         let mut uses = Vec::new();
         let mut words = Vec::new();
-        // As rustfmt writes them, each item begins on a line of its own.
+        // rustfmt begins each item on a new line.
         let mut statements = code.split_inclusive(';');
         for statement in &mut statements {
             match statement
@@ -176,7 +176,7 @@ impl File {
     }
 }
 
-/// Returns whether a `use` after that text is an item, and no word of other code.
+/// Returns whether a `use` after that text is an item, and not a word of other code.
 fn is_use(before: &str) -> bool {
     let line = before.rsplit('\n').next().unwrap_or_default().trim_start();
     line.is_empty() || (line.starts_with("pub") && line.ends_with(' ') && !line.contains('='))

@@ -5,7 +5,7 @@ use silverback::backend::{
     async_trait,
 };
 
-/// A backend whose rows are said to be a Go program's.
+/// A backend that declares the layout of a Go program's rows.
 pub(crate) struct InLayout {
     rows: Memory,
     layout: Layout,

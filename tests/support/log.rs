@@ -10,8 +10,8 @@ use tracing_subscriber::fmt::format::FmtSpan;
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// Captures the events of this program from now on, and its spans as far as `spans` says. A
-    /// program can have one such log.
+    /// Captures the events of this program from now on, and the spans that `spans` selects. A
+    /// program can have only one such log.
     pub(crate) fn capture(level: LevelFilter, spans: FmtSpan) -> Self {
         let log = Log::default();
         let writer = log.clone();
@@ -24,7 +24,7 @@ impl Log {
         log
     }
 
-    /// Returns all that was logged by now.
+    /// Returns the log until now.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }

@@ -1,5 +1,5 @@
-"""moto on the loopback interface, one request after the other: it looks at a condition and
-writes in two steps, and its own server would take other requests between them."""
+"""moto on the loopback interface, which handles one request after the other: it checks a condition
+and writes in two steps, and its own server would run other requests between them."""
 
 import sys
 

@@ -1,4 +1,4 @@
-//! A folder that is removed in the end.
+//! A folder that is removed at the end.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    /// A folder that nobody else uses, below the one that the environment's `variable` names,
-    /// or below the target folder.
+    /// Creates an unused folder, below the one that the environment's `variable` names, or below
+    /// the target folder.
     pub(crate) fn new(variable: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let below = std::env::var_os(variable);
         let below = below.map_or_else(|| env!("CARGO_TARGET_TMPDIR").into(), PathBuf::from);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = below.join(format!("scratch-{}-{count}", std::process::id()));
-        // What a process of the same number left when it was killed.
+        // A killed process with the same number may have left this folder.
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).expect("a folder");
         Scratch(folder)

@@ -1,23 +1,23 @@
-//! What a session in a server adds to a request, beside tower-sessions with its memory store
-//! and with its SQLite and Postgres stores, in one run:
-//! `cargo run --release --manifest-path benches/peers/Cargo.toml`.
+//! The time that a session in a server adds to a request, compared with tower-sessions with its
+//! memory store and with its SQLite and Postgres stores, in one run: `cargo run --release
+//! --manifest-path benches/peers/Cargo.toml`.
 //!
-//! Each request goes through a tower layer to a service that reads one value of the session,
-//! or reads and writes one; it holds five. What the service takes alone is subtracted. The two
-//! take turns, each first in every other round, and a ratio compares neighbours in time. That
-//! every write was saved is looked at, since not saving is fast.
+//! Each request passes a tower layer to a service that reads one value of the session, or reads and
+//! writes one; the session has five. The time of the service alone is subtracted. The two libraries
+//! alternate, each first in every other round, and a ratio compares measurements close in time. The
+//! benchmark checks that every write was saved, since not saving is fast.
 //!
-//! Both have the same SQLite. Its databases have a write-ahead log and sync each write
-//! (`synchronous = FULL`), and no connection is tested before it is used, which is how ours
-//! are; but for the last lines, where the peer's are as its pool makes them: with a rollback
-//! journal, synced too, and tested.
+//! Both use the same SQLite. Its databases have a write-ahead log and sync each write (`synchronous
+//! = FULL`), and no connection is tested before use, as in Silverback. The last lines are an
+//! exception: there the peer uses the defaults of its pool, which are a rollback journal, also
+//! synced, and tested connections.
 //!
-//! The Postgres is one of this run's own, on loopback; where there is none its lines are
-//! left out. There, too, the peer's pool is once as ours, which tests no connection that was
-//! used a moment ago, and once as it comes.
+//! The Postgres server belongs to this run, on loopback; without Postgres its lines are left out.
+//! There, too, the peer's pool is measured twice: as in Silverback, which tests no connection that
+//! was just used, and with its defaults.
 //!
-//! The work differs in what is promised: tower-sessions' cookie is a bare ID, its rows are in
-//! the clear, and its save puts the whole row there whatever happened meanwhile; ours opens a
+//! The work differs in the promises: tower-sessions' cookie is a bare ID, its rows are in the
+//! clear, and its save overwrites the whole row even after a concurrent change; Silverback opens a
 //! sealed ID and a sealed row, and saves by comparing.
 
 use std::convert::Infallible;
@@ -47,10 +47,10 @@ mod servers;
 
 const ROUNDS: usize = 7;
 
-/// Requests before the measured ones: connections are made, and caches filled.
+/// The requests before the measured ones, in which connections are opened and caches filled.
 const FIRST_REQUESTS: usize = 10;
 
-/// What the session holds besides the counter.
+/// The values of the session in addition to the counter.
 const VALUES: [(&str, &str); 4] = [
     ("user", "0196f5b4-54a4-7a31-a4ff-52d60e4c3b0d"),
     ("name", "Koko"),
@@ -81,20 +81,22 @@ fn done() -> Result<Response<String>, Infallible> {
     Ok(Response::new(String::new()))
 }
 
-fn told(visits: Option<u64>) -> Result<Response<String>, Infallible> {
-    Ok(Response::new(visits.expect("it has begun").to_string()))
+fn counter(visits: Option<u64>) -> Result<Response<String>, Infallible> {
+    Ok(Response::new(
+        visits.expect("the session has begun").to_string(),
+    ))
 }
 
-fn nothing(_: Request<()>) -> Answer {
+fn no_session(_: Request<()>) -> Answer {
     Box::pin(async { done() })
 }
 
-/// What each library's handlers do: begin a session, read it, write it, tell its counter.
+/// The handlers for each library: begin a session, read it, write it, return its counter.
 struct Handlers {
     begin: Handler,
     read: Handler,
     write: Handler,
-    tell: Handler,
+    count: Handler,
 }
 
 async fn ours(request: &Request<()>) -> silverback::session::Session {
@@ -129,10 +131,10 @@ fn our_handlers() -> Handlers {
                 done()
             })
         }),
-        tell: Handler(|request| {
+        count: Handler(|request| {
             Box::pin(async move {
                 let visits = ours(&request).await.get::<u64>("visits");
-                told(visits.expect("a number"))
+                counter(visits.expect("a number"))
             })
         }),
     }
@@ -166,15 +168,15 @@ fn their_handlers() -> Handlers {
             Box::pin(async move {
                 let session = theirs(&request);
                 let visits: Option<u64> = session.get("visits").await.expect("a number");
-                let visits = visits.expect("it has begun") + 1;
+                let visits = visits.expect("the session has begun") + 1;
                 session.insert("visits", visits).await.expect("a value");
                 done()
             })
         }),
-        tell: Handler(|request| {
+        count: Handler(|request| {
             Box::pin(async move {
                 let visits = theirs(&request).get::<u64>("visits").await;
-                told(visits.expect("a number"))
+                counter(visits.expect("a number"))
             })
         }),
     }
@@ -188,7 +190,7 @@ fn request(cookie: Option<&HeaderValue>) -> Request<()> {
     request
 }
 
-/// Microseconds of one request.
+/// Returns the microseconds of one request.
 async fn measure<S>(service: &mut S, cookie: &HeaderValue, requests: usize) -> f64
 where
     S: Service<Request<()>, Response = Response<String>, Error: std::fmt::Debug>,
@@ -196,36 +198,42 @@ where
     let began = Instant::now();
     for _ in 0..requests {
         let response = service.call(request(Some(cookie))).await;
-        assert_eq!(response.expect("it answers").status(), 200);
+        assert_eq!(response.expect("the service answers").status(), 200);
     }
     began.elapsed().as_secs_f64() * 1e6 / requests as f64
 }
 
-/// What reading and writing add to a request, in a round.
+/// Returns the time that reading and writing add to a request, in a round.
 async fn measure_layer<L>(layer: &L, handlers: &Handlers, requests: usize) -> [f64; 2]
 where
     L: Layer<Handler>,
     L::Service: Service<Request<()>, Response = Response<String>, Error: std::fmt::Debug>,
 {
     let mut begin = layer.layer(handlers.begin.clone());
-    let response = begin.call(request(None)).await.expect("it answers");
+    let response = begin
+        .call(request(None))
+        .await
+        .expect("the service answers");
     let set_cookie = response.headers()[SET_COOKIE].to_str().expect("text");
     let cookie = set_cookie.split(';').next().expect("a cookie");
     let cookie = HeaderValue::from_str(cookie).expect("a value");
     let mut read = layer.layer(handlers.read.clone());
     let mut write = layer.layer(handlers.write.clone());
     measure(&mut write, &cookie, FIRST_REQUESTS).await;
-    let bare = measure(&mut Handler(nothing), &cookie, requests).await;
+    let bare = measure(&mut Handler(no_session), &cookie, requests).await;
     let read = measure(&mut read, &cookie, requests).await;
     let write = measure(&mut write, &cookie, requests).await;
-    let mut tell = layer.layer(handlers.tell.clone());
-    let visits = tell.call(request(Some(&cookie))).await.expect("it answers");
+    let mut count = layer.layer(handlers.count.clone());
+    let visits = count
+        .call(request(Some(&cookie)))
+        .await
+        .expect("the service answers");
     let saved = 7 + FIRST_REQUESTS + requests;
     assert_eq!(*visits.body(), saved.to_string(), "a write was not saved");
     [read - bare, write - bare]
 }
 
-/// What each of the two adds in each round; who is first takes turns.
+/// Returns the time that each library adds in each round. They alternate in going first.
 async fn measure_both<T>(
     ours: &SessionLayer<String>,
     theirs: &SessionManagerLayer<T>,
@@ -265,7 +273,7 @@ async fn their_layer(path: &str, as_ours: bool) -> SessionManagerLayer<SqliteSto
         options = options
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
-        // Else each use of a connection begins with a question to it.
+        // Without this, each use of a connection begins with a test query.
         pool = pool.test_before_acquire(false).max_lifetime(None);
     }
     let pool = pool.connect_with(options).await;
@@ -282,7 +290,7 @@ async fn their_postgres(url: &str, as_ours: bool) -> SessionManagerLayer<Postgre
     SessionManagerLayer::new(store)
 }
 
-/// The median, the lowest and the highest.
+/// Returns the median, the lowest and the highest.
 fn spread(mut figures: Vec<f64>) -> String {
     figures.sort_by(f64::total_cmp);
     let median = figures[figures.len() / 2];
@@ -338,7 +346,7 @@ async fn run() {
     let sqlite = our_layer(&format!("sqlite:{}", path("ours.db"))).await;
     for (name, file, as_ours) in [
         ("sqlite, each write synced", "synced.db", true),
-        ("sqlite, theirs as it comes", "default.db", false),
+        ("sqlite, their defaults", "default.db", false),
     ] {
         let their_sqlite = their_layer(&path(file), as_ours).await;
         print(name, &measure_both(&sqlite, &their_sqlite, 500).await);
@@ -346,17 +354,17 @@ async fn run() {
     std::fs::remove_dir_all(folder).expect("the folder");
     let server = match PostgresServer::start() {
         Ok(server) => server,
-        Err(why) => return println!("not measured, there is no Postgres: {why}"),
+        Err(why) => return println!("not measured, Postgres is missing: {why}"),
     };
     let postgres = our_layer(&server.url()).await;
-    for (name, as_ours) in [("postgres", true), ("postgres, theirs as it comes", false)] {
+    for (name, as_ours) in [("postgres", true), ("postgres, their defaults", false)] {
         let theirs = their_postgres(&server.url(), as_ours).await;
         print(name, &measure_both(&postgres, &theirs, 500).await);
     }
 }
 
 fn main() {
-    // One thread, so that what is measured is work and not who wakes whom.
+    // One thread, so that the figures measure work and not wake-ups between threads.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

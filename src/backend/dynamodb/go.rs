@@ -250,6 +250,10 @@ impl Backend for GoDynamoDb {
         self.0.items.layout()
     }
 
+    fn keeps_expiries(&self) -> bool {
+        self.0.items.ttl().is_some()
+    }
+
     fn moves(&self) -> Option<&dyn Moves> {
         Some(self)
     }

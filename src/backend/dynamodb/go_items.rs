@@ -76,9 +76,7 @@ impl GoItems {
     /// Returns the form of these items as a backend's rows.
     #[must_use]
     pub fn layout(&self) -> Layout {
-        Layout::Gorilla {
-            keeps_expiries: self.ttl.is_some(),
-        }
+        Layout::Gorilla
     }
 
     pub(super) fn ttl(&self) -> Option<&str> {

@@ -10,11 +10,11 @@ use std::sync::atomic::AtomicUsize;
 use sha2::{Digest, Sha256};
 
 use super::super::access::{Access, another_users, failed};
+use super::super::envelope::{OwnerEnvelope, RecordEnvelope};
 use super::super::owner_state::{OwnerChange, OwnerState};
 use super::super::{Error, Expiry, Generation, Key, OwnerName, Record, Revision};
 use super::base::{Base, paths_in};
 use super::disk;
-use super::format::{OwnerFile, RecordFile};
 use super::operations::{Lock, Locks};
 
 /// The folder of a store: its records, owners, lists of each owner's records, locks, and files that
@@ -200,7 +200,11 @@ impl Folder {
     }
 
     /// Returns the record, if it is live.
-    pub(super) fn read(&self, name: &HashedName, key: &Key) -> Result<Option<RecordFile>, Error> {
+    pub(super) fn read(
+        &self,
+        name: &HashedName,
+        key: &Key,
+    ) -> Result<Option<RecordEnvelope>, Error> {
         let Some(file) = self.record(name)? else {
             return Ok(None);
         };
@@ -213,15 +217,15 @@ impl Folder {
     }
 
     /// Returns the record, live or not, or `None` if there is no file.
-    pub(super) fn record(&self, name: &HashedName) -> Result<Option<RecordFile>, Error> {
+    pub(super) fn record(&self, name: &HashedName) -> Result<Option<RecordEnvelope>, Error> {
         let bytes = read(&self.records, &Folder::record_below(name))?;
         let parse = |bytes: Vec<u8>| {
-            RecordFile::parse(&bytes).ok_or_else(|| no_record(&self.record_path(name)))
+            RecordEnvelope::parse(&bytes).ok_or_else(|| no_record(&self.record_path(name)))
         };
         bytes.map(parse).transpose()
     }
 
-    pub(super) fn is_live(&self, file: &RecordFile) -> Result<bool, Error> {
+    pub(super) fn is_live(&self, file: &RecordEnvelope) -> Result<bool, Error> {
         let record = &file.record;
         if record.expiry() <= Expiry::now() {
             return Ok(false);
@@ -234,7 +238,7 @@ impl Folder {
     }
 
     /// Returns the owner's record, if it is live.
-    pub(super) fn read_owner(&self, owner: &OwnerName) -> Result<Option<OwnerFile>, Error> {
+    pub(super) fn read_owner(&self, owner: &OwnerName) -> Result<Option<OwnerEnvelope>, Error> {
         let below = Folder::owner_below(owner);
         let Some(file) = self.owner(&below)? else {
             return Ok(None);
@@ -248,10 +252,10 @@ impl Folder {
     }
 
     /// Returns the owner in that file, live or not, or `None` if there is no file.
-    pub(super) fn owner(&self, below: &Path) -> Result<Option<OwnerFile>, Error> {
+    pub(super) fn owner(&self, below: &Path) -> Result<Option<OwnerEnvelope>, Error> {
         let bytes = read(&self.owners, below)?;
         let parse = |bytes: Vec<u8>| {
-            OwnerFile::parse(&bytes).ok_or_else(|| no_record(&self.owners.path(below)))
+            OwnerEnvelope::parse(&bytes).ok_or_else(|| no_record(&self.owners.path(below)))
         };
         bytes.map(parse).transpose()
     }
@@ -268,7 +272,7 @@ impl Folder {
             self.make_folder(&list)?;
             self.write(&list.join(name.to_string()), key.as_bytes())?;
         }
-        let file = RecordFile {
+        let file = RecordEnvelope {
             key: key.clone(),
             revision: *Generation::random()?.as_bytes(),
             record: record.clone(),
@@ -344,7 +348,7 @@ impl Folder {
 
     /// Returns the owner's file, for a caller that is about to replace it. A damaged file lets no
     /// record live, so it counts as missing.
-    pub(super) fn owner_to_write(&self, name: &OwnerName) -> Result<Option<OwnerFile>, Error> {
+    pub(super) fn owner_to_write(&self, name: &OwnerName) -> Result<Option<OwnerEnvelope>, Error> {
         match self.read_owner(name) {
             Err(error) if error.is_corrupt() => Ok(None),
             read => read,
@@ -363,7 +367,7 @@ impl Folder {
         let (fresh, now) = (Generation::random()?, Expiry::now());
         let state = OwnerState::after(change, before.as_ref(), until, fresh, now);
         if before.as_ref() != Some(&state) {
-            let file = OwnerFile {
+            let file = OwnerEnvelope {
                 name: name.clone(),
                 state: state.clone(),
             };

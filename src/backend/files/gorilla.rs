@@ -275,9 +275,11 @@ impl Backend for GorillaFiles {
     }
 
     fn layout(&self) -> Layout {
-        Layout::Gorilla {
-            keeps_expiries: false,
-        }
+        Layout::Gorilla
+    }
+
+    fn keeps_expiries(&self) -> bool {
+        false
     }
 }
 

@@ -3,7 +3,8 @@
 //! A file is written under a temporary name, synced, and renamed. Therefore a reader finds the
 //! whole old record or the whole new one, even after a crash. File names are hashes of keys, so no
 //! key leads out of the folder. Compare and write are one step under a lock file for each part of
-//! the keys, which also holds between processes.
+//! the keys, which also holds between processes. The contents of a file are an envelope
+//! (`backend/envelope.rs`).
 //!
 //! | file | contents |
 //! |---|---|
@@ -15,13 +16,11 @@
 //! | `scan.rs` | scans and purges, which read all files |
 //! | `base.rs` | missing files, and folders that have vanished |
 //! | `disk.rs` | files and folders: made, locked and synced |
-//! | `format.rs` | the contents of a file |
 //! | `gorilla.rs` | [`GorillaFiles`]: the folder of gorilla's `FilesystemStore` |
 
 mod base;
 mod disk;
 mod folder;
-mod format;
 mod gorilla;
 mod operations;
 mod options;
@@ -36,13 +35,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::envelope::RecordEnvelope;
 use super::owner_state::{OwnerChange, OwnerState};
 use super::{
     Backend, Created, Error, Expiry, Generation, Generations, Key, Login, Outcome, OwnerName,
     Owners, Record, Revision, Scan, Stored,
 };
 use folder::{Folder, HashedName};
-use format::RecordFile;
 pub use gorilla::GorillaFiles;
 use operations::{Lock, Locks, Operations};
 pub use options::FilesOptions;
@@ -139,7 +138,7 @@ impl Files {
         &self,
         key: &Key,
         seen: &Revision,
-        change: impl FnOnce(&Folder, &HashedName, RecordFile) -> Result<T, Error> + Send + 'static,
+        change: impl FnOnce(&Folder, &HashedName, RecordEnvelope) -> Result<T, Error> + Send + 'static,
     ) -> Result<Outcome<T>, Error> {
         let (key, seen) = (key.clone(), seen.clone());
         let name = HashedName::of(key.as_bytes());
@@ -173,7 +172,7 @@ impl Backend for Files {
         let key = key.clone();
         let read = move |folder: &Folder| folder.read(&HashedName::of(key.as_bytes()), &key);
         let file = self.0.unlocked(read).await?;
-        Ok(file.map(RecordFile::into_stored))
+        Ok(file.map(RecordEnvelope::into_stored))
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {

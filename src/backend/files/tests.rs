@@ -53,6 +53,17 @@ fn key(name: &str) -> Key {
     Key::new(name).unwrap()
 }
 
+fn owned(owner: &str, login: Login) -> Record {
+    let name = owner_name(owner);
+    Record::new("v", soon()).owned_by(Owner { name, login })
+}
+
+/// Creates a record under a key that has none.
+async fn create(backend: &impl Backend, key: &Key, record: &Record) {
+    let created = backend.create(key, record).await;
+    created.unwrap().saved().unwrap();
+}
+
 fn soon() -> Expiry {
     Expiry::after(Duration::from_secs(600))
 }
@@ -93,12 +104,7 @@ async fn nobody_else_may_read_them() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let record = Record::new("v", soon());
-    backend
-        .create(&key("a"), &record)
-        .await
-        .unwrap()
-        .saved()
-        .unwrap();
+    create(&backend, &key("a"), &record).await;
     begun(&backend, "ape").await;
     assert_eq!(folder.files().len(), 2);
     #[cfg(unix)]
@@ -115,12 +121,7 @@ async fn two_who_share_a_folder_lose_nothing() {
     let folder = Temporary::new();
     let backends = [(); 2].map(|()| Files::open(&folder.0).unwrap());
     let record = |number: u64| Record::new(number.to_be_bytes(), soon());
-    backends[0]
-        .create(&key("a"), &record(0))
-        .await
-        .unwrap()
-        .saved()
-        .unwrap();
+    create(&backends[0], &key("a"), &record(0)).await;
     let tasks = backends.clone().map(|backend| {
         tokio::spawn(async move {
             let mut left = 50;
@@ -147,12 +148,7 @@ async fn a_torn_file_is_an_error_for_its_key_alone() {
     let past = Expiry::from_millis(0);
     for (name, until) in [("torn", soon()), ("whole", soon()), ("over", past)] {
         let record = Record::new(name, until);
-        backend
-            .create(&key(name), &record)
-            .await
-            .unwrap()
-            .saved()
-            .unwrap();
+        create(&backend, &key(name), &record).await;
     }
     let path = backend.0.folder().record_path(&HashedName::of(b"torn"));
     let bytes = fs::read(&path).unwrap();
@@ -177,17 +173,8 @@ async fn nothing_is_left_of_what_is_over() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let login = begun(&backend, "ape").await;
-    let owned = |name: &str| {
-        let name = owner_name(name);
-        Record::new("v", soon()).owned_by(Owner { name, login })
-    };
     for name in ["removed", "another's", "revoked"] {
-        backend
-            .create(&key(name), &owned("ape"))
-            .await
-            .unwrap()
-            .saved()
-            .unwrap();
+        create(&backend, &key(name), &owned("ape", login)).await;
     }
     let seen = async |name| backend.load(&key(name)).await.unwrap().unwrap().revision;
     backend
@@ -197,10 +184,7 @@ async fn nothing_is_left_of_what_is_over() {
         .done()
         .unwrap();
     let others = begun(&backend, "bonobo").await;
-    let of_bonobo = Record::new("v", soon()).owned_by(Owner {
-        name: owner_name("bonobo"),
-        login: others,
-    });
+    let of_bonobo = owned("bonobo", others);
     let another = seen("another's").await;
     backend
         .swap(&key("another's"), &another, &of_bonobo)
@@ -224,17 +208,9 @@ async fn a_damaged_file_keeps_no_other_from_its_list_or_its_purge() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let login = begun(&backend, "ape").await;
-    let owned = Record::new("v", soon()).owned_by(Owner {
-        name: owner_name("ape"),
-        login,
-    });
+    let owned = owned("ape", login);
     for name in ["torn", "whole"] {
-        backend
-            .create(&key(name), &owned)
-            .await
-            .unwrap()
-            .saved()
-            .unwrap();
+        create(&backend, &key(name), &owned).await;
     }
     fs::write(
         backend.0.folder().record_path(&HashedName::of(b"torn")),
@@ -285,27 +261,14 @@ async fn an_unreadable_file_is_an_error_for_its_key_alone() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let login = begun(&backend, "ape").await;
-    let owned = Record::new("v", soon()).owned_by(Owner {
-        name: owner_name("ape"),
-        login,
-    });
+    let owned = owned("ape", login);
     for name in ["unreadable", "readable"] {
-        backend
-            .create(&key(name), &owned)
-            .await
-            .unwrap()
-            .saved()
-            .unwrap();
+        create(&backend, &key(name), &owned).await;
     }
     for number in 0..30 {
         let over = Record::new("v", Expiry::from_millis(0));
         let name = format!("over {number}");
-        backend
-            .create(&key(&name), &over)
-            .await
-            .unwrap()
-            .saved()
-            .unwrap();
+        create(&backend, &key(&name), &over).await;
     }
     let path = make_unreadable(&backend, "unreadable").await;
     let refused = backend.load(&key("unreadable")).await.unwrap_err();
@@ -346,12 +309,7 @@ async fn a_cleanup_tells_of_an_unreadable_file_and_goes_on() {
     let over = Record::new("v", Expiry::from_millis(0));
     for number in 0..1_200 {
         let name = format!("over {number}");
-        backend
-            .create(&key(&name), &over)
-            .await
-            .unwrap()
-            .saved()
-            .unwrap();
+        create(&backend, &key(&name), &over).await;
     }
     let path = make_unreadable(&backend, "over 7").await;
     let told = Arc::new(Mutex::new(Vec::new()));
@@ -383,12 +341,7 @@ async fn a_purge_goes_on_where_the_last_one_had_enough() {
     let over = Record::new("v", Expiry::from_millis(0));
     for number in 0..300 {
         let name = format!("over {number}");
-        backend
-            .create(&key(&name), &over)
-            .await
-            .unwrap()
-            .saved()
-            .unwrap();
+        create(&backend, &key(&name), &over).await;
     }
     for removed in [100, 100] {
         assert_eq!(backend.purge(100).await.unwrap().removed, removed);
@@ -396,12 +349,7 @@ async fn a_purge_goes_on_where_the_last_one_had_enough() {
     // A purge also finds records that are created in parts it has already passed.
     for number in 300..400 {
         let name = format!("over {number}");
-        backend
-            .create(&key(&name), &over)
-            .await
-            .unwrap()
-            .saved()
-            .unwrap();
+        create(&backend, &key(&name), &over).await;
     }
     assert_eq!(backend.purge(300).await.unwrap().removed, 200);
     assert_eq!(folder.files().len(), 0);
@@ -442,24 +390,14 @@ async fn root_makes_files_for_the_owner_of_the_store() {
         chown(&folder.0, Some(USER), Some(GROUP)).unwrap();
         let backend = Files::open(&folder.0).unwrap();
         let record = Record::new("v", soon());
-        backend
-            .create(&key("a"), &record)
-            .await
-            .unwrap()
-            .saved()
-            .unwrap();
+        create(&backend, &key("a"), &record).await;
         begun(&backend, "ape").await;
         let gorilla = GorillaFiles::open(folder.0.join("gorilla")).unwrap();
         chown(folder.0.join("gorilla"), Some(USER), Some(GROUP)).unwrap();
         drop(gorilla);
         fs::remove_dir_all(folder.0.join("gorilla/.silverback")).unwrap();
         let gorilla = GorillaFiles::open(folder.0.join("gorilla")).unwrap();
-        gorilla
-            .create(&key("A"), &record)
-            .await
-            .unwrap()
-            .saved()
-            .unwrap();
+        create(&gorilla, &key("A"), &record).await;
         let mut found = vec![folder.0.clone()];
         while let Some(path) = found.pop() {
             let metadata = fs::symlink_metadata(&path).unwrap();
@@ -510,12 +448,7 @@ async fn a_purge_looks_again_once_it_has_the_lock() {
     let (key, name) = (key("a"), HashedName::of(b"a"));
     let (past, record) = (Expiry::from_millis(0), Record::new("new", soon()));
     // A concurrent login replaces an expired record.
-    backend
-        .create(&key, &Record::new("old", past))
-        .await
-        .unwrap()
-        .saved()
-        .unwrap();
+    create(&backend, &key, &Record::new("old", past)).await;
     let removed = while_a_purge_waits(&backend, Lock::record(&name), |folder| {
         folder.write_record(&name, &key, &record).unwrap();
     });
@@ -532,20 +465,9 @@ async fn a_purge_looks_again_once_it_has_the_lock() {
     .await;
     let generation = backend.generation(&ape).await.unwrap().unwrap();
     // A record is written after its mark.
-    let owned = record.owned_by(Owner {
-        name: owner_name("ape"),
-        login: Login {
-            generation,
-            number: 1,
-        },
-    });
+    let owned = owned("ape", Login::new(generation, 1));
     let (marked, of_marked) = (super::tests::key("marked"), HashedName::of(b"marked"));
-    backend
-        .create(&marked, &owned)
-        .await
-        .unwrap()
-        .saved()
-        .unwrap();
+    create(&backend, &marked, &owned).await;
     fs::remove_file(backend.0.folder().record_path(&of_marked)).unwrap();
     while_a_purge_waits(&backend, Lock::record(&of_marked), |folder| {
         folder
@@ -568,18 +490,8 @@ async fn a_disk_that_hangs_hangs_nothing_else() {
     let backend = Files::open_with(&folder.0, options).unwrap();
     let other = Files::open(&other.0).unwrap();
     let record = Record::new("v", soon());
-    other
-        .create(&key("a"), &record)
-        .await
-        .unwrap()
-        .saved()
-        .unwrap();
-    backend
-        .create(&key("a"), &record)
-        .await
-        .unwrap()
-        .saved()
-        .unwrap();
+    create(&other, &key("a"), &record).await;
+    create(&backend, &key("a"), &record).await;
     let hanging = ["b", "c", "d"];
     let path = |name: &str| {
         backend
@@ -588,12 +500,7 @@ async fn a_disk_that_hangs_hangs_nothing_else() {
             .record_path(&HashedName::of(name.as_bytes()))
     };
     for name in hanging {
-        backend
-            .create(&key(name), &record)
-            .await
-            .unwrap()
-            .saved()
-            .unwrap();
+        create(&backend, &key(name), &record).await;
         fs::remove_file(path(name)).unwrap();
         let made = std::process::Command::new("mkfifo")
             .arg(path(name))

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use crate::backend::{Error, Layout};
 
-/// The table of a Go package: its name, and the names of its columns.
+use super::go_columns::{Column, ColumnType, Rule};
+
+/// The table of a Go package: its name, and the names and types of its columns.
 ///
-/// A table that people created may have other types. They are checked before the table is used:
+/// A table that people created may have other types. They are checked before the table is used. In
+/// Postgres:
 ///
 /// | column | types |
 /// |---|---|
@@ -25,56 +28,50 @@ use crate::backend::{Error, Layout};
 pub struct GoTable {
     pub(super) schema: Option<String>,
     pub(super) name: String,
-    pub(super) key: String,
-    pub(super) value: String,
-    pub(super) expiry: String,
-    /// The times of the row's creation and of its last write.
-    pub(super) dates: Option<[String; 2]>,
+    layout: Layout,
+    /// A number that the server gives to each row. No session fills it.
+    pub(super) row_number: Option<Column>,
+    pub(super) key: Column,
+    pub(super) value: Column,
+    pub(super) dates: Option<Dates>,
+    pub(super) expiry: Column,
+    pub(super) expiry_index: IndexName,
+    /// `None` if the key's own rule makes an index.
+    pub(super) key_index: Option<IndexName>,
+    /// The table refuses a second row with the same key.
+    pub(super) key_is_unique: bool,
     /// The time that a row written with `MaxAge: 0` stays valid.
     pub(super) without_max_age: Option<Duration>,
-    pub(super) kind: Kind,
 }
 
+/// The columns of the times of a row's creation and of its last write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Dates {
+    pub(super) created: Column,
+    pub(super) modified: Column,
+}
+
+/// The name of an index: the table's, between these texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// rafaelespinoza/pgstore: the key is text.
-    Pgstore,
-    /// antonlindstrom/pgstore: the primary key is a number, and the key is bytes, without a unique
-    /// index.
-    AntonlindstromPgstore,
-    /// alexedwards/scs's own stores.
-    Scs,
-    /// alexedwards/scs/gormstore.
-    Gorm,
-}
+pub(super) struct IndexName(&'static str, &'static str);
 
-impl Kind {
-    pub(super) fn layout(self) -> Layout {
-        match self {
-            Kind::Pgstore | Kind::AntonlindstromPgstore => Layout::Pgstore,
-            Kind::Scs | Kind::Gorm => Layout::Scs,
-        }
+impl IndexName {
+    pub(super) fn of(self, table: &GoTable) -> String {
+        let IndexName(before, after) = self;
+        [before, &table.name, after].concat()
     }
 }
 
+/// The presets, one for each Go package.
 impl GoTable {
-    fn new(kind: Kind, name: &str, [key, expiry]: [&str; 2], dates: Option<[&str; 2]>) -> Self {
-        GoTable {
-            schema: None,
-            name: name.to_owned(),
-            key: key.to_owned(),
-            value: "data".to_owned(),
-            expiry: expiry.to_owned(),
-            dates: dates.map(|dates| dates.map(str::to_owned)),
-            without_max_age: None,
-            kind,
-        }
-    }
-
     /// `http_sessions` of rafaelespinoza/pgstore, for the dialect
     /// [`Gorilla`](Layout::Gorilla).
     pub fn pgstore() -> Self {
-        GoTable::http_sessions(Kind::Pgstore)
+        let key = Column::new("key", ColumnType::Varchar(63)).rule(Rule::PrimaryKey);
+        GoTable {
+            expiry_index: IndexName("", "_expires_on"),
+            ..GoTable::http_sessions(key)
+        }
     }
 
     /// `http_sessions` of antonlindstrom/pgstore, for the dialect
@@ -84,25 +81,80 @@ impl GoTable {
     /// `key`: two concurrent creations may both win, and a [move](crate::backend::Moves) may reach a
     /// key that is taken. Random IDs make neither happen by chance.
     pub fn antonlindstrom_pgstore() -> Self {
-        GoTable::http_sessions(Kind::AntonlindstromPgstore)
+        let number = Column::new("id", ColumnType::Counter).rule(Rule::PrimaryKey);
+        GoTable {
+            row_number: Some(number),
+            key_index: Some(IndexName("", "_key_idx")),
+            key_is_unique: false,
+            ..GoTable::http_sessions(Column::new("key", ColumnType::Bytes))
+        }
     }
 
-    fn http_sessions(kind: Kind) -> Self {
-        let dates = Some(["created_on", "modified_on"]);
-        GoTable::new(kind, "http_sessions", ["key", "expires_on"], dates)
+    /// The table of both packages for gorilla, but for the key.
+    fn http_sessions(key: Column) -> Self {
+        let timestamp = |name| Column::new(name, ColumnType::TimestampTz);
+        let dates = Dates {
+            created: timestamp("created_on").rule(Rule::DefaultsToNow),
+            modified: timestamp("modified_on"),
+        };
+        GoTable {
+            dates: Some(dates),
+            ..GoTable::new(
+                "http_sessions",
+                Layout::Pgstore,
+                [
+                    key,
+                    Column::new("data", ColumnType::Bytes),
+                    timestamp("expires_on"),
+                ],
+            )
+        }
     }
 
     /// `sessions` of alexedwards/scs's `postgresstore` and `pgxstore`, for the dialect
     /// [`Scs`](Layout::Scs).
     pub fn scs() -> Self {
-        GoTable::new(Kind::Scs, "sessions", ["token", "expiry"], None)
+        let columns = [
+            Column::new("token", ColumnType::Text).rule(Rule::PrimaryKey),
+            Column::new("data", ColumnType::Bytes).rule(Rule::NotNull),
+            Column::new("expiry", ColumnType::TimestampTz).rule(Rule::NotNull),
+        ];
+        GoTable::new("sessions", Layout::Scs, columns)
     }
 
     /// `sessions` of alexedwards/scs's `gormstore`, for the dialect [`Scs`](Layout::Scs).
     pub fn gorm() -> Self {
-        GoTable::new(Kind::Gorm, "sessions", ["token", "expiry"], None)
+        let columns = [
+            Column::new("token", ColumnType::Varchar(43)).rule(Rule::PrimaryKey),
+            Column::new("data", ColumnType::Bytes),
+            Column::new("expiry", ColumnType::TimestampTz),
+        ];
+        GoTable {
+            expiry_index: IndexName("idx_", "_expiry"),
+            ..GoTable::new("sessions", Layout::Scs, columns)
+        }
     }
 
+    fn new(name: &str, layout: Layout, [key, value, expiry]: [Column; 3]) -> Self {
+        GoTable {
+            schema: None,
+            name: name.to_owned(),
+            layout,
+            row_number: None,
+            key,
+            value,
+            dates: None,
+            expiry,
+            expiry_index: IndexName("", "_expiry_idx"),
+            key_index: None,
+            key_is_unique: true,
+            without_max_age: None,
+        }
+    }
+}
+
+/// The settings.
+impl GoTable {
     /// Sets the table's name. It is used exactly as given: do not quote it, and mind its case.
     pub fn named(self, name: impl Into<String>) -> Self {
         GoTable {
@@ -121,17 +173,15 @@ impl GoTable {
 
     /// Sets the names of the columns of the key, the value and the expiry.
     pub fn with_columns(
-        self,
+        mut self,
         key: impl Into<String>,
         value: impl Into<String>,
         expiry: impl Into<String>,
     ) -> Self {
-        GoTable {
-            key: key.into(),
-            value: value.into(),
-            expiry: expiry.into(),
-            ..self
-        }
+        self.key.name = key.into();
+        self.value.name = value.into();
+        self.expiry.name = expiry.into();
+        self
     }
 
     /// Treats rows that Go saved with `MaxAge: 0` as valid for `lasting` (in whole milliseconds)
@@ -153,7 +203,41 @@ impl GoTable {
     /// Returns the layout of the rows, which a store's dialect must match.
     #[must_use]
     pub fn layout(&self) -> Layout {
-        self.kind.layout()
+        self.layout
+    }
+}
+
+/// Facts about the table that statements and checks derive from.
+impl GoTable {
+    /// Returns the columns in the order in which the Go package creates them.
+    pub(super) fn columns(&self) -> impl Iterator<Item = &Column> {
+        let number = self.row_number.iter();
+        number.chain([&self.key, &self.value]).chain(self.times())
+    }
+
+    /// Returns the columns of times.
+    pub(super) fn times(&self) -> impl Iterator<Item = &Column> {
+        let dates = self.dates.iter();
+        dates
+            .flat_map(|dates| [&dates.created, &dates.modified])
+            .chain([&self.expiry])
+    }
+
+    /// Returns the most characters of a key: of gorilla's IDs, or of scs's tokens.
+    pub(super) fn longest_key(&self) -> u32 {
+        match self.layout {
+            Layout::Scs => 43,
+            _ => 52,
+        }
+    }
+
+    /// Returns the most characters of a value by the package's defaults, or `None` if values are
+    /// no text.
+    pub(super) fn longest_text(&self) -> Option<u32> {
+        match self.layout {
+            Layout::Scs => None, // gob
+            _ => Some(4_096),
+        }
     }
 
     /// Refuses names that a database would cut (at 63 bytes) or not accept, and options of other
@@ -165,15 +249,9 @@ impl GoTable {
                  write",
             ));
         }
-        let dates = self.dates.iter().flatten();
-        let names = [&self.name, &self.key, &self.value, &self.expiry];
+        let columns = self.columns().map(|column| &column.name);
         let is_name = |name: &String| (1..=63).contains(&name.len()) && !name.contains('\0');
-        match names
-            .into_iter()
-            .chain(&self.schema)
-            .chain(dates)
-            .all(is_name)
-        {
+        match columns.chain([&self.name]).chain(&self.schema).all(is_name) {
             true => Ok(()),
             false => Err(Error::usage(
                 "the name of a table or column must have 1 to 63 bytes, and no zero byte",

@@ -7,8 +7,6 @@
 #[cfg(feature = "postgres")]
 use std::sync::Arc;
 
-use sqlx::{SqlSafeStr, SqlStr};
-
 use crate::backend::{Error, Expiry, Generation, Key, Login, OwnerName, Record, Revision};
 
 /// A value that a statement names.
@@ -83,17 +81,13 @@ impl Sql {
             Sql::Made(text) => text,
         }
     }
-
-    pub(super) fn for_sqlx(&self) -> SqlStr {
-        match self {
-            Sql::Fixed(text) => text.into_sql_str(),
-            #[cfg(feature = "postgres")]
-            Sql::Made(text) => sqlx::AssertSqlSafe(text.clone()).into_sql_str(),
-        }
-    }
 }
 
 /// The SQL text of a statement, and the values of its parameters in their order.
+///
+/// It is applied whole or not at all. Where one statement of a server cannot do or answer what an
+/// operation needs, the text is a call of a procedure, or several statements that the server's engine
+/// sends as one transaction; the last one then answers.
 #[derive(Clone, Debug)]
 pub(super) struct Statement {
     pub(super) sql: Sql,
@@ -116,6 +110,16 @@ impl Statement {
             sql: Sql::Made(sql.into()),
             binds,
         }
+    }
+
+    /// The values of the parameters in their order. `time` is an expiry as the server takes it.
+    pub(super) fn values<'v>(
+        &self,
+        parameters: &Parameters<'v>,
+        time: fn(Expiry) -> i64,
+    ) -> impl Iterator<Item = Value<'v>> {
+        let binds = self.binds.iter();
+        binds.map(move |bind| parameters.value(*bind, time))
     }
 }
 
@@ -261,7 +265,7 @@ impl<'p> Parameters<'p> {
     }
 
     /// The value that `bind` names. `time` is an expiry as the server takes it.
-    pub(super) fn value(&self, bind: Bind, time: impl Fn(Expiry) -> i64) -> Value<'p> {
+    fn value(&self, bind: Bind, time: fn(Expiry) -> i64) -> Value<'p> {
         let key = |key: Option<&'p Key>| Value::of(key.map(Key::as_bytes));
         let revision = |revision: Option<&'p Revision>| Value::of(revision.map(Revision::as_bytes));
         let generation = |of: Option<&'p Generation>| Value::of(of.map(|of| &of.as_bytes()[..]));

@@ -19,8 +19,9 @@ use super::super::metadata::Metadata;
 use super::super::protocol::{Row, WriteId};
 use super::super::setup::Setup;
 use super::super::{Error, Refusal, SessionId, Values};
+use super::go_metadata;
 use super::row_format::{OpenedId, RowFormat, of_row};
-use super::{Rules, go_metadata};
+use super::rules::Rules;
 
 /// The alphabet of RFC 4648, section 6.
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -86,7 +87,7 @@ impl Rules for GorillaDialect {
     }
 
     fn fits(&self, layout: Layout) -> bool {
-        matches!(layout, Layout::Gorilla { .. } | Layout::Pgstore)
+        matches!(layout, Layout::Gorilla | Layout::Pgstore)
     }
 
     fn codec(&self) -> Option<&dyn Codec> {

@@ -2,7 +2,8 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `mod.rs` | [`Dialect`], and the trait [`Rules`]: how a store of a dialect is made |
+//! | `mod.rs` | [`Dialect`] |
+//! | `rules.rs` | the trait [`Rules`]: how a store of a dialect is made |
 //! | `row_format.rs` | the trait [`RowFormat`]: the cookie of an ID, the key of its row, and the bytes of the row |
 //! | `native.rs` | Silverback's own format |
 //! | `gorilla.rs` | the format of gorilla/sessions' server stores |
@@ -15,6 +16,7 @@ mod go_metadata;
 mod gorilla;
 mod native;
 mod row_format;
+mod rules;
 mod scs;
 #[cfg(test)]
 mod tests;
@@ -25,13 +27,12 @@ use std::sync::Arc;
 use crate::backend::Layout;
 use crate::codec::Codec;
 
-use super::data_model::DataModel;
-use super::setup::Setup;
-use super::{Error, Lifetime};
+use super::Error;
 
 pub use gorilla::GorillaDialect;
 pub use native::NativeDialect;
 pub(super) use row_format::{OpenedId, RowFormat};
+pub(super) use rules::Rules;
 pub use scs::ScsDialect;
 
 /// The format of a [`ServerStore`](super::ServerStore)'s cookies and rows, which decides which
@@ -187,33 +188,4 @@ impl fmt::Debug for Dialect {
             Dialect::Scs(scs) => scs.fmt(f),
         }
     }
-}
-
-/// The rules by which a store of a dialect is made.
-pub(super) trait Rules {
-    /// Returns the default lifetime of the dialect.
-    fn default_lifetime(&self) -> Lifetime;
-
-    /// Adapts a lifetime to the dialect.
-    fn adapt(&self, lifetime: Lifetime) -> Lifetime {
-        lifetime
-    }
-
-    /// Returns whether rows of this layout are in the dialect.
-    fn fits(&self, layout: Layout) -> bool;
-
-    /// Returns the codec of the cookies, which the lifetime must suit, or `None` if nothing is
-    /// sealed.
-    fn codec(&self) -> Option<&dyn Codec>;
-
-    /// Returns the most bytes that a row may have, or `None` for no limit of the dialect's own.
-    fn max_row_size(&self) -> Option<usize> {
-        None
-    }
-
-    /// Returns the data model of the sessions.
-    fn model(&self) -> DataModel;
-
-    /// Returns the format of the rows in that layout.
-    fn format(&self, setup: &Setup, layout: Layout) -> Result<Box<dyn RowFormat>, Error>;
 }

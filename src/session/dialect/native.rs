@@ -29,8 +29,8 @@ use super::super::metadata::Metadata;
 use super::super::protocol::{Row, Successor, WriteId};
 use super::super::setup::Setup;
 use super::super::{Error, Refusal, SessionId, Values};
-use super::Rules;
 use super::row_format::{OpenedId, RowFormat, of_row};
+use super::rules::Rules;
 
 const VERSION: u8 = 1;
 const SESSION: u8 = 0;

@@ -25,8 +25,9 @@ use super::super::metadata::{Metadata, NEVER_SEEN};
 use super::super::protocol::{Row, WriteId};
 use super::super::setup::Setup;
 use super::super::{Error, Refusal, SessionId, Values};
+use super::go_metadata;
 use super::row_format::{OpenedId, RowFormat};
-use super::{Rules, go_metadata};
+use super::rules::Rules;
 
 /// 2262-01-01, the deadline of sessions without an absolute limit. Go's nanoseconds since 1970
 /// overflow in April of that year, and so do the expiries of scs's redisstore and etcdstore.

@@ -12,6 +12,7 @@ use super::super::lifetime::Lifetime;
 use super::super::login::Login;
 use super::super::metadata::{Metadata, NEVER_SEEN};
 use super::super::protocol::{Row, Successor, WriteId};
+use super::super::setup::Setup;
 use super::super::{CookieOptions, Refusal, Values};
 use super::*;
 use crate::backend::{Key, OwnerName};
@@ -364,18 +365,6 @@ fn a_value_of_gos_own_under_our_key_stays() {
     }
 }
 
-#[test]
-fn a_session_without_a_free_key_is_read_and_not_written() {
-    let scs = scs_with(Lifetime::new());
-    let key = scs.key(&scs.new_id().unwrap()).unwrap();
-    let values = [("_session", 1_i64.into()), ("_silverback", 2_i64.into())];
-    let row = scs_row(NOW.as_secs().cast_signed() + 60, &values);
-    let content = live(read(&*scs, &key, &row, NOW));
-    assert_eq!(content.values.len(), 2);
-    let error = scs.write(&key, &Row::Live(content), WRITE, NOW);
-    assert!(error.unwrap_err().is_usage());
-}
-
 /// A row that is too long is an error, not a refusal: the client did not cause it.
 #[test]
 fn why_a_row_does_not_open() {
@@ -509,19 +498,16 @@ fn an_id_of_another_length_is_none() {
 
 #[test]
 fn a_dialect_wants_rows_of_its_own() {
-    let gorilla = Layout::Gorilla {
-        keeps_expiries: true,
-    };
     let pair = KeyPair::generate().unwrap();
     for dialect in all(&pair) {
-        let fitting = [Layout::Native, gorilla, Layout::Scs]
+        let fitting = [Layout::Native, Layout::Gorilla, Layout::Scs]
             .into_iter()
             .filter(|layout| dialect.check_layout(*layout).is_ok());
         assert_eq!(fitting.count(), 1, "{dialect:?}");
     }
     let [native, of_gorilla, ..] = all(&pair);
     assert!(native.check_layout(Layout::Native).is_ok());
-    for layout in [gorilla, Layout::Pgstore] {
+    for layout in [Layout::Gorilla, Layout::Pgstore] {
         assert!(of_gorilla.check_layout(layout).is_ok());
     }
 }

@@ -30,8 +30,7 @@ struct Plan {
 impl Shared {
     /// Returns whether a use is noted by the row's expiry alone, without a new row.
     fn can_touch(&self, content: &Content) -> bool {
-        let keeps_expiries = self.rows.backend.layout().keeps_expiries();
-        keeps_expiries && !self.setup.cookie_life.redates(&content.metadata)
+        self.rows.backend.keeps_expiries() && !self.setup.cookie_life.redates(&content.metadata)
     }
 
     /// Saves a session, in turn with the other requests of this process that save it.

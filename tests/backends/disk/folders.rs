@@ -5,22 +5,22 @@ use std::sync::Arc;
 
 use silverback::backend::{Backend, Error, Files, GorillaFiles};
 
-use super::super::contestants::on_disk;
+use super::super::candidates::on_disk;
 
-/// Whose files they are.
+/// The layout of the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Folders {
-    Ours,
-    Gorillas,
+    Native,
+    Gorilla,
 }
 
 impl Folders {
-    pub(super) const ALL: [Folders; 2] = [Folders::Ours, Folders::Gorillas];
+    pub(super) const ALL: [Folders; 2] = [Folders::Native, Folders::Gorilla];
 
     pub(super) fn name(self) -> &'static str {
         match self {
-            Folders::Ours => "files",
-            Folders::Gorillas => "gorilla_files",
+            Folders::Native => "files",
+            Folders::Gorilla => "gorilla_files",
         }
     }
 
@@ -29,7 +29,7 @@ impl Folders {
         found.expect("a name of these backends")
     }
 
-    /// A folder that nothing else uses.
+    /// Returns a folder that no other test uses.
     pub(super) fn place(self) -> PathBuf {
         let url = on_disk("files");
         let (_, path) = url.split_once(':').expect("a path");
@@ -38,16 +38,16 @@ impl Folders {
 
     pub(super) fn open(self, folder: &Path) -> Result<Arc<dyn Backend>, Error> {
         Ok(match self {
-            Folders::Ours => Arc::new(Files::open(folder)?),
-            Folders::Gorillas => Arc::new(GorillaFiles::open(folder)?),
+            Folders::Native => Arc::new(Files::open(folder)?),
+            Folders::Gorilla => Arc::new(GorillaFiles::open(folder)?),
         })
     }
 
-    /// All files that a store locks.
+    /// Returns all files that a store locks.
     pub(super) fn locks(self, folder: &Path) -> Vec<PathBuf> {
         let below: &[&str] = match self {
-            Folders::Ours => &["locks/records-", "locks/owners-"],
-            Folders::Gorillas => &[".silverback/lock-"],
+            Folders::Native => &["locks/records-", "locks/owners-"],
+            Folders::Gorilla => &[".silverback/lock-"],
         };
         let parts = |kind: &&str| {
             (0..=255)

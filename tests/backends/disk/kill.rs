@@ -1,4 +1,4 @@
-//! A writer is killed, and what it leaves is looked at, again and again in one place.
+//! A writer is killed repeatedly in one place, and the test checks its records after each kill.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::Child;
@@ -9,23 +9,23 @@ use std::time::Duration;
 use libtest_mimic::Failed;
 use silverback::backend::{Backend, Created, Expiry, Generation, Key, Outcome, Record, connect};
 
-use super::super::contestants::on_disk;
+use super::super::candidates::on_disk;
 use super::record::{KEYS, State, Step, is_owned, key, owner};
 use super::{report, writer};
 
-/// What is known of a key: what was acknowledged, and what was tried after that.
+/// The last acknowledged state of a key, and the state that was attempted afterwards.
 #[derive(Clone, Copy, Default)]
 struct Known {
     state: Option<State>,
     tried: Option<Option<State>>,
 }
 
-/// What was seen in all rounds.
+/// The figures of all rounds.
 #[derive(Default)]
 struct Seen {
     acknowledged: usize,
     unfinished: usize,
-    unfinished_and_done: usize,
+    unfinished_and_applied: usize,
 }
 
 pub(super) async fn try_rounds(kind: &str, rounds: usize) -> Result<(), Failed> {
@@ -43,42 +43,42 @@ pub(super) async fn try_rounds(kind: &str, rounds: usize) -> Result<(), Failed> 
             }
         }
         let backend = connect(&url).await?;
-        look(&*backend, &mut known, &mut seen).await?;
-        go_on(&*backend).await?;
+        check_records(&*backend, &mut known, &mut seen).await?;
+        check_locks(&*backend).await?;
     }
-    assert!(seen.acknowledged > rounds, "the writers wrote nothing");
+    assert!(seen.acknowledged > rounds, "the writers wrote no record");
     report(&format!(
-        "{kind}: {rounds} writers killed, {} writes acknowledged and all of them there, \
-         {} begun and not acknowledged, of which {} were done",
-        seen.acknowledged, seen.unfinished, seen.unfinished_and_done
+        "{kind}: {rounds} writers killed, {} writes acknowledged all of them found, \
+         {} begun and not acknowledged, of which {} were applied",
+        seen.acknowledged, seen.unfinished, seen.unfinished_and_applied
     ));
     Ok(())
 }
 
-/// Starts a writer, kills it, and says what it said.
+/// Starts a writer, kills it, and returns its steps.
 fn killed(url: &str, round: usize) -> Result<Vec<Step>, Failed> {
     let mut child = writer("forever", url).spawn()?;
     let (first, lines) = listen(&mut child);
     if !round.is_multiple_of(4) {
-        // At any moment of its writing; else at any moment, that of its start too.
-        let heard = first.recv_timeout(Duration::from_secs(60));
-        heard.expect("a writer that can go on where the last one was killed");
+        // Three rounds in four kill the writer during its writes, and the fourth at any moment.
+        let signal = first.recv_timeout(Duration::from_secs(60));
+        signal.expect("a writer that continues after the previous kill");
     }
     let chance = u16::from_be_bytes(*Generation::random()?.as_bytes().first_chunk().unwrap());
     std::thread::sleep(Duration::from_millis(u64::from(chance % 250)));
     assert!(child.try_wait()?.is_none(), "the writer ended by itself");
     child.kill()?;
     child.wait()?;
-    let text = lines.join().expect("what the writer said");
+    let text = lines.join().expect("the output of the writer");
     let (whole, _) = text.rsplit_once('\n').unwrap_or_default();
     let steps = whole.lines().map(|line| Step::parse(line).expect(line));
     Ok(steps.collect())
 }
 
-/// Reads to the end what the child says, and tells of the first line.
+/// Reads the child's output to its end, and signals its first line.
 fn listen(child: &mut Child) -> (Receiver<()>, JoinHandle<String>) {
     let out = child.stdout.take().expect("a pipe");
-    let (first, heard) = channel();
+    let (first, signal) = channel();
     let lines = std::thread::spawn(move || {
         let (mut out, mut text) = (BufReader::new(out), String::new());
         out.read_line(&mut text).expect("text");
@@ -86,17 +86,21 @@ fn listen(child: &mut Child) -> (Receiver<()>, JoinHandle<String>) {
         out.read_to_string(&mut text).expect("text");
         text
     });
-    (heard, lines)
+    (signal, lines)
 }
 
-/// Each record is whole and what was acknowledged, or tried last; and what lists records
-/// lists these.
-async fn look(backend: &dyn Backend, known: &mut [Known], seen: &mut Seen) -> Result<(), Failed> {
+/// Checks that each record is whole and has the acknowledged or the last attempted state, and that
+/// all lists contain exactly these records.
+async fn check_records(
+    backend: &dyn Backend,
+    known: &mut [Known],
+    seen: &mut Seen,
+) -> Result<(), Failed> {
     for (number, known) in known.iter_mut().enumerate() {
         let found = backend.load(&key(number)).await?.as_ref().map(State::of);
         if let Some(tried) = known.tried {
             seen.unfinished += 1;
-            seen.unfinished_and_done += usize::from(found == tried);
+            seen.unfinished_and_applied += usize::from(found == tried);
         }
         let is_known = found == known.state || Some(found) == known.tried;
         assert!(
@@ -109,25 +113,25 @@ async fn look(backend: &dyn Backend, known: &mut [Known], seen: &mut Seen) -> Re
             tried: None,
         };
     }
-    let living = || (0..KEYS).filter(|number| known[*number].state.is_some());
+    let live = || (0..KEYS).filter(|number| known[*number].state.is_some());
     let scan = backend.scan().expect("a scan");
     let page = scan.page(None, 2 * KEYS).await?.entries;
     let listed: Vec<Key> = page.into_iter().map(|entry| entry.key).collect();
-    assert_eq!(listed, living().map(key).collect::<Vec<_>>());
+    assert_eq!(listed, live().map(key).collect::<Vec<_>>());
     let owners = backend.owners().expect("owners");
     let mut owned = owners.keys(&owner()).await?;
     owned.sort();
-    let expected = living().filter(|number| is_owned(*number)).map(key);
+    let expected = live().filter(|number| is_owned(*number)).map(key);
     assert_eq!(owned, expected.collect::<Vec<_>>());
     while scan.purge(10).await?.removed == 10 {}
     Ok(())
 }
 
-/// Nothing is locked.
-async fn go_on(backend: &dyn Backend) -> Result<(), Failed> {
+/// Checks that no lock is left.
+async fn check_locks(backend: &dyn Backend) -> Result<(), Failed> {
     let (key, record) = (Key::new("next")?, Record::new("v", Expiry::NEVER));
     let Created::Saved(revision) = backend.create(&key, &record).await? else {
-        panic!("it was removed the last time");
+        panic!("the last round removed the record");
     };
     assert_eq!(backend.remove(&key, &revision).await?, Outcome::Done(()));
     Ok(())

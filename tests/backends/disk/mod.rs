@@ -1,17 +1,18 @@
-//! What a backend on a disk owes beyond the laws: that a write which was acknowledged is
-//! there after the writer was killed, at any moment, and every record whole; that writers in
-//! several processes lose nothing; and that each acknowledged write was synced.
+//! Tests of backends on a disk beyond the laws: after a writer was killed at any moment, each
+//! acknowledged write is stored and every record is whole; concurrent writers in several processes
+//! lose no update; and each acknowledged write was synced.
 //!
-//! Few rounds are quick; `SILVERBACK_ROUNDS=100` makes it so many, and says what was seen.
+//! The default is a few quick rounds; `SILVERBACK_ROUNDS=100` runs that many, and prints the
+//! figures.
 
 #[cfg(feature = "files")]
 mod folders;
+#[cfg(feature = "files")]
+mod held_locks;
 mod kill;
 #[cfg(feature = "files")]
 mod outages;
 mod record;
-#[cfg(feature = "files")]
-mod stuck;
 mod syncs;
 mod writer;
 
@@ -22,10 +23,10 @@ use libtest_mimic::{Completion, Failed, Trial};
 use silverback::backend::connect;
 use tokio::runtime::Runtime;
 
-use super::contestants::{ON_DISK, on_disk};
+use super::candidates::{ON_DISK, on_disk};
 pub(super) use writer::is_writer;
 
-/// How often what chance decides is tried.
+/// Returns the number of rounds of random tests.
 pub(super) fn rounds() -> usize {
     let asked = std::env::var("SILVERBACK_ROUNDS").ok();
     asked.map_or(5, |rounds| {
@@ -33,7 +34,7 @@ pub(super) fn rounds() -> usize {
     })
 }
 
-/// Says what was seen, to who asked for many rounds.
+/// Prints figures if many rounds were requested.
 pub(super) fn report(text: &str) {
     if std::env::var_os("SILVERBACK_ROUNDS").is_some() {
         eprintln!("{text}");
@@ -62,7 +63,7 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     trials
 }
 
-/// What a file for each record owes beyond that: an answer in time, whatever becomes of the disk.
+/// Tests of backends with a file for each record: they answer in time, even if the disk fails.
 #[cfg(feature = "files")]
 fn of_folders(runtime: &Arc<Runtime>) -> Vec<Trial> {
     use folders::Folders;
@@ -77,9 +78,12 @@ fn of_folders(runtime: &Arc<Runtime>) -> Vec<Trial> {
         };
         let completed = |()| Completion::Completed;
         let on = runtime.clone();
-        let run = move || on.block_on(stuck::are_refused_in_time(kind)).map(completed);
+        let run = move || {
+            on.block_on(held_locks::are_refused_in_time(kind))
+                .map(completed)
+        };
         add("held_locks_are_refused_in_time", Box::new(run));
-        let run = move || stuck::need_no_thread_of_the_application(kind).map(completed);
+        let run = move || held_locks::need_no_thread_of_the_application(kind).map(completed);
         add("files_need_no_thread_of_the_application", Box::new(run));
         let on = runtime.clone();
         let run = move || {
@@ -94,7 +98,7 @@ fn of_folders(runtime: &Arc<Runtime>) -> Vec<Trial> {
         };
         add("a_folder_that_flickers_misses_no_record", Box::new(run));
         let on = runtime.clone();
-        let run = move || on.block_on(outages::a_disk_that_is_full_or_for_reading_only(kind));
+        let run = move || on.block_on(outages::a_full_or_read_only_disk(kind));
         add(
             "a_full_or_read_only_disk_is_an_outage_with_its_cause",
             Box::new(run),
@@ -113,13 +117,13 @@ fn of_folders(runtime: &Arc<Runtime>) -> Vec<Trial> {
     }));
     let on = runtime.clone();
     trials.push(Trial::test(
-        "files::held_locks_keep_no_purge_for_long",
-        move || on.block_on(stuck::keep_no_purge_for_long()),
+        "files::held_locks_delay_no_purge_for_long",
+        move || on.block_on(held_locks::delay_no_purge_for_long()),
     ));
     trials
 }
 
-/// This program once more, to write.
+/// Returns a command that runs this program as a writer.
 fn writer(work: &str, url: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     command.env(writer::VARIABLE, format!("{work} {url}"));

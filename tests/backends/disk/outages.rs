@@ -1,5 +1,6 @@
-//! A disk that is full, for reading only, closed to the user, or away: each is an outage whose
-//! cause is named, never a record that is gone, and it is over when the disk is back.
+//! A disk that is full, read-only, not readable for the user, or missing: each is an outage, and
+//! the error names the cause. No record appears to be gone, and all works again when the disk is
+//! back.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -19,7 +20,7 @@ use super::super::required::is_required;
 use super::folders::Folders;
 use super::{report, writer};
 
-/// A user who is not root.
+/// A user that is not root.
 const USER: u32 = 61_234;
 
 fn key(number: usize) -> Key {
@@ -30,7 +31,7 @@ fn record(size: usize) -> Record {
     Record::new(vec![b'v'; size], Expiry::NEVER)
 }
 
-/// A record that is there, and an owner's, where there are owners.
+/// A record, with an owner if the backend has owners.
 struct Known {
     backend: Arc<dyn Backend>,
     seen: Revision,
@@ -51,7 +52,7 @@ impl Known {
             record = record.owned_by(Owner { name, login });
         }
         let Created::Saved(seen) = backend.create(&key(0), &record).await? else {
-            panic!("it is the first");
+            panic!("the key is new");
         };
         Ok(Known {
             is_owned: backend.owners().is_some(),
@@ -60,7 +61,7 @@ impl Known {
         })
     }
 
-    /// All that a backend is asked, and its errors.
+    /// Calls each operation of the backend, and returns the errors.
     async fn errors(&self) -> Vec<(&'static str, Option<Error>)> {
         let (backend, seen, later) = (&self.backend, &self.seen, Expiry::NEVER);
         let mut errors = vec![
@@ -87,8 +88,8 @@ impl Known {
         errors
     }
 
-    /// All is as it was, and goes on.
-    async fn goes_on(&self) -> Result<(), Failed> {
+    /// Checks that all is unchanged, and that the backend works.
+    async fn check(&self) -> Result<(), Failed> {
         let Known { backend, seen, .. } = self;
         backend.ping().await?;
         let stored = backend.load(&key(0)).await?.ok_or("the record is gone")?;
@@ -106,7 +107,7 @@ impl Known {
     }
 }
 
-/// The folder is moved away, or something empty is mounted over it.
+/// The folder is moved away, or an empty folder takes its place.
 pub(super) async fn a_folder_that_vanishes(kind: Folders) -> Result<(), Failed> {
     for is_empty in [false, true] {
         let folder = kind.place();
@@ -141,12 +142,12 @@ pub(super) async fn a_folder_that_vanishes(kind: Folders) -> Result<(), Failed> 
             fs::remove_dir(&folder)?;
         }
         fs::rename(&away, &folder)?;
-        known.goes_on().await?;
+        known.check().await?;
     }
     Ok(())
 }
 
-/// The folder goes and comes again and again: no moment of it makes a record missing.
+/// The folder disappears and returns repeatedly: at no moment does a record appear to be missing.
 pub(super) async fn a_folder_that_flickers(kind: Folders) -> Result<(), Failed> {
     let folder = kind.place();
     let known = Known::in_folder(kind, &folder).await?;
@@ -177,14 +178,14 @@ pub(super) async fn a_folder_that_flickers(kind: Folders) -> Result<(), Failed> 
         "{kind:?}: {found} found, {unavailable} unavailable, {missing} missing"
     ));
     assert_eq!(missing, 0, "a record is missing while its folder is away");
-    known.goes_on().await
+    known.check().await
 }
 
-/// A small disk, which ends with the test.
+/// A small disk, which is unmounted at the end.
 struct Disk(PathBuf);
 
 impl Disk {
-    /// The disk, or why there is none.
+    /// Mounts the disk, or returns the reason why not.
     fn mount(place: PathBuf) -> Result<Self, String> {
         fs::create_dir_all(&place).map_err(|error| error.to_string())?;
         let disk = Disk(place);
@@ -208,7 +209,7 @@ impl Drop for Disk {
     }
 }
 
-/// What becomes of a trial that needs root.
+/// Returns the result of a trial that needs root.
 fn unless_required(why: String) -> Result<Completion, Failed> {
     match is_required("root") {
         true => Err(format!("root is required: {why}").into()),
@@ -216,8 +217,8 @@ fn unless_required(why: String) -> Result<Completion, Failed> {
     }
 }
 
-/// Nothing was written, and the error's text ends in the system's.
-fn is_caused_by(error: &Error, cause: &str) {
+/// Checks that nothing was written, and that the error's text ends with that of the system.
+fn assert_caused_by(error: &Error, cause: &str) {
     let text = error.to_string();
     assert!(
         error.is_unavailable() && !error.is_outcome_unknown(),
@@ -227,9 +228,7 @@ fn is_caused_by(error: &Error, cause: &str) {
     assert_eq!(text.lines().count(), 1, "{text}");
 }
 
-pub(super) async fn a_disk_that_is_full_or_for_reading_only(
-    kind: Folders,
-) -> Result<Completion, Failed> {
+pub(super) async fn a_full_or_read_only_disk(kind: Folders) -> Result<Completion, Failed> {
     let disk = match Disk::mount(kind.place()) {
         Ok(disk) => disk,
         Err(why) => return unless_required(why),
@@ -243,11 +242,11 @@ pub(super) async fn a_disk_that_is_full_or_for_reading_only(
             .await
         {
             Ok(Created::Saved(seen)) => kept.push(seen),
-            Ok(Created::Exists) => panic!("it is the first"),
+            Ok(Created::Exists) => panic!("the key is new"),
             Err(error) => break error,
         }
     };
-    is_caused_by(&full, "No space left on device (os error 28)");
+    assert_caused_by(&full, "No space left on device (os error 28)");
     assert_eq!(backend.load(&key(1_000 + kept.len())).await?, None);
     for (number, seen) in kept.iter().enumerate() {
         let key = key(1_000 + number);
@@ -261,33 +260,35 @@ pub(super) async fn a_disk_that_is_full_or_for_reading_only(
         backend.remove(&key(0), &known.seen).await.err(),
         backend.ping().await.err(),
     ] {
-        is_caused_by(
+        assert_caused_by(
             &refused.expect("an error"),
             "Read-only file system (os error 30)",
         );
     }
     disk.run("mount", &["-o", "remount,rw"])?;
-    known.goes_on().await?;
+    known.check().await?;
     Ok(Completion::Completed)
 }
 
-/// A child whose files may not be read, or that has opened all it may: its errors, a line each.
+/// Runs in a child that may not read its files, or that has opened the maximum number of files:
+/// prints an error in each line.
 pub(super) async fn ask(asked: &str) {
     let mut words = asked.splitn(3, ' ');
     let (limit, kind, folder) = (words.next(), words.next(), words.next());
     let folder = Path::new(folder.expect("a folder"));
     let kind = Folders::parse(kind.expect("a kind"));
     let known = Known::in_folder(kind, folder).await.expect("a store");
-    known.backend.load(&key(0)).await.expect("a record"); // its threads and files are there
+    known.backend.load(&key(0)).await.expect("a record"); // its threads and files exist
     let mut opened = Vec::new();
     match limit {
         Some("closed") => {
             let closed = match kind {
-                Folders::Ours => "records",
-                Folders::Gorillas => "",
+                Folders::Native => "records",
+                Folders::Gorilla => "",
             };
             let closed = folder.join(closed);
-            fs::set_permissions(closed, fs::Permissions::from_mode(0o0)).expect("our own");
+            fs::set_permissions(closed, fs::Permissions::from_mode(0o0))
+                .expect("a folder of this user");
         }
         _ => opened.extend(std::iter::from_fn(|| fs::File::open("/dev/null").ok())),
     }
@@ -304,7 +305,7 @@ pub(super) async fn ask(asked: &str) {
     }
 }
 
-fn refusals_of(mut child: Command, cause: &str) -> Result<(), Failed> {
+fn check_refusals(mut child: Command, cause: &str) -> Result<(), Failed> {
     let output = child.output()?;
     let text = String::from_utf8(output.stdout)?;
     assert_eq!(text.lines().count(), 2, "{text}");
@@ -326,7 +327,7 @@ pub(super) fn too_many_open_files(kind: Folders) -> Result<(), Failed> {
     for (name, value) in plain.get_envs() {
         child.env(name, value.unwrap_or_default());
     }
-    refusals_of(child, "Too many open files (os error 24)")
+    check_refusals(child, "Too many open files (os error 24)")
 }
 
 pub(super) fn files_that_are_closed_to_the_user(kind: Folders) -> Result<Completion, Failed> {
@@ -351,7 +352,7 @@ pub(super) fn files_that_are_closed_to_the_user(kind: Folders) -> Result<Complet
     fs::remove_dir_all(&folder)?;
     fs::create_dir_all(&folder)?;
     chown(&folder, Some(USER), Some(USER))?;
-    let refused = refusals_of(child, "Permission denied (os error 13)");
+    let refused = check_refusals(child, "Permission denied (os error 13)");
     fs::remove_dir_all(&folder)?;
     refused.map(|()| Completion::Completed)
 }

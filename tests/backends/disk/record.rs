@@ -1,27 +1,27 @@
-//! Records that tell whether they are whole.
+//! Records that show whether they are whole.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 use silverback::backend::{Expiry, Key, Login, Owner, OwnerName, Record, Stored};
 
-/// How many keys are written.
+/// The number of keys.
 pub(super) const KEYS: usize = 50;
 
-/// Whose every other record is.
+/// Returns the owner of every other record.
 pub(super) fn owner() -> OwnerName {
     OwnerName::new("ape").expect("a short name")
 }
 
-/// What is under a key: the number of the write that put the value there, and that of the
-/// last one, which moved the expiry.
+/// The state of a key: the number of the write that stored the value, and that of the last write,
+/// which moved the expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct State {
     pub(super) value: u64,
     pub(super) until: u64,
 }
 
-/// What happens to a key, before it is done and after: a state, or that there is none.
+/// A step for a key, before and after it is applied: a state, or its removal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Step {
     pub(super) is_done: bool,
@@ -37,7 +37,7 @@ pub(super) fn is_owned(key: usize) -> bool {
     key % 2 == 1
 }
 
-/// The write's number, bytes of a length and kind that follow from it, and a checksum.
+/// Returns the write's number, bytes of a length and kind that depend on it, and a checksum.
 fn value_of(write: u64) -> Vec<u8> {
     let mut value = write.to_be_bytes().to_vec();
     let filler = write.wrapping_mul(7_919) % 9_000;
@@ -57,7 +57,7 @@ impl State {
         }
     }
 
-    /// So far away that no record expires.
+    /// Returns a time so far away that no record expires.
     pub(super) fn expiry(self) -> Expiry {
         Expiry::from_millis(self.until.try_into().expect("a number of this program"))
     }
@@ -75,7 +75,7 @@ impl State {
     }
 }
 
-/// A line, for a pipe.
+/// Formats a step as a line for a pipe.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Step { is_done, key, .. } = self;

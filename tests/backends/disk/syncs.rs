@@ -1,4 +1,4 @@
-//! Counts the syncs of a writer, by the system calls it makes.
+//! Counts the syncs of a writer by its system calls.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -6,19 +6,19 @@ use std::process::{Command, Stdio};
 
 use libtest_mimic::{Completion, Failed};
 
-use super::super::contestants::on_disk;
+use super::super::candidates::on_disk;
 use super::super::required::is_required;
 use super::{report, writer};
 
-/// So many creations, and as many swaps, touches and removals.
+/// The number of creations, and of swaps, touches and removals.
 const TIMES: usize = 20;
 
-/// What is done so often, in this order.
+/// The kinds of writes, in this order.
 const WORKS: [&str; 4] = ["creations", "swaps", "touches", "removals"];
 
-/// Before each acknowledgement is at least one sync that succeeded. A file is synced before it is
-/// moved into its place, and the folder of each name that was made, moved or removed after that:
-/// what a name stands for is in its folder.
+/// Each acknowledgement follows at least one successful sync. A file is synced before it is moved
+/// into its place. The folder of each name that was made, moved or removed is synced afterwards,
+/// since the folder contains the name.
 pub(super) fn count(kind: &str) -> Result<Completion, Failed> {
     if let Err(why) = can_trace() {
         return match is_required("strace") {
@@ -34,7 +34,7 @@ pub(super) fn count(kind: &str) -> Result<Completion, Failed> {
     let path = Path::new(path);
     let url = match kind {
         "sqlite" => url.clone(),
-        // In a folder that is still to be made.
+        // The folder does not exist yet.
         _ => format!("{kind}:{}/below/store", path.display()),
     };
     let log = path.with_extension("strace");
@@ -95,31 +95,31 @@ fn trace(log: &Path) -> Command {
     const CALLS: &str =
         "trace=fsync,fdatasync,write,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat";
     let mut command = Command::new("strace");
-    // With the paths of files that are open.
+    // Prints the paths of open files.
     command.args(["-f", "-y", "-s", "512", "-e", CALLS, "-o"]);
     command.arg(log);
     command
 }
 
-/// Why there is no tracing, where there is none.
+/// Returns the reason if tracing is not available.
 fn can_trace() -> Result<(), String> {
     let tried = trace(Path::new("/dev/null")).arg("true").output();
-    let output = tried.map_err(|error| format!("there is no strace: {error}"))?;
+    let output = tried.map_err(|error| format!("strace is missing: {error}"))?;
     match output.status.success() {
         true => Ok(()),
-        false => Err("strace may not trace here".to_owned()),
+        false => Err("strace is not permitted here".to_owned()),
     }
 }
 
-/// What was done before an acknowledgement, since the work was begun.
+/// The calls before an acknowledgement, since the write began.
 #[derive(Debug, Default)]
 struct Answer {
     syncs: usize,
-    /// All that was synced.
+    /// All synced paths.
     synced: BTreeSet<String>,
     /// Folders with a name that may be lost.
     unsynced: BTreeSet<String>,
-    /// Files that were not whole when they got their place.
+    /// Files that were moved before they were synced.
     moved_unsynced: BTreeSet<String>,
 }
 
@@ -127,7 +127,7 @@ struct Answer {
 #[derive(Default)]
 struct Trace {
     answers: Vec<Answer>,
-    /// What was done before the first of them.
+    /// The calls before the first write.
     opened: Answer,
     now: Answer,
     /// The calls that have begun, by their threads.
@@ -164,7 +164,7 @@ impl Trace {
                 }
             }
         } else if !call.trim_end().ends_with("= 0") {
-            // Nothing was done.
+            // The call had no effect.
         } else if name.ends_with("sync") {
             self.now.syncs += 1;
             // `fsync(7</path>) = 0`
@@ -175,7 +175,7 @@ impl Trace {
             self.now.unsynced.remove(path);
             self.now.synced.insert(path.to_owned());
         } else {
-            // The last path is that of the name which was changed.
+            // The last path is that of the changed name.
             let path = arguments.rsplit('"').nth(1).unwrap_or_default();
             let folder = path.rsplit_once('/').unwrap_or_default().0;
             let from = arguments.split('"').nth(1).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The process that writes: this program, told so by a variable of its environment.
+//! The process that writes: this program, selected by a variable of its environment.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -13,25 +13,25 @@ use tokio::runtime::Runtime;
 
 use super::folders::Folders;
 use super::record::{KEYS, State, Step, is_owned, key, owner};
-use super::{outages, stuck};
+use super::{held_locks, outages};
 
-/// What is to be done, a space, and the backend's URL.
+/// The work, a space, and the backend's URL.
 pub(super) const VARIABLE: &str = "SILVERBACK_TEST_WRITER";
 
-/// How often each of those who add adds one.
+/// The number of additions of each process.
 pub(super) const ADDED: u64 = 50;
 
-/// How many tasks write at once, each to keys of its own.
+/// The number of concurrent tasks, each with its own keys.
 const TASKS: usize = 4;
 
-/// Does what the environment asks for, if it asks.
+/// Does the work that the environment requests. Returns false without such a request.
 pub(crate) fn is_writer(runtime: &Runtime) -> bool {
     let Ok(asked) = std::env::var(VARIABLE) else {
         return false;
     };
     let (work, url) = asked.split_once(' ').expect("work and a URL");
     if work == "hold" {
-        stuck::hold(url);
+        held_locks::hold(url);
         return true;
     }
     runtime.block_on(async {
@@ -39,7 +39,7 @@ pub(crate) fn is_writer(runtime: &Runtime) -> bool {
             return outages::ask(url).await;
         }
         let backend = match url.split_once(':') {
-            Some(("gorilla_files", folder)) => Folders::Gorillas.open(folder.as_ref()),
+            Some(("gorilla_files", folder)) => Folders::Gorilla.open(folder.as_ref()),
             _ => connect(url).await,
         };
         let backend = backend.expect("the backend");
@@ -65,7 +65,7 @@ async fn write_forever(backend: Arc<dyn Backend>) {
     let start = since_epoch.expect("a time after 1970").as_micros();
     let writer = Arc::new(Writer {
         login: login.expect("a login"),
-        // Later than those of the process before, and as milliseconds very far away.
+        // Later than those of the previous process, and very far in the future as milliseconds.
         writes: AtomicU64::new(start.try_into().expect("a time before 500000")),
         backend,
     });
@@ -124,11 +124,11 @@ impl Writer {
                 matches!(outcome, Outcome::Done(_))
             }
         };
-        assert!(is_done, "nobody else writes to this key");
+        assert!(is_done, "there is no concurrent write");
         Ok(())
     }
 
-    /// Gives a purge something to do, and does it.
+    /// Creates an expired record, and purges it.
     async fn purge(&self) -> Result<(), Error> {
         let write = self.writes.fetch_add(1, Ordering::SeqCst);
         let key = Key::new(format!("over-{write}"))?;
@@ -143,7 +143,7 @@ impl Writer {
     }
 }
 
-/// Says what is about to be done, and then that it was acknowledged.
+/// Prints a line before the write, and another after its acknowledgement.
 async fn announced<T>(
     key: usize,
     state: Option<State>,
@@ -163,15 +163,15 @@ async fn announced<T>(
     Ok(answer)
 }
 
-/// A line, in one piece.
+/// Prints a line in one piece.
 fn say(step: Step) {
     let line = step.to_string();
     let mut out = std::io::stdout().lock();
     let said = out.write_all(line.as_bytes()).and_then(|()| out.flush());
-    said.expect("somebody listens");
+    said.expect("a reader");
 }
 
-/// Creates so many records, every other of them an owner's, and then swaps, touches and removes
+/// Creates that many records, every other one with an owner, and then swaps, touches and removes
 /// each.
 async fn write(backend: &dyn Backend, times: usize) {
     let owned_by = match backend.owners() {
@@ -194,7 +194,7 @@ async fn write(backend: &dyn Backend, times: usize) {
         let created = announced(number, None, backend.create(&key(number), &record(number))).await;
         match created.expect("an answer") {
             Created::Saved(revision) => seen.push(revision),
-            Created::Exists => panic!("the place is new"),
+            Created::Exists => panic!("the key is new"),
         }
     }
     for (number, seen) in seen.iter_mut().enumerate() {
@@ -217,7 +217,7 @@ async fn write(backend: &dyn Backend, times: usize) {
 fn done<T>(outcome: Result<Outcome<T>, Error>) -> T {
     match outcome.expect("an answer") {
         Outcome::Done(done) => done,
-        Outcome::Conflict | Outcome::Gone => panic!("nobody else writes"),
+        Outcome::Conflict | Outcome::Gone => panic!("there is no concurrent write"),
     }
 }
 
@@ -225,7 +225,7 @@ fn sum_key() -> Key {
     Key::new("sum").expect("a short key")
 }
 
-/// What all who added have added up to.
+/// Returns the sum of all additions.
 pub(super) async fn sum(backend: &dyn Backend) -> Result<Option<u64>, Error> {
     let stored = backend.load(&sum_key()).await?;
     Ok(stored.map(|stored| {
@@ -234,7 +234,7 @@ pub(super) async fn sum(backend: &dyn Backend) -> Result<Option<u64>, Error> {
     }))
 }
 
-/// Adds one, again and again, while others do.
+/// Adds one repeatedly, concurrently with other processes.
 async fn add(backend: &dyn Backend) -> Result<(), Error> {
     let record = |sum: u64| Record::new(sum.to_be_bytes(), Expiry::NEVER);
     let mut left = ADDED;

@@ -1,4 +1,4 @@
-//! A way to the server that breaks.
+//! A connection to the server that fails.
 
 use silverback::backend::{DynamoDb, DynamoDbOptions};
 
@@ -7,10 +7,12 @@ use super::super::faults::{self, TIMEOUT};
 use super::super::servers::dynamodb::{DynamoDbServer, client, endpoint_at};
 use super::super::servers::proxy::Proxy;
 
-pub(super) async fn every_fault_ends_in_time_and_is_got_over(server: &DynamoDbServer) -> Tried {
+pub(super) async fn every_fault_ends_in_time_and_the_backend_recovers(
+    server: &DynamoDbServer,
+) -> Tried {
     let proxy = Proxy::start(server.port()).await;
     let options = DynamoDbOptions::new("faults").timeout(TIMEOUT);
-    let straight = DynamoDb::open(&client(&server.endpoint()), options.clone()).await?;
+    let direct = DynamoDb::open(&client(&server.endpoint()), options.clone()).await?;
     let backend = DynamoDb::with_client(&client(&endpoint_at(proxy.port())), options)?;
-    faults::are_got_over(&backend, &straight, &proxy).await
+    faults::assert_recovery(&backend, &direct, &proxy).await
 }

@@ -1,8 +1,8 @@
-//! DynamoDB: DynamoDB Local as the reference, with our clock and with others, and moto; and
-//! what is particular to it beyond the laws.
+//! DynamoDB: DynamoDB Local as the reference, with the system clock and with wrong clocks, and
+//! moto; and tests of DynamoDB beyond the laws.
 
 mod faults;
-mod front;
+mod recording_proxy;
 mod requests;
 mod tables;
 
@@ -12,21 +12,21 @@ use libtest_mimic::{Completion, Trial};
 use silverback::backend::{DynamoDb, DynamoDbOptions, GoDynamoDb, GoItems};
 use tokio::runtime::Runtime;
 
-use super::absent;
-use super::contestants::{Contestant, Made};
-use super::plain::Plain;
+use super::candidates::{Candidate, Made};
+use super::encoded::Encoded;
+use super::missing_server;
 use super::servers::dynamodb::{DynamoDbServer, client};
 
 type Started = OnceLock<Result<DynamoDbServer, String>>;
 
-/// The server that all trials share.
+/// Returns the server that all trials share.
 fn server() -> Result<&'static DynamoDbServer, String> {
     static SERVER: Started = OnceLock::new();
     let server = SERVER.get_or_init(DynamoDbServer::start);
     server.as_ref().map_err(String::clone)
 }
 
-/// Where it answers, unless the environment names another.
+/// Returns its endpoint, unless the environment names another.
 fn endpoint() -> Result<String, String> {
     match std::env::var("BACKEND_URL_DYNAMODB") {
         Ok(endpoint) => Ok(endpoint),
@@ -34,28 +34,28 @@ fn endpoint() -> Result<String, String> {
     }
 }
 
-pub(super) fn contestants() -> Vec<Contestant> {
+pub(super) fn candidates() -> Vec<Candidate> {
     vec![
-        Contestant::new("dynamodb", "dynamodb", || {
+        Candidate::new("dynamodb", "dynamodb", || {
             Box::pin(async { native(&endpoint()?).await })
         }),
-        Contestant::new("dynamodb_an_hour_ahead", "faketime", || {
+        Candidate::new("dynamodb_an_hour_ahead", "faketime", || {
             static SERVER: Started = OnceLock::new();
             Box::pin(skewed(&SERVER, "+1h"))
         }),
-        Contestant::new("dynamodb_an_hour_behind", "faketime", || {
+        Candidate::new("dynamodb_an_hour_behind", "faketime", || {
             static SERVER: Started = OnceLock::new();
             Box::pin(skewed(&SERVER, "-1h"))
         }),
-        Contestant::new("dynamodb_moto", "moto", || {
+        Candidate::new("dynamodb_moto", "moto", || {
             static MOTO: Started = OnceLock::new();
             let moto = MOTO.get_or_init(DynamoDbServer::start_moto);
             Box::pin(async { native(&moto.as_ref().map_err(String::clone)?.endpoint()).await })
         }),
-        Contestant::new("dynamostore", "dynamodb", || {
+        Candidate::new("dynamostore", "dynamodb", || {
             Box::pin(of_go("dynamostore", GoItems::dynamostore()))
         }),
-        Contestant::new("dynastore", "dynamodb", || {
+        Candidate::new("dynastore", "dynamodb", || {
             Box::pin(of_go("dynastore", GoItems::dynastore()))
         }),
     ]
@@ -64,7 +64,7 @@ pub(super) fn contestants() -> Vec<Contestant> {
 async fn native(endpoint: &str) -> Made {
     let options = DynamoDbOptions::new("native").prefix("a prefix/");
     let opened = DynamoDb::open(&client(endpoint), options).await;
-    Ok(Arc::new(opened.expect("a table in a server that answers")))
+    Ok(Arc::new(opened.expect("a table in a running server")))
 }
 
 async fn skewed(server: &'static Started, skew: &str) -> Made {
@@ -75,8 +75,8 @@ async fn skewed(server: &'static Started, skew: &str) -> Made {
 async fn of_go(table: &str, items: GoItems) -> Made {
     let client = client(&server()?.endpoint());
     let opened = GoDynamoDb::open(&client, DynamoDbOptions::new(table), items).await;
-    let backend = opened.expect("a table in a server that answers");
-    Ok(Plain::of(Arc::new(backend)))
+    let backend = opened.expect("a table in a running server");
+    Ok(Encoded::of(Arc::new(backend)))
 }
 
 pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
@@ -89,22 +89,22 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
                 Ok(server) => runtime
                     .block_on($group::$name(server))
                     .map(|()| Completion::Completed),
-                Err(why) => absent("dynamodb", why),
+                Err(why) => missing_server("dynamodb", why),
             }));
         };
     }
     trial!(requests::an_operation_is_one_request_and_an_owned_load_two);
-    trial!(requests::a_login_is_listed_before_the_index_knows_it);
+    trial!(requests::a_login_is_listed_before_the_index_contains_it);
     trial!(requests::a_move_is_one_transaction);
-    trial!(requests::a_purge_asks_owners_anew_for_each_page);
-    trial!(requests::only_what_there_was_no_capacity_for_is_repeated);
-    trial!(requests::what_may_have_been_done_is_unknown);
-    trial!(requests::no_item_is_larger_than_dynamodb_takes);
-    trial!(tables::a_table_is_made_once_and_left_as_it_is);
+    trial!(requests::a_purge_reads_owners_again_for_each_page);
+    trial!(requests::only_requests_without_capacity_are_repeated);
+    trial!(requests::a_write_that_may_be_applied_is_unknown);
+    trial!(requests::no_item_exceeds_the_limit_of_dynamodb);
+    trial!(tables::a_table_is_created_once_and_not_changed);
     trial!(tables::a_table_with_another_key_is_refused);
-    trial!(tables::prefixes_share_a_table_and_nothing_else);
+    trial!(tables::prefixes_share_only_the_table);
     trial!(tables::dynamodb_removes_an_item_long_after_it_has_expired);
     trial!(tables::items_without_an_expiry_do_not_expire);
-    trial!(faults::every_fault_ends_in_time_and_is_got_over);
+    trial!(faults::every_fault_ends_in_time_and_the_backend_recovers);
     trials
 }

@@ -1,4 +1,4 @@
-//! How many requests an operation is, and which of them are repeated.
+//! The number of requests of an operation, and which of them are repeated.
 
 use silverback::backend::{
     Backend, Created, DynamoDb, DynamoDbOptions, Expiry, Generation, Generations, GoDynamoDb,
@@ -8,38 +8,40 @@ use silverback::backend::{
 use super::super::Tried;
 use super::super::faults::{TIMEOUT, key, record};
 use super::super::servers::dynamodb::{DynamoDbServer, client, endpoint_at};
-use super::front::Front;
+use super::recording_proxy::RecordingProxy;
 
-/// A backend behind something that counts.
-async fn counted(server: &DynamoDbServer) -> Result<(Front, DynamoDb), libtest_mimic::Failed> {
-    let (front, port) = Front::start(server.port()).await?;
+/// Returns a backend behind a proxy that records its requests.
+async fn counted(
+    server: &DynamoDbServer,
+) -> Result<(RecordingProxy, DynamoDb), libtest_mimic::Failed> {
+    let (proxy, port) = RecordingProxy::start(server.port()).await?;
     let options = DynamoDbOptions::new("counted").timeout(4 * TIMEOUT);
     let backend = DynamoDb::open(&client(&endpoint_at(port)), options).await?;
-    front.requests();
-    Ok((front, backend))
+    proxy.requests();
+    Ok((proxy, backend))
 }
 
 fn seen<T: std::fmt::Debug>(outcome: Outcome<T>) -> T {
     match outcome {
         Outcome::Done(seen) => seen,
-        outcome => panic!("{outcome:?} with nobody"),
+        outcome => panic!("{outcome:?} without a concurrent write"),
     }
 }
 
 pub(super) async fn an_operation_is_one_request_and_an_owned_load_two(
     server: &DynamoDbServer,
 ) -> Tried {
-    let (front, backend) = counted(server).await?;
+    let (proxy, backend) = counted(server).await?;
     macro_rules! asks {
         ($expected:expr, $operation:expr) => {{
             let answer = $operation.await?;
-            assert_eq!(front.requests(), $expected);
+            assert_eq!(proxy.requests(), $expected);
             answer
         }};
     }
     let key = key();
     let Created::Saved(revision) = asks!(["UpdateItem"], backend.create(&key, &record("v"))) else {
-        panic!("it is the first");
+        panic!("the key is new");
     };
     let answer = asks!(["UpdateItem"], backend.create(&key, &record("w")));
     assert_eq!(answer, Created::Exists);
@@ -52,7 +54,7 @@ pub(super) async fn an_operation_is_one_request_and_an_owned_load_two(
         ["UpdateItem"],
         backend.touch(&key, &revision, Expiry::NEVER)
     ));
-    // What was not as it had been seen is not looked for.
+    // A conflict is not followed by a read.
     let conflict = asks!(["UpdateItem"], backend.swap(&key, &revision, &record("x")));
     assert_eq!(conflict, Outcome::Conflict);
     seen(asks!(["DeleteItem"], backend.remove(&key, &again)));
@@ -71,7 +73,7 @@ pub(super) async fn an_operation_is_one_request_and_an_owned_load_two(
         login,
     });
     let Created::Saved(revision) = asks!(["UpdateItem"], backend.create(&key, &owned)) else {
-        panic!("it is the first");
+        panic!("the key is new");
     };
     asks!(["GetItem", "GetItem"], backend.load(&key));
     let transaction = ["TransactWriteItems"];
@@ -82,7 +84,7 @@ pub(super) async fn an_operation_is_one_request_and_an_owned_load_two(
     ));
     asks!(["GetItem", "Query"], backend.keys(&ape));
     seen(asks!(transaction, backend.remove(&key, &revision)));
-    // Logins are looked for that the index does not know, or no longer.
+    // Logins are read directly if the index does not list them yet, or no longer.
     let expected = ["GetItem", "Query", "GetItem", "GetItem"];
     asks!(expected, backend.keys(&ape));
     asks!(
@@ -92,9 +94,11 @@ pub(super) async fn an_operation_is_one_request_and_an_owned_load_two(
     Ok(())
 }
 
-/// An index that has not heard of a login yet answers with nothing.
-pub(super) async fn a_login_is_listed_before_the_index_knows_it(server: &DynamoDbServer) -> Tried {
-    let (front, backend) = counted(server).await?;
+/// An index that does not contain a login yet returns no item.
+pub(super) async fn a_login_is_listed_before_the_index_contains_it(
+    server: &DynamoDbServer,
+) -> Tried {
+    let (proxy, backend) = counted(server).await?;
     let (key, other) = (key(), key());
     let ape = OwnerName::new(format!("{:?}", key.as_bytes()))?;
     let login = backend.begin(&ape, Expiry::NEVER, &key).await?;
@@ -104,21 +108,21 @@ pub(super) async fn a_login_is_listed_before_the_index_knows_it(server: &DynamoD
         record("v").owned_by(Owner { name, login })
     };
     let listed = async || {
-        front.pass();
-        front.answer(200, "{}".to_owned());
+        proxy.pass();
+        proxy.answer(200, "{}".to_owned());
         backend.keys(&ape).await
     };
-    assert_eq!(listed().await?, [], "they have no records yet");
+    assert_eq!(listed().await?, [], "the logins have no records yet");
     let Created::Saved(revision) = backend.create(&key, &owned(login)).await? else {
-        panic!("it is the first");
+        panic!("the key is new");
     };
     assert_eq!(listed().await?, std::slice::from_ref(&key));
-    // A record without an owner may tell where the session is now.
+    // A record without an owner may be a tombstone that names the session's new key.
     let revision = seen(backend.swap(&key, &revision, &record("moved")).await?);
     assert_eq!(listed().await?, std::slice::from_ref(&key));
     seen(backend.remove(&key, &revision).await?);
     assert_eq!(listed().await?, []);
-    // What has ended with its owner is not named.
+    // A session that has ended with its owner is not listed.
     backend
         .create(&key, &owned(login))
         .await?
@@ -138,20 +142,20 @@ pub(super) async fn a_login_is_listed_before_the_index_knows_it(server: &DynamoD
 }
 
 pub(super) async fn a_move_is_one_transaction(server: &DynamoDbServer) -> Tried {
-    let (front, port) = Front::start(server.port()).await?;
+    let (proxy, port) = RecordingProxy::start(server.port()).await?;
     let options = DynamoDbOptions::new("moved").timeout(4 * TIMEOUT);
     let client = client(&endpoint_at(port));
     let backend = GoDynamoDb::open(&client, options, GoItems::dynamostore()).await?;
     let (key, to) = (Key::new("ABC234")?, Key::new("DEF567")?);
     let Created::Saved(first) = backend.create(&key, &record("v")).await? else {
-        panic!("it is the first");
+        panic!("the key is new");
     };
-    front.requests();
+    proxy.requests();
     let moved = seen(backend.move_to(&key, &first, &to, &record("w")).await?);
-    // That it has gone is known without another request, too.
+    // The result of a gone record needs no further request either.
     let gone = backend.move_to(&key, &first, &to, &record("w")).await?;
     assert_eq!(gone, Outcome::Gone);
-    assert_eq!(front.requests(), ["TransactWriteItems"; 2]);
+    assert_eq!(proxy.requests(), ["TransactWriteItems"; 2]);
     assert_eq!(
         backend.load(&to).await?.map(|there| there.revision),
         Some(moved)
@@ -159,11 +163,11 @@ pub(super) async fn a_move_is_one_transaction(server: &DynamoDbServer) -> Tried 
     Ok(())
 }
 
-/// An owner who was not there while a purge looked at one page, and is while it looks at the
-/// next, keeps what is on that.
-pub(super) async fn a_purge_asks_owners_anew_for_each_page(server: &DynamoDbServer) -> Tried {
+/// A purge reads the owners again for each page: the record of an owner that appears between two
+/// pages is kept.
+pub(super) async fn a_purge_reads_owners_again_for_each_page(server: &DynamoDbServer) -> Tried {
     const RECORDS: usize = 4;
-    let (front, port) = Front::start(server.port()).await?;
+    let (proxy, port) = RecordingProxy::start(server.port()).await?;
     let options = DynamoDbOptions::new("paged").timeout(4 * TIMEOUT);
     let client = client(&endpoint_at(port));
     let backend = DynamoDb::open(&client, options).await?;
@@ -172,7 +176,7 @@ pub(super) async fn a_purge_asks_owners_anew_for_each_page(server: &DynamoDbServ
         login: backend.begin(&ape, Expiry::NEVER, &key()).await?,
         name: ape.clone(),
     };
-    // A page is a mebibyte, and what it ends with.
+    // A page ends with the item that exceeds a mebibyte.
     let record = Record::new(vec![7; 380_000], Expiry::NEVER).owned_by(owner);
     for _ in 0..RECORDS {
         backend
@@ -186,50 +190,48 @@ pub(super) async fn a_purge_asks_owners_anew_for_each_page(server: &DynamoDbServ
     let is_record = |item: &&std::collections::HashMap<_, _>| item.contains_key("value");
     let on_first = first.items().iter().filter(is_record).count();
     assert!((1..RECORDS).contains(&on_first) && first.last_evaluated_key().is_some());
-    front.requests();
-    front.pass();
-    front.answer(200, "{}".to_owned());
+    proxy.requests();
+    proxy.pass();
+    proxy.answer(200, "{}".to_owned());
     for _ in 0..on_first {
-        front.say(400, "ConditionalCheckFailedException"); // it is not removed in truth
+        proxy.fail(400, "ConditionalCheckFailedException"); // the item is not removed
     }
     assert_eq!(backend.purge(10).await?.removed, 0);
     let mut expected = vec!["Scan", "GetItem"];
     expected.extend(vec!["DeleteItem"; on_first]);
     expected.extend(["Scan", "GetItem"]);
-    assert_eq!(front.requests(), expected);
+    assert_eq!(proxy.requests(), expected);
     assert_eq!(backend.keys(&ape).await?.len(), RECORDS);
     Ok(())
 }
 
-pub(super) async fn only_what_there_was_no_capacity_for_is_repeated(
-    server: &DynamoDbServer,
-) -> Tried {
-    let (front, backend) = counted(server).await?;
+pub(super) async fn only_requests_without_capacity_are_repeated(server: &DynamoDbServer) -> Tried {
+    let (proxy, backend) = counted(server).await?;
     let key = key();
     for error in [
         "ProvisionedThroughputExceededException",
         "ThrottlingException",
         "RequestLimitExceeded",
     ] {
-        front.say(400, error);
-        front.say(400, error);
+        proxy.fail(400, error);
+        proxy.fail(400, error);
         backend.load(&key).await?;
-        assert_eq!(front.requests(), ["GetItem"; 3], "{error}");
+        assert_eq!(proxy.requests(), ["GetItem"; 3], "{error}");
     }
-    // A transaction that another was in the way of, and nothing else.
+    // Only a transaction that conflicts with another is repeated.
     let login = Login::new(Generation::random()?, 1);
     let owner = Owner {
         name: OwnerName::new("ape")?,
         login,
     };
     let Created::Saved(revision) = backend.create(&key, &record("v").owned_by(owner)).await? else {
-        panic!("it is the first");
+        panic!("the key is new");
     };
-    front.requests();
+    proxy.requests();
     let cancelled = |own: &str, other: &str| {
         let kind = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
         let reasons = format!(r#"[{{"Code":"{own}"}},{{"Code":"{other}"}}]"#);
-        front.answer(
+        proxy.answer(
             400,
             format!(r#"{{"__type":"{kind}","CancellationReasons":{reasons}}}"#),
         );
@@ -238,10 +240,10 @@ pub(super) async fn only_what_there_was_no_capacity_for_is_repeated(
     cancelled("None", "ThrottlingError");
     cancelled("TransactionConflict", "ConditionalCheckFailed");
     let gone = backend.remove(&key, &revision).await?;
-    assert_eq!((gone, front.requests().len()), (Outcome::Gone, 3));
-    // No capacity for as long as an operation may take.
+    assert_eq!((gone, proxy.requests().len()), (Outcome::Gone, 3));
+    // The capacity is exceeded for the whole timeout of the operation.
     for _ in 0..100 {
-        front.say(400, "ThrottlingException");
+        proxy.fail(400, "ThrottlingException");
     }
     let refused = backend.load(&key).await.unwrap_err();
     assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
@@ -249,33 +251,33 @@ pub(super) async fn only_what_there_was_no_capacity_for_is_repeated(
     Ok(())
 }
 
-pub(super) async fn what_may_have_been_done_is_unknown(server: &DynamoDbServer) -> Tried {
-    let (front, backend) = counted(server).await?;
+pub(super) async fn a_write_that_may_be_applied_is_unknown(server: &DynamoDbServer) -> Tried {
+    let (proxy, backend) = counted(server).await?;
     let key = key();
-    for (status, error, may_be_done) in [
+    for (status, error, may_be_applied) in [
         (500, "InternalServerError", true),
         (503, "ServiceUnavailable", true),
         (400, "ValidationException", false),
         (400, "AccessDeniedException", false),
         (400, "ResourceNotFoundException", false),
     ] {
-        front.say(status, error);
+        proxy.fail(status, error);
         let wrote = backend.create(&key, &record("v")).await.unwrap_err();
-        assert_eq!(wrote.is_outcome_unknown(), may_be_done, "{error}");
-        front.say(status, error);
+        assert_eq!(wrote.is_outcome_unknown(), may_be_applied, "{error}");
+        proxy.fail(status, error);
         let read = backend.load(&key).await.unwrap_err();
         assert!(
             read.is_unavailable() && !read.is_outcome_unknown(),
             "{error}"
         );
         assert!(read.to_string().contains(error), "{read}");
-        assert_eq!(front.requests(), ["UpdateItem", "GetItem"]);
+        assert_eq!(proxy.requests(), ["UpdateItem", "GetItem"]);
     }
     Ok(())
 }
 
-pub(super) async fn no_item_is_larger_than_dynamodb_takes(server: &DynamoDbServer) -> Tried {
-    let (front, backend) = counted(server).await?;
+pub(super) async fn no_item_exceeds_the_limit_of_dynamodb(server: &DynamoDbServer) -> Tried {
+    let (proxy, backend) = counted(server).await?;
     for size in [0, 65_536] {
         let (key, value) = (key(), vec![7; size]);
         let record = Record::new(value, Expiry::NEVER);
@@ -284,9 +286,9 @@ pub(super) async fn no_item_is_larger_than_dynamodb_takes(server: &DynamoDbServe
             .await?
             .saved()
             .expect("the key is new");
-        assert!(backend.load(&key).await?.expect("it is there").record == record);
+        assert!(backend.load(&key).await?.expect("the record exists").record == record);
     }
-    // The largest that we send is taken; what is larger is not sent.
+    // The largest item that the backend sends is accepted; a larger one is not sent.
     let (key, name) = (Key::new([0xFF; 250])?, OwnerName::new("o".repeat(512))?);
     let login = backend.begin(&name, Expiry::NEVER, &key).await?;
     let owner = Owner { name, login };
@@ -300,9 +302,9 @@ pub(super) async fn no_item_is_larger_than_dynamodb_takes(server: &DynamoDbServe
         .expect("a figure")
         .parse::<usize>()?;
     assert!(text.contains("409600") && limit > 400_000, "{text}");
-    front.requests();
+    proxy.requests();
     assert!(backend.create(&key, &of_size(limit + 1)).await.is_err());
-    assert!(front.requests().is_empty());
+    assert!(proxy.requests().is_empty());
     assert!(matches!(
         backend.create(&key, &of_size(limit)).await?,
         Created::Saved(_)

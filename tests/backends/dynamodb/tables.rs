@@ -1,4 +1,4 @@
-//! The table: made once, left as it is, and shared.
+//! The table: created once, never changed without request, and shared.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
@@ -15,24 +15,24 @@ use super::super::faults::{key, record};
 use super::super::servers::dynamodb::{DynamoDbServer, client};
 
 async fn has_time_to_live(client: &Client, table: &str) -> Result<bool, libtest_mimic::Failed> {
-    let told = client
+    let description = client
         .describe_time_to_live()
         .table_name(table)
         .send()
         .await?;
-    let status = told
+    let status = description
         .time_to_live_description
-        .and_then(|told| told.time_to_live_status);
+        .and_then(|description| description.time_to_live_status);
     Ok(matches!(
         status,
         Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)
     ))
 }
 
-pub(super) async fn a_table_is_made_once_and_left_as_it_is(server: &DynamoDbServer) -> Tried {
+pub(super) async fn a_table_is_created_once_and_not_changed(server: &DynamoDbServer) -> Tried {
     let client = client(&server.endpoint());
     let open = |options| DynamoDb::open(&client, options);
-    // Several at once; what expires in it is removed, unless that is not wanted.
+    // Several tasks create it at once. Expired items are removed, unless the options disable that.
     let tasks: Vec<_> = (0..8)
         .map(|_| {
             let client = client.clone();
@@ -52,15 +52,17 @@ pub(super) async fn a_table_is_made_once_and_left_as_it_is(server: &DynamoDbServ
     )
     .await?;
     assert!(!has_time_to_live(&client, "lasting").await?);
-    // A table that is there is changed only if that is said.
+    // An existing table is changed only on request.
     open(DynamoDbOptions::new("lasting").provisioned(7, 7)).await?;
     assert!(!has_time_to_live(&client, "lasting").await?);
     open(DynamoDbOptions::new("lasting").ttl_enabled(true)).await?;
     open(DynamoDbOptions::new("lasting").ttl_enabled(true)).await?;
     assert!(has_time_to_live(&client, "lasting").await?);
     let described = client.describe_table().table_name("lasting").send().await?;
-    let table = described.table().expect("it is there");
-    let throughput = table.provisioned_throughput().expect("it is provisioned");
+    let table = described.table().expect("the table exists");
+    let throughput = table
+        .provisioned_throughput()
+        .expect("the throughput is provisioned");
     assert_eq!(
         (
             throughput.read_capacity_units(),
@@ -68,7 +70,7 @@ pub(super) async fn a_table_is_made_once_and_left_as_it_is(server: &DynamoDbServ
         ),
         (Some(3), Some(2))
     );
-    // One that is not there, and is not made.
+    // A table that does not exist, and is not created.
     let absent = DynamoDb::with_client(&client, DynamoDbOptions::new("absent"))?;
     let refused = absent.load(&key()).await.unwrap_err();
     assert!(
@@ -85,7 +87,7 @@ pub(super) async fn a_table_is_made_once_and_left_as_it_is(server: &DynamoDbServ
     Ok(())
 }
 
-pub(super) async fn prefixes_share_a_table_and_nothing_else(server: &DynamoDbServer) -> Tried {
+pub(super) async fn prefixes_share_only_the_table(server: &DynamoDbServer) -> Tried {
     let client = client(&server.endpoint());
     let with = |prefix: &str| {
         let options = DynamoDbOptions::new("shared").prefix(prefix);
@@ -128,17 +130,17 @@ pub(super) async fn dynamodb_removes_an_item_long_after_it_has_expired(
             .expect("the key is new");
     }
     let items = client.scan().table_name("removed").send().await?;
-    let mut told = Vec::new();
+    let mut differences = Vec::new();
     for item in items.items() {
         let number = |name: &str| item.get(name).and_then(|number| number.as_n().ok());
         let expiry: i64 = number("expiry").expect("a number").parse()?;
         match number("ttl") {
             None => assert_eq!(expiry, Expiry::NEVER.as_millis()),
-            Some(ttl) => told.push(ttl.parse::<i64>()? - expiry / 1_000),
+            Some(ttl) => differences.push(ttl.parse::<i64>()? - expiry / 1_000),
         }
     }
-    // No two clocks are a day apart.
-    assert_eq!(told, [86_400]);
+    // No two clocks differ by a day.
+    assert_eq!(differences, [86_400]);
     Ok(())
 }
 
@@ -150,14 +152,14 @@ pub(super) async fn items_without_an_expiry_do_not_expire(server: &DynamoDbServe
     ] {
         let (options, items) = (DynamoDbOptions::new(table), items.without_ttl());
         let backend = GoDynamoDb::open(&client, options, items).await?;
-        assert!(!backend.layout().keeps_expiries());
+        assert!(!backend.keeps_expiries());
         assert!(!has_time_to_live(&client, table).await?);
         let key = Key::new("ABC234")?;
         let over = record("v").with_expiry(Expiry::from_millis(1_000));
         let Created::Saved(seen) = backend.create(&key, &over).await? else {
-            panic!("it is the first");
+            panic!("the key is new");
         };
-        let stored = backend.load(&key).await?.expect("it does not expire");
+        let stored = backend.load(&key).await?.expect("the item does not expire");
         assert_eq!(
             (stored.record.expiry(), &stored.revision),
             (Expiry::NEVER, &seen)
@@ -181,7 +183,7 @@ pub(super) async fn items_without_an_expiry_do_not_expire(server: &DynamoDbServe
     Ok(())
 }
 
-/// Tables that people made: no request for an item would be understood, or no list would be.
+/// Tables with custom keys, in which requests for an item or lists of owners would fail.
 pub(super) async fn a_table_with_another_key_is_refused(server: &DynamoDbServer) -> Tried {
     let client = client(&server.endpoint());
     let string = ScalarAttributeType::S;
@@ -225,7 +227,7 @@ pub(super) async fn a_table_with_another_key_is_refused(server: &DynamoDbServer)
         let said = refused.to_string();
         assert!(said.contains(part) && said.contains(table), "{said}");
         let go = GoDynamoDb::open(&client, DynamoDbOptions::new(table), GoItems::dynamostore());
-        // An index that only ours needs is nothing to Go's items.
+        // An index that only native items need does not affect Go's items.
         assert_eq!(go.await.is_ok(), index.is_some(), "{table}");
     }
     let url = format!("dynamodb:nowhere?endpoint={}", server.endpoint());
@@ -235,11 +237,11 @@ pub(super) async fn a_table_with_another_key_is_refused(server: &DynamoDbServer)
         .expect("no table");
     assert!(missing.is_usage(), "{missing}");
     let described = client.describe_table().table_name("nowhere").send().await;
-    assert!(described.is_err(), "nothing was created");
+    assert!(described.is_err(), "no table was created");
     Ok(())
 }
 
-/// A table with that primary key, and an index by that attribute, which projects keys only.
+/// Creates a table with that primary key, and an index on that attribute, which projects keys only.
 async fn make(
     client: &Client,
     table: &str,

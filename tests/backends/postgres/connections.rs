@@ -1,4 +1,4 @@
-//! Which connections are used again, and when they are closed.
+//! The reuse of connections, and when they are closed.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::super::faults::{key, record};
 use super::super::servers::postgres::PostgresServer;
 use super::{Tried, database};
 
-/// A swap that waits for a lock of ours.
+/// A swap that waits for a lock of the test.
 struct Waiting {
     backend: Postgres,
     key: Key,
@@ -20,7 +20,7 @@ struct Waiting {
     swap: JoinHandle<Result<Outcome<Revision>, silverback::backend::Error>>,
 }
 
-/// How many of the others' connections there are, whatever they do, or which wait for a lock.
+/// Conditions for the backend's connections: all of them, or those that wait for a lock.
 const ALL: &str = "TRUE";
 const WAITING: &str = "wait_event_type = 'Lock'";
 
@@ -33,7 +33,7 @@ async fn count(connection: &mut PgConnection, which: &str) -> Result<i64, sqlx::
     sqlx::query_scalar(statement).fetch_one(connection).await
 }
 
-/// Waits until there are, or are none.
+/// Waits until such connections exist, or until no such connection exists.
 async fn until(connection: &mut PgConnection, which: &str, are_some: bool) -> Tried {
     for _ in 0..2_000 {
         if (count(connection, which).await? > 0) == are_some {
@@ -41,18 +41,18 @@ async fn until(connection: &mut PgConnection, which: &str, are_some: bool) -> Tr
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    panic!("{which}: it never comes to that");
+    panic!("{which}: the condition is never met");
 }
 
 impl Waiting {
     async fn start(server: &PostgresServer, name: &str) -> Result<Self, libtest_mimic::Failed> {
         let (url, _) = database(server, name, &[]).await?;
-        // So that its own connections are not counted.
+        // This name excludes the test's own connections from the count.
         let pool = PgPool::connect(&format!("{url}?application_name=tests")).await?;
         let backend = Postgres::connect(&url).await?;
         let key = key();
         let Created::Saved(seen) = backend.create(&key, &record("v")).await? else {
-            panic!("it is the first");
+            panic!("the key is new");
         };
         let mut lock = pool.begin().await?;
         let all = "SELECT 1 FROM silverback_sessions FOR UPDATE";
@@ -71,7 +71,7 @@ impl Waiting {
     }
 }
 
-pub(super) async fn a_connection_that_the_server_ended_is_not_used_again(
+pub(super) async fn a_connection_ended_by_the_server_is_not_reused(
     server: &PostgresServer,
 ) -> Tried {
     let mut of = Waiting::start(server, "ended").await?;
@@ -86,9 +86,7 @@ pub(super) async fn a_connection_that_the_server_ended_is_not_used_again(
 }
 
 /// Operations that find no free connection wait for one.
-pub(super) async fn no_more_connections_are_opened_than_the_options_say(
-    server: &PostgresServer,
-) -> Tried {
+pub(super) async fn connections_are_limited_by_the_options(server: &PostgresServer) -> Tried {
     const MOST: usize = 3;
     let (url, _) = database(server, "limited", &[]).await?;
     let pool = PgPool::connect(&format!("{url}?application_name=tests")).await?;
@@ -96,7 +94,7 @@ pub(super) async fn no_more_connections_are_opened_than_the_options_say(
     let backend = Postgres::connect_with(&url, options).await?;
     let key = key();
     let Created::Saved(seen) = backend.create(&key, &record("v")).await? else {
-        panic!("it is the first");
+        panic!("the key is new");
     };
     let mut lock = pool.begin().await?;
     let all = "SELECT 1 FROM silverback_sessions FOR UPDATE";
@@ -107,7 +105,7 @@ pub(super) async fn no_more_connections_are_opened_than_the_options_say(
             tokio::spawn(async move { backend.swap(&key, &seen, &record("w")).await })
         })
         .collect();
-    // Not within the transaction, which would see the same again and again.
+    // A query in the transaction would always see the same state.
     let (most, mut eyes) = (i64::try_from(MOST)?, pool.acquire().await?);
     for _ in 0..2_000 {
         if count(&mut eyes, WAITING).await? == most {
@@ -129,7 +127,7 @@ pub(super) async fn no_more_connections_are_opened_than_the_options_say(
     Ok(())
 }
 
-pub(super) async fn a_connection_whose_answer_nobody_waits_for_is_closed(
+pub(super) async fn a_connection_with_an_abandoned_request_is_closed(
     server: &PostgresServer,
 ) -> Tried {
     let of = Waiting::start(server, "cancelled").await?;
@@ -139,7 +137,7 @@ pub(super) async fn a_connection_whose_answer_nobody_waits_for_is_closed(
     until(&mut *of.pool.acquire().await?, ALL, false).await
 }
 
-pub(super) async fn closing_waits_for_what_is_still_going_on(server: &PostgresServer) -> Tried {
+pub(super) async fn close_waits_for_running_operations(server: &PostgresServer) -> Tried {
     let of = Waiting::start(server, "closed").await?;
     let closing = of.backend.clone();
     let closing = tokio::spawn(async move { closing.close().await });

@@ -1,4 +1,4 @@
-//! A server that is killed under its writers.
+//! A server that is killed during writes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,27 +14,27 @@ use super::Tried;
 
 const WRITERS: usize = 8;
 
-/// Counts upwards in a record of its own, and says how far it came: what was acknowledged
-/// last, and what was tried after that.
+/// Counts upwards in its own record. Returns the last acknowledged number, and the number that was
+/// attempted afterwards.
 async fn write(backend: Arc<Postgres>, key: Key, known: u64, stop: Arc<AtomicBool>) -> (u64, u64) {
     let number = |value: &[u8]| u64::from_be_bytes(value.try_into().expect("8 bytes"));
     let Ok(stored) = backend.load(&key).await else {
-        return (known, known); // it was killed as soon as that
+        return (known, known); // the server was killed before the first write
     };
-    let stored = stored.expect("it is there");
+    let stored = stored.expect("the record exists");
     let (mut seen, mut acknowledged) = (stored.revision, number(stored.record.value()));
     while !stop.load(Ordering::Relaxed) {
         let next = Record::new((acknowledged + 1).to_be_bytes(), Expiry::NEVER);
         match backend.swap(&key, &seen, &next).await {
             Ok(Outcome::Done(revision)) => (seen, acknowledged) = (revision, acknowledged + 1),
-            Ok(outcome) => panic!("{outcome:?} with nobody"),
+            Ok(outcome) => panic!("{outcome:?} without a concurrent write"),
             Err(_) => return (acknowledged, acknowledged + 1),
         }
     }
     (acknowledged, acknowledged)
 }
 
-/// Has a server of its own.
+/// This test uses its own server.
 pub(super) async fn a_killed_server_loses_no_acknowledged_write(_: &PostgresServer) -> Tried {
     let mut server = PostgresServer::start()?;
     let keys = (0..WRITERS).map(|writer| Key::new(format!("writer {writer}")));
@@ -67,7 +67,7 @@ pub(super) async fn a_killed_server_loses_no_acknowledged_write(_: &PostgresServ
         server.start_again()?;
         let after = Postgres::connect(&server.url()).await?;
         for ((key, (acknowledged, tried)), known) in keys.iter().zip(reached).zip(&mut known) {
-            let stored = after.load(key).await?.expect("it was acknowledged");
+            let stored = after.load(key).await?.expect("the write was acknowledged");
             let found = u64::from_be_bytes(stored.record.value().try_into()?);
             assert!(
                 found == acknowledged || found == tried,
@@ -79,7 +79,7 @@ pub(super) async fn a_killed_server_loses_no_acknowledged_write(_: &PostgresServ
             *known = found;
         }
     }
-    assert!(writes > 0, "the writers wrote nothing");
+    assert!(writes > 0, "the writers wrote no record");
     report(&format!(
         "postgres: {} kills under {WRITERS} writers, {writes} writes acknowledged and all of \
          them there, {unknown} begun and not acknowledged, of which {done} were done",

@@ -1,4 +1,4 @@
-//! A way to the server that breaks.
+//! A connection to the server that fails.
 
 use std::time::{Duration, Instant};
 
@@ -10,15 +10,17 @@ use super::super::servers::postgres::PostgresServer;
 use super::super::servers::proxy::{Fault, Proxy};
 use super::Tried;
 
-pub(super) async fn every_fault_ends_in_time_and_is_got_over(server: &PostgresServer) -> Tried {
+pub(super) async fn every_fault_ends_in_time_and_the_backend_recovers(
+    server: &PostgresServer,
+) -> Tried {
     let proxy = Proxy::start(server.port()).await;
     let options = PostgresOptions::new().timeout(TIMEOUT);
     let backend = Postgres::connect_with(&server.url_at(proxy.port()), options).await?;
-    let straight = Postgres::connect(&server.url()).await?;
-    faults::are_got_over(&backend, &straight, &proxy).await
+    let direct = Postgres::connect(&server.url()).await?;
+    faults::assert_recovery(&backend, &direct, &proxy).await
 }
 
-pub(super) async fn what_nobody_waits_for_holds_no_connection(server: &PostgresServer) -> Tried {
+pub(super) async fn an_abandoned_operation_holds_no_connection(server: &PostgresServer) -> Tried {
     let proxy = Proxy::start(server.port()).await;
     let backend = Postgres::connect(&server.url_at(proxy.port())).await?;
     let key = key();
@@ -28,24 +30,27 @@ pub(super) async fn what_nobody_waits_for_holds_no_connection(server: &PostgresS
         .saved()
         .expect("the key is new");
     proxy.set(Fault::BlackHole);
-    // More than there are connections.
+    // There are fewer connections.
     for _ in 0..12 {
         let wait = Duration::from_millis(20);
         let answer = tokio::time::timeout(wait, backend.load(&key)).await;
-        assert!(answer.is_err(), "there is no way");
+        assert!(answer.is_err(), "there is no connection");
     }
     proxy.set(Fault::None);
     let healed = Instant::now();
     while backend.load(&key).await.is_err() {
         let took = healed.elapsed();
-        assert!(took < Duration::from_secs(1) + SLACK, "it takes {took:?}");
+        assert!(
+            took < Duration::from_secs(1) + SLACK,
+            "the recovery takes {took:?}"
+        );
     }
     Ok(())
 }
 
-/// What a firewall does to connections that were idle for long: the first of them to be asked
-/// speaks for all.
-pub(super) async fn connections_that_were_forgotten_cost_one_operation_its_patience(
+/// A firewall that forgets idle connections: the first operation on one of them shows that all are
+/// dead.
+pub(super) async fn forgotten_connections_delay_only_one_operation(
     server: &PostgresServer,
 ) -> Tried {
     let proxy = Proxy::start(server.port()).await;
@@ -66,17 +71,17 @@ pub(super) async fn connections_that_were_forgotten_cost_one_operation_its_patie
     }
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     proxy.set(Fault::Forget);
-    // Within its time.
+    // The operation succeeds within its timeout.
     assert!(backend.load(&key).await?.is_some());
-    let found_out = Instant::now();
+    let detected = Instant::now();
     for _ in 0..20 {
         assert!(backend.load(&key).await?.is_some());
     }
-    assert!(found_out.elapsed() < SLACK, "{:?}", found_out.elapsed());
+    assert!(detected.elapsed() < SLACK, "{:?}", detected.elapsed());
     Ok(())
 }
 
-pub(super) async fn a_pooler_without_prepared_statements_is_named(
+pub(super) async fn the_error_names_a_pooler_without_prepared_statements(
     server: &PostgresServer,
 ) -> Tried {
     let pooler = match PgBouncer::start(server) {
@@ -84,7 +89,7 @@ pub(super) async fn a_pooler_without_prepared_statements_is_named(
         Err(_) if !super::super::required::is_required("pgbouncer") => return Ok(()),
         Err(why) => return Err(why.into()),
     };
-    // Two programs, whose transactions the pooler hands to one connection of its own.
+    // The pooler runs the transactions of two programs on the same connection.
     let url = server.url_at(pooler.port());
     let backends = [
         Postgres::connect(&url).await?,

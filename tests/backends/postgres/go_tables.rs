@@ -1,5 +1,5 @@
-//! Tables of Go packages: the laws of records, which are tried on keys that such a table has;
-//! and what is in the rows. That Go programs read and write them is tried in `tests/interop`.
+//! Tables of Go packages: the laws of records, tested with keys that such a table accepts, and the
+//! contents of the rows. `tests/interop` tests them with Go programs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use silverback::backend::{
 };
 use sqlx::{AssertSqlSafe, PgPool, Row};
 
-use super::super::contestants::Made;
-use super::super::plain::Plain;
+use super::super::candidates::Made;
+use super::super::encoded::Encoded;
 use super::super::servers::postgres::PostgresServer;
 use super::{Tried, database, server};
 
@@ -25,15 +25,15 @@ pub(super) async fn hashed(table: GoTable) -> Made {
     let connected = GoPostgres::connect(&server.url(), table).await;
     let backend = connected.expect("a table of its own");
     if needs_index {
-        // antonlindstrom's does not itself refuse a second row of a key.
+        // antonlindstrom's table does not itself refuse a second row of a key.
         let pool = PgPool::connect(&server.url()).await.expect("a server");
         let made = sqlx::raw_sql(AssertSqlSafe(index)).execute(&pool).await;
         made.expect("an index");
     }
-    Ok(Plain::of(Arc::new(backend)))
+    Ok(Encoded::of(Arc::new(backend)))
 }
 
-/// Names that would do something else, if they were not quoted.
+/// Names that would change a statement if they were not quoted.
 pub(super) async fn names_are_quoted(server: &PostgresServer) -> Tried {
     let odd = "a\"; DROP TABLE x; --'\\$1 Ä";
     let unprepared = format!("{}?statement-cache-capacity=0", server.url());
@@ -54,29 +54,29 @@ pub(super) async fn names_are_quoted(server: &PostgresServer) -> Tried {
     let pool = PgPool::connect(&server.url()).await?;
     for name in ["", "a\0b", &"x".repeat(64)] {
         let table = GoTable::scs().named(name);
-        let refused = GoPostgres::with_pool(pool.clone(), table, PostgresOptions::new());
+        let refused = GoPostgres::from_pool(pool.clone(), table, PostgresOptions::new());
         assert!(refused.unwrap_err().is_usage(), "{name:?}");
     }
     Ok(())
 }
 
-/// Each operation once.
+/// Runs each operation once.
 async fn try_all(backend: &GoPostgres) -> Tried {
-    // The table is there by now.
-    backend.make_table().await?;
+    // The table already exists.
+    backend.migrate().await?;
     let key = Key::new("ABC234")?;
     let until = Expiry::after(Duration::from_secs(600));
     let record = Record::new("v", until);
     let Created::Saved(seen) = backend.create(&key, &record).await? else {
-        panic!("it is the first");
+        panic!("the key is new");
     };
     let Outcome::Done(seen) = backend.swap(&key, &seen, &record).await? else {
-        panic!("nobody else has changed it");
+        panic!("there is no concurrent write");
     };
     let Outcome::Done(seen) = backend.touch(&key, &seen, until).await? else {
-        panic!("nobody else has changed it");
+        panic!("there is no concurrent write");
     };
-    let stored = backend.load(&key).await?.expect("it is there");
+    let stored = backend.load(&key).await?.expect("the record exists");
     assert_eq!(
         (stored.record.value(), &stored.revision),
         (&b"v"[..], &seen)
@@ -88,7 +88,7 @@ async fn try_all(backend: &GoPostgres) -> Tried {
     assert_eq!(backend.purge(10).await?.removed, 0);
     let to = Key::new("DEF567")?;
     let Outcome::Done(seen) = backend.move_to(&key, &seen, &to, &record).await? else {
-        panic!("nobody else has changed it");
+        panic!("there is no concurrent write");
     };
     assert_eq!(backend.remove(&to, &seen).await?, Outcome::Done(()));
     let over = Record::new("v", Expiry::from_millis(1_000));
@@ -102,8 +102,8 @@ async fn try_all(backend: &GoPostgres) -> Tried {
     Ok(())
 }
 
-/// A session with a new ID has the row that it had, with the date that it was made.
-pub(super) async fn a_move_is_one_statement_and_leaves_what_else_a_row_has(
+/// A session with a new ID keeps its row with the date of its creation.
+pub(super) async fn a_move_is_one_statement_and_keeps_other_columns(
     server: &PostgresServer,
 ) -> Tried {
     let (url, pool) = database(server, "moved", &["log_statement = 'all'"]).await?;
@@ -118,7 +118,11 @@ pub(super) async fn a_move_is_one_statement_and_leaves_what_else_a_row_has(
     sqlx::query("UPDATE http_sessions SET created_on = '2020-01-01Z'")
         .execute(&pool)
         .await?;
-    let seen = backend.load(&key).await?.expect("it is there").revision;
+    let seen = backend
+        .load(&key)
+        .await?
+        .expect("the record exists")
+        .revision;
     let before = server.log().len();
     let moved = backend.move_to(&key, &seen, &to, &record).await?;
     assert!(matches!(moved, Outcome::Done(_)));
@@ -138,8 +142,8 @@ pub(super) async fn a_move_is_one_statement_and_leaves_what_else_a_row_has(
     Ok(())
 }
 
-/// All columns, and no NULL, which Go's `Scan` does not take.
-pub(super) async fn a_row_is_what_go_would_have_written(server: &PostgresServer) -> Tried {
+/// Go's `Scan` needs all columns, and accepts no NULL.
+pub(super) async fn a_row_is_the_one_that_go_writes(server: &PostgresServer) -> Tried {
     let pool = PgPool::connect(&server.url()).await?;
     let backend = GoPostgres::connect(&server.url(), GoTable::pgstore()).await?;
     let key = Key::new("ABC234")?;
@@ -147,7 +151,7 @@ pub(super) async fn a_row_is_what_go_would_have_written(server: &PostgresServer)
         .create(&key, &Record::new("text", Expiry::NEVER))
         .await?
     else {
-        panic!("it is the first");
+        panic!("the key is new");
     };
     let next = Record::new("next", Expiry::after(Duration::from_secs(3_600)));
     let swapped = backend.swap(&key, &seen, &next).await?;
@@ -162,14 +166,14 @@ pub(super) async fn a_row_is_what_go_would_have_written(server: &PostgresServer)
     assert_eq!(row.try_get::<String, _>(0)?, "ABC234");
     assert_eq!(row.try_get::<Vec<u8>, _>(1)?, b"next");
     assert!(row.try_get::<bool, _>(2)? && row.try_get::<bool, _>(3)?);
-    // What a Go program wrote meanwhile is another revision.
-    let stored = backend.load(&key).await?.expect("it is there");
+    // A write of a Go program in between is another revision.
+    let stored = backend.load(&key).await?.expect("the record exists");
     sqlx::query("UPDATE http_sessions SET data = data")
         .execute(&pool)
         .await?;
     let swapped = backend.swap(&key, &stored.revision, &next).await?;
     assert_eq!(swapped, Outcome::Conflict);
-    // No key that is none of such a table's gets there.
+    // A key that is not valid in such a table is refused.
     for key in ["ä", "a b", "a\0", &"x".repeat(64)] {
         let refused = backend.create(&Key::new(key)?, &next).await;
         assert!(refused.unwrap_err().is_usage());
@@ -177,15 +181,16 @@ pub(super) async fn a_row_is_what_go_would_have_written(server: &PostgresServer)
     Ok(())
 }
 
-/// Go's rows with `MaxAge: 0` have expired when they are written, and Go reads them for ever.
-pub(super) async fn a_row_without_a_max_age_is_valid_for_a_time(server: &PostgresServer) -> Tried {
+/// Go's rows with `MaxAge: 0` have already expired when they are written, and Go reads them for
+/// ever.
+pub(super) async fn a_row_without_a_max_age_expires_after_a_time(server: &PostgresServer) -> Tried {
     let of_text = (GoTable::pgstore(), "key");
     let of_bytes = (GoTable::antonlindstrom_pgstore(), "convert_to(key, 'UTF8')");
     for (number, (table, column)) in [of_text, of_bytes].into_iter().enumerate() {
         let (url, pool) = database(server, &format!("max_age_0_{number}"), &[]).await?;
         let strict = GoPostgres::connect(&url, table).await?;
         let backend = strict.without_max_age(Duration::from_secs(3_600))?;
-        // As pgstore computes them, one after the other; the last has a MaxAge of a minute.
+        // The expiries are those that pgstore computes; the last row has a MaxAge of a minute.
         let insert = format!(
             "INSERT INTO http_sessions (key, data, created_on, modified_on, expires_on)
              SELECT {column}, 'text', now(), modified, modified - interval '1 microsecond' * behind
@@ -196,11 +201,11 @@ pub(super) async fn a_row_without_a_max_age_is_valid_for_a_time(server: &Postgre
              AS rows (key, modified, behind)"
         );
         sqlx::raw_sql(AssertSqlSafe(insert)).execute(&pool).await?;
-        for (key, lives) in [("A", true), ("B", true), ("C", false), ("D", false)] {
+        for (key, is_valid) in [("A", true), ("B", true), ("C", false), ("D", false)] {
             let key = Key::new(key)?;
             assert_eq!(strict.load(&key).await?, None);
             let stored = backend.load(&key).await?;
-            assert_eq!(stored.is_some(), lives, "{number} {key:?}");
+            assert_eq!(stored.is_some(), is_valid, "{number} {key:?}");
             if let Some(stored) = stored {
                 let left = stored.record.expiry().as_millis() - Expiry::now().as_millis();
                 assert!((0..=60_000).contains(&left), "{left} ms");
@@ -213,12 +218,16 @@ pub(super) async fn a_row_without_a_max_age_is_valid_for_a_time(server: &Postgre
                     FROM http_sessions";
         let left: String = sqlx::query_scalar(keys).fetch_one(&pool).await?;
         assert_eq!(left, "AB");
-        // What is written here has an expiry of its own, also one that has passed.
+        // A row that Silverback writes has its own expiry, even one that has passed.
         let key = Key::new("A")?;
-        let seen = backend.load(&key).await?.expect("it lives").revision;
+        let seen = backend
+            .load(&key)
+            .await?
+            .expect("the row is valid")
+            .revision;
         let next = Record::new("next", Expiry::after(Duration::from_secs(60)));
         let Outcome::Done(seen) = backend.swap(&key, &seen, &next).await? else {
-            panic!("nobody else has changed it");
+            panic!("there is no concurrent write");
         };
         assert!(strict.load(&key).await?.is_some());
         let over = Expiry::from_millis(Expiry::now().as_millis() - 5_000);
@@ -226,18 +235,18 @@ pub(super) async fn a_row_without_a_max_age_is_valid_for_a_time(server: &Postgre
             .touch(&key, &seen, over)
             .await?
             .done()
-            .expect("it was seen");
+            .expect("the record exists");
         assert_eq!(backend.load(&key).await?, None);
     }
     let scs = GoTable::scs().without_max_age(Duration::from_secs(1));
     let pool = PgPool::connect(&server.url()).await?;
-    let refused = GoPostgres::with_pool(pool, scs, PostgresOptions::new());
+    let refused = GoPostgres::from_pool(pool, scs, PostgresOptions::new());
     assert!(refused.unwrap_err().is_usage());
     Ok(())
 }
-/// What a table of people's own is refused for: the column, its type and the type that it must
-/// have are named, and nothing is written.
-pub(super) async fn a_table_that_cannot_work_is_refused(server: &PostgresServer) -> Tried {
+/// A refusal of a custom table names the column, its type and the required type, and nothing is
+/// written.
+pub(super) async fn an_incompatible_table_is_refused(server: &PostgresServer) -> Tried {
     const DATES: &str = "created_on TIMESTAMPTZ, modified_on TIMESTAMPTZ";
     let (url, pool) = database(server, "made_by_people", &[]).await?;
     let fold = "CREATE COLLATION folds (provider = icu, locale = 'und-u-ks-level2', deterministic = false)";
@@ -320,11 +329,11 @@ pub(super) async fn a_table_that_cannot_work_is_refused(server: &PostgresServer)
         let create = AssertSqlSafe(format!("CREATE TABLE {name} ({columns})"));
         sqlx::raw_sql(create).execute(&pool).await?;
         let table = table.named(&name);
-        let pooled = GoPostgres::with_pool(pool.clone(), table.clone(), PostgresOptions::new())?;
+        let pooled = GoPostgres::from_pool(pool.clone(), table.clone(), PostgresOptions::new())?;
         let refusals = [
             GoPostgres::connect(&url, table).await.unwrap_err(),
             pooled.load(&Key::new("ABC234")?).await.unwrap_err(),
-            pooled.make_table().await.unwrap_err(),
+            pooled.migrate().await.unwrap_err(),
         ];
         for refused in refusals {
             assert!(refused.is_usage(), "{columns}: {refused:?}");
@@ -333,7 +342,7 @@ pub(super) async fn a_table_that_cannot_work_is_refused(server: &PostgresServer)
             }
         }
     }
-    // What is no table at all.
+    // A view is not a table.
     let view = "CREATE VIEW seen AS SELECT 'x'::text AS key";
     sqlx::raw_sql(view).execute(&pool).await?;
     let refused = GoPostgres::connect(&url, GoTable::pgstore().named("seen")).await;
@@ -341,8 +350,8 @@ pub(super) async fn a_table_that_cannot_work_is_refused(server: &PostgresServer)
     Ok(())
 }
 
-/// Text in the column is the text of the value.
-pub(super) async fn a_value_in_a_column_of_text_is_that_text(server: &PostgresServer) -> Tried {
+/// A text column contains the value as text.
+pub(super) async fn a_text_column_contains_the_value_as_text(server: &PostgresServer) -> Tried {
     let (url, pool) = database(server, "of_text", &[]).await?;
     let create = "CREATE TABLE http_sessions (key TEXT PRIMARY KEY, data TEXT,
         created_on TIMESTAMPTZ, modified_on TIMESTAMPTZ, expires_on TIMESTAMPTZ)";
@@ -363,9 +372,9 @@ pub(super) async fn a_value_in_a_column_of_text_is_that_text(server: &PostgresSe
                 .fetch_one(&pool)
                 .await?;
         assert_eq!(text, "MTc2|te_xt==");
-        let stored = backend.load(&key).await?.expect("it is there");
+        let stored = backend.load(&key).await?.expect("the record exists");
         assert_eq!(stored.record.value(), record.value());
-        // A row of another program's: its own key is told of, and no other.
+        // A row of another program that is not valid affects only its own key.
         let spoil = "INSERT INTO http_sessions (key, expires_on) VALUES ('NULLDATA', now() + interval '1 day');
             INSERT INTO http_sessions (key, data) VALUES ('NULLTIME', 'x');
             INSERT INTO http_sessions (key, data, expires_on) VALUES ('NULLMORE', NULL, now() + interval '1 day')";
@@ -384,7 +393,7 @@ pub(super) async fn a_value_in_a_column_of_text_is_that_text(server: &PostgresSe
         assert_eq!(
             first.next,
             Some(Key::new("NULLDATA")?),
-            "behind what it skipped"
+            "after the skipped row"
         );
         sqlx::raw_sql("DELETE FROM http_sessions")
             .execute(&pool)

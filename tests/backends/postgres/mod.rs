@@ -1,11 +1,11 @@
-//! PostgreSQL: real servers, with our clock and with others, straight and behind a pooler; and
-//! what is particular to it beyond the laws.
+//! PostgreSQL: real servers, with the system clock and with wrong clocks, directly and behind a
+//! pooler; and tests of PostgreSQL beyond the laws.
 
 mod connections;
 mod crash;
+mod exact_expiry;
 mod faults;
 mod go_tables;
-mod moments;
 mod rights;
 mod statements;
 mod tls;
@@ -18,21 +18,21 @@ use silverback::backend::{GoTable, Postgres, connect};
 use sqlx::{AssertSqlSafe, PgPool};
 use tokio::runtime::Runtime;
 
-use super::contestants::{Contestant, Made};
+use super::candidates::{Candidate, Made};
 use super::servers::pgbouncer::PgBouncer;
 use super::servers::postgres::PostgresServer;
-use super::{Tried, absent};
+use super::{Tried, missing_server};
 
 type Started<T> = OnceLock<Result<T, String>>;
 
-/// The server that all trials share which do nothing to it.
+/// Returns the server of all trials that do not stop or change it.
 fn server() -> Result<&'static PostgresServer, String> {
     static SERVER: Started<PostgresServer> = OnceLock::new();
     let server = SERVER.get_or_init(PostgresServer::start);
     server.as_ref().map_err(String::clone)
 }
 
-/// The URL of that server, unless the environment names another.
+/// Returns the URL of that server, unless the environment names another.
 fn url() -> Result<String, String> {
     match std::env::var("BACKEND_URL_POSTGRES") {
         Ok(url) => Ok(url),
@@ -42,48 +42,48 @@ fn url() -> Result<String, String> {
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-pub(super) fn contestants() -> Vec<Contestant> {
+pub(super) fn candidates() -> Vec<Candidate> {
     vec![
-        Contestant::new("postgres", "postgres", || Box::pin(straight())),
-        Contestant::new("postgres_behind_pgbouncer", "pgbouncer", || {
+        Candidate::new("postgres", "postgres", || Box::pin(direct())),
+        Candidate::new("postgres_behind_pgbouncer", "pgbouncer", || {
             Box::pin(behind_pgbouncer())
         }),
-        Contestant::new("postgres_an_hour_ahead", "faketime", || {
+        Candidate::new("postgres_an_hour_ahead", "faketime", || {
             static SERVER: Started<PostgresServer> = OnceLock::new();
             Box::pin(skewed(&SERVER, "+1h"))
         }),
-        Contestant::new("postgres_an_hour_behind", "faketime", || {
+        Candidate::new("postgres_an_hour_behind", "faketime", || {
             static SERVER: Started<PostgresServer> = OnceLock::new();
             Box::pin(skewed(&SERVER, "-1h"))
         }),
-        Contestant::new("pgstore", "postgres", || {
+        Candidate::new("pgstore", "postgres", || {
             Box::pin(go_tables::hashed(GoTable::pgstore()))
         }),
-        Contestant::new("antonlindstrom_pgstore", "postgres", || {
+        Candidate::new("antonlindstrom_pgstore", "postgres", || {
             Box::pin(go_tables::hashed(GoTable::antonlindstrom_pgstore()))
         }),
-        Contestant::new("pgstore_without_max_age", "postgres", || {
+        Candidate::new("pgstore_without_max_age", "postgres", || {
             Box::pin(go_tables::hashed(GoTable::pgstore().without_max_age(HOUR)))
         }),
-        Contestant::new("antonlindstrom_pgstore_without_max_age", "postgres", || {
+        Candidate::new("antonlindstrom_pgstore_without_max_age", "postgres", || {
             let table = GoTable::antonlindstrom_pgstore().without_max_age(HOUR);
             Box::pin(go_tables::hashed(table))
         }),
-        Contestant::new("scs_postgresstore", "postgres", || {
+        Candidate::new("scs_postgresstore", "postgres", || {
             Box::pin(go_tables::hashed(GoTable::scs()))
         }),
-        Contestant::new("scs_gormstore", "postgres", || {
+        Candidate::new("scs_gormstore", "postgres", || {
             Box::pin(go_tables::hashed(GoTable::gorm()))
         }),
     ]
 }
 
 fn made(connected: Result<Postgres, silverback::backend::Error>) -> Made {
-    let backend = connected.expect("a backend in a server that answers");
+    let backend = connected.expect("a backend in a running server");
     Ok(Arc::new(backend))
 }
 
-async fn straight() -> Made {
+async fn direct() -> Made {
     connect(&url()?).await.map_err(|error| format!("{error:?}"))
 }
 
@@ -100,7 +100,7 @@ async fn skewed(server: &'static Started<PostgresServer>, skew: &str) -> Made {
     made(Postgres::connect(&server.as_ref().map_err(String::clone)?.url()).await)
 }
 
-/// A fresh database of that server: its URL, and a pool.
+/// Returns the URL of a fresh database of that server, and a pool.
 async fn database(
     server: &PostgresServer,
     name: &str,
@@ -134,34 +134,34 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
                 Ok(server) => runtime
                     .block_on($group::$name(server))
                     .map(|()| Completion::Completed),
-                Err(why) => absent("postgres", why),
+                Err(why) => missing_server("postgres", why),
             }));
         };
     }
-    trial!(rights::who_may_not_create_uses_what_is_there);
-    trial!(rights::all_who_make_the_tables_at_once_make_them_once);
+    trial!(rights::a_user_without_the_right_to_create_uses_existing_tables);
+    trial!(rights::concurrent_programs_create_the_tables_once);
     trial!(statements::each_operation_is_one_statement);
-    trial!(connections::a_connection_that_the_server_ended_is_not_used_again);
-    trial!(connections::a_connection_whose_answer_nobody_waits_for_is_closed);
-    trial!(connections::no_more_connections_are_opened_than_the_options_say);
-    trial!(connections::closing_waits_for_what_is_still_going_on);
+    trial!(connections::a_connection_ended_by_the_server_is_not_reused);
+    trial!(connections::a_connection_with_an_abandoned_request_is_closed);
+    trial!(connections::connections_are_limited_by_the_options);
+    trial!(connections::close_waits_for_running_operations);
     trial!(statements::no_operation_reads_a_whole_table);
     trial!(statements::a_save_that_expires_in_the_same_minute_changes_no_index);
     trial!(statements::values_of_all_sizes_are_kept);
-    trial!(faults::every_fault_ends_in_time_and_is_got_over);
-    trial!(faults::what_nobody_waits_for_holds_no_connection);
-    trial!(faults::connections_that_were_forgotten_cost_one_operation_its_patience);
-    trial!(faults::a_pooler_without_prepared_statements_is_named);
+    trial!(faults::every_fault_ends_in_time_and_the_backend_recovers);
+    trial!(faults::an_abandoned_operation_holds_no_connection);
+    trial!(faults::forgotten_connections_delay_only_one_operation);
+    trial!(faults::the_error_names_a_pooler_without_prepared_statements);
     trial!(go_tables::names_are_quoted);
-    trial!(go_tables::a_row_is_what_go_would_have_written);
-    trial!(go_tables::a_row_without_a_max_age_is_valid_for_a_time);
-    trial!(go_tables::a_table_that_cannot_work_is_refused);
-    trial!(go_tables::a_value_in_a_column_of_text_is_that_text);
-    trial!(rights::tables_of_ours_with_other_columns_are_refused);
-    trial!(go_tables::a_move_is_one_statement_and_leaves_what_else_a_row_has);
-    trial!(moments::a_row_is_over_from_its_expiry_on);
-    trial!(moments::a_row_of_go_is_over_from_its_expiry_on);
-    trial!(tls::a_server_proves_who_it_is);
+    trial!(go_tables::a_row_is_the_one_that_go_writes);
+    trial!(go_tables::a_row_without_a_max_age_expires_after_a_time);
+    trial!(go_tables::an_incompatible_table_is_refused);
+    trial!(go_tables::a_text_column_contains_the_value_as_text);
+    trial!(rights::native_tables_with_other_columns_are_refused);
+    trial!(go_tables::a_move_is_one_statement_and_keeps_other_columns);
+    trial!(exact_expiry::a_row_has_expired_at_its_expiry);
+    trial!(exact_expiry::a_row_of_go_has_expired_at_its_expiry);
+    trial!(tls::the_server_must_prove_its_identity);
     trial!(crash::a_killed_server_loses_no_acknowledged_write);
     trials
 }

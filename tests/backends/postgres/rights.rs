@@ -1,25 +1,38 @@
-//! Who may make the tables, and who may only use them.
+//! The rights to create the tables, and to use them.
 
 use silverback::backend::{
-    Backend, Created, Expiry, GoPostgres, GoTable, Key, Postgres, Record, Scan,
+    Backend, Created, Expiry, GoPostgres, GoTable, Key, Postgres, PostgresOptions, Record, Scan,
 };
+use sqlx::PgPool;
 
 use super::super::servers::postgres::PostgresServer;
 use super::{Tried, database};
 
-pub(super) async fn who_may_not_create_uses_what_is_there(server: &PostgresServer) -> Tried {
+/// Options that create nothing.
+fn existing() -> PostgresOptions {
+    PostgresOptions::new().create_if_missing(false)
+}
+
+async fn number_of_tables(pool: &PgPool) -> Result<i64, sqlx::Error> {
+    let count = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
+    sqlx::query_scalar(count).fetch_one(pool).await
+}
+
+pub(super) async fn a_user_without_the_right_to_create_uses_existing_tables(
+    server: &PostgresServer,
+) -> Tried {
     let (url, pool) = database(server, "rights", &[]).await?;
     sqlx::raw_sql("DROP ROLE IF EXISTS rights_user; CREATE ROLE rights_user LOGIN")
         .execute(&pool)
         .await?;
     let user = url.replace("silverback@", "rights_user@");
-    // Without tables there is nothing to use.
+    // Without tables the user can do nothing.
     let refused = Postgres::connect(&user).await.unwrap_err();
     assert!(refused.is_unavailable(), "{refused:?}");
     assert!(refused.to_string().contains("rights"), "{refused}");
-    let owner = Postgres::with_pool(pool.clone());
-    owner.make_tables().await?;
-    // Without rights neither.
+    let owner = Postgres::from_pool(pool.clone(), PostgresOptions::new());
+    owner.migrate().await?;
+    // A user without rights cannot use them either.
     let backend = Postgres::connect(&user).await?;
     let refused = backend.load(&Key::new("a")?).await.unwrap_err();
     assert!(refused.to_string().contains("rights"), "{refused}");
@@ -34,13 +47,28 @@ pub(super) async fn who_may_not_create_uses_what_is_there(server: &PostgresServe
     let created = backend.create(&Key::new("a")?, &record).await?;
     assert!(matches!(created, Created::Saved(_)));
     let stored = owner.load(&Key::new("a")?).await?;
-    assert_eq!(stored.expect("it is there").record, record);
+    assert_eq!(stored.expect("the record exists").record, record);
+    // The tables of Go packages are not created either.
+    let table = GoTable::scs;
+    let missing = GoPostgres::connect_with(&user, table(), existing()).await;
+    let missing = missing.unwrap_err();
+    assert!(missing.is_usage() && missing.to_string().contains("no table \"sessions\""));
+    assert_eq!(number_of_tables(&pool).await?, 2);
+    let given = GoPostgres::from_pool(pool.clone(), table(), PostgresOptions::new())?;
+    assert!(
+        given
+            .load(&Key::new("a")?)
+            .await
+            .unwrap_err()
+            .is_unavailable()
+    );
+    given.migrate().await?;
+    GoPostgres::connect_with(&url, table(), existing()).await?;
+    assert_eq!(given.load(&Key::new("a")?).await?, None);
     Ok(())
 }
 
-pub(super) async fn all_who_make_the_tables_at_once_make_them_once(
-    server: &PostgresServer,
-) -> Tried {
+pub(super) async fn concurrent_programs_create_the_tables_once(server: &PostgresServer) -> Tried {
     let (url, pool) = database(server, "at_once", &[]).await?;
     let tasks: Vec<_> = (0..8)
         .map(|number| {
@@ -71,20 +99,14 @@ pub(super) async fn all_who_make_the_tables_at_once_make_them_once(
     Ok(())
 }
 
-/// Those of a version that is no more, or of a person who meant well.
-pub(super) async fn tables_of_ours_with_other_columns_are_refused(
-    server: &PostgresServer,
-) -> Tried {
+/// Tables of an older version, or tables with custom columns.
+pub(super) async fn native_tables_with_other_columns_are_refused(server: &PostgresServer) -> Tried {
     let (url, pool) = database(server, "other_columns", &[]).await?;
-    let missing = Postgres::connect_existing(&url).await.unwrap_err();
+    let missing = Postgres::connect_with(&url, existing()).await.unwrap_err();
     assert!(missing.is_usage() && missing.to_string().contains("no table silverback_sessions"));
-    let made: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
-            .fetch_one(&pool)
-            .await?;
-    assert_eq!(made, 0);
+    assert_eq!(number_of_tables(&pool).await?, 0);
     Postgres::connect(&url).await?;
-    Postgres::connect_existing(&url).await?;
+    Postgres::connect_with(&url, existing()).await?;
     for (change, parts) in [
         (
             "ALTER TABLE silverback_sessions ALTER COLUMN value TYPE text USING 'x'",
@@ -98,7 +120,7 @@ pub(super) async fn tables_of_ours_with_other_columns_are_refused(
         sqlx::raw_sql(change).execute(&pool).await?;
         for connected in [
             Postgres::connect(&url).await,
-            Postgres::connect_existing(&url).await,
+            Postgres::connect_with(&url, existing()).await,
         ] {
             let refused = connected.unwrap_err();
             assert!(refused.is_usage(), "{refused:?}");

@@ -1,4 +1,4 @@
-//! What the operations cost the server.
+//! The cost of the operations in the server.
 
 use silverback::backend::{
     Backend, Created, Expiry, Generation, Generations, Key, Outcome, Owner, OwnerName, Owners,
@@ -9,8 +9,7 @@ use sqlx::PgPool;
 use super::super::servers::postgres::PostgresServer;
 use super::{Tried, database};
 
-/// A backend in a fresh database of that server, which logs the statements sent to it
-/// and their plans.
+/// Returns a backend in a fresh database of that server, which logs its statements and their plans.
 async fn backend(
     server: &PostgresServer,
     name: &str,
@@ -29,7 +28,7 @@ fn soon() -> Expiry {
     Expiry::after(std::time::Duration::from_secs(600))
 }
 
-/// Every operation once, by name; of an owner's record with its owner.
+/// Runs each operation once, by name, on an owned record and on its owner.
 macro_rules! every_operation {
     ($backend:ident, $counted:ident) => {{
         let (key, ape) = (Key::new("a key")?, OwnerName::new("ape")?);
@@ -41,17 +40,17 @@ macro_rules! every_operation {
         let record = Record::new(vec![7; 700], soon()).owned_by(owner);
         let Created::Saved(seen) = $counted!("create", $backend.create(&key, &record).await?)
         else {
-            panic!("it is the first");
+            panic!("the key is new");
         };
         let loaded = $counted!("load", $backend.load(&key).await?);
         assert!(loaded.is_some());
         let Outcome::Done(seen) = $counted!("swap", $backend.swap(&key, &seen, &record).await?)
         else {
-            panic!("nobody else has changed it");
+            panic!("there is no concurrent write");
         };
         let Outcome::Done(seen) = $counted!("touch", $backend.touch(&key, &seen, soon()).await?)
         else {
-            panic!("nobody else has changed it");
+            panic!("there is no concurrent write");
         };
         let of = $counted!("generation", $backend.generation(&ape).await?);
         assert_eq!(of, Some(login.generation));
@@ -94,7 +93,7 @@ pub(super) async fn each_operation_is_one_statement(server: &PostgresServer) -> 
 
 pub(super) async fn no_operation_reads_a_whole_table(server: &PostgresServer) -> Tried {
     let (pool, backend) = backend(server, "scanned").await?;
-    // Enough of everything for an index to be worth it.
+    // Enough rows for an index to be useful.
     sqlx::raw_sql(
         "INSERT INTO silverback_owners (name, generation, expiry, logins)
          SELECT convert_to('owner ' || n, 'UTF8'), sha256('g'), 9223372036854775807, 1
@@ -113,7 +112,7 @@ pub(super) async fn no_operation_reads_a_whole_table(server: &PostgresServer) ->
             $operation
         };
     }
-    // A statement that was prepared is planned anew some times, and then once and for all.
+    // The server plans a prepared statement several times, and then keeps a plan.
     for _ in 0..10 {
         every_operation!(backend, explained);
         assert_eq!(backend.purge(100).await?.removed, 0);
@@ -127,7 +126,7 @@ pub(super) async fn no_operation_reads_a_whole_table(server: &PostgresServer) ->
     Ok(())
 }
 
-/// What is written into no index is written where the row was, and makes none of them larger.
+/// A save that changes no indexed column is written into the same page, and enlarges no index.
 pub(super) async fn a_save_that_expires_in_the_same_minute_changes_no_index(
     server: &PostgresServer,
 ) -> Tried {
@@ -138,27 +137,27 @@ pub(super) async fn a_save_that_expires_in_the_same_minute_changes_no_index(
     let record = Record::new(vec![7; 400], Expiry::from_millis(middle_of_a_minute));
     let key = Key::new("a key")?;
     let Created::Saved(mut seen) = backend.create(&key, &record).await? else {
-        panic!("it is the first");
+        panic!("the key is new");
     };
     for _ in 0..SAVES {
         let Outcome::Done(next) = backend.swap(&key, &seen, &record).await? else {
-            panic!("nobody else has changed it");
+            panic!("there is no concurrent write");
         };
         seen = next;
     }
-    // The server counts when a connection has been idle for a while.
+    // The server updates the statistics when a connection has been idle for a while.
     let counted = "SELECT pg_stat_get_tuples_updated(it), pg_stat_get_tuples_hot_updated(it)
         FROM to_regclass('silverback_sessions') AS it";
     for _ in 0..200 {
         let (all, heap_only): (i64, i64) = sqlx::query_as(counted).fetch_one(&pool).await?;
         if all == SAVES as i64 {
-            // Now and then the page is full of what nobody has cleared away yet.
+            // Sometimes the page is full of old versions that the server has not removed yet.
             assert!(heap_only > all / 2, "{heap_only} of {all}");
             return Ok(());
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    panic!("the server has not counted");
+    panic!("the server has not updated its statistics");
 }
 
 pub(super) async fn values_of_all_sizes_are_kept(server: &PostgresServer) -> Tried {
@@ -173,8 +172,8 @@ pub(super) async fn values_of_all_sizes_are_kept(server: &PostgresServer) -> Tri
             .await?
             .saved()
             .expect("the key is new");
-        let stored = backend.load(&key).await?.expect("it is there");
-        assert!(stored.record == record, "{size} bytes are others");
+        let stored = backend.load(&key).await?.expect("the record exists");
+        assert!(stored.record == record, "{size} bytes are different");
     }
     Ok(())
 }

@@ -5,8 +5,8 @@ use silverback::backend::{Backend, Key, Postgres};
 use super::super::servers::postgres::PostgresServer;
 use super::Tried;
 
-/// Has servers of its own.
-pub(super) async fn a_server_proves_who_it_is(server: &PostgresServer) -> Tried {
+/// This test uses its own servers.
+pub(super) async fn the_server_must_prove_its_identity(server: &PostgresServer) -> Tried {
     let secured = PostgresServer::start_with_tls()?;
     let other = PostgresServer::start_with_tls()?;
     let url = |authority: &PostgresServer| {
@@ -22,7 +22,7 @@ pub(super) async fn a_server_proves_who_it_is(server: &PostgresServer) -> Tried 
     }
     assert_eq!(connected?.load(&Key::new("a")?).await?, None);
     for (what, url) in [
-        ("somebody else's certificate", url(&other)),
+        ("another server's certificate", url(&other)),
         ("no TLS", format!("{}?sslmode=require", server.url())),
         (
             "another name",

@@ -1,6 +1,6 @@
-// Command stock is a program with alexedwards/scs that registers no types with gob: one JSON
-// request a line in, one JSON answer a line out. (gorilla/sessions, which registers a type of
-// its own, must not be linked in.)
+// Command stock is a program with alexedwards/scs that registers no types with gob: it reads a JSON
+// request from each line, and writes a JSON answer in a line. (gorilla/sessions, which registers a
+// type of its own, must not be linked in.)
 package main
 
 import (
@@ -20,13 +20,13 @@ import (
 
 const token = "dG9rZW4gb2YgdGhpcnR5LXR3byByYW5kb20gYnl0ZXM"
 
-// A request brings the row of a session, in hex.
+// A request contains the row of a session, in hex.
 type request struct {
 	Row string `json:"row"`
 }
 
-// An answer carries the row after a visit that put one more value, the type of each value, and
-// what went wrong.
+// An answer contains the row after a visit that added a value, the type of each value, and the
+// error, if there was one.
 type answer struct {
 	Row    string            `json:"payload,omitempty"`
 	Types  map[string]string `json:"values,omitempty"`

@@ -1,5 +1,5 @@
-//! Stores that share their rows with Go programs: how long their sessions and cookies last, and
-//! what becomes of a row that a Go program made too long.
+//! Stores that share their rows with Go programs: the lifetimes of sessions and cookies, and rows
+//! of a Go program that are too long.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,12 +24,12 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// A server whose rows are a Go program's, as far as this program is told.
+/// Returns a server with rows in the layout of a Go program, in memory.
 fn go_rows(layout: Layout) -> Server {
     Server::over(Arc::new(InLayout::new(Memory::new(), layout)))
 }
 
-/// A folder of gorilla's `FilesystemStore`, which goes with this.
+/// A folder of gorilla's `FilesystemStore`, which is removed when this is dropped.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -54,12 +54,12 @@ fn options() -> ServerOptions {
     ServerOptions::new().cookie(cookie)
 }
 
-/// The dialect of gorilla, with the keys of that server.
+/// Returns the dialect of gorilla with the keys of that server.
 fn gorilla(server: &Server) -> Dialect {
     Dialect::gorilla(server.codecs()).into()
 }
 
-/// What the response says of the cookie: nothing, or its Max-Age, if it has one.
+/// Returns `None` if the response sets no cookie, and otherwise its Max-Age, if it has one.
 fn max_age(set_cookies: &[String]) -> Option<Option<u64>> {
     let set_cookie = set_cookies.first()?;
     let mut parts = set_cookie.split("; ");
@@ -67,7 +67,7 @@ fn max_age(set_cookies: &[String]) -> Option<Option<u64>> {
     Some(max_age.map(|seconds| seconds.parse().unwrap()))
 }
 
-/// A request, and what its response says of the cookie.
+/// Runs a request, and returns the Max-Age of the cookie in its response.
 async fn cookie_after(
     jar: &mut Jar,
     store: &ServerStore,
@@ -123,7 +123,7 @@ fn persistent_cookies_last_as_long_as_their_sessions() {
     });
 }
 
-/// A session without any absolute limit goes on while it is used, and so does its cookie.
+/// A session without an absolute limit lasts as long as it is used, and so does its cookie.
 #[test]
 fn persistent_cookies_follow_sessions_that_last_as_long_as_they_are_used() {
     RUNTIME.block_on(async {
@@ -148,7 +148,7 @@ fn persistent_cookies_follow_sessions_that_last_as_long_as_they_are_used() {
     });
 }
 
-/// Go's cookie ends with the row, so it has to be set again when ours makes the row last longer.
+/// Go's cookie ends with the row, so the cookie is set again when the row's expiry is extended.
 #[test]
 fn a_cookie_of_scs_is_set_again_when_its_row_lasts_longer() {
     RUNTIME.block_on(async {
@@ -171,7 +171,7 @@ fn a_cookie_of_scs_is_set_again_when_its_row_lasts_longer() {
             let touched = cookie_after(&mut jar, &store, only_read).await;
             assert_eq!(touched, Some(Some(left * MINUTE)));
         }
-        // It ends with the hour, as the browser knows.
+        // It ends with the hour, as the browser expects.
         server.clock.pass(2 * MINUTE);
         assert_eq!(cookie_after(&mut jar, &store, write).await, None);
         server.clock.pass(10 * MINUTE);
@@ -188,9 +188,9 @@ fn a_cookie_of_scs_is_set_again_when_its_row_lasts_longer() {
     });
 }
 
-/// In scs, `RememberMe` is about the cookie alone.
+/// In scs, `RememberMe` applies only to the cookie.
 #[test]
-fn a_session_of_scs_that_is_remembered_lives_no_longer() {
+fn a_remembered_session_of_scs_lasts_no_longer() {
     RUNTIME.block_on(async {
         let server = go_rows(Layout::Scs);
         let cookie = CookieOptions::new().name("session").unwrap();
@@ -217,16 +217,13 @@ fn a_session_of_scs_that_is_remembered_lives_no_longer() {
     });
 }
 
-/// 30 days from the last use, as far as the codec lets a cookie and a row live: also where a
-/// row has an expiry beside it, which a touch could move alone.
+/// The session lasts 30 days from the last use, as far as the codec's limits allow. This also holds
+/// if the row has a separate expiry, which a touch could move alone.
 #[test]
 fn a_session_of_gorilla_lasts_as_long_as_it_is_used() {
     RUNTIME.block_on(async {
         let folder = Folder::new("sliding");
-        let expiring = Layout::Gorilla {
-            keeps_expiries: true,
-        };
-        for server in [folder.server(), go_rows(expiring)] {
+        for server in [folder.server(), go_rows(Layout::Gorilla)] {
             // Go's default, with a max_age of 30 days.
             let codecs = Codecs::from_pairs([server.pair.clone()]).unwrap();
             let store = server.store_of(Dialect::gorilla(codecs.clone()), options());
@@ -248,13 +245,11 @@ fn a_session_of_gorilla_lasts_as_long_as_it_is_used() {
     });
 }
 
-/// A cookie that is a bare ID has no date, and the row has one all the same.
+/// A cookie that is a bare ID has no date, but the row has one.
 #[test]
 fn a_session_of_dynastore_lasts_as_long_as_it_is_used() {
     RUNTIME.block_on(async {
-        let server = go_rows(Layout::Gorilla {
-            keeps_expiries: true,
-        });
+        let server = go_rows(Layout::Gorilla);
         let codecs = Codecs::from_pairs([server.pair.clone()]).unwrap();
         let cookie = CookieOptions::new().name("session").unwrap();
         let options = options().cookie(cookie.persistent(false));
@@ -268,7 +263,7 @@ fn a_session_of_dynastore_lasts_as_long_as_it_is_used() {
     });
 }
 
-/// The Go package's own lifetime and persistence, and safe flags.
+/// The session manager has the Go package's own lifetime and persistence, and safe flags.
 #[test]
 fn the_session_manager_has_the_defaults_of_scs() {
     RUNTIME.block_on(async {
@@ -342,7 +337,7 @@ async fn jar_with_cookie(store: &CookieStore) -> Jar {
     jar.unwrap()
 }
 
-/// Lifetimes that a dialect is told hold, and those that it is not told are its Go package's.
+/// Lifetimes that the options set are used, and the defaults are those of the Go package.
 #[test]
 fn a_dialect_has_the_lifetime_of_its_go_package() {
     RUNTIME.block_on(async {
@@ -373,7 +368,8 @@ fn a_dialect_has_the_lifetime_of_its_go_package() {
     });
 }
 
-/// Its client is not to blame, and Go reads it on: an error, and no new session.
+/// The client did not cause this, and Go can still read the row: the store returns an error, and no
+/// new session.
 fn a_row_that_is_too_long_ends_no_session(framework: Framework) {
     let folder = Folder::new(&format!("too-long-{framework:?}"));
     let server = folder.server();
@@ -414,10 +410,10 @@ fn a_row_that_is_too_long_ends_no_session(framework: Framework) {
     });
 }
 
-/// Go's rows leave no tombstone. The process that has given a session a new ID remembers that
-/// for as long as a request may take; another process cannot know.
+/// Go's rows have no tombstones. The process that renewed a session remembers this for as long as a
+/// request may take; another process cannot know it.
 #[test]
-fn a_late_request_is_known_to_the_process_that_renewed_the_session() {
+fn the_process_that_renewed_a_session_recognizes_late_requests() {
     let folder = Folder::new("late");
     let in_files = folder.server();
     let of_gorilla = gorilla(&in_files);
@@ -434,18 +430,18 @@ fn a_late_request_is_known_to_the_process_that_renewed_the_session() {
             assert_eq!(late.session.refusal(), Some(Refusal::Moved), "{dialect:?}");
             write(&late.session);
             assert_eq!(late.finish().await.unwrap(), [""; 0]);
-            // What was loaded before goes on.
+            // A request that loaded the session before the renewal can still save.
             write(&before.session);
             assert_eq!(before.finish().await.unwrap(), [""; 0]);
             let count = new.session(own.clone()).await.unwrap().get::<u64>("count");
             assert_eq!(count.unwrap(), Some(2), "{dialect:?}");
 
-            // At least it takes no cookie away.
+            // Another process at least removes no cookie.
             let late = Request::of(&old, &elsewhere).await;
             assert_eq!(late.session.refusal(), Some(Refusal::Gone));
             assert_eq!(late.finish().await.unwrap(), [""; 0]);
 
-            // A grace lasts as long as it is said to, and less than a second more.
+            // A grace lasts as long as configured, and less than a second more.
             let grace = options().renewal_grace(Duration::from_secs(5));
             let granting = server.store_of(dialect.clone(), grace);
             let before = jar_with(&granting, |session| session.login("ape")).await;

@@ -1,5 +1,4 @@
-//! A server that fails, or whose replies are lost, at each call of each thing that is done to
-//! a session.
+//! A server that fails or loses replies, at each backend call of each change of a session.
 
 use std::sync::Arc;
 
@@ -9,23 +8,23 @@ use silverback::session::{Error, Refusal, ServerStore, Session};
 
 use super::super::client::Browser;
 use super::super::site::{Framework, Site};
-use super::watched::Fault;
+use super::test_backend::Fault;
 use super::{IDLE, RUNTIME, Request, Server, count, jar_with, read, visit};
 
 for_each_framework!(
-    law_2_a_server_that_does_not_answer_is_503,
-    law_2_a_save_that_fails_is_503_and_touches_no_cookie,
-    law_2_gone_goes_out_without_a_cookie,
+    law_2_an_unavailable_server_is_503,
+    law_2_a_failed_save_is_503_and_sets_no_cookie,
+    law_2_the_response_of_a_gone_session_sets_no_cookie,
 );
 
 type Change = fn(&Session) -> Result<(), Error>;
 
-/// Each thing that is done to a session, which writes `after`, and the calls of it.
+/// Each change of a session, which writes `after`, and its backend calls.
 const CHANGES: [(&str, Change, &str); 8] = [
     ("save", |_| Ok(()), "swap"),
     ("renew", |session| session.renew(), "create swap"),
     (
-        "renew an owned one",
+        "renew an owned session",
         |session| session.renew(),
         "create swap",
     ),
@@ -44,8 +43,8 @@ const CHANGES: [(&str, Change, &str); 8] = [
     ("remember", |session| session.remember(true), "extend swap"),
 ];
 
-/// A server with a session in which `before` is 1, and a request that has loaded it and done
-/// the change.
+/// A server with a session in which `before` is 1, and a request that has loaded it and applied the
+/// change.
 struct Trial {
     server: Server,
     memory: Arc<Memory>,
@@ -82,18 +81,19 @@ impl Trial {
         }
     }
 
-    /// How many records there are, tombstones included.
+    /// Returns the number of records, tombstones included.
     async fn records(&self) -> usize {
         let scan = self.memory.scan().unwrap();
         scan.page(None, 100).await.unwrap().entries.len()
     }
 
-    /// Whether the old cookie opens the session as it was.
-    async fn is_as_it_was(&self) -> bool {
+    /// Returns whether the old cookie opens the unchanged session.
+    async fn is_unchanged(&self) -> bool {
         read(&self.jar, &self.store, ["before", "after"]).await == Some([Some(1), None])
     }
 
-    /// Finishes the request, and says whether its own cookie, and which, opens what it wrote.
+    /// Finishes the request, and returns whether the client's cookie afterwards opens the written
+    /// session.
     async fn finish(&self) -> Result<bool, Error> {
         let mut jar = self.jar.clone();
         for set_cookie in self.request.finish().await? {
@@ -105,7 +105,7 @@ impl Trial {
 }
 
 #[test]
-fn each_change_asks_no_more_than_it_has_to() {
+fn each_change_makes_only_the_necessary_calls() {
     RUNTIME.block_on(async {
         for change in CHANGES {
             let trial = Trial::new(change).await;
@@ -115,7 +115,7 @@ fn each_change_asks_no_more_than_it_has_to() {
     });
 }
 
-/// Each change, with each of its calls.
+/// Returns each change with each of its calls.
 fn calls() -> impl Iterator<Item = ((&'static str, Change, &'static str), usize, &'static str)> {
     CHANGES.into_iter().flat_map(|change| {
         let calls = change.2.split(' ').enumerate();
@@ -124,7 +124,7 @@ fn calls() -> impl Iterator<Item = ((&'static str, Change, &'static str), usize,
 }
 
 #[test]
-fn law_2_what_fails_has_not_happened() {
+fn law_2_a_failed_change_is_not_applied() {
     RUNTIME.block_on(async {
         for (change, place, call) in calls() {
             let story = format!("{}: {place} {call}", change.0);
@@ -137,45 +137,45 @@ fn law_2_what_fails_has_not_happened() {
                 "{story}"
             );
             assert_eq!(error.status(), 503);
-            assert!(trial.is_as_it_was().await, "{story}");
+            assert!(trial.is_unchanged().await, "{story}");
             assert_eq!(trial.records().await, records, "{story}");
-            // It can be tried again.
+            // The request can be repeated.
             assert!(trial.finish().await.unwrap(), "{story}");
-            let jars = usize::from(trial.is_as_it_was().await);
+            let jars = usize::from(trial.is_unchanged().await);
             assert_eq!(jars, 0, "{story}");
         }
     });
 }
 
 #[test]
-fn law_6_a_lost_reply_of_a_write_is_found_out() {
+fn law_6_a_lost_reply_of_a_write_is_resolved_by_a_read() {
     RUNTIME.block_on(async {
         for (change, place, call) in calls() {
             if !["create", "swap"].contains(&call) {
                 continue;
             }
-            for fault in [Fault::IsLost, Fault::LosesItsReply] {
+            for fault in [Fault::LosesRequest, Fault::LosesReply] {
                 let trial = Trial::new(change).await;
                 trial.server.backend.at(place, fault.clone());
                 assert!(trial.finish().await.unwrap(), "{}: {place}", change.0);
-                assert!(!trial.is_as_it_was().await, "{}: {place}", change.0);
+                assert!(!trial.is_unchanged().await, "{}: {place}", change.0);
             }
         }
     });
 }
 
 #[test]
-fn law_6_a_lost_reply_that_nobody_can_find_out_is_an_error() {
+fn law_6_an_unresolvable_lost_reply_is_an_error() {
     RUNTIME.block_on(async {
         for (change, place, call) in calls() {
             if !["create", "swap"].contains(&call) {
                 continue;
             }
-            for fault in [Fault::IsLost, Fault::LosesItsReply] {
+            for fault in [Fault::LosesRequest, Fault::LosesReply] {
                 let story = format!("{}: {place} {call}", change.0);
                 let trial = Trial::new(change).await;
                 trial.server.backend.at(place, fault);
-                // The read that would find it out.
+                // This read would determine the outcome.
                 trial.server.backend.and_at(place + 1, Fault::Fails);
                 let session = &trial.request.session;
                 let error = session.save().await.unwrap_err();
@@ -183,7 +183,7 @@ fn law_6_a_lost_reply_that_nobody_can_find_out_is_an_error() {
                     error.is_outcome_unknown() && error.is_unavailable(),
                     "{story}"
                 );
-                // It is not tried again, whatever the handler does.
+                // The store does not repeat it, even if the handler tries.
                 trial.server.backend.calls();
                 assert!(session.insert("more", 1).unwrap_err().is_outcome_unknown());
                 assert!(session.login("ape").unwrap_err().is_outcome_unknown());
@@ -202,17 +202,17 @@ fn law_6_a_lost_reply_that_nobody_can_find_out_is_an_error() {
 }
 
 #[test]
-fn law_6_a_write_that_was_lost_and_overtaken_is_not_done_twice() {
+fn law_6_a_lost_write_is_not_applied_twice_after_a_concurrent_save() {
     RUNTIME.block_on(async {
-        for fault in [Fault::IsLost, Fault::LosesItsReply] {
+        for fault in [Fault::LosesRequest, Fault::LosesReply] {
             let server = Server::new();
             let store = server.store();
             let mut jar = jar_with(&store, |session| session.insert("count", 0)).await;
             let request = Request::of(&jar, &store).await;
             count(&request.session, "count").unwrap();
-            let is_done = matches!(fault, Fault::LosesItsReply);
+            let is_done = matches!(fault, Fault::LosesReply);
             server.backend.at(0, fault);
-            // Before it looks, another process saves.
+            // Another process saves before the store reads the row.
             let gate = server.backend.and_waits_at(1);
             let saving = tokio::spawn(async move { request.finish().await });
             gate.is_reached().await;
@@ -230,9 +230,9 @@ fn law_6_a_write_that_was_lost_and_overtaken_is_not_done_twice() {
 }
 
 #[test]
-fn law_6_a_logout_whose_reply_is_lost_is_a_logout() {
+fn law_6_a_logout_succeeds_if_its_reply_is_lost() {
     RUNTIME.block_on(async {
-        for fault in [Fault::IsLost, Fault::LosesItsReply] {
+        for fault in [Fault::LosesRequest, Fault::LosesReply] {
             let server = Server::new();
             let store = server.store();
             let jar = jar_with(&store, |session| session.insert("a", 1)).await;
@@ -247,9 +247,9 @@ fn law_6_a_logout_whose_reply_is_lost_is_a_logout() {
 }
 
 #[test]
-fn law_2_a_logout_that_fails_says_so_and_can_be_tried_again() {
+fn law_2_a_failed_logout_is_an_error_and_can_be_repeated() {
     RUNTIME.block_on(async {
-        for fault in [Fault::Fails, Fault::IsLost] {
+        for fault in [Fault::Fails, Fault::LosesRequest] {
             let server = Server::new();
             let store = server.store();
             let jar = jar_with(&store, |session| session.insert("a", 1)).await;
@@ -267,7 +267,7 @@ fn law_2_a_logout_that_fails_says_so_and_can_be_tried_again() {
 }
 
 #[test]
-fn a_transaction_that_cannot_be_saved_did_not_happen() {
+fn a_transaction_that_cannot_be_saved_is_undone() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -309,7 +309,7 @@ fn site(store: &ServerStore) -> Site {
         .error_page("come back later")
 }
 
-fn law_2_a_server_that_does_not_answer_is_503(framework: Framework) {
+fn law_2_an_unavailable_server_is_503(framework: Framework) {
     let server = Server::new();
     let mut browser = site(&server.store()).browse(framework);
     browser.get("/count");
@@ -324,17 +324,21 @@ fn law_2_a_server_that_does_not_answer_is_503(framework: Framework) {
         assert!(broken.set_cookies().is_empty(), "{path}");
         assert_eq!(broken.cache_control(), ["no-store"], "{path}");
     }
-    assert_eq!(browser.get("/none").status, 200, "what needs no session");
+    assert_eq!(browser.get("/none").status, 200, "a page without a session");
     let mut other = browser.another();
-    assert_eq!(other.get("/read").body, "0 None", "who has no cookie");
-    assert_eq!(other.get("/count").status, 503, "and wants none");
+    assert_eq!(
+        other.get("/read").body,
+        "0 None",
+        "a client without a cookie"
+    );
+    assert_eq!(other.get("/count").status, 503, "a write without a cookie");
     other.jar.set(super::COOKIE, "forged");
     assert_eq!(other.get("/read").body, "0 Some(NotValid)");
     server.backend.is_down(false);
     assert_eq!(browser.get("/read").body, "1 None", "nothing was lost");
 }
 
-fn law_2_a_save_that_fails_is_503_and_touches_no_cookie(framework: Framework) {
+fn law_2_a_failed_save_is_503_and_sets_no_cookie(framework: Framework) {
     let server = Server::new();
     let mut browser = site(&server.store()).browse(framework);
     browser.get("/count");
@@ -371,8 +375,8 @@ fn law_2_a_save_that_fails_is_503_and_touches_no_cookie(framework: Framework) {
     assert_eq!(browser.jar.cookie(), cookie);
 }
 
-/// A browser whose request to `/late` is overtaken by one that ends the session.
-fn overtaken(framework: Framework, says: bool) -> Browser {
+/// Returns a browser that requests `/late` while its session ends.
+fn browser_of_ended_session(framework: Framework, reports: bool) -> Browser {
     let server = Server::new();
     let store = server.store();
     let ending = store.clone();
@@ -384,7 +388,7 @@ fn overtaken(framework: Framework, says: bool) -> Browser {
             let owner = session.owner().unwrap();
             assert!(store.end(&owner, &id).await?);
             session.insert("late", 1)?;
-            match says {
+            match reports {
                 false => Ok("late".to_owned()),
                 true => {
                     let error = session.save().await.unwrap_err();
@@ -397,9 +401,9 @@ fn overtaken(framework: Framework, says: bool) -> Browser {
     site(&store).on("/late", route).browse(framework)
 }
 
-fn law_2_gone_goes_out_without_a_cookie(framework: Framework) {
-    for (says, status, body) in [(false, 200, "late"), (true, 409, "come back later")] {
-        let mut browser = overtaken(framework, says);
+fn law_2_the_response_of_a_gone_session_sets_no_cookie(framework: Framework) {
+    for (reports, status, body) in [(false, 200, "late"), (true, 409, "come back later")] {
+        let mut browser = browser_of_ended_session(framework, reports);
         browser.get("/login");
         let late = browser.get("/late");
         assert_eq!((late.status, &*late.body), (status, body));

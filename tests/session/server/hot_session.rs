@@ -1,7 +1,8 @@
-//! Many requests that save one session at the same time: in one process they share their writes,
-//! and nothing that one of them does harms the others.
+//! Many concurrent saves of one session: in one process they share their writes, and a failure of
+//! one does not affect the others.
 //!
-//! The clock of these tests stands still while any task runs, so "once all others wait" is exact.
+//! The clock of these tests stands still while any task runs, so the tests can wait exactly until
+//! all tasks wait.
 
 use std::task::Poll;
 use std::time::Duration;
@@ -11,12 +12,12 @@ use silverback::session::{Error, ServerOptions, ServerStore, Session};
 use tokio::task::JoinHandle;
 
 use super::super::site::{Framework, Site};
-use super::watched::{Fault, Gate};
+use super::test_backend::{Fault, Gate};
 use super::{RUNTIME, Request, Server, count, jar_with, read};
 
 for_each_framework!(an_overloaded_store_asks_the_client_to_retry);
 
-/// How many requests save at once.
+/// The number of concurrent saves.
 const CROWD: u64 = 200;
 
 fn run<F: Future>(test: F) -> F::Output {
@@ -25,20 +26,20 @@ fn run<F: Future>(test: F) -> F::Output {
     runtime.block_on(test)
 }
 
-/// Ends once every other task waits for something.
-async fn all_wait() {
+/// Returns once every other task waits.
+async fn all_tasks_wait() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
-type Saving = JoinHandle<Result<(), Error>>;
+type SaveTask = JoinHandle<Result<(), Error>>;
 
-/// A session that holds a counter, a request whose save waits within the backend, and others.
+/// A session with a counter, a request with a save that waits in the backend, and further requests.
 struct Crowd {
     server: Server,
     store: ServerStore,
     jar: Jar,
     gate: Gate,
-    first: Saving,
+    first: SaveTask,
 }
 
 impl Crowd {
@@ -69,29 +70,29 @@ impl Crowd {
         }
     }
 
-    /// One more request, which saves what `change` does.
-    async fn saves(&self, change: impl FnOnce(&Session) -> Result<(), Error>) -> Saving {
+    /// Starts one more request, which saves the result of `change`.
+    async fn start_save(&self, change: impl FnOnce(&Session) -> Result<(), Error>) -> SaveTask {
         let request = Request::of(&self.jar, &self.store).await;
         change(&request.session).unwrap();
-        // It has loaded the session; only the save counts.
+        // The load is not counted, only the save.
         self.server.backend.calls();
         tokio::spawn(async move { request.session.save().await })
     }
 
-    async fn counts(&self, requests: u64) -> Vec<Saving> {
+    async fn start_counts(&self, requests: u64) -> Vec<SaveTask> {
         let mut all = Vec::new();
         for _ in 0..requests {
             all.push(
-                self.saves(|session| count(session, "count").map(drop))
+                self.start_save(|session| count(session, "count").map(drop))
                     .await,
             );
         }
         all
     }
 
-    /// Lets the first go on, and answers with the calls of all the others.
-    async fn go_on(self, others: Vec<Saving>) -> (Vec<Result<(), Error>>, String) {
-        all_wait().await;
+    /// Lets the first save continue. Returns the results of the others, and all backend calls.
+    async fn release(self, others: Vec<SaveTask>) -> (Vec<Result<(), Error>>, String) {
+        all_tasks_wait().await;
         self.gate.open();
         self.first.await.unwrap().unwrap();
         let mut answers = Vec::new();
@@ -106,18 +107,18 @@ impl Crowd {
     }
 }
 
-/// How often each call is in `calls`.
+/// Returns how often `call` is in `calls`.
 fn counted(calls: &str, call: &str) -> usize {
     calls.split(' ').filter(|of| *of == call).count()
 }
 
 #[test]
-fn concurrent_changes_of_one_session_are_one_write() {
+fn concurrent_changes_of_one_session_share_one_write() {
     run(async {
         let crowd = Crowd::new().await;
         let (jar, store) = (crowd.jar.clone(), crowd.store.clone());
-        let others = crowd.counts(CROWD - 1).await;
-        let (answers, calls) = crowd.go_on(others).await;
+        let others = crowd.start_counts(CROWD - 1).await;
+        let (answers, calls) = crowd.release(others).await;
         assert!(answers.iter().all(Result::is_ok));
         assert_eq!(Crowd::count(&jar, &store).await, CROWD, "each counts once");
         let (swaps, loads) = (counted(&calls, "swap"), counted(&calls, "load"));
@@ -127,7 +128,7 @@ fn concurrent_changes_of_one_session_are_one_write() {
 }
 
 #[test]
-fn requests_that_are_dropped_while_they_wait_cost_nothing() {
+fn a_request_dropped_while_it_waits_makes_no_call() {
     run(async {
         let crowd = Crowd::new().await;
         let (jar, store, backend) = (
@@ -135,13 +136,13 @@ fn requests_that_are_dropped_while_they_wait_cost_nothing() {
             crowd.store.clone(),
             crowd.server.backend.clone(),
         );
-        let others = crowd.counts(CROWD - 1).await;
-        all_wait().await;
+        let others = crowd.start_counts(CROWD - 1).await;
+        all_tasks_wait().await;
         for other in &others {
             other.abort();
         }
-        all_wait().await;
-        let (_, calls) = crowd.go_on(Vec::new()).await;
+        all_tasks_wait().await;
+        let (_, calls) = crowd.release(Vec::new()).await;
         store.drain().await;
         let calls = calls + &backend.calls();
         println!(
@@ -154,7 +155,7 @@ fn requests_that_are_dropped_while_they_wait_cost_nothing() {
 }
 
 #[test]
-fn a_request_that_is_dropped_before_its_save_begins_costs_nothing() {
+fn a_request_dropped_before_its_save_makes_no_call() {
     run(async {
         let server = Server::new();
         let store = server.store();
@@ -165,7 +166,7 @@ fn a_request_that_is_dropped_before_its_save_begins_costs_nothing() {
         {
             let mut saving = std::pin::pin!(request.session.save());
             let waits = std::future::poll_fn(|context| Poll::Ready(saving.as_mut().poll(context)));
-            assert!(waits.await.is_pending(), "its task has not run yet");
+            assert!(waits.await.is_pending(), "the save has not started yet");
         }
         store.drain().await;
         assert_eq!(server.backend.calls(), "");
@@ -173,7 +174,7 @@ fn a_request_that_is_dropped_before_its_save_begins_costs_nothing() {
 }
 
 #[test]
-fn concurrent_uses_of_one_session_are_noted_once() {
+fn concurrent_uses_of_one_session_share_one_touch() {
     run(async {
         let server = Server::new();
         let store = server.store();
@@ -189,7 +190,7 @@ fn concurrent_uses_of_one_session_are_noted_once() {
             .map(|request| tokio::spawn(async move { request.finish().await }))
             .collect();
         gate.is_reached().await;
-        all_wait().await;
+        all_tasks_wait().await;
         gate.open();
         for finished in finished {
             assert_eq!(finished.await.unwrap().unwrap(), [""; 0]);
@@ -200,7 +201,7 @@ fn concurrent_uses_of_one_session_are_noted_once() {
     });
 }
 
-/// Two stores over one backend are two processes to each other.
+/// Two stores over one backend behave as two processes.
 #[test]
 fn two_processes_share_a_hot_session() {
     run(async {
@@ -214,10 +215,10 @@ fn two_processes_share_a_hot_session() {
             count(&request.session, "count").unwrap();
             requests.push(request);
         }
-        // Each write takes its time, so that the others come while it is under way.
+        // Each write takes time, so that the others arrive while it runs.
         server.backend.calls();
         server.backend.takes(Duration::from_millis(1));
-        let saving: Vec<Saving> = requests
+        let saving: Vec<SaveTask> = requests
             .into_iter()
             .map(|request| tokio::spawn(async move { request.session.save().await }))
             .collect();
@@ -232,22 +233,26 @@ fn two_processes_share_a_hot_session() {
     });
 }
 
-/// The answers of those whose request ended so.
-fn ended(answers: &[Result<(), Error>], how: fn(&Error) -> bool) -> usize {
+/// Returns the number of errors that match.
+fn count_errors(answers: &[Result<(), Error>], how: fn(&Error) -> bool) -> usize {
     let failed = answers.iter().filter_map(|answer| answer.as_ref().err());
     failed.filter(|error| how(error)).count()
 }
 
 #[test]
-fn a_change_that_fails_fails_only_its_own_request() {
+fn a_failed_change_fails_only_its_own_request() {
     run(async {
         let crowd = Crowd::new().await;
         let (jar, store) = (crowd.jar.clone(), crowd.store.clone());
-        let mut others = crowd.counts(10).await;
-        // It makes a text of the counter, which the next two cannot count.
-        others.push(crowd.saves(|session| session.insert("count", "text")).await);
-        others.extend(crowd.counts(2).await);
-        let panics = crowd.saves(|session| {
+        let mut others = crowd.start_counts(10).await;
+        // This request replaces the counter by text, which the next two cannot count.
+        others.push(
+            crowd
+                .start_save(|session| session.insert("count", "text"))
+                .await,
+        );
+        others.extend(crowd.start_counts(2).await);
+        let panics = crowd.start_save(|session| {
             let change = |count: &mut u64| {
                 assert_eq!(*count, 0, "the application's own");
                 *count = 7;
@@ -256,16 +261,16 @@ fn a_change_that_fails_fails_only_its_own_request() {
             session.update("count", change).map(drop)
         });
         others.push(panics.await);
-        others.push(crowd.saves(|session| session.insert("count", 7)).await);
-        others.extend(crowd.counts(10).await);
-        let (answers, calls) = crowd.go_on(others).await;
-        assert_eq!(ended(&answers, Error::is_wrong_type), 3);
+        others.push(crowd.start_save(|session| session.insert("count", 7)).await);
+        others.extend(crowd.start_counts(10).await);
+        let (answers, calls) = crowd.release(others).await;
+        assert_eq!(count_errors(&answers, Error::is_wrong_type), 3);
         assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 22);
         let read = read(&jar, &store, ["count", "other"]).await;
         assert_eq!(
             read,
             Some([Some(17), None]),
-            "nothing of a change that failed"
+            "no part of a failed change is saved"
         );
         assert_eq!(calls, "swap");
     });
@@ -276,8 +281,8 @@ fn a_change_that_panics_fails_only_its_own_request() {
     run(async {
         let crowd = Crowd::new().await;
         let (jar, store) = (crowd.jar.clone(), crowd.store.clone());
-        let mut others = crowd.counts(1).await;
-        let panics = crowd.saves(|session| {
+        let mut others = crowd.start_counts(1).await;
+        let panics = crowd.start_save(|session| {
             let change = |count: &mut u64| {
                 assert_eq!(*count, 0, "the application's own");
                 *count = 7;
@@ -285,47 +290,47 @@ fn a_change_that_panics_fails_only_its_own_request() {
             session.update("count", change).map(drop)
         });
         others.push(panics.await);
-        others.extend(crowd.counts(1).await);
-        let (answers, calls) = crowd.go_on(others).await;
-        assert_eq!(ended(&answers, Error::is_usage), 1);
+        others.extend(crowd.start_counts(1).await);
+        let (answers, calls) = crowd.release(others).await;
+        assert_eq!(count_errors(&answers, Error::is_usage), 1);
         assert!(answers[0].is_ok() && answers[2].is_ok());
         assert_eq!((Crowd::count(&jar, &store).await, &*calls), (3, "swap"));
     });
 }
 
 #[test]
-fn a_session_too_large_fails_only_the_request_that_made_it_so() {
+fn a_session_too_large_fails_only_the_request_that_filled_it() {
     run(async {
         let crowd = Crowd::new().await;
         let (jar, store) = (crowd.jar.clone(), crowd.store.clone());
         crowd.server.backend.refuses_values_over(4_000);
-        let mut others = crowd.counts(9).await;
+        let mut others = crowd.start_counts(9).await;
         let large = |session: &Session| session.insert("large", "a".repeat(4_000));
-        others.push(crowd.saves(large).await);
-        others.extend(crowd.counts(10).await);
-        let (answers, calls) = crowd.go_on(others).await;
-        assert_eq!(ended(&answers, Error::is_too_large), 1);
+        others.push(crowd.start_save(large).await);
+        others.extend(crowd.start_counts(10).await);
+        let (answers, calls) = crowd.release(others).await;
+        assert_eq!(count_errors(&answers, Error::is_too_large), 1);
         assert!(answers[9].is_err(), "the tenth");
         assert_eq!(Crowd::count(&jar, &store).await, 20);
-        // Halves of halves: five refusals at most, and six writes of what is left.
+        // The batch is halved repeatedly: five refusals at most, and six writes of the rest.
         assert!(counted(&calls, "swap") <= 11, "{calls}");
     });
 }
 
-/// The session stays the same login, so that what waits goes on.
+/// The session remains the same login, so that waiting saves succeed.
 #[test]
-fn a_revocation_of_others_loses_nothing_that_waits() {
+fn end_others_loses_no_waiting_save() {
     run(async {
         let crowd = Crowd::new().await;
         let (jar, store) = (crowd.jar.clone(), crowd.store.clone());
-        let revokes = crowd.saves(|session| {
+        let revokes = crowd.start_save(|session| {
             session.insert("revoked", 1)?;
             session.end_others()
         });
         let mut others = vec![revokes.await];
-        all_wait().await;
-        others.extend(crowd.counts(20).await);
-        let (answers, calls) = crowd.go_on(others).await;
+        all_tasks_wait().await;
+        others.extend(crowd.start_counts(20).await);
+        let (answers, calls) = crowd.release(others).await;
         assert!(answers.iter().all(Result::is_ok), "{answers:?}");
         let read = read(&jar, &store, ["count", "revoked"]).await;
         assert_eq!(read, Some([Some(21), Some(1)]));
@@ -335,7 +340,7 @@ fn a_revocation_of_others_loses_nothing_that_waits() {
 }
 
 #[test]
-fn a_login_mixes_with_nothing_that_waits() {
+fn a_login_is_not_merged_with_waiting_saves() {
     run(async {
         let crowd = Crowd::new().await;
         let (old, store) = (crowd.jar.clone(), crowd.store.clone());
@@ -344,11 +349,11 @@ fn a_login_mixes_with_nothing_that_waits() {
         login.session.login("bonobo").unwrap();
         let session = login.session.clone();
         let mut others = vec![tokio::spawn(async move { session.save().await })];
-        all_wait().await;
-        others.extend(crowd.counts(20).await);
-        let (answers, calls) = crowd.go_on(others).await;
+        all_tasks_wait().await;
+        others.extend(crowd.start_counts(20).await);
+        let (answers, calls) = crowd.release(others).await;
         assert!(answers[0].is_ok());
-        assert_eq!(ended(&answers, Error::is_gone), 20, "{calls}");
+        assert_eq!(count_errors(&answers, Error::is_gone), 20, "{calls}");
         login.finish_into(&mut jar).await;
         let session = jar.session(store.clone()).await.unwrap();
         assert_eq!(session.owner().as_deref(), Some("bonobo"));
@@ -358,49 +363,49 @@ fn a_login_mixes_with_nothing_that_waits() {
 }
 
 #[test]
-fn a_logout_overtakes_all_that_wait() {
+fn a_logout_runs_before_waiting_saves() {
     run(async {
         let crowd = Crowd::new().await;
         let (jar, store) = (crowd.jar.clone(), crowd.store.clone());
-        let mut others = crowd.counts(CROWD - 1).await;
-        all_wait().await;
-        others.push(crowd.saves(|session| session.logout()).await);
-        let (answers, calls) = crowd.go_on(others).await;
+        let mut others = crowd.start_counts(CROWD - 1).await;
+        all_tasks_wait().await;
+        others.push(crowd.start_save(|session| session.logout()).await);
+        let (answers, calls) = crowd.release(others).await;
         assert!(answers.last().unwrap().is_ok());
-        assert_eq!(ended(&answers, Error::is_gone), 199);
+        assert_eq!(count_errors(&answers, Error::is_gone), 199);
         assert_eq!(read(&jar, &store, []).await, None);
-        // Of what the first saved the logout has to read; the others find the tombstone.
+        // The logout has to read the first save; the others find the tombstone.
         assert_eq!(calls, "swap load swap load");
     });
 }
 
-/// A farewell after a logout makes the end of the session a save: it is as urgent.
+/// A farewell after a logout turns the end of the session into a save, with the same priority.
 #[test]
-fn a_logout_with_a_farewell_overtakes_all_that_wait() {
+fn a_logout_with_a_farewell_runs_before_waiting_saves() {
     run(async {
         let server = Server::new();
         let store = server.store_with(ServerOptions::new().max_concurrent_saves(8));
         let crowd = Crowd::of(server, store).await;
         let (jar, store) = (crowd.jar.clone(), crowd.store.clone());
-        // As many as may wait for one session: one more is refused.
-        let mut others = crowd.counts(2).await;
-        all_wait().await;
-        let refused = crowd.counts(1).await.remove(0).await.unwrap();
+        // The number of saves that may wait for one session: one more is refused.
+        let mut others = crowd.start_counts(2).await;
+        all_tasks_wait().await;
+        let refused = crowd.start_counts(1).await.remove(0).await.unwrap();
         assert!(refused.unwrap_err().is_overloaded());
         let farewell = |session: &Session| {
             session.logout()?;
             session.add_flash("bye")
         };
-        others.push(crowd.saves(farewell).await);
-        let (answers, _) = crowd.go_on(others).await;
+        others.push(crowd.start_save(farewell).await);
+        let (answers, _) = crowd.release(others).await;
         assert!(answers.last().unwrap().is_ok(), "{answers:?}");
-        assert_eq!(ended(&answers, Error::is_gone), 2);
+        assert_eq!(count_errors(&answers, Error::is_gone), 2);
         assert_eq!(read(&jar, &store, []).await, None);
     });
 }
 
 #[test]
-fn a_renewal_is_followed_by_all_that_wait() {
+fn waiting_saves_follow_a_renewal() {
     run(async {
         let crowd = Crowd::new().await;
         let (old, store) = (crowd.jar.clone(), crowd.store.clone());
@@ -409,9 +414,9 @@ fn a_renewal_is_followed_by_all_that_wait() {
         renews.session.renew().unwrap();
         let session = renews.session.clone();
         let mut others = vec![tokio::spawn(async move { session.save().await })];
-        all_wait().await;
-        others.extend(crowd.counts(CROWD - 1).await);
-        let (answers, calls) = crowd.go_on(others).await;
+        all_tasks_wait().await;
+        others.extend(crowd.start_counts(CROWD - 1).await);
+        let (answers, calls) = crowd.release(others).await;
         assert!(answers.iter().all(Result::is_ok));
         renews.finish_into(&mut jar).await;
         assert_eq!(read(&old, &store, []).await, None);
@@ -422,14 +427,14 @@ fn a_renewal_is_followed_by_all_that_wait() {
 }
 
 #[test]
-fn a_lost_reply_of_a_common_write_is_found_out_for_all() {
-    for fault in [Fault::IsLost, Fault::LosesItsReply] {
+fn a_lost_reply_of_a_shared_write_is_resolved_for_all() {
+    for fault in [Fault::LosesRequest, Fault::LosesReply] {
         run(async {
             let crowd = Crowd::new().await;
             let (jar, store) = (crowd.jar.clone(), crowd.store.clone());
-            let others = crowd.counts(CROWD - 1).await;
+            let others = crowd.start_counts(CROWD - 1).await;
             crowd.server.backend.at(0, fault.clone());
-            let (answers, _) = crowd.go_on(others).await;
+            let (answers, _) = crowd.release(others).await;
             assert!(answers.iter().all(Result::is_ok));
             assert_eq!(Crowd::count(&jar, &store).await, CROWD, "each counts once");
         });
@@ -437,16 +442,16 @@ fn a_lost_reply_of_a_common_write_is_found_out_for_all() {
 }
 
 #[test]
-fn a_common_write_that_cannot_be_found_out_is_in_doubt_for_all() {
-    for (fault, count) in [(Fault::IsLost, 1), (Fault::LosesItsReply, CROWD)] {
+fn an_unresolvable_shared_write_is_unknown_for_all() {
+    for (fault, count) in [(Fault::LosesRequest, 1), (Fault::LosesReply, CROWD)] {
         run(async {
             let crowd = Crowd::new().await;
             let (jar, store) = (crowd.jar.clone(), crowd.store.clone());
-            let others = crowd.counts(CROWD - 1).await;
+            let others = crowd.start_counts(CROWD - 1).await;
             crowd.server.backend.at(0, fault.clone());
             crowd.server.backend.and_at(1, Fault::Fails);
-            let (answers, _) = crowd.go_on(others).await;
-            assert_eq!(ended(&answers, Error::is_outcome_unknown), 199);
+            let (answers, _) = crowd.release(others).await;
+            assert_eq!(count_errors(&answers, Error::is_outcome_unknown), 199);
             assert_eq!(Crowd::count(&jar, &store).await, count);
         });
     }
@@ -468,8 +473,8 @@ fn each_transaction_returns_its_own_result() {
                 transaction.await
             }));
         }
-        all_wait().await;
-        crowd.go_on(Vec::new()).await;
+        all_tasks_wait().await;
+        crowd.release(Vec::new()).await;
         let mut results = Vec::new();
         for other in others {
             results.push(other.await.unwrap().unwrap());
@@ -487,8 +492,8 @@ fn a_save_waits_no_longer_than_its_timeout() {
         let store = server.store_with(options);
         let crowd = Crowd::of(server, store).await;
         let (jar, store) = (crowd.jar.clone(), crowd.store.clone());
-        let mut late = crowd.counts(10).await;
-        late.push(crowd.saves(|session| session.renew()).await);
+        let mut late = crowd.start_counts(10).await;
+        late.push(crowd.start_save(|session| session.renew()).await);
         let began = tokio::time::Instant::now();
         for late in late {
             let error = late.await.unwrap().unwrap_err();
@@ -496,16 +501,19 @@ fn a_save_waits_no_longer_than_its_timeout() {
             assert!(error.to_string().contains("within 3s"), "{error}");
         }
         assert_eq!(began.elapsed().as_secs(), 3);
-        let others = crowd.counts(10).await;
-        let (answers, calls) = crowd.go_on(others).await;
-        assert!(answers.iter().all(Result::is_ok), "those in time");
+        let others = crowd.start_counts(10).await;
+        let (answers, calls) = crowd.release(others).await;
+        assert!(
+            answers.iter().all(Result::is_ok),
+            "the saves within the timeout"
+        );
         assert_eq!(Crowd::count(&jar, &store).await, 11);
-        assert_eq!(calls, "swap", "what is late costs nothing");
+        assert_eq!(calls, "swap", "a save that timed out makes no call");
     });
 }
 
 #[test]
-fn a_timeout_may_be_longer_than_any_clock_can_tell() {
+fn a_timeout_may_exceed_the_range_of_the_clock() {
     run(async {
         let store = Server::new().store_with(ServerOptions::new().save_timeout(Duration::MAX));
         let jar = jar_with(&store, |session| session.insert("count", 1)).await;
@@ -517,7 +525,7 @@ fn a_timeout_may_be_longer_than_any_clock_can_tell() {
 }
 
 #[test]
-fn a_request_that_only_reads_is_answered_when_its_use_cannot_be_noted() {
+fn a_read_succeeds_if_the_touch_is_refused() {
     run(async {
         let server = Server::new();
         let store = server.store_with(ServerOptions::new().max_concurrent_saves(1));
@@ -525,7 +533,7 @@ fn a_request_that_only_reads_is_answered_when_its_use_cannot_be_noted() {
         crowd.server.clock.pass(super::IDLE / 2);
         let reads = Request::of(&crowd.jar, &crowd.store).await;
         assert_eq!(reads.finish().await.unwrap(), [""; 0]);
-        crowd.go_on(Vec::new()).await;
+        crowd.release(Vec::new()).await;
     });
 }
 
@@ -536,12 +544,18 @@ fn saves_beyond_the_limit_fail_at_once() {
         let store = server.store_with(ServerOptions::new().max_concurrent_saves(8));
         let crowd = Crowd::of(server, store).await;
         let (jar, store) = (crowd.jar.clone(), crowd.store.clone());
-        // The first writes, and a quarter of the limit waits.
-        let others = crowd.counts(2).await;
-        all_wait().await;
-        let refused = crowd.counts(1).await.remove(0).await.unwrap().unwrap_err();
+        // The first save writes, and a quarter of the limit waits.
+        let others = crowd.start_counts(2).await;
+        all_tasks_wait().await;
+        let refused = crowd
+            .start_counts(1)
+            .await
+            .remove(0)
+            .await
+            .unwrap()
+            .unwrap_err();
         assert!(refused.is_overloaded() && refused.status() == 503);
-        // Another session's is saved, as long as the store has room.
+        // A save of another session succeeds as long as the store has room.
         let mut gates = Vec::new();
         for _ in 0..5 {
             let gate = crowd.server.backend.and_waits_at(0);
@@ -557,12 +571,12 @@ fn saves_beyond_the_limit_fail_at_once() {
         assert!(refused.is_overloaded(), "{refused}");
         // A logout is never refused.
         let mut others = others;
-        others.push(crowd.saves(|session| session.logout()).await);
+        others.push(crowd.start_save(|session| session.logout()).await);
         for (gate, saving, _) in gates {
             gate.open();
             saving.await.unwrap().unwrap();
         }
-        let (answers, _) = crowd.go_on(others).await;
+        let (answers, _) = crowd.release(others).await;
         assert!(answers.last().unwrap().is_ok());
         assert_eq!(read(&jar, &store, []).await, None);
         // There is room again.
@@ -571,19 +585,19 @@ fn saves_beyond_the_limit_fail_at_once() {
 }
 
 #[test]
-fn a_drain_waits_for_all_that_wait() {
+fn a_drain_waits_for_all_saves() {
     run(async {
         let crowd = Crowd::new().await;
         let (jar, store) = (crowd.jar.clone(), crowd.store.clone());
-        let others = crowd.counts(CROWD - 1).await;
-        all_wait().await;
+        let others = crowd.start_counts(CROWD - 1).await;
+        all_tasks_wait().await;
         let draining = tokio::spawn({
             let store = store.clone();
             async move { store.drain().await }
         });
-        all_wait().await;
+        all_tasks_wait().await;
         assert!(!draining.is_finished());
-        crowd.go_on(others).await;
+        crowd.release(others).await;
         draining.await.unwrap();
         assert_eq!(Crowd::count(&jar, &store).await, CROWD);
     });

@@ -1,17 +1,17 @@
-//! What is done to a session while it is being saved.
+//! Changes of a session during a save.
 
 use silverback::session::testing::Jar;
 use silverback::session::{Error, Session};
 
-use super::watched::Fault;
+use super::test_backend::Fault;
 use super::{RUNTIME, Request, Server, count, jar_with, read, visit};
 
-/// A request that saves, and is stopped before its n-th call; then `meanwhile`.
+/// Saves a request, and runs `change` before its n-th backend call.
 async fn while_saving(
     server: &Server,
     request: &Request,
     call: usize,
-    meanwhile: impl FnOnce(&Session),
+    change: impl FnOnce(&Session),
 ) -> Result<(), Error> {
     let gate = server.backend.waits_at(call);
     let saving = tokio::spawn({
@@ -19,13 +19,13 @@ async fn while_saving(
         async move { session.save().await }
     });
     gate.is_reached().await;
-    meanwhile(&request.session);
+    change(&request.session);
     gate.open();
     saving.await.unwrap()
 }
 
 #[test]
-fn a_change_while_it_is_saved_is_saved_next() {
+fn a_change_during_a_save_is_saved_next() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -46,7 +46,7 @@ fn a_change_while_it_is_saved_is_saved_next() {
 }
 
 #[test]
-fn a_change_while_a_conflict_is_resolved_loses_nothing() {
+fn a_change_during_a_conflict_loses_no_update() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -58,13 +58,16 @@ fn a_change_while_a_conflict_is_resolved_loses_nothing() {
             count(session, "theirs").unwrap();
         })
         .await;
-        // Swap, load, and the swap of what came of both.
+        // The calls are a swap, a load, and the swap of the merged result.
         let saved = while_saving(&server, &request, 2, |session| {
             count(session, "a").unwrap();
             session.insert("mine", 1).unwrap();
         });
         saved.await.unwrap();
-        assert!(request.session.contains("mine"), "it is not saved yet");
+        assert!(
+            request.session.contains("mine"),
+            "the handle keeps the unsaved change"
+        );
         visit(&mut jar, &store, |session| {
             count(session, "theirs").unwrap()
         })
@@ -76,7 +79,7 @@ fn a_change_while_a_conflict_is_resolved_loses_nothing() {
 }
 
 #[test]
-fn a_login_while_it_is_saved_keeps_what_others_saved() {
+fn a_login_during_a_save_keeps_concurrent_values() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -99,7 +102,7 @@ fn a_login_while_it_is_saved_keeps_what_others_saved() {
 }
 
 #[test]
-fn a_login_while_it_turns_out_to_be_gone_keeps_nothing_of_it() {
+fn a_login_on_a_gone_session_keeps_no_value() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -113,12 +116,12 @@ fn a_login_while_it_turns_out_to_be_gone_keeps_nothing_of_it() {
         assert!(saved.await.unwrap_err().is_gone());
         request.finish_into(&mut jar).await;
         let read = read(&jar, &store, ["theirs"]).await;
-        assert_eq!(read, Some([None]), "it begins from empty values");
+        assert_eq!(read, Some([None]), "the login starts with empty values");
     });
 }
 
 #[test]
-fn a_renewal_while_it_is_saved_comes_next() {
+fn a_renewal_during_a_save_is_saved_next() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -143,7 +146,7 @@ fn a_renewal_while_it_is_saved_comes_next() {
 }
 
 #[test]
-fn a_renewal_while_its_id_is_made_makes_another() {
+fn a_renewal_during_a_renewal_makes_another_id() {
     type Change = fn(&Session) -> Result<(), Error>;
     let changes: [Change; 2] = [|session| session.renew(), |session| session.login("ape")];
     for change in changes {
@@ -160,7 +163,7 @@ fn a_renewal_while_its_id_is_made_makes_another() {
             assert_eq!(
                 read(&jar, &store, ["a"]).await,
                 None,
-                "the old ID is good no more"
+                "the old ID opens no session"
             );
             request.finish_into(&mut jar).await;
             assert_ne!(jar.session(store.clone()).await.unwrap().id(), first);
@@ -170,7 +173,7 @@ fn a_renewal_while_its_id_is_made_makes_another() {
 }
 
 #[test]
-fn an_end_while_it_is_saved_ends_it() {
+fn an_end_during_a_save_ends_the_session() {
     type End = fn(&Session) -> Result<(), Error>;
     let ends: [End; 2] = [|session| session.logout(), |session| session.end()];
     for (end, is_login) in ends.into_iter().flat_map(|end| [(end, false), (end, true)]) {
@@ -195,7 +198,7 @@ fn an_end_while_it_is_saved_ends_it() {
 }
 
 #[test]
-fn an_end_while_it_turns_out_to_be_gone_removes_no_cookie() {
+fn an_end_of_a_gone_session_removes_no_cookie() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -205,13 +208,13 @@ fn an_end_while_it_turns_out_to_be_gone_removes_no_cookie() {
         visit(&mut jar.clone(), &store, |session| session.end().unwrap()).await;
         let saved = while_saving(&server, &request, 0, |session| session.logout().unwrap());
         assert!(saved.await.unwrap_err().is_gone());
-        // The browser may have another by now.
+        // The browser may already have another cookie.
         assert_eq!(request.finish().await.unwrap(), [""; 0]);
     });
 }
 
 #[test]
-fn what_is_written_after_a_logout_in_flight_is_in_another_session() {
+fn a_write_during_a_logout_is_in_another_session() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -230,7 +233,7 @@ fn what_is_written_after_a_logout_in_flight_is_in_another_session() {
 }
 
 #[test]
-fn a_login_while_another_is_saved_is_the_one_that_stays() {
+fn a_login_during_a_login_replaces_it() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -248,12 +251,12 @@ fn a_login_while_another_is_saved_is_the_one_that_stays() {
     });
 }
 
-/// A transaction that is stopped at its n-th call; then `meanwhile`.
+/// Runs a transaction, and runs `change` before its n-th backend call.
 async fn while_transacting(
     server: &Server,
     request: &Request,
     call: usize,
-    meanwhile: impl FnOnce(&Session),
+    change: impl FnOnce(&Session),
 ) -> Result<(), Error> {
     let gate = server.backend.and_waits_at(call);
     let saving = tokio::spawn({
@@ -261,13 +264,13 @@ async fn while_transacting(
         async move { session.transact(|values| values.insert("bought", 1)).await }
     });
     gate.is_reached().await;
-    meanwhile(&request.session);
+    change(&request.session);
     gate.open();
     saving.await.unwrap()
 }
 
 #[test]
-fn a_transaction_that_fails_takes_back_nothing_that_came_after() {
+fn a_failed_transaction_undoes_no_later_change() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -278,7 +281,7 @@ fn a_transaction_that_fails_takes_back_nothing_that_came_after() {
         })
         .await;
         count(&request.session, "a").unwrap();
-        // Swap, load, and then the change cannot be made again.
+        // After a swap and a load, the change fails on the new value.
         server.backend.calls();
         let failed = while_transacting(&server, &request, 1, |session| {
             session.insert("mine", 1).unwrap();
@@ -289,7 +292,7 @@ fn a_transaction_that_fails_takes_back_nothing_that_came_after() {
 }
 
 #[test]
-fn a_transaction_on_a_session_that_is_gone_brings_nothing_back() {
+fn a_transaction_does_not_restore_a_gone_session() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -305,13 +308,13 @@ fn a_transaction_on_a_session_that_is_gone_brings_nothing_back() {
 }
 
 #[test]
-fn a_transaction_that_nobody_knows_of_is_not_tried_again() {
+fn a_transaction_of_unknown_outcome_is_not_repeated() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
         let jar = jar_with(&store, |session| session.insert("a", 1)).await;
         let request = Request::of(&jar, &store).await;
-        server.backend.at(0, Fault::LosesItsReply);
+        server.backend.at(0, Fault::LosesReply);
         server.backend.and_at(1, Fault::Fails);
         let session = &request.session;
         let unknown = session.transact(|values| values.insert("bought", 1)).await;

@@ -1,5 +1,5 @@
-//! What a browser sees of the laws: nothing is written or sent in vain, IDs are never
-//! adopted, and cookies are set when they change.
+//! The laws as a browser sees them: no unnecessary write or cookie, no adopted ID, and a new cookie
+//! only when it changes.
 
 use std::sync::{Arc, Mutex};
 
@@ -17,24 +17,24 @@ use super::{
 };
 
 for_each_framework!(
-    law_1_nothing_written_no_row_and_no_cookie,
-    law_1_each_thing_asks_no_more_than_it_has_to,
+    law_1_no_write_makes_no_row_and_no_cookie,
+    law_1_each_change_makes_only_the_necessary_calls,
     law_1_a_read_costs_no_write_until_a_tenth_of_the_idle_limit,
-    law_1_saved_once,
+    law_1_a_session_is_saved_once,
     law_3_an_unknown_id_is_never_adopted,
-    law_3_login_drops_what_an_anonymous_session_brought,
+    law_3_a_login_drops_the_values_of_the_anonymous_session,
     law_4_the_old_cookie_opens_nothing,
     law_9_the_cookie_is_set_when_it_changes,
     law_9_a_removal_repeats_the_cookie,
     law_10_one_id_sealed_by_two_keys_is_one_session,
-    law_10_two_sessions_are_none,
-    law_12_a_stale_cookie_is_sealed_anew_with_its_date,
-    several_stores_over_one_backend,
+    law_10_cookies_of_two_sessions_open_no_session,
+    law_12_a_stale_cookie_is_sealed_again_with_its_date,
+    several_stores_share_one_backend,
 );
 
 pub(super) const MOVED: &str = "moved to another ID";
 
-/// A site that does to its session what the path says.
+/// A site with a path for each change of the session.
 pub(super) fn site(stores: impl Into<Stores>) -> Site {
     type Change = fn(&Session) -> Result<(), silverback::session::Error>;
     let changes: [(&str, Change); 8] = [
@@ -86,7 +86,7 @@ fn browse(server: &Server, framework: Framework) -> Browser {
     site(server.store_with(ServerOptions::new().lifetime(lifetime))).browse(framework)
 }
 
-fn law_1_nothing_written_no_row_and_no_cookie(framework: Framework) {
+fn law_1_no_write_makes_no_row_and_no_cookie(framework: Framework) {
     let server = Server::new();
     let mut browser = browse(&server, framework);
     for path in ["/none", "/read", "/nothing", "/logout", "/end"] {
@@ -106,7 +106,7 @@ fn law_1_nothing_written_no_row_and_no_cookie(framework: Framework) {
     assert_eq!(server.backend.calls(), "load");
 }
 
-fn law_1_each_thing_asks_no_more_than_it_has_to(framework: Framework) {
+fn law_1_each_change_makes_only_the_necessary_calls(framework: Framework) {
     let server = Server::new();
     let mut browser = browse(&server, framework);
     for (path, calls, cookies) in [
@@ -147,7 +147,7 @@ fn law_1_a_read_costs_no_write_until_a_tenth_of_the_idle_limit(framework: Framew
         assert_eq!(server.backend.calls(), "load");
         server.clock.pass(1);
         browser.get("/none");
-        assert_eq!(server.backend.calls(), "", "nobody asked");
+        assert_eq!(server.backend.calls(), "", "the session was not requested");
         assert!(browser.get("/read").set_cookies().is_empty());
         assert_eq!(server.backend.calls(), "load touch");
         browser.get("/read");
@@ -155,7 +155,7 @@ fn law_1_a_read_costs_no_write_until_a_tenth_of_the_idle_limit(framework: Framew
     }
 }
 
-fn law_1_saved_once(framework: Framework) {
+fn law_1_a_session_is_saved_once(framework: Framework) {
     let server = Server::new();
     let leaked: Arc<Mutex<Option<Session>>> = Arc::default();
     let leak = leaked.clone();
@@ -198,7 +198,7 @@ fn law_1_saved_once(framework: Framework) {
 fn law_3_an_unknown_id_is_never_adopted(framework: Framework) {
     let server = Server::new();
     let mut browser = browse(&server, framework);
-    // Of another backend, under the same keys; ended; idle for too long.
+    // Such IDs come from another backend with the same keys, are ended, or are idle for too long.
     let elsewhere = Server {
         backend: Server::new().backend,
         ..server.clone()
@@ -207,8 +207,8 @@ fn law_3_an_unknown_id_is_never_adopted(framework: Framework) {
     other.get("/count");
     browser.jar = other.jar.clone();
     type End = fn(&Server, &mut Browser);
-    // With how many removals there are: while the tombstone is there, the client may have a
-    // good cookie by now.
+    // The number is that of the removals: while the tombstone exists, the client may already have a
+    // good cookie.
     let refusals: [(&str, usize, End); 3] = [
         ("gone", 1, |_, _| ()),
         ("gone", 0, |_, browser| {
@@ -237,7 +237,7 @@ fn law_3_an_unknown_id_is_never_adopted(framework: Framework) {
     }
 }
 
-fn law_3_login_drops_what_an_anonymous_session_brought(framework: Framework) {
+fn law_3_a_login_drops_the_values_of_the_anonymous_session(framework: Framework) {
     let mut browser = browse(&Server::new(), framework);
     browser.get("/count");
     let mut planted = browser.clone();
@@ -254,7 +254,7 @@ fn law_3_login_drops_what_an_anonymous_session_brought(framework: Framework) {
         let new_id = one.get("/id").body;
         assert!(!new_id.is_empty() && new_id != id);
     }
-    // Whoever planted the session has nothing of it.
+    // A client that planted the session does not see the login.
     assert_eq!(planted.get("/read").body, MOVED);
     assert_eq!(anonymous.clone().get("/read").body, MOVED);
 }
@@ -272,10 +272,10 @@ fn law_4_the_old_cookie_opens_nothing(framework: Framework) {
         let mut old = browser.clone();
         assert_eq!(browser.get(path).set_cookies().len(), 1);
         assert_eq!(old.get("/read").body, refusal, "{path}");
-        // A logout with it removes it, unless the client has another cookie by now.
+        // A logout with the old cookie removes it, unless the client has another cookie by now.
         let removals = usize::from(refusal == "gone");
         assert_eq!(old.get("/logout").set_cookies().len(), removals, "{path}");
-        // It ends the session that was renewed, but not one that somebody logged in to.
+        // It ends the renewed session, but not the session of a later login.
         let left = browser.clone().get("/read").body;
         assert_eq!(left == "gone", path == "/renew", "{path}");
         browser.get("/logout");
@@ -328,7 +328,7 @@ fn law_9_a_removal_repeats_the_cookie(framework: Framework) {
     assert_eq!(removed.set_cookies(), [format!("sid=; {flags}")]);
 }
 
-/// Stores under an old key, and under a new one that knows the old.
+/// Returns stores under an old key, and under a new key that knows the old one.
 fn rotated(server: &Server) -> [ServerStore; 2] {
     let new = KeyPair::generate().unwrap();
     let old = server.pair.clone();
@@ -356,7 +356,7 @@ fn law_10_one_id_sealed_by_two_keys_is_one_session(framework: Framework) {
     }
 }
 
-fn law_10_two_sessions_are_none(framework: Framework) {
+fn law_10_cookies_of_two_sessions_open_no_session(framework: Framework) {
     let server = Server::new();
     let mut browser = browse(&server, framework);
     let mut other = browser.another();
@@ -366,7 +366,8 @@ fn law_10_two_sessions_are_none(framework: Framework) {
     let response = browser.get_with("/read", [("Cookie", &*two)]);
     assert_eq!(response.body, "several valid cookies");
     server.backend.calls();
-    // Nothing is saved but a login, and under this name there is nothing to remove.
+    // Only a login is saved. Under this name no other host can set a cookie, so no cookie is
+    // removed.
     let response = browser.get_with("/count", [("Cookie", &*two)]);
     assert_eq!((&*response.body, response.set_cookies().len()), ("1", 0));
     assert_eq!(server.backend.calls(), "load load");
@@ -381,7 +382,7 @@ fn law_10_two_sessions_are_none(framework: Framework) {
     );
     let calls = server.backend.calls();
     assert!(calls.ends_with("create"), "{calls}");
-    // One of them has ended: the other is the session.
+    // One session has ended: the cookies open the other one.
     other.get("/end");
     let response = browser.get_with("/read", [("Cookie", &*two)]);
     assert_eq!(
@@ -390,7 +391,7 @@ fn law_10_two_sessions_are_none(framework: Framework) {
     );
 }
 
-fn law_12_a_stale_cookie_is_sealed_anew_with_its_date(framework: Framework) {
+fn law_12_a_stale_cookie_is_sealed_again_with_its_date(framework: Framework) {
     let server = Server::new();
     let new = KeyPair::generate().unwrap();
     let chain = codecs([new.clone(), server.pair.clone()]);
@@ -404,7 +405,7 @@ fn law_12_a_stale_cookie_is_sealed_anew_with_its_date(framework: Framework) {
     browser.jar = jar;
     assert!(
         browser.get("/read").set_cookies().is_empty(),
-        "nothing is saved"
+        "no value is saved"
     );
     let mut touched = browser.clone();
     assert_eq!(browser.get("/count").set_cookies().len(), 1);
@@ -416,13 +417,13 @@ fn law_12_a_stale_cookie_is_sealed_anew_with_its_date(framework: Framework) {
         assert_eq!((opened.is_stale(), opened.issued_at()), (false, sealed_at));
         assert!(browser.get("/count").set_cookies().is_empty(), "once");
     }
-    // The old key can go: the row is under the new one, too.
+    // The old key can be removed: the row uses the new one, too.
     let mut later = site(store_of(codecs([new]))).browse(framework);
     later.jar = browser.jar.clone();
     assert_eq!(later.get("/read").body, "3 Some(\"ape\")");
 }
 
-fn several_stores_over_one_backend(framework: Framework) {
+fn several_stores_share_one_backend(framework: Framework) {
     let server = Server::new();
     let named = |name: &str| {
         let cookie = CookieOptions::new().name(name).unwrap();
@@ -451,7 +452,7 @@ fn several_stores_over_one_backend(framework: Framework) {
     assert_eq!(browser.get("/all").set_cookies().len(), 3);
     assert_eq!(browser.get("/all").body, "[3, 2, 2]");
     assert_eq!(browser.get("/carts").body, "3");
-    // One name's cookie is no other's, though the keys and the backend are the same.
+    // The cookie of one name is not valid under another, even with the same keys and backend.
     let users = browser.jar.get("users").unwrap().to_owned();
     let mut confused = browser.another();
     confused.jar.set("carts", &users);
@@ -461,7 +462,7 @@ fn several_stores_over_one_backend(framework: Framework) {
 }
 
 #[test]
-fn law_12_nothing_is_sealed_anew_for_a_session_that_is_gone() {
+fn law_12_no_cookie_is_sealed_again_for_a_gone_session() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let [old, new] = rotated(&server);
@@ -483,7 +484,7 @@ fn law_12_nothing_is_sealed_anew_for_a_session_that_is_gone() {
 }
 
 #[test]
-fn law_12_near_its_deadline_nothing_is_saved_and_nothing_sealed_anew() {
+fn law_12_near_the_deadline_a_read_saves_and_seals_nothing() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let [old, new] = rotated(&server);

@@ -1,4 +1,4 @@
-//! Law 7: how long a session lives; law 1: who vanishes; and the options of a store.
+//! Law 7: the lifetime of a session; law 1: clients that disconnect; and the options of a store.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use super::super::site::{Framework, Site};
 use super::{ABSOLUTE, IDLE, RUNTIME, Request, Server, count, jar_with, read, visit};
 
 for_each_framework!(
-    law_1_a_vanished_client_leaves_a_whole_save,
+    law_1_a_save_completes_if_the_client_disconnects,
     law_7_the_idle_limit_counts_from_the_last_use,
-    law_7_the_absolute_limit_holds_however_much_it_is_used,
-    law_7_login_begins_anew_and_renewal_does_not,
-    law_7_remembered_sessions_have_limits_of_their_own,
+    law_7_use_does_not_extend_the_absolute_limit,
+    law_7_a_login_restarts_the_limits_and_a_renewal_does_not,
+    law_7_remembered_sessions_have_their_own_limits,
 );
 
 const DAY: u64 = 86_400;
@@ -67,12 +67,12 @@ fn law_7_the_idle_limit_counts_from_the_last_use(framework: Framework) {
     let mut other = browser.clone();
     server.clock.pass(IDLE);
     assert_eq!(browser.get("/read").body, IDLE_FOR_TOO_LONG);
-    // It is not brought back by writing to it.
+    // A write does not restore it.
     browser.get("/count");
     assert_eq!(other.get("/read").body, IDLE_FOR_TOO_LONG);
 }
 
-fn law_7_the_absolute_limit_holds_however_much_it_is_used(framework: Framework) {
+fn law_7_use_does_not_extend_the_absolute_limit(framework: Framework) {
     let server = Server::new();
     let mut browser = browse(&server, framework);
     browser.get("/count");
@@ -87,7 +87,7 @@ fn law_7_the_absolute_limit_holds_however_much_it_is_used(framework: Framework) 
     assert_eq!(browser.get("/read").body, "expired");
 }
 
-fn law_7_login_begins_anew_and_renewal_does_not(framework: Framework) {
+fn law_7_a_login_restarts_the_limits_and_a_renewal_does_not(framework: Framework) {
     let server = Server::new();
     let mut browser = browse(&server, framework);
     for path in ["/renew", "/login"] {
@@ -108,7 +108,7 @@ fn law_7_login_begins_anew_and_renewal_does_not(framework: Framework) {
     }
 }
 
-fn law_7_remembered_sessions_have_limits_of_their_own(framework: Framework) {
+fn law_7_remembered_sessions_have_their_own_limits(framework: Framework) {
     let server = Server::new();
     let mut browser = browse(&server, framework);
     browser.get("/count");
@@ -121,7 +121,7 @@ fn law_7_remembered_sessions_have_limits_of_their_own(framework: Framework) {
     server.clock.pass(2 * DAY + 2);
     assert_eq!(browser.get("/read").body, "expired");
     assert_eq!(idle.get("/read").body, "expired");
-    // Remembered no longer, it is over at once.
+    // Without `remember`, it expires at once.
     let mut browser = browser.another();
     browser.get("/count");
     browser.get("/remember");
@@ -162,7 +162,7 @@ fn law_7_a_touch_never_passes_the_deadline() {
 }
 
 #[test]
-fn law_7_what_the_server_says_is_over_is_over() {
+fn law_7_a_record_that_expired_in_the_server_is_gone() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -189,7 +189,7 @@ fn law_4_a_tombstone_is_kept_as_long_as_a_request_takes() {
             let (key, _) = server.row(&jar, &store).await;
             visit(&mut jar.clone(), &store, |session| session.end().unwrap()).await;
             let record = server.backend.load(&key).await.unwrap().unwrap().record;
-            // The clock's second may be all but over.
+            // The clock's second may be almost over.
             let until = server.now().as_secs() + seconds + 1;
             let until = Expiry::from_millis(i64::try_from(until).unwrap() * 1_000);
             assert_eq!((record.expiry(), record.owner()), (until, None));
@@ -197,7 +197,7 @@ fn law_4_a_tombstone_is_kept_as_long_as_a_request_takes() {
     });
 }
 
-/// Requests end anywhere within a second of the store's clock.
+/// Requests end at any moment within a second of the store's clock.
 #[test]
 fn law_4_no_tombstone_expires_before_the_longest_request_has_passed() {
     RUNTIME.block_on(async {
@@ -221,7 +221,7 @@ fn law_4_no_tombstone_expires_before_the_longest_request_has_passed() {
     });
 }
 
-fn law_1_a_vanished_client_leaves_a_whole_save(framework: Framework) {
+fn law_1_a_save_completes_if_the_client_disconnects(framework: Framework) {
     let server = Server::new();
     let store = server.store();
     let jar = RUNTIME.block_on(jar_with(&store, |session| session.insert("a", 1)));
@@ -233,7 +233,7 @@ fn law_1_a_vanished_client_leaves_a_whole_save(framework: Framework) {
             Ok("")
         })
         .serve(framework);
-    // Load, and the swap.
+    // The calls are a load and a swap.
     let gate = server.backend.waits_at(1);
     let mut connection = std::net::TcpStream::connect(address).unwrap();
     let request = format!(
@@ -244,10 +244,10 @@ fn law_1_a_vanished_client_leaves_a_whole_save(framework: Framework) {
     RUNTIME.block_on(async {
         gate.is_reached().await;
         drop(connection);
-        // The server notices, or not.
+        // The server may or may not notice the disconnect.
         tokio::time::sleep(Duration::from_millis(50)).await;
         let drained = tokio::time::timeout(Duration::from_millis(20), store.drain());
-        assert!(drained.await.is_err(), "it waits");
+        assert!(drained.await.is_err(), "the drain waits");
         gate.open();
         store.drain().await;
         assert_eq!(read(&jar, &store, ["a", "b"]).await, Some([Some(2); 2]));
@@ -255,7 +255,7 @@ fn law_1_a_vanished_client_leaves_a_whole_save(framework: Framework) {
 }
 
 #[test]
-fn law_1_a_request_that_is_dropped_while_it_saves_saves_all() {
+fn law_1_a_request_dropped_during_its_save_saves_all() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -272,19 +272,23 @@ fn law_1_a_request_that_is_dropped_while_it_saves_saves_all() {
             assert!(finished.await.unwrap_err().is_cancelled());
             gate.open();
             store.drain().await;
-            assert_eq!(read(&jar, &store, []).await, None, "it was renewed");
+            assert_eq!(
+                read(&jar, &store, []).await,
+                None,
+                "the session was renewed"
+            );
             assert!(session.id().is_some());
         }
-        // Drained, it still saves.
+        // After a drain, the store still saves.
         let jar = jar_with(&store, |session| session.insert("a", 1)).await;
         assert!(read(&jar, &store, []).await.is_some());
     });
 }
 
-/// A codec that does not say which keys it has.
-struct Nameless(Codecs);
+/// A codec that does not name its keys.
+struct KeylessCodec(Codecs);
 
-impl Codec for Nameless {
+impl Codec for KeylessCodec {
     fn seal_into(
         &self,
         name: &str,
@@ -307,7 +311,7 @@ impl Codec for Nameless {
 }
 
 #[test]
-fn options_that_do_not_go_together_build_no_store() {
+fn incompatible_options_build_no_store() {
     let server = Server::new();
     let build = |options| {
         let backend = std::sync::Arc::new(server.backend.clone());
@@ -328,7 +332,7 @@ fn options_that_do_not_go_together_build_no_store() {
 }
 
 #[test]
-fn a_codec_that_does_not_go_with_the_lifetime_builds_no_store() {
+fn a_codec_incompatible_with_the_lifetime_builds_no_store() {
     let server = Server::new();
     let build = |options: &CodecOptions| {
         let backend = std::sync::Arc::new(server.backend.clone());
@@ -348,11 +352,11 @@ fn a_codec_that_does_not_go_with_the_lifetime_builds_no_store() {
 }
 
 #[test]
-fn a_codec_that_names_no_keys_needs_another_for_the_rows() {
+fn a_codec_without_named_keys_requires_a_row_codec() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let backend = std::sync::Arc::new(server.backend.clone());
-        let nameless = silverback::session::Dialect::native(Nameless(server.codecs()));
+        let nameless = silverback::session::Dialect::native(KeylessCodec(server.codecs()));
         let build = |dialect| ServerStore::new(dialect, backend.clone());
         assert!(build(nameless.clone()).unwrap_err().is_usage());
         let rows = super::super::support::codecs([KeyPair::generate().unwrap()]);
@@ -364,7 +368,7 @@ fn a_codec_that_names_no_keys_needs_another_for_the_rows() {
 
 /// Sessions that began under longer limits.
 #[test]
-fn law_7_limits_that_were_made_shorter_hold_for_all() {
+fn law_7_shortened_limits_apply_to_existing_sessions() {
     RUNTIME.block_on(async {
         let long = Duration::from_secs(14 * DAY);
         let (remembering, idling) = (
@@ -377,7 +381,7 @@ fn law_7_limits_that_were_made_shorter_hold_for_all() {
             let longer = server.store_with(ServerOptions::new().lifetime(before));
             let jar = jar_with(&longer, |session| {
                 session.login("ape")?;
-                // Only one of the stores remembers.
+                // Only one of the stores remembers sessions.
                 let _ = session.remember(true);
                 Ok(())
             })
@@ -392,7 +396,7 @@ fn law_7_limits_that_were_made_shorter_hold_for_all() {
 
 /// A folder of gorilla's has no expiries.
 #[test]
-fn law_7_the_idle_limit_holds_where_rows_have_no_expiry() {
+fn law_7_the_idle_limit_applies_to_rows_without_expiry() {
     RUNTIME.block_on(async {
         let folder = format!("gorilla-idle-{}", std::process::id());
         let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);

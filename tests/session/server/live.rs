@@ -1,5 +1,5 @@
-//! A session after the response's head has left: a stream reads it, a job writes it, and both
-//! hear of its end.
+//! A session after the response's head: a stream reads it, a job writes it, and both learn of its
+//! end.
 
 use std::sync::Arc;
 
@@ -7,13 +7,16 @@ use silverback::session::{LiveSession, Session};
 use tokio::sync::mpsc;
 
 use super::super::site::{Framework, Site};
-use super::orders::{Change, on_each_backend};
+use super::interleavings::{Change, on_each_backend};
 use super::{IDLE, RUNTIME, Request, Server, count, jar_with, read, visit};
 
-for_each_framework!(a_job_writes_after_the_response, what_a_failed_request_saves,);
+for_each_framework!(
+    a_job_writes_after_the_response,
+    a_failed_request_saves_only_with_a_response,
+);
 
 #[test]
-fn each_call_sees_the_session_as_it_is() {
+fn each_call_sees_the_current_session() {
     on_each_backend(async |server| {
         let store = server.store();
         let mut jar = jar_with(&store, |session| session.insert("n", 1)).await;
@@ -25,7 +28,7 @@ fn each_call_sees_the_session_as_it_is() {
         assert_eq!(live.get::<u64>("n").await.unwrap(), Some(1));
         visit(&mut jar, &store, |session| count(session, "n").unwrap()).await;
         assert_eq!(live.update("n", |n: &mut u64| *n += 10).await.unwrap(), 12);
-        // It goes with a renewal, however often.
+        // It follows a renewal, and also a second one.
         for _ in 0..2 {
             visit(&mut jar, &store, |session| session.renew().unwrap()).await;
             live.update("n", |n: &mut u64| *n += 100).await.unwrap();
@@ -35,7 +38,7 @@ fn each_call_sees_the_session_as_it_is() {
             live.values().await.unwrap().get::<u64>("n").unwrap(),
             Some(212)
         );
-        // What fails is not saved.
+        // A failed change is not saved.
         let failed = live.transact(|values| {
             values.insert("n", 0)?;
             values.get::<String>("n")
@@ -46,7 +49,7 @@ fn each_call_sees_the_session_as_it_is() {
 }
 
 #[test]
-fn changes_at_the_same_time_are_all_kept() {
+fn concurrent_changes_are_all_kept() {
     on_each_backend(async |server| {
         let store = server.store();
         let jar = jar_with(&store, |session| session.insert("n", 0)).await;
@@ -69,7 +72,7 @@ fn changes_at_the_same_time_are_all_kept() {
 }
 
 #[test]
-fn it_is_refused_once_the_session_has_ended() {
+fn calls_fail_after_the_session_has_ended() {
     let ends: [Change; 4] = [
         |session| session.logout(),
         |session| session.end(),
@@ -99,11 +102,11 @@ fn it_is_refused_once_the_session_has_ended() {
 }
 
 #[test]
-fn a_read_is_no_use_and_a_touch_is() {
+fn a_read_does_not_extend_the_session_and_a_touch_does() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
-        for (touches, lives) in [(false, false), (true, true)] {
+        for (touches, is_live) in [(false, false), (true, true)] {
             let jar = jar_with(&store, |session| session.insert("n", 1)).await;
             let live = jar.session(store.clone()).await.unwrap().live().unwrap();
             server.clock.pass(IDLE - 1);
@@ -112,13 +115,13 @@ fn a_read_is_no_use_and_a_touch_is() {
                 live.touch().await.unwrap();
             }
             server.clock.pass(1);
-            assert_eq!(live.values().await.is_ok(), lives);
+            assert_eq!(live.values().await.is_ok(), is_live);
         }
     });
 }
 
 #[test]
-fn only_a_session_that_is_saved_in_a_server_has_it() {
+fn only_a_session_saved_in_a_server_has_a_live_handle() {
     RUNTIME.block_on(async {
         let store = Server::new().store();
         let session = silverback::session::testing::Jar::new()
@@ -160,7 +163,7 @@ fn a_job_writes_after_the_response(framework: Framework) {
         });
     let mut browser = site.browse(framework);
     browser.get("/begin");
-    // The response is here, so its head has left.
+    // The client has the response, so its head has left.
     let begins = Arc::new(tokio::sync::Mutex::new(begins));
     RUNTIME.block_on(async {
         let live = begins.lock().await.recv().await.unwrap();
@@ -171,9 +174,9 @@ fn a_job_writes_after_the_response(framework: Framework) {
     assert_eq!(browser.get("/progress").body, "42");
 }
 
-/// A response that a handler makes is saved for, whatever its status; a handler that comes to
-/// no response saves nothing by itself.
-fn what_a_failed_request_saves(framework: Framework) {
+/// A response of a handler saves the session, with any status. A handler without a response saves
+/// nothing by itself.
+fn a_failed_request_saves_only_with_a_response(framework: Framework) {
     let mut browser = Site::new(Server::new().store())
         .on("/count", async |sessions| {
             count(&sessions.session().await?, "n")
@@ -188,7 +191,7 @@ fn what_a_failed_request_saves(framework: Framework) {
         .on("/panics", async |sessions| {
             count(&sessions.session().await?, "n")?;
             match std::hint::black_box(true) {
-                true => panic!("a panic of the test's"),
+                true => panic!("the handler panics"),
                 false => Ok(""),
             }
         })
@@ -197,7 +200,7 @@ fn what_a_failed_request_saves(framework: Framework) {
             count(&session, "n")?;
             session.save().await?;
             match std::hint::black_box(true) {
-                true => panic!("a panic of the test's"),
+                true => panic!("the handler panics"),
                 false => Ok(""),
             }
         })
@@ -212,10 +215,10 @@ fn what_a_failed_request_saves(framework: Framework) {
     browser.get("/count");
     assert_eq!(browser.get("/5xx").status, 502);
     assert_eq!(browser.get("/count").body, "3", "saved");
-    assert!(browser.gets_nothing("/panics"));
+    assert!(browser.times_out("/panics"));
     assert_eq!(browser.get("/count").body, "4", "not saved");
-    assert!(browser.gets_nothing("/panics-saved"));
+    assert!(browser.times_out("/panics-saved"));
     assert_eq!(browser.get("/count").body, "6", "saved before");
-    assert!(browser.gets_nothing("/times-out"));
+    assert!(browser.times_out("/times-out"));
     assert_eq!(browser.get("/count").body, "7", "not saved");
 }

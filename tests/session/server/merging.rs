@@ -11,8 +11,9 @@ use super::{RUNTIME, Request, Server, count, jar_with, native, read, visit};
 
 type Change = fn(&Session) -> Result<(), Error>;
 
-/// What is under each key that any of these tests writes to, and until when it lasts.
-fn told(session: &Session) -> String {
+/// Returns the value of each key that any of these tests writes, and whether the session is
+/// remembered.
+fn contents(session: &Session) -> String {
     let values = session.values();
     let mut all: Vec<String> = values
         .keys()
@@ -25,7 +26,7 @@ fn told(session: &Session) -> String {
     format!("{} {}", all.join(", "), session.is_remembered())
 }
 
-/// Ours is made again on theirs, and theirs on ours: what both come to.
+/// Merges two concurrent changes, ours after theirs, and checks the result.
 #[track_caller]
 fn merged(ours: Change, theirs: Change, expected: &str) {
     for serializer in [Serializer::Gob, Serializer::Json] {
@@ -57,8 +58,12 @@ fn merged_in(serializer: Serializer, ours: Change, theirs: Change, expected: &st
         request.finish_into(&mut jar).await;
         assert_eq!(server.backend.calls(), "swap load swap");
         let session = jar.session(store).await.unwrap();
-        assert_eq!(told(&session), expected);
-        assert_eq!(told(&request.session), expected, "the handle says the same");
+        assert_eq!(contents(&session), expected);
+        assert_eq!(
+            contents(&request.session),
+            expected,
+            "the handle has the same values"
+        );
     });
 }
 
@@ -86,7 +91,7 @@ fn law_6_updates_of_one_counter_add_up() {
 }
 
 #[test]
-fn law_6_changes_of_different_values_are_both_there() {
+fn law_6_changes_of_different_values_are_both_kept() {
     merged(
         |session| session.insert("ours", 1),
         |session| session.insert("theirs", 1),
@@ -110,7 +115,7 @@ fn law_6_changes_of_different_values_are_both_there() {
 }
 
 #[test]
-fn law_6_flashes_are_shown_once_and_none_is_lost() {
+fn law_6_each_flash_is_shown_exactly_once() {
     let take: Change = |session| session.flashes::<String>().map(drop);
     merged(take, take, "count: 10, left: 1 false");
     merged(
@@ -139,7 +144,7 @@ fn law_6_flashes_are_shown_once_and_none_is_lost() {
 }
 
 #[test]
-fn law_6_what_is_remembered_is_merged_too() {
+fn law_6_remember_is_merged_too() {
     merged(
         |session| session.remember(true),
         |session| session.insert("count", 20),
@@ -168,7 +173,11 @@ fn law_6_deadlines_are_merged_too() {
         request.session.remember(true).unwrap();
         request.finish_into(&mut jar).await;
         let session = jar.session(store.clone()).await.unwrap();
-        assert_eq!(session.deadline(), Some(after(600)), "one's own stays");
+        assert_eq!(
+            session.deadline(),
+            Some(after(600)),
+            "the deadline of the other request is kept"
+        );
         let request = Request::of(&jar, &store).await;
         visit(&mut jar, &store, |session| session.remember(false).unwrap()).await;
         request.session.set_deadline(after(1_200)).unwrap();
@@ -179,19 +188,19 @@ fn law_6_deadlines_are_merged_too() {
     });
 }
 
-/// Takes so much, if it is there.
-fn take(amount: u64) -> impl Fn(&mut Values) -> Result<u64, Error> + Send + Sync + 'static {
+/// Takes an amount from the balance, if it is large enough.
+fn withdraw(amount: u64) -> impl Fn(&mut Values) -> Result<u64, Error> + Send + Sync + 'static {
     move |values| {
         let money = values.get::<u64>("money")?.unwrap_or_default();
         let left = money.checked_sub(amount);
-        let left = left.ok_or_else(|| Error::usage("there is not enough"))?;
+        let left = left.ok_or_else(|| Error::usage("the balance is too low"))?;
         values.insert("money", left)?;
         Ok(left)
     }
 }
 
 #[test]
-fn law_6_a_transaction_answers_with_what_was_saved() {
+fn law_6_a_transaction_returns_the_saved_result() {
     RUNTIME.block_on(async {
         let store = Server::new().store();
         let mut jar = jar_with(&store, |session| session.insert("money", 10)).await;
@@ -200,19 +209,19 @@ fn law_6_a_transaction_answers_with_what_was_saved() {
             session.insert("money", 5).unwrap()
         })
         .await;
-        assert_eq!(request.session.transact(take(3)).await.unwrap(), 2);
+        assert_eq!(request.session.transact(withdraw(3)).await.unwrap(), 2);
         assert_eq!(read(&jar, &store, ["money"]).await, Some([Some(2)]));
-        // And the next one goes on from there.
+        // The next transaction also starts with the saved value.
         visit(&mut jar, &store, |session| {
             session.insert("money", 9).unwrap()
         })
         .await;
-        assert_eq!(request.session.transact(take(2)).await.unwrap(), 7);
+        assert_eq!(request.session.transact(withdraw(2)).await.unwrap(), 7);
     });
 }
 
 #[test]
-fn law_6_a_transaction_that_fails_on_what_others_saved_did_not_happen() {
+fn law_6_a_transaction_that_fails_on_merged_values_is_undone() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -225,9 +234,9 @@ fn law_6_a_transaction_that_fails_on_what_others_saved_did_not_happen() {
         })
         .await;
         server.backend.calls();
-        let refused = request.session.transact(take(3)).await.unwrap_err();
-        assert!(refused.is_usage(), "its own error");
-        assert_eq!(server.backend.calls(), "swap load", "nothing was written");
+        let refused = request.session.transact(withdraw(3)).await.unwrap_err();
+        assert!(refused.is_usage(), "the error of the application");
+        assert_eq!(server.backend.calls(), "swap load", "no value was written");
         request.session.insert("after", 1).unwrap();
         request.finish_into(&mut jar).await;
         let keys = ["money", "before", "after", "theirs"];
@@ -237,7 +246,7 @@ fn law_6_a_transaction_that_fails_on_what_others_saved_did_not_happen() {
 }
 
 #[test]
-fn law_6_a_change_that_cannot_be_made_again_is_an_error_and_writes_nothing() {
+fn law_6_a_change_that_fails_on_merged_values_writes_nothing() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -264,8 +273,8 @@ fn law_6_a_change_that_cannot_be_made_again_is_an_error_and_writes_nothing() {
 }
 
 #[test]
-fn law_6_who_loses_again_and_again_is_told() {
-    // The pauses between the tries take no time.
+fn law_6_repeated_conflicts_are_an_error() {
+    // The pauses between the attempts take no time.
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
@@ -273,7 +282,7 @@ fn law_6_who_loses_again_and_again_is_told() {
         let store = server.store();
         let jar = jar_with(&store, |session| session.insert("count", 0)).await;
         let request = Request::of(&jar, &store).await;
-        // Whenever the change is made again, somebody else has saved before it is.
+        // Another request saves before each retry of the change.
         let (theirs, tries) = (jar.clone(), Arc::new(AtomicU64::new(0)));
         let own_store = server.store();
         let tried = tries.clone();
@@ -298,7 +307,7 @@ fn law_6_who_loses_again_and_again_is_told() {
         let error = request.session.save().await.unwrap_err();
         assert!(error.is_overloaded() && error.status() == 503);
         let made = tries.load(Ordering::SeqCst);
-        // Pauses grow to half a second, and the save has ten.
+        // Pauses grow to half a second, and the save has ten seconds.
         assert!((20..200).contains(&made), "{made}");
         let [count, theirs] = read(&jar, &store, ["count", "theirs"]).await.unwrap();
         assert_eq!((count, theirs), (Some(0), Some(made)));
@@ -306,7 +315,7 @@ fn law_6_who_loses_again_and_again_is_told() {
 }
 
 #[test]
-fn a_handle_is_free_while_a_change_is_made_again() {
+fn a_change_may_use_the_handle_during_a_retry() {
     RUNTIME.block_on(async {
         let store = Server::new().store();
         let mut jar = jar_with(&store, |session| session.insert("count", 1)).await;
@@ -324,13 +333,13 @@ fn a_handle_is_free_while_a_change_is_made_again() {
 }
 
 #[test]
-fn a_change_that_panics_when_it_is_made_again_is_an_error() {
+fn a_change_that_panics_in_a_retry_is_an_error() {
     RUNTIME.block_on(async {
         let store = Server::new().store();
         let mut jar = jar_with(&store, |session| session.insert("count", 1)).await;
         let request = Request::of(&jar, &store).await;
         let change = |count: &mut u64| {
-            assert_ne!(*count, 7, "the user's own");
+            assert_ne!(*count, 7, "an assertion of the application");
             *count += 1;
         };
         request.session.update("count", change).unwrap();
@@ -349,7 +358,7 @@ fn a_change_that_panics_when_it_is_made_again_is_an_error() {
 }
 
 #[test]
-fn changes_that_are_never_saved_are_forgotten() {
+fn unsaved_changes_are_dropped() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -359,7 +368,7 @@ fn changes_that_are_never_saved_are_forgotten() {
             let token = Arc::new(());
             let left = Arc::downgrade(&token);
             let (inner, moved) = (request.session.clone(), token);
-            // It holds the session, which holds it.
+            // The change holds the session, which holds the change.
             let change = move |count: &mut u64| {
                 let _ = (&moved, inner.keys());
                 *count += 1;

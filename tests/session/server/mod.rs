@@ -1,22 +1,22 @@
-//! Sessions that live in a server: every law, through real HTTP for axum and actix-web
-//! alike, and through the store alone. The numbers are those of the design's list.
+//! Sessions in a server: every law, through real HTTP for axum and actix-web, and through the store
+//! alone. The numbers are those of the design's list.
 
+mod anonymous;
 mod dialects;
 mod faults;
 mod hot_session;
 mod in_flight;
+mod interleavings;
 mod laws;
 mod limits;
 mod live;
 mod merging;
-mod orders;
 mod owners;
 mod renewals;
 mod revocations;
 mod rows;
-mod strangers;
-mod turns;
-pub(super) mod watched;
+mod several_saves;
+pub(super) mod test_backend;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,16 +30,16 @@ use silverback::session::{
 
 use super::site::RUNTIME;
 use super::support::{Clock, codecs};
-use watched::Watched;
+use test_backend::TestBackend;
 
 const IDLE: u64 = 30 * 60;
 const ABSOLUTE: u64 = 12 * 60 * 60;
 const COOKIE: &str = "__Host-id";
 
-/// A backend that is watched, the keys of those who use it, and their clock.
+/// A test backend, the keys of its stores, and their clock.
 #[derive(Clone)]
 struct Server {
-    backend: Watched,
+    backend: TestBackend,
     pair: KeyPair,
     clock: Clock,
 }
@@ -51,7 +51,7 @@ impl Server {
 
     fn over(backend: Arc<dyn Backend>) -> Self {
         Server {
-            backend: Watched::new(backend),
+            backend: TestBackend::new(backend),
             pair: KeyPair::generate().unwrap(),
             clock: Clock::starting_now(),
         }
@@ -83,7 +83,7 @@ impl Server {
         ServerStore::with_options(dialect, Arc::new(self.backend.clone()), options)
     }
 
-    /// The row of the session in a jar.
+    /// Returns the row of the session in a jar.
     async fn row(&self, jar: &Jar, store: &ServerStore) -> (Key, Stored) {
         let id = jar.session(store.clone()).await.unwrap().id().unwrap();
         let key = Key::new(id.as_str()).unwrap();
@@ -96,13 +96,13 @@ impl Server {
     }
 }
 
-/// The native dialect, in which a session without a login lasts as long as any other: most laws are
-/// tried with such sessions.
+/// Returns the native dialect in which sessions with and without a login last equally long: most
+/// laws are tested with sessions without a login.
 fn native(codecs: Codecs) -> NativeDialect {
     Dialect::native(codecs).anonymous_idle(Duration::from_secs(ABSOLUTE))
 }
 
-/// A request that has loaded its session, and is not finished.
+/// A request that has loaded its session and is not finished.
 struct Request {
     sessions: Sessions,
     session: Session,
@@ -115,13 +115,13 @@ impl Request {
         Request { sessions, session }
     }
 
-    /// The Set-Cookies of its response.
+    /// Returns the Set-Cookie fields of its response.
     async fn finish(&self) -> Result<Vec<String>, Error> {
         let fields = self.sessions.finish().await?.unwrap();
         Ok(fields.set_cookies().to_vec())
     }
 
-    /// Finishes it, and lets the jar take in what the response sets.
+    /// Finishes the request, and stores its cookies in the jar.
     async fn finish_into(&self, jar: &mut Jar) {
         for set_cookie in self.finish().await.unwrap() {
             jar.receive(&set_cookie);
@@ -129,7 +129,7 @@ impl Request {
     }
 }
 
-/// A whole request with the cookies of the jar, in which `handle` has the session.
+/// Runs a whole request with the cookies of the jar, in which `handle` gets the session.
 async fn visit<R>(jar: &mut Jar, store: &ServerStore, handle: impl FnOnce(&Session) -> R) -> R {
     let request = Request::of(jar, store).await;
     let answer = handle(&request.session);
@@ -137,17 +137,17 @@ async fn visit<R>(jar: &mut Jar, store: &ServerStore, handle: impl FnOnce(&Sessi
     answer
 }
 
-/// A jar with a session in which was done what `fill` does.
+/// Returns a jar with a session that `fill` has written.
 async fn jar_with(store: &ServerStore, fill: impl FnOnce(&Session) -> Result<(), Error>) -> Jar {
     Jar::with(store.clone(), fill).await.unwrap()
 }
 
-/// Counts.
+/// Increments a counter.
 fn count(session: &Session, key: &str) -> Result<u64, Error> {
     session.update(key, |count: &mut u64| *count += 1)
 }
 
-/// What is under these keys in the session that a jar opens; none, if it opens none.
+/// Returns the values of these keys in the jar's session, or `None` if the jar opens no session.
 async fn read<const N: usize>(
     jar: &Jar,
     store: &ServerStore,

@@ -1,4 +1,4 @@
-//! Law 11: whose sessions are whose, and ending all of an owner's.
+//! Law 11: the owners of sessions, and the end of all sessions of an owner.
 
 use std::sync::Arc;
 
@@ -11,15 +11,15 @@ use silverback::session::{
 
 use super::super::client::Browser;
 use super::super::site::{Framework, Site};
-use super::watched::Fault;
+use super::test_backend::Fault;
 use super::{ABSOLUTE, COOKIE, RUNTIME, Request, Server, count, jar_with, read, visit};
 
 for_each_framework!(
     law_11_a_revoked_owner_is_logged_out_everywhere,
-    law_11_end_others_keeps_this_one,
-    law_11_others_end_whatever_becomes_of_this_one,
-    law_11_a_list_of_devices_ends_one,
-    law_11_a_login_ends_the_oldest_of_too_many,
+    law_11_end_others_keeps_this_session,
+    law_11_end_others_applies_even_if_this_session_also_changes,
+    law_11_one_session_of_a_list_can_be_ended,
+    law_11_a_login_beyond_the_limit_ends_the_oldest_session,
 );
 
 fn login(owner: &'static str) -> impl FnOnce(&Session) -> Result<(), Error> {
@@ -63,13 +63,13 @@ fn site(store: &ServerStore) -> Site {
                 let stranger = store.end("bonobo", last.id()).await?;
                 let ended = store.end("ape", last.id()).await?;
                 let again = store.end("ape", last.id()).await?;
-                let nobody = store.end("ape", &SessionId::from("")).await?;
-                Ok(format!("{stranger} {ended} {again} {nobody}"))
+                let unknown = store.end("ape", &SessionId::from("")).await?;
+                Ok(format!("{stranger} {ended} {again} {unknown}"))
             }
         })
 }
 
-fn who(browser: &mut Browser) -> String {
+fn owner_of(browser: &mut Browser) -> String {
     browser.get("/who").body
 }
 
@@ -81,24 +81,24 @@ fn law_11_a_revoked_owner_is_logged_out_everywhere(framework: Framework) {
     anonymous.get("/count");
     for one in [&mut browser, &mut phone] {
         one.get("/login");
-        assert_eq!(who(one), "ape");
+        assert_eq!(owner_of(one), "ape");
     }
     assert_eq!(anonymous.get("/devices").body, "2");
     RUNTIME.block_on(store.end_all("ape")).unwrap();
     assert_eq!(anonymous.get("/devices").body, "0");
     for one in [&mut browser, &mut phone] {
-        assert_eq!(who(one), "gone");
+        assert_eq!(owner_of(one), "gone");
         one.get("/login");
-        assert_eq!(who(one), "ape");
+        assert_eq!(owner_of(one), "ape");
     }
     assert_eq!(anonymous.get("/count").body, "2");
 }
 
-fn law_11_end_others_keeps_this_one(framework: Framework) {
+fn law_11_end_others_keeps_this_session(framework: Framework) {
     let server = Server::new();
     let store = server.store();
     let mut browser = site(&store).browse(framework);
-    assert_eq!(browser.get("/others").status, 500, "nobody is logged in");
+    assert_eq!(browser.get("/others").status, 500, "there is no login");
     let mut phone = browser.another();
     browser.get("/login");
     for _ in 0..2 {
@@ -106,23 +106,23 @@ fn law_11_end_others_keeps_this_one(framework: Framework) {
         let others = browser.get("/others");
         assert_eq!((others.status, others.set_cookies().len()), (200, 0));
         assert_eq!(
-            (who(&mut browser), who(&mut phone)),
+            (owner_of(&mut browser), owner_of(&mut phone)),
             ("ape".into(), "gone".into())
         );
-        // Whatever is done with it after that.
+        // Later changes of the session do not matter.
         assert_eq!(browser.get("/count").status, 200);
         server.clock.pass(600);
-        assert_eq!(who(&mut browser), "ape");
+        assert_eq!(owner_of(&mut browser), "ape");
         assert_eq!(browser.get("/renew").set_cookies().len(), 1);
-        assert_eq!(who(&mut browser), "ape");
+        assert_eq!(owner_of(&mut browser), "ape");
         assert_eq!(browser.get("/devices").body, "1");
     }
-    // What it was spared as does not spare it again.
+    // A later change does not protect the session again.
     RUNTIME.block_on(store.end_all("ape")).unwrap();
-    assert_eq!(who(&mut browser), "gone");
+    assert_eq!(owner_of(&mut browser), "gone");
 }
 
-fn law_11_others_end_whatever_becomes_of_this_one(framework: Framework) {
+fn law_11_end_others_applies_even_if_this_session_also_changes(framework: Framework) {
     type Ending = fn(&Session) -> Result<(), Error>;
     let endings: [(&str, Ending, &str, bool); 6] = [
         ("/stay", |_| Ok(()), "ape", false),
@@ -149,7 +149,7 @@ fn law_11_others_end_whatever_becomes_of_this_one(framework: Framework) {
         assert_eq!(response.status, 200, "{path}");
         assert_eq!(!response.set_cookies().is_empty(), sets_cookie, "{path}");
         assert_eq!(
-            (who(&mut browser), who(&mut phone)),
+            (owner_of(&mut browser), owner_of(&mut phone)),
             (owner.into(), "gone".into())
         );
         let devices = usize::from(owner == "ape").to_string();
@@ -157,23 +157,23 @@ fn law_11_others_end_whatever_becomes_of_this_one(framework: Framework) {
     }
 }
 
-fn law_11_a_list_of_devices_ends_one(framework: Framework) {
+fn law_11_one_session_of_a_list_can_be_ended(framework: Framework) {
     let server = Server::new();
     let mut browser = site(&server.store()).browse(framework);
     browser.get("/login");
     server.clock.pass(60);
     let mut phone = browser.another();
     phone.get("/login");
-    // Nobody else's, and each once.
+    // No other owner's session is listed, and each session once.
     let ended = phone.get("/end-the-last").body;
     assert_eq!(ended, "false true false false");
     assert_eq!(
-        (who(&mut browser), who(&mut phone)),
+        (owner_of(&mut browser), owner_of(&mut phone)),
         ("gone".into(), "ape".into())
     );
 }
 
-fn law_11_a_login_ends_the_oldest_of_too_many(framework: Framework) {
+fn law_11_a_login_beyond_the_limit_ends_the_oldest_session(framework: Framework) {
     for seconds_between in [0, 1] {
         let server = Server::new();
         let store = server.store_with(ServerOptions::new().max_sessions(3));
@@ -182,29 +182,33 @@ fn law_11_a_login_ends_the_oldest_of_too_many(framework: Framework) {
         for number in 0..8 {
             let mut browser = first.another();
             browser.get("/login");
-            assert_eq!(who(&mut browser), "ape", "the latest stays");
+            assert_eq!(owner_of(&mut browser), "ape", "the latest login is kept");
             browsers.push(browser);
             server.clock.pass(seconds_between);
             let devices = (number + 1).min(3).to_string();
             assert_eq!(first.get_with("/devices", []).body, devices);
         }
-        let who = browsers.iter_mut().map(who).collect::<Vec<_>>().join(" ");
+        let who = browsers
+            .iter_mut()
+            .map(owner_of)
+            .collect::<Vec<_>>()
+            .join(" ");
         assert_eq!(who, "gone gone gone gone gone ape ape ape");
     }
 }
 
 #[test]
-fn law_11_a_login_stands_though_the_oldest_cannot_be_ended() {
+fn law_11_a_login_succeeds_even_if_the_oldest_cannot_be_ended() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store_with(ServerOptions::new().max_sessions(1));
         let first = jar_with(&store, login("ape")).await;
         server.backend.calls();
-        // Begin, create, keys, and for each of them load; swap for the oldest.
+        // The calls are a begin, a create, keys, a load for each key, and a swap for the oldest.
         let calls = [2, 3, 4, 5];
         for (call, fault) in calls
             .into_iter()
-            .flat_map(|call| [(call, Fault::Fails), (call, Fault::IsLost)])
+            .flat_map(|call| [(call, Fault::Fails), (call, Fault::LosesRequest)])
         {
             server.backend.at(call, fault);
             let mut jar = Jar::new();
@@ -215,21 +219,21 @@ fn law_11_a_login_stands_though_the_oldest_cannot_be_ended() {
         assert_eq!(
             store.list("ape").await.unwrap().len(),
             1,
-            "the next does it"
+            "the next login ends it"
         );
         assert_eq!(read(&first, &store, []).await, None);
     });
 }
 
 #[test]
-fn law_11_an_end_that_fails_spares_no_other_session() {
+fn law_11_a_failed_end_does_not_stop_the_other_ends() {
     RUNTIME.block_on(async {
         let server = Server::new();
         for _ in 0..3 {
             jar_with(&server.store(), login("ape")).await;
         }
         let store = server.store_with(ServerOptions::new().max_sessions(1));
-        // Begin, create, keys, a load for each of four, and then the swaps for three.
+        // The calls are a begin, a create, keys, four loads, and then three swaps.
         server.backend.at(7, Fault::Fails);
         jar_with(&store, login("ape")).await;
         assert_eq!(store.list("ape").await.unwrap().len(), 2);
@@ -237,7 +241,7 @@ fn law_11_an_end_that_fails_spares_no_other_session() {
 }
 
 #[test]
-fn law_11_of_logins_at_the_same_moment_one_stands() {
+fn law_11_concurrent_logins_leave_one_session() {
     RUNTIME.block_on(async {
         for _ in 0..20 {
             let server = Server::new();
@@ -259,9 +263,9 @@ fn law_11_of_logins_at_the_same_moment_one_stands() {
     });
 }
 
-/// A browser that logs in anew has two sessions until the one before has ended.
+/// A browser that logs in again has two sessions until the previous one has ended.
 #[test]
-fn law_11_a_browser_that_logs_in_anew_counts_once() {
+fn law_11_a_browser_that_logs_in_again_counts_once() {
     RUNTIME.block_on(async {
         for is_cut_off in [false, true] {
             let server = Server::new();
@@ -270,12 +274,12 @@ fn law_11_a_browser_that_logs_in_anew_counts_once() {
             let jar = jar_with(&store, login("ape")).await;
             let anew = Request::of(&jar, &store).await;
             anew.session.login("ape").unwrap();
-            // Begin, create, and the end of the session before.
+            // The calls are a begin, a create, and the end of the previous session.
             let gate = server.backend.waits_at(2);
             let anew = tokio::spawn(async move { anew.finish().await });
             gate.is_reached().await;
             if is_cut_off {
-                // A login that takes longer than a request does not come to its end.
+                // A login that takes longer than a request is not completed.
                 server.clock.pass(61);
             }
             let other = jar_with(&store, login("ape")).await;
@@ -304,7 +308,7 @@ fn law_11_no_renewal_ends_newer_sessions_when_fewer_are_allowed() {
 }
 
 #[test]
-fn law_11_an_owner_is_kept_as_long_as_a_session_that_lasts_longer_is_renewed() {
+fn law_11_a_renewal_extends_the_owners_record() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let options = ServerOptions::new().lifetime(Lifetime::new());
@@ -316,14 +320,14 @@ fn law_11_an_owner_is_kept_as_long_as_a_session_that_lasts_longer_is_renewed() {
         })
         .await;
         let deadline = jar.session(store.clone()).await.unwrap().deadline();
-        let until = server.backend.known_until();
+        let until = server.backend.last_owner_expiry();
         let deadline = i64::try_from(deadline.unwrap().as_secs()).unwrap();
         assert!(until.unwrap().as_millis() >= deadline * 1_000);
     });
 }
 
 #[test]
-fn law_11_at_most_none_is_refused() {
+fn law_11_a_limit_of_zero_sessions_is_refused() {
     let server = Server::new();
     let options = ServerOptions::new().max_sessions(0);
     let refused = ServerStore::with_options(server.codecs(), Arc::new(Memory::new()), options);
@@ -331,7 +335,7 @@ fn law_11_at_most_none_is_refused() {
 }
 
 #[test]
-fn law_11_a_renewal_ends_nobody() {
+fn law_11_a_renewal_ends_no_session() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store_with(ServerOptions::new().max_sessions(2));
@@ -349,7 +353,7 @@ fn law_11_a_renewal_ends_nobody() {
 }
 
 #[test]
-fn law_11_a_list_says_what_is_known_of_each() {
+fn law_11_a_list_describes_each_session() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let lifetime = Lifetime::new();
@@ -371,7 +375,7 @@ fn law_11_a_list_says_what_is_known_of_each() {
         let list = store.list("ape").await.unwrap();
         let device = |of: &StoredSession| of.values().get::<String>("device").unwrap().unwrap();
         let devices: Vec<String> = list.iter().map(device).collect();
-        assert_eq!(devices, ["phone", "laptop"], "the latest login first");
+        assert_eq!(devices, ["phone", "laptop"], "the latest login is first");
         let [phone, ours] = &list[..] else { panic!() };
         assert_eq!((phone.is_remembered(), ours.is_remembered()), (true, false));
         assert_eq!(ours.authenticated_at(), Some(begin));
@@ -381,7 +385,7 @@ fn law_11_a_list_says_what_is_known_of_each() {
         );
         let session = laptop.session(store.clone()).await.unwrap();
         assert!(ours.is_same_session(&session) && !phone.is_same_session(&session));
-        // Its use is noted.
+        // Its use is saved.
         assert_eq!(ours.last_seen(), begin);
         server.clock.pass(600);
         visit(&mut laptop.clone(), &store, |_| ()).await;
@@ -391,7 +395,7 @@ fn law_11_a_list_says_what_is_known_of_each() {
 }
 
 #[test]
-fn law_11_what_is_over_is_in_no_list() {
+fn law_11_an_expired_session_is_in_no_list() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -409,7 +413,7 @@ fn law_11_an_owned_session_without_its_owners_record_is_refused() {
         let server = Server::new();
         let jar = jar_with(&server.store(), login("ape")).await;
         let (key, stored) = server.row(&jar, &server.store()).await;
-        // The row is there, and the owner's record is not.
+        // The row exists, and the owner's record does not.
         let bare = Arc::new(Memory::new());
         bare.create(&key, &stored.record)
             .await
@@ -417,7 +421,7 @@ fn law_11_an_owned_session_without_its_owners_record_is_refused() {
             .saved()
             .unwrap();
         let other = Server {
-            backend: super::Watched::new(bare),
+            backend: super::TestBackend::new(bare),
             ..server.clone()
         };
         let refusal = jar.session(other.store()).await.unwrap().refusal();
@@ -426,14 +430,14 @@ fn law_11_an_owned_session_without_its_owners_record_is_refused() {
 }
 
 #[test]
-fn law_11_an_owner_is_known_longer_than_the_last_session_lives() {
+fn law_11_the_owners_record_outlives_the_last_session() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let lifetime = Lifetime::new();
         let store = server.store_with(ServerOptions::new().lifetime(lifetime));
         let begin = server.now().as_secs();
         let known_for = || {
-            let until = server.backend.known_until().unwrap().as_millis() / 1_000;
+            let until = server.backend.last_owner_expiry().unwrap().as_millis() / 1_000;
             u64::try_from(until).unwrap() - begin
         };
         let month = 30 * 86_400;
@@ -448,12 +452,12 @@ fn law_11_an_owner_is_known_longer_than_the_last_session_lives() {
         .await;
         assert_eq!(known_for(), ABSOLUTE + 60);
         store.end_all("ape").await.unwrap();
-        assert_eq!(known_for(), month + 60, "the longest there may be");
+        assert_eq!(known_for(), month + 60, "the longest possible expiry");
     });
 }
 
 #[test]
-fn law_11_one_revocation_ends_an_owners_sessions_of_all_stores() {
+fn law_11_one_revocation_ends_the_sessions_of_all_stores() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let cookie = CookieOptions::new().name("__Host-admin").unwrap();
@@ -463,7 +467,7 @@ fn law_11_one_revocation_ends_an_owners_sessions_of_all_stores() {
             jar_with(&admin, login("ape")).await,
             jar_with(&users, login("ape")).await,
         ];
-        // Each lists its own.
+        // Each store lists its own sessions.
         assert_eq!(users.list("ape").await.unwrap().len(), 1);
         let id = admin.list("ape").await.unwrap()[0].id().to_owned();
         assert!(!users.end("ape", &id).await.unwrap());
@@ -478,11 +482,11 @@ fn law_11_one_revocation_ends_an_owners_sessions_of_all_stores() {
     });
 }
 
-/// An index that lags behind may name a session that is another owner's by now, and who writes
-/// rows can put one on another's list: a row says whose it is twice, to the backend in the clear,
-/// and within, sealed.
+/// A stale index may name a session that now belongs to another owner, and an attacker who can
+/// write rows can add one to another owner's list. A row names its owner twice: in the clear for
+/// the backend, and sealed.
 #[test]
-fn law_11_a_list_holds_what_is_the_owners_and_nothing_else() {
+fn law_11_a_list_contains_only_the_owners_sessions() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store_with(ServerOptions::new().max_sessions(1));
@@ -501,13 +505,13 @@ fn law_11_a_list_holds_what_is_the_owners_and_nothing_else() {
         assert_eq!(owners().await, [Some("ape".to_owned())]);
         assert!(
             !store.end("ape", &SessionId::from(id)).await.unwrap(),
-            "it is not ape's to end"
+            "the session belongs to another owner"
         );
-        // One session each: a login of ape's ends ape's other one.
+        // The limit is one session for each owner: a second login of ape ends the first.
         let again = jar_with(&store, login("ape")).await;
         assert_eq!(read(&ape, &store, []).await, None);
         assert!(read(&bonobo, &store, []).await.is_some());
-        // Forged in the clear.
+        // The owner in the clear is forged.
         let (_, of_ape) = server.row(&again, &store).await;
         let apes = of_ape.record.owner().unwrap().clone();
         let forged = stored.record.owned_by(apes);
@@ -519,7 +523,7 @@ fn law_11_a_list_holds_what_is_the_owners_and_nothing_else() {
 }
 
 #[test]
-fn a_name_that_not_every_server_can_index_is_a_usage_error() {
+fn an_owner_name_too_long_to_index_is_a_usage_error() {
     RUNTIME.block_on(async {
         let store = Server::new().store();
         let longest = "x".repeat(OwnerName::MAX_LEN);
@@ -542,7 +546,7 @@ fn a_name_that_not_every_server_can_index_is_a_usage_error() {
             assert_eq!(
                 session.get::<u64>("a").unwrap(),
                 Some(1),
-                "nothing happened"
+                "the session is unchanged"
             );
         }
     });

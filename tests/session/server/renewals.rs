@@ -1,5 +1,5 @@
-//! A session gets a new ID while other requests have the old one: those that loaded it before
-//! go on with it, and those that arrive after open nothing and never replace the new cookie.
+//! Renewals with concurrent requests that have the old ID: requests that loaded the session before
+//! continue, and later requests open no session and never replace the new cookie.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use silverback::session::{Refusal, ServerOptions, Session};
 
 use super::super::client::Browser;
 use super::super::site::Framework;
+use super::interleavings::{Change, RENEWAL, loaded_before, on_each_backend};
 use super::laws::{MOVED, site};
-use super::orders::{Change, RENEWAL, loaded_before, on_each_backend};
 use super::{COOKIE, IDLE, RUNTIME, Request, Server, count, jar_with, read, visit};
 
 for_each_framework!(a_late_request_never_replaces_a_good_cookie);
@@ -20,7 +20,7 @@ const LOGINS: [Change; 2] = [
     |session| session.login_keeping_values("ape"),
 ];
 
-/// Before the absolute limit.
+/// Returns a time before the absolute limit.
 fn in_an_hour() -> UnixTime {
     UnixTime::from_secs(UnixTime::now().as_secs() + 3_600)
 }
@@ -57,7 +57,7 @@ fn law_4_a_save_follows_a_renewal() {
             |session| session.set_deadline(in_an_hour()),
             |session| session.deadline() <= Some(in_an_hour()),
         ),
-        // The ID is new already: the other response has it.
+        // The ID is already new: the other response contains it.
         (RENEWAL, |session| session.contains("visits")),
     ];
     on_each_backend(async |server| {
@@ -74,16 +74,16 @@ fn law_4_a_save_follows_a_renewal() {
 }
 
 #[test]
-fn law_4_remembering_after_a_renewal_reaches_the_client_with_the_next_response() {
+fn law_4_remember_after_a_renewal_is_sent_with_the_next_response() {
     on_each_backend(async |server| {
         let store = server.store_with(remembering());
         let (_, request, theirs) = loaded_before(&store, RENEWAL).await;
         request.session.remember(true).unwrap();
         assert_eq!(request.finish().await.unwrap(), [""; 0]);
-        // A page that writes nothing sets the cookie again, for as long as it is to be kept.
+        // A page that writes nothing sets the cookie again, with the remaining lifetime.
         let next = Request::of(&theirs, &store).await;
         let [set] = &next.finish().await.unwrap()[..] else {
-            panic!("the client does not keep the cookie");
+            panic!("the cookie is not set again");
         };
         assert!(set.contains("; Max-Age=2592000"), "{set}");
         assert!(set.starts_with(&format!("{COOKIE}=")));
@@ -92,7 +92,7 @@ fn law_4_remembering_after_a_renewal_reaches_the_client_with_the_next_response()
     });
 }
 
-/// Whatever the request saved before: with its first save, or with none.
+/// The request may or may not have saved before.
 #[test]
 fn law_4_a_cookie_from_before_a_renewal_is_not_sent_after_it() {
     on_each_backend(async |server| {
@@ -109,7 +109,7 @@ fn law_4_a_cookie_from_before_a_renewal_is_not_sent_after_it() {
 }
 
 #[test]
-fn law_4_a_cookie_that_is_owed_is_owed_until_it_is_sent() {
+fn law_4_a_due_cookie_is_sent_with_a_later_response() {
     on_each_backend(async |server| {
         let store = server.store();
         for saves_first in [false, true] {
@@ -130,7 +130,7 @@ fn law_4_a_cookie_that_is_owed_is_owed_until_it_is_sent() {
 }
 
 #[test]
-fn law_4_a_logout_that_arrives_after_a_login_is_no_200() {
+fn law_4_a_late_logout_after_a_login_is_an_error() {
     on_each_backend(async |server| {
         let store = server.store();
         let ends: [Change; 3] = [
@@ -152,7 +152,7 @@ fn law_4_a_logout_that_arrives_after_a_login_is_no_200() {
 }
 
 #[test]
-fn law_4_an_id_that_moved_too_often_is_no_error_of_a_page() {
+fn law_4_many_renewals_cause_no_error() {
     on_each_backend(async |server| {
         let store = server.store();
         let (old, _, mut theirs) = loaded_before(&store, RENEWAL).await;
@@ -166,14 +166,14 @@ fn law_4_an_id_that_moved_too_often_is_no_error_of_a_page() {
 }
 
 #[test]
-fn law_4_a_request_that_loaded_before_a_renewal_goes_on() {
+fn law_4_a_request_that_loaded_before_a_renewal_can_save() {
     on_each_backend(async |server| {
         let store = server.store();
         let (_, request, mut theirs) = loaded_before(&store, RENEWAL).await;
         let session = &request.session;
         count(session, "visits").unwrap();
         session.save().await.unwrap();
-        // It is renewed once more.
+        // The session is renewed again.
         visit(&mut theirs, &store, |session| session.renew().unwrap()).await;
         session
             .transact(|values| values.insert("more", 1))
@@ -206,7 +206,7 @@ fn law_4_a_logout_after_a_renewal_ends_the_session() {
         let store = server.store();
         for end in ends {
             let (jar, request, theirs) = loaded_before(&store, RENEWAL).await;
-            // Whether it loaded the session before the renewal, or arrives after it.
+            // The request loaded the session before the renewal, or arrives after it.
             end(&request.session).unwrap();
             assert_eq!(request.finish().await.unwrap().len(), 1);
             assert_eq!(read(&theirs, &store, []).await, None);
@@ -238,7 +238,7 @@ fn law_11_end_others_after_a_renewal_ends_the_others() {
     });
 }
 
-/// What a request may do that is not kept if its ID has moved.
+/// Writes that are dropped if the ID has moved.
 const WRITES: [Change; 6] = [
     |session| session.insert("late", 1),
     |session| count(session, "visits").map(drop),
@@ -249,7 +249,7 @@ const WRITES: [Change; 6] = [
 ];
 
 #[test]
-fn law_4_a_request_with_an_id_that_moved_sets_no_cookie_whatever_it_writes() {
+fn law_4_a_write_with_an_old_id_sets_no_cookie() {
     on_each_backend(async |server| {
         let store = server.store_with(remembering());
         for moves in LOGINS.into_iter().chain([RENEWAL]) {
@@ -278,7 +278,7 @@ fn law_4_a_request_with_an_id_that_moved_sets_no_cookie_whatever_it_writes() {
 }
 
 #[test]
-fn law_4_a_login_with_an_id_that_moved_is_one_of_its_own() {
+fn law_4_a_login_with_an_old_id_makes_a_separate_session() {
     on_each_backend(async |server| {
         let store = server.store();
         for moves in LOGINS.into_iter().chain([RENEWAL]) {
@@ -291,7 +291,7 @@ fn law_4_a_login_with_an_id_that_moved_is_one_of_its_own() {
                 late.finish_into(&mut jar).await;
                 let own = read(&jar, &store, ["visits", "late", "new"]).await;
                 assert_eq!(own, Some([None, None, Some(1)]));
-                // It takes the place of the session that was renewed, not of another login.
+                // It replaces the renewed session, but not another login.
                 let is_replaced = read(&theirs, &store, []).await.is_none();
                 let was_renewed = store.list("ape").await.unwrap().len() == 1;
                 assert_eq!(is_replaced, was_renewed);
@@ -302,7 +302,7 @@ fn law_4_a_login_with_an_id_that_moved_is_one_of_its_own() {
 }
 
 #[test]
-fn law_4_a_tombstone_is_over_with_the_longest_request() {
+fn law_4_a_tombstone_expires_after_the_longest_request() {
     on_each_backend(async |server| {
         let options = ServerOptions::new().longest_request(Duration::from_secs(1));
         let store = server.store_with(options);
@@ -310,7 +310,7 @@ fn law_4_a_tombstone_is_over_with_the_longest_request() {
         std::thread::sleep(Duration::from_millis(2_100));
         let late = Request::of(&jar, &store).await;
         assert_eq!(late.session.refusal(), Some(Refusal::Gone));
-        // Nobody sends it for good reason any more: the client is to forget it.
+        // No browser sends this ID legitimately any more: the client should remove it.
         let removal = late.finish().await.unwrap();
         assert!(removal[0].contains("Max-Age=0"), "{removal:?}");
     });
@@ -322,7 +322,7 @@ fn with_grace() -> ServerOptions {
     remembering().renewal_grace(Duration::from_secs(GRACE))
 }
 
-/// A login with visits, and the jar from before its renewal.
+/// Returns a jar with a login and visits from before its renewal, and one from after it.
 async fn renewed_login(store: &silverback::session::ServerStore) -> (Jar, Jar) {
     let old = jar_with(store, |session| {
         session.login("ape")?;
@@ -335,7 +335,7 @@ async fn renewed_login(store: &silverback::session::ServerStore) -> (Jar, Jar) {
 }
 
 #[test]
-fn a_renewal_grace_reads_the_session_as_it_is_now() {
+fn a_renewal_grace_reads_the_current_session() {
     on_each_backend(async |server| {
         let store = server.store_with(with_grace());
         let (old, mut new) = renewed_login(&store).await;
@@ -354,30 +354,30 @@ fn a_renewal_grace_reads_the_session_as_it_is_now() {
             assert!(session.save().await.unwrap_err().is_gone());
             assert_eq!(late.finish().await.unwrap(), [""; 0]);
         }
-        // No handle goes on with it after the response.
+        // A live handle is not available after the response.
         let late = Request::of(&old, &store).await;
         assert!(late.session.live().unwrap_err().is_gone());
-        // A look alone writes nothing, and is no use.
+        // A read alone writes nothing, and does not count as use.
         server.clock.pass(GRACE);
         let late = Request::of(&old, &store).await;
         assert_eq!(late.session.owner().as_deref(), Some("ape"));
         server.backend.calls();
         assert_eq!(late.finish().await.unwrap(), [""; 0]);
         assert_eq!(server.backend.calls(), "");
-        // An end that did not come is an error.
+        // A failed end is an error.
         let late = Request::of(&old, &store).await;
         late.session.end_others().unwrap();
         assert!(late.finish().await.unwrap_err().is_gone());
         assert_eq!(read(&new, &store, ["visits"]).await, Some([Some(2)]));
         server.clock.pass(1);
         let late = Request::of(&old, &store).await;
-        assert_eq!(late.session.owner(), None, "the grace is over");
+        assert_eq!(late.session.owner(), None, "the grace has ended");
         store.end_all("ape").await.unwrap();
     });
 }
 
 #[test]
-fn a_renewal_grace_is_never_across_a_login_or_an_end() {
+fn a_renewal_grace_never_applies_to_a_login_or_an_end() {
     let ends: [Change; 5] = [
         |session| session.login("ape"),
         |session| session.login_keeping_values("bonobo"),
@@ -404,7 +404,7 @@ fn a_renewal_grace_is_never_across_a_login_or_an_end() {
         let (old, _) = renewed_login(&store).await;
         store.end_all("ape").await.unwrap();
         assert!(!sees(&old).await, "revoked");
-        // A renewal of a session without a login is none that a page must not notice.
+        // The grace does not apply to the renewal of a session without a login.
         let (old, _, _) = loaded_before(&store, RENEWAL).await;
         assert!(!sees(&old).await, "anonymous");
         let (old, _, _) = loaded_before(&store, LOGINS[1]).await;
@@ -413,7 +413,7 @@ fn a_renewal_grace_is_never_across_a_login_or_an_end() {
 }
 
 #[test]
-fn a_renewal_grace_is_no_longer_than_a_renewal_is_remembered() {
+fn a_renewal_grace_is_no_longer_than_the_longest_request() {
     let server = Server::new();
     let options = ServerOptions::new()
         .longest_request(Duration::from_secs(5))
@@ -424,7 +424,7 @@ fn a_renewal_grace_is_no_longer_than_a_renewal_is_remembered() {
 }
 
 #[test]
-fn changes_that_could_not_be_saved_are_an_error_if_the_store_says_so() {
+fn with_fail_when_gone_lost_changes_are_an_error() {
     RUNTIME.block_on(async {
         for fails in [false, true] {
             let options = match fails {
@@ -443,7 +443,7 @@ fn changes_that_could_not_be_saved_are_an_error_if_the_store_says_so() {
             late.session.insert("late", 1).unwrap();
             let finished = late.finish().await;
             assert_eq!(finished.is_err_and(|error| error.status() == 409), fails);
-            // What reads alone loses nothing.
+            // A request that only reads loses nothing.
             let late = Request::of(&jar, &store).await;
             assert_eq!(late.finish().await.unwrap(), [""; 0]);
         }
@@ -451,7 +451,7 @@ fn changes_that_could_not_be_saved_are_an_error_if_the_store_says_so() {
 }
 
 #[test]
-fn a_passive_request_is_no_use() {
+fn a_passive_request_does_not_count_as_use() {
     on_each_backend(async |server| {
         let store = server.store();
         let idle_at = |session: &Session| session.idle_at().unwrap().as_secs();
@@ -468,7 +468,8 @@ fn a_passive_request_is_no_use() {
             assert_eq!(session.refusal(), refusal);
         }
 
-        // What it writes is saved, and is no use either; nor are sessions that it loads later.
+        // Its writes are saved and do not count as use; the same holds for sessions that it loads
+        // later.
         let mut jar = jar_with(&store, |session| session.insert("visits", 1)).await;
         let before = idle_at(&jar.session(store.clone()).await.unwrap());
         server.clock.pass(IDLE / 2);

@@ -1,10 +1,10 @@
-//! Law 11: an owner's sessions are revoked while their requests are at work.
+//! Law 11: an owner's sessions are revoked during their requests.
 
 use silverback::codec::{Codecs, KeyPair, UnixTime};
 use silverback::session::testing::Jar;
 use silverback::session::{Error, ServerOptions, Session};
 
-use super::orders::on_each_backend;
+use super::interleavings::on_each_backend;
 use super::{RUNTIME, Request, Server, jar_with, native, read, visit};
 
 fn login(session: &Session) -> Result<(), Error> {
@@ -12,16 +12,16 @@ fn login(session: &Session) -> Result<(), Error> {
 }
 
 #[test]
-fn law_11_saved_by_others_between_a_revocation_and_what_it_spares() {
+fn law_11_end_others_keeps_a_concurrent_save() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
         let jar = jar_with(&store, login).await;
-        // In another process.
+        // The late request runs in another process.
         let late = Request::of(&jar, &server.store()).await;
         let request = Request::of(&jar, &store).await;
         request.session.end_others().unwrap();
-        // Look, revoke, and then the swap.
+        // The calls are a load, a revoke, and then the swap.
         let gate = server.backend.waits_at(2);
         let finished = tokio::spawn(async move { request.finish().await });
         gate.is_reached().await;
@@ -36,9 +36,9 @@ fn law_11_saved_by_others_between_a_revocation_and_what_it_spares() {
 }
 
 #[test]
-fn law_11_who_loaded_before_a_revocation_is_gone() {
+fn law_11_a_request_that_loaded_before_a_revocation_is_gone() {
     type Change = fn(&Session) -> Result<(), Error>;
-    // With whether the client is told by an error: it asked for an end that did not come.
+    // The flag is true if the client gets an error: it requested an end that failed.
     let changes: [(Change, bool); 4] = [
         (|session| session.insert("late", 1), false),
         (|session| session.renew(), false),
@@ -60,7 +60,10 @@ fn law_11_who_loaded_before_a_revocation_is_gone() {
                 false => assert_eq!(request.finish().await.unwrap(), [""; 0]),
             }
             assert_eq!(read(&jar, &store, []).await, None);
-            assert!(read(&since, &store, []).await.is_some(), "it ends nobody");
+            assert!(
+                read(&since, &store, []).await.is_some(),
+                "later logins are kept"
+            );
             assert_eq!(store.list("ape").await.unwrap().len(), 1);
             store.end_all("ape").await.unwrap();
         }
@@ -68,11 +71,11 @@ fn law_11_who_loaded_before_a_revocation_is_gone() {
 }
 
 #[test]
-fn law_11_a_revocation_is_not_overtaken_by_one_that_spares() {
+fn law_11_end_others_does_not_undo_a_revocation() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
-        // Whatever it waits for: to look, to revoke, or to save.
+        // The request waits before its load, its revoke, or its save.
         for call in 0..3 {
             let jar = jar_with(&store, login).await;
             let request = Request::of(&jar, &store).await;
@@ -83,23 +86,23 @@ fn law_11_a_revocation_is_not_overtaken_by_one_that_spares() {
             store.end_all("ape").await.unwrap();
             let since = jar_with(&store, login).await;
             gate.open();
-            // An error unless it has ended the others.
+            // The request fails unless it has ended the others.
             let finished = finished.await.unwrap();
             assert_eq!(finished.is_err(), call == 0, "{call}");
             assert_eq!(finished.unwrap_or_default(), [""; 0]);
             assert_eq!(read(&jar, &store, []).await, None, "{call}");
-            let lives = read(&since, &store, []).await.is_some();
+            let is_open = read(&since, &store, []).await.is_some();
             assert_eq!(
-                lives,
+                is_open,
                 call != 1,
-                "who came between may be one of the others"
+                "a login in between may be one of the others"
             );
         }
     });
 }
 
 #[test]
-fn law_11_two_requests_of_one_session_end_the_others() {
+fn law_11_two_requests_of_one_session_can_end_the_others() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -107,7 +110,7 @@ fn law_11_two_requests_of_one_session_end_the_others() {
         let phone = jar_with(&store, login).await;
         let request = Request::of(&jar, &store).await;
         request.session.end_others().unwrap();
-        // It revokes after a request of another process did.
+        // The request revokes after a request of another process has revoked.
         let gate = server.backend.waits_at(1);
         let finished = tokio::spawn(async move { request.finish().await });
         gate.is_reached().await;
@@ -123,7 +126,7 @@ fn law_11_two_requests_of_one_session_end_the_others() {
 }
 
 #[test]
-fn law_11_end_others_spares_the_other_requests_of_the_session() {
+fn law_11_end_others_keeps_other_requests_of_the_session() {
     RUNTIME.block_on(async {
         let store = Server::new().store();
         let mut jar = jar_with(&store, login).await;
@@ -135,9 +138,9 @@ fn law_11_end_others_spares_the_other_requests_of_the_session() {
     });
 }
 
-/// Whichever of its calls the renewal has come to: the session is there, and is listed, once.
+/// During each call of the renewal, the session exists and is listed once.
 #[test]
-fn law_11_end_others_spares_the_session_while_it_is_renewed() {
+fn law_11_end_others_keeps_the_session_during_its_renewal() {
     on_each_backend(async |server| {
         let store = server.store();
         for call in 0..2 {
@@ -145,12 +148,13 @@ fn law_11_end_others_spares_the_session_while_it_is_renewed() {
             let phone = jar_with(&store, login).await;
             let renewal = Request::of(&jar, &store).await;
             renewal.session.renew().unwrap();
-            // The creation of the new row, and the end of the old one.
+            // The calls are the creation of the new row, and the end of the old one.
             let gate = server.backend.waits_at(call);
             let renewal = tokio::spawn(async move { renewal.finish().await });
             gate.is_reached().await;
             assert_eq!(store.list("ape").await.unwrap().len(), 2);
-            // In another process: in one, requests of a session write one after the other.
+            // The other request runs in another process: in one process, writes to a session are
+            // serialized.
             visit(&mut jar.clone(), &server.store(), |session| {
                 session.end_others().unwrap()
             })
@@ -170,17 +174,17 @@ fn law_11_end_others_spares_the_session_while_it_is_renewed() {
 }
 
 #[test]
-fn law_11_the_end_of_one_device_ends_no_login_that_has_replaced_it() {
+fn law_11_the_end_of_one_session_ends_no_later_login() {
     on_each_backend(async |server| {
         let store = server.store();
         let mut jar = jar_with(&store, login).await;
         let id = store.list("ape").await.unwrap()[0].id().to_owned();
-        // Look, and then the swap.
+        // The calls are a load and then the swap.
         let gate = server.backend.waits_at(1);
         let ending = store.clone();
         let ending = tokio::spawn(async move { ending.end("ape", &id).await });
         gate.is_reached().await;
-        // In another process: in one, the login would wait for the end.
+        // The login runs in another process: in one process, it would wait for the end.
         visit(&mut jar, &server.store(), |session| {
             session.login("bonobo").unwrap()
         })
@@ -212,7 +216,7 @@ fn law_11_end_others_and_a_login_keep_the_new_session() {
 }
 
 #[test]
-fn law_11_who_only_reads_finds_that_it_was_revoked_when_it_is_touched() {
+fn law_11_a_touch_reports_a_revocation_to_a_reader() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -227,7 +231,7 @@ fn law_11_who_only_reads_finds_that_it_was_revoked_when_it_is_touched() {
 }
 
 #[test]
-fn law_11_what_cannot_be_written_revokes_nobody() {
+fn law_11_a_session_too_large_revokes_no_owner() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let short = Codecs::from_pairs([KeyPair::generate().unwrap()]).unwrap();
@@ -245,10 +249,10 @@ fn law_11_what_cannot_be_written_revokes_nobody() {
     });
 }
 
-/// A renewal that makes the session last longer extends its owner first. A revocation at any
-/// moment before its last call ends it, and no row of it lives.
+/// A renewal that extends the session extends its owner first. A revocation before its last call
+/// ends the session and leaves no row.
 #[test]
-fn law_11_a_revocation_while_a_session_is_renewed_ends_it() {
+fn law_11_a_revocation_during_a_renewal_ends_the_session() {
     RUNTIME.block_on(async {
         for call in 0..3 {
             let server = Server::new();
@@ -280,10 +284,9 @@ fn law_11_a_revocation_while_a_session_is_renewed_ends_it() {
     });
 }
 
-/// A login whose owner is revoked after it has begun has ended with the others, whatever it was
-/// answered.
+/// A revocation after a login has begun also ends that login, even if its response is a success.
 #[test]
-fn law_11_a_revocation_after_a_login_has_begun_ends_it() {
+fn law_11_a_revocation_during_a_login_ends_the_login() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();

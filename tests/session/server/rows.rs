@@ -1,5 +1,5 @@
-//! Law 8: what a row says, and that it is good in its place alone. And what is said of it
-//! elsewhere: nothing.
+//! Law 8: a row contains its session's identity, and is valid only in its own place. No other
+//! output contains it.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use silverback::session::{CookieOptions, Dialect, Refusal, ServerOptions, Server
 
 use super::super::site::{Framework, Site};
 use super::super::support::codecs;
-use super::watched::Fault;
+use super::test_backend::Fault;
 use super::{COOKIE, RUNTIME, Request, Server, jar_with, native, read, visit};
 
-/// Puts other bytes, or another owner, in place of a session's row.
+/// Replaces a session's row by other bytes, or by another owner.
 async fn put(server: &Server, key: &Key, record: Record) {
     let stored = server.backend.load(key).await.unwrap().unwrap();
     let swapped = server.backend.swap(key, &stored.revision, &record).await;
@@ -26,7 +26,7 @@ async fn refusal(jar: &Jar, store: &ServerStore) -> Option<Refusal> {
     jar.session(store.clone()).await.unwrap().refusal()
 }
 
-/// The ID in a jar's cookie.
+/// Returns the ID in a jar's cookie.
 fn id(jar: &Jar, codecs: &Codecs) -> Vec<u8> {
     let cookie = jar.get(COOKIE).unwrap();
     codecs.open(COOKIE, cookie).unwrap().into_value()
@@ -44,7 +44,7 @@ fn law_8_the_key_is_the_hash_of_the_id() {
         assert_eq!(id.len(), 32);
         let hash = URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(&id));
         assert_eq!(key.as_bytes(), hash.as_bytes());
-        // Neither the ID nor its texts are in the row, nor is what the session holds.
+        // The row contains neither the ID nor an encoding of it.
         let row = stored.record.value();
         let texts = [
             id.clone(),
@@ -58,7 +58,7 @@ fn law_8_the_key_is_the_hash_of_the_id() {
 }
 
 #[test]
-fn law_8_a_row_is_good_in_its_place_alone() {
+fn law_8_a_row_is_valid_only_in_its_place() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -74,14 +74,14 @@ fn law_8_a_row_is_good_in_its_place_alone() {
 }
 
 #[test]
-fn law_8_a_row_is_good_in_its_store_and_under_its_name_alone() {
+fn law_8_a_row_is_valid_only_in_its_store_and_under_its_name() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let jar = jar_with(&server.store(), |session| session.insert("a", 1)).await;
         let other = native(server.codecs()).store_name("other");
         let other = server.store_of(other, ServerOptions::new());
         assert_eq!(refusal(&jar, &other).await, Some(Refusal::NotValid));
-        // The same ID, under the name of another cookie.
+        // The same ID under the name of another cookie.
         let cookie = CookieOptions::new().name("other").unwrap();
         let named = server.store_with(ServerOptions::new().cookie(cookie));
         let id = id(&jar, &server.codecs());
@@ -93,7 +93,7 @@ fn law_8_a_row_is_good_in_its_store_and_under_its_name_alone() {
         let own = native(server.codecs()).row_codec(keys);
         let own = server.store_of(own, ServerOptions::new());
         assert_eq!(refusal(&jar, &own).await, Some(Refusal::NotValid));
-        // And the cookie's own keys do not open a row.
+        // The cookie's own keys do not open a row.
         let (key, stored) = server.row(&jar, &server.store()).await;
         let name = std::str::from_utf8(key.as_bytes()).unwrap();
         let row = std::str::from_utf8(stored.record.value()).unwrap();
@@ -102,7 +102,7 @@ fn law_8_a_row_is_good_in_its_store_and_under_its_name_alone() {
 }
 
 #[test]
-fn law_8_a_row_that_was_tampered_with_is_refused() {
+fn law_8_a_modified_row_is_refused() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -123,12 +123,12 @@ fn law_8_a_row_that_was_tampered_with_is_refused() {
 }
 
 #[test]
-fn law_8_the_owner_beside_a_row_is_the_one_within() {
+fn law_8_the_owner_of_a_record_must_match_the_sealed_owner() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
         let ape = jar_with(&store, |session| session.login("ape")).await;
-        let nobody = jar_with(&store, |session| session.insert("a", 1)).await;
+        let anonymous = jar_with(&store, |session| session.insert("a", 1)).await;
         jar_with(&store, |session| session.login("bonobo")).await;
         let owners = server.backend.owners().unwrap();
         let name = OwnerName::new("bonobo").unwrap();
@@ -136,23 +136,23 @@ fn law_8_the_owner_beside_a_row_is_the_one_within() {
             login: Login::new(owners.generation(&name).await.unwrap().unwrap(), 1),
             name,
         };
-        for jar in [&ape, &nobody] {
+        for jar in [&ape, &anonymous] {
             let (key, stored) = server.row(jar, &store).await;
             let record = stored.record.clone();
             put(&server, &key, record.clone().owned_by(bonobo.clone())).await;
             assert_eq!(refusal(jar, &store).await, Some(Refusal::NotValid));
             assert_eq!(store.list("bonobo").await.unwrap().len(), 1);
-            // Nobody's, so that no revocation would end it.
+            // A row without an owner, so that no revocation would end it.
             let bare = Record::new(record.value(), record.expiry());
             put(&server, &key, bare).await;
-            let is_nobodys = record.owner().is_none();
-            assert_eq!(refusal(jar, &store).await.is_none(), is_nobodys);
+            let is_anonymous = record.owner().is_none();
+            assert_eq!(refusal(jar, &store).await.is_none(), is_anonymous);
         }
     });
 }
 
 #[test]
-fn law_8_an_expiry_that_was_moved_ends_no_later_than_the_deadline() {
+fn law_8_a_moved_expiry_does_not_extend_the_deadline() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -165,7 +165,7 @@ fn law_8_an_expiry_that_was_moved_ends_no_later_than_the_deadline() {
                 .clone()
                 .with_expiry(Expiry::from_millis(until.as_millis() + by * 1_000))
         };
-        // As far as a touch would move it.
+        // A touch would move the expiry to this time.
         server.clock.pass(super::ABSOLUTE - 1);
         put(&server, &key, moved(i64::try_from(super::IDLE).unwrap())).await;
         assert_eq!(refusal(&jar, &store).await, None);
@@ -175,7 +175,7 @@ fn law_8_an_expiry_that_was_moved_ends_no_later_than_the_deadline() {
 }
 
 #[test]
-fn law_7_an_expiry_that_no_touch_made_says_nothing_of_the_last_use() {
+fn law_7_a_forged_expiry_does_not_count_as_use() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -190,7 +190,7 @@ fn law_7_an_expiry_that_no_touch_made_says_nothing_of_the_last_use() {
 }
 
 #[test]
-fn law_2_what_is_no_record_is_not_valid() {
+fn law_2_a_corrupt_record_is_not_valid() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -207,7 +207,7 @@ fn law_2_what_is_no_record_is_not_valid() {
 }
 
 #[test]
-fn law_2_a_row_that_is_none_of_ours_while_it_is_saved_is_an_outage() {
+fn law_2_a_foreign_row_during_a_save_is_an_outage() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -232,7 +232,7 @@ fn law_2_a_row_that_is_none_of_ours_while_it_is_saved_is_an_outage() {
 }
 
 #[test]
-fn rows_are_as_long_as_they_need_to_be() {
+fn rows_have_no_length_limit_of_cookies() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let dialect = native(server.codecs()).max_row_size(0);
@@ -250,7 +250,7 @@ fn rows_are_as_long_as_they_need_to_be() {
 }
 
 #[test]
-fn what_is_printed_holds_no_secret() {
+fn debug_output_contains_no_secret() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -279,9 +279,9 @@ fn what_is_printed_holds_no_secret() {
     });
 }
 
-for_each_framework!(what_is_logged_holds_no_secret);
+for_each_framework!(the_log_contains_no_secret);
 
-fn what_is_logged_holds_no_secret(framework: Framework) {
+fn the_log_contains_no_secret(framework: Framework) {
     use super::super::errors::lines;
     lines("");
     let server = Server::new();
@@ -301,12 +301,12 @@ fn what_is_logged_holds_no_secret(framework: Framework) {
         })
         .browse(framework);
     browser.get("/login");
-    assert_eq!(lines(&name), [""; 0], "nothing to say");
+    assert_eq!(lines(&name), [""; 0], "nothing is logged");
     let jar = browser.jar.clone();
     let cookie = jar.get(&name).unwrap();
     let id = server.codecs().open(&name, cookie).unwrap().into_value();
     let id = URL_SAFE_NO_PAD.encode(id);
-    // A new row is left behind, an outage, a row that is none, one that is gone.
+    // A new row without a client, an outage, a corrupt row, and a missing row.
     server.backend.at(2, Fault::Fails);
     server.backend.and_at(3, Fault::Fails);
     assert_eq!(browser.get("/renew").status, 503);
@@ -342,7 +342,7 @@ fn what_is_logged_holds_no_secret(framework: Framework) {
 }
 
 #[test]
-fn a_backend_without_owners_knows_who_is_logged_in_all_the_same() {
+fn a_backend_without_owners_supports_logins() {
     use silverback::backend::async_trait;
     use silverback::backend::{Created, Error, Revision, Stored};
 
@@ -400,9 +400,9 @@ fn a_backend_without_owners_knows_who_is_logged_in_all_the_same() {
     });
 }
 
-/// Where the row's key is the ID itself.
+/// In this dialect the row's key is the ID itself.
 #[test]
-fn law_8_what_a_session_is_called_opens_nothing_in_any_dialect() {
+fn law_8_a_session_name_opens_no_session_in_any_dialect() {
     RUNTIME.block_on(async {
         let folder = format!("gorilla-name-{}", std::process::id());
         let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);

@@ -4,7 +4,7 @@ import org.eclipse.jetty.server.Connector;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 
-/** DynamoDB Local, which by itself listens on all interfaces, on the loopback interface only. */
+/** Starts DynamoDB Local on the loopback interface only; by default it listens on all interfaces. */
 public final class Loopback {
     public static void main(String[] arguments) throws Exception {
         DynamoDBProxyServer local = ServerRunner.createServerFromCommandLineArgs(arguments);

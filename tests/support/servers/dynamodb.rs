@@ -1,4 +1,4 @@
-//! Servers that speak as DynamoDB does: DynamoDB Local, which is Amazon's own, and moto.
+//! Servers with DynamoDB's protocol: DynamoDB Local, which is Amazon's own, and moto.
 
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 
-use super::kept::{Kept, User, own_folder};
+use super::background::{BackgroundProgram, User, own_folder};
 use super::skew::Skew;
 use super::{folder_with, free_port};
 
@@ -16,10 +16,10 @@ const WATCHDOG: Duration = Duration::from_secs(60);
 
 pub(crate) struct DynamoDbServer {
     port: u16,
-    _kept: Kept,
+    _background: BackgroundProgram,
 }
 
-/// Where `scripts/test` puts programs that are no packages of the system.
+/// Returns the folder in which `scripts/test` installs programs that are not system packages.
 fn installed(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("target")
@@ -27,12 +27,12 @@ fn installed(name: &str) -> PathBuf {
 }
 
 impl DynamoDbServer {
-    /// An empty DynamoDB Local, or why there is none.
+    /// Starts an empty DynamoDB Local, or returns the reason why not.
     pub(crate) fn start() -> Result<Self, String> {
         DynamoDbServer::start_local(None)
     }
 
-    /// One whose clock differs from ours by such as `+1h`.
+    /// Starts a server with a clock that is wrong by an offset such as `+1h`.
     pub(crate) fn start_skewed(skew: &str) -> Result<Self, String> {
         DynamoDbServer::start_local(Some(Skew::by(skew)?))
     }
@@ -41,7 +41,7 @@ impl DynamoDbServer {
         let java = folder_with(&["java"], Vec::new())?.join("java");
         let jars = installed("dynamodb-local");
         if !jars.is_dir() {
-            return Err("DynamoDB Local is not here: scripts/test installs it".to_owned());
+            return Err("DynamoDB Local is not installed: run scripts/test".to_owned());
         }
         let main = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/support/dynamodb-local/Loopback.java");
@@ -64,11 +64,11 @@ impl DynamoDbServer {
         DynamoDbServer::run("dynamodb", &java, &arguments, &environment, &port)
     }
 
-    /// An empty moto, or why there is none.
+    /// Starts an empty moto, or returns the reason why not.
     pub(crate) fn start_moto() -> Result<Self, String> {
         let python = installed("moto/bin/python");
         if !python.exists() {
-            return Err("moto is not here: scripts/test installs it".to_owned());
+            return Err("moto is not installed: run scripts/test".to_owned());
         }
         let server =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/one_at_a_time_moto.py");
@@ -85,7 +85,8 @@ impl DynamoDbServer {
         port: &str,
     ) -> Result<Self, String> {
         let folder = own_folder(name)?;
-        let kept = Kept::run(&folder, program, arguments, environment, User::Ours)?;
+        let background =
+            BackgroundProgram::run(&folder, program, arguments, environment, User::Ours)?;
         let port = port.parse().map_err(|_| "a port is a number")?;
         let watchdog = Instant::now() + WATCHDOG;
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
@@ -95,7 +96,10 @@ impl DynamoDbServer {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(DynamoDbServer { port, _kept: kept })
+        Ok(DynamoDbServer {
+            port,
+            _background: background,
+        })
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -111,7 +115,7 @@ pub(crate) fn endpoint_at(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
-/// A client of whoever answers there, which takes any credentials.
+/// Returns a client for that endpoint, which accepts any credentials.
 pub(crate) fn client(endpoint: &str) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())

@@ -1,11 +1,11 @@
-//! Servers of the tests' own: real ones, on loopback, on free ports, with their data in
-//! temporary folders. They end with the test process, whatever becomes of that.
+//! Test servers: real ones, on loopback, on free ports, with their data in temporary folders. They
+//! always end with the test process.
 
-#![allow(dead_code)] // not every test does everything to them
+#![allow(dead_code)] // not every test uses all of it
 
+mod background;
 #[cfg(feature = "aws")]
 pub(crate) mod dynamodb;
-mod kept;
 #[cfg(feature = "postgres")]
 pub(crate) mod pgbouncer;
 #[cfg(feature = "postgres")]
@@ -16,7 +16,7 @@ mod skew;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 
-/// A port that nobody listened on a moment ago.
+/// Returns a port on which no program listens.
 pub(crate) fn free_port() -> Result<u16, String> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
     let port = listener.and_then(|listener| listener.local_addr());
@@ -24,7 +24,7 @@ pub(crate) fn free_port() -> Result<u16, String> {
         .map_err(|error| error.to_string())
 }
 
-/// The first of the folders, and then of those on the path, that has all the programs.
+/// Returns the first folder, of these and then of the path, that contains all programs.
 fn folder_with(programs: &[&str], folders: Vec<PathBuf>) -> Result<PathBuf, String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = folders
@@ -36,7 +36,7 @@ fn folder_with(programs: &[&str], folders: Vec<PathBuf>) -> Result<PathBuf, Stri
         });
     found.ok_or_else(|| {
         format!(
-            "not all of these programs are here: {}",
+            "not all of these programs are installed: {}",
             programs.join(", ")
         )
     })

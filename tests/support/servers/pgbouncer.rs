@@ -1,9 +1,9 @@
-//! A PgBouncer in transaction mode, which hands each transaction to another connection.
+//! A PgBouncer in transaction mode, which runs each transaction on another connection.
 
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::kept::{Kept, User, own_folder};
+use super::background::{BackgroundProgram, User, own_folder};
 use super::postgres::PostgresServer;
 use super::{folder_with, free_port};
 
@@ -12,11 +12,11 @@ const WATCHDOG: Duration = Duration::from_secs(60);
 
 pub(crate) struct PgBouncer {
     port: u16,
-    _kept: Kept,
+    _background: BackgroundProgram,
 }
 
 impl PgBouncer {
-    /// One before that server, or why there is none.
+    /// Starts a pooler in front of that server, or returns the reason why not.
     pub(crate) fn start(server: &PostgresServer) -> Result<Self, String> {
         let sbin = vec!["/usr/sbin".into()];
         let program = folder_with(&["pgbouncer"], sbin)?.join("pgbouncer");
@@ -37,7 +37,8 @@ impl PgBouncer {
         );
         let written = std::fs::write(folder.join("settings.ini"), settings);
         written.map_err(|error| error.to_string())?;
-        let kept = Kept::run(&folder, &program, &["settings.ini"], &[], User::NotRoot)?;
+        let background =
+            BackgroundProgram::run(&folder, &program, &["settings.ini"], &[], User::NotRoot)?;
         let watchdog = Instant::now() + WATCHDOG;
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             if Instant::now() > watchdog {
@@ -46,7 +47,10 @@ impl PgBouncer {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(PgBouncer { port, _kept: kept })
+        Ok(PgBouncer {
+            port,
+            _background: background,
+        })
     }
 
     pub(crate) fn port(&self) -> u16 {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::kept::{Kept, User, as_nobody, own_folder};
+use super::background::{BackgroundProgram, User, as_nobody, own_folder};
 use super::skew::Skew;
 use super::{folder_with, free_port};
 
@@ -17,21 +17,21 @@ pub(crate) struct PostgresServer {
     port: u16,
     skew: Option<Skew>,
     tls: bool,
-    kept: Option<Kept>,
+    background: Option<BackgroundProgram>,
 }
 
 impl PostgresServer {
-    /// A server with an empty database, or why there is none.
+    /// Starts a server with an empty database, or returns the reason why not.
     pub(crate) fn start() -> Result<Self, String> {
         PostgresServer::start_with(None, false)
     }
 
-    /// One that speaks TLS, too, with a certificate of its own for the name `localhost`.
+    /// Starts a server that also supports TLS, with its own certificate for the name `localhost`.
     pub(crate) fn start_with_tls() -> Result<Self, String> {
         PostgresServer::start_with(None, true)
     }
 
-    /// One whose clock differs from ours by such as `+1h`.
+    /// Starts a server with a clock that is wrong by an offset such as `+1h`.
     pub(crate) fn start_skewed(skew: &str) -> Result<Self, String> {
         PostgresServer::start_with(Some(Skew::by(skew)?), false)
     }
@@ -43,7 +43,7 @@ impl PostgresServer {
             port: free_port()?,
             skew,
             tls,
-            kept: None,
+            background: None,
         };
         server.make_data()?;
         if tls {
@@ -61,12 +61,13 @@ impl PostgresServer {
         self.url_at(self.port)
     }
 
-    /// The same database behind another port: a pooler's, or a proxy's.
+    /// Returns the URL of the same database through another port, such as that of a pooler or a
+    /// proxy.
     pub(crate) fn url_at(&self, port: u16) -> String {
         format!("postgres://silverback@127.0.0.1:{port}/postgres")
     }
 
-    /// All that it has said so far.
+    /// Returns the log of the server.
     pub(crate) fn log(&self) -> String {
         let log = std::fs::read(self.folder.join("log")).unwrap_or_default();
         String::from_utf8_lossy(&log).into_owned()
@@ -84,7 +85,7 @@ impl PostgresServer {
         }
     }
 
-    /// Where the certificate is that it shows.
+    /// Returns the path of its certificate.
     pub(crate) fn certificate(&self) -> PathBuf {
         self.folder.join("data/server.crt")
     }
@@ -100,7 +101,7 @@ impl PostgresServer {
                 "-addext",
                 "subjectAltName=DNS:localhost",
             ])
-            .args(["-addext", "basicConstraints=critical,CA:FALSE"]) // it is no authority
+            .args(["-addext", "basicConstraints=critical,CA:FALSE"]) // not an authority
             .args(["-keyout", "server.key", "-out", "server.crt"])
             .output()
             .map_err(|error| format!("openssl: {error}"))?;
@@ -110,7 +111,7 @@ impl PostgresServer {
         }
     }
 
-    /// Starts it on the data that is there, and waits until it answers.
+    /// Starts the server with the existing data, and waits until it answers.
     pub(crate) fn start_again(&mut self) -> Result<(), String> {
         let watchdog = Instant::now() + WATCHDOG;
         self.run()?;
@@ -119,8 +120,12 @@ impl PostgresServer {
                 return Err(format!("the server does not answer: {}", self.log()));
             }
             std::thread::sleep(Duration::from_millis(20));
-            // What is left of a killed one may still hold its memory.
-            if self.kept.as_ref().is_some_and(Kept::has_ended) {
+            // A killed server's processes may still use its memory.
+            if self
+                .background
+                .as_ref()
+                .is_some_and(BackgroundProgram::has_ended)
+            {
                 self.stop();
                 self.run()?;
             }
@@ -142,13 +147,19 @@ impl PostgresServer {
         let arguments: Vec<&str> = arguments.collect();
         let program = self.programs.join("postgres");
         let (folder, user) = (&self.folder, User::NotRoot);
-        self.kept = Some(Kept::run(folder, &program, &arguments, &environment, user)?);
+        self.background = Some(BackgroundProgram::run(
+            folder,
+            &program,
+            &arguments,
+            &environment,
+            user,
+        )?);
         Ok(())
     }
 
     fn stop(&mut self) {
-        if let Some(kept) = self.kept.take() {
-            kept.stop();
+        if let Some(background) = self.background.take() {
+            background.stop();
         }
     }
 
@@ -164,7 +175,7 @@ impl PostgresServer {
         file.lines().next()?.parse().ok()
     }
 
-    /// Kills the server as a crash would, and leaves what it wrote.
+    /// Kills the server as a crash would, and keeps its data.
     pub(crate) fn kill(&mut self) {
         let pid = self.pid().expect("the server runs");
         let killed = Command::new("kill")
@@ -175,7 +186,7 @@ impl PostgresServer {
     }
 }
 
-/// Where the server's programs are: Debian does not have them on the path.
+/// Returns the folder of the server's programs: Debian does not have them on the path.
 fn programs() -> Result<PathBuf, String> {
     let debian = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()

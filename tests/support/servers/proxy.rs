@@ -1,4 +1,4 @@
-//! A way to a server that breaks as it is told to.
+//! A proxy to a server that fails on request.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -7,24 +7,24 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// What the way does from now on, to new connections and to those that stand.
+/// The behaviour of the proxy from now on, for new and for existing connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     None,
-    /// Nobody listens, and all connections are reset.
+    /// No program listens, and all connections are reset.
     Refuse,
-    /// Everything is taken, and nothing comes out.
+    /// All input is read, and no output is sent.
     BlackHole,
-    /// As a black hole for connections that stand, as a firewall is that forgot them; not for
-    /// new ones.
+    /// The same for existing connections, as with a firewall that has forgotten them; new
+    /// connections work.
     Forget,
-    /// Everything comes so much later.
+    /// All data is delayed.
     Delay(Duration),
-    /// A byte comes out at a time, so long after the one before.
+    /// The data is sent byte by byte with a pause.
     Trickle(Duration),
-    /// A connection is reset when so many bytes more have gone to the server.
+    /// A connection is reset after that many more bytes to the server.
     ResetRequest(usize),
-    /// A connection is reset when so many bytes more have come from the server.
+    /// A connection is reset after that many more bytes from the server.
     ResetResponse(usize),
 }
 
@@ -34,13 +34,13 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// A way to that port of this machine.
+    /// Starts a proxy to that port of this machine.
     pub(crate) async fn start(server: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
         let listener = listener.expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let (fault, told) = watch::channel(Fault::None);
-        tokio::spawn(listen(listener, server, told));
+        let (fault, faults) = watch::channel(Fault::None);
+        tokio::spawn(listen(listener, server, faults));
         Proxy { port, fault }
     }
 
@@ -53,12 +53,12 @@ impl Proxy {
     }
 }
 
-async fn listen(mut listener: TcpListener, server: u16, mut told: watch::Receiver<Fault>) {
+async fn listen(mut listener: TcpListener, server: u16, mut faults: watch::Receiver<Fault>) {
     let address = listener.local_addr().expect("an address");
     loop {
-        if *told.borrow_and_update() == Fault::Refuse {
+        if *faults.borrow_and_update() == Fault::Refuse {
             drop(listener);
-            if told
+            if faults
                 .wait_for(|fault| *fault != Fault::Refuse)
                 .await
                 .is_err()
@@ -70,23 +70,23 @@ async fn listen(mut listener: TcpListener, server: u16, mut told: watch::Receive
         tokio::select! {
             accepted = listener.accept() => {
                 let Ok((client, _)) = accepted else { continue };
-                let told = told.clone();
+                let faults = faults.clone();
                 tokio::spawn(async move {
                     let server = TcpStream::connect((Ipv4Addr::LOCALHOST, server)).await;
                     if let Ok(server) = server {
-                        pump(client, server, told).await;
+                        pump(client, server, faults).await;
                     }
                 });
             }
-            changed = told.changed() => if changed.is_err() { return },
+            changed = faults.changed() => if changed.is_err() { return },
         }
     }
 }
 
-/// Carries bytes both ways until one side ends, or a fault ends both.
-async fn pump(mut client: TcpStream, mut server: TcpStream, mut told: watch::Receiver<Fault>) {
+/// Transfers bytes in both directions until one side ends, or a fault ends both.
+async fn pump(mut client: TcpStream, mut server: TcpStream, mut faults: watch::Receiver<Fault>) {
     let (mut request, mut response) = ([0; 16 * 1024], [0; 16 * 1024]);
-    let begun = *told.borrow_and_update();
+    let begun = *faults.borrow_and_update();
     let to_this_one = |fault| match fault {
         Fault::Forget if begun == Fault::Forget => Fault::None,
         fault => fault,
@@ -95,7 +95,7 @@ async fn pump(mut client: TcpStream, mut server: TcpStream, mut told: watch::Rec
     let (mut asked, mut answered) = (0, 0);
     while fault != Fault::Refuse {
         let carried = tokio::select! {
-            changed = told.changed() => changed.is_ok(),
+            changed = faults.changed() => changed.is_ok(),
             read = client.read(&mut request) => {
                 let limit = match fault {
                     Fault::ResetRequest(limit) => Some(limit),
@@ -114,17 +114,17 @@ async fn pump(mut client: TcpStream, mut server: TcpStream, mut told: watch::Rec
         if !carried {
             break;
         }
-        let now = to_this_one(*told.borrow_and_update());
+        let now = to_this_one(*faults.borrow_and_update());
         if now != fault {
             (fault, asked, answered) = (now, 0, 0);
         }
     }
     for side in [&client, &server] {
-        let _ = side.set_zero_linger(); // a reset, and no end
+        let _ = side.set_zero_linger(); // a reset instead of an end
     }
 }
 
-/// Whether the connection goes on.
+/// Returns whether the connection continues.
 async fn carry(
     read: std::io::Result<&[u8]>,
     to: &mut TcpStream,

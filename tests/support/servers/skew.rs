@@ -1,35 +1,35 @@
-//! A server whose clock is wrong.
+//! A server with a wrong clock.
 
-/// How a server's clock differs from ours.
+/// The difference between a server's clock and the system clock.
 pub(super) struct Skew {
-    /// The library that tells the time.
+    /// The library that changes the time.
     preload: String,
-    /// As faketime has it.
+    /// The offset in the syntax of faketime.
     by: String,
 }
 
 impl Skew {
-    /// Such as `+1h`.
+    /// Returns the skew for an offset such as `+1h`.
     pub(super) fn by(skew: &str) -> Result<Self, String> {
         Ok(Skew {
-            preload: faketime().ok_or("faketime is not here")?,
+            preload: faketime().ok_or("faketime is not installed")?,
             by: skew.to_owned(),
         })
     }
 
-    /// What the server's environment is told. How long something takes is as it is.
+    /// Returns the variables for the server's environment. Durations are not changed.
     pub(super) fn environment(&self) -> Vec<(&str, &str)> {
         vec![
             ("LD_PRELOAD", &self.preload),
             ("FAKETIME", &self.by),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-            // A Java machine waits for ever otherwise.
+            // Without this a Java machine would wait for ever.
             ("FAKETIME_FORCE_MONOTONIC_FIX", "0"),
         ]
     }
 }
 
-/// Debian's library, in the folder of whatever this machine is.
+/// Returns Debian's library for this machine's architecture.
 fn faketime() -> Option<String> {
     let machines = std::fs::read_dir("/usr/lib").ok()?.flatten();
     let mut libraries = machines.map(|folder| folder.path().join("faketime/libfaketime.so.1"));

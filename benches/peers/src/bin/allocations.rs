@@ -1,12 +1,13 @@
-//! What a session adds to a request in memory: what is allocated for a page with one, less
-//! what is for a page without, over many requests in one thread and without HTTP. In Postgres,
-//! ours and its peers':
-//! `cargo run --release --manifest-path benches/peers/Cargo.toml --bin allocations`; or ours in
-//! the backend of a URL, if one is given: of a DynamoDB with `--features dynamodb`.
+//! The memory that a session adds to a request: the allocations for a page with a session, minus
+//! those for a page without, over many requests in one thread and without HTTP. In Postgres, for
+//! Silverback and its peers: `cargo run --release --manifest-path benches/peers/Cargo.toml --bin
+//! allocations`; or for Silverback in the backend of a URL: for DynamoDB with `--features
+//! dynamodb`.
 //!
-//! Bytes are those that were asked for; Go tells what it gave for them, which is somewhat more.
+//! Bytes are the requested ones; Go reports the bytes that it allocated for them, which are
+//! slightly more.
 //!
-//! A program of its own, since counting makes each allocation slower.
+//! This is a separate program, since counting makes each allocation slower.
 
 use std::process::ExitCode;
 
@@ -28,7 +29,7 @@ mod servers;
 
 const REQUESTS: u64 = 500;
 
-/// Requests before those that are counted: statements are prepared, and buffers grown.
+/// The requests before the counted ones, in which statements are prepared and buffers grow.
 const FIRST_REQUESTS: u64 = 50;
 
 /// Allocations and bytes of one request.
@@ -40,7 +41,7 @@ fn main() -> ExitCode {
         [] => match PostgresServer::start() {
             Ok(server) => in_postgres(&server),
             Err(why) => {
-                eprintln!("there is no Postgres: {why}");
+                eprintln!("Postgres is missing: {why}");
                 return ExitCode::FAILURE;
             }
         },
@@ -56,7 +57,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Of ours and its peers.
+/// Prints the figures of Silverback and its peers.
 fn in_postgres(server: &PostgresServer) {
     head();
     for (name, place) in [
@@ -75,7 +76,7 @@ fn in_postgres(server: &PostgresServer) {
             assert!(said.status.success());
             line("scs", parsed(&String::from_utf8_lossy(&said.stdout)));
         }
-        None => println!("not counted, there is no Go: scs"),
+        None => println!("scs is not counted: Go is missing"),
     }
 }
 
@@ -86,7 +87,7 @@ fn head() {
     );
 }
 
-/// Of a page without a session, one that reads, and one that writes.
+/// Prints the figures of a page without a session, one that reads, and one that writes.
 fn line(name: &str, [bare, read, write]: [Counted; 3]) {
     let cell = |page: Counted| format!("{:.0}, {:.0}", page.0 - bare.0, page.1 - bare.1);
     println!("{name:<16} {:>26} {:>26}", cell(read), cell(write));
@@ -109,7 +110,10 @@ fn of_ours(name: &str, url: &str) -> [Counted; 3] {
     let runtime = runtime.expect("a runtime");
     let (app, cookie) = runtime.block_on(async {
         let mut app = pages::app(name, url).await;
-        let begun = app.call(request("/begin", "")).await.expect("it answers");
+        let begun = app
+            .call(request("/begin", ""))
+            .await
+            .expect("the service answers");
         let set = begun.headers()[SET_COOKIE].to_str().expect("text");
         let cookie = set.split(';').next().unwrap_or_default().to_owned();
         (app, cookie)
@@ -125,7 +129,10 @@ fn of_ours(name: &str, url: &str) -> [Counted; 3] {
 
 async fn ask(mut app: Router, path: &str, cookie: &str, requests: u64) {
     for _ in 0..requests {
-        let answer = app.call(request(path, cookie)).await.expect("it answers");
+        let answer = app
+            .call(request(path, cookie))
+            .await
+            .expect("the service answers");
         assert_eq!(answer.status(), 200, "{path}");
         let body = to_bytes(answer.into_body(), 100).await.expect("a body");
         assert!(!body.is_empty(), "{path}");

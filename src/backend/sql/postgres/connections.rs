@@ -1,32 +1,30 @@
-//! [`Connections`]: the engine of Postgres. It sends each statement within a time limit.
+//! [`Connections`]: the engine of Postgres. Statements are prepared, or hold their values in their
+//! text.
 
 use std::fmt::Write;
 use std::str::FromStr;
-use std::time::Duration;
 
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres};
-use tokio::time::{Instant, timeout, timeout_at};
+use sqlx::{AssertSqlSafe, PgPool, Postgres};
 
 use super::super::engine::{Effect, Engine};
+use super::super::pool::Pool;
+use super::super::sender::Sender;
 use super::super::statements::{Parameters, Statement, Statements, Value};
-use super::errors::{ends_a_connection, reading, too_late, writing};
+use super::super::with_sqlx::bound;
 use super::options::PostgresOptions;
-use super::pool::{Lease, Pool};
 use super::rows::left_of;
 use super::statements::STATEMENTS;
 use crate::backend::Error;
-use crate::backend::deadline::deadline_after;
 
 /// sqlx's URL option for connections that prepare no statements.
 const UNPREPARED: &str = "statement-cache-capacity=0";
 
 pub(super) struct Connections {
-    pub(super) pool: Pool,
-    pub(super) timeout: Duration,
+    pub(super) sender: Sender<Postgres>,
     /// Statements are prepared: no pooler is in between that would lose them.
-    pub(super) prepares: bool,
+    prepares: bool,
 }
 
 impl Connections {
@@ -36,68 +34,26 @@ impl Connections {
             .map_err(|_| Error::usage("the URL of the Postgres database is not valid: write postgres://USER:PASSWORD@HOST:PORT/DATABASE"))?;
         let said = url.split_once('?').unwrap_or_default().1;
         let prepares = !said.split('&').any(|option| option == UNPREPARED);
-        Ok(Connections {
-            pool: Pool::of(connect, options)?,
-            timeout: options.timeout,
-            prepares: options.prepares && prepares,
-        })
+        let pool = Pool::of(connect, options.max_connections, options.timeout)?;
+        Ok(Connections::over(
+            pool,
+            options,
+            options.prepares && prepares,
+        ))
     }
 
     pub(super) fn of_pool(pool: PgPool, options: &PostgresOptions) -> Self {
+        Connections::over(Pool::Given(pool), options, options.prepares)
+    }
+
+    fn over(pool: Pool<Postgres>, options: &PostgresOptions, prepares: bool) -> Self {
+        if !prepares {
+            pool.log_no_statements();
+        }
+        let timeout = options.timeout;
         Connections {
-            pool: Pool::given(pool, options),
-            timeout: options.timeout,
-            prepares: options.prepares,
-        }
-    }
-
-    /// Creates or checks tables, within the time limit of an operation.
-    pub(super) async fn make<T>(
-        &self,
-        make: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
-    ) -> Result<T, Error> {
-        let give_up = deadline_after(self.timeout);
-        let mut lease = self.lease(give_up).await?;
-        let made = timeout_at(give_up, make(lease.connection()?)).await;
-        let made = made.map_err(|_| too_late(false))?;
-        if made.is_ok() {
-            lease.answered();
-        }
-        made.map_err(reading)
-    }
-
-    /// Sends a statement within the time limit of an operation, and takes its answer by `receive`.
-    async fn send<T>(
-        &self,
-        effect: Effect,
-        receive: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
-    ) -> Result<T, Error> {
-        let give_up = deadline_after(self.timeout);
-        let mut lease = self.lease(give_up).await?;
-        let sent = receive(lease.connection()?);
-        let Ok(answer) = timeout_at(give_up, sent).await else {
-            self.pool.lose();
-            return Err(too_late(effect == Effect::Writes));
-        };
-        match &answer {
-            Err(error) if ends_a_connection(error) => self.pool.lose(),
-            _ => lease.answered(),
-        }
-        answer.map_err(|error| match effect {
-            Effect::Reads => reading(error),
-            Effect::Writes => writing(error),
-        })
-    }
-
-    /// Closes the pool. Waits for running operations at most as long as one may take.
-    pub(super) async fn close(&self) {
-        let _ = timeout(self.timeout, self.pool.close()).await;
-    }
-
-    async fn lease(&self, give_up: Instant) -> Result<Lease, Error> {
-        match timeout_at(give_up, self.pool.lease()).await {
-            Ok(lease) => lease,
-            Err(_) => Err(too_late(false)),
+            sender: Sender { pool, timeout },
+            prepares,
         }
     }
 }
@@ -118,14 +74,15 @@ impl Engine for Connections {
         statement: &Statement,
         parameters: &Parameters<'_>,
     ) -> Result<Vec<PgRow>, Error> {
-        self.send(effect, async |connection| match self.prepares {
-            true => prepared(statement, parameters).fetch_all(connection).await,
-            false => {
-                let text = in_one_text(statement, parameters);
-                sqlx::raw_sql(text).fetch_all(connection).await
-            }
-        })
-        .await
+        self.sender
+            .send(effect, async |connection| match self.prepares {
+                true => prepared(statement, parameters).fetch_all(connection).await,
+                false => {
+                    let text = in_one_text(statement, parameters);
+                    sqlx::raw_sql(text).fetch_all(connection).await
+                }
+            })
+            .await
     }
 
     async fn written(
@@ -133,40 +90,29 @@ impl Engine for Connections {
         statement: &Statement,
         parameters: &Parameters<'_>,
     ) -> Result<u64, Error> {
-        let done = self.send(Effect::Writes, async |connection| match self.prepares {
-            true => prepared(statement, parameters).execute(connection).await,
-            false => {
-                let text = in_one_text(statement, parameters);
-                sqlx::raw_sql(text).execute(connection).await
-            }
-        });
+        let done = self
+            .sender
+            .send(Effect::Writes, async |connection| match self.prepares {
+                true => prepared(statement, parameters).execute(connection).await,
+                false => {
+                    let text = in_one_text(statement, parameters);
+                    sqlx::raw_sql(text).execute(connection).await
+                }
+            });
         Ok(done.await?.rows_affected())
     }
-}
-
-fn values<'v>(
-    statement: &Statement,
-    parameters: &Parameters<'v>,
-) -> impl Iterator<Item = Value<'v>> {
-    let binds = statement.binds.iter();
-    binds.map(|bind| parameters.value(*bind, left_of))
 }
 
 fn prepared<'v>(
     statement: &Statement,
     parameters: &Parameters<'v>,
 ) -> Query<'v, Postgres, PgArguments> {
-    let query = sqlx::query(statement.sql.for_sqlx());
-    values(statement, parameters).fold(query, |query, value| match value {
-        Value::Integer(number) => query.bind(number),
-        Value::Bytes(bytes) => query.bind(bytes),
-        Value::Null => query.bind(None::<&[u8]>),
-    })
+    bound(statement, parameters, left_of)
 }
 
 /// The statement with its values in its text.
 fn in_one_text(statement: &Statement, parameters: &Parameters<'_>) -> AssertSqlSafe<String> {
-    let values: Vec<_> = values(statement, parameters).collect();
+    let values: Vec<_> = statement.values(parameters, left_of).collect();
     AssertSqlSafe(with_values(statement.sql.as_str(), &values))
 }
 

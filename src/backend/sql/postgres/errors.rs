@@ -2,27 +2,27 @@
 
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
+use super::super::faults::KeyTaken;
+use super::super::with_sqlx::Server;
 use crate::backend::Error;
 
-/// The error of a statement that only reads, or was not sent.
-pub(super) fn reading(error: sqlx::Error) -> Error {
-    Error::unavailable(message(&error)).with_source(without_values(error))
-}
-
-/// The error of a write that was sent.
-pub(super) fn writing(error: sqlx::Error) -> Error {
-    match may_be_done(&error) {
-        true => Error::outcome_unknown(message(&error)).with_source(without_values(error)),
-        false => reading(error),
+impl Server for sqlx::Postgres {
+    fn reading(error: sqlx::Error) -> Error {
+        Error::unavailable(message(&error)).with_source(without_values(error))
     }
-}
 
-/// The error of an operation whose time limit has passed.
-pub(super) fn too_late(writes: bool) -> Error {
-    const MESSAGE: &str = "the database did not answer in time";
-    match writes {
-        true => Error::outcome_unknown(MESSAGE),
-        false => Error::unavailable(MESSAGE),
+    fn writing(error: sqlx::Error) -> Error {
+        match may_be_done(&error) {
+            true => Error::outcome_unknown(message(&error)).with_source(without_values(error)),
+            false => Self::reading(error),
+        }
+    }
+
+    fn ends_a_connection(error: &sqlx::Error) -> bool {
+        let refused = error.as_database_error();
+        let refused = refused.and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+        refused
+            .is_none_or(|error| matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic))
     }
 }
 
@@ -44,36 +44,12 @@ fn may_be_done(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Returns whether the connection is unusable after this error.
-pub(super) fn ends_a_connection(error: &sqlx::Error) -> bool {
-    let refused = error.as_database_error();
-    let refused = refused.and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
-    refused.is_none_or(|error| matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic))
-}
-
 /// Returns whether the connection lacks our prepared statements, or has those of another client:
 /// the sign of a pooler that does not track them.
 fn is_about_prepared_statements(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     matches!(code.as_deref(), Some("26000" | "42P05" | "08P01"))
 }
-
-/// Returns whether a write was refused because another row has its key.
-pub(super) fn is_not_unique(error: &Error) -> bool {
-    error.cause().is_some_and(|cause| cause.is::<NotUnique>())
-}
-
-/// The cause of such an error.
-#[derive(Debug)]
-struct NotUnique;
-
-impl std::fmt::Display for NotUnique {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("another row has the key")
-    }
-}
-
-impl std::error::Error for NotUnique {}
 
 fn message(error: &sqlx::Error) -> &'static str {
     match class(error).as_deref() {
@@ -98,7 +74,7 @@ fn message(error: &sqlx::Error) -> &'static str {
 /// shows them in its `Debug` form.
 fn without_values(error: sqlx::Error) -> Box<dyn std::error::Error + Send + Sync> {
     match error.as_database_error() {
-        Some(refused) if refused.is_unique_violation() => NotUnique.into(),
+        Some(refused) if refused.is_unique_violation() => KeyTaken.into(),
         Some(refused) => refused.message().to_owned().into(),
         None => error.into(),
     }

@@ -4,19 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool};
-use tokio::sync::OnceCell;
 
 use super::super::delegate::backend_in_sql;
-use super::super::engine::{Effect, Engine};
+use super::super::faults::KeyTaken;
+use super::super::go_columns::{ColumnType, FoundColumns};
+use super::super::go_engine::{GoEngine, GoServer};
 use super::super::go_table::GoTable;
-use super::super::statements::{Parameters, Statement, Statements};
+use super::super::statements::Statements;
 use super::super::table::Table;
-use super::columns::Columns;
+use super::columns::read_columns;
 use super::connections::Connections;
-use super::errors::is_not_unique;
-use super::go_statements::{TableNames, statements};
+use super::go_statements::{create_table, statements, table_name, type_name};
 use super::options::PostgresOptions;
 use super::schema;
 use crate::backend::{
@@ -53,15 +52,7 @@ use crate::backend::{
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct GoPostgres(Arc<Table<GoEngine>>);
-
-/// Connections, and the statements for one table of a Go package.
-struct GoEngine {
-    connections: Arc<Connections>,
-    table: GoTable,
-    /// Made for the columns that the table has, when they have been looked at.
-    statements: OnceCell<Statements>,
-}
+pub struct GoPostgres(Arc<Table<GoEngine<Connections>>>);
 
 impl GoPostgres {
     /// Connects to the database that the URL names, as
@@ -76,10 +67,12 @@ impl GoPostgres {
         GoPostgres::connect_with(url, table, PostgresOptions::new()).await
     }
 
-    /// As [`connect`](GoPostgres::connect), with options.
+    /// Connects as [`connect`](GoPostgres::connect) does, with options.
     ///
     /// # Errors
-    /// As [`connect`](GoPostgres::connect).
+    /// As [`connect`](GoPostgres::connect). [Usage](Error::is_usage), for a pool of no connections,
+    /// and if the table is missing and must not be
+    /// [created](PostgresOptions::create_if_missing).
     pub async fn connect_with(
         url: &str,
         table: GoTable,
@@ -87,16 +80,19 @@ impl GoPostgres {
     ) -> Result<Self, Error> {
         let connections = Connections::open(url, &options)?;
         let backend = GoPostgres::new(Arc::new(connections), table)?;
-        backend.make_table().await?;
+        match options.create_if_missing {
+            true => backend.0.engine.migrate().await?,
+            false => backend.0.engine.find().await?,
+        }
         Ok(backend)
     }
 
     /// Keeps records in that table of your pool's database. The table must exist, or
-    /// [`make_table`](GoPostgres::make_table) creates it. The first operation checks its columns.
+    /// [`migrate`](GoPostgres::migrate) creates it. The first operation checks its columns.
     ///
     /// # Errors
     /// [Usage](Error::is_usage), for impossible names.
-    pub fn with_pool(
+    pub fn from_pool(
         pool: PgPool,
         table: GoTable,
         options: PostgresOptions,
@@ -105,12 +101,8 @@ impl GoPostgres {
     }
 
     fn new(connections: Arc<Connections>, table: GoTable) -> Result<Self, Error> {
-        table.check()?;
-        Ok(GoPostgres(Arc::new(Table::new(GoEngine {
-            connections,
-            table,
-            statements: OnceCell::new(),
-        }))))
+        let engine = GoEngine::new(connections, table)?;
+        Ok(GoPostgres(Arc::new(Table::new(engine))))
     }
 
     /// Returns a handle on the same connections that also reads the rows that Go saved with
@@ -121,7 +113,7 @@ impl GoPostgres {
     pub fn without_max_age(&self, lasting: Duration) -> Result<Self, Error> {
         let engine = &self.0.engine;
         let table = engine.table.clone().without_max_age(lasting);
-        GoPostgres::new(engine.connections.clone(), table)
+        GoPostgres::new(engine.server.clone(), table)
     }
 
     /// Creates the table as the Go package would if it is missing, and checks its columns if it
@@ -131,85 +123,46 @@ impl GoPostgres {
     /// [Usage](Error::is_usage), for a table with columns that cannot be used; the error names the
     /// column, its type and the type that it must have. [Unavailable](Error::is_unavailable), if
     /// the database cannot be reached, or does not let the user create tables.
-    pub async fn make_table(&self) -> Result<(), Error> {
-        self.0.engine.make_table().await
+    pub async fn migrate(&self) -> Result<(), Error> {
+        self.0.engine.migrate().await
     }
 
     /// As [`Postgres::close`](super::Postgres::close).
     pub async fn close(&self) {
-        self.0.engine.connections.close().await;
+        self.0.engine.server.sender.close().await;
     }
 }
 
-impl GoEngine {
-    async fn make_table(&self) -> Result<(), Error> {
-        let names = TableNames::of(&self.table);
+impl GoServer for Connections {
+    async fn columns(&self, table: &GoTable) -> Result<Option<FoundColumns>, Error> {
+        let name = table_name(table);
+        let read = async |connection: &mut PgConnection| read_columns(connection, &name).await;
+        self.sender.make(read).await
+    }
+
+    async fn create_table(&self, table: &GoTable) -> Result<Option<FoundColumns>, Error> {
+        let name = table_name(table);
         let make = async |connection: &mut PgConnection| {
-            let found = Columns::read(connection, &names.table).await?;
-            if found.are_there() {
+            let found = read_columns(connection, &name).await?;
+            if found.is_some() {
                 return Ok(found);
             }
-            schema::take_turn_and_run(connection, &names.make_table()).await?;
-            Columns::read(connection, &names.table).await
+            schema::take_turn_and_run(connection, &create_table(table)).await?;
+            read_columns(connection, &name).await
         };
-        let found = self.connections.make(make).await?;
-        self.statements
-            .get_or_try_init(async || self.statements_for(&found))
-            .await?;
-        Ok(())
+        self.sender.make(make).await
     }
 
-    fn statements_for(&self, found: &Columns) -> Result<Statements, Error> {
-        let missing = || {
-            let name = &self.table.name;
-            Error::unavailable(format!(
-                "the database has no table {name:?} in its search path"
-            ))
-        };
-        let columns = found.check(&self.table)?.ok_or_else(missing)?;
-        Ok(statements(&self.table, columns))
-    }
-}
-
-impl Engine for GoEngine {
-    type Row = PgRow;
-
-    const LARGEST: usize = Connections::LARGEST;
-
-    fn layout(&self) -> Layout {
-        self.table.layout()
+    fn type_name(kind: ColumnType) -> String {
+        type_name(kind)
     }
 
-    /// Looks at the columns in the first call.
-    async fn statements(&self) -> Result<&Statements, Error> {
-        let make = async || {
-            let names = TableNames::of(&self.table);
-            let read =
-                async |connection: &mut PgConnection| Columns::read(connection, &names.table).await;
-            self.statements_for(&self.connections.make(read).await?)
-        };
-        self.statements.get_or_try_init(make).await
+    fn statements_for(table: &GoTable) -> Statements {
+        statements(table)
     }
 
-    async fn rows(
-        &self,
-        effect: Effect,
-        statement: &Statement,
-        parameters: &Parameters<'_>,
-    ) -> Result<Vec<PgRow>, Error> {
-        self.connections.rows(effect, statement, parameters).await
-    }
-
-    async fn written(
-        &self,
-        statement: &Statement,
-        parameters: &Parameters<'_>,
-    ) -> Result<u64, Error> {
-        self.connections.written(statement, parameters).await
-    }
-
-    fn is_taken(error: &Error) -> bool {
-        is_not_unique(error)
+    fn is_key_taken(error: &Error) -> bool {
+        KeyTaken::is_cause_of(error)
     }
 }
 

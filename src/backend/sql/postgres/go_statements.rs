@@ -1,14 +1,13 @@
-//! The SQL of each operation on a table of a Go package, made for its names and types.
+//! The SQL of each operation on a table of a Go package, made for the names and types of its
+//! columns.
 //!
 //! Go's rows have no column for a revision. Postgres' own marks of a row version serve as one:
 //! the transaction that wrote it (`xmin`) and its place (`ctid`).
 
-use std::ops::Deref;
-
-use super::super::go_table::{GoTable, Kind};
+use super::super::go_columns::{Column, ColumnType, Rule};
+use super::super::go_table::{Dates, GoTable};
 use super::super::statements::Bind::{After, Key, Limit, Seen, To, Until, Value};
 use super::super::statements::{Revisions, Statement, Statements};
-use super::columns::{GoColumns, KeyType, ValueType};
 
 /// The expiry of records that never expire. Go cannot read `infinity`.
 const NEVER: &str = "'9999-12-31 00:00:00Z'::timestamptz";
@@ -18,10 +17,22 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// The statements for a table with those columns. `$1` is the key, unless it is another bind.
-pub(super) fn statements(table: &GoTable, columns: GoColumns) -> Statements {
-    let names = TableNames::of(table);
-    let names = Names { columns, names };
+/// Postgres' name for a type.
+pub(super) fn type_name(kind: ColumnType) -> String {
+    match kind {
+        ColumnType::Counter => "BIGSERIAL".to_owned(),
+        ColumnType::Text => "TEXT".to_owned(),
+        ColumnType::Varchar(most) => format!("VARCHAR({most})"),
+        ColumnType::Char(most) => format!("CHAR({most})"),
+        ColumnType::Bytes => "BYTEA".to_owned(),
+        ColumnType::TimestampTz => "TIMESTAMPTZ".to_owned(),
+    }
+}
+
+/// The statements for a table that has columns of those types in fact. `$1` is the key, unless it
+/// is another bind.
+pub(super) fn statements(table: &GoTable) -> Statements {
+    let names = Names::of(table);
     Statements {
         load: Statement::made(names.load(), &[Key]),
         find: Statement::made(names.find(), &[Key]),
@@ -42,32 +53,25 @@ pub(super) fn statements(table: &GoTable, columns: GoColumns) -> Statements {
     }
 }
 
-/// The names in the statements, quoted.
-pub(super) struct TableNames {
-    kind: Kind,
-    /// The table's name without its schema, not quoted.
-    plain: String,
-    pub(super) table: String,
+/// The table's name as SQL.
+pub(super) fn table_name(table: &GoTable) -> String {
+    let schema = table.schema.as_deref().map(|schema| quoted(schema) + ".");
+    schema.unwrap_or_default() + &quoted(&table.name)
+}
+
+/// The names in the statements, quoted, and the facts that the statements depend on.
+struct Names {
+    table: String,
     key: String,
+    key_type: ColumnType,
+    key_is_unique: bool,
     value: String,
+    value_type: ColumnType,
     expiry: String,
+    /// The columns of the times of creation and of the last write.
     dates: Option<[String; 2]>,
     /// The milliseconds that a row written with `MaxAge: 0` stays valid.
     without_max_age: Option<u128>,
-}
-
-/// The names, with the types of the columns.
-struct Names {
-    columns: GoColumns,
-    names: TableNames,
-}
-
-impl Deref for Names {
-    type Target = TableNames;
-
-    fn deref(&self) -> &TableNames {
-        &self.names
-    }
 }
 
 /// The revision of the row `t`.
@@ -82,45 +86,62 @@ fn until(left: &str) -> String {
 }
 
 impl Names {
+    fn of(table: &GoTable) -> Self {
+        let dates = |Dates { created, modified }: &Dates| {
+            [created, modified].map(|column| quoted(&column.name))
+        };
+        Names {
+            table: table_name(table),
+            key: quoted(&table.key.name),
+            key_type: table.key.kind,
+            key_is_unique: table.key_is_unique,
+            value: quoted(&table.value.name),
+            value_type: table.value.kind,
+            expiry: quoted(&table.expiry.name),
+            dates: table.dates.as_ref().map(dates),
+            without_max_age: table.without_max_age.map(|lasting| lasting.as_millis()),
+        }
+    }
+
     /// A key parameter, converted to the column's type.
     fn given(&self, number: usize) -> String {
-        match self.columns.key {
-            KeyType::Bytes => format!("${number}::bytea"),
-            KeyType::Text => format!("convert_from(${number}::bytea, 'UTF8')"),
-            KeyType::Padded => format!("convert_from(${number}::bytea, 'UTF8')::bpchar"),
+        match self.key_type {
+            ColumnType::Bytes => format!("${number}::bytea"),
+            ColumnType::Char(_) => format!("convert_from(${number}::bytea, 'UTF8')::bpchar"),
+            _ => format!("convert_from(${number}::bytea, 'UTF8')"),
         }
     }
 
     /// The key of the row `t`, for an order that depends on no locale.
     fn key_in_order(&self) -> String {
-        match self.columns.key {
-            KeyType::Bytes => format!("t.{}", self.key),
-            KeyType::Text => format!("t.{} COLLATE \"C\"", self.key),
-            KeyType::Padded => format!("t.{}::text COLLATE \"C\"", self.key),
+        match self.key_type {
+            ColumnType::Bytes => format!("t.{}", self.key),
+            ColumnType::Char(_) => format!("t.{}::text COLLATE \"C\"", self.key),
+            _ => format!("t.{} COLLATE \"C\"", self.key),
         }
     }
 
     /// The key of the row `t`, as bytes.
     fn key_as_bytes(&self) -> String {
-        match self.columns.key {
-            KeyType::Bytes => format!("t.{}", self.key),
-            KeyType::Text | KeyType::Padded => format!("convert_to(t.{}::text, 'UTF8')", self.key),
+        match self.key_type {
+            ColumnType::Bytes => format!("t.{}", self.key),
+            _ => format!("convert_to(t.{}::text, 'UTF8')", self.key),
         }
     }
 
     /// The value `$2`, converted to the column's type.
     fn given_value(&self) -> &'static str {
-        match self.columns.value {
-            ValueType::Bytes => "$2::bytea",
-            ValueType::Text => "convert_from($2::bytea, 'UTF8')",
+        match self.value_type {
+            ColumnType::Bytes => "$2::bytea",
+            _ => "convert_from($2::bytea, 'UTF8')",
         }
     }
 
     /// The value of the row `t`, as bytes.
     fn value_as_bytes(&self) -> String {
-        match self.columns.value {
-            ValueType::Bytes => format!("t.{}", self.value),
-            ValueType::Text => format!("convert_to(t.{}, 'UTF8')", self.value),
+        match self.value_type {
+            ColumnType::Bytes => format!("t.{}", self.value),
+            _ => format!("convert_to(t.{}, 'UTF8')", self.value),
         }
     }
 
@@ -185,13 +206,13 @@ impl Names {
     }
 
     fn create(&self) -> String {
-        let TableNames {
+        let Names {
             table,
             key,
             value,
             expiry,
             ..
-        } = &self.names;
+        } = self;
         let (given, until) = (self.given(1), until("$3"));
         let given_value = self.given_value();
         let (dates, now) = match &self.dates {
@@ -202,7 +223,7 @@ impl Names {
             None => Default::default(),
         };
         let insert = format!("INSERT INTO {table} AS t ({key}, {value}, {expiry}{dates})");
-        if !self.columns.is_unique {
+        if !self.key_is_unique {
             // Without a unique key there is no conflict to act on: expired rows are deleted first.
             let over = self.expires("o");
             return format!(
@@ -230,12 +251,12 @@ impl Names {
 
     /// `and` is another assignment.
     fn swap(&self, and: &str) -> String {
-        let TableNames {
+        let Names {
             table,
             value,
             expiry,
             ..
-        } = &self.names;
+        } = self;
         let (until, seen) = (until("$3"), self.seen(4));
         let written = match &self.dates {
             Some([_, written]) => format!(", {written} = {}", self.written_now(&until)),
@@ -253,7 +274,7 @@ impl Names {
     }
 
     fn touch(&self) -> String {
-        let TableNames { table, expiry, .. } = &self.names;
+        let Names { table, expiry, .. } = self;
         let (until, seen) = (until("$2"), self.seen(3));
         let written = match (&self.dates, self.without_max_age) {
             (Some([_, written]), Some(_)) => {
@@ -276,7 +297,7 @@ impl Names {
     }
 
     fn page(&self) -> String {
-        let TableNames { table, value, .. } = &self.names;
+        let Names { table, value, .. } = self;
         let (bytes, order, left) = (self.key_as_bytes(), self.key_in_order(), self.left());
         let (after, expires) = (self.given(1), self.expires("t"));
         format!(
@@ -287,7 +308,7 @@ impl Names {
 
     /// As the purge of our own tables. The index has `expiry`, and no row is missing before it.
     fn purge(&self) -> String {
-        let TableNames { table, expiry, .. } = &self.names;
+        let Names { table, expiry, .. } = self;
         let expires = self.expires("t");
         format!(
             "DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} AS t \
@@ -297,72 +318,68 @@ impl Names {
     }
 }
 
-impl TableNames {
-    pub(super) fn of(table: &GoTable) -> Self {
-        let schema = table.schema.as_deref().map(|schema| quoted(schema) + ".");
-        TableNames {
-            kind: table.kind,
-            plain: table.name.clone(),
-            table: schema.unwrap_or_default() + &quoted(&table.name),
-            key: quoted(&table.key),
-            value: quoted(&table.value),
-            expiry: quoted(&table.expiry),
-            dates: table
-                .dates
-                .as_ref()
-                .map(|dates| dates.each_ref().map(|name| quoted(name))),
-            without_max_age: table.without_max_age.map(|lasting| lasting.as_millis()),
-        }
+/// The SQL that creates the table and its indexes as the Go package would.
+pub(super) fn create_table(table: &GoTable) -> String {
+    let name = table_name(table);
+    let columns: Vec<String> = table.columns().map(definition).collect();
+    let mut sql = format!("CREATE TABLE IF NOT EXISTS {name} ({})", columns.join(", "));
+    let by_key = table.key_index.map(|index| (index, &table.key));
+    for (index, column) in [(table.expiry_index, &table.expiry)]
+        .into_iter()
+        .chain(by_key)
+    {
+        let (index, column) = (quoted(&index.of(table)), quoted(&column.name));
+        sql += &format!("; CREATE INDEX IF NOT EXISTS {index} ON {name} ({column})");
     }
+    sql
+}
 
-    /// The SQL that creates the table as the Go package would.
-    pub(super) fn make_table(&self) -> String {
-        let TableNames {
-            table,
-            key,
-            value,
-            expiry,
-            plain,
-            ..
-        } = self;
-        let [made, written] = match &self.dates {
-            Some(dates) => dates.clone(),
-            None => Default::default(),
-        };
-        let columns = match self.kind {
-            Kind::Pgstore => format!(
-                "{key} VARCHAR(63) PRIMARY KEY, {value} BYTEA, \
-                 {made} TIMESTAMPTZ DEFAULT CURRENT_TIMESTAMP, {written} TIMESTAMPTZ, {expiry} TIMESTAMPTZ"
-            ),
-            Kind::AntonlindstromPgstore => format!(
-                "id BIGSERIAL PRIMARY KEY, {key} BYTEA, {value} BYTEA, \
-                 {made} TIMESTAMPTZ DEFAULT CURRENT_TIMESTAMP, {written} TIMESTAMPTZ, {expiry} TIMESTAMPTZ"
-            ),
-            Kind::Scs => format!(
-                "{key} TEXT PRIMARY KEY, {value} BYTEA NOT NULL, {expiry} TIMESTAMPTZ NOT NULL"
-            ),
-            Kind::Gorm => {
-                format!("{key} VARCHAR(43) PRIMARY KEY, {value} BYTEA, {expiry} TIMESTAMPTZ")
-            }
-        };
-        let index = match self.kind {
-            Kind::Gorm => format!("idx_{plain}_expiry"),
-            Kind::Pgstore => format!("{plain}_expires_on"),
-            _ => format!("{plain}_expiry_idx"),
-        };
-        let keys = match self.kind {
-            Kind::AntonlindstromPgstore => {
-                format!(
-                    "; CREATE INDEX IF NOT EXISTS {} ON {table} ({key})",
-                    quoted(&format!("{plain}_key_idx"))
-                )
-            }
-            _ => String::new(),
-        };
-        format!(
-            "CREATE TABLE IF NOT EXISTS {table} ({columns}); \
-             CREATE INDEX IF NOT EXISTS {} ON {table} ({expiry}){keys}",
-            quoted(&index)
-        )
+fn definition(column: &Column) -> String {
+    let rule = match column.rule {
+        Rule::None => "",
+        Rule::NotNull => " NOT NULL",
+        Rule::PrimaryKey => " PRIMARY KEY",
+        Rule::DefaultsToNow => " DEFAULT CURRENT_TIMESTAMP",
+    };
+    format!("{} {}{rule}", quoted(&column.name), type_name(column.kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_those_that_the_go_packages_create() {
+        let pgstore = concat!(
+            r#"CREATE TABLE IF NOT EXISTS "http_sessions" ("key" VARCHAR(63) PRIMARY KEY, "data" BYTEA, "#,
+            r#""created_on" TIMESTAMPTZ DEFAULT CURRENT_TIMESTAMP, "modified_on" TIMESTAMPTZ, "#,
+            r#""expires_on" TIMESTAMPTZ); "#,
+            r#"CREATE INDEX IF NOT EXISTS "http_sessions_expires_on" ON "http_sessions" ("expires_on")"#,
+        );
+        let antonlindstrom = concat!(
+            r#"CREATE TABLE IF NOT EXISTS "http_sessions" ("id" BIGSERIAL PRIMARY KEY, "key" BYTEA, "#,
+            r#""data" BYTEA, "created_on" TIMESTAMPTZ DEFAULT CURRENT_TIMESTAMP, "#,
+            r#""modified_on" TIMESTAMPTZ, "expires_on" TIMESTAMPTZ); "#,
+            r#"CREATE INDEX IF NOT EXISTS "http_sessions_expiry_idx" ON "http_sessions" ("expires_on"); "#,
+            r#"CREATE INDEX IF NOT EXISTS "http_sessions_key_idx" ON "http_sessions" ("key")"#,
+        );
+        let scs = concat!(
+            r#"CREATE TABLE IF NOT EXISTS "web"."sessions" ("token" TEXT PRIMARY KEY, "#,
+            r#""data" BYTEA NOT NULL, "expiry" TIMESTAMPTZ NOT NULL); "#,
+            r#"CREATE INDEX IF NOT EXISTS "sessions_expiry_idx" ON "web"."sessions" ("expiry")"#,
+        );
+        let gorm = concat!(
+            r#"CREATE TABLE IF NOT EXISTS "sessions" ("token" VARCHAR(43) PRIMARY KEY, "data" BYTEA, "#,
+            r#""expiry" TIMESTAMPTZ); "#,
+            r#"CREATE INDEX IF NOT EXISTS "idx_sessions_expiry" ON "sessions" ("expiry")"#,
+        );
+        for (table, sql) in [
+            (GoTable::pgstore(), pgstore),
+            (GoTable::antonlindstrom_pgstore(), antonlindstrom),
+            (GoTable::scs().in_schema("web"), scs),
+            (GoTable::gorm(), gorm),
+        ] {
+            assert_eq!(create_table(&table), sql);
+        }
     }
 }

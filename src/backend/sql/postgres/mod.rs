@@ -5,10 +5,9 @@
 //! | `mod.rs` | [`Postgres`] |
 //! | `statements.rs` | the SQL of each operation |
 //! | `go.rs`, `go_statements.rs` | [`GoPostgres`]: tables of Go packages, and their SQL |
-//! | `columns.rs` | the columns that a table of a Go package has in fact |
+//! | `columns.rs` | the columns that a table has in fact |
 //! | `options.rs` | [`PostgresOptions`] |
-//! | `connections.rs` | the engine: statements sent over connections, each within a time limit |
-//! | `pool.rs` | connections: opened, reused, closed |
+//! | `connections.rs` | the engine: statements prepared, or with their values in their text |
 //! | `rows.rs` | times and columns as Postgres has them |
 //! | `schema.rs`, `schema.sql` | the tables |
 //! | `errors.rs` | Postgres' errors as a backend's |
@@ -19,7 +18,6 @@ mod errors;
 mod go;
 mod go_statements;
 mod options;
-mod pool;
 mod rows;
 mod schema;
 mod statements;
@@ -107,59 +105,58 @@ impl Postgres {
         Postgres::connect_with(url, PostgresOptions::new()).await
     }
 
-    /// As [`connect`](Postgres::connect), with options.
+    /// Connects as [`connect`](Postgres::connect) does, with options.
     ///
     /// # Errors
-    /// As [`connect`](Postgres::connect).
+    /// As [`connect`](Postgres::connect). [Usage](Error::is_usage), for a pool of no connections,
+    /// and if the tables are missing and must not be
+    /// [created](PostgresOptions::create_if_missing).
     pub async fn connect_with(url: &str, options: PostgresOptions) -> Result<Self, Error> {
-        let backend = Postgres::of(Connections::open(url, &options)?);
-        backend.make_tables().await?;
-        Ok(backend)
-    }
-
-    /// Connects to a database that has the tables, and creates nothing: for programs that maintain
-    /// the store of a service.
-    ///
-    /// # Errors
-    /// As [`connect`](Postgres::connect); usage, if the tables are missing.
-    pub async fn connect_existing(url: &str) -> Result<Self, Error> {
-        let connections = Connections::open(url, &PostgresOptions::new())?;
-        connections.make(schema::find_tables).await??;
+        let connections = Connections::open(url, &options)?;
+        match options.create_if_missing {
+            true => connections.sender.make(schema::make_tables).await??,
+            false => connections.sender.make(schema::find_tables).await??,
+        }
         Ok(Postgres::of(connections))
     }
 
     /// Keeps records in the database of your pool, which must have the tables of
-    /// [`SCHEMA`](Postgres::SCHEMA): run it, or call [`make_tables`](Postgres::make_tables).
+    /// [`SCHEMA`](Postgres::SCHEMA): run it, or call [`migrate`](Postgres::migrate).
     ///
     /// The pool's settings stay yours. sqlx's pool pings the server when a connection comes back,
     /// and with `test_before_acquire` (its default) before each use;
     /// [`connect`](Postgres::connect) does not.
+    ///
+    /// ```no_run
+    /// # async fn open(pool: sqlx::PgPool) -> Result<(), silverback::backend::Error> {
+    /// use silverback::backend::{Postgres, PostgresOptions};
+    ///
+    /// let backend = Postgres::from_pool(pool, PostgresOptions::new());
+    /// backend.migrate().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
-    pub fn with_pool(pool: PgPool) -> Self {
-        Postgres::with_options(pool, PostgresOptions::new())
-    }
-
-    /// As [`with_pool`](Postgres::with_pool), with options.
-    #[must_use]
-    pub fn with_options(pool: PgPool, options: PostgresOptions) -> Self {
+    pub fn from_pool(pool: PgPool, options: PostgresOptions) -> Self {
         Postgres::of(Connections::of_pool(pool, &options))
     }
 
-    /// Creates the missing tables. Several programs may do so at once.
+    /// Creates the missing tables, indexes and triggers. If none is missing, it writes nothing.
+    /// Several programs may do so at once.
     ///
     /// # Errors
     /// [Usage](Error::is_usage), if a table exists with other columns; the error names them.
     /// [Unavailable](Error::is_unavailable), if the database cannot be reached, or does not let
     /// the user create tables.
-    pub async fn make_tables(&self) -> Result<(), Error> {
-        self.0.engine.make(schema::make_tables).await?
+    pub async fn migrate(&self) -> Result<(), Error> {
+        self.0.engine.sender.make(schema::make_tables).await?
     }
 
     /// Closes the connections, also those of your own pool, when the running statements have
     /// ended. Waits for them as long as an operation may take. Later operations are
     /// [unavailable](Error::is_unavailable).
     pub async fn close(&self) {
-        self.0.engine.close().await;
+        self.0.engine.sender.close().await;
     }
 }
 
@@ -168,7 +165,7 @@ backend_in_sql!(Postgres: owners, scan);
 /// The server and the database; no password.
 impl fmt::Debug for Postgres {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let options = self.0.engine.pool.connect_options();
+        let options = self.0.engine.sender.pool.connect_options();
         f.debug_struct("Postgres")
             .field("host", &options.get_host())
             .field("port", &options.get_port())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// The settings of a [`Postgres`](super::Postgres) backend.
+/// The settings of a [`Postgres`](super::Postgres) or [`GoPostgres`](super::GoPostgres) backend.
 ///
 /// ```
 /// use std::time::Duration;
@@ -16,6 +16,7 @@ pub struct PostgresOptions {
     pub(super) timeout: Duration,
     pub(super) prepares: bool,
     pub(super) max_connections: usize,
+    pub(super) create_if_missing: bool,
 }
 
 impl Default for PostgresOptions {
@@ -24,12 +25,14 @@ impl Default for PostgresOptions {
             timeout: Duration::from_secs(5),
             prepares: true,
             max_connections: 10,
+            create_if_missing: true,
         }
     }
 }
 
 impl PostgresOptions {
-    /// Returns the defaults: 5 seconds, 10 connections, prepared statements.
+    /// Returns the defaults: 5 seconds, 10 connections, prepared statements; missing tables are
+    /// created.
     pub fn new() -> Self {
         PostgresOptions::default()
     }
@@ -53,6 +56,16 @@ impl PostgresOptions {
     pub fn max_connections(self, max_connections: usize) -> Self {
         PostgresOptions {
             max_connections,
+            ..self
+        }
+    }
+
+    /// Sets whether `connect_with` creates missing tables. Without that, they must exist, and the
+    /// user needs no right to create: for programs that maintain the store of a service. Default:
+    /// true.
+    pub fn create_if_missing(self, create_if_missing: bool) -> Self {
+        PostgresOptions {
+            create_if_missing,
             ..self
         }
     }

@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::columns::Columns;
+use super::columns::{check_types, read_columns};
 use crate::backend::Error;
 
 pub(super) const SCHEMA: &str = include_str!("schema.sql");
@@ -67,8 +67,8 @@ pub(super) async fn make_tables(
 
 async fn check_tables(connection: &mut PgConnection) -> Result<Result<(), Error>, sqlx::Error> {
     for (table, wanted) in [SESSIONS, OWNERS] {
-        let found = Columns::read(connection, table).await?;
-        if let Err(error) = found.check_types(table, wanted) {
+        let found = read_columns(connection, table).await?;
+        if let Err(error) = check_types(found.as_ref(), table, wanted) {
             return Ok(Err(error));
         }
     }
@@ -80,7 +80,7 @@ pub(super) async fn find_tables(
     connection: &mut PgConnection,
 ) -> Result<Result<(), Error>, sqlx::Error> {
     for (table, _) in [SESSIONS, OWNERS] {
-        if !Columns::read(connection, table).await?.are_there() {
+        if read_columns(connection, table).await?.is_none() {
             return Ok(Err(Error::usage(format!(
                 "the database has no table {table} in its search path (nothing was created)"
             ))));

@@ -16,13 +16,12 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::super::engine::{Effect, Engine};
 use super::super::rows::{Columns, Undecodable};
-use super::super::statements::{Parameters, Statement, Statements, Value};
+use super::super::statements::{Parameters, Statement, Statements};
+use super::super::with_sqlx::bound;
 use super::errors::{reading, writing};
+use super::options::SqliteOptions;
 use super::statements::STATEMENTS;
 use crate::backend::{Error, Expiry};
-
-/// How long an operation waits for the turn to write, and for a connection.
-pub(super) const WAIT: Duration = Duration::from_secs(5);
 
 /// The number of connections that read.
 const READERS: u32 = 4;
@@ -33,6 +32,8 @@ pub(super) struct Connections {
     /// The turn to write, in the order of arrival. SQLite itself has no queue: its writers poll, and
     /// of many some would wait for too long. Only writers of other processes are waited for so.
     turn: Mutex<()>,
+    /// The limit of each wait.
+    pub(super) timeout: Duration,
 }
 
 /// The connection that writes, and the turn to do so.
@@ -43,17 +44,18 @@ pub(super) struct Writer<'a> {
 
 impl Connections {
     /// Connections to a file. One of them does all writes, so that its page cache stays valid.
-    pub(super) fn open(path: &Path) -> Self {
+    pub(super) fn open(path: &Path, options: &SqliteOptions) -> Self {
+        let timeout = options.timeout;
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .busy_timeout(WAIT)
+            .busy_timeout(timeout)
             .synchronous(SqliteSynchronous::Full)
             .disable_statement_logging();
         let pool = |connections| {
             // No network is in between that could fail while a connection idles.
             let pool = SqlitePoolOptions::new()
                 .max_connections(connections)
-                .acquire_timeout(WAIT)
+                .acquire_timeout(timeout)
                 .test_before_acquire(false)
                 .max_lifetime(None);
             pool.connect_lazy_with(options.clone())
@@ -62,20 +64,22 @@ impl Connections {
             readers: pool(READERS),
             writers: pool(1),
             turn: Mutex::new(()),
+            timeout,
         }
     }
 
-    pub(super) fn of_pool(pool: SqlitePool) -> Self {
+    pub(super) fn of_pool(pool: SqlitePool, options: &SqliteOptions) -> Self {
         Connections {
             readers: pool.clone(),
             writers: pool,
             turn: Mutex::new(()),
+            timeout: options.timeout,
         }
     }
 
     /// Waits for the turn to write.
     pub(super) async fn writer(&self) -> Result<Writer<'_>, Error> {
-        let turn = tokio::time::timeout(WAIT, self.turn.lock()).await;
+        let turn = tokio::time::timeout(self.timeout, self.turn.lock()).await;
         let turn = turn.map_err(|_| reading(sqlx::Error::PoolTimedOut))?;
         Ok(Writer {
             connection: self.writers.acquire().await.map_err(reading)?,
@@ -123,12 +127,12 @@ impl Engine for Connections {
     ) -> Result<Vec<SqliteRow>, Error> {
         match effect {
             Effect::Reads => {
-                let rows = bound(statement, parameters).fetch_all(&self.readers);
+                let rows = prepared(statement, parameters).fetch_all(&self.readers);
                 rows.await.map_err(reading)
             }
             Effect::Writes => {
                 let mut writer = self.writer().await?;
-                let rows = bound(statement, parameters).fetch_all(&mut *writer);
+                let rows = prepared(statement, parameters).fetch_all(&mut *writer);
                 rows.await.map_err(writing)
             }
         }
@@ -140,25 +144,17 @@ impl Engine for Connections {
         parameters: &Parameters<'_>,
     ) -> Result<u64, Error> {
         let mut writer = self.writer().await?;
-        let done = bound(statement, parameters).execute(&mut *writer);
+        let done = prepared(statement, parameters).execute(&mut *writer);
         Ok(done.await.map_err(writing)?.rows_affected())
     }
 }
 
-/// Binds the values. A write is bound when its turn has come: a record that expired while the
-/// write waited is gone.
-fn bound<'q>(
+/// A write is bound when its turn has come: a record that expired while the write waited is gone.
+fn prepared<'q>(
     statement: &Statement,
     parameters: &Parameters<'q>,
 ) -> Query<'q, Sqlite, SqliteArguments> {
-    let query = sqlx::query(statement.sql.for_sqlx());
-    let values = statement.binds.iter();
-    let values = values.map(|bind| parameters.value(*bind, Expiry::as_millis));
-    values.fold(query, |query, value| match value {
-        Value::Integer(number) => query.bind(number),
-        Value::Bytes(bytes) => query.bind(bytes),
-        Value::Null => query.bind(None::<&[u8]>),
-    })
+    bound(statement, parameters, Expiry::as_millis)
 }
 
 impl Columns for SqliteRow {

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `mod.rs` | [`Sqlite`] |
 //! | `statements.rs` | the SQL of each operation |
+//! | `options.rs` | [`SqliteOptions`] |
 //! | `connections.rs` | the engine: one connection that writes, several that read |
 //! | `schema.rs`, `schema.sql` | the file and its tables |
 //! | `errors.rs` | what SQLite could not do |
 
 mod connections;
 mod errors;
+mod options;
 mod schema;
 mod statements;
 #[cfg(test)]
@@ -29,6 +31,7 @@ use crate::backend::{
 };
 use connections::Connections;
 use errors::reading;
+pub use options::SqliteOptions;
 
 /// Keeps records in an SQLite database (3.37 or newer), for sessions on one machine that outlive
 /// the process. Several processes may share the file if its file system has locks; network file
@@ -47,8 +50,8 @@ use errors::reading;
 /// The backend does not count records: [strangers](crate::backend#records-of-strangers) can fill
 /// the file system. Give the file a quota or a volume of its own.
 ///
-/// A database that is busy for 5 seconds is [unavailable](Error::is_unavailable), and so is a file
-/// that is damaged or no database. A row that is no record is [corrupt](Error::is_corrupt).
+/// A database that is busy for [5 seconds](SqliteOptions::timeout) is
+/// [unavailable](Error::is_unavailable), and so is a file that is damaged or no database. A row that is no record is [corrupt](Error::is_corrupt).
 ///
 /// Needs tokio, and Rust 1.94, as sqlx 0.9 does.
 ///
@@ -62,8 +65,9 @@ use errors::reading;
 pub struct Sqlite(Arc<Table<Connections>>);
 
 impl Sqlite {
-    /// The tables, their indexes and triggers, as SQL. [`open`](Sqlite::open) creates the missing
-    /// ones; for a pool of your own, run it yourself. It changes nothing that exists.
+    /// The tables, their indexes and triggers, as SQL, for a migration of your own. It changes
+    /// nothing that exists. [`open`](Sqlite::open) and [`migrate`](Sqlite::migrate) run it if a
+    /// table is missing.
     ///
     #[doc = concat!("```sql\n", include_str!("schema.sql"), "```")]
     pub const SCHEMA: &str = schema::SCHEMA;
@@ -79,50 +83,73 @@ impl Sqlite {
     /// [Unavailable](Error::is_unavailable), if the file cannot be created or opened, is no
     /// database, or is read-only and lacks tables.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = schema::make_file(path.as_ref())?;
-        let connections = Connections::open(&path);
-        let mut writer = connections.writer().await?;
-        schema::make_tables(&mut writer).await?;
-        drop(writer);
+        Sqlite::open_with(path, SqliteOptions::new()).await
+    }
+
+    /// Opens the database as [`open`](Sqlite::open) does, with options.
+    ///
+    /// # Errors
+    /// As [`open`](Sqlite::open). [Usage](Error::is_usage), for a timeout of zero. If nothing may be
+    /// [created](SqliteOptions::create_if_missing): usage, if there is no such file, or its database
+    /// lacks our tables; unavailable, if this program may not read and write the file.
+    pub async fn open_with(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, Error> {
+        options.check()?;
+        let connections = match options.create_if_missing {
+            true => Sqlite::create(path.as_ref(), &options).await?,
+            false => Sqlite::find(path.as_ref(), &options).await?,
+        };
         Ok(Sqlite(Arc::new(Table::new(connections))))
     }
 
-    /// Opens the store in the file at `path`, and creates nothing: for programs that maintain the
-    /// store of a service.
-    ///
-    /// # Errors
-    /// [Usage](Error::is_usage), if there is no such file, or its database lacks our tables.
-    /// [Unavailable](Error::is_unavailable), if this program may not read and write the file, or
-    /// it is no database.
-    pub async fn open_existing(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = schema::find_file(path.as_ref())?;
-        let connections = Connections::open(&path);
+    async fn create(path: &Path, options: &SqliteOptions) -> Result<Connections, Error> {
+        let connections = Connections::open(&schema::make_file(path)?, options);
+        let mut writer = connections.writer().await?;
+        schema::keep_a_log(&mut writer, options.timeout).await?;
+        schema::make_tables(&mut writer).await?;
+        drop(writer);
+        Ok(connections)
+    }
+
+    async fn find(path: &Path, options: &SqliteOptions) -> Result<Connections, Error> {
+        let path = schema::find_file(path)?;
+        let connections = Connections::open(&path, options);
         let mut reader = connections.readers.acquire().await.map_err(reading)?;
         schema::find_tables(&mut reader, &path).await?;
         drop(reader);
-        Ok(Sqlite(Arc::new(Table::new(connections))))
+        Ok(connections)
     }
 
     /// Keeps records in the database of your pool, which must have the tables and triggers of
-    /// [`SCHEMA`](Sqlite::SCHEMA). Without the triggers, a later revocation could bring back
-    /// records that an earlier one ended.
+    /// [`SCHEMA`](Sqlite::SCHEMA): run it, or call [`migrate`](Sqlite::migrate). Without the
+    /// triggers, a later revocation could bring back records that an earlier one ended.
     ///
-    /// The pool's options are yours. Without `synchronous = FULL` (or `EXTRA`) a power failure may
+    /// The pool's settings stay yours. Without `synchronous = FULL` (or `EXTRA`) a power failure may
     /// lose acknowledged writes; without `journal_mode = WAL` reads and writes wait for each
     /// other.
     ///
     /// ```no_run
-    /// # async fn open(pool: sqlx::SqlitePool) -> Result<(), sqlx::Error> {
-    /// use silverback::backend::Sqlite;
+    /// # async fn open(pool: sqlx::SqlitePool) -> Result<(), silverback::backend::Error> {
+    /// use silverback::backend::{Sqlite, SqliteOptions};
     ///
-    /// sqlx::raw_sql(Sqlite::SCHEMA).execute(&pool).await?; // or in a migration
-    /// let backend = Sqlite::with_pool(pool);
+    /// let backend = Sqlite::from_pool(pool, SqliteOptions::new());
+    /// backend.migrate().await?;
     /// # Ok(())
     /// # }
     /// ```
     #[must_use]
-    pub fn with_pool(pool: SqlitePool) -> Self {
-        Sqlite(Arc::new(Table::new(Connections::of_pool(pool))))
+    pub fn from_pool(pool: SqlitePool, options: SqliteOptions) -> Self {
+        let connections = Connections::of_pool(pool, &options);
+        Sqlite(Arc::new(Table::new(connections)))
+    }
+
+    /// Creates the missing tables, indexes and triggers. If none is missing, it writes nothing.
+    ///
+    /// # Errors
+    /// [Usage](Error::is_usage), if a table exists with other columns; the error names them.
+    /// [Unavailable](Error::is_unavailable), if the database cannot be opened or written to.
+    pub async fn migrate(&self) -> Result<(), Error> {
+        let mut writer = self.0.engine.writer().await?;
+        schema::make_tables(&mut writer).await
     }
 }
 

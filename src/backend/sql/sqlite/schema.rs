@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use sqlx::SqliteConnection;
 
 use super::super::columns::check_type;
-use super::connections::WAIT;
 use super::errors::{is_busy, reading};
 use crate::backend::Error;
 use crate::backend::access::{Access, another_users, failed};
@@ -127,10 +126,9 @@ async fn check_tables(connection: &mut SqliteConnection) -> Result<usize, Error>
     Ok(are_there)
 }
 
-/// Creates what is missing. If nothing is, it writes nothing and needs no right to.
+/// Creates the missing tables. If none is missing, it writes nothing and needs no right to.
 pub(super) async fn make_tables(connection: &mut SqliteConnection) -> Result<(), Error> {
     check_tables(connection).await?;
-    keep_a_log(connection).await?;
     let found: i64 = sqlx::query_scalar(COUNT)
         .fetch_one(&mut *connection)
         .await
@@ -142,9 +140,14 @@ pub(super) async fn make_tables(connection: &mut SqliteConnection) -> Result<(),
     Ok(())
 }
 
-/// Turns the write-ahead log on, so that reads wait for no write. The file remembers it.
-async fn keep_a_log(connection: &mut SqliteConnection) -> Result<(), Error> {
-    let give_up = Instant::now() + WAIT;
+/// Turns the write-ahead log on, so that reads wait for no write. The file remembers it. Refuses a
+/// database with other tables of our names, and leaves it as it is.
+pub(super) async fn keep_a_log(
+    connection: &mut SqliteConnection,
+    timeout: Duration,
+) -> Result<(), Error> {
+    check_tables(connection).await?;
+    let give_up = Instant::now() + timeout;
     loop {
         let kept = sqlx::raw_sql("PRAGMA journal_mode = WAL")
             .execute(&mut *connection)

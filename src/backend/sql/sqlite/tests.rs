@@ -9,7 +9,6 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{Connection, SqliteConnection};
 
 use super::super::engine::Engine;
-use super::connections::WAIT;
 use super::statements::STATEMENTS;
 use super::*;
 use crate::backend::{Backend, Generations, Owner, Owners, Scan};
@@ -51,6 +50,11 @@ impl Drop for Temporary {
     }
 }
 
+/// Options that create nothing.
+fn existing() -> SqliteOptions {
+    SqliteOptions::new().create_if_missing(false)
+}
+
 async fn run(connection: &mut SqliteConnection, statement: &'static str) {
     sqlx::raw_sql(statement).execute(connection).await.unwrap();
 }
@@ -74,6 +78,12 @@ fn record(value: &str) -> Record {
     Record::new(value, soon())
 }
 
+/// Creates a record under a key that has none.
+async fn create(backend: &impl Backend, key: &Key, record: &Record) {
+    let created = backend.create(key, record).await;
+    created.unwrap().saved().unwrap();
+}
+
 fn owner_name(name: &str) -> OwnerName {
     OwnerName::new(name).unwrap()
 }
@@ -95,12 +105,7 @@ async fn begun(backend: &Sqlite, owner: &str) -> Login {
 async fn nobody_else_may_read_it() {
     let folder = Temporary::new();
     let backend = folder.open().await;
-    backend
-        .create(&key("a"), &record("v"))
-        .await
-        .unwrap()
-        .saved()
-        .unwrap();
+    create(&backend, &key("a"), &record("v")).await;
     let files: Vec<_> = std::fs::read_dir(&folder.0).unwrap().collect();
     assert_eq!(files.len(), 3, "the database, its log, and the log's index");
     #[cfg(unix)]
@@ -116,12 +121,7 @@ async fn a_path_is_nothing_but_a_path() {
     let folder = Temporary::new();
     for name in ["file:memory?mode=memory", "'; DROP", "50%25"] {
         let backend = Sqlite::open(folder.0.join(name)).await.unwrap();
-        backend
-            .create(&key("a"), &record("v"))
-            .await
-            .unwrap()
-            .saved()
-            .unwrap();
+        create(&backend, &key("a"), &record("v")).await;
         assert!(folder.0.join(name).is_file());
     }
     for path in ["", "/dev/null/sessions.db", "/"] {
@@ -139,12 +139,7 @@ async fn all_who_open_it_at_once_make_it_once_and_lose_nothing() {
             tokio::spawn(async move {
                 let backend = Sqlite::open(path).await.unwrap();
                 let zero = Record::new(0_u64.to_be_bytes(), soon());
-                backend
-                    .create(&key("sum"), &zero)
-                    .await
-                    .unwrap()
-                    .saved()
-                    .unwrap();
+                let _either = backend.create(&key("sum"), &zero).await.unwrap();
                 let mut left = 20;
                 while left > 0 {
                     let stored = backend.load(&key("sum")).await.unwrap().unwrap();
@@ -178,28 +173,18 @@ async fn tables_that_are_there_are_not_made_again() {
     // If it had anything to write, it would wait for the other connection.
     let start = Instant::now();
     let backend = folder.open().await;
-    assert!(start.elapsed() < WAIT);
+    assert!(start.elapsed() < SqliteOptions::new().timeout);
     run(&mut other, "COMMIT").await;
-    backend
-        .create(&key("a"), &record("v"))
-        .await
-        .unwrap()
-        .saved()
-        .unwrap();
+    create(&backend, &key("a"), &record("v")).await;
 }
 
 #[tokio::test]
 async fn who_may_only_read_reads_and_is_told() {
     let folder = Temporary::new();
     let writer = folder.open().await;
-    writer
-        .create(&key("a"), &record("v"))
-        .await
-        .unwrap()
-        .saved()
-        .unwrap();
+    create(&writer, &key("a"), &record("v")).await;
     let pool = SqlitePoolOptions::new().connect_lazy_with(folder.options().read_only(true));
-    let reader = Sqlite::with_pool(pool);
+    let reader = Sqlite::from_pool(pool, SqliteOptions::new());
     let stored = reader.load(&key("a")).await.unwrap().unwrap();
     assert_eq!(reader.page(None, 10).await.unwrap().entries.len(), 1);
     let refusals = [
@@ -220,20 +205,51 @@ async fn a_pool_without_tables_is_told_and_given_none() {
     let folder = Temporary::new();
     let options = folder.options().create_if_missing(true);
     let pool = SqlitePoolOptions::new().connect_lazy_with(options);
-    let backend = Sqlite::with_pool(pool.clone());
+    let backend = Sqlite::from_pool(pool.clone(), SqliteOptions::new());
     assert!(backend.load(&key("a")).await.unwrap_err().is_unavailable());
     let refused = backend.create(&key("a"), &record("v")).await.unwrap_err();
     assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
     for _ in 0..2 {
-        sqlx::raw_sql(Sqlite::SCHEMA).execute(&pool).await.unwrap();
+        backend.migrate().await.unwrap();
         backend.purge(10).await.unwrap();
     }
-    backend
-        .create(&key("a"), &record("v"))
-        .await
-        .unwrap()
-        .saved()
-        .unwrap();
+    sqlx::raw_sql(Sqlite::SCHEMA).execute(&pool).await.unwrap();
+    create(&backend, &key("a"), &record("v")).await;
+}
+
+#[tokio::test]
+async fn a_file_is_busy_for_as_long_as_the_options_say() {
+    let folder = Temporary::new();
+    let backend = folder.open().await;
+    drop(backend);
+    let mut other = folder.connection().await;
+    run(&mut other, "BEGIN IMMEDIATE").await;
+    let short = SqliteOptions::new().timeout(Duration::from_millis(50));
+    let backend = Sqlite::open_with(folder.path(), short).await.unwrap();
+    let start = Instant::now();
+    let refused = backend.create(&key("a"), &record("v")).await.unwrap_err();
+    assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
+    assert!(start.elapsed() < SqliteOptions::new().timeout);
+    run(&mut other, "COMMIT").await;
+    let none = SqliteOptions::new().timeout(Duration::ZERO);
+    let refused = Sqlite::open_with(folder.path(), none).await.unwrap_err();
+    assert!(refused.is_usage());
+    let longest = SqliteOptions::new().timeout(Duration::MAX);
+    let backend = Sqlite::open_with(folder.path(), longest).await.unwrap();
+    create(&backend, &key("a"), &record("v")).await;
+}
+
+#[tokio::test]
+async fn a_missing_file_is_created_only_if_it_may_be() {
+    let folder = Temporary::new();
+    for _ in 0..2 {
+        let missing = Sqlite::open_with(folder.path(), existing()).await;
+        assert!(missing.unwrap_err().is_usage());
+        assert!(!folder.path().exists());
+    }
+    drop(folder.open().await);
+    let backend = Sqlite::open_with(folder.path(), existing()).await.unwrap();
+    create(&backend, &key("a"), &record("v")).await;
 }
 
 #[tokio::test]
@@ -241,7 +257,8 @@ async fn a_busy_database_is_unavailable_and_then_is_not() {
     let folder = Temporary::new();
     drop(folder.open().await);
     let options = folder.options().busy_timeout(Duration::from_millis(50));
-    let backend = Sqlite::with_pool(SqlitePoolOptions::new().connect_lazy_with(options));
+    let pool = SqlitePoolOptions::new().connect_lazy_with(options);
+    let backend = Sqlite::from_pool(pool, SqliteOptions::new());
     let mut other = folder.connection().await;
     run(&mut other, "BEGIN IMMEDIATE").await;
     let refused = backend.create(&key("a"), &record("v")).await.unwrap_err();
@@ -257,12 +274,7 @@ async fn a_busy_database_is_unavailable_and_then_is_not() {
         "readers wait for nobody"
     );
     run(&mut other, "COMMIT").await;
-    backend
-        .create(&key("a"), &record("v"))
-        .await
-        .unwrap()
-        .saved()
-        .unwrap();
+    create(&backend, &key("a"), &record("v")).await;
 }
 
 #[tokio::test]
@@ -345,18 +357,8 @@ async fn nothing_is_left_of_what_is_over() {
         .revoke_except(&owner_name("ape"), soon(), &kept)
         .await
         .unwrap();
-    backend
-        .create(&key("late"), &owned("ape", login))
-        .await
-        .unwrap()
-        .saved()
-        .unwrap();
-    backend
-        .create(&key("nobody's"), &owned("nobody", login))
-        .await
-        .unwrap()
-        .saved()
-        .unwrap();
+    create(&backend, &key("late"), &owned("ape", login)).await;
+    create(&backend, &key("nobody's"), &owned("nobody", login)).await;
     assert_eq!(backend.purge(2).await.unwrap().removed, 2);
     assert_eq!(backend.purge(2).await.unwrap().removed, 1);
     assert!(backend.load(&key("kept")).await.unwrap().is_some());
@@ -366,12 +368,7 @@ async fn nothing_is_left_of_what_is_over() {
     run(&mut other, over).await;
     let next = begun(&backend, "ape").await;
     assert_eq!(backend.purge(10).await.unwrap().removed, 1);
-    backend
-        .create(&key("new"), &owned("ape", next))
-        .await
-        .unwrap()
-        .saved()
-        .unwrap();
+    create(&backend, &key("new"), &owned("ape", next)).await;
     run(&mut other, over).await;
     assert_eq!(backend.load(&key("new")).await.unwrap(), None);
     assert_eq!(backend.purge(10).await.unwrap().removed, 1);
@@ -397,12 +394,7 @@ async fn who_stops_waiting_leaves_it_done_or_undone() {
         // Whether it was applied or not, the next operation works.
         let found = backend.load(&key).await.unwrap();
         assert!(found.is_none_or(|stored| stored.record.value() == b"v"));
-        backend
-            .create(&key, &record("v"))
-            .await
-            .unwrap()
-            .saved()
-            .unwrap();
+        let _either = backend.create(&key, &record("v")).await.unwrap();
     }
     let page = backend.page(None, usize::MAX).await.unwrap();
     assert_eq!(page.entries.len(), 200);
@@ -467,7 +459,7 @@ async fn tables_with_other_columns_are_refused_and_left_as_they_are() {
         run(&mut other, table).await;
         let refusals = [
             Sqlite::open(folder.path()).await,
-            Sqlite::open_existing(folder.path()).await,
+            Sqlite::open_with(folder.path(), existing()).await,
         ];
         for refused in refusals.map(Result::unwrap_err) {
             assert!(refused.is_usage(), "{refused:?}");
@@ -483,12 +475,7 @@ async fn a_row_that_is_no_record_is_skipped_by_a_page_and_named() {
     let folder = Temporary::new();
     let backend = folder.open().await;
     for name in ["a", "b", "c", "d"] {
-        backend
-            .create(&key(name), &record("v"))
-            .await
-            .unwrap()
-            .saved()
-            .unwrap();
+        create(&backend, &key(name), &record("v")).await;
     }
     let mut other = folder.connection().await;
     let spoil = "UPDATE silverback_sessions SET owner = x'ff', generation = x'00' WHERE key IN (CAST('b' AS BLOB), CAST('c' AS BLOB));
@@ -514,7 +501,7 @@ async fn a_ping_of_closed_connections_is_unavailable() {
     let folder = Temporary::new();
     drop(folder.open().await);
     let pool = SqlitePoolOptions::new().connect_lazy_with(folder.options());
-    let backend = Sqlite::with_pool(pool.clone());
+    let backend = Sqlite::from_pool(pool.clone(), SqliteOptions::new());
     backend.ping().await.unwrap();
     pool.close().await;
     assert!(backend.ping().await.unwrap_err().is_unavailable());

@@ -133,3 +133,15 @@ fn scs_remembers_by_a_value() {
         assert_eq!(written(content), Some(after));
     }
 }
+
+#[test]
+fn a_session_without_a_free_key_is_read_and_not_written() {
+    let scs = scs_with(Lifetime::new());
+    let key = scs.key(&scs.new_id().unwrap()).unwrap();
+    let values = [("_session", 1_i64.into()), ("_silverback", 2_i64.into())];
+    let row = scs_row(NOW.as_secs().cast_signed() + 60, &values);
+    let content = live(read(&*scs, &key, &row, NOW));
+    assert_eq!(content.values.len(), 2);
+    let error = scs.write(&key, &Row::Live(content), WRITE, NOW);
+    assert!(error.unwrap_err().is_usage());
+}

@@ -1,4 +1,4 @@
-//! Browsers that ask as fast as they are answered, and how long each answer took.
+//! Browsers that send the next request after each response, and the latencies.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 const BROWSERS: usize = 8;
 
-/// Requests before the measured ones: connections are made, and caches filled.
+/// The requests before the measured ones, in which connections are opened and caches filled.
 const FIRST_REQUESTS: usize = 20;
 
 #[derive(Clone, Copy)]
@@ -28,7 +28,7 @@ impl Page {
     }
 }
 
-/// How long each request took, the fastest first; and all of them together.
+/// The duration of each request, the fastest first, and of all together.
 pub(crate) struct Latencies {
     sorted: Vec<Duration>,
     took: Duration,
@@ -40,7 +40,7 @@ impl Latencies {
         Latencies { sorted, took }
     }
 
-    /// In microseconds: so large a part of all requests was faster.
+    /// Returns a quantile in microseconds: this part of all requests was faster.
     pub(crate) fn part(&self, part: f64) -> f64 {
         let place = (self.sorted.len() as f64 * part) as usize;
         let place = place.min(self.sorted.len() - 1);
@@ -60,7 +60,7 @@ impl Latencies {
     }
 }
 
-/// The median, the lowest and the highest.
+/// Returns the median, the lowest and the highest.
 pub(crate) fn spread(mut figures: Vec<f64>) -> String {
     figures.sort_by(f64::total_cmp);
     let (median, last) = (figures[figures.len() / 2], figures[figures.len() - 1]);
@@ -79,7 +79,7 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// With a session that holds a counter, at 7, and four texts.
+    /// Returns a browser with a session that holds a counter, at 7, and four texts.
     pub(crate) fn new(port: u16) -> Self {
         let mut browser = Browser::with_cookie(port, String::new());
         browser.ask(Page::Begin);
@@ -87,7 +87,7 @@ impl Browser {
         browser
     }
 
-    /// Another tab of a browser: a connection of its own, and the same session.
+    /// Returns another tab of a browser: a separate connection with the same session.
     pub(crate) fn with_cookie(port: u16, cookie: String) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server listens");
         stream.set_nodelay(true).expect("an option");
@@ -102,16 +102,18 @@ impl Browser {
         self.cookie.clone()
     }
 
-    /// Asks, and waits for no answer.
+    /// Sends a request without waiting for its response.
     pub(crate) fn send(&mut self, page: Page) {
         let (path, cookie) = (page.name(), &self.cookie);
         let request =
             format!("GET /{path} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n\r\n");
         let stream = self.stream.get_mut();
-        stream.write_all(request.as_bytes()).expect("it listens");
+        stream
+            .write_all(request.as_bytes())
+            .expect("the server listens");
     }
 
-    /// The body of the page.
+    /// Returns the body of the page.
     pub(crate) fn ask(&mut self, page: Page) -> String {
         self.send(page);
         let path = page.name();
@@ -139,7 +141,7 @@ impl Browser {
         String::from_utf8(body).expect("text")
     }
 
-    /// How long each of so many requests takes.
+    /// Returns the duration of each of that many requests.
     pub(crate) fn time(&mut self, page: Page, requests: usize) -> Vec<Duration> {
         let times = (0..requests).map(|_| {
             let began = Instant::now();
@@ -155,7 +157,7 @@ impl Browser {
     }
 }
 
-/// All browsers at once: what reading takes, and then what writing takes.
+/// Measures all browsers at once: the latencies of reading, and then of writing.
 pub(crate) fn visit(port: u16, requests: usize) -> [Latencies; 2] {
     let mut browsers: Vec<Browser> = (0..BROWSERS).map(|_| Browser::new(port)).collect();
     all(&mut browsers, Page::Write, FIRST_REQUESTS);

@@ -1,6 +1,6 @@
-//! Many requests that write one session at once: how many are answered in a second, against as
-//! many that write a session each; how another user's writes do at the same time; and what
-//! requests cost whose clients have hung up.
+//! Many concurrent writes of one session: their number in a second, compared with concurrent writes
+//! of one session each; the writes of another user at the same time; and the cost of requests after
+//! their clients have disconnected.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,25 +13,25 @@ use super::servers::postgres::PostgresServer;
 
 const ROUNDS: usize = 3;
 
-/// How many requests are under way at once.
+/// The number of concurrent requests.
 const CROWD: usize = 200;
 
-/// For how long each of the crowd asks again once it is answered.
+/// The time for which each client repeats its request.
 const TIME: Duration = Duration::from_secs(3);
 
-/// How many clients hang up, and after how long.
-const HANG_UPS: usize = 2_000;
+/// The number of clients that disconnect, and the delay before.
+const DISCONNECTS: usize = 2_000;
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// What one build did in one round on one backend.
+/// The result of one build in one round on one backend.
 struct Round {
-    /// Writes a second: of a session each, and of one session.
+    /// Writes a second: with a session each, and with one session.
     per_second: [f64; 2],
     slowest: Duration,
-    /// Another user's writes: alone, beside a session each, beside one session, and beside clients
-    /// that hang up.
+    /// The writes of another user: alone, during writes of a session each, during writes of one
+    /// session, and with clients that disconnect.
     others: [Latencies; 4],
-    /// What the clients that hung up cost the server's process.
+    /// The processor time of the server for the clients that disconnected.
     cpu_seconds: f64,
 }
 
@@ -48,10 +48,10 @@ pub(crate) fn session(server: &PostgresServer, other: Option<&Path>) {
         "one / each",
         "slowest, s",
         "other's p50, p99, ms: alone",
-        "beside a session each",
-        "beside one session",
-        "beside hang-ups",
-        "hang-ups, CPU s",
+        "with a session each",
+        "with one session",
+        "with disconnects",
+        "disconnects, CPU s",
     );
     for backend in ["sqlite", "postgres", "files", "memory"] {
         let mut rounds: Vec<Vec<Round>> = builds.iter().map(|_| Vec::new()).collect();
@@ -104,36 +104,36 @@ fn measure(pages: &Server) -> Round {
     let mut other = Browser::new(port);
     let alone = while_it_runs(&mut other, || std::thread::sleep(TIME)).1;
     let crowd: Vec<Browser> = (0..CROWD).map(|_| Browser::new(port)).collect();
-    let (each, beside_each) = while_it_runs(&mut other, || write(crowd));
+    let (each, with_each) = while_it_runs(&mut other, || write(crowd));
     let mut hot = Browser::new(port);
     let cookie = hot.cookie();
     let tab = || Browser::with_cookie(port, cookie.clone());
     let crowd = (0..CROWD).map(|_| tab()).collect();
-    let (one, beside_one) = while_it_runs(&mut other, || write(crowd));
+    let (one, with_one) = while_it_runs(&mut other, || write(crowd));
     let saved = count(&mut hot);
     assert_eq!(saved, 7 + one.count(), "a write was not saved");
     let before = cpu_seconds(pages);
-    let ((), beside_hang_ups) = while_it_runs(&mut other, || {
-        let mut tabs: Vec<Browser> = (0..HANG_UPS).map(|_| tab()).collect();
+    let ((), with_disconnects) = while_it_runs(&mut other, || {
+        let mut tabs: Vec<Browser> = (0..DISCONNECTS).map(|_| tab()).collect();
         tabs.iter_mut().for_each(|tab| tab.send(Page::Write));
-        // Their saves are under way.
+        // The saves of these requests are running.
         std::thread::sleep(PATIENCE);
         drop(tabs);
-        // Until all of them are served or given up.
+        // Until all of them are served or abandoned.
         std::thread::sleep(TIME);
-        while works_still(pages) {}
+        while is_busy(pages) {}
     });
-    // The other user's own writes are within.
+    // This includes the writes of the other user.
     let cpu_seconds = cpu_seconds(pages) - before;
     assert!(
-        count(&mut hot) <= saved + HANG_UPS,
+        count(&mut hot) <= saved + DISCONNECTS,
         "a write was done twice"
     );
     other.check_that_all_was_saved();
     Round {
         per_second: [each.per_second(), one.per_second()],
         slowest: one.slowest(),
-        others: [alone, beside_each, beside_one, beside_hang_ups],
+        others: [alone, with_each, with_one, with_disconnects],
         cpu_seconds,
     }
 }
@@ -142,7 +142,7 @@ fn count(browser: &mut Browser) -> usize {
     browser.ask(Page::Tell).parse().expect("a count")
 }
 
-/// Each writes again and again for a while.
+/// Each client writes repeatedly for a while.
 fn write(crowd: Vec<Browser>) -> Latencies {
     let began = Instant::now();
     let times = std::thread::scope(|scope| {
@@ -164,12 +164,12 @@ fn write(crowd: Vec<Browser>) -> Latencies {
     Latencies::of(times, began.elapsed())
 }
 
-/// Another user writes now and then while something else runs.
-fn while_it_runs<R: Send>(other: &mut Browser, it: impl FnOnce() -> R + Send) -> (R, Latencies) {
+/// Another user writes at intervals while `work` runs.
+fn while_it_runs<R: Send>(other: &mut Browser, work: impl FnOnce() -> R + Send) -> (R, Latencies) {
     let (began, is_over) = (Instant::now(), AtomicBool::new(false));
     std::thread::scope(|scope| {
-        let it = scope.spawn(|| {
-            let done = it();
+        let running = scope.spawn(|| {
+            let done = work();
             is_over.store(true, Ordering::Relaxed);
             done
         });
@@ -178,15 +178,15 @@ fn while_it_runs<R: Send>(other: &mut Browser, it: impl FnOnce() -> R + Send) ->
             times.extend(other.time(Page::Write, 1));
             std::thread::sleep(Duration::from_millis(2));
         }
-        let done = it.join().expect("it runs to its end");
+        let done = running.join().expect("the work ends");
         (done, Latencies::of(times, began.elapsed()))
     })
 }
 
-/// The processor's time that a server has taken; the clock ticks a hundred times a second.
+/// Returns the processor time of a server; the clock ticks a hundred times a second.
 fn cpu_seconds(pages: &Server) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pages.child.id()));
-    let stat = stat.expect("it runs");
+    let stat = stat.expect("the server runs");
     let fields = stat
         .rsplit(')')
         .next()
@@ -199,8 +199,8 @@ fn cpu_seconds(pages: &Server) -> f64 {
     ticks.sum::<f64>() / 100.0
 }
 
-/// Whether a server works more than one other user makes it.
-fn works_still(pages: &Server) -> bool {
+/// Returns whether a server uses more time than one other user causes.
+fn is_busy(pages: &Server) -> bool {
     let before = cpu_seconds(pages);
     std::thread::sleep(Duration::from_secs(1));
     cpu_seconds(pages) - before > 0.6

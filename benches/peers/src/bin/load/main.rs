@@ -1,22 +1,21 @@
-//! Sessions in Postgres through a web framework, over real HTTP: ours and tower-sessions' in
-//! axum, and alexedwards/scs with its pgxstore in Go, each a program of its own before one
-//! server, one after the other under the same load:
-//! `cargo run --release --manifest-path benches/peers/Cargo.toml --bin load`.
+//! Sessions in Postgres through a web framework, over real HTTP: Silverback and tower-sessions in
+//! axum, and alexedwards/scs with its pgxstore in Go. Each is a separate program with the same
+//! server, and they run one after the other under the same load: `cargo run --release
+//! --manifest-path benches/peers/Cargo.toml --bin load`.
 //!
-//! Eight browsers, each with a session and a connection of its own, ask as fast as they are
-//! answered: first a page that reads one value, then one that reads and writes one. The
-//! servers take turns, and who is first changes with each round; a ratio compares neighbours in
-//! time. That every write was saved is looked at, since not saving is fast.
+//! Eight browsers, each with its own session and connection, send the next request after each
+//! response: first to a page that reads one value, then to one that reads and writes one. The
+//! servers alternate, and each round starts with another one; a ratio compares measurements close
+//! in time. The benchmark checks that every write was saved, since not saving is fast.
 //!
-//! With `--purge ROWS` it is asked instead how our pages do while a tenth of so many sessions,
-//! which have expired, are purged.
+//! With `--purge ROWS` it measures Silverback's pages while a tenth of that many sessions, which
+//! have expired, are purged.
 //!
-//! With `--hot [PROGRAM]` it is asked what many requests that write one session at once cost, in
-//! our pages on memory, files, SQLite and Postgres (`hot.rs`); beside those of another build, if
-//! its `load` program is named.
+//! With `--hot [PROGRAM]` it measures many concurrent writes of one session, in Silverback's pages
+//! on memory, files, SQLite and Postgres (`hot.rs`); compared with another build, if its `load`
+//! program is given.
 //!
-//! The Postgres is one of this run's own, on loopback, with its defaults: each commit is
-//! synced.
+//! The Postgres server belongs to this run, on loopback, with its defaults: each commit is synced.
 
 mod browser;
 mod hot;
@@ -37,10 +36,10 @@ mod servers;
 
 const ROUNDS: usize = 7;
 
-/// How often each browser asks for a page in a round.
+/// The number of requests of each browser in a round.
 const REQUESTS: usize = 500;
 
-/// A server under load; it ends with its standard input.
+/// A server under load, which ends with its standard input.
 struct Server {
     name: &'static str,
     child: Child,
@@ -48,7 +47,7 @@ struct Server {
 }
 
 impl Server {
-    /// The program says where it listens in its first line.
+    /// Starts a program, which prints its address in the first line.
     fn start(name: &'static str, mut command: Command) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
@@ -94,7 +93,7 @@ fn compare(server: &PostgresServer) {
     ];
     match Server::of_go(&database(server, "scs")) {
         Some(scs) => servers.push(scs),
-        None => println!("not measured, there is no Go: scs"),
+        None => println!("scs is not measured: Go is missing"),
     }
     let mut rounds: Vec<Vec<[Latencies; 2]>> = Vec::new();
     for round in 0..ROUNDS {
@@ -142,7 +141,7 @@ fn serve(name: &str, database: &str) {
         println!("{}", listener.local_addr().expect("an address").port());
         let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
         tokio::select! {
-            served = axum::serve(listener, app) => served.expect("it serves"),
+            served = axum::serve(listener, app) => served.expect("the server runs"),
             _ = ended => {}
         }
     });
@@ -158,7 +157,7 @@ fn main() -> ExitCode {
     let server = match PostgresServer::start() {
         Ok(server) => server,
         Err(why) => {
-            eprintln!("there is no Postgres: {why}");
+            eprintln!("Postgres is missing: {why}");
             return ExitCode::FAILURE;
         }
     };

@@ -1,5 +1,5 @@
-//! The pages in axum: one to begin a session, one that reads it, one that writes it, one
-//! that tells its counter, and one that has nothing to do with sessions.
+//! The pages in axum: one begins a session, one reads it, one writes it, one returns its counter,
+//! and one uses no session.
 
 use axum::Router;
 use axum::routing::get;
@@ -11,7 +11,7 @@ use sqlx::postgres::PgPoolOptions;
 use tower_sessions::SessionManagerLayer;
 use tower_sessions_sqlx_store::PostgresStore;
 
-/// What the session holds besides the counter.
+/// The values of the session in addition to the counter.
 const VALUES: [(&str, &str); 4] = [
     ("user", "0196f5b4-54a4-7a31-a4ff-52d60e4c3b0d"),
     ("name", "Koko"),
@@ -19,7 +19,7 @@ const VALUES: [(&str, &str); 4] = [
     ("csrf", "kL9wZ0dJYb3oV1xq7uQmT2c5nEr8sAhG"),
 ];
 
-/// All of them, with sessions of that name's in the database.
+/// Returns all pages, with sessions of that implementation in the database.
 pub(crate) async fn app(name: &str, database: &str) -> Router {
     let app = match name {
         "silverback" => ours(database).await,

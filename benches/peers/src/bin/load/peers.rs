@@ -1,11 +1,11 @@
-//! The other programs that are needed: Go's, and the databases of all.
+//! The Go program, and the databases of all programs.
 
 use std::path::Path;
 use std::process::Command;
 
 use super::servers::postgres::PostgresServer;
 
-/// None, where there is no Go.
+/// Returns the Go program, or `None` if Go is missing.
 pub(crate) fn go_program() -> Option<Command> {
     let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/interop");
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop");
@@ -21,7 +21,7 @@ pub(crate) fn go_program() -> Option<Command> {
     Some(Command::new(program))
 }
 
-/// A database of that server that nobody else uses.
+/// Creates a database of that server for one program.
 pub(crate) fn database(server: &PostgresServer, name: &str) -> String {
     let made = Command::new("psql")
         .args([

@@ -1,4 +1,4 @@
-//! How our pages do while expired sessions are purged.
+//! Silverback's pages during a purge of expired sessions.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,10 +11,10 @@ use super::peers::database;
 use super::servers::postgres::PostgresServer;
 use super::{REQUESTS, Server};
 
-/// How many records are purged at a time.
+/// The number of records in a batch.
 const BATCH: usize = 1_000;
 
-/// Of so many sessions each tenth has expired.
+/// One in ten of that many sessions has expired.
 pub(crate) fn under_load(server: &PostgresServer, rows: usize) {
     let url = database(server, "purged");
     let pages = Server::of_ours("silverback", &url);
@@ -58,7 +58,7 @@ pub(crate) fn under_load(server: &PostgresServer, rows: usize) {
     line("after", &after);
 }
 
-/// Rows as ours are: random keys, and values of 400 bytes.
+/// Makes rows like native ones: random keys, and values of 400 bytes.
 fn fill(url: &str, rows: usize) {
     let statement = format!(
         "INSERT INTO silverback_sessions (key, revision, expiry, value)
@@ -75,17 +75,21 @@ fn fill(url: &str, rows: usize) {
     assert!(filled.expect("psql").success());
 }
 
-/// As a `Cleanup` does: with a rest after each batch, as long as that took. How many, and in how
-/// many seconds.
+/// Purges as a `Cleanup` does, with a rest after each batch that is as long as the batch. Returns
+/// the number of records and of seconds.
 fn purge(url: &str) -> (usize, f64) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let backend = connect(url).await.expect("a backend");
-        let scan = backend.scan().expect("it lists its records");
+        let scan = backend.scan().expect("the backend supports scans");
         let (began, mut purged) = (Instant::now(), 0);
         loop {
             let batch_began = Instant::now();
-            let batch = scan.purge(BATCH).await.expect("it answers").removed;
+            let batch = scan
+                .purge(BATCH)
+                .await
+                .expect("the backend answers")
+                .removed;
             purged += batch;
             if batch < BATCH {
                 return (purged, began.elapsed().as_secs_f64());

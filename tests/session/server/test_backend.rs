@@ -1,5 +1,5 @@
-//! A backend between a store and the real one: it counts what is asked, and the n-th call
-//! from now can be made to fail, to lose its reply, or to wait.
+//! A backend that forwards to a real one: it records the calls, and can make the n-th next call
+//! fail, lose its reply, or wait.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -11,34 +11,34 @@ use silverback::backend::{
 };
 use tokio::sync::Notify;
 
-/// What becomes of a call.
+/// A planned behaviour of a call.
 #[derive(Clone)]
 pub(crate) enum Fault {
-    /// It is not done, and says so.
+    /// The call is not applied, and reports this.
     Fails,
-    /// What is there is no record.
+    /// The stored bytes are not a valid record.
     IsCorrupt,
-    /// It is not done, and nobody can tell.
-    IsLost,
-    /// It is done, and nobody can tell.
-    LosesItsReply,
-    /// It is done once it is let go on.
+    /// The call is not applied, and the outcome is unknown.
+    LosesRequest,
+    /// The call is applied, and the outcome is unknown.
+    LosesReply,
+    /// The call waits, and is then applied.
     Waits(Gate),
 }
 
-/// Where a call waits.
+/// The place at which a call waits.
 #[derive(Clone, Default)]
 pub(crate) struct Gate(Arc<(Notify, Notify)>);
 
 impl Gate {
-    /// Ends when a call has come.
+    /// Returns when a call has reached the gate.
     pub(crate) async fn is_reached(&self) {
         let reached = self.0.0.notified();
         let reached = tokio::time::timeout(Duration::from_secs(20), reached).await;
-        reached.expect("such a call comes");
+        reached.expect("a call reaches the gate");
     }
 
-    /// Lets the call go on.
+    /// Lets the call continue.
     pub(crate) fn open(&self) {
         self.0.1.notify_one();
     }
@@ -50,7 +50,7 @@ impl Gate {
 }
 
 #[derive(Clone)]
-pub(crate) struct Watched(Arc<Shared>);
+pub(crate) struct TestBackend(Arc<Shared>);
 
 struct Shared {
     inner: Arc<dyn Backend>,
@@ -60,76 +60,77 @@ struct Shared {
 #[derive(Default)]
 struct State {
     calls: Vec<&'static str>,
-    /// How long the last owner that was begun or revoked is to be known.
-    known_until: Option<Expiry>,
-    /// What every owner's list holds, too: of an index that lags behind.
+    /// The expiry of the last owner that was begun, extended or revoked.
+    last_owner_expiry: Option<Expiry>,
+    /// Keys that every owner's list also contains, as in a stale index.
     listed: Vec<Key>,
-    /// By how many calls there were before.
+    /// The planned faults, by the number of earlier calls.
     faults: HashMap<usize, Fault>,
     is_down: bool,
-    /// How many bytes a record's value may have, if there is a limit.
+    /// The limit of a record's value in bytes, if there is one.
     longest_value: Option<usize>,
-    /// How long each call takes.
+    /// The duration of each call.
     time: Duration,
 }
 
-impl Watched {
+impl TestBackend {
     pub(crate) fn new(inner: Arc<dyn Backend>) -> Self {
-        Watched(Arc::new(Shared {
+        TestBackend(Arc::new(Shared {
             inner,
             state: Mutex::default(),
         }))
     }
 
-    /// What was asked since this was asked last, in order. Nothing is to be done any more.
+    /// Returns the calls since the last call of this method, in order, and removes all planned
+    /// faults.
     pub(crate) fn calls(&self) -> String {
         let mut state = self.0.state.lock().unwrap();
         state.faults.clear();
         std::mem::take(&mut state.calls).join(" ")
     }
 
-    /// Does that to the n-th call from now, from 0, and forgets what was to be done before.
+    /// Plans a fault for the n-th next call, counted from 0, and removes all others.
     pub(crate) fn at(&self, call: usize, fault: Fault) {
         self.calls();
         self.and_at(call, fault);
     }
 
-    /// Does that, too.
+    /// Plans a further fault.
     pub(crate) fn and_at(&self, call: usize, fault: Fault) {
         let mut state = self.0.state.lock().unwrap();
         let place = state.calls.len() + call;
         state.faults.insert(place, fault);
     }
 
-    /// Lets the n-th call from now wait.
+    /// Lets the n-th next call wait.
     pub(crate) fn waits_at(&self, call: usize) -> Gate {
         self.calls();
         self.and_waits_at(call)
     }
 
-    /// Lets that one wait, too.
+    /// Lets a further call wait.
     pub(crate) fn and_waits_at(&self, call: usize) -> Gate {
         let gate = Gate::default();
         self.and_at(call, Fault::Waits(gate.clone()));
         gate
     }
 
-    /// Puts a key on every owner's list, whosever it is.
+    /// Adds a key to every owner's list.
     pub(crate) fn lists(&self, key: Key) {
         self.0.state.lock().unwrap().listed.push(key);
     }
 
-    /// Fails every call, until it is told otherwise.
+    /// Makes every call fail, until it is set to false.
     pub(crate) fn is_down(&self, is_down: bool) {
         self.0.state.lock().unwrap().is_down = is_down;
     }
 
-    /// Refuses to swap in a record whose value has more bytes.
+    /// Refuses to swap in a record with a longer value.
     pub(crate) fn refuses_values_over(&self, bytes: usize) {
         self.0.state.lock().unwrap().longest_value = Some(bytes);
     }
 
-    /// Lets each call take so long.
+    /// Sets the duration of each call.
     pub(crate) fn takes(&self, time: Duration) {
         self.0.state.lock().unwrap().time = time;
     }
@@ -145,12 +146,12 @@ impl Watched {
         }
     }
 
-    pub(crate) fn known_until(&self) -> Option<Expiry> {
-        self.0.state.lock().unwrap().known_until
+    pub(crate) fn last_owner_expiry(&self) -> Option<Expiry> {
+        self.0.state.lock().unwrap().last_owner_expiry
     }
 
-    fn owner_until(&self, until: Expiry) {
-        self.0.state.lock().unwrap().known_until = Some(until);
+    fn record_owner_expiry(&self, until: Expiry) {
+        self.0.state.lock().unwrap().last_owner_expiry = Some(until);
     }
 
     fn fault(&self, call: &'static str) -> Option<Fault> {
@@ -177,8 +178,8 @@ impl Watched {
             None => call.await,
             Some(Fault::Fails) => Err(Error::unavailable("the server does not answer")),
             Some(Fault::IsCorrupt) => Err(Error::corrupt("half of a file")),
-            Some(Fault::IsLost) => Err(Error::outcome_unknown("the request was lost")),
-            Some(Fault::LosesItsReply) => {
+            Some(Fault::LosesRequest) => Err(Error::outcome_unknown("the request was lost")),
+            Some(Fault::LosesReply) => {
                 call.await?;
                 Err(Error::outcome_unknown("the reply was lost"))
             }
@@ -195,7 +196,7 @@ impl Watched {
 }
 
 #[async_trait]
-impl Backend for Watched {
+impl Backend for TestBackend {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
         self.call("load", self.0.inner.load(key)).await
     }
@@ -235,35 +236,39 @@ impl Backend for Watched {
         self.0.inner.layout()
     }
 
+    fn keeps_expiries(&self) -> bool {
+        self.0.inner.keeps_expiries()
+    }
+
     fn owners(&self) -> Option<&dyn Owners> {
         self.0.inner.owners().is_some().then_some(self)
     }
 }
 
 #[async_trait]
-impl Generations for Watched {
+impl Generations for TestBackend {
     async fn generation(&self, owner: &OwnerName) -> Result<Option<Generation>, Error> {
         let generation = self.inner_owners().generation(owner);
         self.call("generation", generation).await
     }
 
     async fn extend(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
-        self.owner_until(until);
+        self.record_owner_expiry(until);
         let extend = self.inner_owners().extend(owner, until);
         self.call("extend", extend).await
     }
 
     async fn revoke(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
-        self.owner_until(until);
+        self.record_owner_expiry(until);
         let revoke = self.inner_owners().revoke(owner, until);
         self.call("revoke", revoke).await
     }
 }
 
 #[async_trait]
-impl Owners for Watched {
+impl Owners for TestBackend {
     async fn begin(&self, owner: &OwnerName, until: Expiry, key: &Key) -> Result<Login, Error> {
-        self.owner_until(until);
+        self.record_owner_expiry(until);
         let begin = self.inner_owners().begin(owner, until, key);
         self.call("begin", begin).await
     }
@@ -274,7 +279,7 @@ impl Owners for Watched {
         until: Expiry,
         keep: &Login,
     ) -> Result<Generation, Error> {
-        self.owner_until(until);
+        self.record_owner_expiry(until);
         let revoke = self.inner_owners().revoke_except(owner, until, keep);
         self.call("revoke", revoke).await
     }

@@ -1,4 +1,4 @@
-//! The table: each law is a test per framework.
+//! Turns each law into a test for each framework.
 
 /// Makes each function of a module a test per framework: `laws::on_axum::name`.
 macro_rules! for_each_framework {

@@ -1,5 +1,5 @@
-//! The very moment that a row expires at, by a clock that a test sets: its own function
-//! `statement_timestamp` comes before the server's in the search path.
+//! The exact moment at which a row expires, with a clock that the test sets: the test's function
+//! `statement_timestamp` precedes the server's in the search path.
 
 use silverback::backend::{
     Backend, Created, Expiry, Generations, GoPostgres, GoTable, Key, Outcome, Owner, OwnerName,
@@ -10,10 +10,10 @@ use sqlx::{AssertSqlSafe, PgPool};
 use super::super::servers::postgres::PostgresServer;
 use super::{Tried, database};
 
-/// When everything expires that expires, in microseconds.
+/// The expiry of all expiring rows, in microseconds.
 const AT: i64 = 1_900_000_000_000_000;
 
-/// A database whose clock is a table.
+/// A database with a table as its clock.
 struct Clock {
     pool: PgPool,
     url: String,
@@ -37,15 +37,15 @@ impl Clock {
         Ok(())
     }
 
-    /// Sets the time to so many microseconds before everything expires.
+    /// Sets the time to this many microseconds before the expiry.
     async fn is_before(&self, microseconds: i64) -> Tried {
         let at = AT - microseconds;
         self.run(&format!("UPDATE ours.clock SET at = {at}")).await
     }
 }
 
-/// Each operation on a row that lives for a `last` moment, in microseconds, and on one that is
-/// over. The row is made first and then given the expiry.
+/// Runs each operation on a row that expires after `last` microseconds, and on one that has
+/// expired. The row is made first and then gets the expiry.
 async fn try_rows(
     backend: &(impl Backend + Scan),
     clock: &Clock,
@@ -55,39 +55,43 @@ async fn try_rows(
     let expire = format!("UPDATE {table} SET {expiry}");
     let (key, record) = (Key::new("ABC234")?, Record::new("v", Expiry::NEVER));
     for operation in 0..6 {
-        for (before, lives) in [(last, true), (0, false)] {
+        for (before, is_live) in [(last, true), (0, false)] {
             clock.is_before(last).await?;
             let created = backend.create(&key, &record).await?;
             assert!(matches!(created, Created::Saved(_)), "{operation}");
             clock.run(&expire).await?;
-            let seen = backend.load(&key).await?.expect("it lives still").revision;
+            let seen = backend
+                .load(&key)
+                .await?
+                .expect("the row is still live")
+                .revision;
             clock.is_before(before).await?;
             let which = format!("{operation}, {before} before");
             match operation {
-                0 => assert_eq!(backend.load(&key).await?.is_some(), lives, "{which}"),
+                0 => assert_eq!(backend.load(&key).await?.is_some(), is_live, "{which}"),
                 1 => {
                     let outcome = backend.swap(&key, &seen, &record).await?;
-                    assert_eq!(matches!(outcome, Outcome::Done(_)), lives, "{which}");
+                    assert_eq!(matches!(outcome, Outcome::Done(_)), is_live, "{which}");
                 }
                 2 => {
                     let outcome = backend.touch(&key, &seen, Expiry::NEVER).await?;
-                    assert_eq!(matches!(outcome, Outcome::Done(_)), lives, "{which}");
+                    assert_eq!(matches!(outcome, Outcome::Done(_)), is_live, "{which}");
                 }
                 3 => {
                     let outcome = backend.remove(&key, &seen).await?;
-                    assert_eq!(outcome == Outcome::Done(()), lives, "{which}");
+                    assert_eq!(outcome == Outcome::Done(()), is_live, "{which}");
                 }
                 4 => {
                     let created = backend.create(&key, &record).await?;
-                    assert_eq!(created == Created::Exists, lives, "{which}");
+                    assert_eq!(created == Created::Exists, is_live, "{which}");
                 }
                 _ => {
                     assert_eq!(
                         backend.page(None, 9).await?.entries.len(),
-                        usize::from(lives)
+                        usize::from(is_live)
                     );
                     let removed = backend.purge(9).await?.removed;
-                    assert_eq!(removed, usize::from(!lives), "{which}");
+                    assert_eq!(removed, usize::from(!is_live), "{which}");
                 }
             }
             clock.run(&format!("TRUNCATE {table}")).await?;
@@ -96,16 +100,16 @@ async fn try_rows(
     Ok(())
 }
 
-pub(super) async fn a_row_is_over_from_its_expiry_on(server: &PostgresServer) -> Tried {
+pub(super) async fn a_row_has_expired_at_its_expiry(server: &PostgresServer) -> Tried {
     const MILLISECOND: i64 = 1_000;
     let clock = Clock::start(server, "at_the_expiry").await?;
     let backend = Postgres::connect(&clock.url).await?;
     let expiry = format!("expiry = {}", AT / MILLISECOND);
     let sessions = ("silverback_sessions", &*expiry);
     try_rows(&backend, &clock, sessions, MILLISECOND).await?;
-    // And with its owner.
+    // The row also expires with its owner.
     let (key, ape) = (Key::new("ABC234")?, OwnerName::new("ape")?);
-    for (before, lives) in [(MILLISECOND, true), (0, false)] {
+    for (before, is_live) in [(MILLISECOND, true), (0, false)] {
         clock.is_before(MILLISECOND).await?;
         clock
             .run("TRUNCATE silverback_sessions, silverback_owners")
@@ -125,22 +129,22 @@ pub(super) async fn a_row_is_over_from_its_expiry_on(server: &PostgresServer) ->
             ))
             .await?;
         clock.is_before(before).await?;
-        assert_eq!(backend.generation(&ape).await?.is_some(), lives);
-        assert_eq!(backend.load(&key).await?.is_some(), lives);
-        assert_eq!(backend.keys(&ape).await?.len(), usize::from(lives));
-        // What is written for an owner who is over is over, and a purge finds it.
+        assert_eq!(backend.generation(&ape).await?.is_some(), is_live);
+        assert_eq!(backend.load(&key).await?.is_some(), is_live);
+        assert_eq!(backend.keys(&ape).await?.len(), usize::from(is_live));
+        // A row of an expired owner has expired when it is written, and a purge finds it.
         let other = Key::new("DEF567")?;
         let Created::Saved(seen) = backend
             .create(&other, &Record::new("v", Expiry::NEVER))
             .await?
         else {
-            panic!("it is the first");
+            panic!("the key is new");
         };
         backend
             .swap(&other, &seen, &owned)
             .await?
             .done()
-            .expect("it was seen");
+            .expect("the record exists");
         backend
             .create(&Key::new("GHI222")?, &owned)
             .await?
@@ -150,10 +154,10 @@ pub(super) async fn a_row_is_over_from_its_expiry_on(server: &PostgresServer) ->
             sqlx::query_scalar("SELECT count(*) FROM silverback_sessions WHERE expiry = 0")
                 .fetch_one(&clock.pool)
                 .await?;
-        assert_eq!(dead, if lives { 0 } else { 2 });
-        // A kept login outlives no owner who is over.
+        assert_eq!(dead, if is_live { 0 } else { 2 });
+        // A kept login does not outlive an expired owner.
         let revoked = backend.revoke_except(&ape, Expiry::NEVER, &login).await?;
-        assert_eq!(backend.load(&key).await?.is_some(), lives);
+        assert_eq!(backend.load(&key).await?.is_some(), is_live);
         clock
             .run(&format!(
                 "UPDATE silverback_owners SET expiry = {}",
@@ -161,9 +165,13 @@ pub(super) async fn a_row_is_over_from_its_expiry_on(server: &PostgresServer) ->
             ))
             .await?;
         let begun = backend.begin(&ape, Expiry::NEVER, &key).await?;
-        assert_eq!(backend.load(&key).await?.is_some(), lives);
-        assert_eq!(begun.generation == revoked, lives, "it is not revived");
-        assert_eq!(begun.number, if lives { 2 } else { 1 });
+        assert_eq!(backend.load(&key).await?.is_some(), is_live);
+        assert_eq!(
+            begun.generation == revoked,
+            is_live,
+            "an expired owner is not restored"
+        );
+        assert_eq!(begun.number, if is_live { 2 } else { 1 });
         clock
             .run(&format!(
                 "UPDATE silverback_owners SET expiry = {}",
@@ -174,12 +182,12 @@ pub(super) async fn a_row_is_over_from_its_expiry_on(server: &PostgresServer) ->
         let left: i64 = sqlx::query_scalar("SELECT count(*) FROM silverback_owners")
             .fetch_one(&clock.pool)
             .await?;
-        assert_eq!(left, i64::from(lives));
+        assert_eq!(left, i64::from(is_live));
     }
     Ok(())
 }
 
-pub(super) async fn a_row_of_go_is_over_from_its_expiry_on(server: &PostgresServer) -> Tried {
+pub(super) async fn a_row_of_go_has_expired_at_its_expiry(server: &PostgresServer) -> Tried {
     let clock = Clock::start(server, "at_the_expiry_of_go").await?;
     let expiry = format!("expires_on = 'epoch'::timestamptz + {AT} * interval '1 microsecond'");
     for table in [GoTable::pgstore(), GoTable::antonlindstrom_pgstore()] {

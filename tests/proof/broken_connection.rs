@@ -1,5 +1,5 @@
-//! Writers whose way to a real server breaks again and again, at any byte that they send or
-//! are sent: what was acknowledged is there, and nothing is there twice.
+//! Writers with a connection to a real server that fails repeatedly, at any byte of a request or
+//! response: acknowledged writes are stored, and no write is applied twice.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,11 +15,11 @@ use crate::{ROUNDS, RUNTIME};
 
 const WRITERS: usize = 8;
 
-/// About as many as a statement and its answer have.
+/// The approximate size of a statement and its answer.
 const BYTES: usize = 600;
 
-/// `plain` has a way of its own, and `broken` goes by the proxy.
-pub(crate) fn nothing_is_done_twice(
+/// `plain` has a direct connection, and `broken` uses the proxy.
+pub(crate) fn applies_no_write_twice(
     plain: Arc<dyn Backend>,
     broken: Arc<dyn Backend>,
     proxy: &Arc<Proxy>,
@@ -39,7 +39,7 @@ pub(crate) fn nothing_is_done_twice(
                 while attempted < each {
                     let sessions = jar.sessions(store.clone());
                     let Ok(session) = sessions.session().await else {
-                        continue; // it was not read: nothing is attempted
+                        continue; // the load failed: no write is attempted
                     };
                     attempted += 1;
                     let count = session.update("count", |count: &mut usize| *count += 1);

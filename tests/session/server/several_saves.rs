@@ -1,4 +1,4 @@
-//! One request that does several things in turn, and saves more than once.
+//! One request that changes its session several times, and saves more than once.
 
 use silverback::codec::Codec;
 use silverback::session::testing::Jar;
@@ -7,7 +7,7 @@ use silverback::session::{Lifetime, ServerOptions};
 use super::{COOKIE, RUNTIME, Request, Server, jar_with, read, visit};
 
 #[test]
-fn what_was_revoked_is_not_revoked_again() {
+fn a_second_save_does_not_revoke_again() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -23,7 +23,7 @@ fn what_was_revoked_is_not_revoked_again() {
 }
 
 #[test]
-fn an_owner_is_known_longer_once() {
+fn the_owners_record_is_extended_once() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let lifetime = Lifetime::new();
@@ -40,7 +40,7 @@ fn an_owner_is_known_longer_once() {
 }
 
 #[test]
-fn a_renewed_cookie_has_the_date_of_the_first() {
+fn a_renewed_cookie_keeps_the_first_date() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -62,7 +62,7 @@ fn a_renewed_cookie_has_the_date_of_the_first() {
 }
 
 #[test]
-fn an_id_is_that_of_what_was_saved() {
+fn the_id_is_that_of_the_saved_session() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -74,11 +74,15 @@ fn an_id_is_that_of_what_was_saved() {
         session.save().await.unwrap();
         let first = session.id().unwrap();
         session.renew().unwrap();
-        assert_eq!(session.id().as_ref(), Some(&first), "until it is saved");
+        assert_eq!(
+            session.id().as_ref(),
+            Some(&first),
+            "the ID is kept until the save"
+        );
         session.save().await.unwrap();
         assert_ne!(session.id().unwrap(), first);
         session.login("ape").unwrap();
-        assert_eq!(session.id(), None, "another session");
+        assert_eq!(session.id(), None, "the session is another one");
         session.save().await.unwrap();
         session.logout().unwrap();
         assert_eq!(session.id(), None);
@@ -86,7 +90,7 @@ fn an_id_is_that_of_what_was_saved() {
 }
 
 #[test]
-fn a_login_after_a_login_keeps_what_came_between() {
+fn a_second_login_keeps_the_values_after_the_first() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();
@@ -106,7 +110,7 @@ fn a_login_after_a_login_keeps_what_came_between() {
 }
 
 #[test]
-fn a_session_ends_and_another_begins_in_each_order() {
+fn sessions_can_end_and_begin_in_each_order() {
     RUNTIME.block_on(async {
         let server = Server::new();
         let store = server.store();

@@ -1,5 +1,5 @@
-//! Two requests on one session, in orders that are hard on it: one loads it, another does
-//! something from beginning to end, and then the first goes on. In memory and in files.
+//! Two requests of one session in difficult orders: one loads it, another runs completely, and then
+//! the first continues. In memory and in files.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,8 +24,8 @@ pub(super) fn on_each_backend(test: impl AsyncFn(Server)) {
 
 pub(super) type Change = fn(&Session) -> Result<(), Error>;
 
-/// A session of visits, a request that has loaded it, and after that a whole request that
-/// does `theirs`.
+/// Returns a request that has loaded a session of visits before a second request ran `theirs`
+/// completely.
 pub(super) async fn loaded_before(
     store: &ServerStore,
     theirs: impl FnOnce(&Session) -> Result<(), Error>,
@@ -42,7 +42,7 @@ const ENDS: [Change; 2] = [|session| session.end(), |session| session.logout()];
 pub(super) const RENEWAL: Change = |session| session.renew();
 
 #[test]
-fn law_4_a_logout_sticks_to_a_save() {
+fn law_4_a_save_does_not_undo_a_logout() {
     let saves: [Change; 6] = [
         |session| session.insert("late", 1),
         |session| count(session, "visits").map(drop),
@@ -71,7 +71,7 @@ fn law_4_a_logout_sticks_to_a_save() {
 }
 
 #[test]
-fn law_4_who_is_gone_is_told_and_writes_no_more() {
+fn law_4_a_gone_session_is_an_error_and_writes_nothing() {
     on_each_backend(async |server| {
         let store = server.store();
         for end in ENDS {
@@ -97,7 +97,7 @@ fn law_4_who_is_gone_is_told_and_writes_no_more() {
 }
 
 #[test]
-fn law_4_a_logout_or_renewal_sticks_to_a_touch() {
+fn law_4_a_touch_does_not_undo_a_logout_or_renewal() {
     on_each_backend(async |server| {
         let store = server.store();
         for end in ENDS.into_iter().chain([RENEWAL]) {
@@ -111,7 +111,7 @@ fn law_4_a_logout_or_renewal_sticks_to_a_touch() {
 }
 
 #[test]
-fn law_4_only_a_login_follows_from_empty_values() {
+fn law_4_a_login_on_a_gone_session_starts_with_empty_values() {
     on_each_backend(async |server| {
         let store = server.store();
         let logins: [Change; 2] = [
@@ -122,7 +122,7 @@ fn law_4_only_a_login_follows_from_empty_values() {
             .into_iter()
             .flat_map(|end| logins.map(|login| (end, login)))
         {
-            // Whether it knows by then that it is gone, or not.
+            // With and without a save that reports the end first.
             for knows in [false, true] {
                 let (mut jar, request, _) = loaded_before(&store, end).await;
                 request.session.insert("late", 1).unwrap();
@@ -140,7 +140,7 @@ fn law_4_only_a_login_follows_from_empty_values() {
 }
 
 #[test]
-fn law_4_a_login_sticks_to_those_who_came_before() {
+fn law_4_an_earlier_request_does_not_write_to_a_later_login() {
     on_each_backend(async |server| {
         let store = server.store();
         let logins: [Change; 2] = [
@@ -157,7 +157,7 @@ fn law_4_a_login_sticks_to_those_who_came_before() {
 }
 
 #[test]
-fn law_5_a_renewal_takes_along_what_others_saved() {
+fn law_5_a_renewal_keeps_concurrent_values() {
     on_each_backend(async |server| {
         let store = server.store();
         let (mut jar, request, theirs) = loaded_before(&store, |session| {
@@ -181,7 +181,7 @@ fn law_5_a_renewal_takes_along_what_others_saved() {
 }
 
 #[test]
-fn law_5_a_logout_follows_a_renewal() {
+fn law_5_a_logout_ends_a_concurrently_renewed_session() {
     on_each_backend(async |server| {
         let store = server.store();
         let renewals: [Change; 3] = [
@@ -194,7 +194,7 @@ fn law_5_a_logout_follows_a_renewal() {
             .flat_map(|renew| [ENDS[0], ENDS[1]].map(|end| (renew, end)))
         {
             let (_, request, mut theirs) = loaded_before(&store, renew).await;
-            // Once more, and one that has the new ID already.
+            // A second renewal follows, and a request that already has the new ID.
             visit(&mut theirs, &store, |session| session.renew().unwrap()).await;
             let late = Request::of(&theirs, &store).await;
             end(&request.session).unwrap();
@@ -214,14 +214,14 @@ fn law_5_a_logout_after_a_logout_removes_no_cookie() {
         for end in [ENDS[0], ENDS[1]] {
             let (_, request, _) = loaded_before(&store, |session| session.end()).await;
             end(&request.session).unwrap();
-            // The browser may have another by now.
+            // The browser may already have another cookie.
             assert_eq!(request.finish().await.unwrap(), [""; 0]);
         }
     });
 }
 
 #[test]
-fn law_5_of_two_logins_the_last_one_counts() {
+fn law_5_the_last_of_two_logins_wins() {
     on_each_backend(async |server| {
         let store = server.store();
         for keeping in [false, true] {
@@ -234,7 +234,7 @@ fn law_5_of_two_logins_the_last_one_counts() {
             request.finish_into(&mut jar).await;
             let session = jar.session(store.clone()).await.unwrap();
             assert_eq!(session.owner().as_deref(), Some("ape"));
-            // The session that it began with has ended before.
+            // The session of that request has already ended.
             assert_eq!(session.get::<u64>("visits").unwrap(), None);
             assert_eq!(read(&theirs, &store, []).await, None);
             assert!(store.list("bonobo").await.unwrap().is_empty());
@@ -243,12 +243,12 @@ fn law_5_of_two_logins_the_last_one_counts() {
 }
 
 #[test]
-fn law_5_a_login_keeping_values_keeps_what_others_saved() {
+fn law_5_a_login_keeping_values_keeps_concurrent_values() {
     on_each_backend(async |server| {
         let store = server.store();
         let saves: [Change; 2] = [
             |session| session.insert("theirs", 1),
-            // Or moved to another ID.
+            // The other request may also renew the ID.
             |session| session.insert("theirs", 1).and_then(|()| session.renew()),
         ];
         for save in saves {
@@ -265,7 +265,7 @@ fn law_5_a_login_keeping_values_keeps_what_others_saved() {
 }
 
 #[test]
-fn law_5_a_login_that_drops_values_drops_what_others_saved() {
+fn law_5_a_login_that_drops_values_drops_concurrent_values() {
     on_each_backend(async |server| {
         let store = server.store();
         let (mut jar, request, theirs) =
@@ -279,7 +279,7 @@ fn law_5_a_login_that_drops_values_drops_what_others_saved() {
 }
 
 #[test]
-fn law_9_a_renewed_cookie_lasts_as_others_have_decided() {
+fn law_9_a_renewed_cookie_respects_a_concurrent_remember() {
     on_each_backend(async |server| {
         let options = ServerOptions::new().lifetime(Lifetime::new());
         let store = server.store_with(options);
@@ -297,13 +297,13 @@ fn law_9_a_renewed_cookie_lasts_as_others_have_decided() {
 }
 
 #[test]
-fn law_7_a_deadline_survives_what_others_saved() {
+fn law_7_a_deadline_survives_a_concurrent_save() {
     on_each_backend(async |server| {
         let store = server.store();
         let after = |seconds| UnixTime::from_secs(server.now().as_secs() + seconds);
         let jar = jar_with(&store, |session| session.insert("visits", 1)).await;
         server.clock.pass(600);
-        // A session that begins now may last longer than the one before it.
+        // A session that begins now may last longer than the previous one.
         let mut jars = [jar.clone(), jar];
         let [ours, theirs] = &mut jars;
         let request = Request::of(ours, &store).await;
@@ -321,7 +321,7 @@ fn law_7_a_deadline_survives_what_others_saved() {
 }
 
 #[test]
-fn law_7_a_deadline_is_cut_to_the_limit_that_others_have_set() {
+fn law_7_a_deadline_is_cut_to_a_concurrent_limit() {
     on_each_backend(async |server| {
         let options = ServerOptions::new().lifetime(Lifetime::new());
         let store = server.store_with(options);
@@ -339,7 +339,7 @@ fn law_7_a_deadline_is_cut_to_the_limit_that_others_have_set() {
 }
 
 #[test]
-fn law_6_who_was_overtaken_by_a_touch_or_touching_looks_again() {
+fn law_6_a_save_after_a_concurrent_touch_reads_the_row_again() {
     on_each_backend(async |server| {
         let store = server.store();
         let theirs: [Change; 2] = [|session| session.insert("theirs", 1), |_| Ok(())];
@@ -359,7 +359,7 @@ fn law_6_who_was_overtaken_by_a_touch_or_touching_looks_again() {
 }
 
 #[test]
-fn law_7_the_later_of_two_uses_counts() {
+fn law_7_the_later_of_two_uses_is_saved() {
     on_each_backend(async |server| {
         let store = server.store();
         let (mut jar, request, _) =
@@ -374,7 +374,7 @@ fn law_7_the_later_of_two_uses_counts() {
 }
 
 #[test]
-fn law_1_what_follows_a_touch_is_one_swap() {
+fn law_1_a_write_after_a_touch_is_one_swap() {
     on_each_backend(async |server| {
         let store = server.store();
         let jar = jar_with(&store, |session| session.insert("visits", 1)).await;

@@ -12,14 +12,14 @@ use super::log::Log;
 
 static LOG: LazyLock<Log> = LazyLock::new(|| Log::capture(LevelFilter::TRACE, FmtSpan::FULL));
 
-/// Begins to capture, and shows that it does.
-pub(crate) fn capture() {
+/// Starts the capture, and checks that it works.
+pub(crate) fn start() {
     LazyLock::force(&LOG);
     tracing::trace!("capturing");
     assert!(LOG.text().contains("capturing"));
 }
 
-/// The lines that hold the secret, in any form that a program might print it in.
+/// Returns the lines that contain the secret, in any form that a program might print.
 pub(crate) fn lines_with(secret: &[u8]) -> Vec<String> {
     let forms = forms_of(secret);
     let text = LOG.text();

@@ -1,4 +1,4 @@
-//! The room left in a session's cookie is what it is said to be, to the byte.
+//! `room_left` of a session's cookie is exact to the byte.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ fn codecs(pair: KeyPair, options: CodecOptions) -> Codecs {
     Codecs::from_pairs_with([pair], &options).unwrap()
 }
 
-/// The room left once a session holds `letters` in one value, and whether it can be saved.
+/// Returns `room_left` once a session holds `letters` in one value, and whether it can be saved.
 fn filled(
     stores: impl Into<Stores>,
     prepare: fn(&Session),
@@ -36,7 +36,7 @@ fn filled(
 }
 
 #[test]
-fn the_room_left_is_exact() {
+fn room_left_is_exact() {
     let pair = || KeyPair::generate().unwrap();
     let signing = || KeyPair::sign_only(pair().hash().clone());
     for codecs in [
@@ -49,7 +49,7 @@ fn the_room_left_is_exact() {
     ] {
         let store = CookieStore::new(codecs).unwrap();
         let fill = |letters| filled(store.clone(), |_| {}, letters);
-        // Beyond where a length needs another byte.
+        // Beyond the size at which a length needs another byte.
         let (room, _) = fill(300);
         let room = room.unwrap();
         assert!(room > 500, "{room}");
@@ -76,7 +76,7 @@ fn the_mark_of_a_login_is_counted() {
 }
 
 #[test]
-fn no_cookie_limits_a_session_in_a_server_or_a_codec_without_limit() {
+fn a_store_without_a_cookie_limit_has_no_room_left_value() {
     let server = ServerStore::new(fresh_codecs(), Arc::new(Memory::new())).unwrap();
     assert_eq!(filled(server, |_| {}, 10_000), (None, true));
     let unlimited = codecs(

@@ -1,4 +1,4 @@
-//! Locks that another process holds and never gives back.
+//! Locks that another process never releases.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -13,16 +13,16 @@ use tokio::task::JoinSet;
 use super::folders::Folders;
 use super::{report, writer};
 
-/// How many log in at once.
+/// The number of concurrent logins.
 const LOGINS: usize = 600;
 
-/// What an operation has, unless the options say otherwise.
+/// The default timeout of an operation.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// When the test stops waiting.
+/// The time at which the test stops waiting.
 const WATCHDOG: Duration = Duration::from_secs(25);
 
-/// Locks all, says so, and waits until nothing is left to be read.
+/// Takes all locks, prints a line, and waits until its input ends.
 pub(super) fn hold(asked: &str) {
     let (kind, folder) = asked.split_once(' ').expect("a kind and a folder");
     let paths = Folders::parse(kind).locks(folder.as_ref());
@@ -37,7 +37,7 @@ pub(super) fn hold(asked: &str) {
     let _ = std::io::stdin().read(&mut [0]);
 }
 
-/// Another process that has all locks, once this returns.
+/// Starts another process, which has all locks when this returns.
 fn holder(kind: Folders, folder: &str) -> Result<Child, Failed> {
     let mut command = writer(&format!("hold {}", kind.name()), folder);
     let mut child = command.stdin(Stdio::piped()).spawn()?;
@@ -50,7 +50,7 @@ fn record() -> Record {
     Record::new("v", Expiry::NEVER)
 }
 
-/// What a login does to a backend.
+/// Makes the backend calls of a login.
 async fn log_in(
     backend: Arc<dyn Backend>,
     number: usize,
@@ -67,7 +67,7 @@ async fn log_in(
     backend.create(&key, &record).await
 }
 
-/// Writes are refused in time, reads are answered all the while, and nothing is written later.
+/// Writes are refused in time, reads always succeed, and no refused write is applied later.
 pub(super) async fn are_refused_in_time(kind: Folders) -> Result<(), Failed> {
     let folder = kind.place();
     let backend = kind.open(&folder)?;
@@ -118,7 +118,7 @@ pub(super) async fn are_refused_in_time(kind: Folders) -> Result<(), Failed> {
     assert!(!is_late, "{} of {LOGINS} logins hang", LOGINS - refused);
     assert_eq!(unanswered, 0, "reads hang");
     assert!(took < TIMEOUT + Duration::from_secs(5), "{took:?}");
-    // What was refused is not there, and a login is done again.
+    // A refused record is not stored, and a login can be repeated.
     for number in 0..LOGINS {
         assert_eq!(
             backend.load(&Key::new(format!("login-{number}"))?).await?,
@@ -129,9 +129,9 @@ pub(super) async fn are_refused_in_time(kind: Folders) -> Result<(), Failed> {
     Ok(())
 }
 
-/// A purge waits for one lock, and names the others.
-pub(super) async fn keep_no_purge_for_long() -> Result<(), Failed> {
-    let (kind, over) = (Folders::Ours, Record::new("v", Expiry::from_millis(0)));
+/// A purge waits for one lock, and lists the others as skipped.
+pub(super) async fn delay_no_purge_for_long() -> Result<(), Failed> {
+    let (kind, over) = (Folders::Native, Record::new("v", Expiry::from_millis(0)));
     let folder = kind.place();
     let backend = kind.open(&folder)?;
     for number in 0..50 {
@@ -155,8 +155,8 @@ pub(super) async fn keep_no_purge_for_long() -> Result<(), Failed> {
     Ok(())
 }
 
-/// The application has taken all of the runtime's blocking threads, and files are read and
-/// written all the same.
+/// The application occupies all blocking threads of the runtime, and files can still be read and
+/// written.
 pub(super) fn need_no_thread_of_the_application(kind: Folders) -> Result<(), Failed> {
     let folder = kind.place();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
@@ -181,6 +181,9 @@ pub(super) fn need_no_thread_of_the_application(kind: Folders) -> Result<(), Fai
         done.ok().transpose()
     });
     drop(gates);
-    assert!(done?.flatten().is_some(), "it waits for the application");
+    assert!(
+        done?.flatten().is_some(),
+        "the backend waits for the application"
+    );
     Ok(())
 }

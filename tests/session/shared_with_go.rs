@@ -1,5 +1,5 @@
-//! Sessions that a Go program reads too: the type that is there stays, and nothing is written
-//! that the program does not know.
+//! Sessions that a Go program also reads: an existing Go type is kept, and a type that the program
+//! does not know is not written.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::in_layout::InLayout;
 use super::site::RUNTIME;
 use super::support::fresh_codecs;
 
-/// A jar with a session that a Go program wrote.
+/// Returns a jar with a session that a Go program wrote.
 fn from_go(codecs: &Codecs, entries: Vec<(&str, Interface)>) -> Jar {
     let session = Value::map_of_interfaces(entries).to_vec();
     let mut jar = Jar::new();
@@ -25,8 +25,8 @@ fn from_go(codecs: &Codecs, entries: Vec<(&str, Interface)>) -> Jar {
     jar
 }
 
-/// What a handler makes of a session, as the Go program then finds it.
-fn after(
+/// Returns the values that the Go program finds after a handler has changed the session.
+fn values_after(
     store: &CookieStore,
     codecs: &Codecs,
     mut jar: Jar,
@@ -59,7 +59,7 @@ fn bytes(interface: &Interface) -> Vec<u8> {
 }
 
 #[track_caller]
-fn is(found: &BTreeMap<String, Interface>, key: &str, expected: impl Into<Interface>) {
+fn assert_value(found: &BTreeMap<String, Interface>, key: &str, expected: impl Into<Interface>) {
     let expected = expected.into();
     assert_eq!(*found[key].name(), *expected.name(), "{key}");
     assert_eq!(bytes(&found[key]), bytes(&expected), "{key}");
@@ -74,9 +74,9 @@ fn time(text: &str) -> Interface {
 }
 
 #[test]
-fn the_go_type_that_is_there_stays() {
+fn an_existing_go_type_is_kept() {
     let codecs = fresh_codecs();
-    // Whether or not the store is told that Go reads it.
+    // The type is kept with and without `shared_with_go`.
     let plain = CookieStore::new(codecs.clone()).unwrap();
     for store in [plain.clone(), plain.shared_with_go()] {
         let jar = from_go(
@@ -100,8 +100,8 @@ fn the_go_type_that_is_there_stays() {
                 ("list", to_interface(&[1_i64, 2].as_slice()).unwrap()),
             ],
         );
-        let found = after(&store, &codecs, jar, |session| {
-            // README's own line.
+        let found = values_after(&store, &codecs, jar, |session| {
+            // The line of README.
             session.update("visits", |visits: &mut u64| *visits += 1)?;
             session.update("small", |small: &mut u32| *small += 1)?;
             session.insert("unsigned", 8_i64)?;
@@ -113,30 +113,30 @@ fn the_go_type_that_is_there_stays() {
             session.insert("uuid", [2_u8; 16])?;
             session.insert("google", "02020202-0202-0202-0202-020202020202")?;
             session.insert("seen", "2031-01-01T00:00:00Z")?;
-            // The same moment, told in another zone.
+            // The same moment in another zone.
             session.insert("same", "2029-12-31T23:00:00.000Z")?;
             session.insert("list", Vec::<i64>::new())
         });
-        is(&found, "visits", Int(8));
-        is(&found, "small", 8_i8);
-        is(&found, "unsigned", 8_usize);
-        is(&found, "ratio", 0.25_f32);
-        is(&found, "lasts", named("time.Duration", 14_i64));
-        is(&found, "id", named("main.UserID", 8_i64));
-        is(&found, "role", named("main.Role", "admin"));
+        assert_value(&found, "visits", Int(8));
+        assert_value(&found, "small", 8_i8);
+        assert_value(&found, "unsigned", 8_usize);
+        assert_value(&found, "ratio", 0.25_f32);
+        assert_value(&found, "lasts", named("time.Duration", 14_i64));
+        assert_value(&found, "id", named("main.UserID", 8_i64));
+        assert_value(&found, "role", named("main.Role", "admin"));
         let no_roles = to_interface(&["x"; 0].map(str::to_owned).as_slice()).unwrap();
         assert_eq!(*no_roles.name(), *"[]interface {}");
         assert_eq!(*found["roles"].name(), *"main.Roles");
-        is(&found, "uuid", [2_u8; 16]);
-        is(&found, "google", SelfEncoded::uuid([2; 16]));
-        is(&found, "seen", time("2031-01-01T00:00:00Z"));
-        is(&found, "same", time("2030-01-01T00:00:00+01:00"));
+        assert_value(&found, "uuid", [2_u8; 16]);
+        assert_value(&found, "google", SelfEncoded::uuid([2; 16]));
+        assert_value(&found, "seen", time("2031-01-01T00:00:00Z"));
+        assert_value(&found, "same", time("2030-01-01T00:00:00+01:00"));
         assert_eq!(*found["list"].name(), *"[]int64");
     }
 }
 
 #[test]
-fn a_value_that_does_not_fit_is_of_its_own_type() {
+fn a_value_that_does_not_fit_gets_its_own_type() {
     let codecs = fresh_codecs();
     let store = CookieStore::new(codecs.clone()).unwrap().shared_with_go();
     let jar = from_go(
@@ -157,7 +157,7 @@ fn a_value_that_does_not_fit_is_of_its_own_type() {
             ("slice", Interface::from(vec![1_u8])),
         ],
     );
-    let found = after(&store, &codecs, jar, |session| {
+    let found = values_after(&store, &codecs, jar, |session| {
         session.insert("small", 128_u32)?;
         session.insert("int", u64::MAX)?;
         session.insert("single", 0.1)?;
@@ -167,14 +167,14 @@ fn a_value_that_does_not_fit_is_of_its_own_type() {
         session.insert("text", 7_i64)?;
         session.insert("slice", "text")
     });
-    is(&found, "small", 128_u32);
-    is(&found, "int", u64::MAX);
-    is(&found, "single", 0.1);
-    is(&found, "time", "tomorrow");
-    is(&found, "id", vec![1_u8; 15]);
-    is(&found, "money", vec![1_u8]);
-    is(&found, "text", 7_i64);
-    is(&found, "slice", "text");
+    assert_value(&found, "small", 128_u32);
+    assert_value(&found, "int", u64::MAX);
+    assert_value(&found, "single", 0.1);
+    assert_value(&found, "time", "tomorrow");
+    assert_value(&found, "id", vec![1_u8; 15]);
+    assert_value(&found, "money", vec![1_u8]);
+    assert_value(&found, "text", 7_i64);
+    assert_value(&found, "slice", "text");
 }
 
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -189,9 +189,9 @@ struct GoUser {
     secret: String,
 }
 
-/// What a program that knows no secrets sees of it.
+/// A type of a program that does not know the field for secrets.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Less {
+struct PartialUser {
     #[serde(rename = "Name")]
     name: String,
     #[serde(rename = "Any", skip_serializing_if = "Option::is_none")]
@@ -199,7 +199,7 @@ struct Less {
 }
 
 #[test]
-fn a_struct_and_what_is_in_it_stays_what_it_is() {
+fn a_struct_and_its_fields_keep_their_types() {
     let codecs = fresh_codecs();
     let store = CookieStore::new(codecs.clone()).unwrap().shared_with_go();
     let user = |name: &str| GoUser {
@@ -236,9 +236,9 @@ fn a_struct_and_what_is_in_it_stays_what_it_is() {
         assert_eq!(*found["user"].name(), *"main.User");
         silverback::gob::from_value(found["user"].value().unwrap()).unwrap()
     };
-    // An update keeps what the Rust type does not have, and clears what it skips.
-    let found = after(&store, &codecs, jar(), |session| {
-        session.update("user", |user: &mut Less| user.name.push('s'))?;
+    // An update keeps the fields that the Rust type does not have, and clears those that it skips.
+    let found = values_after(&store, &codecs, jar(), |session| {
+        session.update("user", |user: &mut PartialUser| user.name.push('s'))?;
         session.update("map", |map: &mut serde_json::Value| {
             map["n"] = 8.into();
             map["list"][2] = "2031-01-01T00:00:00Z".into();
@@ -274,17 +274,17 @@ fn a_struct_and_what_is_in_it_stays_what_it_is() {
         names
     };
     assert_eq!(names(&found["map"]), names(&map));
-    let found = after(&store, &codecs, jar(), |session| {
-        session.update("user", |user: &mut Less| user.any = None)?;
+    let found = values_after(&store, &codecs, jar(), |session| {
+        session.update("user", |user: &mut PartialUser| user.any = None)?;
         Ok(())
     });
     assert_eq!(read(&found).any, None);
     assert_eq!(read(&found).secret, "kept");
-    // An insert is another value: nothing of the one before stays.
-    let found = after(&store, &codecs, jar(), |session| {
+    // An insert replaces the whole value: no old field is kept.
+    let found = values_after(&store, &codecs, jar(), |session| {
         session.insert(
             "user",
-            Less {
+            PartialUser {
                 name: "kong".into(),
                 any: None,
             },
@@ -297,8 +297,8 @@ fn a_struct_and_what_is_in_it_stays_what_it_is() {
             ..GoUser::default()
         }
     );
-    // A struct that has nothing in common with it is another type.
-    let found = after(&store.known_types(["Other"]), &codecs, jar(), |session| {
+    // A struct that has no field in common with it is another type.
+    let found = values_after(&store.known_types(["Other"]), &codecs, jar(), |session| {
         #[derive(Serialize)]
         struct Other {
             items: u8,
@@ -313,7 +313,8 @@ struct Cart {
     items: Vec<u64>,
 }
 
-/// One store per dialect that a Go program shares, and whether it knows `[]interface {}`.
+/// Returns a store for each dialect that a Go program shares, and whether it knows `[]interface
+/// {}`.
 fn shared_stores(known: &[&str]) -> Vec<(silverback::session::Stores, bool)> {
     let codecs = fresh_codecs();
     let cookies = CookieStore::new(codecs)
@@ -348,7 +349,7 @@ fn refused(written: Result<(), Error>, name: &str) {
 }
 
 #[test]
-fn what_the_go_program_does_not_know_is_refused() {
+fn a_type_unknown_to_the_go_program_is_refused() {
     for (stores, knows_lists) in shared_stores(&[]) {
         in_session(&stores, |session| {
             let map = BTreeMap::from([("a", 1)]);
@@ -396,7 +397,7 @@ fn what_the_go_program_does_not_know_is_refused() {
 }
 
 #[test]
-fn what_is_named_as_known_is_written() {
+fn a_type_named_as_known_is_written() {
     let known = [
         "map[string]interface {}",
         "Cart",
@@ -417,7 +418,7 @@ fn what_is_named_as_known_is_written() {
             assert!(known.iter().all(|name| names.contains(*name)), "{names:?}");
         });
     }
-    // A type of just these values, where that is the one that is known.
+    // The list type of these values is used if it is the only known one.
     for (stores, _) in shared_stores(&["map[string]string", "[][]uint8"]) {
         in_session(&stores, |session| {
             session.insert("map", BTreeMap::from([("a", "b")])).unwrap();
@@ -437,7 +438,7 @@ fn what_is_named_as_known_is_written() {
 }
 
 #[test]
-fn what_known_types_can_say_is_said_in_them() {
+fn values_are_written_in_known_types() {
     for (stores, knows_lists) in shared_stores(&[]) {
         in_session(&stores, |session| {
             let name = |key: &str| {
@@ -458,7 +459,7 @@ fn what_known_types_can_say_is_said_in_them() {
             assert_eq!(name("numbers"), "[]int64");
             assert_eq!(name("pair"), "[]float64");
             assert_eq!(name("bytes"), "[]uint8");
-            assert_eq!(name("empty"), lists, "nil, where no list is known");
+            assert_eq!(name("empty"), lists, "nil if no list type is known");
             assert_eq!(name("nothing"), "");
             assert_eq!(session.get::<[u8; 2]>("bytes").unwrap(), Some([1, 2]));
             assert_eq!(
@@ -475,26 +476,26 @@ fn what_known_types_can_say_is_said_in_them() {
             };
             assert_eq!(name("_flash"), flashes);
             let mixed = session.add_flash(7);
-            assert_eq!(mixed.is_ok(), knows_lists, "of two types");
+            assert_eq!(mixed.is_ok(), knows_lists, "a list of two types");
             assert_eq!(session.flashes::<String>().unwrap(), ["a", "b"]);
         });
     }
 }
 
 #[test]
-fn types_that_a_go_program_put_there_are_known() {
+fn types_that_a_go_program_has_written_are_known() {
     let codecs = fresh_codecs();
     let store = CookieStore::new(codecs.clone()).unwrap().shared_with_go();
     let jar = from_go(&codecs, vec![("seen", time("2030-01-01T00:00:00Z"))]);
-    let found = after(&store, &codecs, jar, |session| {
+    let found = values_after(&store, &codecs, jar, |session| {
         session.insert_gob("again", time("2031-01-01T00:00:00Z"))?;
         session.remove("seen")?;
         session.insert_gob("more", time("2032-01-01T00:00:00Z"))
     });
-    is(&found, "more", time("2032-01-01T00:00:00Z"));
-    // Not so in a session that has none.
+    assert_value(&found, "more", time("2032-01-01T00:00:00Z"));
+    // A session without these types does not make them known.
     let jar = from_go(&codecs, vec![("seen", "never".into())]);
-    after(&store, &codecs, jar, |session| {
+    values_after(&store, &codecs, jar, |session| {
         refused(
             session.insert_gob("at", time("2031-01-01T00:00:00Z")),
             "time.Time",
@@ -503,9 +504,9 @@ fn types_that_a_go_program_put_there_are_known() {
     });
 }
 
-/// In a Go struct `Some(0)` and `None` are one.
+/// In a Go struct `Some(0)` and `None` are the same.
 #[test]
-fn a_struct_that_would_come_back_otherwise_is_refused() {
+fn a_struct_that_would_be_read_back_differently_is_refused() {
     #[derive(Serialize)]
     struct Consent {
         asked: u8,
@@ -532,9 +533,9 @@ fn a_struct_that_would_come_back_otherwise_is_refused() {
     }
 }
 
-/// A store that is not told of the Go program: its struct stays, unless something would be lost.
+/// A store without `shared_with_go` also keeps the Go struct, unless a value would be lost.
 #[test]
-fn a_go_struct_stays_one_where_nothing_is_lost() {
+fn a_go_struct_is_kept_if_no_value_is_lost() {
     #[derive(Default, Serialize, Deserialize)]
     struct Limits {
         #[serde(rename = "Name")]
@@ -555,7 +556,7 @@ fn a_go_struct_stays_one_where_nothing_is_lost() {
         (Some(0), "map[string]interface {}"),
     ] {
         let jar = from_go(&codecs, vec![("limits", there())]);
-        let found = after(&store, &codecs, jar, |session| {
+        let found = values_after(&store, &codecs, jar, |session| {
             session.update("limits", move |limits: &mut Limits| limits.limit = limit)?;
             assert_eq!(session.get::<Limits>("limits")?.unwrap().limit, limit);
             Ok(())
@@ -587,7 +588,7 @@ impl Serialize for SelfEncodedMoney {
 }
 
 #[test]
-fn go_values_that_serde_has_no_word_for_can_be_made() {
+fn go_values_unknown_to_serde_can_be_constructed() {
     let at = "2030-01-01T00:00:00.25+01:00";
     let known = [
         "Booking",

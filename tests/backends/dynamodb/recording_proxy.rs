@@ -1,4 +1,4 @@
-//! What stands before a server: it counts the requests, and answers some of them itself.
+//! A proxy in front of a server: it records the requests, and answers some of them itself.
 
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
@@ -15,7 +15,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpListener;
 
 #[derive(Clone)]
-pub(super) struct Front(Arc<Inner>);
+pub(super) struct RecordingProxy(Arc<Inner>);
 
 struct Inner {
     server: u16,
@@ -24,13 +24,13 @@ struct Inner {
     answers: Mutex<VecDeque<Option<Answer>>>,
 }
 
-/// An answer in the server's place: a status, and a body of JSON.
+/// An answer of the proxy: a status, and a body of JSON.
 type Answer = (u16, String);
 
-impl Front {
-    /// Before the server at that port; and the port of its own.
+impl RecordingProxy {
+    /// Starts a proxy to the server at that port, and returns the proxy's port.
     pub(super) async fn start(server: u16) -> Result<(Self, u16), std::io::Error> {
-        let front = Front(Arc::new(Inner {
+        let proxy = RecordingProxy(Arc::new(Inner {
             server,
             client: Client::builder(TokioExecutor::new()).build_http(),
             requests: Mutex::default(),
@@ -38,23 +38,23 @@ impl Front {
         }));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = listener.local_addr()?.port();
-        let app = Router::new().fallback(pass).with_state(front.clone());
+        let app = Router::new().fallback(pass).with_state(proxy.clone());
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Ok((front, port))
+        Ok((proxy, port))
     }
 
-    /// What was asked since the last time.
+    /// Returns the requests since the last call of this method.
     pub(super) fn requests(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.requests.lock().expect("nobody panicked"))
+        std::mem::take(&mut *self.0.requests.lock().expect("no thread panicked"))
     }
 
-    /// The next request goes to the server.
+    /// Forwards the next request to the server.
     pub(super) fn pass(&self) {
         self.next(None);
     }
 
-    /// The next request is answered by this error.
-    pub(super) fn say(&self, status: u16, error: &str) {
+    /// Answers the next request with this error.
+    pub(super) fn fail(&self, status: u16, error: &str) {
         let body = format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{error}"}}"#);
         self.answer(status, body);
     }
@@ -64,22 +64,27 @@ impl Front {
     }
 
     fn next(&self, answer: Option<Answer>) {
-        let mut answers = self.0.answers.lock().expect("nobody panicked");
+        let mut answers = self.0.answers.lock().expect("no thread panicked");
         answers.push_back(answer);
     }
 }
 
-async fn pass(State(front): State<Front>, request: Request) -> Response {
+async fn pass(State(proxy): State<RecordingProxy>, request: Request) -> Response {
     let target = request.headers().get("x-amz-target");
     let target = target.and_then(|target| target.to_str().ok()?.split_once('.'));
     let operation = target.expect("an operation").1.to_owned();
-    front
+    proxy
         .0
         .requests
         .lock()
-        .expect("nobody panicked")
+        .expect("no thread panicked")
         .push(operation.clone());
-    let answer = front.0.answers.lock().expect("nobody panicked").pop_front();
+    let answer = proxy
+        .0
+        .answers
+        .lock()
+        .expect("no thread panicked")
+        .pop_front();
     if let Some((status, body)) = answer.flatten() {
         let response = Response::builder()
             .status(status)
@@ -92,9 +97,9 @@ async fn pass(State(front): State<Front>, request: Request) -> Response {
         let body = String::from_utf8_lossy(&body);
         assert!(body.contains(r#""ConsistentRead":true"#), "{body}");
     }
-    let uri = format!("http://127.0.0.1:{}{}", front.0.server, head.uri.path());
+    let uri = format!("http://127.0.0.1:{}{}", proxy.0.server, head.uri.path());
     head.uri = uri.parse::<Uri>().expect("a URI");
     let request = Request::from_parts(head, Body::from(body));
-    let response = front.0.client.request(request).await;
+    let response = proxy.0.client.request(request).await;
     response.expect("the server answers").map(Body::new)
 }

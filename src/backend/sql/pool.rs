@@ -6,12 +6,10 @@ use std::time::{Duration, Instant};
 
 use deadpool::managed::{self, Manager, Metrics, Object, PoolError, QueueMode, RecycleError};
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Postgres};
+use sqlx::{ConnectOptions, Connection};
 use tokio::time::timeout;
 
-use super::errors::reading;
-use super::options::PostgresOptions;
+use super::with_sqlx::Server;
 use crate::backend::Error;
 
 /// A connection that was used within this time is reused without a ping.
@@ -30,24 +28,32 @@ const OLDEST: Duration = Duration::from_secs(30 * 60);
 /// The interval at which connections past these limits are closed.
 const SWEEP: Duration = Duration::from_secs(60);
 
-pub(super) enum Pool {
-    Own(managed::Pool<Opener>),
-    Given(PgPool),
+/// How a server's connections are opened.
+pub(super) type OptionsOf<S> = <<S as sqlx::Database>::Connection as Connection>::Options;
+
+pub(super) enum Pool<S: Server> {
+    Own(managed::Pool<Opener<S>>),
+    Given(sqlx::Pool<S>),
 }
 
-impl Pool {
-    /// A pool of our own, which opens connections when they are needed.
-    pub(super) fn of(connect: PgConnectOptions, options: &PostgresOptions) -> Result<Self, Error> {
-        if options.max_connections == 0 {
+impl<S: Server> Pool<S> {
+    /// A pool of our own, which opens connections when they are needed. `timeout` is the time limit
+    /// of an operation.
+    pub(super) fn of(
+        connect: OptionsOf<S>,
+        max_connections: usize,
+        timeout: Duration,
+    ) -> Result<Self, Error> {
+        if max_connections == 0 {
             return Err(Error::usage("max_connections is 0: set it to 1 or more"));
         }
         let opener = Opener {
             connect: Box::new(connect.disable_statement_logging()),
-            ping: PING.min(options.timeout / 4),
+            ping: PING.min(timeout / 4),
             lost: Mutex::new(None),
             swept: Mutex::new(Instant::now()),
         };
-        let pool = managed::Pool::builder(opener).max_size(options.max_connections);
+        let pool = managed::Pool::builder(opener).max_size(max_connections);
         // The last used first, so that the others become idle and are closed.
         let pool = pool.queue_mode(QueueMode::Lifo).build();
         let pool = pool.map_err(|error| {
@@ -56,29 +62,28 @@ impl Pool {
         Ok(Pool::Own(pool))
     }
 
-    /// The caller's pool. If values are in the texts of statements, the connections that it opens
-    /// from now on log no statement.
-    pub(super) fn given(pool: PgPool, options: &PostgresOptions) -> Self {
-        if !options.prepares {
+    /// Turns the log of statements off, for statements with values in their texts. A pool of the
+    /// caller logs none on the connections that it opens from now on.
+    pub(super) fn log_no_statements(&self) {
+        if let Pool::Given(pool) = self {
             let connect = (*pool.connect_options()).clone();
             pool.set_connect_options(connect.disable_statement_logging());
         }
-        Pool::Given(pool)
     }
 
     /// Takes a connection for one operation. Waits for a free one, or opens one.
-    pub(super) async fn lease(&self) -> Result<Lease, Error> {
+    pub(super) async fn lease(&self) -> Result<Lease<S>, Error> {
         let leased = match self {
             Pool::Own(pool) => {
                 sweep(pool);
                 let pooled = pool.get().await.map_err(|error| match error {
-                    PoolError::Backend(error) => reading(error),
+                    PoolError::Backend(error) => S::reading(error),
                     error => Error::unavailable("the connection pool is closed").with_source(error),
                 });
                 Leased::Own(pooled?)
             }
             // Boxed, so that the future of every operation does not grow by this one's size.
-            Pool::Given(pool) => Leased::Given(Box::pin(pool.acquire()).await.map_err(reading)?),
+            Pool::Given(pool) => Leased::Given(Box::pin(pool.acquire()).await.map_err(S::reading)?),
         };
         Ok(Lease {
             leased,
@@ -109,7 +114,7 @@ impl Pool {
     }
 
     /// Returns the options that connections are opened with.
-    pub(super) fn connect_options(&self) -> PgConnectOptions {
+    pub(super) fn connect_options(&self) -> OptionsOf<S> {
         match self {
             Pool::Own(pool) => (*pool.manager().connect).clone(),
             Pool::Given(pool) => (*pool.connect_options()).clone(),
@@ -118,7 +123,7 @@ impl Pool {
 }
 
 /// Closes old and idle connections, at most once per `SWEEP`.
-fn sweep(pool: &managed::Pool<Opener>) {
+fn sweep<S: Server>(pool: &managed::Pool<Opener<S>>) {
     let mut swept = unpoisoned(&pool.manager().swept);
     if swept.elapsed() < SWEEP {
         return;
@@ -126,7 +131,7 @@ fn sweep(pool: &managed::Pool<Opener>) {
     *swept = Instant::now();
     drop(swept);
     let is_young_enough =
-        |pooled: &Pooled, of: Metrics| pooled.0.is_some() && is_young(of.age(), of.last_used());
+        |pooled: &Pooled<S>, of: Metrics| pooled.0.is_some() && is_young(of.age(), of.last_used());
     drop(pool.retain(is_young_enough));
 }
 
@@ -139,12 +144,12 @@ fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// A pooled connection; `None` once it is closed.
-pub(super) struct Pooled(Option<PgConnection>);
+pub(super) struct Pooled<S: Server>(Option<S::Connection>);
 
 /// Opens connections, and decides which idle ones are reused. A write sent over a dead connection
 /// has an unknown outcome, so a doubtful connection is pinged first.
-pub(super) struct Opener {
-    connect: Box<PgConnectOptions>,
+pub(super) struct Opener<S: Server> {
+    connect: Box<OptionsOf<S>>,
     ping: Duration,
     /// The time of the last failure.
     lost: Mutex<Option<Instant>>,
@@ -152,7 +157,7 @@ pub(super) struct Opener {
     swept: Mutex<Instant>,
 }
 
-impl Opener {
+impl<S: Server> Opener<S> {
     fn lose(&self) {
         *unpoisoned(&self.lost) = Some(Instant::now());
     }
@@ -161,7 +166,7 @@ impl Opener {
         unpoisoned(&self.lost).is_some_and(|lost| lost >= opened)
     }
 
-    async fn is_there(&self, connection: &mut PgConnection) -> bool {
+    async fn is_there(&self, connection: &mut S::Connection) -> bool {
         let is_there = matches!(timeout(self.ping, connection.ping()).await, Ok(Ok(())));
         if !is_there {
             self.lose();
@@ -170,18 +175,18 @@ impl Opener {
     }
 }
 
-impl Manager for Opener {
-    type Type = Pooled;
+impl<S: Server> Manager for Opener<S> {
+    type Type = Pooled<S>;
     type Error = sqlx::Error;
 
-    async fn create(&self) -> Result<Pooled, sqlx::Error> {
+    async fn create(&self) -> Result<Pooled<S>, sqlx::Error> {
         let connection = Box::pin(self.connect.connect()).await?; // boxed as in `lease`
         Ok(Pooled(Some(connection)))
     }
 
     async fn recycle(
         &self,
-        pooled: &mut Pooled,
+        pooled: &mut Pooled<S>,
         metrics: &Metrics,
     ) -> Result<(), RecycleError<sqlx::Error>> {
         let (age, idle) = (metrics.age(), metrics.last_used());
@@ -198,18 +203,18 @@ impl Manager for Opener {
 
 /// A connection for one operation. It goes back to the pool if the server has answered. Otherwise
 /// it is closed: its late answer would make the next operation wait, perhaps forever.
-pub(super) struct Lease {
-    leased: Leased,
+pub(super) struct Lease<S: Server> {
+    leased: Leased<S>,
     is_answered: bool,
 }
 
-enum Leased {
-    Own(Object<Opener>),
-    Given(PoolConnection<Postgres>),
+enum Leased<S: Server> {
+    Own(Object<Opener<S>>),
+    Given(PoolConnection<S>),
 }
 
-impl Lease {
-    pub(super) fn connection(&mut self) -> Result<&mut PgConnection, Error> {
+impl<S: Server> Lease<S> {
+    pub(super) fn connection(&mut self) -> Result<&mut S::Connection, Error> {
         match &mut self.leased {
             Leased::Own(pooled) => {
                 let closed = || Error::unavailable("the connection is closed");
@@ -225,7 +230,7 @@ impl Lease {
     }
 }
 
-impl Drop for Lease {
+impl<S: Server> Drop for Lease<S> {
     fn drop(&mut self) {
         match &mut self.leased {
             _ if self.is_answered => {}
@@ -237,6 +242,9 @@ impl Drop for Lease {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::Postgres;
+    use sqlx::postgres::PgConnectOptions;
+
     use super::*;
 
     #[test]
@@ -249,7 +257,8 @@ mod tests {
 
     #[tokio::test]
     async fn those_opened_before_one_was_lost_are_lost() {
-        let pool = Pool::of(PgConnectOptions::new(), &PostgresOptions::new()).unwrap();
+        let pool = Pool::<Postgres>::of(PgConnectOptions::new(), 1, Duration::from_secs(5));
+        let pool = pool.unwrap();
         let Pool::Own(own) = &pool else { panic!() };
         let before = Instant::now();
         assert!(!own.manager().is_lost(before));

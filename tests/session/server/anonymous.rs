@@ -1,5 +1,5 @@
-//! What strangers can make: sessions without a login, how long they are kept, how much room they
-//! take, and how large a session is.
+//! Sessions without a login, which any client can make: their lifetime, their room in the store,
+//! and the size of a session.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,23 +8,23 @@ use silverback::backend::{Backend, Expiry, Memory, MemoryOptions};
 use silverback::session::testing::Jar;
 use silverback::session::{Dialect, Error, Lifetime, Refusal, ServerOptions, ServerStore, Session};
 
-use super::orders::on_each_backend;
+use super::interleavings::on_each_backend;
 use super::{IDLE, RUNTIME, Request, Server, jar_with, read, visit};
 
 const ANONYMOUS_IDLE: u64 = 10 * 60;
 const MAX_ROW_SIZE: usize = 65_536;
 
-/// A store with the limits that applications have.
+/// Returns a store with the default limits.
 fn store_with(server: &Server, options: ServerOptions) -> ServerStore {
     server.store_of(server.codecs(), options)
 }
 
-/// How many of so many visits by strangers, and then of so many logins, are saved.
-async fn flood(backend: MemoryOptions, strangers: usize, logins: usize) -> [usize; 2] {
+/// Returns how many visits without a login, and then how many logins, are saved.
+async fn flood(backend: MemoryOptions, visits: usize, logins: usize) -> [usize; 2] {
     let server = Server::over(Arc::new(Memory::with_options(backend)));
     let store = store_with(&server, ServerOptions::new());
     let mut saved = [0, 0];
-    for _ in 0..strangers {
+    for _ in 0..visits {
         let is_saved = is_saved(&store, |session| session.insert("a", 1)).await;
         saved[0] += usize::from(is_saved);
     }
@@ -35,7 +35,7 @@ async fn flood(backend: MemoryOptions, strangers: usize, logins: usize) -> [usiz
     saved
 }
 
-/// Whether a new session is saved; else it is a 503.
+/// Returns whether a new session is saved. An error must be a 503.
 async fn is_saved(store: &ServerStore, fill: impl FnOnce(&Session) -> Result<(), Error>) -> bool {
     match Jar::with(store.clone(), fill).await {
         Ok(_) => true,
@@ -47,7 +47,7 @@ async fn is_saved(store: &ServerStore, fill: impl FnOnce(&Session) -> Result<(),
 }
 
 #[test]
-fn strangers_do_not_fill_the_memory_that_logins_need() {
+fn anonymous_sessions_leave_memory_for_logins() {
     RUNTIME.block_on(async {
         let options = || MemoryOptions::new().capacity(1_000);
         let unbounded = options().capacity_without_owner(1_000);
@@ -59,7 +59,7 @@ fn strangers_do_not_fill_the_memory_that_logins_need() {
 }
 
 #[test]
-fn strangers_leave_room_when_their_sessions_have_idled() {
+fn idle_anonymous_sessions_free_their_memory() {
     RUNTIME.block_on(async {
         let options = MemoryOptions::new().capacity(20);
         let backend: Arc<dyn Backend> = Arc::new(Memory::with_options(options));
@@ -81,7 +81,7 @@ fn strangers_leave_room_when_their_sessions_have_idled() {
 }
 
 #[test]
-fn a_session_without_a_login_idles_sooner() {
+fn a_session_without_a_login_expires_sooner() {
     type Fill = fn(&Session) -> Result<(), Error>;
     let sessions: [(Fill, u64); 6] = [
         (|session| session.insert("a", 1), ANONYMOUS_IDLE),
@@ -118,7 +118,7 @@ fn a_session_without_a_login_idles_sooner() {
             for _ in 0..2 {
                 server.clock.pass(ANONYMOUS_IDLE - 1);
                 visit(&mut jar, &store, |session| session.keys().len()).await;
-                // Used, it is kept for as long again.
+                // Its use extends it by the same time.
                 if idle < 10 * ANONYMOUS_IDLE {
                     used = server.now().as_secs();
                 }
@@ -137,7 +137,7 @@ fn a_session_without_a_login_idles_sooner() {
             server.clock.pass(1);
             assert_eq!(refusal().await, Some(Refusal::Idle));
         }
-        // A login in a session that is there has the limit of logins.
+        // A login in an existing session gets the limit of logins.
         let mut jar = jar_with(&store, |session| session.insert("a", 1)).await;
         visit(&mut jar, &store, |session| {
             session.login_keeping_values("ape").unwrap();
@@ -149,7 +149,7 @@ fn a_session_without_a_login_idles_sooner() {
 }
 
 #[test]
-fn the_anonymous_limit_is_settable_and_never_longer_than_the_idle_limit() {
+fn the_anonymous_limit_can_be_set_up_to_the_idle_limit() {
     RUNTIME.block_on(async {
         let lifetime = |seconds| Lifetime::new().idle(Duration::from_secs(seconds));
         for (idle, anonymous, expected) in [
@@ -177,7 +177,7 @@ fn the_anonymous_limit_is_settable_and_never_longer_than_the_idle_limit() {
 }
 
 #[test]
-fn bounds_that_cannot_be_meant_are_refused() {
+fn invalid_limits_are_refused() {
     for idle in [Duration::ZERO, Duration::from_millis(1_500)] {
         let dialect = Dialect::native(Server::new().codecs()).anonymous_idle(idle);
         let store = ServerStore::new(dialect, Arc::new(Memory::new()));
@@ -186,11 +186,11 @@ fn bounds_that_cannot_be_meant_are_refused() {
 }
 
 #[test]
-fn a_session_is_64_kib_at_most_unless_the_store_says_otherwise() {
+fn a_session_has_at_most_64_kib_by_default() {
     let fill = |size: usize| move |session: &Session| session.insert("large", "x".repeat(size));
     on_each_backend(async |server| {
         let store = store_with(&server, ServerOptions::new());
-        // What fits is sealed: text of text, each a third longer.
+        // The value is sealed twice as text, each a third longer.
         let mut jar = jar_with(&store, fill(36_000)).await;
         let (key, before) = server.row(&jar, &store).await;
         assert!((60_000..=MAX_ROW_SIZE).contains(&before.record.value().len()));
@@ -206,7 +206,7 @@ fn a_session_is_64_kib_at_most_unless_the_store_says_otherwise() {
             "{text}"
         );
         assert_eq!(server.backend.load(&key).await.unwrap(), Some(before));
-        // A login that would be too large ends and begins nothing.
+        // A login that would be too large ends and begins no session.
         let request = Request::of(&jar, &store).await;
         request.session.login_keeping_values("ape").unwrap();
         fill(37_000)(&request.session).unwrap();
@@ -214,7 +214,7 @@ fn a_session_is_64_kib_at_most_unless_the_store_says_otherwise() {
         assert!(read(&jar, &store, []).await.is_some());
         assert_eq!(store.list("ape").await.unwrap().len(), 0);
 
-        // A lower limit logs nobody out, and keeps nobody in.
+        // A lower limit ends no session, and allows its end.
         let small = Dialect::native(server.codecs()).max_row_size(10_000);
         let small = server.store_of(small, ServerOptions::new());
         let session = jar.session(small.clone()).await.unwrap();

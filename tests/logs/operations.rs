@@ -1,4 +1,4 @@
-//! Every operation of a backend, on names and values that no log may hold.
+//! Every operation of a backend, on names and values that must not be logged.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use silverback::backend::{
     Backend, Created, Error, Expiry, Generation, Key, Outcome, Owner, OwnerName, Record,
 };
 
-use super::captured;
+use super::capture;
 
-/// What was given to a backend.
+/// The names and values that a backend gets.
 pub(crate) struct Secrets {
     key: String,
     to: String,
@@ -18,7 +18,7 @@ pub(crate) struct Secrets {
 
 impl Secrets {
     pub(crate) fn new() -> Self {
-        // As a row key, an ID of gorilla's and a token of scs may look: 43 characters.
+        // A row key, an ID of gorilla's and a token of scs can look like this: 43 characters.
         let random = |kind: &str| {
             let bytes = Generation::random().unwrap();
             let hex = bytes.as_bytes().iter().map(|byte| format!("{byte:02X}"));
@@ -41,7 +41,7 @@ impl Secrets {
         Record::new(&*self.value, until)
     }
 
-    /// Fails with the line, if a line of the log holds one.
+    /// Fails with the line if a line of the log contains a secret.
     pub(crate) fn are_not_logged(&self) {
         let logged = self.logged();
         if let Some((what, line)) = logged.first() {
@@ -52,7 +52,7 @@ impl Secrets {
         }
     }
 
-    /// What is logged, and where.
+    /// Returns the secrets in the log, and their lines.
     pub(crate) fn logged(&self) -> Vec<(&'static str, String)> {
         let Secrets {
             key,
@@ -67,13 +67,13 @@ impl Secrets {
             ("a value", value),
         ];
         let lines = |(what, secret): (&'static str, &String)| {
-            let lines = captured::lines_with(secret.as_bytes());
+            let lines = capture::lines_with(secret.as_bytes());
             lines.into_iter().map(move |line| (what, line))
         };
         all.into_iter().flat_map(lines).collect()
     }
 
-    /// Does all that the backend can.
+    /// Runs all operations of the backend.
     pub(crate) async fn try_all(&self, backend: &dyn Backend) -> Result<(), Error> {
         let mut tried = vec![self.records(backend).await, self.owned(backend).await];
         if let Some(scan) = backend.scan() {
@@ -89,7 +89,7 @@ impl Secrets {
     async fn records(&self, backend: &dyn Backend) -> Result<(), Error> {
         let (key, record) = (self.key(), self.record());
         let Created::Saved(seen) = backend.create(&key, &record).await? else {
-            panic!("it is the first");
+            panic!("the key is new");
         };
         assert_eq!(backend.create(&key, &record).await?, Created::Exists);
         backend.load(&key).await?;
@@ -136,7 +136,7 @@ impl Secrets {
 fn done<T>(outcome: Outcome<T>) -> T {
     match outcome {
         Outcome::Done(done) => done,
-        Outcome::Conflict | Outcome::Gone => panic!("nothing else writes"),
+        Outcome::Conflict | Outcome::Gone => panic!("there is no concurrent write"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The very millisecond that a record expires in, on backends that go by this machine's clock.
+//! The exact millisecond in which a record expires, on backends that use this machine's clock.
 
 use std::sync::Arc;
 
@@ -6,26 +6,29 @@ use libtest_mimic::{Completion, Failed, Trial};
 use silverback::backend::{Backend, Created, Expiry, Outcome, Owner, OwnerName, Record};
 use tokio::runtime::Runtime;
 
-use super::absent;
-use super::contestants::Contestant;
+use super::candidates::Candidate;
+use super::missing_server;
 use silverback::backend::Key;
 
-/// The contestants that go by this machine's clock.
+/// The backends that use this machine's clock.
 const OURS: [&str; 4] = ["memory", "files", "sqlite", "dynamodb"];
 
-/// How often an operation begins in that millisecond before it is enough.
+/// The number of operations of each kind that must begin in that millisecond.
 const HITS: usize = 3;
 
-pub(crate) fn trials(runtime: &Arc<Runtime>, contestants: &[Arc<Contestant>]) -> Vec<Trial> {
-    let ours = contestants.iter().filter(|of| OURS.contains(&of.name));
-    let trials = ours.map(|contestant| {
-        let name = format!("{}::a_record_is_over_from_its_expiry_on", contestant.name);
-        let (runtime, contestant) = (runtime.clone(), contestant.clone());
+pub(crate) fn trials(runtime: &Arc<Runtime>, candidates: &[Arc<Candidate>]) -> Vec<Trial> {
+    let ours = candidates.iter().filter(|of| OURS.contains(&of.name));
+    let trials = ours.map(|candidate| {
+        let name = format!(
+            "{}::a_record_has_expired_in_its_millisecond",
+            candidate.name
+        );
+        let (runtime, candidate) = (runtime.clone(), candidate.clone());
         Trial::ignorable_test(name, move || {
             runtime.block_on(async {
-                match contestant.backend().await {
-                    Ok(backend) => is_over(&*backend).await,
-                    Err(why) => absent(contestant.requirement, why),
+                match candidate.backend().await {
+                    Ok(backend) => check_expiry(&*backend).await,
+                    Err(why) => missing_server(candidate.requirement, why),
                 }
             })
         })
@@ -33,7 +36,7 @@ pub(crate) fn trials(runtime: &Arc<Runtime>, contestants: &[Arc<Contestant>]) ->
     trials.collect()
 }
 
-/// Waits for the moment without giving the thread away.
+/// Waits for the moment without yielding the thread.
 fn at(moment: Expiry) -> bool {
     while Expiry::now() < moment {
         std::hint::spin_loop();
@@ -41,20 +44,24 @@ fn at(moment: Expiry) -> bool {
     Expiry::now() == moment
 }
 
-async fn is_over(backend: &dyn Backend) -> Result<Completion, Failed> {
-    let owners = backend.owners().expect("each of them has owners");
+async fn check_expiry(backend: &dyn Backend) -> Result<Completion, Failed> {
+    let owners = backend.owners().expect("each of these backends has owners");
     let unique = silverback::backend::Generation::random()?;
-    // The record is made so many milliseconds before the moment: more, if that was too late.
+    // The record is made this many milliseconds before its expiry. The lead grows if that was too
+    // late.
     let (mut hits, mut rounds, mut lead) = ([0; 6], 0, 20);
     while hits.iter().any(|hits| *hits < HITS) {
         rounds += 1;
-        assert!(rounds < 500, "it never came at the right moment: {hits:?}");
+        assert!(
+            rounds < 500,
+            "the right millisecond was never hit: {hits:?}"
+        );
         let question = rounds % hits.len();
         let key = Key::new([&unique.as_bytes()[..], &rounds.to_be_bytes()].concat())?;
         let name = OwnerName::new(format!("{:?} {rounds}", key.as_bytes()))?;
         let soon = Expiry::from_millis(Expiry::now().as_millis() + lead);
         let record = Record::new("v", soon);
-        // What the owner's record does not outlive, and its own expiry.
+        // The record expires with its owner's record, or by its own expiry.
         let record = match question {
             5 => {
                 let login = owners.begin(&name, soon, &key).await?;
@@ -72,7 +79,7 @@ async fn is_over(backend: &dyn Backend) -> Result<Completion, Failed> {
             continue;
         }
         if !at(soon) {
-            continue; // another process had this one's time
+            continue; // another process delayed this one
         }
         match question {
             0 | 5 => assert_eq!(backend.load(&key).await?, None),

@@ -1,4 +1,4 @@
-//! The backends that are tried, and how to have each.
+//! The backends under test, and how to make each.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -6,24 +6,28 @@ use std::sync::Arc;
 use silverback::backend::{Backend, connect};
 use tokio::sync::OnceCell;
 
-/// The backend, or why there is none: a server's program is not here, say.
+/// The backend, or the reason why it is not available, such as a missing program.
 pub(crate) type Made = Result<Arc<dyn Backend>, String>;
 
-pub(crate) type Making = Pin<Box<dyn Future<Output = Made> + Send>>;
+pub(crate) type BackendFuture = Pin<Box<dyn Future<Output = Made> + Send>>;
 
-/// A backend that is made when the first trial needs it. All laws are tried on the one, each
-/// in its own key space.
-pub(crate) struct Contestant {
+/// A backend that is made when the first trial needs it. All laws use the same backend, each in its
+/// own key space.
+pub(crate) struct Candidate {
     pub(crate) name: &'static str,
-    /// What `SILVERBACK_REQUIRE` calls the server.
+    /// The name of the server in `SILVERBACK_REQUIRE`.
     pub(crate) requirement: &'static str,
-    make: fn() -> Making,
+    make: fn() -> BackendFuture,
     made: OnceCell<Made>,
 }
 
-impl Contestant {
-    pub(crate) fn new(name: &'static str, requirement: &'static str, make: fn() -> Making) -> Self {
-        Contestant {
+impl Candidate {
+    pub(crate) fn new(
+        name: &'static str,
+        requirement: &'static str,
+        make: fn() -> BackendFuture,
+    ) -> Self {
+        Candidate {
             name,
             requirement,
             make,
@@ -36,21 +40,21 @@ impl Contestant {
     }
 }
 
-/// All of this build.
-pub(crate) fn all() -> Vec<Contestant> {
+/// Returns all backends of this build.
+pub(crate) fn all() -> Vec<Candidate> {
     let mut all = vec![
-        Contestant::new("memory", "memory", || {
+        Candidate::new("memory", "memory", || {
             Box::pin(always("memory:".to_owned()))
         }),
         #[cfg(feature = "files")]
-        Contestant::new("files", "files", || Box::pin(always(on_disk("files")))),
+        Candidate::new("files", "files", || Box::pin(always(on_disk("files")))),
         #[cfg(feature = "sqlite")]
-        Contestant::new("sqlite", "sqlite", || Box::pin(always(on_disk("sqlite")))),
+        Candidate::new("sqlite", "sqlite", || Box::pin(always(on_disk("sqlite")))),
     ];
     #[cfg(feature = "postgres")]
-    all.extend(super::postgres::contestants());
+    all.extend(super::postgres::candidates());
     #[cfg(feature = "aws")]
-    all.extend(super::dynamodb::contestants());
+    all.extend(super::dynamodb::candidates());
     all
 }
 
@@ -63,15 +67,13 @@ pub(crate) const ON_DISK: &[&str] = &[
     "sqlite",
 ];
 
-/// A backend that needs no server: one that cannot be had is no reason to ignore its laws.
+/// Makes a backend without a server. A failure must not skip its laws.
 async fn always(url: String) -> Made {
-    Ok(connect(&url)
-        .await
-        .expect("a backend in a place of its own"))
+    Ok(connect(&url).await.expect("a backend in a fresh place"))
 }
 
-/// The URL of a backend of that kind in a place that nobody else uses, below the target
-/// directory. It stays, to be looked at, until the tests run again.
+/// Returns the URL of a backend of that kind in a fresh place below the target directory. The place
+/// remains for inspection until the tests run again.
 #[cfg(any(unix, feature = "files", feature = "sqlite"))]
 pub(crate) fn on_disk(kind: &str) -> String {
     use silverback::backend::conformance::KeySpace;

@@ -1,5 +1,5 @@
-//! A backend between a store and the real one: it lets others go first at random, loses
-//! replies, and can cut a request off at any of its calls.
+//! A backend that forwards to a real one: it delays calls at random, loses replies, and can cut a
+//! request off at any of its calls.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,61 +12,61 @@ use tokio::sync::Notify;
 use crate::dice::Dice;
 
 #[derive(Clone)]
-pub(crate) struct Perturbed(Arc<Shared>);
+pub(crate) struct RandomBackend(Arc<Shared>);
 
 struct Shared {
     inner: Arc<dyn Backend>,
-    /// How long others may go first: so many turns of the runtime at most.
-    most_turns: usize,
+    /// The maximum number of times that a call yields to other tasks.
+    max_yields: usize,
     state: Mutex<State>,
     was_cut: Notify,
 }
 
 struct State {
     dice: Dice,
-    /// Which call is the last, and whether it is still done.
+    /// The last call of a request, and whether it is still applied.
     cut: Option<Cut>,
-    /// Of how many writes one reply is lost.
+    /// One reply is lost in this number of writes.
     one_lost_in: Option<usize>,
 }
 
-/// Where a request is cut off: before or after its n-th call.
+/// The place at which a request is cut off: before or after its n-th call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cut {
     pub(crate) calls_left: usize,
     pub(crate) is_done: bool,
 }
 
-/// What becomes of a call.
-enum Turn {
-    Goes,
-    IsDoneAndCut,
-    IsCut,
-    LosesItsReply,
-    IsLost,
+/// The behaviour of a call.
+enum Behaviour {
+    Forward,
+    CutAfter,
+    CutBefore,
+    LosesReply,
+    LosesRequest,
 }
 
-impl Perturbed {
-    pub(crate) fn new(inner: Arc<dyn Backend>, most_turns: usize) -> Self {
+impl RandomBackend {
+    pub(crate) fn new(inner: Arc<dyn Backend>, max_yields: usize) -> Self {
         let state = State {
             dice: Dice::new(),
             cut: None,
             one_lost_in: None,
         };
-        Perturbed(Arc::new(Shared {
+        RandomBackend(Arc::new(Shared {
             inner,
-            most_turns,
+            max_yields,
             state: Mutex::new(state),
             was_cut: Notify::new(),
         }))
     }
 
-    /// Cuts the request off whose calls come next.
+    /// Cuts off the request that makes the next calls.
     pub(crate) fn cut(&self, cut: Option<Cut>) {
         self.0.state.lock().unwrap().cut = cut;
     }
 
-    /// Ends when a request was cut off.
+    /// Returns when a request was cut off.
     pub(crate) async fn was_cut(&self) {
         self.0.was_cut.notified().await;
     }
@@ -75,18 +75,18 @@ impl Perturbed {
         self.0.state.lock().unwrap().one_lost_in = Some(writes);
     }
 
-    /// Lets others go first.
+    /// Yields to other tasks at random.
     async fn wait(&self) {
-        let turns = {
+        let yields = {
             let mut state = self.0.state.lock().unwrap();
-            state.dice.roll(self.0.most_turns + 1)
+            state.dice.roll(self.0.max_yields + 1)
         };
-        for _ in 0..turns {
+        for _ in 0..yields {
             tokio::task::yield_now().await;
         }
     }
 
-    fn turn(&self, is_write: bool) -> Turn {
+    fn next_behaviour(&self, is_write: bool) -> Behaviour {
         let mut state = self.0.state.lock().unwrap();
         let State {
             dice,
@@ -97,18 +97,18 @@ impl Perturbed {
             return match cut.calls_left.checked_sub(1) {
                 Some(left) => {
                     cut.calls_left = left;
-                    Turn::Goes
+                    Behaviour::Forward
                 }
-                None if cut.is_done => Turn::IsDoneAndCut,
-                None => Turn::IsCut,
+                None if cut.is_done => Behaviour::CutAfter,
+                None => Behaviour::CutBefore,
             };
         }
         match one_lost_in {
             Some(writes) if is_write && dice.roll(*writes) == 0 => match dice.roll(2) {
-                0 => Turn::LosesItsReply,
-                _ => Turn::IsLost,
+                0 => Behaviour::LosesReply,
+                _ => Behaviour::LosesRequest,
             },
-            _ => Turn::Goes,
+            _ => Behaviour::Forward,
         }
     }
 
@@ -118,22 +118,22 @@ impl Perturbed {
         call: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Error> {
         self.wait().await;
-        let answer = match self.turn(is_write) {
-            Turn::Goes => call.await,
-            Turn::IsDoneAndCut => {
+        let answer = match self.next_behaviour(is_write) {
+            Behaviour::Forward => call.await,
+            Behaviour::CutAfter => {
                 let _ = call.await;
                 self.0.was_cut.notify_one();
                 std::future::pending().await
             }
-            Turn::IsCut => {
+            Behaviour::CutBefore => {
                 self.0.was_cut.notify_one();
                 std::future::pending().await
             }
-            Turn::LosesItsReply => {
+            Behaviour::LosesReply => {
                 call.await?;
                 Err(Error::outcome_unknown("the reply was lost"))
             }
-            Turn::IsLost => Err(Error::outcome_unknown("the request was lost")),
+            Behaviour::LosesRequest => Err(Error::outcome_unknown("the request was lost")),
         };
         self.wait().await;
         answer
@@ -141,7 +141,7 @@ impl Perturbed {
 }
 
 #[async_trait]
-impl Backend for Perturbed {
+impl Backend for RandomBackend {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
         self.call(false, self.0.inner.load(key)).await
     }

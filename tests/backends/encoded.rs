@@ -1,5 +1,5 @@
-//! Any key and any value in rows of Go packages, which hold neither: so that the laws of
-//! records are tried on them, too.
+//! Any key and any value in rows of Go packages, which do not support both, so that the laws of
+//! records can be tested on them.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use silverback::backend::{
     Backend, Created, Error, Expiry, Key, Layout, Moves, Outcome, Record, Revision, Stored,
 };
 
-/// Has no owners, and no scan: those are not asked for by any key.
-pub(crate) struct Plain(Arc<dyn Backend>);
+/// A backend without owners and without a scan, which do not accept any key.
+pub(crate) struct Encoded(Arc<dyn Backend>);
 
-impl Plain {
+impl Encoded {
     pub(crate) fn of(backend: Arc<dyn Backend>) -> Arc<dyn Backend> {
-        Arc::new(Plain(backend))
+        Arc::new(Encoded(backend))
     }
 }
 
@@ -31,12 +31,12 @@ fn text(record: &Record) -> Record {
 
 fn bytes(stored: Stored) -> Stored {
     let value = URL_SAFE_NO_PAD.decode(stored.record.value());
-    let record = Record::new(value.expect("it was text"), stored.record.expiry());
+    let record = Record::new(value.expect("the value is text"), stored.record.expiry());
     Stored::new(record, stored.revision)
 }
 
 #[async_trait]
-impl Backend for Plain {
+impl Backend for Encoded {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
         Ok(self.0.load(&hash(key)).await?.map(bytes))
     }
@@ -71,13 +71,17 @@ impl Backend for Plain {
         self.0.layout()
     }
 
+    fn keeps_expiries(&self) -> bool {
+        self.0.keeps_expiries()
+    }
+
     fn moves(&self) -> Option<&dyn Moves> {
         self.0.moves().map(|_| self as &dyn Moves)
     }
 }
 
 #[async_trait]
-impl Moves for Plain {
+impl Moves for Encoded {
     async fn move_to(
         &self,
         key: &Key,
@@ -85,7 +89,7 @@ impl Moves for Plain {
         to: &Key,
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
-        let moves = self.0.moves().expect("it was asked for");
+        let moves = self.0.moves().expect("the backend supports moves");
         moves
             .move_to(&hash(key), seen, &hash(to), &text(record))
             .await

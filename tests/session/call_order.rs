@@ -1,5 +1,4 @@
-//! The store alone, without HTTP: things done in other orders than one would think, and
-//! at the same time.
+//! The store without HTTP: unusual orders of calls, and concurrent calls.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
@@ -18,7 +17,7 @@ use tokio::sync::Notify;
 use super::site::RUNTIME;
 use super::support::{Clock, TestGenerations, fresh_codecs, store, store_with};
 
-/// A request with the cookies of the jar, in which `handle` has the session.
+/// Runs a request with the cookies of the jar, in which `handle` gets the session.
 async fn visit<R>(jar: &mut Jar, store: &CookieStore, handle: impl FnOnce(&Session) -> R) -> R {
     let sessions = jar.sessions(store.clone());
     let answer = handle(&sessions.session().await.unwrap());
@@ -39,7 +38,7 @@ fn remembering() -> CookieStore {
 }
 
 #[test]
-fn the_first_of_several_refusals_is_the_one() {
+fn the_first_of_several_refusals_is_reported() {
     let clock = Clock::new();
     let store = clock.of(store());
     RUNTIME.block_on(async {
@@ -63,7 +62,7 @@ fn the_first_of_several_refusals_is_the_one() {
 }
 
 #[test]
-fn a_deadline_of_its_own_survives_being_remembered() {
+fn a_remembered_session_keeps_its_own_deadline() {
     let clock = Clock::new();
     let store = clock.of(remembering());
     let soon = UnixTime::from_secs(clock.now().as_secs() + 60);
@@ -79,7 +78,7 @@ fn a_deadline_of_its_own_survives_being_remembered() {
             session.remember(false).unwrap();
             assert_eq!(session.deadline(), Some(soon));
             session.remember(true).unwrap();
-            // The limits of remembered sessions are those that hold now.
+            // The current limits of remembered sessions apply.
             let month = UnixTime::from_secs(clock.now().as_secs() + 30 * 86_400);
             session.set_deadline(month).unwrap();
             let beyond = UnixTime::from_secs(month.as_secs() + 1);
@@ -93,14 +92,14 @@ fn a_deadline_of_its_own_survives_being_remembered() {
         let store = store_with(CookieOptions::new(), lifetime);
         visit(&mut Jar::new(), &store, |session| {
             let refused = session.remember(true).unwrap_err();
-            assert!(refused.is_usage(), "there are no such limits");
+            assert!(refused.is_usage(), "the store remembers no sessions");
         })
         .await;
     });
 }
 
 #[test]
-fn a_session_is_remembered_by_default_and_never_shortened_by_it() {
+fn remembering_by_default_never_shortens_a_session() {
     const DAY: u64 = 86_400;
     let days = |days: u64| Duration::from_secs(days * DAY);
     let remembered = |lifetime| {
@@ -129,7 +128,7 @@ fn a_session_is_remembered_by_default_and_never_shortened_by_it() {
     assert_eq!(
         remembered(Lifetime::new().without_absolute()),
         (None, 14),
-        "the cookie ends with the session, and is set again with its use"
+        "the cookie ends with the session, and use sets it again"
     );
 }
 
@@ -145,7 +144,7 @@ fn max_age_is_never_over_400_days() {
             session.remember(true).unwrap();
         })
         .await;
-        // Another machine, whose clock is a minute behind.
+        // Another machine has a clock that is a minute late.
         let behind = UnixTime::from_secs(clock.now().as_secs() - 60);
         let sessions = jar.sessions(store.clock(move || behind));
         sessions.session().await.unwrap().insert("a", 1).unwrap();
@@ -155,7 +154,7 @@ fn max_age_is_never_over_400_days() {
 }
 
 #[test]
-fn a_clock_that_goes_back_shortens_nothing() {
+fn a_clock_that_goes_back_shortens_no_session() {
     let clock = Clock::new();
     let store = clock.of(store());
     RUNTIME.block_on(async {
@@ -189,10 +188,10 @@ fn a_change_that_never_ends_is_an_error() {
 }
 
 #[test]
-fn no_update_is_lost_between_tasks() {
+fn concurrent_tasks_lose_no_update() {
     RUNTIME.block_on(async {
         visit(&mut Jar::new(), &store(), |session| {
-            // Both have read before either writes.
+            // Both tasks have read before either writes.
             let barrier = Arc::new(Barrier::new(2));
             let tasks = [session.clone(), session.clone()].map(|session| {
                 let barrier = barrier.clone();
@@ -215,7 +214,7 @@ fn no_update_is_lost_between_tasks() {
 }
 
 #[test]
-fn a_transaction_that_cannot_be_saved_did_not_happen() {
+fn a_transaction_that_cannot_be_saved_is_undone() {
     RUNTIME.block_on(async {
         let mut jar = Jar::new();
         let store = store();
@@ -234,11 +233,11 @@ fn a_transaction_that_cannot_be_saved_did_not_happen() {
     });
 }
 
-/// Counts how often it seals.
+/// A codec that counts how often it seals.
 #[derive(Clone)]
-struct Counting(Arc<AtomicU64>, Codecs);
+struct CountingCodec(Arc<AtomicU64>, Codecs);
 
-impl Codec for Counting {
+impl Codec for CountingCodec {
     fn seal_into(
         &self,
         name: &str,
@@ -262,14 +261,14 @@ impl Codec for Counting {
 }
 
 #[test]
-fn what_is_saved_is_not_saved_again() {
+fn a_saved_session_is_not_saved_again() {
     let seals = Arc::new(AtomicU64::new(0));
     let clock = Clock::new();
-    let store = CookieStore::new(Counting(seals.clone(), fresh_codecs())).unwrap();
+    let store = CookieStore::new(CountingCodec(seals.clone(), fresh_codecs())).unwrap();
     let store = clock.of(store);
     RUNTIME.block_on(async {
         let mut jar = Jar::new();
-        // Building a store seals once, to see whether it can.
+        // Building a store seals once, to check that it can.
         seals.store(0, Ordering::SeqCst);
         let sessions = jar.sessions(store.clone());
         let session = sessions.session().await.unwrap();
@@ -280,14 +279,14 @@ fn what_is_saved_is_not_saved_again() {
         clock.pass(60);
         receive(&mut jar, &sessions).await.unwrap();
         assert_eq!(seals.load(Ordering::SeqCst), 1);
-        // One that was touched is not touched again.
+        // A touched session is not touched again.
         clock.pass(600);
         let sessions = jar.sessions(store.clone());
         let session = sessions.session().await.unwrap();
         session.save().await.unwrap();
         receive(&mut jar, &sessions).await.unwrap();
         assert_eq!(seals.load(Ordering::SeqCst), 2);
-        // Nor is one that was never written to.
+        // A session without any write is not saved either.
         let sessions = Jar::new().sessions(store);
         let session = sessions.session().await.unwrap();
         clock.pass(600);
@@ -320,7 +319,7 @@ fn an_owners_record_is_kept_as_long_as_the_longest_session() {
         assert!(!jar.session(store.clone()).await.unwrap().is_new());
 
         store.end_all("ape").await.unwrap();
-        assert_eq!(until(), begin + 30 * 86_400, "the longest there may be");
+        assert_eq!(until(), begin + 30 * 86_400, "the longest possible expiry");
         assert!(jar.session(store).await.unwrap().is_new());
     });
 }
@@ -343,14 +342,14 @@ fn a_revocation_between_load_and_a_longer_deadline_is_kept() {
 }
 
 #[test]
-fn what_cannot_be_sealed_revokes_nobody() {
+fn a_session_that_cannot_be_sealed_revokes_no_owner() {
     let generations = TestGenerations::default();
     let store = store().revocable(generations);
     RUNTIME.block_on(async {
         let mut phone = Jar::new();
         visit(&mut phone, &store, |session| session.login("ape").unwrap()).await;
         let (mut fits, mut does_not) = (0, 0);
-        // Around the size that just fits, byte by byte.
+        // The sizes around the largest one that fits, byte by byte.
         for size in 1_950..2_150 {
             let sessions = Jar::new().sessions(store.clone());
             let session = sessions.session().await.unwrap();
@@ -372,7 +371,7 @@ fn what_cannot_be_sealed_revokes_nobody() {
     });
 }
 
-/// Generations that answer the first `extend` only when told to, and count.
+/// Generations that count calls. The first `extend` waits for a signal.
 #[derive(Clone, Default)]
 struct Slow {
     inner: TestGenerations,
@@ -401,7 +400,7 @@ impl Generations for Slow {
 }
 
 #[test]
-fn a_save_that_comes_late_undoes_nothing() {
+fn a_late_save_undoes_no_change() {
     type Later = fn(&Session) -> Result<(), Error>;
     let later: [(Later, Option<&str>); 3] = [
         (|session| session.end_others(), Some("ape")),
@@ -446,7 +445,7 @@ fn a_save_that_comes_late_undoes_nothing() {
     }
 }
 
-/// A change that a transaction of several tasks is in the middle of.
+/// A change that a transaction of several tasks makes.
 async fn large(session: &Session) -> Result<(), Error> {
     session
         .transact(|values| values.insert("large", "x".repeat(4_000)))
@@ -454,7 +453,7 @@ async fn large(session: &Session) -> Result<(), Error> {
 }
 
 #[test]
-fn a_transaction_that_fails_undoes_no_logout() {
+fn a_failed_transaction_undoes_no_logout() {
     let store = store();
     RUNTIME.block_on(async {
         let mut jar = Jar::new();
@@ -469,12 +468,12 @@ fn a_transaction_that_fails_undoes_no_logout() {
 }
 
 #[test]
-fn nothing_of_an_ended_session_gets_into_the_next() {
+fn no_value_of_an_ended_session_is_in_the_next() {
     RUNTIME.block_on(async {
         let sessions = Jar::new().sessions(store());
         let session = sessions.session().await.unwrap();
         session.insert("secret", 41).unwrap();
-        // Another task logs out while each of these is between reading and writing.
+        // Another task logs out while each of these runs between its read and its write.
         let once = AtomicU64::new(0);
         let inner = session.clone();
         let counted = session.update("secret", move |secret: &mut u64| {
@@ -499,7 +498,7 @@ fn nothing_of_an_ended_session_gets_into_the_next() {
 }
 
 #[test]
-fn a_transaction_that_nobody_waits_for_did_not_happen() {
+fn a_dropped_transaction_is_undone() {
     let slow = Slow::default();
     let store = store().revocable(slow.clone());
     RUNTIME.block_on(async {
@@ -521,7 +520,7 @@ fn a_transaction_that_nobody_waits_for_did_not_happen() {
 }
 
 #[test]
-fn a_transaction_that_fails_keeps_what_others_did_before() {
+fn a_failed_transaction_keeps_earlier_changes() {
     RUNTIME.block_on(async {
         let sessions = Jar::new().sessions(store());
         let session = sessions.session().await.unwrap();
@@ -539,7 +538,7 @@ fn a_transaction_that_fails_keeps_what_others_did_before() {
 }
 
 #[test]
-fn all_owners_whose_others_were_to_end_are_revoked() {
+fn end_others_revokes_each_owner_of_a_request() {
     let store = store().revocable(TestGenerations::default());
     RUNTIME.block_on(async {
         let mut phones = [Jar::new(), Jar::new()];
@@ -563,7 +562,7 @@ fn all_owners_whose_others_were_to_end_are_revoked() {
     });
 }
 
-/// Revocations, of which the first answers last.
+/// Generations that answer the first revocation last.
 #[derive(Clone, Default)]
 struct SlowRevoke(TestGenerations, Arc<AtomicU64>);
 
@@ -589,7 +588,7 @@ impl Generations for SlowRevoke {
 }
 
 #[test]
-fn two_saves_at_once_revoke_once() {
+fn two_concurrent_saves_revoke_once() {
     let generations = SlowRevoke::default();
     let store = store().revocable(generations.clone());
     RUNTIME.block_on(async {
@@ -607,7 +606,7 @@ fn two_saves_at_once_revoke_once() {
 }
 
 #[test]
-fn a_later_deadline_keeps_the_owners_record() {
+fn a_later_deadline_extends_the_owners_record() {
     let generations = TestGenerations::default();
     let clock = Clock::new();
     let store = clock.of(store()).revocable(generations.clone());
@@ -629,7 +628,7 @@ fn a_later_deadline_keeps_the_owners_record() {
 }
 
 #[test]
-fn who_asks_at_the_same_time_gets_the_same_session() {
+fn concurrent_calls_get_the_same_session() {
     let slow = Slow::default();
     slow.extensions.store(1, Ordering::SeqCst);
     let store = store().revocable(slow);
@@ -650,9 +649,9 @@ fn a_codec_that_refuses_fresh_cookies_builds_no_store() {
     assert!(CookieStore::new(codec).unwrap_err().is_usage());
 }
 
-/// The clock is the user's: it may look at the session.
+/// The clock is the application's: it may access the session.
 #[test]
-fn no_lock_is_held_while_the_clock_is_asked() {
+fn no_lock_is_held_during_a_clock_call() {
     let seen: Arc<Mutex<Option<Session>>> = Arc::default();
     let looking = seen.clone();
     let store = store().clock(move || {

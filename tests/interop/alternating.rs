@@ -1,5 +1,5 @@
-//! A Go program and ours do something to one session in turn, a thousand times: both see what a
-//! map would hold.
+//! A Go program and Silverback alternately change one session a thousand times: both always see the
+//! values of a map that gets the same changes.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use silverback::session::testing::Jar;
 
 use crate::sessions::seeds;
-use crate::store::Shared;
+use crate::store::SharedStore;
 
-/// How often one of the two does something to a session, one after the other.
+/// The number of changes.
 const STEPS: u64 = 1_000;
 
-/// What a session of strings holds, as the Go program sees it, after a change that it makes.
-fn go_changes(
-    shared: &Shared,
+/// Changes a session of strings in the Go program, and returns the values that it then has.
+fn change_in_go(
+    shared: &SharedStore,
     gorilla: &mut crate::Gorilla,
     jar: &mut Jar,
     change: &Value,
@@ -26,11 +26,11 @@ fn go_changes(
         let text = value.as_str().unwrap().to_owned();
         (key, text)
     });
-    // What a store of ours knows of the session.
+    // This value holds Silverback's metadata of the session.
     strings.filter(|(key, _)| key != "_session").collect()
 }
 
-fn we_see(shared: &Shared, jar: &mut Jar) -> Model {
+fn values_in_silverback(shared: &SharedStore, jar: &mut Jar) -> Model {
     let mut model = Model::new();
     shared.visit(jar, |session| {
         for key in session.keys() {
@@ -43,8 +43,8 @@ fn we_see(shared: &Shared, jar: &mut Jar) -> Model {
 
 type Model = BTreeMap<String, String>;
 
-/// Whatever the two do to a session in turn, both see what a map would hold.
-pub(crate) fn both_see_what_a_map_would_hold(shared: &Shared) {
+/// Checks that both programs see the values of a map after each random change.
+pub(crate) fn both_programs_see_the_same_values(shared: &SharedStore) {
     let Some(mut gorilla) = crate::Gorilla::start() else {
         return;
     };
@@ -59,7 +59,7 @@ pub(crate) fn both_see_what_a_map_would_hold(shared: &Shared) {
             }
             3..6 => {
                 let set = json!({"set": {key.clone(): value.clone()}});
-                go_changes(shared, &mut gorilla, &mut jar, &set);
+                change_in_go(shared, &mut gorilla, &mut jar, &set);
                 model.insert(key, value);
             }
             6 => {
@@ -69,7 +69,7 @@ pub(crate) fn both_see_what_a_map_would_hold(shared: &Shared) {
                 model.remove(&key);
             }
             7 if !model.is_empty() => {
-                go_changes(
+                change_in_go(
                     shared,
                     &mut gorilla,
                     &mut jar,
@@ -81,13 +81,17 @@ pub(crate) fn both_see_what_a_map_would_hold(shared: &Shared) {
                 let mut before = jar.clone();
                 shared.visit(&mut jar, |session| session.renew().unwrap());
                 assert_ne!(jar.get("session"), before.get("session"), "seed {seed}");
-                assert_eq!(we_see(shared, &mut before), Model::new(), "seed {seed}");
+                assert_eq!(
+                    values_in_silverback(shared, &mut before),
+                    Model::new(),
+                    "seed {seed}"
+                );
             }
             9 if !model.is_empty() => {
                 let ended = jar.clone();
                 match seed % 2 == 0 {
                     true => shared.visit(&mut jar, |session| session.end().unwrap()),
-                    false => drop(go_changes(
+                    false => drop(change_in_go(
                         shared,
                         &mut gorilla,
                         &mut jar,
@@ -95,7 +99,7 @@ pub(crate) fn both_see_what_a_map_would_hold(shared: &Shared) {
                     )),
                 }
                 assert_eq!(
-                    we_see(shared, &mut ended.clone()),
+                    values_in_silverback(shared, &mut ended.clone()),
                     Model::new(),
                     "seed {seed}"
                 );
@@ -103,9 +107,9 @@ pub(crate) fn both_see_what_a_map_would_hold(shared: &Shared) {
             }
             _ => {}
         }
-        assert_eq!(we_see(shared, &mut jar), model, "seed {seed}");
+        assert_eq!(values_in_silverback(shared, &mut jar), model, "seed {seed}");
         if !model.is_empty() {
-            let seen = go_changes(shared, &mut gorilla, &mut jar, &json!({}));
+            let seen = change_in_go(shared, &mut gorilla, &mut jar, &json!({}));
             assert_eq!(seen, model, "seed {seed}");
         }
     }

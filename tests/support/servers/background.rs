@@ -1,4 +1,4 @@
-//! A program in the background, in a folder of its own, that ends with the test process.
+//! A program in the background, in its own folder, that ends with the test process.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -7,41 +7,42 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Who that is.
+/// The user and group number of the user `nobody`.
 #[cfg(unix)]
 const NOBODY: u32 = 65_534;
 
-/// Runs the program until standard input says a word or ends, which it does with the test
-/// process, and then stops it, and removes its folder unless it was told to keep that.
+/// Runs the program until standard input sends a signal name or closes, which it does at the end of
+/// the test process. Then stops the program, and removes its folder unless the word says to keep
+/// it.
 const KEEPER: &str = r#"
 "$0" "$@" & program=$!
 echo $program > pid
 read -r word
 kill -"$SIGNAL" $program
-# One that is only starting takes no notice of it.
+# A program that is still starting may ignore the signal.
 while sleep 1; do kill -"$SIGNAL" $program; done & again=$!
 wait $program
 kill $again
 [ "$word" = keep ] || rm -rf "$PWD"
 "#;
 
-/// As whom a server runs, and what ends it.
+/// The user that runs a server, and the signal that ends it.
 #[derive(Clone, Copy)]
 pub(super) enum User {
-    /// As we do; `TERM` ends it.
+    /// The current user; `TERM` ends the server.
     Ours,
-    /// Where we are root, which Postgres and its kin refuse: nobody. `INT` ends those without
-    /// waiting for their clients.
+    /// The user `nobody`, if the current user is root, which Postgres and PgBouncer refuse. `INT`
+    /// ends them without waiting for their clients.
     NotRoot,
 }
 
-pub(super) struct Kept {
+pub(super) struct BackgroundProgram {
     shell: Child,
     folder: PathBuf,
 }
 
-impl Kept {
-    /// Runs `program` in `folder`, which is its own. What it says is in the file `log` there.
+impl BackgroundProgram {
+    /// Runs `program` in `folder`, which belongs to it. Its output is in the file `log` there.
     pub(super) fn run(
         folder: &Path,
         program: &Path,
@@ -55,7 +56,7 @@ impl Kept {
             .open(folder.join("log"))
             .map_err(|error| error.to_string())?;
         let errors = log.try_clone().map_err(|error| error.to_string())?;
-        // Of the program that was here before.
+        // A previous program in this folder may have left it.
         let _ = std::fs::remove_file(folder.join("pid"));
         let (mut shell, signal) = match user {
             User::NotRoot => (as_nobody("sh", folder), "INT"),
@@ -74,45 +75,45 @@ impl Kept {
             .spawn()
             .map_err(|error| format!("{}: {error}", program.display()))?;
         let folder = folder.to_owned();
-        Ok(Kept {
+        Ok(BackgroundProgram {
             shell: child,
             folder,
         })
     }
 
-    /// Whether the program is there no more.
+    /// Returns whether the program has ended.
     pub(super) fn has_ended(&self) -> bool {
         let Ok(pid) = std::fs::read_to_string(self.folder.join("pid")) else {
-            return false; // it is not there yet
+            return false; // it has not started yet
         };
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
-        // After the program's name, which may hold anything.
+        // The fields follow the program's name, which may contain any character.
         let state = stat
             .ok()
             .and_then(|stat| stat.rsplit_once(") ").map(|parts| parts.1.to_owned()));
         !pid.is_empty() && state.is_none_or(|state| state.starts_with('Z'))
     }
 
-    /// Stops it, and leaves its folder.
+    /// Stops the program, and keeps its folder.
     pub(super) fn stop(mut self) {
         self.end("keep");
     }
 
     fn end(&mut self, word: &str) {
-        if let Some(mut told) = self.shell.stdin.take() {
-            let _ = writeln!(told, "{word}");
+        if let Some(mut stdin) = self.shell.stdin.take() {
+            let _ = writeln!(stdin, "{word}");
         }
         let _ = self.shell.wait();
     }
 }
 
-impl Drop for Kept {
+impl Drop for BackgroundProgram {
     fn drop(&mut self) {
         self.end("remove");
     }
 }
 
-/// A program in a folder of the user that it runs as.
+/// Returns a program that runs in a folder of its own user.
 pub(super) fn as_nobody(program: impl AsRef<OsStr>, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(folder);
@@ -124,13 +125,13 @@ pub(super) fn as_nobody(program: impl AsRef<OsStr>, folder: &Path) -> Command {
     command
 }
 
-/// A fresh folder of that user.
+/// Creates a fresh folder of that user.
 pub(super) fn own_folder(name: &str) -> Result<PathBuf, String> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let unique = format!("silverback-{name}-{}-{count}", std::process::id());
     let folder = std::env::temp_dir().join(unique);
-    // What a process of the same number left when it was killed.
+    // A killed process with the same number may have left this folder.
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir(&folder).map_err(|error| error.to_string())?;
     #[cfg(unix)]

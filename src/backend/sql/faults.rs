@@ -1,0 +1,33 @@
+//! Errors that servers share. The rest of a server's errors is in its own folder.
+
+use std::fmt;
+
+use super::engine::Effect;
+use crate::backend::Error;
+
+/// The error of an operation whose time limit has passed.
+pub(super) fn too_late(effect: Effect) -> Error {
+    const MESSAGE: &str = "the database did not answer in time";
+    match effect {
+        Effect::Reads => Error::unavailable(MESSAGE),
+        Effect::Writes => Error::outcome_unknown(MESSAGE),
+    }
+}
+
+/// The cause of an error if a write was refused because another row has its key.
+#[derive(Debug)]
+pub(super) struct KeyTaken;
+
+impl KeyTaken {
+    pub(super) fn is_cause_of(error: &Error) -> bool {
+        error.cause().is_some_and(|cause| cause.is::<KeyTaken>())
+    }
+}
+
+impl fmt::Display for KeyTaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("another row has the key")
+    }
+}
+
+impl std::error::Error for KeyTaken {}

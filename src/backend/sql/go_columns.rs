@@ -1,0 +1,224 @@
+//! [`Column`]: a column of a Go package's table as data; and the check of the columns that a table
+//! has in fact.
+//!
+//! People create tables too, with other types than the Go package would. Statements are made for
+//! the types that are found. A type that cannot work, or would give wrong results without an
+//! error, is refused before the table is used.
+
+use std::collections::HashMap;
+
+use super::columns::{missing_column, wrong_column};
+use super::go_table::GoTable;
+use crate::backend::Error;
+
+/// A column of a Go package's table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Column {
+    pub(super) name: String,
+    pub(super) kind: ColumnType,
+    pub(super) rule: Rule,
+}
+
+/// The type of a column. To add one, add a variant, and give it a name in the server that has it:
+/// the server also converts keys, values and times from and to it. Nothing else here depends on the
+/// types of times: a table must have exactly the one that the Go package gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ColumnType {
+    /// A number that counts rows.
+    Counter,
+    /// Text of any length.
+    Text,
+    /// Text of at most so many characters.
+    Varchar(u32),
+    /// Text of at most so many characters, compared without trailing spaces.
+    Char(u32),
+    /// Bytes of any length.
+    Bytes,
+    /// A moment, to the microsecond (`timestamptz`).
+    TimestampTz,
+}
+
+impl ColumnType {
+    /// Returns the most characters of a text; `None` for other types.
+    fn characters(self) -> Option<u32> {
+        match self {
+            ColumnType::Text => Some(u32::MAX),
+            ColumnType::Varchar(most) | ColumnType::Char(most) => Some(most),
+            _ => None,
+        }
+    }
+}
+
+/// What the Go package demands of a column's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    None,
+    NotNull,
+    PrimaryKey,
+    DefaultsToNow,
+}
+
+impl Column {
+    pub(super) fn new(name: &str, kind: ColumnType) -> Self {
+        Column {
+            name: name.to_owned(),
+            kind,
+            rule: Rule::None,
+        }
+    }
+
+    pub(super) fn rule(self, rule: Rule) -> Self {
+        Column { rule, ..self }
+    }
+}
+
+/// A column as the database describes it.
+pub(super) struct Found {
+    /// `None` for a type that no Go package uses.
+    pub(super) kind: Option<ColumnType>,
+    /// The type as people write it.
+    pub(super) shown: String,
+    pub(super) is_generated: bool,
+    /// An insert that leaves it out fails.
+    pub(super) is_demanded: bool,
+    /// No two texts are equal that differ.
+    pub(super) is_exact: bool,
+    pub(super) is_unique: bool,
+}
+
+/// The columns of an existing table by their names.
+pub(super) type FoundColumns = HashMap<String, Found>;
+
+impl GoTable {
+    /// Checks the columns that the table has in fact, and returns the table with their types.
+    /// `type_name` is the server's name for a type.
+    ///
+    /// # Errors
+    /// Usage, for a column that cannot be used.
+    pub(super) fn as_found(
+        &self,
+        columns: &FoundColumns,
+        type_name: fn(ColumnType) -> String,
+    ) -> Result<GoTable, Error> {
+        let check = Check {
+            table: self,
+            columns,
+            type_name,
+        };
+        let mut found = self.clone();
+        (found.key.kind, found.key_is_unique) = check.key()?;
+        found.value.kind = check.value()?;
+        self.times().try_for_each(|time| check.time(time))?;
+        check.others()?;
+        Ok(found)
+    }
+}
+
+/// The columns of a table that are looked at.
+struct Check<'c> {
+    table: &'c GoTable,
+    columns: &'c FoundColumns,
+    type_name: fn(ColumnType) -> String,
+}
+
+impl Check<'_> {
+    /// Returns the type of the key, and whether the table refuses a second row with the same key.
+    fn key(&self) -> Result<(ColumnType, bool), Error> {
+        let column = &self.table.key;
+        let longest = self.table.longest_key();
+        let wanted = self.bytes_or_text(longest);
+        let found = self.find(column, &wanted)?;
+        let holds = |most: u32| found.is_exact && most >= longest;
+        match found.kind {
+            Some(kind @ ColumnType::Bytes) => Ok((kind, found.is_unique)),
+            Some(kind) if kind.characters().is_some_and(holds) => Ok((kind, found.is_unique)),
+            _ if found.is_exact => Err(self.wrong(column, &found.shown, &wanted)),
+            _ => {
+                let shown = format!(
+                    "{}, with a collation that treats different texts as equal",
+                    found.shown
+                );
+                Err(self.wrong(column, &shown, &wanted))
+            }
+        }
+    }
+
+    fn value(&self) -> Result<ColumnType, Error> {
+        let column = &self.table.value;
+        let longest = self.table.longest_text();
+        let wanted = match longest {
+            Some(longest) => self.bytes_or_text(longest),
+            None => self.name_of(ColumnType::Bytes),
+        };
+        let found = self.find(column, &wanted)?;
+        let holds = |most: u32| longest.is_some_and(|longest| most >= longest);
+        match found.kind {
+            Some(kind @ ColumnType::Bytes) => Ok(kind),
+            Some(kind @ ColumnType::Text) if longest.is_some() => Ok(kind),
+            Some(kind @ ColumnType::Varchar(most)) if holds(most) => Ok(kind),
+            _ => Err(self.wrong(column, &found.shown, &wanted)),
+        }
+    }
+
+    /// A time has no other type than the Go package gives it.
+    fn time(&self, column: &Column) -> Result<(), Error> {
+        let wanted = self.name_of(column.kind);
+        let found = self.find(column, &wanted)?;
+        match found.kind == Some(column.kind) {
+            true => Ok(()),
+            false => Err(self.wrong(column, &found.shown, &wanted)),
+        }
+    }
+
+    /// Refuses a column that no session fills and every row must have.
+    fn others(&self) -> Result<(), Error> {
+        let GoTable { key, value, .. } = self.table;
+        let ours: Vec<&String> = self
+            .table
+            .times()
+            .chain([key, value])
+            .map(|column| &column.name)
+            .collect();
+        let mut others = self.columns.iter().filter(|(name, _)| !ours.contains(name));
+        match others.find(|(_, found)| found.is_demanded && !found.is_generated) {
+            Some((column, _)) => Err(Error::usage(format!(
+                "the column {column:?} of the table {:?} is NOT NULL without a default: \
+                 give it one, since sessions do not fill it",
+                self.table.name
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    fn find(&self, column: &Column, wanted: &str) -> Result<&Found, Error> {
+        let name = &column.name;
+        let missing = || missing_column(&self.table.name, name, wanted);
+        let found = self.columns.get(name).ok_or_else(missing)?;
+        match found.is_generated {
+            false => Ok(found),
+            true => {
+                let shown = format!("{}, generated", found.shown);
+                Err(self.wrong(column, &shown, wanted))
+            }
+        }
+    }
+
+    fn wrong(&self, column: &Column, shown: &str, wanted: &str) -> Error {
+        wrong_column(&self.table.name, &column.name, shown, wanted)
+    }
+
+    /// The server's name of a type, as people write it.
+    fn name_of(&self, kind: ColumnType) -> String {
+        (self.type_name)(kind).to_ascii_lowercase()
+    }
+
+    fn bytes_or_text(&self, longest: u32) -> String {
+        let [bytes, text, varchar] = [
+            ColumnType::Bytes,
+            ColumnType::Text,
+            ColumnType::Varchar(longest),
+        ]
+        .map(|kind| self.name_of(kind));
+        format!("{bytes}, {text}, or {varchar} or longer")
+    }
+}

@@ -1,0 +1,139 @@
+//! [`GoEngine`]: the engine for a table of a Go package, over any server that has such tables.
+
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+
+use super::engine::{Effect, Engine};
+use super::go_columns::{ColumnType, FoundColumns};
+use super::go_table::GoTable;
+use super::statements::{Parameters, Statement, Statements};
+use crate::backend::{Error, Layout};
+
+/// A server that has tables of Go packages.
+pub(super) trait GoServer: Engine {
+    /// Returns the columns that the table has, or `None` if there is no such table. A view has no
+    /// columns: it cannot be written to.
+    ///
+    /// # Errors
+    /// Unavailable.
+    fn columns(
+        &self,
+        table: &GoTable,
+    ) -> impl Future<Output = Result<Option<FoundColumns>, Error>> + Send;
+
+    /// Creates the table as the Go package would if it is missing, and returns its columns.
+    ///
+    /// # Errors
+    /// Unavailable.
+    fn create_table(
+        &self,
+        table: &GoTable,
+    ) -> impl Future<Output = Result<Option<FoundColumns>, Error>> + Send;
+
+    /// Returns the server's name for a type.
+    fn type_name(kind: ColumnType) -> String;
+
+    /// Returns the statements for a table that has columns of those types in fact.
+    fn statements_for(table: &GoTable) -> Statements;
+
+    /// Returns whether a write was refused because another row has its key.
+    fn is_key_taken(error: &Error) -> bool;
+}
+
+/// Connections, and the statements for one table of a Go package.
+pub(super) struct GoEngine<S> {
+    pub(super) server: Arc<S>,
+    pub(super) table: GoTable,
+    /// Made for the columns that the table has, when they have been looked at.
+    statements: OnceCell<Statements>,
+}
+
+impl<S: GoServer> GoEngine<S> {
+    /// An engine for that table. It sends nothing.
+    ///
+    /// # Errors
+    /// Usage, for impossible names.
+    pub(super) fn new(server: Arc<S>, table: GoTable) -> Result<Self, Error> {
+        table.check()?;
+        Ok(GoEngine {
+            server,
+            table,
+            statements: OnceCell::new(),
+        })
+    }
+
+    /// Creates the table if it is missing, and checks its columns.
+    ///
+    /// # Errors
+    /// Unavailable; usage, for columns that cannot be used.
+    pub(super) async fn migrate(&self) -> Result<(), Error> {
+        let found = self.server.create_table(&self.table).await?;
+        self.check(found).await
+    }
+
+    /// Checks the columns of the table, which must exist. Creates nothing.
+    ///
+    /// # Errors
+    /// Unavailable; usage, if there is no such table, or its columns cannot be used.
+    pub(super) async fn find(&self) -> Result<(), Error> {
+        let found = self.server.columns(&self.table).await?;
+        if found.is_none() {
+            return Err(Error::usage(format!(
+                "the database has no table {:?} (nothing was created)",
+                self.table.name
+            )));
+        }
+        self.check(found).await
+    }
+
+    async fn check(&self, columns: Option<FoundColumns>) -> Result<(), Error> {
+        let made = self.made_for(columns)?;
+        self.statements.get_or_init(async || made).await;
+        Ok(())
+    }
+
+    fn made_for(&self, columns: Option<FoundColumns>) -> Result<Statements, Error> {
+        let missing = || Error::unavailable("the database does not have the table of the sessions");
+        let columns = columns.ok_or_else(missing)?;
+        let found = self.table.as_found(&columns, S::type_name)?;
+        Ok(S::statements_for(&found))
+    }
+}
+
+impl<S: GoServer> Engine for GoEngine<S> {
+    type Row = S::Row;
+
+    const LARGEST: usize = S::LARGEST;
+
+    fn layout(&self) -> Layout {
+        self.table.layout()
+    }
+
+    /// Looks at the columns in the first call.
+    async fn statements(&self) -> Result<&Statements, Error> {
+        let make = async || self.made_for(self.server.columns(&self.table).await?);
+        self.statements.get_or_try_init(make).await
+    }
+
+    async fn rows(
+        &self,
+        effect: Effect,
+        statement: &Statement,
+        parameters: &Parameters<'_>,
+    ) -> Result<Vec<S::Row>, Error> {
+        self.server.rows(effect, statement, parameters).await
+    }
+
+    async fn written(
+        &self,
+        statement: &Statement,
+        parameters: &Parameters<'_>,
+    ) -> Result<u64, Error> {
+        self.server.written(statement, parameters).await
+    }
+
+    fn is_taken(error: &Error) -> bool {
+        S::is_key_taken(error)
+    }
+}

@@ -1,0 +1,71 @@
+//! [`SqliteOptions`].
+
+use std::time::Duration;
+
+use crate::backend::Error;
+
+/// SQLite counts the wait for a writer of another process in a signed number of 32 bits, in
+/// milliseconds.
+const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
+
+/// The settings of a [`Sqlite`](super::Sqlite) backend.
+///
+/// ```
+/// use std::time::Duration;
+/// use silverback::backend::SqliteOptions;
+///
+/// let options = SqliteOptions::new().timeout(Duration::from_secs(2)).create_if_missing(false);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct SqliteOptions {
+    pub(super) timeout: Duration,
+    pub(super) create_if_missing: bool,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        SqliteOptions {
+            timeout: Duration::from_secs(5),
+            create_if_missing: true,
+        }
+    }
+}
+
+impl SqliteOptions {
+    /// Returns the defaults: 5 seconds; a missing file and missing tables are created.
+    pub fn new() -> Self {
+        SqliteOptions::default()
+    }
+
+    /// Limits each wait of an operation: for its turn to write, for a connection, and for the
+    /// writers of other processes. After it, the operation is
+    /// [unavailable](crate::backend::Error::is_unavailable). Default: 5 seconds. A pool of your own
+    /// has its own limits for the last two (`acquire_timeout`, `busy_timeout`).
+    #[doc(alias = "busy_timeout")]
+    pub fn timeout(self, timeout: Duration) -> Self {
+        SqliteOptions {
+            timeout: timeout.min(LONGEST),
+            ..self
+        }
+    }
+
+    /// Sets whether [`Sqlite::open_with`](super::Sqlite::open_with) creates a missing file and
+    /// missing tables. Without that, they must exist: for programs that maintain the store of a
+    /// service. Default: true.
+    pub fn create_if_missing(self, create_if_missing: bool) -> Self {
+        SqliteOptions {
+            create_if_missing,
+            ..self
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), Error> {
+        match self.timeout.is_zero() {
+            true => Err(Error::usage(
+                "no connection opens within no time: the timeout must be greater than zero",
+            )),
+            false => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! [`Rules`]: how a store of a dialect is made.
+
+use crate::backend::Layout;
+use crate::codec::Codec;
+
+use super::super::data_model::DataModel;
+use super::super::setup::Setup;
+use super::super::{Error, Lifetime};
+use super::row_format::RowFormat;
+
+/// The rules by which a store of a dialect is made.
+pub(in super::super) trait Rules {
+    /// Returns the default lifetime of the dialect.
+    fn default_lifetime(&self) -> Lifetime;
+
+    /// Adapts a lifetime to the dialect.
+    fn adapt(&self, lifetime: Lifetime) -> Lifetime {
+        lifetime
+    }
+
+    /// Returns whether rows of this layout are in the dialect.
+    fn fits(&self, layout: Layout) -> bool;
+
+    /// Returns the codec of the cookies, which the lifetime must suit, or `None` if nothing is
+    /// sealed.
+    fn codec(&self) -> Option<&dyn Codec>;
+
+    /// Returns the most bytes that a row may have, or `None` for no limit of the dialect's own.
+    fn max_row_size(&self) -> Option<usize> {
+        None
+    }
+
+    /// Returns the data model of the sessions.
+    fn model(&self) -> DataModel;
+
+    /// Returns the format of the rows in that layout.
+    fn format(&self, setup: &Setup, layout: Layout) -> Result<Box<dyn RowFormat>, Error>;
+}
