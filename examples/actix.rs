@@ -14,12 +14,12 @@ async fn visit(session: Session) -> Result<String, Error> {
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Without a subscriber, nobody sees why a session failed or a cookie was refused.
+    // Without a subscriber, no log shows why a session failed or a cookie was refused.
     tracing_subscriber::fmt().init();
-    // Keys that outlive the program come from `KeyPairs::from_env("SILVERBACK_KEYS")`.
+    // These keys are lost at exit. A service reads its keys with `KeyPairs::from_env("SILVERBACK_KEYS")`.
     let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
-    // Over TLS, `CookieStore::new(codecs)` is all it takes.
-    // On localhost all ports share their cookies: each application has a name of its own.
+    // Over TLS, `CookieStore::new(codecs)` is enough. On localhost all ports share their cookies, so
+    // each application needs a cookie name of its own.
     let cookie = CookieOptions::new().insecure_http().name("visits")?;
     let store = CookieStore::with_options(codecs, cookie, Lifetime::new())?;
 

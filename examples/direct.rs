@@ -1,4 +1,4 @@
-//! Encode, decode, tamper, rotate: all of the codec, with nothing to set up.
+//! Encodes, decodes, tampers with and rotates a cookie: all of the codec, without any setup.
 //!
 //! `cargo run --example direct`
 
@@ -14,7 +14,8 @@ fn main() -> Result<(), Error> {
     println!("encode   {cookie}");
     println!("decode   {}", codecs.decode::<String>("sid", &cookie)?);
 
-    // One changed character, another name: refused, and the client learns no more.
+    // A cookie with a changed character or under another name is refused. The error says no more
+    // than that, so that the client learns nothing.
     let tampered = cookie.replacen('M', "N", 1);
     for (what, name, cookie) in [("tamper", "sid", &tampered), ("rename", "admin", &cookie)] {
         match codecs.decode::<String>(name, cookie) {
@@ -23,7 +24,7 @@ fn main() -> Result<(), Error> {
         }
     }
 
-    // A new key goes to the front. It seals from now on; the old one still opens.
+    // A new key goes to the front. It seals from now on, and the old key still opens.
     let codecs = Codecs::from_pairs([KeyPair::generate()?, old])?;
     let opened = codecs.decode_at::<String>("sid", &cookie, UnixTime::now())?;
     println!(
@@ -32,12 +33,12 @@ fn main() -> Result<(), Error> {
         opened.is_stale()
     );
 
-    // A stale cookie is sealed anew with its own date, so that it ages as before.
+    // A stale cookie is sealed again with its own date, so that its expiry does not change.
     let renewed = codecs.encode_at("sid", opened.value(), opened.issued_at())?;
     println!(
         "renew    opened by key {}",
         codecs.open("sid", &renewed)?.key()
     );
-    println!("so far, older keys opened {:?} cookies", codecs.openings());
+    println!("openings by each older key: {:?}", codecs.openings());
     Ok(())
 }

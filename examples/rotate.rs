@@ -1,5 +1,5 @@
-//! Rotating a key while sessions are alive, in three deploys, without logging anybody
-//! out. Each "machine" below is what one deploy runs.
+//! Rotates a key in three deploys while sessions are live. No user is logged out. Each `machine`
+//! below is the configuration of one deploy.
 //!
 //! `cargo run --features session --example rotate`
 
@@ -13,7 +13,7 @@ fn machine(keys: &[&KeyPair]) -> Result<(CookieStore, Codecs), Box<dyn Error>> {
     Ok((CookieStore::new(codecs.clone())?, codecs))
 }
 
-/// A request of a browser that has a session: it counts, and says whose it is.
+/// Sends a request of a browser that has a session. It counts a visit, and returns the owner.
 async fn visit(browser: &mut Jar, store: CookieStore) -> Result<String, Box<dyn Error>> {
     let sessions = browser.sessions(store);
     let session = sessions.session().await?;
@@ -34,15 +34,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut browser = Jar::with(today.clone(), |session| session.login("ape")).await?;
     println!("today              {}", visit(&mut browser, today).await?);
 
-    // 1. Append the new key, everywhere: every machine can open what it will seal.
+    // 1. Append the new key on all machines. It opens cookies, and does not seal yet.
     let (appended, _) = machine(&[&old, &new])?;
     println!(
         "new key appended   {}",
         visit(&mut browser, appended).await?
     );
 
-    // 2. Promote it, everywhere: it seals from now on. Old cookies still open, and are
-    //    sealed anew when their session is saved.
+    // 2. Promote the new key on all machines. It seals from now on. Old cookies still open, and
+    //    are sealed again when their session is saved.
     let (promoted, codecs) = machine(&[&new, &old])?;
     println!(
         "new key promoted   {}",
@@ -53,11 +53,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         visit(&mut browser, promoted).await?
     );
     println!(
-        "                   the old key opened {:?} cookies: the first of them",
+        "                   openings by the old key: {:?} (the first of these two requests)",
         codecs.openings()
     );
 
-    // 3. Drop the old key after the longest life of a cookie, or once it opens none.
+    // 3. Drop the old key once no valid cookie can have its seal, or once it opens none.
     let (dropped, _) = machine(&[&new])?;
     println!("old key dropped    {}", visit(&mut browser, dropped).await?);
     Ok(())

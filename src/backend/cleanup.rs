@@ -61,7 +61,7 @@ impl Cleanup {
                 }
                 tokio::select! {
                     () = tokio::time::sleep(interval) => {}
-                    () = told_to_stop(&mut stopped) => return,
+                    () = stop_requested(&mut stopped) => return,
                 }
             }
         });
@@ -95,13 +95,13 @@ async fn purge(
         }
         tokio::select! {
             () = tokio::time::sleep(began.elapsed()) => {}
-            () = told_to_stop(stopped) => return Ok(()),
+            () = stop_requested(stopped) => return Ok(()),
         }
     }
 }
 
 /// Waits until the task is stopped or its [`Cleanup`] is dropped.
-async fn told_to_stop(stopped: &mut watch::Receiver<bool>) {
+async fn stop_requested(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
 }
 
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_survives_errors_and_stops_when_told() {
+    async fn it_survives_errors_and_stops_on_request() {
         let backend = Arc::new(Failing::default());
         let expired = Record::new("v", Expiry::from_millis(0));
         for number in 0..10_usize {
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_ends_with_who_keeps_it() {
+    async fn it_ends_when_it_is_dropped() {
         let backend = Arc::new(Failing::default());
         let interval = Duration::from_secs(60);
         let cleanup = Cleanup::every(interval, backend.clone(), |_| {});
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_rests_as_long_as_a_batch_took_and_is_stopped_in_it() {
+    async fn it_pauses_as_long_as_a_batch_took_and_can_be_stopped_in_the_pause() {
         let second = Duration::from_secs(1);
         let backend = Arc::new(Failing {
             takes: Some(4 * second),

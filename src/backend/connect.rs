@@ -63,17 +63,20 @@ enum Missing {
 async fn open(url: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error> {
     let Some((scheme, rest)) = url.split_once(':') else {
         return Err(Error::usage(
-            "a backend's URL begins with memory:, files:, sqlite:, postgres: or dynamodb:",
+            "the backend's URL has no scheme: use memory:, files:, sqlite:, postgres: or dynamodb:",
         ));
     };
     match scheme {
         "memory" if rest.is_empty() => Ok(Arc::new(Memory::new())),
-        "memory" => Err(Error::usage("nothing follows memory: in a backend's URL")),
+        "memory" => Err(Error::usage("the URL of a memory backend is memory: alone")),
         "files" => files(rest, missing),
         "sqlite" => sqlite(rest, missing).await,
         "postgres" | "postgresql" => postgres(url, missing).await,
         "dynamodb" => dynamodb(url, missing).await,
-        _ => Err(Error::usage("no backend is known by the scheme of the URL")),
+        _ => Err(Error::usage(
+            "the scheme of the backend's URL is unknown: use memory:, files:, sqlite:, postgres: or \
+             dynamodb:",
+        )),
     }
 }
 
@@ -81,7 +84,9 @@ async fn open(url: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error> {
 fn files(path: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error> {
     Ok(Arc::new(match missing {
         _ if path.is_empty() => {
-            return Err(Error::usage("a folder follows files: in a backend's URL"));
+            return Err(Error::usage(
+                "the backend's URL has no path: write files:PATH",
+            ));
         }
         Missing::IsMade => super::Files::open(path)?,
         Missing::IsAnError => super::Files::open_existing(path)?,
@@ -90,25 +95,33 @@ fn files(path: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error> {
 
 #[cfg(not(feature = "files"))]
 fn files(_: &str, _: Missing) -> Result<Arc<dyn Backend>, Error> {
-    Err(Error::usage("files: needs silverback's feature `files`"))
+    Err(Error::usage(
+        "files: needs another build: enable silverback's feature `files`",
+    ))
 }
 
 #[cfg(feature = "sqlite")]
 async fn sqlite(rest: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error> {
     let path = match rest.strip_prefix("//") {
         Some(path) if path.starts_with('/') => path,
-        Some(_) => return Err(Error::usage("no server's name follows sqlite:// in a URL")),
+        Some(_) => {
+            return Err(Error::usage(
+                "the sqlite: URL names a server: write sqlite:PATH",
+            ));
+        }
         None => rest,
     };
     // Other programs read `?` as the start of options, and `:memory:` as a database that each
     // connection has for itself.
     if path.contains('?') || path.starts_with(':') {
         return Err(Error::usage(
-            "a path and nothing else follows sqlite: in a backend's URL",
+            "the sqlite: URL has options or :memory:, which are not supported: write sqlite:PATH",
         ));
     }
     if path.is_empty() {
-        return Err(Error::usage("a path follows sqlite: in a backend's URL"));
+        return Err(Error::usage(
+            "the backend's URL has no path: write sqlite:PATH",
+        ));
     }
     let options = super::SqliteOptions::new().create_if_missing(missing == Missing::IsMade);
     Ok(Arc::new(super::Sqlite::open_with(path, options).await?))
@@ -116,7 +129,9 @@ async fn sqlite(rest: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error>
 
 #[cfg(not(feature = "sqlite"))]
 async fn sqlite(_: &str, _: Missing) -> Result<Arc<dyn Backend>, Error> {
-    Err(Error::usage("sqlite: needs silverback's feature `sqlite`"))
+    Err(Error::usage(
+        "sqlite: needs another build: enable silverback's feature `sqlite`",
+    ))
 }
 
 #[cfg(feature = "postgres")]
@@ -128,7 +143,7 @@ async fn postgres(url: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error
 #[cfg(not(feature = "postgres"))]
 async fn postgres(_: &str, _: Missing) -> Result<Arc<dyn Backend>, Error> {
     Err(Error::usage(
-        "postgres: needs silverback's feature `postgres`",
+        "postgres: needs another build: enable silverback's feature `postgres`",
     ))
 }
 
@@ -142,7 +157,9 @@ async fn dynamodb(url: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error
 
 #[cfg(not(feature = "aws"))]
 async fn dynamodb(_: &str, _: Missing) -> Result<Arc<dyn Backend>, Error> {
-    Err(Error::usage("dynamodb: needs silverback's feature `aws`"))
+    Err(Error::usage(
+        "dynamodb: needs another build: enable silverback's feature `aws`",
+    ))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::cause;
 ///
 /// let error = Error::too_large(1_500_000, 1_048_576);
 /// assert!(error.is_too_large());
-/// assert_eq!(error.to_string(), "too large: the record has 1500000 bytes, the limit is 1048576");
+/// assert_eq!(error.to_string(), "too large: the record has 1500000 bytes; the limit is 1048576");
 /// ```
 #[derive(Clone)]
 pub struct Error {
@@ -71,7 +71,7 @@ impl Error {
     /// Creates the error of a record of `size` bytes if the server takes at most `limit`.
     #[must_use]
     pub fn too_large(size: usize, limit: usize) -> Self {
-        let message = format!("too large: the record has {size} bytes, the limit is {limit}");
+        let message = format!("too large: the record has {size} bytes; the limit is {limit}");
         Error::new(Kind::TooLarge, message)
     }
 

@@ -37,7 +37,7 @@ impl Generation {
         match getrandom::fill(&mut bytes) {
             Ok(()) => Ok(Generation(bytes)),
             Err(error) => {
-                Err(Error::unavailable("the system has no randomness").with_source(error))
+                Err(Error::unavailable("the operating system has no randomness").with_source(error))
             }
         }
     }

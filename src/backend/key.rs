@@ -28,7 +28,9 @@ impl Key {
         let bytes = bytes.into();
         match bytes.len() {
             1..=250 => Ok(Key(bytes.into())),
-            _ => Err(Error::usage("a key has 1 to 250 bytes")),
+            length => Err(Error::usage(format!(
+                "the key has {length} bytes; 1 to 250 are required"
+            ))),
         }
     }
 

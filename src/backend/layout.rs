@@ -26,5 +26,10 @@ pub(super) fn plain_key(key: &Key) -> Result<&str, Error> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let text = std::str::from_utf8(key.as_bytes()).ok();
     text.filter(|text| text.len() <= 63 && text.bytes().all(is_plain))
-        .ok_or_else(|| Error::usage("the key of a row has at most 63 letters, digits, - and _"))
+        .ok_or_else(|| {
+            Error::usage(
+                "the key does not fit a row of the Go package: it must have at most 63 letters, \
+                 digits, - and _",
+            )
+        })
 }

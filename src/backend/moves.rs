@@ -43,5 +43,5 @@ pub trait Moves: Send + Sync {
 /// Returns the error of a move to a key that has a record.
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "dynamodb"))]
 pub(super) fn taken() -> Error {
-    Error::usage("another record has the new key")
+    Error::usage("another record has the new key: use a random key")
 }

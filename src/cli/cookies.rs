@@ -46,7 +46,7 @@ impl Cookies {
                 Ok(())
             }
             None if io::stdin().is_terminal() => Err(Failure::usage(
-                "give a COOKIE, or - to read cookies from standard input",
+                "no COOKIE is given: give one, or - to read cookies from standard input",
             )),
             _ => process_lines(answer, hint),
         }

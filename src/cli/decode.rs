@@ -10,9 +10,10 @@ use super::settings::Opening;
 
 /// Open cookies; print each payload as one line of JSON.
 ///
-/// With -, a line with ! and the kind is printed for each refused cookie, and the exit status is
-/// 1. Raw bytes are printed as a string of standard base64.
+/// With -, a refused cookie is printed as ! and the reason, such as `!expired`, and the exit
+/// status is 1. Raw bytes are printed as a string of standard base64.
 #[derive(Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Decode {
     #[command(flatten)]
     opening: Opening,
@@ -24,6 +25,12 @@ pub(super) struct Decode {
     #[command(flatten)]
     cookies: Cookies,
 }
+
+const AFTER_HELP: &str = "\
+Example:
+  export SILVERBACK_KEYS=$(silverback keygen)
+  cookie=$(echo '{\"user\": \"ape\"}' | silverback encode --name sid)
+  silverback decode --name sid --verbose \"$cookie\"";
 
 impl Decode {
     pub(super) fn run(&self) -> Result<(), Failure> {

@@ -30,6 +30,7 @@ use super::{edit_gob, json_text, typed_json};
 /// To name a KEY that is not a string, write it as `decode` prints it, or with its type: 5, or
 /// int(5).
 #[derive(Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Edit {
     #[command(flatten)]
     opening: Opening,
@@ -45,6 +46,12 @@ pub(super) struct Edit {
     #[command(flatten)]
     cookies: Cookies,
 }
+
+const AFTER_HELP: &str = "\
+Example:
+  export SILVERBACK_KEYS=$(silverback keygen)
+  cookie=$(echo '{\"user\": \"ape\", \"visits\": 7}' | silverback encode --name sid)
+  silverback edit --name sid --set visits=8 --set 'ids:[]int64=[1, 2]' --unset user \"$cookie\"";
 
 /// The changes. Keys are set in the order of the options, and then keys are removed.
 struct MapChanges<'a> {
@@ -69,7 +76,7 @@ impl Edit {
         } = &self.opening;
         if *hash == OpeningHash::Sha1 {
             return Err(Failure::usage(
-                "SHA-1 only opens cookies: reseal the cookie first",
+                "edit cannot seal with SHA-1: run `silverback reseal` on the cookie first",
             ));
         }
         let changes = MapChanges {
@@ -113,7 +120,7 @@ impl MapChanges<'_> {
         match format {
             Format::Gob => self.apply_to_gob(payload),
             Format::Raw => Err(Error::usage(
-                "raw bytes are not a map: edit needs another --serializer",
+                "raw bytes are not a map: use another --serializer",
             )),
             Format::Json | Format::Bincode => {
                 let document = payload::to_json(format, payload)?;
@@ -158,7 +165,7 @@ impl MapChanges<'_> {
         }
         for key in self.unset {
             if !entries.iter().any(|(of, _)| of == key) {
-                report(format_args!("silverback: there is no key {key:?}"));
+                report(format_args!("silverback: the cookie has no key {key:?}"));
             }
         }
         entries.retain(|(key, _)| !self.unset.contains(key));
@@ -171,7 +178,7 @@ impl MapChanges<'_> {
 }
 
 fn not_a_map() -> Error {
-    Error::usage("the cookie does not contain a map, so that it has no keys to edit")
+    Error::usage("the cookie does not contain a map, so it has no keys to edit")
 }
 
 /// The entries of a JSON object in their order, with the original text of each value.

@@ -84,7 +84,7 @@ pub(super) fn unset(map: &mut Composite, key: &str) -> Result<(), Error> {
     match find(map, key)? {
         Some(place) if map.get(key).is_none() => drop(map.remove_entry(place)),
         Some(_) => drop(map.remove(key)),
-        None => report(format_args!("silverback: there is no key {key:?}")),
+        None => report(format_args!("silverback: the cookie has no key {key:?}")),
     }
     Ok(())
 }
@@ -111,7 +111,7 @@ fn find(map: &Composite, key: &str) -> Result<Option<usize>, Error> {
         several => {
             let names: Vec<&str> = several.iter().map(|(_, name)| &**name).collect();
             Err(Error::usage(format!(
-                "several keys look like {key:?}: use {}",
+                "several keys are printed as {key:?}: write {}",
                 names.join(" or ")
             )))
         }

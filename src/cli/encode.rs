@@ -15,6 +15,7 @@ use super::settings::{AgeLimits, Clock, CookieFormat, Keys, SealingHash};
 ///
 /// With --serializer raw, standard input is any bytes.
 #[derive(Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Encode {
     #[command(flatten)]
     keys: Keys,
@@ -29,6 +30,11 @@ pub(super) struct Encode {
     #[command(flatten)]
     clock: Clock,
 }
+
+const AFTER_HELP: &str = "\
+Example:
+  export SILVERBACK_KEYS=$(silverback keygen)
+  echo '{\"user\": \"ape\"}' | silverback encode --name sid";
 
 impl Encode {
     pub(super) fn run(&self) -> Result<(), Failure> {

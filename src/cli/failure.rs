@@ -23,7 +23,7 @@ impl Failure {
     }
 
     pub(super) fn cookie_refused(reason: impl fmt::Display) -> Self {
-        Failure::Refused(format!("the cookie is refused: {reason}"))
+        Failure::Refused(format!("the cookie was refused: {reason}"))
     }
 
     /// Prints the message, and returns the exit code.

@@ -203,7 +203,7 @@ pub(super) fn report_unregistered<'n>(what: &str, names: impl IntoIterator<Item 
     let is_registered = |name: &str| is_registered_by_go(name) || name == "[]interface {}";
     for name in names.iter().filter(|name| !is_registered(name)) {
         report(format_args!(
-            "silverback: {what}: a Go program must gob.Register {name}, or it cannot read the cookie"
+            "silverback: {what}: a Go program can read the cookie only after gob.Register of {name}"
         ));
     }
 }

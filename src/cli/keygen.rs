@@ -11,6 +11,7 @@ use super::failure::Failure;
 ///
 /// Each pair is a hash key of 64 bytes and an AES-256 key, in hex.
 #[derive(Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Keygen {
     /// The number of pairs
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=100))]
@@ -20,6 +21,11 @@ pub(super) struct Keygen {
     #[arg(long)]
     sign_only: bool,
 }
+
+const AFTER_HELP: &str = "\
+Example:
+  (umask 077; silverback keygen > keys)
+  echo '{\"user\": \"ape\"}' | silverback encode --name sid --keys-file keys";
 
 impl Keygen {
     pub(super) fn run(&self) -> Result<(), Failure> {

@@ -39,7 +39,7 @@ use clap::{Parser, Subcommand};
 
 use failure::{Failure, report};
 
-/// Seal, open and rotate gorilla/securecookie cookies; manage sessions in servers.
+/// Seal, open, edit and reseal gorilla/securecookie cookies; manage sessions in servers.
 #[derive(Parser)]
 #[command(name = "silverback", version, after_help = AFTER_HELP)]
 struct Arguments {
@@ -55,7 +55,7 @@ is the key. In a file, empty lines and lines that begin with # are skipped. Give
 the command line.
 
 Exit status: 0 success; 1 a cookie was refused (expired, too new, not valid, too long), or a
-session does not exist; 2 the command was used wrongly, or a server does not answer.
+session or record does not exist; 2 wrong usage, or a server does not answer.
 
 Example:
   export SILVERBACK_KEYS=$(silverback keygen)

@@ -7,11 +7,12 @@ use super::cookies::Cookies;
 use super::failure::Failure;
 use super::settings::{Opening, OpeningHash};
 
-/// Open cookies with any key; print them sealed by the newest.
+/// Open cookies with any key; print them sealed by the newest key.
 ///
 /// Each cookie keeps its date, so that its expiry does not change. Cookies with SHA-1 are opened
 /// too, and sealed with the --hash (SHA-256 for sha1).
 #[derive(Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Reseal {
     #[command(flatten)]
     opening: Opening,
@@ -19,6 +20,13 @@ pub(super) struct Reseal {
     #[command(flatten)]
     cookies: Cookies,
 }
+
+const AFTER_HELP: &str = "\
+Example:
+  export SILVERBACK_KEYS=$(silverback keygen)
+  cookie=$(echo '{\"user\": \"ape\"}' | silverback encode --name sid)
+  export SILVERBACK_KEYS=$(silverback keygen),$SILVERBACK_KEYS
+  silverback reseal --name sid \"$cookie\"";
 
 impl Reseal {
     pub(super) fn run(&self) -> Result<(), Failure> {

@@ -19,7 +19,7 @@ const KEYS_VARIABLE: &str = "SILVERBACK_KEYS";
 /// The options for the keys.
 #[derive(Args)]
 pub(super) struct Keys {
-    /// The keys: HASH[:BLOCK] pairs, newest first
+    /// The keys: HASH[:BLOCK] pairs, newest first (default: the variable SILVERBACK_KEYS)
     #[arg(long, value_name = "SPEC", conflicts_with = "keys_file")]
     keys: Option<String>,
 
@@ -126,11 +126,6 @@ pub(super) enum OpeningHash {
 }
 
 impl Keys {
-    /// Returns whether an option gives the keys.
-    pub(super) fn are_given(&self) -> bool {
-        self.keys.is_some() || self.keys_file.is_some()
-    }
-
     /// Reads the keys from the option, the file or the environment.
     pub(super) fn read(&self) -> Result<KeyPairs, Failure> {
         self.parse(&self.text()?)
@@ -144,7 +139,7 @@ impl Keys {
         let spec = match &self.keys {
             Some(spec) => spec.clone(),
             None => from_environment(KEYS_VARIABLE)?.ok_or_else(|| {
-                let missing = "there are no keys: give --keys, --keys-file or";
+                let missing = "no keys are given: use --keys, --keys-file or the variable";
                 Failure::usage(format!("{missing} {KEYS_VARIABLE}"))
             })?,
         };
@@ -156,7 +151,10 @@ impl Keys {
             true => KeyPairs::from_legacy_spec(spec),
             false => spec.parse(),
         };
-        pairs.map_err(Failure::usage)
+        pairs.map_err(|error| match KeyPairs::from_legacy_spec(spec) {
+            Ok(_) => Failure::usage(format!("{error} (or use --allow-weak-keys)")),
+            Err(_) => Failure::usage(error),
+        })
     }
 }
 
@@ -211,7 +209,7 @@ pub(super) fn from_environment(variable: &str) -> Result<Option<String>, Failure
         Ok(text) => Ok(Some(text)),
         Err(VarError::NotPresent) => Ok(None),
         Err(VarError::NotUnicode(_)) => Err(Failure::usage(format!(
-            "the variable {variable} is not UTF-8: set it to text"
+            "the variable {variable} is not UTF-8: set it again"
         ))),
     }
 }
@@ -310,7 +308,7 @@ pub(super) fn without_values(error: &clap::Error) -> String {
         }
         // Only the name of an existing option is printed, never the argument.
         ErrorKind::UnknownArgument => match context(ContextKind::SuggestedArg) {
-            Some(known) => format!("there is no such option; did you mean {known}?"),
+            Some(known) => format!("there is no such option: did you mean {known}?"),
             None => "there is an unexpected argument".to_owned(),
         },
         _ => "the arguments are not valid".to_owned(),

@@ -121,7 +121,7 @@ impl Codecs {
         let mut members = members.into_iter();
         let primary = members
             .next()
-            .ok_or_else(|| Error::usage("a chain of codecs needs at least one member"))?;
+            .ok_or_else(|| Error::usage("the chain has no codec: give it one or more"))?;
         let others = members.map(|member| (member, AtomicU64::new(0))).collect();
         Ok(Codecs(Arc::new(Chain { primary, others })))
     }

@@ -248,12 +248,12 @@ impl fmt::Display for Error {
             ErrorKind::TooLongToOpen { length, limit } => {
                 write!(
                     f,
-                    "too long: the cookie has {length} bytes, the limit is {limit}"
+                    "too long: the cookie has {length} bytes; the limit is {limit}"
                 )
             }
             ErrorKind::TooLongToSeal { length, limit } => write!(
                 f,
-                "too long: sealing this value takes {length} bytes, the limit is {limit}"
+                "too long: the sealed value would have {length} bytes; the limit is {limit}"
             ),
             ErrorKind::Expired => f.write_str("expired"),
             ErrorKind::TooNew => f.write_str("too new"),

@@ -205,7 +205,9 @@ fn parse_pair(text: &str, hash_key: fn(&[u8]) -> Result<HashKey, Error>) -> Resu
     };
     let hash = parse_key("hash", hash)?;
     if hash.is_empty() {
-        return Err(Error::usage("the hash key is missing"));
+        return Err(Error::usage(
+            "the hash key is missing: write HASH or HASH:BLOCK",
+        ));
     }
     let hash = hash_key(&hash)?;
     let Some(block) = block else {

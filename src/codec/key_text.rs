@@ -57,15 +57,15 @@ pub(super) fn parse_key(which: &str, key: &str) -> Result<Zeroizing<Vec<u8>>, Er
         Reading::Base64 => URL_SAFE_PAD_INDIFFERENT
             .decode_slice(text, &mut bytes)
             .or_else(|_| STANDARD_PAD_INDIFFERENT.decode_slice(text, &mut bytes))
-            .map_err(|_| wrong("is not base64, which b64= requires"))?,
+            .map_err(|_| wrong("is not base64, as its prefix b64= says"))?,
         Reading::Hex if text.len() % 2 == 1 => {
             return Err(wrong(
-                "has an odd number of hex digits (or put text= or b64= before it)",
+                "has an odd number of hex digits: correct it, or put text= or b64= before it",
             ));
         }
         Reading::Hex => {
             let decoded = base16ct::mixed::decode(text, &mut bytes);
-            let not_hex = |_| wrong("is not hex (or put text= or b64= before it)");
+            let not_hex = |_| wrong("is not hex: correct it, or put text= or b64= before it");
             decoded.map_err(not_hex)?.len()
         }
     };

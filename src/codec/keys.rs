@@ -61,7 +61,7 @@ impl HashKey {
     pub fn new(key: &[u8]) -> Result<Self, Error> {
         if key.len() < SHORTEST_HASH_KEY {
             return Err(Error::usage(format!(
-                "the hash key has {} bytes, {SHORTEST_HASH_KEY} or more are required",
+                "the hash key has {} bytes; {SHORTEST_HASH_KEY} or more are required",
                 key.len()
             )));
         }
@@ -148,7 +148,7 @@ impl BlockKey {
     pub fn new(key: &[u8]) -> Result<Self, Error> {
         if !matches!(key.len(), 16 | 24 | 32) {
             return Err(Error::usage(format!(
-                "the block key has {} bytes, 16, 24 or 32 are required",
+                "the block key has {} bytes; 16, 24 or 32 are required",
                 key.len()
             )));
         }

@@ -180,7 +180,7 @@ impl CodecOptions {
         }
         if !max.is_zero() && min > max {
             return Err(Error::usage(
-                "min_age is over max_age, so that no cookie would open: lower min_age",
+                "min_age is longer than max_age, so that no cookie would open: shorten min_age",
             ));
         }
         Ok(())

@@ -110,7 +110,7 @@ impl SecureCookie {
     ) -> Result<(), Error> {
         if now > UnixTime::LAST_DATE {
             return Err(Error::usage(
-                "the date is past the largest that Go's int64 holds",
+                "the date is after the last one that fits Go's int64",
             ));
         }
         let mut digits = itoa::Buffer::new();

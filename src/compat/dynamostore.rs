@@ -9,7 +9,7 @@ use crate::backend::{self, Backend, DynamoDbOptions, GoDynamoDb, GoItems};
 use crate::codec::KeyPairs;
 use crate::session::{CookieOptions, Error, ServerStore};
 
-use super::sessions::Sessions;
+use super::gorilla_settings::GorillaSettings;
 
 /// Go's default region. It is ours only if the environment names no region either.
 const REGION: &str = "us-east-1";
@@ -66,7 +66,7 @@ const REGION: &str = "us-east-1";
 #[derive(Clone, Debug)]
 pub struct DynamoStore {
     backend: GoDynamoDb,
-    sessions: Sessions,
+    settings: GorillaSettings,
 }
 
 /// The settings that Go's `NewDynamoStore` takes as a map.
@@ -188,12 +188,12 @@ impl DynamoStore {
             false => GoItems::dynamostore().without_ttl(),
         };
         let backend = GoDynamoDb::open(client, table, items).await;
-        let sessions = Sessions::sealed_by(keys);
+        let settings = GorillaSettings::new(keys);
         Ok(DynamoStore {
             backend: backend.map_err(Error::of_backend)?,
-            sessions: match config.max_age {
-                Some(max_age) => sessions.max_age(max_age),
-                None => sessions,
+            settings: match config.max_age {
+                Some(max_age) => settings.max_age(max_age),
+                None => settings,
             },
         })
     }
@@ -203,7 +203,7 @@ impl DynamoStore {
     #[must_use]
     #[doc(alias = "MaxAge")]
     pub fn max_age(mut self, max_age: Duration) -> Self {
-        self.sessions = self.sessions.max_age(max_age);
+        self.settings = self.settings.max_age(max_age);
         self
     }
 
@@ -212,7 +212,7 @@ impl DynamoStore {
     /// have the same setting.
     #[must_use]
     pub fn max_length(mut self, max_length: usize) -> Self {
-        self.sessions.max_length = max_length;
+        self.settings.max_length = max_length;
         self
     }
 
@@ -221,7 +221,7 @@ impl DynamoStore {
     #[must_use]
     #[doc(alias = "Options")]
     pub fn options(mut self, cookie: CookieOptions) -> Self {
-        self.sessions.cookie = cookie;
+        self.settings.cookie = cookie;
         self
     }
 
@@ -231,7 +231,7 @@ impl DynamoStore {
     #[doc(alias = "Register")]
     pub fn known_types<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         let names = names.into_iter().map(Into::into);
-        self.sessions.known_types.extend(names);
+        self.settings.known_types.extend(names);
         self
     }
 
@@ -244,7 +244,7 @@ impl DynamoStore {
     #[doc(alias = "Get")]
     #[doc(alias = "New")]
     pub fn named(&self, name: impl Into<String>) -> Result<ServerStore, Error> {
-        self.sessions.named(name, self.backend())
+        self.settings.store(name, self.backend())
     }
 
     /// Returns the backend of the items.

@@ -31,19 +31,19 @@
 //! | `scs.rs` | [`SessionManager`]: alexedwards/scs |
 //! | `pgstore.rs` | [`pgstore`]: rafaelespinoza/pgstore and antonlindstrom/pgstore |
 //! | `dynamostore.rs` | [`dynamostore`]: pratikju/dynamostore |
-//! | `sessions.rs` | the settings that `pgstore.rs` and `dynamostore.rs` share |
+//! | `gorilla_settings.rs` | the settings that `pgstore.rs` and `dynamostore.rs` share |
 //! | [`tower_sessions`] | [`BackendStore`](tower_sessions::BackendStore): applications on the crate `tower-sessions`, above any of our backends |
 
 #![doc(alias = "gorilla")]
 
 #[cfg(all(feature = "aws", feature = "session"))]
 mod dynamostore;
+#[cfg(all(any(feature = "aws", feature = "postgres"), feature = "session"))]
+mod gorilla_settings;
 #[cfg(all(feature = "postgres", feature = "session"))]
 mod pgstore;
 #[cfg(feature = "session")]
 mod scs;
-#[cfg(all(any(feature = "aws", feature = "postgres"), feature = "session"))]
-mod sessions;
 #[cfg(any(feature = "tower-sessions", feature = "tower-sessions-0-14"))]
 pub mod tower_sessions;
 

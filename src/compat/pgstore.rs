@@ -9,7 +9,7 @@ use crate::backend::{self, Backend, Cleanup, GoPostgres, GoTable, PostgresOption
 use crate::codec::KeyPairs;
 use crate::session::{CookieOptions, Error, ServerStore};
 
-use super::sessions::Sessions;
+use super::gorilla_settings::GorillaSettings;
 
 /// The maximum number of expired rows that one purge deletes.
 const BATCH: usize = 1_000;
@@ -78,7 +78,7 @@ const BATCH: usize = 1_000;
 #[doc(alias = "PGStore")]
 pub struct PgStore {
     backend: GoPostgres,
-    sessions: Sessions,
+    settings: GorillaSettings,
 }
 
 /// Opens the store in the database at `url`. If the table `http_sessions` is missing, creates it
@@ -97,7 +97,7 @@ impl PgStore {
     fn of(backend: GoPostgres, keys: KeyPairs) -> Self {
         PgStore {
             backend,
-            sessions: Sessions::sealed_by(keys),
+            settings: GorillaSettings::new(keys),
         }
     }
 
@@ -119,7 +119,7 @@ impl PgStore {
     #[must_use]
     #[doc(alias = "MaxAge")]
     pub fn max_age(mut self, max_age: Duration) -> Self {
-        self.sessions = self.sessions.max_age(max_age);
+        self.settings = self.settings.max_age(max_age);
         self
     }
 
@@ -133,7 +133,7 @@ impl PgStore {
     pub fn without_max_age(mut self, lasting: Duration) -> Result<Self, Error> {
         let backend = self.backend.without_max_age(lasting);
         self.backend = backend.map_err(Error::of_backend)?;
-        self.sessions = self.sessions.without_max_age(lasting);
+        self.settings = self.settings.without_max_age(lasting);
         Ok(self)
     }
 
@@ -142,7 +142,7 @@ impl PgStore {
     #[must_use]
     #[doc(alias = "MaxLength")]
     pub fn max_length(mut self, max_length: usize) -> Self {
-        self.sessions.max_length = max_length;
+        self.settings.max_length = max_length;
         self
     }
 
@@ -151,7 +151,7 @@ impl PgStore {
     #[must_use]
     #[doc(alias = "Options")]
     pub fn options(mut self, cookie: CookieOptions) -> Self {
-        self.sessions.cookie = cookie;
+        self.settings.cookie = cookie;
         self
     }
 
@@ -161,7 +161,7 @@ impl PgStore {
     #[doc(alias = "Register")]
     pub fn known_types<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         let names = names.into_iter().map(Into::into);
-        self.sessions.known_types.extend(names);
+        self.settings.known_types.extend(names);
         self
     }
 
@@ -174,7 +174,7 @@ impl PgStore {
     #[doc(alias = "Get")]
     #[doc(alias = "New")]
     pub fn named(&self, name: impl Into<String>) -> Result<ServerStore, Error> {
-        self.sessions.named(name, self.backend())
+        self.settings.store(name, self.backend())
     }
 
     /// Returns the backend of the rows.

@@ -109,7 +109,8 @@ impl BackendStore {
         match backend.layout() {
             Layout::Native => Ok(BackendStore(SessionRows(backend))),
             layout => Err(backend::Error::usage(format!(
-                "sessions of tower-sessions do not fit the backend's rows, which are {layout:?}"
+                "the backend's rows have the layout {layout:?}, which tower-sessions cannot use: use a \
+                 backend with tables of its own"
             ))),
         }
     }
@@ -147,7 +148,9 @@ impl SessionRows {
                 Created::Exists => {}
             }
         }
-        Err(Error::Backend("each new ID was there already".to_owned()))
+        Err(Error::Backend(
+            "each new ID already had a session: try again".to_owned(),
+        ))
     }
 
     async fn save(&self, id: i128, data: &Data, expiry: OffsetDateTime) -> Result<()> {
@@ -191,7 +194,7 @@ impl SessionRows {
                 Outcome::Conflict => {}
             }
         }
-        let why = "other requests kept saving the session: nothing was saved, try again";
+        let why = "concurrent requests kept saving the session: nothing was saved; try again";
         Err(Error::Backend(why.to_owned()))
     }
 }
@@ -200,7 +203,7 @@ impl SessionRows {
 fn random_id() -> Result<i128> {
     let mut bits = [0; 16];
     let filled = getrandom::fill(&mut bits);
-    filled.map_err(|_| Error::Backend("the system has no randomness to give".to_owned()))?;
+    filled.map_err(|_| Error::Backend("the operating system has no randomness".to_owned()))?;
     Ok(i128::from_le_bytes(bits))
 }
 
@@ -219,12 +222,12 @@ fn key(id: i128) -> Result<Key> {
 
 fn record(data: &Data, expiry_date: OffsetDateTime) -> Result<Record> {
     if data.values().any(|value| is_deeper(value, MOST_LEVELS)) {
-        let why = format!("a value has more than {MOST_LEVELS} lists and maps within each other");
+        let why = format!("a value has lists and maps nested over {MOST_LEVELS} deep");
         return Err(Error::Encode(why));
     }
     let mut value = vec![VERSION];
     let written = serde_json::to_writer(&mut value, data);
-    written.map_err(|_| Error::Encode("a value is no JSON".to_owned()))?;
+    written.map_err(|_| Error::Encode("a value cannot be written as JSON".to_owned()))?;
     Ok(Record::new(value, expiry(expiry_date)?))
 }
 
@@ -247,7 +250,7 @@ fn expiry(date: OffsetDateTime) -> Result<Expiry> {
 
 fn read(record: &Record) -> Result<(Data, OffsetDateTime)> {
     // serde_json's error text may quote the value.
-    let no_session = || Error::Decode("the row is no session of this store".to_owned());
+    let no_session = || Error::Decode("the row is not a session of this store".to_owned());
     let data = match record.value().split_first() {
         Some((&VERSION, json)) => serde_json::from_slice(json).map_err(|_| no_session())?,
         _ => return Err(no_session()),

@@ -62,7 +62,7 @@ impl Zeros {
     fn add_one(&self) -> Result<(), Error> {
         self.count.set(self.count.get() + 1);
         match self.count.get() > MAX_ZEROS {
-            true => Err(Error::new("too many fields are left out")),
+            true => Err(Error::new("too many fields are missing")),
             false => Ok(()),
         }
     }

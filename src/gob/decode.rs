@@ -426,7 +426,7 @@ pub(super) fn take_basic(id: i64, message: &mut &[u8]) -> Result<Value, Error> {
         1 => match take_uint(message)? {
             0 => Value::Bool(false),
             1 => Value::Bool(true),
-            _ => return Err(Error::new("a bool is over 1")),
+            _ => return Err(Error::new("a bool is neither 0 nor 1")),
         },
         2 => Value::Int(take_int(message)?),
         3 => Value::Uint(take_uint(message)?),

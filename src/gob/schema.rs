@@ -237,7 +237,7 @@ impl<'k> TreeWriter<'k> {
             (_, Schema::Interface | Schema::Unknown) => {
                 return Ok(Value::Interface(self.interface(tree)?));
             }
-            (Tree::Nothing, _) => return Err(Error::new("a nil is among values of a type")),
+            (Tree::Nothing, _) => return Err(Error::new("a list or map of one type has a nil")),
             (Tree::Basic(_, value), _) => return Ok(value.clone()),
             (_, Schema::Basic(5)) => return Ok(Value::Bytes(tree.bytes().unwrap_or_default())),
             (Tree::SelfEncoded(encoded), _) => {
@@ -346,7 +346,7 @@ impl<'k> TreeWriter<'k> {
 pub(super) fn check_zero(zero: &Tree, audience: Audience<'_>) -> Result<(), Error> {
     match (zero, audience) {
         (Tree::SomeZero(_), Audience::Go(_)) => Err(Error::new(
-            "a struct's field is Some of a zero, which Go reads as None: store a type without the Option",
+            "a struct's field is Some of a zero value, which Go reads as None: use a type without Option",
         )),
         _ => Ok(()),
     }

@@ -284,34 +284,44 @@ impl CookieOptions {
     /// Refuses options that do not fit together.
     pub(super) fn check(&self) -> Result<(), Error> {
         if self.same_site == SameSite::None && !self.secure {
-            return Err(Error::usage("SameSite=None needs Secure"));
+            return Err(Error::usage(
+                "SameSite=None needs Secure: use another SameSite, or leave out insecure_http",
+            ));
         }
         if self.partitioned && !self.secure {
-            return Err(Error::usage("Partitioned needs Secure"));
+            return Err(Error::usage(
+                "Partitioned needs Secure: leave out partitioned or insecure_http",
+            ));
         }
         let prefix = prefix(&self.name);
         if self.name.is_empty() {
-            return Err(Error::usage("the cookie name is nothing but a prefix"));
+            return Err(Error::usage(
+                "the cookie name is empty, or has nothing after its prefix",
+            ));
         }
         if prefix.is_empty() {
             return Ok(());
         }
-        let broken = |rule: &str| Err(Error::usage(format!("a {prefix} cookie {rule}")));
+        let broken = |rule: &str| {
+            Err(Error::usage(format!(
+                "a cookie with the prefix {prefix} {rule}"
+            )))
+        };
         if !self.secure {
-            return broken("needs Secure");
+            return broken("must be Secure: use another name, or leave out insecure_http");
         }
         if is_http_prefix(prefix) && !self.http_only {
-            return broken("is out of reach of scripts");
+            return broken("must be HttpOnly: use another name, or leave out readable_by_scripts");
         }
         if is_host_prefix(prefix) {
             if self.scope.domain.is_some() {
-                return broken("has no Domain: give it another name");
+                return broken("must have no Domain: use another name");
             }
             if self.scope.path != "/" {
-                return broken("has the path /: give it another name");
+                return broken("must have the path /: use another name");
             }
             if !self.former_scopes.is_empty() {
-                return broken("never had another path or domain");
+                return broken("cannot have a former scope: leave out former_scope");
             }
         }
         Ok(())
@@ -350,11 +360,15 @@ fn checked_path(path: String) -> Result<String, Error> {
     let is_fine = |byte: u8| matches!(byte, 0x20..=0x7e) && byte != b';';
     if !path.starts_with('/') || path.ends_with(' ') || !path.bytes().all(is_fine) {
         return Err(Error::usage(
-            "the cookie path begins with / and is printable ASCII without ;",
+            "the cookie path must begin with /, and be printable ASCII without ; and without a space \
+             at the end",
         ));
     }
     if path.len() > 1024 {
-        return Err(Error::usage("the cookie path has more than 1024 bytes"));
+        return Err(Error::usage(format!(
+            "the cookie path has {} bytes; at most 1024 are possible",
+            path.len()
+        )));
     }
     Ok(path)
 }
@@ -377,7 +391,7 @@ fn checked_domain(domain: String) -> Result<String, Error> {
         || !labels.clone().all(is_label)
     {
         return Err(Error::usage(
-            "the cookie domain is no domain name like example.com (IDNs in their ASCII form, no \
+            "the cookie domain must be a domain name like example.com (IDNs in their ASCII form, no \
              leading dot)",
         ));
     }

@@ -126,10 +126,10 @@ impl CookieWriter {
     pub(super) fn check_host(&self, is_loopback: bool) -> Result<(), Error> {
         match self.options.insecure_http {
             InsecureHttp::OnLoopback if !is_loopback => Err(Error::usage(
-                "the request is not for a loopback host, where alone insecure_http() sets cookies: \
-                 open the site as http://localhost or http://127.0.0.1; or serve it over TLS and \
-                 leave insecure_http() out; or say insecure_http_everywhere(), and anyone who reads \
-                 the network has the sessions",
+                "insecure_http() sets cookies for loopback hosts only, and this request is for another \
+                 host: open the site as http://localhost or http://127.0.0.1; or serve it over TLS \
+                 without insecure_http(); or use insecure_http_everywhere(), which lets anyone who \
+                 reads the network steal sessions",
             )),
             _ => Ok(()),
         }

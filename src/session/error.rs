@@ -73,16 +73,17 @@ impl Error {
     }
 
     pub(super) fn no_owners() -> Self {
-        Error::usage("the backend does not know whose sessions are whose")
+        Error::usage("the backend has no owners: use a backend that has them (see Backend::owners)")
     }
 
     pub(super) fn closed() -> Self {
-        let why = "the response has begun: the session cannot be changed any more";
+        let why = "the response has begun, and the session cannot be changed any more: change it \
+                   earlier, or use Session::live";
         Error::new(Kind::Closed, why)
     }
 
     pub(super) fn ended() -> Self {
-        let why = "the session was ended: only a login may follow";
+        let why = "the session has ended: in this request, only a login may follow";
         Error::new(Kind::Closed, why)
     }
 
@@ -100,19 +101,19 @@ impl Error {
     }
 
     pub(super) fn moved() -> Self {
-        let why = "another request gave the session a new ID before this one arrived with the \
-                   old: nothing was saved";
+        let why = "another request gave the session a new ID before this request arrived with the \
+                   old one: nothing was saved";
         Error::new(Kind::Gone { has_revoked: false }, why)
     }
 
     pub(super) fn ambiguous() -> Self {
-        let why = "the request's cookies do not say which session is the client's: nothing was \
+        let why = "the request has several session cookies, and they are ambiguous: nothing was \
                    saved; try again, or log in";
         Error::new(Kind::Gone { has_revoked: false }, why)
     }
 
     pub(super) fn conflict() -> Self {
-        let why = "other requests kept renewing the session: nothing was saved, try again";
+        let why = "concurrent requests kept renewing the session: nothing was saved; try again";
         Error::new(Kind::Conflict, why)
     }
 
@@ -121,8 +122,8 @@ impl Error {
         Error::new(
             Kind::Overloaded,
             format!(
-                "{limit} saves are in flight, the limit of the store: nothing was saved; try again \
-                 later, or raise max_concurrent_saves"
+                "the store has {limit} saves in flight, which is its limit: nothing was saved; try \
+                 again later, or raise max_concurrent_saves"
             ),
         )
     }
@@ -132,8 +133,8 @@ impl Error {
         Error::new(
             Kind::Overloaded,
             format!(
-                "{limit} requests wait to save this session, the limit of one session: nothing was \
-                 saved; try again later, or raise max_concurrent_saves"
+                "{limit} requests wait to save this session, which is the limit for one session: \
+                 nothing was saved; try again later, or raise max_concurrent_saves"
             ),
         )
     }
@@ -143,7 +144,7 @@ impl Error {
         Error::new(
             Kind::Overloaded,
             format!(
-                "the session could not be saved within {timeout:?}, since other saves of it came \
+                "the session could not be saved within {timeout:?}, because other saves of it came \
                  first: nothing was saved; try again later, or raise save_timeout"
             ),
         )
@@ -158,13 +159,13 @@ impl Error {
     /// Creates the error for a panic in the application's code.
     pub(super) fn change_panicked() -> Self {
         Error::usage(
-            "a change of the session panicked when it ran again on what another request saved: \
-             nothing was saved",
+            "a change of the session panicked when it was applied again, after another request had \
+             saved the session: nothing was saved",
         )
     }
 
     pub(super) fn in_doubt() -> Self {
-        let why = "the session may have been saved, or not";
+        let why = "the session may or may not have been saved";
         Error::new(Kind::InDoubt, why)
     }
 
@@ -176,37 +177,37 @@ impl Error {
             () if error.is_outcome_unknown() => Kind::InDoubt,
             () => Kind::Unavailable,
         };
-        Error::new(kind, "the sessions' backend").with_source(error)
+        Error::new(kind, "the session backend failed").with_source(error)
     }
 
     pub(super) fn not_fresh() -> Self {
         Error::new(
             Kind::NotFresh,
-            "the last login is too long ago, or none was",
+            "the last login is too long ago, or missing: log in again",
         )
     }
 
     /// Names the key and the Rust type that was asked for, but never the value.
     pub(super) fn wrong_type(key: &str, wanted: &str, source: gob::Error) -> Self {
-        let why = format!("the session's value under {key:?} is no {wanted}");
+        let why = format!("the session's value under {key:?} cannot be read as {wanted}");
         Error::new(Kind::WrongType, why).with_source(source)
     }
 
     pub(super) fn no_flashes(key: &str) -> Self {
-        let why = format!("the session's value under {key:?} is no list of flashes");
+        let why = format!("the session's value under {key:?} is not a list of flashes");
         Error::new(Kind::WrongType, why)
     }
 
     pub(super) fn unwritable(key: &str, of: impl fmt::Display, source: gob::Error) -> Self {
-        let why = format!("the session's value under {key:?}, a {of}, cannot be written");
+        let why = format!("the session's value under {key:?}, of the type {of}, cannot be written");
         Error::usage(why).with_source(source)
     }
 
     /// Creates the error for a type because of which a Go program would refuse the whole session.
     pub(super) fn unknown_to_go(key: &str, name: &str) -> Self {
         Error::usage(format!(
-            "the session's value under {key:?} holds Go's type {name}, which the Go program that \
-             reads the session may not know: have it call gob.Register and name the type in \
+            "the session's value under {key:?} has the Go type {name}, which the Go program that \
+             reads the session may not know: call gob.Register there and add the type to \
              known_types, or insert values of basic types"
         ))
     }
@@ -228,7 +229,7 @@ impl Error {
     /// Creates the error for a row that is larger than the store's own limit.
     pub(super) fn too_large_row(size: usize, most: usize) -> Self {
         let message = format!(
-            "the session is too large: its row has {size} bytes, the limit is {most}; store less \
+            "the session is too large: its row has {size} bytes; the limit is {most}; store less \
              in the session, or raise NativeDialect::max_row_size"
         );
         Error::new(Kind::TooLarge, message)
@@ -369,12 +370,12 @@ impl Error {
     pub(crate) fn log(&self) {
         match self.kind {
             // Any visitor can cause this error.
-            Kind::NotFresh => tracing::debug!(error = %self, "session not fresh"),
+            Kind::NotFresh => tracing::debug!(error = %self, "the session is not fresh"),
             Kind::Gone { .. } | Kind::Conflict => {
-                tracing::info!(error = %self, "session not saved")
+                tracing::info!(error = %self, "the session was not saved")
             }
-            Kind::Overloaded => tracing::warn!(error = %self, "session not saved"),
-            _ => tracing::error!(error = %self, "session error"),
+            Kind::Overloaded => tracing::warn!(error = %self, "the session was not saved"),
+            _ => tracing::error!(error = %self, "the session failed"),
         }
     }
 }

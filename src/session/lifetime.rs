@@ -296,14 +296,14 @@ impl Lifetime {
                 let Some(limit) = limit else { continue };
                 if limit.subsec_nanos() != 0 || limit.is_zero() {
                     return Err(Error::usage(format!(
-                        "the {kind}{name} limit is not one or more whole seconds"
+                        "the {kind}{name} limit is {limit:?}; it must be one or more whole seconds"
                     )));
                 }
             }
         }
         match self.remembered.and_then(|limits| limits.absolute) {
             Some(absolute) if absolute > LONGEST_MAX_AGE => Err(Error::usage(
-                "the remembered absolute limit is over 400 days, beyond which browsers forget",
+                "the remembered absolute limit is over 400 days, the longest that browsers keep cookies",
             )),
             _ => Ok(()),
         }
@@ -332,7 +332,7 @@ impl Lifetime {
                     };
                     return Err(Error::usage(format!(
                         "the codec's max_age of {max_age} s is shorter than {whose} {name} limit \
-                         of {limit} s: raise the one, or lower the other with {remedy}"
+                         of {limit} s: raise max_age, or lower the limit with {remedy}"
                     )));
                 }
                 None => {

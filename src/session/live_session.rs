@@ -88,8 +88,8 @@ impl Session {
         };
         let kept = kept.ok_or_else(|| {
             Error::usage(
-                "only a session that is saved in a server can be used after the response: call \
-                 save() first",
+                "the session is not saved in a server, so it cannot be used after the response: \
+                 call save() first",
             )
         })?;
         Ok(LiveSession(Arc::new(Shared {
@@ -172,7 +172,7 @@ impl LiveSession {
         }))
         .await?;
         let answer = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        answer.ok_or_else(|| Error::unavailable("the change was never made"))
+        answer.ok_or_else(|| Error::unavailable("the change was not applied"))
     }
 
     /// Counts as use of the session: the idle limit begins again.

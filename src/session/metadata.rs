@@ -87,7 +87,7 @@ impl Metadata {
         let limit = lifetime.limits(self.remembered).deadline(self.created);
         if limit.is_some_and(|limit| deadline > limit) {
             return Err(Error::usage(
-                "the deadline is after the lifetime's absolute limit",
+                "the deadline is after the lifetime's absolute limit: choose an earlier one",
             ));
         }
         self.cut_deadline(deadline, lifetime);

@@ -285,7 +285,7 @@ impl Rows {
                 None => Answer::Loaded(self.recent_tombstone(&key)),
                 Some(stored) => {
                     let found = self.read(&key, stored)?;
-                    let no_row = |_| Error::unavailable("the row is none of ours");
+                    let no_row = |_| Error::unavailable("the row was not written by this store");
                     Answer::Loaded(Some(found.map_err(no_row)?))
                 }
             },
@@ -318,7 +318,7 @@ impl Rows {
             }
             Call::Remove(key, seen) => {
                 if let Err(error) = self.backend.remove(&key, &seen).await {
-                    tracing::warn!(%error, "a session that nobody has an ID of was left behind");
+                    tracing::warn!(%error, "a session whose ID no client has could not be removed");
                 }
                 Answer::Removed
             }
@@ -434,7 +434,7 @@ fn owner_of(metadata: &Metadata) -> Result<Option<Owner>, Error> {
     let Some(login) = metadata.login.as_ref().filter(|of| of.begun.is_some()) else {
         return Ok(None);
     };
-    let foreign = || Error::unavailable("the session's login is none of the backend's");
+    let foreign = || Error::unavailable("the session's login was not made by this backend");
     Ok(Some(Owner {
         name: login.owner.clone(),
         login: login.in_backend().ok_or_else(foreign)?,

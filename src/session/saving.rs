@@ -140,7 +140,7 @@ impl Session {
         let cookie = match &saved.cookie {
             Some(text) if !is_cookie_value(text) => {
                 return Err(Error::usage(
-                    "the codec made a text that no cookie can hold",
+                    "the codec returned a text that a cookie cannot hold",
                 ));
             }
             Some(text) => {
@@ -165,7 +165,7 @@ impl Session {
         }
         if is_touch && (error.is_overloaded() || !error.is_unavailable()) {
             // The request changed nothing, and the client's cookie is still good.
-            tracing::warn!(cookie = self.name(), %error, "session not touched");
+            tracing::warn!(cookie = self.name(), %error, "the expiry of the session was not extended");
             return Ok(());
         }
         Err(error)

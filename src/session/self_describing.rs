@@ -42,7 +42,9 @@ impl Serialize for Part<'_> {
             Value::Int(int) => serializer.serialize_i64(*int),
             Value::Uint(uint) => serializer.serialize_u64(*uint),
             Value::Float(float) if float.is_finite() => serializer.serialize_f64(*float),
-            Value::Float(_) => Err(S::Error::custom("a number that is not finite is gob only")),
+            Value::Float(_) => Err(S::Error::custom(
+                "a number is not finite, which only gob can hold",
+            )),
             Value::Complex(re, im) => [*re, *im].serialize(serializer),
             Value::Bytes(bytes) => serializer.serialize_bytes(bytes),
             Value::String(string) => write_string(string, serializer),
@@ -54,7 +56,7 @@ impl Serialize for Part<'_> {
             Value::SelfEncoded(..) => match Time::of(value) {
                 Some(time) => serializer.serialize_str(&time.to_string()),
                 None => Err(S::Error::custom(
-                    "a Go type that encodes itself is gob only",
+                    "a Go type encodes itself, which only gob can hold",
                 )),
             },
             Value::Composite(composite) => write_composite(composite, deeper, serializer),
@@ -66,7 +68,7 @@ fn write_string<S: Serializer>(string: &GoString, serializer: S) -> Result<S::Ok
     match string.to_str() {
         Some(text) => serializer.serialize_str(text),
         None => Err(S::Error::custom(
-            "a Go string that is not UTF-8 is gob only",
+            "a Go string is not UTF-8, which only gob can hold",
         )),
     }
 }
@@ -88,7 +90,9 @@ fn write_composite<S: Serializer>(
     let mut map = serializer.serialize_map(Some(length))?;
     for (key, value) in composite.entries() {
         let Some(key) = key.as_string().and_then(GoString::to_str) else {
-            return Err(S::Error::custom("a key that is no string is gob only"));
+            return Err(S::Error::custom(
+                "a map key is not a string, which only gob can hold",
+            ));
         };
         map.serialize_entry(key, &Part(value, deeper))?;
     }
@@ -104,7 +108,7 @@ impl<'de> Deserialize<'de> for FromAnyFormat {
         let value = interface.value().cloned();
         value
             .map(FromAnyFormat)
-            .ok_or_else(|| D::Error::custom("there is nothing"))
+            .ok_or_else(|| D::Error::custom("the value is missing"))
     }
 }
 

@@ -248,7 +248,7 @@ impl Session {
         let undo = self.change_for_now(change)?;
         self.commit(guard, Some(undo)).await?;
         let answer = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        answer.ok_or_else(|| Error::unavailable("the change was never made"))
+        answer.ok_or_else(|| Error::unavailable("the change was not applied"))
     }
 
     /// Applies a change to a copy, and takes the copy over unless the session has changed since.
@@ -297,7 +297,7 @@ impl Session {
             }
         }
         Err(Error::usage(
-            "the change is never done: it changes the session itself",
+            "the change does not come to an end: it must not change the session itself",
         ))
     }
 
@@ -567,7 +567,7 @@ impl Session {
         let lifetime = &self.setup().lifetime;
         if remembered && !lifetime.remembers() {
             return Err(Error::usage(
-                "the store's lifetime remembers no sessions: set limits with \
+                "the store's lifetime has no limits for remembered sessions: set them with \
                  Lifetime::remembered",
             ));
         }

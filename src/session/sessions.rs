@@ -188,7 +188,8 @@ impl Sessions {
     /// codec's `max_length` here.
     pub async fn session(&self) -> Result<Session, Error> {
         let first = self.0.first.as_deref();
-        let first = first.ok_or_else(|| Error::usage("the layer has no store"))?;
+        let first = first
+            .ok_or_else(|| Error::usage("the session layer has no store: add one to its Stores"))?;
         self.get(first).await
     }
 
@@ -204,7 +205,9 @@ impl Sessions {
                 (Some((place, store)), _) => return layer.load(place, store).await,
                 (None, Some(outer)) => layer = outer,
                 (None, None) => {
-                    return Err(Error::usage(format!("no store has the cookie name {name}")));
+                    return Err(Error::usage(format!(
+                        "no store has the cookie name {name}: add one to the session layer"
+                    )));
                 }
             }
         }
@@ -220,7 +223,7 @@ impl Sessions {
         }
         let state = self.open(store.as_ref()).await?;
         if let Some(refusal) = state.refusal() {
-            tracing::info!(cookie = store.name(), reason = %refusal, "session cookie refused");
+            tracing::info!(cookie = store.name(), reason = %refusal, "the session cookie was refused");
         }
         let mut loaded = self.loaded();
         // Another task may have loaded it in the meantime. The first one counts.
@@ -276,7 +279,7 @@ impl Sessions {
             let guard = session.save_guard().await;
             match session.commit(guard, None).await {
                 Err(error) if error.is_gone() && session.may_be_lost() => {
-                    tracing::info!(cookie = session.name(), %error, "session not saved");
+                    tracing::info!(cookie = session.name(), %error, "the session was not saved");
                 }
                 committed => committed?,
             }

@@ -71,7 +71,7 @@ impl Setup {
             self.cookie_life.codec_expires |= !secure_cookie.max_age().is_zero();
             if !secure_cookie.min_age().is_zero() {
                 return Err(Error::usage(
-                    "the codec's min_age refuses each new session until it has passed",
+                    "the codec's min_age would refuse each new session until it has passed: set it to 0",
                 ));
             }
         }

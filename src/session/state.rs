@@ -393,7 +393,9 @@ impl State {
     pub(super) fn end_others(&mut self) -> Result<(), Error> {
         let Some(login) = &self.content.metadata.login else {
             self.check_open()?;
-            return Err(Error::usage("nobody is logged in: there are no others"));
+            return Err(Error::usage(
+                "the session has no owner, and so no other sessions: log in first",
+            ));
         };
         let owner = login.owner.clone();
         self.change(|_| Ok(()))?;

@@ -31,7 +31,7 @@ impl Stores {
         for store in more.into().0.iter() {
             if self.find(store.name()).is_some() {
                 return Err(Error::usage(format!(
-                    "two stores have the cookie name {}",
+                    "two stores have the cookie name {}: give each a name of its own",
                     store.name()
                 )));
             }

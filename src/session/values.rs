@@ -185,7 +185,7 @@ impl Values {
     pub(super) fn insert_interface(&mut self, key: &str, value: Interface) -> Result<(), Error> {
         if METADATA.contains(&key) {
             return Err(Error::usage(format!(
-                "the key `{key}` is the session's own"
+                "the key `{key}` is reserved for the session: use another key"
             )));
         }
         if let Some(unknown) = self
@@ -210,12 +210,12 @@ impl Values {
             // The bytes were checked before, so they can be read back.
             let map = map.to_composite().ok();
             let map = map.and_then(|map| KeyedMap::from_composite(&map));
-            let map = map.ok_or_else(|| Error::usage("the session's map is none"))?;
+            let map = map.ok_or_else(|| Error::usage("the session's map cannot be read"))?;
             self.form = Form::Keyed(Arc::new(map));
         }
         match &mut self.form {
             Form::Keyed(map) => Ok(Arc::make_mut(map)),
-            Form::Flat(_) => Err(Error::usage("the session's map is none")),
+            Form::Flat(_) => Err(Error::usage("the session's map cannot be read")),
         }
     }
 
@@ -355,8 +355,8 @@ impl Values {
         let free = METADATA.into_iter().find(|key| !self.contains(key));
         free.ok_or_else(|| {
             Error::usage(
-                "another program has values under the keys `_session` and `_silverback`, of \
-                 which the session needs one: rename one there",
+                "another program has values under both keys `_session` and `_silverback`, and the \
+                 session needs one of them: rename a key in that program",
             )
         })
     }
@@ -426,7 +426,8 @@ impl Values {
         &self,
         metadata: &str,
     ) -> Result<Vec<(GoString, Interface)>, Error> {
-        let no_string = || Error::usage("a session with keys that are no strings is none of scs's");
+        let no_string =
+            || Error::usage("the session has a key that is not a string, which scs cannot read");
         let mut entries = Vec::new();
         for (key, value) in self.to_gob().entries() {
             let (Some(key), Value::Interface(value)) = (key.as_string(), value) else {
@@ -443,8 +444,8 @@ impl Values {
     pub(super) fn check(codec: &dyn Codec, name: &str, now: UnixTime) -> Result<(), Error> {
         let no_session = || {
             Error::usage(
-                "the codec's serializer cannot hold a session: gob and JSON can, and other \
-                 formats that say what they hold; a codec that wraps another one names its \
+                "the codec's serializer cannot hold a session: use gob, JSON or another \
+                 self-describing format; a codec that wraps another one must return its \
                  serializer",
             )
         };

@@ -17,7 +17,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseErr
 use crate::session::{Error, ResponseFields, Session, Sessions, Stores};
 
 use super::fields::Head;
-use super::{Failed, TEXT, fields, page_for_developers};
+use super::{ErrorMark, TEXT, fields, page_for_developers};
 
 type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
@@ -170,10 +170,10 @@ async fn finish_error(
     };
     match finished {
         Ok(None) => error,
-        Ok(Some(fields)) => Finished::Error(error, fields).into(),
+        Ok(Some(fields)) => MiddlewareError::Inner(error, fields).into(),
         Err(error) => {
             error.log();
-            Finished::Refused(error, error_page).into()
+            MiddlewareError::Session(error, error_page).into()
         }
     }
 }
@@ -194,47 +194,47 @@ async fn finish(
 }
 
 /// The error that leaves the middleware. It becomes a response each time actix-web asks for one.
-enum Finished {
+enum MiddlewareError {
     /// The inner error, and the fields of the saved sessions.
-    Error(actix_web::Error, ResponseFields),
+    Inner(actix_web::Error, ResponseFields),
     /// A session error.
-    Refused(Error, ErrorPage),
+    Session(Error, ErrorPage),
 }
 
-impl Finished {
+impl MiddlewareError {
     fn error(&self) -> &dyn ResponseError {
         match self {
-            Finished::Error(error, _) => error.as_response_error(),
-            Finished::Refused(error, _) => error,
+            MiddlewareError::Inner(error, _) => error.as_response_error(),
+            MiddlewareError::Session(error, _) => error,
         }
     }
 }
 
-impl fmt::Debug for Finished {
+impl fmt::Debug for MiddlewareError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.error(), f)
     }
 }
 
-impl fmt::Display for Finished {
+impl fmt::Display for MiddlewareError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self.error(), f)
     }
 }
 
-impl ResponseError for Finished {
+impl ResponseError for MiddlewareError {
     fn status_code(&self) -> StatusCode {
         self.error().status_code()
     }
 
     fn error_response(&self) -> HttpResponse {
         match self {
-            Finished::Error(error, fields) => {
+            MiddlewareError::Inner(error, fields) => {
                 let mut response = error.error_response();
                 fields::add(fields.clone(), &mut response);
                 response
             }
-            Finished::Refused(error, error_page) => error_page.respond(error),
+            MiddlewareError::Session(error, error_page) => error_page.respond(error),
         }
     }
 }
@@ -244,15 +244,15 @@ fn is_answered<B>(response: &HttpResponse<B>) -> bool {
     let extensions = response.extensions();
     extensions
         .get()
-        .is_some_and(|failed: &Failed| failed.is_answered)
+        .is_some_and(|mark: &ErrorMark| mark.is_answered)
 }
 
 /// Returns the session error from which a response was made, if any.
 fn session_error<B>(response: &HttpResponse<B>) -> Option<Error> {
     let marked = response
         .extensions()
-        .get::<Failed>()
-        .map(|failed| failed.error.clone());
+        .get::<ErrorMark>()
+        .map(|mark| mark.error.clone());
     let caught = || response.error()?.as_error::<Error>().cloned();
     marked.or_else(caught)
 }

@@ -18,7 +18,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Sessions {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
         let sessions = parts.extensions.get::<Sessions>().cloned();
         sessions.ok_or_else(|| {
-            let error = Error::usage("there is no SessionLayer around this handler");
+            let error =
+                Error::usage("the handler has no sessions: add a SessionLayer around its route");
             // There is no layer to log it.
             error.log();
             error

@@ -3,7 +3,7 @@
 
 use crate::session::{Error, ResponseFields, Sessions, Stores, client_host};
 
-use super::{Failed, Public};
+use super::{ErrorMark, Public};
 
 /// The head of a response: its header fields, and the marks that layers and handlers leave.
 pub(super) trait Head {
@@ -120,8 +120,8 @@ macro_rules! head_of {
             }
 
             fn mark_failed(&mut self, error: Error, is_answered: bool) {
-                let failed = Failed { error, is_answered };
-                self.extensions_mut().insert(failed);
+                let mark = ErrorMark { error, is_answered };
+                self.extensions_mut().insert(mark);
             }
         }
 

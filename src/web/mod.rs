@@ -208,7 +208,7 @@ pub struct Public;
 
 /// A mark for a response that was made from a session error.
 #[derive(Clone)]
-struct Failed {
+struct ErrorMark {
     error: crate::session::Error,
     /// True if a layer has already replaced the response by its own. Outer layers then keep
     /// that response, and save nothing.

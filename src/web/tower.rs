@@ -15,7 +15,7 @@ use tower_service::Service;
 use crate::session::{Error, ResponseFields, Sessions, Stores};
 
 use super::fields::Head;
-use super::{Failed, fields};
+use super::{ErrorMark, fields};
 
 /// A layer that puts each request's [`Sessions`] into its extensions, and saves them before the
 /// response's head is sent.
@@ -311,10 +311,10 @@ where
             let response = response.inspect_err(|_| {
                 sessions.abandon();
             })?;
-            if let Some(failed) = response.extensions().get::<Failed>() {
-                return Poll::Ready(Ok(match failed.is_answered {
+            if let Some(mark) = response.extensions().get::<ErrorMark>() {
+                return Poll::Ready(Ok(match mark.is_answered {
                     true => abandoned(sessions, response),
-                    false => error_page.respond(sessions, &failed.error),
+                    false => error_page.respond(sessions, &mark.error),
                 }));
             }
             if !sessions.were_asked_for() {

@@ -240,7 +240,7 @@ fn a_payload_that_is_too_long_to_seal_is_refused_with_both_lengths() {
 fn wrong_use_exits_with_2_and_never_echoes_a_key() {
     let secret = "5ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2";
     let cases: [(&[&str], &str); 21] = [
-        (&["decode", "--name", "sid", "x"], "there are no keys"),
+        (&["decode", "--name", "sid", "x"], "no keys are given"),
         (&["decode", "--keys", secret, "x"], "--name"),
         (
             &["decode", "--name", "sid", "--keys", "", "x"],
@@ -501,7 +501,7 @@ fn a_hint_names_another_reading_of_the_keys() {
         );
         // If no reading of the keys opens the cookie, there is no hint.
         let refused = with(command, KEYS, &cookie, "").fails(1);
-        assert_eq!(refused, "silverback: the cookie is refused: not valid\n");
+        assert_eq!(refused, "silverback: the cookie was refused: not valid\n");
     }
     let refused = with(&["decode"], &wrongly_read, &sealed(&as_base64), "").fails(1);
     let base64 = "key pair 2 with its hash key read as base64 (b64=) opens it";

@@ -375,7 +375,7 @@ fn missing_and_new_keys_are_reported() {
 fn types_that_go_must_register_are_reported() {
     let (_, reports) = edited(&alone("a"), &["--set", "z={\"a\":1}"]);
     assert!(
-        reports.contains("gob.Register map[string]interface {}"),
+        reports.contains("gob.Register of map[string]interface {}"),
         "{reports}"
     );
     let (_, reports) = edited(&alone("a"), &["--set", "z=[1,\"a\"]"]);
@@ -390,7 +390,7 @@ fn types_that_go_must_register_are_reported() {
     let encode = ["encode", "--keys", KEY, "--name", "sid"];
     let reports = silverback(encode, "{\"z\":{\"a\":1}}").stderr;
     assert!(
-        reports.contains("gob.Register map[string]interface {}"),
+        reports.contains("gob.Register of map[string]interface {}"),
         "{reports}"
     );
 }

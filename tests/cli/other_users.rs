@@ -22,7 +22,7 @@ const ROOT: u32 = 0;
 const COMMANDS: [&[&str]; 4] = [
     &["list"],
     &["purge"],
-    &["delete", KEY],
+    &["remove", KEY],
     &["list", "--owner", "ape"],
 ];
 const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
@@ -143,16 +143,16 @@ async fn a_service_can_use_its_store_after_root_has_changed_it() {
         place.give_closed();
         // The service reads the tombstone at each request of that browser.
         let keys = ["--keys", KEYS, "--name", "__Host-id"];
-        let end = |user, key: &str| as_user(user, &url, &[&["delete", key], &keys[..]].concat());
+        let end = |user, key: &str| as_user(user, &url, &[&["end", key], &keys[..]].concat());
         assert_eq!(end(ROOT, &ended).ok(), "");
-        assert_eq!(as_user(ROOT, &url, &["delete", OTHER]).ok(), "");
+        assert_eq!(as_user(ROOT, &url, &["remove", OTHER]).ok(), "");
         assert_eq!(as_user(ROOT, &url, &["list"]).ok().lines().count(), 3);
         for (path, owner, ..) in place.state() {
             assert_eq!(owner, NOBODY, "{path:?}");
         }
         assert!(end(NOBODY, &ended).fails(1).contains("no such session"));
         assert_eq!(end(NOBODY, &other).ok(), "");
-        assert_eq!(as_user(NOBODY, &url, &["delete", KEY]).ok(), "");
+        assert_eq!(as_user(NOBODY, &url, &["remove", KEY]).ok(), "");
         assert_eq!(as_user(NOBODY, &url, &["purge"]).ok(), "0\n");
     }
 }
@@ -186,7 +186,7 @@ async fn an_error_names_the_user_to_run_as_and_nothing_is_written() {
     }
     let before = place.state();
     assert_eq!(as_user(STRANGER, &url, &["list"]).ok().lines().count(), 2);
-    for arguments in [&["purge"][..], &["delete", KEY]] {
+    for arguments in [&["purge"][..], &["remove", KEY]] {
         let refused = as_user(STRANGER, &url, arguments).fails(2);
         assert!(
             refused.contains("run as nobody"),
@@ -239,7 +239,7 @@ async fn a_record_of_another_user_is_skipped_and_named() {
         listed.starts_with(OTHER) && listed.lines().count() == 1,
         "{listed}"
     );
-    let refused = as_user(NOBODY, &url, &["delete", KEY]).fails(2);
+    let refused = as_user(NOBODY, &url, &["remove", KEY]).fails(2);
     assert!(refused.contains(foreign.to_str().unwrap()), "{refused}");
-    assert_eq!(as_user(NOBODY, &url, &["delete", OTHER]).ok(), "");
+    assert_eq!(as_user(NOBODY, &url, &["remove", OTHER]).ok(), "");
 }

@@ -383,20 +383,20 @@ async fn a_session_that_does_not_exist_exits_with_1() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn delete_with_keys_ends_sessions_and_without_removes_records() {
+async fn end_ends_sessions_and_remove_removes_records() {
     let service = Service::new().await;
     let (one, one_key) = service.session(|session| session.login("ape")).await;
     let (other, other_key) = service.session(|session| session.insert("n", 1)).await;
     let (third, _) = service.session(|session| session.login("ape")).await;
 
-    assert_eq!(service.run_with_keys("delete", &[&one_key]).ok(), "");
+    assert_eq!(service.run_with_keys("end", &[&one_key]).ok(), "");
     assert!(service.is_gone(&one).await);
     let tombstone = service.backend().load(&Key::new(&*one_key).unwrap()).await;
     assert!(tombstone.unwrap().is_some(), "it ended as by a logout");
-    let again = service.run_with_keys("delete", &[&one_key]).fails(1);
+    let again = service.run_with_keys("end", &[&one_key]).fails(1);
     assert!(again.contains(&one_key) && again.contains("no such session"));
 
-    assert_eq!(service.run("delete", &[&other_key]).ok(), "");
+    assert_eq!(service.run("remove", &[&other_key]).ok(), "");
     assert!(service.is_gone(&other).await);
     let record = service
         .backend()
@@ -404,22 +404,22 @@ async fn delete_with_keys_ends_sessions_and_without_removes_records() {
         .await;
     assert!(record.unwrap().is_none(), "nothing is left");
 
-    assert!(!service.is_gone(&third).await, "it was not deleted");
+    assert!(!service.is_gone(&third).await, "it was not ended");
     let wrong = ["--keys", OTHER, "--name", "__Host-id"];
     let (_, key) = service.session(|session| session.insert("n", 1)).await;
     let wrong = [&wrong[..], &[&key]].concat();
-    assert!(service.run("delete", &wrong).fails(1).contains("not valid"));
+    assert!(service.run("end", &wrong).fails(1).contains("not valid"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn delete_reports_missing_sessions_and_continues() {
+async fn remove_reports_missing_records_and_continues() {
     let service = Service::new().await;
     let (one, one_key) = service.session(|session| session.insert("n", 1)).await;
     let (other, other_key) = service.session(|session| session.insert("n", 2)).await;
-    let deleted = service.run("delete", &[&one_key, UNKNOWN, &other_key]);
-    assert_eq!((deleted.status, &*deleted.stdout), (1, ""));
-    let report = format!("silverback: {UNKNOWN}: there is no such session\n");
-    assert_eq!(deleted.stderr, report);
+    let removed = service.run("remove", &[&one_key, UNKNOWN, &other_key]);
+    assert_eq!((removed.status, &*removed.stdout), (1, ""));
+    let report = format!("silverback: {UNKNOWN}: there is no such record\n");
+    assert_eq!(removed.stderr, report);
     assert!(service.is_gone(&one).await && service.is_gone(&other).await);
 }
 
@@ -428,10 +428,10 @@ fn a_key_that_begins_with_a_hyphen_is_a_key() {
     let keys = ["-h", "-V", "--", "---"].map(|begin| format!("{begin:A<43}"));
     let store = ["--store", "memory:"].map(str::to_owned);
     for line in [[&store[..], &keys].concat(), [&keys, &store[..]].concat()] {
-        let command = ["sessions", "delete"].map(str::to_owned);
-        let deleted = silverback(command.iter().chain(&line), "");
-        assert_eq!((deleted.status, deleted.stderr.lines().count()), (1, 4));
-        let reports = deleted.stderr.lines().zip(&keys);
+        let command = ["sessions", "remove"].map(str::to_owned);
+        let removed = silverback(command.iter().chain(&line), "");
+        assert_eq!((removed.status, removed.stderr.lines().count()), (1, 4));
+        let reports = removed.stderr.lines().zip(&keys);
         reports.for_each(|(line, key)| assert!(line.contains(key.as_str()), "{line}"));
     }
     let show = [
@@ -453,7 +453,7 @@ async fn a_renewed_session_ends_under_its_new_key() {
         }
     }
     // The old key now holds a tombstone.
-    service.run_with_keys("delete", &[&before]).fails(1);
+    service.run_with_keys("end", &[&before]).fails(1);
     assert!(!service.is_gone(&jar).await);
     let now = jar
         .session(service.store.clone())
@@ -461,7 +461,7 @@ async fn a_renewed_session_ends_under_its_new_key() {
         .unwrap()
         .id()
         .unwrap();
-    service.run_with_keys("delete", &[now.as_str()]).ok();
+    service.run_with_keys("end", &[now.as_str()]).ok();
     assert!(service.is_gone(&jar).await);
 }
 
@@ -491,8 +491,8 @@ async fn a_variable_can_name_the_store() {
     assert!(with_variables(&["sessions", "list"]).starts_with(&key));
     let shown = with_variables(&["sessions", "show", "--name", "__Host-id", &key]);
     assert!(shown.contains("owner: ape\n"));
-    // Keys in the variable do not require --name.
-    with_variables(&["sessions", "delete", &key]);
+    // `remove` needs neither keys nor a name.
+    with_variables(&["sessions", "remove", &key]);
     assert_eq!(
         with_variables(&["sessions", "list", "--dialect", "native"]),
         ""
@@ -503,9 +503,9 @@ async fn a_variable_can_name_the_store() {
 fn wrong_use_exits_with_2_and_quotes_nothing() {
     let secret = "gopher://user:secret@host";
     for (arguments, expected) in [
-        (&["list"][..], "there is no store"),
+        (&["list"][..], "no store is given"),
         (&["purge"], "SILVERBACK_STORE"),
-        (&["list", "--store", secret], "no backend is known"),
+        (&["list", "--store", secret], "is unknown"),
         (&["list", "--store", "secret"], "URL"),
         (
             &["list", "--store", "memory:", "--dialect", "secret"],
@@ -518,7 +518,7 @@ fn wrong_use_exits_with_2_and_quotes_nothing() {
         (&["show", "--store", "memory:", "--name", "id"], "KEY"),
         (
             &["show", "--store", "memory:", "--name", "id", UNKNOWN],
-            "there are no keys",
+            "no keys are given",
         ),
         (&["show", "--store", "memory:", UNKNOWN], "--name"),
         (
@@ -537,17 +537,21 @@ fn wrong_use_exits_with_2_and_quotes_nothing() {
             ],
             "--cookie",
         ),
-        (&["show", "--store", "memory:", "secret"], "43 characters"),
         (
-            &["delete", "--store", "memory:", "--secret"],
+            &["show", "--store", "memory:", "--name", "id", "secret"],
+            "43 characters",
+        ),
+        (
+            &["remove", "--store", "memory:", "--secret"],
             "no such option",
         ),
-        (&["delete", "--store", "memory:", "secret"], "43 characters"),
+        (&["remove", "--store", "memory:", "secret"], "43 characters"),
         (
-            &["delete", "--store", "memory:", "--keys", KEYS, UNKNOWN],
+            &["end", "--store", "memory:", "--keys", KEYS, UNKNOWN],
             "--name",
         ),
-        (&["delete", "--store", "memory:"], "KEY"),
+        (&["end", "--store", "memory:", UNKNOWN], "--name"),
+        (&["remove", "--store", "memory:"], "KEY"),
         (&["secret"], "no such command"),
     ] {
         let error = silverback(["sessions"].iter().chain(arguments), "").fails(2);
@@ -560,7 +564,10 @@ fn wrong_use_exits_with_2_and_quotes_nothing() {
 #[test]
 fn a_store_that_cannot_be_used_exits_with_2() {
     let error = silverback(["sessions", "list", "--store", "files:/dev/null/x"], "").fails(2);
-    assert!(error.contains("\"/dev/null/x\" holds no store"), "{error}");
+    assert!(
+        error.contains("\"/dev/null/x\" contains no session store"),
+        "{error}"
+    );
 }
 
 /// A mistyped path is not an empty store.
@@ -596,10 +603,10 @@ fn a_path_that_is_not_a_store_is_reported_and_left_unchanged() {
     {
         let path = folder.join(name);
         let url = format!("{kind}:{}", path.display());
-        for arguments in [&["list"][..], &show, &["purge"], &["delete", UNKNOWN]] {
+        for arguments in [&["list"][..], &show, &["purge"], &["remove", UNKNOWN]] {
             let line = [&["sessions"], arguments, &["--store", &url]].concat();
             let refused = silverback(line, "").fails(2);
-            let expected = format!("{path:?} holds no store of sessions: nothing was made");
+            let expected = format!("{path:?} contains no session store");
             assert!(refused.contains(&expected), "{arguments:?}: {refused}");
         }
     }
@@ -651,7 +658,8 @@ fn the_help_has_examples_for_each_command() {
     for part in [
         "list",
         "show",
-        "delete",
+        "end",
+        "remove",
         "purge",
         "SILVERBACK_STORE",
         "Examples:",
@@ -674,7 +682,7 @@ async fn all_commands_work(service: &Service) {
     let shown = service.run_with_keys("show", &[&ape]).ok();
     assert!(shown.contains("owner: ape\n"), "{shown}");
     assert!(service.run("purge", &[]).ok().contains('1'));
-    service.run_with_keys("delete", &[&ape]).ok();
+    service.run_with_keys("end", &[&ape]).ok();
     assert!(service.is_gone(&jar).await);
     assert_eq!(service.run("list", &["--owner", "ape"]).ok(), "");
 }
@@ -730,7 +738,7 @@ async fn all_commands_work_on_dynamodb() {
     let port = crate::servers::free_port().unwrap();
     let nowhere = format!("dynamodb:nowhere?endpoint=http://127.0.0.1:{port}");
     let refused = silverback(["sessions", "list", "--store", &nowhere], "").fails(2);
-    assert!(refused.contains("cannot be asked"), "{refused}");
+    assert!(refused.contains("to DynamoDB failed"), "{refused}");
     let nothing = silverback(["sessions", "list", "--store", "dynamodb:"], "").fails(2);
     assert!(nothing.contains("table"), "{nothing}");
 }
@@ -751,7 +759,7 @@ async fn held_locks_end_a_command_in_time_with_an_error() {
         })
         .collect();
     let began = std::time::Instant::now();
-    let (refused, purged) = (service.run("delete", &[&key]), service.run("purge", &[]));
+    let (refused, purged) = (service.run("remove", &[&key]), service.run("purge", &[]));
     let listed = service.run("list", &[]).ok();
     let took = began.elapsed();
     assert!(took < Duration::from_secs(30), "{took:?}");
@@ -765,5 +773,5 @@ async fn held_locks_end_a_command_in_time_with_an_error() {
     assert_eq!(purged.stdout, "0\n");
     assert!(listed.contains(&key), "{listed}");
     drop(held);
-    service.run("delete", &[&key]).ok();
+    service.run("remove", &[&key]).ok();
 }

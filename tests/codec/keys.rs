@@ -160,64 +160,79 @@ fn an_error_names_the_wrong_pair_and_never_quotes_it() {
         ),
         (
             format!("# 1\n{good}\n,"),
-            "key pair 2: the hash key is missing",
+            "key pair 2: the hash key is missing: write HASH or HASH:BLOCK",
         ),
         (
             format!("{good}\n#\n\n5e"),
-            "key pair 2: the hash key has 1 bytes, 32 or more are required",
+            "key pair 2: the hash key has 1 bytes; 32 or more are required",
         ),
-        ("text=".into(), "key pair 1: the hash key is missing"),
+        (
+            "text=".into(),
+            "key pair 1: the hash key is missing: write HASH or HASH:BLOCK",
+        ),
         (
             "text=short".into(),
-            "key pair 1: the hash key has 5 bytes, 32 or more are required",
+            "key pair 1: the hash key has 5 bytes; 32 or more are required",
         ),
         (
             format!("{good}:text=sixteen-letters"),
-            "key pair 1: the block key has 15 bytes, 16, 24 or 32 are required",
+            "key pair 1: the block key has 15 bytes; 16, 24 or 32 are required",
         ),
-        (",".into(), "key pair 1: the hash key is missing"),
-        (format!("{good},"), "key pair 2: the hash key is missing"),
-        (format!(":{good}"), "key pair 1: the hash key is missing"),
+        (
+            ",".into(),
+            "key pair 1: the hash key is missing: write HASH or HASH:BLOCK",
+        ),
+        (
+            format!("{good},"),
+            "key pair 2: the hash key is missing: write HASH or HASH:BLOCK",
+        ),
+        (
+            format!(":{good}"),
+            "key pair 1: the hash key is missing: write HASH or HASH:BLOCK",
+        ),
         (
             format!("{good},{good}a"),
-            "key pair 2: the hash key has an odd number of hex digits (or put text= or b64= before it)",
+            "key pair 2: the hash key has an odd number of hex digits: correct it, or put text= or b64= before it",
         ),
         (
             format!("{good},5g"),
-            "key pair 2: the hash key is not hex (or put text= or b64= before it)",
+            "key pair 2: the hash key is not hex: correct it, or put text= or b64= before it",
         ),
         (
             format!("{good}:5e5"),
-            "key pair 1: the block key has an odd number of hex digits (or put text= or b64= before it)",
+            "key pair 1: the block key has an odd number of hex digits: correct it, or put text= or b64= before it",
         ),
         (
             format!("{good}:{}", "5e".repeat(17)),
-            "key pair 1: the block key has 17 bytes, 16, 24 or 32 are required",
+            "key pair 1: the block key has 17 bytes; 16, 24 or 32 are required",
         ),
         (
             format!("{good}:"),
-            "key pair 1: the block key has 0 bytes, 16, 24 or 32 are required",
+            "key pair 1: the block key has 0 bytes; 16, 24 or 32 are required",
         ),
         (
             format!("{good}:{good}:{good}"),
-            "key pair 1: the block key has an odd number of hex digits (or put text= or b64= before it)",
+            "key pair 1: the block key has an odd number of hex digits: correct it, or put text= or b64= before it",
         ),
         (
             "5e5e".into(),
-            "key pair 1: the hash key has 2 bytes, 32 or more are required",
+            "key pair 1: the hash key has 2 bytes; 32 or more are required",
         ),
         (
             "b64=5e5e5e=".into(),
-            "key pair 1: the hash key is not base64, which b64= requires",
+            "key pair 1: the hash key is not base64, as its prefix b64= says",
         ),
-        ("b64=".into(), "key pair 1: the hash key is missing"),
+        (
+            "b64=".into(),
+            "key pair 1: the hash key is missing: write HASH or HASH:BLOCK",
+        ),
         (
             format!("{good} {good}"),
-            "key pair 1: the hash key has an odd number of hex digits (or put text= or b64= before it)",
+            "key pair 1: the hash key has an odd number of hex digits: correct it, or put text= or b64= before it",
         ),
         (
             "5é5e".into(),
-            "key pair 1: the hash key has an odd number of hex digits (or put text= or b64= before it)",
+            "key pair 1: the hash key has an odd number of hex digits: correct it, or put text= or b64= before it",
         ),
     ] {
         let error = spec.parse::<KeyPairs>().unwrap_err();

@@ -166,7 +166,7 @@ fn lengths_are_bounded_both_ways_and_the_error_gives_both_figures() {
         .unwrap_err();
     assert!(refused.is_too_long() && refused.is_usage() && !refused.is_decode());
     let figures = format!(
-        "too long: sealing this value takes {length} bytes, the limit is {}",
+        "too long: the sealed value would have {length} bytes; the limit is {}",
         length - 1
     );
     assert_eq!(refused.to_string(), figures);
@@ -174,7 +174,7 @@ fn lengths_are_bounded_both_ways_and_the_error_gives_both_figures() {
     let refused = codec(length - 1).open_at("sid", &cookie, NOW).unwrap_err();
     assert!(refused.is_too_long() && refused.is_decode() && !refused.is_usage());
     let figures = format!(
-        "too long: the cookie has {length} bytes, the limit is {}",
+        "too long: the cookie has {length} bytes; the limit is {}",
         length - 1
     );
     assert_eq!(refused.to_string(), figures);
@@ -198,7 +198,7 @@ fn a_name_and_value_over_4096_bytes_are_refused_only_when_sealing() {
         refused.is_too_long()
             && refused
                 .to_string()
-                .contains("takes 4097 bytes, the limit is 4096")
+                .contains("would have 4097 bytes; the limit is 4096")
     );
     let browser_would_drop = small.seal_at(&over, &payload, NOW).unwrap();
     assert!(large.open_at(&over, &browser_would_drop, NOW).is_ok());

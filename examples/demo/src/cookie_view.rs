@@ -72,8 +72,8 @@ impl Exchange {
     }
 
     pub(crate) fn note(&self) -> Option<Note> {
-        let text = "The keys were rotated. Your cookie came with the signature of an older key \
-                    and leaves with that of the newest. The session is the same.";
+        let text = "The keys were rotated. Your cookie was signed by an older key. The response \
+                    replaced it with one that is signed by the newest key. The session is the same.";
         let is_renewed = matches!(self, Exchange::Renewed { .. });
         is_renewed.then(|| Note::Good(text.to_owned()))
     }
@@ -102,7 +102,7 @@ impl Exchange {
                         let rows = row("Before", &marked(valid)) + &row("After", &marked(received));
                         ("Your cookie, before and after", rows, TAMPERED)
                     }
-                    None => ("Your cookie is refused", row("Value", &code(received)), ""),
+                    None => ("Your cookie was refused", row("Value", &code(received)), ""),
                 };
                 (title, format!("<dl>{rows}</dl><p>{reason} {end}</p>"))
             }
@@ -114,9 +114,9 @@ impl Exchange {
 const ABSENT: &str = "Your browser has no cookie of this site. It gets one when you log in.";
 const OLDER: &str = "Signed by an older key, which is still accepted.";
 const NEWEST: &str = "Signed by the newest key.";
-const TAMPERED: &str = "One character differs, so the signature no longer matches: the server \
-                        reads nothing else of the cookie.";
-const REMOVED: &str = "This response removes the cookie: your browser has none now.";
+const TAMPERED: &str = "One character differs, so the signature does not match: the server does \
+                        not read the rest of the cookie.";
+const REMOVED: &str = "This response has removed the cookie from your browser.";
 const LEFT: &str = "The next login replaces the cookie.";
 
 impl Cookie {

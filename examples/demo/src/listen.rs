@@ -19,12 +19,18 @@ pub(crate) async fn bind(first: u16) -> Result<TcpListener, Error> {
             Err(error) if error.kind() == ErrorKind::AddrInUse => {
                 println!("port {port} is taken by another program: trying the next one");
             }
-            Err(error) => return Err(Error::new(error.kind(), format!("port {port}: {error}"))),
+            Err(error) => {
+                return Err(Error::new(
+                    error.kind(),
+                    format!("port {port} cannot be used: {error}"),
+                ));
+            }
             listener => return listener,
         }
     }
-    let remedy =
-        format!("ports {first} to {last} are taken: name another one, as in `cargo demo -- 8080`");
+    let remedy = format!(
+        "ports {first} to {last} are taken: choose another one, as in `cargo demo -- 8080`"
+    );
     Err(Error::new(ErrorKind::AddrInUse, remedy))
 }
 

@@ -36,7 +36,7 @@ pub(crate) use keys::Keys;
 use listen::USUAL_PORT;
 
 const HELP: &str = "\
-An application that shows what sessions in cookies do.
+Shows how sessions in cookies work: log in, look at the cookie, rotate its keys, tamper with it.
 
 Usage: cargo demo [--features STORE] [-- [PORT] [--store URL]]
 
@@ -48,7 +48,7 @@ PORT    The port on 127.0.0.1. Without it: 3000, or the next one that is free. 0
         dynamodb:TABLE            a server (--features aws)
 
 The keys are read from the variable SILVERBACK_KEYS. Without it they are new at each start, and
-sessions from before do not open. Keys that the page adds are lost when the program ends.";
+sessions of an earlier run do not open. Keys that the page adds are lost when the program ends.";
 
 /// How often expired sessions are purged from the store.
 const CLEANUP: Duration = Duration::from_secs(300);

@@ -94,14 +94,14 @@ pub(crate) fn notes(session: &Session) -> Result<Vec<Note>, Error> {
 pub(crate) fn reason(refusal: Refusal) -> String {
     match refusal {
         Refusal::NotValid => {
-            "Your cookie was refused: its signature matches none of our keys. You have to log in \
+            "Your cookie was refused: its signature does not match any key of this server. Log in \
              again."
         }
         Refusal::Gone | Refusal::Revoked => "You are logged out: your session has ended.",
         Refusal::Idle => "You are logged out: your session was not used for too long.",
         Refusal::Expired => "You are logged out: your session has reached its time limit.",
         Refusal::Moved => "Your cookie was replaced a moment ago. Load this page again.",
-        other => return format!("Your cookie was refused: {other}. You have to log in again."),
+        other => return format!("Your cookie was refused: {other}. Log in again."),
     }
     .to_owned()
 }
@@ -190,7 +190,7 @@ impl Welcome<'_> {
             false => format!("{}, or when you close the browser", limits(&USUAL)),
         };
         let keys = match self.keys.count() {
-            1 => "One key signs new cookies and checks those that come".to_owned(),
+            1 => "One key signs new cookies and checks those that arrive".to_owned(),
             count => format!(
                 "New cookies use the newest of {count} keys. Cookies of the older keys are still accepted"
             ),

@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn root_gives_what_it_makes_to_the_owner_of_the_store() {
+    fn files_created_by_root_belong_to_the_owner_of_the_store() {
         let root = process(ROOT, &[ROOT]);
         for (mode, group_bits) in [(0o700, 0), (0o750, 0o050), (0o2770, 0o2070), (0o755, 0)] {
             let expected = Access {
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_gets_in_where_the_folder_is_its_own() {
+    fn a_group_has_access_to_its_own_folder() {
         let shop = process(SHOP, &[SHOP, WEB]);
         let shared = Access::in_store(folder(SHOP, 0o770), &shop).unwrap();
         assert_eq!((shared.group, shared.group_bits), (Some(WEB), 0o070));

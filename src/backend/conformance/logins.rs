@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::{Backend, Login};
 use super::{KeySpace, at_once, begun, created, owned, owners_of, soon};
 
-pub(super) async fn logins_at_once_have_numbers_of_their_own(
+pub(super) async fn concurrent_logins_have_distinct_numbers(
     backend: Arc<dyn Backend>,
     keys: KeySpace,
 ) {
@@ -21,7 +21,10 @@ pub(super) async fn logins_at_once_have_numbers_of_their_own(
     assert_eq!(numbers, (1..=LOGINS).collect());
     let generation = owners_of(&*backend).generation(&ape).await.unwrap();
     let is_current = |login: &Login| Some(login.generation) == generation;
-    assert!(logins.iter().all(is_current), "of one generation");
+    assert!(
+        logins.iter().all(is_current),
+        "the logins have different generations"
+    );
 }
 
 pub(super) async fn a_later_login_has_a_greater_number(backend: Arc<dyn Backend>, keys: KeySpace) {
@@ -54,10 +57,7 @@ pub(super) async fn a_later_login_has_a_greater_number(backend: Arc<dyn Backend>
 
 /// Each login lists the records after its own record exists. Of any two logins, the later list has
 /// both records.
-pub(super) async fn a_login_is_listed_as_soon_as_it_is_there(
-    backend: Arc<dyn Backend>,
-    keys: KeySpace,
-) {
+pub(super) async fn a_login_is_listed_at_once(backend: Arc<dyn Backend>, keys: KeySpace) {
     const LOGINS: usize = 32;
     let ape = keys.owner("ape");
     let listed = at_once(LOGINS, |number| {
@@ -75,7 +75,7 @@ pub(super) async fn a_login_is_listed_as_soon_as_it_is_there(
     for (one, by_one) in &listed {
         for (other, by_other) in &listed {
             let is_seen = by_one.contains(other) || by_other.contains(one);
-            assert!(is_seen, "two logins that have not seen each other");
+            assert!(is_seen, "of two concurrent logins, neither saw the other");
         }
     }
 }

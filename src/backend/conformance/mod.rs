@@ -78,20 +78,20 @@ fn record(value: &[u8]) -> Record {
 async fn created(backend: &dyn Backend, key: &Key, record: &Record) -> Revision {
     match backend.create(key, record).await.unwrap() {
         Created::Saved(revision) => revision,
-        Created::Exists => panic!("the key is new"),
+        Created::Exists => panic!("the backend has a live record under a key that must be free"),
     }
 }
 
 fn done<T>(outcome: Result<Outcome<T>, Error>) -> T {
     match outcome.unwrap() {
         Outcome::Done(answer) => answer,
-        Outcome::Conflict => panic!("a conflict with nobody"),
-        Outcome::Gone => panic!("it is gone, and nobody removed it"),
+        Outcome::Conflict => panic!("a conflict without a concurrent write"),
+        Outcome::Gone => panic!("the record is gone, and no request removed it"),
     }
 }
 
 fn owners_of(backend: &dyn Backend) -> &dyn Owners {
-    backend.owners().expect("a law of owners")
+    backend.owners().expect("this law needs Backend::owners")
 }
 
 /// Returns a record of that login.
@@ -126,18 +126,21 @@ impl Short {
         let watchdog = Expiry::after(Duration::from_secs(60));
         let owners = owners_of(backend);
         while Expiry::now() < self.until || owners.generation(owner).await.unwrap().is_some() {
-            assert!(Expiry::now() < watchdog, "the owner's record never expires");
+            assert!(
+                Expiry::now() < watchdog,
+                "the owner's record did not expire in time"
+            );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 }
 
 fn moves_of(backend: &dyn Backend) -> &dyn Moves {
-    backend.moves().expect("a law of moves")
+    backend.moves().expect("this law needs Backend::moves")
 }
 
 fn scan_of(backend: &dyn Backend) -> &dyn Scan {
-    backend.scan().expect("a law of scans")
+    backend.scan().expect("this law needs Backend::scan")
 }
 
 async fn loaded(backend: &dyn Backend, key: &Key) -> Option<Stored> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::{Backend, Expiry, Outcome, Record};
 use super::{KeySpace, at_once, created, done, loaded, moves_of, record};
 
-pub(super) async fn a_move_is_whole(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn a_move_is_atomic(backend: Arc<dyn Backend>, keys: KeySpace) {
     let (old, new) = (keys.key("old"), keys.key("new"));
     let seen = created(&*backend, &old, &record(b"before")).await;
     let after = record(b"after");
@@ -25,7 +25,7 @@ pub(super) async fn a_move_is_whole(backend: Arc<dyn Backend>, keys: KeySpace) {
     done(backend.remove(&new, &next).await);
 }
 
-pub(super) async fn a_move_compares(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn a_move_needs_the_current_revision(backend: Arc<dyn Backend>, keys: KeySpace) {
     let moves = moves_of(&*backend);
     let (old, new) = (keys.key("old"), keys.key("new"));
     let stale = created(&*backend, &old, &record(b"one")).await;
@@ -44,7 +44,7 @@ pub(super) async fn a_move_compares(backend: Arc<dyn Backend>, keys: KeySpace) {
     assert_eq!(loaded(&*backend, &new).await, None);
 }
 
-pub(super) async fn nothing_is_moved_onto_another(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn a_move_to_a_key_in_use_is_refused(backend: Arc<dyn Backend>, keys: KeySpace) {
     let (old, taken) = (keys.key("old"), keys.key("taken"));
     let seen = created(&*backend, &old, &record(b"one")).await;
     let other = created(&*backend, &taken, &record(b"other")).await;

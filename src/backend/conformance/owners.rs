@@ -94,7 +94,7 @@ fn incompressible(length: usize, alphabet: &str) -> String {
     characters.take(length).collect()
 }
 
-pub(super) async fn a_kept_login_outlives_a_revocation(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn a_kept_login_survives_a_revocation(backend: Arc<dyn Backend>, keys: KeySpace) {
     let owners = owners_of(&*backend);
     let ape = keys.owner("ape");
     let [kept, other] = two_logins(&*backend, &keys, &ape).await;
@@ -126,7 +126,7 @@ async fn two_logins(backend: &dyn Backend, keys: &KeySpace, owner: &OwnerName) -
     ]
 }
 
-pub(super) async fn what_was_revoked_is_not_kept(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn a_revoked_login_cannot_be_kept(backend: Arc<dyn Backend>, keys: KeySpace) {
     let owners = owners_of(&*backend);
     let ape = keys.owner("ape");
     let logins @ [one, other] = two_logins(&*backend, &keys, &ape).await;
@@ -150,7 +150,10 @@ pub(super) async fn what_was_revoked_is_not_kept(backend: Arc<dyn Backend>, keys
     }
 }
 
-pub(super) async fn a_login_of_another_is_not_kept(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn a_login_of_another_owner_cannot_be_kept(
+    backend: Arc<dyn Backend>,
+    keys: KeySpace,
+) {
     let owners = owners_of(&*backend);
     let (ape, bonobo) = (keys.owner("ape"), keys.owner("bonobo"));
     let login = begun(&*backend, &keys, &ape).await;
@@ -171,7 +174,7 @@ pub(super) async fn a_login_of_another_is_not_kept(backend: Arc<dyn Backend>, ke
     }
 }
 
-pub(super) async fn what_was_over_is_not_kept(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn an_expired_login_cannot_be_kept(backend: Arc<dyn Backend>, keys: KeySpace) {
     let owners = owners_of(&*backend);
     let (ape, bonobo) = (keys.owner("ape"), keys.owner("bonobo"));
     let (late, early) = (keys.key("late"), keys.key("early"));
@@ -182,7 +185,10 @@ pub(super) async fn what_was_over_is_not_kept(backend: Arc<dyn Backend>, keys: K
     created(&*backend, &early, &owned(&bonobo, login)).await;
     let watchdog = Expiry::after(Duration::from_secs(60));
     while loaded(&*backend, &late).await.is_some() {
-        assert!(Expiry::now() < watchdog, "the owner's record never expires");
+        assert!(
+            Expiry::now() < watchdog,
+            "the owner's record did not expire in time"
+        );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     for (owner, key) in [(&ape, &late), (&bonobo, &early)] {
@@ -191,10 +197,7 @@ pub(super) async fn what_was_over_is_not_kept(backend: Arc<dyn Backend>, keys: K
     }
 }
 
-pub(super) async fn without_an_owners_record_there_is_none(
-    backend: Arc<dyn Backend>,
-    keys: KeySpace,
-) {
+pub(super) async fn a_record_needs_its_owners_record(backend: Arc<dyn Backend>, keys: KeySpace) {
     let owners = owners_of(&*backend);
     let ape = keys.owner("ape");
     assert_eq!(owners.generation(&ape).await.unwrap(), None);
@@ -212,7 +215,7 @@ pub(super) async fn without_an_owners_record_there_is_none(
     assert_eq!(loaded(&*backend, &keys.key("b")).await, None);
 }
 
-pub(super) async fn an_owner_is_kept_as_long_as_asked(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn an_owners_expiry_is_never_shortened(backend: Arc<dyn Backend>, keys: KeySpace) {
     let owners = owners_of(&*backend);
     let ape = keys.owner("ape");
     let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
@@ -236,7 +239,7 @@ pub(super) async fn an_owner_is_kept_as_long_as_asked(backend: Arc<dyn Backend>,
     assert_eq!(extended.len(), 1);
 }
 
-pub(super) async fn an_owner_is_kept_longer_when_asked(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn an_owners_expiry_can_be_extended(backend: Arc<dyn Backend>, keys: KeySpace) {
     let owners = owners_of(&*backend);
     for milliseconds in [300, 3_000, 30_000] {
         let of = |name: &str| keys.owner(&format!("{name} {milliseconds}"));
@@ -269,10 +272,13 @@ pub(super) async fn an_owner_is_kept_longer_when_asked(backend: Arc<dyn Backend>
         assert!(loaded(&*backend, &key).await.is_some());
         return;
     }
-    panic!("the server takes half a minute for six requests");
+    panic!("the server took over 30 s for six requests");
 }
 
-pub(super) async fn an_owner_who_is_over_begins_anew(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn an_expired_owner_begins_a_new_generation(
+    backend: Arc<dyn Backend>,
+    keys: KeySpace,
+) {
     let owners = owners_of(&*backend);
     // There are several owners, since a backend may drop some expired ones at any time. The last to
     // expire is the last to be dropped.
@@ -300,15 +306,22 @@ pub(super) async fn an_owner_who_is_over_begins_anew(backend: Arc<dyn Backend>, 
     // Logins are counted from 1 again, in another generation.
     let next = owners.begin(ape, soon(), &keys.key("c")).await.unwrap();
     let before = [one.generation, generation];
-    assert!(!before.contains(&next.generation), "it is not revived");
+    assert!(
+        !before.contains(&next.generation),
+        "the owner got an earlier generation again"
+    );
     assert_eq!(next.number, 1);
     for key in [&key, &kept, &keys.key("b")] {
-        assert_eq!(loaded(&*backend, key).await, None, "nor is a record");
+        assert_eq!(
+            loaded(&*backend, key).await,
+            None,
+            "a record of an earlier generation is live again"
+        );
     }
     assert_eq!(owners.keys(ape).await.unwrap(), []);
 }
 
-pub(super) async fn a_record_is_listed_with_its_owner_alone(
+pub(super) async fn a_record_is_listed_with_its_owner_only(
     backend: Arc<dyn Backend>,
     keys: KeySpace,
 ) {
@@ -342,7 +355,10 @@ pub(super) async fn a_record_is_listed_with_its_owner_alone(
     assert_eq!(listed().await, (none.clone(), none));
 }
 
-pub(super) async fn a_revocation_and_a_write_agree(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn a_concurrent_write_does_not_survive_a_revocation(
+    backend: Arc<dyn Backend>,
+    keys: KeySpace,
+) {
     let owners = owners_of(&*backend);
     let ape = keys.owner("ape");
     for round in 0..20 {
@@ -363,11 +379,15 @@ pub(super) async fn a_revocation_and_a_write_agree(backend: Arc<dyn Backend>, ke
             }
         })
         .await;
-        assert_eq!(loaded(&*backend, &key).await, None, "in either order");
+        assert_eq!(
+            loaded(&*backend, &key).await,
+            None,
+            "a record of an earlier generation is live"
+        );
     }
 }
 
-pub(super) async fn two_thousand_records_of_an_owner_die_together(
+pub(super) async fn two_thousand_records_of_an_owner_end_together(
     backend: Arc<dyn Backend>,
     keys: KeySpace,
 ) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::{Backend, Created, Expiry, Key, Outcome, Record, Stored};
 use super::{KeySpace, at_once, created, done, loaded, record, soon};
 
-pub(super) async fn missing_is_missing(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn a_missing_record_loads_as_none(backend: Arc<dyn Backend>, keys: KeySpace) {
     let key = keys.key("a");
     assert_eq!(loaded(&*backend, &key).await, None);
     let seen = created(&*backend, &key, &record(b"v")).await;
@@ -15,7 +15,7 @@ pub(super) async fn missing_is_missing(backend: Arc<dyn Backend>, keys: KeySpace
     assert_eq!(loaded(&*backend, &key).await, None);
 }
 
-pub(super) async fn expired_is_missing(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn an_expired_record_counts_as_missing(backend: Arc<dyn Backend>, keys: KeySpace) {
     let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
     for (name, until) in [("past", past), ("epoch", Expiry::from_millis(0))] {
         let key = keys.key(name);
@@ -53,7 +53,10 @@ pub(super) async fn a_record_expires_by_itself(backend: Arc<dyn Backend>, keys: 
     // The server's clock may be a little behind ours.
     let watchdog = Expiry::after(Duration::from_secs(60));
     while loaded(&*backend, &key).await.is_some() {
-        assert!(Expiry::now() < watchdog, "it never expires");
+        assert!(
+            Expiry::now() < watchdog,
+            "the record did not expire in time"
+        );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let swapped = backend.swap(&key, &seen, &record(b"w")).await.unwrap();
@@ -76,7 +79,7 @@ pub(super) async fn create_has_one_winner(backend: Arc<dyn Backend>, keys: KeySp
             .filter(|(_, answer)| *answer != Created::Exists)
             .collect();
         let [(winner, Created::Saved(revision))] = winners[..] else {
-            panic!("{} winners", winners.len());
+            panic!("{} creations succeeded instead of 1", winners.len());
         };
         let stored = loaded(&*backend, &key).await.unwrap();
         assert_eq!(stored.record.value(), winner.to_string().as_bytes());
@@ -127,7 +130,7 @@ pub(super) async fn swap_has_one_winner(backend: Arc<dyn Backend>, keys: KeySpac
             match answer {
                 Outcome::Done(revision) => winners.push((number, revision)),
                 Outcome::Conflict => {}
-                Outcome::Gone => panic!("nobody removed it"),
+                Outcome::Gone => panic!("the record is gone, and no request removed it"),
             }
         }
         assert_eq!(winners.len(), 1);
@@ -155,7 +158,7 @@ pub(super) async fn no_update_is_lost(backend: Arc<dyn Backend>, keys: KeySpace)
                 match backend.swap(&key, &stored.revision, &next).await.unwrap() {
                     Outcome::Done(_) => left -= 1,
                     Outcome::Conflict => {}
-                    Outcome::Gone => panic!("nobody removed it"),
+                    Outcome::Gone => panic!("the record is gone, and no request removed it"),
                 }
             }
         }
@@ -165,7 +168,7 @@ pub(super) async fn no_update_is_lost(backend: Arc<dyn Backend>, keys: KeySpace)
     assert_eq!(number(&stored), TASKS as u64 * EACH);
 }
 
-pub(super) async fn no_revision_comes_back(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn no_revision_is_reused(backend: Arc<dyn Backend>, keys: KeySpace) {
     let key = keys.key("a");
     let first = created(&*backend, &key, &record(b"v")).await;
     done(backend.remove(&key, &first).await);
@@ -227,14 +230,17 @@ pub(super) async fn remove_and_swap_have_one_winner(backend: Arc<dyn Backend>, k
         });
         let answers = answers.await;
         let [removed, swapped] = answers[..] else {
-            panic!("two answers");
+            panic!("the backend did not give two answers");
         };
-        assert_ne!(removed, swapped, "one of them, and one only");
+        assert_ne!(
+            removed, swapped,
+            "exactly one of the removal and the swap must succeed"
+        );
         assert_eq!(loaded(&*backend, &key).await.is_some(), swapped);
     }
 }
 
-pub(super) async fn touch_moves_the_expiry_only(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn touch_changes_the_expiry_only(backend: Arc<dyn Backend>, keys: KeySpace) {
     let key = keys.key("a");
     let seen = created(&*backend, &key, &record(b"v")).await;
     let later = Expiry::after(Duration::from_secs(3_600));
@@ -252,7 +258,7 @@ pub(super) async fn touch_moves_the_expiry_only(backend: Arc<dyn Backend>, keys:
     assert_eq!(swapped, Outcome::Conflict);
 }
 
-pub(super) async fn all_bytes_survive(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn all_bytes_are_kept(backend: Arc<dyn Backend>, keys: KeySpace) {
     let every: Vec<u8> = (0..=255).collect();
     let large = every.repeat(128);
     for (name, value) in [("every", &every[..]), ("empty", b""), ("large", &large)] {
@@ -357,6 +363,6 @@ async fn is_until(backend: &dyn Backend, key: &Key, until: Expiry, began: Expiry
     assert!(
         i64::try_from(off).unwrap() <= took + 2
             && (until == Expiry::NEVER) == (off == 0 && told == Expiry::NEVER),
-        "{off} ms off, after {took} ms"
+        "the expiry is {off} ms off, and the requests took {took} ms"
     );
 }

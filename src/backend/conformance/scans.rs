@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::{Backend, Expiry, Key, Record};
 use super::{KeySpace, created, loaded, scan_of, soon};
 
-pub(super) async fn purge_takes_the_expired_only(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn purge_removes_expired_records_only(backend: Arc<dyn Backend>, keys: KeySpace) {
     let scan = scan_of(&*backend);
     let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
     for number in 0..30 {
@@ -24,7 +24,7 @@ pub(super) async fn purge_takes_the_expired_only(backend: Arc<dyn Backend>, keys
     }
 }
 
-pub(super) async fn a_scan_sees_the_living(backend: Arc<dyn Backend>, keys: KeySpace) {
+pub(super) async fn a_scan_returns_the_live_records(backend: Arc<dyn Backend>, keys: KeySpace) {
     let scan = scan_of(&*backend);
     let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
     let mut expected = BTreeSet::new();
@@ -42,18 +42,24 @@ pub(super) async fn a_scan_sees_the_living(backend: Arc<dyn Backend>, keys: KeyS
         let page = scan.page(after.as_ref(), 7).await.unwrap();
         assert!(page.entries.len() <= 7);
         for entry in &page.entries {
-            assert!(seen.insert(entry.key.clone()), "twice");
+            assert!(
+                seen.insert(entry.key.clone()),
+                "the scan returned a key twice"
+            );
             if expected.contains(&entry.key) {
                 assert_eq!((entry.size, &entry.owner), (4, &None));
                 found.insert(entry.key.clone());
             } else {
                 assert!(
                     !entry.key.as_bytes().starts_with(keys.0.as_bytes()),
-                    "an expired one"
+                    "the scan returned an expired record"
                 );
             }
         }
-        assert!(page.next != after || after.is_none(), "it goes on");
+        assert!(
+            page.next != after || after.is_none(),
+            "the scan returned the same page again"
+        );
         match page.next {
             Some(next) => after = Some(next),
             None => break,

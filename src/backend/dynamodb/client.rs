@@ -11,7 +11,7 @@ use super::{DynamoDb, DynamoDbOptions};
 
 /// The location of DynamoDB, as far as the URL gives it.
 #[derive(Debug, Default)]
-struct Place {
+struct Location {
     region: Option<String>,
     endpoint: Option<String>,
 }
@@ -50,44 +50,44 @@ impl DynamoDb {
     }
 
     async fn at(url: &str) -> Result<Self, Error> {
-        let (Place { region, endpoint }, options) = read(url)?;
+        let (Location { region, endpoint }, options) = read(url)?;
         let client = dynamodb_client(region, endpoint, None).await?;
         DynamoDb::with_client(&client, options)
     }
 }
 
 /// Reads the URL.
-fn read(url: &str) -> Result<(Place, DynamoDbOptions), Error> {
+fn read(url: &str) -> Result<(Location, DynamoDbOptions), Error> {
     let rest = url.strip_prefix("dynamodb:").unwrap_or(url);
     let rest = rest.strip_prefix("//").unwrap_or(rest);
-    let (table, said) = rest.split_once('?').unwrap_or((rest, ""));
+    let (table, query) = rest.split_once('?').unwrap_or((rest, ""));
     if table.is_empty() || table.contains('/') {
         return Err(Error::usage(
-            "a table's name follows dynamodb: in a backend's URL",
+            "the backend's URL has no valid table name: write dynamodb:TABLE",
         ));
     }
     let mut options = DynamoDbOptions::new(decoded(table)?);
-    let mut place = Place::default();
-    for option in said.split('&').filter(|option| !option.is_empty()) {
+    let mut location = Location::default();
+    for option in query.split('&').filter(|option| !option.is_empty()) {
         let (name, value) = option.split_once('=').unwrap_or((option, ""));
         let value = decoded(value)?;
         match name {
-            "region" => place.region = Some(value),
-            "endpoint" => place.endpoint = Some(value),
+            "region" => location.region = Some(value),
+            "endpoint" => location.endpoint = Some(value),
             "prefix" => options = options.prefix(value),
             _ => {
                 return Err(Error::usage(
-                    "the URL of a DynamoDB table takes region, endpoint and prefix",
+                    "the URL of the DynamoDB table has an unknown option: use region, endpoint or prefix",
                 ));
             }
         }
     }
-    Ok((place, options))
+    Ok((location, options))
 }
 
 fn decoded(text: &str) -> Result<String, Error> {
     let text = percent_decode_str(text).decode_utf8();
-    let text = text.map_err(|_| Error::usage("the URL of the DynamoDB table is no text"))?;
+    let text = text.map_err(|_| Error::usage("the URL of the DynamoDB table is not UTF-8"))?;
     Ok(text.into_owned())
 }
 
@@ -101,7 +101,7 @@ pub(crate) async fn dynamodb_client(
     let is_plain = |endpoint: &String| endpoint.starts_with("http://");
     if !cfg!(feature = "tls") && !endpoint.as_ref().is_some_and(is_plain) {
         return Err(Error::usage(
-            "DynamoDB is reached by TLS, which needs silverback's feature `tls`",
+            "DynamoDB needs TLS: enable silverback's feature `tls`, or use an endpoint with http://",
         ));
     }
     let config = aws_config::defaults(BehaviorVersion::latest()).http_client(http());
@@ -122,7 +122,8 @@ pub(crate) async fn dynamodb_client(
 fn region_of(found: Option<Region>, last_resort: Option<&'static str>) -> Result<Region, Error> {
     let last_resort = last_resort.map(Region::from_static);
     found.or(last_resort).ok_or_else(|| {
-        Error::usage("no region is given, in the URL, in AWS_REGION or in the files of AWS's tools")
+        Error::usage("the AWS region is not set: set it in the URL (region=NAME), in AWS_REGION, or in the files \
+             of AWS's tools")
     })
 }
 
@@ -146,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_region_is_what_is_found_or_else_the_last_resort() {
+    fn the_last_resort_is_used_only_without_a_region() {
         let found = Region::from_static("eu-west-1");
         assert_eq!(
             region_of(Some(found.clone()), Some("us-east-1")).unwrap(),
@@ -160,12 +161,12 @@ mod tests {
     }
 
     #[test]
-    fn a_url_says_which_table_and_where() {
+    fn a_url_names_the_table_and_its_location() {
         let url = "dynamodb:web%20x?region=eu-west-1&endpoint=http://127.0.0.1:8000&prefix=a%2F";
-        let (place, options) = read(url).unwrap();
+        let (location, options) = read(url).unwrap();
         assert_eq!((&*options.table, &*options.prefix), ("web x", "a/"));
-        assert_eq!(place.region.as_deref(), Some("eu-west-1"));
-        assert_eq!(place.endpoint.as_deref(), Some("http://127.0.0.1:8000"));
+        assert_eq!(location.region.as_deref(), Some("eu-west-1"));
+        assert_eq!(location.endpoint.as_deref(), Some("http://127.0.0.1:8000"));
         assert_eq!(read("dynamodb://web").unwrap().1.table, "web");
         for url in [
             "dynamodb:",

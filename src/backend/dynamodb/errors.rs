@@ -33,12 +33,12 @@ pub(super) fn is_passing(code: &str) -> bool {
 /// Returns the error of a request for which DynamoDB had no capacity, however often it was
 /// repeated.
 pub(super) fn busy(code: &str) -> Error {
-    Error::unavailable(format!("DynamoDB has no capacity for it: {code}"))
+    Error::unavailable(format!("DynamoDB has no capacity for the request: {code}"))
 }
 
 /// Returns the error of a request that was not answered in time.
 pub(super) fn too_late(effect: Effect) -> Error {
-    const MESSAGE: &str = "DynamoDB does not answer in time";
+    const MESSAGE: &str = "DynamoDB did not answer in time";
     match effect {
         Effect::Writes => Error::outcome_unknown(MESSAGE),
         Effect::Reads => Error::unavailable(MESSAGE),
@@ -47,12 +47,14 @@ pub(super) fn too_late(effect: Effect) -> Error {
 
 /// Returns the error of a request that DynamoDB refused. Nothing was done.
 pub(super) fn refused(error: &impl ProvideErrorMetadata) -> Error {
-    Error::unavailable(said(error))
+    Error::unavailable(text_of(error))
 }
 
-fn said(error: &impl ProvideErrorMetadata) -> String {
-    let code = error.code().unwrap_or("that something is wrong");
-    format!("DynamoDB says {code}")
+fn text_of(error: &impl ProvideErrorMetadata) -> String {
+    match error.code() {
+        Some(code) => format!("DynamoDB returned the error {code}"),
+        None => "DynamoDB returned an error without a code".to_owned(),
+    }
 }
 
 /// Returns DynamoDB's refusal of a request, which was not applied. Returns an error if the request
@@ -65,10 +67,10 @@ where
         SdkError::ServiceError(answer) if answer.raw().status().as_u16() < 500 => {
             return Ok(answer.into_err());
         }
-        SdkError::ServiceError(answer) => (true, said(answer.err())),
+        SdkError::ServiceError(answer) => (true, text_of(answer.err())),
         error => (
-            !never_left(&error),
-            format!("DynamoDB cannot be asked: {}", causes(&error)),
+            !was_not_sent(&error),
+            format!("the request to DynamoDB failed: {}", causes(&error)),
         ),
     };
     Err(match (effect, may_be_done) {
@@ -79,7 +81,7 @@ where
 
 /// Returns whether nothing was sent: there was no valid request, or the server could not be
 /// reached.
-fn never_left<E: StdError + 'static>(error: &SdkError<E>) -> bool {
+fn was_not_sent<E: StdError + 'static>(error: &SdkError<E>) -> bool {
     match error {
         SdkError::ConstructionFailure(_) => true,
         SdkError::DispatchFailure(failure) if failure.is_user() => true,
@@ -116,5 +118,5 @@ fn causes(error: &(dyn StdError + 'static)) -> String {
 
 /// Returns the error of an item that is not a valid record.
 pub(super) fn no_record() -> Error {
-    Error::corrupt("an item of the table is no record")
+    Error::corrupt("an item of the table is not a valid record")
 }

@@ -11,12 +11,12 @@ use super::super::moves::taken;
 use super::super::{
     Backend, Created, Error, Expiry, Key, Layout, Moves, Outcome, Record, Revision, Stored,
 };
-use super::go_items::{GoItems, State};
+use super::go_items::{GoItems, ItemState};
 use super::items::Item;
 use super::options::{DynamoDbOptions, TimeToLive};
 use super::requests::Requests;
-use super::table::{self, Making};
-use super::writes::{Beside, Write, Written, removal};
+use super::table::{self, TableSpec};
+use super::writes::{OtherItem, Write, WriteOutcome, removal};
 use super::{LARGEST_ITEM, check_length};
 
 /// Keeps records in a table of a Go package, which may use it at the same time. It is for a
@@ -88,7 +88,9 @@ impl GoDynamoDb {
     ) -> Result<Self, Error> {
         items.check()?;
         if !options.prefix.is_empty() {
-            return Err(Error::usage("the items of Go packages have no prefix"));
+            return Err(Error::usage(
+                "the items of Go packages have no prefix: leave out DynamoDbOptions::prefix",
+            ));
         }
         Ok(GoDynamoDb(Arc::new(Inner {
             requests: Requests::new(client, options.table.clone(), options.timeout),
@@ -110,7 +112,7 @@ impl GoDynamoDb {
             items,
             options,
         } = &*self.0;
-        let making = Making {
+        let spec = TableSpec {
             index: None,
             throughput: options.throughput,
             time_to_live: match items.ttl() {
@@ -119,18 +121,23 @@ impl GoDynamoDb {
             },
             ttl: items.ttl().unwrap_or_default(),
         };
-        table::make(requests, &making).await
+        table::create_if_missing(requests, &spec).await
     }
 
     /// Returns the state of an item, if it is live.
-    fn living(&self, item: Option<Item>) -> Result<Option<State>, Error> {
+    fn live_state(&self, item: Option<Item>) -> Result<Option<ItemState>, Error> {
         let state = item.map(|item| self.0.items.state(&item)).transpose()?;
-        Ok(state.filter(State::lives))
+        Ok(state.filter(ItemState::is_live))
     }
 
     /// Returns the write that changes the item of that key from the state that was seen to the next
     /// one, or removes it if there is no next state.
-    fn change_if(&self, key: &Key, seen: &State, next: Option<&State>) -> Result<Write, Error> {
+    fn change_if(
+        &self,
+        key: &Key,
+        seen: &ItemState,
+        next: Option<&ItemState>,
+    ) -> Result<Write, Error> {
         let (condition, values) = self.0.items.is_in(seen)?;
         let id = plain_key(key)?.to_owned();
         Ok(match next {
@@ -140,44 +147,44 @@ impl GoDynamoDb {
     }
 
     /// Returns the write that creates an item in that state if the key is free.
-    fn make(&self, key: &Key, state: &State) -> Result<Write, Error> {
+    fn creation(&self, key: &Key, state: &ItemState) -> Result<Write, Error> {
         let id = plain_key(key)?.to_owned();
         Ok(self.0.items.changes(state)?.to(id, FREE, []))
     }
 
-    /// Changes the item that was seen, if it has not changed since, in one transaction with what is
-    /// `beside` it.
+    /// Changes the item that was seen, if it has not changed since, in one transaction with the write
+    /// of the `other` item.
     async fn change(
         &self,
         key: &Key,
-        seen: &State,
-        next: Option<&State>,
-        beside: Option<Beside>,
+        seen: &ItemState,
+        next: Option<&ItemState>,
+        other: Option<OtherItem>,
     ) -> Result<Outcome<()>, Error> {
         let operation = self.0.requests.operation();
-        let item = match seen.lives() {
+        let item = match seen.is_live() {
             false => operation.get(plain_key(key)?).await?,
             true => {
                 let write = self.change_if(key, seen, next)?;
-                match operation.write(write, beside).await? {
-                    Written::Done => return Ok(Outcome::Done(())),
-                    Written::NotAsSeen(item) => item,
-                    Written::Refused => return Err(taken()),
+                match operation.write(write, other).await? {
+                    WriteOutcome::Done => return Ok(Outcome::Done(())),
+                    WriteOutcome::Conflict(item) => item,
+                    WriteOutcome::OtherConflict => return Err(taken()),
                 }
             }
         };
-        Ok(match self.living(item)? {
+        Ok(match self.live_state(item)? {
             Some(_) => Outcome::Conflict,
             None => Outcome::Gone,
         })
     }
 
     /// Returns the state of an item that holds the record, if an item can.
-    fn holding(&self, key: &Key, record: &Record) -> Result<State, Error> {
+    fn state_for(&self, key: &Key, record: &Record) -> Result<ItemState, Error> {
         check_length(record, LARGEST_ITEM - plain_key(key)?.len())?;
         let value = std::str::from_utf8(record.value())
-            .map_err(|_| Error::usage("the value of such an item is a text"))?;
-        self.0.items.holding(value, record.expiry())
+            .map_err(|_| Error::usage("the value of an item of a Go package must be UTF-8"))?;
+        self.0.items.state_of(value, record.expiry())
     }
 }
 
@@ -185,25 +192,25 @@ impl GoDynamoDb {
 impl Backend for GoDynamoDb {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
         let item = self.0.requests.operation().get(plain_key(key)?).await?;
-        Ok(self.living(item)?.map(State::into_stored))
+        Ok(self.live_state(item)?.map(ItemState::into_stored))
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
-        let state = self.holding(key, record)?;
-        let create = self.make(key, &state)?;
+        let state = self.state_for(key, record)?;
+        let create = self.creation(key, &state)?;
         let operation = self.0.requests.operation();
         loop {
-            let there = match operation.write(create.clone(), None).await? {
-                Written::Done => break,
-                Written::NotAsSeen(Some(item)) => self.0.items.state(&item)?,
+            let existing = match operation.write(create.clone(), None).await? {
+                WriteOutcome::Done => break,
+                WriteOutcome::Conflict(Some(item)) => self.0.items.state(&item)?,
                 // The item was removed just now: try again.
-                Written::NotAsSeen(None) | Written::Refused => continue,
+                WriteOutcome::Conflict(None) | WriteOutcome::OtherConflict => continue,
             };
-            if there.lives() {
+            if existing.is_live() {
                 return Ok(Created::Exists);
             }
-            let replace = self.change_if(key, &there, Some(&state))?;
-            if let Written::Done = operation.write(replace, None).await? {
+            let replace = self.change_if(key, &existing, Some(&state))?;
+            if let WriteOutcome::Done = operation.write(replace, None).await? {
                 break;
             }
         }
@@ -216,9 +223,9 @@ impl Backend for GoDynamoDb {
         seen: &Revision,
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
-        let next = self.holding(key, record)?;
+        let next = self.state_for(key, record)?;
         let outcome = self
-            .change(key, &State::of(seen)?, Some(&next), None)
+            .change(key, &ItemState::of(seen)?, Some(&next), None)
             .await?;
         Ok(outcome.map(|()| next.revision()))
     }
@@ -229,14 +236,14 @@ impl Backend for GoDynamoDb {
         seen: &Revision,
         until: Expiry,
     ) -> Result<Outcome<Revision>, Error> {
-        let seen = State::of(seen)?;
-        let next = self.0.items.holding(seen.value(), until)?;
+        let seen = ItemState::of(seen)?;
+        let next = self.0.items.state_of(seen.value(), until)?;
         let outcome = self.change(key, &seen, Some(&next), None).await?;
         Ok(outcome.map(|()| next.revision()))
     }
 
     async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
-        self.change(key, &State::of(seen)?, None, None).await
+        self.change(key, &ItemState::of(seen)?, None, None).await
     }
 
     fn layout(&self) -> Layout {
@@ -267,9 +274,9 @@ impl Moves for GoDynamoDb {
         to: &Key,
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
-        let next = self.holding(to, record)?;
-        let make = Some(Beside::Write(self.make(to, &next)?));
-        let outcome = self.change(key, &State::of(seen)?, None, make).await?;
+        let next = self.state_for(to, record)?;
+        let make = Some(OtherItem::Write(self.creation(to, &next)?));
+        let outcome = self.change(key, &ItemState::of(seen)?, None, make).await?;
         Ok(outcome.map(|()| next.revision()))
     }
 }

@@ -26,14 +26,14 @@ type SeenValues = Vec<(&'static str, AttributeValue)>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct GoItems {
-    kind: Kind,
+    package: Package,
     value: &'static str,
     /// `None` if items never expire by themselves.
     ttl: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum Package {
     Dynamostore,
     Dynastore,
 }
@@ -43,7 +43,7 @@ impl GoItems {
     /// 0 means never. For the dialect `Gorilla`.
     pub fn dynamostore() -> Self {
         GoItems {
-            kind: Kind::Dynamostore,
+            package: Package::Dynamostore,
             value: "data",
             ttl: Some("ttl".to_owned()),
         }
@@ -53,7 +53,7 @@ impl GoItems {
     /// `ttl`. Items that never expire have no `ttl`. For the dialect `Dynastore`.
     pub fn dynastore() -> Self {
         GoItems {
-            kind: Kind::Dynastore,
+            package: Package::Dynastore,
             value: "values",
             ttl: Some("ttl".to_owned()),
         }
@@ -92,7 +92,8 @@ impl GoItems {
                 if taken.contains(&&**name) || name.is_empty() || !name.bytes().all(is_plain) =>
             {
                 Err(Error::usage(
-                    "the name of the ttl attribute has letters, digits and _, and is no other's",
+                    "the name of the ttl attribute must have letters, digits and _ only, and differ \
+                     from the names of the other attributes",
                 ))
             }
             _ => Ok(()),
@@ -100,14 +101,14 @@ impl GoItems {
     }
 
     /// Returns the state of an item that holds this record.
-    pub(super) fn holding(&self, value: &str, expiry: Expiry) -> Result<State, Error> {
+    pub(super) fn state_of(&self, value: &str, expiry: Expiry) -> Result<ItemState, Error> {
         let mark = Generation::random()?;
         let (ttl, exact) = match (&self.ttl, expiry) {
             (None, _) => (None, None),
             (Some(_), Expiry::NEVER) => (self.never(), None),
             (Some(_), expiry) => (Some(last_second(expiry)), Some(expiry.as_millis())),
         };
-        Ok(State {
+        Ok(ItemState {
             mark: Some(base16ct::lower::encode_string(mark.as_bytes())),
             ttl,
             exact,
@@ -117,14 +118,14 @@ impl GoItems {
 
     /// Returns the `ttl` that the package gives an item that never expires.
     fn never(&self) -> Option<i64> {
-        match self.kind {
-            Kind::Dynamostore => Some(0),
-            Kind::Dynastore => None,
+        match self.package {
+            Package::Dynamostore => Some(0),
+            Package::Dynastore => None,
         }
     }
 
     /// Returns the changes that put an item into that state.
-    pub(super) fn changes(&self, state: &State) -> Result<Changes, Error> {
+    pub(super) fn changes(&self, state: &ItemState) -> Result<Changes, Error> {
         let (name, ttl) = match &self.ttl {
             Some(name) => (&**name, state.ttl),
             None => ("ttl", self.never()),
@@ -134,18 +135,18 @@ impl GoItems {
             .set(EXPIRY, state.exact.map(number))
             .set(name, ttl.map(number))
             .set(self.value, Some(text(&state.value)));
-        Ok(match self.kind {
-            Kind::Dynamostore => {
+        Ok(match self.package {
+            Package::Dynamostore => {
                 let now = Expiry::now().as_millis() / 1_000;
                 changes.set("modified_at", Some(number(now)))
             }
             // Without options, a Go program saves the session for ever.
-            Kind::Dynastore => changes.set_if_absent("options", options(state.expiry())),
+            Package::Dynastore => changes.set_if_absent("options", options(state.expiry())),
         })
     }
 
     /// Returns the state of an item.
-    pub(super) fn state(&self, item: &Item) -> Result<State, Error> {
+    pub(super) fn state(&self, item: &Item) -> Result<ItemState, Error> {
         let optional = |name: &str| item.get(name).map(|_| item.number(name)).transpose();
         let mark = item
             .get(REVISION)
@@ -155,7 +156,7 @@ impl GoItems {
             Some(name) => (optional(name)?, optional(EXPIRY)?),
             None => (None, None),
         };
-        Ok(State {
+        Ok(ItemState {
             mark: mark.map(base16ct::lower::encode_string),
             ttl,
             exact,
@@ -164,7 +165,7 @@ impl GoItems {
     }
 
     /// Returns the condition that an item is in that state, and the values in it.
-    pub(super) fn is_in(&self, state: &State) -> Result<(String, SeenValues), Error> {
+    pub(super) fn is_in(&self, state: &ItemState) -> Result<(String, SeenValues), Error> {
         let mut condition = format!("#{} = :seen_value", self.value);
         let mut values = vec![(":seen_value", text(&state.value))];
         let mut and = |name: &str, value: &'static str, seen: Option<AttributeValue>| match seen {
@@ -209,7 +210,7 @@ fn last_second(expiry: Expiry) -> i64 {
 /// The state of an item: what a Go program writes of a session, and our own attributes. Each write
 /// of ours sets another random mark, and a Go program's write removes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct State {
+pub(super) struct ItemState {
     /// Our revision, as hex digits.
     mark: Option<String>,
     ttl: Option<i64>,
@@ -218,7 +219,7 @@ pub(super) struct State {
     value: String,
 }
 
-impl State {
+impl ItemState {
     pub(super) fn value(&self) -> &str {
         &self.value
     }
@@ -241,13 +242,13 @@ impl State {
         }
     }
 
-    pub(super) fn lives(&self) -> bool {
+    pub(super) fn is_live(&self) -> bool {
         self.expiry() > Expiry::now()
     }
 
     /// Returns the whole state as a revision, so that comparing an item with it needs no request.
     pub(super) fn revision(&self) -> Revision {
-        let State {
+        let ItemState {
             mark,
             ttl,
             exact,
@@ -272,14 +273,14 @@ impl State {
                     .next()
                     .map(|part| Some(part).filter(|part| !part.is_empty()))
             };
-            Some(State {
+            Some(ItemState {
                 mark: part()?.map(str::to_owned),
                 ttl: part()?.map(str::parse).transpose().ok()?,
                 exact: part()?.map(str::parse).transpose().ok()?,
                 value: part()?.unwrap_or_default().to_owned(),
             })
         };
-        read().ok_or_else(|| Error::usage("the revision is another backend's"))
+        read().ok_or_else(|| Error::usage("the revision does not come from this backend"))
     }
 
     pub(super) fn into_stored(self) -> Stored {
@@ -295,28 +296,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_revision_says_all_of_a_state() {
+    fn a_revision_holds_the_whole_state() {
         let states = [
             (None, None, None, ""),
             (Some("00ff"), Some(7), Some(7_500), "a b|c=="),
             (None, Some(0), None, "x"),
         ];
         for (mark, ttl, exact, value) in states {
-            let state = State {
+            let state = ItemState {
                 mark: mark.map(str::to_owned),
                 ttl,
                 exact,
                 value: value.to_owned(),
             };
-            assert_eq!(State::of(&state.revision()).unwrap(), state);
+            assert_eq!(ItemState::of(&state.revision()).unwrap(), state);
         }
-        assert!(State::of(&Revision::new("x")).unwrap_err().is_usage());
+        assert!(ItemState::of(&Revision::new("x")).unwrap_err().is_usage());
     }
 
     #[test]
-    fn an_item_lives_as_long_for_go_as_for_us() {
+    fn an_item_expires_at_the_same_time_for_go_and_for_us() {
         let seen = |ttl, exact| {
-            State {
+            ItemState {
                 mark: None,
                 ttl,
                 exact,

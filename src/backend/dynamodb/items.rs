@@ -103,7 +103,9 @@ impl Ids {
         match id.len() <= LONGEST_ID {
             true => Ok(id),
             false => Err(Error::usage(format!(
-                "an owner's name has at most {} bytes in this table",
+                "the owner's name has {} bytes; with this prefix, at most {} are possible: use a \
+                 shorter prefix",
+                name.as_str().len(),
                 LONGEST_ID - self.owners.len()
             ))),
         }

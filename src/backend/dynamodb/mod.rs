@@ -44,7 +44,7 @@ use items::Ids;
 pub use options::DynamoDbOptions;
 use options::LONGEST_PREFIX;
 use requests::Requests;
-use table::{Index, Making};
+use table::{Index, TableSpec};
 
 /// The largest size of an item, the names of its attributes included: 400 KB.
 const LARGEST_ITEM: usize = 400 * 1024;
@@ -143,7 +143,8 @@ impl DynamoDb {
     pub fn with_client(client: &Client, options: DynamoDbOptions) -> Result<Self, Error> {
         if options.prefix.len() > LONGEST_PREFIX {
             return Err(Error::usage(format!(
-                "the prefix of a table's items has at most {LONGEST_PREFIX} bytes"
+                "the prefix of the table's items has {} bytes; at most {LONGEST_PREFIX} are possible",
+                options.prefix.len()
             )));
         }
         Ok(DynamoDb(Arc::new(Inner {
@@ -171,18 +172,18 @@ impl DynamoDb {
             time_to_live,
             ..
         } = self.0.options;
-        let making = Making {
+        let spec = TableSpec {
             index: Some(INDEX),
             throughput,
             time_to_live,
             ttl: "ttl",
         };
-        table::make(&self.0.requests, &making).await
+        table::create_if_missing(&self.0.requests, &spec).await
     }
 
     #[cfg(feature = "aws")]
     async fn find_table(&self) -> Result<(), Error> {
-        table::find(&self.0.requests, Some(&INDEX)).await
+        table::check_existing(&self.0.requests, Some(&INDEX)).await
     }
 }
 

@@ -99,7 +99,7 @@ pub(super) struct Seen<'r> {
 
 impl<'r> Seen<'r> {
     pub(super) fn of(revision: &'r Revision) -> Result<Self, Error> {
-        let foreign = || Error::usage("the revision is another backend's");
+        let foreign = || Error::usage("the revision does not come from this backend");
         let (mark, owner) = revision
             .as_bytes()
             .split_at_checked(MARK)

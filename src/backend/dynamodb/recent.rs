@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_comes_back() {
+    fn an_entry_is_read_back() {
         let key = Key::new([0, 255]).unwrap();
         let item = Item::from([("recent".to_owned(), AttributeValue::L(vec![entry(&key)]))]);
         assert_eq!(keys_in(&item).unwrap(), [key]);
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn old_entries_are_forgotten_and_young_ones_only_where_there_are_too_many() {
+    fn old_entries_are_removed_and_young_ones_only_if_there_are_too_many() {
         let (old, young) = (LONGEST_KEPT + 1_000, LONGEST_KEPT - 10_000);
         assert_eq!(forgotten([]), 0);
         assert_eq!(forgotten([old; FORGOTTEN_AT_ONCE - 1]), 0);

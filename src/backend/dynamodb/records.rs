@@ -10,7 +10,7 @@ use super::errors::no_record;
 use super::items::{Attributes, Item, bytes, time, time_to_live};
 use super::options::TimeToLive;
 use super::owners::{Asked, Ownership, Seen, revision as revision_of};
-use super::writes::{Beside, Changes, Written, removal};
+use super::writes::{Changes, OtherItem, WriteOutcome, removal};
 use super::{DynamoDb, LARGEST_ITEM, check_length};
 
 impl DynamoDb {
@@ -32,10 +32,10 @@ impl DynamoDb {
             None => removal(id, AS_SEEN, values),
         };
         let operation = self.0.requests.operation();
-        match operation.write(write, owner.map(Beside::Check)).await? {
-            Written::Done => Ok(Outcome::Done(())),
-            Written::Refused | Written::NotAsSeen(None) => Ok(Outcome::Gone),
-            Written::NotAsSeen(Some(item)) => {
+        match operation.write(write, owner.map(OtherItem::Check)).await? {
+            WriteOutcome::Done => Ok(Outcome::Done(())),
+            WriteOutcome::OtherConflict | WriteOutcome::Conflict(None) => Ok(Outcome::Gone),
+            WriteOutcome::Conflict(Some(item)) => {
                 match Asked::default().lives(&operation, &item).await? {
                     true => Ok(Outcome::Conflict),
                     false => Ok(Outcome::Gone),
@@ -105,10 +105,10 @@ impl Backend for DynamoDb {
         let operation = self.0.requests.operation();
         loop {
             let there = match operation.write(write.clone(), None).await? {
-                Written::Done => return Ok(Created::Saved(revision)),
-                Written::NotAsSeen(Some(item)) => item,
+                WriteOutcome::Done => return Ok(Created::Saved(revision)),
+                WriteOutcome::Conflict(Some(item)) => item,
                 // The item was removed just now: try again.
-                Written::NotAsSeen(None) | Written::Refused => continue,
+                WriteOutcome::Conflict(None) | WriteOutcome::OtherConflict => continue,
             };
             if Asked::default().lives(&operation, &there).await? {
                 return Ok(Created::Exists);

@@ -67,7 +67,7 @@ pub(super) struct Operation<'r> {
 /// The reason why a request was not done.
 pub(super) enum Refusal<E> {
     /// DynamoDB refused it.
-    Said(E),
+    ByServer(E),
     Failed(Error),
 }
 
@@ -76,7 +76,7 @@ impl<E: ProvideErrorMetadata> Refusal<E> {
     /// may quote a key.
     pub(super) fn into_whole_error(self) -> Error {
         match &self {
-            Refusal::Said(error) => match error.message() {
+            Refusal::ByServer(error) => match error.message() {
                 Some(message) => refused(error).with_source(message.to_owned()),
                 None => refused(error),
             },
@@ -87,7 +87,7 @@ impl<E: ProvideErrorMetadata> Refusal<E> {
     /// Returns the error of a request that the caller does not expect to be refused.
     pub(super) fn into_error(self) -> Error {
         match self {
-            Refusal::Said(error) => refused(&error),
+            Refusal::ByServer(error) => refused(&error),
             Refusal::Failed(error) => error,
         }
     }
@@ -121,9 +121,9 @@ impl Operation<'_> {
                 Ok(Err(error)) => error,
                 Err(_) => return Err(Refusal::Failed(too_late(effect))),
             };
-            let said = failed(effect, error).map_err(Refusal::Failed)?;
-            let Some(code) = passing(&said) else {
-                return Err(Refusal::Said(said));
+            let refusal = failed(effect, error).map_err(Refusal::Failed)?;
+            let Some(code) = passing(&refusal) else {
+                return Err(Refusal::ByServer(refusal));
             };
             let resumed = Instant::now() + jittered(pause).map_err(Refusal::Failed)?;
             if resumed >= self.give_up {

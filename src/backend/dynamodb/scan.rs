@@ -8,7 +8,7 @@ use super::errors::Effect::Reads;
 use super::items::{Attributes, Item, bytes, key_of, text};
 use super::owners::Asked;
 use super::requests::{Operation, Refusal, names_in, passing};
-use super::writes::{Written, removal};
+use super::writes::{WriteOutcome, removal};
 
 impl DynamoDb {
     /// Reads the next records of the table, and returns where to go on.
@@ -123,6 +123,9 @@ impl DynamoDb {
         let seen = [(":seen", bytes(item.bytes("revision")?))];
         let write = removal(item.text("id")?.to_owned(), "#revision = :seen", seen);
         let operation = self.0.requests.operation();
-        Ok(matches!(operation.write(write, None).await?, Written::Done))
+        Ok(matches!(
+            operation.write(write, None).await?,
+            WriteOutcome::Done
+        ))
     }
 }

@@ -19,13 +19,13 @@ use super::requests::{Operation, Refusal, Requests, passing};
 use super::writes::incomplete;
 
 /// The longest time that the creation of a table may take.
-const LONGEST: Duration = Duration::from_secs(300);
+const CREATION_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The pause between two looks at a table that is being created.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The properties of a table that is to be created.
-pub(super) struct Making<'m> {
+pub(super) struct TableSpec<'m> {
     /// The index, if the table has one.
     pub(super) index: Option<Index<'m>>,
     pub(super) throughput: Option<Throughput>,
@@ -43,39 +43,47 @@ pub(super) struct Index<'m> {
 }
 
 /// Creates the table if it is missing, and waits until it can be used.
-pub(super) async fn make(requests: &Requests, making: &Making<'_>) -> Result<(), Error> {
-    let operation = requests.operation_of(LONGEST);
+pub(super) async fn create_if_missing(
+    requests: &Requests,
+    spec: &TableSpec<'_>,
+) -> Result<(), Error> {
+    let operation = requests.operation_of(CREATION_TIMEOUT);
     let is_made = match describe(&operation).await? {
         Some(_) => false,
-        None => create(&operation, making).await?,
+        None => create(&operation, spec).await?,
     };
     loop {
         let table = describe(&operation).await?;
         let is_active = |table: &&TableDescription| table.table_status == Some(TableStatus::Active);
         if let Some(table) = table.as_ref().filter(is_active) {
-            check(table, making.index.as_ref())?;
+            check(table, spec.index.as_ref())?;
             break;
         }
         if Instant::now() > operation.give_up {
-            return Err(Error::unavailable(
-                "DynamoDB does not make the table in time",
-            ));
+            return Err(Error::unavailable(format!(
+                "DynamoDB did not create the table within {CREATION_TIMEOUT:?}: try again later"
+            )));
         }
         sleep(PAUSE).await;
     }
-    match making.time_to_live {
-        TimeToLive::Always => enable_time_to_live(&operation, making.ttl).await,
-        TimeToLive::Made if is_made => enable_time_to_live(&operation, making.ttl).await,
+    match spec.time_to_live {
+        TimeToLive::Always => enable_time_to_live(&operation, spec.ttl).await,
+        TimeToLive::Made if is_made => enable_time_to_live(&operation, spec.ttl).await,
         _ => Ok(()),
     }
 }
 
 /// Checks an existing table, and creates nothing.
 #[cfg(feature = "aws")]
-pub(super) async fn find(requests: &Requests, index: Option<&Index<'_>>) -> Result<(), Error> {
+pub(super) async fn check_existing(
+    requests: &Requests,
+    index: Option<&Index<'_>>,
+) -> Result<(), Error> {
     match describe(&requests.operation()).await? {
         Some(table) => check(&table, index),
-        None => Err(Error::usage("there is no such table: nothing was made")),
+        None => Err(Error::usage(
+            "the table does not exist: check its name and its region (nothing was created)",
+        )),
     }
 }
 
@@ -99,7 +107,7 @@ fn check(table: &TableDescription, index: Option<&Index<'_>>) -> Result<(), Erro
             check_key(&what, found.key_schema(), table, wanted.attribute)?;
             check_projection(&what, found, wanted)
         }
-        None => Ok(()), // whoever has no owners needs none
+        None => Ok(()), // only owners need the index
     }
 }
 
@@ -126,7 +134,7 @@ fn check_key(
     match found == [wanted.clone()] {
         true => Ok(()),
         false => Err(Error::usage(format!(
-            "{what} has the key ({}), and must have ({wanted})",
+            "{what} has the key ({}); it must have the key ({wanted})",
             found.join(", ")
         ))),
     }
@@ -148,7 +156,9 @@ fn check_projection(
     };
     match wanted.projected.iter().find(|name| !has(name)) {
         Some(name) if projection.projection_type() != Some(&ProjectionType::All) => {
-            Err(Error::usage(format!("{what} does not project {name}")))
+            Err(Error::usage(format!(
+                "{what} does not project {name}: create the index again"
+            )))
         }
         _ => Ok(()),
     }
@@ -165,30 +175,30 @@ async fn describe(operation: &Operation<'_>) -> Result<Option<TableDescription>,
         .await
     {
         Ok(answer) => Ok(answer.table),
-        Err(Refusal::Said(DescribeTableError::ResourceNotFoundException(_))) => Ok(None),
+        Err(Refusal::ByServer(DescribeTableError::ResourceNotFoundException(_))) => Ok(None),
         Err(refusal) => Err(refusal.into_whole_error()),
     }
 }
 
 /// Creates the table. Returns `false` if another program has just created it.
-async fn create(operation: &Operation<'_>, making: &Making<'_>) -> Result<bool, Error> {
-    let request = request(operation, making).map_err(incomplete)?;
+async fn create(operation: &Operation<'_>, spec: &TableSpec<'_>) -> Result<bool, Error> {
+    let request = request(operation, spec).map_err(incomplete)?;
     // A repeated request finds the table of the first one.
     match operation
         .send(Reads, || request.clone().send(), passing)
         .await
     {
         Ok(_) => Ok(true),
-        Err(Refusal::Said(CreateTableError::ResourceInUseException(_))) => Ok(false),
+        Err(Refusal::ByServer(CreateTableError::ResourceInUseException(_))) => Ok(false),
         Err(refusal) => Err(refusal.into_whole_error()),
     }
 }
 
 fn request(
     operation: &Operation<'_>,
-    making: &Making<'_>,
+    spec: &TableSpec<'_>,
 ) -> Result<CreateTableFluentBuilder, aws_sdk_dynamodb::error::BuildError> {
-    let throughput = making.throughput.map(provisioned).transpose()?;
+    let throughput = spec.throughput.map(provisioned).transpose()?;
     let request = operation
         .client
         .create_table()
@@ -200,7 +210,7 @@ fn request(
             Some(_) => BillingMode::Provisioned,
             None => BillingMode::PayPerRequest,
         });
-    let Some(index) = &making.index else {
+    let Some(index) = &spec.index else {
         return Ok(request);
     };
     let projected = index.projected.iter().map(ToString::to_string).collect();
@@ -246,13 +256,13 @@ fn provisioned(
 async fn enable_time_to_live(operation: &Operation<'_>, ttl: &str) -> Result<(), Error> {
     let request = operation.client.describe_time_to_live();
     let request = request.table_name(operation.table);
-    let told = operation
+    let described = operation
         .send(Reads, || request.clone().send(), passing)
         .await
         .map_err(Refusal::into_whole_error)?;
-    let status = told
+    let status = described
         .time_to_live_description
-        .and_then(|told| told.time_to_live_status);
+        .and_then(|described| described.time_to_live_status);
     if matches!(
         status,
         Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)

@@ -124,25 +124,25 @@ pub(super) struct Check {
 }
 
 /// The check or the write of another item in the same transaction.
-pub(super) enum Beside {
+pub(super) enum OtherItem {
     Check(Check),
     Write(Write),
 }
 
 /// The result of a write.
-pub(super) enum Written {
+pub(super) enum WriteOutcome {
     Done,
     /// The write's condition did not hold of this item. `None` if there was no item.
-    NotAsSeen(Option<Item>),
+    Conflict(Option<Item>),
     /// The condition of the other item did not hold.
-    Refused,
+    OtherConflict,
 }
 
-impl Written {
+impl WriteOutcome {
     fn of<T>(answer: Result<T, Option<Item>>) -> Self {
         match answer {
-            Ok(_) => Written::Done,
-            Err(found) => Written::NotAsSeen(found),
+            Ok(_) => WriteOutcome::Done,
+            Err(found) => WriteOutcome::Conflict(found),
         }
     }
 }
@@ -165,7 +165,7 @@ macro_rules! send_if {
             .await
         {
             Ok(answer) => Ok(Ok(answer)),
-            Err(Refusal::Said($failed(failed))) => Ok(Err(failed.item)),
+            Err(Refusal::ByServer($failed(failed))) => Ok(Err(failed.item)),
             Err(refusal) => Err(refusal.into_error()),
         }
     }};
@@ -176,15 +176,15 @@ impl Operation<'_> {
     pub(super) async fn write(
         &self,
         write: Write,
-        beside: Option<Beside>,
-    ) -> Result<Written, Error> {
-        match (beside, &write.update) {
-            (Some(beside), _) => self.transact(write, beside).await,
+        other: Option<OtherItem>,
+    ) -> Result<WriteOutcome, Error> {
+        match (other, &write.update) {
+            (Some(other), _) => self.transact(write, other).await,
             (None, Some(_)) => {
                 let updated = self.update(write, ReturnValue::None).await?;
-                Ok(Written::of(updated))
+                Ok(WriteOutcome::of(updated))
             }
-            (None, None) => self.delete(write).await.map(Written::of),
+            (None, None) => self.delete(write).await.map(WriteOutcome::of),
         }
     }
 
@@ -212,26 +212,26 @@ impl Operation<'_> {
         Ok(deleted.map(drop))
     }
 
-    async fn transact(&self, write: Write, beside: Beside) -> Result<Written, Error> {
-        let is_checked = matches!(beside, Beside::Check(_));
-        let beside = match beside {
-            Beside::Check(check) => check.in_transaction(self.table)?,
-            Beside::Write(write) => write.in_transaction(self.table)?,
+    async fn transact(&self, write: Write, other: OtherItem) -> Result<WriteOutcome, Error> {
+        let is_checked = matches!(other, OtherItem::Check(_));
+        let other = match other {
+            OtherItem::Check(check) => check.in_transaction(self.table)?,
+            OtherItem::Write(write) => write.in_transaction(self.table)?,
         };
         let request = self
             .client
             .transact_write_items()
             .transact_items(write.in_transaction(self.table)?)
-            .transact_items(beside);
+            .transact_items(other);
         let sent = self.send(Writes, || request.clone().send(), passing_in_all);
         match sent.await {
-            Ok(_) => Ok(Written::Done),
-            Err(Refusal::Said(error)) => match reasons(&error) {
+            Ok(_) => Ok(WriteOutcome::Done),
+            Err(Refusal::ByServer(error)) => match reasons(&error) {
                 // If the owner's check fails, the record is gone, whatever its own item holds.
-                [_, other] if is_checked && failed(other) => Ok(Written::Refused),
-                [own, _] if failed(own) => Ok(Written::NotAsSeen(own.item.clone())),
-                [_, other] if failed(other) => Ok(Written::Refused),
-                _ => Err(Refusal::Said(error).into_error()),
+                [_, other] if is_checked && failed(other) => Ok(WriteOutcome::OtherConflict),
+                [own, _] if failed(own) => Ok(WriteOutcome::Conflict(own.item.clone())),
+                [_, other] if failed(other) => Ok(WriteOutcome::OtherConflict),
+                _ => Err(Refusal::ByServer(error).into_error()),
             },
             Err(refusal) => Err(refusal.into_error()),
         }
@@ -338,5 +338,5 @@ impl Check {
 
 /// Returns the error of an incomplete request. This does not happen: all parts are set.
 pub(super) fn incomplete(error: aws_sdk_dynamodb::error::BuildError) -> Error {
-    Error::usage("a request to DynamoDB is not whole").with_source(error)
+    Error::usage("a request to DynamoDB is incomplete").with_source(error)
 }

@@ -1,4 +1,4 @@
-//! [`Base`]: a folder of files, which may vanish and come back.
+//! [`Base`]: a folder of files, which may be unmounted or moved, and come back.
 //!
 //! A disk that is unmounted, or a folder that is moved away, takes all files with it. Therefore a
 //! file counts as missing only if its folder exists at that moment.
@@ -11,19 +11,19 @@ use std::path::{Path, PathBuf};
 pub(super) struct Base {
     folder: PathBuf,
     /// A folder in it that was made with the store. An empty mount point lacks that folder.
-    holds: Option<&'static str>,
+    marker: Option<&'static str>,
 }
 
 impl Base {
     pub(super) fn new(folder: PathBuf) -> Self {
-        let holds = None;
-        Base { folder, holds }
+        let marker = None;
+        Base { folder, marker }
     }
 
-    /// Returns a folder that contains the folder `holds`, and counts as missing without it.
-    pub(super) fn with(folder: PathBuf, holds: &'static str) -> Self {
-        let holds = Some(holds);
-        Base { folder, holds }
+    /// Returns a folder that contains the folder `marker`, and counts as missing without it.
+    pub(super) fn with(folder: PathBuf, marker: &'static str) -> Self {
+        let marker = Some(marker);
+        Base { folder, marker }
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -89,7 +89,7 @@ impl Base {
 
     fn open(&self) -> io::Result<OpenFolder> {
         OpenFolder::new(self).map_err(|error| {
-            let message = format!("the store's folder is not there: {error}");
+            let message = format!("the store's folder cannot be opened: {error}");
             io::Error::new(error.kind(), message)
         })
     }
@@ -124,7 +124,7 @@ mod held {
         pub(super) fn new(base: &Base) -> io::Result<Self> {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let opened = OpenFolder(open(&base.folder, flags, Mode::empty())?);
-            base.holds
+            base.marker
                 .map_or(Ok(()), |held| opened.has(held.as_ref()))?;
             Ok(opened)
         }
@@ -158,7 +158,7 @@ mod named {
 
     impl OpenFolder {
         pub(super) fn new(base: &Base) -> io::Result<Self> {
-            fs::metadata(base.path(base.holds.unwrap_or_default()))?;
+            fs::metadata(base.path(base.marker.unwrap_or_default()))?;
             Ok(OpenFolder(base.folder.clone()))
         }
 

@@ -98,12 +98,12 @@ impl Folder {
     /// Opens the store in that folder, which is made if it is missing.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let made = disk::make_folders(Access::default(), path);
-        made.map_err(|error| failed("made", path, error))?;
+        made.map_err(|error| failed("created", path, error))?;
         let folder = Folder::at(path);
         let access = folder.access()?;
         for below in folder.parts() {
             let made = disk::make_folder(access, below);
-            made.map_err(|error| failed("made", below, error))?;
+            made.map_err(|error| failed("created", below, error))?;
         }
         Ok(folder)
     }
@@ -115,7 +115,9 @@ impl Folder {
             Ok(_) => Ok(folder),
             Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(another_users(path)),
             Err(error) => {
-                let message = format!("{path:?} holds no store of sessions: nothing was made");
+                let message = format!(
+                    "{path:?} contains no session store: check the path (nothing was created)"
+                );
                 Err(Error::usage(message).with_source(error))
             }
         }
@@ -208,7 +210,7 @@ impl Folder {
         };
         if file.key != *key {
             let path = self.record_path(name);
-            let message = format!("{path:?} holds the record of another key");
+            let message = format!("{path:?} contains the record of another key");
             return Err(Error::corrupt(message));
         }
         Ok(self.is_live(&file)?.then_some(file))
@@ -243,7 +245,7 @@ impl Folder {
         };
         if file.name != *owner {
             let path = self.owners.path(&below);
-            let message = format!("{path:?} holds the record of another owner");
+            let message = format!("{path:?} contains the record of another owner");
             return Err(Error::corrupt(message));
         }
         Ok(file.is_live().then_some(file))
@@ -283,7 +285,7 @@ impl Folder {
 
     fn make_folder(&self, path: &Path) -> Result<(), Error> {
         let made = disk::make_folder(self.access()?, path);
-        made.map_err(|error| failed("made", path, error))
+        made.map_err(|error| failed("created", path, error))
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
@@ -377,7 +379,7 @@ impl Folder {
 }
 
 pub(super) fn no_record(path: &Path) -> Error {
-    Error::corrupt(format!("{path:?} is no record, or not whole"))
+    Error::corrupt(format!("{path:?} is not a complete record"))
 }
 
 /// Checks that the folder exists and may be written to.

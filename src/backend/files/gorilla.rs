@@ -139,7 +139,7 @@ impl GorillaName {
         match name.filter(|name| name.as_bytes().iter().all(is_plain)) {
             Some(name) => Ok(GorillaName(format!("{PREFIX}{name}"))),
             None => Err(Error::usage(
-                "the name of a file has letters, digits, - and _ only",
+                "the key does not fit a file name: it must have letters, digits, - and _ only",
             )),
         }
     }

@@ -111,7 +111,7 @@ impl<F: Locks> Operations<F> {
         let done = self.workers.run(move || work(&folder));
         match timeout_at(self.deadline(), done).await {
             Ok(done) => done?,
-            Err(_) => Err(self.too_late()),
+            Err(_) => Err(self.timed_out()),
         }
     }
 
@@ -137,10 +137,10 @@ impl<F: Locks> Operations<F> {
         match timeout_at(self.deadline(), done).await {
             Ok(done) => done,
             Err(_) if decision.set(Decision::GivesUp).is_err() => {
-                Err(Error::outcome_unknown(self.lateness()))
+                Err(Error::outcome_unknown(self.timeout_message()))
             }
-            Err(_) if turn.is_held.load(Ordering::Relaxed) => Err(self.held(lock)),
-            Err(_) => Err(self.too_late()),
+            Err(_) if turn.is_held.load(Ordering::Relaxed) => Err(self.lock_held(lock)),
+            Err(_) => Err(self.timed_out()),
         }
     }
 
@@ -165,7 +165,7 @@ impl<F: Locks> Operations<F> {
                 LockAttempt::Held(work) => work,
             };
             if Instant::now() + pause >= give_up {
-                return Err(self.held(lock));
+                return Err(self.lock_held(lock));
             }
             sleep(pause).await;
             pause = longest.min(2 * pause);
@@ -177,20 +177,20 @@ impl<F: Locks> Operations<F> {
         turns.entry(lock).or_default().clone()
     }
 
-    fn held(&self, lock: Lock) -> Error {
+    fn lock_held(&self, lock: Lock) -> Error {
         let path = self.folder.path();
         Error::unavailable(format!(
             "another process holds the lock {lock} of {path:?}: find it with fuser or lsof"
         ))
     }
 
-    fn too_late(&self) -> Error {
-        Error::unavailable(self.lateness())
+    fn timed_out(&self) -> Error {
+        Error::unavailable(self.timeout_message())
     }
 
-    fn lateness(&self) -> String {
+    fn timeout_message(&self) -> String {
         let (path, timeout) = (self.folder.path(), self.timeout);
-        format!("the disk of {path:?} does not answer within {timeout:?}")
+        format!("the disk of {path:?} did not answer within {timeout:?}")
     }
 }
 
@@ -208,6 +208,8 @@ fn attempt<F: Locks, T, W: FnOnce(&F) -> Result<T, Error>>(
     };
     match decision.set(Decision::Writes) {
         Ok(()) => LockAttempt::Done(work(folder)),
-        Err(_) => LockAttempt::Done(Err(Error::unavailable("the caller was refused"))),
+        Err(_) => LockAttempt::Done(Err(Error::unavailable(
+            "the operation timed out before it began",
+        ))),
     }
 }

@@ -54,9 +54,9 @@ impl FilesOptions {
 
     pub(super) fn check(&self) -> Result<(), Error> {
         match self.max_threads {
-            0 => Err(Error::usage("files need one thread or more (max_threads)")),
+            0 => Err(Error::usage("max_threads is 0: set it to 1 or more")),
             _ if self.timeout.is_zero() => Err(Error::usage(
-                "no operation on files ends within no time: the timeout must be greater than zero",
+                "the timeout is zero, so that no operation could finish: set a longer one",
             )),
             _ => Ok(()),
         }

@@ -123,7 +123,7 @@ fn live_entry(folder: &Folder, path: &Path) -> Result<Option<Entry>, Error> {
 }
 
 /// Returns the name of the record in that file, if it is not live any more.
-fn record_over(folder: &Folder, path: &Path) -> Result<Option<HashedName>, Error> {
+fn expired_record(folder: &Folder, path: &Path) -> Result<Option<HashedName>, Error> {
     let name = HashedName::of_file(path).ok_or_else(|| no_record(path))?;
     let is_over = match folder.record(&name)? {
         Some(file) => !folder.is_live(&file)?,
@@ -133,7 +133,7 @@ fn record_over(folder: &Folder, path: &Path) -> Result<Option<HashedName>, Error
 }
 
 /// Returns the owner in that file, if the owner's record has expired.
-fn owner_over(folder: &Folder, path: &Path) -> Result<Option<OwnerName>, Error> {
+fn expired_owner(folder: &Folder, path: &Path) -> Result<Option<OwnerName>, Error> {
     let below = path.file_name().unwrap_or_default().as_ref();
     let owner = folder.owner(below)?;
     Ok(owner
@@ -176,7 +176,7 @@ impl<'a> PurgeRun<'a> {
         let skipped = &mut self.purged.skipped;
         let paths = part_of_records(self.files, part, skipped).await?;
         let room = limit - self.purged.removed;
-        let over = look_at(self.files, paths, room, skipped, record_over).await?;
+        let over = look_at(self.files, paths, room, skipped, expired_record).await?;
         for batch in over.chunks(BATCH) {
             let batch = batch.to_vec();
             let remove = move |folder: &Folder| {
@@ -206,7 +206,7 @@ impl<'a> PurgeRun<'a> {
         let owners = |folder: &Folder| list(folder.owners.folder());
         let paths = self.files.unlocked(owners).await?;
         let skipped = &mut self.purged.skipped;
-        for owner in look_at(self.files, paths, usize::MAX, skipped, owner_over).await? {
+        for owner in look_at(self.files, paths, usize::MAX, skipped, expired_owner).await? {
             let lock = Lock::owner(&owner);
             self.locked(lock, move |folder| folder.remove_owner_if_over(&owner))
                 .await;
@@ -294,14 +294,14 @@ impl Folder {
         let marks = list(&self.owned.path(owner.to_string()))?;
         let names = marks.iter().filter_map(|path| HashedName::of_file(path));
         Ok(names
-            .filter(|name| !self.is_listed_rightly(owner, name))
+            .filter(|name| !self.is_listed_correctly(owner, name))
             .collect())
     }
 
     /// Removes a mark, unless another process has written its record in the meantime.
     fn remove_mark_if_wrong(&self, owner: &HashedName, name: &HashedName) -> Result<(), Error> {
         let below = Path::new(&owner.to_string()).join(name.to_string());
-        match self.is_listed_rightly(owner, name) {
+        match self.is_listed_correctly(owner, name) {
             true => Ok(()),
             false => remove(&self.owned, &below).map(drop),
         }
@@ -309,7 +309,7 @@ impl Folder {
 
     /// Returns whether the record belongs to that owner. An unreadable record counts as the
     /// owner's. The purge of that record reports it.
-    fn is_listed_rightly(&self, list: &HashedName, name: &HashedName) -> bool {
+    fn is_listed_correctly(&self, list: &HashedName, name: &HashedName) -> bool {
         match self.record(name) {
             Ok(Some(file)) => {
                 let owner = file.record.owner();

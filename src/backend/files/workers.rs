@@ -60,7 +60,8 @@ impl Workers {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let closed = |error| Error::unavailable("the threads have ended").with_source(error);
+        let closed =
+            |error| Error::unavailable("the backend's threads have ended").with_source(error);
         let place = self.places.clone().acquire_owned().await.map_err(closed)?;
         let (answer, answered) = oneshot::channel();
         let started = self.start(Box::new(move || {
@@ -69,9 +70,10 @@ impl Workers {
             // A caller that has stopped waiting needs no answer.
             let _ = answer.send(done);
         }));
-        started
-            .map_err(|error| Error::unavailable("no thread can be started").with_source(error))?;
-        let lost = |error| Error::outcome_unknown("the work was not finished").with_source(error);
+        started.map_err(|error| {
+            Error::unavailable("the operating system cannot start a thread").with_source(error)
+        })?;
+        let lost = |error| Error::outcome_unknown("the operation panicked").with_source(error);
         answered.await.map_err(lost)
     }
 
@@ -135,7 +137,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn work_beyond_the_threads_waits_and_is_not_begun_for_a_caller_who_leaves() {
+    async fn queued_work_is_dropped_if_its_caller_stops_waiting() {
         let workers = Arc::new(Workers::new(2));
         let (begun, begins) = channel();
         let gates: Vec<_> = (0..3)

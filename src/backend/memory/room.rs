@@ -47,7 +47,8 @@ impl Room {
             self.without_owner.fetch_sub(1, Relaxed);
         }
         Err(Error::unavailable(format!(
-            "the memory backend is full: it has {} records; raise MemoryOptions::capacity",
+            "the memory backend is full: it has {} records; raise MemoryOptions::capacity, or let \
+             records expire sooner",
             self.capacity
         )))
     }

@@ -6,7 +6,7 @@ use crate::backend::Error;
 /// The column has a type that cannot work.
 pub(super) fn wrong_column(table: &str, column: &str, found: &str, wanted: &str) -> Error {
     Error::usage(format!(
-        "the column {column:?} of the table {table:?} has the type {found}, and must have {wanted}"
+        "the column {column:?} of the table {table:?} has the type {found}; it must have the type {wanted}"
     ))
 }
 
@@ -27,6 +27,6 @@ pub(super) fn check_type(
 /// The table has no such column.
 pub(super) fn missing_column(table: &str, column: &str, wanted: &str) -> Error {
     Error::usage(format!(
-        "the table {table:?} has no column {column:?}, which must have the type {wanted}"
+        "the table {table:?} has no column {column:?}: add it with the type {wanted}"
     ))
 }

@@ -7,7 +7,7 @@ use crate::backend::Error;
 
 /// The error of an operation whose time limit has passed.
 pub(super) fn too_late(effect: Effect) -> Error {
-    const MESSAGE: &str = "the database does not answer in time";
+    const MESSAGE: &str = "the database did not answer in time";
     match effect {
         Effect::Reads => Error::unavailable(MESSAGE),
         Effect::Writes => Error::outcome_unknown(MESSAGE),

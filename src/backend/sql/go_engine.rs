@@ -81,7 +81,7 @@ impl<S: GoServer> GoEngine<S> {
         let found = self.server.columns(&self.table).await?;
         if found.is_none() {
             return Err(Error::usage(format!(
-                "the database has no table {:?}: nothing was made",
+                "the database has no table {:?} (nothing was created)",
                 self.table.name
             )));
         }
@@ -95,7 +95,7 @@ impl<S: GoServer> GoEngine<S> {
     }
 
     fn made_for(&self, columns: Option<FoundColumns>) -> Result<Statements, Error> {
-        let missing = || Error::unavailable("the database has not the table");
+        let missing = || Error::unavailable("the database does not have the table of the sessions");
         let columns = columns.ok_or_else(missing)?;
         let found = self.table.as_found(&columns, S::type_name)?;
         Ok(S::statements_for(&found))

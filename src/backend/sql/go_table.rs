@@ -245,7 +245,8 @@ impl GoTable {
     pub(super) fn check(&self) -> Result<(), Error> {
         if self.without_max_age.is_some() && self.dates.is_none() {
             return Err(Error::usage(
-                "only a table of pgstore has rows without MaxAge: it says when a row was written",
+                "without_max_age needs the table of pgstore, whose rows have the time of their last \
+                 write",
             ));
         }
         let columns = self.columns().map(|column| &column.name);
@@ -253,7 +254,7 @@ impl GoTable {
         match columns.chain([&self.name]).chain(&self.schema).all(is_name) {
             true => Ok(()),
             false => Err(Error::usage(
-                "the name of a table or column has 1 to 63 bytes, and no zero byte",
+                "the name of a table or column must have 1 to 63 bytes, and no zero byte",
             )),
         }
     }

@@ -73,7 +73,10 @@ impl Check<'_> {
             Some(kind) if kind.characters().is_some_and(holds) => Ok((kind, found.is_unique)),
             _ if found.is_exact => Err(self.wrong(column, &found.shown, &wanted)),
             _ => {
-                let shown = format!("{}, of a collation that folds texts", found.shown);
+                let shown = format!(
+                    "{}, with a collation that treats different texts as equal",
+                    found.shown
+                );
                 Err(self.wrong(column, &shown, &wanted))
             }
         }
@@ -119,7 +122,7 @@ impl Check<'_> {
         match others.find(|(_, found)| found.is_demanded && !found.is_generated) {
             Some((column, _)) => Err(Error::usage(format!(
                 "the column {column:?} of the table {:?} is NOT NULL without a default: \
-                 it must have one, since no session fills it",
+                 give it one, since sessions do not fill it",
                 self.table.name
             ))),
             None => Ok(()),

@@ -45,7 +45,7 @@ impl<S: Server> Pool<S> {
         timeout: Duration,
     ) -> Result<Self, Error> {
         if max_connections == 0 {
-            return Err(Error::usage("a pool has one connection or more"));
+            return Err(Error::usage("max_connections is 0: set it to 1 or more"));
         }
         let opener = Opener {
             connect: Box::new(connect.disable_statement_logging()),
@@ -56,7 +56,9 @@ impl<S: Server> Pool<S> {
         let pool = managed::Pool::builder(opener).max_size(max_connections);
         // The last used first, so that the others become idle and are closed.
         let pool = pool.queue_mode(QueueMode::Lifo).build();
-        let pool = pool.map_err(|error| Error::usage("no pool can be made").with_source(error))?;
+        let pool = pool.map_err(|error| {
+            Error::usage("the connection pool cannot be created").with_source(error)
+        })?;
         Ok(Pool::Own(pool))
     }
 
@@ -76,7 +78,7 @@ impl<S: Server> Pool<S> {
                 sweep(pool);
                 let pooled = pool.get().await.map_err(|error| match error {
                     PoolError::Backend(error) => S::reading(error),
-                    error => Error::unavailable("the connections are closed").with_source(error),
+                    error => Error::unavailable("the connection pool is closed").with_source(error),
                 });
                 Leased::Own(pooled?)
             }

@@ -20,7 +20,7 @@ pub(super) trait Columns {
 }
 
 pub(super) fn no_record() -> Error {
-    Error::corrupt("a row of the database is no record")
+    Error::corrupt("a row of the database is not a valid record")
 }
 
 fn undecodable(error: Undecodable) -> Error {

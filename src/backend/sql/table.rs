@@ -178,7 +178,11 @@ fn for_record<'s>(
 impl<E: Engine> Table<E> {
     async fn owners(&self) -> Result<&OwnerStatements, Error> {
         let owners = self.engine.statements().await?.owners.as_ref();
-        owners.ok_or_else(|| Error::usage("the rows of this table have no owners"))
+        owners.ok_or_else(|| {
+            Error::usage(
+                "the table has no owners: use a backend that has them (see Backend::owners)",
+            )
+        })
     }
 
     pub(super) async fn generation(&self, owner: &OwnerName) -> Result<Option<Generation>, Error> {
@@ -259,7 +263,9 @@ impl<E: Engine> Table<E> {
         self.check(to, record)?;
         let all = self.engine.statements().await?;
         let Some(move_to) = &all.move_to else {
-            return Err(Error::usage("the rows of this table do not move"));
+            return Err(Error::usage(
+                "the table cannot move rows (see Backend::moves)",
+            ));
         };
         let new = all.revisions.choose()?;
         let parameters = Parameters {

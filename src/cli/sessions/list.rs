@@ -52,7 +52,8 @@ impl List {
 
     /// Lists all records, page by page.
     async fn list_all(&self, backend: &dyn Backend) -> Result<(), Failure> {
-        let no_scan = || Failure::usage("this store cannot list its records");
+        let no_scan =
+            || Failure::usage("this store cannot list its records: use the tools of its server");
         let scan = backend.scan().ok_or_else(no_scan)?;
         let (mut after, mut left) = (None, self.limit);
         while left > 0 {

@@ -4,11 +4,12 @@
 //! |---|---|
 //! | `mod.rs` | the commands |
 //! | `store.rs` | the options for the store, and for the keys that open its records |
-//! | `list.rs`, `show.rs`, `delete.rs`, `purge.rs` | one command each |
+//! | `list.rs`, `show.rs`, `end.rs`, `remove.rs`, `purge.rs` | one command each |
 
-mod delete;
+mod end;
 mod list;
 mod purge;
+mod remove;
 mod show;
 mod store;
 
@@ -18,7 +19,7 @@ use clap::{Args, Subcommand};
 
 use super::failure::Failure;
 
-/// List, show, delete and purge the sessions that a service keeps in a server.
+/// List, show and end the sessions that a service keeps in a server; remove and purge records.
 ///
 /// Give the URL of the store with --store, or in the variable SILVERBACK_STORE. Use the variable
 /// if the URL contains a password: other users of the machine can see the command line. The URL
@@ -44,15 +45,18 @@ Examples:
   export SILVERBACK_STORE=files:/var/lib/shop/sessions
   silverback sessions list
   silverback sessions list --owner 'user 42' --json
-  silverback sessions show --name __Host-id --keys-file keys KEY
-  silverback sessions delete --name __Host-id --keys-file keys KEY
+  key=$(silverback sessions list --limit 1 | cut -f 1)
+  silverback sessions show --name __Host-id --keys-file /etc/shop/keys \"$key\"
+  silverback sessions end --name __Host-id --keys-file /etc/shop/keys \"$key\"
+  silverback sessions remove \"$key\"
   silverback sessions purge";
 
 #[derive(Subcommand)]
 enum SessionsCommand {
     List(list::List),
     Show(show::Show),
-    Delete(delete::Delete),
+    End(end::End),
+    Remove(remove::Remove),
     Purge(purge::Purge),
 }
 
@@ -65,7 +69,8 @@ impl Sessions {
             match &self.command {
                 SessionsCommand::List(command) => command.run().await,
                 SessionsCommand::Show(command) => command.run().await,
-                SessionsCommand::Delete(command) => command.run().await,
+                SessionsCommand::End(command) => command.run().await,
+                SessionsCommand::Remove(command) => command.run().await,
                 SessionsCommand::Purge(command) => command.run().await,
             }
         })

@@ -20,7 +20,7 @@ const STEP: Duration = Duration::from_millis(500);
 /// Remove expired records, and print their number.
 ///
 /// Expired records open no session, and only take space. A service with a cleanup task purges
-/// them by itself, and some servers do too. A record that cannot be read is skipped, and named
+/// them itself, and so do some servers. A record that cannot be read is skipped, and named
 /// on standard error. On a terminal, a line shows the progress.
 #[derive(Args)]
 pub(super) struct Purge {
@@ -31,9 +31,8 @@ pub(super) struct Purge {
 impl Purge {
     pub(super) async fn run(&self) -> Result<(), Failure> {
         let backend = self.store.connect().await?;
-        let no_scan = || {
-            Failure::usage("this store removes expired records by itself: there is no purge to run")
-        };
+        let no_scan =
+            || Failure::usage("this store removes expired records itself: it needs no purge");
         let scan = backend.scan().ok_or_else(no_scan)?;
         let purged = purge(scan, Progress::new()).await?;
         writeln!(io::stdout(), "{purged}")?;

@@ -48,7 +48,6 @@ impl Show {
     pub(super) async fn run(&self) -> Result<(), Failure> {
         let key = self.key.as_deref().map(parse_key).transpose()?;
         let store = self.store.open(&self.service).await?;
-        let store = store.ok_or_else(|| Failure::usage("an argument is missing: --name <NAME>"))?;
         let found = match key {
             Some(key) => store.find(&key).await?,
             None => store.find_by_cookie(&self.cookie()?).await?,

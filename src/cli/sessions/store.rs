@@ -20,7 +20,7 @@ const KEY_LENGTH: usize = 43;
 /// The options for the place and the format of the records.
 #[derive(Args)]
 pub(super) struct StoreArguments {
-    /// The URL of the store; without it, the variable SILVERBACK_STORE is used
+    /// The URL of the store (default: the variable SILVERBACK_STORE)
     #[arg(long, value_name = "URL")]
     store: Option<String>,
 
@@ -44,7 +44,7 @@ pub(super) struct Service {
 
     /// The name of the service's cookie, which is part of each record's seal
     #[arg(long, value_name = "NAME")]
-    name: Option<String>,
+    name: String,
 
     /// The store name of the service, if it has one
     #[arg(
@@ -85,31 +85,23 @@ impl StoreArguments {
             Some(url) => Some(url.clone()),
             None => from_environment(STORE_VARIABLE)?,
         };
-        let missing = || format!("there is no store: give --store or {STORE_VARIABLE}");
+        let missing = || format!("no store is given: use --store or the variable {STORE_VARIABLE}");
         let url = url.ok_or_else(|| Failure::usage(missing()))?;
         Ok(backend::connect_existing(&url).await?)
     }
 
-    /// Opens the store of a service. Returns `None` if the name of its cookie is not given.
-    pub(super) async fn open(&self, service: &Service) -> Result<Option<ServerStore>, Failure> {
-        let Some(name) = &service.name else {
-            return match service.keys.are_given() {
-                true => Err(Failure::usage(
-                    "--name is missing: keys open a record only with the cookie's name",
-                )),
-                false => Ok(None),
-            };
-        };
+    /// Opens the store of a service.
+    pub(super) async fn open(&self, service: &Service) -> Result<ServerStore, Failure> {
         let options = ServerOptions::new()
-            .cookie(CookieOptions::new().name(name)?)
+            .cookie(CookieOptions::new().name(&service.name)?)
             .lifetime(any_lifetime());
         let dialect = match self.dialect {
             DialectName::Native => {
                 Dialect::native(service.codecs()?).store_name(&service.store_name)
             }
         };
-        let store = ServerStore::with_options(dialect, self.connect().await?, options)?;
-        Ok(Some(store))
+        let backend = self.connect().await?;
+        Ok(ServerStore::with_options(dialect, backend, options)?)
     }
 }
 
@@ -151,9 +143,14 @@ pub(super) fn parse_key(text: &str) -> Result<Key, Failure> {
     match is_key(text) {
         true => Ok(Key::new(text)?),
         false => Err(Failure::usage(
-            "a KEY is the 43 characters that `sessions list` prints",
+            "the KEY is not valid: copy the 43 characters that `sessions list` prints",
         )),
     }
+}
+
+/// Parses the KEY arguments.
+pub(super) fn parse_keys(texts: &[String]) -> Result<Vec<Key>, Failure> {
+    texts.iter().map(|text| parse_key(text)).collect()
 }
 
 /// Returns the reason for a refusal, with the options of the command line.
@@ -163,13 +160,13 @@ pub(super) fn reason(refusal: Refusal) -> String {
         Refusal::NotValid => "not valid: the keys, --name or --store-name are wrong, or the \
                               record is not a session of this service"
             .to_owned(),
-        refusal => format!("the session is refused: {refusal}"),
+        refusal => format!("the session was refused: {refusal}"),
     }
 }
 
 /// Names the records that could not be read, on standard error.
 pub(super) fn report_skipped(skipped: &[backend::Error]) {
     for error in skipped {
-        report(format_args!("silverback: skipped: {error}"));
+        report(format_args!("silverback: skipped a record: {error}"));
     }
 }

@@ -142,7 +142,7 @@ fn check_expires_on(values: &Values) -> Result<(), Error> {
         None | Some("" | "time.Time") => Ok(()),
         Some(name) => Err(Error::usage(format!(
             "the session's value `{EXPIRES_ON}` is a {name}: \
-             pgstore takes it for the row's expiry, and it must be a time.Time"
+             pgstore reads it as the row's expiry, so it must be a time.Time"
         ))),
     }
 }
@@ -205,7 +205,7 @@ impl RowFormat for Gorilla {
 
     fn seal_id(&self, id: &Id, at: UnixTime) -> Result<String, Error> {
         let text = std::str::from_utf8(id.as_bytes());
-        let text = text.map_err(|_| Error::usage("the ID is no text"))?;
+        let text = text.map_err(|_| Error::usage("the ID is not UTF-8"))?;
         if self.has_bare_ids {
             return Ok(text.to_owned());
         }

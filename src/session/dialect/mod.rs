@@ -149,7 +149,7 @@ impl Dialect {
         match self.rules().fits(layout) {
             true => Ok(()),
             false => Err(Error::usage(format!(
-                "the dialect {self:?} is not that of the backend's rows, which are {layout:?}"
+                "the dialect {self:?} does not fit the backend, whose rows have the layout {layout:?}"
             ))),
         }
     }

@@ -151,8 +151,8 @@ impl NativeDialect {
                 let derived = derive_chain(&*self.cookies, &purpose).map_err(Error::of_codec)?;
                 let derived = derived.ok_or_else(|| {
                     Error::usage(
-                        "the codec does not name its keys, so none can be derived for the rows: \
-                         give NativeDialect::row_codec one of its own",
+                        "the codec does not show its keys, so none can be derived for the rows: \
+                         set NativeDialect::row_codec",
                     )
                 })?;
                 Ok(Arc::new(derived))
@@ -315,7 +315,7 @@ impl RowFormat for Native {
         write: WriteId,
         _: UnixTime,
     ) -> Result<Option<Vec<u8>>, Error> {
-        let name = key_text(key).ok_or_else(|| Error::usage("the row's key is no text"))?;
+        let name = key_text(key).ok_or_else(|| Error::usage("the row's key is not UTF-8"))?;
         let payload = self.payload(row, write)?;
         let sealed = self.rows.seal_at(name, &payload, NO_DATE);
         sealed

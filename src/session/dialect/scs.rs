@@ -183,7 +183,7 @@ impl RowFormat for Scs {
 
     fn seal_id(&self, id: &Id, _: UnixTime) -> Result<String, Error> {
         let text = String::from_utf8(id.as_bytes().to_vec());
-        text.map_err(|_| Error::usage("the ID is no text"))
+        text.map_err(|_| Error::usage("the ID is not UTF-8"))
     }
 
     fn open_id(&self, cookie: &str, now: UnixTime) -> Result<Result<OpenedId, Refusal>, Error> {

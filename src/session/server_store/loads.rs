@@ -38,7 +38,7 @@ impl Shared {
     fn refused(&self, refusal: Refusal) -> Refusal {
         if refusal == Refusal::NotValid {
             let cookie = self.setup.cookie.name();
-            tracing::error!(cookie, "a session's row is not valid");
+            tracing::error!(cookie, "the session's row is not valid");
         }
         refusal
     }
@@ -48,7 +48,8 @@ impl Shared {
     pub(super) async fn find_any(&self, key: &Key) -> Result<Result<LiveRow, Refusal>, Error> {
         match self.find(key).await {
             Err(error) if error.is_too_large() => {
-                tracing::error!(cookie = self.setup.cookie.name(), %error);
+                let cookie = self.setup.cookie.name();
+                tracing::error!(cookie, %error, "the session's row is too long");
                 Ok(Err(Refusal::TooLong))
             }
             found => found,

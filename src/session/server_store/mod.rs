@@ -182,21 +182,21 @@ impl ServerStore {
         }
         if max_sessions == Some(0) {
             return Err(Error::usage(
-                "an owner has at least one session, or none logs in",
+                "max_sessions is 0, so that no owner could log in: set it to 1 or more",
             ));
         }
         let [longest_request, renewal_grace] =
             [longest_request, renewal_grace].map(in_whole_seconds);
         if renewal_grace > longest_request {
             return Err(Error::usage(
-                "the renewal grace is longer than the longest request, after which a renewal is \
-                 forgotten",
+                "renewal_grace is longer than longest_request, after which a renewal is forgotten: \
+                 shorten renewal_grace, or raise longest_request",
             ));
         }
         if save_timeout.is_zero() || max_concurrent_saves == 0 {
             return Err(Error::usage(
-                "no session could ever be saved: save_timeout and max_concurrent_saves must not be \
-                 zero",
+                "save_timeout or max_concurrent_saves is 0, so that no session could be saved: set \
+                 both to more than 0",
             ));
         }
         let lifetime = rules.adapt(lifetime.unwrap_or_else(|| rules.default_lifetime()));

@@ -248,7 +248,7 @@ impl Shared {
     async fn end_too_many(&self, content: &Content) {
         if let Err(error) = self.end_the_oldest(content).await {
             let cookie = self.setup.cookie.name();
-            tracing::error!(cookie, %error, "an owner may have more sessions than allowed");
+            tracing::error!(cookie, %error, "an owner may have more sessions than max_sessions");
         }
     }
 }

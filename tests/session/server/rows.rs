@@ -310,7 +310,7 @@ fn the_log_contains_no_secret(framework: Framework) {
     server.backend.at(2, Fault::Fails);
     server.backend.and_at(3, Fault::Fails);
     assert_eq!(browser.get("/renew").status, 503);
-    let left = lines("a session that nobody has an ID of was left behind");
+    let left = lines("a session whose ID no client has could not be removed");
     assert!(!left.is_empty());
     server.backend.at(0, Fault::Fails);
     assert_eq!(browser.get("/renew").status, 503);
@@ -330,7 +330,7 @@ fn the_log_contains_no_secret(framework: Framework) {
     let said = lines(&name);
     assert!(
         said.iter()
-            .any(|line| line.contains("a session's row is not valid"))
+            .any(|line| line.contains("the session's row is not valid"))
     );
     assert!(said.iter().any(|line| line.contains("reason=not valid")));
     let key = std::str::from_utf8(key.as_bytes()).unwrap();

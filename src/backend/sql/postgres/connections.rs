@@ -31,7 +31,7 @@ impl Connections {
     /// Connections to the database that the URL names, opened when they are needed.
     pub(super) fn open(url: &str, options: &PostgresOptions) -> Result<Self, Error> {
         let connect = PgConnectOptions::from_str(url)
-            .map_err(|_| Error::usage("the URL of the Postgres database cannot be read"))?;
+            .map_err(|_| Error::usage("the URL of the Postgres database is not valid: write postgres://USER:PASSWORD@HOST:PORT/DATABASE"))?;
         let said = url.split_once('?').unwrap_or_default().1;
         let prepares = !said.split('&').any(|option| option == UNPREPARED);
         let pool = Pool::of(connect, options.max_connections, options.timeout)?;
@@ -154,7 +154,7 @@ fn push_value(whole: &mut String, value: Option<&Value<'_>>) {
         }
         Some(Value::Null) | None => write!(whole, "NULL::bytea"),
     };
-    debug_assert!(written.is_ok(), "a text takes all that is written to it");
+    debug_assert!(written.is_ok(), "writing to a String cannot fail");
 }
 
 #[cfg(test)]

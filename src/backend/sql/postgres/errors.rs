@@ -54,16 +54,18 @@ fn is_about_prepared_statements(error: &sqlx::Error) -> bool {
 fn message(error: &sqlx::Error) -> &'static str {
     match class(error).as_deref() {
         Some(_) if is_about_prepared_statements(error) => {
-            "the database's pooler keeps no prepared statements: see PostgresOptions::unprepared"
+            "the database's pooler keeps no prepared statements: use PostgresOptions::unprepared"
         }
-        Some("28") => "the database does not let us in",
-        Some("25") => "the database is for reading only",
-        Some("40") => "the database gave way to another statement",
-        Some("42") => "the database has not the tables, or not the rights to them",
-        Some("53") => "the database has no room",
-        Some("08" | "57" | "58") => "the database is going down",
+        Some("28") => "the database refused the login: check the user and the password",
+        Some("25") => "the database is read-only: connect to the primary",
+        Some("40") => "the database gave up the statement for a concurrent one: try again",
+        Some("42") => "the tables are missing, or this user lacks the rights to them",
+        Some("53") => "the database has no connections, memory or disk left",
+        Some("08" | "57" | "58") => "the database ended the connection",
         Some(_) => "the database refused the statement",
-        None if matches!(error, sqlx::Error::PoolTimedOut) => "the database is busy, or not there",
+        None if matches!(error, sqlx::Error::PoolTimedOut) => {
+            "no connection to the database was available in time"
+        }
         None => "the database does not answer",
     }
 }

@@ -82,7 +82,7 @@ pub(super) async fn find_tables(
     for (table, _) in [SESSIONS, OWNERS] {
         if read_columns(connection, table).await?.is_none() {
             return Ok(Err(Error::usage(format!(
-                "the database has no table {table} in its search path: nothing was made"
+                "the database has no table {table} in its search path (nothing was created)"
             ))));
         }
     }

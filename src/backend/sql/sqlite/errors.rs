@@ -45,14 +45,16 @@ pub(super) fn writing(error: sqlx::Error) -> Error {
 
 fn message(error: &sqlx::Error) -> &'static str {
     match code(error) {
-        Some(BUSY | LOCKED) => "the database is busy",
-        Some(READONLY) => "the database is for reading only",
-        Some(IOERR) => "the database's disk failed",
-        Some(CORRUPT | NOTADB) => "the database's file is none, or damaged",
-        Some(FULL) => "the database's disk is full",
-        Some(CANTOPEN) => "the database cannot be opened",
+        Some(BUSY | LOCKED) => "the database is locked by another connection",
+        Some(READONLY) => "the database is read-only",
+        Some(IOERR) => "the disk of the database failed",
+        Some(CORRUPT | NOTADB) => "the file is not an SQLite database, or is damaged",
+        Some(FULL) => "the disk of the database is full",
+        Some(CANTOPEN) => "the file of the database cannot be opened",
         Some(_) => "the database refused the statement",
-        None if matches!(error, sqlx::Error::PoolTimedOut) => "the database is busy",
+        None if matches!(error, sqlx::Error::PoolTimedOut) => {
+            "no connection to the database was available in time"
+        }
         None => "the database does not answer",
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn make_file(path: &Path) -> Result<PathBuf, Error> {
     match access.new_file(&path) {
         Ok(_) => Ok(path),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(path),
-        Err(error) => Err(failed("made", &path, error)),
+        Err(error) => Err(failed("created", &path, error)),
     }
 }
 
@@ -61,7 +61,7 @@ pub(super) fn find_file(path: &Path) -> Result<PathBuf, Error> {
 
 fn no_store(path: &Path) -> Error {
     Error::usage(format!(
-        "{path:?} holds no store of sessions: nothing was made"
+        "{path:?} contains no session store: check the path (nothing was created)"
     ))
 }
 

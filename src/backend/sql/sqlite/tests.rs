@@ -196,10 +196,7 @@ async fn who_may_only_read_reads_and_is_told() {
     for refused in refusals.map(Result::unwrap_err) {
         assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
         let text = refused.to_string();
-        assert!(
-            text.starts_with("the database is for reading only: "),
-            "{text}"
-        );
+        assert!(text.starts_with("the database is read-only: "), "{text}");
     }
 }
 
@@ -267,7 +264,10 @@ async fn a_busy_database_is_unavailable_and_then_is_not() {
     let refused = backend.create(&key("a"), &record("v")).await.unwrap_err();
     assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
     let text = refused.to_string();
-    assert!(text.starts_with("the database is busy: "), "{text}");
+    assert!(
+        text.starts_with("the database is locked by another connection: "),
+        "{text}"
+    );
     assert_eq!(
         backend.load(&key("a")).await.unwrap(),
         None,

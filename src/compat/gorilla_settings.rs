@@ -1,4 +1,4 @@
-//! [`Sessions`]: the settings that the stores for gorilla/sessions share.
+//! [`GorillaSettings`]: the settings that the stores for gorilla/sessions share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +8,11 @@ use crate::codec::{CodecOptions, Codecs, KeyPairs};
 use crate::session::{CookieOptions, Dialect, Error, Lifetime, ServerOptions, ServerStore};
 
 #[derive(Clone, Debug)]
-pub(super) struct Sessions {
+pub(super) struct GorillaSettings {
     keys: KeyPairs,
     /// The lifetime of a session after its last save or use.
-    lasting: Duration,
-    /// True if `lasting` also limits the age of cookies and of the rows' texts: Go's `MaxAge` is
+    lifetime: Duration,
+    /// True if `lifetime` also limits the age of cookies and of the rows' texts: Go's `MaxAge` is
     /// not 0.
     has_max_age: bool,
     pub(super) max_length: usize,
@@ -20,12 +20,12 @@ pub(super) struct Sessions {
     pub(super) known_types: Vec<String>,
 }
 
-impl Sessions {
+impl GorillaSettings {
     /// Returns the defaults of those stores: 30 days, and 4096 bytes.
-    pub(super) fn sealed_by(keys: KeyPairs) -> Self {
-        Sessions {
+    pub(super) fn new(keys: KeyPairs) -> Self {
+        GorillaSettings {
             keys,
-            lasting: Duration::from_secs(86_400 * 30),
+            lifetime: Duration::from_secs(86_400 * 30),
             has_max_age: true,
             max_length: 4096,
             cookie: CookieOptions::new(),
@@ -34,32 +34,32 @@ impl Sessions {
     }
 
     pub(super) fn max_age(self, max_age: Duration) -> Self {
-        Sessions {
-            lasting: max_age,
+        GorillaSettings {
+            lifetime: max_age,
             has_max_age: true,
             ..self
         }
     }
 
-    /// Sets Go's `MaxAge` to 0: `lasting` does not limit the age of cookies and of the rows'
+    /// Sets Go's `MaxAge` to 0: `lifetime` does not limit the age of cookies and of the rows'
     /// texts.
-    pub(super) fn without_max_age(self, lasting: Duration) -> Self {
-        Sessions {
-            lasting,
+    pub(super) fn without_max_age(self, lifetime: Duration) -> Self {
+        GorillaSettings {
+            lifetime,
             has_max_age: false,
             ..self
         }
     }
 
     /// Returns the store of the sessions under `name` in `backend`.
-    pub(super) fn named(
+    pub(super) fn store(
         &self,
         name: impl Into<String>,
         backend: Arc<dyn Backend>,
     ) -> Result<ServerStore, Error> {
         let cookie = self.cookie.clone().name(name)?;
         let (max_age, cookie) = match self.has_max_age {
-            true => (self.lasting, cookie),
+            true => (self.lifetime, cookie),
             false => (Duration::ZERO, cookie.persistent(false)),
         };
         let codec = CodecOptions::new()
@@ -68,7 +68,7 @@ impl Sessions {
         let codecs = Codecs::from_pairs_with(self.keys.clone(), &codec).map_err(Error::of_codec)?;
         let options = ServerOptions::new()
             .cookie(cookie)
-            .lifetime(Lifetime::sliding(self.lasting));
+            .lifetime(Lifetime::sliding(self.lifetime));
         let dialect = Dialect::gorilla(codecs).known_types(self.known_types.iter().cloned());
         ServerStore::with_options(dialect, backend, options)
     }

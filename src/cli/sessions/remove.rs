@@ -1,0 +1,63 @@
+//! `silverback sessions remove`: removes records.
+
+use clap::Args;
+use silverback::backend::{Backend, Key, Outcome};
+
+use super::super::failure::{Failure, report};
+use super::store::{StoreArguments, parse_keys};
+
+/// The largest number of attempts to remove a record, if concurrent requests change it.
+const MAX_ATTEMPTS: usize = 1_000;
+
+/// Remove records, whatever they contain. No keys are needed.
+///
+/// A session that a concurrent request renews continues under its new key: to end it in any
+/// case, use `sessions end`.
+///
+/// If there is no record under a KEY, a message is printed, the other KEYs are processed, and
+/// the exit status is 1.
+#[derive(Args)]
+pub(super) struct Remove {
+    #[command(flatten)]
+    store: StoreArguments,
+
+    /// The keys of the records, as `sessions list` prints them
+    #[arg(value_name = "KEY", required = true)]
+    records: Vec<String>,
+}
+
+impl Remove {
+    pub(super) async fn run(&self) -> Result<(), Failure> {
+        let keys = parse_keys(&self.records)?;
+        let backend = self.store.connect().await?;
+        let mut any_missing = false;
+        for (key, text) in keys.iter().zip(&self.records) {
+            if !remove(&*backend, key).await? {
+                any_missing = true;
+                report(format_args!("silverback: {text}: there is no such record"));
+            }
+        }
+        match any_missing {
+            true => Err(Failure::Refused(String::new())),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Removes a record, and returns whether it existed. If a concurrent request changes it, tries
+/// again.
+async fn remove(backend: &dyn Backend, key: &Key) -> Result<bool, Failure> {
+    for _ in 0..MAX_ATTEMPTS {
+        let Some(stored) = backend.load(key).await? else {
+            return Ok(false);
+        };
+        match backend.remove(key, &stored.revision).await? {
+            Outcome::Done(()) => return Ok(true),
+            Outcome::Gone => return Ok(false),
+            Outcome::Conflict => {}
+        }
+    }
+    Err(Failure::usage(
+        "concurrent requests keep changing the record: try again later",
+    ))
+}
