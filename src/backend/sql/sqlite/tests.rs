@@ -224,7 +224,7 @@ async fn a_file_is_busy_for_as_long_as_the_options_say() {
     drop(backend);
     let mut other = folder.connection().await;
     run(&mut other, "BEGIN IMMEDIATE").await;
-    let short = SqliteOptions::new().timeout(Duration::from_millis(50));
+    let short = SqliteOptions::new().timeout(Duration::from_millis(1_500));
     let backend = Sqlite::open_with(folder.path(), short).await.unwrap();
     let start = Instant::now();
     let refused = backend.create(&key("a"), &record("v")).await.unwrap_err();
