@@ -288,8 +288,7 @@ impl CookieStore {
         match &self.generations {
             None => Ok(login.begun.is_some()),
             Some(generations) => {
-                let current = generations.generation(&login.owner).await;
-                let current = current.map_err(Error::of_backend)?;
+                let current = generations.generation(&login.owner).await?;
                 Ok(current.is_none() || current != login.generation())
             }
         }
@@ -306,14 +305,13 @@ impl CookieStore {
         };
         let (owner, until) = (&login.owner, expiry_of(*deadline));
         if save.revokes_others {
-            let revoked = self.generations()?.revoke(owner, until).await;
-            return revoked.map(Some).map_err(Error::of_backend);
+            let next = self.generations()?.revoke(owner, until).await?;
+            return Ok(Some(next));
         }
         let begun = login.generation();
         match &self.generations {
             Some(generations) if begun.is_none() || save.lasts_longer => {
-                let extended = generations.extend(owner, until).await;
-                let current = extended.map_err(Error::of_backend)?;
+                let current = generations.extend(owner, until).await?;
                 // If the owner was revoked concurrently, the session keeps its old generation.
                 Ok(begun.or(Some(current)))
             }
@@ -381,8 +379,8 @@ impl Backing for CookieStore {
 
     async fn end_all(&self, owner: &OwnerName) -> Result<(), Error> {
         let until = self.setup.lifetime.longest_deadline(self.setup.now());
-        let revoked = self.generations()?.revoke(owner, expiry_of(until)).await;
-        revoked.map(drop).map_err(Error::of_backend)
+        self.generations()?.revoke(owner, expiry_of(until)).await?;
+        Ok(())
     }
 }
 

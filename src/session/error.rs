@@ -389,6 +389,13 @@ impl Error {
     }
 }
 
+/// Names the backend as the place of the error.
+impl From<backend::Error> for Error {
+    fn from(error: backend::Error) -> Self {
+        Error::of_backend(error)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         cause::write(f, &self.message, self.source.as_deref())

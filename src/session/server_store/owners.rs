@@ -35,9 +35,9 @@ impl Shared {
     /// Returns the live rows of an owner's sessions. A session that is being renewed may have two
     /// rows with one number.
     async fn rows_of(&self, owner: &OwnerName) -> Result<Vec<LiveRow>, Error> {
-        let keys = self.owners()?.keys(owner).await;
+        let keys = self.owners()?.keys(owner).await?;
         let mut found = BTreeMap::new();
-        for key in keys.map_err(Error::of_backend)? {
+        for key in keys {
             // If a session is renewed during the listing, it is found under its new key.
             let lookup = match self.rows.look_up_renewed(&key).await {
                 Err(error) if error.is_too_large() => continue, // an unreadable row opens nothing
@@ -68,8 +68,8 @@ impl Shared {
     pub(super) async fn end_all(&self, owner: &OwnerName) -> Result<(), Error> {
         let longest = self.setup.lifetime.longest_deadline(self.setup.now());
         let until = owners_expiry(longest);
-        let revoked = self.owners()?.revoke(owner, until).await;
-        revoked.map(drop).map_err(Error::of_backend)
+        self.owners()?.revoke(owner, until).await?;
+        Ok(())
     }
 
     /// Returns how the login of a session to be saved under `key` began. Begins it if it has not
@@ -89,20 +89,17 @@ impl Shared {
         let before = login_before(save, login);
         if save.revokes_others {
             self.check_is_there(save).await?;
-            let revoked = match &before {
-                Some(keep) => owners.revoke_except(owner, until, keep).await,
-                None => owners.revoke(owner, until).await,
+            match &before {
+                Some(keep) => owners.revoke_except(owner, until, keep).await?,
+                None => owners.revoke(owner, until).await?,
             };
-            revoked.map_err(Error::of_backend)?;
         } else if save.lasts_longer && login.begun.is_some() {
-            let extended = owners.extend(owner, until).await;
-            extended.map_err(Error::of_backend)?;
+            owners.extend(owner, until).await?;
         }
         if login.begun.is_some() {
             return Ok(login.begun.clone());
         }
-        let begun = owners.begin(owner, until, key).await;
-        let begun = begun.map_err(Error::of_backend)?;
+        let begun = owners.begin(owner, until, key).await?;
         let order = Order {
             number: begun.number,
             replaces: before.map(|of| of.number),
