@@ -302,8 +302,8 @@ impl Error {
         self.kind == Kind::Overloaded
     }
 
-    /// Returns whether the session's content cannot be written, so that every retry fails.
-    pub(super) fn is_of_content(&self) -> bool {
+    /// Returns whether the session's data cannot be written, so that every retry fails.
+    pub(super) fn is_of_data(&self) -> bool {
         matches!(self.kind, Kind::Usage | Kind::TooLarge | Kind::WrongType)
     }
 

@@ -16,8 +16,8 @@ use crate::codec::{Codec, Serializer, UnixTime};
 use crate::gob::{self, Composite, Draft, FlatMap, GoString, Interface, KeyedMap, Value};
 
 use super::Error;
+use super::any_format::{FromAnyFormat, ToAnyFormat};
 use super::data_model::DataModel;
-use super::self_describing::{FromAnyFormat, ToAnyFormat};
 
 /// The keys for the session's metadata. The first key that no Go program uses for a value of its
 /// own counts.

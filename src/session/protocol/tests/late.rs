@@ -19,18 +19,18 @@ pub(super) struct Lone {
 impl Lone {
     const WRITE: WriteId = [7; 16];
 
-    pub(super) fn new(mut rows: Rows, intent: impl Fn(Seen<u8>) -> Intent<Counts>) -> Self {
+    pub(super) fn new(mut rows: Rows, intent: impl Fn(SeenRow<u8>) -> Intent<Counts>) -> Self {
         let revision = rows.put(key("A"), Row::Live(Counts::default()), [9; 16]);
-        let seen = Seen {
+        let seen = SeenRow {
             key: key("A"),
             revision: Some(revision),
             login: 0,
         };
-        let work = Work {
-            content: once_more(Some(&Counts::default())).unwrap(),
-            again: &once_more,
+        let new_data = NewData {
+            data: once_more(Some(&Counts::default())).unwrap(),
+            recompute: &once_more,
         };
-        let protocol = Protocol::new(intent(seen), Some(work), Lone::WRITE);
+        let protocol = Protocol::new(intent(seen), Some(new_data), Lone::WRITE);
         Lone {
             protocol: protocol.moving(rows.are_moved),
             rows,
@@ -82,7 +82,7 @@ impl Lone {
 /// has looked for it, right before the request sends it again. Returns the rows and the verdict.
 pub(super) fn arriving_late(
     rows: Rows,
-    intent: impl Fn(Seen<u8>) -> Intent<Counts>,
+    intent: impl Fn(SeenRow<u8>) -> Intent<Counts>,
 ) -> (Rows, Verdict<Counts>) {
     let mut lone = Lone::new(rows, intent);
     let late = lone.begin();
@@ -97,7 +97,7 @@ pub(super) fn arriving_late(
 /// Runs a request with a first write that may still be on its way when the retry fails.
 pub(super) fn failing_at_last(
     rows: Rows,
-    intent: impl Fn(Seen<u8>) -> Intent<Counts>,
+    intent: impl Fn(SeenRow<u8>) -> Intent<Counts>,
 ) -> Verdict<Counts> {
     let mut lone = Lone::new(rows, intent);
     lone.begin();
@@ -137,7 +137,7 @@ fn a_row_that_is_made_late_is_the_one_that_was_made() {
 
 #[test]
 fn what_arrived_late_is_not_said_to_have_failed() {
-    let intents: [fn(Seen<u8>) -> Intent<Counts>; 3] = [
+    let intents: [fn(SeenRow<u8>) -> Intent<Counts>; 3] = [
         |seen| Intent::Save { seen },
         |seen| Intent::End { seen },
         |seen| Intent::Renew { seen, to: key("N") },
