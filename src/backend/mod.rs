@@ -11,6 +11,7 @@
 //! | remove expired records | [`Cleanup`], or [`Scan::purge`] once |
 //! | list all records | [`Scan::page`] |
 //! | log a user out everywhere | `ServerStore::revoke`, which calls [`Generations::revoke`] |
+//! | store the owners' marks of a revocable `CookieStore` yourself | [`Generations`] |
 //! | write a backend of your own | [`Backend`], and [`conformance`] to test it (feature `conformance`) |
 //!
 //! A backend does not interpret the bytes of a record. Sessions, tombstones and write IDs belong to
