@@ -239,9 +239,7 @@ impl Rows {
         new_data: Option<NewData<'_, SessionData>>,
         caller: &Caller,
     ) -> Result<Conclusion, Error> {
-        let write: WriteId = *backend::Generation::random()
-            .map_err(Error::of_backend)?
-            .as_bytes();
+        let write: WriteId = *backend::Generation::random()?.as_bytes();
         let moves = !self.format.has_tombstones() && self.backend.moves().is_some();
         let planned = planned_move(&intent);
         let mut protocol = Protocol::new(intent, new_data, write).moving(moves);
@@ -289,7 +287,7 @@ impl Rows {
         write: WriteId,
     ) -> Result<Answer<SessionData>, Error> {
         Ok(match call {
-            Call::Load(key) => match self.backend.load(&key).await.map_err(Error::of_backend)? {
+            Call::Load(key) => match self.backend.load(&key).await? {
                 None => Answer::Loaded(self.recent_tombstone(&key)),
                 Some(stored) => {
                     let found = self.read(&key, stored)?;
@@ -312,7 +310,7 @@ impl Rows {
                     Some(record) => self.backend.swap(&key, &seen, &record).await,
                     None => self.remove(&key, &seen).await,
                 };
-                let swapped = swapped.map_err(Error::of_backend)?;
+                let swapped = swapped?;
                 Answer::Swapped(self.unless_moved(&key, swapped))
             }
             Call::Move(key, seen, to, row) => {
@@ -321,7 +319,7 @@ impl Rows {
                     return Ok(Answer::Failed);
                 };
                 let moved = moves.move_to(&key, &seen, &to.key, &record).await;
-                let moved = moved.map_err(Error::of_backend)?;
+                let moved = moved?;
                 Answer::Swapped(self.unless_moved(&key, moved))
             }
             Call::Remove(key, seen) => {

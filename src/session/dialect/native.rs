@@ -46,7 +46,7 @@ const ANONYMOUS_IDLE: Duration = Duration::from_secs(10 * 60);
 /// The default limit on the bytes of a session's row.
 const MAX_ROW_SIZE: usize = 64 * 1024;
 
-/// Silverback's own dialect, made by [`Dialect::native`]. It keeps all promises of
+/// Silverback's own dialect, made by [`Dialect::native`](super::Dialect::native). It keeps all promises of
 /// [`ServerStore`](super::super::ServerStore).
 ///
 /// ```
@@ -148,7 +148,7 @@ impl NativeDialect {
             Some(rows) => Ok(rows.clone()),
             None => {
                 let purpose = format!("session rows 1\0{store_name}\0{cookie_name}");
-                let derived = derive_chain(&*self.cookies, &purpose).map_err(Error::of_codec)?;
+                let derived = derive_chain(&*self.cookies, &purpose)?;
                 let derived = derived.ok_or_else(|| {
                     Error::usage(
                         "the codec does not show its keys, so none can be derived for the rows: \

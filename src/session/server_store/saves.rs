@@ -87,7 +87,7 @@ impl SharedStore {
             return Ok(saved(row_ref.outdated(), None));
         }
         let touched = self.rows.backend.touch(&row_ref.key, seen, until).await;
-        match touched.map_err(Error::of_backend)? {
+        match touched? {
             Outcome::Gone => Err(Error::gone()),
             // The other request that saved the session has also noted its use.
             Outcome::Conflict => Ok(saved(row_ref.outdated(), None)),
