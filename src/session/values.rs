@@ -518,7 +518,7 @@ mod tests {
     /// In a session of many keys, finding one compares no other key. Counts of allocated bytes
     /// would not show that.
     #[test]
-    fn in_many_keys_none_is_looked_at_to_find_another() {
+    fn finding_a_key_looks_at_no_other_key() {
         let key = |number: u64| format!("key {number}");
         let mut values = Values::new();
         (0..100).for_each(|number| values.insert(&key(number), number).unwrap());

@@ -143,7 +143,7 @@ fn a_row_that_is_written_is_read() {
 }
 
 #[test]
-fn an_id_goes_through_the_cookie() {
+fn an_id_survives_the_cookie() {
     let pair = KeyPair::generate().unwrap();
     for dialect in all(&pair) {
         let format = format(dialect.clone(), "__Host-id");
@@ -162,7 +162,7 @@ fn an_id_goes_through_the_cookie() {
 }
 
 #[test]
-fn a_tombstone_tells_where_it_went() {
+fn a_tombstone_names_its_successor() {
     let pair = KeyPair::generate().unwrap();
     let format = format(native(&pair), "__Host-id");
     let key = format.key(&format.new_id().unwrap()).unwrap();
@@ -238,7 +238,7 @@ fn the_key_of_a_native_row_is_the_hash_of_its_id() {
 }
 
 #[test]
-fn rows_that_go_programs_wrote_are_read() {
+fn rows_of_go_programs_are_read() {
     let rows = include_str!("../../../tests/vectors/go_values.jsonl");
     let scs = format(Dialect::scs(), "session");
     let key = scs.key(&scs.new_id().unwrap()).unwrap();
@@ -279,7 +279,7 @@ fn rows_that_go_programs_wrote_are_read() {
 }
 
 #[test]
-fn base32_is_that_of_the_rfc() {
+fn base32_matches_the_rfc() {
     // RFC 4648, section 10.
     let pair = KeyPair::generate().unwrap();
     let gorilla = format(gorilla(&pair), "session");
@@ -299,7 +299,7 @@ fn base32_is_that_of_the_rfc() {
 }
 
 #[test]
-fn a_bare_id_is_what_gorilla_makes_and_nothing_else() {
+fn a_bare_id_has_the_form_of_gorillas_ids() {
     let pair = KeyPair::generate().unwrap();
     let format = format(Dialect::dynastore(codec(&pair)), "session");
     let id = format.new_id().unwrap();
@@ -367,7 +367,7 @@ fn a_value_of_gos_own_under_our_key_stays() {
 
 /// A row that is too long is an error, not a refusal: the client did not cause it.
 #[test]
-fn why_a_row_does_not_open() {
+fn a_row_that_does_not_open_is_refused_with_the_reason() {
     let pair = KeyPair::generate().unwrap();
     let options = CodecOptions::new().max_length(200);
     let short = Codecs::from_pairs_with([pair.clone()], &options).unwrap();
@@ -428,7 +428,7 @@ fn an_id_of_gorillas_has_63_plain_characters_at_most() {
 
 /// Rows of another version or shape are refused, even if the right keys sealed them.
 #[test]
-fn a_native_row_of_another_form_is_none() {
+fn a_native_row_of_another_form_is_refused() {
     let (cookies, pair) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
     let options = CodecOptions::new().max_age(Duration::ZERO).max_length(0);
     let rows = Codecs::from_pairs_with([pair], &options).unwrap();
@@ -467,7 +467,7 @@ fn a_native_row_of_another_form_is_none() {
 
 /// Metadata under the second key counts, whatever a Go program has under the first key.
 #[test]
-fn a_text_that_looks_like_ours_is_not_taken_for_it() {
+fn a_text_that_resembles_metadata_is_refused() {
     let scs = scs_with(Lifetime::new());
     let key = scs.key(&scs.new_id().unwrap()).unwrap();
     let ours = go_metadata::to_text(WRITE, &data().metadata);
@@ -485,7 +485,7 @@ fn a_text_that_looks_like_ours_is_not_taken_for_it() {
 
 /// Native IDs have exactly 32 bytes, whatever the codec sealed.
 #[test]
-fn an_id_of_another_length_is_none() {
+fn an_id_of_another_length_is_refused() {
     let pair = KeyPair::generate().unwrap();
     let native = format(native(&pair), "__Host-id");
     for length in [0, 1, 31, 32, 33, 64] {
@@ -497,7 +497,7 @@ fn an_id_of_another_length_is_none() {
 }
 
 #[test]
-fn a_dialect_wants_rows_of_its_own() {
+fn a_dialect_accepts_only_its_own_layouts() {
     let pair = KeyPair::generate().unwrap();
     for dialect in all(&pair) {
         let fitting = [Layout::Native, Layout::Gorilla, Layout::Scs]

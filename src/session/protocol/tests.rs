@@ -402,7 +402,7 @@ fn each_three(ways: impl Fn(&[Wish]) -> usize) -> usize {
 }
 
 #[test]
-fn alone_each_does_what_it_says() {
+fn without_concurrency_each_operation_has_its_effect() {
     for wish in WISHES {
         assert_eq!(explore_all(&[wish], NONE), 1);
     }

@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_holds_locked_rows_only() {
+    fn the_table_contains_only_locked_rows() {
         run(async {
             let locks = locks();
             let (lock, _) = locks.lock(&key(), Rank::Save, &caller()).await.unwrap();
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_called_first_and_then_the_oldest() {
+    fn an_end_is_served_first_and_then_the_oldest_request() {
         run(async {
             let locks = locks();
             let (lock, _) = locks.lock(&key(), Rank::Save, &caller()).await.unwrap();
@@ -446,7 +446,7 @@ mod tests {
 
     /// A request that was called leaves its place too. By then the row may have another queue.
     #[test]
-    fn a_request_that_was_called_leaves_other_requests_in_place() {
+    fn a_served_request_leaves_other_requests_in_the_queue() {
         run(async {
             let locks = locks();
             let (first, _) = locks.lock(&key(), Rank::Save, &caller()).await.unwrap();
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_that_a_dropped_request_gets_goes_on() {
+    fn a_lock_that_a_dropped_request_gets_passes_to_the_next() {
         run(async {
             let locks = locks();
             let (first, _) = locks.lock(&key(), Rank::Save, &caller()).await.unwrap();

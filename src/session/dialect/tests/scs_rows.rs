@@ -74,7 +74,7 @@ fn the_deadline_that_scs_wrote_stays() {
 
 /// A later deadline overflows in Go, and the next commit of redisstore loses the row.
 #[test]
-fn no_deadline_of_scs_is_after_what_go_can_count() {
+fn no_deadline_of_scs_exceeds_gos_range() {
     let scs = scs_with(Lifetime::new().without_absolute());
     let key = scs.key(&scs.new_id().unwrap()).unwrap();
     for deadline in [None, Some(UnixTime::from_secs(u64::MAX))] {

@@ -81,7 +81,7 @@ fn the_end_of_one_login_ends_no_other() {
 }
 
 #[test]
-fn only_a_renewal_is_followed_by_what_goes_on() {
+fn saves_and_renewals_follow_only_renewals() {
     for intent in [
         (|seen| Intent::Save { seen }) as fn(SeenRow<u8>) -> Intent<Counts>,
         |seen| Intent::Renew { seen, to: key("N") },
@@ -95,7 +95,7 @@ fn only_a_renewal_is_followed_by_what_goes_on() {
 
 /// By now the session has another login, in the same row or in the row after a renewal.
 #[test]
-fn nothing_goes_on_over_another_login() {
+fn no_operation_continues_across_another_login() {
     let another = Counts {
         login: 9,
         ..Counts::default()
