@@ -262,9 +262,10 @@ pub trait Backend: Send + Sync + 'static {
     }
 
     /// Returns whether records have an expiry. Otherwise they never expire by themselves, and a
-    /// [touch](Backend::touch) changes nothing. Only rows of some Go packages have none.
+    /// [touch](Backend::touch) changes nothing. By default, all [layouts](Backend::layout) but
+    /// gorilla's have expiries.
     fn keeps_expiries(&self) -> bool {
-        true
+        self.layout() != Layout::Gorilla
     }
 
     /// Returns the operations on owners, or `None` if the backend has no owners.

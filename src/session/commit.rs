@@ -122,7 +122,7 @@ impl Session {
             }
             CommitTask::Save(snapshot) => match self.store_changes(&snapshot, now, dropped).await {
                 Ok(()) => Ok(()),
-                Err(error) => self.not_saved(&snapshot, error),
+                Err(error) => self.note_failure(&snapshot, error),
             },
         }
     }
@@ -156,7 +156,7 @@ impl Session {
     }
 
     /// Notes a failed save. Returns its error, unless the response may leave without the save.
-    fn not_saved(&self, snapshot: &SaveSnapshot, error: Error) -> Result<(), Error> {
+    fn note_failure(&self, snapshot: &SaveSnapshot, error: Error) -> Result<(), Error> {
         let is_touch = snapshot.save.is_touch;
         if error.is_gone() {
             self.state()

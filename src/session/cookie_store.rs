@@ -9,8 +9,9 @@ use tokio_util::sync::CancellationToken;
 use crate::backend::{Backend, Generation, Generations, OwnerName};
 use crate::codec::{Codec, Opened, UnixTime};
 
-use super::backend_generations::{BackendGenerations, expiry_of};
+use super::backend_generations::BackendGenerations;
 use super::data_model::DataModel;
+use super::expiry::expiry_of;
 use super::login::{Begun, Login, owner_name};
 use super::metadata::Metadata;
 use super::room::longest_payload;
@@ -262,6 +263,9 @@ impl CookieStore {
         let sealed_at = opened.issued_at();
         let read = Values::deserialize(opened.serializer(), payload, Metadata::parse);
         let (values, metadata) = read.ok_or(Refusal::NotValid)?;
+        if metadata.is_none() && values.has_metadata_text(Metadata::is_unreadable) {
+            return Err(Refusal::NotValid);
+        }
         let metadata = Metadata::loaded(metadata, sealed_at, lifetime);
         metadata.check(lifetime, now)?;
         let values = values.loaded_as(&self.setup.model);

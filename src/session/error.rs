@@ -13,7 +13,7 @@ use crate::{backend, codec, gob};
 
 /// The reason why a session could not be loaded, read, changed or saved. A clone is cheap.
 ///
-/// Its text names the cause: `the sessions' backend: the database does not answer: .. Connection
+/// Its text names the cause: `the session backend failed: the database does not answer: .. Connection
 /// refused`. Therefore `source()` returns `None`, and error reports do not name the cause twice.
 /// [`cause`](Error::cause) returns the error below.
 ///
@@ -387,13 +387,6 @@ impl Error {
 impl From<backend::Error> for Error {
     fn from(error: backend::Error) -> Self {
         Error::of_backend(error)
-    }
-}
-
-/// Names the codec as the place of the error.
-impl From<codec::Error> for Error {
-    fn from(error: codec::Error) -> Self {
-        Error::of_codec(error)
     }
 }
 

@@ -82,7 +82,7 @@ impl Session {
         let (data, row_ref) = {
             let state = self.state();
             if state.leaves_cookie() {
-                return Err(state.not_saved());
+                return Err(state.moved_or_ambiguous());
             }
             (state.data.clone(), state.row_ref())
         };

@@ -180,6 +180,22 @@ impl Metadata {
         found.map_or(NONE, |(text, _)| text)
     }
 
+    /// Returns whether a text that cannot be parsed is metadata all the same: that of a later
+    /// version, or one with a mark or an owner that this version refuses. Its session may have been
+    /// revoked, so it must not open as a session without a login.
+    pub(super) fn is_unreadable(text: &str) -> bool {
+        let is_number = |field: &str| field.parse::<u64>().is_ok();
+        let is_field = |field: &str| field == NONE || is_number(field);
+        let fields: Vec<&str> = text.split(' ').take(5).collect();
+        match *fields {
+            [form, created, seen, deadline, _] => {
+                let has_times = is_number(created) && is_number(seen) && is_field(deadline);
+                is_number(form) && has_times && Metadata::parse(text).is_none()
+            }
+            _ => false,
+        }
+    }
+
     /// Parses the text. Returns `None` if another program wrote it.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (is_numbered, text) = match text.split_once(' ')? {

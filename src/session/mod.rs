@@ -91,7 +91,7 @@
 //! | `metadata.rs`, `lifetime.rs` | [`Lifetime`]: the limits of a session |
 //! | `cookie_options.rs`, `cookie_writer.rs`, `cookie_header.rs` | [`CookieOptions`]: writing and reading the cookie |
 //! | `opened_cookies.rs`, `request_url.rs`, `foreign_cookies.rs` | choosing one of several cookies, and removing cookies that another host planted |
-//! | `cookie_life.rs` | the time for which a client keeps the cookie |
+//! | `cookie_life.rs`, `expiry.rs` | the time for which a client keeps the cookie, and the expiry of a row |
 //! | `store.rs`, `setup.rs`, `stores.rs` | [`Store`], its settings, and [`Stores`]: all stores of an application |
 //! | `cookie_store.rs`, `backend_generations.rs` | [`CookieStore`], and the revocation of sessions in cookies |
 //! | `server_store/`, `server_options.rs` | [`ServerStore`]: sessions in a server |
@@ -117,6 +117,7 @@ mod cookie_writer;
 mod data_model;
 mod dialect;
 mod error;
+mod expiry;
 mod flashes;
 mod foreign_cookies;
 mod id;

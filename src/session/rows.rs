@@ -11,9 +11,9 @@ use crate::backend::{
 };
 use crate::codec::UnixTime;
 
-use super::backend_generations::expiry_of;
 use super::caller::Caller;
 use super::dialect::RowFormat;
+use super::expiry::{expiry_of, unix_time};
 use super::metadata::{Metadata, NEVER_SEEN};
 use super::protocol::{
     Answer, Call, Found, Intent, LONGEST_TRAIL, NewData, Protocol, Row, Step, Successor, Verdict,
@@ -67,10 +67,6 @@ pub(super) enum RowState {
 
 /// The time at which a session got its successor.
 pub(super) type MovedAt = UnixTime;
-
-pub(super) fn unix_time(expiry: Expiry) -> UnixTime {
-    UnixTime::from_secs(u64::try_from(expiry.as_millis() / 1_000).unwrap_or(0))
-}
 
 impl Rows {
     /// Returns the expiry of a session's row: the end of the idle limit, or the deadline if it is
@@ -134,8 +130,8 @@ impl Rows {
 
     /// Returns when a tombstone with that expiry was written.
     fn written_at(&self, expiry: Expiry) -> UnixTime {
-        let row_ref = self.tombstone_seconds();
-        UnixTime::from_secs(unix_time(expiry).as_secs().saturating_sub(row_ref))
+        let kept = self.tombstone_seconds();
+        UnixTime::from_secs(unix_time(expiry).as_secs().saturating_sub(kept))
     }
 
     /// Reads the row in a record. Refuses a row of another key, and a session if its sealed owner

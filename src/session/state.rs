@@ -323,10 +323,10 @@ impl State {
         let owner = owner_name(owner)?;
         // A session that has ended has no values to keep.
         let keeps = keeps_values && self.phase == Phase::Live && !self.leaves_cookie;
-        let row_ref = keeps.then(|| (self.data.values.clone(), self.log.clone()));
+        let kept_values = keeps.then(|| (self.data.values.clone(), self.log.clone()));
         let keeps_values_of_old = !matches!(self.id_change, IdChange::Replaced { keeps: false });
         self.begin_anew(Phase::Live, lifetime, now);
-        if let Some((values, log)) = row_ref {
+        if let Some((values, log)) = kept_values {
             self.data.values = values;
             self.log = log;
             self.id_change = IdChange::Replaced {

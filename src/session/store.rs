@@ -53,7 +53,7 @@ pub(super) trait Storage: Send + Sync + 'static {
     /// Returns the current data of a session that a request has loaded, or `None` if it has
     /// ended or its login has changed. Always returns `None` if the store keeps nothing outside of
     /// cookies.
-    async fn reload(&self, _kept: &RowRef) -> Result<Option<SessionData>, Error> {
+    async fn reload(&self, _row_ref: &RowRef) -> Result<Option<SessionData>, Error> {
         Ok(None)
     }
 

@@ -5,7 +5,8 @@ use std::fmt;
 use crate::backend::Expiry;
 use crate::codec::UnixTime;
 
-use super::rows::{LiveRow, unix_time};
+use super::expiry::unix_time;
+use super::rows::LiveRow;
 use super::session_data::SessionData;
 use super::{Session, SessionId, Values};
 

@@ -342,6 +342,12 @@ impl Values {
         (self, None)
     }
 
+    /// Returns whether a text under a key of the metadata satisfies `is_such`.
+    pub(super) fn has_metadata_text(&self, is_such: impl Fn(&str) -> bool) -> bool {
+        let mut texts = METADATA.iter().filter_map(|key| self.text(key));
+        texts.any(is_such)
+    }
+
     /// Returns the string under `key`.
     fn text(&self, key: &str) -> Option<&str> {
         match &self.form {

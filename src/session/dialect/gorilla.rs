@@ -87,7 +87,8 @@ impl Rules for GorillaDialect {
     }
 
     fn fits(&self, layout: Layout) -> bool {
-        matches!(layout, Layout::Gorilla | Layout::Pgstore)
+        // pgstore signs its cookies.
+        layout == Layout::Gorilla || (layout == Layout::Pgstore && !self.has_bare_ids)
     }
 
     fn codec(&self) -> Option<&dyn Codec> {

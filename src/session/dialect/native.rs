@@ -148,7 +148,7 @@ impl NativeDialect {
             Some(rows) => Ok(rows.clone()),
             None => {
                 let purpose = format!("session rows 1\0{store_name}\0{cookie_name}");
-                let derived = derive_chain(&*self.cookies, &purpose)?;
+                let derived = derive_chain(&*self.cookies, &purpose).map_err(Error::of_codec)?;
                 let derived = derived.ok_or_else(|| {
                     Error::usage(
                         "the codec does not show its keys, so none can be derived for the rows: \

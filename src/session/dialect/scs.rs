@@ -44,7 +44,7 @@ const LIFETIME: Duration = Duration::from_secs(86_400);
 /// ```
 /// use silverback::session::Dialect;
 ///
-/// let dialect = Dialect::scs().hash_token_in_store().known_types(["time.Time"]);
+/// let dialect = Dialect::scs().hash_token_in_store(true).known_types(["time.Time"]);
 /// ```
 #[derive(Clone, Default)]
 #[must_use]
@@ -54,12 +54,13 @@ pub struct ScsDialect {
 }
 
 impl ScsDialect {
-    /// Uses the hash of each token as the key of its row, as scs does with its option
-    /// `HashTokenInStore`. A person who can read the table then cannot use its sessions.
+    /// Sets whether the hash of each token is the key of its row, as scs's option
+    /// `HashTokenInStore` does. A person who can read the table then cannot use its sessions.
+    /// Default: false.
     #[doc(alias = "HashTokenInStore")]
-    pub fn hash_token_in_store(self) -> Self {
+    pub fn hash_token_in_store(self, hash_token_in_store: bool) -> Self {
         ScsDialect {
-            hashes_tokens: true,
+            hashes_tokens: hash_token_in_store,
             ..self
         }
     }

@@ -137,8 +137,9 @@ struct SharedStore {
 const ONE_SESSIONS_PART: usize = 4;
 
 impl ServerStore {
-    /// Creates a store with the default cookie and lifetime: `__Host-id`, 30 minutes idle and 12
-    /// hours in all.
+    /// Creates a store with the default options: the cookie `__Host-id`, and the lifetime of the
+    /// dialect. `dialect` is a [`Dialect`], or a codec, which means the [native](Dialect::native)
+    /// dialect with that codec: 30 minutes idle and 12 hours in all.
     ///
     /// # Errors
     /// Returns the errors of [`with_options`](ServerStore::with_options).
@@ -358,19 +359,19 @@ impl ServerStore {
 
     /// Ends the session under a row's key, whatever its owner, even if another request renews or
     /// replaces it concurrently. It is for operators. A handler gets its IDs from clients, and
-    /// should use [`end`](ServerStore::end), which checks the owner. If there is no session to end,
-    /// returns a refusal as [`find`](ServerStore::find) does.
+    /// should use [`end`](ServerStore::end), which checks the owner. Returns the session that was
+    /// ended, or a refusal as [`find`](ServerStore::find) does.
     ///
     /// # Errors
     /// Returns an unavailable error if the backend does not answer. Its [outcome may be
     /// unknown](Error::is_outcome_unknown).
-    pub async fn end_by_key(&self, key: &Key) -> Result<Lookup<()>, Error> {
+    pub async fn end_by_key(&self, key: &Key) -> Result<Lookup<StoredSession>, Error> {
         let row = match self.0.find_any(key).await? {
             Ok(row) => row,
             Err(refusal) => return Ok(Lookup::Refused(refusal)),
         };
         Ok(match self.0.end(row.row_ref.seen()).await? {
-            true => Lookup::Found(()),
+            true => Lookup::Found(StoredSession::new(self.0.rows.format.public_id(key), row)),
             false => Lookup::Refused(Refusal::Gone),
         })
     }

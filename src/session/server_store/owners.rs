@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::backend::{self, Expiry, Key, OwnerName, Owners};
 use crate::codec::UnixTime;
 
-use super::super::backend_generations::expiry_of;
+use super::super::expiry::expiry_of;
 use super::super::login::{Begun, Login, Order};
 use super::super::rows::{LiveRow, RowState};
 use super::super::session_data::SessionData;

@@ -47,7 +47,7 @@ impl State {
         now: UnixTime,
     ) -> Result<CommitPlan, Error> {
         match self.phase {
-            _ if self.ends_in_vain() => Err(self.not_saved()),
+            _ if self.ends_in_vain() => Err(self.moved_or_ambiguous()),
             Phase::LoggedOut | Phase::Ended => Ok(self.plan_end()),
             Phase::Gone => Err(Error::gone()),
             Phase::InDoubt => Err(Error::in_doubt()),
@@ -77,7 +77,7 @@ impl State {
     fn plan_leaving_cookie(&mut self) -> Result<CommitPlan, Error> {
         match self.id_change {
             IdChange::Replaced { .. } => Ok(self.plan_end()),
-            _ if self.has_changes() => Err(self.not_saved()),
+            _ if self.has_changes() => Err(self.moved_or_ambiguous()),
             _ => Ok(CommitPlan {
                 revoke: Vec::new(),
                 task: CommitTask::Nothing,
@@ -87,7 +87,7 @@ impl State {
 
     /// Returns the error of a request that cannot save, because the client may have a good cookie
     /// that was not in the request.
-    pub(in super::super) fn not_saved(&self) -> Error {
+    pub(in super::super) fn moved_or_ambiguous(&self) -> Error {
         match self.refusal {
             Some(refusal) if refusal.may_be_planted() => Error::ambiguous(),
             _ => Error::moved(),

@@ -20,7 +20,7 @@ fn with_deadline(row: &[u8], deadline: i64) -> Vec<u8> {
 /// scs's `HashTokenInStore` (v2.9.0 `data.go`, `hashToken`).
 #[test]
 fn a_hashed_token_is_the_key_of_its_row() {
-    let hashed = format(Dialect::scs().hash_token_in_store(), "session");
+    let hashed = format(Dialect::scs().hash_token_in_store(true), "session");
     let token = "eJ1qkSSuPNYyk62zwqROJ0Rfrv2TM6HWV4QqKfCkNSc";
     let key = hashed.key(&Id::new(token)).unwrap();
     // printf of the token, through SHA-256 and base64url without padding.
