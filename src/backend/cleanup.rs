@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_survives_errors_and_stops_on_request() {
+    async fn a_cleanup_continues_after_errors_and_stops_on_request() {
         let backend = Arc::new(Failing::default());
         let expired = Record::new("v", Expiry::from_millis(0));
         for number in 0..10_usize {
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_ends_when_it_is_dropped() {
+    async fn a_dropped_cleanup_ends() {
         let backend = Arc::new(Failing::default());
         let interval = Duration::from_secs(60);
         let cleanup = Cleanup::every(interval, backend.clone(), |_| {});
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_pauses_as_long_as_a_batch_took_and_can_be_stopped_in_the_pause() {
+    async fn a_cleanup_pauses_as_long_as_its_last_batch_took() {
         let second = Duration::from_secs(1);
         let backend = Arc::new(Failing {
             takes: Some(4 * second),

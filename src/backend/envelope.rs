@@ -284,7 +284,11 @@ mod tests {
     }
 
     /// Asserts that the bytes are refused wherever they are cut, and with any one of them changed.
-    fn refused_unless_whole(bytes: &[u8], change: u8, more: &[u8]) -> Result<(), TestCaseError> {
+    fn assert_damage_is_refused(
+        bytes: &[u8],
+        change: u8,
+        more: &[u8],
+    ) -> Result<(), TestCaseError> {
         for end in 0..bytes.len() {
             prop_assert!(is_refused(&bytes[..end]), "cut at {end}");
             let mut changed = bytes.to_vec();
@@ -303,7 +307,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(50))]
 
         #[test]
-        fn records_come_back_whole_and_only_whole(
+        fn a_record_is_read_back_and_a_damaged_one_is_refused(
             record in records(),
             change in 1_u8..,
             more in vec(any::<u8>(), 1..40),
@@ -311,11 +315,11 @@ mod tests {
             let bytes = record.to_vec();
             prop_assert_eq!(RecordEnvelope::parse(&bytes), Some(record));
             prop_assert_eq!(OwnerEnvelope::parse(&bytes), None);
-            refused_unless_whole(&bytes, change, &more)?;
+            assert_damage_is_refused(&bytes, change, &more)?;
         }
 
         #[test]
-        fn owners_come_back_whole_and_only_whole(
+        fn an_owner_is_read_back_and_a_damaged_one_is_refused(
             owner in owners(),
             change in 1_u8..,
             more in vec(any::<u8>(), 1..40),
@@ -323,12 +327,12 @@ mod tests {
             let bytes = owner.to_vec();
             prop_assert_eq!(OwnerEnvelope::parse(&bytes), Some(owner));
             prop_assert_eq!(RecordEnvelope::parse(&bytes), None);
-            refused_unless_whole(&bytes, change, &more)?;
+            assert_damage_is_refused(&bytes, change, &more)?;
         }
 
         /// The digest is right, and the parts are not: another program can write such bytes.
         #[test]
-        fn bytes_with_a_right_digest_are_read_in_one_way_or_refused(
+        fn a_record_has_only_one_encoding(
             record in records(),
             at in any::<prop::sample::Index>(),
             change in any::<u8>(),
@@ -347,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_of_a_record_are_those_that_are_documented() {
+    fn a_record_is_encoded_as_documented() {
         let login = Login {
             generation: Generation::from_bytes([1; 16]),
             number: 2,

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_derived_from_a_codec_without_secure_cookies() {
+    fn a_codec_without_secure_cookies_derives_no_codec() {
         struct Own;
         impl Codec for Own {
             fn seal_into(

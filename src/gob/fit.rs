@@ -473,7 +473,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_names_of_part_types_are_found_in_the_name_of_a_type() {
+    fn element_names_are_parsed_from_a_type_name() {
         assert_eq!(element_name("[]int8"), Some("int8"));
         assert_eq!(element_name("[16]uint8"), Some("uint8"));
         assert_eq!(element_name("*[][]int8"), Some("[]int8"));

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn old_entries_are_removed_and_young_ones_only_if_there_are_too_many() {
+    fn young_entries_are_removed_only_beyond_the_limit() {
         let (old, young) = (LONGEST_KEPT + 1_000, LONGEST_KEPT - 10_000);
         assert_eq!(forgotten([]), 0);
         assert_eq!(forgotten([old; FORGOTTEN_AT_ONCE - 1]), 0);

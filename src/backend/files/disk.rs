@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_in_the_working_directory_is_made() {
+    fn a_folder_is_created_in_the_working_directory() {
         let name = format!("silverback-test-{}", std::process::id());
         let below = Path::new(&name).join("store");
         let made = make_folders(Access::default(), &below);

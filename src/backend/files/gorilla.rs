@@ -298,7 +298,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn no_key_leads_out_of_the_folder() {
+    async fn a_key_that_is_no_plain_file_name_is_refused() {
         let folder = Temporary::new();
         let backend = GorillaFiles::open(&folder.0).unwrap();
         for name in ["../x", "a/b", ".", "..", "a\0b", "*", "a b", "ä"] {
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_is_what_gorilla_would_have_written() {
+    async fn a_file_has_gorillas_name_and_contents() {
         let folder = Temporary::new();
         let backend = GorillaFiles::open(&folder.0).unwrap();
         let key = Key::new("ABC234").unwrap();
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unreadable_file_is_named_by_its_beginning() {
+    async fn an_error_quotes_only_the_beginning_of_a_file_name() {
         let folder = Temporary::new();
         let backend = GorillaFiles::open(&folder.0).unwrap();
         let path = folder.0.join("session_ABCDEFGHIJKL");

@@ -43,7 +43,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Asserts that there is one error, and that it names the file.
-fn names_alone(skipped: &[Error], path: &Path) {
+fn assert_only_error_names(skipped: &[Error], path: &Path) {
     let [error] = skipped else {
         panic!("{skipped:?}");
     };
@@ -83,7 +83,7 @@ async fn begun(backend: &Files, owner: &str) -> Login {
 }
 
 #[test]
-fn options_that_let_no_operation_end_are_refused() {
+fn options_without_time_or_threads_are_refused() {
     let folder = Temporary::new();
     for options in [
         FilesOptions::new().timeout(Duration::ZERO),
@@ -94,7 +94,7 @@ fn options_that_let_no_operation_end_are_refused() {
 }
 
 #[tokio::test]
-async fn a_timeout_may_be_longer_than_a_clock_can_add() {
+async fn the_longest_timeout_is_accepted() {
     let folder = Temporary::new();
     let options = FilesOptions::new().timeout(Duration::MAX);
     let backend = Files::open_with(&folder.0, options).unwrap();
@@ -102,7 +102,7 @@ async fn a_timeout_may_be_longer_than_a_clock_can_add() {
 }
 
 #[tokio::test]
-async fn nobody_else_may_read_them() {
+async fn no_other_user_can_read_the_files() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let record = Record::new("v", soon());
@@ -119,7 +119,7 @@ async fn nobody_else_may_read_them() {
 }
 
 #[tokio::test]
-async fn two_who_share_a_folder_lose_nothing() {
+async fn two_backends_on_one_folder_lose_no_update() {
     let folder = Temporary::new();
     let backends = [(); 2].map(|()| Files::open(&folder.0).unwrap());
     let record = |number: u64| Record::new(number.to_be_bytes(), soon());
@@ -144,7 +144,7 @@ async fn two_who_share_a_folder_lose_nothing() {
 }
 
 #[tokio::test]
-async fn a_torn_file_is_an_error_for_its_key_alone() {
+async fn a_truncated_file_is_an_error_for_its_key_only() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let past = Expiry::from_millis(0);
@@ -159,10 +159,10 @@ async fn a_torn_file_is_an_error_for_its_key_alone() {
     assert!(backend.load(&key("whole")).await.unwrap().is_some());
     let page = backend.page(None, 10).await.unwrap();
     assert_eq!((page.entries.len(), page.next), (1, None));
-    names_alone(&page.skipped, &path);
+    assert_only_error_names(&page.skipped, &path);
     let purged = backend.purge(10).await.unwrap();
     assert_eq!(purged.removed, 1);
-    names_alone(&purged.skipped, &path);
+    assert_only_error_names(&purged.skipped, &path);
     assert_eq!(folder.files().len(), 2, "and has purged the others");
     // A file under another record's name is not taken for that record.
     let whole = fs::read(backend.0.folder().record_path(&HashedName::of(b"whole"))).unwrap();
@@ -171,7 +171,7 @@ async fn a_torn_file_is_an_error_for_its_key_alone() {
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_what_is_over() {
+async fn a_removed_or_revoked_record_leaves_no_file() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let login = begun(&backend, "ape").await;
@@ -206,7 +206,7 @@ async fn nothing_is_left_of_what_is_over() {
 }
 
 #[tokio::test]
-async fn a_damaged_file_keeps_no_other_from_its_list_or_its_purge() {
+async fn lists_and_purges_skip_a_damaged_file() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let login = begun(&backend, "ape").await;
@@ -242,7 +242,7 @@ async fn a_damaged_file_keeps_no_other_from_its_list_or_its_purge() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_had_is_an_error() {
+fn a_folder_that_cannot_be_created_is_unavailable() {
     let refused = Files::open("/dev/null/sessions").unwrap_err();
     assert!(refused.is_unavailable());
 }
@@ -259,7 +259,7 @@ async fn make_unreadable(backend: &Files, name: &str) -> PathBuf {
 }
 
 #[tokio::test]
-async fn an_unreadable_file_is_an_error_for_its_key_alone() {
+async fn an_unreadable_file_is_an_error_for_its_key_only() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let login = begun(&backend, "ape").await;
@@ -275,7 +275,7 @@ async fn an_unreadable_file_is_an_error_for_its_key_alone() {
     let path = make_unreadable(&backend, "unreadable").await;
     let refused = backend.load(&key("unreadable")).await.unwrap_err();
     assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
-    names_alone(std::slice::from_ref(&refused), &path);
+    assert_only_error_names(std::slice::from_ref(&refused), &path);
     assert!(refused.to_string().contains("directory"), "{refused}");
     assert!(backend.load(&key("readable")).await.unwrap().is_some());
     assert_eq!(
@@ -284,12 +284,12 @@ async fn an_unreadable_file_is_an_error_for_its_key_alone() {
     );
     let page = backend.page(None, 1).await.unwrap();
     assert_eq!(page.entries.len(), 1);
-    names_alone(&page.skipped, &path);
+    assert_only_error_names(&page.skipped, &path);
     let purged = backend.purge(7).await.unwrap();
     assert_eq!(purged.removed, 7);
     let purged = backend.purge(100).await.unwrap();
     assert_eq!(purged.removed, 23);
-    names_alone(&purged.skipped, &path);
+    assert_only_error_names(&purged.skipped, &path);
     // An unreadable owner is an error, and not an owner without sessions.
     let owner = files_below(&folder.0.join("owners")).remove(0);
     fs::remove_file(&owner).unwrap();
@@ -305,7 +305,7 @@ async fn an_unreadable_file_is_an_error_for_its_key_alone() {
 }
 
 #[tokio::test]
-async fn a_cleanup_tells_of_an_unreadable_file_and_goes_on() {
+async fn a_cleanup_reports_an_unreadable_file_and_continues() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let over = Record::new("v", Expiry::from_millis(0));
@@ -337,7 +337,7 @@ async fn a_cleanup_tells_of_an_unreadable_file_and_goes_on() {
 }
 
 #[tokio::test]
-async fn a_ping_finds_out_that_the_folder_is_gone() {
+async fn a_ping_of_a_missing_folder_is_unavailable() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let gorilla = GorillaFiles::open(folder.0.join("gorilla")).unwrap();
@@ -352,7 +352,7 @@ async fn a_ping_finds_out_that_the_folder_is_gone() {
 /// A file that root makes in another user's store belongs to that user.
 #[cfg(unix)]
 #[tokio::test]
-async fn root_makes_files_for_the_owner_of_the_store() {
+async fn root_creates_files_for_the_owner_of_the_store() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 
     const USER: u32 = 61_234;
@@ -413,7 +413,7 @@ async fn root_makes_files_for_the_owner_of_the_store() {
 /// When the disk answers, this store does, too.
 #[cfg(unix)]
 #[tokio::test]
-async fn a_disk_that_hangs_hangs_nothing_else() {
+async fn a_hanging_disk_delays_no_other_store() {
     let (folder, other) = (Temporary::new(), Temporary::new());
     let timeout = Duration::from_millis(200);
     let options = FilesOptions::new().timeout(timeout).max_threads(2);

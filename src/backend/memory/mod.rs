@@ -453,7 +453,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_purges_itself() {
+    async fn creations_purge_expired_records() {
         let backend = Memory::new();
         for number in 0..50_000 {
             let created = create(&backend, number, Expiry::from_millis(0)).await;
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_one_refuses_and_evicts_nobody() {
+    async fn a_full_backend_refuses_creations_and_evicts_no_record() {
         let options = MemoryOptions::new().capacity(100);
         let backend = Memory::with_options(options.capacity_without_owner(100));
         let soon = Expiry::after(Duration::from_secs(600));
@@ -494,7 +494,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_revoked_or_removed_is_purged_and_listed_no_more() {
+    async fn a_removed_or_revoked_record_leaves_its_owners_list() {
         let backend = Memory::new();
         let soon = Expiry::after(Duration::from_secs(600));
         let mut logins = Vec::new();

@@ -203,7 +203,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(400))]
 
         #[test]
-        fn the_counts_are_exact_and_only_a_full_share_refuses(
+        fn counts_are_exact_and_only_a_full_backend_refuses(
             actions in prop::collection::vec(action(), 1..120),
         ) {
             let memory = memory();
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn the_counts_are_exact_after_many_threads() {
+    fn counts_are_exact_after_concurrent_writes() {
         let memory = memory();
         std::thread::scope(|scope| {
             for thread in 0..4_u8 {
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn records_without_an_owner_never_take_the_room_of_owned_ones() {
+    async fn records_without_an_owner_leave_capacity_for_owned_ones() {
         let memory = memory();
         let mut refused = 0;
         for number in 0..KEYS {
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_has_expired_anywhere_makes_room() {
+    async fn an_expired_record_of_any_shard_frees_capacity() {
         let options = MemoryOptions::new().capacity(1).capacity_without_owner(1);
         for number in 0..100 {
             let memory = Memory::with_options(options.clone());

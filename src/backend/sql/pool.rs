@@ -248,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connections_grow_old_and_lie_idle_for_a_while_only() {
+    fn a_connection_expires_by_age_and_by_idle_time() {
         let (moment, more) = (Duration::ZERO, Duration::from_millis(1));
         assert!(is_young(OLDEST, LONGEST_IDLE));
         assert!(!is_young(OLDEST + more, moment));
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn those_opened_before_one_was_lost_are_lost() {
+    async fn connections_opened_before_a_failure_are_not_reused() {
         let pool = Pool::<Postgres>::of(PgConnectOptions::new(), 1, Duration::from_secs(5));
         let pool = pool.unwrap();
         let Pool::Own(own) = &pool else { panic!() };

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_purge_goes_on_where_the_last_one_had_enough() {
+async fn a_purge_continues_where_the_last_one_stopped() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let over = Record::new("v", Expiry::from_millis(0));
@@ -37,7 +37,7 @@ async fn while_a_purge_waits(backend: &Files, lock: Lock, write: impl FnOnce(&Fo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_purge_looks_again_once_it_has_the_lock() {
+async fn a_purge_reads_each_file_again_under_its_lock() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let (key, name) = (key("a"), HashedName::of(b"a"));

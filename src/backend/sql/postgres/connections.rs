@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_end_no_literal_and_names_keep_their_letters() {
+    fn values_are_encoded_and_quoted_names_are_unchanged() {
         let values = [Value::Bytes(b"'; DROP"), Value::Integer(-7), Value::Null];
         let whole = with_values(
             r#"SELECT "a""$1" FROM t WHERE k = $1 AND n > $2::bigint AND o = $3"#,

@@ -349,7 +349,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tables_are_those_that_the_go_packages_create() {
+    fn new_tables_equal_those_of_the_go_packages() {
         let pgstore = concat!(
             r#"CREATE TABLE IF NOT EXISTS "http_sessions" ("key" VARCHAR(63) PRIMARY KEY, "data" BYTEA, "#,
             r#""created_on" TIMESTAMPTZ DEFAULT CURRENT_TIMESTAMP, "modified_on" TIMESTAMPTZ, "#,

@@ -74,7 +74,7 @@ async fn count(statement: &Statement, now: i64, owner: i64, session: i64) -> usi
 }
 
 #[tokio::test]
-async fn a_record_is_missing_and_a_millisecond_before_it_is_not() {
+async fn a_record_is_missing_from_its_expiry_on() {
     let (later, before) = (AT + 1, AT - 1);
     for (statement, of_living, of_missing) in [
         (&STATEMENTS.load, 1, 0),
@@ -105,7 +105,7 @@ async fn a_record_is_missing_and_a_millisecond_before_it_is_not() {
 }
 
 #[tokio::test]
-async fn an_owner_begins_anew_and_keeps_nothing() {
+async fn an_expired_owner_keeps_neither_generation_nor_login() {
     for (now, is_over) in [(AT - 1, false), (AT, true)] {
         let (_folder, mut connection) = expiring(AT, AT + 1).await;
         let begun = at(now, &owners().begin).fetch_one(&mut connection);
@@ -128,7 +128,7 @@ async fn an_owner_begins_anew_and_keeps_nothing() {
 /// A record that is dead when it is written, since its owner does not let it live, is found by the
 /// next purge.
 #[tokio::test]
-async fn what_is_written_dead_is_expired_from_the_start() {
+async fn a_record_of_a_revoked_login_is_written_as_expired() {
     let folder = Temporary::new();
     let backend = folder.open().await;
     let old = begun(&backend, "ape").await;
