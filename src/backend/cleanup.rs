@@ -234,9 +234,9 @@ mod tests {
         // Batches end 4, 12 and 20 seconds after the beginning.
         tokio::time::sleep(21 * second).await;
         assert_eq!(backend.purges.load(Ordering::SeqCst), 3);
-        let told = Instant::now();
+        let start = Instant::now();
         cleanup.stop().await;
-        assert!(told.elapsed() < second);
+        assert!(start.elapsed() < second);
         assert_eq!(backend.purges.load(Ordering::SeqCst), 3);
     }
 }

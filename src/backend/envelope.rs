@@ -72,7 +72,7 @@ impl RecordEnvelope {
         writer.finish()
     }
 
-    /// Returns the record that the bytes stand for, or `None` if they stand for none.
+    /// Returns the encoded record, or `None` if the bytes are not a valid record.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         Reader::new(RECORD, bytes)?.record()
     }
@@ -89,7 +89,7 @@ impl OwnerEnvelope {
         writer.finish()
     }
 
-    /// Returns the owner that the bytes stand for, or `None` if they stand for none.
+    /// Returns the encoded owner, or `None` if the bytes are not a valid owner.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         Reader::new(OWNER, bytes)?.owner()
     }
@@ -162,7 +162,7 @@ impl<'a> Reader<'a> {
         Some(u64::from_be_bytes(self.take_array()?))
     }
 
-    /// Returns `None` for an invalid part, and `Some(None)` for an empty one, which is no login.
+    /// Returns `None` for an invalid part, and `Some(None)` for an empty one, which means no login.
     #[expect(clippy::option_option)]
     fn take_login(&mut self) -> Option<Option<Login>> {
         let bytes = self.take()?;
@@ -330,7 +330,7 @@ mod tests {
             assert_damage_is_refused(&bytes, change, &more)?;
         }
 
-        /// The digest is right, and the parts are not: another program can write such bytes.
+        /// Another program can write bytes with a correct digest and wrong parts.
         #[test]
         fn a_record_has_only_one_encoding(
             record in records(),

@@ -12,9 +12,9 @@ pub(super) async fn a_move_is_atomic(backend: Arc<dyn Backend>, keys: KeySpace) 
     let there = done(moves_of(&*backend).move_to(&old, &seen, &new, &after).await);
     assert_eq!(loaded(&*backend, &old).await, None);
     let stored = loaded(&*backend, &new).await.unwrap();
-    let as_told = (&b"after"[..], &there);
-    assert_eq!((stored.record.value(), &stored.revision), as_told);
-    // A caller that got no answer and moves again learns that the record is gone.
+    let expected = (&b"after"[..], &there);
+    assert_eq!((stored.record.value(), &stored.revision), expected);
+    // If a caller got no answer and repeats the move, the record is gone.
     let again = moves_of(&*backend).move_to(&old, &seen, &new, &after).await;
     assert_eq!(again.unwrap(), Outcome::Gone);
     let next = done(backend.swap(&new, &there, &record(b"next")).await);
@@ -38,8 +38,8 @@ pub(super) async fn a_move_needs_the_current_revision(backend: Arc<dyn Backend>,
     let gone = moves.move_to(&old, &seen, &new, &record(b"three")).await;
     assert_eq!(gone.unwrap(), Outcome::Gone);
     let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
-    let over = created(&*backend, &old, &Record::new("over", past)).await;
-    let gone = moves.move_to(&old, &over, &new, &record(b"three")).await;
+    let expired = created(&*backend, &old, &Record::new("expired", past)).await;
+    let gone = moves.move_to(&old, &expired, &new, &record(b"three")).await;
     assert_eq!(gone.unwrap(), Outcome::Gone);
     assert_eq!(loaded(&*backend, &new).await, None);
 }
@@ -54,8 +54,8 @@ pub(super) async fn a_move_to_a_key_in_use_is_refused(backend: Arc<dyn Backend>,
     let kept = loaded(&*backend, &old).await.unwrap();
     assert_eq!((kept.record.value(), &kept.revision), (&b"one"[..], &seen));
     let kept = loaded(&*backend, &taken).await.unwrap();
-    let as_it_was = (&b"other"[..], &other);
-    assert_eq!((kept.record.value(), &kept.revision), as_it_was);
+    let unchanged = (&b"other"[..], &other);
+    assert_eq!((kept.record.value(), &kept.revision), unchanged);
 }
 
 pub(super) async fn moves_and_swaps_have_one_winner(backend: Arc<dyn Backend>, keys: KeySpace) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::super::{Backend, Expiry, Generation, Key, Login, Outcome, OwnerName};
 use super::{
-    KeySpace, Short, at_once, begun, created, done, loaded, owned, owners_of, record, soon,
+    KeySpace, NearExpiry, at_once, begun, created, done, loaded, owned, owners_of, record, soon,
 };
 
 pub(super) async fn a_revoked_owner_has_no_records(backend: Arc<dyn Backend>, keys: KeySpace) {
@@ -15,10 +15,10 @@ pub(super) async fn a_revoked_owner_has_no_records(backend: Arc<dyn Backend>, ke
     let (ape, other) = (keys.owner("ape"), keys.owner("Ape"));
     let login = begun(&*backend, &keys, &ape).await;
     let others = begun(&*backend, &keys, &other).await;
-    let (key, others_key, nobodys) = (keys.key("a"), keys.key("b"), keys.key("c"));
+    let (key, others_key, unowned) = (keys.key("a"), keys.key("b"), keys.key("c"));
     let seen = created(&*backend, &key, &owned(&ape, login)).await;
     created(&*backend, &others_key, &owned(&other, others)).await;
-    created(&*backend, &nobodys, &record(b"v")).await;
+    created(&*backend, &unowned, &record(b"v")).await;
     let stored = loaded(&*backend, &key).await.unwrap();
     assert_eq!(stored.record.owner().unwrap().name, ape);
     assert_eq!(owners.keys(&ape).await.unwrap(), slice::from_ref(&key));
@@ -37,7 +37,7 @@ pub(super) async fn a_revoked_owner_has_no_records(backend: Arc<dyn Backend>, ke
     assert_eq!(outcomes, [Outcome::Gone, Outcome::Gone]);
     assert_eq!(owners.keys(&ape).await.unwrap(), []);
     assert!(loaded(&*backend, &others_key).await.is_some());
-    assert!(loaded(&*backend, &nobodys).await.is_some());
+    assert!(loaded(&*backend, &unowned).await.is_some());
     // A record of a new login lives. A late record of the old generation does not.
     let new = begun(&*backend, &keys, &ape).await;
     assert_eq!(new.generation, next);
@@ -179,8 +179,8 @@ pub(super) async fn an_expired_login_cannot_be_kept(backend: Arc<dyn Backend>, k
     let (ape, bonobo) = (keys.owner("ape"), keys.owner("bonobo"));
     let (late, early) = (keys.key("late"), keys.key("early"));
     // One owner's record has expired, and the other owner never had a record.
-    let over = Expiry::after(Duration::from_millis(300));
-    let login = owners.begin(&ape, over, &late).await.unwrap();
+    let until = Expiry::after(Duration::from_millis(300));
+    let login = owners.begin(&ape, until, &late).await.unwrap();
     created(&*backend, &late, &owned(&ape, login)).await;
     created(&*backend, &early, &owned(&bonobo, login)).await;
     let watchdog = Expiry::after(Duration::from_secs(60));
@@ -220,7 +220,7 @@ pub(super) async fn an_owners_expiry_is_never_shortened(backend: Arc<dyn Backend
     let ape = keys.owner("ape");
     let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
     let generation = owners.extend(&ape, soon()).await.unwrap();
-    // A shorter time does not shorten it.
+    // An earlier expiry does not shorten it.
     assert_eq!(owners.extend(&ape, past).await.unwrap(), generation);
     let login = owners.begin(&ape, past, &keys.key("a")).await.unwrap();
     assert_eq!(login.generation, generation);
@@ -243,26 +243,26 @@ pub(super) async fn an_owners_expiry_can_be_extended(backend: Arc<dyn Backend>, 
     let owners = owners_of(&*backend);
     for milliseconds in [300, 3_000, 30_000] {
         let of = |name: &str| keys.owner(&format!("{name} {milliseconds}"));
-        let (extended, begun, revoked, over) =
-            (of("extended"), of("begun"), of("revoked"), of("over"));
-        let short = Short::after(milliseconds);
+        let (extended, begun, revoked, unchanged) =
+            (of("extended"), of("begun"), of("revoked"), of("unchanged"));
+        let near = NearExpiry::after(milliseconds);
         let key = keys.key(&milliseconds.to_string());
         let mut logins = Vec::new();
-        for owner in [&extended, &begun, &revoked, &over] {
-            logins.push(owners.begin(owner, short.until, &key).await.unwrap());
+        for owner in [&extended, &begun, &revoked, &unchanged] {
+            logins.push(owners.begin(owner, near.until, &key).await.unwrap());
         }
         created(&*backend, &key, &owned(&extended, logins[0])).await;
         let longer = owners.extend(&extended, soon()).await.unwrap();
         let later = owners.begin(&begun, soon(), &key).await.unwrap();
         let next = owners.revoke(&revoked, soon()).await.unwrap();
-        if Expiry::now() >= short.until {
-            continue; // the server was too slow: it may have been over before it was asked
+        if Expiry::now() >= near.until {
+            continue; // the server was too slow: the records may have expired before the last request
         }
-        // A shorter time that comes last does not shorten it.
-        let last = owners.extend(&extended, short.until).await.unwrap();
+        // A later request with an earlier expiry does not shorten it.
+        let last = owners.extend(&extended, near.until).await.unwrap();
         assert_eq!([longer, last], [logins[0].generation; 2]);
         assert_eq!(later.generation, logins[1].generation);
-        short.is_over_for(&*backend, &over).await;
+        near.wait_for_expiry_of(&*backend, &unchanged).await;
         assert_eq!(owners.generation(&extended).await.unwrap(), Some(longer));
         assert_eq!(
             owners.generation(&begun).await.unwrap(),
@@ -285,24 +285,21 @@ pub(super) async fn an_expired_owner_begins_a_new_generation(
     let names: Vec<OwnerName> = (0..8)
         .map(|number| keys.owner(&number.to_string()))
         .collect();
-    let short = Short::after(300);
+    let near = NearExpiry::after(300);
     let (key, kept) = (keys.key("a"), keys.key("kept"));
     for (number, owner) in (0..).zip(&names) {
-        let until = Expiry::from_millis(short.until.as_millis() + number);
+        let until = Expiry::from_millis(near.until.as_millis() + number);
         owners.begin(owner, until, &key).await.unwrap();
     }
     let ape = names.last().unwrap();
-    let one = owners.begin(ape, short.until, &key).await.unwrap();
-    let other = owners.begin(ape, short.until, &kept).await.unwrap();
+    let one = owners.begin(ape, near.until, &key).await.unwrap();
+    let other = owners.begin(ape, near.until, &kept).await.unwrap();
     created(&*backend, &key, &owned(ape, one)).await;
     created(&*backend, &kept, &owned(ape, other)).await;
-    let generation = owners
-        .revoke_except(ape, short.until, &other)
-        .await
-        .unwrap();
-    let new = owners.begin(ape, short.until, &key).await.unwrap();
+    let generation = owners.revoke_except(ape, near.until, &other).await.unwrap();
+    let new = owners.begin(ape, near.until, &key).await.unwrap();
     created(&*backend, &keys.key("b"), &owned(ape, new)).await;
-    short.is_over_for(&*backend, ape).await;
+    near.wait_for_expiry_of(&*backend, ape).await;
     // Logins are counted from 1 again, in another generation.
     let next = owners.begin(ape, soon(), &keys.key("c")).await.unwrap();
     let before = [one.generation, generation];

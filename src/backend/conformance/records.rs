@@ -33,7 +33,7 @@ pub(super) async fn an_expired_record_counts_as_missing(backend: Arc<dyn Backend
             b"new"
         );
     }
-    // A record that is touched or swapped into the past is missing from then on.
+    // A record whose expiry is moved to the past is missing from then on.
     let key = keys.key("touched");
     let seen = created(&*backend, &key, &record(b"v")).await;
     done(backend.touch(&key, &seen, past).await);
@@ -172,7 +172,7 @@ pub(super) async fn no_revision_is_reused(backend: Arc<dyn Backend>, keys: KeySp
     let key = keys.key("a");
     let first = created(&*backend, &key, &record(b"v")).await;
     done(backend.remove(&key, &first).await);
-    // The same record is created once more. A caller that saw the first one must not change it.
+    // The same record is created again. A caller that loaded the first one must not change it.
     created(&*backend, &key, &record(b"v")).await;
     let outcomes = [
         backend.swap(&key, &first, &record(b"w")).await.unwrap(),
@@ -247,7 +247,7 @@ pub(super) async fn touch_changes_the_expiry_only(backend: Arc<dyn Backend>, key
     let began = Expiry::now();
     let touched = done(backend.touch(&key, &seen, later).await);
     assert_ne!(touched, seen);
-    is_until(&*backend, &key, later, began).await;
+    assert_expiry(&*backend, &key, later, began).await;
     let stored = loaded(&*backend, &key).await.unwrap();
     assert_eq!(
         (stored.record.value(), stored.record.owner()),
@@ -330,11 +330,11 @@ pub(super) async fn far_expiries_are_right(backend: Arc<dyn Backend>, keys: KeyS
         let key = keys.key(name);
         let began = Expiry::now();
         let seen = created(&*backend, &key, &Record::new("v", until)).await;
-        is_until(&*backend, &key, until, began).await;
+        assert_expiry(&*backend, &key, until, began).await;
         let seen = done(backend.touch(&key, &seen, soon()).await);
         let began = Expiry::now();
         done(backend.touch(&key, &seen, until).await);
-        is_until(&*backend, &key, until, began).await;
+        assert_expiry(&*backend, &key, until, began).await;
     }
 }
 
@@ -342,7 +342,7 @@ pub(super) async fn a_ping_is_answered(backend: Arc<dyn Backend>, keys: KeySpace
     let key = keys.key("a");
     let seen = created(&*backend, &key, &record(b"v")).await;
     backend.ping().await.unwrap();
-    // Concurrent and repeated pings leave nothing that is in the way of others.
+    // Concurrent and repeated pings disturb no other operation.
     let answers = at_once(8, |_| {
         let backend = backend.clone();
         async move { backend.ping().await }
@@ -356,13 +356,13 @@ pub(super) async fn a_ping_is_answered(backend: Arc<dyn Backend>, keys: KeySpace
 
 /// Asserts that the record expires at that time. If the backend uses its server's clock, the expiry
 /// may be off by the time that a write and a read take, and by a millisecond of each clock.
-async fn is_until(backend: &dyn Backend, key: &Key, until: Expiry, began: Expiry) {
-    let told = loaded(backend, key).await.unwrap().record.expiry();
+async fn assert_expiry(backend: &dyn Backend, key: &Key, until: Expiry, began: Expiry) {
+    let expiry = loaded(backend, key).await.unwrap().record.expiry();
     let took = Expiry::now().as_millis() - began.as_millis();
-    let off = told.as_millis().abs_diff(until.as_millis());
+    let off = expiry.as_millis().abs_diff(until.as_millis());
     assert!(
         i64::try_from(off).unwrap() <= took + 2
-            && (until == Expiry::NEVER) == (off == 0 && told == Expiry::NEVER),
+            && (until == Expiry::NEVER) == (off == 0 && expiry == Expiry::NEVER),
         "the expiry is {off} ms off, and the requests took {took} ms"
     );
 }

@@ -315,7 +315,7 @@ mod tests {
         let key = Key::new("ABC234").unwrap();
         let record = Record::new("text", Expiry::NEVER);
         let Created::Saved(seen) = backend.create(&key, &record).await.unwrap() else {
-            panic!("it is the first");
+            panic!("the key is new");
         };
         let again = backend.create(&key, &record).await.unwrap();
         assert_eq!(again, Created::Exists);
@@ -337,7 +337,7 @@ mod tests {
         let stored = backend.load(&key).await.unwrap().unwrap();
         let swapped = backend.swap(&key, &stored.revision, &other).await.unwrap();
         let Outcome::Done(seen) = swapped else {
-            panic!("nobody else has changed it");
+            panic!("there was no concurrent write");
         };
         assert_eq!(std::fs::read(&path).unwrap(), b"mine");
         assert_eq!(
@@ -353,19 +353,19 @@ mod tests {
         let folder = Temporary::new();
         let backend = GorillaFiles::open(&folder.0).unwrap();
         let path = folder.0.join("session_ABCDEFGHIJKL");
-        std::fs::create_dir(&path).unwrap(); // which not even root reads as a file
+        std::fs::create_dir(&path).unwrap(); // not even root can read a folder as a file
         let (bad, good) = (Key::new("ABCDEFGHIJKL").unwrap(), Key::new("good").unwrap());
         let refused = backend.load(&bad).await.unwrap_err();
         assert!(refused.is_unavailable(), "{refused:?}");
-        let said = refused.to_string();
+        let text = refused.to_string();
         assert!(
-            said.contains("session_ABCDEFGH...") && !said.contains("IJKL"),
-            "{said}"
+            text.contains("session_ABCDEFGH...") && !text.contains("IJKL"),
+            "{text}"
         );
         assert_eq!(
             backend.load(&good).await.unwrap(),
             None,
-            "for its key alone"
+            "other keys can be read"
         );
     }
 }

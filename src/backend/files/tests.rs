@@ -148,7 +148,7 @@ async fn a_truncated_file_is_an_error_for_its_key_only() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let past = Expiry::from_millis(0);
-    for (name, until) in [("torn", soon()), ("whole", soon()), ("over", past)] {
+    for (name, until) in [("torn", soon()), ("whole", soon()), ("expired", past)] {
         let record = Record::new(name, until);
         create(&backend, &key(name), &record).await;
     }
@@ -163,8 +163,8 @@ async fn a_truncated_file_is_an_error_for_its_key_only() {
     let purged = backend.purge(10).await.unwrap();
     assert_eq!(purged.removed, 1);
     assert_only_error_names(&purged.skipped, &path);
-    assert_eq!(folder.files().len(), 2, "and has purged the others");
-    // A file under another record's name is not taken for that record.
+    assert_eq!(folder.files().len(), 2, "the purge removed the other files");
+    // A file under the name of another record is refused.
     let whole = fs::read(backend.0.folder().record_path(&HashedName::of(b"whole"))).unwrap();
     fs::write(&path, whole).unwrap();
     assert!(backend.load(&key("torn")).await.unwrap_err().is_corrupt());
@@ -196,7 +196,7 @@ async fn a_removed_or_revoked_record_leaves_no_file() {
         .unwrap();
     backend.revoke(&owner_name("ape"), soon()).await.unwrap();
     assert_eq!(backend.purge(10).await.unwrap().removed, 1);
-    // What is left is a record, its mark on bonobo's list, and two owners.
+    // A record, its mark on bonobo's list, and two owners remain.
     assert_eq!(folder.files().len(), 4);
     assert_eq!(
         backend.keys(&owner_name("bonobo")).await.unwrap(),
@@ -223,21 +223,28 @@ async fn lists_and_purges_skip_a_damaged_file() {
         backend.keys(&owner_name("ape")).await.unwrap(),
         [key("whole")]
     );
-    // A damaged owner's file lets no record live, and is made anew.
+    // No record is live without a valid owner's file. The next login replaces that file.
     let owners = folder.0.join("owners");
     for path in files_below(&owners) {
         fs::write(path, "x").unwrap();
     }
     let past = Expiry::from_millis(0);
     for number in 0..10 {
-        let over = owner_name(&format!("over {number}"));
-        backend.begin(&over, past, &key("elsewhere")).await.unwrap();
+        let expired = owner_name(&format!("expired {number}"));
+        backend
+            .begin(&expired, past, &key("elsewhere"))
+            .await
+            .unwrap();
     }
     let purged = backend.purge(10).await.unwrap();
     assert_eq!(purged.skipped.len(), 3, "the owner, and two records");
-    assert_eq!(files_below(&owners).len(), 1, "and has purged the others");
-    let anew = begun(&backend, "ape").await;
-    assert_ne!(anew.generation, login.generation);
+    assert_eq!(
+        files_below(&owners).len(),
+        1,
+        "the purge removed the other files"
+    );
+    let renewed = begun(&backend, "ape").await;
+    assert_ne!(renewed.generation, login.generation);
     assert_eq!(backend.load(&key("whole")).await.unwrap(), None);
 }
 
@@ -247,7 +254,7 @@ fn a_folder_that_cannot_be_created_is_unavailable() {
     assert!(refused.is_unavailable());
 }
 
-/// Makes a record unreadable for every user, root included: puts a folder in its place.
+/// Replaces the record's file by a folder, which no user can read as a file, root included.
 async fn make_unreadable(backend: &Files, name: &str) -> PathBuf {
     let path = backend
         .0
@@ -268,9 +275,9 @@ async fn an_unreadable_file_is_an_error_for_its_key_only() {
         create(&backend, &key(name), &owned).await;
     }
     for number in 0..30 {
-        let over = Record::new("v", Expiry::from_millis(0));
-        let name = format!("over {number}");
-        create(&backend, &key(&name), &over).await;
+        let expired = Record::new("v", Expiry::from_millis(0));
+        let name = format!("expired {number}");
+        create(&backend, &key(&name), &expired).await;
     }
     let path = make_unreadable(&backend, "unreadable").await;
     let refused = backend.load(&key("unreadable")).await.unwrap_err();
@@ -308,18 +315,18 @@ async fn an_unreadable_file_is_an_error_for_its_key_only() {
 async fn a_cleanup_reports_an_unreadable_file_and_continues() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
-    let over = Record::new("v", Expiry::from_millis(0));
+    let expired = Record::new("v", Expiry::from_millis(0));
     for number in 0..1_200 {
-        let name = format!("over {number}");
-        create(&backend, &key(&name), &over).await;
+        let name = format!("expired {number}");
+        create(&backend, &key(&name), &expired).await;
     }
-    let path = make_unreadable(&backend, "over 7").await;
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let telling = told.clone();
+    let path = make_unreadable(&backend, "expired 7").await;
+    let errors = Arc::new(Mutex::new(Vec::new()));
+    let reported = errors.clone();
     let cleanup = crate::backend::Cleanup::every(
         Duration::from_secs(3_600),
         Arc::new(backend.clone()),
-        move |error| telling.lock().unwrap().push(error.clone()),
+        move |error| reported.lock().unwrap().push(error.clone()),
     );
     // This takes more than one batch, each in an operation of its own.
     let left = || files_below(&folder.0.join("records")).len();
@@ -330,10 +337,10 @@ async fn a_cleanup_reports_an_unreadable_file_and_continues() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     cleanup.stop().await;
-    assert_eq!(left(), 0, "all but the one that is a folder");
-    let told = told.lock().unwrap();
+    assert_eq!(left(), 0, "the cleanup removed all files except the folder");
+    let errors = errors.lock().unwrap();
     let path = format!("{path:?}");
-    assert!(told.iter().any(|error| error.to_string().contains(&path)));
+    assert!(errors.iter().any(|error| error.to_string().contains(&path)));
 }
 
 #[tokio::test]
@@ -349,7 +356,7 @@ async fn a_ping_of_a_missing_folder_is_unavailable() {
     }
 }
 
-/// A file that root makes in another user's store belongs to that user.
+/// A file that root creates in another user's store belongs to that user.
 #[cfg(unix)]
 #[tokio::test]
 async fn root_creates_files_for_the_owner_of_the_store() {
@@ -358,7 +365,7 @@ async fn root_creates_files_for_the_owner_of_the_store() {
     const USER: u32 = 61_234;
     const GROUP: u32 = 61_235;
     if !rustix::process::geteuid().is_root() {
-        return; // and `tests/cli/other_users.rs` says that it did not run
+        return; // `tests/cli/other_users.rs` reports that this test did not run
     }
     for (mode, of_files, of_folders) in [
         (0o700, 0o600, 0o700),
@@ -409,8 +416,8 @@ async fn root_creates_files_for_the_owner_of_the_store() {
     }
 }
 
-/// A disk hangs: each file is a pipe without a writer. Reads end in time, and other stores answer.
-/// When the disk answers, this store does, too.
+/// Each file is a pipe without a writer, so that reads of this store hang. They time out, and other
+/// stores answer. Once the disk answers, this store answers too.
 #[cfg(unix)]
 #[tokio::test]
 async fn a_hanging_disk_delays_no_other_store() {
@@ -441,7 +448,7 @@ async fn a_hanging_disk_delays_no_other_store() {
         let refused = backend.load(&key(name)).await.unwrap_err();
         assert!(refused.is_unavailable(), "{refused}");
     }
-    // All threads wait for the disk. The next operation waits for a thread, in vain.
+    // All threads wait for the disk, so the next operation times out while it waits for a thread.
     assert!(backend.load(&key("a")).await.unwrap_err().is_unavailable());
     assert!(other.load(&key("a")).await.unwrap().is_some());
     for name in ["b", "c"] {

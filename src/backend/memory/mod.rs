@@ -508,7 +508,7 @@ mod tests {
             let owned = Record::new("v", soon).owned_by(Owner { name, login });
             match backend.create(&key(number), &owned).await.unwrap() {
                 Created::Saved(revision) => revisions.push(revision),
-                Created::Exists => panic!("it is new"),
+                Created::Exists => panic!("the key is new"),
             }
         }
         let listed = |backend: &Memory| backend.listed_keys(&ape).len();

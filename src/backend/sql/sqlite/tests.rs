@@ -36,7 +36,7 @@ impl Temporary {
         Sqlite::open(self.path()).await.unwrap()
     }
 
-    /// Opens a connection of another program.
+    /// Opens a connection as another program does.
     async fn connection(&self) -> SqliteConnection {
         SqliteConnection::connect_with(&self.options())
             .await
@@ -170,7 +170,7 @@ async fn opening_existing_tables_writes_nothing() {
     drop(folder.open().await);
     let mut other = folder.connection().await;
     run(&mut other, "BEGIN IMMEDIATE").await;
-    // If it had anything to write, it would wait for the other connection.
+    // A write would wait for the other connection.
     let start = Instant::now();
     let backend = folder.open().await;
     assert!(start.elapsed() < SqliteOptions::new().timeout);
@@ -271,7 +271,7 @@ async fn a_locked_database_is_unavailable_until_it_is_unlocked() {
     assert_eq!(
         backend.load(&key("a")).await.unwrap(),
         None,
-        "readers wait for nobody"
+        "a read waits for no lock"
     );
     run(&mut other, "COMMIT").await;
     create(&backend, &key("a"), &record("v")).await;
@@ -303,7 +303,7 @@ async fn an_invalid_row_is_an_error_for_its_key_only() {
     assert!(backend.load(&key("b")).await.unwrap().is_some());
 }
 
-/// The first row of the write is returned, and the end of the write fails.
+/// The statement returns its first row, and then its commit fails.
 #[tokio::test]
 async fn a_write_that_fails_at_commit_is_not_acknowledged() {
     let folder = Temporary::new();
@@ -358,18 +358,18 @@ async fn a_purge_removes_all_expired_and_revoked_rows() {
         .await
         .unwrap();
     create(&backend, &key("late"), &owned("ape", login)).await;
-    create(&backend, &key("nobody's"), &owned("nobody", login)).await;
+    create(&backend, &key("unknown"), &owned("unknown", login)).await;
     assert_eq!(backend.purge(2).await.unwrap().removed, 2);
     assert_eq!(backend.purge(2).await.unwrap().removed, 1);
     assert!(backend.load(&key("kept")).await.unwrap().is_some());
-    // The records of an expired owner are purged, even if the owner begins anew before.
+    // A purge removes the records of an expired owner, even after a new login of that owner.
     let mut other = folder.connection().await;
-    let over = "UPDATE silverback_owners SET expiry = 1";
-    run(&mut other, over).await;
+    let expire = "UPDATE silverback_owners SET expiry = 1";
+    run(&mut other, expire).await;
     let next = begun(&backend, "ape").await;
     assert_eq!(backend.purge(10).await.unwrap().removed, 1);
     create(&backend, &key("new"), &owned("ape", next)).await;
-    run(&mut other, over).await;
+    run(&mut other, expire).await;
     assert_eq!(backend.load(&key("new")).await.unwrap(), None);
     assert_eq!(backend.purge(10).await.unwrap().removed, 1);
     for left in [
