@@ -38,7 +38,7 @@ pub(super) fn failed_at(what: &str, path: &Path, shown: &Path, error: io::Error)
 }
 
 /// Returns the error of a store that this program's user cannot read, or must not write to.
-pub(super) fn another_users(folder: &Path) -> Error {
+pub(super) fn owned_by_another_user(folder: &Path) -> Error {
     let owner = owner_of(folder).unwrap_or_else(|| "another user".to_owned());
     Error::unavailable(format!("{folder:?} belongs to {owner}: run as {owner}"))
 }

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::super::{Error, Expiry, Generation, Layout, Record, Revision, Stored};
-use super::errors::no_record;
+use super::errors::invalid_record;
 use super::items::{Attributes, Item, bytes, number, text};
 use super::writes::Changes;
 
@@ -226,7 +226,7 @@ impl ItemState {
 
     fn mark(&self) -> Result<Option<Vec<u8>>, Error> {
         let mark = self.mark.as_deref().map(base16ct::lower::decode_vec);
-        mark.transpose().map_err(|_| no_record())
+        mark.transpose().map_err(|_| invalid_record())
     }
 
     pub(super) fn expiry(&self) -> Expiry {

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicUsize;
 
 use sha2::{Digest, Sha256};
 
-use super::super::access::{Access, another_users, failed};
+use super::super::access::{Access, failed, owned_by_another_user};
 use super::super::envelope::{OwnerEnvelope, RecordEnvelope};
 use super::super::owner_state::{OwnerChange, OwnerState};
 use super::super::{Error, Expiry, Generation, Key, OwnerName, Record, Revision};
@@ -113,7 +113,9 @@ impl Folder {
         let folder = Folder::at(path);
         match fs::read_dir(folder.records.folder()) {
             Ok(_) => Ok(folder),
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(another_users(path)),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                Err(owned_by_another_user(path))
+            }
             Err(error) => {
                 let message = format!(
                     "{path:?} contains no session store: check the path (nothing was created)"
@@ -220,7 +222,7 @@ impl Folder {
     pub(super) fn record(&self, name: &HashedName) -> Result<Option<RecordEnvelope>, Error> {
         let bytes = read(&self.records, &Folder::record_below(name))?;
         let parse = |bytes: Vec<u8>| {
-            RecordEnvelope::parse(&bytes).ok_or_else(|| no_record(&self.record_path(name)))
+            RecordEnvelope::parse(&bytes).ok_or_else(|| invalid_record(&self.record_path(name)))
         };
         bytes.map(parse).transpose()
     }
@@ -255,7 +257,7 @@ impl Folder {
     pub(super) fn owner(&self, below: &Path) -> Result<Option<OwnerEnvelope>, Error> {
         let bytes = read(&self.owners, below)?;
         let parse = |bytes: Vec<u8>| {
-            OwnerEnvelope::parse(&bytes).ok_or_else(|| no_record(&self.owners.path(below)))
+            OwnerEnvelope::parse(&bytes).ok_or_else(|| invalid_record(&self.owners.path(below)))
         };
         bytes.map(parse).transpose()
     }
@@ -378,7 +380,7 @@ impl Folder {
     }
 }
 
-pub(super) fn no_record(path: &Path) -> Error {
+pub(super) fn invalid_record(path: &Path) -> Error {
     Error::corrupt(format!("{path:?} is not a complete record"))
 }
 

@@ -68,9 +68,9 @@ impl<'v> Value<'v> {
 #[derive(Clone, Debug)]
 pub(super) enum Sql {
     Fixed(&'static str),
-    /// Made for the names and types of a table.
+    /// Generated for the names and types of a table.
     #[cfg(feature = "postgres")]
-    Made(Arc<str>),
+    Generated(Arc<str>),
 }
 
 impl Sql {
@@ -78,7 +78,7 @@ impl Sql {
     pub(super) fn as_str(&self) -> &str {
         match self {
             Sql::Fixed(text) => text,
-            Sql::Made(text) => text,
+            Sql::Generated(text) => text,
         }
     }
 }
@@ -105,9 +105,9 @@ impl Statement {
 
     /// Returns a statement on the table of a Go package.
     #[cfg(feature = "postgres")]
-    pub(super) fn made(sql: String, binds: &'static [Bind]) -> Self {
+    pub(super) fn generated(sql: String, binds: &'static [Bind]) -> Self {
         Statement {
-            sql: Sql::Made(sql.into()),
+            sql: Sql::Generated(sql.into()),
             binds,
         }
     }
@@ -150,7 +150,7 @@ pub(super) struct Statements {
     pub(super) purge: Statement,
     /// `None` if rows have no owners.
     pub(super) owners: Option<OwnerStatements>,
-    pub(super) revisions: Revisions,
+    pub(super) revisions: RevisionSource,
 }
 
 #[cfg(test)]
@@ -200,21 +200,21 @@ pub(super) struct OwnerStatements {
 
 /// The origin of a written row's revision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Revisions {
+pub(super) enum RevisionSource {
     /// This crate chooses it ([`Bind::New`]), and the statement returns the number of written rows.
-    Chosen,
+    Client,
     /// The server chooses it, and statements that write return it as their only column.
     #[cfg_attr(not(feature = "postgres"), expect(dead_code))]
-    Answered,
+    Server,
 }
 
-impl Revisions {
+impl RevisionSource {
     /// Returns a revision for a row to be written, or `None` if the server chooses it. It is random:
     /// no revision is used again, even after rows were restored from a backup.
     pub(super) fn choose(self) -> Result<Option<Revision>, Error> {
         Ok(match self {
-            Revisions::Chosen => Some(Revision::new(*Generation::random()?.as_bytes())),
-            Revisions::Answered => None,
+            RevisionSource::Client => Some(Revision::new(*Generation::random()?.as_bytes())),
+            RevisionSource::Server => None,
         })
     }
 }

@@ -24,7 +24,7 @@ impl Sql {
         match self {
             Sql::Fixed(text) => text.into_sql_str(),
             #[cfg(feature = "postgres")]
-            Sql::Made(text) => sqlx::AssertSqlSafe(text.clone()).into_sql_str(),
+            Sql::Generated(text) => sqlx::AssertSqlSafe(text.clone()).into_sql_str(),
         }
     }
 }

@@ -6,14 +6,14 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::Error;
-use super::capture::{Captured, capture};
+use super::capture::{CapturedValue, capture};
 use super::faults::{unreadable, unwritable};
 
 pub(super) fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
     match capture(value) {
-        Ok(Captured::Text(text)) => Ok(text.into_bytes()),
-        Ok(Captured::Bytes(bytes)) => Ok(bytes),
-        Ok(Captured::Byte(_)) | Err(_) => Err(unwritable("raw can hold only text and bytes")),
+        Ok(CapturedValue::Text(text)) => Ok(text.into_bytes()),
+        Ok(CapturedValue::Bytes(bytes)) => Ok(bytes),
+        Ok(CapturedValue::Byte(_)) | Err(_) => Err(unwritable("raw can hold only text and bytes")),
     }
 }
 

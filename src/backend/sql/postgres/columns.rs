@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use super::super::columns::check_type;
 use super::super::go_columns::ColumnType;
-use super::super::go_table_check::{Found, FoundColumns};
+use super::super::go_table_check::{FoundColumn, FoundColumns};
 use crate::backend::Error;
 
 /// The query for all columns of a table, given its name as SQL. It answers no row if there is no
@@ -48,9 +48,9 @@ pub(super) async fn read_columns(
     }
 }
 
-fn found(row: &PgRow) -> Result<(String, Found), sqlx::Error> {
+fn found(row: &PgRow) -> Result<(String, FoundColumn), sqlx::Error> {
     let is = |name: &str| row.try_get::<i32, _>(name).map(|is| is == 1);
-    let found = Found {
+    let found = FoundColumn {
         kind: kind_of(row.try_get("type")?, row.try_get("modifier")?),
         shown: row.try_get("shown")?,
         is_generated: is("is_generated")?,

@@ -148,7 +148,7 @@ impl GoServer for Connections {
             if found.is_some() {
                 return Ok(found);
             }
-            schema::take_turn_and_run(connection, &create_table(table)).await?;
+            schema::run_under_lock(connection, &create_table(table)).await?;
             read_columns(connection, &name).await
         };
         self.sender.make(make).await

@@ -1,4 +1,4 @@
-//! The SQL of each operation on a table of a Go package, made for the names and types of its
+//! The SQL of each operation on a table of a Go package, generated for the names and types of its
 //! columns.
 //!
 //! Go's rows have no column for a revision. Postgres' own marks of a row version serve as one:
@@ -7,7 +7,7 @@
 use super::super::go_columns::{Column, ColumnType, Rule};
 use super::super::go_table::{Dates, GoTable};
 use super::super::statements::Bind::{After, Key, Limit, Seen, To, Until, Value};
-use super::super::statements::{Revisions, Statement, Statements};
+use super::super::statements::{RevisionSource, Statement, Statements};
 
 /// The expiry of records that never expire. Go cannot read `infinity`.
 const NEVER: &str = "'9999-12-31 00:00:00Z'::timestamptz";
@@ -34,22 +34,22 @@ pub(super) fn type_name(kind: ColumnType) -> String {
 pub(super) fn statements(table: &GoTable) -> Statements {
     let names = Names::of(table);
     Statements {
-        load: Statement::made(names.load(), &[Key]),
-        find: Statement::made(names.find(), &[Key]),
-        create: Statement::made(names.create(), &[Key, Value, Until]),
+        load: Statement::generated(names.load(), &[Key]),
+        find: Statement::generated(names.find(), &[Key]),
+        create: Statement::generated(names.create(), &[Key, Value, Until]),
         create_owned: None,
-        swap: Statement::made(names.swap(""), &[Key, Value, Until, Seen]),
+        swap: Statement::generated(names.swap(""), &[Key, Value, Until, Seen]),
         swap_owned: None,
-        touch: Statement::made(names.touch(), &[Key, Until, Seen]),
-        remove: Statement::made(names.remove(), &[Key, Seen]),
-        move_to: Some(Statement::made(
+        touch: Statement::generated(names.touch(), &[Key, Until, Seen]),
+        remove: Statement::generated(names.remove(), &[Key, Seen]),
+        move_to: Some(Statement::generated(
             names.move_to(),
             &[Key, Value, Until, Seen, To],
         )),
-        page: Statement::made(names.page(), &[After, Limit]),
-        purge: Statement::made(names.purge(), &[Limit]),
+        page: Statement::generated(names.page(), &[After, Limit]),
+        purge: Statement::generated(names.purge(), &[Limit]),
         owners: None,
-        revisions: Revisions::Answered,
+        revisions: RevisionSource::Server,
     }
 }
 
@@ -77,7 +77,7 @@ struct Names {
 /// The revision of the row `t`.
 const REVISION: &str = "convert_to(t.xmin::text || ' ' || t.ctid::text, 'UTF8')";
 
-/// The time after the milliseconds `left`, given as SQL.
+/// The time after the milliseconds `left`, key_parameter as SQL.
 fn until(left: &str) -> String {
     format!(
         "(CASE WHEN {left}::bigint = 9223372036854775807 THEN {NEVER} \
@@ -104,7 +104,7 @@ impl Names {
     }
 
     /// A key parameter, converted to the column's type.
-    fn given(&self, number: usize) -> String {
+    fn key_parameter(&self, number: usize) -> String {
         match self.key_type {
             ColumnType::Bytes => format!("${number}::bytea"),
             ColumnType::Char(_) => format!("convert_from(${number}::bytea, 'UTF8')::bpchar"),
@@ -130,7 +130,7 @@ impl Names {
     }
 
     /// The value `$2`, converted to the column's type.
-    fn given_value(&self) -> &'static str {
+    fn value_parameter(&self) -> &'static str {
         match self.value_type {
             ColumnType::Bytes => "$2::bytea",
             _ => "convert_from($2::bytea, 'UTF8')",
@@ -182,8 +182,8 @@ impl Names {
     /// The row `t` is the key's, and live. A row without an expiry is not live; Go could not read
     /// it either.
     fn living(&self) -> String {
-        let (key, given, expires) = (&self.key, self.given(1), self.expires("t"));
-        format!("t.{key} = {given} AND {expires} > statement_timestamp()")
+        let (key, key_parameter, expires) = (&self.key, self.key_parameter(1), self.expires("t"));
+        format!("t.{key} = {key_parameter} AND {expires} > statement_timestamp()")
     }
 
     /// The row `t` is the key's, live, and at the seen revision.
@@ -213,8 +213,8 @@ impl Names {
             expiry,
             ..
         } = self;
-        let (given, until) = (self.given(1), until("$3"));
-        let given_value = self.given_value();
+        let (key_parameter, until) = (self.key_parameter(1), until("$3"));
+        let value_parameter = self.value_parameter();
         let (dates, now) = match &self.dates {
             Some([made, written]) => (
                 format!(", {made}, {written}"),
@@ -227,9 +227,9 @@ impl Names {
             // Without a unique key there is no conflict to act on: expired rows are deleted first.
             let over = self.expires("o");
             return format!(
-                "WITH over AS (DELETE FROM {table} AS o WHERE o.{key} = {given} \
+                "WITH over AS (DELETE FROM {table} AS o WHERE o.{key} = {key_parameter} \
                  AND {over} <= statement_timestamp() RETURNING 1) \
-                 {insert} SELECT {given}, {given_value}, {until}{now} \
+                 {insert} SELECT {key_parameter}, {value_parameter}, {until}{now} \
                  WHERE (SELECT count(*) FROM over) >= 0 \
                  AND NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {}) RETURNING {REVISION}",
                 self.living()
@@ -243,7 +243,7 @@ impl Names {
             .map(|column| format!("{column} = excluded.{column}"))
             .collect();
         format!(
-            "{insert} VALUES ({given}, {given_value}, {until}{now}) ON CONFLICT ({key}) DO UPDATE SET {} \
+            "{insert} VALUES ({key_parameter}, {value_parameter}, {until}{now}) ON CONFLICT ({key}) DO UPDATE SET {} \
              WHERE ({expires} > statement_timestamp()) IS NOT TRUE RETURNING {REVISION}",
             columns.join(", ")
         )
@@ -262,15 +262,15 @@ impl Names {
             Some([_, written]) => format!(", {written} = {}", self.written_now(&until)),
             None => String::new(),
         };
-        let given_value = self.given_value();
+        let value_parameter = self.value_parameter();
         format!(
-            "UPDATE {table} AS t SET {value} = {given_value}, {expiry} = {until}{written}{and} \
+            "UPDATE {table} AS t SET {value} = {value_parameter}, {expiry} = {until}{written}{and} \
              WHERE {seen} RETURNING {REVISION}"
         )
     }
 
     fn move_to(&self) -> String {
-        self.swap(&format!(", {} = {}", self.key, self.given(5)))
+        self.swap(&format!(", {} = {}", self.key, self.key_parameter(5)))
     }
 
     fn touch(&self) -> String {
@@ -299,7 +299,7 @@ impl Names {
     fn page(&self) -> String {
         let Names { table, value, .. } = self;
         let (bytes, order, left) = (self.key_as_bytes(), self.key_in_order(), self.left());
-        let (after, expires) = (self.given(1), self.expires("t"));
+        let (after, expires) = (self.key_parameter(1), self.expires("t"));
         format!(
             "SELECT {bytes}, {left}, NULL::bytea, octet_length(t.{value})::bigint FROM {table} AS t \
              WHERE {order} > {after} AND {expires} > statement_timestamp() ORDER BY {order} LIMIT $2"

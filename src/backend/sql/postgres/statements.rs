@@ -11,7 +11,7 @@ use super::super::statements::Bind::{
     After, Generation, KeptGeneration, KeptLogin, Key, Limit, Login, Logins, New, Owner, Seen,
     Until, Value,
 };
-use super::super::statements::{OwnerStatements, Revisions, Statement, Statements};
+use super::super::statements::{OwnerStatements, RevisionSource, Statement, Statements};
 
 /// The time, in milliseconds since 1970-01-01T00:00:00Z. As a double it is exact to a quarter
 /// of a microsecond, and computed faster than the decimal number that `extract` makes.
@@ -310,5 +310,5 @@ pub(super) static STATEMENTS: Statements = Statements {
         ),
         purge: Statement::fixed(purge!("silverback_owners", "expiry", now!()), &[Limit]),
     }),
-    revisions: Revisions::Chosen,
+    revisions: RevisionSource::Client,
 };

@@ -104,7 +104,7 @@ impl Sqlite {
     async fn create(path: &Path, options: &SqliteOptions) -> Result<Connections, Error> {
         let connections = Connections::open(&schema::make_file(path)?, options);
         let mut writer = connections.writer().await?;
-        schema::keep_a_log(&mut writer, options.timeout).await?;
+        schema::enable_wal(&mut writer, options.timeout).await?;
         schema::make_tables(&mut writer).await?;
         drop(writer);
         Ok(connections)

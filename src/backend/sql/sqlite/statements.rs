@@ -5,7 +5,7 @@ use super::super::statements::Bind::{
     After, Generation, KeptGeneration, KeptLogin, Key, Limit, Login, Logins, New, Now, Owner, Seen,
     Until, Value,
 };
-use super::super::statements::{OwnerStatements, Revisions, Statement, Statements};
+use super::super::statements::{OwnerStatements, RevisionSource, Statement, Statements};
 
 /// A condition: the owner lets a row live. Given are the owner's name, and the login's generation
 /// and number, as SQL.
@@ -184,5 +184,5 @@ pub(super) static STATEMENTS: Statements = Statements {
             &[Now, Limit],
         ),
     }),
-    revisions: Revisions::Chosen,
+    revisions: RevisionSource::Client,
 };
