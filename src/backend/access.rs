@@ -26,8 +26,8 @@ pub(super) fn failed(what: &str, path: &Path, error: io::Error) -> Error {
     failed_at(what, path, path, error)
 }
 
-/// As [`failed`], for a path that must not be printed because it holds a secret. The error names
-/// `shown` instead.
+/// Returns the error of [`failed`] for a path that must not be printed, since it contains a secret.
+/// The error names `shown` instead.
 pub(super) fn failed_at(what: &str, path: &Path, shown: &Path, error: io::Error) -> Error {
     let owner = match error.kind() {
         io::ErrorKind::PermissionDenied => owner_of(path),
@@ -38,7 +38,7 @@ pub(super) fn failed_at(what: &str, path: &Path, shown: &Path, error: io::Error)
 }
 
 /// Returns the error of a store that this program's user cannot read, or must not write to.
-pub(super) fn owned_by_another_user(folder: &Path) -> Error {
+pub(super) fn another_users(folder: &Path) -> Error {
     let owner = owner_of(folder).unwrap_or_else(|| "another user".to_owned());
     Error::unavailable(format!("{folder:?} belongs to {owner}: run as {owner}"))
 }

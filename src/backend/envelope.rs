@@ -1,5 +1,5 @@
-//! [`RecordEnvelope`] and [`OwnerEnvelope`]: a record, or an owner's record, as one run of bytes, for
-//! servers and disks that know only values.
+//! [`RecordEnvelope`] and [`OwnerEnvelope`]: a record, or an owner's record, as one run of bytes,
+//! for servers and disks that know only values.
 //!
 //! | bytes | a record | an owner |
 //! |---|---|---|
@@ -9,12 +9,12 @@
 //!
 //! Before each part is its length, as 8 bytes. All numbers are big-endian. A revision and a
 //! generation have 16 bytes. An expiry is a signed number of 8 bytes, in milliseconds since
-//! 1970-01-01T00:00:00Z. A login is its generation and its number, 24 bytes; without a login the part
-//! is empty. A record without a login has no owner, and an empty name.
+//! 1970-01-01T00:00:00Z. A login is its generation and its number, 24 bytes; without a login the
+//! part is empty. A record without a login has no owner, and an empty name.
 //!
 //! Bytes that are cut off, damaged, or of another program are refused: the digest does not match.
-//! Only one run of bytes stands for a record, so two records are equal if their bytes are. The digest
-//! has no key: it finds damage, not forgery.
+//! Only one run of bytes stands for a record, so two records are equal if their bytes are. The
+//! digest has no key: it finds damage, not forgery.
 
 use sha2::{Digest, Sha256};
 

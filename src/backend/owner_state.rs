@@ -172,7 +172,7 @@ mod tests {
         assert!(!other.lets_live(&one) && !other.lets_live(&two));
         let none = after(&kept, Revoke { keep: None }, 3);
         assert!(!none.lets_live(&one));
-        // Nor can a login of another generation.
+        // A login of another generation cannot be kept either.
         let foreign = Login {
             generation: 9.into(),
             ..one

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::process::{getegid, geteuid, getgroups};
 
 use super::super::Error;
-use super::owned_by_another_user;
+use super::another_users;
 
 const ROOT: u32 = 0;
 
@@ -91,7 +91,7 @@ impl Access {
         let process = Process::current();
         if let Ok(found) = fs::metadata(store) {
             let access = Access::in_store(found.into(), &process);
-            return access.ok_or_else(|| owned_by_another_user(store));
+            return access.ok_or_else(|| another_users(store));
         }
         Ok(match fs::metadata(folder) {
             Ok(found) => Access::below(found.into(), &process),
@@ -189,8 +189,8 @@ impl Access {
         }
     }
 
-    /// Sets the owner and the mode of a file that this program has just created. Uses the open file,
-    /// and not its path, which may lead to another file by now.
+    /// Sets the owner and the mode of a file that this program has just created. Uses the open
+    /// file, and not its path, which may lead to another file by now.
     fn set_owner(self, file: &File, mode: u32) -> io::Result<()> {
         if self == Access::default() {
             return Ok(());

@@ -36,7 +36,7 @@ pub(super) async fn a_later_login_has_a_greater_number(backend: Arc<dyn Backend>
     // Another owner's login and an extension are not counted.
     assert_eq!(begun(&*backend, &keys, &bonobo).await.number, 1);
     owners.extend(&ape, soon()).await.unwrap();
-    // A revocation ends all logins, and their count goes on.
+    // A revocation ends all logins, and the numbers continue.
     for (keep, number) in [(None, 3), (Some(two), 4)] {
         let next = match keep {
             None => owners.revoke(&ape, soon()).await,

@@ -1,8 +1,9 @@
 //! The laws of a [`Backend`] as tests, for the backends of this crate and for your own.
 //!
 //! Each law is a function of a backend and a key space of its own, so that all laws can run at the
-//! same time on one server. It panics if the backend breaks the law, or lacks the operations that the
-//! law needs. Check first whether the law [applies](Law::applies_to), and report the laws that do not.
+//! same time on one server. It panics if the backend breaks the law, or lacks the operations that
+//! the law needs. Check first whether the law [applies](Law::applies_to), and report the laws that
+//! do not.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -109,7 +110,8 @@ async fn begun(backend: &dyn Backend, keys: &KeySpace, owner: &OwnerName) -> Log
     owners.begin(owner, soon(), &elsewhere).await.unwrap()
 }
 
-/// An expiry in the near future. A test can wait for it by the server's clock and by this machine's.
+/// An expiry in the near future. A test can wait for it by the server's clock and by this
+/// machine's.
 struct NearExpiry {
     until: Expiry,
 }

@@ -276,7 +276,7 @@ impl Write {
     /// Returns the same write, applied only if the item has that revision.
     pub(super) fn only_if_revision(self, revision: AttributeValue) -> Self {
         let mut values = self.values;
-        values.remove(":now"); // DynamoDB refuses what no expression names
+        values.remove(":now"); // DynamoDB refuses a value that no expression uses
         let condition = "#revision = :there".to_owned();
         let write = Write {
             condition,

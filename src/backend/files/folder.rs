@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicUsize;
 
 use sha2::{Digest, Sha256};
 
-use super::super::access::{Access, failed, owned_by_another_user};
+use super::super::access::{Access, another_users, failed};
 use super::super::envelope::{OwnerEnvelope, RecordEnvelope};
 use super::super::owner_state::{OwnerChange, OwnerState};
 use super::super::{Error, Expiry, Generation, Key, OwnerName, Record, Revision};
@@ -113,9 +113,7 @@ impl Folder {
         let folder = Folder::at(path);
         match fs::read_dir(folder.records.folder()) {
             Ok(_) => Ok(folder),
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                Err(owned_by_another_user(path))
-            }
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(another_users(path)),
             Err(error) => {
                 let message = format!(
                     "{path:?} contains no session store: check the path (nothing was created)"
@@ -269,7 +267,7 @@ impl Folder {
         record: &Record,
     ) -> Result<Revision, Error> {
         if let Some(owner) = record.owner() {
-            // The mark is written before the record, so that the list lacks no record.
+            // The mark is written before the record, so that the list is complete.
             let list = self.owned.path(Folder::list_below(&owner.name));
             self.make_folder(&list)?;
             self.write(&list.join(name.to_string()), key.as_bytes())?;
@@ -330,7 +328,7 @@ impl Folder {
         let list = Folder::list_below(owner);
         let marks = self.owned.paths_in(&list);
         for mark in marks.map_err(|error| failed("read", &self.owned.path(&list), error))? {
-            // An unreadable record hides no other. A purge reports it.
+            // The list skips an unreadable record. A purge reports it.
             let listed = self.listed(&mark).unwrap_or_default();
             keys.extend(listed.filter(|(of, _)| of == owner).map(|(_, key)| key));
         }

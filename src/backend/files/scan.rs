@@ -46,7 +46,7 @@ impl Scan for Files {
             entries.extend(found.into_iter().filter(is_after));
         }
         if after.is_some() {
-            skipped.clear(); // the first page has named them
+            skipped.clear(); // the first page has reported them
         }
         Ok(Page {
             skipped,

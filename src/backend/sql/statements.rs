@@ -86,8 +86,8 @@ impl Sql {
 /// The SQL text of a statement, and the values of its parameters in their order.
 ///
 /// It is applied whole or not at all. If one statement of a server cannot do or return what an
-/// operation needs, the text calls a procedure, or has several statements, which the server's engine
-/// sends as one transaction. The last one returns the rows.
+/// operation needs, the text calls a procedure, or has several statements, which the server's
+/// engine sends as one transaction. The last one returns the rows.
 #[derive(Clone, Debug)]
 pub(super) struct Statement {
     pub(super) sql: Sql,
@@ -112,7 +112,8 @@ impl Statement {
         }
     }
 
-    /// Returns the values of the parameters in their order. `time` converts an expiry for the server.
+    /// Returns the values of the parameters in their order. `time` converts an expiry for the
+    /// server.
     pub(super) fn values<'v>(
         &self,
         parameters: &Parameters<'v>,
@@ -209,8 +210,8 @@ pub(super) enum RevisionSource {
 }
 
 impl RevisionSource {
-    /// Returns a revision for a row to be written, or `None` if the server chooses it. It is random:
-    /// no revision is used again, even after rows were restored from a backup.
+    /// Returns a revision for a row to be written, or `None` if the server chooses it. It is
+    /// random: no revision is used again, even after rows were restored from a backup.
     pub(super) fn choose(self) -> Result<Option<Revision>, Error> {
         Ok(match self {
             RevisionSource::Client => Some(Revision::new(*Generation::random()?.as_bytes())),

@@ -1,4 +1,4 @@
-//! [`Connections`]: the engine of Postgres. Statements are prepared, or hold their values in their
+//! [`Connections`]: the engine of Postgres. Statements are prepared, or contain their values as
 //! text.
 
 use std::fmt::Write;
@@ -28,7 +28,8 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// Returns connections to the database that the URL names. They are opened when they are needed.
+    /// Returns connections to the database that the URL names. They are opened when they are
+    /// needed.
     pub(super) fn open(url: &str, options: &PostgresOptions) -> Result<Self, Error> {
         let connect = PgConnectOptions::from_str(url)
             .map_err(|_| Error::usage("the URL of the Postgres database is not valid: write postgres://USER:PASSWORD@HOST:PORT/DATABASE"))?;
@@ -110,13 +111,13 @@ fn prepared<'v>(
     bound(statement, parameters, milliseconds_left)
 }
 
-/// The statement with its values in its text.
+/// Returns the statement with its values in its text.
 fn in_one_text(statement: &Statement, parameters: &Parameters<'_>) -> AssertSqlSafe<String> {
     let values: Vec<_> = statement.values(parameters, milliseconds_left).collect();
     AssertSqlSafe(with_values(statement.sql.as_str(), &values))
 }
 
-/// Puts values in a text as digits and hex digits, which end no literal.
+/// Puts values in a text as digits and hex digits, which cannot end a literal.
 fn with_values(statement: &str, values: &[Value<'_>]) -> String {
     let mut whole = String::with_capacity(statement.len());
     // Every other part is a quoted name, where a `$` is a letter. A quote within a name is doubled,

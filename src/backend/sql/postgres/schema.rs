@@ -99,7 +99,7 @@ pub(super) async fn run_under_lock(
     Ok(())
 }
 
-/// Sent as text, without a prepared statement.
+/// Returns whether nothing is missing. The query is sent as text, without a prepared statement.
 async fn is_complete(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     use sqlx::Row;
     let row = sqlx::raw_sql(COUNT).fetch_one(connection).await?;

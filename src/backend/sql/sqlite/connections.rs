@@ -29,8 +29,9 @@ const READERS: u32 = 4;
 pub(super) struct Connections {
     pub(super) readers: SqlitePool,
     writers: SqlitePool,
-    /// The lock of the writer, taken in the order of arrival. SQLite itself has no queue: its writers
-    /// poll, and some of many would wait too long. Only other processes' writers are polled for.
+    /// The lock of the writer, taken in the order of arrival. SQLite itself has no queue: its
+    /// writers poll, and some of many would wait too long. Only other processes' writers are polled
+    /// for.
     write_lock: Mutex<()>,
     /// The limit of each wait.
     pub(super) timeout: Duration,
@@ -43,7 +44,8 @@ pub(super) struct Writer<'a> {
 }
 
 impl Connections {
-    /// Returns connections to a file. One of them does all writes, so that its page cache stays valid.
+    /// Returns connections to a file. One of them does all writes, so that its page cache stays
+    /// valid.
     pub(super) fn open(path: &Path, options: &SqliteOptions) -> Self {
         let timeout = options.timeout;
         let options = SqliteConnectOptions::new()
@@ -117,8 +119,8 @@ impl Engine for Connections {
         Ok(&STATEMENTS)
     }
 
-    /// Fetches all rows, even of a write that returns one: `fetch_one` stops at that row, and misses
-    /// the error of a commit that fails after it.
+    /// Fetches all rows, even of a write that returns one: `fetch_one` stops at that row, and
+    /// misses the error of a commit that fails after it.
     async fn rows(
         &self,
         effect: Effect,

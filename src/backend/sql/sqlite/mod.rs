@@ -42,16 +42,17 @@ pub use options::SqliteOptions;
 /// came, and wait for those of other processes. Reads wait for no write.
 ///
 /// Records expire by this machine's clock, which is SQLite's too. Expired records stay until they
-/// are purged ([`Cleanup`](crate::backend::Cleanup)). The cost of a purge grows with the rows that it
-/// removes: an index finds them by their expiry, and a trigger expires an owner's records when the
-/// owner is revoked or purged. Later records use the space again; the file shrinks only if you
+/// are purged ([`Cleanup`](crate::backend::Cleanup)). The cost of a purge grows with the rows that
+/// it removes: an index finds them by their expiry, and a trigger expires an owner's records when
+/// the owner is revoked or purged. Later records use the space again; the file shrinks only if you
 /// `VACUUM` it.
 ///
 /// The backend does not count records: [strangers](crate::backend#records-of-strangers) can fill
 /// the file system. Give the file a quota or a volume of its own.
 ///
 /// A database that is busy for [5 seconds](SqliteOptions::timeout) is
-/// [unavailable](Error::is_unavailable), and so is a file that is damaged or no database. A row that is no record is [corrupt](Error::is_corrupt).
+/// [unavailable](Error::is_unavailable), and so is a file that is damaged or no database. A row
+/// that is no record is [corrupt](Error::is_corrupt).
 ///
 /// Needs tokio, and Rust 1.94, as sqlx 0.9 does.
 ///
@@ -89,9 +90,9 @@ impl Sqlite {
     /// Opens the database as [`open`](Sqlite::open) does, with options.
     ///
     /// # Errors
-    /// As [`open`](Sqlite::open). [Usage](Error::is_usage), for a timeout of zero. If nothing may be
-    /// [created](SqliteOptions::create_if_missing): usage, if there is no such file, or its database
-    /// lacks our tables; unavailable, if this program may not read and write the file.
+    /// As [`open`](Sqlite::open). [Usage](Error::is_usage), for a timeout of zero. If nothing may
+    /// be [created](SqliteOptions::create_if_missing): usage, if there is no such file, or its
+    /// database lacks our tables; unavailable, if this program may not read and write the file.
     pub async fn open_with(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, Error> {
         options.check()?;
         let connections = match options.create_if_missing {
@@ -123,8 +124,8 @@ impl Sqlite {
     /// [`SCHEMA`](Sqlite::SCHEMA): run it, or call [`migrate`](Sqlite::migrate). Without the
     /// triggers, a later revocation could bring back records that an earlier one ended.
     ///
-    /// The pool's settings stay yours. Without `synchronous = FULL` (or `EXTRA`) a power failure may
-    /// lose acknowledged writes; without `journal_mode = WAL` reads and writes wait for each
+    /// The pool's settings stay yours. Without `synchronous = FULL` (or `EXTRA`) a power failure
+    /// may lose acknowledged writes; without `journal_mode = WAL` reads and writes wait for each
     /// other.
     ///
     /// ```no_run

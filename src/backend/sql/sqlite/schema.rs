@@ -11,7 +11,7 @@ use sqlx::SqliteConnection;
 use super::super::columns::check_type;
 use super::errors::{is_busy, reading};
 use crate::backend::Error;
-use crate::backend::access::{Access, failed, owned_by_another_user};
+use crate::backend::access::{Access, another_users, failed};
 
 pub(super) const SCHEMA: &str = include_str!("schema.sql");
 
@@ -22,8 +22,8 @@ const COUNT: &str = "SELECT count(*) FROM sqlite_schema WHERE name IN (
     'silverback_owner_revoked', 'silverback_owner_purged')";
 const ALL: i64 = 7;
 
-/// Returns the absolute path, and creates a missing file there, with the mode 0600 if the system has
-/// modes. SQLite gives its other files the same mode.
+/// Returns the absolute path, and creates a missing file there, with the mode 0600 if the system
+/// has modes. SQLite gives its other files the same mode.
 pub(super) fn make_file(path: &Path) -> Result<PathBuf, Error> {
     // Closing a file drops all locks of this process on it, also SQLite's. The file that was
     // created here is closed before another task can open the database.
@@ -51,7 +51,7 @@ pub(super) fn find_file(path: &Path) -> Result<PathBuf, Error> {
     let path = absolute(path)?;
     match fs::metadata(&path) {
         Ok(found) if found.is_file() && Access::may_use_file(&path) => Ok(path),
-        Ok(found) if found.is_file() => Err(owned_by_another_user(&path)),
+        Ok(found) if found.is_file() => Err(another_users(&path)),
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             Err(failed("found", &path, error))
         }
