@@ -76,8 +76,8 @@ impl Cleanup {
 }
 
 /// Purges batch by batch until no expired record is left or the task is stopped. After each batch
-/// it rests for as long as the batch took, so that requests have the server to themselves for half
-/// of the time.
+/// it pauses for as long as the batch took, so that the server is free for requests half of the
+/// time.
 async fn purge(
     backend: &dyn Backend,
     on_skipped: &mut (impl FnMut(&Error) + Send),

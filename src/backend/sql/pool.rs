@@ -62,8 +62,8 @@ impl<S: Server> Pool<S> {
         Ok(Pool::Own(pool))
     }
 
-    /// Turns the log of statements off, for statements with values in their texts. A pool of the
-    /// caller logs none on the connections that it opens from now on.
+    /// Turns the log of statements off, for statements with values in their texts. In the caller's
+    /// pool, this affects only connections that are opened later.
     pub(super) fn log_no_statements(&self) {
         if let Pool::Given(pool) = self {
             let connect = (*pool.connect_options()).clone();
