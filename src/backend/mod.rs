@@ -11,6 +11,7 @@
 //! | remove expired records | [`Cleanup`], or [`Scan::purge`] once |
 //! | list all records | [`Scan::page`] |
 //! | log a user out everywhere | `ServerStore::end_all`, which calls [`Generations::revoke`] |
+//! | store the owners' marks of a revocable `CookieStore` yourself | [`Generations`] |
 //! | write a backend of your own | [`Backend`], and [`conformance`] to test it (feature `conformance`) |
 //!
 //! The page `guide::stores` compares the backends.

@@ -165,7 +165,7 @@ impl DynamoStoreConfig {
 pub async fn dynamostore(config: DynamoStoreConfig, keys: KeyPairs) -> Result<DynamoStore, Error> {
     let (region, endpoint) = (config.region.clone(), config.endpoint.clone());
     let client = backend::dynamodb_client(region, endpoint, Some(REGION)).await;
-    let client = client.map_err(Error::of_backend)?;
+    let client = client?;
     DynamoStore::from_client(&client, config, keys).await
 }
 
@@ -190,7 +190,7 @@ impl DynamoStore {
         let backend = GoDynamoDb::open(client, table, items).await;
         let settings = GorillaSettings::new(keys);
         Ok(DynamoStore {
-            backend: backend.map_err(Error::of_backend)?,
+            backend: backend?,
             settings: match config.max_age {
                 Some(max_age) => settings.max_age(max_age),
                 None => settings,

@@ -65,7 +65,7 @@ impl GorillaSettings {
         let codec = CodecOptions::new()
             .max_age(max_age)
             .max_length(self.max_length);
-        let codecs = Codecs::from_pairs_with(self.keys.clone(), &codec).map_err(Error::of_codec)?;
+        let codecs = Codecs::from_pairs_with(self.keys.clone(), &codec)?;
         let options = ServerOptions::new()
             .cookie(cookie)
             .lifetime(Lifetime::sliding(self.lifetime));

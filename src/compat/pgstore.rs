@@ -90,7 +90,7 @@ pub struct PgStore {
 #[doc(alias = "NewPGStore")]
 pub async fn pgstore(url: &str, keys: KeyPairs) -> Result<PgStore, Error> {
     let backend = GoPostgres::connect(url, GoTable::pgstore()).await;
-    Ok(PgStore::of(backend.map_err(Error::of_backend)?, keys))
+    Ok(PgStore::of(backend?, keys))
 }
 
 impl PgStore {
@@ -109,8 +109,8 @@ impl PgStore {
     #[doc(alias = "NewPGStoreFromPool")]
     pub async fn from_pool(pool: PgPool, table: GoTable, keys: KeyPairs) -> Result<Self, Error> {
         let backend = GoPostgres::from_pool(pool, table, PostgresOptions::new());
-        let backend = backend.map_err(Error::of_backend)?;
-        backend.migrate().await.map_err(Error::of_backend)?;
+        let backend = backend?;
+        backend.migrate().await?;
         Ok(PgStore::of(backend, keys))
     }
 
@@ -132,7 +132,7 @@ impl PgStore {
     /// Returns a usage error if the table does not record when a row was written.
     pub fn without_max_age(mut self, lasting: Duration) -> Result<Self, Error> {
         let backend = self.backend.without_max_age(lasting);
-        self.backend = backend.map_err(Error::of_backend)?;
+        self.backend = backend?;
         self.settings = self.settings.without_max_age(lasting);
         Ok(self)
     }
@@ -208,7 +208,7 @@ impl PgStore {
         let mut deleted = 0;
         loop {
             let purged = self.backend.purge(BATCH).await;
-            let batch = purged.map_err(Error::of_backend)?.removed;
+            let batch = purged?.removed;
             deleted += batch;
             if batch < BATCH {
                 return Ok(deleted);

@@ -26,7 +26,7 @@ impl Id {
 
     /// Generates an ID of 256 random bits from the operating system.
     pub(super) fn random() -> Result<Self, Error> {
-        let bytes = generate_random_key(ID_LENGTH).map_err(Error::of_codec)?;
+        let bytes = generate_random_key(ID_LENGTH)?;
         Ok(Id(bytes))
     }
 
