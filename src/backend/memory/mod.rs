@@ -244,7 +244,7 @@ impl Memory {
         if let Some(ended) = shard.remove(key) {
             self.capacity.release(&ended.record);
         }
-        self.capacity.take(record)?;
+        self.capacity.reserve(record)?;
         let number = self.next_revision();
         let kept = VersionedRecord {
             record: record.clone(),
