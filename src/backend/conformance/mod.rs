@@ -76,14 +76,14 @@ fn record(value: &[u8]) -> Record {
     Record::new(value, soon())
 }
 
-async fn created(backend: &dyn Backend, key: &Key, record: &Record) -> Revision {
+async fn create(backend: &dyn Backend, key: &Key, record: &Record) -> Revision {
     match backend.create(key, record).await.unwrap() {
         Created::Saved(revision) => revision,
         Created::Exists => panic!("the backend has a live record under a key that must be free"),
     }
 }
 
-fn done<T>(outcome: Result<Outcome<T>, Error>) -> T {
+fn expect_done<T>(outcome: Result<Outcome<T>, Error>) -> T {
     match outcome.unwrap() {
         Outcome::Done(answer) => answer,
         Outcome::Conflict => panic!("a conflict without a concurrent write"),
@@ -104,7 +104,7 @@ fn owned(owner: &OwnerName, login: Login) -> Record {
 }
 
 /// Begins a login of that owner. No record is ever created under the key that it names.
-async fn begun(backend: &dyn Backend, keys: &KeySpace, owner: &OwnerName) -> Login {
+async fn begin_login(backend: &dyn Backend, keys: &KeySpace, owner: &OwnerName) -> Login {
     let owners = owners_of(backend);
     let elsewhere = keys.key("elsewhere");
     owners.begin(owner, soon(), &elsewhere).await.unwrap()
@@ -145,12 +145,12 @@ fn scan_of(backend: &dyn Backend) -> &dyn Scan {
     backend.scan().expect("this law needs Backend::scan")
 }
 
-async fn loaded(backend: &dyn Backend, key: &Key) -> Option<Stored> {
+async fn load(backend: &dyn Backend, key: &Key) -> Option<Stored> {
     backend.load(key).await.unwrap()
 }
 
 /// Runs `task` this many times concurrently, all from the same moment on.
-async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+async fn concurrently<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     times: usize,
     task: impl Fn(usize) -> F,
 ) -> Vec<T> {

@@ -75,7 +75,7 @@ fn owner_name(name: &str) -> OwnerName {
 }
 
 /// Begins a login, which names another key than its record will have.
-async fn begun(backend: &Files, owner: &str) -> Login {
+async fn begin_login(backend: &Files, owner: &str) -> Login {
     let begun = backend
         .begin(&owner_name(owner), soon(), &key("elsewhere"))
         .await;
@@ -107,7 +107,7 @@ async fn no_other_user_can_read_the_files() {
     let backend = Files::open(&folder.0).unwrap();
     let record = Record::new("v", soon());
     create(&backend, &key("a"), &record).await;
-    begun(&backend, "ape").await;
+    begin_login(&backend, "ape").await;
     assert_eq!(folder.files().len(), 2);
     #[cfg(unix)]
     for path in folder.files() {
@@ -174,7 +174,7 @@ async fn a_truncated_file_is_an_error_for_its_key_only() {
 async fn a_removed_or_revoked_record_leaves_no_file() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
-    let login = begun(&backend, "ape").await;
+    let login = begin_login(&backend, "ape").await;
     for name in ["removed", "another's", "revoked"] {
         create(&backend, &key(name), &owned("ape", login)).await;
     }
@@ -185,7 +185,7 @@ async fn a_removed_or_revoked_record_leaves_no_file() {
         .unwrap()
         .done()
         .unwrap();
-    let others = begun(&backend, "bonobo").await;
+    let others = begin_login(&backend, "bonobo").await;
     let of_bonobo = owned("bonobo", others);
     let another = seen("another's").await;
     backend
@@ -209,7 +209,7 @@ async fn a_removed_or_revoked_record_leaves_no_file() {
 async fn lists_and_purges_skip_a_damaged_file() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
-    let login = begun(&backend, "ape").await;
+    let login = begin_login(&backend, "ape").await;
     let owned = owned("ape", login);
     for name in ["torn", "whole"] {
         create(&backend, &key(name), &owned).await;
@@ -243,7 +243,7 @@ async fn lists_and_purges_skip_a_damaged_file() {
         1,
         "the purge removed the other files"
     );
-    let renewed = begun(&backend, "ape").await;
+    let renewed = begin_login(&backend, "ape").await;
     assert_ne!(renewed.generation, login.generation);
     assert_eq!(backend.load(&key("whole")).await.unwrap(), None);
 }
@@ -269,7 +269,7 @@ async fn make_unreadable(backend: &Files, name: &str) -> PathBuf {
 async fn an_unreadable_file_is_an_error_for_its_key_only() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
-    let login = begun(&backend, "ape").await;
+    let login = begin_login(&backend, "ape").await;
     let owned = owned("ape", login);
     for name in ["unreadable", "readable"] {
         create(&backend, &key(name), &owned).await;
@@ -379,7 +379,7 @@ async fn root_creates_files_for_the_owner_of_the_store() {
         let backend = Files::open(&folder.0).unwrap();
         let record = Record::new("v", soon());
         create(&backend, &key("a"), &record).await;
-        begun(&backend, "ape").await;
+        begin_login(&backend, "ape").await;
         let gorilla = GorillaFiles::open(folder.0.join("gorilla")).unwrap();
         chown(folder.0.join("gorilla"), Some(USER), Some(GROUP)).unwrap();
         drop(gorilla);

@@ -38,7 +38,7 @@ pub struct GoTable {
     pub(super) expiry_index: IndexName,
     /// `None` if the key's rule creates an index.
     pub(super) key_index: Option<IndexName>,
-    /// Whether the table refuses a second row with the same key.
+    /// True if the table refuses a second row with the same key.
     pub(super) key_is_unique: bool,
     /// The time that a row written with `MaxAge: 0` stays valid.
     pub(super) without_max_age: Option<Duration>,

@@ -23,7 +23,7 @@ const UNPREPARED: &str = "statement-cache-capacity=0";
 
 pub(super) struct Connections {
     pub(super) sender: Sender<Postgres>,
-    /// Whether statements are prepared. A pooler between the client and the server may lose them.
+    /// True if statements are prepared. A pooler between the client and the server may lose them.
     prepares: bool,
 }
 

@@ -94,7 +94,7 @@ fn owned(owner: &str, login: Login) -> Record {
 }
 
 /// Begins a login, which names another key than its record will have.
-async fn begun(backend: &Sqlite, owner: &str) -> Login {
+async fn begin_login(backend: &Sqlite, owner: &str) -> Login {
     let begun = backend
         .begin(&owner_name(owner), soon(), &key("elsewhere"))
         .await;
@@ -290,7 +290,7 @@ async fn a_file_of_another_format_is_unavailable_and_unchanged() {
 async fn an_invalid_row_is_an_error_for_its_key_only() {
     let folder = Temporary::new();
     let backend = folder.open().await;
-    let login = begun(&backend, "ape").await;
+    let login = begin_login(&backend, "ape").await;
     for name in ["a", "b"] {
         let created = backend.create(&key(name), &owned("ape", login)).await;
         created.unwrap().saved().unwrap();
@@ -347,8 +347,8 @@ async fn a_value_longer_than_a_row_is_too_large() {
 async fn a_purge_removes_all_expired_and_revoked_rows() {
     let folder = Temporary::new();
     let backend = folder.open().await;
-    let login = begun(&backend, "ape").await;
-    let kept = begun(&backend, "ape").await;
+    let login = begin_login(&backend, "ape").await;
+    let kept = begin_login(&backend, "ape").await;
     for (name, login) in [("revoked", login), ("kept", kept)] {
         let created = backend.create(&key(name), &owned("ape", login)).await;
         created.unwrap().saved().unwrap();
@@ -366,7 +366,7 @@ async fn a_purge_removes_all_expired_and_revoked_rows() {
     let mut other = folder.connection().await;
     let expire = "UPDATE silverback_owners SET expiry = 1";
     run(&mut other, expire).await;
-    let next = begun(&backend, "ape").await;
+    let next = begin_login(&backend, "ape").await;
     assert_eq!(backend.purge(10).await.unwrap().removed, 1);
     create(&backend, &key("new"), &owned("ape", next)).await;
     run(&mut other, expire).await;

@@ -129,7 +129,7 @@ async fn an_expired_owner_keeps_neither_generation_nor_login() {
 async fn a_record_of_a_revoked_login_is_written_as_expired() {
     let folder = Temporary::new();
     let backend = folder.open().await;
-    let old = begun(&backend, "ape").await;
+    let old = begin_login(&backend, "ape").await;
     backend.revoke(&owner_name("ape"), soon()).await.unwrap();
     let Created::Saved(seen) = backend.create(&key("swapped"), &record("v")).await.unwrap() else {
         panic!("the key is new");
