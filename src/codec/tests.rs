@@ -44,7 +44,7 @@ fn hash_function(case: &Value) -> HashFunction {
 fn iv_of(cookie: &str) -> [u8; 16] {
     frame::with_frame("", cookie, |frame| {
         let value = frame.unwrap().value;
-        let mut raw = vec![0; frame::room_to_decode(value.len())];
+        let mut raw = vec![0; frame::decoded_capacity(value.len())];
         frame::decode(value, &mut raw).unwrap();
         *raw.first_chunk().unwrap()
     })

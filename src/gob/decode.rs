@@ -60,7 +60,7 @@ fn decode(bytes: &[u8]) -> Result<Value, Error> {
     if of == Reference::Basic(8) {
         return Err(Error::new("an interface is at the top level"));
     }
-    decoder.leading_zero(of)?;
+    decoder.take_leading_zero(of)?;
     let value = decoder.value(of)?;
     if !decoder.message.is_empty() || !decoder.input.is_empty() {
         return Err(Error::new("there are bytes after the value"));
@@ -190,7 +190,7 @@ impl<'a> Decoder<'a> {
                 Step::Read(value) if self.stack.is_empty() => return Ok(value),
                 Step::Read(value) => {
                     self.parts.push(value);
-                    self.go_on()?
+                    self.advance()?
                 }
             };
         }
@@ -223,7 +223,7 @@ impl<'a> Decoder<'a> {
                     field: 0,
                     start,
                 })?;
-                return self.go_on();
+                return self.advance();
             }
             Shape::Array { length, .. } => (1, Some(*length)),
             Shape::Slice(_) => (1, None),
@@ -237,7 +237,7 @@ impl<'a> Decoder<'a> {
         // Each part takes at least one byte, so the input bounds the total capacity.
         self.parts.reserve_exact(left as usize);
         self.push(PartialValue::Parts { of, left, start })?;
-        self.go_on()
+        self.advance()
     }
 
     /// Reads the number of elements that follow. Each element has at least one byte.
@@ -262,7 +262,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Continues with the innermost partial value.
-    fn go_on(&mut self) -> Result<Step, Error> {
+    fn advance(&mut self) -> Result<Step, Error> {
         let need = match self.stack.last_mut() {
             Some(PartialValue::Parts { left: 0, .. } | PartialValue::Interface { .. }) => None,
             Some(PartialValue::Parts { of, left, .. }) => {
@@ -289,7 +289,7 @@ impl<'a> Decoder<'a> {
                     of
                 })
             }
-            None => return Err(Error::new("there is no partial value")),
+            None => return Err(Error::new("there is no unfinished value")),
         };
         match need {
             Some(of) => Ok(Step::Need(of)),
@@ -313,7 +313,7 @@ impl<'a> Decoder<'a> {
                     Interface::of(registered::name(name), value)
                 }))
             }
-            None => return Err(Error::new("there is no partial value")),
+            None => return Err(Error::new("there is no unfinished value")),
         };
         Ok(Step::Read(value))
     }
@@ -347,14 +347,14 @@ impl<'a> Decoder<'a> {
             return Err(Error::new("an interface is directly in an interface"));
         }
         take_uint(&mut self.message)?;
-        self.leading_zero(of)?;
+        self.take_leading_zero(of)?;
         self.push(PartialValue::Interface { name, length })?;
         Ok(Step::Need(of))
     }
 
     /// Reads the zero byte before a value at the top level or in an interface, unless it is a
     /// struct: Go sends such a value as a single field.
-    fn leading_zero(&mut self, of: Reference) -> Result<(), Error> {
+    fn take_leading_zero(&mut self, of: Reference) -> Result<(), Error> {
         let is_struct = match of {
             Reference::Basic(_) => false,
             Reference::Defined(place) => matches!(
