@@ -26,8 +26,8 @@ pub(super) fn failed(what: &str, path: &Path, error: io::Error) -> Error {
     failed_at(what, path, path, error)
 }
 
-/// As [`failed`], for a path that must not be printed because it holds a secret. The error names
-/// `shown` instead.
+/// Returns the error of [`failed`] for a path that must not be printed, since it contains a secret.
+/// The error names `shown` instead.
 pub(super) fn failed_at(what: &str, path: &Path, shown: &Path, error: io::Error) -> Error {
     let owner = match error.kind() {
         io::ErrorKind::PermissionDenied => owner_of(path),

@@ -76,8 +76,8 @@ impl Cleanup {
 }
 
 /// Purges batch by batch until no expired record is left or the task is stopped. After each batch
-/// it rests for as long as the batch took, so that requests have the server to themselves for half
-/// of the time.
+/// it pauses for as long as the batch took, so that the server is free for requests half of the
+/// time.
 async fn purge(
     backend: &dyn Backend,
     on_skipped: &mut (impl FnMut(&Error) + Send),
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_survives_errors_and_stops_on_request() {
+    async fn a_cleanup_continues_after_errors_and_stops_on_request() {
         let backend = Arc::new(Failing::default());
         let expired = Record::new("v", Expiry::from_millis(0));
         for number in 0..10_usize {
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_ends_when_it_is_dropped() {
+    async fn a_dropped_cleanup_ends() {
         let backend = Arc::new(Failing::default());
         let interval = Duration::from_secs(60);
         let cleanup = Cleanup::every(interval, backend.clone(), |_| {});
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_pauses_as_long_as_a_batch_took_and_can_be_stopped_in_the_pause() {
+    async fn a_cleanup_pauses_as_long_as_its_last_batch_took() {
         let second = Duration::from_secs(1);
         let backend = Arc::new(Failing {
             takes: Some(4 * second),
@@ -234,9 +234,9 @@ mod tests {
         // Batches end 4, 12 and 20 seconds after the beginning.
         tokio::time::sleep(21 * second).await;
         assert_eq!(backend.purges.load(Ordering::SeqCst), 3);
-        let told = Instant::now();
+        let start = Instant::now();
         cleanup.stop().await;
-        assert!(told.elapsed() < second);
+        assert!(start.elapsed() < second);
         assert_eq!(backend.purges.load(Ordering::SeqCst), 3);
     }
 }

@@ -1,5 +1,5 @@
-//! [`RecordEnvelope`] and [`OwnerEnvelope`]: a record, or an owner's record, as one run of bytes, for
-//! servers and disks that know only values.
+//! [`RecordEnvelope`] and [`OwnerEnvelope`]: a record, or an owner's record, as one run of bytes,
+//! for servers and disks that know only values.
 //!
 //! | bytes | a record | an owner |
 //! |---|---|---|
@@ -9,12 +9,12 @@
 //!
 //! Before each part is its length, as 8 bytes. All numbers are big-endian. A revision and a
 //! generation have 16 bytes. An expiry is a signed number of 8 bytes, in milliseconds since
-//! 1970-01-01T00:00:00Z. A login is its generation and its number, 24 bytes; without a login the part
-//! is empty. A record without a login has no owner, and an empty name.
+//! 1970-01-01T00:00:00Z. A login is its generation and its number, 24 bytes; without a login the
+//! part is empty. A record without a login has no owner, and an empty name.
 //!
 //! Bytes that are cut off, damaged, or of another program are refused: the digest does not match.
-//! Only one run of bytes stands for a record, so two records are equal if their bytes are. The digest
-//! has no key: it finds damage, not forgery.
+//! Only one run of bytes stands for a record, so two records are equal if their bytes are. The
+//! digest has no key: it finds damage, not forgery.
 
 use sha2::{Digest, Sha256};
 
@@ -72,7 +72,7 @@ impl RecordEnvelope {
         writer.finish()
     }
 
-    /// Returns the record that the bytes stand for, or `None` if they stand for none.
+    /// Returns the encoded record, or `None` if the bytes are not a valid record.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         Reader::new(RECORD, bytes)?.record()
     }
@@ -89,7 +89,7 @@ impl OwnerEnvelope {
         writer.finish()
     }
 
-    /// Returns the owner that the bytes stand for, or `None` if they stand for none.
+    /// Returns the encoded owner, or `None` if the bytes are not a valid owner.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         Reader::new(OWNER, bytes)?.owner()
     }
@@ -162,7 +162,7 @@ impl<'a> Reader<'a> {
         Some(u64::from_be_bytes(self.take_array()?))
     }
 
-    /// Returns `None` for an invalid part, and `Some(None)` for an empty one, which is no login.
+    /// Returns `None` for an invalid part, and `Some(None)` for an empty one, which means no login.
     #[expect(clippy::option_option)]
     fn take_login(&mut self) -> Option<Option<Login>> {
         let bytes = self.take()?;
@@ -284,7 +284,11 @@ mod tests {
     }
 
     /// Asserts that the bytes are refused wherever they are cut, and with any one of them changed.
-    fn refused_unless_whole(bytes: &[u8], change: u8, more: &[u8]) -> Result<(), TestCaseError> {
+    fn assert_damage_is_refused(
+        bytes: &[u8],
+        change: u8,
+        more: &[u8],
+    ) -> Result<(), TestCaseError> {
         for end in 0..bytes.len() {
             prop_assert!(is_refused(&bytes[..end]), "cut at {end}");
             let mut changed = bytes.to_vec();
@@ -303,7 +307,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(50))]
 
         #[test]
-        fn records_come_back_whole_and_only_whole(
+        fn a_record_is_read_back_and_a_damaged_one_is_refused(
             record in records(),
             change in 1_u8..,
             more in vec(any::<u8>(), 1..40),
@@ -311,11 +315,11 @@ mod tests {
             let bytes = record.to_vec();
             prop_assert_eq!(RecordEnvelope::parse(&bytes), Some(record));
             prop_assert_eq!(OwnerEnvelope::parse(&bytes), None);
-            refused_unless_whole(&bytes, change, &more)?;
+            assert_damage_is_refused(&bytes, change, &more)?;
         }
 
         #[test]
-        fn owners_come_back_whole_and_only_whole(
+        fn an_owner_is_read_back_and_a_damaged_one_is_refused(
             owner in owners(),
             change in 1_u8..,
             more in vec(any::<u8>(), 1..40),
@@ -323,12 +327,12 @@ mod tests {
             let bytes = owner.to_vec();
             prop_assert_eq!(OwnerEnvelope::parse(&bytes), Some(owner));
             prop_assert_eq!(RecordEnvelope::parse(&bytes), None);
-            refused_unless_whole(&bytes, change, &more)?;
+            assert_damage_is_refused(&bytes, change, &more)?;
         }
 
-        /// The digest is right, and the parts are not: another program can write such bytes.
+        /// Another program can write bytes with a correct digest and wrong parts.
         #[test]
-        fn bytes_with_a_right_digest_are_read_in_one_way_or_refused(
+        fn a_record_has_only_one_encoding(
             record in records(),
             at in any::<prop::sample::Index>(),
             change in any::<u8>(),
@@ -347,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_of_a_record_are_those_that_are_documented() {
+    fn a_record_is_encoded_as_documented() {
         let login = Login {
             generation: Generation::from_bytes([1; 16]),
             number: 2,

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn arithmetic_ends_where_the_times_end() {
+    fn arithmetic_saturates() {
         assert_eq!(at(-1) + Duration::from_micros(2_999), at(1));
         for never in [
             at(1) + Duration::MAX,

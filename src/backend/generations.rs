@@ -12,8 +12,8 @@ use super::{Error, Expiry, OwnerName};
 /// A random mark of 16 bytes that the live records of an owner carry. To revoke all of them, the
 /// owner gets another generation.
 ///
-/// A generation is printed and parsed as 32 hex digits, for storage of your own. It opens no
-/// session. Still, `Debug` hides it, since no log needs it.
+/// A generation is printed and parsed as 32 hex digits, for storage of your own. It does not open a
+/// session. `Debug` hides it anyway, since no log needs it.
 ///
 /// ```
 /// use silverback::backend::Generation;
@@ -144,7 +144,7 @@ pub trait Generations: Send + Sync {
     async fn generation(&self, owner: &OwnerName) -> Result<Option<Generation>, Error>;
 
     /// Returns the owner's generation, and creates the owner's record if it is missing. The record
-    /// is kept to `until`, or longer if it was to be kept longer already.
+    /// expires at `until`, or at its present expiry if that is later.
     ///
     /// # Errors
     /// Returns the errors of [`Backend::create`](super::Backend::create).
@@ -153,7 +153,7 @@ pub trait Generations: Send + Sync {
     /// Gives the owner another generation, and returns it. From then on, all records of the owner
     /// are missing. An owner without a record gets one.
     ///
-    /// The owner's record is kept to `until`, as in [`extend`](Generations::extend).
+    /// The owner's record expires as after [`extend`](Generations::extend).
     ///
     /// # Errors
     /// Returns the errors of [`Backend::create`](super::Backend::create).

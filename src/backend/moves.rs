@@ -17,7 +17,7 @@ use super::{Error, Key, Outcome, Record, Revision};
 /// if let (Some(moves), Some(seen)) = (backend.moves(), backend.load(&old).await?) {
 ///     match moves.move_to(&old, &seen.revision, &new, &seen.record).await? {
 ///         Outcome::Done(revision) => println!("it is under the new key, at {revision:?}"),
-///         Outcome::Conflict | Outcome::Gone => println!("somebody else was first"),
+///         Outcome::Conflict | Outcome::Gone => println!("the record has changed or is gone"),
 ///     }
 /// }
 /// # Ok(())

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_kept_to_the_latest_time() {
+    fn a_change_never_shortens_an_expiry() {
         for change in [Extend, Begin, Revoke { keep: None }] {
             let before = first(Extend);
             for (until, expiry) in [(at(0), SOON), (at(3_000), at(3_000))] {
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revocation_ends_all_logins_but_a_live_one_that_it_keeps() {
+    fn a_revocation_keeps_only_the_named_live_login() {
         let state = after(&first(Begin), Begin, 2);
         let [one, two] = [1, 2].map(|number| Login {
             number,
@@ -172,7 +172,7 @@ mod tests {
         assert!(!other.lets_live(&one) && !other.lets_live(&two));
         let none = after(&kept, Revoke { keep: None }, 3);
         assert!(!none.lets_live(&one));
-        // Nor can a login of another generation.
+        // A login of another generation cannot be kept either.
         let foreign = Login {
             generation: 9.into(),
             ..one

@@ -16,7 +16,7 @@ pub struct Login {
     /// The owner's generation when the login began.
     pub generation: Generation,
     /// The number of the owner's logins that had begun by then, this one included. It counts from 1
-    /// as long as the owner's record lives, also across generations.
+    /// as long as the owner's record is live, across generations too.
     pub number: u64,
 }
 
@@ -44,16 +44,15 @@ impl fmt::Debug for Owner {
     }
 }
 
-/// Keeps one small record for each owner: the generation, the number of logins, the time until
-/// which the record is kept, and the login, if any, that the last revocation kept.
+/// Keeps one small record for each owner: the generation, the number of logins, the expiry, and the
+/// login, if any, that the last revocation kept.
 #[async_trait]
 pub trait Owners: Generations {
     /// Begins a login of the owner, in one step: creates the owner's record if it is missing, adds
-    /// one to its number of logins, and keeps it as [`extend`](Generations::extend) does.
+    /// one to its number of logins, and extends its expiry as [`extend`](Generations::extend) does.
     ///
-    /// The login is to create its record under `key`. From the moment that record exists,
-    /// [`keys`](Owners::keys) lists it. If the record is never created, the login's number is not
-    /// used again.
+    /// The login must then create its record under `key`. [`keys`](Owners::keys) lists that record
+    /// as soon as it exists. If the record is never created, the login's number is not used again.
     ///
     /// # Errors
     /// Returns the errors of [`Backend::create`](super::Backend::create).

@@ -58,8 +58,8 @@ pub struct Page {
     pub entries: Vec<Entry>,
     /// The key after which the next page begins. `None` on the last page.
     pub next: Option<Key>,
-    /// One error for each record that could not be read and was left out. It says where the record
-    /// is.
+    /// One error for each record that could not be read and was skipped. It names the record's
+    /// place.
     pub skipped: Vec<Error>,
 }
 
@@ -74,8 +74,8 @@ impl Page {
         Page::followed(entries, !is_last)
     }
 
-    /// Returns a page with these records, which are in the order of the pages. `are_more` says
-    /// whether more follow.
+    /// Returns a page with these records, which are in the order of the pages. `are_more` means
+    /// that more records follow.
     #[must_use]
     pub fn followed(entries: Vec<Entry>, are_more: bool) -> Self {
         let last = entries.last().filter(|_| are_more);
@@ -93,8 +93,8 @@ impl Page {
 pub struct Purged {
     /// The number of records that were removed.
     pub removed: usize,
-    /// One error for each record that could not be read or removed and was left alone. It says
-    /// where the record is.
+    /// One error for each record that could not be read or removed and was skipped. It names the
+    /// record's place.
     pub skipped: Vec<Error>,
 }
 
@@ -111,8 +111,8 @@ impl Purged {
 
 /// Lists all records of a backend, page by page, and removes the expired ones. For operators.
 ///
-/// A record that cannot be read hides no other record and stops no purge: it is skipped, and an
-/// error says where it is.
+/// A record that cannot be read is skipped, and an error names its place. Pages and purges continue
+/// with the other records.
 #[async_trait]
 pub trait Scan: Send + Sync {
     /// Returns at most `limit` live records after the key `after`. The backend keeps to one order:
@@ -123,7 +123,7 @@ pub trait Scan: Send + Sync {
     async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Page, Error>;
 
     /// Removes at most `limit` records that have expired, those that a revocation ended included.
-    /// If it removes fewer, no more were there.
+    /// If it removes fewer, no expired record is left.
     ///
     /// # Errors
     /// Returns the errors of [`Backend::create`](super::Backend::create).

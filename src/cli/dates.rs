@@ -6,7 +6,7 @@ use silverback::codec::UnixTime;
 const LAST: UnixTime = UnixTime::from_secs(253_402_300_799);
 
 /// Formats a date as RFC 3339, which ends with the year 9999.
-pub(super) fn readable(date: UnixTime) -> String {
+pub(super) fn format_date(date: UnixTime) -> String {
     match date <= LAST {
         true => date.to_string(),
         false => "after the year 9999".to_owned(),

@@ -25,7 +25,7 @@ pub(super) fn set(
     });
     let known: HashSet<GoString> = registered_names(map).cloned().collect();
     let value = match of {
-        Some(name) => typed(key, name, json)?,
+        Some(name) => typed_value(key, name, json)?,
         None => {
             let fitted = existing.as_ref();
             let fitted = fitted.and_then(|existing| typed_json::with_type_of(existing, json));
@@ -48,7 +48,7 @@ fn registered_names(map: &Composite) -> impl Iterator<Item = &GoString> {
     parts.flat_map(Value::registered_names)
 }
 
-fn typed(key: &str, name: &str, json: &Json) -> Result<Interface, Error> {
+fn typed_value(key: &str, name: &str, json: &Json) -> Result<Interface, Error> {
     let value = typed_json::of_type(name).and_then(|of| typed_json::with_type_of(&of, json));
     value.ok_or_else(|| {
         Error::usage(format!(

@@ -8,7 +8,7 @@ use clap::Args;
 use silverback::codec::{Error, UnixTime};
 
 use super::cookies::Cookies;
-use super::dates::readable;
+use super::dates::format_date;
 use super::failure::Failure;
 use super::settings::Clock;
 
@@ -51,13 +51,13 @@ fn describe(cookie: &str, now: UnixTime) -> Result<String, Error> {
 
     let mut lines = String::new();
     // Writing to a String cannot fail.
-    let _ = writeln!(lines, "date: {} ({digits}{note})", readable(date));
+    let _ = writeln!(lines, "date: {} ({digits}{note})", format_date(date));
     let _ = writeln!(lines, "age: {}", age(date, now));
     let _ = writeln!(
         lines,
         "payload: {} bytes, {}",
         payload.len(),
-        looks_like(&payload)
+        guess_format(&payload)
     );
     let _ = write!(
         lines,
@@ -89,7 +89,7 @@ fn hash_of(mac_length: usize) -> &'static str {
 }
 
 /// Guesses the format of a payload. Encrypted bytes look like any other bytes.
-fn looks_like(payload: &[u8]) -> &'static str {
+fn guess_format(payload: &[u8]) -> &'static str {
     if payload.is_empty() {
         "empty"
     } else if silverback::gob::string_from_slice(payload).is_ok() {

@@ -24,7 +24,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_engine_of_this_target_reads_and_writes_as_the_scalar_one(
+        fn the_engine_of_this_target_agrees_with_the_scalar_one(
             bytes in prop::collection::vec(any::<u8>(), 0..200),
         ) {
             let text = general_purpose::URL_SAFE.encode(&bytes);
@@ -33,7 +33,7 @@ mod tests {
         }
 
         #[test]
-        fn the_engine_of_this_target_refuses_as_the_scalar_one(
+        fn the_engine_of_this_target_refuses_what_the_scalar_one_refuses(
             text in "[A-Za-z0-9_=+/\n-]{0,140}",
             place in 0..140_usize,
             wrong in any::<u8>(),

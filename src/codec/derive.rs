@@ -116,9 +116,9 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_derived_from_a_codec_without_secure_cookies() {
-        struct Own;
-        impl Codec for Own {
+    fn a_codec_without_secure_cookies_derives_no_codec() {
+        struct CustomCodec;
+        impl Codec for CustomCodec {
             fn seal_into(
                 &self,
                 _: &str,
@@ -138,6 +138,6 @@ mod tests {
                 Err(Error::not_valid())
             }
         }
-        assert!(derive_chain(&Own, "a").unwrap().is_none());
+        assert!(derive_chain(&CustomCodec, "a").unwrap().is_none());
     }
 }

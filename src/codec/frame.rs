@@ -17,15 +17,16 @@ pub(super) fn encode(bytes: &[u8], text: &mut [u8]) -> Option<()> {
     (written == text.len()).then_some(())
 }
 
-/// Decodes into the front of `bytes`, which has [`room_to_decode`] bytes or more.
+/// Decodes into the front of `bytes`, which has [`decoded_capacity`] bytes or more.
 ///
 /// Returns the number of decoded bytes, or `None` if `text` is not canonical base64.
 pub(super) fn decode(text: &[u8], bytes: &mut [u8]) -> Option<usize> {
     base64_engine::URL_SAFE.decode_slice(text, bytes).ok()
 }
 
-/// Returns the room needed to decode a text of `length` bytes: at least the decoded length.
-pub(super) fn room_to_decode(length: usize) -> usize {
+/// Returns the number of bytes that decoding a text of `length` bytes needs: at least the decoded
+/// length.
+pub(super) fn decoded_capacity(length: usize) -> usize {
     base64::decoded_len_estimate(length)
 }
 
@@ -59,7 +60,7 @@ impl FrameLayout {
         })
     }
 
-    /// Returns the room for the frame followed by the cookie.
+    /// Returns the length of the frame followed by the cookie.
     pub(super) fn scratch(&self) -> Option<usize> {
         self.frame.checked_add(self.cookie)
     }
@@ -82,11 +83,11 @@ impl<'a> Frame<'a> {
     /// the MAC were the last bytes instead, the borders between the parts could move, and a
     /// cookie sealed under the name `s|1795194425` would open under `s`.
     fn decode(name: &str, cookie: &str, scratch: &'a mut [u8]) -> Option<Self> {
-        let (prefix, room) = scratch.split_at_mut_checked(name.len() + 1)?;
+        let (prefix, buffer) = scratch.split_at_mut_checked(name.len() + 1)?;
         let (separator, in_front) = prefix.split_last_mut()?;
         in_front.copy_from_slice(name.as_bytes());
         *separator = b'|';
-        let inner_length = decode(cookie.as_bytes(), room)?;
+        let inner_length = decode(cookie.as_bytes(), buffer)?;
 
         let frame: &'a [u8] = scratch.get(..name.len() + 1 + inner_length)?;
         let inner = frame.get(name.len() + 1..)?;
@@ -128,12 +129,12 @@ pub(super) fn with_frame<R>(
     cookie: &str,
     read: impl FnOnce(Option<Frame<'_>>) -> R,
 ) -> R {
-    let room = name.len() + 1 + room_to_decode(cookie.len());
-    with_scratch(room, |scratch| read(Frame::decode(name, cookie, scratch)))
+    let length = name.len() + 1 + decoded_capacity(cookie.len());
+    with_scratch(length, |scratch| read(Frame::decode(name, cookie, scratch)))
 }
 
-/// Calls `work` with `length` zero bytes. They are on the stack if a cookie within the default
-/// limits needs no more, so that the codec allocates nothing; otherwise on the heap.
+/// Calls `work` with `length` zero bytes. If a cookie within the default limits needs no more, they
+/// are on the stack, so that the codec allocates nothing. Otherwise they are on the heap.
 ///
 /// There are several sizes, so that a small cookie does not pay for clearing a large buffer.
 pub(super) fn with_scratch<R>(length: usize, work: impl FnOnce(&mut [u8]) -> R) -> R {
@@ -143,7 +144,7 @@ pub(super) fn with_scratch<R>(length: usize, work: impl FnOnce(&mut [u8]) -> R) 
     const LARGE: usize = 2 * 4096 + 64;
 
     let (mut small, mut medium, mut large, mut heap);
-    let room: &mut [u8] = if length <= SMALL {
+    let buffer: &mut [u8] = if length <= SMALL {
         small = [0; SMALL];
         &mut small
     } else if length <= MEDIUM {
@@ -156,5 +157,5 @@ pub(super) fn with_scratch<R>(length: usize, work: impl FnOnce(&mut [u8]) -> R) 
         heap = vec![0; length];
         &mut heap
     };
-    work(room.get_mut(..length).unwrap_or_default())
+    work(buffer.get_mut(..length).unwrap_or_default())
 }

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_computes_what_the_general_hmac_does() {
+    fn hmac_sha256_agrees_with_the_general_hmac() {
         let message: Vec<u8> = (0..=255).cycle().take(300).collect();
         for key_length in [0, 1, 31, 32, 33, 63, 64, 65, 200] {
             let key = HashKey::legacy(&message[..key_length]);

@@ -176,10 +176,10 @@ impl SecureCookie {
     /// Leaves `out` unchanged if it fails.
     fn read_value(&self, value: &[u8], out: &mut Vec<u8>) -> Option<()> {
         let start = out.len();
-        out.resize(start + frame::room_to_decode(value.len()), 0);
+        out.resize(start + frame::decoded_capacity(value.len()), 0);
         let length = out
             .get_mut(start..)
-            .and_then(|room| frame::decode(value, room));
+            .and_then(|buffer| frame::decode(value, buffer));
         out.truncate(start + length.unwrap_or(0));
         length?;
         let Some(encryptor) = &self.0.encryptor else {
@@ -229,13 +229,15 @@ impl SecureCookie {
             .split_at_mut_checked(layout.frame)
             .ok_or_else(impossible)?;
 
-        let mut room = &mut *frame;
+        let mut buffer = &mut *frame;
         for part in [name, "|", date, "|"] {
-            let part_of_frame = room.split_off_mut(..part.len()).ok_or_else(impossible)?;
+            let part_of_frame = buffer.split_off_mut(..part.len()).ok_or_else(impossible)?;
             part_of_frame.copy_from_slice(part.as_bytes());
         }
         // The cookie's bytes are unused until the frame is complete: `v` is prepared in them.
-        let value = room.split_off_mut(..layout.value).ok_or_else(impossible)?;
+        let value = buffer
+            .split_off_mut(..layout.value)
+            .ok_or_else(impossible)?;
         let raw = cookie.get_mut(..layout.raw).ok_or_else(impossible)?;
         self.write_value(payload, raw, value)?
             .ok_or_else(impossible)?;

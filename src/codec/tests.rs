@@ -44,7 +44,7 @@ fn hash_function(case: &Value) -> HashFunction {
 fn iv_of(cookie: &str) -> [u8; 16] {
     frame::with_frame("", cookie, |frame| {
         let value = frame.unwrap().value;
-        let mut raw = vec![0; frame::room_to_decode(value.len())];
+        let mut raw = vec![0; frame::decoded_capacity(value.len())];
         frame::decode(value, &mut raw).unwrap();
         *raw.first_chunk().unwrap()
     })
@@ -95,9 +95,9 @@ fn cfb_cookies_are_sealed_byte_for_byte() {
 }
 
 #[test]
-fn wycheproof_hmac_sha256() {
+fn hmac_sha256_agrees_with_wycheproof() {
     let (mut valid, mut invalid) = (0, 0);
-    for group in vectors("wycheproof_hmac_sha256.json")["testGroups"]
+    for group in vectors("hmac_sha256_agrees_with_wycheproof.json")["testGroups"]
         .as_array()
         .unwrap()
     {

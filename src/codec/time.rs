@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn arithmetic_ends_where_the_times_end() {
+    fn arithmetic_saturates() {
         let second = Duration::from_secs(1);
         assert_eq!(at(7) + second, at(8));
         assert_eq!(at(7) - Duration::from_millis(1_999), at(6));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_system_time_comes_back() {
+    fn a_system_time_is_converted_and_back() {
         let half = Duration::from_millis(500);
         assert_eq!(UnixTime::from(UNIX_EPOCH + 3 * half), at(1));
         assert_eq!(UnixTime::from(UNIX_EPOCH - half), at(0));

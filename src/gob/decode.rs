@@ -60,7 +60,7 @@ fn decode(bytes: &[u8]) -> Result<Value, Error> {
     if of == Reference::Basic(8) {
         return Err(Error::new("an interface is at the top level"));
     }
-    decoder.leading_zero(of)?;
+    decoder.take_leading_zero(of)?;
     let value = decoder.value(of)?;
     if !decoder.message.is_empty() || !decoder.input.is_empty() {
         return Err(Error::new("there are bytes after the value"));
@@ -74,7 +74,7 @@ fn decode(bytes: &[u8]) -> Result<Value, Error> {
 /// values, and Go can hash the map keys.
 pub(super) fn check(value: &Value) -> Result<(), Error> {
     let mut pending = vec![value];
-    let mut hashable = Hashable::default();
+    let mut hashable = HashableTypes::default();
     while let Some(value) = pending.pop() {
         match value {
             Value::Interface(interface) => registered::check(interface)?,
@@ -95,12 +95,12 @@ pub(super) fn check(value: &Value) -> Result<(), Error> {
 /// (Go can hash a pointer to such a type, but the pointer and the type look the same on the
 /// wire.)
 #[derive(Default)]
-struct Hashable {
+struct HashableTypes {
     /// The types that were checked and are hashable.
     types: HashSet<(*const Definitions, u32)>,
 }
 
-impl Hashable {
+impl HashableTypes {
     fn check_key(&mut self, key: &Value) -> Result<(), Error> {
         let mut next = Some(key);
         let mut pending = Vec::new();
@@ -157,14 +157,14 @@ pub(super) struct Decoder<'a> {
     /// The definitions that the values refer to. They are filled in at the end.
     shared: Arc<Definitions>,
     /// The values that are being read, outermost first.
-    stack: Vec<Unfinished>,
+    stack: Vec<PartialValue>,
     /// The parts of these values that have been read.
     parts: Vec<Value>,
 }
 
 /// A value with parts that are still to be read. It is small, since each level of nesting takes
 /// one.
-enum Unfinished {
+enum PartialValue {
     /// An array, slice or map with `left` unread parts. Its read parts begin at `start`.
     Parts { of: u32, left: u32, start: u32 },
     /// A struct. The fields before `field` have been read; their parts begin at `start`.
@@ -190,7 +190,7 @@ impl<'a> Decoder<'a> {
                 Step::Read(value) if self.stack.is_empty() => return Ok(value),
                 Step::Read(value) => {
                     self.parts.push(value);
-                    self.go_on()?
+                    self.advance()?
                 }
             };
         }
@@ -218,12 +218,12 @@ impl<'a> Decoder<'a> {
                 return Ok(Step::Read(Value::SelfEncoded(of, bytes)));
             }
             Shape::Struct(_) => {
-                self.push(Unfinished::Struct {
+                self.push(PartialValue::Struct {
                     of,
                     field: 0,
                     start,
                 })?;
-                return self.go_on();
+                return self.advance();
             }
             Shape::Array { length, .. } => (1, Some(*length)),
             Shape::Slice(_) => (1, None),
@@ -236,8 +236,8 @@ impl<'a> Decoder<'a> {
         let left = count * per_element;
         // Each part takes at least one byte, so the input bounds the total capacity.
         self.parts.reserve_exact(left as usize);
-        self.push(Unfinished::Parts { of, left, start })?;
-        self.go_on()
+        self.push(PartialValue::Parts { of, left, start })?;
+        self.advance()
     }
 
     /// Reads the number of elements that follow. Each element has at least one byte.
@@ -250,22 +250,22 @@ impl<'a> Decoder<'a> {
             .ok_or(Error::new("there are more elements than bytes"))
     }
 
-    fn push(&mut self, unfinished: Unfinished) -> Result<(), Error> {
+    fn push(&mut self, partial: PartialValue) -> Result<(), Error> {
         match self.stack.len() {
             MAX_DEPTH => return Err(Error::new("values are nested too deep")),
             // Grow to the limit at once.
             1024 => self.stack.reserve_exact(MAX_DEPTH - 1024),
             _ => {}
         }
-        self.stack.push(unfinished);
+        self.stack.push(partial);
         Ok(())
     }
 
-    /// Continues with the innermost unfinished value.
-    fn go_on(&mut self) -> Result<Step, Error> {
+    /// Continues with the innermost partial value.
+    fn advance(&mut self) -> Result<Step, Error> {
         let need = match self.stack.last_mut() {
-            Some(Unfinished::Parts { left: 0, .. } | Unfinished::Interface { .. }) => None,
-            Some(Unfinished::Parts { of, left, .. }) => {
+            Some(PartialValue::Parts { left: 0, .. } | PartialValue::Interface { .. }) => None,
+            Some(PartialValue::Parts { of, left, .. }) => {
                 let (of, is_last_of_pair) = (*of, *left % 2 == 1);
                 *left -= 1;
                 Some(match self.shape(of)? {
@@ -275,7 +275,7 @@ impl<'a> Decoder<'a> {
                     _ => return Err(Error::new("a type is not defined")),
                 })
             }
-            Some(Unfinished::Struct { of, field, .. }) => {
+            Some(PartialValue::Struct { of, field, .. }) => {
                 let Some(Some(definition)) = self.definitions.get(*of as usize) else {
                     return Err(Error::new("a type is not defined"));
                 };
@@ -299,11 +299,13 @@ impl<'a> Decoder<'a> {
 
     fn finish(&mut self) -> Result<Step, Error> {
         let value = match self.stack.pop() {
-            Some(Unfinished::Parts { of, start, .. } | Unfinished::Struct { of, start, .. }) => {
+            Some(
+                PartialValue::Parts { of, start, .. } | PartialValue::Struct { of, start, .. },
+            ) => {
                 let of = Defined::new(self.shared.clone(), of);
                 Value::Composite(Composite::new(of, self.take_parts(start as usize)))
             }
-            Some(Unfinished::Interface { name, length }) => {
+            Some(PartialValue::Interface { name, length }) => {
                 let (from, to) = (name as usize, name as usize + usize::from(length));
                 let name = self.whole.get(from..to).unwrap_or_default();
                 let value = self.parts.pop();
@@ -345,14 +347,14 @@ impl<'a> Decoder<'a> {
             return Err(Error::new("an interface is directly in an interface"));
         }
         take_uint(&mut self.message)?;
-        self.leading_zero(of)?;
-        self.push(Unfinished::Interface { name, length })?;
+        self.take_leading_zero(of)?;
+        self.push(PartialValue::Interface { name, length })?;
         Ok(Step::Need(of))
     }
 
     /// Reads the zero byte before a value at the top level or in an interface, unless it is a
     /// struct: Go sends such a value as a single field.
-    fn leading_zero(&mut self, of: Reference) -> Result<(), Error> {
+    fn take_leading_zero(&mut self, of: Reference) -> Result<(), Error> {
         let is_struct = match of {
             Reference::Basic(_) => false,
             Reference::Defined(place) => matches!(

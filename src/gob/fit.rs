@@ -34,7 +34,7 @@ impl From<Error> for Misfit {
     }
 }
 
-type Fitted = Result<Value, Misfit>;
+type FitResult = Result<Value, Misfit>;
 
 impl<'k> Fit<'k> {
     pub(super) fn new(audience: Audience<'k>, keeps_fields: bool) -> Self {
@@ -69,7 +69,7 @@ impl<'k> Fit<'k> {
         of: &Type,
         name: Option<&str>,
         existing: Option<&Value>,
-    ) -> Fitted {
+    ) -> FitResult {
         let tree = match tree {
             Tree::SomeZero(zero) => zero,
             tree => tree,
@@ -81,7 +81,7 @@ impl<'k> Fit<'k> {
         }
     }
 
-    fn in_interface(&self, tree: &Tree, existing: Option<&Value>) -> Fitted {
+    fn in_interface(&self, tree: &Tree, existing: Option<&Value>) -> FitResult {
         let fitted = match existing {
             Some(Value::Interface(existing)) => self.interface(tree, existing)?,
             _ => None,
@@ -98,7 +98,7 @@ impl<'k> Fit<'k> {
         of: &Defined,
         name: Option<&str>,
         existing: Option<&Value>,
-    ) -> Fitted {
+    ) -> FitResult {
         let children = match (of.shape(), existing) {
             (Shape::SelfEncoder(by), existing) => {
                 return self_encoded(tree, of, by, name, existing);
@@ -249,7 +249,7 @@ fn composite(value: Option<&Value>) -> Option<&Composite> {
 ///
 /// If a Go program reads the value, bytes can also become a string: a string that is not UTF-8
 /// is read here as bytes.
-fn basic_value(tree: &Tree, of: &Type, name: Option<&str>, is_for_go: bool) -> Fitted {
+fn basic_value(tree: &Tree, of: &Type, name: Option<&str>, is_for_go: bool) -> FitResult {
     let value = match (tree, of) {
         (_, Type::String) if is_for_go && tree.text().is_none() => {
             Value::String(tree.bytes().ok_or(Misfit::Kind)?.into())
@@ -298,7 +298,7 @@ fn self_encoded(
     by: SelfEncoder,
     name: Option<&str>,
     existing: Option<&Value>,
-) -> Fitted {
+) -> FitResult {
     let existing_bytes = match existing {
         Some(Value::SelfEncoded(_, bytes)) => Some(bytes.as_slice()),
         _ => None,
@@ -473,7 +473,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_names_of_part_types_are_found_in_the_name_of_a_type() {
+    fn element_names_are_parsed_from_a_type_name() {
         assert_eq!(element_name("[]int8"), Some("int8"));
         assert_eq!(element_name("[16]uint8"), Some("uint8"));
         assert_eq!(element_name("*[][]int8"), Some("[]int8"));

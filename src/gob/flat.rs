@@ -376,7 +376,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_reads_the_same_map_as_the_decoder(entries in any_map()) {
+        fn a_flat_map_equals_the_decoded_map(entries in any_map()) {
             let bytes = bytes_of(&entries);
             let map = flat(bytes.clone());
             prop_assert_eq!(map.to_vec(None), bytes);
@@ -393,7 +393,7 @@ mod tests {
         }
 
         #[test]
-        fn a_change_has_the_same_result_as_in_the_decoded_map(
+        fn a_flat_map_changes_as_the_decoded_map_does(
             before in any_map(),
             changes in proptest::collection::vec((".{0,2}", any_interface(), any::<bool>()), 0..40),
         ) {
@@ -413,7 +413,7 @@ mod tests {
 
         /// The decoder reads everything that a flat map reads, and writes the same bytes.
         #[test]
-        fn it_accepts_nothing_that_the_decoder_refuses(
+        fn a_flat_map_is_read_only_from_valid_gob(
             entries in any_map(),
             place in any::<prop::sample::Index>(),
             byte in any::<u8>(),

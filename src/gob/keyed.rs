@@ -149,7 +149,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn changes_are_those_of_a_map_without_an_index(
+        fn an_indexed_map_changes_as_a_plain_map_does(
             changes in proptest::collection::vec((".{0,2}", any::<i64>(), any::<bool>()), 0..400),
         ) {
             let mut expected = Composite::map_of_interfaces();
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn holes_are_closed_and_the_index_stays_correct() {
+    fn closing_holes_keeps_the_index_correct() {
         let mut map = KeyedMap::default();
         for round in 0..20_i64 {
             for number in 0..500 {

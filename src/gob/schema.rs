@@ -31,7 +31,7 @@ pub(super) enum Schema {
 
 impl Tree {
     pub(super) fn schema(&self) -> Schema {
-        let all = |trees: &[Tree]| Box::new(joined(trees.iter()));
+        let all = |trees: &[Tree]| Box::new(common_schema(trees.iter()));
         match self {
             Tree::Nothing | Tree::Skipped => Schema::Unknown,
             Tree::SomeZero(zero) => zero.schema(),
@@ -46,8 +46,8 @@ impl Tree {
                 element => Schema::Array(Box::new(element), elements.len()),
             },
             Tree::Map(entries) => {
-                let keys = joined(entries.iter().map(|(key, _)| key));
-                let values = joined(entries.iter().map(|(_, value)| value));
+                let keys = common_schema(entries.iter().map(|(key, _)| key));
+                let values = common_schema(entries.iter().map(|(_, value)| value));
                 Schema::Map(Box::new(keys), Box::new(values))
             }
             Tree::Struct(name, fields) => {
@@ -107,7 +107,7 @@ impl Tree {
 
 /// Returns the type that all trees can have. Go has no nil among values: if one tree is
 /// `Nothing`, all are interfaces.
-fn joined<'t>(mut trees: impl Iterator<Item = &'t Tree> + Clone) -> Schema {
+fn common_schema<'t>(mut trees: impl Iterator<Item = &'t Tree> + Clone) -> Schema {
     let schemas = trees.clone().map(Tree::schema);
     match trees.any(|tree| matches!(tree, Tree::Nothing)) {
         true => Schema::Interface,

@@ -186,7 +186,7 @@ mod tests {
     use super::uuid_bytes;
 
     #[test]
-    fn a_uuid_is_parsed_from_its_text_and_nothing_else() {
+    fn only_the_text_of_a_uuid_is_parsed() {
         let text = "00112233-4455-6677-8899-aAbBcCdDeEfF";
         let bytes = uuid_bytes(text).unwrap();
         assert_eq!(bytes[..3], [0, 0x11, 0x22]);

@@ -64,7 +64,7 @@ pub enum Value {
 #[derive(Clone)]
 pub struct Interface {
     name: GoString,
-    held: Held,
+    held: InnerValue,
 }
 
 /// An array, slice, map or struct: its type, and the values in it.
@@ -82,7 +82,7 @@ struct Children(Option<Arc<Vec<Value>>>);
 
 /// The value in an interface, dropped in the same way.
 #[derive(Clone, Default)]
-struct Held(Option<Arc<Value>>);
+struct InnerValue(Option<Arc<Value>>);
 
 impl Interface {
     /// Creates the nil interface.
@@ -90,7 +90,7 @@ impl Interface {
     pub fn nil() -> Self {
         Interface {
             name: GoString::new(),
-            held: Held::default(),
+            held: InnerValue::default(),
         }
     }
 
@@ -101,7 +101,7 @@ impl Interface {
     pub fn of(name: impl Into<GoString>, value: Value) -> Self {
         Interface {
             name: name.into(),
-            held: Held(Some(Arc::new(value))),
+            held: InnerValue(Some(Arc::new(value))),
         }
     }
 
@@ -505,7 +505,7 @@ impl Children {
     }
 }
 
-impl Held {
+impl InnerValue {
     fn take(&mut self) -> Option<Value> {
         self.0.take().and_then(Arc::into_inner)
     }
@@ -517,7 +517,7 @@ impl Drop for Children {
     }
 }
 
-impl Drop for Held {
+impl Drop for InnerValue {
     fn drop(&mut self) {
         if let Some(value) = self.take().filter(|value| !value.children().is_empty()) {
             drop_flat(vec![value]);

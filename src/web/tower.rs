@@ -313,7 +313,7 @@ where
             })?;
             if let Some(mark) = response.extensions().get::<ErrorMark>() {
                 return Poll::Ready(Ok(match mark.is_answered {
-                    true => abandoned(sessions, response),
+                    true => with_abandoned_fields(sessions, response),
                     false => error_page.respond(sessions, &mark.error),
                 }));
             }
@@ -351,7 +351,7 @@ impl<F, B> fmt::Debug for ResponseFuture<F, B> {
 
 /// Returns the response that an inner layer made from a session error, with the removals of
 /// planted cookies. Saves nothing.
-fn abandoned<B>(sessions: &Sessions, mut response: Response<B>) -> Response<B> {
+fn with_abandoned_fields<B>(sessions: &Sessions, mut response: Response<B>) -> Response<B> {
     if let Some(fields) = sessions.abandon() {
         fields::add(fields, &mut response);
     }

@@ -293,7 +293,8 @@ fn an_expiry_value_makes_no_go_program_panic() {
         return;
     };
     let options = ServerOptions::new().cookie(cookie());
-    let store = ServerStore::with_options(codec(), Arc::new(backend), options).unwrap();
+    let store =
+        ServerStore::with_options(Dialect::gorilla(codec()), Arc::new(backend), options).unwrap();
     let mut jar = Jar::new();
     shared.visit(&mut jar, |session| session.insert("here", true).unwrap());
     let refused = RUNTIME.block_on(async {

@@ -68,7 +68,7 @@ impl From<Metadata> for FolderRights {
 }
 
 impl Process {
-    fn this() -> Self {
+    fn current() -> Self {
         let groups = getgroups().unwrap_or_default().into_iter();
         Process {
             user: geteuid().as_raw(),
@@ -81,14 +81,14 @@ impl Process {
 }
 
 impl Access {
-    /// Reads the access from the folder `store`, which the store made for itself below `folder`. If
-    /// the store is not made yet, reads it from `folder`.
+    /// Reads the access from the folder `store`, which the store created for itself below `folder`.
+    /// If the store does not exist yet, reads it from `folder`.
     ///
     /// # Errors
     /// Returns an unavailable error if the store belongs to another user, who could not read the
     /// new files.
     pub(in super::super) fn of(store: &Path, folder: &Path) -> Result<Self, Error> {
-        let process = Process::this();
+        let process = Process::current();
         if let Ok(found) = fs::metadata(store) {
             let access = Access::in_store(found.into(), &process);
             return access.ok_or_else(|| another_users(store));
@@ -127,7 +127,7 @@ impl Access {
     #[cfg(feature = "files")]
     pub(in super::super) fn check_folder(path: &Path) -> io::Result<()> {
         let all = Rights::READ_OK | Rights::WRITE_OK | Rights::EXEC_OK;
-        may(path, all)?;
+        check_access(path, all)?;
         Ok(())
     }
 
@@ -135,7 +135,7 @@ impl Access {
     /// missing file is not denied.
     #[cfg(feature = "sqlite")]
     pub(in super::super) fn may_use_file(path: &Path) -> bool {
-        may(path, Rights::READ_OK | Rights::WRITE_OK) != Err(Errno::ACCESS)
+        check_access(path, Rights::READ_OK | Rights::WRITE_OK) != Err(Errno::ACCESS)
     }
 
     /// Creates a file that did not exist, and opens it for writing.
@@ -143,7 +143,7 @@ impl Access {
         let mut options = OpenOptions::new();
         let file = options.write(true).create_new(true).mode(OWNER & FILE);
         let file = file.open(path)?;
-        match self.give(&file, (OWNER | self.group_bits) & FILE) {
+        match self.set_owner(&file, (OWNER | self.group_bits) & FILE) {
             Ok(()) => Ok(file),
             Err(error) => {
                 let _ = fs::remove_file(path);
@@ -152,9 +152,9 @@ impl Access {
         }
     }
 
-    /// Makes a folder, and returns whether it was missing. Anything other than a folder at this
-    /// path is an error. So is a link if this program acts for another user: a user who may create
-    /// links there could lead it to any place.
+    /// Creates a folder, and returns whether it was missing. Anything other than a folder at this
+    /// path is an error. A link is an error too if this program acts for another user, who could
+    /// lead the link to any place.
     #[cfg(feature = "files")]
     pub(in super::super) fn make_folder(self, path: &Path) -> io::Result<bool> {
         if self.is_folder(path)? {
@@ -171,7 +171,7 @@ impl Access {
             }
             made => made?,
         }
-        self.give(&open_folder(path)?, OWNER | self.group_bits)?;
+        self.set_owner(&open_folder(path)?, OWNER | self.group_bits)?;
         Ok(true)
     }
 
@@ -189,9 +189,9 @@ impl Access {
         }
     }
 
-    /// Sets the owner and the mode of a file that this program has just made. Uses the open file,
-    /// never its path, which may lead to something different by now.
-    fn give(self, file: &File, mode: u32) -> io::Result<()> {
+    /// Sets the owner and the mode of a file that this program has just created. Uses the open
+    /// file, and not its path, which may lead to another file by now.
+    fn set_owner(self, file: &File, mode: u32) -> io::Result<()> {
         if self == Access::default() {
             return Ok(());
         }
@@ -205,7 +205,7 @@ impl Access {
 }
 
 /// Checks that the effective user of this program has the rights.
-fn may(path: &Path, rights: Rights) -> Result<(), Errno> {
+fn check_access(path: &Path, rights: Rights) -> Result<(), Errno> {
     accessat(CWD, path, rights, AtFlags::EACCESS)
 }
 
@@ -263,7 +263,7 @@ mod tests {
             assert_eq!(access.is_some(), allowed, "{mode:o}");
             assert_eq!(Access::in_store(folder(SHOP, mode), &stranger), None);
         }
-        // In another user's folder it may make a store of its own.
+        // In another user's folder the process may create a store of its own.
         let own = Access::below(folder(ROOT, 0o1777), &stranger);
         assert_eq!(own, Access::default());
     }

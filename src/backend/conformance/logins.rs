@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::{Backend, Login};
-use super::{KeySpace, at_once, begun, created, owned, owners_of, soon};
+use super::{KeySpace, begin_login, concurrently, create, owned, owners_of, soon};
 
 pub(super) async fn concurrent_logins_have_distinct_numbers(
     backend: Arc<dyn Backend>,
@@ -12,9 +12,9 @@ pub(super) async fn concurrent_logins_have_distinct_numbers(
 ) {
     const LOGINS: u64 = 32;
     let ape = keys.owner("ape");
-    let logins = at_once(LOGINS as usize, |_| {
+    let logins = concurrently(LOGINS as usize, |_| {
         let (backend, keys, ape) = (backend.clone(), keys.clone(), ape.clone());
-        async move { begun(&*backend, &keys, &ape).await }
+        async move { begin_login(&*backend, &keys, &ape).await }
     });
     let logins: Vec<Login> = logins.await;
     let numbers: BTreeSet<u64> = logins.iter().map(|login| login.number).collect();
@@ -30,20 +30,20 @@ pub(super) async fn concurrent_logins_have_distinct_numbers(
 pub(super) async fn a_later_login_has_a_greater_number(backend: Arc<dyn Backend>, keys: KeySpace) {
     let owners = owners_of(&*backend);
     let (ape, bonobo) = (keys.owner("ape"), keys.owner("bonobo"));
-    let one = begun(&*backend, &keys, &ape).await;
-    let two = begun(&*backend, &keys, &ape).await;
+    let one = begin_login(&*backend, &keys, &ape).await;
+    let two = begin_login(&*backend, &keys, &ape).await;
     assert_eq!([one.number, two.number], [1, 2]);
     // Another owner's login and an extension are not counted.
-    assert_eq!(begun(&*backend, &keys, &bonobo).await.number, 1);
+    assert_eq!(begin_login(&*backend, &keys, &bonobo).await.number, 1);
     owners.extend(&ape, soon()).await.unwrap();
-    // A revocation ends all logins, and their count goes on.
+    // A revocation ends all logins, and the numbers continue.
     for (keep, number) in [(None, 3), (Some(two), 4)] {
         let next = match keep {
             None => owners.revoke(&ape, soon()).await,
             Some(kept) => owners.revoke_except(&ape, soon(), &kept).await,
         };
         let next = next.unwrap();
-        let login = begun(&*backend, &keys, &ape).await;
+        let login = begin_login(&*backend, &keys, &ape).await;
         assert_eq!((login.generation, login.number), (next, number));
     }
     // An owner who was only extended or revoked has no logins yet.
@@ -51,7 +51,7 @@ pub(super) async fn a_later_login_has_a_greater_number(backend: Arc<dyn Backend>
     owners.extend(&extended, soon()).await.unwrap();
     owners.revoke(&revoked, soon()).await.unwrap();
     for owner in [&extended, &revoked] {
-        assert_eq!(begun(&*backend, &keys, owner).await.number, 1);
+        assert_eq!(begin_login(&*backend, &keys, owner).await.number, 1);
     }
 }
 
@@ -60,13 +60,13 @@ pub(super) async fn a_later_login_has_a_greater_number(backend: Arc<dyn Backend>
 pub(super) async fn a_login_is_listed_at_once(backend: Arc<dyn Backend>, keys: KeySpace) {
     const LOGINS: usize = 32;
     let ape = keys.owner("ape");
-    let listed = at_once(LOGINS, |number| {
+    let listed = concurrently(LOGINS, |number| {
         let (backend, ape) = (backend.clone(), ape.clone());
         let key = keys.key(&number.to_string());
         async move {
             let owners = owners_of(&*backend);
             let login = owners.begin(&ape, soon(), &key).await.unwrap();
-            created(&*backend, &key, &owned(&ape, login)).await;
+            create(&*backend, &key, &owned(&ape, login)).await;
             let keys: BTreeSet<_> = owners.keys(&ape).await.unwrap().into_iter().collect();
             (key, keys)
         }

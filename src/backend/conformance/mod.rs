@@ -1,8 +1,9 @@
 //! The laws of a [`Backend`] as tests, for the backends of this crate and for your own.
 //!
 //! Each law is a function of a backend and a key space of its own, so that all laws can run at the
-//! same time on one server. It panics if the backend breaks the law, or lacks what the law is
-//! about. Ask first whether the law [applies](Law::applies_to), and report those that do not.
+//! same time on one server. It panics if the backend breaks the law, or lacks the operations that
+//! the law needs. Check first whether the law [applies](Law::applies_to), and report the laws that
+//! do not.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -43,7 +44,7 @@ use super::{
 
 pub use laws::{LAWS, Law, Needs, Running};
 
-/// Keys and owners that no other test uses.
+/// Keys and names of owners that no other test uses.
 #[derive(Clone, Debug)]
 pub struct KeySpace(String);
 
@@ -75,14 +76,14 @@ fn record(value: &[u8]) -> Record {
     Record::new(value, soon())
 }
 
-async fn created(backend: &dyn Backend, key: &Key, record: &Record) -> Revision {
+async fn create(backend: &dyn Backend, key: &Key, record: &Record) -> Revision {
     match backend.create(key, record).await.unwrap() {
         Created::Saved(revision) => revision,
         Created::Exists => panic!("the backend has a live record under a key that must be free"),
     }
 }
 
-fn done<T>(outcome: Result<Outcome<T>, Error>) -> T {
+fn expect_done<T>(outcome: Result<Outcome<T>, Error>) -> T {
     match outcome.unwrap() {
         Outcome::Done(answer) => answer,
         Outcome::Conflict => panic!("a conflict without a concurrent write"),
@@ -103,26 +104,27 @@ fn owned(owner: &OwnerName, login: Login) -> Record {
 }
 
 /// Begins a login of that owner. No record is ever created under the key that it names.
-async fn begun(backend: &dyn Backend, keys: &KeySpace, owner: &OwnerName) -> Login {
+async fn begin_login(backend: &dyn Backend, keys: &KeySpace, owner: &OwnerName) -> Login {
     let owners = owners_of(backend);
     let elsewhere = keys.key("elsewhere");
     owners.begin(owner, soon(), &elsewhere).await.unwrap()
 }
 
-/// A moment in the near future, and the wait for it by the server's clock as well as ours.
-struct Short {
+/// An expiry in the near future. A test can wait for it by the server's clock and by this
+/// machine's.
+struct NearExpiry {
     until: Expiry,
 }
 
-impl Short {
+impl NearExpiry {
     fn after(milliseconds: u64) -> Self {
-        Short {
+        NearExpiry {
             until: Expiry::after(Duration::from_millis(milliseconds)),
         }
     }
 
-    /// Waits until the owner's record has expired, which was kept to that moment.
-    async fn is_over_for(&self, backend: &dyn Backend, owner: &OwnerName) {
+    /// Waits until the record of an owner with this expiry has expired.
+    async fn wait_for_expiry_of(&self, backend: &dyn Backend, owner: &OwnerName) {
         let watchdog = Expiry::after(Duration::from_secs(60));
         let owners = owners_of(backend);
         while Expiry::now() < self.until || owners.generation(owner).await.unwrap().is_some() {
@@ -143,12 +145,12 @@ fn scan_of(backend: &dyn Backend) -> &dyn Scan {
     backend.scan().expect("this law needs Backend::scan")
 }
 
-async fn loaded(backend: &dyn Backend, key: &Key) -> Option<Stored> {
+async fn load(backend: &dyn Backend, key: &Key) -> Option<Stored> {
     backend.load(key).await.unwrap()
 }
 
 /// Runs `task` this many times concurrently, all from the same moment on.
-async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+async fn concurrently<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     times: usize,
     task: impl Fn(usize) -> F,
 ) -> Vec<T> {

@@ -7,26 +7,27 @@ use std::time::Duration;
 
 use super::super::{Backend, Expiry, Generation, Key, Login, Outcome, OwnerName};
 use super::{
-    KeySpace, Short, at_once, begun, created, done, loaded, owned, owners_of, record, soon,
+    KeySpace, NearExpiry, begin_login, concurrently, create, expect_done, load, owned, owners_of,
+    record, soon,
 };
 
 pub(super) async fn a_revoked_owner_has_no_records(backend: Arc<dyn Backend>, keys: KeySpace) {
     let owners = owners_of(&*backend);
     let (ape, other) = (keys.owner("ape"), keys.owner("Ape"));
-    let login = begun(&*backend, &keys, &ape).await;
-    let others = begun(&*backend, &keys, &other).await;
-    let (key, others_key, nobodys) = (keys.key("a"), keys.key("b"), keys.key("c"));
-    let seen = created(&*backend, &key, &owned(&ape, login)).await;
-    created(&*backend, &others_key, &owned(&other, others)).await;
-    created(&*backend, &nobodys, &record(b"v")).await;
-    let stored = loaded(&*backend, &key).await.unwrap();
+    let login = begin_login(&*backend, &keys, &ape).await;
+    let others = begin_login(&*backend, &keys, &other).await;
+    let (key, others_key, unowned) = (keys.key("a"), keys.key("b"), keys.key("c"));
+    let seen = create(&*backend, &key, &owned(&ape, login)).await;
+    create(&*backend, &others_key, &owned(&other, others)).await;
+    create(&*backend, &unowned, &record(b"v")).await;
+    let stored = load(&*backend, &key).await.unwrap();
     assert_eq!(stored.record.owner().unwrap().name, ape);
     assert_eq!(owners.keys(&ape).await.unwrap(), slice::from_ref(&key));
 
     let next = owners.revoke(&ape, soon()).await.unwrap();
     assert_ne!(next, login.generation);
     assert_eq!(owners.generation(&ape).await.unwrap(), Some(next));
-    assert_eq!(loaded(&*backend, &key).await, None);
+    assert_eq!(load(&*backend, &key).await, None);
     let outcomes = [
         backend
             .swap(&key, &seen, &owned(&ape, login))
@@ -36,18 +37,18 @@ pub(super) async fn a_revoked_owner_has_no_records(backend: Arc<dyn Backend>, ke
     ];
     assert_eq!(outcomes, [Outcome::Gone, Outcome::Gone]);
     assert_eq!(owners.keys(&ape).await.unwrap(), []);
-    assert!(loaded(&*backend, &others_key).await.is_some());
-    assert!(loaded(&*backend, &nobodys).await.is_some());
+    assert!(load(&*backend, &others_key).await.is_some());
+    assert!(load(&*backend, &unowned).await.is_some());
     // A record of a new login lives. A late record of the old generation does not.
-    let new = begun(&*backend, &keys, &ape).await;
+    let new = begin_login(&*backend, &keys, &ape).await;
     assert_eq!(new.generation, next);
-    created(&*backend, &keys.key("new"), &owned(&ape, new)).await;
-    created(&*backend, &keys.key("late"), &owned(&ape, login)).await;
-    assert!(loaded(&*backend, &keys.key("new")).await.is_some());
-    assert_eq!(loaded(&*backend, &keys.key("late")).await, None);
+    create(&*backend, &keys.key("new"), &owned(&ape, new)).await;
+    create(&*backend, &keys.key("late"), &owned(&ape, login)).await;
+    assert!(load(&*backend, &keys.key("new")).await.is_some());
+    assert_eq!(load(&*backend, &keys.key("late")).await, None);
     // The key of a revoked record is free.
-    created(&*backend, &key, &record(b"w")).await;
-    assert_eq!(loaded(&*backend, &key).await.unwrap().record.value(), b"w");
+    create(&*backend, &key, &record(b"w")).await;
+    assert_eq!(load(&*backend, &key).await.unwrap().record.value(), b"w");
 }
 
 /// A server that compresses its indexes accepts long names that repeat themselves. Therefore these
@@ -72,17 +73,17 @@ pub(super) async fn names_are_opaque_up_to_their_bound(backend: Arc<dyn Backend>
         let key = keys.key(&number.to_string());
         let login = owners.begin(name, soon(), &key).await.unwrap();
         let record = owned(name, login);
-        let seen = created(&*backend, &key, &record).await;
-        let seen = done(backend.swap(&key, &seen, &record).await);
-        done(backend.touch(&key, &seen, soon()).await);
+        let seen = create(&*backend, &key, &record).await;
+        let seen = expect_done(backend.swap(&key, &seen, &record).await);
+        expect_done(backend.touch(&key, &seen, soon()).await);
         all.push(key);
     }
     for (name, key) in names.iter().zip(&all) {
-        let stored = loaded(&*backend, key).await.unwrap();
+        let stored = load(&*backend, key).await.unwrap();
         assert_eq!(stored.record.owner().map(|of| &of.name), Some(name));
         assert_eq!(owners.keys(name).await.unwrap(), slice::from_ref(key));
         owners.revoke(name, soon()).await.unwrap();
-        assert_eq!(loaded(&*backend, key).await, None);
+        assert_eq!(load(&*backend, key).await, None);
     }
 }
 
@@ -99,30 +100,30 @@ pub(super) async fn a_kept_login_survives_a_revocation(backend: Arc<dyn Backend>
     let ape = keys.owner("ape");
     let [kept, other] = two_logins(&*backend, &keys, &ape).await;
     let (place, new, others) = (keys.key("kept"), keys.key("new"), keys.key("other"));
-    let seen = created(&*backend, &place, &owned(&ape, kept)).await;
-    created(&*backend, &others, &owned(&ape, other)).await;
+    let seen = create(&*backend, &place, &owned(&ape, kept)).await;
+    create(&*backend, &others, &owned(&ape, other)).await;
     owners.revoke_except(&ape, soon(), &kept).await.unwrap();
-    assert!(loaded(&*backend, &place).await.is_some());
-    assert_eq!(loaded(&*backend, &others).await, None);
+    assert!(load(&*backend, &place).await.is_some());
+    assert_eq!(load(&*backend, &others).await, None);
     assert_eq!(owners.keys(&ape).await.unwrap(), slice::from_ref(&place));
     // The login is kept under any key, and also for records that are written later.
-    created(&*backend, &new, &owned(&ape, kept)).await;
-    let seen = done(backend.swap(&place, &seen, &owned(&ape, kept)).await);
-    let seen = done(backend.touch(&place, &seen, soon()).await);
-    done(backend.remove(&place, &seen).await);
-    assert!(loaded(&*backend, &new).await.is_some());
+    create(&*backend, &new, &owned(&ape, kept)).await;
+    let seen = expect_done(backend.swap(&place, &seen, &owned(&ape, kept)).await);
+    let seen = expect_done(backend.touch(&place, &seen, soon()).await);
+    expect_done(backend.remove(&place, &seen).await);
+    assert!(load(&*backend, &new).await.is_some());
     assert_eq!(owners.keys(&ape).await.unwrap(), slice::from_ref(&new));
     // A late record of another login is not kept.
-    created(&*backend, &keys.key("late"), &owned(&ape, other)).await;
-    assert_eq!(loaded(&*backend, &keys.key("late")).await, None);
+    create(&*backend, &keys.key("late"), &owned(&ape, other)).await;
+    assert_eq!(load(&*backend, &keys.key("late")).await, None);
     owners.revoke(&ape, soon()).await.unwrap();
-    assert_eq!(loaded(&*backend, &new).await, None);
+    assert_eq!(load(&*backend, &new).await, None);
 }
 
 async fn two_logins(backend: &dyn Backend, keys: &KeySpace, owner: &OwnerName) -> [Login; 2] {
     [
-        begun(backend, keys, owner).await,
-        begun(backend, keys, owner).await,
+        begin_login(backend, keys, owner).await,
+        begin_login(backend, keys, owner).await,
     ]
 }
 
@@ -132,19 +133,19 @@ pub(super) async fn a_revoked_login_cannot_be_kept(backend: Arc<dyn Backend>, ke
     let logins @ [one, other] = two_logins(&*backend, &keys, &ape).await;
     let places = [keys.key("one"), keys.key("other")];
     for (key, login) in places.iter().zip(logins) {
-        created(&*backend, key, &owned(&ape, login)).await;
+        create(&*backend, key, &owned(&ape, login)).await;
     }
     owners.revoke_except(&ape, soon(), &one).await.unwrap();
     // The login can be kept again, although its generation is older. The other one was revoked.
     owners.revoke_except(&ape, soon(), &one).await.unwrap();
-    assert!(loaded(&*backend, &places[0]).await.is_some());
+    assert!(load(&*backend, &places[0]).await.is_some());
     for login in [other, one] {
         owners.revoke_except(&ape, soon(), &login).await.unwrap();
         for (key, login) in places.iter().zip(logins) {
-            assert_eq!(loaded(&*backend, key).await, None);
+            assert_eq!(load(&*backend, key).await, None);
             // A late record of a revoked login is revoked, too.
-            created(&*backend, key, &owned(&ape, login)).await;
-            assert_eq!(loaded(&*backend, key).await, None);
+            create(&*backend, key, &owned(&ape, login)).await;
+            assert_eq!(load(&*backend, key).await, None);
         }
         assert_eq!(owners.keys(&ape).await.unwrap(), []);
     }
@@ -156,8 +157,8 @@ pub(super) async fn a_login_of_another_owner_cannot_be_kept(
 ) {
     let owners = owners_of(&*backend);
     let (ape, bonobo) = (keys.owner("ape"), keys.owner("bonobo"));
-    let login = begun(&*backend, &keys, &ape).await;
-    let others = begun(&*backend, &keys, &bonobo).await;
+    let login = begin_login(&*backend, &keys, &ape).await;
+    let others = begin_login(&*backend, &keys, &bonobo).await;
     let of_nothing = Login {
         generation: Generation::random().unwrap(),
         ..login
@@ -165,12 +166,12 @@ pub(super) async fn a_login_of_another_owner_cannot_be_kept(
     for (number, foreign) in [others, of_nothing].into_iter().enumerate() {
         owners.revoke_except(&ape, soon(), &foreign).await.unwrap();
         let key = keys.key(&number.to_string());
-        created(&*backend, &key, &owned(&ape, foreign)).await;
-        assert_eq!(loaded(&*backend, &key).await, None);
+        create(&*backend, &key, &owned(&ape, foreign)).await;
+        assert_eq!(load(&*backend, &key).await, None);
         // The owner's own login of the same number is not kept instead.
         let own = keys.key(&format!("own {number}"));
-        created(&*backend, &own, &owned(&ape, login)).await;
-        assert_eq!(loaded(&*backend, &own).await, None);
+        create(&*backend, &own, &owned(&ape, login)).await;
+        assert_eq!(load(&*backend, &own).await, None);
     }
 }
 
@@ -179,12 +180,12 @@ pub(super) async fn an_expired_login_cannot_be_kept(backend: Arc<dyn Backend>, k
     let (ape, bonobo) = (keys.owner("ape"), keys.owner("bonobo"));
     let (late, early) = (keys.key("late"), keys.key("early"));
     // One owner's record has expired, and the other owner never had a record.
-    let over = Expiry::after(Duration::from_millis(300));
-    let login = owners.begin(&ape, over, &late).await.unwrap();
-    created(&*backend, &late, &owned(&ape, login)).await;
-    created(&*backend, &early, &owned(&bonobo, login)).await;
+    let until = Expiry::after(Duration::from_millis(300));
+    let login = owners.begin(&ape, until, &late).await.unwrap();
+    create(&*backend, &late, &owned(&ape, login)).await;
+    create(&*backend, &early, &owned(&bonobo, login)).await;
     let watchdog = Expiry::after(Duration::from_secs(60));
-    while loaded(&*backend, &late).await.is_some() {
+    while load(&*backend, &late).await.is_some() {
         assert!(
             Expiry::now() < watchdog,
             "the owner's record did not expire in time"
@@ -193,7 +194,7 @@ pub(super) async fn an_expired_login_cannot_be_kept(backend: Arc<dyn Backend>, k
     }
     for (owner, key) in [(&ape, &late), (&bonobo, &early)] {
         owners.revoke_except(owner, soon(), &login).await.unwrap();
-        assert_eq!(loaded(&*backend, key).await, None);
+        assert_eq!(load(&*backend, key).await, None);
     }
 }
 
@@ -205,14 +206,14 @@ pub(super) async fn a_record_needs_its_owners_record(backend: Arc<dyn Backend>, 
         generation: Generation::random().unwrap(),
         number: 1,
     };
-    created(&*backend, &keys.key("a"), &owned(&ape, unknown)).await;
-    assert_eq!(loaded(&*backend, &keys.key("a")).await, None);
+    create(&*backend, &keys.key("a"), &owned(&ape, unknown)).await;
+    assert_eq!(load(&*backend, &keys.key("a")).await, None);
     // An owner's record that has expired counts as missing.
     let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
     let login = owners.begin(&ape, past, &keys.key("b")).await.unwrap();
     assert_eq!(owners.generation(&ape).await.unwrap(), None);
-    created(&*backend, &keys.key("b"), &owned(&ape, login)).await;
-    assert_eq!(loaded(&*backend, &keys.key("b")).await, None);
+    create(&*backend, &keys.key("b"), &owned(&ape, login)).await;
+    assert_eq!(load(&*backend, &keys.key("b")).await, None);
 }
 
 pub(super) async fn an_owners_expiry_is_never_shortened(backend: Arc<dyn Backend>, keys: KeySpace) {
@@ -220,7 +221,7 @@ pub(super) async fn an_owners_expiry_is_never_shortened(backend: Arc<dyn Backend
     let ape = keys.owner("ape");
     let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
     let generation = owners.extend(&ape, soon()).await.unwrap();
-    // A shorter time does not shorten it.
+    // An earlier expiry does not shorten it.
     assert_eq!(owners.extend(&ape, past).await.unwrap(), generation);
     let login = owners.begin(&ape, past, &keys.key("a")).await.unwrap();
     assert_eq!(login.generation, generation);
@@ -228,7 +229,7 @@ pub(super) async fn an_owners_expiry_is_never_shortened(backend: Arc<dyn Backend
     let next = owners.revoke(&ape, past).await.unwrap();
     assert_eq!(owners.generation(&ape).await.unwrap(), Some(next));
     // All concurrent extensions return the same generation.
-    let extended = at_once(16, |_| {
+    let extended = concurrently(16, |_| {
         let (backend, bonobo) = (backend.clone(), keys.owner("bonobo"));
         async move {
             let owners = owners_of(&*backend);
@@ -243,33 +244,33 @@ pub(super) async fn an_owners_expiry_can_be_extended(backend: Arc<dyn Backend>, 
     let owners = owners_of(&*backend);
     for milliseconds in [300, 3_000, 30_000] {
         let of = |name: &str| keys.owner(&format!("{name} {milliseconds}"));
-        let (extended, begun, revoked, over) =
-            (of("extended"), of("begun"), of("revoked"), of("over"));
-        let short = Short::after(milliseconds);
+        let (extended, begun, revoked, unchanged) =
+            (of("extended"), of("begun"), of("revoked"), of("unchanged"));
+        let near = NearExpiry::after(milliseconds);
         let key = keys.key(&milliseconds.to_string());
         let mut logins = Vec::new();
-        for owner in [&extended, &begun, &revoked, &over] {
-            logins.push(owners.begin(owner, short.until, &key).await.unwrap());
+        for owner in [&extended, &begun, &revoked, &unchanged] {
+            logins.push(owners.begin(owner, near.until, &key).await.unwrap());
         }
-        created(&*backend, &key, &owned(&extended, logins[0])).await;
+        create(&*backend, &key, &owned(&extended, logins[0])).await;
         let longer = owners.extend(&extended, soon()).await.unwrap();
         let later = owners.begin(&begun, soon(), &key).await.unwrap();
         let next = owners.revoke(&revoked, soon()).await.unwrap();
-        if Expiry::now() >= short.until {
-            continue; // the server was too slow: it may have been over before it was asked
+        if Expiry::now() >= near.until {
+            continue; // the server was too slow: the records may have expired before the last request
         }
-        // A shorter time that comes last does not shorten it.
-        let last = owners.extend(&extended, short.until).await.unwrap();
+        // A later request with an earlier expiry does not shorten it.
+        let last = owners.extend(&extended, near.until).await.unwrap();
         assert_eq!([longer, last], [logins[0].generation; 2]);
         assert_eq!(later.generation, logins[1].generation);
-        short.is_over_for(&*backend, &over).await;
+        near.wait_for_expiry_of(&*backend, &unchanged).await;
         assert_eq!(owners.generation(&extended).await.unwrap(), Some(longer));
         assert_eq!(
             owners.generation(&begun).await.unwrap(),
             Some(later.generation)
         );
         assert_eq!(owners.generation(&revoked).await.unwrap(), Some(next));
-        assert!(loaded(&*backend, &key).await.is_some());
+        assert!(load(&*backend, &key).await.is_some());
         return;
     }
     panic!("the server took over 30 s for six requests");
@@ -285,24 +286,21 @@ pub(super) async fn an_expired_owner_begins_a_new_generation(
     let names: Vec<OwnerName> = (0..8)
         .map(|number| keys.owner(&number.to_string()))
         .collect();
-    let short = Short::after(300);
+    let near = NearExpiry::after(300);
     let (key, kept) = (keys.key("a"), keys.key("kept"));
     for (number, owner) in (0..).zip(&names) {
-        let until = Expiry::from_millis(short.until.as_millis() + number);
+        let until = Expiry::from_millis(near.until.as_millis() + number);
         owners.begin(owner, until, &key).await.unwrap();
     }
     let ape = names.last().unwrap();
-    let one = owners.begin(ape, short.until, &key).await.unwrap();
-    let other = owners.begin(ape, short.until, &kept).await.unwrap();
-    created(&*backend, &key, &owned(ape, one)).await;
-    created(&*backend, &kept, &owned(ape, other)).await;
-    let generation = owners
-        .revoke_except(ape, short.until, &other)
-        .await
-        .unwrap();
-    let new = owners.begin(ape, short.until, &key).await.unwrap();
-    created(&*backend, &keys.key("b"), &owned(ape, new)).await;
-    short.is_over_for(&*backend, ape).await;
+    let one = owners.begin(ape, near.until, &key).await.unwrap();
+    let other = owners.begin(ape, near.until, &kept).await.unwrap();
+    create(&*backend, &key, &owned(ape, one)).await;
+    create(&*backend, &kept, &owned(ape, other)).await;
+    let generation = owners.revoke_except(ape, near.until, &other).await.unwrap();
+    let new = owners.begin(ape, near.until, &key).await.unwrap();
+    create(&*backend, &keys.key("b"), &owned(ape, new)).await;
+    near.wait_for_expiry_of(&*backend, ape).await;
     // Logins are counted from 1 again, in another generation.
     let next = owners.begin(ape, soon(), &keys.key("c")).await.unwrap();
     let before = [one.generation, generation];
@@ -313,7 +311,7 @@ pub(super) async fn an_expired_owner_begins_a_new_generation(
     assert_eq!(next.number, 1);
     for key in [&key, &kept, &keys.key("b")] {
         assert_eq!(
-            loaded(&*backend, key).await,
+            load(&*backend, key).await,
             None,
             "a record of an earlier generation is live again"
         );
@@ -327,31 +325,31 @@ pub(super) async fn a_record_is_listed_with_its_owner_only(
 ) {
     let owners = owners_of(&*backend);
     let (ape, bonobo) = (keys.owner("ape"), keys.owner("bonobo"));
-    let apes = begun(&*backend, &keys, &ape).await;
-    let bonobos = begun(&*backend, &keys, &bonobo).await;
+    let apes = begin_login(&*backend, &keys, &ape).await;
+    let bonobos = begin_login(&*backend, &keys, &bonobo).await;
     let key = keys.key("a");
     let listed = async || {
         let ape = owners.keys(&ape).await.unwrap();
         (ape, owners.keys(&bonobo).await.unwrap())
     };
     let (none, one) = (Vec::new(), vec![key.clone()]);
-    let seen = created(&*backend, &key, &record(b"v")).await;
+    let seen = create(&*backend, &key, &record(b"v")).await;
     assert_eq!(listed().await, (none.clone(), none.clone()));
-    let seen = done(backend.swap(&key, &seen, &owned(&ape, apes)).await);
+    let seen = expect_done(backend.swap(&key, &seen, &owned(&ape, apes)).await);
     assert_eq!(listed().await, (one.clone(), none.clone()));
-    let seen = done(backend.touch(&key, &seen, soon()).await);
+    let seen = expect_done(backend.touch(&key, &seen, soon()).await);
     assert_eq!(listed().await, (one.clone(), none.clone()));
-    let seen = done(backend.swap(&key, &seen, &owned(&bonobo, bonobos)).await);
+    let seen = expect_done(backend.swap(&key, &seen, &owned(&bonobo, bonobos)).await);
     assert_eq!(listed().await, (none.clone(), one.clone()));
     // Only its present owner's revocation ends the record.
     owners.revoke(&ape, soon()).await.unwrap();
-    let stored = loaded(&*backend, &key).await.unwrap();
+    let stored = load(&*backend, &key).await.unwrap();
     assert_eq!(stored.record.owner().unwrap().name, bonobo);
     assert_eq!(stored.revision, seen);
-    let seen = done(backend.swap(&key, &seen, &record(b"v")).await);
+    let seen = expect_done(backend.swap(&key, &seen, &record(b"v")).await);
     assert_eq!(listed().await, (none.clone(), none.clone()));
-    let seen = done(backend.swap(&key, &seen, &owned(&bonobo, bonobos)).await);
-    done(backend.remove(&key, &seen).await);
+    let seen = expect_done(backend.swap(&key, &seen, &owned(&bonobo, bonobos)).await);
+    expect_done(backend.remove(&key, &seen).await);
     assert_eq!(listed().await, (none.clone(), none));
 }
 
@@ -364,8 +362,8 @@ pub(super) async fn a_concurrent_write_does_not_survive_a_revocation(
     for round in 0..20 {
         let key = keys.key(&round.to_string());
         let login = owners.begin(&ape, soon(), &key).await.unwrap();
-        let seen = created(&*backend, &key, &owned(&ape, login)).await;
-        at_once(2, |number| {
+        let seen = create(&*backend, &key, &owned(&ape, login)).await;
+        concurrently(2, |number| {
             let (backend, key, seen, ape) =
                 (backend.clone(), key.clone(), seen.clone(), ape.clone());
             async move {
@@ -380,7 +378,7 @@ pub(super) async fn a_concurrent_write_does_not_survive_a_revocation(
         })
         .await;
         assert_eq!(
-            loaded(&*backend, &key).await,
+            load(&*backend, &key).await,
             None,
             "a record of an earlier generation is live"
         );
@@ -394,11 +392,11 @@ pub(super) async fn two_thousand_records_of_an_owner_end_together(
     const MANY: usize = 2_000;
     let owners = owners_of(&*backend);
     let ape = keys.owner("ape");
-    let login = begun(&*backend, &keys, &ape).await;
+    let login = begin_login(&*backend, &keys, &ape).await;
     let mut expected = BTreeSet::new();
     for number in 0..MANY {
         let key = keys.key(&number.to_string());
-        created(&*backend, &key, &owned(&ape, login)).await;
+        create(&*backend, &key, &owned(&ape, login)).await;
         expected.insert(key);
     }
     let found: BTreeSet<Key> = owners.keys(&ape).await.unwrap().into_iter().collect();
@@ -406,6 +404,6 @@ pub(super) async fn two_thousand_records_of_an_owner_end_together(
     owners.revoke(&ape, soon()).await.unwrap();
     assert_eq!(owners.keys(&ape).await.unwrap(), []);
     for key in expected {
-        assert_eq!(loaded(&*backend, &key).await, None);
+        assert_eq!(load(&*backend, &key).await, None);
     }
 }

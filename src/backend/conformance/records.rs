@@ -4,55 +4,52 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::{Backend, Created, Expiry, Key, Outcome, Record, Stored};
-use super::{KeySpace, at_once, created, done, loaded, record, soon};
+use super::{KeySpace, concurrently, create, expect_done, load, record, soon};
 
 pub(super) async fn a_missing_record_loads_as_none(backend: Arc<dyn Backend>, keys: KeySpace) {
     let key = keys.key("a");
-    assert_eq!(loaded(&*backend, &key).await, None);
-    let seen = created(&*backend, &key, &record(b"v")).await;
-    assert_eq!(loaded(&*backend, &key).await.unwrap().record.value(), b"v");
-    done(backend.remove(&key, &seen).await);
-    assert_eq!(loaded(&*backend, &key).await, None);
+    assert_eq!(load(&*backend, &key).await, None);
+    let seen = create(&*backend, &key, &record(b"v")).await;
+    assert_eq!(load(&*backend, &key).await.unwrap().record.value(), b"v");
+    expect_done(backend.remove(&key, &seen).await);
+    assert_eq!(load(&*backend, &key).await, None);
 }
 
 pub(super) async fn an_expired_record_counts_as_missing(backend: Arc<dyn Backend>, keys: KeySpace) {
     let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
     for (name, until) in [("past", past), ("epoch", Expiry::from_millis(0))] {
         let key = keys.key(name);
-        let seen = created(&*backend, &key, &Record::new("v", until)).await;
-        assert_eq!(loaded(&*backend, &key).await, None);
+        let seen = create(&*backend, &key, &Record::new("v", until)).await;
+        assert_eq!(load(&*backend, &key).await, None);
         let outcomes = [
             backend.swap(&key, &seen, &record(b"w")).await.unwrap(),
             backend.touch(&key, &seen, soon()).await.unwrap(),
         ];
         assert_eq!(outcomes, [Outcome::Gone, Outcome::Gone]);
         assert_eq!(backend.remove(&key, &seen).await.unwrap(), Outcome::Gone);
-        created(&*backend, &key, &record(b"new")).await;
-        assert_eq!(
-            loaded(&*backend, &key).await.unwrap().record.value(),
-            b"new"
-        );
+        create(&*backend, &key, &record(b"new")).await;
+        assert_eq!(load(&*backend, &key).await.unwrap().record.value(), b"new");
     }
-    // A record that is touched or swapped into the past is missing from then on.
+    // A record whose expiry is moved to the past is missing from then on.
     let key = keys.key("touched");
-    let seen = created(&*backend, &key, &record(b"v")).await;
-    done(backend.touch(&key, &seen, past).await);
-    assert_eq!(loaded(&*backend, &key).await, None);
-    let seen = created(&*backend, &key, &record(b"v")).await;
-    done(backend.swap(&key, &seen, &Record::new("w", past)).await);
-    assert_eq!(loaded(&*backend, &key).await, None);
+    let seen = create(&*backend, &key, &record(b"v")).await;
+    expect_done(backend.touch(&key, &seen, past).await);
+    assert_eq!(load(&*backend, &key).await, None);
+    let seen = create(&*backend, &key, &record(b"v")).await;
+    expect_done(backend.swap(&key, &seen, &Record::new("w", past)).await);
+    assert_eq!(load(&*backend, &key).await, None);
 }
 
 pub(super) async fn a_record_expires_by_itself(backend: Arc<dyn Backend>, keys: KeySpace) {
     let key = keys.key("a");
     let until = Expiry::after(Duration::from_millis(300));
-    let seen = created(&*backend, &key, &Record::new("v", until)).await;
+    let seen = create(&*backend, &key, &Record::new("v", until)).await;
     while Expiry::now() < until {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     // The server's clock may be a little behind ours.
     let watchdog = Expiry::after(Duration::from_secs(60));
-    while loaded(&*backend, &key).await.is_some() {
+    while load(&*backend, &key).await.is_some() {
         assert!(
             Expiry::now() < watchdog,
             "the record did not expire in time"
@@ -66,7 +63,7 @@ pub(super) async fn a_record_expires_by_itself(backend: Arc<dyn Backend>, keys: 
 pub(super) async fn create_has_one_winner(backend: Arc<dyn Backend>, keys: KeySpace) {
     for round in 0..20 {
         let key = keys.key(&round.to_string());
-        let answers = at_once(16, |number| {
+        let answers = concurrently(16, |number| {
             let (backend, key) = (backend.clone(), key.clone());
             async move {
                 let record = record(number.to_string().as_bytes());
@@ -81,7 +78,7 @@ pub(super) async fn create_has_one_winner(backend: Arc<dyn Backend>, keys: KeySp
         let [(winner, Created::Saved(revision))] = winners[..] else {
             panic!("{} creations succeeded instead of 1", winners.len());
         };
-        let stored = loaded(&*backend, &key).await.unwrap();
+        let stored = load(&*backend, &key).await.unwrap();
         assert_eq!(stored.record.value(), winner.to_string().as_bytes());
         assert_eq!(stored.revision, *revision);
     }
@@ -89,8 +86,8 @@ pub(super) async fn create_has_one_winner(backend: Arc<dyn Backend>, keys: KeySp
 
 pub(super) async fn a_stale_revision_is_a_conflict(backend: Arc<dyn Backend>, keys: KeySpace) {
     let key = keys.key("a");
-    let stale = created(&*backend, &key, &record(b"v")).await;
-    let seen = done(backend.swap(&key, &stale, &record(b"w")).await);
+    let stale = create(&*backend, &key, &record(b"v")).await;
+    let seen = expect_done(backend.swap(&key, &stale, &record(b"w")).await);
     let swapped = backend.swap(&key, &stale, &record(b"x")).await.unwrap();
     assert_eq!(swapped, Outcome::Conflict);
     let touched = backend.touch(&key, &stale, soon()).await.unwrap();
@@ -99,25 +96,25 @@ pub(super) async fn a_stale_revision_is_a_conflict(backend: Arc<dyn Backend>, ke
         backend.remove(&key, &stale).await.unwrap(),
         Outcome::Conflict
     );
-    let stored = loaded(&*backend, &key).await.unwrap();
+    let stored = load(&*backend, &key).await.unwrap();
     assert_eq!(
         (stored.record.value(), &stored.revision),
         (&b"w"[..], &seen)
     );
     // The same bytes again make another revision.
-    let again = done(backend.swap(&key, &seen, &record(b"w")).await);
+    let again = expect_done(backend.swap(&key, &seen, &record(b"w")).await);
     assert_eq!(
         backend.remove(&key, &seen).await.unwrap(),
         Outcome::Conflict
     );
-    done(backend.remove(&key, &again).await);
+    expect_done(backend.remove(&key, &again).await);
 }
 
 pub(super) async fn swap_has_one_winner(backend: Arc<dyn Backend>, keys: KeySpace) {
     let key = keys.key("a");
-    let mut seen = created(&*backend, &key, &record(b"v")).await;
+    let mut seen = create(&*backend, &key, &record(b"v")).await;
     for _ in 0..20 {
-        let answers = at_once(16, |number| {
+        let answers = concurrently(16, |number| {
             let (backend, key, seen) = (backend.clone(), key.clone(), seen.clone());
             async move {
                 let record = record(number.to_string().as_bytes());
@@ -135,7 +132,7 @@ pub(super) async fn swap_has_one_winner(backend: Arc<dyn Backend>, keys: KeySpac
         }
         assert_eq!(winners.len(), 1);
         let (winner, revision) = winners.remove(0);
-        let stored = loaded(&*backend, &key).await.unwrap();
+        let stored = load(&*backend, &key).await.unwrap();
         assert_eq!(stored.record.value(), winner.to_string().as_bytes());
         assert_eq!(stored.revision, revision);
         seen = revision;
@@ -146,14 +143,14 @@ pub(super) async fn no_update_is_lost(backend: Arc<dyn Backend>, keys: KeySpace)
     const TASKS: usize = 8;
     const EACH: u64 = 25;
     let key = keys.key("a");
-    created(&*backend, &key, &record(&0_u64.to_be_bytes())).await;
+    create(&*backend, &key, &record(&0_u64.to_be_bytes())).await;
     let number = |stored: &Stored| u64::from_be_bytes(stored.record.value().try_into().unwrap());
-    at_once(TASKS, |_| {
+    concurrently(TASKS, |_| {
         let (backend, key) = (backend.clone(), key.clone());
         async move {
             let mut left = EACH;
             while left > 0 {
-                let stored = loaded(&*backend, &key).await.unwrap();
+                let stored = load(&*backend, &key).await.unwrap();
                 let next = record(&(number(&stored) + 1).to_be_bytes());
                 match backend.swap(&key, &stored.revision, &next).await.unwrap() {
                     Outcome::Done(_) => left -= 1,
@@ -164,16 +161,16 @@ pub(super) async fn no_update_is_lost(backend: Arc<dyn Backend>, keys: KeySpace)
         }
     })
     .await;
-    let stored = loaded(&*backend, &key).await.unwrap();
+    let stored = load(&*backend, &key).await.unwrap();
     assert_eq!(number(&stored), TASKS as u64 * EACH);
 }
 
 pub(super) async fn no_revision_is_reused(backend: Arc<dyn Backend>, keys: KeySpace) {
     let key = keys.key("a");
-    let first = created(&*backend, &key, &record(b"v")).await;
-    done(backend.remove(&key, &first).await);
-    // The same record is created once more. A caller that saw the first one must not change it.
-    created(&*backend, &key, &record(b"v")).await;
+    let first = create(&*backend, &key, &record(b"v")).await;
+    expect_done(backend.remove(&key, &first).await);
+    // The same record is created again. A caller that loaded the first one must not change it.
+    create(&*backend, &key, &record(b"v")).await;
     let outcomes = [
         backend.swap(&key, &first, &record(b"w")).await.unwrap(),
         backend.touch(&key, &first, soon()).await.unwrap(),
@@ -187,20 +184,20 @@ pub(super) async fn no_revision_is_reused(backend: Arc<dyn Backend>, keys: KeySp
 
 pub(super) async fn update_after_remove_is_gone(backend: Arc<dyn Backend>, keys: KeySpace) {
     let key = keys.key("a");
-    let seen = created(&*backend, &key, &record(b"v")).await;
-    done(backend.remove(&key, &seen).await);
+    let seen = create(&*backend, &key, &record(b"v")).await;
+    expect_done(backend.remove(&key, &seen).await);
     let outcomes = [
         backend.swap(&key, &seen, &record(b"w")).await.unwrap(),
         backend.touch(&key, &seen, soon()).await.unwrap(),
     ];
     assert_eq!(outcomes, [Outcome::Gone, Outcome::Gone]);
-    assert_eq!(loaded(&*backend, &key).await, None);
+    assert_eq!(load(&*backend, &key).await, None);
 }
 
 pub(super) async fn a_second_remove_is_gone(backend: Arc<dyn Backend>, keys: KeySpace) {
     let key = keys.key("a");
-    let seen = created(&*backend, &key, &record(b"v")).await;
-    let answers = at_once(8, |_| {
+    let seen = create(&*backend, &key, &record(b"v")).await;
+    let answers = concurrently(8, |_| {
         let (backend, key, seen) = (backend.clone(), key.clone(), seen.clone());
         async move { backend.remove(&key, &seen).await.unwrap() }
     });
@@ -217,8 +214,8 @@ pub(super) async fn a_second_remove_is_gone(backend: Arc<dyn Backend>, keys: Key
 pub(super) async fn remove_and_swap_have_one_winner(backend: Arc<dyn Backend>, keys: KeySpace) {
     for round in 0..20 {
         let key = keys.key(&round.to_string());
-        let seen = created(&*backend, &key, &record(b"v")).await;
-        let answers = at_once(2, |number| {
+        let seen = create(&*backend, &key, &record(b"v")).await;
+        let answers = concurrently(2, |number| {
             let (backend, key, seen) = (backend.clone(), key.clone(), seen.clone());
             async move {
                 if number == 0 {
@@ -236,19 +233,19 @@ pub(super) async fn remove_and_swap_have_one_winner(backend: Arc<dyn Backend>, k
             removed, swapped,
             "exactly one of the removal and the swap must succeed"
         );
-        assert_eq!(loaded(&*backend, &key).await.is_some(), swapped);
+        assert_eq!(load(&*backend, &key).await.is_some(), swapped);
     }
 }
 
 pub(super) async fn touch_changes_the_expiry_only(backend: Arc<dyn Backend>, keys: KeySpace) {
     let key = keys.key("a");
-    let seen = created(&*backend, &key, &record(b"v")).await;
+    let seen = create(&*backend, &key, &record(b"v")).await;
     let later = Expiry::after(Duration::from_secs(3_600));
     let began = Expiry::now();
-    let touched = done(backend.touch(&key, &seen, later).await);
+    let touched = expect_done(backend.touch(&key, &seen, later).await);
     assert_ne!(touched, seen);
-    is_until(&*backend, &key, later, began).await;
-    let stored = loaded(&*backend, &key).await.unwrap();
+    assert_expiry(&*backend, &key, later, began).await;
+    let stored = load(&*backend, &key).await.unwrap();
     assert_eq!(
         (stored.record.value(), stored.record.owner()),
         (&b"v"[..], None)
@@ -263,10 +260,10 @@ pub(super) async fn all_bytes_are_kept(backend: Arc<dyn Backend>, keys: KeySpace
     let large = every.repeat(128);
     for (name, value) in [("every", &every[..]), ("empty", b""), ("large", &large)] {
         let key = keys.key(name);
-        let seen = created(&*backend, &key, &record(value)).await;
-        assert_eq!(loaded(&*backend, &key).await.unwrap().record.value(), value);
-        done(backend.swap(&key, &seen, &record(value)).await);
-        assert_eq!(loaded(&*backend, &key).await.unwrap().record.value(), value);
+        let seen = create(&*backend, &key, &record(value)).await;
+        assert_eq!(load(&*backend, &key).await.unwrap().record.value(), value);
+        expect_done(backend.swap(&key, &seen, &record(value)).await);
+        assert_eq!(load(&*backend, &key).await.unwrap().record.value(), value);
     }
 }
 
@@ -302,15 +299,15 @@ pub(super) async fn keys_are_opaque(backend: Arc<dyn Backend>, keys: KeySpace) {
         all.push(Key::new(key).unwrap());
     }
     for (number, key) in all.iter().enumerate() {
-        created(&*backend, key, &record(number.to_string().as_bytes())).await;
+        create(&*backend, key, &record(number.to_string().as_bytes())).await;
     }
     for (number, key) in all.iter().enumerate() {
-        let stored = loaded(&*backend, key).await.unwrap();
+        let stored = load(&*backend, key).await.unwrap();
         assert_eq!(stored.record.value(), number.to_string().as_bytes());
-        done(backend.remove(key, &stored.revision).await);
+        expect_done(backend.remove(key, &stored.revision).await);
     }
     for key in &all {
-        assert_eq!(loaded(&*backend, key).await, None);
+        assert_eq!(load(&*backend, key).await, None);
     }
 }
 
@@ -329,40 +326,40 @@ pub(super) async fn far_expiries_are_right(backend: Arc<dyn Backend>, keys: KeyS
     for (name, until) in far {
         let key = keys.key(name);
         let began = Expiry::now();
-        let seen = created(&*backend, &key, &Record::new("v", until)).await;
-        is_until(&*backend, &key, until, began).await;
-        let seen = done(backend.touch(&key, &seen, soon()).await);
+        let seen = create(&*backend, &key, &Record::new("v", until)).await;
+        assert_expiry(&*backend, &key, until, began).await;
+        let seen = expect_done(backend.touch(&key, &seen, soon()).await);
         let began = Expiry::now();
-        done(backend.touch(&key, &seen, until).await);
-        is_until(&*backend, &key, until, began).await;
+        expect_done(backend.touch(&key, &seen, until).await);
+        assert_expiry(&*backend, &key, until, began).await;
     }
 }
 
 pub(super) async fn a_ping_is_answered(backend: Arc<dyn Backend>, keys: KeySpace) {
     let key = keys.key("a");
-    let seen = created(&*backend, &key, &record(b"v")).await;
+    let seen = create(&*backend, &key, &record(b"v")).await;
     backend.ping().await.unwrap();
-    // Concurrent and repeated pings leave nothing that is in the way of others.
-    let answers = at_once(8, |_| {
+    // Concurrent and repeated pings disturb no other operation.
+    let answers = concurrently(8, |_| {
         let backend = backend.clone();
         async move { backend.ping().await }
     });
     for answer in answers.await {
         answer.unwrap();
     }
-    let stored = loaded(&*backend, &key).await.unwrap();
+    let stored = load(&*backend, &key).await.unwrap();
     assert_eq!((stored.record.value(), stored.revision), (&b"v"[..], seen));
 }
 
 /// Asserts that the record expires at that time. If the backend uses its server's clock, the expiry
 /// may be off by the time that a write and a read take, and by a millisecond of each clock.
-async fn is_until(backend: &dyn Backend, key: &Key, until: Expiry, began: Expiry) {
-    let told = loaded(backend, key).await.unwrap().record.expiry();
+async fn assert_expiry(backend: &dyn Backend, key: &Key, until: Expiry, began: Expiry) {
+    let expiry = load(backend, key).await.unwrap().record.expiry();
     let took = Expiry::now().as_millis() - began.as_millis();
-    let off = told.as_millis().abs_diff(until.as_millis());
+    let off = expiry.as_millis().abs_diff(until.as_millis());
     assert!(
         i64::try_from(off).unwrap() <= took + 2
-            && (until == Expiry::NEVER) == (off == 0 && told == Expiry::NEVER),
+            && (until == Expiry::NEVER) == (off == 0 && expiry == Expiry::NEVER),
         "the expiry is {off} ms off, and the requests took {took} ms"
     );
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::{Backend, Expiry, Key, Record};
-use super::{KeySpace, created, loaded, scan_of, soon};
+use super::{KeySpace, create, load, scan_of, soon};
 
 pub(super) async fn purge_removes_expired_records_only(backend: Arc<dyn Backend>, keys: KeySpace) {
     let scan = scan_of(&*backend);
@@ -12,14 +12,14 @@ pub(super) async fn purge_removes_expired_records_only(backend: Arc<dyn Backend>
     for number in 0..30 {
         let until = if number % 3 == 0 { soon() } else { past };
         let key = keys.key(&number.to_string());
-        created(&*backend, &key, &Record::new(number.to_string(), until)).await;
+        create(&*backend, &key, &Record::new(number.to_string(), until)).await;
     }
     // Other tests may use the server, too: at least our twenty records have expired.
     let first = scan.purge(7).await.unwrap();
     assert!(first.removed <= 7);
     while scan.purge(7).await.unwrap().removed == 7 {}
     for number in 0..30 {
-        let stored = loaded(&*backend, &keys.key(&number.to_string())).await;
+        let stored = load(&*backend, &keys.key(&number.to_string())).await;
         assert_eq!(stored.is_some(), number % 3 == 0, "{number}");
     }
 }
@@ -31,7 +31,7 @@ pub(super) async fn a_scan_returns_the_live_records(backend: Arc<dyn Backend>, k
     for number in 0..20 {
         let key = keys.key(&format!("{number:02}"));
         let until = if number % 2 == 0 { soon() } else { past };
-        created(&*backend, &key, &Record::new("four", until)).await;
+        create(&*backend, &key, &Record::new("four", until)).await;
         if number % 2 == 0 {
             expected.insert(key);
         }

@@ -117,6 +117,6 @@ fn causes(error: &(dyn StdError + 'static)) -> String {
 }
 
 /// Returns the error of an item that is not a valid record.
-pub(super) fn no_record() -> Error {
+pub(super) fn invalid_record() -> Error {
     Error::corrupt("an item of the table is not a valid record")
 }

@@ -3,11 +3,11 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::super::{Error, Expiry, Generation, Layout, Record, Revision, Stored};
-use super::errors::no_record;
+use super::errors::invalid_record;
 use super::items::{Attributes, Item, bytes, number, text};
 use super::writes::Changes;
 
-/// Our own attributes next to Go's, which the Go packages ignore: the revision, and the expiry in
+/// This crate's attributes, which the Go packages ignore: the revision, and the expiry in
 /// milliseconds. A Go program that writes the item removes them.
 const REVISION: &str = "silverback_revision";
 const EXPIRY: &str = "silverback_expiry";
@@ -207,14 +207,14 @@ fn last_second(expiry: Expiry) -> i64 {
     (expiry.as_millis().saturating_sub(1) / 1_000).max(1)
 }
 
-/// The state of an item: what a Go program writes of a session, and our own attributes. Each write
-/// of ours sets another random mark, and a Go program's write removes it.
+/// The state of an item: the attributes of the Go package, and this crate's. Each write of this
+/// crate sets another random mark, and a Go program's write removes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ItemState {
-    /// Our revision, as hex digits.
+    /// This crate's revision, as hex digits.
     mark: Option<String>,
     ttl: Option<i64>,
-    /// The expiry in milliseconds, if we wrote the item.
+    /// The expiry in milliseconds, if this crate wrote the item.
     exact: Option<i64>,
     value: String,
 }
@@ -226,7 +226,7 @@ impl ItemState {
 
     fn mark(&self) -> Result<Option<Vec<u8>>, Error> {
         let mark = self.mark.as_deref().map(base16ct::lower::decode_vec);
-        mark.transpose().map_err(|_| no_record())
+        mark.transpose().map_err(|_| invalid_record())
     }
 
     pub(super) fn expiry(&self) -> Expiry {

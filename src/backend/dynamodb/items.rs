@@ -21,7 +21,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
 use super::super::{Error, Expiry, Generation, Key, Login, OwnerName};
-use super::errors::no_record;
+use super::errors::invalid_record;
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
@@ -112,14 +112,14 @@ impl Ids {
     }
 
     pub(super) fn key_in(&self, id: &str) -> Result<Key, Error> {
-        let escaped = id.strip_prefix(&self.sessions).ok_or_else(no_record)?;
+        let escaped = id.strip_prefix(&self.sessions).ok_or_else(invalid_record)?;
         let key: Vec<u8> = percent_decode_str(escaped).collect();
-        Key::new(key).map_err(|_| no_record())
+        Key::new(key).map_err(|_| invalid_record())
     }
 
     pub(super) fn owner_in(&self, id: &str) -> Result<OwnerName, Error> {
-        let name = id.strip_prefix(&self.owners).ok_or_else(no_record)?;
-        OwnerName::new(name).map_err(|_| no_record())
+        let name = id.strip_prefix(&self.owners).ok_or_else(invalid_record)?;
+        OwnerName::new(name).map_err(|_| invalid_record())
     }
 
     /// Returns the beginning of the ID of each record.
@@ -136,7 +136,7 @@ pub(super) trait Attributes {
     fn has(&self, name: &str) -> bool;
 
     fn text(&self, name: &str) -> Result<&str, Error> {
-        self.optional_text(name)?.ok_or_else(no_record)
+        self.optional_text(name)?.ok_or_else(invalid_record)
     }
 
     fn expiry(&self) -> Result<Expiry, Error> {
@@ -144,12 +144,12 @@ pub(super) trait Attributes {
     }
 
     /// Returns whether the item has not expired. A record may still have been revoked.
-    fn has_time(&self) -> Result<bool, Error> {
+    fn is_unexpired(&self) -> Result<bool, Error> {
         Ok(self.expiry()? > Expiry::now())
     }
 
     fn count(&self, name: &str) -> Result<u64, Error> {
-        u64::try_from(self.number(name)?).map_err(|_| no_record())
+        u64::try_from(self.number(name)?).map_err(|_| invalid_record())
     }
 
     fn generation(&self) -> Result<Generation, Error> {
@@ -177,7 +177,7 @@ pub(super) trait Attributes {
 }
 
 fn generation(bytes: &[u8]) -> Result<Generation, Error> {
-    let bytes = bytes.try_into().map_err(|_| no_record())?;
+    let bytes = bytes.try_into().map_err(|_| invalid_record())?;
     Ok(Generation::from_bytes(bytes))
 }
 
@@ -186,14 +186,14 @@ impl Attributes for Item {
         match self.get(name) {
             None => Ok(None),
             Some(AttributeValue::S(text)) => Ok(Some(text)),
-            Some(_) => Err(no_record()),
+            Some(_) => Err(invalid_record()),
         }
     }
 
     fn bytes(&self, name: &str) -> Result<&[u8], Error> {
         match self.get(name) {
             Some(AttributeValue::B(blob)) => Ok(blob.as_ref()),
-            _ => Err(no_record()),
+            _ => Err(invalid_record()),
         }
     }
 
@@ -203,8 +203,8 @@ impl Attributes for Item {
 
     fn number(&self, name: &str) -> Result<i64, Error> {
         match self.get(name) {
-            Some(AttributeValue::N(digits)) => digits.parse().map_err(|_| no_record()),
-            _ => Err(no_record()),
+            Some(AttributeValue::N(digits)) => digits.parse().map_err(|_| invalid_record()),
+            _ => Err(invalid_record()),
         }
     }
 }

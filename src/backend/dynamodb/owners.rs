@@ -11,14 +11,14 @@ use super::super::{
 };
 use super::DynamoDb;
 use super::errors::Effect::Reads;
-use super::errors::no_record;
+use super::errors::invalid_record;
 use super::items::{Attributes, Ids, Item, bytes, count, text, time, time_to_live};
 use super::recent;
 use super::requests::{Operation, Refusal, names_in, passing};
 use super::writes::{Changes, Check, Values, Write};
 
-/// The number of bytes of a random mark and of a generation in a revision. `NUMBER` is that of the
-/// number of a login.
+/// The lengths of the parts of a revision in bytes: `MARK` of a random mark and of a generation,
+/// `NUMBER` of the number of a login.
 const MARK: usize = 16;
 const NUMBER: usize = 8;
 
@@ -73,9 +73,9 @@ impl Ownership {
         self.id.len() + MARK + NUMBER
     }
 
-    /// Returns the check that the owner lets the records of the login live.
+    /// Returns the check that the login is live.
     pub(super) fn check(self) -> Check {
-        const LIVES: &str = "#expiry > :now AND (#generation = :generation \
+        const OWNER_IS_LIVE: &str = "#expiry > :now AND (#generation = :generation \
             OR (#kept_generation = :generation AND #kept_login = :login))";
         let values = [
             (":now", time(Expiry::now())),
@@ -84,7 +84,7 @@ impl Ownership {
         ];
         Check {
             id: self.id,
-            condition: LIVES.to_owned(),
+            condition: OWNER_IS_LIVE.to_owned(),
             values: Values::from(values.map(|(name, value)| (name.to_owned(), value))),
         }
     }
@@ -92,12 +92,12 @@ impl Ownership {
 
 /// The contents of a revision: a random mark, and the record's owner, so that a write needs no read
 /// before it.
-pub(super) struct Seen<'r> {
+pub(super) struct SeenRevision<'r> {
     pub(super) mark: &'r [u8],
     pub(super) ownership: Option<Ownership>,
 }
 
-impl<'r> Seen<'r> {
+impl<'r> SeenRevision<'r> {
     pub(super) fn of(revision: &'r Revision) -> Result<Self, Error> {
         let foreign = || Error::usage("the revision does not come from this backend");
         let (mark, owner) = revision
@@ -120,7 +120,7 @@ impl<'r> Seen<'r> {
                 },
             }),
         };
-        Ok(Seen { mark, ownership })
+        Ok(SeenRevision { mark, ownership })
     }
 }
 
@@ -163,21 +163,20 @@ impl OwnerItem {
     }
 }
 
-/// The owners that an operation has read, each of them once, and only after the record that it
-/// decides about. An owner that was read before a record was created may lack the record's
-/// generation.
+/// The owners that an operation has read, each of them once. An owner is read after its record: an
+/// owner that was read before the record was created may lack the record's generation.
 #[derive(Default)]
-pub(super) struct Asked(HashMap<String, Option<OwnerItem>>);
+pub(super) struct OwnerCache(HashMap<String, Option<OwnerItem>>);
 
-impl Asked {
-    /// Returns whether the record in that item is live: it has not expired, and its owner lets it
-    /// live.
-    pub(super) async fn lives(
+impl OwnerCache {
+    /// Returns whether the record in that item is live: it has not expired, and its login is not
+    /// revoked.
+    pub(super) async fn is_live(
         &mut self,
         operation: &Operation<'_>,
         item: &Item,
     ) -> Result<bool, Error> {
-        if !item.has_time()? {
+        if !item.is_unexpired()? {
             return Ok(false);
         }
         let Some(record) = Ownership::in_item(item)? else {
@@ -202,11 +201,11 @@ struct OwnerWrite<'w> {
     fresh: Generation,
 }
 
-/// The condition that the item is live, and is not to be kept shorter than it is.
-const LIVES: &str = "#expiry > :now AND #expiry <= :expiry";
+/// The condition that the item is live, and that the write does not shorten its expiry.
+const IS_LIVE: &str = "#expiry > :now AND #expiry <= :expiry";
 
-/// The same condition, and that the login to be kept is live.
-const LETS_LIVE: &str = "#expiry > :now AND #expiry <= :expiry \
+/// The same condition, and that the kept login is live.
+const IS_LIVE_WITH_KEPT_LOGIN: &str = "#expiry > :now AND #expiry <= :expiry \
     AND (#generation = :kept_generation \
     OR (#kept_generation = :kept_generation AND #kept_login = :kept_login))";
 
@@ -221,7 +220,7 @@ impl<'w> OwnerWrite<'w> {
     }
 
     /// Also names the key of the login that begins.
-    fn naming(self, key: &'w Key) -> Self {
+    fn with_key(self, key: &'w Key) -> Self {
         OwnerWrite {
             key: Some(key),
             ..self
@@ -229,22 +228,26 @@ impl<'w> OwnerWrite<'w> {
     }
 
     /// Returns the write to a live item.
-    fn to_living(&self, id: &str) -> Write {
-        let changes = kept_to(self.until);
+    fn to_live_item(&self, id: &str) -> Write {
+        let changes = with_expiry(self.until);
         let (changes, condition) = match self.change {
-            OwnerChange::Extend => (changes, LIVES),
+            OwnerChange::Extend => (changes, IS_LIVE),
             OwnerChange::Begin => {
                 let entries = self.key.into_iter().map(recent::entry);
                 let changes = changes.increment("logins");
                 (
                     entries.fold(changes, |changes, entry| changes.append("recent", entry)),
-                    LIVES,
+                    IS_LIVE,
                 )
             }
             OwnerChange::Revoke { keep } => {
                 let changes = with_kept(changes, keep.as_ref())
                     .set("generation", Some(bytes(self.fresh.as_bytes())));
-                (changes, if keep.is_some() { LETS_LIVE } else { LIVES })
+                let condition = match keep {
+                    Some(_) => IS_LIVE_WITH_KEPT_LOGIN,
+                    None => IS_LIVE,
+                };
+                (changes, condition)
             }
         };
         changes.to(id.to_owned(), condition, [(":now", time(Expiry::now()))])
@@ -252,11 +255,11 @@ impl<'w> OwnerWrite<'w> {
 
     /// Returns the write for an owner without a live item. It replaces the expired item that was
     /// found, if there was one.
-    fn to_nothing(&self, id: &str, found: Option<&OwnerState>) -> Write {
+    fn to_missing_item(&self, id: &str, found: Option<&OwnerState>) -> Write {
         let now = Expiry::now();
         let new = OwnerState::after(self.change, None, self.until, self.fresh, now);
         let recent = self.key.into_iter().map(recent::entry).collect();
-        let changes = with_kept(kept_to(new.expiry), new.kept.as_ref())
+        let changes = with_kept(with_expiry(new.expiry), new.kept.as_ref())
             .set("generation", Some(bytes(new.generation.as_bytes())))
             .set("logins", Some(count(new.logins)))
             .set("recent", Some(AttributeValue::L(recent)));
@@ -273,9 +276,9 @@ impl<'w> OwnerWrite<'w> {
         }
     }
 
-    /// Adapts the write to the live item that was found: shortens no time, and keeps no login that
-    /// the owner does not let live.
-    fn see(&mut self, found: &OwnerState) {
+    /// Adapts the write to the live item that was found: it does not shorten the expiry, and keeps
+    /// only a live login.
+    fn adapt_to(&mut self, found: &OwnerState) {
         self.until = self.until.max(found.expiry);
         if let OwnerChange::Revoke { keep } = &mut self.change {
             *keep = keep.filter(|login| found.lets_live(login));
@@ -283,7 +286,7 @@ impl<'w> OwnerWrite<'w> {
     }
 }
 
-fn kept_to(until: Expiry) -> Changes {
+fn with_expiry(until: Expiry) -> Changes {
     Changes::default()
         .set("expiry", Some(time(until)))
         .set("ttl", time_to_live(until))
@@ -299,14 +302,14 @@ fn with_kept(changes: Changes, kept: Option<&Login>) -> Changes {
 }
 
 /// Applies the write to the owner's item, and returns the item after it. This takes one request if
-/// the owner has a live item that is to be kept longer.
+/// the owner has a live item whose expiry the write extends.
 async fn write_owner(
     operation: &Operation<'_>,
     id: &str,
     mut write: OwnerWrite<'_>,
 ) -> Result<Item, Error> {
     loop {
-        let living = write.to_living(id);
+        let living = write.to_live_item(id);
         let found = match operation.update(living, ReturnValue::AllNew).await? {
             Ok(item) => return Ok(item),
             Err(found) => found,
@@ -318,10 +321,10 @@ async fn write_owner(
                 if let (OwnerChange::Extend, Some(item)) = (write.change, found) {
                     return Ok(item);
                 }
-                write.see(live);
+                write.adapt_to(live);
             }
             None => {
-                let fresh = write.to_nothing(id, state);
+                let fresh = write.to_missing_item(id, state);
                 if let Ok(item) = operation.update(fresh, ReturnValue::AllNew).await? {
                     return Ok(item);
                 }
@@ -331,9 +334,9 @@ async fn write_owner(
 }
 
 impl DynamoDb {
-    /// Returns whether a key that a login began with has a record: a live one of the owner, or one
-    /// without an owner, such as a tombstone, which may say where the session has moved.
-    async fn is_there(
+    /// Returns whether the key that a login named has a record: a live one of the owner, or one
+    /// without an owner, such as a tombstone, which may name the key that the session moved to.
+    async fn has_record(
         &self,
         operation: &Operation<'_>,
         id: &str,
@@ -347,7 +350,7 @@ impl DynamoDb {
             None => true,
             Some(record) => record.id == id && owner.lets_live(&record.login),
         };
-        Ok(may_live && item.has_time()?)
+        Ok(may_live && item.is_unexpired()?)
     }
 
     async fn page_of(
@@ -356,7 +359,7 @@ impl DynamoDb {
         owner: &str,
         from: Option<Item>,
     ) -> Result<(Vec<Item>, Option<Item>), Error> {
-        const LIVING: &str = "#expiry > :now";
+        const UNEXPIRED: &str = "#expiry > :now";
         const OWNED: &str = "#owner = :owner";
         let request = operation
             .client
@@ -364,8 +367,8 @@ impl DynamoDb {
             .table_name(operation.table)
             .index_name(DynamoDb::OWNERS_INDEX)
             .key_condition_expression(OWNED)
-            .filter_expression(LIVING)
-            .set_expression_attribute_names(Some(names_in(&[OWNED, LIVING])))
+            .filter_expression(UNEXPIRED)
+            .set_expression_attribute_names(Some(names_in(&[OWNED, UNEXPIRED])))
             .expression_attribute_values(":owner", text(owner))
             .expression_attribute_values(":now", time(Expiry::now()))
             .set_exclusive_start_key(from);
@@ -414,9 +417,9 @@ impl Owners for DynamoDb {
     async fn begin(&self, owner: &OwnerName, until: Expiry, key: &Key) -> Result<Login, Error> {
         let id = self.0.ids.of_owner(owner)?;
         let operation = self.0.requests.operation();
-        let write = OwnerWrite::new(OwnerChange::Begin, until)?.naming(key);
+        let write = OwnerWrite::new(OwnerChange::Begin, until)?.with_key(key);
         let item = write_owner(&operation, &id, write).await?;
-        if let Some(write) = recent::forgetting(&id, &item) {
+        if let Some(write) = recent::removal_of_oldest(&id, &item) {
             // If this fails, a later login removes more entries.
             let _ = operation.write(write, None).await;
         }
@@ -448,7 +451,7 @@ impl Owners for DynamoDb {
         loop {
             let (items, last) = self.page_of(&operation, &id, from).await?;
             for item in &items {
-                let ownership = Ownership::in_item(item)?.ok_or_else(no_record)?;
+                let ownership = Ownership::in_item(item)?.ok_or_else(invalid_record)?;
                 if state.lets_live(&ownership.login) {
                     keys.insert(self.0.ids.key_in(item.text("id")?)?);
                 }
@@ -459,7 +462,7 @@ impl Owners for DynamoDb {
             }
         }
         for key in recent {
-            if !keys.contains(&key) && self.is_there(&operation, &id, &state, &key).await? {
+            if !keys.contains(&key) && self.has_record(&operation, &id, &state, &key).await? {
                 keys.insert(key);
             }
         }

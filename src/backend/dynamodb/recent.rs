@@ -1,5 +1,5 @@
-//! The latest logins of an owner, kept in the owner's item. The index names a record only a moment
-//! after it was created. This list names it at once.
+//! The latest logins of an owner, stored in the owner's item. The index contains a record only some
+//! time after its creation. This list contains it immediately.
 //!
 //! Each entry is the time of the login in milliseconds, by the clock of the machine that began it,
 //! as 8 bytes, followed by the key of its record.
@@ -7,19 +7,19 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::super::{Error, Expiry, Key};
-use super::errors::no_record;
+use super::errors::invalid_record;
 use super::items::{Item, bytes};
 use super::writes::{Values, Write};
 
 /// The age in milliseconds from which an entry may be removed: much more than the time that the
 /// index needs.
-const LONGEST_KEPT: i64 = 60_000;
+const MAX_AGE_MILLIS: i64 = 60_000;
 
-/// The number of old entries that are removed at once, so that few logins have to remove any.
-const FORGOTTEN_AT_ONCE: usize = 8;
+/// A login removes old entries only if there are this many, so that most logins remove none.
+const MIN_REMOVED: usize = 8;
 
-/// The largest number of entries, however young they are.
-const MOST: usize = 256;
+/// The maximum number of entries of any age.
+const MAX_ENTRIES: usize = 256;
 
 /// Returns the entry of a login that begins now.
 pub(super) fn entry(key: &Key) -> AttributeValue {
@@ -30,21 +30,21 @@ pub(super) fn entry(key: &Key) -> AttributeValue {
 /// Returns the keys of the entries in an owner's item.
 pub(super) fn keys_in(item: &Item) -> Result<Vec<Key>, Error> {
     let entries = entries_in(item).iter();
-    let key = |entry| Key::new(parts(entry)?.1).map_err(|_| no_record());
+    let key = |entry| Key::new(parts(entry)?.1).map_err(|_| invalid_record());
     entries.map(key).collect()
 }
 
 /// Returns the write that removes the oldest entries, or `None` if too few of them are old.
-pub(super) fn forgetting(id: &str, item: &Item) -> Option<Write> {
+pub(super) fn removal_of_oldest(id: &str, item: &Item) -> Option<Write> {
     let entries = entries_in(item);
-    let since = Expiry::now().as_millis().saturating_sub(LONGEST_KEPT);
+    let since = Expiry::now().as_millis().saturating_sub(MAX_AGE_MILLIS);
     let is_old = |entry: &&AttributeValue| parts(entry).is_ok_and(|(time, _)| time < since);
     let old = match entries.iter().take_while(is_old).count() {
-        _ if entries.len() > MOST => entries.len() - MOST / 2,
-        old if old < FORGOTTEN_AT_ONCE => return None,
+        _ if entries.len() > MAX_ENTRIES => entries.len() - MAX_ENTRIES / 2,
+        old if old < MIN_REMOVED => return None,
         old => old,
     };
-    let places: Vec<String> = (0..old.min(MOST))
+    let places: Vec<String> = (0..old.min(MAX_ENTRIES))
         .map(|place| format!("#recent[{place}]"))
         .collect();
     Some(Write {
@@ -65,9 +65,12 @@ fn entries_in(item: &Item) -> &[AttributeValue] {
 /// Returns the time and the key of an entry.
 fn parts(entry: &AttributeValue) -> Result<(i64, &[u8]), Error> {
     let AttributeValue::B(bytes) = entry else {
-        return Err(no_record());
+        return Err(invalid_record());
     };
-    let (time, key) = bytes.as_ref().split_first_chunk().ok_or_else(no_record)?;
+    let (time, key) = bytes
+        .as_ref()
+        .split_first_chunk()
+        .ok_or_else(invalid_record)?;
     Ok((i64::from_be_bytes(*time), key))
 }
 
@@ -85,8 +88,8 @@ mod tests {
         Item::from([("recent".to_owned(), AttributeValue::L(entries))])
     }
 
-    fn forgotten(ages: impl IntoIterator<Item = i64>) -> usize {
-        let update = forgetting("o", &item(ages)).and_then(|write| write.update);
+    fn removed_entries(ages: impl IntoIterator<Item = i64>) -> usize {
+        let update = removal_of_oldest("o", &item(ages)).and_then(|write| write.update);
         update.map_or(0, |update| update.matches("#recent[").count())
     }
 
@@ -99,15 +102,18 @@ mod tests {
     }
 
     #[test]
-    fn old_entries_are_removed_and_young_ones_only_if_there_are_too_many() {
-        let (old, young) = (LONGEST_KEPT + 1_000, LONGEST_KEPT - 10_000);
-        assert_eq!(forgotten([]), 0);
-        assert_eq!(forgotten([old; FORGOTTEN_AT_ONCE - 1]), 0);
+    fn young_entries_are_removed_only_beyond_the_limit() {
+        let (old, young) = (MAX_AGE_MILLIS + 1_000, MAX_AGE_MILLIS - 10_000);
+        assert_eq!(removed_entries([]), 0);
+        assert_eq!(removed_entries([old; MIN_REMOVED - 1]), 0);
         assert_eq!(
-            forgotten([[old; FORGOTTEN_AT_ONCE], [young; 8]].concat()),
+            removed_entries([[old; MIN_REMOVED], [young; 8]].concat()),
             8
         );
-        assert_eq!(forgotten([young; MOST]), 0);
-        assert_eq!(forgotten([young; MOST + 1]), MOST / 2 + 1);
+        assert_eq!(removed_entries([young; MAX_ENTRIES]), 0);
+        assert_eq!(
+            removed_entries([young; MAX_ENTRIES + 1]),
+            MAX_ENTRIES / 2 + 1
+        );
     }
 }

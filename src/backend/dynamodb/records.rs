@@ -6,10 +6,10 @@ use super::super::{
     Backend, Created, Error, Expiry, Generation, Key, Outcome, Owners, Record, Revision, Scan,
     Stored,
 };
-use super::errors::no_record;
+use super::errors::invalid_record;
 use super::items::{Attributes, Item, bytes, time, time_to_live};
 use super::options::TimeToLive;
-use super::owners::{Asked, Ownership, Seen, revision as revision_of};
+use super::owners::{OwnerCache, Ownership, SeenRevision, revision as revision_of};
 use super::writes::{Changes, OtherItem, WriteOutcome, removal};
 use super::{DynamoDb, LARGEST_ITEM, check_length};
 
@@ -22,21 +22,21 @@ impl DynamoDb {
         seen: &Revision,
         changes: Option<Changes>,
     ) -> Result<Outcome<()>, Error> {
-        const AS_SEEN: &str = "#revision = :seen AND #expiry > :now";
+        const UNCHANGED: &str = "#revision = :seen AND #expiry > :now";
         let id = self.0.ids.of_session(key);
-        let seen = Seen::of(seen)?;
+        let seen = SeenRevision::of(seen)?;
         let owner = seen.ownership.map(Ownership::check);
         let values = [(":seen", bytes(seen.mark)), (":now", time(Expiry::now()))];
         let write = match changes {
-            Some(changes) => changes.to(id, AS_SEEN, values),
-            None => removal(id, AS_SEEN, values),
+            Some(changes) => changes.to(id, UNCHANGED, values),
+            None => removal(id, UNCHANGED, values),
         };
         let operation = self.0.requests.operation();
         match operation.write(write, owner.map(OtherItem::Check)).await? {
             WriteOutcome::Done => Ok(Outcome::Done(())),
             WriteOutcome::OtherConflict | WriteOutcome::Conflict(None) => Ok(Outcome::Gone),
             WriteOutcome::Conflict(Some(item)) => {
-                match Asked::default().lives(&operation, &item).await? {
+                match OwnerCache::default().is_live(&operation, &item).await? {
                     true => Ok(Outcome::Conflict),
                     false => Ok(Outcome::Gone),
                 }
@@ -70,7 +70,7 @@ impl DynamoDb {
             Some(ownership) => record.owned_by(ownership.owner(&self.0.ids)?),
         };
         let mark = item.bytes("revision")?;
-        let mark = Generation::from_bytes(mark.try_into().map_err(|_| no_record())?);
+        let mark = Generation::from_bytes(mark.try_into().map_err(|_| invalid_record())?);
         Ok(Stored {
             record,
             revision: revision_of(mark, ownership.as_ref()),
@@ -91,7 +91,7 @@ impl Backend for DynamoDb {
         let Some(item) = operation.get(&self.0.ids.of_session(key)).await? else {
             return Ok(None);
         };
-        match Asked::default().lives(&operation, &item).await? {
+        match OwnerCache::default().is_live(&operation, &item).await? {
             true => Ok(Some(self.stored(&item)?)),
             false => Ok(None),
         }
@@ -110,11 +110,11 @@ impl Backend for DynamoDb {
                 // The item was removed just now: try again.
                 WriteOutcome::Conflict(None) | WriteOutcome::OtherConflict => continue,
             };
-            if Asked::default().lives(&operation, &there).await? {
+            if OwnerCache::default().is_live(&operation, &there).await? {
                 return Ok(Created::Exists);
             }
             // A revocation ended that record: it may be replaced, as long as it has that revision.
-            write = write.instead_of(bytes(there.bytes("revision")?));
+            write = write.only_if_revision(bytes(there.bytes("revision")?));
         }
     }
 
@@ -141,7 +141,7 @@ impl Backend for DynamoDb {
             .set("expiry", Some(time(until)))
             .set("ttl", time_to_live(until));
         let outcome = self.change(key, seen, Some(changes)).await?;
-        let ownership = Seen::of(seen)?.ownership;
+        let ownership = SeenRevision::of(seen)?.ownership;
         Ok(outcome.map(|()| revision_of(mark, ownership.as_ref())))
     }
 

@@ -6,12 +6,12 @@ use super::super::{Entry, Error, Key, Page, Purged, Scan};
 use super::DynamoDb;
 use super::errors::Effect::Reads;
 use super::items::{Attributes, Item, bytes, key_of, text};
-use super::owners::Asked;
+use super::owners::OwnerCache;
 use super::requests::{Operation, Refusal, names_in, passing};
 use super::writes::{WriteOutcome, removal};
 
 impl DynamoDb {
-    /// Reads the next records of the table, and returns where to go on.
+    /// Reads the next records of the table, and returns the start of the following ones.
     async fn next(
         &self,
         operation: &Operation<'_>,
@@ -43,9 +43,9 @@ impl DynamoDb {
     }
 }
 
-/// Returns the value, or `None` for an item that is not a valid record. Such an item hides no
-/// other; its error is noted in `skipped`.
-fn noted<T>(
+/// Returns the value, or `None` for an item that is not a valid record. The error of such an
+/// item goes to `skipped`, and the scan continues.
+fn unless_corrupt<T>(
     item: &Item,
     seen: Result<T, Error>,
     skipped: &mut Vec<Error>,
@@ -62,8 +62,8 @@ fn noted<T>(
     }
 }
 
-/// Reads the table from its beginning, or from that key on. Each request has the time limit of a
-/// whole operation: a scan is for operators, and not for the requests of a service.
+/// Reads the table from its beginning, or from a key on. Each request has the time limit of a whole
+/// operation: scans are for operators, and not for the requests of a service.
 #[async_trait]
 impl Scan for DynamoDb {
     async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Page, Error> {
@@ -72,15 +72,15 @@ impl Scan for DynamoDb {
         loop {
             let operation = self.0.requests.operation();
             let (items, last) = self.next(&operation, from).await?;
-            let mut asked = Asked::default();
+            let mut owners = OwnerCache::default();
             for item in &items {
                 if entries.len() == limit {
                     let page = Page::followed(entries, true);
                     return Ok(Page { skipped, ..page });
                 }
-                let lives = asked.lives(&operation, item).await;
-                if noted(item, lives, &mut skipped)? == Some(true) {
-                    entries.extend(noted(item, self.entry(item), &mut skipped)?);
+                let is_live = owners.is_live(&operation, item).await;
+                if unless_corrupt(item, is_live, &mut skipped)? == Some(true) {
+                    entries.extend(unless_corrupt(item, self.entry(item), &mut skipped)?);
                 }
             }
             from = last;
@@ -96,15 +96,15 @@ impl Scan for DynamoDb {
         loop {
             let operation = self.0.requests.operation();
             let (items, last) = self.next(&operation, from).await?;
-            let mut asked = Asked::default();
+            let mut owners = OwnerCache::default();
             for item in &items {
                 if purged.removed == limit {
                     return Ok(purged);
                 }
-                let lives = asked.lives(&operation, item).await;
-                if noted(item, lives, &mut purged.skipped)? == Some(false) {
-                    let removed = self.remove_dead(item).await;
-                    let removed = noted(item, removed, &mut purged.skipped)?;
+                let is_live = owners.is_live(&operation, item).await;
+                if unless_corrupt(item, is_live, &mut purged.skipped)? == Some(false) {
+                    let removed = self.remove_expired(item).await;
+                    let removed = unless_corrupt(item, removed, &mut purged.skipped)?;
                     purged.removed += usize::from(removed == Some(true));
                 }
             }
@@ -117,9 +117,9 @@ impl Scan for DynamoDb {
 }
 
 impl DynamoDb {
-    /// Removes a record that is not live, if it still has the same revision. A record that is not
-    /// live at one revision never lives again at that revision.
-    async fn remove_dead(&self, item: &Item) -> Result<bool, Error> {
+    /// Removes a record that is not live, if it still has the same revision. At that revision the
+    /// record never becomes live again.
+    async fn remove_expired(&self, item: &Item) -> Result<bool, Error> {
         let seen = [(":seen", bytes(item.bytes("revision")?))];
         let write = removal(item.text("id")?.to_owned(), "#revision = :seen", seen);
         let operation = self.0.requests.operation();

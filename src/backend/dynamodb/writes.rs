@@ -147,7 +147,7 @@ impl WriteOutcome {
     }
 }
 
-const OLD: ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure::AllOld;
+const RETURN_OLD: ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure::AllOld;
 
 /// Sends a write of one item. The methods of the SDK's two requests have only their names in
 /// common, so this is a macro. The inner error is the item that did not meet the condition.
@@ -159,7 +159,7 @@ macro_rules! send_if {
             .set_expression_attribute_names(Some($write.names()))
             .condition_expression($write.condition)
             .set_expression_attribute_values(Some($write.values))
-            .return_values_on_condition_check_failure(OLD);
+            .return_values_on_condition_check_failure(RETURN_OLD);
         match $operation
             .send(Writes, || request.clone().send(), passing)
             .await
@@ -274,9 +274,9 @@ impl Write {
     }
 
     /// Returns the same write, applied only if the item has that revision.
-    pub(super) fn instead_of(self, revision: AttributeValue) -> Self {
+    pub(super) fn only_if_revision(self, revision: AttributeValue) -> Self {
         let mut values = self.values;
-        values.remove(":now"); // DynamoDB refuses what no expression names
+        values.remove(":now"); // DynamoDB refuses a value that no expression uses
         let condition = "#revision = :there".to_owned();
         let write = Write {
             condition,
@@ -302,7 +302,7 @@ impl Write {
                     .condition_expression(self.condition)
                     .set_expression_attribute_names(names)
                     .set_expression_attribute_values(Some(self.values))
-                    .return_values_on_condition_check_failure(OLD)
+                    .return_values_on_condition_check_failure(RETURN_OLD)
                     .build()
                     .map_err(incomplete)?,
             ),
@@ -313,7 +313,7 @@ impl Write {
                     .condition_expression(self.condition)
                     .set_expression_attribute_names(names)
                     .set_expression_attribute_values(Some(self.values))
-                    .return_values_on_condition_check_failure(OLD)
+                    .return_values_on_condition_check_failure(RETURN_OLD)
                     .build()
                     .map_err(incomplete)?,
             ),

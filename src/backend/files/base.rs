@@ -1,4 +1,4 @@
-//! [`Base`]: a folder of files, which may be unmounted or moved, and come back.
+//! [`Base`]: a folder of files, which may be unmounted or moved for a while.
 //!
 //! A disk that is unmounted, or a folder that is moved away, takes all files with it. Therefore a
 //! file counts as missing only if its folder exists at that moment.
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// A folder of a store.
 pub(super) struct Base {
     folder: PathBuf,
-    /// A folder in it that was made with the store. An empty mount point lacks that folder.
+    /// A folder in it that was created with the store. An empty mount point lacks that folder.
     marker: Option<&'static str>,
 }
 
@@ -38,7 +38,7 @@ impl Base {
     /// Returns a file's bytes, or `None` if the folder has no such file.
     pub(super) fn read(&self, below: &Path) -> io::Result<Option<Vec<u8>>> {
         let path = self.path(below);
-        let opened = self.unless_missing(|| File::open(&path), |folder| folder.open(below))?;
+        let opened = self.if_found(|| File::open(&path), |folder| folder.open(below))?;
         let Some(mut file) = opened else {
             return Ok(None);
         };
@@ -52,7 +52,7 @@ impl Base {
     pub(super) fn remove(&self, below: &Path) -> io::Result<bool> {
         let path = self.path(below);
         let remove = || fs::remove_file(&path);
-        let removed = self.unless_missing(remove, |folder| folder.remove(below))?;
+        let removed = self.if_found(remove, |folder| folder.remove(below))?;
         Ok(removed.is_some())
     }
 
@@ -60,7 +60,7 @@ impl Base {
     /// folder, there are no paths.
     pub(super) fn paths_in(&self, below: &Path) -> io::Result<Vec<PathBuf>> {
         let path = self.path(below);
-        let is_there = self.unless_missing(|| path.metadata().map(drop), |base| base.has(below))?;
+        let is_there = self.if_found(|| path.metadata().map(drop), |base| base.has(below))?;
         let entries = match is_there {
             Some(()) => fs::read_dir(&path)?,
             None => return Ok(Vec::new()),
@@ -72,7 +72,7 @@ impl Base {
 
     /// Runs `first`, which uses a file by its path. If the file is not found, opens the folder and
     /// runs `again` in it: an open folder cannot vanish in between.
-    fn unless_missing<T>(
+    fn if_found<T>(
         &self,
         first: impl FnOnce() -> io::Result<T>,
         again: impl FnOnce(&OpenFolder) -> io::Result<T>,
@@ -102,12 +102,12 @@ pub(super) fn paths_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 #[cfg(unix)]
-use held::OpenFolder;
+use by_descriptor::OpenFolder;
 #[cfg(not(unix))]
-use named::OpenFolder;
+use by_path::OpenFolder;
 
 #[cfg(unix)]
-mod held {
+mod by_descriptor {
     use std::fs::File;
     use std::io;
     use std::os::fd::OwnedFd;
@@ -146,14 +146,14 @@ mod held {
 }
 
 #[cfg(not(unix))]
-mod named {
+mod by_path {
     use std::fs::{self, File};
     use std::io;
     use std::path::{Path, PathBuf};
 
     use super::Base;
 
-    /// A folder that existed a moment ago.
+    /// A folder that existed when it was opened.
     pub(super) struct OpenFolder(PathBuf);
 
     impl OpenFolder {

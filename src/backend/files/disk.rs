@@ -1,4 +1,4 @@
-//! Files and folders: made, written as a whole, locked and synced.
+//! Files and folders: created, written as a whole, locked and synced.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
@@ -7,7 +7,7 @@ use std::path::Path;
 use super::super::Error;
 use super::super::access::Access;
 
-/// Makes a folder, and the missing folders above it. All of them survive a crash.
+/// Creates a folder, and the missing folders above it. All of them survive a crash.
 pub(super) fn make_folders(access: Access, path: &Path) -> io::Result<()> {
     if let Some(parent) = path.parent()
         && !parent.as_os_str().is_empty()
@@ -18,7 +18,7 @@ pub(super) fn make_folders(access: Access, path: &Path) -> io::Result<()> {
     make_folder(access, path)
 }
 
-/// Makes a folder in an existing one. It survives a crash.
+/// Creates a folder in an existing one. It survives a crash.
 pub(super) fn make_folder(access: Access, path: &Path) -> io::Result<()> {
     if !access.make_folder(path)? {
         return Ok(());
@@ -31,8 +31,8 @@ pub(super) fn make_folder(access: Access, path: &Path) -> io::Result<()> {
     }
 }
 
-/// Locks a file, which is made if it is missing, until the returned file is dropped. Returns `None`
-/// while another process or operation holds the lock.
+/// Locks a file, which is created if it is missing, until the returned file is dropped. Returns
+/// `None` while another process or operation holds the lock.
 pub(super) fn try_lock(access: Access, path: &Path) -> io::Result<Option<File>> {
     let open = || OpenOptions::new().write(true).open(path);
     let file = match open() {
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_in_the_working_directory_is_made() {
+    fn a_folder_is_created_in_the_working_directory() {
         let name = format!("silverback-test-{}", std::process::id());
         let below = Path::new(&name).join("store");
         let made = make_folders(Access::default(), &below);

@@ -220,7 +220,7 @@ impl Folder {
     pub(super) fn record(&self, name: &HashedName) -> Result<Option<RecordEnvelope>, Error> {
         let bytes = read(&self.records, &Folder::record_below(name))?;
         let parse = |bytes: Vec<u8>| {
-            RecordEnvelope::parse(&bytes).ok_or_else(|| no_record(&self.record_path(name)))
+            RecordEnvelope::parse(&bytes).ok_or_else(|| invalid_record(&self.record_path(name)))
         };
         bytes.map(parse).transpose()
     }
@@ -255,7 +255,7 @@ impl Folder {
     pub(super) fn owner(&self, below: &Path) -> Result<Option<OwnerEnvelope>, Error> {
         let bytes = read(&self.owners, below)?;
         let parse = |bytes: Vec<u8>| {
-            OwnerEnvelope::parse(&bytes).ok_or_else(|| no_record(&self.owners.path(below)))
+            OwnerEnvelope::parse(&bytes).ok_or_else(|| invalid_record(&self.owners.path(below)))
         };
         bytes.map(parse).transpose()
     }
@@ -267,7 +267,7 @@ impl Folder {
         record: &Record,
     ) -> Result<Revision, Error> {
         if let Some(owner) = record.owner() {
-            // The mark is written before the record, so that the list lacks no record.
+            // The mark is written before the record, so that the list is complete.
             let list = self.owned.path(Folder::list_below(&owner.name));
             self.make_folder(&list)?;
             self.write(&list.join(name.to_string()), key.as_bytes())?;
@@ -328,7 +328,7 @@ impl Folder {
         let list = Folder::list_below(owner);
         let marks = self.owned.paths_in(&list);
         for mark in marks.map_err(|error| failed("read", &self.owned.path(&list), error))? {
-            // An unreadable record hides no other. A purge reports it.
+            // The list skips an unreadable record. A purge reports it.
             let listed = self.listed(&mark).unwrap_or_default();
             keys.extend(listed.filter(|(of, _)| of == owner).map(|(_, key)| key));
         }
@@ -378,7 +378,7 @@ impl Folder {
     }
 }
 
-pub(super) fn no_record(path: &Path) -> Error {
+pub(super) fn invalid_record(path: &Path) -> Error {
     Error::corrupt(format!("{path:?} is not a complete record"))
 }
 

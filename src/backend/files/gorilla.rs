@@ -298,7 +298,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn no_key_leads_out_of_the_folder() {
+    async fn a_key_that_is_no_plain_file_name_is_refused() {
         let folder = Temporary::new();
         let backend = GorillaFiles::open(&folder.0).unwrap();
         for name in ["../x", "a/b", ".", "..", "a\0b", "*", "a b", "ä"] {
@@ -309,13 +309,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_is_what_gorilla_would_have_written() {
+    async fn a_file_has_gorillas_name_and_contents() {
         let folder = Temporary::new();
         let backend = GorillaFiles::open(&folder.0).unwrap();
         let key = Key::new("ABC234").unwrap();
         let record = Record::new("text", Expiry::NEVER);
         let Created::Saved(seen) = backend.create(&key, &record).await.unwrap() else {
-            panic!("it is the first");
+            panic!("the key is new");
         };
         let again = backend.create(&key, &record).await.unwrap();
         assert_eq!(again, Created::Exists);
@@ -337,7 +337,7 @@ mod tests {
         let stored = backend.load(&key).await.unwrap().unwrap();
         let swapped = backend.swap(&key, &stored.revision, &other).await.unwrap();
         let Outcome::Done(seen) = swapped else {
-            panic!("nobody else has changed it");
+            panic!("there was no concurrent write");
         };
         assert_eq!(std::fs::read(&path).unwrap(), b"mine");
         assert_eq!(
@@ -349,23 +349,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unreadable_file_is_named_by_its_beginning() {
+    async fn an_error_quotes_only_the_beginning_of_a_file_name() {
         let folder = Temporary::new();
         let backend = GorillaFiles::open(&folder.0).unwrap();
         let path = folder.0.join("session_ABCDEFGHIJKL");
-        std::fs::create_dir(&path).unwrap(); // which not even root reads as a file
+        std::fs::create_dir(&path).unwrap(); // not even root can read a folder as a file
         let (bad, good) = (Key::new("ABCDEFGHIJKL").unwrap(), Key::new("good").unwrap());
         let refused = backend.load(&bad).await.unwrap_err();
         assert!(refused.is_unavailable(), "{refused:?}");
-        let said = refused.to_string();
+        let text = refused.to_string();
         assert!(
-            said.contains("session_ABCDEFGH...") && !said.contains("IJKL"),
-            "{said}"
+            text.contains("session_ABCDEFGH...") && !text.contains("IJKL"),
+            "{text}"
         );
         assert_eq!(
             backend.load(&good).await.unwrap(),
             None,
-            "for its key alone"
+            "other keys can be read"
         );
     }
 }

@@ -50,7 +50,7 @@ pub(super) struct Operations<F> {
     workers: Workers,
     /// The queues in which this process's operations wait for each lock, in the order they came.
     /// They wait without a thread, since other operations, which need no lock, need the threads.
-    turns: Mutex<HashMap<Lock, Arc<LockQueue>>>,
+    queues: Mutex<HashMap<Lock, Arc<LockQueue>>>,
     timeout: Duration,
 }
 
@@ -62,7 +62,7 @@ struct LockQueue {
     is_held: AtomicBool,
 }
 
-/// The decision whether an operation writes. It is made once.
+/// The decision whether an operation writes. It is taken once.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Decision {
     /// The operation has the lock, and writes.
@@ -84,7 +84,7 @@ impl<F: Locks> Operations<F> {
         Ok(Operations {
             folder: Arc::new(folder),
             workers: Workers::new(options.max_threads),
-            turns: Mutex::default(),
+            queues: Mutex::default(),
             timeout: options.timeout,
         })
     }
@@ -122,44 +122,44 @@ impl<F: Locks> Operations<F> {
         lock: Lock,
         work: impl FnOnce(&F) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        self.locked_by(self.deadline(), lock, work).await
+        self.locked_until(self.deadline(), lock, work).await
     }
 
     /// Runs work as `locked` does, but waits for the lock only until `give_up`.
-    pub(super) async fn locked_by<T: Send + 'static>(
+    pub(super) async fn locked_until<T: Send + 'static>(
         &self,
         give_up: Instant,
         lock: Lock,
         work: impl FnOnce(&F) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let (turn, decision) = (self.turn(lock), Arc::new(OnceLock::new()));
-        let done = self.in_turn(&turn, give_up, lock, decision.clone(), work);
+        let (lock_queue, decision) = (self.queue_of(lock), Arc::new(OnceLock::new()));
+        let done = self.run_queued(&lock_queue, give_up, lock, decision.clone(), work);
         match timeout_at(self.deadline(), done).await {
             Ok(done) => done,
             Err(_) if decision.set(Decision::GivesUp).is_err() => {
                 Err(Error::outcome_unknown(self.timeout_message()))
             }
-            Err(_) if turn.is_held.load(Ordering::Relaxed) => Err(self.lock_held(lock)),
+            Err(_) if lock_queue.is_held.load(Ordering::Relaxed) => Err(self.lock_held(lock)),
             Err(_) => Err(self.timed_out()),
         }
     }
 
-    async fn in_turn<T: Send + 'static>(
+    async fn run_queued<T: Send + 'static>(
         &self,
-        turn: &LockQueue,
+        lock_queue: &LockQueue,
         give_up: Instant,
         lock: Lock,
         decision: Arc<OnceLock<Decision>>,
         mut work: impl FnOnce(&F) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let _turn = turn.queue.lock().await;
+        let _guard = lock_queue.queue.lock().await;
         let (mut pause, longest) = PAUSES;
         loop {
             let (folder, decision) = (self.folder.clone(), decision.clone());
             let attempt = move || attempt(&*folder, lock, &decision, work);
             let attempt = self.workers.run(attempt).await?;
             let is_held = matches!(attempt, LockAttempt::Held(_));
-            turn.is_held.store(is_held, Ordering::Relaxed);
+            lock_queue.is_held.store(is_held, Ordering::Relaxed);
             work = match attempt {
                 LockAttempt::Done(done) => return done,
                 LockAttempt::Held(work) => work,
@@ -172,9 +172,9 @@ impl<F: Locks> Operations<F> {
         }
     }
 
-    fn turn(&self, lock: Lock) -> Arc<LockQueue> {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        turns.entry(lock).or_default().clone()
+    fn queue_of(&self, lock: Lock) -> Arc<LockQueue> {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        queues.entry(lock).or_default().clone()
     }
 
     fn lock_held(&self, lock: Lock) -> Error {

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::super::{Entry, Error, Key, OwnerName, Page, Purged, Scan};
 use super::Files;
-use super::folder::{Folder, HashedName, list, no_record, remove};
+use super::folder::{Folder, HashedName, invalid_record, list, remove};
 use super::operations::{Lock, Operations};
 
 /// The number of files that one operation reads at most.
@@ -23,11 +23,11 @@ const BATCH: usize = 256;
 /// The age from which an unfinished file counts as abandoned by its writer.
 const UNFINISHED: Duration = Duration::from_secs(3_600);
 
-/// The errors of skipped files, one for each.
-type Skipped = Vec<Error>;
+/// One error for each skipped file.
+type FileErrors = Vec<Error>;
 
-/// Returns the value. If there is an error, notes it and returns the default.
-fn noted<T: Default>(found: Result<T, Error>, skipped: &mut Skipped) -> T {
+/// Returns the value. Adds an error to `skipped`, and returns the default instead.
+fn or_skip<T: Default>(found: Result<T, Error>, skipped: &mut FileErrors) -> T {
     found.unwrap_or_else(|error| {
         skipped.push(error);
         T::default()
@@ -38,15 +38,15 @@ fn noted<T: Default>(found: Result<T, Error>, skipped: &mut Skipped) -> T {
 impl Scan for Files {
     /// Returns the first live records after the key, in the order of keys.
     async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Page, Error> {
-        let (mut entries, mut skipped) = (Vec::new(), Skipped::new());
+        let (mut entries, mut skipped) = (Vec::new(), FileErrors::new());
         for part in self.0.unlocked(Folder::parts_of_records).await? {
             let files = part_of_records(&self.0, part, &mut skipped).await?;
-            let found = look_at(&self.0, files, usize::MAX, &mut skipped, live_entry).await?;
+            let found = read_files(&self.0, files, usize::MAX, &mut skipped, live_entry).await?;
             let is_after = |entry: &Entry| after.is_none_or(|after| entry.key > *after);
             entries.extend(found.into_iter().filter(is_after));
         }
         if after.is_some() {
-            skipped.clear(); // the first page has named them
+            skipped.clear(); // the first page has reported them
         }
         Ok(Page {
             skipped,
@@ -54,7 +54,7 @@ impl Scan for Files {
         })
     }
 
-    /// Removes at most `limit` expired records, and all other files that are of no use any more.
+    /// Removes at most `limit` expired records, and all other files that are not used any more.
     async fn purge(&self, limit: usize) -> Result<Purged, Error> {
         let mut purge = PurgeRun::new(&self.0);
         let mut parts = self.0.unlocked(Folder::parts_to_purge).await?;
@@ -80,19 +80,19 @@ impl Scan for Files {
 async fn part_of_records(
     files: &Operations<Folder>,
     part: u8,
-    skipped: &mut Skipped,
+    skipped: &mut FileErrors,
 ) -> Result<Vec<PathBuf>, Error> {
     let list = move |folder: &Folder| Ok(list(&folder.part_of_records(part)));
-    Ok(noted(files.unlocked(list).await?, skipped))
+    Ok(or_skip(files.unlocked(list).await?, skipped))
 }
 
-/// Returns what `look` finds in the files, and stops when it has found `enough`.
-async fn look_at<T: Send + 'static>(
+/// Returns the values that `read` finds in the files, `enough` at most.
+async fn read_files<T: Send + 'static>(
     files: &Operations<Folder>,
     paths: Vec<PathBuf>,
     enough: usize,
-    skipped: &mut Skipped,
-    look: fn(&Folder, &Path) -> Result<Option<T>, Error>,
+    skipped: &mut FileErrors,
+    read: fn(&Folder, &Path) -> Result<Option<T>, Error>,
 ) -> Result<Vec<T>, Error> {
     let mut found = Vec::new();
     for batch in paths.chunks(BATCH) {
@@ -100,13 +100,13 @@ async fn look_at<T: Send + 'static>(
             break;
         }
         let batch = batch.to_vec();
-        let look = move |folder: &Folder| {
-            let mut skipped = Skipped::new();
-            let look = |path: &PathBuf| noted(look(folder, path), &mut skipped);
-            let found: Vec<T> = batch.iter().filter_map(look).collect();
+        let read = move |folder: &Folder| {
+            let mut skipped = FileErrors::new();
+            let read = |path: &PathBuf| or_skip(read(folder, path), &mut skipped);
+            let found: Vec<T> = batch.iter().filter_map(read).collect();
             Ok((found, skipped))
         };
-        let (more, errors) = files.unlocked(look).await?;
+        let (more, errors) = files.unlocked(read).await?;
         found.extend(more);
         skipped.extend(errors);
     }
@@ -115,7 +115,7 @@ async fn look_at<T: Send + 'static>(
 }
 
 fn live_entry(folder: &Folder, path: &Path) -> Result<Option<Entry>, Error> {
-    let name = HashedName::of_file(path).ok_or_else(|| no_record(path))?;
+    let name = HashedName::of_file(path).ok_or_else(|| invalid_record(path))?;
     Ok(match folder.record(&name)? {
         Some(file) if folder.is_live(&file)? => Some(file.into_entry()),
         _ => None,
@@ -124,12 +124,12 @@ fn live_entry(folder: &Folder, path: &Path) -> Result<Option<Entry>, Error> {
 
 /// Returns the name of the record in that file, if it is not live any more.
 fn expired_record(folder: &Folder, path: &Path) -> Result<Option<HashedName>, Error> {
-    let name = HashedName::of_file(path).ok_or_else(|| no_record(path))?;
-    let is_over = match folder.record(&name)? {
+    let name = HashedName::of_file(path).ok_or_else(|| invalid_record(path))?;
+    let is_expired = match folder.record(&name)? {
         Some(file) => !folder.is_live(&file)?,
         None => false,
     };
-    Ok(is_over.then_some(name))
+    Ok(is_expired.then_some(name))
 }
 
 /// Returns the owner in that file, if the owner's record has expired.
@@ -141,7 +141,7 @@ fn expired_owner(folder: &Folder, path: &Path) -> Result<Option<OwnerName>, Erro
         .map(|owner| owner.name))
 }
 
-/// Removes a file that its writer left unfinished.
+/// Removes an unfinished file whose writer has abandoned it.
 fn purge_unfinished(folder: &Folder, path: &Path) -> Result<Option<()>, Error> {
     let modified = fs::metadata(path).and_then(|metadata| metadata.modified());
     let age = modified.ok().and_then(|modified| modified.elapsed().ok());
@@ -157,8 +157,8 @@ fn purge_unfinished(folder: &Folder, path: &Path) -> Result<Option<()>, Error> {
 /// A running purge.
 struct PurgeRun<'a> {
     files: &'a Operations<Folder>,
-    /// The time that it waits for locks of other processes. It is zero after one wait in vain: a
-    /// wait for the lock of each file would take too long.
+    /// The time that it waits for locks of other processes. It is zero after the first wait that
+    /// times out: a wait for the lock of each file would take too long.
     patience: Duration,
     purged: Purged,
 }
@@ -175,14 +175,14 @@ impl<'a> PurgeRun<'a> {
     async fn records(&mut self, part: u8, limit: usize) -> Result<(), Error> {
         let skipped = &mut self.purged.skipped;
         let paths = part_of_records(self.files, part, skipped).await?;
-        let room = limit - self.purged.removed;
-        let over = look_at(self.files, paths, room, skipped, expired_record).await?;
-        for batch in over.chunks(BATCH) {
+        let remaining = limit - self.purged.removed;
+        let expired = read_files(self.files, paths, remaining, skipped, expired_record).await?;
+        for batch in expired.chunks(BATCH) {
             let batch = batch.to_vec();
             let remove = move |folder: &Folder| {
                 let mut purged = Purged::default();
                 for name in &batch {
-                    let removed = noted(folder.remove_if_over(name), &mut purged.skipped);
+                    let removed = or_skip(folder.remove_if_expired(name), &mut purged.skipped);
                     purged.removed += usize::from(removed);
                 }
                 Ok(purged)
@@ -198,7 +198,7 @@ impl<'a> PurgeRun<'a> {
         let unfinished = |folder: &Folder| list(folder.unfinished.folder());
         let paths = self.files.unlocked(unfinished).await?;
         let skipped = &mut self.purged.skipped;
-        look_at(self.files, paths, usize::MAX, skipped, purge_unfinished).await?;
+        read_files(self.files, paths, usize::MAX, skipped, purge_unfinished).await?;
         Ok(())
     }
 
@@ -206,9 +206,9 @@ impl<'a> PurgeRun<'a> {
         let owners = |folder: &Folder| list(folder.owners.folder());
         let paths = self.files.unlocked(owners).await?;
         let skipped = &mut self.purged.skipped;
-        for owner in look_at(self.files, paths, usize::MAX, skipped, expired_owner).await? {
+        for owner in read_files(self.files, paths, usize::MAX, skipped, expired_owner).await? {
             let lock = Lock::owner(&owner);
-            self.locked(lock, move |folder| folder.remove_owner_if_over(&owner))
+            self.locked(lock, move |folder| folder.remove_owner_if_expired(&owner))
                 .await;
         }
         Ok(())
@@ -222,11 +222,11 @@ impl<'a> PurgeRun<'a> {
                 continue;
             };
             let of = owner.clone();
-            let wrong = move |folder: &Folder| Ok(folder.wrong_marks(&of));
-            let wrong = self.files.unlocked(wrong).await?;
-            for name in noted(wrong, &mut self.purged.skipped) {
+            let stale = move |folder: &Folder| Ok(folder.stale_marks(&of));
+            let stale = self.files.unlocked(stale).await?;
+            for name in or_skip(stale, &mut self.purged.skipped) {
                 let (lock, of) = (Lock::record(&name), owner.clone());
-                self.locked(lock, move |folder| folder.remove_mark_if_wrong(&of, &name))
+                self.locked(lock, move |folder| folder.remove_mark_if_stale(&of, &name))
                     .await;
             }
         }
@@ -241,11 +241,11 @@ impl<'a> PurgeRun<'a> {
         work: impl FnOnce(&Folder) -> Result<T, Error> + Send + 'static,
     ) -> T {
         let give_up = Instant::now() + self.patience;
-        let done = self.files.locked_by(give_up, lock, work).await;
+        let done = self.files.locked_until(give_up, lock, work).await;
         if done.as_ref().is_err_and(Error::is_unavailable) {
             self.patience = Duration::ZERO;
         }
-        noted(done, &mut self.purged.skipped)
+        or_skip(done, &mut self.purged.skipped)
     }
 }
 
@@ -273,7 +273,7 @@ impl Folder {
 
     /// Removes an expired record, unless another process has replaced it before this one had the
     /// lock.
-    fn remove_if_over(&self, name: &HashedName) -> Result<bool, Error> {
+    fn remove_if_expired(&self, name: &HashedName) -> Result<bool, Error> {
         match self.record(name)? {
             Some(file) if !self.is_live(&file)? => self.drop_record(name, &file.record),
             _ => Ok(false),
@@ -282,7 +282,7 @@ impl Folder {
 
     /// Removes the file of an expired owner, unless another process has renewed it before this one
     /// had the lock.
-    fn remove_owner_if_over(&self, owner: &OwnerName) -> Result<(), Error> {
+    fn remove_owner_if_expired(&self, owner: &OwnerName) -> Result<(), Error> {
         match self.read_owner(owner)? {
             Some(_) => Ok(()),
             None => remove(&self.owners, &Folder::owner_below(owner)).map(drop),
@@ -290,18 +290,18 @@ impl Folder {
     }
 
     /// Returns the marks on that owner's list that belong to no record of the owner.
-    fn wrong_marks(&self, owner: &HashedName) -> Result<Vec<HashedName>, Error> {
+    fn stale_marks(&self, owner: &HashedName) -> Result<Vec<HashedName>, Error> {
         let marks = list(&self.owned.path(owner.to_string()))?;
         let names = marks.iter().filter_map(|path| HashedName::of_file(path));
         Ok(names
-            .filter(|name| !self.is_listed_correctly(owner, name))
+            .filter(|name| !self.is_mark_valid(owner, name))
             .collect())
     }
 
-    /// Removes a mark, unless another process has written its record in the meantime.
-    fn remove_mark_if_wrong(&self, owner: &HashedName, name: &HashedName) -> Result<(), Error> {
+    /// Removes a mark, unless another process has written its record since.
+    fn remove_mark_if_stale(&self, owner: &HashedName, name: &HashedName) -> Result<(), Error> {
         let below = Path::new(&owner.to_string()).join(name.to_string());
-        match self.is_listed_correctly(owner, name) {
+        match self.is_mark_valid(owner, name) {
             true => Ok(()),
             false => remove(&self.owned, &below).map(drop),
         }
@@ -309,7 +309,7 @@ impl Folder {
 
     /// Returns whether the record belongs to that owner. An unreadable record counts as the
     /// owner's. The purge of that record reports it.
-    fn is_listed_correctly(&self, list: &HashedName, name: &HashedName) -> bool {
+    fn is_mark_valid(&self, list: &HashedName, name: &HashedName) -> bool {
         match self.record(name) {
             Ok(Some(file)) => {
                 let owner = file.record.owner();

@@ -43,7 +43,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Asserts that there is one error, and that it names the file.
-fn names_alone(skipped: &[Error], path: &Path) {
+fn assert_only_error_names(skipped: &[Error], path: &Path) {
     let [error] = skipped else {
         panic!("{skipped:?}");
     };
@@ -75,7 +75,7 @@ fn owner_name(name: &str) -> OwnerName {
 }
 
 /// Begins a login, which names another key than its record will have.
-async fn begun(backend: &Files, owner: &str) -> Login {
+async fn begin_login(backend: &Files, owner: &str) -> Login {
     let begun = backend
         .begin(&owner_name(owner), soon(), &key("elsewhere"))
         .await;
@@ -83,7 +83,7 @@ async fn begun(backend: &Files, owner: &str) -> Login {
 }
 
 #[test]
-fn options_that_let_no_operation_end_are_refused() {
+fn options_without_time_or_threads_are_refused() {
     let folder = Temporary::new();
     for options in [
         FilesOptions::new().timeout(Duration::ZERO),
@@ -94,7 +94,7 @@ fn options_that_let_no_operation_end_are_refused() {
 }
 
 #[tokio::test]
-async fn a_timeout_may_be_longer_than_a_clock_can_add() {
+async fn the_longest_timeout_is_accepted() {
     let folder = Temporary::new();
     let options = FilesOptions::new().timeout(Duration::MAX);
     let backend = Files::open_with(&folder.0, options).unwrap();
@@ -102,12 +102,12 @@ async fn a_timeout_may_be_longer_than_a_clock_can_add() {
 }
 
 #[tokio::test]
-async fn nobody_else_may_read_them() {
+async fn no_other_user_can_read_the_files() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let record = Record::new("v", soon());
     create(&backend, &key("a"), &record).await;
-    begun(&backend, "ape").await;
+    begin_login(&backend, "ape").await;
     assert_eq!(folder.files().len(), 2);
     #[cfg(unix)]
     for path in folder.files() {
@@ -119,7 +119,7 @@ async fn nobody_else_may_read_them() {
 }
 
 #[tokio::test]
-async fn two_who_share_a_folder_lose_nothing() {
+async fn two_backends_on_one_folder_lose_no_update() {
     let folder = Temporary::new();
     let backends = [(); 2].map(|()| Files::open(&folder.0).unwrap());
     let record = |number: u64| Record::new(number.to_be_bytes(), soon());
@@ -144,11 +144,11 @@ async fn two_who_share_a_folder_lose_nothing() {
 }
 
 #[tokio::test]
-async fn a_torn_file_is_an_error_for_its_key_alone() {
+async fn a_truncated_file_is_an_error_for_its_key_only() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let past = Expiry::from_millis(0);
-    for (name, until) in [("torn", soon()), ("whole", soon()), ("over", past)] {
+    for (name, until) in [("torn", soon()), ("whole", soon()), ("expired", past)] {
         let record = Record::new(name, until);
         create(&backend, &key(name), &record).await;
     }
@@ -159,22 +159,22 @@ async fn a_torn_file_is_an_error_for_its_key_alone() {
     assert!(backend.load(&key("whole")).await.unwrap().is_some());
     let page = backend.page(None, 10).await.unwrap();
     assert_eq!((page.entries.len(), page.next), (1, None));
-    names_alone(&page.skipped, &path);
+    assert_only_error_names(&page.skipped, &path);
     let purged = backend.purge(10).await.unwrap();
     assert_eq!(purged.removed, 1);
-    names_alone(&purged.skipped, &path);
-    assert_eq!(folder.files().len(), 2, "and has purged the others");
-    // A file under another record's name is not taken for that record.
+    assert_only_error_names(&purged.skipped, &path);
+    assert_eq!(folder.files().len(), 2, "the purge removed the other files");
+    // A file under the name of another record is refused.
     let whole = fs::read(backend.0.folder().record_path(&HashedName::of(b"whole"))).unwrap();
     fs::write(&path, whole).unwrap();
     assert!(backend.load(&key("torn")).await.unwrap_err().is_corrupt());
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_what_is_over() {
+async fn a_removed_or_revoked_record_leaves_no_file() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
-    let login = begun(&backend, "ape").await;
+    let login = begin_login(&backend, "ape").await;
     for name in ["removed", "another's", "revoked"] {
         create(&backend, &key(name), &owned("ape", login)).await;
     }
@@ -185,7 +185,7 @@ async fn nothing_is_left_of_what_is_over() {
         .unwrap()
         .done()
         .unwrap();
-    let others = begun(&backend, "bonobo").await;
+    let others = begin_login(&backend, "bonobo").await;
     let of_bonobo = owned("bonobo", others);
     let another = seen("another's").await;
     backend
@@ -196,7 +196,7 @@ async fn nothing_is_left_of_what_is_over() {
         .unwrap();
     backend.revoke(&owner_name("ape"), soon()).await.unwrap();
     assert_eq!(backend.purge(10).await.unwrap().removed, 1);
-    // What is left is a record, its mark on bonobo's list, and two owners.
+    // A record, its mark on bonobo's list, and two owners remain.
     assert_eq!(folder.files().len(), 4);
     assert_eq!(
         backend.keys(&owner_name("bonobo")).await.unwrap(),
@@ -206,10 +206,10 @@ async fn nothing_is_left_of_what_is_over() {
 }
 
 #[tokio::test]
-async fn a_damaged_file_keeps_no_other_from_its_list_or_its_purge() {
+async fn lists_and_purges_skip_a_damaged_file() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
-    let login = begun(&backend, "ape").await;
+    let login = begin_login(&backend, "ape").await;
     let owned = owned("ape", login);
     for name in ["torn", "whole"] {
         create(&backend, &key(name), &owned).await;
@@ -223,31 +223,38 @@ async fn a_damaged_file_keeps_no_other_from_its_list_or_its_purge() {
         backend.keys(&owner_name("ape")).await.unwrap(),
         [key("whole")]
     );
-    // A damaged owner's file lets no record live, and is made anew.
+    // No record is live without a valid owner's file. The next login replaces that file.
     let owners = folder.0.join("owners");
     for path in files_below(&owners) {
         fs::write(path, "x").unwrap();
     }
     let past = Expiry::from_millis(0);
     for number in 0..10 {
-        let over = owner_name(&format!("over {number}"));
-        backend.begin(&over, past, &key("elsewhere")).await.unwrap();
+        let expired = owner_name(&format!("expired {number}"));
+        backend
+            .begin(&expired, past, &key("elsewhere"))
+            .await
+            .unwrap();
     }
     let purged = backend.purge(10).await.unwrap();
     assert_eq!(purged.skipped.len(), 3, "the owner, and two records");
-    assert_eq!(files_below(&owners).len(), 1, "and has purged the others");
-    let anew = begun(&backend, "ape").await;
-    assert_ne!(anew.generation, login.generation);
+    assert_eq!(
+        files_below(&owners).len(),
+        1,
+        "the purge removed the other files"
+    );
+    let renewed = begin_login(&backend, "ape").await;
+    assert_ne!(renewed.generation, login.generation);
     assert_eq!(backend.load(&key("whole")).await.unwrap(), None);
 }
 
 #[test]
-fn a_folder_that_cannot_be_had_is_an_error() {
+fn a_folder_that_cannot_be_created_is_unavailable() {
     let refused = Files::open("/dev/null/sessions").unwrap_err();
     assert!(refused.is_unavailable());
 }
 
-/// Makes a record unreadable for every user, root included: puts a folder in its place.
+/// Replaces the record's file by a folder, which no user can read as a file, root included.
 async fn make_unreadable(backend: &Files, name: &str) -> PathBuf {
     let path = backend
         .0
@@ -259,23 +266,23 @@ async fn make_unreadable(backend: &Files, name: &str) -> PathBuf {
 }
 
 #[tokio::test]
-async fn an_unreadable_file_is_an_error_for_its_key_alone() {
+async fn an_unreadable_file_is_an_error_for_its_key_only() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
-    let login = begun(&backend, "ape").await;
+    let login = begin_login(&backend, "ape").await;
     let owned = owned("ape", login);
     for name in ["unreadable", "readable"] {
         create(&backend, &key(name), &owned).await;
     }
     for number in 0..30 {
-        let over = Record::new("v", Expiry::from_millis(0));
-        let name = format!("over {number}");
-        create(&backend, &key(&name), &over).await;
+        let expired = Record::new("v", Expiry::from_millis(0));
+        let name = format!("expired {number}");
+        create(&backend, &key(&name), &expired).await;
     }
     let path = make_unreadable(&backend, "unreadable").await;
     let refused = backend.load(&key("unreadable")).await.unwrap_err();
     assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
-    names_alone(std::slice::from_ref(&refused), &path);
+    assert_only_error_names(std::slice::from_ref(&refused), &path);
     assert!(refused.to_string().contains("directory"), "{refused}");
     assert!(backend.load(&key("readable")).await.unwrap().is_some());
     assert_eq!(
@@ -284,12 +291,12 @@ async fn an_unreadable_file_is_an_error_for_its_key_alone() {
     );
     let page = backend.page(None, 1).await.unwrap();
     assert_eq!(page.entries.len(), 1);
-    names_alone(&page.skipped, &path);
+    assert_only_error_names(&page.skipped, &path);
     let purged = backend.purge(7).await.unwrap();
     assert_eq!(purged.removed, 7);
     let purged = backend.purge(100).await.unwrap();
     assert_eq!(purged.removed, 23);
-    names_alone(&purged.skipped, &path);
+    assert_only_error_names(&purged.skipped, &path);
     // An unreadable owner is an error, and not an owner without sessions.
     let owner = files_below(&folder.0.join("owners")).remove(0);
     fs::remove_file(&owner).unwrap();
@@ -305,21 +312,21 @@ async fn an_unreadable_file_is_an_error_for_its_key_alone() {
 }
 
 #[tokio::test]
-async fn a_cleanup_tells_of_an_unreadable_file_and_goes_on() {
+async fn a_cleanup_reports_an_unreadable_file_and_continues() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
-    let over = Record::new("v", Expiry::from_millis(0));
+    let expired = Record::new("v", Expiry::from_millis(0));
     for number in 0..1_200 {
-        let name = format!("over {number}");
-        create(&backend, &key(&name), &over).await;
+        let name = format!("expired {number}");
+        create(&backend, &key(&name), &expired).await;
     }
-    let path = make_unreadable(&backend, "over 7").await;
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let telling = told.clone();
+    let path = make_unreadable(&backend, "expired 7").await;
+    let errors = Arc::new(Mutex::new(Vec::new()));
+    let reported = errors.clone();
     let cleanup = crate::backend::Cleanup::every(
         Duration::from_secs(3_600),
         Arc::new(backend.clone()),
-        move |error| telling.lock().unwrap().push(error.clone()),
+        move |error| reported.lock().unwrap().push(error.clone()),
     );
     // This takes more than one batch, each in an operation of its own.
     let left = || files_below(&folder.0.join("records")).len();
@@ -330,14 +337,14 @@ async fn a_cleanup_tells_of_an_unreadable_file_and_goes_on() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     cleanup.stop().await;
-    assert_eq!(left(), 0, "all but the one that is a folder");
-    let told = told.lock().unwrap();
+    assert_eq!(left(), 0, "the cleanup removed all files except the folder");
+    let errors = errors.lock().unwrap();
     let path = format!("{path:?}");
-    assert!(told.iter().any(|error| error.to_string().contains(&path)));
+    assert!(errors.iter().any(|error| error.to_string().contains(&path)));
 }
 
 #[tokio::test]
-async fn a_ping_finds_out_that_the_folder_is_gone() {
+async fn a_ping_of_a_missing_folder_is_unavailable() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let gorilla = GorillaFiles::open(folder.0.join("gorilla")).unwrap();
@@ -349,16 +356,16 @@ async fn a_ping_finds_out_that_the_folder_is_gone() {
     }
 }
 
-/// A file that root makes in another user's store belongs to that user.
+/// A file that root creates in another user's store belongs to that user.
 #[cfg(unix)]
 #[tokio::test]
-async fn root_makes_files_for_the_owner_of_the_store() {
+async fn root_creates_files_for_the_owner_of_the_store() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 
     const USER: u32 = 61_234;
     const GROUP: u32 = 61_235;
     if !rustix::process::geteuid().is_root() {
-        return; // and `tests/cli/other_users.rs` says that it did not run
+        return; // `tests/cli/other_users.rs` reports that this test did not run
     }
     for (mode, of_files, of_folders) in [
         (0o700, 0o600, 0o700),
@@ -372,7 +379,7 @@ async fn root_makes_files_for_the_owner_of_the_store() {
         let backend = Files::open(&folder.0).unwrap();
         let record = Record::new("v", soon());
         create(&backend, &key("a"), &record).await;
-        begun(&backend, "ape").await;
+        begin_login(&backend, "ape").await;
         let gorilla = GorillaFiles::open(folder.0.join("gorilla")).unwrap();
         chown(folder.0.join("gorilla"), Some(USER), Some(GROUP)).unwrap();
         drop(gorilla);
@@ -409,11 +416,11 @@ async fn root_makes_files_for_the_owner_of_the_store() {
     }
 }
 
-/// A disk hangs: each file is a pipe without a writer. Reads end in time, and other stores answer.
-/// When the disk answers, this store does, too.
+/// Each file is a pipe without a writer, so that reads of this store hang. They time out, and other
+/// stores answer. Once the disk answers, this store answers too.
 #[cfg(unix)]
 #[tokio::test]
-async fn a_disk_that_hangs_hangs_nothing_else() {
+async fn a_hanging_disk_delays_no_other_store() {
     let (folder, other) = (Temporary::new(), Temporary::new());
     let timeout = Duration::from_millis(200);
     let options = FilesOptions::new().timeout(timeout).max_threads(2);
@@ -441,7 +448,7 @@ async fn a_disk_that_hangs_hangs_nothing_else() {
         let refused = backend.load(&key(name)).await.unwrap_err();
         assert!(refused.is_unavailable(), "{refused}");
     }
-    // All threads wait for the disk. The next operation waits for a thread, in vain.
+    // All threads wait for the disk, so the next operation times out while it waits for a thread.
     assert!(backend.load(&key("a")).await.unwrap_err().is_unavailable());
     assert!(other.load(&key("a")).await.unwrap().is_some());
     for name in ["b", "c"] {

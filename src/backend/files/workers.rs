@@ -163,7 +163,7 @@ mod tests {
         three.abort();
         drop(open);
         assert_eq!(one.await.unwrap().unwrap(), 0);
-        two.abort(); // and keeps its place until its gate opens
+        two.abort(); // its work keeps its place until its gate opens
         assert_eq!(workers.run(|| 7).await.unwrap(), 7);
         assert_eq!(begins.try_iter().count(), 0);
         assert_eq!(workers.places.available_permits(), 1);

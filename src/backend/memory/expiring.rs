@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_expired_go_first_and_the_index_holds_no_more_than_the_values() {
+    fn values_are_purged_in_the_order_of_their_expiry() {
         let mut all = Expiring::default();
         for expiry in [5, 1, 9, 3, i64::MAX] {
             assert_eq!(all.insert(expiry, expiry), None);

@@ -1,8 +1,8 @@
 //! [`Memory`]: records in this process, which are lost when it ends.
 
+mod capacity;
 mod expiring;
 mod options;
-mod room;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -12,9 +12,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
+use capacity::Capacity;
 use expiring::{Expires, Expiring};
 pub use options::MemoryOptions;
-use room::Room;
 
 use super::owner_state::{OwnerChange, OwnerState};
 use super::{
@@ -45,7 +45,7 @@ pub struct Memory {
     owners: Mutex<Expiring<OwnerName, OwnerRecord>>,
     hasher: RandomState,
     revisions: AtomicU64,
-    room: Room,
+    capacity: Capacity,
 }
 
 type Shard = Expiring<Key, VersionedRecord>;
@@ -93,7 +93,7 @@ impl Memory {
             owners: Mutex::default(),
             hasher: RandomState::new(),
             revisions: AtomicU64::new(0),
-            room: Room::new(&options),
+            capacity: Capacity::new(&options),
         }
     }
 
@@ -107,8 +107,8 @@ impl Memory {
         self.revisions.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Returns whether the record's owner lets it live. A record without an owner may always live.
-    fn owner_lets_live(&self, record: &Record, now: Expiry) -> bool {
+    /// Returns whether the record has no owner, or its login is live.
+    fn is_login_live(&self, record: &Record, now: Expiry) -> bool {
         let Some(owner) = record.owner() else {
             return true;
         };
@@ -118,11 +118,11 @@ impl Memory {
     }
 
     fn is_live(&self, record: &Record, now: Expiry) -> bool {
-        record.expiry() > now && self.owner_lets_live(record, now)
+        record.expiry() > now && self.is_login_live(record, now)
     }
 
     /// Adds a record to its owner's list.
-    fn note_owner(&self, key: &Key, record: &Record) {
+    fn add_to_owners_list(&self, key: &Key, record: &Record) {
         if let Some(owner) = record.owner()
             && let Some(of) = locked(&self.owners).get_mut(&owner.name)
         {
@@ -131,7 +131,7 @@ impl Memory {
     }
 
     /// Removes a record from its owner's list.
-    fn forget_owner(&self, key: &Key, record: &Record) {
+    fn remove_from_owners_list(&self, key: &Key, record: &Record) {
         if let Some(owner) = record.owner()
             && let Some(of) = locked(&self.owners).get_mut(&owner.name)
         {
@@ -139,8 +139,8 @@ impl Memory {
         }
     }
 
-    /// Changes the owner's record, and returns its live state before, if there was one, and its state
-    /// after that.
+    /// Changes the owner's record. Returns the live state before, if there was one, and the state
+    /// after the change.
     fn change_owner(
         &self,
         owner: &OwnerName,
@@ -161,7 +161,7 @@ impl Memory {
         Ok((before, after))
     }
 
-    fn revoke_all_but(
+    fn revoke_and_keep(
         &self,
         owner: &OwnerName,
         until: Expiry,
@@ -170,8 +170,8 @@ impl Memory {
         let change = OwnerChange::Revoke { keep };
         let (before, after) = self.change_owner(owner, until, change)?;
         if let Some(before) = before {
-            let is_ended = |login: &Login| before.lets_live(login) && !after.lets_live(login);
-            self.end_revoked(owner, is_ended);
+            let is_revoked = |login: &Login| before.lets_live(login) && !after.lets_live(login);
+            self.expire_revoked(owner, is_revoked);
         }
         Ok(after.generation)
     }
@@ -185,15 +185,15 @@ impl Memory {
 
     /// Expires the owner's records of the logins that a revocation ended, so that a purge finds
     /// them.
-    fn end_revoked(&self, owner: &OwnerName, is_ended: impl Fn(&Login) -> bool) {
+    fn expire_revoked(&self, owner: &OwnerName, is_revoked: impl Fn(&Login) -> bool) {
         for key in self.listed_keys(owner) {
             let mut shard = self.shard(&key);
-            let is_ended = shard.get(&key).is_some_and(|kept| {
+            let is_revoked = shard.get(&key).is_some_and(|kept| {
                 let of = kept.record.owner().filter(|of| of.name == *owner);
-                of.is_some_and(|of| is_ended(&of.login))
+                of.is_some_and(|of| is_revoked(&of.login))
             });
-            if is_ended && let Some(kept) = shard.remove(&key) {
-                self.forget_owner(&key, &kept.record);
+            if is_revoked && let Some(kept) = shard.remove(&key) {
+                self.remove_from_owners_list(&key, &kept.record);
                 let record = kept.record.with_expiry(Expiry::from_millis(0));
                 shard.insert(key, VersionedRecord { record, ..kept });
             }
@@ -222,7 +222,7 @@ impl Memory {
     fn purge_shard(&self, shard: &mut Shard, limit: usize) -> usize {
         let purged = shard.purge(Expiry::now(), limit);
         for kept in &purged {
-            self.room.give_back(&kept.record);
+            self.capacity.release(&kept.record);
         }
         purged.len()
     }
@@ -233,8 +233,8 @@ impl Memory {
         self.shards.iter().map(purge).sum()
     }
 
-    /// Saves a record under a key that has no live record, if there is room for it.
-    fn create_in_room(&self, key: &Key, record: &Record) -> Result<Created, Error> {
+    /// Saves a record under a key that has no live record, unless the backend is full.
+    fn create_unless_full(&self, key: &Key, record: &Record) -> Result<Created, Error> {
         let mut shard = self.shard(key);
         self.purge_shard(&mut shard, PURGED_BY_EACH);
         let is_live = |kept: &VersionedRecord| self.is_live(&kept.record, Expiry::now());
@@ -242,16 +242,16 @@ impl Memory {
             return Ok(Created::Exists);
         }
         if let Some(ended) = shard.remove(key) {
-            self.room.give_back(&ended.record);
+            self.capacity.release(&ended.record);
         }
-        self.room.take(record)?;
+        self.capacity.reserve(record)?;
         let number = self.next_revision();
         let kept = VersionedRecord {
             record: record.clone(),
             revision: number,
         };
         shard.insert(key.clone(), kept);
-        self.note_owner(key, record);
+        self.add_to_owners_list(key, record);
         Ok(Created::Saved(revision(number)))
     }
 }
@@ -279,8 +279,8 @@ impl Backend for Memory {
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
-        match self.create_in_room(key, record) {
-            Err(_) if self.purge_some() > 0 => self.create_in_room(key, record),
+        match self.create_unless_full(key, record) {
+            Err(_) if self.purge_some() > 0 => self.create_unless_full(key, record),
             created => created,
         }
     }
@@ -298,10 +298,10 @@ impl Backend for Memory {
                 revision: number,
             };
             if let Some(before) = shard.insert(key.clone(), kept) {
-                self.room.replace(&before.record, record);
-                self.forget_owner(key, &before.record);
+                self.capacity.replace(&before.record, record);
+                self.remove_from_owners_list(key, &before.record);
             }
-            self.note_owner(key, record);
+            self.add_to_owners_list(key, record);
             revision(number)
         }))
     }
@@ -326,8 +326,8 @@ impl Backend for Memory {
     async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
         Ok(self.change(key, seen, |shard| {
             if let Some(kept) = shard.remove(key) {
-                self.forget_owner(key, &kept.record);
-                self.room.give_back(&kept.record);
+                self.remove_from_owners_list(key, &kept.record);
+                self.capacity.release(&kept.record);
             }
         }))
     }
@@ -356,7 +356,7 @@ impl Generations for Memory {
     }
 
     async fn revoke(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
-        self.revoke_all_but(owner, until, None)
+        self.revoke_and_keep(owner, until, None)
     }
 }
 
@@ -373,7 +373,7 @@ impl Owners for Memory {
         until: Expiry,
         keep: &Login,
     ) -> Result<Generation, Error> {
-        self.revoke_all_but(owner, until, Some(*keep))
+        self.revoke_and_keep(owner, until, Some(*keep))
     }
 
     async fn keys(&self, owner: &OwnerName) -> Result<Vec<Key>, Error> {
@@ -433,7 +433,7 @@ impl Scan for Memory {
 /// Shows the number of records.
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Memory({} records)", self.room.records())
+        write!(f, "Memory({} records)", self.capacity.records())
     }
 }
 
@@ -453,20 +453,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_purges_itself() {
+    async fn creations_purge_expired_records() {
         let backend = Memory::new();
         for number in 0..50_000 {
             let created = create(&backend, number, Expiry::from_millis(0)).await;
             assert!(matches!(created, Ok(Created::Saved(_))));
         }
-        let left = backend.room.records();
+        let left = backend.capacity.records();
         assert!(left < 20_000, "{left} expired records");
         backend.purge(usize::MAX).await.unwrap();
-        assert_eq!(backend.room.records(), 0);
+        assert_eq!(backend.capacity.records(), 0);
     }
 
     #[tokio::test]
-    async fn a_full_one_refuses_and_evicts_nobody() {
+    async fn a_full_backend_refuses_creations_and_evicts_no_record() {
         let options = MemoryOptions::new().capacity(100);
         let backend = Memory::with_options(options.capacity_without_owner(100));
         let soon = Expiry::after(Duration::from_secs(600));
@@ -494,7 +494,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_revoked_or_removed_is_purged_and_listed_no_more() {
+    async fn a_removed_or_revoked_record_leaves_its_owners_list() {
         let backend = Memory::new();
         let soon = Expiry::after(Duration::from_secs(600));
         let mut logins = Vec::new();
@@ -508,7 +508,7 @@ mod tests {
             let owned = Record::new("v", soon).owned_by(Owner { name, login });
             match backend.create(&key(number), &owned).await.unwrap() {
                 Created::Saved(revision) => revisions.push(revision),
-                Created::Exists => panic!("it is new"),
+                Created::Exists => panic!("the key is new"),
             }
         }
         let listed = |backend: &Memory| backend.listed_keys(&ape).len();

@@ -1,9 +1,9 @@
-//! Errors for tables that people made with columns that cannot work: each names the table, the
+//! Errors for existing tables with columns that cannot be used. Each error names the table, the
 //! column, its type, and the type that it must have.
 
 use crate::backend::Error;
 
-/// The column has a type that cannot work.
+/// Returns the error of a column with a type that cannot be used.
 pub(super) fn wrong_column(table: &str, column: &str, found: &str, wanted: &str) -> Error {
     Error::usage(format!(
         "the column {column:?} of the table {table:?} has the type {found}; it must have the type {wanted}"
@@ -24,7 +24,7 @@ pub(super) fn check_type(
     }
 }
 
-/// The table has no such column.
+/// Returns the error of a table that lacks a column.
 pub(super) fn missing_column(table: &str, column: &str, wanted: &str) -> Error {
     Error::usage(format!(
         "the table {table:?} has no column {column:?}: add it with the type {wanted}"

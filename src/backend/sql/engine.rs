@@ -1,5 +1,5 @@
-//! [`Engine`]: how one SQL server runs statements. Which statements there are, and what their
-//! answers mean, is not known here.
+//! [`Engine`]: runs statements on one SQL server. It does not know the meaning of the statements
+//! and of their rows.
 
 use crate::backend::{Error, Layout};
 
@@ -20,7 +20,7 @@ pub(super) enum Effect {
 pub(super) trait Engine: Send + Sync + 'static {
     type Row: Columns + Send + Sync;
 
-    /// The most bytes that a row may have.
+    /// The maximum number of bytes of a row.
     const LARGEST: usize;
 
     /// Returns the layout of the table's rows.
@@ -28,16 +28,17 @@ pub(super) trait Engine: Send + Sync + 'static {
         Layout::Native
     }
 
-    /// Returns the statements of the table. The first call may look at the table.
+    /// Returns the statements of the table. The first call may read the table's columns.
     ///
     /// # Errors
-    /// Unavailable; usage, for a table that cannot work.
+    /// Returns an unavailable error, or a usage error for a table that cannot work.
     fn statements(&self) -> impl Future<Output = Result<&Statements, Error>> + Send;
 
-    /// Runs a statement that answers rows, and returns all of them.
+    /// Runs a statement that returns rows, and returns all of them.
     ///
     /// # Errors
-    /// Unavailable; [outcome unknown](Error::is_outcome_unknown), if it writes.
+    /// Returns an unavailable error, or for a write an [outcome
+    /// unknown](Error::is_outcome_unknown) error.
     fn rows(
         &self,
         effect: Effect,
@@ -45,10 +46,10 @@ pub(super) trait Engine: Send + Sync + 'static {
         parameters: &Parameters<'_>,
     ) -> impl Future<Output = Result<Vec<Self::Row>, Error>> + Send;
 
-    /// Runs a statement that writes and answers no rows, and returns how many rows it wrote.
+    /// Runs a statement that writes and returns no rows. Returns the number of rows it wrote.
     ///
     /// # Errors
-    /// As [`rows`](Engine::rows).
+    /// Returns the errors of [`rows`](Engine::rows).
     fn written(
         &self,
         statement: &Statement,

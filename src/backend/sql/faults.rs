@@ -1,11 +1,11 @@
-//! Errors that servers share. The rest of a server's errors is in its own folder.
+//! Errors that servers share. Each server's other errors are in its own folder.
 
 use std::fmt;
 
 use super::engine::Effect;
 use crate::backend::Error;
 
-/// The error of an operation whose time limit has passed.
+/// Returns the error of an operation that timed out.
 pub(super) fn too_late(effect: Effect) -> Error {
     const MESSAGE: &str = "the database did not answer in time";
     match effect {

@@ -8,18 +8,18 @@ pub(super) struct Column {
     pub(super) rule: Rule,
 }
 
-/// The type of a column. To add one, add a variant, and give it a name in the server that has it:
-/// the server also converts keys, values and times from and to it. Nothing else here depends on the
-/// types of times: a table must have exactly the one that the Go package gives it.
+/// The type of a column. To add one, add a variant, and give it a name in the server that has it.
+/// The server also converts keys, values and times. The check of the columns needs no change: a
+/// time must have exactly the type of the Go package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ColumnType {
     /// A number that counts rows.
     Counter,
     /// Text of any length.
     Text,
-    /// Text of at most so many characters.
+    /// Text of at most this many characters.
     Varchar(u32),
-    /// Text of at most so many characters, compared without trailing spaces.
+    /// Text of at most this many characters, compared without trailing spaces.
     Char(u32),
     /// Bytes of any length.
     Bytes,
@@ -28,7 +28,7 @@ pub(super) enum ColumnType {
 }
 
 impl ColumnType {
-    /// Returns the most characters of a text; `None` for other types.
+    /// Returns the maximum length of a text, or `None` for other types.
     pub(super) fn characters(self) -> Option<u32> {
         match self {
             ColumnType::Text => Some(u32::MAX),
@@ -38,7 +38,7 @@ impl ColumnType {
     }
 }
 
-/// What the Go package demands of a column's values.
+/// The constraint of the Go package on a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rule {
     None,

@@ -18,7 +18,7 @@ pub(super) trait GoServer: Engine {
     /// columns: it cannot be written to.
     ///
     /// # Errors
-    /// Unavailable.
+    /// Returns an unavailable error if the database does not answer.
     fn columns(
         &self,
         table: &GoTable,
@@ -27,7 +27,7 @@ pub(super) trait GoServer: Engine {
     /// Creates the table as the Go package would if it is missing, and returns its columns.
     ///
     /// # Errors
-    /// Unavailable.
+    /// Returns an unavailable error if the database does not answer.
     fn create_table(
         &self,
         table: &GoTable,
@@ -36,7 +36,7 @@ pub(super) trait GoServer: Engine {
     /// Returns the server's name for a type.
     fn type_name(kind: ColumnType) -> String;
 
-    /// Returns the statements for a table that has columns of those types in fact.
+    /// Returns the statements for a table with columns of those types.
     fn statements_for(table: &GoTable) -> Statements;
 }
 
@@ -44,15 +44,15 @@ pub(super) trait GoServer: Engine {
 pub(super) struct GoEngine<S> {
     pub(super) server: Arc<S>,
     pub(super) table: GoTable,
-    /// Made for the columns that the table has, when they have been looked at.
+    /// Generated for the columns of the table, after they were read.
     statements: OnceCell<Statements>,
 }
 
 impl<S: GoServer> GoEngine<S> {
-    /// An engine for that table. It sends nothing.
+    /// Returns an engine for that table. Sends nothing.
     ///
     /// # Errors
-    /// Usage, for impossible names.
+    /// Returns a usage error for invalid names.
     pub(super) fn new(server: Arc<S>, table: GoTable) -> Result<Self, Error> {
         table.check()?;
         Ok(GoEngine {
@@ -65,7 +65,7 @@ impl<S: GoServer> GoEngine<S> {
     /// Creates the table if it is missing, and checks its columns.
     ///
     /// # Errors
-    /// Unavailable; usage, for columns that cannot be used.
+    /// Returns an unavailable error, or a usage error for columns that cannot be used.
     pub(super) async fn migrate(&self) -> Result<(), Error> {
         let found = self.server.create_table(&self.table).await?;
         self.check(found).await
@@ -74,7 +74,8 @@ impl<S: GoServer> GoEngine<S> {
     /// Checks the columns of the table, which must exist. Creates nothing.
     ///
     /// # Errors
-    /// Unavailable; usage, if there is no such table, or its columns cannot be used.
+    /// Returns an unavailable error, or a usage error if there is no such table or its columns
+    /// cannot be used.
     pub(super) async fn find(&self) -> Result<(), Error> {
         let found = self.server.columns(&self.table).await?;
         if found.is_none() {
@@ -87,15 +88,15 @@ impl<S: GoServer> GoEngine<S> {
     }
 
     async fn check(&self, columns: Option<FoundColumns>) -> Result<(), Error> {
-        let made = self.made_for(columns)?;
-        self.statements.get_or_init(async || made).await;
+        let checked = self.checked_statements(columns)?;
+        self.statements.get_or_init(async || checked).await;
         Ok(())
     }
 
-    fn made_for(&self, columns: Option<FoundColumns>) -> Result<Statements, Error> {
+    fn checked_statements(&self, columns: Option<FoundColumns>) -> Result<Statements, Error> {
         let missing = || Error::unavailable("the database does not have the table of the sessions");
         let columns = columns.ok_or_else(missing)?;
-        let found = self.table.as_found(&columns, S::type_name)?;
+        let found = self.table.with_found_types(&columns, S::type_name)?;
         Ok(S::statements_for(&found))
     }
 }
@@ -109,10 +110,10 @@ impl<S: GoServer> Engine for GoEngine<S> {
         self.table.layout()
     }
 
-    /// Looks at the columns in the first call.
+    /// Reads the columns in the first call.
     async fn statements(&self) -> Result<&Statements, Error> {
-        let make = async || self.made_for(self.server.columns(&self.table).await?);
-        self.statements.get_or_try_init(make).await
+        let check = async || self.checked_statements(self.server.columns(&self.table).await?);
+        self.statements.get_or_try_init(check).await
     }
 
     async fn rows(

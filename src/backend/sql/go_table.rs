@@ -1,4 +1,4 @@
-//! [`GoTable`]: the tables of Go's session stores as data. The SQL for them is the servers'.
+//! [`GoTable`]: the tables of Go's session stores as data. Each server has its own SQL for them.
 
 use std::time::Duration;
 
@@ -36,9 +36,9 @@ pub struct GoTable {
     pub(super) dates: Option<Dates>,
     pub(super) expiry: Column,
     pub(super) expiry_index: IndexName,
-    /// `None` if the key's own rule makes an index.
+    /// `None` if the key's rule creates an index.
     pub(super) key_index: Option<IndexName>,
-    /// The table refuses a second row with the same key.
+    /// True if the table refuses a second row with the same key.
     pub(super) key_is_unique: bool,
     /// The time that a row written with `MaxAge: 0` stays valid.
     pub(super) without_max_age: Option<Duration>,
@@ -64,7 +64,7 @@ impl IndexName {
 
 /// The presets, one for each Go package.
 impl GoTable {
-    /// `http_sessions` of rafaelespinoza/pgstore, for the dialect
+    /// Returns `http_sessions` of rafaelespinoza/pgstore, for the dialect
     /// [`Gorilla`](Layout::Gorilla).
     pub fn pgstore() -> Self {
         let key = Column::new("key", ColumnType::Varchar(63)).rule(Rule::PrimaryKey);
@@ -74,12 +74,12 @@ impl GoTable {
         }
     }
 
-    /// `http_sessions` of antonlindstrom/pgstore, for the dialect
+    /// Returns `http_sessions` of antonlindstrom/pgstore, for the dialect
     /// [`Gorilla`](Layout::Gorilla).
     ///
     /// The table accepts a second row of the same key, unless you add a unique index on the column
-    /// `key`: two concurrent creations may both win, and a [move](crate::backend::Moves) may reach a
-    /// key that is taken. Random IDs make neither happen by chance.
+    /// `key`: two concurrent creations may both win, and a [move](crate::backend::Moves) may reach
+    /// a key that is taken. Random IDs make neither happen by chance.
     pub fn antonlindstrom_pgstore() -> Self {
         let number = Column::new("id", ColumnType::Counter).rule(Rule::PrimaryKey);
         GoTable {
@@ -90,7 +90,7 @@ impl GoTable {
         }
     }
 
-    /// The table of both packages for gorilla, but for the key.
+    /// Returns the table of both packages for gorilla, with another key.
     fn http_sessions(key: Column) -> Self {
         let timestamp = |name| Column::new(name, ColumnType::TimestampTz);
         let dates = Dates {
@@ -111,7 +111,7 @@ impl GoTable {
         }
     }
 
-    /// `sessions` of alexedwards/scs's `postgresstore` and `pgxstore`, for the dialect
+    /// Returns `sessions` of alexedwards/scs's `postgresstore` and `pgxstore`, for the dialect
     /// [`Scs`](Layout::Scs).
     pub fn scs() -> Self {
         let columns = [
@@ -122,7 +122,7 @@ impl GoTable {
         GoTable::new("sessions", Layout::Scs, columns)
     }
 
-    /// `sessions` of alexedwards/scs's `gormstore`, for the dialect [`Scs`](Layout::Scs).
+    /// Returns `sessions` of alexedwards/scs's `gormstore`, for the dialect [`Scs`](Layout::Scs).
     pub fn gorm() -> Self {
         let columns = [
             Column::new("token", ColumnType::Varchar(43)).rule(Rule::PrimaryKey),
@@ -155,7 +155,7 @@ impl GoTable {
 
 /// The settings.
 impl GoTable {
-    /// Sets the table's name. It is used exactly as given: do not quote it, and mind its case.
+    /// Sets the table's name. It is used exactly as given: do not quote it. Its case matters.
     pub fn named(self, name: impl Into<String>) -> Self {
         GoTable {
             name: name.into(),
@@ -188,7 +188,7 @@ impl GoTable {
     /// after `modified_on`. Only pgstore's tables have that column.
     ///
     /// pgstore computes `expires_on` as now plus `MaxAge`. With 0 (a cookie that ends when the
-    /// browser closes) a row has expired when it is written, and Go reads it all the same. Without
+    /// browser closes) a row has expired when it is written, and Go still reads it. Without
     /// this option such rows are missing here, and a purge removes them. A row that this program
     /// writes has a real expiry, until Go saves the session again.
     ///
@@ -207,7 +207,7 @@ impl GoTable {
     }
 }
 
-/// Facts about the table that statements and checks derive from.
+/// Facts about the table for its statements and checks.
 impl GoTable {
     /// Returns the columns in the order in which the Go package creates them.
     pub(super) fn columns(&self) -> impl Iterator<Item = &Column> {
@@ -223,7 +223,7 @@ impl GoTable {
             .chain([&self.expiry])
     }
 
-    /// Returns the most characters of a key: of gorilla's IDs, or of scs's tokens.
+    /// Returns the maximum length of a key: of gorilla's IDs, or of scs's tokens.
     pub(super) fn longest_key(&self) -> u32 {
         match self.layout {
             Layout::Scs => 43,
@@ -231,8 +231,8 @@ impl GoTable {
         }
     }
 
-    /// Returns the most characters of a value by the package's defaults, or `None` if values are
-    /// no text.
+    /// Returns the maximum length of a value by the package's defaults, or `None` if values are not
+    /// text.
     pub(super) fn longest_text(&self) -> Option<u32> {
         match self.layout {
             Layout::Scs => None, // gob

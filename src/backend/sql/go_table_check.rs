@@ -1,8 +1,8 @@
-//! The check of the columns that a Go package's table has in fact.
+//! The check of the columns of an existing table of a Go package.
 //!
-//! People create tables too, with other types than the Go package would. Statements are made for
-//! the types that are found. A type that cannot work, or would give wrong results without an
-//! error, is refused before the table is used.
+//! A table that people created may have other types than the Go package's. The statements are
+//! generated for the types of the table. A type that cannot work, or would give wrong results
+//! without an error, is refused before the table is used.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use super::go_table::GoTable;
 use crate::backend::Error;
 
 /// A column as the database describes it.
-pub(super) struct Found {
+pub(super) struct FoundColumn {
     /// `None` for a type that no Go package uses.
     pub(super) kind: Option<ColumnType>,
     /// The type as people write it.
@@ -20,21 +20,21 @@ pub(super) struct Found {
     pub(super) is_generated: bool,
     /// An insert that leaves it out fails.
     pub(super) is_demanded: bool,
-    /// No two texts are equal that differ.
+    /// Different texts never count as equal.
     pub(super) is_exact: bool,
     pub(super) is_unique: bool,
 }
 
 /// The columns of an existing table by their names.
-pub(super) type FoundColumns = HashMap<String, Found>;
+pub(super) type FoundColumns = HashMap<String, FoundColumn>;
 
 impl GoTable {
-    /// Checks the columns that the table has in fact, and returns the table with their types.
+    /// Checks the columns of the existing table, and returns the table with their types.
     /// `type_name` is the server's name for a type.
     ///
     /// # Errors
-    /// Usage, for a column that cannot be used.
-    pub(super) fn as_found(
+    /// Returns a usage error for a column that cannot be used.
+    pub(super) fn with_found_types(
         &self,
         columns: &FoundColumns,
         type_name: fn(ColumnType) -> String,
@@ -48,12 +48,12 @@ impl GoTable {
         (found.key.kind, found.key_is_unique) = check.key()?;
         found.value.kind = check.value()?;
         self.times().try_for_each(|time| check.time(time))?;
-        check.others()?;
+        check.check_other_columns()?;
         Ok(found)
     }
 }
 
-/// The columns of a table that are looked at.
+/// A check of the columns of a table.
 struct Check<'c> {
     table: &'c GoTable,
     columns: &'c FoundColumns,
@@ -71,13 +71,13 @@ impl Check<'_> {
         match found.kind {
             Some(kind @ ColumnType::Bytes) => Ok((kind, found.is_unique)),
             Some(kind) if kind.characters().is_some_and(holds) => Ok((kind, found.is_unique)),
-            _ if found.is_exact => Err(self.wrong(column, &found.shown, &wanted)),
+            _ if found.is_exact => Err(self.wrong_type(column, &found.shown, &wanted)),
             _ => {
                 let shown = format!(
                     "{}, with a collation that treats different texts as equal",
                     found.shown
                 );
-                Err(self.wrong(column, &shown, &wanted))
+                Err(self.wrong_type(column, &shown, &wanted))
             }
         }
     }
@@ -95,22 +95,22 @@ impl Check<'_> {
             Some(kind @ ColumnType::Bytes) => Ok(kind),
             Some(kind @ ColumnType::Text) if longest.is_some() => Ok(kind),
             Some(kind @ ColumnType::Varchar(most)) if holds(most) => Ok(kind),
-            _ => Err(self.wrong(column, &found.shown, &wanted)),
+            _ => Err(self.wrong_type(column, &found.shown, &wanted)),
         }
     }
 
-    /// A time has no other type than the Go package gives it.
+    /// Checks that a time has the type of the Go package.
     fn time(&self, column: &Column) -> Result<(), Error> {
         let wanted = self.name_of(column.kind);
         let found = self.find(column, &wanted)?;
         match found.kind == Some(column.kind) {
             true => Ok(()),
-            false => Err(self.wrong(column, &found.shown, &wanted)),
+            false => Err(self.wrong_type(column, &found.shown, &wanted)),
         }
     }
 
-    /// Refuses a column that no session fills and every row must have.
-    fn others(&self) -> Result<(), Error> {
+    /// Refuses an additional column that every row must fill.
+    fn check_other_columns(&self) -> Result<(), Error> {
         let GoTable { key, value, .. } = self.table;
         let ours: Vec<&String> = self
             .table
@@ -129,7 +129,7 @@ impl Check<'_> {
         }
     }
 
-    fn find(&self, column: &Column, wanted: &str) -> Result<&Found, Error> {
+    fn find(&self, column: &Column, wanted: &str) -> Result<&FoundColumn, Error> {
         let name = &column.name;
         let missing = || missing_column(&self.table.name, name, wanted);
         let found = self.columns.get(name).ok_or_else(missing)?;
@@ -137,16 +137,16 @@ impl Check<'_> {
             false => Ok(found),
             true => {
                 let shown = format!("{}, generated", found.shown);
-                Err(self.wrong(column, &shown, wanted))
+                Err(self.wrong_type(column, &shown, wanted))
             }
         }
     }
 
-    fn wrong(&self, column: &Column, shown: &str, wanted: &str) -> Error {
+    fn wrong_type(&self, column: &Column, shown: &str, wanted: &str) -> Error {
         wrong_column(&self.table.name, &column.name, shown, wanted)
     }
 
-    /// The server's name of a type, as people write it.
+    /// Returns the server's name of a type, as people write it.
     fn name_of(&self, kind: ColumnType) -> String {
         (self.type_name)(kind).to_ascii_lowercase()
     }

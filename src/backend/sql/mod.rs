@@ -1,22 +1,22 @@
 //! Records in SQL databases: the operations once, the statements as data.
 //!
-//! | file | what lives there |
+//! | file | contents |
 //! |---|---|
-//! | `table.rs` | `Table`: the operations of a backend over any server; what is a conflict, what is gone |
-//! | `statements.rs` | `Statements`: which SQL text an operation runs, and what is bound to it |
-//! | `engine.rs` | `Engine`: what a server must offer |
-//! | `rows.rs`, `columns.rs` | rows read as records; errors for tables that people made |
-//! | `with_sqlx.rs` | statements as sqlx takes them; `Server`: what the errors of a server mean |
+//! | `table.rs` | `Table`: the operations of a backend over any server, and their outcomes |
+//! | `statements.rs` | `Statements`: the SQL text of each operation, and the values bound to it |
+//! | `engine.rs` | `Engine`: the interface of a server |
+//! | `rows.rs`, `columns.rs` | rows read as records; errors for columns that cannot be used |
+//! | `with_sqlx.rs` | statements for sqlx; `Server`: the meaning of a server's errors |
 //! | `sender.rs`, `pool.rs` | statements sent to a server, each within a time limit; its connections |
 //! | `faults.rs` | errors that servers share |
 //! | `go_table.rs` | `GoTable`: the tables of Go packages as data, a preset for each package |
 //! | `go_columns.rs` | the columns of such a table as data |
-//! | `go_table_check.rs` | the check of the columns that such a table has in fact |
+//! | `go_table_check.rs` | the check of such a table's columns |
 //! | `go_engine.rs` | `GoEngine`: the engine of such a table, over any server that has one |
 //! | `delegate.rs` | public types as handles on a `Table` |
-//! | `postgres/`, `sqlite/` | a server each: its SQL, its schema, its clock, its errors |
+//! | `postgres/`, `sqlite/` | one server each: its SQL, its schema, its clock, its errors |
 //!
-//! `CONTRIBUTING.md` lists the files that another server needs. Sessions never appear here.
+//! `CONTRIBUTING.md` lists the files that another server needs. This module knows no sessions.
 
 mod columns;
 mod delegate;

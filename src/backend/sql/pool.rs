@@ -1,5 +1,5 @@
-//! [`Pool`]: connections, from the caller's pool or from a pool of our own. sqlx's pool pings the
-//! server whenever a connection comes back, which is half of a read's round trips; ours does not.
+//! [`Pool`]: connections, from the caller's pool or from this crate's. sqlx's pool pings the server
+//! whenever a connection is returned, which is half of a read's round trips. This crate's does not.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,22 +13,22 @@ use super::with_sqlx::Server;
 use crate::backend::Error;
 
 /// A connection that was used within this time is reused without a ping.
-const FRESH: Duration = Duration::from_secs(1);
+const NO_PING_WITHIN: Duration = Duration::from_secs(1);
 
 /// The longest wait for the answer to a ping. It is also at most a quarter of an operation's time
 /// limit, so that the operation can open another connection in time.
-const PING: Duration = Duration::from_secs(1);
+const PING_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// An idle connection is closed after this time.
-const LONGEST_IDLE: Duration = Duration::from_secs(10 * 60);
+const MAX_IDLE: Duration = Duration::from_secs(10 * 60);
 
 /// A connection is closed at this age: the server's name may lead to another machine by then.
-const OLDEST: Duration = Duration::from_secs(30 * 60);
+const MAX_AGE: Duration = Duration::from_secs(30 * 60);
 
 /// The interval at which connections past these limits are closed.
-const SWEEP: Duration = Duration::from_secs(60);
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
-/// How a server's connections are opened.
+/// The options with which a server's connections are opened.
 pub(super) type OptionsOf<S> = <<S as sqlx::Database>::Connection as Connection>::Options;
 
 pub(super) enum Pool<S: Server> {
@@ -37,8 +37,8 @@ pub(super) enum Pool<S: Server> {
 }
 
 impl<S: Server> Pool<S> {
-    /// A pool of our own, which opens connections when they are needed. `timeout` is the time limit
-    /// of an operation.
+    /// Returns a pool of this crate, which opens connections when they are needed. `timeout` is the
+    /// time limit of an operation.
     pub(super) fn of(
         connect: OptionsOf<S>,
         max_connections: usize,
@@ -49,12 +49,12 @@ impl<S: Server> Pool<S> {
         }
         let opener = Opener {
             connect: Box::new(connect.disable_statement_logging()),
-            ping: PING.min(timeout / 4),
-            lost: Mutex::new(None),
-            swept: Mutex::new(Instant::now()),
+            ping: PING_TIMEOUT.min(timeout / 4),
+            last_failure: Mutex::new(None),
+            last_sweep: Mutex::new(Instant::now()),
         };
         let pool = managed::Pool::builder(opener).max_size(max_connections);
-        // The last used first, so that the others become idle and are closed.
+        // The most recently used connection is leased first, so that the others become idle.
         let pool = pool.queue_mode(QueueMode::Lifo).build();
         let pool = pool.map_err(|error| {
             Error::usage("the connection pool cannot be created").with_source(error)
@@ -62,8 +62,8 @@ impl<S: Server> Pool<S> {
         Ok(Pool::Own(pool))
     }
 
-    /// Turns the log of statements off, for statements with values in their texts. A pool of the
-    /// caller logs none on the connections that it opens from now on.
+    /// Turns the log of statements off, for statements with values in their texts. In the caller's
+    /// pool, this affects only connections that are opened later.
     pub(super) fn log_no_statements(&self) {
         if let Pool::Given(pool) = self {
             let connect = (*pool.connect_options()).clone();
@@ -80,10 +80,12 @@ impl<S: Server> Pool<S> {
                     PoolError::Backend(error) => S::reading(error),
                     error => Error::unavailable("the connection pool is closed").with_source(error),
                 });
-                Leased::Own(pooled?)
+                LeasedConnection::Own(pooled?)
             }
             // Boxed, so that the future of every operation does not grow by this one's size.
-            Pool::Given(pool) => Leased::Given(Box::pin(pool.acquire()).await.map_err(S::reading)?),
+            Pool::Given(pool) => {
+                LeasedConnection::Given(Box::pin(pool.acquire()).await.map_err(S::reading)?)
+            }
         };
         Ok(Lease {
             leased,
@@ -93,9 +95,9 @@ impl<S: Server> Pool<S> {
 
     /// Notes that a connection failed or did not answer in time. Connections opened before this
     /// failure are assumed dead and are not reused.
-    pub(super) fn lose(&self) {
+    pub(super) fn note_failure(&self) {
         if let Pool::Own(pool) = self {
-            pool.manager().lose();
+            pool.manager().note_failure();
         }
     }
 
@@ -122,29 +124,30 @@ impl<S: Server> Pool<S> {
     }
 }
 
-/// Closes old and idle connections, at most once per `SWEEP`.
+/// Closes old and idle connections, at most once per `SWEEP_INTERVAL`.
 fn sweep<S: Server>(pool: &managed::Pool<Opener<S>>) {
-    let mut swept = unpoisoned(&pool.manager().swept);
-    if swept.elapsed() < SWEEP {
+    let mut last_sweep = unpoisoned(&pool.manager().last_sweep);
+    if last_sweep.elapsed() < SWEEP_INTERVAL {
         return;
     }
-    *swept = Instant::now();
-    drop(swept);
-    let is_young_enough =
-        |pooled: &Pooled<S>, of: Metrics| pooled.0.is_some() && is_young(of.age(), of.last_used());
+    *last_sweep = Instant::now();
+    drop(last_sweep);
+    let is_young_enough = |pooled: &PooledConnection<S>, of: Metrics| {
+        pooled.0.is_some() && is_young(of.age(), of.last_used())
+    };
     drop(pool.retain(is_young_enough));
 }
 
 fn is_young(age: Duration, idle: Duration) -> bool {
-    age <= OLDEST && idle <= LONGEST_IDLE
+    age <= MAX_AGE && idle <= MAX_IDLE
 }
 
 fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A pooled connection; `None` once it is closed.
-pub(super) struct Pooled<S: Server>(Option<S::Connection>);
+/// A pooled connection, or `None` after it was closed.
+pub(super) struct PooledConnection<S: Server>(Option<S::Connection>);
 
 /// Opens connections, and decides which idle ones are reused. A write sent over a dead connection
 /// has an unknown outcome, so a doubtful connection is pinged first.
@@ -152,48 +155,48 @@ pub(super) struct Opener<S: Server> {
     connect: Box<OptionsOf<S>>,
     ping: Duration,
     /// The time of the last failure.
-    lost: Mutex<Option<Instant>>,
+    last_failure: Mutex<Option<Instant>>,
     /// The time of the last sweep.
-    swept: Mutex<Instant>,
+    last_sweep: Mutex<Instant>,
 }
 
 impl<S: Server> Opener<S> {
-    fn lose(&self) {
-        *unpoisoned(&self.lost) = Some(Instant::now());
+    fn note_failure(&self) {
+        *unpoisoned(&self.last_failure) = Some(Instant::now());
     }
 
-    fn is_lost(&self, opened: Instant) -> bool {
-        unpoisoned(&self.lost).is_some_and(|lost| lost >= opened)
+    fn is_suspect(&self, opened: Instant) -> bool {
+        unpoisoned(&self.last_failure).is_some_and(|last_failure| last_failure >= opened)
     }
 
-    async fn is_there(&self, connection: &mut S::Connection) -> bool {
-        let is_there = matches!(timeout(self.ping, connection.ping()).await, Ok(Ok(())));
-        if !is_there {
-            self.lose();
+    async fn answers_ping(&self, connection: &mut S::Connection) -> bool {
+        let answers_ping = matches!(timeout(self.ping, connection.ping()).await, Ok(Ok(())));
+        if !answers_ping {
+            self.note_failure();
         }
-        is_there
+        answers_ping
     }
 }
 
 impl<S: Server> Manager for Opener<S> {
-    type Type = Pooled<S>;
+    type Type = PooledConnection<S>;
     type Error = sqlx::Error;
 
-    async fn create(&self) -> Result<Pooled<S>, sqlx::Error> {
+    async fn create(&self) -> Result<PooledConnection<S>, sqlx::Error> {
         let connection = Box::pin(self.connect.connect()).await?; // boxed as in `lease`
-        Ok(Pooled(Some(connection)))
+        Ok(PooledConnection(Some(connection)))
     }
 
     async fn recycle(
         &self,
-        pooled: &mut Pooled<S>,
+        pooled: &mut PooledConnection<S>,
         metrics: &Metrics,
     ) -> Result<(), RecycleError<sqlx::Error>> {
         let (age, idle) = (metrics.age(), metrics.last_used());
         if let Some(connection) = &mut pooled.0
             && is_young(age, idle)
-            && !self.is_lost(metrics.created)
-            && (idle < FRESH || self.is_there(connection).await)
+            && !self.is_suspect(metrics.created)
+            && (idle < NO_PING_WITHIN || self.answers_ping(connection).await)
         {
             return Ok(());
         }
@@ -204,11 +207,11 @@ impl<S: Server> Manager for Opener<S> {
 /// A connection for one operation. It goes back to the pool if the server has answered. Otherwise
 /// it is closed: its late answer would make the next operation wait, perhaps forever.
 pub(super) struct Lease<S: Server> {
-    leased: Leased<S>,
+    leased: LeasedConnection<S>,
     is_answered: bool,
 }
 
-enum Leased<S: Server> {
+enum LeasedConnection<S: Server> {
     Own(Object<Opener<S>>),
     Given(PoolConnection<S>),
 }
@@ -216,11 +219,11 @@ enum Leased<S: Server> {
 impl<S: Server> Lease<S> {
     pub(super) fn connection(&mut self) -> Result<&mut S::Connection, Error> {
         match &mut self.leased {
-            Leased::Own(pooled) => {
+            LeasedConnection::Own(pooled) => {
                 let closed = || Error::unavailable("the connection is closed");
                 pooled.0.as_mut().ok_or_else(closed)
             }
-            Leased::Given(connection) => Ok(connection),
+            LeasedConnection::Given(connection) => Ok(connection),
         }
     }
 
@@ -234,8 +237,8 @@ impl<S: Server> Drop for Lease<S> {
     fn drop(&mut self) {
         match &mut self.leased {
             _ if self.is_answered => {}
-            Leased::Own(pooled) => pooled.0 = None,
-            Leased::Given(connection) => connection.close_on_drop(),
+            LeasedConnection::Own(pooled) => pooled.0 = None,
+            LeasedConnection::Given(connection) => connection.close_on_drop(),
         }
     }
 }
@@ -248,23 +251,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connections_grow_old_and_lie_idle_for_a_while_only() {
+    fn a_connection_expires_by_age_and_by_idle_time() {
         let (moment, more) = (Duration::ZERO, Duration::from_millis(1));
-        assert!(is_young(OLDEST, LONGEST_IDLE));
-        assert!(!is_young(OLDEST + more, moment));
-        assert!(!is_young(moment, LONGEST_IDLE + more));
+        assert!(is_young(MAX_AGE, MAX_IDLE));
+        assert!(!is_young(MAX_AGE + more, moment));
+        assert!(!is_young(moment, MAX_IDLE + more));
     }
 
     #[tokio::test]
-    async fn those_opened_before_one_was_lost_are_lost() {
+    async fn connections_opened_before_a_failure_are_not_reused() {
         let pool = Pool::<Postgres>::of(PgConnectOptions::new(), 1, Duration::from_secs(5));
         let pool = pool.unwrap();
         let Pool::Own(own) = &pool else { panic!() };
         let before = Instant::now();
-        assert!(!own.manager().is_lost(before));
-        pool.lose();
-        assert!(own.manager().is_lost(before));
+        assert!(!own.manager().is_suspect(before));
+        pool.note_failure();
+        assert!(own.manager().is_suspect(before));
         tokio::time::sleep(Duration::from_millis(2)).await;
-        assert!(!own.manager().is_lost(Instant::now()));
+        assert!(!own.manager().is_suspect(Instant::now()));
     }
 }

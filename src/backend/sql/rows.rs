@@ -1,11 +1,10 @@
-//! Rows of SQL databases, read: as records, keys, generations and pages. The statements are
-//! elsewhere.
+//! Reads the rows of SQL databases as records, keys, generations and pages.
 
 use crate::backend::{
     Entry, Error, Expiry, Generation, Key, Login, Owner, OwnerName, Page, Record, Revision, Stored,
 };
 
-/// Why a column could not be read.
+/// The reason why a column could not be read.
 pub(super) type Undecodable = Box<dyn std::error::Error + Send + Sync>;
 
 /// A row. Columns are counted from 0.
@@ -15,16 +14,16 @@ pub(super) trait Columns {
     /// Returns `None` for NULL.
     fn bytes(&self, index: usize) -> Result<Option<Vec<u8>>, Undecodable>;
 
-    /// Returns the expiry, from the form that the database has it in.
+    /// Returns the expiry, converted from the database's form.
     fn expiry(&self, index: usize) -> Result<Expiry, Undecodable>;
 }
 
-pub(super) fn no_record() -> Error {
+pub(super) fn invalid_record() -> Error {
     Error::corrupt("a row of the database is not a valid record")
 }
 
 fn undecodable(error: Undecodable) -> Error {
-    no_record().with_source(error)
+    invalid_record().with_source(error)
 }
 
 fn bytes(row: &impl Columns, index: usize) -> Result<Option<Vec<u8>>, Error> {
@@ -32,7 +31,7 @@ fn bytes(row: &impl Columns, index: usize) -> Result<Option<Vec<u8>>, Error> {
 }
 
 fn some_bytes(row: &impl Columns, index: usize) -> Result<Vec<u8>, Error> {
-    bytes(row, index)?.ok_or_else(no_record)
+    bytes(row, index)?.ok_or_else(invalid_record)
 }
 
 fn expiry(row: &impl Columns, index: usize) -> Result<Expiry, Error> {
@@ -40,12 +39,12 @@ fn expiry(row: &impl Columns, index: usize) -> Result<Expiry, Error> {
 }
 
 fn name(bytes: Vec<u8>) -> Result<OwnerName, Error> {
-    let name = String::from_utf8(bytes).map_err(|_| no_record())?;
-    OwnerName::new(name).map_err(|_| no_record())
+    let name = String::from_utf8(bytes).map_err(|_| invalid_record())?;
+    OwnerName::new(name).map_err(|_| invalid_record())
 }
 
 fn generation(bytes: &[u8]) -> Result<Generation, Error> {
-    let bytes = bytes.try_into().map_err(|_| no_record())?;
+    let bytes = bytes.try_into().map_err(|_| invalid_record())?;
     Ok(Generation::from_bytes(bytes))
 }
 
@@ -62,7 +61,7 @@ pub(super) fn stored_of(row: &impl Columns) -> Result<Stored, Error> {
                 number: number(row, 5)?,
             },
         }),
-        _ => return Err(no_record()),
+        _ => return Err(invalid_record()),
     };
     Ok(Stored { record, revision })
 }
@@ -77,7 +76,7 @@ pub(super) fn login_of(row: &impl Columns) -> Result<Login, Error> {
 
 fn number(row: &impl Columns, index: usize) -> Result<u64, Error> {
     let number = row.integer(index).map_err(undecodable)?;
-    u64::try_from(number).map_err(|_| no_record())
+    u64::try_from(number).map_err(|_| invalid_record())
 }
 
 /// Reads the column revision.
@@ -92,11 +91,11 @@ pub(super) fn generation_of(row: &impl Columns) -> Result<Generation, Error> {
 
 /// Reads the column key.
 pub(super) fn key_of(row: &impl Columns) -> Result<Key, Error> {
-    Key::new(some_bytes(row, 0)?).map_err(|_| no_record())
+    Key::new(some_bytes(row, 0)?).map_err(|_| invalid_record())
 }
 
-/// Reads rows as [`entry_of`] does, from a statement that answers at most `limit` of them. A row
-/// that is no record is skipped.
+/// Reads rows as [`entry_of`] does, from a statement that returns at most `limit` of them. Skips a
+/// row that is not a valid record.
 pub(super) fn page_of(rows: &[impl Columns], limit: usize) -> Result<Page, Error> {
     let mut page = Page::default();
     let mut last = None;
@@ -108,7 +107,7 @@ pub(super) fn page_of(rows: &[impl Columns], limit: usize) -> Result<Page, Error
         last = key_of(row).ok().or(last);
     }
     if rows.len() >= limit && !rows.is_empty() {
-        page.next = Some(last.ok_or_else(no_record)?);
+        page.next = Some(last.ok_or_else(invalid_record)?);
     }
     Ok(page)
 }
@@ -129,6 +128,6 @@ fn entry_of(row: &impl Columns) -> Result<Entry, Error> {
         key: key_of(row)?,
         expiry: expiry(row, 1)?,
         owner: bytes(row, 2)?.map(name).transpose()?,
-        size: usize::try_from(size).map_err(|_| no_record())?,
+        size: usize::try_from(size).map_err(|_| invalid_record())?,
     })
 }

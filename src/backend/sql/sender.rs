@@ -33,7 +33,7 @@ impl<S: Server> Sender<S> {
         made.map_err(S::reading)
     }
 
-    /// Sends a statement, and takes its answer by `receive`.
+    /// Sends a statement, and reads its answer with `receive`.
     pub(super) async fn send<T>(
         &self,
         effect: Effect,
@@ -43,11 +43,11 @@ impl<S: Server> Sender<S> {
         let mut lease = self.lease(give_up).await?;
         let sent = receive(lease.connection()?);
         let Ok(answer) = timeout_at(give_up, sent).await else {
-            self.pool.lose();
+            self.pool.note_failure();
             return Err(too_late(effect));
         };
         match &answer {
-            Err(error) if S::ends_a_connection(error) => self.pool.lose(),
+            Err(error) if S::ends_a_connection(error) => self.pool.note_failure(),
             _ => lease.answered(),
         }
         answer.map_err(|error| match effect {
@@ -56,7 +56,7 @@ impl<S: Server> Sender<S> {
         })
     }
 
-    /// Closes the pool. Waits for running operations at most as long as one may take.
+    /// Closes the pool. Waits for running operations at most for the time limit of one operation.
     pub(super) async fn close(&self) {
         let _ = timeout(self.timeout, self.pool.close()).await;
     }

@@ -1,8 +1,8 @@
 //! [`Statements`]: each operation of a backend as the SQL text of one statement and the list of
 //! the values that are bound to it.
 //!
-//! A text is whole and readable here and in the folders of the servers: no query builder. Which
-//! server runs it, and what its answer means, is not known here.
+//! The texts are whole and readable, here and in the folders of the servers: there is no query
+//! builder. This module does not know which server runs a text, or what the answer means.
 
 #[cfg(feature = "postgres")]
 use std::sync::Arc;
@@ -36,13 +36,13 @@ pub(super) enum Bind {
     Generation,
     /// The number of the login that the record belongs to; NULL without an owner.
     Login,
-    /// How many logins are added to the owner's count.
+    /// The number of logins to add to the owner's count.
     Logins,
     /// The generation of the login that a revocation keeps, or NULL.
     KeptGeneration,
-    /// The number of the login that a revocation keeps; 0 for none.
+    /// The number of the login that a revocation keeps, or 0.
     KeptLogin,
-    /// The most rows that the statement may answer or delete.
+    /// The maximum number of rows that the statement returns or deletes.
     Limit,
 }
 
@@ -68,9 +68,9 @@ impl<'v> Value<'v> {
 #[derive(Clone, Debug)]
 pub(super) enum Sql {
     Fixed(&'static str),
-    /// Made for the names and types of a table.
+    /// Generated for the names and types of a table.
     #[cfg(feature = "postgres")]
-    Made(Arc<str>),
+    Generated(Arc<str>),
 }
 
 impl Sql {
@@ -78,16 +78,16 @@ impl Sql {
     pub(super) fn as_str(&self) -> &str {
         match self {
             Sql::Fixed(text) => text,
-            Sql::Made(text) => text,
+            Sql::Generated(text) => text,
         }
     }
 }
 
 /// The SQL text of a statement, and the values of its parameters in their order.
 ///
-/// It is applied whole or not at all. Where one statement of a server cannot do or answer what an
-/// operation needs, the text is a call of a procedure, or several statements that the server's engine
-/// sends as one transaction; the last one then answers.
+/// It is applied whole or not at all. If one statement of a server cannot do or return what an
+/// operation needs, the text calls a procedure, or has several statements, which the server's
+/// engine sends as one transaction. The last one returns the rows.
 #[derive(Clone, Debug)]
 pub(super) struct Statement {
     pub(super) sql: Sql,
@@ -95,7 +95,7 @@ pub(super) struct Statement {
 }
 
 impl Statement {
-    /// A statement of our own tables.
+    /// Returns a statement on this crate's own tables.
     pub(super) const fn fixed(sql: &'static str, binds: &'static [Bind]) -> Self {
         Statement {
             sql: Sql::Fixed(sql),
@@ -103,16 +103,17 @@ impl Statement {
         }
     }
 
-    /// A statement for the table of a Go package.
+    /// Returns a statement on the table of a Go package.
     #[cfg(feature = "postgres")]
-    pub(super) fn made(sql: String, binds: &'static [Bind]) -> Self {
+    pub(super) fn generated(sql: String, binds: &'static [Bind]) -> Self {
         Statement {
-            sql: Sql::Made(sql.into()),
+            sql: Sql::Generated(sql.into()),
             binds,
         }
     }
 
-    /// The values of the parameters in their order. `time` is an expiry as the server takes it.
+    /// Returns the values of the parameters in their order. `time` converts an expiry for the
+    /// server.
     pub(super) fn values<'v>(
         &self,
         parameters: &Parameters<'v>,
@@ -125,37 +126,37 @@ impl Statement {
 
 /// The statements of a table.
 pub(super) struct Statements {
-    /// Answers value, expiry, revision, owner, generation and login of the live row.
+    /// Returns value, expiry, revision, owner, generation and login of the live row.
     pub(super) load: Statement,
-    /// Answers a row if there is a live one.
+    /// Returns a row if there is a live one.
     pub(super) find: Statement,
-    /// Writes a row where there is no live one.
+    /// Writes a row under a key that has no live one.
     pub(super) create: Statement,
-    /// `create` for a record with an owner, where that is another statement.
+    /// `create` for a record with an owner, if that is another statement.
     pub(super) create_owned: Option<Statement>,
-    /// Writes over the live row that has the seen revision.
+    /// Replaces the live row that has the seen revision.
     pub(super) swap: Statement,
-    /// `swap` for a record with an owner, where that is another statement.
+    /// `swap` for a record with an owner, if that is another statement.
     pub(super) swap_owned: Option<Statement>,
     /// Changes the expiry of the live row that has the seen revision.
     pub(super) touch: Statement,
     /// Deletes the live row that has the seen revision.
     pub(super) remove: Statement,
-    /// Writes over the live row that has the seen revision, its key included; `None` where rows
-    /// do not move.
+    /// Replaces the live row that has the seen revision, its key included. `None` if rows cannot
+    /// move.
     pub(super) move_to: Option<Statement>,
-    /// Answers key, expiry, owner and the value's length of live rows, in the order of keys.
+    /// Returns key, expiry, owner and the value's length of live rows, in the order of keys.
     pub(super) page: Statement,
     /// Deletes expired rows.
     pub(super) purge: Statement,
-    /// `None` where rows have no owners.
+    /// `None` if rows have no owners.
     pub(super) owners: Option<OwnerStatements>,
-    pub(super) revisions: Revisions,
+    pub(super) revisions: RevisionSource,
 }
 
 #[cfg(test)]
 impl Statements {
-    /// All of them, in no order.
+    /// Returns all statements, in no order.
     pub(super) fn all(&self) -> impl Iterator<Item = &Statement> {
         let owned = [&self.create_owned, &self.swap_owned, &self.move_to];
         let owners = self.owners.iter().flat_map(|owners| {
@@ -185,14 +186,14 @@ impl Statements {
 
 /// The statements of the owners' table.
 pub(super) struct OwnerStatements {
-    /// Answers the generation of the live row.
+    /// Returns the generation of the live row.
     pub(super) generation: Statement,
-    /// Creates or prolongs the owner's row, adds to its logins, and answers its generation and its
+    /// Creates or extends the owner's row, adds to its logins, and returns its generation and its
     /// number of logins.
     pub(super) begin: Statement,
     /// Gives the owner another generation.
     pub(super) revoke: Statement,
-    /// Answers the keys of the owner's live rows.
+    /// Returns the keys of the owner's live rows.
     pub(super) keys: Statement,
     /// Deletes expired owners.
     pub(super) purge: Statement,
@@ -200,21 +201,21 @@ pub(super) struct OwnerStatements {
 
 /// The origin of a written row's revision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Revisions {
-    /// This crate chooses it ([`Bind::New`]), and the statement answers the number of written rows.
-    Chosen,
-    /// The server gives it: statements that write answer it as their only column.
+pub(super) enum RevisionSource {
+    /// This crate chooses it ([`Bind::New`]), and the statement returns the number of written rows.
+    Client,
+    /// The server chooses it, and statements that write return it as their only column.
     #[cfg_attr(not(feature = "postgres"), expect(dead_code))]
-    Answered,
+    Server,
 }
 
-impl Revisions {
-    /// A revision for a row that is to be written; `None` if the server chooses it. It is random,
-    /// so that no revision comes back, also after rows were restored from a copy.
+impl RevisionSource {
+    /// Returns a revision for a row to be written, or `None` if the server chooses it. It is
+    /// random: no revision is used again, even after rows were restored from a backup.
     pub(super) fn choose(self) -> Result<Option<Revision>, Error> {
         Ok(match self {
-            Revisions::Chosen => Some(Revision::new(*Generation::random()?.as_bytes())),
-            Revisions::Answered => None,
+            RevisionSource::Client => Some(Revision::new(*Generation::random()?.as_bytes())),
+            RevisionSource::Server => None,
         })
     }
 }
@@ -251,7 +252,7 @@ impl<'p> Parameters<'p> {
         }
     }
 
-    /// The values of a record that is to be written.
+    /// Adds the values of a record to be written.
     pub(super) fn with_record(self, record: &'p Record) -> Self {
         let owner = record.owner();
         Parameters {
@@ -264,7 +265,7 @@ impl<'p> Parameters<'p> {
         }
     }
 
-    /// The value that `bind` names. `time` is an expiry as the server takes it.
+    /// Returns the value that `bind` names. `time` converts an expiry for the server.
     fn value(&self, bind: Bind, time: fn(Expiry) -> i64) -> Value<'p> {
         let key = |key: Option<&'p Key>| Value::of(key.map(Key::as_bytes));
         let revision = |revision: Option<&'p Revision>| Value::of(revision.map(Revision::as_bytes));

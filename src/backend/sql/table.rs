@@ -1,8 +1,8 @@
-//! [`Table`]: the operations of a backend, once for all SQL servers. No other place
-//! distinguishes a conflict from a record that is gone.
+//! [`Table`]: the operations of a backend, once for all SQL servers. Only this module distinguishes
+//! a conflict from a record that is gone.
 //!
-//! Each operation is one statement, applied whole or not at all, also if the caller stops
-//! waiting. A second one runs only to find out why a write changed no row.
+//! Each operation is one statement, applied whole or not at all, even if the caller stops waiting.
+//! A second one runs only to find out why a write changed no row.
 
 use crate::backend::layout::plain_key;
 use crate::backend::moves::taken;
@@ -13,8 +13,10 @@ use crate::backend::{
 
 use super::engine::Effect::{Reads, Writes};
 use super::engine::Engine;
-use super::rows::{generation_of, key_of, login_of, no_record, page_of, revision_of, stored_of};
-use super::statements::{OwnerStatements, Parameters, Revisions, Statement, Statements};
+use super::rows::{
+    generation_of, invalid_record, key_of, login_of, page_of, revision_of, stored_of,
+};
+use super::statements::{OwnerStatements, Parameters, RevisionSource, Statement, Statements};
 
 /// The rows of one table, in the database of an [`Engine`].
 pub(super) struct Table<E> {
@@ -105,7 +107,7 @@ impl<E: Engine> Table<E> {
         self.outcome(all, key, (written > 0).then_some(())).await
     }
 
-    /// Writes one row, and returns its revision; `None` if the statement changed no row.
+    /// Writes one row. Returns its revision, or `None` if the statement changed no row.
     async fn write(
         &self,
         all: &Statements,
@@ -113,21 +115,21 @@ impl<E: Engine> Table<E> {
         parameters: &Parameters<'_>,
     ) -> Result<Option<Revision>, Error> {
         match all.revisions {
-            Revisions::Chosen => {
+            RevisionSource::Client => {
                 let written = self.engine.written(statement, parameters).await?;
                 Ok(parameters.new.filter(|_| written > 0).cloned())
             }
-            Revisions::Answered => {
+            RevisionSource::Server => {
                 let rows = self.engine.rows(Writes, statement, parameters).await?;
                 rows.first().map(revision_of).transpose()
             }
         }
     }
 
-    /// The outcome of a write that compared the seen revision.
+    /// Returns the outcome of a write that compared the seen revision.
     ///
-    /// A revision never comes back. If the write changed no row, a live row is in another state
-    /// for good, and without one the record is gone.
+    /// A revision is never used again. If the write changed no row, a live row is a conflict, and
+    /// without a live row the record is gone.
     async fn outcome<T>(
         &self,
         all: &Statements,
@@ -153,7 +155,7 @@ impl<E: Engine> Table<E> {
         }
     }
 
-    /// Refuses what no row can hold, before it is copied.
+    /// Refuses a record that no row can hold, before it is copied.
     fn check(&self, key: &Key, record: &Record) -> Result<(), Error> {
         const REST: usize = 100; // revision, login, expiry, and the lengths of the parts
         self.check_key(key)?;
@@ -204,7 +206,7 @@ impl<E: Engine> Table<E> {
         Ok(self.add_logins(owner, until, 0).await?.generation)
     }
 
-    /// Creates or prolongs the owner's row, and adds to its number of logins.
+    /// Creates or extends the owner's row, and adds to its number of logins.
     async fn add_logins(
         &self,
         owner: &OwnerName,
@@ -220,7 +222,7 @@ impl<E: Engine> Table<E> {
         };
         let begin = &self.owners().await?.begin;
         let rows = self.engine.rows(Writes, begin, &parameters).await?;
-        rows.first().map_or_else(|| Err(no_record()), login_of)
+        rows.first().map_or_else(|| Err(invalid_record()), login_of)
     }
 
     pub(super) async fn revoke(
@@ -294,7 +296,7 @@ impl<E: Engine> Table<E> {
         page_of(&rows, limit)
     }
 
-    /// Purges expired owners first, all of them: their records then expire too.
+    /// Purges all expired owners first. Their records then expire too.
     pub(super) async fn purge(&self, limit: usize) -> Result<Purged, Error> {
         let all = self.engine.statements().await?;
         if let Some(owners) = &all.owners {

@@ -1,4 +1,4 @@
-//! Statements as sqlx takes them, and the errors of a server that is reached through sqlx.
+//! Statements for sqlx, and the errors of a server that is reached through sqlx.
 
 use sqlx::query::Query;
 use sqlx::{Database, Encode, SqlSafeStr, SqlStr, Type};
@@ -6,13 +6,13 @@ use sqlx::{Database, Encode, SqlSafeStr, SqlStr, Type};
 use super::statements::{Parameters, Sql, Statement, Value};
 use crate::backend::Expiry;
 
-/// A server that is reached over a network: what its errors mean.
+/// The meaning of the errors of a server that is reached over a network.
 #[cfg(feature = "postgres")]
 pub(super) trait Server: Database {
-    /// The error of a statement that only reads, or was not sent.
+    /// Returns the error of a statement that only reads, or was not sent.
     fn reading(error: sqlx::Error) -> crate::backend::Error;
 
-    /// The error of a write that was sent.
+    /// Returns the error of a write that was sent.
     fn writing(error: sqlx::Error) -> crate::backend::Error;
 
     /// Returns whether the connection is unusable after this error.
@@ -24,12 +24,12 @@ impl Sql {
         match self {
             Sql::Fixed(text) => text.into_sql_str(),
             #[cfg(feature = "postgres")]
-            Sql::Made(text) => sqlx::AssertSqlSafe(text.clone()).into_sql_str(),
+            Sql::Generated(text) => sqlx::AssertSqlSafe(text.clone()).into_sql_str(),
         }
     }
 }
 
-/// The statement with its values bound. `time` is an expiry as the server takes it.
+/// Returns the statement with its values bound. `time` converts an expiry for the server.
 pub(super) fn bound<'q, DB>(
     statement: &Statement,
     parameters: &Parameters<'q>,

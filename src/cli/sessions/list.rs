@@ -7,7 +7,7 @@ use serde_json::json;
 use silverback::backend::{Backend, Entry, Expiry, Key, OwnerName, Stored};
 use silverback::codec::UnixTime;
 
-use super::super::dates::readable;
+use super::super::dates::format_date;
 use super::super::failure::Failure;
 use super::store::{StoreArguments, report_skipped};
 
@@ -120,7 +120,7 @@ fn json_line(entry: &Entry) -> String {
 
 fn expires(expiry: Expiry) -> Option<String> {
     let seconds = u64::try_from(expiry.as_millis() / 1_000).unwrap_or(0);
-    (expiry != Expiry::NEVER).then(|| readable(UnixTime::from_secs(seconds)))
+    (expiry != Expiry::NEVER).then(|| format_date(UnixTime::from_secs(seconds)))
 }
 
 fn key_text(key: &Key) -> String {

@@ -9,7 +9,7 @@ use silverback::codec::UnixTime;
 use silverback::gob::Value;
 use silverback::session::StoredSession;
 
-use super::super::dates::readable;
+use super::super::dates::format_date;
 use super::super::failure::Failure;
 use super::super::gob;
 use super::list::on_one_line;
@@ -78,7 +78,7 @@ impl Show {
 /// Returns the facts about a session, except its values: their names and contents. An absent
 /// fact is null.
 fn facts(session: &StoredSession) -> [(&'static str, Json); 8] {
-    let date = |time: UnixTime| Json::from(readable(time));
+    let date = |time: UnixTime| Json::from(format_date(time));
     let date_of = |time: Option<UnixTime>| time.map_or(Json::Null, date);
     [
         ("key", json!(session.id())),

@@ -8,7 +8,7 @@ use bincode::config::{Config, standard};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde::ser::Serialize;
 
-use super::faults::{unreadable, unwritable};
+use super::faults::{decode_error, encode_error};
 use super::{Error, depth};
 
 /// A value with nesting within the limit of [`depth`].
@@ -29,7 +29,7 @@ fn config() -> impl Config {
 
 pub(super) fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
     let bytes = bincode::serde::encode_to_vec(value, config())
-        .map_err(|_| unwritable("bincode cannot hold this value"))?;
+        .map_err(|_| encode_error("bincode cannot hold this value"))?;
     if bytes.len() > LIMIT {
         return Err(Error::too_long_to_seal(bytes.len(), LIMIT));
     }
@@ -39,10 +39,12 @@ pub(super) fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Err
 pub(super) fn deserialize<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     let decoded = bincode::serde::decode_from_slice(bytes, config());
     let (DepthLimited(value), used) = decoded.map_err(|_| {
-        unreadable("bincode: the value has another type, is over 1 MiB, or is nested over 128 deep")
+        decode_error(
+            "bincode: the value has another type, is over 1 MiB, or is nested over 128 deep",
+        )
     })?;
     if used != bytes.len() {
-        return Err(unreadable("bincode: bytes follow the value"));
+        return Err(decode_error("bincode: bytes follow the value"));
     }
     Ok(value)
 }

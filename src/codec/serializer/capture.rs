@@ -5,7 +5,7 @@ use std::fmt;
 use serde::ser::{self, Impossible, Serialize};
 
 /// The text or the bytes of a value.
-pub(super) enum Captured {
+pub(super) enum CapturedValue {
     Text(String),
     Bytes(Vec<u8>),
     Byte(u8),
@@ -13,24 +13,24 @@ pub(super) enum Captured {
 
 /// The error for a value that is neither text nor bytes.
 #[derive(Debug)]
-pub(super) struct Neither;
+pub(super) struct Unsupported;
 
 /// Captures a string, bytes, or a sequence of `u8` (serde's form of `Vec<u8>` and `[u8; N]`).
-pub(super) fn capture<T: Serialize + ?Sized>(value: &T) -> Result<Captured, Neither> {
+pub(super) fn capture<T: Serialize + ?Sized>(value: &T) -> Result<CapturedValue, Unsupported> {
     value.serialize(Capture)
 }
 
-impl fmt::Display for Neither {
+impl fmt::Display for Unsupported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("neither text nor bytes")
     }
 }
 
-impl std::error::Error for Neither {}
+impl std::error::Error for Unsupported {}
 
-impl ser::Error for Neither {
+impl ser::Error for Unsupported {
     fn custom<T: fmt::Display>(_: T) -> Self {
-        Neither
+        Unsupported
     }
 }
 
@@ -45,84 +45,84 @@ impl CaptureElements {
         CaptureElements(Vec::with_capacity(length.min(4096)))
     }
 
-    fn push<T: Serialize + ?Sized>(&mut self, element: &T) -> Result<(), Neither> {
+    fn push<T: Serialize + ?Sized>(&mut self, element: &T) -> Result<(), Unsupported> {
         match capture(element)? {
-            Captured::Byte(byte) => {
+            CapturedValue::Byte(byte) => {
                 self.0.push(byte);
                 Ok(())
             }
-            _ => Err(Neither),
+            _ => Err(Unsupported),
         }
     }
 }
 
 impl ser::SerializeSeq for CaptureElements {
-    type Ok = Captured;
-    type Error = Neither;
+    type Ok = CapturedValue;
+    type Error = Unsupported;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, element: &T) -> Result<(), Neither> {
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, element: &T) -> Result<(), Unsupported> {
         self.push(element)
     }
 
-    fn end(self) -> Result<Captured, Neither> {
-        Ok(Captured::Bytes(self.0))
+    fn end(self) -> Result<CapturedValue, Unsupported> {
+        Ok(CapturedValue::Bytes(self.0))
     }
 }
 
 impl ser::SerializeTuple for CaptureElements {
-    type Ok = Captured;
-    type Error = Neither;
+    type Ok = CapturedValue;
+    type Error = Unsupported;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, element: &T) -> Result<(), Neither> {
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, element: &T) -> Result<(), Unsupported> {
         self.push(element)
     }
 
-    fn end(self) -> Result<Captured, Neither> {
-        Ok(Captured::Bytes(self.0))
+    fn end(self) -> Result<CapturedValue, Unsupported> {
+        Ok(CapturedValue::Bytes(self.0))
     }
 }
 
 /// Refuses the scalars that are neither text nor bytes.
 macro_rules! neither {
     ($($method:ident($($argument:ty),*))+) => {$(
-        fn $method(self, $(_: $argument),*) -> Result<Captured, Neither> {
-            Err(Neither)
+        fn $method(self, $(_: $argument),*) -> Result<CapturedValue, Unsupported> {
+            Err(Unsupported)
         }
     )+};
 }
 
 impl ser::Serializer for Capture {
-    type Ok = Captured;
-    type Error = Neither;
+    type Ok = CapturedValue;
+    type Error = Unsupported;
     type SerializeSeq = CaptureElements;
     type SerializeTuple = CaptureElements;
-    type SerializeTupleStruct = Impossible<Captured, Neither>;
-    type SerializeTupleVariant = Impossible<Captured, Neither>;
-    type SerializeMap = Impossible<Captured, Neither>;
-    type SerializeStruct = Impossible<Captured, Neither>;
-    type SerializeStructVariant = Impossible<Captured, Neither>;
+    type SerializeTupleStruct = Impossible<CapturedValue, Unsupported>;
+    type SerializeTupleVariant = Impossible<CapturedValue, Unsupported>;
+    type SerializeMap = Impossible<CapturedValue, Unsupported>;
+    type SerializeStruct = Impossible<CapturedValue, Unsupported>;
+    type SerializeStructVariant = Impossible<CapturedValue, Unsupported>;
 
-    fn serialize_str(self, text: &str) -> Result<Captured, Neither> {
-        Ok(Captured::Text(text.to_owned()))
+    fn serialize_str(self, text: &str) -> Result<CapturedValue, Unsupported> {
+        Ok(CapturedValue::Text(text.to_owned()))
     }
 
-    fn serialize_char(self, character: char) -> Result<Captured, Neither> {
-        Ok(Captured::Text(character.to_string()))
+    fn serialize_char(self, character: char) -> Result<CapturedValue, Unsupported> {
+        Ok(CapturedValue::Text(character.to_string()))
     }
 
-    fn serialize_bytes(self, bytes: &[u8]) -> Result<Captured, Neither> {
-        Ok(Captured::Bytes(bytes.to_vec()))
+    fn serialize_bytes(self, bytes: &[u8]) -> Result<CapturedValue, Unsupported> {
+        Ok(CapturedValue::Bytes(bytes.to_vec()))
     }
 
-    fn serialize_u8(self, byte: u8) -> Result<Captured, Neither> {
-        Ok(Captured::Byte(byte))
+    fn serialize_u8(self, byte: u8) -> Result<CapturedValue, Unsupported> {
+        Ok(CapturedValue::Byte(byte))
     }
 
-    fn serialize_seq(self, length: Option<usize>) -> Result<CaptureElements, Neither> {
+    fn serialize_seq(self, length: Option<usize>) -> Result<CaptureElements, Unsupported> {
         Ok(CaptureElements::with_capacity(length.unwrap_or(0)))
     }
 
-    fn serialize_tuple(self, length: usize) -> Result<CaptureElements, Neither> {
+    fn serialize_tuple(self, length: usize) -> Result<CaptureElements, Unsupported> {
         Ok(CaptureElements::with_capacity(length))
     }
 
@@ -130,7 +130,7 @@ impl ser::Serializer for Capture {
         self,
         _: &'static str,
         value: &T,
-    ) -> Result<Captured, Neither> {
+    ) -> Result<CapturedValue, Unsupported> {
         capture(value)
     }
 
@@ -151,8 +151,8 @@ impl ser::Serializer for Capture {
         serialize_unit_variant(&'static str, u32, &'static str)
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<Captured, Neither> {
-        Err(Neither)
+    fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<CapturedValue, Unsupported> {
+        Err(Unsupported)
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -161,16 +161,16 @@ impl ser::Serializer for Capture {
         _: u32,
         _: &'static str,
         _: &T,
-    ) -> Result<Captured, Neither> {
-        Err(Neither)
+    ) -> Result<CapturedValue, Unsupported> {
+        Err(Unsupported)
     }
 
     fn serialize_tuple_struct(
         self,
         _: &'static str,
         _: usize,
-    ) -> Result<Self::SerializeTupleStruct, Neither> {
-        Err(Neither)
+    ) -> Result<Self::SerializeTupleStruct, Unsupported> {
+        Err(Unsupported)
     }
 
     fn serialize_tuple_variant(
@@ -179,16 +179,20 @@ impl ser::Serializer for Capture {
         _: u32,
         _: &'static str,
         _: usize,
-    ) -> Result<Self::SerializeTupleVariant, Neither> {
-        Err(Neither)
+    ) -> Result<Self::SerializeTupleVariant, Unsupported> {
+        Err(Unsupported)
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, Neither> {
-        Err(Neither)
+    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, Unsupported> {
+        Err(Unsupported)
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeStruct, Neither> {
-        Err(Neither)
+    fn serialize_struct(
+        self,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeStruct, Unsupported> {
+        Err(Unsupported)
     }
 
     fn serialize_struct_variant(
@@ -197,7 +201,7 @@ impl ser::Serializer for Capture {
         _: u32,
         _: &'static str,
         _: usize,
-    ) -> Result<Self::SerializeStructVariant, Neither> {
-        Err(Neither)
+    ) -> Result<Self::SerializeStructVariant, Unsupported> {
+        Err(Unsupported)
     }
 }

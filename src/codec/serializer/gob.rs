@@ -7,12 +7,12 @@ use super::Error;
 
 #[cfg(feature = "gob")]
 pub(super) fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
-    crate::gob::to_vec(value).map_err(|error| super::faults::unwritable(error.to_string()))
+    crate::gob::to_vec(value).map_err(|error| super::faults::encode_error(error.to_string()))
 }
 
 #[cfg(feature = "gob")]
 pub(super) fn deserialize<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    crate::gob::from_slice(bytes).map_err(|error| super::faults::unreadable(error.to_string()))
+    crate::gob::from_slice(bytes).map_err(|error| super::faults::decode_error(error.to_string()))
 }
 
 #[cfg(not(feature = "gob"))]

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Error;
-use super::faults::{unreadable, unwritable};
+use super::faults::{decode_error, encode_error};
 
 pub(super) fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
     serde_json::to_vec(value).map_err(|error| {
@@ -15,7 +15,7 @@ pub(super) fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Err
             "float key must be finite (got NaN or +/-inf)",
         ];
         let why = known.into_iter().find(|known| *known == message);
-        unwritable(format!(
+        encode_error(format!(
             "json: {}",
             why.unwrap_or("JSON cannot hold this value")
         ))
@@ -28,15 +28,15 @@ pub(super) fn deserialize<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error>
         let (line, column) = (error.line(), error.column());
         // Of serde's messages, only the one on a missing field never quotes the value.
         if let Some(field) = missing_field(&message) {
-            unreadable(format!(
+            decode_error(format!(
                 "json: missing field `{field}` at line {line} column {column}"
             ))
         } else if error.is_data() {
-            unreadable(format!(
+            decode_error(format!(
                 "json: value of another type at line {line} column {column}"
             ))
         } else {
-            unreadable(format!("json: syntax error at line {line} column {column}"))
+            decode_error(format!("json: syntax error at line {line} column {column}"))
         }
     })
 }

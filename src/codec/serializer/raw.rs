@@ -6,19 +6,21 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::Error;
-use super::capture::{Captured, capture};
-use super::faults::{unreadable, unwritable};
+use super::capture::{CapturedValue, capture};
+use super::faults::{decode_error, encode_error};
 
 pub(super) fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
     match capture(value) {
-        Ok(Captured::Text(text)) => Ok(text.into_bytes()),
-        Ok(Captured::Bytes(bytes)) => Ok(bytes),
-        Ok(Captured::Byte(_)) | Err(_) => Err(unwritable("raw can hold only text and bytes")),
+        Ok(CapturedValue::Text(text)) => Ok(text.into_bytes()),
+        Ok(CapturedValue::Bytes(bytes)) => Ok(bytes),
+        Ok(CapturedValue::Byte(_)) | Err(_) => {
+            Err(encode_error("raw can hold only text and bytes"))
+        }
     }
 }
 
 pub(super) fn deserialize<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    T::deserialize(Raw(bytes)).map_err(|_| unreadable("raw can be read only as text or bytes"))
+    T::deserialize(Raw(bytes)).map_err(|_| decode_error("raw can be read only as text or bytes"))
 }
 
 /// Deserializes bytes as the form of text or bytes that the type requests.

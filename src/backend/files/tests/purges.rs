@@ -1,23 +1,23 @@
-//! Purges that continue where the last one stopped, and that look again under a lock.
+//! Purges that continue where the last one stopped, and that read a file again under its lock.
 
 use super::*;
 
 #[tokio::test]
-async fn a_purge_goes_on_where_the_last_one_had_enough() {
+async fn a_purge_continues_where_the_last_one_stopped() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
-    let over = Record::new("v", Expiry::from_millis(0));
+    let expired = Record::new("v", Expiry::from_millis(0));
     for number in 0..300 {
-        let name = format!("over {number}");
-        create(&backend, &key(&name), &over).await;
+        let name = format!("expired {number}");
+        create(&backend, &key(&name), &expired).await;
     }
     for removed in [100, 100] {
         assert_eq!(backend.purge(100).await.unwrap().removed, removed);
     }
     // A purge also finds records that are created in parts it has already passed.
     for number in 300..400 {
-        let name = format!("over {number}");
-        create(&backend, &key(&name), &over).await;
+        let name = format!("expired {number}");
+        create(&backend, &key(&name), &expired).await;
     }
     assert_eq!(backend.purge(300).await.unwrap().removed, 200);
     assert_eq!(folder.files().len(), 0);
@@ -26,18 +26,18 @@ async fn a_purge_goes_on_where_the_last_one_had_enough() {
 /// Runs a purge that has read all files and waits for a lock, and calls `write` during the wait.
 async fn while_a_purge_waits(backend: &Files, lock: Lock, write: impl FnOnce(&Folder)) -> usize {
     let lock = backend.0.folder().try_lock(lock).unwrap();
-    assert!(lock.is_some(), "nothing else has it");
+    assert!(lock.is_some(), "the lock is free");
     let purging = backend.clone();
     let purge = tokio::spawn(async move { purging.purge(10).await.unwrap().removed });
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(!purge.is_finished(), "it waits for the lock");
+    assert!(!purge.is_finished(), "the purge waits for the lock");
     write(backend.0.folder());
     drop(lock);
     purge.await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_purge_looks_again_once_it_has_the_lock() {
+async fn a_purge_reads_each_file_again_under_its_lock() {
     let folder = Temporary::new();
     let backend = Files::open(&folder.0).unwrap();
     let (key, name) = (key("a"), HashedName::of(b"a"));

@@ -1,16 +1,16 @@
-//! The columns that a table has in fact, as Postgres' catalog describes them.
+//! The columns of an existing table, as Postgres' catalog describes them.
 
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use super::super::columns::check_type;
 use super::super::go_columns::ColumnType;
-use super::super::go_table_check::{Found, FoundColumns};
+use super::super::go_table_check::{FoundColumn, FoundColumns};
 use crate::backend::Error;
 
-/// The query for all columns of a table, given its name as SQL. It answers no row if there is no
-/// such table. A domain counts as its base type.
-fn columns_of(table: &str) -> String {
+/// Returns the query for all columns of a table. `table` is its name as SQL. The query returns no
+/// row if there is no such table. A domain counts as its base type.
+fn column_query(table: &str) -> String {
     let name = table.replace('\\', "\\\\").replace('\'', "''");
     format!(
         "SELECT a.attname::text AS name, t.typname::text AS type,
@@ -32,13 +32,13 @@ fn columns_of(table: &str) -> String {
     )
 }
 
-/// Reads the columns of a table; `None`, if there is no such table. A view has none that could be
-/// written to. Asked as text, which needs no prepared statement.
+/// Reads the columns of a table. Returns `None` if there is no such table, and no columns for a
+/// view, which cannot be written to. The query is sent as text, without a prepared statement.
 pub(super) async fn read_columns(
     connection: &mut PgConnection,
     table: &str,
 ) -> Result<Option<FoundColumns>, sqlx::Error> {
-    let statement = AssertSqlSafe(columns_of(table));
+    let statement = AssertSqlSafe(column_query(table));
     let rows = sqlx::raw_sql(statement).fetch_all(connection).await?;
     let is_table = |row: &PgRow| row.try_get::<i32, _>("is_table").map(|is| is == 1);
     match rows.first().map(is_table).transpose()? {
@@ -48,9 +48,9 @@ pub(super) async fn read_columns(
     }
 }
 
-fn found(row: &PgRow) -> Result<(String, Found), sqlx::Error> {
+fn found(row: &PgRow) -> Result<(String, FoundColumn), sqlx::Error> {
     let is = |name: &str| row.try_get::<i32, _>(name).map(|is| is == 1);
-    let found = Found {
+    let found = FoundColumn {
         kind: kind_of(row.try_get("type")?, row.try_get("modifier")?),
         shown: row.try_get("shown")?,
         is_generated: is("is_generated")?,
@@ -61,7 +61,7 @@ fn found(row: &PgRow) -> Result<(String, Found), sqlx::Error> {
     Ok((row.try_get("name")?, found))
 }
 
-/// The type of a column. The modifier is the bound of a text and 4, or -1 without one.
+/// Returns the type of a column. The modifier is the maximum length of a text plus 4, or -1.
 fn kind_of(name: &str, modifier: i32) -> Option<ColumnType> {
     let most = u32::try_from(modifier).map_or(u32::MAX, |modifier| modifier.saturating_sub(4));
     match name {
@@ -74,10 +74,10 @@ fn kind_of(name: &str, modifier: i32) -> Option<ColumnType> {
     }
 }
 
-/// Checks the columns of a table of our own, if it exists.
+/// Checks the columns of one of this crate's tables, if it exists.
 ///
 /// # Errors
-/// Usage, for a column of another type; the error names the column.
+/// Returns a usage error, which names the column, for a column of another type.
 pub(super) fn check_types(
     found: Option<&FoundColumns>,
     table: &str,

@@ -1,4 +1,4 @@
-//! [`Connections`]: the engine of Postgres. Statements are prepared, or hold their values in their
+//! [`Connections`]: the engine of Postgres. Statements are prepared, or contain their values as
 //! text.
 
 use std::fmt::Write;
@@ -14,7 +14,7 @@ use super::super::sender::Sender;
 use super::super::statements::{Parameters, Statement, Statements, Value};
 use super::super::with_sqlx::bound;
 use super::options::PostgresOptions;
-use super::rows::left_of;
+use super::rows::milliseconds_left;
 use super::statements::STATEMENTS;
 use crate::backend::Error;
 
@@ -23,19 +23,20 @@ const UNPREPARED: &str = "statement-cache-capacity=0";
 
 pub(super) struct Connections {
     pub(super) sender: Sender<Postgres>,
-    /// Statements are prepared: no pooler is in between that would lose them.
+    /// True if statements are prepared. A pooler between the client and the server may lose them.
     prepares: bool,
 }
 
 impl Connections {
-    /// Connections to the database that the URL names, opened when they are needed.
+    /// Returns connections to the database that the URL names. They are opened when they are
+    /// needed.
     pub(super) fn open(url: &str, options: &PostgresOptions) -> Result<Self, Error> {
         let connect = PgConnectOptions::from_str(url)
             .map_err(|_| Error::usage("the URL of the Postgres database is not valid: write postgres://USER:PASSWORD@HOST:PORT/DATABASE"))?;
-        let said = url.split_once('?').unwrap_or_default().1;
-        let prepares = !said.split('&').any(|option| option == UNPREPARED);
+        let parameters = url.split_once('?').unwrap_or_default().1;
+        let prepares = !parameters.split('&').any(|option| option == UNPREPARED);
         let pool = Pool::of(connect, options.max_connections, options.timeout)?;
-        Ok(Connections::over(
+        Ok(Connections::with_pool(
             pool,
             options,
             options.prepares && prepares,
@@ -43,10 +44,10 @@ impl Connections {
     }
 
     pub(super) fn of_pool(pool: PgPool, options: &PostgresOptions) -> Self {
-        Connections::over(Pool::Given(pool), options, options.prepares)
+        Connections::with_pool(Pool::Given(pool), options, options.prepares)
     }
 
-    fn over(pool: Pool<Postgres>, options: &PostgresOptions, prepares: bool) -> Self {
+    fn with_pool(pool: Pool<Postgres>, options: &PostgresOptions, prepares: bool) -> Self {
         if !prepares {
             pool.log_no_statements();
         }
@@ -107,16 +108,16 @@ fn prepared<'v>(
     statement: &Statement,
     parameters: &Parameters<'v>,
 ) -> Query<'v, Postgres, PgArguments> {
-    bound(statement, parameters, left_of)
+    bound(statement, parameters, milliseconds_left)
 }
 
-/// The statement with its values in its text.
+/// Returns the statement with its values in its text.
 fn in_one_text(statement: &Statement, parameters: &Parameters<'_>) -> AssertSqlSafe<String> {
-    let values: Vec<_> = statement.values(parameters, left_of).collect();
+    let values: Vec<_> = statement.values(parameters, milliseconds_left).collect();
     AssertSqlSafe(with_values(statement.sql.as_str(), &values))
 }
 
-/// Puts values in a text as digits and hex digits, which end no literal.
+/// Puts values in a text as digits and hex digits, which cannot end a literal.
 fn with_values(statement: &str, values: &[Value<'_>]) -> String {
     let mut whole = String::with_capacity(statement.len());
     // Every other part is a quoted name, where a `$` is a letter. A quote within a name is doubled,
@@ -162,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_end_no_literal_and_names_keep_their_letters() {
+    fn values_are_encoded_and_quoted_names_are_unchanged() {
         let values = [Value::Bytes(b"'; DROP"), Value::Integer(-7), Value::Null];
         let whole = with_values(
             r#"SELECT "a""$1" FROM t WHERE k = $1 AND n > $2::bigint AND o = $3"#,

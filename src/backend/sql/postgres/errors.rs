@@ -26,15 +26,15 @@ impl Server for sqlx::Postgres {
     }
 }
 
-/// The class of an error code of the server or its pooler:
+/// Returns the class of an error code of the server or its pooler:
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 fn class(error: &sqlx::Error) -> Option<String> {
     let code = error.as_database_error()?.code()?;
     code.get(..2).map(str::to_owned)
 }
 
-/// Returns whether a failed write may have been applied. A refused statement was not; but if the
-/// server or the connection failed, the statement may have been applied before.
+/// Returns whether a failed write may have been applied. A refused statement was not applied. If
+/// the server or the connection failed, the statement may have been applied before.
 fn may_be_done(error: &sqlx::Error) -> bool {
     match class(error).as_deref() {
         // Connection exceptions, operator intervention, system errors, internal errors.
@@ -44,8 +44,8 @@ fn may_be_done(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Returns whether the connection lacks our prepared statements, or has those of another client:
-/// the sign of a pooler that does not track them.
+/// Returns whether the connection lacks this client's prepared statements, or has another client's.
+/// This happens behind a pooler that does not track them.
 fn is_about_prepared_statements(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     matches!(code.as_deref(), Some("26000" | "42P05" | "08P01"))

@@ -1,4 +1,4 @@
-//! [`GoPostgres`]: records in a table that a Go package keeps.
+//! [`GoPostgres`]: records in the table of a Go package.
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,13 +27,12 @@ use crate::backend::{
 /// [table's layout](GoTable::layout).
 ///
 /// A row has the columns that Go gives it. Therefore rows have no owners, and Postgres' own marks
-/// of a row version (`xmin` and `ctid`) are the revision: every write changes them, also Go's.
-/// Each of our operations is one statement that compares the revision. Go programs compare
-/// nothing: their concurrent write wins, and it brings back a row that was removed.
+/// of a row version (`xmin` and `ctid`) are the revision: every write changes them, Go's included.
+/// Each operation of this backend is one statement that compares the revision. Go programs compare
+/// nothing: their concurrent write wins, and restores a row that was removed.
 ///
-/// Expired rows are missing. A purge ([`Cleanup`](crate::backend::Cleanup)) removes them also for
-/// those Go packages that would still read them. A record that never expires gets the end of the
-/// year 9999.
+/// Expired rows are missing. A purge ([`Cleanup`](crate::backend::Cleanup)) also removes those that
+/// a Go package would still read. A record that never expires gets the end of the year 9999.
 ///
 /// ```no_run
 /// # #[cfg(feature = "session")]
@@ -56,13 +55,13 @@ pub struct GoPostgres(Arc<Table<GoEngine<Connections>>>);
 
 impl GoPostgres {
     /// Connects to the database that the URL names, as
-    /// [`Postgres::connect`](super::Postgres::connect) does, and creates the table as the Go package
-    /// would if it is missing. If it exists, the user needs no right to create.
+    /// [`Postgres::connect`](super::Postgres::connect) does, and creates the table as the Go
+    /// package would if it is missing. If it exists, the user needs no right to create.
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), for a URL that cannot be read, impossible names, or a table with
-    /// [columns](GoTable) that cannot be used. [Unavailable](Error::is_unavailable), if the
-    /// database cannot be reached or used.
+    /// Returns a [usage](Error::is_usage) error for an invalid URL, invalid names, or a table with
+    /// [columns](GoTable) that cannot be used. Returns an [unavailable](Error::is_unavailable)
+    /// error if the database cannot be reached or used.
     pub async fn connect(url: &str, table: GoTable) -> Result<Self, Error> {
         GoPostgres::connect_with(url, table, PostgresOptions::new()).await
     }
@@ -70,8 +69,8 @@ impl GoPostgres {
     /// Connects as [`connect`](GoPostgres::connect) does, with options.
     ///
     /// # Errors
-    /// As [`connect`](GoPostgres::connect). [Usage](Error::is_usage), for a pool of no connections,
-    /// and if the table is missing and must not be
+    /// Returns the errors of [`connect`](GoPostgres::connect), and a [usage](Error::is_usage) error
+    /// for a pool of no connections, or if the table is missing and must not be
     /// [created](PostgresOptions::create_if_missing).
     pub async fn connect_with(
         url: &str,
@@ -92,7 +91,7 @@ impl GoPostgres {
     /// [`migrate`](GoPostgres::migrate) creates it. The first operation checks its columns.
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), for impossible names.
+    /// Returns a [usage](Error::is_usage) error for invalid names.
     pub fn from_pool(
         pool: PgPool,
         table: GoTable,
@@ -111,7 +110,7 @@ impl GoPostgres {
     /// `MaxAge: 0`: see [`GoTable::without_max_age`].
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), for a table that is not pgstore's.
+    /// Returns a [usage](Error::is_usage) error for a table that is not pgstore's.
     pub fn without_max_age(&self, lasting: Duration) -> Result<Self, Error> {
         let engine = &self.0.engine;
         let table = engine.table.clone().without_max_age(lasting);
@@ -122,14 +121,15 @@ impl GoPostgres {
     /// exists.
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), for a table with columns that cannot be used; the error names the
-    /// column, its type and the type that it must have. [Unavailable](Error::is_unavailable), if
-    /// the database cannot be reached, or does not let the user create tables.
+    /// Returns a [usage](Error::is_usage) error for a table with columns that cannot be used. It
+    /// names the column, its type and the type that it must have. Returns an
+    /// [unavailable](Error::is_unavailable) error if the database cannot be reached, or does not
+    /// let the user create tables.
     pub async fn migrate(&self) -> Result<(), Error> {
         self.0.engine.migrate().await
     }
 
-    /// As [`Postgres::close`](super::Postgres::close).
+    /// Closes the connections, as [`Postgres::close`](super::Postgres::close) does.
     pub async fn close(&self) {
         self.0.engine.server.sender.close().await;
     }
@@ -149,7 +149,7 @@ impl GoServer for Connections {
             if found.is_some() {
                 return Ok(found);
             }
-            schema::take_turn_and_run(connection, &create_table(table)).await?;
+            schema::run_under_lock(connection, &create_table(table)).await?;
             read_columns(connection, &name).await
         };
         self.sender.make(make).await
@@ -166,7 +166,7 @@ impl GoServer for Connections {
 
 backend_in_sql!(GoPostgres: moves, scan);
 
-/// The table.
+/// Shows the table.
 impl fmt::Debug for GoPostgres {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let table = &self.0.engine.table;

@@ -1,13 +1,13 @@
-//! The SQL of each operation on a table of a Go package, made for the names and types of its
+//! The SQL of each operation on a table of a Go package, generated for the names and types of its
 //! columns.
 //!
-//! Go's rows have no column for a revision. Postgres' own marks of a row version serve as one:
-//! the transaction that wrote it (`xmin`) and its place (`ctid`).
+//! Go's rows have no column for a revision. Postgres' own marks of a row version are the revision:
+//! the transaction that wrote the row (`xmin`) and the row's place (`ctid`).
 
 use super::super::go_columns::{Column, ColumnType, Rule};
 use super::super::go_table::{Dates, GoTable};
 use super::super::statements::Bind::{After, Key, Limit, Seen, To, Until, Value};
-use super::super::statements::{Revisions, Statement, Statements};
+use super::super::statements::{RevisionSource, Statement, Statements};
 
 /// The expiry of records that never expire. Go cannot read `infinity`.
 const NEVER: &str = "'9999-12-31 00:00:00Z'::timestamptz";
@@ -17,7 +17,7 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Postgres' name for a type.
+/// Returns Postgres' name for a type.
 pub(super) fn type_name(kind: ColumnType) -> String {
     match kind {
         ColumnType::Counter => "BIGSERIAL".to_owned(),
@@ -29,31 +29,31 @@ pub(super) fn type_name(kind: ColumnType) -> String {
     }
 }
 
-/// The statements for a table that has columns of those types in fact. `$1` is the key, unless it
-/// is another bind.
+/// Returns the statements for a table with columns of those types. `$1` is the key, unless the list
+/// of binds begins with another value.
 pub(super) fn statements(table: &GoTable) -> Statements {
     let names = Names::of(table);
     Statements {
-        load: Statement::made(names.load(), &[Key]),
-        find: Statement::made(names.find(), &[Key]),
-        create: Statement::made(names.create(), &[Key, Value, Until]),
+        load: Statement::generated(names.load(), &[Key]),
+        find: Statement::generated(names.find(), &[Key]),
+        create: Statement::generated(names.create(), &[Key, Value, Until]),
         create_owned: None,
-        swap: Statement::made(names.swap(""), &[Key, Value, Until, Seen]),
+        swap: Statement::generated(names.swap(""), &[Key, Value, Until, Seen]),
         swap_owned: None,
-        touch: Statement::made(names.touch(), &[Key, Until, Seen]),
-        remove: Statement::made(names.remove(), &[Key, Seen]),
-        move_to: Some(Statement::made(
+        touch: Statement::generated(names.touch(), &[Key, Until, Seen]),
+        remove: Statement::generated(names.remove(), &[Key, Seen]),
+        move_to: Some(Statement::generated(
             names.move_to(),
             &[Key, Value, Until, Seen, To],
         )),
-        page: Statement::made(names.page(), &[After, Limit]),
-        purge: Statement::made(names.purge(), &[Limit]),
+        page: Statement::generated(names.page(), &[After, Limit]),
+        purge: Statement::generated(names.purge(), &[Limit]),
         owners: None,
-        revisions: Revisions::Answered,
+        revisions: RevisionSource::Server,
     }
 }
 
-/// The table's name as SQL.
+/// Returns the table's name as SQL.
 pub(super) fn table_name(table: &GoTable) -> String {
     let schema = table.schema.as_deref().map(|schema| quoted(schema) + ".");
     schema.unwrap_or_default() + &quoted(&table.name)
@@ -77,8 +77,8 @@ struct Names {
 /// The revision of the row `t`.
 const REVISION: &str = "convert_to(t.xmin::text || ' ' || t.ctid::text, 'UTF8')";
 
-/// The time after the milliseconds `left`, given as SQL.
-fn until(left: &str) -> String {
+/// Returns the SQL for the expiry that is `left` milliseconds away. `left` is SQL, too.
+fn expiry_after(left: &str) -> String {
     format!(
         "(CASE WHEN {left}::bigint = 9223372036854775807 THEN {NEVER} \
          ELSE LEAST({NEVER}, statement_timestamp() + {left}::bigint * interval '1 millisecond') END)"
@@ -103,8 +103,8 @@ impl Names {
         }
     }
 
-    /// A key parameter, converted to the column's type.
-    fn given(&self, number: usize) -> String {
+    /// Returns the key's parameter, converted to the column's type.
+    fn key_parameter(&self, number: usize) -> String {
         match self.key_type {
             ColumnType::Bytes => format!("${number}::bytea"),
             ColumnType::Char(_) => format!("convert_from(${number}::bytea, 'UTF8')::bpchar"),
@@ -112,7 +112,7 @@ impl Names {
         }
     }
 
-    /// The key of the row `t`, for an order that depends on no locale.
+    /// Returns the key of the row `t`, for an order that depends on no locale.
     fn key_in_order(&self) -> String {
         match self.key_type {
             ColumnType::Bytes => format!("t.{}", self.key),
@@ -121,7 +121,7 @@ impl Names {
         }
     }
 
-    /// The key of the row `t`, as bytes.
+    /// Returns the key of the row `t`, as bytes.
     fn key_as_bytes(&self) -> String {
         match self.key_type {
             ColumnType::Bytes => format!("t.{}", self.key),
@@ -129,15 +129,15 @@ impl Names {
         }
     }
 
-    /// The value `$2`, converted to the column's type.
-    fn given_value(&self) -> &'static str {
+    /// Returns the value `$2`, converted to the column's type.
+    fn value_parameter(&self) -> &'static str {
         match self.value_type {
             ColumnType::Bytes => "$2::bytea",
             _ => "convert_from($2::bytea, 'UTF8')",
         }
     }
 
-    /// The value of the row `t`, as bytes.
+    /// Returns the value of the row `t`, as bytes.
     fn value_as_bytes(&self) -> String {
         match self.value_type {
             ColumnType::Bytes => format!("t.{}", self.value),
@@ -145,9 +145,9 @@ impl Names {
         }
     }
 
-    /// The expiry of that row. A row whose expiry is not after its last write was written with
-    /// `MaxAge: 0`.
-    fn expires(&self, row: &str) -> String {
+    /// Returns the expiry of that row. If the expiry is not after the row's last write, the row was
+    /// written with `MaxAge: 0`.
+    fn expiry_of(&self, row: &str) -> String {
         let expiry = &self.expiry;
         match (&self.dates, self.without_max_age) {
             (Some([_, written]), Some(lasting)) => format!(
@@ -159,9 +159,9 @@ impl Names {
         }
     }
 
-    /// The write time of a row whose expiry is `until`: now, or a moment before an expiry that has
-    /// passed, so that the row does not look like one with `MaxAge: 0`.
-    fn written_now(&self, until: &str) -> String {
+    /// Returns the write time of a row whose expiry is `until`: now, or a millisecond before an
+    /// expiry that has passed, so that the row does not look like one with `MaxAge: 0`.
+    fn write_time(&self, until: &str) -> String {
         match self.without_max_age {
             Some(_) => {
                 format!("LEAST(statement_timestamp(), {until} - interval '1 millisecond')")
@@ -170,31 +170,31 @@ impl Names {
         }
     }
 
-    /// The milliseconds that the row `t` has left.
-    fn left(&self) -> String {
-        let expires = self.expires("t");
+    /// Returns the milliseconds until the expiry of the row `t`.
+    fn milliseconds_left(&self) -> String {
+        let expires = self.expiry_of("t");
         format!(
             "(CASE WHEN {expires} >= {NEVER} THEN 9223372036854775807 \
              ELSE floor(extract(epoch FROM {expires} - statement_timestamp()) * 1000)::bigint END)"
         )
     }
 
-    /// The row `t` is the key's, and live. A row without an expiry is not live; Go could not read
-    /// it either.
-    fn living(&self) -> String {
-        let (key, given, expires) = (&self.key, self.given(1), self.expires("t"));
-        format!("t.{key} = {given} AND {expires} > statement_timestamp()")
+    /// Returns the condition that the row `t` has the key and is live. A row without an expiry is
+    /// not live: Go could not read it either.
+    fn is_live(&self) -> String {
+        let (key, key_parameter, expires) = (&self.key, self.key_parameter(1), self.expiry_of("t"));
+        format!("t.{key} = {key_parameter} AND {expires} > statement_timestamp()")
     }
 
-    /// The row `t` is the key's, live, and at the seen revision.
-    fn seen(&self, number: usize) -> String {
-        format!("{} AND {REVISION} = ${number}::bytea", self.living())
+    /// Returns the condition that the row `t` has the key, is live, and has the seen revision.
+    fn is_unchanged(&self, number: usize) -> String {
+        format!("{} AND {REVISION} = ${number}::bytea", self.is_live())
     }
 
     fn load(&self) -> String {
         let table = &self.table;
         let value = self.value_as_bytes();
-        let (left, living) = (self.left(), self.living());
+        let (left, living) = (self.milliseconds_left(), self.is_live());
         format!(
             "SELECT {value}, {left}, {REVISION}, NULL::bytea, NULL::bytea \
              FROM {table} AS t WHERE {living} LIMIT 1"
@@ -202,7 +202,7 @@ impl Names {
     }
 
     fn find(&self) -> String {
-        format!("SELECT 1 FROM {} AS t WHERE {}", self.table, self.living())
+        format!("SELECT 1 FROM {} AS t WHERE {}", self.table, self.is_live())
     }
 
     fn create(&self) -> String {
@@ -213,29 +213,29 @@ impl Names {
             expiry,
             ..
         } = self;
-        let (given, until) = (self.given(1), until("$3"));
-        let given_value = self.given_value();
+        let (key_parameter, until) = (self.key_parameter(1), expiry_after("$3"));
+        let value_parameter = self.value_parameter();
         let (dates, now) = match &self.dates {
             Some([made, written]) => (
                 format!(", {made}, {written}"),
-                format!(", statement_timestamp(), {}", self.written_now(&until)),
+                format!(", statement_timestamp(), {}", self.write_time(&until)),
             ),
             None => Default::default(),
         };
         let insert = format!("INSERT INTO {table} AS t ({key}, {value}, {expiry}{dates})");
         if !self.key_is_unique {
             // Without a unique key there is no conflict to act on: expired rows are deleted first.
-            let over = self.expires("o");
+            let over = self.expiry_of("o");
             return format!(
-                "WITH over AS (DELETE FROM {table} AS o WHERE o.{key} = {given} \
+                "WITH over AS (DELETE FROM {table} AS o WHERE o.{key} = {key_parameter} \
                  AND {over} <= statement_timestamp() RETURNING 1) \
-                 {insert} SELECT {given}, {given_value}, {until}{now} \
+                 {insert} SELECT {key_parameter}, {value_parameter}, {until}{now} \
                  WHERE (SELECT count(*) FROM over) >= 0 \
                  AND NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {}) RETURNING {REVISION}",
-                self.living()
+                self.is_live()
             );
         }
-        let expires = self.expires("t");
+        let expires = self.expiry_of("t");
         let columns = [value, expiry]
             .into_iter()
             .chain(self.dates.iter().flatten());
@@ -243,13 +243,13 @@ impl Names {
             .map(|column| format!("{column} = excluded.{column}"))
             .collect();
         format!(
-            "{insert} VALUES ({given}, {given_value}, {until}{now}) ON CONFLICT ({key}) DO UPDATE SET {} \
+            "{insert} VALUES ({key_parameter}, {value_parameter}, {until}{now}) ON CONFLICT ({key}) DO UPDATE SET {} \
              WHERE ({expires} > statement_timestamp()) IS NOT TRUE RETURNING {REVISION}",
             columns.join(", ")
         )
     }
 
-    /// `and` is another assignment.
+    /// Returns the statement of a swap. `and` is another assignment, or empty.
     fn swap(&self, and: &str) -> String {
         let Names {
             table,
@@ -257,30 +257,30 @@ impl Names {
             expiry,
             ..
         } = self;
-        let (until, seen) = (until("$3"), self.seen(4));
+        let (until, seen) = (expiry_after("$3"), self.is_unchanged(4));
         let written = match &self.dates {
-            Some([_, written]) => format!(", {written} = {}", self.written_now(&until)),
+            Some([_, written]) => format!(", {written} = {}", self.write_time(&until)),
             None => String::new(),
         };
-        let given_value = self.given_value();
+        let value_parameter = self.value_parameter();
         format!(
-            "UPDATE {table} AS t SET {value} = {given_value}, {expiry} = {until}{written}{and} \
+            "UPDATE {table} AS t SET {value} = {value_parameter}, {expiry} = {until}{written}{and} \
              WHERE {seen} RETURNING {REVISION}"
         )
     }
 
     fn move_to(&self) -> String {
-        self.swap(&format!(", {} = {}", self.key, self.given(5)))
+        self.swap(&format!(", {} = {}", self.key, self.key_parameter(5)))
     }
 
     fn touch(&self) -> String {
         let Names { table, expiry, .. } = self;
-        let (until, seen) = (until("$2"), self.seen(3));
+        let (until, seen) = (expiry_after("$2"), self.is_unchanged(3));
         let written = match (&self.dates, self.without_max_age) {
             (Some([_, written]), Some(_)) => {
                 format!(
                     ", {written} = LEAST(t.{written}, {})",
-                    self.written_now(&until)
+                    self.write_time(&until)
                 )
             }
             _ => String::new(),
@@ -292,24 +292,29 @@ impl Names {
     }
 
     fn remove(&self) -> String {
-        let seen = self.seen(2);
+        let seen = self.is_unchanged(2);
         format!("DELETE FROM {} AS t WHERE {seen}", self.table)
     }
 
     fn page(&self) -> String {
         let Names { table, value, .. } = self;
-        let (bytes, order, left) = (self.key_as_bytes(), self.key_in_order(), self.left());
-        let (after, expires) = (self.given(1), self.expires("t"));
+        let (bytes, order, left) = (
+            self.key_as_bytes(),
+            self.key_in_order(),
+            self.milliseconds_left(),
+        );
+        let (after, expires) = (self.key_parameter(1), self.expiry_of("t"));
         format!(
             "SELECT {bytes}, {left}, NULL::bytea, octet_length(t.{value})::bigint FROM {table} AS t \
              WHERE {order} > {after} AND {expires} > statement_timestamp() ORDER BY {order} LIMIT $2"
         )
     }
 
-    /// As the purge of our own tables. The index has `expiry`, and no row is missing before it.
+    /// Returns the same purge as of this crate's tables. The index is on `expiry`, and no row
+    /// expires before it.
     fn purge(&self) -> String {
         let Names { table, expiry, .. } = self;
-        let expires = self.expires("t");
+        let expires = self.expiry_of("t");
         format!(
             "DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} AS t \
              WHERE {expiry} <= statement_timestamp() AND {expires} <= statement_timestamp() \
@@ -318,7 +323,7 @@ impl Names {
     }
 }
 
-/// The SQL that creates the table and its indexes as the Go package would.
+/// Returns the SQL that creates the table and its indexes as the Go package would.
 pub(super) fn create_table(table: &GoTable) -> String {
     let name = table_name(table);
     let columns: Vec<String> = table.columns().map(definition).collect();
@@ -349,7 +354,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tables_are_those_that_the_go_packages_create() {
+    fn new_tables_equal_those_of_the_go_packages() {
         let pgstore = concat!(
             r#"CREATE TABLE IF NOT EXISTS "http_sessions" ("key" VARCHAR(63) PRIMARY KEY, "data" BYTEA, "#,
             r#""created_on" TIMESTAMPTZ DEFAULT CURRENT_TIMESTAMP, "modified_on" TIMESTAMPTZ, "#,

@@ -1,14 +1,14 @@
 //! [`Postgres`]: records in a PostgreSQL database.
 //!
-//! | file | what lives there |
+//! | file | contents |
 //! |---|---|
 //! | `mod.rs` | [`Postgres`] |
 //! | `statements.rs` | the SQL of each operation |
 //! | `go.rs`, `go_statements.rs` | [`GoPostgres`]: tables of Go packages, and their SQL |
-//! | `columns.rs` | the columns that a table has in fact |
+//! | `columns.rs` | the columns of existing tables |
 //! | `options.rs` | [`PostgresOptions`] |
-//! | `connections.rs` | the engine: statements prepared, or with their values in their text |
-//! | `rows.rs` | times and columns as Postgres has them |
+//! | `connections.rs` | the engine: prepared statements, or statements with their values in their text |
+//! | `rows.rs` | conversions of columns and times |
 //! | `schema.rs`, `schema.sql` | the tables |
 //! | `errors.rs` | Postgres' errors as a backend's |
 
@@ -43,17 +43,17 @@ pub use options::PostgresOptions;
 /// not at all, even if the caller stops waiting. (If a write changed no row, a second statement
 /// finds out whether the record has changed or is gone.)
 ///
-/// Records expire by the server's clock. An expiry travels as the time that is left, so the
-/// clocks of the machines need not agree, and an expiry is exact to the latency of the network.
-/// Expired records stay until they are purged ([`Cleanup`](crate::backend::Cleanup)). A purge costs as
-/// much as it removes, and a look at the records that expire within the minute. Several machines
-/// may purge at once: each skips the rows that another has locked.
+/// Records expire by the server's clock. An expiry is sent as the time that is left, so the clocks
+/// of the machines need not agree, and an expiry is exact to the latency of the network.
+/// Expired records stay until they are purged ([`Cleanup`](crate::backend::Cleanup)). The cost of a
+/// purge grows with the rows that it removes and those that expire within the minute. Several
+/// machines may purge at the same time: each skips the rows that another has locked.
 ///
 /// The backend does not count records: [strangers](crate::backend#records-of-strangers) can fill
 /// the server's disk. Watch the size of the table, or give it a tablespace of its own.
 ///
 /// Acknowledged writes survive a crash of the server unless `fsync` or `synchronous_commit` is
-/// off. Read from the primary only: a replica that lags brings back sessions that have ended.
+/// off. Read from the primary only: on a replica that lags, ended sessions are still live.
 ///
 /// # TLS
 /// The URL's `sslmode` decides. Without it, TLS is used if both sides have it, and the server's
@@ -79,8 +79,8 @@ pub struct Postgres(Arc<Table<Connections>>);
 
 impl Postgres {
     /// The tables, their indexes and triggers, as SQL, for a migration of your own. The user who
-    /// runs it needs the right to create in a schema of the search path. It changes nothing that
-    /// exists.
+    /// runs it needs the right to create in a schema of the search path. The SQL does not change
+    /// existing tables.
     ///
     #[doc = concat!("```sql\n", include_str!("schema.sql"), "```")]
     pub const SCHEMA: &str = schema::SCHEMA;
@@ -94,13 +94,14 @@ impl Postgres {
     ///
     /// Connections are opened when they are needed, at most
     /// [ten](PostgresOptions::max_connections). A later operation closes those that were idle for
-    /// ten minutes or are half an hour old. A server that refuses connections is unavailable at
-    /// once. The URL option `statement-cache-capacity=0` means
+    /// ten minutes or are half an hour old. If the server refuses a connection, the operation fails
+    /// immediately. The URL option `statement-cache-capacity=0` means
     /// [unprepared](PostgresOptions::unprepared).
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), for a URL that cannot be read, or a table that exists with other
-    /// columns. [Unavailable](Error::is_unavailable), if the database cannot be reached or used.
+    /// Returns a [usage](Error::is_usage) error for an invalid URL, or a table that exists with
+    /// other columns. Returns an [unavailable](Error::is_unavailable) error if the database cannot
+    /// be reached or used.
     pub async fn connect(url: &str) -> Result<Self, Error> {
         Postgres::connect_with(url, PostgresOptions::new()).await
     }
@@ -108,8 +109,8 @@ impl Postgres {
     /// Connects as [`connect`](Postgres::connect) does, with options.
     ///
     /// # Errors
-    /// As [`connect`](Postgres::connect). [Usage](Error::is_usage), for a pool of no connections,
-    /// and if the tables are missing and must not be
+    /// Returns the errors of [`connect`](Postgres::connect), and a [usage](Error::is_usage) error
+    /// for a pool of no connections, or if the tables are missing and must not be
     /// [created](PostgresOptions::create_if_missing).
     pub async fn connect_with(url: &str, options: PostgresOptions) -> Result<Self, Error> {
         options.check()?;
@@ -124,8 +125,8 @@ impl Postgres {
     /// Keeps records in the database of your pool, which must have the tables of
     /// [`SCHEMA`](Postgres::SCHEMA): run it, or call [`migrate`](Postgres::migrate).
     ///
-    /// The pool's settings stay yours. sqlx's pool pings the server when a connection comes back,
-    /// and with `test_before_acquire` (its default) before each use;
+    /// The pool keeps its own settings. sqlx's pool pings the server when a connection is returned,
+    /// and with `test_before_acquire` (its default) before each use. The pool of
     /// [`connect`](Postgres::connect) does not.
     ///
     /// ```no_run
@@ -147,18 +148,18 @@ impl Postgres {
     }
 
     /// Creates the missing tables, indexes and triggers. If none is missing, it writes nothing.
-    /// Several programs may do so at once.
+    /// Several programs may do so at the same time.
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), if a table exists with other columns; the error names them.
-    /// [Unavailable](Error::is_unavailable), if the database cannot be reached, or does not let
-    /// the user create tables.
+    /// Returns a [usage](Error::is_usage) error, which names the columns, if a table exists with
+    /// other columns. Returns an [unavailable](Error::is_unavailable) error if the database cannot
+    /// be reached, or does not let the user create tables.
     pub async fn migrate(&self) -> Result<(), Error> {
         self.0.engine.sender.make(schema::make_tables).await?
     }
 
-    /// Closes the connections, also those of your own pool, when the running statements have
-    /// ended. Waits for them as long as an operation may take. Later operations are
+    /// Closes the connections after the running statements have ended, those of your own pool
+    /// included. Waits at most for the time limit of an operation. Later operations are
     /// [unavailable](Error::is_unavailable).
     pub async fn close(&self) {
         self.0.engine.sender.close().await;
@@ -167,7 +168,7 @@ impl Postgres {
 
 backend_in_sql!(Postgres: owners, scan);
 
-/// The server and the database; no password.
+/// Shows the server and the database, and no password.
 impl fmt::Debug for Postgres {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let options = self.0.engine.sender.pool.connect_options();

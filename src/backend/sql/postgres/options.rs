@@ -39,7 +39,7 @@ impl PostgresOptions {
         PostgresOptions::default()
     }
 
-    /// Limits the time of an operation, the wait for a connection included. After it, the
+    /// Limits the time of an operation, the wait for a connection included. After this time, the
     /// operation is [unavailable](crate::backend::Error::is_unavailable), or its outcome is
     /// unknown. Default: 5 seconds.
     pub fn timeout(self, timeout: Duration) -> Self {
@@ -62,8 +62,8 @@ impl PostgresOptions {
         }
     }
 
-    /// Sets whether `connect_with` creates missing tables. Without that, they must exist, and the
-    /// user needs no right to create: for programs that maintain the store of a service. Default:
+    /// Sets whether `connect_with` creates missing tables. Set it to `false` in programs that
+    /// maintain the store of a service: the user then needs no right to create tables. Default:
     /// true.
     pub fn create_if_missing(self, create_if_missing: bool) -> Self {
         PostgresOptions {
@@ -72,13 +72,14 @@ impl PostgresOptions {
         }
     }
 
-    /// Prepares no statements, so that the backend works behind any pooler. The values travel as
+    /// Prepares no statements, so that the backend works behind any pooler. The values are sent as
     /// hex digits in the text of the statement, which the server parses and plans each time.
     ///
-    /// Therefore no log may hold statements. Connections that this crate opens log none. A pool of
-    /// your own is set to log none on the connections that it opens from now on; for those that it
-    /// has opened before, [turn the log off](sqlx::ConnectOptions::disable_statement_logging)
-    /// yourself. Check the server's own log, too (`log_statement`, `log_min_duration_statement`).
+    /// Therefore statements must not be logged. Connections that this crate opens log no statement.
+    /// In a pool of your own, the log is turned off for connections that it opens later. For
+    /// connections that it opened before, [turn the log
+    /// off](sqlx::ConnectOptions::disable_statement_logging) yourself. Check the server's own log,
+    /// too (`log_statement`, `log_min_duration_statement`).
     pub fn unprepared(self) -> Self {
         PostgresOptions {
             prepares: false,

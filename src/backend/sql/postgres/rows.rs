@@ -20,8 +20,8 @@ impl Columns for PgRow {
     }
 }
 
-/// Returns the milliseconds that are left until an expiry; the largest number for never.
-pub(super) fn left_of(expiry: Expiry) -> i64 {
+/// Returns the milliseconds until an expiry, or the largest number for never.
+pub(super) fn milliseconds_left(expiry: Expiry) -> i64 {
     match expiry {
         Expiry::NEVER => i64::MAX,
         expiry => {
@@ -32,7 +32,7 @@ pub(super) fn left_of(expiry: Expiry) -> i64 {
     }
 }
 
-/// Returns the expiry of a record that has so many milliseconds left.
+/// Returns the expiry that is this many milliseconds away.
 fn expiry_of(left: i64) -> Expiry {
     match left {
         i64::MAX => Expiry::NEVER,

@@ -19,9 +19,9 @@ const COUNT: &str = "SELECT
     AS found";
 const ALL: i32 = 7;
 
-/// Takes a lock that all programs on the database share: concurrent creations of one table fail.
-/// No other program uses the number.
-const TURN: &str = "SELECT pg_advisory_xact_lock(6003956110211706209);";
+/// Takes a lock that all programs on the database share, since concurrent creations of one table
+/// fail. No other program uses this number.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(6003956110211706209);";
 
 /// The columns, and the types that they must have.
 const SESSIONS: (&str, &[(&str, &str)]) = (
@@ -49,7 +49,7 @@ const OWNERS: (&str, &[(&str, &str)]) = (
     ],
 );
 
-/// Creates what is missing. If nothing is, it writes nothing and needs no right to.
+/// Creates the missing tables. If none is missing, it writes nothing and needs no right to write.
 ///
 /// # Errors
 /// The inner error is for a table that exists with other columns.
@@ -60,7 +60,7 @@ pub(super) async fn make_tables(
         return Ok(Err(error));
     }
     if !is_complete(connection).await? {
-        take_turn_and_run(connection, SCHEMA).await?;
+        run_under_lock(connection, SCHEMA).await?;
     }
     Ok(Ok(()))
 }
@@ -90,16 +90,16 @@ pub(super) async fn find_tables(
 }
 
 /// Sends the statements as one text: one transaction, on one connection behind any pooler.
-pub(super) async fn take_turn_and_run(
+pub(super) async fn run_under_lock(
     connection: &mut PgConnection,
     statements: &str,
 ) -> Result<(), sqlx::Error> {
-    let all = sqlx::AssertSqlSafe([TURN, statements].concat());
+    let all = sqlx::AssertSqlSafe([LOCK, statements].concat());
     sqlx::raw_sql(all).execute(connection).await?;
     Ok(())
 }
 
-/// Sent as text, without a prepared statement.
+/// Returns whether nothing is missing. The query is sent as text, without a prepared statement.
 async fn is_complete(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     use sqlx::Row;
     let row = sqlx::raw_sql(COUNT).fetch_one(connection).await?;

@@ -1,17 +1,17 @@
 //! The SQL of each operation.
 //!
-//! The time is the server's, when the statement came in. Expiries travel as the milliseconds that
-//! are left, so that no clock is compared with another.
+//! The time is the server's, at the start of the statement. Expiries are sent as the milliseconds
+//! that are left, so that no clock is compared with another.
 //!
-//! A statement that waited for a row lock compares that row anew, and all other rows as they were
-//! when it began (read committed). Therefore each comparison with other rows comes with a
-//! comparison of the row's own revision.
+//! After a wait for a row lock, a statement compares the current version of that row, but the other
+//! rows as they were when the statement began (read committed). Therefore each comparison with
+//! other rows also compares the row's own revision.
 
 use super::super::statements::Bind::{
     After, Generation, KeptGeneration, KeptLogin, Key, Limit, Login, Logins, New, Owner, Seen,
     Until, Value,
 };
-use super::super::statements::{OwnerStatements, Revisions, Statement, Statements};
+use super::super::statements::{OwnerStatements, RevisionSource, Statement, Statements};
 
 /// The time, in milliseconds since 1970-01-01T00:00:00Z. As a double it is exact to a quarter
 /// of a microsecond, and computed faster than the decimal number that `extract` makes.
@@ -21,7 +21,8 @@ macro_rules! now {
     };
 }
 
-/// The expiry of a record, given the milliseconds left as SQL. The largest number is never.
+/// The expiry of a record. The parameter is SQL for the milliseconds left. The largest number means
+/// never.
 macro_rules! expiry {
     ($left:literal) => {
         concat!(
@@ -36,7 +37,7 @@ macro_rules! expiry {
     };
 }
 
-/// The milliseconds left; the largest number for never.
+/// The milliseconds left, or the largest number for never.
 macro_rules! left {
     () => {
         concat!(
@@ -47,9 +48,9 @@ macro_rules! left {
     };
 }
 
-/// A condition: the owner lets a row live. Given are the owner's name, and the login's generation
-/// and number, as SQL.
-macro_rules! owner_lets_live {
+/// A condition: the login of a row is live. The parameters are SQL for the owner's name, and for
+/// the login's generation and number.
+macro_rules! login_is_live {
     ($name:literal, $generation:literal, $login:literal) => {
         concat!(
             "EXISTS (SELECT 1 FROM silverback_owners AS o WHERE o.name = ",
@@ -68,26 +69,26 @@ macro_rules! owner_lets_live {
 }
 
 /// A condition: the row is live.
-macro_rules! lives {
+macro_rules! is_live {
     () => {
         concat!(
             "(s.expiry > ",
             now!(),
             " AND (s.owner IS NULL OR ",
-            owner_lets_live!("s.owner", "s.generation", "s.login"),
+            login_is_live!("s.owner", "s.generation", "s.login"),
             "))"
         )
     };
 }
 
 /// The expiry of a row that is written under the key `$1` with `$3` milliseconds left, owned by
-/// `$5` with the login `$6`, `$7`. A row that its owner does not let live expires from the start:
-/// nothing could bring it back, and a purge finds it.
+/// `$5` with the login `$6`, `$7`. A row of a revoked login is written as expired: it never becomes
+/// live, and a purge finds it.
 macro_rules! owned_expiry {
     () => {
         concat!(
             "CASE WHEN ",
-            owner_lets_live!("$5", "$6", "$7"),
+            login_is_live!("$5", "$6", "$7"),
             " THEN ",
             expiry!("$3::bigint"),
             " ELSE 0 END"
@@ -96,13 +97,13 @@ macro_rules! owned_expiry {
 }
 
 /// The live row under the key `$1` at the revision `$2`.
-macro_rules! as_seen {
+macro_rules! unchanged_row {
     () => {
-        concat!(" WHERE s.key = $1 AND s.revision = $2 AND ", lives!())
+        concat!(" WHERE s.key = $1 AND s.revision = $2 AND ", is_live!())
     };
 }
 
-/// Writes over a row that is not live and that no concurrent creation has taken.
+/// Replaces a row that is not live and that no concurrent creation has replaced.
 macro_rules! create {
     ($expiry:expr, $owner:literal, $generation:literal, $login:literal) => {
         concat!(
@@ -119,7 +120,7 @@ macro_rules! create {
             " expiry = excluded.expiry, value = excluded.value,",
             " owner = excluded.owner, generation = excluded.generation, login = excluded.login",
             " WHERE NOT ",
-            lives!(),
+            is_live!(),
             " AND s.revision = (SELECT b.revision FROM silverback_sessions AS b WHERE b.key = $1)",
         )
     };
@@ -138,7 +139,7 @@ macro_rules! swap {
             $generation,
             ", login = ",
             $login,
-            as_seen!(),
+            unchanged_row!(),
         )
     };
 }
@@ -166,24 +167,24 @@ macro_rules! purge {
 }
 
 /// A condition: the owner's row is live.
-macro_rules! owner_lives {
+macro_rules! owner_is_live {
     () => {
         concat!("o.expiry > ", now!())
     };
 }
 
-/// The number of an owner's logins, which begins anew with the owner's row.
+/// The number of an owner's logins. It starts again with a new row of the owner.
 macro_rules! logins {
     () => {
-        concat!("CASE WHEN ", owner_lives!(), " THEN o.logins ELSE 0 END")
+        concat!("CASE WHEN ", owner_is_live!(), " THEN o.logins ELSE 0 END")
     };
 }
 
 /// A condition: the login of the generation `$4` and the number `$5` is live, and so can be kept.
-macro_rules! login_lives {
+macro_rules! kept_login_is_live {
     () => {
         concat!(
-            owner_lives!(),
+            owner_is_live!(),
             " AND (o.generation = $4::bytea",
             " OR (o.kept_generation = $4::bytea AND o.kept_login = $5::bigint))"
         )
@@ -191,21 +192,21 @@ macro_rules! login_lives {
 }
 
 /// A record without an owner has statements of its own (`create`, `swap`): the server would plan
-/// statements that test their parameters for NULL anew each time.
+/// statements that test their parameters for NULL again each time.
 pub(super) static STATEMENTS: Statements = Statements {
     load: Statement::fixed(
         concat!(
             "SELECT value, ",
             left!(),
             ", revision, owner, generation, login FROM silverback_sessions AS s WHERE s.key = $1 AND ",
-            lives!()
+            is_live!()
         ),
         &[Key],
     ),
     find: Statement::fixed(
         concat!(
             "SELECT 1 FROM silverback_sessions AS s WHERE s.key = $1 AND ",
-            lives!()
+            is_live!()
         ),
         &[Key],
     ),
@@ -229,12 +230,12 @@ pub(super) static STATEMENTS: Statements = Statements {
         concat!(
             "UPDATE silverback_sessions AS s SET revision = $4, expiry = ",
             expiry!("$3::bigint"),
-            as_seen!()
+            unchanged_row!()
         ),
         &[Key, Seen, Until, New],
     ),
     remove: Statement::fixed(
-        concat!("DELETE FROM silverback_sessions AS s", as_seen!()),
+        concat!("DELETE FROM silverback_sessions AS s", unchanged_row!()),
         &[Key, Seen],
     ),
     move_to: None,
@@ -244,12 +245,12 @@ pub(super) static STATEMENTS: Statements = Statements {
             left!(),
             ", owner, octet_length(value)::bigint FROM silverback_sessions AS s",
             " WHERE s.key > $1 AND ",
-            lives!(),
+            is_live!(),
             " ORDER BY s.key LIMIT $2"
         ),
         &[After, Limit],
     ),
-    // Rows that expire later in this minute are looked at, too.
+    // This also reads rows that expire later in this minute.
     purge: Statement::fixed(
         purge!(
             "silverback_sessions",
@@ -275,16 +276,16 @@ pub(super) static STATEMENTS: Statements = Statements {
                 " expiry = greatest(o.expiry, excluded.expiry), logins = ",
                 logins!(),
                 " + excluded.logins, generation = CASE WHEN ",
-                owner_lives!(),
+                owner_is_live!(),
                 " THEN o.generation ELSE excluded.generation END, kept_generation = CASE WHEN ",
-                owner_lives!(),
+                owner_is_live!(),
                 " THEN o.kept_generation END, kept_login = CASE WHEN ",
-                owner_lives!(),
+                owner_is_live!(),
                 " THEN o.kept_login END RETURNING generation, logins"
             ),
             &[Owner, Generation, Until, Logins],
         ),
-        // All of it is compared with the row as it is after the wait for another revocation.
+        // Everything is compared with the row after a wait for a concurrent revocation.
         revoke: Statement::fixed(
             concat!(
                 "INSERT INTO silverback_owners AS o (name, generation, expiry, logins)",
@@ -294,9 +295,9 @@ pub(super) static STATEMENTS: Statements = Statements {
                 " expiry = greatest(o.expiry, excluded.expiry), logins = ",
                 logins!(),
                 ", kept_generation = CASE WHEN ",
-                login_lives!(),
+                kept_login_is_live!(),
                 " THEN $4::bytea END, kept_login = CASE WHEN ",
-                login_lives!(),
+                kept_login_is_live!(),
                 " THEN $5::bigint END"
             ),
             &[Owner, Generation, Until, KeptGeneration, KeptLogin],
@@ -304,11 +305,11 @@ pub(super) static STATEMENTS: Statements = Statements {
         keys: Statement::fixed(
             concat!(
                 "SELECT key FROM silverback_sessions AS s WHERE s.owner = $1 AND ",
-                lives!()
+                is_live!()
             ),
             &[Owner],
         ),
         purge: Statement::fixed(purge!("silverback_owners", "expiry", now!()), &[Limit]),
     }),
-    revisions: Revisions::Chosen,
+    revisions: RevisionSource::Client,
 };

@@ -29,21 +29,23 @@ const READERS: u32 = 4;
 pub(super) struct Connections {
     pub(super) readers: SqlitePool,
     writers: SqlitePool,
-    /// The turn to write, in the order of arrival. SQLite itself has no queue: its writers poll, and
-    /// of many some would wait for too long. Only writers of other processes are waited for so.
-    turn: Mutex<()>,
+    /// The lock of the writer, taken in the order of arrival. SQLite itself has no queue: its
+    /// writers poll, and some of many would wait too long. Only other processes' writers are polled
+    /// for.
+    write_lock: Mutex<()>,
     /// The limit of each wait.
     pub(super) timeout: Duration,
 }
 
-/// The connection that writes, and the turn to do so.
+/// The connection that writes, under its lock.
 pub(super) struct Writer<'a> {
     connection: PoolConnection<Sqlite>,
-    _turn: MutexGuard<'a, ()>,
+    _lock: MutexGuard<'a, ()>,
 }
 
 impl Connections {
-    /// Connections to a file. One of them does all writes, so that its page cache stays valid.
+    /// Returns connections to a file. One of them does all writes, so that its page cache stays
+    /// valid.
     pub(super) fn open(path: &Path, options: &SqliteOptions) -> Self {
         let timeout = options.timeout;
         let options = SqliteConnectOptions::new()
@@ -52,7 +54,7 @@ impl Connections {
             .synchronous(SqliteSynchronous::Full)
             .disable_statement_logging();
         let pool = |connections| {
-            // No network is in between that could fail while a connection idles.
+            // There is no network that could fail while a connection is idle.
             let pool = SqlitePoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(timeout)
@@ -63,7 +65,7 @@ impl Connections {
         Connections {
             readers: pool(READERS),
             writers: pool(1),
-            turn: Mutex::new(()),
+            write_lock: Mutex::new(()),
             timeout,
         }
     }
@@ -72,18 +74,18 @@ impl Connections {
         Connections {
             readers: pool.clone(),
             writers: pool,
-            turn: Mutex::new(()),
+            write_lock: Mutex::new(()),
             timeout: options.timeout,
         }
     }
 
-    /// Waits for the turn to write.
+    /// Waits for the lock of the writer.
     pub(super) async fn writer(&self) -> Result<Writer<'_>, Error> {
-        let turn = tokio::time::timeout(self.timeout, self.turn.lock()).await;
-        let turn = turn.map_err(|_| reading(sqlx::Error::PoolTimedOut))?;
+        let write_lock = tokio::time::timeout(self.timeout, self.write_lock.lock()).await;
+        let write_lock = write_lock.map_err(|_| reading(sqlx::Error::PoolTimedOut))?;
         Ok(Writer {
             connection: self.writers.acquire().await.map_err(reading)?,
-            _turn: turn,
+            _lock: write_lock,
         })
     }
 
@@ -117,8 +119,8 @@ impl Engine for Connections {
         Ok(&STATEMENTS)
     }
 
-    /// Fetches all rows, also of a write that answers one: `fetch_one` stops there, and misses the
-    /// error of a commit that fails after it.
+    /// Fetches all rows, even of a write that returns one: `fetch_one` stops at that row, and
+    /// misses the error of a commit that fails after it.
     async fn rows(
         &self,
         effect: Effect,
@@ -149,7 +151,7 @@ impl Engine for Connections {
     }
 }
 
-/// A write is bound when its turn has come: a record that expired while the write waited is gone.
+/// Values are bound after the wait for the lock: a record that expired in the meantime is gone.
 fn prepared<'q>(
     statement: &Statement,
     parameters: &Parameters<'q>,

@@ -22,15 +22,15 @@ pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     matches!(code(error), Some(BUSY | LOCKED))
 }
 
-/// The error of a statement that only reads, or was not run.
+/// Returns the error of a statement that only reads, or was not run.
 ///
 /// A damaged file is unavailable: [corrupt](Error::is_corrupt) is about the record of one key.
 pub(super) fn reading(error: sqlx::Error) -> Error {
     Error::unavailable(message(&error)).with_source(error)
 }
 
-/// The error of a write that was run. SQLite has rolled a failed write back; but after a disk
-/// failure the log may still hold it, and a recovery may apply it.
+/// Returns the error of a write that was run. SQLite rolls a failed write back. After a disk
+/// failure the log may still contain the write, and a recovery may apply it.
 pub(super) fn writing(error: sqlx::Error) -> Error {
     let may_be_done = match &error {
         sqlx::Error::Database(_) => code(&error) == Some(IOERR),

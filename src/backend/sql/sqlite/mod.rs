@@ -1,13 +1,13 @@
 //! [`Sqlite`]: records in an SQLite database.
 //!
-//! | file | what lives there |
+//! | file | contents |
 //! |---|---|
 //! | `mod.rs` | [`Sqlite`] |
 //! | `statements.rs` | the SQL of each operation |
 //! | `options.rs` | [`SqliteOptions`] |
 //! | `connections.rs` | the engine: one connection that writes, several that read |
 //! | `schema.rs`, `schema.sql` | the file and its tables |
-//! | `errors.rs` | what SQLite could not do |
+//! | `errors.rs` | SQLite's errors as a backend's |
 
 mod connections;
 mod errors;
@@ -38,20 +38,21 @@ pub use options::SqliteOptions;
 /// systems often have none.
 ///
 /// Each operation is one statement, which also checks the record's owner. It is applied whole or
-/// not at all, even if the caller stops waiting. Writes of one process run in the order they
-/// came, and wait for those of other processes. Reads wait for no write.
+/// not at all, even if the caller stops waiting. Writes of one process run in the order of arrival,
+/// and wait for writes of other processes. Reads wait for no write.
 ///
-/// Records expire by this machine's clock, which is SQLite's too. Expired records stay until they
-/// are purged ([`Cleanup`](crate::backend::Cleanup)). The cost of a purge grows with the rows that it
-/// removes: an index finds them by their expiry, and a trigger expires an owner's records when the
-/// owner is revoked or purged. Later records use the space again; the file shrinks only if you
+/// Records expire by this machine's clock. Expired records stay until they
+/// are purged ([`Cleanup`](crate::backend::Cleanup)). The cost of a purge grows with the rows that
+/// it removes: an index finds them by their expiry, and a trigger expires an owner's records when
+/// the owner is revoked or purged. Later records use the space again; the file shrinks only if you
 /// `VACUUM` it.
 ///
 /// The backend does not count records: [strangers](crate::backend#records-of-strangers) can fill
 /// the file system. Give the file a quota or a volume of its own.
 ///
 /// A database that is busy for [5 seconds](SqliteOptions::timeout) is
-/// [unavailable](Error::is_unavailable), and so is a file that is damaged or no database. A row that is no record is [corrupt](Error::is_corrupt).
+/// [unavailable](Error::is_unavailable). A damaged file, or a file of another format, is
+/// unavailable too. A row that is not a valid record is [corrupt](Error::is_corrupt).
 ///
 /// Needs tokio, and Rust 1.94, as sqlx 0.9 does.
 ///
@@ -65,23 +66,23 @@ pub use options::SqliteOptions;
 pub struct Sqlite(Arc<Table<Connections>>);
 
 impl Sqlite {
-    /// The tables, their indexes and triggers, as SQL, for a migration of your own. It changes
-    /// nothing that exists. [`open`](Sqlite::open) and [`migrate`](Sqlite::migrate) run it if a
-    /// table is missing.
+    /// The tables, their indexes and triggers, as SQL, for a migration of your own. The SQL does
+    /// not change existing tables. [`open`](Sqlite::open) and [`migrate`](Sqlite::migrate) run it
+    /// if a table is missing.
     ///
     #[doc = concat!("```sql\n", include_str!("schema.sql"), "```")]
     pub const SCHEMA: &str = schema::SCHEMA;
 
     /// Opens the database in the file at `path`, and creates the file and the tables if they are
-    /// missing. The file's mode is 0600 where the system has modes.
+    /// missing. The file's mode is 0600 on systems with modes.
     ///
     /// The database keeps a write-ahead log next to the file, and syncs every write to the disk
     /// before it acknowledges it (`journal_mode = WAL`, `synchronous = FULL`).
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), if a table exists with other columns; the error names them.
-    /// [Unavailable](Error::is_unavailable), if the file cannot be created or opened, is no
-    /// database, or is read-only and lacks tables.
+    /// Returns a [usage](Error::is_usage) error, which names the columns, if a table exists with
+    /// other columns. Returns an [unavailable](Error::is_unavailable) error if the file cannot be
+    /// created or opened, is not a database, or is read-only and lacks tables.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Sqlite::open_with(path, SqliteOptions::new()).await
     }
@@ -89,9 +90,10 @@ impl Sqlite {
     /// Opens the database as [`open`](Sqlite::open) does, with options.
     ///
     /// # Errors
-    /// As [`open`](Sqlite::open). [Usage](Error::is_usage), for a timeout of zero. If nothing may be
-    /// [created](SqliteOptions::create_if_missing): usage, if there is no such file, or its database
-    /// lacks our tables; unavailable, if this program may not read and write the file.
+    /// Returns the errors of [`open`](Sqlite::open), and a [usage](Error::is_usage) error for a
+    /// timeout of zero. If nothing may be [created](SqliteOptions::create_if_missing), returns a
+    /// usage error if the file or its tables are missing, and an unavailable error if this program
+    /// may not read and write the file.
     pub async fn open_with(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, Error> {
         options.check()?;
         let connections = match options.create_if_missing {
@@ -120,10 +122,10 @@ impl Sqlite {
 
     /// Keeps records in the database of your pool, which must have the tables and triggers of
     /// [`SCHEMA`](Sqlite::SCHEMA): run it, or call [`migrate`](Sqlite::migrate). Without the
-    /// triggers, a later revocation could bring back records that an earlier one ended.
+    /// triggers, a later revocation could make records live again that an earlier one ended.
     ///
-    /// The pool's settings stay yours. Without `synchronous = FULL` (or `EXTRA`) a power failure may
-    /// lose acknowledged writes; without `journal_mode = WAL` reads and writes wait for each
+    /// The pool keeps its own settings. Without `synchronous = FULL` (or `EXTRA`) a power failure
+    /// may lose acknowledged writes. Without `journal_mode = WAL` reads and writes wait for each
     /// other.
     ///
     /// ```no_run
@@ -148,8 +150,9 @@ impl Sqlite {
     /// Creates the missing tables, indexes and triggers. If none is missing, it writes nothing.
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), if a table exists with other columns; the error names them.
-    /// [Unavailable](Error::is_unavailable), if the database cannot be opened or written to.
+    /// Returns a [usage](Error::is_usage) error, which names the columns, if a table exists with
+    /// other columns. Returns an [unavailable](Error::is_unavailable) error if the database cannot
+    /// be opened or written to.
     pub async fn migrate(&self) -> Result<(), Error> {
         let mut writer = self.0.engine.writer().await?;
         schema::make_tables(&mut writer).await
@@ -158,7 +161,7 @@ impl Sqlite {
 
 backend_in_sql!(Sqlite: owners, scan);
 
-/// The file's path.
+/// Shows the file's path.
 impl fmt::Debug for Sqlite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Sqlite")

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::backend::Error;
 
-/// SQLite counts the wait for a writer of another process in a signed number of 32 bits, in
-/// milliseconds.
+/// The longest wait for a writer of another process. SQLite counts it in milliseconds, as a signed
+/// number of 32 bits.
 const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
 
 /// The settings of a [`Sqlite`](super::Sqlite) backend.
@@ -38,8 +38,8 @@ impl SqliteOptions {
         SqliteOptions::default()
     }
 
-    /// Limits each wait of an operation: for its turn to write, for a connection, and for the
-    /// writers of other processes. After it, the operation is
+    /// Limits each wait of an operation: for earlier writes of this process, for a connection, and
+    /// for writers of other processes. After this time, the operation is
     /// [unavailable](crate::backend::Error::is_unavailable). Default: 5 seconds. A pool of your own
     /// has its own limits for the last two (`acquire_timeout`, `busy_timeout`).
     #[doc(alias = "busy_timeout")]
@@ -51,8 +51,8 @@ impl SqliteOptions {
     }
 
     /// Sets whether [`Sqlite::open_with`](super::Sqlite::open_with) creates a missing file and
-    /// missing tables. Without that, they must exist: for programs that maintain the store of a
-    /// service. Default: true.
+    /// missing tables. Set it to `false` in programs that maintain the store of a service. Default:
+    /// true.
     pub fn create_if_missing(self, create_if_missing: bool) -> Self {
         SqliteOptions {
             create_if_missing,

@@ -22,14 +22,14 @@ const COUNT: &str = "SELECT count(*) FROM sqlite_schema WHERE name IN (
     'silverback_owner_revoked', 'silverback_owner_purged')";
 const ALL: i64 = 7;
 
-/// Returns the absolute path, and creates a file there if there is none, with the mode 0600 where
-/// the system has modes. SQLite gives its other files the same mode.
+/// Returns the absolute path, and creates a missing file there, with the mode 0600 if the system
+/// has modes. SQLite gives its other files the same mode.
 pub(super) fn make_file(path: &Path) -> Result<PathBuf, Error> {
     // Closing a file drops all locks of this process on it, also SQLite's. The file that was
     // created here is closed before another task can open the database.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let path = from_root(path)?;
+    let path = absolute(path)?;
     if path.is_file() {
         return Ok(path);
     }
@@ -42,31 +42,31 @@ pub(super) fn make_file(path: &Path) -> Result<PathBuf, Error> {
 }
 
 /// Makes the path absolute, so that SQLite reads it neither as `:memory:` nor as a URI.
-fn from_root(path: &Path) -> Result<PathBuf, Error> {
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
     std::path::absolute(path).map_err(|error| failed("found", path, error))
 }
 
 /// Returns the absolute path of an existing file that this program may use.
 pub(super) fn find_file(path: &Path) -> Result<PathBuf, Error> {
-    let path = from_root(path)?;
+    let path = absolute(path)?;
     match fs::metadata(&path) {
         Ok(found) if found.is_file() && Access::may_use_file(&path) => Ok(path),
         Ok(found) if found.is_file() => Err(another_users(&path)),
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             Err(failed("found", &path, error))
         }
-        Ok(_) | Err(_) => Err(no_store(&path)),
+        Ok(_) | Err(_) => Err(missing_store(&path)),
     }
 }
 
-fn no_store(path: &Path) -> Error {
+fn missing_store(path: &Path) -> Error {
     Error::usage(format!(
         "{path:?} contains no session store: check the path (nothing was created)"
     ))
 }
 
-/// The tables, and the types that their columns must have. With others, SQLite would store numbers
-/// as texts, and compare them as texts.
+/// The tables, and the types that their columns must have. With other types, SQLite would store and
+/// compare numbers as text.
 const COLUMNS: [(&str, &[(&str, &str)]); 2] = [
     (
         "silverback_sessions",
@@ -100,14 +100,14 @@ pub(super) async fn find_tables(
 ) -> Result<(), Error> {
     match check_tables(connection).await? == COLUMNS.len() {
         true => Ok(()),
-        false => Err(no_store(path)),
+        false => Err(missing_store(path)),
     }
 }
 
-/// Returns how many of the tables exist. Refuses tables with other columns.
+/// Returns the number of tables that exist. Refuses tables with other columns.
 async fn check_tables(connection: &mut SqliteConnection) -> Result<usize, Error> {
     const TYPES: &str = "SELECT name, upper(type) FROM pragma_table_info(?1)";
-    let mut are_there = 0;
+    let mut existing = 0;
     for (table, wanted) in COLUMNS {
         let found: Vec<(String, String)> = sqlx::query_as(TYPES)
             .bind(table)
@@ -117,13 +117,13 @@ async fn check_tables(connection: &mut SqliteConnection) -> Result<usize, Error>
         if found.is_empty() {
             continue;
         }
-        are_there += 1;
+        existing += 1;
         for (column, wanted) in wanted {
             let found = found.iter().find(|(name, _)| name == column);
             check_type(table, column, found.map(|(_, kind)| &**kind), wanted)?;
         }
     }
-    Ok(are_there)
+    Ok(existing)
 }
 
 /// Creates the missing tables. If none is missing, it writes nothing and needs no right to. Refuses a
@@ -133,14 +133,14 @@ pub(super) async fn make_tables(connection: &mut SqliteConnection) -> Result<(),
     create_missing(connection).await
 }
 
-/// Turns the write-ahead log on and creates the missing tables. Refuses a database with other tables
-/// of our names, and leaves it as it is.
+/// Turns on the write-ahead log, and creates the missing tables. Refuses a database with other
+/// tables of the same names, and does not change it.
 pub(super) async fn make_store(
     connection: &mut SqliteConnection,
     timeout: Duration,
 ) -> Result<(), Error> {
     check_tables(connection).await?;
-    keep_a_log(connection, timeout).await?;
+    enable_wal(connection, timeout).await?;
     create_missing(connection).await
 }
 
@@ -156,8 +156,8 @@ async fn create_missing(connection: &mut SqliteConnection) -> Result<(), Error> 
     Ok(())
 }
 
-/// Turns the write-ahead log on, so that reads wait for no write. The file remembers it.
-async fn keep_a_log(connection: &mut SqliteConnection, timeout: Duration) -> Result<(), Error> {
+/// Turns on the write-ahead log, so that reads wait for no write. The setting stays in the file.
+async fn enable_wal(connection: &mut SqliteConnection, timeout: Duration) -> Result<(), Error> {
     let give_up = Instant::now() + timeout;
     loop {
         let kept = sqlx::raw_sql("PRAGMA journal_mode = WAL")

@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS silverback_sessions (
 CREATE INDEX IF NOT EXISTS silverback_sessions_by_expiry ON silverback_sessions (expiry);
 CREATE INDEX IF NOT EXISTS silverback_sessions_by_owner ON silverback_sessions (owner) WHERE owner IS NOT NULL;
 
--- Whose records are whose: one row per owner, which counts the logins and names the one that the last revocation kept.
+-- Owners of sessions: one row per owner, with the number of logins and the login that the last revocation kept.
 CREATE TABLE IF NOT EXISTS silverback_owners (
     name BLOB NOT NULL PRIMARY KEY,
     generation BLOB NOT NULL,

@@ -5,11 +5,11 @@ use super::super::statements::Bind::{
     After, Generation, KeptGeneration, KeptLogin, Key, Limit, Login, Logins, New, Now, Owner, Seen,
     Until, Value,
 };
-use super::super::statements::{OwnerStatements, Revisions, Statement, Statements};
+use super::super::statements::{OwnerStatements, RevisionSource, Statement, Statements};
 
-/// A condition: the owner lets a row live. Given are the owner's name, and the login's generation
-/// and number, as SQL.
-macro_rules! owner_lets_live {
+/// A condition: the row has no owner, or its login is live. The parameters are SQL for the owner's
+/// name, and for the login's generation and number.
+macro_rules! login_is_live {
     ($name:literal, $generation:literal, $login:literal) => {
         concat!(
             "(",
@@ -30,38 +30,38 @@ macro_rules! owner_lets_live {
 }
 
 /// A condition: the row is live.
-macro_rules! lives {
+macro_rules! is_live {
     () => {
         concat!(
             "(s.expiry > ?1 AND ",
-            owner_lets_live!("s.owner", "s.generation", "s.login"),
+            login_is_live!("s.owner", "s.generation", "s.login"),
             ")"
         )
     };
 }
 
 /// The expiry `?4` of a row that is written under the key `?2`, owned by `?5` with the login
-/// `?6`, `?7`. A row that its owner does not let live expires from the start: nothing could bring it
-/// back, and a purge finds it.
+/// `?6`, `?7`. A row of a revoked login is written as expired: it never becomes live, and a purge
+/// finds it.
 macro_rules! new_expiry {
     () => {
         concat!(
             "CASE WHEN ",
-            owner_lets_live!("?5", "?6", "?7"),
+            login_is_live!("?5", "?6", "?7"),
             " THEN ?4 ELSE 0 END"
         )
     };
 }
 
 /// The live row under the key `?2` at the revision `?3`.
-macro_rules! as_seen {
+macro_rules! unchanged_row {
     () => {
-        concat!(" WHERE s.key = ?2 AND s.revision = ?3 AND ", lives!())
+        concat!(" WHERE s.key = ?2 AND s.revision = ?3 AND ", is_live!())
     };
 }
 
 /// A condition: the login of the generation `?5` and the number `?6` is live, and so can be kept.
-macro_rules! login_lives {
+macro_rules! kept_login_is_live {
     () => {
         "o.expiry > ?1 AND (o.generation = ?5 OR (o.kept_generation = ?5 AND o.kept_login = ?6))"
     };
@@ -72,14 +72,14 @@ pub(super) static STATEMENTS: Statements = Statements {
         concat!(
             "SELECT value, expiry, revision, owner, generation, login FROM silverback_sessions AS s",
             " WHERE s.key = ?2 AND ",
-            lives!()
+            is_live!()
         ),
         &[Now, Key],
     ),
     find: Statement::fixed(
         concat!(
             "SELECT 1 FROM silverback_sessions AS s WHERE s.key = ?2 AND ",
-            lives!()
+            is_live!()
         ),
         &[Now, Key],
     ),
@@ -93,7 +93,7 @@ pub(super) static STATEMENTS: Statements = Statements {
             " owner = excluded.owner, generation = excluded.generation, login = excluded.login,",
             " value = excluded.value",
             " WHERE NOT ",
-            lives!()
+            is_live!()
         ),
         &[Now, Key, New, Until, Owner, Generation, Login, Value],
     ),
@@ -103,7 +103,7 @@ pub(super) static STATEMENTS: Statements = Statements {
             "UPDATE silverback_sessions AS s SET revision = ?9, expiry = ",
             new_expiry!(),
             ", owner = ?5, generation = ?6, login = ?7, value = ?8",
-            as_seen!()
+            unchanged_row!()
         ),
         &[Now, Key, Seen, Until, Owner, Generation, Login, Value, New],
     ),
@@ -111,12 +111,12 @@ pub(super) static STATEMENTS: Statements = Statements {
     touch: Statement::fixed(
         concat!(
             "UPDATE silverback_sessions AS s SET revision = ?4, expiry = ?5",
-            as_seen!()
+            unchanged_row!()
         ),
         &[Now, Key, Seen, New, Until],
     ),
     remove: Statement::fixed(
-        concat!("DELETE FROM silverback_sessions AS s", as_seen!()),
+        concat!("DELETE FROM silverback_sessions AS s", unchanged_row!()),
         &[Now, Key, Seen],
     ),
     move_to: None,
@@ -124,7 +124,7 @@ pub(super) static STATEMENTS: Statements = Statements {
         concat!(
             "SELECT key, expiry, owner, length(value) FROM silverback_sessions AS s",
             " WHERE s.key > ?2 AND ",
-            lives!(),
+            is_live!(),
             " ORDER BY s.key LIMIT ?3"
         ),
         &[Now, After, Limit],
@@ -162,9 +162,9 @@ pub(super) static STATEMENTS: Statements = Statements {
                 " expiry = max(o.expiry, excluded.expiry),",
                 " logins = CASE WHEN o.expiry > ?1 THEN o.logins ELSE 0 END,",
                 " kept_generation = CASE WHEN ",
-                login_lives!(),
+                kept_login_is_live!(),
                 " THEN ?5 END, kept_login = CASE WHEN ",
-                login_lives!(),
+                kept_login_is_live!(),
                 " THEN ?6 END"
             ),
             &[Now, Owner, Generation, Until, KeptGeneration, KeptLogin],
@@ -172,7 +172,7 @@ pub(super) static STATEMENTS: Statements = Statements {
         keys: Statement::fixed(
             concat!(
                 "SELECT key FROM silverback_sessions AS s WHERE s.owner = ?2 AND ",
-                lives!()
+                is_live!()
             ),
             &[Now, Owner],
         ),
@@ -184,5 +184,5 @@ pub(super) static STATEMENTS: Statements = Statements {
             &[Now, Limit],
         ),
     }),
-    revisions: Revisions::Chosen,
+    revisions: RevisionSource::Client,
 };

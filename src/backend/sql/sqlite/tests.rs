@@ -36,7 +36,7 @@ impl Temporary {
         Sqlite::open(self.path()).await.unwrap()
     }
 
-    /// Opens a connection of another program.
+    /// Opens a connection as another program does.
     async fn connection(&self) -> SqliteConnection {
         SqliteConnection::connect_with(&self.options())
             .await
@@ -94,7 +94,7 @@ fn owned(owner: &str, login: Login) -> Record {
 }
 
 /// Begins a login, which names another key than its record will have.
-async fn begun(backend: &Sqlite, owner: &str) -> Login {
+async fn begin_login(backend: &Sqlite, owner: &str) -> Login {
     let begun = backend
         .begin(&owner_name(owner), soon(), &key("elsewhere"))
         .await;
@@ -102,7 +102,7 @@ async fn begun(backend: &Sqlite, owner: &str) -> Login {
 }
 
 #[tokio::test]
-async fn nobody_else_may_read_it() {
+async fn no_other_user_can_read_the_files() {
     let folder = Temporary::new();
     let backend = folder.open().await;
     create(&backend, &key("a"), &record("v")).await;
@@ -117,7 +117,7 @@ async fn nobody_else_may_read_it() {
 }
 
 #[tokio::test]
-async fn a_path_is_nothing_but_a_path() {
+async fn a_path_is_not_parsed_as_a_url() {
     let folder = Temporary::new();
     for name in ["file:memory?mode=memory", "'; DROP", "50%25"] {
         let backend = Sqlite::open(folder.0.join(name)).await.unwrap();
@@ -131,7 +131,7 @@ async fn a_path_is_nothing_but_a_path() {
 }
 
 #[tokio::test]
-async fn all_who_open_it_at_once_make_it_once_and_lose_nothing() {
+async fn concurrent_opens_create_one_database_and_lose_no_update() {
     let folder = Temporary::new();
     let tasks: Vec<_> = (0..8)
         .map(|_| {
@@ -165,12 +165,12 @@ async fn all_who_open_it_at_once_make_it_once_and_lose_nothing() {
 }
 
 #[tokio::test]
-async fn tables_that_are_there_are_not_made_again() {
+async fn opening_existing_tables_writes_nothing() {
     let folder = Temporary::new();
     drop(folder.open().await);
     let mut other = folder.connection().await;
     run(&mut other, "BEGIN IMMEDIATE").await;
-    // If it had anything to write, it would wait for the other connection.
+    // A write would wait for the other connection.
     let start = Instant::now();
     let backend = folder.open().await;
     assert!(start.elapsed() < SqliteOptions::new().timeout);
@@ -179,7 +179,7 @@ async fn tables_that_are_there_are_not_made_again() {
 }
 
 #[tokio::test]
-async fn who_may_only_read_reads_and_is_told() {
+async fn a_read_only_database_serves_reads_and_refuses_writes() {
     let folder = Temporary::new();
     let writer = folder.open().await;
     create(&writer, &key("a"), &record("v")).await;
@@ -201,7 +201,7 @@ async fn who_may_only_read_reads_and_is_told() {
 }
 
 #[tokio::test]
-async fn a_pool_without_tables_is_told_and_given_none() {
+async fn a_database_without_tables_is_unavailable_until_migrated() {
     let folder = Temporary::new();
     let options = folder.options().create_if_missing(true);
     let pool = SqlitePoolOptions::new().connect_lazy_with(options);
@@ -218,7 +218,7 @@ async fn a_pool_without_tables_is_told_and_given_none() {
 }
 
 #[tokio::test]
-async fn a_file_is_busy_for_as_long_as_the_options_say() {
+async fn the_timeout_limits_the_wait_for_a_lock() {
     let folder = Temporary::new();
     let backend = folder.open().await;
     drop(backend);
@@ -246,7 +246,7 @@ async fn a_file_is_busy_for_as_long_as_the_options_say() {
 }
 
 #[tokio::test]
-async fn a_missing_file_is_created_only_if_it_may_be() {
+async fn a_missing_file_is_created_only_if_the_options_allow_it() {
     let folder = Temporary::new();
     for _ in 0..2 {
         let missing = Sqlite::open_with(folder.path(), existing()).await;
@@ -259,7 +259,7 @@ async fn a_missing_file_is_created_only_if_it_may_be() {
 }
 
 #[tokio::test]
-async fn a_busy_database_is_unavailable_and_then_is_not() {
+async fn a_locked_database_is_unavailable_until_it_is_unlocked() {
     let folder = Temporary::new();
     drop(folder.open().await);
     let options = folder.options().busy_timeout(Duration::from_millis(50));
@@ -277,14 +277,14 @@ async fn a_busy_database_is_unavailable_and_then_is_not() {
     assert_eq!(
         backend.load(&key("a")).await.unwrap(),
         None,
-        "readers wait for nobody"
+        "a read waits for no lock"
     );
     run(&mut other, "COMMIT").await;
     create(&backend, &key("a"), &record("v")).await;
 }
 
 #[tokio::test]
-async fn what_is_no_database_is_unavailable_and_no_lost_session() {
+async fn a_file_of_another_format_is_unavailable_and_unchanged() {
     let folder = Temporary::new();
     std::fs::write(folder.path(), [b'x'; 10_000]).unwrap();
     let refused = Sqlite::open(folder.path()).await.unwrap_err();
@@ -293,10 +293,10 @@ async fn what_is_no_database_is_unavailable_and_no_lost_session() {
 }
 
 #[tokio::test]
-async fn a_row_that_is_no_record_is_an_error_for_its_key_alone() {
+async fn an_invalid_row_is_an_error_for_its_key_only() {
     let folder = Temporary::new();
     let backend = folder.open().await;
-    let login = begun(&backend, "ape").await;
+    let login = begin_login(&backend, "ape").await;
     for name in ["a", "b"] {
         let created = backend.create(&key(name), &owned("ape", login)).await;
         created.unwrap().saved().unwrap();
@@ -309,9 +309,9 @@ async fn a_row_that_is_no_record_is_an_error_for_its_key_alone() {
     assert!(backend.load(&key("b")).await.unwrap().is_some());
 }
 
-/// The first row of the write is returned, and the end of the write fails.
+/// The statement returns its first row, and then its commit fails.
 #[tokio::test]
-async fn a_write_is_acknowledged_when_it_has_ended_well() {
+async fn a_write_that_fails_at_commit_is_not_acknowledged() {
     let folder = Temporary::new();
     let backend = folder.open().await;
     let stored = backend.extend(&owner_name("bonobo"), soon()).await.unwrap();
@@ -340,7 +340,7 @@ async fn a_write_is_acknowledged_when_it_has_ended_well() {
 }
 
 #[tokio::test]
-async fn what_no_row_holds_is_too_large() {
+async fn a_value_longer_than_a_row_is_too_large() {
     let folder = Temporary::new();
     let backend = folder.open().await;
     // Zeros that are never read take no memory.
@@ -350,11 +350,11 @@ async fn what_no_row_holds_is_too_large() {
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_what_is_over() {
+async fn a_purge_removes_all_expired_and_revoked_rows() {
     let folder = Temporary::new();
     let backend = folder.open().await;
-    let login = begun(&backend, "ape").await;
-    let kept = begun(&backend, "ape").await;
+    let login = begin_login(&backend, "ape").await;
+    let kept = begin_login(&backend, "ape").await;
     for (name, login) in [("revoked", login), ("kept", kept)] {
         let created = backend.create(&key(name), &owned("ape", login)).await;
         created.unwrap().saved().unwrap();
@@ -364,18 +364,18 @@ async fn nothing_is_left_of_what_is_over() {
         .await
         .unwrap();
     create(&backend, &key("late"), &owned("ape", login)).await;
-    create(&backend, &key("nobody's"), &owned("nobody", login)).await;
+    create(&backend, &key("unknown"), &owned("unknown", login)).await;
     assert_eq!(backend.purge(2).await.unwrap().removed, 2);
     assert_eq!(backend.purge(2).await.unwrap().removed, 1);
     assert!(backend.load(&key("kept")).await.unwrap().is_some());
-    // The records of an expired owner are purged, even if the owner begins anew before.
+    // A purge removes the records of an expired owner, even after a new login of that owner.
     let mut other = folder.connection().await;
-    let over = "UPDATE silverback_owners SET expiry = 1";
-    run(&mut other, over).await;
-    let next = begun(&backend, "ape").await;
+    let expire = "UPDATE silverback_owners SET expiry = 1";
+    run(&mut other, expire).await;
+    let next = begin_login(&backend, "ape").await;
     assert_eq!(backend.purge(10).await.unwrap().removed, 1);
     create(&backend, &key("new"), &owned("ape", next)).await;
-    run(&mut other, over).await;
+    run(&mut other, expire).await;
     assert_eq!(backend.load(&key("new")).await.unwrap(), None);
     assert_eq!(backend.purge(10).await.unwrap().removed, 1);
     for left in [
@@ -387,7 +387,7 @@ async fn nothing_is_left_of_what_is_over() {
 }
 
 #[tokio::test]
-async fn who_stops_waiting_leaves_it_done_or_undone() {
+async fn a_cancelled_write_is_applied_whole_or_not_at_all() {
     let folder = Temporary::new();
     let backend = folder.open().await;
     for round in 0..200_u64 {
@@ -407,7 +407,7 @@ async fn who_stops_waiting_leaves_it_done_or_undone() {
 }
 
 #[tokio::test]
-async fn every_statement_finds_its_rows_by_an_index() {
+async fn every_statement_finds_its_rows_by_index() {
     let folder = Temporary::new();
     drop(folder.open().await);
     let mut connection = folder.connection().await;
@@ -442,7 +442,7 @@ async fn a_url_names_its_file() {
 }
 
 #[tokio::test]
-async fn tables_with_other_columns_are_refused_and_left_as_they_are() {
+async fn tables_with_other_columns_are_refused_and_unchanged() {
     for (table, named) in [
         (
             "CREATE TABLE silverback_sessions (key TEXT, revision BLOB, expiry TEXT,
@@ -477,7 +477,7 @@ async fn tables_with_other_columns_are_refused_and_left_as_they_are() {
 }
 
 #[tokio::test]
-async fn a_row_that_is_no_record_is_skipped_by_a_page_and_named() {
+async fn a_page_skips_and_reports_an_invalid_row() {
     let folder = Temporary::new();
     let backend = folder.open().await;
     for name in ["a", "b", "c", "d"] {
@@ -503,7 +503,7 @@ async fn a_row_that_is_no_record_is_skipped_by_a_page_and_named() {
 }
 
 #[tokio::test]
-async fn a_ping_of_closed_connections_is_unavailable() {
+async fn a_ping_of_a_closed_pool_is_unavailable() {
     let folder = Temporary::new();
     drop(folder.open().await);
     let pool = SqlitePoolOptions::new().connect_lazy_with(folder.options());

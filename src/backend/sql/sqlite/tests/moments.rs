@@ -1,6 +1,5 @@
-//! Tests of the exact moment of an expiry, to the millisecond: records that expire at this moment,
-//! and records that are written after they have expired. The moment is a parameter of each
-//! statement.
+//! Tests of an expiry to the millisecond: records that expire at the time of the statement, and
+//! records that have expired when they are written. The time is a parameter of each statement.
 
 use sqlx::Row;
 use sqlx::query::Query;
@@ -74,7 +73,7 @@ async fn count(statement: &Statement, now: i64, owner: i64, session: i64) -> usi
 }
 
 #[tokio::test]
-async fn a_record_is_missing_and_a_millisecond_before_it_is_not() {
+async fn a_record_is_missing_from_its_expiry_on() {
     let (later, before) = (AT + 1, AT - 1);
     for (statement, of_living, of_missing) in [
         (&STATEMENTS.load, 1, 0),
@@ -105,13 +104,13 @@ async fn a_record_is_missing_and_a_millisecond_before_it_is_not() {
 }
 
 #[tokio::test]
-async fn an_owner_begins_anew_and_keeps_nothing() {
-    for (now, is_over) in [(AT - 1, false), (AT, true)] {
+async fn an_expired_owner_keeps_neither_generation_nor_login() {
+    for (now, is_expired) in [(AT - 1, false), (AT, true)] {
         let (_folder, mut connection) = expiring(AT, AT + 1).await;
         let begun = at(now, &owners().begin).fetch_one(&mut connection);
         let begun = begun.await.unwrap();
         let begun: (Vec<u8>, i64) = (begun.get(0), begun.get(1));
-        let expected = match is_over {
+        let expected = match is_expired {
             true => (&b"fresh"[..], 1),
             false => (&[1][..], 8),
         };
@@ -121,20 +120,19 @@ async fn an_owner_begins_anew_and_keeps_nothing() {
         revoked.await.unwrap();
         let kept = "SELECT count(*) FROM silverback_owners
             WHERE kept_generation = x'01' AND kept_login = 7";
-        assert_eq!(number(&mut connection, kept).await, i64::from(!is_over));
+        assert_eq!(number(&mut connection, kept).await, i64::from(!is_expired));
     }
 }
 
-/// A record that is dead when it is written, since its owner does not let it live, is found by the
-/// next purge.
+/// The next purge removes a record whose login was revoked before the record was written.
 #[tokio::test]
-async fn what_is_written_dead_is_expired_from_the_start() {
+async fn a_record_of_a_revoked_login_is_written_as_expired() {
     let folder = Temporary::new();
     let backend = folder.open().await;
-    let old = begun(&backend, "ape").await;
+    let old = begin_login(&backend, "ape").await;
     backend.revoke(&owner_name("ape"), soon()).await.unwrap();
     let Created::Saved(seen) = backend.create(&key("swapped"), &record("v")).await.unwrap() else {
-        panic!("it is the first");
+        panic!("the key is new");
     };
     let swapped = backend
         .swap(&key("swapped"), &seen, &owned("ape", old))

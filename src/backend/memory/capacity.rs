@@ -1,4 +1,4 @@
-//! [`Room`]: the limits of the number of records, and of those without an owner.
+//! [`Capacity`]: the limits of the number of records, and of records without an owner.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -6,18 +6,18 @@ use super::super::{Error, Record};
 use super::MemoryOptions;
 
 /// Counts records, and refuses those beyond the limits. The counts are exact at any moment: a
-/// record takes its room before it is inserted, and gives it back after it was removed.
-pub(super) struct Room {
+/// record is counted before it is inserted, and until after it was removed.
+pub(super) struct Capacity {
     capacity: usize,
     capacity_without_owner: usize,
     records: AtomicUsize,
     without_owner: AtomicUsize,
 }
 
-impl Room {
+impl Capacity {
     pub(super) fn new(options: &MemoryOptions) -> Self {
         let share = options.capacity_without_owner;
-        Room {
+        Capacity {
             capacity: options.capacity,
             capacity_without_owner: share.unwrap_or(options.capacity / 2),
             records: AtomicUsize::new(0),
@@ -30,17 +30,17 @@ impl Room {
         self.records.load(Relaxed)
     }
 
-    /// Takes the room for a new record.
-    pub(super) fn take(&self, record: &Record) -> Result<(), Error> {
+    /// Counts a new record, or refuses it.
+    pub(super) fn reserve(&self, record: &Record) -> Result<(), Error> {
         let has_owner = record.owner().is_some();
-        if !has_owner && !take_one(&self.without_owner, self.capacity_without_owner) {
+        if !has_owner && !increment_below(&self.without_owner, self.capacity_without_owner) {
             return Err(Error::unavailable(format!(
                 "the memory backend has no room for more than {} records without an owner: raise \
                  MemoryOptions::capacity_without_owner, or let them expire sooner",
                 self.capacity_without_owner
             )));
         }
-        if take_one(&self.records, self.capacity) {
+        if increment_below(&self.records, self.capacity) {
             return Ok(());
         }
         if !has_owner {
@@ -53,15 +53,15 @@ impl Room {
         )))
     }
 
-    /// Gives back the room of a record that was removed.
-    pub(super) fn give_back(&self, record: &Record) {
+    /// Stops counting a record that was removed.
+    pub(super) fn release(&self, record: &Record) {
         self.records.fetch_sub(1, Relaxed);
         if record.owner().is_none() {
             self.without_owner.fetch_sub(1, Relaxed);
         }
     }
 
-    /// Passes the room of a record to the record that replaces it. This never fails: the
+    /// Counts a record in place of the one that it replaces. This never fails: the
     /// replacement of an owned record, such as a tombstone, may exceed the limit of records without
     /// an owner.
     pub(super) fn replace(&self, old: &Record, new: &Record) {
@@ -73,9 +73,9 @@ impl Room {
     }
 }
 
-/// Adds one, unless the count has reached `most`.
-fn take_one(count: &AtomicUsize, most: usize) -> bool {
-    let one_more = |count: usize| (count < most).then_some(count + 1);
+/// Adds one, unless the count has reached `limit`.
+fn increment_below(count: &AtomicUsize, limit: usize) -> bool {
+    let one_more = |count: usize| (count < limit).then_some(count + 1);
     count.fetch_update(Relaxed, Relaxed, one_more).is_ok()
 }
 
@@ -117,7 +117,7 @@ mod tests {
         key: u8,
         operation: Operation,
         is_owned: bool,
-        is_over: bool,
+        is_expired: bool,
     }
 
     #[derive(Clone, Copy, Debug)]
@@ -139,18 +139,18 @@ mod tests {
             1 => Just(Operation::Revoke),
             1 => Just(Operation::Purge),
         ];
-        let is_over = prop::bool::weighted(0.2);
-        (0..KEYS, operation, any::<bool>(), is_over).prop_map(
-            |(key, operation, is_owned, is_over)| Action {
+        let is_expired = prop::bool::weighted(0.2);
+        (0..KEYS, operation, any::<bool>(), is_expired).prop_map(
+            |(key, operation, is_owned, is_expired)| Action {
                 key,
                 operation,
                 is_owned,
-                is_over,
+                is_expired,
             },
         )
     }
 
-    /// Counts one by one the records, and those of them without an owner.
+    /// Counts the stored records, and those without an owner.
     fn recount(memory: &Memory) -> (usize, usize) {
         let (mut records, mut without_owner) = (0, 0);
         for shard in memory.shards.iter() {
@@ -163,13 +163,13 @@ mod tests {
     }
 
     fn counted(memory: &Memory) -> (usize, usize) {
-        let without_owner = memory.room.without_owner.load(Relaxed);
-        (memory.room.records(), without_owner)
+        let without_owner = memory.capacity.without_owner.load(Relaxed);
+        (memory.capacity.records(), without_owner)
     }
 
     async fn perform(memory: &Memory, action: &Action) -> Result<(), Error> {
         let key = key(action.key);
-        let expiry = if action.is_over {
+        let expiry = if action.is_expired {
             Expiry::now()
         } else {
             soon()
@@ -194,7 +194,7 @@ mod tests {
         }
     }
 
-    fn at_once<F: Future>(future: F) -> F::Output {
+    fn block_on<F: Future>(future: F) -> F::Output {
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         runtime.unwrap().block_on(future)
     }
@@ -203,13 +203,13 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(400))]
 
         #[test]
-        fn the_counts_are_exact_and_only_a_full_share_refuses(
+        fn counts_are_exact_and_only_a_full_backend_refuses(
             actions in prop::collection::vec(action(), 1..120),
         ) {
             let memory = memory();
             for action in &actions {
                 let is_create = matches!(action.operation, Operation::Create);
-                let done = at_once(perform(&memory, action));
+                let done = block_on(perform(&memory, action));
                 prop_assert_eq!(counted(&memory), recount(&memory));
                 let (records, without_owner) = recount(&memory);
                 prop_assert!(records <= CAPACITY);
@@ -219,19 +219,19 @@ mod tests {
                     prop_assert!(records == CAPACITY || is_share_full, "{:?}: {}", action, error);
                 }
             }
-            at_once(memory.purge(usize::MAX)).unwrap();
+            block_on(memory.purge(usize::MAX)).unwrap();
             prop_assert_eq!(counted(&memory), recount(&memory));
         }
     }
 
     #[test]
-    fn the_counts_are_exact_after_many_threads() {
+    fn counts_are_exact_after_concurrent_writes() {
         let memory = memory();
         std::thread::scope(|scope| {
             for thread in 0..4_u8 {
                 let memory = &memory;
                 scope.spawn(move || {
-                    at_once(async {
+                    block_on(async {
                         for round in 0..5_000_u32 {
                             let [one, two, ..] = (round.wrapping_mul(2_654_435_761)).to_be_bytes();
                             let all = [
@@ -244,10 +244,10 @@ mod tests {
                                 key: one % KEYS,
                                 operation: all[usize::from(two % 4)],
                                 is_owned: (thread ^ one) % 2 == 0,
-                                is_over: two > 200,
+                                is_expired: two > 200,
                             };
                             let _ = perform(memory, &action).await;
-                            assert!(memory.room.records() <= CAPACITY);
+                            assert!(memory.capacity.records() <= CAPACITY);
                         }
                     });
                 });
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn records_without_an_owner_never_take_the_room_of_owned_ones() {
+    async fn records_without_an_owner_leave_capacity_for_owned_ones() {
         let memory = memory();
         let mut refused = 0;
         for number in 0..KEYS {
@@ -275,7 +275,7 @@ mod tests {
                 Created::Exists => panic!("the key is new"),
             }
         }
-        // A swapped record has the room of the one before it.
+        // A swap needs no capacity.
         let tombstone = Record::new("", soon());
         for (key, revision) in &revisions {
             let swapped = memory.swap(key, revision, &tombstone).await.unwrap();
@@ -286,13 +286,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_has_expired_anywhere_makes_room() {
+    async fn an_expired_record_of_any_shard_frees_capacity() {
         let options = MemoryOptions::new().capacity(1).capacity_without_owner(1);
         for number in 0..100 {
             let memory = Memory::with_options(options.clone());
-            let over = Record::new("v", Expiry::now());
+            let expired = Record::new("v", Expiry::now());
             memory
-                .create(&key(number), &over)
+                .create(&key(number), &expired)
                 .await
                 .unwrap()
                 .saved()
