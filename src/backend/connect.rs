@@ -82,15 +82,13 @@ async fn open(url: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error> {
 
 #[cfg(feature = "files")]
 fn files(path: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error> {
-    Ok(Arc::new(match missing {
-        _ if path.is_empty() => {
-            return Err(Error::usage(
-                "the backend's URL has no path: write files:PATH",
-            ));
-        }
-        Missing::IsMade => super::Files::open(path)?,
-        Missing::IsAnError => super::Files::open_existing(path)?,
-    }))
+    if path.is_empty() {
+        return Err(Error::usage(
+            "the backend's URL has no path: write files:PATH",
+        ));
+    }
+    let options = super::FilesOptions::new().create_if_missing(missing == Missing::IsMade);
+    Ok(Arc::new(super::Files::open_with(path, options)?))
 }
 
 #[cfg(not(feature = "files"))]
