@@ -180,17 +180,19 @@ impl DynamoStore {
         config: DynamoStoreConfig,
         keys: KeyPairs,
     ) -> Result<Self, Error> {
-        let table = DynamoDbOptions::new(config.table)
+        let options = DynamoDbOptions::new()
             .provisioned(config.read_capacity, config.write_capacity)
             .ttl_enabled(config.ttl_enabled);
         let items = match config.ttl_enabled {
             true => GoItems::dynamostore(),
             false => GoItems::dynamostore().without_ttl(),
         };
-        let backend = GoDynamoDb::open(client, table, items).await;
+        let backend = GoDynamoDb::from_client(client, config.table, items, options);
+        let backend = backend.map_err(Error::of_backend)?;
+        backend.migrate().await.map_err(Error::of_backend)?;
         let settings = GorillaSettings::new(keys);
         Ok(DynamoStore {
-            backend: backend.map_err(Error::of_backend)?,
+            backend,
             settings: match config.max_age {
                 Some(max_age) => settings.max_age(max_age),
                 None => settings,
