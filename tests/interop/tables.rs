@@ -58,13 +58,12 @@ fn dynamostore() -> Option<(SharedStore, Arc<dyn Backend>)> {
     let keys = format!("{}:{}", hex(&HASH_KEY), hex(&BLOCK_KEY));
     let config = DynamoStoreConfig::new();
     let client = client(&endpoint);
-    let opened = DynamoStore::from_client(&client, config, keys.parse().unwrap());
-    let store = RUNTIME.block_on(opened).unwrap().max_length(0);
+    let store = DynamoStore::from_client(&client, config, keys.parse().unwrap());
+    let store = store.unwrap().max_length(0);
+    let backend = store.backend();
+    RUNTIME.block_on(backend.migrate()).unwrap();
     let sessions = store.named("session").unwrap();
-    Some((
-        shared(sessions, &endpoint, "session-backend"),
-        store.backend(),
-    ))
+    Some((shared(sessions, &endpoint, "session-backend"), backend))
 }
 
 #[test]

@@ -46,7 +46,7 @@ const ANONYMOUS_IDLE: Duration = Duration::from_secs(10 * 60);
 /// The default limit on the bytes of a session's row.
 const MAX_ROW_SIZE: usize = 64 * 1024;
 
-/// Silverback's own dialect, made by [`Dialect::native`]. It keeps all promises of
+/// Silverback's own dialect, made by [`Dialect::native`](super::Dialect::native). It keeps all promises of
 /// [`ServerStore`](super::super::ServerStore).
 ///
 /// ```
