@@ -1,8 +1,75 @@
-//! [`connect`] and [`connect_existing`]: a backend chosen by a URL at run time.
+//! [`connect`] and [`connect_with`]: a backend chosen by a URL at run time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Backend, Error, Memory};
+
+/// The settings of [`connect_with`], which all backends have.
+///
+/// ```
+/// use std::time::Duration;
+/// use silverback::backend::ConnectOptions;
+///
+/// let options = ConnectOptions::new().timeout(Duration::from_secs(2)).create_if_missing(false);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ConnectOptions {
+    timeout: Duration,
+    #[cfg_attr(
+        not(any(
+            feature = "files",
+            feature = "sqlite",
+            feature = "postgres",
+            feature = "aws"
+        )),
+        expect(dead_code, reason = "a backend in memory is never missing")
+    )]
+    create_if_missing: bool,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        ConnectOptions {
+            timeout: Duration::from_secs(5),
+            create_if_missing: true,
+        }
+    }
+}
+
+impl ConnectOptions {
+    /// Returns the defaults: 5 seconds; a missing folder, file or table is created.
+    pub fn new() -> Self {
+        ConnectOptions::default()
+    }
+
+    /// Limits the time of an operation. After it, the operation is
+    /// [unavailable](Error::is_unavailable), or its outcome is unknown. Default: 5 seconds. A
+    /// backend in memory waits for nothing.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        ConnectOptions { timeout, ..self }
+    }
+
+    /// Sets whether a missing folder, file or table is created. Without that, it must exist, and
+    /// this program needs no right to create it: for programs that maintain the store of a
+    /// service. Default: true.
+    pub fn create_if_missing(self, create_if_missing: bool) -> Self {
+        ConnectOptions {
+            create_if_missing,
+            ..self
+        }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        match self.timeout.is_zero() {
+            true => Err(Error::usage(
+                "the timeout is zero, so that no operation could finish: set a longer one",
+            )),
+            false => Ok(()),
+        }
+    }
+}
 
 /// Opens the backend that `url` names. Creates its folder, file or table if it is missing.
 ///
@@ -29,38 +96,29 @@ use super::{Backend, Error, Memory};
 /// Returns a usage error if the URL names no backend of this build, and an unavailable error if the
 /// backend cannot be reached. The error does not quote the URL, which may hold a password.
 pub async fn connect(url: &str) -> Result<Arc<dyn Backend>, Error> {
-    open(url, Missing::IsMade).await
+    connect_with(url, ConnectOptions::new()).await
 }
 
-/// Opens the backend that `url` names, as [`connect`] does, but creates no folder, file or table.
-/// For programs that maintain the store of a service.
+/// Opens the backend that `url` names, as [`connect`] does, with options.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-/// use silverback::backend::connect_existing;
+/// use silverback::backend::{ConnectOptions, connect_with};
 ///
+/// let options = ConnectOptions::new().create_if_missing(false);
 /// # #[cfg(feature = "files")] {
-/// let refused = connect_existing("files:/nowhere/sessions").await.err().unwrap();
+/// let refused = connect_with("files:/nowhere/sessions", options.clone()).await.err().unwrap();
 /// assert!(refused.is_usage());
 /// # }
-/// assert!(connect_existing("memory:").await.is_ok()); // and empty
+/// assert!(connect_with("memory:", options).await.is_ok()); // and empty
 /// # });
 /// ```
 ///
 /// # Errors
-/// Returns the errors of [`connect`], and a usage error if there is no store.
-pub async fn connect_existing(url: &str) -> Result<Arc<dyn Backend>, Error> {
-    open(url, Missing::IsAnError).await
-}
-
-/// The action to take if the store is missing.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Missing {
-    IsMade,
-    IsAnError,
-}
-
-async fn open(url: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error> {
+/// Returns the errors of [`connect`], and a usage error for a timeout of zero, or if the store is
+/// missing and must not be [created](ConnectOptions::create_if_missing).
+pub async fn connect_with(url: &str, options: ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
+    options.check()?;
     let Some((scheme, rest)) = url.split_once(':') else {
         return Err(Error::usage(
             "the backend's URL has no scheme: use memory:, files:, sqlite:, postgres: or dynamodb:",
@@ -69,10 +127,10 @@ async fn open(url: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error> {
     match scheme {
         "memory" if rest.is_empty() => Ok(Arc::new(Memory::new())),
         "memory" => Err(Error::usage("the URL of a memory backend is memory: alone")),
-        "files" => files(rest, missing),
-        "sqlite" => sqlite(rest, missing).await,
-        "postgres" | "postgresql" => postgres(url, missing).await,
-        "dynamodb" => dynamodb(url, missing).await,
+        "files" => files(rest, &options),
+        "sqlite" => sqlite(rest, &options).await,
+        "postgres" | "postgresql" => postgres(url, &options).await,
+        "dynamodb" => dynamodb(url, &options).await,
         _ => Err(Error::usage(
             "the scheme of the backend's URL is unknown: use memory:, files:, sqlite:, postgres: or \
              dynamodb:",
@@ -81,27 +139,27 @@ async fn open(url: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error> {
 }
 
 #[cfg(feature = "files")]
-fn files(path: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error> {
-    Ok(Arc::new(match missing {
-        _ if path.is_empty() => {
-            return Err(Error::usage(
-                "the backend's URL has no path: write files:PATH",
-            ));
-        }
-        Missing::IsMade => super::Files::open(path)?,
-        Missing::IsAnError => super::Files::open_existing(path)?,
-    }))
+fn files(path: &str, options: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
+    if path.is_empty() {
+        return Err(Error::usage(
+            "the backend's URL has no path: write files:PATH",
+        ));
+    }
+    let options = super::FilesOptions::new()
+        .timeout(options.timeout)
+        .create_if_missing(options.create_if_missing);
+    Ok(Arc::new(super::Files::open_with(path, options)?))
 }
 
 #[cfg(not(feature = "files"))]
-fn files(_: &str, _: Missing) -> Result<Arc<dyn Backend>, Error> {
+fn files(_: &str, _: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
     Err(Error::usage(
         "files: needs another build: enable silverback's feature `files`",
     ))
 }
 
 #[cfg(feature = "sqlite")]
-async fn sqlite(rest: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error> {
+async fn sqlite(rest: &str, options: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
     let path = match rest.strip_prefix("//") {
         Some(path) if path.starts_with('/') => path,
         Some(_) => {
@@ -123,40 +181,44 @@ async fn sqlite(rest: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error>
             "the backend's URL has no path: write sqlite:PATH",
         ));
     }
-    let options = super::SqliteOptions::new().create_if_missing(missing == Missing::IsMade);
+    let options = super::SqliteOptions::new()
+        .timeout(options.timeout)
+        .create_if_missing(options.create_if_missing);
     Ok(Arc::new(super::Sqlite::open_with(path, options).await?))
 }
 
 #[cfg(not(feature = "sqlite"))]
-async fn sqlite(_: &str, _: Missing) -> Result<Arc<dyn Backend>, Error> {
+async fn sqlite(_: &str, _: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
     Err(Error::usage(
         "sqlite: needs another build: enable silverback's feature `sqlite`",
     ))
 }
 
 #[cfg(feature = "postgres")]
-async fn postgres(url: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error> {
-    let options = super::PostgresOptions::new().create_if_missing(missing == Missing::IsMade);
+async fn postgres(url: &str, options: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
+    let options = super::PostgresOptions::new()
+        .timeout(options.timeout)
+        .create_if_missing(options.create_if_missing);
     Ok(Arc::new(super::Postgres::connect_with(url, options).await?))
 }
 
 #[cfg(not(feature = "postgres"))]
-async fn postgres(_: &str, _: Missing) -> Result<Arc<dyn Backend>, Error> {
+async fn postgres(_: &str, _: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
     Err(Error::usage(
         "postgres: needs another build: enable silverback's feature `postgres`",
     ))
 }
 
 #[cfg(feature = "aws")]
-async fn dynamodb(url: &str, missing: Missing) -> Result<Arc<dyn Backend>, Error> {
-    Ok(Arc::new(match missing {
-        Missing::IsMade => super::DynamoDb::connect(url).await?,
-        Missing::IsAnError => super::DynamoDb::connect_existing(url).await?,
-    }))
+async fn dynamodb(url: &str, options: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
+    let options = super::DynamoDbOptions::new()
+        .timeout(options.timeout)
+        .create_if_missing(options.create_if_missing);
+    Ok(Arc::new(super::DynamoDb::connect_with(url, options).await?))
 }
 
 #[cfg(not(feature = "aws"))]
-async fn dynamodb(_: &str, _: Missing) -> Result<Arc<dyn Backend>, Error> {
+async fn dynamodb(_: &str, _: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
     Err(Error::usage(
         "dynamodb: needs another build: enable silverback's feature `aws`",
     ))
@@ -186,5 +248,12 @@ mod tests {
             );
         }
         assert!(connect("memory:").await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_timeout_of_zero_is_refused() {
+        let options = ConnectOptions::new().timeout(Duration::ZERO);
+        let refused = connect_with("memory:", options).await.err().unwrap();
+        assert!(refused.is_usage(), "{refused}");
     }
 }

@@ -7,7 +7,7 @@
 //! | keep sessions on this machine | `Files` (feature `files`), `Sqlite` (feature `sqlite`) |
 //! | share sessions between machines | `Postgres` (feature `postgres`), `DynamoDb` (feature `dynamodb`) |
 //! | share sessions with a Go program | `GoPostgres` (feature `postgres`), `GoDynamoDb` (feature `dynamodb`), `GorillaFiles` (feature `files`) |
-//! | choose the backend by a URL | [`connect`], [`connect_existing`] |
+//! | choose the backend by a URL | [`connect`], [`connect_with`] |
 //! | remove expired records | [`Cleanup`], or [`Scan::purge`] once |
 //! | list all records | [`Scan::page`] |
 //! | log a user out everywhere | `ServerStore::end_all`, which calls [`Generations::revoke`] |
@@ -96,7 +96,7 @@
 //! | `owner_state.rs` | the rules of an owner's record |
 //! | `moves.rs` | [`Moves`]: moving a record to another key in one step |
 //! | `scan.rs` | [`Scan`]: listing all records, and purging expired ones |
-//! | `connect.rs` | [`connect`], [`connect_existing`]: a backend chosen by a URL |
+//! | `connect.rs` | [`connect`], [`connect_with`]: a backend chosen by a URL |
 //! | `deadline.rs` | the moment at which an operation gives up |
 //! | `envelope.rs` | a record as one run of bytes, for servers and disks that know only values |
 //! | `cleanup.rs` | [`Cleanup`]: a task that purges at an interval |
@@ -147,7 +147,7 @@ mod sql;
 pub use async_trait::async_trait;
 
 pub use cleanup::Cleanup;
-pub use connect::{connect, connect_existing};
+pub use connect::{ConnectOptions, connect, connect_with};
 #[cfg(feature = "session")]
 pub(crate) use deadline::deadline_after;
 #[cfg(all(feature = "aws", feature = "session"))]

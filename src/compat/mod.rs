@@ -2,8 +2,9 @@
 //! store for applications on the crate `tower-sessions`.
 //!
 //! - Share the sessions of alexedwards/scs: [`SessionManager`].
-//! - Share the sessions of pgstore: [`pgstore`] (feature `postgres`).
-//! - Share the sessions of dynamostore: [`dynamostore`] (feature `aws`).
+//! - Share the sessions of gorilla/sessions' `FilesystemStore`: [`GorillaStore`] (feature `files`).
+//! - Share the sessions of pgstore: [`PgStore`] (feature `postgres`).
+//! - Share the sessions of dynamostore: [`DynamoStore`] (feature `aws`).
 //! - Keep the sessions of an application on `tower-sessions` in one of our backends:
 //!   [`BackendStore`](tower_sessions::BackendStore) (features `tower-sessions` and
 //!   `tower-sessions-0-14`).
@@ -29,17 +30,17 @@
 //! | file | contents |
 //! |---|---|
 //! | `scs.rs` | [`SessionManager`]: alexedwards/scs |
-//! | `pgstore.rs` | [`pgstore`]: rafaelespinoza/pgstore and antonlindstrom/pgstore |
-//! | `dynamostore.rs` | [`dynamostore`]: pratikju/dynamostore |
-//! | `gorilla_settings.rs` | the settings that `pgstore.rs` and `dynamostore.rs` share |
+//! | `gorilla_store.rs` | [`GorillaStore`]: the server stores for gorilla/sessions |
+//! | `pgstore.rs` | [`PgStore`]: rafaelespinoza/pgstore and antonlindstrom/pgstore |
+//! | `dynamostore.rs` | [`DynamoStore`]: pratikju/dynamostore |
 //! | [`tower_sessions`] | [`BackendStore`](tower_sessions::BackendStore): applications on the crate `tower-sessions`, above any of our backends |
 
 #![doc(alias = "gorilla")]
 
 #[cfg(all(feature = "aws", feature = "session"))]
 mod dynamostore;
-#[cfg(all(any(feature = "aws", feature = "postgres"), feature = "session"))]
-mod gorilla_settings;
+#[cfg(feature = "session")]
+mod gorilla_store;
 #[cfg(all(feature = "postgres", feature = "session"))]
 mod pgstore;
 #[cfg(feature = "session")]
@@ -48,8 +49,10 @@ mod scs;
 pub mod tower_sessions;
 
 #[cfg(all(feature = "aws", feature = "session"))]
-pub use dynamostore::{DynamoStore, DynamoStoreConfig, dynamostore};
+pub use dynamostore::{DynamoStore, DynamoStoreConfig};
+#[cfg(feature = "session")]
+pub use gorilla_store::GorillaStore;
 #[cfg(all(feature = "postgres", feature = "session"))]
-pub use pgstore::{PgStore, pgstore};
+pub use pgstore::PgStore;
 #[cfg(feature = "session")]
 pub use scs::SessionManager;

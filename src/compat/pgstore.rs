@@ -1,17 +1,14 @@
-//! [`PgStore`]: the settings of Go's pgstore, and stores with these settings.
+//! [`PgStore`]: the sessions of Go's pgstore.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::PgPool;
-
-use crate::backend::{self, Backend, Cleanup, GoPostgres, GoTable, PostgresOptions, Scan};
+use crate::backend::{self, Cleanup, GoPostgres, GoTable, PostgresOptions, Scan};
 use crate::codec::KeyPairs;
-use crate::session::{CookieOptions, Error, ServerStore};
+use crate::session::Error;
 
-use super::gorilla_settings::GorillaSettings;
+use super::gorilla_store::GorillaStore;
 
-/// The maximum number of expired rows that one purge deletes.
+/// The maximum number of expired rows that one statement removes.
 const BATCH: usize = 1_000;
 
 /// The sessions of a Go program that uses
@@ -23,10 +20,10 @@ const BATCH: usize = 1_000;
 /// # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::time::Duration;
 /// use silverback::codec::KeyPairs;
-/// use silverback::compat::pgstore;
+/// use silverback::compat::PgStore;
 ///
 /// let keys = KeyPairs::from_env("SESSION_KEYS")?;
-/// let store = pgstore("postgres://user:password@127.0.0.1:5432/database", keys).await?;
+/// let store = PgStore::connect("postgres://user:password@127.0.0.1:5432/database", keys).await?;
 /// let cleanup = store.cleanup(Duration::from_secs(5 * 60), |error| eprintln!("{error}"));
 /// let sessions = store.named("session-key")?; // for a SessionLayer
 /// // .. serve ..
@@ -38,89 +35,74 @@ const BATCH: usize = 1_000;
 ///
 /// | Go | ours |
 /// |---|---|
-/// | `NewPGStore(url, keyPairs...)` | [`pgstore`]; the keys are typed: [`KeyPairs`] |
-/// | `NewPGStoreFromPool(db, keyPairs...)` | [`PgStore::from_pool`] |
-/// | `store.Options` | [`options`](PgStore::options), with safe defaults |
-/// | `store.MaxAge(age)` | [`max_age`](PgStore::max_age), set once: no request changes it for others; [`without_max_age`](PgStore::without_max_age) for 0 |
-/// | `store.MaxLength(l)` | [`max_length`](PgStore::max_length) |
-/// | `store.Get(r, name)`, `store.New(r, name)` | [`named`](PgStore::named), and then a [`Session`](crate::session::Session) as an argument of your handler |
-/// | `session.Values["k"]`, `session.Values["k"] = v` | [`get`](crate::session::Session::get), [`insert`](crate::session::Session::insert) |
-/// | `session.AddFlash`, `session.Flashes` | [`add_flash`](crate::session::Session::add_flash), [`flashes`](crate::session::Session::flashes) |
-/// | `session.Save(r, w)` | not needed: changes are saved before the response begins |
-/// | `session.Options.MaxAge = -1` and `Save` | [`end`](crate::session::Session::end) |
+/// | `NewPGStore(url, keyPairs...)` | [`PgStore::connect`](PgStore#method.connect); the keys are typed: [`KeyPairs`] |
+/// | `NewPGStoreFromPool(db, keyPairs...)` | [`PgStore::new`](GorillaStore::new) with [`GoPostgres::from_pool`] |
+/// | `store.MaxAge(0)` | [`without_max_age`](PgStore::without_max_age) |
 /// | `store.Cleanup(interval)`, `store.RunCleanup(ctx, interval)` | [`cleanup`](PgStore::cleanup), which reports its errors |
 /// | `store.StopCleanup(quit, done)` | [`Cleanup::stop`] |
-/// | `store.DeleteExpired()` | [`delete_expired`](PgStore::delete_expired) |
+/// | `store.DeleteExpired()` | [`purge`](PgStore::purge) |
 /// | `store.Close()` | [`close`](PgStore::close) |
+/// | all other methods | those of [`GorillaStore`](GorillaStore#method.new) |
 ///
 /// # Differences from Go
 ///
-/// This store is stricter:
-/// - An expired row opens nothing, even before it is deleted.
-/// - If the database does not answer, the request gets an error, not a new session.
-/// - A client's ID without a row is not reused: the next save makes a new ID.
-/// - Each write compares the row with the one that was read. No update of ours is lost, and an
-///   ended session stays ended, unless the Go program brings it back.
-///
-/// As in Go, a session and its cookie last [`max_age`](PgStore::max_age) from the last save. Here
-/// a use renews them, too, if a tenth of that time has passed since the last renewal. Unlike in
-/// Go, the values `created_on` and `expires_on` of a session set no column.
+/// - All that [`GorillaStore`] lists.
+/// - An expired row opens nothing, even before it is purged.
+/// - The values `created_on` and `expires_on` of a session set no column.
 ///
 /// # Go programs with `MaxAge = 0` for some sessions
 ///
 /// If the Go program sets `session.Options.MaxAge = 0` for some sessions and not for others, use
-/// [`GoTable::without_max_age`] in [`from_pool`](PgStore::from_pool). A row does not show which
+/// [`GoTable::without_max_age`] and [`PgStore::new`](GorillaStore::new). A row does not show which
 /// sessions these are. Therefore a save here gives each session a cookie that stays when the
-/// browser closes. To end the cookies with the browser, set [`options`](PgStore::options) that
-/// are not [persistent](CookieOptions::persistent): they then apply to all sessions except
-/// [remembered](crate::session::Session::remember) ones.
-#[derive(Clone, Debug)]
+/// browser closes. To end the cookies with the browser, set [`options`](GorillaStore::options) that
+/// are not [persistent](crate::session::CookieOptions::persistent): they then apply to all sessions
+/// except [remembered](crate::session::Session::remember) ones.
 #[doc(alias = "PGStore")]
-pub struct PgStore {
-    backend: GoPostgres,
-    settings: GorillaSettings,
-}
+pub type PgStore = GorillaStore<GoPostgres>;
 
-/// Opens the store in the database at `url`. If the table `http_sessions` is missing, creates it
-/// as rafaelespinoza/pgstore does.
-///
-/// # Errors
-/// Returns a usage error if the URL is not valid. Returns an unavailable error if the database
-/// cannot be reached or used.
-#[doc(alias = "NewPGStore")]
-pub async fn pgstore(url: &str, keys: KeyPairs) -> Result<PgStore, Error> {
-    let backend = GoPostgres::connect(url, GoTable::pgstore()).await;
-    Ok(PgStore::of(backend?, keys))
-}
-
+/// The store of pgstore's sessions: [`PgStore`].
 impl PgStore {
-    fn of(backend: GoPostgres, keys: KeyPairs) -> Self {
-        PgStore {
-            backend,
-            settings: GorillaSettings::new(keys),
-        }
-    }
-
-    /// Opens the store with a pool of your own and a table of your choice, such as
-    /// [`GoTable::antonlindstrom_pgstore`]. Creates the table if it is missing.
+    /// Opens the store in the database at `url`. If the table `http_sessions` is missing, creates it
+    /// as rafaelespinoza/pgstore does.
     ///
     /// # Errors
-    /// Returns the errors of [`pgstore`].
-    #[doc(alias = "NewPGStoreFromPool")]
-    pub async fn from_pool(pool: PgPool, table: GoTable, keys: KeyPairs) -> Result<Self, Error> {
-        let backend = GoPostgres::from_pool(pool, table, PostgresOptions::new());
-        let backend = backend?;
-        backend.migrate().await?;
-        Ok(PgStore::of(backend, keys))
+    /// Returns a usage error if the URL is not valid. Returns an unavailable error if the database
+    /// cannot be reached or used.
+    #[doc(alias = "NewPGStore")]
+    pub async fn connect(url: &str, keys: KeyPairs) -> Result<Self, Error> {
+        PgStore::connect_with(url, keys, PostgresOptions::new()).await
     }
 
-    /// Sets the lifetime of a session after its last save or use, in whole seconds. It also
-    /// limits the age of a cookie and of a row's text. Default: 30 days.
-    #[must_use]
-    #[doc(alias = "MaxAge")]
-    pub fn max_age(mut self, max_age: Duration) -> Self {
-        self.settings = self.settings.max_age(max_age);
-        self
+    /// Opens the store as [`connect`](PgStore#method.connect) does, with options. For a pool of your own,
+    /// or for another table such as [`GoTable::antonlindstrom_pgstore`], use
+    /// [`new`](GorillaStore::new) with a [`GoPostgres`]:
+    ///
+    /// ```no_run
+    /// # async fn serve(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error>> {
+    /// use silverback::backend::{GoPostgres, GoTable, PostgresOptions};
+    /// use silverback::codec::KeyPairs;
+    /// use silverback::compat::PgStore;
+    ///
+    /// let table = GoTable::antonlindstrom_pgstore();
+    /// let backend = GoPostgres::from_pool(pool, table, PostgresOptions::new())?;
+    /// backend.migrate().await?; // creates the table if it is missing
+    /// let store = PgStore::new(backend, KeyPairs::from_env("SESSION_KEYS")?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the errors of [`connect`](PgStore#method.connect), and a usage error for a pool of no
+    /// connections, or if the table is missing and must not be
+    /// [created](PostgresOptions::create_if_missing).
+    pub async fn connect_with(
+        url: &str,
+        keys: KeyPairs,
+        options: PostgresOptions,
+    ) -> Result<Self, Error> {
+        let backend = GoPostgres::connect_with(url, GoTable::pgstore(), options).await;
+        Ok(PgStore::new(backend?, keys))
     }
 
     /// Sets Go's `MaxAge(0)`. A cookie ends when the browser closes. A row is valid for
@@ -130,61 +112,13 @@ impl PgStore {
     ///
     /// # Errors
     /// Returns a usage error if the table does not record when a row was written.
-    pub fn without_max_age(mut self, lasting: Duration) -> Result<Self, Error> {
-        let backend = self.backend.without_max_age(lasting);
-        self.backend = backend?;
-        self.settings = self.settings.without_max_age(lasting);
-        Ok(self)
+    pub fn without_max_age(self, lasting: Duration) -> Result<Self, Error> {
+        let backend = self.backend().without_max_age(lasting);
+        Ok(self.unlimited(backend?, lasting))
     }
 
-    /// Sets the maximum length of a row's text, in bytes. Zero means any length. Default: 4096, as
-    /// in Go. A Go program refuses longer texts unless it has the same setting.
-    #[must_use]
-    #[doc(alias = "MaxLength")]
-    pub fn max_length(mut self, max_length: usize) -> Self {
-        self.settings.max_length = max_length;
-        self
-    }
-
-    /// Sets the options of the cookies, except the name. Default: [`CookieOptions::new`]. Go's
-    /// default is only `Path=/`.
-    #[must_use]
-    #[doc(alias = "Options")]
-    pub fn options(mut self, cookie: CookieOptions) -> Self {
-        self.settings.cookie = cookie;
-        self
-    }
-
-    /// Adds the types that the Go program itself registers (`gob.Register`), by Go's names for
-    /// them: see [`GorillaDialect::known_types`](crate::session::GorillaDialect::known_types).
-    #[must_use]
-    #[doc(alias = "Register")]
-    pub fn known_types<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        let names = names.into_iter().map(Into::into);
-        self.settings.known_types.extend(names);
-        self
-    }
-
-    /// Returns the store of the sessions under `name`: the name of the cookie, under which Go
-    /// also seals its rows.
-    ///
-    /// # Errors
-    /// Returns a usage error if `name` is not a valid cookie name, or if options contradict each
-    /// other.
-    #[doc(alias = "Get")]
-    #[doc(alias = "New")]
-    pub fn named(&self, name: impl Into<String>) -> Result<ServerStore, Error> {
-        self.settings.store(name, self.backend())
-    }
-
-    /// Returns the backend of the rows.
-    #[must_use]
-    pub fn backend(&self) -> Arc<dyn Backend> {
-        Arc::new(self.backend.clone())
-    }
-
-    /// Deletes expired rows immediately, and again `interval` after each deletion finishes, until
-    /// the [`Cleanup`] is stopped or dropped. Passes errors to `on_error`.
+    /// Purges expired rows immediately, and again `interval` after each purge finishes, until the
+    /// [`Cleanup`] is stopped or dropped. Passes errors to `on_error`.
     ///
     /// # Panics
     /// Panics outside of a tokio runtime.
@@ -199,27 +133,28 @@ impl PgStore {
         Cleanup::every(interval, self.backend(), on_error)
     }
 
-    /// Deletes the expired rows, and returns their number.
+    /// Removes the expired rows, and returns their number.
     ///
     /// # Errors
     /// Returns an unavailable error if the database cannot be reached.
     #[doc(alias = "DeleteExpired")]
-    pub async fn delete_expired(&self) -> Result<usize, Error> {
-        let mut deleted = 0;
+    pub async fn purge(&self) -> Result<usize, Error> {
+        let backend = self.backend();
+        let mut removed = 0;
         loop {
-            let purged = self.backend.purge(BATCH).await;
+            let purged = backend.purge(BATCH).await;
             let batch = purged?.removed;
-            deleted += batch;
+            removed += batch;
             if batch < BATCH {
-                return Ok(deleted);
+                return Ok(removed);
             }
         }
     }
 
     /// Closes the connections, also those of a pool of your own. Call it after the last request,
-    /// and after the saves of the stores are [drained](ServerStore::drain).
+    /// and after the saves of the stores are [drained](crate::session::ServerStore::drain).
     #[doc(alias = "Close")]
     pub async fn close(&self) {
-        self.backend.close().await;
+        self.backend().close().await;
     }
 }

@@ -726,8 +726,9 @@ async fn all_commands_work_on_dynamodb() {
         Err(why) => return crate::required::not_run("dynamodb", &why),
     };
     let client = crate::servers::dynamodb::client(&server.endpoint());
-    let table = DynamoDbOptions::new("web.sessions").prefix("shop/");
-    let backend = DynamoDb::open(&client, table).await.unwrap();
+    let options = DynamoDbOptions::new().prefix("shop/");
+    let backend = DynamoDb::from_client(&client, "web.sessions", options).unwrap();
+    backend.migrate().await.unwrap();
     let url = format!(
         "dynamodb://web%2Esessions?endpoint={}&prefix=shop%2F",
         server.endpoint()

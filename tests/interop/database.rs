@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::json;
 use silverback::backend::{Backend, GoPostgres, GoTable, PostgresOptions, Scan};
-use silverback::compat::pgstore;
+use silverback::compat::PgStore;
 use silverback::session::testing::Jar;
 use silverback::session::{Dialect, ServerOptions, ServerStore};
 
@@ -64,7 +64,7 @@ fn compat_pgstore() -> Option<(SharedStore, GoPostgres)> {
         let keys = format!("{}:{}", hex(&HASH_KEY), hex(&BLOCK_KEY))
             .parse()
             .unwrap();
-        let store = pgstore(&url, keys).await.unwrap().max_length(0);
+        let store = PgStore::connect(&url, keys).await.unwrap().max_length(0);
         let pool = sqlx::PgPool::connect(&url).await.unwrap();
         let add = "ALTER TABLE http_sessions ADD COLUMN id BIGSERIAL";
         sqlx::raw_sql(add).execute(&pool).await.unwrap();

@@ -16,6 +16,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 )
 
 // newManager returns an scs session manager with its sessions in the requested database.
@@ -46,7 +47,8 @@ func gormStoreOf(url string) (*gormstore.GORMStore, error) {
 	if store := gormStores[url]; store != nil {
 		return store, nil
 	}
-	opened, err := gorm.Open(postgres.Open(url), &gorm.Config{})
+	// gorm's own logger writes slow statements to standard output, between the answers.
+	opened, err := gorm.Open(postgres.Open(url), &gorm.Config{Logger: logger.Discard})
 	if err != nil {
 		return nil, err
 	}

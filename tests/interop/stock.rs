@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use silverback::backend::{Backend, GoPostgres, GoTable, GorillaFiles};
+use silverback::backend::{Backend, GoPostgres, GoTable, GorillaFiles, PostgresOptions};
 use silverback::codec::{KeyPairs, UnixTime};
 #[cfg(feature = "aws")]
 use silverback::compat::{DynamoStore, DynamoStoreConfig};
-use silverback::compat::{PgStore, SessionManager};
+use silverback::compat::{GorillaStore, PgStore, SessionManager};
 use silverback::session::testing::Jar;
 use silverback::session::{
     CookieOptions, CookieStore, Dialect, Lifetime, ServerOptions, ServerStore, Session,
@@ -65,8 +65,9 @@ impl Database {
         RUNTIME.block_on(async {
             let pool = sqlx::PgPool::connect(&self.url).await.unwrap();
             let table = GoTable::antonlindstrom_pgstore();
-            let made = PgStore::from_pool(pool, table, key_pairs()).await;
-            made.unwrap()
+            let backend = GoPostgres::from_pool(pool, table, PostgresOptions::new()).unwrap();
+            backend.migrate().await.unwrap();
+            PgStore::new(backend, key_pairs())
         })
     }
 
@@ -242,6 +243,14 @@ fn gorillas_filesystem_store_works() {
     Program::of_rows(store, json!({"folder": folder}), json!({})).works_with_go();
 }
 
+#[test]
+fn gorillas_filesystem_store_works_with_its_own_settings() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop-stock-settings");
+    let files = GorillaFiles::open(&folder).unwrap();
+    let store = GorillaStore::new(files, key_pairs()).named("session");
+    Program::of_rows(store.unwrap(), json!({"folder": folder}), json!({})).works_with_go();
+}
+
 #[cfg(feature = "aws")]
 #[test]
 fn dynamostore_works() {
@@ -250,8 +259,9 @@ fn dynamostore_works() {
     };
     let config = DynamoStoreConfig::new().table("stock");
     let client = crate::servers::dynamodb::client(&endpoint);
-    let opened = DynamoStore::from_client(&client, config, key_pairs());
-    let store = RUNTIME.block_on(opened).unwrap().named("session").unwrap();
+    let store = DynamoStore::from_client(&client, config, key_pairs()).unwrap();
+    RUNTIME.block_on(store.backend().migrate()).unwrap();
+    let store = store.named("session").unwrap();
     let place = json!({"endpoint": endpoint, "table": "stock"});
     Program::of_rows(store, place, json!({})).works_with_go();
 }
@@ -275,7 +285,7 @@ fn pgstore_works_with_a_max_age_of_zero() {
             ..Program::of_rows(sessions, database.place(), json!({"max_age": 0}))
         };
         program.works_with_go();
-        assert_eq!(RUNTIME.block_on(store.delete_expired()).unwrap(), 0);
+        assert_eq!(RUNTIME.block_on(store.purge()).unwrap(), 0);
     }
 }
 

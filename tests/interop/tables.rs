@@ -42,10 +42,10 @@ fn shared(store: ServerStore, endpoint: &str, table: &str) -> SharedStore {
 
 fn dynastore() -> Option<(SharedStore, Arc<dyn Backend>)> {
     let endpoint = endpoint()?;
-    let table = DynamoDbOptions::new("dynastore");
-    let client = client(&endpoint);
-    let opened = GoDynamoDb::open(&client, table, GoItems::dynastore());
-    let backend: Arc<dyn Backend> = Arc::new(RUNTIME.block_on(opened).unwrap());
+    let (items, options) = (GoItems::dynastore(), DynamoDbOptions::new());
+    let backend = GoDynamoDb::from_client(&client(&endpoint), "dynastore", items, options).unwrap();
+    RUNTIME.block_on(backend.migrate()).unwrap();
+    let backend: Arc<dyn Backend> = Arc::new(backend);
     let options = ServerOptions::new().cookie(cookie());
     let dialect = Dialect::dynastore(codec());
     let store = ServerStore::with_options(dialect, backend.clone(), options).unwrap();
@@ -58,13 +58,12 @@ fn dynamostore() -> Option<(SharedStore, Arc<dyn Backend>)> {
     let keys = format!("{}:{}", hex(&HASH_KEY), hex(&BLOCK_KEY));
     let config = DynamoStoreConfig::new();
     let client = client(&endpoint);
-    let opened = DynamoStore::from_client(&client, config, keys.parse().unwrap());
-    let store = RUNTIME.block_on(opened).unwrap().max_length(0);
+    let store = DynamoStore::from_client(&client, config, keys.parse().unwrap());
+    let store = store.unwrap().max_length(0);
+    let backend = store.backend();
+    RUNTIME.block_on(backend.migrate()).unwrap();
     let sessions = store.named("session").unwrap();
-    Some((
-        shared(sessions, &endpoint, "session-backend"),
-        store.backend(),
-    ))
+    Some((shared(sessions, &endpoint, "session-backend"), backend))
 }
 
 #[test]

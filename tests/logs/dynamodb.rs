@@ -21,16 +21,11 @@ async fn only_the_sdk_at_trace_logs_secrets_of_dynamodb() {
         Err(why) => return not_run("dynamodb", why),
     };
     let client = client(&server.endpoint());
-    let ours = DynamoDb::open(&client, DynamoDbOptions::new("logs"))
-        .await
-        .unwrap();
-    let go = GoDynamoDb::open(
-        &client,
-        DynamoDbOptions::new("logs-of-go"),
-        GoItems::dynamostore(),
-    )
-    .await
-    .unwrap();
+    let ours = DynamoDb::from_client(&client, "logs", DynamoDbOptions::new()).unwrap();
+    ours.migrate().await.unwrap();
+    let (items, options) = (GoItems::dynamostore(), DynamoDbOptions::new());
+    let go = GoDynamoDb::from_client(&client, "logs-of-go", items, options).unwrap();
+    go.migrate().await.unwrap();
     let backends: [Arc<dyn silverback::backend::Backend>; 2] = [Arc::new(ours), Arc::new(go)];
     let mut lines = 0;
     for backend in backends {

@@ -121,10 +121,12 @@ fn fresh_prefix() -> String {
 
 /// Returns the items of that prefix in a table of the server at that port.
 fn dynamodb(port: u16, prefix: &str) -> Arc<dyn Backend> {
-    let options = DynamoDbOptions::new("proof").prefix(prefix);
+    let options = DynamoDbOptions::new().prefix(prefix);
     let client = client(&endpoint_at(port));
-    let opened = RUNTIME.block_on(DynamoDb::open(&client, options));
-    Arc::new(opened.expect("a table in a server that answers"))
+    let backend = DynamoDb::from_client(&client, "proof", options).expect("a short prefix");
+    let made = RUNTIME.block_on(backend.migrate());
+    made.expect("a table in a server that answers");
+    Arc::new(backend)
 }
 
 /// Returns the URL of a fresh schema, in a server that runs as long as this process, or in the

@@ -9,11 +9,13 @@ use percent_encoding::percent_decode_str;
 use super::super::Error;
 use super::{DynamoDb, DynamoDbOptions};
 
-/// The location of DynamoDB, as far as the URL gives it.
+/// The parts of a URL.
 #[derive(Debug, Default)]
-struct Location {
+struct Address {
+    table: String,
     region: Option<String>,
     endpoint: Option<String>,
+    prefix: Option<String>,
 }
 
 impl DynamoDb {
@@ -32,57 +34,74 @@ impl DynamoDb {
     /// TLS is needed and this build lacks it. Returns an [unavailable](Error::is_unavailable) error
     /// if there are no credentials, or DynamoDB cannot be reached.
     pub async fn connect(url: &str) -> Result<Self, Error> {
-        let backend = DynamoDb::at(url).await?;
-        backend.make_table().await?;
-        Ok(backend)
+        DynamoDb::connect_with(url, DynamoDbOptions::new()).await
     }
 
-    /// Connects as [`connect`](DynamoDb::connect) does, to a table that exists. Creates nothing:
-    /// for programs that maintain the store of a service.
+    /// Connects as [`connect`](DynamoDb::connect) does, with options. The prefix of the URL, if it
+    /// has one, is used instead of that of the options.
+    ///
+    /// ```no_run
+    /// # async fn open() -> Result<(), silverback::backend::Error> {
+    /// use std::time::Duration;
+    /// use silverback::backend::{DynamoDb, DynamoDbOptions};
+    ///
+    /// let options = DynamoDbOptions::new().timeout(Duration::from_secs(2));
+    /// let backend = DynamoDb::connect_with("dynamodb:sessions?region=eu-west-1", options).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
-    /// Returns the errors of [`connect`](DynamoDb::connect), and a usage error if there is no such
-    /// table.
-    pub async fn connect_existing(url: &str) -> Result<Self, Error> {
-        let backend = DynamoDb::at(url).await?;
-        backend.find_table().await?;
+    /// Returns the errors of [`connect`](DynamoDb::connect), and a [usage](Error::is_usage) error if
+    /// the prefix is too long, or the table is missing and must not be
+    /// [created](DynamoDbOptions::create_if_missing).
+    pub async fn connect_with(url: &str, options: DynamoDbOptions) -> Result<Self, Error> {
+        let address = Address::read(url)?;
+        let client = dynamodb_client(address.region, address.endpoint, None).await?;
+        let creates = options.create_if_missing;
+        let options = match address.prefix {
+            Some(prefix) => options.prefix(prefix),
+            None => options,
+        };
+        let backend = DynamoDb::from_client(&client, address.table, options)?;
+        match creates {
+            true => backend.migrate().await?,
+            false => backend.find().await?,
+        }
         Ok(backend)
-    }
-
-    async fn at(url: &str) -> Result<Self, Error> {
-        let (Location { region, endpoint }, options) = read(url)?;
-        let client = dynamodb_client(region, endpoint, None).await?;
-        DynamoDb::with_client(&client, options)
     }
 }
 
-/// Reads the URL.
-fn read(url: &str) -> Result<(Location, DynamoDbOptions), Error> {
-    let rest = url.strip_prefix("dynamodb:").unwrap_or(url);
-    let rest = rest.strip_prefix("//").unwrap_or(rest);
-    let (table, query) = rest.split_once('?').unwrap_or((rest, ""));
-    if table.is_empty() || table.contains('/') {
-        return Err(Error::usage(
-            "the backend's URL has no valid table name: write dynamodb:TABLE",
-        ));
-    }
-    let mut options = DynamoDbOptions::new(decoded(table)?);
-    let mut location = Location::default();
-    for option in query.split('&').filter(|option| !option.is_empty()) {
-        let (name, value) = option.split_once('=').unwrap_or((option, ""));
-        let value = decoded(value)?;
-        match name {
-            "region" => location.region = Some(value),
-            "endpoint" => location.endpoint = Some(value),
-            "prefix" => options = options.prefix(value),
-            _ => {
-                return Err(Error::usage(
-                    "the URL of the DynamoDB table has an unknown option: use region, endpoint or prefix",
-                ));
+impl Address {
+    fn read(url: &str) -> Result<Self, Error> {
+        let rest = url.strip_prefix("dynamodb:").unwrap_or(url);
+        let rest = rest.strip_prefix("//").unwrap_or(rest);
+        let (table, query) = rest.split_once('?').unwrap_or((rest, ""));
+        if table.is_empty() || table.contains('/') {
+            return Err(Error::usage(
+                "the backend's URL has no valid table name: write dynamodb:TABLE",
+            ));
+        }
+        let mut address = Address {
+            table: decoded(table)?,
+            ..Address::default()
+        };
+        for option in query.split('&').filter(|option| !option.is_empty()) {
+            let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            let value = Some(decoded(value)?);
+            match name {
+                "region" => address.region = value,
+                "endpoint" => address.endpoint = value,
+                "prefix" => address.prefix = value,
+                _ => {
+                    return Err(Error::usage(
+                        "the URL of the DynamoDB table has an unknown option: use region, endpoint or prefix",
+                    ));
+                }
             }
         }
+        Ok(address)
     }
-    Ok((location, options))
 }
 
 fn decoded(text: &str) -> Result<String, Error> {
@@ -163,18 +182,19 @@ mod tests {
     #[test]
     fn a_url_names_the_table_and_its_location() {
         let url = "dynamodb:web%20x?region=eu-west-1&endpoint=http://127.0.0.1:8000&prefix=a%2F";
-        let (location, options) = read(url).unwrap();
-        assert_eq!((&*options.table, &*options.prefix), ("web x", "a/"));
-        assert_eq!(location.region.as_deref(), Some("eu-west-1"));
-        assert_eq!(location.endpoint.as_deref(), Some("http://127.0.0.1:8000"));
-        assert_eq!(read("dynamodb://web").unwrap().1.table, "web");
+        let address = Address::read(url).unwrap();
+        assert_eq!(address.table, "web x");
+        assert_eq!(address.prefix.as_deref(), Some("a/"));
+        assert_eq!(address.region.as_deref(), Some("eu-west-1"));
+        assert_eq!(address.endpoint.as_deref(), Some("http://127.0.0.1:8000"));
+        assert_eq!(Address::read("dynamodb://web").unwrap().table, "web");
         for url in [
             "dynamodb:",
             "dynamodb:a/b",
             "dynamodb:a?secret=1",
             "dynamodb:%ff",
         ] {
-            let error = read(url).unwrap_err();
+            let error = Address::read(url).unwrap_err();
             assert!(error.is_usage() && !error.to_string().contains("secret"));
         }
     }

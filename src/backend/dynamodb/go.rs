@@ -39,8 +39,9 @@ use super::{LARGEST_ITEM, check_length};
 /// use silverback::session::{CookieOptions, Dialect, ServerOptions, ServerStore};
 ///
 /// let codecs = Codecs::from_pairs(KeyPairs::from_env("SESSION_KEYS")?)?;
-/// let table = DynamoDbOptions::new("session-backend");
-/// let backend = GoDynamoDb::open(&client, table, GoItems::dynamostore()).await?;
+/// let (items, options) = (GoItems::dynamostore(), DynamoDbOptions::new());
+/// let backend = GoDynamoDb::from_client(&client, "session-backend", items, options)?;
+/// backend.migrate().await?; // creates the table if it is missing
 /// let cookie = CookieOptions::new().name("session")?;
 /// let options = ServerOptions::new().cookie(cookie);
 /// let store = ServerStore::with_options(Dialect::gorilla(codecs), Arc::new(backend), options)?;
@@ -60,31 +61,18 @@ struct Inner {
 }
 
 impl GoDynamoDb {
-    /// Opens the table of the options, and creates it if it is missing.
-    ///
-    /// # Errors
-    /// Returns the errors of [`with_client`](GoDynamoDb::with_client) and
-    /// [`make_table`](GoDynamoDb::make_table).
-    pub async fn open(
-        client: &Client,
-        options: DynamoDbOptions,
-        items: GoItems,
-    ) -> Result<Self, Error> {
-        let backend = GoDynamoDb::with_client(client, options, items)?;
-        backend.make_table().await?;
-        Ok(backend)
-    }
-
-    /// Keeps records in the table of the options, which must exist, or be created by
-    /// [`make_table`](GoDynamoDb::make_table). Sends no request.
+    /// Keeps records as those items in the table of that name, with the region and the credentials
+    /// of your client. The table must exist, or [`migrate`](GoDynamoDb::migrate) creates it. Sends
+    /// no request.
     ///
     /// # Errors
     /// Returns a [usage](Error::is_usage) error for a prefix, which Go's items do not have, and for
     /// a name that cannot be an attribute's.
-    pub fn with_client(
+    pub fn from_client(
         client: &Client,
-        options: DynamoDbOptions,
+        table: impl Into<String>,
         items: GoItems,
+        options: DynamoDbOptions,
     ) -> Result<Self, Error> {
         items.check()?;
         if !options.prefix.is_empty() {
@@ -93,20 +81,20 @@ impl GoDynamoDb {
             ));
         }
         Ok(GoDynamoDb(Arc::new(Inner {
-            requests: Requests::new(client, options.table.clone(), options.timeout),
+            requests: Requests::new(client, table.into(), options.timeout),
             items,
             options,
         })))
     }
 
     /// Creates the table as the Go package would, if it is missing. An existing table is treated as
-    /// by [`DynamoDb::make_table`](super::DynamoDb::make_table).
+    /// by [`DynamoDb::migrate`](super::DynamoDb::migrate).
     ///
     /// # Errors
     /// Returns a [usage](Error::is_usage) error if the table has another key. Returns an
     /// [unavailable](Error::is_unavailable) error if DynamoDB cannot be reached, does not give its
     /// user the rights, or does not create the table in time.
-    pub async fn make_table(&self) -> Result<(), Error> {
+    pub async fn migrate(&self) -> Result<(), Error> {
         let Inner {
             requests,
             items,
@@ -285,7 +273,7 @@ impl Moves for GoDynamoDb {
 impl fmt::Debug for GoDynamoDb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GoDynamoDb")
-            .field("table", &self.0.options.table)
+            .field("table", &self.0.requests.table)
             .field("items", &self.0.items)
             .finish_non_exhaustive()
     }

@@ -98,7 +98,8 @@ const LARGEST_ITEM: usize = 400 * 1024;
 /// # async fn open(client: aws_sdk_dynamodb::Client) -> Result<(), silverback::backend::Error> {
 /// use silverback::backend::{DynamoDb, DynamoDbOptions};
 ///
-/// let backend = DynamoDb::open(&client, DynamoDbOptions::new("sessions")).await?;
+/// let backend = DynamoDb::from_client(&client, "sessions", DynamoDbOptions::new())?;
+/// backend.migrate().await?; // creates the table if it is missing
 /// # Ok(())
 /// # }
 /// ```
@@ -123,24 +124,16 @@ impl DynamoDb {
     /// it projects the attributes `expiry`, `generation` and `login`.
     pub const OWNERS_INDEX: &str = "owners";
 
-    /// Opens the table of the options, and creates it if it is missing.
-    ///
-    /// # Errors
-    /// Returns a [usage](Error::is_usage) error if the prefix is too long, or the table has another
-    /// key. Returns an [unavailable](Error::is_unavailable) error if DynamoDB cannot be reached, or
-    /// does not give its user the rights.
-    pub async fn open(client: &Client, options: DynamoDbOptions) -> Result<Self, Error> {
-        let backend = DynamoDb::with_client(client, options)?;
-        backend.make_table().await?;
-        Ok(backend)
-    }
-
-    /// Keeps records in the table of the options, which must exist, or be created by
-    /// [`make_table`](DynamoDb::make_table). Sends no request.
+    /// Keeps records in the table of that name, with the region and the credentials of your client.
+    /// The table must exist, or [`migrate`](DynamoDb::migrate) creates it. Sends no request.
     ///
     /// # Errors
     /// Returns a [usage](Error::is_usage) error if the prefix is too long.
-    pub fn with_client(client: &Client, options: DynamoDbOptions) -> Result<Self, Error> {
+    pub fn from_client(
+        client: &Client,
+        table: impl Into<String>,
+        options: DynamoDbOptions,
+    ) -> Result<Self, Error> {
         if options.prefix.len() > LONGEST_PREFIX {
             return Err(Error::usage(format!(
                 "the prefix of the table's items has {} bytes; at most {LONGEST_PREFIX} are possible",
@@ -148,7 +141,7 @@ impl DynamoDb {
             )));
         }
         Ok(DynamoDb(Arc::new(Inner {
-            requests: Requests::new(client, options.table.clone(), options.timeout),
+            requests: Requests::new(client, table.into(), options.timeout),
             ids: Ids::with_prefix(&options.prefix),
             options,
         })))
@@ -164,9 +157,9 @@ impl DynamoDb {
     /// # Errors
     /// Returns a [usage](Error::is_usage) error if the table or the index has another key, or the
     /// index lacks an attribute; the error names it. Returns an
-    /// [unavailable](Error::is_unavailable) error if DynamoDB cannot be reached, or does not create
-    /// the table in time.
-    pub async fn make_table(&self) -> Result<(), Error> {
+    /// [unavailable](Error::is_unavailable) error if DynamoDB cannot be reached, does not give its
+    /// user the rights, or does not create the table in time.
+    pub async fn migrate(&self) -> Result<(), Error> {
         let DynamoDbOptions {
             throughput,
             time_to_live,
@@ -182,7 +175,7 @@ impl DynamoDb {
     }
 
     #[cfg(feature = "aws")]
-    async fn find_table(&self) -> Result<(), Error> {
+    async fn find(&self) -> Result<(), Error> {
         table::check_existing(&self.0.requests, Some(&INDEX)).await
     }
 }
@@ -201,7 +194,7 @@ fn check_length(record: &Record, limit: usize) -> Result<(), Error> {
 impl fmt::Debug for DynamoDb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DynamoDb")
-            .field("table", &self.0.options.table)
+            .field("table", &self.0.requests.table)
             .field("prefix", &self.0.options.prefix)
             .finish_non_exhaustive()
     }

@@ -5,22 +5,23 @@ use std::time::Duration;
 /// The largest number of bytes that a [prefix](DynamoDbOptions::prefix) may have.
 pub(super) const LONGEST_PREFIX: usize = 128;
 
-/// The settings of a [`DynamoDb`](super::DynamoDb) backend.
+/// The settings of a [`DynamoDb`](super::DynamoDb) or [`GoDynamoDb`](super::GoDynamoDb) backend.
 ///
 /// ```
 /// use std::time::Duration;
 /// use silverback::backend::DynamoDbOptions;
 ///
-/// let options = DynamoDbOptions::new("shop").prefix("session/").timeout(Duration::from_secs(2));
+/// let options = DynamoDbOptions::new().prefix("session/").timeout(Duration::from_secs(2));
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct DynamoDbOptions {
-    pub(super) table: String,
     pub(super) prefix: String,
     pub(super) timeout: Duration,
     pub(super) throughput: Option<Throughput>,
     pub(super) time_to_live: TimeToLive,
+    #[cfg(feature = "aws")]
+    pub(super) create_if_missing: bool,
 }
 
 /// The capacity of a provisioned table, in DynamoDB's units per second.
@@ -34,23 +35,30 @@ pub(super) struct Throughput {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TimeToLive {
     /// Only a table that this program creates.
-    Made,
+    Created,
     /// Also a table that existed before.
     Always,
     Never,
 }
 
-impl DynamoDbOptions {
-    /// Returns the defaults for the table of that name: capacity on demand if the table is created,
-    /// a timeout of 5 seconds, no prefix.
-    pub fn new(table: impl Into<String>) -> Self {
+impl Default for DynamoDbOptions {
+    fn default() -> Self {
         DynamoDbOptions {
-            table: table.into(),
             prefix: String::new(),
             timeout: Duration::from_secs(5),
             throughput: None,
-            time_to_live: TimeToLive::Made,
+            time_to_live: TimeToLive::Created,
+            #[cfg(feature = "aws")]
+            create_if_missing: true,
         }
+    }
+}
+
+impl DynamoDbOptions {
+    /// Returns the defaults: a timeout of 5 seconds, no prefix; a missing table is created, with
+    /// capacity on demand.
+    pub fn new() -> Self {
+        DynamoDbOptions::default()
     }
 
     /// Sets the beginning of the `id` of each item, for a table that also holds other things: at
@@ -74,6 +82,19 @@ impl DynamoDbOptions {
     pub fn provisioned(self, reads: u32, writes: u32) -> Self {
         DynamoDbOptions {
             throughput: Some(Throughput { reads, writes }),
+            ..self
+        }
+    }
+
+    /// Sets whether [`DynamoDb::connect_with`](super::DynamoDb::connect_with) creates a missing table.
+    /// Without that, it must exist, and the user needs no right to create or change one: for
+    /// programs that maintain the store of a service. Default: true.
+    ///
+    /// Needs the feature `aws`.
+    #[cfg(feature = "aws")]
+    pub fn create_if_missing(self, create_if_missing: bool) -> Self {
+        DynamoDbOptions {
+            create_if_missing,
             ..self
         }
     }

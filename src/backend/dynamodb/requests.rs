@@ -25,7 +25,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct Requests {
     client: Client,
-    table: String,
+    pub(super) table: String,
     timeout: Duration,
 }
 

@@ -48,7 +48,7 @@ pub(super) async fn create_if_missing(
     spec: &TableSpec<'_>,
 ) -> Result<(), Error> {
     let operation = requests.operation_of(CREATION_TIMEOUT);
-    let is_made = match describe(&operation).await? {
+    let is_new = match describe(&operation).await? {
         Some(_) => false,
         None => create(&operation, spec).await?,
     };
@@ -68,7 +68,7 @@ pub(super) async fn create_if_missing(
     }
     match spec.time_to_live {
         TimeToLive::Always => enable_time_to_live(&operation, spec.ttl).await,
-        TimeToLive::Made if is_made => enable_time_to_live(&operation, spec.ttl).await,
+        TimeToLive::Created if is_new => enable_time_to_live(&operation, spec.ttl).await,
         _ => Ok(()),
     }
 }

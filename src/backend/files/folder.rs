@@ -95,8 +95,8 @@ impl Locks for Folder {
 }
 
 impl Folder {
-    /// Opens the store in that folder, which is made if it is missing.
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+    /// Opens the store in that folder, which is created if it is missing.
+    pub(super) fn create(path: &Path) -> Result<Self, Error> {
         let made = disk::make_folders(Access::default(), path);
         made.map_err(|error| failed("created", path, error))?;
         let folder = Folder::at(path);
@@ -108,19 +108,11 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Opens the store in that folder, and makes nothing.
-    pub(super) fn open_existing(path: &Path) -> Result<Self, Error> {
+    /// Opens the store in that folder, and creates nothing.
+    pub(super) fn find(path: &Path) -> Result<Self, Error> {
         let folder = Folder::at(path);
-        match fs::read_dir(folder.records.folder()) {
-            Ok(_) => Ok(folder),
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(another_users(path)),
-            Err(error) => {
-                let message = format!(
-                    "{path:?} contains no session store: check the path (nothing was created)"
-                );
-                Err(Error::usage(message).with_source(error))
-            }
-        }
+        find_store(path, folder.records.folder())?;
+        Ok(folder)
     }
 
     fn at(path: &Path) -> Self {
@@ -380,6 +372,20 @@ impl Folder {
 
 pub(super) fn invalid_record(path: &Path) -> Error {
     Error::corrupt(format!("{path:?} is not a complete record"))
+}
+
+/// Checks that the store in the folder `path` exists: that this program's user can read the folder
+/// `held` in it, which was created with the store.
+pub(super) fn find_store(path: &Path, held: &Path) -> Result<(), Error> {
+    match fs::read_dir(held) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(another_users(path)),
+        Err(error) => {
+            let message =
+                format!("{path:?} contains no session store: check the path (nothing was created)");
+            Err(Error::usage(message).with_source(error))
+        }
+    }
 }
 
 /// Checks that the folder exists and may be written to.

@@ -15,7 +15,7 @@ use super::super::{
 };
 use super::base::Base;
 use super::disk;
-use super::folder::check_folder;
+use super::folder::{check_folder, find_store};
 use super::operations::{Lock, Locks, Operations};
 use super::options::FilesOptions;
 
@@ -65,10 +65,11 @@ struct GorillaFolder {
 }
 
 impl GorillaFiles {
-    /// Opens the store in `folder`, and makes the folder if it is missing.
+    /// Opens the store in `folder`, and creates the folder if it is missing. Creates the folder
+    /// `.silverback` in it, for locks and for unfinished files.
     ///
     /// # Errors
-    /// Returns an [unavailable](Error::is_unavailable) error if the folder cannot be made or
+    /// Returns an [unavailable](Error::is_unavailable) error if a folder cannot be created or
     /// written to, or belongs to another user.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, Error> {
         GorillaFiles::open_with(folder, FilesOptions::new())
@@ -89,18 +90,16 @@ impl GorillaFiles {
     ///
     /// # Errors
     /// Returns the errors of [`open`](GorillaFiles::open), and a [usage](Error::is_usage) error for
-    /// options without a thread.
+    /// options without a thread or without time. If nothing may be
+    /// [created](FilesOptions::create_if_missing), returns a usage error if the folder or
+    /// `.silverback` in it is missing.
     pub fn open_with(folder: impl AsRef<Path>, options: FilesOptions) -> Result<Self, Error> {
-        let path = folder.as_ref().to_owned();
-        let made = disk::make_folders(Access::default(), &path);
-        made.map_err(|error| failed("made", &path, error))?;
-        let ours = path.join(OURS);
-        let access = Access::of(&ours, &path)?;
-        let made = disk::make_folder(access, &ours);
-        made.map_err(|error| failed("made", &ours, error))?;
-        let files = Base::with(path, OURS);
-        let folder = GorillaFolder { files, access };
-        Ok(GorillaFiles(Arc::new(Operations::new(folder, &options)?)))
+        options.check()?;
+        let folder = match options.create_if_missing {
+            true => GorillaFolder::create(folder.as_ref())?,
+            false => GorillaFolder::find(folder.as_ref())?,
+        };
+        Ok(GorillaFiles(Arc::new(Operations::new(folder, &options))))
     }
 
     /// Applies `change` to the file that was seen. `change` returns the new contents.
@@ -166,6 +165,29 @@ impl AsRef<Path> for GorillaName {
 }
 
 impl GorillaFolder {
+    /// Opens the store in that folder, which is created if it is missing.
+    fn create(path: &Path) -> Result<Self, Error> {
+        let made = disk::make_folders(Access::default(), path);
+        made.map_err(|error| failed("created", path, error))?;
+        let ours = path.join(OURS);
+        let access = Access::of(&ours, path)?;
+        let made = disk::make_folder(access, &ours);
+        made.map_err(|error| failed("created", &ours, error))?;
+        Ok(GorillaFolder::at(path, access))
+    }
+
+    /// Opens the store in that folder, and creates nothing.
+    fn find(path: &Path) -> Result<Self, Error> {
+        let ours = path.join(OURS);
+        find_store(path, &ours)?;
+        Ok(GorillaFolder::at(path, Access::of(&ours, path)?))
+    }
+
+    fn at(path: &Path, access: Access) -> Self {
+        let files = Base::with(path.to_owned(), OURS);
+        GorillaFolder { files, access }
+    }
+
     fn ours(&self) -> PathBuf {
         self.files.path(OURS)
     }

@@ -86,10 +86,10 @@ pub use options::FilesOptions;
 pub struct Files(Arc<Operations<Folder>>);
 
 impl Files {
-    /// Opens the store in `folder`, and makes the folder if it is missing.
+    /// Opens the store in `folder`, and creates the folder if it is missing.
     ///
     /// # Errors
-    /// Returns an [unavailable](Error::is_unavailable) error if the folder cannot be made or
+    /// Returns an [unavailable](Error::is_unavailable) error if the folder cannot be created or
     /// written to, or belongs to another user.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, Error> {
         Files::open_with(folder, FilesOptions::new())
@@ -113,24 +113,16 @@ impl Files {
     ///
     /// # Errors
     /// Returns the errors of [`open`](Files::open), and a [usage](Error::is_usage) error for
-    /// options without a thread.
+    /// options without a thread or without time. If nothing may be
+    /// [created](FilesOptions::create_if_missing), returns a usage error if there is no store, and
+    /// an unavailable error if this program's user cannot read it.
     pub fn open_with(folder: impl AsRef<Path>, options: FilesOptions) -> Result<Self, Error> {
-        let folder = Folder::open(folder.as_ref())?;
-        Ok(Files(Arc::new(Operations::new(folder, &options)?)))
-    }
-
-    /// Opens the store in `folder`, and makes nothing: for programs that maintain the store of a
-    /// service.
-    ///
-    /// # Errors
-    /// Returns a [usage](Error::is_usage) error if there is no store, and an
-    /// [unavailable](Error::is_unavailable) error if this program's user cannot read it.
-    pub fn open_existing(folder: impl AsRef<Path>) -> Result<Self, Error> {
-        let folder = Folder::open_existing(folder.as_ref())?;
-        Ok(Files(Arc::new(Operations::new(
-            folder,
-            &FilesOptions::new(),
-        )?)))
+        options.check()?;
+        let folder = match options.create_if_missing {
+            true => Folder::create(folder.as_ref())?,
+            false => Folder::find(folder.as_ref())?,
+        };
+        Ok(Files(Arc::new(Operations::new(folder, &options))))
     }
 
     /// Applies `change` to the live record that was seen.

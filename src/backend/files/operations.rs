@@ -79,14 +79,13 @@ enum LockAttempt<T, W> {
 }
 
 impl<F: Locks> Operations<F> {
-    pub(super) fn new(folder: F, options: &FilesOptions) -> Result<Self, Error> {
-        options.check()?;
-        Ok(Operations {
+    pub(super) fn new(folder: F, options: &FilesOptions) -> Self {
+        Operations {
             folder: Arc::new(folder),
             workers: Workers::new(options.max_threads),
             queues: Mutex::default(),
             timeout: options.timeout,
-        })
+        }
     }
 
     pub(super) fn folder(&self) -> &F {

@@ -17,6 +17,7 @@ use super::super::Error;
 pub struct FilesOptions {
     pub(super) timeout: Duration,
     pub(super) max_threads: usize,
+    pub(super) create_if_missing: bool,
 }
 
 impl Default for FilesOptions {
@@ -24,12 +25,13 @@ impl Default for FilesOptions {
         FilesOptions {
             timeout: Duration::from_secs(5),
             max_threads: 16,
+            create_if_missing: true,
         }
     }
 }
 
 impl FilesOptions {
-    /// Returns the defaults: 5 seconds, 16 threads.
+    /// Returns the defaults: 5 seconds, 16 threads; a missing folder is created.
     pub fn new() -> Self {
         FilesOptions::default()
     }
@@ -48,6 +50,23 @@ impl FilesOptions {
     pub fn max_threads(self, max_threads: usize) -> Self {
         FilesOptions {
             max_threads,
+            ..self
+        }
+    }
+
+    /// Sets whether `open_with` creates a missing folder. Without that, the folder must hold a store:
+    /// for programs that maintain the store of a service. Default: true.
+    ///
+    /// ```
+    /// use silverback::backend::{Files, FilesOptions};
+    ///
+    /// let options = FilesOptions::new().create_if_missing(false);
+    /// let refused = Files::open_with("/nowhere/sessions", options).unwrap_err();
+    /// assert!(refused.is_usage());
+    /// ```
+    pub fn create_if_missing(self, create_if_missing: bool) -> Self {
+        FilesOptions {
+            create_if_missing,
             ..self
         }
     }

@@ -464,3 +464,22 @@ fn files_without_a_thread_are_refused() {
     let options = FilesOptions::new().max_threads(0);
     assert!(Files::open_with(&folder.0, options).unwrap_err().is_usage());
 }
+
+#[test]
+fn without_create_if_missing_nothing_is_created() {
+    let options = || FilesOptions::new().create_if_missing(false);
+    let (native, gorilla) = (Temporary::new(), Temporary::new());
+    for folder in [&native.0, &gorilla.0] {
+        assert!(Files::open_with(folder, options()).unwrap_err().is_usage());
+        let refused = GorillaFiles::open_with(folder, options());
+        assert!(refused.unwrap_err().is_usage());
+        assert!(!folder.exists());
+    }
+    Files::open(&native.0).unwrap();
+    GorillaFiles::open(&gorilla.0).unwrap();
+    assert!(Files::open_with(&native.0, options()).is_ok());
+    assert!(GorillaFiles::open_with(&gorilla.0, options()).is_ok());
+    // A store in another layout is no store.
+    assert!(Files::open_with(&gorilla.0, options()).is_err());
+    assert!(GorillaFiles::open_with(&native.0, options()).is_err());
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use silverback::backend::{self, Backend, Key};
+use silverback::backend::{self, Backend, ConnectOptions, Key};
 use silverback::codec::{CodecOptions, Codecs, Serializer};
 use silverback::session::{CookieOptions, Dialect, Lifetime, Refusal, ServerOptions, ServerStore};
 
@@ -87,7 +87,8 @@ impl StoreArguments {
         };
         let missing = || format!("no store is given: use --store or the variable {STORE_VARIABLE}");
         let url = url.ok_or_else(|| Failure::usage(missing()))?;
-        Ok(backend::connect_existing(&url).await?)
+        let options = ConnectOptions::new().create_if_missing(false);
+        Ok(backend::connect_with(&url, options).await?)
     }
 
     /// Opens the store of a service.

@@ -8,8 +8,9 @@ mod tables;
 
 use std::sync::{Arc, OnceLock};
 
+use aws_sdk_dynamodb::Client;
 use libtest_mimic::{Completion, Trial};
-use silverback::backend::{DynamoDb, DynamoDbOptions, GoDynamoDb, GoItems};
+use silverback::backend::{DynamoDb, DynamoDbOptions, Error, GoDynamoDb, GoItems};
 use tokio::runtime::Runtime;
 
 use super::candidates::{Candidate, Made};
@@ -61,9 +62,28 @@ pub(super) fn candidates() -> Vec<Candidate> {
     ]
 }
 
+/// Opens a table, and creates it if it is missing.
+async fn open(client: &Client, table: &str, options: DynamoDbOptions) -> Result<DynamoDb, Error> {
+    let backend = DynamoDb::from_client(client, table, options)?;
+    backend.migrate().await?;
+    Ok(backend)
+}
+
+/// Opens a table of a Go package, and creates it if it is missing.
+async fn open_go(
+    client: &Client,
+    table: &str,
+    items: GoItems,
+    options: DynamoDbOptions,
+) -> Result<GoDynamoDb, Error> {
+    let backend = GoDynamoDb::from_client(client, table, items, options)?;
+    backend.migrate().await?;
+    Ok(backend)
+}
+
 async fn native(endpoint: &str) -> Made {
-    let options = DynamoDbOptions::new("native").prefix("a prefix/");
-    let opened = DynamoDb::open(&client(endpoint), options).await;
+    let options = DynamoDbOptions::new().prefix("a prefix/");
+    let opened = open(&client(endpoint), "native", options).await;
     Ok(Arc::new(opened.expect("a table in a running server")))
 }
 
@@ -74,7 +94,7 @@ async fn skewed(server: &'static Started, skew: &str) -> Made {
 
 async fn of_go(table: &str, items: GoItems) -> Made {
     let client = client(&server()?.endpoint());
-    let opened = GoDynamoDb::open(&client, DynamoDbOptions::new(table), items).await;
+    let opened = open_go(&client, table, items, DynamoDbOptions::new()).await;
     let backend = opened.expect("a table in a running server");
     Ok(Encoded::of(Arc::new(backend)))
 }

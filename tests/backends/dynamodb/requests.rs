@@ -1,22 +1,23 @@
 //! The number of requests of an operation, and which of them are repeated.
 
 use silverback::backend::{
-    Backend, Created, DynamoDb, DynamoDbOptions, Expiry, Generation, Generations, GoDynamoDb,
-    GoItems, Key, Login, Moves, Outcome, Owner, OwnerName, Owners, Record, Scan,
+    Backend, Created, DynamoDb, DynamoDbOptions, Expiry, Generation, Generations, GoItems, Key,
+    Login, Moves, Outcome, Owner, OwnerName, Owners, Record, Scan,
 };
 
 use super::super::Tried;
 use super::super::faults::{TIMEOUT, key, record};
 use super::super::servers::dynamodb::{DynamoDbServer, client, endpoint_at};
 use super::recording_proxy::RecordingProxy;
+use super::{open, open_go};
 
 /// Returns a backend behind a proxy that records its requests.
 async fn counted(
     server: &DynamoDbServer,
 ) -> Result<(RecordingProxy, DynamoDb), libtest_mimic::Failed> {
     let (proxy, port) = RecordingProxy::start(server.port()).await?;
-    let options = DynamoDbOptions::new("counted").timeout(4 * TIMEOUT);
-    let backend = DynamoDb::open(&client(&endpoint_at(port)), options).await?;
+    let options = DynamoDbOptions::new().timeout(4 * TIMEOUT);
+    let backend = open(&client(&endpoint_at(port)), "counted", options).await?;
     proxy.requests();
     Ok((proxy, backend))
 }
@@ -143,9 +144,9 @@ pub(super) async fn a_login_is_listed_before_the_index_contains_it(
 
 pub(super) async fn a_move_is_one_transaction(server: &DynamoDbServer) -> Tried {
     let (proxy, port) = RecordingProxy::start(server.port()).await?;
-    let options = DynamoDbOptions::new("moved").timeout(4 * TIMEOUT);
+    let options = DynamoDbOptions::new().timeout(4 * TIMEOUT);
     let client = client(&endpoint_at(port));
-    let backend = GoDynamoDb::open(&client, options, GoItems::dynamostore()).await?;
+    let backend = open_go(&client, "moved", GoItems::dynamostore(), options).await?;
     let (key, to) = (Key::new("ABC234")?, Key::new("DEF567")?);
     let Created::Saved(first) = backend.create(&key, &record("v")).await? else {
         panic!("the key is new");
@@ -168,9 +169,9 @@ pub(super) async fn a_move_is_one_transaction(server: &DynamoDbServer) -> Tried 
 pub(super) async fn a_purge_reads_owners_again_for_each_page(server: &DynamoDbServer) -> Tried {
     const RECORDS: usize = 4;
     let (proxy, port) = RecordingProxy::start(server.port()).await?;
-    let options = DynamoDbOptions::new("paged").timeout(4 * TIMEOUT);
+    let options = DynamoDbOptions::new().timeout(4 * TIMEOUT);
     let client = client(&endpoint_at(port));
-    let backend = DynamoDb::open(&client, options).await?;
+    let backend = open(&client, "paged", options).await?;
     let ape = OwnerName::new("ape")?;
     let owner = Owner {
         login: backend.begin(&ape, Expiry::NEVER, &key()).await?,

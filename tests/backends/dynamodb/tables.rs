@@ -6,13 +6,14 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType, TimeToLiveStatus,
 };
 use silverback::backend::{
-    Backend, Created, DynamoDb, DynamoDbOptions, Expiry, Generations, GoDynamoDb, GoItems, Key,
-    Login, Outcome, Owner, OwnerName, Owners, Scan,
+    Backend, ConnectOptions, Created, DynamoDb, DynamoDbOptions, Expiry, Generations, GoDynamoDb,
+    GoItems, Key, Login, Outcome, Owner, OwnerName, Owners, Scan, connect_with,
 };
 
 use super::super::Tried;
 use super::super::faults::{key, record};
 use super::super::servers::dynamodb::{DynamoDbServer, client};
+use super::{open, open_go};
 
 async fn has_time_to_live(client: &Client, table: &str) -> Result<bool, libtest_mimic::Failed> {
     let description = client
@@ -31,32 +32,26 @@ async fn has_time_to_live(client: &Client, table: &str) -> Result<bool, libtest_
 
 pub(super) async fn a_table_is_created_once_and_not_changed(server: &DynamoDbServer) -> Tried {
     let client = client(&server.endpoint());
-    let open = |options| DynamoDb::open(&client, options);
+    let lasting = |options| open(&client, "lasting", options);
     // Several tasks create it at once. Expired items are removed, unless the options disable that.
     let tasks: Vec<_> = (0..8)
         .map(|_| {
             let client = client.clone();
-            tokio::spawn(
-                async move { DynamoDb::open(&client, DynamoDbOptions::new("at_once")).await },
-            )
+            tokio::spawn(async move { open(&client, "at_once", DynamoDbOptions::new()).await })
         })
         .collect();
     for task in tasks {
         task.await??;
     }
     assert!(has_time_to_live(&client, "at_once").await?);
-    open(
-        DynamoDbOptions::new("lasting")
-            .ttl_enabled(false)
-            .provisioned(3, 2),
-    )
-    .await?;
+    let options = DynamoDbOptions::new().ttl_enabled(false);
+    lasting(options.provisioned(3, 2)).await?;
     assert!(!has_time_to_live(&client, "lasting").await?);
     // An existing table is changed only on request.
-    open(DynamoDbOptions::new("lasting").provisioned(7, 7)).await?;
+    lasting(DynamoDbOptions::new().provisioned(7, 7)).await?;
     assert!(!has_time_to_live(&client, "lasting").await?);
-    open(DynamoDbOptions::new("lasting").ttl_enabled(true)).await?;
-    open(DynamoDbOptions::new("lasting").ttl_enabled(true)).await?;
+    lasting(DynamoDbOptions::new().ttl_enabled(true)).await?;
+    lasting(DynamoDbOptions::new().ttl_enabled(true)).await?;
     assert!(has_time_to_live(&client, "lasting").await?);
     let described = client.describe_table().table_name("lasting").send().await?;
     let table = described.table().expect("the table exists");
@@ -71,28 +66,29 @@ pub(super) async fn a_table_is_created_once_and_not_changed(server: &DynamoDbSer
         (Some(3), Some(2))
     );
     // A table that does not exist, and is not created.
-    let absent = DynamoDb::with_client(&client, DynamoDbOptions::new("absent"))?;
+    let absent = DynamoDb::from_client(&client, "absent", DynamoDbOptions::new())?;
     let refused = absent.load(&key()).await.unwrap_err();
     assert!(
         refused.to_string().contains("ResourceNotFoundException"),
         "{refused}"
     );
-    let odd = open(DynamoDbOptions::new("no table's name"))
+    let odd = open(&client, "no table's name", DynamoDbOptions::new())
         .await
         .unwrap_err();
     let text = odd.to_string();
     assert!(odd.is_unavailable() && text.contains("name"), "{text}");
-    let long = DynamoDbOptions::new("long").prefix("x".repeat(129));
-    assert!(DynamoDb::with_client(&client, long).unwrap_err().is_usage());
+    let long = DynamoDbOptions::new().prefix("x".repeat(129));
+    let refused = DynamoDb::from_client(&client, "long", long).unwrap_err();
+    assert!(refused.is_usage());
     Ok(())
 }
 
 pub(super) async fn prefixes_share_only_the_table(server: &DynamoDbServer) -> Tried {
     let client = client(&server.endpoint());
     let with = |prefix: &str| {
-        let options = DynamoDbOptions::new("shared").prefix(prefix);
+        let options = DynamoDbOptions::new().prefix(prefix);
         let client = client.clone();
-        async move { DynamoDb::open(&client, options).await }
+        async move { open(&client, "shared", options).await }
     };
     let (one, other, none) = (with("one/").await?, with("other/").await?, with("").await?);
     let key = key();
@@ -120,7 +116,7 @@ pub(super) async fn dynamodb_removes_an_item_long_after_it_has_expired(
     server: &DynamoDbServer,
 ) -> Tried {
     let client = client(&server.endpoint());
-    let backend = DynamoDb::open(&client, DynamoDbOptions::new("removed")).await?;
+    let backend = open(&client, "removed", DynamoDbOptions::new()).await?;
     let soon = Expiry::after(std::time::Duration::from_secs(600));
     for expiry in [soon, Expiry::NEVER] {
         backend
@@ -150,8 +146,8 @@ pub(super) async fn items_without_an_expiry_do_not_expire(server: &DynamoDbServe
         ("lasting_dynamostore", GoItems::dynamostore(), Some("0")),
         ("lasting_dynastore", GoItems::dynastore(), None),
     ] {
-        let (options, items) = (DynamoDbOptions::new(table), items.without_ttl());
-        let backend = GoDynamoDb::open(&client, options, items).await?;
+        let (options, items) = (DynamoDbOptions::new(), items.without_ttl());
+        let backend = open_go(&client, table, items, options).await?;
         assert!(!backend.keeps_expiries());
         assert!(!has_time_to_live(&client, table).await?);
         let key = Key::new("ABC234")?;
@@ -176,8 +172,8 @@ pub(super) async fn items_without_an_expiry_do_not_expire(server: &DynamoDbServe
     }
     for name in ["", "id", "data", "a b", "silverback_expiry"] {
         let items = GoItems::dynamostore().ttl_attribute(name);
-        let options = DynamoDbOptions::new("unnamed");
-        let refused = GoDynamoDb::with_client(&client, options, items).unwrap_err();
+        let options = DynamoDbOptions::new();
+        let refused = GoDynamoDb::from_client(&client, "unnamed", items, options).unwrap_err();
         assert!(refused.is_usage(), "{name}");
     }
     Ok(())
@@ -220,21 +216,20 @@ pub(super) async fn a_table_with_another_key_is_refused(server: &DynamoDbServer)
         ),
     ] {
         make(&client, table, keys, index).await?;
-        let refused = DynamoDb::open(&client, DynamoDbOptions::new(table))
+        let refused = open(&client, table, DynamoDbOptions::new())
             .await
             .unwrap_err();
         assert!(refused.is_usage(), "{refused:?}");
         let said = refused.to_string();
         assert!(said.contains(part) && said.contains(table), "{said}");
-        let go = GoDynamoDb::open(&client, DynamoDbOptions::new(table), GoItems::dynamostore());
+        let (items, options) = (GoItems::dynamostore(), DynamoDbOptions::new());
+        let go = open_go(&client, table, items, options);
         // An index that only native items need does not affect Go's items.
         assert_eq!(go.await.is_ok(), index.is_some(), "{table}");
     }
     let url = format!("dynamodb:nowhere?endpoint={}", server.endpoint());
-    let missing = silverback::backend::connect_existing(&url)
-        .await
-        .err()
-        .expect("no table");
+    let options = ConnectOptions::new().create_if_missing(false);
+    let missing = connect_with(&url, options).await.err().expect("no table");
     assert!(missing.is_usage(), "{missing}");
     let described = client.describe_table().table_name("nowhere").send().await;
     assert!(described.is_err(), "no table was created");
