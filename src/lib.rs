@@ -94,7 +94,6 @@
 #[cfg(feature = "backend")]
 pub mod backend;
 mod calendar;
-mod cause;
 pub mod codec;
 #[cfg(any(
     feature = "session",
@@ -102,6 +101,7 @@ pub mod codec;
     feature = "tower-sessions-0-14"
 ))]
 pub mod compat;
+mod fault;
 pub mod gob;
 // Documentation only. Its pages name items of all these features.
 #[cfg(all(

@@ -21,11 +21,11 @@ const ALLOWED: [(&str, &[&str]); 6] = [
 ];
 
 /// The entries of `src` that are not library modules. `guide` is documentation only. `calendar.rs`
-/// formats times and `cause.rs` formats the text of errors; they use no module, and each module may
+/// formats times and `fault.rs` has the parts of an error; they use no module, and each module may
 /// use them.
 const NO_MODULES: [&str; 6] = [
     "calendar.rs",
-    "cause.rs",
+    "fault.rs",
     "cli",
     "guide",
     "lib.rs",

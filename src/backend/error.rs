@@ -5,9 +5,8 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::Arc;
 
-use crate::cause;
+use crate::fault::Fault;
 
 /// The reason why a backend gave no answer. Cloning it is cheap.
 ///
@@ -23,11 +22,7 @@ use crate::cause;
 /// assert_eq!(error.to_string(), "too large: the record has 1500000 bytes; the limit is 1048576");
 /// ```
 #[derive(Clone)]
-pub struct Error {
-    kind: Kind,
-    message: Cow<'static, str>,
-    source: Option<Arc<dyn StdError + Send + Sync>>,
-}
+pub struct Error(Fault<Kind>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -41,11 +36,7 @@ enum Kind {
 /// Constructors, for backends of your own.
 impl Error {
     fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
-        Error {
-            kind,
-            message: message.into(),
-            source: None,
-        }
+        Error(Fault::new(kind, message))
     }
 
     /// Creates a usage error: the program asked for something impossible. The message must be one
@@ -84,9 +75,8 @@ impl Error {
     /// Adds the cause to the error. Its text follows after a colon, in one line, with those of its
     /// own causes. It must hold no secret.
     #[must_use]
-    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.source = Some(Arc::from(source.into()));
-        self
+    pub fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Error(self.0.with_cause(source))
     }
 }
 
@@ -94,34 +84,34 @@ impl Error {
     /// Returns whether the program asked for something impossible.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        self.kind == Kind::Usage
+        self.0.kind() == Kind::Usage
     }
 
     /// Returns whether the server gave no proper answer. A later attempt may succeed. Errors with
     /// an [unknown outcome](Error::is_outcome_unknown) are included.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
-        matches!(self.kind, Kind::Unavailable | Kind::OutcomeUnknown)
+        matches!(self.0.kind(), Kind::Unavailable | Kind::OutcomeUnknown)
     }
 
     /// Returns whether a write may or may not have been applied. Read the record before you write
     /// again.
     #[must_use]
     pub fn is_outcome_unknown(&self) -> bool {
-        self.kind == Kind::OutcomeUnknown
+        self.0.kind() == Kind::OutcomeUnknown
     }
 
     /// Returns whether the record is larger than the server takes. The message gives both sizes.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
-        self.kind == Kind::TooLarge
+        self.0.kind() == Kind::TooLarge
     }
 
     /// Returns whether the data under the key is not a valid record: another program wrote it, or
     /// the disk damaged it.
     #[must_use]
     pub fn is_corrupt(&self) -> bool {
-        self.kind == Kind::Corrupt
+        self.0.kind() == Kind::Corrupt
     }
 }
 
@@ -130,21 +120,19 @@ impl Error {
     /// text already contains its text.
     #[must_use]
     pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
-        self.source.as_deref()
+        self.0.cause()
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        cause::write(f, &self.message, self.source.as_deref())
+        self.0.fmt(f)
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_tuple("backend::Error");
-        shown.field(&self.kind).field(&format_args!("{self}"));
-        shown.finish()
+        self.0.debug(f, "backend::Error")
     }
 }
 

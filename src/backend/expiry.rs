@@ -12,7 +12,8 @@ use crate::calendar;
 /// It is printed as RFC 3339 in UTC, or as `never`.
 ///
 /// The crate has another time type, [`codec::UnixTime`](../codec/struct.UnixTime.html): a moment in
-/// whole seconds, as cookies carry it. It converts into an expiry, as [`SystemTime`] does.
+/// whole seconds, as cookies carry it. With the feature `session` it converts into an
+/// expiry, as [`SystemTime`] does.
 ///
 /// ```
 /// use std::time::Duration;

@@ -11,6 +11,7 @@
 //! | remove expired records | [`Cleanup`], or [`Scan::purge`] once |
 //! | list all records | [`Scan::page`] |
 //! | log a user out everywhere | `ServerStore::end_all`, which calls [`Generations::revoke`] |
+//! | store the owners' marks of a revocable `CookieStore` yourself | [`Generations`] |
 //! | write a backend of your own | [`Backend`], and [`conformance`] to test it (feature `conformance`) |
 //!
 //! The page `guide::stores` compares the backends.
@@ -261,9 +262,10 @@ pub trait Backend: Send + Sync + 'static {
     }
 
     /// Returns whether records have an expiry. Otherwise they never expire by themselves, and a
-    /// [touch](Backend::touch) changes nothing. Only rows of some Go packages have none.
+    /// [touch](Backend::touch) changes nothing. By default, all [layouts](Backend::layout) but
+    /// gorilla's have expiries.
     fn keeps_expiries(&self) -> bool {
-        true
+        self.layout() != Layout::Gorilla
     }
 
     /// Returns the operations on owners, or `None` if the backend has no owners.

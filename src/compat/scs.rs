@@ -128,10 +128,7 @@ impl SessionManager {
             None => lifetime.without_idle(),
         };
         let dialect = Dialect::scs().known_types(self.known_types.iter().cloned());
-        let dialect = match self.hash_token_in_store {
-            true => dialect.hash_token_in_store(),
-            false => dialect,
-        };
+        let dialect = dialect.hash_token_in_store(self.hash_token_in_store);
         let options = ServerOptions::new()
             .cookie(self.cookie.clone().name(name)?)
             .lifetime(lifetime);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::backend::{self, Backend, Expiry, Generation, Generations, OwnerName, Owners};
-use crate::codec::UnixTime;
 
 use super::Error;
 
@@ -42,25 +41,13 @@ impl Generations for BackendGenerations {
     }
 }
 
-/// Converts whole seconds to milliseconds. A time too late for them becomes [`Expiry::NEVER`].
-impl From<UnixTime> for Expiry {
-    fn from(time: UnixTime) -> Self {
-        let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
-        Expiry::from_millis(seconds.saturating_mul(1_000))
-    }
-}
-
-/// Returns the expiry of what ends at `deadline`, or never.
-pub(super) fn expiry_of(deadline: Option<UnixTime>) -> Expiry {
-    deadline.map_or(Expiry::NEVER, Expiry::from)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::Jar;
     use super::super::{CookieStore, ServerStore, Session};
     use super::*;
     use crate::backend::Memory;
+    use crate::codec::UnixTime;
     use crate::codec::{Codecs, KeyPairs};
 
     fn codecs() -> Codecs {

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loopback_is_what_browsers_take_for_it() {
+    fn loopback_hosts_are_those_of_browsers() {
         for host in [
             "localhost",
             "LocalHost:3000",
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_proxies_say_only_takes_trust_away() {
+    fn fields_of_proxies_only_remove_trust() {
         for (x_forwarded_host, forwarded) in [
             ("", ""),
             ("localhost:3000", ""),

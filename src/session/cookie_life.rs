@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn only_remembered_sessions_persist_unless_all_do() {
+    fn only_remembered_sessions_have_persistent_cookies_by_default() {
         let some = CookieLife::new(hour_idle(), false);
         let all = CookieLife::new(hour_idle(), true);
         let deadline = at(9_000);
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_is_dated_anew_only_where_the_codec_would_refuse_it_first() {
+    fn a_cookie_gets_a_new_date_only_if_the_codec_would_refuse_the_old_one() {
         let redates = |lifetime: Lifetime, codec_expires| {
             let life = CookieLife {
                 codec_expires,

@@ -404,7 +404,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_prefixes_rules_hold_in_any_case() {
+    fn the_rules_of_prefixes_ignore_case() {
         let named = |name: &str| CookieOptions::new().name(name).unwrap();
         let refused = |options: CookieOptions| CookieWriter::new(options).is_err();
         for host in ["__Host-a", "__HOST-a", "__Host-Http-a", "__host-HTTP-a"] {
@@ -463,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_by_itself_is_refused_when_set() {
+    fn a_wrong_option_is_refused_when_it_is_set() {
         let options = CookieOptions::new;
         for name in ["", "a b", "a=b", "a;b", "ä", "a\r\nSet-Cookie: b"] {
             assert!(options().name(name).unwrap_err().is_usage(), "{name:?}");

@@ -9,14 +9,15 @@ use tokio_util::sync::CancellationToken;
 use crate::backend::{Backend, Generation, Generations, OwnerName};
 use crate::codec::{Codec, Opened, UnixTime};
 
-use super::backend_generations::{BackendGenerations, expiry_of};
-use super::content::Content;
+use super::backend_generations::BackendGenerations;
 use super::data_model::DataModel;
+use super::expiry::expiry_of;
 use super::login::{Begun, Login, owner_name};
 use super::metadata::Metadata;
 use super::room::longest_payload;
+use super::session_data::SessionData;
 use super::setup::{Clock, Setup};
-use super::store::{Backing, Kept, Loaded, LoadedSession, Save, Saved};
+use super::store::{Loaded, LoadedSession, RowRef, SaveRequest, SaveResult, Storage};
 use super::{CookieOptions, Error, Lifetime, Refusal, Values};
 
 /// Keeps each session in its cookie, sealed by a codec. The cookies are those of gorilla's
@@ -217,7 +218,7 @@ impl CookieStore {
     /// accepts](super::Session::login) the owner's name, and an unavailable error if the storage
     /// does not answer.
     pub async fn end_all(&self, owner: &str) -> Result<(), Error> {
-        Backing::end_all(self, &owner_name(owner)?).await
+        Storage::end_all(self, &owner_name(owner)?).await
     }
 
     /// Takes the time from `clock` instead of the system, for tests in which time passes.
@@ -262,22 +263,25 @@ impl CookieStore {
         let sealed_at = opened.issued_at();
         let read = Values::deserialize(opened.serializer(), payload, Metadata::parse);
         let (values, metadata) = read.ok_or(Refusal::NotValid)?;
+        if metadata.is_none() && values.has_metadata_text(Metadata::is_unreadable) {
+            return Err(Refusal::NotValid);
+        }
         let metadata = Metadata::loaded(metadata, sealed_at, lifetime);
         metadata.check(lifetime, now)?;
         let values = values.loaded_as(&self.setup.model);
         Ok(LoadedSession {
-            content: Content { values, metadata },
+            data: SessionData { values, metadata },
             sealed_at,
-            kept: None,
+            row_ref: None,
         })
     }
 
-    fn serialize(&self, Content { values, metadata }: &Content) -> Result<Vec<u8>, Error> {
+    fn serialize(&self, SessionData { values, metadata }: &SessionData) -> Result<Vec<u8>, Error> {
         values.serialize(&self.codec.serializer(), &metadata.to_text())
     }
 
-    fn seal(&self, content: &Content, at: UnixTime) -> Result<String, Error> {
-        let payload = self.serialize(content)?;
+    fn seal(&self, data: &SessionData, at: UnixTime) -> Result<String, Error> {
+        let payload = self.serialize(data)?;
         let name = self.setup.cookie.name();
         let sealed = self.codec.seal_at(name, &payload, at);
         sealed.map_err(Error::of_codec)
@@ -288,8 +292,7 @@ impl CookieStore {
         match &self.generations {
             None => Ok(login.begun.is_some()),
             Some(generations) => {
-                let current = generations.generation(&login.owner).await;
-                let current = current.map_err(Error::of_backend)?;
+                let current = generations.generation(&login.owner).await?;
                 Ok(current.is_none() || current != login.generation())
             }
         }
@@ -297,23 +300,22 @@ impl CookieStore {
 
     /// Returns the generation of a session that is to be saved. Begins its login if it has not
     /// begun yet. Ends the other sessions of the owner if the save asks for it.
-    async fn begin(&self, save: &Save) -> Result<Option<Generation>, Error> {
+    async fn begin(&self, save: &SaveRequest) -> Result<Option<Generation>, Error> {
         let Metadata {
             deadline, login, ..
-        } = &save.content.metadata;
+        } = &save.data.metadata;
         let Some(login) = login else {
             return Ok(None);
         };
         let (owner, until) = (&login.owner, expiry_of(*deadline));
         if save.revokes_others {
-            let revoked = self.generations()?.revoke(owner, until).await;
-            return revoked.map(Some).map_err(Error::of_backend);
+            let next = self.generations()?.revoke(owner, until).await?;
+            return Ok(Some(next));
         }
         let begun = login.generation();
         match &self.generations {
             Some(generations) if begun.is_none() || save.lasts_longer => {
-                let extended = generations.extend(owner, until).await;
-                let current = extended.map_err(Error::of_backend)?;
+                let current = generations.extend(owner, until).await?;
                 // If the owner was revoked concurrently, the session keeps its old generation.
                 Ok(begun.or(Some(current)))
             }
@@ -328,7 +330,7 @@ fn any_begun() -> Begun {
 }
 
 #[async_trait]
-impl Backing for CookieStore {
+impl Storage for CookieStore {
     fn setup(&self) -> &Setup {
         &self.setup
     }
@@ -338,7 +340,7 @@ impl Backing for CookieStore {
         let Loaded::Live(record) = &loaded else {
             return Ok(loaded);
         };
-        if let Some(login) = &record.content.metadata.login
+        if let Some(login) = &record.data.metadata.login
             && self.is_revoked(login).await?
         {
             return Ok(Loaded::Dead(Refusal::Revoked));
@@ -346,28 +348,28 @@ impl Backing for CookieStore {
         Ok(loaded)
     }
 
-    async fn save(&self, save: Save, _: CancellationToken) -> Result<Saved, Error> {
+    async fn save(&self, save: SaveRequest, _: CancellationToken) -> Result<SaveResult, Error> {
         if save.revokes_others {
             // A session that cannot be sealed must not revoke others.
-            let content = save.content.clone().begun(Some(&any_begun()));
-            self.seal(&content, save.sealed_at)?;
+            let data = save.data.clone().begun(Some(&any_begun()));
+            self.seal(&data, save.sealed_at)?;
         }
         let begun = self.begin(&save).await?.map(Begun::in_cookie);
-        let content = save.content.begun(begun.as_ref());
-        Ok(Saved {
-            cookie: Some(self.seal(&content, save.sealed_at)?),
+        let data = save.data.begun(begun.as_ref());
+        Ok(SaveResult {
+            cookie: Some(self.seal(&data, save.sealed_at)?),
             begun,
-            kept: None,
+            row_ref: None,
             merged: None,
         })
     }
 
-    fn room_left(&self, content: &Content) -> Result<Option<usize>, Error> {
-        let login = content.metadata.login.as_ref();
+    fn room_left(&self, data: &SessionData) -> Result<Option<usize>, Error> {
+        let login = data.metadata.login.as_ref();
         let has_not_begun = login.is_some_and(|login| login.begun.is_none());
         let payload = match self.generations.is_some() && has_not_begun {
-            true => self.serialize(&content.clone().begun(Some(&any_begun())))?,
-            false => self.serialize(content)?,
+            true => self.serialize(&data.clone().begun(Some(&any_begun())))?,
+            false => self.serialize(data)?,
         };
         let name = self.setup.cookie.name();
         let longest = longest_payload(&self.codec, name, self.setup.now())?;
@@ -375,14 +377,14 @@ impl Backing for CookieStore {
     }
 
     /// Does nothing: no server has a record of the session.
-    async fn end(&self, _: &Kept) -> Result<bool, Error> {
+    async fn end(&self, _: &RowRef) -> Result<bool, Error> {
         Ok(true)
     }
 
     async fn end_all(&self, owner: &OwnerName) -> Result<(), Error> {
         let until = self.setup.lifetime.longest_deadline(self.setup.now());
-        let revoked = self.generations()?.revoke(owner, expiry_of(until)).await;
-        revoked.map(drop).map_err(Error::of_backend)
+        self.generations()?.revoke(owner, expiry_of(until)).await?;
+        Ok(())
     }
 }
 

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_value_is_made_of_what_rfc_6265_says() {
+    fn a_cookie_value_has_the_characters_of_rfc_6265() {
         assert!(is_cookie_value("") && is_cookie_value("!#$%&'()*+-./:<=>?@[]^_`{|}~aZ09"));
         for wrong in [
             "\"", ",", ";", "\\", " ", "\r", "\n", "\0", "\x7f", "\u{e4}",

@@ -6,14 +6,14 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{backend, cause, codec, gob};
+use crate::fault::Fault;
+use crate::{backend, codec, gob};
 
 /// The reason why a session could not be loaded, read, changed or saved. A clone is cheap.
 ///
-/// Its text names the cause: `the sessions' backend: the database does not answer: .. Connection
+/// Its text names the cause: `the session backend failed: the database does not answer: .. Connection
 /// refused`. Therefore `source()` returns `None`, and error reports do not name the cause twice.
 /// [`cause`](Error::cause) returns the error below.
 ///
@@ -24,11 +24,7 @@ use crate::{backend, cause, codec, gob};
 /// assert!(error.is_usage());
 /// ```
 #[derive(Clone)]
-pub struct Error {
-    kind: Kind,
-    message: Cow<'static, str>,
-    source: Option<Arc<dyn StdError + Send + Sync>>,
-}
+pub struct Error(Fault<Kind>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -51,11 +47,7 @@ const GONE: &str = "the session has ended since this request loaded it: nothing 
 
 impl Error {
     fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
-        Error {
-            kind,
-            message: message.into(),
-            source: None,
-        }
+        Error(Fault::new(kind, message))
     }
 
     /// Creates an error for a request of the program that cannot be fulfilled. The message is one
@@ -97,7 +89,7 @@ impl Error {
     }
 
     pub(super) fn has_revoked(&self) -> bool {
-        self.kind == Kind::Gone { has_revoked: true }
+        self.0.kind() == Kind::Gone { has_revoked: true }
     }
 
     pub(super) fn moved() -> Self {
@@ -252,22 +244,21 @@ impl Error {
     /// Adds the cause of the error. After a colon, the error's text then shows the text of `source`
     /// and of its own causes, in one line. These texts must hold no secret.
     #[must_use]
-    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.source = Some(Arc::from(source.into()));
-        self
+    pub fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Error(self.0.with_cause(source))
     }
 
     /// Returns whether the program asked for something impossible: a bad option, a value that
     /// cannot be serialized, or an unknown session name.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        self.kind == Kind::Usage
+        self.0.kind() == Kind::Usage
     }
 
     /// Returns whether the value under that key has another type than the caller asked for.
     #[must_use]
     pub fn is_wrong_type(&self) -> bool {
-        self.kind == Kind::WrongType
+        self.0.kind() == Kind::WrongType
     }
 
     /// Returns whether the session does not fit its cookie or its record. The message gives both
@@ -278,7 +269,7 @@ impl Error {
     /// is 500 until both sides have the same limit.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
-        self.kind == Kind::TooLarge
+        self.0.kind() == Kind::TooLarge
     }
 
     /// Returns whether a server behind the sessions failed, or the system has no randomness. The
@@ -286,7 +277,7 @@ impl Error {
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         matches!(
-            self.kind,
+            self.0.kind(),
             Kind::Unavailable | Kind::InDoubt | Kind::Overloaded
         )
     }
@@ -299,12 +290,15 @@ impl Error {
     /// `Retry-After: 1`.
     #[must_use]
     pub fn is_overloaded(&self) -> bool {
-        self.kind == Kind::Overloaded
+        self.0.kind() == Kind::Overloaded
     }
 
-    /// Returns whether the session's content cannot be written, so that every retry fails.
-    pub(super) fn is_of_content(&self) -> bool {
-        matches!(self.kind, Kind::Usage | Kind::TooLarge | Kind::WrongType)
+    /// Returns whether the session's data cannot be written, so that every retry fails.
+    pub(super) fn is_of_data(&self) -> bool {
+        matches!(
+            self.0.kind(),
+            Kind::Usage | Kind::TooLarge | Kind::WrongType
+        )
     }
 
     /// Returns whether a server did not answer a write, and a later read did not show whether the
@@ -312,7 +306,7 @@ impl Error {
     /// accepts no more changes in this request, since another save could apply all of them twice.
     #[must_use]
     pub fn is_outcome_unknown(&self) -> bool {
-        self.kind == Kind::InDoubt
+        self.0.kind() == Kind::InDoubt
     }
 
     /// Returns whether the session ended while the request ran: another request ended it or logged
@@ -321,14 +315,14 @@ impl Error {
     /// sets no cookie.
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        matches!(self.kind, Kind::Gone { .. })
+        matches!(self.0.kind(), Kind::Gone { .. })
     }
 
     /// Returns whether other requests renewed the session repeatedly while this request ran.
     /// Nothing was saved. A later retry may succeed.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
-        self.kind == Kind::Conflict
+        self.0.kind() == Kind::Conflict
     }
 
     /// Returns whether the session accepts no more changes: the head of the response has been sent,
@@ -336,13 +330,13 @@ impl Error {
     #[must_use]
     #[doc(alias = "Closed")]
     pub fn is_closed(&self) -> bool {
-        self.kind == Kind::Closed
+        self.0.kind() == Kind::Closed
     }
 
     /// Returns whether [`require_fresh`](super::Session::require_fresh) demands a new login.
     #[must_use]
     pub fn is_not_fresh(&self) -> bool {
-        self.kind == Kind::NotFresh
+        self.0.kind() == Kind::NotFresh
     }
 
     /// Returns the HTTP status for an error that no handler has handled: 503 if a server [is
@@ -355,7 +349,7 @@ impl Error {
     /// ```
     #[must_use]
     pub fn status(&self) -> u16 {
-        match self.kind {
+        match self.0.kind() {
             Kind::Unavailable | Kind::InDoubt | Kind::Overloaded => 503,
             Kind::Conflict | Kind::Gone { .. } => 409,
             Kind::NotFresh => 403,
@@ -368,7 +362,7 @@ impl Error {
     /// Logs the error for the operator, since the response does not show it to the client.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn log(&self) {
-        match self.kind {
+        match self.0.kind() {
             // Any visitor can cause this error.
             Kind::NotFresh => tracing::debug!(error = %self, "the session is not fresh"),
             Kind::Gone { .. } | Kind::Conflict => {
@@ -385,21 +379,26 @@ impl Error {
     /// text is already part of this error's text.
     #[must_use]
     pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
-        self.source.as_deref()
+        self.0.cause()
+    }
+}
+
+/// Names the backend as the place of the error.
+impl From<backend::Error> for Error {
+    fn from(error: backend::Error) -> Self {
+        Error::of_backend(error)
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        cause::write(f, &self.message, self.source.as_deref())
+        self.0.fmt(f)
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_tuple("session::Error");
-        shown.field(&self.kind).field(&format_args!("{self}"));
-        shown.finish()
+        self.0.debug(f, "session::Error")
     }
 }
 

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_responses_reach_every_place() {
+    fn a_few_responses_cover_every_scope() {
         let deep = format!("/{}", "segment/".repeat(20));
         let url = RequestUrl::new(Some(b"a.b.c.d.example.com"), &deep);
         let cookie = CookieWriter::new(named("id")).unwrap();
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn under_a_name_that_proves_its_origin_nothing_is_foreign() {
+    fn a_host_cookie_is_never_foreign() {
         let url = RequestUrl::new(Some(b"app.example.com"), "/a/b");
         for name in ["__Host-id", "__Host-Http-id"] {
             assert_eq!(removals(named(name), &url, 0), [""; 0], "{name}");
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_removal_has_the_flags_without_which_it_is_refused() {
+    fn a_removal_has_the_flags_that_browsers_require() {
         let url = RequestUrl::new(None, "/a");
         let first = |options| removals(options, &url, 0).swap_remove(0);
         assert_eq!(

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::content::{Change, Content, Log};
-use super::saving::run_to_its_end;
-use super::store::{Fate, Kept, Save, Saved, Store};
+use super::commit::run_to_its_end;
+use super::session_data::{Change, Log, SessionData};
+use super::store::{IdChange, RowRef, SaveRequest, SaveResult, Store};
 use super::{Error, Session, Values};
 
 /// A handle that reads and writes a session after the head of the response has been sent.
@@ -61,14 +61,14 @@ use super::{Error, Session, Values};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct LiveSession(Arc<Shared>);
+pub struct LiveSession(Arc<SharedLiveSession>);
 
-struct Shared {
+struct SharedLiveSession {
     store: Arc<dyn Store>,
-    /// The content when the handle was created.
-    content: Content,
+    /// The data when the handle was created.
+    data: SessionData,
     /// The row that holds the session, as far as this handle knows.
-    kept: Mutex<Kept>,
+    row_ref: Mutex<RowRef>,
 }
 
 impl Session {
@@ -79,23 +79,23 @@ impl Session {
     /// (call [`save`](Session::save) first). Returns a [gone](Error::is_gone) error if the
     /// request's ID [has moved](super::Refusal::Moved), even within a renewal grace.
     pub fn live(&self) -> Result<LiveSession, Error> {
-        let (content, kept) = {
+        let (data, row_ref) = {
             let state = self.state();
             if state.leaves_cookie() {
-                return Err(state.not_saved());
+                return Err(state.moved_or_ambiguous());
             }
-            (state.content.clone(), state.kept())
+            (state.data.clone(), state.row_ref())
         };
-        let kept = kept.ok_or_else(|| {
+        let row_ref = row_ref.ok_or_else(|| {
             Error::usage(
                 "the session is not saved in a server, so it cannot be used after the response: \
                  call save() first",
             )
         })?;
-        Ok(LiveSession(Arc::new(Shared {
+        Ok(LiveSession(Arc::new(SharedLiveSession {
             store: self.0.store.clone(),
-            content,
-            kept: Mutex::new(kept.outdated()),
+            data,
+            row_ref: Mutex::new(row_ref.outdated()),
         })))
     }
 }
@@ -109,9 +109,9 @@ impl LiveSession {
     /// Returns a [gone](Error::is_gone) or an [unavailable](Error::is_unavailable) error.
     #[doc(alias = "reload")]
     pub async fn values(&self) -> Result<Values, Error> {
-        let kept = self.kept();
-        let content = self.0.store.reload(&kept).await?;
-        Ok(content.ok_or_else(Error::gone)?.values)
+        let row_ref = self.row_ref();
+        let data = self.0.store.reload(&row_ref).await?;
+        Ok(data.ok_or_else(Error::gone)?.values)
     }
 
     /// Returns the current value under `key`, or `None` if there is no value.
@@ -165,8 +165,8 @@ impl LiveSession {
     ) -> Result<R, Error> {
         let answer = Arc::new(Mutex::new(None));
         let latest = answer.clone();
-        self.save(Arc::new(move |content| {
-            let answer = change(&mut content.values)?;
+        self.save(Arc::new(move |data| {
+            let answer = change(&mut data.values)?;
             *latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
             Ok(())
         }))
@@ -181,25 +181,29 @@ impl LiveSession {
     /// Returns the errors of [`transact`](LiveSession::transact).
     pub async fn touch(&self) -> Result<(), Error> {
         let now = self.0.store.setup().now();
-        self.save(Arc::new(move |content| {
-            content.metadata.seen = content.metadata.seen.max(now);
+        self.save(Arc::new(move |data| {
+            data.metadata.seen = data.metadata.seen.max(now);
             Ok(())
         }))
         .await
     }
 
-    fn kept(&self) -> Kept {
-        let kept = self.0.kept.lock();
-        kept.unwrap_or_else(PoisonError::into_inner).clone()
+    fn row_ref(&self) -> RowRef {
+        let row_ref = self.0.row_ref.lock();
+        row_ref.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn save(&self, change: Change) -> Result<(), Error> {
         let (save, handle) = (self.save_of(change), self.clone());
         let work = async move |dropped| {
-            let saved: Saved = handle.0.store.save(save, dropped).await?;
-            if let Some(kept) = saved.kept {
-                let mut own = handle.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
-                *own = kept.outdated();
+            let saved: SaveResult = handle.0.store.save(save, dropped).await?;
+            if let Some(row_ref) = saved.row_ref {
+                let mut own = handle
+                    .0
+                    .row_ref
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                *own = row_ref.outdated();
             }
             Ok(())
         };
@@ -208,19 +212,19 @@ impl LiveSession {
     }
 
     /// Creates a save that first reads the current row.
-    fn save_of(&self, change: Change) -> Save {
+    fn save_of(&self, change: Change) -> SaveRequest {
         let mut log = Log::default();
         log.push(change);
-        Save {
-            content: self.0.content.clone(),
-            sealed_at: self.0.content.metadata.created,
+        SaveRequest {
+            data: self.0.data.clone(),
+            sealed_at: self.0.data.metadata.created,
             revokes_others: false,
             lasts_longer: false,
             is_touch: false,
             wants_cookie: false,
             owed_cookie: false,
-            kept: Some(Arc::new(self.kept())),
-            fate: Fate::Stays,
+            row_ref: Some(Arc::new(self.row_ref())),
+            id_change: IdChange::Same,
             log,
         }
     }

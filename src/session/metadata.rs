@@ -180,6 +180,22 @@ impl Metadata {
         found.map_or(NONE, |(text, _)| text)
     }
 
+    /// Returns whether a text that cannot be parsed is metadata all the same: that of a later
+    /// version, or one with a mark or an owner that this version refuses. Its session may have been
+    /// revoked, so it must not open as a session without a login.
+    pub(super) fn is_unreadable(text: &str) -> bool {
+        let is_number = |field: &str| field.parse::<u64>().is_ok();
+        let is_field = |field: &str| field == NONE || is_number(field);
+        let fields: Vec<&str> = text.split(' ').take(5).collect();
+        match *fields {
+            [form, created, seen, deadline, _] => {
+                let has_times = is_number(created) && is_number(seen) && is_field(deadline);
+                is_number(form) && has_times && Metadata::parse(text).is_none()
+            }
+            _ => false,
+        }
+    }
+
     /// Parses the text. Returns `None` if another program wrote it.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (is_numbered, text) = match text.split_once(' ')? {
@@ -316,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_text_is_no_metadata() {
+    fn other_texts_are_no_metadata() {
         let mark = "0123456789abcdef0123456789abcdef";
         let text = |form: &str| form.replace("MARK", mark);
         for whole in [
@@ -355,7 +371,7 @@ mod tests {
 
     /// The program sets a deadline while the longer limits apply.
     #[test]
-    fn a_deadline_of_its_own_is_never_past_the_limits_once_not_remembered() {
+    fn a_custom_deadline_never_exceeds_the_limits_after_forgetting() {
         let lifetime = Lifetime::new();
         let mut metadata = Metadata::new(&lifetime, at(100));
         metadata.remember(true, &lifetime);
@@ -378,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn where_remembered_sessions_live_no_longer_the_deadline_stays() {
+    fn the_deadline_stays_if_remembered_sessions_last_no_longer() {
         let lifetime = Lifetime::new().remembered_as_usual();
         let mut metadata = Metadata::new(&lifetime, at(100));
         for deadline in [Some(at(999_999)), None] {
@@ -394,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_end_at_their_second() {
+    fn limits_apply_from_their_second_on() {
         let lifetime = Lifetime::new();
         let metadata = Metadata::new(&lifetime, at(1_000));
         let check = |now| metadata.check(&lifetime, at(now));
@@ -412,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_without_a_login_has_an_idle_limit_of_its_own_unless_remembered() {
+    fn an_anonymous_session_has_its_own_idle_limit_unless_remembered() {
         let login = |owner: &str| Login {
             owner: OwnerName::new(owner).unwrap(),
             at: at(0),
@@ -443,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_is_never_past_the_limits_of_here() {
+    fn a_deadline_never_exceeds_the_limits_of_this_store() {
         let lifetime = Lifetime::new().without_remembering();
         let loaded = |text| {
             let carried = Metadata::parse(text);

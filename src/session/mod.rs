@@ -85,29 +85,30 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `session.rs`, `state.rs`, `saving.rs`, `room.rs` | [`Session`]: the handle for handlers, its state during one request, and how it is saved |
+//! | `session.rs`, `state.rs`, `commit.rs`, `room.rs` | [`Session`]: the handle for handlers, its state during one request, and how it is saved |
 //! | `sessions.rs`, `client_host.rs`, `response_fields.rs` | [`Sessions`]: the sessions of a request by name, and the fields of its response |
-//! | `values.rs`, `flashes.rs`, `data_model.rs`, `self_describing.rs` | [`Values`]: the values of a session, as gob or in other formats |
+//! | `values.rs`, `flashes.rs`, `data_model.rs`, `any_format.rs` | [`Values`]: the values of a session, as gob or in other formats |
 //! | `metadata.rs`, `lifetime.rs` | [`Lifetime`]: the limits of a session |
 //! | `cookie_options.rs`, `cookie_writer.rs`, `cookie_header.rs` | [`CookieOptions`]: writing and reading the cookie |
 //! | `opened_cookies.rs`, `request_url.rs`, `foreign_cookies.rs` | choosing one of several cookies, and removing cookies that another host planted |
-//! | `cookie_life.rs` | the time for which a client keeps the cookie |
+//! | `cookie_life.rs`, `expiry.rs` | the time for which a client keeps the cookie, and the expiry of a row |
 //! | `store.rs`, `setup.rs`, `stores.rs` | [`Store`], its settings, and [`Stores`]: all stores of an application |
 //! | `cookie_store.rs`, `backend_generations.rs` | [`CookieStore`], and the revocation of sessions in cookies |
 //! | `server_store/`, `server_options.rs` | [`ServerStore`]: sessions in a server |
 //! | `stored_session.rs`, `lookup.rs`, `live_session.rs` | sessions outside of a request: [`StoredSession`], a snapshot, and [`LiveSession`], which can be read and changed |
 //! | `protocol/`, `rows.rs`, `recent_moves.rs` | the calls to a backend that save, move or end a session, and the resolution of conflicts |
 //! | `dialect/`, `id.rs`, `session_id.rs` | the formats of cookies and rows above a backend, and the secret and the public ID of a session |
-//! | `content.rs` | the values and metadata to save, and a request's changes, which can be replayed after a conflict |
+//! | `session_data.rs` | the values and metadata to save, and a request's changes, which can be replayed after a conflict |
 //! | `error.rs`, `refusal.rs` | errors, and reasons why a cookie is refused |
 //! | `testing.rs` | [`testing`]: helpers for your own tests |
 //!
 //! This module uses no web framework. The module `web` connects it to some.
 
+mod any_format;
 mod backend_generations;
 mod caller;
 mod client_host;
-mod content;
+mod commit;
 mod cookie_header;
 mod cookie_life;
 mod cookie_options;
@@ -116,6 +117,7 @@ mod cookie_writer;
 mod data_model;
 mod dialect;
 mod error;
+mod expiry;
 mod flashes;
 mod foreign_cookies;
 mod id;
@@ -132,12 +134,11 @@ mod request_url;
 mod response_fields;
 mod room;
 mod rows;
-mod saving;
-mod self_describing;
 mod server_options;
 mod server_store;
 #[allow(clippy::module_inception)] // the handle is what the room is about
 mod session;
+mod session_data;
 mod session_id;
 mod sessions;
 mod setup;

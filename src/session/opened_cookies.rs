@@ -4,7 +4,7 @@ use crate::backend::Key;
 
 use super::Refusal;
 use super::setup::Setup;
-use super::state::{Came, State};
+use super::state::{RequestCookie, State};
 use super::store::{Loaded, LoadedSession, Moved};
 
 /// The cookies of one name that were opened so far. At most one session comes from them.
@@ -61,20 +61,20 @@ impl OpenedCookies {
 
     /// Returns the session of the request.
     pub(super) fn into_state(self, setup: &Setup) -> State {
-        let came = match self.refused {
-            None => Came::Nothing,
-            Some(_) if self.may_be_good => Came::Cookie,
-            Some(_) => Came::DeadCookie,
+        let request_cookie = match self.refused {
+            None => RequestCookie::Absent,
+            Some(_) if self.may_be_good => RequestCookie::Present,
+            Some(_) => RequestCookie::Dead,
         };
         match (self.live, self.moved) {
             (Some(live), _) => State::loaded(*live, setup),
             (None, Some(moved)) => State::superseded(*moved, setup),
-            (None, None) => State::new(setup, came, self.refused),
+            (None, None) => State::new(setup, request_cookie, self.refused),
         }
     }
 }
 
 /// Returns the key of a stored session, or `None` if the session is in its cookie.
 fn key_of(live: &LoadedSession) -> Option<&Key> {
-    live.kept.as_ref().map(|kept| &kept.key)
+    live.row_ref.as_ref().map(|row_ref| &row_ref.key)
 }

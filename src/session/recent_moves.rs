@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_moved_again_is_remembered_from_then() {
+    fn a_key_that_is_moved_again_is_remembered_from_the_second_move() {
         let moves = RecentMoves::new(Duration::from_secs(60));
         let at = UnixTime::from_secs;
         moves.note(key(1), successor(2), at(100));
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_is_forgotten_first() {
+    fn the_oldest_move_is_forgotten_first() {
         let moves = RecentMoves::new(Duration::from_secs(60));
         let now = UnixTime::from_secs(100);
         for number in 0..=MOST {

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_comes_from_the_host_or_a_domain_that_it_is_in() {
+    fn a_cookie_comes_from_the_host_or_one_of_its_domains() {
         for (host, expected) in [
             (
                 "app.example.com",
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_is_no_name_has_no_domains() {
+    fn an_ip_address_has_no_domains() {
         for host in [
             "127.0.0.1",
             "127.0.0.1:80",
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_has_a_path_that_the_requests_path_lies_in() {
+    fn a_cookies_path_contains_the_requests_path() {
         for (path, expected) in [
             ("/", &["/"][..]),
             ("/a", &["/a/", "/a", "/"]),
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_no_attribute_can_hold_is_left_out() {
+    fn a_path_that_no_attribute_can_contain_is_skipped() {
         assert_eq!(paths("/a/b;c/d"), ["/a/", "/a", "/"]);
         assert_eq!(paths("/a/\r\nSet-Cookie: b/c"), ["/a/", "/a", "/"]);
         assert_eq!(paths("/a b/c"), ["/"]);

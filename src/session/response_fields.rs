@@ -26,6 +26,7 @@ use std::fmt;
 /// # }
 /// ```
 #[derive(Clone)]
+#[must_use = "the response must have these fields"]
 pub struct ResponseFields {
     set_cookies: Vec<String>,
     /// True if the response shows an outdated state of the session.
@@ -53,7 +54,6 @@ impl ResponseFields {
     /// Marks a response that the application declares public: its content does not depend on the
     /// session. Its cache fields stay unchanged, unless a cookie is set: a response with a
     /// Set-Cookie is never public.
-    #[must_use]
     pub fn of_public_response(mut self) -> Self {
         self.is_public = self.set_cookies.is_empty();
         self

@@ -51,8 +51,8 @@ impl Session {
     /// Returns an [unavailable](Error::is_unavailable) error if the codec fails, and a usage error
     /// if the codec can seal nothing.
     pub fn room_left(&self) -> Result<Option<usize>, Error> {
-        let content = self.state().content.clone();
-        self.0.store.room_left(&content)
+        let data = self.state().data.clone();
+        self.0.store.room_left(&data)
     }
 }
 

@@ -11,18 +11,18 @@ use crate::backend::{
 };
 use crate::codec::UnixTime;
 
-use super::backend_generations::expiry_of;
 use super::caller::Caller;
-use super::content::Content;
 use super::dialect::RowFormat;
+use super::expiry::{expiry_of, unix_time};
 use super::metadata::{Metadata, NEVER_SEEN};
 use super::protocol::{
-    Answer, Call, Found, Intent, LONGEST_TRAIL, Protocol, Row, Step, Successor, Verdict, Work,
+    Answer, Call, Found, Intent, LONGEST_TRAIL, NewData, Protocol, Row, Step, Successor, Verdict,
     WriteId,
 };
 use super::recent_moves::RecentMoves;
+use super::session_data::SessionData;
 use super::setup::Clock;
-use super::store::Kept;
+use super::store::RowRef;
 use super::{Error, Lifetime, Refusal};
 
 /// The greatest difference between the clocks of machines that share a backend.
@@ -49,12 +49,12 @@ pub(super) struct Rows {
 
 /// A session that was read from its row.
 pub(super) struct LiveRow {
-    pub(super) content: Content,
-    pub(super) kept: Kept,
+    pub(super) data: SessionData,
+    pub(super) row_ref: RowRef,
 }
 
 /// The result of a look-up by key.
-pub(super) enum Lookup {
+pub(super) enum RowState {
     Live(Box<LiveRow>),
     Missing,
     /// A tombstone: the session ended no longer ago than the longest request takes.
@@ -68,10 +68,6 @@ pub(super) enum Lookup {
 /// The time at which a session got its successor.
 pub(super) type MovedAt = UnixTime;
 
-pub(super) fn unix_time(expiry: Expiry) -> UnixTime {
-    UnixTime::from_secs(u64::try_from(expiry.as_millis() / 1_000).unwrap_or(0))
-}
-
 impl Rows {
     /// Returns the expiry of a session's row: the end of the idle limit, or the deadline if it is
     /// earlier.
@@ -81,45 +77,45 @@ impl Rows {
     }
 
     /// Looks up the session under a key.
-    pub(super) async fn look_up(&self, key: &Key) -> Result<Lookup, Error> {
+    pub(super) async fn look_up(&self, key: &Key) -> Result<RowState, Error> {
         let stored = match self.backend.load(key).await {
             Ok(Some(stored)) => stored,
             Ok(None) => {
                 let moved = self.recent_moves.successor(key, (self.clock)());
-                return Ok(moved.map_or(Lookup::Missing, |(to, at)| Lookup::Moved(to, at)));
+                return Ok(moved.map_or(RowState::Missing, |(to, at)| RowState::Moved(to, at)));
             }
-            Err(error) if error.is_corrupt() => return Ok(Lookup::Refused(Refusal::NotValid)),
+            Err(error) if error.is_corrupt() => return Ok(RowState::Refused(Refusal::NotValid)),
             Err(error) => return Err(Error::of_backend(error)),
         };
         let expiry = stored.record.expiry();
         Ok(match self.read(key, stored)? {
-            Err(refusal) => Lookup::Refused(refusal),
+            Err(refusal) => RowState::Refused(refusal),
             Ok(Found { row, revision, .. }) => match row {
-                Row::Tombstone { successor: None } => Lookup::Ended,
+                Row::Tombstone { successor: None } => RowState::Ended,
                 Row::Tombstone {
                     successor: Some(successor),
-                } => Lookup::Moved(successor, self.written_at(expiry)),
-                Row::Live(content) => Lookup::Live(Box::new(LiveRow {
-                    kept: Kept {
+                } => RowState::Moved(successor, self.written_at(expiry)),
+                Row::Live(data) => RowState::Live(Box::new(LiveRow {
+                    row_ref: RowRef {
                         id: None,
                         key: key.clone(),
                         revision: Some(revision),
-                        login: content.metadata.login.clone(),
+                        login: data.metadata.login.clone(),
                         expiry,
                         is_stale: false,
                     },
-                    content,
+                    data,
                 })),
             },
         })
     }
 
     /// Looks up the session under a key, and follows its renewals.
-    pub(super) async fn look_up_renewed(&self, key: &Key) -> Result<Lookup, Error> {
+    pub(super) async fn look_up_renewed(&self, key: &Key) -> Result<RowState, Error> {
         let mut key = key.clone();
         for _ in 0..LONGEST_TRAIL {
             match self.look_up(&key).await? {
-                Lookup::Moved(to, _) if to.is_renewal => key = to.key,
+                RowState::Moved(to, _) if to.is_renewal => key = to.key,
                 found => return Ok(found),
             }
         }
@@ -140,14 +136,18 @@ impl Rows {
 
     /// Reads the row in a record. Refuses a row of another key, and a session if its sealed owner
     /// differs from the record's owner.
-    fn read(&self, key: &Key, stored: Stored) -> Result<Result<Found<Content>, Refusal>, Error> {
+    fn read(
+        &self,
+        key: &Key,
+        stored: Stored,
+    ) -> Result<Result<Found<SessionData>, Refusal>, Error> {
         let Stored { record, revision } = stored;
         let read = self.format.read(key, record.value(), (self.clock)())?;
         let (mut row, write) = match read {
             Ok(read) => read,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        if let Row::Live(Content { metadata, .. }) = &mut row {
+        if let Row::Live(SessionData { metadata, .. }) = &mut row {
             let is_its_own = |owner: Option<Owner>| record.owner() == owner.as_ref();
             if !owner_of(metadata).is_ok_and(is_its_own) {
                 return Ok(Err(Refusal::NotValid));
@@ -168,13 +168,13 @@ impl Rows {
     fn see_touches(&self, metadata: &mut Metadata, expiry: Expiry) {
         let now = (self.clock)();
         let limits = metadata.limits(&self.lifetime);
-        let told = match self.backend.keeps_expiries() {
+        let last_use = match self.backend.keeps_expiries() {
             true => limits.last_seen(unix_time(expiry)),
             false => None,
         };
-        metadata.seen = match told {
-            Some(told) if told.saturating_duration_since(now) <= CLOCK_SKEW => {
-                metadata.seen.max(told)
+        metadata.seen = match last_use {
+            Some(last_use) if last_use.saturating_duration_since(now) <= CLOCK_SKEW => {
+                metadata.seen.max(last_use)
             }
             // A Go program wrote the row, and the row does not hold the last use.
             _ if metadata.seen == NEVER_SEEN => now,
@@ -186,7 +186,7 @@ impl Rows {
     fn record(
         &self,
         key: &Key,
-        row: &Row<Content>,
+        row: &Row<SessionData>,
         write: WriteId,
     ) -> Result<Option<Record>, Error> {
         let Some(bytes) = self.format.write(key, row, write, (self.clock)())? else {
@@ -198,7 +198,7 @@ impl Rows {
                 let kept_to = now.saturating_add(self.tombstone_seconds());
                 Record::new(bytes, UnixTime::from_secs(kept_to).into())
             }
-            Row::Live(Content { metadata, .. }) => {
+            Row::Live(SessionData { metadata, .. }) => {
                 self.check_size(&bytes)?;
                 let record = Record::new(bytes, self.expiry(metadata));
                 match owner_of(metadata)? {
@@ -210,8 +210,8 @@ impl Rows {
     }
 
     /// Refuses a session that cannot be written at all.
-    pub(super) fn check(&self, key: &Key, content: Content) -> Result<(), Error> {
-        let row = Row::Live(content);
+    pub(super) fn check(&self, key: &Key, data: SessionData) -> Result<(), Error> {
+        let row = Row::Live(data);
         let bytes = self
             .format
             .write(key, &row, WriteId::default(), (self.clock)())?;
@@ -229,18 +229,16 @@ impl Rows {
 
     /// Performs the protocol's calls until its verdict. Conflicts are resolved until the caller's
     /// deadline.
-    pub(super) async fn drive(
+    pub(super) async fn run(
         &self,
-        intent: Intent<Content>,
-        work: Option<Work<'_, Content>>,
+        intent: Intent<SessionData>,
+        new_data: Option<NewData<'_, SessionData>>,
         caller: &Caller,
-    ) -> Result<Driven, Error> {
-        let write: WriteId = *backend::Generation::random()
-            .map_err(Error::of_backend)?
-            .as_bytes();
+    ) -> Result<Conclusion, Error> {
+        let write: WriteId = *backend::Generation::random()?.as_bytes();
         let moves = !self.format.has_tombstones() && self.backend.moves().is_some();
         let planned = planned_move(&intent);
-        let mut protocol = Protocol::new(intent, work, write).moving(moves);
+        let mut protocol = Protocol::new(intent, new_data, write).moving(moves);
         let mut conflicts = 0;
         let mut failure = None;
         let mut step = protocol.begin();
@@ -254,7 +252,7 @@ impl Rows {
                     {
                         self.note_move(old, to);
                     }
-                    return said(verdict, protocol.is_merged(), failure, caller);
+                    return conclude(verdict, protocol.is_merged(), failure, caller);
                 }
             };
             if protocol.conflicts() > conflicts {
@@ -264,7 +262,7 @@ impl Rows {
             if caller.is_late() {
                 protocol.resolve_no_more();
             }
-            let answer = match self.ask(call, write).await {
+            let answer = match self.call_backend(call, write).await {
                 Ok(answer) => answer,
                 Err(error) => {
                     let is_unknown = error.is_outcome_unknown();
@@ -279,9 +277,13 @@ impl Rows {
         }
     }
 
-    async fn ask(&self, call: Call<Content>, write: WriteId) -> Result<Answer<Content>, Error> {
+    async fn call_backend(
+        &self,
+        call: Call<SessionData>,
+        write: WriteId,
+    ) -> Result<Answer<SessionData>, Error> {
         Ok(match call {
-            Call::Load(key) => match self.backend.load(&key).await.map_err(Error::of_backend)? {
+            Call::Load(key) => match self.backend.load(&key).await? {
                 None => Answer::Loaded(self.recent_tombstone(&key)),
                 Some(stored) => {
                     let found = self.read(&key, stored)?;
@@ -304,7 +306,7 @@ impl Rows {
                     Some(record) => self.backend.swap(&key, &seen, &record).await,
                     None => self.remove(&key, &seen).await,
                 };
-                let swapped = swapped.map_err(Error::of_backend)?;
+                let swapped = swapped?;
                 Answer::Swapped(self.unless_moved(&key, swapped))
             }
             Call::Move(key, seen, to, row) => {
@@ -313,7 +315,7 @@ impl Rows {
                     return Ok(Answer::Failed);
                 };
                 let moved = moves.move_to(&key, &seen, &to.key, &record).await;
-                let moved = moved.map_err(Error::of_backend)?;
+                let moved = moved?;
                 Answer::Swapped(self.unless_moved(&key, moved))
             }
             Call::Remove(key, seen) => {
@@ -333,7 +335,7 @@ impl Rows {
     }
 
     /// Returns the tombstone that the row would have in another format.
-    fn recent_tombstone(&self, key: &Key) -> Option<Found<Content>> {
+    fn recent_tombstone(&self, key: &Key) -> Option<Found<SessionData>> {
         let (successor, _) = self.recent_moves.successor(key, (self.clock)())?;
         Some(Found {
             row: Row::Tombstone {
@@ -365,7 +367,7 @@ impl Rows {
 }
 
 /// Returns the key that a session is to leave, and its successor.
-fn planned_move(intent: &Intent<Content>) -> Option<(Key, Successor)> {
+fn planned_move(intent: &Intent<SessionData>) -> Option<(Key, Successor)> {
     let (seen, to, is_renewal) = match intent {
         Intent::Renew { seen, to } => (seen, to, true),
         Intent::Replace { seen, to, .. } => (seen, to, false),
@@ -377,43 +379,43 @@ fn planned_move(intent: &Intent<Content>) -> Option<(Key, Successor)> {
 
 /// The result of a run of the protocol.
 #[derive(Clone)]
-pub(super) enum Driven {
+pub(super) enum Conclusion {
     Saved {
         key: Key,
         revision: Revision,
-        content: Content,
-        /// True if the content also holds changes of other requests.
+        data: SessionData,
+        /// True if the data also holds changes of other requests.
         is_merged: bool,
     },
     Ended,
     Gone,
 }
 
-impl Driven {
-    /// Marks the result as merged if `on_others`: the content also holds changes of other requests.
+impl Conclusion {
+    /// Marks the result as merged if `on_others`: the data also holds changes of other requests.
     pub(super) fn merged(mut self, on_others: bool) -> Self {
-        if let Driven::Saved { is_merged, .. } = &mut self {
+        if let Conclusion::Saved { is_merged, .. } = &mut self {
             *is_merged |= on_others;
         }
         self
     }
 }
 
-fn said(
-    verdict: Verdict<Content>,
+fn conclude(
+    verdict: Verdict<SessionData>,
     is_merged: bool,
     failure: Option<Error>,
     caller: &Caller,
-) -> Result<Driven, Error> {
+) -> Result<Conclusion, Error> {
     match verdict {
-        Verdict::Saved(key, revision, content) => Ok(Driven::Saved {
+        Verdict::Saved(key, revision, data) => Ok(Conclusion::Saved {
             key,
             revision,
-            content,
+            data,
             is_merged,
         }),
-        Verdict::Ended => Ok(Driven::Ended),
-        Verdict::Gone => Ok(Driven::Gone),
+        Verdict::Ended => Ok(Conclusion::Ended),
+        Verdict::Gone => Ok(Conclusion::Gone),
         Verdict::Conflict => Err(Error::conflict()),
         Verdict::TimedOut => Err(caller.timed_out()),
         Verdict::Failed => {

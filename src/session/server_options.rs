@@ -36,8 +36,8 @@ pub struct ServerOptions {
 }
 
 impl ServerOptions {
-    /// Creates the default options: the cookie `__Host-id`, 30 minutes idle and 12 hours in all, and
-    /// any number of sessions per owner.
+    /// Creates the default options: the cookie `__Host-id`, the lifetime of the
+    /// [dialect](super::Dialect), and any number of sessions per owner.
     #[must_use]
     pub fn new() -> Self {
         ServerOptions {

@@ -10,11 +10,11 @@ use serde::de::DeserializeOwned;
 use crate::codec::UnixTime;
 use crate::gob::Interface;
 
-use super::content::{Change, Content};
 use super::data_model::DataModel;
 use super::flashes::{FLASHES, read_flashes};
+use super::session_data::{Change, SessionData};
 use super::setup::Setup;
-use super::state::{Before, State};
+use super::state::{Checkpoint, State};
 use super::store::Store;
 use super::values::{TypedDraft, read};
 use super::{Error, Refusal, SessionId, Values};
@@ -44,9 +44,9 @@ use super::{Error, Refusal, SessionId, Values};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Session(pub(super) Arc<Shared>);
+pub struct Session(pub(super) Arc<SharedSession>);
 
-pub(super) struct Shared {
+pub(super) struct SharedSession {
     pub(super) store: Arc<dyn Store>,
     pub(super) is_loopback: bool,
     /// Never locked across an await, nor while code of the application runs.
@@ -57,7 +57,7 @@ pub(super) struct Shared {
 
 impl Session {
     pub(super) fn new(store: Arc<dyn Store>, is_loopback: bool, state: State) -> Self {
-        Session(Arc::new(Shared {
+        Session(Arc::new(SharedSession {
             store,
             is_loopback,
             state: Mutex::new(state),
@@ -83,7 +83,7 @@ const MOST_ATTEMPTS: usize = 10_000;
 pub(super) struct Undo {
     session: Session,
     version: u64,
-    before: Option<Before>,
+    before: Option<Checkpoint>,
 }
 
 impl Undo {
@@ -141,7 +141,7 @@ impl Session {
             return self.get(key);
         }
         self.attempt(
-            |state| state.content.values.clone(),
+            |state| state.data.values.clone(),
             |values| Ok(is_wrong(&values)),
             |state, is_wrong| match is_wrong {
                 true => state.remove(key).map(drop),
@@ -161,7 +161,7 @@ impl Session {
         let value = TypedDraft::of(&self.setup().model, key, &value)?;
         let key = key.to_owned();
         self.state()
-            .change(move |content| content.values.put(&key, &value, false))
+            .change(move |data| data.values.put(&key, &value, false))
     }
 
     /// Stores a value of exactly this Go type under `key`: see [`Values::insert_gob`].
@@ -171,7 +171,7 @@ impl Session {
     pub fn insert_gob(&self, key: &str, value: impl Into<Interface>) -> Result<(), Error> {
         let (key, value) = (key.to_owned(), value.into());
         self.state()
-            .change(move |content| content.values.insert_gob(&key, value.clone()))
+            .change(move |data| data.values.insert_gob(&key, value.clone()))
     }
 
     /// Removes the value under `key`, and returns whether there was one. If there was no value, the
@@ -203,21 +203,18 @@ impl Session {
     {
         let (model, change) = (self.setup().model.clone(), Arc::new(change));
         self.attempt(
-            |state| state.content.values.interface(key),
+            |state| state.data.values.interface(key),
             |there| updated(key, there.as_ref(), &model, &*change),
             |state, (updated_value, value)| {
                 let again = || -> Change {
                     let (key, model, change) = (key.to_owned(), model.clone(), change.clone());
-                    Arc::new(move |content| {
-                        let there = content.values.interface(&key);
+                    Arc::new(move |data| {
+                        let there = data.values.interface(&key);
                         let (value, _) = updated(&key, there.as_ref(), &model, &*change)?;
-                        content.values.put(&key, &value, true)
+                        data.values.put(&key, &value, true)
                     })
                 };
-                state.apply(
-                    |content| content.values.put(key, &updated_value, true),
-                    again,
-                )?;
+                state.apply(|data| data.values.put(key, &updated_value, true), again)?;
                 Ok(value)
             },
         )
@@ -239,8 +236,8 @@ impl Session {
     ) -> Result<R, Error> {
         let answer = Arc::new(Mutex::new(None));
         let latest = answer.clone();
-        let change: Change = Arc::new(move |content| {
-            let answer = change(&mut content.values)?;
+        let change: Change = Arc::new(move |data| {
+            let answer = change(&mut data.values)?;
             *latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
             Ok(())
         });
@@ -255,15 +252,15 @@ impl Session {
     /// The change is undone when the returned [`Undo`] is dropped.
     fn change_for_now(&self, change: Change) -> Result<Undo, Error> {
         self.attempt(
-            |state| state.content.clone(),
-            |mut content| {
-                change(&mut content)?;
-                Ok(content)
+            |state| state.data.clone(),
+            |mut data| {
+                change(&mut data)?;
+                Ok(data)
             },
             |state, changed| {
                 let before = state.before();
-                let take_over = |content: &mut Content| {
-                    *content = changed;
+                let take_over = |data: &mut SessionData| {
+                    *data = changed;
                     Ok(())
                 };
                 state.apply(take_over, || change.clone())?;
@@ -304,7 +301,7 @@ impl Session {
     /// Returns whether there is a value under `key`.
     #[must_use]
     pub fn contains(&self, key: &str) -> bool {
-        self.state().content.values.contains(key)
+        self.state().data.values.contains(key)
     }
 
     /// Returns the string keys.
@@ -316,7 +313,7 @@ impl Session {
     /// Returns all values as they are now.
     #[must_use]
     pub fn values(&self) -> Values {
-        self.state().content.values.clone()
+        self.state().data.values.clone()
     }
 
     /// Removes all values. The login stays.
@@ -326,10 +323,10 @@ impl Session {
     pub fn clear(&self) -> Result<(), Error> {
         let mut state = self.state();
         state.check_open()?;
-        match state.content.values.is_empty() {
+        match state.data.values.is_empty() {
             true => Ok(()),
-            false => state.change(|content| {
-                content.values.clear();
+            false => state.change(|data| {
+                data.values.clear();
                 Ok(())
             }),
         }
@@ -354,7 +351,7 @@ impl Session {
         let flash = TypedDraft::of(&self.setup().model, key, &flash)?;
         let key = key.to_owned();
         self.state()
-            .change(move |content| content.values.add_flash(&key, &flash))
+            .change(move |data| data.values.add_flash(&key, &flash))
     }
 
     /// Takes the messages of type `T` under gorilla's key `_flash`, the oldest first. The next call
@@ -381,12 +378,12 @@ impl Session {
             return Ok(Vec::new());
         }
         self.attempt(
-            |state| state.content.values.flash_list(key),
+            |state| state.data.values.flash_list(key),
             |list| Ok(read_flashes(list?)),
             |state, (taken, flashes)| {
                 if !taken.is_empty() {
                     let key = key.to_owned();
-                    state.change(move |content| content.values.take_flashes(&key, &taken))?;
+                    state.change(move |data| data.values.take_flashes(&key, &taken))?;
                 }
                 Ok(flashes)
             },
@@ -410,8 +407,8 @@ impl Session {
     #[must_use]
     #[doc(alias = "ID")]
     pub fn id(&self) -> Option<SessionId> {
-        let kept = self.state().kept()?;
-        self.0.store.public_id(&kept.key)
+        let row_ref = self.state().row_ref()?;
+        self.0.store.public_id(&row_ref.key)
     }
 
     /// Returns whether the session began with this request, because no cookie of the request opened
@@ -493,7 +490,7 @@ impl Session {
     pub fn owner(&self) -> Option<String> {
         let state = self.state();
         state
-            .content
+            .data
             .metadata
             .login
             .as_ref()
@@ -504,7 +501,7 @@ impl Session {
     #[must_use]
     pub fn authenticated_at(&self) -> Option<UnixTime> {
         let state = self.state();
-        state.content.metadata.login.as_ref().map(|login| login.at)
+        state.data.metadata.login.as_ref().map(|login| login.at)
     }
 
     /// Requires a login that is not older than `age`. Use it before a password is changed, or money
@@ -577,7 +574,7 @@ impl Session {
     /// Returns whether the session is [remembered](Session::remember).
     #[must_use]
     pub fn is_remembered(&self) -> bool {
-        self.state().content.metadata.remembered
+        self.state().data.metadata.remembered
     }
 
     /// Returns the time at which the session becomes idle for too long if no request uses it until
@@ -586,7 +583,7 @@ impl Session {
     #[must_use]
     pub fn idle_at(&self) -> Option<UnixTime> {
         let lifetime = &self.setup().lifetime;
-        self.state().content.metadata.idle_at(lifetime)
+        self.state().data.metadata.idle_at(lifetime)
     }
 
     /// Makes this request not count as use of the session, so that it does not extend the idle
@@ -611,7 +608,7 @@ impl Session {
     /// has no absolute limit.
     #[must_use]
     pub fn deadline(&self) -> Option<UnixTime> {
-        self.state().content.metadata.deadline
+        self.state().data.metadata.deadline
     }
 
     /// Ends the session at `deadline`, unless its idle limit ends it before. The deadline stays

@@ -9,7 +9,7 @@ use super::cookie_header::CookieHeader;
 use super::foreign_cookies::ForeignCookies;
 use super::opened_cookies::OpenedCookies;
 use super::request_url::RequestUrl;
-use super::state::{Came, State};
+use super::state::{RequestCookie, State};
 use super::{Error, Refusal, ResponseFields, Session};
 use super::{Store, Stores};
 
@@ -38,9 +38,9 @@ use super::{Store, Stores};
 /// ```
 #[derive(Clone)]
 #[doc(alias = "Registry")]
-pub struct Sessions(Arc<Shared>);
+pub struct Sessions(Arc<SharedSessions>);
 
-struct Shared {
+struct SharedSessions {
     /// The sessions of the layer around this one.
     outer: Option<Sessions>,
     /// The stores that this layer loads from and saves to.
@@ -48,7 +48,7 @@ struct Shared {
     /// The name of the session that is asked for without a name.
     first: Option<String>,
     request: Arc<Request>,
-    loaded: Mutex<Loaded>,
+    loaded: Mutex<OpenSessions>,
 }
 
 /// A request as the client sent it.
@@ -60,7 +60,7 @@ struct Request {
 
 /// The sessions that were asked for.
 #[derive(Default)]
-struct Loaded {
+struct OpenSessions {
     /// The index of a store, with its session.
     sessions: Vec<(usize, Session)>,
     /// True if any session was asked for, even if it could not be loaded.
@@ -71,7 +71,7 @@ struct Loaded {
     is_passive: bool,
 }
 
-impl Loaded {
+impl OpenSessions {
     fn find(&self, place: usize) -> Option<Session> {
         let found = self.sessions.iter().find(|(of, _)| *of == place);
         found.map(|(_, session)| session.clone())
@@ -101,7 +101,7 @@ impl Sessions {
             url: RequestUrl::new(host, path),
             is_loopback: host.is_some_and(is_loopback),
         };
-        Sessions(Arc::new(Shared {
+        Sessions(Arc::new(SharedSessions {
             outer: None,
             stores: stores.clone(),
             first: stores.first_name().map(str::to_owned),
@@ -118,14 +118,14 @@ impl Sessions {
     #[must_use]
     pub fn within(&self, stores: &Stores) -> Self {
         let is_new = |name: &str| !self.has(name);
-        Sessions(Arc::new(Shared {
+        Sessions(Arc::new(SharedSessions {
             outer: Some(self.clone()),
             stores: stores.only(is_new),
             first: stores.first_name().map(str::to_owned),
             request: self.0.request.clone(),
-            loaded: Mutex::new(Loaded {
+            loaded: Mutex::new(OpenSessions {
                 is_passive: self.loaded().is_passive,
-                ..Loaded::default()
+                ..OpenSessions::default()
             }),
         }))
     }
@@ -174,7 +174,7 @@ impl Sessions {
         }
     }
 
-    fn loaded(&self) -> MutexGuard<'_, Loaded> {
+    fn loaded(&self) -> MutexGuard<'_, OpenSessions> {
         // No code of the application runs under the lock, so nothing can panic there.
         self.0.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -245,13 +245,21 @@ impl Sessions {
     async fn open(&self, store: &dyn Store) -> Result<State, Error> {
         let setup = store.setup();
         let Ok(values) = self.0.request.cookies.values(store.name()) else {
-            return Ok(State::new(setup, Came::Cookie, Some(Refusal::TooMany)));
+            return Ok(State::new(
+                setup,
+                RequestCookie::Present,
+                Some(Refusal::TooMany),
+            ));
         };
         let mut opened = OpenedCookies::default();
         for value in values {
             let loaded = store.load(value).await?;
             if opened.add(loaded, setup).is_err() {
-                return Ok(State::new(setup, Came::Cookie, Some(Refusal::Ambiguous)));
+                return Ok(State::new(
+                    setup,
+                    RequestCookie::Present,
+                    Some(Refusal::Ambiguous),
+                ));
             }
         }
         Ok(opened.into_state(setup))
@@ -327,7 +335,7 @@ impl Sessions {
 
 /// When a request has ended, its unsaved changes are dropped. A change may contain the very session
 /// that stores it, so both would stay in memory.
-impl Drop for Shared {
+impl Drop for SharedSessions {
     fn drop(&mut self) {
         let loaded = self.loaded.get_mut();
         let loaded = loaded.unwrap_or_else(PoisonError::into_inner);

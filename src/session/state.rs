@@ -1,31 +1,31 @@
-//! The state of a session within one request: its content, the changes to it, and the cookie to be
-//! sent. `state/work.rs` decides what to save in the end, and notes what was saved. This module has no locks, no I/O and no
+//! The state of a session within one request: its data, the changes to it, and the cookie to be
+//! sent. `state/commit_plan.rs` decides what to save in the end, and notes what was saved. This module has no locks, no I/O and no
 //! clock.
 
-mod work;
+mod commit_plan;
 
 use std::sync::Arc;
 
 use crate::backend::OwnerName;
 use crate::codec::UnixTime;
 
-use super::content::{Change, Content, Log};
 use super::cookie_life::CookieLife;
 use super::login::{Login, owner_name};
 use super::metadata::Metadata;
+use super::session_data::{Change, Log, SessionData};
 use super::setup::Setup;
-use super::store::{Fate, Kept, LoadedSession, Moved};
+use super::store::{IdChange, LoadedSession, Moved, RowRef};
 use super::{Error, Lifetime, Refusal, Values};
 
-pub(super) use work::{Saving, Task, Work};
+pub(super) use commit_plan::{CommitPlan, CommitTask, SaveSnapshot};
 
 pub(super) struct State {
-    pub(super) content: Content,
+    pub(super) data: SessionData,
     /// The changes that are not saved yet, if the store may have to replay them.
     log: Option<Log>,
     /// Counts all changes, not only those of values.
     version: u64,
-    /// The version in the cookie in `outgoing`, or, if there is no such cookie, in the client's.
+    /// The version in the cookie in `response_cookie`, or, if there is no such cookie, in the client's.
     saved: u64,
     /// Counts the sessions that this handle has been. Each login and each end begins another one.
     incarnation: u64,
@@ -33,16 +33,16 @@ pub(super) struct State {
     sealed_at: Option<UnixTime>,
     /// The place of the stored session: of this one, or of the one that it replaces. `None` if the
     /// session is in its cookie or was never saved.
-    kept: Option<Arc<Kept>>,
-    fate: Fate,
-    /// The version in which `fate` was decided.
-    fated: u64,
+    row_ref: Option<Arc<RowRef>>,
+    id_change: IdChange,
+    /// The version in which `id_change` was decided.
+    id_changed_at: u64,
     cookie_life: CookieLife,
     /// The time at which the client drops its cookie, as far as it is known. `None` if the client
     /// drops it when the browser closes.
     cookie_end: Option<UnixTime>,
     /// The cookies of that name that the client sent.
-    came: Came,
+    request_cookie: RequestCookie,
     /// True if the client may have a good cookie that was not in this request. Then this request
     /// sets and removes no cookie in its place, and only a login is saved.
     leaves_cookie: bool,
@@ -58,7 +58,7 @@ pub(super) struct State {
     lasts_longer: bool,
     phase: Phase,
     is_closed: bool,
-    outgoing: Outgoing,
+    response_cookie: ResponseCookie,
 }
 
 /// The state of the session.
@@ -77,18 +77,18 @@ enum Phase {
 
 /// The cookies of one name that a client sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Came {
-    Nothing,
+pub(super) enum RequestCookie {
+    Absent,
     /// A cookie that is removed only if its session ends.
-    Cookie,
+    Present,
     /// A cookie that is removed unless another one replaces it, because no session will ever have
     /// it again.
-    DeadCookie,
+    Dead,
 }
 
 /// A session before a change.
-pub(super) struct Before {
-    content: Content,
+pub(super) struct Checkpoint {
+    data: SessionData,
     log_end: usize,
     phase: Phase,
     was_saved: bool,
@@ -96,16 +96,20 @@ pub(super) struct Before {
 
 /// The cookie to be sent.
 #[derive(Clone)]
-pub(super) enum Outgoing {
-    Nothing,
-    Cookie(String),
-    Removal,
+pub(super) enum ResponseCookie {
+    Unchanged,
+    Set(String),
+    Removed,
 }
 
 impl State {
     /// Returns a session that begins now.
-    pub(super) fn new(setup: &Setup, came: Came, refusal: Option<Refusal>) -> Self {
-        let content = Content {
+    pub(super) fn new(
+        setup: &Setup,
+        request_cookie: RequestCookie,
+        refusal: Option<Refusal>,
+    ) -> Self {
+        let data = SessionData {
             values: Values::of_model(setup.model.clone()),
             metadata: Metadata::new(&setup.lifetime, setup.now()),
         };
@@ -113,44 +117,44 @@ impl State {
             is_new: true,
             refusal,
             leaves_cookie: refusal.is_some_and(Refusal::leaves_cookie),
-            ..State::of(content, setup, came)
+            ..State::of(data, setup, request_cookie)
         }
     }
 
     pub(super) fn loaded(session: LoadedSession, setup: &Setup) -> Self {
         State {
             sealed_at: Some(session.sealed_at),
-            cookie_end: setup.cookie_life.end(&session.content.metadata),
-            kept: session.kept,
-            ..State::of(session.content, setup, Came::Cookie)
+            cookie_end: setup.cookie_life.end(&session.data.metadata),
+            row_ref: session.row_ref,
+            ..State::of(session.data, setup, RequestCookie::Present)
         }
     }
 
     /// Returns the session of a request that arrived with an ID that has moved.
     pub(super) fn superseded(moved: Moved, setup: &Setup) -> Self {
-        let new = State::new(setup, Came::Cookie, Some(Refusal::Moved));
+        let new = State::new(setup, RequestCookie::Present, Some(Refusal::Moved));
         State {
-            is_new: moved.content.is_none(),
-            content: moved.content.unwrap_or(new.content),
-            kept: moved.renewed,
+            is_new: moved.data.is_none(),
+            data: moved.data.unwrap_or(new.data),
+            row_ref: moved.renewed,
             ..new
         }
     }
 
-    fn of(content: Content, setup: &Setup, came: Came) -> Self {
+    fn of(data: SessionData, setup: &Setup, request_cookie: RequestCookie) -> Self {
         State {
-            content,
+            data,
             log: setup.replays.then(Log::default),
             version: 0,
             saved: 0,
             incarnation: 0,
             sealed_at: None,
-            kept: None,
-            fate: Fate::Stays,
-            fated: 0,
+            row_ref: None,
+            id_change: IdChange::Same,
+            id_changed_at: 0,
             cookie_life: setup.cookie_life.clone(),
             cookie_end: None,
-            came,
+            request_cookie,
             leaves_cookie: false,
             is_passive: false,
             has_ended: false,
@@ -160,7 +164,7 @@ impl State {
             lasts_longer: false,
             phase: Phase::Live,
             is_closed: false,
-            outgoing: Outgoing::Nothing,
+            response_cookie: ResponseCookie::Unchanged,
         }
     }
 
@@ -177,10 +181,10 @@ impl State {
     }
 
     /// Returns the place of the stored session, or `None` if it is not stored, or may not be read.
-    pub(super) fn kept(&self) -> Option<Arc<Kept>> {
-        let is_itself = !matches!(self.fate, Fate::Replaced { .. });
+    pub(super) fn row_ref(&self) -> Option<Arc<RowRef>> {
+        let is_itself = !matches!(self.id_change, IdChange::Replaced { .. });
         let is_read = !(self.leaves_cookie && self.is_new);
-        self.kept.clone().filter(|_| is_itself && is_read)
+        self.row_ref.clone().filter(|_| is_itself && is_read)
     }
 
     /// Returns true if the client may have a good cookie that was not in this request.
@@ -188,8 +192,8 @@ impl State {
         self.leaves_cookie
     }
 
-    pub(super) fn came(&self) -> Came {
-        self.came
+    pub(super) fn request_cookie(&self) -> RequestCookie {
+        self.request_cookie
     }
 
     /// Makes this request not count as use of the session.
@@ -220,10 +224,10 @@ impl State {
     /// Applies a change that can be replayed. If it fails, the session stays unchanged.
     pub(super) fn change(
         &mut self,
-        change: impl Fn(&mut Content) -> Result<(), Error> + Send + Sync + 'static,
+        change: impl Fn(&mut SessionData) -> Result<(), Error> + Send + Sync + 'static,
     ) -> Result<(), Error> {
         self.check_open()?;
-        change(&mut self.content)?;
+        change(&mut self.data)?;
         self.changed(|| Arc::new(change));
         Ok(())
     }
@@ -232,11 +236,11 @@ impl State {
     /// replayed.
     pub(super) fn apply(
         &mut self,
-        apply: impl FnOnce(&mut Content) -> Result<(), Error>,
+        apply: impl FnOnce(&mut SessionData) -> Result<(), Error>,
         again: impl FnOnce() -> Change,
     ) -> Result<(), Error> {
         self.check_open()?;
-        apply(&mut self.content)?;
+        apply(&mut self.data)?;
         self.changed(again);
         Ok(())
     }
@@ -245,11 +249,11 @@ impl State {
     /// not changed.
     pub(super) fn remove(&mut self, key: &str) -> Result<bool, Error> {
         self.check_open()?;
-        let is_there = self.content.values.contains(key);
+        let is_there = self.data.values.contains(key);
         if is_there {
             let key = key.to_owned();
-            self.change(move |content| {
-                content.values.remove(&key);
+            self.change(move |data| {
+                data.values.remove(&key);
                 Ok(())
             })?;
         }
@@ -267,8 +271,8 @@ impl State {
     /// Returns whether another request has renewed the session since this one loaded it. The
     /// response to that request has the cookie.
     fn is_renewed_elsewhere(&self) -> bool {
-        let kept = self.kept.as_ref();
-        self.fate == Fate::Stays && kept.is_some_and(|kept| kept.id.is_none())
+        let row_ref = self.row_ref.as_ref();
+        self.id_change == IdChange::Same && row_ref.is_some_and(|row_ref| row_ref.id.is_none())
     }
 
     /// Returns whether there are changes that are not saved.
@@ -277,9 +281,9 @@ impl State {
     }
 
     /// Returns the state to which a change can be undone.
-    pub(super) fn before(&self) -> Before {
-        Before {
-            content: self.content.clone(),
+    pub(super) fn before(&self) -> Checkpoint {
+        Checkpoint {
+            data: self.data.clone(),
             log_end: self.log_end(),
             phase: self.phase.clone(),
             was_saved: !self.has_changes(),
@@ -287,11 +291,11 @@ impl State {
     }
 
     /// Undoes the change that led to `version`, unless other changes have followed.
-    pub(super) fn take_back(&mut self, version: u64, before: Before) {
+    pub(super) fn take_back(&mut self, version: u64, before: Checkpoint) {
         if self.version != version || matches!(self.phase, Phase::Gone | Phase::InDoubt) {
             return;
         }
-        self.content = before.content;
+        self.data = before.data;
         self.phase = before.phase;
         if let Some(log) = &mut self.log {
             log.take_back_to(before.log_end);
@@ -319,15 +323,17 @@ impl State {
         let owner = owner_name(owner)?;
         // A session that has ended has no values to keep.
         let keeps = keeps_values && self.phase == Phase::Live && !self.leaves_cookie;
-        let kept = keeps.then(|| (self.content.values.clone(), self.log.clone()));
-        let keeps_fate = !matches!(self.fate, Fate::Replaced { keeps: false });
+        let kept_values = keeps.then(|| (self.data.values.clone(), self.log.clone()));
+        let keeps_values_of_old = !matches!(self.id_change, IdChange::Replaced { keeps: false });
         self.begin_anew(Phase::Live, lifetime, now);
-        if let Some((values, log)) = kept {
-            self.content.values = values;
+        if let Some((values, log)) = kept_values {
+            self.data.values = values;
             self.log = log;
-            self.fate = Fate::Replaced { keeps: keeps_fate };
+            self.id_change = IdChange::Replaced {
+                keeps: keeps_values_of_old,
+            };
         }
-        self.content.metadata.login = Some(Login {
+        self.data.metadata.login = Some(Login {
             owner,
             at: now,
             begun: None,
@@ -361,20 +367,20 @@ impl State {
         self.incarnation += 1;
         // A change that was computed from the old session must not be applied to the new one.
         self.version += 1;
-        self.content.values.clear();
-        self.content.metadata = Metadata::new(lifetime, now);
+        self.data.values.clear();
+        self.data.metadata = Metadata::new(lifetime, now);
         if let Some(log) = &mut self.log {
             log.clear();
         }
         self.sealed_at = None;
         self.lasts_longer = false;
-        self.decide(Fate::Replaced { keeps: false });
+        self.decide(IdChange::Replaced { keeps: false });
     }
 
     /// Decides the fate of the stored session.
-    fn decide(&mut self, fate: Fate) {
-        self.fate = fate;
-        self.fated = self.version;
+    fn decide(&mut self, id_change: IdChange) {
+        self.id_change = id_change;
+        self.id_changed_at = self.version;
     }
 
     /// Gives the session another ID.
@@ -383,15 +389,15 @@ impl State {
         let is_renewed = self.is_renewed_elsewhere();
         // A session that replaces another gets a new ID anyway. The fate counts for this version,
         // in case an earlier version is saved before it.
-        self.decide(match self.fate {
-            Fate::Stays if !is_renewed => Fate::Renewed,
-            fate => fate,
+        self.decide(match self.id_change {
+            IdChange::Same if !is_renewed => IdChange::Renewed,
+            id_change => id_change,
         });
         Ok(())
     }
 
     pub(super) fn end_others(&mut self) -> Result<(), Error> {
-        let Some(login) = &self.content.metadata.login else {
+        let Some(login) = &self.data.metadata.login else {
             self.check_open()?;
             return Err(Error::usage(
                 "the session has no owner, and so no other sessions: log in first",
@@ -407,12 +413,12 @@ impl State {
 
     pub(super) fn remember(&mut self, remembered: bool, lifetime: &Lifetime) -> Result<(), Error> {
         self.check_open()?;
-        if self.content.metadata.remembered == remembered {
+        if self.data.metadata.remembered == remembered {
             return Ok(());
         }
         let lifetime = lifetime.clone();
-        let change = move |content: &mut Content| {
-            content.metadata.remember(remembered, &lifetime);
+        let change = move |data: &mut SessionData| {
+            data.metadata.remember(remembered, &lifetime);
             Ok(())
         };
         self.move_deadline(change.clone(), || Arc::new(change))
@@ -426,26 +432,23 @@ impl State {
         // If another request has set other limits, the deadline is kept within them.
         let again = || -> Change {
             let lifetime = lifetime.clone();
-            Arc::new(move |content| {
-                content.metadata.cut_deadline(deadline, &lifetime);
+            Arc::new(move |data| {
+                data.metadata.cut_deadline(deadline, &lifetime);
                 Ok(())
             })
         };
-        self.move_deadline(
-            |content| content.metadata.set_deadline(deadline, lifetime),
-            again,
-        )
+        self.move_deadline(|data| data.metadata.set_deadline(deadline, lifetime), again)
     }
 
     /// Applies a change of the deadline, and notes whether the session lasts longer than before.
     fn move_deadline(
         &mut self,
-        apply: impl FnOnce(&mut Content) -> Result<(), Error>,
+        apply: impl FnOnce(&mut SessionData) -> Result<(), Error>,
         again: impl FnOnce() -> Change,
     ) -> Result<(), Error> {
-        let before = self.content.metadata.deadline;
+        let before = self.data.metadata.deadline;
         self.apply(apply, again)?;
-        self.lasts_longer |= match (self.content.metadata.deadline, before) {
+        self.lasts_longer |= match (self.data.metadata.deadline, before) {
             (Some(deadline), Some(before)) => deadline > before,
             (deadline, _) => deadline.is_none(),
         };
@@ -470,12 +473,12 @@ impl State {
     /// Notes that the stored session has ended. If another request had ended it before (`by_us` is
     /// false), the client's cookie may be that of another session by now, and stays.
     pub(super) fn ended(&mut self, by_us: bool) {
-        self.kept = None;
-        self.fate = Fate::Stays;
+        self.row_ref = None;
+        self.id_change = IdChange::Same;
         self.has_ended = true;
         if !by_us && matches!(self.phase, Phase::LoggedOut | Phase::Ended) {
-            self.came = Came::Nothing;
-            self.outgoing = Outgoing::Nothing;
+            self.request_cookie = RequestCookie::Absent;
+            self.response_cookie = ResponseCookie::Unchanged;
         }
     }
 
@@ -487,18 +490,18 @@ impl State {
             if has_revoked {
                 self.revokes.clear();
             }
-            self.kept = None;
-            self.fate = Fate::Stays;
+            self.row_ref = None;
+            self.id_change = IdChange::Same;
             self.phase = Phase::Gone;
-            self.came = Came::Nothing;
-            self.outgoing = Outgoing::Nothing;
+            self.request_cookie = RequestCookie::Absent;
+            self.response_cookie = ResponseCookie::Unchanged;
         }
     }
 
     /// Notes that the outcome of a save is unknown. Saving again might apply everything twice.
     pub(super) fn in_doubt(&mut self) {
         self.phase = Phase::InDoubt;
-        self.outgoing = Outgoing::Nothing;
+        self.response_cookie = ResponseCookie::Unchanged;
     }
 
     /// Returns whether this session or others of its owner were to end and have not ended.
@@ -510,11 +513,11 @@ impl State {
     /// one of several.
     fn ends_in_vain(&self) -> bool {
         let ends = matches!(self.phase, Phase::LoggedOut | Phase::Ended)
-            || matches!(self.fate, Fate::Replaced { .. });
-        self.leaves_cookie && ends && self.kept.is_none() && !self.has_ended
+            || matches!(self.id_change, IdChange::Replaced { .. });
+        self.leaves_cookie && ends && self.row_ref.is_none() && !self.has_ended
     }
 
-    pub(super) fn outgoing(&self) -> Outgoing {
-        self.outgoing.clone()
+    pub(super) fn response_cookie(&self) -> ResponseCookie {
+        self.response_cookie.clone()
     }
 }

@@ -9,10 +9,10 @@ use tokio_util::task::TaskTracker;
 use crate::backend::{Expiry, Key, OwnerName, Revision};
 use crate::codec::{self, UnixTime};
 
-use super::content::{Content, Log};
 use super::id::Id;
 use super::login::{Begun, Login};
-use super::protocol::Seen;
+use super::protocol::SeenRow;
+use super::session_data::{Log, SessionData};
 use super::setup::Setup;
 use super::{Error, Refusal, SessionId};
 
@@ -22,18 +22,18 @@ use super::{Error, Refusal, SessionId};
 /// Only this crate implements the trait. You can supply the codec, the
 /// [`Backend`](crate::backend::Backend) and the [`Generations`](crate::backend::Generations).
 #[expect(private_bounds)] // sealed: the protocol between session and store is ours to change
-pub trait Store: Backing {
+pub trait Store: Storage {
     /// Returns the name of the cookie, which is also the name of the session.
     fn name(&self) -> &str {
         self.setup().cookie.name()
     }
 }
 
-impl<S: Backing> Store for S {}
+impl<S: Storage> Store for S {}
 
 /// The operations that a session needs from its store.
 #[async_trait]
-pub(super) trait Backing: Send + Sync + 'static {
+pub(super) trait Storage: Send + Sync + 'static {
     fn setup(&self) -> &Setup;
 
     /// Loads the session of a cookie's value. An error means that a server or the system failed.
@@ -44,21 +44,25 @@ pub(super) trait Backing: Send + Sync + 'static {
     /// Returns a [gone](Error::is_gone) error if another request ended the session. Nothing is
     /// saved then. If `dropped` is cancelled before a write has begun, nothing is saved either,
     /// because the caller no longer waits.
-    async fn save(&self, save: Save, dropped: CancellationToken) -> Result<Saved, Error>;
+    async fn save(
+        &self,
+        save: SaveRequest,
+        dropped: CancellationToken,
+    ) -> Result<SaveResult, Error>;
 
-    /// Returns the current content of a session that a request has loaded, or `None` if it has
+    /// Returns the current data of a session that a request has loaded, or `None` if it has
     /// ended or its login has changed. Always returns `None` if the store keeps nothing outside of
     /// cookies.
-    async fn reload(&self, _kept: &Kept) -> Result<Option<Content>, Error> {
+    async fn reload(&self, _row_ref: &RowRef) -> Result<Option<SessionData>, Error> {
         Ok(None)
     }
 
     /// Ends a stored session. Returns false if another request had ended it before.
-    async fn end(&self, kept: &Kept) -> Result<bool, Error>;
+    async fn end(&self, row_ref: &RowRef) -> Result<bool, Error>;
 
     /// Returns the number of bytes by which the values may grow, or `None` if no cookie limits
     /// them.
-    fn room_left(&self, _: &Content) -> Result<Option<usize>, Error> {
+    fn room_left(&self, _: &SessionData) -> Result<Option<usize>, Error> {
         Ok(None)
     }
 
@@ -112,22 +116,22 @@ pub(super) struct Moved {
     /// The key of the session now, or of the session that replaced it.
     pub(super) successor: Key,
     /// The session, if it is the same one under the new ID. It may be ended, and never opened.
-    pub(super) renewed: Option<Arc<Kept>>,
-    /// The content, if the store lets the old ID read it.
-    pub(super) content: Option<Content>,
+    pub(super) renewed: Option<Arc<RowRef>>,
+    /// The data, if the store lets the old ID read it.
+    pub(super) data: Option<SessionData>,
 }
 
 /// A session as it was loaded.
 pub(super) struct LoadedSession {
-    pub(super) content: Content,
+    pub(super) data: SessionData,
     /// The date of its cookie, which stays unchanged.
     pub(super) sealed_at: UnixTime,
-    pub(super) kept: Option<Arc<Kept>>,
+    pub(super) row_ref: Option<Arc<RowRef>>,
 }
 
 /// The place of a stored session, and its state when it was last seen there.
 #[derive(Clone)]
-pub(super) struct Kept {
+pub(super) struct RowRef {
     /// `None` if another request has renewed the session, because the new ID is not known here.
     pub(super) id: Option<Id>,
     pub(super) key: Key,
@@ -139,18 +143,18 @@ pub(super) struct Kept {
     pub(super) is_stale: bool,
 }
 
-impl Kept {
+impl RowRef {
     /// Returns the same place for a session that other requests have changed since.
     pub(super) fn outdated(&self) -> Self {
-        Kept {
+        RowRef {
             revision: None,
             ..self.clone()
         }
     }
 
     /// Returns the same place in the form that the protocol uses.
-    pub(super) fn seen(&self) -> Seen<Option<Login>> {
-        Seen {
+    pub(super) fn seen(&self) -> SeenRow<Option<Login>> {
+        SeenRow {
             key: self.key.clone(),
             revision: self.revision.clone(),
             login: self.login.clone(),
@@ -160,8 +164,8 @@ impl Kept {
 
 /// The fate of a stored session at the next save.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    Stays,
+pub(super) enum IdChange {
+    Same,
     /// The session gets another ID.
     Renewed,
     /// The session ends, and another one replaces it, with or without its values.
@@ -172,8 +176,8 @@ pub(super) enum Fate {
 
 /// A session to be saved.
 #[derive(Clone)]
-pub(super) struct Save {
-    pub(super) content: Content,
+pub(super) struct SaveRequest {
+    pub(super) data: SessionData,
     pub(super) sealed_at: UnixTime,
     /// True if all other sessions of the owner end with this save.
     pub(super) revokes_others: bool,
@@ -186,19 +190,19 @@ pub(super) struct Save {
     /// True if the row notes that the client must get its cookie again.
     pub(super) owed_cookie: bool,
     /// The place of the session, or of the session that it replaces.
-    pub(super) kept: Option<Arc<Kept>>,
-    pub(super) fate: Fate,
+    pub(super) row_ref: Option<Arc<RowRef>>,
+    pub(super) id_change: IdChange,
     /// The changes that are not saved yet.
     pub(super) log: Log,
 }
 
 /// The result of a save.
-pub(super) struct Saved {
+pub(super) struct SaveResult {
     /// The new value for the cookie, or `None` if the client's cookie has it already.
     pub(super) cookie: Option<String>,
     /// The beginning of its login, as the owner's record notes it.
     pub(super) begun: Option<Begun>,
-    pub(super) kept: Option<Arc<Kept>>,
-    /// The saved content, if it includes changes of other requests.
-    pub(super) merged: Option<Content>,
+    pub(super) row_ref: Option<Arc<RowRef>>,
+    /// The saved data, if it includes changes of other requests.
+    pub(super) merged: Option<SessionData>,
 }

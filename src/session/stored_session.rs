@@ -5,8 +5,9 @@ use std::fmt;
 use crate::backend::Expiry;
 use crate::codec::UnixTime;
 
-use super::content::Content;
-use super::rows::{LiveRow, unix_time};
+use super::expiry::unix_time;
+use super::rows::LiveRow;
+use super::session_data::SessionData;
 use super::{Session, SessionId, Values};
 
 /// A session as it was when it was [listed](super::ServerStore::list) or
@@ -14,7 +15,7 @@ use super::{Session, SessionId, Values};
 #[derive(Clone)]
 pub struct StoredSession {
     id: SessionId,
-    content: Content,
+    data: SessionData,
     expiry: Expiry,
 }
 
@@ -22,14 +23,14 @@ impl StoredSession {
     pub(super) fn new(id: SessionId, row: LiveRow) -> Self {
         StoredSession {
             id,
-            content: row.content,
-            expiry: row.kept.expiry,
+            data: row.data,
+            expiry: row.row_ref.expiry,
         }
     }
 
     /// Returns the number of its login among the owner's logins. Lists are in this order.
     pub(super) fn login_number(&self) -> Option<u64> {
-        let login = self.content.metadata.login.as_ref()?;
+        let login = self.data.metadata.login.as_ref()?;
         Some(login.order()?.number)
     }
 
@@ -48,27 +49,27 @@ impl StoredSession {
     /// Returns the owner, or `None` if no user is logged in.
     #[must_use]
     pub fn owner(&self) -> Option<&str> {
-        let login = self.content.metadata.login.as_ref()?;
+        let login = self.data.metadata.login.as_ref()?;
         Some(login.owner.as_str())
     }
 
     /// Returns when the owner logged in.
     #[must_use]
     pub fn authenticated_at(&self) -> Option<UnixTime> {
-        Some(self.content.metadata.login.as_ref()?.at)
+        Some(self.data.metadata.login.as_ref()?.at)
     }
 
     /// Returns when the session began: at its login if there was one.
     #[must_use]
     pub fn created(&self) -> UnixTime {
-        self.content.metadata.created
+        self.data.metadata.created
     }
 
     /// Returns when the session was last used, accurate to a tenth of the idle limit. Without an
     /// idle limit, returns when it was last saved.
     #[must_use]
     pub fn last_seen(&self) -> UnixTime {
-        self.content.metadata.seen
+        self.data.metadata.seen
     }
 
     /// Returns when the session ends if it is not used until then, or `None` for never.
@@ -80,19 +81,19 @@ impl StoredSession {
     /// Returns when the session ends even if it is used, or `None` for never.
     #[must_use]
     pub fn deadline(&self) -> Option<UnixTime> {
-        self.content.metadata.deadline
+        self.data.metadata.deadline
     }
 
     /// Returns whether the session is [remembered](Session::remember).
     #[must_use]
     pub fn is_remembered(&self) -> bool {
-        self.content.metadata.remembered
+        self.data.metadata.remembered
     }
 
     /// Returns the session's values, for example what the program noted about the device.
     #[must_use]
     pub fn values(&self) -> &Values {
-        &self.content.values
+        &self.data.values
     }
 }
 

@@ -38,7 +38,7 @@ impl Jar {
     }
 
     /// Creates a jar with the cookie of a new session. The session belongs to the first of
-    /// `stores`, and `fill` sets its content.
+    /// `stores`, and `fill` sets its data.
     ///
     /// # Errors
     /// Returns the errors of `fill` and of saving.

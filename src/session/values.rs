@@ -16,8 +16,8 @@ use crate::codec::{Codec, Serializer, UnixTime};
 use crate::gob::{self, Composite, Draft, FlatMap, GoString, Interface, KeyedMap, Value};
 
 use super::Error;
+use super::any_format::{FromAnyFormat, ToAnyFormat};
 use super::data_model::DataModel;
-use super::self_describing::{FromAnyFormat, ToAnyFormat};
 
 /// The keys for the session's metadata. The first key that no Go program uses for a value of its
 /// own counts.
@@ -342,6 +342,12 @@ impl Values {
         (self, None)
     }
 
+    /// Returns whether a text under a key of the metadata satisfies `is_such`.
+    pub(super) fn has_metadata_text(&self, is_such: impl Fn(&str) -> bool) -> bool {
+        let mut texts = METADATA.iter().filter_map(|key| self.text(key));
+        texts.any(is_such)
+    }
+
     /// Returns the string under `key`.
     fn text(&self, key: &str) -> Option<&str> {
         match &self.form {
@@ -518,7 +524,7 @@ mod tests {
     /// In a session of many keys, finding one compares no other key. Counts of allocated bytes
     /// would not show that.
     #[test]
-    fn in_many_keys_none_is_looked_at_to_find_another() {
+    fn finding_a_key_looks_at_no_other_key() {
         let key = |number: u64| format!("key {number}");
         let mut values = Values::new();
         (0..100).for_each(|number| values.insert(&key(number), number).unwrap());

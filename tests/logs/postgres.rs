@@ -96,7 +96,7 @@ async fn no_secret_of_a_given_pool_is_logged() {
         try_both(&url, &name, Arc::new(backend)).await;
     }
     let pool = PgPool::connect_lazy(&url).unwrap();
-    let backend = Postgres::from_pool(pool, PostgresOptions::new().unprepared());
+    let backend = Postgres::from_pool(pool, PostgresOptions::new().unprepared()).unwrap();
     backend.migrate().await.unwrap();
     try_both(&url, "silverback_sessions", Arc::new(backend)).await;
 }

@@ -41,6 +41,6 @@ async fn no_secret_of_a_file_or_a_pool_is_logged() {
     let url = format!("sqlite:{}", path.display());
     try_both(&url, Arc::new(backend)).await;
     let pool = SqlitePool::connect(&url).await.unwrap();
-    let backend = Sqlite::from_pool(pool, SqliteOptions::new());
+    let backend = Sqlite::from_pool(pool, SqliteOptions::new()).unwrap();
     try_both(&url, Arc::new(backend)).await;
 }

@@ -11,7 +11,7 @@ use silverback::gob::{
     Int, Interface, SelfEncoded, SelfEncoder, Time, Value, as_time, as_uuid, to_interface, to_value,
 };
 use silverback::session::testing::Jar;
-use silverback::session::{CookieStore, Dialect, Error, ServerStore, Session};
+use silverback::session::{CookieStore, Dialect, Error, Refusal, ServerStore, Session};
 
 use super::in_layout::InLayout;
 use super::site::RUNTIME;
@@ -635,5 +635,31 @@ fn go_values_unknown_to_serde_can_be_constructed() {
                 .unwrap();
             assert_eq!(session.get::<[u8; 16]>("by").unwrap(), Some([7; 16]));
         });
+    }
+}
+
+/// Metadata of a later version, or with a mark or an owner that this version refuses, may be that of
+/// a session that was revoked. It is never read as a Go program's value in a session without a login.
+#[test]
+fn a_cookie_with_unreadable_metadata_is_refused() {
+    let codecs = fresh_codecs();
+    let store = CookieStore::new(codecs.clone()).unwrap();
+    let refusal = |text: &str| {
+        let jar = from_go(
+            &codecs,
+            vec![("_session", text.into()), ("a", 1_i64.into())],
+        );
+        let session = RUNTIME.block_on(jar.session(store.clone())).unwrap();
+        session.refusal()
+    };
+    for unreadable in [
+        "1 1700000000 1700000000 - r 1700000000 v7 ape",
+        "2 1700000000 1700000000 - r 1700000000 x 1 - - ape",
+        "3 1700000000 1700000000 - r",
+    ] {
+        assert_eq!(refusal(unreadable), Some(Refusal::NotValid), "{unreadable}");
+    }
+    for of_go in ["", "ape", "1 2 3", "a word and four more words"] {
+        assert_eq!(refusal(of_go), None, "{of_go}");
     }
 }

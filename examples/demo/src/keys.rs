@@ -22,9 +22,9 @@ pub(crate) struct Keys {
 /// The key of a cookie.
 #[derive(Clone, Copy)]
 pub(crate) struct KeyFacts {
-    /// Whether the key encrypts, and not only signs.
+    /// True if the key encrypts as well as signs.
     pub(crate) encrypts: bool,
-    /// Whether there is a newer key.
+    /// True if there is a newer key.
     pub(crate) is_older: bool,
 }
 
@@ -71,7 +71,7 @@ impl Keys {
         self.current().0.len()
     }
 
-    /// Whether the newest key encrypts.
+    /// Returns whether the newest key encrypts.
     pub(crate) fn encrypt(&self) -> bool {
         let (pairs, _) = self.current();
         pairs.first().is_some_and(|pair| pair.block().is_some())

@@ -29,7 +29,7 @@ pub(crate) struct Page {
     /// HTML below the title.
     body: String,
     shows_cookie: bool,
-    /// Whether the page's session is remembered when the browser closes.
+    /// True if the session is remembered when the browser closes.
     pub(crate) is_remembered: bool,
 }
 

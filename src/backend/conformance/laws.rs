@@ -34,6 +34,7 @@ impl Law {
 
 /// Operations that a law is about and that a backend may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Needs {
     /// The law is about operations that all backends have.
     Nothing,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 use super::engine::{Effect, Engine};
+use super::faults::KeyTaken;
 use super::go_columns::ColumnType;
 use super::go_table::GoTable;
 use super::go_table_check::FoundColumns;
@@ -37,9 +38,6 @@ pub(super) trait GoServer: Engine {
 
     /// Returns the statements for a table that has columns of those types in fact.
     fn statements_for(table: &GoTable) -> Statements;
-
-    /// Returns whether a write was refused because another row has its key.
-    fn is_key_taken(error: &Error) -> bool;
 }
 
 /// Connections, and the statements for one table of a Go package.
@@ -135,6 +133,6 @@ impl<S: GoServer> Engine for GoEngine<S> {
     }
 
     fn is_taken(error: &Error) -> bool {
-        S::is_key_taken(error)
+        KeyTaken::is_cause_of(error)
     }
 }

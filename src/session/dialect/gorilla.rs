@@ -11,12 +11,12 @@ use std::time::Duration;
 use crate::backend::{Key, Layout};
 use crate::codec::{Codec, Opened, UnixTime};
 
-use super::super::content::Content;
 use super::super::data_model::DataModel;
 use super::super::id::{ID_LENGTH, Id};
 use super::super::lifetime::Lifetime;
 use super::super::metadata::Metadata;
 use super::super::protocol::{Row, WriteId};
+use super::super::session_data::SessionData;
 use super::super::setup::Setup;
 use super::super::{Error, Refusal, SessionId, Values};
 use super::go_metadata;
@@ -87,7 +87,8 @@ impl Rules for GorillaDialect {
     }
 
     fn fits(&self, layout: Layout) -> bool {
-        matches!(layout, Layout::Gorilla | Layout::Pgstore)
+        // pgstore signs its cookies.
+        layout == Layout::Gorilla || (layout == Layout::Pgstore && !self.has_bare_ids)
     }
 
     fn codec(&self) -> Option<&dyn Codec> {
@@ -148,14 +149,14 @@ fn check_expires_on(values: &Values) -> Result<(), Error> {
 }
 
 impl Gorilla {
-    fn parse(&self, opened: Opened<Vec<u8>>) -> Option<(Row<Content>, WriteId)> {
+    fn parse(&self, opened: Opened<Vec<u8>>) -> Option<(Row<SessionData>, WriteId)> {
         let (date, serializer) = (opened.issued_at(), opened.serializer().clone());
         let read = Values::deserialize(&serializer, opened.into_value(), go_metadata::parse);
         let (values, carried) = read?;
         let (write, metadata) = carried.unzip();
         let metadata = Metadata::loaded(metadata, date, &self.lifetime);
         let values = values.loaded_as(&self.model);
-        let row = Row::Live(Content { values, metadata });
+        let row = Row::Live(SessionData { values, metadata });
         Some((row, write.unwrap_or_default()))
     }
 }
@@ -245,11 +246,11 @@ impl RowFormat for Gorilla {
     fn write(
         &self,
         _: &Key,
-        row: &Row<Content>,
+        row: &Row<SessionData>,
         write: WriteId,
         now: UnixTime,
     ) -> Result<Option<Vec<u8>>, Error> {
-        let Row::Live(Content { values, metadata }) = row else {
+        let Row::Live(SessionData { values, metadata }) = row else {
             return Ok(None);
         };
         if self.reserves_expires_on {
@@ -268,7 +269,7 @@ impl RowFormat for Gorilla {
         _: &Key,
         bytes: &[u8],
         now: UnixTime,
-    ) -> Result<Result<(Row<Content>, WriteId), Refusal>, Error> {
+    ) -> Result<Result<(Row<SessionData>, WriteId), Refusal>, Error> {
         let Ok(text) = std::str::from_utf8(bytes) else {
             return Ok(Err(Refusal::NotValid));
         };

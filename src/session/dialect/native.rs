@@ -21,12 +21,12 @@ use std::time::Duration;
 use crate::backend::{Key, Layout};
 use crate::codec::{self, Codec, UnixTime, derive_chain};
 
-use super::super::content::Content;
 use super::super::data_model::DataModel;
 use super::super::id::{ID_LENGTH, Id};
 use super::super::lifetime::Lifetime;
 use super::super::metadata::Metadata;
 use super::super::protocol::{Row, Successor, WriteId};
+use super::super::session_data::SessionData;
 use super::super::setup::Setup;
 use super::super::{Error, Refusal, SessionId, Values};
 use super::row_format::{OpenedId, RowFormat, of_row};
@@ -219,9 +219,9 @@ struct Native {
 }
 
 impl Native {
-    fn payload(&self, row: &Row<Content>, write: WriteId) -> Result<Vec<u8>, Error> {
+    fn payload(&self, row: &Row<SessionData>, write: WriteId) -> Result<Vec<u8>, Error> {
         let (kind, rest) = match row {
-            Row::Live(Content { values, metadata }) => {
+            Row::Live(SessionData { values, metadata }) => {
                 let metadata = metadata.to_text();
                 (
                     SESSION,
@@ -239,7 +239,7 @@ impl Native {
         Ok([&[VERSION, kind], &write[..], &rest[..]].concat())
     }
 
-    fn parse(&self, payload: &[u8], opened: &codec::Opened) -> Option<(Row<Content>, WriteId)> {
+    fn parse(&self, payload: &[u8], opened: &codec::Opened) -> Option<(Row<SessionData>, WriteId)> {
         let (&[VERSION, kind], rest) = payload.split_first_chunk()? else {
             return None;
         };
@@ -252,7 +252,7 @@ impl Native {
                 // No Go program wrote it, so its metadata has the creation time.
                 let metadata = Metadata::loaded(Some(metadata?), NO_DATE, &self.lifetime);
                 let values = values.loaded_as(&self.model);
-                Row::Live(Content { values, metadata })
+                Row::Live(SessionData { values, metadata })
             }
             TOMBSTONE if rest.is_empty() => Row::Tombstone { successor: None },
             TOMBSTONE | RENEWED => Row::Tombstone {
@@ -311,7 +311,7 @@ impl RowFormat for Native {
     fn write(
         &self,
         key: &Key,
-        row: &Row<Content>,
+        row: &Row<SessionData>,
         write: WriteId,
         _: UnixTime,
     ) -> Result<Option<Vec<u8>>, Error> {
@@ -328,7 +328,7 @@ impl RowFormat for Native {
         key: &Key,
         bytes: &[u8],
         _: UnixTime,
-    ) -> Result<Result<(Row<Content>, WriteId), Refusal>, Error> {
+    ) -> Result<Result<(Row<SessionData>, WriteId), Refusal>, Error> {
         let (Some(name), Ok(text)) = (key_text(key), std::str::from_utf8(bytes)) else {
             return Ok(Err(Refusal::NotValid));
         };

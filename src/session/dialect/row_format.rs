@@ -3,9 +3,9 @@
 use crate::backend::Key;
 use crate::codec::{self, UnixTime};
 
-use super::super::content::Content;
 use super::super::id::Id;
 use super::super::protocol::{Row, WriteId};
+use super::super::session_data::SessionData;
 use super::super::{Error, Refusal, SessionId};
 
 /// The format of cookies and rows.
@@ -34,7 +34,7 @@ pub(in super::super) trait RowFormat: Send + Sync + 'static {
     fn write(
         &self,
         key: &Key,
-        row: &Row<Content>,
+        row: &Row<SessionData>,
         write: WriteId,
         now: UnixTime,
     ) -> Result<Option<Vec<u8>>, Error>;
@@ -47,7 +47,7 @@ pub(in super::super) trait RowFormat: Send + Sync + 'static {
         key: &Key,
         bytes: &[u8],
         now: UnixTime,
-    ) -> Result<Result<(Row<Content>, WriteId), Refusal>, Error>;
+    ) -> Result<Result<(Row<SessionData>, WriteId), Refusal>, Error>;
 }
 
 /// Converts a codec's error for a row. A row that is too long is an error, not a refusal: a program

@@ -17,12 +17,12 @@ use crate::backend::{Key, Layout};
 use crate::codec::{Codec, UnixTime};
 use crate::gob::{Composite, Time, Value};
 
-use super::super::content::Content;
 use super::super::data_model::DataModel;
 use super::super::id::{ID_LENGTH, Id};
 use super::super::lifetime::Lifetime;
 use super::super::metadata::{Metadata, NEVER_SEEN};
 use super::super::protocol::{Row, WriteId};
+use super::super::session_data::SessionData;
 use super::super::setup::Setup;
 use super::super::{Error, Refusal, SessionId, Values};
 use super::go_metadata;
@@ -44,7 +44,7 @@ const LIFETIME: Duration = Duration::from_secs(86_400);
 /// ```
 /// use silverback::session::Dialect;
 ///
-/// let dialect = Dialect::scs().hash_token_in_store().known_types(["time.Time"]);
+/// let dialect = Dialect::scs().hash_token_in_store(true).known_types(["time.Time"]);
 /// ```
 #[derive(Clone, Default)]
 #[must_use]
@@ -54,12 +54,13 @@ pub struct ScsDialect {
 }
 
 impl ScsDialect {
-    /// Uses the hash of each token as the key of its row, as scs does with its option
-    /// `HashTokenInStore`. A person who can read the table then cannot use its sessions.
+    /// Sets whether the hash of each token is the key of its row, as scs's option
+    /// `HashTokenInStore` does. A person who can read the table then cannot use its sessions.
+    /// Default: false.
     #[doc(alias = "HashTokenInStore")]
-    pub fn hash_token_in_store(self) -> Self {
+    pub fn hash_token_in_store(self, hash_token_in_store: bool) -> Self {
         ScsDialect {
-            hashes_tokens: true,
+            hashes_tokens: hash_token_in_store,
             ..self
         }
     }
@@ -125,7 +126,7 @@ struct Scs {
 }
 
 impl Scs {
-    fn parse(&self, bytes: &[u8], now: UnixTime) -> Option<(Row<Content>, WriteId)> {
+    fn parse(&self, bytes: &[u8], now: UnixTime) -> Option<(Row<SessionData>, WriteId)> {
         let Value::Composite(row) = Value::from_slice(bytes).ok()? else {
             return None;
         };
@@ -143,7 +144,7 @@ impl Scs {
             ..metadata.unwrap_or_else(|| self.began_in_go(deadline, now))
         };
         let values = values.loaded_as(&self.model);
-        let row = Row::Live(Content { values, metadata });
+        let row = Row::Live(SessionData { values, metadata });
         Some((row, write.unwrap_or_default()))
     }
 
@@ -215,11 +216,11 @@ impl RowFormat for Scs {
     fn write(
         &self,
         _: &Key,
-        row: &Row<Content>,
+        row: &Row<SessionData>,
         write: WriteId,
         _: UnixTime,
     ) -> Result<Option<Vec<u8>>, Error> {
-        let Row::Live(Content { values, metadata }) = row else {
+        let Row::Live(SessionData { values, metadata }) = row else {
             return Ok(None);
         };
         let deadline = metadata.deadline.unwrap_or(LATEST).min(LATEST);
@@ -239,7 +240,7 @@ impl RowFormat for Scs {
         _: &Key,
         bytes: &[u8],
         now: UnixTime,
-    ) -> Result<Result<(Row<Content>, WriteId), Refusal>, Error> {
+    ) -> Result<Result<(Row<SessionData>, WriteId), Refusal>, Error> {
         Ok(self.parse(bytes, now).ok_or(Refusal::NotValid))
     }
 }

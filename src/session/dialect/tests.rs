@@ -6,12 +6,12 @@ mod scs_rows;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::content::Content;
 use super::super::id::{ID_LENGTH, Id};
 use super::super::lifetime::Lifetime;
 use super::super::login::Login;
 use super::super::metadata::{Metadata, NEVER_SEEN};
 use super::super::protocol::{Row, Successor, WriteId};
+use super::super::session_data::SessionData;
 use super::super::setup::Setup;
 use super::super::{CookieOptions, Refusal, Values};
 use super::*;
@@ -41,7 +41,7 @@ fn all(pair: &KeyPair) -> [Dialect; 5] {
         gorilla(pair).into(),
         Dialect::dynastore(codec(pair)).into(),
         Dialect::scs().into(),
-        Dialect::scs().hash_token_in_store().into(),
+        Dialect::scs().hash_token_in_store(true).into(),
     ]
 }
 
@@ -80,9 +80,9 @@ fn scs_row(deadline: i64, values: &[(&str, Interface)]) -> Vec<u8> {
     Value::Composite(row).to_vec()
 }
 
-fn live(read: Option<ReadRow>) -> Content {
+fn live(read: Option<ReadRow>) -> SessionData {
     match read.unwrap().row {
-        Row::Live(content) => content,
+        Row::Live(data) => data,
         Row::Tombstone { .. } => panic!("it lives"),
     }
 }
@@ -98,7 +98,7 @@ fn deadline_in(row: &[u8]) -> i64 {
 
 /// A row that was read.
 struct ReadRow {
-    row: Row<Content>,
+    row: Row<SessionData>,
     write: WriteId,
 }
 
@@ -108,7 +108,7 @@ fn read(format: &dyn RowFormat, key: &Key, bytes: &[u8], now: UnixTime) -> Optio
     Some(ReadRow { row, write })
 }
 
-fn content() -> Content {
+fn data() -> SessionData {
     let mut values = Values::new();
     values.insert("visits", 7).unwrap();
     values.insert("name", "Koko").unwrap();
@@ -118,7 +118,7 @@ fn content() -> Content {
         at: NOW,
         begun: None,
     });
-    Content { values, metadata }
+    SessionData { values, metadata }
 }
 
 #[test]
@@ -127,14 +127,14 @@ fn a_row_that_is_written_is_read() {
     for dialect in all(&pair) {
         let format = format(dialect.clone(), "__Host-id");
         let key = format.key(&format.new_id().unwrap()).unwrap();
-        let row = Row::Live(content());
+        let row = Row::Live(data());
         let bytes = format.write(&key, &row, WRITE, NOW).unwrap().unwrap();
         let read = read(&*format, &key, &bytes, NOW).unwrap();
         assert_eq!(read.write, WRITE);
         let Row::Live(read) = read.row else {
             panic!("it lives");
         };
-        assert_eq!(read.metadata, content().metadata, "{dialect:?}");
+        assert_eq!(read.metadata, data().metadata, "{dialect:?}");
         assert_eq!(read.values.get("visits").unwrap(), Some(7));
         let name: Option<String> = read.values.get("name").unwrap();
         assert_eq!(name.as_deref(), Some("Koko"));
@@ -143,7 +143,7 @@ fn a_row_that_is_written_is_read() {
 }
 
 #[test]
-fn an_id_goes_through_the_cookie() {
+fn an_id_survives_the_cookie() {
     let pair = KeyPair::generate().unwrap();
     for dialect in all(&pair) {
         let format = format(dialect.clone(), "__Host-id");
@@ -162,7 +162,7 @@ fn an_id_goes_through_the_cookie() {
 }
 
 #[test]
-fn a_tombstone_tells_where_it_went() {
+fn a_tombstone_names_its_successor() {
     let pair = KeyPair::generate().unwrap();
     let format = format(native(&pair), "__Host-id");
     let key = format.key(&format.new_id().unwrap()).unwrap();
@@ -190,7 +190,7 @@ fn a_native_row_opens_in_its_place_only() {
     let native = |store: &str, cookie| format(native(&pair).store_name(store), cookie);
     let own = native("shop", "__Host-id");
     let key = own.key(&own.new_id().unwrap()).unwrap();
-    let row = Row::Live(content());
+    let row = Row::Live(data());
     let bytes = own.write(&key, &row, WRITE, NOW).unwrap().unwrap();
     assert!(read(&*own, &key, &bytes, NOW).is_some());
     let elsewhere = own.key(&own.new_id().unwrap()).unwrap();
@@ -216,7 +216,7 @@ fn a_native_row_is_no_cookie() {
     let native = format(native(&pair), "__Host-id");
     let id = native.new_id().unwrap();
     let key = native.key(&id).unwrap();
-    let row = Row::Live(content());
+    let row = Row::Live(data());
     let bytes = native.write(&key, &row, WRITE, NOW).unwrap().unwrap();
     let text = std::str::from_utf8(&bytes).unwrap();
     let name = std::str::from_utf8(key.as_bytes()).unwrap();
@@ -238,7 +238,7 @@ fn the_key_of_a_native_row_is_the_hash_of_its_id() {
 }
 
 #[test]
-fn rows_that_go_programs_wrote_are_read() {
+fn rows_of_go_programs_are_read() {
     let rows = include_str!("../../../tests/vectors/go_values.jsonl");
     let scs = format(Dialect::scs(), "session");
     let key = scs.key(&scs.new_id().unwrap()).unwrap();
@@ -256,11 +256,11 @@ fn rows_that_go_programs_wrote_are_read() {
                 .unwrap()
         };
         let row = read(&*scs, &key, &bytes, UnixTime::from_secs(0)).unwrap();
-        let Row::Live(content) = &row.row else {
+        let Row::Live(data) = &row.row else {
             panic!("scs has no tombstones");
         };
         let expected = case["Want"]["Values"].as_object().unwrap();
-        let mut keys: Vec<&str> = content.values.keys().collect();
+        let mut keys: Vec<&str> = data.values.keys().collect();
         keys.sort_unstable();
         assert_eq!(keys, expected.keys().collect::<Vec<_>>());
         // A row that is written again is the same.
@@ -271,7 +271,7 @@ fn rows_that_go_programs_wrote_are_read() {
         };
         assert_eq!(
             crate::gob::Value::Composite(again.values.to_gob()).to_vec(),
-            crate::gob::Value::Composite(content.values.to_gob()).to_vec()
+            crate::gob::Value::Composite(data.values.to_gob()).to_vec()
         );
         rows_read += 1;
     }
@@ -279,7 +279,7 @@ fn rows_that_go_programs_wrote_are_read() {
 }
 
 #[test]
-fn base32_is_that_of_the_rfc() {
+fn base32_matches_the_rfc() {
     // RFC 4648, section 10.
     let pair = KeyPair::generate().unwrap();
     let gorilla = format(gorilla(&pair), "session");
@@ -299,7 +299,7 @@ fn base32_is_that_of_the_rfc() {
 }
 
 #[test]
-fn a_bare_id_is_what_gorilla_makes_and_nothing_else() {
+fn a_bare_id_has_the_form_of_gorillas_ids() {
     let pair = KeyPair::generate().unwrap();
     let format = format(Dialect::dynastore(codec(&pair)), "session");
     let id = format.new_id().unwrap();
@@ -344,39 +344,39 @@ fn a_value_of_gos_own_under_our_key_stays() {
                         .into()
                 }
             };
-            let mut content = live(read(&*format, &key, &row, NOW));
-            let login = self::content().metadata.login;
-            content.metadata.login.clone_from(&login);
+            let mut data = live(read(&*format, &key, &row, NOW));
+            let login = self::data().metadata.login;
+            data.metadata.login.clone_from(&login);
             for _ in 0..2 {
-                let again = format.write(&key, &Row::Live(content), WRITE, NOW);
+                let again = format.write(&key, &Row::Live(data), WRITE, NOW);
                 let again = again.unwrap().unwrap();
-                content = live(read(&*format, &key, &again, NOW));
-                let kept = content.values.interface("_session").unwrap();
-                assert_eq!(bytes_of(&kept), bytes_of(value));
-                assert_eq!(content.values.len(), 2, "{dialect:?}");
-                assert_eq!(content.metadata.login, login);
+                data = live(read(&*format, &key, &again, NOW));
+                let stored = data.values.interface("_session").unwrap();
+                assert_eq!(bytes_of(&stored), bytes_of(value));
+                assert_eq!(data.values.len(), 2, "{dialect:?}");
+                assert_eq!(data.metadata.login, login);
             }
             // When the Go program removes its value, the metadata gets its first key again.
-            content.values.remove("_session");
-            let row = format.write(&key, &Row::Live(content), WRITE, NOW);
-            let content = live(read(&*format, &key, &row.unwrap().unwrap(), NOW));
-            assert_eq!((content.values.len(), content.metadata.login), (1, login));
+            data.values.remove("_session");
+            let row = format.write(&key, &Row::Live(data), WRITE, NOW);
+            let data = live(read(&*format, &key, &row.unwrap().unwrap(), NOW));
+            assert_eq!((data.values.len(), data.metadata.login), (1, login));
         }
     }
 }
 
 /// A row that is too long is an error, not a refusal: the client did not cause it.
 #[test]
-fn why_a_row_does_not_open() {
+fn a_row_that_does_not_open_is_refused_with_the_reason() {
     let pair = KeyPair::generate().unwrap();
     let options = CodecOptions::new().max_length(200);
     let short = Codecs::from_pairs_with([pair.clone()], &options).unwrap();
     let other = format(gorilla(&pair), "session");
     let gorilla = format(Dialect::gorilla(short), "session");
     let key = gorilla.key(&gorilla.new_id().unwrap()).unwrap();
-    let mut content = content();
-    content.values.insert("long", "x".repeat(200)).unwrap();
-    let row = Row::Live(content);
+    let mut data = data();
+    data.values.insert("long", "x".repeat(200)).unwrap();
+    let row = Row::Live(data);
     let bytes = other.write(&key, &row, WRITE, NOW).unwrap().unwrap();
     let error = gorilla.read(&key, &bytes, NOW).err().unwrap();
     assert!(error.is_too_large() && error.status() == 500);
@@ -428,7 +428,7 @@ fn an_id_of_gorillas_has_63_plain_characters_at_most() {
 
 /// Rows of another version or shape are refused, even if the right keys sealed them.
 #[test]
-fn a_native_row_of_another_form_is_none() {
+fn a_native_row_of_another_form_is_refused() {
     let (cookies, pair) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
     let options = CodecOptions::new().max_age(Duration::ZERO).max_length(0);
     let rows = Codecs::from_pairs_with([pair], &options).unwrap();
@@ -436,7 +436,7 @@ fn a_native_row_of_another_form_is_none() {
     let key = native.key(&native.new_id().unwrap()).unwrap();
     let name = std::str::from_utf8(key.as_bytes()).unwrap();
     let date = UnixTime::from_secs(0);
-    let live = Row::Live(content());
+    let live = Row::Live(data());
     let bytes = native.write(&key, &live, WRITE, NOW).unwrap().unwrap();
     let text = std::str::from_utf8(&bytes).unwrap();
     let payload = rows.open_at(name, text, date).unwrap().into_value();
@@ -467,25 +467,25 @@ fn a_native_row_of_another_form_is_none() {
 
 /// Metadata under the second key counts, whatever a Go program has under the first key.
 #[test]
-fn a_text_that_looks_like_ours_is_not_taken_for_it() {
+fn a_forged_text_under_the_first_key_stays_a_value() {
     let scs = scs_with(Lifetime::new());
     let key = scs.key(&scs.new_id().unwrap()).unwrap();
-    let ours = go_metadata::to_text(WRITE, &content().metadata);
+    let ours = go_metadata::to_text(WRITE, &data().metadata);
     let forged = ours.replace(" ape", " admin");
     let values = [
         ("_session", (&*forged).into()),
         ("_silverback", (&*ours).into()),
     ];
     let row = scs_row(NOW.as_secs().cast_signed() + 60, &values);
-    let content = live(read(&*scs, &key, &row, NOW));
-    assert_eq!(content.metadata.login.unwrap().owner.as_str(), "ape");
-    let kept: Option<String> = content.values.get("_session").unwrap();
-    assert_eq!(kept, Some(forged));
+    let data = live(read(&*scs, &key, &row, NOW));
+    assert_eq!(data.metadata.login.unwrap().owner.as_str(), "ape");
+    let stored: Option<String> = data.values.get("_session").unwrap();
+    assert_eq!(stored, Some(forged));
 }
 
 /// Native IDs have exactly 32 bytes, whatever the codec sealed.
 #[test]
-fn an_id_of_another_length_is_none() {
+fn an_id_of_another_length_is_refused() {
     let pair = KeyPair::generate().unwrap();
     let native = format(native(&pair), "__Host-id");
     for length in [0, 1, 31, 32, 33, 64] {
@@ -497,7 +497,7 @@ fn an_id_of_another_length_is_none() {
 }
 
 #[test]
-fn a_dialect_wants_rows_of_its_own() {
+fn a_dialect_accepts_only_its_own_layouts() {
     let pair = KeyPair::generate().unwrap();
     for dialect in all(&pair) {
         let fitting = [Layout::Native, Layout::Gorilla, Layout::Scs]
@@ -505,9 +505,10 @@ fn a_dialect_wants_rows_of_its_own() {
             .filter(|layout| dialect.check_layout(*layout).is_ok());
         assert_eq!(fitting.count(), 1, "{dialect:?}");
     }
-    let [native, of_gorilla, ..] = all(&pair);
+    let [native, of_gorilla, of_dynastore, ..] = all(&pair);
     assert!(native.check_layout(Layout::Native).is_ok());
     for layout in [Layout::Gorilla, Layout::Pgstore] {
         assert!(of_gorilla.check_layout(layout).is_ok());
     }
+    assert!(of_dynastore.check_layout(Layout::Pgstore).is_err());
 }

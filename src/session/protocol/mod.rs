@@ -29,7 +29,7 @@
 //!
 //! Every write carries the revision that the request has seen. If the row has another revision by
 //! then, another request has saved the session. The row is read again, and this request's own
-//! changes are [applied again](Work::again) to its content. If another request has logged in or
+//! changes are [applied again](NewData::recompute) to its data. If another request has logged in or
 //! out, the changes are never mixed with its session.
 //!
 //! # Lost replies
@@ -64,7 +64,7 @@ const MOST_REPEATS: usize = 3;
 /// The most tombstones that are followed, each to the next.
 pub(super) const LONGEST_TRAIL: usize = 16;
 
-/// The content of a session, as far as the protocol knows it.
+/// The data of a session, as far as the protocol knows it.
 pub(super) trait Authenticated: Clone {
     /// The user who is logged in, with the time and the generation of the login.
     type Login: Clone + PartialEq;
@@ -103,7 +103,7 @@ pub(super) struct Found<C> {
 
 /// The session that is to be changed, and the state in which the request has seen it.
 #[derive(Clone)]
-pub(super) struct Seen<L> {
+pub(super) struct SeenRow<L> {
     pub(super) key: Key,
     /// `None` if another request is known to have saved the session since.
     pub(super) revision: Option<Revision>,
@@ -116,29 +116,29 @@ pub(super) enum Intent<C: Authenticated> {
     /// Creates a session that was never saved.
     Create { key: Key },
     /// Saves a session under its key.
-    Save { seen: Seen<C::Login> },
+    Save { seen: SeenRow<C::Login> },
     /// Moves a session to another key.
-    Renew { seen: Seen<C::Login>, to: Key },
+    Renew { seen: SeenRow<C::Login>, to: Key },
     /// Ends a session, and creates another one in its place. This succeeds even if the old session
     /// has already ended.
     Replace {
-        seen: Seen<C::Login>,
+        seen: SeenRow<C::Login>,
         to: Key,
         keeps: bool,
     },
     /// Ends a session and any session that has replaced it.
-    End { seen: Seen<C::Login> },
+    End { seen: SeenRow<C::Login> },
     /// Ends a session, even after a renewal, but not a session of a later login that has replaced
     /// it.
-    EndLogin { seen: Seen<C::Login> },
+    EndLogin { seen: SeenRow<C::Login> },
 }
 
-/// The content to be saved, and the function that computes it again from the content that another
+/// The data to be saved, and the function that computes it again from the data that another
 /// request has saved.
 #[derive(Clone)]
-pub(super) struct Work<'w, C> {
-    pub(super) content: C,
-    pub(super) again: &'w (dyn Fn(Option<&C>) -> Result<C, Error> + Send + Sync),
+pub(super) struct NewData<'w, C> {
+    pub(super) data: C,
+    pub(super) recompute: &'w (dyn Fn(Option<&C>) -> Result<C, Error> + Send + Sync),
 }
 
 /// A call to the backend.
@@ -147,7 +147,7 @@ pub(super) enum Call<C> {
     Load(Key),
     Create(Key, Row<C>),
     Swap(Key, Revision, Row<C>),
-    /// Moves the row of this key to the successor's key, with this new content.
+    /// Moves the row of this key to the successor's key, with this new data.
     Move(Key, Revision, Successor, Row<C>),
     Remove(Key, Revision),
 }
@@ -191,68 +191,68 @@ pub(super) enum Verdict<C> {
 pub(super) enum Step<C> {
     Ask(Call<C>),
     Done(Verdict<C>),
-    /// The changes cannot be applied to the content that another request has saved.
+    /// The changes cannot be applied to the data that another request has saved.
     Refused(Error),
 }
 
 /// A row that the protocol writes to.
 #[derive(Clone)]
-struct Place {
+struct RowVersion {
     key: Key,
     revision: Revision,
 }
 
 /// The call that the protocol waits for.
 #[derive(Clone)]
-enum Asked {
+enum PendingCall {
     Nothing,
     CreateNew,
     /// Checks whether the new row exists after all.
     LookForNew,
     /// Writes the row of a save.
     SwapOwn(Revision),
-    LoadOwn(Doubt),
+    LoadOwn(UnknownWrite),
     /// Writes the tombstone of the row that ends.
-    Bury(Place),
-    LoadBuried(Key, Doubt),
+    Bury(RowVersion),
+    LoadBuried(Key, UnknownWrite),
     /// Moves the row that ends to the new key.
-    Move(Place),
+    Move(RowVersion),
     /// Checks whether the row of that key has been moved after all.
     LookForMoved(Key),
-    /// Writes other content to the new row. Afterwards the old row, if any, ends.
-    SwapNew(Option<Place>),
-    LookForNewAgain(Option<Place>),
+    /// Writes other data to the new row. Afterwards the old row, if any, ends.
+    SwapNew(Option<RowVersion>),
+    LookForNewAgain(Option<RowVersion>),
     RemoveNew,
 }
 
 /// The revision for which a write was sent, as long as the outcome of the write is unknown.
-type Doubt = Option<Revision>;
+type UnknownWrite = Option<Revision>;
 
 /// The next step after the row of a failed move has been removed.
 #[derive(Clone)]
 enum AfterRemoval<C: Authenticated> {
     Stop(Step<C>),
     /// Saves the session under its present ID: another request has renewed it.
-    Save(Seen<C::Login>),
+    Save(SeenRow<C::Login>),
 }
 
 /// The state machine that saves, moves or ends one session.
 #[derive(Clone)]
 pub(super) struct Protocol<'w, C: Authenticated> {
     intent: Intent<C>,
-    work: Option<Work<'w, C>>,
+    new_data: Option<NewData<'w, C>>,
     write: WriteId,
     /// True if a row is moved to its new key in one step.
     moves: bool,
-    asked: Asked,
+    pending: PendingCall,
     /// The revision of the row under the new key, once it exists.
     made: Option<Revision>,
     /// The next step once the new row is removed.
     after_removal: Option<AfterRemoval<C>>,
-    /// True if the changes were applied again to content that another request saved.
+    /// True if the changes were applied again to data that another request saved.
     merged: bool,
     /// True if a write was sent that may have been applied or may still arrive.
-    doubted: bool,
+    has_unknown_write: bool,
     /// True if the next conflict is not resolved any more.
     is_late: bool,
     conflicts: usize,
@@ -263,19 +263,19 @@ pub(super) struct Protocol<'w, C: Authenticated> {
 }
 
 impl<'w, C: Authenticated> Protocol<'w, C> {
-    /// Creates the protocol. `work` is the content to write. It is absent only for intents that
+    /// Creates the protocol. `new_data` is the data to write. It is absent only for intents that
     /// end a session.
-    pub(super) fn new(intent: Intent<C>, work: Option<Work<'w, C>>, write: WriteId) -> Self {
+    pub(super) fn new(intent: Intent<C>, new_data: Option<NewData<'w, C>>, write: WriteId) -> Self {
         Protocol {
             intent,
-            work,
+            new_data,
             write,
             moves: false,
-            asked: Asked::Nothing,
+            pending: PendingCall::Nothing,
             made: None,
             after_removal: None,
             merged: false,
-            doubted: false,
+            has_unknown_write: false,
             is_late: false,
             conflicts: 0,
             repeats: 0,
@@ -300,7 +300,7 @@ impl<'w, C: Authenticated> Protocol<'w, C> {
         self.conflicts
     }
 
-    /// Returns whether the saved content also holds changes of other requests.
+    /// Returns whether the saved data also holds changes of other requests.
     pub(super) fn is_merged(&self) -> bool {
         self.merged
     }
@@ -320,19 +320,21 @@ impl<'w, C: Authenticated> Protocol<'w, C> {
 
     /// Returns the next call, or the verdict.
     pub(super) fn next(&mut self, answer: Answer<C>) -> Step<C> {
-        match std::mem::replace(&mut self.asked, Asked::Nothing) {
-            Asked::Nothing => Step::Done(Verdict::Failed),
-            Asked::CreateNew => self.after_create(answer),
-            Asked::LookForNew => self.after_look_for_new(answer),
-            Asked::SwapOwn(on) => self.after_swap_own(on, answer),
-            Asked::LoadOwn(doubt) => self.after_load_own(doubt, answer),
-            Asked::Bury(place) => self.after_bury(place, answer),
-            Asked::LoadBuried(key, doubt) => self.after_load_buried(key, doubt, answer),
-            Asked::Move(place) => self.after_move(place, answer),
-            Asked::LookForMoved(key) => self.after_look_for_moved(key, answer),
-            Asked::SwapNew(old) => self.after_swap_new(old, answer),
-            Asked::LookForNewAgain(old) => self.after_look_for_new_again(old, answer),
-            Asked::RemoveNew => match self.after_removal.take() {
+        match std::mem::replace(&mut self.pending, PendingCall::Nothing) {
+            PendingCall::Nothing => Step::Done(Verdict::Failed),
+            PendingCall::CreateNew => self.after_create(answer),
+            PendingCall::LookForNew => self.after_look_for_new(answer),
+            PendingCall::SwapOwn(on) => self.after_swap_own(on, answer),
+            PendingCall::LoadOwn(unknown_write) => self.after_load_own(unknown_write, answer),
+            PendingCall::Bury(place) => self.after_bury(place, answer),
+            PendingCall::LoadBuried(key, unknown_write) => {
+                self.after_load_buried(key, unknown_write, answer)
+            }
+            PendingCall::Move(place) => self.after_move(place, answer),
+            PendingCall::LookForMoved(key) => self.after_look_for_moved(key, answer),
+            PendingCall::SwapNew(old) => self.after_swap_new(old, answer),
+            PendingCall::LookForNewAgain(old) => self.after_look_for_new_again(old, answer),
+            PendingCall::RemoveNew => match self.after_removal.take() {
                 Some(AfterRemoval::Stop(step)) => step,
                 Some(AfterRemoval::Save(seen)) => self.save_instead(seen),
                 None => Step::Done(Verdict::Failed),
@@ -343,15 +345,15 @@ impl<'w, C: Authenticated> Protocol<'w, C> {
 
 /// The calls.
 impl<C: Authenticated> Protocol<'_, C> {
-    fn ask(&mut self, asked: Asked, call: Call<C>) -> Step<C> {
-        self.asked = asked;
+    fn ask(&mut self, pending: PendingCall, call: Call<C>) -> Step<C> {
+        self.pending = pending;
         Step::Ask(call)
     }
 
-    /// Returns the row to be written: the content, or a tombstone if there is no work.
+    /// Returns the row to be written: the data, or a tombstone if there is no new data.
     fn live_row(&self) -> Row<C> {
-        match &self.work {
-            Some(work) => Row::Live(work.content.clone()),
+        match &self.new_data {
+            Some(new_data) => Row::Live(new_data.data.clone()),
             None => Row::Tombstone { successor: None },
         }
     }
@@ -366,7 +368,7 @@ impl<C: Authenticated> Protocol<'_, C> {
     }
 
     /// Returns the session that the request has seen.
-    fn seen(&self) -> Option<&Seen<C::Login>> {
+    fn seen(&self) -> Option<&SeenRow<C::Login>> {
         match &self.intent {
             Intent::Create { .. } => None,
             Intent::Save { seen }
@@ -379,7 +381,7 @@ impl<C: Authenticated> Protocol<'_, C> {
 
     fn create_new(&mut self) -> Step<C> {
         match self.new_key().cloned() {
-            Some(key) => self.ask(Asked::CreateNew, Call::Create(key, self.live_row())),
+            Some(key) => self.ask(PendingCall::CreateNew, Call::Create(key, self.live_row())),
             None => Step::Done(Verdict::Failed),
         }
     }
@@ -389,14 +391,14 @@ impl<C: Authenticated> Protocol<'_, C> {
             return Step::Done(Verdict::Failed);
         };
         let call = Call::Swap(key, on.clone(), self.live_row());
-        self.ask(Asked::SwapOwn(on), call)
+        self.ask(PendingCall::SwapOwn(on), call)
     }
 
-    fn load_own(&mut self, doubt: Doubt) -> Step<C> {
+    fn load_own(&mut self, unknown_write: UnknownWrite) -> Step<C> {
         let Some(key) = self.seen().map(|seen| seen.key.clone()) else {
             return Step::Done(Verdict::Failed);
         };
-        self.ask(Asked::LoadOwn(doubt), Call::Load(key))
+        self.ask(PendingCall::LoadOwn(unknown_write), Call::Load(key))
     }
 
     /// Ends the session that the request has seen.
@@ -417,20 +419,23 @@ impl<C: Authenticated> Protocol<'_, C> {
         let (old, on) = (key.clone(), revision.clone());
         if let (Some(to), true) = (&successor, self.moves) {
             let call = Call::Move(old, on, to.clone(), self.live_row());
-            return self.ask(Asked::Move(Place { key, revision }), call);
+            return self.ask(PendingCall::Move(RowVersion { key, revision }), call);
         }
         let call = Call::Swap(old, on, Row::Tombstone { successor });
-        self.ask(Asked::Bury(Place { key, revision }), call)
+        self.ask(PendingCall::Bury(RowVersion { key, revision }), call)
     }
 
-    fn load_buried(&mut self, key: Key, doubt: Doubt) -> Step<C> {
-        self.ask(Asked::LoadBuried(key.clone(), doubt), Call::Load(key))
+    fn load_buried(&mut self, key: Key, unknown_write: UnknownWrite) -> Step<C> {
+        self.ask(
+            PendingCall::LoadBuried(key.clone(), unknown_write),
+            Call::Load(key),
+        )
     }
 
     /// Returns the verdict after a failure of the backend. It is unknown if an earlier write is in
     /// doubt.
     fn failed(&self) -> Step<C> {
-        Step::Done(match self.doubted {
+        Step::Done(match self.has_unknown_write {
             true => Verdict::Unknown,
             false => Verdict::Failed,
         })
@@ -465,7 +470,7 @@ impl<C: Authenticated> Protocol<'_, C> {
     fn remove_new(&mut self, then: AfterRemoval<C>) -> Option<Step<C>> {
         let (key, revision) = (self.new_key()?.clone(), self.made.take()?);
         self.after_removal = Some(then);
-        Some(self.ask(Asked::RemoveNew, Call::Remove(key, revision)))
+        Some(self.ask(PendingCall::RemoveNew, Call::Remove(key, revision)))
     }
 }
 
@@ -479,14 +484,14 @@ impl<C: Authenticated> Protocol<'_, C> {
             return self.give_up(Step::Done(Verdict::Gone));
         };
         // The write with the lost reply may already be in the successor.
-        if self.doubted {
+        if self.has_unknown_write {
             return self.give_up(Step::Done(Verdict::Unknown));
         }
         self.trail += 1;
         if self.trail > LONGEST_TRAIL {
             return self.give_up(Step::Done(Verdict::Conflict));
         }
-        let seen = Seen {
+        let seen = SeenRow {
             key: renewed.key,
             revision: None,
             ..seen
@@ -497,7 +502,7 @@ impl<C: Authenticated> Protocol<'_, C> {
         }
     }
 
-    fn save_instead(&mut self, seen: Seen<C::Login>) -> Step<C> {
+    fn save_instead(&mut self, seen: SeenRow<C::Login>) -> Step<C> {
         self.intent = Intent::Save { seen };
         self.begin()
     }
@@ -507,20 +512,20 @@ impl<C: Authenticated> Protocol<'_, C> {
 impl<C: Authenticated> Protocol<'_, C> {
     /// Returns the verdict after the last write has been applied.
     fn saved(&mut self, key: Option<Key>, revision: Revision) -> Step<C> {
-        match (key, self.work.take()) {
-            (Some(key), Some(work)) => Step::Done(Verdict::Saved(key, revision, work.content)),
+        match (key, self.new_data.take()) {
+            (Some(key), Some(new_data)) => Step::Done(Verdict::Saved(key, revision, new_data.data)),
             _ => Step::Done(Verdict::Failed),
         }
     }
 
-    /// Applies the changes again to the content that another request has saved. Returns false if
+    /// Applies the changes again to the data that another request has saved. Returns false if
     /// that request has logged in or out.
     fn do_again(&mut self, fresh: &C) -> Result<bool, Error> {
         let is_same = self.seen().is_some_and(|seen| seen.login == fresh.login());
-        if let Some(work) = &mut self.work
+        if let Some(new_data) = &mut self.new_data
             && is_same
         {
-            work.content = (work.again)(Some(fresh))?;
+            new_data.data = (new_data.recompute)(Some(fresh))?;
             self.merged = true;
         }
         Ok(is_same)

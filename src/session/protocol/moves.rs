@@ -5,8 +5,8 @@
 use crate::backend::{Key, Outcome, Revision};
 
 use super::{
-    Answer, Asked, Authenticated, Call, Doubt, Found, Intent, LONGEST_TRAIL, Place, Protocol, Row,
-    Step, Successor, Verdict,
+    Answer, Authenticated, Call, Found, Intent, LONGEST_TRAIL, PendingCall, Protocol, Row,
+    RowVersion, Step, Successor, UnknownWrite, Verdict,
 };
 
 /// A session under a new key, and the end of the old one.
@@ -15,20 +15,20 @@ impl<C: Authenticated> Protocol<'_, C> {
         match answer {
             Answer::Created(revision) => self.made(revision),
             Answer::Unknown => {
-                self.doubted = true;
-                self.look_for_new(Asked::LookForNew)
+                self.has_unknown_write = true;
+                self.look_for_new(PendingCall::LookForNew)
             }
             // An earlier create of this request was applied.
-            Answer::Exists if self.doubted => self.look_for_new(Asked::LookForNew),
+            Answer::Exists if self.has_unknown_write => self.look_for_new(PendingCall::LookForNew),
             // The key is random. A row of another session under it cannot be used.
             _ => self.failed(),
         }
     }
 
-    /// Loads the new row, to see whether it was created. `asked` notes the reason.
-    fn look_for_new(&mut self, asked: Asked) -> Step<C> {
+    /// Loads the new row, to see whether it was created. `pending` notes the reason.
+    fn look_for_new(&mut self, pending: PendingCall) -> Step<C> {
         match self.new_key().cloned() {
-            Some(key) => self.ask(asked, Call::Load(key)),
+            Some(key) => self.ask(pending, Call::Load(key)),
             None => Step::Done(Verdict::Failed),
         }
     }
@@ -44,7 +44,7 @@ impl<C: Authenticated> Protocol<'_, C> {
     /// Continues after the new row was created: the old row ends next.
     fn made(&mut self, revision: Revision) -> Step<C> {
         self.made = Some(revision);
-        self.doubted = false;
+        self.has_unknown_write = false;
         match &self.intent {
             Intent::Renew { .. } | Intent::Replace { .. } => self.bury_seen(),
             _ => self.moved(),
@@ -59,11 +59,11 @@ impl<C: Authenticated> Protocol<'_, C> {
         }
     }
 
-    pub(super) fn after_bury(&mut self, old: Place, answer: Answer<C>) -> Step<C> {
+    pub(super) fn after_bury(&mut self, old: RowVersion, answer: Answer<C>) -> Step<C> {
         match answer {
             Answer::Swapped(Outcome::Done(_)) => self.moved(),
             // An earlier removal of this request may have been applied.
-            Answer::Swapped(Outcome::Gone) if self.doubted && self.is_renewal() => {
+            Answer::Swapped(Outcome::Gone) if self.has_unknown_write && self.is_renewal() => {
                 self.give_up(Step::Done(Verdict::Unknown))
             }
             Answer::Swapped(Outcome::Gone) => self.nothing_to_bury(),
@@ -72,14 +72,14 @@ impl<C: Authenticated> Protocol<'_, C> {
             }
             Answer::Swapped(Outcome::Conflict) => self.load_buried(old.key, None),
             Answer::Unknown => {
-                self.doubted = true;
+                self.has_unknown_write = true;
                 self.load_buried(old.key, Some(old.revision))
             }
             _ => self.give_up(self.failed()),
         }
     }
 
-    pub(super) fn after_move(&mut self, old: Place, answer: Answer<C>) -> Step<C> {
+    pub(super) fn after_move(&mut self, old: RowVersion, answer: Answer<C>) -> Step<C> {
         match answer {
             Answer::Swapped(Outcome::Done(revision)) => self.moved_as(revision),
             Answer::Swapped(Outcome::Conflict) if self.is_too_late() => {
@@ -87,11 +87,13 @@ impl<C: Authenticated> Protocol<'_, C> {
             }
             Answer::Unknown if self.too_many_unanswered() => Step::Done(Verdict::Unknown),
             Answer::Unknown => {
-                self.doubted = true;
+                self.has_unknown_write = true;
                 self.load_buried(old.key, Some(old.revision))
             }
             // An earlier move of this request may have been applied.
-            Answer::Swapped(_) if self.doubted => self.load_buried(old.key, Some(old.revision)),
+            Answer::Swapped(_) if self.has_unknown_write => {
+                self.load_buried(old.key, Some(old.revision))
+            }
             Answer::Swapped(Outcome::Conflict) => self.load_buried(old.key, None),
             Answer::Swapped(Outcome::Gone) => self.nothing_to_bury(),
             _ => self.failed(),
@@ -107,7 +109,7 @@ impl<C: Authenticated> Protocol<'_, C> {
             }
             // The move was not applied, and never will be, because it compares revisions.
             Answer::Loaded(_) => {
-                self.doubted = false;
+                self.has_unknown_write = false;
                 self.load_buried(key, None)
             }
             _ => Step::Done(Verdict::Unknown),
@@ -122,20 +124,20 @@ impl<C: Authenticated> Protocol<'_, C> {
     pub(super) fn after_load_buried(
         &mut self,
         key: Key,
-        doubt: Doubt,
+        unknown_write: UnknownWrite,
         answer: Answer<C>,
     ) -> Step<C> {
         let Answer::Loaded(found) = answer else {
             return self.give_up(self.failed());
         };
-        let is_as_it_was = |found: &Found<C>| doubt.as_ref() == Some(&found.revision);
-        let is_moved = self.moves && self.new_key().is_some() && doubt.is_some();
+        let is_as_it_was = |found: &Found<C>| unknown_write.as_ref() == Some(&found.revision);
+        let is_moved = self.moves && self.new_key().is_some() && unknown_write.is_some();
         if is_moved && !found.as_ref().is_some_and(is_as_it_was) {
-            return self.look_for_new(Asked::LookForMoved(key));
+            return self.look_for_new(PendingCall::LookForMoved(key));
         }
         let Some(found) = found else {
             // The row was removed without a tombstone. It is unknown which request did it.
-            return match doubt {
+            return match unknown_write {
                 Some(_) if self.made.is_some() => self.give_up(Step::Done(Verdict::Unknown)),
                 _ => self.nothing_to_bury(),
             };
@@ -145,19 +147,25 @@ impl<C: Authenticated> Protocol<'_, C> {
             // never written.
             Row::Tombstone { .. } if found.write == self.write => self.moved(),
             Row::Tombstone { successor } => self.follow(successor),
-            Row::Live(fresh) => self.bury_fresh(key, found.revision, &fresh, doubt),
+            Row::Live(fresh) => self.bury_fresh(key, found.revision, &fresh, unknown_write),
         }
     }
 
     /// Continues if the row that is to end is still live, unchanged or with the changes of another
     /// request.
-    fn bury_fresh(&mut self, key: Key, revision: Revision, fresh: &C, doubt: Doubt) -> Step<C> {
-        if doubt.is_some() && self.too_many_repeats() {
+    fn bury_fresh(
+        &mut self,
+        key: Key,
+        revision: Revision,
+        fresh: &C,
+        unknown_write: UnknownWrite,
+    ) -> Step<C> {
+        if unknown_write.is_some() && self.too_many_repeats() {
             return self.give_up(Step::Done(Verdict::Unknown));
         }
-        let is_as_it_was = matches!(&doubt, Some(on) if *on == revision);
+        let is_as_it_was = matches!(&unknown_write, Some(on) if *on == revision);
         // If another request has saved the row, an earlier burial by this request can only fail.
-        self.doubted &= is_as_it_was;
+        self.has_unknown_write &= is_as_it_was;
         let keeps = match &self.intent {
             Intent::Renew { .. } => true,
             Intent::Replace { keeps, .. } => *keeps,
@@ -167,10 +175,10 @@ impl<C: Authenticated> Protocol<'_, C> {
             return self.bury(key, revision);
         }
         match self.do_again(fresh) {
-            Ok(true) => self.write_new(Some(Place { key, revision })),
+            Ok(true) => self.write_new(Some(RowVersion { key, revision })),
             // A login keeps nothing that another login left.
             Ok(false) => match self.intent {
-                Intent::Replace { .. } => self.forget(Some(Place { key, revision })),
+                Intent::Replace { .. } => self.forget(Some(RowVersion { key, revision })),
                 _ => self.give_up(Step::Done(Verdict::Gone)),
             },
             Err(error) => self.give_up(Step::Refused(error)),
@@ -186,7 +194,7 @@ impl<C: Authenticated> Protocol<'_, C> {
         if self.is_renewal() {
             // It is the tombstone of another request. So an earlier burial by this request was not
             // applied, and never will be.
-            self.doubted = false;
+            self.has_unknown_write = false;
             return self.follow_renewal(successor);
         }
         self.trail += 1;
@@ -215,14 +223,14 @@ impl<C: Authenticated> Protocol<'_, C> {
 /// again.
 impl<C: Authenticated> Protocol<'_, C> {
     /// Drops the values that were to be kept of the session that ends.
-    fn forget(&mut self, then: Option<Place>) -> Step<C> {
+    fn forget(&mut self, then: Option<RowVersion>) -> Step<C> {
         if let Intent::Replace { keeps, .. } = &mut self.intent {
             *keeps = false;
         }
-        if let Some(work) = &mut self.work {
-            match (work.again)(None) {
-                Ok(content) => {
-                    work.content = content;
+        if let Some(new_data) = &mut self.new_data {
+            match (new_data.recompute)(None) {
+                Ok(data) => {
+                    new_data.data = data;
                     self.merged = true;
                 }
                 Err(error) => return self.give_up(Step::Refused(error)),
@@ -231,11 +239,11 @@ impl<C: Authenticated> Protocol<'_, C> {
         self.write_new(then)
     }
 
-    fn write_new(&mut self, then: Option<Place>) -> Step<C> {
+    fn write_new(&mut self, then: Option<RowVersion>) -> Step<C> {
         match (self.new_key().cloned(), self.made.clone(), then) {
             (Some(key), Some(revision), then) => {
                 let call = Call::Swap(key, revision, self.live_row());
-                self.ask(Asked::SwapNew(then), call)
+                self.ask(PendingCall::SwapNew(then), call)
             }
             // If the backend moves rows, the new row does not exist yet.
             (_, None, Some(old)) => self.bury(old.key, old.revision),
@@ -250,18 +258,22 @@ impl<C: Authenticated> Protocol<'_, C> {
         self.create_new()
     }
 
-    pub(super) fn after_swap_new(&mut self, then: Option<Place>, answer: Answer<C>) -> Step<C> {
+    pub(super) fn after_swap_new(
+        &mut self,
+        then: Option<RowVersion>,
+        answer: Answer<C>,
+    ) -> Step<C> {
         match answer {
             Answer::Swapped(Outcome::Done(revision)) => self.swapped_new(revision, then),
             // An earlier swap of this request may have been applied.
-            Answer::Swapped(Outcome::Conflict) if self.doubted => {
-                self.look_for_new(Asked::LookForNewAgain(then))
+            Answer::Swapped(Outcome::Conflict) if self.has_unknown_write => {
+                self.look_for_new(PendingCall::LookForNewAgain(then))
             }
             // No client knows its ID, but all sessions of its owner may have been ended.
             Answer::Swapped(_) => self.give_up(Step::Done(Verdict::Gone)),
             Answer::Unknown => {
-                self.doubted = true;
-                self.look_for_new(Asked::LookForNewAgain(then))
+                self.has_unknown_write = true;
+                self.look_for_new(PendingCall::LookForNewAgain(then))
             }
             _ => self.give_up(self.failed()),
         }
@@ -269,7 +281,7 @@ impl<C: Authenticated> Protocol<'_, C> {
 
     pub(super) fn after_look_for_new_again(
         &mut self,
-        then: Option<Place>,
+        then: Option<RowVersion>,
         answer: Answer<C>,
     ) -> Step<C> {
         match answer {
@@ -287,9 +299,9 @@ impl<C: Authenticated> Protocol<'_, C> {
         }
     }
 
-    fn swapped_new(&mut self, revision: Revision, then: Option<Place>) -> Step<C> {
+    fn swapped_new(&mut self, revision: Revision, then: Option<RowVersion>) -> Step<C> {
         self.made = Some(revision);
-        self.doubted = false;
+        self.has_unknown_write = false;
         match then {
             Some(old) => self.bury(old.key, old.revision),
             None => self.moved(),

@@ -3,7 +3,7 @@
 
 use crate::backend::{Outcome, Revision};
 
-use super::{Answer, Authenticated, Doubt, Protocol, Row, Step, Verdict};
+use super::{Answer, Authenticated, Protocol, Row, Step, UnknownWrite, Verdict};
 
 impl<C: Authenticated> Protocol<'_, C> {
     pub(super) fn after_swap_own(&mut self, on: Revision, answer: Answer<C>) -> Step<C> {
@@ -15,14 +15,18 @@ impl<C: Authenticated> Protocol<'_, C> {
             }
             Answer::Swapped(Outcome::Conflict) => self.load_own(None),
             Answer::Unknown => {
-                self.doubted = true;
+                self.has_unknown_write = true;
                 self.load_own(Some(on))
             }
             _ => self.failed(),
         }
     }
 
-    pub(super) fn after_load_own(&mut self, doubt: Doubt, answer: Answer<C>) -> Step<C> {
+    pub(super) fn after_load_own(
+        &mut self,
+        unknown_write: UnknownWrite,
+        answer: Answer<C>,
+    ) -> Step<C> {
         let found = match answer {
             Answer::Loaded(Some(found)) => found,
             Answer::Loaded(None) => return Step::Done(Verdict::Gone),
@@ -32,7 +36,7 @@ impl<C: Authenticated> Protocol<'_, C> {
             Row::Live(fresh) => fresh,
             Row::Tombstone { successor } => return self.follow_renewal(successor),
         };
-        match doubt {
+        match unknown_write {
             Some(on) if on == found.revision => match self.too_many_repeats() {
                 true => Step::Done(Verdict::Unknown),
                 false => self.swap_own(on),
@@ -41,7 +45,7 @@ impl<C: Authenticated> Protocol<'_, C> {
             _ if found.write == self.write => self.saved_own(found.revision),
             // Other requests have written since. It is unknown whether this request's write came
             // before theirs.
-            _ if self.doubted => Step::Done(Verdict::Unknown),
+            _ if self.has_unknown_write => Step::Done(Verdict::Unknown),
             _ => match self.do_again(&fresh) {
                 Ok(true) => self.swap_own(found.revision),
                 Ok(false) => Step::Done(Verdict::Gone),

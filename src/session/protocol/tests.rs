@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use super::*;
 use rows::Rows;
 
-/// The content of a session: its login, and how often it holds each request's change.
+/// The data of a session: its login, and how often it holds each request's change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Counts {
     login: u8,
@@ -136,7 +136,7 @@ fn requests<'w>(
     are_moved: bool,
 ) -> Vec<Request<'w>> {
     let request = |(number, (wish, change)): (usize, (&Wish, &'w Change))| {
-        let seen_row = Seen {
+        let seen_row = SeenRow {
             key: key("A"),
             revision: Some(seen.revision.clone()),
             login: 0,
@@ -153,18 +153,18 @@ fn requests<'w>(
             },
             Wish::End => Intent::End { seen },
             Wish::LateEnd => Intent::End {
-                seen: Seen {
+                seen: SeenRow {
                     revision: None,
                     ..seen
                 },
             },
         };
-        let work = (!wish.ends()).then(|| Work {
-            content: change(Some(&Counts::default())).unwrap(),
-            again: change.as_ref(),
+        let new_data = (!wish.ends()).then(|| NewData {
+            data: change(Some(&Counts::default())).unwrap(),
+            recompute: change.as_ref(),
         });
         let write = [u8::try_from(number).unwrap(); 16];
-        let mut protocol = Protocol::new(intent, work, write).moving(are_moved);
+        let mut protocol = Protocol::new(intent, new_data, write).moving(are_moved);
         let step = protocol.begin();
         Request {
             number,
@@ -402,7 +402,7 @@ fn each_three(ways: impl Fn(&[Wish]) -> usize) -> usize {
 }
 
 #[test]
-fn alone_each_does_what_it_says() {
+fn without_concurrency_each_operation_has_its_effect() {
     for wish in WISHES {
         assert_eq!(explore_all(&[wish], NONE), 1);
     }

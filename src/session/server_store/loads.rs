@@ -9,28 +9,28 @@ use crate::codec::UnixTime;
 
 use super::super::dialect::OpenedId;
 use super::super::protocol::Successor;
-use super::super::rows::{LiveRow, Lookup};
-use super::super::store::{Kept, Loaded, LoadedSession, Moved};
+use super::super::rows::{LiveRow, RowState};
+use super::super::store::{Loaded, LoadedSession, Moved, RowRef};
 use super::super::{Error, Refusal};
-use super::Shared;
+use super::SharedStore;
 
 /// The maximum error of a time that was stored as an expiry.
 const ROUNDING: Duration = Duration::from_secs(2);
 
-impl Shared {
+impl SharedStore {
     /// Returns the live session under that key.
     pub(super) async fn find(&self, key: &Key) -> Result<Result<LiveRow, Refusal>, Error> {
         Ok(match self.rows.look_up(key).await? {
-            Lookup::Live(row) => self.judge(*row),
-            Lookup::Missing | Lookup::Ended => Err(Refusal::Gone),
-            Lookup::Moved(..) => Err(Refusal::Moved),
-            Lookup::Refused(refusal) => Err(self.refused(refusal)),
+            RowState::Live(row) => self.judge(*row),
+            RowState::Missing | RowState::Ended => Err(Refusal::Gone),
+            RowState::Moved(..) => Err(Refusal::Moved),
+            RowState::Refused(refusal) => Err(self.refused(refusal)),
         })
     }
 
     /// Refuses a session that is past its limits.
     pub(super) fn judge(&self, row: LiveRow) -> Result<LiveRow, Refusal> {
-        let metadata = &row.content.metadata;
+        let metadata = &row.data.metadata;
         metadata.check(&self.setup.lifetime, self.setup.now())?;
         Ok(row)
     }
@@ -60,16 +60,16 @@ impl Shared {
     pub(super) async fn load(&self, opened: OpenedId) -> Result<Loaded, Error> {
         let key = self.rows.format.key(&opened.id)?;
         let row = match self.rows.look_up(&key).await? {
-            Lookup::Live(row) => *row,
-            Lookup::Moved(to, at) => return self.load_moved(to, at).await,
+            RowState::Live(row) => *row,
+            RowState::Moved(to, at) => return self.load_moved(to, at).await,
             // While a tombstone exists, a concurrent request may just have sent the client a good
             // cookie. A missing row means that the tombstone has expired, so the cookie can be
             // removed. In a dialect without tombstones, the client may always have a good cookie.
-            Lookup::Missing if self.rows.format.has_tombstones() => {
+            RowState::Missing if self.rows.format.has_tombstones() => {
                 return Ok(Loaded::Dead(Refusal::Gone));
             }
-            Lookup::Missing | Lookup::Ended => return Ok(Loaded::Refused(Refusal::Gone)),
-            Lookup::Refused(refusal) => {
+            RowState::Missing | RowState::Ended => return Ok(Loaded::Refused(Refusal::Gone)),
+            RowState::Refused(refusal) => {
                 return Ok(Loaded::of_refused_cookie(self.refused(refusal)));
             }
         };
@@ -77,15 +77,15 @@ impl Shared {
             Ok(row) => row,
             Err(refusal) => return Ok(Loaded::Dead(refusal)),
         };
-        let kept = Kept {
+        let row_ref = RowRef {
             id: Some(opened.id),
             is_stale: opened.is_stale,
-            ..row.kept
+            ..row.row_ref
         };
         Ok(Loaded::Live(Box::new(LoadedSession {
-            content: row.content,
+            data: row.data,
             sealed_at: opened.sealed_at,
-            kept: Some(Arc::new(kept)),
+            row_ref: Some(Arc::new(row_ref)),
         })))
     }
 
@@ -100,7 +100,7 @@ impl Shared {
         let mut moved = Moved {
             successor: to.key.clone(),
             renewed: None,
-            content: None,
+            data: None,
         };
         if to.is_renewal {
             let now = self.setup.now();
@@ -113,15 +113,14 @@ impl Shared {
                 Err(error) if error.is_conflict() => None,
                 found => Some(found?),
             };
-            if let Some(Lookup::Live(row)) = found
+            if let Some(RowState::Live(row)) = found
                 && let Ok(row) = self.judge(*row)
             {
-                moved.successor = row.kept.key.clone();
-                moved.renewed = Some(Arc::new(row.kept));
+                moved.successor = row.row_ref.key.clone();
+                moved.renewed = Some(Arc::new(row.row_ref));
                 // Only a session with a login has anything to lose from an empty page, and a
                 // renewal does not change its owner.
-                moved.content =
-                    (is_granted && row.content.metadata.login.is_some()).then_some(row.content);
+                moved.data = (is_granted && row.data.metadata.login.is_some()).then_some(row.data);
             }
         }
         Ok(Loaded::Moved(Box::new(moved)))

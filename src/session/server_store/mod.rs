@@ -29,13 +29,13 @@ use tokio_util::task::TaskTracker;
 use crate::backend::{Backend, Key, OwnerName};
 
 use super::caller::Caller;
-use super::content::Content;
 use super::login::owner_name;
 use super::recent_moves::RecentMoves;
 use super::rows::{self, LiveRow, Rows};
 use super::server_options::ServerOptions;
+use super::session_data::SessionData;
 use super::setup::Setup;
-use super::store::{Backing, Fate, Kept, Loaded, Save, Saved};
+use super::store::{IdChange, Loaded, RowRef, SaveRequest, SaveResult, Storage};
 use super::{Dialect, Error, Lookup, Refusal, SessionId, StoredSession};
 use row_locks::RowLocks;
 
@@ -70,7 +70,7 @@ use row_locks::RowLocks;
 ///   not kept, and its response neither sets nor removes a cookie. After a renewal, a
 ///   [`renewal_grace`](ServerOptions::renewal_grace) lets it read the session.
 /// - **No update is lost.** If another request has saved the session, this request's
-///   [changes](super::Session::update) are applied again to the saved content. If a user has logged
+///   [changes](super::Session::update) are applied again to the saved data. If a user has logged
 ///   in or out, or the owner's sessions were revoked, this request is gone instead:
 ///   [`fail_when_gone`](ServerOptions::fail_when_gone) decides what its client gets. A request gets
 ///   an error if it asked to end other sessions and that failed.
@@ -114,9 +114,9 @@ use row_locks::RowLocks;
 #[derive(Clone)]
 #[doc(alias = "server-side")]
 #[doc(alias = "NewFilesystemStore")]
-pub struct ServerStore(Arc<Shared>);
+pub struct ServerStore(Arc<SharedStore>);
 
-struct Shared {
+struct SharedStore {
     setup: Setup,
     rows: Rows,
     max_sessions: Option<usize>,
@@ -137,8 +137,9 @@ struct Shared {
 const ONE_SESSIONS_PART: usize = 4;
 
 impl ServerStore {
-    /// Creates a store with the default cookie and lifetime: `__Host-id`, 30 minutes idle and 12
-    /// hours in all.
+    /// Creates a store with the default options: the cookie `__Host-id`, and the lifetime of the
+    /// dialect. `dialect` is a [`Dialect`], or a codec, which means the [native](Dialect::native)
+    /// dialect with that codec: 30 minutes idle and 12 hours in all.
     ///
     /// # Errors
     /// Returns the errors of [`with_options`](ServerStore::with_options).
@@ -219,7 +220,7 @@ impl ServerStore {
             max_row_size: rules.max_row_size(),
             recent_moves: RecentMoves::new(longest_request),
         };
-        Ok(ServerStore(Arc::new(Shared {
+        Ok(ServerStore(Arc::new(SharedStore {
             setup,
             rows,
             max_sessions,
@@ -290,10 +291,10 @@ impl ServerStore {
             return Ok(false);
         };
         match self.0.rows.look_up_renewed(&key).await? {
-            rows::Lookup::Live(row)
-                if owner_in(&row.content).is_some_and(|of| of.as_str() == owner) =>
+            rows::RowState::Live(row)
+                if owner_in(&row.data).is_some_and(|of| of.as_str() == owner) =>
             {
-                self.0.end_login(row.kept.seen()).await
+                self.0.end_login(row.row_ref.seen()).await
             }
             _ => Ok(false),
         }
@@ -305,7 +306,7 @@ impl ServerStore {
     /// # Errors
     /// Returns the errors of [`list`](ServerStore::list).
     pub async fn end_all(&self, owner: &str) -> Result<(), Error> {
-        Backing::end_all(self, &owner_name(owner)?).await
+        Storage::end_all(self, &owner_name(owner)?).await
     }
 
     /// Finds the session under a row's key, whatever its owner. It is for operators, who get keys
@@ -358,19 +359,19 @@ impl ServerStore {
 
     /// Ends the session under a row's key, whatever its owner, even if another request renews or
     /// replaces it concurrently. It is for operators. A handler gets its IDs from clients, and
-    /// should use [`end`](ServerStore::end), which checks the owner. If there is no session to end,
-    /// returns a refusal as [`find`](ServerStore::find) does.
+    /// should use [`end`](ServerStore::end), which checks the owner. Returns the session that was
+    /// ended, or a refusal as [`find`](ServerStore::find) does.
     ///
     /// # Errors
     /// Returns an unavailable error if the backend does not answer. Its [outcome may be
     /// unknown](Error::is_outcome_unknown).
-    pub async fn end_by_key(&self, key: &Key) -> Result<Lookup<()>, Error> {
+    pub async fn end_by_key(&self, key: &Key) -> Result<Lookup<StoredSession>, Error> {
         let row = match self.0.find_any(key).await? {
             Ok(row) => row,
             Err(refusal) => return Ok(Lookup::Refused(refusal)),
         };
-        Ok(match self.0.end(row.kept.seen()).await? {
-            true => Lookup::Found(()),
+        Ok(match self.0.end(row.row_ref.seen()).await? {
+            true => Lookup::Found(StoredSession::new(self.0.rows.format.public_id(key), row)),
             false => Lookup::Refused(Refusal::Gone),
         })
     }
@@ -394,13 +395,13 @@ fn in_whole_seconds(time: Duration) -> Duration {
     Duration::from_secs(time.as_secs().saturating_add(part))
 }
 
-fn owner_in(content: &Content) -> Option<&OwnerName> {
-    let login = content.metadata.login.as_ref()?;
+fn owner_in(data: &SessionData) -> Option<&OwnerName> {
+    let login = data.metadata.login.as_ref()?;
     Some(&login.owner)
 }
 
 #[async_trait]
-impl Backing for ServerStore {
+impl Storage for ServerStore {
     fn setup(&self) -> &Setup {
         &self.0.setup
     }
@@ -412,32 +413,36 @@ impl Backing for ServerStore {
         }
     }
 
-    async fn save(&self, save: Save, dropped: CancellationToken) -> Result<Saved, Error> {
+    async fn save(
+        &self,
+        save: SaveRequest,
+        dropped: CancellationToken,
+    ) -> Result<SaveResult, Error> {
         // The session that this one replaces ends, even if the client has hung up.
-        let dropped = match save.fate {
-            Fate::Replaced { .. } => CancellationToken::new(),
-            Fate::Stays | Fate::Renewed => dropped,
+        let dropped = match save.id_change {
+            IdChange::Replaced { .. } => CancellationToken::new(),
+            IdChange::Same | IdChange::Renewed => dropped,
         };
         let caller = Caller::new(self.0.save_timeout, dropped);
         self.0.save(save, &caller).await
     }
 
-    async fn reload(&self, kept: &Kept) -> Result<Option<Content>, Error> {
-        let found = self.0.rows.look_up_renewed(&kept.key).await?;
-        let rows::Lookup::Live(row) = found else {
+    async fn reload(&self, row_ref: &RowRef) -> Result<Option<SessionData>, Error> {
+        let found = self.0.rows.look_up_renewed(&row_ref.key).await?;
+        let rows::RowState::Live(row) = found else {
             return Ok(None);
         };
         let row = self.0.judge(*row).ok();
-        let is_same = |row: &LiveRow| row.content.metadata.login == kept.login;
-        Ok(row.filter(is_same).map(|row| row.content))
+        let is_same = |row: &LiveRow| row.data.metadata.login == row_ref.login;
+        Ok(row.filter(is_same).map(|row| row.data))
     }
 
     fn public_id(&self, key: &Key) -> Option<SessionId> {
         Some(self.0.rows.format.public_id(key))
     }
 
-    async fn end(&self, kept: &Kept) -> Result<bool, Error> {
-        self.0.end(kept.seen()).await
+    async fn end(&self, row_ref: &RowRef) -> Result<bool, Error> {
+        self.0.end(row_ref.seen()).await
     }
 
     async fn end_all(&self, owner: &OwnerName) -> Result<(), Error> {

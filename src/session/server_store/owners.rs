@@ -10,14 +10,14 @@ use sha2::{Digest, Sha256};
 use crate::backend::{self, Expiry, Key, OwnerName, Owners};
 use crate::codec::UnixTime;
 
-use super::super::backend_generations::expiry_of;
-use super::super::content::Content;
+use super::super::expiry::expiry_of;
 use super::super::login::{Begun, Login, Order};
-use super::super::rows::{LiveRow, Lookup};
-use super::super::store::{Fate, Save};
+use super::super::rows::{LiveRow, RowState};
+use super::super::session_data::SessionData;
+use super::super::store::{IdChange, SaveRequest};
 use super::super::{Error, StoredSession};
 use super::limit::{Standing, too_many};
-use super::{Shared, owner_in};
+use super::{SharedStore, owner_in};
 
 /// The time for which an owner's record outlives the owner's last session.
 const OWNERS_OUTLIVE: Duration = Duration::from_secs(60);
@@ -27,7 +27,7 @@ fn owners_expiry(deadline: Option<UnixTime>) -> Expiry {
     expiry_of(deadline.map(|deadline| deadline + OWNERS_OUTLIVE))
 }
 
-impl Shared {
+impl SharedStore {
     fn owners(&self) -> Result<&dyn Owners, Error> {
         self.rows.backend.owners().ok_or_else(Error::no_owners)
     }
@@ -35,19 +35,19 @@ impl Shared {
     /// Returns the live rows of an owner's sessions. A session that is being renewed may have two
     /// rows with one number.
     async fn rows_of(&self, owner: &OwnerName) -> Result<Vec<LiveRow>, Error> {
-        let keys = self.owners()?.keys(owner).await;
+        let keys = self.owners()?.keys(owner).await?;
         let mut found = BTreeMap::new();
-        for key in keys.map_err(Error::of_backend)? {
+        for key in keys {
             // If a session is renewed during the listing, it is found under its new key.
-            let lookup = match self.rows.look_up_renewed(&key).await {
+            let state = match self.rows.look_up_renewed(&key).await {
                 Err(error) if error.is_too_large() => continue, // an unreadable row opens nothing
                 found => found?,
             };
-            if let Lookup::Live(row) = lookup
+            if let RowState::Live(row) = state
                 && let Ok(row) = self.judge(*row)
-                && owner_in(&row.content) == Some(owner)
+                && owner_in(&row.data) == Some(owner)
             {
-                found.insert(row.kept.key.clone(), row);
+                found.insert(row.row_ref.key.clone(), row);
             }
         }
         Ok(found.into_values().collect())
@@ -58,7 +58,7 @@ impl Shared {
         let rows = self.rows_of(owner).await?;
         let mut sessions: Vec<StoredSession> = rows
             .into_iter()
-            .map(|row| StoredSession::new(self.rows.format.public_id(&row.kept.key), row))
+            .map(|row| StoredSession::new(self.rows.format.public_id(&row.row_ref.key), row))
             .collect();
         sessions.sort_by_key(|session| std::cmp::Reverse(session.login_number()));
         sessions.dedup_by_key(|session| session.login_number());
@@ -68,14 +68,18 @@ impl Shared {
     pub(super) async fn end_all(&self, owner: &OwnerName) -> Result<(), Error> {
         let longest = self.setup.lifetime.longest_deadline(self.setup.now());
         let until = owners_expiry(longest);
-        let revoked = self.owners()?.revoke(owner, until).await;
-        revoked.map(drop).map_err(Error::of_backend)
+        self.owners()?.revoke(owner, until).await?;
+        Ok(())
     }
 
     /// Returns how the login of a session to be saved under `key` began. Begins it if it has not
     /// begun yet. Ends the other sessions of the owner if the save asks for it.
-    pub(super) async fn begin(&self, save: &Save, key: &Key) -> Result<Option<Begun>, Error> {
-        let metadata = &save.content.metadata;
+    pub(super) async fn begin(
+        &self,
+        save: &SaveRequest,
+        key: &Key,
+    ) -> Result<Option<Begun>, Error> {
+        let metadata = &save.data.metadata;
         let Some(login) = &metadata.login else {
             return Ok(None);
         };
@@ -89,43 +93,43 @@ impl Shared {
         let before = login_before(save, login);
         if save.revokes_others {
             self.check_is_there(save).await?;
-            let revoked = match &before {
-                Some(keep) => owners.revoke_except(owner, until, keep).await,
-                None => owners.revoke(owner, until).await,
+            match &before {
+                Some(keep) => owners.revoke_except(owner, until, keep).await?,
+                None => owners.revoke(owner, until).await?,
             };
-            revoked.map_err(Error::of_backend)?;
         } else if save.lasts_longer && login.begun.is_some() {
-            let extended = owners.extend(owner, until).await;
-            extended.map_err(Error::of_backend)?;
+            owners.extend(owner, until).await?;
         }
         if login.begun.is_some() {
             return Ok(login.begun.clone());
         }
-        let begun = owners.begin(owner, until, key).await;
-        let begun = begun.map_err(Error::of_backend)?;
+        let begun = owners.begin(owner, until, key).await?;
         let order = Order {
             number: begun.number,
             replaces: before.map(|of| of.number),
-            place: save.kept.as_ref().map(|kept| place_of(&kept.key)),
+            place: save.row_ref.as_ref().map(|row_ref| place_of(&row_ref.key)),
         };
         Ok(Some(Begun::in_backend(begun.generation, order)))
     }
 
     /// Refuses to end other sessions for a session that has ended itself, unless a login takes its
     /// place.
-    async fn check_is_there(&self, save: &Save) -> Result<(), Error> {
-        let Some(kept) = &save.kept else {
+    async fn check_is_there(&self, save: &SaveRequest) -> Result<(), Error> {
+        let Some(row_ref) = &save.row_ref else {
             return Ok(());
         };
-        match (self.rows.look_up_renewed(&kept.key).await?, save.fate) {
-            (Lookup::Live(_), _) | (_, Fate::Replaced { .. }) => Ok(()),
+        match (
+            self.rows.look_up_renewed(&row_ref.key).await?,
+            save.id_change,
+        ) {
+            (RowState::Live(_), _) | (_, IdChange::Replaced { .. }) => Ok(()),
             _ => Err(Error::gone()),
         }
     }
 
     /// Ends the sessions of an owner beyond the limit, after a login has created another.
-    pub(super) async fn end_the_oldest(&self, content: &Content) -> Result<(), Error> {
-        let (Some(max_sessions), Some(owner)) = (self.max_sessions, owner_in(content)) else {
+    pub(super) async fn end_the_oldest(&self, data: &SessionData) -> Result<(), Error> {
+        let (Some(max_sessions), Some(owner)) = (self.max_sessions, owner_in(data)) else {
             return Ok(());
         };
         let rows = self.rows_of(owner).await?;
@@ -136,7 +140,7 @@ impl Shared {
             let standing = self.standing(&row);
             if standing.is_some_and(|of| ended.contains(&of.number)) {
                 // An end that fails must not spare the sessions after it.
-                let ended = self.end_login(row.kept.seen()).await.map(drop);
+                let ended = self.end_login(row.row_ref.seen()).await.map(drop);
                 failed = failed.and(ended);
             }
         }
@@ -144,7 +148,7 @@ impl Shared {
     }
 
     fn standing(&self, row: &LiveRow) -> Option<Standing> {
-        let login = row.content.metadata.login.as_ref()?;
+        let login = row.data.metadata.login.as_ref()?;
         let order = login.order()?;
         // If the login took longer, it was interrupted, and the session that it was to replace
         // stays.
@@ -168,8 +172,8 @@ fn place_of(key: &Key) -> NonZeroU64 {
 }
 
 /// Returns the earlier login of the session that is saved or replaced, if its owner is the same.
-fn login_before(save: &Save, login: &Login) -> Option<backend::Login> {
-    let before = save.kept.as_ref()?.login.as_ref()?;
+fn login_before(save: &SaveRequest, login: &Login) -> Option<backend::Login> {
+    let before = save.row_ref.as_ref()?.login.as_ref()?;
     let is_same_owner = before.owner == login.owner;
     is_same_owner.then(|| before.in_backend())?
 }

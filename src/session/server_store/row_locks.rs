@@ -18,23 +18,23 @@ use crate::backend::{Key, Revision};
 
 use super::super::Error;
 use super::super::caller::Caller;
-use super::super::content::Content;
 use super::super::login::{Begun, Login};
-use super::super::protocol::Seen;
-use super::super::rows::Driven;
-use super::super::store::Save;
+use super::super::protocol::SeenRow;
+use super::super::rows::Conclusion;
+use super::super::session_data::SessionData;
+use super::super::store::SaveRequest;
 
 /// A save of a session that stays under its key, ready to be written.
 pub(super) struct PendingSave {
     /// The session as the request loaded it.
-    pub(super) seen: Seen<Option<Login>>,
-    pub(super) save: Save,
+    pub(super) seen: SeenRow<Option<Login>>,
+    pub(super) save: SaveRequest,
     pub(super) begun: Option<Begun>,
     pub(super) caller: Caller,
 }
 
 /// The result of a write.
-pub(super) type Written = Result<Driven, Error>;
+pub(super) type Written = Result<Conclusion, Error>;
 
 /// A waiting save, and the channel to the request that is to be answered.
 pub(super) struct TakenSave {
@@ -69,36 +69,36 @@ impl WrittenReceiver {
 
 /// A row as this process has just written it.
 #[derive(Clone)]
-pub(super) struct Latest {
+pub(super) struct LatestRow {
     pub(super) revision: Revision,
-    pub(super) content: Content,
+    pub(super) data: SessionData,
 }
 
-impl Latest {
+impl LatestRow {
     /// Returns the row of that key after a write, or `None` if the session is not there any more.
-    pub(super) fn of(driven: &Driven, row: &Key) -> Option<Self> {
-        match driven {
-            Driven::Saved {
+    pub(super) fn of(conclusion: &Conclusion, row: &Key) -> Option<Self> {
+        match conclusion {
+            Conclusion::Saved {
                 key,
                 revision,
-                content,
+                data,
                 ..
-            } if key == row => Some(Latest {
+            } if key == row => Some(LatestRow {
                 revision: revision.clone(),
-                content: content.clone(),
+                data: data.clone(),
             }),
             _ => None,
         }
     }
 
-    /// Returns the row after a touch by a request that has loaded this content.
-    pub(super) fn touched(revision: &Revision, content: &Content) -> Self {
-        let mut content = content.clone();
+    /// Returns the row after a touch by a request that has loaded this data.
+    pub(super) fn touched(revision: &Revision, data: &SessionData) -> Self {
+        let mut data = data.clone();
         // A touch does not change the row's flag `owes_cookie`, which is false.
-        content.metadata.owes_cookie = false;
-        Latest {
+        data.metadata.owes_cookie = false;
+        LatestRow {
             revision: revision.clone(),
-            content,
+            data,
         }
     }
 }
@@ -107,7 +107,7 @@ impl Latest {
 pub(super) enum Granted {
     /// The request has the lock. If known, the message contains the row as the previous holder left
     /// it.
-    Lock(RowLock, Option<Latest>),
+    Lock(RowLock, Option<LatestRow>),
     /// The request that had the lock has written this request's save.
     Written(Written),
 }
@@ -172,7 +172,7 @@ impl RowLocks {
         key: &Key,
         rank: Rank,
         caller: &Caller,
-    ) -> Result<(RowLock, Option<Latest>), Error> {
+    ) -> Result<(RowLock, Option<LatestRow>), Error> {
         match self.wait(key, rank, None, caller).await? {
             Granted::Lock(lock, latest) => Ok((lock, latest)),
             Granted::Written(_) => Err(Error::in_doubt()),
@@ -300,7 +300,7 @@ impl Drop for QueueEntry {
 pub(super) struct RowLock {
     locks: Arc<RowLocks>,
     key: Key,
-    latest: Option<Latest>,
+    latest: Option<LatestRow>,
 }
 
 impl RowLock {
@@ -328,7 +328,7 @@ impl RowLock {
     }
 
     /// Notes for the next request how the row was left.
-    pub(super) fn wrote(&mut self, latest: Option<Latest>) {
+    pub(super) fn wrote(&mut self, latest: Option<LatestRow>) {
         self.latest = latest;
     }
 }
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_holds_locked_rows_only() {
+    fn the_table_contains_only_locked_rows() {
         run(async {
             let locks = locks();
             let (lock, _) = locks.lock(&key(), Rank::Save, &caller()).await.unwrap();
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_called_first_and_then_the_oldest() {
+    fn an_end_is_served_first_and_then_the_oldest_request() {
         run(async {
             let locks = locks();
             let (lock, _) = locks.lock(&key(), Rank::Save, &caller()).await.unwrap();
@@ -446,7 +446,7 @@ mod tests {
 
     /// A request that was called leaves its place too. By then the row may have another queue.
     #[test]
-    fn a_request_that_was_called_leaves_other_requests_in_place() {
+    fn a_served_request_leaves_other_requests_in_the_queue() {
         run(async {
             let locks = locks();
             let (first, _) = locks.lock(&key(), Rank::Save, &caller()).await.unwrap();
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_that_a_dropped_request_gets_goes_on() {
+    fn a_lock_that_a_dropped_request_gets_passes_to_the_next() {
         run(async {
             let locks = locks();
             let (first, _) = locks.lock(&key(), Rank::Save, &caller()).await.unwrap();

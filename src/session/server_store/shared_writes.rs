@@ -1,5 +1,5 @@
 //! Saves of one session that are written together. The request with the row's lock applies the
-//! changes of all waiting requests, one after the other, to the row's content. It writes the result
+//! changes of all waiting requests, one after the other, to the row's data. It writes the result
 //! once, and answers each request.
 //!
 //! A change that fails is left out, and only its own request fails. If the row cannot be written
@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::super::Error;
 use super::super::caller::Caller;
-use super::super::content::Content;
-use super::super::protocol::{Authenticated, Intent, Seen, Work};
-use super::Shared;
-use super::row_locks::{Granted, Latest, PendingSave, TakenSave, Written};
+use super::super::protocol::{Authenticated, Intent, NewData, SeenRow};
+use super::super::session_data::SessionData;
+use super::SharedStore;
+use super::row_locks::{Granted, LatestRow, PendingSave, TakenSave, Written};
 use super::saves::merge;
 
 /// The saves of one session, in the order in which their changes are applied. Never empty.
@@ -40,14 +40,14 @@ impl Batch {
     }
 
     /// Applies all changes again. Fails only if every change fails.
-    fn replay(&self, fresh: &Content) -> Result<Content, Error> {
-        let mut content = fresh.clone();
+    fn replay(&self, fresh: &SessionData) -> Result<SessionData, Error> {
+        let mut data = fresh.clone();
         let mut failures = Vec::with_capacity(self.saves.len());
         for taken in &self.saves {
             let PendingSave { save, begun, .. } = &*taken.pending;
-            match merge(save, begun.as_ref(), Some(&content)) {
+            match merge(save, begun.as_ref(), Some(&data)) {
                 Ok(merged) => {
-                    content = merged;
+                    data = merged;
                     failures.push(None);
                 }
                 Err(error) => failures.push(Some(error)),
@@ -57,7 +57,7 @@ impl Batch {
         *self.failures() = failures;
         match all_failed.and_then(|errors| errors.into_iter().next()) {
             Some(error) => Err(error),
-            None => Ok(content),
+            None => Ok(data),
         }
     }
 
@@ -83,7 +83,7 @@ impl Batch {
     /// Returns whether parts of the batch may succeed after the whole failed with that error.
     fn is_divisible(&self, error: &Error) -> bool {
         let is_made = |failure: &Option<Error>| failure.is_none();
-        self.saves.len() > 1 && error.is_of_content() && self.failures().iter().any(is_made)
+        self.saves.len() > 1 && error.is_of_data() && self.failures().iter().any(is_made)
     }
 
     fn halves(mut self) -> [Option<Self>; 2] {
@@ -105,7 +105,7 @@ impl Batch {
     }
 }
 
-impl Shared {
+impl SharedStore {
     /// Writes a save together with those that wait for its row, unless another request writes it.
     pub(super) async fn write_shared(&self, pending: PendingSave) -> Written {
         let pending = Arc::new(pending);
@@ -123,7 +123,11 @@ impl Shared {
 
     /// Writes a batch, in parts if it cannot be written as a whole, and answers its requests.
     /// Returns the row's new state, if that is known.
-    async fn write_parts(&self, all: Option<Batch>, mut latest: Option<Latest>) -> Option<Latest> {
+    async fn write_parts(
+        &self,
+        all: Option<Batch>,
+        mut latest: Option<LatestRow>,
+    ) -> Option<LatestRow> {
         let mut parts = vec![all];
         while let Some(part) = parts.pop() {
             let Some(batch) = part.and_then(Batch::without_late) else {
@@ -146,48 +150,51 @@ impl Shared {
         latest
     }
 
-    /// Applies the changes of a batch and writes the result. They are applied to the latest content
+    /// Applies the changes of a batch and writes the result. They are applied to the latest data
     /// that this process knows, otherwise to the row as it is.
     async fn write_batch(
         &self,
         batch: &Batch,
-        latest: Option<Latest>,
-    ) -> (Written, Option<Latest>) {
+        latest: Option<LatestRow>,
+    ) -> (Written, Option<LatestRow>) {
         let PendingSave {
             seen, save, begun, ..
         } = &*batch.first;
-        let own = save.content.clone().begun(begun.as_ref());
+        let own = save.data.clone().begun(begun.as_ref());
         let is_alone = batch.saves.len() == 1;
-        let is_as_seen = |latest: &Latest| seen.revision.as_ref() == Some(&latest.revision);
+        let is_as_seen = |latest: &LatestRow| seen.revision.as_ref() == Some(&latest.revision);
         let base = latest.as_ref().filter(|latest| {
-            latest.content.login() == seen.login && !(is_alone && is_as_seen(latest))
+            latest.data.login() == seen.login && !(is_alone && is_as_seen(latest))
         });
-        let (revision, content) = match base.map(|base| (base, batch.replay(&base.content))) {
-            Some((base, Ok(content))) => (Some(base.revision.clone()), content),
+        let (revision, data) = match base.map(|base| (base, batch.replay(&base.data))) {
+            Some((base, Ok(data))) => (Some(base.revision.clone()), data),
             Some((_, Err(error))) => return (Err(error), latest),
             None => (seen.revision.clone().filter(|_| is_alone), own.clone()),
         };
         let intent = Intent::Save {
-            seen: Seen {
+            seen: SeenRow {
                 revision,
                 ..seen.clone()
             },
         };
-        let again = |fresh: Option<&Content>| batch.replay(fresh.unwrap_or(&own));
-        let work = Work {
-            content,
-            again: &again,
+        let recompute = |fresh: Option<&SessionData>| batch.replay(fresh.unwrap_or(&own));
+        let new_data = NewData {
+            data,
+            recompute: &recompute,
         };
-        let driven = self
+        let conclusion = self
             .rows
-            .drive(intent, Some(work), batch.next_caller())
+            .run(intent, Some(new_data), batch.next_caller())
             .await;
         let is_merged = base.is_some();
-        let left = match &driven {
-            Ok(driven) => Latest::of(driven, &seen.key),
+        let left = match &conclusion {
+            Ok(conclusion) => LatestRow::of(conclusion, &seen.key),
             // The next write checks whether the row still has this state.
             Err(_) => latest,
         };
-        (driven.map(|driven| driven.merged(is_merged)), left)
+        (
+            conclusion.map(|conclusion| conclusion.merged(is_merged)),
+            left,
+        )
     }
 }

@@ -30,7 +30,7 @@ pub(super) async fn a_user_without_the_right_to_create_uses_existing_tables(
     let refused = Postgres::connect(&user).await.unwrap_err();
     assert!(refused.is_unavailable(), "{refused:?}");
     assert!(refused.to_string().contains("rights"), "{refused}");
-    let owner = Postgres::from_pool(pool.clone(), PostgresOptions::new());
+    let owner = Postgres::from_pool(pool.clone(), PostgresOptions::new())?;
     owner.migrate().await?;
     // A user without rights cannot use them either.
     let backend = Postgres::connect(&user).await?;

@@ -346,7 +346,7 @@ fn a_dialect_has_the_lifetime_of_its_go_package() {
         let (own, in_files) = (Server::new(), folder.server());
         let of_native = native(own.codecs()).into();
         let of_gorilla = gorilla(&in_files);
-        let hashed = Dialect::scs().hash_token_in_store();
+        let hashed = Dialect::scs().hash_token_in_store(true);
         for (server, dialect, deadline, expiry) in [
             (own, of_native, Some(ABSOLUTE), 30 * MINUTE),
             (in_files, of_gorilla, None, 0),

@@ -7,7 +7,6 @@ use std::time::Duration;
 use sqlx::{PgConnection, PgPool};
 
 use super::super::delegate::backend_in_sql;
-use super::super::faults::KeyTaken;
 use super::super::go_columns::ColumnType;
 use super::super::go_engine::{GoEngine, GoServer};
 use super::super::go_table::GoTable;
@@ -79,6 +78,7 @@ impl GoPostgres {
         table: GoTable,
         options: PostgresOptions,
     ) -> Result<Self, Error> {
+        options.check()?;
         let connections = Connections::open(url, &options)?;
         let backend = GoPostgres::new(Arc::new(connections), table)?;
         match options.create_if_missing {
@@ -98,6 +98,7 @@ impl GoPostgres {
         table: GoTable,
         options: PostgresOptions,
     ) -> Result<Self, Error> {
+        options.check()?;
         GoPostgres::new(Arc::new(Connections::of_pool(pool, &options)), table)
     }
 
@@ -160,10 +161,6 @@ impl GoServer for Connections {
 
     fn statements_for(table: &GoTable) -> Statements {
         statements(table)
-    }
-
-    fn is_key_taken(error: &Error) -> bool {
-        KeyTaken::is_cause_of(error)
     }
 }
 

@@ -112,6 +112,7 @@ impl Postgres {
     /// and if the tables are missing and must not be
     /// [created](PostgresOptions::create_if_missing).
     pub async fn connect_with(url: &str, options: PostgresOptions) -> Result<Self, Error> {
+        options.check()?;
         let connections = Connections::open(url, &options)?;
         match options.create_if_missing {
             true => connections.sender.make(schema::make_tables).await??,
@@ -131,14 +132,18 @@ impl Postgres {
     /// # async fn open(pool: sqlx::PgPool) -> Result<(), silverback::backend::Error> {
     /// use silverback::backend::{Postgres, PostgresOptions};
     ///
-    /// let backend = Postgres::from_pool(pool, PostgresOptions::new());
+    /// let backend = Postgres::from_pool(pool, PostgresOptions::new())?;
     /// backend.migrate().await?;
     /// # Ok(())
     /// # }
     /// ```
-    #[must_use]
-    pub fn from_pool(pool: PgPool, options: PostgresOptions) -> Self {
-        Postgres::of(Connections::of_pool(pool, &options))
+    /// Nothing is created, whatever [`create_if_missing`](PostgresOptions::create_if_missing) says.
+    ///
+    /// # Errors
+    /// [Usage](Error::is_usage), for a timeout of zero.
+    pub fn from_pool(pool: PgPool, options: PostgresOptions) -> Result<Self, Error> {
+        options.check()?;
+        Ok(Postgres::of(Connections::of_pool(pool, &options)))
     }
 
     /// Creates the missing tables, indexes and triggers. If none is missing, it writes nothing.

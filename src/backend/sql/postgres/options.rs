@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::backend::Error;
+
 /// The settings of a [`Postgres`](super::Postgres) or [`GoPostgres`](super::GoPostgres) backend.
 ///
 /// ```
@@ -81,6 +83,15 @@ impl PostgresOptions {
         PostgresOptions {
             prepares: false,
             ..self
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), Error> {
+        match self.timeout.is_zero() {
+            true => Err(Error::usage(
+                "no operation ends within no time: the timeout must be greater than zero",
+            )),
+            false => Ok(()),
         }
     }
 }

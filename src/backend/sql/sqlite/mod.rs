@@ -104,8 +104,7 @@ impl Sqlite {
     async fn create(path: &Path, options: &SqliteOptions) -> Result<Connections, Error> {
         let connections = Connections::open(&schema::make_file(path)?, options);
         let mut writer = connections.writer().await?;
-        schema::keep_a_log(&mut writer, options.timeout).await?;
-        schema::make_tables(&mut writer).await?;
+        schema::make_store(&mut writer, options.timeout).await?;
         drop(writer);
         Ok(connections)
     }
@@ -131,15 +130,19 @@ impl Sqlite {
     /// # async fn open(pool: sqlx::SqlitePool) -> Result<(), silverback::backend::Error> {
     /// use silverback::backend::{Sqlite, SqliteOptions};
     ///
-    /// let backend = Sqlite::from_pool(pool, SqliteOptions::new());
+    /// let backend = Sqlite::from_pool(pool, SqliteOptions::new())?;
     /// backend.migrate().await?;
     /// # Ok(())
     /// # }
     /// ```
-    #[must_use]
-    pub fn from_pool(pool: SqlitePool, options: SqliteOptions) -> Self {
+    /// Nothing is created, whatever [`create_if_missing`](SqliteOptions::create_if_missing) says.
+    ///
+    /// # Errors
+    /// [Usage](Error::is_usage), for a timeout of zero.
+    pub fn from_pool(pool: SqlitePool, options: SqliteOptions) -> Result<Self, Error> {
+        options.check()?;
         let connections = Connections::of_pool(pool, &options);
-        Sqlite(Arc::new(Table::new(connections)))
+        Ok(Sqlite(Arc::new(Table::new(connections))))
     }
 
     /// Creates the missing tables, indexes and triggers. If none is missing, it writes nothing.

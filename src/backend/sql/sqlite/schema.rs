@@ -126,9 +126,25 @@ async fn check_tables(connection: &mut SqliteConnection) -> Result<usize, Error>
     Ok(are_there)
 }
 
-/// Creates the missing tables. If none is missing, it writes nothing and needs no right to.
+/// Creates the missing tables. If none is missing, it writes nothing and needs no right to. Refuses a
+/// database with other tables of our names.
 pub(super) async fn make_tables(connection: &mut SqliteConnection) -> Result<(), Error> {
     check_tables(connection).await?;
+    create_missing(connection).await
+}
+
+/// Turns the write-ahead log on and creates the missing tables. Refuses a database with other tables
+/// of our names, and leaves it as it is.
+pub(super) async fn make_store(
+    connection: &mut SqliteConnection,
+    timeout: Duration,
+) -> Result<(), Error> {
+    check_tables(connection).await?;
+    keep_a_log(connection, timeout).await?;
+    create_missing(connection).await
+}
+
+async fn create_missing(connection: &mut SqliteConnection) -> Result<(), Error> {
     let found: i64 = sqlx::query_scalar(COUNT)
         .fetch_one(&mut *connection)
         .await
@@ -140,13 +156,8 @@ pub(super) async fn make_tables(connection: &mut SqliteConnection) -> Result<(),
     Ok(())
 }
 
-/// Turns the write-ahead log on, so that reads wait for no write. The file remembers it. Refuses a
-/// database with other tables of our names, and leaves it as it is.
-pub(super) async fn keep_a_log(
-    connection: &mut SqliteConnection,
-    timeout: Duration,
-) -> Result<(), Error> {
-    check_tables(connection).await?;
+/// Turns the write-ahead log on, so that reads wait for no write. The file remembers it.
+async fn keep_a_log(connection: &mut SqliteConnection, timeout: Duration) -> Result<(), Error> {
     let give_up = Instant::now() + timeout;
     loop {
         let kept = sqlx::raw_sql("PRAGMA journal_mode = WAL")

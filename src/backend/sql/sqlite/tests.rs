@@ -184,7 +184,7 @@ async fn who_may_only_read_reads_and_is_told() {
     let writer = folder.open().await;
     create(&writer, &key("a"), &record("v")).await;
     let pool = SqlitePoolOptions::new().connect_lazy_with(folder.options().read_only(true));
-    let reader = Sqlite::from_pool(pool, SqliteOptions::new());
+    let reader = Sqlite::from_pool(pool, SqliteOptions::new()).unwrap();
     let stored = reader.load(&key("a")).await.unwrap().unwrap();
     assert_eq!(reader.page(None, 10).await.unwrap().entries.len(), 1);
     let refusals = [
@@ -205,7 +205,7 @@ async fn a_pool_without_tables_is_told_and_given_none() {
     let folder = Temporary::new();
     let options = folder.options().create_if_missing(true);
     let pool = SqlitePoolOptions::new().connect_lazy_with(options);
-    let backend = Sqlite::from_pool(pool.clone(), SqliteOptions::new());
+    let backend = Sqlite::from_pool(pool.clone(), SqliteOptions::new()).unwrap();
     assert!(backend.load(&key("a")).await.unwrap_err().is_unavailable());
     let refused = backend.create(&key("a"), &record("v")).await.unwrap_err();
     assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
@@ -232,6 +232,12 @@ async fn a_file_is_busy_for_as_long_as_the_options_say() {
     assert!(start.elapsed() < SqliteOptions::new().timeout);
     run(&mut other, "COMMIT").await;
     let none = SqliteOptions::new().timeout(Duration::ZERO);
+    let pool = SqlitePoolOptions::new().connect_lazy_with(folder.options());
+    assert!(
+        Sqlite::from_pool(pool, none.clone())
+            .unwrap_err()
+            .is_usage()
+    );
     let refused = Sqlite::open_with(folder.path(), none).await.unwrap_err();
     assert!(refused.is_usage());
     let longest = SqliteOptions::new().timeout(Duration::MAX);
@@ -258,7 +264,7 @@ async fn a_busy_database_is_unavailable_and_then_is_not() {
     drop(folder.open().await);
     let options = folder.options().busy_timeout(Duration::from_millis(50));
     let pool = SqlitePoolOptions::new().connect_lazy_with(options);
-    let backend = Sqlite::from_pool(pool, SqliteOptions::new());
+    let backend = Sqlite::from_pool(pool, SqliteOptions::new()).unwrap();
     let mut other = folder.connection().await;
     run(&mut other, "BEGIN IMMEDIATE").await;
     let refused = backend.create(&key("a"), &record("v")).await.unwrap_err();
@@ -501,7 +507,7 @@ async fn a_ping_of_closed_connections_is_unavailable() {
     let folder = Temporary::new();
     drop(folder.open().await);
     let pool = SqlitePoolOptions::new().connect_lazy_with(folder.options());
-    let backend = Sqlite::from_pool(pool.clone(), SqliteOptions::new());
+    let backend = Sqlite::from_pool(pool.clone(), SqliteOptions::new()).unwrap();
     backend.ping().await.unwrap();
     pool.close().await;
     assert!(backend.ping().await.unwrap_err().is_unavailable());

@@ -20,7 +20,7 @@ fn with_deadline(row: &[u8], deadline: i64) -> Vec<u8> {
 /// scs's `HashTokenInStore` (v2.9.0 `data.go`, `hashToken`).
 #[test]
 fn a_hashed_token_is_the_key_of_its_row() {
-    let hashed = format(Dialect::scs().hash_token_in_store(), "session");
+    let hashed = format(Dialect::scs().hash_token_in_store(true), "session");
     let token = "eJ1qkSSuPNYyk62zwqROJ0Rfrv2TM6HWV4QqKfCkNSc";
     let key = hashed.key(&Id::new(token)).unwrap();
     // printf of the token, through SHA-256 and base64url without padding.
@@ -48,19 +48,16 @@ fn the_deadline_that_scs_wrote_stays() {
     ] {
         let scs = scs_with(lifetime);
         let key = scs.key(&scs.new_id().unwrap()).unwrap();
-        let content = live(read(&*scs, &key, &row, NOW));
-        assert_eq!(
-            content.metadata.deadline,
-            Some(UnixTime::from_secs(deadline))
-        );
-        assert_eq!(content.metadata.seen, NEVER_SEEN);
-        let again = scs.write(&key, &Row::Live(content), WRITE, NOW).unwrap();
+        let data = live(read(&*scs, &key, &row, NOW));
+        assert_eq!(data.metadata.deadline, Some(UnixTime::from_secs(deadline)));
+        assert_eq!(data.metadata.seen, NEVER_SEEN);
+        let again = scs.write(&key, &Row::Live(data), WRITE, NOW).unwrap();
         let again = again.unwrap();
         assert_eq!(deadline_in(&again), deadline.cast_signed());
         // The same holds if Go changes the deadline of a row that this library wrote.
         let moved = with_deadline(&again, 77);
-        let content = live(read(&*scs, &key, &moved, NOW));
-        assert_eq!(content.metadata.deadline, Some(UnixTime::from_secs(77)));
+        let data = live(read(&*scs, &key, &moved, NOW));
+        assert_eq!(data.metadata.deadline, Some(UnixTime::from_secs(77)));
     }
     let half = [
         &[1][..],
@@ -77,13 +74,13 @@ fn the_deadline_that_scs_wrote_stays() {
 
 /// A later deadline overflows in Go, and the next commit of redisstore loses the row.
 #[test]
-fn no_deadline_of_scs_is_after_what_go_can_count() {
+fn no_deadline_of_scs_exceeds_gos_range() {
     let scs = scs_with(Lifetime::new().without_absolute());
     let key = scs.key(&scs.new_id().unwrap()).unwrap();
     for deadline in [None, Some(UnixTime::from_secs(u64::MAX))] {
-        let mut content = content();
-        content.metadata.deadline = deadline;
-        let row = scs.write(&key, &Row::Live(content), WRITE, NOW).unwrap();
+        let mut data = data();
+        data.metadata.deadline = deadline;
+        let row = scs.write(&key, &Row::Live(data), WRITE, NOW).unwrap();
         let row = row.unwrap();
         assert_eq!(deadline_in(&row), 9_214_646_400);
         let nanoseconds = i128::from(deadline_in(&row)) * 1_000_000_000;
@@ -119,18 +116,18 @@ fn scs_remembers_by_a_value() {
     assert!(!remembered(Some(false.into())).metadata.remembered);
     assert!(!remembered(Some("true".into())).metadata.remembered);
     assert!(remembered(Some(true.into())).metadata.remembered);
-    let written = |content: Content| {
-        let row = scs.write(&key, &Row::Live(content), WRITE, NOW).unwrap();
-        let content = live(read(&*scs, &key, &row.unwrap(), NOW));
-        content.values.get::<bool>("__rememberMe").unwrap()
+    let written = |data: SessionData| {
+        let row = scs.write(&key, &Row::Live(data), WRITE, NOW).unwrap();
+        let data = live(read(&*scs, &key, &row.unwrap(), NOW));
+        data.values.get::<bool>("__rememberMe").unwrap()
     };
     assert_eq!(written(remembered(None)), None);
     assert_eq!(written(remembered(Some(false.into()))), Some(false));
     assert_eq!(written(remembered(Some(true.into()))), Some(true));
     for (before, after) in [(None, true), (Some(false), true), (Some(true), false)] {
-        let mut content = remembered(before.map(Interface::from));
-        content.metadata.remembered = after;
-        assert_eq!(written(content), Some(after));
+        let mut data = remembered(before.map(Interface::from));
+        data.metadata.remembered = after;
+        assert_eq!(written(data), Some(after));
     }
 }
 
@@ -140,8 +137,8 @@ fn a_session_without_a_free_key_is_read_and_not_written() {
     let key = scs.key(&scs.new_id().unwrap()).unwrap();
     let values = [("_session", 1_i64.into()), ("_silverback", 2_i64.into())];
     let row = scs_row(NOW.as_secs().cast_signed() + 60, &values);
-    let content = live(read(&*scs, &key, &row, NOW));
-    assert_eq!(content.values.len(), 2);
-    let error = scs.write(&key, &Row::Live(content), WRITE, NOW);
+    let data = live(read(&*scs, &key, &row, NOW));
+    assert_eq!(data.values.len(), 2);
+    let error = scs.write(&key, &Row::Live(data), WRITE, NOW);
     assert!(error.unwrap_err().is_usage());
 }

@@ -19,18 +19,18 @@ pub(super) struct Lone {
 impl Lone {
     const WRITE: WriteId = [7; 16];
 
-    pub(super) fn new(mut rows: Rows, intent: impl Fn(Seen<u8>) -> Intent<Counts>) -> Self {
+    pub(super) fn new(mut rows: Rows, intent: impl Fn(SeenRow<u8>) -> Intent<Counts>) -> Self {
         let revision = rows.put(key("A"), Row::Live(Counts::default()), [9; 16]);
-        let seen = Seen {
+        let seen = SeenRow {
             key: key("A"),
             revision: Some(revision),
             login: 0,
         };
-        let work = Work {
-            content: once_more(Some(&Counts::default())).unwrap(),
-            again: &once_more,
+        let new_data = NewData {
+            data: once_more(Some(&Counts::default())).unwrap(),
+            recompute: &once_more,
         };
-        let protocol = Protocol::new(intent(seen), Some(work), Lone::WRITE);
+        let protocol = Protocol::new(intent(seen), Some(new_data), Lone::WRITE);
         Lone {
             protocol: protocol.moving(rows.are_moved),
             rows,
@@ -82,7 +82,7 @@ impl Lone {
 /// has looked for it, right before the request sends it again. Returns the rows and the verdict.
 pub(super) fn arriving_late(
     rows: Rows,
-    intent: impl Fn(Seen<u8>) -> Intent<Counts>,
+    intent: impl Fn(SeenRow<u8>) -> Intent<Counts>,
 ) -> (Rows, Verdict<Counts>) {
     let mut lone = Lone::new(rows, intent);
     let late = lone.begin();
@@ -97,7 +97,7 @@ pub(super) fn arriving_late(
 /// Runs a request with a first write that may still be on its way when the retry fails.
 pub(super) fn failing_at_last(
     rows: Rows,
-    intent: impl Fn(Seen<u8>) -> Intent<Counts>,
+    intent: impl Fn(SeenRow<u8>) -> Intent<Counts>,
 ) -> Verdict<Counts> {
     let mut lone = Lone::new(rows, intent);
     lone.begin();
@@ -107,7 +107,7 @@ pub(super) fn failing_at_last(
 }
 
 #[test]
-fn what_may_be_on_its_way_is_not_said_to_have_failed() {
+fn a_write_that_may_still_arrive_is_not_reported_as_failed() {
     let unknown = |verdict| assert_eq!(verdict, Verdict::Unknown);
     let none = Rows::default;
     unknown(failing_at_last(none(), |seen| Intent::Save { seen }));
@@ -118,14 +118,14 @@ fn what_may_be_on_its_way_is_not_said_to_have_failed() {
 }
 
 #[test]
-fn a_save_that_arrives_late_is_not_done_twice() {
+fn a_late_save_is_not_applied_twice() {
     let (rows, verdict) = arriving_late(Rows::default(), |seen| Intent::Save { seen });
     assert!(matches!(verdict, Verdict::Saved(..)), "{verdict:?}");
     assert_eq!(rows.live(&key("A")).unwrap().of[&0], 1);
 }
 
 #[test]
-fn a_row_that_is_made_late_is_the_one_that_was_made() {
+fn a_late_row_is_recognized_as_this_requests_row() {
     let (rows, verdict) = arriving_late(Rows::default(), |_| Intent::Create { key: key("N") });
     assert!(matches!(verdict, Verdict::Saved(..)), "{verdict:?}");
     assert_eq!(rows.live(&key("N")).unwrap().of[&0], 1);
@@ -136,8 +136,8 @@ fn a_row_that_is_made_late_is_the_one_that_was_made() {
 }
 
 #[test]
-fn what_arrived_late_is_not_said_to_have_failed() {
-    let intents: [fn(Seen<u8>) -> Intent<Counts>; 3] = [
+fn a_late_write_is_not_reported_as_failed() {
+    let intents: [fn(SeenRow<u8>) -> Intent<Counts>; 3] = [
         |seen| Intent::Save { seen },
         |seen| Intent::End { seen },
         |seen| Intent::Renew { seen, to: key("N") },
@@ -161,7 +161,7 @@ fn renewal() -> Lone {
 }
 
 #[test]
-fn a_doubt_that_is_settled_is_none() {
+fn a_resolved_unknown_write_is_forgotten() {
     // At first the new row was not created, and then it was. The old row's end is a separate write.
     let mut lone = renewal();
     lone.begin();
@@ -181,7 +181,7 @@ fn a_doubt_that_is_settled_is_none() {
 }
 
 #[test]
-fn whether_a_removal_was_ours_nobody_can_tell() {
+fn the_author_of_a_removal_is_unknown() {
     let mut lone = renewal();
     let create = lone.begin();
     lone.goes_on_after(create);

@@ -24,9 +24,9 @@ fn trail(hops: usize, is_renewal: bool) -> (Rows, Key) {
 
 /// Returns the verdict on an intent in those rows. Others have written them since the intent was
 /// formed.
-fn in_rows(rows: Rows, intent: fn(Seen<u8>) -> Intent<Counts>) -> (Verdict<Counts>, Rows) {
+fn in_rows(rows: Rows, intent: fn(SeenRow<u8>) -> Intent<Counts>) -> (Verdict<Counts>, Rows) {
     let mut lone = Lone::new(Rows::default(), |seen| {
-        intent(Seen {
+        intent(SeenRow {
             revision: None,
             ..seen
         })
@@ -41,7 +41,7 @@ fn in_rows(rows: Rows, intent: fn(Seen<u8>) -> Intent<Counts>) -> (Verdict<Count
 fn at_the_end(
     hops: usize,
     is_renewal: bool,
-    intent: fn(Seen<u8>) -> Intent<Counts>,
+    intent: fn(SeenRow<u8>) -> Intent<Counts>,
 ) -> (Verdict<Counts>, Rows) {
     in_rows(trail(hops, is_renewal).0, intent)
 }
@@ -49,7 +49,7 @@ fn at_the_end(
 #[test]
 fn a_trail_is_followed_to_its_sixteenth_tombstone() {
     let renew = |seen| Intent::Renew { seen, to: key("N") };
-    let intents: [fn(Seen<u8>) -> Intent<Counts>; 2] = [|seen| Intent::Save { seen }, renew];
+    let intents: [fn(SeenRow<u8>) -> Intent<Counts>; 2] = [|seen| Intent::Save { seen }, renew];
     for intent in intents {
         let (verdict, rows) = at_the_end(LONGEST_TRAIL, true, intent);
         assert!(matches!(verdict, Verdict::Saved(..)), "{verdict:?}");
@@ -81,9 +81,9 @@ fn the_end_of_one_login_ends_no_other() {
 }
 
 #[test]
-fn only_a_renewal_is_followed_by_what_goes_on() {
+fn saves_and_renewals_follow_only_renewals() {
     for intent in [
-        (|seen| Intent::Save { seen }) as fn(Seen<u8>) -> Intent<Counts>,
+        (|seen| Intent::Save { seen }) as fn(SeenRow<u8>) -> Intent<Counts>,
         |seen| Intent::Renew { seen, to: key("N") },
     ] {
         let (verdict, rows) = at_the_end(1, false, intent);
@@ -95,13 +95,13 @@ fn only_a_renewal_is_followed_by_what_goes_on() {
 
 /// By now the session has another login, in the same row or in the row after a renewal.
 #[test]
-fn nothing_goes_on_over_another_login() {
+fn no_operation_continues_across_another_login() {
     let another = Counts {
         login: 9,
         ..Counts::default()
     };
     for intent in [
-        (|seen| Intent::Save { seen }) as fn(Seen<u8>) -> Intent<Counts>,
+        (|seen| Intent::Save { seen }) as fn(SeenRow<u8>) -> Intent<Counts>,
         |seen| Intent::Renew { seen, to: key("N") },
     ] {
         for hops in [0, 1] {
@@ -118,7 +118,7 @@ fn nothing_goes_on_over_another_login() {
 /// Counts how often a write is sent if no reply arrives and it is never applied.
 #[test]
 fn a_write_is_repeated_three_times() {
-    let intents: [fn(Seen<u8>) -> Intent<Counts>; 3] = [
+    let intents: [fn(SeenRow<u8>) -> Intent<Counts>; 3] = [
         |seen| Intent::Save { seen },
         |seen| Intent::End { seen },
         |_| Intent::Create { key: key("N") },
@@ -147,7 +147,7 @@ fn a_write_is_repeated_three_times() {
 /// Writes as another request before each write, for `conflicts` writes. The deadline passes after
 /// `late_after` conflicts.
 fn against_others(
-    intent: fn(Seen<u8>) -> Intent<Counts>,
+    intent: fn(SeenRow<u8>) -> Intent<Counts>,
     conflicts: usize,
     late_after: usize,
 ) -> (Verdict<Counts>, Rows) {
@@ -175,7 +175,7 @@ fn against_others(
 
 #[test]
 fn conflicts_are_resolved_until_it_is_too_late() {
-    let intents: [fn(Seen<u8>) -> Intent<Counts>; 3] = [
+    let intents: [fn(SeenRow<u8>) -> Intent<Counts>; 3] = [
         |seen| Intent::Save { seen },
         |seen| Intent::End { seen },
         |seen| Intent::Renew { seen, to: key("N") },

@@ -96,7 +96,7 @@ fn check_progress(rows: &Rows, requests: &[Request<'_>]) {
 }
 
 #[test]
-fn alone_each_is_one_call() {
+fn without_concurrency_each_operation_is_one_call() {
     for wish in WISHES {
         assert_eq!(explore_all(&[wish], NONE), 1);
         let mut rows = rows();
@@ -139,7 +139,7 @@ fn every_interleaving_of_two_with_lost_replies_and_requests_cut_off() {
 }
 
 #[test]
-fn a_move_that_arrives_late_is_the_one_that_was_made() {
+fn a_late_move_is_recognized_as_this_requests_move() {
     for keeps in [None, Some(true), Some(false)] {
         let (rows, verdict) = arriving_late(rows(), |seen| match keeps {
             None => Intent::Renew { seen, to: key("N") },
@@ -171,13 +171,13 @@ fn a_logout_whose_answer_was_lost_ends_the_session() {
 }
 
 #[test]
-fn a_move_that_may_be_on_its_way_is_not_said_to_have_failed() {
+fn a_move_that_may_still_arrive_is_not_reported_as_failed() {
     let verdict = failing_at_last(rows(), |seen| Intent::Renew { seen, to: key("N") });
     assert_eq!(verdict, Verdict::Unknown);
 }
 
 #[test]
-fn who_is_never_answered_gives_up() {
+fn a_request_without_any_answer_gives_up() {
     let mut lone = Lone::new(rows(), |seen| Intent::Renew { seen, to: key("N") });
     let mut step = lone.protocol.begin();
     for _ in 0..50 {

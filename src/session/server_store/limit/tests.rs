@@ -260,7 +260,7 @@ fn wrong(before: usize, wishes: &[Wish], max_sessions: usize, rule: Rule) -> usi
 }
 
 #[test]
-fn logins_at_once_leave_the_latest() {
+fn concurrent_logins_leave_the_latest_sessions() {
     for (logins, most_before) in [(2, 2), (3, 1)] {
         for before in 0..=most_before {
             for max_sessions in 1..4 {
@@ -272,7 +272,7 @@ fn logins_at_once_leave_the_latest() {
 }
 
 #[test]
-fn a_browser_that_logs_in_anew_ends_no_third_session() {
+fn a_repeated_login_of_a_browser_ends_no_third_session() {
     let wishes: [&[Wish]; 2] = [
         &[Wish::Relogin(1), Wish::Login],
         &[Wish::Relogin(1), Wish::Relogin(0)],
@@ -289,7 +289,7 @@ fn a_browser_that_logs_in_anew_ends_no_third_session() {
 
 /// Two requests of one browser that log in at once leave one session: which of the two is chance.
 #[test]
-fn a_browser_that_logs_in_twice_at_once_ends_no_third_session() {
+fn two_concurrent_logins_of_a_browser_end_no_third_session() {
     let twice = [Wish::Relogin(1); 2];
     let wrong = |rule: Rule| {
         let mut wrong = 0;
@@ -311,7 +311,7 @@ fn a_browser_that_logs_in_twice_at_once_ends_no_third_session() {
 }
 
 #[test]
-fn a_session_that_is_renewed_counts_once_and_ends_whole() {
+fn a_session_during_a_renewal_counts_once_and_ends_under_both_ids() {
     for renewed in 0..2 {
         for max_sessions in 1..4 {
             let wishes = [Wish::Renew(renewed), Wish::Login, Wish::Login];
@@ -327,7 +327,7 @@ fn a_session_that_is_renewed_counts_once_and_ends_whole() {
 /// A login that is cut off can leave too many sessions, but never ends too many. The next login
 /// ends the rest, once the longest request has passed.
 #[test]
-fn a_login_that_is_cut_off_leaves_the_ending_to_the_next() {
+fn after_an_interrupted_login_the_next_one_ends_the_oldest() {
     for wishes in [[Wish::Login; 2], [Wish::Relogin(0), Wish::Login]] {
         for max_sessions in 1..4 {
             for mut end in ends_of(State::new(2, &wishes, 1), ours, max_sessions) {
@@ -349,7 +349,7 @@ fn a_login_that_is_cut_off_leaves_the_ending_to_the_next() {
 
 /// Rules that look like ours. Each leaves too few or too many sessions after some interleaving.
 #[test]
-fn other_rules_are_found_out() {
+fn wrong_rules_fail_these_tests() {
     /// A login ends all other sessions beyond the limit. Of two concurrent logins, each may end the
     /// other.
     const ENDS_ALL_OTHERS: Rule = |sessions, max_sessions, own| {

@@ -1,4 +1,4 @@
-//! [`Content`]: a session's values and metadata, which are loaded, changed and saved together.
+//! [`SessionData`]: a session's values and metadata, which are loaded, changed and saved together.
 //! [`Log`]: a request's changes to them, which can be replayed on a version that another request
 //! has saved.
 
@@ -11,13 +11,13 @@ use super::protocol::Authenticated;
 use super::{Error, Values};
 
 #[derive(Clone)]
-pub(super) struct Content {
+pub(super) struct SessionData {
     pub(super) values: Values,
     pub(super) metadata: Metadata,
 }
 
-impl Content {
-    /// Returns the same content, with `begun` set in its login, if there is a login.
+impl SessionData {
+    /// Returns the same data, with `begun` set in its login, if there is a login.
     pub(super) fn begun(mut self, begun: Option<&Begun>) -> Self {
         if let Some(login) = &mut self.metadata.login {
             login.begun = begun.cloned();
@@ -26,7 +26,7 @@ impl Content {
     }
 }
 
-impl Authenticated for Content {
+impl Authenticated for SessionData {
     type Login = Option<Login>;
 
     fn login(&self) -> Option<Login> {
@@ -35,7 +35,7 @@ impl Authenticated for Content {
 }
 
 /// A change that can be replayed.
-pub(super) type Change = Arc<dyn Fn(&mut Content) -> Result<(), Error> + Send + Sync>;
+pub(super) type Change = Arc<dyn Fn(&mut SessionData) -> Result<(), Error> + Send + Sync>;
 
 /// The changes that are not saved yet, in order.
 #[derive(Clone, Default)]
@@ -73,8 +73,8 @@ impl Log {
 
     /// Replays all changes. They are code of the application. A panic in one of them becomes an
     /// error of the request that made the change, even if another request runs it.
-    pub(super) fn replay(&self, content: &mut Content) -> Result<(), Error> {
-        let replay = || self.changes.iter().try_for_each(|change| change(content));
+    pub(super) fn replay(&self, data: &mut SessionData) -> Result<(), Error> {
+        let replay = || self.changes.iter().try_for_each(|change| change(data));
         catch_unwind(AssertUnwindSafe(replay)).unwrap_or_else(|_| Err(Error::change_panicked()))
     }
 }

@@ -9,7 +9,7 @@ use crate::codec::UnixTime;
 use super::cookie_writer::is_cookie_value;
 use super::foreign_cookies::ForeignCookies;
 use super::session::Undo;
-use super::state::{Came, Outgoing, Saving, Task, Work};
+use super::state::{CommitPlan, CommitTask, RequestCookie, ResponseCookie, SaveSnapshot};
 use super::store::Store;
 use super::{Error, Refusal, Session};
 
@@ -77,14 +77,14 @@ impl Session {
     pub(super) async fn commit(&self, guard: SaveGuard, undo: Option<Undo>) -> Result<(), Error> {
         let setup = self.setup();
         let now = setup.now();
-        let work = self.state().work(&setup.lifetime, now)?;
-        if work.is_nothing() {
+        let plan = self.state().plan_commit(&setup.lifetime, now)?;
+        if plan.is_nothing() {
             return Ok(());
         }
         let session = self.clone();
         let work = async move |dropped| {
             let _guard = guard;
-            session.perform(work, now, dropped).await?;
+            session.perform(plan, now, dropped).await?;
             if let Some(undo) = undo {
                 undo.no_more();
             }
@@ -100,7 +100,7 @@ impl Session {
     /// Revokes owners, and then ends or saves the session.
     async fn perform(
         &self,
-        Work { revoke, task }: Work,
+        CommitPlan { revoke, task }: CommitPlan,
         now: UnixTime,
         dropped: CancellationToken,
     ) -> Result<(), Error> {
@@ -109,20 +109,20 @@ impl Session {
             self.state().revoked(owner);
         }
         match task {
-            Task::Nothing => Ok(()),
-            Task::End(kept) => {
-                let by_us = self.0.store.end(&kept).await?;
+            CommitTask::Nothing => Ok(()),
+            CommitTask::End(row_ref) => {
+                let by_us = self.0.store.end(&row_ref).await?;
                 // It may have ended together with all other sessions of its owner.
-                let with_all = kept
+                let with_all = row_ref
                     .login
                     .as_ref()
                     .is_some_and(|of| revoke.contains(&of.owner));
                 self.state().ended(by_us || with_all);
                 Ok(())
             }
-            Task::Save(saving) => match self.store_changes(&saving, now, dropped).await {
+            CommitTask::Save(snapshot) => match self.store_changes(&snapshot, now, dropped).await {
                 Ok(()) => Ok(()),
-                Err(error) => self.not_saved(&saving, error),
+                Err(error) => self.note_failure(&snapshot, error),
             },
         }
     }
@@ -130,13 +130,13 @@ impl Session {
     /// Saves the session in its store, and notes the cookie for the response.
     async fn store_changes(
         &self,
-        saving: &Saving,
+        snapshot: &SaveSnapshot,
         now: UnixTime,
         dropped: CancellationToken,
     ) -> Result<(), Error> {
         let setup = self.setup();
         setup.cookie.check_host(self.0.is_loopback)?;
-        let saved = self.0.store.save(saving.save.clone(), dropped).await?;
+        let saved = self.0.store.save(snapshot.save.clone(), dropped).await?;
         let cookie = match &saved.cookie {
             Some(text) if !is_cookie_value(text) => {
                 return Err(Error::usage(
@@ -145,21 +145,22 @@ impl Session {
             }
             Some(text) => {
                 // If other requests have saved the session too, this includes their changes.
-                let content = saved.merged.as_ref().unwrap_or(&saving.save.content);
-                let max_age = setup.cookie_life.max_age(&content.metadata, now);
+                let data = saved.merged.as_ref().unwrap_or(&snapshot.save.data);
+                let max_age = setup.cookie_life.max_age(&data.metadata, now);
                 Some(setup.cookie.set(text, max_age))
             }
             None => None,
         };
-        self.state().settle(saving, saved, cookie);
+        self.state().settle(snapshot, saved, cookie);
         Ok(())
     }
 
     /// Notes a failed save. Returns its error, unless the response may leave without the save.
-    fn not_saved(&self, saving: &Saving, error: Error) -> Result<(), Error> {
-        let is_touch = saving.save.is_touch;
+    fn note_failure(&self, snapshot: &SaveSnapshot, error: Error) -> Result<(), Error> {
+        let is_touch = snapshot.save.is_touch;
         if error.is_gone() {
-            self.state().gone(saving.incarnation(), error.has_revoked());
+            self.state()
+                .gone(snapshot.incarnation(), error.has_revoked());
         } else if error.is_outcome_unknown() && !is_touch {
             self.state().in_doubt();
         }
@@ -206,27 +207,33 @@ impl Session {
     /// domain share one cookie, the later field counts.
     pub(super) fn set_cookies_into(&self, foreign: &mut ForeignCookies<'_>, all: &mut Vec<String>) {
         let cookie = &self.setup().cookie;
-        let (came, outgoing) = {
+        let (request_cookie, response_cookie) = {
             let state = self.state();
-            (state.came(), state.outgoing())
+            (state.request_cookie(), state.response_cookie())
         };
-        self.remove_foreign(foreign, matches!(outgoing, Outgoing::Cookie(_)), all);
+        self.remove_foreign(
+            foreign,
+            matches!(response_cookie, ResponseCookie::Set(_)),
+            all,
+        );
         let removes_all = |all: &mut Vec<String>| all.extend(cookie.removals().cloned());
-        match outgoing {
-            Outgoing::Cookie(set_cookie) => {
-                if came != Came::Nothing {
+        match response_cookie {
+            ResponseCookie::Set(set_cookie) => {
+                if request_cookie != RequestCookie::Absent {
                     // A request does not show the scope of its cookie.
                     all.extend(cookie.former_removals().cloned());
                 }
                 all.push(set_cookie);
             }
-            Outgoing::Removal => removes_all(all),
+            ResponseCookie::Removed => removes_all(all),
             // Under another name the dead cookie may be planted, and the good one held back by
             // SameSite: a removal would take the good one.
-            Outgoing::Nothing if came == Came::DeadCookie && cookie.is_host_bound() => {
+            ResponseCookie::Unchanged
+                if request_cookie == RequestCookie::Dead && cookie.is_host_bound() =>
+            {
                 removes_all(all);
             }
-            Outgoing::Nothing => {}
+            ResponseCookie::Unchanged => {}
         }
     }
 }

@@ -6,33 +6,33 @@ use std::sync::Arc;
 use crate::backend::OwnerName;
 use crate::codec::UnixTime;
 
-use super::super::store::{Fate, Kept, Save, Saved};
+use super::super::store::{IdChange, RowRef, SaveRequest, SaveResult};
 use super::super::{Error, Lifetime};
-use super::{Came, Outgoing, Phase, State};
+use super::{Phase, RequestCookie, ResponseCookie, State};
 
 /// The tasks of a commit.
-pub(in super::super) struct Work {
+pub(in super::super) struct CommitPlan {
     /// The owners to revoke. The owner of a session that is saved is not among them.
     pub(in super::super) revoke: Vec<OwnerName>,
-    pub(in super::super) task: Task,
+    pub(in super::super) task: CommitTask,
 }
 
-impl Work {
+impl CommitPlan {
     pub(in super::super) fn is_nothing(&self) -> bool {
-        self.revoke.is_empty() && matches!(self.task, Task::Nothing)
+        self.revoke.is_empty() && matches!(self.task, CommitTask::Nothing)
     }
 }
 
-pub(in super::super) enum Task {
+pub(in super::super) enum CommitTask {
     Nothing,
     /// Ends the stored session.
-    End(Arc<Kept>),
-    Save(Box<Saving>),
+    End(Arc<RowRef>),
+    Save(Box<SaveSnapshot>),
 }
 
 /// A session to be saved as it is now.
-pub(in super::super) struct Saving {
-    pub(in super::super) save: Save,
+pub(in super::super) struct SaveSnapshot {
+    pub(in super::super) save: SaveRequest,
     pub(super) version: u64,
     pub(super) incarnation: u64,
     pub(super) log_end: usize,
@@ -41,56 +41,61 @@ pub(in super::super) struct Saving {
 impl State {
     /// Returns the work for a response that leaves now. There is no work if the session was not
     /// changed and its use does not have to be recorded yet.
-    pub(in super::super) fn work(
+    pub(in super::super) fn plan_commit(
         &mut self,
         lifetime: &Lifetime,
         now: UnixTime,
-    ) -> Result<Work, Error> {
+    ) -> Result<CommitPlan, Error> {
         match self.phase {
-            _ if self.ends_in_vain() => Err(self.not_saved()),
-            Phase::LoggedOut | Phase::Ended => Ok(self.work_to_end()),
+            _ if self.ends_in_vain() => Err(self.moved_or_ambiguous()),
+            Phase::LoggedOut | Phase::Ended => Ok(self.plan_end()),
             Phase::Gone => Err(Error::gone()),
             Phase::InDoubt => Err(Error::in_doubt()),
-            Phase::Live if self.leaves_cookie => self.work_leaving_cookie(),
-            Phase::Live => Ok(self.work_to_save(lifetime, now)),
+            Phase::Live if self.leaves_cookie => self.plan_leaving_cookie(),
+            Phase::Live => Ok(self.plan_save(lifetime, now)),
         }
     }
 
-    fn work_to_end(&mut self) -> Work {
-        self.outgoing = match self.came {
-            Came::Cookie | Came::DeadCookie if !self.leaves_cookie => Outgoing::Removal,
-            _ => Outgoing::Nothing,
+    fn plan_end(&mut self) -> CommitPlan {
+        self.response_cookie = match self.request_cookie {
+            RequestCookie::Present | RequestCookie::Dead if !self.leaves_cookie => {
+                ResponseCookie::Removed
+            }
+            _ => ResponseCookie::Unchanged,
         };
-        Work {
+        CommitPlan {
             revoke: self.revokes.clone(),
-            task: self.kept.clone().map_or(Task::Nothing, Task::End),
+            task: self
+                .row_ref
+                .clone()
+                .map_or(CommitTask::Nothing, CommitTask::End),
         }
     }
 
     /// Returns the work to end a session that was logged out, whatever was written after that.
     /// Nothing is saved.
-    fn work_leaving_cookie(&mut self) -> Result<Work, Error> {
-        match self.fate {
-            Fate::Replaced { .. } => Ok(self.work_to_end()),
-            _ if self.has_changes() => Err(self.not_saved()),
-            _ => Ok(Work {
+    fn plan_leaving_cookie(&mut self) -> Result<CommitPlan, Error> {
+        match self.id_change {
+            IdChange::Replaced { .. } => Ok(self.plan_end()),
+            _ if self.has_changes() => Err(self.moved_or_ambiguous()),
+            _ => Ok(CommitPlan {
                 revoke: Vec::new(),
-                task: Task::Nothing,
+                task: CommitTask::Nothing,
             }),
         }
     }
 
     /// Returns the error of a request that cannot save, because the client may have a good cookie
     /// that was not in the request.
-    pub(in super::super) fn not_saved(&self) -> Error {
+    pub(in super::super) fn moved_or_ambiguous(&self) -> Error {
         match self.refusal {
             Some(refusal) if refusal.may_be_planted() => Error::ambiguous(),
             _ => Error::moved(),
         }
     }
 
-    fn work_to_save(&mut self, lifetime: &Lifetime, now: UnixTime) -> Work {
-        let metadata = &self.content.metadata;
+    fn plan_save(&mut self, lifetime: &Lifetime, now: UnixTime) -> CommitPlan {
+        let metadata = &self.data.metadata;
         let owner = metadata.login.as_ref().map(|login| &login.owner);
         let revokes_others = owner.is_some_and(|owner| self.revokes.contains(owner));
         let others = self.revokes.iter().filter(|of| Some(*of) != owner);
@@ -101,95 +106,95 @@ impl State {
         let is_elsewhere = self.is_renewed_elsewhere();
         let pays = metadata.owes_cookie && !is_elsewhere;
         if is_touch && !touches && !pays {
-            let task = Task::Nothing;
-            return Work { revoke, task };
+            let task = CommitTask::Nothing;
+            return CommitPlan { revoke, task };
         }
-        let mut content = self.content.clone();
-        let owed_cookie = content.metadata.owes_cookie;
+        let mut data = self.data.clone();
+        let owed_cookie = data.metadata.owes_cookie;
         if !self.is_passive {
-            content.metadata.seen = content.metadata.seen.max(now);
+            data.metadata.seen = data.metadata.seen.max(now);
         }
-        let sealed_at = match self.cookie_life.redates(&content.metadata) {
+        let sealed_at = match self.cookie_life.redates(&data.metadata) {
             true => now,
             false => self.sealed_at.unwrap_or(now),
         };
         let wants_cookie = owed_cookie
-            || self.cookie_end != self.cookie_life.end(&content.metadata)
+            || self.cookie_end != self.cookie_life.end(&data.metadata)
             || self.sealed_at.is_some_and(|at| at != sealed_at);
-        content.metadata.owes_cookie = is_elsewhere && wants_cookie;
-        let save = Save {
+        data.metadata.owes_cookie = is_elsewhere && wants_cookie;
+        let save = SaveRequest {
             wants_cookie,
             owed_cookie,
-            content,
+            data,
             sealed_at,
             revokes_others,
             lasts_longer: self.lasts_longer,
             is_touch,
-            kept: self.kept.clone(),
-            fate: self.fate,
+            row_ref: self.row_ref.clone(),
+            id_change: self.id_change,
             log: self.log.clone().unwrap_or_default(),
         };
-        let saving = Saving {
+        let snapshot = SaveSnapshot {
             save,
             version: self.version,
             incarnation: self.incarnation,
             log_end: self.log_end(),
         };
-        let task = Task::Save(Box::new(saving));
-        Work { revoke, task }
+        let task = CommitTask::Save(Box::new(snapshot));
+        CommitPlan { revoke, task }
     }
 
     /// Notes that the session was saved, unless this handle is another session by now.
     ///
-    /// The saved changes are still in `saving`, and are dropped with it and not here. Dropping them
+    /// The saved changes are still in `snapshot`, and are dropped with it and not here. Dropping them
     /// runs code of the application, which may look at the session.
     pub(in super::super) fn settle(
         &mut self,
-        saving: &Saving,
-        saved: Saved,
+        snapshot: &SaveSnapshot,
+        saved: SaveResult,
         cookie: Option<String>,
     ) {
-        let is_latest = saving.version == self.version;
+        let is_latest = snapshot.version == self.version;
         if let Some(log) = &mut self.log {
-            log.forget_to(saving.log_end);
+            log.forget_to(snapshot.log_end);
         }
-        if saving.incarnation != self.incarnation {
+        if snapshot.incarnation != self.incarnation {
             // The present session replaces the one that was saved.
-            self.kept = match (saved.kept, saved.merged) {
-                (Some(kept), Some(_)) => Some(Arc::new(kept.outdated())),
-                (kept, _) => kept,
+            self.row_ref = match (saved.row_ref, saved.merged) {
+                (Some(row_ref), Some(_)) => Some(Arc::new(row_ref.outdated())),
+                (row_ref, _) => row_ref,
             };
             return;
         }
-        self.saved = saving.version;
-        self.sealed_at = Some(saving.save.sealed_at);
-        self.content.metadata.seen = saving.save.content.metadata.seen;
+        self.saved = snapshot.version;
+        self.sealed_at = Some(snapshot.save.sealed_at);
+        self.data.metadata.seen = snapshot.save.data.metadata.seen;
         if let Some(cookie) = cookie {
-            let content = saved.merged.as_ref().unwrap_or(&saving.save.content);
-            self.cookie_end = self.cookie_life.end(&content.metadata);
-            self.outgoing = Outgoing::Cookie(cookie);
+            let data = saved.merged.as_ref().unwrap_or(&snapshot.save.data);
+            self.cookie_end = self.cookie_life.end(&data.metadata);
+            self.response_cookie = ResponseCookie::Set(cookie);
         }
-        self.kept = match (saved.kept, &saved.merged) {
+        self.row_ref = match (saved.row_ref, &saved.merged) {
             // The changes of other requests are not in the values here. The next save must read the
             // row again.
-            (Some(kept), Some(_)) if !is_latest => Some(Arc::new(kept.outdated())),
-            (kept, _) => kept,
+            (Some(row_ref), Some(_)) if !is_latest => Some(Arc::new(row_ref.outdated())),
+            (row_ref, _) => row_ref,
         };
-        self.fate = match self.fated <= saving.version {
-            true => Fate::Stays,
+        self.id_change = match self.id_changed_at <= snapshot.version {
+            true => IdChange::Same,
             // For the same session, only a renewal can have been decided since.
-            false => Fate::Renewed,
+            false => IdChange::Renewed,
         };
         if self.is_renewed_elsewhere() {
             // A cookie from an earlier save has the old ID.
-            self.outgoing = Outgoing::Nothing;
+            self.response_cookie = ResponseCookie::Unchanged;
         }
         if is_latest && let Some(merged) = saved.merged {
-            self.content = merged;
+            self.data = merged;
         }
-        if let Some(login) = &mut self.content.metadata.login {
+        if let Some(login) = &mut self.data.metadata.login {
             login.begun = saved.begun;
-            if saving.save.revokes_others {
+            if snapshot.save.revokes_others {
                 self.revokes.retain(|of| *of != login.owner);
             }
         }
@@ -197,7 +202,7 @@ impl State {
     }
 }
 
-impl Saving {
+impl SaveSnapshot {
     pub(in super::super) fn incarnation(&self) -> u64 {
         self.incarnation
     }
