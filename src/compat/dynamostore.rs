@@ -174,11 +174,9 @@ impl DynamoStore {
     #[doc(alias = "NewDynamoStore")]
     pub async fn connect(config: DynamoStoreConfig, keys: KeyPairs) -> Result<Self, Error> {
         let (region, endpoint) = (config.region.clone(), config.endpoint.clone());
-        let client = backend::dynamodb_client(region, endpoint, Some(REGION)).await;
-        let client = client?;
+        let client = backend::dynamodb_client(region, endpoint, Some(REGION)).await?;
         let store = DynamoStore::from_client(&client, config, keys)?;
-        let migrated = store.backend().migrate().await;
-        migrated?;
+        store.backend().migrate().await?;
         Ok(store)
     }
 
@@ -207,8 +205,8 @@ impl DynamoStore {
         keys: KeyPairs,
     ) -> Result<Self, Error> {
         let (items, options) = (config.items(), config.options());
-        let backend = GoDynamoDb::from_client(client, config.table, items, options);
-        let store = DynamoStore::new(backend?, keys);
+        let backend = GoDynamoDb::from_client(client, config.table, items, options)?;
+        let store = DynamoStore::new(backend, keys);
         Ok(match config.max_age {
             Some(max_age) => store.max_age(max_age),
             None => store,

@@ -74,8 +74,8 @@ impl PgStore {
         PgStore::connect_with(url, keys, PostgresOptions::new()).await
     }
 
-    /// Opens the store as [`connect`](PgStore#method.connect) does, with options. For a pool of your own,
-    /// or for another table such as [`GoTable::antonlindstrom_pgstore`], use
+    /// Opens the store as [`connect`](PgStore#method.connect) does, with options. For a pool of your
+    /// own, or for another table such as [`GoTable::antonlindstrom_pgstore`], use
     /// [`new`](GorillaStore::new) with a [`GoPostgres`]:
     ///
     /// ```no_run
@@ -101,8 +101,8 @@ impl PgStore {
         keys: KeyPairs,
         options: PostgresOptions,
     ) -> Result<Self, Error> {
-        let backend = GoPostgres::connect_with(url, GoTable::pgstore(), options).await;
-        Ok(PgStore::new(backend?, keys))
+        let backend = GoPostgres::connect_with(url, GoTable::pgstore(), options).await?;
+        Ok(PgStore::new(backend, keys))
     }
 
     /// Sets Go's `MaxAge(0)`. A cookie ends when the browser closes. A row is valid for
@@ -113,8 +113,8 @@ impl PgStore {
     /// # Errors
     /// Returns a usage error if the table does not record when a row was written.
     pub fn without_max_age(self, lasting: Duration) -> Result<Self, Error> {
-        let backend = self.backend().without_max_age(lasting);
-        Ok(self.unlimited(backend?, lasting))
+        let backend = self.backend().without_max_age(lasting)?;
+        Ok(self.unlimited(backend, lasting))
     }
 
     /// Purges expired rows immediately, and again `interval` after each purge finishes, until the
@@ -142,8 +142,7 @@ impl PgStore {
         let backend = self.backend();
         let mut removed = 0;
         loop {
-            let purged = backend.purge(BATCH).await;
-            let batch = purged?.removed;
+            let batch = backend.purge(BATCH).await?.removed;
             removed += batch;
             if batch < BATCH {
                 return Ok(removed);
