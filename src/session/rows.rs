@@ -303,10 +303,9 @@ impl Rows {
             }
             Call::Swap(key, seen, row) => {
                 let swapped = match self.record(&key, &row, write)? {
-                    Some(record) => self.backend.swap(&key, &seen, &record).await,
-                    None => self.remove(&key, &seen).await,
+                    Some(record) => self.backend.swap(&key, &seen, &record).await?,
+                    None => self.remove(&key, &seen).await?,
                 };
-                let swapped = swapped?;
                 Answer::Swapped(self.unless_moved(&key, swapped))
             }
             Call::Move(key, seen, to, row) => {
@@ -314,8 +313,7 @@ impl Rows {
                 let (Some(moves), Some(record)) = (self.backend.moves(), record) else {
                     return Ok(Answer::Failed);
                 };
-                let moved = moves.move_to(&key, &seen, &to.key, &record).await;
-                let moved = moved?;
+                let moved = moves.move_to(&key, &seen, &to.key, &record).await?;
                 Answer::Swapped(self.unless_moved(&key, moved))
             }
             Call::Remove(key, seen) => {
