@@ -97,7 +97,7 @@ fn cfb_cookies_are_sealed_byte_for_byte() {
 #[test]
 fn hmac_sha256_agrees_with_wycheproof() {
     let (mut valid, mut invalid) = (0, 0);
-    for group in vectors("hmac_sha256_agrees_with_wycheproof.json")["testGroups"]
+    for group in vectors("wycheproof_hmac_sha256.json")["testGroups"]
         .as_array()
         .unwrap()
     {
