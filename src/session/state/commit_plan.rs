@@ -39,7 +39,7 @@ pub(in super::super) struct SaveSnapshot {
 }
 
 impl State {
-    /// Returns the work for a response that leaves now. There is no work if the session was not
+    /// Returns the plan for a response that leaves now. It is empty if the session was not
     /// changed and its use does not have to be recorded yet.
     pub(in super::super) fn plan_commit(
         &mut self,
@@ -72,7 +72,7 @@ impl State {
         }
     }
 
-    /// Returns the work to end a session that was logged out, whatever was written after that.
+    /// Returns the plan to end a session that was logged out, whatever was written after that.
     /// Nothing is saved.
     fn plan_leaving_cookie(&mut self) -> Result<CommitPlan, Error> {
         match self.id_change {
