@@ -94,6 +94,7 @@
 #[cfg(feature = "backend")]
 pub mod backend;
 mod calendar;
+mod cause;
 pub mod codec;
 #[cfg(any(
     feature = "session",
@@ -101,6 +102,7 @@ pub mod codec;
     feature = "tower-sessions-0-14"
 ))]
 pub mod compat;
+#[cfg(feature = "backend")]
 mod fault;
 pub mod gob;
 // Documentation only. Its pages name items of all these features.

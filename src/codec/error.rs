@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
-use crate::fault;
+use crate::cause;
 
 /// The reason for which a cookie could not be sealed or opened.
 ///
@@ -242,7 +242,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             ErrorKind::Usage(message) | ErrorKind::Internal(message) => {
-                fault::write(f, message, self.cause())
+                cause::write(f, message, self.cause())
             }
             ErrorKind::NotValid => f.write_str("not valid"),
             ErrorKind::TooLongToOpen { length, limit } => {
