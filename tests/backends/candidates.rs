@@ -42,7 +42,7 @@ impl Candidate {
 
 /// Returns all backends of this build.
 pub(crate) fn all() -> Vec<Candidate> {
-    let mut all = vec![
+    let all = vec![
         Candidate::new("memory", "memory", || {
             Box::pin(always("memory:".to_owned()))
         }),
@@ -52,9 +52,15 @@ pub(crate) fn all() -> Vec<Candidate> {
         Candidate::new("sqlite", "sqlite", || Box::pin(always(on_disk("sqlite")))),
     ];
     #[cfg(feature = "postgres")]
-    all.extend(super::postgres::candidates());
+    let all = all
+        .into_iter()
+        .chain(super::postgres::candidates())
+        .collect::<Vec<_>>();
     #[cfg(feature = "aws")]
-    all.extend(super::dynamodb::candidates());
+    let all = all
+        .into_iter()
+        .chain(super::dynamodb::candidates())
+        .collect();
     all
 }
 
