@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::timeout::check_timeout;
 use super::{Backend, Error, Memory};
 
 /// The settings of [`connect_with`], which all backends have.
@@ -60,15 +61,6 @@ impl ConnectOptions {
             ..self
         }
     }
-
-    fn check(&self) -> Result<(), Error> {
-        match self.timeout.is_zero() {
-            true => Err(Error::usage(
-                "the timeout is zero, so that no operation could finish: set a longer one",
-            )),
-            false => Ok(()),
-        }
-    }
 }
 
 /// Opens the backend that `url` names. Creates its folder, file or table if it is missing.
@@ -118,7 +110,7 @@ pub async fn connect(url: &str) -> Result<Arc<dyn Backend>, Error> {
 /// Returns the errors of [`connect`], and a usage error for a timeout of zero, or if the store is
 /// missing and must not be [created](ConnectOptions::create_if_missing).
 pub async fn connect_with(url: &str, options: ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
-    options.check()?;
+    check_timeout(options.timeout)?;
     let Some((scheme, rest)) = url.split_once(':') else {
         return Err(Error::usage(
             "the backend's URL has no scheme: use memory:, files:, sqlite:, postgres: or dynamodb:",

@@ -97,6 +97,7 @@
 //! | `moves.rs` | [`Moves`]: moving a record to another key in one step |
 //! | `scan.rs` | [`Scan`]: listing all records, and purging expired ones |
 //! | `connect.rs` | [`connect`], [`connect_with`]: a backend chosen by a URL |
+//! | `timeout.rs` | the check of a timeout, which all options share |
 //! | `deadline.rs` | the moment at which an operation gives up |
 //! | `envelope.rs` | a record as one run of bytes, for servers and disks that know only values |
 //! | `cleanup.rs` | [`Cleanup`]: a task that purges at an interval |
@@ -142,6 +143,7 @@ mod record;
 mod scan;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod sql;
+mod timeout;
 
 /// For implementations of [`Backend`], [`Generations`] and the other traits.
 pub use async_trait::async_trait;

@@ -47,7 +47,6 @@ mod tests {
     use super::super::{CookieStore, ServerStore, Session};
     use super::*;
     use crate::backend::Memory;
-    use crate::codec::UnixTime;
     use crate::codec::{Codecs, KeyPairs};
 
     fn codecs() -> Codecs {
@@ -72,14 +71,5 @@ mod tests {
         assert_eq!(owners().await, (ape.clone(), ape));
         in_backend.end_all("ape").await.unwrap();
         assert_eq!(owners().await, (None, None));
-    }
-
-    #[test]
-    fn a_time_becomes_an_expiry() {
-        let expiry = |seconds| Expiry::from(UnixTime::from_secs(seconds)).as_millis();
-        assert_eq!([expiry(0), expiry(7)], [0, 7_000]);
-        for late in [u64::MAX, u64::MAX / 2, u64::MAX / 1_000] {
-            assert_eq!(expiry(late), Expiry::NEVER.as_millis());
-        }
     }
 }

@@ -112,7 +112,7 @@ impl CookieStore {
         lifetime: Lifetime,
     ) -> Result<Self, Error> {
         let serializer = codec.serializer();
-        let mut setup = Setup::new(cookie, lifetime, DataModel::of(&serializer))?;
+        let mut setup = Setup::new(cookie, lifetime, DataModel::of(&serializer), false)?;
         setup.check_codec(&codec)?;
         Values::check(&codec, setup.cookie.name(), setup.now())?;
         Ok(CookieStore {

@@ -20,3 +20,17 @@ pub(super) fn expiry_of(deadline: Option<UnixTime>) -> Expiry {
 pub(super) fn unix_time(expiry: Expiry) -> UnixTime {
     UnixTime::from_secs(u64::try_from(expiry.as_millis() / 1_000).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_becomes_an_expiry() {
+        let expiry = |seconds| Expiry::from(UnixTime::from_secs(seconds)).as_millis();
+        assert_eq!([expiry(0), expiry(7)], [0, 7_000]);
+        for late in [u64::MAX, u64::MAX / 2, u64::MAX / 1_000] {
+            assert_eq!(expiry(late), Expiry::NEVER.as_millis());
+        }
+    }
+}

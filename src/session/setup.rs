@@ -28,14 +28,20 @@ pub(super) struct Setup {
 pub(super) type Clock = Arc<dyn Fn() -> UnixTime + Send + Sync>;
 
 impl Setup {
+    /// Returns the settings of a store. `is_shared` is true if its sessions are in rows that Go
+    /// programs use, too: cookies are then persistent by default, and end with the row.
     pub(super) fn new(
         cookie: CookieOptions,
         lifetime: Lifetime,
         model: DataModel,
+        is_shared: bool,
     ) -> Result<Self, Error> {
         lifetime.check()?;
         Ok(Setup {
-            cookie_life: CookieLife::new(lifetime.clone(), cookie.is_persistent(false)),
+            cookie_life: CookieLife {
+                ends_with_row: is_shared,
+                ..CookieLife::new(lifetime.clone(), cookie.is_persistent(is_shared))
+            },
             cookie: CookieWriter::new(cookie)?,
             lifetime,
             clock: Arc::new(UnixTime::now),
@@ -43,21 +49,6 @@ impl Setup {
             replays: false,
             fails_when_gone: false,
         })
-    }
-
-    /// Returns the settings of a store whose sessions are in rows. `is_shared` is true if Go
-    /// programs use the same rows: cookies are then persistent by default, and end with the row.
-    pub(super) fn of_rows(
-        cookie: CookieOptions,
-        lifetime: Lifetime,
-        model: DataModel,
-        is_shared: bool,
-    ) -> Result<Self, Error> {
-        let persists = cookie.is_persistent(is_shared);
-        let mut setup = Setup::new(cookie, lifetime, model)?;
-        setup.cookie_life.persists = persists;
-        setup.cookie_life.ends_with_row = is_shared;
-        Ok(setup)
     }
 
     pub(super) fn now(&self) -> UnixTime {

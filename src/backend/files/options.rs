@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::super::Error;
+use super::super::timeout::check_timeout;
 
 /// The settings of [`Files`](super::Files) and [`GorillaFiles`](super::GorillaFiles).
 ///
@@ -74,10 +75,7 @@ impl FilesOptions {
     pub(super) fn check(&self) -> Result<(), Error> {
         match self.max_threads {
             0 => Err(Error::usage("max_threads is 0: set it to 1 or more")),
-            _ if self.timeout.is_zero() => Err(Error::usage(
-                "the timeout is zero, so that no operation could finish: set a longer one",
-            )),
-            _ => Ok(()),
+            _ => check_timeout(self.timeout),
         }
     }
 }

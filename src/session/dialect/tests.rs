@@ -59,7 +59,7 @@ fn format_with(
     let rules = dialect.rules();
     let cookie = CookieOptions::new().name(cookie).unwrap();
     let lifetime = rules.adapt(lifetime);
-    let setup = Setup::of_rows(cookie, lifetime, rules.model(), dialect.is_shared());
+    let setup = Setup::new(cookie, lifetime, rules.model(), dialect.is_shared());
     let mut setup = setup.unwrap();
     setup.clock = Arc::new(|| NOW);
     let layout = Layout::Native; // only pgstore's makes a difference

@@ -201,7 +201,7 @@ impl ServerStore {
             ));
         }
         let lifetime = rules.adapt(lifetime.unwrap_or_else(|| rules.default_lifetime()));
-        let mut setup = Setup::of_rows(cookie, lifetime, rules.model(), dialect.is_shared())?;
+        let mut setup = Setup::new(cookie, lifetime, rules.model(), dialect.is_shared())?;
         setup.clock = clock;
         setup.replays = true;
         setup.fails_when_gone = fails_when_gone;

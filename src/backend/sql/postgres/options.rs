@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::backend::Error;
+use crate::backend::timeout::check_timeout;
 
 /// The settings of a [`Postgres`](super::Postgres) or [`GoPostgres`](super::GoPostgres) backend.
 ///
@@ -88,11 +89,6 @@ impl PostgresOptions {
     }
 
     pub(super) fn check(&self) -> Result<(), Error> {
-        match self.timeout.is_zero() {
-            true => Err(Error::usage(
-                "no operation ends within no time: the timeout must be greater than zero",
-            )),
-            false => Ok(()),
-        }
+        check_timeout(self.timeout)
     }
 }

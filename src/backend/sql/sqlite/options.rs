@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::backend::Error;
+use crate::backend::timeout::check_timeout;
 
 /// The longest wait for a writer of another process. SQLite counts it in milliseconds, as a signed
 /// number of 32 bits.
@@ -61,11 +62,6 @@ impl SqliteOptions {
     }
 
     pub(super) fn check(&self) -> Result<(), Error> {
-        match self.timeout.is_zero() {
-            true => Err(Error::usage(
-                "no connection opens within no time: the timeout must be greater than zero",
-            )),
-            false => Ok(()),
-        }
+        check_timeout(self.timeout)
     }
 }
