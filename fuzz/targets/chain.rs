@@ -6,8 +6,8 @@ use libfuzzer_sys::fuzz_target;
 use silverback::codec::{Codec, Codecs};
 use silverback_fuzz::{NOW, codec};
 
-/// The first bytes choose the length of the chain, the sealing key and the codecs; the rest is the
-/// payload.
+// The first bytes choose the length of the chain, the sealing key and the codecs; the rest is the
+// payload.
 fuzz_target!(|input: &[u8]| {
     let Some(([length, sealer, bits, flip], payload)) = input.split_first_chunk() else {
         return;

@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use silverback::codec::Codec;
 use silverback_fuzz::{NOW, codec};
 
-/// The first bytes choose a codec and the number of edits of 4 bytes; the rest is the payload.
+// The first bytes choose a codec and the number of edits of 4 bytes; the rest is the payload.
 fuzz_target!(|input: &[u8]| {
     let Some(([bits, level, _, count], rest)) = input.split_first_chunk() else {
         return;

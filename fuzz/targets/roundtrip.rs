@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use silverback::codec::{Codec, Serializer, UnixTime};
 use silverback_fuzz::{NOW, codec};
 
-/// The first bytes choose a codec, its keys and the name; the rest is the payload.
+// The first bytes choose a codec, its keys and the name; the rest is the payload.
 fuzz_target!(|input: &[u8]| {
     let Some(([bits, salt, name, age], payload)) = input.split_first_chunk() else {
         return;
