@@ -1,6 +1,11 @@
 //! [`Layout`]: the form of a backend's rows, Silverback's own or that of a Go package.
 
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "dynamodb"))]
+#[cfg(any(
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "mysql",
+    feature = "dynamodb"
+))]
 use super::{Error, Key};
 
 /// The form of a backend's rows: Silverback's own, or that of a Go package. The rows of a Go
@@ -21,7 +26,12 @@ pub enum Layout {
 
 /// Returns the key as text. Refuses a key that no row of a Go package has: all such keys are at
 /// most 63 letters, digits, `-` and `_`.
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "dynamodb"))]
+#[cfg(any(
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "mysql",
+    feature = "dynamodb"
+))]
 pub(super) fn plain_key(key: &Key) -> Result<&str, Error> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let text = std::str::from_utf8(key.as_bytes()).ok();

@@ -141,7 +141,7 @@ mod owner_state;
 mod owners;
 mod record;
 mod scan;
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 mod sql;
 mod timeout;
 
@@ -170,8 +170,10 @@ pub use owner_name::OwnerName;
 pub use owners::{Login, Owner, Owners};
 pub use record::{Record, Revision, Stored};
 pub use scan::{Entry, Page, Purged, Scan};
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub use sql::GoTable;
 #[cfg(feature = "postgres")]
-pub use sql::{GoPostgres, GoTable, Postgres, PostgresOptions};
+pub use sql::{GoPostgres, Postgres, PostgresOptions};
 #[cfg(feature = "sqlite")]
 pub use sql::{Sqlite, SqliteOptions};
 

@@ -41,7 +41,12 @@ pub trait Moves: Send + Sync {
 }
 
 /// Returns the error of a move to a key that has a record.
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "dynamodb"))]
+#[cfg(any(
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "mysql",
+    feature = "dynamodb"
+))]
 pub(super) fn taken() -> Error {
     Error::usage("another record has the new key: use a random key")
 }

@@ -7,7 +7,7 @@ use super::statements::{Parameters, Sql, Statement, Value};
 use crate::backend::Expiry;
 
 /// The meaning of the errors of a server that is reached over a network.
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(super) trait Server: Database {
     /// Returns the error of a statement that only reads, or was not sent.
     fn reading(error: sqlx::Error) -> crate::backend::Error;
@@ -23,7 +23,7 @@ impl Sql {
     pub(super) fn for_sqlx(&self) -> SqlStr {
         match self {
             Sql::Fixed(text) => text.into_sql_str(),
-            #[cfg(feature = "postgres")]
+            #[cfg(any(feature = "postgres", feature = "mysql"))]
             Sql::Generated(text) => sqlx::AssertSqlSafe(text.clone()).into_sql_str(),
         }
     }
