@@ -23,6 +23,7 @@ pub struct ConnectOptions {
             feature = "files",
             feature = "sqlite",
             feature = "postgres",
+            feature = "mysql",
             feature = "aws"
         )),
         expect(dead_code, reason = "a backend in memory is never missing")
@@ -72,6 +73,7 @@ impl ConnectOptions {
 /// | `sqlite:PATH`, `sqlite:///PATH` | `Sqlite`, in that file | `sqlite` |
 /// | `dynamodb:TABLE`, `dynamodb://TABLE?region=..&endpoint=..&prefix=..` | `DynamoDb`, with the credentials that AWS's own tools would use | `aws` |
 /// | `postgres://USER:PASSWORD@HOST:PORT/DATABASE?OPTIONS` | `Postgres`, as `libpq` and sqlx read it | `postgres` |
+/// | `mysql://USER:PASSWORD@HOST:PORT/DATABASE?OPTIONS`, `mariadb://..` | `Mysql`, as sqlx reads it | `mysql` |
 ///
 /// A path is used as it is written, without escapes. It is relative to the working directory unless
 /// it begins with a `/`.
@@ -113,7 +115,8 @@ pub async fn connect_with(url: &str, options: ConnectOptions) -> Result<Arc<dyn 
     check_timeout(options.timeout)?;
     let Some((scheme, rest)) = url.split_once(':') else {
         return Err(Error::usage(
-            "the backend's URL has no scheme: use memory:, files:, sqlite:, postgres: or dynamodb:",
+            "the backend's URL has no scheme: use memory:, files:, sqlite:, postgres:, \
+             mysql: or dynamodb:",
         ));
     };
     match scheme {
@@ -122,10 +125,11 @@ pub async fn connect_with(url: &str, options: ConnectOptions) -> Result<Arc<dyn 
         "files" => files(rest, &options),
         "sqlite" => sqlite(rest, &options).await,
         "postgres" | "postgresql" => postgres(url, &options).await,
+        "mysql" | "mariadb" => mysql(url, &options).await,
         "dynamodb" => dynamodb(url, &options).await,
         _ => Err(Error::usage(
-            "the scheme of the backend's URL is unknown: use memory:, files:, sqlite:, postgres: or \
-             dynamodb:",
+            "the scheme of the backend's URL is unknown: use memory:, files:, sqlite:, postgres:, \
+             mysql: or dynamodb:",
         )),
     }
 }
@@ -198,6 +202,21 @@ async fn postgres(url: &str, options: &ConnectOptions) -> Result<Arc<dyn Backend
 async fn postgres(_: &str, _: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
     Err(Error::usage(
         "postgres: needs another build: enable silverback's feature `postgres`",
+    ))
+}
+
+#[cfg(feature = "mysql")]
+async fn mysql(url: &str, options: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
+    let options = super::MysqlOptions::new()
+        .timeout(options.timeout)
+        .create_if_missing(options.create_if_missing);
+    Ok(Arc::new(super::Mysql::connect_with(url, options).await?))
+}
+
+#[cfg(not(feature = "mysql"))]
+async fn mysql(_: &str, _: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
+    Err(Error::usage(
+        "mysql: needs another build: enable silverback's feature `mysql`",
     ))
 }
 

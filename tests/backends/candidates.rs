@@ -19,6 +19,8 @@ pub(crate) struct Candidate {
     pub(crate) requirement: &'static str,
     make: fn() -> BackendFuture,
     made: OnceCell<Made>,
+    /// The laws that the backend does not keep, with the reasons.
+    exceptions: &'static [(&'static str, &'static str)],
 }
 
 impl Candidate {
@@ -32,7 +34,21 @@ impl Candidate {
             requirement,
             make,
             made: OnceCell::new(),
+            exceptions: &[],
         }
+    }
+
+    /// Names laws that the backend does not keep, with the reasons.
+    #[cfg(feature = "mysql")]
+    pub(crate) fn except(self, exceptions: &'static [(&'static str, &'static str)]) -> Self {
+        Candidate { exceptions, ..self }
+    }
+
+    /// Returns the reason why the backend does not keep the law, if it does not.
+    pub(crate) fn exception(&self, law: &str) -> Option<&'static str> {
+        let mut exceptions = self.exceptions.iter();
+        let found = exceptions.find(|(name, _)| *name == law);
+        found.map(|(_, why)| *why)
     }
 
     pub(crate) async fn backend(&self) -> Made {
@@ -55,6 +71,11 @@ pub(crate) fn all() -> Vec<Candidate> {
     let all = all
         .into_iter()
         .chain(super::postgres::candidates())
+        .collect::<Vec<_>>();
+    #[cfg(feature = "mysql")]
+    let all = all
+        .into_iter()
+        .chain(super::mysql::candidates())
         .collect::<Vec<_>>();
     #[cfg(feature = "aws")]
     let all = all

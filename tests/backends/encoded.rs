@@ -8,15 +8,48 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use silverback::backend::{
-    Backend, Created, Error, Expiry, Key, Layout, Moves, Outcome, Record, Revision, Stored,
+    Backend, Created, Error, Expiry, Generation, Key, Layout, Moves, Outcome, Record, Revision,
+    Stored,
 };
 
 /// A backend without owners and without a scan, which do not accept any key.
-pub(crate) struct Encoded(Arc<dyn Backend>);
+pub(crate) struct Encoded {
+    backend: Arc<dyn Backend>,
+    /// True if each value begins with other random bytes.
+    is_unique: bool,
+}
 
 impl Encoded {
     pub(crate) fn of(backend: Arc<dyn Backend>) -> Arc<dyn Backend> {
-        Arc::new(Encoded(backend))
+        let is_unique = false;
+        Arc::new(Encoded { backend, is_unique })
+    }
+
+    /// Gives each write other bytes, as sessions do with their write ID, for rows whose revision is
+    /// a hash of their contents.
+    #[cfg(feature = "mysql")]
+    pub(crate) fn with_unique_values(backend: Arc<dyn Backend>) -> Arc<dyn Backend> {
+        let is_unique = true;
+        Arc::new(Encoded { backend, is_unique })
+    }
+
+    fn text(&self, record: &Record) -> Result<Record, Error> {
+        let random = Generation::random()?;
+        let unique = if self.is_unique {
+            &random.as_bytes()[..]
+        } else {
+            &[]
+        };
+        let value = URL_SAFE_NO_PAD.encode([unique, record.value()].concat());
+        Ok(Record::new(value, record.expiry()))
+    }
+
+    fn bytes(&self, stored: Stored) -> Stored {
+        let value = URL_SAFE_NO_PAD.decode(stored.record.value());
+        let value = value.expect("the value is text");
+        let begin = if self.is_unique { 16 } else { 0 };
+        let record = Record::new(&value[begin..], stored.record.expiry());
+        Stored::new(record, stored.revision)
     }
 }
 
@@ -25,24 +58,18 @@ fn hash(key: &Key) -> Key {
     Key::new(hash).expect("43 bytes")
 }
 
-fn text(record: &Record) -> Record {
-    Record::new(URL_SAFE_NO_PAD.encode(record.value()), record.expiry())
-}
-
-fn bytes(stored: Stored) -> Stored {
-    let value = URL_SAFE_NO_PAD.decode(stored.record.value());
-    let record = Record::new(value.expect("the value is text"), stored.record.expiry());
-    Stored::new(record, stored.revision)
-}
-
 #[async_trait]
 impl Backend for Encoded {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
-        Ok(self.0.load(&hash(key)).await?.map(bytes))
+        Ok(self
+            .backend
+            .load(&hash(key))
+            .await?
+            .map(|stored| self.bytes(stored)))
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
-        self.0.create(&hash(key), &text(record)).await
+        self.backend.create(&hash(key), &self.text(record)?).await
     }
 
     async fn swap(
@@ -51,7 +78,9 @@ impl Backend for Encoded {
         seen: &Revision,
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
-        self.0.swap(&hash(key), seen, &text(record)).await
+        self.backend
+            .swap(&hash(key), seen, &self.text(record)?)
+            .await
     }
 
     async fn touch(
@@ -60,23 +89,23 @@ impl Backend for Encoded {
         seen: &Revision,
         until: Expiry,
     ) -> Result<Outcome<Revision>, Error> {
-        self.0.touch(&hash(key), seen, until).await
+        self.backend.touch(&hash(key), seen, until).await
     }
 
     async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
-        self.0.remove(&hash(key), seen).await
+        self.backend.remove(&hash(key), seen).await
     }
 
     fn layout(&self) -> Layout {
-        self.0.layout()
+        self.backend.layout()
     }
 
     fn keeps_expiries(&self) -> bool {
-        self.0.keeps_expiries()
+        self.backend.keeps_expiries()
     }
 
     fn moves(&self) -> Option<&dyn Moves> {
-        self.0.moves().map(|_| self as &dyn Moves)
+        self.backend.moves().map(|_| self as &dyn Moves)
     }
 }
 
@@ -89,9 +118,9 @@ impl Moves for Encoded {
         to: &Key,
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
-        let moves = self.0.moves().expect("the backend supports moves");
+        let moves = self.backend.moves().expect("the backend supports moves");
         moves
-            .move_to(&hash(key), seen, &hash(to), &text(record))
+            .move_to(&hash(key), seen, &hash(to), &self.text(record)?)
             .await
     }
 }

@@ -49,7 +49,7 @@ type request struct {
 	Folder     string `json:"folder"`   // of a FilesystemStore; empty: a CookieStore
 	Change     change `json:"change"`   // of a session of strings
 	Database   string `json:"database"` // URL: of a PGStore, or of scs
-	Store      string `json:"store"`    // of scs: "gorm" for its gormstore
+	Store      string `json:"store"`    // "gorm", "gorm-mysql", "mysql", "wader-mysql", or empty for Postgres
 	Endpoint   string `json:"endpoint"` // of DynamoDB
 	Table      string `json:"table"`    // of dynastore or pratikju/dynamostore
 
@@ -268,6 +268,9 @@ func newStore(asked request) (sessions.Store, error) {
 	}
 	if asked.Table != "" {
 		return newTableStore(asked, securecookie.CodecsFromPairs(hashKey, blockKey))
+	}
+	if asked.Store == "wader-mysql" {
+		return waderStoreOf(asked.Database, hashKey, blockKey)
 	}
 	if asked.Database != "" {
 		database, err := databaseOf(asked.Database)

@@ -9,7 +9,7 @@
 #[cfg(all(
     feature = "session",
     feature = "files",
-    any(feature = "aws", feature = "postgres")
+    any(feature = "aws", feature = "mysql", feature = "postgres")
 ))]
 mod alternating;
 #[cfg(all(feature = "session", feature = "files"))]
@@ -26,7 +26,7 @@ mod required;
 #[cfg(all(
     feature = "session",
     feature = "files",
-    any(feature = "aws", feature = "postgres")
+    any(feature = "aws", feature = "mysql", feature = "postgres")
 ))]
 #[path = "../support/servers/mod.rs"]
 mod servers;

@@ -33,8 +33,17 @@ func newManager(asked request) (*scs.SessionManager, error) {
 }
 
 func newScsStore(asked request) (scs.Store, error) {
-	if asked.Store == "gorm" {
+	switch asked.Store {
+	case "gorm":
 		return gormStoreOf(asked.Database)
+	case "gorm-mysql":
+		opened, err := gormOfMysql(asked.Database)
+		if err != nil {
+			return nil, err
+		}
+		return gormstore.NewWithCleanupInterval(opened, 0)
+	case "mysql":
+		return mysqlStoreOf(asked.Database)
 	}
 	database, err := databaseOf(asked.Database)
 	return postgresstore.NewWithCleanupInterval(database, 0), err

@@ -23,11 +23,30 @@ pub(super) enum ColumnType {
     Char(u32),
     /// Bytes of any length.
     Bytes,
+    /// At most this many bytes.
+    BytesUpTo(u32),
     /// A moment, to the microsecond (`timestamptz`).
     TimestampTz,
+    /// The digits of a UTC time with this many digits of a second, from 1970 to 2038, which the
+    /// server takes for a time in the time zone of the connection (MySQL's `timestamp`).
+    Timestamp(u32),
+    /// The digits of a UTC time with this many digits of a second (MySQL's `datetime`).
+    Datetime(u32),
 }
 
 impl ColumnType {
+    /// Returns the maximum number of bytes that a value of the type holds, or `None` if they are
+    /// not limited.
+    #[cfg(feature = "mysql")]
+    pub(super) fn most_bytes(self) -> Option<usize> {
+        match self {
+            ColumnType::Varchar(most) | ColumnType::Char(most) | ColumnType::BytesUpTo(most) => {
+                usize::try_from(most).ok()
+            }
+            _ => None,
+        }
+    }
+
     /// Returns the maximum length of a text, or `None` for other types.
     pub(super) fn characters(self) -> Option<u32> {
         match self {

@@ -35,7 +35,8 @@ pub struct GoTable {
     pub(super) value: Column,
     pub(super) dates: Option<Dates>,
     pub(super) expiry: Column,
-    pub(super) expiry_index: IndexName,
+    /// `None` if a purge reads the whole table.
+    pub(super) expiry_index: Option<IndexName>,
     /// `None` if the key's rule creates an index.
     pub(super) key_index: Option<IndexName>,
     /// True if the table refuses a second row with the same key.
@@ -69,7 +70,7 @@ impl GoTable {
     pub fn pgstore() -> Self {
         let key = Column::new("key", ColumnType::Varchar(63)).rule(Rule::PrimaryKey);
         GoTable {
-            expiry_index: IndexName("", "_expires_on"),
+            expiry_index: Some(IndexName("", "_expires_on")),
             ..GoTable::http_sessions(key)
         }
     }
@@ -130,8 +131,58 @@ impl GoTable {
             Column::new("expiry", ColumnType::TimestampTz),
         ];
         GoTable {
-            expiry_index: IndexName("idx_", "_expiry"),
+            expiry_index: Some(IndexName("idx_", "_expiry")),
             ..GoTable::new("sessions", Layout::Scs, columns)
+        }
+    }
+
+    /// Returns `sessions` of alexedwards/scs's `mysqlstore`, for the dialect
+    /// [`Scs`](Layout::Scs).
+    ///
+    /// The column of the expiry holds no time after 2038-01-19 03:14:07 UTC: a later expiry becomes
+    /// that time. A row holds 65,535 bytes.
+    pub fn scs_mysqlstore() -> Self {
+        let columns = [
+            Column::new("token", ColumnType::Char(43)).rule(Rule::PrimaryKey),
+            Column::new("data", ColumnType::BytesUpTo(65_535)).rule(Rule::NotNull),
+            Column::new("expiry", ColumnType::Timestamp(6)).rule(Rule::NotNull),
+        ];
+        GoTable::new("sessions", Layout::Scs, columns)
+    }
+
+    /// Returns `sessions` of alexedwards/scs's `gormstore` on MySQL, for the dialect
+    /// [`Scs`](Layout::Scs).
+    pub fn scs_gormstore_mysql() -> Self {
+        let columns = [
+            Column::new("token", ColumnType::Varchar(43)).rule(Rule::PrimaryKey),
+            Column::new("data", ColumnType::Bytes),
+            Column::new("expiry", ColumnType::Datetime(3)),
+        ];
+        GoTable {
+            expiry_index: Some(IndexName("idx_", "_expiry")),
+            ..GoTable::new("sessions", Layout::Scs, columns)
+        }
+    }
+
+    /// Returns `sessions` of wader/gormstore on MySQL, for the dialect
+    /// [`Gorilla`](Layout::Gorilla). The `gorm` store of gin-contrib/sessions uses it too.
+    ///
+    /// The package makes no index of the expiry, so that each purge reads the whole table: create
+    /// one.
+    pub fn wader_gormstore_mysql() -> Self {
+        let columns = [
+            Column::new("id", ColumnType::Varchar(191)).rule(Rule::PrimaryKey),
+            Column::new("data", ColumnType::Text),
+            Column::new("expires_at", ColumnType::Datetime(3)),
+        ];
+        let dates = Dates {
+            created: Column::new("created_at", ColumnType::Datetime(3)),
+            modified: Column::new("updated_at", ColumnType::Datetime(3)),
+        };
+        GoTable {
+            dates: Some(dates),
+            expiry_index: None,
+            ..GoTable::new("sessions", Layout::Gorilla, columns)
         }
     }
 
@@ -145,7 +196,7 @@ impl GoTable {
             value,
             dates: None,
             expiry,
-            expiry_index: IndexName("", "_expiry_idx"),
+            expiry_index: Some(IndexName("", "_expiry_idx")),
             key_index: None,
             key_is_unique: true,
             without_max_age: None,
@@ -243,7 +294,7 @@ impl GoTable {
     /// Refuses names that a database would cut (at 63 bytes) or not accept, and options of other
     /// tables.
     pub(super) fn check(&self) -> Result<(), Error> {
-        if self.without_max_age.is_some() && self.dates.is_none() {
+        if self.without_max_age.is_some() && self.layout != Layout::Pgstore {
             return Err(Error::usage(
                 "without_max_age needs the table of pgstore, whose rows have the time of their last \
                  write",

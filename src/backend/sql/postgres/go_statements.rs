@@ -26,6 +26,11 @@ pub(super) fn type_name(kind: ColumnType) -> String {
         ColumnType::Char(most) => format!("CHAR({most})"),
         ColumnType::Bytes => "BYTEA".to_owned(),
         ColumnType::TimestampTz => "TIMESTAMPTZ".to_owned(),
+        // Types of other servers, whose tables this server refuses.
+        ColumnType::BytesUpTo(_) => "BYTEA".to_owned(),
+        ColumnType::Timestamp(digits) | ColumnType::Datetime(digits) => {
+            format!("TIMESTAMP({digits})")
+        }
     }
 }
 
@@ -38,6 +43,7 @@ pub(super) fn statements(table: &GoTable) -> Statements {
         find: Statement::generated(names.find(), &[Key]),
         create: Statement::generated(names.create(), &[Key, Value, Until]),
         create_owned: None,
+        remove_dead: None,
         swap: Statement::generated(names.swap(""), &[Key, Value, Until, Seen]),
         swap_owned: None,
         touch: Statement::generated(names.touch(), &[Key, Until, Seen]),
@@ -50,6 +56,7 @@ pub(super) fn statements(table: &GoTable) -> Statements {
         purge: Statement::generated(names.purge(), &[Limit]),
         owners: None,
         revisions: RevisionSource::Server,
+        longest_value: None,
     }
 }
 
@@ -329,10 +336,8 @@ pub(super) fn create_table(table: &GoTable) -> String {
     let columns: Vec<String> = table.columns().map(definition).collect();
     let mut sql = format!("CREATE TABLE IF NOT EXISTS {name} ({})", columns.join(", "));
     let by_key = table.key_index.map(|index| (index, &table.key));
-    for (index, column) in [(table.expiry_index, &table.expiry)]
-        .into_iter()
-        .chain(by_key)
-    {
+    let by_expiry = table.expiry_index.map(|index| (index, &table.expiry));
+    for (index, column) in by_expiry.into_iter().chain(by_key) {
         let (index, column) = (quoted(&index.of(table)), quoted(&column.name));
         sql += &format!("; CREATE INDEX IF NOT EXISTS {index} ON {name} ({column})");
     }
