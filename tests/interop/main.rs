@@ -21,6 +21,8 @@ mod gorilla;
 #[cfg(all(feature = "session", feature = "files"))]
 #[path = "../support/in_layout.rs"]
 mod in_layout;
+#[cfg(all(feature = "session", feature = "files", feature = "mysql"))]
+mod mysql;
 #[path = "../support/required.rs"]
 mod required;
 #[cfg(all(
