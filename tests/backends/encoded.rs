@@ -8,15 +8,53 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use silverback::backend::{
-    Backend, Created, Error, Expiry, Key, Layout, Moves, Outcome, Record, Revision, Stored,
+    Backend, Created, Error, Expiry, Generation, Key, Layout, Moves, Outcome, Record, Revision,
+    Stored,
 };
 
 /// A backend without owners and without a scan, which do not accept any key.
-pub(crate) struct Encoded(Arc<dyn Backend>);
+pub(crate) struct Encoded {
+    rows: Arc<dyn Backend>,
+    has_nonces: bool,
+}
+
+/// The length of a nonce.
+const NONCE: usize = 16;
 
 impl Encoded {
-    pub(crate) fn of(backend: Arc<dyn Backend>) -> Arc<dyn Backend> {
-        Arc::new(Encoded(backend))
+    #[cfg(any(feature = "aws", feature = "postgres"))]
+    pub(crate) fn of(rows: Arc<dyn Backend>) -> Arc<dyn Backend> {
+        Arc::new(Encoded {
+            rows,
+            has_nonces: false,
+        })
+    }
+
+    /// Returns a backend whose values begin with a random nonce, as the values of sessions contain
+    /// one: for rows whose revision is their content.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn with_nonces(rows: Arc<dyn Backend>) -> Arc<dyn Backend> {
+        Arc::new(Encoded {
+            rows,
+            has_nonces: true,
+        })
+    }
+
+    fn text(&self, record: &Record) -> Record {
+        let mut value = Vec::new();
+        if self.has_nonces {
+            value.extend(Generation::random().expect("randomness").as_bytes());
+        }
+        value.extend(record.value());
+        Record::new(URL_SAFE_NO_PAD.encode(value), record.expiry())
+    }
+
+    fn bytes(&self, stored: Stored) -> Stored {
+        let value = URL_SAFE_NO_PAD.decode(stored.record.value());
+        let value = value.expect("the value is text");
+        let nonce = if self.has_nonces { NONCE } else { 0 };
+        let record = Record::new(&value[nonce..], stored.record.expiry());
+        Stored::new(record, stored.revision)
     }
 }
 
@@ -25,24 +63,15 @@ fn hash(key: &Key) -> Key {
     Key::new(hash).expect("43 bytes")
 }
 
-fn text(record: &Record) -> Record {
-    Record::new(URL_SAFE_NO_PAD.encode(record.value()), record.expiry())
-}
-
-fn bytes(stored: Stored) -> Stored {
-    let value = URL_SAFE_NO_PAD.decode(stored.record.value());
-    let record = Record::new(value.expect("the value is text"), stored.record.expiry());
-    Stored::new(record, stored.revision)
-}
-
 #[async_trait]
 impl Backend for Encoded {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
-        Ok(self.0.load(&hash(key)).await?.map(bytes))
+        let stored = self.rows.load(&hash(key)).await?;
+        Ok(stored.map(|stored| self.bytes(stored)))
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
-        self.0.create(&hash(key), &text(record)).await
+        self.rows.create(&hash(key), &self.text(record)).await
     }
 
     async fn swap(
@@ -51,7 +80,7 @@ impl Backend for Encoded {
         seen: &Revision,
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
-        self.0.swap(&hash(key), seen, &text(record)).await
+        self.rows.swap(&hash(key), seen, &self.text(record)).await
     }
 
     async fn touch(
@@ -60,23 +89,23 @@ impl Backend for Encoded {
         seen: &Revision,
         until: Expiry,
     ) -> Result<Outcome<Revision>, Error> {
-        self.0.touch(&hash(key), seen, until).await
+        self.rows.touch(&hash(key), seen, until).await
     }
 
     async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
-        self.0.remove(&hash(key), seen).await
+        self.rows.remove(&hash(key), seen).await
     }
 
     fn layout(&self) -> Layout {
-        self.0.layout()
+        self.rows.layout()
     }
 
     fn keeps_expiries(&self) -> bool {
-        self.0.keeps_expiries()
+        self.rows.keeps_expiries()
     }
 
     fn moves(&self) -> Option<&dyn Moves> {
-        self.0.moves().map(|_| self as &dyn Moves)
+        self.rows.moves().map(|_| self as &dyn Moves)
     }
 }
 
@@ -89,9 +118,9 @@ impl Moves for Encoded {
         to: &Key,
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
-        let moves = self.0.moves().expect("the backend supports moves");
+        let moves = self.rows.moves().expect("the backend supports moves");
         moves
-            .move_to(&hash(key), seen, &hash(to), &text(record))
+            .move_to(&hash(key), seen, &hash(to), &self.text(record))
             .await
     }
 }

@@ -9,7 +9,7 @@ mod candidates;
 mod disk;
 #[cfg(feature = "aws")]
 mod dynamodb;
-#[cfg(any(feature = "aws", feature = "postgres"))]
+#[cfg(any(feature = "aws", feature = "postgres", feature = "sqlite"))]
 mod encoded;
 mod exact_expiry;
 #[cfg(any(feature = "aws", feature = "postgres"))]

@@ -41,6 +41,11 @@ macro_rules! backend_in_sql {
                 self.0.layout()
             }
 
+            // Also the rows of gorilla's packages have one.
+            fn keeps_expiries(&self) -> bool {
+                true
+            }
+
             $(backend_in_sql!(@offer $capability);)+
         }
         $(backend_in_sql!(@implement $capability for $public);)+

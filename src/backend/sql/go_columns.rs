@@ -20,11 +20,16 @@ pub(super) enum ColumnType {
     /// Text of at most this many characters.
     Varchar(u32),
     /// Text of at most this many characters, compared without trailing spaces.
+    #[cfg_attr(not(any(feature = "postgres", feature = "mysql")), expect(dead_code))]
     Char(u32),
     /// Bytes of any length.
     Bytes,
     /// A moment, to the microsecond (`timestamptz`).
     TimestampTz,
+    /// A moment in SQLite, as a Julian day.
+    JulianDay,
+    /// A moment in SQLite, as text with a time zone.
+    TimeText,
 }
 
 impl ColumnType {

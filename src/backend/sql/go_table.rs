@@ -8,6 +8,15 @@ use super::go_columns::{Column, ColumnType, Rule};
 
 /// The table of a Go package: its name, and the names and types of its columns.
 ///
+/// Each preset is for one kind of database. The backends of another kind refuse it.
+///
+/// ```
+/// use silverback::backend::GoTable;
+///
+/// let table = GoTable::scs().named("web_sessions").in_schema("shop");
+/// assert_ne!(table, GoTable::scs());
+/// ```
+///
 /// A table that people created may have other types. They are checked before the table is used. In
 /// Postgres:
 ///
@@ -17,15 +26,34 @@ use super::go_columns::{Column, ColumnType, Rule};
 /// | the value | `bytea`; for gorilla's packages also `text`, or `varchar` of 4096 or more |
 /// | the expiry and the dates | `timestamptz` |
 ///
-/// ```
-/// use silverback::backend::GoTable;
+/// In SQLite, where a column's declared type decides how values are stored:
 ///
-/// let table = GoTable::scs().named("web_sessions").in_schema("shop");
-/// assert_ne!(table, GoTable::scs());
-/// ```
+/// | column | types |
+/// |---|---|
+/// | the key | any type of text or bytes, as the primary key or with a unique index |
+/// | the value | `blob`; for gorilla's packages also any type of text |
+/// | the expiry and the dates | `real` for scs's own store, `datetime` or `timestamp` for gorm's |
+///
+/// # Expiries of gorm on SQLite
+///
+/// gorm's expiries in SQLite are text with the time zone of the program that wrote them. Go
+/// compares them as text: in a program whose zone is not UTC, sessions of programs in other zones
+/// end hours too early or too late. Silverback compares the moments, writes UTC, and can read any
+/// zone. Set `TZ=UTC` for Go programs that share the table.
+///
+/// A purge finds expired rows by the index on the expiry. It also reads the rows that expire in the
+/// next 14 hours, since the zones of the texts differ by as much.
+///
+/// # Packages without a preset
+///
+/// The ID of michaeljs1990/sqlitestore is the number of its row. With `MaxAge: -1` the package keeps
+/// the row, so an old copy of the cookie still opens the session. If the row were deleted, SQLite
+/// could give its number to a new row, and the old cookie would open another user's session. So a
+/// session in such a table cannot end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct GoTable {
+    pub(super) database: Database,
     pub(super) schema: Option<String>,
     pub(super) name: String,
     layout: Layout,
@@ -35,13 +63,30 @@ pub struct GoTable {
     pub(super) value: Column,
     pub(super) dates: Option<Dates>,
     pub(super) expiry: Column,
-    pub(super) expiry_index: IndexName,
+    /// `None` if the Go package creates no index on the expiry.
+    pub(super) expiry_index: Option<IndexName>,
     /// `None` if the key's rule creates an index.
     pub(super) key_index: Option<IndexName>,
     /// True if the table refuses a second row with the same key.
     pub(super) key_is_unique: bool,
     /// The time that a row written with `MaxAge: 0` stays valid.
     pub(super) without_max_age: Option<Duration>,
+}
+
+/// A kind of database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Database {
+    Postgres,
+    Sqlite,
+}
+
+impl Database {
+    fn name(self) -> &'static str {
+        match self {
+            Database::Postgres => "Postgres",
+            Database::Sqlite => "SQLite",
+        }
+    }
 }
 
 /// The columns of the times of a row's creation and of its last write.
@@ -69,7 +114,7 @@ impl GoTable {
     pub fn pgstore() -> Self {
         let key = Column::new("key", ColumnType::Varchar(63)).rule(Rule::PrimaryKey);
         GoTable {
-            expiry_index: IndexName("", "_expires_on"),
+            expiry_index: Some(IndexName("", "_expires_on")),
             ..GoTable::http_sessions(key)
         }
     }
@@ -130,13 +175,69 @@ impl GoTable {
             Column::new("expiry", ColumnType::TimestampTz),
         ];
         GoTable {
-            expiry_index: IndexName("idx_", "_expiry"),
+            expiry_index: Some(IndexName("idx_", "_expiry")),
             ..GoTable::new("sessions", Layout::Scs, columns)
+        }
+    }
+
+    /// Returns `sessions` of alexedwards/scs's `sqlite3store`, for the dialect
+    /// [`Scs`](Layout::Scs).
+    pub fn scs_sqlite3store() -> Self {
+        let columns = [
+            Column::new("token", ColumnType::Text).rule(Rule::PrimaryKey),
+            Column::new("data", ColumnType::Bytes).rule(Rule::NotNull),
+            Column::new("expiry", ColumnType::JulianDay).rule(Rule::NotNull),
+        ];
+        GoTable::in_sqlite(Layout::Scs, columns)
+    }
+
+    /// Returns `sessions` of alexedwards/scs's `gormstore` on SQLite, for the dialect
+    /// [`Scs`](Layout::Scs). [Its expiries](GoTable#expiries-of-gorm-on-sqlite) are text.
+    pub fn scs_gormstore_sqlite() -> Self {
+        let columns = [
+            Column::new("token", ColumnType::Varchar(43)).rule(Rule::PrimaryKey),
+            Column::new("data", ColumnType::Bytes),
+            Column::new("expiry", ColumnType::TimeText),
+        ];
+        GoTable {
+            expiry_index: Some(IndexName("idx_", "_expiry")),
+            ..GoTable::in_sqlite(Layout::Scs, columns)
+        }
+    }
+
+    /// Returns `sessions` of wader/gormstore on SQLite, for the dialect
+    /// [`Gorilla`](Layout::Gorilla). gin-contrib's `gorm` store has the same table.
+    /// [Its expiries](GoTable#expiries-of-gorm-on-sqlite) are text.
+    ///
+    /// The package creates no index on the expiry, so a purge reads the whole table. If there are
+    /// many sessions, add an index on `expires_at`.
+    pub fn wader_gormstore_sqlite() -> Self {
+        let time = |name| Column::new(name, ColumnType::TimeText);
+        let columns = [
+            Column::new("id", ColumnType::Text).rule(Rule::PrimaryKey),
+            Column::new("data", ColumnType::Text),
+            time("expires_at"),
+        ];
+        GoTable {
+            dates: Some(Dates {
+                created: time("created_at"),
+                modified: time("updated_at"),
+            }),
+            expiry_index: None,
+            ..GoTable::in_sqlite(Layout::Gorilla, columns)
+        }
+    }
+
+    fn in_sqlite(layout: Layout, columns: [Column; 3]) -> Self {
+        GoTable {
+            database: Database::Sqlite,
+            ..GoTable::new("sessions", layout, columns)
         }
     }
 
     fn new(name: &str, layout: Layout, [key, value, expiry]: [Column; 3]) -> Self {
         GoTable {
+            database: Database::Postgres,
             schema: None,
             name: name.to_owned(),
             layout,
@@ -145,7 +246,7 @@ impl GoTable {
             value,
             dates: None,
             expiry,
-            expiry_index: IndexName("", "_expiry_idx"),
+            expiry_index: Some(IndexName("", "_expiry_idx")),
             key_index: None,
             key_is_unique: true,
             without_max_age: None,
@@ -164,6 +265,7 @@ impl GoTable {
     }
 
     /// Sets the schema. Without it, the first schema of the search path that has the table counts.
+    /// In SQLite, a schema is the name of an attached database, and `main` by default.
     pub fn in_schema(self, schema: impl Into<String>) -> Self {
         GoTable {
             schema: Some(schema.into()),
@@ -240,10 +342,17 @@ impl GoTable {
         }
     }
 
-    /// Refuses names that a database would cut (at 63 bytes) or not accept, and options of other
-    /// tables.
-    pub(super) fn check(&self) -> Result<(), Error> {
-        if self.without_max_age.is_some() && self.dates.is_none() {
+    /// Refuses a table of another kind of database, names that a database would cut (at 63 bytes)
+    /// or not accept, and options of other tables.
+    pub(super) fn check(&self, database: Database) -> Result<(), Error> {
+        if self.database != database {
+            return Err(Error::usage(format!(
+                "the GoTable is for {}, and the database is {}: use the preset for {1}",
+                self.database.name(),
+                database.name()
+            )));
+        }
+        if self.without_max_age.is_some() && self.layout != Layout::Pgstore {
             return Err(Error::usage(
                 "without_max_age needs the table of pgstore, whose rows have the time of their last \
                  write",
