@@ -70,7 +70,7 @@
 //! | `tower-sessions-0-14` | no | the same for version 0.14 of that crate, which axum-login 0.18 uses |
 //! | `backend` | no | `backend`: records, their laws, and a backend in memory |
 //! | `files` | no | `backend::Files`: records in files |
-//! | `sqlite` | no | `backend::Sqlite`: records in an SQLite database; SQLite is compiled in; needs Rust 1.94 |
+//! | `sqlite` | no | `backend::Sqlite`: records in an SQLite database, and `GoSqlite` for tables of Go packages; SQLite is compiled in; needs Rust 1.94 |
 //! | `postgres` | no | `backend::Postgres`, and `GoPostgres` for tables of Go packages; needs Rust 1.94 |
 //! | `dynamodb` | no | `backend::DynamoDb`, with an `aws-sdk-dynamodb` client of your own, and `GoDynamoDb` for tables of Go packages |
 //! | `aws` | no | DynamoDB clients configured from the environment, as AWS's own tools are; brings `dynamodb` |

@@ -4,7 +4,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use silverback::backend::{Backend, connect};
+#[cfg(feature = "sqlite")]
+use silverback::backend::{GoSqlite, GoTable};
 use tokio::sync::OnceCell;
+
+#[cfg(feature = "sqlite")]
+use super::encoded::Encoded;
 
 /// The backend, or the reason why it is not available, such as a missing program.
 pub(crate) type Made = Result<Arc<dyn Backend>, String>;
@@ -66,6 +71,18 @@ pub(crate) fn all() -> Vec<Candidate> {
         Candidate::new("files", "files", || Box::pin(always(on_disk("files")))),
         #[cfg(feature = "sqlite")]
         Candidate::new("sqlite", "sqlite", || Box::pin(always(on_disk("sqlite")))),
+        #[cfg(feature = "sqlite")]
+        Candidate::new("sqlite_scs", "sqlite", || {
+            Box::pin(go_sqlite(GoTable::scs_sqlite3store()))
+        }),
+        #[cfg(feature = "sqlite")]
+        Candidate::new("sqlite_gorm", "sqlite", || {
+            Box::pin(go_sqlite(GoTable::scs_gormstore_sqlite()))
+        }),
+        #[cfg(feature = "sqlite")]
+        Candidate::new("sqlite_wader", "sqlite", || {
+            Box::pin(go_sqlite(GoTable::wader_gormstore_sqlite()))
+        }),
     ];
     #[cfg(feature = "postgres")]
     let all = all
@@ -97,6 +114,16 @@ pub(crate) const ON_DISK: &[&str] = &[
 /// Makes a backend without a server. A failure must not skip its laws.
 async fn always(url: String) -> Made {
     Ok(connect(&url).await.expect("a backend in a fresh place"))
+}
+
+/// Makes a backend in the table of a Go package.
+#[cfg(feature = "sqlite")]
+async fn go_sqlite(table: GoTable) -> Made {
+    let url = on_disk("sqlite");
+    let path = url.strip_prefix("sqlite:").expect("a path");
+    let backend = GoSqlite::open(path, table).await;
+    let backend = backend.expect("a backend in a fresh place");
+    Ok(Encoded::with_nonces(Arc::new(backend)))
 }
 
 /// Returns the URL of a backend of that kind in a fresh place below the target directory. The place

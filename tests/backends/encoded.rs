@@ -14,41 +14,46 @@ use silverback::backend::{
 
 /// A backend without owners and without a scan, which do not accept any key.
 pub(crate) struct Encoded {
-    backend: Arc<dyn Backend>,
-    /// True if each value begins with other random bytes.
-    is_unique: bool,
+    rows: Arc<dyn Backend>,
+    has_nonces: bool,
 }
 
+/// The length of a nonce.
+const NONCE: usize = 16;
+
 impl Encoded {
-    pub(crate) fn of(backend: Arc<dyn Backend>) -> Arc<dyn Backend> {
-        let is_unique = false;
-        Arc::new(Encoded { backend, is_unique })
+    #[cfg(any(feature = "aws", feature = "postgres"))]
+    pub(crate) fn of(rows: Arc<dyn Backend>) -> Arc<dyn Backend> {
+        Arc::new(Encoded {
+            rows,
+            has_nonces: false,
+        })
     }
 
-    /// Gives each write other bytes, as sessions do with their write ID, for rows whose revision is
-    /// a hash of their contents.
-    #[cfg(feature = "mysql")]
-    pub(crate) fn with_unique_values(backend: Arc<dyn Backend>) -> Arc<dyn Backend> {
-        let is_unique = true;
-        Arc::new(Encoded { backend, is_unique })
+    /// Returns a backend whose values begin with a random nonce, as the values of sessions contain
+    /// one: for rows whose revision is their content.
+    #[cfg(any(feature = "mysql", feature = "sqlite"))]
+    pub(crate) fn with_nonces(rows: Arc<dyn Backend>) -> Arc<dyn Backend> {
+        Arc::new(Encoded {
+            rows,
+            has_nonces: true,
+        })
     }
 
-    fn text(&self, record: &Record) -> Result<Record, Error> {
-        let random = Generation::random()?;
-        let unique = if self.is_unique {
-            &random.as_bytes()[..]
-        } else {
-            &[]
-        };
-        let value = URL_SAFE_NO_PAD.encode([unique, record.value()].concat());
-        Ok(Record::new(value, record.expiry()))
+    fn text(&self, record: &Record) -> Record {
+        let mut value = Vec::new();
+        if self.has_nonces {
+            value.extend(Generation::random().expect("randomness").as_bytes());
+        }
+        value.extend(record.value());
+        Record::new(URL_SAFE_NO_PAD.encode(value), record.expiry())
     }
 
     fn bytes(&self, stored: Stored) -> Stored {
         let value = URL_SAFE_NO_PAD.decode(stored.record.value());
         let value = value.expect("the value is text");
-        let begin = if self.is_unique { 16 } else { 0 };
-        let record = Record::new(&value[begin..], stored.record.expiry());
+        let nonce = if self.has_nonces { NONCE } else { 0 };
+        let record = Record::new(&value[nonce..], stored.record.expiry());
         Stored::new(record, stored.revision)
     }
 }
@@ -61,15 +66,12 @@ fn hash(key: &Key) -> Key {
 #[async_trait]
 impl Backend for Encoded {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
-        Ok(self
-            .backend
-            .load(&hash(key))
-            .await?
-            .map(|stored| self.bytes(stored)))
+        let stored = self.rows.load(&hash(key)).await?;
+        Ok(stored.map(|stored| self.bytes(stored)))
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
-        self.backend.create(&hash(key), &self.text(record)?).await
+        self.rows.create(&hash(key), &self.text(record)).await
     }
 
     async fn swap(
@@ -78,9 +80,7 @@ impl Backend for Encoded {
         seen: &Revision,
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
-        self.backend
-            .swap(&hash(key), seen, &self.text(record)?)
-            .await
+        self.rows.swap(&hash(key), seen, &self.text(record)).await
     }
 
     async fn touch(
@@ -89,23 +89,23 @@ impl Backend for Encoded {
         seen: &Revision,
         until: Expiry,
     ) -> Result<Outcome<Revision>, Error> {
-        self.backend.touch(&hash(key), seen, until).await
+        self.rows.touch(&hash(key), seen, until).await
     }
 
     async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
-        self.backend.remove(&hash(key), seen).await
+        self.rows.remove(&hash(key), seen).await
     }
 
     fn layout(&self) -> Layout {
-        self.backend.layout()
+        self.rows.layout()
     }
 
     fn keeps_expiries(&self) -> bool {
-        self.backend.keeps_expiries()
+        self.rows.keeps_expiries()
     }
 
     fn moves(&self) -> Option<&dyn Moves> {
-        self.backend.moves().map(|_| self as &dyn Moves)
+        self.rows.moves().map(|_| self as &dyn Moves)
     }
 }
 
@@ -118,9 +118,9 @@ impl Moves for Encoded {
         to: &Key,
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
-        let moves = self.backend.moves().expect("the backend supports moves");
+        let moves = self.rows.moves().expect("the backend supports moves");
         moves
-            .move_to(&hash(key), seen, &hash(to), &self.text(record)?)
+            .move_to(&hash(key), seen, &hash(to), &self.text(record))
             .await
     }
 }

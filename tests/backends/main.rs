@@ -11,7 +11,12 @@ mod crash;
 mod disk;
 #[cfg(feature = "aws")]
 mod dynamodb;
-#[cfg(any(feature = "aws", feature = "postgres", feature = "mysql"))]
+#[cfg(any(
+    feature = "aws",
+    feature = "postgres",
+    feature = "mysql",
+    feature = "sqlite"
+))]
 mod encoded;
 mod exact_expiry;
 #[cfg(any(feature = "aws", feature = "postgres", feature = "mysql"))]

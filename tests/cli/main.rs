@@ -3,6 +3,8 @@
 
 mod commands;
 mod edit;
+#[cfg(feature = "sqlite")]
+mod go_rows;
 #[cfg(unix)]
 mod other_users;
 mod program;

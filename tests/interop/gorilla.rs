@@ -22,20 +22,25 @@ impl Gorilla {
     /// Starts the program, or returns `None` after a message if there is no `go` and it is not
     /// required.
     pub(crate) fn start() -> Option<Self> {
-        Gorilla::run("interop", ".", &[])
+        Gorilla::start_in_zone("UTC")
+    }
+
+    /// Starts the program in a time zone.
+    pub(crate) fn start_in_zone(zone: &str) -> Option<Self> {
+        Gorilla::run("interop", ".", &[], zone)
     }
 
     /// Starts the program without types of its own: only the packages register types.
     pub(crate) fn start_stock() -> Option<Self> {
-        Gorilla::run("interop", ".", &["stock"])
+        Gorilla::run("interop", ".", &["stock"], "UTC")
     }
 
     /// Starts a program with scs alone, which registers no types.
     pub(crate) fn start_stock_scs() -> Option<Self> {
-        Gorilla::run("stock", "./stock", &[])
+        Gorilla::run("stock", "./stock", &[], "UTC")
     }
 
-    fn run(name: &'static str, package: &str, arguments: &[&str]) -> Option<Self> {
+    fn run(name: &'static str, package: &str, arguments: &[&str], zone: &str) -> Option<Self> {
         static PROGRAMS: Mutex<BTreeMap<&str, Result<PathBuf, String>>> =
             Mutex::new(BTreeMap::new());
         let mut programs = PROGRAMS.lock().unwrap();
@@ -50,6 +55,7 @@ impl Gorilla {
         drop(programs);
         let mut child = Command::new(program)
             .args(arguments)
+            .env("TZ", zone)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

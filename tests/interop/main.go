@@ -1,6 +1,7 @@
 // Command interop is the Go side of Silverback's tests. It contains the original
-// gorilla/securecookie, gorilla/sessions, antonlindstrom/pgstore, savaki/dynastore and
-// alexedwards/scs with its postgresstore and gormstore, and uses standard input and output.
+// gorilla/securecookie, gorilla/sessions, antonlindstrom/pgstore, savaki/dynastore,
+// wader/gormstore, and alexedwards/scs with its postgresstore, sqlite3store and gormstore, and uses
+// standard input and output.
 //
 //	interop        one JSON request a line in, one JSON answer a line out
 //	interop stock  the same, with only the types that the packages register
@@ -49,6 +50,7 @@ type request struct {
 	Folder     string `json:"folder"`   // of a FilesystemStore; empty: a CookieStore
 	Change     change `json:"change"`   // of a session of strings
 	Database   string `json:"database"` // URL: of a PGStore, or of scs
+	Sqlite     string `json:"sqlite"`   // file: of scs, or of wader/gormstore
 	Store      string `json:"store"`    // "gorm", "gorm-mysql", "mysql", "wader-mysql", or empty for Postgres
 	Endpoint   string `json:"endpoint"` // of DynamoDB
 	Table      string `json:"table"`    // of dynastore or pratikju/dynamostore
@@ -268,6 +270,9 @@ func newStore(asked request) (sessions.Store, error) {
 	}
 	if asked.Table != "" {
 		return newTableStore(asked, securecookie.CodecsFromPairs(hashKey, blockKey))
+	}
+	if asked.Sqlite != "" {
+		return waderStore(asked, hashKey, blockKey)
 	}
 	if asked.Store == "wader-mysql" {
 		return waderStoreOf(asked.Database, hashKey, blockKey)

@@ -9,7 +9,12 @@
 #[cfg(all(
     feature = "session",
     feature = "files",
-    any(feature = "aws", feature = "mysql", feature = "postgres")
+    any(
+        feature = "aws",
+        feature = "mysql",
+        feature = "postgres",
+        feature = "sqlite"
+    )
 ))]
 mod alternating;
 #[cfg(all(feature = "session", feature = "files"))]
@@ -33,6 +38,8 @@ mod required;
 #[path = "../support/servers/mod.rs"]
 mod servers;
 mod sessions;
+#[cfg(all(feature = "session", feature = "files", feature = "sqlite"))]
+mod sqlite;
 #[cfg(all(feature = "session", feature = "files", feature = "postgres"))]
 mod stock;
 #[cfg(all(feature = "session", feature = "files"))]

@@ -139,7 +139,11 @@ fn a_row_of_a_go_program_in_mysql_expires_at_its_expiry() {
         };
         shared.ask(&mut gorilla, "make", &Jar::new(), &json!({"seed": 1}));
         let hour = 3_600_000;
-        let expected = if shared.go == "scs" { hour } else { 30 * 24 * hour };
+        let expected = if shared.go == "scs" {
+            hour
+        } else {
+            30 * 24 * hour
+        };
         let rows = RUNTIME.block_on(backend.page(None, 10)).unwrap().entries;
         assert_eq!(rows.len(), 1, "{}", shared.place);
         let left = rows[0].expiry.as_millis() - Expiry::now().as_millis();

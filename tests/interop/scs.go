@@ -33,6 +33,9 @@ func newManager(asked request) (*scs.SessionManager, error) {
 }
 
 func newScsStore(asked request) (scs.Store, error) {
+	if asked.Sqlite != "" {
+		return sqliteScsStore(asked)
+	}
 	switch asked.Store {
 	case "gorm":
 		return gormStoreOf(asked.Database)

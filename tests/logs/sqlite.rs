@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use silverback::backend::{Backend, Sqlite, SqliteOptions};
+use silverback::backend::{Backend, GoSqlite, GoTable, Sqlite, SqliteOptions};
 use sqlx::{Connection, SqliteConnection, SqlitePool};
 
 use super::capture;
@@ -43,4 +43,23 @@ async fn no_secret_of_a_file_or_a_pool_is_logged() {
     let pool = SqlitePool::connect(&url).await.unwrap();
     let backend = Sqlite::from_pool(pool, SqliteOptions::new()).unwrap();
     try_both(&url, Arc::new(backend)).await;
+}
+
+#[tokio::test]
+async fn no_secret_of_tables_of_go_in_sqlite_is_logged() {
+    capture::start();
+    let scratch = Scratch::new("SILVERBACK_LOGS");
+    for (number, table) in [
+        GoTable::scs_sqlite3store(),
+        GoTable::scs_gormstore_sqlite(),
+        GoTable::wader_gormstore_sqlite(),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = scratch.path().join(format!("go_{number}.db"));
+        let backend = GoSqlite::open(&path, table).await.unwrap();
+        let url = format!("sqlite:{}", path.display());
+        try_both(&url, Arc::new(backend)).await;
+    }
 }

@@ -41,7 +41,7 @@ macro_rules! backend_in_sql {
                 self.0.layout()
             }
 
-            // Every table has a column for the expiry.
+            // Also the rows of gorilla's packages have one.
             fn keeps_expiries(&self) -> bool {
                 true
             }

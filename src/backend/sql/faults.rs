@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+#[cfg(any(feature = "postgres", feature = "mysql"))]
 use super::engine::Effect;
 use crate::backend::Error;
 
 /// Returns the error of an operation that timed out.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(super) fn too_late(effect: Effect) -> Error {
     const MESSAGE: &str = "the database did not answer in time";
     match effect {

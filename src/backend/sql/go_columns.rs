@@ -20,6 +20,7 @@ pub(super) enum ColumnType {
     /// Text of at most this many characters.
     Varchar(u32),
     /// Text of at most this many characters, compared without trailing spaces.
+    #[cfg_attr(not(any(feature = "postgres", feature = "mysql")), expect(dead_code))]
     Char(u32),
     /// Bytes of any length.
     Bytes,
@@ -32,6 +33,10 @@ pub(super) enum ColumnType {
     Timestamp(u32),
     /// The digits of a UTC time with this many digits of a second (MySQL's `datetime`).
     Datetime(u32),
+    /// A moment in SQLite, as a Julian day.
+    JulianDay,
+    /// A moment in SQLite, as text with a time zone.
+    TimeText,
 }
 
 impl ColumnType {

@@ -7,13 +7,16 @@ use tokio::sync::OnceCell;
 use super::engine::{Effect, Engine};
 use super::faults::KeyTaken;
 use super::go_columns::ColumnType;
-use super::go_table::GoTable;
+use super::go_table::{Database, GoTable};
 use super::go_table_check::FoundColumns;
 use super::statements::{Parameters, Statement, Statements};
 use crate::backend::{Error, Layout};
 
 /// A server that has tables of Go packages.
 pub(super) trait GoServer: Engine {
+    /// The kind of database that the server has.
+    const DATABASE: Database;
+
     /// Returns the columns that the table has, or `None` if there is no such table. A view has no
     /// columns: it cannot be written to.
     ///
@@ -52,9 +55,9 @@ impl<S: GoServer> GoEngine<S> {
     /// Returns an engine for that table. Sends nothing.
     ///
     /// # Errors
-    /// Returns a usage error for invalid names.
+    /// Returns a usage error for a table of another kind of database, or invalid names.
     pub(super) fn new(server: Arc<S>, table: GoTable) -> Result<Self, Error> {
-        table.check()?;
+        table.check(S::DATABASE)?;
         Ok(GoEngine {
             server,
             table,

@@ -8,6 +8,15 @@ use super::go_columns::{Column, ColumnType, Rule};
 
 /// The table of a Go package: its name, and the names and types of its columns.
 ///
+/// Each preset is for one kind of database. The backends of another kind refuse it.
+///
+/// ```
+/// use silverback::backend::GoTable;
+///
+/// let table = GoTable::scs().named("web_sessions").in_schema("shop");
+/// assert_ne!(table, GoTable::scs());
+/// ```
+///
 /// A table that people created may have other types. They are checked before the table is used. In
 /// Postgres:
 ///
@@ -17,15 +26,44 @@ use super::go_columns::{Column, ColumnType, Rule};
 /// | the value | `bytea`; for gorilla's packages also `text`, or `varchar` of 4096 or more |
 /// | the expiry and the dates | `timestamptz` |
 ///
-/// ```
-/// use silverback::backend::GoTable;
+/// In MySQL and MariaDB:
 ///
-/// let table = GoTable::scs().named("web_sessions").in_schema("shop");
-/// assert_ne!(table, GoTable::scs());
-/// ```
+/// | column | types |
+/// |---|---|
+/// | the key | `varbinary`, `blob`, `varchar`, `char` or `text` of 52 or more (of 43 for scs) |
+/// | the value | `longblob`, or `blob` or `varbinary` of 4096 or more; for gorilla's packages also `longtext`, or `text` or `varchar` of 4096 or more |
+/// | the expiry and the dates | the type of the Go package: `timestamp(6)` or `datetime(3)` |
+///
+/// The table must have an engine with transactions, such as InnoDB.
+///
+/// In SQLite, where a column's declared type decides how values are stored:
+///
+/// | column | types |
+/// |---|---|
+/// | the key | any type of text or bytes, as the primary key or with a unique index |
+/// | the value | `blob`; for gorilla's packages also any type of text |
+/// | the expiry and the dates | `real` for scs's own store, `datetime` or `timestamp` for gorm's |
+///
+/// # Expiries of gorm on SQLite
+///
+/// gorm's expiries in SQLite are text with the time zone of the program that wrote them. Go
+/// compares them as text: in a program whose zone is not UTC, sessions of programs in other zones
+/// end hours too early or too late. Silverback compares the moments, writes UTC, and can read any
+/// zone. Set `TZ=UTC` for Go programs that share the table.
+///
+/// A purge finds expired rows by the index on the expiry. It also reads the rows that expire in the
+/// next 14 hours, since the zones of the texts differ by as much.
+///
+/// # Packages without a preset
+///
+/// The ID of michaeljs1990/sqlitestore is the number of its row. With `MaxAge: -1` the package keeps
+/// the row, so an old copy of the cookie still opens the session. If the row were deleted, SQLite
+/// could give its number to a new row, and the old cookie would open another user's session. So a
+/// session in such a table cannot end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct GoTable {
+    pub(super) database: Database,
     pub(super) schema: Option<String>,
     pub(super) name: String,
     layout: Layout,
@@ -35,7 +73,7 @@ pub struct GoTable {
     pub(super) value: Column,
     pub(super) dates: Option<Dates>,
     pub(super) expiry: Column,
-    /// `None` if a purge reads the whole table.
+    /// `None` if the Go package creates no index on the expiry.
     pub(super) expiry_index: Option<IndexName>,
     /// `None` if the key's rule creates an index.
     pub(super) key_index: Option<IndexName>,
@@ -43,6 +81,24 @@ pub struct GoTable {
     pub(super) key_is_unique: bool,
     /// The time that a row written with `MaxAge: 0` stays valid.
     pub(super) without_max_age: Option<Duration>,
+}
+
+/// A kind of database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Database {
+    Postgres,
+    Mysql,
+    Sqlite,
+}
+
+impl Database {
+    fn name(self) -> &'static str {
+        match self {
+            Database::Postgres => "Postgres",
+            Database::Mysql => "MySQL",
+            Database::Sqlite => "SQLite",
+        }
+    }
 }
 
 /// The columns of the times of a row's creation and of its last write.
@@ -147,7 +203,7 @@ impl GoTable {
             Column::new("data", ColumnType::BytesUpTo(65_535)).rule(Rule::NotNull),
             Column::new("expiry", ColumnType::Timestamp(6)).rule(Rule::NotNull),
         ];
-        GoTable::new("sessions", Layout::Scs, columns)
+        GoTable::in_mysql(Layout::Scs, columns)
     }
 
     /// Returns `sessions` of alexedwards/scs's `gormstore` on MySQL, for the dialect
@@ -160,7 +216,7 @@ impl GoTable {
         ];
         GoTable {
             expiry_index: Some(IndexName("idx_", "_expiry")),
-            ..GoTable::new("sessions", Layout::Scs, columns)
+            ..GoTable::in_mysql(Layout::Scs, columns)
         }
     }
 
@@ -182,12 +238,75 @@ impl GoTable {
         GoTable {
             dates: Some(dates),
             expiry_index: None,
-            ..GoTable::new("sessions", Layout::Gorilla, columns)
+            ..GoTable::in_mysql(Layout::Gorilla, columns)
+        }
+    }
+
+    fn in_mysql(layout: Layout, columns: [Column; 3]) -> Self {
+        GoTable {
+            database: Database::Mysql,
+            ..GoTable::new("sessions", layout, columns)
+        }
+    }
+
+    /// Returns `sessions` of alexedwards/scs's `sqlite3store`, for the dialect
+    /// [`Scs`](Layout::Scs).
+    pub fn scs_sqlite3store() -> Self {
+        let columns = [
+            Column::new("token", ColumnType::Text).rule(Rule::PrimaryKey),
+            Column::new("data", ColumnType::Bytes).rule(Rule::NotNull),
+            Column::new("expiry", ColumnType::JulianDay).rule(Rule::NotNull),
+        ];
+        GoTable::in_sqlite(Layout::Scs, columns)
+    }
+
+    /// Returns `sessions` of alexedwards/scs's `gormstore` on SQLite, for the dialect
+    /// [`Scs`](Layout::Scs). [Its expiries](GoTable#expiries-of-gorm-on-sqlite) are text.
+    pub fn scs_gormstore_sqlite() -> Self {
+        let columns = [
+            Column::new("token", ColumnType::Varchar(43)).rule(Rule::PrimaryKey),
+            Column::new("data", ColumnType::Bytes),
+            Column::new("expiry", ColumnType::TimeText),
+        ];
+        GoTable {
+            expiry_index: Some(IndexName("idx_", "_expiry")),
+            ..GoTable::in_sqlite(Layout::Scs, columns)
+        }
+    }
+
+    /// Returns `sessions` of wader/gormstore on SQLite, for the dialect
+    /// [`Gorilla`](Layout::Gorilla). gin-contrib's `gorm` store has the same table.
+    /// [Its expiries](GoTable#expiries-of-gorm-on-sqlite) are text.
+    ///
+    /// The package creates no index on the expiry, so a purge reads the whole table. If there are
+    /// many sessions, add an index on `expires_at`.
+    pub fn wader_gormstore_sqlite() -> Self {
+        let time = |name| Column::new(name, ColumnType::TimeText);
+        let columns = [
+            Column::new("id", ColumnType::Text).rule(Rule::PrimaryKey),
+            Column::new("data", ColumnType::Text),
+            time("expires_at"),
+        ];
+        GoTable {
+            dates: Some(Dates {
+                created: time("created_at"),
+                modified: time("updated_at"),
+            }),
+            expiry_index: None,
+            ..GoTable::in_sqlite(Layout::Gorilla, columns)
+        }
+    }
+
+    fn in_sqlite(layout: Layout, columns: [Column; 3]) -> Self {
+        GoTable {
+            database: Database::Sqlite,
+            ..GoTable::new("sessions", layout, columns)
         }
     }
 
     fn new(name: &str, layout: Layout, [key, value, expiry]: [Column; 3]) -> Self {
         GoTable {
+            database: Database::Postgres,
             schema: None,
             name: name.to_owned(),
             layout,
@@ -215,6 +334,7 @@ impl GoTable {
     }
 
     /// Sets the schema. Without it, the first schema of the search path that has the table counts.
+    /// In SQLite, a schema is the name of an attached database, and `main` by default.
     pub fn in_schema(self, schema: impl Into<String>) -> Self {
         GoTable {
             schema: Some(schema.into()),
@@ -291,9 +411,16 @@ impl GoTable {
         }
     }
 
-    /// Refuses names that a database would cut (at 63 bytes) or not accept, and options of other
-    /// tables.
-    pub(super) fn check(&self) -> Result<(), Error> {
+    /// Refuses a table of another kind of database, names that a database would cut (at 63 bytes)
+    /// or not accept, and options of other tables.
+    pub(super) fn check(&self, database: Database) -> Result<(), Error> {
+        if self.database != database {
+            return Err(Error::usage(format!(
+                "the GoTable is for {}, and the database is {}: use the preset for {1}",
+                self.database.name(),
+                database.name()
+            )));
+        }
         if self.without_max_age.is_some() && self.layout != Layout::Pgstore {
             return Err(Error::usage(
                 "without_max_age needs the table of pgstore, whose rows have the time of their last \

@@ -21,15 +21,10 @@
 mod columns;
 mod delegate;
 mod engine;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
 mod faults;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
 mod go_columns;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
 mod go_engine;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
 mod go_table;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
 mod go_table_check;
 #[cfg(feature = "mysql")]
 mod mysql;
@@ -46,11 +41,10 @@ mod statements;
 mod table;
 mod with_sqlx;
 
-#[cfg(any(feature = "postgres", feature = "mysql"))]
 pub use go_table::GoTable;
 #[cfg(feature = "mysql")]
 pub use mysql::{GoMysql, Mysql, MysqlOptions};
 #[cfg(feature = "postgres")]
 pub use postgres::{GoPostgres, Postgres, PostgresOptions};
 #[cfg(feature = "sqlite")]
-pub use sqlite::{Sqlite, SqliteOptions};
+pub use sqlite::{GoSqlite, Sqlite, SqliteOptions};

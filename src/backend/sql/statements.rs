@@ -4,7 +4,6 @@
 //! The texts are whole and readable, here and in the folders of the servers: there is no query
 //! builder. This module does not know which server runs a text, or what the answer means.
 
-#[cfg(any(feature = "postgres", feature = "mysql"))]
 use std::sync::Arc;
 
 use crate::backend::{Error, Expiry, Generation, Key, Login, OwnerName, Record, Revision};
@@ -18,7 +17,6 @@ pub(super) enum Bind {
     /// The row's key.
     Key,
     /// The key that the row moves to.
-    #[cfg_attr(not(any(feature = "postgres", feature = "mysql")), expect(dead_code))]
     To,
     /// The key after which a page begins; empty bytes for the first page.
     After,
@@ -69,7 +67,6 @@ impl<'v> Value<'v> {
 pub(super) enum Sql {
     Fixed(&'static str),
     /// Generated for the names and types of a table.
-    #[cfg(any(feature = "postgres", feature = "mysql"))]
     Generated(Arc<str>),
 }
 
@@ -128,7 +125,6 @@ impl Statement {
     }
 
     /// Returns a statement on the table of a Go package.
-    #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(super) fn generated(sql: String, binds: &'static [Bind]) -> Self {
         Statement {
             sql: Sql::Generated(sql.into()),
@@ -239,7 +235,6 @@ pub(super) enum RevisionSource {
     /// This crate chooses it ([`Bind::New`]), and the statement returns the number of written rows.
     Client,
     /// The server chooses it, and statements that write return it as their only column.
-    #[cfg_attr(not(any(feature = "postgres", feature = "mysql")), expect(dead_code))]
     Server,
 }
 

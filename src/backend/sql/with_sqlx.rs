@@ -23,7 +23,6 @@ impl Sql {
     pub(super) fn for_sqlx(&self) -> SqlStr {
         match self {
             Sql::Fixed(text) => text.into_sql_str(),
-            #[cfg(any(feature = "postgres", feature = "mysql"))]
             Sql::Generated(text) => sqlx::AssertSqlSafe(text.clone()).into_sql_str(),
         }
     }

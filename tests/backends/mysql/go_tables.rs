@@ -27,7 +27,7 @@ pub(super) async fn encoded(
     let table = table.named(format!("table {number:x}"));
     let connected = GoMysql::connect(&server()?.url(), table).await;
     let backend = connected.expect("a table of its own");
-    Ok(Encoded::with_unique_values(Arc::new(backend)))
+    Ok(Encoded::with_nonces(Arc::new(backend)))
 }
 
 fn presets() -> [GoTable; 3] {

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, MySqlConnection, MySqlPool};
 use super::super::delegate::backend_in_sql;
 use super::super::go_columns::ColumnType;
 use super::super::go_engine::{GoEngine, GoServer};
-use super::super::go_table::GoTable;
+use super::super::go_table::{Database, GoTable};
 use super::super::go_table_check::FoundColumns;
 use super::super::statements::Statements;
 use super::super::table::Table;
@@ -132,6 +132,8 @@ impl GoMysql {
 }
 
 impl GoServer for Connections {
+    const DATABASE: Database = Database::Mysql;
+
     async fn columns(&self, table: &GoTable) -> Result<Option<FoundColumns>, Error> {
         let read = async |connection: &mut MySqlConnection| read(connection, table).await;
         self.sender.make(read).await?

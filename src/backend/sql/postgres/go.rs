@@ -9,7 +9,7 @@ use sqlx::{PgConnection, PgPool};
 use super::super::delegate::backend_in_sql;
 use super::super::go_columns::ColumnType;
 use super::super::go_engine::{GoEngine, GoServer};
-use super::super::go_table::GoTable;
+use super::super::go_table::{Database, GoTable};
 use super::super::go_table_check::FoundColumns;
 use super::super::statements::Statements;
 use super::super::table::Table;
@@ -136,6 +136,8 @@ impl GoPostgres {
 }
 
 impl GoServer for Connections {
+    const DATABASE: Database = Database::Postgres;
+
     async fn columns(&self, table: &GoTable) -> Result<Option<FoundColumns>, Error> {
         let name = table_name(table);
         let read = async |connection: &mut PgConnection| read_columns(connection, &name).await;
@@ -171,5 +173,24 @@ impl fmt::Debug for GoPostgres {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let table = &self.0.engine.table;
         f.debug_tuple("GoPostgres").field(table).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_table_of_another_database_is_refused() {
+        for table in [
+            GoTable::scs_sqlite3store(),
+            GoTable::scs_gormstore_sqlite(),
+            GoTable::wader_gormstore_sqlite(),
+        ] {
+            let pool = PgPool::connect_lazy("postgres://nowhere").unwrap();
+            let refused = GoPostgres::from_pool(pool, table, PostgresOptions::new()).unwrap_err();
+            let message = "the GoTable is for SQLite, and the database is Postgres";
+            assert!(refused.is_usage() && refused.to_string().contains(message));
+        }
     }
 }

@@ -160,8 +160,10 @@ fn prepared<'q>(
 }
 
 impl Columns for SqliteRow {
+    /// SQLite itself reads NULL as 0.
     fn integer(&self, index: usize) -> Result<i64, Undecodable> {
-        Ok(self.try_get(index)?)
+        let number: Option<i64> = self.try_get(index)?;
+        Ok(number.ok_or(sqlx::error::UnexpectedNullError)?)
     }
 
     fn bytes(&self, index: usize) -> Result<Option<Vec<u8>>, Undecodable> {

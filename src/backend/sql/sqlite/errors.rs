@@ -1,5 +1,6 @@
 //! Errors of SQLite and sqlx, as a backend's errors. Their texts name tables and never values.
 
+use super::super::faults::KeyTaken;
 use crate::backend::Error;
 
 /// SQLite's primary result codes, <https://www.sqlite.org/rescode.html>.
@@ -26,7 +27,14 @@ pub(super) fn is_busy(error: &sqlx::Error) -> bool {
 ///
 /// A damaged file is unavailable: [corrupt](Error::is_corrupt) is about the record of one key.
 pub(super) fn reading(error: sqlx::Error) -> Error {
-    Error::unavailable(message(&error)).with_source(error)
+    let is_taken = error
+        .as_database_error()
+        .is_some_and(|refused| refused.is_unique_violation());
+    let unavailable = Error::unavailable(message(&error));
+    match is_taken {
+        true => unavailable.with_source(KeyTaken),
+        false => unavailable.with_source(error),
+    }
 }
 
 /// Returns the error of a write that was run. SQLite rolls a failed write back. After a disk

@@ -8,9 +8,14 @@
 //! | `connections.rs` | the engine: one connection that writes, several that read |
 //! | `schema.rs`, `schema.sql` | the file and its tables |
 //! | `errors.rs` | SQLite's errors as a backend's |
+//! | `go.rs`, `go_statements.rs` | [`GoSqlite`]: the table of a Go package, and the SQL for it |
+//! | `columns.rs` | the columns of an existing table |
 
+mod columns;
 mod connections;
 mod errors;
+mod go;
+mod go_statements;
 mod options;
 mod schema;
 mod statements;
@@ -31,6 +36,7 @@ use crate::backend::{
 };
 use connections::Connections;
 use errors::reading;
+pub use go::GoSqlite;
 pub use options::SqliteOptions;
 
 /// Keeps records in an SQLite database (3.37 or newer), for sessions on one machine that outlive

@@ -9,7 +9,7 @@ use crate::backend::timeout::check_timeout;
 /// number of 32 bits.
 const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
 
-/// The settings of a [`Sqlite`](super::Sqlite) backend.
+/// The settings of a [`Sqlite`](super::Sqlite) or [`GoSqlite`](super::GoSqlite) backend.
 ///
 /// ```
 /// use std::time::Duration;
@@ -51,8 +51,7 @@ impl SqliteOptions {
         }
     }
 
-    /// Sets whether [`Sqlite::open_with`](super::Sqlite::open_with) creates a missing file and
-    /// missing tables. Set it to `false` in programs that maintain the store of a service. Default:
+    /// Sets whether `open_with` creates a missing file and missing tables. Set it to `false` in programs that maintain the store of a service. Default:
     /// true.
     pub fn create_if_missing(self, create_if_missing: bool) -> Self {
         SqliteOptions {

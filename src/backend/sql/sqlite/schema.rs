@@ -157,7 +157,10 @@ async fn create_missing(connection: &mut SqliteConnection) -> Result<(), Error> 
 }
 
 /// Turns on the write-ahead log, so that reads wait for no write. The setting stays in the file.
-async fn enable_wal(connection: &mut SqliteConnection, timeout: Duration) -> Result<(), Error> {
+pub(super) async fn enable_wal(
+    connection: &mut SqliteConnection,
+    timeout: Duration,
+) -> Result<(), Error> {
     let give_up = Instant::now() + timeout;
     loop {
         let kept = sqlx::raw_sql("PRAGMA journal_mode = WAL")

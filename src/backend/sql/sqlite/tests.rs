@@ -1,5 +1,8 @@
 //! Tests for SQLite only. The laws of all backends are in `conformance`.
 
+mod go_moments;
+mod go_refusals;
+mod go_rows;
 mod moments;
 
 mod opening;
