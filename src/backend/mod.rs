@@ -7,7 +7,7 @@
 //! | keep sessions on this machine | `Files` (feature `files`), `Sqlite` (feature `sqlite`) |
 //! | share sessions between machines | `Postgres` (feature `postgres`), `Mysql` (feature `mysql`), `DynamoDb` (feature `dynamodb`) |
 //! | share sessions with a Go program | `GoPostgres` (feature `postgres`), `GoMysql` (feature `mysql`), `GoSqlite` (feature `sqlite`), `GoDynamoDb` (feature `dynamodb`), `GorillaFiles` (feature `files`) |
-//! | choose the backend by a URL | [`connect`], [`connect_with`] |
+//! | choose the backend by a URL | [`connect`], [`connect_with`]; for the table of a Go package `connect_go` |
 //! | remove expired records | [`Cleanup`], or [`Scan::purge`] once |
 //! | list all records | [`Scan::page`] |
 //! | log a user out everywhere | `ServerStore::end_all`, which calls [`Generations::revoke`] |
@@ -150,6 +150,8 @@ mod timeout;
 pub use async_trait::async_trait;
 
 pub use cleanup::Cleanup;
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+pub use connect::connect_go;
 pub use connect::{ConnectOptions, connect, connect_with};
 #[cfg(feature = "session")]
 pub(crate) use deadline::deadline_after;

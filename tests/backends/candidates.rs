@@ -77,11 +77,11 @@ pub(crate) fn all() -> Vec<Candidate> {
         }),
         #[cfg(feature = "sqlite")]
         Candidate::new("sqlite_gorm", "sqlite", || {
-            Box::pin(go_sqlite(GoTable::scs_gormstore_sqlite()))
+            Box::pin(go_sqlite(GoTable::scs_gormstore()))
         }),
         #[cfg(feature = "sqlite")]
         Candidate::new("sqlite_wader", "sqlite", || {
-            Box::pin(go_sqlite(GoTable::wader_gormstore_sqlite()))
+            Box::pin(go_sqlite(GoTable::wader_gormstore()))
         }),
     ];
     #[cfg(feature = "postgres")]

@@ -149,7 +149,7 @@ fn later(column: &str) -> String {
 #[tokio::test]
 async fn rows_of_scs_gormstore_are_read() {
     let vectors = Vectors::of("scs-gormstore-sqlite");
-    let table = GoTable::scs_gormstore_sqlite();
+    let table = GoTable::scs_gormstore();
     let later = later("expiry");
     let live = vectors.read(&table, &later, scs_dialect).await;
     assert_eq!(live, 17);
@@ -158,7 +158,7 @@ async fn rows_of_scs_gormstore_are_read() {
 #[tokio::test]
 async fn rows_of_wader_gormstore_are_read() {
     let vectors = Vectors::of("gorilla-wader-gormstore-sqlite");
-    let table = GoTable::wader_gormstore_sqlite();
+    let table = GoTable::wader_gormstore();
     let later = later("expires_at");
     let live = vectors.read(&table, &later, gorilla_dialect).await;
     assert_eq!(live, 19);

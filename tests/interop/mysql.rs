@@ -71,11 +71,11 @@ fn mysqlstore() -> Option<(SharedStore, GoMysql)> {
 }
 
 fn gormstore() -> Option<(SharedStore, GoMysql)> {
-    shared(GoTable::scs_gormstore_mysql(), Dialect::scs(), "gorm-mysql")
+    shared(GoTable::scs_gormstore(), Dialect::scs(), "gorm-mysql")
 }
 
 fn wader() -> Option<(SharedStore, GoMysql)> {
-    let table = GoTable::wader_gormstore_mysql();
+    let table = GoTable::wader_gormstore();
     shared(table, Dialect::gorilla(codec()), "wader-mysql")
 }
 

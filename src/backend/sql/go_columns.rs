@@ -20,7 +20,6 @@ pub(super) enum ColumnType {
     /// Text of at most this many characters.
     Varchar(u32),
     /// Text of at most this many characters, compared without trailing spaces.
-    #[cfg_attr(not(any(feature = "postgres", feature = "mysql")), expect(dead_code))]
     Char(u32),
     /// Bytes of any length.
     Bytes,

@@ -56,8 +56,8 @@ pub(super) async fn a_row_of_go_has_expired_at_its_expiry(server: &MariaDbServer
     // The smallest step of each column's time.
     for (table, expiry, last) in [
         (GoTable::scs_mysqlstore(), "expiry", 1),
-        (GoTable::scs_gormstore_mysql(), "expiry", 1_000),
-        (GoTable::wader_gormstore_mysql(), "expires_at", 1_000),
+        (GoTable::scs_gormstore(), "expiry", 1_000),
+        (GoTable::wader_gormstore(), "expires_at", 1_000),
     ] {
         clock.run("DROP TABLE IF EXISTS sessions").await?;
         let backend = GoMysql::from_pool(clock.0.clone(), table, MysqlOptions::new())?;

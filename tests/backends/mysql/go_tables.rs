@@ -33,8 +33,8 @@ pub(super) async fn encoded(
 fn presets() -> [GoTable; 3] {
     [
         GoTable::scs_mysqlstore(),
-        GoTable::scs_gormstore_mysql(),
-        GoTable::wader_gormstore_mysql(),
+        GoTable::scs_gormstore(),
+        GoTable::wader_gormstore(),
     ]
 }
 
@@ -80,7 +80,7 @@ pub(super) async fn new_tables_are_those_of_the_go_packages(server: &MariaDbServ
 
 pub(super) async fn a_row_is_the_one_that_go_writes(server: &MariaDbServer) -> Tried {
     let (url, pool) = database(server, "rows_of_go").await?;
-    let backend = GoMysql::connect(&url, GoTable::wader_gormstore_mysql()).await?;
+    let backend = GoMysql::connect(&url, GoTable::wader_gormstore()).await?;
     let key = Key::new("ABC234")?;
     let created = backend
         .create(&key, &Record::new("text", Expiry::NEVER))
@@ -140,8 +140,8 @@ pub(super) async fn a_row_is_the_one_that_go_writes(server: &MariaDbServer) -> T
 pub(super) async fn an_incompatible_table_is_refused(server: &MariaDbServer) -> Tried {
     let (url, pool) = database(server, "made_by_people").await?;
     let scs = GoTable::scs_mysqlstore;
-    let gorm = GoTable::scs_gormstore_mysql;
-    let wader = GoTable::wader_gormstore_mysql;
+    let gorm = GoTable::scs_gormstore;
+    let wader = GoTable::wader_gormstore;
     let dates = "created_at DATETIME(3), updated_at DATETIME(3)";
     let tables = [
         (
@@ -242,7 +242,7 @@ pub(super) async fn a_key_is_compared_as_bytes(server: &MariaDbServer) -> Tried 
         "utf8mb4_bin",
     ] {
         for table in presets() {
-            let is_wader = table == GoTable::wader_gormstore_mysql();
+            let is_wader = table == GoTable::wader_gormstore();
             let column = if is_wader {
                 "id VARCHAR(191)"
             } else {
@@ -294,7 +294,7 @@ pub(super) async fn a_value_that_does_not_fit_is_refused(server: &MariaDbServer)
         backend.load(&key).await?.expect("it exists").record.value(),
         fits.value()
     );
-    let backend = GoMysql::connect(&url, GoTable::scs_gormstore_mysql().named("others")).await?;
+    let backend = GoMysql::connect(&url, GoTable::scs_gormstore().named("others")).await?;
     for size in [0, 65_536, 1_000_000] {
         let key = Key::new(format!("SIZE{size}"))?;
         let record = Record::new(vec![9; size], Expiry::after(Duration::from_secs(600)));
@@ -312,7 +312,7 @@ pub(super) async fn a_row_of_another_program_that_is_not_valid_affects_only_its_
     server: &MariaDbServer,
 ) -> Tried {
     let (url, pool) = database(server, "spoiled").await?;
-    let backend = GoMysql::connect(&url, GoTable::scs_gormstore_mysql()).await?;
+    let backend = GoMysql::connect(&url, GoTable::scs_gormstore()).await?;
     let key = Key::new("ABC234")?;
     let created = backend
         .create(&key, &Record::new("v", Expiry::NEVER))
@@ -335,7 +335,7 @@ pub(super) async fn a_row_of_another_program_that_is_not_valid_affects_only_its_
 }
 
 pub(super) async fn no_operation_reads_a_whole_table(server: &MariaDbServer) -> Tried {
-    for (number, table) in [GoTable::scs_mysqlstore(), GoTable::scs_gormstore_mysql()]
+    for (number, table) in [GoTable::scs_mysqlstore(), GoTable::scs_gormstore()]
         .into_iter()
         .enumerate()
     {
@@ -459,7 +459,7 @@ pub(super) async fn another_time_zone_is_refused(server: &MariaDbServer) -> Trie
     let pool = MySqlPool::connect(&url).await?;
     for (table, is_refused) in [
         (GoTable::scs_mysqlstore(), true),
-        (GoTable::scs_gormstore_mysql().named("others"), false),
+        (GoTable::scs_gormstore().named("others"), false),
     ] {
         let backend = GoMysql::from_pool(pool.clone(), table.clone(), MysqlOptions::new())?;
         let migrated = backend.migrate().await;

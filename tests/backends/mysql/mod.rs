@@ -109,17 +109,17 @@ pub(super) fn candidates() -> Vec<Candidate> {
         })
         .except(ENDS_IN_2038),
         Candidate::new("scs_gormstore_mysql", "mariadb", || {
-            Box::pin(go_tables::encoded(server, GoTable::scs_gormstore_mysql()))
+            Box::pin(go_tables::encoded(server, GoTable::scs_gormstore()))
         }),
         Candidate::new("scs_gormstore_mysql_in_berlin", "mariadb", || {
-            let table = GoTable::scs_gormstore_mysql();
+            let table = GoTable::scs_gormstore();
             Box::pin(go_tables::encoded(server_in_berlin, table))
         }),
         Candidate::new("wader_gormstore_mysql", "mariadb", || {
-            Box::pin(go_tables::encoded(server, GoTable::wader_gormstore_mysql()))
+            Box::pin(go_tables::encoded(server, GoTable::wader_gormstore()))
         }),
         Candidate::new("wader_gormstore_mysql_in_berlin", "mariadb", || {
-            let table = GoTable::wader_gormstore_mysql();
+            let table = GoTable::wader_gormstore();
             Box::pin(go_tables::encoded(server_in_berlin, table))
         }),
     ]

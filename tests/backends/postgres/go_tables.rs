@@ -42,7 +42,7 @@ pub(super) async fn names_are_quoted(server: &PostgresServer) -> Tried {
         for (kind, table) in [
             GoTable::pgstore(),
             GoTable::antonlindstrom_pgstore(),
-            GoTable::scs(),
+            GoTable::scs_postgresstore(),
         ]
         .into_iter()
         .enumerate()
@@ -56,7 +56,7 @@ pub(super) async fn names_are_quoted(server: &PostgresServer) -> Tried {
     }
     let pool = PgPool::connect(&server.url()).await?;
     for name in ["", "a\0b", &"x".repeat(64)] {
-        let table = GoTable::scs().named(name);
+        let table = GoTable::scs_postgresstore().named(name);
         let refused = GoPostgres::from_pool(pool.clone(), table, PostgresOptions::new());
         assert!(refused.unwrap_err().is_usage(), "{name:?}");
     }
@@ -199,7 +199,7 @@ pub(super) async fn a_row_without_a_max_age_expires_after_a_time(server: &Postgr
             .expect("the record exists");
         assert_eq!(backend.load(&key).await?, None);
     }
-    let scs = GoTable::scs().without_max_age(Duration::from_secs(1));
+    let scs = GoTable::scs_postgresstore().without_max_age(Duration::from_secs(1));
     let pool = PgPool::connect(&server.url()).await?;
     let refused = GoPostgres::from_pool(pool, scs, PostgresOptions::new());
     assert!(refused.unwrap_err().is_usage());
@@ -280,12 +280,12 @@ pub(super) async fn an_incompatible_table_is_refused(server: &PostgresServer) ->
     ));
     let scs = "token TEXT PRIMARY KEY, expiry TIMESTAMPTZ";
     tables.push((
-        GoTable::scs(),
+        GoTable::scs_postgresstore(),
         format!("{scs}, data TEXT"),
         ["data", "text", "bytea"],
     ));
     tables.push((
-        GoTable::gorm(),
+        GoTable::scs_gormstore(),
         format!("{scs}, data JSONB"),
         ["data", "jsonb", "bytea"],
     ));

@@ -382,8 +382,8 @@ mod tests {
         for (table, sql) in [
             (GoTable::pgstore(), pgstore),
             (GoTable::antonlindstrom_pgstore(), antonlindstrom),
-            (GoTable::scs().in_schema("web"), scs),
-            (GoTable::gorm(), gorm),
+            (GoTable::scs_postgresstore().in_schema("web"), scs),
+            (GoTable::scs_gormstore(), gorm),
         ] {
             assert_eq!(create_table(&table), sql);
         }

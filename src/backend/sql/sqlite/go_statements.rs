@@ -333,8 +333,8 @@ mod tests {
         );
         for (table, sql) in [
             (GoTable::scs_sqlite3store(), sqlite3store),
-            (GoTable::scs_gormstore_sqlite().in_schema("web"), gormstore),
-            (GoTable::wader_gormstore_sqlite(), wader),
+            (GoTable::scs_gormstore().in_schema("web"), gormstore),
+            (GoTable::wader_gormstore(), wader),
         ] {
             assert_eq!(create_table(&table), sql);
         }
