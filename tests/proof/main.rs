@@ -2,7 +2,7 @@
 //! session, with all faults, on every backend.
 //!
 //! There is a named trial for each backend and law. `SILVERBACK_ROUNDS` sets the number of rounds,
-//! 100 by default; `scripts/proof` runs the full counts.
+//! 40 by default; `scripts/proof` runs the full counts.
 
 mod broken_connection;
 mod cancelled;
@@ -37,7 +37,7 @@ use servers::proxy::Proxy;
 
 /// The number of rounds for each pair.
 static ROUNDS: LazyLock<usize> = LazyLock::new(|| {
-    let rounds = std::env::var("SILVERBACK_ROUNDS").unwrap_or_else(|_| "100".to_owned());
+    let rounds = std::env::var("SILVERBACK_ROUNDS").unwrap_or_else(|_| "40".to_owned());
     rounds.parse().expect("SILVERBACK_ROUNDS is a number")
 });
 
