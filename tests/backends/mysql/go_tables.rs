@@ -295,7 +295,8 @@ pub(super) async fn a_value_that_does_not_fit_is_refused(server: &MariaDbServer)
         fits.value()
     );
     let backend = GoMysql::connect(&url, GoTable::scs_gormstore().named("others")).await?;
-    for size in [0, 65_536, 1_000_000] {
+    let most = 8 * 1024 * 1024 - 4096; // half of what the server accepts: the text has hex digits
+    for size in [0, 65_536, 1_000_000, most] {
         let key = Key::new(format!("SIZE{size}"))?;
         let record = Record::new(vec![9; size], Expiry::after(Duration::from_secs(600)));
         let created = backend.create(&key, &record).await?;
@@ -305,6 +306,9 @@ pub(super) async fn a_value_that_does_not_fit_is_refused(server: &MariaDbServer)
             record.value()
         );
     }
+    let large = Record::new(vec![9; most + 1], Expiry::NEVER);
+    let refused = backend.create(&Key::new("LARGE")?, &large).await;
+    assert!(refused.unwrap_err().is_too_large());
     Ok(())
 }
 

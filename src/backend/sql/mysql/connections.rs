@@ -24,6 +24,22 @@ use crate::backend::Error;
 /// The number of times that a statement runs if the server rolls it back for a concurrent one.
 const ATTEMPTS: u64 = 10;
 
+/// Runs a statement again, after a pause, if the server has rolled it back for a concurrent one: it
+/// was not applied. Returns from the function with its answer.
+macro_rules! undisturbed {
+    ($run:expr) => {{
+        for attempt in 1..ATTEMPTS {
+            match $run.await {
+                Err(error) if is_deadlock(&error) => {
+                    tokio::time::sleep(Duration::from_millis(attempt)).await;
+                }
+                answer => return answer,
+            }
+        }
+        $run.await
+    }};
+}
+
 pub(super) struct Connections {
     pub(super) sender: Sender<MySql>,
 }
@@ -81,13 +97,7 @@ impl Engine for Connections {
     ) -> Result<Vec<MySqlRow>, Error> {
         self.sender
             .send(effect, async |connection| {
-                for attempt in 1..ATTEMPTS {
-                    match rows(connection, statement, parameters).await {
-                        Err(error) if is_deadlock(&error) => pause(attempt).await,
-                        answer => return answer,
-                    }
-                }
-                rows(connection, statement, parameters).await
+                undisturbed!(rows(connection, statement, parameters))
             })
             .await
     }
@@ -104,13 +114,7 @@ impl Engine for Connections {
         }
         self.sender
             .send(Effect::Writes, async |connection| {
-                for attempt in 1..ATTEMPTS {
-                    match written(connection, statement, parameters).await {
-                        Err(error) if is_deadlock(&error) => pause(attempt).await,
-                        answer => return answer,
-                    }
-                }
-                written(connection, statement, parameters).await
+                undisturbed!(written(connection, statement, parameters))
             })
             .await
     }
@@ -118,12 +122,6 @@ impl Engine for Connections {
     fn is_taken(error: &Error) -> bool {
         KeyTaken::is_cause_of(error)
     }
-}
-
-/// Waits before a statement runs again that the server has rolled back for a concurrent one. It was
-/// not applied.
-async fn pause(attempt: u64) {
-    tokio::time::sleep(Duration::from_millis(attempt)).await;
 }
 
 async fn rows(

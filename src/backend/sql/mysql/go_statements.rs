@@ -64,8 +64,16 @@ pub(super) fn statements(table: &GoTable) -> Statements {
         purge: Statement::generated(names.purge(), &[Limit]),
         owners: None,
         revisions: RevisionSource::Server,
-        longest_value: table.value.kind.most_bytes(),
+        longest_value: Some(longest_value(table)),
     }
+}
+
+/// Returns the maximum number of bytes of a value. A statement that writes has the value as hex
+/// digits, and must be shorter than the server's `max_allowed_packet`.
+fn longest_value(table: &GoTable) -> usize {
+    const MOST_IN_TEXT: usize = 8 * 1024 * 1024 - 4096;
+    let most = table.value.kind.most_bytes();
+    most.map_or(MOST_IN_TEXT, |most| most.min(MOST_IN_TEXT))
 }
 
 /// Returns the table's name as SQL.
