@@ -46,10 +46,10 @@ use super::go_columns::{Column, ColumnType, Rule};
 ///
 /// # Expiries of gorm on SQLite
 ///
-/// gorm's expiries in SQLite are text with the time zone of the program that wrote them. Go
-/// compares them as text: in a program whose zone is not UTC, sessions of programs in other zones
-/// end hours too early or too late. Silverback compares the moments, writes UTC, and can read any
-/// zone. Set `TZ=UTC` for Go programs that share the table.
+/// gorm's expiries in SQLite are text with a time zone: scs writes UTC, wader/gormstore the Go
+/// program's zone. Go compares them with the time in its own zone, as text: in a Go program whose
+/// zone is not UTC, sessions in UTC end hours too early or too late. Silverback compares the
+/// moments, reads any zone, and writes UTC. Set `TZ=UTC` for Go programs that share the table.
 ///
 /// A purge finds expired rows by the index on the expiry. It also reads the rows that expire in the
 /// next 14 hours, since the zones of the texts differ by as much.

@@ -181,8 +181,6 @@ impl Names {
         format!("SELECT 1 FROM {} WHERE {}", self.table, self.is_live())
     }
 
-    /// Returns the statement of a creation. It names what a conflict does, since a table may say
-    /// otherwise: `ON CONFLICT REPLACE` would delete the row that has the key.
     fn create(&self) -> String {
         let Names {
             table,
@@ -202,7 +200,7 @@ impl Names {
         };
         let replaced = columns.iter().map(|it| format!("{it} = excluded.{it}"));
         format!(
-            "INSERT OR ABORT INTO {table} ({key}{names}) \
+            "INSERT INTO {table} ({key}{names}) \
              VALUES (CAST(?2 AS TEXT), {}, {}{now}) \
              ON CONFLICT ({key} COLLATE BINARY) DO UPDATE SET {} \
              WHERE ({} > ?1) IS NOT TRUE RETURNING {}",
@@ -214,7 +212,8 @@ impl Names {
         )
     }
 
-    /// Returns the statement of a swap. `and` is another assignment, or empty.
+    /// Returns the statement of a swap. `and` is another assignment, or empty. `OR ABORT` is for a
+    /// move: by default, a table with `ON CONFLICT REPLACE` deletes the row that has the new key.
     fn swap(&self, and: &str) -> String {
         let Names {
             table,
@@ -242,7 +241,7 @@ impl Names {
 
     fn touch(&self) -> String {
         format!(
-            "UPDATE OR ABORT {} SET {} = {} WHERE {} RETURNING {}",
+            "UPDATE {} SET {} = {} WHERE {} RETURNING {}",
             self.table,
             self.expiry,
             self.expiry_of("?3"),

@@ -221,6 +221,26 @@ async fn each_expiry_is_read_as_it_was_written() {
     }
 }
 
+/// SQLite allows NULL in a primary key.
+#[tokio::test]
+async fn rows_without_a_key_stop_no_purge() {
+    for table in presets() {
+        let folder = Temporary::new();
+        let (name, expiry) = (table.key.name.clone(), table.expiry.name.clone());
+        let backend = folder.go(table).await;
+        let over = Record::new("v", Expiry::from_millis(1_000));
+        for name in ["a", "b", "c", "d"] {
+            saved(&backend, name, &over).await;
+        }
+        let spoil = format!(
+            "UPDATE sessions SET {name} = NULL WHERE {name} < 'c';
+            CREATE INDEX by_expiry ON sessions ({expiry})"
+        );
+        execute(&mut folder.connection().await, &spoil).await;
+        assert_eq!(backend.purge(2).await.unwrap().removed, 2);
+    }
+}
+
 /// A purge finds rows by their texts, which do not sort by their moments.
 #[tokio::test]
 async fn a_purge_removes_the_expired_rows_of_all_zones_and_no_other() {

@@ -50,6 +50,7 @@ pub(super) async fn saved(backend: &GoSqlite, name: &str, record: &Record) -> Re
 /// Runs each operation once.
 async fn try_all(backend: &GoSqlite) {
     backend.migrate().await.unwrap(); // the table already exists
+    assert!(backend.keeps_expiries());
     let (old, new) = (key("ABC234"), key("DEF567"));
     let seen = saved(backend, "ABC234", &record("v")).await;
     let created = backend.create(&old, &record("w")).await.unwrap();
