@@ -23,6 +23,7 @@ pub struct ConnectOptions {
             feature = "files",
             feature = "sqlite",
             feature = "postgres",
+            feature = "mssql",
             feature = "aws"
         )),
         expect(dead_code, reason = "a backend in memory is never missing")
@@ -113,7 +114,8 @@ pub async fn connect_with(url: &str, options: ConnectOptions) -> Result<Arc<dyn 
     check_timeout(options.timeout)?;
     let Some((scheme, rest)) = url.split_once(':') else {
         return Err(Error::usage(
-            "the backend's URL has no scheme: use memory:, files:, sqlite:, postgres: or dynamodb:",
+            "the backend's URL has no scheme: use memory:, files:, sqlite:, postgres:, mssql: or \
+             dynamodb:",
         ));
     };
     match scheme {
@@ -122,10 +124,11 @@ pub async fn connect_with(url: &str, options: ConnectOptions) -> Result<Arc<dyn 
         "files" => files(rest, &options),
         "sqlite" => sqlite(rest, &options).await,
         "postgres" | "postgresql" => postgres(url, &options).await,
+        "mssql" | "sqlserver" => mssql(url, &options).await,
         "dynamodb" => dynamodb(url, &options).await,
         _ => Err(Error::usage(
-            "the scheme of the backend's URL is unknown: use memory:, files:, sqlite:, postgres: or \
-             dynamodb:",
+            "the scheme of the backend's URL is unknown: use memory:, files:, sqlite:, postgres:, \
+             mssql: or dynamodb:",
         )),
     }
 }
@@ -201,6 +204,21 @@ async fn postgres(_: &str, _: &ConnectOptions) -> Result<Arc<dyn Backend>, Error
     ))
 }
 
+#[cfg(feature = "mssql")]
+async fn mssql(url: &str, options: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
+    let options = super::MssqlOptions::new()
+        .timeout(options.timeout)
+        .create_if_missing(options.create_if_missing);
+    Ok(Arc::new(super::Mssql::connect_with(url, options).await?))
+}
+
+#[cfg(not(feature = "mssql"))]
+async fn mssql(_: &str, _: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
+    Err(Error::usage(
+        "mssql: needs another build: enable silverback's feature `mssql`",
+    ))
+}
+
 #[cfg(feature = "aws")]
 async fn dynamodb(url: &str, options: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
     let options = super::DynamoDbOptions::new()
@@ -231,6 +249,7 @@ mod tests {
             "sqlite::memory:",
             "sqlite://host/file.db",
             "sqlite:file.db?mode=memory",
+            "mssql://user:secret@host/database",
             "secret://user:secret@host",
         ] {
             let error = connect(url).await.err().unwrap();

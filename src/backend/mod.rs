@@ -5,8 +5,8 @@
 //! |---|---|
 //! | keep sessions in this process | [`Memory`] |
 //! | keep sessions on this machine | `Files` (feature `files`), `Sqlite` (feature `sqlite`) |
-//! | share sessions between machines | `Postgres` (feature `postgres`), `DynamoDb` (feature `dynamodb`) |
-//! | share sessions with a Go program | `GoPostgres` (feature `postgres`), `GoDynamoDb` (feature `dynamodb`), `GorillaFiles` (feature `files`) |
+//! | share sessions between machines | `Postgres` (feature `postgres`), `DynamoDb` (feature `dynamodb`), `Mssql` (feature `mssql`, not yet tested with a real server) |
+//! | share sessions with a Go program | `GoPostgres` (feature `postgres`), `GoDynamoDb` (feature `dynamodb`), `GorillaFiles` (feature `files`), `GoMssql` (feature `mssql`) |
 //! | choose the backend by a URL | [`connect`], [`connect_with`] |
 //! | remove expired records | [`Cleanup`], or [`Scan::purge`] once |
 //! | list all records | [`Scan::page`] |
@@ -105,7 +105,7 @@
 //! | `memory/` | [`Memory`]: records in this process |
 //! | `files/` | `Files`: a file for each record (feature `files`) |
 //! | `dynamodb/` | `DynamoDb`: a table of Amazon DynamoDB (feature `dynamodb`) |
-//! | `sql/` | tables of SQL databases: `Postgres`, `GoPostgres` (feature `postgres`), `Sqlite` (feature `sqlite`) |
+//! | `sql/` | tables of SQL databases: `Postgres`, `GoPostgres` (feature `postgres`), `Mssql`, `GoMssql` (feature `mssql`), `Sqlite` (feature `sqlite`) |
 //! | `conformance/` | [`conformance`]: tests of the laws, for backends of your own (feature `conformance`) |
 //! | `error.rs` | [`Error`] |
 
@@ -118,6 +118,7 @@ mod connect;
 #[cfg(any(
     feature = "files",
     feature = "postgres",
+    feature = "mssql",
     feature = "dynamodb",
     feature = "session"
 ))]
@@ -141,7 +142,12 @@ mod owner_state;
 mod owners;
 mod record;
 mod scan;
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+#[cfg(any(
+    feature = "postgres",
+    feature = "mysql",
+    feature = "mssql",
+    feature = "sqlite"
+))]
 mod sql;
 mod timeout;
 
@@ -170,8 +176,10 @@ pub use owner_name::OwnerName;
 pub use owners::{Login, Owner, Owners};
 pub use record::{Record, Revision, Stored};
 pub use scan::{Entry, Page, Purged, Scan};
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "mssql"))]
 pub use sql::GoTable;
+#[cfg(feature = "mssql")]
+pub use sql::{GoMssql, Mssql, MssqlOptions};
 #[cfg(feature = "postgres")]
 pub use sql::{GoPostgres, Postgres, PostgresOptions};
 #[cfg(feature = "sqlite")]

@@ -9,11 +9,13 @@ mod candidates;
 mod disk;
 #[cfg(feature = "aws")]
 mod dynamodb;
-#[cfg(any(feature = "aws", feature = "postgres"))]
+#[cfg(any(feature = "aws", feature = "postgres", feature = "mssql"))]
 mod encoded;
 mod exact_expiry;
 #[cfg(any(feature = "aws", feature = "postgres"))]
 mod faults;
+#[cfg(feature = "mssql")]
+mod mssql;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[path = "../support/required.rs"]

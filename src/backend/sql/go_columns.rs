@@ -23,8 +23,11 @@ pub(super) enum ColumnType {
     Char(u32),
     /// Bytes of any length.
     Bytes,
-    /// A moment, to the microsecond (`timestamptz`).
+    /// A moment, to the microsecond (`timestamptz`), or with SQL Server to 100 nanoseconds
+    /// (`datetimeoffset`).
     TimestampTz,
+    /// A date and time without a zone, to the microsecond (`datetime2(6)`): UTC.
+    Datetime2,
 }
 
 impl ColumnType {

@@ -17,6 +17,14 @@ use super::go_columns::{Column, ColumnType, Rule};
 /// | the value | `bytea`; for gorilla's packages also `text`, or `varchar` of 4096 or more |
 /// | the expiry and the dates | `timestamptz` |
 ///
+/// In SQL Server:
+///
+/// | column | types |
+/// |---|---|
+/// | the key | `varchar` or `char` of 43 or more |
+/// | the value | `varbinary(max)` |
+/// | the expiry | `datetime2(6)` for mssqlstore, `datetimeoffset(7)` for gormstore |
+///
 /// ```
 /// use silverback::backend::GoTable;
 ///
@@ -133,6 +141,17 @@ impl GoTable {
             expiry_index: IndexName("idx_", "_expiry"),
             ..GoTable::new("sessions", Layout::Scs, columns)
         }
+    }
+
+    /// Returns `sessions` of alexedwards/scs's `mssqlstore`, for the dialect [`Scs`](Layout::Scs).
+    /// Its expiry is UTC without a zone.
+    pub fn scs_mssqlstore() -> Self {
+        let columns = [
+            Column::new("token", ColumnType::Char(43)).rule(Rule::PrimaryKey),
+            Column::new("data", ColumnType::Bytes).rule(Rule::NotNull),
+            Column::new("expiry", ColumnType::Datetime2).rule(Rule::NotNull),
+        ];
+        GoTable::new("sessions", Layout::Scs, columns)
     }
 
     fn new(name: &str, layout: Layout, [key, value, expiry]: [Column; 3]) -> Self {

@@ -4,7 +4,7 @@
 //! The texts are whole and readable, here and in the folders of the servers: there is no query
 //! builder. This module does not know which server runs a text, or what the answer means.
 
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "mssql"))]
 use std::sync::Arc;
 
 use crate::backend::{Error, Expiry, Generation, Key, Login, OwnerName, Record, Revision};
@@ -18,7 +18,10 @@ pub(super) enum Bind {
     /// The row's key.
     Key,
     /// The key that the row moves to.
-    #[cfg_attr(not(any(feature = "postgres", feature = "mysql")), expect(dead_code))]
+    #[cfg_attr(
+        not(any(feature = "postgres", feature = "mysql", feature = "mssql")),
+        expect(dead_code)
+    )]
     To,
     /// The key after which a page begins; empty bytes for the first page.
     After,
@@ -69,12 +72,12 @@ impl<'v> Value<'v> {
 pub(super) enum Sql {
     Fixed(&'static str),
     /// Generated for the names and types of a table.
-    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    #[cfg(any(feature = "postgres", feature = "mysql", feature = "mssql"))]
     Generated(Arc<str>),
 }
 
 impl Sql {
-    #[cfg(any(feature = "postgres", feature = "mysql", test))]
+    #[cfg(any(feature = "postgres", feature = "mysql", feature = "mssql", test))]
     pub(super) fn as_str(&self) -> &str {
         match self {
             Sql::Fixed(text) => text,
@@ -104,7 +107,7 @@ impl Statement {
     }
 
     /// Returns a statement on the table of a Go package.
-    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    #[cfg(any(feature = "postgres", feature = "mysql", feature = "mssql"))]
     pub(super) fn generated(sql: String, binds: &'static [Bind]) -> Self {
         Statement {
             sql: Sql::Generated(sql.into()),
@@ -205,7 +208,10 @@ pub(super) enum RevisionSource {
     /// This crate chooses it ([`Bind::New`]), and the statement returns the number of written rows.
     Client,
     /// The server chooses it, and statements that write return it as their only column.
-    #[cfg_attr(not(any(feature = "postgres", feature = "mysql")), expect(dead_code))]
+    #[cfg_attr(
+        not(any(feature = "postgres", feature = "mysql", feature = "mssql")),
+        expect(dead_code)
+    )]
     Server,
 }
 

@@ -253,7 +253,10 @@ impl<E: Engine> Table<E> {
 
 /// [`Moves`](crate::backend::Moves).
 impl<E: Engine> Table<E> {
-    #[cfg_attr(not(any(feature = "postgres", feature = "mysql")), expect(dead_code))] // only Go's rows move
+    #[cfg_attr(
+        not(any(feature = "postgres", feature = "mysql", feature = "mssql")),
+        expect(dead_code)
+    )] // only Go's rows move
     pub(super) async fn move_to(
         &self,
         key: &Key,

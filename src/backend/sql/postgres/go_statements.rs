@@ -26,6 +26,7 @@ pub(super) fn type_name(kind: ColumnType) -> String {
         ColumnType::Char(most) => format!("CHAR({most})"),
         ColumnType::Bytes => "BYTEA".to_owned(),
         ColumnType::TimestampTz => "TIMESTAMPTZ".to_owned(),
+        ColumnType::Datetime2 => "DATETIME2(6)".to_owned(), // only SQL Server has it
     }
 }
 
