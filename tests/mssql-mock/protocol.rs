@@ -64,7 +64,9 @@ fn catalog(columns: &[(&str, &str, i64)]) -> QueryResponse {
 
 fn row(values: Vec<(SqlDataType, ColumnValue)>) -> QueryResponse {
     let (types, values): (Vec<_>, Vec<_>) = values.into_iter().unzip();
-    let columns = types.into_iter().map(|kind| ColumnDefinition::new("c", kind));
+    let columns = types
+        .into_iter()
+        .map(|kind| ColumnDefinition::new("c", kind));
     QueryResponse::new(columns.collect(), vec![Row::new(values)])
 }
 
@@ -74,7 +76,10 @@ fn number(number: i64) -> (SqlDataType, ColumnValue) {
 
 fn bytes(bytes: &[u8]) -> (SqlDataType, ColumnValue) {
     let chunks = bytes.chunks(3).map(<[u8]>::to_vec);
-    (SqlDataType::VarBinaryMax, ColumnValue::VarBinaryMax(chunks.collect()))
+    (
+        SqlDataType::VarBinaryMax,
+        ColumnValue::VarBinaryMax(chunks.collect()),
+    )
 }
 
 fn error(number: u32, severity: u8) -> QueryResponse {
@@ -112,7 +117,9 @@ impl Server {
     async fn connect_at(&self, port: u16, timeout: Duration) -> Mssql {
         self.answer(&[CATALOG], catalog(COLUMNS)).await;
         let options = MssqlOptions::new().timeout(timeout);
-        Mssql::connect_with(&Server::url_at(port), options).await.unwrap()
+        Mssql::connect_with(&Server::url_at(port), options)
+            .await
+            .unwrap()
     }
 
     async fn connect(&self) -> Mssql {
@@ -144,7 +151,14 @@ async fn a_load_decodes_the_row() {
     let value: Vec<u8> = (0..=255).collect();
     let owner = (SqlDataType::BigInt, ColumnValue::Null);
     let answer = |left| {
-        row(vec![bytes(&value), number(left), bytes(b"revision"), owner.clone(), owner.clone(), number(0)])
+        row(vec![
+            bytes(&value),
+            number(left),
+            bytes(b"revision"),
+            owner.clone(),
+            owner.clone(),
+            number(0),
+        ])
     };
     // The columns of the owner have another type.
     server.answer_all(answer(60_000)).await;
@@ -174,7 +188,9 @@ async fn a_load_without_a_row_finds_no_record() {
     let server = Server::start().await;
     let backend = server.connect().await;
     let columns = vec![ColumnDefinition::new("c", SqlDataType::VarBinaryMax)];
-    server.answer_all(QueryResponse::new(columns, Vec::new())).await;
+    server
+        .answer_all(QueryResponse::new(columns, Vec::new()))
+        .await;
     assert_eq!(backend.load(&key()).await.unwrap(), None);
 }
 
@@ -183,32 +199,64 @@ async fn the_number_of_written_rows_decides() {
     let server = Server::start().await;
     let backend = server.connect().await;
     server.answer_all(row(vec![number(1)])).await;
-    assert!(matches!(backend.create(&key(), &record()).await.unwrap(), Created::Saved(_)));
-    assert!(matches!(backend.swap(&key(), &seen(), &record()).await.unwrap(), Outcome::Done(_)));
-    assert_eq!(backend.remove(&key(), &seen()).await.unwrap(), Outcome::Done(()));
+    assert!(matches!(
+        backend.create(&key(), &record()).await.unwrap(),
+        Created::Saved(_)
+    ));
+    assert!(matches!(
+        backend.swap(&key(), &seen(), &record()).await.unwrap(),
+        Outcome::Done(_)
+    ));
+    assert_eq!(
+        backend.remove(&key(), &seen()).await.unwrap(),
+        Outcome::Done(())
+    );
     // The second statement, which looks for a live row, gets a row as well.
     server.answer_all(row(vec![number(0)])).await;
-    assert_eq!(backend.create(&key(), &record()).await.unwrap(), Created::Exists);
-    assert_eq!(backend.swap(&key(), &seen(), &record()).await.unwrap(), Outcome::Conflict);
-    assert_eq!(backend.remove(&key(), &seen()).await.unwrap(), Outcome::Conflict);
+    assert_eq!(
+        backend.create(&key(), &record()).await.unwrap(),
+        Created::Exists
+    );
+    assert_eq!(
+        backend.swap(&key(), &seen(), &record()).await.unwrap(),
+        Outcome::Conflict
+    );
+    assert_eq!(
+        backend.remove(&key(), &seen()).await.unwrap(),
+        Outcome::Conflict
+    );
 }
 
 #[tokio::test]
 async fn a_revision_of_the_server_is_returned() {
     let server = Server::start().await;
-    let columns = [("token", "char", 43), ("data", "varbinary", -1), ("expiry", "datetime2", 8)];
+    let columns = [
+        ("token", "char", 43),
+        ("data", "varbinary", -1),
+        ("expiry", "datetime2", 8),
+    ];
     let mut answer = catalog(&columns);
     answer.rows[2].values[3] = ColumnValue::BigInt(6); // the scale
     server.answer(&[CATALOG], answer).await;
     let url = Server::url_at(server.port);
-    let backend = GoMssql::connect(&url, GoTable::scs_mssqlstore()).await.unwrap();
+    let backend = GoMssql::connect(&url, GoTable::scs_mssqlstore())
+        .await
+        .unwrap();
     let revision = Revision::new([9; 32]);
-    server.answer(&[CATALOG, TIME], row(vec![bytes(&[9; 32])])).await;
-    let created = backend.create(&Key::new("token").unwrap(), &record()).await.unwrap();
+    server
+        .answer(&[CATALOG, TIME], row(vec![bytes(&[9; 32])]))
+        .await;
+    let created = backend
+        .create(&Key::new("token").unwrap(), &record())
+        .await
+        .unwrap();
     assert_eq!(created, Created::Saved(revision));
     // Another row has the key, in the order of the column's collation.
     server.answer(&[CATALOG, TIME], error(2627, 14)).await;
-    let created = backend.create(&Key::new("token").unwrap(), &record()).await.unwrap();
+    let created = backend
+        .create(&Key::new("token").unwrap(), &record())
+        .await
+        .unwrap();
     assert_eq!(created, Created::Exists);
 }
 
@@ -221,10 +269,15 @@ async fn a_table_with_other_columns_is_refused() {
     });
     let wrong: Vec<_> = wrong.collect();
     server.answer(&[CATALOG], catalog(&wrong)).await;
-    let refused = Mssql::connect(&Server::url_at(server.port)).await.unwrap_err();
+    let refused = Mssql::connect(&Server::url_at(server.port))
+        .await
+        .unwrap_err();
     assert!(refused.is_usage(), "{refused}");
     let text = refused.to_string();
-    assert!(text.contains("varbinary(8000)") && text.contains("varbinary(max)"), "{text}");
+    assert!(
+        text.contains("varbinary(8000)") && text.contains("varbinary(max)"),
+        "{text}"
+    );
 }
 
 /// The number of an error, its severity, whether a write may have been applied, and a part of its
@@ -276,9 +329,14 @@ async fn each_error_tells_whether_a_write_was_applied() {
 async fn a_refused_login_is_unavailable() {
     let server = Server::start().await;
     server.answer(&[CATALOG], error(18456, 14)).await;
-    let refused = Mssql::connect(&Server::url_at(server.port)).await.unwrap_err();
+    let refused = Mssql::connect(&Server::url_at(server.port))
+        .await
+        .unwrap_err();
     assert!(refused.is_unavailable(), "{refused}");
-    assert!(refused.to_string().contains("refused the login"), "{refused}");
+    assert!(
+        refused.to_string().contains("refused the login"),
+        "{refused}"
+    );
 }
 
 fn is_unknown(refused: &Error) -> bool {
@@ -289,38 +347,63 @@ fn is_unknown(refused: &Error) -> bool {
 async fn an_answer_that_is_cut_off_leaves_a_write_unknown() {
     let server = Server::start().await;
     let proxy = Proxy::start(server.port).await;
-    let backend = server.connect_at(proxy.port(), Duration::from_secs(30)).await;
-    server.answer_all(row(vec![number(1)])).await;
+    let connect = async || {
+        let timeout = Duration::from_secs(30);
+        let backend = server.connect_at(proxy.port(), timeout).await;
+        server.answer_all(row(vec![number(1)])).await;
+        backend
+    };
+    let mut backend = connect().await;
     let mut whole = 0;
     for length in 0..64 {
         proxy.set(Fault::ResetResponse(length));
-        match backend.remove(&key(), &seen()).await {
-            Ok(_) => whole += 1,
-            Err(refused) => assert!(is_unknown(&refused), "{length}: {refused}"),
-        }
+        let cut_off = backend.remove(&key(), &seen()).await;
         proxy.set(Fault::None);
-        // No answer to an earlier statement is left on a connection.
-        assert_eq!(backend.remove(&key(), &seen()).await.unwrap(), Outcome::Done(()), "{length}");
+        match cut_off {
+            Err(refused) => {
+                assert!(is_unknown(&refused), "{length}: {refused}");
+                // No answer to an earlier statement is left on a connection.
+                let removed = backend.remove(&key(), &seen()).await;
+                assert_eq!(removed.unwrap(), Outcome::Done(()), "{length}");
+            }
+            // The answer was whole, and the connection was reset after it.
+            Ok(removed) => {
+                assert_eq!(removed, Outcome::Done(()), "{length}");
+                whole += 1;
+                backend = connect().await;
+            }
+        }
     }
     assert!(whole > 0 && whole < 64, "{whole}");
     proxy.set(Fault::ResetResponse(10));
     let refused = backend.load(&key()).await.unwrap_err();
-    assert!(refused.is_unavailable() && !is_unknown(&refused), "{refused}");
+    assert!(
+        refused.is_unavailable() && !is_unknown(&refused),
+        "{refused}"
+    );
 }
 
 #[tokio::test]
 async fn a_late_answer_is_given_up_and_not_read_by_the_next_operation() {
     let server = Server::start().await;
     let backend = server.connect_at(server.port, Duration::from_secs(2)).await;
-    server.answer_all(row(vec![number(0)]).with_delay(Duration::from_secs(20))).await;
+    server
+        .answer_all(row(vec![number(0)]).with_delay(Duration::from_secs(20)))
+        .await;
     let begun = Instant::now();
     let refused = backend.remove(&key(), &seen()).await.unwrap_err();
     assert!(is_unknown(&refused), "{refused}");
     let refused = backend.load(&key()).await.unwrap_err();
-    assert!(refused.is_unavailable() && !is_unknown(&refused), "{refused}");
+    assert!(
+        refused.is_unavailable() && !is_unknown(&refused),
+        "{refused}"
+    );
     assert!(begun.elapsed() < Duration::from_secs(30));
     server.answer_all(row(vec![number(1)])).await;
-    assert_eq!(backend.remove(&key(), &seen()).await.unwrap(), Outcome::Done(()));
+    assert_eq!(
+        backend.remove(&key(), &seen()).await.unwrap(),
+        Outcome::Done(())
+    );
 }
 
 #[tokio::test]
@@ -328,7 +411,9 @@ async fn a_server_that_does_not_answer_is_unavailable() {
     let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = unused.local_addr().unwrap().port();
     let options = MssqlOptions::new().timeout(Duration::from_millis(300));
-    let refused = Mssql::connect_with(&Server::url_at(port), options).await.unwrap_err();
+    let refused = Mssql::connect_with(&Server::url_at(port), options)
+        .await
+        .unwrap_err();
     assert!(refused.is_unavailable(), "{refused}"); // it accepts, and says nothing
     drop(unused);
     let refused = Mssql::connect(&Server::url_at(port)).await.unwrap_err();
@@ -367,7 +452,9 @@ async fn the_log_contains_no_value() {
     let backend = server.connect().await;
     let owner = [bytes(b"ape"), bytes(&[7; 16]), number(3)];
     let stored = [bytes(b"a secret value"), number(60_000), bytes(b"revision")];
-    server.answer_all(row(stored.into_iter().chain(owner).collect())).await;
+    server
+        .answer_all(row(stored.into_iter().chain(owner).collect()))
+        .await;
     backend.load(&key()).await.unwrap().unwrap();
     server.answer_all(error(2627, 14)).await;
     backend.swap(&key(), &seen(), &record()).await.unwrap_err();
