@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mssql_mock_tds::{
-    ColumnDefinition, ColumnValue, MockTdsServer, QueryRegistry, QueryResponse, Row, SqlDataType,
-    TerminalError,
+    ColumnDefinition, ColumnValue, ConnectionStore, LeadingError, MockTdsServer, QueryRegistry,
+    QueryResponse, Row, SqlDataType, TerminalError,
 };
 use silverback::backend::{
     Backend, Created, Error, Expiry, GoMssql, GoTable, Key, Mssql, MssqlOptions, Outcome, Record,
@@ -91,14 +91,20 @@ fn error(number: u32, severity: u8) -> QueryResponse {
 struct Server {
     port: u16,
     answers: Arc<tokio::sync::Mutex<QueryRegistry>>,
+    connections: Arc<tokio::sync::Mutex<ConnectionStore>>,
 }
 
 impl Server {
     async fn start() -> Self {
         let server = MockTdsServer::new("127.0.0.1:0").await.unwrap();
         let (port, answers) = (server.local_addr().port(), server.query_registry());
+        let connections = server.connection_store();
         tokio::spawn(server.run());
-        Server { port, answers }
+        Server {
+            port,
+            answers,
+            connections,
+        }
     }
 
     fn url_at(port: u16) -> String {
@@ -323,6 +329,39 @@ async fn each_error_tells_whether_a_write_was_applied() {
     // The backend works on.
     server.answer_all(row(vec![number(1)])).await;
     assert!(backend.remove(&key(), &seen()).await.is_ok());
+}
+
+/// A statement of a batch fails, and the batch goes on.
+#[tokio::test]
+async fn an_error_before_a_row_is_an_error() {
+    let server = Server::start().await;
+    let backend = server.connect().await;
+    let error = LeadingError::new(1222, 16, "a text");
+    let answer = row(vec![number(1)]).with_leading_error(error);
+    server.answer_all(answer).await;
+    let refused = backend.remove(&key(), &seen()).await.unwrap_err();
+    assert!(refused.to_string().contains("locked the row"), "{refused}");
+    server.answer_all(row(vec![number(1)])).await;
+    assert!(backend.remove(&key(), &seen()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_connection_that_may_have_an_open_transaction_is_closed() {
+    let server = Server::start().await;
+    let backend = server.connect().await;
+    for (number, severity, is_closed) in [
+        (1205, 13, false),
+        (2627, 14, false),
+        (208, 16, true),
+        (50000, 16, true),
+    ] {
+        server.answer_all(error(number, severity)).await;
+        let before = server.connections.lock().await.count();
+        backend.swap(&key(), &seen(), &record()).await.unwrap_err();
+        backend.swap(&key(), &seen(), &record()).await.unwrap_err();
+        let opened = server.connections.lock().await.count() - before;
+        assert_eq!(opened > 0, is_closed, "{number}");
+    }
 }
 
 #[tokio::test]

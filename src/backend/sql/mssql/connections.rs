@@ -1,5 +1,7 @@
 //! [`Connections`]: the engine of SQL Server, over connections of the crate tiberius.
 
+use std::time::Duration;
+
 use tiberius::error::Error as ClientError;
 use tiberius::{AuthMethod, Client, Config, EncryptionLevel, Query, Row};
 use tokio::net::TcpStream;
@@ -22,30 +24,43 @@ use crate::backend::Error;
 
 pub(super) type Connection = Client<Compat<TcpStream>>;
 
-/// The settings of each connection, whatever the server's defaults are. Statements depend on them:
-/// indexes on computed columns, autocommit, and locks that are released after a read.
-const SETTINGS: &str = "SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, \
-     CONCAT_NULL_YIELDS_NULL, QUOTED_IDENTIFIER ON; SET NUMERIC_ROUNDABORT OFF; \
-     SET IMPLICIT_TRANSACTIONS OFF; SET ROWCOUNT 0; SET TEXTSIZE 2147483647; \
-     SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
+/// Returns the settings of each connection, whatever the server's defaults are. Statements depend
+/// on them: indexes on computed columns, autocommit, and locks that are released after a read. A
+/// statement whose caller has given up waits for no lock any more, and is not applied later.
+fn settings(lock_timeout: Duration) -> String {
+    let lock_timeout = i32::try_from(lock_timeout.as_millis()).unwrap_or(i32::MAX);
+    format!(
+        "SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, CONCAT_NULL_YIELDS_NULL, \
+         QUOTED_IDENTIFIER ON; SET NUMERIC_ROUNDABORT OFF; SET IMPLICIT_TRANSACTIONS OFF; \
+         SET ROWCOUNT 0; SET TEXTSIZE 2147483647; SET LOCK_TIMEOUT {lock_timeout}; \
+         SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+    )
+}
+
+/// The options of a connection.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub(super) address: Address,
+    lock_timeout: Duration,
+}
 
 /// SQL Server, as the pool and the sender know it.
 pub(super) enum SqlServer {}
 
 impl Server for SqlServer {
     type Connection = Connection;
-    type Options = Address;
+    type Options = Target;
     type Error = ClientError;
     type Given = NoPool;
 
     /// [`without_values`] turns the log off for each statement.
-    fn without_log(options: Address) -> Address {
+    fn without_log(options: Target) -> Target {
         options
     }
 
-    async fn open(options: &Address) -> Result<Connection, ClientError> {
-        let mut connection = without_values(connect(options)).await?;
-        run_batch(&mut connection, SETTINGS).await?;
+    async fn open(options: &Target) -> Result<Connection, ClientError> {
+        let mut connection = without_values(connect(&options.address)).await?;
+        run_batch(&mut connection, &settings(options.lock_timeout)).await?;
         Ok(connection)
     }
 
@@ -130,7 +145,11 @@ impl Connections {
     /// needed.
     pub(super) fn open(url: &str, options: &MssqlOptions) -> Result<Self, Error> {
         let timeout = options.timeout;
-        let pool = Pool::of(Address::parse(url)?, options.max_connections, timeout)?;
+        let target = Target {
+            address: Address::parse(url)?,
+            lock_timeout: timeout,
+        };
+        let pool = Pool::of(target, options.max_connections, timeout)?;
         Ok(Connections {
             sender: Sender { pool, timeout },
         })
@@ -171,5 +190,18 @@ impl Engine for Connections {
         let written = rows.first().and_then(|row| row.integer(0).ok());
         let written = written.and_then(|written| u64::try_from(written).ok());
         written.ok_or_else(invalid_record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_waits_for_a_lock_as_long_as_its_caller() {
+        let text = settings(Duration::from_secs(5));
+        assert!(text.contains("; SET LOCK_TIMEOUT 5000; "), "{text}");
+        let text = settings(Duration::MAX);
+        assert!(text.contains("; SET LOCK_TIMEOUT 2147483647; "), "{text}");
     }
 }

@@ -23,10 +23,26 @@ pub(super) fn writing(error: ClientError) -> Error {
     }
 }
 
-/// Returns whether the connection is unusable after this error.
+/// Returns whether the connection is unusable after this error. Errors at run time roll the
+/// transaction back (`XACT_ABORT`), but those of a late compilation may not, such as a missing
+/// table. So only errors that are known to arise at run time leave the connection in use. The
+/// server rolls the transaction of a closed connection back.
 pub(super) fn ends_a_connection(error: &ClientError) -> bool {
     match error {
-        ClientError::Server(refused) => refused.class() >= FATAL,
+        ClientError::Server(refused) => {
+            refused.class() >= FATAL
+                || !matches!(
+                    Reason::of(refused.code()),
+                    Some(
+                        Reason::ReadOnly
+                            | Reason::GaveUp
+                            | Reason::LockTimeout
+                            | Reason::Resources
+                            | Reason::TooShort
+                            | Reason::Taken
+                    )
+                )
+        }
         _ => true,
     }
 }

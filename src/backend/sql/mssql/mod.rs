@@ -139,7 +139,7 @@ backend_in_sql!(Mssql: owners, scan);
 /// Shows the server and the database, and no login.
 impl fmt::Debug for Mssql {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = self.0.engine.sender.pool.connect_options();
-        f.debug_tuple("Mssql").field(&address).finish()
+        let target = self.0.engine.sender.pool.connect_options();
+        f.debug_tuple("Mssql").field(&target.address).finish()
     }
 }
