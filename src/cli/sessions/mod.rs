@@ -37,7 +37,7 @@ Stores:
   sqlite:PATH  records in an SQLite database (built with the feature sqlite)
   postgres://USER:PASSWORD@HOST:PORT/DATABASE
                records in a PostgreSQL database (built with the feature postgres)
-  mssql://USER:PASSWORD@HOST:PORT/DATABASE?encrypt=false
+  mssql://USER:PASSWORD@HOST:PORT/DATABASE?encrypt=strict
                records in a SQL Server database (built with the feature mssql; not yet tested
                with a real server)
   dynamodb:TABLE?region=NAME&endpoint=URL&prefix=TEXT

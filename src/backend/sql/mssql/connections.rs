@@ -18,11 +18,14 @@ use super::super::statements::{Parameters, Statement, Statements, Value};
 use super::errors;
 use super::options::MssqlOptions;
 use super::rows::milliseconds_left;
+use super::socket::Socket;
 use super::statements::STATEMENTS;
+#[cfg(feature = "tls")]
+use super::tls::Tls;
 use super::url::Address;
 use crate::backend::Error;
 
-pub(super) type Connection = Client<Compat<TcpStream>>;
+pub(super) type Connection = Client<Compat<Socket>>;
 
 /// Returns the settings of each connection, whatever the server's defaults are. Statements depend
 /// on them: indexes on computed columns, autocommit, and locks that are released after a read. A
@@ -42,6 +45,32 @@ fn settings(lock_timeout: Duration) -> String {
 pub(super) struct Target {
     pub(super) address: Address,
     lock_timeout: Duration,
+    /// `None` for a connection in the clear.
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
+}
+
+impl Target {
+    fn new(address: Address, lock_timeout: Duration) -> Result<Self, Error> {
+        Ok(Target {
+            #[cfg(feature = "tls")]
+            tls: address.is_encrypted.then(Tls::new).transpose()?,
+            address,
+            lock_timeout,
+        })
+    }
+
+    /// Connects to the server. The login and all that follows is encrypted, or nothing is.
+    async fn socket(&self) -> Result<Socket, ClientError> {
+        let stream = TcpStream::connect((&*self.address.host, self.address.port)).await?;
+        stream.set_nodelay(true)?;
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            let encrypted = tls.encrypt(&self.address.host, stream).await;
+            return encrypted.map_err(|error| ClientError::Tls(error.to_string()));
+        }
+        Ok(Socket::new(stream))
+    }
 }
 
 /// SQL Server, as the pool and the sender know it.
@@ -59,7 +88,7 @@ impl Server for SqlServer {
     }
 
     async fn open(options: &Target) -> Result<Connection, ClientError> {
-        let mut connection = without_values(connect(&options.address)).await?;
+        let mut connection = without_values(connect(options)).await?;
         run_batch(&mut connection, &settings(options.lock_timeout)).await?;
         Ok(connection)
     }
@@ -86,18 +115,18 @@ async fn without_values<T>(run: impl Future<Output = T>) -> T {
     run.with_subscriber(Dispatch::none()).await
 }
 
-async fn connect(address: &Address) -> Result<Connection, ClientError> {
+async fn connect(target: &Target) -> Result<Connection, ClientError> {
+    let address = &target.address;
     let mut config = Config::new();
     config.host(&address.host);
     config.port(address.port);
     config.database(&address.database);
     config.application_name("silverback");
     config.authentication(AuthMethod::sql_server(&address.user, &address.password));
-    config.encryption(EncryptionLevel::NotSupported);
+    config.encryption(EncryptionLevel::NotSupported); // within the protocol
     config.handshake_timeout(None); // the time limit of the operation counts
-    let stream = TcpStream::connect((&*address.host, address.port)).await?;
-    stream.set_nodelay(true)?;
-    Client::connect(config, stream.compat_write()).await
+    let socket = target.socket().await?;
+    Client::connect(config, socket.compat_write()).await
 }
 
 /// Sends a batch without parameters, and discards its rows.
@@ -145,10 +174,7 @@ impl Connections {
     /// needed.
     pub(super) fn open(url: &str, options: &MssqlOptions) -> Result<Self, Error> {
         let timeout = options.timeout;
-        let target = Target {
-            address: Address::parse(url)?,
-            lock_timeout: timeout,
-        };
+        let target = Target::new(Address::parse(url)?, timeout)?;
         let pool = Pool::of(target, options.max_connections, timeout)?;
         Ok(Connections {
             sender: Sender { pool, timeout },

@@ -139,6 +139,10 @@ fn message(error: &ClientError) -> &'static str {
             None if refused.class() >= FATAL => Reason::Ended.message(),
             None => "the database refused the statement",
         },
+        ClientError::Tls(_) => {
+            "the connection to the database cannot be encrypted: check the certificate, and that \
+             the server has TDS 8.0"
+        }
         ClientError::Routing { .. } => {
             "the database redirects connections to another server: connect to that one"
         }

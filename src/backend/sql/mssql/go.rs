@@ -24,7 +24,7 @@ use crate::backend::{
 /// [`ServerStore`](crate::session::ServerStore) with the dialect of scs.
 ///
 /// **This backend has not yet met a real server:** see [`Mssql`](super::Mssql#not-yet-tested), which
-/// also tells what it can do without encryption.
+/// also describes its [TLS](super::Mssql#tls).
 ///
 /// A row has the columns that Go gives it. Therefore rows have no owners, and the revision is a hash
 /// of the row's expiry and value, which the server computes. Each write changes it, Go's included.
@@ -42,7 +42,7 @@ use crate::backend::{
 /// # async fn open() -> Result<(), silverback::backend::Error> {
 /// use silverback::backend::{GoMssql, GoTable};
 ///
-/// let url = "mssql://shop:PASSWORD@db.example/shop?encrypt=false";
+/// let url = "mssql://shop:PASSWORD@db.example/shop?encrypt=strict";
 /// let backend = GoMssql::connect(url, GoTable::scs_mssqlstore()).await?;
 /// # Ok(())
 /// # }

@@ -8,6 +8,7 @@
 //! | `columns.rs` | the columns of existing tables |
 //! | `options.rs`, `url.rs` | [`MssqlOptions`]; the server, the database and the login of a URL |
 //! | `connections.rs` | the engine: each statement is one batch with parameters |
+//! | `socket.rs`, `tls.rs` | the connection below the protocol; TLS on it (feature `tls`) |
 //! | `rows.rs` | conversions of columns and times |
 //! | `schema.rs`, `schema.sql` | the tables |
 //! | `errors.rs` | SQL Server's errors as a backend's |
@@ -23,7 +24,10 @@ mod golden;
 mod options;
 mod rows;
 mod schema;
+mod socket;
 mod statements;
+#[cfg(feature = "tls")]
+mod tls;
 mod url;
 
 use std::fmt;
@@ -64,19 +68,25 @@ pub use options::MssqlOptions;
 /// Acknowledged writes survive a crash of the server unless the database has `DELAYED_DURABILITY`.
 /// Read from the primary only: on a secondary replica that lags, ended sessions are still live.
 ///
-/// # No encryption
-/// Connections cannot be encrypted, with or without the feature `tls`: the encryption of the client
-/// crate needs another provider than ring, and this crate compiles one provider only. Values are
-/// sealed, but the password and the names of owners cross the network in the clear. Use this
-/// backend only on a network that you trust, or through a tunnel. The URL must therefore say
-/// `encrypt=false`. `encrypt=true`, `encrypt=strict` and URLs without `encrypt` are refused, and
-/// so are connections by servers that force encryption, as Azure SQL does.
+/// # TLS
+/// The URL must say one of two:
+///
+/// - `encrypt=strict` (feature `tls`) is TDS 8.0, which SQL Server 2022 and Azure SQL have: all of
+///   the connection is encrypted. The server's certificate is always verified, by the authorities
+///   that the system trusts. *This was tested with the mock server only, too.*
+/// - `encrypt=false`: values are sealed, but the password and the names of owners cross the network
+///   in the clear. Use it only on a network that you trust, or through a tunnel. A server that
+///   forces encryption refuses such connections.
+///
+/// The encryption of older servers (`encrypt=true` elsewhere) is refused, as is a URL without
+/// `encrypt`: it runs within packets of the protocol, in the client crate, which has it only with
+/// other providers of TLS than ring. This crate compiles one provider.
 ///
 /// Needs tokio. The login is one of SQL Server, not of Windows or Azure.
 ///
 /// ```no_run
 /// # async fn open() -> Result<(), silverback::backend::Error> {
-/// let url = "mssql://shop:PASSWORD@db.example:1433/shop?encrypt=false";
+/// let url = "mssql://shop:PASSWORD@db.example:1433/shop?encrypt=strict";
 /// let backend = silverback::backend::Mssql::connect(url).await?;
 /// # Ok(())
 /// # }
@@ -95,17 +105,18 @@ impl Mssql {
     /// Connects to the database that the URL names, and creates the tables if they are missing. If
     /// they exist, the user needs no right to create.
     ///
-    /// The URL is `mssql://USER:PASSWORD@HOST:PORT/DATABASE?encrypt=false`; `sqlserver` is another
+    /// The URL is `mssql://USER:PASSWORD@HOST:PORT/DATABASE?encrypt=strict`; `sqlserver` is another
     /// name of the scheme. Without `:PORT` it is 1433. Special characters in the user, the password
-    /// and the database are percent-encoded (`%40` for `@`). Without encryption, the option
-    /// `trust_server_certificate` has no effect.
+    /// and the database are percent-encoded (`%40` for `@`). The option
+    /// `trust_server_certificate=true` is refused with `strict`, and has no effect without
+    /// encryption.
     ///
     /// Connections are opened when they are needed, at most [ten](MssqlOptions::max_connections). A
     /// later operation closes those that were idle for ten minutes or are half an hour old.
     ///
     /// # Errors
-    /// Returns a [usage](Error::is_usage) error for an invalid URL, for one that does not forgo
-    /// encryption, or for a table that exists with other columns. Returns an
+    /// Returns a [usage](Error::is_usage) error for an invalid URL, for an encryption that is not
+    /// supported, or for a table that exists with other columns. Returns an
     /// [unavailable](Error::is_unavailable) error if the database cannot be reached or used.
     pub async fn connect(url: &str) -> Result<Self, Error> {
         Mssql::connect_with(url, MssqlOptions::new()).await

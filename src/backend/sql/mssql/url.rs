@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use crate::backend::Error;
 
 const FORM: &str = "the URL of the SQL Server database is not valid: write \
-     mssql://USER:PASSWORD@HOST:PORT/DATABASE?encrypt=false (%40 for @, %3A for :, %2F for /)";
+     mssql://USER:PASSWORD@HOST:PORT/DATABASE?encrypt=strict (%40 for @, %3A for :, %2F for /)";
 
 /// The server, the database and the login that a URL names.
 #[derive(Clone, PartialEq, Eq)]
@@ -17,18 +17,23 @@ pub(super) struct Address {
     pub(super) user: String,
     pub(super) password: String,
     pub(super) database: String,
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "it is never true"))]
+    pub(super) is_encrypted: bool,
 }
 
 impl Address {
-    /// Reads `mssql://USER:PASSWORD@HOST:PORT/DATABASE?encrypt=false`. The errors do not quote the
+    /// Reads `mssql://USER:PASSWORD@HOST:PORT/DATABASE?encrypt=strict`. The errors do not quote the
     /// URL.
     ///
     /// # Errors
-    /// Returns a usage error for an invalid URL, and for one that demands encryption.
+    /// Returns a usage error for an invalid URL, and for one that demands an encryption that this
+    /// build does not have.
     pub(super) fn parse(url: &str) -> Result<Self, Error> {
         let (address, query) = split(url).ok_or_else(|| Error::usage(FORM))?;
-        check_query(query)?;
-        Ok(address)
+        Ok(Address {
+            is_encrypted: is_encrypted(query)?,
+            ..address
+        })
     }
 }
 
@@ -53,6 +58,7 @@ fn split(url: &str) -> Option<(Address, &str)> {
         user: decoded(user).filter(|user| !user.is_empty())?,
         password: decoded(password)?,
         database: decoded(database).filter(|database| !database.is_empty())?,
+        is_encrypted: false,
     };
     Some((address, query))
 }
@@ -103,8 +109,9 @@ fn decoded(text: &str) -> Option<String> {
     (escapes_are_whole && !text.contains('\0')).then(|| text.into_owned())
 }
 
-/// Refuses unknown and repeated options, and encryption.
-fn check_query(query: &str) -> Result<(), Error> {
+/// Returns whether the connection is to be encrypted. Refuses unknown and repeated options, and
+/// encryption that this build does not have.
+fn is_encrypted(query: &str) -> Result<bool, Error> {
     let (mut encrypt, mut trust) = (None, None);
     for option in query.split('&').filter(|_| !query.is_empty()) {
         let (name, value) = option.split_once('=').unwrap_or((option, ""));
@@ -125,11 +132,20 @@ fn check_query(query: &str) -> Result<(), Error> {
             ));
         }
     }
-    match encrypt {
-        Some("false") => Ok(()),
+    match (encrypt, trust) {
+        (Some("false"), _) => Ok(false),
+        (Some("strict"), Some("true")) => Err(Error::usage(
+            "encrypt=strict always verifies the server's certificate: remove \
+             trust_server_certificate from the URL",
+        )),
+        (Some("strict"), _) if cfg!(feature = "tls") => Ok(true),
+        (Some("strict"), _) => Err(Error::usage(
+            "encrypt=strict needs another build: enable silverback's feature `tls`",
+        )),
         _ => Err(Error::usage(
-            "connections to SQL Server cannot be encrypted: add encrypt=false to the URL if you \
-             trust the network between this machine and the server",
+            "add encrypt=strict to the URL of the SQL Server database, which needs SQL Server 2022 \
+             or Azure, or encrypt=false if you trust the network between this machine and the \
+             server: other encryption is not supported",
         )),
     }
 }
@@ -162,6 +178,7 @@ mod tests {
             user: "shop".to_owned(),
             password: "p@ss:/".to_owned(),
             database: "web shop".to_owned(),
+            is_encrypted: false,
         };
         assert!(address == wanted);
         let address = Address::parse("sqlserver://shop:@[::1]/shop?encrypt=false").unwrap();
@@ -213,17 +230,23 @@ mod tests {
     }
 
     #[test]
-    fn a_url_that_does_not_forgo_encryption_is_refused() {
+    fn a_url_says_whether_the_connection_is_encrypted() {
         for query in [
             "",
             "?encrypt=true",
-            "?encrypt=strict",
+            "?encrypt=strict&trust_server_certificate=true",
             "?trust_server_certificate=true",
         ] {
             let refused = parsed(&format!("shop:secret@db/shop{query}")).unwrap_err();
             assert!(refused.is_usage(), "{query}");
-            assert!(refused.to_string().contains("encrypt=false"), "{refused}");
+            assert!(refused.to_string().contains("encrypt=strict"), "{refused}");
         }
-        assert!(parsed("shop:secret@db/shop?encrypt=false&trust_server_certificate=true").is_ok());
+        let clear = parsed("shop:secret@db/shop?encrypt=false&trust_server_certificate=true");
+        assert!(!clear.unwrap().is_encrypted);
+        let strict = parsed("shop:secret@db/shop?encrypt=strict&trust_server_certificate=false");
+        match cfg!(feature = "tls") {
+            true => assert!(strict.unwrap().is_encrypted),
+            false => assert!(strict.unwrap_err().to_string().contains("`tls`")),
+        }
     }
 }
