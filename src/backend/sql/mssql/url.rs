@@ -17,7 +17,6 @@ pub(super) struct Address {
     pub(super) user: String,
     pub(super) password: String,
     pub(super) database: String,
-    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "it is never true"))]
     pub(super) is_encrypted: bool,
 }
 
