@@ -72,6 +72,7 @@
 //! | `files` | no | `backend::Files`: records in files |
 //! | `sqlite` | no | `backend::Sqlite`: records in an SQLite database, and `GoSqlite` for tables of Go packages; SQLite is compiled in; needs Rust 1.94 |
 //! | `postgres` | no | `backend::Postgres`, and `GoPostgres` for tables of Go packages; needs Rust 1.94 |
+//! | `mssql` | no | `backend::Mssql`, and `GoMssql` for tables of Go packages; not yet tested with a real server |
 //! | `dynamodb` | no | `backend::DynamoDb`, with an `aws-sdk-dynamodb` client of your own, and `GoDynamoDb` for tables of Go packages |
 //! | `aws` | no | DynamoDB clients configured from the environment, as AWS's own tools are; brings `dynamodb` |
 //! | `tls` | no | TLS to servers (rustls with ring, and the certificates that the system trusts) |
@@ -113,6 +114,7 @@ pub mod gob;
     feature = "axum",
     feature = "conformance",
     feature = "files",
+    feature = "mssql",
     feature = "postgres",
     feature = "sqlite",
     feature = "tower-sessions"

@@ -24,6 +24,7 @@ pub struct ConnectOptions {
             feature = "sqlite",
             feature = "postgres",
             feature = "mysql",
+            feature = "mssql",
             feature = "aws"
         )),
         expect(dead_code, reason = "a backend in memory is never missing")
@@ -76,6 +77,13 @@ impl ConnectOptions {
     #[cfg(feature = "mysql")]
     fn for_mysql(&self) -> super::MysqlOptions {
         super::MysqlOptions::new()
+            .timeout(self.timeout)
+            .create_if_missing(self.create_if_missing)
+    }
+
+    #[cfg(feature = "mssql")]
+    fn for_mssql(&self) -> super::MssqlOptions {
+        super::MssqlOptions::new()
             .timeout(self.timeout)
             .create_if_missing(self.create_if_missing)
     }
@@ -139,8 +147,8 @@ pub async fn connect_with(url: &str, options: ConnectOptions) -> Result<Arc<dyn 
     check_timeout(options.timeout)?;
     let Some((scheme, rest)) = url.split_once(':') else {
         return Err(Error::usage(
-            "the backend's URL has no scheme: use memory:, files:, sqlite:, postgres:, \
-             mysql: or dynamodb:",
+            "the backend's URL has no scheme: use memory:, files:, sqlite:, postgres:, mysql:, \
+             mssql: or dynamodb:",
         ));
     };
     match scheme {
@@ -150,10 +158,11 @@ pub async fn connect_with(url: &str, options: ConnectOptions) -> Result<Arc<dyn 
         "sqlite" => sqlite(rest, &options).await,
         "postgres" | "postgresql" => postgres(url, &options).await,
         "mysql" | "mariadb" => mysql(url, &options).await,
+        "mssql" | "sqlserver" => mssql(url, &options).await,
         "dynamodb" => dynamodb(url, &options).await,
         _ => Err(Error::usage(
             "the scheme of the backend's URL is unknown: use memory:, files:, sqlite:, postgres:, \
-             mysql: or dynamodb:",
+             mysql:, mssql: or dynamodb:",
         )),
     }
 }
@@ -165,6 +174,7 @@ pub async fn connect_with(url: &str, options: ConnectOptions) -> Result<Arc<dyn 
 /// |---|---|---|
 /// | `postgres://..` | `GoPostgres` | `postgres` |
 /// | `mysql://..`, `mariadb://..` | `GoMysql` | `mysql` |
+/// | `mssql://..`, `sqlserver://..` | `GoMssql` | `mssql` |
 /// | `sqlite:PATH` | `GoSqlite` | `sqlite` |
 ///
 /// ```no_run
@@ -182,7 +192,12 @@ pub async fn connect_with(url: &str, options: ConnectOptions) -> Result<Arc<dyn 
 /// table in that kind of database, or for the reasons that its backend documents. Returns an
 /// unavailable error if the database cannot be reached. The error does not quote the URL, which may
 /// hold a password.
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+#[cfg(any(
+    feature = "postgres",
+    feature = "mysql",
+    feature = "mssql",
+    feature = "sqlite"
+))]
 pub async fn connect_go(
     url: &str,
     table: super::GoTable,
@@ -202,6 +217,12 @@ pub async fn connect_go(
             let connected = super::GoMysql::connect_with(url, table, options).await?;
             Ok(Arc::new(connected))
         }
+        #[cfg(feature = "mssql")]
+        Some(("mssql" | "sqlserver", _)) => {
+            let options = options.for_mssql();
+            let connected = super::GoMssql::connect_with(url, table, options).await?;
+            Ok(Arc::new(connected))
+        }
         #[cfg(feature = "sqlite")]
         Some(("sqlite", path)) => {
             let path = sqlite_path(path)?;
@@ -209,8 +230,8 @@ pub async fn connect_go(
             Ok(Arc::new(opened))
         }
         _ => Err(Error::usage(
-            "the URL names no SQL database of this build: use postgres:, mysql: or sqlite:, and \
-             enable silverback's feature of that name",
+            "the URL names no SQL database of this build: use postgres:, mysql:, mssql: or \
+             sqlite:, and enable silverback's feature of that name",
         )),
     }
 }
@@ -302,6 +323,19 @@ async fn mysql(_: &str, _: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
     ))
 }
 
+#[cfg(feature = "mssql")]
+async fn mssql(url: &str, options: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
+    let connected = super::Mssql::connect_with(url, options.for_mssql()).await?;
+    Ok(Arc::new(connected))
+}
+
+#[cfg(not(feature = "mssql"))]
+async fn mssql(_: &str, _: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
+    Err(Error::usage(
+        "mssql: needs another build: enable silverback's feature `mssql`",
+    ))
+}
+
 #[cfg(feature = "aws")]
 async fn dynamodb(url: &str, options: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
     let options = super::DynamoDbOptions::new()
@@ -332,6 +366,7 @@ mod tests {
             "sqlite::memory:",
             "sqlite://host/file.db",
             "sqlite:file.db?mode=memory",
+            "mssql://user:secret@host/database",
             "secret://user:secret@host",
         ] {
             let error = connect(url).await.err().unwrap();

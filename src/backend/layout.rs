@@ -4,6 +4,7 @@
     feature = "sqlite",
     feature = "postgres",
     feature = "mysql",
+    feature = "mssql",
     feature = "dynamodb"
 ))]
 use super::{Error, Key};
@@ -30,6 +31,7 @@ pub enum Layout {
     feature = "sqlite",
     feature = "postgres",
     feature = "mysql",
+    feature = "mssql",
     feature = "dynamodb"
 ))]
 pub(super) fn plain_key(key: &Key) -> Result<&str, Error> {

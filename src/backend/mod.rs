@@ -5,8 +5,8 @@
 //! |---|---|
 //! | keep sessions in this process | [`Memory`] |
 //! | keep sessions on this machine | `Files` (feature `files`), `Sqlite` (feature `sqlite`) |
-//! | share sessions between machines | `Postgres` (feature `postgres`), `Mysql` (feature `mysql`), `DynamoDb` (feature `dynamodb`) |
-//! | share sessions with a Go program | `GoPostgres` (feature `postgres`), `GoMysql` (feature `mysql`), `GoSqlite` (feature `sqlite`), `GoDynamoDb` (feature `dynamodb`), `GorillaFiles` (feature `files`) |
+//! | share sessions between machines | `Postgres` (feature `postgres`), `Mysql` (feature `mysql`), `DynamoDb` (feature `dynamodb`), `Mssql` (feature `mssql`, not yet tested with a real server) |
+//! | share sessions with a Go program | `GoPostgres` (feature `postgres`), `GoMysql` (feature `mysql`), `GoSqlite` (feature `sqlite`), `GoMssql` (feature `mssql`), `GoDynamoDb` (feature `dynamodb`), `GorillaFiles` (feature `files`) |
 //! | choose the backend by a URL | [`connect`], [`connect_with`]; for the table of a Go package `connect_go` |
 //! | remove expired records | [`Cleanup`], or [`Scan::purge`] once |
 //! | list all records | [`Scan::page`] |
@@ -105,7 +105,7 @@
 //! | `memory/` | [`Memory`]: records in this process |
 //! | `files/` | `Files`: a file for each record (feature `files`) |
 //! | `dynamodb/` | `DynamoDb`: a table of Amazon DynamoDB (feature `dynamodb`) |
-//! | `sql/` | tables of SQL databases: `Postgres`, `GoPostgres` (feature `postgres`), `Mysql`, `GoMysql` (feature `mysql`), `Sqlite`, `GoSqlite` (feature `sqlite`) |
+//! | `sql/` | tables of SQL databases: `Postgres`, `GoPostgres` (feature `postgres`), `Mysql`, `GoMysql` (feature `mysql`), `Mssql`, `GoMssql` (feature `mssql`), `Sqlite`, `GoSqlite` (feature `sqlite`) |
 //! | `conformance/` | [`conformance`]: tests of the laws, for backends of your own (feature `conformance`) |
 //! | `error.rs` | [`Error`] |
 
@@ -119,6 +119,7 @@ mod connect;
     feature = "files",
     feature = "postgres",
     feature = "mysql",
+    feature = "mssql",
     feature = "dynamodb",
     feature = "session"
 ))]
@@ -142,7 +143,12 @@ mod owner_state;
 mod owners;
 mod record;
 mod scan;
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+#[cfg(any(
+    feature = "postgres",
+    feature = "mysql",
+    feature = "mssql",
+    feature = "sqlite"
+))]
 mod sql;
 mod timeout;
 
@@ -150,7 +156,12 @@ mod timeout;
 pub use async_trait::async_trait;
 
 pub use cleanup::Cleanup;
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+#[cfg(any(
+    feature = "postgres",
+    feature = "mysql",
+    feature = "mssql",
+    feature = "sqlite"
+))]
 pub use connect::connect_go;
 pub use connect::{ConnectOptions, connect, connect_with};
 #[cfg(feature = "session")]
@@ -173,8 +184,15 @@ pub use owner_name::OwnerName;
 pub use owners::{Login, Owner, Owners};
 pub use record::{Record, Revision, Stored};
 pub use scan::{Entry, Page, Purged, Scan};
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+#[cfg(any(
+    feature = "postgres",
+    feature = "mysql",
+    feature = "mssql",
+    feature = "sqlite"
+))]
 pub use sql::GoTable;
+#[cfg(feature = "mssql")]
+pub use sql::{GoMssql, Mssql, MssqlOptions};
 #[cfg(feature = "mysql")]
 pub use sql::{GoMysql, Mysql, MysqlOptions};
 #[cfg(feature = "postgres")]

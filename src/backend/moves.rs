@@ -45,6 +45,7 @@ pub trait Moves: Send + Sync {
     feature = "sqlite",
     feature = "postgres",
     feature = "mysql",
+    feature = "mssql",
     feature = "dynamodb"
 ))]
 pub(super) fn taken() -> Error {

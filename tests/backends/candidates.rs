@@ -94,6 +94,11 @@ pub(crate) fn all() -> Vec<Candidate> {
         .into_iter()
         .chain(super::mysql::candidates())
         .collect::<Vec<_>>();
+    #[cfg(feature = "mssql")]
+    let all = all
+        .into_iter()
+        .chain(super::mssql::candidates())
+        .collect::<Vec<_>>();
     #[cfg(feature = "aws")]
     let all = all
         .into_iter()

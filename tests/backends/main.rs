@@ -15,12 +15,15 @@ mod dynamodb;
     feature = "aws",
     feature = "postgres",
     feature = "mysql",
+    feature = "mssql",
     feature = "sqlite"
 ))]
 mod encoded;
 mod exact_expiry;
 #[cfg(any(feature = "aws", feature = "postgres", feature = "mysql"))]
 mod faults;
+#[cfg(feature = "mssql")]
+mod mssql;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(any(feature = "postgres", feature = "mysql"))]

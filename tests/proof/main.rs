@@ -79,6 +79,10 @@ const SHARED: &[SharedBackend] = &[
         name: "mariadb",
         url: |_| RUNTIME.block_on(mariadb()),
     },
+    SharedBackend {
+        name: "mssql",
+        url: |_| mssql(),
+    },
 ];
 
 const BACKENDS: &[Kind] = &[
@@ -105,6 +109,11 @@ const BACKENDS: &[Kind] = &[
     Kind {
         name: "mariadb",
         make: |_| Ok(connected(&RUNTIME.block_on(mariadb())?)),
+        writers: 64,
+    },
+    Kind {
+        name: "mssql",
+        make: |_| Ok(connected(&mssql()?)),
         writers: 64,
     },
     Kind {
@@ -173,6 +182,13 @@ async fn mariadb() -> Result<String, String> {
     Ok(format!("{server}/{database}"))
 }
 
+/// Returns the URL of a database of SQL Server. All trials share its tables: run one trial at a time.
+fn mssql() -> Result<String, String> {
+    let missing =
+        "no SQL Server can be started here: set BACKEND_URL_MSSQL to the URL of a database";
+    std::env::var("BACKEND_URL_MSSQL").map_err(|_| missing.to_owned())
+}
+
 /// A check of a backend, which returns its figures.
 type Proof = fn(Arc<dyn Backend>) -> String;
 
@@ -237,6 +253,26 @@ fn connections_to_postgres() -> Result<Connections, String> {
 
 fn connections_to_mariadb() -> Result<Connections, String> {
     connections_to(&RUNTIME.block_on(mariadb())?)
+}
+
+fn connections_to_mssql() -> Result<Connections, String> {
+    let url = mssql()?;
+    let (before, rest) = url.split_once('@').ok_or("the URL has no login")?;
+    let (address, after) = rest.split_once('/').ok_or("the URL has no database")?;
+    let server = match address {
+        "127.0.0.1" | "localhost" => 1433,
+        address => address
+            .strip_prefix("127.0.0.1:")
+            .or_else(|| address.strip_prefix("localhost:"))
+            .and_then(|port| port.parse().ok())
+            .ok_or("the proxy reaches only a server on 127.0.0.1: forward a port to it")?,
+    };
+    let proxy = proxy_to(server);
+    Ok(Connections {
+        direct: connected(&url),
+        broken: connected(&format!("{before}@127.0.0.1:{}/{after}", proxy.port())),
+        proxy,
+    })
 }
 
 fn connections_to_dynamodb() -> Result<Connections, String> {
@@ -344,6 +380,7 @@ fn main() -> ExitCode {
     trials.extend(SHARED.iter().map(two_processes));
     trials.push(broken_connection("postgres", connections_to_postgres));
     trials.push(broken_connection("mariadb", connections_to_mariadb));
+    trials.push(broken_connection("mssql", connections_to_mssql));
     trials.push(broken_connection("dynamodb", connections_to_dynamodb));
     assert!(trials.len() > 100, "there are too few trials");
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()

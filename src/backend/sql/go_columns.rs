@@ -25,12 +25,14 @@ pub(super) enum ColumnType {
     Bytes,
     /// At most this many bytes.
     BytesUpTo(u32),
-    /// A moment, to the microsecond (`timestamptz`).
+    /// A moment, to the microsecond (`timestamptz`), or with SQL Server to 100 nanoseconds
+    /// (`datetimeoffset`).
     TimestampTz,
     /// The digits of a UTC time with this many digits of a second, from 1970 to 2038, which the
     /// server takes for a time in the time zone of the connection (MySQL's `timestamp`).
     Timestamp(u32),
-    /// The digits of a UTC time with this many digits of a second (MySQL's `datetime`).
+    /// The digits of a UTC time with this many digits of a second (`datetime` of MySQL, `datetime2`
+    /// of SQL Server).
     Datetime(u32),
     /// A moment in SQLite, as a Julian day.
     JulianDay,

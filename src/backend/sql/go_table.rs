@@ -26,6 +26,14 @@ use super::go_columns::{Column, ColumnType, Rule};
 /// | the value | `bytea`; for gorilla's packages also `text`, or `varchar` of 4096 or more |
 /// | the expiry and the dates | `timestamptz` |
 ///
+/// In SQL Server:
+///
+/// | column | types |
+/// |---|---|
+/// | the key | `varchar` or `char` of 43 or more |
+/// | the value | `varbinary(max)` |
+/// | the expiry | `datetime2(6)` for mssqlstore, `datetimeoffset(7)` for gormstore |
+///
 /// In MySQL and MariaDB:
 ///
 /// | column | types |
@@ -90,6 +98,7 @@ pub struct GoTable {
 pub(super) enum Database {
     Postgres,
     Mysql,
+    Mssql,
     Sqlite,
 }
 
@@ -98,6 +107,7 @@ impl Database {
         match self {
             Database::Postgres => "Postgres",
             Database::Mysql => "MySQL",
+            Database::Mssql => "SQL Server",
             Database::Sqlite => "SQLite",
         }
     }
@@ -105,7 +115,7 @@ impl Database {
     /// Returns the type that gorm has for a time.
     fn gorm_time(self) -> ColumnType {
         match self {
-            Database::Postgres => ColumnType::TimestampTz,
+            Database::Postgres | Database::Mssql => ColumnType::TimestampTz,
             Database::Mysql => ColumnType::Datetime(3),
             Database::Sqlite => ColumnType::TimeText,
         }
@@ -120,10 +130,12 @@ enum GormPackage {
 }
 
 impl GormPackage {
-    fn table_in(self, database: Database) -> GoTable {
+    /// Returns the package's table in that kind of database, if this crate supports it.
+    fn table_in(self, database: Database) -> Option<GoTable> {
         match self {
-            GormPackage::Scs => GoTable::scs_gormstore_in(database),
-            GormPackage::Wader => GoTable::wader_gormstore_in(database),
+            GormPackage::Scs => Some(GoTable::scs_gormstore_in(database)),
+            GormPackage::Wader if database == Database::Mssql => None,
+            GormPackage::Wader => Some(GoTable::wader_gormstore_in(database)),
         }
     }
 }
@@ -259,8 +271,22 @@ impl GoTable {
         }
     }
 
-    /// Returns `sessions` of wader/gormstore, for the dialect [`Gorilla`](Layout::Gorilla), in any
-    /// of its databases. The `gorm` store of gin-contrib/sessions has the same table. [In
+    /// Returns `sessions` of alexedwards/scs's `mssqlstore`, for the dialect [`Scs`](Layout::Scs).
+    /// Its expiry is UTC without a zone.
+    pub fn scs_mssqlstore() -> Self {
+        let columns = [
+            Column::new("token", ColumnType::Char(43)).rule(Rule::PrimaryKey),
+            Column::new("data", ColumnType::Bytes).rule(Rule::NotNull),
+            Column::new("expiry", ColumnType::Datetime(6)).rule(Rule::NotNull),
+        ];
+        GoTable {
+            database: Database::Mssql,
+            ..GoTable::new("sessions", Layout::Scs, columns)
+        }
+    }
+
+    /// Returns `sessions` of wader/gormstore, for the dialect [`Gorilla`](Layout::Gorilla), in
+    /// Postgres, MySQL and SQLite. The `gorm` store of gin-contrib/sessions has the same table. [In
     /// SQLite](GoTable#expiries-of-gorm-on-sqlite), its expiries are text.
     ///
     /// The package creates no index on the expiry, so a purge reads the whole table. If there are
@@ -406,25 +432,24 @@ impl GoTable {
     /// # Errors
     /// Returns a usage error if the Go package has no table there, and the errors of the check.
     pub(super) fn in_database(self, database: Database) -> Result<GoTable, Error> {
-        let table = match self.gorm {
-            _ if self.database == database => self,
-            None => {
-                return Err(Error::usage(format!(
-                    "the GoTable is for {}, and the database is {}: use the preset for {1}",
-                    self.database.name(),
-                    database.name()
-                )));
+        let other = || self.gorm.and_then(|package| package.table_in(database));
+        let table = match self.database == database {
+            true => self,
+            false => {
+                let other = other().ok_or_else(|| {
+                    Error::usage(format!(
+                        "the GoTable is for {}, and the database is {}: use a preset for {1}",
+                        self.database.name(),
+                        database.name()
+                    ))
+                })?;
+                GoTable {
+                    schema: self.schema,
+                    name: self.name,
+                    without_max_age: self.without_max_age,
+                    ..other.with_columns(self.key.name, self.value.name, self.expiry.name)
+                }
             }
-            Some(package) => GoTable {
-                schema: self.schema,
-                name: self.name,
-                without_max_age: self.without_max_age,
-                ..package.table_in(database).with_columns(
-                    self.key.name,
-                    self.value.name,
-                    self.expiry.name,
-                )
-            },
         };
         table.check()?;
         Ok(table)

@@ -5,11 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use deadpool::managed::{self, Manager, Metrics, Object, PoolError, QueueMode, RecycleError};
-use sqlx::pool::PoolConnection;
-use sqlx::{ConnectOptions, Connection};
 use tokio::time::timeout;
 
-use super::with_sqlx::Server;
+use super::server::{GivenPool, Server};
 use crate::backend::Error;
 
 /// A connection that was used within this time is reused without a ping.
@@ -28,19 +26,20 @@ const MAX_AGE: Duration = Duration::from_secs(30 * 60);
 /// The interval at which connections past these limits are closed.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The options with which a server's connections are opened.
-pub(super) type OptionsOf<S> = <<S as sqlx::Database>::Connection as Connection>::Options;
-
 pub(super) enum Pool<S: Server> {
     Own(managed::Pool<Opener<S>>),
-    Given(sqlx::Pool<S>),
+    #[cfg_attr(
+        not(any(feature = "postgres", feature = "mysql")),
+        expect(dead_code, reason = "tiberius has no pool that a caller could have")
+    )]
+    Given(S::Given),
 }
 
 impl<S: Server> Pool<S> {
     /// Returns a pool of this crate, which opens connections when they are needed. `timeout` is the
     /// time limit of an operation.
     pub(super) fn of(
-        connect: OptionsOf<S>,
+        connect: S::Options,
         max_connections: usize,
         timeout: Duration,
     ) -> Result<Self, Error> {
@@ -48,7 +47,7 @@ impl<S: Server> Pool<S> {
             return Err(Error::usage("max_connections is 0: set it to 1 or more"));
         }
         let opener = Opener {
-            connect: Box::new(connect.disable_statement_logging()),
+            connect: Box::new(S::without_log(connect)),
             ping: PING_TIMEOUT.min(timeout / 4),
             last_failure: Mutex::new(None),
             last_sweep: Mutex::new(Instant::now()),
@@ -64,10 +63,10 @@ impl<S: Server> Pool<S> {
 
     /// Turns the log of statements off, for statements with values in their texts. In the caller's
     /// pool, this affects only connections that are opened later.
+    #[cfg_attr(not(feature = "postgres"), allow(dead_code))]
     pub(super) fn log_no_statements(&self) {
         if let Pool::Given(pool) = self {
-            let connect = (*pool.connect_options()).clone();
-            pool.set_connect_options(connect.disable_statement_logging());
+            pool.log_no_statements();
         }
     }
 
@@ -116,10 +115,10 @@ impl<S: Server> Pool<S> {
     }
 
     /// Returns the options that connections are opened with.
-    pub(super) fn connect_options(&self) -> OptionsOf<S> {
+    pub(super) fn connect_options(&self) -> S::Options {
         match self {
             Pool::Own(pool) => (*pool.manager().connect).clone(),
-            Pool::Given(pool) => (*pool.connect_options()).clone(),
+            Pool::Given(pool) => pool.connect_options(),
         }
     }
 }
@@ -152,7 +151,7 @@ pub(super) struct PooledConnection<S: Server>(Option<S::Connection>);
 /// Opens connections, and decides which idle ones are reused. A write sent over a dead connection
 /// has an unknown outcome, so a doubtful connection is pinged first.
 pub(super) struct Opener<S: Server> {
-    connect: Box<OptionsOf<S>>,
+    connect: Box<S::Options>,
     ping: Duration,
     /// The time of the last failure.
     last_failure: Mutex<Option<Instant>>,
@@ -170,7 +169,7 @@ impl<S: Server> Opener<S> {
     }
 
     async fn answers_ping(&self, connection: &mut S::Connection) -> bool {
-        let answers_ping = matches!(timeout(self.ping, connection.ping()).await, Ok(Ok(())));
+        let answers_ping = matches!(timeout(self.ping, S::ping(connection)).await, Ok(Ok(())));
         if !answers_ping {
             self.note_failure();
         }
@@ -180,10 +179,10 @@ impl<S: Server> Opener<S> {
 
 impl<S: Server> Manager for Opener<S> {
     type Type = PooledConnection<S>;
-    type Error = sqlx::Error;
+    type Error = S::Error;
 
-    async fn create(&self) -> Result<PooledConnection<S>, sqlx::Error> {
-        let connection = Box::pin(self.connect.connect()).await?; // boxed as in `lease`
+    async fn create(&self) -> Result<PooledConnection<S>, S::Error> {
+        let connection = Box::pin(S::open(&self.connect)).await?; // boxed as in `lease`
         Ok(PooledConnection(Some(connection)))
     }
 
@@ -191,7 +190,7 @@ impl<S: Server> Manager for Opener<S> {
         &self,
         pooled: &mut PooledConnection<S>,
         metrics: &Metrics,
-    ) -> Result<(), RecycleError<sqlx::Error>> {
+    ) -> Result<(), RecycleError<S::Error>> {
         let (age, idle) = (metrics.age(), metrics.last_used());
         if let Some(connection) = &mut pooled.0
             && is_young(age, idle)
@@ -213,7 +212,7 @@ pub(super) struct Lease<S: Server> {
 
 enum LeasedConnection<S: Server> {
     Own(Object<Opener<S>>),
-    Given(PoolConnection<S>),
+    Given(<S::Given as GivenPool<S>>::Leased),
 }
 
 impl<S: Server> Lease<S> {
@@ -238,12 +237,12 @@ impl<S: Server> Drop for Lease<S> {
         match &mut self.leased {
             _ if self.is_answered => {}
             LeasedConnection::Own(pooled) => pooled.0 = None,
-            LeasedConnection::Given(connection) => connection.close_on_drop(),
+            LeasedConnection::Given(connection) => S::Given::close_on_drop(connection),
         }
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "postgres"))]
 mod tests {
     use sqlx::Postgres;
     use sqlx::postgres::PgConnectOptions;

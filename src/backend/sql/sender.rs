@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::engine::Effect;
 use super::faults::too_late;
 use super::pool::{Lease, Pool};
-use super::with_sqlx::Server;
+use super::server::Server;
 use crate::backend::Error;
 use crate::backend::deadline::deadline_after;
 
@@ -21,7 +21,7 @@ impl<S: Server> Sender<S> {
     /// Creates or checks tables, within the time limit of an operation.
     pub(super) async fn make<T>(
         &self,
-        make: impl AsyncFnOnce(&mut S::Connection) -> Result<T, sqlx::Error>,
+        make: impl AsyncFnOnce(&mut S::Connection) -> Result<T, S::Error>,
     ) -> Result<T, Error> {
         let give_up = deadline_after(self.timeout);
         let mut lease = self.lease(give_up).await?;
@@ -37,7 +37,7 @@ impl<S: Server> Sender<S> {
     pub(super) async fn send<T>(
         &self,
         effect: Effect,
-        receive: impl AsyncFnOnce(&mut S::Connection) -> Result<T, sqlx::Error>,
+        receive: impl AsyncFnOnce(&mut S::Connection) -> Result<T, S::Error>,
     ) -> Result<T, Error> {
         let give_up = deadline_after(self.timeout);
         let mut lease = self.lease(give_up).await?;

@@ -71,7 +71,7 @@ pub(super) enum Sql {
 }
 
 impl Sql {
-    #[cfg(any(feature = "postgres", feature = "mysql", test))]
+    #[cfg(any(feature = "postgres", feature = "mysql", feature = "mssql", test))]
     pub(super) fn as_str(&self) -> &str {
         match self {
             Sql::Fixed(text) => text,

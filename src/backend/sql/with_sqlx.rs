@@ -1,14 +1,21 @@
 //! Statements for sqlx, and the errors of a server that is reached through sqlx.
 
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+use sqlx::pool::PoolConnection;
 use sqlx::query::Query;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+use sqlx::{ConnectOptions, Connection};
 use sqlx::{Database, Encode, SqlSafeStr, SqlStr, Type};
 
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+use super::server::{GivenPool, Server};
 use super::statements::{Parameters, Sql, Statement, Value};
 use crate::backend::Expiry;
 
-/// The meaning of the errors of a server that is reached over a network.
+/// The meaning of the errors of a server that is reached over a network through sqlx. It is then a
+/// [`Server`].
 #[cfg(any(feature = "postgres", feature = "mysql"))]
-pub(super) trait Server: Database {
+pub(super) trait SqlxServer: Database {
     /// Returns the error of a statement that only reads, or was not sent.
     fn reading(error: sqlx::Error) -> crate::backend::Error;
 
@@ -17,6 +24,64 @@ pub(super) trait Server: Database {
 
     /// Returns whether the connection is unusable after this error.
     fn ends_a_connection(error: &sqlx::Error) -> bool;
+}
+
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+impl<S: SqlxServer> Server for S {
+    type Connection = <S as Database>::Connection;
+    type Options = <<S as Database>::Connection as Connection>::Options;
+    type Error = sqlx::Error;
+    type Given = sqlx::Pool<S>;
+
+    fn without_log(options: Self::Options) -> Self::Options {
+        options.disable_statement_logging()
+    }
+
+    async fn open(options: &Self::Options) -> Result<Self::Connection, sqlx::Error> {
+        options.connect().await
+    }
+
+    async fn ping(connection: &mut Self::Connection) -> Result<(), sqlx::Error> {
+        connection.ping().await
+    }
+
+    fn reading(error: sqlx::Error) -> crate::backend::Error {
+        <S as SqlxServer>::reading(error)
+    }
+
+    fn writing(error: sqlx::Error) -> crate::backend::Error {
+        <S as SqlxServer>::writing(error)
+    }
+
+    fn ends_a_connection(error: &sqlx::Error) -> bool {
+        <S as SqlxServer>::ends_a_connection(error)
+    }
+}
+
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+impl<S: SqlxServer> GivenPool<S> for sqlx::Pool<S> {
+    type Leased = PoolConnection<S>;
+
+    async fn acquire(&self) -> Result<PoolConnection<S>, sqlx::Error> {
+        sqlx::Pool::acquire(self).await
+    }
+
+    fn connect_options(&self) -> <S as Server>::Options {
+        (*sqlx::Pool::connect_options(self)).clone()
+    }
+
+    fn log_no_statements(&self) {
+        let connect = (*sqlx::Pool::connect_options(self)).clone();
+        self.set_connect_options(connect.disable_statement_logging());
+    }
+
+    async fn close(&self) {
+        sqlx::Pool::close(self).await;
+    }
+
+    fn close_on_drop(leased: &mut PoolConnection<S>) {
+        leased.close_on_drop();
+    }
 }
 
 impl Sql {

@@ -37,6 +37,9 @@ Stores:
   sqlite:PATH  records in an SQLite database (built with the feature sqlite)
   postgres://USER:PASSWORD@HOST:PORT/DATABASE
                records in a PostgreSQL database (built with the feature postgres)
+  mssql://USER:PASSWORD@HOST:PORT/DATABASE?encrypt=strict
+               records in a SQL Server database (built with the feature mssql; not yet tested
+               with a real server)
   dynamodb:TABLE?region=NAME&endpoint=URL&prefix=TEXT
                records in a table of DynamoDB, with the credentials of AWS's own tools; each
                option may be left out (built with the feature aws)

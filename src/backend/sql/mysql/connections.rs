@@ -15,7 +15,7 @@ use super::super::pool::Pool;
 use super::super::rows::{Columns, milliseconds_left};
 use super::super::sender::Sender;
 use super::super::statements::{Parameters, Statement, Statements, Value};
-use super::super::with_sqlx::{Server, bound};
+use super::super::with_sqlx::{SqlxServer, bound};
 use super::errors::is_deadlock;
 use super::options::MysqlOptions;
 use super::statements::STATEMENTS;
@@ -162,7 +162,7 @@ async fn transaction(
     let text = AssertSqlSafe(["START TRANSACTION; ", &text, "; COMMIT"].concat());
     match sqlx::raw_sql(text).fetch_all(&mut *connection).await {
         // The server stops at a statement that fails, and leaves the transaction open.
-        Err(error) if !MySql::ends_a_connection(&error) => {
+        Err(error) if !<MySql as SqlxServer>::ends_a_connection(&error) => {
             sqlx::raw_sql("ROLLBACK").execute(connection).await?;
             Err(error)
         }

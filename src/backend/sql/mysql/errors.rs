@@ -8,10 +8,10 @@ use sqlx::MySql;
 use sqlx::mysql::MySqlDatabaseError;
 
 use super::super::faults::KeyTaken;
-use super::super::with_sqlx::Server;
+use super::super::with_sqlx::SqlxServer;
 use crate::backend::Error;
 
-impl Server for MySql {
+impl SqlxServer for MySql {
     fn reading(error: sqlx::Error) -> Error {
         Error::unavailable(message(&error)).with_source(without_values(error))
     }
@@ -19,7 +19,7 @@ impl Server for MySql {
     fn writing(error: sqlx::Error) -> Error {
         match may_be_done(&error) {
             true => Error::outcome_unknown(message(&error)).with_source(without_values(error)),
-            false => Self::reading(error),
+            false => <Self as SqlxServer>::reading(error),
         }
     }
 

@@ -3,10 +3,10 @@
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 use super::super::faults::KeyTaken;
-use super::super::with_sqlx::Server;
+use super::super::with_sqlx::SqlxServer;
 use crate::backend::Error;
 
-impl Server for sqlx::Postgres {
+impl SqlxServer for sqlx::Postgres {
     fn reading(error: sqlx::Error) -> Error {
         Error::unavailable(message(&error)).with_source(without_values(error))
     }
