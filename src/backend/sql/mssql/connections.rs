@@ -110,7 +110,9 @@ impl Server for SqlServer {
     }
 }
 
-/// Runs without a log. tiberius logs rows, and the texts of errors, which quote values.
+/// Runs without a log. tiberius logs rows, and the texts of errors, which quote values. (Without any
+/// subscriber, `tracing` would send them to the crate `log`. A subscriber that is set, even this
+/// one, ends that.)
 async fn without_values<T>(run: impl Future<Output = T>) -> T {
     run.with_subscriber(Dispatch::none()).await
 }

@@ -82,6 +82,11 @@ pub use options::MssqlOptions;
 /// `encrypt`: it runs within packets of the protocol, in the client crate, which has it only with
 /// other providers of TLS than ring. This crate compiles one provider.
 ///
+/// # Log
+/// The client crate logs rows and the texts of errors, which quote keys. Therefore it runs without a
+/// subscriber of `tracing`. In a program that has no subscriber, events of `tracing` no longer reach
+/// the crate `log` after the first statement.
+///
 /// Needs tokio. The login is one of SQL Server, not of Windows or Azure.
 ///
 /// ```no_run
@@ -96,8 +101,8 @@ pub struct Mssql(Arc<Table<Connections>>);
 
 impl Mssql {
     /// The tables and their indexes, as SQL, for a migration of your own. The user who runs it needs
-    /// the right to create in his default schema, which programs also use. The SQL does not change
-    /// existing tables.
+    /// the right to create tables in the default schema, where programs look for them. The SQL does
+    /// not change existing tables.
     ///
     #[doc = concat!("```sql\n", include_str!("schema.sql"), "```")]
     pub const SCHEMA: &str = schema::SCHEMA;
