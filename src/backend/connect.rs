@@ -23,6 +23,7 @@ pub struct ConnectOptions {
             feature = "files",
             feature = "sqlite",
             feature = "postgres",
+            feature = "mysql",
             feature = "aws"
         )),
         expect(dead_code, reason = "a backend in memory is never missing")
@@ -63,6 +64,30 @@ impl ConnectOptions {
     }
 }
 
+/// The options of each SQL database.
+impl ConnectOptions {
+    #[cfg(feature = "postgres")]
+    fn for_postgres(&self) -> super::PostgresOptions {
+        super::PostgresOptions::new()
+            .timeout(self.timeout)
+            .create_if_missing(self.create_if_missing)
+    }
+
+    #[cfg(feature = "mysql")]
+    fn for_mysql(&self) -> super::MysqlOptions {
+        super::MysqlOptions::new()
+            .timeout(self.timeout)
+            .create_if_missing(self.create_if_missing)
+    }
+
+    #[cfg(feature = "sqlite")]
+    fn for_sqlite(&self) -> super::SqliteOptions {
+        super::SqliteOptions::new()
+            .timeout(self.timeout)
+            .create_if_missing(self.create_if_missing)
+    }
+}
+
 /// Opens the backend that `url` names. Creates its folder, file or table if it is missing.
 ///
 /// | URL | backend | feature |
@@ -72,6 +97,7 @@ impl ConnectOptions {
 /// | `sqlite:PATH`, `sqlite:///PATH` | `Sqlite`, in that file | `sqlite` |
 /// | `dynamodb:TABLE`, `dynamodb://TABLE?region=..&endpoint=..&prefix=..` | `DynamoDb`, with the credentials that AWS's own tools would use | `aws` |
 /// | `postgres://USER:PASSWORD@HOST:PORT/DATABASE?OPTIONS` | `Postgres`, as `libpq` and sqlx read it | `postgres` |
+/// | `mysql://USER:PASSWORD@HOST:PORT/DATABASE?OPTIONS`, `mariadb://..` | `Mysql`, as sqlx reads it | `mysql` |
 ///
 /// A path is used as it is written, without escapes. It is relative to the working directory unless
 /// it begins with a `/`.
@@ -113,7 +139,8 @@ pub async fn connect_with(url: &str, options: ConnectOptions) -> Result<Arc<dyn 
     check_timeout(options.timeout)?;
     let Some((scheme, rest)) = url.split_once(':') else {
         return Err(Error::usage(
-            "the backend's URL has no scheme: use memory:, files:, sqlite:, postgres: or dynamodb:",
+            "the backend's URL has no scheme: use memory:, files:, sqlite:, postgres:, \
+             mysql: or dynamodb:",
         ));
     };
     match scheme {
@@ -122,10 +149,68 @@ pub async fn connect_with(url: &str, options: ConnectOptions) -> Result<Arc<dyn 
         "files" => files(rest, &options),
         "sqlite" => sqlite(rest, &options).await,
         "postgres" | "postgresql" => postgres(url, &options).await,
+        "mysql" | "mariadb" => mysql(url, &options).await,
         "dynamodb" => dynamodb(url, &options).await,
         _ => Err(Error::usage(
-            "the scheme of the backend's URL is unknown: use memory:, files:, sqlite:, postgres: or \
-             dynamodb:",
+            "the scheme of the backend's URL is unknown: use memory:, files:, sqlite:, postgres:, \
+             mysql: or dynamodb:",
+        )),
+    }
+}
+
+/// Opens the table of a Go package in the SQL database that `url` names. Creates the table as the
+/// Go package would if it is missing.
+///
+/// | URL | backend | feature |
+/// |---|---|---|
+/// | `postgres://..` | `GoPostgres` | `postgres` |
+/// | `mysql://..`, `mariadb://..` | `GoMysql` | `mysql` |
+/// | `sqlite:PATH` | `GoSqlite` | `sqlite` |
+///
+/// ```no_run
+/// # async fn open() -> Result<(), silverback::backend::Error> {
+/// use silverback::backend::{ConnectOptions, GoTable, connect_go};
+///
+/// let url = "mysql://shop@db.example/shop";
+/// let backend = connect_go(url, GoTable::scs_gormstore(), ConnectOptions::new()).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// Returns a usage error if the URL names no SQL database of this build, if the Go package has no
+/// table in that kind of database, or for the reasons that its backend documents. Returns an
+/// unavailable error if the database cannot be reached. The error does not quote the URL, which may
+/// hold a password.
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+pub async fn connect_go(
+    url: &str,
+    table: super::GoTable,
+    options: ConnectOptions,
+) -> Result<Arc<dyn Backend>, Error> {
+    check_timeout(options.timeout)?;
+    match url.split_once(':') {
+        #[cfg(feature = "postgres")]
+        Some(("postgres" | "postgresql", _)) => {
+            let options = options.for_postgres();
+            let connected = super::GoPostgres::connect_with(url, table, options).await?;
+            Ok(Arc::new(connected))
+        }
+        #[cfg(feature = "mysql")]
+        Some(("mysql" | "mariadb", _)) => {
+            let options = options.for_mysql();
+            let connected = super::GoMysql::connect_with(url, table, options).await?;
+            Ok(Arc::new(connected))
+        }
+        #[cfg(feature = "sqlite")]
+        Some(("sqlite", path)) => {
+            let path = sqlite_path(path)?;
+            let opened = super::GoSqlite::open_with(path, table, options.for_sqlite()).await?;
+            Ok(Arc::new(opened))
+        }
+        _ => Err(Error::usage(
+            "the URL names no SQL database of this build: use postgres:, mysql: or sqlite:, and \
+             enable silverback's feature of that name",
         )),
     }
 }
@@ -150,8 +235,9 @@ fn files(_: &str, _: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
     ))
 }
 
+/// Returns the path in the URL of an SQLite database.
 #[cfg(feature = "sqlite")]
-async fn sqlite(rest: &str, options: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
+fn sqlite_path(rest: &str) -> Result<&str, Error> {
     let path = match rest.strip_prefix("//") {
         Some(path) if path.starts_with('/') => path,
         Some(_) => {
@@ -168,15 +254,19 @@ async fn sqlite(rest: &str, options: &ConnectOptions) -> Result<Arc<dyn Backend>
             "the sqlite: URL has options or :memory:, which are not supported: write sqlite:PATH",
         ));
     }
-    if path.is_empty() {
-        return Err(Error::usage(
+    match path.is_empty() {
+        false => Ok(path),
+        true => Err(Error::usage(
             "the backend's URL has no path: write sqlite:PATH",
-        ));
+        )),
     }
-    let options = super::SqliteOptions::new()
-        .timeout(options.timeout)
-        .create_if_missing(options.create_if_missing);
-    Ok(Arc::new(super::Sqlite::open_with(path, options).await?))
+}
+
+#[cfg(feature = "sqlite")]
+async fn sqlite(rest: &str, options: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
+    let path = sqlite_path(rest)?;
+    let opened = super::Sqlite::open_with(path, options.for_sqlite()).await?;
+    Ok(Arc::new(opened))
 }
 
 #[cfg(not(feature = "sqlite"))]
@@ -188,16 +278,27 @@ async fn sqlite(_: &str, _: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> 
 
 #[cfg(feature = "postgres")]
 async fn postgres(url: &str, options: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
-    let options = super::PostgresOptions::new()
-        .timeout(options.timeout)
-        .create_if_missing(options.create_if_missing);
-    Ok(Arc::new(super::Postgres::connect_with(url, options).await?))
+    let connected = super::Postgres::connect_with(url, options.for_postgres()).await?;
+    Ok(Arc::new(connected))
 }
 
 #[cfg(not(feature = "postgres"))]
 async fn postgres(_: &str, _: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
     Err(Error::usage(
         "postgres: needs another build: enable silverback's feature `postgres`",
+    ))
+}
+
+#[cfg(feature = "mysql")]
+async fn mysql(url: &str, options: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
+    let connected = super::Mysql::connect_with(url, options.for_mysql()).await?;
+    Ok(Arc::new(connected))
+}
+
+#[cfg(not(feature = "mysql"))]
+async fn mysql(_: &str, _: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
+    Err(Error::usage(
+        "mysql: needs another build: enable silverback's feature `mysql`",
     ))
 }
 

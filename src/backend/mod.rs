@@ -5,9 +5,9 @@
 //! |---|---|
 //! | keep sessions in this process | [`Memory`] |
 //! | keep sessions on this machine | `Files` (feature `files`), `Sqlite` (feature `sqlite`) |
-//! | share sessions between machines | `Postgres` (feature `postgres`), `DynamoDb` (feature `dynamodb`) |
-//! | share sessions with a Go program | `GoPostgres` (feature `postgres`), `GoSqlite` (feature `sqlite`), `GoDynamoDb` (feature `dynamodb`), `GorillaFiles` (feature `files`) |
-//! | choose the backend by a URL | [`connect`], [`connect_with`] |
+//! | share sessions between machines | `Postgres` (feature `postgres`), `Mysql` (feature `mysql`), `DynamoDb` (feature `dynamodb`) |
+//! | share sessions with a Go program | `GoPostgres` (feature `postgres`), `GoMysql` (feature `mysql`), `GoSqlite` (feature `sqlite`), `GoDynamoDb` (feature `dynamodb`), `GorillaFiles` (feature `files`) |
+//! | choose the backend by a URL | [`connect`], [`connect_with`]; for the table of a Go package `connect_go` |
 //! | remove expired records | [`Cleanup`], or [`Scan::purge`] once |
 //! | list all records | [`Scan::page`] |
 //! | log a user out everywhere | `ServerStore::end_all`, which calls [`Generations::revoke`] |
@@ -24,7 +24,7 @@
 //! use std::time::Duration;
 //! use silverback::backend::{self, Cleanup};
 //!
-//! let backend = backend::connect("memory:").await?; // or files:PATH, sqlite:PATH, postgres://.., dynamodb:TABLE
+//! let backend = backend::connect("memory:").await?; // or postgres://.., mysql://.., sqlite:PATH, ..
 //! let interval = Duration::from_secs(300);
 //! let cleanup = Cleanup::every(interval, backend.clone(), |error| eprintln!("{error}"));
 //! // .. serve, with a ServerStore on the backend ..
@@ -105,7 +105,7 @@
 //! | `memory/` | [`Memory`]: records in this process |
 //! | `files/` | `Files`: a file for each record (feature `files`) |
 //! | `dynamodb/` | `DynamoDb`: a table of Amazon DynamoDB (feature `dynamodb`) |
-//! | `sql/` | tables of SQL databases: `Postgres`, `GoPostgres` (feature `postgres`), `Sqlite`, `GoSqlite` (feature `sqlite`) |
+//! | `sql/` | tables of SQL databases: `Postgres`, `GoPostgres` (feature `postgres`), `Mysql`, `GoMysql` (feature `mysql`), `Sqlite`, `GoSqlite` (feature `sqlite`) |
 //! | `conformance/` | [`conformance`]: tests of the laws, for backends of your own (feature `conformance`) |
 //! | `error.rs` | [`Error`] |
 
@@ -118,6 +118,7 @@ mod connect;
 #[cfg(any(
     feature = "files",
     feature = "postgres",
+    feature = "mysql",
     feature = "dynamodb",
     feature = "session"
 ))]
@@ -149,6 +150,8 @@ mod timeout;
 pub use async_trait::async_trait;
 
 pub use cleanup::Cleanup;
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+pub use connect::connect_go;
 pub use connect::{ConnectOptions, connect, connect_with};
 #[cfg(feature = "session")]
 pub(crate) use deadline::deadline_after;
@@ -172,6 +175,8 @@ pub use record::{Record, Revision, Stored};
 pub use scan::{Entry, Page, Purged, Scan};
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 pub use sql::GoTable;
+#[cfg(feature = "mysql")]
+pub use sql::{GoMysql, Mysql, MysqlOptions};
 #[cfg(feature = "postgres")]
 pub use sql::{GoPostgres, Postgres, PostgresOptions};
 #[cfg(feature = "sqlite")]

@@ -17,7 +17,7 @@ use crate::session::{CookieOptions, Dialect, Error, Lifetime, ServerOptions, Ser
 /// use silverback::backend::{GoPostgres, GoTable};
 /// use silverback::compat::SessionManager;
 ///
-/// let rows = GoPostgres::connect("postgres://user@127.0.0.1/database", GoTable::scs()).await?;
+/// let rows = GoPostgres::connect("postgres://user@127.0.0.1/database", GoTable::scs_postgresstore()).await?;
 /// let sessions = SessionManager::new(Arc::new(rows)).store()?; // for a SessionLayer
 /// # Ok(())
 /// # }

@@ -320,9 +320,12 @@ impl<'a> Decoder<'a> {
 
     /// Takes the parts from `start` on, without spare capacity.
     fn take_parts(&mut self, start: usize) -> Vec<Value> {
-        let has_no_more = self.parts.len() == self.parts.capacity();
         match start {
-            0 if has_no_more => std::mem::take(&mut self.parts),
+            0 => {
+                let mut all = std::mem::take(&mut self.parts);
+                all.shrink_to_fit();
+                all
+            }
             start => self.parts.drain(start.min(self.parts.len())..).collect(),
         }
     }

@@ -18,9 +18,10 @@ const FIELD: usize = "set-cookie: \r\n".len();
 /// The removals of one response, for all sessions of a layer together.
 pub(super) struct ForeignCookies<'r> {
     url: &'r RequestUrl,
-    /// The index of the first candidate. If the candidates do not all fit into one response, a
-    /// random start lets a few responses reach all of them.
-    first: usize,
+    /// The index of the first candidate, which the first removal chooses: most responses have none.
+    /// If the candidates do not all fit into one response, a random start lets a few responses
+    /// reach all of them.
+    first: Option<usize>,
     bytes_left: usize,
 }
 
@@ -37,23 +38,28 @@ enum Likeness {
 
 impl<'r> ForeignCookies<'r> {
     pub(super) fn of_request(url: &'r RequestUrl) -> Self {
-        let first = getrandom::u32().unwrap_or_default();
-        ForeignCookies::starting_at(first as usize, url)
-    }
-
-    fn starting_at(first: usize, url: &'r RequestUrl) -> Self {
         ForeignCookies {
             url,
-            first,
+            first: None,
             bytes_left: MOST_BYTES,
+        }
+    }
+
+    #[cfg(test)]
+    fn starting_at(first: usize, url: &'r RequestUrl) -> Self {
+        ForeignCookies {
+            first: Some(first),
+            ..ForeignCookies::of_request(url)
         }
     }
 
     /// Appends the removals to a response's Set-Cookies. If the response sets the application's own
     /// cookie after them, it also removes cookies from places that are like its own.
     pub(super) fn remove(&mut self, cookie: &CookieWriter, sets_own: bool, all: &mut Vec<String>) {
+        let random = || getrandom::u32().unwrap_or_default() as usize;
+        let first = *self.first.get_or_insert_with(random);
         let places = Places::of(self.url, cookie);
-        for place in places.starting_at(self.first) {
+        for place in places.starting_at(first) {
             match self.likeness(place, cookie) {
                 Likeness::Foreign => {}
                 Likeness::LikeOwn if sets_own => {}

@@ -24,6 +24,8 @@ pub(crate) struct Candidate {
     pub(crate) requirement: &'static str,
     make: fn() -> BackendFuture,
     made: OnceCell<Made>,
+    /// The laws that the backend does not keep, with the reasons.
+    exceptions: &'static [(&'static str, &'static str)],
 }
 
 impl Candidate {
@@ -37,7 +39,21 @@ impl Candidate {
             requirement,
             make,
             made: OnceCell::new(),
+            exceptions: &[],
         }
+    }
+
+    /// Names laws that the backend does not keep, with the reasons.
+    #[cfg(feature = "mysql")]
+    pub(crate) fn except(self, exceptions: &'static [(&'static str, &'static str)]) -> Self {
+        Candidate { exceptions, ..self }
+    }
+
+    /// Returns the reason why the backend does not keep the law, if it does not.
+    pub(crate) fn exception(&self, law: &str) -> Option<&'static str> {
+        let mut exceptions = self.exceptions.iter();
+        let found = exceptions.find(|(name, _)| *name == law);
+        found.map(|(_, why)| *why)
     }
 
     pub(crate) async fn backend(&self) -> Made {
@@ -61,17 +77,22 @@ pub(crate) fn all() -> Vec<Candidate> {
         }),
         #[cfg(feature = "sqlite")]
         Candidate::new("sqlite_gorm", "sqlite", || {
-            Box::pin(go_sqlite(GoTable::scs_gormstore_sqlite()))
+            Box::pin(go_sqlite(GoTable::scs_gormstore()))
         }),
         #[cfg(feature = "sqlite")]
         Candidate::new("sqlite_wader", "sqlite", || {
-            Box::pin(go_sqlite(GoTable::wader_gormstore_sqlite()))
+            Box::pin(go_sqlite(GoTable::wader_gormstore()))
         }),
     ];
     #[cfg(feature = "postgres")]
     let all = all
         .into_iter()
         .chain(super::postgres::candidates())
+        .collect::<Vec<_>>();
+    #[cfg(feature = "mysql")]
+    let all = all
+        .into_iter()
+        .chain(super::mysql::candidates())
         .collect::<Vec<_>>();
     #[cfg(feature = "aws")]
     let all = all

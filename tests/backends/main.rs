@@ -5,20 +5,33 @@
 //! it fails instead.
 
 mod candidates;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod crash;
 #[cfg(unix)]
 mod disk;
 #[cfg(feature = "aws")]
 mod dynamodb;
-#[cfg(any(feature = "aws", feature = "postgres", feature = "sqlite"))]
+#[cfg(any(
+    feature = "aws",
+    feature = "postgres",
+    feature = "mysql",
+    feature = "sqlite"
+))]
 mod encoded;
 mod exact_expiry;
-#[cfg(any(feature = "aws", feature = "postgres"))]
+#[cfg(any(feature = "aws", feature = "postgres", feature = "mysql"))]
 mod faults;
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod operations;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[path = "../support/required.rs"]
 mod required;
-#[cfg(any(feature = "aws", feature = "postgres"))]
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod server_clock;
+#[cfg(any(feature = "aws", feature = "postgres", feature = "mysql"))]
 #[path = "../support/servers/mod.rs"]
 mod servers;
 
@@ -51,6 +64,8 @@ fn main() -> ExitCode {
     trials.extend(exact_expiry::trials(&runtime, &candidates));
     #[cfg(unix)]
     trials.extend(disk::trials(&runtime));
+    #[cfg(feature = "mysql")]
+    trials.extend(mysql::trials(&runtime));
     #[cfg(feature = "postgres")]
     trials.extend(postgres::trials(&runtime));
     #[cfg(feature = "aws")]
@@ -71,12 +86,15 @@ async fn check_law(law: &Law, candidate: &Candidate) -> Result<Completion, Faile
         );
         return Ok(Completion::ignored_with(why));
     }
+    if let Some(why) = candidate.exception(law.name) {
+        return Ok(Completion::ignored_with(why));
+    }
     (law.run)(backend, KeySpace::new()?).await;
     Ok(Completion::Completed)
 }
 
 /// The result of a trial on a server.
-#[cfg(any(feature = "aws", feature = "postgres"))]
+#[cfg(any(feature = "aws", feature = "postgres", feature = "mysql"))]
 type Tried = Result<(), Failed>;
 
 /// Returns the result of a trial without its server.

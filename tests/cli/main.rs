@@ -3,14 +3,14 @@
 
 mod commands;
 mod edit;
-#[cfg(feature = "sqlite")]
+#[cfg(all(feature = "sqlite", feature = "mysql"))]
 mod go_rows;
 #[cfg(unix)]
 mod other_users;
 mod program;
 #[path = "../support/required.rs"]
 mod required;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "mysql"))]
 #[path = "../support/servers/mod.rs"]
 mod servers;
 mod sessions;

@@ -98,12 +98,12 @@ pub(crate) fn for_go(url: &str) -> String {
 }
 
 fn scs() -> Option<(SharedStore, GoPostgres)> {
-    shared(GoTable::scs(), Dialect::scs())
+    shared(GoTable::scs_postgresstore(), Dialect::scs())
 }
 
 fn gorm() -> Option<(SharedStore, GoPostgres)> {
     let url = RUNTIME.block_on(fresh_schema(&server()?.url()));
-    let (mut shared, backend) = shared_at(&url, GoTable::gorm(), Dialect::scs());
+    let (mut shared, backend) = shared_at(&url, GoTable::scs_gormstore(), Dialect::scs());
     shared.place["store"] = json!("gorm");
     Some((shared, backend))
 }
@@ -275,7 +275,8 @@ fn a_go_program_and_silverback_share_a_session_in_a_custom_table() {
         "token CHAR(43) PRIMARY KEY, data BYTEA NOT NULL, expiry TIMESTAMPTZ NOT NULL",
         "token VARCHAR PRIMARY KEY, data BYTEA, expiry TIMESTAMPTZ(3)",
     ] {
-        let Some((shared, _)) = shared_in(columns, GoTable::scs(), Dialect::scs()) else {
+        let Some((shared, _)) = shared_in(columns, GoTable::scs_postgresstore(), Dialect::scs())
+        else {
             return;
         };
         shared.share_sessions();

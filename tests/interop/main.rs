@@ -9,7 +9,12 @@
 #[cfg(all(
     feature = "session",
     feature = "files",
-    any(feature = "aws", feature = "postgres", feature = "sqlite")
+    any(
+        feature = "aws",
+        feature = "mysql",
+        feature = "postgres",
+        feature = "sqlite"
+    )
 ))]
 mod alternating;
 #[cfg(all(feature = "session", feature = "files"))]
@@ -21,12 +26,14 @@ mod gorilla;
 #[cfg(all(feature = "session", feature = "files"))]
 #[path = "../support/in_layout.rs"]
 mod in_layout;
+#[cfg(all(feature = "session", feature = "files", feature = "mysql"))]
+mod mysql;
 #[path = "../support/required.rs"]
 mod required;
 #[cfg(all(
     feature = "session",
     feature = "files",
-    any(feature = "aws", feature = "postgres")
+    any(feature = "aws", feature = "mysql", feature = "postgres")
 ))]
 #[path = "../support/servers/mod.rs"]
 mod servers;

@@ -36,8 +36,17 @@ func newScsStore(asked request) (scs.Store, error) {
 	if asked.Sqlite != "" {
 		return sqliteScsStore(asked)
 	}
-	if asked.Store == "gorm" {
+	switch asked.Store {
+	case "gorm":
 		return gormStoreOf(asked.Database)
+	case "gorm-mysql":
+		opened, err := gormOfMysql(asked.Database)
+		if err != nil {
+			return nil, err
+		}
+		return gormstore.NewWithCleanupInterval(opened, 0)
+	case "mysql":
+		return mysqlStoreOf(asked.Database)
 	}
 	database, err := databaseOf(asked.Database)
 	return postgresstore.NewWithCleanupInterval(database, 0), err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"io"
 	"net"
@@ -12,19 +13,32 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/alexedwards/scs/mysqlstore"
 	"github.com/alexedwards/scs/pgxstore"
 	"github.com/alexedwards/scs/v2"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// sessionPages is the scs side of benches/peers: pages that begin, read and write a session in the
-// database and return its counter, and one that uses no session.
-func sessionPages(url string) (http.Handler, error) {
+const connections = 10 // as in the other programs
+
+// pagesStore returns the store of a Postgres or MySQL database, and creates its table.
+func pagesStore(url string) (scs.Store, error) {
+	if address, isMysql := strings.CutPrefix(url, "mysql:"); isMysql {
+		database, err := sql.Open("mysql", address)
+		if err != nil {
+			return nil, err
+		}
+		database.SetMaxOpenConns(connections)
+		database.SetMaxIdleConns(connections)
+		_, err = database.Exec("CREATE TABLE sessions (token CHAR(43) PRIMARY KEY, data BLOB NOT NULL, " +
+			"expiry TIMESTAMP(6) NOT NULL, KEY sessions_expiry_idx (expiry))")
+		return mysqlstore.NewWithCleanupInterval(database, 0), err
+	}
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, err
 	}
-	config.MaxConns = 10 // as in the other programs
+	config.MaxConns = connections
 	pool, err := pgxpool.NewWithConfig(context.Background(), config)
 	if err != nil {
 		return nil, err
@@ -32,11 +46,18 @@ func sessionPages(url string) (http.Handler, error) {
 	_, err = pool.Exec(context.Background(),
 		"CREATE TABLE sessions (token TEXT PRIMARY KEY, data BYTEA NOT NULL, expiry TIMESTAMPTZ NOT NULL);"+
 			"CREATE INDEX sessions_expiry_idx ON sessions (expiry)")
+	return pgxstore.NewWithCleanupInterval(pool, 0), err
+}
+
+// sessionPages is the scs side of benches/peers: pages that begin, read and write a session in the
+// database and return its counter, and one that uses no session.
+func sessionPages(url string) (http.Handler, error) {
+	store, err := pagesStore(url)
 	if err != nil {
 		return nil, err
 	}
 	manager := scs.New()
-	manager.Store = pgxstore.NewWithCleanupInterval(pool, 0)
+	manager.Store = store
 	pages := http.NewServeMux()
 	page := func(name string, handle func(session context.Context) int) {
 		pages.HandleFunc("/"+name, func(w http.ResponseWriter, r *http.Request) {

@@ -36,7 +36,7 @@ fn shared(name: &str, table: GoTable, dialect: impl Into<Dialect>) -> (SharedSto
     let backend = RUNTIME.block_on(opened).unwrap();
     let options = ServerOptions::new().cookie(cookie());
     let store = ServerStore::with_options(dialect, Arc::new(backend.clone()), options).unwrap();
-    let store_of_go = match table == GoTable::scs_gormstore_sqlite() {
+    let store_of_go = match table == GoTable::scs_gormstore() {
         true => "gorm",
         false => "",
     };
@@ -55,13 +55,13 @@ fn scs(name: &str) -> (SharedStore, GoSqlite) {
 
 fn gorm(name: &str) -> (SharedStore, GoSqlite) {
     let name = format!("gormstore-{name}");
-    shared(&name, GoTable::scs_gormstore_sqlite(), Dialect::scs())
+    shared(&name, GoTable::scs_gormstore(), Dialect::scs())
 }
 
 fn wader(name: &str) -> (SharedStore, GoSqlite) {
     let name = format!("wader-{name}");
     let dialect = Dialect::gorilla(codec());
-    shared(&name, GoTable::wader_gormstore_sqlite(), dialect)
+    shared(&name, GoTable::wader_gormstore(), dialect)
 }
 
 #[test]
@@ -123,9 +123,9 @@ fn a_row_of_a_go_program_in_another_zone_expires_at_its_expiry() {
             Dialect::from(Dialect::scs()),
             1,
         ),
-        (GoTable::scs_gormstore_sqlite(), Dialect::scs().into(), 1),
+        (GoTable::scs_gormstore(), Dialect::scs().into(), 1),
         (
-            GoTable::wader_gormstore_sqlite(),
+            GoTable::wader_gormstore(),
             Dialect::gorilla(codec()).into(),
             30 * 24,
         ),

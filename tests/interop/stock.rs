@@ -75,7 +75,7 @@ impl Database {
 
     /// Returns the table of scs, which no Go code creates.
     fn scs(&self) -> SessionManager {
-        let rows: Arc<dyn Backend> = Arc::new(self.rows(GoTable::scs()));
+        let rows: Arc<dyn Backend> = Arc::new(self.rows(GoTable::scs_postgresstore()));
         SessionManager::new(rows)
     }
 }
@@ -302,7 +302,7 @@ fn scs_works_with_its_defaults() {
 #[test]
 fn scs_works_in_the_table_of_gormstore() {
     if let Some(database) = Database::new() {
-        let rows: Arc<dyn Backend> = Arc::new(database.rows(GoTable::gorm()));
+        let rows: Arc<dyn Backend> = Arc::new(database.rows(GoTable::scs_gormstore()));
         let store = SessionManager::new(rows).store().unwrap();
         let mut place = database.place();
         place["store"] = json!("gorm");

@@ -18,5 +18,6 @@ mod scratch;
 mod servers;
 
 mod dynamodb;
+mod mysql;
 mod postgres;
 mod sqlite;

@@ -66,8 +66,8 @@ async fn no_secret_of_tables_of_go_is_logged() {
     let Some(url) = url() else { return };
     for (number, options) in both_ways().into_iter().enumerate() {
         for (kind, table) in [
-            GoTable::scs(),
-            GoTable::gorm(),
+            GoTable::scs_postgresstore(),
+            GoTable::scs_gormstore(),
             GoTable::pgstore(),
             GoTable::antonlindstrom_pgstore(),
         ]
@@ -90,7 +90,7 @@ async fn no_secret_of_a_given_pool_is_logged() {
     for (number, options) in both_ways().into_iter().enumerate() {
         let pool = PgPool::connect_lazy(&url).unwrap();
         let name = format!("given_{number}");
-        let table = GoTable::scs().named(&*name);
+        let table = GoTable::scs_postgresstore().named(&*name);
         let backend = GoPostgres::from_pool(pool, table, options).unwrap();
         backend.migrate().await.unwrap();
         try_both(&url, &name, Arc::new(backend)).await;
@@ -108,7 +108,7 @@ async fn no_secret_of_refused_statements_is_logged() {
     let Some(url) = url() else { return };
     for (number, options) in both_ways().into_iter().enumerate() {
         let name = format!("refusing_{number}");
-        let table = GoTable::scs().named(&*name);
+        let table = GoTable::scs_postgresstore().named(&*name);
         let backend = GoPostgres::connect_with(&url, table, options)
             .await
             .unwrap();

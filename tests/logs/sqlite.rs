@@ -51,8 +51,8 @@ async fn no_secret_of_tables_of_go_in_sqlite_is_logged() {
     let scratch = Scratch::new("SILVERBACK_LOGS");
     for (number, table) in [
         GoTable::scs_sqlite3store(),
-        GoTable::scs_gormstore_sqlite(),
-        GoTable::wader_gormstore_sqlite(),
+        GoTable::scs_gormstore(),
+        GoTable::wader_gormstore(),
     ]
     .into_iter()
     .enumerate()

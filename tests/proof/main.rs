@@ -2,7 +2,7 @@
 //! session, with all faults, on every backend.
 //!
 //! There is a named trial for each backend and law. `SILVERBACK_ROUNDS` sets the number of rounds,
-//! 100 by default; `scripts/proof` runs the full counts.
+//! 40 by default; `scripts/proof` runs the full counts.
 
 mod broken_connection;
 mod cancelled;
@@ -31,12 +31,13 @@ use silverback::backend::{Backend, DynamoDb, DynamoDbOptions, connect};
 use required::is_required;
 use scratch::Scratch;
 use servers::dynamodb::{DynamoDbServer, client, endpoint_at};
+use servers::mariadb::MariaDbServer;
 use servers::postgres::PostgresServer;
 use servers::proxy::Proxy;
 
 /// The number of rounds for each pair.
 static ROUNDS: LazyLock<usize> = LazyLock::new(|| {
-    let rounds = std::env::var("SILVERBACK_ROUNDS").unwrap_or_else(|_| "100".to_owned());
+    let rounds = std::env::var("SILVERBACK_ROUNDS").unwrap_or_else(|_| "40".to_owned());
     rounds.parse().expect("SILVERBACK_ROUNDS is a number")
 });
 
@@ -74,6 +75,10 @@ const SHARED: &[SharedBackend] = &[
         name: "postgres",
         url: |_| RUNTIME.block_on(postgres()),
     },
+    SharedBackend {
+        name: "mariadb",
+        url: |_| RUNTIME.block_on(mariadb()),
+    },
 ];
 
 const BACKENDS: &[Kind] = &[
@@ -95,6 +100,11 @@ const BACKENDS: &[Kind] = &[
     Kind {
         name: "postgres",
         make: |_| Ok(connected(&RUNTIME.block_on(postgres())?)),
+        writers: 64,
+    },
+    Kind {
+        name: "mariadb",
+        make: |_| Ok(connected(&RUNTIME.block_on(mariadb())?)),
         writers: 64,
     },
     Kind {
@@ -146,6 +156,23 @@ async fn postgres() -> Result<String, String> {
     Ok(format!("{url}{separator}options[search_path]={schema}"))
 }
 
+/// Returns the URL of a fresh database, in a server that runs as long as this process, or in the
+/// server that the environment names.
+async fn mariadb() -> Result<String, String> {
+    static SERVER: LazyLock<Result<MariaDbServer, String>> = LazyLock::new(MariaDbServer::start);
+    let url = match std::env::var("BACKEND_URL_MYSQL") {
+        Ok(url) => url,
+        Err(_) => SERVER.as_ref().map_err(String::clone)?.url(),
+    };
+    let database = format!("proof_{:x}", dice::Dice::new().roll(usize::MAX));
+    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {database}"));
+    let pool = sqlx::MySqlPool::connect(&url).await.expect("a server");
+    let created = sqlx::raw_sql(create).execute(&pool).await;
+    created.expect("a fresh database");
+    let (server, _) = url.rsplit_once('/').ok_or("the URL names no database")?;
+    Ok(format!("{server}/{database}"))
+}
+
 /// A check of a backend, which returns its figures.
 type Proof = fn(Arc<dyn Backend>) -> String;
 
@@ -189,8 +216,8 @@ fn proxy_to(port: u16) -> Arc<Proxy> {
     Arc::new(RUNTIME.block_on(Proxy::start(port)))
 }
 
-fn connections_to_postgres() -> Result<Connections, String> {
-    let url = RUNTIME.block_on(postgres())?;
+/// Returns connections to the server of a URL.
+fn connections_to(url: &str) -> Result<Connections, String> {
     // Searches the part between the host and the database.
     let mut parts = url.split(['/', '?']);
     let port = parts.find_map(|part| part.rsplit_once(':')?.1.parse().ok());
@@ -198,10 +225,18 @@ fn connections_to_postgres() -> Result<Connections, String> {
     let proxy = proxy_to(server);
     let proxied = url.replace(&format!(":{server}"), &format!(":{}", proxy.port()));
     Ok(Connections {
-        direct: connected(&url),
+        direct: connected(url),
         broken: connected(&proxied),
         proxy,
     })
+}
+
+fn connections_to_postgres() -> Result<Connections, String> {
+    connections_to(&RUNTIME.block_on(postgres())?)
+}
+
+fn connections_to_mariadb() -> Result<Connections, String> {
+    connections_to(&RUNTIME.block_on(mariadb())?)
 }
 
 fn connections_to_dynamodb() -> Result<Connections, String> {
@@ -308,6 +343,7 @@ fn main() -> ExitCode {
     }
     trials.extend(SHARED.iter().map(two_processes));
     trials.push(broken_connection("postgres", connections_to_postgres));
+    trials.push(broken_connection("mariadb", connections_to_mariadb));
     trials.push(broken_connection("dynamodb", connections_to_dynamodb));
     assert!(trials.len() > 100, "there are too few trials");
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()

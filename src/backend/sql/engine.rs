@@ -15,8 +15,9 @@ pub(super) enum Effect {
 
 /// A server, or a database in this process, that runs statements.
 ///
-/// Every operation has a time limit, which the wait for a connection counts against. No statement
-/// is repeated: only the caller of a backend knows whether that is safe.
+/// Every operation has a time limit, which the wait for a connection counts against. A statement is
+/// repeated only if the server has said that it rolled it back: otherwise only the caller of a
+/// backend knows whether that is safe.
 pub(super) trait Engine: Send + Sync + 'static {
     type Row: Columns + Send + Sync;
 

@@ -20,12 +20,18 @@ pub(super) enum ColumnType {
     /// Text of at most this many characters.
     Varchar(u32),
     /// Text of at most this many characters, compared without trailing spaces.
-    #[cfg_attr(not(any(feature = "postgres", feature = "mysql")), expect(dead_code))]
     Char(u32),
     /// Bytes of any length.
     Bytes,
+    /// At most this many bytes.
+    BytesUpTo(u32),
     /// A moment, to the microsecond (`timestamptz`).
     TimestampTz,
+    /// The digits of a UTC time with this many digits of a second, from 1970 to 2038, which the
+    /// server takes for a time in the time zone of the connection (MySQL's `timestamp`).
+    Timestamp(u32),
+    /// The digits of a UTC time with this many digits of a second (MySQL's `datetime`).
+    Datetime(u32),
     /// A moment in SQLite, as a Julian day.
     JulianDay,
     /// A moment in SQLite, as text with a time zone.
@@ -33,6 +39,18 @@ pub(super) enum ColumnType {
 }
 
 impl ColumnType {
+    /// Returns the maximum number of bytes that a value of the type holds, or `None` if they are
+    /// not limited.
+    #[cfg(feature = "mysql")]
+    pub(super) fn most_bytes(self) -> Option<usize> {
+        match self {
+            ColumnType::Varchar(most) | ColumnType::Char(most) | ColumnType::BytesUpTo(most) => {
+                usize::try_from(most).ok()
+            }
+            _ => None,
+        }
+    }
+
     /// Returns the maximum length of a text, or `None` for other types.
     pub(super) fn characters(self) -> Option<u32> {
         match self {

@@ -57,10 +57,9 @@ impl<S: GoServer> GoEngine<S> {
     /// # Errors
     /// Returns a usage error for a table of another kind of database, or invalid names.
     pub(super) fn new(server: Arc<S>, table: GoTable) -> Result<Self, Error> {
-        table.check(S::DATABASE)?;
         Ok(GoEngine {
             server,
-            table,
+            table: table.in_database(S::DATABASE)?,
             statements: OnceCell::new(),
         })
     }

@@ -8,13 +8,13 @@ use super::go_columns::{Column, ColumnType, Rule};
 
 /// The table of a Go package: its name, and the names and types of its columns.
 ///
-/// Each preset is for one kind of database. The backends of another kind refuse it.
+/// A preset is for the databases that its Go package has. The backends of others refuse it.
 ///
 /// ```
 /// use silverback::backend::GoTable;
 ///
-/// let table = GoTable::scs().named("web_sessions").in_schema("shop");
-/// assert_ne!(table, GoTable::scs());
+/// let table = GoTable::scs_postgresstore().named("web_sessions").in_schema("shop");
+/// assert_ne!(table, GoTable::scs_postgresstore());
 /// ```
 ///
 /// A table that people created may have other types. They are checked before the table is used. In
@@ -25,6 +25,16 @@ use super::go_columns::{Column, ColumnType, Rule};
 /// | the key | `bytea`, `text`, `varchar` or `char` of 52 or more (of 43 for scs) |
 /// | the value | `bytea`; for gorilla's packages also `text`, or `varchar` of 4096 or more |
 /// | the expiry and the dates | `timestamptz` |
+///
+/// In MySQL and MariaDB:
+///
+/// | column | types |
+/// |---|---|
+/// | the key | `varbinary`, `blob`, `varchar`, `char` or `text` of 52 or more (of 43 for scs) |
+/// | the value | `longblob`, or `blob` or `varbinary` of 4096 or more; for gorilla's packages also `longtext`, or `text` or `varchar` of 4096 or more |
+/// | the expiry and the dates | the type of the Go package: `timestamp(6)` or `datetime(3)` |
+///
+/// The table must have an engine with transactions, such as InnoDB.
 ///
 /// In SQLite, where a column's declared type decides how values are stored:
 ///
@@ -54,6 +64,8 @@ use super::go_columns::{Column, ColumnType, Rule};
 #[must_use]
 pub struct GoTable {
     pub(super) database: Database,
+    /// `None` for a package with one kind of database.
+    gorm: Option<GormPackage>,
     pub(super) schema: Option<String>,
     pub(super) name: String,
     layout: Layout,
@@ -77,6 +89,7 @@ pub struct GoTable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Database {
     Postgres,
+    Mysql,
     Sqlite,
 }
 
@@ -84,7 +97,33 @@ impl Database {
     fn name(self) -> &'static str {
         match self {
             Database::Postgres => "Postgres",
+            Database::Mysql => "MySQL",
             Database::Sqlite => "SQLite",
+        }
+    }
+
+    /// Returns the type that gorm has for a time.
+    fn gorm_time(self) -> ColumnType {
+        match self {
+            Database::Postgres => ColumnType::TimestampTz,
+            Database::Mysql => ColumnType::Datetime(3),
+            Database::Sqlite => ColumnType::TimeText,
+        }
+    }
+}
+
+/// A package over gorm, which has a table in each kind of database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum GormPackage {
+    Scs,
+    Wader,
+}
+
+impl GormPackage {
+    fn table_in(self, database: Database) -> GoTable {
+        match self {
+            GormPackage::Scs => GoTable::scs_gormstore_in(database),
+            GormPackage::Wader => GoTable::wader_gormstore_in(database),
         }
     }
 }
@@ -158,7 +197,8 @@ impl GoTable {
 
     /// Returns `sessions` of alexedwards/scs's `postgresstore` and `pgxstore`, for the dialect
     /// [`Scs`](Layout::Scs).
-    pub fn scs() -> Self {
+    #[doc(alias = "pgxstore")]
+    pub fn scs_postgresstore() -> Self {
         let columns = [
             Column::new("token", ColumnType::Text).rule(Rule::PrimaryKey),
             Column::new("data", ColumnType::Bytes).rule(Rule::NotNull),
@@ -167,15 +207,19 @@ impl GoTable {
         GoTable::new("sessions", Layout::Scs, columns)
     }
 
-    /// Returns `sessions` of alexedwards/scs's `gormstore`, for the dialect [`Scs`](Layout::Scs).
-    pub fn gorm() -> Self {
+    /// Returns `sessions` of alexedwards/scs's `mysqlstore`, for the dialect
+    /// [`Scs`](Layout::Scs).
+    ///
+    /// The column of the expiry holds no time after 2038-01-19 03:14:07 UTC: a later expiry becomes
+    /// that time. A row holds 65,535 bytes.
+    pub fn scs_mysqlstore() -> Self {
         let columns = [
-            Column::new("token", ColumnType::Varchar(43)).rule(Rule::PrimaryKey),
-            Column::new("data", ColumnType::Bytes),
-            Column::new("expiry", ColumnType::TimestampTz),
+            Column::new("token", ColumnType::Char(43)).rule(Rule::PrimaryKey),
+            Column::new("data", ColumnType::BytesUpTo(65_535)).rule(Rule::NotNull),
+            Column::new("expiry", ColumnType::Timestamp(6)).rule(Rule::NotNull),
         ];
         GoTable {
-            expiry_index: Some(IndexName("idx_", "_expiry")),
+            database: Database::Mysql,
             ..GoTable::new("sessions", Layout::Scs, columns)
         }
     }
@@ -188,56 +232,71 @@ impl GoTable {
             Column::new("data", ColumnType::Bytes).rule(Rule::NotNull),
             Column::new("expiry", ColumnType::JulianDay).rule(Rule::NotNull),
         ];
-        GoTable::in_sqlite(Layout::Scs, columns)
+        GoTable {
+            database: Database::Sqlite,
+            ..GoTable::new("sessions", Layout::Scs, columns)
+        }
     }
 
-    /// Returns `sessions` of alexedwards/scs's `gormstore` on SQLite, for the dialect
-    /// [`Scs`](Layout::Scs). [Its expiries](GoTable#expiries-of-gorm-on-sqlite) are text.
-    pub fn scs_gormstore_sqlite() -> Self {
+    /// Returns `sessions` of alexedwards/scs's `gormstore`, for the dialect [`Scs`](Layout::Scs),
+    /// in any of its databases. [In SQLite](GoTable#expiries-of-gorm-on-sqlite), its expiries are
+    /// text.
+    pub fn scs_gormstore() -> Self {
+        GoTable::scs_gormstore_in(Database::Postgres)
+    }
+
+    fn scs_gormstore_in(database: Database) -> Self {
         let columns = [
             Column::new("token", ColumnType::Varchar(43)).rule(Rule::PrimaryKey),
             Column::new("data", ColumnType::Bytes),
-            Column::new("expiry", ColumnType::TimeText),
+            Column::new("expiry", database.gorm_time()),
         ];
         GoTable {
+            database,
+            gorm: Some(GormPackage::Scs),
             expiry_index: Some(IndexName("idx_", "_expiry")),
-            ..GoTable::in_sqlite(Layout::Scs, columns)
+            ..GoTable::new("sessions", Layout::Scs, columns)
         }
     }
 
-    /// Returns `sessions` of wader/gormstore on SQLite, for the dialect
-    /// [`Gorilla`](Layout::Gorilla). gin-contrib's `gorm` store has the same table.
-    /// [Its expiries](GoTable#expiries-of-gorm-on-sqlite) are text.
+    /// Returns `sessions` of wader/gormstore, for the dialect [`Gorilla`](Layout::Gorilla), in any
+    /// of its databases. The `gorm` store of gin-contrib/sessions has the same table. [In
+    /// SQLite](GoTable#expiries-of-gorm-on-sqlite), its expiries are text.
     ///
     /// The package creates no index on the expiry, so a purge reads the whole table. If there are
     /// many sessions, add an index on `expires_at`.
-    pub fn wader_gormstore_sqlite() -> Self {
-        let time = |name| Column::new(name, ColumnType::TimeText);
+    pub fn wader_gormstore() -> Self {
+        GoTable::wader_gormstore_in(Database::Postgres)
+    }
+
+    fn wader_gormstore_in(database: Database) -> Self {
+        let key = match database {
+            Database::Mysql => ColumnType::Varchar(191),
+            _ => ColumnType::Text,
+        };
+        let time = |name| Column::new(name, database.gorm_time());
         let columns = [
-            Column::new("id", ColumnType::Text).rule(Rule::PrimaryKey),
+            Column::new("id", key).rule(Rule::PrimaryKey),
             Column::new("data", ColumnType::Text),
             time("expires_at"),
         ];
+        let dates = Dates {
+            created: time("created_at"),
+            modified: time("updated_at"),
+        };
         GoTable {
-            dates: Some(Dates {
-                created: time("created_at"),
-                modified: time("updated_at"),
-            }),
+            database,
+            gorm: Some(GormPackage::Wader),
+            dates: Some(dates),
             expiry_index: None,
-            ..GoTable::in_sqlite(Layout::Gorilla, columns)
-        }
-    }
-
-    fn in_sqlite(layout: Layout, columns: [Column; 3]) -> Self {
-        GoTable {
-            database: Database::Sqlite,
-            ..GoTable::new("sessions", layout, columns)
+            ..GoTable::new("sessions", Layout::Gorilla, columns)
         }
     }
 
     fn new(name: &str, layout: Layout, [key, value, expiry]: [Column; 3]) -> Self {
         GoTable {
             database: Database::Postgres,
+            gorm: None,
             schema: None,
             name: name.to_owned(),
             layout,
@@ -342,16 +401,38 @@ impl GoTable {
         }
     }
 
-    /// Refuses a table of another kind of database, names that a database would cut (at 63 bytes)
-    /// or not accept, and options of other tables.
-    pub(super) fn check(&self, database: Database) -> Result<(), Error> {
-        if self.database != database {
-            return Err(Error::usage(format!(
-                "the GoTable is for {}, and the database is {}: use the preset for {1}",
-                self.database.name(),
-                database.name()
-            )));
-        }
+    /// Returns the table in that kind of database, with the names and options of this one.
+    ///
+    /// # Errors
+    /// Returns a usage error if the Go package has no table there, and the errors of the check.
+    pub(super) fn in_database(self, database: Database) -> Result<GoTable, Error> {
+        let table = match self.gorm {
+            _ if self.database == database => self,
+            None => {
+                return Err(Error::usage(format!(
+                    "the GoTable is for {}, and the database is {}: use the preset for {1}",
+                    self.database.name(),
+                    database.name()
+                )));
+            }
+            Some(package) => GoTable {
+                schema: self.schema,
+                name: self.name,
+                without_max_age: self.without_max_age,
+                ..package.table_in(database).with_columns(
+                    self.key.name,
+                    self.value.name,
+                    self.expiry.name,
+                )
+            },
+        };
+        table.check()?;
+        Ok(table)
+    }
+
+    /// Refuses names that a database would cut (at 63 bytes) or not accept, and options of other
+    /// tables.
+    fn check(&self) -> Result<(), Error> {
         if self.without_max_age.is_some() && self.layout != Layout::Pgstore {
             return Err(Error::usage(
                 "without_max_age needs the table of pgstore, whose rows have the time of their last \

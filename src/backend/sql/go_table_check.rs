@@ -11,6 +11,9 @@ use super::go_columns::{Column, ColumnType};
 use super::go_table::GoTable;
 use crate::backend::Error;
 
+/// A column of bytes must hold values of this length.
+const SMALLEST_VALUE: u32 = 4_096;
+
 /// A column as the database describes it.
 pub(super) struct FoundColumn {
     /// `None` for a type that no Go package uses.
@@ -70,6 +73,9 @@ impl Check<'_> {
         let holds = |most: u32| found.is_exact && most >= longest;
         match found.kind {
             Some(kind @ ColumnType::Bytes) => Ok((kind, found.is_unique)),
+            Some(kind @ ColumnType::BytesUpTo(most)) if most >= longest => {
+                Ok((kind, found.is_unique))
+            }
             Some(kind) if kind.characters().is_some_and(holds) => Ok((kind, found.is_unique)),
             _ if found.is_exact => Err(self.wrong_type(column, &found.shown, &wanted)),
             _ => {
@@ -93,6 +99,7 @@ impl Check<'_> {
         let holds = |most: u32| longest.is_some_and(|longest| most >= longest);
         match found.kind {
             Some(kind @ ColumnType::Bytes) => Ok(kind),
+            Some(kind @ ColumnType::BytesUpTo(most)) if most >= SMALLEST_VALUE => Ok(kind),
             Some(kind @ ColumnType::Text) if longest.is_some() => Ok(kind),
             Some(kind @ ColumnType::Varchar(most)) if holds(most) => Ok(kind),
             _ => Err(self.wrong_type(column, &found.shown, &wanted)),

@@ -14,7 +14,7 @@
 //! | `go_table_check.rs` | the check of such a table's columns |
 //! | `go_engine.rs` | `GoEngine`: the engine of such a table, over any server that has one |
 //! | `delegate.rs` | public types as handles on a `Table` |
-//! | `postgres/`, `sqlite/` | one server each: its SQL, its schema, its clock, its errors |
+//! | `mysql/`, `postgres/`, `sqlite/` | one server each: its SQL, its schema, its clock, its errors |
 //!
 //! `CONTRIBUTING.md` lists the files that another server needs. This module knows no sessions.
 
@@ -26,6 +26,8 @@ mod go_columns;
 mod go_engine;
 mod go_table;
 mod go_table_check;
+#[cfg(feature = "mysql")]
+mod mysql;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod pool;
 #[cfg(feature = "postgres")]
@@ -40,6 +42,8 @@ mod table;
 mod with_sqlx;
 
 pub use go_table::GoTable;
+#[cfg(feature = "mysql")]
+pub use mysql::{GoMysql, Mysql, MysqlOptions};
 #[cfg(feature = "postgres")]
 pub use postgres::{GoPostgres, Postgres, PostgresOptions};
 #[cfg(feature = "sqlite")]

@@ -18,6 +18,28 @@ pub(super) trait Columns {
     fn expiry(&self, index: usize) -> Result<Expiry, Undecodable>;
 }
 
+/// Returns the milliseconds until an expiry, for a server whose clock decides, or the largest number for never.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(super) fn milliseconds_left(expiry: Expiry) -> i64 {
+    match expiry {
+        Expiry::NEVER => i64::MAX,
+        expiry => {
+            let left = expiry.as_millis().saturating_sub(Expiry::now().as_millis());
+            // Bounded, since servers compute no date so long ago.
+            left.max(-100_000_000_000_000)
+        }
+    }
+}
+
+/// Returns the expiry that is this many milliseconds away.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(super) fn expiry_of_milliseconds_left(left: i64) -> Expiry {
+    match left {
+        i64::MAX => Expiry::NEVER,
+        left => Expiry::from_millis(Expiry::now().as_millis().saturating_add(left)),
+    }
+}
+
 pub(super) fn invalid_record() -> Error {
     Error::corrupt("a row of the database is not a valid record")
 }

@@ -83,12 +83,16 @@ impl Sql {
 /// The SQL text of a statement, and the values of its parameters in their order.
 ///
 /// It is applied whole or not at all. If one statement of a server cannot do or return what an
-/// operation needs, the text calls a procedure, or has several statements, which the server's
-/// engine sends as one transaction. The last one returns the rows.
+/// operation needs, the text has several statements with `;` between them, which the server's
+/// engine sends as one transaction. One of them returns the rows. If the number of written rows
+/// matters, it is the only column of the only row.
 #[derive(Clone, Debug)]
 pub(super) struct Statement {
     pub(super) sql: Sql,
     pub(super) binds: &'static [Bind],
+    /// True if the text has several statements.
+    #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
+    pub(super) is_transaction: bool,
 }
 
 impl Statement {
@@ -97,6 +101,26 @@ impl Statement {
         Statement {
             sql: Sql::Fixed(sql),
             binds,
+            is_transaction: false,
+        }
+    }
+
+    /// Returns a statement whose text has several statements, which are one transaction.
+    #[cfg(feature = "mysql")]
+    pub(super) const fn several(sql: &'static str, binds: &'static [Bind]) -> Self {
+        Statement {
+            sql: Sql::Fixed(sql),
+            binds,
+            is_transaction: true,
+        }
+    }
+
+    /// Returns the statement as one whose text has several statements.
+    #[cfg(feature = "mysql")]
+    pub(super) fn together(self) -> Self {
+        Statement {
+            is_transaction: true,
+            ..self
         }
     }
 
@@ -105,6 +129,7 @@ impl Statement {
         Statement {
             sql: Sql::Generated(sql.into()),
             binds,
+            is_transaction: false,
         }
     }
 
@@ -128,6 +153,8 @@ pub(super) struct Statements {
     pub(super) find: Statement,
     /// Writes a row under a key that has no live one.
     pub(super) create: Statement,
+    /// Deletes the row under the key if it is not live, for a `create` that cannot replace it.
+    pub(super) remove_dead: Option<Statement>,
     /// `create` for a record with an owner, if that is another statement.
     pub(super) create_owned: Option<Statement>,
     /// Replaces the live row that has the seen revision.
@@ -148,13 +175,20 @@ pub(super) struct Statements {
     /// `None` if rows have no owners.
     pub(super) owners: Option<OwnerStatements>,
     pub(super) revisions: RevisionSource,
+    /// The maximum number of bytes of a value, if the column is smaller than the server's rows.
+    pub(super) longest_value: Option<usize>,
 }
 
 #[cfg(test)]
 impl Statements {
     /// Returns all statements, in no order.
     pub(super) fn all(&self) -> impl Iterator<Item = &Statement> {
-        let owned = [&self.create_owned, &self.swap_owned, &self.move_to];
+        let optional = [
+            &self.create_owned,
+            &self.remove_dead,
+            &self.swap_owned,
+            &self.move_to,
+        ];
         let owners = self.owners.iter().flat_map(|owners| {
             [
                 &owners.generation,
@@ -175,7 +209,7 @@ impl Statements {
             &self.purge,
         ]
         .into_iter()
-        .chain(owned.into_iter().flatten())
+        .chain(optional.into_iter().flatten())
         .chain(owners)
     }
 }

@@ -2,7 +2,8 @@
 //! a conflict from a record that is gone.
 //!
 //! Each operation is one statement, applied whole or not at all, even if the caller stops waiting.
-//! A second one runs only to find out why a write changed no row.
+//! A second one runs only to find out why a write changed no row, or for a key that an expired row
+//! still has.
 
 use crate::backend::layout::plain_key;
 use crate::backend::moves::taken;
@@ -42,20 +43,41 @@ impl<E: Engine> Table<E> {
     }
 
     pub(super) async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
-        self.check(key, record)?;
         let all = self.engine.statements().await?;
+        self.check(all, key, record)?;
         let new = all.revisions.choose()?;
         let parameters = Parameters {
             new: new.as_ref(),
             ..Parameters::of_key(key).with_record(record)
         };
         let create = for_record(record, &all.create, all.create_owned.as_ref());
-        match self.write(all, create, &parameters).await {
+        let created = match self.write(all, create, &parameters).await {
+            Err(error) if E::is_taken(&error) => {
+                self.create_over_dead(all, create, &parameters).await
+            }
+            created => created,
+        };
+        match created {
             Ok(Some(revision)) => Ok(Created::Saved(revision)),
             Ok(None) => Ok(Created::Exists),
             Err(error) if E::is_taken(&error) => Ok(Created::Exists),
             Err(error) => Err(error),
         }
+    }
+
+    /// Deletes the row that has the key if it is not live, and creates the row again. Deleting such
+    /// a row changes nothing for other requests.
+    async fn create_over_dead(
+        &self,
+        all: &Statements,
+        create: &Statement,
+        parameters: &Parameters<'_>,
+    ) -> Result<Option<Revision>, Error> {
+        let Some(remove_dead) = &all.remove_dead else {
+            return Ok(None);
+        };
+        self.engine.written(remove_dead, parameters).await?;
+        self.write(all, create, parameters).await
     }
 
     pub(super) async fn swap(
@@ -64,8 +86,8 @@ impl<E: Engine> Table<E> {
         seen: &Revision,
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
-        self.check(key, record)?;
         let all = self.engine.statements().await?;
+        self.check(all, key, record)?;
         let new = all.revisions.choose()?;
         let parameters = Parameters {
             seen: Some(seen),
@@ -156,14 +178,19 @@ impl<E: Engine> Table<E> {
     }
 
     /// Refuses a record that no row can hold, before it is copied.
-    fn check(&self, key: &Key, record: &Record) -> Result<(), Error> {
+    fn check(&self, all: &Statements, key: &Key, record: &Record) -> Result<(), Error> {
         const REST: usize = 100; // revision, login, expiry, and the lengths of the parts
         self.check_key(key)?;
         let owner = record.owner().map_or(0, |owner| owner.name.as_str().len());
         let size = key.as_bytes().len() + owner + record.value().len() + REST;
-        match size <= E::LARGEST {
-            true => Ok(()),
-            false => Err(Error::too_large(size, E::LARGEST)),
+        if size > E::LARGEST {
+            return Err(Error::too_large(size, E::LARGEST));
+        }
+        match all.longest_value {
+            Some(longest) if record.value().len() > longest => {
+                Err(Error::too_large(record.value().len(), longest))
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -261,8 +288,8 @@ impl<E: Engine> Table<E> {
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
         self.check_key(key)?;
-        self.check(to, record)?;
         let all = self.engine.statements().await?;
+        self.check(all, to, record)?;
         let Some(move_to) = &all.move_to else {
             return Err(Error::usage(
                 "the table cannot move rows (see Backend::moves)",

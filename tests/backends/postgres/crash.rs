@@ -1,89 +1,24 @@
 //! A server that is killed during writes.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
-use silverback::backend::{
-    Backend, Created, Expiry, Generation, Key, Outcome, Postgres, PostgresOptions, Record,
-};
-
-use super::super::disk::{report, rounds};
+use super::super::crash::{Killable, check_killed_server};
 use super::super::servers::postgres::PostgresServer;
 use super::Tried;
 
-const WRITERS: usize = 8;
-
-/// Counts upwards in its own record. Returns the last acknowledged number, and the number that was
-/// attempted afterwards.
-async fn write(backend: Arc<Postgres>, key: Key, known: u64, stop: Arc<AtomicBool>) -> (u64, u64) {
-    let number = |value: &[u8]| u64::from_be_bytes(value.try_into().expect("8 bytes"));
-    let Ok(stored) = backend.load(&key).await else {
-        return (known, known); // the server was killed before the first write
-    };
-    let stored = stored.expect("the record exists");
-    let (mut seen, mut acknowledged) = (stored.revision, number(stored.record.value()));
-    while !stop.load(Ordering::Relaxed) {
-        let next = Record::new((acknowledged + 1).to_be_bytes(), Expiry::NEVER);
-        match backend.swap(&key, &seen, &next).await {
-            Ok(Outcome::Done(revision)) => (seen, acknowledged) = (revision, acknowledged + 1),
-            Ok(outcome) => panic!("{outcome:?} without a concurrent write"),
-            Err(_) => return (acknowledged, acknowledged + 1),
-        }
+impl Killable for PostgresServer {
+    fn url(&self) -> String {
+        PostgresServer::url(self)
     }
-    (acknowledged, acknowledged)
+
+    fn kill(&mut self) {
+        PostgresServer::kill(self);
+    }
+
+    fn start_again(&mut self) -> Result<(), String> {
+        PostgresServer::start_again(self)
+    }
 }
 
 /// This test uses its own server.
 pub(super) async fn a_killed_server_loses_no_acknowledged_write(_: &PostgresServer) -> Tried {
-    let mut server = PostgresServer::start()?;
-    let keys = (0..WRITERS).map(|writer| Key::new(format!("writer {writer}")));
-    let keys: Vec<Key> = keys.collect::<Result<_, _>>()?;
-    let (mut writes, mut unknown, mut done) = (0, 0, 0);
-    let mut known = vec![0; WRITERS];
-    for round in 0..rounds() {
-        let options = PostgresOptions::new().timeout(Duration::from_secs(2));
-        let backend = Arc::new(Postgres::connect_with(&server.url(), options).await?);
-        for key in keys.iter().filter(|_| round == 0) {
-            let zero = Record::new(0_u64.to_be_bytes(), Expiry::NEVER);
-            let created = backend.create(key, &zero).await?;
-            assert!(matches!(created, Created::Saved(_)));
-        }
-        let stop = Arc::new(AtomicBool::new(false));
-        let writers: Vec<_> = keys
-            .iter()
-            .zip(&known)
-            .map(|(key, known)| (backend.clone(), key.clone(), *known, stop.clone()))
-            .map(|(backend, key, known, stop)| tokio::spawn(write(backend, key, known, stop)))
-            .collect();
-        let chance = u16::from_be_bytes(*Generation::random()?.as_bytes().first_chunk().unwrap());
-        tokio::time::sleep(Duration::from_millis(u64::from(chance % 250))).await;
-        server.kill();
-        stop.store(true, Ordering::Relaxed);
-        let mut reached = Vec::new();
-        for writer in writers {
-            reached.push(writer.await?);
-        }
-        server.start_again()?;
-        let after = Postgres::connect(&server.url()).await?;
-        for ((key, (acknowledged, tried)), known) in keys.iter().zip(reached).zip(&mut known) {
-            let stored = after.load(key).await?.expect("the write was acknowledged");
-            let found = u64::from_be_bytes(stored.record.value().try_into()?);
-            assert!(
-                found == acknowledged || found == tried,
-                "{found}, of {acknowledged} or {tried}"
-            );
-            writes += acknowledged - *known;
-            unknown += usize::from(tried > acknowledged);
-            done += usize::from(found > acknowledged);
-            *known = found;
-        }
-    }
-    assert!(writes > 0, "the writers wrote no record");
-    report(&format!(
-        "postgres: {} kills under {WRITERS} writers, {writes} writes acknowledged and all of \
-         them there, {unknown} begun and not acknowledged, of which {done} were done",
-        rounds()
-    ));
-    Ok(())
+    check_killed_server("postgres", PostgresServer::start()?).await
 }

@@ -12,6 +12,7 @@ use sqlx::{AssertSqlSafe, PgPool, Row};
 
 use super::super::candidates::Made;
 use super::super::encoded::Encoded;
+use super::super::operations::try_go_table;
 use super::super::servers::postgres::PostgresServer;
 use super::{Tried, database, server};
 
@@ -41,64 +42,24 @@ pub(super) async fn names_are_quoted(server: &PostgresServer) -> Tried {
         for (kind, table) in [
             GoTable::pgstore(),
             GoTable::antonlindstrom_pgstore(),
-            GoTable::scs(),
+            GoTable::scs_postgresstore(),
         ]
         .into_iter()
         .enumerate()
         {
             let table = table.with_columns("key\"", "select", odd);
             let table = table.named(format!("{number}.{kind} {odd}"));
-            try_all(&GoPostgres::connect(&url, table).await?).await?;
+            let backend = GoPostgres::connect(&url, table).await?;
+            backend.migrate().await?; // the table already exists
+            try_go_table(&backend).await?;
         }
     }
     let pool = PgPool::connect(&server.url()).await?;
     for name in ["", "a\0b", &"x".repeat(64)] {
-        let table = GoTable::scs().named(name);
+        let table = GoTable::scs_postgresstore().named(name);
         let refused = GoPostgres::from_pool(pool.clone(), table, PostgresOptions::new());
         assert!(refused.unwrap_err().is_usage(), "{name:?}");
     }
-    Ok(())
-}
-
-/// Runs each operation once.
-async fn try_all(backend: &GoPostgres) -> Tried {
-    // The table already exists.
-    backend.migrate().await?;
-    let key = Key::new("ABC234")?;
-    let until = Expiry::after(Duration::from_secs(600));
-    let record = Record::new("v", until);
-    let Created::Saved(seen) = backend.create(&key, &record).await? else {
-        panic!("the key is new");
-    };
-    let Outcome::Done(seen) = backend.swap(&key, &seen, &record).await? else {
-        panic!("there is no concurrent write");
-    };
-    let Outcome::Done(seen) = backend.touch(&key, &seen, until).await? else {
-        panic!("there is no concurrent write");
-    };
-    let stored = backend.load(&key).await?.expect("the record exists");
-    assert_eq!(
-        (stored.record.value(), &stored.revision),
-        (&b"v"[..], &seen)
-    );
-    let page = backend.page(None, 10).await?.entries;
-    assert_eq!(page.len(), 1);
-    assert_eq!(page[0].key, key);
-    assert_eq!(backend.page(Some(&key), 10).await?.entries, []);
-    assert_eq!(backend.purge(10).await?.removed, 0);
-    let to = Key::new("DEF567")?;
-    let Outcome::Done(seen) = backend.move_to(&key, &seen, &to, &record).await? else {
-        panic!("there is no concurrent write");
-    };
-    assert_eq!(backend.remove(&to, &seen).await?, Outcome::Done(()));
-    let over = Record::new("v", Expiry::from_millis(1_000));
-    backend
-        .create(&key, &over)
-        .await?
-        .saved()
-        .expect("the key is new");
-    let purged = (backend.purge(10).await?, backend.purge(10).await?);
-    assert_eq!((purged.0.removed, purged.1.removed), (1, 0));
     Ok(())
 }
 
@@ -238,7 +199,7 @@ pub(super) async fn a_row_without_a_max_age_expires_after_a_time(server: &Postgr
             .expect("the record exists");
         assert_eq!(backend.load(&key).await?, None);
     }
-    let scs = GoTable::scs().without_max_age(Duration::from_secs(1));
+    let scs = GoTable::scs_postgresstore().without_max_age(Duration::from_secs(1));
     let pool = PgPool::connect(&server.url()).await?;
     let refused = GoPostgres::from_pool(pool, scs, PostgresOptions::new());
     assert!(refused.unwrap_err().is_usage());
@@ -319,12 +280,12 @@ pub(super) async fn an_incompatible_table_is_refused(server: &PostgresServer) ->
     ));
     let scs = "token TEXT PRIMARY KEY, expiry TIMESTAMPTZ";
     tables.push((
-        GoTable::scs(),
+        GoTable::scs_postgresstore(),
         format!("{scs}, data TEXT"),
         ["data", "text", "bytea"],
     ));
     tables.push((
-        GoTable::gorm(),
+        GoTable::scs_gormstore(),
         format!("{scs}, data JSONB"),
         ["data", "jsonb", "bytea"],
     ));
@@ -363,7 +324,7 @@ pub(super) async fn a_text_column_contains_the_value_as_text(server: &PostgresSe
     let unprepared = format!("{url}?statement-cache-capacity=0");
     for url in [&url, &unprepared] {
         let backend = GoPostgres::connect(url, GoTable::pgstore()).await?;
-        try_all(&backend).await?;
+        try_go_table(&backend).await?;
         let key = Key::new("ABC234")?;
         let record = Record::new("MTc2|te_xt==", Expiry::NEVER);
         backend

@@ -70,10 +70,10 @@ pub(super) fn candidates() -> Vec<Candidate> {
             Box::pin(go_tables::hashed(table))
         }),
         Candidate::new("scs_postgresstore", "postgres", || {
-            Box::pin(go_tables::hashed(GoTable::scs()))
+            Box::pin(go_tables::hashed(GoTable::scs_postgresstore()))
         }),
         Candidate::new("scs_gormstore", "postgres", || {
-            Box::pin(go_tables::hashed(GoTable::gorm()))
+            Box::pin(go_tables::hashed(GoTable::scs_gormstore()))
         }),
     ]
 }

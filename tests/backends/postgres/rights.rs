@@ -49,7 +49,7 @@ pub(super) async fn a_user_without_the_right_to_create_uses_existing_tables(
     let stored = owner.load(&Key::new("a")?).await?;
     assert_eq!(stored.expect("the record exists").record, record);
     // The tables of Go packages are not created either.
-    let table = GoTable::scs;
+    let table = GoTable::scs_postgresstore;
     let missing = GoPostgres::connect_with(&user, table(), existing()).await;
     let missing = missing.unwrap_err();
     assert!(missing.is_usage() && missing.to_string().contains("no table \"sessions\""));

@@ -1,11 +1,11 @@
 //! The cost of the operations in the server.
 
 use silverback::backend::{
-    Backend, Created, Expiry, Generation, Generations, Key, Outcome, Owner, OwnerName, Owners,
-    Postgres, Record, Scan,
+    Backend, Created, Expiry, Generation, Generations, Key, Outcome, Owners, Postgres, Record, Scan,
 };
 use sqlx::PgPool;
 
+use super::super::operations::{every_operation, soon};
 use super::super::servers::postgres::PostgresServer;
 use super::{Tried, database};
 
@@ -22,51 +22,6 @@ async fn backend(
     ];
     let (url, pool) = database(server, name, &settings).await?;
     Ok((pool, Postgres::connect(&url).await?))
-}
-
-fn soon() -> Expiry {
-    Expiry::after(std::time::Duration::from_secs(600))
-}
-
-/// Runs each operation once, by name, on an owned record and on its owner.
-macro_rules! every_operation {
-    ($backend:ident, $counted:ident) => {{
-        let (key, ape) = (Key::new("a key")?, OwnerName::new("ape")?);
-        let login = $counted!("begin", $backend.begin(&ape, soon(), &key).await?);
-        let owner = Owner {
-            name: ape.clone(),
-            login,
-        };
-        let record = Record::new(vec![7; 700], soon()).owned_by(owner);
-        let Created::Saved(seen) = $counted!("create", $backend.create(&key, &record).await?)
-        else {
-            panic!("the key is new");
-        };
-        let loaded = $counted!("load", $backend.load(&key).await?);
-        assert!(loaded.is_some());
-        let Outcome::Done(seen) = $counted!("swap", $backend.swap(&key, &seen, &record).await?)
-        else {
-            panic!("there is no concurrent write");
-        };
-        let Outcome::Done(seen) = $counted!("touch", $backend.touch(&key, &seen, soon()).await?)
-        else {
-            panic!("there is no concurrent write");
-        };
-        let of = $counted!("generation", $backend.generation(&ape).await?);
-        assert_eq!(of, Some(login.generation));
-        let extended = $counted!("extend", $backend.extend(&ape, soon()).await?);
-        assert_eq!(extended, login.generation);
-        let keys = $counted!("keys", $backend.keys(&ape).await?);
-        assert_eq!(keys.len(), 1);
-        let page = $counted!("page", $backend.page(None, 10).await?).entries;
-        assert!(!page.is_empty());
-        let removed = $counted!("remove", $backend.remove(&key, &seen).await?);
-        assert_eq!(removed, Outcome::Done(()));
-        $counted!(
-            "revoke",
-            $backend.revoke_except(&ape, soon(), &login).await?
-        );
-    }};
 }
 
 pub(super) async fn each_operation_is_one_statement(server: &PostgresServer) -> Tried {

@@ -31,9 +31,9 @@ kill $again
 pub(super) enum User {
     /// The current user; `TERM` ends the server.
     Ours,
-    /// The user `nobody`, if the current user is root, which Postgres and PgBouncer refuse. `INT`
-    /// ends them without waiting for their clients.
-    NotRoot,
+    /// The user `nobody`, if the current user is root, which Postgres, PgBouncer and MariaDB refuse;
+    /// the signal ends the server.
+    NotRoot(&'static str),
 }
 
 pub(super) struct BackgroundProgram {
@@ -59,7 +59,7 @@ impl BackgroundProgram {
         // A previous program in this folder may have left it.
         let _ = std::fs::remove_file(folder.join("pid"));
         let (mut shell, signal) = match user {
-            User::NotRoot => (as_nobody("sh", folder), "INT"),
+            User::NotRoot(signal) => (as_nobody("sh", folder), signal),
             User::Ours => (Command::new("sh"), "TERM"),
         };
         let child = shell

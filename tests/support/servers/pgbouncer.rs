@@ -37,8 +37,13 @@ impl PgBouncer {
         );
         let written = std::fs::write(folder.join("settings.ini"), settings);
         written.map_err(|error| error.to_string())?;
-        let background =
-            BackgroundProgram::run(&folder, &program, &["settings.ini"], &[], User::NotRoot)?;
+        let background = BackgroundProgram::run(
+            &folder,
+            &program,
+            &["settings.ini"],
+            &[],
+            User::NotRoot("INT"),
+        )?;
         let watchdog = Instant::now() + WATCHDOG;
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             if Instant::now() > watchdog {

@@ -146,7 +146,8 @@ impl PostgresServer {
         let environment = environment.unwrap_or_default();
         let arguments: Vec<&str> = arguments.collect();
         let program = self.programs.join("postgres");
-        let (folder, user) = (&self.folder, User::NotRoot);
+        // `INT` ends the server without waiting for its clients.
+        let (folder, user) = (&self.folder, User::NotRoot("INT"));
         self.background = Some(BackgroundProgram::run(
             folder,
             &program,

@@ -1,6 +1,6 @@
 //! The memory that a session adds to a request: the allocations for a page with a session, minus
-//! those for a page without, over many requests in one thread and without HTTP. In Postgres, for
-//! Silverback and its peers: `cargo run --release --manifest-path benches/peers/Cargo.toml --bin
+//! those for a page without, over many requests in one thread and without HTTP. In Postgres (or with
+//! `-- --mariadb` in MariaDB), for Silverback and its peers: `cargo run --release --manifest-path benches/peers/Cargo.toml --bin
 //! allocations`; or for Silverback in the backend of a URL: for DynamoDB with `--features
 //! dynamodb`.
 //!
@@ -17,8 +17,7 @@ use axum::extract::Request;
 use http::header::{COOKIE, HOST, SET_COOKIE};
 use tower_service::Service;
 
-use peers::{database, go_program};
-use servers::postgres::PostgresServer;
+use peers::{DatabaseServer, for_go, go_program};
 
 #[path = "load/pages.rs"]
 mod pages;
@@ -38,19 +37,14 @@ type Counted = (f64, f64);
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
-        [] => match PostgresServer::start() {
-            Ok(server) => in_postgres(&server),
-            Err(why) => {
-                eprintln!("Postgres is missing: {why}");
-                return ExitCode::FAILURE;
-            }
-        },
+        [] => return compare(false),
+        [option] if option == "--mariadb" => return compare(true),
         [url] if url.contains(':') => {
             head();
             line("silverback", of_ours("silverback", url));
         }
         _ => {
-            eprintln!("allocations [URL]");
+            eprintln!("allocations [--mariadb | URL]");
             return ExitCode::from(2);
         }
     }
@@ -58,17 +52,24 @@ fn main() -> ExitCode {
 }
 
 /// Prints the figures of Silverback and its peers.
-fn in_postgres(server: &PostgresServer) {
+fn compare(is_mariadb: bool) -> ExitCode {
+    let server = match DatabaseServer::start(is_mariadb) {
+        Ok(server) => server,
+        Err(why) => {
+            eprintln!("the database server is missing: {why}");
+            return ExitCode::FAILURE;
+        }
+    };
     head();
     for (name, place) in [
         ("silverback", "ours_counted"),
         ("tower-sessions", "theirs_counted"),
     ] {
-        line(name, of_ours(name, &database(server, place)));
+        line(name, of_ours(name, &server.database(place)));
     }
     match go_program() {
         Some(mut program) => {
-            let url = database(server, "scs_counted");
+            let url = for_go(&server.database("scs_counted"));
             let said = program
                 .args(["allocations", &url])
                 .output()
@@ -78,6 +79,7 @@ fn in_postgres(server: &PostgresServer) {
         }
         None => println!("scs is not counted: Go is missing"),
     }
+    ExitCode::SUCCESS
 }
 
 fn head() {

@@ -10,11 +10,11 @@ use sqlx::{AssertSqlSafe, PgPool, Postgres};
 
 use super::super::engine::{Effect, Engine};
 use super::super::pool::Pool;
+use super::super::rows::milliseconds_left;
 use super::super::sender::Sender;
 use super::super::statements::{Parameters, Statement, Statements, Value};
 use super::super::with_sqlx::bound;
 use super::options::PostgresOptions;
-use super::rows::milliseconds_left;
 use super::statements::STATEMENTS;
 use crate::backend::Error;
 

@@ -184,8 +184,8 @@ mod tests {
     async fn a_table_of_another_database_is_refused() {
         for table in [
             GoTable::scs_sqlite3store(),
-            GoTable::scs_gormstore_sqlite(),
-            GoTable::wader_gormstore_sqlite(),
+            GoTable::scs_gormstore(),
+            GoTable::wader_gormstore(),
         ] {
             let pool = PgPool::connect_lazy("postgres://nowhere").unwrap();
             let refused = GoPostgres::from_pool(pool, table, PostgresOptions::new()).unwrap_err();

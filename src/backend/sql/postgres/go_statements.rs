@@ -39,6 +39,7 @@ pub(super) fn statements(table: &GoTable) -> Statements {
         find: Statement::generated(names.find(), &[Key]),
         create: Statement::generated(names.create(), &[Key, Value, Until]),
         create_owned: None,
+        remove_dead: None,
         swap: Statement::generated(names.swap(""), &[Key, Value, Until, Seen]),
         swap_owned: None,
         touch: Statement::generated(names.touch(), &[Key, Until, Seen]),
@@ -51,6 +52,7 @@ pub(super) fn statements(table: &GoTable) -> Statements {
         purge: Statement::generated(names.purge(), &[Limit]),
         owners: None,
         revisions: RevisionSource::Server,
+        longest_value: None,
     }
 }
 
@@ -380,8 +382,8 @@ mod tests {
         for (table, sql) in [
             (GoTable::pgstore(), pgstore),
             (GoTable::antonlindstrom_pgstore(), antonlindstrom),
-            (GoTable::scs().in_schema("web"), scs),
-            (GoTable::gorm(), gorm),
+            (GoTable::scs_postgresstore().in_schema("web"), scs),
+            (GoTable::scs_gormstore(), gorm),
         ] {
             assert_eq!(create_table(&table), sql);
         }

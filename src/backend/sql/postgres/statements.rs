@@ -218,6 +218,7 @@ pub(super) static STATEMENTS: Statements = Statements {
         create!(owned_expiry!(), "$5", "$6", "$7"),
         &[Key, New, Until, Value, Owner, Generation, Login],
     )),
+    remove_dead: None,
     swap: Statement::fixed(
         swap!("$5", expiry!("$3::bigint"), "NULL", "NULL", "NULL"),
         &[Key, Seen, Until, Value, New],
@@ -312,4 +313,5 @@ pub(super) static STATEMENTS: Statements = Statements {
         purge: Statement::fixed(purge!("silverback_owners", "expiry", now!()), &[Limit]),
     }),
     revisions: RevisionSource::Client,
+    longest_value: None,
 };

@@ -65,7 +65,7 @@ use crate::backend::{
 /// use silverback::session::{CookieOptions, Dialect, ServerOptions, ServerStore};
 ///
 /// let codecs = Codecs::from_pairs(KeyPairs::from_env("SESSION_KEYS")?)?;
-/// let table = GoTable::wader_gormstore_sqlite();
+/// let table = GoTable::wader_gormstore();
 /// let backend = GoSqlite::open("/var/lib/shop/shop.db", table).await?;
 /// let cookie = CookieOptions::new().name("session")?;
 /// let options = ServerOptions::new().cookie(cookie);
@@ -104,7 +104,7 @@ impl GoSqlite {
         options: SqliteOptions,
     ) -> Result<Self, Error> {
         options.check()?;
-        table.check(Connections::DATABASE)?;
+        let table = table.in_database(Connections::DATABASE)?;
         let path = match options.create_if_missing {
             true => schema::make_file(path.as_ref())?,
             false => schema::find_file(path.as_ref())?,

@@ -50,6 +50,7 @@ pub(super) fn statements(table: &GoTable) -> Statements {
         find: Statement::generated(names.find(), &[Now, Key]),
         create: Statement::generated(names.create(), &[Now, Key, Value, Until]),
         create_owned: None,
+        remove_dead: None,
         swap: Statement::generated(names.swap(""), &[Now, Key, Value, Until, Seen]),
         swap_owned: None,
         touch: Statement::generated(names.touch(), &[Now, Key, Until, Seen]),
@@ -62,6 +63,7 @@ pub(super) fn statements(table: &GoTable) -> Statements {
         purge: Statement::generated(names.purge(), &[Now, Limit]),
         owners: None,
         revisions: RevisionSource::Server,
+        longest_value: None,
     }
 }
 
@@ -330,8 +332,8 @@ mod tests {
         );
         for (table, sql) in [
             (GoTable::scs_sqlite3store(), sqlite3store),
-            (GoTable::scs_gormstore_sqlite().in_schema("web"), gormstore),
-            (GoTable::wader_gormstore_sqlite(), wader),
+            (GoTable::scs_gormstore().in_schema("web"), gormstore),
+            (GoTable::wader_gormstore(), wader),
         ] {
             assert_eq!(create_table(&table), sql);
         }

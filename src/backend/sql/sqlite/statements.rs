@@ -98,6 +98,7 @@ pub(super) static STATEMENTS: Statements = Statements {
         &[Now, Key, New, Until, Owner, Generation, Login, Value],
     ),
     create_owned: None,
+    remove_dead: None,
     swap: Statement::fixed(
         concat!(
             "UPDATE silverback_sessions AS s SET revision = ?9, expiry = ",
@@ -185,4 +186,5 @@ pub(super) static STATEMENTS: Statements = Statements {
         ),
     }),
     revisions: RevisionSource::Client,
+    longest_value: None,
 };

@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::Server;
 use super::browser::{Browser, Latencies, Page, spread};
-use super::peers::database;
-use super::servers::postgres::PostgresServer;
+use super::peers::DatabaseServer;
 
 const ROUNDS: usize = 3;
 
@@ -35,7 +34,7 @@ struct Round {
     cpu_seconds: f64,
 }
 
-pub(crate) fn session(server: &PostgresServer, other: Option<&Path>) {
+pub(crate) fn session(server: &DatabaseServer, other: Option<&Path>) {
     let own = std::env::current_exe().expect("this program");
     let mut builds = vec![("this build", own.as_path())];
     builds.extend(other.map(|other| ("the other", other)));
@@ -66,7 +65,7 @@ pub(crate) fn session(server: &PostgresServer, other: Option<&Path>) {
                     "memory" => "memory:".to_owned(),
                     "files" => format!("files:{}", folder.display()),
                     "sqlite" => format!("sqlite:{}/hot.db", folder.display()),
-                    _ => database(server, &format!("hot_{round}_{place}")),
+                    _ => server.database(&format!("hot_{round}_{place}")),
                 };
                 let pages = Server::of_program(program, "silverback", &url);
                 rounds[place].push(measure(&pages));

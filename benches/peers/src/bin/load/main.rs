@@ -1,5 +1,5 @@
-//! Sessions in Postgres through a web framework, over real HTTP: Silverback and tower-sessions in
-//! axum, and alexedwards/scs with its pgxstore in Go. Each is a separate program with the same
+//! Sessions in Postgres, or with `--mariadb` in MariaDB, through a web framework, over real HTTP:
+//! Silverback and tower-sessions in axum, and alexedwards/scs with its pgxstore or mysqlstore in Go. Each is a separate program with the same
 //! server, and they run one after the other under the same load: `cargo run --release
 //! --manifest-path benches/peers/Cargo.toml --bin load`.
 //!
@@ -15,7 +15,7 @@
 //! on memory, files, SQLite and Postgres (`hot.rs`); compared with another build, if its `load`
 //! program is given.
 //!
-//! The Postgres server belongs to this run, on loopback, with its defaults: each commit is synced.
+//! The server belongs to this run, on loopback, with its defaults: each commit is synced.
 
 mod browser;
 mod hot;
@@ -28,8 +28,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 
 use browser::{Latencies, Page, spread};
-use peers::{database, go_program};
-use servers::postgres::PostgresServer;
+use peers::{DatabaseServer, for_go, go_program};
 
 #[path = "../../../../../tests/support/servers/mod.rs"]
 mod servers;
@@ -74,7 +73,7 @@ impl Server {
 
     fn of_go(database: &str) -> Option<Self> {
         let mut command = go_program()?;
-        command.args(["serve", database]);
+        command.args(["serve", &for_go(database)]);
         Some(Server::start("scs", command))
     }
 }
@@ -86,12 +85,12 @@ impl Drop for Server {
     }
 }
 
-fn compare(server: &PostgresServer) {
+fn compare(server: &DatabaseServer) {
     let mut servers = vec![
-        Server::of_ours("silverback", &database(server, "ours")),
-        Server::of_ours("tower-sessions", &database(server, "theirs")),
+        Server::of_ours("silverback", &server.database("ours")),
+        Server::of_ours("tower-sessions", &server.database("theirs")),
     ];
-    match Server::of_go(&database(server, "scs")) {
+    match Server::of_go(&server.database("scs")) {
         Some(scs) => servers.push(scs),
         None => println!("scs is not measured: Go is missing"),
     }
@@ -154,10 +153,14 @@ fn main() -> ExitCode {
         serve(name, database);
         return ExitCode::SUCCESS;
     }
-    let server = match PostgresServer::start() {
+    let (is_mariadb, arguments) = match arguments[..] {
+        ["--mariadb", ref rest @ ..] => (true, rest),
+        ref all => (false, all),
+    };
+    let server = match DatabaseServer::start(is_mariadb) {
         Ok(server) => server,
         Err(why) => {
-            eprintln!("Postgres is missing: {why}");
+            eprintln!("the database server is missing: {why}");
             return ExitCode::FAILURE;
         }
     };
@@ -175,6 +178,6 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("load [--purge ROWS | --hot [PROGRAM]]");
+    eprintln!("load [--mariadb] [--purge ROWS | --hot [PROGRAM]]");
     ExitCode::from(2)
 }

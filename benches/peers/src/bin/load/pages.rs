@@ -7,9 +7,10 @@ use silverback::backend::connect;
 use silverback::codec::{Codecs, KeyPairs};
 use silverback::session::{CookieOptions, ServerOptions, ServerStore};
 use silverback::web::tower::SessionLayer;
+use sqlx::mysql::MySqlPoolOptions;
 use sqlx::postgres::PgPoolOptions;
-use tower_sessions::SessionManagerLayer;
-use tower_sessions_sqlx_store::PostgresStore;
+use tower_sessions::{SessionManagerLayer, SessionStore};
+use tower_sessions_sqlx_store::{MySqlStore, PostgresStore};
 
 /// The values of the session in addition to the counter.
 const VALUES: [(&str, &str); 4] = [
@@ -59,12 +60,22 @@ async fn ours(database: &str) -> Router {
 }
 
 async fn theirs(database: &str) -> Router {
-    use tower_sessions::Session;
-    use tower_sessions::session::Error;
-
+    if database.starts_with("mysql:") {
+        let pool = MySqlPoolOptions::new().connect(database).await;
+        let store = MySqlStore::new(pool.expect("a database"));
+        store.migrate().await.expect("tables");
+        return theirs_in(store);
+    }
     let pool = PgPoolOptions::new().connect(database).await;
     let store = PostgresStore::new(pool.expect("a database"));
     store.migrate().await.expect("tables");
+    theirs_in(store)
+}
+
+fn theirs_in(store: impl SessionStore + Clone) -> Router {
+    use tower_sessions::Session;
+    use tower_sessions::session::Error;
+
     let failed = |error: Error| error.to_string();
     let begin = async move |session: Session| -> Result<(), String> {
         session.insert("visits", 7_u64).await.map_err(failed)?;

@@ -1,22 +1,20 @@
 //! Silverback's pages during a purge of expired sessions.
 
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use silverback::backend::connect;
 
 use super::browser::{self, Latencies};
-use super::peers::database;
-use super::servers::postgres::PostgresServer;
+use super::peers::{DatabaseServer, run};
 use super::{REQUESTS, Server};
 
 /// The number of records in a batch.
 const BATCH: usize = 1_000;
 
 /// One in ten of that many sessions has expired.
-pub(crate) fn under_load(server: &PostgresServer, rows: usize) {
-    let url = database(server, "purged");
+pub(crate) fn under_load(server: &DatabaseServer, rows: usize) {
+    let url = server.database("purged");
     let pages = Server::of_ours("silverback", &url);
     eprintln!("making {rows} sessions");
     fill(&url, rows);
@@ -60,19 +58,25 @@ pub(crate) fn under_load(server: &PostgresServer, rows: usize) {
 
 /// Makes rows like native ones: random keys, and values of 400 bytes.
 fn fill(url: &str, rows: usize) {
-    let statement = format!(
-        "INSERT INTO silverback_sessions (key, revision, expiry, value)
-         SELECT convert_to(encode(sha256(convert_to('k' || n, 'UTF8')), 'hex'), 'UTF8'),
-                substr(sha256(convert_to('r' || n, 'UTF8')), 1, 16),
-                CASE WHEN n % 10 = 0 THEN 1000 ELSE 9223372036854775807 END,
-                decode(repeat(md5(n::text), 25), 'hex')
-         FROM generate_series(1, {rows}) AS n;
-         ANALYZE silverback_sessions"
-    );
-    let filled = Command::new("psql")
-        .args([url, "-q", "-c", &statement])
-        .status();
-    assert!(filled.expect("psql").success());
+    let statement = match url.starts_with("mysql:") {
+        false => format!(
+            "INSERT INTO silverback_sessions (key, revision, expiry, value)
+             SELECT convert_to(encode(sha256(convert_to('k' || n, 'UTF8')), 'hex'), 'UTF8'),
+                    substr(sha256(convert_to('r' || n, 'UTF8')), 1, 16),
+                    CASE WHEN n % 10 = 0 THEN 1000 ELSE 9223372036854775807 END,
+                    decode(repeat(md5(n::text), 25), 'hex')
+             FROM generate_series(1, {rows}) AS n;
+             ANALYZE silverback_sessions"
+        ),
+        true => format!(
+            "INSERT INTO silverback_sessions (`key`, revision, expiry, value)
+             SELECT SHA2(seq, 256), UNHEX(MD5(seq)),
+                    IF(seq % 10 = 0, 1000, 9223372036854775807), UNHEX(REPEAT(MD5(seq), 25))
+             FROM seq_1_to_{rows};
+             ANALYZE TABLE silverback_sessions"
+        ),
+    };
+    run(url, &statement);
 }
 
 /// Purges as a `Cleanup` does, with a rest after each batch that is as long as the batch. Returns

@@ -101,10 +101,7 @@ async fn a_row_of_a_go_program_is_missing_from_its_expiry_on() {
     for expiry in ["julianday('2031-12-27T17:44:23.126')", "2463228.2391565507"] {
         check_expiry(&julian, expiry, AT).await;
     }
-    for table in [
-        GoTable::scs_gormstore_sqlite(),
-        GoTable::wader_gormstore_sqlite(),
-    ] {
+    for table in [GoTable::scs_gormstore(), GoTable::wader_gormstore()] {
         for (text, millis) in [
             ("2031-12-27 17:44:23.126+00:00", AT),
             ("2031-12-28 02:44:23.126+09:00", AT),
@@ -247,7 +244,7 @@ async fn rows_without_a_key_stop_no_purge() {
 /// A purge finds rows by their texts, which do not sort by their moments.
 #[tokio::test]
 async fn a_purge_removes_the_expired_rows_of_all_zones_and_no_other() {
-    let table = GoTable::scs_gormstore_sqlite();
+    let table = GoTable::scs_gormstore();
     let folder = Temporary::new();
     let backend = folder.go(table).await;
     let mut other = folder.connection().await;

@@ -28,8 +28,8 @@ async fn refusals(folder: &Temporary, table: &GoTable) -> [Error; 4] {
 #[tokio::test]
 async fn an_incompatible_go_table_is_refused() {
     let scs = GoTable::scs_sqlite3store;
-    let gorm = GoTable::scs_gormstore_sqlite;
-    let wader = GoTable::wader_gormstore_sqlite;
+    let gorm = GoTable::scs_gormstore;
+    let wader = GoTable::wader_gormstore;
     let rest = "data BLOB, expiry REAL";
     let dates = "created_at DATETIME, updated_at DATETIME, expires_at DATETIME";
     let unique = "without a unique index that compares bytes";
@@ -178,10 +178,10 @@ async fn a_table_of_another_database_is_refused() {
     let folder = Temporary::new();
     for table in [
         GoTable::pgstore(),
-        GoTable::scs(),
-        GoTable::gorm(),
+        GoTable::scs_postgresstore(),
+        GoTable::scs_gormstore(),
         GoTable::scs_sqlite3store().without_max_age(Duration::from_secs(1)),
-        GoTable::wader_gormstore_sqlite().without_max_age(Duration::from_secs(1)),
+        GoTable::wader_gormstore().without_max_age(Duration::from_secs(1)),
         GoTable::scs_sqlite3store().named(""),
     ] {
         let pool = SqlitePoolOptions::new().connect_lazy_with(folder.options());
@@ -193,7 +193,7 @@ async fn a_table_of_another_database_is_refused() {
         }
     }
     assert!(!folder.path().exists(), "nothing was created");
-    let refused = GoSqlite::open(folder.path(), GoTable::scs())
+    let refused = GoSqlite::open(folder.path(), GoTable::scs_postgresstore())
         .await
         .unwrap_err();
     let message = "the GoTable is for Postgres, and the database is SQLite";
@@ -219,13 +219,13 @@ async fn a_custom_go_table_is_used() {
             format!("token TEXT COLLATE NOCASE, data BLOB, {real}, UNIQUE (token COLLATE BINARY)"),
         ),
         (
-            GoTable::scs_gormstore_sqlite(),
+            GoTable::scs_gormstore(),
             "token varchar(43) PRIMARY KEY, data blob, expiry datetime) WITHOUT ROWID; \
              CREATE TABLE other (column_of_it"
                 .to_owned(),
         ),
         (
-            GoTable::wader_gormstore_sqlite(),
+            GoTable::wader_gormstore(),
             format!("id VARCHAR(191) PRIMARY KEY, data BLOB, {dates}, more INT NOT NULL DEFAULT 7"),
         ),
     ] {
@@ -301,7 +301,7 @@ async fn concurrent_openings_create_one_go_table() {
     let openings: Vec<_> = (0..8)
         .map(|_| {
             let path = folder.path();
-            tokio::spawn(async move { GoSqlite::open(path, GoTable::scs_gormstore_sqlite()).await })
+            tokio::spawn(async move { GoSqlite::open(path, GoTable::scs_gormstore()).await })
         })
         .collect();
     for opening in openings {

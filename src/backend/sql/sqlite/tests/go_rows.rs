@@ -13,8 +13,8 @@ use crate::backend::Moves;
 pub(super) fn presets() -> [GoTable; 3] {
     [
         GoTable::scs_sqlite3store(),
-        GoTable::scs_gormstore_sqlite(),
-        GoTable::wader_gormstore_sqlite(),
+        GoTable::scs_gormstore(),
+        GoTable::wader_gormstore(),
     ]
 }
 
@@ -108,12 +108,12 @@ async fn a_row_is_the_one_that_go_writes() {
             "text blob 76 1",
         ),
         (
-            GoTable::scs_gormstore_sqlite(),
+            GoTable::scs_gormstore(),
             "typeof(token) || ' ' || typeof(data) || ' ' || hex(data) || ' ' || expiry",
             "text blob 76 2031-12-27 17:44:23.12+00:00",
         ),
         (
-            GoTable::wader_gormstore_sqlite(),
+            GoTable::wader_gormstore(),
             "typeof(id) || ' ' || typeof(data) || ' ' || data || ' ' || expires_at || ' '
                 || (created_at GLOB '20[0-9][0-9]-[01][0-9]-[0-3][0-9] *:[0-5][0-9]*+00:00')
                 || (updated_at > created_at)",
@@ -145,8 +145,8 @@ async fn a_row_is_the_one_that_go_writes() {
 async fn a_record_that_never_expires_ends_with_the_year_9999() {
     for (table, expiry) in [
         (GoTable::scs_sqlite3store(), "datetime(expiry) || '+00:00'"),
-        (GoTable::scs_gormstore_sqlite(), "expiry"),
-        (GoTable::wader_gormstore_sqlite(), "expires_at"),
+        (GoTable::scs_gormstore(), "expiry"),
+        (GoTable::wader_gormstore(), "expires_at"),
     ] {
         let folder = Temporary::new();
         let backend = folder.go(table).await;

@@ -1,0 +1,328 @@
+//! The SQL of each operation.
+//!
+//! The time is the server's, at the start of the statement. Expiries are sent as the milliseconds
+//! that are left, so that no clock is compared with another.
+//!
+//! A statement that waits for a row lock compares the current version of that row, but under READ
+//! COMMITTED the owners as they were when it began. Therefore a revocation also expires the rows
+//! that it ends, in the same transaction: the waiting statement then finds them expired.
+//!
+//! No text uses `RETURNING`, which MySQL does not have. The client asks the server for matched
+//! rows, not for changed ones, so the number of written rows decides.
+
+use super::super::statements::Bind::{
+    After, Generation, KeptGeneration, KeptLogin, Key, Limit, Login, Logins, New, Owner, Seen,
+    Until, Value,
+};
+use super::super::statements::{OwnerStatements, RevisionSource, Statement, Statements};
+
+/// The time, in milliseconds since 1970-01-01T00:00:00Z. It does not depend on the time zone of the
+/// connection, whose hours may repeat or be missing.
+macro_rules! now {
+    () => {
+        "(TIMESTAMPDIFF(MICROSECOND, DATE'1970-01-01', UTC_TIMESTAMP(6)) DIV 1000)"
+    };
+}
+
+/// The expiry of a record, not before 1970. The parameter is the milliseconds left. The largest
+/// number means never.
+macro_rules! expiry {
+    () => {
+        concat!(
+            "GREATEST(0, ",
+            now!(),
+            " + LEAST(?, 9223372036854775807 - ",
+            now!(),
+            "))"
+        )
+    };
+}
+
+/// The milliseconds left, or the largest number for never.
+macro_rules! left {
+    () => {
+        concat!(
+            "CASE WHEN s.expiry = 9223372036854775807 THEN s.expiry ELSE s.expiry - ",
+            now!(),
+            " END"
+        )
+    };
+}
+
+/// A condition: the login of a row is live. The parameters are SQL for the owner's name, and for
+/// the login's generation (twice) and number.
+macro_rules! login_is_live {
+    ($name:expr, $generation:expr, $login:expr) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM silverback_owners AS o WHERE o.name = ",
+            $name,
+            " AND o.expiry > ",
+            now!(),
+            " AND (o.generation = ",
+            $generation,
+            " OR (o.kept_generation = ",
+            $generation,
+            " AND o.kept_login = ",
+            $login,
+            ")))"
+        )
+    };
+}
+
+/// A condition: the row of the table, or of its alias, is live.
+macro_rules! is_live {
+    ($row:literal) => {
+        concat!(
+            "(",
+            $row,
+            ".expiry > ",
+            now!(),
+            " AND (",
+            $row,
+            ".owner IS NULL OR ",
+            login_is_live!(
+                concat!($row, ".owner"),
+                concat!($row, ".generation"),
+                concat!($row, ".login")
+            ),
+            "))"
+        )
+    };
+}
+
+/// The expiry of an owned row that is written: the parameters are the owner, the generation twice,
+/// the login, and the milliseconds left. A row of a revoked login is written as expired: it never
+/// becomes live, and a purge finds it.
+macro_rules! owned_expiry {
+    () => {
+        concat!(
+            "CASE WHEN ",
+            login_is_live!("?", "?", "?"),
+            " THEN ",
+            expiry!(),
+            " ELSE 0 END"
+        )
+    };
+}
+
+/// The live row under the key, at the seen revision.
+macro_rules! unchanged_row {
+    ($row:literal) => {
+        concat!(
+            " WHERE ",
+            $row,
+            ".`key` = ? AND ",
+            $row,
+            ".revision = ? AND ",
+            is_live!($row)
+        )
+    };
+}
+
+/// A condition: the owner's row is live.
+macro_rules! owner_is_live {
+    () => {
+        concat!("expiry > ", now!())
+    };
+}
+
+/// A condition: the login that a revocation keeps is live, so it can be kept. The parameters are
+/// its generation twice, and its number.
+macro_rules! kept_login_is_live {
+    () => {
+        concat!(
+            owner_is_live!(),
+            " AND (generation = ? OR (kept_generation = ? AND kept_login = ?))"
+        )
+    };
+}
+
+/// A record without an owner has statements of its own (`create`, `swap`): they read no owner.
+pub(super) static STATEMENTS: Statements = Statements {
+    load: Statement::fixed(
+        concat!(
+            "SELECT s.value, ",
+            left!(),
+            ", s.revision, s.owner, s.generation, s.login FROM silverback_sessions AS s",
+            " WHERE s.`key` = ? AND ",
+            is_live!("s")
+        ),
+        &[Key],
+    ),
+    find: Statement::fixed(
+        concat!(
+            "SELECT 1 FROM silverback_sessions AS s WHERE s.`key` = ? AND ",
+            is_live!("s")
+        ),
+        &[Key],
+    ),
+    create: Statement::fixed(
+        concat!(
+            "INSERT INTO silverback_sessions (`key`, revision, expiry, value) VALUES (?, ?, ",
+            expiry!(),
+            ", ?)"
+        ),
+        &[Key, New, Until, Value],
+    ),
+    create_owned: Some(Statement::fixed(
+        concat!(
+            "INSERT INTO silverback_sessions",
+            " (`key`, revision, owner, generation, login, expiry, value) VALUES (?, ?, ?, ?, ?, ",
+            owned_expiry!(),
+            ", ?)"
+        ),
+        &[
+            Key, New, Owner, Generation, Login, Owner, Generation, Generation, Login, Until, Value,
+        ],
+    )),
+    remove_dead: Some(Statement::fixed(
+        concat!(
+            "DELETE FROM silverback_sessions WHERE silverback_sessions.`key` = ? AND NOT ",
+            is_live!("silverback_sessions")
+        ),
+        &[Key],
+    )),
+    swap: Statement::fixed(
+        concat!(
+            "UPDATE silverback_sessions AS s SET s.revision = ?, s.expiry = ",
+            expiry!(),
+            ", s.value = ?, s.owner = NULL, s.generation = NULL, s.login = NULL",
+            unchanged_row!("s")
+        ),
+        &[New, Until, Value, Key, Seen],
+    ),
+    swap_owned: Some(Statement::fixed(
+        concat!(
+            "UPDATE silverback_sessions AS s SET s.revision = ?, s.expiry = ",
+            owned_expiry!(),
+            ", s.value = ?, s.owner = ?, s.generation = ?, s.login = ?",
+            unchanged_row!("s")
+        ),
+        &[
+            New, Owner, Generation, Generation, Login, Until, Value, Owner, Generation, Login, Key,
+            Seen,
+        ],
+    )),
+    touch: Statement::fixed(
+        concat!(
+            "UPDATE silverback_sessions AS s SET s.revision = ?, s.expiry = ",
+            expiry!(),
+            unchanged_row!("s")
+        ),
+        &[New, Until, Key, Seen],
+    ),
+    remove: Statement::fixed(
+        concat!(
+            "DELETE FROM silverback_sessions",
+            unchanged_row!("silverback_sessions")
+        ),
+        &[Key, Seen],
+    ),
+    move_to: None,
+    page: Statement::fixed(
+        concat!(
+            "SELECT s.`key`, ",
+            left!(),
+            ", s.owner, CAST(OCTET_LENGTH(s.value) AS SIGNED) FROM silverback_sessions AS s",
+            " WHERE s.`key` > ? AND ",
+            is_live!("s"),
+            " ORDER BY s.`key` LIMIT ?"
+        ),
+        &[After, Limit],
+    ),
+    // This also reads rows that expire later in this minute.
+    purge: Statement::fixed(
+        concat!(
+            "DELETE FROM silverback_sessions WHERE expiry <= ",
+            now!(),
+            " AND expiry_minute <= (",
+            now!(),
+            " | 65535) ORDER BY expiry_minute LIMIT ?"
+        ),
+        &[Limit],
+    ),
+    owners: Some(OwnerStatements {
+        generation: Statement::fixed(
+            concat!(
+                "SELECT generation FROM silverback_owners WHERE name = ? AND ",
+                owner_is_live!()
+            ),
+            &[Owner],
+        ),
+        // The assignments run from left to right, and see the columns that were assigned before.
+        // Therefore `expiry`, which the others compare, is the last.
+        begin: Statement::several(
+            concat!(
+                "INSERT INTO silverback_owners (name, generation, expiry, logins) VALUES (?, ?, ",
+                expiry!(),
+                ", ?) ON DUPLICATE KEY UPDATE logins = IF(",
+                owner_is_live!(),
+                ", logins, 0) + VALUES(logins), generation = IF(",
+                owner_is_live!(),
+                ", generation, VALUES(generation)), kept_generation = IF(",
+                owner_is_live!(),
+                ", kept_generation, NULL), kept_login = IF(",
+                owner_is_live!(),
+                ", kept_login, NULL), expiry = GREATEST(expiry, VALUES(expiry));",
+                " SELECT generation, logins FROM silverback_owners WHERE name = ?"
+            ),
+            &[Owner, Generation, Until, Logins, Owner],
+        ),
+        // The condition holds for the new `kept_login` if it held for the old one.
+        revoke: Statement::several(
+            concat!(
+                "INSERT INTO silverback_owners (name, generation, expiry, logins) VALUES (?, ?, ",
+                expiry!(),
+                ", 0) ON DUPLICATE KEY UPDATE kept_login = IF(",
+                kept_login_is_live!(),
+                ", ?, NULL), kept_generation = IF(",
+                kept_login_is_live!(),
+                ", ?, NULL), logins = IF(",
+                owner_is_live!(),
+                ", logins, 0), generation = VALUES(generation),",
+                " expiry = GREATEST(expiry, VALUES(expiry));",
+                " UPDATE silverback_sessions SET expiry = 0 WHERE owner = ? AND generation <> ?",
+                " AND NOT (generation <=> ? AND login <=> ?)"
+            ),
+            &[
+                Owner,
+                Generation,
+                Until,
+                KeptGeneration,
+                KeptGeneration,
+                KeptLogin,
+                KeptLogin,
+                KeptGeneration,
+                KeptGeneration,
+                KeptLogin,
+                KeptGeneration,
+                Owner,
+                Generation,
+                KeptGeneration,
+                KeptLogin,
+            ],
+        ),
+        keys: Statement::fixed(
+            concat!(
+                "SELECT s.`key` FROM silverback_sessions AS s WHERE s.owner = ? AND ",
+                is_live!("s")
+            ),
+            &[Owner],
+        ),
+        // The records of these owners expire with them, so that a purge finds them.
+        purge: Statement::several(
+            concat!(
+                "UPDATE silverback_sessions AS s JOIN (SELECT name FROM silverback_owners",
+                " WHERE expiry <= ",
+                now!(),
+                " ORDER BY expiry LIMIT ?) AS o ON s.owner = o.name SET s.expiry = 0;",
+                " DELETE FROM silverback_owners WHERE expiry <= ",
+                now!(),
+                " ORDER BY expiry LIMIT ?; SELECT CAST(ROW_COUNT() AS SIGNED)"
+            ),
+            &[Limit, Limit],
+        ),
+    }),
+    revisions: RevisionSource::Client,
+    longest_value: None,
+};
