@@ -179,7 +179,7 @@ async fn a_table_of_another_database_is_refused() {
     for table in [
         GoTable::pgstore(),
         GoTable::scs_postgresstore(),
-        GoTable::scs_gormstore(),
+        GoTable::scs_mysqlstore(),
         GoTable::scs_sqlite3store().without_max_age(Duration::from_secs(1)),
         GoTable::wader_gormstore().without_max_age(Duration::from_secs(1)),
         GoTable::scs_sqlite3store().named(""),
