@@ -322,7 +322,7 @@ fn in_sqlite(name: &str, table: GoTable) -> (std::path::PathBuf, GoSqlite) {
 fn scs_works_in_its_tables_in_sqlite() {
     for (table, store_of_go) in [
         (GoTable::scs_sqlite3store(), "sqlite3store"),
-        (GoTable::scs_gormstore_sqlite(), "gorm"),
+        (GoTable::scs_gormstore(), "gorm"),
     ] {
         let (path, rows) = in_sqlite(store_of_go, table);
         let rows: Arc<dyn Backend> = Arc::new(rows);
@@ -335,7 +335,7 @@ fn scs_works_in_its_tables_in_sqlite() {
 #[cfg(feature = "sqlite")]
 #[test]
 fn wader_gormstore_works_in_sqlite() {
-    let (path, rows) = in_sqlite("wader", GoTable::wader_gormstore_sqlite());
+    let (path, rows) = in_sqlite("wader", GoTable::wader_gormstore());
     let store = GorillaStore::new(rows, key_pairs()).named("session");
     Program::of_rows(store.unwrap(), json!({"sqlite": path}), json!({})).works_with_go();
 }
