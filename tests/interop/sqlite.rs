@@ -15,7 +15,7 @@ use crate::alternating::both_programs_see_the_same_values;
 use crate::store::{RUNTIME, SharedStore, codec, cookie};
 
 /// Returns the path of a new file.
-fn fresh_file(name: &str) -> PathBuf {
+pub(crate) fn fresh_file(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("interop-{name}.db"));
     for ending in ["", "-wal", "-shm", "-journal"] {
         let mut file = path.clone().into_os_string();

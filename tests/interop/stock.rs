@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+#[cfg(feature = "sqlite")]
+use silverback::backend::GoSqlite;
 use silverback::backend::{Backend, GoPostgres, GoTable, GorillaFiles, PostgresOptions};
 use silverback::codec::{KeyPairs, UnixTime};
 #[cfg(feature = "aws")]
@@ -306,6 +308,36 @@ fn scs_works_in_the_table_of_gormstore() {
         place["store"] = json!("gorm");
         Program::of_rows(store, place, json!({"scs": true})).works_with_go();
     }
+}
+
+#[cfg(feature = "sqlite")]
+fn in_sqlite(name: &str, table: GoTable) -> (std::path::PathBuf, GoSqlite) {
+    let path = crate::sqlite::fresh_file(&format!("stock-{name}"));
+    let rows = RUNTIME.block_on(GoSqlite::open(&path, table)).unwrap();
+    (path, rows)
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn scs_works_in_its_tables_in_sqlite() {
+    for (table, store_of_go) in [
+        (GoTable::scs_sqlite3store(), "sqlite3store"),
+        (GoTable::scs_gormstore(), "gorm"),
+    ] {
+        let (path, rows) = in_sqlite(store_of_go, table);
+        let rows: Arc<dyn Backend> = Arc::new(rows);
+        let store = SessionManager::new(rows).store().unwrap();
+        let place = json!({"sqlite": path, "store": store_of_go});
+        Program::of_rows(store, place, json!({"scs": true})).works_with_go();
+    }
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn wader_gormstore_works_in_sqlite() {
+    let (path, rows) = in_sqlite("wader", GoTable::wader_gormstore());
+    let store = GorillaStore::new(rows, key_pairs()).named("session");
+    Program::of_rows(store.unwrap(), json!({"sqlite": path}), json!({})).works_with_go();
 }
 
 #[test]

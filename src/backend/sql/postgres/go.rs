@@ -182,15 +182,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_table_of_another_database_is_refused() {
-        for table in [
-            GoTable::scs_sqlite3store(),
-            GoTable::scs_gormstore(),
-            GoTable::wader_gormstore(),
+        for (table, database) in [
+            (GoTable::scs_sqlite3store(), "SQLite"),
+            (GoTable::scs_mysqlstore(), "MySQL"),
         ] {
             let pool = PgPool::connect_lazy("postgres://nowhere").unwrap();
             let refused = GoPostgres::from_pool(pool, table, PostgresOptions::new()).unwrap_err();
-            let message = "the GoTable is for SQLite, and the database is Postgres";
-            assert!(refused.is_usage() && refused.to_string().contains(message));
+            let message = format!("the GoTable is for {database}, and the database is Postgres");
+            assert!(refused.is_usage() && refused.to_string().contains(&message));
         }
     }
 }

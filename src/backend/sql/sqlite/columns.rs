@@ -21,8 +21,7 @@ const COLUMNS: &str = "SELECT c.name, c.type, c.hidden > 1 AS is_generated,
             AND x.coll = 'BINARY'
             AND (SELECT sum(key) FROM pragma_index_xinfo(i.name, ?2)) = 1) AS is_unique,
         EXISTS (SELECT 1 FROM pragma_table_list AS l WHERE l.type = 'table'
-            AND l.schema = ?2 COLLATE NOCASE AND l.name = ?1 COLLATE NOCASE) AS is_table,
-        (SELECT encoding FROM pragma_encoding) AS encoding
+            AND l.schema = ?2 COLLATE NOCASE AND l.name = ?1 COLLATE NOCASE) AS is_table
     FROM pragma_table_xinfo(?1, ?2) AS c";
 
 /// Reads the columns of a table. Returns `None` if there is no such table, and no columns for a view
@@ -34,6 +33,7 @@ pub(super) async fn read_columns(
     connection: &mut SqliteConnection,
     table: &GoTable,
 ) -> Result<Option<FoundColumns>, Error> {
+    check_encoding(connection).await?;
     let query = sqlx::query(COLUMNS)
         .bind(&table.name)
         .bind(schema_name(table));
@@ -41,12 +41,6 @@ pub(super) async fn read_columns(
     let Some(first) = rows.first() else {
         return Ok(None);
     };
-    let encoding: String = first.try_get("encoding").map_err(reading)?;
-    if encoding != "UTF-8" {
-        return Err(Error::usage(format!(
-            "the database's encoding is {encoding}; it must be UTF-8"
-        )));
-    }
     if !first.try_get::<bool, _>("is_table").map_err(reading)? {
         return Ok(Some(FoundColumns::new()));
     }
@@ -54,6 +48,18 @@ pub(super) async fn read_columns(
     let columns: FoundColumns = columns.collect::<Result<_, _>>().map_err(reading)?;
     check_key(table, &columns)?;
     Ok(Some(columns))
+}
+
+/// Refuses a database in UTF-16: there, bytes and texts convert to other bytes.
+async fn check_encoding(connection: &mut SqliteConnection) -> Result<(), Error> {
+    let encoding = sqlx::query_scalar("PRAGMA encoding").fetch_one(connection);
+    let encoding: String = encoding.await.map_err(reading)?;
+    match encoding == "UTF-8" {
+        true => Ok(()),
+        false => Err(Error::usage(format!(
+            "the database's encoding is {encoding}; it must be UTF-8"
+        ))),
+    }
 }
 
 /// Reads a column. SQLite ignores the case of names: the name becomes the table's.

@@ -312,6 +312,7 @@ fn definition(column: &Column) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::go_table::Database;
     use super::*;
 
     #[test]
@@ -335,6 +336,7 @@ mod tests {
             (GoTable::scs_gormstore().in_schema("web"), gormstore),
             (GoTable::wader_gormstore(), wader),
         ] {
+            let table = table.in_database(Database::Sqlite).unwrap();
             assert_eq!(create_table(&table), sql);
         }
     }

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteArguments;
 use super::super::super::go_table::GoTable;
 use super::super::super::statements::{Bind, Statement};
 use super::super::go_statements::{create_table, statements};
-use super::go_rows::{execute, presets, saved};
+use super::go_rows::{execute, gorm, presets, saved};
 use super::*;
 
 /// 2031-12-27T17:44:23.126Z.
@@ -101,7 +101,7 @@ async fn a_row_of_a_go_program_is_missing_from_its_expiry_on() {
     for expiry in ["julianday('2031-12-27T17:44:23.126')", "2463228.2391565507"] {
         check_expiry(&julian, expiry, AT).await;
     }
-    for table in [GoTable::scs_gormstore(), GoTable::wader_gormstore()] {
+    for table in [GoTable::scs_gormstore(), GoTable::wader_gormstore()].map(gorm) {
         for (text, millis) in [
             ("2031-12-27 17:44:23.126+00:00", AT),
             ("2031-12-28 02:44:23.126+09:00", AT),

@@ -156,13 +156,20 @@ async fn a_view_or_a_database_in_utf_16_is_refused() {
                 data BLOB NOT NULL, expiry REAL NOT NULL)",
             "UTF-8",
         ),
+        (
+            "PRAGMA encoding = 'UTF-16'; CREATE TABLE other (a)",
+            "UTF-8",
+        ),
     ] {
         let folder = Temporary::new();
-        drop(folder.with(sql).await);
+        let mut other = folder.with(sql).await;
+        let tables = "SELECT count(*) FROM sqlite_schema";
+        let before = number(&mut other, tables).await;
         for refused in refusals(&folder, &GoTable::scs_sqlite3store()).await {
             assert!(refused.is_usage(), "{sql}: {refused:?}");
             assert!(refused.to_string().contains(part), "{refused}");
         }
+        assert_eq!(number(&mut other, tables).await, before, "{sql}");
     }
 }
 
@@ -172,7 +179,7 @@ async fn a_table_of_another_database_is_refused() {
     for table in [
         GoTable::pgstore(),
         GoTable::scs_postgresstore(),
-        GoTable::scs_gormstore(),
+        GoTable::scs_mysqlstore(),
         GoTable::scs_sqlite3store().without_max_age(Duration::from_secs(1)),
         GoTable::wader_gormstore().without_max_age(Duration::from_secs(1)),
         GoTable::scs_sqlite3store().named(""),

@@ -3,7 +3,7 @@
 
 use sqlx::AssertSqlSafe;
 
-use super::super::super::go_table::GoTable;
+use super::super::super::go_table::{Database, GoTable};
 use super::super::super::statements::Statements;
 use super::super::go_statements::{create_table, statements};
 use super::*;
@@ -13,9 +13,14 @@ use crate::backend::Moves;
 pub(super) fn presets() -> [GoTable; 3] {
     [
         GoTable::scs_sqlite3store(),
-        GoTable::scs_gormstore(),
-        GoTable::wader_gormstore(),
+        gorm(GoTable::scs_gormstore()),
+        gorm(GoTable::wader_gormstore()),
     ]
+}
+
+/// Returns the table of a package over gorm, as it is in SQLite.
+pub(super) fn gorm(table: GoTable) -> GoTable {
+    table.in_database(Database::Sqlite).unwrap()
 }
 
 impl Temporary {
