@@ -115,7 +115,29 @@ fn no_operation_continues_across_another_login() {
     }
 }
 
-/// Counts how often a write is sent if no reply arrives and it is never applied.
+/// Runs a request. The writes that `is_lost` selects get no reply, and are never applied. Returns
+/// the verdict, and the number of these writes.
+fn with_lost_writes(
+    lone: &mut Lone,
+    is_lost: fn(&Call<Counts>) -> bool,
+) -> (Verdict<Counts>, usize) {
+    let (mut writes, mut step) = (0, lone.protocol.begin());
+    loop {
+        step = match step {
+            Step::Ask(call) if is_lost(&call) => {
+                writes += 1;
+                lone.protocol.next(Answer::Unknown)
+            }
+            Step::Ask(call) => {
+                let answer = lone.answer(call);
+                lone.protocol.next(answer)
+            }
+            Step::Done(verdict) => return (verdict, writes),
+            Step::Refused(error) => panic!("{error}"),
+        };
+    }
+}
+
 #[test]
 fn a_write_is_repeated_three_times() {
     let intents: [fn(SeenRow<u8>) -> Intent<Counts>; 3] = [
@@ -125,23 +147,26 @@ fn a_write_is_repeated_three_times() {
     ];
     for intent in intents {
         let mut lone = Lone::new(Rows::default(), intent);
-        let (mut writes, mut step) = (0, lone.protocol.begin());
-        let verdict = loop {
-            step = match step {
-                Step::Ask(call @ Call::Load(_)) => {
-                    let answer = lone.answer(call);
-                    lone.protocol.next(answer)
-                }
-                Step::Ask(_) => {
-                    writes += 1;
-                    lone.protocol.next(Answer::Unknown)
-                }
-                Step::Done(verdict) => break verdict,
-                Step::Refused(error) => panic!("{error}"),
-            };
-        };
-        assert_eq!((verdict, writes), (Verdict::Unknown, 1 + MOST_REPEATS));
+        let is_write = |call: &Call<Counts>| !matches!(call, Call::Load(_));
+        let sent = with_lost_writes(&mut lone, is_write);
+        assert_eq!(sent, (Verdict::Unknown, 1 + MOST_REPEATS));
     }
+}
+
+/// The request has created its new row. Then it finds that another request has saved the session,
+/// and writes those changes to the new row.
+#[test]
+fn a_change_of_the_new_row_is_repeated_three_times() {
+    let mut lone = Lone::new(Rows::default(), |seen| Intent::Renew { seen, to: key("N") });
+    lone.rows
+        .put(key("A"), Row::Live(Counts::default()), [8; 16]);
+    let is_change = |call: &Call<Counts>| matches!(call, Call::Swap(of, ..) if *of == key("N"));
+    let sent = with_lost_writes(&mut lone, is_change);
+    assert_eq!(sent, (Verdict::Unknown, 1 + MOST_REPEATS));
+    assert!(
+        lone.rows.live(&key("N")).is_none(),
+        "nothing is left behind"
+    );
 }
 
 /// Writes as another request before each write, for `conflicts` writes. The deadline passes after
@@ -192,5 +217,22 @@ fn conflicts_are_resolved_until_it_is_too_late() {
         assert!(rows.live(&key("N")).is_none(), "nothing is left behind");
         let (verdict, _) = against_others(intent, 10, 10);
         assert_ne!(verdict, Verdict::TimedOut, "the last attempt counts");
+    }
+}
+
+#[test]
+fn a_save_is_merged_only_with_changes_of_another_request() {
+    let save = |seen| Intent::Save { seen };
+    for is_concurrent in [false, true] {
+        let mut lone = Lone::new(Rows::default(), save);
+        let call = lone.begin();
+        if is_concurrent {
+            lone.rows
+                .put(key("A"), Row::Live(Counts::default()), [8; 16]);
+        }
+        let answer = lone.answer(call);
+        let verdict = lone.verdict_after(answer);
+        assert!(matches!(verdict, Verdict::Saved(..)), "{verdict:?}");
+        assert_eq!(lone.protocol.is_merged(), is_concurrent);
     }
 }
