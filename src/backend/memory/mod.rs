@@ -548,6 +548,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn owners_and_scans_are_offered_through_the_trait() {
+        let memory = Memory::new();
+        let backend: &dyn Backend = &memory;
+        let soon = Expiry::after(Duration::from_secs(600));
+        create(&memory, 1, soon).await.unwrap().saved().unwrap();
+        let page = backend.scan().unwrap().page(None, 9).await.unwrap();
+        let keys: Vec<Key> = page.entries.into_iter().map(|entry| entry.key).collect();
+        assert_eq!(keys, [key(1)]);
+        assert!(backend.owners().is_some());
+    }
+
+    #[tokio::test]
     async fn the_debug_form_counts_the_records() {
         let backend = Memory::new();
         let soon = Expiry::after(Duration::from_secs(600));
