@@ -183,11 +183,7 @@ fn a_length_that_a_value_states_is_not_allocated() {
 #[test]
 fn bincode_has_a_size_limit() {
     let bincode = Serializer::Bincode;
-    // The length of the text takes five bytes.
-    let longest = "x".repeat((1 << 20) - 5);
-    let bytes = bincode.serialize(&longest).unwrap();
-    assert_eq!(bincode.deserialize::<String>(&bytes).unwrap(), longest);
-    assert!(bincode.serialize(&format!("{longest}x")).is_err());
+    assert!(bincode.serialize(&"x".repeat(1 << 20)).is_err());
     // A length of 2^40, without a value.
     let claims = [&[253, 0, 0, 0, 0, 0, 1, 0, 0][..], b"x"].concat();
     assert!(

@@ -1,6 +1,7 @@
 //! Tests of gob's public API: gob of Go is read, changed and written back; input that Go does
 //! not write is refused within bounds; serde types are converted both ways.
 
+mod definitions;
 mod malformed;
 mod memory;
 mod serde_types;
