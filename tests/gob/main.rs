@@ -4,5 +4,6 @@
 mod definitions;
 mod malformed;
 mod memory;
+mod replacing;
 mod serde_types;
 mod vectors;
