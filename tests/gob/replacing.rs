@@ -68,7 +68,10 @@ fn bytes_and_complex_numbers_are_made_of_lists() {
 
 #[test]
 fn a_list_has_the_element_type_and_an_array_its_length() {
-    let list = |values: &[i8]| to_interface(values).unwrap();
+    let list = |values: &[i64]| {
+        let written = to_interface(values).unwrap();
+        Interface::of("[]int8", written.value().unwrap().clone())
+    };
     becomes(list(&[1]), &[2_i64, 127], list(&[2, 127]));
     does_not_fit(list(&[1]), &[128_i64]);
     does_not_fit(list(&[1]), &["a"]);
