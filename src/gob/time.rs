@@ -426,6 +426,7 @@ mod tests {
             (UNIX_EPOCH + half, "1970-01-01T00:00:00.5Z"),
             (UNIX_EPOCH - half, "1969-12-31T23:59:59.5Z"),
             (UNIX_EPOCH - 2 * half, "1969-12-31T23:59:59Z"),
+            (UNIX_EPOCH - 3 * half, "1969-12-31T23:59:58.5Z"),
         ] {
             assert_eq!(Time::from(time).to_string(), text);
         }

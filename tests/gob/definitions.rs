@@ -2,7 +2,7 @@
 
 use silverback::gob::Value;
 
-use super::malformed::refusal;
+use super::malformed::{message, refusal};
 use super::memory::{
     ARRAY, STRUCT, array_of, definition, int, map_of, struct_of, value_of, value_of_struct,
 };
@@ -81,4 +81,12 @@ fn a_map_has_no_more_entries_than_half_of_its_bytes() {
 fn a_negative_length_of_an_array_is_refused() {
     let refused = refusal(&[array_of(FIRST, 2, -1), value_of(FIRST, &[0])].concat());
     assert_eq!(refused, "gob: an array has a negative length");
+}
+
+#[test]
+fn an_integer_has_at_most_eight_bytes() {
+    for length in [0x80, 0xf7] {
+        let refused = refusal(&message(&[6, 0, length]));
+        assert_eq!(refused, "gob: an integer has more than 8 bytes");
+    }
 }

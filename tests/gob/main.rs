@@ -2,6 +2,7 @@
 //! not write is refused within bounds; serde types are converted both ways.
 
 mod definitions;
+mod editing;
 mod malformed;
 mod memory;
 mod replacing;
