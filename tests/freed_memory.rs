@@ -175,6 +175,11 @@ fn reading_keys_leaves_no_copy() {
     {
         assert_eq!(left_behind(|| drop(spec.parse::<KeyPairs>())), 0, "{spec}");
     }
+    let as_text = format!("text={hex}:text={}", "c7".repeat(32));
+    for spec in [format!("{hex}:{}", "c7".repeat(32)), as_text] {
+        let found = left_behind(|| drop(KeyPairs::other_readings(&spec)));
+        assert_eq!(found, 0, "the other readings of {spec}");
+    }
     let path = std::env::temp_dir().join(format!("silverback-freed-{}", std::process::id()));
     std::fs::write(&path, many.join(",")).unwrap();
     let found = left_behind(|| drop(KeyPairs::from_file(&path).unwrap()));

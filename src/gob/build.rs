@@ -234,3 +234,68 @@ interface_from! {
     GoString, "string", |value| Value::String(value);
     Vec<u8>, "[]uint8", |value| Value::Bytes(value);
 }
+
+#[cfg(all(test, feature = "session"))]
+mod tests {
+    use super::*;
+
+    /// Returns the registered name and the bytes of each element.
+    fn parts(elements: &[Interface]) -> Vec<(GoString, Vec<u8>)> {
+        let part = |element: &Interface| {
+            let value = element.value().unwrap();
+            (element.name().clone(), value.to_vec())
+        };
+        elements.iter().map(part).collect()
+    }
+
+    #[test]
+    fn elements_of_one_basic_type_are_a_slice_of_it() {
+        let texts = ["a", "b"].map(Interface::from);
+        let slice = Interface::slice_of_basics(&texts).unwrap();
+        assert_eq!(*slice.name(), *"[]string");
+        assert_eq!(parts(&slice.elements().unwrap()), parts(&texts));
+        let named = Interface::of("main.Id", Value::String("a".into()));
+        for others in [
+            vec![],
+            vec!["a".into(), 1_i64.into()],
+            vec![1_u8.into(), 2_u8.into()],
+            vec![Interface::nil()],
+            vec![named],
+        ] {
+            assert!(Interface::slice_of_basics(&others).is_none(), "{others:?}");
+        }
+    }
+
+    #[test]
+    fn only_lists_of_interfaces_or_basic_types_have_elements() {
+        let mixed = ["a".into(), 1_i64.into()];
+        let list = Value::slice_of_interfaces(mixed.clone());
+        let list = Interface::of("[]interface {}", list);
+        assert_eq!(parts(&list.elements().unwrap()), parts(&mixed));
+        let texts = Interface::slice_of_basics(&["a".into()]).unwrap();
+        let named = Interface::of("main.Names", texts.value().unwrap().clone());
+        let map = Interface::of(
+            "map[string]interface {}",
+            Value::map_of_strings([("a", 1_i64.into())]),
+        );
+        for other in [named, map, "a".into(), Interface::nil()] {
+            assert!(other.elements().is_none(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn an_array_of_bytes_is_gos_array_of_uint8() {
+        let id = Interface::from([7; 16]);
+        assert_eq!(*id.name(), *"[16]uint8");
+        let Some(Value::Composite(array)) = id.value() else {
+            panic!("an array")
+        };
+        let shape = Shape::Array {
+            element: Type::Uint,
+            length: 16,
+        };
+        assert_eq!(array.defined().shape(), shape);
+        let is_seven = |element: &Value| matches!(element, Value::Uint(7));
+        assert!(array.elements().iter().all(is_seven));
+    }
+}

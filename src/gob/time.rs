@@ -286,6 +286,15 @@ impl fmt::Display for Time {
 mod tests {
     use super::*;
 
+    fn bytes(version: u8, seconds: i64, nanoseconds: u32, minutes: i16, extra: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![version];
+        bytes.extend(seconds.to_be_bytes());
+        bytes.extend(nanoseconds.to_be_bytes());
+        bytes.extend(minutes.to_be_bytes());
+        bytes.extend(extra);
+        bytes
+    }
+
     fn time(
         version: u8,
         seconds: i64,
@@ -293,12 +302,36 @@ mod tests {
         minutes: i16,
         extra: &[u8],
     ) -> Option<String> {
-        let mut bytes = vec![version];
-        bytes.extend(seconds.to_be_bytes());
-        bytes.extend(nanoseconds.to_be_bytes());
-        bytes.extend(minutes.to_be_bytes());
-        bytes.extend(extra);
-        Time::from_bytes(&bytes).map(|time| time.to_string())
+        let time = Time::from_bytes(&bytes(version, seconds, nanoseconds, minutes, extra));
+        time.map(|time| time.to_string())
+    }
+
+    #[test]
+    fn the_bytes_of_a_time_are_written_as_they_were_read() {
+        let cases = [
+            (1, -1, &[][..], 0),
+            (1, 0, &[], 0),
+            (1, 330, &[], 330 * 60),
+            (1, -90, &[], -90 * 60),
+            (2, 1, &[30], 90),
+            (2, -60, &[246], -60 * 60 - 10),
+            (2, 0, &[226], -30),
+        ];
+        for (version, minutes, extra, offset) in cases {
+            let bytes = bytes(version, -7, 8, minutes, extra);
+            let time = Time::from_bytes(&bytes).unwrap();
+            assert_eq!((time.offset_seconds(), time.nanoseconds()), (offset, 8));
+            assert_eq!(time.to_bytes(), bytes, "{offset}");
+        }
+    }
+
+    /// Go reads an offset of minus one minute as UTC. An offset has 16 bits of minutes.
+    #[test]
+    fn an_offset_that_go_cannot_read_is_written_as_utc() {
+        for (minutes, extra) in [(-2, 60), (-2, 30), (i16::MAX, 60)] {
+            let time = Time::from_bytes(&bytes(2, -7, 8, minutes, &[extra])).unwrap();
+            assert_eq!(time.to_bytes(), bytes(1, -7, 8, -1, &[]));
+        }
     }
 
     #[test]
@@ -393,6 +426,7 @@ mod tests {
             (UNIX_EPOCH + half, "1970-01-01T00:00:00.5Z"),
             (UNIX_EPOCH - half, "1969-12-31T23:59:59.5Z"),
             (UNIX_EPOCH - 2 * half, "1969-12-31T23:59:59Z"),
+            (UNIX_EPOCH - 3 * half, "1969-12-31T23:59:58.5Z"),
         ] {
             assert_eq!(Time::from(time).to_string(), text);
         }

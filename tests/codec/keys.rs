@@ -34,6 +34,7 @@ fn block_keys_have_16_24_or_32_bytes() {
 #[test]
 fn generated_keys_differ() {
     let pairs = KeyPairs::generate(3).unwrap();
+    assert_eq!((pairs.len(), (&pairs).into_iter().count()), (3, 3));
     let mut keys: Vec<&[u8]> = pairs
         .iter()
         .flat_map(|pair| [pair.hash().expose(), pair.block().unwrap().expose()])

@@ -65,3 +65,31 @@ fn debug_shows_no_key() {
     hides_keys(&reader);
     hides_keys(&reader.read("YXBl").unwrap());
 }
+
+#[test]
+fn debug_names_the_type_and_says_that_keys_are_redacted() {
+    let (hash, block) = (HashKey::new(&HASH).unwrap(), BlockKey::from(BLOCK));
+    assert_eq!(format!("{hash:?}"), "HashKey(redacted)");
+    assert_eq!(format!("{block:?}"), "BlockKey(redacted)");
+    let codec = SecureCookie::new(KeyPair::new(hash, block)).unwrap();
+    let shown = format!("{codec:?}");
+    assert!(shown.starts_with("SecureCookie { keys: \"redacted\", encrypts: true,"));
+    let reader = UnauthenticatedDolabReader::new("sid", "secret");
+    assert_eq!(
+        format!("{reader:?} {:?}", reader.read("YXBl").unwrap()),
+        "UnauthenticatedDolabReader(redacted) Forgeable(redacted)"
+    );
+    let shown = format!("{:?}", KeyPairs::other_readings(&"5e".repeat(32)));
+    assert!(shown.contains("text (text=)"), "{shown}");
+}
+
+#[test]
+fn debug_shows_the_members_of_a_chain() {
+    let pair = KeyPair::sign_only(HashKey::new(&HASH).unwrap());
+    let codec = || SecureCookie::new(pair.clone()).unwrap();
+    let member = Member::from(codec());
+    assert_eq!(format!("{member:?}"), format!("{:?}", codec()));
+    let codecs = Codecs::new([member]).unwrap();
+    assert_eq!(format!("{codecs:?}"), format!("[{:?}]", codec()));
+    assert_eq!(format!("{:?}", Member::custom(codecs)), "custom codec");
+}

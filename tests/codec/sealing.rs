@@ -94,6 +94,15 @@ fn invalid_settings_are_refused_when_the_codec_is_built() {
     assert!(build(never).unwrap_err().is_usage());
     let unlimited = CodecOptions::new().min_age(secs(11)).max_age(secs(0));
     assert!(build(unlimited).is_ok());
+    let one_second = CodecOptions::new().min_age(secs(10)).max_age(secs(10));
+    assert!(build(one_second).is_ok());
+}
+
+#[test]
+fn a_codec_has_the_settings_that_were_set_before_buffered_randomness() {
+    let options = CodecOptions::new().max_age(secs(9)).min_age(secs(2));
+    let codec = codec(signing(1), options.buffered_randomness());
+    assert_eq!((codec.max_age(), codec.min_age()), (secs(9), secs(2)));
 }
 
 #[test]

@@ -200,13 +200,71 @@ fn bincode_has_a_size_limit() {
     );
 }
 
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+type Read<'a> =
+    &'a mut dyn FnMut(&mut dyn erased_serde::Deserializer<'_>) -> Result<(), erased_serde::Error>;
+
+/// JSON as a format of the caller's own.
+#[derive(Debug)]
+struct OwnJson;
+
+impl CustomSerializer for OwnJson {
+    fn serialize(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, BoxError> {
+        Ok(serde_json::to_vec(value)?)
+    }
+
+    fn deserialize(&self, bytes: &[u8], read: Read<'_>) -> Result<(), BoxError> {
+        let mut json = serde_json::Deserializer::from_slice(bytes);
+        Ok(read(&mut <dyn erased_serde::Deserializer<'_>>::erase(
+            &mut json,
+        ))?)
+    }
+}
+
+#[test]
+fn a_type_is_read_in_the_form_of_the_format_text_or_binary() {
+    let address = std::net::Ipv4Addr::new(127, 0, 0, 1);
+    let own = Serializer::custom(OwnJson);
+    for (serializer, written) in [
+        (Serializer::Json, &b"\"127.0.0.1\""[..]),
+        (own, b"\"127.0.0.1\""),
+        (Serializer::Bincode, &[127, 0, 0, 1]),
+    ] {
+        assert_eq!(serializer.serialize(&address).unwrap(), written);
+        assert_eq!(
+            serializer
+                .deserialize::<std::net::Ipv4Addr>(written)
+                .unwrap(),
+            address
+        );
+    }
+}
+
+#[test]
+fn a_custom_format_reads_each_form_of_a_variant() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    enum Event {
+        Login,
+    }
+
+    let own = Serializer::custom(OwnJson);
+    for form in [&b"\"Login\""[..], b"{\"Login\":null}"] {
+        assert_eq!(own.deserialize::<Event>(form).unwrap(), Event::Login);
+    }
+    assert!(own.deserialize::<Event>(b"{\"Login\":7}").is_err());
+}
+
+#[test]
+fn the_error_of_a_custom_format_says_what_was_expected() {
+    use std::error::Error as _;
+
+    let refused = Serializer::custom(OwnJson).deserialize::<bool>(b"7");
+    let source = refused.unwrap_err().source().unwrap().to_string();
+    assert!(source.contains("expected a boolean"), "{source}");
+}
+
 #[test]
 fn a_custom_serializer_that_reads_no_value_is_an_internal_error() {
-    type BoxError = Box<dyn std::error::Error + Send + Sync>;
-    type Read<'a> = &'a mut dyn FnMut(
-        &mut dyn erased_serde::Deserializer<'_>,
-    ) -> Result<(), erased_serde::Error>;
-
     #[derive(Debug)]
     struct Forgetful;
 

@@ -12,32 +12,32 @@ const FACTOR: u64 = 128;
 const REST: u64 = 64 * 1024;
 
 /// Returns gob's form of a signed integer, such as the id of a type.
-fn int(value: i64) -> Vec<u8> {
+pub(super) fn int(value: i64) -> Vec<u8> {
     uint(((value << 1) ^ (value >> 63)) as u64)
 }
 
 /// Returns the definition of a type: its id, its kind, and the fields after the name.
-fn definition(id: i64, kind: u8, fields: &[u8]) -> Vec<u8> {
+pub(super) fn definition(id: i64, kind: u8, fields: &[u8]) -> Vec<u8> {
     let common = [&[1, 2][..], &int(id), &[0]].concat();
     message(&[&int(-id)[..], &[kind], &common, fields, &[0, 0]].concat())
 }
 
-const ARRAY: u8 = 1;
-const STRUCT: u8 = 3;
-const MAP: u8 = 4;
+pub(super) const ARRAY: u8 = 1;
+pub(super) const STRUCT: u8 = 3;
+pub(super) const MAP: u8 = 4;
 
-fn array_of(id: i64, element: i64, length: i64) -> Vec<u8> {
+pub(super) fn array_of(id: i64, element: i64, length: i64) -> Vec<u8> {
     let fields = [&[1][..], &int(element), &[1], &int(length)].concat();
     definition(id, ARRAY, &fields)
 }
 
-fn map_of(id: i64, key: i64, value: i64) -> Vec<u8> {
+pub(super) fn map_of(id: i64, key: i64, value: i64) -> Vec<u8> {
     let fields = [&[1][..], &int(key), &[1], &int(value)].concat();
     definition(id, MAP, &fields)
 }
 
 /// Returns the definition of a struct with `count` fields of one type.
-fn struct_of(id: i64, field: i64, count: u64) -> Vec<u8> {
+pub(super) fn struct_of(id: i64, field: i64, count: u64) -> Vec<u8> {
     let of_each = |number: u64| {
         let name = format!("F{number}");
         [
@@ -55,11 +55,11 @@ fn struct_of(id: i64, field: i64, count: u64) -> Vec<u8> {
 }
 
 /// Returns the message of a value of this type, which is not a struct.
-fn value_of(id: i64, body: &[u8]) -> Vec<u8> {
+pub(super) fn value_of(id: i64, body: &[u8]) -> Vec<u8> {
     message(&[&int(id)[..], &[0], body].concat())
 }
 
-fn value_of_struct(id: i64, body: &[u8]) -> Vec<u8> {
+pub(super) fn value_of_struct(id: i64, body: &[u8]) -> Vec<u8> {
     message(&[&int(id)[..], body].concat())
 }
 

@@ -462,3 +462,100 @@ fn a_string_is_read_as_bytes_and_not_as_other_numbers() {
     let bytes = to_vec(&b"ape".to_vec()).unwrap();
     assert_eq!(from_slice::<Vec<u64>>(&bytes).unwrap(), [97, 112, 101]);
 }
+
+/// Reads only bytes.
+#[derive(Debug, PartialEq)]
+struct Raw(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OnlyBytes;
+
+        impl serde::de::Visitor<'_> for OnlyBytes {
+            type Value = Raw;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Raw, E> {
+                Ok(Raw(bytes.to_vec()))
+            }
+        }
+
+        deserializer.deserialize_bytes(OnlyBytes)
+    }
+}
+
+#[test]
+fn a_type_that_reads_bytes_gets_those_of_any_string_or_self_encoded_value() {
+    let time = Time::from_unix(7, 8).unwrap();
+    for (interface, bytes) in [
+        (Interface::from("ape"), b"ape".to_vec()),
+        (Interface::from(vec![0, 255]), vec![0, 255]),
+        (Interface::from(time), time.to_bytes()),
+    ] {
+        let value = Value::Interface(interface);
+        assert_eq!(from_value::<Raw>(&value).unwrap(), Raw(bytes.clone()));
+        assert_eq!(from_value::<Vec<u8>>(&value).unwrap(), bytes);
+    }
+}
+
+#[test]
+fn a_struct_without_a_common_field_is_refused() {
+    #[derive(Debug, PartialEq, Default, Deserialize)]
+    #[serde(default)]
+    struct Other {
+        other: i64,
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Empty {}
+
+    let of_struct = to_value(&user()).unwrap();
+    let of_map = Value::map_of_interfaces([("visits", 7_i64.into())]);
+    for value in [of_struct, of_map] {
+        assert!(from_value::<Other>(&value).is_err());
+        assert!(from_value::<Empty>(&value).is_ok());
+    }
+    let empty = Value::map_of_strings([("", Interface::nil()); 0]);
+    assert_eq!(from_value::<Other>(&empty).unwrap(), Other::default());
+}
+
+#[test]
+fn a_variant_without_content_has_none() {
+    #[derive(Debug, Deserialize)]
+    enum Unit {
+        #[expect(dead_code, reason = "only its name is read")]
+        Visit,
+    }
+
+    let visit = to_value(&Event::Visit("home".into())).unwrap();
+    let refused = from_value::<Unit>(&visit).unwrap_err();
+    let says = "a variant without content has content";
+    assert!(refused.to_string().contains(says), "{refused}");
+}
+
+/// A field that is read as zero, and then reported as missing again, is an error.
+#[test]
+fn a_type_that_always_misses_a_field_is_refused() {
+    #[derive(Debug)]
+    struct Insatiable;
+
+    impl<'de> Deserialize<'de> for Insatiable {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            #[derive(Deserialize)]
+            #[serde(rename = "S")]
+            struct Fields {
+                #[expect(dead_code, reason = "it is only read")]
+                #[serde(rename = "Name")]
+                name: String,
+            }
+
+            Fields::deserialize(deserializer)?;
+            Err(serde::de::Error::missing_field("More"))
+        }
+    }
+
+    assert!(from_value::<Insatiable>(&to_value(&user()).unwrap()).is_err());
+}

@@ -227,10 +227,11 @@ impl Memory {
         purged.len()
     }
 
-    /// Removes some expired records of each shard, and returns their number.
-    fn purge_some(&self) -> usize {
-        let purge = |shard| self.purge_shard(&mut locked(shard), PURGED_BY_EACH);
-        self.shards.iter().map(purge).sum()
+    /// Removes some expired records of each shard.
+    fn purge_some(&self) {
+        for shard in self.shards.iter() {
+            self.purge_shard(&mut locked(shard), PURGED_BY_EACH);
+        }
     }
 
     /// Saves a record under a key that has no live record, unless the backend is full.
@@ -279,10 +280,11 @@ impl Backend for Memory {
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
-        match self.create_unless_full(key, record) {
-            Err(_) if self.purge_some() > 0 => self.create_unless_full(key, record),
-            created => created,
+        if let Ok(created) = self.create_unless_full(key, record) {
+            return Ok(created);
         }
+        self.purge_some();
+        self.create_unless_full(key, record)
     }
 
     async fn swap(
@@ -526,5 +528,45 @@ mod tests {
         assert!(backend.load(&key(1)).await.unwrap().is_some());
         backend.revoke(&ape, soon).await.unwrap();
         assert_eq!(backend.purge(usize::MAX).await.unwrap().removed, 1);
+    }
+
+    #[tokio::test]
+    async fn an_owner_whose_record_has_expired_begins_with_an_empty_list() {
+        let backend = Memory::new();
+        let owner = |number: usize| OwnerName::new(number.to_string()).unwrap();
+        let at = Expiry::from_millis;
+        // There are more expired owners than one change of an owner purges.
+        for number in 0..4 {
+            let fresh = Generation::random().unwrap();
+            let state = OwnerState::after(OwnerChange::Begin, None, at(2), fresh, at(1));
+            let keys = HashSet::from([key(number)]);
+            locked(&backend.owners).insert(owner(number), OwnerRecord { state, keys });
+        }
+        let soon = Expiry::after(Duration::from_secs(600));
+        backend.begin(&owner(3), soon, &key(4)).await.unwrap();
+        assert_eq!(backend.listed_keys(&owner(3)), []);
+    }
+
+    #[tokio::test]
+    async fn owners_and_scans_are_offered_through_the_trait() {
+        let memory = Memory::new();
+        let backend: &dyn Backend = &memory;
+        let soon = Expiry::after(Duration::from_secs(600));
+        create(&memory, 1, soon).await.unwrap().saved().unwrap();
+        let page = backend.scan().unwrap().page(None, 9).await.unwrap();
+        let keys: Vec<Key> = page.entries.into_iter().map(|entry| entry.key).collect();
+        assert_eq!(keys, [key(1)]);
+        assert!(backend.owners().is_some());
+    }
+
+    #[tokio::test]
+    async fn the_debug_form_counts_the_records() {
+        let backend = Memory::new();
+        let soon = Expiry::after(Duration::from_secs(600));
+        for number in 0..2 {
+            let created = create(&backend, number, soon).await.unwrap();
+            created.saved().unwrap();
+        }
+        assert_eq!(format!("{backend:?}"), "Memory(2 records)");
     }
 }

@@ -45,7 +45,7 @@ impl Lone {
     }
 
     /// Returns the next call after `answer`.
-    fn asks_after(&mut self, answer: Answer<Counts>) -> Call<Counts> {
+    pub(super) fn asks_after(&mut self, answer: Answer<Counts>) -> Call<Counts> {
         match self.protocol.next(answer) {
             Step::Ask(call) => call,
             _ => panic!("it asks once more"),
@@ -53,7 +53,7 @@ impl Lone {
     }
 
     /// Lets the rows answer `call`, and returns the next call.
-    fn goes_on_after(&mut self, call: Call<Counts>) -> Call<Counts> {
+    pub(super) fn goes_on_after(&mut self, call: Call<Counts>) -> Call<Counts> {
         let answer = self.answer(call);
         self.asks_after(answer)
     }
@@ -65,7 +65,7 @@ impl Lone {
     /// Returns the verdict if the rows answer every call after `answer`.
     pub(super) fn verdict_after(&mut self, answer: Answer<Counts>) -> Verdict<Counts> {
         let mut step = self.protocol.next(answer);
-        loop {
+        for _ in 0..200 {
             match step {
                 Step::Ask(call) => {
                     let answer = self.answer(call);
@@ -75,6 +75,7 @@ impl Lone {
                 Step::Refused(error) => panic!("{error}"),
             }
         }
+        panic!("it never ends")
     }
 }
 
@@ -102,7 +103,8 @@ pub(super) fn failing_at_last(
     let mut lone = Lone::new(rows, intent);
     lone.begin();
     let look = lone.asks_after(Answer::Unknown);
-    lone.goes_on_after(look);
+    let again = lone.goes_on_after(look);
+    assert!(!matches!(again, Call::Load(_)), "it sends the write again");
     lone.verdict_after(Answer::Failed)
 }
 
@@ -190,4 +192,114 @@ fn the_author_of_a_removal_is_unknown() {
     lone.rows.rows.remove(&key("A"));
     let gone = lone.answer(again);
     assert_eq!(lone.verdict_after(gone), Verdict::Unknown);
+    // The row is already missing when the request looks for its write.
+    let mut lone = renewal();
+    let create = lone.begin();
+    lone.goes_on_after(create);
+    lone.rows.rows.remove(&key("A"));
+    assert_eq!(lone.verdict_after(Answer::Unknown), Verdict::Unknown);
+}
+
+#[test]
+fn the_renewal_of_a_removed_session_leaves_nothing_behind() {
+    let mut lone = renewal();
+    lone.rows.rows.remove(&key("A"));
+    let create = lone.begin();
+    let created = lone.answer(create);
+    assert_eq!(lone.verdict_after(created), Verdict::Gone);
+    assert!(lone.rows.rows.is_empty());
+}
+
+#[test]
+fn a_save_without_a_reply_is_found_by_one_load() {
+    let mut lone = Lone::new(Rows::default(), |seen| Intent::Save { seen });
+    let save = lone.begin();
+    lone.answer(save);
+    let look = lone.asks_after(Answer::Unknown);
+    let found = lone.answer(look);
+    let step = lone.protocol.next(found);
+    assert!(matches!(step, Step::Done(Verdict::Saved(..))));
+}
+
+/// Returns a renewal that has created its new row, and its next call. The call writes the changes
+/// of another request, which has saved the session since, to the new row.
+fn changing_the_new_row() -> (Lone, Call<Counts>) {
+    let mut lone = renewal();
+    let create = lone.begin();
+    let bury = lone.goes_on_after(create);
+    lone.rows
+        .put(key("A"), Row::Live(Counts::default()), [8; 16]);
+    let look = lone.goes_on_after(bury);
+    let change = lone.goes_on_after(look);
+    assert!(matches!(&change, Call::Swap(of, ..) if *of == key("N")));
+    (lone, change)
+}
+
+#[test]
+fn a_change_of_the_new_row_without_a_reply_is_found() {
+    let saved = |verdict| assert!(matches!(verdict, Verdict::Saved(..)), "{verdict:?}");
+    let (mut lone, change) = changing_the_new_row();
+    lone.answer(change);
+    saved(lone.verdict_after(Answer::Unknown));
+    // The change is applied after the request has looked for it.
+    let (mut lone, change) = changing_the_new_row();
+    let look = lone.asks_after(Answer::Unknown);
+    let again = lone.goes_on_after(look);
+    lone.answer(change);
+    let conflict = lone.answer(again);
+    saved(lone.verdict_after(conflict));
+}
+
+/// All sessions of the owner may be ended while a request renews one of them.
+#[test]
+fn a_renewal_is_gone_if_its_new_row_has_ended() {
+    let bury = |lone: &mut Lone| {
+        let tombstone = Row::Tombstone { successor: None };
+        lone.rows.put(key("N"), tombstone, [8; 16]);
+    };
+    let remove = |lone: &mut Lone| drop(lone.rows.rows.remove(&key("N")));
+    for end in [bury as fn(&mut Lone), remove] {
+        let (mut lone, change) = changing_the_new_row();
+        end(&mut lone);
+        let removal = lone.goes_on_after(change);
+        assert!(matches!(removal, Call::Remove(..)), "{removal:?}");
+        let removed = lone.answer(removal);
+        assert_eq!(lone.verdict_after(removed), Verdict::Gone);
+        let (mut lone, _) = changing_the_new_row();
+        end(&mut lone);
+        assert_eq!(lone.verdict_after(Answer::Unknown), Verdict::Gone);
+    }
+}
+
+#[test]
+fn a_row_of_another_session_under_the_new_key_is_never_taken() {
+    let create = |_| Intent::Create { key: key("N") };
+    let occupied = || {
+        let mut lone = Lone::new(Rows::default(), create);
+        lone.rows
+            .put(key("N"), Row::Live(Counts::default()), [8; 16]);
+        lone
+    };
+    let mut lone = occupied();
+    let call = lone.begin();
+    let exists = lone.answer(call);
+    assert_eq!(lone.verdict_after(exists), Verdict::Failed);
+    let mut lone = occupied();
+    lone.begin();
+    assert_eq!(lone.verdict_after(Answer::Unknown), Verdict::Unknown);
+}
+
+#[test]
+fn a_renewed_session_is_read_before_it_is_saved() {
+    let mut lone = Lone::new(Rows::default(), |seen| Intent::Save { seen });
+    let save = lone.begin();
+    let successor = Some(Successor {
+        key: key("B"),
+        is_renewal: true,
+    });
+    lone.rows
+        .put(key("A"), Row::Tombstone { successor }, [8; 16]);
+    let look = lone.goes_on_after(save);
+    // The revision that the request has seen is one of the old row.
+    assert_eq!(lone.goes_on_after(look), Call::Load(key("B")));
 }

@@ -115,7 +115,30 @@ fn no_operation_continues_across_another_login() {
     }
 }
 
-/// Counts how often a write is sent if no reply arrives and it is never applied.
+/// Runs a request. The writes that `is_lost` selects get no reply, and are never applied. Returns
+/// the verdict, and the number of these writes.
+fn with_lost_writes(
+    lone: &mut Lone,
+    is_lost: fn(&Call<Counts>) -> bool,
+) -> (Verdict<Counts>, usize) {
+    let (mut writes, mut step) = (0, lone.protocol.begin());
+    loop {
+        step = match step {
+            Step::Ask(call) if is_lost(&call) => {
+                writes += 1;
+                assert!(writes < 50, "it asks again and again");
+                lone.protocol.next(Answer::Unknown)
+            }
+            Step::Ask(call) => {
+                let answer = lone.answer(call);
+                lone.protocol.next(answer)
+            }
+            Step::Done(verdict) => return (verdict, writes),
+            Step::Refused(error) => panic!("{error}"),
+        };
+    }
+}
+
 #[test]
 fn a_write_is_repeated_three_times() {
     let intents: [fn(SeenRow<u8>) -> Intent<Counts>; 3] = [
@@ -125,38 +148,44 @@ fn a_write_is_repeated_three_times() {
     ];
     for intent in intents {
         let mut lone = Lone::new(Rows::default(), intent);
-        let (mut writes, mut step) = (0, lone.protocol.begin());
-        let verdict = loop {
-            step = match step {
-                Step::Ask(call @ Call::Load(_)) => {
-                    let answer = lone.answer(call);
-                    lone.protocol.next(answer)
-                }
-                Step::Ask(_) => {
-                    writes += 1;
-                    lone.protocol.next(Answer::Unknown)
-                }
-                Step::Done(verdict) => break verdict,
-                Step::Refused(error) => panic!("{error}"),
-            };
-        };
-        assert_eq!((verdict, writes), (Verdict::Unknown, 1 + MOST_REPEATS));
+        let is_write = |call: &Call<Counts>| !matches!(call, Call::Load(_));
+        let sent = with_lost_writes(&mut lone, is_write);
+        assert_eq!(sent, (Verdict::Unknown, 1 + MOST_REPEATS));
     }
+}
+
+/// The request has created its new row. Then it finds that another request has saved the session,
+/// and writes those changes to the new row.
+#[test]
+fn a_change_of_the_new_row_is_repeated_three_times() {
+    let mut lone = Lone::new(Rows::default(), |seen| Intent::Renew { seen, to: key("N") });
+    lone.rows
+        .put(key("A"), Row::Live(Counts::default()), [8; 16]);
+    let is_change = |call: &Call<Counts>| matches!(call, Call::Swap(of, ..) if *of == key("N"));
+    let sent = with_lost_writes(&mut lone, is_change);
+    assert_eq!(sent, (Verdict::Unknown, 1 + MOST_REPEATS));
+    assert!(
+        lone.rows.live(&key("N")).is_none(),
+        "nothing is left behind"
+    );
 }
 
 /// Writes as another request before each write, for `conflicts` writes. The deadline passes after
 /// `late_after` conflicts.
 fn against_others(
+    rows: Rows,
     intent: fn(SeenRow<u8>) -> Intent<Counts>,
     conflicts: usize,
     late_after: usize,
 ) -> (Verdict<Counts>, Rows) {
-    let mut lone = Lone::new(Rows::default(), intent);
+    let mut lone = Lone::new(rows, intent);
     let (mut left, mut step) = (conflicts, lone.protocol.begin());
     loop {
         step = match step {
             Step::Ask(call) => {
-                if left > 0 && matches!(&call, Call::Swap(of, ..) if *of == key("A")) {
+                if left > 0
+                    && matches!(&call, Call::Swap(of, ..) | Call::Move(of, ..) if *of == key("A"))
+                {
                     left -= 1;
                     lone.rows
                         .put(key("A"), Row::Live(Counts::default()), [8; 16]);
@@ -180,17 +209,101 @@ fn conflicts_are_resolved_until_it_is_too_late() {
         |seen| Intent::End { seen },
         |seen| Intent::Renew { seen, to: key("N") },
     ];
-    for intent in intents {
-        let (verdict, _) = against_others(intent, 5_000, usize::MAX);
+    for (intent, are_moved) in intents.into_iter().flat_map(|of| [(of, false), (of, true)]) {
+        let rows = || Rows {
+            are_moved,
+            ..Rows::default()
+        };
+        let (verdict, _) = against_others(rows(), intent, 5_000, usize::MAX);
         assert!(
             matches!(verdict, Verdict::Saved(..) | Verdict::Ended),
             "{verdict:?}"
         );
-        let (verdict, rows) = against_others(intent, 11, 10);
+        let (verdict, rows_after) = against_others(rows(), intent, 11, 10);
         assert_eq!(verdict, Verdict::TimedOut);
-        assert_eq!(rows.live(&key("A")), Some(&Counts::default()));
-        assert!(rows.live(&key("N")).is_none(), "nothing is left behind");
-        let (verdict, _) = against_others(intent, 10, 10);
+        assert_eq!(rows_after.live(&key("A")), Some(&Counts::default()));
+        assert!(
+            rows_after.live(&key("N")).is_none(),
+            "nothing is left behind"
+        );
+        let (verdict, _) = against_others(rows(), intent, 10, 10);
         assert_ne!(verdict, Verdict::TimedOut, "the last attempt counts");
+    }
+}
+
+#[test]
+fn a_session_without_a_row_is_gone() {
+    let intents: [fn(SeenRow<u8>) -> Intent<Counts>; 3] = [
+        |seen| Intent::Save { seen },
+        |seen| Intent::End { seen },
+        |seen| Intent::Renew { seen, to: key("N") },
+    ];
+    for intent in intents {
+        let (verdict, rows) = in_rows(Rows::default(), intent);
+        assert_eq!(verdict, Verdict::Gone);
+        assert!(rows.rows.is_empty(), "nothing is left behind");
+    }
+}
+
+fn login(are_moved: bool) -> Lone {
+    let rows = Rows {
+        are_moved,
+        ..Rows::default()
+    };
+    Lone::new(rows, |seen| Intent::Replace {
+        seen,
+        to: key("N"),
+        keeps: true,
+    })
+}
+
+#[test]
+fn a_login_that_keeps_values_keeps_those_of_a_concurrent_save() {
+    for are_moved in [false, true] {
+        let mut lone = login(are_moved);
+        let saved = Counts {
+            of: BTreeMap::from([(5, 1)]),
+            ..Counts::default()
+        };
+        lone.rows.put(key("A"), Row::Live(saved), [8; 16]);
+        let first = lone.begin();
+        let answer = lone.answer(first);
+        let verdict = lone.verdict_after(answer);
+        assert!(matches!(verdict, Verdict::Saved(..)), "{verdict:?}");
+        let kept = &lone.rows.live(&key("N")).unwrap().of;
+        assert_eq!(*kept, BTreeMap::from([(0, 1), (5, 1)]));
+    }
+}
+
+#[test]
+fn a_login_keeps_no_value_of_a_session_that_has_ended() {
+    for are_moved in [false, true] {
+        let mut lone = login(are_moved);
+        let new_data = lone.protocol.new_data.as_mut().unwrap();
+        new_data.data.of.insert(5, 1); // of the session that the request has seen
+        lone.rows.rows.remove(&key("A"));
+        let first = lone.begin();
+        let answer = lone.answer(first);
+        let verdict = lone.verdict_after(answer);
+        assert!(matches!(verdict, Verdict::Saved(..)), "{verdict:?}");
+        let kept = &lone.rows.live(&key("N")).unwrap().of;
+        assert_eq!(*kept, BTreeMap::from([(0, 1)]));
+    }
+}
+
+#[test]
+fn a_save_is_merged_only_with_changes_of_another_request() {
+    let save = |seen| Intent::Save { seen };
+    for is_concurrent in [false, true] {
+        let mut lone = Lone::new(Rows::default(), save);
+        let call = lone.begin();
+        if is_concurrent {
+            lone.rows
+                .put(key("A"), Row::Live(Counts::default()), [8; 16]);
+        }
+        let answer = lone.answer(call);
+        let verdict = lone.verdict_after(answer);
+        assert!(matches!(verdict, Verdict::Saved(..)), "{verdict:?}");
+        assert_eq!(lone.protocol.is_merged(), is_concurrent);
     }
 }

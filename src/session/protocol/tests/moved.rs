@@ -177,16 +177,14 @@ fn a_move_that_may_still_arrive_is_not_reported_as_failed() {
 }
 
 #[test]
-fn a_request_without_any_answer_gives_up() {
+fn a_move_without_an_answer_is_repeated_three_times() {
     let mut lone = Lone::new(rows(), |seen| Intent::Renew { seen, to: key("N") });
-    let mut step = lone.protocol.begin();
-    for _ in 0..50 {
-        let Step::Ask(call) = step else {
-            assert!(matches!(step, Step::Done(Verdict::Unknown)));
-            return;
-        };
+    let (mut moves, mut step) = (0, lone.protocol.begin());
+    while let Step::Ask(call) = step {
         let answer = match call {
             Call::Move(..) => {
+                moves += 1;
+                assert!(moves < 50, "it asks again and again");
                 // Another request saves the session each time.
                 lone.rows
                     .put(key("A"), Row::Live(Counts::default()), [8; 16]);
@@ -196,5 +194,32 @@ fn a_request_without_any_answer_gives_up() {
         };
         step = lone.protocol.next(answer);
     }
-    panic!("it asks again and again");
+    assert!(matches!(step, Step::Done(Verdict::Unknown)));
+    assert_eq!(moves, 1 + MOST_REPEATS);
+}
+
+#[test]
+fn a_conflict_costs_one_load_and_one_move() {
+    let mut lone = Lone::new(rows(), |seen| Intent::Renew { seen, to: key("N") });
+    let first = lone.begin();
+    lone.rows
+        .put(key("A"), Row::Live(Counts::default()), [8; 16]);
+    let look = lone.goes_on_after(first);
+    assert_eq!(look, Call::Load(key("A")));
+    let again = lone.goes_on_after(look);
+    assert!(matches!(again, Call::Move(..)), "{again:?}");
+}
+
+#[test]
+fn a_row_of_another_session_under_the_new_key_is_never_taken() {
+    let mut lone = Lone::new(rows(), |seen| Intent::Renew { seen, to: key("N") });
+    lone.begin();
+    for taken in ["A", "N"] {
+        lone.rows
+            .put(key(taken), Row::Live(Counts::default()), [8; 16]);
+    }
+    let look = lone.asks_after(Answer::Unknown);
+    let look_for_new = lone.goes_on_after(look);
+    assert_eq!(look_for_new, Call::Load(key("N")));
+    assert_eq!(lone.goes_on_after(look_for_new), Call::Load(key("A")));
 }
