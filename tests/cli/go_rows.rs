@@ -1,12 +1,16 @@
 //! Rows that Go's session stores wrote to SQLite: each is put back by its `insert`, and read to the
-//! values that a Go handler reads.
+//! values that a Go handler reads. The tables are opened by the constructors of the Go packages'
+//! names.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
-use silverback::backend::{Expiry, GoSqlite, GoTable};
+use silverback::backend::{Backend, Expiry, GoTable, Key, Record};
 use silverback::codec::{Codecs, KeyPairs, UnixTime};
+use silverback::compat::{
+    ScsStore, ScsStoreOptions, scs_gormstore, scs_sqlite3store, wader_gormstore,
+};
 use silverback::gob;
 use silverback::session::{CookieOptions, Dialect, ServerOptions, ServerStore};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -17,18 +21,18 @@ use crate::vectors::json_of_gob;
 const DAY: i64 = 86_400_000;
 
 /// Each row, after the header that says how the table was made.
-struct Vectors {
+pub(crate) struct Vectors {
     store: &'static str,
     header: Value,
-    rows: Vec<Value>,
+    pub(crate) rows: Vec<Value>,
 }
 
-fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
 impl Vectors {
-    fn of(store: &'static str) -> Self {
+    pub(crate) fn of(store: &'static str) -> Self {
         let root = env!("CARGO_MANIFEST_DIR");
         let lines = std::fs::read_to_string(format!("{root}/tests/vectors/stores/{store}.jsonl"));
         let lines = lines.unwrap();
@@ -46,22 +50,26 @@ impl Vectors {
         }
     }
 
-    /// Makes a database with the table of the Go package and that row. `later` is SQL for an expiry
-    /// that is `?1` days later.
-    async fn database(&self, row: &Value, later: &str) -> std::path::PathBuf {
-        let name = format!("{}-{}.db", self.store, row["n"]);
+    /// Makes a database with the table of the Go package and those rows. `later` is SQL for an
+    /// expiry that is `?1` days later.
+    pub(crate) async fn database(
+        &self,
+        name: &str,
+        rows: &[&Value],
+        later: &str,
+    ) -> std::path::PathBuf {
+        let name = format!("{}-{name}.db", self.store);
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let _ = std::fs::remove_file(&path);
-        let options = SqliteConnectOptions::new().filename(&path);
-        let options = options.create_if_missing(true);
-        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+        let mut connection = connect(&path).await;
         let made = self.header["ddl"].as_array().unwrap().iter();
-        for sql in made.chain([&row["state"]["insert"]]) {
+        for sql in made.chain(rows.iter().map(|row| &row["state"]["insert"])) {
             let sql = AssertSqlSafe(text(sql).to_owned());
             sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
         }
-        // The row was written days ago. A row that was live then is live now.
-        let age = Expiry::now().as_millis() - row["at_ms"].as_i64().unwrap();
+        // The rows were written days ago. A row that was live then is live now.
+        let oldest = rows.iter().map(|row| row["at_ms"].as_i64().unwrap()).min();
+        let age = Expiry::now().as_millis() - oldest.unwrap();
         let update = AssertSqlSafe(format!("UPDATE sessions SET {later}"));
         let update = sqlx::query(update).bind(age.max(0).div_euclid(DAY) + 1);
         update.execute(&mut connection).await.unwrap();
@@ -70,18 +78,22 @@ impl Vectors {
     }
 
     /// Reads each row, and returns the number of those that are live.
-    async fn read(&self, table: &GoTable, later: &str, dialect: fn(&Value) -> Dialect) -> usize {
+    async fn read(
+        &self,
+        open: impl AsyncFn(&str) -> Arc<dyn Backend>,
+        later: &str,
+        dialect: fn(&Value) -> Dialect,
+    ) -> usize {
         let mut live = 0;
         for row in &self.rows {
-            let path = self.database(row, later).await;
-            let backend = GoSqlite::open(path, table.clone()).await.unwrap();
+            let path = self.database(&row["n"].to_string(), &[row], later).await;
+            let backend = open(path.to_str().unwrap()).await;
             let cookie = CookieOptions::new()
                 .name(text(&row["cookie_name"]))
                 .unwrap();
             let at = UnixTime::from_secs(row["at_ms"].as_u64().unwrap() / 1_000);
             let options = ServerOptions::new().cookie(cookie).clock(move || at);
-            let store =
-                ServerStore::with_options(dialect(row), Arc::new(backend), options).unwrap();
+            let store = ServerStore::with_options(dialect(row), backend, options).unwrap();
             let cookie = match text(&row["cookie"]) {
                 "" => text(&row["token"]),
                 cookie => cookie,
@@ -103,8 +115,14 @@ impl Vectors {
     }
 }
 
+pub(crate) async fn connect(path: &Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(path);
+    let options = options.create_if_missing(true);
+    SqliteConnection::connect_with(&options).await.unwrap()
+}
+
 /// Returns the key pairs of a row of gorilla, newest first.
-fn keys_of(row: &Value) -> String {
+pub(crate) fn keys_of(row: &Value) -> String {
     let pair = |prefix: &str| {
         let hash_key = text(&row[format!("{prefix}hash_key")]);
         let block_key = text(&row[format!("{prefix}block_key")]);
@@ -135,31 +153,117 @@ fn scs_dialect(row: &Value) -> Dialect {
 #[tokio::test]
 async fn rows_of_scs_sqlite3store_are_read() {
     let vectors = Vectors::of("scs-sqlite3store");
-    let table = GoTable::scs_sqlite3store();
-    let later = "expiry = expiry + ?1";
-    let live = vectors.read(&table, later, scs_dialect).await;
+    let open = async |path: &str| scs_sqlite3store(path).await.unwrap().backend();
+    let live = vectors
+        .read(open, "expiry = expiry + ?1", scs_dialect)
+        .await;
     assert_eq!(live, 17);
 }
 
 /// Returns SQL for a later date, with the same time and zone.
-fn later(column: &str) -> String {
+pub(crate) fn later(column: &str) -> String {
     format!("{column} = date(substr({column}, 1, 10), ?1 || ' days') || substr({column}, 11)")
 }
 
 #[tokio::test]
 async fn rows_of_scs_gormstore_are_read() {
     let vectors = Vectors::of("scs-gormstore-sqlite");
-    let table = GoTable::scs_gormstore();
-    let later = later("expiry");
-    let live = vectors.read(&table, &later, scs_dialect).await;
+    let open = async |path: &str| {
+        let store = scs_gormstore(&format!("sqlite:{path}")).await.unwrap();
+        store.backend()
+    };
+    let live = vectors.read(open, &later("expiry"), scs_dialect).await;
     assert_eq!(live, 17);
 }
 
 #[tokio::test]
 async fn rows_of_wader_gormstore_are_read() {
     let vectors = Vectors::of("gorilla-wader-gormstore-sqlite");
-    let table = GoTable::wader_gormstore();
+    let open = async |path: &str| {
+        let url = format!("sqlite:{path}");
+        let keys = KeyPairs::generate(1).unwrap();
+        wader_gormstore(&url, keys).await.unwrap().backend()
+    };
     let later = later("expires_at");
-    let live = vectors.read(&table, &later, gorilla_dialect).await;
+    let live = vectors.read(open, &later, gorilla_dialect).await;
     assert_eq!(live, 19);
+}
+
+/// Creates a record that expired long ago.
+async fn put_expired(backend: &dyn Backend) {
+    let key = Key::new("A".repeat(43)).unwrap();
+    let expired = Record::new("v", Expiry::from_millis(1_000));
+    let created = backend.create(&key, &expired).await.unwrap();
+    created.saved().unwrap();
+}
+
+/// Waits until the table holds that number of rows.
+async fn wait_for_rows(path: &Path, wanted: i64) {
+    let mut connection = connect(path).await;
+    for _ in 0..600 {
+        let count = "SELECT count(*) FROM sessions";
+        let count: i64 = sqlx::query_scalar(count)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        if count == wanted {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("the table never had {wanted} rows");
+}
+
+#[tokio::test]
+async fn the_stores_of_scs_remove_expired_rows_and_those_of_wader_only_on_request() {
+    let scs = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compat-scs.db");
+    let wader = scs.with_file_name("compat-wader.db");
+    let (scs_path, wader_path) = (scs.to_str().unwrap(), wader.to_str().unwrap());
+    for path in [&scs, &wader] {
+        let _ = std::fs::remove_file(path);
+    }
+    let options = ScsStoreOptions::new().cleanup_interval(std::time::Duration::ZERO);
+    let (url, table) = (format!("sqlite:{scs_path}"), GoTable::scs_sqlite3store());
+    let off = ScsStore::connect_with(&url, table, options).await.unwrap();
+    assert_eq!(format!("{off:?}"), "ScsStore { has_cleanup: false, .. }");
+    put_expired(&*off.backend()).await;
+    wait_for_rows(&scs, 1).await;
+    let on = scs_sqlite3store(&url).await.unwrap();
+    wait_for_rows(&scs, 0).await;
+    on.manager().store().unwrap();
+    on.stop_cleanup().await;
+
+    let keys = KeyPairs::generate(1).unwrap();
+    let url = format!("sqlite:{wader_path}");
+    let store = wader_gormstore(&url, keys).await.unwrap();
+    store.named("session").unwrap();
+    put_expired(&*store.backend()).await;
+    wait_for_rows(&wader, 1).await;
+    assert_eq!(store.purge().await.unwrap(), 1);
+    wait_for_rows(&wader, 0).await;
+    put_expired(&*store.backend()).await;
+    let cleanup = store.cleanup(std::time::Duration::from_secs(300), |error| {
+        panic!("{error}")
+    });
+    wait_for_rows(&wader, 0).await;
+    cleanup.stop().await;
+}
+
+#[tokio::test]
+async fn an_error_of_the_cleanup_of_scs_reaches_its_function() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compat-scs-error.db");
+    let _ = std::fs::remove_file(&path);
+    let store = scs_sqlite3store(path.to_str().unwrap()).await.unwrap();
+    let backend = store.backend();
+    store.stop_cleanup().await;
+    let mut connection = connect(&path).await;
+    let drop_table = sqlx::raw_sql("DROP TABLE sessions");
+    drop_table.execute(&mut connection).await.unwrap();
+    let (sender, mut errors) = tokio::sync::mpsc::unbounded_channel();
+    let options = ScsStoreOptions::new().on_cleanup_error(move |error| {
+        let _ = sender.send(error.to_string());
+    });
+    let store = ScsStore::from_backend(backend, options);
+    assert!(errors.recv().await.is_some());
+    store.stop_cleanup().await;
 }

@@ -5,6 +5,8 @@ mod commands;
 mod edit;
 #[cfg(feature = "sqlite")]
 mod go_rows;
+#[cfg(feature = "sqlite")]
+mod go_sessions;
 #[cfg(unix)]
 mod other_users;
 mod program;

@@ -662,9 +662,29 @@ fn the_help_has_examples_for_each_command() {
         "remove",
         "purge",
         "SILVERBACK_STORE",
+        "mysql://",
+        "mariadb://",
+        "--dialect",
+        "--hash-token-in-store",
         "Examples:",
     ] {
         assert!(help.contains(part), "{part}: {help}");
+    }
+    let help = silverback(["sessions", "list", "--help"], "").ok();
+    for dialect in [
+        "native",
+        "scs-postgresstore",
+        "scs-mysqlstore",
+        "scs-sqlite3store",
+        "scs-gormstore",
+        "pgstore",
+        "antonlindstrom-pgstore",
+        "wader-gormstore",
+        "dynamostore",
+        "dynastore",
+    ] {
+        let line = format!("- {dialect}:");
+        assert!(help.contains(&line), "{dialect}: {help}");
     }
     assert_eq!(silverback(["sessions"], "").status, 2);
 }

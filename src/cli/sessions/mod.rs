@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `mod.rs` | the commands |
 //! | `store.rs` | the options for the store, and for the keys that open its records |
+//! | `dialect.rs` | the programs that wrote the records, and the keys of these |
 //! | `list.rs`, `show.rs`, `end.rs`, `remove.rs`, `purge.rs` | one command each |
 
+mod dialect;
 mod end;
 mod list;
 mod purge;
@@ -37,9 +39,23 @@ Stores:
   sqlite:PATH  records in an SQLite database (built with the feature sqlite)
   postgres://USER:PASSWORD@HOST:PORT/DATABASE
                records in a PostgreSQL database (built with the feature postgres)
+  mysql://USER:PASSWORD@HOST:PORT/DATABASE (or mariadb://..)
+               records in a MySQL or MariaDB database (built with the feature mysql)
   dynamodb:TABLE?region=NAME&endpoint=URL&prefix=TEXT
                records in a table of DynamoDB, with the credentials of AWS's own tools; each
                option may be left out (built with the feature aws)
+
+Sessions of Go programs (--dialect):
+  The URL is that of the SQL database or of the table in DynamoDB. --table names another table
+  than the Go package has by default.
+  scs:      KEY is the hash of a token, since the token opens the session. show, end and remove
+            search all live records for it. No keys and no --name are needed. With
+            --hash-token-in-store, KEY is the key of the row, which needs no search.
+  gorilla:  KEY is the ID of a row, which a cookie has signed. show and end need the keys and the
+            --name of the service.
+  DynamoDB: its records cannot be listed, and DynamoDB purges them itself. dynastore signs no IDs:
+            keep them secret.
+  A Go program that saves a session at the same time can restore one that has ended.
 
 Examples:
   export SILVERBACK_STORE=files:/var/lib/shop/sessions
@@ -49,7 +65,9 @@ Examples:
   silverback sessions show --name __Host-id --keys-file /etc/shop/keys \"$key\"
   silverback sessions end --name __Host-id --keys-file /etc/shop/keys \"$key\"
   silverback sessions remove \"$key\"
-  silverback sessions purge";
+  silverback sessions purge
+  silverback sessions list --store sqlite:shop.db --dialect scs-sqlite3store
+  silverback sessions list --store mysql://shop@db.example/shop --dialect wader-gormstore";
 
 #[derive(Subcommand)]
 enum SessionsCommand {
@@ -81,7 +99,7 @@ impl Sessions {
 /// place, clap would read them as options.
 pub(super) fn with_keys_last(line: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let line: Vec<OsString> = line.collect();
-    let is_option_like = |text: &str| text.starts_with('-') && store::is_key(text);
+    let is_option_like = |text: &str| text.starts_with('-') && dialect::is_key(text);
     let is_last = |argument: &OsString| argument.to_str().is_some_and(is_option_like);
     let is_ours = line.get(1).is_some_and(|command| command == "sessions");
     if !is_ours || line.iter().any(|argument| argument == "--") {
