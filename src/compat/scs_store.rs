@@ -18,15 +18,15 @@ const CLEANUP_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// | Go package | ours | `url` | feature |
 /// |---|---|---|---|
 /// | `gormstore` | [`scs_gormstore`] | `postgres:..`, `mysql:..`, `sqlite:PATH` | `postgres`, `mysql`, `sqlite` |
-/// | `postgresstore`, `pgxstore` | [`scs_postgresstore`] | `postgres:..` | `postgres` |
-/// | `mysqlstore` | [`scs_mysqlstore`] | `mysql:..`, `mariadb:..` | `mysql` |
-/// | `sqlite3store` | [`scs_sqlite3store`] | `PATH`, `sqlite:PATH` | `sqlite` |
+/// | `postgresstore`, `pgxstore` | `scs_postgresstore` | `postgres:..` | `postgres` |
+/// | `mysqlstore` | `scs_mysqlstore` | `mysql:..`, `mariadb:..` | `mysql` |
+/// | `sqlite3store` | `scs_sqlite3store` | `PATH`, `sqlite:PATH` | `sqlite` |
 ///
 /// The README of each Go package has the same program, except for one line. This is the program in
 /// Rust, with that line for each package:
 ///
 /// ```no_run
-/// # #[cfg(feature = "axum")]
+/// # #[cfg(all(feature = "axum", feature = "postgres", feature = "mysql", feature = "sqlite"))]
 /// # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
 /// use axum::{Router, routing::get};
 /// use silverback::compat::{scs_gormstore, scs_mysqlstore, scs_postgresstore, scs_sqlite3store};

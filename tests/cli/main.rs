@@ -5,6 +5,8 @@ mod commands;
 mod edit;
 #[cfg(feature = "sqlite")]
 mod go_rows;
+#[cfg(all(feature = "postgres", feature = "mysql"))]
+mod go_servers;
 #[cfg(feature = "sqlite")]
 mod go_sessions;
 #[cfg(unix)]
@@ -12,7 +14,7 @@ mod other_users;
 mod program;
 #[path = "../support/required.rs"]
 mod required;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "aws"))]
 #[path = "../support/servers/mod.rs"]
 mod servers;
 mod sessions;

@@ -690,8 +690,8 @@ fn the_help_has_examples_for_each_command() {
 }
 
 /// Runs each command on a server that no other test uses.
-#[cfg(any(feature = "aws", feature = "postgres"))]
-async fn all_commands_work(service: &Service) {
+#[cfg(any(feature = "aws", feature = "postgres", feature = "mysql"))]
+pub(crate) async fn all_commands_work(service: &Service) {
     let (jar, ape) = service.session(|session| session.login("ape")).await;
     service.put("over", "v", Expiry::from_millis(1_000)).await;
     for filter in [&["--owner", "ape"][..], &[]] {

@@ -95,20 +95,34 @@ impl Sessions {
     }
 }
 
+/// The options whose value may begin with `-`.
+const WITH_ANY_VALUE: [&str; 2] = ["--cookie", "--owner"];
+
 /// Moves keys that begin with `-` to the end of the command line, after a `--`. In any other
-/// place, clap would read them as options.
+/// place, clap would read them as options. The value of an option stays where it is: a token of scs
+/// has the form of a key.
 pub(super) fn with_keys_last(line: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let line: Vec<OsString> = line.collect();
-    let is_option_like = |text: &str| text.starts_with('-') && dialect::is_key(text);
-    let is_last = |argument: &OsString| argument.to_str().is_some_and(is_option_like);
     let is_ours = line.get(1).is_some_and(|command| command == "sessions");
     if !is_ours || line.iter().any(|argument| argument == "--") {
         return line;
     }
-    let (last, mut line): (Vec<_>, Vec<_>) = line.into_iter().partition(is_last);
-    if !last.is_empty() {
-        line.push("--".into());
-        line.extend(last);
+    let is_option_like = |text: &str| text.starts_with('-') && dialect::is_key(text);
+    let is_last = |argument: &OsString| argument.to_str().is_some_and(is_option_like);
+    let mut last = Vec::new();
+    let mut rest: Vec<OsString> = Vec::new();
+    for argument in line {
+        let is_value = rest
+            .last()
+            .is_some_and(|option| WITH_ANY_VALUE.iter().any(|with_value| option == with_value));
+        match is_last(&argument) && !is_value {
+            true => last.push(argument),
+            false => rest.push(argument),
+        }
     }
-    line
+    if !last.is_empty() {
+        rest.push("--".into());
+        rest.extend(last);
+    }
+    rest
 }
