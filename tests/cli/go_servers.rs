@@ -140,3 +140,61 @@ async fn all_commands_work_on_mariadb() {
         drop_table.execute(&mut connection).await.unwrap();
     }
 }
+
+/// DynamoDB lists no items: a session is found by its cookie, or by its ID as the KEY.
+#[cfg(feature = "aws")]
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_in_dynamodb_are_shown_and_ended() {
+    use std::sync::Arc;
+
+    use silverback::backend::{DynamoDbOptions, GoDynamoDb, GoItems};
+
+    let server = match crate::servers::dynamodb::DynamoDbServer::start() {
+        Ok(server) => server,
+        Err(why) => return crate::required::not_run("dynamodb", &why),
+    };
+    let client = crate::servers::dynamodb::client(&server.endpoint());
+    let pairs: KeyPairs = KEYS.parse().unwrap();
+    let codecs = Codecs::from_pairs(pairs).unwrap();
+    for (dialect, items, rows) in [
+        ("dynamostore", GoItems::dynamostore(), gorilla()),
+        (
+            "dynastore",
+            GoItems::dynastore(),
+            Dialect::dynastore(codecs).into(),
+        ),
+    ] {
+        let options = DynamoDbOptions::new();
+        let backend = GoDynamoDb::from_client(&client, dialect, items, options).unwrap();
+        backend.migrate().await.unwrap();
+        let cookie = CookieOptions::new().name("shop").unwrap();
+        let options = ServerOptions::new().cookie(cookie);
+        let store = ServerStore::with_options(rows, Arc::new(backend), options).unwrap();
+        let jar = Jar::with(store.clone(), |session| session.insert("n", 7)).await;
+        let jar = jar.unwrap();
+        let url = format!("dynamodb:{dialect}?endpoint={}", server.endpoint());
+        let run = |command: &str, arguments: &[&str]| {
+            let line = ["sessions", command, "--store", &url, "--dialect", dialect];
+            silverback([&line, arguments].concat(), "")
+        };
+        assert!(run("list", &[]).fails(2).contains("cannot list"));
+        assert!(run("purge", &[]).fails(2).contains("needs no purge"));
+        let service = ["--keys", KEYS, "--name", "shop"];
+        let cookie = jar.get("shop").unwrap();
+        let show = [&service[..], &["--json", "--cookie", cookie]].concat();
+        let shown = run("show", &show).ok();
+        assert!(shown.contains("\"values\":{\"n\":7}"), "{shown}");
+        let public = &shown["{\"key\":\"".len()..][..43];
+        let by_hash = run("remove", &[public]).fails(2);
+        assert!(by_hash.contains("52 characters"), "{by_hash}");
+
+        let items = client.scan().table_name(dialect).send().await.unwrap();
+        let id = items.items()[0]["id"].as_s().unwrap();
+        let end = [&service[..], &[id]].concat();
+        assert_eq!(run("end", &end).ok(), "");
+        assert!(jar.session(store.clone()).await.unwrap().is_new());
+        // The ID of dynastore is a cookie, and is not printed.
+        let missing = run("remove", &[id]).fails(1);
+        assert_eq!(missing.contains(id), dialect == "dynamostore", "{missing}");
+    }
+}
