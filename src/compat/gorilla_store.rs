@@ -1,12 +1,16 @@
 //! [`GorillaStore`]: the settings of Go's server stores for gorilla/sessions, and stores with these
 //! settings.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::Backend;
+use crate::backend::{self, Backend, Cleanup};
 use crate::codec::{CodecOptions, Codecs, KeyPairs};
 use crate::session::{CookieOptions, Dialect, Error, Lifetime, ServerOptions, ServerStore};
+
+/// The maximum number of expired rows that one statement removes.
+const BATCH: usize = 1_000;
 
 /// The sessions of a Go program that keeps them in a server, or in files, with gorilla/sessions.
 /// Both programs use the same rows and may run at the same time.
@@ -15,6 +19,7 @@ use crate::session::{CookieOptions, Dialect, Error, Lifetime, ServerOptions, Ser
 /// |---|---|
 /// | `FilesystemStore` of gorilla/sessions | [`GorillaStore::new`] with `backend::GorillaFiles` (feature `files`) |
 /// | rafaelespinoza/pgstore, antonlindstrom/pgstore | `PgStore` (feature `postgres`) |
+/// | wader/gormstore | `WaderGormStore` (features `postgres`, `mysql`, `sqlite`) |
 /// | pratikju/dynamostore | `DynamoStore` (feature `aws`) |
 /// | another store with the same rows | [`GorillaStore::new`] with a backend of your own |
 ///
@@ -55,11 +60,17 @@ use crate::session::{CookieOptions, Dialect, Error, Lifetime, ServerOptions, Ser
 ///
 /// As in Go, a session and its cookie last [`max_age`](GorillaStore::max_age) from the last save.
 /// Here a use renews them, too, if a tenth of that time has passed since the last renewal.
-#[derive(Clone, Debug)]
 #[must_use]
 #[doc(alias = "FilesystemStore")]
-pub struct GorillaStore<B> {
+pub struct GorillaStore<B: ?Sized> {
     backend: Arc<B>,
+    /// The same backend, for a [`ServerStore`] and a [`Cleanup`].
+    rows: Arc<dyn Backend>,
+    settings: Settings,
+}
+
+#[derive(Clone, Debug)]
+struct Settings {
     keys: KeyPairs,
     /// The lifetime of a session after its last save or use.
     lifetime: Duration,
@@ -71,15 +82,10 @@ pub struct GorillaStore<B> {
     known_types: Vec<String>,
 }
 
-impl<B> GorillaStore<B> {
-    /// Returns the defaults of the Go packages, 30 days and 4096 bytes, for the rows of `backend`.
-    ///
-    /// The rows must be gorilla's: see [`Backend::layout`].
-    #[doc(alias = "NewFilesystemStore")]
-    #[doc(alias = "NewPGStoreFromPool")]
-    pub fn new(backend: B, keys: KeyPairs) -> Self {
-        GorillaStore {
-            backend: Arc::new(backend),
+impl Settings {
+    /// Returns the defaults of the Go packages: 30 days and 4096 bytes.
+    fn new(keys: KeyPairs) -> Self {
+        Settings {
             keys,
             lifetime: Duration::from_secs(86_400 * 30),
             has_max_age: true,
@@ -88,15 +94,24 @@ impl<B> GorillaStore<B> {
             known_types: Vec::new(),
         }
     }
+}
 
-    /// Sets the lifetime of a session after its last save or use, in whole seconds. It also
-    /// limits the age of a cookie and of a row's text. Default: 30 days.
-    #[doc(alias = "MaxAge")]
-    pub fn max_age(self, max_age: Duration) -> Self {
+impl<B: Backend> GorillaStore<B> {
+    /// Returns the defaults of the Go packages, 30 days and 4096 bytes, for the rows of `backend`.
+    ///
+    /// The rows must be gorilla's: see [`Backend::layout`].
+    #[doc(alias = "NewFilesystemStore")]
+    #[doc(alias = "NewPGStoreFromPool")]
+    pub fn new(backend: B, keys: KeyPairs) -> Self {
+        GorillaStore::with_settings(backend, Settings::new(keys))
+    }
+
+    fn with_settings(backend: B, settings: Settings) -> Self {
+        let backend = Arc::new(backend);
         GorillaStore {
-            lifetime: max_age,
-            has_max_age: true,
-            ..self
+            rows: backend.clone(),
+            backend,
+            settings,
         }
     }
 
@@ -104,12 +119,42 @@ impl<B> GorillaStore<B> {
     /// cookies and of the rows' texts.
     #[cfg(feature = "postgres")]
     pub(super) fn unlimited(self, backend: B, lifetime: Duration) -> Self {
-        GorillaStore {
-            backend: Arc::new(backend),
+        let settings = Settings {
             lifetime,
             has_max_age: false,
-            ..self
+            ..self.settings
+        };
+        GorillaStore::with_settings(backend, settings)
+    }
+}
+
+impl GorillaStore<dyn Backend> {
+    /// Returns the defaults of the Go packages for the rows of a backend that was chosen at run
+    /// time.
+    #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+    pub(super) fn of_shared(backend: Arc<dyn Backend>, keys: KeyPairs) -> Self {
+        GorillaStore {
+            rows: backend.clone(),
+            backend,
+            settings: Settings::new(keys),
         }
+    }
+}
+
+impl<B: ?Sized> GorillaStore<B> {
+    fn with(mut self, set: impl FnOnce(&mut Settings)) -> Self {
+        set(&mut self.settings);
+        self
+    }
+
+    /// Sets the lifetime of a session after its last save or use, in whole seconds. It also
+    /// limits the age of a cookie and of a row's text. Default: 30 days.
+    #[doc(alias = "MaxAge")]
+    pub fn max_age(self, max_age: Duration) -> Self {
+        self.with(|settings| {
+            settings.lifetime = max_age;
+            settings.has_max_age = true;
+        })
     }
 
     /// Sets the maximum length of a row's text, in bytes. Zero means any length that the backend
@@ -117,22 +162,23 @@ impl<B> GorillaStore<B> {
     /// setting.
     #[doc(alias = "MaxLength")]
     pub fn max_length(self, max_length: usize) -> Self {
-        GorillaStore { max_length, ..self }
+        self.with(|settings| settings.max_length = max_length)
     }
 
     /// Sets the options of the cookies, except the name. Default: [`CookieOptions::new`]. Go's
     /// default is only `Path=/` and a `Max-Age`.
     #[doc(alias = "Options")]
+    #[doc(alias = "SessionOpts")]
     pub fn options(self, cookie: CookieOptions) -> Self {
-        GorillaStore { cookie, ..self }
+        self.with(|settings| settings.cookie = cookie)
     }
 
     /// Adds the types that the Go program itself registers (`gob.Register`), by Go's names for
     /// them: see [`GorillaDialect::known_types`](crate::session::GorillaDialect::known_types).
     #[doc(alias = "Register")]
-    pub fn known_types<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        self.known_types.extend(names.into_iter().map(Into::into));
-        self
+    pub fn known_types<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
+        let names = names.into_iter().map(Into::into);
+        self.with(|settings| settings.known_types.extend(names))
     }
 
     /// Returns the backend of the rows.
@@ -140,9 +186,7 @@ impl<B> GorillaStore<B> {
     pub fn backend(&self) -> Arc<B> {
         self.backend.clone()
     }
-}
 
-impl<B: Backend + 'static> GorillaStore<B> {
     /// Returns the store of the sessions under `name`: the name of the cookie, under which Go
     /// also seals its rows.
     ///
@@ -152,20 +196,81 @@ impl<B: Backend + 'static> GorillaStore<B> {
     #[doc(alias = "Get")]
     #[doc(alias = "New")]
     pub fn named(&self, name: impl Into<String>) -> Result<ServerStore, Error> {
-        let cookie = self.cookie.clone().name(name)?;
-        let (max_age, cookie) = match self.has_max_age {
-            true => (self.lifetime, cookie),
+        let settings = &self.settings;
+        let cookie = settings.cookie.clone().name(name)?;
+        let (max_age, cookie) = match settings.has_max_age {
+            true => (settings.lifetime, cookie),
             false => (Duration::ZERO, cookie.persistent(false)),
         };
         let codec = CodecOptions::new()
             .max_age(max_age)
-            .max_length(self.max_length);
-        let codecs = Codecs::from_pairs_with(self.keys.clone(), &codec).map_err(Error::of_codec)?;
+            .max_length(settings.max_length);
+        let codecs =
+            Codecs::from_pairs_with(settings.keys.clone(), &codec).map_err(Error::of_codec)?;
         let options = ServerOptions::new()
             .cookie(cookie)
-            .lifetime(Lifetime::sliding(self.lifetime));
-        let dialect = Dialect::gorilla(codecs).known_types(self.known_types.iter().cloned());
-        ServerStore::with_options(dialect, self.backend(), options)
+            .lifetime(Lifetime::sliding(settings.lifetime));
+        let known_types = settings.known_types.iter().cloned();
+        let dialect = Dialect::gorilla(codecs).known_types(known_types);
+        ServerStore::with_options(dialect, self.rows.clone(), options)
+    }
+
+    /// Purges expired rows immediately, and again `interval` after each purge finishes, until the
+    /// [`Cleanup`] is stopped or dropped. Passes errors to `on_error`.
+    ///
+    /// The task does nothing if the backend cannot [scan](Backend::scan), as with files, or if it
+    /// [purges itself](Backend::purges_itself), as DynamoDB does.
+    ///
+    /// # Panics
+    /// Panics outside of a tokio runtime.
+    #[must_use = "dropping it ends the cleanup"]
+    #[doc(alias = "RunCleanup")]
+    #[doc(alias = "StopCleanup")]
+    #[doc(alias = "PeriodicCleanup")]
+    pub fn cleanup(
+        &self,
+        interval: Duration,
+        on_error: impl Fn(&backend::Error) + Send + 'static,
+    ) -> Cleanup {
+        Cleanup::every(interval, self.rows.clone(), on_error)
+    }
+
+    /// Removes the expired rows, and returns their number.
+    ///
+    /// # Errors
+    /// Returns a usage error if the backend cannot [scan](Backend::scan). Returns an unavailable
+    /// error if the server cannot be reached.
+    #[doc(alias = "DeleteExpired")]
+    pub async fn purge(&self) -> Result<usize, Error> {
+        let no_scan = || Error::usage("the backend cannot find its expired rows");
+        let scan = self.rows.scan().ok_or_else(no_scan)?;
+        let mut removed = 0;
+        loop {
+            let batch = scan.purge(BATCH).await?.removed;
+            removed += batch;
+            if batch < BATCH {
+                return Ok(removed);
+            }
+        }
+    }
+}
+
+impl<B: ?Sized> Clone for GorillaStore<B> {
+    fn clone(&self) -> Self {
+        GorillaStore {
+            backend: self.backend.clone(),
+            rows: self.rows.clone(),
+            settings: self.settings.clone(),
+        }
+    }
+}
+
+/// Shows the settings, without the keys, and nothing of the backend.
+impl<B: ?Sized> fmt::Debug for GorillaStore<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GorillaStore")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,9 +1,11 @@
 //! The session stores of Go packages, under their own names and with their own defaults, and a
 //! store for applications on the crate `tower-sessions`.
 //!
-//! - Share the sessions of alexedwards/scs: [`SessionManager`].
+//! - Share the sessions of alexedwards/scs: [`SessionManager`], with an `ScsStore` for its SQL stores
+//!   (features `postgres`, `mysql`, `sqlite`).
 //! - Share the sessions of gorilla/sessions' `FilesystemStore`: [`GorillaStore`] (feature `files`).
 //! - Share the sessions of pgstore: [`PgStore`] (feature `postgres`).
+//! - Share the sessions of wader/gormstore: `WaderGormStore` (features `postgres`, `mysql`, `sqlite`).
 //! - Share the sessions of dynamostore: [`DynamoStore`] (feature `aws`).
 //! - Keep the sessions of an application on `tower-sessions` in one of our backends:
 //!   [`BackendStore`](tower_sessions::BackendStore) (features `tower-sessions` and
@@ -30,8 +32,10 @@
 //! | file | contents |
 //! |---|---|
 //! | `scs.rs` | [`SessionManager`]: alexedwards/scs |
+//! | `scs_store.rs` | `ScsStore`: the SQL stores of alexedwards/scs |
 //! | `gorilla_store.rs` | [`GorillaStore`]: the server stores for gorilla/sessions |
 //! | `pgstore.rs` | [`PgStore`]: rafaelespinoza/pgstore and antonlindstrom/pgstore |
+//! | `wader_gormstore.rs` | `WaderGormStore`: wader/gormstore |
 //! | `dynamostore.rs` | [`DynamoStore`]: pratikju/dynamostore |
 //! | [`tower_sessions`] | [`BackendStore`](tower_sessions::BackendStore): applications on the crate `tower-sessions`, above any of our backends |
 
@@ -45,8 +49,18 @@ mod gorilla_store;
 mod pgstore;
 #[cfg(feature = "session")]
 mod scs;
+#[cfg(all(
+    feature = "session",
+    any(feature = "postgres", feature = "mysql", feature = "sqlite")
+))]
+mod scs_store;
 #[cfg(any(feature = "tower-sessions", feature = "tower-sessions-0-14"))]
 pub mod tower_sessions;
+#[cfg(all(
+    feature = "session",
+    any(feature = "postgres", feature = "mysql", feature = "sqlite")
+))]
+mod wader_gormstore;
 
 #[cfg(all(feature = "aws", feature = "session"))]
 pub use dynamostore::{DynamoStore, DynamoStoreConfig};
@@ -56,3 +70,19 @@ pub use gorilla_store::GorillaStore;
 pub use pgstore::PgStore;
 #[cfg(feature = "session")]
 pub use scs::SessionManager;
+#[cfg(all(feature = "session", feature = "mysql"))]
+pub use scs_store::scs_mysqlstore;
+#[cfg(all(feature = "session", feature = "postgres"))]
+pub use scs_store::scs_postgresstore;
+#[cfg(all(feature = "session", feature = "sqlite"))]
+pub use scs_store::scs_sqlite3store;
+#[cfg(all(
+    feature = "session",
+    any(feature = "postgres", feature = "mysql", feature = "sqlite")
+))]
+pub use scs_store::{ScsStore, ScsStoreOptions, scs_gormstore};
+#[cfg(all(
+    feature = "session",
+    any(feature = "postgres", feature = "mysql", feature = "sqlite")
+))]
+pub use wader_gormstore::{WaderGormStore, wader_gormstore};

@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use crate::backend::{self, Cleanup, GoPostgres, GoTable, PostgresOptions, Scan};
+use crate::backend::{GoPostgres, GoTable, PostgresOptions};
 use crate::codec::KeyPairs;
 use crate::session::Error;
 
 use super::gorilla_store::GorillaStore;
-
-/// The maximum number of expired rows that one statement removes.
-const BATCH: usize = 1_000;
 
 /// The sessions of a Go program that uses
 /// [rafaelespinoza/pgstore](https://github.com/rafaelespinoza/pgstore), or
@@ -38,9 +35,9 @@ const BATCH: usize = 1_000;
 /// | `NewPGStore(url, keyPairs...)` | [`PgStore::connect`](PgStore#method.connect); the keys are typed: [`KeyPairs`] |
 /// | `NewPGStoreFromPool(db, keyPairs...)` | [`PgStore::new`](GorillaStore::new) with [`GoPostgres::from_pool`] |
 /// | `store.MaxAge(0)` | [`without_max_age`](PgStore::without_max_age) |
-/// | `store.Cleanup(interval)`, `store.RunCleanup(ctx, interval)` | [`cleanup`](PgStore::cleanup), which reports its errors |
-/// | `store.StopCleanup(quit, done)` | [`Cleanup::stop`] |
-/// | `store.DeleteExpired()` | [`purge`](PgStore::purge) |
+/// | `store.Cleanup(interval)`, `store.RunCleanup(ctx, interval)` | [`cleanup`](GorillaStore::cleanup), which reports its errors |
+/// | `store.StopCleanup(quit, done)` | [`Cleanup::stop`](crate::backend::Cleanup::stop) |
+/// | `store.DeleteExpired()` | [`purge`](GorillaStore::purge) |
 /// | `store.Close()` | [`close`](PgStore::close) |
 /// | all other methods | those of [`GorillaStore`](GorillaStore#method.new) |
 ///
@@ -115,39 +112,6 @@ impl PgStore {
     pub fn without_max_age(self, lasting: Duration) -> Result<Self, Error> {
         let backend = self.backend().without_max_age(lasting)?;
         Ok(self.unlimited(backend, lasting))
-    }
-
-    /// Purges expired rows immediately, and again `interval` after each purge finishes, until the
-    /// [`Cleanup`] is stopped or dropped. Passes errors to `on_error`.
-    ///
-    /// # Panics
-    /// Panics outside of a tokio runtime.
-    #[must_use = "dropping it ends the cleanup"]
-    #[doc(alias = "RunCleanup")]
-    #[doc(alias = "StopCleanup")]
-    pub fn cleanup(
-        &self,
-        interval: Duration,
-        on_error: impl Fn(&backend::Error) + Send + 'static,
-    ) -> Cleanup {
-        Cleanup::every(interval, self.backend(), on_error)
-    }
-
-    /// Removes the expired rows, and returns their number.
-    ///
-    /// # Errors
-    /// Returns an unavailable error if the database cannot be reached.
-    #[doc(alias = "DeleteExpired")]
-    pub async fn purge(&self) -> Result<usize, Error> {
-        let backend = self.backend();
-        let mut removed = 0;
-        loop {
-            let batch = backend.purge(BATCH).await?.removed;
-            removed += batch;
-            if batch < BATCH {
-                return Ok(removed);
-            }
-        }
     }
 
     /// Closes the connections, also those of a pool of your own. Call it after the last request,

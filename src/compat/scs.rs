@@ -25,7 +25,7 @@ use crate::session::{CookieOptions, Dialect, Error, Lifetime, ServerOptions, Ser
 ///
 /// | Go | ours |
 /// |---|---|
-/// | `scs.New()` and `manager.Store` | [`SessionManager::new`] |
+/// | `scs.New()` and `manager.Store` | [`SessionManager::new`], or `ScsStore::manager` for a table in an SQL database |
 /// | `manager.Lifetime` | [`lifetime`](SessionManager::lifetime) |
 /// | `manager.IdleTimeout` | [`idle_timeout`](SessionManager::idle_timeout) |
 /// | `manager.HashTokenInStore` | [`hash_token_in_store`](SessionManager::hash_token_in_store) |

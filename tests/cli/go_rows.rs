@@ -1,12 +1,16 @@
 //! Rows that Go's session stores wrote to SQLite and MariaDB: each is put back by its `insert`, and
-//! read to the values that a Go handler reads.
+//! read to the values that a Go handler reads. The tables in SQLite are opened by the constructors of
+//! the Go packages' names.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
-use silverback::backend::{Backend, Expiry, GoMysql, GoSqlite, GoTable, MysqlOptions};
+use silverback::backend::{Backend, Expiry, GoMysql, GoTable, Key, MysqlOptions, Record};
 use silverback::codec::{Codecs, KeyPairs, UnixTime};
+use silverback::compat::{
+    ScsStore, ScsStoreOptions, scs_gormstore, scs_sqlite3store, wader_gormstore,
+};
 use silverback::gob;
 use silverback::session::{CookieOptions, Dialect, ServerOptions, ServerStore};
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
@@ -20,18 +24,18 @@ use crate::vectors::json_of_gob;
 const DAY: i64 = 86_400_000;
 
 /// Each row, after the header that says how the table was made.
-struct Vectors {
+pub(crate) struct Vectors {
     store: &'static str,
     header: Value,
-    rows: Vec<Value>,
+    pub(crate) rows: Vec<Value>,
 }
 
-fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
 impl Vectors {
-    fn of(store: &'static str) -> Self {
+    pub(crate) fn of(store: &'static str) -> Self {
         let root = env!("CARGO_MANIFEST_DIR");
         let lines = std::fs::read_to_string(format!("{root}/tests/vectors/stores/{store}.jsonl"));
         let lines = lines.unwrap();
@@ -47,6 +51,33 @@ impl Vectors {
             header,
             rows,
         }
+    }
+
+    /// Makes a database with the table of the Go package and those rows. `later` is SQL for an
+    /// expiry that is `?1` days later.
+    pub(crate) async fn database(
+        &self,
+        name: &str,
+        rows: &[&Value],
+        later: &str,
+    ) -> std::path::PathBuf {
+        let name = format!("{}-{name}.db", self.store);
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = std::fs::remove_file(&path);
+        let mut connection = connect(&path).await;
+        let made = self.header["ddl"].as_array().unwrap().iter();
+        for sql in made.chain(rows.iter().map(|row| &row["state"]["insert"])) {
+            let sql = AssertSqlSafe(text(sql).to_owned());
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        }
+        // The rows were written days ago. A row that was live then is live now.
+        let oldest = rows.iter().map(|row| row["at_ms"].as_i64().unwrap()).min();
+        let age = Expiry::now().as_millis() - oldest.unwrap();
+        let update = AssertSqlSafe(format!("UPDATE sessions SET {later}"));
+        let update = sqlx::query(update).bind(age.max(0).div_euclid(DAY) + 1);
+        update.execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        path
     }
 
     /// Reads each row, and returns the number of those that are live. `put` makes a table with one
@@ -92,26 +123,10 @@ impl Vectors {
         made.map(text).filter(|statement| !statement.is_empty())
     }
 
-    /// Makes an SQLite database with that row. `later` is SQL for an expiry that is `?1` days later:
-    /// the row was written days ago, and a row that was live then is live now.
-    async fn in_sqlite(&self, row: &Value, table: &GoTable, later: &str) -> Arc<dyn Backend> {
-        let name = format!("{}-{}.db", self.store, row["n"]);
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let _ = std::fs::remove_file(&path);
-        let options = SqliteConnectOptions::new().filename(&path);
-        let options = options.create_if_missing(true);
-        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-        for sql in self.statements(row) {
-            let sql = AssertSqlSafe(sql.to_owned());
-            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-        }
-        let age = Expiry::now().as_millis() - row["at_ms"].as_i64().unwrap();
-        let update = AssertSqlSafe(format!("UPDATE sessions SET {later}"));
-        let update = sqlx::query(update).bind(age.max(0).div_euclid(DAY) + 1);
-        update.execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
-        let backend = GoSqlite::open(path, table.clone()).await.unwrap();
-        Arc::new(backend)
+    /// Makes an SQLite database with that row, and returns its path.
+    async fn path_of(&self, row: &Value, later: &str) -> String {
+        let path = self.database(&row["n"].to_string(), &[row], later).await;
+        path.to_str().unwrap().to_owned()
     }
 
     /// Makes a database of the server with that row. Its only connection has the time at which the
@@ -142,8 +157,14 @@ impl Vectors {
     }
 }
 
+pub(crate) async fn connect(path: &Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(path);
+    let options = options.create_if_missing(true);
+    SqliteConnection::connect_with(&options).await.unwrap()
+}
+
 /// Returns the key pairs of a row of gorilla, newest first.
-fn keys_of(row: &Value) -> String {
+pub(crate) fn keys_of(row: &Value) -> String {
     let pair = |prefix: &str| {
         let hash_key = text(&row[format!("{prefix}hash_key")]);
         let block_key = text(&row[format!("{prefix}block_key")]);
@@ -174,24 +195,27 @@ fn scs_dialect(row: &Value) -> Dialect {
 #[tokio::test]
 async fn rows_of_scs_sqlite3store_are_read() {
     let vectors = Vectors::of("scs-sqlite3store");
-    let table = GoTable::scs_sqlite3store();
-    let later = "expiry = expiry + ?1";
-    let put = async |row: &Value| vectors.in_sqlite(row, &table, later).await;
+    let put = async |row: &Value| {
+        let path = vectors.path_of(row, "expiry = expiry + ?1").await;
+        scs_sqlite3store(&path).await.unwrap().backend()
+    };
     let live = vectors.read(put, scs_dialect).await;
     assert_eq!(live, 17);
 }
 
 /// Returns SQL for a later date, with the same time and zone.
-fn later(column: &str) -> String {
+pub(crate) fn later(column: &str) -> String {
     format!("{column} = date(substr({column}, 1, 10), ?1 || ' days') || substr({column}, 11)")
 }
 
 #[tokio::test]
 async fn rows_of_scs_gormstore_are_read() {
     let vectors = Vectors::of("scs-gormstore-sqlite");
-    let table = GoTable::scs_gormstore();
-    let later = later("expiry");
-    let put = async |row: &Value| vectors.in_sqlite(row, &table, &later).await;
+    let put = async |row: &Value| {
+        let path = vectors.path_of(row, &later("expiry")).await;
+        let store = scs_gormstore(&format!("sqlite:{path}")).await.unwrap();
+        store.backend()
+    };
     let live = vectors.read(put, scs_dialect).await;
     assert_eq!(live, 17);
 }
@@ -199,11 +223,93 @@ async fn rows_of_scs_gormstore_are_read() {
 #[tokio::test]
 async fn rows_of_wader_gormstore_are_read() {
     let vectors = Vectors::of("gorilla-wader-gormstore-sqlite");
-    let table = GoTable::wader_gormstore();
-    let later = later("expires_at");
-    let put = async |row: &Value| vectors.in_sqlite(row, &table, &later).await;
+    let put = async |row: &Value| {
+        let path = vectors.path_of(row, &later("expires_at")).await;
+        let url = format!("sqlite:{path}");
+        let keys = KeyPairs::generate(1).unwrap();
+        wader_gormstore(&url, keys).await.unwrap().backend()
+    };
     let live = vectors.read(put, gorilla_dialect).await;
     assert_eq!(live, 19);
+}
+
+/// Creates a record that expired long ago.
+async fn put_expired(backend: &dyn Backend) {
+    let key = Key::new("A".repeat(43)).unwrap();
+    let expired = Record::new("v", Expiry::from_millis(1_000));
+    let created = backend.create(&key, &expired).await.unwrap();
+    created.saved().unwrap();
+}
+
+/// Waits until the table holds that number of rows.
+async fn wait_for_rows(path: &Path, wanted: i64) {
+    let mut connection = connect(path).await;
+    for _ in 0..600 {
+        let count = "SELECT count(*) FROM sessions";
+        let count: i64 = sqlx::query_scalar(count)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        if count == wanted {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("the table never had {wanted} rows");
+}
+
+#[tokio::test]
+async fn the_stores_of_scs_remove_expired_rows_and_those_of_wader_only_on_request() {
+    let scs = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compat-scs.db");
+    let wader = scs.with_file_name("compat-wader.db");
+    let (scs_path, wader_path) = (scs.to_str().unwrap(), wader.to_str().unwrap());
+    for path in [&scs, &wader] {
+        let _ = std::fs::remove_file(path);
+    }
+    let options = ScsStoreOptions::new().cleanup_interval(std::time::Duration::ZERO);
+    let (url, table) = (format!("sqlite:{scs_path}"), GoTable::scs_sqlite3store());
+    let off = ScsStore::connect_with(&url, table, options).await.unwrap();
+    assert_eq!(format!("{off:?}"), "ScsStore { has_cleanup: false, .. }");
+    put_expired(&*off.backend()).await;
+    wait_for_rows(&scs, 1).await;
+    let on = scs_sqlite3store(&url).await.unwrap();
+    wait_for_rows(&scs, 0).await;
+    on.manager().store().unwrap();
+    on.stop_cleanup().await;
+
+    let keys = KeyPairs::generate(1).unwrap();
+    let url = format!("sqlite:{wader_path}");
+    let store = wader_gormstore(&url, keys).await.unwrap();
+    store.named("session").unwrap();
+    put_expired(&*store.backend()).await;
+    wait_for_rows(&wader, 1).await;
+    assert_eq!(store.purge().await.unwrap(), 1);
+    wait_for_rows(&wader, 0).await;
+    put_expired(&*store.backend()).await;
+    let cleanup = store.cleanup(std::time::Duration::from_secs(300), |error| {
+        panic!("{error}")
+    });
+    wait_for_rows(&wader, 0).await;
+    cleanup.stop().await;
+}
+
+#[tokio::test]
+async fn an_error_of_the_cleanup_of_scs_reaches_its_function() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compat-scs-error.db");
+    let _ = std::fs::remove_file(&path);
+    let store = scs_sqlite3store(path.to_str().unwrap()).await.unwrap();
+    let backend = store.backend();
+    store.stop_cleanup().await;
+    let mut connection = connect(&path).await;
+    let drop_table = sqlx::raw_sql("DROP TABLE sessions");
+    drop_table.execute(&mut connection).await.unwrap();
+    let (sender, mut errors) = tokio::sync::mpsc::unbounded_channel();
+    let options = ScsStoreOptions::new().on_cleanup_error(move |error| {
+        let _ = sender.send(error.to_string());
+    });
+    let store = ScsStore::from_backend(backend, options);
+    assert!(errors.recv().await.is_some());
+    store.stop_cleanup().await;
 }
 
 #[tokio::test]

@@ -5,12 +5,16 @@ mod commands;
 mod edit;
 #[cfg(all(feature = "sqlite", feature = "mysql"))]
 mod go_rows;
+#[cfg(all(feature = "postgres", feature = "mysql"))]
+mod go_servers;
+#[cfg(feature = "sqlite")]
+mod go_sessions;
 #[cfg(unix)]
 mod other_users;
 mod program;
 #[path = "../support/required.rs"]
 mod required;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "aws"))]
 #[path = "../support/servers/mod.rs"]
 mod servers;
 mod sessions;

@@ -662,16 +662,36 @@ fn the_help_has_examples_for_each_command() {
         "remove",
         "purge",
         "SILVERBACK_STORE",
+        "mysql://",
+        "mariadb://",
+        "--dialect",
+        "--hash-token-in-store",
         "Examples:",
     ] {
         assert!(help.contains(part), "{part}: {help}");
+    }
+    let help = silverback(["sessions", "list", "--help"], "").ok();
+    for dialect in [
+        "native",
+        "scs-postgresstore",
+        "scs-mysqlstore",
+        "scs-sqlite3store",
+        "scs-gormstore",
+        "pgstore",
+        "antonlindstrom-pgstore",
+        "wader-gormstore",
+        "dynamostore",
+        "dynastore",
+    ] {
+        let line = format!("- {dialect}:");
+        assert!(help.contains(&line), "{dialect}: {help}");
     }
     assert_eq!(silverback(["sessions"], "").status, 2);
 }
 
 /// Runs each command on a server that no other test uses.
-#[cfg(any(feature = "aws", feature = "postgres"))]
-async fn all_commands_work(service: &Service) {
+#[cfg(any(feature = "aws", feature = "postgres", feature = "mysql"))]
+pub(crate) async fn all_commands_work(service: &Service) {
     let (jar, ape) = service.session(|session| session.login("ape")).await;
     service.put("over", "v", Expiry::from_millis(1_000)).await;
     for filter in [&["--owner", "ape"][..], &[]] {

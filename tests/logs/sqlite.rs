@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use silverback::backend::{Backend, GoSqlite, GoTable, Sqlite, SqliteOptions};
+use silverback::compat::scs_sqlite3store;
 use sqlx::{Connection, SqliteConnection, SqlitePool};
 
 use super::capture;
@@ -62,4 +63,31 @@ async fn no_secret_of_tables_of_go_in_sqlite_is_logged() {
         let url = format!("sqlite:{}", path.display());
         try_both(&url, Arc::new(backend)).await;
     }
+}
+
+#[tokio::test]
+async fn an_error_of_the_cleanup_of_scs_is_logged() {
+    capture::start();
+    let scratch = Scratch::new("SILVERBACK_LOGS");
+    let path = scratch.path().join("scs.db");
+    let url = format!("sqlite:{}", path.display());
+    scs_sqlite3store(&url).await.unwrap().stop_cleanup().await;
+    let mut connection = SqliteConnection::connect(&url).await.unwrap();
+    // The table stays, but nothing can be removed from it.
+    let refuse =
+        "CREATE TRIGGER refuse BEFORE DELETE ON sessions BEGIN SELECT RAISE(FAIL, 'no'); END;
+        INSERT INTO sessions VALUES ('token', x'00', 0)";
+    sqlx::raw_sql(refuse)
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let store = scs_sqlite3store(&url).await.unwrap();
+    let message = b"the cleanup of expired sessions failed";
+    for _ in 0..600 {
+        if !capture::lines_with(message).is_empty() {
+            return store.stop_cleanup().await;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the error was not logged");
 }

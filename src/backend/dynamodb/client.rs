@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::config::SharedHttpClient;
 use percent_encoding::percent_decode_str;
 
 use super::super::Error;
-use super::{DynamoDb, DynamoDbOptions};
+use super::{DynamoDb, DynamoDbOptions, GoDynamoDb, GoItems};
 
 /// The parts of a URL.
 #[derive(Debug, Default)]
@@ -64,6 +64,48 @@ impl DynamoDb {
             None => options,
         };
         let backend = DynamoDb::from_client(&client, address.table, options)?;
+        match creates {
+            true => backend.migrate().await?,
+            false => backend.find().await?,
+        }
+        Ok(backend)
+    }
+}
+
+impl GoDynamoDb {
+    /// Connects to the table that the URL names, and keeps records in it as those items. The URL is
+    /// that of [`DynamoDb::connect`], without a prefix. Creates the table as the Go package would if
+    /// it is missing.
+    ///
+    /// ```no_run
+    /// # async fn open() -> Result<(), silverback::backend::Error> {
+    /// use silverback::backend::{DynamoDbOptions, GoDynamoDb, GoItems};
+    ///
+    /// let url = "dynamodb:session-backend?region=eu-west-1";
+    /// let options = DynamoDbOptions::new();
+    /// let backend = GoDynamoDb::connect_with(url, GoItems::dynamostore(), options).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Needs the feature `aws`, and for AWS itself also `tls`.
+    ///
+    /// # Errors
+    /// Returns the errors of [`DynamoDb::connect_with`] and of
+    /// [`from_client`](GoDynamoDb::from_client).
+    pub async fn connect_with(
+        url: &str,
+        items: GoItems,
+        options: DynamoDbOptions,
+    ) -> Result<Self, Error> {
+        let address = Address::read(url)?;
+        let client = dynamodb_client(address.region, address.endpoint, None).await?;
+        let creates = options.create_if_missing;
+        let options = match address.prefix {
+            Some(prefix) => options.prefix(prefix),
+            None => options,
+        };
+        let backend = GoDynamoDb::from_client(&client, address.table, items, options)?;
         match creates {
             true => backend.migrate().await?,
             false => backend.find().await?,

@@ -112,6 +112,12 @@ impl GoDynamoDb {
         table::create_if_missing(requests, &spec).await
     }
 
+    /// Checks the existing table, and creates nothing.
+    #[cfg(feature = "aws")]
+    pub(super) async fn find(&self) -> Result<(), Error> {
+        table::check_existing(&self.0.requests, None).await
+    }
+
     /// Returns the state of an item, if it is live.
     fn live_state(&self, item: Option<Item>) -> Result<Option<ItemState>, Error> {
         let state = item.map(|item| self.0.items.state(&item)).transpose()?;

@@ -1,9 +1,11 @@
 //! `silverback sessions end`: ends sessions.
 
 use clap::Args;
+use silverback::session::Refusal;
 
 use super::super::failure::{Failure, report};
-use super::store::{Service, StoreArguments, parse_keys, reason};
+use super::dialect::find_keys;
+use super::store::{Service, StoreArguments, reason};
 
 /// End sessions, as a logout does.
 ///
@@ -28,13 +30,19 @@ pub(super) struct End {
 
 impl End {
     pub(super) async fn run(&self) -> Result<(), Failure> {
-        let keys = parse_keys(&self.sessions)?;
+        let arguments = self.store.parse_keys(&self.sessions)?;
         let store = self.store.open(&self.service).await?;
+        let keys = find_keys(&arguments, &**store.backend()).await?;
         let mut any_refused = false;
-        for (key, text) in keys.iter().zip(&self.sessions) {
-            if let Err(refusal) = store.end_by_key(key).await?.into_result() {
+        for ((key, text), number) in keys.iter().zip(&self.sessions).zip(1..) {
+            let ended = match key {
+                Some(key) => store.end_by_key(key).await?.into_result().map(drop),
+                None => Err(Refusal::Gone),
+            };
+            if let Err(refusal) = ended {
                 any_refused = true;
-                report(format_args!("silverback: {text}: {}", reason(refusal)));
+                let name = self.store.key_form().name(number, text);
+                report(format_args!("silverback: {name}: {}", reason(refusal)));
             }
         }
         match any_refused {

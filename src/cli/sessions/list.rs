@@ -4,11 +4,12 @@ use std::io::{self, IsTerminal, Write};
 
 use clap::Args;
 use serde_json::json;
-use silverback::backend::{Backend, Entry, Expiry, Key, OwnerName, Stored};
+use silverback::backend::{Backend, Entry, Expiry, OwnerName, Stored};
 use silverback::codec::UnixTime;
 
 use super::super::dates::format_date;
 use super::super::failure::Failure;
+use super::dialect::KeyForm;
 use super::store::{StoreArguments, report_skipped};
 
 /// The number of records that are requested, and in memory, at once.
@@ -17,9 +18,10 @@ const PAGE: usize = 1_000;
 /// List the live records: key, expiry, size and owner, one record a line.
 ///
 /// The fields are separated by tabs; on a terminal, a header line names them. Control characters
-/// in an owner's name are written as \u{..}. The key of a record opens no session. The command
-/// needs no keys, and so it also lists the record that an ended session leaves for about a
-/// minute. A record that cannot be read is skipped, and named on standard error.
+/// in an owner's name are written as \u{..}. A listed key opens no session: where the key of a row
+/// is a token that does, as with scs, its hash is listed. The command needs no keys, and so it also
+/// lists the record that an ended session leaves for about a minute. A record that cannot be read
+/// is skipped, and named on standard error.
 #[derive(Args)]
 pub(super) struct List {
     #[command(flatten)]
@@ -94,23 +96,24 @@ impl List {
             true => json_line,
             false => plain_line,
         };
-        let lines: String = entries.iter().map(line).collect();
+        let form = self.store.key_form();
+        let lines: String = entries.iter().map(|entry| line(entry, form)).collect();
         io::stdout().write_all(lines.as_bytes())?;
         Ok(())
     }
 }
 
-fn plain_line(entry: &Entry) -> String {
+fn plain_line(entry: &Entry, form: KeyForm) -> String {
     let expires = expires(entry.expiry).unwrap_or_else(|| "never".to_owned());
     let owner = entry.owner.as_ref().map(OwnerName::as_str);
     let owner = owner.map(on_one_line).unwrap_or_default();
-    let (key, size) = (key_text(&entry.key), entry.size);
+    let (key, size) = (on_one_line(&form.text(&entry.key)), entry.size);
     format!("{key}\t{expires}\t{size}\t{owner}\n")
 }
 
-fn json_line(entry: &Entry) -> String {
+fn json_line(entry: &Entry, form: KeyForm) -> String {
     let line = json!({
-        "key": key_text(&entry.key),
+        "key": on_one_line(&form.text(&entry.key)),
         "expires": expires(entry.expiry),
         "size": entry.size,
         "owner": entry.owner.as_ref().map(OwnerName::as_str),
@@ -121,10 +124,6 @@ fn json_line(entry: &Entry) -> String {
 fn expires(expiry: Expiry) -> Option<String> {
     let seconds = u64::try_from(expiry.as_millis() / 1_000).unwrap_or(0);
     (expiry != Expiry::NEVER).then(|| format_date(UnixTime::from_secs(seconds)))
-}
-
-fn key_text(key: &Key) -> String {
-    on_one_line(&String::from_utf8_lossy(key.as_bytes()))
 }
 
 /// Escapes the characters that would end the line or control the terminal.

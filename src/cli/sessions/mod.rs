@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `mod.rs` | the commands |
 //! | `store.rs` | the options for the store, and for the keys that open its records |
+//! | `dialect.rs` | the programs that wrote the records, and the keys of these |
 //! | `list.rs`, `show.rs`, `end.rs`, `remove.rs`, `purge.rs` | one command each |
 
+mod dialect;
 mod end;
 mod list;
 mod purge;
@@ -37,12 +39,26 @@ Stores:
   sqlite:PATH  records in an SQLite database (built with the feature sqlite)
   postgres://USER:PASSWORD@HOST:PORT/DATABASE
                records in a PostgreSQL database (built with the feature postgres)
+  mysql://USER:PASSWORD@HOST:PORT/DATABASE (or mariadb://..)
+               records in a MySQL or MariaDB database (built with the feature mysql)
   mssql://USER:PASSWORD@HOST:PORT/DATABASE?encrypt=strict
                records in a SQL Server database (built with the feature mssql; not yet tested
                with a real server)
   dynamodb:TABLE?region=NAME&endpoint=URL&prefix=TEXT
                records in a table of DynamoDB, with the credentials of AWS's own tools; each
                option may be left out (built with the feature aws)
+
+Sessions of Go programs (--dialect):
+  The URL is that of the SQL database or of the table in DynamoDB. --table names another table
+  than the Go package has by default.
+  scs:      KEY is the hash of a token, since the token opens the session. show, end and remove
+            search all live records for it. No keys and no --name are needed. With
+            --hash-token-in-store, KEY is the key of the row, which needs no search.
+  gorilla:  KEY is the ID of a row, which a cookie has signed. show and end need the keys and the
+            --name of the service.
+  DynamoDB: its records cannot be listed, and DynamoDB purges them itself. dynastore signs no IDs:
+            keep them secret.
+  A Go program that saves a session at the same time can restore one that has ended.
 
 Examples:
   export SILVERBACK_STORE=files:/var/lib/shop/sessions
@@ -52,7 +68,9 @@ Examples:
   silverback sessions show --name __Host-id --keys-file /etc/shop/keys \"$key\"
   silverback sessions end --name __Host-id --keys-file /etc/shop/keys \"$key\"
   silverback sessions remove \"$key\"
-  silverback sessions purge";
+  silverback sessions purge
+  silverback sessions list --store sqlite:shop.db --dialect scs-sqlite3store
+  silverback sessions list --store mysql://shop@db.example/shop --dialect wader-gormstore";
 
 #[derive(Subcommand)]
 enum SessionsCommand {
@@ -80,20 +98,34 @@ impl Sessions {
     }
 }
 
+/// The options whose value may begin with `-`.
+const WITH_ANY_VALUE: [&str; 2] = ["--cookie", "--owner"];
+
 /// Moves keys that begin with `-` to the end of the command line, after a `--`. In any other
-/// place, clap would read them as options.
+/// place, clap would read them as options. The value of an option stays where it is: a token of scs
+/// has the form of a key.
 pub(super) fn with_keys_last(line: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let line: Vec<OsString> = line.collect();
-    let is_option_like = |text: &str| text.starts_with('-') && store::is_key(text);
-    let is_last = |argument: &OsString| argument.to_str().is_some_and(is_option_like);
     let is_ours = line.get(1).is_some_and(|command| command == "sessions");
     if !is_ours || line.iter().any(|argument| argument == "--") {
         return line;
     }
-    let (last, mut line): (Vec<_>, Vec<_>) = line.into_iter().partition(is_last);
-    if !last.is_empty() {
-        line.push("--".into());
-        line.extend(last);
+    let is_option_like = |text: &str| text.starts_with('-') && dialect::is_key(text);
+    let is_last = |argument: &OsString| argument.to_str().is_some_and(is_option_like);
+    let mut last = Vec::new();
+    let mut rest: Vec<OsString> = Vec::new();
+    for argument in line {
+        let is_value = rest
+            .last()
+            .is_some_and(|option| WITH_ANY_VALUE.iter().any(|with_value| option == with_value));
+        match is_last(&argument) && !is_value {
+            true => last.push(argument),
+            false => rest.push(argument),
+        }
     }
-    line
+    if !last.is_empty() {
+        rest.push("--".into());
+        rest.extend(last);
+    }
+    rest
 }

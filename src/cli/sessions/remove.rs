@@ -4,7 +4,8 @@ use clap::Args;
 use silverback::backend::{Backend, Key, Outcome};
 
 use super::super::failure::{Failure, report};
-use super::store::{StoreArguments, parse_keys};
+use super::dialect::find_keys;
+use super::store::StoreArguments;
 
 /// The largest number of attempts to remove a record, if concurrent requests change it.
 const MAX_ATTEMPTS: usize = 1_000;
@@ -28,13 +29,19 @@ pub(super) struct Remove {
 
 impl Remove {
     pub(super) async fn run(&self) -> Result<(), Failure> {
-        let keys = parse_keys(&self.records)?;
+        let arguments = self.store.parse_keys(&self.records)?;
         let backend = self.store.connect().await?;
+        let keys = find_keys(&arguments, &*backend).await?;
         let mut any_missing = false;
-        for (key, text) in keys.iter().zip(&self.records) {
-            if !remove(&*backend, key).await? {
+        for ((key, text), number) in keys.iter().zip(&self.records).zip(1..) {
+            let removed = match key {
+                Some(key) => remove(&*backend, key).await?,
+                None => false,
+            };
+            if !removed {
                 any_missing = true;
-                report(format_args!("silverback: {text}: there is no such record"));
+                let name = self.store.key_form().name(number, text);
+                report(format_args!("silverback: {name}: there is no such record"));
             }
         }
         match any_missing {

@@ -7,13 +7,14 @@ use clap::Args;
 use serde_json::{Value as Json, json};
 use silverback::codec::UnixTime;
 use silverback::gob::Value;
-use silverback::session::StoredSession;
+use silverback::session::{Lookup, Refusal, StoredSession};
 
 use super::super::dates::format_date;
 use super::super::failure::Failure;
 use super::super::gob;
+use super::dialect::{KeyForm, find_keys};
 use super::list::on_one_line;
-use super::store::{Service, StoreArguments, parse_key, reason};
+use super::store::{Service, StoreArguments, reason};
 
 /// Show the content of a session: its dates, its owner, and its values as JSON.
 ///
@@ -46,18 +47,24 @@ pub(super) struct Show {
 
 impl Show {
     pub(super) async fn run(&self) -> Result<(), Failure> {
-        let key = self.key.as_deref().map(parse_key).transpose()?;
+        let arguments = self.store.parse_keys(self.key.as_slice())?;
         let store = self.store.open(&self.service).await?;
-        let found = match key {
-            Some(key) => store.find(&key).await?,
+        let keys = find_keys(&arguments, &**store.backend()).await?;
+        let found = match keys.into_iter().next() {
+            Some(Some(key)) => store.find(&key).await?,
+            Some(None) => Lookup::Refused(Refusal::Gone),
             None => store.find_by_cookie(&self.cookie()?).await?,
         };
         let session = found
             .into_result()
             .map_err(|refusal| Failure::Refused(reason(refusal)))?;
+        let key = match (&self.key, self.store.key_form()) {
+            (Some(key), KeyForm::SignedIds) => key,
+            _ => session.id().as_str(),
+        };
         let shown = match self.json {
-            true => json_of(&session),
-            false => lines_of(&session),
+            true => json_of(key, &session),
+            false => lines_of(key, &session),
         };
         writeln!(io::stdout(), "{shown}")?;
         Ok(())
@@ -77,15 +84,17 @@ impl Show {
 
 /// Returns the facts about a session, except its values: their names and contents. An absent
 /// fact is null.
-fn facts(session: &StoredSession) -> [(&'static str, Json); 8] {
+fn facts(key: &str, session: &StoredSession) -> [(&'static str, Json); 8] {
     let date = |time: UnixTime| Json::from(format_date(time));
     let date_of = |time: Option<UnixTime>| time.map_or(Json::Null, date);
+    // A row of a Go program may not contain the time of its last use, which is then 1970.
+    let seen = Some(session.last_seen()).filter(|seen| *seen > UnixTime::from_secs(0));
     [
-        ("key", json!(session.id())),
+        ("key", json!(key)),
         ("owner", json!(session.owner())),
         ("login", date_of(session.authenticated_at())),
         ("created", date(session.created())),
-        ("saved", date(session.last_seen())),
+        ("saved", date_of(seen)),
         ("expires", date_of(session.expires())),
         ("deadline", date_of(session.deadline())),
         ("remembered", json!(session.is_remembered())),
@@ -96,9 +105,9 @@ fn values(session: &StoredSession) -> String {
     gob::to_json(&Value::Composite(session.values().to_gob()))
 }
 
-fn json_of(session: &StoredSession) -> String {
+fn json_of(key: &str, session: &StoredSession) -> String {
     let mut line = String::from("{");
-    for (name, fact) in facts(session) {
+    for (name, fact) in facts(key, session) {
         // Writing to a String cannot fail.
         let _ = write!(line, "\"{name}\":{fact},");
     }
@@ -106,9 +115,9 @@ fn json_of(session: &StoredSession) -> String {
     line + "\"values\":" + &values(session) + "}"
 }
 
-fn lines_of(session: &StoredSession) -> String {
+fn lines_of(key: &str, session: &StoredSession) -> String {
     let mut lines = String::new();
-    for (name, fact) in facts(session) {
+    for (name, fact) in facts(key, session) {
         let fact = match fact {
             Json::Null => "none".to_owned(),
             Json::Bool(true) => "yes".to_owned(),

@@ -4,18 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use silverback::backend::{self, Backend, ConnectOptions, Key};
+use silverback::backend::{self, Backend};
 use silverback::codec::{CodecOptions, Codecs, Serializer};
 use silverback::session::{CookieOptions, Dialect, Lifetime, Refusal, ServerOptions, ServerStore};
 
 use super::super::failure::{Failure, report};
 use super::super::settings::{CipherName, Keys, SealingHash, from_environment};
+use super::dialect::{DialectName, KeyArgument, KeyForm, TableSettings};
 
 /// The variable with the URL, used if no option gives it.
 const STORE_VARIABLE: &str = "SILVERBACK_STORE";
-
-/// The length of a record's key, in characters: base64url of SHA-256.
-const KEY_LENGTH: usize = 43;
 
 /// The options for the place and the format of the records.
 #[derive(Args)]
@@ -27,13 +25,19 @@ pub(super) struct StoreArguments {
     /// The program that wrote the records
     #[arg(long, value_enum, default_value_t)]
     dialect: DialectName,
-}
 
-#[derive(Clone, Copy, Default, ValueEnum)]
-enum DialectName {
-    /// Silverback itself
-    #[default]
-    Native,
+    /// The name of the Go package's table, if it has another than by default
+    #[arg(long, value_name = "NAME")]
+    table: Option<String>,
+
+    /// For scs: its option HashTokenInStore is set. Without it, `list` would print tokens that open
+    /// sessions, so give this option only if the service has it
+    #[arg(long)]
+    hash_token_in_store: bool,
+
+    /// For pgstore: rows that were saved with MaxAge 0 stay valid for this time, such as 12h
+    #[arg(long = "max-age-0", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    without_max_age: Option<Duration>,
 }
 
 /// The options that open the records: the settings of the service that wrote them.
@@ -42,9 +46,10 @@ pub(super) struct Service {
     #[command(flatten)]
     keys: Keys,
 
-    /// The name of the service's cookie, which is part of each record's seal
+    /// The name of the service's cookie, which is part of each record's seal. Required, except for
+    /// scs
     #[arg(long, value_name = "NAME")]
-    name: String,
+    name: Option<String>,
 
     /// The store name of the service, if it has one
     #[arg(
@@ -87,22 +92,62 @@ impl StoreArguments {
         };
         let missing = || format!("no store is given: use --store or the variable {STORE_VARIABLE}");
         let url = url.ok_or_else(|| Failure::usage(missing()))?;
-        let options = ConnectOptions::new().create_if_missing(false);
-        Ok(backend::connect_with(&url, options).await?)
+        if self.hash_token_in_store && !self.dialect.is_scs() {
+            return Err(Failure::usage(
+                "--hash-token-in-store is for scs: leave it out",
+            ));
+        }
+        let settings = TableSettings {
+            name: self.table.as_deref(),
+            without_max_age: self.without_max_age,
+        };
+        self.dialect.connect(&url, settings).await
     }
 
     /// Opens the store of a service.
     pub(super) async fn open(&self, service: &Service) -> Result<ServerStore, Failure> {
-        let options = ServerOptions::new()
-            .cookie(CookieOptions::new().name(&service.name)?)
-            .lifetime(any_lifetime());
-        let dialect = match self.dialect {
+        let cookie = match &service.name {
+            Some(name) => CookieOptions::new().name(name)?,
+            None if self.dialect.is_scs() => CookieOptions::new(),
+            None => {
+                return Err(Failure::usage(
+                    "an argument is missing: --name <NAME> (see --help)",
+                ));
+            }
+        };
+        let options = ServerOptions::new().cookie(cookie).lifetime(any_lifetime());
+        let dialect: Dialect = match self.dialect {
             DialectName::Native => {
-                Dialect::native(service.codecs()?).store_name(&service.store_name)
+                let codecs = service.codecs(CodecOptions::new())?;
+                Dialect::native(codecs)
+                    .store_name(&service.store_name)
+                    .into()
+            }
+            scs if scs.is_scs() => {
+                let hashes_tokens = self.hash_token_in_store;
+                Dialect::scs().hash_token_in_store(hashes_tokens).into()
+            }
+            gorilla => {
+                let codecs = service.codecs(CodecOptions::new().max_length(0))?;
+                match gorilla {
+                    DialectName::Dynastore => Dialect::dynastore(codecs).into(),
+                    _ => Dialect::gorilla(codecs).into(),
+                }
             }
         };
         let backend = self.connect().await?;
         Ok(ServerStore::with_options(dialect, backend, options)?)
+    }
+
+    /// Returns what the KEYs of this store are.
+    pub(super) fn key_form(&self) -> KeyForm {
+        KeyForm::of(self.dialect, self.hash_token_in_store)
+    }
+
+    /// Parses the KEY arguments.
+    pub(super) fn parse_keys(&self, texts: &[String]) -> Result<Vec<KeyArgument>, Failure> {
+        let form = self.key_form();
+        texts.iter().map(|text| form.parse(text)).collect()
     }
 }
 
@@ -113,8 +158,8 @@ fn any_lifetime() -> Lifetime {
 }
 
 impl Service {
-    fn codecs(&self) -> Result<Codecs, Failure> {
-        let options = CodecOptions::new()
+    fn codecs(&self, options: CodecOptions) -> Result<Codecs, Failure> {
+        let options = options
             .hash(self.hash.into())
             .cipher(self.cipher.into())
             .serializer(self.serializer.into())
@@ -132,35 +177,15 @@ impl From<SerializerName> for Serializer {
     }
 }
 
-/// Returns whether the text has the form of a record's key. Other text is never printed, since it
-/// may be a cookie.
-pub(super) fn is_key(text: &str) -> bool {
-    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    text.len() == KEY_LENGTH && text.bytes().all(is_letter)
-}
-
-/// Parses a KEY argument.
-pub(super) fn parse_key(text: &str) -> Result<Key, Failure> {
-    match is_key(text) {
-        true => Ok(Key::new(text)?),
-        false => Err(Failure::usage(
-            "the KEY is not valid: copy the 43 characters that `sessions list` prints",
-        )),
-    }
-}
-
-/// Parses the KEY arguments.
-pub(super) fn parse_keys(texts: &[String]) -> Result<Vec<Key>, Failure> {
-    texts.iter().map(|text| parse_key(text)).collect()
-}
-
 /// Returns the reason for a refusal, with the options of the command line.
 pub(super) fn reason(refusal: Refusal) -> String {
     match refusal {
         Refusal::Gone => "there is no such session".to_owned(),
-        Refusal::NotValid => "not valid: the keys, --name or --store-name are wrong, or the \
+        Refusal::NotValid => {
+            "not valid: the keys, --name, --store-name or --dialect are wrong, or the \
                               record is not a session of this service"
-            .to_owned(),
+                .to_owned()
+        }
         refusal => format!("the session was refused: {refusal}"),
     }
 }

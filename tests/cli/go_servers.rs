@@ -1,0 +1,200 @@
+//! `silverback sessions` on the tables of Go packages in database servers.
+
+use silverback::backend::{ConnectOptions, GoTable, connect_go};
+use silverback::codec::{CodecOptions, Codecs, KeyPairs};
+use silverback::session::testing::Jar;
+use silverback::session::{CookieOptions, Dialect, ServerOptions, ServerStore};
+use sqlx::{Connection, PgConnection};
+
+use crate::program::{Run, silverback};
+use crate::sessions::{KEYS, Service, all_commands_work};
+
+/// A table of a Go package in a server.
+struct Table {
+    url: String,
+    dialect: &'static str,
+    store: ServerStore,
+}
+
+impl Table {
+    /// Creates the table with the name `web`.
+    async fn create(url: &str, dialect: &'static str, table: GoTable, rows: Dialect) -> Self {
+        let options = ConnectOptions::new();
+        let backend = connect_go(url, table.named("web"), options).await.unwrap();
+        let cookie = CookieOptions::new().name("shop").unwrap();
+        let options = ServerOptions::new().cookie(cookie);
+        let store = ServerStore::with_options(rows, backend, options).unwrap();
+        Table {
+            url: url.to_owned(),
+            dialect,
+            store,
+        }
+    }
+
+    fn run(&self, command: &str, arguments: &[&str]) -> Run {
+        let line = ["sessions", command, "--store", &self.url, "--table", "web"];
+        let line = [&line, &["--dialect", self.dialect][..], arguments].concat();
+        silverback(line, "")
+    }
+
+    /// Returns a client with a session, and its KEY.
+    async fn session(&self) -> (Jar, String) {
+        let fill = |session: &silverback::session::Session| session.insert("n", 7);
+        let jar = Jar::with(self.store.clone(), fill).await.unwrap();
+        let listed = self.run("list", &[]).ok();
+        assert_eq!(listed.lines().count(), 1, "{}: {listed}", self.dialect);
+        (jar, listed.split('\t').next().unwrap().to_owned())
+    }
+
+    async fn all_commands_work(&self) {
+        let (jar, key) = self.session().await;
+        let keys = ["--keys", KEYS, "--name", "shop", "--json", &key];
+        let shown = self.run("show", &keys).ok();
+        assert!(shown.contains("\"values\":{\"n\":7}"), "{shown}");
+        assert_eq!(self.run("purge", &[]).ok(), "0\n");
+        self.run("end", &["--keys", KEYS, "--name", "shop", &key])
+            .ok();
+        assert!(jar.session(self.store.clone()).await.unwrap().is_new());
+        let (_, key) = self.session().await;
+        self.run("remove", &[&key]).ok();
+        assert_eq!(self.run("list", &[]).ok(), "");
+    }
+}
+
+fn gorilla() -> Dialect {
+    let pairs: KeyPairs = KEYS.parse().unwrap();
+    Dialect::gorilla(Codecs::from_pairs(pairs).unwrap()).into()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_commands_work_on_tables_of_go_in_postgres() {
+    let server = match crate::servers::postgres::PostgresServer::start() {
+        Ok(server) => server,
+        Err(why) => return crate::required::not_run("postgres", &why),
+    };
+    let url = server.url();
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    for (dialect, table, rows) in [
+        (
+            "scs-postgresstore",
+            GoTable::scs_postgresstore(),
+            Dialect::scs().into(),
+        ),
+        (
+            "scs-gormstore",
+            GoTable::scs_gormstore(),
+            Dialect::scs().into(),
+        ),
+        ("pgstore", GoTable::pgstore(), gorilla()),
+        (
+            "antonlindstrom-pgstore",
+            GoTable::antonlindstrom_pgstore(),
+            gorilla(),
+        ),
+        ("wader-gormstore", GoTable::wader_gormstore(), gorilla()),
+    ] {
+        let table = Table::create(&url, dialect, table, rows).await;
+        table.all_commands_work().await;
+        if dialect == "pgstore" {
+            table.session().await;
+            // As Go writes a session with MaxAge 0.
+            let sql = "UPDATE web SET expires_on = modified_on";
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            assert_eq!(table.run("list", &[]).ok(), "");
+            let lasting = ["--max-age-0", "12h"];
+            assert_eq!(table.run("list", &lasting).ok().lines().count(), 1);
+            assert_eq!(table.run("purge", &lasting).ok(), "0\n");
+            assert_eq!(table.run("purge", &[]).ok(), "1\n");
+        }
+        let drop_table = sqlx::raw_sql("DROP TABLE web");
+        drop_table.execute(&mut connection).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_commands_work_on_mariadb() {
+    let server = match crate::servers::mariadb::MariaDbServer::start() {
+        Ok(server) => server,
+        Err(why) => return crate::required::not_run("mariadb", &why),
+    };
+    let url = server.url();
+    let (codec, shop) = (CodecOptions::new(), ServerOptions::new());
+    all_commands_work(&Service::at(url.clone(), &codec, shop).await).await;
+    let mut connection = sqlx::MySqlConnection::connect(&url).await.unwrap();
+    for (dialect, table, rows) in [
+        (
+            "scs-mysqlstore",
+            GoTable::scs_mysqlstore(),
+            Dialect::scs().into(),
+        ),
+        (
+            "scs-gormstore",
+            GoTable::scs_gormstore(),
+            Dialect::scs().into(),
+        ),
+        ("wader-gormstore", GoTable::wader_gormstore(), gorilla()),
+    ] {
+        let table = Table::create(&url, dialect, table, rows).await;
+        table.all_commands_work().await;
+        let drop_table = sqlx::raw_sql("DROP TABLE web");
+        drop_table.execute(&mut connection).await.unwrap();
+    }
+}
+
+/// DynamoDB lists no items: a session is found by its cookie, or by its ID as the KEY.
+#[cfg(feature = "aws")]
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_in_dynamodb_are_shown_and_ended() {
+    use std::sync::Arc;
+
+    use silverback::backend::{DynamoDbOptions, GoDynamoDb, GoItems};
+
+    let server = match crate::servers::dynamodb::DynamoDbServer::start() {
+        Ok(server) => server,
+        Err(why) => return crate::required::not_run("dynamodb", &why),
+    };
+    let client = crate::servers::dynamodb::client(&server.endpoint());
+    let pairs: KeyPairs = KEYS.parse().unwrap();
+    let codecs = Codecs::from_pairs(pairs).unwrap();
+    for (dialect, items, rows) in [
+        ("dynamostore", GoItems::dynamostore(), gorilla()),
+        (
+            "dynastore",
+            GoItems::dynastore(),
+            Dialect::dynastore(codecs).into(),
+        ),
+    ] {
+        let options = DynamoDbOptions::new();
+        let backend = GoDynamoDb::from_client(&client, dialect, items, options).unwrap();
+        backend.migrate().await.unwrap();
+        let cookie = CookieOptions::new().name("shop").unwrap();
+        let options = ServerOptions::new().cookie(cookie);
+        let store = ServerStore::with_options(rows, Arc::new(backend), options).unwrap();
+        let jar = Jar::with(store.clone(), |session| session.insert("n", 7)).await;
+        let jar = jar.unwrap();
+        let url = format!("dynamodb:{dialect}?endpoint={}", server.endpoint());
+        let run = |command: &str, arguments: &[&str]| {
+            let line = ["sessions", command, "--store", &url, "--dialect", dialect];
+            silverback([&line, arguments].concat(), "")
+        };
+        assert!(run("list", &[]).fails(2).contains("cannot list"));
+        assert!(run("purge", &[]).fails(2).contains("needs no purge"));
+        let service = ["--keys", KEYS, "--name", "shop"];
+        let cookie = jar.get("shop").unwrap();
+        let show = [&service[..], &["--json", "--cookie", cookie]].concat();
+        let shown = run("show", &show).ok();
+        assert!(shown.contains("\"values\":{\"n\":7}"), "{shown}");
+        let public = &shown["{\"key\":\"".len()..][..43];
+        let by_hash = run("remove", &[public]).fails(2);
+        assert!(by_hash.contains("52 characters"), "{by_hash}");
+
+        let items = client.scan().table_name(dialect).send().await.unwrap();
+        let id = items.items()[0]["id"].as_s().unwrap();
+        let end = [&service[..], &[id]].concat();
+        assert_eq!(run("end", &end).ok(), "");
+        assert!(jar.session(store.clone()).await.unwrap().is_new());
+        // The ID of dynastore is a cookie, and is not printed.
+        let missing = run("remove", &[id]).fails(1);
+        assert_eq!(missing.contains(id), dialect == "dynamostore", "{missing}");
+    }
+}
