@@ -23,6 +23,9 @@ use crate::vectors::json_of_gob;
 
 const DAY: i64 = 86_400_000;
 
+/// The dialect of a row.
+type DialectOf = fn(&Value) -> Dialect;
+
 /// Each row, after the header that says how the table was made.
 pub(crate) struct Vectors {
     store: &'static str,
@@ -319,7 +322,7 @@ async fn rows_of_stores_in_mariadb_are_read() {
         Ok(server) => server,
         Err(why) => return not_run("mariadb", &why),
     };
-    let stores: [(&str, GoTable, fn(&Value) -> Dialect, usize); 3] = [
+    let stores: [(&str, GoTable, DialectOf, usize); 3] = [
         ("scs-mysqlstore", GoTable::scs_mysqlstore(), scs_dialect, 16),
         (
             "scs-gormstore-mysql",
