@@ -212,10 +212,19 @@ mod tests {
             b"bear"
         );
         // The same holds for a key that is not UTF-8.
+        #[derive(PartialEq, Eq, PartialOrd, Ord)]
+        struct Bytes(&'static [u8]);
+
+        impl Serialize for Bytes {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_bytes(self.0)
+            }
+        }
+
         let key = GoString::from(vec![0xff]);
         let map = Value::map_of_strings([(key, 1_i8.into())]);
         let existing = Interface::of("map[string]interface {}", map);
-        let by_bytes = Draft::of(&BTreeMap::from([(vec![0xff_u8], 5_i64)])).unwrap();
+        let by_bytes = Draft::of(&BTreeMap::from([(Bytes(&[0xff]), 5_i64)])).unwrap();
         let fitted = by_bytes.fitted(&existing, Audience::Go(&known), false);
         let fitted = fitted.unwrap().expect("it fits");
         let names: Vec<_> = fitted.registered_names().cloned().collect();

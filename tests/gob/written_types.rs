@@ -23,7 +23,7 @@ fn go<T: Serialize + ?Sized>(value: &T) -> String {
                 let fields: Vec<_> = fields.iter().map(field).collect();
                 format!("{} {{{}}}", of.name().to_string_lossy(), fields.join(" "))
             }
-            Shape::SelfEncoder(_) => of.name().to_string_lossy().into_owned(),
+            other => panic!("{other:?}"),
         }
     }
     shown(&to_value(value).unwrap().value_type())
