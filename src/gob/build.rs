@@ -235,7 +235,8 @@ interface_from! {
     Vec<u8>, "[]uint8", |value| Value::Bytes(value);
 }
 
-#[cfg(all(test, feature = "session"))]
+#[cfg(test)]
+#[cfg(feature = "session")]
 mod tests {
     use super::*;
 

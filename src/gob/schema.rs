@@ -237,7 +237,6 @@ impl<'k> TreeWriter<'k> {
             (_, Schema::Interface | Schema::Unknown) => {
                 return Ok(Value::Interface(self.interface(tree)?));
             }
-            (Tree::Nothing, _) => return Err(Error::new("a list or map of one type has a nil")),
             (Tree::Basic(_, value), _) => return Ok(value.clone()),
             (_, Schema::Basic(5)) => return Ok(Value::Bytes(tree.bytes().unwrap_or_default())),
             (Tree::SelfEncoded(encoded), _) => {

@@ -34,7 +34,7 @@ fn types_of_length_zero_are_written_as_they_were_read() {
 #[test]
 fn two_types_of_one_message_stay_two_even_with_the_same_structure() {
     is_written_as_it_was_read(&[
-        map_of(FIRST, FIRST + 1, FIRST + 2),
+        map_of(FIRST, FIRST + 2, FIRST + 1),
         struct_of(FIRST + 1, 2, 1),
         struct_of(FIRST + 2, 2, 1),
         value_of(FIRST, &[1, 0, 0]),

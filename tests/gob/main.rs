@@ -8,3 +8,4 @@ mod memory;
 mod replacing;
 mod serde_types;
 mod vectors;
+mod written_types;
