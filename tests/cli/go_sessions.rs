@@ -100,6 +100,11 @@ async fn all_commands_work_on_scs(
         let object = json(&by_key);
         assert_eq!(object["values"], row["want"]);
         assert_eq!(object["key"], hash(token));
+        // The row does not contain these times.
+        assert_eq!(
+            (&object["created"], &object["saved"]),
+            (&Json::Null, &Json::Null)
+        );
         let by_cookie = database.run("show", &["--json", "--cookie", token]).ok();
         assert_eq!(json(&by_cookie), object);
     }

@@ -4,7 +4,7 @@ use clap::Args;
 use silverback::session::Refusal;
 
 use super::super::failure::{Failure, report};
-use super::dialect::find_keys;
+use super::keys::find_keys;
 use super::store::{Service, StoreArguments, reason};
 
 /// End sessions, as a logout does.

@@ -9,8 +9,9 @@ use silverback::codec::UnixTime;
 
 use super::super::dates::format_date;
 use super::super::failure::Failure;
-use super::dialect::KeyForm;
-use super::store::{StoreArguments, report_skipped};
+use super::keys::KeyForm;
+use super::skipped::report_skipped;
+use super::store::StoreArguments;
 
 /// The number of records that are requested, and in memory, at once.
 const PAGE: usize = 1_000;

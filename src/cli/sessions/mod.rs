@@ -4,15 +4,19 @@
 //! |---|---|
 //! | `mod.rs` | the commands |
 //! | `store.rs` | the options for the store, and for the keys that open its records |
-//! | `dialect.rs` | the programs that wrote the records, and the keys of these |
+//! | `dialect.rs` | the programs that wrote the records, and their stores |
+//! | `keys.rs` | the KEY arguments, and the search for the records that they name |
+//! | `skipped.rs` | reports about records that could not be read |
 //! | `list.rs`, `show.rs`, `end.rs`, `remove.rs`, `purge.rs` | one command each |
 
 mod dialect;
 mod end;
+mod keys;
 mod list;
 mod purge;
 mod remove;
 mod show;
+mod skipped;
 mod store;
 
 use std::ffi::OsString;
@@ -49,8 +53,7 @@ Stores:
                option may be left out (built with the feature aws)
 
 Sessions of Go programs (--dialect):
-  The URL is that of the SQL database or of the table in DynamoDB. --table names another table
-  than the Go package has by default.
+  The URL is that of the SQL database, or of the table in DynamoDB.
   scs:      KEY is the hash of a token, since the token opens the session. show, end and remove
             search all live records for it. No keys and no --name are needed. With
             --hash-token-in-store, KEY is the key of the row, which needs no search.
@@ -110,7 +113,7 @@ pub(super) fn with_keys_last(line: impl Iterator<Item = OsString>) -> Vec<OsStri
     if !is_ours || line.iter().any(|argument| argument == "--") {
         return line;
     }
-    let is_option_like = |text: &str| text.starts_with('-') && dialect::is_key(text);
+    let is_option_like = |text: &str| text.starts_with('-') && keys::is_key(text);
     let is_last = |argument: &OsString| argument.to_str().is_some_and(is_option_like);
     let mut last = Vec::new();
     let mut rest: Vec<OsString> = Vec::new();

@@ -9,7 +9,8 @@ use silverback::backend::Scan;
 use tokio::time::Instant;
 
 use super::super::failure::Failure;
-use super::store::{StoreArguments, report_skipped};
+use super::skipped::report_skipped;
+use super::store::StoreArguments;
 
 /// The number of records removed at once. It is small, so that no purge holds a lock for long.
 const BATCH: usize = 1_000;

@@ -4,7 +4,7 @@ use clap::Args;
 use silverback::backend::{Backend, Key, Outcome};
 
 use super::super::failure::{Failure, report};
-use super::dialect::find_keys;
+use super::keys::find_keys;
 use super::store::StoreArguments;
 
 /// The largest number of attempts to remove a record, if concurrent requests change it.

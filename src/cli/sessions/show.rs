@@ -12,7 +12,7 @@ use silverback::session::{Lookup, Refusal, StoredSession};
 use super::super::dates::format_date;
 use super::super::failure::Failure;
 use super::super::gob;
-use super::dialect::{KeyForm, find_keys};
+use super::keys::{KeyForm, find_keys};
 use super::list::on_one_line;
 use super::store::{Service, StoreArguments, reason};
 
@@ -22,7 +22,7 @@ use super::store::{Service, StoreArguments, reason};
 /// session is found by the KEY that `sessions list` prints, or by the cookie of a user who needs
 /// help. The command does not count as a use of the session: `saved` is the time at which the
 /// values were last written, and `expires` is the time at which the session ends without a
-/// further use.
+/// further use. A row that a Go program wrote may not contain `created` and `saved`.
 #[derive(Args)]
 pub(super) struct Show {
     #[command(flatten)]
@@ -47,6 +47,7 @@ pub(super) struct Show {
 
 impl Show {
     pub(super) async fn run(&self) -> Result<(), Failure> {
+        let began = UnixTime::now();
         let arguments = self.store.parse_keys(self.key.as_slice())?;
         let store = self.store.open(&self.service).await?;
         let keys = find_keys(&arguments, &**store.backend()).await?;
@@ -62,9 +63,14 @@ impl Show {
             (Some(key), KeyForm::SignedIds) => key,
             _ => session.id().as_str(),
         };
+        let shown = Shown {
+            key,
+            session: &session,
+            before: self.store.is_shared_with_go().then_some(began),
+        };
         let shown = match self.json {
-            true => json_of(key, &session),
-            false => lines_of(key, &session),
+            true => json_of(&shown),
+            false => lines_of(&shown),
         };
         writeln!(io::stdout(), "{shown}")?;
         Ok(())
@@ -82,19 +88,32 @@ impl Show {
     }
 }
 
+/// A session, as it is shown.
+struct Shown<'a> {
+    key: &'a str,
+    session: &'a StoredSession,
+    /// If it is set, the session is known to have begun, and to have been saved, only at times
+    /// before this one. A row of a Go program may not contain these times: they are then the present.
+    before: Option<UnixTime>,
+}
+
 /// Returns the facts about a session, except its values: their names and contents. An absent
 /// fact is null.
-fn facts(key: &str, session: &StoredSession) -> [(&'static str, Json); 8] {
+fn facts(shown: &Shown<'_>) -> [(&'static str, Json); 8] {
+    let Shown {
+        key,
+        session,
+        before,
+    } = *shown;
+    let past = |time: UnixTime| Some(time).filter(|time| before.is_none_or(|limit| *time < limit));
     let date = |time: UnixTime| Json::from(format_date(time));
     let date_of = |time: Option<UnixTime>| time.map_or(Json::Null, date);
-    // A row of a Go program may not contain the time of its last use, which is then 1970.
-    let seen = Some(session.last_seen()).filter(|seen| *seen > UnixTime::from_secs(0));
     [
         ("key", json!(key)),
         ("owner", json!(session.owner())),
         ("login", date_of(session.authenticated_at())),
-        ("created", date(session.created())),
-        ("saved", date_of(seen)),
+        ("created", date_of(past(session.created()))),
+        ("saved", date_of(past(session.last_seen()))),
         ("expires", date_of(session.expires())),
         ("deadline", date_of(session.deadline())),
         ("remembered", json!(session.is_remembered())),
@@ -105,19 +124,19 @@ fn values(session: &StoredSession) -> String {
     gob::to_json(&Value::Composite(session.values().to_gob()))
 }
 
-fn json_of(key: &str, session: &StoredSession) -> String {
+fn json_of(shown: &Shown<'_>) -> String {
     let mut line = String::from("{");
-    for (name, fact) in facts(key, session) {
+    for (name, fact) in facts(shown) {
         // Writing to a String cannot fail.
         let _ = write!(line, "\"{name}\":{fact},");
     }
     // The text is kept as it is: a serde_json value would lose digits.
-    line + "\"values\":" + &values(session) + "}"
+    line + "\"values\":" + &values(shown.session) + "}"
 }
 
-fn lines_of(key: &str, session: &StoredSession) -> String {
+fn lines_of(shown: &Shown<'_>) -> String {
     let mut lines = String::new();
-    for (name, fact) in facts(key, session) {
+    for (name, fact) in facts(shown) {
         let fact = match fact {
             Json::Null => "none".to_owned(),
             Json::Bool(true) => "yes".to_owned(),
@@ -127,5 +146,5 @@ fn lines_of(key: &str, session: &StoredSession) -> String {
         };
         let _ = writeln!(lines, "{name}: {fact}");
     }
-    lines + "values: " + &values(session)
+    lines + "values: " + &values(shown.session)
 }

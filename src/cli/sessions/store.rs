@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use silverback::backend::{self, Backend};
+use silverback::backend::Backend;
 use silverback::codec::{CodecOptions, Codecs, Serializer};
 use silverback::session::{CookieOptions, Dialect, Lifetime, Refusal, ServerOptions, ServerStore};
 
-use super::super::failure::{Failure, report};
+use super::super::failure::Failure;
 use super::super::settings::{CipherName, Keys, SealingHash, from_environment};
-use super::dialect::{DialectName, KeyArgument, KeyForm, TableSettings};
+use super::dialect::{DialectName, TableSettings};
+use super::keys::{KeyArgument, KeyForm};
 
 /// The variable with the URL, used if no option gives it.
 const STORE_VARIABLE: &str = "SILVERBACK_STORE";
@@ -26,16 +27,17 @@ pub(super) struct StoreArguments {
     #[arg(long, value_enum, default_value_t)]
     dialect: DialectName,
 
-    /// The name of the Go package's table, if it has another than by default
+    /// The name of the Go package's table, if it is not the package's default
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
 
-    /// For scs: its option HashTokenInStore is set. Without it, `list` would print tokens that open
-    /// sessions, so give this option only if the service has it
+    /// The service on scs has the option HashTokenInStore, so that KEY is the key of a row. For any
+    /// other service, this option would make `list` print the tokens, which open sessions
     #[arg(long)]
     hash_token_in_store: bool,
 
-    /// For pgstore: rows that were saved with MaxAge 0 stay valid for this time, such as 12h
+    /// For pgstore: rows that Go saved with MaxAge 0 are valid for this time, such as 12h. Without
+    /// this option they have expired, and `purge` removes them
     #[arg(long = "max-age-0", value_name = "DURATION", value_parser = humantime::parse_duration)]
     without_max_age: Option<Duration>,
 }
@@ -139,6 +141,11 @@ impl StoreArguments {
         Ok(ServerStore::with_options(dialect, backend, options)?)
     }
 
+    /// Returns whether Go programs write the records.
+    pub(super) fn is_shared_with_go(&self) -> bool {
+        self.dialect != DialectName::Native
+    }
+
     /// Returns what the KEYs of this store are.
     pub(super) fn key_form(&self) -> KeyForm {
         KeyForm::of(self.dialect, self.hash_token_in_store)
@@ -187,12 +194,5 @@ pub(super) fn reason(refusal: Refusal) -> String {
                 .to_owned()
         }
         refusal => format!("the session was refused: {refusal}"),
-    }
-}
-
-/// Names the records that could not be read, on standard error.
-pub(super) fn report_skipped(skipped: &[backend::Error]) {
-    for error in skipped {
-        report(format_args!("silverback: skipped a record: {error}"));
     }
 }
