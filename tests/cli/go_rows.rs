@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
-use silverback::backend::{Backend, Expiry, GoTable, Key, Record};
+use silverback::backend::{Backend, Expiry, GoTable, GorillaFiles, Key, Record};
 use silverback::codec::{Codecs, KeyPairs, UnixTime};
 use silverback::compat::{
-    ScsStore, ScsStoreOptions, scs_gormstore, scs_sqlite3store, wader_gormstore,
+    GorillaStore, ScsStore, ScsStoreOptions, scs_gormstore, scs_sqlite3store, wader_gormstore,
 };
 use silverback::gob;
 use silverback::session::{CookieOptions, Dialect, ServerOptions, ServerStore};
@@ -266,4 +266,13 @@ async fn an_error_of_the_cleanup_of_scs_reaches_its_function() {
     let store = ScsStore::from_backend(backend, options);
     assert!(errors.recv().await.is_some());
     store.stop_cleanup().await;
+}
+
+#[tokio::test]
+async fn a_backend_that_lists_no_rows_refuses_a_purge() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compat-gorilla-files");
+    let files = GorillaFiles::open(&folder).unwrap();
+    let store = GorillaStore::new(files, KeyPairs::generate(1).unwrap());
+    assert!(store.purge().await.unwrap_err().is_usage());
+    std::fs::remove_dir_all(&folder).unwrap();
 }
