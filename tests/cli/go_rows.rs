@@ -6,10 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
-use silverback::backend::{Backend, Expiry, GoMysql, GoTable, Key, MysqlOptions, Record};
+use silverback::backend::{
+    Backend, Expiry, GoMysql, GoTable, GorillaFiles, Key, MysqlOptions, Record,
+};
 use silverback::codec::{Codecs, KeyPairs, UnixTime};
 use silverback::compat::{
-    ScsStore, ScsStoreOptions, scs_gormstore, scs_sqlite3store, wader_gormstore,
+    GorillaStore, ScsStore, ScsStoreOptions, scs_gormstore, scs_sqlite3store, wader_gormstore,
 };
 use silverback::gob;
 use silverback::session::{CookieOptions, Dialect, ServerOptions, ServerStore};
@@ -342,4 +344,13 @@ async fn rows_of_stores_in_mariadb_are_read() {
         let put = async |row: &Value| vectors.in_mariadb(&server, row, &table).await;
         assert_eq!(vectors.read(put, dialect).await, expected, "{store}");
     }
+}
+
+#[tokio::test]
+async fn a_backend_that_lists_no_rows_refuses_a_purge() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compat-gorilla-files");
+    let files = GorillaFiles::open(&folder).unwrap();
+    let store = GorillaStore::new(files, KeyPairs::generate(1).unwrap());
+    assert!(store.purge().await.unwrap_err().is_usage());
+    std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -265,7 +265,7 @@ fn options_and_stores_of_other_dialects_are_refused() {
         ),
         (
             &["sqlite:secret.db", "--dialect", "pgstore"],
-            "use the preset for SQLite",
+            "use a preset for SQLite",
         ),
     ] {
         let refused = list(arguments);
