@@ -45,6 +45,7 @@ fn parts_of_one_type_have_that_type_and_others_are_interfaces() {
     assert_eq!(go(&([1_i64, 2], [3_i64])), "[]interface");
     assert_eq!(go(&vec![vec![], vec!["a"]]), "[][]string");
     assert_eq!(go(&vec![vec![], vec![1_u8]]), "[]bytes");
+    assert_eq!(go(&([Vec::new()], [vec!["a"]])), "[2][1][]string");
     assert_eq!(go(&(vec!["a"], vec![1_u8])), "[]interface");
     let maps = vec![BTreeMap::from([("a", 1_i64)]), BTreeMap::new()];
     assert_eq!(go(&maps), "[]map[string]int");
@@ -95,6 +96,32 @@ fn a_field_without_a_known_type_is_left_out() {
     }
 
     assert_eq!(go(&(only_number, Other { d: 1 })), "[]interface");
+}
+
+#[test]
+fn no_bytes_are_a_zero_field() {
+    struct Bytes(&'static [u8]);
+
+    impl Serialize for Bytes {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_bytes(self.0)
+        }
+    }
+
+    #[derive(Serialize)]
+    struct Key {
+        bytes: Bytes,
+    }
+
+    let sent = |bytes| match to_value(&Key {
+        bytes: Bytes(bytes),
+    })
+    .unwrap()
+    {
+        Value::Composite(key) => key.fields().count(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((sent(b""), sent(b"\0")), (0, 1));
 }
 
 #[test]
