@@ -45,7 +45,7 @@ fn parts_of_one_type_have_that_type_and_others_are_interfaces() {
     assert_eq!(go(&([1_i64, 2], [3_i64])), "[]interface");
     assert_eq!(go(&vec![vec![], vec!["a"]]), "[][]string");
     assert_eq!(go(&vec![vec![], vec![1_u8]]), "[]bytes");
-    assert_eq!(go(&([Vec::new()], [vec!["a"]])), "[2][1][]string");
+    assert_eq!(go(&([Vec::<&str>::new()], [vec!["a"]])), "[2][1][]string");
     assert_eq!(go(&(vec!["a"], vec![1_u8])), "[]interface");
     let maps = vec![BTreeMap::from([("a", 1_i64)]), BTreeMap::new()];
     assert_eq!(go(&maps), "[]map[string]int");
