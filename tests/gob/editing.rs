@@ -8,6 +8,8 @@ use silverback::gob::{
     to_interface, to_value,
 };
 
+use super::malformed::{SLICE, slice_of, value_of_slice};
+
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename = "web.User", rename_all = "PascalCase")]
 struct User {
@@ -193,6 +195,12 @@ fn values_of_any_depth_are_dropped() {
         deep = Interface::of("interface {}", Value::Interface(deep));
     }
     drop(deep);
+    // The deepest lists of lists that are read, on a small stack.
+    let body = [vec![1; 2_200], vec![0]].concat();
+    let bytes = [slice_of(&SLICE), value_of_slice(&body)].concat();
+    let deep = Value::from_slice(&bytes).unwrap();
+    let small = std::thread::Builder::new().stack_size(64 << 10);
+    small.spawn(move || drop(deep)).unwrap().join().unwrap();
 }
 
 #[test]

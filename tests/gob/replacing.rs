@@ -110,6 +110,7 @@ fn a_list_has_the_element_type_and_an_array_its_length() {
     becomes([7_u8; 16], uuid, bytes);
     does_not_fit([7_u8; 4], uuid);
     does_not_fit([7_u8; 16], "no UUID");
+    does_not_fit([7_u8; 16], &uuid.replacen('-', "_", 1));
 }
 
 fn strings(entries: [(&str, Interface); 2]) -> Interface {
@@ -296,6 +297,8 @@ fn text_of_a_time_replaces_a_time_and_keeps_the_zone_of_the_same_instant() {
     becomes(existing, &time(later), time(later));
     becomes(existing, &existing.to_bytes(), existing);
     does_not_fit(existing, &time(later).to_bytes());
+    let big = SelfEncoded::new("big.Int", SelfEncoder::Gob, existing.to_bytes());
+    does_not_fit(existing, &big.unwrap());
     does_not_fit(existing, "tomorrow");
     does_not_fit(existing, &7_i64);
     // Text is also a time if no existing one is in its place.

@@ -71,6 +71,9 @@ fn values_of_joined_types_are_read_back() {
     assert_eq!(go(&structs), "[]S {a b c d e}");
     let written = to_value(&structs).unwrap();
     assert_eq!(from_value::<Vec<S>>(&written).unwrap(), structs);
+    let json: serde_json::Value = from_value(&written).unwrap();
+    assert_eq!(json[0]["b"], serde_json::json!([]));
+    assert_eq!(json[0]["c"], serde_json::json!({}));
     // No zero is sent, even if the other struct shows its type.
     let Value::Composite(list) = written else {
         panic!("a list")
