@@ -381,7 +381,10 @@ mod tests {
             let map = flat(bytes.clone());
             prop_assert_eq!(map.to_vec(None), bytes);
             prop_assert_eq!(map.keys().count(), entries.len());
+            prop_assert_eq!(map.len(), entries.len());
+            prop_assert!(!map.contains("a key with more than 8 letters"));
             for (key, value) in entries {
+                prop_assert!(map.contains(&key));
                 let found = map.get(&key).map(bytes_of_one);
                 prop_assert_eq!(found, Some(bytes_of_one(value.clone())));
                 let text = match value.value() {
@@ -431,6 +434,15 @@ mod tests {
                 prop_assert_eq!(map.to_vec(None), bytes);
             }
         }
+    }
+
+    #[test]
+    fn one_more_entry_is_written_as_if_it_were_inserted() {
+        let mut map = FlatMap::default();
+        assert!(map.insert("a", &1_i64.into()));
+        let written = map.to_vec(Some(("b", &"text".into())));
+        assert!(map.insert("b", &"text".into()));
+        assert_eq!(written, map.to_vec(None));
     }
 
     #[test]

@@ -194,4 +194,16 @@ mod tests {
         );
         assert!((0..20).all(|round| map.get(&format!("{round} 499")).is_some()));
     }
+
+    #[test]
+    fn a_key_of_a_named_string_type_is_another_key() {
+        let named = Interface::of("main.Key", Value::String("a".into()));
+        let parts = ["a".into(), 1_i64.into(), named, 2_i64.into()];
+        let of = Composite::map_of_interfaces().defined().clone();
+        let map = Composite::new(of, parts.map(Value::Interface).into());
+        let keyed = KeyedMap::from_composite(&map).unwrap();
+        assert_eq!(keyed.len(), 2);
+        let value = keyed.get("a").and_then(Interface::value);
+        assert!(matches!(value, Some(Value::Int(1))));
+    }
 }

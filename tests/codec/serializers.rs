@@ -183,6 +183,9 @@ fn a_length_that_a_value_states_is_not_allocated() {
 #[test]
 fn bincode_has_a_size_limit() {
     let bincode = Serializer::Bincode;
+    let long = "x".repeat((1 << 20) - 16);
+    let bytes = bincode.serialize(&long).unwrap();
+    assert_eq!(bincode.deserialize::<String>(&bytes).unwrap(), long);
     assert!(bincode.serialize(&"x".repeat(1 << 20)).is_err());
     // A length of 2^40, without a value.
     let claims = [&[253, 0, 0, 0, 0, 0, 1, 0, 0][..], b"x"].concat();

@@ -8,6 +8,8 @@ use silverback::gob::{
     to_interface, to_value,
 };
 
+use super::malformed::{SLICE, slice_of, value_of_slice};
+
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename = "web.User", rename_all = "PascalCase")]
 struct User {
@@ -39,12 +41,13 @@ fn a_field_is_set_to_a_value_of_its_type() {
     assert!(changed.field("Height").is_none());
     let names = changed.fields().map(|(name, _)| name.to_string_lossy());
     assert_eq!(names.collect::<Vec<_>>(), ["Name", "Age", "Visits"]);
+    assert!(changed.set_field("Visits", Value::Int(10)));
     let read: User = from_value(&Value::Composite(changed)).unwrap();
-    assert_eq!((&*read.name, read.age, read.visits), ("ape", 8, 9));
+    assert_eq!((&*read.name, read.age, read.visits), ("ape", 8, 10));
 }
 
 fn numbers() -> Composite {
-    composite(&BTreeMap::from([(1_i64, 1_i64), (2, 2), (3, 3)]))
+    composite(&BTreeMap::from([(1_i64, 1_i64), (2, 2), (3, 3), (4, 4)]))
 }
 
 fn read(map: Composite) -> Vec<(i64, i64)> {
@@ -55,16 +58,16 @@ fn read(map: Composite) -> Vec<(i64, i64)> {
 #[test]
 fn an_entry_is_set_or_removed_by_its_place() {
     let mut map = numbers();
-    map.set_entry(1, 8_i64.into()).unwrap();
-    assert!(map.set_entry(3, 8_i64.into()).is_err());
+    map.set_entry(2, 8_i64.into()).unwrap();
+    assert!(map.set_entry(4, 8_i64.into()).is_err());
     assert!(map.set_entry(0, "text".into()).is_err());
-    assert_eq!(read(map), [(1, 1), (2, 8), (3, 3)]);
+    assert_eq!(read(map), [(1, 1), (2, 2), (3, 8), (4, 4)]);
     let mut map = numbers();
-    assert!(!map.remove_entry(3));
-    assert!(map.remove_entry(1));
-    assert_eq!(read(map.clone()), [(1, 1), (3, 3)]);
-    assert!(map.remove_entry(1) && !map.remove_entry(1));
-    assert_eq!(read(map), [(1, 1)]);
+    assert!(!map.remove_entry(4));
+    assert!(map.remove_entry(2));
+    assert_eq!(read(map.clone()), [(1, 1), (2, 2), (4, 4)]);
+    assert!(map.remove_entry(2) && !map.remove_entry(2));
+    assert_eq!(read(map), [(1, 1), (2, 2)]);
     let mut list = composite(&vec!["a", "b"]);
     assert!(list.set_entry(0, "c".into()).is_err() && !list.remove_entry(0));
 }
@@ -147,6 +150,19 @@ fn go_types_have_their_registered_names() {
     }
 }
 
+/// Go's form of a `big.Int`: a version and the sign in one byte, and the absolute value.
+#[test]
+fn a_big_int_has_no_leading_zeros_and_zero_no_sign() {
+    let bytes = |is_negative, magnitude: &[u8]| {
+        SelfEncoded::big_int(is_negative, magnitude)
+            .bytes()
+            .to_vec()
+    };
+    assert_eq!(bytes(false, &[0, 0, 1, 0]), [2, 1, 0]);
+    assert_eq!(bytes(true, &[7]), [3, 7]);
+    assert_eq!(bytes(true, &[0]), [2]);
+}
+
 #[test]
 fn only_a_self_encoded_time_is_a_time() {
     let time = Time::from_unix(7, 8).unwrap();
@@ -179,6 +195,12 @@ fn values_of_any_depth_are_dropped() {
         deep = Interface::of("interface {}", Value::Interface(deep));
     }
     drop(deep);
+    // The deepest lists of lists that are read, on a small stack.
+    let body = [vec![1; 2_200], vec![0]].concat();
+    let bytes = [slice_of(&SLICE), value_of_slice(&body)].concat();
+    let deep = Value::from_slice(&bytes).unwrap();
+    let small = std::thread::Builder::new().stack_size(64 << 10);
+    small.spawn(move || drop(deep)).unwrap().join().unwrap();
 }
 
 #[test]

@@ -387,6 +387,12 @@ fn constructed_values_can_be_checked() {
     let held = |interface| Value::slice_of_interfaces([interface]).check();
     assert!(held(Interface::of("int", Value::Int(1))).is_ok());
     assert!(held(Interface::of("int", Value::String("1".into()))).is_err());
+    let complex = |re, im| held(Interface::of("complex64", Value::Complex(re, im)));
+    assert!(complex(1.0, 2.0).is_ok());
+    assert!(complex(1e300, 2.0).is_err() && complex(1.0, 1e300).is_err());
+    let numbers = silverback::gob::to_value(&vec![1_i64]).unwrap();
+    assert!(held(Interface::of("[]int64", numbers.clone())).is_ok());
+    assert!(held(Interface::of("[]string", numbers)).is_err());
     assert!(Value::Interface(Interface::nil()).check().is_err());
 }
 

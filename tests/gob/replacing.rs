@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use silverback::gob::{
     GoString, Interface, SelfEncoded, SelfEncoder, Time, Value, as_uuid, to_interface,
-    to_interface_like,
+    to_interface_like, to_value,
 };
 
 use super::memory::{int, map_of, struct_of, value_of, value_of_struct};
@@ -55,6 +55,32 @@ fn a_number_has_the_type_of_the_number_that_it_replaces() {
 }
 
 #[test]
+fn a_number_fits_the_width_that_the_registered_name_gives() {
+    let int = |name: &str| Interface::of(name, Value::Int(1));
+    for (name, last) in [
+        ("int8", i64::from(i8::MAX)),
+        ("int16", i64::from(i16::MAX)),
+        ("int32", i64::from(i32::MAX)),
+    ] {
+        assert!(to_interface_like(&int(name), &last).unwrap().is_some());
+        does_not_fit(int(name), &(last + 1));
+    }
+    let uint = |name: &str| Interface::of(name, Value::Uint(1));
+    for (name, last) in [
+        ("uint8", u64::from(u8::MAX)),
+        ("uint16", u64::from(u16::MAX)),
+        ("uint32", u64::from(u32::MAX)),
+    ] {
+        assert!(to_interface_like(&uint(name), &last).unwrap().is_some());
+        does_not_fit(uint(name), &(last + 1));
+    }
+    let complex = |re, im| Interface::of("complex64", Value::Complex(re, im));
+    becomes(complex(1.0, 2.0), &(0.5, 0.25), complex(0.5, 0.25));
+    does_not_fit(complex(1.0, 2.0), &(0.5, 0.1));
+    does_not_fit(complex(1.0, 2.0), &(0.1, 0.5));
+}
+
+#[test]
 fn bytes_and_complex_numbers_are_made_of_lists() {
     becomes(vec![7_u8], &vec![0_u8, 255], vec![0_u8, 255]);
     becomes(vec![7_u8], &[0_u8, 255], vec![0_u8, 255]);
@@ -84,6 +110,7 @@ fn a_list_has_the_element_type_and_an_array_its_length() {
     becomes([7_u8; 16], uuid, bytes);
     does_not_fit([7_u8; 4], uuid);
     does_not_fit([7_u8; 16], "no UUID");
+    does_not_fit([7_u8; 16], &uuid.replacen('-', "_", 1));
 }
 
 fn strings(entries: [(&str, Interface); 2]) -> Interface {
@@ -268,8 +295,35 @@ fn text_of_a_time_replaces_a_time_and_keeps_the_zone_of_the_same_instant() {
     let later = "2030-01-01T00:00:01Z";
     becomes(existing, later, time(later));
     becomes(existing, &time(later), time(later));
+    becomes(existing, &existing.to_bytes(), existing);
+    does_not_fit(existing, &time(later).to_bytes());
+    let big = SelfEncoded::new("big.Int", SelfEncoder::Gob, existing.to_bytes());
+    does_not_fit(existing, &big.unwrap());
     does_not_fit(existing, "tomorrow");
     does_not_fit(existing, &7_i64);
+    // Text is also a time if no existing one is in its place.
+    let list = |times: &[Time]| {
+        let times = to_value(&times.to_vec()).unwrap();
+        Interface::of("[]time.Time", times)
+    };
+    let texts = ["2030-01-01T00:00:00Z", later];
+    becomes(list(&[time(later)]), &texts, list(&texts.map(time)));
+}
+
+/// The type of a field has no registered name, but its own name.
+#[test]
+fn a_field_is_replaced_by_a_value_of_its_own_type() {
+    #[derive(Serialize)]
+    #[serde(rename = "main.Event")]
+    struct Event<T> {
+        at: T,
+    }
+
+    let at = |at: Time| to_interface(&Event { at }).unwrap();
+    let [one, other] = [7, 8].map(|seconds| Time::from_unix(seconds, 0).unwrap());
+    becomes(at(one), &Event { at: other }, at(other));
+    let big = SelfEncoded::new("big.Int", SelfEncoder::Gob, [2, 7]).unwrap();
+    does_not_fit(at(one), &Event { at: big });
 }
 
 #[derive(Serialize)]

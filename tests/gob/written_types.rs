@@ -45,6 +45,7 @@ fn parts_of_one_type_have_that_type_and_others_are_interfaces() {
     assert_eq!(go(&([1_i64, 2], [3_i64])), "[]interface");
     assert_eq!(go(&vec![vec![], vec!["a"]]), "[][]string");
     assert_eq!(go(&vec![vec![], vec![1_u8]]), "[]bytes");
+    assert_eq!(go(&([Vec::<&str>::new()], [vec!["a"]])), "[2][1][]string");
     assert_eq!(go(&(vec!["a"], vec![1_u8])), "[]interface");
     let maps = vec![BTreeMap::from([("a", 1_i64)]), BTreeMap::new()];
     assert_eq!(go(&maps), "[]map[string]int");
@@ -70,6 +71,9 @@ fn values_of_joined_types_are_read_back() {
     assert_eq!(go(&structs), "[]S {a b c d e}");
     let written = to_value(&structs).unwrap();
     assert_eq!(from_value::<Vec<S>>(&written).unwrap(), structs);
+    let json: serde_json::Value = from_value(&written).unwrap();
+    assert_eq!(json[0]["b"], serde_json::json!([]));
+    assert_eq!(json[0]["c"], serde_json::json!({}));
     // No zero is sent, even if the other struct shows its type.
     let Value::Composite(list) = written else {
         panic!("a list")
@@ -95,6 +99,32 @@ fn a_field_without_a_known_type_is_left_out() {
     }
 
     assert_eq!(go(&(only_number, Other { d: 1 })), "[]interface");
+}
+
+#[test]
+fn no_bytes_are_a_zero_field() {
+    struct Bytes(&'static [u8]);
+
+    impl Serialize for Bytes {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_bytes(self.0)
+        }
+    }
+
+    #[derive(Serialize)]
+    struct Key {
+        bytes: Bytes,
+    }
+
+    let sent = |bytes| match to_value(&Key {
+        bytes: Bytes(bytes),
+    })
+    .unwrap()
+    {
+        Value::Composite(key) => key.fields().count(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((sent(b""), sent(b"\0")), (0, 1));
 }
 
 #[test]
