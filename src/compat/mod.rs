@@ -2,7 +2,7 @@
 //! store for applications on the crate `tower-sessions`.
 //!
 //! - Share the sessions of alexedwards/scs: [`SessionManager`], with an `ScsStore` for its SQL stores
-//!   (features `postgres`, `mysql`, `sqlite`).
+//!   (features `postgres`, `mysql`, `mssql`, `sqlite`).
 //! - Share the sessions of gorilla/sessions' `FilesystemStore`: [`GorillaStore`] (feature `files`).
 //! - Share the sessions of pgstore: [`PgStore`] (feature `postgres`).
 //! - Share the sessions of wader/gormstore: `WaderGormStore` (features `postgres`, `mysql`, `sqlite`).
@@ -51,14 +51,24 @@ mod pgstore;
 mod scs;
 #[cfg(all(
     feature = "session",
-    any(feature = "postgres", feature = "mysql", feature = "sqlite")
+    any(
+        feature = "postgres",
+        feature = "mysql",
+        feature = "mssql",
+        feature = "sqlite"
+    )
 ))]
 mod scs_store;
 #[cfg(any(feature = "tower-sessions", feature = "tower-sessions-0-14"))]
 pub mod tower_sessions;
 #[cfg(all(
     feature = "session",
-    any(feature = "postgres", feature = "mysql", feature = "sqlite")
+    any(
+        feature = "postgres",
+        feature = "mysql",
+        feature = "mssql",
+        feature = "sqlite"
+    )
 ))]
 mod wader_gormstore;
 
@@ -70,6 +80,8 @@ pub use gorilla_store::GorillaStore;
 pub use pgstore::PgStore;
 #[cfg(feature = "session")]
 pub use scs::SessionManager;
+#[cfg(all(feature = "session", feature = "mssql"))]
+pub use scs_store::scs_mssqlstore;
 #[cfg(all(feature = "session", feature = "mysql"))]
 pub use scs_store::scs_mysqlstore;
 #[cfg(all(feature = "session", feature = "postgres"))]
@@ -78,11 +90,21 @@ pub use scs_store::scs_postgresstore;
 pub use scs_store::scs_sqlite3store;
 #[cfg(all(
     feature = "session",
-    any(feature = "postgres", feature = "mysql", feature = "sqlite")
+    any(
+        feature = "postgres",
+        feature = "mysql",
+        feature = "mssql",
+        feature = "sqlite"
+    )
 ))]
 pub use scs_store::{ScsStore, ScsStoreOptions, scs_gormstore};
 #[cfg(all(
     feature = "session",
-    any(feature = "postgres", feature = "mysql", feature = "sqlite")
+    any(
+        feature = "postgres",
+        feature = "mysql",
+        feature = "mssql",
+        feature = "sqlite"
+    )
 ))]
 pub use wader_gormstore::{WaderGormStore, wader_gormstore};

@@ -17,9 +17,10 @@ const CLEANUP_INTERVAL: Duration = Duration::from_secs(5 * 60);
 ///
 /// | Go package | ours | `url` | feature |
 /// |---|---|---|---|
-/// | `gormstore` | [`scs_gormstore`] | `postgres:..`, `mysql:..`, `sqlite:PATH` | `postgres`, `mysql`, `sqlite` |
+/// | `gormstore` | [`scs_gormstore`] | `postgres:..`, `mysql:..`, `mssql:..`, `sqlite:PATH` | `postgres`, `mysql`, `mssql`, `sqlite` |
 /// | `postgresstore`, `pgxstore` | `scs_postgresstore` | `postgres:..` | `postgres` |
 /// | `mysqlstore` | `scs_mysqlstore` | `mysql:..`, `mariadb:..` | `mysql` |
+/// | `mssqlstore`, *not yet tested with a real server* | `scs_mssqlstore` | `mssql:..`, `sqlserver:..` | `mssql` |
 /// | `sqlite3store` | `scs_sqlite3store` | `PATH`, `sqlite:PATH` | `sqlite` |
 ///
 /// The README of each Go package has the same program, except for one line. This is the program in
@@ -155,6 +156,17 @@ pub async fn scs_postgresstore(url: &str) -> Result<ScsStore, Error> {
 #[doc(alias = "mysqlstore")]
 pub async fn scs_mysqlstore(url: &str) -> Result<ScsStore, Error> {
     ScsStore::connect(url, GoTable::scs_mysqlstore()).await
+}
+
+/// Opens the table of scs's `mssqlstore` in the SQL Server database at `url`. Begins a cleanup
+/// every 5 minutes. See [`ScsStore`].
+///
+/// # Errors
+/// Returns the errors of [`ScsStore::connect_with`].
+#[cfg(feature = "mssql")]
+#[doc(alias = "mssqlstore")]
+pub async fn scs_mssqlstore(url: &str) -> Result<ScsStore, Error> {
+    ScsStore::connect(url, GoTable::scs_mssqlstore()).await
 }
 
 /// Opens the table of scs's `sqlite3store` in the file at `path`, which may be written as

@@ -675,6 +675,7 @@ fn the_help_has_examples_for_each_command() {
         "native",
         "scs-postgresstore",
         "scs-mysqlstore",
+        "scs-mssqlstore",
         "scs-sqlite3store",
         "scs-gormstore",
         "pgstore",

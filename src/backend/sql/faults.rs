@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "mssql"))]
 use super::engine::Effect;
 use crate::backend::Error;
 
 /// Returns the error of an operation that timed out.
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "mssql"))]
 pub(super) fn too_late(effect: Effect) -> Error {
     const MESSAGE: &str = "the database did not answer in time";
     match effect {

@@ -18,6 +18,8 @@ pub(super) enum DialectName {
     ScsPostgresstore,
     /// scs with mysqlstore
     ScsMysqlstore,
+    /// scs with mssqlstore (not yet tested with a real SQL Server)
+    ScsMssqlstore,
     /// scs with sqlite3store
     ScsSqlite3store,
     /// scs with gormstore, in any of its databases
@@ -47,6 +49,7 @@ impl DialectName {
             self,
             DialectName::ScsPostgresstore
                 | DialectName::ScsMysqlstore
+                | DialectName::ScsMssqlstore
                 | DialectName::ScsSqlite3store
                 | DialectName::ScsGormstore
         )
@@ -88,7 +91,12 @@ impl DialectName {
         }
     }
 
-    #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+    #[cfg(any(
+        feature = "postgres",
+        feature = "mysql",
+        feature = "mssql",
+        feature = "sqlite"
+    ))]
     async fn connect_table(
         self,
         url: &str,
@@ -108,19 +116,29 @@ impl DialectName {
         Ok(backend::connect_go(url, table, options).await?)
     }
 
-    #[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
+    #[cfg(not(any(
+        feature = "postgres",
+        feature = "mysql",
+        feature = "mssql",
+        feature = "sqlite"
+    )))]
     async fn connect_table(
         self,
         _: &str,
         _: TableSettings<'_>,
     ) -> Result<Arc<dyn Backend>, Failure> {
         Err(Failure::usage(
-            "this dialect needs another build: enable silverback's feature `postgres`, `mysql` or \
-             `sqlite`",
+            "this dialect needs another build: enable silverback's feature `postgres`, `mysql`, \
+             `mssql` or `sqlite`",
         ))
     }
 
-    #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+    #[cfg(any(
+        feature = "postgres",
+        feature = "mysql",
+        feature = "mssql",
+        feature = "sqlite"
+    ))]
     fn table(self) -> Option<backend::GoTable> {
         use backend::GoTable;
 
@@ -128,6 +146,7 @@ impl DialectName {
             DialectName::Native | DialectName::Dynamostore | DialectName::Dynastore => return None,
             DialectName::ScsPostgresstore => GoTable::scs_postgresstore(),
             DialectName::ScsMysqlstore => GoTable::scs_mysqlstore(),
+            DialectName::ScsMssqlstore => GoTable::scs_mssqlstore(),
             DialectName::ScsSqlite3store => GoTable::scs_sqlite3store(),
             DialectName::ScsGormstore => GoTable::scs_gormstore(),
             DialectName::Pgstore => GoTable::pgstore(),
