@@ -53,9 +53,9 @@ fn decode(bytes: &[u8]) -> Result<Value, Error> {
     let mut decoder = Decoder {
         whole: bytes,
         input: bytes,
-        parts: Vec::with_capacity(bytes.len().min(16)),
         ..Decoder::default()
     };
+    decoder.parts.reserve_exact(bytes.len().min(16));
     let of = decoder.type_of_value(false)?;
     if of == Reference::Basic(8) {
         return Err(Error::new("an interface is at the top level"));
