@@ -44,9 +44,9 @@
 //! | [`codec`] | turns bytes, a name and a key pair into cookie text, and back: [`SecureCookie`](codec::SecureCookie), the key chain [`Codecs`](codec::Codecs), keys, serializers |
 //! | [`gob`] | Go's `encoding/gob`, the serializer that gorilla uses by default: a lossless `Value`, and serde types |
 //! | `session` | the sessions of a web application: `Session`, lifetimes, flashes; in a cookie (`CookieStore`) or in a server (`ServerStore`) (feature `session`) |
-//! | `backend` | stores of records, for sessions in a server: the trait and its laws, memory, files, SQLite, PostgreSQL, DynamoDB (feature `backend`) |
+//! | `backend` | stores of records, for sessions in a server: the trait and its laws, memory, files, SQLite, PostgreSQL, MySQL and MariaDB, SQL Server (not yet tested with a real server), DynamoDB (feature `backend`) |
 //! | `web` | sessions in tower, axum and actix-web (features `tower`, `axum`, `actix`) |
-//! | `compat` | the stores of Go programs under their own names and with their own defaults: scs and gorilla's `FilesystemStore` (feature `session`), scs's SQL stores, pgstore and wader/gormstore (`postgres`, `mysql`, `sqlite`), dynamostore (`aws`); a store for applications on the crate `tower-sessions` (`tower-sessions`) |
+//! | `compat` | the stores of Go programs under their own names and with their own defaults: scs and gorilla's `FilesystemStore` (feature `session`), scs's SQL stores (`postgres`, `mysql`, `mssql`, `sqlite`), wader/gormstore (`postgres`, `mysql`, `sqlite`), pgstore (`postgres`), dynamostore (`aws`); a store for applications on the crate `tower-sessions` (`tower-sessions`) |
 //! | `guide` | documentation only: one page for each larger task |
 //!
 //! Modules depend on each other in one direction only. `gob` and `backend` use no other module.
@@ -72,6 +72,7 @@
 //! | `files` | no | `backend::Files`: records in files |
 //! | `sqlite` | no | `backend::Sqlite`: records in an SQLite database, and `GoSqlite` for tables of Go packages; SQLite is compiled in; needs Rust 1.94 |
 //! | `postgres` | no | `backend::Postgres`, and `GoPostgres` for tables of Go packages; needs Rust 1.94 |
+//! | `mysql` | no | `backend::Mysql` for MySQL and MariaDB, and `GoMysql` for tables of Go packages; needs Rust 1.94 |
 //! | `mssql` | no | `backend::Mssql`, and `GoMssql` for tables of Go packages; not yet tested with a real server |
 //! | `dynamodb` | no | `backend::DynamoDb`, with an `aws-sdk-dynamodb` client of your own, and `GoDynamoDb` for tables of Go packages |
 //! | `aws` | no | DynamoDB clients configured from the environment, as AWS's own tools are; brings `dynamodb` |

@@ -1,4 +1,4 @@
-//! [`connect`] and [`connect_with`]: a backend chosen by a URL at run time.
+//! [`connect`], [`connect_with`] and `connect_go`: a backend chosen by a URL at run time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::timeout::check_timeout;
 use super::{Backend, Error, Memory};
 
-/// The settings of [`connect_with`], which all backends have.
+/// The settings of [`connect_with`] and `connect_go`, which all backends have.
 ///
 /// ```
 /// use std::time::Duration;
@@ -54,9 +54,8 @@ impl ConnectOptions {
         ConnectOptions { timeout, ..self }
     }
 
-    /// Sets whether a missing folder, file or table is created. Without that, it must exist, and
-    /// this program needs no right to create it: for programs that maintain the store of a
-    /// service. Default: true.
+    /// Sets whether a missing folder, file or table is created. Set it to `false` in programs that
+    /// maintain the store of a service: they then need no right to create. Default: true.
     pub fn create_if_missing(self, create_if_missing: bool) -> Self {
         ConnectOptions {
             create_if_missing,
@@ -103,9 +102,10 @@ impl ConnectOptions {
 /// | `memory:` | [`Memory`] | `backend` |
 /// | `files:PATH` | `Files`, below that folder | `files` |
 /// | `sqlite:PATH`, `sqlite:///PATH` | `Sqlite`, in that file | `sqlite` |
-/// | `dynamodb:TABLE`, `dynamodb://TABLE?region=..&endpoint=..&prefix=..` | `DynamoDb`, with the credentials that AWS's own tools would use | `aws` |
-/// | `postgres://USER:PASSWORD@HOST:PORT/DATABASE?OPTIONS` | `Postgres`, as `libpq` and sqlx read it | `postgres` |
+/// | `postgres://USER:PASSWORD@HOST:PORT/DATABASE?OPTIONS`, `postgresql://..` | `Postgres`, as `libpq` and sqlx read it | `postgres` |
 /// | `mysql://USER:PASSWORD@HOST:PORT/DATABASE?OPTIONS`, `mariadb://..` | `Mysql`, as sqlx reads it | `mysql` |
+/// | `mssql://USER:PASSWORD@HOST:PORT/DATABASE?encrypt=strict`, `sqlserver://..` | `Mssql`, *not yet tested with a real server* | `mssql` |
+/// | `dynamodb:TABLE`, `dynamodb://TABLE?region=..&endpoint=..&prefix=..` | `DynamoDb`, with the credentials that AWS's own tools would use | `aws` |
 ///
 /// A path is used as it is written, without escapes. It is relative to the working directory unless
 /// it begins with a `/`.

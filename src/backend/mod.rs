@@ -96,7 +96,7 @@
 //! | `owner_state.rs` | the rules of an owner's record |
 //! | `moves.rs` | [`Moves`]: moving a record to another key in one step |
 //! | `scan.rs` | [`Scan`]: listing all records, and purging expired ones |
-//! | `connect.rs` | [`connect`], [`connect_with`]: a backend chosen by a URL |
+//! | `connect.rs` | [`connect`], [`connect_with`], `connect_go`: a backend chosen by a URL |
 //! | `timeout.rs` | the check of a timeout, which all options share |
 //! | `deadline.rs` | the moment at which an operation gives up |
 //! | `envelope.rs` | a record as one run of bytes, for servers and disks that know only values |

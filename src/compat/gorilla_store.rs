@@ -131,12 +131,7 @@ impl<B: Backend> GorillaStore<B> {
 impl GorillaStore<dyn Backend> {
     /// Returns the defaults of the Go packages for the rows of a backend that was chosen at run
     /// time.
-    #[cfg(any(
-        feature = "postgres",
-        feature = "mysql",
-        feature = "mssql",
-        feature = "sqlite"
-    ))]
+    #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
     pub(super) fn of_shared(backend: Arc<dyn Backend>, keys: KeyPairs) -> Self {
         GorillaStore {
             rows: backend.clone(),

@@ -63,12 +63,7 @@ mod scs_store;
 pub mod tower_sessions;
 #[cfg(all(
     feature = "session",
-    any(
-        feature = "postgres",
-        feature = "mysql",
-        feature = "mssql",
-        feature = "sqlite"
-    )
+    any(feature = "postgres", feature = "mysql", feature = "sqlite")
 ))]
 mod wader_gormstore;
 
@@ -100,11 +95,6 @@ pub use scs_store::scs_sqlite3store;
 pub use scs_store::{ScsStore, ScsStoreOptions, scs_gormstore};
 #[cfg(all(
     feature = "session",
-    any(
-        feature = "postgres",
-        feature = "mysql",
-        feature = "mssql",
-        feature = "sqlite"
-    )
+    any(feature = "postgres", feature = "mysql", feature = "sqlite")
 ))]
 pub use wader_gormstore::{WaderGormStore, wader_gormstore};

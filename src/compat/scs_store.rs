@@ -17,7 +17,7 @@ const CLEANUP_INTERVAL: Duration = Duration::from_secs(5 * 60);
 ///
 /// | Go package | ours | `url` | feature |
 /// |---|---|---|---|
-/// | `gormstore` | [`scs_gormstore`] | `postgres:..`, `mysql:..`, `mssql:..`, `sqlite:PATH` | `postgres`, `mysql`, `mssql`, `sqlite` |
+/// | `gormstore` | [`scs_gormstore`] | `postgres:..`, `mysql:..`, `mariadb:..`, `mssql:..`, `sqlserver:..`, `sqlite:PATH` | `postgres`, `mysql`, `mssql`, `sqlite` |
 /// | `postgresstore`, `pgxstore` | `scs_postgresstore` | `postgres:..` | `postgres` |
 /// | `mysqlstore` | `scs_mysqlstore` | `mysql:..`, `mariadb:..` | `mysql` |
 /// | `mssqlstore`, *not yet tested with a real server* | `scs_mssqlstore` | `mssql:..`, `sqlserver:..` | `mssql` |
@@ -27,10 +27,14 @@ const CLEANUP_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// Rust, with that line for each package:
 ///
 /// ```no_run
-/// # #[cfg(all(feature = "axum", feature = "postgres", feature = "mysql", feature = "sqlite"))]
+/// # #[cfg(all(
+/// #     feature = "axum", feature = "postgres", feature = "mysql", feature = "mssql", feature = "sqlite"
+/// # ))]
 /// # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
 /// use axum::{Router, routing::get};
-/// use silverback::compat::{scs_gormstore, scs_mysqlstore, scs_postgresstore, scs_sqlite3store};
+/// use silverback::compat::{
+///     scs_gormstore, scs_mssqlstore, scs_mysqlstore, scs_postgresstore, scs_sqlite3store,
+/// };
 /// use silverback::session::{Error, Session};
 /// use silverback::web::tower::SessionLayer;
 ///
@@ -44,6 +48,8 @@ const CLEANUP_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// let store = scs_postgresstore("postgres://username:password@host/database").await?;
 /// // mysqlstore
 /// let store = scs_mysqlstore("mysql://username:password@host/dbname").await?;
+/// // mssqlstore; for gormstore on SQL Server, scs_gormstore with the same URL
+/// let store = scs_mssqlstore("mssql://username:password@host/dbname?encrypt=strict").await?;
 /// // sqlite3store
 /// let store = scs_sqlite3store("sqlite3_database.db").await?;
 ///
@@ -125,8 +131,9 @@ pub struct ScsStore {
     cleanup: Option<Cleanup>,
 }
 
-/// Opens the table of scs's `gormstore` in the database at `url`: Postgres, MySQL, MariaDB or
-/// SQLite. Begins a cleanup every 5 minutes. See [`ScsStore`].
+/// Opens the table of scs's `gormstore` in the database at `url`: PostgreSQL, MySQL, MariaDB, SQLite
+/// or SQL Server (*not yet tested with a real server*). Begins a cleanup every 5 minutes. See
+/// [`ScsStore`].
 ///
 /// # Errors
 /// Returns the errors of [`ScsStore::connect_with`].
@@ -182,7 +189,12 @@ pub async fn scs_sqlite3store(path: &str) -> Result<ScsStore, Error> {
 }
 
 impl ScsStore {
-    async fn connect(url: &str, table: GoTable) -> Result<Self, Error> {
+    /// Opens a table of scs in the database at `url`. The functions of the packages' names, such as
+    /// [`scs_gormstore`], are short for this.
+    ///
+    /// # Errors
+    /// Returns the errors of [`connect_with`](ScsStore::connect_with).
+    pub async fn connect(url: &str, table: GoTable) -> Result<Self, Error> {
         ScsStore::connect_with(url, table, ScsStoreOptions::new()).await
     }
 

@@ -7,8 +7,8 @@ use crate::session::Error;
 use super::gorilla_store::GorillaStore;
 
 /// The sessions of a Go program that uses [wader/gormstore](https://github.com/wader/gormstore)
-/// v2, or the `gorm` store of gin-contrib/sessions, in any of its databases. Both programs use the
-/// same table and may run at the same time.
+/// v2, or the `gorm` store of gin-contrib/sessions, in PostgreSQL, MySQL, MariaDB or SQLite.
+/// Both programs use the same table and may run at the same time.
 ///
 /// ```no_run
 /// # async fn serve() -> Result<(), Box<dyn std::error::Error>> {

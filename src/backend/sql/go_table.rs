@@ -8,7 +8,7 @@ use super::go_columns::{Column, ColumnType, Rule};
 
 /// The table of a Go package: its name, and the names and types of its columns.
 ///
-/// A preset is for the databases that its Go package has. The backends of others refuse it.
+/// A preset is for the databases that its Go package has. Other databases refuse it.
 ///
 /// ```
 /// use silverback::backend::GoTable;
@@ -160,8 +160,8 @@ impl IndexName {
 
 /// The presets, one for each Go package.
 impl GoTable {
-    /// Returns `http_sessions` of rafaelespinoza/pgstore, for the dialect
-    /// [`Gorilla`](Layout::Gorilla).
+    /// Returns `http_sessions` of rafaelespinoza/pgstore, with the layout
+    /// [`Pgstore`](Layout::Pgstore), for `Dialect::gorilla`.
     pub fn pgstore() -> Self {
         let key = Column::new("key", ColumnType::Varchar(63)).rule(Rule::PrimaryKey);
         GoTable {
@@ -170,8 +170,8 @@ impl GoTable {
         }
     }
 
-    /// Returns `http_sessions` of antonlindstrom/pgstore, for the dialect
-    /// [`Gorilla`](Layout::Gorilla).
+    /// Returns `http_sessions` of antonlindstrom/pgstore, with the layout
+    /// [`Pgstore`](Layout::Pgstore), for `Dialect::gorilla`.
     ///
     /// The table accepts a second row of the same key, unless you add a unique index on the column
     /// `key`: two concurrent creations may both win, and a [move](crate::backend::Moves) may reach
@@ -207,7 +207,7 @@ impl GoTable {
         }
     }
 
-    /// Returns `sessions` of alexedwards/scs's `postgresstore` and `pgxstore`, for the dialect
+    /// Returns `sessions` of alexedwards/scs's `postgresstore` and `pgxstore`, with the layout
     /// [`Scs`](Layout::Scs).
     #[doc(alias = "pgxstore")]
     pub fn scs_postgresstore() -> Self {
@@ -219,7 +219,7 @@ impl GoTable {
         GoTable::new("sessions", Layout::Scs, columns)
     }
 
-    /// Returns `sessions` of alexedwards/scs's `mysqlstore`, for the dialect
+    /// Returns `sessions` of alexedwards/scs's `mysqlstore`, with the layout
     /// [`Scs`](Layout::Scs).
     ///
     /// The column of the expiry holds no time after 2038-01-19 03:14:07 UTC: a later expiry becomes
@@ -236,7 +236,7 @@ impl GoTable {
         }
     }
 
-    /// Returns `sessions` of alexedwards/scs's `sqlite3store`, for the dialect
+    /// Returns `sessions` of alexedwards/scs's `sqlite3store`, with the layout
     /// [`Scs`](Layout::Scs).
     pub fn scs_sqlite3store() -> Self {
         let columns = [
@@ -250,7 +250,7 @@ impl GoTable {
         }
     }
 
-    /// Returns `sessions` of alexedwards/scs's `gormstore`, for the dialect [`Scs`](Layout::Scs),
+    /// Returns `sessions` of alexedwards/scs's `gormstore`, with the layout [`Scs`](Layout::Scs),
     /// in any of its databases. [In SQLite](GoTable#expiries-of-gorm-on-sqlite), its expiries are
     /// text.
     pub fn scs_gormstore() -> Self {
@@ -271,7 +271,7 @@ impl GoTable {
         }
     }
 
-    /// Returns `sessions` of alexedwards/scs's `mssqlstore`, for the dialect [`Scs`](Layout::Scs).
+    /// Returns `sessions` of alexedwards/scs's `mssqlstore`, with the layout [`Scs`](Layout::Scs).
     /// Its expiry is UTC without a zone.
     pub fn scs_mssqlstore() -> Self {
         let columns = [
@@ -285,7 +285,7 @@ impl GoTable {
         }
     }
 
-    /// Returns `sessions` of wader/gormstore, for the dialect [`Gorilla`](Layout::Gorilla), in
+    /// Returns `sessions` of wader/gormstore, with the layout [`Gorilla`](Layout::Gorilla), in
     /// Postgres, MySQL and SQLite. The `gorm` store of gin-contrib/sessions has the same table. [In
     /// SQLite](GoTable#expiries-of-gorm-on-sqlite), its expiries are text.
     ///
@@ -341,7 +341,8 @@ impl GoTable {
 
 /// The settings.
 impl GoTable {
-    /// Sets the table's name. It is used exactly as given: do not quote it. Its case matters.
+    /// Sets the table's name. It is used exactly as given: do not quote it. In PostgreSQL, its case
+    /// matters; elsewhere, the server's settings decide.
     pub fn named(self, name: impl Into<String>) -> Self {
         GoTable {
             name: name.into(),
@@ -349,8 +350,10 @@ impl GoTable {
         }
     }
 
-    /// Sets the schema. Without it, the first schema of the search path that has the table counts.
-    /// In SQLite, a schema is the name of an attached database, and `main` by default.
+    /// Sets the schema: in PostgreSQL and SQL Server a schema, in MySQL a database, in SQLite the
+    /// name of an attached database. Default: the first schema of the search path that has the table
+    /// (PostgreSQL), the user's default schema (SQL Server), the connection's database (MySQL),
+    /// `main` (SQLite).
     pub fn in_schema(self, schema: impl Into<String>) -> Self {
         GoTable {
             schema: Some(schema.into()),
@@ -436,13 +439,7 @@ impl GoTable {
         let table = match self.database == database {
             true => self,
             false => {
-                let other = other().ok_or_else(|| {
-                    Error::usage(format!(
-                        "the GoTable is for {}, and the database is {}: use a preset for {1}",
-                        self.database.name(),
-                        database.name()
-                    ))
-                })?;
+                let other = other().ok_or_else(|| self.missing_in(database))?;
                 GoTable {
                     schema: self.schema,
                     name: self.name,
@@ -453,6 +450,20 @@ impl GoTable {
         };
         table.check()?;
         Ok(table)
+    }
+
+    /// Returns the error of a package without a table in that kind of database.
+    fn missing_in(&self, database: Database) -> Error {
+        let name = database.name();
+        Error::usage(match self.gorm {
+            None => format!(
+                "the GoTable is for {}, and the database is {name}: use a preset for {name}",
+                self.database.name()
+            ),
+            Some(_) => format!(
+                "the GoTable of this package cannot be used in {name}: use Postgres, MySQL or SQLite"
+            ),
+        })
     }
 
     /// Refuses names that a database would cut (at 63 bytes) or not accept, and options of other

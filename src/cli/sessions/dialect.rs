@@ -28,7 +28,7 @@ pub(super) enum DialectName {
     Pgstore,
     /// gorilla with antonlindstrom/pgstore
     AntonlindstromPgstore,
-    /// gorilla with wader/gormstore, in any of its databases
+    /// gorilla with wader/gormstore, in PostgreSQL, MySQL, MariaDB or SQLite
     WaderGormstore,
     /// gorilla with pratikju/dynamostore
     Dynamostore,

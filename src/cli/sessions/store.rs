@@ -31,13 +31,13 @@ pub(super) struct StoreArguments {
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
 
-    /// The service on scs has the option HashTokenInStore, so that KEY is the key of a row. For any
-    /// other service, this option would make `list` print the tokens, which open sessions
+    /// KEY is the key of a row: for a service on scs with the option HashTokenInStore. With any
+    /// other service, `list` would then print tokens, which open sessions
     #[arg(long)]
     hash_token_in_store: bool,
 
-    /// For pgstore: rows that Go saved with MaxAge 0 are valid for this time, such as 12h. Without
-    /// this option they have expired, and `purge` removes them
+    /// For pgstore: how long rows that Go saved with MaxAge 0 are valid, such as 12h. Without it,
+    /// these rows count as expired, and `purge` removes them
     #[arg(long = "max-age-0", value_name = "DURATION", value_parser = humantime::parse_duration)]
     without_max_age: Option<Duration>,
 }

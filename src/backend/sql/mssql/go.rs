@@ -23,17 +23,17 @@ use crate::backend::{
 /// [gormstore](GoTable::scs_gormstore) of scs, which may use it at the same time. It is for a
 /// [`ServerStore`](crate::session::ServerStore) with the dialect of scs.
 ///
-/// **This backend has not yet met a real server:** see [`Mssql`](super::Mssql#not-yet-tested), which
+/// **This backend is not yet tested with a real server:** see [`Mssql`](super::Mssql#not-yet-tested), which
 /// also describes its [TLS](super::Mssql#tls).
 ///
-/// A row has the columns that Go gives it. Therefore rows have no owners, and the revision is a hash
-/// of the row's expiry and value, which the server computes. Each write changes it, Go's included.
-/// (The expiry has a part below the millisecond, which differs from the row's before.) Each
-/// operation of this backend is one batch that compares the revision. Go programs compare nothing:
-/// their concurrent write wins, and restores a row that was removed.
+/// A row has the columns that Go gives it. Rows therefore have no owners. The revision is a hash of
+/// the row's expiry and value, which the server computes. Each write of this backend changes the
+/// expiry by at least a microsecond, and so the revision. A Go write of the same contents does not
+/// change it. Each operation of this backend is one batch that compares the revision. Go programs
+/// compare nothing: their concurrent write wins, and restores a row that was removed.
 ///
-/// Keys are compared exactly, whatever the collation. A column with a collation that ignores case
-/// refuses a key that differs only by case from another row's: random keys do not.
+/// Keys are compared as bytes, whatever the collation. If the column's collation ignores case, a new
+/// key that differs from another row's only by case is refused. Random keys practically never do.
 ///
 /// Expired rows are missing. A purge ([`Cleanup`](crate::backend::Cleanup)) also removes those that
 /// gormstore would still read. A record that never expires gets the end of the year 9999.

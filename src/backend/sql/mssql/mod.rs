@@ -46,9 +46,9 @@ pub use options::MssqlOptions;
 /// Keeps records in a database of Microsoft SQL Server, 2016 or newer.
 ///
 /// # Not yet tested
-/// **This backend has not yet met a real server.** Its statements were reviewed one by one, and the
-/// protocol was tested against a mock server that runs no SQL. Before you use it, run the tests of
-/// `CONTRIBUTING.md` against your server with `BACKEND_URL_MSSQL`.
+/// **This backend is not yet tested with a real server.** Its statements were reviewed one by one,
+/// and the protocol was tested against a mock server that runs no SQL. Before you use it, run
+/// `scripts/mssql` of the repository against your server.
 ///
 /// # How it works
 /// Each operation is one batch, which also checks the record's owner. It is applied whole or not at
@@ -69,18 +69,18 @@ pub use options::MssqlOptions;
 /// Read from the primary only: on a secondary replica that lags, ended sessions are still live.
 ///
 /// # TLS
-/// The URL must say one of two:
+/// Set `encrypt` in the URL to one of two values:
 ///
 /// - `encrypt=strict` (feature `tls`) is TDS 8.0, which SQL Server 2022 and Azure SQL have: all of
 ///   the connection is encrypted. The server's certificate is always verified, by the authorities
-///   that the system trusts. *This was tested with the mock server only, too.*
+///   that the system trusts. *TLS was tested only with the mock server.*
 /// - `encrypt=false`: values are sealed, but the password and the names of owners cross the network
 ///   in the clear. Use it only on a network that you trust, or through a tunnel. A server that
 ///   forces encryption refuses such connections.
 ///
-/// The encryption of older servers (`encrypt=true` elsewhere) is refused, as is a URL without
-/// `encrypt`: it runs within packets of the protocol, in the client crate, which has it only with
-/// other providers of TLS than ring. This crate compiles one provider.
+/// A URL without `encrypt`, or with `encrypt=true`, is refused. That is the encryption of older
+/// servers. The client crate implements it only with TLS providers other than ring, and this crate
+/// compiles only ring.
 ///
 /// # Log
 /// The client crate logs rows and the texts of errors, which quote keys. Therefore it runs without a

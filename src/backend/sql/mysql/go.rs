@@ -25,24 +25,26 @@ use crate::backend::{
 /// [table's layout](GoTable::layout).
 ///
 /// A row has the columns that Go gives it. Therefore rows have no owners, and a hash of the expiry
-/// and the value is the revision. Each operation of this backend is one transaction and one round
-/// trip, and compares the revision. Go programs compare nothing: their concurrent write wins, and
-/// restores a row that was removed.
+/// and the value is the revision. Each operation of this backend is one statement, or one
+/// transaction, that compares the revision. (A second one runs if a write changed no row, or if an
+/// expired row still has the key of a new one.) Go programs compare nothing: their concurrent write
+/// wins, and restores a row that was removed.
 ///
 /// Keys are compared as bytes, whatever the collation of the column: Go's statements also find the
 /// row of a key with other case or with trailing spaces.
 ///
 /// Expired rows are missing. A purge ([`Cleanup`](crate::backend::Cleanup)) also removes those that
 /// a Go package would still read. A record that never expires gets the year 9000, or, in a table of
-/// scs's `mysqlstore`, the last time that its column holds.
+/// scs's `mysqlstore`, the last time that its column holds. A page of a scan reads the whole table,
+/// since keys are ordered as bytes. A value has at most 8 MiB, or the size of its column.
 ///
 /// # Time zones
-/// Go writes the digits of UTC. The server takes the digits in a column of TIMESTAMP, as scs's
-/// `mysqlstore` has, for a time in the time zone of the connection, so both programs must have the
-/// same zone: connections of [`connect`](GoMysql::connect) have the server's, as Go's do, unless
-/// the URL has the option `timezone`. sqlx's own default is UTC: for a pool of your own, use
-/// [`timezone(None)`](sqlx::mysql::MySqlConnectOptions::timezone). A pool with another zone than
-/// the server's is refused.
+/// Only scs's `mysqlstore` has a column of TIMESTAMP. Go writes the digits of UTC into it, and the
+/// server reads them in the time zone of the connection. Both programs must therefore use the same
+/// zone. Connections of [`connect`](GoMysql::connect) use the server's zone, as Go's do. sqlx's own
+/// default is UTC: for a pool of your own, use
+/// [`timezone(None)`](sqlx::mysql::MySqlConnectOptions::timezone). For such a table, a connection
+/// with another zone than the server's is refused, also if the URL sets it.
 ///
 /// ```no_run
 /// # #[cfg(feature = "session")]
@@ -66,9 +68,10 @@ impl GoMysql {
     /// needs no right to create.
     ///
     /// # Errors
-    /// Returns a [usage](Error::is_usage) error for an invalid URL, invalid names, or a table with
-    /// [columns](GoTable) that cannot be used. Returns an [unavailable](Error::is_unavailable)
-    /// error if the database cannot be reached or used.
+    /// Returns a [usage](Error::is_usage) error for an invalid URL, a package without a table in
+    /// MySQL, invalid names, a table with [columns](GoTable) that cannot be used or without
+    /// transactions, or a connection with another time zone. Returns an
+    /// [unavailable](Error::is_unavailable) error if the database cannot be reached or used.
     pub async fn connect(url: &str, table: GoTable) -> Result<Self, Error> {
         GoMysql::connect_with(url, table, MysqlOptions::new()).await
     }
@@ -77,7 +80,7 @@ impl GoMysql {
     ///
     /// # Errors
     /// Returns the errors of [`connect`](GoMysql::connect), and a [usage](Error::is_usage) error
-    /// for a pool of no connections, or if the table is missing and must not be
+    /// for a timeout of zero or no connections, or if the table is missing and must not be
     /// [created](MysqlOptions::create_if_missing).
     pub async fn connect_with(
         url: &str,
@@ -98,7 +101,8 @@ impl GoMysql {
     /// [`migrate`](GoMysql::migrate) creates it. The first operation checks its columns.
     ///
     /// # Errors
-    /// Returns a [usage](Error::is_usage) error for invalid names.
+    /// Returns a [usage](Error::is_usage) error for a package without a table in MySQL, invalid
+    /// names, or a timeout of zero.
     pub fn from_pool(
         pool: MySqlPool,
         table: GoTable,

@@ -40,11 +40,11 @@ pub use options::MysqlOptions;
 /// Keeps records in a database of MariaDB (10.6 or newer) or MySQL (8.0 or newer). It is tested
 /// with MariaDB.
 ///
-/// Each operation is one statement, which also checks the record's owner, or one transaction. Each
-/// is one round trip, is applied whole or not at all, even if the caller stops waiting, and may run
-/// at any isolation level. If the server rolls a statement back for a concurrent one (a deadlock),
-/// it runs again. (A second statement runs if a write changed no row, to find out whether the
-/// record has changed or is gone, and if an expired row still has the key of a new one.)
+/// Each operation also checks the record's owner. It is one statement or one transaction, and one
+/// round trip. It is applied whole or not at all, even if the caller stops waiting. Any isolation
+/// level works. If the server rolls back a statement because of a deadlock, the statement runs
+/// again. (A second statement runs if a write changed no row, to find out whether the record has
+/// changed or is gone, and if an expired row still has the key of a new one.)
 ///
 /// Records expire by the server's clock. An expiry is sent as the time that is left, so the clocks
 /// of the machines need not agree, and an expiry is exact to the latency of the network. Time zones
@@ -119,7 +119,7 @@ impl Mysql {
     ///
     /// # Errors
     /// Returns the errors of [`connect`](Mysql::connect), and a [usage](Error::is_usage) error for
-    /// a pool of no connections, or if the tables are missing and must not be
+    /// a timeout of zero or no connections, or if the tables are missing and must not be
     /// [created](MysqlOptions::create_if_missing).
     pub async fn connect_with(url: &str, options: MysqlOptions) -> Result<Self, Error> {
         options.check()?;
@@ -151,7 +151,7 @@ impl Mysql {
     /// Nothing is created, whatever [`create_if_missing`](MysqlOptions::create_if_missing) says.
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), for a timeout of zero.
+    /// Returns a [usage](Error::is_usage) error for a timeout of zero.
     pub fn from_pool(pool: MySqlPool, options: MysqlOptions) -> Result<Self, Error> {
         options.check()?;
         Ok(Mysql::of(Connections::of_pool(pool, &options)))

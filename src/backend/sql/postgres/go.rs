@@ -91,7 +91,8 @@ impl GoPostgres {
     /// [`migrate`](GoPostgres::migrate) creates it. The first operation checks its columns.
     ///
     /// # Errors
-    /// Returns a [usage](Error::is_usage) error for invalid names.
+    /// Returns a [usage](Error::is_usage) error for a package without a table in Postgres, invalid
+    /// names, or a timeout of zero.
     pub fn from_pool(
         pool: PgPool,
         table: GoTable,

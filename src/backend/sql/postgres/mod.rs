@@ -141,7 +141,7 @@ impl Postgres {
     /// Nothing is created, whatever [`create_if_missing`](PostgresOptions::create_if_missing) says.
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), for a timeout of zero.
+    /// Returns a [usage](Error::is_usage) error for a timeout of zero.
     pub fn from_pool(pool: PgPool, options: PostgresOptions) -> Result<Self, Error> {
         options.check()?;
         Ok(Postgres::of(Connections::of_pool(pool, &options)))

@@ -146,7 +146,7 @@ impl Sqlite {
     /// Nothing is created, whatever [`create_if_missing`](SqliteOptions::create_if_missing) says.
     ///
     /// # Errors
-    /// [Usage](Error::is_usage), for a timeout of zero.
+    /// Returns a [usage](Error::is_usage) error for a timeout of zero.
     pub fn from_pool(pool: SqlitePool, options: SqliteOptions) -> Result<Self, Error> {
         options.check()?;
         let connections = Connections::of_pool(pool, &options);
