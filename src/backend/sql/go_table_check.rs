@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::columns::{missing_column, wrong_column};
 use super::go_columns::{Column, ColumnType};
-use super::go_table::GoTable;
+use super::go_table::{Database, GoTable};
 use crate::backend::Error;
 
 /// A column of bytes must hold values of this length.
@@ -68,12 +68,17 @@ impl Check<'_> {
     fn key(&self) -> Result<(ColumnType, bool), Error> {
         let column = &self.table.key;
         let longest = self.table.longest_key();
-        let wanted = self.bytes_or_text(longest);
+        // The statements for SQL Server have keys of text only.
+        let takes_bytes = self.table.database != Database::Mssql;
+        let wanted = match takes_bytes {
+            true => self.bytes_or_text(longest),
+            false => format!("{} or longer", self.name_of(ColumnType::Varchar(longest))),
+        };
         let found = self.find(column, &wanted)?;
         let holds = |most: u32| found.is_exact && most >= longest;
         match found.kind {
-            Some(kind @ ColumnType::Bytes) => Ok((kind, found.is_unique)),
-            Some(kind @ ColumnType::BytesUpTo(most)) if most >= longest => {
+            Some(kind @ ColumnType::Bytes) if takes_bytes => Ok((kind, found.is_unique)),
+            Some(kind @ ColumnType::BytesUpTo(most)) if takes_bytes && most >= longest => {
                 Ok((kind, found.is_unique))
             }
             Some(kind) if kind.characters().is_some_and(holds) => Ok((kind, found.is_unique)),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use silverback::backend::{
-    Backend, Created, Expiry, Generations, Key, Mysql, MysqlOptions, Outcome, OwnerName, Owners,
-    Record,
+    Backend, Created, Expiry, Generations, GoMysql, GoTable, Key, Mysql, MysqlOptions, Outcome,
+    OwnerName, Owners, Record,
 };
 use sqlx::{AssertSqlSafe, MySqlPool};
 
@@ -181,5 +181,67 @@ pub(super) async fn a_failed_transaction_leaves_nothing_behind(server: &MariaDbS
         .fetch_one(&pool)
         .await?;
     assert_eq!(rows, 1);
+    Ok(())
+}
+
+/// Returns a pool whose connections have that setting.
+async fn pool_with(url: &str, setting: &'static str) -> Result<MySqlPool, sqlx::Error> {
+    let pool = sqlx::mysql::MySqlPoolOptions::new().max_connections(1);
+    let pool = pool.after_connect(move |connection, _| {
+        Box::pin(async move { sqlx::raw_sql(setting).execute(connection).await.map(drop) })
+    });
+    let options: sqlx::mysql::MySqlConnectOptions = url.parse()?;
+    pool.connect_with(options.timezone(None)).await
+}
+
+/// Their writes would be lost when the connection closes.
+pub(super) async fn connections_without_autocommit_are_refused(server: &MariaDbServer) -> Tried {
+    let (url, _) = database(server, "no_autocommit").await?;
+    Mysql::connect(&url).await?;
+    GoMysql::connect(&url, GoTable::scs_mysqlstore()).await?;
+    let pool = pool_with(&url, "SET autocommit = 0").await?;
+    let native = Mysql::from_pool(pool.clone(), MysqlOptions::new())?;
+    let go = GoMysql::from_pool(pool, GoTable::scs_mysqlstore(), MysqlOptions::new())?;
+    let key = Key::new("ABC234")?;
+    for refused in [
+        native.create(&key, &record("v")).await.unwrap_err(),
+        native.load(&key).await.unwrap_err(),
+        native
+            .revoke(&OwnerName::new("ape")?, Expiry::NEVER)
+            .await
+            .unwrap_err(),
+        go.create(&key, &record("v")).await.unwrap_err(),
+        go.migrate().await.unwrap_err(),
+    ] {
+        assert!(refused.is_usage(), "{refused:?}");
+        assert!(refused.to_string().contains("autocommit"), "{refused}");
+    }
+    Ok(())
+}
+
+pub(super) async fn a_transaction_ends_whatever_the_completion_type(
+    server: &MariaDbServer,
+) -> Tried {
+    let (url, other) = database(server, "completion").await?;
+    Mysql::connect(&url).await?;
+    for (number, setting) in [
+        "SET completion_type = 'CHAIN'",
+        "SET completion_type = 'RELEASE'",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let backend = Mysql::from_pool(pool_with(&url, setting).await?, MysqlOptions::new())?;
+        let key = Key::new(format!("key {number}"))?;
+        backend
+            .begin(&OwnerName::new("ape")?, Expiry::NEVER, &key)
+            .await?;
+        let created = backend.create(&key, &record("v")).await?;
+        assert!(matches!(created, Created::Saved(_)));
+        let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM silverback_sessions")
+            .fetch_one(&other)
+            .await?;
+        assert_eq!(rows, number as i64 + 1, "{setting}");
+    }
     Ok(())
 }

@@ -193,6 +193,12 @@ pub(super) async fn an_incompatible_table_is_refused(server: &MariaDbServer) -> 
             ["MyISAM", "no transactions", "InnoDB"],
         ),
         (
+            scs(),
+            "id INT AUTO_INCREMENT PRIMARY KEY, token CHAR(43), data BLOB, expiry TIMESTAMP(6), KEY (token)"
+                .to_owned(),
+            ["token", "primary key", "unique"],
+        ),
+        (
             wader(),
             format!("id VARCHAR(191) PRIMARY KEY, data VARCHAR(255), {dates}, expires_at DATETIME(3)"),
             ["data", "varchar(255)", "varchar(4096)"],
@@ -421,6 +427,14 @@ pub(super) async fn a_time_that_the_clocks_skip_is_moved(server: &MariaDbServer)
             clock(&pool, BEFORE_THE_GAP + seconds).await?;
             assert_eq!(backend.load(&key).await?.is_some(), is_live, "{seconds} s");
         }
+        // An expiry in the past stays in the past.
+        clock(&pool, BEFORE_THE_GAP + 1_800).await?;
+        let key = Key::new(format!("PAST{number}"))?;
+        let past = Expiry::from_millis(Expiry::now().as_millis() - 600_000);
+        let created = backend.create(&key, &Record::new("v", past)).await?;
+        created.saved().expect("the key is new");
+        assert_eq!(backend.load(&key).await?, None);
+        assert_eq!(backend.purge(10).await?.removed, 1);
     }
     Ok(())
 }

@@ -175,6 +175,14 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     trial!(server, connections::a_deadlock_is_no_error);
     trial!(
         server,
+        connections::connections_without_autocommit_are_refused
+    );
+    trial!(
+        server,
+        connections::a_transaction_ends_whatever_the_completion_type
+    );
+    trial!(
+        server,
         connections::a_failed_transaction_leaves_nothing_behind
     );
     trial!(server, crash::a_killed_server_loses_no_acknowledged_write);

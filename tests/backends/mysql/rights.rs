@@ -119,6 +119,11 @@ pub(super) async fn tables_with_other_columns_are_refused(server: &MariaDbServer
             "DROP COLUMN expiry_minute",
             ["\"expiry_minute\"", "no column", "bigint"],
         ),
+        ("DROP PRIMARY KEY", ["\"key\"", "primary key", "unique"]),
+        (
+            "MODIFY expiry_minute BIGINT",
+            ["\"expiry_minute\"", "generated", "SCHEMA"],
+        ),
         (
             "ENGINE = MyISAM",
             ["silverback_sessions", "MyISAM", "InnoDB"],

@@ -119,6 +119,8 @@ pub(super) fn check_types(
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::go_table::GoTable;
+    use super::super::go_statements::type_name;
     use super::*;
 
     #[test]
@@ -163,6 +165,45 @@ mod tests {
         ] {
             assert_eq!(kind_of(name, length, scale), kind, "{text}");
             assert_eq!(shown(name, length, scale), text);
+        }
+    }
+
+    /// The statements have a key of text.
+    #[test]
+    fn a_key_that_the_statements_cannot_write_is_refused() {
+        let table = GoTable::scs_mssqlstore();
+        for (kind, shown, is_refused) in [
+            (Some(ColumnType::Char(43)), "char(43)", false),
+            (Some(ColumnType::Varchar(50)), "varchar(50)", false),
+            (Some(ColumnType::Varchar(32)), "varchar(32)", true),
+            (Some(ColumnType::Bytes), "varbinary(max)", true),
+            (None, "nvarchar(43)", true),
+        ] {
+            let column = |kind, shown: &str| FoundColumn {
+                kind,
+                shown: shown.to_owned(),
+                is_generated: false,
+                is_demanded: true,
+                is_exact: true,
+                is_unique: true,
+            };
+            let columns = FoundColumns::from([
+                ("token".to_owned(), column(kind, shown)),
+                (
+                    "data".to_owned(),
+                    column(Some(ColumnType::Bytes), "varbinary(max)"),
+                ),
+                (
+                    "expiry".to_owned(),
+                    column(Some(ColumnType::Datetime(6)), "datetime2(6)"),
+                ),
+            ]);
+            let checked = table.with_found_types(&columns, type_name);
+            assert_eq!(checked.is_err(), is_refused, "{shown}");
+            if let Err(refused) = checked {
+                let text = refused.to_string();
+                assert!(text.contains("the type varchar(43) or longer"), "{text}");
+            }
         }
     }
 }

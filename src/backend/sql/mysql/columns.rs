@@ -56,6 +56,29 @@ impl FoundTable {
     }
 }
 
+/// Checks of an existing table beyond the types of its columns.
+impl FoundTable {
+    /// Refuses a key that two rows can have: two creations would both succeed.
+    pub(super) fn check_unique(&self, table: &str, key: &str) -> Result<(), Error> {
+        match self.columns.get(key) {
+            Some(found) if !found.is_unique => Err(Error::usage(format!(
+                "the column {key:?} of the table {table:?} must be the primary key, or have a unique index"
+            ))),
+            _ => Ok(()), // a missing column is an error of its own
+        }
+    }
+
+    /// Refuses a column that the server does not compute.
+    pub(super) fn check_generated(&self, table: &str, column: &str) -> Result<(), Error> {
+        match self.columns.get(column) {
+            Some(found) if !found.is_generated => Err(Error::usage(format!(
+                "the column {column:?} of the table {table:?} must be generated: see Mysql::SCHEMA"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Reads a table. Returns `None` if there is no such table.
 pub(super) async fn read_table(
     connection: &mut MySqlConnection,

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlRow};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, MySql, MySqlConnection, MySqlPool};
+use sqlx::{AssertSqlSafe, MySql, MySqlConnection, MySqlPool, Row};
+use tokio::sync::OnceCell;
 
 use super::super::engine::{Effect, Engine};
 use super::super::faults::KeyTaken;
@@ -23,6 +24,10 @@ use crate::backend::Error;
 
 /// The number of times that a statement runs if the server rolls it back for a concurrent one.
 const ATTEMPTS: u64 = 10;
+
+/// The server's `completion_type` would otherwise decide whether another transaction begins.
+const COMMIT: &str = "COMMIT AND NO CHAIN NO RELEASE";
+const ROLLBACK: &str = "ROLLBACK AND NO CHAIN NO RELEASE";
 
 /// Runs a statement again, after a pause, if the server has rolled it back for a concurrent one: it
 /// was not applied. Returns from the function with its answer.
@@ -42,6 +47,8 @@ macro_rules! undisturbed {
 
 pub(super) struct Connections {
     pub(super) sender: Sender<MySql>,
+    /// Set once a connection was found to commit each statement.
+    commits: OnceCell<()>,
 }
 
 impl Connections {
@@ -74,7 +81,24 @@ impl Connections {
         let timeout = options.timeout;
         Connections {
             sender: Sender { pool, timeout },
+            commits: OnceCell::new(),
         }
+    }
+
+    /// Refuses connections that do not commit each statement: its write would be lost when the
+    /// connection closes. The first call asks one connection, since all are opened alike.
+    pub(super) async fn check_commits(&self) -> Result<(), Error> {
+        let ask = async |connection: &mut MySqlConnection| {
+            let query = sqlx::raw_sql("SELECT CAST(@@autocommit AS SIGNED)");
+            query.fetch_one(connection).await?.try_get::<i64, _>(0)
+        };
+        let check = async || match self.sender.make(ask).await? {
+            1 => Ok(()),
+            _ => Err(Error::usage(
+                "the connections to the database have autocommit off: turn it on",
+            )),
+        };
+        self.commits.get_or_try_init(check).await.map(drop)
     }
 }
 
@@ -86,6 +110,7 @@ impl Engine for Connections {
     const LARGEST: usize = 16 * 1024 * 1024 - 1024;
 
     async fn statements(&self) -> Result<&Statements, Error> {
+        self.check_commits().await?;
         Ok(&STATEMENTS)
     }
 
@@ -159,11 +184,11 @@ async fn transaction(
 ) -> Result<Vec<MySqlRow>, sqlx::Error> {
     let values: Vec<_> = statement.values(parameters, milliseconds_left).collect();
     let text = with_values(statement.sql.as_str(), &values);
-    let text = AssertSqlSafe(["START TRANSACTION; ", &text, "; COMMIT"].concat());
+    let text = AssertSqlSafe(["START TRANSACTION; ", &text, "; ", COMMIT].concat());
     match sqlx::raw_sql(text).fetch_all(&mut *connection).await {
         // The server stops at a statement that fails, and leaves the transaction open.
         Err(error) if !<MySql as SqlxServer>::ends_a_connection(&error) => {
-            sqlx::raw_sql("ROLLBACK").execute(connection).await?;
+            sqlx::raw_sql(ROLLBACK).execute(connection).await?;
             Err(error)
         }
         done => done,

@@ -24,7 +24,14 @@ impl SqlxServer for MySql {
     }
 
     fn ends_a_connection(error: &sqlx::Error) -> bool {
-        number(error).is_none_or(|number| matches!(number, 1152..=1161 | 1184 | 1053 | 1927 | 4031))
+        // Also a server that has become a replica, or has left its cluster: the name may lead to
+        // another one.
+        number(error).is_none_or(|number| {
+            matches!(
+                number,
+                1047 | 1053 | 1152..=1161 | 1184 | 1290 | 1792 | 1836 | 1927 | 4031
+            )
+        })
     }
 }
 
@@ -48,9 +55,9 @@ fn may_be_done(error: &sqlx::Error) -> bool {
 }
 
 /// Returns whether the server rolled the statement back, since it and another one waited for each
-/// other, or (in a Galera cluster) since another node wrote the same row.
+/// other, or (in a cluster) since another node wrote the same row.
 pub(super) fn is_deadlock(error: &sqlx::Error) -> bool {
-    number(error) == Some(1213)
+    matches!(number(error), Some(1213 | 3101))
 }
 
 fn message(error: &sqlx::Error) -> &'static str {
@@ -66,10 +73,8 @@ fn message(error: &sqlx::Error) -> &'static str {
         }
         Some(1153) => "the row is larger than the server's max_allowed_packet",
         Some(1205) => "the row was locked for too long: try again",
-        Some(1213) => "the database gave up the statement for a concurrent one: try again",
-        Some(1290 | 1792 | 1836 | 3100..=3101) => {
-            "the database is read-only: connect to the primary"
-        }
+        Some(1213 | 3101) => "the database gave up the statement for a concurrent one: try again",
+        Some(1290 | 1792 | 1836) => "the database is read-only: connect to the primary",
         Some(1021 | 1037 | 1038 | 1041 | 1114 | 1206) => "the database has no memory or disk left",
         Some(1047) => "the node does not belong to the cluster at the moment",
         Some(1053 | 1152 | 1158..=1161 | 1184 | 1317 | 1927 | 4031) => {

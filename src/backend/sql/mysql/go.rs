@@ -139,11 +139,13 @@ impl GoServer for Connections {
     const DATABASE: Database = Database::Mysql;
 
     async fn columns(&self, table: &GoTable) -> Result<Option<FoundColumns>, Error> {
+        self.check_commits().await?;
         let read = async |connection: &mut MySqlConnection| read(connection, table).await;
         self.sender.make(read).await?
     }
 
     async fn create_table(&self, table: &GoTable) -> Result<Option<FoundColumns>, Error> {
+        self.check_commits().await?;
         let make = async |connection: &mut MySqlConnection| match read(connection, table).await? {
             Ok(None) => {
                 let create = AssertSqlSafe(create_table(table));
@@ -167,7 +169,7 @@ impl GoServer for Connections {
 /// Reads the columns of the table.
 ///
 /// # Errors
-/// The inner error is for a table without transactions, or a connection with another time zone than
+/// The inner error is for a table without transactions or without a unique key, or a connection with another time zone than
 /// the table's times.
 async fn read(
     connection: &mut MySqlConnection,
@@ -177,7 +179,8 @@ async fn read(
     let Some(found) = found else {
         return Ok(Ok(None));
     };
-    if let Err(error) = found.check_engine(&table.name) {
+    let checked = found.check_engine(&table.name);
+    if let Err(error) = checked.and_then(|()| found.check_unique(&table.name, &table.key.name)) {
         return Ok(Err(error));
     }
     match table.expiry.kind {

@@ -48,17 +48,25 @@ pub(super) fn statements(table: &GoTable) -> Statements {
     Statements {
         load: Statement::generated(names.load(), &[Key, Key]),
         find: Statement::generated(names.find(), &[Key, Key]),
-        create: Statement::generated(names.create(), &[Key, Value, Until, Key, Key]).together(),
+        create: Statement::generated(names.create(), &[Key, Value, Until, Until, Key, Key])
+            .together(),
         create_owned: None,
         remove_dead: Some(Statement::generated(names.remove_dead(), &[Key, Key])),
-        swap: Statement::generated(names.swap(), &[Value, Until, Key, Key, Seen, Key, Key])
-            .together(),
+        swap: Statement::generated(
+            names.swap(),
+            &[Value, Until, Until, Key, Key, Seen, Key, Key],
+        )
+        .together(),
         swap_owned: None,
-        touch: Statement::generated(names.touch(), &[Until, Key, Key, Seen, Key, Key]).together(),
+        touch: Statement::generated(names.touch(), &[Until, Until, Key, Key, Seen, Key, Key])
+            .together(),
         remove: Statement::generated(names.remove(), &[Key, Key, Seen]),
         move_to: Some(
-            Statement::generated(names.move_to(), &[To, Value, Until, Key, Key, Seen, To, To])
-                .together(),
+            Statement::generated(
+                names.move_to(),
+                &[To, Value, Until, Until, Key, Key, Seen, To, To],
+            )
+            .together(),
         ),
         page: Statement::generated(names.page(), &[After, Limit]),
         purge: Statement::generated(names.purge(), &[Limit]),
@@ -148,15 +156,16 @@ impl Names {
         format!("{has_key} AND {live} AND {} = ?", self.revision(row))
     }
 
-    /// Returns the expiry after the milliseconds of a parameter. A time in the past becomes one
-    /// that the column can hold, and a time after the last one becomes the last one.
+    /// Returns the expiry after the milliseconds of a parameter, which occurs twice. A time after
+    /// the last one becomes the last one, and a time in the past is a day ago.
     ///
     /// In the connection's time zone, a time may be missing when the clocks are put forward: a
-    /// TIMESTAMP of it becomes the time at which the clocks are put forward.
+    /// TIMESTAMP of it becomes the time at which the clocks are put forward. So a time in the past
+    /// must not be in that hour.
     fn until(&self) -> String {
         let after = |most: &str| {
             format!(
-                "UTC_TIMESTAMP(6) + INTERVAL GREATEST(LEAST(?, {most}), -86400000) * 1000 MICROSECOND"
+                "UTC_TIMESTAMP(6) + INTERVAL IF(? > 0, LEAST(?, {most}), -86400000) * 1000 MICROSECOND"
             )
         };
         match self.expiry_type {

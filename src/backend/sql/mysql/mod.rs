@@ -73,8 +73,9 @@ pub use options::MysqlOptions;
 /// # Poolers
 /// Statements are prepared once for each connection, as proxies such as ProxySQL and MaxScale
 /// support. Logins and revocations are sent as one text with several statements, from
-/// `START TRANSACTION` to `COMMIT`: a proxy must not divide it. No session variable is set, and no
-/// lock or temporary table outlives an operation, so that a proxy may share connections.
+/// `START TRANSACTION` to `COMMIT`: a proxy must not divide it. All other statements count on
+/// `autocommit`, and connections without it are refused. No session variable is set, and no lock or
+/// temporary table outlives an operation, so that a proxy may share connections.
 ///
 /// Needs tokio, and Rust 1.94, as sqlx 0.9 does.
 ///
@@ -124,6 +125,7 @@ impl Mysql {
     pub async fn connect_with(url: &str, options: MysqlOptions) -> Result<Self, Error> {
         options.check()?;
         let connections = Connections::open(url, &options)?;
+        connections.check_commits().await?;
         match options.create_if_missing {
             true => connections.sender.make(schema::make_tables).await??,
             false => connections.sender.make(schema::find_tables).await??,

@@ -8,7 +8,7 @@ use crate::backend::Error;
 
 pub(super) const SCHEMA: &str = include_str!("schema.sql");
 
-/// The columns, and the types that they must have.
+/// The columns, and the types that they must have. The first one is the key.
 const SESSIONS: (&str, &[(&str, &str)]) = (
     "silverback_sessions",
     &[
@@ -33,6 +33,9 @@ const OWNERS: (&str, &[(&str, &str)]) = (
         ("kept_login", "bigint"),
     ],
 );
+
+/// The column that the server computes. Only one table has it.
+const GENERATED: &str = "expiry_minute";
 
 /// Creates the missing tables. If none is missing, it writes nothing and needs no right to write.
 ///
@@ -88,5 +91,9 @@ fn check_table(found: &FoundTable, table: &str, wanted: &[(&str, &str)]) -> Resu
     wanted.iter().try_for_each(|(column, wanted)| {
         let found = found.columns.get(*column).map(|found| &*found.shown);
         check_type(table, column, found, wanted)
-    })
+    })?;
+    if let Some((key, _)) = wanted.first() {
+        found.check_unique(table, key)?;
+    }
+    found.check_generated(table, GENERATED)
 }

@@ -309,7 +309,8 @@ pub(super) static STATEMENTS: Statements = Statements {
             ),
             &[Owner],
         ),
-        // The records of these owners expire with them, so that a purge finds them.
+        // The records of these owners expire with them, so that a purge finds them. An owner that
+        // expires between the two statements waits for the next purge.
         purge: Statement::several(
             concat!(
                 "UPDATE silverback_sessions AS s JOIN (SELECT name FROM silverback_owners",
@@ -318,6 +319,8 @@ pub(super) static STATEMENTS: Statements = Statements {
                 " ORDER BY expiry LIMIT ?) AS o ON s.owner = o.name SET s.expiry = 0;",
                 " DELETE FROM silverback_owners WHERE expiry <= ",
                 now!(),
+                " AND NOT EXISTS (SELECT 1 FROM silverback_sessions AS s",
+                " WHERE s.owner = silverback_owners.name AND s.expiry > 0)",
                 " ORDER BY expiry LIMIT ?; SELECT CAST(ROW_COUNT() AS SIGNED)"
             ),
             &[Limit, Limit],
