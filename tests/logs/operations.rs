@@ -96,7 +96,10 @@ impl Secrets {
         let stale = seen.clone();
         let seen = done(backend.touch(&key, &seen, record.expiry()).await?);
         // A conflict, except where a revision is of the content, which the touch has not changed.
-        let _either = backend.swap(&key, &stale, &record).await?;
+        let seen = match backend.swap(&key, &stale, &record).await? {
+            Outcome::Done(next) => next,
+            Outcome::Conflict | Outcome::Gone => seen,
+        };
         let seen = done(backend.swap(&key, &seen, &record).await?);
         let mut seen = done(backend.touch(&key, &seen, record.expiry()).await?);
         if let Some(moves) = backend.moves() {
