@@ -89,3 +89,34 @@ pub(crate) async fn assert_recovery(
     }
     Ok(())
 }
+
+/// Checks that operations whose callers stop waiting hold no connection. `backend` uses the proxy,
+/// and has fewer than twelve connections.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) async fn assert_no_connection_is_held(
+    backend: &dyn Backend,
+    proxy: &Proxy,
+) -> Result<(), libtest_mimic::Failed> {
+    let key = key();
+    backend
+        .create(&key, &record("v"))
+        .await?
+        .saved()
+        .expect("the key is new");
+    proxy.set(Fault::BlackHole);
+    for _ in 0..12 {
+        let wait = Duration::from_millis(20);
+        let answer = tokio::time::timeout(wait, backend.load(&key)).await;
+        assert!(answer.is_err(), "there is no connection");
+    }
+    proxy.set(Fault::None);
+    let healed = Instant::now();
+    while backend.load(&key).await.is_err() {
+        let took = healed.elapsed();
+        assert!(
+            took < Duration::from_secs(1) + SLACK,
+            "the recovery takes {took:?}"
+        );
+    }
+    Ok(())
+}

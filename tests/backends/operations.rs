@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use silverback::backend::{Backend, Created, Expiry, Key, Moves, Outcome, Record, Scan};
+use silverback::backend::{
+    Backend, Created, Expiry, Generation, Key, Moves, Outcome, Record, Scan,
+};
 
 use super::Tried;
 
@@ -111,5 +113,23 @@ pub(crate) async fn try_go_table(backend: &(impl Backend + Moves + Scan)) -> Tri
         .expect("the key is new");
     let purged = (backend.purge(10).await?, backend.purge(10).await?);
     assert_eq!((purged.0.removed, purged.1.removed), (1, 0));
+    Ok(())
+}
+
+/// Checks that values of several sizes are kept.
+pub(crate) async fn check_sizes(backend: &dyn Backend) -> Tried {
+    let random = Generation::random()?;
+    for size in [0, 65_536, 1_000_000] {
+        let key = Key::new([&random.as_bytes()[..], &usize::to_be_bytes(size)].concat())?;
+        let value: Vec<u8> = (0..size).map(|place| (place * 31 % 251) as u8).collect();
+        let record = Record::new(value, Expiry::NEVER);
+        backend
+            .create(&key, &record)
+            .await?
+            .saved()
+            .expect("the key is new");
+        let stored = backend.load(&key).await?.expect("the record exists");
+        assert!(stored.record == record, "{size} bytes are different");
+    }
     Ok(())
 }

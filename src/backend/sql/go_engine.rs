@@ -89,6 +89,18 @@ impl<S: GoServer> GoEngine<S> {
         self.check(found).await
     }
 
+    /// Creates the table if it is missing and may be created, and checks its columns.
+    ///
+    /// # Errors
+    /// Returns the errors of [`migrate`](GoEngine::migrate) or of [`find`](GoEngine::find).
+    #[cfg(any(feature = "postgres", feature = "mysql", feature = "mssql"))]
+    pub(super) async fn migrate_or_find(&self, create_if_missing: bool) -> Result<(), Error> {
+        match create_if_missing {
+            true => self.migrate().await,
+            false => self.find().await,
+        }
+    }
+
     async fn check(&self, columns: Option<FoundColumns>) -> Result<(), Error> {
         let checked = self.checked_statements(columns)?;
         self.statements.get_or_init(async || checked).await;

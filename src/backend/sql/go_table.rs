@@ -399,6 +399,13 @@ impl GoTable {
 
 /// Facts about the table for its statements and checks.
 impl GoTable {
+    /// Returns the name as SQL, with its schema if it has one. `quoted` quotes an identifier.
+    #[cfg(any(feature = "postgres", feature = "mysql", feature = "mssql"))]
+    pub(super) fn name_in_sql(&self, quoted: fn(&str) -> String) -> String {
+        let schema = self.schema.as_deref().map(|schema| quoted(schema) + ".");
+        schema.unwrap_or_default() + &quoted(&self.name)
+    }
+
     /// Returns the columns in the order in which the Go package creates them.
     pub(super) fn columns(&self) -> impl Iterator<Item = &Column> {
         let number = self.row_number.iter();

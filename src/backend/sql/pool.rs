@@ -63,7 +63,7 @@ impl<S: Server> Pool<S> {
 
     /// Turns the log of statements off, for statements with values in their texts. In the caller's
     /// pool, this affects only connections that are opened later.
-    #[cfg_attr(not(feature = "postgres"), allow(dead_code))]
+    #[cfg_attr(not(any(feature = "postgres", feature = "mysql")), expect(dead_code))]
     pub(super) fn log_no_statements(&self) {
         if let Pool::Given(pool) = self {
             pool.log_no_statements();

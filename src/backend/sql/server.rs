@@ -51,7 +51,6 @@ pub(super) trait GivenPool<S: Server>: Send + Sync + 'static {
     fn connect_options(&self) -> S::Options;
 
     /// Turns the log of statements off for connections that are opened later.
-    #[cfg_attr(not(feature = "postgres"), allow(dead_code))]
     fn log_no_statements(&self);
 
     /// Closes the pool, and waits for the running operations.

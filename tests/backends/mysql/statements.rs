@@ -1,11 +1,11 @@
 //! The cost of the operations in the server.
 
 use silverback::backend::{
-    Backend, Created, Expiry, Generation, Generations, Key, Mysql, Owners, Record, Scan,
+    Backend, Created, Expiry, Generations, Key, Mysql, Owners, Record, Scan,
 };
 use sqlx::{AssertSqlSafe, MySqlPool, Row};
 
-use super::super::operations::{every_operation, soon};
+use super::super::operations::{check_sizes, every_operation, soon};
 use super::super::servers::mariadb::MariaDbServer;
 use super::{Tried, database, log};
 
@@ -141,16 +141,7 @@ pub(super) async fn a_save_that_expires_in_the_same_minute_changes_no_index(
 
 pub(super) async fn values_of_all_sizes_are_kept(server: &MariaDbServer) -> Tried {
     let backend = Mysql::connect(&server.url()).await?;
-    let random = Generation::random()?;
-    for size in [0, 65_536, 1_000_000] {
-        let key = Key::new([&random.as_bytes()[..], &usize::to_be_bytes(size)].concat())?;
-        let value: Vec<u8> = (0..size).map(|place| (place * 31 % 251) as u8).collect();
-        let record = Record::new(value, Expiry::NEVER);
-        let created = backend.create(&key, &record).await?;
-        created.saved().expect("the key is new");
-        let stored = backend.load(&key).await?.expect("the record exists");
-        assert!(stored.record == record, "{size} bytes are different");
-    }
+    check_sizes(&backend).await?;
     // A larger row than any server takes is refused before it is sent.
     let large = Record::new(vec![7; 16 * 1024 * 1024], Expiry::NEVER);
     let refused = backend.create(&Key::new("large")?, &large).await;

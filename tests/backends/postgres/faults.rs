@@ -23,29 +23,7 @@ pub(super) async fn every_fault_ends_in_time_and_the_backend_recovers(
 pub(super) async fn an_abandoned_operation_holds_no_connection(server: &PostgresServer) -> Tried {
     let proxy = Proxy::start(server.port()).await;
     let backend = Postgres::connect(&server.url_at(proxy.port())).await?;
-    let key = key();
-    backend
-        .create(&key, &record("v"))
-        .await?
-        .saved()
-        .expect("the key is new");
-    proxy.set(Fault::BlackHole);
-    // There are fewer connections.
-    for _ in 0..12 {
-        let wait = Duration::from_millis(20);
-        let answer = tokio::time::timeout(wait, backend.load(&key)).await;
-        assert!(answer.is_err(), "there is no connection");
-    }
-    proxy.set(Fault::None);
-    let healed = Instant::now();
-    while backend.load(&key).await.is_err() {
-        let took = healed.elapsed();
-        assert!(
-            took < Duration::from_secs(1) + SLACK,
-            "the recovery takes {took:?}"
-        );
-    }
-    Ok(())
+    faults::assert_no_connection_is_held(&backend, &proxy).await
 }
 
 /// A firewall that forgets idle connections: the first operation on one of them shows that all are

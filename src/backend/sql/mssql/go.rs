@@ -78,10 +78,7 @@ impl GoMssql {
         options.check()?;
         let connections = Connections::open(url, &options)?;
         let engine = GoEngine::new(Arc::new(connections), table)?;
-        match options.create_if_missing {
-            true => engine.migrate().await?,
-            false => engine.find().await?,
-        }
+        engine.migrate_or_find(options.create_if_missing).await?;
         Ok(GoMssql(Arc::new(Table::new(engine))))
     }
 

@@ -85,9 +85,8 @@ fn longest_value(table: &GoTable) -> usize {
 }
 
 /// Returns the table's name as SQL.
-pub(super) fn table_name(table: &GoTable) -> String {
-    let schema = table.schema.as_deref().map(|schema| quoted(schema) + ".");
-    schema.unwrap_or_default() + &quoted(&table.name)
+fn table_name(table: &GoTable) -> String {
+    table.name_in_sql(quoted)
 }
 
 /// The names in the statements, quoted, and the facts that the statements depend on.

@@ -80,10 +80,8 @@ impl GoPostgres {
         options.check()?;
         let connections = Connections::open(url, &options)?;
         let backend = GoPostgres::new(Arc::new(connections), table)?;
-        match options.create_if_missing {
-            true => backend.0.engine.migrate().await?,
-            false => backend.0.engine.find().await?,
-        }
+        let engine = &backend.0.engine;
+        engine.migrate_or_find(options.create_if_missing).await?;
         Ok(backend)
     }
 
