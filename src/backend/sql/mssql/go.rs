@@ -68,7 +68,7 @@ impl GoMssql {
     ///
     /// # Errors
     /// Returns the errors of [`connect`](GoMssql::connect), and a [usage](Error::is_usage) error for
-    /// a pool of no connections, or if the table is missing and must not be
+    /// a timeout of zero or no connections, or if the table is missing and must not be
     /// [created](MssqlOptions::create_if_missing).
     pub async fn connect_with(
         url: &str,

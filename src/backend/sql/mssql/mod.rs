@@ -131,7 +131,7 @@ impl Mssql {
     ///
     /// # Errors
     /// Returns the errors of [`connect`](Mssql::connect), and a [usage](Error::is_usage) error for a
-    /// pool of no connections, or if the tables are missing and must not be
+    /// timeout of zero or no connections, or if the tables are missing and must not be
     /// [created](MssqlOptions::create_if_missing).
     pub async fn connect_with(url: &str, options: MssqlOptions) -> Result<Self, Error> {
         options.check()?;

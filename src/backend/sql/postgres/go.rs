@@ -70,7 +70,7 @@ impl GoPostgres {
     ///
     /// # Errors
     /// Returns the errors of [`connect`](GoPostgres::connect), and a [usage](Error::is_usage) error
-    /// for a pool of no connections, or if the table is missing and must not be
+    /// for a timeout of zero or no connections, or if the table is missing and must not be
     /// [created](PostgresOptions::create_if_missing).
     pub async fn connect_with(
         url: &str,

@@ -110,7 +110,7 @@ impl Postgres {
     ///
     /// # Errors
     /// Returns the errors of [`connect`](Postgres::connect), and a [usage](Error::is_usage) error
-    /// for a pool of no connections, or if the tables are missing and must not be
+    /// for a timeout of zero or no connections, or if the tables are missing and must not be
     /// [created](PostgresOptions::create_if_missing).
     pub async fn connect_with(url: &str, options: PostgresOptions) -> Result<Self, Error> {
         options.check()?;
