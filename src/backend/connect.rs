@@ -148,7 +148,7 @@ pub async fn connect_with(url: &str, options: ConnectOptions) -> Result<Arc<dyn 
     let Some((scheme, rest)) = url.split_once(':') else {
         return Err(Error::usage(
             "the backend's URL has no scheme: use memory:, files:, sqlite:, postgres:, mysql:, \
-             mssql: or dynamodb:",
+             mssql:, redis: or dynamodb:",
         ));
     };
     match scheme {
@@ -159,10 +159,13 @@ pub async fn connect_with(url: &str, options: ConnectOptions) -> Result<Arc<dyn 
         "postgres" | "postgresql" => postgres(url, &options).await,
         "mysql" | "mariadb" => mysql(url, &options).await,
         "mssql" | "sqlserver" => mssql(url, &options).await,
+        "redis" | "rediss" | "valkey" | "valkeys" | "redis+sentinel" | "rediss+sentinel"
+        | "valkey+sentinel" | "valkeys+sentinel" | "redis+cluster" | "rediss+cluster"
+        | "valkey+cluster" | "valkeys+cluster" => redis(url, &options).await,
         "dynamodb" => dynamodb(url, &options).await,
         _ => Err(Error::usage(
             "the scheme of the backend's URL is unknown: use memory:, files:, sqlite:, postgres:, \
-             mysql:, mssql: or dynamodb:",
+             mysql:, mssql:, redis: or dynamodb:",
         )),
     }
 }
@@ -333,6 +336,19 @@ async fn mssql(url: &str, options: &ConnectOptions) -> Result<Arc<dyn Backend>, 
 async fn mssql(_: &str, _: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
     Err(Error::usage(
         "mssql: needs another build: enable silverback's feature `mssql`",
+    ))
+}
+
+#[cfg(feature = "redis")]
+async fn redis(url: &str, options: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
+    let options = super::RedisOptions::new().timeout(options.timeout);
+    Ok(Arc::new(super::Redis::connect_with(url, options).await?))
+}
+
+#[cfg(not(feature = "redis"))]
+async fn redis(_: &str, _: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
+    Err(Error::usage(
+        "redis: needs another build: enable silverback's feature `redis`",
     ))
 }
 

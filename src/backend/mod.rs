@@ -121,11 +121,21 @@ mod connect;
     feature = "mysql",
     feature = "mssql",
     feature = "dynamodb",
+    feature = "redis",
     feature = "session"
 ))]
 mod deadline;
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
+#[cfg(any(
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "mysql",
+    feature = "mssql",
+    feature = "dynamodb",
+    feature = "redis"
+))]
+mod effect;
 #[cfg(feature = "files")]
 mod envelope;
 mod error;
@@ -141,7 +151,11 @@ mod outcome;
 mod owner_name;
 mod owner_state;
 mod owners;
+#[cfg(any(feature = "dynamodb", feature = "redis"))]
+mod ownership;
 mod record;
+#[cfg(feature = "redis")]
+mod redis;
 mod scan;
 #[cfg(any(
     feature = "postgres",
@@ -183,6 +197,8 @@ pub use outcome::{Created, Outcome};
 pub use owner_name::OwnerName;
 pub use owners::{Login, Owner, Owners};
 pub use record::{Record, Revision, Stored};
+#[cfg(feature = "redis")]
+pub use redis::{Redis, RedisOptions};
 pub use scan::{Entry, Page, Purged, Scan};
 #[cfg(any(
     feature = "postgres",

@@ -5,7 +5,7 @@
 //! it fails instead.
 
 mod candidates;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "redis"))]
 mod crash;
 #[cfg(unix)]
 mod disk;
@@ -20,7 +20,12 @@ mod dynamodb;
 ))]
 mod encoded;
 mod exact_expiry;
-#[cfg(any(feature = "aws", feature = "postgres", feature = "mysql"))]
+#[cfg(any(
+    feature = "aws",
+    feature = "postgres",
+    feature = "mysql",
+    feature = "redis"
+))]
 mod faults;
 #[cfg(feature = "mssql")]
 mod mssql;
@@ -30,11 +35,18 @@ mod mysql;
 mod operations;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
 #[path = "../support/required.rs"]
 mod required;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod server_clock;
-#[cfg(any(feature = "aws", feature = "postgres", feature = "mysql"))]
+#[cfg(any(
+    feature = "aws",
+    feature = "postgres",
+    feature = "mysql",
+    feature = "redis"
+))]
 #[path = "../support/servers/mod.rs"]
 mod servers;
 
@@ -71,6 +83,8 @@ fn main() -> ExitCode {
     trials.extend(mysql::trials(&runtime));
     #[cfg(feature = "postgres")]
     trials.extend(postgres::trials(&runtime));
+    #[cfg(feature = "redis")]
+    trials.extend(redis::trials(&runtime));
     #[cfg(feature = "aws")]
     trials.extend(dynamodb::trials(&runtime));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
@@ -97,7 +111,12 @@ async fn check_law(law: &Law, candidate: &Candidate) -> Result<Completion, Faile
 }
 
 /// The result of a trial on a server.
-#[cfg(any(feature = "aws", feature = "postgres", feature = "mysql"))]
+#[cfg(any(
+    feature = "aws",
+    feature = "postgres",
+    feature = "mysql",
+    feature = "redis"
+))]
 type Tried = Result<(), Failed>;
 
 /// Returns the result of a trial without its server.

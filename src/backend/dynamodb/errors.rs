@@ -7,13 +7,7 @@ use std::io::ErrorKind;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 use super::super::Error;
-
-/// The effect of a request. A write that was sent but not answered may have been applied.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effect {
-    Reads,
-    Writes,
-}
+use super::super::effect::Effect;
 
 /// Returns whether the reason is temporary: DynamoDB had no capacity, or another request worked on
 /// the same item. Nothing was done, and the request may be repeated.
@@ -38,11 +32,7 @@ pub(super) fn busy(code: &str) -> Error {
 
 /// Returns the error of a request that was not answered in time.
 pub(super) fn too_late(effect: Effect) -> Error {
-    const MESSAGE: &str = "DynamoDB did not answer in time";
-    match effect {
-        Effect::Writes => Error::outcome_unknown(MESSAGE),
-        Effect::Reads => Error::unavailable(MESSAGE),
-    }
+    effect.unanswered("DynamoDB did not answer in time")
 }
 
 /// Returns the error of a request that DynamoDB refused. Nothing was done.
@@ -73,9 +63,9 @@ where
             format!("the request to DynamoDB failed: {}", causes(&error)),
         ),
     };
-    Err(match (effect, may_be_done) {
-        (Effect::Writes, true) => Error::outcome_unknown(failed),
-        _ => Error::unavailable(failed),
+    Err(match may_be_done {
+        true => effect.unanswered(failed),
+        false => Error::unavailable(failed),
     })
 }
 

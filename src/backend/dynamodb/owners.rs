@@ -5,30 +5,16 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
+use super::super::effect::Effect::Reads;
 use super::super::owner_state::{OwnerChange, OwnerState};
-use super::super::{
-    Error, Expiry, Generation, Generations, Key, Login, Owner, OwnerName, Owners, Revision,
-};
+use super::super::ownership::Ownership;
+use super::super::{Error, Expiry, Generation, Generations, Key, Login, Owner, OwnerName, Owners};
 use super::DynamoDb;
-use super::errors::Effect::Reads;
 use super::errors::invalid_record;
 use super::items::{Attributes, Ids, Item, bytes, count, text, time, time_to_live};
 use super::recent;
 use super::requests::{Operation, Refusal, names_in, passing};
 use super::writes::{Changes, Check, Values, Write};
-
-/// The lengths of the parts of a revision in bytes: `MARK` of a random mark and of a generation,
-/// `NUMBER` of the number of a login.
-const MARK: usize = 16;
-const NUMBER: usize = 8;
-
-/// The owner of a record, and its login.
-#[derive(Clone)]
-pub(super) struct Ownership {
-    /// The ID of the owner's item.
-    id: String,
-    login: Login,
-}
 
 impl Ownership {
     pub(super) fn of(owner: &Owner, ids: &Ids) -> Result<Self, Error> {
@@ -68,11 +54,6 @@ impl Ownership {
         count(self.login.number)
     }
 
-    /// Returns the number of bytes that it takes in an item.
-    pub(super) fn size(&self) -> usize {
-        self.id.len() + MARK + NUMBER
-    }
-
     /// Returns the check that the login is live.
     pub(super) fn check(self) -> Check {
         const OWNER_IS_LIVE: &str = "#expiry > :now AND (#generation = :generation \
@@ -88,50 +69,6 @@ impl Ownership {
             values: Values::from(values.map(|(name, value)| (name.to_owned(), value))),
         }
     }
-}
-
-/// The contents of a revision: a random mark, and the record's owner, so that a write needs no read
-/// before it.
-pub(super) struct SeenRevision<'r> {
-    pub(super) mark: &'r [u8],
-    pub(super) ownership: Option<Ownership>,
-}
-
-impl<'r> SeenRevision<'r> {
-    pub(super) fn of(revision: &'r Revision) -> Result<Self, Error> {
-        let foreign = || Error::usage("the revision does not come from this backend");
-        let (mark, owner) = revision
-            .as_bytes()
-            .split_at_checked(MARK)
-            .ok_or_else(foreign)?;
-        let parts = owner
-            .split_first_chunk::<MARK>()
-            .and_then(|(generation, rest)| {
-                let (number, id) = rest.split_first_chunk::<NUMBER>()?;
-                Some((generation, number, id))
-            });
-        let ownership = match parts {
-            None => None,
-            Some((generation, number, id)) => Some(Ownership {
-                id: String::from_utf8(id.to_vec()).map_err(|_| foreign())?,
-                login: Login {
-                    generation: Generation::from_bytes(*generation),
-                    number: u64::from_be_bytes(*number),
-                },
-            }),
-        };
-        Ok(SeenRevision { mark, ownership })
-    }
-}
-
-pub(super) fn revision(mark: Generation, ownership: Option<&Ownership>) -> Revision {
-    let mut bytes = mark.as_bytes().to_vec();
-    if let Some(Ownership { id, login }) = ownership {
-        bytes.extend_from_slice(login.generation.as_bytes());
-        bytes.extend_from_slice(&login.number.to_be_bytes());
-        bytes.extend_from_slice(id.as_bytes());
-    }
-    Revision::new(bytes)
 }
 
 /// The contents of an owner's item.

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::super::ownership::{Ownership, SeenRevision, revision as revision_of};
 use super::super::{
     Backend, Created, Error, Expiry, Generation, Key, Outcome, Owners, Record, Revision, Scan,
     Stored,
@@ -9,7 +10,7 @@ use super::super::{
 use super::errors::invalid_record;
 use super::items::{Attributes, Item, bytes, time, time_to_live};
 use super::options::TimeToLive;
-use super::owners::{OwnerCache, Ownership, SeenRevision, revision as revision_of};
+use super::owners::OwnerCache;
 use super::writes::{Changes, OtherItem, WriteOutcome, removal};
 use super::{DynamoDb, LARGEST_ITEM, check_length};
 
@@ -24,9 +25,9 @@ impl DynamoDb {
     ) -> Result<Outcome<()>, Error> {
         const UNCHANGED: &str = "#revision = :seen AND #expiry > :now";
         let id = self.0.ids.of_session(key);
-        let seen = SeenRevision::of(seen)?;
+        let seen = SeenRevision::<16>::of(seen)?;
         let owner = seen.ownership.map(Ownership::check);
-        let values = [(":seen", bytes(seen.mark)), (":now", time(Expiry::now()))];
+        let values = [(":seen", bytes(&seen.mark)), (":now", time(Expiry::now()))];
         let write = match changes {
             Some(changes) => changes.to(id, UNCHANGED, values),
             None => removal(id, UNCHANGED, values),
@@ -59,7 +60,7 @@ impl DynamoDb {
             .set("owner", ownership.as_ref().map(Ownership::id))
             .set("generation", ownership.as_ref().map(Ownership::generation))
             .set("login", ownership.as_ref().map(Ownership::number));
-        Ok((changes, revision_of(mark, ownership.as_ref())))
+        Ok((changes, revision_of(mark.as_bytes(), ownership.as_ref())))
     }
 
     fn stored(&self, item: &Item) -> Result<Stored, Error> {
@@ -73,7 +74,7 @@ impl DynamoDb {
         let mark = Generation::from_bytes(mark.try_into().map_err(|_| invalid_record())?);
         Ok(Stored {
             record,
-            revision: revision_of(mark, ownership.as_ref()),
+            revision: revision_of(mark.as_bytes(), ownership.as_ref()),
         })
     }
 }
@@ -141,8 +142,8 @@ impl Backend for DynamoDb {
             .set("expiry", Some(time(until)))
             .set("ttl", time_to_live(until));
         let outcome = self.change(key, seen, Some(changes)).await?;
-        let ownership = SeenRevision::of(seen)?.ownership;
-        Ok(outcome.map(|()| revision_of(mark, ownership.as_ref())))
+        let ownership = SeenRevision::<16>::of(seen)?.ownership;
+        Ok(outcome.map(|()| revision_of(mark.as_bytes(), ownership.as_ref())))
     }
 
     async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {

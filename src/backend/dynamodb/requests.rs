@@ -11,8 +11,8 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use tokio::time::{Instant, timeout_at};
 
 use super::super::deadline::deadline_after;
+use super::super::effect::Effect::{self, Reads};
 use super::super::{Error, Generation};
-use super::errors::Effect::{self, Reads};
 use super::errors::{busy, failed, is_passing, refused, too_late};
 use super::items::{Item, key_of};
 

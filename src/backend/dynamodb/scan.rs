@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 
+use super::super::effect::Effect::Reads;
 use super::super::{Entry, Error, Key, Page, Purged, Scan};
 use super::DynamoDb;
-use super::errors::Effect::Reads;
 use super::items::{Attributes, Item, bytes, key_of, text};
 use super::owners::OwnerCache;
 use super::requests::{Operation, Refusal, names_in, passing};

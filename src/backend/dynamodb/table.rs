@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::types::{
 use tokio::time::{Instant, sleep};
 
 use super::super::Error;
-use super::errors::Effect::Reads;
+use super::super::effect::Effect::Reads;
 use super::options::{Throughput, TimeToLive};
 use super::requests::{Operation, Refusal, Requests, passing};
 use super::writes::incomplete;

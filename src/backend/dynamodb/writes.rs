@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::{
 };
 
 use super::super::Error;
-use super::errors::Effect::Writes;
+use super::super::effect::Effect::Writes;
 use super::errors::is_passing;
 use super::items::{Item, key_of, number};
 use super::requests::{Operation, Refusal, names_in, passing};

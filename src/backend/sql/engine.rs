@@ -1,17 +1,11 @@
 //! [`Engine`]: runs statements on one SQL server. It does not know the meaning of the statements
 //! and of their rows.
 
+use crate::backend::effect::Effect;
 use crate::backend::{Error, Layout};
 
 use super::rows::Columns;
 use super::statements::{Parameters, Statement, Statements};
-
-/// The effect of a statement. A write without an answer has an unknown outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Effect {
-    Reads,
-    Writes,
-}
 
 /// A server, or a database in this process, that runs statements.
 ///

@@ -2,18 +2,14 @@
 
 use std::fmt;
 
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "mssql"))]
-use super::engine::Effect;
 use crate::backend::Error;
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "mssql"))]
+use crate::backend::effect::Effect;
 
 /// Returns the error of an operation that timed out.
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "mssql"))]
 pub(super) fn too_late(effect: Effect) -> Error {
-    const MESSAGE: &str = "the database did not answer in time";
-    match effect {
-        Effect::Reads => Error::unavailable(MESSAGE),
-        Effect::Writes => Error::outcome_unknown(MESSAGE),
-    }
+    effect.unanswered("the database did not answer in time")
 }
 
 /// The cause of an error if a write was refused because another row has its key.

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
-use super::engine::{Effect, Engine};
+use super::engine::Engine;
 use super::faults::KeyTaken;
 use super::go_columns::ColumnType;
 use super::go_table::{Database, GoTable};
 use super::go_table_check::FoundColumns;
 use super::statements::{Parameters, Statement, Statements};
+use crate::backend::effect::Effect;
 use crate::backend::{Error, Layout};
 
 /// A server that has tables of Go packages.

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::engine::Effect;
 use super::faults::too_late;
 use super::pool::{Lease, Pool};
 use super::server::Server;
 use crate::backend::Error;
 use crate::backend::deadline::deadline_after;
+use crate::backend::effect::Effect;
 
 pub(super) struct Sender<S: Server> {
     pub(super) pool: Pool<S>,

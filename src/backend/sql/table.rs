@@ -12,12 +12,12 @@ use crate::backend::{
     Record, Revision, Stored,
 };
 
-use super::engine::Effect::{Reads, Writes};
 use super::engine::Engine;
 use super::rows::{
     generation_of, invalid_record, key_of, login_of, page_of, revision_of, stored_of,
 };
 use super::statements::{OwnerStatements, Parameters, RevisionSource, Statement, Statements};
+use crate::backend::effect::Effect::{Reads, Writes};
 
 /// The rows of one table, in the database of an [`Engine`].
 pub(super) struct Table<E> {

@@ -13,6 +13,8 @@ pub(crate) mod pgbouncer;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod proxy;
+#[cfg(feature = "redis")]
+pub(crate) mod redis;
 mod skew;
 
 use std::net::{Ipv4Addr, TcpListener};

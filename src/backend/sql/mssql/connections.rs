@@ -9,7 +9,7 @@ use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
 
-use super::super::engine::{Effect, Engine};
+use super::super::engine::Engine;
 use super::super::pool::Pool;
 use super::super::rows::{Columns, invalid_record};
 use super::super::sender::Sender;
@@ -24,6 +24,7 @@ use super::statements::STATEMENTS;
 use super::tls::Tls;
 use super::url::Address;
 use crate::backend::Error;
+use crate::backend::effect::Effect;
 
 pub(super) type Connection = Client<Compat<Socket>>;
 

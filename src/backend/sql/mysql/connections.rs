@@ -10,7 +10,7 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, MySql, MySqlConnection, MySqlPool, Row};
 use tokio::sync::OnceCell;
 
-use super::super::engine::{Effect, Engine};
+use super::super::engine::Engine;
 use super::super::faults::KeyTaken;
 use super::super::pool::Pool;
 use super::super::rows::{Columns, milliseconds_left};
@@ -21,6 +21,7 @@ use super::errors::is_deadlock;
 use super::options::MysqlOptions;
 use super::statements::STATEMENTS;
 use crate::backend::Error;
+use crate::backend::effect::Effect;
 
 /// The number of times that a statement runs if the server rolls it back for a concurrent one.
 const ATTEMPTS: u64 = 10;

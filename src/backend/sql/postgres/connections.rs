@@ -8,7 +8,7 @@ use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, PgPool, Postgres};
 
-use super::super::engine::{Effect, Engine};
+use super::super::engine::Engine;
 use super::super::pool::Pool;
 use super::super::rows::milliseconds_left;
 use super::super::sender::Sender;
@@ -17,6 +17,7 @@ use super::super::with_sqlx::bound;
 use super::options::PostgresOptions;
 use super::statements::STATEMENTS;
 use crate::backend::Error;
+use crate::backend::effect::Effect;
 
 /// sqlx's URL option for connections that prepare no statements.
 const UNPREPARED: &str = "statement-cache-capacity=0";

@@ -14,13 +14,14 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Row, Sqlite, SqlitePool};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::super::engine::{Effect, Engine};
+use super::super::engine::Engine;
 use super::super::rows::{Columns, Undecodable};
 use super::super::statements::{Parameters, Statement, Statements};
 use super::super::with_sqlx::bound;
 use super::errors::{reading, writing};
 use super::options::SqliteOptions;
 use super::statements::STATEMENTS;
+use crate::backend::effect::Effect;
 use crate::backend::{Error, Expiry};
 
 /// The number of connections that read.

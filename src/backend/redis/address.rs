@@ -1,0 +1,275 @@
+//! The URL of a Redis server, of sentinels, or of a cluster.
+
+use percent_encoding::percent_decode_str;
+use redis::cluster::ClusterClientBuilder;
+use redis::io::tcp::TcpSettings;
+use redis::sentinel::{Sentinel, SentinelNodeConnectionInfo};
+use redis::{
+    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion,
+    RedisConnectionInfo, RedisError, TlsMode,
+};
+
+use super::super::Error;
+use super::RedisOptions;
+use super::client::Servers;
+use super::cluster::Cluster;
+use super::primary::{Primary, PrimaryAddress};
+
+const PORT: u16 = 6379;
+const SENTINEL_PORT: u16 = 26379;
+
+/// The parts of a URL.
+#[derive(Default)]
+pub(super) struct Address {
+    kind: Kind,
+    is_encrypted: bool,
+    user: Option<String>,
+    password: Option<String>,
+    hosts: Vec<(String, Option<u16>)>,
+    /// The parts of the path.
+    path: Vec<String>,
+    pub(super) prefix: Option<String>,
+    sentinel_user: Option<String>,
+    sentinel_password: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Kind {
+    #[default]
+    Single,
+    Sentinel,
+    Cluster,
+}
+
+fn malformed() -> Error {
+    Error::usage(
+        "the URL of Redis is malformed: write redis://HOST:PORT/DATABASE, \
+         redis+sentinel://HOST,HOST/SERVICE or redis+cluster://HOST,HOST",
+    )
+}
+
+fn decoded(text: &str) -> Result<String, Error> {
+    let text = percent_decode_str(text).decode_utf8();
+    Ok(text.map_err(|_| malformed())?.into_owned())
+}
+
+impl Address {
+    pub(super) fn read(url: &str) -> Result<Self, Error> {
+        let (scheme, rest) = url.split_once("://").ok_or_else(malformed)?;
+        let (server, kind) = match scheme.split_once('+') {
+            None => (scheme, Kind::Single),
+            Some((server, "sentinel")) => (server, Kind::Sentinel),
+            Some((server, "cluster")) => (server, Kind::Cluster),
+            Some(_) => return Err(malformed()),
+        };
+        let is_encrypted = match server {
+            "redis" | "valkey" => false,
+            "rediss" | "valkeys" => true,
+            _ => return Err(malformed()),
+        };
+        if is_encrypted && !cfg!(feature = "tls") {
+            return Err(Error::usage(
+                "Redis with TLS needs another build: enable silverback's feature `tls`",
+            ));
+        }
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let mut address = Address {
+            kind,
+            is_encrypted,
+            ..Address::default()
+        };
+        address.read_authority(authority)?;
+        let parts = path.split('/').filter(|part| !part.is_empty());
+        address.path = parts.map(decoded).collect::<Result<_, _>>()?;
+        address.read_query(query)?;
+        // A fragment turns the check of certificates off in other programs.
+        match url.contains('#') {
+            true => Err(malformed()),
+            false => Ok(address),
+        }
+    }
+
+    fn read_authority(&mut self, authority: &str) -> Result<(), Error> {
+        let hosts = match authority.rsplit_once('@') {
+            None => authority,
+            Some((login, hosts)) => {
+                let (user, password) = login.split_once(':').ok_or_else(malformed)?;
+                let not_empty = |text: String| Some(text).filter(|text| !text.is_empty());
+                self.user = not_empty(decoded(user)?);
+                self.password = not_empty(decoded(password)?);
+                hosts
+            }
+        };
+        for host in hosts.split(',') {
+            self.hosts.push(read_host(host)?);
+        }
+        match self.hosts.len() {
+            1 => Ok(()),
+            _ if self.kind != Kind::Single => Ok(()),
+            _ => Err(malformed()),
+        }
+    }
+
+    fn read_query(&mut self, query: &str) -> Result<(), Error> {
+        for option in query.split('&').filter(|option| !option.is_empty()) {
+            let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            let value = Some(decoded(value)?);
+            match (name, self.kind) {
+                ("prefix", _) => self.prefix = value,
+                ("sentinel_user", Kind::Sentinel) => self.sentinel_user = value,
+                ("sentinel_password", Kind::Sentinel) => self.sentinel_password = value,
+                _ => {
+                    return Err(Error::usage(
+                        "the URL of Redis has an unknown option: use prefix, and with sentinels \
+                         sentinel_user and sentinel_password",
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns connections to the servers, none of which is open yet.
+    pub(super) fn servers(self, options: &RedisOptions) -> Result<Servers, Error> {
+        let connections = options.connections.max(1);
+        match self.kind {
+            Kind::Single => {
+                let redis = self.redis(self.database(0)?);
+                let servers = self.nodes(PORT, redis);
+                let first = servers.into_iter().next().ok_or_else(malformed)?;
+                let client = Client::open(first).map_err(refused)?;
+                let address = PrimaryAddress::Fixed(client);
+                Ok(Servers::Primary(Primary::new(address, connections)))
+            }
+            Kind::Sentinel => {
+                let address = self.behind_sentinels()?;
+                Ok(Servers::Primary(Primary::new(address, connections)))
+            }
+            Kind::Cluster if !self.path.is_empty() => Err(Error::usage(
+                "a Redis cluster has no databases: write no path in its URL",
+            )),
+            Kind::Cluster => {
+                let nodes = self.nodes(PORT, self.redis(0));
+                let client = ClusterClientBuilder::new(nodes)
+                    .retries(0) // a write could be applied twice
+                    .connection_timeout(options.timeout)
+                    .response_timeout(options.timeout)
+                    .tcp_settings(tcp_settings())
+                    .build()
+                    .map_err(refused)?;
+                Ok(Servers::Cluster(Cluster::new(client)))
+            }
+        }
+    }
+
+    fn behind_sentinels(&self) -> Result<PrimaryAddress, Error> {
+        let service = self.path.first().ok_or_else(|| {
+            Error::usage(
+                "the URL of sentinels names no service: write redis+sentinel://HOST,HOST/SERVICE",
+            )
+        })?;
+        let redis = self.redis(self.database(1)?);
+        let node = SentinelNodeConnectionInfo::default()
+            .set_redis_connection_info(redis)
+            .set_tcp_settings(tcp_settings());
+        let node = match self.is_encrypted {
+            true => node.set_tls_mode(TlsMode::Secure),
+            false => node,
+        };
+        let login = login(
+            self.sentinel_user.as_deref(),
+            self.sentinel_password.as_deref(),
+        );
+        let sentinels = self.nodes(SENTINEL_PORT, login);
+        Ok(PrimaryAddress::BehindSentinels {
+            sentinel: Box::new(tokio::sync::Mutex::new(
+                Sentinel::build(sentinels).map_err(refused)?,
+            )),
+            service: service.clone(),
+            node,
+        })
+    }
+
+    /// Returns the number of the database, which is in that part of the path.
+    fn database(&self, part: usize) -> Result<i64, Error> {
+        if self.path.len() > part + 1 {
+            return Err(malformed());
+        }
+        match self.path.get(part) {
+            None => Ok(0),
+            Some(number) => number
+                .parse::<u16>()
+                .map(i64::from)
+                .map_err(|_| malformed()),
+        }
+    }
+
+    fn redis(&self, database: i64) -> RedisConnectionInfo {
+        login(self.user.as_deref(), self.password.as_deref()).set_db(database)
+    }
+
+    fn nodes(&self, port: u16, redis: RedisConnectionInfo) -> Vec<ConnectionInfo> {
+        let node = |(host, own): &(String, Option<u16>)| {
+            let (host, port) = (host.clone(), own.unwrap_or(port));
+            let address = match self.is_encrypted {
+                false => ConnectionAddr::Tcp(host, port),
+                true => ConnectionAddr::TcpTls {
+                    host,
+                    port,
+                    insecure: false,
+                    tls_params: None,
+                },
+            };
+            let node = address.into_connection_info().ok()?;
+            let node = node.set_redis_settings(redis.clone());
+            Some(node.set_tcp_settings(tcp_settings()))
+        };
+        self.hosts.iter().filter_map(node).collect()
+    }
+}
+
+fn login(user: Option<&str>, password: Option<&str>) -> RedisConnectionInfo {
+    // Only with RESP3 does the client library tell that the server has closed a connection.
+    let login = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP3);
+    let login = match user {
+        Some(user) => login.set_username(user),
+        None => login,
+    };
+    match password {
+        Some(password) => login.set_password(password),
+        None => login,
+    }
+}
+
+/// Commands are small and go out at once.
+fn tcp_settings() -> TcpSettings {
+    TcpSettings::default().set_nodelay(true)
+}
+
+fn read_host(text: &str) -> Result<(String, Option<u16>), Error> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (host, port) = rest.split_once(']').ok_or_else(malformed)?;
+            match port.strip_prefix(':') {
+                Some(port) => (host, Some(port)),
+                None if port.is_empty() => (host, None),
+                None => return Err(malformed()),
+            }
+        }
+        None => match text.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        },
+    };
+    let port = port.map(|port| port.parse().map_err(|_| malformed()));
+    match host.is_empty() {
+        true => Err(malformed()),
+        false => Ok((decoded(host)?, port.transpose()?)),
+    }
+}
+
+/// Returns the error of an address that the client library does not take.
+fn refused(error: RedisError) -> Error {
+    Error::usage("the URL of Redis cannot be used").with_source(error)
+}

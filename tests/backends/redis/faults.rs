@@ -1,0 +1,82 @@
+//! A connection to the server that fails.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use silverback::backend::{Backend, Expiry, Outcome, Record, Redis, RedisOptions};
+
+use super::super::faults::{self, TIMEOUT, key, record};
+use super::super::servers::proxy::Proxy;
+use super::super::servers::redis::RedisServer;
+use super::Tried;
+
+pub(super) async fn every_fault_ends_in_time_and_the_backend_recovers(
+    server: &RedisServer,
+) -> Tried {
+    let proxy = Proxy::start(server.port()).await;
+    let options = RedisOptions::new().timeout(TIMEOUT);
+    let backend = Redis::connect_with(&server.url_at(proxy.port()), options).await?;
+    let direct = Redis::connect(&server.url()).await?;
+    faults::assert_recovery(&backend, &direct, &proxy).await
+}
+
+pub(super) async fn an_abandoned_operation_holds_no_connection(server: &RedisServer) -> Tried {
+    let proxy = Proxy::start(server.port()).await;
+    let options = RedisOptions::new().timeout(TIMEOUT);
+    let backend = Redis::connect_with(&server.url_at(proxy.port()), options).await?;
+    faults::assert_no_connection_is_held(&backend, &proxy).await
+}
+
+/// The server forgets its scripts and ends connections while records are counted up.
+pub(super) async fn killed_connections_and_forgotten_scripts_lose_no_write(
+    _: &RedisServer,
+) -> Tried {
+    let server = Arc::new(RedisServer::start(&[])?);
+    let backend = Redis::connect(&server.url()).await?;
+    let disturbing = server.clone();
+    let disturb = tokio::task::spawn_blocking(move || {
+        let end = Instant::now() + Duration::from_secs(2);
+        let mut count = 0;
+        while Instant::now() < end {
+            disturbing.command("SCRIPT FLUSH SYNC").expect("an answer");
+            disturbing
+                .command("CLIENT KILL TYPE normal SKIPME yes")
+                .expect("an answer");
+            std::thread::sleep(Duration::from_millis(20));
+            count += 1;
+        }
+        count
+    });
+    let key = key();
+    let mut seen = backend
+        .create(&key, &record("0"))
+        .await?
+        .saved()
+        .expect("the key is new");
+    let (mut number, mut unknown) = (0_u64, 0);
+    while !disturb.is_finished() {
+        let next = Record::new((number + 1).to_string(), Expiry::NEVER);
+        match backend.swap(&key, &seen, &next).await {
+            Ok(Outcome::Done(revision)) => (seen, number) = (revision, number + 1),
+            Ok(outcome) => panic!("{outcome:?} without a concurrent write"),
+            Err(error) => {
+                assert!(error.is_unavailable(), "{error:?}");
+                let stored = loop {
+                    match backend.load(&key).await {
+                        Ok(stored) => break stored.expect("the record exists"),
+                        Err(error) => assert!(error.is_unavailable(), "{error:?}"),
+                    }
+                };
+                let found: u64 = std::str::from_utf8(stored.record.value())?.parse()?;
+                assert!(found == number || error.is_outcome_unknown() && found == number + 1);
+                (seen, number) = (stored.revision, found);
+                unknown += 1;
+            }
+        }
+    }
+    assert!(disturb.await? > 10 && number > 100, "{number} writes");
+    super::super::disk::report(&format!(
+        "redis: {number} writes while connections were killed and scripts forgotten, {unknown} failed, none lost"
+    ));
+    Ok(())
+}
