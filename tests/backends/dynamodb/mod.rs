@@ -40,13 +40,13 @@ pub(super) fn candidates() -> Vec<Candidate> {
         Candidate::new("dynamodb", "dynamodb", || {
             Box::pin(async { native(&endpoint()?).await })
         }),
-        Candidate::new("dynamodb_an_hour_ahead", "faketime", || {
+        Candidate::new("dynamodb_an_hour_ahead", "dynamodb", || {
             static SERVER: Started = OnceLock::new();
-            Box::pin(skewed(&SERVER, "+1h"))
+            Box::pin(skewed(&SERVER, "3600"))
         }),
-        Candidate::new("dynamodb_an_hour_behind", "faketime", || {
+        Candidate::new("dynamodb_an_hour_behind", "dynamodb", || {
             static SERVER: Started = OnceLock::new();
-            Box::pin(skewed(&SERVER, "-1h"))
+            Box::pin(skewed(&SERVER, "-3600"))
         }),
         Candidate::new("dynamodb_moto", "moto", || {
             static MOTO: Started = OnceLock::new();
@@ -87,7 +87,7 @@ async fn native(endpoint: &str) -> Made {
     Ok(Arc::new(opened.expect("a table in a running server")))
 }
 
-async fn skewed(server: &'static Started, skew: &str) -> Made {
+async fn skewed(server: &'static Started, skew: &'static str) -> Made {
     let server = server.get_or_init(|| DynamoDbServer::start_skewed(skew));
     native(&server.as_ref().map_err(String::clone)?.endpoint()).await
 }

@@ -82,13 +82,13 @@ pub(super) fn candidates() -> Vec<Candidate> {
         Candidate::new("mariadb_in_berlin", "mariadb", || {
             Box::pin(async { native(server_in_berlin()?).await })
         }),
-        Candidate::new("mariadb_an_hour_ahead", "faketime", || {
+        Candidate::new("mariadb_an_hour_ahead", "mariadb", || {
             static SERVER: Started = OnceLock::new();
-            Box::pin(skewed(&SERVER, "+1h"))
+            Box::pin(skewed(&SERVER, "3600"))
         }),
-        Candidate::new("mariadb_an_hour_behind", "faketime", || {
+        Candidate::new("mariadb_an_hour_behind", "mariadb", || {
             static SERVER: Started = OnceLock::new();
-            Box::pin(skewed(&SERVER, "-1h"))
+            Box::pin(skewed(&SERVER, "-3600"))
         }),
         Candidate::new("scs_mysqlstore", "mariadb", || {
             Box::pin(go_tables::encoded(server, GoTable::scs_mysqlstore()))
@@ -134,7 +134,7 @@ async fn native(server: &MariaDbServer) -> Made {
     Ok(Arc::new(backend.expect("a backend in a running server")))
 }
 
-async fn skewed(server: &'static Started, skew: &str) -> Made {
+async fn skewed(server: &'static Started, skew: &'static str) -> Made {
     native(started(server, || MariaDbServer::start_skewed(skew))?).await
 }
 

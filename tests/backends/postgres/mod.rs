@@ -48,13 +48,13 @@ pub(super) fn candidates() -> Vec<Candidate> {
         Candidate::new("postgres_behind_pgbouncer", "pgbouncer", || {
             Box::pin(behind_pgbouncer())
         }),
-        Candidate::new("postgres_an_hour_ahead", "faketime", || {
+        Candidate::new("postgres_an_hour_ahead", "postgres", || {
             static SERVER: Started<PostgresServer> = OnceLock::new();
-            Box::pin(skewed(&SERVER, "+1h"))
+            Box::pin(skewed(&SERVER, "3600"))
         }),
-        Candidate::new("postgres_an_hour_behind", "faketime", || {
+        Candidate::new("postgres_an_hour_behind", "postgres", || {
             static SERVER: Started<PostgresServer> = OnceLock::new();
-            Box::pin(skewed(&SERVER, "-1h"))
+            Box::pin(skewed(&SERVER, "-3600"))
         }),
         Candidate::new("pgstore", "postgres", || {
             Box::pin(go_tables::hashed(GoTable::pgstore()))
@@ -95,7 +95,7 @@ async fn behind_pgbouncer() -> Made {
     made(Postgres::connect(&format!("{url}?statement-cache-capacity=0")).await)
 }
 
-async fn skewed(server: &'static Started<PostgresServer>, skew: &str) -> Made {
+async fn skewed(server: &'static Started<PostgresServer>, skew: &'static str) -> Made {
     let server = server.get_or_init(|| PostgresServer::start_skewed(skew));
     made(Postgres::connect(&server.as_ref().map_err(String::clone)?.url()).await)
 }

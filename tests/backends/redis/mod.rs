@@ -60,13 +60,13 @@ pub(super) fn candidates() -> Vec<Candidate> {
         Candidate::new("redis_sentinel", "redis", || {
             Box::pin(async { waiting_for_a_replica(&sentinel()?.url()).await })
         }),
-        Candidate::new("redis_an_hour_ahead", "faketime", || {
+        Candidate::new("redis_an_hour_ahead", "redis", || {
             static SERVER: Started<RedisServer> = OnceLock::new();
-            Box::pin(skewed(&SERVER, "+1h"))
+            Box::pin(skewed(&SERVER, "3600"))
         }),
-        Candidate::new("redis_an_hour_behind", "faketime", || {
+        Candidate::new("redis_an_hour_behind", "redis", || {
             static SERVER: Started<RedisServer> = OnceLock::new();
-            Box::pin(skewed(&SERVER, "-1h"))
+            Box::pin(skewed(&SERVER, "-3600"))
         }),
     ]
 }
@@ -82,7 +82,7 @@ async fn waiting_for_a_replica(url: &str) -> Made {
     Ok(Arc::new(backend.expect("a backend in a running server")))
 }
 
-async fn skewed(server: &'static Started<RedisServer>, skew: &str) -> Made {
+async fn skewed(server: &'static Started<RedisServer>, skew: &'static str) -> Made {
     at(&started(server, || RedisServer::start_skewed(skew))?.url()).await
 }
 

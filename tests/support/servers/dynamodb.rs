@@ -32,8 +32,8 @@ impl DynamoDbServer {
         DynamoDbServer::start_local(None)
     }
 
-    /// Starts a server with a clock that is wrong by an offset such as `+1h`.
-    pub(crate) fn start_skewed(skew: &str) -> Result<Self, String> {
+    /// Starts a server with a clock that is wrong by this many seconds, such as `-3600`.
+    pub(crate) fn start_skewed(skew: &'static str) -> Result<Self, String> {
         DynamoDbServer::start_local(Some(Skew::by(skew)?))
     }
 

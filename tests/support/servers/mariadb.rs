@@ -44,8 +44,8 @@ impl MariaDbServer {
         MariaDbServer::start_with(None, zone, settings)
     }
 
-    /// Starts a server with a clock that is wrong by an offset such as `+1h`.
-    pub(crate) fn start_skewed(skew: &str) -> Result<Self, String> {
+    /// Starts a server with a clock that is wrong by this many seconds, such as `-3600`.
+    pub(crate) fn start_skewed(skew: &'static str) -> Result<Self, String> {
         MariaDbServer::start_with(Some(Skew::by(skew)?), "UTC", &[])
     }
 

@@ -31,8 +31,8 @@ impl PostgresServer {
         PostgresServer::start_with(None, true)
     }
 
-    /// Starts a server with a clock that is wrong by an offset such as `+1h`.
-    pub(crate) fn start_skewed(skew: &str) -> Result<Self, String> {
+    /// Starts a server with a clock that is wrong by this many seconds, such as `-3600`.
+    pub(crate) fn start_skewed(skew: &'static str) -> Result<Self, String> {
         PostgresServer::start_with(Some(Skew::by(skew)?), false)
     }
 

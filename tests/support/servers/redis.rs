@@ -28,8 +28,8 @@ impl RedisServer {
         RedisServer::start_with(None, settings)
     }
 
-    /// Starts a server with a clock that is wrong by an offset such as `+1h`.
-    pub(crate) fn start_skewed(skew: &str) -> Result<Self, String> {
+    /// Starts a server with a clock that is wrong by this many seconds, such as `-3600`.
+    pub(crate) fn start_skewed(skew: &'static str) -> Result<Self, String> {
         RedisServer::start_with(Some(Skew::by(skew)?), &[])
     }
 
