@@ -104,6 +104,7 @@ impl ConnectOptions {
 /// | `sqlite:PATH`, `sqlite:///PATH` | `Sqlite`, in that file | `sqlite` |
 /// | `postgres://USER:PASSWORD@HOST:PORT/DATABASE?OPTIONS`, `postgresql://..` | `Postgres`, as `libpq` and sqlx read it | `postgres` |
 /// | `mysql://USER:PASSWORD@HOST:PORT/DATABASE?OPTIONS`, `mariadb://..` | `Mysql`, as sqlx reads it | `mysql` |
+/// | `redis://..`, `redis+sentinel://..`, `redis+cluster://..`; `rediss` for TLS, `valkey` for Valkey | `Redis` | `redis` |
 /// | `mssql://USER:PASSWORD@HOST:PORT/DATABASE?encrypt=strict`, `sqlserver://..` | `Mssql`, *not yet tested with a real server* | `mssql` |
 /// | `dynamodb:TABLE`, `dynamodb://TABLE?region=..&endpoint=..&prefix=..` | `DynamoDb`, with the credentials that AWS's own tools would use | `aws` |
 ///

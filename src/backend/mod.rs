@@ -5,7 +5,7 @@
 //! |---|---|
 //! | keep sessions in this process | [`Memory`] |
 //! | keep sessions on this machine | `Files` (feature `files`), `Sqlite` (feature `sqlite`) |
-//! | share sessions between machines | `Postgres` (feature `postgres`), `Mysql` (feature `mysql`), `DynamoDb` (feature `dynamodb`), `Mssql` (feature `mssql`, not yet tested with a real server) |
+//! | share sessions between machines | `Postgres` (feature `postgres`), `Mysql` (feature `mysql`), `Redis` (feature `redis`), `DynamoDb` (feature `dynamodb`), `Mssql` (feature `mssql`, not yet tested with a real server) |
 //! | share sessions with a Go program | `GoPostgres` (feature `postgres`), `GoMysql` (feature `mysql`), `GoSqlite` (feature `sqlite`), `GoMssql` (feature `mssql`), `GoDynamoDb` (feature `dynamodb`), `GorillaFiles` (feature `files`) |
 //! | choose the backend by a URL | [`connect`], [`connect_with`]; for the table of a Go package `connect_go` |
 //! | remove expired records | [`Cleanup`], or [`Scan::purge`] once |
@@ -104,6 +104,8 @@
 //! | `access.rs`, `access/` | the owner and the mode of files that a store keeps on this machine |
 //! | `memory/` | [`Memory`]: records in this process |
 //! | `files/` | `Files`: a file for each record (feature `files`) |
+//! | `effect.rs`, `ownership.rs` | parts that backends of servers share: the effect of a request, and the owner in a revision |
+//! | `redis/` | `Redis`: keys in Redis or Valkey (feature `redis`) |
 //! | `dynamodb/` | `DynamoDb`: a table of Amazon DynamoDB (feature `dynamodb`) |
 //! | `sql/` | tables of SQL databases: `Postgres`, `GoPostgres` (feature `postgres`), `Mysql`, `GoMysql` (feature `mysql`), `Mssql`, `GoMssql` (feature `mssql`), `Sqlite`, `GoSqlite` (feature `sqlite`) |
 //! | `conformance/` | [`conformance`]: tests of the laws, for backends of your own (feature `conformance`) |

@@ -20,4 +20,5 @@ mod servers;
 mod dynamodb;
 mod mysql;
 mod postgres;
+mod redis;
 mod sqlite;

@@ -34,6 +34,7 @@ use servers::dynamodb::{DynamoDbServer, client, endpoint_at};
 use servers::mariadb::MariaDbServer;
 use servers::postgres::PostgresServer;
 use servers::proxy::Proxy;
+use servers::redis::{RedisCluster, RedisServer};
 
 /// The number of rounds for each pair.
 static ROUNDS: LazyLock<usize> = LazyLock::new(|| {
@@ -80,6 +81,10 @@ const SHARED: &[SharedBackend] = &[
         url: |_| RUNTIME.block_on(mariadb()),
     },
     SharedBackend {
+        name: "redis",
+        url: |_| redis(),
+    },
+    SharedBackend {
         name: "mssql",
         url: |_| mssql(),
     },
@@ -110,6 +115,16 @@ const BACKENDS: &[Kind] = &[
         name: "mariadb",
         make: |_| Ok(connected(&RUNTIME.block_on(mariadb())?)),
         writers: 64,
+    },
+    Kind {
+        name: "redis",
+        make: |_| Ok(connected(&redis()?)),
+        writers: 64,
+    },
+    Kind {
+        name: "redis_cluster",
+        make: |_| Ok(connected(&redis_cluster()?)),
+        writers: 8,
     },
     Kind {
         name: "mssql",
@@ -180,6 +195,25 @@ async fn mariadb() -> Result<String, String> {
     created.expect("a fresh database");
     let (server, _) = url.rsplit_once('/').ok_or("the URL names no database")?;
     Ok(format!("{server}/{database}"))
+}
+
+/// Returns the URL of a fresh key space, in a server that runs as long as this process, or in the
+/// server that the environment names.
+fn redis() -> Result<String, String> {
+    static SERVER: LazyLock<Result<RedisServer, String>> =
+        LazyLock::new(|| RedisServer::start(&[]));
+    let url = match std::env::var("BACKEND_URL_REDIS") {
+        Ok(url) => url,
+        Err(_) => SERVER.as_ref().map_err(String::clone)?.url(),
+    };
+    Ok(format!("{url}?prefix={}", fresh_prefix()))
+}
+
+/// The same in a cluster of three.
+fn redis_cluster() -> Result<String, String> {
+    static CLUSTER: LazyLock<Result<RedisCluster, String>> = LazyLock::new(RedisCluster::start);
+    let url = CLUSTER.as_ref().map_err(String::clone)?.url();
+    Ok(format!("{url}?prefix={}", fresh_prefix()))
 }
 
 /// Returns the URL of a database of SQL Server. All trials share its tables: run one trial at a time.
@@ -253,6 +287,10 @@ fn connections_to_postgres() -> Result<Connections, String> {
 
 fn connections_to_mariadb() -> Result<Connections, String> {
     connections_to(&RUNTIME.block_on(mariadb())?)
+}
+
+fn connections_to_redis() -> Result<Connections, String> {
+    connections_to(&redis()?)
 }
 
 fn connections_to_mssql() -> Result<Connections, String> {
@@ -380,6 +418,7 @@ fn main() -> ExitCode {
     trials.extend(SHARED.iter().map(two_processes));
     trials.push(broken_connection("postgres", connections_to_postgres));
     trials.push(broken_connection("mariadb", connections_to_mariadb));
+    trials.push(broken_connection("redis", connections_to_redis));
     trials.push(broken_connection("mssql", connections_to_mssql));
     trials.push(broken_connection("dynamodb", connections_to_dynamodb));
     assert!(trials.len() > 100, "there are too few trials");
