@@ -5,7 +5,8 @@
     feature = "postgres",
     feature = "mysql",
     feature = "mssql",
-    feature = "dynamodb"
+    feature = "dynamodb",
+    feature = "redis"
 ))]
 use super::{Error, Key};
 
@@ -32,7 +33,8 @@ pub enum Layout {
     feature = "postgres",
     feature = "mysql",
     feature = "mssql",
-    feature = "dynamodb"
+    feature = "dynamodb",
+    feature = "redis"
 ))]
 pub(super) fn plain_key(key: &Key) -> Result<&str, Error> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');

@@ -6,7 +6,7 @@
 //! | keep sessions in this process | [`Memory`] |
 //! | keep sessions on this machine | `Files` (feature `files`), `Sqlite` (feature `sqlite`) |
 //! | share sessions between machines | `Postgres` (feature `postgres`), `Mysql` (feature `mysql`), `Redis` (feature `redis`), `DynamoDb` (feature `dynamodb`), `Mssql` (feature `mssql`, not yet tested with a real server) |
-//! | share sessions with a Go program | `GoPostgres` (feature `postgres`), `GoMysql` (feature `mysql`), `GoSqlite` (feature `sqlite`), `GoMssql` (feature `mssql`), `GoDynamoDb` (feature `dynamodb`), `GorillaFiles` (feature `files`) |
+//! | share sessions with a Go program | `GoPostgres` (feature `postgres`), `GoMysql` (feature `mysql`), `GoSqlite` (feature `sqlite`), `GoMssql` (feature `mssql`), `GoRedis` (feature `redis`), `GoDynamoDb` (feature `dynamodb`), `GorillaFiles` (feature `files`) |
 //! | choose the backend by a URL | [`connect`], [`connect_with`]; for the table of a Go package `connect_go` |
 //! | remove expired records | [`Cleanup`], or [`Scan::purge`] once |
 //! | list all records | [`Scan::page`] |
@@ -105,7 +105,7 @@
 //! | `memory/` | [`Memory`]: records in this process |
 //! | `files/` | `Files`: a file for each record (feature `files`) |
 //! | `effect.rs`, `ownership.rs` | parts that backends of servers share: the effect of a request, and the owner in a revision |
-//! | `redis/` | `Redis`: keys in Redis or Valkey (feature `redis`) |
+//! | `redis/` | `Redis`, `GoRedis`: keys in Redis or Valkey (feature `redis`) |
 //! | `dynamodb/` | `DynamoDb`: a table of Amazon DynamoDB (feature `dynamodb`) |
 //! | `sql/` | tables of SQL databases: `Postgres`, `GoPostgres` (feature `postgres`), `Mysql`, `GoMysql` (feature `mysql`), `Mssql`, `GoMssql` (feature `mssql`), `Sqlite`, `GoSqlite` (feature `sqlite`) |
 //! | `conformance/` | [`conformance`]: tests of the laws, for backends of your own (feature `conformance`) |
@@ -200,7 +200,7 @@ pub use owner_name::OwnerName;
 pub use owners::{Login, Owner, Owners};
 pub use record::{Record, Revision, Stored};
 #[cfg(feature = "redis")]
-pub use redis::{Redis, RedisOptions};
+pub use redis::{GoKeys, GoRedis, Redis, RedisOptions};
 pub use scan::{Entry, Page, Purged, Scan};
 #[cfg(any(
     feature = "postgres",

@@ -46,7 +46,8 @@ pub trait Moves: Send + Sync {
     feature = "postgres",
     feature = "mysql",
     feature = "mssql",
-    feature = "dynamodb"
+    feature = "dynamodb",
+    feature = "redis"
 ))]
 pub(super) fn taken() -> Error {
     Error::usage("another record has the new key: use a random key")

@@ -32,7 +32,7 @@ impl Encoded {
 
     /// Returns a backend whose values begin with a random nonce, as the values of sessions contain
     /// one: for rows whose revision is their content.
-    #[cfg(any(feature = "mysql", feature = "sqlite"))]
+    #[cfg(any(feature = "mysql", feature = "sqlite", feature = "redis"))]
     pub(crate) fn with_nonces(rows: Arc<dyn Backend>) -> Arc<dyn Backend> {
         Arc::new(Encoded {
             rows,

@@ -16,7 +16,8 @@ mod dynamodb;
     feature = "postgres",
     feature = "mysql",
     feature = "mssql",
-    feature = "sqlite"
+    feature = "sqlite",
+    feature = "redis"
 ))]
 mod encoded;
 mod exact_expiry;

@@ -9,9 +9,11 @@ use tokio::time::Instant;
 use super::super::Error;
 use super::super::deadline::deadline_after;
 use super::super::effect::Effect::{self, Reads, Writes};
+use super::super::timeout::check_timeout;
 use super::cluster::{Cluster, Node};
 use super::errors::{failed, has_no_script};
-use super::primary::{Answer, Primary};
+use super::options::RedisOptions;
+use super::primary::{Answer, Primary, PrimaryAddress};
 use super::scripts::{Call, Script};
 
 pub(super) struct Client {
@@ -34,12 +36,25 @@ pub(super) struct Operation<'o> {
 }
 
 impl Client {
-    pub(super) fn new(servers: Servers, timeout: Duration, replicas: usize) -> Self {
-        Client {
-            servers,
-            timeout,
-            replicas,
+    pub(super) fn new(servers: Servers, options: &RedisOptions) -> Result<Self, Error> {
+        check_timeout(options.timeout)?;
+        if options.replicas > 0 && matches!(servers, Servers::Cluster(_)) {
+            return Err(Error::usage(
+                "a Redis cluster cannot wait for replicas: remove wait_for_replicas",
+            ));
         }
+        Ok(Client {
+            servers,
+            timeout: options.timeout,
+            replicas: options.replicas,
+        })
+    }
+
+    /// Returns a client of the primary that another client reaches.
+    pub(super) fn of_primary(client: redis::Client, options: &RedisOptions) -> Result<Self, Error> {
+        let address = PrimaryAddress::Fixed(client);
+        let primary = Primary::new(address, options.connections.max(1));
+        Client::new(Servers::Primary(primary), options)
     }
 
     pub(super) fn operation(&self) -> Operation<'_> {

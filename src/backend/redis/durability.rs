@@ -4,14 +4,14 @@ use redis::Value;
 use tracing::warn;
 
 use super::super::Error;
-use super::Redis;
+use super::client::Client;
 
-impl Redis {
+impl Client {
     /// Warns once if the server may lose records, or refuses it if the options require durability.
     pub(super) async fn check_durability(&self, require: bool) -> Result<(), Error> {
         let mut info = redis::cmd("INFO");
         info.arg("everything");
-        let operation = self.0.client.operation();
+        let operation = self.operation();
         let nodes = operation.nodes().await?;
         for node in &nodes {
             let risk = match operation.read_from(node.as_ref(), info.clone()).await {

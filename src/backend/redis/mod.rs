@@ -6,8 +6,9 @@
 //! | `records.rs` | the operations of a backend |
 //! | `owners.rs` | owners, and the lists of their records |
 //! | `scan.rs` | scans of all keys |
+//! | `go.rs`, `go_keys.rs` | [`GoRedis`]: the keys of Go packages |
 //! | `options.rs`, `address.rs` | [`RedisOptions`], and the URL |
-//! | `keys.rs`, `rows.rs` | the keys and the rows in Redis |
+//! | `record_keys.rs`, `owner_keys.rs`, `rows.rs` | the keys and the rows in Redis |
 //! | `scripts.rs`, `scripts/` | the scripts that the server runs |
 //! | `client.rs` | scripts within a time limit |
 //! | `primary.rs`, `cluster.rs` | connections to one server, directly or as sentinels name it, and to a cluster |
@@ -19,26 +20,29 @@ mod client;
 mod cluster;
 mod durability;
 mod errors;
-mod keys;
+mod go;
+mod go_keys;
 mod options;
+mod owner_keys;
 mod owners;
 mod primary;
+mod record_keys;
 mod records;
 mod rows;
 mod scan;
 mod scripts;
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use super::timeout::check_timeout;
-use super::{Backend, Error};
+use super::{Backend, Error, Record};
 use address::Address;
-use client::{Client, Servers};
-use keys::Keys;
+use client::Client;
+pub use go::GoRedis;
+pub use go_keys::GoKeys;
 pub use options::RedisOptions;
-use primary::{Primary, PrimaryAddress};
-use scan::Window;
+use owner_keys::OwnerKeys;
+use record_keys::RecordKeys;
 
 /// The largest value of a record, in bytes. Redis takes 512 MB, but a large command delays all
 /// others.
@@ -108,9 +112,8 @@ pub struct Redis(Arc<Inner>);
 
 struct Inner {
     client: Client,
-    keys: Keys,
-    /// The keys that the last page of a scan left for the next ones.
-    window: Mutex<Option<Window>>,
+    records: RecordKeys,
+    owners: OwnerKeys,
 }
 
 impl Redis {
@@ -163,9 +166,14 @@ impl Redis {
             None => options,
         };
         let require_durability = options.require_durability;
-        let backend = Redis::new(address.servers(&options)?, options)?;
+        let client = Client::new(address.servers(&options)?, &options)?;
+        let backend = Redis::new(client, &options)?;
         backend.ping().await?;
-        backend.check_durability(require_durability).await?;
+        backend
+            .0
+            .client
+            .check_durability(require_durability)
+            .await?;
         Ok(backend)
     }
 
@@ -178,22 +186,14 @@ impl Redis {
     /// # Errors
     /// Returns a [usage](Error::is_usage) error if an option is impossible.
     pub fn from_client(client: redis::Client, options: RedisOptions) -> Result<Self, Error> {
-        let address = PrimaryAddress::Fixed(client);
-        let primary = Primary::new(address, options.connections.max(1));
-        Redis::new(Servers::Primary(primary), options)
+        Redis::new(Client::of_primary(client, &options)?, &options)
     }
 
-    fn new(servers: Servers, options: RedisOptions) -> Result<Self, Error> {
-        check_timeout(options.timeout)?;
-        if options.replicas > 0 && matches!(servers, Servers::Cluster(_)) {
-            return Err(Error::usage(
-                "a Redis cluster cannot wait for replicas: remove wait_for_replicas",
-            ));
-        }
+    fn new(client: Client, options: &RedisOptions) -> Result<Self, Error> {
         Ok(Redis(Arc::new(Inner {
-            client: Client::new(servers, options.timeout, options.replicas),
-            keys: Keys::with_prefix(&options.prefix)?,
-            window: Mutex::new(None),
+            client,
+            owners: OwnerKeys::with_prefix(&options.prefix)?,
+            records: RecordKeys::with_prefix(&format!("{}session:", options.prefix)),
         })))
     }
 }
@@ -202,7 +202,14 @@ impl Redis {
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redis")
-            .field("keys", &self.0.keys)
+            .field("owners", &self.0.owners)
             .finish_non_exhaustive()
+    }
+}
+
+fn check_size(record: &Record) -> Result<(), Error> {
+    match record.value().len() <= LARGEST {
+        true => Ok(()),
+        false => Err(Error::too_large(record.value().len(), LARGEST)),
     }
 }

@@ -20,7 +20,7 @@ use super::super::{Error, Expiry, Generation, Generations, Key, Login, OwnerName
 use super::Redis;
 use super::client::Operation;
 use super::errors::{invalid_record, odd_answer};
-use super::keys::id_of;
+use super::owner_keys::id_of;
 use super::rows::{Row, digits, expiry_in, left_until, login_bytes, login_in};
 use super::scripts::{CHANGE_OWNER, LIST, LOGIN, PEEK, READ_OWNER, Script};
 
@@ -53,7 +53,7 @@ impl Redis {
     ) -> Result<bool, Error> {
         match owner {
             Some(owner) if self.0.client.is_cluster() => {
-                let key = self.0.keys.of_record(key);
+                let key = self.0.records.of(key);
                 self.check_login(operation, owner, &key, left_until(until))
                     .await
             }
@@ -68,7 +68,7 @@ impl Redis {
         listed: &[u8],
         left: i64,
     ) -> Result<bool, Error> {
-        let keys = &self.0.keys;
+        let keys = &self.0.owners;
         let (owner_key, list) = (keys.of_owner(&owner.id), keys.of_list(&owner.id));
         let login = login_bytes(&owner.login);
         let left = left.to_string();
@@ -90,11 +90,11 @@ impl Redis {
         key: &Key,
     ) {
         if let Some(owner) = owner.filter(|_| self.0.client.is_cluster()) {
-            let keys = &self.0.keys;
+            let keys = &self.0.owners;
             let mut command = redis::cmd("ZREM");
             command
                 .arg(keys.of_list(&owner.id))
-                .arg(keys.of_record(key));
+                .arg(self.0.records.of(key));
             let _ = operation.read(&command).await;
         }
     }
@@ -108,7 +108,7 @@ impl Redis {
         until: Expiry,
         keep: &[u8],
     ) -> Result<Option<OwnerState>, Error> {
-        let key = self.0.keys.of_owner(&id_of(name));
+        let key = self.0.owners.of_owner(&id_of(name));
         let fresh = Generation::random()?;
         let left = left_until(until).to_string();
         let [owners, lists] = self.common();
@@ -247,7 +247,7 @@ impl Owners for Redis {
             return Ok(Vec::new());
         };
         let id = id_of(owner);
-        let list = self.0.keys.of_list(&id);
+        let list = self.0.owners.of_list(&id);
         let operation = self.0.client.operation();
         let answer = operation
             .run(&LIST, &[list.as_bytes()], &self.common())
@@ -262,7 +262,9 @@ impl Owners for Redis {
                     (self.clone(), id.clone(), state.clone(), key.clone());
                 reads.spawn(async move {
                     let has_record = backend.has_record(&id, &state, &key).await?;
-                    Ok(has_record.then(|| backend.0.keys.record_in(&key)).flatten())
+                    Ok(has_record
+                        .then(|| backend.0.records.record_in(&key))
+                        .flatten())
                 });
             }
             match reads.join_next().await {

@@ -13,7 +13,7 @@ use super::client::Operation;
 use super::errors::{invalid_record, odd_answer};
 use super::rows::{Row, left_until, rest_of};
 use super::scripts::{CREATE, LOAD, REMOVE, SWAP, Script, TOUCH};
-use super::{LARGEST, Redis};
+use super::{Redis, check_size};
 
 /// The answer of a script that writes.
 enum Written {
@@ -55,7 +55,10 @@ impl Redis {
     pub(super) fn common(&self) -> [&[u8]; 2] {
         match self.0.client.is_cluster() {
             true => [b"", b""],
-            false => [self.0.keys.owners.as_bytes(), self.0.keys.lists.as_bytes()],
+            false => [
+                self.0.owners.owners.as_bytes(),
+                self.0.owners.lists.as_bytes(),
+            ],
         }
     }
 
@@ -67,7 +70,7 @@ impl Redis {
         key: &Key,
         arguments: &[&[u8]],
     ) -> Result<Outcome<()>, Error> {
-        let key = self.0.keys.of_record(key);
+        let key = self.0.records.of(key);
         let answer = operation.run(script, &[&key], arguments).await?;
         match Written::of(&answer)? {
             Written::Done => Ok(Outcome::Done(())),
@@ -84,7 +87,7 @@ impl Redis {
 impl Backend for Redis {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
         let operation = self.0.client.operation();
-        let key = self.0.keys.of_record(key);
+        let key = self.0.records.of(key);
         let answer = operation.run(&LOAD, &[&key], &self.common()).await?;
         let (bytes, now) = match answer.as_sequence().unwrap_or_default() {
             [Value::BulkString(bytes), Value::Int(now)] => (bytes, *now),
@@ -106,7 +109,7 @@ impl Backend for Redis {
         let (rest, ownership) = rest_of(record);
         self.list_in_cluster(&operation, ownership.as_ref(), key, record.expiry())
             .await?;
-        let row = self.0.keys.of_record(key);
+        let row = self.0.records.of(key);
         let [owners, lists] = self.common();
         // The mark of a row whose login was revoked, if the script cannot know that.
         let mut dead = None;
@@ -219,12 +222,5 @@ impl Backend for Redis {
 
     fn purges_itself(&self) -> bool {
         true
-    }
-}
-
-fn check_size(record: &Record) -> Result<(), Error> {
-    match record.value().len() <= LARGEST {
-        true => Ok(()),
-        false => Err(Error::too_large(record.value().len(), LARGEST)),
     }
 }

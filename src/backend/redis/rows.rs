@@ -3,7 +3,7 @@
 use super::super::ownership::{Ownership, revision};
 use super::super::{Entry, Error, Expiry, Generation, Key, Login, Owner, Record, Stored};
 use super::errors::invalid_record;
-use super::keys::{name_in, ownership_of};
+use super::owner_keys::{name_in, ownership_of};
 
 const MAGIC: &[u8] = b"sb1";
 

@@ -8,6 +8,7 @@ use super::super::effect::Effect::{self, Reads, Writes};
 
 const COMMON: &str = include_str!("scripts/common.lua");
 const SEEN: &str = include_str!("scripts/seen.lua");
+const GO: &str = include_str!("scripts/go_common.lua");
 
 pub(super) struct Script {
     pub(super) effect: Effect,
@@ -19,21 +20,28 @@ pub(super) struct Script {
 macro_rules! scripts {
     ($($name:ident: $effect:ident, $($text:expr),+;)*) => {
         $(pub(super) static $name: LazyLock<Script> =
-            LazyLock::new(|| Script::new($effect, [COMMON, $($text),+].concat()));)*
+            LazyLock::new(|| Script::new($effect, [$($text),+].concat()));)*
     };
 }
 
 scripts! {
-    LOAD: Reads, include_str!("scripts/load.lua");
-    CREATE: Writes, include_str!("scripts/create.lua");
-    SWAP: Writes, SEEN, include_str!("scripts/swap.lua");
-    TOUCH: Writes, SEEN, include_str!("scripts/touch.lua");
-    REMOVE: Writes, SEEN, include_str!("scripts/remove.lua");
-    PEEK: Reads, include_str!("scripts/peek.lua");
-    READ_OWNER: Reads, include_str!("scripts/owner.lua");
-    CHANGE_OWNER: Writes, include_str!("scripts/owner.lua");
-    LOGIN: Writes, include_str!("scripts/login.lua");
-    LIST: Reads, include_str!("scripts/list.lua");
+    LOAD: Reads, COMMON, include_str!("scripts/load.lua");
+    CREATE: Writes, COMMON, include_str!("scripts/create.lua");
+    SWAP: Writes, COMMON, SEEN, include_str!("scripts/swap.lua");
+    TOUCH: Writes, COMMON, SEEN, include_str!("scripts/touch.lua");
+    REMOVE: Writes, COMMON, SEEN, include_str!("scripts/remove.lua");
+    PEEK: Reads, COMMON, include_str!("scripts/peek.lua");
+    READ_OWNER: Reads, COMMON, include_str!("scripts/owner.lua");
+    CHANGE_OWNER: Writes, COMMON, include_str!("scripts/owner.lua");
+    LOGIN: Writes, COMMON, include_str!("scripts/login.lua");
+    LIST: Reads, COMMON, include_str!("scripts/list.lua");
+    GO_LOAD: Reads, GO, include_str!("scripts/go_load.lua");
+    GO_CREATE: Writes, GO, include_str!("scripts/go_create.lua");
+    GO_SWAP: Writes, GO, include_str!("scripts/go_swap.lua");
+    GO_TOUCH: Writes, GO, include_str!("scripts/go_touch.lua");
+    GO_REMOVE: Writes, GO, include_str!("scripts/go_remove.lua");
+    GO_MOVE: Writes, GO, include_str!("scripts/go_move.lua");
+    GO_PEEK: Reads, GO, include_str!("scripts/go_peek.lua");
 }
 
 impl Script {

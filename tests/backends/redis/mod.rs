@@ -11,10 +11,11 @@ mod round_trips;
 use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::{Completion, Trial};
-use silverback::backend::{Redis, RedisOptions, connect};
+use silverback::backend::{GoKeys, GoRedis, Redis, RedisOptions, connect};
 use tokio::runtime::Runtime;
 
 use super::candidates::{Candidate, Made};
+use super::encoded::Encoded;
 use super::servers::redis::{RedisCluster, RedisSentinel, RedisServer};
 use super::{Tried, missing_server};
 
@@ -68,6 +69,19 @@ pub(super) fn candidates() -> Vec<Candidate> {
             static SERVER: Started<RedisServer> = OnceLock::new();
             Box::pin(skewed(&SERVER, "-3600"))
         }),
+        Candidate::new("scs_redisstore", "redis", || {
+            Box::pin(async { of_go(&url()?).await })
+        }),
+        Candidate::new("scs_redisstore_an_hour_ahead", "redis", || {
+            static SERVER: Started<RedisServer> = OnceLock::new();
+            Box::pin(async {
+                of_go(&started(&SERVER, || RedisServer::start_skewed("3600"))?.url()).await
+            })
+        }),
+        Candidate::new("scs_redisstore_cluster", "redis", || {
+            Box::pin(async { of_go(&cluster()?.url()).await })
+        })
+        .except(MOVES_IN_TWO_STEPS),
     ]
 }
 
@@ -80,6 +94,18 @@ async fn waiting_for_a_replica(url: &str) -> Made {
     let options = RedisOptions::new().wait_for_replicas(1).connections(3);
     let backend = Redis::connect_with(url, options).await;
     Ok(Arc::new(backend.expect("a backend in a running server")))
+}
+
+/// Laws that rows of Go in a cluster do not keep.
+const MOVES_IN_TWO_STEPS: &[(&str, &str)] = &[(
+    "a_move_is_atomic",
+    "the two keys are on different nodes, so that a move is a creation and a removal",
+)];
+
+async fn of_go(url: &str) -> Made {
+    let backend = GoRedis::connect(url, GoKeys::scs_redisstore()).await;
+    let backend = backend.expect("a backend in a running server");
+    Ok(Encoded::with_nonces(Arc::new(backend)))
 }
 
 async fn skewed(server: &'static Started<RedisServer>, skew: &'static str) -> Made {

@@ -1,8 +1,7 @@
-//! [`Keys`]: the keys in Redis.
+//! [`OwnerKeys`]: the keys of owners and of their lists.
 //!
 //! | key | contents |
 //! |---|---|
-//! | the prefix, `session:`, and the record's key | a record |
 //! | the prefix, `owner:{ID}` | an owner |
 //! | the prefix, `records:{ID}` | the list of an owner's records |
 //!
@@ -12,7 +11,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::super::ownership::Ownership;
-use super::super::{Error, Key, Owner, OwnerName};
+use super::super::{Error, Owner, OwnerName};
 use super::errors::invalid_record;
 
 /// The bytes of an owner's name that are escaped: all except letters, digits and these.
@@ -23,17 +22,16 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'@')
     .remove(b'~');
 
-/// The keys of one backend.
+/// The keys of the owners of one backend.
 #[derive(Clone, Debug)]
-pub(super) struct Keys {
-    sessions: String,
+pub(super) struct OwnerKeys {
     /// The beginning of an owner's key, up to the ID.
     pub(super) owners: String,
     /// The beginning of the key of an owner's list, up to the ID.
     pub(super) lists: String,
 }
 
-impl Keys {
+impl OwnerKeys {
     pub(super) fn with_prefix(prefix: &str) -> Result<Self, Error> {
         let has_whole_tag = match prefix.split_once('{') {
             None => true,
@@ -44,20 +42,10 @@ impl Keys {
                 "the prefix contains `{` without a whole hash tag: write it as {TAG}",
             ));
         }
-        Ok(Keys {
-            sessions: format!("{prefix}session:"),
+        Ok(OwnerKeys {
             owners: format!("{prefix}owner:{{"),
             lists: format!("{prefix}records:{{"),
         })
-    }
-
-    pub(super) fn of_record(&self, key: &Key) -> Vec<u8> {
-        [self.sessions.as_bytes(), key.as_bytes()].concat()
-    }
-
-    /// Returns the key of the record under that key in Redis, or `None` if it is not a record's.
-    pub(super) fn record_in(&self, key: &[u8]) -> Option<Key> {
-        Key::new(key.strip_prefix(self.sessions.as_bytes())?).ok()
     }
 
     pub(super) fn of_owner(&self, id: &str) -> String {
@@ -66,18 +54,6 @@ impl Keys {
 
     pub(super) fn of_list(&self, id: &str) -> String {
         format!("{}{id}}}", self.lists)
-    }
-
-    /// Returns the pattern of the keys of all records.
-    pub(super) fn pattern(&self) -> String {
-        let mut pattern = String::new();
-        for character in self.sessions.chars() {
-            if matches!(character, '*' | '?' | '[' | ']' | '\\') {
-                pattern.push('\\');
-            }
-            pattern.push(character);
-        }
-        pattern + "*"
     }
 }
 
@@ -109,7 +85,7 @@ mod tests {
         assert!(!id.contains(['{', '}']));
         assert_eq!(name_in(&id).unwrap(), name);
         for prefix in ["", "shop:", "{shop}:", "a}b:"] {
-            let keys = Keys::with_prefix(prefix).unwrap();
+            let keys = OwnerKeys::with_prefix(prefix).unwrap();
             let tag = |key: String| {
                 let (_, rest) = key.split_once('{').unwrap();
                 rest.split_once('}').unwrap().0.to_owned()
@@ -118,18 +94,9 @@ mod tests {
         }
         for prefix in ["{", "{}", "a{b", "{}a{b}"] {
             assert!(
-                Keys::with_prefix(prefix).unwrap_err().is_usage(),
+                OwnerKeys::with_prefix(prefix).unwrap_err().is_usage(),
                 "{prefix}"
             );
         }
-    }
-
-    #[test]
-    fn a_prefix_is_no_pattern() {
-        let keys = Keys::with_prefix("a*[b]?\\").unwrap();
-        assert_eq!(keys.pattern(), "a\\*\\[b\\]\\?\\\\session:*");
-        let key = Key::new([0, 255]).unwrap();
-        assert_eq!(keys.record_in(&keys.of_record(&key)), Some(key));
-        assert_eq!(keys.record_in(b"a*[b]?\\session:"), None);
     }
 }
