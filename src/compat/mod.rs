@@ -32,7 +32,7 @@
 //! | file | contents |
 //! |---|---|
 //! | `scs.rs` | [`SessionManager`]: alexedwards/scs |
-//! | `scs_store.rs` | `ScsStore`: the SQL stores of alexedwards/scs |
+//! | `scs_store.rs` | `ScsStore`: the SQL stores of alexedwards/scs, and those in Redis |
 //! | `gorilla_store.rs` | [`GorillaStore`]: the server stores for gorilla/sessions |
 //! | `pgstore.rs` | [`PgStore`]: rafaelespinoza/pgstore and antonlindstrom/pgstore |
 //! | `wader_gormstore.rs` | `WaderGormStore`: wader/gormstore |
@@ -55,7 +55,8 @@ mod scs;
         feature = "postgres",
         feature = "mysql",
         feature = "mssql",
-        feature = "sqlite"
+        feature = "sqlite",
+        feature = "redis"
     )
 ))]
 mod scs_store;
@@ -75,6 +76,16 @@ pub use gorilla_store::GorillaStore;
 pub use pgstore::PgStore;
 #[cfg(feature = "session")]
 pub use scs::SessionManager;
+#[cfg(all(
+    feature = "session",
+    any(
+        feature = "postgres",
+        feature = "mysql",
+        feature = "mssql",
+        feature = "sqlite"
+    )
+))]
+pub use scs_store::scs_gormstore;
 #[cfg(all(feature = "session", feature = "mssql"))]
 pub use scs_store::scs_mssqlstore;
 #[cfg(all(feature = "session", feature = "mysql"))]
@@ -89,10 +100,13 @@ pub use scs_store::scs_sqlite3store;
         feature = "postgres",
         feature = "mysql",
         feature = "mssql",
-        feature = "sqlite"
+        feature = "sqlite",
+        feature = "redis"
     )
 ))]
-pub use scs_store::{ScsStore, ScsStoreOptions, scs_gormstore};
+pub use scs_store::{ScsStore, ScsStoreOptions};
+#[cfg(all(feature = "session", feature = "redis"))]
+pub use scs_store::{scs_goredisstore, scs_redisstore};
 #[cfg(all(
     feature = "session",
     any(feature = "postgres", feature = "mysql", feature = "sqlite")

@@ -1,10 +1,19 @@
-//! [`ScsStore`]: the stores of Go's scs in SQL databases, with their cleanup.
+//! [`ScsStore`]: the stores of Go's scs in SQL databases, with their cleanup, and in Redis.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{self, Backend, Cleanup, ConnectOptions, GoTable, connect_go};
+use crate::backend::{self, Backend, Cleanup, ConnectOptions};
+#[cfg(feature = "redis")]
+use crate::backend::{GoKeys, GoRedis};
+#[cfg(any(
+    feature = "postgres",
+    feature = "mysql",
+    feature = "mssql",
+    feature = "sqlite"
+))]
+use crate::backend::{GoTable, connect_go};
 use crate::session::Error;
 
 use super::scs::SessionManager;
@@ -13,7 +22,7 @@ use super::scs::SessionManager;
 const CLEANUP_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// A store of a Go program that uses [alexedwards/scs](https://github.com/alexedwards/scs) v2 with
-/// an SQL database, and the task that removes its expired rows.
+/// an SQL database or Redis, and the task that removes expired rows of a table.
 ///
 /// | Go package | ours | `url` | feature |
 /// |---|---|---|---|
@@ -22,18 +31,22 @@ const CLEANUP_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// | `mysqlstore` | `scs_mysqlstore` | `mysql:..`, `mariadb:..` | `mysql` |
 /// | `mssqlstore`, *not yet tested with a real server* | `scs_mssqlstore` | `mssql:..`, `sqlserver:..` | `mssql` |
 /// | `sqlite3store` | `scs_sqlite3store` | `PATH`, `sqlite:PATH` | `sqlite` |
+/// | `redisstore` | `scs_redisstore` | `redis:..`, and the others of `Redis::connect` | `redis` |
+/// | `goredisstore` | `scs_goredisstore` | the same | `redis` |
 ///
 /// The README of each Go package has the same program, except for one line. This is the program in
 /// Rust, with that line for each package:
 ///
 /// ```no_run
 /// # #[cfg(all(
-/// #     feature = "axum", feature = "postgres", feature = "mysql", feature = "mssql", feature = "sqlite"
+/// #     feature = "axum", feature = "postgres", feature = "mysql", feature = "mssql",
+/// #     feature = "sqlite", feature = "redis"
 /// # ))]
 /// # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
 /// use axum::{Router, routing::get};
 /// use silverback::compat::{
-///     scs_gormstore, scs_mssqlstore, scs_mysqlstore, scs_postgresstore, scs_sqlite3store,
+///     scs_goredisstore, scs_gormstore, scs_mssqlstore, scs_mysqlstore, scs_postgresstore,
+///     scs_redisstore, scs_sqlite3store,
 /// };
 /// use silverback::session::{Error, Session};
 /// use silverback::web::tower::SessionLayer;
@@ -52,6 +65,10 @@ const CLEANUP_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// let store = scs_mssqlstore("mssql://username:password@host/dbname?encrypt=strict").await?;
 /// // sqlite3store
 /// let store = scs_sqlite3store("sqlite3_database.db").await?;
+/// // redisstore: redis.Pool{Dial: redis.Dial("tcp", "localhost:6379")}
+/// let store = scs_redisstore("redis://localhost:6379").await?;
+/// // goredisstore: redis.ParseURL("redis://localhost:6379")
+/// let store = scs_goredisstore("redis://localhost:6379").await?;
 ///
 /// let sessions = store.manager().store()?; // Go: sessionManager.Store = store
 /// let app = Router::new()
@@ -105,6 +122,7 @@ const CLEANUP_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// |---|---|
 /// | `New(db)` | the function of the package's name, above; it takes a URL |
 /// | `New(db)` with a database of your own | [`ScsStore::from_backend`] with a `GoPostgres`, `GoMysql` or `GoSqlite` from your pool |
+/// | `NewWithPrefix(pool, prefix)` | `?prefix=PREFIX` in the URL; or [`ScsStore::from_backend`] with a `GoRedis` of those `GoKeys` |
 /// | `NewWithCleanupInterval(db, interval)` | [`ScsStoreOptions::cleanup_interval`]; 0 means no cleanup |
 /// | `store.StopCleanup()` | [`stop_cleanup`](ScsStore::stop_cleanup), or dropping the store |
 /// | `manager.Store = store` | [`manager`](ScsStore::manager), or [`SessionManager::new`] with [`backend`](ScsStore::backend) |
@@ -137,6 +155,12 @@ pub struct ScsStore {
 ///
 /// # Errors
 /// Returns the errors of [`ScsStore::connect_with`].
+#[cfg(any(
+    feature = "postgres",
+    feature = "mysql",
+    feature = "mssql",
+    feature = "sqlite"
+))]
 #[doc(alias = "gormstore")]
 pub async fn scs_gormstore(url: &str) -> Result<ScsStore, Error> {
     ScsStore::connect(url, GoTable::scs_gormstore()).await
@@ -188,6 +212,32 @@ pub async fn scs_sqlite3store(path: &str) -> Result<ScsStore, Error> {
     ScsStore::connect(&format!("sqlite:{path}"), GoTable::scs_sqlite3store()).await
 }
 
+/// Opens the keys of scs's `redisstore` in the Redis or Valkey server at `url`. See [`ScsStore`].
+///
+/// # Errors
+/// Returns the errors of [`GoRedis::connect_with`].
+#[cfg(feature = "redis")]
+#[doc(alias = "redisstore")]
+pub async fn scs_redisstore(url: &str) -> Result<ScsStore, Error> {
+    ScsStore::connect_redis(url, GoKeys::scs_redisstore()).await
+}
+
+/// Opens the keys of scs's `goredisstore` in the Redis or Valkey server at `url`. See [`ScsStore`].
+///
+/// # Errors
+/// Returns the errors of [`GoRedis::connect_with`].
+#[cfg(feature = "redis")]
+#[doc(alias = "goredisstore")]
+pub async fn scs_goredisstore(url: &str) -> Result<ScsStore, Error> {
+    ScsStore::connect_redis(url, GoKeys::scs_goredisstore()).await
+}
+
+#[cfg(any(
+    feature = "postgres",
+    feature = "mysql",
+    feature = "mssql",
+    feature = "sqlite"
+))]
 impl ScsStore {
     /// Opens a table of scs in the database at `url`. The functions of the packages' names, such as
     /// [`scs_gormstore`], are short for this.
@@ -217,6 +267,16 @@ impl ScsStore {
     ) -> Result<Self, Error> {
         let backend = connect_go(url, table, options.connect.clone()).await?;
         Ok(ScsStore::from_backend(backend, options))
+    }
+}
+
+impl ScsStore {
+    #[cfg(feature = "redis")]
+    async fn connect_redis(url: &str, keys: GoKeys) -> Result<Self, Error> {
+        let backend = GoRedis::connect(url, keys).await?;
+        // Redis removes expired rows by itself.
+        let options = ScsStoreOptions::new().cleanup_interval(Duration::ZERO);
+        Ok(ScsStore::from_backend(Arc::new(backend), options))
     }
 
     /// Begins the cleanup of a backend of your own. Of the options, only those of the cleanup

@@ -87,7 +87,7 @@ impl Vectors {
 
     /// Reads each row, and returns the number of those that are live. `put` makes a table with one
     /// row.
-    async fn read(
+    pub(crate) async fn read(
         &self,
         put: impl AsyncFn(&Value) -> Arc<dyn Backend>,
         dialect: fn(&Value) -> Dialect,
@@ -189,7 +189,7 @@ fn gorilla_dialect(row: &Value) -> Dialect {
     Dialect::gorilla(Codecs::from_pairs(pairs).unwrap()).into()
 }
 
-fn scs_dialect(row: &Value) -> Dialect {
+pub(crate) fn scs_dialect(row: &Value) -> Dialect {
     let dialect = Dialect::scs();
     match row["hash_token"] == true {
         true => dialect.hash_token_in_store(true).into(),

@@ -1,6 +1,8 @@
 //! `silverback sessions` on the tables of Go packages in database servers.
 
-use silverback::backend::{ConnectOptions, GoTable, connect_go};
+use std::sync::Arc;
+
+use silverback::backend::{Backend, ConnectOptions, GoTable, connect_go};
 use silverback::codec::{CodecOptions, Codecs, KeyPairs};
 use silverback::session::testing::Jar;
 use silverback::session::{CookieOptions, Dialect, ServerOptions, ServerStore};
@@ -14,6 +16,14 @@ struct Table {
     url: String,
     dialect: &'static str,
     store: ServerStore,
+    /// The arguments that name the table.
+    table: &'static [&'static str],
+}
+
+fn store_of(backend: Arc<dyn Backend>, rows: Dialect) -> ServerStore {
+    let cookie = CookieOptions::new().name("shop").unwrap();
+    let options = ServerOptions::new().cookie(cookie);
+    ServerStore::with_options(rows, backend, options).unwrap()
 }
 
 impl Table {
@@ -21,19 +31,23 @@ impl Table {
     async fn create(url: &str, dialect: &'static str, table: GoTable, rows: Dialect) -> Self {
         let options = ConnectOptions::new();
         let backend = connect_go(url, table.named("web"), options).await.unwrap();
-        let cookie = CookieOptions::new().name("shop").unwrap();
-        let options = ServerOptions::new().cookie(cookie);
-        let store = ServerStore::with_options(rows, backend, options).unwrap();
         Table {
             url: url.to_owned(),
             dialect,
-            store,
+            store: store_of(backend, rows),
+            table: &["--table", "web"],
         }
     }
 
     fn run(&self, command: &str, arguments: &[&str]) -> Run {
-        let line = ["sessions", command, "--store", &self.url, "--table", "web"];
-        let line = [&line, &["--dialect", self.dialect][..], arguments].concat();
+        let line = ["sessions", command, "--store", &self.url];
+        let line = [
+            &line,
+            &["--dialect", self.dialect][..],
+            self.table,
+            arguments,
+        ]
+        .concat();
         silverback(line, "")
     }
 
@@ -108,6 +122,32 @@ async fn all_commands_work_on_tables_of_go_in_postgres() {
         }
         let drop_table = sqlx::raw_sql("DROP TABLE web");
         drop_table.execute(&mut connection).await.unwrap();
+    }
+}
+
+#[cfg(feature = "redis")]
+#[tokio::test(flavor = "multi_thread")]
+async fn all_commands_work_on_redis() {
+    use silverback::backend::{GoKeys, GoRedis};
+
+    let server = match crate::servers::redis::RedisServer::start(&[]) {
+        Ok(server) => server,
+        Err(why) => return crate::required::not_run("redis", &why),
+    };
+    let (codec, shop) = (CodecOptions::new(), ServerOptions::new());
+    all_commands_work(&Service::at(server.url(), &codec, shop).await).await;
+    for (dialect, keys) in [
+        ("scs-redisstore", GoKeys::scs_redisstore()),
+        ("scs-goredisstore", GoKeys::scs_goredisstore()),
+    ] {
+        let backend = GoRedis::connect(&server.url(), keys).await.unwrap();
+        let rows = Table {
+            url: server.url(),
+            dialect,
+            store: store_of(Arc::new(backend), Dialect::scs().into()),
+            table: &[],
+        };
+        rows.all_commands_work().await;
     }
 }
 

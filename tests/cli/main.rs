@@ -5,6 +5,8 @@ mod commands;
 mod edit;
 #[cfg(all(feature = "sqlite", feature = "mysql"))]
 mod go_rows;
+#[cfg(all(feature = "sqlite", feature = "mysql", feature = "redis"))]
+mod go_rows_in_redis;
 #[cfg(all(feature = "postgres", feature = "mysql"))]
 mod go_servers;
 #[cfg(feature = "sqlite")]
@@ -14,7 +16,12 @@ mod other_users;
 mod program;
 #[path = "../support/required.rs"]
 mod required;
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "aws"))]
+#[cfg(any(
+    feature = "postgres",
+    feature = "mysql",
+    feature = "redis",
+    feature = "aws"
+))]
 #[path = "../support/servers/mod.rs"]
 mod servers;
 mod sessions;

@@ -13,6 +13,7 @@
         feature = "aws",
         feature = "mysql",
         feature = "postgres",
+        feature = "redis",
         feature = "sqlite"
     )
 ))]
@@ -28,12 +29,19 @@ mod gorilla;
 mod in_layout;
 #[cfg(all(feature = "session", feature = "files", feature = "mysql"))]
 mod mysql;
+#[cfg(all(feature = "session", feature = "files", feature = "redis"))]
+mod redis;
 #[path = "../support/required.rs"]
 mod required;
 #[cfg(all(
     feature = "session",
     feature = "files",
-    any(feature = "aws", feature = "mysql", feature = "postgres")
+    any(
+        feature = "aws",
+        feature = "mysql",
+        feature = "postgres",
+        feature = "redis"
+    )
 ))]
 #[path = "../support/servers/mod.rs"]
 mod servers;

@@ -47,6 +47,10 @@ func newScsStore(asked request) (scs.Store, error) {
 		return gormstore.NewWithCleanupInterval(opened, 0)
 	case "mysql":
 		return mysqlStoreOf(asked.Database)
+	case "redis":
+		return redisStoreOf(asked.Database), nil
+	case "goredis":
+		return goRedisStoreOf(asked.Database), nil
 	}
 	database, err := databaseOf(asked.Database)
 	return postgresstore.NewWithCleanupInterval(database, 0), err

@@ -24,6 +24,10 @@ pub(super) enum DialectName {
     ScsSqlite3store,
     /// scs with gormstore, in any of its databases
     ScsGormstore,
+    /// scs with redisstore
+    ScsRedisstore,
+    /// scs with goredisstore
+    ScsGoredisstore,
     /// gorilla with rafaelespinoza/pgstore
     Pgstore,
     /// gorilla with antonlindstrom/pgstore
@@ -52,6 +56,13 @@ impl DialectName {
                 | DialectName::ScsMssqlstore
                 | DialectName::ScsSqlite3store
                 | DialectName::ScsGormstore
+        ) || self.is_redis()
+    }
+
+    fn is_redis(self) -> bool {
+        matches!(
+            self,
+            DialectName::ScsRedisstore | DialectName::ScsGoredisstore
         )
     }
 
@@ -72,7 +83,7 @@ impl DialectName {
         url: &str,
         settings: TableSettings<'_>,
     ) -> Result<Arc<dyn Backend>, Failure> {
-        let has_no_table = self == DialectName::Native || self.is_dynamodb();
+        let has_no_table = self == DialectName::Native || self.is_dynamodb() || self.is_redis();
         if settings.name.is_some() && has_no_table {
             return Err(Failure::usage(
                 "--table is for the tables of Go packages in SQL databases: leave it out",
@@ -87,6 +98,9 @@ impl DialectName {
                 Ok(backend::connect_with(url, options).await?)
             }
             DialectName::Dynamostore | DialectName::Dynastore => self.connect_items(url).await,
+            DialectName::ScsRedisstore | DialectName::ScsGoredisstore => {
+                self.connect_keys(url).await
+            }
             _ => self.connect_table(url, settings).await,
         }
     }
@@ -143,7 +157,11 @@ impl DialectName {
         use backend::GoTable;
 
         Some(match self {
-            DialectName::Native | DialectName::Dynamostore | DialectName::Dynastore => return None,
+            DialectName::Native
+            | DialectName::Dynamostore
+            | DialectName::Dynastore
+            | DialectName::ScsRedisstore
+            | DialectName::ScsGoredisstore => return None,
             DialectName::ScsPostgresstore => GoTable::scs_postgresstore(),
             DialectName::ScsMysqlstore => GoTable::scs_mysqlstore(),
             DialectName::ScsMssqlstore => GoTable::scs_mssqlstore(),
@@ -153,6 +171,24 @@ impl DialectName {
             DialectName::AntonlindstromPgstore => GoTable::antonlindstrom_pgstore(),
             DialectName::WaderGormstore => GoTable::wader_gormstore(),
         })
+    }
+
+    #[cfg(feature = "redis")]
+    async fn connect_keys(self, url: &str) -> Result<Arc<dyn Backend>, Failure> {
+        use backend::{GoKeys, GoRedis};
+
+        let keys = match self {
+            DialectName::ScsGoredisstore => GoKeys::scs_goredisstore(),
+            _ => GoKeys::scs_redisstore(),
+        };
+        Ok(Arc::new(GoRedis::connect(url, keys).await?))
+    }
+
+    #[cfg(not(feature = "redis"))]
+    async fn connect_keys(self, _: &str) -> Result<Arc<dyn Backend>, Failure> {
+        Err(Failure::usage(
+            "this dialect needs another build: enable silverback's feature `redis`",
+        ))
     }
 
     #[cfg(feature = "aws")]

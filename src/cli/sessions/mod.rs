@@ -45,6 +45,8 @@ Stores:
                records in a PostgreSQL database (built with the feature postgres)
   mysql://USER:PASSWORD@HOST:PORT/DATABASE (or mariadb://..)
                records in a MySQL or MariaDB database (built with the feature mysql)
+  redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=TEXT (or redis+sentinel://, redis+cluster://)
+               records in Redis or Valkey (built with the feature redis)
   mssql://USER:PASSWORD@HOST:PORT/DATABASE?encrypt=strict
                records in a SQL Server database (built with the feature mssql; not yet tested
                with a real server)
@@ -53,7 +55,7 @@ Stores:
                option may be left out (built with the feature aws)
 
 Sessions of Go programs (--dialect):
-  The URL is that of the SQL database, or of the table in DynamoDB.
+  The URL is that of the SQL database, of Redis, or of the table in DynamoDB.
   scs:      KEY is the hash of a token, since the token opens the session. show, end and remove
             search all live records for it. No keys and no --name are needed. With
             --hash-token-in-store, KEY is the key of the row, which needs no search.
