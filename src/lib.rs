@@ -44,7 +44,7 @@
 //! | [`codec`] | turns bytes, a name and a key pair into cookie text, and back: [`SecureCookie`](codec::SecureCookie), the key chain [`Codecs`](codec::Codecs), keys, serializers |
 //! | [`gob`] | Go's `encoding/gob`, the serializer that gorilla uses by default: a lossless `Value`, and serde types |
 //! | `session` | the sessions of a web application: `Session`, lifetimes, flashes; in a cookie (`CookieStore`) or in a server (`ServerStore`) (feature `session`) |
-//! | `backend` | stores of records, for sessions in a server: the trait and its laws, memory, files, SQLite, PostgreSQL, MySQL and MariaDB, SQL Server (not yet tested with a real server), Redis and Valkey, DynamoDB (feature `backend`) |
+//! | `backend` | stores of records, for sessions in a server: the trait and its laws, memory, files, SQLite, PostgreSQL, MySQL and MariaDB, SQL Server (not yet tested with a real server), Redis and Valkey, Memcached, DynamoDB (feature `backend`) |
 //! | `web` | sessions in tower, axum and actix-web (features `tower`, `axum`, `actix`) |
 //! | `compat` | the stores of Go programs under their own names and with their own defaults: scs and gorilla's `FilesystemStore` (feature `session`), scs's SQL stores (`postgres`, `mysql`, `mssql`, `sqlite`), wader/gormstore (`postgres`, `mysql`, `sqlite`), pgstore (`postgres`), dynamostore (`aws`); a store for applications on the crate `tower-sessions` (`tower-sessions`) |
 //! | `guide` | documentation only: one page for each larger task |
@@ -74,6 +74,7 @@
 //! | `postgres` | no | `backend::Postgres`, and `GoPostgres` for tables of Go packages; needs Rust 1.94 |
 //! | `mysql` | no | `backend::Mysql` for MySQL and MariaDB, and `GoMysql` for tables of Go packages; needs Rust 1.94 |
 //! | `redis` | no | `backend::Redis` for Redis and Valkey: one server, behind sentinels, or a cluster |
+//! | `memcached` | no | `backend::Memcached`, for sessions that may be lost at any time |
 //! | `mssql` | no | `backend::Mssql`, and `GoMssql` for tables of Go packages; not yet tested with a real server |
 //! | `dynamodb` | no | `backend::DynamoDb`, with an `aws-sdk-dynamodb` client of your own, and `GoDynamoDb` for tables of Go packages |
 //! | `aws` | no | DynamoDB clients configured from the environment, as AWS's own tools are; brings `dynamodb` |

@@ -104,6 +104,7 @@ impl ConnectOptions {
 /// | `sqlite:PATH`, `sqlite:///PATH` | `Sqlite`, in that file | `sqlite` |
 /// | `postgres://USER:PASSWORD@HOST:PORT/DATABASE?OPTIONS`, `postgresql://..` | `Postgres`, as `libpq` and sqlx read it | `postgres` |
 /// | `mysql://USER:PASSWORD@HOST:PORT/DATABASE?OPTIONS`, `mariadb://..` | `Mysql`, as sqlx reads it | `mysql` |
+/// | `memcached://HOST:PORT,HOST:PORT?prefix=TEXT` | `Memcached` | `memcached` |
 /// | `redis://..`, `redis+sentinel://..`, `redis+cluster://..`; `rediss` for TLS, `valkey` for Valkey | `Redis` | `redis` |
 /// | `mssql://USER:PASSWORD@HOST:PORT/DATABASE?encrypt=strict`, `sqlserver://..` | `Mssql`, *not yet tested with a real server* | `mssql` |
 /// | `dynamodb:TABLE`, `dynamodb://TABLE?region=..&endpoint=..&prefix=..` | `DynamoDb`, with the credentials that AWS's own tools would use | `aws` |
@@ -149,7 +150,7 @@ pub async fn connect_with(url: &str, options: ConnectOptions) -> Result<Arc<dyn 
     let Some((scheme, rest)) = url.split_once(':') else {
         return Err(Error::usage(
             "the backend's URL has no scheme: use memory:, files:, sqlite:, postgres:, mysql:, \
-             mssql:, redis: or dynamodb:",
+             mssql:, redis:, memcached: or dynamodb:",
         ));
     };
     match scheme {
@@ -163,10 +164,11 @@ pub async fn connect_with(url: &str, options: ConnectOptions) -> Result<Arc<dyn 
         "redis" | "rediss" | "valkey" | "valkeys" | "redis+sentinel" | "rediss+sentinel"
         | "valkey+sentinel" | "valkeys+sentinel" | "redis+cluster" | "rediss+cluster"
         | "valkey+cluster" | "valkeys+cluster" => redis(url, &options).await,
+        "memcached" => memcached(url, &options).await,
         "dynamodb" => dynamodb(url, &options).await,
         _ => Err(Error::usage(
             "the scheme of the backend's URL is unknown: use memory:, files:, sqlite:, postgres:, \
-             mysql:, mssql:, redis: or dynamodb:",
+             mysql:, mssql:, redis:, memcached: or dynamodb:",
         )),
     }
 }
@@ -350,6 +352,20 @@ async fn redis(url: &str, options: &ConnectOptions) -> Result<Arc<dyn Backend>, 
 async fn redis(_: &str, _: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
     Err(Error::usage(
         "redis: needs another build: enable silverback's feature `redis`",
+    ))
+}
+
+#[cfg(feature = "memcached")]
+async fn memcached(url: &str, options: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
+    let options = super::MemcachedOptions::new().timeout(options.timeout);
+    let connected = super::Memcached::connect_with(url, options).await?;
+    Ok(Arc::new(connected))
+}
+
+#[cfg(not(feature = "memcached"))]
+async fn memcached(_: &str, _: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
+    Err(Error::usage(
+        "memcached: needs another build: enable silverback's feature `memcached`",
     ))
 }
 

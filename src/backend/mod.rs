@@ -5,7 +5,7 @@
 //! |---|---|
 //! | keep sessions in this process | [`Memory`] |
 //! | keep sessions on this machine | `Files` (feature `files`), `Sqlite` (feature `sqlite`) |
-//! | share sessions between machines | `Postgres` (feature `postgres`), `Mysql` (feature `mysql`), `Redis` (feature `redis`), `DynamoDb` (feature `dynamodb`), `Mssql` (feature `mssql`, not yet tested with a real server) |
+//! | share sessions between machines | `Postgres` (feature `postgres`), `Mysql` (feature `mysql`), `Redis` (feature `redis`), `Memcached` (feature `memcached`, loses sessions at any time), `DynamoDb` (feature `dynamodb`), `Mssql` (feature `mssql`, not yet tested with a real server) |
 //! | share sessions with a Go program | `GoPostgres` (feature `postgres`), `GoMysql` (feature `mysql`), `GoSqlite` (feature `sqlite`), `GoMssql` (feature `mssql`), `GoRedis` (feature `redis`), `GoDynamoDb` (feature `dynamodb`), `GorillaFiles` (feature `files`) |
 //! | choose the backend by a URL | [`connect`], [`connect_with`]; for the table of a Go package `connect_go` |
 //! | remove expired records | [`Cleanup`], or [`Scan::purge`] once |
@@ -105,6 +105,7 @@
 //! | `memory/` | [`Memory`]: records in this process |
 //! | `files/` | `Files`: a file for each record (feature `files`) |
 //! | `effect.rs`, `ownership.rs` | parts that backends of servers share: the effect of a request, and the owner in a revision |
+//! | `memcached/` | `Memcached`: items of Memcached (feature `memcached`) |
 //! | `redis/` | `Redis`, `GoRedis`: keys in Redis or Valkey (feature `redis`) |
 //! | `dynamodb/` | `DynamoDb`: a table of Amazon DynamoDB (feature `dynamodb`) |
 //! | `sql/` | tables of SQL databases: `Postgres`, `GoPostgres` (feature `postgres`), `Mysql`, `GoMysql` (feature `mysql`), `Mssql`, `GoMssql` (feature `mssql`), `Sqlite`, `GoSqlite` (feature `sqlite`) |
@@ -124,6 +125,7 @@ mod connect;
     feature = "mssql",
     feature = "dynamodb",
     feature = "redis",
+    feature = "memcached",
     feature = "session"
 ))]
 mod deadline;
@@ -135,10 +137,11 @@ mod dynamodb;
     feature = "mysql",
     feature = "mssql",
     feature = "dynamodb",
-    feature = "redis"
+    feature = "redis",
+    feature = "memcached"
 ))]
 mod effect;
-#[cfg(feature = "files")]
+#[cfg(any(feature = "files", feature = "memcached"))]
 mod envelope;
 mod error;
 mod expiry;
@@ -147,13 +150,15 @@ mod files;
 mod generations;
 mod key;
 mod layout;
+#[cfg(feature = "memcached")]
+mod memcached;
 mod memory;
 mod moves;
 mod outcome;
 mod owner_name;
 mod owner_state;
 mod owners;
-#[cfg(any(feature = "dynamodb", feature = "redis"))]
+#[cfg(any(feature = "dynamodb", feature = "redis", feature = "memcached"))]
 mod ownership;
 mod record;
 #[cfg(feature = "redis")]
@@ -193,6 +198,8 @@ pub use files::{Files, FilesOptions, GorillaFiles};
 pub use generations::{Generation, Generations};
 pub use key::Key;
 pub use layout::Layout;
+#[cfg(feature = "memcached")]
+pub use memcached::{Memcached, MemcachedOptions};
 pub use memory::{Memory, MemoryOptions};
 pub use moves::Moves;
 pub use outcome::{Created, Outcome};

@@ -82,4 +82,11 @@ pub trait Owners: Generations {
     /// # Errors
     /// Returns the errors of [`Backend::load`](super::Backend::load).
     async fn keys(&self, owner: &OwnerName) -> Result<Vec<Key>, Error>;
+
+    /// Returns whether the backend can list an owner's records. Otherwise [`keys`](Owners::keys) is
+    /// a usage error, and a store on the backend has no lists of sessions and no `max_sessions`. By
+    /// default, it can.
+    fn can_list(&self) -> bool {
+        true
+    }
 }

@@ -99,6 +99,11 @@ pub(crate) fn all() -> Vec<Candidate> {
         .into_iter()
         .chain(super::mssql::candidates())
         .collect::<Vec<_>>();
+    #[cfg(feature = "memcached")]
+    let all = all
+        .into_iter()
+        .chain(super::memcached::candidates())
+        .collect::<Vec<_>>();
     #[cfg(feature = "redis")]
     let all = all
         .into_iter()

@@ -92,7 +92,12 @@ pub(crate) async fn assert_recovery(
 
 /// Checks that operations whose callers stop waiting hold no connection. `backend` uses the proxy,
 /// and has fewer than twelve connections.
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "redis"))]
+#[cfg(any(
+    feature = "postgres",
+    feature = "mysql",
+    feature = "redis",
+    feature = "memcached"
+))]
 pub(crate) async fn assert_no_connection_is_held(
     backend: &dyn Backend,
     proxy: &Proxy,

@@ -25,9 +25,12 @@ mod exact_expiry;
     feature = "aws",
     feature = "postgres",
     feature = "mysql",
-    feature = "redis"
+    feature = "redis",
+    feature = "memcached"
 ))]
 mod faults;
+#[cfg(feature = "memcached")]
+mod memcached;
 #[cfg(feature = "mssql")]
 mod mssql;
 #[cfg(feature = "mysql")]
@@ -46,7 +49,8 @@ mod server_clock;
     feature = "aws",
     feature = "postgres",
     feature = "mysql",
-    feature = "redis"
+    feature = "redis",
+    feature = "memcached"
 ))]
 #[path = "../support/servers/mod.rs"]
 mod servers;
@@ -84,6 +88,8 @@ fn main() -> ExitCode {
     trials.extend(mysql::trials(&runtime));
     #[cfg(feature = "postgres")]
     trials.extend(postgres::trials(&runtime));
+    #[cfg(feature = "memcached")]
+    trials.extend(memcached::trials(&runtime));
     #[cfg(feature = "redis")]
     trials.extend(redis::trials(&runtime));
     #[cfg(feature = "aws")]
@@ -116,7 +122,8 @@ async fn check_law(law: &Law, candidate: &Candidate) -> Result<Completion, Faile
     feature = "aws",
     feature = "postgres",
     feature = "mysql",
-    feature = "redis"
+    feature = "redis",
+    feature = "memcached"
 ))]
 type Tried = Result<(), Failed>;
 

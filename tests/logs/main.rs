@@ -18,6 +18,7 @@ mod scratch;
 mod servers;
 
 mod dynamodb;
+mod memcached;
 mod mysql;
 mod postgres;
 mod redis;

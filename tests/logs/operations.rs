@@ -129,7 +129,8 @@ impl Secrets {
             .saved()
             .expect("the key is new");
         owners.generation(&name).await?;
-        assert_eq!(owners.keys(&name).await?.len(), 1);
+        let listed = owners.keys(&name).await;
+        assert_eq!(listed.is_ok_and(|keys| keys.len() == 1), owners.can_list());
         owners.revoke_except(&name, record.expiry(), &login).await?;
         owners.revoke(&name, record.expiry()).await?;
         Ok(())

@@ -26,12 +26,13 @@ use std::process::ExitCode;
 use std::sync::{Arc, LazyLock};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use silverback::backend::{Backend, DynamoDb, DynamoDbOptions, connect};
+use silverback::backend::{Backend, DynamoDb, DynamoDbOptions, Owners, connect};
 
 use required::is_required;
 use scratch::Scratch;
 use servers::dynamodb::{DynamoDbServer, client, endpoint_at};
 use servers::mariadb::MariaDbServer;
+use servers::memcached::MemcachedServer;
 use servers::postgres::PostgresServer;
 use servers::proxy::Proxy;
 use servers::redis::{RedisCluster, RedisServer};
@@ -127,6 +128,11 @@ const BACKENDS: &[Kind] = &[
         writers: 8,
     },
     Kind {
+        name: "memcached",
+        make: |_| Ok(connected(&memcached()?)),
+        writers: 8,
+    },
+    Kind {
         name: "mssql",
         make: |_| Ok(connected(&mssql()?)),
         writers: 64,
@@ -216,12 +222,30 @@ fn redis_cluster() -> Result<String, String> {
     Ok(format!("{url}?prefix={}", fresh_prefix()))
 }
 
+/// Returns the URL of a fresh key space, in a server that runs as long as this process, or in the
+/// server that the environment names.
+fn memcached() -> Result<String, String> {
+    static SERVER: LazyLock<Result<MemcachedServer, String>> =
+        LazyLock::new(|| MemcachedServer::start(&["-m", "1024"]));
+    let url = match std::env::var("BACKEND_URL_MEMCACHED") {
+        Ok(url) => url,
+        Err(_) => SERVER.as_ref().map_err(String::clone)?.url(),
+    };
+    Ok(format!("{url}?prefix={}", fresh_prefix()))
+}
+
 /// Returns the URL of a database of SQL Server. All trials share its tables: run one trial at a time.
 fn mssql() -> Result<String, String> {
     let missing =
         "no SQL Server can be started here: set BACKEND_URL_MSSQL to the URL of a database";
     std::env::var("BACKEND_URL_MSSQL").map_err(|_| missing.to_owned())
 }
+
+/// The checks that list the sessions of an owner.
+const NEED_LISTS: &[&str] = &[
+    "concurrent_logins_leave_the_latest",
+    "a_history_agrees_with_the_stored_sessions",
+];
 
 /// A check of a backend, which returns its figures.
 type Proof = fn(Arc<dyn Backend>) -> String;
@@ -231,6 +255,7 @@ fn trial(
     name: &str,
     proof: impl Fn(Arc<dyn Backend>) -> String + Send + 'static,
 ) -> Trial {
+    let needs_lists = NEED_LISTS.contains(&name);
     let name = format!("{}::{name}", kind.name);
     let label = name.clone();
     Trial::ignorable_test(name, move || {
@@ -239,6 +264,10 @@ fn trial(
             Ok(backend) => backend,
             Err(why) => return missing_server(kind.name, &why),
         };
+        if needs_lists && !backend.owners().is_some_and(Owners::can_list) {
+            let why = format!("{} lists no sessions of an owner", kind.name);
+            return Ok(Completion::ignored_with(why));
+        }
         let prove = std::panic::AssertUnwindSafe(|| proof(backend));
         let said = std::panic::catch_unwind(prove);
         match said {
@@ -291,6 +320,10 @@ fn connections_to_mariadb() -> Result<Connections, String> {
 
 fn connections_to_redis() -> Result<Connections, String> {
     connections_to(&redis()?)
+}
+
+fn connections_to_memcached() -> Result<Connections, String> {
+    connections_to(&memcached()?)
 }
 
 fn connections_to_mssql() -> Result<Connections, String> {
@@ -419,6 +452,7 @@ fn main() -> ExitCode {
     trials.push(broken_connection("postgres", connections_to_postgres));
     trials.push(broken_connection("mariadb", connections_to_mariadb));
     trials.push(broken_connection("redis", connections_to_redis));
+    trials.push(broken_connection("memcached", connections_to_memcached));
     trials.push(broken_connection("mssql", connections_to_mssql));
     trials.push(broken_connection("dynamodb", connections_to_dynamodb));
     assert!(trials.len() > 100, "there are too few trials");

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::super::Backend;
+use super::super::{Backend, Owners};
 use super::{KeySpace, logins, moves, owners, records, scans};
 
 /// A law, or a part of one.
@@ -26,6 +26,7 @@ impl Law {
         match self.needs {
             Needs::Nothing => true,
             Needs::Owners => backend.owners().is_some(),
+            Needs::Lists => backend.owners().is_some_and(Owners::can_list),
             Needs::Moves => backend.moves().is_some(),
             Needs::Scan => backend.scan().is_some(),
         }
@@ -40,6 +41,8 @@ pub enum Needs {
     Nothing,
     /// [`Backend::owners`].
     Owners,
+    /// [`Backend::owners`] that [can list](Owners::can_list).
+    Lists,
     /// [`Backend::moves`].
     Moves,
     /// [`Backend::scan`].
@@ -89,12 +92,12 @@ laws! {
     10 Owners owners::an_owners_expiry_is_never_shortened;
     10 Owners owners::an_owners_expiry_can_be_extended;
     10 Owners owners::an_expired_owner_begins_a_new_generation;
-    10 Owners owners::a_record_is_listed_with_its_owner_only;
+    10 Lists owners::a_record_is_listed_with_its_owner_only;
     10 Owners owners::a_concurrent_write_does_not_survive_a_revocation;
-    10 Owners owners::two_thousand_records_of_an_owner_end_together;
+    10 Lists owners::two_thousand_records_of_an_owner_end_together;
     10 Owners logins::concurrent_logins_have_distinct_numbers;
     10 Owners logins::a_later_login_has_a_greater_number;
-    10 Owners logins::a_login_is_listed_at_once;
+    10 Lists logins::a_login_is_listed_at_once;
     11 Moves moves::a_move_is_atomic;
     11 Moves moves::a_move_needs_the_current_revision;
     11 Moves moves::a_move_to_a_key_in_use_is_refused;

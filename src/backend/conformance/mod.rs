@@ -95,6 +95,15 @@ fn owners_of(backend: &dyn Backend) -> &dyn Owners {
     backend.owners().expect("this law needs Backend::owners")
 }
 
+/// Asserts that the owner's list consists of these keys, or that the backend refuses to list.
+async fn assert_lists(owners: &dyn Owners, owner: &OwnerName, expected: &[Key]) {
+    let listed = owners.keys(owner).await;
+    match owners.can_list() {
+        true => assert_eq!(listed.unwrap(), expected),
+        false => assert!(listed.unwrap_err().is_usage()),
+    }
+}
+
 /// Returns a record of that login.
 fn owned(owner: &OwnerName, login: Login) -> Record {
     record(b"v").owned_by(Owner {

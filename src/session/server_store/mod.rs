@@ -178,8 +178,14 @@ impl ServerStore {
             max_concurrent_saves,
             clock,
         } = options;
-        if max_sessions.is_some() && backend.owners().is_none() {
-            return Err(Error::no_owners());
+        if max_sessions.is_some() {
+            let owners = backend.owners().ok_or_else(Error::no_owners)?;
+            if !owners.can_list() {
+                return Err(Error::usage(
+                    "the backend cannot list the sessions of an owner, which max_sessions needs: \
+                     remove it, or use another backend",
+                ));
+            }
         }
         if max_sessions == Some(0) {
             return Err(Error::usage(

@@ -8,6 +8,8 @@ mod background;
 pub(crate) mod dynamodb;
 #[cfg(feature = "mysql")]
 pub(crate) mod mariadb;
+#[cfg(feature = "memcached")]
+pub(crate) mod memcached;
 #[cfg(feature = "postgres")]
 pub(crate) mod pgbouncer;
 #[cfg(feature = "postgres")]

@@ -1,0 +1,181 @@
+//! [`Client`]: requests to the servers, each within the time limit of its operation.
+
+use memcache::exp::{AsyncMetaClient, GetResult, Meta, MutationStatus, Result as ClientResult};
+use tokio::time::{Instant, timeout_at};
+
+use super::super::deadline::deadline_after;
+use super::super::effect::Effect::{self, Reads, Writes};
+use super::super::timeout::check_timeout;
+use super::super::{Error, Expiry};
+use super::errors::{failed, too_late};
+use super::options::MemcachedOptions;
+
+/// The largest number of seconds that Memcached counts from now. It takes larger numbers for a
+/// moment, in seconds since 1970.
+const LONGEST_RELATIVE: i64 = 30 * 24 * 60 * 60;
+
+/// The latest moment that fits in 32 bits with a sign: the server takes later ones for the past.
+const LATEST: i64 = i32::MAX as i64;
+
+pub(super) struct Client {
+    servers: AsyncMetaClient,
+    timeout: std::time::Duration,
+}
+
+/// One operation of a backend. Its requests share one time limit.
+#[derive(Clone, Copy)]
+pub(super) struct Operation<'o> {
+    servers: &'o AsyncMetaClient,
+    give_up: Instant,
+}
+
+/// An item, and the number that it got when it was written.
+pub(super) struct Item {
+    pub(super) value: Vec<u8>,
+    pub(super) cas: u64,
+}
+
+/// The condition of a write.
+#[derive(Clone, Copy)]
+pub(super) enum If {
+    Missing,
+    Unchanged { cas: u64 },
+}
+
+/// The result of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// The item has this number.
+    Done(u64),
+    /// There is an item already, or another than expected.
+    Conflict,
+    Gone,
+}
+
+impl Client {
+    /// Opens no connection. Only the addresses are looked up.
+    pub(super) async fn new(
+        hosts: Vec<(String, u16)>,
+        options: &MemcachedOptions,
+    ) -> Result<Self, Error> {
+        check_timeout(options.timeout)?;
+        let servers = AsyncMetaClient::builder()
+            .max_connections(Some(options.max_connections.max(1)))
+            .max_idle(options.max_connections.max(1))
+            .connect_timeout(Some(options.timeout))
+            .io_timeout(Some(options.timeout))
+            .connect_multiple_async(hosts)
+            .await
+            .map_err(|error| failed(Reads, error))?;
+        Ok(Client {
+            servers,
+            timeout: options.timeout,
+        })
+    }
+
+    pub(super) fn operation(&self) -> Operation<'_> {
+        Operation {
+            servers: &self.servers,
+            give_up: deadline_after(self.timeout),
+        }
+    }
+}
+
+impl Operation<'_> {
+    pub(super) async fn get(&self, key: &str) -> Result<Option<Item>, Error> {
+        let got: GetResult = self
+            .within(Reads, self.servers.get(key).meta(Meta::NONE.cas()).send())
+            .await?;
+        match (got.value, got.item.cas) {
+            (Some(value), Some(cas)) => Ok(Some(Item { value, cas })),
+            _ => Ok(None),
+        }
+    }
+
+    /// Writes an item that expires no earlier than `expiry`.
+    pub(super) async fn set(
+        &self,
+        key: &str,
+        value: &[u8],
+        expiry: Expiry,
+        condition: If,
+    ) -> Result<Written, Error> {
+        let set = self.servers.set(key, value).ttl_raw(time_to_live(expiry));
+        let set = match condition {
+            If::Missing => set.add(),
+            If::Unchanged { cas } => set.compare_cas(cas),
+        };
+        let result = self.within(Writes, set.return_cas().send()).await?;
+        match (result.status, result.cas) {
+            (MutationStatus::Applied, Some(cas)) => Ok(Written::Done(cas)),
+            (MutationStatus::Applied, None) => Err(Error::outcome_unknown(
+                "Memcached wrote a record without its number",
+            )),
+            (MutationStatus::NotFound, _) => Ok(Written::Gone),
+            (_, _) => Ok(Written::Conflict),
+        }
+    }
+
+    pub(super) async fn delete(&self, key: &str, cas: u64) -> Result<Written, Error> {
+        let delete = self.servers.delete(key).compare_cas(cas);
+        let result = self.within(Writes, delete.send()).await?;
+        match result.status {
+            MutationStatus::Applied => Ok(Written::Done(cas)),
+            MutationStatus::NotFound => Ok(Written::Gone),
+            _ => Ok(Written::Conflict),
+        }
+    }
+
+    async fn within<T>(
+        &self,
+        effect: Effect,
+        request: impl Future<Output = ClientResult<T>>,
+    ) -> Result<T, Error> {
+        match timeout_at(self.give_up, request).await {
+            Ok(answer) => answer.map_err(|error| failed(effect, error)),
+            Err(_) => Err(too_late(effect)),
+        }
+    }
+}
+
+/// Returns the time to live of an item, as Memcached reads it. Memcached counts whole seconds, and
+/// an item may go up to a second early, so one more is added: the expiry in the record decides.
+fn time_to_live(expiry: Expiry) -> u32 {
+    const NEVER: u32 = 0;
+    if expiry == Expiry::NEVER {
+        return NEVER;
+    }
+    let now = Expiry::now();
+    let left = expiry.saturating_duration_since(now).as_secs();
+    let left = i64::try_from(left).unwrap_or(i64::MAX).saturating_add(2);
+    let seconds = match left {
+        ..=LONGEST_RELATIVE => left,
+        left => left.saturating_add(now.as_millis() / 1_000).min(LATEST),
+    };
+    u32::try_from(seconds).unwrap_or(NEVER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_to_live_is_never_shorter_than_the_time_left() {
+        let now = Expiry::now().as_millis();
+        let day = 86_400_000;
+        for left in [-5_000, 0, 1, 999, 1_000, 60_000, 29 * day] {
+            let seconds = i64::from(time_to_live(Expiry::from_millis(now + left)));
+            assert!((1..=LONGEST_RELATIVE).contains(&seconds));
+            assert!(seconds * 1_000 >= left, "{left}: {seconds}");
+        }
+        for left in [30 * day, 31 * day, 365 * day] {
+            let seconds = i64::from(time_to_live(Expiry::from_millis(now + left)));
+            assert!(seconds > LONGEST_RELATIVE && seconds * 1_000 >= now + left);
+        }
+        // After 2038 a record lasts until then, or forever.
+        for late in [4_102_444_800_000, i64::MAX - 1] {
+            assert_eq!(time_to_live(Expiry::from_millis(late)), i32::MAX as u32);
+        }
+        assert_eq!(time_to_live(Expiry::NEVER), 0);
+    }
+}
