@@ -140,11 +140,17 @@ impl Address {
                 let first = servers.into_iter().next().ok_or_else(malformed)?;
                 let client = Client::open(first).map_err(refused)?;
                 let address = PrimaryAddress::Fixed(client);
-                Ok(Servers::Primary(Primary::new(address, connections)))
+                Ok(Servers::Primary(Box::new(Primary::new(
+                    address,
+                    connections,
+                ))))
             }
             Kind::Sentinel => {
                 let address = self.behind_sentinels()?;
-                Ok(Servers::Primary(Primary::new(address, connections)))
+                Ok(Servers::Primary(Box::new(Primary::new(
+                    address,
+                    connections,
+                ))))
             }
             Kind::Cluster if !self.path.is_empty() => Err(Error::usage(
                 "a Redis cluster has no databases: write no path in its URL",
@@ -158,7 +164,7 @@ impl Address {
                     .tcp_settings(tcp_settings())
                     .build()
                     .map_err(refused)?;
-                Ok(Servers::Cluster(Cluster::new(client)))
+                Ok(Servers::Cluster(Box::new(Cluster::new(client))))
             }
         }
     }

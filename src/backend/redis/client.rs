@@ -24,8 +24,8 @@ pub(super) struct Client {
 }
 
 pub(super) enum Servers {
-    Primary(Primary),
-    Cluster(Cluster),
+    Primary(Box<Primary>),
+    Cluster(Box<Cluster>),
 }
 
 /// One operation of a backend. Its commands share one time limit.
@@ -54,7 +54,7 @@ impl Client {
     pub(super) fn of_primary(client: redis::Client, options: &RedisOptions) -> Result<Self, Error> {
         let address = PrimaryAddress::Fixed(client);
         let primary = Primary::new(address, options.connections.max(1));
-        Client::new(Servers::Primary(primary), options)
+        Client::new(Servers::Primary(Box::new(primary)), options)
     }
 
     pub(super) fn operation(&self) -> Operation<'_> {

@@ -18,7 +18,8 @@ use super::errors::{
 pub(super) type Answer = Result<Value, RedisError>;
 
 pub(super) struct Primary {
-    connections: Vec<Reconnecting>,
+    first: Reconnecting,
+    others: Vec<Reconnecting>,
     next: AtomicUsize,
     address: PrimaryAddress,
 }
@@ -55,7 +56,8 @@ struct Connection {
 impl Primary {
     pub(super) fn new(address: PrimaryAddress, connections: usize) -> Self {
         Primary {
-            connections: (0..connections).map(|_| Reconnecting::default()).collect(),
+            first: Reconnecting::default(),
+            others: (1..connections).map(|_| Reconnecting::default()).collect(),
             next: AtomicUsize::new(0),
             address,
         }
@@ -120,8 +122,11 @@ impl Primary {
 
     /// Returns the next of the connections.
     fn slot(&self) -> &Reconnecting {
-        let next = self.next.fetch_add(1, Ordering::Relaxed);
-        &self.connections[next % self.connections.len()]
+        if self.others.is_empty() {
+            return &self.first;
+        }
+        let next = self.next.fetch_add(1, Ordering::Relaxed) % (self.others.len() + 1);
+        self.others.get(next).unwrap_or(&self.first)
     }
 }
 
