@@ -220,6 +220,10 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     trial!(server, rights::concurrent_programs_create_the_tables_once);
     trial!(server, rights::tables_with_other_columns_are_refused);
     trial!(server, statements::each_operation_is_one_round_trip);
+    trial!(
+        server,
+        statements::a_write_of_a_record_without_an_owner_reads_no_owner
+    );
     trial!(server, statements::no_operation_reads_a_whole_table);
     trial!(
         server,
