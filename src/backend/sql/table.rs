@@ -186,8 +186,9 @@ impl<E: Engine> Table<E> {
         self.check_key(key)?;
         let owner = record.owner().map_or(0, |owner| owner.name.as_str().len());
         let size = key.as_bytes().len() + owner + record.value().len() + REST;
-        if size > E::LARGEST {
-            return Err(Error::too_large(size, E::LARGEST));
+        let largest = self.engine.largest();
+        if size > largest {
+            return Err(Error::too_large(size, largest));
         }
         match all.longest_value {
             Some(longest) if record.value().len() > longest => {

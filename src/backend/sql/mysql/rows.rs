@@ -4,8 +4,8 @@
 //! reads and stores the descriptions, which costs more than the row. The column begins with numbers:
 //! the milliseconds left, the value's length and, for an owned record, the number of its login and
 //! the length of its owner's name, with a space between them and `!` after them. Then follow, for an
-//! owned record, the login's generation and the owner's name, and then the revision and the value. The column is
-//! empty if the row is not live, and NULL if a part of the row is.
+//! owned record, the login's generation and the owner's name, and then the revision and the value.
+//! The column is empty if the row is not live, and NULL if a part of the row is.
 
 use std::str::FromStr;
 
