@@ -66,6 +66,12 @@ impl Error {
         Error::new(Kind::TooLarge, message)
     }
 
+    /// Creates the error of a record that the server has refused as too large, without a limit.
+    #[cfg(feature = "mysql")]
+    pub(super) fn too_large_for_server(message: &'static str) -> Self {
+        Error::new(Kind::TooLarge, message)
+    }
+
     /// Creates the error of data under a key that is not a valid record.
     #[must_use]
     pub fn corrupt(message: impl Into<Cow<'static, str>>) -> Self {
@@ -101,7 +107,8 @@ impl Error {
         self.0.kind() == Kind::OutcomeUnknown
     }
 
-    /// Returns whether the record is larger than the server takes. The message gives both sizes.
+    /// Returns whether the record is larger than the server takes. The message gives both sizes if
+    /// they are known.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
         self.0.kind() == Kind::TooLarge

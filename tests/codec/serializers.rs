@@ -1,5 +1,6 @@
 //! Typed values through each serializer.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use silverback::codec::{CustomSerializer, Serializer, erased_serde};
 
@@ -201,6 +202,42 @@ fn bincode_has_a_size_limit() {
             .unwrap_err()
             .is_not_valid()
     );
+}
+
+#[test]
+fn bincode_opens_the_longest_value_that_it_seals() {
+    const LIMIT: usize = 1 << 20;
+    const LENGTH: usize = 5; // of a length or a number that needs 32 bits
+
+    fn check<T: Serialize + DeserializeOwned + PartialEq>(kind: &str, value: impl Fn(usize) -> T) {
+        let bincode = Serializer::Bincode;
+        let longest = value(LIMIT - LENGTH);
+        let bytes = bincode.serialize(&longest).unwrap();
+        assert_eq!(bytes.len(), LIMIT, "{kind}");
+        assert!(
+            bincode.deserialize::<T>(&bytes).unwrap() == longest,
+            "{kind}"
+        );
+        let refused = bincode.serialize(&value(LIMIT - LENGTH + 1));
+        assert!(refused.unwrap_err().is_usage(), "{kind}");
+    }
+
+    check("a string", |bytes| "x".repeat(bytes));
+    check("a string of longer characters", |bytes| {
+        "x".repeat(bytes % 4) + &"\u{1F98D}".repeat(bytes / 4)
+    });
+    check("a sequence of bytes", |bytes| vec![7_u8; bytes]);
+    check("a sequence of booleans", |bytes| vec![true; bytes]);
+    check("a sequence of numbers of 64 bits", |bytes| {
+        vec![-7_i64; bytes]
+    });
+    check("a sequence of numbers of 128 bits", |bytes| {
+        vec![7_u128; bytes]
+    });
+    check("a sequence of options", |bytes| vec![None::<u64>; bytes]);
+    check("a sequence of empty strings", |bytes| {
+        vec![String::new(); bytes]
+    });
 }
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -15,8 +15,14 @@ use super::statements::{Parameters, Statement, Statements};
 pub(super) trait Engine: Send + Sync + 'static {
     type Row: Columns + Send + Sync;
 
-    /// The maximum number of bytes of a row.
+    /// The maximum number of bytes of a row, whatever the server's settings are.
     const LARGEST: usize;
+
+    /// Returns the maximum number of bytes of a row by the server's settings, if they were read
+    /// with the [statements](Engine::statements).
+    fn largest(&self) -> usize {
+        Self::LARGEST
+    }
 
     /// Returns the layout of the table's rows.
     fn layout(&self) -> Layout {

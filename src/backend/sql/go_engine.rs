@@ -37,6 +37,11 @@ pub(super) trait GoServer: Engine {
         table: &GoTable,
     ) -> impl Future<Output = Result<Option<FoundColumns>, Error>> + Send;
 
+    /// Returns the maximum number of bytes of a row in the table of a Go package.
+    fn largest_in_go(&self) -> usize {
+        self.largest()
+    }
+
     /// Returns the server's name for a type.
     fn type_name(kind: ColumnType) -> String;
 
@@ -120,6 +125,10 @@ impl<S: GoServer> Engine for GoEngine<S> {
     type Row = S::Row;
 
     const LARGEST: usize = S::LARGEST;
+
+    fn largest(&self) -> usize {
+        self.server.largest_in_go()
+    }
 
     fn layout(&self) -> Layout {
         self.table.layout()

@@ -16,6 +16,14 @@ pub(super) trait Columns {
 
     /// Returns the expiry, converted from the database's form.
     fn expiry(&self, index: usize) -> Result<Expiry, Undecodable>;
+
+    /// Reads the row of a `load`. Returns `None` if the row says that it is not live.
+    fn stored(&self) -> Result<Option<Stored>, Error>
+    where
+        Self: Sized,
+    {
+        stored_of(self).map(Some)
+    }
 }
 
 /// Returns the milliseconds until an expiry, for a server whose clock decides, or the largest number for never.
@@ -44,7 +52,7 @@ pub(super) fn invalid_record() -> Error {
     Error::corrupt("a row of the database is not a valid record")
 }
 
-fn undecodable(error: Undecodable) -> Error {
+pub(super) fn undecodable(error: Undecodable) -> Error {
     invalid_record().with_source(error)
 }
 
@@ -71,7 +79,7 @@ fn generation(bytes: &[u8]) -> Result<Generation, Error> {
 }
 
 /// Reads the columns value, expiry, revision, owner, generation, login.
-pub(super) fn stored_of(row: &impl Columns) -> Result<Stored, Error> {
+fn stored_of(row: &impl Columns) -> Result<Stored, Error> {
     let record = Record::new(some_bytes(row, 0)?, expiry(row, 1)?);
     let revision = Revision::new(some_bytes(row, 2)?);
     let record = match (bytes(row, 3)?, bytes(row, 4)?) {

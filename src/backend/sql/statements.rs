@@ -57,6 +57,15 @@ impl<'v> Value<'v> {
         bytes.map_or(Value::Null, Value::Bytes)
     }
 
+    /// Returns the bytes, or none for a number.
+    #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+    pub(super) fn bytes(&self) -> &'v [u8] {
+        match self {
+            Value::Bytes(bytes) => bytes,
+            Value::Integer(_) | Value::Null => &[],
+        }
+    }
+
     fn number(number: u64) -> Self {
         Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
     }
@@ -147,7 +156,8 @@ impl Statement {
 
 /// The statements of a table.
 pub(super) struct Statements {
-    /// Returns value, expiry, revision, owner, generation and login of the live row.
+    /// Returns value, expiry, revision, owner, generation and login of the live row, in the form that
+    /// [`Columns::stored`](super::rows::Columns::stored) reads.
     pub(super) load: Statement,
     /// Returns a row if there is a live one.
     pub(super) find: Statement,
@@ -163,6 +173,8 @@ pub(super) struct Statements {
     pub(super) swap_owned: Option<Statement>,
     /// Changes the expiry of the live row that has the seen revision.
     pub(super) touch: Statement,
+    /// `swap` and `touch` for a row that has no owner and gets none, if those are other statements.
+    pub(super) unowned: Option<UnownedStatements>,
     /// Deletes the live row that has the seen revision.
     pub(super) remove: Statement,
     /// Replaces the live row that has the seen revision, its key included. `None` if rows cannot
@@ -179,6 +191,29 @@ pub(super) struct Statements {
     pub(super) longest_value: Option<usize>,
 }
 
+impl Statements {
+    /// Returns a revision for a row to be written, or `None` if the server chooses it. It is
+    /// random: no revision is used again, even after rows were restored from a backup.
+    pub(super) fn choose_revision(&self, is_owned: bool) -> Result<Option<Revision>, Error> {
+        if self.revisions == RevisionSource::Server {
+            return Ok(None);
+        }
+        let random = Generation::random()?;
+        let bytes: &[u8] = random.as_bytes();
+        let length = match self.unowned.is_some() && !is_owned {
+            true => UNOWNED_REVISION,
+            false => bytes.len(),
+        };
+        Ok(bytes.get(..length).map(Revision::new))
+    }
+
+    /// Returns the statements for a row without an owner if the revision says that it has none.
+    pub(super) fn unowned_at(&self, seen: &Revision) -> Option<&UnownedStatements> {
+        let unowned = self.unowned.as_ref();
+        unowned.filter(|_| seen.as_bytes().len() == UNOWNED_REVISION)
+    }
+}
+
 #[cfg(test)]
 impl Statements {
     /// Returns all statements, in no order.
@@ -189,6 +224,8 @@ impl Statements {
             &self.swap_owned,
             &self.move_to,
         ];
+        let unowned = self.unowned.iter();
+        let unowned = unowned.flat_map(|unowned| [&unowned.swap, &unowned.touch]);
         let owners = self.owners.iter().flat_map(|owners| {
             [
                 &owners.generation,
@@ -210,9 +247,22 @@ impl Statements {
         ]
         .into_iter()
         .chain(optional.into_iter().flatten())
+        .chain(unowned)
         .chain(owners)
     }
 }
+
+/// The statements for a row without an owner, which read no owner. Its revision is one byte shorter
+/// than those of other rows. A longer one, of a row that another program wrote, is as valid.
+pub(super) struct UnownedStatements {
+    /// Replaces the live row that has the seen revision and no owner.
+    pub(super) swap: Statement,
+    /// Changes the expiry of the live row that has the seen revision and no owner.
+    pub(super) touch: Statement,
+}
+
+/// The length of the revisions that are only for rows without an owner.
+const UNOWNED_REVISION: usize = 15;
 
 /// The statements of the owners' table.
 pub(super) struct OwnerStatements {
@@ -236,17 +286,6 @@ pub(super) enum RevisionSource {
     Client,
     /// The server chooses it, and statements that write return it as their only column.
     Server,
-}
-
-impl RevisionSource {
-    /// Returns a revision for a row to be written, or `None` if the server chooses it. It is
-    /// random: no revision is used again, even after rows were restored from a backup.
-    pub(super) fn choose(self) -> Result<Option<Revision>, Error> {
-        Ok(match self {
-            RevisionSource::Client => Some(Revision::new(*Generation::random()?.as_bytes())),
-            RevisionSource::Server => None,
-        })
-    }
 }
 
 /// The values that an operation offers to a statement.

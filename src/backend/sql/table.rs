@@ -13,9 +13,7 @@ use crate::backend::{
 };
 
 use super::engine::Engine;
-use super::rows::{
-    generation_of, invalid_record, key_of, login_of, page_of, revision_of, stored_of,
-};
+use super::rows::{Columns, generation_of, invalid_record, key_of, login_of, page_of, revision_of};
 use super::statements::{OwnerStatements, Parameters, RevisionSource, Statement, Statements};
 use crate::backend::effect::Effect::{Reads, Writes};
 
@@ -39,13 +37,13 @@ impl<E: Engine> Table<E> {
         let load = &self.engine.statements().await?.load;
         let parameters = Parameters::of_key(key);
         let rows = self.engine.rows(Reads, load, &parameters).await?;
-        rows.first().map(stored_of).transpose()
+        rows.first().map_or(Ok(None), Columns::stored)
     }
 
     pub(super) async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
         let all = self.engine.statements().await?;
         self.check(all, key, record)?;
-        let new = all.revisions.choose()?;
+        let new = all.choose_revision(record.owner().is_some())?;
         let parameters = Parameters {
             new: new.as_ref(),
             ..Parameters::of_key(key).with_record(record)
@@ -88,13 +86,16 @@ impl<E: Engine> Table<E> {
     ) -> Result<Outcome<Revision>, Error> {
         let all = self.engine.statements().await?;
         self.check(all, key, record)?;
-        let new = all.revisions.choose()?;
+        let new = all.choose_revision(record.owner().is_some())?;
         let parameters = Parameters {
             seen: Some(seen),
             new: new.as_ref(),
             ..Parameters::of_key(key).with_record(record)
         };
-        let swap = for_record(record, &all.swap, all.swap_owned.as_ref());
+        let swap = match all.unowned_at(seen) {
+            Some(unowned) if record.owner().is_none() => &unowned.swap,
+            _ => for_record(record, &all.swap, all.swap_owned.as_ref()),
+        };
         let written = self.write(all, swap, &parameters).await?;
         self.outcome(all, key, written).await
     }
@@ -107,14 +108,16 @@ impl<E: Engine> Table<E> {
     ) -> Result<Outcome<Revision>, Error> {
         self.check_key(key)?;
         let all = self.engine.statements().await?;
-        let new = all.revisions.choose()?;
+        let unowned = all.unowned_at(seen);
+        let new = all.choose_revision(unowned.is_none())?;
         let parameters = Parameters {
             seen: Some(seen),
             new: new.as_ref(),
             until: Some(until),
             ..Parameters::of_key(key)
         };
-        let written = self.write(all, &all.touch, &parameters).await?;
+        let touch = unowned.map_or(&all.touch, |unowned| &unowned.touch);
+        let written = self.write(all, touch, &parameters).await?;
         self.outcome(all, key, written).await
     }
 
@@ -183,8 +186,9 @@ impl<E: Engine> Table<E> {
         self.check_key(key)?;
         let owner = record.owner().map_or(0, |owner| owner.name.as_str().len());
         let size = key.as_bytes().len() + owner + record.value().len() + REST;
-        if size > E::LARGEST {
-            return Err(Error::too_large(size, E::LARGEST));
+        let largest = self.engine.largest();
+        if size > largest {
+            return Err(Error::too_large(size, largest));
         }
         match all.longest_value {
             Some(longest) if record.value().len() > longest => {
@@ -295,7 +299,7 @@ impl<E: Engine> Table<E> {
                 "the table cannot move rows (see Backend::moves)",
             ));
         };
-        let new = all.revisions.choose()?;
+        let new = all.choose_revision(record.owner().is_some())?;
         let parameters = Parameters {
             to: Some(to),
             seen: Some(seen),

@@ -3,9 +3,9 @@
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 use sqlx::pool::PoolConnection;
 use sqlx::query::Query;
+use sqlx::{Arguments, Database, Encode, IntoArguments, SqlSafeStr, SqlStr, Type};
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 use sqlx::{ConnectOptions, Connection};
-use sqlx::{Database, Encode, SqlSafeStr, SqlStr, Type};
 
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 use super::server::{GivenPool, Server};
@@ -93,6 +93,9 @@ impl Sql {
     }
 }
 
+/// The maximum number of bytes that a server's protocol adds to a value: its length, or the number.
+const MOST_BESIDES: usize = 9;
+
 /// Returns the statement with its values bound. `time` converts an expiry for the server.
 pub(super) fn bound<'q, DB>(
     statement: &Statement,
@@ -101,13 +104,17 @@ pub(super) fn bound<'q, DB>(
 ) -> Query<'q, DB, DB::Arguments>
 where
     DB: Database,
+    DB::Arguments: IntoArguments<DB>,
     i64: Encode<'q, DB> + Type<DB>,
     &'q [u8]: Encode<'q, DB> + Type<DB>,
     Option<&'q [u8]>: Encode<'q, DB> + Type<DB>,
 {
-    let query = sqlx::query(statement.sql.for_sqlx());
-    let values = statement.values(parameters, time);
-    values.fold(query, |query, value| match value {
+    let values = || statement.values(parameters, time);
+    let sizes = values().map(|value| MOST_BESIDES + value.bytes().len());
+    let mut arguments = DB::Arguments::default();
+    arguments.reserve(statement.binds.len(), sizes.sum());
+    let query = sqlx::query_with(statement.sql.for_sqlx(), arguments);
+    values().fold(query, |query, value| match value {
         Value::Integer(number) => query.bind(number),
         Value::Bytes(bytes) => query.bind(bytes),
         Value::Null => query.bind(None::<&[u8]>),

@@ -7,6 +7,7 @@ mod exact_expiry;
 mod faults;
 mod go_tables;
 mod log;
+mod packets;
 mod rights;
 mod statements;
 
@@ -52,6 +53,13 @@ fn server_in_berlin() -> Result<&'static MariaDbServer, String> {
 fn server_in_the_west() -> Result<&'static MariaDbServer, String> {
     static SERVER: Started = OnceLock::new();
     let settings = ["--default-time-zone=-05:00"];
+    started(&SERVER, || MariaDbServer::start_in("UTC", &settings))
+}
+
+/// Returns a server that takes statements of at most 2 MiB.
+fn server_with_small_packets() -> Result<&'static MariaDbServer, String> {
+    static SERVER: Started = OnceLock::new();
+    let settings = ["--max-allowed-packet=2M"];
     started(&SERVER, || MariaDbServer::start_in("UTC", &settings))
 }
 
@@ -214,12 +222,20 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     );
     trial!(server_in_the_west, go_tables::another_time_zone_is_refused);
     trial!(
+        server_with_small_packets,
+        packets::a_row_that_the_server_does_not_take_is_too_large
+    );
+    trial!(
         server,
         rights::a_user_without_the_right_to_create_uses_existing_tables
     );
     trial!(server, rights::concurrent_programs_create_the_tables_once);
     trial!(server, rights::tables_with_other_columns_are_refused);
     trial!(server, statements::each_operation_is_one_round_trip);
+    trial!(
+        server,
+        statements::a_write_of_a_record_without_an_owner_reads_no_owner
+    );
     trial!(server, statements::no_operation_reads_a_whole_table);
     trial!(
         server,

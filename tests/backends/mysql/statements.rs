@@ -1,7 +1,7 @@
 //! The cost of the operations in the server.
 
 use silverback::backend::{
-    Backend, Created, Expiry, Generations, Key, Mysql, Owners, Record, Scan,
+    Backend, Created, Expiry, Generations, Key, Mysql, Outcome, Owners, Record, Scan,
 };
 use sqlx::{AssertSqlSafe, MySqlPool, Row};
 
@@ -31,6 +31,36 @@ pub(super) async fn each_operation_is_one_round_trip(server: &MariaDbServer) -> 
         }
         every_operation!(backend, counted);
     }
+    Ok(())
+}
+
+pub(super) async fn a_write_of_a_record_without_an_owner_reads_no_owner(
+    server: &MariaDbServer,
+) -> Tried {
+    let (url, pool) = database(server, "unowned").await?;
+    let backend = Mysql::connect(&url).await?;
+    let (key, record) = (Key::new("a key")?, Record::new("v", soon()));
+    let Created::Saved(seen) = backend.create(&key, &record).await? else {
+        panic!("the key is new");
+    };
+    let before = log::length(server);
+    let swapped = backend.swap(&key, &seen, &record).await?;
+    let seen = swapped.done().expect("there is no concurrent write");
+    let touched = backend.touch(&key, &seen, soon()).await?;
+    let seen = touched.done().expect("there is no concurrent write");
+    let sent = log::commands(server, "unowned", before);
+    let sent = sent.iter().filter(|sent| sent.kind == "Execute");
+    let reads_owners = sent.map(|sent| sent.text.contains("owners"));
+    assert_eq!(reads_owners.collect::<Vec<_>>(), [false, false]);
+    let found = backend.load(&key).await?.map(|found| found.revision);
+    assert_eq!(found.as_ref(), Some(&seen));
+
+    // Another program gives the row an owner that is not live.
+    let owned =
+        "UPDATE silverback_sessions SET owner = 'ape', generation = UNHEX(MD5('g')), login = 1";
+    sqlx::raw_sql(owned).execute(&pool).await?;
+    assert_eq!(backend.swap(&key, &seen, &record).await?, Outcome::Gone);
+    assert_eq!(backend.touch(&key, &seen, soon()).await?, Outcome::Gone);
     Ok(())
 }
 

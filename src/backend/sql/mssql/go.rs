@@ -82,6 +82,18 @@ impl GoMssql {
         Ok(GoMssql(Arc::new(Table::new(engine))))
     }
 
+    /// Creates the table as the Go package would if it is missing, and checks its columns if it
+    /// exists.
+    ///
+    /// # Errors
+    /// Returns a [usage](Error::is_usage) error for a table with columns that cannot be used. It
+    /// names the column, its type and the type that it must have. Returns an
+    /// [unavailable](Error::is_unavailable) error if the database cannot be reached, or does not
+    /// let the user create tables.
+    pub async fn migrate(&self) -> Result<(), Error> {
+        self.0.engine.migrate().await
+    }
+
     /// Closes the connections, as [`Mssql::close`](super::Mssql::close) does.
     pub async fn close(&self) {
         self.0.engine.server.sender.close().await;

@@ -43,6 +43,7 @@ pub(super) fn statements(table: &GoTable) -> Statements {
         swap: Statement::generated(names.swap(""), &[Key, Value, Until, Seen]),
         swap_owned: None,
         touch: Statement::generated(names.touch(), &[Key, Seen, Until]),
+        unowned: None,
         remove: Statement::generated(names.remove(), &[Key, Seen]),
         move_to: Some(Statement::generated(
             names.move_to(),

@@ -136,11 +136,26 @@ impl Mssql {
     pub async fn connect_with(url: &str, options: MssqlOptions) -> Result<Self, Error> {
         options.check()?;
         let connections = Connections::open(url, &options)?;
+        let backend = Mssql(Arc::new(Table::new(connections)));
         match options.create_if_missing {
-            true => connections.sender.make(schema::make_tables).await??,
-            false => connections.sender.make(schema::find_tables).await??,
+            true => backend.migrate().await?,
+            false => {
+                let sender = &backend.0.engine.sender;
+                sender.make(schema::find_tables).await??;
+            }
         }
-        Ok(Mssql(Arc::new(Table::new(connections))))
+        Ok(backend)
+    }
+
+    /// Creates the missing tables, as [`connect`](Mssql::connect) does. If none is missing, it
+    /// writes nothing. Several programs may do so at the same time.
+    ///
+    /// # Errors
+    /// Returns a [usage](Error::is_usage) error, which names the columns, if a table exists with
+    /// other columns. Returns an [unavailable](Error::is_unavailable) error if the database cannot
+    /// be reached, or does not let the user create tables.
+    pub async fn migrate(&self) -> Result<(), Error> {
+        self.0.engine.sender.make(schema::make_tables).await?
     }
 
     /// Closes the connections after the running statements have ended. Waits at most for the time

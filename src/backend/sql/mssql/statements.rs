@@ -312,6 +312,7 @@ pub(super) static STATEMENTS: Statements = Statements {
         ),
         &[Key, Seen, Until, New],
     ),
+    unowned: None,
     remove: Statement::fixed(
         concat!(batch!(), "DELETE s", unchanged_row!(), return_written!()),
         &[Key, Seen],

@@ -26,6 +26,9 @@ use crate::backend::effect::Effect;
 /// The number of times that a statement runs if the server rolls it back for a concurrent one.
 const ATTEMPTS: u64 = 10;
 
+/// More bytes than a statement adds to a row: the owner's name twice, and the parameters' types.
+const REST_OF_PACKET: usize = 1024;
+
 /// The server's `completion_type` would otherwise decide whether another transaction begins.
 const COMMIT: &str = "COMMIT AND NO CHAIN NO RELEASE";
 const ROLLBACK: &str = "ROLLBACK AND NO CHAIN NO RELEASE";
@@ -48,8 +51,8 @@ macro_rules! undisturbed {
 
 pub(super) struct Connections {
     pub(super) sender: Sender<MySql>,
-    /// Set once a connection was found to commit each statement.
-    commits: OnceCell<()>,
+    /// The server's `max_allowed_packet`, set once a connection was found to commit each statement.
+    max_packet: OnceCell<usize>,
 }
 
 impl Connections {
@@ -82,36 +85,49 @@ impl Connections {
         let timeout = options.timeout;
         Connections {
             sender: Sender { pool, timeout },
-            commits: OnceCell::new(),
+            max_packet: OnceCell::new(),
         }
     }
 
     /// Refuses connections that do not commit each statement: its write would be lost when the
-    /// connection closes. The first call asks one connection, since all are opened alike.
-    pub(super) async fn check_commits(&self) -> Result<(), Error> {
+    /// connection closes. The first call asks one connection, since all are opened alike. It also
+    /// reads the size of the largest packet.
+    pub(super) async fn check_settings(&self) -> Result<(), Error> {
+        const SETTINGS: &str =
+            "SELECT CAST(@@autocommit AS SIGNED), CAST(@@max_allowed_packet AS SIGNED)";
         let ask = async |connection: &mut MySqlConnection| {
-            let query = sqlx::raw_sql("SELECT CAST(@@autocommit AS SIGNED)");
-            query.fetch_one(connection).await?.try_get::<i64, _>(0)
+            let settings = sqlx::raw_sql(SETTINGS).fetch_one(connection).await?;
+            Ok((
+                settings.try_get::<i64, _>(0)?,
+                settings.try_get::<i64, _>(1)?,
+            ))
         };
         let check = async || match self.sender.make(ask).await? {
-            1 => Ok(()),
+            (1, max_packet) => Ok(usize::try_from(max_packet).unwrap_or(usize::MAX)),
             _ => Err(Error::usage(
                 "the connections to the database have autocommit off: turn it on",
             )),
         };
-        self.commits.get_or_try_init(check).await.map(drop)
+        self.max_packet.get_or_try_init(check).await.map(drop)
     }
 }
 
 impl Engine for Connections {
     type Row = MySqlRow;
 
-    /// The server's `max_allowed_packet` (16 MiB by default in MariaDB) and the type of the column
-    /// (MEDIUMBLOB) limit a row.
-    const LARGEST: usize = 16 * 1024 * 1024 - 1024;
+    /// The type of the column (MEDIUMBLOB) limits a row.
+    const LARGEST: usize = 16 * 1024 * 1024 - REST_OF_PACKET;
+
+    /// Returns what the server's `max_allowed_packet` (16 MiB by default in MariaDB) holds.
+    fn largest(&self) -> usize {
+        let max_packet = self.max_packet.get();
+        max_packet.map_or(Self::LARGEST, |max_packet| {
+            Self::LARGEST.min(max_packet.saturating_sub(REST_OF_PACKET))
+        })
+    }
 
     async fn statements(&self) -> Result<&Statements, Error> {
-        self.check_commits().await?;
+        self.check_settings().await?;
         Ok(&STATEMENTS)
     }
 

@@ -13,7 +13,12 @@ use crate::backend::Error;
 
 impl SqlxServer for MySql {
     fn reading(error: sqlx::Error) -> Error {
-        Error::unavailable(message(&error)).with_source(without_values(error))
+        let because = message(&error);
+        let fault = match number(&error) {
+            Some(1153) => Error::too_large_for_server(because),
+            _ => Error::unavailable(because),
+        };
+        fault.with_source(without_values(error))
     }
 
     fn writing(error: sqlx::Error) -> Error {
@@ -71,7 +76,7 @@ fn message(error: &sqlx::Error) -> &'static str {
         Some(1054 | 1142 | 1143 | 1146) => {
             "the tables are missing, or this user lacks the rights to them"
         }
-        Some(1153) => "the row is larger than the server's max_allowed_packet",
+        Some(1153) => "too large: the row is larger than the server's max_allowed_packet",
         Some(1205) => "the row was locked for too long: try again",
         Some(1213 | 3101) => "the database gave up the statement for a concurrent one: try again",
         Some(1290 | 1792 | 1836) => "the database is read-only: connect to the primary",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sqlx::{AssertSqlSafe, MySqlConnection, MySqlPool};
 
 use super::super::delegate::backend_in_sql;
+use super::super::engine::Engine;
 use super::super::go_columns::ColumnType;
 use super::super::go_engine::{GoEngine, GoServer};
 use super::super::go_table::{Database, GoTable};
@@ -137,13 +138,13 @@ impl GoServer for Connections {
     const DATABASE: Database = Database::Mysql;
 
     async fn columns(&self, table: &GoTable) -> Result<Option<FoundColumns>, Error> {
-        self.check_commits().await?;
+        self.check_settings().await?;
         let read = async |connection: &mut MySqlConnection| read(connection, table).await;
         self.sender.make(read).await?
     }
 
     async fn create_table(&self, table: &GoTable) -> Result<Option<FoundColumns>, Error> {
-        self.check_commits().await?;
+        self.check_settings().await?;
         let make = async |connection: &mut MySqlConnection| match read(connection, table).await? {
             Ok(None) => {
                 let create = AssertSqlSafe(create_table(table));
@@ -153,6 +154,12 @@ impl GoServer for Connections {
             found => Ok(found),
         };
         self.sender.make(make).await?
+    }
+
+    /// Returns half of what a packet holds: a statement that writes has the value as hex digits.
+    fn largest_in_go(&self) -> usize {
+        const TEXT: usize = 4096;
+        self.largest().saturating_sub(TEXT) / 2
     }
 
     fn type_name(kind: ColumnType) -> String {

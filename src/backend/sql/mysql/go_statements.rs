@@ -60,6 +60,7 @@ pub(super) fn statements(table: &GoTable) -> Statements {
         swap_owned: None,
         touch: Statement::generated(names.touch(), &[Until, Until, Key, Key, Seen, Key, Key])
             .together(),
+        unowned: None,
         remove: Statement::generated(names.remove(), &[Key, Key, Seen]),
         move_to: Some(
             Statement::generated(
@@ -194,8 +195,8 @@ impl Names {
         let (left, revision) = (self.milliseconds_left(), self.revision("t"));
         let (has_key, live) = (self.has_key("t"), self.is_live("t"));
         format!(
-            "SELECT CAST(t.{value} AS BINARY), {left}, {revision}, NULL, NULL \
-             FROM {table} AS t WHERE {has_key} AND {live}"
+            "SELECT CONCAT({left}, ' ', OCTET_LENGTH(t.{value}), '!', {revision}, \
+             CAST(t.{value} AS BINARY)) AS p FROM {table} AS t WHERE {has_key} AND {live}"
         )
     }
 
@@ -211,7 +212,7 @@ impl Names {
     fn written(&self) -> String {
         let (revision, has_key) = (self.revision("t"), self.has_key("t"));
         format!(
-            "SELECT {revision} FROM {} AS t WHERE {has_key} AND ROW_COUNT() > 0",
+            "SELECT {revision} AS r FROM {} AS t WHERE {has_key} AND ROW_COUNT() > 0",
             self.table
         )
     }
@@ -292,7 +293,7 @@ impl Names {
         } = self;
         let (left, live) = (self.milliseconds_left(), self.is_live("t"));
         format!(
-            "SELECT CAST(t.{key} AS BINARY), {left}, NULL, CAST(OCTET_LENGTH(t.{value}) AS SIGNED) \
+            "SELECT CAST(t.{key} AS BINARY) AS k, {left} AS e, NULL AS o, CAST(OCTET_LENGTH(t.{value}) AS SIGNED) AS l \
              FROM {table} AS t WHERE CAST(t.{key} AS BINARY) > ? AND {live} \
              ORDER BY CAST(t.{key} AS BINARY) LIMIT ?"
         )

@@ -125,7 +125,7 @@ impl Mysql {
     pub async fn connect_with(url: &str, options: MysqlOptions) -> Result<Self, Error> {
         options.check()?;
         let connections = Connections::open(url, &options)?;
-        connections.check_commits().await?;
+        connections.check_settings().await?;
         match options.create_if_missing {
             true => connections.sender.make(schema::make_tables).await??,
             false => connections.sender.make(schema::find_tables).await??,

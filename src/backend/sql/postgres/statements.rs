@@ -235,6 +235,7 @@ pub(super) static STATEMENTS: Statements = Statements {
         ),
         &[Key, Seen, Until, New],
     ),
+    unowned: None,
     remove: Statement::fixed(
         concat!("DELETE FROM silverback_sessions AS s", unchanged_row!()),
         &[Key, Seen],

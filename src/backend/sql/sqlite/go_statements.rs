@@ -54,6 +54,7 @@ pub(super) fn statements(table: &GoTable) -> Statements {
         swap: Statement::generated(names.swap(""), &[Now, Key, Value, Until, Seen]),
         swap_owned: None,
         touch: Statement::generated(names.touch(), &[Now, Key, Until, Seen]),
+        unowned: None,
         remove: Statement::generated(names.remove(), &[Now, Key, Seen]),
         move_to: Some(Statement::generated(
             names.move_to(),

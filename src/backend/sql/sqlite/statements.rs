@@ -116,6 +116,7 @@ pub(super) static STATEMENTS: Statements = Statements {
         ),
         &[Now, Key, Seen, New, Until],
     ),
+    unowned: None,
     remove: Statement::fixed(
         concat!("DELETE FROM silverback_sessions AS s", unchanged_row!()),
         &[Now, Key, Seen],
