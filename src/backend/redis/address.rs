@@ -3,10 +3,10 @@
 use percent_encoding::percent_decode_str;
 use redis::cluster::ClusterClientBuilder;
 use redis::io::tcp::TcpSettings;
-use redis::sentinel::{Sentinel, SentinelNodeConnectionInfo};
+use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
-    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion,
-    RedisConnectionInfo, RedisError, TlsMode,
+    ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo,
+    RedisError, TlsMode,
 };
 
 use super::super::Error;
@@ -136,17 +136,16 @@ impl Address {
         match self.kind {
             Kind::Single => {
                 let redis = self.redis(self.database(0)?);
-                let servers = self.nodes(PORT, redis);
-                let first = servers.into_iter().next().ok_or_else(malformed)?;
-                let client = Client::open(first).map_err(refused)?;
-                let address = PrimaryAddress::Fixed(client);
+                let address = self.nodes(PORT).into_iter().next().ok_or_else(malformed)?;
+                let client = options.client_at(with_settings(address, &redis)?);
+                let address = PrimaryAddress::Fixed(client.map_err(refused)?);
                 Ok(Servers::Primary(Box::new(Primary::new(
                     address,
                     connections,
                 ))))
             }
             Kind::Sentinel => {
-                let address = self.behind_sentinels()?;
+                let address = self.behind_sentinels(options)?;
                 Ok(Servers::Primary(Box::new(Primary::new(
                     address,
                     connections,
@@ -156,45 +155,58 @@ impl Address {
                 "a Redis cluster has no databases: write no path in its URL",
             )),
             Kind::Cluster => {
-                let nodes = self.nodes(PORT, self.redis(0));
-                let client = ClusterClientBuilder::new(nodes)
+                let redis = self.redis(0);
+                let nodes = self.nodes(PORT).into_iter();
+                let nodes = nodes.map(|address| with_settings(address, &redis));
+                let nodes: Vec<ConnectionInfo> = nodes.collect::<Result<_, _>>()?;
+                let cluster = ClusterClientBuilder::new(nodes)
                     .retries(0) // a write could be applied twice
                     .connection_timeout(options.timeout)
                     .response_timeout(options.timeout)
-                    .tcp_settings(tcp_settings())
-                    .build()
-                    .map_err(refused)?;
+                    .tcp_settings(tcp_settings());
+                let cluster = match self.is_encrypted {
+                    true => options.in_cluster(cluster),
+                    false => cluster,
+                };
+                let client = cluster.build().map_err(refused)?;
                 Ok(Servers::Cluster(Box::new(Cluster::new(client))))
             }
         }
     }
 
-    fn behind_sentinels(&self) -> Result<PrimaryAddress, Error> {
+    fn behind_sentinels(&self, options: &RedisOptions) -> Result<PrimaryAddress, Error> {
         let service = self.path.first().ok_or_else(|| {
             Error::usage(
                 "the URL of sentinels names no service: write redis+sentinel://HOST,HOST/SERVICE",
             )
         })?;
-        let redis = self.redis(self.database(1)?);
-        let node = SentinelNodeConnectionInfo::default()
-            .set_redis_connection_info(redis)
-            .set_tcp_settings(tcp_settings());
-        let node = match self.is_encrypted {
-            true => node.set_tls_mode(TlsMode::Secure),
-            false => node,
-        };
-        let login = login(
-            self.sentinel_user.as_deref(),
-            self.sentinel_password.as_deref(),
-        );
-        let sentinels = self.nodes(SENTINEL_PORT, login);
-        Ok(PrimaryAddress::BehindSentinels {
-            sentinel: Box::new(tokio::sync::Mutex::new(
-                Sentinel::build(sentinels).map_err(refused)?,
-            )),
-            service: service.clone(),
-            node,
-        })
+        let sentinels = self.nodes(SENTINEL_PORT);
+        let mut builder =
+            SentinelClientBuilder::new(sentinels, service, SentinelServerType::Master)
+                .map_err(refused)?
+                .set_client_to_redis_protocol(ProtocolVersion::RESP3)
+                .set_client_to_redis_db(self.database(1)?)
+                .set_client_to_redis_tcp_settings(tcp_settings());
+        if self.is_encrypted {
+            builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
+            builder = options.behind_sentinels(builder);
+        }
+        if let Some(user) = &self.user {
+            builder = builder.set_client_to_redis_username(user);
+        }
+        if let Some(password) = &self.password {
+            builder = builder.set_client_to_redis_password(password);
+        }
+        if let Some(user) = &self.sentinel_user {
+            builder = builder.set_client_to_sentinel_username(user);
+        }
+        if let Some(password) = &self.sentinel_password {
+            builder = builder.set_client_to_sentinel_password(password);
+        }
+        let client = builder.build().map_err(refused)?;
+        Ok(PrimaryAddress::BehindSentinels(Box::new(
+            tokio::sync::Mutex::new(client),
+        )))
     }
 
     /// Returns the number of the database, which is in that part of the path.
@@ -211,14 +223,26 @@ impl Address {
         }
     }
 
+    /// Returns the login at the servers.
     fn redis(&self, database: i64) -> RedisConnectionInfo {
-        login(self.user.as_deref(), self.password.as_deref()).set_db(database)
+        // Only with RESP3 does the client library tell that the server has closed a connection.
+        let login = RedisConnectionInfo::default()
+            .set_protocol(ProtocolVersion::RESP3)
+            .set_db(database);
+        let login = match &self.user {
+            Some(user) => login.set_username(user),
+            None => login,
+        };
+        match &self.password {
+            Some(password) => login.set_password(password),
+            None => login,
+        }
     }
 
-    fn nodes(&self, port: u16, redis: RedisConnectionInfo) -> Vec<ConnectionInfo> {
+    fn nodes(&self, port: u16) -> Vec<ConnectionAddr> {
         let node = |(host, own): &(String, Option<u16>)| {
             let (host, port) = (host.clone(), own.unwrap_or(port));
-            let address = match self.is_encrypted {
+            match self.is_encrypted {
                 false => ConnectionAddr::Tcp(host, port),
                 true => ConnectionAddr::TcpTls {
                     host,
@@ -226,26 +250,19 @@ impl Address {
                     insecure: false,
                     tls_params: None,
                 },
-            };
-            let node = address.into_connection_info().ok()?;
-            let node = node.set_redis_settings(redis.clone());
-            Some(node.set_tcp_settings(tcp_settings()))
+            }
         };
-        self.hosts.iter().filter_map(node).collect()
+        self.hosts.iter().map(node).collect()
     }
 }
 
-fn login(user: Option<&str>, password: Option<&str>) -> RedisConnectionInfo {
-    // Only with RESP3 does the client library tell that the server has closed a connection.
-    let login = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP3);
-    let login = match user {
-        Some(user) => login.set_username(user),
-        None => login,
-    };
-    match password {
-        Some(password) => login.set_password(password),
-        None => login,
-    }
+fn with_settings(
+    address: ConnectionAddr,
+    redis: &RedisConnectionInfo,
+) -> Result<ConnectionInfo, Error> {
+    let node = address.into_connection_info().map_err(refused)?;
+    let node = node.set_redis_settings(redis.clone());
+    Ok(node.set_tcp_settings(tcp_settings()))
 }
 
 /// Commands are small and go out at once.

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use redis::cluster::ClusterClientBuilder;
+use redis::sentinel::SentinelClientBuilder;
+use redis::{Client, ConnectionInfo, RedisResult};
+
 /// The settings of a [`Redis`](super::Redis) backend.
 ///
 /// ```
@@ -18,6 +22,25 @@ pub struct RedisOptions {
     pub(super) connections: usize,
     pub(super) replicas: usize,
     pub(super) require_durability: bool,
+    #[cfg(feature = "tls")]
+    certificates: Certificates,
+}
+
+/// Certificates and a key, as PEM.
+#[cfg(feature = "tls")]
+#[derive(Clone, Default)]
+struct Certificates {
+    authority: Option<Vec<u8>>,
+    /// The client's certificate and its key.
+    client: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+/// Shows nothing: there is a private key.
+#[cfg(feature = "tls")]
+impl std::fmt::Debug for Certificates {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Certificates(..)")
+    }
 }
 
 impl Default for RedisOptions {
@@ -28,6 +51,8 @@ impl Default for RedisOptions {
             connections: 1,
             replicas: 0,
             require_durability: false,
+            #[cfg(feature = "tls")]
+            certificates: Certificates::default(),
         }
     }
 }
@@ -85,5 +110,87 @@ impl RedisOptions {
             require_durability: require,
             ..self
         }
+    }
+
+    /// Sets the certificate of the authority that signed the server's certificate, as PEM, for
+    /// connections with TLS (`rediss://`). By default the system must trust the server's
+    /// certificate.
+    ///
+    /// ```no_run
+    /// use silverback::backend::RedisOptions;
+    ///
+    /// let options = RedisOptions::new()
+    ///     .ca_certificate(std::fs::read("ca.pem")?)
+    ///     .client_certificate(std::fs::read("client.pem")?, std::fs::read("client-key.pem")?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// Needs the feature `tls`.
+    #[cfg(feature = "tls")]
+    pub fn ca_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.certificates.authority = Some(pem.into());
+        self
+    }
+
+    /// Sets the certificate of this client and its private key, as PEM, for a server that demands
+    /// one (`tls-auth-clients yes`, which is Redis' default).
+    ///
+    /// Needs the feature `tls`.
+    #[cfg(feature = "tls")]
+    pub fn client_certificate(
+        mut self,
+        certificate: impl Into<Vec<u8>>,
+        key: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.certificates.client = Some((certificate.into(), key.into()));
+        self
+    }
+}
+
+#[cfg(feature = "tls")]
+impl RedisOptions {
+    fn tls(&self) -> redis::TlsCertificates {
+        let Certificates { authority, client } = &self.certificates;
+        redis::TlsCertificates {
+            client_tls: client
+                .clone()
+                .map(|(client_cert, client_key)| redis::ClientTlsConfig {
+                    client_cert,
+                    client_key,
+                }),
+            root_cert: authority.clone(),
+        }
+    }
+
+    pub(super) fn client_at(&self, server: ConnectionInfo) -> RedisResult<Client> {
+        match server.addr() {
+            redis::ConnectionAddr::TcpTls { .. } => Client::build_with_tls(server, self.tls()),
+            _ => Client::open(server),
+        }
+    }
+
+    pub(super) fn in_cluster(&self, builder: ClusterClientBuilder) -> ClusterClientBuilder {
+        builder.certs(self.tls())
+    }
+
+    pub(super) fn behind_sentinels(&self, builder: SentinelClientBuilder) -> SentinelClientBuilder {
+        builder
+            .set_client_to_redis_certificates(self.tls())
+            .set_client_to_sentinel_certificates(self.tls())
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+impl RedisOptions {
+    pub(super) fn client_at(&self, server: ConnectionInfo) -> RedisResult<Client> {
+        Client::open(server)
+    }
+
+    pub(super) fn in_cluster(&self, builder: ClusterClientBuilder) -> ClusterClientBuilder {
+        builder
+    }
+
+    pub(super) fn behind_sentinels(&self, builder: SentinelClientBuilder) -> SentinelClientBuilder {
+        builder
     }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use redis::aio::MultiplexedConnection;
-use redis::sentinel::{Sentinel, SentinelNodeConnectionInfo};
+use redis::sentinel::SentinelClient;
 use redis::{AsyncConnectionConfig, Client, Cmd, ProtocolVersion, PushInfo, RedisError, Value};
 use tokio::time::{Instant, timeout_at};
 
@@ -29,11 +29,7 @@ pub(super) enum PrimaryAddress {
     /// At one address, always.
     Fixed(Client),
     /// At the address that sentinels name.
-    BehindSentinels {
-        sentinel: Box<tokio::sync::Mutex<Sentinel>>,
-        service: String,
-        node: SentinelNodeConnectionInfo,
-    },
+    BehindSentinels(Box<tokio::sync::Mutex<SentinelClient>>),
 }
 
 /// A connection that is opened when it is needed, and again when it has ended.
@@ -226,13 +222,8 @@ impl PrimaryAddress {
     async fn client(&self) -> Result<Client, Error> {
         match self {
             PrimaryAddress::Fixed(client) => Ok(client.clone()),
-            PrimaryAddress::BehindSentinels {
-                sentinel,
-                service,
-                node,
-            } => {
-                let mut sentinel = sentinel.lock().await;
-                let client = sentinel.async_master_for(service, Some(node)).await;
+            PrimaryAddress::BehindSentinels(sentinels) => {
+                let client = sentinels.lock().await.async_get_client().await;
                 client.map_err(|error| {
                     Error::unavailable("no sentinel names a primary that answers")
                         .with_source(error)
