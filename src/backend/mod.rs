@@ -5,7 +5,7 @@
 //! |---|---|
 //! | keep sessions in this process | [`Memory`] |
 //! | keep sessions on this machine | `Files` (feature `files`), `Sqlite` (feature `sqlite`) |
-//! | share sessions between machines | `Postgres` (feature `postgres`), `Mysql` (feature `mysql`), `DynamoDb` (feature `dynamodb`), `Mssql` (feature `mssql`, not yet tested with a real server) |
+//! | share sessions between machines | `Postgres` (feature `postgres`), `Mysql` (feature `mysql`), `DynamoDb` (feature `dynamodb`), `Etcd` (feature `etcd`), `Mssql` (feature `mssql`, not yet tested with a real server) |
 //! | share sessions with a Go program | `GoPostgres` (feature `postgres`), `GoMysql` (feature `mysql`), `GoSqlite` (feature `sqlite`), `GoMssql` (feature `mssql`), `GoDynamoDb` (feature `dynamodb`), `GorillaFiles` (feature `files`) |
 //! | choose the backend by a URL | [`connect`], [`connect_with`]; for the table of a Go package `connect_go` |
 //! | remove expired records | [`Cleanup`], or [`Scan::purge`] once |
@@ -105,6 +105,7 @@
 //! | `memory/` | [`Memory`]: records in this process |
 //! | `files/` | `Files`: a file for each record (feature `files`) |
 //! | `dynamodb/` | `DynamoDb`: a table of Amazon DynamoDB (feature `dynamodb`) |
+//! | `etcd/` | `Etcd`: keys in etcd (feature `etcd`) |
 //! | `sql/` | tables of SQL databases: `Postgres`, `GoPostgres` (feature `postgres`), `Mysql`, `GoMysql` (feature `mysql`), `Mssql`, `GoMssql` (feature `mssql`), `Sqlite`, `GoSqlite` (feature `sqlite`) |
 //! | `conformance/` | [`conformance`]: tests of the laws, for backends of your own (feature `conformance`) |
 //! | `error.rs` | [`Error`] |
@@ -121,14 +122,19 @@ mod connect;
     feature = "mysql",
     feature = "mssql",
     feature = "dynamodb",
+    feature = "etcd",
     feature = "session"
 ))]
 mod deadline;
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
-#[cfg(feature = "files")]
+// Not every backend uses all of it.
+#[cfg_attr(not(feature = "files"), allow(dead_code))]
+#[cfg(any(feature = "files", feature = "etcd"))]
 mod envelope;
 mod error;
+#[cfg(feature = "etcd")]
+mod etcd;
 mod expiry;
 #[cfg(feature = "files")]
 mod files;
@@ -152,6 +158,12 @@ mod scan;
 mod sql;
 mod timeout;
 
+/// The certificates for [`EtcdOptions::tls`].
+#[cfg(all(feature = "etcd", feature = "tls"))]
+pub mod etcd_tls {
+    pub use etcd_client::{Certificate, Identity, TlsOptions};
+}
+
 /// For implementations of [`Backend`], [`Generations`] and the other traits.
 pub use async_trait::async_trait;
 
@@ -171,6 +183,8 @@ pub(crate) use dynamodb::dynamodb_client;
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::{DynamoDb, DynamoDbOptions, GoDynamoDb, GoItems};
 pub use error::Error;
+#[cfg(feature = "etcd")]
+pub use etcd::{Etcd, EtcdOptions};
 pub use expiry::Expiry;
 #[cfg(feature = "files")]
 pub use files::{Files, FilesOptions, GorillaFiles};

@@ -5,7 +5,7 @@
 //! it fails instead.
 
 mod candidates;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(any(feature = "etcd", feature = "postgres", feature = "mysql"))]
 mod crash;
 #[cfg(unix)]
 mod disk;
@@ -19,14 +19,21 @@ mod dynamodb;
     feature = "sqlite"
 ))]
 mod encoded;
+#[cfg(feature = "etcd")]
+mod etcd;
 mod exact_expiry;
-#[cfg(any(feature = "aws", feature = "postgres", feature = "mysql"))]
+#[cfg(any(
+    feature = "aws",
+    feature = "etcd",
+    feature = "postgres",
+    feature = "mysql"
+))]
 mod faults;
 #[cfg(feature = "mssql")]
 mod mssql;
 #[cfg(feature = "mysql")]
 mod mysql;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(any(feature = "etcd", feature = "postgres", feature = "mysql"))]
 mod operations;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -34,7 +41,12 @@ mod postgres;
 mod required;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod server_clock;
-#[cfg(any(feature = "aws", feature = "postgres", feature = "mysql"))]
+#[cfg(any(
+    feature = "aws",
+    feature = "etcd",
+    feature = "postgres",
+    feature = "mysql"
+))]
 #[path = "../support/servers/mod.rs"]
 mod servers;
 
@@ -73,6 +85,8 @@ fn main() -> ExitCode {
     trials.extend(postgres::trials(&runtime));
     #[cfg(feature = "aws")]
     trials.extend(dynamodb::trials(&runtime));
+    #[cfg(feature = "etcd")]
+    trials.extend(etcd::trials(&runtime));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
@@ -97,7 +111,12 @@ async fn check_law(law: &Law, candidate: &Candidate) -> Result<Completion, Faile
 }
 
 /// The result of a trial on a server.
-#[cfg(any(feature = "aws", feature = "postgres", feature = "mysql"))]
+#[cfg(any(
+    feature = "aws",
+    feature = "etcd",
+    feature = "postgres",
+    feature = "mysql"
+))]
 type Tried = Result<(), Failed>;
 
 /// Returns the result of a trial without its server.
