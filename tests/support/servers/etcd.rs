@@ -32,16 +32,25 @@ impl EtcdServer {
 
     /// Starts a cluster of that many members.
     pub(crate) fn start_cluster(members: usize) -> Result<Self, String> {
-        let mut server = EtcdServer::new(members, "http", &[])?;
-        server.start_all()?;
-        Ok(server)
+        EtcdServer::start_with(members, "http", &[])
     }
 
     /// Starts a server with one member, whose clients use TLS, with these settings.
     pub(crate) fn start_with_tls(settings: &[&str]) -> Result<Self, String> {
-        let mut server = EtcdServer::new(1, "https", settings)?;
-        server.start_all()?;
-        Ok(server)
+        EtcdServer::start_with(1, "https", settings)
+    }
+
+    fn start_with(members: usize, scheme: &'static str, settings: &[&str]) -> Result<Self, String> {
+        for _ in 0..5 {
+            let mut server = EtcdServer::new(members, scheme, settings)?;
+            match server.start_all() {
+                Ok(()) => return Ok(server),
+                // Another program has just taken the port that was free.
+                Err(why) if why.contains("address already in use") => {}
+                Err(why) => return Err(why),
+            }
+        }
+        Err("no port is free for etcd".to_owned())
     }
 
     fn new(members: usize, scheme: &'static str, settings: &[&str]) -> Result<Self, String> {
