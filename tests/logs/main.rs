@@ -18,6 +18,7 @@ mod scratch;
 mod servers;
 
 mod dynamodb;
+mod etcd;
 mod mysql;
 mod postgres;
 mod sqlite;

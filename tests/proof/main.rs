@@ -31,6 +31,7 @@ use silverback::backend::{Backend, DynamoDb, DynamoDbOptions, connect};
 use required::is_required;
 use scratch::Scratch;
 use servers::dynamodb::{DynamoDbServer, client, endpoint_at};
+use servers::etcd::EtcdServer;
 use servers::mariadb::MariaDbServer;
 use servers::postgres::PostgresServer;
 use servers::proxy::Proxy;
@@ -83,6 +84,10 @@ const SHARED: &[SharedBackend] = &[
         name: "mssql",
         url: |_| mssql(),
     },
+    SharedBackend {
+        name: "etcd",
+        url: |_| etcd(),
+    },
 ];
 
 const BACKENDS: &[Kind] = &[
@@ -119,6 +124,11 @@ const BACKENDS: &[Kind] = &[
     Kind {
         name: "dynamodb",
         make: |_| Ok(dynamodb(dynamodb_server()?.port(), &fresh_prefix())),
+        writers: 8,
+    },
+    Kind {
+        name: "etcd",
+        make: |_| Ok(connected(&etcd()?)),
         writers: 8,
     },
 ];
@@ -180,6 +190,17 @@ async fn mariadb() -> Result<String, String> {
     created.expect("a fresh database");
     let (server, _) = url.rsplit_once('/').ok_or("the URL names no database")?;
     Ok(format!("{server}/{database}"))
+}
+
+/// Returns the URL of a fresh prefix, in a server that runs as long as this process, or in the server
+/// that the environment names, as `etcd://..` without a prefix.
+fn etcd() -> Result<String, String> {
+    static SERVER: LazyLock<Result<EtcdServer, String>> = LazyLock::new(EtcdServer::start);
+    let url = match std::env::var("BACKEND_URL_ETCD") {
+        Ok(url) => url,
+        Err(_) => SERVER.as_ref().map_err(String::clone)?.url(),
+    };
+    Ok(format!("{url}?prefix={}", fresh_prefix()))
 }
 
 /// Returns the URL of a database of SQL Server. All trials share its tables: run one trial at a time.
@@ -273,6 +294,10 @@ fn connections_to_mssql() -> Result<Connections, String> {
         broken: connected(&format!("{before}@127.0.0.1:{}/{after}", proxy.port())),
         proxy,
     })
+}
+
+fn connections_to_etcd() -> Result<Connections, String> {
+    connections_to(&etcd()?)
 }
 
 fn connections_to_dynamodb() -> Result<Connections, String> {
@@ -382,6 +407,7 @@ fn main() -> ExitCode {
     trials.push(broken_connection("mariadb", connections_to_mariadb));
     trials.push(broken_connection("mssql", connections_to_mssql));
     trials.push(broken_connection("dynamodb", connections_to_dynamodb));
+    trials.push(broken_connection("etcd", connections_to_etcd));
     assert!(trials.len() > 100, "there are too few trials");
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
