@@ -47,7 +47,7 @@ async fn live_and_end(backend: &Etcd, number: u64) -> Tried {
         let later = Record::new("w", in_seconds(seconds + 2));
         seen = done(backend.swap(&key, &seen, &later).await?);
     }
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         assert!(matches!(
             backend.remove(&key, &seen).await?,
             Outcome::Done(())
