@@ -158,12 +158,6 @@ mod scan;
 mod sql;
 mod timeout;
 
-/// The certificates for [`EtcdOptions::tls`].
-#[cfg(all(feature = "etcd", feature = "tls"))]
-pub mod etcd_tls {
-    pub use etcd_client::{Certificate, Identity, TlsOptions};
-}
-
 /// For implementations of [`Backend`], [`Generations`] and the other traits.
 pub use async_trait::async_trait;
 

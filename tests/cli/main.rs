@@ -14,7 +14,12 @@ mod other_users;
 mod program;
 #[path = "../support/required.rs"]
 mod required;
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "aws"))]
+#[cfg(any(
+    feature = "postgres",
+    feature = "mysql",
+    feature = "aws",
+    feature = "etcd"
+))]
 #[path = "../support/servers/mod.rs"]
 mod servers;
 mod sessions;

@@ -206,6 +206,21 @@ mod tests {
     }
 
     #[test]
+    fn another_connection_may_succeed_after_some_refusals() {
+        for (code, message, is_of_connection) in [
+            (codes::UNAVAILABLE, NO_LEADER, true),
+            (codes::INVALID_ARGUMENT, OLD_AUTH_REVISION, true),
+            (codes::INVALID_ARGUMENT, TOO_LARGE, false),
+            (codes::NOT_FOUND, LEASE_NOT_FOUND, false),
+        ] {
+            let failure = Failure::of_server(code, message);
+            assert_eq!(failure.is_of_connection, is_of_connection, "{message}");
+            assert!(failure.is_not_applied, "{message}");
+            assert_eq!(failure.is_missing_lease, message == LEASE_NOT_FOUND);
+        }
+    }
+
+    #[test]
     fn only_messages_of_etcd_are_quoted() {
         let text = error(codes::PERMISSION_DENIED, "etcdserver: permission denied").to_string();
         assert!(text.contains("etcdserver: permission denied"), "{text}");

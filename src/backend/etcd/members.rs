@@ -135,18 +135,26 @@ fn with_tls(
     endpoints: &[String],
     options: &EtcdOptions,
 ) -> Result<ConnectOptions, Error> {
+    use etcd_client::{Certificate, Identity, TlsOptions};
+
+    let (authority, client) = (&options.ca_certificate, &options.client_certificate);
     let is_encrypted = endpoints.iter().any(|url| url.starts_with("https:"));
-    match (&options.tls, is_encrypted) {
-        (Some(tls), true) => Ok(connect.with_tls(tls.clone())),
-        (None, true) => {
-            let trusted = etcd_client::TlsOptions::new().with_native_roots();
-            Ok(connect.with_tls(trusted))
-        }
-        (None, false) => Ok(connect),
-        (Some(_), false) => Err(Error::usage(
-            "the options have certificates, but the URL demands no TLS: write etcds://",
-        )),
+    if !is_encrypted {
+        return match authority.is_some() || client.is_some() {
+            false => Ok(connect),
+            true => Err(Error::usage(
+                "the options have a certificate, but the URL demands no TLS: write etcds://",
+            )),
+        };
     }
+    let tls = match authority {
+        Some(pem) => TlsOptions::new().ca_certificate(Certificate::from_pem(pem)),
+        None => TlsOptions::new().with_native_roots(),
+    };
+    Ok(connect.with_tls(match client {
+        Some((pem, key)) => tls.identity(Identity::from_pem(pem, key)),
+        None => tls,
+    }))
 }
 
 #[cfg(not(feature = "tls"))]

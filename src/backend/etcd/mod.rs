@@ -84,7 +84,8 @@ use requests::Requests;
 ///
 /// # TLS
 /// The scheme `etcds` demands TLS, which needs the feature `tls`. The server's certificate must be
-/// one that the system trusts, or of the authority in [`EtcdOptions::tls`].
+/// one that the system trusts, or that an authority of yours signed: its certificate, and one of the
+/// client, are in the [options](EtcdOptions).
 ///
 /// # Building
 /// The feature `etcd` needs `protoc` and its includes when it is compiled: on Debian the packages
@@ -138,7 +139,7 @@ impl Etcd {
     ///
     /// # Errors
     /// Returns the errors of [`connect`](Etcd::connect), and a [usage](Error::is_usage) error for a
-    /// timeout of zero, a prefix that is too long, or certificates without TLS.
+    /// timeout of zero, a prefix that is too long, or a certificate without TLS.
     pub async fn connect_with(url: &str, options: EtcdOptions) -> Result<Self, Error> {
         let address = Address::parse(url)?;
         let options = EtcdOptions {

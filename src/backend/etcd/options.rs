@@ -28,7 +28,10 @@ pub struct EtcdOptions {
     pub(super) user: Option<User>,
     pub(super) max_request_bytes: usize,
     #[cfg(feature = "tls")]
-    pub(super) tls: Option<etcd_client::TlsOptions>,
+    pub(super) ca_certificate: Option<Vec<u8>>,
+    /// The client's certificate and its key.
+    #[cfg(feature = "tls")]
+    pub(super) client_certificate: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 /// A user of etcd, who has a password.
@@ -46,7 +49,9 @@ impl Default for EtcdOptions {
             user: None,
             max_request_bytes: DEFAULT_REQUEST,
             #[cfg(feature = "tls")]
-            tls: None,
+            ca_certificate: None,
+            #[cfg(feature = "tls")]
+            client_certificate: None,
         }
     }
 }
@@ -93,24 +98,39 @@ impl EtcdOptions {
         }
     }
 
-    /// Sets the certificates for connections with TLS (`etcds://`), such as those of your own
-    /// authority, or of a client. By default the server's certificate must be one that the system
-    /// trusts.
+    /// Sets the certificate of the authority that signed the server's certificate, as PEM, for
+    /// connections with TLS (`etcds://`). By default the system must trust the server's certificate.
     ///
     /// ```no_run
     /// use silverback::backend::EtcdOptions;
-    /// use silverback::backend::etcd_tls::{Certificate, TlsOptions};
     ///
-    /// let authority = Certificate::from_pem(std::fs::read("etcd-ca.pem")?);
-    /// let options = EtcdOptions::new().tls(TlsOptions::new().ca_certificate(authority));
+    /// let options = EtcdOptions::new()
+    ///     .ca_certificate(std::fs::read("ca.pem")?)
+    ///     .client_certificate(std::fs::read("client.pem")?, std::fs::read("client-key.pem")?);
     /// # Ok::<(), std::io::Error>(())
     /// ```
     ///
     /// Needs the feature `tls`.
     #[cfg(feature = "tls")]
-    pub fn tls(self, tls: etcd_client::TlsOptions) -> Self {
+    pub fn ca_certificate(self, pem: impl Into<Vec<u8>>) -> Self {
         EtcdOptions {
-            tls: Some(tls),
+            ca_certificate: Some(pem.into()),
+            ..self
+        }
+    }
+
+    /// Sets the certificate of this client and its private key, as PEM, for a server that demands
+    /// one (`--client-cert-auth`).
+    ///
+    /// Needs the feature `tls`.
+    #[cfg(feature = "tls")]
+    pub fn client_certificate(
+        self,
+        certificate: impl Into<Vec<u8>>,
+        key: impl Into<Vec<u8>>,
+    ) -> Self {
+        EtcdOptions {
+            client_certificate: Some((certificate.into(), key.into())),
             ..self
         }
     }
@@ -127,7 +147,7 @@ impl EtcdOptions {
     }
 }
 
-/// Shows the prefix and the timeout, and neither the user nor the password.
+/// Shows the prefix and the timeout, and neither the user nor a key.
 impl fmt::Debug for EtcdOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EtcdOptions")

@@ -192,20 +192,19 @@ impl Drop for Certificate {
 
 #[cfg(feature = "tls")]
 pub(super) async fn a_connection_can_use_tls(_: &EtcdServer) -> Tried {
-    use silverback::backend::etcd_tls::{Certificate as Trusted, TlsOptions};
-
     let certificate = Certificate::make()?;
-    let server = EtcdServer::start_with_tls(&[
-        &format!("--cert-file={}", certificate.path("cert.pem")),
-        &format!("--key-file={}", certificate.path("key.pem")),
-    ])?;
+    let (cert, key_file) = (certificate.path("cert.pem"), certificate.path("key.pem"));
+    let settings = [
+        &*format!("--cert-file={cert}"),
+        &format!("--key-file={key_file}"),
+    ];
+    let server = EtcdServer::start_with_tls(&settings)?;
     // The system does not trust this certificate.
     let refused = Etcd::connect(&server.url()).await.unwrap_err();
     assert!(refused.is_unavailable() && !refused.is_outcome_unknown());
     assert!(refused.to_string().contains("certificate"), "{refused}");
-    let pem = std::fs::read(certificate.path("cert.pem"))?;
-    let trusted = TlsOptions::new().ca_certificate(Trusted::from_pem(pem));
-    let options = EtcdOptions::new().tls(trusted);
+    let pem = std::fs::read(&cert)?;
+    let options = EtcdOptions::new().ca_certificate(&*pem);
     let backend = Etcd::connect_with(&server.url(), options.clone()).await?;
     assert!(
         backend
@@ -215,9 +214,29 @@ pub(super) async fn a_connection_can_use_tls(_: &EtcdServer) -> Tried {
             .is_some()
     );
     let plain = server.url().replace("etcds:", "etcd:");
-    let refused = Etcd::connect_with(&plain, options).await.unwrap_err();
+    let refused = Etcd::connect_with(&plain, options.clone())
+        .await
+        .unwrap_err();
     assert!(refused.is_usage(), "{refused}");
     assert!(Etcd::connect(&plain).await.is_err());
+    // A server that demands a certificate of its clients.
+    let trusted = format!("--trusted-ca-file={cert}");
+    let settings = [settings[0], settings[1], "--client-cert-auth", &trusted];
+    let server = EtcdServer::start_with_tls(&settings)?;
+    assert!(
+        Etcd::connect_with(&server.url(), options.clone())
+            .await
+            .is_err()
+    );
+    let options = options.client_certificate(pem, std::fs::read(&key_file)?);
+    let backend = Etcd::connect_with(&server.url(), options).await?;
+    assert!(
+        backend
+            .create(&key(), &record("v"))
+            .await?
+            .saved()
+            .is_some()
+    );
     Ok(())
 }
 

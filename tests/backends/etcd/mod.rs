@@ -5,6 +5,7 @@ mod cluster;
 mod crash;
 mod faults;
 mod leases;
+mod owners;
 mod requests;
 
 use std::sync::{Arc, OnceLock};
@@ -79,6 +80,8 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     trial!(requests::a_conflict_needs_no_further_request_for_the_same_owner);
     trial!(requests::a_record_that_does_not_fit_is_not_sent);
     trial!(requests::damaged_records_are_named_and_skipped);
+    trial!(owners::only_the_kept_login_can_write);
+    trial!(owners::a_change_removes_all_former_marks);
     trial!(leases::thousands_of_writes_need_few_leases);
     trial!(leases::all_keys_of_a_record_and_its_owner_have_its_lease);
     trial!(leases::a_lease_that_is_gone_is_replaced);
