@@ -39,11 +39,17 @@ const REMEMBERED: usize = 256;
 #[derive(Default)]
 pub(super) struct Leases(Mutex<Vec<Lease>>);
 
+/// A time by two clocks: one of them may be set, and the other one may stop while the machine sleeps.
+type Moment = (Instant, Expiry);
+
+fn now() -> Moment {
+    (Instant::now(), Expiry::now())
+}
+
 struct Lease {
     id: i64,
-    /// The times before the lease was granted, by two clocks: one may be set, and the other one
-    /// may stop while the machine sleeps.
-    began: (Instant, Expiry),
+    /// The moment before the lease was granted.
+    began: Moment,
     length: Duration,
     /// The number of records that may still get this lease.
     room: u32,
@@ -51,16 +57,15 @@ struct Lease {
 
 impl Lease {
     /// Returns the time until etcd ends the lease, at least.
-    fn left(&self) -> Duration {
-        let (instant, time) = self.began;
-        let elapsed = instant.elapsed();
-        let elapsed = elapsed.max(Expiry::now().saturating_duration_since(time));
+    fn left(&self, now: Moment) -> Duration {
+        let elapsed = now.0.saturating_duration_since(self.began.0);
+        let elapsed = elapsed.max(now.1.saturating_duration_since(self.began.1));
         self.length.saturating_sub(elapsed)
     }
 
     /// Returns whether the lease lasts until a record expires, and not much longer.
-    fn fits(&self, needed: Duration) -> bool {
-        let left = self.left();
+    fn fits(&self, needed: Duration, now: Moment) -> bool {
+        let left = self.left(now);
         left >= needed && left <= needed * 2 + 2 * EXTRA
     }
 }
@@ -108,12 +113,13 @@ impl Leases {
         let Ok(mut leases) = timeout_at(operation.give_up, self.0.lock()).await else {
             return Err(Failure::no_connection().into_error(Writes));
         };
-        leases.retain(|lease| !lease.left().is_zero());
-        let mut fitting = leases.iter_mut().filter(|lease| lease.fits(needed));
-        if fitting.any(|lease| lease.id == seen) {
+        let now = now();
+        leases.retain(|lease| !lease.left(now).is_zero());
+        let fits = |lease: &&mut Lease| lease.fits(needed, now);
+        if leases.iter_mut().filter(fits).any(|lease| lease.id == seen) {
             return Ok(seen);
         }
-        let mut with_room = leases.iter_mut().filter(|lease| lease.fits(needed));
+        let mut with_room = leases.iter_mut().filter(fits);
         if let Some(lease) = with_room.find(|lease| lease.room > 0) {
             lease.room -= 1;
             return Ok(lease.id);
@@ -136,7 +142,7 @@ impl Leases {
 async fn grant(operation: &Operation<'_>, needed: Duration) -> Result<Lease, Error> {
     let length = needed + needed / 4 + EXTRA;
     let seconds = length.as_secs().min(LONGEST_SECONDS);
-    let began = (Instant::now(), Expiry::now());
+    let began = now();
     Ok(Lease {
         id: operation
             .grant(i64::try_from(seconds).unwrap_or(i64::MAX))
@@ -164,16 +170,17 @@ mod tests {
     fn a_lease_is_used_only_for_records_that_expire_before_it_and_not_much_before() {
         let lease = lease(Expiry::now(), 10_000);
         for (needed, fits) in [(10, false), (4_000, false), (5_000, true), (9_990, true)] {
-            assert_eq!(lease.fits(Duration::from_secs(needed)), fits, "{needed}");
+            let needed = Duration::from_secs(needed);
+            assert_eq!(lease.fits(needed, now()), fits, "{needed:?}");
         }
-        assert!(!lease.fits(Duration::from_secs(10_001)));
+        assert!(!lease.fits(Duration::from_secs(10_001), now()));
     }
 
     #[test]
     fn the_clock_that_shows_more_time_counts() {
         let an_hour_ago = Expiry::from_millis(Expiry::now().as_millis() - 3_600_000);
-        assert!(lease(an_hour_ago, 3_600).left().is_zero());
+        assert!(lease(an_hour_ago, 3_600).left(now()).is_zero());
         let set_back = lease(Expiry::after(Duration::from_secs(3_600)), 10);
-        assert!(set_back.left() <= Duration::from_secs(10));
+        assert!(set_back.left(now()) <= Duration::from_secs(10));
     }
 }

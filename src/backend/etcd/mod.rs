@@ -154,7 +154,7 @@ impl Etcd {
         options.check()?;
         let members = Members::new(address.endpoints, &options)?;
         let etcd = Etcd(Arc::new(Inner {
-            requests: Requests::new(members, options.timeout),
+            requests: Requests::new(members, &options),
             keys: Keys::with_prefix(&options.prefix),
             leases: Leases::default(),
             options,

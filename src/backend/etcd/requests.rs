@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use etcd_client::{Client, Error as ClientError, GetOptions, GetResponse, Txn, TxnResponse};
+use etcd_client::{
+    Client, Error as ClientError, GetOptions, GetResponse, KvClient, Txn, TxnResponse,
+};
 use tokio::time::{Instant, timeout_at};
 
 use super::super::Error;
@@ -13,21 +15,31 @@ use super::super::deadline::deadline_after;
 use super::errors::Effect::{self, Reads, Writes};
 use super::errors::Failure;
 use super::members::Members;
+use super::options::EtcdOptions;
 
 pub(super) struct Requests {
     pub(super) members: Members,
     timeout: Duration,
+    max_response_bytes: usize,
 }
 
+/// The bytes of a response beyond those of one record: lists of keys and headers.
+const LISTS: usize = 4 * 1024 * 1024;
+
 impl Requests {
-    pub(super) fn new(members: Members, timeout: Duration) -> Self {
-        Requests { members, timeout }
+    pub(super) fn new(members: Members, options: &EtcdOptions) -> Self {
+        Requests {
+            members,
+            timeout: options.timeout,
+            max_response_bytes: options.max_request_bytes.saturating_add(LISTS),
+        }
     }
 
     /// Begins an operation with the backend's time limit.
     pub(super) fn operation(&self) -> Operation<'_> {
         Operation {
             members: &self.members,
+            max_response_bytes: self.max_response_bytes,
             give_up: deadline_after(self.timeout),
         }
     }
@@ -36,6 +48,7 @@ impl Requests {
 /// One operation of a backend. Its requests share one time limit.
 pub(super) struct Operation<'r> {
     members: &'r Members,
+    max_response_bytes: usize,
     pub(super) give_up: Instant,
 }
 
@@ -44,7 +57,8 @@ impl Operation<'_> {
     pub(super) async fn get(&self, key: &[u8], options: GetOptions) -> Result<GetResponse, Error> {
         let request = |client: Client| {
             let (key, options) = (key.to_vec(), options.clone());
-            async move { client.kv_client().get(key, Some(options)).await }
+            let mut client = self.key_values(&client);
+            async move { client.get(key, Some(options)).await }
         };
         let answer = self.send(Reads, request).await;
         answer.map_err(|failure| failure.into_error(Reads))
@@ -63,8 +77,8 @@ impl Operation<'_> {
 
     async fn run(&self, effect: Effect, txn: &Txn) -> Result<TxnResponse, Failure> {
         let request = |client: Client| {
-            let txn = txn.clone();
-            async move { client.kv_client().txn(txn).await }
+            let (txn, mut client) = (txn.clone(), self.key_values(&client));
+            async move { client.txn(txn).await }
         };
         self.send(effect, request).await
     }
@@ -78,6 +92,12 @@ impl Operation<'_> {
         // No key has the lease yet, so a lost lease changes no record, and ends by itself.
         let answer = self.send(Writes, request).await;
         answer.map_err(|failure| failure.into_error(Reads))
+    }
+
+    /// Returns the client for keys. By default it would refuse responses of more than 4 MiB.
+    fn key_values(&self, client: &Client) -> KvClient {
+        let client = client.kv_client();
+        client.max_decoding_message_size(self.max_response_bytes)
     }
 
     async fn send<T, F>(&self, effect: Effect, request: impl Fn(Client) -> F) -> Result<T, Failure>

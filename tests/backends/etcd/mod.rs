@@ -79,8 +79,10 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     trial!(requests::each_operation_is_few_requests);
     trial!(requests::a_conflict_needs_no_further_request_for_the_same_owner);
     trial!(requests::a_record_that_does_not_fit_is_not_sent);
+    trial!(requests::a_server_can_have_a_larger_limit);
     trial!(requests::damaged_records_are_named_and_skipped);
     trial!(owners::only_the_kept_login_can_write);
+    trial!(owners::an_expired_owner_ends_the_writes_to_its_records);
     trial!(owners::a_change_removes_all_former_marks);
     trial!(leases::thousands_of_writes_need_few_leases);
     trial!(leases::all_keys_of_a_record_and_its_owner_have_its_lease);

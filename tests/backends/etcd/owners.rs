@@ -1,8 +1,10 @@
 //! The keys of an owner, which etcd compares in the transactions of the owner's records.
 
+use std::time::Duration;
+
 use etcd_client::Client;
 use silverback::backend::{
-    Backend, Generations, Key, Login, Outcome, Owner, OwnerName, Owners, Record,
+    Backend, Expiry, Generations, Key, Login, Outcome, Owner, OwnerName, Owners, Record,
 };
 
 use super::super::operations::soon;
@@ -46,6 +48,24 @@ pub(super) async fn only_the_kept_login_can_write(server: &EtcdServer) -> Tried 
         assert_eq!(is_done, [login == kept; 3], "{}", login.number);
         assert!(touched != Outcome::Conflict && swapped != Outcome::Conflict);
     }
+    Ok(())
+}
+
+/// The owner's record expires before its records.
+pub(super) async fn an_expired_owner_ends_the_writes_to_its_records(server: &EtcdServer) -> Tried {
+    let (backend, _) = fresh(server).await?;
+    let (name, key) = (OwnerName::new("ape")?, Key::new("k")?);
+    let until = Expiry::after(Duration::from_millis(300));
+    let login = backend.begin(&name, until, &key).await?;
+    let record = owned(&name, login);
+    let seen = backend.create(&key, &record).await?.saved();
+    let seen = seen.expect("the key is new");
+    while Expiry::now() < until {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(backend.touch(&key, &seen, soon()).await?, Outcome::Gone);
+    assert_eq!(backend.swap(&key, &seen, &record).await?, Outcome::Gone);
+    assert_eq!(backend.remove(&key, &seen).await?, Outcome::Gone);
     Ok(())
 }
 

@@ -153,6 +153,18 @@ pub(super) async fn a_record_that_does_not_fit_is_not_sent(server: &EtcdServer) 
     Ok(())
 }
 
+/// This test uses its own server.
+pub(super) async fn a_server_can_have_a_larger_limit(_: &EtcdServer) -> Tried {
+    let server = EtcdServer::start_with_settings(&["--max-request-bytes=8000000"])?;
+    let options = EtcdOptions::new().max_request_bytes(8_000_000);
+    let backend = Etcd::connect_with(&server.url(), options).await?;
+    let (key, largest) = (key(), Record::new(vec![7; 7_900_000], soon()));
+    let created = backend.create(&key, &largest).await?;
+    assert!(matches!(created, Created::Saved(_)));
+    assert!(backend.load(&key).await?.expect("it exists").record == largest);
+    Ok(())
+}
+
 pub(super) async fn damaged_records_are_named_and_skipped(server: &EtcdServer) -> Tried {
     let (backend, prefix) = fresh(server).await?;
     let mut client = Client::connect([server.endpoint()], None).await?;

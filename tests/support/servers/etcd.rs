@@ -35,6 +35,11 @@ impl EtcdServer {
         EtcdServer::start_with(members, "http", &[])
     }
 
+    /// Starts a server with one member and these settings.
+    pub(crate) fn start_with_settings(settings: &[&str]) -> Result<Self, String> {
+        EtcdServer::start_with(1, "http", settings)
+    }
+
     /// Starts a server with one member, whose clients use TLS, with these settings.
     pub(crate) fn start_with_tls(settings: &[&str]) -> Result<Self, String> {
         EtcdServer::start_with(1, "https", settings)
