@@ -44,7 +44,7 @@
 //! | [`codec`] | turns bytes, a name and a key pair into cookie text, and back: [`SecureCookie`](codec::SecureCookie), the key chain [`Codecs`](codec::Codecs), keys, serializers |
 //! | [`gob`] | Go's `encoding/gob`, the serializer that gorilla uses by default: a lossless `Value`, and serde types |
 //! | `session` | the sessions of a web application: `Session`, lifetimes, flashes; in a cookie (`CookieStore`) or in a server (`ServerStore`) (feature `session`) |
-//! | `backend` | stores of records, for sessions in a server: the trait and its laws, memory, files, SQLite, PostgreSQL, MySQL and MariaDB, SQL Server (not yet tested with a real server), Redis and Valkey, Memcached, DynamoDB (feature `backend`) |
+//! | `backend` | stores of records, for sessions in a server: the trait and its laws, memory, files, SQLite, PostgreSQL, MySQL and MariaDB, SQL Server (not yet tested with a real server), Redis and Valkey, Memcached, DynamoDB, etcd (feature `backend`) |
 //! | `web` | sessions in tower, axum and actix-web (features `tower`, `axum`, `actix`) |
 //! | `compat` | the stores of Go programs under their own names and with their own defaults: scs and gorilla's `FilesystemStore` (feature `session`), scs's SQL stores (`postgres`, `mysql`, `mssql`, `sqlite`), wader/gormstore (`postgres`, `mysql`, `sqlite`), pgstore (`postgres`), dynamostore (`aws`); a store for applications on the crate `tower-sessions` (`tower-sessions`) |
 //! | `guide` | documentation only: one page for each larger task |
@@ -78,6 +78,7 @@
 //! | `mssql` | no | `backend::Mssql`, and `GoMssql` for tables of Go packages; not yet tested with a real server |
 //! | `dynamodb` | no | `backend::DynamoDb`, with an `aws-sdk-dynamodb` client of your own, and `GoDynamoDb` for tables of Go packages |
 //! | `aws` | no | DynamoDB clients configured from the environment, as AWS's own tools are; brings `dynamodb` |
+//! | `etcd` | no | `backend::Etcd`; its build needs `protoc` and its includes (Debian's packages `protobuf-compiler` and `libprotobuf-dev`) |
 //! | `tls` | no | TLS to servers (rustls with ring, and the certificates that the system trusts) |
 //! | `conformance` | no | `backend::conformance`: the laws as code, for backends of your own |
 //! | `legacy` | no | `codec::legacy`: readers for formats that were never safe |
@@ -116,6 +117,7 @@ pub mod gob;
     feature = "aws",
     feature = "axum",
     feature = "conformance",
+    feature = "etcd",
     feature = "files",
     feature = "mssql",
     feature = "postgres",

@@ -108,6 +108,7 @@ impl ConnectOptions {
 /// | `redis://..`, `redis+sentinel://..`, `redis+cluster://..`; `rediss` for TLS, `valkey` for Valkey | `Redis` | `redis` |
 /// | `mssql://USER:PASSWORD@HOST:PORT/DATABASE?encrypt=strict`, `sqlserver://..` | `Mssql`, *not yet tested with a real server* | `mssql` |
 /// | `dynamodb:TABLE`, `dynamodb://TABLE?region=..&endpoint=..&prefix=..` | `DynamoDb`, with the credentials that AWS's own tools would use | `aws` |
+/// | `etcd://USER:PASSWORD@HOST:PORT,HOST:PORT/?prefix=TEXT`, `etcds://..` with TLS | `Etcd`, with all members of the cluster | `etcd` |
 ///
 /// A path is used as it is written, without escapes. It is relative to the working directory unless
 /// it begins with a `/`.
@@ -150,7 +151,7 @@ pub async fn connect_with(url: &str, options: ConnectOptions) -> Result<Arc<dyn 
     let Some((scheme, rest)) = url.split_once(':') else {
         return Err(Error::usage(
             "the backend's URL has no scheme: use memory:, files:, sqlite:, postgres:, mysql:, \
-             mssql:, redis:, memcached: or dynamodb:",
+             mssql:, redis:, memcached:, dynamodb: or etcd:",
         ));
     };
     match scheme {
@@ -166,9 +167,10 @@ pub async fn connect_with(url: &str, options: ConnectOptions) -> Result<Arc<dyn 
         | "valkey+cluster" | "valkeys+cluster" => redis(url, &options).await,
         "memcached" => memcached(url, &options).await,
         "dynamodb" => dynamodb(url, &options).await,
+        "etcd" | "etcds" => etcd(url, &options).await,
         _ => Err(Error::usage(
             "the scheme of the backend's URL is unknown: use memory:, files:, sqlite:, postgres:, \
-             mysql:, mssql:, redis:, memcached: or dynamodb:",
+             mysql:, mssql:, redis:, memcached:, dynamodb: or etcd:",
         )),
     }
 }
@@ -384,6 +386,19 @@ async fn dynamodb(_: &str, _: &ConnectOptions) -> Result<Arc<dyn Backend>, Error
     ))
 }
 
+#[cfg(feature = "etcd")]
+async fn etcd(url: &str, options: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
+    let options = super::EtcdOptions::new().timeout(options.timeout);
+    Ok(Arc::new(super::Etcd::connect_with(url, options).await?))
+}
+
+#[cfg(not(feature = "etcd"))]
+async fn etcd(_: &str, _: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
+    Err(Error::usage(
+        "etcd: needs another build: enable silverback's feature `etcd`",
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -400,6 +415,7 @@ mod tests {
             "sqlite://host/file.db",
             "sqlite:file.db?mode=memory",
             "mssql://user:secret@host/database",
+            "etcd://user:secret@host/secret",
             "secret://user:secret@host",
         ] {
             let error = connect(url).await.err().unwrap();

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | keep sessions in this process | [`Memory`] |
 //! | keep sessions on this machine | `Files` (feature `files`), `Sqlite` (feature `sqlite`) |
-//! | share sessions between machines | `Postgres` (feature `postgres`), `Mysql` (feature `mysql`), `Redis` (feature `redis`), `Memcached` (feature `memcached`, loses sessions at any time), `DynamoDb` (feature `dynamodb`), `Mssql` (feature `mssql`, not yet tested with a real server) |
+//! | share sessions between machines | `Postgres` (feature `postgres`), `Mysql` (feature `mysql`), `Redis` (feature `redis`), `Memcached` (feature `memcached`, loses sessions at any time), `DynamoDb` (feature `dynamodb`), `Etcd` (feature `etcd`), `Mssql` (feature `mssql`, not yet tested with a real server) |
 //! | share sessions with a Go program | `GoPostgres` (feature `postgres`), `GoMysql` (feature `mysql`), `GoSqlite` (feature `sqlite`), `GoMssql` (feature `mssql`), `GoRedis` (feature `redis`), `GoDynamoDb` (feature `dynamodb`), `GorillaFiles` (feature `files`) |
 //! | choose the backend by a URL | [`connect`], [`connect_with`]; for the table of a Go package `connect_go` |
 //! | remove expired records | [`Cleanup`], or [`Scan::purge`] once |
@@ -108,6 +108,7 @@
 //! | `memcached/` | `Memcached`: items of Memcached (feature `memcached`) |
 //! | `redis/` | `Redis`, `GoRedis`: keys in Redis or Valkey (feature `redis`) |
 //! | `dynamodb/` | `DynamoDb`: a table of Amazon DynamoDB (feature `dynamodb`) |
+//! | `etcd/` | `Etcd`: keys in etcd (feature `etcd`) |
 //! | `sql/` | tables of SQL databases: `Postgres`, `GoPostgres` (feature `postgres`), `Mysql`, `GoMysql` (feature `mysql`), `Mssql`, `GoMssql` (feature `mssql`), `Sqlite`, `GoSqlite` (feature `sqlite`) |
 //! | `conformance/` | [`conformance`]: tests of the laws, for backends of your own (feature `conformance`) |
 //! | `error.rs` | [`Error`] |
@@ -126,6 +127,7 @@ mod connect;
     feature = "dynamodb",
     feature = "redis",
     feature = "memcached",
+    feature = "etcd",
     feature = "session"
 ))]
 mod deadline;
@@ -138,12 +140,17 @@ mod dynamodb;
     feature = "mssql",
     feature = "dynamodb",
     feature = "redis",
-    feature = "memcached"
+    feature = "memcached",
+    feature = "etcd"
 ))]
 mod effect;
-#[cfg(any(feature = "files", feature = "memcached"))]
+// Not every backend uses all of it.
+#[cfg_attr(not(feature = "files"), allow(dead_code))]
+#[cfg(any(feature = "files", feature = "memcached", feature = "etcd"))]
 mod envelope;
 mod error;
+#[cfg(feature = "etcd")]
+mod etcd;
 mod expiry;
 #[cfg(feature = "files")]
 mod files;
@@ -192,6 +199,8 @@ pub(crate) use dynamodb::dynamodb_client;
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::{DynamoDb, DynamoDbOptions, GoDynamoDb, GoItems};
 pub use error::Error;
+#[cfg(feature = "etcd")]
+pub use etcd::{Etcd, EtcdOptions};
 pub use expiry::Expiry;
 #[cfg(feature = "files")]
 pub use files::{Files, FilesOptions, GorillaFiles};

@@ -113,7 +113,9 @@ pub(crate) fn all() -> Vec<Candidate> {
     let all = all
         .into_iter()
         .chain(super::dynamodb::candidates())
-        .collect();
+        .collect::<Vec<_>>();
+    #[cfg(feature = "etcd")]
+    let all = all.into_iter().chain(super::etcd::candidates()).collect();
     all
 }
 

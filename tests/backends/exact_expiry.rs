@@ -11,7 +11,7 @@ use super::missing_server;
 use silverback::backend::Key;
 
 /// The backends that use this machine's clock.
-const OURS: [&str; 4] = ["memory", "files", "sqlite", "dynamodb"];
+const OURS: [&str; 5] = ["memory", "files", "sqlite", "dynamodb", "etcd"];
 
 /// The number of operations of each kind that must begin in that millisecond.
 const HITS: usize = 3;

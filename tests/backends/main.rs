@@ -5,7 +5,12 @@
 //! it fails instead.
 
 mod candidates;
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "redis"))]
+#[cfg(any(
+    feature = "etcd",
+    feature = "postgres",
+    feature = "mysql",
+    feature = "redis"
+))]
 mod crash;
 #[cfg(unix)]
 mod disk;
@@ -20,9 +25,12 @@ mod dynamodb;
     feature = "redis"
 ))]
 mod encoded;
+#[cfg(feature = "etcd")]
+mod etcd;
 mod exact_expiry;
 #[cfg(any(
     feature = "aws",
+    feature = "etcd",
     feature = "postgres",
     feature = "mysql",
     feature = "redis",
@@ -35,7 +43,7 @@ mod memcached;
 mod mssql;
 #[cfg(feature = "mysql")]
 mod mysql;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(any(feature = "etcd", feature = "postgres", feature = "mysql"))]
 mod operations;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -47,6 +55,7 @@ mod required;
 mod server_clock;
 #[cfg(any(
     feature = "aws",
+    feature = "etcd",
     feature = "postgres",
     feature = "mysql",
     feature = "redis",
@@ -94,6 +103,8 @@ fn main() -> ExitCode {
     trials.extend(redis::trials(&runtime));
     #[cfg(feature = "aws")]
     trials.extend(dynamodb::trials(&runtime));
+    #[cfg(feature = "etcd")]
+    trials.extend(etcd::trials(&runtime));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
@@ -120,6 +131,7 @@ async fn check_law(law: &Law, candidate: &Candidate) -> Result<Completion, Faile
 /// The result of a trial on a server.
 #[cfg(any(
     feature = "aws",
+    feature = "etcd",
     feature = "postgres",
     feature = "mysql",
     feature = "redis",

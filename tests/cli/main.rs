@@ -20,7 +20,8 @@ mod required;
     feature = "postgres",
     feature = "mysql",
     feature = "redis",
-    feature = "aws"
+    feature = "aws",
+    feature = "etcd"
 ))]
 #[path = "../support/servers/mod.rs"]
 mod servers;

@@ -696,6 +696,7 @@ fn the_help_has_examples_for_each_command() {
 /// Runs each command on a server that no other test uses.
 #[cfg(any(
     feature = "aws",
+    feature = "etcd",
     feature = "postgres",
     feature = "mysql",
     feature = "redis"
@@ -749,6 +750,28 @@ async fn all_commands_work_on_postgres() {
     let refused = silverback(["sessions", "list", "--store", &missing], "").fails(2);
     let cause = "database \"no_such\" does not exist";
     assert_eq!(refused.matches(cause).count(), 1, "{refused}");
+}
+
+#[cfg(feature = "etcd")]
+#[tokio::test(flavor = "multi_thread")]
+async fn all_commands_work_on_etcd() {
+    let server = match crate::servers::etcd::EtcdServer::start() {
+        Ok(server) => server,
+        Err(why) => return crate::required::not_run("etcd", &why),
+    };
+    let (codec, shop) = (CodecOptions::new(), ServerOptions::new());
+    let url = format!("{}/?prefix=shop/", server.url());
+    let service = Service::at(url, &codec, shop).await;
+    all_commands_work(&service).await;
+    let port = crate::servers::free_port().unwrap();
+    let nowhere = format!("etcd://ape:secret@127.0.0.1:{port}");
+    let refused = silverback(["sessions", "list", "--store", &nowhere], "").fails(2);
+    assert!(!refused.contains("secret"), "{refused}");
+    assert_eq!(
+        refused.matches("Connection refused").count(),
+        1,
+        "{refused}"
+    );
 }
 
 #[cfg(feature = "aws")]

@@ -18,6 +18,7 @@ mod scratch;
 mod servers;
 
 mod dynamodb;
+mod etcd;
 mod memcached;
 mod mysql;
 mod postgres;

@@ -31,6 +31,7 @@ use silverback::backend::{Backend, DynamoDb, DynamoDbOptions, Owners, connect};
 use required::is_required;
 use scratch::Scratch;
 use servers::dynamodb::{DynamoDbServer, client, endpoint_at};
+use servers::etcd::EtcdServer;
 use servers::mariadb::MariaDbServer;
 use servers::memcached::MemcachedServer;
 use servers::postgres::PostgresServer;
@@ -89,6 +90,10 @@ const SHARED: &[SharedBackend] = &[
         name: "mssql",
         url: |_| mssql(),
     },
+    SharedBackend {
+        name: "etcd",
+        url: |_| etcd(),
+    },
 ];
 
 const BACKENDS: &[Kind] = &[
@@ -140,6 +145,11 @@ const BACKENDS: &[Kind] = &[
     Kind {
         name: "dynamodb",
         make: |_| Ok(dynamodb(dynamodb_server()?.port(), &fresh_prefix())),
+        writers: 8,
+    },
+    Kind {
+        name: "etcd",
+        make: |_| Ok(connected(&etcd()?)),
         writers: 8,
     },
 ];
@@ -228,6 +238,17 @@ fn memcached() -> Result<String, String> {
     static SERVER: LazyLock<Result<MemcachedServer, String>> =
         LazyLock::new(|| MemcachedServer::start(&["-m", "1024"]));
     let url = match std::env::var("BACKEND_URL_MEMCACHED") {
+        Ok(url) => url,
+        Err(_) => SERVER.as_ref().map_err(String::clone)?.url(),
+    };
+    Ok(format!("{url}?prefix={}", fresh_prefix()))
+}
+
+/// Returns the URL of a fresh prefix, in a server that runs as long as this process, or in the server
+/// that the environment names, as `etcd://..` without a prefix.
+fn etcd() -> Result<String, String> {
+    static SERVER: LazyLock<Result<EtcdServer, String>> = LazyLock::new(EtcdServer::start);
+    let url = match std::env::var("BACKEND_URL_ETCD") {
         Ok(url) => url,
         Err(_) => SERVER.as_ref().map_err(String::clone)?.url(),
     };
@@ -346,6 +367,10 @@ fn connections_to_mssql() -> Result<Connections, String> {
     })
 }
 
+fn connections_to_etcd() -> Result<Connections, String> {
+    connections_to(&etcd()?)
+}
+
 fn connections_to_dynamodb() -> Result<Connections, String> {
     let (server, prefix) = (dynamodb_server()?.port(), fresh_prefix());
     let proxy = proxy_to(server);
@@ -455,6 +480,7 @@ fn main() -> ExitCode {
     trials.push(broken_connection("memcached", connections_to_memcached));
     trials.push(broken_connection("mssql", connections_to_mssql));
     trials.push(broken_connection("dynamodb", connections_to_dynamodb));
+    trials.push(broken_connection("etcd", connections_to_etcd));
     assert!(trials.len() > 100, "there are too few trials");
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

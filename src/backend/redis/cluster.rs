@@ -1,12 +1,13 @@
 //! [`Cluster`]: connections to the nodes of a cluster. Each command has one key, and goes to the node
 //! that has the key's slot.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use redis::cluster::{ClusterClient, ClusterConfig};
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
-use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
+use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -17,6 +18,9 @@ use super::primary::Answer;
 
 /// The pause before a command is sent again whose slot is moving.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// The opening of connections to the nodes.
+type Connecting<'c> = Pin<Box<dyn Future<Output = RedisResult<ClusterConnection>> + Send + 'c>>;
 
 pub(super) struct Cluster {
     client: ClusterClient,
@@ -107,9 +111,10 @@ impl Cluster {
     }
 
     async fn connection(&self, give_up: Instant) -> Result<ClusterConnection, Error> {
-        let connect = || {
-            self.client
-                .get_async_connection_with_config(ClusterConfig::default())
+        let connect = || -> Connecting<'_> {
+            // Boxed, since the client library's futures are nested deeply.
+            let config = ClusterConfig::default();
+            Box::pin(self.client.get_async_connection_with_config(config))
         };
         let opened = self.connection.get_or_try_init(connect);
         match timeout_at(give_up, opened).await {

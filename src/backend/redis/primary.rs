@@ -1,5 +1,6 @@
 //! [`Primary`]: connections to one server that takes writes, at an address or as sentinels name it.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,6 +24,9 @@ pub(super) struct Primary {
     next: AtomicUsize,
     address: PrimaryAddress,
 }
+
+/// The opening of a connection.
+type Connecting<'c> = Pin<Box<dyn Future<Output = Result<Connection, Error>> + Send + 'c>>;
 
 /// Where the primary is found.
 pub(super) enum PrimaryAddress {
@@ -137,7 +141,9 @@ impl Reconnecting {
             if let Some(open) = self.current() {
                 return Ok(open);
             }
-            let opened = address.connect().await?;
+            // Boxed, since the client library's futures are nested deeply.
+            let connect: Connecting<'_> = Box::pin(address.connect());
+            let opened = connect.await?;
             *self.lock() = Some(opened.clone());
             Ok(opened)
         };

@@ -53,6 +53,8 @@ Stores:
   dynamodb:TABLE?region=NAME&endpoint=URL&prefix=TEXT
                records in a table of DynamoDB, with the credentials of AWS's own tools; each
                option may be left out (built with the feature aws)
+  etcd://USER:PASSWORD@HOST:PORT,HOST:PORT/?prefix=TEXT (or etcds://.. with TLS)
+               records in etcd; only the hosts are needed (built with the feature etcd)
 
 Sessions of Go programs (--dialect):
   The URL is that of the SQL database, of Redis, or of the table in DynamoDB.

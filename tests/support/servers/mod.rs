@@ -6,6 +6,8 @@
 mod background;
 #[cfg(feature = "aws")]
 pub(crate) mod dynamodb;
+#[cfg(feature = "etcd")]
+pub(crate) mod etcd;
 #[cfg(feature = "mysql")]
 pub(crate) mod mariadb;
 #[cfg(feature = "memcached")]
