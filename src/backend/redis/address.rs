@@ -138,7 +138,7 @@ impl Address {
                 let redis = self.redis(self.database(0)?);
                 let address = self.nodes(PORT).into_iter().next().ok_or_else(malformed)?;
                 let client = options.client_at(with_settings(address, &redis)?);
-                let address = PrimaryAddress::Fixed(client.map_err(refused)?);
+                let address = PrimaryAddress::Fixed(Box::new(client.map_err(refused)?));
                 Ok(Servers::Primary(Box::new(Primary::new(
                     address,
                     connections,

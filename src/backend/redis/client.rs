@@ -52,7 +52,7 @@ impl Client {
 
     /// Returns a client of the primary that another client reaches.
     pub(super) fn of_primary(client: redis::Client, options: &RedisOptions) -> Result<Self, Error> {
-        let address = PrimaryAddress::Fixed(client);
+        let address = PrimaryAddress::Fixed(Box::new(client));
         let primary = Primary::new(address, options.connections.max(1));
         Client::new(Servers::Primary(Box::new(primary)), options)
     }

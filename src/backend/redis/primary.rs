@@ -31,7 +31,7 @@ type Connecting<'c> = Pin<Box<dyn Future<Output = Result<Connection, Error>> + S
 /// Where the primary is found.
 pub(super) enum PrimaryAddress {
     /// At one address, always.
-    Fixed(Client),
+    Fixed(Box<Client>),
     /// At the address that sentinels name.
     BehindSentinels(Box<tokio::sync::Mutex<SentinelClient>>),
 }
@@ -227,7 +227,7 @@ impl PrimaryAddress {
 
     async fn client(&self) -> Result<Client, Error> {
         match self {
-            PrimaryAddress::Fixed(client) => Ok(client.clone()),
+            PrimaryAddress::Fixed(client) => Ok(Client::clone(client)),
             PrimaryAddress::BehindSentinels(sentinels) => {
                 let client = sentinels.lock().await.async_get_client().await;
                 client.map_err(|error| {
