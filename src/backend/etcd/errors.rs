@@ -6,13 +6,7 @@ use std::error::Error as StdError;
 use etcd_client::Error as ClientError;
 
 use super::super::Error;
-
-/// The effect of a request. A write that was sent but not answered may have been applied.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effect {
-    Reads,
-    Writes,
-}
+use super::super::effect::Effect;
 
 /// The numbers of gRPC's status codes.
 mod codes {
@@ -115,9 +109,9 @@ impl Failure {
     }
 
     pub(super) fn into_error(self, effect: Effect) -> Error {
-        match (effect, self.is_not_applied) {
-            (Effect::Writes, false) => Error::outcome_unknown(self.text),
-            _ => Error::unavailable(self.text),
+        match self.is_not_applied {
+            true => Error::unavailable(self.text),
+            false => effect.unanswered(self.text),
         }
     }
 }

@@ -12,8 +12,8 @@ use etcd_client::{Txn, TxnResponse};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
+use super::super::effect::Effect::Writes;
 use super::super::{Error, Expiry};
-use super::errors::Effect::Writes;
 use super::errors::Failure;
 use super::requests::Operation;
 

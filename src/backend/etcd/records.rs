@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use etcd_client::{Compare, CompareOp, KeyValue, PutOptions, Txn, TxnOp, TxnResponse};
 
+use super::super::effect::Effect::Writes;
 use super::super::{
     Backend, Created, Error, Expiry, Key, Outcome, OwnerName, Owners, Record, Revision, Scan,
     Stored,
 };
 use super::Etcd;
-use super::errors::Effect::Writes;
 use super::header::{Header, Seen};
 use super::owners::{OwnerCache, SeenOwner};
 use super::requests::Operation;

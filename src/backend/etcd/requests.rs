@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::super::Error;
 use super::super::deadline::deadline_after;
-use super::errors::Effect::{self, Reads, Writes};
+use super::super::effect::Effect::{self, Reads, Writes};
 use super::errors::Failure;
 use super::members::Members;
 use super::options::EtcdOptions;

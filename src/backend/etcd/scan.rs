@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use etcd_client::{Compare, CompareOp, GetOptions, KeyValue, Txn, TxnOp, TxnOpResponse};
 
+use super::super::effect::Effect::Writes;
 use super::super::{Error, Key, Page, Purged, Scan};
 use super::Etcd;
-use super::errors::Effect::Writes;
 use super::header::Seen;
 use super::owners::OwnerCache;
 use super::requests::Operation;

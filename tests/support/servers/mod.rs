@@ -23,13 +23,24 @@ mod skew;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Returns a port on which no program listens.
+/// Returns a port on which no program listens, each time another one. The system gives none of
+/// these to outgoing connections, so the port stays free until a server takes it.
 pub(crate) fn free_port() -> Result<u16, String> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let port = listener.and_then(|listener| listener.local_addr());
-    port.map(|address| address.port())
-        .map_err(|error| error.to_string())
+    const FIRST: u32 = 10_000;
+    const COUNT: u32 = 22_000;
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    // Processes that run at the same time begin at different ports.
+    let begin = std::process::id().wrapping_mul(997);
+    for _ in 0..COUNT {
+        let next = begin.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(FIRST + next % COUNT).map_err(|error| error.to_string())?;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err("no port is free".to_owned())
 }
 
 /// Returns the first folder, of these and then of the path, that contains all programs.
