@@ -1,8 +1,5 @@
 //! Users, prefixes and TLS.
 
-use std::path::PathBuf;
-use std::process::Command;
-
 use etcd_client::{Client, Permission, PermissionType};
 use silverback::backend::{
     Backend, Etcd, EtcdOptions, Expiry, Generations, Key, OwnerName, Owners, Scan,
@@ -10,6 +7,7 @@ use silverback::backend::{
 
 use super::super::faults::{key, record};
 use super::super::operations::every_operation;
+use super::super::servers::certificate::Certificate;
 use super::super::servers::etcd::EtcdServer;
 use super::Tried;
 
@@ -133,61 +131,6 @@ pub(super) async fn prefixes_share_nothing(server: &EtcdServer) -> Tried {
     let refused = Etcd::connect_with(&server.url(), long).await.unwrap_err();
     assert!(refused.is_usage(), "{refused}");
     Ok(())
-}
-
-/// A certificate for this machine, which no authority signed.
-struct Certificate {
-    folder: PathBuf,
-}
-
-impl Certificate {
-    fn make() -> Result<Self, String> {
-        let unique = format!("silverback-etcd-tls-{}", std::process::id());
-        let folder = std::env::temp_dir().join(unique);
-        std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-        let made = Command::new("openssl")
-            .current_dir(&folder)
-            .args([
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:prime256v1",
-            ])
-            .args([
-                "-nodes",
-                "-keyout",
-                "key.pem",
-                "-out",
-                "cert.pem",
-                "-subj",
-                "/CN=localhost",
-            ])
-            .args(["-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"])
-            .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-            .output()
-            .map_err(|error| format!("openssl: {error}"))?;
-        // The server runs as another user.
-        let open = Command::new("chmod")
-            .args(["-R", "a+rX"])
-            .arg(&folder)
-            .status();
-        match made.status.success() && open.is_ok_and(|open| open.success()) {
-            true => Ok(Certificate { folder }),
-            false => Err(String::from_utf8_lossy(&made.stderr).into_owned()),
-        }
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.folder.join(name).display().to_string()
-    }
-}
-
-impl Drop for Certificate {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
 }
 
 #[cfg(feature = "tls")]

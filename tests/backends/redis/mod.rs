@@ -7,6 +7,8 @@ mod failover;
 mod faults;
 mod keys;
 mod round_trips;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::sync::{Arc, OnceLock};
 
@@ -144,5 +146,9 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     trial!(keys::a_server_that_may_lose_records_is_refused_if_durability_is_required);
     trial!(keys::a_scan_goes_on_after_the_keys_that_it_remembers);
     trial!(round_trips::an_operation_is_one_command);
+    #[cfg(feature = "tls")]
+    {
+        trial!(tls::a_connection_can_use_tls);
+    }
     trials
 }

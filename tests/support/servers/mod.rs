@@ -4,6 +4,8 @@
 #![allow(dead_code)] // not every test uses all of it
 
 mod background;
+#[cfg(any(feature = "etcd", feature = "redis"))]
+pub(crate) mod certificate;
 #[cfg(feature = "aws")]
 pub(crate) mod dynamodb;
 #[cfg(feature = "etcd")]
