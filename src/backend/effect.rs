@@ -1,5 +1,14 @@
 //! [`Effect`]: what a request does, which decides the meaning of a missing answer.
 
+#[cfg(any(
+    feature = "postgres",
+    feature = "mysql",
+    feature = "mssql",
+    feature = "dynamodb",
+    feature = "redis",
+    feature = "memcached",
+    feature = "etcd"
+))]
 use super::Error;
 
 /// The effect of a request. A write that was sent but not answered may have been applied.
@@ -9,6 +18,15 @@ pub(super) enum Effect {
     Writes,
 }
 
+#[cfg(any(
+    feature = "postgres",
+    feature = "mysql",
+    feature = "mssql",
+    feature = "dynamodb",
+    feature = "redis",
+    feature = "memcached",
+    feature = "etcd"
+))]
 impl Effect {
     /// Returns the error of a request that was sent and not answered.
     pub(super) fn unanswered(self, message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
