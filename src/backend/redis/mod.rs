@@ -79,8 +79,9 @@ const LARGEST: usize = 64 * 1024 * 1024;
 /// Redis acknowledges a write before it is on the disk or on a replica. Then:
 ///
 /// - **A restart** loses all records, unless the server writes an append-only file
-///   (`appendonly yes`). With `appendfsync everysec` it may lose the last second, with `always`
-///   nothing.
+///   (`appendonly yes`). With `appendfsync everysec` it may lose the last two seconds, even if only
+///   the server is killed: 100 kills of a server with a busy disk lost 42,783 of 399,235 acknowledged
+///   writes. With `always`, 100 kills lost none of 76,571.
 /// - **A failover** (sentinels, a cluster, `FAILOVER`) loses the writes that the new primary had not
 ///   received. A revocation or a logout may be among them. [`RedisOptions::wait_for_replicas`]
 ///   makes that unlikely.
