@@ -1,16 +1,5 @@
 //! [`Effect`]: what a request does, which decides the meaning of a missing answer.
 
-#[cfg(any(
-    feature = "postgres",
-    feature = "mysql",
-    feature = "mssql",
-    feature = "dynamodb",
-    feature = "redis",
-    feature = "memcached",
-    feature = "etcd"
-))]
-use super::Error;
-
 /// The effect of a request. A write that was sent but not answered may have been applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
@@ -29,10 +18,13 @@ pub(super) enum Effect {
 ))]
 impl Effect {
     /// Returns the error of a request that was sent and not answered.
-    pub(super) fn unanswered(self, message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    pub(super) fn unanswered(
+        self,
+        message: impl Into<std::borrow::Cow<'static, str>>,
+    ) -> super::Error {
         match self {
-            Effect::Reads => Error::unavailable(message),
-            Effect::Writes => Error::outcome_unknown(message),
+            Effect::Reads => super::Error::unavailable(message),
+            Effect::Writes => super::Error::outcome_unknown(message),
         }
     }
 }
