@@ -81,6 +81,70 @@ impl OwnerState {
     }
 }
 
+/// Implements [`Generations`](super::Generations) and [`Owners`](super::Owners) for a backend with
+/// the methods `live_owner`, which reads an owner, and `change_owner`, which applies a change. The
+/// block has the methods of `Owners` that list records.
+#[cfg(any(
+    feature = "files",
+    feature = "redis",
+    feature = "memcached",
+    feature = "etcd"
+))]
+macro_rules! owners_by_state {
+    ($backend:ident { $($lists:tt)* }) => {
+        #[async_trait]
+        impl Generations for $backend {
+            async fn generation(&self, owner: &OwnerName) -> Result<Option<Generation>, Error> {
+                let live = self.live_owner(owner).await?;
+                Ok(live.map(|state| state.generation))
+            }
+
+            async fn extend(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
+                let extended = self.change_owner(owner, until, OwnerChange::Extend).await?;
+                Ok(extended.generation)
+            }
+
+            async fn revoke(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
+                let revoke = OwnerChange::Revoke { keep: None };
+                Ok(self.change_owner(owner, until, revoke).await?.generation)
+            }
+        }
+
+        #[async_trait]
+        impl Owners for $backend {
+            /// The write that creates the login's record also lists it.
+            async fn begin(
+                &self,
+                owner: &OwnerName,
+                until: Expiry,
+                _: &Key,
+            ) -> Result<Login, Error> {
+                let begun = self.change_owner(owner, until, OwnerChange::Begin).await?;
+                Ok(begun.last_login())
+            }
+
+            async fn revoke_except(
+                &self,
+                owner: &OwnerName,
+                until: Expiry,
+                keep: &Login,
+            ) -> Result<Generation, Error> {
+                let revoke = OwnerChange::Revoke { keep: Some(*keep) };
+                Ok(self.change_owner(owner, until, revoke).await?.generation)
+            }
+
+            $($lists)*
+        }
+    };
+}
+#[cfg(any(
+    feature = "files",
+    feature = "redis",
+    feature = "memcached",
+    feature = "etcd"
+))]
+pub(super) use owners_by_state;
+
 #[cfg(test)]
 mod tests {
     use super::OwnerChange::{Begin, Extend, Revoke};

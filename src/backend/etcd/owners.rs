@@ -8,21 +8,17 @@ use etcd_client::{
     Compare, CompareOp, DeleteOptions, GetOptions, KeyValue, PutOptions, Txn, TxnOp,
 };
 
-use super::super::owner_state::{OwnerChange, OwnerState};
+use super::super::owner_state::{OwnerChange, OwnerState, owners_by_state};
 use super::super::{Error, Expiry, Generation, Generations, Key, Login, Owner, OwnerName, Owners};
 use super::Etcd;
 use super::errors::invalid_record;
 use super::header::{Header, Seen};
 use super::keys::{OwnerKeys, OwnerPart, expiry_value, parse_expiry};
-use super::requests::Operation;
+use super::requests::{HEADERS, Operation};
 use super::responses::found_in;
 
 /// The largest number of keys that one request lists.
 const PAGE: i64 = 1_000;
-
-/// The largest number of headers that one request reads: fewer than the operations that etcd lets a
-/// transaction have (`--max-txn-ops`).
-const HEADERS: usize = 100;
 
 /// The keys of an owner as they were read.
 pub(super) struct SeenOwner {
@@ -111,6 +107,13 @@ impl Etcd {
         }
         let seen = owners.0.get(&owner.name).and_then(Option::as_ref);
         Ok(seen.is_some_and(|seen| seen.lets_live(&owner.login)))
+    }
+
+    async fn live_owner(&self, name: &OwnerName) -> Result<Option<OwnerState>, Error> {
+        let keys = self.0.keys.owner(name);
+        let seen = SeenOwner::read(&self.0.requests.operation(), &keys).await?;
+        let live = seen.filter(|seen| seen.state.is_live(Expiry::now()));
+        Ok(live.map(|seen| seen.state))
     }
 
     /// Applies the change to the owner's record, and returns the record after it.
@@ -231,44 +234,7 @@ fn delete(from: Vec<u8>, end: Vec<u8>) -> TxnOp {
     TxnOp::delete(from, Some(DeleteOptions::new().with_range(end)))
 }
 
-#[async_trait]
-impl Generations for Etcd {
-    async fn generation(&self, owner: &OwnerName) -> Result<Option<Generation>, Error> {
-        let keys = self.0.keys.owner(owner);
-        let seen = SeenOwner::read(&self.0.requests.operation(), &keys).await?;
-        let live = seen.filter(|seen| seen.state.is_live(Expiry::now()));
-        Ok(live.map(|seen| seen.state.generation))
-    }
-
-    async fn extend(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
-        let changed = self.change_owner(owner, until, OwnerChange::Extend).await;
-        Ok(changed?.generation)
-    }
-
-    async fn revoke(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
-        let revoke = OwnerChange::Revoke { keep: None };
-        Ok(self.change_owner(owner, until, revoke).await?.generation)
-    }
-}
-
-#[async_trait]
-impl Owners for Etcd {
-    /// The record that the login creates is listed by the write that creates it.
-    async fn begin(&self, owner: &OwnerName, until: Expiry, _: &Key) -> Result<Login, Error> {
-        let changed = self.change_owner(owner, until, OwnerChange::Begin).await;
-        Ok(changed?.last_login())
-    }
-
-    async fn revoke_except(
-        &self,
-        owner: &OwnerName,
-        until: Expiry,
-        keep: &Login,
-    ) -> Result<Generation, Error> {
-        let revoke = OwnerChange::Revoke { keep: Some(*keep) };
-        Ok(self.change_owner(owner, until, revoke).await?.generation)
-    }
-
+owners_by_state!(Etcd {
     async fn keys(&self, owner: &OwnerName) -> Result<Vec<Key>, Error> {
         let (keys, operation) = (self.0.keys.owner(owner), self.0.requests.operation());
         let Some((seen, records)) = self.owner_with_records(&operation, &keys).await? else {
@@ -280,4 +246,4 @@ impl Owners for Etcd {
         };
         self.with_headers(&operation, records, is_live).await
     }
-}
+});

@@ -17,6 +17,10 @@ use super::errors::Failure;
 use super::members::Members;
 use super::options::EtcdOptions;
 
+/// The largest number of headers that one request reads, and of records that one request removes:
+/// fewer than the operations that etcd lets a transaction have (`--max-txn-ops`).
+pub(super) const HEADERS: usize = 100;
+
 pub(super) struct Requests {
     pub(super) members: Members,
     timeout: Duration,

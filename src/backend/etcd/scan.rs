@@ -8,11 +8,7 @@ use super::super::{Error, Key, Page, Purged, Scan};
 use super::Etcd;
 use super::header::Seen;
 use super::owners::OwnerCache;
-use super::requests::Operation;
-
-/// The largest number of headers that one request reads, and of records that one request removes:
-/// fewer than the operations that etcd lets a transaction have (`--max-txn-ops`).
-const HEADERS: usize = 100;
+use super::requests::{HEADERS, Operation};
 
 impl Etcd {
     /// Reads the next headers, and returns whether more follow.

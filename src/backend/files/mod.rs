@@ -36,7 +36,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::envelope::RecordEnvelope;
-use super::owner_state::{OwnerChange, OwnerState};
+use super::owner_state::{OwnerChange, OwnerState, owners_by_state};
 use super::{
     Backend, Created, Error, Expiry, Generation, Generations, Key, Login, Outcome, OwnerName,
     Owners, Record, Revision, Scan, Stored,
@@ -145,6 +145,12 @@ impl Files {
 }
 
 impl Files {
+    async fn live_owner(&self, owner: &OwnerName) -> Result<Option<OwnerState>, Error> {
+        let owner = owner.clone();
+        let read = move |folder: &Folder| folder.read_owner(&owner);
+        Ok(self.0.unlocked(read).await?.map(|of| of.state))
+    }
+
     /// Changes the owner's file, or a new one, under its lock. Returns the owner's state after that.
     async fn change_owner(
         &self,
@@ -227,48 +233,13 @@ impl Backend for Files {
     }
 }
 
-#[async_trait]
-impl Generations for Files {
-    async fn generation(&self, owner: &OwnerName) -> Result<Option<Generation>, Error> {
-        let owner = owner.clone();
-        let read = move |folder: &Folder| folder.read_owner(&owner);
-        Ok(self.0.unlocked(read).await?.map(|of| of.state.generation))
-    }
-
-    async fn extend(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
-        let extended = self.change_owner(owner, until, OwnerChange::Extend).await?;
-        Ok(extended.generation)
-    }
-
-    async fn revoke(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
-        let revoke = OwnerChange::Revoke { keep: None };
-        Ok(self.change_owner(owner, until, revoke).await?.generation)
-    }
-}
-
-#[async_trait]
-impl Owners for Files {
-    async fn begin(&self, owner: &OwnerName, until: Expiry, _: &Key) -> Result<Login, Error> {
-        let begun = self.change_owner(owner, until, OwnerChange::Begin).await?;
-        Ok(begun.last_login())
-    }
-
-    async fn revoke_except(
-        &self,
-        owner: &OwnerName,
-        until: Expiry,
-        keep: &Login,
-    ) -> Result<Generation, Error> {
-        let revoke = OwnerChange::Revoke { keep: Some(*keep) };
-        Ok(self.change_owner(owner, until, revoke).await?.generation)
-    }
-
+owners_by_state!(Files {
     async fn keys(&self, owner: &OwnerName) -> Result<Vec<Key>, Error> {
         let owner = owner.clone();
         let keys = move |folder: &Folder| folder.listed_keys(&owner);
         self.0.unlocked(keys).await
     }
-}
+});
 
 /// Shows the folder's path.
 impl fmt::Debug for Files {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::super::envelope::OwnerEnvelope;
-use super::super::owner_state::{OwnerChange, OwnerState};
+use super::super::owner_state::{OwnerChange, OwnerState, owners_by_state};
 use super::super::{Error, Expiry, Generation, Generations, Key, Login, Owner, OwnerName, Owners};
 use super::Memcached;
 use super::client::{If, Operation, Written};
@@ -35,6 +35,12 @@ impl Memcached {
             Some(owner) if owner.name == *name => Ok(Some((owner.state, item.cas))),
             _ => Err(invalid_record()),
         }
+    }
+
+    async fn live_owner(&self, name: &OwnerName) -> Result<Option<OwnerState>, Error> {
+        let found = self.read_owner(&self.0.client.operation(), name).await?;
+        let live = found.filter(|(state, _)| state.is_live(Expiry::now()));
+        Ok(live.map(|(state, _)| state))
     }
 
     /// Changes the owner's item, and returns the owner after it.
@@ -70,42 +76,7 @@ impl Memcached {
     }
 }
 
-#[async_trait]
-impl Generations for Memcached {
-    async fn generation(&self, owner: &OwnerName) -> Result<Option<Generation>, Error> {
-        let found = self.read_owner(&self.0.client.operation(), owner).await?;
-        let live = found.filter(|(state, _)| state.is_live(Expiry::now()));
-        Ok(live.map(|(state, _)| state.generation))
-    }
-
-    async fn extend(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
-        let state = self.change_owner(owner, until, OwnerChange::Extend).await?;
-        Ok(state.generation)
-    }
-
-    async fn revoke(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
-        let revoke = OwnerChange::Revoke { keep: None };
-        Ok(self.change_owner(owner, until, revoke).await?.generation)
-    }
-}
-
-#[async_trait]
-impl Owners for Memcached {
-    async fn begin(&self, owner: &OwnerName, until: Expiry, _: &Key) -> Result<Login, Error> {
-        let state = self.change_owner(owner, until, OwnerChange::Begin).await?;
-        Ok(state.last_login())
-    }
-
-    async fn revoke_except(
-        &self,
-        owner: &OwnerName,
-        until: Expiry,
-        keep: &Login,
-    ) -> Result<Generation, Error> {
-        let revoke = OwnerChange::Revoke { keep: Some(*keep) };
-        Ok(self.change_owner(owner, until, revoke).await?.generation)
-    }
-
+owners_by_state!(Memcached {
     async fn keys(&self, _: &OwnerName) -> Result<Vec<Key>, Error> {
         Err(Error::usage(
             "Memcached cannot list the sessions of an owner: use another backend for that",
@@ -115,4 +86,4 @@ impl Owners for Memcached {
     fn can_list(&self) -> bool {
         false
     }
-}
+});

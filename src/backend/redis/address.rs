@@ -11,7 +11,7 @@ use redis::{
 
 use super::super::Error;
 use super::RedisOptions;
-use super::client::Servers;
+use super::client::{Client, Servers};
 use super::cluster::Cluster;
 use super::primary::{Primary, PrimaryAddress};
 
@@ -130,8 +130,12 @@ impl Address {
         Ok(())
     }
 
-    /// Returns connections to the servers, none of which is open yet.
-    pub(super) fn servers(self, options: &RedisOptions) -> Result<Servers, Error> {
+    /// Returns a client of the servers, which has no open connection yet.
+    pub(super) fn client(&self, options: &RedisOptions) -> Result<Client, Error> {
+        Client::new(self.servers(options)?, options)
+    }
+
+    fn servers(&self, options: &RedisOptions) -> Result<Servers, Error> {
         let connections = options.connections.max(1);
         match self.kind {
             Kind::Single => {

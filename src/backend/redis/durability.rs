@@ -5,12 +5,12 @@ use tracing::warn;
 
 use super::super::Error;
 use super::client::Client;
+use super::options::RedisOptions;
 
 impl Client {
     /// Warns once if the server may lose records, or refuses it if the options require durability.
-    pub(super) async fn check_durability(&self, require: bool) -> Result<(), Error> {
-        let mut info = redis::cmd("INFO");
-        info.arg("everything");
+    pub(super) async fn check_durability(&self, options: &RedisOptions) -> Result<(), Error> {
+        let info = redis::cmd("INFO");
         let operation = self.operation();
         let nodes = operation.nodes().await?;
         for node in &nodes {
@@ -22,7 +22,7 @@ impl Client {
             };
             match risk {
                 None => {}
-                Some(risk) if require => {
+                Some(risk) if options.require_durability => {
                     return Err(Error::usage(format!(
                         "the Redis server may lose sessions: it {risk}"
                     )));

@@ -15,7 +15,7 @@ use super::super::{
 };
 use super::address::Address;
 use super::check_size;
-use super::client::{Client, Operation};
+use super::client::Client;
 use super::errors::odd_answer;
 use super::go_keys::GoKeys;
 use super::options::RedisOptions;
@@ -105,15 +105,9 @@ impl GoRedis {
             Some(prefix) => keys.with_prefix(prefix),
             None => keys,
         };
-        let require_durability = options.require_durability;
-        let client = Client::new(address.servers(&options)?, &options)?;
-        let backend = GoRedis::new(client, keys);
+        let backend = GoRedis::new(address.client(&options)?, keys);
         backend.ping().await?;
-        backend
-            .0
-            .client
-            .check_durability(require_durability)
-            .await?;
+        backend.0.client.check_durability(&options).await?;
         Ok(backend)
     }
 
@@ -200,7 +194,7 @@ impl GoRedis {
         to: &[u8],
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
-        let left = left_until(record.expiry()).to_string();
+        let left = left_until(record.expiry());
         let created = [record.value(), left.as_bytes()];
         let expiry = match self.write(&GO_CREATE, &[to], &created).await? {
             Written::Done(expiry) => expiry,
@@ -217,19 +211,16 @@ impl GoRedis {
         Ok(removed.map(|_| revision(expiry, record.value())))
     }
 
-    async fn entry(&self, operation: &Operation<'_>, key: &Key) -> Result<Option<Entry>, Error> {
+    async fn entry(&self, key: Key) -> Result<Option<Entry>, Error> {
+        let operation = self.0.client.operation();
         let answer = operation
-            .run(&GO_PEEK, &[&self.0.records.of(key)], &[])
+            .run(&GO_PEEK, &[&self.0.records.of(&key)], &[])
             .await?;
         match answer.as_sequence().unwrap_or_default() {
             [Value::Int(0), ..] => Ok(None),
             [Value::Int(length), Value::Int(expiry), Value::Int(now)] => {
                 let size = usize::try_from(*length).unwrap_or_default();
-                Ok(Some(Entry::new(
-                    key.clone(),
-                    expiry_in(*expiry, *now),
-                    size,
-                )))
+                Ok(Some(Entry::new(key, expiry_in(*expiry, *now), size)))
             }
             _ => Err(odd_answer(Reads)),
         }
@@ -258,7 +249,7 @@ impl Backend for GoRedis {
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
         check_size(record)?;
-        let left = left_until(record.expiry()).to_string();
+        let left = left_until(record.expiry());
         let arguments = [record.value(), left.as_bytes()];
         match self
             .write(&GO_CREATE, &[&self.key(key)?], &arguments)
@@ -278,7 +269,7 @@ impl Backend for GoRedis {
     ) -> Result<Outcome<Revision>, Error> {
         check_size(record)?;
         let (key, seen) = (self.key(key)?, SeenRow::of(seen)?);
-        let left = left_until(record.expiry()).to_string();
+        let left = left_until(record.expiry());
         let rest = [record.value(), left.as_bytes()];
         let written = self.write_seen(&GO_SWAP, &[&key], &seen, &rest).await?;
         Ok(written.map(|expiry| revision(expiry, record.value())))
@@ -291,7 +282,7 @@ impl Backend for GoRedis {
         until: Expiry,
     ) -> Result<Outcome<Revision>, Error> {
         let (key, seen) = (self.key(key)?, SeenRow::of(seen)?);
-        let left = left_until(until).to_string();
+        let left = left_until(until);
         let written = self
             .write_seen(&GO_TOUCH, &[&key], &seen, &[left.as_bytes()])
             .await?;
@@ -343,7 +334,7 @@ impl Moves for GoRedis {
         if self.0.client.is_cluster() {
             return self.move_between_nodes(&key, &seen, &to, record).await;
         }
-        let left = left_until(record.expiry()).to_string();
+        let left = left_until(record.expiry());
         let rest = [record.value(), left.as_bytes()];
         let moved = self
             .write_seen(&GO_MOVE, &[&key, &to], &seen, &rest)
@@ -356,17 +347,11 @@ impl Moves for GoRedis {
 impl Scan for GoRedis {
     #[doc(alias = "All")]
     async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Page, Error> {
-        let (keys, are_more) = self.0.records.next(&self.0.client, after, limit).await?;
-        let mut page = Page::default();
-        for key in &keys {
-            match self.entry(&self.0.client.operation(), key).await {
-                Ok(entry) => page.entries.extend(entry),
-                Err(error) if error.is_corrupt() => page.skipped.push(error),
-                Err(error) => return Err(error),
-            }
-        }
-        page.next = keys.last().filter(|_| are_more).cloned();
-        Ok(page)
+        let entry = |key| self.entry(key);
+        self.0
+            .records
+            .page(&self.0.client, after, limit, entry)
+            .await
     }
 
     /// Removes nothing: Redis removes expired records by itself.

@@ -166,15 +166,9 @@ impl Redis {
             Some(prefix) => options.prefix(prefix),
             None => options,
         };
-        let require_durability = options.require_durability;
-        let client = Client::new(address.servers(&options)?, &options)?;
-        let backend = Redis::new(client, &options)?;
+        let backend = Redis::new(address.client(&options)?, &options)?;
         backend.ping().await?;
-        backend
-            .0
-            .client
-            .check_durability(require_durability)
-            .await?;
+        backend.0.client.check_durability(&options).await?;
         Ok(backend)
     }
 

@@ -14,7 +14,7 @@ use redis::Value;
 use tokio::task::JoinSet;
 
 use super::super::effect::Effect::{Reads, Writes};
-use super::super::owner_state::OwnerState;
+use super::super::owner_state::{OwnerChange, OwnerState, owners_by_state};
 use super::super::ownership::Ownership;
 use super::super::{Error, Expiry, Generation, Generations, Key, Login, OwnerName, Owners};
 use super::Redis;
@@ -22,7 +22,7 @@ use super::client::Operation;
 use super::errors::{invalid_record, odd_answer};
 use super::owner_keys::id_of;
 use super::rows::{Row, digits, expiry_in, left_until, login_bytes, login_in};
-use super::scripts::{CHANGE_OWNER, LIST, LOGIN, PEEK, READ_OWNER, Script};
+use super::scripts::{CHANGE_OWNER, LIST, LOGIN, PEEK, READ_OWNER};
 
 /// The number of records of an owner that are read at the same time.
 const READ_AT_ONCE: usize = 64;
@@ -36,7 +36,7 @@ impl Redis {
     ) -> Result<bool, Error> {
         match owner {
             Some(owner) if self.0.client.is_cluster() => {
-                self.check_login(operation, owner, &[], 0).await
+                self.check_login(operation, owner, &[], Expiry::now()).await
             }
             _ => Ok(true),
         }
@@ -54,8 +54,7 @@ impl Redis {
         match owner {
             Some(owner) if self.0.client.is_cluster() => {
                 let key = self.0.records.of(key);
-                self.check_login(operation, owner, &key, left_until(until))
-                    .await
+                self.check_login(operation, owner, &key, until).await
             }
             _ => Ok(true),
         }
@@ -66,12 +65,11 @@ impl Redis {
         operation: &Operation<'_>,
         owner: &Ownership,
         listed: &[u8],
-        left: i64,
+        until: Expiry,
     ) -> Result<bool, Error> {
         let keys = &self.0.owners;
         let (owner_key, list) = (keys.of_owner(&owner.id), keys.of_list(&owner.id));
-        let login = login_bytes(&owner.login);
-        let left = left.to_string();
+        let (login, left) = (login_bytes(&owner.login), left_until(until));
         let [owners, lists] = self.common();
         let arguments = [owners, lists, &login, listed, left.as_bytes()];
         let keys = [owner_key.as_bytes(), list.as_bytes()];
@@ -99,43 +97,46 @@ impl Redis {
         }
     }
 
-    /// Runs a script on an owner, and returns the owner after it.
-    async fn owner(
-        &self,
-        script: &Script,
-        name: &OwnerName,
-        change: &[u8],
-        until: Expiry,
-        keep: &[u8],
-    ) -> Result<Option<OwnerState>, Error> {
+    pub(super) async fn live_owner(&self, name: &OwnerName) -> Result<Option<OwnerState>, Error> {
         let key = self.0.owners.of_owner(&id_of(name));
-        let fresh = Generation::random()?;
-        let left = left_until(until).to_string();
         let [owners, lists] = self.common();
-        let fresh = fresh.as_bytes();
-        let arguments = [owners, lists, change, left.as_bytes(), fresh, keep];
+        let arguments = [owners, lists, b"read"];
         let operation = self.0.client.operation();
-        let answer = operation.run(script, &[key.as_bytes()], &arguments).await?;
-        match answer {
+        match operation
+            .run(&READ_OWNER, &[key.as_bytes()], &arguments)
+            .await?
+        {
             Value::Nil => Ok(None),
             answer => state_in(&answer).map(Some),
         }
     }
 
+    /// Applies the change to the owner's hash, and returns the owner after it.
     async fn change_owner(
         &self,
         name: &OwnerName,
-        change: &[u8],
         until: Expiry,
-        keep: &[u8],
+        change: OwnerChange,
     ) -> Result<OwnerState, Error> {
-        let changed = self.owner(&CHANGE_OWNER, name, change, until, keep).await?;
-        changed.ok_or_else(|| odd_answer(Writes))
-    }
-
-    pub(super) async fn read_owner(&self, name: &OwnerName) -> Result<Option<OwnerState>, Error> {
-        let now = Expiry::now();
-        self.owner(&READ_OWNER, name, b"read", now, &[]).await
+        let (change, keep): (&[u8], _) = match change {
+            OwnerChange::Extend => (b"extend", None),
+            OwnerChange::Begin => (b"begin", None),
+            OwnerChange::Revoke { keep } => (b"revoke", keep),
+        };
+        let keep = keep.as_ref().map_or_else(Vec::new, login_bytes);
+        let key = self.0.owners.of_owner(&id_of(name));
+        let (fresh, left) = (Generation::random()?, left_until(until));
+        let [owners, lists] = self.common();
+        let fresh = fresh.as_bytes();
+        let arguments = [owners, lists, change, left.as_bytes(), fresh, &keep];
+        let operation = self.0.client.operation();
+        match operation
+            .run(&CHANGE_OWNER, &[key.as_bytes()], &arguments)
+            .await?
+        {
+            Value::Nil => Err(odd_answer(Writes)),
+            answer => state_in(&answer),
+        }
     }
 
     /// Returns whether the owner's list is right about the key: it has a live record of the owner.
@@ -161,11 +162,14 @@ impl Redis {
         let answer = operation.run(&PEEK, &[key], &self.common()).await?;
         match answer.as_sequence().unwrap_or_default() {
             [Value::BulkString(_), Value::Int(0), Value::Int(_)] => Ok(None),
-            [Value::BulkString(head), Value::Int(length), Value::Int(now)] => Ok(Some(Peeked {
-                head: head.clone(),
-                length: usize::try_from(*length).unwrap_or_default(),
-                now: *now,
-            })),
+            [Value::BulkString(head), Value::Int(length), Value::Int(now)] => {
+                let length = usize::try_from(*length).unwrap_or_default();
+                Ok(Some(Peeked {
+                    head: head.clone(),
+                    unread: length.saturating_sub(head.len()),
+                    now: *now,
+                }))
+            }
             _ => Err(odd_answer(Reads)),
         }
     }
@@ -174,8 +178,8 @@ impl Redis {
 /// The beginning of a row, at least its head.
 pub(super) struct Peeked {
     pub(super) head: Vec<u8>,
-    /// The length of the whole row.
-    pub(super) length: usize,
+    /// The number of bytes that follow in the row.
+    pub(super) unread: usize,
     /// The time by the server's clock.
     pub(super) now: i64,
 }
@@ -205,45 +209,9 @@ fn state_in(answer: &Value) -> Result<OwnerState, Error> {
     state().ok_or_else(invalid_record)
 }
 
-#[async_trait]
-impl Generations for Redis {
-    async fn generation(&self, owner: &OwnerName) -> Result<Option<Generation>, Error> {
-        let state = self.read_owner(owner).await?;
-        Ok(state.map(|state| state.generation))
-    }
-
-    async fn extend(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
-        let state = self.change_owner(owner, b"extend", until, &[]).await?;
-        Ok(state.generation)
-    }
-
-    async fn revoke(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
-        let state = self.change_owner(owner, b"revoke", until, &[]).await?;
-        Ok(state.generation)
-    }
-}
-
-#[async_trait]
-impl Owners for Redis {
-    async fn begin(&self, owner: &OwnerName, until: Expiry, _: &Key) -> Result<Login, Error> {
-        // The key is listed before or with its record.
-        let state = self.change_owner(owner, b"begin", until, &[]).await?;
-        Ok(state.last_login())
-    }
-
-    async fn revoke_except(
-        &self,
-        owner: &OwnerName,
-        until: Expiry,
-        keep: &Login,
-    ) -> Result<Generation, Error> {
-        let keep = login_bytes(keep);
-        let state = self.change_owner(owner, b"revoke", until, &keep).await?;
-        Ok(state.generation)
-    }
-
+owners_by_state!(Redis {
     async fn keys(&self, owner: &OwnerName) -> Result<Vec<Key>, Error> {
-        let Some(state) = self.read_owner(owner).await? else {
+        let Some(state) = self.live_owner(owner).await? else {
             return Ok(Vec::new());
         };
         let id = id_of(owner);
@@ -274,4 +242,4 @@ impl Owners for Redis {
             }
         }
     }
-}
+});

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use redis::Value;
 
 use super::super::effect::Effect::Reads;
-use super::super::{Error, Key};
+use super::super::{Entry, Error, Key, Page};
 use super::client::Client;
 use super::cluster::Node;
 use super::errors::odd_answer;
@@ -81,8 +81,32 @@ impl RecordKeys {
         pattern + "*"
     }
 
+    /// Returns the page of a scan after `after`. `entry` reads the record under a key, and returns
+    /// `None` if it is not live.
+    pub(super) async fn page<F: Future<Output = Result<Option<Entry>, Error>>>(
+        &self,
+        client: &Client,
+        after: Option<&Key>,
+        limit: usize,
+        entry: impl Fn(Key) -> F,
+    ) -> Result<Page, Error> {
+        let (keys, are_more) = self.next(client, after, limit).await?;
+        let mut page = Page {
+            next: keys.last().filter(|_| are_more).cloned(),
+            ..Page::default()
+        };
+        for key in keys {
+            match entry(key).await {
+                Ok(entry) => page.entries.extend(entry),
+                Err(error) if error.is_corrupt() => page.skipped.push(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(page)
+    }
+
     /// Returns the next keys after `after`, and keeps those that follow.
-    pub(super) async fn next(
+    async fn next(
         &self,
         client: &Client,
         after: Option<&Key>,

@@ -105,7 +105,7 @@ impl Backend for Redis {
         check_size(record)?;
         let operation = self.0.client.operation();
         let mark = Generation::random()?;
-        let left = left_until(record.expiry()).to_string();
+        let left = left_until(record.expiry());
         let (rest, ownership) = rest_of(record);
         self.list_in_cluster(&operation, ownership.as_ref(), key, record.expiry())
             .await?;
@@ -143,7 +143,7 @@ impl Backend for Redis {
         let operation = self.0.client.operation();
         let seen = SeenRevision::<16>::of(seen)?;
         let mark = Generation::random()?;
-        let left = left_until(record.expiry()).to_string();
+        let left = left_until(record.expiry());
         let (rest, ownership) = rest_of(record);
         let listed = self.list_in_cluster(&operation, ownership.as_ref(), key, record.expiry());
         let mut is_live = listed.await?;
@@ -178,7 +178,7 @@ impl Backend for Redis {
         {
             return Ok(Outcome::Gone);
         }
-        let left = left_until(until).to_string();
+        let left = left_until(until);
         let [owners, lists] = self.common();
         let mark = mark.as_bytes();
         let arguments = [owners, lists, &seen, mark, left.as_bytes()];

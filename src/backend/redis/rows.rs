@@ -63,12 +63,12 @@ impl<'r> Row<'r> {
         Ok(Stored { record, revision })
     }
 
-    /// Returns the entry of the record under that key. `length` is that of the whole row.
-    pub(super) fn into_entry(self, key: Key, length: usize, now: i64) -> Result<Entry, Error> {
-        let owner = self.ownership.as_ref();
-        let head = MAGIC.len() + 35 + owner.map_or(0, |owner| 36 + owner.id.len());
-        let entry = Entry::new(key, self.expiry(now), length.saturating_sub(head));
-        match owner {
+    /// Returns the entry of the record under that key. `unread` is the number of bytes that follow
+    /// after those of this row.
+    pub(super) fn into_entry(self, key: Key, unread: usize, now: i64) -> Result<Entry, Error> {
+        let size = self.value.len().saturating_add(unread);
+        let entry = Entry::new(key, self.expiry(now), size);
+        match &self.ownership {
             None => Ok(entry),
             Some(owner) => Ok(entry.owned_by(name_in(&owner.id)?)),
         }
@@ -96,10 +96,10 @@ pub(super) fn expiry_in(expiry: i64, now: i64) -> Expiry {
     }
 }
 
-/// Returns the milliseconds until the expiry, which the scripts take.
-pub(super) fn left_until(expiry: Expiry) -> i64 {
-    let now = Expiry::now().as_millis();
-    expiry.as_millis().saturating_sub(now).clamp(-NEVER, NEVER)
+/// Returns the milliseconds until the expiry, as the scripts take them.
+pub(super) fn left_until(expiry: Expiry) -> String {
+    let left = expiry.as_millis().saturating_sub(Expiry::now().as_millis());
+    left.clamp(-NEVER, NEVER).to_string()
 }
 
 /// Returns the part of a row that follows the expiry: the owner and the value.

@@ -4,15 +4,14 @@ use async_trait::async_trait;
 
 use super::super::{Entry, Error, Key, Page, Purged, Scan};
 use super::Redis;
-use super::client::Operation;
 use super::owner_keys::name_in;
 use super::rows::Row;
 
 impl Redis {
     /// Returns the entry of the record under that key if it is live.
-    async fn entry(&self, operation: &Operation<'_>, key: &Key) -> Result<Option<Entry>, Error> {
-        let in_redis = self.0.records.of(key);
-        let Some(peeked) = self.peek(operation, &in_redis).await? else {
+    async fn entry(&self, key: Key) -> Result<Option<Entry>, Error> {
+        let (operation, in_redis) = (self.0.client.operation(), self.0.records.of(&key));
+        let Some(peeked) = self.peek(&operation, &in_redis).await? else {
             return Ok(None);
         };
         let row = Row::parse(&peeked.head)?;
@@ -20,31 +19,23 @@ impl Redis {
             return Ok(None);
         }
         if let Some(record) = &row.ownership {
-            let owner = self.read_owner(&name_in(&record.id)?).await?;
+            let owner = self.live_owner(&name_in(&record.id)?).await?;
             if !owner.is_some_and(|owner| owner.lets_live(&record.login)) {
                 return Ok(None);
             }
         }
-        row.into_entry(key.clone(), peeked.length, peeked.now)
-            .map(Some)
+        row.into_entry(key, peeked.unread, peeked.now).map(Some)
     }
 }
 
 #[async_trait]
 impl Scan for Redis {
     async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Page, Error> {
-        let (keys, are_more) = self.0.records.next(&self.0.client, after, limit).await?;
-        let mut page = Page::default();
-        for key in &keys {
-            let operation = self.0.client.operation();
-            match self.entry(&operation, key).await {
-                Ok(entry) => page.entries.extend(entry),
-                Err(error) if error.is_corrupt() => page.skipped.push(error),
-                Err(error) => return Err(error),
-            }
-        }
-        page.next = keys.last().filter(|_| are_more).cloned();
-        Ok(page)
+        let entry = |key| self.entry(key);
+        self.0
+            .records
+            .page(&self.0.client, after, limit, entry)
+            .await
     }
 
     /// Removes nothing: Redis removes expired records by itself.
