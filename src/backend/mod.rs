@@ -97,6 +97,7 @@
 //! | `moves.rs` | [`Moves`]: moving a record to another key in one step |
 //! | `scan.rs` | [`Scan`]: listing all records, and purging expired ones |
 //! | `connect.rs` | [`connect`], [`connect_with`], `connect_go`: a backend chosen by a URL |
+//! | `url.rs` | the host, the port and the escapes in the URLs of servers |
 //! | `timeout.rs` | the check of a timeout, which all options share |
 //! | `deadline.rs` | the moment at which an operation gives up |
 //! | `envelope.rs` | a record as one run of bytes, for servers and disks that know only values |
@@ -179,6 +180,13 @@ mod scan;
 ))]
 mod sql;
 mod timeout;
+#[cfg(any(
+    feature = "mssql",
+    feature = "redis",
+    feature = "memcached",
+    feature = "etcd"
+))]
+mod url;
 
 /// For implementations of [`Backend`], [`Generations`] and the other traits.
 pub use async_trait::async_trait;

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use percent_encoding::percent_decode_str;
-
 use super::super::Error;
+use super::super::url::{decoded, host_and_port};
 use super::options::User;
 
 const FORM: &str = "the URL of etcd is not valid: write \
@@ -59,7 +58,13 @@ fn parts(url: &str) -> Option<Address> {
         None => (None, authority),
     };
     let scheme = if is_encrypted { "https" } else { "http" };
-    let endpoint = |member| Some(format!("{scheme}://{}", host_and_port(member)?));
+    let endpoint = |member| {
+        let (host, port) = host_and_port(member, PORT)?;
+        Some(match host.contains(':') {
+            true => format!("{scheme}://[{host}]:{port}"),
+            false => format!("{scheme}://{host}:{port}"),
+        })
+    };
     Some(Address {
         endpoints: members.split(',').map(endpoint).collect::<Option<_>>()?,
         user,
@@ -90,52 +95,6 @@ fn prefix(query: &str) -> Option<Option<String>> {
 
 fn decoded_option(text: &str) -> Option<String> {
     (!text.contains(['&', '='])).then(|| decoded(&text.replace('/', "%2F")))?
-}
-
-/// Returns the host and the port of a member, as a URL has them.
-fn host_and_port(member: &str) -> Option<String> {
-    let (host, port) = match member.strip_prefix('[') {
-        Some(rest) => {
-            let (host, after) = rest.split_once(']')?;
-            host.parse::<std::net::Ipv6Addr>().ok()?;
-            let port = match after {
-                "" => None,
-                after => Some(after.strip_prefix(':')?),
-            };
-            (format!("[{host}]"), port)
-        }
-        None => {
-            let (host, port) = match member.split_once(':') {
-                Some((host, port)) => (host, Some(port)),
-                None => (member, None),
-            };
-            let is_in_a_name = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-            if host.is_empty() || !host.bytes().all(is_in_a_name) {
-                return None;
-            }
-            (host.to_owned(), port)
-        }
-    };
-    let port = match port {
-        None => PORT,
-        Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => port.parse().ok()?,
-        Some(_) => return None,
-    };
-    (port != 0).then(|| format!("{host}:{port}"))
-}
-
-/// Returns the text without percent-encoding. Refuses a `%` without two hex digits, and reserved
-/// characters that are not encoded.
-fn decoded(text: &str) -> Option<String> {
-    if text.bytes().any(|byte| b"/:@[]".contains(&byte)) {
-        return None;
-    }
-    let escapes_are_whole = text.split('%').skip(1).all(|after| {
-        let digits = after.as_bytes().get(..2);
-        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-    });
-    let text = percent_decode_str(text).decode_utf8().ok()?;
-    (escapes_are_whole && !text.contains('\0')).then(|| text.into_owned())
 }
 
 /// Shows no login.

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 
+use super::url::host_and_port;
 use super::{Backend, Error};
 use client::Client;
 use keys::Keys;
@@ -106,7 +107,7 @@ impl Memcached {
     /// Returns the errors of [`connect`](Memcached::connect), and a [usage](Error::is_usage) error
     /// if an option is impossible.
     pub async fn connect_with(url: &str, options: MemcachedOptions) -> Result<Self, Error> {
-        let (hosts, prefix) = read_url(url)?;
+        let Address { hosts, prefix } = read_url(url)?;
         let options = match prefix {
             Some(prefix) => options.prefix(prefix),
             None => options,
@@ -125,27 +126,19 @@ fn malformed() -> Error {
     Error::usage("the URL of Memcached is malformed: write memcached://HOST:PORT,HOST:PORT")
 }
 
-/// Returns the servers and the prefix in a URL.
-#[expect(clippy::type_complexity)]
-fn read_url(url: &str) -> Result<(Vec<(String, u16)>, Option<String>), Error> {
+/// The parts of a URL.
+#[derive(Debug)]
+struct Address {
+    hosts: Vec<(String, u16)>,
+    prefix: Option<String>,
+}
+
+fn read_url(url: &str) -> Result<Address, Error> {
     let rest = url.strip_prefix("memcached://").ok_or_else(malformed)?;
     let (hosts, query) = rest.split_once('?').unwrap_or((rest, ""));
     let hosts = hosts.strip_suffix('/').unwrap_or(hosts);
-    let hosts = hosts.split(',').map(|host| {
-        let (host, port) = match host.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => {
-                (host, port.parse().map_err(|_| malformed())?)
-            }
-            _ => (host, PORT),
-        };
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
-        match !host.is_empty() && host.bytes().all(is_name) {
-            true => Ok((host.to_owned(), port)),
-            false => Err(malformed()),
-        }
-    });
-    let hosts = hosts.collect::<Result<_, Error>>()?;
+    let hosts = hosts.split(',').map(|host| host_and_port(host, PORT));
+    let hosts = hosts.collect::<Option<_>>().ok_or_else(malformed)?;
     let prefix = match query.split_once('=') {
         None if query.is_empty() => None,
         Some(("prefix", prefix)) => {
@@ -158,7 +151,7 @@ fn read_url(url: &str) -> Result<(Vec<(String, u16)>, Option<String>), Error> {
             ));
         }
     };
-    Ok((hosts, prefix))
+    Ok(Address { hosts, prefix })
 }
 
 /// Shows the keys' prefix.
@@ -178,8 +171,11 @@ mod tests {
     fn a_url_names_servers_and_a_prefix() {
         let read = read_url("memcached://one,two:5,[::1]:7/?prefix=a%3A").unwrap();
         let hosts = [("one", PORT), ("two", 5), ("::1", 7)];
-        assert_eq!(read.0, hosts.map(|(host, port)| (host.to_owned(), port)));
-        assert_eq!(read.1.as_deref(), Some("a:"));
+        assert_eq!(
+            read.hosts,
+            hosts.map(|(host, port)| (host.to_owned(), port))
+        );
+        assert_eq!(read.prefix.as_deref(), Some("a:"));
         for url in [
             "memcached:x",
             "memcached://",

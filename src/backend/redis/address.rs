@@ -10,6 +10,7 @@ use redis::{
 };
 
 use super::super::Error;
+use super::super::url::host_and_port;
 use super::RedisOptions;
 use super::client::{Client, Servers};
 use super::cluster::Cluster;
@@ -25,7 +26,7 @@ pub(super) struct Address {
     is_encrypted: bool,
     user: Option<String>,
     password: Option<String>,
-    hosts: Vec<(String, Option<u16>)>,
+    hosts: Vec<(String, u16)>,
     /// The parts of the path.
     path: Vec<String>,
     pub(super) prefix: Option<String>,
@@ -102,7 +103,12 @@ impl Address {
             }
         };
         for host in hosts.split(',') {
-            self.hosts.push(read_host(host)?);
+            let port = match self.kind {
+                Kind::Sentinel => SENTINEL_PORT,
+                Kind::Single | Kind::Cluster => PORT,
+            };
+            self.hosts
+                .push(host_and_port(host, port).ok_or_else(malformed)?);
         }
         match self.hosts.len() {
             1 => Ok(()),
@@ -140,7 +146,7 @@ impl Address {
         match self.kind {
             Kind::Single => {
                 let redis = self.redis(self.database(0)?);
-                let address = self.nodes(PORT).into_iter().next().ok_or_else(malformed)?;
+                let address = self.nodes().into_iter().next().ok_or_else(malformed)?;
                 let client = options.client_at(with_settings(address, &redis)?);
                 let address = PrimaryAddress::Fixed(Box::new(client.map_err(refused)?));
                 Ok(Servers::Primary(Box::new(Primary::new(
@@ -160,7 +166,7 @@ impl Address {
             )),
             Kind::Cluster => {
                 let redis = self.redis(0);
-                let nodes = self.nodes(PORT).into_iter();
+                let nodes = self.nodes().into_iter();
                 let nodes = nodes.map(|address| with_settings(address, &redis));
                 let nodes: Vec<ConnectionInfo> = nodes.collect::<Result<_, _>>()?;
                 let cluster = ClusterClientBuilder::new(nodes)
@@ -184,7 +190,7 @@ impl Address {
                 "the URL of sentinels names no service: write redis+sentinel://HOST,HOST/SERVICE",
             )
         })?;
-        let sentinels = self.nodes(SENTINEL_PORT);
+        let sentinels = self.nodes();
         let mut builder =
             SentinelClientBuilder::new(sentinels, service, SentinelServerType::Master)
                 .map_err(refused)?
@@ -243,9 +249,9 @@ impl Address {
         }
     }
 
-    fn nodes(&self, port: u16) -> Vec<ConnectionAddr> {
-        let node = |(host, own): &(String, Option<u16>)| {
-            let (host, port) = (host.clone(), own.unwrap_or(port));
+    fn nodes(&self) -> Vec<ConnectionAddr> {
+        let node = |(host, port): &(String, u16)| {
+            let (host, port) = (host.clone(), *port);
             match self.is_encrypted {
                 false => ConnectionAddr::Tcp(host, port),
                 true => ConnectionAddr::TcpTls {
@@ -274,29 +280,66 @@ fn tcp_settings() -> TcpSettings {
     TcpSettings::default().set_nodelay(true)
 }
 
-fn read_host(text: &str) -> Result<(String, Option<u16>), Error> {
-    let (host, port) = match text.strip_prefix('[') {
-        Some(rest) => {
-            let (host, port) = rest.split_once(']').ok_or_else(malformed)?;
-            match port.strip_prefix(':') {
-                Some(port) => (host, Some(port)),
-                None if port.is_empty() => (host, None),
-                None => return Err(malformed()),
-            }
-        }
-        None => match text.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (text, None),
-        },
-    };
-    let port = port.map(|port| port.parse().map_err(|_| malformed()));
-    match host.is_empty() {
-        true => Err(malformed()),
-        false => Ok((decoded(host)?, port.transpose()?)),
-    }
-}
-
 /// Returns the error of an address that the client library does not take.
 fn refused(error: RedisError) -> Error {
     Error::usage("the URL of Redis cannot be used").with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_servers_a_login_and_a_prefix() {
+        let url = "redis+sentinel://shop:p%40ss@one,[::1]:7/web/3?prefix=a%3A&sentinel_user=s";
+        let address = Address::read(url).ok().unwrap();
+        let hosts = [("one", SENTINEL_PORT), ("::1", 7)];
+        assert_eq!(address.kind, Kind::Sentinel);
+        assert_eq!(
+            address.hosts,
+            hosts.map(|(host, port)| (host.to_owned(), port))
+        );
+        assert_eq!(address.user.as_deref(), Some("shop"));
+        assert_eq!(address.password.as_deref(), Some("p@ss"));
+        assert_eq!(address.path, ["web", "3"]);
+        assert_eq!(address.prefix.as_deref(), Some("a:"));
+        assert_eq!(address.sentinel_user.as_deref(), Some("s"));
+        let address = Address::read("valkey://:secret@one").ok().unwrap();
+        assert_eq!(
+            (address.user, address.password.as_deref()),
+            (None, Some("secret"))
+        );
+        assert_eq!(address.hosts, [("one".to_owned(), PORT)]);
+    }
+
+    #[test]
+    fn a_malformed_url_is_refused_and_not_quoted() {
+        for url in [
+            "redis:secret",
+            "redis://",
+            "redis://one,secret",
+            "redis+cluster://one,,secret",
+            "redis+other://secret",
+            "http://secret",
+            "redis://secret@one",
+            "redis://one:secret",
+            "redis://one:0",
+            "redis://one:65536",
+            "redis://[secret]",
+            "redis://one/secret/1",
+            "redis://one/secret",
+            "redis://one/65536",
+            "redis://one?secret=1",
+            "redis://one?sentinel_user=secret",
+            "redis://one/#secret",
+            "redis+cluster://one/1",
+            "redis+sentinel://one",
+            "redis+sentinel://one/web/secret",
+        ] {
+            let made = Address::read(url).and_then(|url| url.client(&RedisOptions::new()));
+            let refused = made.err().unwrap_or_else(|| panic!("{url}"));
+            assert!(refused.is_usage(), "{url}");
+            assert!(!refused.to_string().contains("secret"), "{refused}");
+        }
+    }
 }

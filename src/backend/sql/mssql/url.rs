@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-use percent_encoding::percent_decode_str;
-
 use crate::backend::Error;
+use crate::backend::url::{decoded, host_and_port};
+
+/// The port of SQL Server.
+const PORT: u16 = 1433;
 
 const FORM: &str = "the URL of the SQL Server database is not valid: write \
      mssql://USER:PASSWORD@HOST:PORT/DATABASE?encrypt=strict (%40 for @, %3A for :, %2F for /)";
@@ -50,7 +52,7 @@ fn split(url: &str) -> Option<(Address, &str)> {
     let (authority, database) = rest.split_once('/')?;
     let (login, host) = authority.split_once('@')?;
     let (user, password) = login.split_once(':')?;
-    let (host, port) = host_and_port(host)?;
+    let (host, port) = host_and_port(host, PORT)?;
     let address = Address {
         host,
         port,
@@ -60,52 +62,6 @@ fn split(url: &str) -> Option<(Address, &str)> {
         is_encrypted: false,
     };
     Some((address, query))
-}
-
-fn host_and_port(text: &str) -> Option<(String, u16)> {
-    let (host, port) = match text.strip_prefix('[') {
-        Some(rest) => {
-            let (host, after) = rest.split_once(']')?;
-            host.parse::<std::net::Ipv6Addr>().ok()?;
-            let port = match after {
-                "" => None,
-                after => Some(after.strip_prefix(':')?),
-            };
-            (host, port)
-        }
-        None => match text.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (text, None),
-        },
-    };
-    let is_in_a_name = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:".contains(&byte);
-    if host.is_empty() || !host.bytes().all(is_in_a_name) {
-        return None;
-    }
-    let is_port = |port: &&str| port.bytes().all(|byte| byte.is_ascii_digit());
-    let port = match port {
-        None => 1433,
-        Some(port) => Some(port)
-            .filter(is_port)?
-            .parse()
-            .ok()
-            .filter(|port| *port != 0)?,
-    };
-    Some((host.to_owned(), port))
-}
-
-/// Returns the text without percent-encoding. Refuses a `%` without two hex digits, and reserved
-/// characters that are not encoded.
-fn decoded(text: &str) -> Option<String> {
-    if text.bytes().any(|byte| b"/:@[]".contains(&byte)) {
-        return None;
-    }
-    let escapes_are_whole = text.split('%').skip(1).all(|after| {
-        let digits = after.as_bytes().get(..2);
-        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-    });
-    let text = percent_decode_str(text).decode_utf8().ok()?;
-    (escapes_are_whole && !text.contains('\0')).then(|| text.into_owned())
 }
 
 /// Returns whether the connection is to be encrypted. Refuses unknown and repeated options, and
