@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 /// The user and group number of the user `nobody`.
 #[cfg(unix)]
@@ -79,6 +80,21 @@ impl BackgroundProgram {
             shell: child,
             folder,
         })
+    }
+
+    /// Waits until the program answers. Fails if it ends before, or does not answer within a minute,
+    /// which is longer than any start takes. The error has the program's output.
+    pub(super) fn wait_until(&self, answers: impl Fn() -> bool) -> Result<(), String> {
+        let watchdog = Instant::now() + Duration::from_secs(60);
+        while !answers() {
+            if Instant::now() > watchdog || self.has_ended() {
+                let log = std::fs::read(self.folder.join("log")).unwrap_or_default();
+                let log = String::from_utf8_lossy(&log);
+                return Err(format!("the server does not answer: {log}"));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
     }
 
     /// Returns whether the program has ended.

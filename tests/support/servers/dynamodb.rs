@@ -2,7 +2,6 @@
 
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
@@ -10,9 +9,6 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use super::background::{BackgroundProgram, User, own_folder};
 use super::skew::Skew;
 use super::{folder_with, free_port};
-
-/// Longer than any start takes.
-const WATCHDOG: Duration = Duration::from_secs(60);
 
 pub(crate) struct DynamoDbServer {
     port: u16,
@@ -88,14 +84,7 @@ impl DynamoDbServer {
         let background =
             BackgroundProgram::run(&folder, program, arguments, environment, User::Ours)?;
         let port = port.parse().map_err(|_| "a port is a number")?;
-        let watchdog = Instant::now() + WATCHDOG;
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            if Instant::now() > watchdog {
-                let log = std::fs::read_to_string(folder.join("log"));
-                return Err(format!("{name} does not answer: {log:?}"));
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        background.wait_until(|| TcpStream::connect(("127.0.0.1", port)).is_ok())?;
         Ok(DynamoDbServer {
             port,
             _background: background,

@@ -2,13 +2,9 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use super::background::{BackgroundProgram, User, own_folder};
 use super::{folder_with, free_port};
-
-/// Longer than any start takes.
-const WATCHDOG: Duration = Duration::from_secs(60);
 
 pub(crate) struct EtcdServer {
     program: PathBuf,
@@ -144,19 +140,11 @@ impl EtcdServer {
 
     /// Waits until each member that runs reports that the cluster works.
     pub(crate) fn wait_until_healthy(&self) -> Result<(), String> {
-        let watchdog = Instant::now() + WATCHDOG;
         for (number, member) in self.members.iter().enumerate() {
             let Some(background) = &member.background else {
                 continue;
             };
-            while !self.is_healthy(number) {
-                if Instant::now() > watchdog || background.has_ended() {
-                    let log = std::fs::read(member.folder.join("log")).unwrap_or_default();
-                    let log = String::from_utf8_lossy(&log);
-                    return Err(format!("etcd does not answer: {log}"));
-                }
-                std::thread::sleep(Duration::from_millis(20));
-            }
+            background.wait_until(|| self.is_healthy(number))?;
         }
         Ok(())
     }

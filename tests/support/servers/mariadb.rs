@@ -4,14 +4,10 @@ use std::io::Read;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use super::background::{BackgroundProgram, User, as_nobody, own_folder};
 use super::skew::Skew;
 use super::{folder_with, free_port};
-
-/// Longer than any start takes.
-const WATCHDOG: Duration = Duration::from_secs(60);
 
 /// The statements that a server runs at each start.
 const AT_START: &str = "
@@ -118,19 +114,13 @@ impl MariaDbServer {
 
     /// Starts the server with the existing data, and waits until it answers.
     pub(crate) fn start_again(&mut self) -> Result<(), String> {
-        let watchdog = Instant::now() + WATCHDOG;
-        self.run()?;
-        while !self.answers() {
-            let has_ended = self.background.as_ref();
-            if Instant::now() > watchdog || has_ended.is_some_and(BackgroundProgram::has_ended) {
-                return Err(format!("the server does not answer: {}", self.file("log")));
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let run = self.run()?;
+        run.wait_until(|| self.answers())?;
+        self.background = Some(run);
         Ok(())
     }
 
-    fn run(&mut self) -> Result<(), String> {
+    fn run(&self) -> Result<BackgroundProgram, String> {
         let folder = self.folder.display();
         let own = [
             "--no-defaults".to_owned(),
@@ -154,9 +144,7 @@ impl MariaDbServer {
         // The folder is removed afterwards, so the server need not write its pages.
         let user = User::NotRoot("KILL");
         let (folder, program) = (&self.folder, &self.program);
-        let run = BackgroundProgram::run(folder, program, &arguments, &environment, user)?;
-        self.background = Some(run);
-        Ok(())
+        BackgroundProgram::run(folder, program, &arguments, &environment, user)
     }
 
     /// Returns whether the server greets a client.

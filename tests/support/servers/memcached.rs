@@ -3,13 +3,10 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::background::{BackgroundProgram, User, own_folder};
 use super::{folder_with, free_port};
-
-/// Longer than any start takes.
-const WATCHDOG: Duration = Duration::from_secs(60);
 
 pub(crate) struct MemcachedServer {
     program: PathBuf,
@@ -61,19 +58,11 @@ impl MemcachedServer {
         let arguments: Vec<&str> = own.into_iter().chain(settings).collect();
         let user = User::NotRoot("KILL");
         let run = BackgroundProgram::run(&self.folder, &self.program, &arguments, &[], user)?;
+        run.wait_until(|| {
+            let answer = self.command("version");
+            answer.is_ok_and(|answer| answer.starts_with("VERSION"))
+        })?;
         self.background = Some(run);
-        let watchdog = Instant::now() + WATCHDOG;
-        while !self
-            .command("version")
-            .is_ok_and(|answer| answer.starts_with("VERSION"))
-        {
-            let has_ended = self.background.as_ref();
-            if Instant::now() > watchdog || has_ended.is_some_and(BackgroundProgram::has_ended) {
-                let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
-                return Err(format!("the server does not answer: {log}"));
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
         Ok(())
     }
 

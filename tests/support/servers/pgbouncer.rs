@@ -1,14 +1,10 @@
 //! A PgBouncer in transaction mode, which runs each transaction on another connection.
 
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
 
 use super::background::{BackgroundProgram, User, own_folder};
 use super::postgres::PostgresServer;
 use super::{folder_with, free_port};
-
-/// Longer than any start takes.
-const WATCHDOG: Duration = Duration::from_secs(60);
 
 pub(crate) struct PgBouncer {
     port: u16,
@@ -44,14 +40,7 @@ impl PgBouncer {
             &[],
             User::NotRoot("INT"),
         )?;
-        let watchdog = Instant::now() + WATCHDOG;
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            if Instant::now() > watchdog {
-                let log = std::fs::read_to_string(folder.join("log"));
-                return Err(format!("the pooler does not answer: {log:?}"));
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        background.wait_until(|| TcpStream::connect(("127.0.0.1", port)).is_ok())?;
         Ok(PgBouncer {
             port,
             _background: background,

@@ -85,8 +85,12 @@ impl RedisServer {
             &environment,
             User::NotRoot("KILL"),
         )?;
+        run.wait_until(|| {
+            self.command("PING")
+                .is_ok_and(|answer| answer.contains("PONG"))
+        })?;
         self.background = Some(run);
-        self.wait_for("PING", "PONG")
+        Ok(())
     }
 
     /// Kills the server as a crash would, and keeps its data.
@@ -106,19 +110,18 @@ impl RedisServer {
 
     /// Waits until the answer to a command contains a text.
     pub(crate) fn wait_for(&self, command: &str, text: &str) -> Result<(), String> {
-        let watchdog = Instant::now() + WATCHDOG;
-        loop {
-            let answer = self.command(command);
-            if answer.as_ref().is_ok_and(|answer| answer.contains(text)) {
-                return Ok(());
-            }
-            let has_ended = self.background.as_ref();
-            if Instant::now() > watchdog || has_ended.is_some_and(BackgroundProgram::has_ended) {
-                let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
-                return Err(format!("{command} is answered with {answer:?}: {log}"));
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let run = self.background.as_ref().ok_or("the server does not run")?;
+        let is_answered = || {
+            self.command(command)
+                .is_ok_and(|answer| answer.contains(text))
+        };
+        let waited = run.wait_until(is_answered);
+        waited.map_err(|why| {
+            format!(
+                "{command} is answered with {:?}: {why}",
+                self.command(command)
+            )
+        })
     }
 }
 
@@ -178,7 +181,7 @@ impl RedisServer {
 pub(crate) struct RedisSentinel {
     pub(crate) primary: RedisServer,
     pub(crate) replica: RedisServer,
-    _background: BackgroundProgram,
+    background: BackgroundProgram,
     port: u16,
 }
 
@@ -210,7 +213,7 @@ impl RedisSentinel {
         let sentinel = RedisSentinel {
             primary,
             replica,
-            _background: background,
+            background,
             port: own_port,
         };
         sentinel.wait_until_it_knows_the_replica()?;
@@ -235,17 +238,10 @@ impl RedisSentinel {
     }
 
     fn wait_until_it_knows_the_replica(&self) -> Result<(), String> {
-        let watchdog = Instant::now() + WATCHDOG;
-        while !self
-            .command("INFO sentinel")
-            .is_ok_and(|info| info.contains("slaves=1"))
-        {
-            if Instant::now() > watchdog {
-                return Err("the sentinel finds no replica".to_owned());
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Ok(())
+        self.background.wait_until(|| {
+            let info = self.command("INFO sentinel");
+            info.is_ok_and(|info| info.contains("slaves=1"))
+        })
     }
 
     fn command(&self, command: &str) -> Result<String, String> {
