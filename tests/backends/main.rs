@@ -5,6 +5,8 @@
 //! it fails instead.
 
 mod candidates;
+#[cfg(any(feature = "etcd", feature = "redis"))]
+mod counter;
 #[cfg(any(
     feature = "etcd",
     feature = "postgres",

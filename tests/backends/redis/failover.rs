@@ -1,18 +1,15 @@
 //! Replicas, failovers, and slots that move.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use silverback::backend::{Backend, Expiry, Key, Outcome, Record, Redis, RedisOptions, connect};
+use silverback::backend::{Backend, Expiry, Key, Outcome, Redis, RedisOptions, connect};
 
+use super::super::counter::Counter;
 use super::super::disk::report;
 use super::super::faults::{key, record};
 use super::super::servers::redis::{RedisSentinel, RedisServer};
 use super::{Tried, cluster};
-
-/// Longer than any failover takes.
-const WATCHDOG: Duration = Duration::from_secs(60);
 
 fn replica_of(server: &RedisServer) -> Result<RedisServer, String> {
     let port = server.port().to_string();
@@ -83,88 +80,6 @@ pub(super) async fn a_write_that_no_replica_receives_is_unknown(server: &RedisSe
     Ok(())
 }
 
-/// Counts upwards in a record until `stop`, and returns the last acknowledged number. Reads the
-/// record again after each error, and checks that no acknowledged number is lost.
-struct Counter {
-    acknowledged: Arc<AtomicU64>,
-    stop: Arc<AtomicBool>,
-    errors: u64,
-    /// The longest time without an acknowledged write.
-    longest: Duration,
-}
-
-impl Counter {
-    async fn count(mut self, backend: Arc<dyn Backend>, key: Key) -> Result<Self, String> {
-        let failed = |error| format!("{error}");
-        let mut seen = backend
-            .create(&key, &record("0"))
-            .await
-            .map_err(failed)?
-            .saved()
-            .ok_or("exists")?;
-        let (mut number, mut last) = (0_u64, Instant::now());
-        while !self.stop.load(Ordering::Relaxed) {
-            let next = Record::new((number + 1).to_string(), Expiry::NEVER);
-            match backend.swap(&key, &seen, &next).await {
-                Ok(Outcome::Done(revision)) => {
-                    (seen, number) = (revision, number + 1);
-                    self.acknowledged.store(number, Ordering::Relaxed);
-                    self.longest = self.longest.max(last.elapsed());
-                    last = Instant::now();
-                }
-                Ok(outcome) => return Err(format!("{outcome:?} without a concurrent write")),
-                Err(error) if error.is_unavailable() => {
-                    self.errors += 1;
-                    let stored = loop {
-                        match backend.load(&key).await {
-                            Ok(stored) => break stored.ok_or("the record is gone")?,
-                            Err(error) if error.is_unavailable() => {
-                                tokio::time::sleep(Duration::from_millis(5)).await;
-                            }
-                            Err(error) => return Err(format!("{error}")),
-                        }
-                        if last.elapsed() > WATCHDOG {
-                            return Err("there is no recovery".to_owned());
-                        }
-                    };
-                    let text = String::from_utf8_lossy(stored.record.value()).into_owned();
-                    let found: u64 = text.parse().map_err(|_| text)?;
-                    let is_known =
-                        found == number || error.is_outcome_unknown() && found == number + 1;
-                    if !is_known {
-                        return Err(format!("{found} after {number}: {error}"));
-                    }
-                    (seen, number) = (stored.revision, found);
-                }
-                Err(error) => return Err(format!("{error}")),
-            }
-        }
-        Ok(self)
-    }
-}
-
-fn counter() -> Counter {
-    Counter {
-        acknowledged: Arc::default(),
-        stop: Arc::default(),
-        errors: 0,
-        longest: Duration::ZERO,
-    }
-}
-
-/// Waits until the counter has counted this far.
-async fn until(acknowledged: &AtomicU64, number: u64) -> Tried {
-    let watchdog = Instant::now() + WATCHDOG;
-    while acknowledged.load(Ordering::Relaxed) < number {
-        assert!(
-            Instant::now() < watchdog,
-            "the counter does not reach {number}"
-        );
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    Ok(())
-}
-
 /// This test uses its own sentinel.
 pub(super) async fn a_sentinel_names_the_new_primary(_: &RedisServer) -> Tried {
     let sentinel = RedisSentinel::start()?;
@@ -172,10 +87,8 @@ pub(super) async fn a_sentinel_names_the_new_primary(_: &RedisServer) -> Tried {
         .wait_for_replicas(1)
         .timeout(Duration::from_secs(1));
     let backend = Redis::connect_with(&sentinel.url(), options).await?;
-    let counter = counter();
-    let (acknowledged, stop) = (counter.acknowledged.clone(), counter.stop.clone());
-    let counting = tokio::spawn(counter.count(Arc::new(backend), key()));
-    until(&acknowledged, 50).await?;
+    let counter = Counter::start(Arc::new(backend), key(), Expiry::NEVER);
+    counter.counts(50).await?;
     sentinel.fail_over()?;
     sentinel
         .replica
@@ -183,13 +96,10 @@ pub(super) async fn a_sentinel_names_the_new_primary(_: &RedisServer) -> Tried {
     sentinel
         .primary
         .wait_for("INFO replication", "role:slave")?;
-    let then = acknowledged.load(Ordering::Relaxed);
-    until(&acknowledged, then + 50).await?;
-    stop.store(true, Ordering::Relaxed);
-    let counter = counting.await??;
+    counter.counts(50).await?;
+    let counted = counter.finish().await?;
     report(&format!(
-        "redis behind a sentinel: a failover under a writer, {} writes failed, none lost, {:?} without one",
-        counter.errors, counter.longest
+        "redis behind a sentinel, a failover under a writer: {counted:?}, none lost"
     ));
     Ok(())
 }
@@ -198,10 +108,8 @@ pub(super) async fn a_sentinel_names_the_new_primary(_: &RedisServer) -> Tried {
 pub(super) async fn a_slot_moves_under_load(_: &RedisServer) -> Tried {
     let cluster = cluster()?;
     let backend = connect(&cluster.url()).await?;
-    let counter = counter();
-    let (acknowledged, stop) = (counter.acknowledged.clone(), counter.stop.clone());
     let name = "a-record-that-moves";
-    let counting = tokio::spawn(counter.count(backend, Key::new(name)?));
+    let counter = Counter::start(backend, Key::new(name)?, Expiry::NEVER);
     let in_redis = format!("silverback:session:{name}");
     let trimmed = |text: String| text.trim().trim_start_matches([':', '+']).to_owned();
     let slot = trimmed(cluster.nodes[0].command(&format!("CLUSTER KEYSLOT {in_redis}"))?);
@@ -213,8 +121,8 @@ pub(super) async fn a_slot_moves_under_load(_: &RedisServer) -> Tried {
     let mut from = [5461, 10_923, 16_384]
         .iter()
         .position(|end| slot.parse::<i32>().unwrap() < *end);
-    for step in 0..6 {
-        until(&acknowledged, 30 * (step + 1)).await?;
+    for _ in 0..6 {
+        counter.counts(30).await?;
         let source = from.expect("a slot below 16,384");
         let target = (source + 1) % 3;
         let [one, other] = [source, target].map(|number| &cluster.nodes[number]);
@@ -226,19 +134,15 @@ pub(super) async fn a_slot_moves_under_load(_: &RedisServer) -> Tried {
             other.port()
         ))?;
         // Now the source says that the target is to be asked.
-        let then = acknowledged.load(Ordering::Relaxed);
-        until(&acknowledged, then + 20).await?;
+        counter.counts(20).await?;
         for node in [other, one] {
             node.command(&format!("CLUSTER SETSLOT {slot} NODE {target_id}"))?;
         }
         from = Some(target);
     }
-    stop.store(true, Ordering::Relaxed);
-    let counter = counting.await??;
+    let counted = counter.finish().await?;
     report(&format!(
-        "redis cluster: a slot moved 6 times under a writer, {} writes, {} failed, none lost",
-        acknowledged.load(Ordering::Relaxed),
-        counter.errors
+        "redis cluster, a slot moved 6 times under a writer: {counted:?}, none lost"
     ));
     Ok(())
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use silverback::backend::{Backend, Expiry, Outcome, Record, Redis, RedisOptions};
+use silverback::backend::{Expiry, Redis, RedisOptions};
 
-use super::super::faults::{self, TIMEOUT, key, record};
+use super::super::counter::Counter;
+use super::super::faults::{self, TIMEOUT, key};
 use super::super::servers::proxy::Proxy;
 use super::super::servers::redis::RedisServer;
 use super::Tried;
@@ -47,36 +48,12 @@ pub(super) async fn killed_connections_and_forgotten_scripts_lose_no_write(
         }
         count
     });
-    let key = key();
-    let mut seen = backend
-        .create(&key, &record("0"))
-        .await?
-        .saved()
-        .expect("the key is new");
-    let (mut number, mut unknown) = (0_u64, 0);
-    while !disturb.is_finished() {
-        let next = Record::new((number + 1).to_string(), Expiry::NEVER);
-        match backend.swap(&key, &seen, &next).await {
-            Ok(Outcome::Done(revision)) => (seen, number) = (revision, number + 1),
-            Ok(outcome) => panic!("{outcome:?} without a concurrent write"),
-            Err(error) => {
-                assert!(error.is_unavailable(), "{error:?}");
-                let stored = loop {
-                    match backend.load(&key).await {
-                        Ok(stored) => break stored.expect("the record exists"),
-                        Err(error) => assert!(error.is_unavailable(), "{error:?}"),
-                    }
-                };
-                let found: u64 = std::str::from_utf8(stored.record.value())?.parse()?;
-                assert!(found == number || error.is_outcome_unknown() && found == number + 1);
-                (seen, number) = (stored.revision, found);
-                unknown += 1;
-            }
-        }
-    }
-    assert!(disturb.await? > 10 && number > 100, "{number} writes");
+    let counter = Counter::start(Arc::new(backend), key(), Expiry::NEVER);
+    assert!(disturb.await? > 10);
+    let counted = counter.finish().await?;
+    assert!(counted.number > 100, "{counted:?}");
     super::super::disk::report(&format!(
-        "redis: {number} writes while connections were killed and scripts forgotten, {unknown} failed, none lost"
+        "redis, while connections were killed and scripts forgotten: {counted:?}, none lost"
     ));
     Ok(())
 }
