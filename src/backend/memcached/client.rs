@@ -11,7 +11,7 @@ use super::errors::{failed, too_late};
 use super::options::MemcachedOptions;
 
 /// The largest number of seconds that Memcached counts from now. It takes larger numbers for a
-/// moment, in seconds since 1970.
+/// moment, in seconds since 1970 (Memcached's `doc/protocol.txt`, "Expiration times").
 const LONGEST_RELATIVE: i64 = 30 * 24 * 60 * 60;
 
 /// The latest moment that fits in 32 bits with a sign: the server takes later ones for the past.

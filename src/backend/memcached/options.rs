@@ -53,8 +53,8 @@ impl MemcachedOptions {
         MemcachedOptions { timeout, ..self }
     }
 
-    /// Limits the number of connections to each server. A connection carries one request at a time.
-    /// Default: 64.
+    /// Limits the number of connections to each server. A connection carries one request at a time;
+    /// 0 counts as 1. Default: 64.
     pub fn max_connections(self, max_connections: usize) -> Self {
         MemcachedOptions {
             max_connections,

@@ -9,6 +9,9 @@ use super::super::Layout;
 /// | [`scs_redisstore`](GoKeys::scs_redisstore) | `alexedwards/scs/redisstore` | `scs:session:` and the token |
 /// | [`scs_goredisstore`](GoKeys::scs_goredisstore) | `alexedwards/scs/goredisstore` | the same |
 ///
+/// The keys, the values and the times to live are those of `redisstore.go` and `goredisstore.go` at
+/// commit 209de6e426de of scs.
+///
 /// ```
 /// use silverback::backend::GoKeys;
 ///

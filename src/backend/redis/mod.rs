@@ -178,6 +178,14 @@ impl Redis {
     /// Let the client speak RESP3 (`?protocol=resp3` in its URL). Otherwise a write that finds the
     /// connection closed has an unknown outcome, although it was not sent.
     ///
+    /// ```
+    /// use silverback::backend::{Redis, RedisOptions};
+    ///
+    /// let client = redis::Client::open("redis://127.0.0.1/?protocol=resp3")?;
+    /// let backend = Redis::from_client(client, RedisOptions::new().prefix("shop:"))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// Returns a [usage](Error::is_usage) error if an option is impossible.
     pub fn from_client(client: redis::Client, options: RedisOptions) -> Result<Self, Error> {
