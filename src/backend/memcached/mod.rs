@@ -103,6 +103,17 @@ impl Memcached {
     /// Connects as [`connect`](Memcached::connect) does, with options. The prefix of the URL, if it
     /// has one, is used instead of that of the options.
     ///
+    /// ```no_run
+    /// # async fn open() -> Result<(), silverback::backend::Error> {
+    /// use silverback::backend::{Memcached, MemcachedOptions};
+    ///
+    /// let options = MemcachedOptions::new().prefix("shop:");
+    /// let url = "memcached://cache1.example,cache2.example";
+    /// let backend = Memcached::connect_with(url, options).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Returns the errors of [`connect`](Memcached::connect), and a [usage](Error::is_usage) error
     /// if an option is impossible.

@@ -84,9 +84,9 @@ impl RedisOptions {
         RedisOptions { timeout, ..self }
     }
 
-    /// Sets the number of connections to a server; 0 counts as 1. A cluster has one to each node. One connection carries any number of
-    /// concurrent commands, and is the fastest for a server on one core. More connections help if
-    /// large records delay small ones. Default: 1.
+    /// Sets the number of connections to a server; 0 counts as 1. A cluster has one to each node.
+    /// One connection carries any number of concurrent commands, and is the fastest for a server on
+    /// one core. More connections help if large records delay small ones. Default: 1.
     pub fn connections(self, connections: usize) -> Self {
         RedisOptions {
             connections,
