@@ -1,12 +1,14 @@
-//! [`connect`], [`connect_with`] and `connect_go`: a backend chosen by a URL at run time.
+//! [`connect`], [`connect_with`], `connect_go` and `connect_go_keys`: a backend chosen by a URL at run time.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(any(feature = "redis", feature = "memcached", feature = "etcd"))]
+use super::go_keys::KeyServer;
 use super::timeout::check_timeout;
 use super::{Backend, Error, Memory};
 
-/// The settings of [`connect_with`] and `connect_go`, which all backends have.
+/// The settings of [`connect_with`], `connect_go` and `connect_go_keys`, which all backends have.
 ///
 /// ```
 /// use std::time::Duration;
@@ -64,7 +66,7 @@ impl ConnectOptions {
     }
 }
 
-/// The options of each SQL database.
+/// The options of each server.
 impl ConnectOptions {
     #[cfg(feature = "postgres")]
     fn for_postgres(&self) -> super::PostgresOptions {
@@ -85,6 +87,21 @@ impl ConnectOptions {
         super::MssqlOptions::new()
             .timeout(self.timeout)
             .create_if_missing(self.create_if_missing)
+    }
+
+    #[cfg(feature = "redis")]
+    fn for_redis(&self) -> super::RedisOptions {
+        super::RedisOptions::new().timeout(self.timeout)
+    }
+
+    #[cfg(feature = "memcached")]
+    fn for_memcached(&self) -> super::MemcachedOptions {
+        super::MemcachedOptions::new().timeout(self.timeout)
+    }
+
+    #[cfg(feature = "etcd")]
+    fn for_etcd(&self) -> super::EtcdOptions {
+        super::EtcdOptions::new().timeout(self.timeout)
     }
 
     #[cfg(feature = "sqlite")]
@@ -244,6 +261,49 @@ pub async fn connect_go(
     }
 }
 
+/// Opens the keys of a Go package in the server that `url` names.
+///
+/// | server of the package | URL | backend | feature |
+/// |---|---|---|---|
+/// | Redis | `redis://..` and the others of [`connect`] | `GoRedis` | `redis` |
+/// | Memcached | `memcached://..` | `GoMemcached` | `memcached` |
+/// | etcd | `etcd://..`, `etcds://..` | `GoEtcd` | `etcd` |
+///
+/// ```no_run
+/// # async fn open() -> Result<(), silverback::backend::Error> {
+/// use silverback::backend::{ConnectOptions, GoKeys, connect_go_keys};
+///
+/// let keys = GoKeys::scs_redisstore();
+/// let backend = connect_go_keys("redis://redis.example", keys, ConnectOptions::new()).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// Returns a usage error if this build has no backend for the package's server, if the URL names
+/// another server, or for the reasons that the backend documents. Returns an unavailable error if the
+/// server cannot be reached. The error does not quote the URL, which may hold a password.
+#[cfg(any(feature = "redis", feature = "memcached", feature = "etcd"))]
+pub async fn connect_go_keys(
+    url: &str,
+    keys: super::GoKeys,
+    options: ConnectOptions,
+) -> Result<Arc<dyn Backend>, Error> {
+    check_timeout(options.timeout)?;
+    match keys.server {
+        #[cfg(feature = "redis")]
+        KeyServer::Redis => {
+            let options = options.for_redis();
+            let connected = super::GoRedis::connect_with(url, keys, options).await?;
+            Ok(Arc::new(connected))
+        }
+        #[allow(unreachable_patterns, reason = "a build may have all of the servers")]
+        server => Err(Error::usage(format!(
+            "the Go package's server needs another build: enable silverback's feature for {server:?}",
+        ))),
+    }
+}
+
 #[cfg(feature = "files")]
 fn files(path: &str, options: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
     if path.is_empty() {
@@ -346,8 +406,8 @@ async fn mssql(_: &str, _: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
 
 #[cfg(feature = "redis")]
 async fn redis(url: &str, options: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
-    let options = super::RedisOptions::new().timeout(options.timeout);
-    Ok(Arc::new(super::Redis::connect_with(url, options).await?))
+    let connected = super::Redis::connect_with(url, options.for_redis()).await?;
+    Ok(Arc::new(connected))
 }
 
 #[cfg(not(feature = "redis"))]
@@ -359,8 +419,7 @@ async fn redis(_: &str, _: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
 
 #[cfg(feature = "memcached")]
 async fn memcached(url: &str, options: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
-    let options = super::MemcachedOptions::new().timeout(options.timeout);
-    let connected = super::Memcached::connect_with(url, options).await?;
+    let connected = super::Memcached::connect_with(url, options.for_memcached()).await?;
     Ok(Arc::new(connected))
 }
 
@@ -388,8 +447,8 @@ async fn dynamodb(_: &str, _: &ConnectOptions) -> Result<Arc<dyn Backend>, Error
 
 #[cfg(feature = "etcd")]
 async fn etcd(url: &str, options: &ConnectOptions) -> Result<Arc<dyn Backend>, Error> {
-    let options = super::EtcdOptions::new().timeout(options.timeout);
-    Ok(Arc::new(super::Etcd::connect_with(url, options).await?))
+    let connected = super::Etcd::connect_with(url, options.for_etcd()).await?;
+    Ok(Arc::new(connected))
 }
 
 #[cfg(not(feature = "etcd"))]

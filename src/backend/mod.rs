@@ -7,7 +7,7 @@
 //! | keep sessions on this machine | `Files` (feature `files`), `Sqlite` (feature `sqlite`) |
 //! | share sessions between machines | `Postgres` (feature `postgres`), `Mysql` (feature `mysql`), `Redis` (feature `redis`), `Memcached` (feature `memcached`, loses sessions at any time), `DynamoDb` (feature `dynamodb`), `Etcd` (feature `etcd`), `Mssql` (feature `mssql`, not yet tested with a real server) |
 //! | share sessions with a Go program | `GoPostgres` (feature `postgres`), `GoMysql` (feature `mysql`), `GoSqlite` (feature `sqlite`), `GoMssql` (feature `mssql`), `GoRedis` (feature `redis`), `GoDynamoDb` (feature `dynamodb`), `GorillaFiles` (feature `files`) |
-//! | choose the backend by a URL | [`connect`], [`connect_with`]; for the table of a Go package `connect_go` |
+//! | choose the backend by a URL | [`connect`], [`connect_with`]; for the table of a Go package `connect_go`, for its keys in another server `connect_go_keys` |
 //! | remove expired records | [`Cleanup`], or [`Scan::purge`] once |
 //! | list all records | [`Scan::page`] |
 //! | log a user out everywhere | `ServerStore::end_all`, which calls [`Generations::revoke`] |
@@ -96,7 +96,7 @@
 //! | `owner_state.rs` | the rules of an owner's record |
 //! | `moves.rs` | [`Moves`]: moving a record to another key in one step |
 //! | `scan.rs` | [`Scan`]: listing all records, and purging expired ones |
-//! | `connect.rs` | [`connect`], [`connect_with`], `connect_go`: a backend chosen by a URL |
+//! | `connect.rs` | [`connect`], [`connect_with`], `connect_go`, `connect_go_keys`: a backend chosen by a URL |
 //! | `url.rs` | the host, the port and the escapes in the URLs of servers |
 //! | `timeout.rs` | the check of a timeout, which all options share |
 //! | `deadline.rs` | the moment at which an operation gives up |
@@ -105,6 +105,7 @@
 //! | `access.rs`, `access/` | the owner and the mode of files that a store keeps on this machine |
 //! | `memory/` | [`Memory`]: records in this process |
 //! | `files/` | `Files`: a file for each record (feature `files`) |
+//! | `go_keys.rs` | `GoKeys`: the keys of Go packages in Redis, Memcached and etcd |
 //! | `effect.rs`, `ownership.rs` | parts that backends of servers share: the effect of a request, and the owner in a revision |
 //! | `memcached/` | `Memcached`: items of Memcached (feature `memcached`) |
 //! | `redis/` | `Redis`, `GoRedis`: keys in Redis or Valkey (feature `redis`) |
@@ -156,6 +157,8 @@ mod expiry;
 #[cfg(feature = "files")]
 mod files;
 mod generations;
+#[cfg(any(feature = "redis", feature = "memcached", feature = "etcd"))]
+mod go_keys;
 mod key;
 mod layout;
 #[cfg(feature = "memcached")]
@@ -199,6 +202,8 @@ pub use cleanup::Cleanup;
     feature = "sqlite"
 ))]
 pub use connect::connect_go;
+#[cfg(any(feature = "redis", feature = "memcached", feature = "etcd"))]
+pub use connect::connect_go_keys;
 pub use connect::{ConnectOptions, connect, connect_with};
 #[cfg(feature = "session")]
 pub(crate) use deadline::deadline_after;
@@ -213,6 +218,8 @@ pub use expiry::Expiry;
 #[cfg(feature = "files")]
 pub use files::{Files, FilesOptions, GorillaFiles};
 pub use generations::{Generation, Generations};
+#[cfg(any(feature = "redis", feature = "memcached", feature = "etcd"))]
+pub use go_keys::GoKeys;
 pub use key::Key;
 pub use layout::Layout;
 #[cfg(feature = "memcached")]
@@ -224,7 +231,7 @@ pub use owner_name::OwnerName;
 pub use owners::{Login, Owner, Owners};
 pub use record::{Record, Revision, Stored};
 #[cfg(feature = "redis")]
-pub use redis::{GoKeys, GoRedis, Redis, RedisOptions};
+pub use redis::{GoRedis, Redis, RedisOptions};
 pub use scan::{Entry, Page, Purged, Scan};
 #[cfg(any(
     feature = "postgres",

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::{self, Backend, Cleanup};
-use crate::codec::{CodecOptions, Codecs, KeyPairs};
-use crate::session::{CookieOptions, Dialect, Error, Lifetime, ServerOptions, ServerStore};
+use crate::codec::{CodecOptions, Codecs, KeyPairs, Serializer};
+use crate::session::{
+    CookieOptions, Dialect, Error, GorillaDialect, Lifetime, ServerOptions, ServerStore,
+};
 
 /// The maximum number of expired rows that one statement removes.
 const BATCH: usize = 1_000;
@@ -21,6 +23,7 @@ const BATCH: usize = 1_000;
 /// | rafaelespinoza/pgstore, antonlindstrom/pgstore | `PgStore` (feature `postgres`) |
 /// | wader/gormstore | `WaderGormStore` (features `postgres`, `mysql`, `sqlite`) |
 /// | pratikju/dynamostore | `DynamoStore` (feature `aws`) |
+/// | boj/redistore, rbcervilla/redisstore, the Redis store of gin-contrib/sessions | `RediStore` (feature `redis`) |
 /// | another store with the same rows | [`GorillaStore::new`] with a backend of your own |
 ///
 /// ```no_run
@@ -71,7 +74,7 @@ pub struct GorillaStore<B: ?Sized> {
 
 #[derive(Clone, Debug)]
 struct Settings {
-    keys: KeyPairs,
+    form: Form,
     /// The lifetime of a session after its last save or use.
     lifetime: Duration,
     /// True if `lifetime` also limits the age of cookies and of the rows' texts: Go's `MaxAge` is
@@ -80,19 +83,60 @@ struct Settings {
     max_length: usize,
     cookie: CookieOptions,
     known_types: Vec<String>,
+    /// The format of rows in the clear.
+    serializer: Serializer,
+}
+
+/// The form of cookies and rows in a Go package, and the keys of what is sealed.
+#[derive(Clone, Debug)]
+pub(super) enum Form {
+    /// Both are sealed.
+    Sealed(KeyPairs),
+    /// The cookie is sealed, and the row is in the clear.
+    #[cfg(any(feature = "redis", feature = "memcached"))]
+    ClearRows(KeyPairs),
+    /// The cookie is the ID, and the row is in the clear.
+    #[cfg(feature = "redis")]
+    BareIds,
 }
 
 impl Settings {
     /// Returns the defaults of the Go packages: 30 days and 4096 bytes.
-    fn new(keys: KeyPairs) -> Self {
+    fn new(form: Form) -> Self {
         Settings {
-            keys,
+            form,
             lifetime: Duration::from_secs(86_400 * 30),
             has_max_age: true,
             max_length: 4096,
             cookie: CookieOptions::new(),
             known_types: Vec::new(),
+            serializer: Serializer::Gob,
         }
+    }
+
+    fn dialect(&self) -> Result<GorillaDialect, Error> {
+        let max_age = match self.has_max_age {
+            true => self.lifetime,
+            false => Duration::ZERO,
+        };
+        let options = CodecOptions::new().max_age(max_age);
+        let codecs = |keys: &KeyPairs, options: &CodecOptions| {
+            Codecs::from_pairs_with(keys.clone(), options).map_err(Error::of_codec)
+        };
+        #[cfg(any(feature = "redis", feature = "memcached"))]
+        let clear_rows = |dialect: GorillaDialect| {
+            let dialect = dialect.clear_rows(self.serializer.clone());
+            dialect.max_row_size(self.max_length)
+        };
+        Ok(match &self.form {
+            Form::Sealed(keys) => {
+                Dialect::gorilla(codecs(keys, &options.max_length(self.max_length))?)
+            }
+            #[cfg(any(feature = "redis", feature = "memcached"))]
+            Form::ClearRows(keys) => clear_rows(Dialect::redistore(codecs(keys, &options)?)),
+            #[cfg(feature = "redis")]
+            Form::BareIds => clear_rows(Dialect::rbcervilla_redisstore()),
+        })
     }
 }
 
@@ -103,7 +147,7 @@ impl<B: Backend> GorillaStore<B> {
     #[doc(alias = "NewFilesystemStore")]
     #[doc(alias = "NewPGStoreFromPool")]
     pub fn new(backend: B, keys: KeyPairs) -> Self {
-        GorillaStore::with_settings(backend, Settings::new(keys))
+        GorillaStore::with_settings(backend, Settings::new(Form::Sealed(keys)))
     }
 
     fn with_settings(backend: B, settings: Settings) -> Self {
@@ -115,28 +159,28 @@ impl<B: Backend> GorillaStore<B> {
         }
     }
 
-    /// Keeps sessions in `backend` with Go's `MaxAge` of 0: `lifetime` does not limit the age of
-    /// cookies and of the rows' texts.
+    /// Keeps sessions in `backend` instead.
     #[cfg(feature = "postgres")]
-    pub(super) fn unlimited(self, backend: B, lifetime: Duration) -> Self {
-        let settings = Settings {
-            lifetime,
-            has_max_age: false,
-            ..self.settings
-        };
-        GorillaStore::with_settings(backend, settings)
+    pub(super) fn over(self, backend: B) -> Self {
+        GorillaStore::with_settings(backend, self.settings)
     }
 }
 
 impl GorillaStore<dyn Backend> {
     /// Returns the defaults of the Go packages for the rows of a backend that was chosen at run
     /// time.
-    #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
-    pub(super) fn of_shared(backend: Arc<dyn Backend>, keys: KeyPairs) -> Self {
+    #[cfg(any(
+        feature = "postgres",
+        feature = "mysql",
+        feature = "sqlite",
+        feature = "redis",
+        feature = "memcached"
+    ))]
+    pub(super) fn of_shared(backend: Arc<dyn Backend>, form: Form) -> Self {
         GorillaStore {
             rows: backend.clone(),
             backend,
-            settings: Settings::new(keys),
+            settings: Settings::new(form),
         }
     }
 }
@@ -155,6 +199,22 @@ impl<B: ?Sized> GorillaStore<B> {
             settings.lifetime = max_age;
             settings.has_max_age = true;
         })
+    }
+
+    /// Sets Go's `MaxAge` of 0: `lifetime` does not limit the age of cookies and of the rows' texts.
+    #[cfg(any(feature = "postgres", feature = "redis"))]
+    pub(super) fn unlimited(self, lifetime: Duration) -> Self {
+        self.with(|settings| {
+            settings.lifetime = lifetime;
+            settings.has_max_age = false;
+        })
+    }
+
+    /// Sets the format of rows in the clear: gob, or JSON. It does not change sealed rows. Default:
+    /// gob.
+    #[doc(alias = "SetSerializer")]
+    pub fn serializer(self, serializer: Serializer) -> Self {
+        self.with(|settings| settings.serializer = serializer)
     }
 
     /// Sets the maximum length of a row's text, in bytes. Zero means any length that the backend
@@ -198,20 +258,15 @@ impl<B: ?Sized> GorillaStore<B> {
     pub fn named(&self, name: impl Into<String>) -> Result<ServerStore, Error> {
         let settings = &self.settings;
         let cookie = settings.cookie.clone().name(name)?;
-        let (max_age, cookie) = match settings.has_max_age {
-            true => (settings.lifetime, cookie),
-            false => (Duration::ZERO, cookie.persistent(false)),
+        let cookie = match settings.has_max_age {
+            true => cookie,
+            false => cookie.persistent(false),
         };
-        let codec = CodecOptions::new()
-            .max_age(max_age)
-            .max_length(settings.max_length);
-        let codecs =
-            Codecs::from_pairs_with(settings.keys.clone(), &codec).map_err(Error::of_codec)?;
         let options = ServerOptions::new()
             .cookie(cookie)
             .lifetime(Lifetime::sliding(settings.lifetime));
         let known_types = settings.known_types.iter().cloned();
-        let dialect = Dialect::gorilla(codecs).known_types(known_types);
+        let dialect = settings.dialect()?.known_types(known_types);
         ServerStore::with_options(dialect, self.rows.clone(), options)
     }
 

@@ -6,6 +6,8 @@
 //! - Share the sessions of gorilla/sessions' `FilesystemStore`: [`GorillaStore`] (feature `files`).
 //! - Share the sessions of pgstore: [`PgStore`] (feature `postgres`).
 //! - Share the sessions of wader/gormstore: `WaderGormStore` (features `postgres`, `mysql`, `sqlite`).
+//! - Share the sessions of redistore, of rbcervilla/redisstore, and of gin-contrib/sessions with Redis:
+//!   `RediStore` (feature `redis`).
 //! - Share the sessions of dynamostore: [`DynamoStore`] (feature `aws`).
 //! - Keep the sessions of an application on `tower-sessions` in one of our backends:
 //!   [`BackendStore`](tower_sessions::BackendStore) (features `tower-sessions` and
@@ -36,6 +38,7 @@
 //! | `gorilla_store.rs` | [`GorillaStore`]: the server stores for gorilla/sessions |
 //! | `pgstore.rs` | [`PgStore`]: rafaelespinoza/pgstore and antonlindstrom/pgstore |
 //! | `wader_gormstore.rs` | `WaderGormStore`: wader/gormstore |
+//! | `redistore.rs` | `RediStore`: boj/redistore and rbcervilla/redisstore |
 //! | `dynamostore.rs` | [`DynamoStore`]: pratikju/dynamostore |
 //! | [`tower_sessions`] | [`BackendStore`](tower_sessions::BackendStore): applications on the crate `tower-sessions`, above any of our backends |
 
@@ -47,6 +50,8 @@ mod dynamostore;
 mod gorilla_store;
 #[cfg(all(feature = "postgres", feature = "session"))]
 mod pgstore;
+#[cfg(all(feature = "redis", feature = "session"))]
+mod redistore;
 #[cfg(feature = "session")]
 mod scs;
 #[cfg(all(
@@ -74,6 +79,8 @@ pub use dynamostore::{DynamoStore, DynamoStoreConfig};
 pub use gorilla_store::GorillaStore;
 #[cfg(all(feature = "postgres", feature = "session"))]
 pub use pgstore::PgStore;
+#[cfg(all(feature = "redis", feature = "session"))]
+pub use redistore::{RediStore, rbcervilla_redisstore, redistore};
 #[cfg(feature = "session")]
 pub use scs::SessionManager;
 #[cfg(all(

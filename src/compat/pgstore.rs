@@ -111,7 +111,7 @@ impl PgStore {
     /// Returns a usage error if the table does not record when a row was written.
     pub fn without_max_age(self, lasting: Duration) -> Result<Self, Error> {
         let backend = self.backend().without_max_age(lasting)?;
-        Ok(self.unlimited(backend, lasting))
+        Ok(self.over(backend).unlimited(lasting))
     }
 
     /// Closes the connections, also those of a pool of your own. Call it after the last request,

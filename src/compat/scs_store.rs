@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::{self, Backend, Cleanup, ConnectOptions};
-#[cfg(feature = "redis")]
-use crate::backend::{GoKeys, GoRedis};
+#[cfg(any(feature = "redis", feature = "etcd"))]
+use crate::backend::{GoKeys, connect_go_keys};
 #[cfg(any(
     feature = "postgres",
     feature = "mysql",
@@ -122,7 +122,7 @@ const CLEANUP_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// |---|---|
 /// | `New(db)` | the function of the package's name, above; it takes a URL |
 /// | `New(db)` with a database of your own | [`ScsStore::from_backend`] with a `GoPostgres`, `GoMysql` or `GoSqlite` from your pool |
-/// | `NewWithPrefix(pool, prefix)` | `?prefix=PREFIX` in the URL; or [`ScsStore::from_backend`] with a `GoRedis` of those `GoKeys` |
+/// | `NewWithPrefix(pool, prefix)` | `?prefix=PREFIX` in the URL; or `ScsStore::connect_keys` with `GoKeys::with_prefix` |
 /// | `NewWithCleanupInterval(db, interval)` | [`ScsStoreOptions::cleanup_interval`]; 0 means no cleanup |
 /// | `store.StopCleanup()` | [`stop_cleanup`](ScsStore::stop_cleanup), or dropping the store |
 /// | `manager.Store = store` | [`manager`](ScsStore::manager), or [`SessionManager::new`] with [`backend`](ScsStore::backend) |
@@ -215,21 +215,21 @@ pub async fn scs_sqlite3store(path: &str) -> Result<ScsStore, Error> {
 /// Opens the keys of scs's `redisstore` in the Redis or Valkey server at `url`. See [`ScsStore`].
 ///
 /// # Errors
-/// Returns the errors of [`GoRedis::connect_with`].
+/// Returns the errors of [`connect_go_keys`].
 #[cfg(feature = "redis")]
 #[doc(alias = "redisstore")]
 pub async fn scs_redisstore(url: &str) -> Result<ScsStore, Error> {
-    ScsStore::connect_redis(url, GoKeys::scs_redisstore()).await
+    ScsStore::connect_keys(url, GoKeys::scs_redisstore()).await
 }
 
 /// Opens the keys of scs's `goredisstore` in the Redis or Valkey server at `url`. See [`ScsStore`].
 ///
 /// # Errors
-/// Returns the errors of [`GoRedis::connect_with`].
+/// Returns the errors of [`connect_go_keys`].
 #[cfg(feature = "redis")]
 #[doc(alias = "goredisstore")]
 pub async fn scs_goredisstore(url: &str) -> Result<ScsStore, Error> {
-    ScsStore::connect_redis(url, GoKeys::scs_goredisstore()).await
+    ScsStore::connect_keys(url, GoKeys::scs_goredisstore()).await
 }
 
 #[cfg(any(
@@ -270,15 +270,35 @@ impl ScsStore {
     }
 }
 
+#[cfg(any(feature = "redis", feature = "etcd"))]
 impl ScsStore {
-    #[cfg(feature = "redis")]
-    async fn connect_redis(url: &str, keys: GoKeys) -> Result<Self, Error> {
-        let backend = GoRedis::connect(url, keys).await?;
-        // Redis removes expired rows by itself.
-        let options = ScsStoreOptions::new().cleanup_interval(Duration::ZERO);
-        Ok(ScsStore::from_backend(Arc::new(backend), options))
+    /// Opens the keys of scs in the server at `url`. The functions of the packages' names, such as
+    /// `scs_redisstore`, are short for this.
+    ///
+    /// # Errors
+    /// Returns the errors of [`connect_keys_with`](ScsStore::connect_keys_with).
+    pub async fn connect_keys(url: &str, keys: GoKeys) -> Result<Self, Error> {
+        ScsStore::connect_keys_with(url, keys, ScsStoreOptions::new()).await
     }
 
+    /// Opens the keys of scs in the server at `url`, with options. No cleanup runs, since these
+    /// servers remove expired sessions themselves.
+    ///
+    /// # Errors
+    /// Returns the errors of [`connect_go_keys`].
+    #[doc(alias = "NewWithPrefix")]
+    pub async fn connect_keys_with(
+        url: &str,
+        keys: GoKeys,
+        options: ScsStoreOptions,
+    ) -> Result<Self, Error> {
+        let backend = connect_go_keys(url, keys, options.connect.clone()).await?;
+        let options = options.cleanup_interval(Duration::ZERO);
+        Ok(ScsStore::from_backend(backend, options))
+    }
+}
+
+impl ScsStore {
     /// Begins the cleanup of a backend of your own. Of the options, only those of the cleanup
     /// apply.
     ///

@@ -4,7 +4,7 @@ use crate::backend::{Backend, ConnectOptions, GoTable, connect_go};
 use crate::codec::KeyPairs;
 use crate::session::Error;
 
-use super::gorilla_store::GorillaStore;
+use super::gorilla_store::{Form, GorillaStore};
 
 /// The sessions of a Go program that uses [wader/gormstore](https://github.com/wader/gormstore)
 /// v2, or the `gorm` store of gin-contrib/sessions, in PostgreSQL, MySQL, MariaDB or SQLite.
@@ -97,6 +97,6 @@ impl WaderGormStore {
         options: ConnectOptions,
     ) -> Result<Self, Error> {
         let backend = connect_go(url, table, options).await?;
-        Ok(GorillaStore::of_shared(backend, keys))
+        Ok(GorillaStore::of_shared(backend, Form::Sealed(keys)))
     }
 }

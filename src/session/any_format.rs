@@ -29,7 +29,21 @@ impl Serialize for ToAnyFormat<'_> {
 }
 
 /// A part of a value, and how many more levels it may have.
-struct Part<'v>(&'v Value, usize);
+pub(super) struct Part<'v>(&'v Value, usize);
+
+impl<'v> Part<'v> {
+    /// Returns a value of the outermost map.
+    #[cfg(feature = "json")]
+    pub(super) fn entry(value: &'v Value) -> Self {
+        Part(value, DEEPEST - 1)
+    }
+}
+
+/// Returns the key of an entry as text.
+pub(super) fn text_key<E: serde::ser::Error>(key: &Value) -> Result<&str, E> {
+    let text = key.as_string().and_then(GoString::to_str);
+    text.ok_or_else(|| E::custom("a map key is not a string, which only gob can hold"))
+}
 
 impl Serialize for Part<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -89,17 +103,19 @@ fn write_composite<S: Serializer>(
     let length = composite.entries().count() + composite.fields().count();
     let mut map = serializer.serialize_map(Some(length))?;
     for (key, value) in composite.entries() {
-        let Some(key) = key.as_string().and_then(GoString::to_str) else {
-            return Err(S::Error::custom(
-                "a map key is not a string, which only gob can hold",
-            ));
-        };
-        map.serialize_entry(key, &Part(value, deeper))?;
+        map.serialize_entry(text_key(key)?, &Part(value, deeper))?;
     }
     for (name, value) in composite.fields() {
         map.serialize_entry(&name.to_string_lossy(), &Part(value, deeper))?;
     }
     map.end()
+}
+
+/// Reads one JSON value. Returns `None` if no Rust type can hold it.
+#[cfg(feature = "json")]
+pub(super) fn interface_from_json(text: &str) -> Option<Interface> {
+    let Anything(interface) = serde_json::from_str(text).ok()?;
+    Some(interface)
 }
 
 impl<'de> Deserialize<'de> for FromAnyFormat {

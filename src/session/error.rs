@@ -222,7 +222,7 @@ impl Error {
     pub(super) fn too_large_row(size: usize, most: usize) -> Self {
         let message = format!(
             "the session is too large: its row has {size} bytes; the limit is {most}; store less \
-             in the session, or raise NativeDialect::max_row_size"
+             in the session, or raise the dialect's max_row_size"
         );
         Error::new(Kind::TooLarge, message)
     }

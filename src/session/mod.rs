@@ -87,7 +87,7 @@
 //! |---|---|
 //! | `session.rs`, `state.rs`, `commit.rs`, `room.rs` | [`Session`]: the handle for handlers, its state during one request, and how it is saved |
 //! | `sessions.rs`, `client_host.rs`, `response_fields.rs` | [`Sessions`]: the sessions of a request by name, and the fields of its response |
-//! | `values.rs`, `flashes.rs`, `data_model.rs`, `any_format.rs` | [`Values`]: the values of a session, as gob or in other formats |
+//! | `values.rs`, `flashes.rs`, `data_model.rs`, `any_format.rs`, `json_texts.rs` | [`Values`]: the values of a session, as gob or in other formats |
 //! | `metadata.rs`, `lifetime.rs` | [`Lifetime`]: the limits of a session |
 //! | `cookie_options.rs`, `cookie_writer.rs`, `cookie_header.rs` | [`CookieOptions`]: writing and reading the cookie |
 //! | `opened_cookies.rs`, `request_url.rs`, `foreign_cookies.rs` | choosing one of several cookies, and removing cookies that another host planted |
@@ -121,6 +121,8 @@ mod expiry;
 mod flashes;
 mod foreign_cookies;
 mod id;
+#[cfg(feature = "json")]
+mod json_texts;
 mod lifetime;
 mod live_session;
 mod login;

@@ -2,7 +2,7 @@
 //!
 //! In memory, values are always gob, whatever the codec's serializer is. So everything that a Go
 //! program put there stays, with its types. If all values are basic, their bytes stay as they were
-//! read. This module does not use cookies.
+//! read. Values that were read from JSON keep their texts, too. This module does not use cookies.
 
 use std::any::type_name;
 use std::collections::BTreeSet;
@@ -18,6 +18,8 @@ use crate::gob::{self, Composite, Draft, FlatMap, GoString, Interface, KeyedMap,
 use super::Error;
 use super::any_format::{FromAnyFormat, ToAnyFormat};
 use super::data_model::DataModel;
+#[cfg(feature = "json")]
+use super::json_texts::JsonTexts;
 
 /// The keys for the session's metadata. The first key that no Go program uses for a value of its
 /// own counts.
@@ -58,6 +60,9 @@ const METADATA: [&str; 2] = ["_session", "_silverback"];
 pub struct Values {
     form: Form,
     model: DataModel,
+    /// The JSON of the values, if they were read from JSON.
+    #[cfg(feature = "json")]
+    texts: JsonTexts,
 }
 
 #[derive(Clone)]
@@ -195,6 +200,8 @@ impl Values {
         {
             return Err(Error::unknown_to_go(key, &unknown));
         }
+        #[cfg(feature = "json")]
+        self.texts.forget(key);
         if let Form::Flat(map) = &mut self.form
             && Arc::make_mut(map).insert(key, &value)
         {
@@ -221,6 +228,8 @@ impl Values {
 
     /// Removes the value under `key`, and returns whether there was one.
     pub fn remove(&mut self, key: &str) -> bool {
+        #[cfg(feature = "json")]
+        self.texts.forget(key);
         match &mut self.form {
             Form::Flat(map) => Arc::make_mut(map).remove(key),
             Form::Keyed(map) => Arc::make_mut(map).remove(key),
@@ -284,7 +293,7 @@ impl Values {
 
     /// Removes all values, those under keys that are not strings included.
     pub fn clear(&mut self) {
-        self.form = Form::default();
+        *self = Values::of_model(std::mem::take(&mut self.model));
     }
 
     /// Returns the map that a Go program would find.
@@ -315,6 +324,8 @@ impl Values {
     ) -> Option<(Self, Option<M>)> {
         let values = match serializer {
             Serializer::Gob => Values::from_gob(bytes)?,
+            #[cfg(feature = "json")]
+            Serializer::Json => Values::from_json(&bytes)?,
             other => Values::from_strings(&other.deserialize::<FromAnyFormat>(&bytes).ok()?.0)?,
         };
         Some(values.take_metadata(parse))
@@ -368,7 +379,12 @@ impl Values {
     }
 
     fn of(form: Form, model: DataModel) -> Self {
-        Values { form, model }
+        Values {
+            form,
+            model,
+            #[cfg(feature = "json")]
+            texts: JsonTexts::default(),
+        }
     }
 
     /// Returns the same values, as a store of that data model loads them.
@@ -392,6 +408,13 @@ impl Values {
             }
         };
         Some(Values::of(form, DataModel::default()))
+    }
+
+    #[cfg(feature = "json")]
+    fn from_json(bytes: &[u8]) -> Option<Self> {
+        let (map, texts) = JsonTexts::read(bytes)?;
+        let values = Values::of(Form::Keyed(Arc::new(map)), DataModel::default());
+        Some(Values { texts, ..values })
     }
 
     /// Reads the values of a map with string keys.
@@ -420,11 +443,14 @@ impl Values {
         if let (Serializer::Gob, Form::Flat(map)) = (serializer, &self.form) {
             return Ok(map.to_vec(Some((key, &metadata))));
         }
-        let map = Value::Composite(self.to_composite(Some((key, metadata))));
-        match serializer {
-            Serializer::Gob => Ok(map.to_vec()),
-            other => other.serialize(&ToAnyFormat(&map)).map_err(Error::of_codec),
-        }
+        let map = self.to_composite(Some((key, metadata)));
+        let serialized = match serializer {
+            Serializer::Gob => return Ok(Value::Composite(map).to_vec()),
+            #[cfg(feature = "json")]
+            Serializer::Json => serializer.serialize(&self.texts.with(&map)),
+            other => other.serialize(&ToAnyFormat(&Value::Composite(map))),
+        };
+        serialized.map_err(Error::of_codec)
     }
 
     /// Returns the entries of a Go map with string keys: the values and the metadata.

@@ -26,7 +26,7 @@ use crate::vectors::json_of_gob;
 const DAY: i64 = 86_400_000;
 
 /// The dialect of a row.
-type DialectOf = fn(&Value) -> Dialect;
+pub(crate) type DialectOf = fn(&Value) -> Dialect;
 
 /// Each row, after the header that says how the table was made.
 pub(crate) struct Vectors {
@@ -90,7 +90,7 @@ impl Vectors {
     pub(crate) async fn read(
         &self,
         put: impl AsyncFn(&Value) -> Arc<dyn Backend>,
-        dialect: fn(&Value) -> Dialect,
+        dialect: DialectOf,
     ) -> usize {
         let mut live = 0;
         for row in &self.rows {

@@ -7,10 +7,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use redis::AsyncCommands;
 use serde_json::Value;
-use silverback::backend::Backend;
-use silverback::compat::{ScsStore, scs_goredisstore, scs_redisstore};
+use silverback::backend::{Backend, GoKeys, GoRedis};
+use silverback::codec::{Codecs, KeyPairs, Serializer};
+use silverback::compat::{scs_goredisstore, scs_redisstore};
+use silverback::session::Dialect;
 
-use crate::go_rows::{Vectors, scs_dialect, text};
+use crate::go_rows::{DialectOf, Vectors, keys_of, scs_dialect, text};
 use crate::required::not_run;
 use crate::servers::redis::RedisServer;
 
@@ -36,26 +38,85 @@ async fn put(server: &RedisServer, row: &Value) {
     }
 }
 
+/// Puts each row into the server, reads it, and returns the number of those that are live.
 async fn rows_are_read(
     store: &'static str,
     server: &RedisServer,
-    open: impl AsyncFn(&str) -> ScsStore,
+    dialect: DialectOf,
+    open: impl AsyncFn(&str) -> Arc<dyn Backend>,
 ) -> usize {
     let read = async |row: &Value| -> Arc<dyn Backend> {
         put(server, row).await;
-        open(&server.url()).await.backend()
+        open(&server.url()).await
     };
-    Vectors::of(store).read(read, scs_dialect).await
+    Vectors::of(store).read(read, dialect).await
+}
+
+fn server() -> Option<RedisServer> {
+    let server = RedisServer::start(&[]);
+    server.map_err(|why| not_run("redis", &why)).ok()
 }
 
 #[tokio::test]
 async fn rows_of_scs_in_redis_are_read() {
-    let server = match RedisServer::start(&[]) {
-        Ok(server) => server,
-        Err(why) => return not_run("redis", &why),
-    };
-    let open = async |url: &str| scs_redisstore(url).await.unwrap();
-    assert_eq!(rows_are_read("scs-redisstore", &server, open).await, 18);
-    let open = async |url: &str| scs_goredisstore(url).await.unwrap();
-    assert_eq!(rows_are_read("scs-goredisstore", &server, open).await, 16);
+    let Some(server) = server() else { return };
+    let open = async |url: &str| scs_redisstore(url).await.unwrap().backend();
+    let read = rows_are_read("scs-redisstore", &server, scs_dialect, open).await;
+    assert_eq!(read, 18);
+    let open = async |url: &str| scs_goredisstore(url).await.unwrap().backend();
+    let read = rows_are_read("scs-goredisstore", &server, scs_dialect, open).await;
+    assert_eq!(read, 16);
+}
+
+pub(crate) fn serializer_of(row: &Value) -> Serializer {
+    match text(&row["variant"]) {
+        "json" => Serializer::Json,
+        variant => {
+            assert_eq!(variant, "gob");
+            Serializer::Gob
+        }
+    }
+}
+
+fn redistore_dialect(row: &Value) -> Dialect {
+    let pairs: KeyPairs = keys_of(row).parse().unwrap();
+    let dialect = Dialect::redistore(Codecs::from_pairs(pairs).unwrap());
+    dialect.clear_rows(serializer_of(row)).into()
+}
+
+fn rbcervilla_dialect(row: &Value) -> Dialect {
+    let dialect = Dialect::rbcervilla_redisstore();
+    dialect.clear_rows(serializer_of(row)).into()
+}
+
+#[tokio::test]
+async fn rows_of_gorilla_in_redis_are_read() {
+    let Some(server) = server() else { return };
+    let stores: [(&str, GoKeys, DialectOf, usize); 3] = [
+        (
+            "gorilla-redistore",
+            GoKeys::redistore(),
+            redistore_dialect,
+            18,
+        ),
+        (
+            "gorilla-redistore-v2",
+            GoKeys::redistore(),
+            redistore_dialect,
+            18,
+        ),
+        (
+            "gorilla-rbcervilla-redisstore",
+            GoKeys::rbcervilla_redisstore(),
+            rbcervilla_dialect,
+            18,
+        ),
+    ];
+    for (store, keys, dialect, expected) in stores {
+        let open = async |url: &str| -> Arc<dyn Backend> {
+            Arc::new(GoRedis::connect(url, keys.clone()).await.unwrap())
+        };
+        let read = rows_are_read(store, &server, dialect, open).await;
+        assert_eq!(read, expected, "{store}");
+    }
 }

@@ -4,13 +4,14 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::json;
 use silverback::backend::{Backend, Expiry, GoKeys, GoRedis, Key, Scan};
+use silverback::codec::Serializer;
 use silverback::session::testing::Jar;
 use silverback::session::{Dialect, ServerOptions, ServerStore};
 
 use crate::alternating::both_programs_see_the_same_values;
 use crate::required::not_run;
 use crate::servers::redis::RedisServer;
-use crate::store::{RUNTIME, SharedStore, cookie};
+use crate::store::{RUNTIME, SharedStore, codec, cookie};
 
 /// Starts a server for one test, or prints a message if there is none.
 fn server() -> Option<RedisServer> {
@@ -25,26 +26,61 @@ fn server() -> Option<RedisServer> {
     }
 }
 
-fn scs(server: &RedisServer, keys: GoKeys, go_store: &str) -> (SharedStore, GoRedis) {
+fn shared(
+    server: &RedisServer,
+    keys: GoKeys,
+    dialect: impl Into<Dialect>,
+    go_store: &str,
+) -> (SharedStore, GoRedis) {
     let backend = RUNTIME
         .block_on(GoRedis::connect(&server.url(), keys))
         .unwrap();
+    let dialect = dialect.into();
+    let go = match dialect {
+        Dialect::Scs(_) => "scs",
+        _ => "http",
+    };
     let options = ServerOptions::new().cookie(cookie());
-    let store = ServerStore::with_options(Dialect::scs(), Arc::new(backend.clone()), options);
+    let store = ServerStore::with_options(dialect, Arc::new(backend.clone()), options);
     let shared = SharedStore {
         stores: store.unwrap().into(),
-        go: "scs",
+        go,
         place: json!({"database": format!("127.0.0.1:{}", server.port()), "store": go_store}),
     };
     (shared, backend)
 }
 
 fn redisstore(server: &RedisServer) -> (SharedStore, GoRedis) {
-    scs(server, GoKeys::scs_redisstore(), "redis")
+    shared(server, GoKeys::scs_redisstore(), Dialect::scs(), "redis")
 }
 
 fn goredisstore(server: &RedisServer) -> (SharedStore, GoRedis) {
-    scs(server, GoKeys::scs_goredisstore(), "goredis")
+    shared(
+        server,
+        GoKeys::scs_goredisstore(),
+        Dialect::scs(),
+        "goredis",
+    )
+}
+
+/// Returns sessions of boj/redistore in gob, of the version or the wrapper that the Go program names
+/// so.
+fn redistore(server: &RedisServer, go_store: &str) -> (SharedStore, GoRedis) {
+    let dialect = Dialect::redistore(codec()).max_row_size(0);
+    shared(server, GoKeys::redistore(), dialect, go_store)
+}
+
+fn rbcervilla(server: &RedisServer) -> (SharedStore, GoRedis) {
+    let (keys, dialect) = (
+        GoKeys::rbcervilla_redisstore(),
+        Dialect::rbcervilla_redisstore(),
+    );
+    shared(server, keys, dialect, "rbcervilla")
+}
+
+fn redistore_in_json(server: &RedisServer) -> (SharedStore, GoRedis) {
+    let dialect = Dialect::redistore(codec()).clear_rows(Serializer::Json);
+    shared(server, GoKeys::redistore(), dialect, "redistore-json")
 }
 
 #[test]
@@ -91,4 +127,41 @@ fn a_row_of_a_go_program_in_redis_expires_at_its_expiry() {
         let stored = RUNTIME.block_on(backend.load(key)).unwrap().unwrap();
         assert_eq!(stored.record.value().len(), rows[0].size);
     }
+}
+
+#[test]
+fn a_go_program_and_silverback_share_a_session_of_redistore() {
+    let Some(server) = server() else { return };
+    for (shared, _) in [
+        redistore(&server, "redistore"),
+        redistore(&server, "redistore-v2"),
+        rbcervilla(&server),
+    ] {
+        shared.share_sessions();
+        shared.keep_limits();
+        shared.end_sessions();
+    }
+    for (shared, _) in [redistore_in_json(&server), redistore(&server, "gin-redis")] {
+        shared.keep_limits();
+        shared.end_sessions();
+    }
+}
+
+#[test]
+fn both_programs_see_the_same_values_in_redistore() {
+    let Some(server) = server() else { return };
+    for (shared, _) in [
+        redistore(&server, "redistore"),
+        redistore(&server, "redistore-v2"),
+        redistore(&server, "gin-redis"),
+        redistore_in_json(&server),
+    ] {
+        both_programs_see_the_same_values(&shared);
+    }
+}
+
+#[test]
+fn both_programs_see_the_same_values_in_rbcervillas_redisstore() {
+    let Some(server) = server() else { return };
+    both_programs_see_the_same_values(&rbcervilla(&server).0);
 }

@@ -7,17 +7,16 @@ use async_trait::async_trait;
 use redis::Value;
 
 use super::super::effect::Effect::{Reads, Writes};
-use super::super::layout::plain_key;
+use super::super::go_keys::KeyServer;
 use super::super::moves::taken;
 use super::super::{
-    Backend, Created, Entry, Error, Expiry, Key, Layout, Moves, Outcome, Page, Purged, Record,
-    Revision, Scan, Stored,
+    Backend, Created, Entry, Error, Expiry, GoKeys, Key, Layout, Moves, Outcome, Page, Purged,
+    Record, Revision, Scan, Stored,
 };
 use super::address::Address;
 use super::check_size;
 use super::client::Client;
 use super::errors::odd_answer;
-use super::go_keys::GoKeys;
 use super::options::RedisOptions;
 use super::record_keys::RecordKeys;
 use super::rows::{expiry_in, left_until};
@@ -53,7 +52,7 @@ pub struct GoRedis(Arc<Inner>);
 struct Inner {
     client: Client,
     records: RecordKeys,
-    layout: Layout,
+    keys: GoKeys,
 }
 
 /// The contents of a revision: the row as it was seen.
@@ -94,12 +93,14 @@ impl GoRedis {
     /// instead of that of the keys. The prefix of the options is not used.
     ///
     /// # Errors
-    /// Returns the errors of [`Redis::connect_with`](super::Redis::connect_with).
+    /// Returns a [usage](Error::is_usage) error if the Go package has no keys in Redis, and the errors
+    /// of [`Redis::connect_with`](super::Redis::connect_with).
     pub async fn connect_with(
         url: &str,
         keys: GoKeys,
         options: RedisOptions,
     ) -> Result<Self, Error> {
+        keys.check(KeyServer::Redis)?;
         let mut address = Address::read(url)?;
         let keys = match address.prefix.take() {
             Some(prefix) => keys.with_prefix(prefix),
@@ -123,12 +124,14 @@ impl GoRedis {
     /// [`Redis::from_client`](super::Redis::from_client) does.
     ///
     /// # Errors
-    /// Returns a [usage](Error::is_usage) error if an option is impossible.
+    /// Returns a [usage](Error::is_usage) error if an option is impossible, or the Go package has no
+    /// keys in Redis.
     pub fn from_client(
         client: redis::Client,
         keys: GoKeys,
         options: RedisOptions,
     ) -> Result<Self, Error> {
+        keys.check(KeyServer::Redis)?;
         let client = Client::of_primary(client, &options)?;
         Ok(GoRedis::new(client, keys))
     }
@@ -137,12 +140,12 @@ impl GoRedis {
         GoRedis(Arc::new(Inner {
             client,
             records: RecordKeys::with_prefix(&keys.prefix),
-            layout: keys.layout,
+            keys,
         }))
     }
 
     fn key(&self, key: &Key) -> Result<Vec<u8>, Error> {
-        plain_key(key)?;
+        self.0.keys.text(key)?;
         Ok(self.0.records.of(key))
     }
 
@@ -304,7 +307,7 @@ impl Backend for GoRedis {
     }
 
     fn layout(&self) -> Layout {
-        self.0.layout
+        self.0.keys.layout
     }
 
     fn moves(&self) -> Option<&dyn Moves> {
@@ -360,11 +363,11 @@ impl Scan for GoRedis {
     }
 }
 
-/// Shows the format of the rows.
+/// Shows the Go package and its keys.
 impl fmt::Debug for GoRedis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GoRedis")
-            .field("layout", &self.0.layout)
+            .field("keys", &self.0.keys)
             .finish_non_exhaustive()
     }
 }

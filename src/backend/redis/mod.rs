@@ -6,7 +6,7 @@
 //! | `records.rs` | the operations of a backend |
 //! | `owners.rs` | owners, and the lists of their records |
 //! | `scan.rs` | scans of all keys |
-//! | `go.rs`, `go_keys.rs` | [`GoRedis`]: the keys of Go packages |
+//! | `go.rs` | [`GoRedis`]: the keys of Go packages |
 //! | `options.rs`, `address.rs` | [`RedisOptions`], and the URL |
 //! | `record_keys.rs`, `owner_keys.rs`, `rows.rs` | the keys and the rows in Redis |
 //! | `scripts.rs`, `scripts/` | the scripts that the server runs |
@@ -21,7 +21,6 @@ mod cluster;
 mod durability;
 mod errors;
 mod go;
-mod go_keys;
 mod options;
 mod owner_keys;
 mod owners;
@@ -39,7 +38,6 @@ use super::{Backend, Error, Record};
 use address::Address;
 use client::Client;
 pub use go::GoRedis;
-pub use go_keys::GoKeys;
 pub use options::RedisOptions;
 use owner_keys::OwnerKeys;
 use record_keys::RecordKeys;

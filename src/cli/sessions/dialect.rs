@@ -28,6 +28,8 @@ pub(super) enum DialectName {
     ScsRedisstore,
     /// scs with goredisstore
     ScsGoredisstore,
+    /// scs with etcdstore
+    ScsEtcdstore,
     /// gorilla with rafaelespinoza/pgstore
     Pgstore,
     /// gorilla with antonlindstrom/pgstore
@@ -38,6 +40,12 @@ pub(super) enum DialectName {
     Dynamostore,
     /// gorilla with savaki/dynastore
     Dynastore,
+    /// gorilla with boj/redistore, or gin-contrib/sessions with Redis
+    Redistore,
+    /// gorilla with rbcervilla/redisstore
+    RbcervillaRedisstore,
+    /// gorilla with gorilla-sessions-memcache, with securecookies as values
+    GorillaSessionsMemcache,
 }
 
 /// The settings of a Go package's table.
@@ -56,13 +64,27 @@ impl DialectName {
                 | DialectName::ScsMssqlstore
                 | DialectName::ScsSqlite3store
                 | DialectName::ScsGormstore
-        ) || self.is_redis()
+                | DialectName::ScsRedisstore
+                | DialectName::ScsGoredisstore
+                | DialectName::ScsEtcdstore
+        )
     }
 
-    fn is_redis(self) -> bool {
+    /// Returns whether the Go package seals neither cookies nor rows.
+    pub(super) fn seals_nothing(self) -> bool {
+        self.is_scs() || self == DialectName::RbcervillaRedisstore
+    }
+
+    /// Returns whether the Go program uses a server that knows only keys and values.
+    fn has_keys(self) -> bool {
         matches!(
             self,
-            DialectName::ScsRedisstore | DialectName::ScsGoredisstore
+            DialectName::ScsRedisstore
+                | DialectName::ScsGoredisstore
+                | DialectName::ScsEtcdstore
+                | DialectName::Redistore
+                | DialectName::RbcervillaRedisstore
+                | DialectName::GorillaSessionsMemcache
         )
     }
 
@@ -83,7 +105,7 @@ impl DialectName {
         url: &str,
         settings: TableSettings<'_>,
     ) -> Result<Arc<dyn Backend>, Failure> {
-        let has_no_table = self == DialectName::Native || self.is_dynamodb() || self.is_redis();
+        let has_no_table = self == DialectName::Native || self.is_dynamodb() || self.has_keys();
         if settings.name.is_some() && has_no_table {
             return Err(Failure::usage(
                 "--table is for the tables of Go packages in SQL databases: leave it out",
@@ -98,9 +120,7 @@ impl DialectName {
                 Ok(backend::connect_with(url, options).await?)
             }
             DialectName::Dynamostore | DialectName::Dynastore => self.connect_items(url).await,
-            DialectName::ScsRedisstore | DialectName::ScsGoredisstore => {
-                self.connect_keys(url).await
-            }
+            _ if self.has_keys() => self.connect_keys(url).await,
             _ => self.connect_table(url, settings).await,
         }
     }
@@ -157,11 +177,6 @@ impl DialectName {
         use backend::GoTable;
 
         Some(match self {
-            DialectName::Native
-            | DialectName::Dynamostore
-            | DialectName::Dynastore
-            | DialectName::ScsRedisstore
-            | DialectName::ScsGoredisstore => return None,
             DialectName::ScsPostgresstore => GoTable::scs_postgresstore(),
             DialectName::ScsMysqlstore => GoTable::scs_mysqlstore(),
             DialectName::ScsMssqlstore => GoTable::scs_mssqlstore(),
@@ -170,25 +185,38 @@ impl DialectName {
             DialectName::Pgstore => GoTable::pgstore(),
             DialectName::AntonlindstromPgstore => GoTable::antonlindstrom_pgstore(),
             DialectName::WaderGormstore => GoTable::wader_gormstore(),
+            _ => return None,
         })
     }
 
-    #[cfg(feature = "redis")]
+    #[cfg(any(feature = "redis", feature = "memcached", feature = "etcd"))]
     async fn connect_keys(self, url: &str) -> Result<Arc<dyn Backend>, Failure> {
-        use backend::{GoKeys, GoRedis};
-
-        let keys = match self {
-            DialectName::ScsGoredisstore => GoKeys::scs_goredisstore(),
-            _ => GoKeys::scs_redisstore(),
-        };
-        Ok(Arc::new(GoRedis::connect(url, keys).await?))
+        let no_keys = || Failure::usage("the Go package uses a server of another kind");
+        let keys = self.keys().ok_or_else(no_keys)?;
+        Ok(backend::connect_go_keys(url, keys, ConnectOptions::new()).await?)
     }
 
-    #[cfg(not(feature = "redis"))]
+    #[cfg(not(any(feature = "redis", feature = "memcached", feature = "etcd")))]
     async fn connect_keys(self, _: &str) -> Result<Arc<dyn Backend>, Failure> {
         Err(Failure::usage(
-            "this dialect needs another build: enable silverback's feature `redis`",
+            "this dialect needs another build: enable silverback's feature `redis`, `memcached` or \
+             `etcd`",
         ))
+    }
+
+    #[cfg(any(feature = "redis", feature = "memcached", feature = "etcd"))]
+    fn keys(self) -> Option<backend::GoKeys> {
+        use backend::GoKeys;
+
+        Some(match self {
+            DialectName::ScsRedisstore => GoKeys::scs_redisstore(),
+            DialectName::ScsGoredisstore => GoKeys::scs_goredisstore(),
+            DialectName::ScsEtcdstore => GoKeys::scs_etcdstore(),
+            DialectName::Redistore => GoKeys::redistore(),
+            DialectName::RbcervillaRedisstore => GoKeys::rbcervilla_redisstore(),
+            DialectName::GorillaSessionsMemcache => GoKeys::gorilla_sessions_memcache(""),
+            _ => return None,
+        })
     }
 
     #[cfg(feature = "aws")]

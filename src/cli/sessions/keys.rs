@@ -17,8 +17,8 @@ const PAGE: usize = 1_000;
 /// The length of a hash as a KEY, in characters: base64url of SHA-256.
 const HASH_LENGTH: usize = 43;
 
-/// The length of gorilla's IDs, in characters: base32 of 32 bytes.
-const GORILLA_LENGTH: usize = 52;
+/// The lengths of gorilla's IDs, in characters: base32 of 32 bytes, or of 64 in rbcervilla/redisstore.
+const GORILLA_LENGTHS: [usize; 2] = [52, 103];
 
 /// What the KEYs of a store are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl KeyForm {
             DialectName::Native => KeyForm::Hashes,
             _ if dialect.is_scs() && hashes_tokens => KeyForm::Hashes,
             _ if dialect.is_scs() => KeyForm::HashesOfKeys,
-            DialectName::Dynastore => KeyForm::BareIds,
+            DialectName::Dynastore | DialectName::RbcervillaRedisstore => KeyForm::BareIds,
             _ => KeyForm::SignedIds,
         }
     }
@@ -65,15 +65,17 @@ impl KeyForm {
                 is_gorilla_id(text).then(|| Key::new(text).map(KeyArgument::Key))
             }
         };
-        let length = match self {
-            KeyForm::Hashes | KeyForm::HashesOfKeys => HASH_LENGTH,
-            KeyForm::SignedIds | KeyForm::BareIds => GORILLA_LENGTH,
+        let expected = match self {
+            KeyForm::Hashes | KeyForm::HashesOfKeys => {
+                "it has 43 characters, as `sessions list` prints it"
+            }
+            KeyForm::SignedIds => "it has 52 characters, as `sessions list` prints it",
+            KeyForm::BareIds => {
+                "it is an ID, or the hash of one: 43 characters, as `sessions list` prints it"
+            }
         };
-        let argument = argument.ok_or_else(|| {
-            Failure::usage(format!(
-                "the KEY is not valid: it has {length} characters, as `sessions list` prints it"
-            ))
-        })?;
+        let argument =
+            argument.ok_or_else(|| Failure::usage(format!("the KEY is not valid: {expected}")))?;
         Ok(argument?)
     }
 
@@ -112,7 +114,7 @@ fn is_hash(text: &str) -> bool {
 
 fn is_gorilla_id(text: &str) -> bool {
     let is_letter = |byte: u8| matches!(byte, b'A'..=b'Z' | b'2'..=b'7');
-    text.len() == GORILLA_LENGTH && text.bytes().all(is_letter)
+    GORILLA_LENGTHS.contains(&text.len()) && text.bytes().all(is_letter)
 }
 
 /// Returns the key of each record, or `None` if there is no such record. A record is found by the

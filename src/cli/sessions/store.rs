@@ -49,7 +49,7 @@ pub(super) struct Service {
     keys: Keys,
 
     /// The name of the service's cookie, which is part of each record's seal. Required, except for
-    /// scs
+    /// scs and rbcervilla/redisstore
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
@@ -110,7 +110,7 @@ impl StoreArguments {
     pub(super) async fn open(&self, service: &Service) -> Result<ServerStore, Failure> {
         let cookie = match &service.name {
             Some(name) => CookieOptions::new().name(name)?,
-            None if self.dialect.is_scs() => CookieOptions::new(),
+            None if self.dialect.seals_nothing() => CookieOptions::new(),
             None => {
                 return Err(Failure::usage(
                     "an argument is missing: --name <NAME> (see --help)",
@@ -129,10 +129,20 @@ impl StoreArguments {
                 let hashes_tokens = self.hash_token_in_store;
                 Dialect::scs().hash_token_in_store(hashes_tokens).into()
             }
+            DialectName::RbcervillaRedisstore => {
+                let serializer = service.serializer.into();
+                Dialect::rbcervilla_redisstore()
+                    .clear_rows(serializer)
+                    .into()
+            }
             gorilla => {
                 let codecs = service.codecs(CodecOptions::new().max_length(0))?;
                 match gorilla {
                     DialectName::Dynastore => Dialect::dynastore(codecs).into(),
+                    DialectName::Redistore => {
+                        let dialect = Dialect::redistore(codecs).max_row_size(0);
+                        dialect.clear_rows(service.serializer.into()).into()
+                    }
                     _ => Dialect::gorilla(codecs).into(),
                 }
             }

@@ -1,33 +1,36 @@
 //! The dialect of gorilla/sessions' server stores (gorilla/sessions v1.4.0 `store.go`,
 //! `FilesystemStore`). The cookie is a securecookie of the ID as a string, and the row is a
 //! securecookie of the values. Both have the session's name, and the same codecs. The ID is 32
-//! random bytes in base32 without padding, and is also the row's key. savaki/dynastore (`store.go`)
-//! has the same rows, but its cookie is the ID itself.
+//! random bytes in base32 without padding, and is also the row's key.
+//!
+//! Other Go packages differ in one part or in both:
+//!
+//! | package | cookie | row |
+//! |---|---|---|
+//! | `FilesystemStore`, pgstore, dynamostore, wader/gormstore, gorilla-sessions-memcache | the ID, sealed | the values, sealed |
+//! | savaki/dynastore (`store.go`) | the ID | the values, sealed |
+//! | boj/redistore (`redistore.go`), gorilla-sessions-memcache with other methods (`gsm.go`) | the ID, sealed | a gob or JSON of the values |
+//! | rbcervilla/redisstore (`redisstore.go`) | the ID, of 64 bytes | a gob or JSON of the values |
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::{Key, Layout};
-use crate::codec::{Codec, Opened, UnixTime};
+use crate::codec::{Codec, Opened, Serializer, UnixTime};
 
 use super::super::data_model::DataModel;
-use super::super::id::{ID_LENGTH, Id};
+use super::super::id::Id;
 use super::super::lifetime::Lifetime;
-use super::super::metadata::Metadata;
+use super::super::metadata::{Metadata, NEVER_SEEN};
 use super::super::protocol::{Row, WriteId};
 use super::super::session_data::SessionData;
 use super::super::setup::Setup;
 use super::super::{Error, Refusal, SessionId, Values};
 use super::go_metadata;
+use super::gorilla_id::{IdCookie, IdForm};
 use super::row_format::{OpenedId, RowFormat, of_row};
 use super::rules::Rules;
-
-/// The alphabet of RFC 4648, section 6.
-const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-
-/// The longest ID, in characters: gorilla's have 52, those of dynastore and others fewer.
-const LONGEST_ID: usize = 63;
 
 /// The session value that pgstore uses as the expiry of its row. If it is not a `time.Time`,
 /// pgstore panics in the next save (antonlindstrom/pgstore `pgstore.go`, `save`). If its other
@@ -37,8 +40,11 @@ const EXPIRES_ON: &str = "expires_on";
 /// gorilla's default `MaxAge` (sessions v1.4.0 `store.go`, pgstore, dynamostore).
 const MAX_AGE: Duration = Duration::from_secs(86_400 * 30);
 
+/// redistore's default limit of a row (`redistore.go`, `maxLength`).
+const REDISTORE_MAX_LENGTH: usize = 4096;
+
 /// The dialect of gorilla/sessions' server stores, made by [`Dialect::gorilla`](super::Dialect::gorilla) and
-/// [`Dialect::dynastore`](super::Dialect::dynastore).
+/// the functions of [`Dialect`](super::Dialect) after it.
 ///
 /// ```
 /// use silverback::codec::{Codecs, KeyPairs};
@@ -51,19 +57,110 @@ const MAX_AGE: Duration = Duration::from_secs(86_400 * 30);
 #[derive(Clone)]
 #[must_use]
 pub struct GorillaDialect {
-    codec: Arc<dyn Codec>,
-    /// True if the cookie is the ID itself.
-    has_bare_ids: bool,
+    ids: IdForm,
+    rows: RowForm,
     known_types: Vec<String>,
 }
 
+/// The form of the values in a row.
+#[derive(Clone)]
+enum RowForm {
+    /// A text that this codec seals under the cookie's name.
+    Sealed(Arc<dyn Codec>),
+    /// The bytes of this serializer, of which a row has at most `max_size`.
+    Clear {
+        serializer: Serializer,
+        max_size: usize,
+    },
+}
+
+impl RowForm {
+    fn codec(&self) -> Option<&dyn Codec> {
+        match self {
+            RowForm::Sealed(codec) => Some(&**codec),
+            RowForm::Clear { .. } => None,
+        }
+    }
+
+    fn serializer(&self) -> Serializer {
+        match self {
+            RowForm::Sealed(codec) => codec.serializer(),
+            RowForm::Clear { serializer, .. } => serializer.clone(),
+        }
+    }
+}
+
 impl GorillaDialect {
-    pub(super) fn new(codec: Arc<dyn Codec>, has_bare_ids: bool) -> Self {
+    /// Returns the dialect of gorilla/sessions.
+    pub(super) fn sealed(codec: Arc<dyn Codec>) -> Self {
+        GorillaDialect::new(IdForm::sealed(codec.clone()), RowForm::Sealed(codec))
+    }
+
+    /// Returns the dialect of dynastore.
+    pub(super) fn with_bare_ids(codec: Arc<dyn Codec>) -> Self {
+        GorillaDialect::new(IdForm::bare(), RowForm::Sealed(codec))
+    }
+
+    /// Returns the dialect of redistore.
+    pub(super) fn redistore(codec: Arc<dyn Codec>) -> Self {
+        let sealed = GorillaDialect::sealed(codec);
+        sealed
+            .clear_rows(Serializer::Gob)
+            .max_row_size(REDISTORE_MAX_LENGTH)
+    }
+
+    /// Returns the dialect of rbcervilla/redisstore.
+    pub(super) fn rbcervilla_redisstore() -> Self {
+        let rows = RowForm::Clear {
+            serializer: Serializer::Gob,
+            max_size: 0,
+        };
+        GorillaDialect::new(IdForm::bare_and_long(), rows)
+    }
+
+    fn new(ids: IdForm, rows: RowForm) -> Self {
         GorillaDialect {
-            codec,
-            has_bare_ids,
+            ids,
+            rows,
             known_types: Vec::new(),
         }
+    }
+
+    /// Stores rows in the clear: the bytes of `serializer`, which must be gob or JSON. This is for
+    /// backends with the layout [`GorillaClear`](Layout::GorillaClear).
+    ///
+    /// Rows are neither signed nor encrypted: a person who can write them can log in as any user.
+    /// Use it only for rows that a Go program shares.
+    ///
+    /// JSON has no types. Go reads each number as a `float64`, so integers over 2^53 lose digits
+    /// there. Here, the numbers of unchanged values keep their text.
+    #[doc(alias = "SetSerializer")]
+    #[doc(alias = "JSONSerializer")]
+    #[doc(alias = "GobSerializer")]
+    pub fn clear_rows(self, serializer: Serializer) -> Self {
+        let max_size = match self.rows {
+            RowForm::Clear { max_size, .. } => max_size,
+            RowForm::Sealed(_) => 0,
+        };
+        GorillaDialect {
+            rows: RowForm::Clear {
+                serializer,
+                max_size,
+            },
+            ..self
+        }
+    }
+
+    /// Limits rows in the clear to this many bytes, as redistore's `SetMaxLength` does. A longer
+    /// session is not saved; one that exists is read. Zero means no limit. Default: 4096 with
+    /// [`Dialect::redistore`](super::Dialect::redistore), otherwise no limit. The `max_length` of the
+    /// codec limits sealed rows instead.
+    #[doc(alias = "SetMaxLength")]
+    pub fn max_row_size(mut self, bytes: usize) -> Self {
+        if let RowForm::Clear { max_size, .. } = &mut self.rows {
+            *max_size = bytes;
+        }
+        self
     }
 
     /// Adds types that the Go program which shares the sessions registers itself (`gob.Register`).
@@ -87,24 +184,40 @@ impl Rules for GorillaDialect {
     }
 
     fn fits(&self, layout: Layout) -> bool {
-        // pgstore signs its cookies.
-        layout == Layout::Gorilla || (layout == Layout::Pgstore && !self.has_bare_ids)
+        match self.rows {
+            RowForm::Clear { .. } => layout == Layout::GorillaClear,
+            // pgstore signs its cookies.
+            RowForm::Sealed(_) => {
+                layout == Layout::Gorilla
+                    || (layout == Layout::Pgstore && self.ids.codec().is_some())
+            }
+        }
     }
 
     fn codec(&self) -> Option<&dyn Codec> {
-        Some(&*self.codec)
+        self.ids.codec().or_else(|| self.rows.codec())
+    }
+
+    fn max_row_size(&self) -> Option<usize> {
+        match self.rows {
+            RowForm::Clear { max_size, .. } if max_size > 0 => Some(max_size),
+            _ => None,
+        }
     }
 
     fn model(&self) -> DataModel {
-        DataModel::gorilla(&self.codec.serializer(), &self.known_types)
+        DataModel::gorilla(&self.rows.serializer(), &self.known_types)
     }
 
     fn format(&self, setup: &Setup, layout: Layout) -> Result<Box<dyn RowFormat>, Error> {
         let name = setup.cookie.name().to_owned();
-        Values::check(&*self.codec, &name, setup.now())?;
+        match &self.rows {
+            RowForm::Sealed(codec) => Values::check(&**codec, &name, setup.now())?,
+            RowForm::Clear { serializer, .. } => check_clear(serializer)?,
+        }
         Ok(Box::new(Gorilla {
-            codec: self.codec.clone(),
-            has_bare_ids: self.has_bare_ids,
+            ids: self.ids.under(&name),
+            rows: self.rows.clone(),
             reserves_expires_on: layout == Layout::Pgstore,
             name,
             lifetime: setup.lifetime.clone(),
@@ -113,21 +226,34 @@ impl Rules for GorillaDialect {
     }
 }
 
-/// Shows the dialect's name, and no keys.
+/// Refuses a serializer that no Go package has.
+fn check_clear(serializer: &Serializer) -> Result<(), Error> {
+    match serializer {
+        Serializer::Gob => Ok(()),
+        #[cfg(feature = "json")]
+        Serializer::Json => Ok(()),
+        _ => Err(Error::usage(
+            "rows in the clear are a gob or JSON: use one of these serializers",
+        )),
+    }
+}
+
+/// Shows the form of cookies and rows, and no keys.
 impl fmt::Debug for GorillaDialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.has_bare_ids {
-            false => "Gorilla",
-            true => "Dynastore",
+        f.write_str(match (&self.rows, self.ids.codec()) {
+            (RowForm::Sealed(_), Some(_)) => "Gorilla",
+            (RowForm::Sealed(_), None) => "Dynastore",
+            (RowForm::Clear { .. }, Some(_)) => "Gorilla with rows in the clear",
+            (RowForm::Clear { .. }, None) => "Gorilla with rows in the clear and bare IDs",
         })
     }
 }
 
 /// The format of this dialect's cookies and rows.
 struct Gorilla {
-    codec: Arc<dyn Codec>,
-    /// True if the cookie is the ID itself.
-    has_bare_ids: bool,
+    ids: IdCookie,
+    rows: RowForm,
     /// True if pgstore reads the rows.
     reserves_expires_on: bool,
     name: String,
@@ -149,89 +275,56 @@ fn check_expires_on(values: &Values) -> Result<(), Error> {
 }
 
 impl Gorilla {
-    fn parse(&self, opened: Opened<Vec<u8>>) -> Option<(Row<SessionData>, WriteId)> {
+    fn parse_sealed(&self, opened: Opened<Vec<u8>>) -> Option<(Row<SessionData>, WriteId)> {
         let (date, serializer) = (opened.issued_at(), opened.serializer().clone());
         let read = Values::deserialize(&serializer, opened.into_value(), go_metadata::parse);
         let (values, carried) = read?;
         let (write, metadata) = carried.unzip();
         let metadata = Metadata::loaded(metadata, date, &self.lifetime);
+        Some(self.row(values, metadata, write))
+    }
+
+    /// Reads a row without a date. Only the row's expiry tells when the session was last used.
+    fn parse_clear(
+        &self,
+        serializer: &Serializer,
+        bytes: &[u8],
+        now: UnixTime,
+    ) -> Option<(Row<SessionData>, WriteId)> {
+        let read = Values::deserialize(serializer, bytes.to_vec(), go_metadata::parse);
+        let (values, carried) = read?;
+        let (write, metadata) = carried.unzip();
+        let metadata = metadata.unwrap_or_else(|| Metadata {
+            seen: NEVER_SEEN,
+            ..Metadata::new(&self.lifetime, now)
+        });
+        let metadata = Metadata::loaded(Some(metadata), NEVER_SEEN, &self.lifetime);
+        Some(self.row(values, metadata, write))
+    }
+
+    fn row(
+        &self,
+        values: Values,
+        metadata: Metadata,
+        write: Option<WriteId>,
+    ) -> (Row<SessionData>, WriteId) {
         let values = values.loaded_as(&self.model);
         let row = Row::Live(SessionData { values, metadata });
-        Some((row, write.unwrap_or_default()))
-    }
-}
-
-/// Encodes five bits per letter, the highest bits first.
-pub(super) fn base32(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len().div_ceil(5) * 8);
-    for group in bytes.chunks(5) {
-        let mut bits = [0; 8];
-        for (place, byte) in bits.iter_mut().skip(3).zip(group) {
-            *place = *byte;
-        }
-        let bits = u64::from_be_bytes(bits);
-        let letters = (group.len() * 8).div_ceil(5);
-        for place in 0..letters {
-            let letter = (bits >> (35 - 5 * place)) & 31;
-            let letter = BASE32.get(usize::try_from(letter).unwrap_or(0));
-            text.extend(letter.map(|letter| char::from(*letter)));
-        }
-    }
-    text
-}
-
-/// Returns whether a text can be an ID. It holds no path and no wildcard, so no store misreads it.
-fn is_id(text: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(is_plain)
-}
-
-/// Opens a cookie that is the ID itself. Only IDs in the form of gorilla's stores are accepted.
-fn bare_id(cookie: &str, now: UnixTime) -> Result<OpenedId, Refusal> {
-    let is_letter = |byte: u8| BASE32.contains(&byte);
-    match cookie.len() == (8 * ID_LENGTH).div_ceil(5) && cookie.bytes().all(is_letter) {
-        true => Ok(OpenedId {
-            id: Id::new(cookie),
-            sealed_at: now,
-            is_stale: false,
-        }),
-        false => Err(Refusal::NotValid),
+        (row, write.unwrap_or_default())
     }
 }
 
 impl RowFormat for Gorilla {
     fn new_id(&self) -> Result<Id, Error> {
-        Ok(Id::new(base32(Id::random()?.as_bytes())))
+        self.ids.generate()
     }
 
     fn seal_id(&self, id: &Id, at: UnixTime) -> Result<String, Error> {
-        let text = std::str::from_utf8(id.as_bytes());
-        let text = text.map_err(|_| Error::usage("the ID is not UTF-8"))?;
-        if self.has_bare_ids {
-            return Ok(text.to_owned());
-        }
-        let payload = self.codec.serializer().serialize(text);
-        let sealed = payload.and_then(|payload| self.codec.seal_at(&self.name, &payload, at));
-        sealed.map_err(Error::of_codec)
+        self.ids.seal(id, at)
     }
 
     fn open_id(&self, cookie: &str, now: UnixTime) -> Result<Result<OpenedId, Refusal>, Error> {
-        if self.has_bare_ids {
-            return Ok(bare_id(cookie, now));
-        }
-        let opened = match self.codec.open_at(&self.name, cookie, now) {
-            Ok(opened) => opened,
-            Err(error) => return Refusal::of_codec(error).map(Err),
-        };
-        let id = opened.serializer().deserialize::<String>(opened.value());
-        Ok(match id {
-            Ok(id) if is_id(&id) => Ok(OpenedId {
-                id: Id::new(id),
-                sealed_at: opened.issued_at(),
-                is_stale: opened.is_stale(),
-            }),
-            _ => Err(Refusal::NotValid),
-        })
+        self.ids.open(cookie, now)
     }
 
     fn key(&self, id: &Id) -> Result<Key, Error> {
@@ -257,8 +350,11 @@ impl RowFormat for Gorilla {
             check_expires_on(values)?;
         }
         let carried = go_metadata::to_text(write, metadata);
-        let payload = values.serialize(&self.codec.serializer(), &carried)?;
-        let sealed = self.codec.seal_at(&self.name, &payload, now);
+        let payload = values.serialize(&self.rows.serializer(), &carried)?;
+        let RowForm::Sealed(codec) = &self.rows else {
+            return Ok(Some(payload));
+        };
+        let sealed = codec.seal_at(&self.name, &payload, now);
         sealed
             .map(|text| Some(text.into_bytes()))
             .map_err(Error::of_row_codec)
@@ -270,11 +366,18 @@ impl RowFormat for Gorilla {
         bytes: &[u8],
         now: UnixTime,
     ) -> Result<Result<(Row<SessionData>, WriteId), Refusal>, Error> {
+        let codec = match &self.rows {
+            RowForm::Sealed(codec) => codec,
+            RowForm::Clear { serializer, .. } => {
+                let parsed = self.parse_clear(serializer, bytes, now);
+                return Ok(parsed.ok_or(Refusal::NotValid));
+            }
+        };
         let Ok(text) = std::str::from_utf8(bytes) else {
             return Ok(Err(Refusal::NotValid));
         };
-        Ok(match self.codec.open_at(&self.name, text, now) {
-            Ok(opened) => self.parse(opened).ok_or(Refusal::NotValid),
+        Ok(match codec.open_at(&self.name, text, now) {
+            Ok(opened) => self.parse_sealed(opened).ok_or(Refusal::NotValid),
             Err(error) => Err(of_row(error)?),
         })
     }

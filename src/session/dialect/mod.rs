@@ -7,6 +7,7 @@
 //! | `row_format.rs` | the trait [`RowFormat`]: the cookie of an ID, the key of its row, and the bytes of the row |
 //! | `native.rs` | Silverback's own format |
 //! | `gorilla.rs` | the format of gorilla/sessions' server stores |
+//! | `gorilla_id.rs` | the cookies of gorilla's IDs |
 //! | `scs.rs` | the format of alexedwards/scs |
 //! | `go_metadata.rs` | the string that this library adds to rows that Go programs write too |
 //!
@@ -14,6 +15,7 @@
 
 mod go_metadata;
 mod gorilla;
+mod gorilla_id;
 mod native;
 mod row_format;
 mod rules;
@@ -43,6 +45,8 @@ pub use scs::ScsDialect;
 /// | [`native`](Dialect::native) | the ID, sealed | sealed to its place, under its ID's hash | leave a tombstone |
 /// | [`gorilla`](Dialect::gorilla) | the ID, sealed | the values, sealed like a cookie of that name, under the ID | leave nothing |
 /// | [`dynastore`](Dialect::dynastore) | the ID | as gorilla's | leave nothing |
+/// | [`redistore`](Dialect::redistore) | the ID, sealed | the values in the clear, under the ID | leave nothing |
+/// | [`rbcervilla_redisstore`](Dialect::rbcervilla_redisstore) | the ID, of 103 characters | as redistore's | leave nothing |
 /// | [`scs`](Dialect::scs) | the ID | the values in the clear, under the ID or its [hash](ScsDialect::hash_token_in_store) | leave nothing |
 ///
 /// A codec converts to the native dialect with that codec, so a store needs no dialect unless Go
@@ -67,7 +71,7 @@ pub use scs::ScsDialect;
 /// | | [lifetime](super::ServerOptions::lifetime) | [persistent cookies](super::CookieOptions::persistent) |
 /// |---|---|---|
 /// | native | 30 minutes idle ([10](NativeDialect::anonymous_idle) without a login), 12 hours in all | for remembered sessions |
-/// | gorilla, dynastore | 30 days without use | yes |
+/// | gorilla, dynastore, redistore, rbcervilla's | 30 days without use | yes |
 /// | scs | 24 hours in all | yes |
 ///
 /// If the Go program has other settings, use the same settings here: gorilla's `MaxAge` is
@@ -98,7 +102,7 @@ pub use scs::ScsDialect;
 pub enum Dialect {
     /// Silverback's own format.
     Native(NativeDialect),
-    /// The format of gorilla/sessions' server stores.
+    /// The formats of gorilla/sessions' server stores.
     Gorilla(GorillaDialect),
     /// The format of alexedwards/scs.
     Scs(ScsDialect),
@@ -115,13 +119,29 @@ impl Dialect {
     /// `codec` seals cookies and rows, so its `max_length` limits both.
     #[doc(alias = "FilesystemStore")]
     pub fn gorilla(codec: impl Codec + 'static) -> GorillaDialect {
-        GorillaDialect::new(Arc::new(codec), false)
+        GorillaDialect::sealed(Arc::new(codec))
     }
 
     /// Creates the dialect of savaki/dynastore with codecs: gorilla's rows, and a cookie without a
     /// signature. `codec` seals the rows.
     pub fn dynastore(codec: impl Codec + 'static) -> GorillaDialect {
-        GorillaDialect::new(Arc::new(codec), true)
+        GorillaDialect::with_bare_ids(Arc::new(codec))
+    }
+
+    /// Creates the dialect of boj/redistore, and of gin-contrib/sessions with Redis: the cookie is
+    /// gorilla's, and the row is a gob in the clear, of at most 4096 bytes. `codec` seals the
+    /// cookies. For JSON, and for gorilla-sessions-memcache with `StoreMethodGob` or
+    /// `StoreMethodJson`, see [`clear_rows`](GorillaDialect::clear_rows).
+    #[doc(alias = "RediStore")]
+    pub fn redistore(codec: impl Codec + 'static) -> GorillaDialect {
+        GorillaDialect::redistore(Arc::new(codec))
+    }
+
+    /// Creates the dialect of rbcervilla/redisstore: the cookie is the ID, of 103 characters, and the
+    /// row is a gob in the clear. It has no codec, since this package signs nothing.
+    #[doc(alias = "RedisStore")]
+    pub fn rbcervilla_redisstore() -> GorillaDialect {
+        GorillaDialect::rbcervilla_redisstore()
     }
 
     /// Creates the dialect of alexedwards/scs with its `GobCodec`. It has no codec, since scs signs

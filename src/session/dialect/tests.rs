@@ -294,7 +294,7 @@ fn base32_matches_the_rfc() {
         ("fooba", "MZXW6YTB"),
         ("foobar", "MZXW6YTBOI"),
     ] {
-        assert_eq!(super::gorilla::base32(bytes.as_bytes()), text);
+        assert_eq!(super::gorilla_id::base32(bytes.as_bytes()), text);
     }
 }
 

@@ -1,0 +1,155 @@
+//! [`IdCookie`]: the cookies of gorilla's IDs, sealed or bare.
+//!
+//! An ID is base32 without padding (RFC 4648, section 6) of random bytes: 32 in most Go packages, 64
+//! in rbcervilla/redisstore.
+
+use std::sync::Arc;
+
+use crate::codec::{Codec, UnixTime, generate_random_key};
+
+use super::super::id::{ID_LENGTH, Id};
+use super::super::{Error, Refusal};
+use super::row_format::OpenedId;
+
+/// The alphabet of RFC 4648, section 6.
+const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+/// The longest sealed ID, in characters: gorilla's have 52, those of other packages fewer.
+const LONGEST_SEALED: usize = 63;
+
+/// The length of the IDs of rbcervilla/redisstore, in random bytes (`redisstore.go`,
+/// `generateRandomKey`).
+const LONG_ID_LENGTH: usize = 64;
+
+/// The form of IDs and their cookies, whatever the cookie's name is.
+#[derive(Clone)]
+pub(super) struct IdForm {
+    /// The codec that seals the cookie, or `None` if the cookie is the ID itself.
+    codec: Option<Arc<dyn Codec>>,
+    /// The length of a new ID, in random bytes.
+    length: usize,
+}
+
+impl IdForm {
+    pub(super) fn sealed(codec: Arc<dyn Codec>) -> Self {
+        IdForm {
+            codec: Some(codec),
+            length: ID_LENGTH,
+        }
+    }
+
+    pub(super) fn bare() -> Self {
+        IdForm {
+            codec: None,
+            length: ID_LENGTH,
+        }
+    }
+
+    pub(super) fn bare_and_long() -> Self {
+        IdForm {
+            codec: None,
+            length: LONG_ID_LENGTH,
+        }
+    }
+
+    pub(super) fn codec(&self) -> Option<&dyn Codec> {
+        self.codec.as_deref()
+    }
+
+    /// Returns the cookies of that name.
+    pub(super) fn under(&self, name: &str) -> IdCookie {
+        IdCookie {
+            form: self.clone(),
+            name: name.to_owned(),
+        }
+    }
+}
+
+/// The cookies of IDs.
+pub(super) struct IdCookie {
+    form: IdForm,
+    /// The name under which the codec seals.
+    name: String,
+}
+
+impl IdCookie {
+    /// Returns a fresh random ID.
+    pub(super) fn generate(&self) -> Result<Id, Error> {
+        let bytes = generate_random_key(self.form.length).map_err(Error::of_codec)?;
+        Ok(Id::new(base32(&bytes)))
+    }
+
+    pub(super) fn seal(&self, id: &Id, at: UnixTime) -> Result<String, Error> {
+        let text = std::str::from_utf8(id.as_bytes());
+        let text = text.map_err(|_| Error::usage("the ID is not UTF-8"))?;
+        let Some(codec) = &self.form.codec else {
+            return Ok(text.to_owned());
+        };
+        let payload = codec.serializer().serialize(text);
+        let sealed = payload.and_then(|payload| codec.seal_at(&self.name, &payload, at));
+        sealed.map_err(Error::of_codec)
+    }
+
+    pub(super) fn open(
+        &self,
+        cookie: &str,
+        now: UnixTime,
+    ) -> Result<Result<OpenedId, Refusal>, Error> {
+        let Some(codec) = &self.form.codec else {
+            return Ok(self.open_bare(cookie, now));
+        };
+        let opened = match codec.open_at(&self.name, cookie, now) {
+            Ok(opened) => opened,
+            Err(error) => return Refusal::of_codec(error).map(Err),
+        };
+        let id = opened.serializer().deserialize::<String>(opened.value());
+        Ok(match id {
+            Ok(id) if is_id(&id) => Ok(OpenedId {
+                id: Id::new(id),
+                sealed_at: opened.issued_at(),
+                is_stale: opened.is_stale(),
+            }),
+            _ => Err(Refusal::NotValid),
+        })
+    }
+
+    /// Opens a cookie that is the ID itself. Only IDs in the form of the Go package are accepted.
+    fn open_bare(&self, cookie: &str, now: UnixTime) -> Result<OpenedId, Refusal> {
+        let is_letter = |byte: u8| BASE32.contains(&byte);
+        let length = (8 * self.form.length).div_ceil(5);
+        match cookie.len() == length && cookie.bytes().all(is_letter) {
+            true => Ok(OpenedId {
+                id: Id::new(cookie),
+                sealed_at: now,
+                is_stale: false,
+            }),
+            false => Err(Refusal::NotValid),
+        }
+    }
+}
+
+/// Encodes five bits per letter, the highest bits first.
+pub(super) fn base32(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().div_ceil(5) * 8);
+    for group in bytes.chunks(5) {
+        let mut bits = [0; 8];
+        for (place, byte) in bits.iter_mut().skip(3).zip(group) {
+            *place = *byte;
+        }
+        let bits = u64::from_be_bytes(bits);
+        let letters = (group.len() * 8).div_ceil(5);
+        for place in 0..letters {
+            let letter = (bits >> (35 - 5 * place)) & 31;
+            let letter = BASE32.get(usize::try_from(letter).unwrap_or(0));
+            text.extend(letter.map(|letter| char::from(*letter)));
+        }
+    }
+    text
+}
+
+/// Returns whether a text can be a sealed ID. It holds no path and no wildcard, so no store misreads
+/// it.
+fn is_id(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=LONGEST_SEALED).contains(&text.len()) && text.bytes().all(is_plain)
+}
