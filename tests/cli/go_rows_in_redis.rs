@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use redis::AsyncCommands;
 use serde_json::Value;
-use silverback::backend::{Backend, GoKeys, GoRedis};
+use silverback::backend::{Backend, ConnectOptions, GoKeys, connect_go_keys};
 use silverback::codec::{Codecs, KeyPairs, Serializer};
 use silverback::compat::{scs_goredisstore, scs_redisstore};
 use silverback::session::Dialect;
@@ -113,8 +113,9 @@ async fn rows_of_gorilla_in_redis_are_read() {
         ),
     ];
     for (store, keys, dialect, expected) in stores {
-        let open = async |url: &str| -> Arc<dyn Backend> {
-            Arc::new(GoRedis::connect(url, keys.clone()).await.unwrap())
+        let open = async |url: &str| {
+            let connected = connect_go_keys(url, keys.clone(), ConnectOptions::new());
+            connected.await.unwrap()
         };
         let read = rows_are_read(store, &server, dialect, open).await;
         assert_eq!(read, expected, "{store}");
