@@ -1,6 +1,7 @@
 //! The formats of rows: a written row is read again, a row that was tampered with is refused, and
 //! rows that Go wrote are read.
 
+mod clear_rows;
 mod scs_rows;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use super::super::setup::Setup;
 use super::super::{CookieOptions, Refusal, Values};
 use super::*;
 use crate::backend::{Key, OwnerName};
-use crate::codec::{CodecOptions, Codecs, KeyPair, UnixTime};
+use crate::codec::{CodecOptions, Codecs, KeyPair, Serializer, UnixTime};
 use crate::gob::{Composite, GoString, Interface, Time, Value};
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
@@ -35,13 +36,17 @@ fn gorilla(pair: &KeyPair) -> GorillaDialect {
 }
 
 /// Returns each dialect.
-fn all(pair: &KeyPair) -> [Dialect; 5] {
+fn all(pair: &KeyPair) -> [Dialect; 8] {
+    let redistore = || Dialect::redistore(codec(pair));
     [
         native(pair).into(),
         gorilla(pair).into(),
         Dialect::dynastore(codec(pair)).into(),
         Dialect::scs().into(),
         Dialect::scs().hash_token_in_store(true).into(),
+        redistore().into(),
+        redistore().clear_rows(Serializer::Json).into(),
+        Dialect::rbcervilla_redisstore().into(),
     ]
 }
 
@@ -500,7 +505,13 @@ fn an_id_of_another_length_is_refused() {
 fn a_dialect_accepts_only_its_own_layouts() {
     let pair = KeyPair::generate().unwrap();
     for dialect in all(&pair) {
-        let fitting = [Layout::Native, Layout::Gorilla, Layout::Scs]
+        let layouts = [
+            Layout::Native,
+            Layout::Gorilla,
+            Layout::GorillaClear,
+            Layout::Scs,
+        ];
+        let fitting = layouts
             .into_iter()
             .filter(|layout| dialect.check_layout(*layout).is_ok());
         assert_eq!(fitting.count(), 1, "{dialect:?}");
