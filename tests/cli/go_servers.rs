@@ -75,9 +75,13 @@ impl Table {
     }
 }
 
-fn gorilla() -> Dialect {
+fn codecs() -> Codecs {
     let pairs: KeyPairs = KEYS.parse().unwrap();
-    Dialect::gorilla(Codecs::from_pairs(pairs).unwrap()).into()
+    Codecs::from_pairs(pairs).unwrap()
+}
+
+fn gorilla() -> Dialect {
+    Dialect::gorilla(codecs()).into()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,15 +140,23 @@ async fn all_commands_work_on_redis() {
     };
     let (codec, shop) = (CodecOptions::new(), ServerOptions::new());
     all_commands_work(&Service::at(server.url(), &codec, shop).await).await;
-    for (dialect, keys) in [
-        ("scs-redisstore", GoKeys::scs_redisstore()),
-        ("scs-goredisstore", GoKeys::scs_goredisstore()),
+    let scs = || Dialect::scs().into();
+    let redistore = || Dialect::redistore(codecs()).into();
+    for (dialect, keys, rows) in [
+        ("scs-redisstore", GoKeys::scs_redisstore(), scs()),
+        ("scs-goredisstore", GoKeys::scs_goredisstore(), scs()),
+        ("redistore", GoKeys::redistore(), redistore()),
+        (
+            "rbcervilla-redisstore",
+            GoKeys::rbcervilla_redisstore(),
+            Dialect::rbcervilla_redisstore().into(),
+        ),
     ] {
         let backend = GoRedis::connect(&server.url(), keys).await.unwrap();
         let rows = Table {
             url: server.url(),
             dialect,
-            store: store_of(Arc::new(backend), Dialect::scs().into()),
+            store: store_of(Arc::new(backend), rows),
             table: &[],
         };
         rows.all_commands_work().await;
@@ -194,14 +206,12 @@ async fn sessions_in_dynamodb_are_shown_and_ended() {
         Err(why) => return crate::required::not_run("dynamodb", &why),
     };
     let client = crate::servers::dynamodb::client(&server.endpoint());
-    let pairs: KeyPairs = KEYS.parse().unwrap();
-    let codecs = Codecs::from_pairs(pairs).unwrap();
     for (dialect, items, rows) in [
         ("dynamostore", GoItems::dynamostore(), gorilla()),
         (
             "dynastore",
             GoItems::dynastore(),
-            Dialect::dynastore(codecs).into(),
+            Dialect::dynastore(codecs()).into(),
         ),
     ] {
         let options = DynamoDbOptions::new();

@@ -686,6 +686,8 @@ fn the_help_has_examples_for_each_command() {
         "wader-gormstore",
         "dynamostore",
         "dynastore",
+        "redistore",
+        "rbcervilla-redisstore",
     ] {
         let line = format!("- {dialect}:");
         assert!(help.contains(&line), "{dialect}: {help}");
