@@ -13,16 +13,27 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/alexedwards/scs/goredisstore"
 	"github.com/alexedwards/scs/mysqlstore"
 	"github.com/alexedwards/scs/pgxstore"
 	"github.com/alexedwards/scs/v2"
 	"github.com/jackc/pgx/v5/pgxpool"
+	goredis "github.com/redis/go-redis/v9"
 )
 
 const connections = 10 // as in the other programs
 
-// pagesStore returns the store of a Postgres or MySQL database, and creates its table.
+// pagesStore returns the store of a Redis server, or of a Postgres or MySQL database, whose table it
+// creates.
 func pagesStore(url string) (scs.Store, error) {
+	if strings.HasPrefix(url, "redis:") {
+		options, err := goredis.ParseURL(url)
+		if err != nil {
+			return nil, err
+		}
+		options.PoolSize = connections
+		return goredisstore.New(goredis.NewClient(options)), nil
+	}
 	if address, isMysql := strings.CutPrefix(url, "mysql:"); isMysql {
 		database, err := sql.Open("mysql", address)
 		if err != nil {

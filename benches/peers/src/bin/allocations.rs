@@ -1,6 +1,6 @@
 //! The memory that a session adds to a request: the allocations for a page with a session, minus
 //! those for a page without, over many requests in one thread and without HTTP. In Postgres (or with
-//! `-- --mariadb` in MariaDB), for Silverback and its peers: `cargo run --release --manifest-path benches/peers/Cargo.toml --bin
+//! `-- --mariadb` in MariaDB, with `-- --redis` in Redis), for Silverback and its peers: `cargo run --release --manifest-path benches/peers/Cargo.toml --bin
 //! allocations`; or for Silverback in the backend of a URL: for DynamoDB with `--features
 //! dynamodb`.
 //!
@@ -17,7 +17,7 @@ use axum::extract::Request;
 use http::header::{COOKIE, HOST, SET_COOKIE};
 use tower_service::Service;
 
-use peers::{DatabaseServer, for_go, go_program};
+use peers::{DatabaseServer, Kind, for_go, go_program};
 
 #[path = "load/pages.rs"]
 mod pages;
@@ -37,14 +37,15 @@ type Counted = (f64, f64);
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
-        [] => return compare(false),
-        [option] if option == "--mariadb" => return compare(true),
+        [] => return compare(Kind::Postgres),
+        [option] if option == "--mariadb" => return compare(Kind::MariaDb),
+        [option] if option == "--redis" => return compare(Kind::Redis),
         [url] if url.contains(':') => {
             head();
             line("silverback", of_ours("silverback", url));
         }
         _ => {
-            eprintln!("allocations [--mariadb | URL]");
+            eprintln!("allocations [--mariadb | --redis | URL]");
             return ExitCode::from(2);
         }
     }
@@ -52,8 +53,8 @@ fn main() -> ExitCode {
 }
 
 /// Prints the figures of Silverback and its peers.
-fn compare(is_mariadb: bool) -> ExitCode {
-    let server = match DatabaseServer::start(is_mariadb) {
+fn compare(kind: Kind) -> ExitCode {
+    let server = match DatabaseServer::start(kind) {
         Ok(server) => server,
         Err(why) => {
             eprintln!("the database server is missing: {why}");

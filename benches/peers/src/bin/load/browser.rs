@@ -168,6 +168,28 @@ pub(crate) fn visit(port: u16, requests: usize) -> [Latencies; 2] {
     measured
 }
 
+/// Requests a page that many times in one session.
+pub(crate) fn repeat(port: u16, page: Page, requests: usize) {
+    let mut browser = Browser::new(port);
+    browser.time(page, requests);
+}
+
+/// Begins that many sessions.
+pub(crate) fn begin_sessions(port: u16, sessions: usize) {
+    std::thread::scope(|scope| {
+        for number in 0..BROWSERS {
+            let own = (sessions + number) / BROWSERS;
+            scope.spawn(move || {
+                let mut browser = Browser::with_cookie(port, String::new());
+                for _ in 0..own {
+                    browser.cookie.clear();
+                    browser.ask(Page::Begin);
+                }
+            });
+        }
+    });
+}
+
 fn all(browsers: &mut [Browser], page: Page, requests: usize) -> Latencies {
     let began = Instant::now();
     let times = std::thread::scope(|scope| {

@@ -1,7 +1,8 @@
-//! Sessions in Postgres, or with `--mariadb` in MariaDB, through a web framework, over real HTTP:
-//! Silverback and tower-sessions in axum, and alexedwards/scs with its pgxstore or mysqlstore in Go. Each is a separate program with the same
-//! server, and they run one after the other under the same load: `cargo run --release
-//! --manifest-path benches/peers/Cargo.toml --bin load`.
+//! Sessions in Postgres, with `--mariadb` in MariaDB, or with `--redis` in Redis, through a web
+//! framework, over real HTTP: Silverback and tower-sessions in axum, Silverback and actix-session in
+//! actix-web (Redis only), and alexedwards/scs with its pgxstore, mysqlstore or goredisstore in Go.
+//! Each is a separate program with the same server, and they run one after the other under the same
+//! load: `cargo run --release --manifest-path benches/peers/Cargo.toml --bin load`.
 //!
 //! Eight browsers, each with its own session and connection, send the next request after each
 //! response: first to a page that reads one value, then to one that reads and writes one. The
@@ -15,20 +16,27 @@
 //! on memory, files, SQLite and Postgres (`hot.rs`); compared with another build, if its `load`
 //! program is given.
 //!
-//! The server belongs to this run, on loopback, with its defaults: each commit is synced.
+//! With `--redis --growth SESSIONS` it measures the pages again and again while the number of sessions
+//! grows tenfold from a thousand to that many, and the memory of a session in Redis (`growth.rs`).
+//!
+//! The server belongs to this run, on loopback, with its defaults: each commit is synced, except in
+//! Redis. For Redis, the commands, the bytes and the server's CPU time of a request are counted, too.
 
+mod actix_pages;
 mod browser;
+mod growth;
 mod hot;
 mod pages;
 mod peers;
 mod purge;
+mod redis_counters;
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 
 use browser::{Latencies, Page, spread};
-use peers::{DatabaseServer, for_go, go_program};
+use peers::{DatabaseServer, Kind, for_go, go_program};
 
 #[path = "../../../../../tests/support/servers/mod.rs"]
 mod servers;
@@ -85,22 +93,27 @@ impl Drop for Server {
     }
 }
 
-fn compare(server: &DatabaseServer) {
-    let mut servers = vec![
-        Server::of_ours("silverback", &server.database("ours")),
-        Server::of_ours("tower-sessions", &server.database("theirs")),
-    ];
+/// Starts all programs, ours first.
+fn start_all(server: &DatabaseServer) -> Vec<Server> {
+    let started = server.programs().iter().zip(["ours", "theirs", "", ""]);
+    let started = started.map(|(name, place)| Server::of_ours(name, &server.database(place)));
+    let mut servers: Vec<Server> = started.collect();
     match Server::of_go(&server.database("scs")) {
         Some(scs) => servers.push(scs),
         None => println!("scs is not measured: Go is missing"),
     }
+    servers
+}
+
+fn compare(server: &DatabaseServer) {
+    let servers = start_all(server);
     let mut rounds: Vec<Vec<[Latencies; 2]>> = Vec::new();
     for round in 0..ROUNDS {
         let mut measured: Vec<Option<[Latencies; 2]>> = servers.iter().map(|_| None).collect();
         for turn in 0..servers.len() {
             let place = (round + turn) % servers.len();
             eprint!(
-                "\rround {} of {ROUNDS}: {:<16}",
+                "\rround {} of {ROUNDS}: {:<20}",
                 round + 1,
                 servers[place].name
             );
@@ -128,10 +141,16 @@ fn compare(server: &DatabaseServer) {
             );
         }
     }
+    if let DatabaseServer::Redis(redis) = server {
+        redis_counters::print(redis, &servers);
+    }
 }
 
 /// Serves the pages on a free port, which it prints, until standard input ends.
 fn serve(name: &str, database: &str) {
+    if name.contains("actix") {
+        return actix_pages::serve(name, database);
+    }
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let app = pages::app(name, database).await;
@@ -153,22 +172,28 @@ fn main() -> ExitCode {
         serve(name, database);
         return ExitCode::SUCCESS;
     }
-    let (is_mariadb, arguments) = match arguments[..] {
-        ["--mariadb", ref rest @ ..] => (true, rest),
-        ref all => (false, all),
+    let (kind, arguments) = match arguments[..] {
+        ["--mariadb", ref rest @ ..] => (Kind::MariaDb, rest),
+        ["--redis", ref rest @ ..] => (Kind::Redis, rest),
+        ref all => (Kind::Postgres, all),
     };
-    let server = match DatabaseServer::start(is_mariadb) {
+    let server = match DatabaseServer::start(kind) {
         Ok(server) => server,
         Err(why) => {
             eprintln!("the database server is missing: {why}");
             return ExitCode::FAILURE;
         }
     };
-    match arguments[..] {
-        [] => compare(&server),
-        ["--hot"] => hot::session(&server, None),
-        ["--hot", other] => hot::session(&server, Some(Path::new(other))),
-        ["--purge", rows] => match rows.parse() {
+    match (&server, arguments) {
+        (_, []) => compare(&server),
+        (DatabaseServer::Redis(redis), ["--growth", most]) => match most.parse() {
+            Ok(most) => growth::measure(redis, &start_all(&server), most),
+            Err(_) => return usage(),
+        },
+        (DatabaseServer::Redis(_), _) => return usage(),
+        (_, ["--hot"]) => hot::session(&server, None),
+        (_, ["--hot", other]) => hot::session(&server, Some(Path::new(other))),
+        (_, ["--purge", rows]) => match rows.parse() {
             Ok(rows) => purge::under_load(&server, rows),
             Err(_) => return usage(),
         },
@@ -178,6 +203,8 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("load [--mariadb] [--purge ROWS | --hot [PROGRAM]]");
+    eprintln!(
+        "load [--mariadb] [--purge ROWS | --hot [PROGRAM]] | load --redis [--growth SESSIONS]"
+    );
     ExitCode::from(2)
 }

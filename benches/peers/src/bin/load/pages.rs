@@ -10,10 +10,15 @@ use silverback::web::tower::SessionLayer;
 use sqlx::mysql::MySqlPoolOptions;
 use sqlx::postgres::PgPoolOptions;
 use tower_sessions::{SessionManagerLayer, SessionStore};
+use tower_sessions_redis_store::RedisStore;
+use tower_sessions_redis_store::fred::prelude::{ClientLike, Config, Pool};
 use tower_sessions_sqlx_store::{MySqlStore, PostgresStore};
 
+/// The number of tower-sessions' connections to Redis, as in its example.
+const REDIS_CONNECTIONS: usize = 6;
+
 /// The values of the session in addition to the counter.
-const VALUES: [(&str, &str); 4] = [
+pub(crate) const VALUES: [(&str, &str); 4] = [
     ("user", "0196f5b4-54a4-7a31-a4ff-52d60e4c3b0d"),
     ("name", "Koko"),
     ("theme", "dark"),
@@ -29,14 +34,19 @@ pub(crate) async fn app(name: &str, database: &str) -> Router {
     app.route("/bare", get(async || "7"))
 }
 
-async fn ours(database: &str) -> Router {
-    use silverback::session::{Error, Session};
-
+/// Returns Silverback's store in the database.
+pub(crate) async fn store(database: &str) -> ServerStore {
     let codecs = Codecs::from_pairs(KeyPairs::generate(1).expect("randomness")).expect("keys");
     let backend = connect(database).await.expect("a backend");
     let cookie = CookieOptions::new().insecure_http();
     let options = ServerOptions::new().cookie(cookie);
-    let store = ServerStore::with_options(codecs, backend, options).expect("a store");
+    ServerStore::with_options(codecs, backend, options).expect("a store")
+}
+
+async fn ours(database: &str) -> Router {
+    use silverback::session::{Error, Session};
+
+    let store = store(database).await;
     let begin = async |session: Session| -> Result<(), Error> {
         session.insert("visits", 7_u64)?;
         VALUES
@@ -60,6 +70,13 @@ async fn ours(database: &str) -> Router {
 }
 
 async fn theirs(database: &str) -> Router {
+    if database.starts_with("redis:") {
+        let config = Config::from_url(database).expect("a URL");
+        let pool = Pool::new(config, None, None, None, REDIS_CONNECTIONS).expect("a pool");
+        let _connecting = pool.connect();
+        pool.wait_for_connect().await.expect("a server");
+        return theirs_in(RedisStore::new(pool));
+    }
     if database.starts_with("mysql:") {
         let pool = MySqlPoolOptions::new().connect(database).await;
         let store = MySqlStore::new(pool.expect("a database"));

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use super::servers::mariadb::MariaDbServer;
 use super::servers::postgres::PostgresServer;
+use super::servers::redis::RedisServer;
 
 /// Returns the Go program, or `None` if Go is missing.
 pub(crate) fn go_program() -> Option<Command> {
@@ -22,18 +23,44 @@ pub(crate) fn go_program() -> Option<Command> {
     Some(Command::new(program))
 }
 
+/// A kind of server.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Postgres,
+    MariaDb,
+    Redis,
+}
+
 /// A server of this run.
 pub(crate) enum DatabaseServer {
     Postgres(PostgresServer),
     MariaDb(MariaDbServer),
+    Redis(RedisServer),
 }
 
 impl DatabaseServer {
-    /// Starts a server with its defaults, which sync each commit, or returns the reason why not.
-    pub(crate) fn start(is_mariadb: bool) -> Result<Self, String> {
-        match is_mariadb {
-            true => MariaDbServer::start().map(DatabaseServer::MariaDb),
-            false => PostgresServer::start().map(DatabaseServer::Postgres),
+    /// Starts a server with its defaults, or returns the reason why not. Postgres and MariaDB sync each
+    /// commit; Redis keeps all in memory.
+    pub(crate) fn start(kind: Kind) -> Result<Self, String> {
+        match kind {
+            Kind::Postgres => PostgresServer::start().map(DatabaseServer::Postgres),
+            Kind::MariaDb => MariaDbServer::start().map(DatabaseServer::MariaDb),
+            Kind::Redis => RedisServer::start(&[]).map(DatabaseServer::Redis),
+        }
+    }
+
+    /// Returns the names of the Rust programs that are compared in this server.
+    pub(crate) fn programs(&self) -> &'static [&'static str] {
+        match self {
+            DatabaseServer::Postgres(_) | DatabaseServer::MariaDb(_) => {
+                &["silverback", "tower-sessions"]
+            }
+            DatabaseServer::Redis(_) => &[
+                "silverback",
+                "tower-sessions",
+                "silverback, actix",
+                "actix-session",
+            ],
         }
     }
 
@@ -48,6 +75,8 @@ impl DatabaseServer {
                 run(&server.url(), &format!("CREATE DATABASE {name}"));
                 server.url_of(name)
             }
+            // The programs have keys of their own.
+            DatabaseServer::Redis(server) => server.url(),
         }
     }
 }
@@ -78,7 +107,7 @@ pub(crate) fn run(url: &str, sql: &str) {
 /// Returns the URL in the form of the Go program.
 pub(crate) fn for_go(url: &str) -> String {
     match url.strip_prefix("mysql://silverback@") {
-        None => url.to_owned(),
+        None => url.to_owned(), // that of Postgres, or redis://ADDRESS
         Some(rest) => {
             let (address, database) = rest.split_once('/').expect("a URL with a database");
             format!("mysql:silverback@tcp({address})/{database}?parseTime=true")
