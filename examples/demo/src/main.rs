@@ -46,6 +46,8 @@ PORT    The port on 127.0.0.1. Without it: 3000, or the next one that is free. 0
         sqlite:target/demo.sqlite a file (--features sqlite)
         postgres://..             a server (--features postgres)
         mysql://..                a server (--features mysql)
+        redis://..                a server (--features redis)
+        etcd://..                 a server (--features etcd)
         dynamodb:TABLE            a server (--features aws)
 
 The keys are read from the variable SILVERBACK_KEYS. Without it they are new at each start, and
