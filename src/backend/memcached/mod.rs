@@ -1,4 +1,4 @@
-//! [`Memcached`]: records in Memcached.
+//! [`Memcached`]: records in Memcached; [`GoMemcached`]: those of Go packages.
 //!
 //! | file | contents |
 //! |---|---|
@@ -7,11 +7,15 @@
 //! | `owners.rs` | owners |
 //! | `options.rs` | [`MemcachedOptions`] |
 //! | `keys.rs` | the keys of items |
+//! | `go.rs` | [`GoMemcached`]: the items of a Go package |
+//! | `go_servers.rs` | the server of each key in Go |
 //! | `client.rs` | requests within a time limit |
 //! | `errors.rs` | Memcached's errors as a backend's |
 
 mod client;
 mod errors;
+mod go;
+mod go_servers;
 mod keys;
 mod options;
 mod owners;
@@ -25,6 +29,7 @@ use percent_encoding::percent_decode_str;
 use super::url::host_and_port;
 use super::{Backend, Error};
 use client::Client;
+pub use go::GoMemcached;
 use keys::Keys;
 pub use options::MemcachedOptions;
 
@@ -85,7 +90,7 @@ pub struct Memcached(Arc<Inner>);
 struct Inner {
     client: Client,
     keys: Keys,
-    max_item_size: usize,
+    max_value_size: usize,
 }
 
 impl Memcached {
@@ -126,7 +131,7 @@ impl Memcached {
         let backend = Memcached(Arc::new(Inner {
             keys: Keys::with_prefix(&options.prefix)?,
             client: Client::new(hosts, &options).await?,
-            max_item_size: options.max_item_size,
+            max_value_size: options.max_value_size(),
         }));
         backend.ping().await?;
         Ok(backend)
