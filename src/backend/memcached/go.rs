@@ -34,22 +34,28 @@ const NEVER: i64 = -1;
 /// request. A write that finds another item takes a second request, to learn whether there is one.
 ///
 /// Our writes compare the item's CAS number. Go programs compare nothing: their concurrent write
-/// wins. To gorilla-sessions-memcache a missing item is an error, after which it keeps the ID: if the
+/// wins. gorilla-sessions-memcache returns an error for a missing item, and keeps the ID: if the
 /// handler then saves, the Go program brings back a session that has ended.
 ///
-/// All that [`Memcached`](super::Memcached) says of losses holds here: Memcached may remove any
-/// record, and a restart removes all. There are no owners, no [scan](Backend::scan), and no
-/// [moves](Backend::moves).
+/// Sessions may be lost at any time, as with [`Memcached`](super::Memcached): Memcached removes
+/// records if its memory is full, and a restart removes all of them. A restart also begins the CAS
+/// numbers again: if a Go program then saves a session, and the item gets the number that a request
+/// has seen before the restart, the write of this request replaces the item.
+///
+/// There are no owners, no [scan](Backend::scan), and no [moves](Backend::moves): a session gets a new
+/// ID in two steps, a creation and a removal.
 ///
 /// # Expiries
-/// Memcached counts whole seconds by its own clock, and the row itself has no expiry. A row lives for
-/// up to two seconds after its expiry, never shorter; the expiry that a load returns is up to three
-/// seconds late. Exactly 30 days, which is Go's default, may end up to a second early, as in Go.
+/// Memcached counts whole seconds by its own clock, and the value has no expiry. A row is not removed
+/// before its expiry, and is missing from two seconds after it. The expiry that a load returns is up
+/// to three seconds late.
 ///
-/// - More than 30 days become a moment by this machine's clock, in 2038 at the latest. A Go program
-///   with such a `MaxAge` loses each session at once.
-/// - A record without an expiry never expires, as Go's sessions with a `MaxAge` of 0. Our next write
-///   of such a row gives it the store's expiry.
+/// - Exactly 30 days, Go's default, are the longest time that Memcached counts. Such a row may be
+///   removed up to a second early, as in Go.
+/// - More than 30 days become a moment by this machine's clock, in 2038 at the latest, and may be two
+///   seconds later than other expiries. A Go program with such a `MaxAge` loses each session at once.
+/// - A row that a Go program saves with a `MaxAge` of 0 never expires. Our next write gives it an
+///   expiry.
 /// - A write with an expiry in the past removes the item.
 ///
 /// ```no_run

@@ -66,8 +66,8 @@ const PORT: u16 = 11211;
 /// also takes the record from its owner could bring it back; what `ServerStore` then writes is a
 /// tombstone, which opens no session.
 ///
-/// Records expire by this machine's clock. Memcached removes them a second or two later, or, after
-/// 2038, in that year.
+/// Records expire by this machine's clock. Memcached removes them a second or two later. It removes
+/// records of exactly 30 days up to a second early, and those that expire after 2038 in that year.
 ///
 /// A record has at most 1 MiB, unless [`MemcachedOptions::max_item_size`] is set. There is no
 /// encryption and no password: keep the server on a private network. The backend does not count

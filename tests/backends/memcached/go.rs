@@ -93,9 +93,7 @@ async fn assert_expiry(backend: &GoMemcached, key: &Key, until: Expiry, began: E
     );
 }
 
-pub(super) async fn an_expiry_is_never_early_and_at_most_three_seconds_late(
-    server: &MemcachedServer,
-) -> Tried {
+pub(super) async fn an_expiry_is_right_to_a_few_seconds(server: &MemcachedServer) -> Tried {
     let backend = with_prefix(server, "expiry_").await?;
     let spans = [
         Duration::from_millis(5_250),
@@ -150,7 +148,7 @@ pub(super) async fn a_touch_changes_the_expiry_only(server: &MemcachedServer) ->
     Ok(())
 }
 
-pub(super) async fn a_row_ends_within_seconds_of_its_expiry(server: &MemcachedServer) -> Tried {
+pub(super) async fn a_row_is_not_removed_before_its_expiry(server: &MemcachedServer) -> Tried {
     let backend = with_prefix(server, "end_").await?;
     let mut rows = Vec::new();
     for (letter, tenths) in ('A'..='T').zip(1..) {
