@@ -151,7 +151,8 @@ impl MemcacheStore {
 
     /// Shares the sessions of a Go program with a `MaxAge` of 0: cookies end with the browser, and the
     /// age of cookies and of the rows' texts is not limited. `lifetime` is the lifetime of a row after
-    /// its last save or use here, in whole seconds. Rows that Go saves never expire.
+    /// its last save or use, in whole seconds. Memcached never removes the rows that Go saves; a sealed
+    /// row of Go that is older than `lifetime` counts as expired here, since its text has a date.
     pub fn without_max_age(self, lifetime: Duration) -> Self {
         self.unlimited(lifetime)
     }

@@ -2,15 +2,17 @@
 //! that a Go handler reads.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use memcache::exp::AsyncMetaClient;
 use serde_json::Value;
 use silverback::backend::{Backend, ConnectOptions, GoKeys, connect_go_keys};
-use silverback::codec::{Codecs, KeyPairs};
+use silverback::codec::{Codec, Codecs, KeyPairs};
 use silverback::compat::{StoreMethod, gorilla_sessions_memcache};
 use silverback::session::Dialect;
+use silverback::session::testing::Jar;
 
 use crate::go_rows::{Vectors, keys_of, text};
 use crate::go_rows_in_redis::serializer_of;
@@ -110,4 +112,41 @@ async fn the_store_of_gorilla_sessions_memcache_has_three_methods() {
         }
     }
     assert_eq!(opened.iter().sum::<usize>(), 18, "{opened:?}");
+}
+
+/// Go's rows with a `MaxAge` of 0 never expire, and ours do.
+#[tokio::test]
+async fn a_row_of_go_without_an_expiry_is_opened_and_gets_one() {
+    let Some(server) = server() else { return };
+    let pairs = KeyPairs::generate(1).unwrap();
+    let store = gorilla_sessions_memcache(&server.url(), PREFIX, pairs.clone()).await;
+    let store = store.unwrap().without_max_age(Duration::from_secs(3_600));
+    let store = store.named("shop").unwrap();
+    let jar = Jar::with(store.clone(), |session| session.insert("n", 7)).await;
+    let jar = jar.unwrap();
+    let codecs = Codecs::from_pairs(pairs).unwrap();
+    let id: String = codecs.decode("shop", jar.get("shop").unwrap()).unwrap();
+    let key = format!("{PREFIX}{id}");
+    let left = || -> i64 {
+        let answer = server.command(&format!("mg {key} t")).unwrap();
+        let left = answer.trim_end().strip_prefix("HD t").unwrap();
+        left.parse().unwrap()
+    };
+    assert!((3_500..=3_602).contains(&left()), "{}", left());
+
+    // As Go writes it.
+    let client = AsyncMetaClient::connect(("127.0.0.1", server.port()));
+    let client = client.await.unwrap();
+    let value = client.get(&key).send().await.unwrap().value.unwrap();
+    client.set(&key, value).ttl_raw(0).send().await.unwrap();
+    assert_eq!(left(), -1);
+    let sessions = jar.sessions(store);
+    let session = sessions.session().await.unwrap();
+    assert_eq!(session.get("n").unwrap(), Some(7));
+    session.insert("n", 8).unwrap();
+    let fields = sessions.finish().await.unwrap().unwrap();
+    assert!((3_500..=3_602).contains(&left()), "{}", left());
+    // The cookie ends with the browser.
+    let set_cookies = fields.set_cookies();
+    assert!(!set_cookies.iter().any(|field| field.contains("Max-Age")));
 }

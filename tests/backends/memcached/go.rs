@@ -56,6 +56,7 @@ fn item(server: &MemcachedServer, prefix: &str, letter: char) -> Result<String, 
 
 pub(super) async fn a_row_is_the_item_that_go_writes(server: &MemcachedServer) -> Tried {
     let backend = with_prefix(server, "form_").await?;
+    assert!(backend.keeps_expiries() && backend.purges_itself());
     create(&backend, &id('A'), &Record::new("value", Expiry::NEVER)).await;
     assert_eq!(item(server, "form_", 'A')?, "HD s5 f0 t-1");
     let client = memcache::exp::AsyncMetaClient::connect(("127.0.0.1", server.port())).await?;
