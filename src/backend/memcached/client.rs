@@ -20,8 +20,8 @@ const LONGEST_RELATIVE: i64 = 30 * 24 * 60 * 60;
 /// The latest moment that fits in 32 bits with a sign: the server takes later ones for the past.
 const LATEST: i64 = i32::MAX as i64;
 
-/// The number of each item of a server that runs without numbers (`-C`). As a condition it would
-/// mean that there is none.
+/// The number of all items of a server that runs without numbers (`-C`). A comparison with it always
+/// succeeds there.
 const WITHOUT_NUMBERS: u64 = 0;
 
 pub(super) struct Client {

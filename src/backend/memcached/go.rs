@@ -1,7 +1,6 @@
 //! [`GoMemcached`]: records under keys that a Go package keeps in Memcached.
 
 use std::fmt;
-use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +19,9 @@ const LONGEST_KEY: usize = 250;
 
 /// The number of characters of an ID of gorilla/sessions.
 const ID: usize = 52;
+
+/// A number that no item has: a comparison with it always fails.
+const NO_ITEM: u64 = 0;
 
 /// The time left of an item that the server never removes.
 const NEVER: i64 = -1;
@@ -88,8 +90,8 @@ struct Servers {
 
 /// The contents of a revision: the item as it was seen.
 struct SeenItem<'r> {
-    /// `None` if the record had expired when it was written, so that there is no item.
-    cas: Option<NonZeroU64>,
+    /// The item's number, or [`NO_ITEM`] if the record had expired when it was written.
+    cas: u64,
     value: &'r [u8],
 }
 
@@ -98,8 +100,10 @@ impl<'r> SeenItem<'r> {
         let foreign = || Error::usage("the revision does not come from this backend");
         let parts = revision.as_bytes().split_first_chunk();
         let (cas, value) = parts.ok_or_else(foreign)?;
-        let cas = NonZeroU64::new(u64::from_be_bytes(*cas));
-        Ok(SeenItem { cas, value })
+        Ok(SeenItem {
+            cas: u64::from_be_bytes(*cas),
+            value,
+        })
     }
 }
 
@@ -109,7 +113,7 @@ fn revision(cas: u64, value: &[u8]) -> Revision {
 
 /// The revision of a record that had expired when it was written.
 fn without_item(value: &[u8]) -> Revision {
-    revision(0, value)
+    revision(NO_ITEM, value)
 }
 
 impl GoMemcached {
@@ -206,10 +210,7 @@ impl GoMemcached {
             return Ok(removed.map(|()| without_item(value)));
         }
         let (name, operation) = (self.key(key)?, self.operation());
-        let Some(cas) = seen.cas else {
-            return missed(&operation, &name).await;
-        };
-        let condition = If::Unchanged { cas: cas.get() };
+        let condition = If::Unchanged { cas: seen.cas };
         match operation.set(&name, value, expiry, condition).await? {
             Written::Done(cas) => Ok(Outcome::Done(revision(cas, value))),
             Written::Conflict => missed(&operation, &name).await,
@@ -219,10 +220,7 @@ impl GoMemcached {
 
     async fn delete(&self, key: &Key, seen: &SeenItem<'_>) -> Result<Outcome<()>, Error> {
         let (name, operation) = (self.key(key)?, self.operation());
-        let Some(cas) = seen.cas else {
-            return missed(&operation, &name).await;
-        };
-        match operation.delete(&name, cas.get()).await? {
+        match operation.delete(&name, seen.cas).await? {
             Written::Done(_) => Ok(Outcome::Done(())),
             Written::Conflict => missed(&operation, &name).await,
             Written::Gone => Ok(Outcome::Gone),
