@@ -49,8 +49,7 @@ pub(super) fn candidates() -> Vec<Candidate> {
             })
         }),
         Candidate::new("gorilla_sessions_memcache", "memcached", || {
-            let keys = GoKeys::gorilla_sessions_memcache("sealed_");
-            Box::pin(async { of_go(keys).await })
+            Box::pin(of_go(GoKeys::gorilla_sessions_memcache("sealed_")))
         })
         .except(WHOLE_SECONDS),
         Candidate::new(
@@ -58,7 +57,7 @@ pub(super) fn candidates() -> Vec<Candidate> {
             "memcached",
             || {
                 let keys = GoKeys::gorilla_sessions_memcache("clear_");
-                Box::pin(async { of_go(keys.in_the_clear()).await })
+                Box::pin(of_go(keys.in_the_clear()))
             },
         )
         .except(WHOLE_SECONDS),
