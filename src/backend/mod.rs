@@ -6,7 +6,7 @@
 //! | keep sessions in this process | [`Memory`] |
 //! | keep sessions on this machine | `Files` (feature `files`), `Sqlite` (feature `sqlite`) |
 //! | share sessions between machines | `Postgres` (feature `postgres`), `Mysql` (feature `mysql`), `Redis` (feature `redis`), `Memcached` (feature `memcached`, loses sessions at any time), `DynamoDb` (feature `dynamodb`), `Etcd` (feature `etcd`), `Mssql` (feature `mssql`, not yet tested with a real server) |
-//! | share sessions with a Go program | `GoPostgres` (feature `postgres`), `GoMysql` (feature `mysql`), `GoSqlite` (feature `sqlite`), `GoMssql` (feature `mssql`), `GoRedis` (feature `redis`), `GoDynamoDb` (feature `dynamodb`), `GorillaFiles` (feature `files`) |
+//! | share sessions with a Go program | `GoPostgres` (feature `postgres`), `GoMysql` (feature `mysql`), `GoSqlite` (feature `sqlite`), `GoMssql` (feature `mssql`), `GoRedis` (feature `redis`), `GoMemcached` (feature `memcached`), `GoDynamoDb` (feature `dynamodb`), `GorillaFiles` (feature `files`) |
 //! | choose the backend by a URL | [`connect`], [`connect_with`]; for the table of a Go package `connect_go`, for its keys in another server `connect_go_keys` |
 //! | remove expired records | [`Cleanup`], or [`Scan::purge`] once |
 //! | list all records | [`Scan::page`] |
@@ -107,7 +107,7 @@
 //! | `files/` | `Files`: a file for each record (feature `files`) |
 //! | `go_keys.rs` | `GoKeys`: the keys of Go packages in Redis, Memcached and etcd |
 //! | `effect.rs`, `ownership.rs` | parts that backends of servers share: the effect of a request, and the owner in a revision |
-//! | `memcached/` | `Memcached`: items of Memcached (feature `memcached`) |
+//! | `memcached/` | `Memcached`, `GoMemcached`: items of Memcached (feature `memcached`) |
 //! | `redis/` | `Redis`, `GoRedis`: keys in Redis or Valkey (feature `redis`) |
 //! | `dynamodb/` | `DynamoDb`: a table of Amazon DynamoDB (feature `dynamodb`) |
 //! | `etcd/` | `Etcd`: keys in etcd (feature `etcd`) |
@@ -223,7 +223,7 @@ pub use go_keys::GoKeys;
 pub use key::Key;
 pub use layout::Layout;
 #[cfg(feature = "memcached")]
-pub use memcached::{Memcached, MemcachedOptions};
+pub use memcached::{GoMemcached, Memcached, MemcachedOptions};
 pub use memory::{Memory, MemoryOptions};
 pub use moves::Moves;
 pub use outcome::{Created, Outcome};

@@ -24,6 +24,7 @@ const BATCH: usize = 1_000;
 /// | wader/gormstore | `WaderGormStore` (features `postgres`, `mysql`, `sqlite`) |
 /// | pratikju/dynamostore | `DynamoStore` (feature `aws`) |
 /// | boj/redistore, rbcervilla/redisstore, the Redis store of gin-contrib/sessions | `RediStore` (feature `redis`) |
+/// | bradleypeabody/gorilla-sessions-memcache, the Memcached store of gin-contrib/sessions | `MemcacheStore` (feature `memcached`) |
 /// | another store with the same rows | [`GorillaStore::new`] with a backend of your own |
 ///
 /// ```no_run
@@ -100,6 +101,19 @@ pub(super) enum Form {
     BareIds,
 }
 
+#[cfg(feature = "memcached")]
+impl Form {
+    /// Returns the form with sealed cookies and the same keys.
+    fn with_rows_in_the_clear(self, are_clear: bool) -> Self {
+        match self {
+            Form::Sealed(keys) | Form::ClearRows(keys) if are_clear => Form::ClearRows(keys),
+            Form::Sealed(keys) | Form::ClearRows(keys) => Form::Sealed(keys),
+            #[cfg(feature = "redis")]
+            Form::BareIds => Form::BareIds,
+        }
+    }
+}
+
 impl Settings {
     /// Returns the defaults of the Go packages: 30 days and 4096 bytes.
     fn new(form: Form) -> Self {
@@ -160,7 +174,7 @@ impl<B: Backend> GorillaStore<B> {
     }
 
     /// Keeps sessions in `backend` instead.
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "postgres", feature = "memcached"))]
     pub(super) fn over(self, backend: B) -> Self {
         GorillaStore::with_settings(backend, self.settings)
     }
@@ -202,11 +216,19 @@ impl<B: ?Sized> GorillaStore<B> {
     }
 
     /// Sets Go's `MaxAge` of 0: `lifetime` does not limit the age of cookies and of the rows' texts.
-    #[cfg(any(feature = "postgres", feature = "redis"))]
+    #[cfg(any(feature = "postgres", feature = "redis", feature = "memcached"))]
     pub(super) fn unlimited(self, lifetime: Duration) -> Self {
         self.with(|settings| {
             settings.lifetime = lifetime;
             settings.has_max_age = false;
+        })
+    }
+
+    /// Sets whether rows are in the clear, while cookies stay sealed.
+    #[cfg(feature = "memcached")]
+    pub(super) fn rows_in_the_clear(self, are_clear: bool) -> Self {
+        self.with(|settings| {
+            settings.form = settings.form.clone().with_rows_in_the_clear(are_clear);
         })
     }
 

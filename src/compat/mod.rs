@@ -8,6 +8,8 @@
 //! - Share the sessions of wader/gormstore: `WaderGormStore` (features `postgres`, `mysql`, `sqlite`).
 //! - Share the sessions of redistore, of rbcervilla/redisstore, and of gin-contrib/sessions with Redis:
 //!   `RediStore` (feature `redis`).
+//! - Share the sessions of gorilla-sessions-memcache, and of gin-contrib/sessions with Memcached:
+//!   `MemcacheStore` (feature `memcached`).
 //! - Share the sessions of dynamostore: [`DynamoStore`] (feature `aws`).
 //! - Keep the sessions of an application on `tower-sessions` in one of our backends:
 //!   [`BackendStore`](tower_sessions::BackendStore) (features `tower-sessions` and
@@ -39,6 +41,7 @@
 //! | `pgstore.rs` | [`PgStore`]: rafaelespinoza/pgstore and antonlindstrom/pgstore |
 //! | `wader_gormstore.rs` | `WaderGormStore`: wader/gormstore |
 //! | `redistore.rs` | `RediStore`: boj/redistore and rbcervilla/redisstore |
+//! | `gorilla_sessions_memcache.rs` | `MemcacheStore`: bradleypeabody/gorilla-sessions-memcache |
 //! | `dynamostore.rs` | [`DynamoStore`]: pratikju/dynamostore |
 //! | [`tower_sessions`] | [`BackendStore`](tower_sessions::BackendStore): applications on the crate `tower-sessions`, above any of our backends |
 
@@ -46,6 +49,8 @@
 
 #[cfg(all(feature = "aws", feature = "session"))]
 mod dynamostore;
+#[cfg(all(feature = "memcached", feature = "session"))]
+mod gorilla_sessions_memcache;
 #[cfg(feature = "session")]
 mod gorilla_store;
 #[cfg(all(feature = "postgres", feature = "session"))]
@@ -75,6 +80,8 @@ mod wader_gormstore;
 
 #[cfg(all(feature = "aws", feature = "session"))]
 pub use dynamostore::{DynamoStore, DynamoStoreConfig};
+#[cfg(all(feature = "memcached", feature = "session"))]
+pub use gorilla_sessions_memcache::{MemcacheStore, StoreMethod, gorilla_sessions_memcache};
 #[cfg(feature = "session")]
 pub use gorilla_store::GorillaStore;
 #[cfg(all(feature = "postgres", feature = "session"))]

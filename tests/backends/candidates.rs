@@ -44,7 +44,7 @@ impl Candidate {
     }
 
     /// Names laws that the backend does not keep, with the reasons.
-    #[cfg(any(feature = "mysql", feature = "redis"))]
+    #[cfg(any(feature = "mysql", feature = "redis", feature = "memcached"))]
     pub(crate) fn except(self, exceptions: &'static [(&'static str, &'static str)]) -> Self {
         Candidate { exceptions, ..self }
     }

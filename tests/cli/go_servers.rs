@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use silverback::backend::{Backend, ConnectOptions, GoTable, connect_go};
-use silverback::codec::{CodecOptions, Codecs, KeyPairs};
+use silverback::codec::{Codec, CodecOptions, Codecs, KeyPairs};
 use silverback::session::testing::Jar;
 use silverback::session::{CookieOptions, Dialect, ServerOptions, ServerStore};
 use sqlx::{Connection, PgConnection};
@@ -247,4 +247,88 @@ async fn sessions_in_dynamodb_are_shown_and_ended() {
         let missing = run("remove", &[id]).fails(1);
         assert_eq!(missing.contains(id), dialect == "dynamostore", "{missing}");
     }
+}
+
+/// Memcached lists no items: a session is found by its cookie, or by its ID as the KEY.
+#[cfg(feature = "memcached")]
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_in_memcached_are_shown_and_ended() {
+    use silverback::codec::Serializer;
+
+    let server = match crate::servers::memcached::MemcachedServer::start(&[]) {
+        Ok(server) => server,
+        Err(why) => return crate::required::not_run("memcached", &why),
+    };
+    let clear = |serializer| -> Dialect {
+        let pairs: KeyPairs = KEYS.parse().unwrap();
+        let dialect = Dialect::redistore(Codecs::from_pairs(pairs).unwrap());
+        dialect.clear_rows(serializer).into()
+    };
+    let in_the_clear = "gorilla-sessions-memcache-in-the-clear";
+    for (dialect, rows, serializer) in [
+        ("gorilla-sessions-memcache", gorilla(), "gob"),
+        (in_the_clear, clear(Serializer::Gob), "gob"),
+        (in_the_clear, clear(Serializer::Json), "json"),
+    ] {
+        items_are_shown_and_ended(&server, dialect, rows, serializer).await;
+    }
+}
+
+#[cfg(feature = "memcached")]
+async fn items_are_shown_and_ended(
+    server: &crate::servers::memcached::MemcachedServer,
+    dialect: &str,
+    rows: Dialect,
+    serializer: &str,
+) {
+    use silverback::backend::{GoKeys, GoMemcached};
+
+    let url = format!("{}?prefix=pre_", server.url());
+    let keys = GoKeys::gorilla_sessions_memcache("");
+    let keys = match dialect.ends_with("clear") {
+        true => keys.in_the_clear(),
+        false => keys,
+    };
+    let backend = GoMemcached::connect(&url, keys).await.unwrap();
+    let store = store_of(Arc::new(backend), rows);
+    let jar = async || {
+        let jar = Jar::with(store.clone(), |session| session.insert("n", 7)).await;
+        jar.unwrap()
+    };
+    let run = |command: &str, arguments: &[&str]| {
+        let line = ["sessions", command, "--store", &url, "--dialect", dialect];
+        silverback([&line, arguments].concat(), "")
+    };
+    assert!(run("list", &[]).fails(2).contains("cannot list"));
+    assert!(run("purge", &[]).fails(2).contains("needs no purge"));
+    let service = ["--keys", KEYS, "--name", "shop", "--serializer", serializer];
+    let first = jar().await;
+    let cookie = first.get("shop").unwrap();
+    let shown = run(
+        "show",
+        &[&service[..], &["--json", "--cookie", cookie]].concat(),
+    )
+    .ok();
+    assert!(shown.contains("\"values\":{\"n\":7}"), "{shown}");
+    let public = &shown["{\"key\":\"".len()..][..43];
+    let by_hash = run("remove", &[public]).fails(2);
+    assert!(by_hash.contains("52 characters"), "{by_hash}");
+
+    let pairs: KeyPairs = KEYS.parse().unwrap();
+    let id = |jar: &Jar| -> String {
+        let codecs = Codecs::from_pairs(pairs.clone()).unwrap();
+        codecs.decode("shop", jar.get("shop").unwrap()).unwrap()
+    };
+    let shown = run("show", &[&service[..], &["--json", &id(&first)]].concat()).ok();
+    assert!(shown.contains("\"values\":{\"n\":7}"), "{shown}");
+    assert_eq!(
+        run("end", &[&service[..], &[&*id(&first)]].concat()).ok(),
+        ""
+    );
+    assert!(first.session(store.clone()).await.unwrap().is_new());
+    let second = jar().await;
+    assert_eq!(run("remove", &[&id(&second)]).ok(), "");
+    assert!(second.session(store.clone()).await.unwrap().is_new());
+    let missing = run("remove", &[&id(&second)]).fails(1);
+    assert!(missing.contains(&id(&second)), "{missing}");
 }

@@ -15,6 +15,8 @@ require (
 	github.com/aws/aws-sdk-go v1.55.8
 	github.com/boj/redistore v1.4.1
 	github.com/boj/redistore/v2 v2.0.1
+	github.com/bradfitz/gomemcache v0.0.0-20260422231931-4d751bb6e37c
+	github.com/bradleypeabody/gorilla-sessions-memcache v0.0.0-20240916143655-c0e34fd2f304
 	github.com/gin-contrib/sessions v1.0.4
 	github.com/glebarez/sqlite v1.11.0
 	github.com/gomodule/redigo v1.9.3

@@ -3,9 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	redistore "github.com/boj/redistore"
 	redistore2 "github.com/boj/redistore/v2"
+	"github.com/bradfitz/gomemcache/memcache"
+	gsm "github.com/bradleypeabody/gorilla-sessions-memcache"
+	ginmemcached "github.com/gin-contrib/sessions/memcached"
 	ginredis "github.com/gin-contrib/sessions/redis"
 	"github.com/gorilla/sessions"
 	rbcervilla "github.com/rbcervilla/redisstore/v9"
@@ -39,6 +43,31 @@ var keyStores = map[string]func(address string, keyPairs ...[]byte) (sessions.St
 	"rbcervilla": func(address string, _ ...[]byte) (sessions.Store, error) {
 		return rbcervilla.NewRedisStore(context.Background(), goredis.NewClient(&goredis.Options{Addr: address}))
 	},
+	"memcache": func(addresses string, keyPairs ...[]byte) (sessions.Store, error) {
+		return memcacheStore(addresses, gsm.StoreMethodSecureCookie, keyPairs), nil
+	},
+	"memcache-gob": func(addresses string, keyPairs ...[]byte) (sessions.Store, error) {
+		return memcacheStore(addresses, gsm.StoreMethodGob, keyPairs), nil
+	},
+	"memcache-json": func(addresses string, keyPairs ...[]byte) (sessions.Store, error) {
+		return memcacheStore(addresses, gsm.StoreMethodJson, keyPairs), nil
+	},
+	"gin-memcached": func(addresses string, keyPairs ...[]byte) (sessions.Store, error) {
+		client := memcache.New(strings.Split(addresses, ",")...)
+		return ginmemcached.NewStore(client, memcachePrefix, keyPairs...), nil
+	},
+}
+
+const memcachePrefix = "session_prefix_"
+
+// memcacheStore returns the store of gorilla-sessions-memcache for the servers, whose addresses are
+// separated by commas.
+func memcacheStore(addresses string, method gsm.StoreMethod, keyPairs [][]byte) sessions.Store {
+	client := memcache.New(strings.Split(addresses, ",")...)
+	store := gsm.NewMemcacheStore(client, memcachePrefix, keyPairs...)
+	store.StoreMethod = method
+	store.MaxLength(0)
+	return store
 }
 
 var openedKeyStores = map[string]sessions.Store{}

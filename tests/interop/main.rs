@@ -11,6 +11,7 @@
     feature = "files",
     any(
         feature = "aws",
+        feature = "memcached",
         feature = "mysql",
         feature = "postgres",
         feature = "redis",
@@ -27,6 +28,8 @@ mod gorilla;
 #[cfg(all(feature = "session", feature = "files"))]
 #[path = "../support/in_layout.rs"]
 mod in_layout;
+#[cfg(all(feature = "session", feature = "files", feature = "memcached"))]
+mod memcached;
 #[cfg(all(feature = "session", feature = "files", feature = "mysql"))]
 mod mysql;
 #[cfg(all(feature = "session", feature = "files", feature = "redis"))]
@@ -38,6 +41,7 @@ mod required;
     feature = "files",
     any(
         feature = "aws",
+        feature = "memcached",
         feature = "mysql",
         feature = "postgres",
         feature = "redis"

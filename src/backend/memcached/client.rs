@@ -1,13 +1,16 @@
 //! [`Client`]: requests to the servers, each within the time limit of its operation.
 
-use memcache::exp::{AsyncMetaClient, GetResult, Meta, MutationStatus, Result as ClientResult};
+use memcache::exp::{
+    AsyncMetaClient, GetResult, Meta, MetaClientBuilder, MutationStatus, Result as ClientResult,
+};
 use tokio::time::{Instant, timeout_at};
 
 use super::super::deadline::deadline_after;
 use super::super::effect::Effect::{self, Reads, Writes};
 use super::super::timeout::check_timeout;
 use super::super::{Error, Expiry};
-use super::errors::{failed, too_late};
+use super::errors::{failed, invalid_answer, too_late, without_numbers};
+use super::go_servers::ServerList;
 use super::options::MemcachedOptions;
 
 /// The largest number of seconds that Memcached counts from now. It takes larger numbers for a
@@ -16,6 +19,10 @@ const LONGEST_RELATIVE: i64 = 30 * 24 * 60 * 60;
 
 /// The latest moment that fits in 32 bits with a sign: the server takes later ones for the past.
 const LATEST: i64 = i32::MAX as i64;
+
+/// The number of all items of a server that runs without numbers (`-C`). A comparison with it always
+/// succeeds there.
+const WITHOUT_NUMBERS: u64 = 0;
 
 pub(super) struct Client {
     servers: AsyncMetaClient,
@@ -33,6 +40,12 @@ pub(super) struct Operation<'o> {
 pub(super) struct Item {
     pub(super) value: Vec<u8>,
     pub(super) cas: u64,
+}
+
+/// An item, and the seconds until the server removes it, or -1 if it never does.
+pub(super) struct TimedItem {
+    pub(super) item: Item,
+    pub(super) seconds_left: i64,
 }
 
 /// The condition of a write.
@@ -58,8 +71,26 @@ impl Client {
         hosts: Vec<(String, u16)>,
         options: &MemcachedOptions,
     ) -> Result<Self, Error> {
+        Client::build(AsyncMetaClient::builder(), hosts, options).await
+    }
+
+    /// Opens the servers as [`new`](Client::new) does. Each key is on the server that gomemcache
+    /// chooses for it.
+    pub(super) async fn with_servers_of_go(
+        hosts: Vec<(String, u16)>,
+        options: &MemcachedOptions,
+    ) -> Result<Self, Error> {
+        let builder = AsyncMetaClient::builder().router(ServerList);
+        Client::build(builder, hosts, options).await
+    }
+
+    async fn build(
+        builder: MetaClientBuilder,
+        hosts: Vec<(String, u16)>,
+        options: &MemcachedOptions,
+    ) -> Result<Self, Error> {
         check_timeout(options.timeout)?;
-        let servers = AsyncMetaClient::builder()
+        let servers = builder
             .max_connections(Some(options.max_connections.max(1)))
             .max_idle(options.max_connections.max(1))
             .connect_timeout(Some(options.timeout))
@@ -83,13 +114,23 @@ impl Client {
 
 impl Operation<'_> {
     pub(super) async fn get(&self, key: &str) -> Result<Option<Item>, Error> {
-        let got: GetResult = self
-            .within(Reads, self.servers.get(key).meta(Meta::NONE.cas()).send())
-            .await?;
-        match (got.value, got.item.cas) {
-            (Some(value), Some(cas)) => Ok(Some(Item { value, cas })),
-            _ => Ok(None),
-        }
+        let got = self.read(key, Meta::NONE.cas()).await?;
+        item_of(got)
+    }
+
+    pub(super) async fn get_with_time_left(&self, key: &str) -> Result<Option<TimedItem>, Error> {
+        let got = self.read(key, Meta::NONE.cas().ttl()).await?;
+        let seconds_left = got.item.ttl;
+        let Some(item) = item_of(got)? else {
+            return Ok(None);
+        };
+        let seconds_left = seconds_left.ok_or_else(invalid_answer)?;
+        Ok(Some(TimedItem { item, seconds_left }))
+    }
+
+    async fn read(&self, key: &str, meta: Meta) -> Result<GetResult, Error> {
+        self.within(Reads, self.servers.get(key).meta(meta).send())
+            .await
     }
 
     /// Writes an item that expires no earlier than `expiry`.
@@ -100,15 +141,20 @@ impl Operation<'_> {
         expiry: Expiry,
         condition: If,
     ) -> Result<Written, Error> {
-        let set = self.servers.set(key, value).ttl_raw(time_to_live(expiry));
+        let set = self
+            .servers
+            .set(key, value)
+            .ttl_raw(time_to_live(expiry, Expiry::now()));
         let set = match condition {
             If::Missing => set.add(),
             If::Unchanged { cas } => set.compare_cas(cas),
         };
         let result = self.within(Writes, set.return_cas().send()).await?;
         match (result.status, result.cas) {
-            (MutationStatus::Applied, Some(cas)) => Ok(Written::Done(cas)),
-            (MutationStatus::Applied, None) => Err(Error::outcome_unknown(
+            (MutationStatus::Applied, Some(cas)) if cas != WITHOUT_NUMBERS => {
+                Ok(Written::Done(cas))
+            }
+            (MutationStatus::Applied, _) => Err(Error::outcome_unknown(
                 "Memcached wrote a record without its number",
             )),
             (MutationStatus::NotFound, _) => Ok(Written::Gone),
@@ -138,19 +184,32 @@ impl Operation<'_> {
     }
 }
 
+/// Returns an item that can be compared.
+fn item_of(got: GetResult) -> Result<Option<Item>, Error> {
+    match (got.value, got.item.cas) {
+        (Some(_), Some(WITHOUT_NUMBERS)) => Err(without_numbers()),
+        (Some(value), Some(cas)) => Ok(Some(Item { value, cas })),
+        _ => Ok(None),
+    }
+}
+
 /// Returns the time to live of an item, as Memcached reads it. Memcached counts whole seconds, and
-/// an item may go up to a second early, so one more is added: the expiry in the record decides.
-fn time_to_live(expiry: Expiry) -> u32 {
+/// an item may go up to a second early, so one more is added.
+///
+/// The longest time is that of Go's default `MaxAge`, 30 days. It is not made longer, since it would
+/// then be a moment by this machine's clock: such an item goes up to a second early.
+fn time_to_live(expiry: Expiry, now: Expiry) -> u32 {
     const NEVER: u32 = 0;
     if expiry == Expiry::NEVER {
         return NEVER;
     }
-    let now = Expiry::now();
     let left = expiry.saturating_duration_since(now).as_secs();
-    let left = i64::try_from(left).unwrap_or(i64::MAX).saturating_add(2);
-    let seconds = match left {
-        ..=LONGEST_RELATIVE => left,
-        left => left.saturating_add(now.as_millis() / 1_000).min(LATEST),
+    let left = i64::try_from(left).unwrap_or(i64::MAX);
+    let now = now.as_millis() / 1_000;
+    let until = now.saturating_add(left).saturating_add(2).min(LATEST);
+    let seconds = match left > LONGEST_RELATIVE && until > now.saturating_add(LONGEST_RELATIVE) {
+        true => until,
+        false => left.saturating_add(2).min(LONGEST_RELATIVE),
     };
     u32::try_from(seconds).unwrap_or(NEVER)
 }
@@ -159,23 +218,39 @@ fn time_to_live(expiry: Expiry) -> u32 {
 mod tests {
     use super::*;
 
+    const DAY: i64 = 86_400_000;
+
     #[test]
-    fn a_time_to_live_is_never_shorter_than_the_time_left() {
+    fn a_time_to_live_is_not_shorter_than_the_time_left() {
         let now = Expiry::now().as_millis();
-        let day = 86_400_000;
-        for left in [-5_000, 0, 1, 999, 1_000, 60_000, 29 * day] {
-            let seconds = i64::from(time_to_live(Expiry::from_millis(now + left)));
+        let time_to_live = |expiry| i64::from(time_to_live(expiry, Expiry::from_millis(now)));
+        for left in [-5_000, 0, 1, 999, 1_000, 60_000, 29 * DAY] {
+            let seconds = time_to_live(Expiry::from_millis(now + left));
             assert!((1..=LONGEST_RELATIVE).contains(&seconds));
-            assert!(seconds * 1_000 >= left, "{left}: {seconds}");
+            assert!((seconds - 1) * 1_000 >= left, "{left}: {seconds}");
         }
-        for left in [30 * day, 31 * day, 365 * day] {
-            let seconds = i64::from(time_to_live(Expiry::from_millis(now + left)));
-            assert!(seconds > LONGEST_RELATIVE && seconds * 1_000 >= now + left);
+        for left in [30 * DAY - 1, 30 * DAY] {
+            let seconds = time_to_live(Expiry::from_millis(now + left));
+            assert_eq!(seconds, LONGEST_RELATIVE, "{left}");
+        }
+        for left in [30 * DAY + 1_000, 31 * DAY, 365 * DAY] {
+            let seconds = time_to_live(Expiry::from_millis(now + left));
+            assert!(seconds > LONGEST_RELATIVE && (seconds - 1) * 1_000 >= now + left);
         }
         // After 2038 a record lasts until then, or forever.
         for late in [4_102_444_800_000, i64::MAX - 1] {
-            assert_eq!(time_to_live(Expiry::from_millis(late)), i32::MAX as u32);
+            assert_eq!(time_to_live(Expiry::from_millis(late)), LATEST);
         }
         assert_eq!(time_to_live(Expiry::NEVER), 0);
+    }
+
+    /// A moment in the past would remove the item.
+    #[test]
+    fn from_2038_on_a_time_to_live_is_at_most_30_days() {
+        for now in [LATEST - 86_400, LATEST, LATEST + 1, 4_102_444_800] {
+            let now = Expiry::from_millis(now * 1_000);
+            let expiry = now + std::time::Duration::from_secs(365 * 86_400);
+            assert_eq!(i64::from(time_to_live(expiry, now)), LONGEST_RELATIVE);
+        }
     }
 }

@@ -27,6 +27,16 @@ pub(super) fn too_late(effect: Effect) -> Error {
     effect.unanswered("Memcached did not answer in time")
 }
 
+/// Returns the error of an answer to a read that lacks something.
+pub(super) fn invalid_answer() -> Error {
+    Error::unavailable("Memcached returned an invalid answer")
+}
+
+/// Returns the error of a server that compares nothing.
+pub(super) fn without_numbers() -> Error {
+    Error::unavailable("Memcached runs without CAS numbers: start it without the option -C")
+}
+
 /// Returns the error of an item that is not a valid record.
 pub(super) fn invalid_record() -> Error {
     Error::corrupt("an item of Memcached is not a valid record")

@@ -1,4 +1,4 @@
-//! [`Memcached`]: records in Memcached.
+//! [`Memcached`]: records in Memcached; [`GoMemcached`]: those of Go packages.
 //!
 //! | file | contents |
 //! |---|---|
@@ -7,11 +7,15 @@
 //! | `owners.rs` | owners |
 //! | `options.rs` | [`MemcachedOptions`] |
 //! | `keys.rs` | the keys of items |
+//! | `go.rs` | [`GoMemcached`]: the items of a Go package |
+//! | `go_servers.rs` | the server of each key in Go |
 //! | `client.rs` | requests within a time limit |
 //! | `errors.rs` | Memcached's errors as a backend's |
 
 mod client;
 mod errors;
+mod go;
+mod go_servers;
 mod keys;
 mod options;
 mod owners;
@@ -25,6 +29,7 @@ use percent_encoding::percent_decode_str;
 use super::url::host_and_port;
 use super::{Backend, Error};
 use client::Client;
+pub use go::GoMemcached;
 use keys::Keys;
 pub use options::MemcachedOptions;
 
@@ -61,8 +66,8 @@ const PORT: u16 = 11211;
 /// also takes the record from its owner could bring it back; what `ServerStore` then writes is a
 /// tombstone, which opens no session.
 ///
-/// Records expire by this machine's clock. Memcached removes them a second or two later, or, after
-/// 2038, in that year.
+/// Records expire by this machine's clock. Memcached removes them a second or two later. It removes
+/// records of exactly 30 days up to a second early, and those that expire after 2038 in that year.
 ///
 /// A record has at most 1 MiB, unless [`MemcachedOptions::max_item_size`] is set. There is no
 /// encryption and no password: keep the server on a private network. The backend does not count
@@ -85,7 +90,7 @@ pub struct Memcached(Arc<Inner>);
 struct Inner {
     client: Client,
     keys: Keys,
-    max_item_size: usize,
+    max_value_size: usize,
 }
 
 impl Memcached {
@@ -126,7 +131,7 @@ impl Memcached {
         let backend = Memcached(Arc::new(Inner {
             keys: Keys::with_prefix(&options.prefix)?,
             client: Client::new(hosts, &options).await?,
-            max_item_size: options.max_item_size,
+            max_value_size: options.max_value_size(),
         }));
         backend.ping().await?;
         Ok(backend)

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-/// The settings of a [`Memcached`](super::Memcached) backend.
+/// The most bytes of an item that its value does not take: 250 of the key, and a header.
+const KEY_AND_HEADER: usize = 250 + 128;
+
+/// The settings of a [`Memcached`](super::Memcached) backend, and of a
+/// [`GoMemcached`](super::GoMemcached).
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,6 +35,12 @@ impl Default for MemcachedOptions {
 }
 
 impl MemcachedOptions {
+    /// Returns the number of bytes of the largest value. When the server refuses a larger one, it
+    /// removes the present item.
+    pub(super) fn max_value_size(&self) -> usize {
+        self.max_item_size.saturating_sub(KEY_AND_HEADER)
+    }
+
     /// Returns the defaults: the prefix `silverback:`, a timeout of 5 seconds, at most 64
     /// connections to each server, and items of at most 1 MiB.
     pub fn new() -> Self {

@@ -12,9 +12,6 @@ use super::Memcached;
 use super::client::{If, Item, Operation, Written};
 use super::errors::invalid_record;
 
-/// The number of bytes of an item that neither its key nor its value takes.
-const HEADER: usize = 128;
-
 /// A record as it was read.
 struct Seen {
     record: Record,
@@ -79,8 +76,7 @@ impl Memcached {
             record: record.clone(),
         };
         let value = envelope.to_vec();
-        // The server removes the present item when it refuses a larger one.
-        let most = self.0.max_item_size.saturating_sub(HEADER + 250);
+        let most = self.0.max_value_size;
         match value.len() <= most {
             true => Ok(value),
             false => {

@@ -44,8 +44,10 @@ pub(super) enum DialectName {
     Redistore,
     /// gorilla with rbcervilla/redisstore
     RbcervillaRedisstore,
-    /// gorilla with gorilla-sessions-memcache, with securecookies as values
+    /// gorilla with gorilla-sessions-memcache, or gin-contrib/sessions with Memcached
     GorillaSessionsMemcache,
+    /// the same with StoreMethodGob or StoreMethodJson (and --serializer)
+    GorillaSessionsMemcacheInTheClear,
 }
 
 /// The settings of a Go package's table.
@@ -75,6 +77,14 @@ impl DialectName {
         self.is_scs() || self == DialectName::RbcervillaRedisstore
     }
 
+    /// Returns whether the cookies are sealed, and the rows are not.
+    pub(super) fn has_clear_rows(self) -> bool {
+        matches!(
+            self,
+            DialectName::Redistore | DialectName::GorillaSessionsMemcacheInTheClear
+        )
+    }
+
     /// Returns whether the Go program uses a server that knows only keys and values.
     fn has_keys(self) -> bool {
         matches!(
@@ -85,6 +95,7 @@ impl DialectName {
                 | DialectName::Redistore
                 | DialectName::RbcervillaRedisstore
                 | DialectName::GorillaSessionsMemcache
+                | DialectName::GorillaSessionsMemcacheInTheClear
         )
     }
 
@@ -215,6 +226,9 @@ impl DialectName {
             DialectName::Redistore => GoKeys::redistore(),
             DialectName::RbcervillaRedisstore => GoKeys::rbcervilla_redisstore(),
             DialectName::GorillaSessionsMemcache => GoKeys::gorilla_sessions_memcache(""),
+            DialectName::GorillaSessionsMemcacheInTheClear => {
+                GoKeys::gorilla_sessions_memcache("").in_the_clear()
+            }
             _ => return None,
         })
     }

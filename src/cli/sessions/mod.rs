@@ -47,6 +47,8 @@ Stores:
                records in a MySQL or MariaDB database (built with the feature mysql)
   redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=TEXT (or redis+sentinel://, redis+cluster://)
                records in Redis or Valkey (built with the feature redis)
+  memcached://HOST:PORT,HOST:PORT?prefix=TEXT
+               records in Memcached; they cannot be listed (built with the feature memcached)
   mssql://USER:PASSWORD@HOST:PORT/DATABASE?encrypt=strict
                records in a SQL Server database (built with the feature mssql; not yet tested
                with a real server)
@@ -57,7 +59,7 @@ Stores:
                records in etcd; only the hosts are needed (built with the feature etcd)
 
 Sessions of Go programs (--dialect):
-  The URL is that of the SQL database, of Redis, or of the table in DynamoDB.
+  The URL is that of the SQL database, of Redis or Memcached, or of the table in DynamoDB.
   scs:      KEY is the hash of a token, since the token opens the session. show, end and remove
             search all live records for it. No keys and no --name are needed. With
             --hash-token-in-store, KEY is the key of the row, which needs no search.
@@ -65,6 +67,8 @@ Sessions of Go programs (--dialect):
             --name of the service.
   DynamoDB: its records cannot be listed, and DynamoDB purges them itself. dynastore signs no IDs:
             keep them secret.
+  Memcached: its records cannot be listed: KEY is the ID of a row, or use --cookie. Give the prefix
+            of the Go program's keys in the URL (?prefix=TEXT).
   A Go program that saves a session at the same time can restore one that has ended.
 
 Examples:

@@ -120,7 +120,7 @@ impl StoreArguments {
         let options = ServerOptions::new().cookie(cookie).lifetime(any_lifetime());
         let dialect: Dialect = match self.dialect {
             DialectName::Native => {
-                let codecs = service.codecs(CodecOptions::new())?;
+                let codecs = service.codecs(service.serializer, CodecOptions::new())?;
                 Dialect::native(codecs)
                     .store_name(&service.store_name)
                     .into()
@@ -136,10 +136,15 @@ impl StoreArguments {
                     .into()
             }
             gorilla => {
-                let codecs = service.codecs(CodecOptions::new().max_length(0))?;
+                // Go seals an ID as a gob, whatever the format of the row in the clear is.
+                let sealed = match gorilla.has_clear_rows() {
+                    true => SerializerName::Gob,
+                    false => service.serializer,
+                };
+                let codecs = service.codecs(sealed, CodecOptions::new().max_length(0))?;
                 match gorilla {
                     DialectName::Dynastore => Dialect::dynastore(codecs).into(),
-                    DialectName::Redistore => {
+                    clear if clear.has_clear_rows() => {
                         let dialect = Dialect::redistore(codecs).max_row_size(0);
                         dialect.clear_rows(service.serializer.into()).into()
                     }
@@ -175,11 +180,11 @@ fn any_lifetime() -> Lifetime {
 }
 
 impl Service {
-    fn codecs(&self, options: CodecOptions) -> Result<Codecs, Failure> {
+    fn codecs(&self, serializer: SerializerName, options: CodecOptions) -> Result<Codecs, Failure> {
         let options = options
             .hash(self.hash.into())
             .cipher(self.cipher.into())
-            .serializer(self.serializer.into())
+            .serializer(serializer.into())
             .max_age(Duration::ZERO);
         Ok(Codecs::from_pairs_with(self.keys.read()?, &options)?)
     }

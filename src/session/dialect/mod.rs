@@ -115,8 +115,8 @@ impl Dialect {
         NativeDialect::new(Arc::new(codec))
     }
 
-    /// Creates the dialect of gorilla/sessions' `FilesystemStore`, of pgstore and of dynamostore.
-    /// `codec` seals cookies and rows, so its `max_length` limits both.
+    /// Creates the dialect of gorilla/sessions' `FilesystemStore`, of pgstore, of dynamostore and of
+    /// gorilla-sessions-memcache. `codec` seals cookies and rows, so its `max_length` limits both.
     #[doc(alias = "FilesystemStore")]
     pub fn gorilla(codec: impl Codec + 'static) -> GorillaDialect {
         GorillaDialect::sealed(Arc::new(codec))

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use silverback::backend::{
-    Backend, Created, Expiry, Generations, Key, Memcached, MemcachedOptions, Outcome, Owner,
-    OwnerName, Owners, Record,
+    Backend, Created, Expiry, Generations, GoKeys, GoMemcached, Key, Memcached, MemcachedOptions,
+    Outcome, Owner, OwnerName, Owners, Record,
 };
 
+use super::super::encoded::Encoded;
 use super::super::faults::{self, TIMEOUT, key, record};
 use super::super::servers::memcached::MemcachedServer;
 use super::super::servers::proxy::Proxy;
@@ -32,6 +33,57 @@ pub(super) async fn every_fault_ends_in_time_and_the_backend_recovers(
 pub(super) async fn an_abandoned_operation_holds_no_connection(server: &MemcachedServer) -> Tried {
     let (backend, proxy) = through_a_proxy(server).await?;
     faults::assert_no_connection_is_held(&backend, &proxy).await
+}
+
+pub(super) async fn every_fault_ends_in_time_and_items_of_go_recover(
+    server: &MemcachedServer,
+) -> Tried {
+    let proxy = Proxy::start(server.port()).await;
+    let keys = GoKeys::gorilla_sessions_memcache("faults_");
+    let options = MemcachedOptions::new().timeout(TIMEOUT);
+    let url = server.url_at(proxy.port());
+    let backend = GoMemcached::connect_with(&url, keys.clone(), options).await?;
+    let direct = GoMemcached::connect(&server.url(), keys).await?;
+    let [backend, direct] =
+        [backend, direct].map(|opened| Encoded::of(std::sync::Arc::new(opened)));
+    faults::assert_recovery(&*backend, &*direct, &proxy).await
+}
+
+/// This test uses its own server.
+pub(super) async fn after_a_restart_sessions_of_go_are_missing(_: &MemcachedServer) -> Tried {
+    let mut server = MemcachedServer::start(&[])?;
+    let keys = GoKeys::gorilla_sessions_memcache("restart_");
+    let backend = GoMemcached::connect(&server.url(), keys).await?;
+    let key = Key::new("A".repeat(52))?;
+    let created = backend.create(&key, &record("v")).await?;
+    let seen = created.saved().expect("the key is new");
+    server.restart()?;
+    assert_eq!(backend.load(&key).await?, None);
+    let swapped = backend.swap(&key, &seen, &record("w")).await?;
+    let touched = backend.touch(&key, &seen, Expiry::NEVER).await?;
+    assert_eq!([swapped, touched], [Outcome::Gone, Outcome::Gone]);
+    assert_eq!(backend.remove(&key, &seen).await?, Outcome::Gone);
+    // A Go program that did not see the restart saves the session again.
+    server.command(&format!("set restart_{} 0 60 2\r\ngo", "A".repeat(52)))?;
+    let stored = backend.load(&key).await?.expect("it was saved");
+    assert_eq!(stored.record.value(), b"go");
+    Ok(())
+}
+
+/// Without numbers, a comparison is always true. This test uses its own server.
+pub(super) async fn a_server_without_numbers_is_refused(_: &MemcachedServer) -> Tried {
+    let server = MemcachedServer::start(&["-C"])?;
+    let native = Memcached::connect(&server.url()).await?;
+    let keys = GoKeys::gorilla_sessions_memcache("");
+    let go = GoMemcached::connect(&server.url(), keys).await?;
+    let key = Key::new("A".repeat(52))?;
+    for backend in [&native as &dyn Backend, &go] {
+        let created = backend.create(&key, &record("v")).await.unwrap_err();
+        assert!(created.is_outcome_unknown(), "{created}");
+        let loaded = backend.load(&key).await.unwrap_err();
+        assert!(loaded.to_string().contains("without CAS numbers"));
+    }
+    Ok(())
 }
 
 /// This test uses its own server.

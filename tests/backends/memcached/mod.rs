@@ -1,15 +1,17 @@
 //! Memcached: real servers, one and several; and tests of Memcached beyond the laws.
 
 mod faults;
+mod go;
 mod items;
 
 use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::{Completion, Trial};
-use silverback::backend::connect;
+use silverback::backend::{GoKeys, GoMemcached, connect};
 use tokio::runtime::Runtime;
 
 use super::candidates::{Candidate, Made};
+use super::encoded::Encoded;
 use super::servers::memcached::MemcachedServer;
 use super::{Tried, missing_server};
 
@@ -46,7 +48,38 @@ pub(super) fn candidates() -> Vec<Candidate> {
                 at(&format!("{},127.0.0.1:{second}", server()?.url())).await
             })
         }),
+        Candidate::new("gorilla_sessions_memcache", "memcached", || {
+            Box::pin(of_go(GoKeys::gorilla_sessions_memcache("sealed_")))
+        })
+        .except(WHOLE_SECONDS),
+        Candidate::new(
+            "gorilla_sessions_memcache_in_the_clear",
+            "memcached",
+            || {
+                let keys = GoKeys::gorilla_sessions_memcache("clear_");
+                Box::pin(of_go(keys.in_the_clear()))
+            },
+        )
+        .except(WHOLE_SECONDS),
     ]
+}
+
+/// Laws that items of Go do not keep. `go.rs` tests what holds instead.
+const WHOLE_SECONDS: &[(&str, &str)] = &[
+    (
+        "far_expiries_are_right",
+        "the server counts whole seconds, and up to 2038 only",
+    ),
+    (
+        "touch_changes_the_expiry_only",
+        "the server counts whole seconds",
+    ),
+];
+
+async fn of_go(keys: GoKeys) -> Made {
+    let backend = GoMemcached::connect(&url()?, keys).await;
+    let backend = backend.expect("a backend in a running server");
+    Ok(Encoded::of(Arc::new(backend)))
 }
 
 async fn at(url: &str) -> Made {
@@ -71,6 +104,18 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     trial!(faults::an_abandoned_operation_holds_no_connection);
     trial!(faults::after_a_restart_records_are_missing_and_owners_have_new_generations);
     trial!(faults::a_full_server_loses_whole_records);
+    trial!(faults::after_a_restart_sessions_of_go_are_missing);
+    trial!(faults::a_server_without_numbers_is_refused);
+    trial!(faults::every_fault_ends_in_time_and_items_of_go_recover);
+    trial!(go::a_row_is_the_item_that_go_writes);
+    trial!(go::an_expiry_is_right_to_a_few_seconds);
+    trial!(go::a_touch_changes_the_expiry_only);
+    trial!(go::a_row_is_not_removed_before_its_expiry);
+    trial!(go::an_expiry_in_the_past_removes_the_item);
+    trial!(go::a_row_that_is_too_large_leaves_the_present_one);
+    trial!(go::an_operation_is_one_request);
+    trial!(go::a_prefix_that_go_refuses_is_refused);
+    trial!(go::a_key_is_on_the_server_that_go_chooses);
     trial!(items::a_record_that_is_too_large_leaves_the_present_one);
     trial!(items::data_of_other_programs_is_left_alone);
     trial!(items::an_operation_takes_the_documented_number_of_requests);
