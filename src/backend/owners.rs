@@ -76,8 +76,11 @@ pub trait Owners: Generations {
     /// Returns the keys of the owner's live records, in no particular order.
     ///
     /// A record under the key that its login [began](Owners::begin) with is listed from the moment
-    /// it exists. A backend with a slow index may list other records later. It may also list a key
-    /// of a login after the record there has lost its owner.
+    /// it exists. A backend with a slow index may list other records later.
+    ///
+    /// A session moves to another key in two writes: it is created there, and the old record loses
+    /// its owner and names the new key. A list that is read at the same time has at least one of the
+    /// two keys. Therefore a backend may list a key after the record there has lost its owner.
     ///
     /// # Errors
     /// Returns the errors of [`Backend::load`](super::Backend::load).

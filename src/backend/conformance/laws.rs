@@ -93,6 +93,7 @@ laws! {
     10 Owners owners::an_owners_expiry_can_be_extended;
     10 Owners owners::an_expired_owner_begins_a_new_generation;
     10 Lists owners::a_record_is_listed_with_its_owner_only;
+    10 Lists owners::a_record_that_moves_is_always_listed;
     10 Owners owners::a_concurrent_write_does_not_survive_a_revocation;
     10 Lists owners::two_thousand_records_of_an_owner_end_together;
     10 Owners logins::concurrent_logins_have_distinct_numbers;

@@ -11,7 +11,7 @@ use etcd_client::{
 use super::super::owner_state::{OwnerChange, OwnerState, owners_by_state};
 use super::super::{Error, Expiry, Generation, Generations, Key, Login, Owner, OwnerName, Owners};
 use super::Etcd;
-use super::errors::invalid_record;
+use super::errors::{invalid_record, invalid_response};
 use super::header::{Header, Seen};
 use super::keys::{OwnerKeys, OwnerPart, expiry_value, parse_expiry};
 use super::requests::{HEADERS, Operation};
@@ -152,9 +152,14 @@ impl Etcd {
     ) -> Result<Option<(SeenOwner, Vec<Key>)>, Error> {
         let (mut from, end) = keys.all();
         let (mut seen, mut records) = (None, Vec::new());
+        // All pages are read as of the first one: a record that moves meets one of them.
+        let mut revision = 0;
         loop {
             let page = GetOptions::new().with_range(&*end).with_limit(PAGE);
-            let answer = operation.get(&from, page).await?;
+            let answer = operation.get(&from, page.with_revision(revision)).await?;
+            if revision == 0 {
+                revision = answer.header().ok_or_else(invalid_response)?.revision();
+            }
             if seen.is_none() {
                 // The first page begins with the owner's record.
                 let found = SeenOwner::of_pairs(keys, answer.kvs())?;
@@ -241,8 +246,9 @@ owners_by_state!(Etcd {
             return Ok(Vec::new());
         };
         let is_live = |header: &Header| {
+            // A record that has lost its owner since may name the key that it moved to.
             let is_owners = |of: &Owner| of.name == *owner && seen.lets_live(&of.login);
-            header.is_unexpired() && header.owner().is_some_and(is_owners)
+            header.is_unexpired() && header.owner().is_none_or(is_owners)
         };
         self.with_headers(&operation, records, is_live).await
     }

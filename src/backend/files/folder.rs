@@ -311,7 +311,8 @@ impl Folder {
         Ok(is_removed)
     }
 
-    /// Returns the keys of the live records on the owner's list.
+    /// Returns the keys of the live records on the owner's list. A mark stays until a purge removes it,
+    /// so that a list that is read during a move has one of the two keys.
     pub(super) fn listed_keys(&self, owner: &OwnerName) -> Result<Vec<Key>, Error> {
         let mut keys = Vec::new();
         if self.owner_to_write(owner)?.is_none() {
@@ -321,21 +322,23 @@ impl Folder {
         let marks = self.owned.paths_in(&list);
         for mark in marks.map_err(|error| failed("read", &self.owned.path(&list), error))? {
             // The list skips an unreadable record. A purge reports it.
-            let listed = self.listed(&mark).unwrap_or_default();
-            keys.extend(listed.filter(|(of, _)| of == owner).map(|(_, key)| key));
+            keys.extend(self.listed(owner, &mark).unwrap_or_default());
         }
         Ok(keys)
     }
 
-    /// Returns the owner and the key of the live record that the mark lists.
-    fn listed(&self, mark: &Path) -> Result<Option<(OwnerName, Key)>, Error> {
+    /// Returns the key of the live record that the mark lists, unless it has another owner. A record
+    /// that has lost its owner may name the key that it moved to.
+    fn listed(&self, owner: &OwnerName, mark: &Path) -> Result<Option<Key>, Error> {
         let Some(bytes) = read(&self.owned, mark)? else {
             return Ok(None);
         };
         let key = Key::new(bytes)?;
         let file = self.read(&HashedName::of(key.as_bytes()), &key)?;
-        let owner = file.and_then(|file| Some(file.record.owner()?.name.clone()));
-        Ok(owner.map(|owner| (owner, key)))
+        let is_listed = |record: &Record| record.owner().is_none_or(|of| of.name == *owner);
+        Ok(file
+            .is_some_and(|file| is_listed(&file.record))
+            .then_some(key))
     }
 
     /// Returns the owner's file, for a caller that is about to replace it. A damaged file lets no

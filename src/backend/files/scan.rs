@@ -307,14 +307,14 @@ impl Folder {
         }
     }
 
-    /// Returns whether the record belongs to that owner. An unreadable record counts as the
-    /// owner's. The purge of that record reports it.
+    /// Returns whether the record belongs to that owner, or is a live one that has lost its owner. An
+    /// unreadable record counts as the owner's. The purge of that record reports it.
     fn is_mark_valid(&self, list: &HashedName, name: &HashedName) -> bool {
         match self.record(name) {
-            Ok(Some(file)) => {
-                let owner = file.record.owner();
-                owner.is_some_and(|owner| HashedName::of(owner.name.as_str().as_bytes()) == *list)
-            }
+            Ok(Some(file)) => match file.record.owner() {
+                Some(owner) => HashedName::of(owner.name.as_str().as_bytes()) == *list,
+                None => self.is_live(&file).unwrap_or(true),
+            },
             Ok(None) => false,
             Err(_) => true,
         }

@@ -18,7 +18,7 @@ pub use options::MemoryOptions;
 
 use super::owner_state::{OwnerChange, OwnerState};
 use super::{
-    Backend, Created, Entry, Error, Expiry, Generation, Generations, Key, Login, Outcome,
+    Backend, Created, Entry, Error, Expiry, Generation, Generations, Key, Login, Outcome, Owner,
     OwnerName, Owners, Page, Purged, Record, Revision, Scan, Stored,
 };
 
@@ -384,8 +384,9 @@ impl Owners for Memory {
             let shard = self.shard(key);
             let kept = shard.get(key);
             kept.is_some_and(|kept| {
-                let of = kept.record.owner().map(|of| &of.name);
-                of == Some(owner) && self.is_live(&kept.record, now)
+                // A record that has lost its owner since may name the key that it moved to.
+                let is_listed = |of: &Owner| of.name == *owner;
+                kept.record.owner().is_none_or(is_listed) && self.is_live(&kept.record, now)
             })
         };
         let listed = self.listed_keys(owner);

@@ -139,18 +139,19 @@ impl Redis {
         }
     }
 
-    /// Returns whether the owner's list is right about the key: it has a live record of the owner.
+    /// Returns whether the listed key has a live record of the owner, or one that has lost its owner:
+    /// such a record may name the key that it moved to.
     async fn has_record(&self, id: &str, owner: &OwnerState, key: &[u8]) -> Result<bool, Error> {
         let operation = self.0.client.operation();
         let Some(peeked) = self.peek(&operation, key).await? else {
             return Ok(false);
         };
         let row = Row::parse(&peeked.head)?;
-        let is_owners = row
+        let may_live = row
             .ownership
             .as_ref()
-            .is_some_and(|record| record.id == id && owner.lets_live(&record.login));
-        Ok(is_owners && !row.has_expired(peeked.now))
+            .is_none_or(|record| record.id == id && owner.lets_live(&record.login));
+        Ok(may_live && !row.has_expired(peeked.now))
     }
 
     /// Reads the head of the row under that key in Redis.

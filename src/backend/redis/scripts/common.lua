@@ -74,7 +74,8 @@ local function enlist(list, key, expiry)
   end
 end
 
--- Writes a row, and lists it if it has an owner. A row that has expired already is removed instead.
+-- Writes a row, and lists it if it has an owner, which is returned. A row that has expired already is
+-- removed instead.
 local function write(key, mark, expiry, rest)
   local row = 'sb1' .. mark .. string.format('%015d', expiry) .. rest
   if expiry >= NEVER then
@@ -89,4 +90,5 @@ local function write(key, mark, expiry, rest)
   if owner then
     enlist(LISTS .. owner .. '}', key, expiry)
   end
+  return owner
 end
