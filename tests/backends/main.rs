@@ -24,7 +24,8 @@ mod dynamodb;
     feature = "mysql",
     feature = "mssql",
     feature = "sqlite",
-    feature = "redis"
+    feature = "redis",
+    feature = "etcd"
 ))]
 mod encoded;
 #[cfg(feature = "etcd")]
