@@ -86,8 +86,11 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     let mut trials = Vec::new();
     macro_rules! trial {
         ($group:ident::$name:ident) => {
+            trial!("etcd", $group::$name);
+        };
+        ($kind:literal, $group:ident::$name:ident) => {
             let runtime = runtime.clone();
-            let name = concat!("etcd::", stringify!($name));
+            let name = concat!($kind, "::", stringify!($name));
             trials.push(Trial::ignorable_test(name, move || match server() {
                 Ok(server) => runtime
                     .block_on($group::$name(server))
@@ -118,23 +121,47 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     trial!(faults::a_request_that_was_not_sent_was_not_applied);
     trial!(faults::another_member_answers_if_one_does_not);
     trial!(faults::a_restarted_server_is_used_again);
-    trial!(go_rows::a_row_is_what_go_writes_and_a_go_program_lists_nothing_else);
-    trial!(go_rows::each_operation_is_few_requests);
-    trial!(go_rows::a_row_of_go_expires_with_its_lease);
-    trial!(go_rows::a_write_of_go_ends_the_exact_expiry);
-    trial!(go_rows::rows_of_both_programs_are_listed);
-    trial!(go_rows::other_keys_are_left_alone);
-    trial!(go_rows::a_user_needs_both_prefixes);
-    trial!(go_rows::a_record_that_does_not_fit_is_not_sent);
-    trial!(go_leases::no_lease_is_left);
-    trial!(go_leases::a_lease_is_kept_while_the_expiry_stays);
-    trial!(go_leases::a_lease_ends_with_its_row);
-    trial!(go_leases::a_lease_of_go_that_another_key_has_is_not_revoked);
-    trial!(go_leases::a_lease_that_is_gone_is_replaced);
-    trial!(go_leases::a_restart_prolongs_leases_and_no_sessions);
-    trial!(go_faults::every_fault_ends_in_time_and_the_backend_recovers);
-    trial!(go_faults::a_dead_server_is_unavailable);
-    trial!(go_faults::a_lost_reply_is_an_unknown_outcome);
+    trial!(
+        "scs_etcdstore",
+        go_rows::a_row_is_what_go_writes_and_a_go_program_lists_nothing_else
+    );
+    trial!("scs_etcdstore", go_rows::each_operation_is_few_requests);
+    trial!("scs_etcdstore", go_rows::a_row_of_go_expires_with_its_lease);
+    trial!(
+        "scs_etcdstore",
+        go_rows::a_write_of_go_ends_the_exact_expiry
+    );
+    trial!("scs_etcdstore", go_rows::rows_of_both_programs_are_listed);
+    trial!("scs_etcdstore", go_rows::other_keys_are_left_alone);
+    trial!("scs_etcdstore", go_rows::a_user_needs_both_prefixes);
+    trial!(
+        "scs_etcdstore",
+        go_rows::a_record_that_does_not_fit_is_not_sent
+    );
+    trial!("scs_etcdstore", go_leases::no_lease_is_left);
+    trial!(
+        "scs_etcdstore",
+        go_leases::a_lease_is_kept_while_the_expiry_stays
+    );
+    trial!("scs_etcdstore", go_leases::a_lease_ends_with_its_row);
+    trial!(
+        "scs_etcdstore",
+        go_leases::a_lease_of_go_that_another_key_has_is_not_revoked
+    );
+    trial!("scs_etcdstore", go_leases::a_lease_that_is_gone_is_replaced);
+    trial!(
+        "scs_etcdstore",
+        go_leases::a_restart_prolongs_leases_and_no_sessions
+    );
+    trial!(
+        "scs_etcdstore",
+        go_faults::every_fault_ends_in_time_and_the_backend_recovers
+    );
+    trial!("scs_etcdstore", go_faults::a_dead_server_is_unavailable);
+    trial!(
+        "scs_etcdstore",
+        go_faults::a_lost_reply_is_an_unknown_outcome
+    );
     trial!(crash::a_killed_server_loses_no_acknowledged_write);
     trial!(cluster::a_killed_leader_loses_no_acknowledged_write);
     trials
