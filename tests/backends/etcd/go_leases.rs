@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use etcd_client::{LeaseTimeToLiveOptions, PutOptions};
+use etcd_client::{LeaseGrantOptions, LeaseTimeToLiveOptions, PutOptions, Txn, TxnOp};
 use silverback::backend::{Backend, Expiry, GoEtcd, Key, Outcome, Record};
 
 use super::super::disk::report;
@@ -212,5 +212,72 @@ pub(super) async fn a_restart_prolongs_leases_and_no_sessions(_: &EtcdServer) ->
     assert_eq!(leases(&server).await?.len(), before);
     assert_eq!(backend.remove(&long, &seen).await?, Outcome::Done(()));
     assert_eq!(leases(&server).await?.len(), before - 1);
+    Ok(())
+}
+
+/// etcd 3.4 forgets leases with negative IDs when it restarts, and keeps their keys. This test uses
+/// its own server.
+pub(super) async fn a_row_whose_lease_was_lost_is_kept(_: &EtcdServer) -> Tried {
+    const LOST: i64 = -7;
+    let mut server = EtcdServer::start()?;
+    let (backend, prefix) = fresh(&server).await?;
+    let mut admin = client(&server).await?;
+    let with_id = LeaseGrantOptions::new().with_id(LOST);
+    admin.lease_grant(600, Some(with_id)).await?;
+    let until = in_seconds(600);
+    let (ours, of_go) = (format!("{prefix}ours"), format!("{prefix}go"));
+    let expiry = until.as_millis().to_be_bytes().to_vec();
+    let puts = [
+        (format!("silverback/expiry/{ours}"), expiry),
+        (ours, b"v".to_vec()),
+        (of_go, b"go".to_vec()),
+    ];
+    let puts = puts.map(|(key, value)| {
+        let with_lease = PutOptions::new().with_lease(LOST);
+        TxnOp::put(key, value, Some(with_lease))
+    });
+    admin.txn(Txn::new().and_then(puts)).await?;
+    server.kill(0);
+    server.start_again(0)?;
+    if leases(&server).await?.contains(&LOST) {
+        return Ok(()); // a newer etcd
+    }
+    for (name, expiry) in [("ours", until), ("go", Expiry::NEVER)] {
+        let key = Key::new(name)?;
+        let stored = backend.load(&key).await?.expect("etcd has the row");
+        assert_eq!(stored.record.expiry(), expiry, "{name}");
+        let record = Record::new("w", until);
+        done(backend.swap(&key, &stored.revision, &record).await?);
+        assert!(lease_of(&server, &prefix, name).await? > 0, "{name}");
+    }
+    Ok(())
+}
+
+pub(super) async fn a_session_is_never_missing_while_its_lease_is_replaced(
+    server: &EtcdServer,
+) -> Tried {
+    let (backend, prefix) = fresh(server).await?;
+    let (row, key) = (format!("{prefix}a"), Key::new("a")?);
+    commit_as_go(server, &row, "go", 600).await?;
+    let readers: Vec<_> = (0..4)
+        .map(|_| {
+            let (backend, key) = (backend.clone(), key.clone());
+            tokio::spawn(async move {
+                for _ in 0..600 {
+                    let stored = backend.load(&key).await.expect("the server works");
+                    let record = stored.expect("the session is live").record;
+                    assert_ne!(record.expiry(), Expiry::NEVER);
+                }
+            })
+        })
+        .collect();
+    while !readers.iter().all(tokio::task::JoinHandle::is_finished) {
+        let seen = backend.load(&key).await?.expect("it is live").revision;
+        done(backend.touch(&key, &seen, in_seconds(600)).await?);
+        commit_as_go(server, &row, "go", 600).await?;
+    }
+    for reader in readers {
+        reader.await?;
+    }
     Ok(())
 }
