@@ -103,7 +103,7 @@ fn a_row_of_a_go_program_in_etcdstore_expires_at_its_expiry() {
 #[test]
 fn both_programs_keep_the_idle_limit_in_etcdstore() {
     let Some(server) = server() else { return };
-    let idle = Lifetime::new().idle(Duration::from_secs(6));
+    let idle = Lifetime::new().idle(Duration::from_secs(10));
     let (shared, backend) = etcdstore_with(&server, idle);
     let Some(mut gorilla) = crate::Gorilla::start() else {
         return;

@@ -132,30 +132,33 @@ impl GoEtcd {
         operation: &Operation<'_>,
         keys: &RowKeys,
     ) -> Result<Option<(SeenRow, Vec<u8>)>, Error> {
-        let mut without_lease = None;
         loop {
             let response = operation.read(Txn::new().and_then(keys.gets())).await?;
             let Some(found) = FoundRow::of(found_in(&response)) else {
                 return Ok(None);
             };
-            let revision = found.row.mod_revision();
-            let expiry = match found.expiry(operation).await? {
-                Some(expiry) => expiry,
-                // The server has lost the lease: the row never ends.
-                None if without_lease == Some(revision) => Expiry::NEVER,
-                // The row has got another lease since it was read, or has been removed.
-                None => {
-                    without_lease = Some(revision);
-                    continue;
-                }
-            };
-            let seen = found.seen_until(expiry);
-            let (_, value) = found.row.into_key_value();
-            return Ok(Some((seen, value)));
+            // If the lease is gone, the row has got another one since it was read, or was removed.
+            if let Some(expiry) = found.expiry(operation).await? {
+                let seen = found.seen_until(expiry);
+                let (_, value) = found.row.into_key_value();
+                return Ok(Some((seen, value)));
+            }
         }
     }
 
-    /// Returns the outcome of a write whose conditions did not hold, or whose row had expired.
+    /// Returns the outcome of a write to a row that was not live when it was seen.
+    async fn expired<T>(
+        &self,
+        operation: &Operation<'_>,
+        keys: &RowKeys,
+    ) -> Result<Outcome<T>, Error> {
+        match self.find(operation, keys).await? {
+            Some((there, _)) if there.is_live() => Ok(Outcome::Conflict),
+            _ => Ok(Outcome::Gone),
+        }
+    }
+
+    /// Returns the outcome of a write whose conditions did not hold.
     async fn refused<T>(
         &self,
         operation: &Operation<'_>,
@@ -182,7 +185,7 @@ impl GoEtcd {
     ) -> Result<Outcome<Revision>, Error> {
         let (operation, seen) = (self.0.requests.operation(), SeenRow::of_revision(seen)?);
         if !seen.is_live() {
-            return self.refused(&operation, keys, &seen).await;
+            return self.expired(&operation, keys).await;
         }
         let compared = |lease| {
             let (mut conditions, operations) = txn(lease);
@@ -269,7 +272,7 @@ impl Backend for GoEtcd {
         let (keys, operation) = (self.0.keys.of(key)?, self.0.requests.operation());
         let seen = SeenRow::of_revision(seen)?;
         if !seen.is_live() {
-            return self.refused(&operation, &keys, &seen).await;
+            return self.expired(&operation, &keys).await;
         }
         let is_unchanged = keys.is_at(seen.mod_revision);
         let txn = Txn::new().when([is_unchanged]).and_then(keys.deletes());

@@ -27,12 +27,9 @@ pub(super) async fn write(
     txn: impl Fn(i64) -> Txn,
 ) -> Result<(TxnResponse, i64), Error> {
     if let Some(lease) = seen.and_then(|seen| lease_until(seen, until)) {
-        match operation.write(&txn(lease)).await {
-            Ok(response) => return Ok((response, lease)),
-            // The lease was revoked, or the data of etcd is another one. Nothing was written.
-            Err(failure) if failure.is_missing_lease => {}
-            Err(failure) => return Err(failure.into_error(Writes)),
-        }
+        let written = operation.write(&txn(lease)).await;
+        let response = written.map_err(|failure| failure.into_error(Writes))?;
+        return Ok((response, lease));
     }
     let lease = grant(operation, until).await?;
     match operation.write(&txn(lease)).await {

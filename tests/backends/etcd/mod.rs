@@ -155,6 +155,10 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     );
     trial!(
         "scs_etcdstore",
+        go_leases::a_session_is_never_missing_while_its_lease_is_replaced
+    );
+    trial!(
+        "scs_etcdstore",
         go_faults::every_fault_ends_in_time_and_the_backend_recovers
     );
     trial!("scs_etcdstore", go_faults::a_dead_server_is_unavailable);
