@@ -8,11 +8,10 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// etcdStore is a port of scs's etcdstore, written anew from its source: the module itself
-// (github.com/alexedwards/scs/etcdstore) depends on a version of etcd's client that the module
-// proxy refuses. It makes the same calls of etcd's client v3, in the same order, with two
-// exceptions. An error of Grant is returned; the original uses the lease all the same, and panics.
-// Every call has a context that ends.
+// etcdStore is a port of scs's etcdstore, a few lines written anew: the module proxy refuses the module
+// itself (github.com/alexedwards/scs/etcdstore). It makes the same calls of etcd's client v3, in the
+// same order, with two exceptions. An error of Grant is returned; the original uses the lease all the
+// same, and panics. Every call has a context that ends.
 type etcdStore struct {
 	client *clientv3.Client
 	prefix string
