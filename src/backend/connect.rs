@@ -303,7 +303,13 @@ pub async fn connect_go_keys(
             let connected = super::GoMemcached::connect_with(url, keys, options).await?;
             Ok(Arc::new(connected))
         }
-        #[allow(unreachable_patterns, reason = "a build may have all of the servers")]
+        #[cfg(feature = "etcd")]
+        KeyServer::Etcd => {
+            let options = options.for_etcd();
+            let connected = super::GoEtcd::connect_with(url, keys, options).await?;
+            Ok(Arc::new(connected))
+        }
+        #[cfg(not(all(feature = "redis", feature = "memcached", feature = "etcd")))]
         server => Err(Error::usage(format!(
             "the Go package's server needs another build: enable silverback's feature for {server:?}",
         ))),

@@ -6,7 +6,7 @@
 //! | keep sessions in this process | [`Memory`] |
 //! | keep sessions on this machine | `Files` (feature `files`), `Sqlite` (feature `sqlite`) |
 //! | share sessions between machines | `Postgres` (feature `postgres`), `Mysql` (feature `mysql`), `Redis` (feature `redis`), `Memcached` (feature `memcached`, loses sessions at any time), `DynamoDb` (feature `dynamodb`), `Etcd` (feature `etcd`), `Mssql` (feature `mssql`, not yet tested with a real server) |
-//! | share sessions with a Go program | `GoPostgres` (feature `postgres`), `GoMysql` (feature `mysql`), `GoSqlite` (feature `sqlite`), `GoMssql` (feature `mssql`), `GoRedis` (feature `redis`), `GoMemcached` (feature `memcached`), `GoDynamoDb` (feature `dynamodb`), `GorillaFiles` (feature `files`) |
+//! | share sessions with a Go program | `GoPostgres` (feature `postgres`), `GoMysql` (feature `mysql`), `GoSqlite` (feature `sqlite`), `GoMssql` (feature `mssql`), `GoRedis` (feature `redis`), `GoMemcached` (feature `memcached`), `GoEtcd` (feature `etcd`), `GoDynamoDb` (feature `dynamodb`), `GorillaFiles` (feature `files`) |
 //! | choose the backend by a URL | [`connect`], [`connect_with`]; for the table of a Go package `connect_go`, for its keys in another server `connect_go_keys` |
 //! | remove expired records | [`Cleanup`], or [`Scan::purge`] once |
 //! | list all records | [`Scan::page`] |
@@ -110,7 +110,7 @@
 //! | `memcached/` | `Memcached`, `GoMemcached`: items of Memcached (feature `memcached`) |
 //! | `redis/` | `Redis`, `GoRedis`: keys in Redis or Valkey (feature `redis`) |
 //! | `dynamodb/` | `DynamoDb`: a table of Amazon DynamoDB (feature `dynamodb`) |
-//! | `etcd/` | `Etcd`: keys in etcd (feature `etcd`) |
+//! | `etcd/` | `Etcd`, `GoEtcd`: keys in etcd (feature `etcd`) |
 //! | `sql/` | tables of SQL databases: `Postgres`, `GoPostgres` (feature `postgres`), `Mysql`, `GoMysql` (feature `mysql`), `Mssql`, `GoMssql` (feature `mssql`), `Sqlite`, `GoSqlite` (feature `sqlite`) |
 //! | `conformance/` | [`conformance`]: tests of the laws, for backends of your own (feature `conformance`) |
 //! | `error.rs` | [`Error`] |
@@ -213,7 +213,7 @@ pub(crate) use dynamodb::dynamodb_client;
 pub use dynamodb::{DynamoDb, DynamoDbOptions, GoDynamoDb, GoItems};
 pub use error::Error;
 #[cfg(feature = "etcd")]
-pub use etcd::{Etcd, EtcdOptions};
+pub use etcd::{Etcd, EtcdOptions, GoEtcd};
 pub use expiry::Expiry;
 #[cfg(feature = "files")]
 pub use files::{Files, FilesOptions, GorillaFiles};

@@ -47,7 +47,8 @@ pub trait Moves: Send + Sync {
     feature = "mysql",
     feature = "mssql",
     feature = "dynamodb",
-    feature = "redis"
+    feature = "redis",
+    feature = "etcd"
 ))]
 pub(super) fn taken() -> Error {
     Error::usage("another record has the new key: use a random key")

@@ -2,7 +2,8 @@
 //! store for applications on the crate `tower-sessions`.
 //!
 //! - Share the sessions of alexedwards/scs: [`SessionManager`], with an `ScsStore` for its SQL stores
-//!   (features `postgres`, `mysql`, `mssql`, `sqlite`).
+//!   (features `postgres`, `mysql`, `mssql`, `sqlite`), and those in Redis and etcd (features `redis`,
+//!   `etcd`).
 //! - Share the sessions of gorilla/sessions' `FilesystemStore`: [`GorillaStore`] (feature `files`).
 //! - Share the sessions of pgstore: [`PgStore`] (feature `postgres`).
 //! - Share the sessions of wader/gormstore: `WaderGormStore` (features `postgres`, `mysql`, `sqlite`).
@@ -36,7 +37,7 @@
 //! | file | contents |
 //! |---|---|
 //! | `scs.rs` | [`SessionManager`]: alexedwards/scs |
-//! | `scs_store.rs` | `ScsStore`: the SQL stores of alexedwards/scs, and those in Redis |
+//! | `scs_store.rs` | `ScsStore`: the SQL stores of alexedwards/scs, and those in Redis and etcd |
 //! | `gorilla_store.rs` | [`GorillaStore`]: the server stores for gorilla/sessions |
 //! | `pgstore.rs` | [`PgStore`]: rafaelespinoza/pgstore and antonlindstrom/pgstore |
 //! | `wader_gormstore.rs` | `WaderGormStore`: wader/gormstore |
@@ -66,7 +67,8 @@ mod scs;
         feature = "mysql",
         feature = "mssql",
         feature = "sqlite",
-        feature = "redis"
+        feature = "redis",
+        feature = "etcd"
     )
 ))]
 mod scs_store;
@@ -90,6 +92,8 @@ pub use pgstore::PgStore;
 pub use redistore::{RediStore, rbcervilla_redisstore, redistore};
 #[cfg(feature = "session")]
 pub use scs::SessionManager;
+#[cfg(all(feature = "session", feature = "etcd"))]
+pub use scs_store::scs_etcdstore;
 #[cfg(all(
     feature = "session",
     any(
@@ -115,7 +119,8 @@ pub use scs_store::scs_sqlite3store;
         feature = "mysql",
         feature = "mssql",
         feature = "sqlite",
-        feature = "redis"
+        feature = "redis",
+        feature = "etcd"
     )
 ))]
 pub use scs_store::{ScsStore, ScsStoreOptions};

@@ -1,4 +1,4 @@
-//! [`ScsStore`]: the stores of Go's scs in SQL databases, with their cleanup, and in Redis.
+//! [`ScsStore`]: the stores of Go's scs in SQL databases, with their cleanup, in Redis and in etcd.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use super::scs::SessionManager;
 const CLEANUP_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// A store of a Go program that uses [alexedwards/scs](https://github.com/alexedwards/scs) v2 with
-/// an SQL database or Redis, and the task that removes expired rows of a table.
+/// an SQL database, Redis or etcd, and the task that removes expired rows of a table.
 ///
 /// | Go package | ours | `url` | feature |
 /// |---|---|---|---|
@@ -33,6 +33,7 @@ const CLEANUP_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// | `sqlite3store` | `scs_sqlite3store` | `PATH`, `sqlite:PATH` | `sqlite` |
 /// | `redisstore` | `scs_redisstore` | `redis:..`, and the others of `Redis::connect` | `redis` |
 /// | `goredisstore` | `scs_goredisstore` | the same | `redis` |
+/// | `etcdstore` | `scs_etcdstore` | `etcd:..`, `etcds:..` | `etcd` |
 ///
 /// The README of each Go package has the same program, except for one line. This is the program in
 /// Rust, with that line for each package:
@@ -40,13 +41,13 @@ const CLEANUP_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// ```no_run
 /// # #[cfg(all(
 /// #     feature = "axum", feature = "postgres", feature = "mysql", feature = "mssql",
-/// #     feature = "sqlite", feature = "redis"
+/// #     feature = "sqlite", feature = "redis", feature = "etcd"
 /// # ))]
 /// # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
 /// use axum::{Router, routing::get};
 /// use silverback::compat::{
-///     scs_goredisstore, scs_gormstore, scs_mssqlstore, scs_mysqlstore, scs_postgresstore,
-///     scs_redisstore, scs_sqlite3store,
+///     scs_etcdstore, scs_goredisstore, scs_gormstore, scs_mssqlstore, scs_mysqlstore,
+///     scs_postgresstore, scs_redisstore, scs_sqlite3store,
 /// };
 /// use silverback::session::{Error, Session};
 /// use silverback::web::tower::SessionLayer;
@@ -69,6 +70,8 @@ const CLEANUP_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// let store = scs_redisstore("redis://localhost:6379").await?;
 /// // goredisstore: redis.ParseURL("redis://localhost:6379")
 /// let store = scs_goredisstore("redis://localhost:6379").await?;
+/// // etcdstore: clientv3.New(clientv3.Config{Endpoints: []string{"127.0.0.1:2379"}})
+/// let store = scs_etcdstore("etcd://127.0.0.1:2379").await?;
 ///
 /// let sessions = store.manager().store()?; // Go: sessionManager.Store = store
 /// let app = Router::new()
@@ -122,7 +125,7 @@ const CLEANUP_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// |---|---|
 /// | `New(db)` | the function of the package's name, above; it takes a URL |
 /// | `New(db)` with a database of your own | [`ScsStore::from_backend`] with a `GoPostgres`, `GoMysql` or `GoSqlite` from your pool |
-/// | `NewWithPrefix(pool, prefix)` | `?prefix=PREFIX` in the URL; or `ScsStore::connect_keys` with `GoKeys::with_prefix` |
+/// | `NewWithPrefix(client, prefix)` | `?prefix=PREFIX` in the URL; or `ScsStore::connect_keys` with `GoKeys::with_prefix` |
 /// | `NewWithCleanupInterval(db, interval)` | [`ScsStoreOptions::cleanup_interval`]; 0 means no cleanup |
 /// | `store.StopCleanup()` | [`stop_cleanup`](ScsStore::stop_cleanup), or dropping the store |
 /// | `manager.Store = store` | [`manager`](ScsStore::manager), or [`SessionManager::new`] with [`backend`](ScsStore::backend) |
@@ -143,6 +146,8 @@ const CLEANUP_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// - The first cleanup runs at once, not after the first interval. It removes expired rows in
 ///   batches, so that no statement holds locks for long.
 /// - The cleanup ends when the store is dropped.
+/// - `scs_etcdstore` revokes the lease of a session that is saved again or ends. Go's `etcdstore` leaves
+///   a lease after each `Commit` and `Delete`.
 #[must_use = "dropping it ends the cleanup"]
 pub struct ScsStore {
     backend: Arc<dyn Backend>,
@@ -230,6 +235,17 @@ pub async fn scs_redisstore(url: &str) -> Result<ScsStore, Error> {
 #[doc(alias = "goredisstore")]
 pub async fn scs_goredisstore(url: &str) -> Result<ScsStore, Error> {
     ScsStore::connect_keys(url, GoKeys::scs_goredisstore()).await
+}
+
+/// Opens the keys of scs's `etcdstore` in the etcd cluster at `url`. See [`ScsStore`], and
+/// [`GoEtcd`](backend::GoEtcd) for the leases.
+///
+/// # Errors
+/// Returns the errors of [`connect_go_keys`].
+#[cfg(feature = "etcd")]
+#[doc(alias = "etcdstore")]
+pub async fn scs_etcdstore(url: &str) -> Result<ScsStore, Error> {
+    ScsStore::connect_keys(url, GoKeys::scs_etcdstore()).await
 }
 
 #[cfg(any(

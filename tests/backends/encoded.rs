@@ -22,7 +22,12 @@ pub(crate) struct Encoded {
 const NONCE: usize = 16;
 
 impl Encoded {
-    #[cfg(any(feature = "aws", feature = "postgres", feature = "memcached"))]
+    #[cfg(any(
+        feature = "aws",
+        feature = "postgres",
+        feature = "memcached",
+        feature = "etcd"
+    ))]
     pub(crate) fn of(rows: Arc<dyn Backend>) -> Arc<dyn Backend> {
         Arc::new(Encoded {
             rows,

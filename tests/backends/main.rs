@@ -25,7 +25,8 @@ mod dynamodb;
     feature = "mssql",
     feature = "sqlite",
     feature = "redis",
-    feature = "memcached"
+    feature = "memcached",
+    feature = "etcd"
 ))]
 mod encoded;
 #[cfg(feature = "etcd")]

@@ -163,6 +163,29 @@ async fn all_commands_work_on_redis() {
     }
 }
 
+#[cfg(feature = "etcd")]
+#[tokio::test(flavor = "multi_thread")]
+async fn all_commands_work_on_etcd() {
+    use silverback::backend::{GoEtcd, GoKeys};
+
+    let server = match crate::servers::etcd::EtcdServer::start() {
+        Ok(server) => server,
+        Err(why) => return crate::required::not_run("etcd", &why),
+    };
+    let keys = GoKeys::scs_etcdstore();
+    let backend = GoEtcd::connect(&server.url(), keys).await.unwrap();
+    let rows = Table {
+        url: server.url(),
+        dialect: "scs-etcdstore",
+        store: store_of(Arc::new(backend), Dialect::scs().into()),
+        table: &[],
+    };
+    rows.all_commands_work().await;
+    let line = ["sessions", "list", "--dialect", "scs-etcdstore", "--store"];
+    let refused = silverback([&line, &["redis://127.0.0.1:1"][..]].concat(), "");
+    assert!(refused.fails(2).contains("URL of etcd"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn all_commands_work_on_mariadb() {
     let server = match crate::servers::mariadb::MariaDbServer::start() {

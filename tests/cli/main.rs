@@ -5,6 +5,8 @@ mod commands;
 mod edit;
 #[cfg(all(feature = "sqlite", feature = "mysql"))]
 mod go_rows;
+#[cfg(all(feature = "sqlite", feature = "mysql", feature = "etcd"))]
+mod go_rows_in_etcd;
 #[cfg(all(
     feature = "sqlite",
     feature = "mysql",

@@ -11,6 +11,7 @@
     feature = "files",
     any(
         feature = "aws",
+        feature = "etcd",
         feature = "memcached",
         feature = "mysql",
         feature = "postgres",
@@ -24,6 +25,8 @@ mod any;
 mod cases;
 #[cfg(all(feature = "session", feature = "files", feature = "postgres"))]
 mod database;
+#[cfg(all(feature = "session", feature = "files", feature = "etcd"))]
+mod etcd;
 mod gorilla;
 #[cfg(all(feature = "session", feature = "files"))]
 #[path = "../support/in_layout.rs"]
@@ -41,6 +44,7 @@ mod required;
     feature = "files",
     any(
         feature = "aws",
+        feature = "etcd",
         feature = "memcached",
         feature = "mysql",
         feature = "postgres",

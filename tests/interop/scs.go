@@ -51,6 +51,8 @@ func newScsStore(asked request) (scs.Store, error) {
 		return redisStoreOf(asked.Database), nil
 	case "goredis":
 		return goRedisStoreOf(asked.Database), nil
+	case "etcd":
+		return etcdStoreOf(asked.Database)
 	}
 	database, err := databaseOf(asked.Database)
 	return postgresstore.NewWithCleanupInterval(database, 0), err

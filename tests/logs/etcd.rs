@@ -1,7 +1,7 @@
 use std::sync::OnceLock;
 
-use etcd_client::{Client, Permission, PermissionType};
-use silverback::backend::{Backend, Etcd, EtcdOptions};
+use etcd_client::{Client, Permission, PermissionType, Txn, TxnOp};
+use silverback::backend::{Backend, Etcd, EtcdOptions, Expiry, GoEtcd, GoKeys, Key, Record, Scan};
 
 use super::capture;
 use super::operations::{Secrets, capture_errors};
@@ -35,6 +35,47 @@ async fn no_secret_of_etcd_is_logged() {
     let secrets = Secrets::new();
     secrets.try_all(&backend).await.unwrap();
     secrets.are_not_logged();
+}
+
+/// The key of a row of scs is the token, which opens the session.
+#[tokio::test]
+async fn no_secret_of_etcdstore_is_logged() {
+    capture::start();
+    let Some(server) = server() else { return };
+    let token = "token-of-a-row-of-etcdstore";
+    let value = "value-of-a-row-of-etcdstore";
+    let keys = GoKeys::scs_etcdstore();
+    let backend = GoEtcd::connect(&server.url(), keys.clone()).await.unwrap();
+    let (key, record) = (Key::new(token).unwrap(), Record::new(value, Expiry::NEVER));
+    let created = backend.create(&key, &record).await.unwrap();
+    assert!(created.saved().is_some());
+    // A damaged expiry, and a row that etcd refuses.
+    let mut client = Client::connect([server.endpoint()], None).await.unwrap();
+    let (row, own) = (
+        format!("scs:session:{token}"),
+        format!("silverback/expiry/scs:session:{token}"),
+    );
+    let puts = [TxnOp::put(row, value, None), TxnOp::put(own, value, None)];
+    client.txn(Txn::new().and_then(puts)).await.unwrap();
+    let refused = backend.load(&key).await;
+    assert!(refused.is_err());
+    capture_errors(refused);
+    let page = backend.page(None, 10).await.unwrap();
+    assert_eq!(page.skipped.len(), 1);
+    for error in page.skipped {
+        capture_errors::<()>(Err(error));
+    }
+    let options = EtcdOptions::new().max_request_bytes(8_000_000);
+    let wide = GoEtcd::connect_with(&server.url(), keys, options).await;
+    let large = Record::new(value.repeat(100_000), Expiry::NEVER);
+    let refused = wide
+        .unwrap()
+        .create(&Key::new(token).unwrap(), &large)
+        .await;
+    assert!(refused.is_err());
+    capture_errors(refused);
+    is_not_logged(token);
+    is_not_logged(value);
 }
 
 /// This test uses its own server.

@@ -94,7 +94,10 @@ fn prefix(query: &str) -> Option<Option<String>> {
 }
 
 fn decoded_option(text: &str) -> Option<String> {
-    (!text.contains(['&', '='])).then(|| decoded(&text.replace('/', "%2F")))?
+    let is_one = !text.contains(['&', '=']);
+    // The prefixes of sessions end in one of these.
+    let escaped = text.replace('/', "%2F").replace(':', "%3A");
+    is_one.then(|| decoded(&escaped)).flatten()
 }
 
 /// Shows no login.
@@ -132,6 +135,8 @@ mod tests {
         assert!(!shown.contains("p@ss"), "{shown}");
         assert_eq!(endpoints("etcd://localhost"), ["http://localhost:2379"]);
         assert_eq!(endpoints("etcd://[::1]:1/"), ["http://[::1]:1"]);
+        let of_scs = Address::parse("etcd://a/?prefix=scs:session:2%3A").unwrap();
+        assert_eq!(of_scs.prefix.as_deref(), Some("scs:session:2:"));
         let empty = Address::parse("etcd://a?prefix=").unwrap();
         assert_eq!(empty.prefix.as_deref(), Some(""));
     }

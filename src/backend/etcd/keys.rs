@@ -78,7 +78,7 @@ impl Keys {
 
 /// Returns the end of the range of keys that begin with `prefix`, for a prefix that is not 0xFF
 /// alone.
-fn end_of(prefix: &[u8]) -> Vec<u8> {
+pub(super) fn end_of(prefix: &[u8]) -> Vec<u8> {
     let mut end = prefix.to_vec();
     while let Some(last) = end.pop() {
         if let Some(next) = last.checked_add(1) {

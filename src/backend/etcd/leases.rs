@@ -22,7 +22,7 @@ use super::requests::Operation;
 const RECORDS_PER_LEASE: u32 = 500;
 
 /// The longest lease that etcd grants, in seconds: about 285 years.
-const LONGEST_SECONDS: u64 = 9_000_000_000;
+pub(super) const LONGEST_SECONDS: u64 = 9_000_000_000;
 
 /// The time that a lease lasts beyond the expiry of its records, at least. It covers the rounding to
 /// seconds.

@@ -1,4 +1,4 @@
-//! [`Etcd`]: records in etcd.
+//! [`Etcd`]: records in etcd. [`GoEtcd`]: records under the keys of a Go package.
 //!
 //! | file | contents |
 //! |---|---|
@@ -9,6 +9,10 @@
 //! | `header.rs` | a record without its bytes, as one value; the contents of a revision |
 //! | `keys.rs` | the keys, and the comparisons of a login with them |
 //! | `leases.rs` | the leases that remove expired keys |
+//! | `go.rs` | [`GoEtcd`] |
+//! | `go_rows.rs` | the rows of a Go package: their keys, and a row as it was seen |
+//! | `go_leases.rs` | the leases of these rows |
+//! | `go_scan.rs` | scans of these rows |
 //! | `options.rs`, `address.rs` | [`EtcdOptions`], and the URL of a cluster |
 //! | `requests.rs` | requests within a time limit, and when they are repeated |
 //! | `responses.rs` | the parts of a response |
@@ -17,6 +21,10 @@
 
 mod address;
 mod errors;
+mod go;
+mod go_leases;
+mod go_rows;
+mod go_scan;
 mod header;
 mod keys;
 mod leases;
@@ -33,6 +41,7 @@ use std::sync::Arc;
 
 use super::{Backend, Error};
 use address::Address;
+pub use go::GoEtcd;
 use keys::Keys;
 use leases::Leases;
 use members::Members;

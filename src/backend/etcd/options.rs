@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::super::Error;
 use super::super::timeout::check_timeout;
+use super::super::{Error, Record};
 
 /// The largest number of bytes that a [prefix](EtcdOptions::prefix) may have.
 const LONGEST_PREFIX: usize = 128;
@@ -63,7 +63,8 @@ impl EtcdOptions {
     }
 
     /// Sets the beginning of each key: at most 128 bytes. The default is `silverback/`. No other
-    /// program may write keys with that prefix.
+    /// program may write keys with that prefix. For [`GoEtcd`](super::GoEtcd), it begins only the keys
+    /// that the Go program does not use.
     pub fn prefix(self, prefix: impl Into<String>) -> Self {
         EtcdOptions {
             prefix: prefix.into(),
@@ -132,6 +133,17 @@ impl EtcdOptions {
         EtcdOptions {
             client_certificate: Some((certificate.into(), key.into())),
             ..self
+        }
+    }
+
+    /// Refuses a record that does not fit into a request of which `rest` bytes, at least, are not the
+    /// record's own.
+    pub(super) fn check_size(&self, record: &Record, rest: usize) -> Result<(), Error> {
+        let (size, limit) = (record.value().len(), self.max_request_bytes);
+        let limit = limit.saturating_sub(rest);
+        match size <= limit {
+            true => Ok(()),
+            false => Err(Error::too_large(size, limit)),
         }
     }
 

@@ -27,16 +27,6 @@ struct Change<'c> {
 }
 
 impl Etcd {
-    /// Refuses a record that does not fit into a request, before it is sent.
-    fn check_size(&self, record: &Record) -> Result<(), Error> {
-        let (size, limit) = (record.value().len(), self.0.options.max_request_bytes);
-        let limit = limit.saturating_sub(REST);
-        match size <= limit {
-            true => Ok(()),
-            false => Err(Error::too_large(size, limit)),
-        }
-    }
-
     /// Returns the operations of a write over the record that was seen, if there was one.
     fn puts(&self, change: &Change<'_>, seen: Option<&Seen>, lease: i64) -> Vec<TxnOp> {
         let (keys, key) = (&self.0.keys, change.key);
@@ -196,7 +186,7 @@ impl Backend for Etcd {
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
-        self.check_size(record)?;
+        self.0.options.check_size(record, REST)?;
         let operation = self.0.requests.operation();
         let change = Change {
             key,
@@ -245,7 +235,7 @@ impl Backend for Etcd {
         seen: &Revision,
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
-        self.check_size(record)?;
+        self.0.options.check_size(record, REST)?;
         let change = Change {
             key,
             header: Header::of(key, record),

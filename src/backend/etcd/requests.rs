@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use etcd_client::{
-    Client, Error as ClientError, GetOptions, GetResponse, KvClient, Txn, TxnResponse,
+    Client, Error as ClientError, GetOptions, GetResponse, KvClient, LeaseTimeToLiveOptions,
+    LeaseTimeToLiveResponse, Txn, TxnResponse,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -57,6 +58,16 @@ pub(super) struct Operation<'r> {
 }
 
 impl Operation<'_> {
+    /// Allows responses with that many records of the largest size.
+    pub(super) fn with_records(self, records: usize) -> Self {
+        Operation {
+            max_response_bytes: self.max_response_bytes.saturating_mul(records),
+            ..self
+        }
+    }
+}
+
+impl Operation<'_> {
     /// Returns the keys of a range, after all writes that were acknowledged before.
     pub(super) async fn get(&self, key: &[u8], options: GetOptions) -> Result<GetResponse, Error> {
         let request = |client: Client| {
@@ -96,6 +107,48 @@ impl Operation<'_> {
         // No key has the lease yet, so a lost lease changes no record, and ends by itself.
         let answer = self.send(Writes, request).await;
         answer.map_err(|failure| failure.into_error(Reads))
+    }
+
+    /// Returns how long a lease lasts at least, in whole seconds, or `None` if there is no such lease.
+    pub(super) async fn time_left(&self, lease: i64) -> Result<Option<Duration>, Error> {
+        let answer = self.lease(lease, LeaseTimeToLiveOptions::new()).await?;
+        // A member that has just become the leader may not yet know the time left.
+        let seconds = answer.ttl().min(answer.granted_ttl()).max(0);
+        let left = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+        Ok((answer.granted_ttl() > 0).then_some(left))
+    }
+
+    /// Returns whether a lease exists, and no key has it.
+    pub(super) async fn is_unused_lease(&self, lease: i64) -> Result<bool, Error> {
+        let with_keys = LeaseTimeToLiveOptions::new().with_keys();
+        let answer = self.lease(lease, with_keys).await?;
+        Ok(answer.granted_ttl() > 0 && answer.keys().is_empty())
+    }
+
+    async fn lease(
+        &self,
+        lease: i64,
+        options: LeaseTimeToLiveOptions,
+    ) -> Result<LeaseTimeToLiveResponse, Error> {
+        let request = |client: Client| {
+            let options = options.clone();
+            async move {
+                client
+                    .lease_client()
+                    .time_to_live(lease, Some(options))
+                    .await
+            }
+        };
+        let answer = self.send(Reads, request).await;
+        answer.map_err(|failure| failure.into_error(Reads))
+    }
+
+    /// Revokes a lease, and removes the keys that have it.
+    pub(super) async fn revoke(&self, lease: i64) -> Result<(), Error> {
+        let request =
+            |client: Client| async move { client.lease_client().revoke(lease).await.map(drop) };
+        let answer = self.send(Writes, request).await;
+        answer.map_err(|failure| failure.into_error(Writes))
     }
 
     /// Returns the client for keys. By default it would refuse responses of more than 4 MiB.

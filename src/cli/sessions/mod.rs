@@ -59,7 +59,7 @@ Stores:
                records in etcd; only the hosts are needed (built with the feature etcd)
 
 Sessions of Go programs (--dialect):
-  The URL is that of the SQL database, of Redis or Memcached, or of the table in DynamoDB.
+  The URL is that of the SQL database, of Redis, Memcached or etcd, or of the table in DynamoDB.
   scs:      KEY is the hash of a token, since the token opens the session. show, end and remove
             search all live records for it. No keys and no --name are needed. With
             --hash-token-in-store, KEY is the key of the row, which needs no search.

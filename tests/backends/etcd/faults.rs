@@ -10,7 +10,7 @@ use super::super::servers::free_port;
 use super::super::servers::proxy::{Fault, Proxy};
 use super::Tried;
 
-fn url_at(port: u16) -> String {
+pub(super) fn url_at(port: u16) -> String {
     format!("etcd://127.0.0.1:{port}")
 }
 

@@ -15,7 +15,7 @@ use super::super::servers::etcd::EtcdServer;
 use super::requests::{fresh, keys_under};
 use super::{Tried, counting_server};
 
-async fn leases(server: &EtcdServer) -> Result<Vec<i64>, libtest_mimic::Failed> {
+pub(super) async fn leases(server: &EtcdServer) -> Result<Vec<i64>, libtest_mimic::Failed> {
     let mut client = Client::connect([server.endpoint()], None).await?;
     let leases = client.leases().await?;
     Ok(leases.leases().iter().map(|lease| lease.id()).collect())

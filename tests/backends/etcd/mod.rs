@@ -4,6 +4,9 @@ mod access;
 mod cluster;
 mod crash;
 mod faults;
+mod go_faults;
+mod go_leases;
+mod go_rows;
 mod leases;
 mod owners;
 mod requests;
@@ -11,10 +14,11 @@ mod requests;
 use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::{Completion, Trial};
-use silverback::backend::{Etcd, EtcdOptions, connect};
+use silverback::backend::{Etcd, EtcdOptions, GoEtcd, GoKeys, connect};
 use tokio::runtime::Runtime;
 
 use super::candidates::{Candidate, Made};
+use super::encoded::Encoded;
 use super::servers::etcd::EtcdServer;
 use super::{Tried, missing_server};
 
@@ -46,6 +50,12 @@ pub(super) fn candidates() -> Vec<Candidate> {
     vec![
         Candidate::new("etcd", "etcd", || Box::pin(direct())),
         Candidate::new("etcd_cluster", "etcd", || Box::pin(of_cluster())),
+        Candidate::new("scs_etcdstore", "etcd", || {
+            Box::pin(async { of_go(&url()?).await })
+        }),
+        Candidate::new("scs_etcdstore_cluster", "etcd", || {
+            Box::pin(async { of_go(&cluster()?.url()).await })
+        }),
     ]
 }
 
@@ -53,21 +63,34 @@ async fn direct() -> Made {
     connect(&url()?).await.map_err(|error| format!("{error:?}"))
 }
 
-async fn of_cluster() -> Made {
+fn cluster() -> Result<&'static EtcdServer, String> {
     static SERVER: Started = OnceLock::new();
     let server = SERVER.get_or_init(|| EtcdServer::start_cluster(3));
-    let url = server.as_ref().map_err(String::clone)?.url();
+    server.as_ref().map_err(String::clone)
+}
+
+async fn of_cluster() -> Made {
     let options = EtcdOptions::new().prefix("a prefix/");
-    let backend = Etcd::connect_with(&url, options).await;
+    let backend = Etcd::connect_with(&cluster()?.url(), options).await;
     Ok(Arc::new(backend.expect("a cluster that works")))
+}
+
+async fn of_go(url: &str) -> Made {
+    let backend = GoEtcd::connect(url, GoKeys::scs_etcdstore()).await;
+    Ok(Encoded::of(Arc::new(
+        backend.expect("a backend in a running server"),
+    )))
 }
 
 pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     let mut trials = Vec::new();
     macro_rules! trial {
         ($group:ident::$name:ident) => {
+            trial!("etcd", $group::$name);
+        };
+        ($kind:literal, $group:ident::$name:ident) => {
             let runtime = runtime.clone();
-            let name = concat!("etcd::", stringify!($name));
+            let name = concat!($kind, "::", stringify!($name));
             trials.push(Trial::ignorable_test(name, move || match server() {
                 Ok(server) => runtime
                     .block_on($group::$name(server))
@@ -98,6 +121,51 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     trial!(faults::a_request_that_was_not_sent_was_not_applied);
     trial!(faults::another_member_answers_if_one_does_not);
     trial!(faults::a_restarted_server_is_used_again);
+    trial!(
+        "scs_etcdstore",
+        go_rows::a_row_is_what_go_writes_and_a_go_program_lists_nothing_else
+    );
+    trial!("scs_etcdstore", go_rows::each_operation_is_few_requests);
+    trial!("scs_etcdstore", go_rows::a_row_of_go_expires_with_its_lease);
+    trial!(
+        "scs_etcdstore",
+        go_rows::a_write_of_go_ends_the_exact_expiry
+    );
+    trial!("scs_etcdstore", go_rows::rows_of_both_programs_are_listed);
+    trial!("scs_etcdstore", go_rows::other_keys_are_left_alone);
+    trial!("scs_etcdstore", go_rows::a_user_needs_both_prefixes);
+    trial!(
+        "scs_etcdstore",
+        go_rows::a_record_that_does_not_fit_is_not_sent
+    );
+    trial!("scs_etcdstore", go_leases::no_lease_is_left);
+    trial!(
+        "scs_etcdstore",
+        go_leases::a_lease_is_kept_while_the_expiry_stays
+    );
+    trial!("scs_etcdstore", go_leases::a_lease_ends_with_its_row);
+    trial!(
+        "scs_etcdstore",
+        go_leases::a_lease_of_go_that_another_key_has_is_not_revoked
+    );
+    trial!("scs_etcdstore", go_leases::a_lease_that_is_gone_is_replaced);
+    trial!(
+        "scs_etcdstore",
+        go_leases::a_restart_prolongs_leases_and_no_sessions
+    );
+    trial!(
+        "scs_etcdstore",
+        go_leases::a_session_is_never_missing_while_its_lease_is_replaced
+    );
+    trial!(
+        "scs_etcdstore",
+        go_faults::every_fault_ends_in_time_and_the_backend_recovers
+    );
+    trial!("scs_etcdstore", go_faults::a_dead_server_is_unavailable);
+    trial!(
+        "scs_etcdstore",
+        go_faults::a_lost_reply_is_an_unknown_outcome
+    );
     trial!(crash::a_killed_server_loses_no_acknowledged_write);
     trial!(cluster::a_killed_leader_loses_no_acknowledged_write);
     trials
