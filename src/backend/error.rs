@@ -66,6 +66,17 @@ impl Error {
         Error::new(Kind::TooLarge, message)
     }
 
+    /// Creates the error for a revision in another form than that of the backend.
+    #[cfg(any(
+        feature = "dynamodb",
+        feature = "etcd",
+        feature = "redis",
+        feature = "memcached"
+    ))]
+    pub(super) fn foreign_revision() -> Self {
+        Error::usage("the revision does not come from this backend")
+    }
+
     /// Creates the error of a record that the server has refused as too large, without a limit.
     #[cfg(feature = "mysql")]
     pub(super) fn too_large_for_server(message: &'static str) -> Self {

@@ -32,8 +32,7 @@ pub(super) struct SeenRevision<const N: usize> {
 
 impl<const N: usize> SeenRevision<N> {
     pub(super) fn of(revision: &Revision) -> Result<Self, Error> {
-        SeenRevision::parse(revision.as_bytes())
-            .ok_or_else(|| Error::usage("the revision does not come from this backend"))
+        SeenRevision::parse(revision.as_bytes()).ok_or_else(Error::foreign_revision)
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {

@@ -80,6 +80,13 @@ impl Revision {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// Splits a revision of a number of `N` bytes and of the value that was seen.
+    #[cfg(any(feature = "redis", feature = "memcached"))]
+    pub(super) fn split_first<const N: usize>(&self) -> Result<(&[u8; N], &[u8]), super::Error> {
+        let parts = self.0.split_first_chunk();
+        parts.ok_or_else(super::Error::foreign_revision)
+    }
 }
 
 impl fmt::Debug for Revision {

@@ -280,7 +280,7 @@ impl ItemState {
                 value: part()?.unwrap_or_default().to_owned(),
             })
         };
-        read().ok_or_else(|| Error::usage("the revision does not come from this backend"))
+        read().ok_or_else(Error::foreign_revision)
     }
 
     pub(super) fn into_stored(self) -> Stored {

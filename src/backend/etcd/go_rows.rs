@@ -185,7 +185,6 @@ pub(super) struct SeenRow {
 impl SeenRow {
     /// Reads a revision that [`revision`](SeenRow::revision) has made.
     pub(super) fn of_revision(revision: &Revision) -> Result<Self, Error> {
-        let foreign = || Error::usage("the revision does not come from this backend");
         let (numbers, rest) = revision.as_bytes().as_chunks::<8>();
         match (numbers, rest) {
             ([mod_revision, expiry, lease, own_lease], []) => Ok(SeenRow {
@@ -194,7 +193,7 @@ impl SeenRow {
                 lease: i64::from_be_bytes(*lease),
                 own_lease: i64::from_be_bytes(*own_lease),
             }),
-            _ => Err(foreign()),
+            _ => Err(Error::foreign_revision()),
         }
     }
 

@@ -126,7 +126,7 @@ impl Seen {
                     lease: i64::from_be_bytes(*lease),
                 })
             });
-        parts.ok_or_else(|| Error::usage("the revision does not come from this backend"))
+        parts.ok_or_else(Error::foreign_revision)
     }
 
     /// Returns the revision of this state. It carries the whole header, so that a write needs no

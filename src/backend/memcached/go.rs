@@ -97,9 +97,7 @@ struct SeenItem<'r> {
 
 impl<'r> SeenItem<'r> {
     fn of(revision: &'r Revision) -> Result<Self, Error> {
-        let foreign = || Error::usage("the revision does not come from this backend");
-        let parts = revision.as_bytes().split_first_chunk();
-        let (cas, value) = parts.ok_or_else(foreign)?;
+        let (cas, value) = revision.split_first()?;
         Ok(SeenItem {
             cas: u64::from_be_bytes(*cas),
             value,

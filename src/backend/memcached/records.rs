@@ -49,7 +49,7 @@ impl Memcached {
             _ if seen.expiry <= Expiry::now() => Ok(false),
             None => Ok(true),
             Some(Ownership { id, login }) => {
-                let foreign = |_| Error::usage("the revision does not come from this backend");
+                let foreign = |_| Error::foreign_revision();
                 let owner = Owner {
                     name: OwnerName::new(id.as_str()).map_err(foreign)?,
                     login: *login,

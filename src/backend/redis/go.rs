@@ -64,9 +64,7 @@ struct SeenRow<'r> {
 
 impl<'r> SeenRow<'r> {
     fn of(revision: &'r Revision) -> Result<Self, Error> {
-        let foreign = || Error::usage("the revision does not come from this backend");
-        let parts = revision.as_bytes().split_first_chunk();
-        let (expiry, value) = parts.ok_or_else(foreign)?;
+        let (expiry, value) = revision.split_first()?;
         Ok(SeenRow {
             expiry: i64::from_be_bytes(*expiry).to_string(),
             value,
