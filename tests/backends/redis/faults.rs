@@ -34,6 +34,8 @@ pub(super) async fn killed_connections_and_forgotten_scripts_lose_no_write(
 ) -> Tried {
     let server = Arc::new(RedisServer::start(&[])?);
     let backend = Redis::connect(&server.url()).await?;
+    let counter = Counter::start(Arc::new(backend), key(), Expiry::NEVER);
+    counter.counts(1).await?;
     let disturbing = server.clone();
     let disturb = tokio::task::spawn_blocking(move || {
         let end = Instant::now() + Duration::from_secs(2);
@@ -48,7 +50,6 @@ pub(super) async fn killed_connections_and_forgotten_scripts_lose_no_write(
         }
         count
     });
-    let counter = Counter::start(Arc::new(backend), key(), Expiry::NEVER);
     assert!(disturb.await? > 10);
     let counted = counter.finish().await?;
     assert!(counted.number > 100, "{counted:?}");
