@@ -187,8 +187,7 @@ impl GorillaStore<dyn Backend> {
         feature = "postgres",
         feature = "mysql",
         feature = "sqlite",
-        feature = "redis",
-        feature = "memcached"
+        feature = "redis"
     ))]
     pub(super) fn of_shared(backend: Arc<dyn Backend>, form: Form) -> Self {
         GorillaStore {
