@@ -1,7 +1,7 @@
 //! The calls of a [`ServerStore`](super::ServerStore) to the owners of its sessions: listing an
 //! owner's sessions, beginning a login, and ending other sessions.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
@@ -36,30 +36,18 @@ impl SharedStore {
     /// rows with one number.
     async fn rows_of(&self, owner: &OwnerName) -> Result<Vec<LiveRow>, Error> {
         let keys = self.owners()?.keys(owner).await?;
-        let (mut found, mut looked_up) = (BTreeMap::new(), HashSet::new());
-        for mut key in keys {
-            // A session that was renewed is found under its new key. Each row is looked up once.
-            while looked_up.insert(key.clone()) {
-                let row = match self.rows.look_up(&key).await {
-                    Err(error) if error.is_too_large() => break, // an unreadable row opens nothing
-                    state => match state? {
-                        RowState::Moved(to, _) if to.is_renewal => {
-                            key = to.key;
-                            continue;
-                        }
-                        RowState::Live(row) => row,
-                        RowState::Missing => {
-                            looked_up.remove(&key); // the row may be about to be created
-                            break;
-                        }
-                        _ => break,
-                    },
-                };
-                if let Ok(row) = self.judge(*row)
-                    && owner_in(&row.data) == Some(owner)
-                {
-                    found.insert(key.clone(), row);
-                }
+        let mut found = BTreeMap::new();
+        for key in keys {
+            // If a session is renewed during the listing, it is found under its new key.
+            let state = match self.rows.look_up_renewed(&key).await {
+                Err(error) if error.is_too_large() => continue, // an unreadable row opens nothing
+                found => found?,
+            };
+            if let RowState::Live(row) = state
+                && let Ok(row) = self.judge(*row)
+                && owner_in(&row.data) == Some(owner)
+            {
+                found.insert(row.row_ref.key.clone(), row);
             }
         }
         Ok(found.into_values().collect())
