@@ -8,7 +8,7 @@ use crate::codec::UnixTime;
 
 use super::cookie_writer::is_cookie_value;
 use super::foreign_cookies::ForeignCookies;
-use super::session::Undo;
+use super::session_values::Undo;
 use super::state::{CommitPlan, CommitTask, RequestCookie, ResponseCookie, SaveSnapshot};
 use super::store::Store;
 use super::{Error, Refusal, Session};

@@ -47,6 +47,13 @@ impl JsonTexts {
         self.0.get(key).map(|text| &**text)
     }
 
+    /// Takes over the text of a value that comes from other values.
+    pub(super) fn take_over(&mut self, key: &str, others: &Self) {
+        if let Some(text) = others.get(key) {
+            Arc::make_mut(&mut self.0).insert(key.to_owned(), text.to_owned());
+        }
+    }
+
     /// Forgets the text of a value that is changed.
     pub(super) fn forget(&mut self, key: &str) {
         if self.0.contains_key(key) {
@@ -80,8 +87,8 @@ fn raw_message(text: &RawValue) -> Interface {
     Interface::of(RAW_MESSAGE, Value::Bytes(text.get().into()))
 }
 
-/// The entries of a JSON object, in order.
-struct Entries(Vec<(String, Box<RawValue>)>);
+/// The entries of a JSON object, in order, each value as its text.
+pub(super) struct Entries(pub(super) Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Entries {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

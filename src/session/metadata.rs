@@ -78,6 +78,24 @@ impl Metadata {
         };
     }
 
+    /// Lets the limits count from `now`, as if the session began then. The login stays as old as it
+    /// is.
+    pub(super) fn restart(&mut self, lifetime: &Lifetime, now: UnixTime) {
+        self.created = now;
+        self.deadline = lifetime.limits(self.remembered).deadline(now);
+        self.own_deadline = false;
+    }
+
+    /// Takes over the deadline of another session if it is later, and with it that session's
+    /// beginning, from which the limits count.
+    pub(super) fn last_as_long_as(&mut self, other: &Self) {
+        if is_later(other.deadline, self.deadline) {
+            self.deadline = other.deadline;
+            self.own_deadline = other.own_deadline;
+            self.created = self.created.max(other.created);
+        }
+    }
+
     /// Ends the session at `deadline`. Refuses a deadline after the absolute limit.
     pub(super) fn set_deadline(
         &mut self,
@@ -241,6 +259,14 @@ impl Metadata {
             owes_cookie,
             login,
         })
+    }
+}
+
+/// Returns whether one deadline is later than the other. A missing deadline is the latest.
+pub(super) fn is_later(one: Option<UnixTime>, other: Option<UnixTime>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one > other,
+        (one, other) => one.is_none() && other.is_some(),
     }
 }
 

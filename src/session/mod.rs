@@ -85,7 +85,8 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `session.rs`, `state.rs`, `commit.rs`, `room.rs` | [`Session`]: the handle for handlers, its state during one request, and how it is saved |
+//! | `session.rs`, `session_values.rs`, `session_merge.rs`, `session_status.rs` | [`Session`]: the handle for handlers |
+//! | `state.rs`, `commit.rs`, `room.rs` | its state during one request, and how it is saved |
 //! | `sessions.rs`, `client_host.rs`, `response_fields.rs` | [`Sessions`]: the sessions of a request by name, and the fields of its response |
 //! | `values.rs`, `flashes.rs`, `data_model.rs`, `any_format.rs`, `json_texts.rs` | [`Values`]: the values of a session, as gob or in other formats |
 //! | `metadata.rs`, `lifetime.rs` | [`Lifetime`]: the limits of a session |
@@ -142,6 +143,9 @@ mod server_store;
 mod session;
 mod session_data;
 mod session_id;
+mod session_merge;
+mod session_status;
+mod session_values;
 mod sessions;
 mod setup;
 mod state;
@@ -162,9 +166,10 @@ pub use lookup::Lookup;
 pub use refusal::Refusal;
 pub use response_fields::ResponseFields;
 pub use server_options::ServerOptions;
-pub use server_store::ServerStore;
+pub use server_store::{ServerStore, StoredPage};
 pub use session::Session;
 pub use session_id::SessionId;
+pub use session_status::SessionStatus;
 pub use sessions::Sessions;
 pub use store::Store;
 pub use stored_session::StoredSession;

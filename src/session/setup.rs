@@ -21,6 +21,8 @@ pub(super) struct Setup {
     /// True if a response fails when its changes could not be saved because the session ended
     /// during the request.
     pub(super) fails_when_gone: bool,
+    /// True if the limits of a session count from its last renewal.
+    pub(super) renewal_restarts: bool,
     pub(super) cookie_life: CookieLife,
 }
 
@@ -48,6 +50,7 @@ impl Setup {
             model,
             replays: false,
             fails_when_gone: false,
+            renewal_restarts: false,
         })
     }
 

@@ -11,11 +11,11 @@ use crate::codec::UnixTime;
 
 use super::cookie_life::CookieLife;
 use super::login::{Login, owner_name};
-use super::metadata::Metadata;
+use super::metadata::{Metadata, is_later};
 use super::session_data::{Change, Log, SessionData};
 use super::setup::Setup;
 use super::store::{IdChange, LoadedSession, Moved, RowRef};
-use super::{Error, Lifetime, Refusal, Values};
+use super::{Error, Lifetime, Refusal, SessionStatus, Values};
 
 pub(super) use commit_plan::{CommitPlan, CommitTask, SaveSnapshot};
 
@@ -240,7 +240,9 @@ impl State {
         again: impl FnOnce() -> Change,
     ) -> Result<(), Error> {
         self.check_open()?;
+        let before = self.data.metadata.deadline;
         apply(&mut self.data)?;
+        self.lasts_longer |= is_later(self.data.metadata.deadline, before);
         self.changed(again);
         Ok(())
     }
@@ -273,6 +275,14 @@ impl State {
     fn is_renewed_elsewhere(&self) -> bool {
         let row_ref = self.row_ref.as_ref();
         self.id_change == IdChange::Same && row_ref.is_some_and(|row_ref| row_ref.id.is_none())
+    }
+
+    pub(super) fn status(&self) -> SessionStatus {
+        match self.phase {
+            Phase::LoggedOut | Phase::Ended | Phase::Gone => SessionStatus::Ended,
+            Phase::Live | Phase::InDoubt if self.has_changes() => SessionStatus::Modified,
+            Phase::Live | Phase::InDoubt => SessionStatus::Unmodified,
+        }
     }
 
     /// Returns whether there are changes that are not saved.
@@ -383,9 +393,19 @@ impl State {
         self.id_changed_at = self.version;
     }
 
-    /// Gives the session another ID.
-    pub(super) fn renew(&mut self) -> Result<(), Error> {
-        self.change(|_| Ok(()))?;
+    /// Gives the session another ID. With `restart`, its limits count from that time.
+    pub(super) fn renew(&mut self, restart: Option<(&Lifetime, UnixTime)>) -> Result<(), Error> {
+        match restart {
+            Some((lifetime, now)) => {
+                let lifetime = lifetime.clone();
+                let restart = move |data: &mut SessionData| {
+                    data.metadata.restart(&lifetime, now);
+                    Ok(())
+                };
+                self.apply(restart.clone(), || Arc::new(restart))?;
+            }
+            None => self.change(|_| Ok(()))?,
+        }
         let is_renewed = self.is_renewed_elsewhere();
         // A session that replaces another gets a new ID anyway. The fate counts for this version,
         // in case an earlier version is saved before it.
@@ -421,7 +441,7 @@ impl State {
             data.metadata.remember(remembered, &lifetime);
             Ok(())
         };
-        self.move_deadline(change.clone(), || Arc::new(change))
+        self.apply(change.clone(), || Arc::new(change))
     }
 
     pub(super) fn set_deadline(
@@ -437,22 +457,7 @@ impl State {
                 Ok(())
             })
         };
-        self.move_deadline(|data| data.metadata.set_deadline(deadline, lifetime), again)
-    }
-
-    /// Applies a change of the deadline, and notes whether the session lasts longer than before.
-    fn move_deadline(
-        &mut self,
-        apply: impl FnOnce(&mut SessionData) -> Result<(), Error>,
-        again: impl FnOnce() -> Change,
-    ) -> Result<(), Error> {
-        let before = self.data.metadata.deadline;
-        self.apply(apply, again)?;
-        self.lasts_longer |= match (self.data.metadata.deadline, before) {
-            (Some(deadline), Some(before)) => deadline > before,
-            (deadline, _) => deadline.is_none(),
-        };
-        Ok(())
+        self.apply(|data| data.metadata.set_deadline(deadline, lifetime), again)
     }
 
     /// Takes out the changes, because they can no longer be saved.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::backend::Expiry;
+use crate::backend::{Expiry, Key};
 use crate::codec::UnixTime;
 
 use super::expiry::unix_time;
@@ -15,6 +15,7 @@ use super::{Session, SessionId, Values};
 #[derive(Clone)]
 pub struct StoredSession {
     id: SessionId,
+    key: Key,
     data: SessionData,
     expiry: Expiry,
 }
@@ -23,6 +24,7 @@ impl StoredSession {
     pub(super) fn new(id: SessionId, row: LiveRow) -> Self {
         StoredSession {
             id,
+            key: row.row_ref.key.clone(),
             data: row.data,
             expiry: row.row_ref.expiry,
         }
@@ -38,6 +40,13 @@ impl StoredSession {
     #[must_use]
     pub fn id(&self) -> &SessionId {
         &self.id
+    }
+
+    /// Returns the key of its row, for [`ServerStore::end_by_key`](super::ServerStore::end_by_key).
+    /// Do not show it: in some [dialects](super::Dialect), a person who knows it can use the session.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        &self.key
     }
 
     /// Returns whether this is the given session, for example the device on which a list is shown.

@@ -296,6 +296,24 @@ impl Values {
         *self = Values::of_model(std::mem::take(&mut self.model));
     }
 
+    /// Takes over all values of `others`, which replace values under the same keys.
+    pub(super) fn merge(&mut self, others: &Values) -> Result<(), Error> {
+        self.model = self.model.knowing_types(others.registered_names());
+        for (key, value) in others.to_gob().entries() {
+            let (Some(key), Value::Interface(value)) =
+                (key.as_string().and_then(GoString::to_str), value)
+            else {
+                return Err(Error::usage(
+                    "the other session has a key that is not a string of UTF-8, which cannot be merged",
+                ));
+            };
+            self.insert_interface(key, value.clone())?;
+            #[cfg(feature = "json")]
+            self.texts.take_over(key, &others.texts);
+        }
+        Ok(())
+    }
+
     /// Returns the map that a Go program would find.
     #[must_use]
     pub fn to_gob(&self) -> Composite {

@@ -12,7 +12,8 @@ use silverback::codec::{
 use silverback::gob::{self, Interface, Value};
 use silverback::session::testing::Jar;
 use silverback::session::{
-    CookieOptions, CookieStore, Error, Lifetime, Refusal, ServerStore, Session, Stores, Values,
+    CookieOptions, CookieStore, Error, Lifetime, Refusal, ServerStore, Session, SessionStatus,
+    Stores, Values,
 };
 
 use super::site::RUNTIME;
@@ -421,6 +422,47 @@ fn values_of_an_older_program_can_be_removed() {
         assert_eq!(session.get_or_remove::<u64>("nothing").unwrap(), None);
         session.end().unwrap();
         assert_eq!(session.get_or_remove::<u64>("nothing").unwrap(), None);
+    }
+}
+
+#[test]
+fn a_value_is_taken_once() {
+    for stores in native_stores() {
+        let session = written(&stores, |session| {
+            session.insert("cart", cart())?;
+            session.insert("visits", 7)
+        });
+        assert!(session.take::<Cart>("visits").unwrap_err().is_wrong_type());
+        assert_eq!(session.get("visits").unwrap(), Some(7));
+        assert_eq!(session.status(), SessionStatus::Unmodified);
+        assert_eq!(session.take("cart").unwrap(), Some(cart()));
+        assert_eq!(session.status(), SessionStatus::Modified);
+        assert_eq!(session.take::<Cart>("cart").unwrap(), None);
+        assert_eq!(session.keys(), ["visits"]);
+        session.end().unwrap();
+        assert!(session.take::<u64>("visits").unwrap_err().is_closed());
+    }
+}
+
+/// As scs's `Status`.
+#[test]
+fn the_status_shows_whether_the_session_was_changed() {
+    for stores in native_stores() {
+        let jar = Jar::new();
+        let session = RUNTIME.block_on(jar.session(stores.clone())).unwrap();
+        assert_eq!(session.status(), SessionStatus::Unmodified);
+        session.insert("visits", 7).unwrap();
+        assert_eq!(session.status(), SessionStatus::Modified);
+        RUNTIME.block_on(session.save()).unwrap();
+        assert_eq!(session.status(), SessionStatus::Unmodified);
+        session.renew().unwrap();
+        assert_eq!(session.status(), SessionStatus::Modified);
+        session.logout().unwrap();
+        assert_eq!(session.status(), SessionStatus::Ended);
+        session.add_flash("goodbye").unwrap();
+        assert_eq!(session.status(), SessionStatus::Modified);
+        session.end().unwrap();
+        assert_eq!(session.status(), SessionStatus::Ended);
     }
 }
 

@@ -8,7 +8,7 @@
 //! | `native.rs` | Silverback's own format |
 //! | `gorilla.rs` | the format of gorilla/sessions' server stores |
 //! | `gorilla_id.rs` | the cookies of gorilla's IDs |
-//! | `scs.rs` | the format of alexedwards/scs |
+//! | `scs.rs`, `scs_json.rs` | the format of alexedwards/scs, with rows of gob or JSON |
 //! | `go_metadata.rs` | the string that this library adds to rows that Go programs write too |
 //!
 //! This module does not call a backend, and does not resolve conflicts between requests.
@@ -20,6 +20,8 @@ mod native;
 mod row_format;
 mod rules;
 mod scs;
+#[cfg(feature = "json")]
+mod scs_json;
 #[cfg(test)]
 mod tests;
 

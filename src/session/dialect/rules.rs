@@ -18,6 +18,11 @@ pub(in super::super) trait Rules {
         lifetime
     }
 
+    /// Returns whether the limits of a session count from its last renewal.
+    fn renewal_restarts(&self) -> bool {
+        false
+    }
+
     /// Returns whether rows of this layout are in the dialect.
     fn fits(&self, layout: Layout) -> bool;
 

@@ -1,7 +1,8 @@
 //! The dialect of alexedwards/scs v2.9.0 (`session.go`, `data.go`, `codec.go`). The cookie is the
 //! token: 32 random bytes in unpadded base64url, without a signature. The row's key is the token.
 //! With `HashTokenInStore`, it is the hash of the token's 43 characters. The row is a gob of
-//! `struct { Deadline time.Time; Values map[string]interface {} }`.
+//! `struct { Deadline time.Time; Values map[string]interface {} }`, or the same as JSON
+//! (`scs_json.rs`).
 //!
 //! The field `Deadline` is the session's absolute limit, whichever program wrote it. The lifetime
 //! here sets it for sessions that begin here, and never shortens an existing one. The value
@@ -28,6 +29,8 @@ use super::super::{Error, Refusal, SessionId, Values};
 use super::go_metadata;
 use super::row_format::{OpenedId, RowFormat};
 use super::rules::Rules;
+#[cfg(feature = "json")]
+use super::scs_json;
 
 /// 2262-01-01, the deadline of sessions without an absolute limit. Go's nanoseconds since 1970
 /// overflow in April of that year, and so do the expiries of scs's redisstore and etcdstore.
@@ -38,6 +41,15 @@ const REMEMBER_ME: &str = "__rememberMe";
 
 /// scs's default `Lifetime` (v2.9.0 `session.go`).
 const LIFETIME: Duration = Duration::from_secs(86_400);
+
+/// The `Codec` of scs that writes the rows.
+#[derive(Clone, Copy, Default)]
+enum RowCodec {
+    #[default]
+    Gob,
+    #[cfg(feature = "json")]
+    Json,
+}
 
 /// The dialect of alexedwards/scs, made by [`Dialect::scs`](super::Dialect::scs).
 ///
@@ -50,6 +62,7 @@ const LIFETIME: Duration = Duration::from_secs(86_400);
 #[must_use]
 pub struct ScsDialect {
     hashes_tokens: bool,
+    codec: RowCodec,
     known_types: Vec<String>,
 }
 
@@ -61,6 +74,21 @@ impl ScsDialect {
     pub fn hash_token_in_store(self, hash_token_in_store: bool) -> Self {
         ScsDialect {
             hashes_tokens: hash_token_in_store,
+            ..self
+        }
+    }
+
+    /// Sets that rows are JSON, `{"Deadline": .., "Values": {..}}`, for a Go program that has a
+    /// `Codec` of its own: one that marshals `struct { Deadline time.Time; Values map[string]any }`
+    /// with `encoding/json`. Names match in any case, as in Go. Default: gob, scs's `GobCodec`.
+    ///
+    /// A value that no request changes keeps its text, so a number keeps all its digits. In Go, each
+    /// number is a `float64`.
+    #[cfg(feature = "json")]
+    #[doc(alias = "Codec")]
+    pub fn json_rows(self) -> Self {
+        ScsDialect {
+            codec: RowCodec::Json,
             ..self
         }
     }
@@ -86,6 +114,11 @@ impl Rules for ScsDialect {
         lifetime.remembered_as_usual()
     }
 
+    /// `RenewToken` sets the deadline to the lifetime from now.
+    fn renewal_restarts(&self) -> bool {
+        true
+    }
+
     fn fits(&self, layout: Layout) -> bool {
         layout == Layout::Scs
     }
@@ -95,13 +128,18 @@ impl Rules for ScsDialect {
     }
 
     fn model(&self) -> DataModel {
-        DataModel::go(self.known_types.iter().cloned())
+        match self.codec {
+            RowCodec::Gob => DataModel::go(self.known_types.iter().cloned()),
+            #[cfg(feature = "json")]
+            RowCodec::Json => DataModel::Plain,
+        }
     }
 
     fn format(&self, setup: &Setup, _: Layout) -> Result<Box<dyn RowFormat>, Error> {
         Ok(Box::new(Scs {
             lifetime: setup.lifetime.clone(),
             hashes_tokens: self.hashes_tokens,
+            codec: self.codec,
             model: self.model(),
         }))
     }
@@ -122,21 +160,22 @@ struct Scs {
     lifetime: Lifetime,
     /// True if a row's key is the hash of the token.
     hashes_tokens: bool,
+    codec: RowCodec,
     model: DataModel,
 }
 
+/// The two fields of a row.
+pub(super) type Fields = (Time, Values, Option<(WriteId, Metadata)>);
+
 impl Scs {
     fn parse(&self, bytes: &[u8], now: UnixTime) -> Option<(Row<SessionData>, WriteId)> {
-        let Value::Composite(row) = Value::from_slice(bytes).ok()? else {
-            return None;
+        let (deadline, values, carried) = match self.codec {
+            RowCodec::Gob => gob_fields(bytes)?,
+            #[cfg(feature = "json")]
+            RowCodec::Json => scs_json::fields(bytes)?,
         };
-        let deadline = unix_time(Time::of(row.field("Deadline")?)?)?;
+        let deadline = unix_time(deadline)?;
         let deadline = (deadline < LATEST).then_some(deadline);
-        // In Go, a session without values has a nil map, which gob does not send.
-        let (values, carried) = match row.field("Values") {
-            Some(values) => Values::from_string_map(values, go_metadata::parse)?,
-            None => (Values::new(), None),
-        };
         let (write, metadata) = carried.unzip();
         let metadata = Metadata {
             deadline,
@@ -157,6 +196,25 @@ impl Scs {
             ..Metadata::new(&self.lifetime, began.unwrap_or(now).min(now))
         }
     }
+}
+
+fn gob_fields(bytes: &[u8]) -> Option<Fields> {
+    let Value::Composite(row) = Value::from_slice(bytes).ok()? else {
+        return None;
+    };
+    let deadline = Time::of(row.field("Deadline")?)?;
+    // In Go, a session without values has a nil map, which gob does not send.
+    let (values, carried) = match row.field("Values") {
+        Some(values) => Values::from_string_map(values, go_metadata::parse)?,
+        None => (Values::new(), None),
+    };
+    Some((deadline, values, carried))
+}
+
+fn gob_row(deadline: i64, values: &Values, carried: &str) -> Result<Vec<u8>, Error> {
+    let entries = values.to_string_entries(carried)?;
+    let row = Composite::deadline_and_values(deadline, entries);
+    Ok(Value::Composite(row).to_vec())
 }
 
 /// Converts Go's time to whole seconds. It rounds up, so that no session becomes shorter.
@@ -229,10 +287,15 @@ impl RowFormat for Scs {
         if is_remembered(&values) != metadata.remembered {
             values.insert_interface(REMEMBER_ME, metadata.remembered.into())?;
         }
-        let entries = values.to_string_entries(&carried)?;
-        let seconds = i64::try_from(deadline.as_secs()).unwrap_or(i64::MAX);
-        let row = Composite::deadline_and_values(seconds, entries);
-        Ok(Some(Value::Composite(row).to_vec()))
+        let row = match self.codec {
+            RowCodec::Gob => {
+                let seconds = i64::try_from(deadline.as_secs()).unwrap_or(i64::MAX);
+                gob_row(seconds, &values, &carried)
+            }
+            #[cfg(feature = "json")]
+            RowCodec::Json => scs_json::row(deadline, &values, &carried),
+        };
+        row.map(Some)
     }
 
     fn read(

@@ -37,7 +37,7 @@ fn gorilla(pair: &KeyPair) -> GorillaDialect {
 }
 
 /// Returns each dialect.
-fn all(pair: &KeyPair) -> [Dialect; 8] {
+fn all(pair: &KeyPair) -> [Dialect; 9] {
     let redistore = || Dialect::redistore(codec(pair));
     [
         native(pair).into(),
@@ -45,6 +45,7 @@ fn all(pair: &KeyPair) -> [Dialect; 8] {
         Dialect::dynastore(codec(pair)).into(),
         Dialect::scs().into(),
         Dialect::scs().hash_token_in_store(true).into(),
+        Dialect::scs().json_rows().into(),
         redistore().into(),
         redistore().clear_rows(Serializer::Json).into(),
         Dialect::rbcervilla_redisstore().into(),

@@ -3,6 +3,7 @@
 //! | file | contents |
 //! |---|---|
 //! | `mod.rs` | a store's construction, and the calls for operators |
+//! | `pages.rs` | [`StoredPage`]: all sessions of a store, page by page |
 //! | `loads.rs` | loading the session of an ID that a client sent |
 //! | `saves.rs` | saving a session: its key, its ID, its login |
 //! | `row_locks.rs` | the locks by which the requests of this process write to a row in turn |
@@ -13,6 +14,7 @@
 mod limit;
 mod loads;
 mod owners;
+mod pages;
 mod row_locks;
 mod saves;
 mod shared_writes;
@@ -37,6 +39,7 @@ use super::session_data::SessionData;
 use super::setup::Setup;
 use super::store::{IdChange, Loaded, RowRef, SaveRequest, SaveResult, Storage};
 use super::{Dialect, Error, Lookup, Refusal, SessionId, StoredSession};
+pub use pages::StoredPage;
 use row_locks::RowLocks;
 
 /// Stores each session in a [`Backend`]. The cookie holds only a random ID, sealed by a codec.
@@ -211,6 +214,7 @@ impl ServerStore {
         setup.clock = clock;
         setup.replays = true;
         setup.fails_when_gone = fails_when_gone;
+        setup.renewal_restarts = rules.renewal_restarts();
         if let Some(codec) = rules.codec() {
             setup.check_codec(codec)?;
         }

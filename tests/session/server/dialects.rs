@@ -461,3 +461,58 @@ fn the_process_that_renewed_a_session_recognizes_late_requests() {
         }
     });
 }
+
+/// scs's `RenewToken` sets the deadline to the lifetime from now. In all other dialects, a renewal
+/// keeps the limits.
+#[test]
+fn only_a_renewal_in_scs_restarts_the_limits() {
+    RUNTIME.block_on(async {
+        let cases: [(Server, fn(&Server) -> Dialect, bool); 3] = [
+            (go_rows(Layout::Scs), |_| Dialect::scs().into(), true),
+            (go_rows(Layout::Gorilla), gorilla, false),
+            (
+                Server::new(),
+                |server| native(server.codecs()).into(),
+                false,
+            ),
+        ];
+        for (server, dialect, restarts) in cases {
+            let dialect = dialect(&server);
+            let lifetime = Lifetime::new().absolute(Duration::from_secs(10 * HOUR));
+            let store = server.store_of(dialect, options().lifetime(lifetime.without_idle()));
+            let mut jar = jar_with(&store, |session| session.login("ape")).await;
+            let (began, deadline) = (server.now(), server.now() + Duration::from_secs(10 * HOUR));
+            server.clock.pass(HOUR);
+            let max_age = cookie_after(&mut jar, &store, |session| {
+                assert_eq!(session.deadline(), Some(deadline));
+                session.renew().unwrap();
+            });
+            let max_age = max_age.await.unwrap();
+            let session = jar.session(store.clone()).await.unwrap();
+            assert_eq!(session.authenticated_at(), Some(began));
+            let restarted = deadline + Duration::from_secs(HOUR);
+            match restarts {
+                true => {
+                    assert_eq!(session.deadline(), Some(restarted));
+                    assert_eq!(max_age, Some(10 * HOUR));
+                }
+                false => assert_eq!(session.deadline(), Some(deadline)),
+            }
+        }
+    });
+}
+
+/// A deadline that the program set does not outlast a renewal in scs, as in Go.
+#[test]
+fn a_renewal_in_scs_replaces_a_deadline() {
+    RUNTIME.block_on(async {
+        let server = go_rows(Layout::Scs);
+        let store = server.store_of(Dialect::scs(), options());
+        let soon = server.now() + Duration::from_secs(MINUTE);
+        let mut jar = jar_with(&store, |session| session.set_deadline(soon)).await;
+        visit(&mut jar, &store, |session| session.renew().unwrap()).await;
+        let session = jar.session(store.clone()).await.unwrap();
+        let day = Duration::from_secs(DAY);
+        assert_eq!(session.deadline(), Some(server.now() + day));
+    });
+}

@@ -12,9 +12,11 @@ mod limits;
 mod live;
 mod merging;
 mod owners;
+mod pages;
 mod renewals;
 mod revocations;
 mod rows;
+mod session_merge;
 mod several_saves;
 pub(super) mod test_backend;
 

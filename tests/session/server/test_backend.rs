@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use silverback::backend::{
     Backend, Created, Error, Expiry, Generation, Generations, Key, Layout, Login, Outcome,
-    OwnerName, Owners, Record, Revision, Stored, async_trait,
+    OwnerName, Owners, Record, Revision, Scan, Stored, async_trait,
 };
 use tokio::sync::Notify;
 
@@ -242,6 +242,11 @@ impl Backend for TestBackend {
 
     fn owners(&self) -> Option<&dyn Owners> {
         self.0.inner.owners().is_some().then_some(self)
+    }
+
+    /// Lists the records of the real backend. These calls are neither recorded nor do they fail.
+    fn scan(&self) -> Option<&dyn Scan> {
+        self.0.inner.scan()
     }
 }
 

@@ -142,3 +142,58 @@ fn a_session_without_a_free_key_is_read_and_not_written() {
     let error = scs.write(&key, &Row::Live(data), WRITE, NOW);
     assert!(error.unwrap_err().is_usage());
 }
+
+fn scs_in_json() -> Box<dyn RowFormat> {
+    format_with(Dialect::scs().json_rows(), "session", Lifetime::new())
+}
+
+/// The row that Go's `encoding/json` writes, with fields in another case and order, and with a zone.
+#[test]
+fn a_row_in_json_keeps_what_go_wrote() {
+    let scs = scs_in_json();
+    let key = scs.key(&scs.new_id().unwrap()).unwrap();
+    let values = r#"{"_flash":null,"big":123456789012345678901,"huge":1e400,"one":1.0}"#;
+    for row in [
+        format!(r#"{{"Deadline":"2027-01-15T08:00:00.5Z","Values":{values}}}"#),
+        format!(r#"{{"values":{values},"more":1,"deadline":"2027-01-15T09:00:00.5+01:00"}}"#),
+        format!(r#"{{"Values":{{}},"Deadline":"2027-01-15T08:00:00.5Z","VALUES":{values}}}"#),
+    ] {
+        let data = live(read(&*scs, &key, row.as_bytes(), NOW));
+        let deadline = UnixTime::from_secs(1_800_000_001);
+        assert_eq!(data.metadata.deadline, Some(deadline), "{row}");
+        let again = scs.write(&key, &Row::Live(data), WRITE, NOW).unwrap();
+        let again = String::from_utf8(again.unwrap()).unwrap();
+        let begin = r#"{"Deadline":"2027-01-15T08:00:01Z","Values":{"#;
+        assert!(again.starts_with(begin), "{again}");
+        for text in values.trim_matches(['{', '}']).split(',') {
+            assert!(again.contains(text), "{text} is not in {again}");
+        }
+    }
+}
+
+#[test]
+fn a_row_in_json_may_have_no_values() {
+    let scs = scs_in_json();
+    let key = scs.key(&scs.new_id().unwrap()).unwrap();
+    for values in [r#""#, r#","Values":null"#, r#","Values":{}"#] {
+        let row = format!(r#"{{"Deadline":"2027-01-15T08:00:00Z"{values}}}"#);
+        assert!(
+            live(read(&*scs, &key, row.as_bytes(), NOW))
+                .values
+                .is_empty()
+        );
+    }
+    let gob = scs_row(NOW.as_secs().cast_signed() + 60, &[]);
+    let refused = [
+        &gob[..],
+        br#"{"Values":{}}"#,
+        br#"{"Deadline":7,"Values":{}}"#,
+        br#"{"Deadline":"2027-01-15T08:00:00Z","Values":[]}"#,
+        br#"{"Deadline":"2027-01-15T08:00:00Z","Values":{}} "x""#,
+        b"null",
+        b"",
+    ];
+    for row in refused {
+        assert!(read(&*scs, &key, row, NOW).is_none(), "{row:?}");
+    }
+}
