@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::Backend;
-use crate::session::{CookieOptions, Dialect, Error, Lifetime, ServerOptions, ServerStore};
+use crate::session::{
+    CookieOptions, Dialect, Error, Lifetime, ScsDialect, ServerOptions, ServerStore,
+};
 
 /// The sessions of a Go program that uses
 /// [alexedwards/scs](https://github.com/alexedwards/scs) v2. Both programs use the same rows and
@@ -23,19 +25,53 @@ use crate::session::{CookieOptions, Dialect, Error, Lifetime, ServerOptions, Ser
 /// # }
 /// ```
 ///
+/// # Fields
+///
 /// | Go | ours |
 /// |---|---|
-/// | `scs.New()` and `manager.Store` | [`SessionManager::new`], or `ScsStore::manager` for a table in an SQL database |
-/// | `manager.Lifetime` | [`lifetime`](SessionManager::lifetime) |
-/// | `manager.IdleTimeout` | [`idle_timeout`](SessionManager::idle_timeout) |
-/// | `manager.HashTokenInStore` | [`hash_token_in_store`](SessionManager::hash_token_in_store) |
-/// | `manager.Cookie` | [`cookie`](SessionManager::cookie), with safe defaults; `Persist` is [`persistent`](CookieOptions::persistent) |
-/// | `manager.LoadAndSave(handler)` | a `SessionLayer` with [`store`](SessionManager::store) |
-/// | `manager.Get`, `manager.Put` | [`get`](crate::session::Session::get), [`insert`](crate::session::Session::insert) |
-/// | `manager.RenewToken` | [`renew`](crate::session::Session::renew), which keeps the deadline; or [`login`](crate::session::Session::login) |
-/// | `manager.Destroy` | [`end`](crate::session::Session::end) |
-/// | `manager.RememberMe` | [`remember`](crate::session::Session::remember) |
-/// | `manager.Deadline`, `manager.SetDeadline` | [`deadline`](crate::session::Session::deadline), [`set_deadline`](crate::session::Session::set_deadline) |
+/// | `scs.New()`, `Store` | [`SessionManager::new`], or [`ScsStore::manager`](super::ScsStore::manager) |
+/// | `Lifetime` | [`lifetime`](SessionManager::lifetime) |
+/// | `IdleTimeout` | [`idle_timeout`](SessionManager::idle_timeout) |
+/// | `HashTokenInStore` | [`hash_token_in_store`](SessionManager::hash_token_in_store) |
+/// | `Codec` | gob, or [`json_rows`](SessionManager::json_rows) |
+/// | `Cookie.Name` | [`named`](SessionManager::named) |
+/// | `Cookie.Domain`, `Path`, `SameSite`, `Partitioned` | [`cookie`](SessionManager::cookie), with the [`CookieOptions`] of these names |
+/// | `Cookie.HttpOnly`, `Secure` | on; [`CookieOptions::readable_by_scripts`] and [`insecure_http`](CookieOptions::insecure_http) turn them off |
+/// | `Cookie.Persist` | [`CookieOptions::persistent`] |
+/// | `ErrorFunc` | `SessionLayer::with_on_error`; by default, the response is a 503 if the store does not answer |
+///
+/// # Methods
+///
+/// `session` is the handler's [`Session`](crate::session::Session), and `store` the
+/// [`ServerStore`] that [`store`](SessionManager::store) returns.
+///
+/// | Go | ours |
+/// |---|---|
+/// | `LoadAndSave` | a `SessionLayer` with `store`; see [headers](#headers) |
+/// | `Load`, `Commit`, `WriteSessionCookie` | not needed in a handler; [`session.save()`](crate::session::Session::save) saves before the response is ready; without a framework, [`Sessions`](crate::session::Sessions) |
+/// | `Get`, `GetString`, `GetBool`, `GetInt`, `GetInt32`, `GetInt64`, `GetFloat`, `GetBytes`, `GetTime` | [`session.get::<T>(key)`](crate::session::Session::get), with `String`, `bool`, `i64`, `f64`, .. as `T`. In Go, a value of another type is zero (`GetInt` of an `int64` is 0); here it is an error |
+/// | `Put` | [`session.insert(key, value)`](crate::session::Session::insert) |
+/// | `Pop`, `PopString`, `PopBool`, `PopInt`, `PopFloat`, `PopBytes`, `PopTime` | [`session.take::<T>(key)`](crate::session::Session::take) |
+/// | `Remove`, `Clear`, `Exists`, `Keys` | [`remove`](crate::session::Session::remove), [`clear`](crate::session::Session::clear), [`contains`](crate::session::Session::contains), [`keys`](crate::session::Session::keys) |
+/// | `Destroy` | [`session.end()`](crate::session::Session::end); [`logout`](crate::session::Session::logout) lets a new session follow, as `Destroy` and `Put` do |
+/// | `RenewToken` | [`session.renew()`](crate::session::Session::renew). As in Go, the limits count from now. Go removes the old row before the new one is written, so a failure in between ends the session; here it never does. At a login, [`session.login(owner)`](crate::session::Session::login) renews too |
+/// | `MergeSession` | [`session.merge(token)`](crate::session::Session::merge), which saves this session before it ends the other one; Go ends the other one first |
+/// | `RememberMe` | [`session.remember(..)`](crate::session::Session::remember) |
+/// | `Deadline`, `SetDeadline` | [`session.deadline()`](crate::session::Session::deadline), [`session.set_deadline(..)`](crate::session::Session::set_deadline), which refuses a deadline after the lifetime |
+/// | `Status` | [`session.status()`](crate::session::Session::status) |
+/// | `Token` | the cookie's value. A handler gets the [`session.id()`](crate::session::Session::id) instead, which opens no session |
+/// | `Iterate` | [`store.page(..)`](ServerStore::page) and [`store.end_by_key(..)`](ServerStore::end_by_key), which also work with hashed tokens; Go's `Destroy` in `Iterate` then ends nothing |
+///
+/// # Headers
+///
+/// `LoadAndSave` adds `Vary: Cookie` to all responses, and `Cache-Control: no-cache="Set-Cookie"`
+/// to those with a cookie, which many caches ignore. A `SessionLayer` adds `Vary: Cookie` if the
+/// handler asked for the session, and then makes the response `private, no-cache`, or `no-store` if
+/// it has a cookie: see [`ResponseFields`](crate::session::ResponseFields). If several cookies of the
+/// name arrive, Go takes the first; here, two different sessions are
+/// [ambiguous](crate::session::Refusal::Ambiguous).
+///
+/// # Limits
 ///
 /// The deadline in a row is valid, whichever program wrote it. If the Go program sets an
 /// `IdleTimeout`, set the same [`idle_timeout`](SessionManager::idle_timeout) here: a row does
@@ -47,8 +83,7 @@ pub struct SessionManager {
     cookie: CookieOptions,
     lifetime: Duration,
     idle_timeout: Option<Duration>,
-    hash_token_in_store: bool,
-    known_types: Vec<String>,
+    dialect: ScsDialect,
 }
 
 impl SessionManager {
@@ -61,8 +96,7 @@ impl SessionManager {
             cookie: CookieOptions::new(),
             lifetime: Duration::from_secs(86_400),
             idle_timeout: None,
-            hash_token_in_store: false,
-            known_types: Vec::new(),
+            dialect: Dialect::scs(),
         }
     }
 
@@ -86,18 +120,25 @@ impl SessionManager {
     /// Sets whether a row's key is the hash of its token. Default: false.
     #[doc(alias = "HashTokenInStore")]
     pub fn hash_token_in_store(self, hash_token_in_store: bool) -> Self {
-        SessionManager {
-            hash_token_in_store,
-            ..self
-        }
+        let dialect = self.dialect.hash_token_in_store(hash_token_in_store);
+        SessionManager { dialect, ..self }
     }
 
     /// Adds the types that the Go program itself registers (`gob.Register`), by Go's names for
     /// them: see [`GorillaDialect::known_types`](crate::session::GorillaDialect::known_types).
     #[doc(alias = "Register")]
-    pub fn known_types<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        self.known_types.extend(names.into_iter().map(Into::into));
-        self
+    pub fn known_types<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
+        let dialect = self.dialect.known_types(names);
+        SessionManager { dialect, ..self }
+    }
+
+    /// Sets that rows are JSON, for a Go program whose `Codec` writes JSON: see
+    /// [`ScsDialect::json_rows`].
+    #[cfg(feature = "json")]
+    #[doc(alias = "Codec")]
+    pub fn json_rows(self) -> Self {
+        let dialect = self.dialect.json_rows();
+        SessionManager { dialect, ..self }
     }
 
     /// Sets the options of the cookies, except the name. Default: [`CookieOptions::new`], which
@@ -127,12 +168,10 @@ impl SessionManager {
             Some(idle) => lifetime.idle(idle),
             None => lifetime.without_idle(),
         };
-        let dialect = Dialect::scs().known_types(self.known_types.iter().cloned());
-        let dialect = dialect.hash_token_in_store(self.hash_token_in_store);
         let options = ServerOptions::new()
             .cookie(self.cookie.clone().name(name)?)
             .lifetime(lifetime);
-        ServerStore::with_options(dialect, self.backend.clone(), options)
+        ServerStore::with_options(self.dialect.clone(), self.backend.clone(), options)
     }
 }
 
@@ -143,7 +182,7 @@ impl std::fmt::Debug for SessionManager {
             .field("cookie", &self.cookie)
             .field("lifetime", &self.lifetime)
             .field("idle_timeout", &self.idle_timeout)
-            .field("hash_token_in_store", &self.hash_token_in_store)
+            .field("dialect", &self.dialect)
             .finish_non_exhaustive()
     }
 }

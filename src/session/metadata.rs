@@ -87,8 +87,9 @@ impl Metadata {
     }
 
     /// Takes over the deadline of another session if it is later, and with it that session's
-    /// beginning, from which the limits count.
+    /// beginning, from which the limits count. If one of the two is remembered, this one is.
     pub(super) fn last_as_long_as(&mut self, other: &Self) {
+        self.remembered |= other.remembered;
         if is_later(other.deadline, self.deadline) {
             self.deadline = other.deadline;
             self.own_deadline = other.own_deadline;

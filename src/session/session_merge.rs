@@ -11,8 +11,8 @@ impl Session {
     /// saves this session at once, and then ends the other one. Use it if one person turns out to
     /// have two sessions, for example from two apps.
     ///
-    /// If both sessions have a value, the other session's counts. The later of both deadlines counts.
-    /// The ID, the cookie and the login stay. If `cookie` is this session's own, nothing changes.
+    /// If both sessions have a value, the other session's counts. The later of both deadlines counts,
+    /// and if one of them is remembered, the session is. The ID, the cookie and the login stay. If `cookie` is this session's own, nothing changes.
     ///
     /// This session is saved before the other one ends, so that a failure in between loses nothing.
     /// The merge can then be repeated. A change that another request saves in the other session at

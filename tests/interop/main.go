@@ -55,7 +55,9 @@ type request struct {
 	Endpoint   string `json:"endpoint"` // of DynamoDB
 	Table      string `json:"table"`    // of dynastore or pratikju/dynamostore
 
-	Stock settings `json:"stock"` // of a stock program
+	Stock   settings        `json:"stock"`   // of a stock program
+	Manager managerSettings `json:"manager"` // of scs
+	Action  managerAction   `json:"action"`  // in scs
 }
 
 // A change is the change of a session of strings in a handler.
@@ -72,6 +74,12 @@ type answer struct {
 	Error   string            `json:"error,omitempty"`
 	Values  map[string]string `json:"values,omitempty"`  // the strings of a session
 	MaxAge  int               `json:"max_age,omitempty"` // the cookie's
+
+	// of a session in scs
+	Value      string `json:"value,omitempty"` // the popped value
+	Status     int    `json:"status"`
+	Deadline   int64  `json:"deadline,omitempty"`
+	Remembered bool   `json:"remembered"`
 }
 
 // stock is true if the program registers no types.
@@ -194,6 +202,10 @@ func serveOr(asked request) (answer, error) {
 	case "scs-change":
 		return withManager(asked, func(manager *scs.SessionManager) (answer, error) {
 			return changeToken(asked, manager)
+		})
+	case "scs-act":
+		return withManager(asked, func(manager *scs.SessionManager) (answer, error) {
+			return actInManager(asked, manager)
 		})
 	case "scs-same":
 		return withManager(asked, func(manager *scs.SessionManager) (answer, error) {

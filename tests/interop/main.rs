@@ -39,6 +39,8 @@ mod mysql;
 mod redis;
 #[path = "../support/required.rs"]
 mod required;
+#[cfg(all(feature = "session", feature = "files", feature = "redis"))]
+mod scs_manager;
 #[cfg(all(
     feature = "session",
     feature = "files",

@@ -14,7 +14,7 @@ use crate::servers::redis::RedisServer;
 use crate::store::{RUNTIME, SharedStore, codec, cookie};
 
 /// Starts a server for one test, or prints a message if there is none.
-fn server() -> Option<RedisServer> {
+pub(crate) fn server() -> Option<RedisServer> {
     static IS_THERE: LazyLock<Result<(), String>> =
         LazyLock::new(|| RedisServer::start(&[]).map(drop));
     match &*IS_THERE {

@@ -29,6 +29,7 @@ func newManager(asked request) (*scs.SessionManager, error) {
 	manager.Cookie.Name = sessionName
 	manager.Lifetime = time.Hour
 	manager.Store = store
+	asked.Manager.apply(manager)
 	return manager, nil
 }
 

@@ -182,6 +182,23 @@ fn the_later_deadline_of_two_sessions_counts() {
 }
 
 #[test]
+fn a_session_that_takes_over_a_remembered_one_is_remembered() {
+    RUNTIME.block_on(async {
+        let store = Server::new().store();
+        let with = |remembered| jar_with(&store, move |session| session.remember(remembered));
+        let plain = || jar_with(&store, |session| session.insert("a", 1));
+        for (own, other) in [
+            (with(true).await, plain().await),
+            (plain().await, with(true).await),
+        ] {
+            let request = Request::of(&own, &store).await;
+            let _ = request.session.merge(&cookie(&other)).await.unwrap();
+            assert!(own.session(store.clone()).await.unwrap().is_remembered());
+        }
+    });
+}
+
+#[test]
 fn the_session_of_another_owner_is_not_taken_over() {
     RUNTIME.block_on(async {
         let store = Server::new().store();
