@@ -26,7 +26,7 @@ use super::super::protocol::{Row, WriteId};
 use super::super::session_data::SessionData;
 use super::super::setup::Setup;
 use super::super::{Error, Refusal, SessionId, Values};
-use super::go_metadata;
+use super::go_metadata::{self, ReadValues};
 use super::row_format::{OpenedId, RowFormat};
 use super::rules::Rules;
 #[cfg(feature = "json")]
@@ -164,12 +164,9 @@ struct Scs {
     model: DataModel,
 }
 
-/// The two fields of a row.
-pub(super) type Fields = (Time, Values, Option<(WriteId, Metadata)>);
-
 impl Scs {
     fn parse(&self, bytes: &[u8], now: UnixTime) -> Option<(Row<SessionData>, WriteId)> {
-        let (deadline, values, carried) = match self.codec {
+        let (deadline, (values, carried)) = match self.codec {
             RowCodec::Gob => gob_fields(bytes)?,
             #[cfg(feature = "json")]
             RowCodec::Json => scs_json::fields(bytes)?,
@@ -198,17 +195,17 @@ impl Scs {
     }
 }
 
-fn gob_fields(bytes: &[u8]) -> Option<Fields> {
+fn gob_fields(bytes: &[u8]) -> Option<(Time, ReadValues)> {
     let Value::Composite(row) = Value::from_slice(bytes).ok()? else {
         return None;
     };
     let deadline = Time::of(row.field("Deadline")?)?;
     // In Go, a session without values has a nil map, which gob does not send.
-    let (values, carried) = match row.field("Values") {
+    let values = match row.field("Values") {
         Some(values) => Values::from_string_map(values, go_metadata::parse)?,
-        None => (Values::new(), None),
+        None => ReadValues::default(),
     };
-    Some((deadline, values, carried))
+    Some((deadline, values))
 }
 
 fn gob_row(deadline: i64, values: &Values, carried: &str) -> Result<Vec<u8>, Error> {

@@ -8,12 +8,11 @@ use crate::gob::Time;
 
 use super::super::json_texts::Entries;
 use super::super::{Error, Values};
-use super::go_metadata;
-use super::scs::Fields;
+use super::go_metadata::{self, ReadValues};
 
 /// Reads a row. As in Go, names match in any case, the last of several fields of a name counts, and
 /// `null` means a session without values.
-pub(super) fn fields(bytes: &[u8]) -> Option<Fields> {
+pub(super) fn fields(bytes: &[u8]) -> Option<(Time, ReadValues)> {
     let (mut deadline, mut values) = (None, None);
     for (name, text) in serde_json::from_slice::<Entries>(bytes).ok()?.0 {
         match name.to_ascii_lowercase().as_str() {
@@ -24,13 +23,13 @@ pub(super) fn fields(bytes: &[u8]) -> Option<Fields> {
     }
     let deadline = serde_json::from_str::<String>(deadline?.get()).ok()?;
     let deadline = Time::from_str(&deadline).ok()?;
-    let (values, carried) = match values.filter(|text| text.get() != "null") {
+    let values = match values.filter(|text| text.get() != "null") {
         Some(text) => {
             Values::deserialize(&Serializer::Json, text.get().into(), go_metadata::parse)?
         }
-        None => (Values::new(), None),
+        None => ReadValues::default(),
     };
-    Some((deadline, values, carried))
+    Some((deadline, values))
 }
 
 /// Writes a row.
