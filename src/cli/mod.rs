@@ -9,11 +9,13 @@
 //! | `failure.rs` | the reasons for which a command fails, and the three exit codes |
 //! | `settings.rs` | the options that several commands share: keys, name, serializer |
 //! | `cookies.rs` | the cookie arguments: one on the command line, or one a line on standard input |
+//! | `pasted.rs`, `frame.rs` | a cookie in the text that a person copied, and the parts of a cookie that need no key |
 //! | `payload.rs`, `gob.rs` | conversions of payloads to JSON, and back |
 //! | `json_text.rs` | JSON as text: white space, numbers as Go prints them, integers of Go |
 //! | `typed_json.rs`, `edit_gob.rs` | JSON with the Go type of an existing value, and the changes of `edit` to a map in gob |
 //! | `dates.rs` | dates as text |
 //! | `keygen.rs`, `encode.rs`, `decode.rs`, `inspect.rs`, `reseal.rs`, `edit.rs` | one command each |
+//! | `why/` | the command that says why a cookie is refused |
 //! | `sessions/` | the commands for sessions in a server |
 
 mod cookies;
@@ -23,15 +25,18 @@ mod edit;
 mod edit_gob;
 mod encode;
 mod failure;
+mod frame;
 mod gob;
 mod inspect;
 mod json_text;
 mod keygen;
+mod pasted;
 mod payload;
 mod reseal;
 mod sessions;
 mod settings;
 mod typed_json;
+mod why;
 
 use std::process::ExitCode;
 
@@ -67,6 +72,7 @@ enum Command {
     Encode(encode::Encode),
     Decode(decode::Decode),
     Inspect(inspect::Inspect),
+    Why(why::Why),
     Reseal(reseal::Reseal),
     Edit(edit::Edit),
     Sessions(sessions::Sessions),
@@ -83,6 +89,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Encode(command) => command.run(),
         Command::Decode(command) => command.run(),
         Command::Inspect(command) => command.run(),
+        Command::Why(command) => command.run(),
         Command::Reseal(command) => command.run(),
         Command::Edit(command) => command.run(),
         Command::Sessions(command) => command.run(),

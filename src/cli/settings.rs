@@ -164,6 +164,13 @@ pub(super) struct OpeningKeys {
     spec: Zeroizing<String>,
 }
 
+impl OpeningKeys {
+    /// Returns the text of the keys, which must not be printed.
+    pub(super) fn spec(&self) -> &str {
+        &self.spec
+    }
+}
+
 impl Opening {
     pub(super) fn keys(&self) -> Result<OpeningKeys, Failure> {
         let spec = self.keys.text()?;
@@ -221,6 +228,10 @@ impl Clock {
 }
 
 impl CookieFormat {
+    pub(super) fn cipher(&self) -> Cipher {
+        self.cipher.into()
+    }
+
     /// Returns the chain of these keys with this hash function.
     pub(super) fn codecs(
         &self,

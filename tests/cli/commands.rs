@@ -1,9 +1,6 @@
 //! The commands for cookies, and the exit codes.
 
-use crate::program::{command, run, silverback};
-
-const KEYS: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f:00112233445566778899aabbccddeeff";
-const OTHER: &str = "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeffe0e1e2e3e4e5e6e7e8e9eaebecedeeef";
+use crate::program::{KEYS, OTHER, command, run, silverback};
 
 fn seal(extra: &[&str], input: &str) -> String {
     let arguments = ["encode", "--keys", KEYS, "--name", "sid"];
@@ -683,7 +680,9 @@ fn reseal_opens_sha1_too() {
 
 #[test]
 fn every_command_has_help() {
-    for name in ["keygen", "encode", "decode", "inspect", "reseal", "edit"] {
+    for name in [
+        "keygen", "encode", "decode", "inspect", "why", "reseal", "edit",
+    ] {
         let help = silverback([name, "--help"], "").ok();
         assert!(help.contains("Usage: silverback"), "{help}");
     }

@@ -8,8 +8,8 @@ use silverback::session::testing::Jar;
 use silverback::session::{CookieOptions, Dialect, ServerOptions, ServerStore};
 use sqlx::{Connection, PgConnection};
 
-use crate::program::{Run, silverback};
-use crate::sessions::{KEYS, Service, all_commands_work};
+use crate::program::{KEYS, Run, silverback};
+use crate::sessions::{Service, all_commands_work};
 
 /// A table of a Go package in a server.
 struct Table {

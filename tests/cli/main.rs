@@ -36,3 +36,4 @@ mod required;
 mod servers;
 mod sessions;
 mod vectors;
+mod why;

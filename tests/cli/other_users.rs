@@ -9,9 +9,9 @@ use silverback::backend::{self, Backend, Expiry, Key, Record};
 use silverback::codec::CodecOptions;
 use silverback::session::ServerOptions;
 
-use crate::program::{Run, command, run};
+use crate::program::{KEYS, Run, command, run};
 use crate::required::not_run;
-use crate::sessions::{KEYS, Service};
+use crate::sessions::Service;
 
 /// The user `nobody`, who runs the service.
 const NOBODY: u32 = 65_534;

@@ -3,6 +3,12 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+/// A hash key and a block key.
+pub(crate) const KEYS: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f:00112233445566778899aabbccddeeff";
+
+/// Another hash key.
+pub(crate) const OTHER: &str = "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeffe0e1e2e3e4e5e6e7e8e9eaebecedeeef";
+
 /// The result of a run of the program.
 pub(crate) struct Run {
     pub(crate) status: i32,

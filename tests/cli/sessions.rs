@@ -13,10 +13,8 @@ use silverback::session::{
     CookieOptions, Dialect, Error, Lifetime, ServerOptions, ServerStore, Session,
 };
 
-use crate::program::{Run, command, run, silverback};
+use crate::program::{KEYS, OTHER, Run, command, run, silverback};
 
-pub(crate) const KEYS: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f:00112233445566778899aabbccddeeff";
-const OTHER: &str = "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeffe0e1e2e3e4e5e6e7e8e9eaebecedeeef";
 const UNKNOWN: &str = "-NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNN";
 const MINUTE: Duration = Duration::from_secs(60);
 
