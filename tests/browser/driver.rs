@@ -96,6 +96,20 @@ impl Browser {
         }
     }
 
+    /// Waits until the element `what` contains exactly `text`.
+    pub(crate) async fn reads(&self, what: &str, text: &str) {
+        let begin = Instant::now();
+        let script = format!("return document.querySelector('{what}').innerText");
+        while self.script(&script).await != text {
+            let page = self.page().await;
+            assert!(
+                begin.elapsed() < WATCHDOG,
+                "{what} is not {text:?} on the page: {page}"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Checks that the current page does not show `text`.
     pub(crate) async fn sees_no(&self, text: &str) {
         let page = self.page().await;
@@ -126,6 +140,10 @@ impl Browser {
     pub(crate) async fn cookie(&self, name: &str) -> Option<Cookie<'static>> {
         let cookies = self.client.get_all_cookies().await.unwrap();
         cookies.into_iter().find(|cookie| cookie.name() == name)
+    }
+
+    pub(crate) async fn delete_cookie(&self, name: &str) {
+        self.client.delete_cookie(name).await.unwrap();
     }
 
     /// Saves a screenshot of the page.
