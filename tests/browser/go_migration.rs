@@ -212,6 +212,8 @@ async fn rotate(visitor: &mut Visitor, side: Side) {
         visitor.open(side).await;
         visitor.browser.sees("You are not logged in").await;
     }
+    visitor.browser.sees("The cookie was refused").await;
+    visitor.browser.screenshot("shop-refused", 900, 900).await;
     visitor.put_back(&new).await;
     visitor.visits = visits;
     visitor.both_know("Ape", "fig").await;
@@ -279,6 +281,11 @@ async fn a_shop_moves_from_gorillas_cookie_store() {
     let Some(mut visitor) = Visitor::start(StoreName::Cookie, None).await else {
         return;
     };
+    for side in [Side::Rust, Side::Go] {
+        visitor.open(side).await;
+        let name = format!("shop-login-{side:?}").to_lowercase();
+        visitor.browser.screenshot(&name, 900, 900).await;
+    }
     walk(&mut visitor).await;
     take_screenshots(&mut visitor, "cookie").await;
     rotate(&mut visitor, Side::Go).await;

@@ -1,5 +1,5 @@
 // The shop in Go. It listens on a free port of 127.0.0.1, prints the port, and ends with its
-// standard input. See ../README.md.
+// standard input. The variable DATABASE_URL has the database of pgstore and scs. See ../README.md.
 package main
 
 import (
@@ -26,12 +26,11 @@ type shop interface {
 func main() {
 	store := flag.String("store", "cookie", "cookie, pgstore or scs")
 	keys := flag.String("keys", "", "the file with the keys of gorilla's stores")
-	database := flag.String("database", "", "the URL of a PostgreSQL database")
 	flag.Parse()
 	// gob reads a session only if the program has registered the types of all its values. gob itself
 	// registers basic types and slices of them, and gorilla registers []interface{}.
 	gob.Register(time.Time{})
-	if err := serve(*store, *keys, *database); err != nil {
+	if err := serve(*store, *keys, os.Getenv("DATABASE_URL")); err != nil {
 		log.Fatal("error: ", err)
 	}
 }

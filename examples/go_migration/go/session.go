@@ -46,7 +46,7 @@ func sinceOf(s session) string {
 	if !isTime {
 		return ""
 	}
-	return since.UTC().Format(time.RFC3339)
+	return since.UTC().Format("2006-01-02 15:04:05 MST")
 }
 
 // countVisit begins again at 1 if the counter is no int.

@@ -18,11 +18,14 @@ impl GoProgram {
         source: &Path,
         folder: &Path,
         arguments: &[String],
+        database: Option<String>,
     ) -> Result<Self, Box<dyn Error>> {
         let program = folder.join("shop");
         build(source, &program)?;
         let mut process = Command::new(program)
             .args(arguments)
+            // Other users of this machine can read arguments, and a URL may have a password.
+            .envs(database.map(|url| ("DATABASE_URL", url)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

@@ -88,7 +88,7 @@ fn write(path: &Path, pairs: &[String]) -> Result<(), Box<dyn Error>> {
     let mut file = private_file(&new)?;
     writeln!(
         file,
-        "# The newest pair that every program knows is the first."
+        "# The first pair seals, and every pair opens. Both programs read this file at each request."
     )?;
     for pair in pairs {
         writeln!(file, "{pair}")?;
@@ -103,4 +103,46 @@ fn private_file(path: &Path) -> std::io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(path: &Path) -> Vec<String> {
+        let text = std::fs::read_to_string(path).unwrap();
+        text.lines().skip(1).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_rotation_takes_three_steps_in_order() {
+        let folder = std::env::temp_dir().join(format!("silverback-keys-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join(FILE);
+        assert!(take(&path, Step::Append).is_err(), "there is no file");
+        make_missing(&path).unwrap();
+        let old = pairs(&path);
+        make_missing(&path).unwrap();
+        assert_eq!((old.len(), pairs(&path)), (1, old.clone()));
+
+        for early in [Step::Promote, Step::Drop] {
+            assert!(take(&path, early).is_err());
+        }
+        take(&path, Step::Append).unwrap();
+        let both = pairs(&path);
+        assert_eq!((both.len(), &both[0]), (2, &old[0]));
+        assert!(take(&path, Step::Append).is_err());
+        take(&path, Step::Promote).unwrap();
+        assert_eq!(pairs(&path), [both[1].clone(), both[0].clone()]);
+        take(&path, Step::Drop).unwrap();
+        assert_eq!(pairs(&path), [both[1].clone()]);
+
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 }

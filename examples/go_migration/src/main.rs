@@ -20,6 +20,7 @@ mod arguments;
 mod go_program;
 mod keys;
 #[path = "../../demo/src/listen.rs"]
+#[allow(clippy::duplicate_mod)] // the browser tests include both examples
 mod listen;
 mod page;
 mod proxy;

@@ -72,9 +72,10 @@ fn notes(page: &Page) -> String {
 }
 
 fn values(page: &Page) -> String {
-    let since = page
-        .since
-        .map(|since| format!("<dt>Logged in<dd>since {since}\n"));
+    let since = page.since.map(|since| {
+        let since = since.to_string().replace('T', " ").replace('Z', " UTC");
+        format!("<dt>Logged in<dd>since {since}\n")
+    });
     let cart = match page.cart.is_empty() {
         true => "empty".to_owned(),
         false => escaped(&page.cart.join(", ")),

@@ -48,13 +48,13 @@ impl Running {
             routes::write(&routes, Plan::Split)?;
         }
         let database = Database::of(&settings)?;
-        let go = GoProgram::start(
-            go_source,
-            &folder,
-            &go_arguments(&settings, &keys, &database),
-        )?;
         let url = database.as_ref().map(Database::url);
         let storage = Storage::open(settings.store, url).await?;
+        let arguments = [
+            format!("--store={}", settings.store.flag()),
+            format!("--keys={}", keys.display()),
+        ];
+        let go = GoProgram::start(go_source, &folder, &arguments, url.map(for_go))?;
         let mut servers = JoinSet::new();
         let rust = app::app(keys, settings.store, storage)?;
         let rust = serve(&mut servers, rust, listen::bind(0).await?)?;
@@ -87,16 +87,6 @@ fn serve(
     let address = listener.local_addr()?;
     servers.spawn(async move { axum::serve(listener, app).await });
     Ok(address)
-}
-
-fn go_arguments(settings: &Settings, keys: &Path, database: &Option<Database>) -> Vec<String> {
-    let mut arguments = vec![
-        format!("--store={}", settings.store.flag()),
-        format!("--keys={}", keys.display()),
-    ];
-    let url = database.as_ref().map(|database| for_go(database.url()));
-    arguments.extend(url.map(|url| format!("--database={url}")));
-    arguments
 }
 
 /// Go's driver requires TLS unless the URL says otherwise.

@@ -52,3 +52,24 @@ impl<T: Clone> Watched<T> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edit_applies_at_once_unless_it_is_not_valid() {
+        let path = std::env::temp_dir().join(format!("silverback-watched-{}", std::process::id()));
+        let parse = |text: &str| Ok(text.parse::<u8>()?);
+        std::fs::write(&path, "many").unwrap();
+        assert!(Watched::open(path.clone(), parse).is_err());
+        std::fs::write(&path, "1").unwrap();
+        let watched = Watched::open(path.clone(), parse).unwrap();
+        for (text, expected) in [("1", 1), ("2", 2), ("many", 2), ("3", 3)] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(watched.get(), expected, "{text}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(watched.get(), 3, "the file is missing");
+    }
+}
