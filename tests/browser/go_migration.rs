@@ -213,7 +213,6 @@ async fn rotate(visitor: &mut Visitor, side: Side) {
         visitor.browser.sees("You are not logged in").await;
     }
     visitor.browser.sees("The cookie was refused").await;
-    visitor.browser.screenshot("shop-refused", 900, 900).await;
     visitor.put_back(&new).await;
     visitor.visits = visits;
     visitor.both_know("Ape", "fig").await;
