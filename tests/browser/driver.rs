@@ -79,7 +79,8 @@ impl Browser {
     }
 
     pub(crate) async fn type_into(&self, what: &str, text: &str) {
-        let element = self.client.find(Locator::Css(what)).await.unwrap();
+        let element = self.client.wait().at_most(WATCHDOG);
+        let element = element.for_element(Locator::Css(what)).await.unwrap();
         element.send_keys(text).await.unwrap();
     }
 

@@ -45,7 +45,7 @@ impl Visitor {
             return None;
         }
         let browser = Browser::start().await?;
-        let folder = Scratch::new("SILVERBACK_TEST_FOLDER");
+        let folder = Scratch::new("SILVERBACK_SHOPS");
         let settings = Settings {
             port: 0,
             store,

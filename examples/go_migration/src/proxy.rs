@@ -105,6 +105,8 @@ fn remove_connection_fields(headers: &mut HeaderMap) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
     use super::super::routes::Plan;
     use super::super::{listen, routes};
     use super::*;
@@ -130,17 +132,20 @@ mod tests {
         )
     }
 
-    /// Starts a proxy in front of one program; the other does not run.
-    async fn proxy() -> SocketAddr {
-        let folder = std::env::temp_dir().join(format!("silverback-proxy-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+    /// Starts a proxy in front of one program; the other does not run. The folder has its routes.
+    async fn proxy(folder: &Path) -> SocketAddr {
+        std::fs::create_dir_all(folder).unwrap();
         let path = folder.join(routes::FILE);
         routes::write(&path, Plan::Split).unwrap();
         let routes = Watched::open(path, Routes::parse).unwrap();
-        std::fs::remove_dir_all(folder).unwrap();
         let go = serve(Router::new().fallback(answer)).await;
         let nothing = SocketAddr::from(([127, 0, 0, 1], 1));
         serve(Proxy::new(routes, go, nothing).router()).await
+    }
+
+    /// Returns a folder for one test.
+    fn folder(test: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("silverback-proxy-{test}-{}", std::process::id()))
     }
 
     async fn send(request: Request) -> (Response, String) {
@@ -154,7 +159,8 @@ mod tests {
 
     #[tokio::test]
     async fn requests_and_responses_pass_unchanged_except_for_the_connection() {
-        let request = Request::post(format!("http://{}/go/cart?a=b%20c", proxy().await))
+        let folder = folder("fields");
+        let request = Request::post(format!("http://{}/go/cart?a=b%20c", proxy(&folder).await))
             .header("host", "localhost:3000")
             .header("cookie", "shop=1")
             .header("cookie", "other=2")
@@ -162,6 +168,7 @@ mod tests {
             .header("x-only-here", "1")
             .body("item=banana".into());
         let (response, text) = send(request.unwrap()).await;
+        std::fs::remove_dir_all(folder).unwrap();
         assert_eq!(response.status(), StatusCode::IM_A_TEAPOT);
         let cookies: Vec<_> = response.headers().get_all("set-cookie").iter().collect();
         assert_eq!(
@@ -182,8 +189,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_does_not_run_is_a_bad_gateway() {
-        let request = Request::get(format!("http://{}/rust/", proxy().await));
+        let folder = folder("gateway");
+        let request = Request::get(format!("http://{}/rust/", proxy(&folder).await));
         let (response, text) = send(request.body(Body::empty()).unwrap()).await;
+        std::fs::remove_dir_all(folder).unwrap();
         assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
         assert_eq!(text, "The Rust program does not answer.");
     }
