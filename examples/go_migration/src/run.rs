@@ -103,7 +103,7 @@ enum Database {
     Given(String),
     #[cfg(feature = "postgres")]
     Private(
-        #[expect(dead_code, reason = "ends when it is dropped")] PostgresServer,
+        #[expect(dead_code, reason = "ends when it is dropped")] Box<PostgresServer>,
         String,
     ),
 }
@@ -134,7 +134,7 @@ impl Database {
         })?;
         let url = server.url();
         println!("a private PostgreSQL server runs, whose data is removed at the end: {url}");
-        Ok(Database::Private(server, url))
+        Ok(Database::Private(Box::new(server), url))
     }
 
     #[cfg(not(feature = "postgres"))]
