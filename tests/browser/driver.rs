@@ -79,7 +79,8 @@ impl Browser {
     }
 
     pub(crate) async fn type_into(&self, what: &str, text: &str) {
-        let element = self.client.find(Locator::Css(what)).await.unwrap();
+        let element = self.client.wait().at_most(WATCHDOG);
+        let element = element.for_element(Locator::Css(what)).await.unwrap();
         element.send_keys(text).await.unwrap();
     }
 
@@ -91,6 +92,20 @@ impl Browser {
             assert!(
                 begin.elapsed() < WATCHDOG,
                 "{text:?} is not on the page: {page}"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until the element `what` contains exactly `text`.
+    pub(crate) async fn reads(&self, what: &str, text: &str) {
+        let begin = Instant::now();
+        let script = format!("return document.querySelector('{what}').innerText");
+        while self.script(&script).await != text {
+            let page = self.page().await;
+            assert!(
+                begin.elapsed() < WATCHDOG,
+                "{what} is not {text:?} on the page: {page}"
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -126,6 +141,10 @@ impl Browser {
     pub(crate) async fn cookie(&self, name: &str) -> Option<Cookie<'static>> {
         let cookies = self.client.get_all_cookies().await.unwrap();
         cookies.into_iter().find(|cookie| cookie.name() == name)
+    }
+
+    pub(crate) async fn delete_cookie(&self, name: &str) {
+        self.client.delete_cookie(name).await.unwrap();
     }
 
     /// Saves a screenshot of the page.

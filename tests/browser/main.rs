@@ -1,5 +1,5 @@
-//! The demo in a real browser, headless Chromium, driven by chromedriver. The tests check the
-//! cookie that the browser reports.
+//! The demo, and the shop that moves from Go, in a real browser, headless Chromium, driven by
+//! chromedriver. The tests check the cookie that the browser reports.
 //!
 //! Without chromedriver the tests print a message and pass, unless `SILVERBACK_REQUIRE` names
 //! `chromedriver`. Screenshots are saved in the target directory's `tmp`.
@@ -8,9 +8,15 @@
 #[allow(dead_code)] // its `main`
 mod demo;
 mod driver;
+mod go_migration;
 mod planted;
 #[path = "../support/required.rs"]
 mod required;
+#[path = "../support/scratch.rs"]
+mod scratch;
+#[path = "../../examples/go_migration/src/main.rs"]
+#[allow(dead_code)] // its `main`
+mod shop;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -29,7 +29,7 @@ pub(crate) async fn bind(first: u16) -> Result<TcpListener, Error> {
         }
     }
     let remedy = format!(
-        "ports {first} to {last} are taken: choose another one, as in `cargo demo -- 8080`"
+        "ports {first} to {last} are taken: choose another one, as in `cargo demo -- 8080` or `cargo go-migration -- 8080`"
     );
     Err(Error::new(ErrorKind::AddrInUse, remedy))
 }

@@ -63,6 +63,9 @@ impl BackgroundProgram {
             User::NotRoot(signal) => (as_nobody("sh", folder), signal),
             User::Ours => (Command::new("sh"), "TERM"),
         };
+        // Ctrl-C ends this process; the shell then stops the program and removes the folder.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut shell, 0);
         let child = shell
             .env("SIGNAL", signal)
             .current_dir(folder)
