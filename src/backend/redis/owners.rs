@@ -7,7 +7,8 @@
 //! | `kept` | the login that the last revocation kept, or nothing |
 //! | `expiry` | milliseconds since 1970-01-01T00:00:00Z, by the server's clock |
 //!
-//! The list is a sorted set of keys, whose score is the expiry of the record.
+//! The list is a sorted set of keys. Its scores are the times until which the keys are listed: a minute
+//! or two after the expiries of the records, so that most saves change nothing in the list.
 
 use async_trait::async_trait;
 use redis::Value;

@@ -146,6 +146,7 @@ pub(super) fn trials(runtime: &Arc<Runtime>) -> Vec<Trial> {
     trial!(keys::a_server_that_may_lose_records_is_refused_if_durability_is_required);
     trial!(keys::a_scan_goes_on_after_the_keys_that_it_remembers);
     trial!(round_trips::an_operation_is_one_command);
+    trial!(round_trips::a_save_within_a_minute_leaves_the_list_of_the_owner);
     #[cfg(feature = "tls")]
     {
         trial!(tls::a_connection_can_use_tls);

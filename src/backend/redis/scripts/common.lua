@@ -62,10 +62,16 @@ local function is_live(row)
   return not owner or owner_lets_live(OWNERS .. owner .. '}', login_of(row))
 end
 
--- Lists the record under `key` until its expiry. The list expires with its last record.
+-- Returns the time until which a record is listed: a minute or two after its expiry. So most saves
+-- of a session change nothing in the list.
+local function listed_until(expiry)
+  return expiry >= NEVER and NEVER or (math.floor(expiry / 60000) + 2) * 60000
+end
+
+-- Lists the record under `key`. The list expires with its last entry.
 local function enlist(list, key, expiry)
   redis.call('ZREMRANGEBYSCORE', list, '-inf', now)
-  redis.call('ZADD', list, expiry, key)
+  redis.call('ZADD', list, listed_until(expiry), key)
   local last = redis.call('ZREVRANGE', list, 0, 0, 'WITHSCORES')[2]
   if tonumber(last) >= NEVER then
     redis.call('PERSIST', list)
@@ -74,9 +80,14 @@ local function enlist(list, key, expiry)
   end
 end
 
+-- Returns whether a row has this owner and is listed for an expiry as it should be.
+local function is_listed(row, owner, expiry)
+  return row and owner_of(row) == owner and listed_until(expiry_of(row)) == listed_until(expiry)
+end
+
 -- Writes a row, and lists it if it has an owner, which is returned. A row that has expired already is
--- removed instead.
-local function write(key, mark, expiry, rest)
+-- removed instead. `before` is the row that it replaces, if there is one.
+local function write(key, mark, expiry, rest, before)
   local row = 'sb1' .. mark .. string.format('%015d', expiry) .. rest
   if expiry >= NEVER then
     redis.call('SET', key, row)
@@ -87,7 +98,7 @@ local function write(key, mark, expiry, rest)
     return
   end
   local owner = OWNERS ~= '' and owner_of(row)
-  if owner then
+  if owner and not is_listed(before, owner, expiry) then
     enlist(LISTS .. owner .. '}', key, expiry)
   end
   return owner

@@ -5,8 +5,8 @@ if not row then
   return answer
 end
 local expiry = expiry_after(ARGV[5])
-local before, after = OWNERS ~= '' and owner_of(row), write(KEYS[1], ARGV[4], expiry, ARGV[6])
+local before, after = OWNERS ~= '' and owner_of(row), write(KEYS[1], ARGV[4], expiry, ARGV[6], row)
 if before and not after then
-  redis.call('ZADD', LISTS .. before .. '}', 'XX', expiry, KEYS[1])
+  redis.call('ZADD', LISTS .. before .. '}', 'XX', listed_until(expiry), KEYS[1])
 end
 return {'done'}

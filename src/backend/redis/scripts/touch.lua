@@ -3,5 +3,5 @@ local row, answer = seen_row()
 if not row then
   return answer
 end
-write(KEYS[1], ARGV[4], expiry_after(ARGV[5]), string.sub(row, 35))
+write(KEYS[1], ARGV[4], expiry_after(ARGV[5]), string.sub(row, 35), row)
 return {'done'}
