@@ -6,6 +6,7 @@
 //! | choose where sessions are kept | [`stores`] |
 //! | make keys and give them to a service | [`keys`] |
 //! | replace a key, or drop one that has leaked | [`rotation`] |
+//! | know why a cookie is refused | [`refused_cookies`] |
 //! | run behind a proxy or a CDN | [`proxies`] |
 //! | test an application, or a backend of your own | [`testing`] |
 //! | know what is protected, and what remains yours | [`security`] |
@@ -34,6 +35,9 @@ pub mod keys {}
 
 #[doc = include_str!("proxies.md")]
 pub mod proxies {}
+
+#[doc = include_str!("refused_cookies.md")]
+pub mod refused_cookies {}
 
 #[doc = include_str!("rotation.md")]
 pub mod rotation {}
