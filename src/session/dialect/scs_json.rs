@@ -10,8 +10,8 @@ use super::super::json_texts::Entries;
 use super::super::{Error, Values};
 use super::go_metadata::{self, ReadValues};
 
-/// Reads a row. As in Go, names match in any case, the last of several fields of a name counts, and
-/// `null` means a session without values.
+/// Reads a row. As in Go, names match in any case, and `null` means a session without values. Of several
+/// fields of a name the last one counts; Go never writes such a row.
 pub(super) fn fields(bytes: &[u8]) -> Option<(Time, ReadValues)> {
     let (mut deadline, mut values) = (None, None);
     for (name, text) in serde_json::from_slice::<Entries>(bytes).ok()?.0 {
