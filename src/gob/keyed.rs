@@ -86,6 +86,26 @@ impl KeyedMap {
         self.entries.push(Some((key_value, value)));
     }
 
+    /// Sets all entries of another map.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (key, value) in other.entries() {
+            match string_of(key) {
+                Some(string) => self.insert(string.clone(), value.clone()),
+                None => self.insert_other(key, value.clone()),
+            }
+        }
+    }
+
+    /// Sets the value under a key that is not a string.
+    fn insert_other(&mut self, key: &Value, value: Interface) {
+        let bytes = key.to_vec();
+        let mut entries = self.entries.iter_mut().flatten();
+        match entries.find(|(there, _)| there.to_vec() == bytes) {
+            Some((_, there)) => *there = value,
+            None => self.entries.push(Some((key.clone(), value))),
+        }
+    }
+
     /// Removes a string key. Returns whether it existed.
     pub(crate) fn remove(&mut self, key: &str) -> bool {
         let Some(place) = self.places.remove(key.as_bytes()) else {
@@ -145,6 +165,27 @@ mod tests {
 
     fn bytes(map: &KeyedMap) -> Vec<u8> {
         Value::Composite(map.to_composite(None)).to_vec()
+    }
+
+    /// Returns a map with that value under a string, a number and nil.
+    fn map_of(value: i64) -> KeyedMap {
+        let mut map = KeyedMap::default();
+        map.insert("a".into(), value.into());
+        for key in [Interface::from(7_i64), Interface::nil()] {
+            map.entries
+                .push(Some((Value::Interface(key), value.into())));
+        }
+        map
+    }
+
+    #[test]
+    fn the_entries_of_another_map_replace_those_of_their_keys() {
+        let (mut map, mut expected) = (map_of(1), map_of(3));
+        for map in [&mut map, &mut expected] {
+            map.insert("b".into(), 2_i64.into());
+        }
+        map.merge(&map_of(3));
+        assert_eq!(bytes(&map), bytes(&expected));
     }
 
     proptest! {

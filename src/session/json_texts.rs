@@ -47,10 +47,14 @@ impl JsonTexts {
         self.0.get(key).map(|text| &**text)
     }
 
-    /// Takes over the text of a value that comes from other values.
+    /// Takes over the text of a value that comes from other values, or forgets the text if there is
+    /// none.
     pub(super) fn take_over(&mut self, key: &str, others: &Self) {
-        if let Some(text) = others.get(key) {
-            Arc::make_mut(&mut self.0).insert(key.to_owned(), text.to_owned());
+        match others.get(key) {
+            Some(text) => {
+                Arc::make_mut(&mut self.0).insert(key.to_owned(), text.to_owned());
+            }
+            None => self.forget(key),
         }
     }
 

@@ -87,8 +87,13 @@ impl Metadata {
     }
 
     /// Takes over the deadline of another session if it is later, and with it that session's
-    /// beginning, from which the limits count. If one of the two is remembered, this one is.
+    /// beginning, from which the limits count. If one of the two is remembered, this one is. A login
+    /// lasts no longer because of a session without a login.
     pub(super) fn last_as_long_as(&mut self, other: &Self) {
+        let owner = |metadata: &Self| metadata.login.as_ref().map(|login| login.owner.clone());
+        if self.login.is_some() && owner(self) != owner(other) {
+            return;
+        }
         self.remembered |= other.remembered;
         if is_later(other.deadline, self.deadline) {
             self.deadline = other.deadline;

@@ -54,6 +54,8 @@ pub enum Refusal {
     /// More cookies arrived than are read: over 8 of the name, or over 4,096 or 1 MiB in all. The
     /// request is treated as with [`Ambiguous`](Refusal::Ambiguous).
     TooMany,
+    /// The session of another owner. Only [`Session::merge`](super::Session::merge) refuses it.
+    OtherOwner,
 }
 
 impl Refusal {
@@ -97,6 +99,7 @@ impl fmt::Display for Refusal {
             Refusal::Moved => "moved to another ID",
             Refusal::Ambiguous => "several valid cookies",
             Refusal::TooMany => "too many cookies",
+            Refusal::OtherOwner => "the session of another owner",
         })
     }
 }

@@ -125,7 +125,7 @@ impl Session {
 
     /// Removes the value under `key`, and returns it. Returns `None` if there is no value.
     ///
-    /// Two concurrent requests may both get the value. Where only one of them may, use
+    /// Two concurrent requests may both get the value. If only one of them may get it, use
     /// [`transact`](Session::transact).
     ///
     /// ```

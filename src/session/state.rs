@@ -6,7 +6,7 @@ mod commit_plan;
 
 use std::sync::Arc;
 
-use crate::backend::OwnerName;
+use crate::backend::{Key, OwnerName};
 use crate::codec::UnixTime;
 
 use super::cookie_life::CookieLife;
@@ -100,6 +100,15 @@ pub(super) enum ResponseCookie {
     Unchanged,
     Set(String),
     Removed,
+}
+
+/// A stored session as seen from a session.
+pub(super) enum Place {
+    Elsewhere,
+    /// It is the session itself.
+    Own,
+    /// The session takes its place when it is saved, after a login or a logout.
+    Replaced,
 }
 
 impl State {
@@ -282,6 +291,17 @@ impl State {
             Phase::LoggedOut | Phase::Ended | Phase::Gone => SessionStatus::Ended,
             Phase::Live | Phase::InDoubt if self.has_changes() => SessionStatus::Modified,
             Phase::Live | Phase::InDoubt => SessionStatus::Unmodified,
+        }
+    }
+
+    /// Returns whether the request loaded the row under `key`, and whether this session takes its
+    /// place when it is saved.
+    pub(super) fn place_of(&self, key: &Key) -> Place {
+        let row_ref = self.row_ref.as_ref();
+        match row_ref.is_some_and(|row_ref| row_ref.key == *key) {
+            false => Place::Elsewhere,
+            true if matches!(self.id_change, IdChange::Replaced { .. }) => Place::Replaced,
+            true => Place::Own,
         }
     }
 

@@ -60,6 +60,12 @@ pub(super) trait Storage: Send + Sync + 'static {
     /// Ends a stored session. Returns false if another request had ended it before.
     async fn end(&self, row_ref: &RowRef) -> Result<bool, Error>;
 
+    /// Ends a stored session unless another request has written its row since it was loaded. Returns
+    /// false if one has.
+    async fn end_unchanged(&self, row_ref: &RowRef) -> Result<bool, Error> {
+        self.end(row_ref).await
+    }
+
     /// Returns the number of bytes by which the values may grow, or `None` if no cookie limits
     /// them.
     fn room_left(&self, _: &SessionData) -> Result<Option<usize>, Error> {

@@ -298,17 +298,12 @@ impl Values {
 
     /// Takes over all values of `others`, which replace values under the same keys.
     pub(super) fn merge(&mut self, others: &Values) -> Result<(), Error> {
+        let entries = KeyedMap::from_composite(&others.to_gob());
+        let entries = entries.ok_or_else(|| Error::usage("the session's map cannot be read"))?;
         self.model = self.model.knowing_types(others.registered_names());
-        for (key, value) in others.to_gob().entries() {
-            let (Some(key), Value::Interface(value)) =
-                (key.as_string().and_then(GoString::to_str), value)
-            else {
-                return Err(Error::usage(
-                    "the other session has a key that is not a string of UTF-8, which cannot be merged",
-                ));
-            };
-            self.insert_interface(key, value.clone())?;
-            #[cfg(feature = "json")]
+        self.keyed()?.merge(&entries);
+        #[cfg(feature = "json")]
+        for key in others.keys() {
             self.texts.take_over(key, &others.texts);
         }
         Ok(())

@@ -131,6 +131,9 @@ pub(super) enum Intent<C: Authenticated> {
     /// Ends a session, even after a renewal, but not a session of a later login that has replaced
     /// it.
     EndLogin { seen: SeenRow<C::Login> },
+    /// Ends the session only if no other request has written its row since. If one has, the verdict
+    /// is [`Conflict`](Verdict::Conflict).
+    EndUnchanged { seen: SeenRow<C::Login> },
 }
 
 /// The data to be saved, and the function that computes it again from the data that another
@@ -313,7 +316,9 @@ impl<'w, C: Authenticated> Protocol<'w, C> {
                 None => self.load_own(None),
             },
             Intent::Renew { .. } | Intent::Replace { .. } if self.moves => self.bury_seen(),
-            Intent::End { .. } | Intent::EndLogin { .. } => self.bury_seen(),
+            Intent::End { .. } | Intent::EndLogin { .. } | Intent::EndUnchanged { .. } => {
+                self.bury_seen()
+            }
             _ => self.create_new(),
         }
     }
@@ -363,7 +368,10 @@ impl<C: Authenticated> Protocol<'_, C> {
         match &self.intent {
             Intent::Create { key } => Some(key),
             Intent::Renew { to, .. } | Intent::Replace { to, .. } => Some(to),
-            Intent::Save { .. } | Intent::End { .. } | Intent::EndLogin { .. } => None,
+            Intent::Save { .. }
+            | Intent::End { .. }
+            | Intent::EndLogin { .. }
+            | Intent::EndUnchanged { .. } => None,
         }
     }
 
@@ -375,7 +383,8 @@ impl<C: Authenticated> Protocol<'_, C> {
             | Intent::Renew { seen, .. }
             | Intent::Replace { seen, .. }
             | Intent::End { seen }
-            | Intent::EndLogin { seen } => Some(seen),
+            | Intent::EndLogin { seen }
+            | Intent::EndUnchanged { seen } => Some(seen),
         }
     }
 

@@ -67,6 +67,9 @@ impl<C: Authenticated> Protocol<'_, C> {
                 self.give_up(Step::Done(Verdict::Unknown))
             }
             Answer::Swapped(Outcome::Gone) => self.nothing_to_bury(),
+            Answer::Swapped(Outcome::Conflict) if self.wants_unchanged() => {
+                Step::Done(Verdict::Conflict)
+            }
             Answer::Swapped(Outcome::Conflict) if self.is_too_late() => {
                 self.give_up(Step::Done(Verdict::TimedOut))
             }
@@ -166,6 +169,9 @@ impl<C: Authenticated> Protocol<'_, C> {
         let is_as_it_was = matches!(&unknown_write, Some(on) if *on == revision);
         // If another request has saved the row, an earlier burial by this request can only fail.
         self.has_unknown_write &= is_as_it_was;
+        if self.wants_unchanged() && !is_as_it_was {
+            return Step::Done(Verdict::Conflict);
+        }
         let keeps = match &self.intent {
             Intent::Renew { .. } => true,
             Intent::Replace { keeps, .. } => *keeps,
@@ -185,6 +191,10 @@ impl<C: Authenticated> Protocol<'_, C> {
         }
     }
 
+    fn wants_unchanged(&self) -> bool {
+        matches!(self.intent, Intent::EndUnchanged { .. })
+    }
+
     pub(super) fn is_renewal(&self) -> bool {
         matches!(self.intent, Intent::Renew { .. })
     }
@@ -199,7 +209,10 @@ impl<C: Authenticated> Protocol<'_, C> {
         }
         self.trail += 1;
         let ends_one_login = matches!(self.intent, Intent::EndLogin { .. });
-        let followed = successor.filter(|successor| successor.is_renewal || !ends_one_login);
+        let followed = successor.filter(|successor| match &self.intent {
+            Intent::EndUnchanged { .. } => false,
+            _ => successor.is_renewal || !ends_one_login,
+        });
         match followed.map(|successor| successor.key) {
             Some(key) if self.trail <= LONGEST_TRAIL => self.load_buried(key, None),
             Some(_) => self.give_up(Step::Done(Verdict::Conflict)),

@@ -455,6 +455,10 @@ impl Storage for ServerStore {
         self.0.end(row_ref.seen()).await
     }
 
+    async fn end_unchanged(&self, row_ref: &RowRef) -> Result<bool, Error> {
+        self.0.end_unchanged(row_ref.seen()).await
+    }
+
     async fn end_all(&self, owner: &OwnerName) -> Result<(), Error> {
         self.0.end_all(owner).await
     }

@@ -256,6 +256,17 @@ impl SharedStore {
             .await
     }
 
+    /// Ends a session unless another request has written its row since. Returns false if one has.
+    pub(super) async fn end_unchanged(&self, seen: SeenRow<Option<Login>>) -> Result<bool, Error> {
+        match self
+            .end_by(&seen.key.clone(), Intent::EndUnchanged { seen })
+            .await
+        {
+            Err(error) if error.is_conflict() => Ok(false),
+            ended => ended.map(|_| true),
+        }
+    }
+
     async fn end_by(&self, key: &Key, intent: Intent<SessionData>) -> Result<bool, Error> {
         let caller = Caller::new(self.save_timeout, CancellationToken::new());
         let (_lock, _) = self.locks.lock(key, Rank::Urgent, &caller).await?;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use silverback::codec::UnixTime;
 use silverback::session::testing::Jar;
-use silverback::session::{Dialect, Lookup, Refusal, ServerOptions, ServerStore, SessionStatus};
+use silverback::session::{
+    Dialect, Error, Lookup, Refusal, ServerOptions, ServerStore, Session, SessionStatus,
+};
 
 use super::super::support;
 use super::test_backend::Fault;
@@ -207,16 +209,221 @@ fn the_session_of_another_owner_is_not_taken_over() {
         let (ape, gibbon) = (login("ape").await, login("gibbon").await);
         for jar in [&anonymous, &gibbon] {
             let request = Request::of(jar, &store).await;
-            let error = request.session.merge(&cookie(&ape)).await.unwrap_err();
-            assert!(error.is_usage(), "{error}");
+            let merged = request.session.merge(&cookie(&ape)).await.unwrap();
+            assert_eq!(merged, Lookup::Refused(Refusal::OtherOwner));
             assert_eq!(request.session.status(), SessionStatus::Unmodified);
         }
         assert!(!ape.session(store.clone()).await.unwrap().is_new());
         // A session without a login may be taken over.
         let request = Request::of(&ape, &store).await;
-        let _ = request.session.merge(&cookie(&anonymous)).await.unwrap();
+        let merged = request.session.merge(&cookie(&anonymous)).await.unwrap();
+        assert_eq!(merged, Lookup::Found(()));
         assert_eq!(read(&ape, &store, KEYS).await, BEFORE);
         assert_eq!(read(&anonymous, &store, KEYS).await, None);
+    });
+}
+
+/// Otherwise a login could be made to last for ever.
+#[test]
+fn an_anonymous_session_does_not_prolong_a_login() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let own = jar_with(&store, |session| session.login("ape")).await;
+        let before = own.session(store.clone()).await.unwrap();
+        server.clock.pass(600);
+        let other = jar_with(&store, |session| session.remember(true)).await;
+        let request = Request::of(&own, &store).await;
+        let merged = request.session.merge(&cookie(&other)).await.unwrap();
+        assert_eq!(merged, Lookup::Found(()));
+        let session = own.session(store.clone()).await.unwrap();
+        assert_eq!(session.deadline(), before.deadline());
+        assert!(!session.is_remembered());
+    });
+}
+
+/// The session that a login or a logout replaces is not taken over: it would end the new session, or
+/// bring back what was logged out.
+#[test]
+fn a_session_does_not_take_over_the_one_that_it_replaces() {
+    RUNTIME.block_on(async {
+        let store = Server::new().store();
+        let changes: [fn(&Session) -> Result<(), Error>; 2] =
+            [|session| session.login("ape"), Session::logout];
+        for change in changes {
+            let (mut own, _) = two_sessions(&store).await;
+            let own_cookie = cookie(&own);
+            let request = Request::of(&own, &store).await;
+            change(&request.session).unwrap();
+            let error = request.session.merge(&own_cookie).await.unwrap_err();
+            assert!(error.is_usage(), "{error}");
+            let owner = request.session.owner();
+            request.finish_into(&mut own).await;
+            let session = own.session(store.clone()).await.unwrap();
+            assert_eq!(session.owner(), owner);
+            assert_eq!(session.is_new(), owner.is_none());
+        }
+        // A login may take over any other session.
+        let (mut own, other) = two_sessions(&store).await;
+        let request = Request::of(&own, &store).await;
+        request.session.login("ape").unwrap();
+        let merged = request.session.merge(&cookie(&other)).await.unwrap();
+        assert_eq!(merged, Lookup::Found(()));
+        request.finish_into(&mut own).await;
+        assert_eq!(
+            read(&own, &store, KEYS).await,
+            Some([None, Some(3), Some(4)])
+        );
+        assert_eq!(read(&other, &store, KEYS).await, None);
+    });
+}
+
+/// The handler has the cookie under which another request has renewed the session.
+#[test]
+fn a_renewed_session_is_not_taken_over_by_itself() {
+    RUNTIME.block_on(async {
+        let store = Server::new().store();
+        let (mut own, _) = two_sessions(&store).await;
+        let request = Request::of(&own, &store).await;
+        visit(&mut own, &store, |session| session.renew().unwrap()).await;
+        let merged = request.session.merge(&cookie(&own)).await.unwrap();
+        assert_eq!(merged, Lookup::Found(()));
+        assert_eq!(read(&own, &store, KEYS).await, BEFORE);
+    });
+}
+
+#[test]
+fn a_change_of_the_other_session_is_taken_over_too() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let (own, mut other) = two_sessions(&store).await;
+        let token = cookie(&other);
+        let request = Request::of(&own, &store).await;
+        // The merge has loaded the other session, and waits to save.
+        let gate = server.backend.waits_at(1);
+        let session = request.session.clone();
+        let merge = tokio::spawn(async move { session.merge(&token).await });
+        gate.is_reached().await;
+        visit(&mut other, &store, |session| {
+            session.insert("c", 5).unwrap()
+        })
+        .await;
+        gate.open();
+        assert_eq!(merge.await.unwrap().unwrap(), Lookup::Found(()));
+        assert_eq!(
+            read(&own, &store, KEYS).await,
+            Some([Some(1), Some(3), Some(5)])
+        );
+        assert_eq!(read(&other, &store, KEYS).await, None);
+    });
+}
+
+/// A login that replaces the other session belongs to its client.
+#[test]
+fn a_merge_ends_no_login_that_has_replaced_the_other_session() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let (own, mut other) = two_sessions(&store).await;
+        let token = cookie(&other);
+        let request = Request::of(&own, &store).await;
+        let gate = server.backend.waits_at(1);
+        let session = request.session.clone();
+        let merge = tokio::spawn(async move { session.merge(&token).await });
+        gate.is_reached().await;
+        visit(&mut other, &store, |session| session.login("ape").unwrap()).await;
+        gate.open();
+        assert_eq!(merge.await.unwrap().unwrap(), Lookup::Found(()));
+        assert_eq!(read(&own, &store, KEYS).await, MERGED);
+        let session = other.session(store.clone()).await.unwrap();
+        assert_eq!(session.owner().as_deref(), Some("ape"));
+    });
+}
+
+/// Two requests merge two sessions in opposite directions: one of them is left, with all values.
+#[test]
+fn opposite_merges_lose_no_value() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        server.backend.takes(Duration::from_millis(1));
+        let store = server.store();
+        for round in 0..50 {
+            let (one, other) = two_sessions(&store).await;
+            let (first, second) = (
+                Request::of(&one, &store).await,
+                Request::of(&other, &store).await,
+            );
+            let (one_cookie, other_cookie) = (cookie(&one), cookie(&other));
+            let merges = tokio::join!(
+                first.session.merge(&other_cookie),
+                second.session.merge(&one_cookie),
+            );
+            let left = [
+                read(&one, &store, KEYS).await,
+                read(&other, &store, KEYS).await,
+            ];
+            let left: Vec<_> = left.into_iter().flatten().collect();
+            assert!(!left.is_empty(), "round {round}: {merges:?}");
+            let has_all = |values: &[Option<u64>; 3]| values.iter().all(Option::is_some);
+            assert!(
+                left.iter().any(has_all),
+                "round {round}: {left:?} {merges:?}"
+            );
+        }
+    });
+}
+
+/// The other session ends even if the client hangs up after this one was saved.
+#[test]
+fn a_merge_whose_caller_is_dropped_is_finished() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let store = server.store();
+        let (own, other) = two_sessions(&store).await;
+        let token = cookie(&other);
+        let request = Request::of(&own, &store).await;
+        let gate = server.backend.waits_at(1);
+        let merge = tokio::spawn(async move { request.session.merge(&token).await });
+        gate.is_reached().await;
+        merge.abort();
+        assert!(merge.await.unwrap_err().is_cancelled());
+        gate.open();
+        store.drain().await;
+        assert_eq!(read(&own, &store, KEYS).await, MERGED);
+        assert_eq!(read(&other, &store, KEYS).await, None);
+    });
+}
+
+#[test]
+fn a_value_under_a_reserved_key_is_taken_over() {
+    use silverback::backend::{Backend, Expiry, Key, Layout, Memory, Record};
+    use silverback::gob::{Composite, Value};
+
+    RUNTIME.block_on(async {
+        let layout = crate::in_layout::InLayout::new(Memory::new(), Layout::GorillaClear);
+        let rows = std::sync::Arc::new(layout);
+        let dialect = Dialect::rbcervilla_redisstore();
+        let store = ServerStore::with_options(dialect, rows.clone(), ServerOptions::new()).unwrap();
+        let id = "A".repeat(103);
+        let mut map = Composite::map_of_interfaces();
+        map.insert("_session", "a value of the Go program".into())
+            .unwrap();
+        let record = Record::new(Value::Composite(map).to_vec(), Expiry::NEVER);
+        let _ = rows
+            .create(&Key::new(id.as_str()).unwrap(), &record)
+            .await
+            .unwrap();
+        let own = jar_with(&store, |session| session.insert("a", 1)).await;
+        let request = Request::of(&own, &store).await;
+        assert_eq!(request.session.merge(&id).await.unwrap(), Lookup::Found(()));
+        let session = own.session(store.clone()).await.unwrap();
+        let values = session.values();
+        assert_eq!(values.len(), 2);
+        assert_eq!(
+            values.get("_session").unwrap(),
+            Some("a value of the Go program".to_owned())
+        );
     });
 }
 

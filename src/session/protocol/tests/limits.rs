@@ -80,6 +80,34 @@ fn the_end_of_one_login_ends_no_other() {
     assert!(rows.live(&key("T1")).is_none());
 }
 
+/// A merge takes over a session, and ends it only as it was taken over.
+#[test]
+fn the_end_of_an_unchanged_session_ends_no_other_version() {
+    let end = |seen| Intent::EndUnchanged { seen };
+    for is_renewal in [false, true] {
+        let (verdict, rows) = at_the_end(1, is_renewal, end);
+        assert_eq!(verdict, Verdict::Gone);
+        assert!(rows.live(&key("T1")).is_some());
+    }
+    let (verdict, rows) = at_the_end(0, false, end);
+    assert_eq!(verdict, Verdict::Conflict);
+    assert!(rows.live(&key("A")).is_some());
+    for is_lost in [false, true] {
+        let mut lone = Lone::new(Rows::default(), end);
+        let call = lone.begin();
+        let answer = match is_lost {
+            true => Answer::Unknown,
+            false => lone.answer(call),
+        };
+        assert_eq!(
+            lone.verdict_after(answer),
+            Verdict::Ended,
+            "lost: {is_lost}"
+        );
+        assert!(lone.rows.live(&key("A")).is_none());
+    }
+}
+
 #[test]
 fn saves_and_renewals_follow_only_renewals() {
     for intent in [
