@@ -22,6 +22,8 @@ pub(super) struct Setup {
     /// during the request.
     pub(super) fails_when_gone: bool,
     pub(super) cookie_life: CookieLife,
+    /// The old cookie of a Go package, which the store reads and removes, and never sets.
+    pub(super) legacy_cookie: Option<CookieWriter>,
 }
 
 /// The source of the current time.
@@ -48,6 +50,7 @@ impl Setup {
             model,
             replays: false,
             fails_when_gone: false,
+            legacy_cookie: None,
         })
     }
 

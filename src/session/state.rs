@@ -43,6 +43,8 @@ pub(super) struct State {
     cookie_end: Option<UnixTime>,
     /// The cookies of that name that the client sent.
     request_cookie: RequestCookie,
+    /// The old cookies of a Go package that the client sent.
+    legacy_cookies: LegacyCookies,
     /// True if the client may have a good cookie that was not in this request. Then this request
     /// sets and removes no cookie in its place, and only a login is saved.
     leaves_cookie: bool,
@@ -84,6 +86,16 @@ pub(super) enum RequestCookie {
     /// A cookie that is removed unless another one replaces it, because no session will ever have
     /// it again.
     Dead,
+}
+
+/// The old cookies of a Go package that a client sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LegacyCookies {
+    Absent,
+    /// They are removed when the session's own cookie is set or removed.
+    Present,
+    /// Another host may have planted one of them.
+    Ambiguous,
 }
 
 /// A session before a change.
@@ -155,6 +167,7 @@ impl State {
             cookie_life: setup.cookie_life.clone(),
             cookie_end: None,
             request_cookie,
+            legacy_cookies: LegacyCookies::Absent,
             leaves_cookie: false,
             is_passive: false,
             has_ended: false,
@@ -194,6 +207,41 @@ impl State {
 
     pub(super) fn request_cookie(&self) -> RequestCookie {
         self.request_cookie
+    }
+
+    pub(super) fn legacy_cookies(&self) -> LegacyCookies {
+        self.legacy_cookies
+    }
+
+    /// Returns whether an old cookie may open the session: no cookie of the store opened one, and the
+    /// client has no better one.
+    pub(super) fn lets_legacy_open(&self) -> bool {
+        self.is_new && !self.leaves_cookie
+    }
+
+    /// Returns the state of a request that has old cookies.
+    pub(super) fn with_legacy(self, legacy_cookies: LegacyCookies) -> Self {
+        State {
+            legacy_cookies,
+            ..self
+        }
+    }
+
+    /// Returns the state of a request whose old cookies opened no session.
+    pub(super) fn refuse_legacy(self, refusal: Refusal) -> Self {
+        let legacy_cookies = match refusal.may_be_planted() {
+            true => LegacyCookies::Ambiguous,
+            false => LegacyCookies::Present,
+        };
+        State {
+            // A refusal of the store's own cookie counts first, unless no cookie may be set at all.
+            refusal: match refusal.leaves_cookie() {
+                true => Some(refusal),
+                false => self.refusal.or(Some(refusal)),
+            },
+            leaves_cookie: refusal.leaves_cookie(),
+            ..self.with_legacy(legacy_cookies)
+        }
     }
 
     /// Makes this request not count as use of the session.
