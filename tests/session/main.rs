@@ -17,6 +17,9 @@ mod endings;
 mod errors;
 mod frameworks;
 mod gorilla;
+#[cfg(all(feature = "json", feature = "legacy"))]
+#[path = "../support/dolab_cookie.rs"]
+mod dolab_cookie;
 #[path = "../support/in_layout.rs"]
 mod in_layout;
 mod laws;

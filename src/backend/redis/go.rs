@@ -212,7 +212,11 @@ impl GoRedis {
         Ok(removed.map(|_| revision(expiry, record.value())))
     }
 
+    /// Reads the record under a key. Without a prefix, keys of other programs are listed, too.
     async fn entry(&self, key: Key) -> Result<Option<Entry>, Error> {
+        if self.0.keys.text(&key).is_err() {
+            return Ok(None);
+        }
         let operation = self.0.client.operation();
         let answer = operation
             .run(&GO_PEEK, &[&self.0.records.of(&key)], &[])

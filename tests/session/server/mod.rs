@@ -3,6 +3,8 @@
 
 mod anonymous;
 mod dialects;
+#[cfg(all(feature = "json", feature = "legacy"))]
+mod dolab;
 mod faults;
 mod hot_session;
 mod in_flight;
