@@ -220,7 +220,8 @@ impl DolabValue {
 
     fn number<T: Number>(&self, key: &str) -> Result<T, DolabValueError> {
         let text = self.get(key)?;
-        let is_number = |text: &&str| text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+        let is_number =
+            |text: &&str| text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
         match &*text {
             "null" => Ok(T::default()),
             text => Some(text)

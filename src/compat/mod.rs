@@ -58,12 +58,7 @@
     any(feature = "redis", feature = "memcached")
 ))]
 mod dolab;
-#[cfg(all(
-    feature = "session",
-    feature = "json",
-    feature = "legacy",
-    any(feature = "redis", feature = "memcached")
-))]
+#[cfg(all(feature = "session", feature = "json"))]
 mod dolab_value;
 #[cfg(all(feature = "aws", feature = "session"))]
 mod dynamostore;
@@ -104,12 +99,7 @@ mod wader_gormstore;
     any(feature = "redis", feature = "memcached")
 ))]
 pub use dolab::{DolabConfig, DolabStore, dolab};
-#[cfg(all(
-    feature = "session",
-    feature = "json",
-    feature = "legacy",
-    any(feature = "redis", feature = "memcached")
-))]
+#[cfg(all(feature = "session", feature = "json"))]
 pub use dolab_value::{DolabValue, DolabValueError};
 #[cfg(all(feature = "aws", feature = "session"))]
 pub use dynamostore::{DynamoStore, DynamoStoreConfig};

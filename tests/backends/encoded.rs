@@ -94,7 +94,9 @@ impl Backend for Encoded {
         seen: &Revision,
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
-        self.rows.swap(&self.key(key), seen, &self.text(record)).await
+        self.rows
+            .swap(&self.key(key), seen, &self.text(record))
+            .await
     }
 
     async fn touch(

@@ -13,13 +13,13 @@ mod client;
 mod concurrency;
 mod cookie_header;
 mod dead_cookies;
+#[cfg(all(feature = "json", feature = "legacy"))]
+#[path = "../support/dolab_cookie.rs"]
+mod dolab_cookie;
 mod endings;
 mod errors;
 mod frameworks;
 mod gorilla;
-#[cfg(all(feature = "json", feature = "legacy"))]
-#[path = "../support/dolab_cookie.rs"]
-mod dolab_cookie;
 #[path = "../support/in_layout.rs"]
 mod in_layout;
 mod laws;

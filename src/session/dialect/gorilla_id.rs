@@ -22,6 +22,7 @@ const LONGEST_SEALED: usize = 63;
 const LONG_ID_LENGTH: usize = 64;
 
 /// The length of the IDs of dolab/session, in random bytes (`helpers.go`, `NewSessionID`).
+#[cfg(feature = "json")]
 const HEX_ID_LENGTH: usize = 16;
 
 /// The form of IDs and their cookies, whatever the cookie's name is.
@@ -38,6 +39,7 @@ pub(super) struct IdForm {
 #[derive(Clone, Copy)]
 enum Alphabet {
     Base32,
+    #[cfg(feature = "json")]
     Hex,
 }
 
@@ -84,6 +86,7 @@ impl IdForm {
     fn is_sealed_id(&self, text: &str) -> bool {
         match self.alphabet {
             Alphabet::Base32 => is_id(text),
+            #[cfg(feature = "json")]
             Alphabet::Hex => is_hex_id(text),
         }
     }
@@ -110,6 +113,7 @@ impl IdCookie {
         let bytes = generate_random_key(self.form.length).map_err(Error::of_codec)?;
         Ok(Id::new(match self.form.alphabet {
             Alphabet::Base32 => base32(&bytes),
+            #[cfg(feature = "json")]
             Alphabet::Hex => base16ct::lower::encode_string(&bytes),
         }))
     }
@@ -191,6 +195,7 @@ fn is_id(text: &str) -> bool {
 
 /// Returns whether a text is an ID of dolab/session. A key in Redis or Memcached may be anything, and
 /// this text names nothing but a session.
+#[cfg(feature = "json")]
 pub(super) fn is_hex_id(text: &str) -> bool {
     let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     text.len() == 2 * HEX_ID_LENGTH && text.bytes().all(is_digit)

@@ -19,14 +19,14 @@ use super::{COOKIE, IDLE, RUNTIME, Request, Server, visit};
 
 const OLD: &str = "gosession";
 const SECRET: &str = "the Go program's secret";
-const ID: &str = "0123456789abcdef0123456789abcdef";
+pub(super) const ID: &str = "0123456789abcdef0123456789abcdef";
 const OTHER_ID: &str = "fedcba9876543210fedcba9876543210";
 
 /// The removal of the old cookie.
 const REMOVAL: &str = "gosession=; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age=0; \
                        Expires=Thu, 01 Jan 1970 00:00:00 GMT";
 
-fn server() -> Server {
+pub(super) fn server() -> Server {
     Server::over(Arc::new(InLayout::new(Memory::new(), Layout::Dolab)))
 }
 
@@ -34,7 +34,7 @@ fn dialect(server: &Server) -> DolabDialect {
     Dialect::dolab(server.codecs()).legacy_cookie(OLD, SECRET)
 }
 
-fn store(server: &Server) -> ServerStore {
+pub(super) fn store(server: &Server) -> ServerStore {
     server.store_of(dialect(server), ServerOptions::new())
 }
 
@@ -43,7 +43,7 @@ fn key(id: &str) -> Key {
 }
 
 /// Writes a row as Go does: without an expiry.
-async fn put(server: &Server, id: &str, row: &str) {
+pub(super) async fn put(server: &Server, id: &str, row: &str) {
     if let Some(stored) = server.backend.load(&key(id)).await.unwrap() {
         let removed = server.backend.remove(&key(id), &stored.revision).await;
         removed.unwrap().done().unwrap();
@@ -59,7 +59,7 @@ async fn row(server: &Server, id: &str) -> Option<Record> {
 }
 
 /// Returns a jar with the old cookie of a session.
-fn old_jar(id: &str) -> Jar {
+pub(super) fn old_jar(id: &str) -> Jar {
     dated_jar(id, 1_700_000_000)
 }
 
@@ -171,13 +171,19 @@ fn after_a_login_the_old_cookie_opens_nothing() {
         for (store, refusal) in [(&store, Refusal::Moved), (&elsewhere, Refusal::Gone)] {
             let request = Request::of(&old_jar(ID), store).await;
             assert_eq!(request.session.refusal(), Some(refusal));
-            assert_eq!((name(&request.session), request.session.owner()), (None, None));
+            assert_eq!(
+                (name(&request.session), request.session.owner()),
+                (None, None)
+            );
             assert_eq!(request.finish().await.unwrap(), [""; 0]);
         }
         // Not even the new ID helps, which only our signed cookie may carry.
         let request = Request::of(&old_jar(&id), &elsewhere).await;
         assert_eq!(request.session.refusal(), Some(Refusal::NotValid));
-        assert_eq!((name(&request.session), request.session.owner()), (None, None));
+        assert_eq!(
+            (name(&request.session), request.session.owner()),
+            (None, None)
+        );
         request.session.logout().unwrap();
         request.finish().await.unwrap();
         let session = jar.session(store).await.unwrap();
@@ -364,7 +370,10 @@ fn a_row_without_an_expiry_is_in_use_and_gets_one() {
         visit(&mut jar, &store, |_| ()).await;
         let written = row(&server, ID).await.unwrap();
         let left = written.expiry().as_millis() - Expiry::from(server.now()).as_millis();
-        assert!((left - 1_000 * i64::try_from(IDLE).unwrap()).abs() < 3_000, "{left}");
+        assert!(
+            (left - 1_000 * i64::try_from(IDLE).unwrap()).abs() < 3_000,
+            "{left}"
+        );
 
         server.clock.pass(IDLE + 100);
         let text = String::from_utf8(written.value().to_vec()).unwrap();
@@ -393,15 +402,24 @@ fn options_that_open_a_way_back_are_refused() {
     };
     let cookie = CookieOptions::new().name(OLD).unwrap();
     let same = refused(dialect(&server), ServerOptions::new().cookie(cookie));
-    assert!(same.is_usage() && same.to_string().contains("name"), "{same}");
+    assert!(
+        same.is_usage() && same.to_string().contains("name"),
+        "{same}"
+    );
     let new = || Dialect::dolab(server.codecs());
     let empty = refused(new().legacy_cookie(OLD, ""), ServerOptions::new());
-    assert!(empty.is_usage() && empty.to_string().contains("secret"), "{empty}");
+    assert!(
+        empty.is_usage() && empty.to_string().contains("secret"),
+        "{empty}"
+    );
     let invalid = refused(new().legacy_cookie("a b", SECRET), ServerOptions::new());
     assert!(invalid.is_usage(), "{invalid}");
     let endless = Lifetime::new().without_idle().without_absolute();
     let endless = refused(new(), ServerOptions::new().lifetime(endless));
-    assert!(endless.is_usage() && endless.to_string().contains("limit"), "{endless}");
+    assert!(
+        endless.is_usage() && endless.to_string().contains("limit"),
+        "{endless}"
+    );
 }
 
 /// Without the option, the old cookie is another program's.
@@ -412,7 +430,10 @@ fn an_old_cookie_is_not_read_unless_it_is_named() {
         let store = server.store_of(Dialect::dolab(server.codecs()), ServerOptions::new());
         put(&server, ID, r#"{"Data":{"name":"Koko"}}"#).await;
         let request = Request::of(&old_jar(ID), &store).await;
-        assert_eq!((request.session.refusal(), name(&request.session)), (None, None));
+        assert_eq!(
+            (request.session.refusal(), name(&request.session)),
+            (None, None)
+        );
         request.session.insert("name", "Mike").unwrap();
         let set_cookies = request.finish().await.unwrap();
         assert!(set_cookies.iter().all(|field| !field.starts_with(OLD)));

@@ -102,10 +102,16 @@ fn a_value_of_go_under_the_key_of_the_metadata_stays() {
     let row = r#"{"Data":{"_session":"of go"}}"#;
     let format = dolab();
     let data = live(read(&*format, &key(), row.as_bytes(), NOW));
-    assert_eq!(data.values.get::<String>("_session").unwrap().unwrap(), "of go");
+    assert_eq!(
+        data.values.get::<String>("_session").unwrap().unwrap(),
+        "of go"
+    );
     let bytes = format.write(&key(), &Row::Live(data), WRITE, NOW).unwrap();
     let text = String::from_utf8(bytes.unwrap()).unwrap();
-    assert!(text.starts_with(r#"{"Data":{"_session":"of go","_silverback":""#), "{text}");
+    assert!(
+        text.starts_with(r#"{"Data":{"_session":"of go","_silverback":""#),
+        "{text}"
+    );
 }
 
 #[test]
