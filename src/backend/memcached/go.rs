@@ -316,6 +316,11 @@ impl Backend for GoMemcached {
         self.delete(key, &SeenItem::of(seen)?).await
     }
 
+    async fn ping(&self) -> Result<(), Error> {
+        let name = format!("{}silverback-ping", self.keys.prefix);
+        self.operation().get(&name).await.map(drop)
+    }
+
     fn layout(&self) -> Layout {
         self.keys.layout
     }
