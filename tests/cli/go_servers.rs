@@ -381,8 +381,9 @@ async fn sessions_of_dolab_in_memcached_are_shown_and_ended() {
     let backend = Arc::new(backend.await.unwrap());
     let store = store_of(backend, Dialect::dolab(codecs()).into());
     let run = |command: &str, arguments: &[&str]| {
-        let line = ["sessions", command, "--store", &url, "--dialect"];
-        silverback([&line, &["dolab-memcache"], arguments].concat(), "")
+        let line = ["sessions", command, "--store", &url];
+        let line = [&line, &["--dialect", "dolab-memcache"][..], arguments];
+        silverback(line.concat(), "")
     };
     assert!(run("list", &[]).fails(2).contains("cannot list"));
     let service = ["--keys", KEYS, "--name", "shop"];
