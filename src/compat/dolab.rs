@@ -96,7 +96,7 @@ use crate::session::{
 /// - After our first response the browser has no cookie of Go. If it then visits Go, Go begins another
 ///   session, which ours does not open as long as its own cookie is good.
 /// - A Go program does not find a row that has expired, and answers a client that still has a cookie
-///   for it with an error. Only clients whose cookie was removed have such rows.
+///   for it with an error. Our response removes that cookie; only a response that was lost does not.
 /// - A person who can write to the server can change any session, since rows are in the clear.
 #[derive(Clone)]
 #[must_use]

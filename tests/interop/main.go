@@ -1,7 +1,7 @@
 // Command interop is the Go side of Silverback's tests. It contains the original
 // gorilla/securecookie, gorilla/sessions, antonlindstrom/pgstore, savaki/dynastore,
-// wader/gormstore, and alexedwards/scs with its postgresstore, sqlite3store and gormstore, and uses
-// standard input and output.
+// wader/gormstore, and alexedwards/scs with its postgresstore, sqlite3store and gormstore, a port of
+// dolab/session, and uses standard input and output.
 //
 //	interop        one JSON request a line in, one JSON answer a line out
 //	interop stock  the same, with only the types that the packages register

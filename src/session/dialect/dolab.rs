@@ -225,7 +225,9 @@ impl<'de> Visitor<'de> for DataObjects {
         while let Some(name) = fields.next_key::<String>()? {
             match name.eq_ignore_ascii_case(DATA) {
                 true => objects.push(fields.next_value()?),
-                false => drop(fields.next_value::<IgnoredAny>()?),
+                false => {
+                    fields.next_value::<IgnoredAny>()?;
+                }
             }
         }
         Ok(objects)

@@ -240,6 +240,49 @@ fn our_cookie_counts_before_an_old_one() {
     });
 }
 
+/// The response to the first request may be lost. The row has an expiry by then.
+#[test]
+fn a_client_without_our_cookie_gets_it_from_each_response() {
+    RUNTIME.block_on(async {
+        let server = server();
+        let store = store(&server);
+        put(&server, ID, r#"{"Data":{"name":"Koko"}}"#).await;
+        for _ in 0..3 {
+            let request = Request::of(&old_jar(ID), &store).await;
+            let set_cookies = request.finish().await.unwrap();
+            assert!(sets_own(&set_cookies) && removes_old(&set_cookies));
+            assert!(row(&server, ID).await.unwrap().expiry() < Expiry::NEVER);
+        }
+        // Not even a request that does not count as use leaves the door open.
+        let request = Request::of(&old_jar(ID), &store).await;
+        request.session.passive();
+        assert!(sets_own(&request.finish().await.unwrap()));
+
+        // Two first requests at once end with one session and both changes.
+        put(&server, OTHER_ID, r#"{"Data":{"n":1}}"#).await;
+        let requests = [old_jar(OTHER_ID), old_jar(OTHER_ID)];
+        let [one, other] = &requests;
+        let (one, other) = (
+            Request::of(one, &store).await,
+            Request::of(other, &store).await,
+        );
+        one.session.insert("name", "Koko").unwrap();
+        super::count(&other.session, "n").unwrap();
+        let (mut jar, mut late) = (old_jar(OTHER_ID), old_jar(OTHER_ID));
+        one.finish_into(&mut jar).await;
+        other.finish_into(&mut late).await;
+        for jar in [jar, late] {
+            assert_eq!(
+                (jar.get(OLD), id_in(&server, &jar)),
+                (None, OTHER_ID.to_owned())
+            );
+            let session = jar.session(store.clone()).await.unwrap();
+            assert_eq!(name(&session).as_deref(), Some("Koko"));
+            assert_eq!(session.get::<u64>("n").unwrap(), Some(2));
+        }
+    });
+}
+
 #[test]
 fn a_logout_removes_the_row_and_the_old_cookie() {
     RUNTIME.block_on(async {
