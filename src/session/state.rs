@@ -1,8 +1,10 @@
 //! The state of a session within one request: its data, the changes to it, and the cookie to be
-//! sent. `state/commit_plan.rs` decides what to save in the end, and notes what was saved. This module has no locks, no I/O and no
-//! clock.
+//! sent. `state/commit_plan.rs` decides what to save in the end, and notes what was saved.
+//! `state/legacy_cookies.rs` has the old cookies of a Go package. This module has no locks, no I/O
+//! and no clock.
 
 mod commit_plan;
+mod legacy_cookies;
 
 use std::sync::Arc;
 
@@ -207,41 +209,6 @@ impl State {
 
     pub(super) fn request_cookie(&self) -> RequestCookie {
         self.request_cookie
-    }
-
-    pub(super) fn legacy_cookies(&self) -> LegacyCookies {
-        self.legacy_cookies
-    }
-
-    /// Returns whether an old cookie may open the session: no cookie of the store opened one, and the
-    /// client has no better one.
-    pub(super) fn lets_legacy_open(&self) -> bool {
-        self.is_new && !self.leaves_cookie
-    }
-
-    /// Returns the state of a request that has old cookies.
-    pub(super) fn with_legacy(self, legacy_cookies: LegacyCookies) -> Self {
-        State {
-            legacy_cookies,
-            ..self
-        }
-    }
-
-    /// Returns the state of a request whose old cookies opened no session.
-    pub(super) fn refuse_legacy(self, refusal: Refusal) -> Self {
-        let legacy_cookies = match refusal.may_be_planted() {
-            true => LegacyCookies::Ambiguous,
-            false => LegacyCookies::Present,
-        };
-        State {
-            // A refusal of the store's own cookie counts first, unless no cookie may be set at all.
-            refusal: match refusal.leaves_cookie() {
-                true => Some(refusal),
-                false => self.refusal.or(Some(refusal)),
-            },
-            leaves_cookie: refusal.leaves_cookie(),
-            ..self.with_legacy(legacy_cookies)
-        }
     }
 
     /// Makes this request not count as use of the session.
