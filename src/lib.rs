@@ -81,7 +81,7 @@
 //! | `etcd` | no | `backend::Etcd`; its build needs `protoc` and its includes (Debian's packages `protobuf-compiler` and `libprotobuf-dev`) |
 //! | `tls` | no | TLS to servers (rustls with ring, and the certificates that the system trusts) |
 //! | `conformance` | no | `backend::conformance`: the laws as code, for backends of your own |
-//! | `legacy` | no | `codec::legacy`: readers for formats that were never safe |
+//! | `legacy` | no | `codec::legacy`: readers for formats that were never safe; with `json`, `Dialect::dolab` reads the old cookie of dolab/session |
 //! | `cli` | no | the `silverback` program; brings `session` and `files` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(

@@ -46,7 +46,7 @@ use crate::session::{
 ///
 ///     // Go: sto.GetValue().Set("current_user", user)
 ///     session.login("user")?; // a new ID, so that no ID from before the login opens the session
-///     session.insert("current_user", "user")
+///     session.insert("current_user", "user")?;
 ///     // Go: sto.SetValue(sto.GetValue()), which the example forgets. Ours: changes are saved.
 ///     Ok(())
 /// }
