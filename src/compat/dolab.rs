@@ -85,7 +85,7 @@ use crate::session::{
 /// | An error of the server may look like a missing row | A 503, and the cookie stays |
 /// | `Refresh` removes the old row before the new one is complete, and fails in Memcached | One step in Redis; in Memcached the new row is complete before the old one is removed |
 /// | The last writer wins | Each write compares the row. No update of ours is lost |
-/// | Of several cookies the last counts | Cookies of two sessions [open none](crate::session::Refusal::Ambiguous) |
+/// | Of several cookies the last counts | Cookies of two sessions [open no session](crate::session::Refusal::Ambiguous) |
 /// | Without `CookieSecure`, cookies travel in the clear | Cookies are Secure and SameSite=Lax |
 /// | JSON numbers are read as the caller's type | The same, and unchanged values keep their text |
 ///

@@ -28,7 +28,7 @@ use crate::session::{Error, Session, go_json};
 /// value.set("count", 300)?;
 /// assert_eq!(value.int("count")?, 300);
 /// assert!(value.int8("count").is_err()); // it does not fit
-/// assert_eq!(value.int8("count").unwrap_or_default(), 0); // Go's value beside the error
+/// assert_eq!(value.int8("count").unwrap_or_default(), 0); // Go's value with the error
 /// value.set("name", "Koko")?;
 /// assert_eq!(value.string("name"), "\"Koko\""); // JSON, as in Go
 /// # Ok(())

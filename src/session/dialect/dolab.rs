@@ -50,8 +50,8 @@ const DATA: &str = "Data";
 /// A row is the text that Go writes, with one more value: the session's metadata. Values that do not
 /// change keep their JSON, so that no number loses a digit.
 ///
-/// A row that this store writes always has an expiry. Go's rows have none, and each write of a Go
-/// program removes the expiry. A row without an expiry counts as used now, within the session's
+/// A row that this store writes always has an expiry. Go writes no expiry: each write of a Go
+/// program removes it. A row without an expiry counts as used now, within the session's
 /// absolute limit, and the response that reads it gives it an expiry again.
 ///
 /// # The old cookie
@@ -64,7 +64,8 @@ const DATA: &str = "Data";
 /// - Its first response sets this store's cookie, and removes the old one: the Go program then no
 ///   longer knows the client. There is no way back, so move all routes that need the session together.
 /// - A login gives the session a new ID, as always. The old cookie then opens nothing.
-/// - Two cookies of two sessions open [none](super::super::Refusal::Ambiguous). (Go takes the last.)
+/// - Cookies of two sessions open [no session](super::super::Refusal::Ambiguous). (Go takes the last
+///   cookie.)
 ///
 /// The package's cookie of users to remember is never read.
 #[derive(Clone)]

@@ -191,7 +191,7 @@ fn after_a_login_the_old_cookie_opens_nothing() {
     });
 }
 
-/// Our cookies keep a way back for requests that were late. The old cookie has none.
+/// Our old cookies still work for late requests. Cookies of Go do not.
 #[test]
 fn an_old_cookie_neither_reads_nor_ends_a_renewed_session() {
     RUNTIME.block_on(async {
@@ -335,7 +335,7 @@ fn two_old_cookies_of_two_sessions_open_none() {
             field.starts_with(&format!("{OLD}=; Path=/;")) && !field.contains("Domain")
         }));
 
-        // One session twice, and one beside a cookie that opens none.
+        // Two cookies of one session, and a cookie of no session.
         let unknown = "0".repeat(32);
         for cookies in [
             [cookie(ID, 1), cookie(ID, 2)],
