@@ -2,7 +2,7 @@
 //!
 //! `cargo run --example direct`
 
-use silverback::codec::{Codec, Codecs, Error, KeyPair, UnixTime};
+use silverback::codec::{Cipher, Codec, CodecOptions, Codecs, Error, KeyPair, UnixTime};
 
 fn main() -> Result<(), Error> {
     // A pair signs and encrypts. Real keys come from `silverback keygen` and are
@@ -13,6 +13,14 @@ fn main() -> Result<(), Error> {
     let cookie = codecs.encode("sid", "user 42")?;
     println!("encode   {cookie}");
     println!("decode   {}", codecs.decode::<String>("sid", &cookie)?);
+
+    // The same frame with AES-CFB, as dolab/session encrypts its cookies. Here each cookie has a random
+    // IV and a MAC, and the key is secret. Only code that shares cookies with such a program needs it.
+    let cfb = CodecOptions::new().cipher(Cipher::AesCfb);
+    let cfb = Codecs::from_pairs_with([KeyPair::generate()?], &cfb)?;
+    let encrypted = cfb.encode("sid", "user 42")?;
+    println!("cfb      {encrypted}");
+    println!("decode   {}", cfb.decode::<String>("sid", &encrypted)?);
 
     // A cookie with a changed character or under another name is refused. The error says no more
     // than that, so that the client learns nothing.

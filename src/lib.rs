@@ -46,7 +46,7 @@
 //! | `session` | the sessions of a web application: `Session`, lifetimes, flashes; in a cookie (`CookieStore`) or in a server (`ServerStore`) (feature `session`) |
 //! | `backend` | stores of records, for sessions in a server: the trait and its laws, memory, files, SQLite, PostgreSQL, MySQL and MariaDB, SQL Server (not yet tested with a real server), Redis and Valkey, Memcached, DynamoDB, etcd (feature `backend`) |
 //! | `web` | sessions in tower, axum and actix-web (features `tower`, `axum`, `actix`) |
-//! | `compat` | the stores of Go programs under their own names and with their own defaults: scs and gorilla's `FilesystemStore` (feature `session`), scs's SQL stores (`postgres`, `mysql`, `mssql`, `sqlite`), wader/gormstore (`postgres`, `mysql`, `sqlite`), pgstore (`postgres`), dynamostore (`aws`); a store for applications on the crate `tower-sessions` (`tower-sessions`) |
+//! | `compat` | the stores of Go programs under their own names and with their own defaults: scs and gorilla's `FilesystemStore` (feature `session`), scs's SQL stores (`postgres`, `mysql`, `mssql`, `sqlite`), wader/gormstore (`postgres`, `mysql`, `sqlite`), pgstore (`postgres`), dynamostore (`aws`), dolab/session (`legacy`, and `redis` or `memcached`); a store for applications on the crate `tower-sessions` (`tower-sessions`) |
 //! | `guide` | documentation only: one page for each larger task |
 //!
 //! Modules depend on each other in one direction only. `gob` and `backend` use no other module.
@@ -81,7 +81,7 @@
 //! | `etcd` | no | `backend::Etcd`; its build needs `protoc` and its includes (Debian's packages `protobuf-compiler` and `libprotobuf-dev`) |
 //! | `tls` | no | TLS to servers (rustls with ring, and the certificates that the system trusts) |
 //! | `conformance` | no | `backend::conformance`: the laws as code, for backends of your own |
-//! | `legacy` | no | `codec::legacy`: readers for formats that were never safe |
+//! | `legacy` | no | `codec::legacy`: readers for formats that were never safe; with `json`, `Dialect::dolab` reads the old cookie of dolab/session |
 //! | `cli` | no | the `silverback` program; brings `session` and `files` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(

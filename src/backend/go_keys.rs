@@ -3,8 +3,20 @@
 use super::layout::plain_key_within;
 use super::{Error, Key, Layout};
 
-/// The most characters of a key in most Go packages: scs's have 43, gorilla's 52.
-const USUAL: usize = 63;
+/// The keys of most Go packages: scs's have 43 characters, gorilla's 52.
+const USUAL: Keys = Keys::Plain { longest: 63 };
+
+/// The length of a key of dolab/session.
+const HEX_LENGTH: usize = 32;
+
+/// The keys of a Go package, without the prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keys {
+    /// At most so many letters, digits, `-` and `_`.
+    Plain { longest: usize },
+    /// Hexadecimal digits: a key without a prefix must be told from those of other programs.
+    Hex,
+}
 
 /// The keys of a Go package in a server that knows only keys and values: their prefix, and the
 /// format of the values.
@@ -16,6 +28,8 @@ const USUAL: usize = 63;
 /// | [`redistore`](GoKeys::redistore) | `boj/redistore` | Redis | `session_` and the ID | [`GorillaClear`](Layout::GorillaClear) |
 /// | [`rbcervilla_redisstore`](GoKeys::rbcervilla_redisstore) | `rbcervilla/redisstore` | Redis | `session:` and the ID | [`GorillaClear`](Layout::GorillaClear) |
 /// | [`gorilla_sessions_memcache`](GoKeys::gorilla_sessions_memcache) | `bradleypeabody/gorilla-sessions-memcache` | Memcached | a prefix of yours, and the ID | [`Gorilla`](Layout::Gorilla), or [in the clear](GoKeys::in_the_clear) |
+/// | [`dolab_redis`](GoKeys::dolab_redis) | `dolab/session/providers/redis` | Redis | the ID | [`Dolab`](Layout::Dolab) |
+/// | [`dolab_memcache`](GoKeys::dolab_memcache) | `dolab/session/providers/memcache` | Memcached | the ID | [`Dolab`](Layout::Dolab) |
 /// | [`scs_etcdstore`](GoKeys::scs_etcdstore) | `alexedwards/scs/etcdstore` | etcd | `scs:session:` and the token | [`Scs`](Layout::Scs) |
 ///
 /// gin-contrib/sessions has the keys of `redistore` in Redis, and those of
@@ -34,8 +48,7 @@ pub struct GoKeys {
     pub(super) server: KeyServer,
     pub(super) prefix: String,
     pub(super) layout: Layout,
-    /// The most characters of a key, without the prefix.
-    longest: usize,
+    keys: Keys,
 }
 
 /// A server that knows only keys and values.
@@ -55,7 +68,7 @@ impl GoKeys {
             server: KeyServer::Redis,
             prefix: "scs:session:".to_owned(),
             layout: Layout::Scs,
-            longest: USUAL,
+            keys: USUAL,
         }
     }
 
@@ -88,7 +101,7 @@ impl GoKeys {
             server: KeyServer::Redis,
             prefix: "session_".to_owned(),
             layout: Layout::GorillaClear,
-            longest: USUAL,
+            keys: USUAL,
         }
     }
 
@@ -98,7 +111,7 @@ impl GoKeys {
         GoKeys {
             package: "rbcervilla/redisstore",
             prefix: "session:".to_owned(),
-            longest: 103,
+            keys: Keys::Plain { longest: 103 },
             ..GoKeys::redistore()
         }
     }
@@ -114,7 +127,29 @@ impl GoKeys {
             server: KeyServer::Memcached,
             prefix: prefix.into(),
             layout: Layout::Gorilla,
-            longest: USUAL,
+            keys: USUAL,
+        }
+    }
+
+    /// The keys of dolab/session's Redis provider (`providers/redis/redis.go`): the ID alone, of 32
+    /// hexadecimal digits. A scan skips all other keys of the database.
+    pub fn dolab_redis() -> Self {
+        GoKeys {
+            package: "dolab/session for Redis",
+            server: KeyServer::Redis,
+            prefix: String::new(),
+            layout: Layout::Dolab,
+            keys: Keys::Hex,
+        }
+    }
+
+    /// The keys of dolab/session's Memcached provider (`providers/memcache/memcache.go`), which are
+    /// those of [`dolab_redis`](GoKeys::dolab_redis).
+    pub fn dolab_memcache() -> Self {
+        GoKeys {
+            package: "dolab/session for Memcached",
+            server: KeyServer::Memcached,
+            ..GoKeys::dolab_redis()
         }
     }
 
@@ -154,7 +189,22 @@ impl GoKeys {
 
     /// Returns the key without its prefix, as text.
     pub(super) fn text<'k>(&self, key: &'k Key) -> Result<&'k str, Error> {
-        plain_key_within(key, self.longest)
+        match self.keys {
+            Keys::Plain { longest } => plain_key_within(key, longest),
+            Keys::Hex => hex_key(key),
+        }
+    }
+}
+
+/// Returns the key of dolab/session as text.
+fn hex_key(key: &Key) -> Result<&str, Error> {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let text = plain_key_within(key, HEX_LENGTH)?;
+    match text.len() == HEX_LENGTH && text.bytes().all(is_digit) {
+        true => Ok(text),
+        false => Err(Error::usage(
+            "the key does not fit a row of dolab/session: it must have 32 digits of 0-9 and a-f",
+        )),
     }
 }
 
@@ -173,6 +223,8 @@ mod tests {
             (memcache.clone(), KeyServer::Memcached),
             (memcache.in_the_clear(), KeyServer::Memcached),
             (GoKeys::scs_etcdstore(), KeyServer::Etcd),
+            (GoKeys::dolab_redis(), KeyServer::Redis),
+            (GoKeys::dolab_memcache(), KeyServer::Memcached),
         ] {
             for other in [KeyServer::Redis, KeyServer::Memcached, KeyServer::Etcd] {
                 let checked = keys.check(other);
@@ -192,6 +244,20 @@ mod tests {
             let key = |length: usize| Key::new("A".repeat(length)).unwrap();
             assert!(keys.text(&key(longest)).is_ok());
             assert!(keys.text(&key(longest + 1)).unwrap_err().is_usage());
+        }
+    }
+
+    #[test]
+    fn a_key_of_dolab_is_32_digits() {
+        let text = |key: &str| {
+            let key = Key::new(key).unwrap();
+            GoKeys::dolab_redis().text(&key).map(str::to_owned)
+        };
+        let id = "0123456789abcdef".repeat(2);
+        assert_eq!(text(&id).unwrap(), id);
+        let (upper, other) = (id.to_uppercase(), id.replace('a', "g"));
+        for wrong in [&id[1..], &format!("{id}0"), &upper, &other, "queue"] {
+            assert!(text(wrong).unwrap_err().is_usage(), "{wrong}");
         }
     }
 }

@@ -29,6 +29,8 @@ pub enum Layout {
     GorillaClear,
     /// The rows of alexedwards/scs: gob, with an expiry.
     Scs,
+    /// The rows of dolab/session: JSON. Go's rows have no expiry, and ours have one.
+    Dolab,
 }
 
 /// The most characters of a key in SQL and DynamoDB: the longest are gorilla's, with 52.

@@ -11,6 +11,7 @@
 //!   `RediStore` (feature `redis`).
 //! - Share the sessions of gorilla-sessions-memcache, and of gin-contrib/sessions with Memcached:
 //!   `MemcacheStore` (feature `memcached`).
+//! - Share the sessions of dolab/session: `DolabStore` (features `legacy`, and `redis` or `memcached`).
 //! - Share the sessions of dynamostore: [`DynamoStore`] (feature `aws`).
 //! - Keep the sessions of an application on `tower-sessions` in one of our backends:
 //!   [`BackendStore`](tower_sessions::BackendStore) (features `tower-sessions` and
@@ -43,11 +44,22 @@
 //! | `wader_gormstore.rs` | `WaderGormStore`: wader/gormstore |
 //! | `redistore.rs` | `RediStore`: boj/redistore and rbcervilla/redisstore |
 //! | `gorilla_sessions_memcache.rs` | `MemcacheStore`: bradleypeabody/gorilla-sessions-memcache |
+//! | `dolab.rs` | `DolabStore`: dolab/session |
+//! | `dolab_value.rs` | `DolabValue`: the typed getters of dolab/session |
 //! | `dynamostore.rs` | [`DynamoStore`]: pratikju/dynamostore |
 //! | [`tower_sessions`] | [`BackendStore`](tower_sessions::BackendStore): applications on the crate `tower-sessions`, above any of our backends |
 
 #![doc(alias = "gorilla")]
 
+#[cfg(all(
+    feature = "session",
+    feature = "json",
+    feature = "legacy",
+    any(feature = "redis", feature = "memcached")
+))]
+mod dolab;
+#[cfg(all(feature = "session", feature = "json"))]
+mod dolab_value;
 #[cfg(all(feature = "aws", feature = "session"))]
 mod dynamostore;
 #[cfg(all(feature = "memcached", feature = "session"))]
@@ -80,6 +92,15 @@ pub mod tower_sessions;
 ))]
 mod wader_gormstore;
 
+#[cfg(all(
+    feature = "session",
+    feature = "json",
+    feature = "legacy",
+    any(feature = "redis", feature = "memcached")
+))]
+pub use dolab::{DolabConfig, DolabStore, dolab};
+#[cfg(all(feature = "session", feature = "json"))]
+pub use dolab_value::{DolabValue, DolabValueError};
 #[cfg(all(feature = "aws", feature = "session"))]
 pub use dynamostore::{DynamoStore, DynamoStoreConfig};
 #[cfg(all(feature = "memcached", feature = "session"))]

@@ -51,8 +51,8 @@ use crate::session::{
 /// | `Load`, `Commit`, `WriteSessionCookie` | not needed in a handler; [`session.save()`](crate::session::Session::save) saves before the response is ready; without a framework, [`Sessions`](crate::session::Sessions) |
 /// | `Get`, `GetString`, `GetBool`, `GetInt`, `GetInt32`, `GetInt64`, `GetFloat`, `GetBytes`, `GetTime` | [`session.get::<T>(key)`](crate::session::Session::get), with `String`, `bool`, `i64`, `f64`, .. as `T`. In Go, a value of another type is zero (`GetInt` of an `int64` is 0); here it is an error |
 /// | `Put` | [`session.insert(key, value)`](crate::session::Session::insert) |
-/// | `Pop`, `PopString`, `PopBool`, `PopInt`, `PopFloat`, `PopBytes`, `PopTime` | [`session.take::<T>(key)`](crate::session::Session::take) |
-/// | `Remove`, `Clear`, `Exists`, `Keys` | [`remove`](crate::session::Session::remove), [`clear`](crate::session::Session::clear), [`contains`](crate::session::Session::contains), [`keys`](crate::session::Session::keys) |
+/// | `Pop`, `PopString`, `PopBool`, `PopInt`, `PopFloat`, `PopBytes`, `PopTime` | [`session.take::<T>(key)`](crate::session::Session::take). In Go, a value of another type is removed and zero; here it stays, and it is an error |
+/// | `Remove`, `Clear`, `Exists`, `Keys` | [`remove`](crate::session::Session::remove), [`clear`](crate::session::Session::clear), [`contains`](crate::session::Session::contains), [`keys`](crate::session::Session::keys). Go's `Clear` also forgets `RememberMe`; here a session stays remembered |
 /// | `Destroy` | [`session.end()`](crate::session::Session::end); [`logout`](crate::session::Session::logout) lets a new session follow, as `Destroy` and `Put` do |
 /// | `RenewToken` | [`session.renew()`](crate::session::Session::renew). As in Go, the limits count from now. Go removes the old row before the new one is written, so a failure in between ends the session; here it never does. At a login, [`session.login(owner)`](crate::session::Session::login) renews too |
 /// | `MergeSession` | [`session.merge(token)`](crate::session::Session::merge), which saves this session before it ends the other one; Go ends the other one first |
@@ -73,9 +73,10 @@ use crate::session::{
 ///
 /// # Limits
 ///
-/// The deadline in a row is valid, whichever program wrote it. If the Go program sets an
-/// `IdleTimeout`, set the same [`idle_timeout`](SessionManager::idle_timeout) here: a row does
-/// not contain it.
+/// Set the same [`lifetime`](SessionManager::lifetime) here as in the Go program. The deadline in a row
+/// is valid, whichever program wrote it; but a renewal here restarts it with the lifetime set here. A
+/// program that renews its sessions again and again therefore has no absolute limit, as in Go. Set the
+/// same [`idle_timeout`](SessionManager::idle_timeout), too: a row does not contain it.
 #[derive(Clone)]
 #[must_use]
 pub struct SessionManager {

@@ -9,7 +9,9 @@ use crate::codec::UnixTime;
 use super::cookie_writer::is_cookie_value;
 use super::foreign_cookies::ForeignCookies;
 use super::session_values::Undo;
-use super::state::{CommitPlan, CommitTask, RequestCookie, ResponseCookie, SaveSnapshot};
+use super::state::{
+    CommitPlan, CommitTask, LegacyCookies, RequestCookie, ResponseCookie, SaveSnapshot,
+};
 use super::store::Store;
 use super::{Error, Refusal, Session};
 
@@ -197,10 +199,24 @@ impl Session {
         sets_own: bool,
         all: &mut Vec<String>,
     ) {
-        let refusal = self.state().refusal();
-        if refusal.is_some_and(Refusal::may_be_planted) {
-            foreign.remove(&self.setup().cookie, sets_own, all);
+        let (refusal, legacy_cookies) = {
+            let state = self.state();
+            (state.refusal(), state.legacy_cookies())
+        };
+        if !refusal.is_some_and(Refusal::may_be_planted) {
+            return;
         }
+        match (&self.setup().legacy_cookie, legacy_cookies) {
+            (Some(cookie), LegacyCookies::Ambiguous) => foreign.remove(cookie, sets_own, all),
+            _ => foreign.remove(&self.setup().cookie, sets_own, all),
+        }
+    }
+
+    /// Appends the removal of the old cookie of a Go package, if the request had one.
+    fn remove_legacy(&self, all: &mut Vec<String>) {
+        let had_one = self.state().legacy_cookies() != LegacyCookies::Absent;
+        let cookie = self.setup().legacy_cookie.iter().filter(|_| had_one);
+        all.extend(cookie.flat_map(|cookie| cookie.removals().cloned()));
     }
 
     /// Appends this session's Set-Cookies to the response's. Removals come first: if a host and its
@@ -216,6 +232,9 @@ impl Session {
             matches!(response_cookie, ResponseCookie::Set(_)),
             all,
         );
+        if !matches!(response_cookie, ResponseCookie::Unchanged) {
+            self.remove_legacy(all);
+        }
         let removes_all = |all: &mut Vec<String>| all.extend(cookie.removals().cloned());
         match response_cookie {
             ResponseCookie::Set(set_cookie) => {

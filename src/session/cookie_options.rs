@@ -184,6 +184,17 @@ impl CookieOptions {
         self
     }
 
+    /// Returns the options to remove a cookie that another program of this host has set for all
+    /// paths.
+    pub(super) fn of_other_program(&self, name: &str) -> Result<Self, Error> {
+        let options = CookieOptions {
+            secure: self.secure,
+            insecure_http: self.insecure_http,
+            ..CookieOptions::new()
+        };
+        options.name(name)
+    }
+
     /// Returns true if browsers refuse a cookie of that name unless it is HttpOnly.
     pub(super) fn needs_http_only(&self) -> bool {
         is_http_prefix(prefix(&self.name))

@@ -58,6 +58,14 @@ impl JsonTexts {
         }
     }
 
+    /// Returns the text of the value under `key`: as it was read, or that of the changed value.
+    pub(super) fn text_of(&self, key: &str, value: &Value) -> Option<String> {
+        match self.get(key) {
+            Some(text) => Some(text.get().to_owned()),
+            None => serde_json::to_string(&Part::entry(value)).ok(),
+        }
+    }
+
     /// Forgets the text of a value that is changed.
     pub(super) fn forget(&mut self, key: &str) {
         if self.0.contains_key(key) {

@@ -277,6 +277,13 @@ impl Lifetime {
         Some(usual?.max(remembered?))
     }
 
+    /// Returns whether every session ends by itself: at an idle or an absolute limit.
+    #[cfg(feature = "json")]
+    pub(super) fn ends(&self) -> bool {
+        let ends = |limits: Limits| limits.idle.is_some() || limits.absolute.is_some();
+        ends(self.usual) && self.remembered.is_none_or(ends)
+    }
+
     /// Refuses limits that make no sense.
     pub(super) fn check(&self) -> Result<(), Error> {
         let anonymous = self.anonymous_idle.map(|idle| Limits {

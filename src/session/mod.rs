@@ -88,7 +88,7 @@
 //! | `session.rs`, `session_values.rs`, `session_merge.rs`, `session_status.rs` | [`Session`]: the handle for handlers |
 //! | `state.rs`, `commit.rs`, `room.rs` | its state during one request, and how it is saved |
 //! | `sessions.rs`, `client_host.rs`, `response_fields.rs` | [`Sessions`]: the sessions of a request by name, and the fields of its response |
-//! | `values.rs`, `flashes.rs`, `data_model.rs`, `any_format.rs`, `json_texts.rs` | [`Values`]: the values of a session, as gob or in other formats |
+//! | `values.rs`, `flashes.rs`, `data_model.rs`, `any_format.rs`, `json_texts.rs`, `go_json.rs` | [`Values`]: the values of a session, as gob or in other formats |
 //! | `metadata.rs`, `lifetime.rs` | [`Lifetime`]: the limits of a session |
 //! | `cookie_options.rs`, `cookie_writer.rs`, `cookie_header.rs` | [`CookieOptions`]: writing and reading the cookie |
 //! | `opened_cookies.rs`, `request_url.rs`, `foreign_cookies.rs` | choosing one of several cookies, and removing cookies that another host planted |
@@ -121,6 +121,8 @@ mod error;
 mod expiry;
 mod flashes;
 mod foreign_cookies;
+#[cfg(feature = "json")]
+pub(crate) mod go_json;
 mod id;
 #[cfg(feature = "json")]
 mod json_texts;
@@ -158,6 +160,8 @@ mod values;
 pub use client_host::client_host;
 pub use cookie_options::{CookieOptions, SameSite};
 pub use cookie_store::CookieStore;
+#[cfg(feature = "json")]
+pub use dialect::DolabDialect;
 pub use dialect::{Dialect, GorillaDialect, NativeDialect, ScsDialect};
 pub use error::Error;
 pub use lifetime::Lifetime;

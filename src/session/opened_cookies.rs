@@ -59,6 +59,14 @@ impl OpenedCookies {
         self.may_be_good |= may_be_good;
     }
 
+    /// Returns the live session, or the first refusal.
+    pub(super) fn into_live(self) -> Result<LoadedSession, Option<Refusal>> {
+        match self.live {
+            Some(live) => Ok(*live),
+            None => Err(self.refused),
+        }
+    }
+
     /// Returns the session of the request.
     pub(super) fn into_state(self, setup: &Setup) -> State {
         let request_cookie = match self.refused {

@@ -167,6 +167,12 @@ impl Rows {
     /// wrote it.
     fn see_touches(&self, metadata: &mut Metadata, expiry: Expiry) {
         let now = (self.clock)();
+        if expiry == Expiry::NEVER && self.format.loses_expiries() {
+            // A Go program wrote the row. The response that reads it writes it again.
+            metadata.seen = metadata.seen.max(now);
+            metadata.owes_cookie = true;
+            return;
+        }
         let limits = metadata.limits(&self.lifetime);
         let last_use = match self.backend.keeps_expiries() {
             true => limits.last_seen(unix_time(expiry)),

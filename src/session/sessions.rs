@@ -9,7 +9,7 @@ use super::cookie_header::CookieHeader;
 use super::foreign_cookies::ForeignCookies;
 use super::opened_cookies::OpenedCookies;
 use super::request_url::RequestUrl;
-use super::state::{RequestCookie, State};
+use super::state::{LegacyCookies, RequestCookie, State};
 use super::{Error, Refusal, ResponseFields, Session};
 use super::{Store, Stores};
 
@@ -241,8 +241,22 @@ impl Sessions {
         Ok(session)
     }
 
-    /// Opens the request's cookies of that store.
+    /// Opens the request's cookies of that store: its own, and otherwise the old ones of a Go package.
     async fn open(&self, store: &dyn Store) -> Result<State, Error> {
+        let state = self.open_own(store).await?;
+        let Some(legacy_cookie) = &store.setup().legacy_cookie else {
+            return Ok(state);
+        };
+        match self.0.request.cookies.values(legacy_cookie.name()) {
+            Ok(values) if values.is_empty() => Ok(state),
+            _ if !state.lets_legacy_open() => Ok(state.with_legacy(LegacyCookies::Present)),
+            Ok(values) => open_legacy(store, &values, state).await,
+            Err(_) => Ok(state.refuse_legacy(Refusal::TooMany)),
+        }
+    }
+
+    /// Opens the request's cookies of that store's own name.
+    async fn open_own(&self, store: &dyn Store) -> Result<State, Error> {
         let setup = store.setup();
         let Ok(values) = self.0.request.cookies.values(store.name()) else {
             return Ok(State::new(
@@ -331,6 +345,24 @@ impl Sessions {
     pub fn were_asked_for(&self) -> bool {
         self.loaded().is_asked
     }
+}
+
+/// Opens the old cookies of a request that has no session in a cookie of the store. Returns `state` if
+/// they open none.
+async fn open_legacy(store: &dyn Store, values: &[&str], state: State) -> Result<State, Error> {
+    let setup = store.setup();
+    let mut opened = OpenedCookies::default();
+    for value in values {
+        let loaded = store.load_legacy(value).await?;
+        if opened.add(loaded, setup).is_err() {
+            return Ok(state.refuse_legacy(Refusal::Ambiguous));
+        }
+    }
+    Ok(match opened.into_live() {
+        Ok(live) => State::loaded(live, setup).with_legacy(LegacyCookies::Present),
+        Err(Some(refusal)) => state.refuse_legacy(refusal),
+        Err(None) => state.with_legacy(LegacyCookies::Present),
+    })
 }
 
 /// When a request has ended, its unsaved changes are dropped. A change may contain the very session

@@ -24,6 +24,8 @@ pub(super) struct Setup {
     /// True if the limits of a session count from its last renewal.
     pub(super) renewal_restarts: bool,
     pub(super) cookie_life: CookieLife,
+    /// The old cookie of a Go package, which the store reads and removes, and never sets.
+    pub(super) legacy_cookie: Option<CookieWriter>,
 }
 
 /// The source of the current time.
@@ -51,6 +53,7 @@ impl Setup {
             replays: false,
             fails_when_gone: false,
             renewal_restarts: false,
+            legacy_cookie: None,
         })
     }
 

@@ -1,8 +1,10 @@
 //! The state of a session within one request: its data, the changes to it, and the cookie to be
-//! sent. `state/commit_plan.rs` decides what to save in the end, and notes what was saved. This module has no locks, no I/O and no
-//! clock.
+//! sent. `state/commit_plan.rs` decides what to save in the end, and notes what was saved.
+//! `state/legacy_cookies.rs` has the old cookies of a Go package. This module has no locks, no I/O
+//! and no clock.
 
 mod commit_plan;
+mod legacy_cookies;
 
 use std::sync::Arc;
 
@@ -43,6 +45,8 @@ pub(super) struct State {
     cookie_end: Option<UnixTime>,
     /// The cookies of that name that the client sent.
     request_cookie: RequestCookie,
+    /// The old cookies of a Go package that the client sent.
+    legacy_cookies: LegacyCookies,
     /// True if the client may have a good cookie that was not in this request. Then this request
     /// sets and removes no cookie in its place, and only a login is saved.
     leaves_cookie: bool,
@@ -84,6 +88,16 @@ pub(super) enum RequestCookie {
     /// A cookie that is removed unless another one replaces it, because no session will ever have
     /// it again.
     Dead,
+}
+
+/// The old cookies of a Go package that a client sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LegacyCookies {
+    Absent,
+    /// They are removed when the session's own cookie is set or removed.
+    Present,
+    /// Another host may have planted one of them.
+    Ambiguous,
 }
 
 /// A session before a change.
@@ -164,6 +178,7 @@ impl State {
             cookie_life: setup.cookie_life.clone(),
             cookie_end: None,
             request_cookie,
+            legacy_cookies: LegacyCookies::Absent,
             leaves_cookie: false,
             is_passive: false,
             has_ended: false,

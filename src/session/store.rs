@@ -39,6 +39,12 @@ pub(super) trait Storage: Send + Sync + 'static {
     /// Loads the session of a cookie's value. An error means that a server or the system failed.
     async fn load(&self, cookie: &str) -> Result<Loaded, Error>;
 
+    /// Loads the session of the value of an old cookie: see [`Setup::legacy_cookie`]. Such a cookie
+    /// proves nothing.
+    async fn load_legacy(&self, _cookie: &str) -> Result<Loaded, Error> {
+        Ok(Loaded::Refused(Refusal::NotValid))
+    }
+
     /// Saves a session, and returns the value for its cookie from now on.
     ///
     /// Returns a [gone](Error::is_gone) error if another request ended the session. Nothing is

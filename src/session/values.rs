@@ -380,6 +380,14 @@ impl Values {
         }
     }
 
+    /// Returns the JSON of the value under `key`, or `None` if there is no value, or none that JSON
+    /// can hold. A value that was read from JSON and has not changed has the same text as there.
+    #[cfg(feature = "json")]
+    pub(crate) fn json(&self, key: &str) -> Option<String> {
+        let value = Value::Interface(self.interface(key)?);
+        self.texts.text_of(key, &value)
+    }
+
     /// Returns the key for the metadata.
     fn metadata_key(&self) -> Result<&'static str, Error> {
         let free = METADATA.into_iter().find(|key| !self.contains(key));

@@ -45,6 +45,10 @@ impl Encoded {
         })
     }
 
+    fn key(&self, key: &Key) -> Key {
+        hash(key, self.rows.layout())
+    }
+
     fn text(&self, record: &Record) -> Record {
         let mut value = Vec::new();
         if self.has_nonces {
@@ -63,20 +67,25 @@ impl Encoded {
     }
 }
 
-fn hash(key: &Key) -> Key {
-    let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(key.as_bytes()));
-    Key::new(hash).expect("43 bytes")
+/// Returns a key in the form of the Go package's.
+fn hash(key: &Key, layout: Layout) -> Key {
+    let hash = Sha256::digest(key.as_bytes());
+    let text = match layout {
+        Layout::Dolab => base16ct::lower::encode_string(&hash[..16]),
+        _ => URL_SAFE_NO_PAD.encode(hash),
+    };
+    Key::new(text).expect("a short key")
 }
 
 #[async_trait]
 impl Backend for Encoded {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
-        let stored = self.rows.load(&hash(key)).await?;
+        let stored = self.rows.load(&self.key(key)).await?;
         Ok(stored.map(|stored| self.bytes(stored)))
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
-        self.rows.create(&hash(key), &self.text(record)).await
+        self.rows.create(&self.key(key), &self.text(record)).await
     }
 
     async fn swap(
@@ -85,7 +94,9 @@ impl Backend for Encoded {
         seen: &Revision,
         record: &Record,
     ) -> Result<Outcome<Revision>, Error> {
-        self.rows.swap(&hash(key), seen, &self.text(record)).await
+        self.rows
+            .swap(&self.key(key), seen, &self.text(record))
+            .await
     }
 
     async fn touch(
@@ -94,11 +105,11 @@ impl Backend for Encoded {
         seen: &Revision,
         until: Expiry,
     ) -> Result<Outcome<Revision>, Error> {
-        self.rows.touch(&hash(key), seen, until).await
+        self.rows.touch(&self.key(key), seen, until).await
     }
 
     async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
-        self.rows.remove(&hash(key), seen).await
+        self.rows.remove(&self.key(key), seen).await
     }
 
     fn layout(&self) -> Layout {
@@ -125,7 +136,7 @@ impl Moves for Encoded {
     ) -> Result<Outcome<Revision>, Error> {
         let moves = self.rows.moves().expect("the backend supports moves");
         moves
-            .move_to(&hash(key), seen, &hash(to), &self.text(record))
+            .move_to(&self.key(key), seen, &self.key(to), &self.text(record))
             .await
     }
 }

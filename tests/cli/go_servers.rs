@@ -138,6 +138,11 @@ async fn all_commands_work_on_redis() {
         Ok(server) => server,
         Err(why) => return crate::required::not_run("redis", &why),
     };
+    // Keys of other programs in the same database are no sessions.
+    server.command("RPUSH 0123456789 job").unwrap();
+    server
+        .command("SET 0123456789ABCDEF0123456789ABCDEF text")
+        .unwrap();
     let (codec, shop) = (CodecOptions::new(), ServerOptions::new());
     all_commands_work(&Service::at(server.url(), &codec, shop).await).await;
     let scs = || Dialect::scs().into();
@@ -150,6 +155,11 @@ async fn all_commands_work_on_redis() {
             "rbcervilla-redisstore",
             GoKeys::rbcervilla_redisstore(),
             Dialect::rbcervilla_redisstore().into(),
+        ),
+        (
+            "dolab-redis",
+            GoKeys::dolab_redis(),
+            Dialect::dolab(codecs()).into(),
         ),
     ] {
         let backend = GoRedis::connect(&server.url(), keys).await.unwrap();
@@ -354,4 +364,43 @@ async fn items_are_shown_and_ended(
     assert!(second.session(store.clone()).await.unwrap().is_new());
     let missing = run("remove", &[&id(&second)]).fails(1);
     assert!(missing.contains(&id(&second)), "{missing}");
+}
+
+/// The ID of a session opens it, in a forged cookie of the Go program: it is not printed.
+#[cfg(feature = "memcached")]
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_of_dolab_in_memcached_are_shown_and_ended() {
+    use silverback::backend::{GoKeys, GoMemcached};
+
+    let server = match crate::servers::memcached::MemcachedServer::start(&[]) {
+        Ok(server) => server,
+        Err(why) => return crate::required::not_run("memcached", &why),
+    };
+    let url = server.url();
+    let backend = GoMemcached::connect(&url, GoKeys::dolab_memcache());
+    let backend = Arc::new(backend.await.unwrap());
+    let store = store_of(backend, Dialect::dolab(codecs()).into());
+    let run = |command: &str, arguments: &[&str]| {
+        let line = ["sessions", command, "--store", &url];
+        let line = [&line, &["--dialect", "dolab-memcache"][..], arguments];
+        silverback(line.concat(), "")
+    };
+    assert!(run("list", &[]).fails(2).contains("cannot list"));
+    let service = ["--keys", KEYS, "--name", "shop"];
+    let jar = Jar::with(store.clone(), |session| session.insert("n", 7)).await;
+    let jar = jar.unwrap();
+    let cookie = jar.get("shop").unwrap();
+    let id: String = codecs().decode("shop", cookie).unwrap();
+    for key in [&["--cookie", cookie][..], &[&*id][..]] {
+        let shown = run("show", &[&service[..], &["--json"], key].concat()).ok();
+        assert!(shown.contains("\"values\":{\"n\":7}"), "{shown}");
+        assert!(!shown.contains(&id), "{shown}");
+    }
+    assert_eq!(run("end", &[&service[..], &[&*id]].concat()).ok(), "");
+    assert!(jar.session(store).await.unwrap().is_new());
+    let missing = run("remove", &[&id]).fails(1);
+    assert!(!missing.contains(&id), "{missing}");
+    for wrong in [&id[1..], &id.to_uppercase()] {
+        assert!(run("remove", &[wrong]).fails(2).contains("KEY"));
+    }
 }

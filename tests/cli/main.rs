@@ -16,6 +16,14 @@ mod go_rows_in_etcd;
 mod go_rows_in_memcached;
 #[cfg(all(feature = "sqlite", feature = "mysql", feature = "redis"))]
 mod go_rows_in_redis;
+#[cfg(all(
+    feature = "sqlite",
+    feature = "mysql",
+    feature = "redis",
+    feature = "memcached",
+    feature = "legacy"
+))]
+mod go_rows_of_dolab;
 #[cfg(all(feature = "postgres", feature = "mysql"))]
 mod go_servers;
 #[cfg(feature = "sqlite")]

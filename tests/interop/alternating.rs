@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use silverback::session::testing::Jar;
 
+use crate::any::Random;
 use crate::sessions::seeds;
 use crate::store::SharedStore;
 
@@ -49,10 +50,13 @@ pub(crate) fn both_programs_see_the_same_values(shared: &SharedStore) {
         return;
     };
     let (mut jar, mut model) = (Jar::new(), Model::new());
+    let mut counts = [0_u64; 10];
     for seed in seeds(STEPS) {
+        let kind = Random::of(seed).below(10);
+        counts[kind as usize] += 1;
         let key = format!("key {}", seed.rem_euclid(7));
         let value = format!("value {seed}");
-        match (seed >> 8).rem_euclid(10) {
+        match kind {
             0..3 => {
                 shared.visit(&mut jar, |session| session.insert(&key, &value).unwrap());
                 model.insert(key, value);
@@ -113,4 +117,7 @@ pub(crate) fn both_programs_see_the_same_values(shared: &SharedStore) {
             assert_eq!(seen, model, "seed {seed}");
         }
     }
+    let each_is_tried = counts.iter().all(|count| *count > 20);
+    let are_few = counts.iter().sum::<u64>() < STEPS; // as the environment wants it
+    assert!(each_is_tried || are_few, "{counts:?}");
 }

@@ -1,7 +1,7 @@
 // Command interop is the Go side of Silverback's tests. It contains the original
 // gorilla/securecookie, gorilla/sessions, antonlindstrom/pgstore, savaki/dynastore,
-// wader/gormstore, and alexedwards/scs with its postgresstore, sqlite3store and gormstore, and uses
-// standard input and output.
+// wader/gormstore, and alexedwards/scs with its postgresstore, sqlite3store and gormstore, a port of
+// dolab/session, and uses standard input and output.
 //
 //	interop        one JSON request a line in, one JSON answer a line out
 //	interop stock  the same, with only the types that the packages register
@@ -51,7 +51,7 @@ type request struct {
 	Change     change `json:"change"`   // of a session of strings
 	Database   string `json:"database"` // URL: of a PGStore, or of scs
 	Sqlite     string `json:"sqlite"`   // file: of scs, or of wader/gormstore
-	Store      string `json:"store"`    // "gorm", "gorm-mysql", "mysql", "wader-mysql", "redis", "goredis", "etcd", of keyStores, or empty for Postgres
+	Store      string `json:"store"`    // "gorm", "gorm-mysql", "mysql", "wader-mysql", "redis", "goredis", "etcd", of keyStores, "dolab-redis", "dolab-memcache", or empty for Postgres
 	Endpoint   string `json:"endpoint"` // of DynamoDB
 	Table      string `json:"table"`    // of dynastore or pratikju/dynamostore
 
@@ -212,6 +212,9 @@ func serveOr(asked request) (answer, error) {
 			after, err := readToken(asked, manager)
 			return answer{}, orCompare(asked, after, err)
 		})
+	}
+	if strings.HasPrefix(asked.Op, "dolab-") {
+		return serveDolab(asked)
 	}
 	if strings.HasPrefix(asked.Op, "stock-") {
 		return serveStock(asked)

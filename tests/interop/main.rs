@@ -25,6 +25,23 @@ mod any;
 mod cases;
 #[cfg(all(feature = "session", feature = "files", feature = "postgres"))]
 mod database;
+#[cfg(all(
+    feature = "session",
+    feature = "files",
+    feature = "legacy",
+    feature = "memcached",
+    feature = "redis"
+))]
+mod dolab;
+#[cfg(all(
+    feature = "session",
+    feature = "files",
+    feature = "legacy",
+    feature = "memcached",
+    feature = "redis"
+))]
+#[path = "../support/dolab_cookie.rs"]
+mod dolab_cookie;
 #[cfg(all(feature = "session", feature = "files", feature = "etcd"))]
 mod etcd;
 mod gorilla;

@@ -13,6 +13,7 @@ use silverback::session::{
     Dialect, Lifetime, Lookup, ScsDialect, ServerOptions, ServerStore, Session, SessionStatus,
 };
 
+use crate::any::Random;
 use crate::gorilla::Gorilla;
 use crate::redis::server;
 use crate::sessions::seeds;
@@ -49,19 +50,27 @@ enum Call {
 }
 
 impl Call {
-    /// Returns the call of that number. `other` is the token of another session.
-    fn random(number: u64, other: &str) -> Self {
-        let key = format!("key {}", number % 7);
-        match (number >> 8) % 12 {
+    /// Returns a random call. `other` is the token of another session. A deadline is always an earlier
+    /// one: ours refuses one after the lifetime.
+    fn random(random: &mut Random, other: &str, model: &Contents) -> Self {
+        let key = format!("key {}", random.below(7));
+        let number = random.next();
+        match random.below(12) {
             0..4 => Call::Put(key, format!("value {number}")),
             4 => Call::Pop(key),
             5 => Call::Remove(key),
             6 => Call::Clear,
             7 => Call::Renew,
             8 => Call::Remember(number % 2 == 0),
-            9 => Call::SetDeadline(now() + 600 + number % 1_000),
+            9 => Call::SetDeadline(model.deadline - 60 - number % 60),
             _ => Call::Merge(other.to_owned()),
         }
+    }
+
+    /// Returns the name of the call in Go.
+    fn name(&self) -> String {
+        let question = self.in_go();
+        question["call"].as_str().unwrap().to_owned()
     }
 
     /// Returns the call as a question to the Go program.
@@ -99,13 +108,16 @@ impl Call {
     }
 
     /// Makes the call in the model. `other` is what the other session holds. Returns the popped
-    /// value.
-    fn in_model(&self, model: &mut Contents, other: &Contents) -> Option<String> {
+    /// value. In Go, whether a session is remembered is one of the values that `Clear` removes.
+    fn in_model(&self, model: &mut Contents, other: &Contents, is_in_go: bool) -> Option<String> {
         match self.clone() {
             Call::Put(key, value) => drop(model.values.insert(key, value)),
             Call::Pop(key) => return model.values.remove(&key),
             Call::Remove(key) => drop(model.values.remove(&key)),
-            Call::Clear => model.values.clear(),
+            Call::Clear => {
+                model.values.clear();
+                model.remembered &= !is_in_go;
+            }
             Call::Renew => model.deadline = now() + LIFETIME.as_secs(),
             Call::Remember(remembered) => model.remembered = remembered,
             Call::SetDeadline(deadline) => model.deadline = deadline,
@@ -201,7 +213,7 @@ impl Programs {
         };
         let put = Call::Put(format!("key {}", number % 5), format!("other {number}"));
         self.call(&put, is_in_go);
-        put.in_model(&mut contents, &Contents::default());
+        put.in_model(&mut contents, &Contents::default(), is_in_go);
         let other = std::mem::replace(&mut self.jar, own);
         (other.get(NAME).unwrap().to_owned(), contents)
     }
@@ -256,14 +268,17 @@ fn both_programs_make_the_same_calls(dialect: ScsDialect, settings: &Value) {
     };
     let (token, mut model) = programs.begin_another(0, true);
     programs.jar.set(NAME, &token);
+    let mut counts = BTreeMap::new();
     for seed in seeds(STEPS) {
-        let number = seed.unsigned_abs();
-        let is_in_go = (number >> 20) % 2 == 0;
-        let (other, others) = programs.begin_another(number, number % 3 == 0);
-        let call = Call::random(number, &other);
+        let mut random = Random::of(seed);
+        let is_in_go = random.below(2) == 0;
+        let begins_in_go = random.below(2) == 0;
+        let (other, others) = programs.begin_another(random.next(), begins_in_go);
+        let call = Call::random(&mut random, &other, &model);
+        *counts.entry((call.name(), is_in_go)).or_insert(0) += 1;
         let before = programs.jar.get(NAME).unwrap().to_owned();
         let popped = programs.call(&call, is_in_go);
-        let expected = call.in_model(&mut model, &others);
+        let expected = call.in_model(&mut model, &others, is_in_go);
         assert_eq!(popped, expected, "seed {seed}");
         assert_same(&programs.contents_in_silverback(), &model, seed);
         assert_same(&programs.contents_in_go(), &model, seed);
@@ -275,6 +290,9 @@ fn both_programs_make_the_same_calls(dialect: ScsDialect, settings: &Value) {
             _ => {}
         }
     }
+    let is_each_tried = counts.len() == 16 && counts.values().all(|count| *count > 10);
+    let are_few = counts.values().sum::<u64>() < STEPS; // as the environment wants it
+    assert!(is_each_tried || are_few, "{counts:?}");
 }
 
 #[test]

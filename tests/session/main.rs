@@ -13,6 +13,9 @@ mod client;
 mod concurrency;
 mod cookie_header;
 mod dead_cookies;
+#[cfg(all(feature = "json", feature = "legacy"))]
+#[path = "../support/dolab_cookie.rs"]
+mod dolab_cookie;
 mod endings;
 mod errors;
 mod frameworks;

@@ -30,7 +30,8 @@ const NEVER: i64 = -1;
 /// may use them at the same time. It is for a [`ServerStore`](crate::session::ServerStore) of the
 /// dialect that matches the keys: [`Dialect::gorilla`](crate::session::Dialect::gorilla), or
 /// [`Dialect::redistore`](crate::session::Dialect::redistore) for rows
-/// [in the clear](GoKeys::in_the_clear).
+/// [in the clear](GoKeys::in_the_clear), or `Dialect::dolab` for those of
+/// [dolab/session](GoKeys::dolab_memcache).
 ///
 /// A row is what Go writes: an item with the value, flags of 0 and an expiry. An operation is one
 /// request. A write that finds another item takes a second request, to learn whether there is one.
@@ -56,8 +57,8 @@ const NEVER: i64 = -1;
 ///   removed up to a second early, as in Go.
 /// - More than 30 days become a moment by this machine's clock, in 2038 at the latest, and may be two
 ///   seconds later than other expiries. A Go program with such a `MaxAge` loses each session at once.
-/// - A row that a Go program saves with a `MaxAge` of 0 never expires. Our next write gives it an
-///   expiry.
+/// - A row that a Go program saves with a `MaxAge` of 0, or with dolab/session, never expires. Our next
+///   write gives it an expiry.
 /// - A write with an expiry in the past removes the item.
 ///
 /// ```no_run
@@ -313,6 +314,11 @@ impl Backend for GoMemcached {
 
     async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
         self.delete(key, &SeenItem::of(seen)?).await
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        let name = format!("{}silverback-ping", self.keys.prefix);
+        self.operation().get(&name).await.map(drop)
     }
 
     fn layout(&self) -> Layout {

@@ -26,7 +26,8 @@ use super::scripts::{GO_CREATE, GO_LOAD, GO_MOVE, GO_PEEK, GO_REMOVE, GO_SWAP, G
 /// program may use them at the same time. It is for a
 /// [`ServerStore`](crate::session::ServerStore) of the dialect that matches the keys.
 ///
-/// A row is what Go writes: the value, with a time to live. Our writes compare the whole row with the
+/// A row is what Go writes: the value, with a time to live. (dolab/session writes none, and removes
+/// ours.) Our writes compare the whole row with the
 /// one that was read, its expiry included. Go programs compare nothing: their concurrent write wins,
 /// and it brings back a row that was removed.
 ///
@@ -212,7 +213,11 @@ impl GoRedis {
         Ok(removed.map(|_| revision(expiry, record.value())))
     }
 
+    /// Reads the record under a key. Without a prefix, keys of other programs are listed, too.
     async fn entry(&self, key: Key) -> Result<Option<Entry>, Error> {
+        if self.0.keys.text(&key).is_err() {
+            return Ok(None);
+        }
         let operation = self.0.client.operation();
         let answer = operation
             .run(&GO_PEEK, &[&self.0.records.of(&key)], &[])

@@ -48,6 +48,10 @@ pub(super) enum DialectName {
     GorillaSessionsMemcache,
     /// the same with StoreMethodGob or StoreMethodJson (and --serializer)
     GorillaSessionsMemcacheInTheClear,
+    /// dolab/session with Redis
+    DolabRedis,
+    /// dolab/session with Memcached
+    DolabMemcache,
 }
 
 /// The settings of a Go package's table.
@@ -85,6 +89,11 @@ impl DialectName {
         )
     }
 
+    /// Returns whether the Go program uses dolab/session.
+    pub(super) fn is_dolab(self) -> bool {
+        matches!(self, DialectName::DolabRedis | DialectName::DolabMemcache)
+    }
+
     /// Returns whether the Go program uses a server that knows only keys and values.
     fn has_keys(self) -> bool {
         matches!(
@@ -96,6 +105,8 @@ impl DialectName {
                 | DialectName::RbcervillaRedisstore
                 | DialectName::GorillaSessionsMemcache
                 | DialectName::GorillaSessionsMemcacheInTheClear
+                | DialectName::DolabRedis
+                | DialectName::DolabMemcache
         )
     }
 
@@ -229,6 +240,8 @@ impl DialectName {
             DialectName::GorillaSessionsMemcacheInTheClear => {
                 GoKeys::gorilla_sessions_memcache("").in_the_clear()
             }
+            DialectName::DolabRedis => GoKeys::dolab_redis(),
+            DialectName::DolabMemcache => GoKeys::dolab_memcache(),
             _ => return None,
         })
     }

@@ -20,6 +20,9 @@ const HASH_LENGTH: usize = 43;
 /// The lengths of gorilla's IDs, in characters: base32 of 32 bytes, or of 64 in rbcervilla/redisstore.
 const GORILLA_LENGTHS: [usize; 2] = [52, 103];
 
+/// The length of dolab/session's IDs, in characters: 16 bytes as hexadecimal digits.
+const DOLAB_LENGTH: usize = 32;
+
 /// What the KEYs of a store are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KeyForm {
@@ -29,7 +32,7 @@ pub(super) enum KeyForm {
     HashesOfKeys,
     /// The keys of the records, which are gorilla's IDs. A cookie has them signed.
     SignedIds,
-    /// The keys of the records, which are gorilla's IDs. Each one opens a session.
+    /// The keys of the records, which are IDs of gorilla or dolab/session. Each one opens a session.
     BareIds,
 }
 
@@ -40,6 +43,8 @@ impl KeyForm {
             _ if dialect.is_scs() && hashes_tokens => KeyForm::Hashes,
             _ if dialect.is_scs() => KeyForm::HashesOfKeys,
             DialectName::Dynastore | DialectName::RbcervillaRedisstore => KeyForm::BareIds,
+            // The Go program's cookie of an ID can be forged.
+            _ if dialect.is_dolab() => KeyForm::BareIds,
             _ => KeyForm::SignedIds,
         }
     }
@@ -61,9 +66,9 @@ impl KeyForm {
             KeyForm::Hashes => is_hash(text).then(|| Key::new(text).map(KeyArgument::Key)),
             KeyForm::HashesOfKeys => is_hash(text).then(|| Ok(hash())),
             KeyForm::SignedIds | KeyForm::BareIds if is_hash(text) => Some(Ok(hash())),
-            KeyForm::SignedIds | KeyForm::BareIds => {
-                is_gorilla_id(text).then(|| Key::new(text).map(KeyArgument::Key))
-            }
+            KeyForm::SignedIds => is_gorilla_id(text).then(|| Key::new(text).map(KeyArgument::Key)),
+            KeyForm::BareIds => (is_gorilla_id(text) || is_dolab_id(text))
+                .then(|| Key::new(text).map(KeyArgument::Key)),
         };
         let expected = match self {
             KeyForm::Hashes | KeyForm::HashesOfKeys => {
@@ -117,6 +122,11 @@ fn is_gorilla_id(text: &str) -> bool {
     GORILLA_LENGTHS.contains(&text.len()) && text.bytes().all(is_letter)
 }
 
+fn is_dolab_id(text: &str) -> bool {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    text.len() == DOLAB_LENGTH && text.bytes().all(is_digit)
+}
+
 /// Returns the key of each record, or `None` if there is no such record. A record is found by the
 /// hash of its key in a search through all records.
 pub(super) async fn find_keys(
@@ -146,8 +156,8 @@ async fn search(
     }
     let no_scan = || {
         Failure::usage(
-            "this store cannot list its records: give the ID as the KEY, 52 characters, or use \
-             --cookie",
+            "this store cannot list its records: give the ID as the KEY, 52 characters (dolab/session: \
+             32), or use --cookie",
         )
     };
     let scan = backend.scan().ok_or_else(no_scan)?;

@@ -65,6 +65,8 @@ Sessions of Go programs (--dialect):
             --hash-token-in-store, KEY is the key of the row, which needs no search.
   gorilla:  KEY is the ID of a row, which a cookie has signed. show and end need the keys and the
             --name of the service.
+  dolab:    KEY is the hash of an ID, since the Go program's cookie of an ID can be forged. show and
+            end need the keys and the --name of the Rust service's own cookie.
   DynamoDB: its records cannot be listed, and DynamoDB purges them itself. dynastore signs no IDs:
             keep them secret.
   Memcached: its records cannot be listed: KEY is the ID of a row, or use --cookie. Give the prefix

@@ -117,7 +117,11 @@ impl StoreArguments {
                 ));
             }
         };
-        let options = ServerOptions::new().cookie(cookie).lifetime(any_lifetime());
+        let lifetime = match self.dialect.is_dolab() {
+            true => any_lifetime().absolute(CENTURY),
+            false => any_lifetime(),
+        };
+        let options = ServerOptions::new().cookie(cookie).lifetime(lifetime);
         let dialect: Dialect = match self.dialect {
             DialectName::Native => {
                 let codecs = service.codecs(service.serializer, CodecOptions::new())?;
@@ -134,6 +138,10 @@ impl StoreArguments {
                 Dialect::rbcervilla_redisstore()
                     .clear_rows(serializer)
                     .into()
+            }
+            dolab if dolab.is_dolab() => {
+                let codecs = service.codecs(SerializerName::Gob, CodecOptions::new())?;
+                Dialect::dolab(codecs).into()
             }
             gorilla => {
                 // Go seals an ID as a gob, whatever the format of the row in the clear is.
@@ -172,6 +180,9 @@ impl StoreArguments {
         texts.iter().map(|text| form.parse(text)).collect()
     }
 }
+
+/// The longest lifetime of sessions that must have a limit.
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// Returns a lifetime without limits. This program does not know the limits of the service: only
 /// the deadline sealed in a record ends its session.

@@ -22,7 +22,7 @@ use crate::codec::{Codec, Opened, Serializer, UnixTime};
 use super::super::data_model::DataModel;
 use super::super::id::Id;
 use super::super::lifetime::Lifetime;
-use super::super::metadata::{Metadata, NEVER_SEEN};
+use super::super::metadata::Metadata;
 use super::super::protocol::{Row, WriteId};
 use super::super::session_data::SessionData;
 use super::super::setup::Setup;
@@ -284,7 +284,7 @@ impl Gorilla {
         Some(self.row(values, metadata, write))
     }
 
-    /// Reads a row without a date. Only the row's expiry tells when the session was last used.
+    /// Reads a row without a date.
     fn parse_clear(
         &self,
         serializer: &Serializer,
@@ -294,11 +294,7 @@ impl Gorilla {
         let read = Values::deserialize(serializer, bytes.to_vec(), go_metadata::parse);
         let (values, carried) = read?;
         let (write, metadata) = carried.unzip();
-        let metadata = metadata.unwrap_or_else(|| Metadata {
-            seen: NEVER_SEEN,
-            ..Metadata::new(&self.lifetime, now)
-        });
-        let metadata = Metadata::loaded(Some(metadata), NEVER_SEEN, &self.lifetime);
+        let metadata = go_metadata::of_undated_row(metadata, &self.lifetime, now);
         Some(self.row(values, metadata, write))
     }
 

@@ -1,7 +1,7 @@
-//! [`IdCookie`]: the cookies of gorilla's IDs, sealed or bare.
+//! [`IdCookie`]: the cookies of the IDs of gorilla and dolab/session, sealed or bare.
 //!
 //! An ID is base32 without padding (RFC 4648, section 6) of random bytes: 32 in most Go packages, 64
-//! in rbcervilla/redisstore.
+//! in rbcervilla/redisstore. In dolab/session it is 16 random bytes as hexadecimal digits.
 
 use std::sync::Arc;
 
@@ -21,26 +21,51 @@ const LONGEST_SEALED: usize = 63;
 /// `generateRandomKey`).
 const LONG_ID_LENGTH: usize = 64;
 
+/// The length of the IDs of dolab/session, in random bytes (`helpers.go`, `NewSessionID`).
+#[cfg(feature = "json")]
+const HEX_ID_LENGTH: usize = 16;
+
 /// The form of IDs and their cookies, whatever the cookie's name is.
 #[derive(Clone)]
 pub(super) struct IdForm {
     /// The codec that seals the cookie, or `None` if the cookie is the ID itself.
     codec: Option<Arc<dyn Codec>>,
+    alphabet: Alphabet,
     /// The length of a new ID, in random bytes.
     length: usize,
+}
+
+/// The digits of an ID.
+#[derive(Clone, Copy)]
+enum Alphabet {
+    Base32,
+    #[cfg(feature = "json")]
+    Hex,
 }
 
 impl IdForm {
     pub(super) fn sealed(codec: Arc<dyn Codec>) -> Self {
         IdForm {
             codec: Some(codec),
+            alphabet: Alphabet::Base32,
             length: ID_LENGTH,
+        }
+    }
+
+    /// Returns the form of dolab/session's IDs, in a sealed cookie.
+    #[cfg(feature = "json")]
+    pub(super) fn sealed_hex(codec: Arc<dyn Codec>) -> Self {
+        IdForm {
+            codec: Some(codec),
+            alphabet: Alphabet::Hex,
+            length: HEX_ID_LENGTH,
         }
     }
 
     pub(super) fn bare() -> Self {
         IdForm {
             codec: None,
+            alphabet: Alphabet::Base32,
             length: ID_LENGTH,
         }
     }
@@ -48,12 +73,22 @@ impl IdForm {
     pub(super) fn bare_and_long() -> Self {
         IdForm {
             codec: None,
+            alphabet: Alphabet::Base32,
             length: LONG_ID_LENGTH,
         }
     }
 
     pub(super) fn codec(&self) -> Option<&dyn Codec> {
         self.codec.as_deref()
+    }
+
+    /// Returns whether a text can be a sealed ID.
+    fn is_sealed_id(&self, text: &str) -> bool {
+        match self.alphabet {
+            Alphabet::Base32 => is_id(text),
+            #[cfg(feature = "json")]
+            Alphabet::Hex => is_hex_id(text),
+        }
     }
 
     /// Returns the cookies of that name.
@@ -76,7 +111,11 @@ impl IdCookie {
     /// Returns a fresh random ID.
     pub(super) fn generate(&self) -> Result<Id, Error> {
         let bytes = generate_random_key(self.form.length).map_err(Error::of_codec)?;
-        Ok(Id::new(base32(&bytes)))
+        Ok(Id::new(match self.form.alphabet {
+            Alphabet::Base32 => base32(&bytes),
+            #[cfg(feature = "json")]
+            Alphabet::Hex => base16ct::lower::encode_string(&bytes),
+        }))
     }
 
     pub(super) fn seal(&self, id: &Id, at: UnixTime) -> Result<String, Error> {
@@ -104,7 +143,7 @@ impl IdCookie {
         };
         let id = opened.serializer().deserialize::<String>(opened.value());
         Ok(match id {
-            Ok(id) if is_id(&id) => Ok(OpenedId {
+            Ok(id) if self.form.is_sealed_id(&id) => Ok(OpenedId {
                 id: Id::new(id),
                 sealed_at: opened.issued_at(),
                 is_stale: opened.is_stale(),
@@ -152,4 +191,12 @@ pub(super) fn base32(bytes: &[u8]) -> String {
 fn is_id(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (1..=LONGEST_SEALED).contains(&text.len()) && text.bytes().all(is_plain)
+}
+
+/// Returns whether a text is an ID of dolab/session. A key in Redis or Memcached may be anything, and
+/// this text names nothing but a session.
+#[cfg(feature = "json")]
+pub(super) fn is_hex_id(text: &str) -> bool {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    text.len() == 2 * HEX_ID_LENGTH && text.bytes().all(is_digit)
 }

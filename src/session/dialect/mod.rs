@@ -7,12 +7,18 @@
 //! | `row_format.rs` | the trait [`RowFormat`]: the cookie of an ID, the key of its row, and the bytes of the row |
 //! | `native.rs` | Silverback's own format |
 //! | `gorilla.rs` | the format of gorilla/sessions' server stores |
-//! | `gorilla_id.rs` | the cookies of gorilla's IDs |
+//! | `gorilla_id.rs` | the cookies of the IDs of gorilla and dolab/session |
 //! | `scs.rs`, `scs_json.rs` | the format of alexedwards/scs, with rows of gob or JSON |
+//! | `dolab.rs` | the format of dolab/session |
+//! | `dolab_cookie.rs` | the old cookie of dolab/session, which is only read |
 //! | `go_metadata.rs` | the string that this library adds to rows that Go programs write too |
 //!
 //! This module does not call a backend, and does not resolve conflicts between requests.
 
+#[cfg(feature = "json")]
+mod dolab;
+#[cfg(all(feature = "json", feature = "legacy"))]
+mod dolab_cookie;
 mod go_metadata;
 mod gorilla;
 mod gorilla_id;
@@ -33,6 +39,8 @@ use crate::codec::Codec;
 
 use super::Error;
 
+#[cfg(feature = "json")]
+pub use dolab::DolabDialect;
 pub use gorilla::GorillaDialect;
 pub use native::NativeDialect;
 pub(super) use row_format::{OpenedId, RowFormat};
@@ -50,6 +58,7 @@ pub use scs::ScsDialect;
 /// | [`redistore`](Dialect::redistore) | the ID, sealed | the values in the clear, under the ID | leave nothing |
 /// | [`rbcervilla_redisstore`](Dialect::rbcervilla_redisstore) | the ID, of 103 characters | as redistore's | leave nothing |
 /// | [`scs`](Dialect::scs) | the ID | the values in the clear, under the ID or its [hash](ScsDialect::hash_token_in_store) | leave nothing |
+/// | `dolab` (feature `json`) | the ID, sealed; Go's own cookie is only read | the values as JSON in the clear, under the ID | leave nothing |
 ///
 /// A codec converts to the native dialect with that codec, so a store needs no dialect unless Go
 /// programs share its sessions:
@@ -75,6 +84,7 @@ pub use scs::ScsDialect;
 /// | native | 30 minutes idle ([10](NativeDialect::anonymous_idle) without a login), 12 hours in all | for remembered sessions |
 /// | gorilla, dynastore, redistore, rbcervilla's | 30 days without use | yes |
 /// | scs | 24 hours in all | yes |
+/// | dolab, which has no default in Go | 30 minutes idle, 12 hours in all | yes |
 ///
 /// If the Go program has other settings, use the same settings here: gorilla's `MaxAge` is
 /// [`idle`](super::Lifetime::idle) (without an absolute limit), scs's `IdleTimeout` is `idle`, and
@@ -108,6 +118,9 @@ pub enum Dialect {
     Gorilla(GorillaDialect),
     /// The format of alexedwards/scs.
     Scs(ScsDialect),
+    /// The format of dolab/session.
+    #[cfg(feature = "json")]
+    Dolab(DolabDialect),
 }
 
 impl Dialect {
@@ -152,6 +165,13 @@ impl Dialect {
         ScsDialect::default()
     }
 
+    /// Creates the dialect of dolab/session, in Redis or Memcached. `codec` seals the cookies, which
+    /// the Go program does not know: see [`DolabDialect`].
+    #[cfg(feature = "json")]
+    pub fn dolab(codec: impl Codec + 'static) -> DolabDialect {
+        DolabDialect::new(Arc::new(codec))
+    }
+
     /// Returns whether Go programs use the same rows.
     pub(super) fn is_shared(&self) -> bool {
         !matches!(self, Dialect::Native(_))
@@ -163,6 +183,8 @@ impl Dialect {
             Dialect::Native(native) => native,
             Dialect::Gorilla(gorilla) => gorilla,
             Dialect::Scs(scs) => scs,
+            #[cfg(feature = "json")]
+            Dialect::Dolab(dolab) => dolab,
         }
     }
 
@@ -201,6 +223,13 @@ impl From<ScsDialect> for Dialect {
     }
 }
 
+#[cfg(feature = "json")]
+impl From<DolabDialect> for Dialect {
+    fn from(dolab: DolabDialect) -> Self {
+        Dialect::Dolab(dolab)
+    }
+}
+
 /// Shows the dialect's name, and no keys.
 impl fmt::Debug for Dialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -208,6 +237,8 @@ impl fmt::Debug for Dialect {
             Dialect::Native(native) => native.fmt(f),
             Dialect::Gorilla(gorilla) => gorilla.fmt(f),
             Dialect::Scs(scs) => scs.fmt(f),
+            #[cfg(feature = "json")]
+            Dialect::Dolab(dolab) => dolab.fmt(f),
         }
     }
 }

@@ -19,6 +19,12 @@ pub(in super::super) trait RowFormat: Send + Sync + 'static {
     /// Reads an ID from a cookie's value. An error means that a server or the system failed.
     fn open_id(&self, cookie: &str, now: UnixTime) -> Result<Result<OpenedId, Refusal>, Error>;
 
+    /// Reads an ID from a cookie in the old format of a Go package, which proves nothing: see
+    /// [`Rules::legacy_cookie_name`](super::Rules::legacy_cookie_name).
+    fn open_legacy_cookie(&self, _cookie: &str, _now: UnixTime) -> Result<OpenedId, Refusal> {
+        Err(Refusal::NotValid)
+    }
+
     /// Returns the key of the row of that ID.
     fn key(&self, id: &Id) -> Result<Key, Error>;
 
@@ -27,6 +33,11 @@ pub(in super::super) trait RowFormat: Send + Sync + 'static {
 
     /// Returns whether a session that ends leaves a tombstone. If not, its row is removed.
     fn has_tombstones(&self) -> bool {
+        false
+    }
+
+    /// Returns whether a Go program's writes remove the expiry of a row.
+    fn loses_expiries(&self) -> bool {
         false
     }
 

@@ -30,6 +30,12 @@ pub(in super::super) trait Rules {
     /// sealed.
     fn codec(&self) -> Option<&dyn Codec>;
 
+    /// Returns the name of a cookie in an old format of a Go package, which is only read. It opens
+    /// sessions of clients that have no cookie of this store.
+    fn legacy_cookie_name(&self) -> Option<&str> {
+        None
+    }
+
     /// Returns the most bytes that a row may have, or `None` for no limit of the dialect's own.
     fn max_row_size(&self) -> Option<usize> {
         None

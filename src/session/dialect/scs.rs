@@ -5,7 +5,7 @@
 //! (`scs_json.rs`).
 //!
 //! The field `Deadline` is the session's absolute limit, whichever program wrote it. The lifetime
-//! here sets it for sessions that begin here, and never shortens an existing one. The value
+//! here sets it for sessions that begin or are renewed here, and shortens no other one. The value
 //! `__rememberMe` shows whether the session is remembered. In scs this affects only the cookie.
 
 use std::fmt;
@@ -148,10 +148,15 @@ impl Rules for ScsDialect {
 /// Shows the dialect's name.
 impl fmt::Debug for ScsDialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.hashes_tokens {
-            false => "Scs",
-            true => "Scs with hashed tokens",
-        })
+        f.write_str("Scs")?;
+        #[cfg(feature = "json")]
+        if matches!(self.codec, RowCodec::Json) {
+            f.write_str(" with rows of JSON")?;
+        }
+        match self.hashes_tokens {
+            true => f.write_str(", hashed tokens"),
+            false => Ok(()),
+        }
     }
 }
 

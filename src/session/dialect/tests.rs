@@ -2,6 +2,7 @@
 //! rows that Go wrote are read.
 
 mod clear_rows;
+mod dolab_rows;
 mod native_rows;
 mod scs_rows;
 
@@ -37,7 +38,7 @@ fn gorilla(pair: &KeyPair) -> GorillaDialect {
 }
 
 /// Returns each dialect.
-fn all(pair: &KeyPair) -> [Dialect; 9] {
+fn all(pair: &KeyPair) -> [Dialect; 10] {
     let redistore = || Dialect::redistore(codec(pair));
     [
         native(pair).into(),
@@ -49,6 +50,7 @@ fn all(pair: &KeyPair) -> [Dialect; 9] {
         redistore().into(),
         redistore().clear_rows(Serializer::Json).into(),
         Dialect::rbcervilla_redisstore().into(),
+        Dialect::dolab(codec(pair)).into(),
     ]
 }
 
@@ -384,6 +386,7 @@ fn a_dialect_accepts_only_its_own_layouts() {
             Layout::Gorilla,
             Layout::GorillaClear,
             Layout::Scs,
+            Layout::Dolab,
         ];
         let fitting = layouts
             .into_iter()

@@ -89,6 +89,24 @@ impl SharedStore {
         })))
     }
 
+    /// Loads the session of an ID that anyone may have sent. It has no login, and the client still
+    /// needs its cookie.
+    pub(super) async fn load_unproven(&self, opened: OpenedId) -> Result<Loaded, Error> {
+        Ok(match self.load(opened).await? {
+            // A login gives the session an ID that no such cookie has, unless it is forged.
+            Loaded::Live(live) if live.data.metadata.login.is_some() => {
+                Loaded::Refused(Refusal::NotValid)
+            }
+            Loaded::Live(mut live) => {
+                live.data.metadata.owes_cookie = true;
+                Loaded::Live(live)
+            }
+            // The client has been sent the new ID. The old one neither reads nor ends the session.
+            Loaded::Moved(_) => Loaded::Refused(Refusal::Moved),
+            refused => refused,
+        })
+    }
+
     /// Returns whether an old ID may read the session when `passed` has gone by since the renewal.
     /// `passed` is in whole seconds of the clock, so the real time differs by less than a second.
     fn grants(&self, passed: Duration) -> bool {

@@ -31,6 +31,7 @@ use tokio_util::task::TaskTracker;
 use crate::backend::{Backend, Key, OwnerName};
 
 use super::caller::Caller;
+use super::cookie_writer::CookieWriter;
 use super::login::owner_name;
 use super::recent_moves::RecentMoves;
 use super::rows::{self, LiveRow, Rows};
@@ -210,8 +211,13 @@ impl ServerStore {
             ));
         }
         let lifetime = rules.adapt(lifetime.unwrap_or_else(|| rules.default_lifetime()));
+        let legacy_cookie = rules.legacy_cookie_name().map(|name| {
+            let options = cookie.of_other_program(name)?;
+            CookieWriter::new(options)
+        });
         let mut setup = Setup::new(cookie, lifetime, rules.model(), dialect.is_shared())?;
         setup.clock = clock;
+        setup.legacy_cookie = legacy_cookie.transpose()?;
         setup.replays = true;
         setup.fails_when_gone = fails_when_gone;
         setup.renewal_restarts = rules.renewal_restarts();
@@ -420,6 +426,14 @@ impl Storage for ServerStore {
         match self.0.rows.format.open_id(cookie, self.0.setup.now())? {
             Ok(opened) => self.0.load(opened).await,
             Err(refusal) => Ok(Loaded::of_refused_cookie(refusal)),
+        }
+    }
+
+    async fn load_legacy(&self, cookie: &str) -> Result<Loaded, Error> {
+        let now = self.0.setup.now();
+        match self.0.rows.format.open_legacy_cookie(cookie, now) {
+            Ok(opened) => self.0.load_unproven(opened).await,
+            Err(refusal) => Ok(Loaded::Refused(refusal)),
         }
     }
 

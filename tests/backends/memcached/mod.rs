@@ -61,6 +61,10 @@ pub(super) fn candidates() -> Vec<Candidate> {
             },
         )
         .except(WHOLE_SECONDS),
+        Candidate::new("dolab_memcache", "memcached", || {
+            Box::pin(of_go(GoKeys::dolab_memcache()))
+        })
+        .except(WHOLE_SECONDS),
     ]
 }
 

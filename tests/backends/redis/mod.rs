@@ -72,16 +72,24 @@ pub(super) fn candidates() -> Vec<Candidate> {
             Box::pin(skewed(&SERVER, "-3600"))
         }),
         Candidate::new("scs_redisstore", "redis", || {
-            Box::pin(async { of_go(&url()?).await })
+            Box::pin(async { of_go(&url()?, GoKeys::scs_redisstore()).await })
         }),
         Candidate::new("scs_redisstore_an_hour_ahead", "redis", || {
             static SERVER: Started<RedisServer> = OnceLock::new();
             Box::pin(async {
-                of_go(&started(&SERVER, || RedisServer::start_skewed("3600"))?.url()).await
+                let server = started(&SERVER, || RedisServer::start_skewed("3600"))?;
+                of_go(&server.url(), GoKeys::scs_redisstore()).await
             })
         }),
         Candidate::new("scs_redisstore_cluster", "redis", || {
-            Box::pin(async { of_go(&cluster()?.url()).await })
+            Box::pin(async { of_go(&cluster()?.url(), GoKeys::scs_redisstore()).await })
+        })
+        .except(MOVES_IN_TWO_STEPS),
+        Candidate::new("dolab_redis", "redis", || {
+            Box::pin(async { of_go(&url()?, GoKeys::dolab_redis()).await })
+        }),
+        Candidate::new("dolab_redis_cluster", "redis", || {
+            Box::pin(async { of_go(&cluster()?.url(), GoKeys::dolab_redis()).await })
         })
         .except(MOVES_IN_TWO_STEPS),
     ]
@@ -104,8 +112,8 @@ const MOVES_IN_TWO_STEPS: &[(&str, &str)] = &[(
     "the two keys are on different nodes, so that a move is a creation and a removal",
 )];
 
-async fn of_go(url: &str) -> Made {
-    let backend = GoRedis::connect(url, GoKeys::scs_redisstore()).await;
+async fn of_go(url: &str, keys: GoKeys) -> Made {
+    let backend = GoRedis::connect(url, keys).await;
     let backend = backend.expect("a backend in a running server");
     Ok(Encoded::with_nonces(Arc::new(backend)))
 }

@@ -3,6 +3,14 @@
 
 mod anonymous;
 mod dialects;
+#[cfg(all(feature = "json", feature = "legacy"))]
+mod dolab;
+#[cfg(all(
+    feature = "json",
+    feature = "legacy",
+    any(feature = "redis", feature = "memcached")
+))]
+mod dolab_values;
 mod faults;
 mod hot_session;
 mod in_flight;
